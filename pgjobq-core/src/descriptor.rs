@@ -1,0 +1,21 @@
+//! What `#[job]` registers about a job function.
+
+use crate::handler::Handler;
+use crate::policy::Policy;
+use crate::state::StateType;
+
+/// What `#[job]` registers about a job function: a constant, collected when the program is linked.
+#[doc(hidden)]
+pub struct JobDescriptor {
+    pub kind: &'static str,
+    /// Kinds under which rows of earlier versions of the program may be stored.
+    pub aliases: &'static [&'static str],
+    pub policy: Policy,
+    pub handler: &'static dyn Handler,
+    /// What the job function takes as `State<T>`.
+    pub states: &'static [StateType],
+    pub file: &'static str,
+    pub line: u32,
+}
+
+inventory::collect!(JobDescriptor);

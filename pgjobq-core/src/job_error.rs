@@ -1,0 +1,68 @@
+//! What a job function returns when it does not complete.
+
+use std::error::Error;
+use std::fmt;
+
+/// What a job function returns when it does not complete.
+///
+/// Any error turns into one with `?`, and then counts as a failure: the job is tried again, after its backoff, until its
+/// retries are used up. [`JobError::fatal`] ends the job at once.
+///
+/// `JobError` is not an [`Error`] itself, for otherwise not every error could turn into one.
+#[derive(Debug)]
+pub struct JobError {
+    kind: ErrorKind,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+/// What an error means for the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum ErrorKind {
+    /// Try again.
+    Failure,
+    /// Trying again cannot help.
+    Fatal,
+    /// The stored arguments are not what the job function takes. A rolling deploy can heal that, so it is tried again,
+    /// but not for long.
+    Decode,
+}
+
+impl JobError {
+    /// The job is dead now, whatever retries it has left: trying again cannot help.
+    #[must_use]
+    pub fn fatal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { kind: ErrorKind::Fatal, source: source.into() }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub fn decode(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { kind: ErrorKind::Decode, source: source.into() }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for JobError {
+    fn from(source: E) -> Self {
+        Self { kind: ErrorKind::Failure, source: source.into() }
+    }
+}
+
+/// The error and its causes, outermost first.
+impl fmt::Display for JobError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.source)?;
+        let mut cause = self.source.source();
+        while let Some(error) = cause {
+            write!(out, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,117 @@
+//! A job that has not been enqueued, as a value.
+
+use std::marker::PhantomData;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use crate::policy::Policy;
+use crate::{EnqueueError, JobHandle, JobId, Priority, Target};
+
+/// A job that has not been enqueued, as a value: change its options, then enqueue it, alone or with others.
+///
+/// What is set here holds for this job; everything else follows its kind's policy.
+#[derive(Debug)]
+#[must_use = "a job does nothing until it is enqueued"]
+pub struct NewJob<T> {
+    pub(crate) row: NewRow,
+    result: PhantomData<fn() -> T>,
+}
+
+/// What is sent to the database.
+#[derive(Debug)]
+pub(crate) struct NewRow {
+    pub(crate) id: JobId,
+    pub(crate) kind: &'static str,
+    pub(crate) queue: String,
+    pub(crate) priority: Priority,
+    pub(crate) retries: u16,
+    pub(crate) crashes: u16,
+    pub(crate) due: Due,
+    /// The arguments as JSON, or why they could not be written; told when the job is enqueued.
+    pub(crate) args: Result<String, serde_json::Error>,
+}
+
+/// When a job may start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    Now,
+    In(Duration),
+    At(SystemTime),
+}
+
+impl<T> NewJob<T> {
+    #[doc(hidden)]
+    pub fn new(kind: &'static str, policy: &Policy, args: &impl Serialize) -> Self {
+        let row = NewRow {
+            id: JobId::new(),
+            kind,
+            queue: policy.queue.to_owned(),
+            priority: policy.priority,
+            retries: policy.retries,
+            crashes: policy.crashes,
+            due: Due::Now,
+            args: serde_json::to_string(args),
+        };
+        Self { row, result: PhantomData }
+    }
+
+    /// The id that the job will have.
+    #[must_use]
+    pub fn job_id(&self) -> JobId {
+        self.row.id
+    }
+
+    /// Sets the id. Enqueuing an id again while its job lives is a duplicate, never a second job; after that it may run
+    /// again.
+    pub fn id(mut self, id: impl Into<JobId>) -> Self {
+        self.row.id = id.into();
+        self
+    }
+
+    /// Sets the queue.
+    pub fn queue(mut self, queue: impl Into<String>) -> Self {
+        self.row.queue = queue.into();
+        self
+    }
+
+    /// Sets the priority.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.row.priority = priority;
+        self
+    }
+
+    /// Sets how many more tries follow the first failure.
+    pub fn retries(mut self, retries: u16) -> Self {
+        self.row.retries = retries;
+        self
+    }
+
+    /// Sets how many crashes (attempts whose worker died) the job survives.
+    pub fn crashes(mut self, crashes: u16) -> Self {
+        self.row.crashes = crashes;
+        self
+    }
+
+    /// The job may start when this much time has passed. The database's clock decides.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.row.due = Due::In(delay);
+        self
+    }
+
+    /// The job may start at this time. The database's clock decides; a time in the past is now.
+    pub fn run_at(mut self, at: SystemTime) -> Self {
+        self.row.due = Due::At(at);
+        self
+    }
+
+    /// Enqueues the job: `&client`, `&pool`, `&mut *connection`, or `&mut *transaction`, with which it commits or
+    /// vanishes.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the job, with its queue, or with the connection. A duplicate is no error: the handle says so.
+    pub async fn enqueue<'t>(self, to: impl Target<'t>) -> Result<JobHandle<T>, EnqueueError> {
+        crate::stub::enqueue::one(self, to).await
+    }
+}

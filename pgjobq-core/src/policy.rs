@@ -1,0 +1,80 @@
+//! What holds for every job of a kind, as its attribute says.
+
+use std::time::Duration;
+
+use crate::{Backoff, Priority};
+
+/// What holds for every job of a kind, as its `#[job]` attribute says. Each call may override some of it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Policy {
+    /// The queue its jobs wait in.
+    pub queue: &'static str,
+    /// How many more tries follow the first failure.
+    pub retries: u16,
+    /// How many crashes (attempts whose worker died) a job survives.
+    pub crashes: u16,
+    /// The priority of its jobs.
+    pub priority: Priority,
+    /// How long one attempt may run.
+    pub timeout: Duration,
+    /// How long a failed job waits.
+    pub backoff: Backoff,
+    /// How long a completed job is kept, with its result.
+    pub retain: Duration,
+}
+
+impl Policy {
+    /// The policy of `#[job]` without keys.
+    pub const DEFAULT: Self = Self {
+        queue: "default",
+        retries: 20,
+        crashes: 3,
+        priority: Priority::NORMAL,
+        timeout: Duration::from_secs(5 * 60),
+        backoff: Backoff::DEFAULT,
+        retain: Duration::from_secs(24 * 60 * 60),
+    };
+
+    /// Sets the queue.
+    #[must_use]
+    pub const fn queue(self, queue: &'static str) -> Self {
+        Self { queue, ..self }
+    }
+
+    /// Sets how many more tries follow the first failure.
+    #[must_use]
+    pub const fn retries(self, retries: u16) -> Self {
+        Self { retries, ..self }
+    }
+
+    /// Sets how many crashes a job survives.
+    #[must_use]
+    pub const fn crashes(self, crashes: u16) -> Self {
+        Self { crashes, ..self }
+    }
+
+    /// Sets the priority.
+    #[must_use]
+    pub const fn priority(self, priority: Priority) -> Self {
+        Self { priority, ..self }
+    }
+
+    /// Sets how long one attempt may run.
+    #[must_use]
+    pub const fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// Sets how long a failed job waits.
+    #[must_use]
+    pub const fn backoff(self, backoff: Backoff) -> Self {
+        Self { backoff, ..self }
+    }
+
+    /// Sets how long a completed job is kept, with its result.
+    #[must_use]
+    pub const fn retain(self, retain: Duration) -> Self {
+        Self { retain, ..self }
+    }
+}

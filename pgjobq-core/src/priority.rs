@@ -1,0 +1,27 @@
+//! Which of the waiting jobs of a queue goes first.
+
+/// Which of the waiting jobs of a queue goes first: the highest priority does, and among equals the oldest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(i16)]
+pub enum Priority {
+    /// After everything else.
+    Low = 0,
+    /// The priority of a job that names none.
+    #[default]
+    Normal = 1,
+    /// Before normal jobs.
+    High = 2,
+    /// Before everything else.
+    Critical = 3,
+}
+
+impl Priority {
+    /// After everything else.
+    pub const LOW: Self = Self::Low;
+    /// The priority of a job that names none.
+    pub const NORMAL: Self = Self::Normal;
+    /// Before normal jobs.
+    pub const HIGH: Self = Self::High;
+    /// Before everything else.
+    pub const CRITICAL: Self = Self::Critical;
+}

@@ -1,0 +1,88 @@
+//! What a worker hands to job functions by type.
+
+use std::any::{Any, TypeId, type_name};
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// An argument of a job function that the worker hands in: an HTTP client, a pool, a configuration.
+///
+/// Give the worker one of each type with its builder's `state`. A job function of this program that wants a type the
+/// worker lacks is found by `build()`. In a unit test, `State::new(value)` makes one.
+pub struct State<T: ?Sized>(Arc<T>);
+
+impl<T> State<T> {
+    /// A state by hand, for a test that calls a job function.
+    #[must_use]
+    pub fn new(value: T) -> Self {
+        Self(Arc::new(value))
+    }
+}
+
+impl<T: ?Sized> Deref for State<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: ?Sized> Clone for State<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for State<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+/// One state of each type.
+#[derive(Clone, Debug, Default)]
+#[doc(hidden)]
+pub struct States(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+
+impl States {
+    /// Adds a state, in place of an earlier one of its type.
+    pub fn insert<T: Send + Sync + 'static>(&mut self, state: T) {
+        self.0.insert(TypeId::of::<T>(), Arc::new(state));
+    }
+
+    /// Whether there is a state of this type.
+    #[must_use]
+    pub fn has(&self, wanted: StateType) -> bool {
+        self.0.contains_key(&(wanted.id)())
+    }
+
+    /// The state of this type.
+    #[must_use]
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
+        let state = Arc::clone(self.0.get(&TypeId::of::<T>())?);
+        state.downcast().ok().map(State)
+    }
+}
+
+/// A type that a job function takes as `State<T>`.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct StateType {
+    id: fn() -> TypeId,
+    name: fn() -> &'static str,
+}
+
+impl StateType {
+    /// The type `T`.
+    #[must_use]
+    pub const fn of<T: Send + Sync + 'static>() -> Self {
+        Self { id: TypeId::of::<T>, name: type_name::<T> }
+    }
+
+    /// What the compiler calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        (self.name)()
+    }
+}

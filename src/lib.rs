@@ -1,0 +1,22 @@
+//! Background jobs as plain async functions, stored in PostgreSQL.
+#![forbid(unsafe_code)]
+
+extern crate self as pgjobq; // so that #[job] works in our own doctests and unit tests
+
+pub use pgjobq_core::{
+    Backoff, CallError, Client, EnqueueError, JobContext, JobError, JobHandle, JobId, JobReturn, NewJob, Priority, State, Target,
+};
+pub use sqlx;
+
+/// What a job function returns: any error turns into [`JobError`] with `?`.
+pub type Result<T, E = JobError> = std::result::Result<T, E>;
+
+/// Everything that a program with jobs usually names.
+pub mod prelude {
+    pub use crate::{Backoff, Client, JobContext, JobError, JobHandle, JobId, NewJob, Priority, Result, State};
+}
+
+#[doc(hidden)] // Not public API: the output of #[job] names it.
+pub mod __private {
+    pub use pgjobq_core::__private::*;
+}
