@@ -180,7 +180,7 @@ end $$;
 
 -- Looks without touching: up to `p_want` tickets in (low, high] of each priority, the highest first, that nobody holds. No
 -- lock, no transaction id, and no WAL but for hint bits. `reach` is how far each priority has been looked through: `high`,
--- unless the bound on the walk ended it, and then the next peek goes on from there. `suspects`: whether one waits.
+-- or as far as tickets have been drawn, unless the bound on the walk ended it; then the next peek goes on from there. `suspects`: whether one waits.
 create function pgjobq.peek(
     p_shard smallint, p_queue int, p_kinds text[], p_want int, p_low bigint[], p_high bigint[],
     out found bigint[], out found_priority smallint[], out reach bigint[], out suspects boolean)
@@ -194,6 +194,7 @@ declare
     v_leased int8multirange;
     v_left int := p_want;
     v_free bigint[];
+    v_drawn bigint := coalesce(pg_sequence_last_value('pgjobq.ticket'), 0);
 begin
     reach := p_low;
     suspects := exists (select 1 from generate_series(0, 3) p(priority), lateral (
@@ -224,7 +225,8 @@ begin
                   where shard = p_shard and queue_id = p_queue and priority = priority_
                     and ticket is not null and crashes = 0
                     and ticket > p_low[priority_ + 1] and ticket <= p_high[priority_ + 1]
-                  order by ticket offset v_left + c_walk - 1 limit 1), p_high[priority_ + 1]);
+                  order by ticket offset v_left + c_walk - 1 limit 1),
+                greatest(p_low[priority_ + 1], least(p_high[priority_ + 1], v_drawn)));
         end if;
         if v_free is not null then
             found := found || v_free;

@@ -4,7 +4,9 @@
 extern crate self as pgjobq; // so that #[job] works in our own doctests and unit tests
 
 pub use pgjobq_core::{
-    Backoff, CallError, Client, EnqueueError, JobContext, JobError, JobHandle, JobId, JobReturn, NewJob, Priority, State, Target,
+    AnyJob, Backoff, CallError, Client, ClientBuilder, EnqueueAllError, EnqueueError, Enqueued, FailedAttempt, Failure,
+    InvalidName, InvalidSchema, JobContext, JobError, JobHandle, JobId, JobReturn, JobState, MigrateError, NewJob, Outcome,
+    Priority, Queue, State, Status, StoreError, Target, WaitError, Within, enqueue_all, schema_sql,
 };
 pub use sqlx;
 
@@ -13,7 +15,7 @@ pub type Result<T, E = JobError> = std::result::Result<T, E>;
 
 /// Everything that a program with jobs usually names.
 pub mod prelude {
-    pub use crate::{Backoff, Client, JobContext, JobError, JobHandle, JobId, NewJob, Priority, Result, State};
+    pub use crate::{Backoff, Client, JobContext, JobError, JobHandle, JobId, NewJob, Outcome, Priority, Result, State};
 }
 
 #[doc(hidden)] // Not public API: the output of #[job] names it.
