@@ -8,6 +8,7 @@ pub use pgjobq_core::{
     InvalidName, InvalidSchema, JobContext, JobError, JobHandle, JobId, JobReturn, JobState, MigrateError, NewJob, Outcome,
     Priority, Queue, State, Status, StoreError, Target, WaitError, Within, enqueue_all, schema_sql,
 };
+pub use pgjobq_worker::{BuildError, QueueLimits, RunningWorker, SetupProblem, Worker, WorkerBuilder, WorkerError};
 pub use sqlx;
 
 /// What a job function returns: any error turns into [`JobError`] with `?`.
@@ -15,7 +16,7 @@ pub type Result<T, E = JobError> = std::result::Result<T, E>;
 
 /// Everything that a program with jobs usually names.
 pub mod prelude {
-    pub use crate::{Backoff, Client, JobContext, JobError, JobHandle, JobId, NewJob, Outcome, Priority, Result, State};
+    pub use crate::{Backoff, Client, JobContext, JobError, JobHandle, JobId, NewJob, Outcome, Priority, Result, State, Worker};
 }
 
 #[doc(hidden)] // Not public API: the output of #[job] names it.

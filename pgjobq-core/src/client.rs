@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{PgConnection, PgPool};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, broadcast};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::about::About;
 use crate::batch::{Answer, Batch};
 use crate::enqueue::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
-use crate::listen::Listener;
+use crate::listen::{Listener, Signal};
 use crate::notifier::Notifier;
 use crate::queue::Queue;
 use crate::schema::{InvalidSchema, Schema};
@@ -251,12 +251,24 @@ impl Client {
         &self.inner.waits
     }
 
-    pub(crate) fn listener(&self) -> &Listener {
-        &self.inner.listener
+    /// Everything that the listener hears from now on.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn signals(&self) -> broadcast::Receiver<Signal> {
+        self.inner.listener.subscribe()
     }
 
-    pub(crate) fn notifier(&self) -> &Notifier {
-        &self.inner.notifier
+    /// Sends notifications.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn notifications(&self) -> Notifier {
+        self.inner.notifier.clone()
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub fn uses_notifications(&self) -> bool {
+        self.limits().notifications
     }
 }
 

@@ -68,6 +68,7 @@ pub mod __private {
     pub use crate::descriptor::JobDescriptor;
     pub use crate::job_error::ErrorKind;
     pub use crate::listen::Signal;
+    pub use crate::name::check as check_name;
     pub use crate::notifier::Notifier;
     pub use crate::registry::{DuplicateKind, Registry};
     pub use crate::returned::{JobReturn, Unkept, encode_output};

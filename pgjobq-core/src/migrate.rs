@@ -94,7 +94,7 @@ impl Client {
         let migrated = tokio::spawn(async move { run(&shared).await }).await;
         migrated.map_err(|error| StoreError::Unavailable(sqlx::Error::Protocol(error.to_string())))??;
         self.check_shards().await?;
-        self.create_queue("default").await?;
+        self.save_queue("default").await?;
         self.record(&registry).await?;
         self.make_partitions(Duration::ZERO).await?;
         Ok(())

@@ -24,7 +24,7 @@ impl fmt::Display for InvalidName {
 impl std::error::Error for InvalidName {}
 
 /// Checks the name of a `what`: a kind or a queue. The table has the same rule.
-pub(crate) fn check(what: &'static str, name: &str) -> Result<(), InvalidName> {
+pub fn check(what: &'static str, name: &str) -> Result<(), InvalidName> {
     let plain = |c: u8| c.is_ascii_alphanumeric() || b"_-.:/".contains(&c);
     if (1..=100).contains(&name.len()) && name.bytes().all(plain) {
         Ok(())

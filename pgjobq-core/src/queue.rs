@@ -22,13 +22,15 @@ impl Queue<'_> {
     /// When the name cannot be one, or the database refuses.
     pub async fn save(self) -> Result<(), EnqueueError> {
         name::check("queue", &self.name)?;
-        self.client.create_queue(&self.name).await?;
+        self.client.save_queue(&self.name).await?;
         Ok(())
     }
 }
 
 impl Client {
-    pub(crate) async fn create_queue(&self, name: &str) -> Result<i32, StoreError> {
+    /// Makes sure that a queue is there, and gives its id.
+    #[doc(hidden)]
+    pub async fn save_queue(&self, name: &str) -> Result<i32, StoreError> {
         let shared = self.shared();
         let row = sqlx::query(shared.sql.create_queue.clone()).bind(name).fetch_one(&shared.pool).await;
         row.and_then(|row| row.try_get("id")).map_err(|error| shared.error(error))
