@@ -6,6 +6,7 @@ extern crate self as pgjobq; // so that #[job] works in our own doctests and uni
 pub use pgjobq_core::{
     Backoff, CallError, Client, EnqueueError, JobContext, JobError, JobHandle, JobId, JobReturn, NewJob, Priority, State, Target,
 };
+pub use pgjobq_macros::job;
 pub use sqlx;
 
 /// What a job function returns: any error turns into [`JobError`] with `?`.
@@ -13,7 +14,7 @@ pub type Result<T, E = JobError> = std::result::Result<T, E>;
 
 /// Everything that a program with jobs usually names.
 pub mod prelude {
-    pub use crate::{Backoff, Client, JobContext, JobError, JobHandle, JobId, NewJob, Priority, Result, State};
+    pub use crate::{Backoff, Client, JobContext, JobError, JobHandle, JobId, NewJob, Priority, Result, State, job};
 }
 
 #[doc(hidden)] // Not public API: the output of #[job] names it.

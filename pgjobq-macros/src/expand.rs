@@ -1,0 +1,147 @@
+//! What `#[job]` puts beside the function.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+use syn::ext::IdentExt;
+
+use crate::attribute::Keys;
+use crate::diagnostics::Diagnostics;
+use crate::handler;
+use crate::model::Job;
+use crate::parse::Item;
+
+/// The function, exactly as it was written, whatever is wrong with it; then what the macro adds; then every mistake.
+pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    let mut diagnostics = Diagnostics::default();
+    let keys = Keys::read(attribute, &mut diagnostics);
+    let parsed = diagnostics.ok(syn::parse2::<Item>(item.clone()));
+    let job = parsed.and_then(|item| Job::new(keys, item, &mut diagnostics));
+    let generated = job.as_ref().map(beside);
+    let errors = diagnostics.into_tokens();
+    quote!(#item #generated #errors)
+}
+
+/// A braced struct lives among the types only, so that it can bear the function's name. All else is inside a nameless
+/// constant, where it is in nobody's way.
+fn beside(job: &Job) -> TokenStream {
+    let Job { visibility, name, .. } = job;
+    let cfgs: Vec<_> = job.attributes_named("cfg").collect();
+    let docs = job.attributes_named("doc");
+    let summary = format!("The ways to enqueue the job `{}` and to await it.", name.unraw());
+    let lints = lints();
+    let (helpers, handler) = (helpers(job), handler::handler(job));
+    quote! {
+        #(#cfgs)*
+        #[doc = #summary]
+        #[doc = ""]
+        #(#docs)*
+        #lints
+        #visibility struct #name {}
+
+        #(#cfgs)*
+        #lints
+        const _: () = {
+            #helpers
+            #handler
+        };
+    }
+}
+
+/// Lints that would blame the user for what the macro wrote. The function itself is outside, and stays linted.
+fn lints() -> TokenStream {
+    quote! {
+        #[allow(
+            dead_code,
+            deprecated,
+            missing_copy_implementations,
+            missing_debug_implementations,
+            non_camel_case_types,
+            private_interfaces,
+            unreachable_pub,
+            clippy::all,
+            clippy::pedantic
+        )]
+    }
+}
+
+/// The typed ways in. Their own names are hygienic, so that an argument may have the same one.
+fn helpers(job: &Job) -> TokenStream {
+    let (private, name, value) = (job.private(), &job.name, job.value());
+    let (to, client, id) = (local("to"), local("client"), local("id"));
+    let (kind, title) = (job.kind(), name.unraw().to_string());
+    let names: Vec<_> = job.stored().map(|argument| &argument.name).collect();
+    let parameters = job.stored().map(|argument| {
+        let (name, ty) = (&argument.name, &argument.ty);
+        quote!(#name: #ty)
+    });
+    let parameters = quote!(#(#parameters),*);
+    let docs = Docs::of(&title);
+    let Docs { kind: kind_doc, job: job_doc, enqueue: enqueue_doc, call: call_doc, handle: handle_doc } = docs;
+    quote! {
+        impl #name {
+            #[doc = #kind_doc]
+            pub const KIND: &'static str = #kind;
+
+            #[doc = #job_doc]
+            pub fn job(#parameters) -> #private::NewJob<#value> {
+                #private::NewJob::new(Self::KIND, &__POLICY, &__Args { #(#names),* })
+            }
+
+            #[doc = #enqueue_doc]
+            ///
+            /// # Errors
+            ///
+            /// What is wrong with the job, with its queue, or with the connection.
+            pub async fn enqueue<'t>(
+                #to: impl #private::Target<'t>,
+                #parameters
+            ) -> ::core::result::Result<#private::JobHandle<#value>, #private::EnqueueError> {
+                Self::job(#(#names),*).enqueue(#to).await
+            }
+
+            #[doc = #call_doc]
+            ///
+            /// # Errors
+            ///
+            /// Why the job could not be enqueued or awaited, or how it ended without a value.
+            pub async fn call(
+                #client: &#private::Client,
+                #parameters
+            ) -> ::core::result::Result<#value, #private::CallError> {
+                Self::job(#(#names),*).call(#client).await
+            }
+
+            #[doc = #handle_doc]
+            #[must_use]
+            pub fn handle(#id: impl ::core::convert::Into<#private::JobId>) -> #private::JobHandle<#value> {
+                #private::JobHandle::from_id(::core::convert::Into::into(#id))
+            }
+        }
+    }
+}
+
+/// The documentation of the helpers.
+struct Docs {
+    kind: String,
+    job: String,
+    enqueue: String,
+    call: String,
+    handle: String,
+}
+
+impl Docs {
+    fn of(name: &str) -> Self {
+        Self {
+            kind: "The name under which the database stores jobs of this kind.".to_owned(),
+            job: format!("A `{name}` job that has not been enqueued: a value, whose options one can set."),
+            enqueue: format!("Enqueues a `{name}` job: to `&client`, `&pool`, `&mut *connection` or `&mut *transaction`."),
+            call: format!("Enqueues a `{name}` job, waits until it ends, and gives what it returned."),
+            handle: format!("The handle of the `{name}` job that has this id."),
+        }
+    }
+}
+
+/// A name that no name of the user's can meet.
+pub(crate) fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}

@@ -1,0 +1,157 @@
+//! What a function must look like to be a job.
+
+use proc_macro2::Ident;
+use syn::{FnArg, GenericArgument, Pat, PatType, PathArguments, PathSegment, ReturnType, Safety, Type};
+
+use crate::diagnostics::Diagnostics;
+use crate::model::{Argument, Returned, Role};
+use crate::owned;
+use crate::parse::Item;
+
+/// The arguments and the result of a job function; every mistake is noted.
+pub(crate) fn check(item: &Item, diagnostics: &mut Diagnostics) -> (Vec<Argument>, Returned) {
+    check_qualifiers(item, diagnostics);
+    check_generics(item, diagnostics);
+    let arguments = arguments(item, diagnostics);
+    check_repetitions(&arguments, diagnostics);
+    (arguments, returned(&item.signature.output, diagnostics))
+}
+
+fn check_qualifiers(item: &Item, diagnostics: &mut Diagnostics) {
+    let signature = &item.signature;
+    if signature.asyncness.is_none() {
+        diagnostics.error(signature.fn_token, "a job function is async: write `async fn`");
+    }
+    if let Safety::Unsafe(token) = &signature.safety {
+        diagnostics.error(token, "a worker cannot call an unsafe function: remove `unsafe`");
+    }
+    if let Some(abi) = &signature.abi {
+        diagnostics.error(abi, "a job function is called from Rust only: remove `extern`");
+    }
+    if let Some(variadic) = &signature.variadic {
+        diagnostics.error(variadic, "a job has a fixed number of arguments: take a `Vec` instead of `...`");
+    }
+    if item.body.to_string() == ";" {
+        diagnostics.error(&signature.ident, "this job function has no body: write one in place of `;`");
+    }
+    let is_job = |attribute: &&syn::Attribute| segment_is(attribute.path().segments.last(), "job");
+    if let Some(second) = item.attributes.iter().find(is_job) {
+        diagnostics.error(second, "`#[job]` is given twice: write all keys in one");
+    }
+}
+
+fn check_generics(item: &Item, diagnostics: &mut Diagnostics) {
+    let generics = &item.signature.generics;
+    for parameter in &generics.params {
+        let message = match parameter {
+            syn::GenericParam::Lifetime(_) => {
+                "a job outlives its caller, so it cannot borrow: remove the lifetime and take owned values"
+            }
+            _ => "a stored job has no generic parameters: write a concrete type, and one job for each",
+        };
+        diagnostics.error(parameter, message);
+    }
+    if let (Some(clause), true) = (&generics.where_clause, generics.params.is_empty()) {
+        diagnostics.error(clause, "a job function has nothing to constrain: remove the `where` clause");
+    }
+}
+
+fn arguments(item: &Item, diagnostics: &mut Diagnostics) -> Vec<Argument> {
+    let mut arguments = Vec::new();
+    for input in &item.signature.inputs {
+        match input {
+            FnArg::Receiver(receiver) => diagnostics.error(
+                receiver,
+                "a job function has no `self`: move it out of the `impl`, and take what it needs as arguments",
+            ),
+            FnArg::Typed(argument) => arguments.extend(check_argument(argument, diagnostics)),
+        }
+    }
+    arguments
+}
+
+fn check_argument(argument: &PatType, diagnostics: &mut Diagnostics) -> Option<Argument> {
+    let conditional = |attribute: &&syn::Attribute| attribute.path().is_ident("cfg");
+    if let Some(cfg) = argument.attrs.iter().find(conditional) {
+        diagnostics.error(cfg, "stored arguments are the same in every build: put `#[cfg]` on the whole job");
+    }
+    let role = role(&argument.ty);
+    if matches!(role, Role::Stored) {
+        owned::check(&argument.ty, diagnostics);
+    }
+    let Some(name) = name(&argument.pat) else {
+        let message = match role {
+            Role::Stored => "arguments are stored by name: write a plain name here, and take it apart in the body",
+            _ => "a job's argument needs a plain name: write one here, and take it apart in the body",
+        };
+        diagnostics.error(&argument.pat, message);
+        return None;
+    };
+    Some(Argument { name: name.clone(), ty: (*argument.ty).clone(), role })
+}
+
+fn name(pattern: &Pat) -> Option<&Ident> {
+    match pattern {
+        Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => Some(&name.ident),
+        _ => None,
+    }
+}
+
+fn check_repetitions(arguments: &[Argument], diagnostics: &mut Diagnostics) {
+    for (index, argument) in arguments.iter().enumerate() {
+        let earlier = &arguments[..index];
+        if earlier.iter().any(|other| other.name == argument.name) {
+            diagnostics.error(&argument.name, "an argument has that name already: write another one");
+        }
+        let is_context = |argument: &Argument| matches!(argument.role, Role::Context);
+        if is_context(argument) && earlier.iter().any(is_context) {
+            diagnostics.error(&argument.ty, "an attempt has one `JobContext`: remove the second argument");
+        }
+    }
+}
+
+/// What an argument is for, by the last segment of its type: macros cannot ask what a name stands for.
+fn role(ty: &Type) -> Role {
+    match last_segment(ty) {
+        Some(segment) if segment_is(Some(segment), "JobContext") => Role::Context,
+        Some(segment) if segment_is(Some(segment), "State") => {
+            first_type(segment).map_or(Role::Stored, |state| Role::State(state.clone()))
+        }
+        _ => Role::Stored,
+    }
+}
+
+fn returned(output: &ReturnType, diagnostics: &mut Diagnostics) -> Returned {
+    let ReturnType::Type(_, ty) = output else {
+        return Returned { ty: syn::parse_quote!(()), value: None };
+    };
+    let result = last_segment(ty).filter(|segment| segment_is(Some(segment), "Result"));
+    let value = result.and_then(first_type);
+    if let Type::Never(never) = &**ty {
+        diagnostics.error(never, "a job comes to an end: return `Result<()>`, or nothing");
+    }
+    owned::check(value.unwrap_or(ty), diagnostics);
+    Returned { ty: (**ty).clone(), value: value.cloned() }
+}
+
+fn segment_is(segment: Option<&PathSegment>, name: &str) -> bool {
+    segment.is_some_and(|segment| segment.ident == name)
+}
+
+/// The last segment of a type that is a path, seen through the brackets that a declarative macro leaves around it.
+fn last_segment(ty: &Type) -> Option<&PathSegment> {
+    match ty {
+        Type::Path(path) => path.path.segments.last(),
+        Type::Group(group) => last_segment(&group.elem),
+        Type::Paren(paren) => last_segment(&paren.elem),
+        _ => None,
+    }
+}
+
+fn first_type(segment: &PathSegment) -> Option<&Type> {
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
+}
