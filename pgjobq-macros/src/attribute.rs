@@ -37,9 +37,9 @@ pub(crate) struct Retain {
 }
 
 /// A key, what it takes, and an example.
-pub(crate) struct Key(pub(crate) &'static str, pub(crate) &'static str, pub(crate) &'static str);
+struct Key(&'static str, &'static str, &'static str);
 
-pub(crate) const KEYS: [Key; 10] = [
+const KEYS: [Key; 10] = [
     Key("queue", "a name in quotes", "\"mail\""),
     Key("retries", "a whole number", "5"),
     Key("kind", "a name in quotes", "\"send_mail\""),
@@ -66,7 +66,6 @@ impl Keys {
             keys.set(&entry, diagnostics);
             seen.push(entry.key);
         }
-        keys.check_aliases(diagnostics);
         keys
     }
 
@@ -85,17 +84,6 @@ impl Keys {
             unknown => diagnostics.error(&entry.key, unknown_key(unknown)),
         }
     }
-
-    /// Two aliases of one name would be two jobs of one kind, which a worker refuses to start with.
-    fn check_aliases(&self, diagnostics: &mut Diagnostics) {
-        let mut taken: Vec<String> = self.kind.iter().map(LitStr::value).collect();
-        for alias in &self.aliases {
-            if taken.contains(&alias.value()) {
-                diagnostics.error(alias, "this job has that name already: remove this alias");
-            }
-            taken.push(alias.value());
-        }
-    }
 }
 
 fn unknown_key(key: &str) -> String {
@@ -104,4 +92,11 @@ fn unknown_key(key: &str) -> String {
         Some(nearest) => format!("there is no key `{key}`: did you mean `{nearest}`? The keys are {known}"),
         None => format!("there is no key `{key}`: the keys are {known}"),
     }
+}
+
+/// What a key takes, and an example; the key has no value, or one of the wrong form.
+pub(crate) fn takes(key: &Ident) -> (&'static str, String) {
+    let known = KEYS.iter().find(|Key(known, ..)| key == known);
+    let (what, example) = known.map_or(("a value", "…"), |Key(_, what, example)| (*what, *example));
+    (what, format!("`{key} = {example}`"))
 }

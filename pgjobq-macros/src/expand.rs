@@ -3,11 +3,12 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 
 use crate::attribute::Keys;
 use crate::diagnostics::Diagnostics;
 use crate::handler;
-use crate::model::Job;
+use crate::model::{Argument, Job};
 use crate::parse::Item;
 
 /// The function, exactly as it was written, whatever is wrong with it; then what the macro adds; then every mistake.
@@ -70,11 +71,13 @@ fn helpers(job: &Job) -> TokenStream {
     let (to, client, id) = (local("to"), local("client"), local("id"));
     let (kind, title) = (job.kind(), name.unraw().to_string());
     let names: Vec<_> = job.stored().map(|argument| &argument.name).collect();
-    let parameters = job.stored().map(|argument| {
-        let (name, ty) = (&argument.name, &argument.ty);
-        quote!(#name: #ty)
-    });
+    let parameters = job.stored().map(|Argument { name, ty, .. }| quote!(#name: #ty));
     let parameters = quote!(#(#parameters),*);
+    let fields = job.stored().map(|Argument { name, ty, .. }| {
+        let value = moved(name, ty.span());
+        quote!(#name: #value)
+    });
+    let returns = handler::confirm_returned(job);
     let docs = Docs::of(&title);
     let Docs { kind: kind_doc, job: job_doc, enqueue: enqueue_doc, call: call_doc, handle: handle_doc } = docs;
     quote! {
@@ -84,7 +87,7 @@ fn helpers(job: &Job) -> TokenStream {
 
             #[doc = #job_doc]
             pub fn job(#parameters) -> #private::NewJob<#value> {
-                #private::NewJob::new(Self::KIND, &__POLICY, &__Args { #(#names),* })
+                #private::NewJob::new(Self::KIND, &__POLICY, &__Args { #(#fields),* })
             }
 
             #[doc = #enqueue_doc]
@@ -108,7 +111,8 @@ fn helpers(job: &Job) -> TokenStream {
                 #client: &#private::Client,
                 #parameters
             ) -> ::core::result::Result<#value, #private::CallError> {
-                Self::job(#(#names),*).call(#client).await
+                #returns
+                #private::NewJob::call(Self::job(#(#names),*), #client).await
             }
 
             #[doc = #handle_doc]
@@ -144,4 +148,16 @@ impl Docs {
 /// A name that no name of the user's can meet.
 pub(crate) fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
+}
+
+/// The macro's own code, shown at a place in the user's: errors point there, and lints leave it alone.
+pub(crate) fn at(place: Span) -> Span {
+    Span::call_site().located_at(place)
+}
+
+/// The same name, shown at another place.
+pub(crate) fn moved(name: &Ident, place: Span) -> Ident {
+    let mut moved = name.clone();
+    moved.set_span(name.span().located_at(place));
+    moved
 }

@@ -80,10 +80,7 @@ fn check_argument(argument: &PatType, diagnostics: &mut Diagnostics) -> Option<A
         owned::check(&argument.ty, diagnostics);
     }
     let Some(name) = name(&argument.pat) else {
-        let message = match role {
-            Role::Stored => "arguments are stored by name: write a plain name here, and take it apart in the body",
-            _ => "a job's argument needs a plain name: write one here, and take it apart in the body",
-        };
+        let message = "a job's argument has a plain name: write one in place of this pattern";
         diagnostics.error(&argument.pat, message);
         return None;
     };

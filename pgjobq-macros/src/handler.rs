@@ -7,7 +7,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use crate::attribute::Backoff;
-use crate::expand::local;
+use crate::expand::{at, local, moved};
 use crate::model::{Argument, Job, Role};
 
 /// All of it, for the inside of a nameless constant.
@@ -17,17 +17,19 @@ pub(crate) fn handler(job: &Job) -> TokenStream {
 }
 
 /// The stored arguments: an object with the arguments' names as keys, so that SQL can read and write it, and so that
-/// changing their order changes nothing.
+/// changing their order changes nothing. It is generic over their types, so that one that serde does not know is told
+/// once, where the user wrote it, and not wherever the derived code stumbles over it.
 fn arguments(job: &Job) -> TokenStream {
     let private = job.private();
     let serde = quote!(#private::serde);
     let serde_path = serde.to_string().replace(' ', "");
-    let fields = job.stored().map(|Argument { name, ty, .. }| quote!(#name: #ty));
+    let names = job.stored().map(|argument| &argument.name);
+    let types: Vec<_> = (0..job.stored().count()).map(|index| format_ident!("__{index}")).collect();
     quote! {
         #[derive(#serde::Serialize, #serde::Deserialize)]
         #[serde(crate = #serde_path)]
-        struct __Args {
-            #(#fields),*
+        struct __Args<#(#types),*> {
+            #(#names: #types),*
         }
     }
 }
@@ -71,7 +73,15 @@ fn implementation(job: &Job) -> TokenStream {
     let (private, name) = (job.private(), &job.name);
     let (context, args) = (local("context"), local("args"));
     let values = job.arguments.iter().map(|argument| value(argument, &context, &args));
-    let called = quote_spanned!(job.returned.ty.span()=> #name(#(#values),*).await);
+    let function = moved(name, job.returned.ty.span());
+    let called = quote_spanned!(at(job.returned.ty.span())=> #function(#(#values),*).await);
+    let types = job.stored().map(|argument| &argument.ty);
+    let returns = confirm_returned(job);
+    let body = quote_spanned! {at(name.span())=> {
+        let #args = #context.decode::<__Args<#(#types),*>>(#args)?;
+        #returns
+        #private::encode_output(#called)
+    }};
     quote! {
         #[doc(hidden)]
         #[#private::async_trait]
@@ -83,10 +93,7 @@ fn implementation(job: &Job) -> TokenStream {
             ) -> ::core::result::Result<
                 ::std::boxed::Box<#private::serde_json::value::RawValue>,
                 #private::JobError,
-            > {
-                let #args: __Args = #context.decode(#args)?;
-                #private::encode_output(#called)
-            }
+            > #body
         }
     }
 }
@@ -95,8 +102,8 @@ fn value(argument: &Argument, context: &Ident, args: &Ident) -> TokenStream {
     let Argument { name, ty, role } = argument;
     match role {
         Role::Stored => quote!(#args.#name),
-        Role::Context => quote_spanned!(ty.span()=> #context.clone()),
-        Role::State(state) => quote_spanned!(ty.span()=> #context.state::<#state>()?),
+        Role::Context => quote_spanned!(at(ty.span())=> #context.clone()),
+        Role::State(state) => quote_spanned!(at(ty.span())=> #context.state::<#state>()?),
     }
 }
 
@@ -121,23 +128,27 @@ fn registration(job: &Job) -> TokenStream {
     }
 }
 
-/// What only the compiler can judge, asked where the user wrote it.
+/// The function's result is what the macro took it for: that is for the compiler to confirm, first of all in each body
+/// that relies on it, so that an error names the user's type, and once.
+pub(crate) fn confirm_returned(job: &Job) -> TokenStream {
+    let returned = &job.returned.ty;
+    quote_spanned!(at(returned.span())=> __returns::<#returned>();)
+}
+
 fn checks(job: &Job) -> TokenStream {
-    let (private, returned) = (job.private(), &job.returned.ty);
-    let value = job.returned.value.as_ref().map(|value| {
-        let given = local("given");
-        quote_spanned! {value.span()=>
-            const _: fn(<#returned as #private::JobReturn>::Value) -> #value = |#given| #given;
-        }
-    });
+    let private = job.private();
+    let written = job.returned.value.as_ref().map(|value| quote!(<Value = #value>));
     let emptied = job.keys.retain.as_ref().filter(|retain| retain.duration.is_zero());
     let unkept = emptied.map(|retain| {
-        let (value, unkept) = (job.value(), format_ident!("__Value", span = retain.at.span()));
-        quote_spanned! {retain.at.span()=>
+        let (value, unkept) = (job.value(), format_ident!("__Value", span = at(retain.at.span())));
+        quote_spanned! {at(retain.at.span())=>
             type #unkept = #value;
             const fn __unkept<T: #private::Unkept>() {}
             const _: () = __unkept::<#unkept>();
         }
     });
-    quote!(#value #unkept)
+    quote! {
+        fn __returns<R: #private::JobReturn #written>() {}
+        #unkept
+    }
 }

@@ -1,12 +1,14 @@
 //! A job whose attribute and signature have been checked: what is here cannot be wrong.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Attribute, Path, Type, Visibility};
 
 use crate::attribute::Keys;
 use crate::diagnostics::Diagnostics;
+use crate::expand::at;
 use crate::parse::Item;
 use crate::{function, names};
 
@@ -52,11 +54,28 @@ impl Job {
         let (arguments, returned) = diagnostics.unless_wrong(|all| function::check(&item, all))?;
         let Item { attributes, visibility, signature, .. } = item;
         let job = Self { keys, attributes, visibility, name: signature.ident, arguments, returned };
-        if let Some(mistake) = names::mistake(&job.kind()) {
-            let message = format!("{mistake}; or write the kind apart, as in `kind = \"send_mail\"`");
-            diagnostics.error(&job.name, message);
-        }
+        job.check_kind(diagnostics);
+        job.check_aliases(diagnostics);
         Some(job)
+    }
+
+    /// A kind that the attribute gives has been checked; this is about the function's name.
+    fn check_kind(&self, diagnostics: &mut Diagnostics) {
+        if let Some(mistake) = names::mistake(&self.kind()) {
+            let message = format!("{mistake}, or give the job another name with `kind = \"…\"`");
+            diagnostics.error(&self.name, message);
+        }
+    }
+
+    /// A job that has one name twice would be two jobs of one kind to a worker, which then refuses to start.
+    fn check_aliases(&self, diagnostics: &mut Diagnostics) {
+        let mut taken = vec![self.kind()];
+        for alias in &self.keys.aliases {
+            if taken.contains(&alias.value()) {
+                diagnostics.error(alias, "the job has this name already: remove the alias");
+            }
+            taken.push(alias.value());
+        }
     }
 
     /// Under what name the job is stored.
@@ -86,12 +105,12 @@ impl Job {
     }
 
     /// What a handle of the job gives. It is shown as the user wrote it, for that reads better in documentation than a
-    /// projection; `handler::checks` has the compiler confirm it.
+    /// projection; `handler::confirm_returned` has the compiler confirm it.
     pub(crate) fn value(&self) -> TokenStream {
         let (private, returned) = (self.private(), &self.returned.ty);
         match &self.returned.value {
             Some(value) => quote!(#value),
-            None => quote!(<#returned as #private::JobReturn>::Value),
+            None => quote_spanned!(at(returned.span())=> <#returned as #private::JobReturn>::Value),
         }
     }
 }

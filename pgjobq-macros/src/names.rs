@@ -1,5 +1,7 @@
 //! The names of kinds and queues, and names that were mistyped.
 
+use std::cmp::Reverse;
+
 /// What is wrong with the name of a kind or a queue. Such names are stored, filtered by, and shown in paths of a
 /// dashboard, so that they are kept plain.
 pub(crate) fn mistake(name: &str) -> Option<String> {
@@ -22,7 +24,9 @@ pub(crate) fn nearest(word: &str, candidates: impl Iterator<Item = &'static str>
         let part = candidate.contains(word) || word.contains(candidate);
         if part { 1 } else { edits(word, candidate) }
     };
-    let (distance, nearest) = candidates.map(|candidate| (distance(candidate), candidate)).min()?;
+    let shared = |candidate: &str| word.chars().zip(candidate.chars()).take_while(|(a, b)| a == b).count();
+    let nearest = candidates.min_by_key(|candidate| (distance(candidate), Reverse(shared(candidate))))?;
+    let distance = distance(nearest);
     (distance <= 3 && distance < nearest.len()).then_some(nearest)
 }
 

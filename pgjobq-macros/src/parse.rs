@@ -1,9 +1,13 @@
 //! What stands in the source, before any rule of ours is applied to it.
 
+use std::mem;
+
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Error, Signature, Token, Visibility};
+
+use crate::attribute::takes;
 
 /// The item under `#[job]`. Its body stays raw, so that what is wrong in there is rustc's to say.
 pub(crate) struct Item {
@@ -50,25 +54,41 @@ impl Parse for Entry {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let key = Ident::parse_any(input)
             .map_err(|error| Error::new(error.span(), "a key is missing here: write `key = value`"))?;
-        if input.is_empty() {
-            return Ok(Self { key, value: TokenStream::new() });
+        let (_, example) = takes(&key);
+        if !input.is_empty() && input.parse::<Token![=]>().is_err() {
+            return Err(input.error(format!("`=` is missing here: write {example}")));
         }
-        if input.parse::<Token![=]>().is_err() {
-            let message = format!("a value follows `=`: write `{key} = …`");
-            return Err(input.error(message));
+        let value: TokenStream = input.parse()?;
+        match next_key(&value) {
+            Some(next) => Err(Error::new_spanned(&next, format!("a comma is missing before `{next}`: write one"))),
+            None => Ok(Self { key, value }),
         }
-        Ok(Self { key, value: input.parse()? })
+    }
+}
+
+/// The key that follows without a comma.
+fn next_key(value: &TokenStream) -> Option<Ident> {
+    let tokens: Vec<_> = value.clone().into_iter().take(3).collect();
+    match tokens.as_slice() {
+        [_, TokenTree::Ident(key), TokenTree::Punct(equals)] if equals.as_char() == '=' => Some(key.clone()),
+        _ => None,
     }
 }
 
 /// The entries of an attribute, each of which may be wrong by itself.
-pub(crate) fn entries(attribute: TokenStream) -> impl Iterator<Item = syn::Result<Entry>> {
-    let is_comma = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
-    let tokens: Vec<_> = attribute.into_iter().collect();
-    let mut parts: Vec<TokenStream> =
-        tokens.split(is_comma).map(|part| part.iter().cloned().collect()).collect();
-    if parts.last().is_some_and(TokenStream::is_empty) {
-        parts.pop(); // What follows the last comma, or all of an empty attribute.
+pub(crate) fn entries(attribute: TokenStream) -> Vec<syn::Result<Entry>> {
+    let (mut entries, mut entry) = (Vec::new(), TokenStream::new());
+    for token in attribute {
+        if !matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ',') {
+            entry.extend([token]);
+        } else if entry.is_empty() {
+            entries.push(Err(Error::new_spanned(token, "nothing stands before this comma: remove it")));
+        } else {
+            entries.push(syn::parse2(mem::take(&mut entry)));
+        }
     }
-    parts.into_iter().map(syn::parse2)
+    if !entry.is_empty() {
+        entries.push(syn::parse2(entry)); // A comma after the last entry is welcome, and not needed.
+    }
+    entries
 }

@@ -7,7 +7,7 @@ use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::{Error, LitInt, LitStr, Path, Result, Token, bracketed};
 
-use crate::attribute::{Backoff, KEYS, Key, Retain};
+use crate::attribute::{Backoff, Retain, takes};
 use crate::parse::Entry;
 use crate::{duration, names};
 
@@ -17,20 +17,17 @@ const YEAR: Duration = DAY.saturating_mul(365);
 const CENTURY: Duration = YEAR.saturating_mul(100);
 
 /// A value of the wrong form, or none.
-fn takes(entry: &Entry) -> Error {
+fn misfit(entry: &Entry) -> Error {
     let key = &entry.key;
-    let (what, example) = KEYS
-        .iter()
-        .find(|Key(known, ..)| key == known)
-        .map_or(("a value", "…"), |Key(_, what, example)| (*what, *example));
+    let (what, example) = takes(key);
     if entry.value.is_empty() {
-        return Error::new_spanned(key, format!("`{key}` has no value: write `{key} = {example}`"));
+        return Error::new_spanned(key, format!("`{key}` has no value: write {example}"));
     }
-    Error::new_spanned(&entry.value, format!("`{key}` takes {what}: write `{key} = {example}`"))
+    Error::new_spanned(&entry.value, format!("`{key}` takes {what}: write {example}"))
 }
 
 fn text(entry: &Entry) -> Result<LitStr> {
-    syn::parse2(entry.value.clone()).map_err(|_| takes(entry))
+    syn::parse2(entry.value.clone()).map_err(|_| misfit(entry))
 }
 
 /// The name of a kind or a queue.
@@ -52,7 +49,7 @@ pub(crate) fn names(entry: &Entry) -> Result<Vec<LitStr>> {
         bracketed!(content in input);
         Punctuated::<LitStr, Token![,]>::parse_terminated(&content)
     };
-    let list = list.parse2(entry.value.clone()).map_err(|_| takes(entry))?;
+    let list = list.parse2(entry.value.clone()).map_err(|_| misfit(entry))?;
     let mut names = Vec::new();
     let mut mistakes: Option<Error> = None;
     for name in list {
@@ -67,9 +64,9 @@ pub(crate) fn names(entry: &Entry) -> Result<Vec<LitStr>> {
 
 /// A number that fits the database's `smallint`.
 pub(crate) fn number(entry: &Entry) -> Result<u16> {
-    let number: LitInt = syn::parse2(entry.value.clone()).map_err(|_| takes(entry))?;
+    let number: LitInt = syn::parse2(entry.value.clone()).map_err(|_| misfit(entry))?;
     if !matches!(number.suffix(), "" | "u16") {
-        return Err(takes(entry));
+        return Err(misfit(entry));
     }
     match number.base10_parse() {
         Ok(fits @ 0..=0x7fff) => Ok(fits),
@@ -130,6 +127,10 @@ pub(crate) fn backoff(entry: &Entry) -> Result<Backoff> {
     let at = text(entry)?;
     let text = at.value();
     let (first, most) = text.split_once("..").unwrap_or((&text, &text));
+    if duration::parse(first).is_none() || duration::parse(most).is_none() {
+        let message = format!("`{text}` is no backoff: write one duration, such as `30s`, or two, such as `1s..6h`");
+        return Err(Error::new_spanned(at, message));
+    }
     let backoff = Backoff { first: positive(&at, first)?, most: positive(&at, most)? };
     if backoff.first > backoff.most {
         let message = format!("`{text}` shrinks: write the shorter delay first, `{most}..{first}`");
@@ -155,5 +156,5 @@ pub(crate) fn path(entry: &Entry) -> Result<Path> {
         Ok(quoted) => quoted.parse_with(Path::parse_mod_style),
         Err(_) => Path::parse_mod_style.parse2(entry.value.clone()),
     };
-    path.map_err(|_| takes(entry))
+    path.map_err(|_| misfit(entry))
 }
