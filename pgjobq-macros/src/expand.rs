@@ -1,7 +1,7 @@
 //! What `#[job]` puts beside the function.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
@@ -23,18 +23,21 @@ pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 /// A braced struct lives among the types only, so that it can bear the function's name. All else is inside a nameless
-/// constant, where it is in nobody's way.
+/// constant, where it is in nobody's way, and names everything through the facade's hidden module, so that a user's
+/// crate depends on `pgjobq` alone and may shadow any other name.
 fn beside(job: &Job) -> TokenStream {
     let Job { visibility, name, .. } = job;
     let cfgs: Vec<_> = job.attributes_named("cfg").collect();
-    let docs = job.attributes_named("doc");
+    let docs: Vec<_> = job.attributes_named("doc").collect();
+    let gap = docs.first().map(|_| quote!(#[doc = ""]));
     let summary = format!("The ways to enqueue the job `{}` and to await it.", name.unraw());
     let lints = lints();
+    let facade = job.facade();
     let (helpers, handler) = (helpers(job), handler::handler(job));
     quote! {
         #(#cfgs)*
         #[doc = #summary]
-        #[doc = ""]
+        #gap
         #(#docs)*
         #lints
         #visibility struct #name {}
@@ -42,6 +45,7 @@ fn beside(job: &Job) -> TokenStream {
         #(#cfgs)*
         #lints
         const _: () = {
+            use #facade::__private as __pgjobq;
             #helpers
             #handler
         };
@@ -67,27 +71,26 @@ fn lints() -> TokenStream {
 
 /// The typed ways in. Their own names are hygienic, so that an argument may have the same one.
 fn helpers(job: &Job) -> TokenStream {
-    let (private, name, value) = (job.private(), &job.name, job.value());
+    let (name, value) = (&job.name, job.value());
     let (to, client, id) = (local("to"), local("client"), local("id"));
     let (kind, title) = (job.kind(), name.unraw().to_string());
     let names: Vec<_> = job.stored().map(|argument| &argument.name).collect();
     let parameters = job.stored().map(|Argument { name, ty, .. }| quote!(#name: #ty));
     let parameters = quote!(#(#parameters),*);
-    let fields = job.stored().map(|Argument { name, ty, .. }| {
-        let value = moved(name, ty.span());
-        quote!(#name: #value)
-    });
-    let returns = handler::confirm_returned(job);
+    let types = job.stored().map(|argument| &argument.ty);
+    // At the user's place to the letter, for only then the compiler sees that its objections to the value are one.
+    let called = quote_spanned!(value.span()=> __call::<#value>(Self::job(#(#names),*), #client).await);
     let docs = Docs::of(&title);
-    let Docs { kind: kind_doc, job: job_doc, enqueue: enqueue_doc, call: call_doc, handle: handle_doc } = docs;
-    quote! {
+    let Docs { kind: kind_doc, job: job_doc, enqueue: enqueue_doc, call: call_doc, handle: handle_doc } =
+        docs;
+    quote_spanned! {at(name.span())=>
         impl #name {
             #[doc = #kind_doc]
             pub const KIND: &'static str = #kind;
 
             #[doc = #job_doc]
-            pub fn job(#parameters) -> #private::NewJob<#value> {
-                #private::NewJob::new(Self::KIND, &__POLICY, &__Args { #(#fields),* })
+            pub fn job(#parameters) -> __pgjobq::NewJob<#value> {
+                __new_job::<#value, #(#types),*>(&__Args { #(#names),* })
             }
 
             #[doc = #enqueue_doc]
@@ -96,9 +99,9 @@ fn helpers(job: &Job) -> TokenStream {
             ///
             /// What is wrong with the job, with its queue, or with the connection.
             pub async fn enqueue<'t>(
-                #to: impl #private::Target<'t>,
+                #to: impl __pgjobq::Target<'t>,
                 #parameters
-            ) -> ::core::result::Result<#private::JobHandle<#value>, #private::EnqueueError> {
+            ) -> ::core::result::Result<__pgjobq::JobHandle<#value>, __pgjobq::EnqueueError> {
                 Self::job(#(#names),*).enqueue(#to).await
             }
 
@@ -108,17 +111,16 @@ fn helpers(job: &Job) -> TokenStream {
             ///
             /// Why the job could not be enqueued or awaited, or how it ended without a value.
             pub async fn call(
-                #client: &#private::Client,
+                #client: &__pgjobq::Client,
                 #parameters
-            ) -> ::core::result::Result<#value, #private::CallError> {
-                #returns
-                #private::NewJob::call(Self::job(#(#names),*), #client).await
+            ) -> ::core::result::Result<#value, __pgjobq::CallError> {
+                #called
             }
 
             #[doc = #handle_doc]
             #[must_use]
-            pub fn handle(#id: impl ::core::convert::Into<#private::JobId>) -> #private::JobHandle<#value> {
-                #private::JobHandle::from_id(::core::convert::Into::into(#id))
+            pub fn handle(#id: impl ::core::convert::Into<__pgjobq::JobId>) -> __pgjobq::JobHandle<#value> {
+                __pgjobq::JobHandle::from_id(::core::convert::Into::into(#id))
             }
         }
     }
@@ -138,7 +140,9 @@ impl Docs {
         Self {
             kind: "The name under which the database stores jobs of this kind.".to_owned(),
             job: format!("A `{name}` job that has not been enqueued: a value, whose options one can set."),
-            enqueue: format!("Enqueues a `{name}` job: to `&client`, `&pool`, `&mut *connection` or `&mut *transaction`."),
+            enqueue: format!(
+                "Enqueues a `{name}` job: to `&client`, `&pool`, `&mut *connection` or `&mut *transaction`."
+            ),
             call: format!("Enqueues a `{name}` job, waits until it ends, and gives what it returned."),
             handle: format!("The handle of the `{name}` job that has this id."),
         }

@@ -120,15 +120,36 @@ fn role(ty: &Type) -> Role {
 
 fn returned(output: &ReturnType, diagnostics: &mut Diagnostics) -> Returned {
     let ReturnType::Type(_, ty) = output else {
-        return Returned { ty: syn::parse_quote!(()), value: None };
+        let unit: Type = syn::parse_quote!(());
+        return Returned { ty: unit.clone(), value: Some(unit) };
     };
     let result = last_segment(ty).filter(|segment| segment_is(Some(segment), "Result"));
     let value = result.and_then(first_type);
-    if let Type::Never(never) = &**ty {
-        diagnostics.error(never, "a job comes to an end: return `Result<()>`, or nothing");
+    match &**ty {
+        Type::Never(never) => {
+            diagnostics.error(never, "a job comes to an end: return `Result<()>`, or nothing")
+        }
+        ty if surely_no_result(ty) => {
+            let shown = owned::shown(ty);
+            diagnostics
+                .error(ty, format!("a job function can fail: return `Result<{shown}>`, not `{shown}`"));
+        }
+        ty => owned::check(value.unwrap_or(ty), diagnostics),
     }
-    owned::check(value.unwrap_or(ty), diagnostics);
     Returned { ty: (**ty).clone(), value: value.cloned() }
+}
+
+/// Whether a type can be seen to be no `Result`. The compiler judges the others, at more length.
+fn surely_no_result(ty: &Type) -> bool {
+    const NO_RESULTS: [&str; 20] = [
+        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64",
+        "u128", "usize", "String", "Option", "Vec", "Box",
+    ];
+    match ty {
+        Type::Tuple(tuple) => !tuple.elems.is_empty(),
+        Type::Array(_) => true,
+        _ => last_segment(ty).is_some_and(|segment| NO_RESULTS.iter().any(|name| segment.ident == name)),
+    }
 }
 
 fn segment_is(segment: Option<&PathSegment>, name: &str) -> bool {

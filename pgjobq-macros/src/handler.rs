@@ -17,44 +17,52 @@ pub(crate) fn handler(job: &Job) -> TokenStream {
 }
 
 /// The stored arguments: an object with the arguments' names as keys, so that SQL can read and write it, and so that
-/// changing their order changes nothing. It is generic over their types, so that one that serde does not know is told
-/// once, where the user wrote it, and not wherever the derived code stumbles over it.
+/// changing their order changes nothing. It is generic over their types, as are the functions that need to know them,
+/// so that a type that serde does not know is told where the user wrote it, and not all over the derived code.
 fn arguments(job: &Job) -> TokenStream {
-    let private = job.private();
-    let serde = quote!(#private::serde);
-    let serde_path = serde.to_string().replace(' ', "");
+    let name = &job.name;
     let names = job.stored().map(|argument| &argument.name);
     let types: Vec<_> = (0..job.stored().count()).map(|index| format_ident!("__{index}")).collect();
     quote! {
-        #[derive(#serde::Serialize, #serde::Deserialize)]
-        #[serde(crate = #serde_path)]
+        #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
+        #[serde(crate = "__pgjobq::serde")]
         struct __Args<#(#types),*> {
             #(#names: #types),*
+        }
+
+        fn __new_job<__T, #(#types: __pgjobq::serde::Serialize),*>(args: &__Args<#(#types),*>) -> __pgjobq::NewJob<__T> {
+            __pgjobq::NewJob::new(#name::KIND, &__POLICY, args)
+        }
+
+        fn __decode<#(#types: for<'de> __pgjobq::serde::Deserialize<'de>),*>(
+            context: &__pgjobq::JobContext,
+            args: &__pgjobq::serde_json::value::RawValue,
+        ) -> ::core::result::Result<__Args<#(#types),*>, __pgjobq::JobError> {
+            context.decode(args)
         }
     }
 }
 
 fn policy(job: &Job) -> TokenStream {
-    let private = job.private();
     let keys = &job.keys;
     let queue = keys.queue.iter().map(|queue| quote!(.queue(#queue)));
     let retries = keys.retries.iter().map(|number| quote!(.retries(#number)));
     let crashes = keys.crashes.iter().map(|number| quote!(.crashes(#number)));
-    let priority = keys.priority.iter().map(|level| quote!(.priority(#private::Priority::#level)));
+    let priority = keys.priority.iter().map(|level| quote!(.priority(__pgjobq::Priority::#level)));
     let timeout = keys.timeout.iter().map(|limit| {
         let limit = duration(*limit);
         quote!(.timeout(#limit))
     });
     let backoff = keys.backoff.iter().map(|Backoff { first, most }| {
         let (first, most) = (duration(*first), duration(*most));
-        quote!(.backoff(#private::Backoff::exponential(#first, #most)))
+        quote!(.backoff(__pgjobq::Backoff::exponential(#first, #most)))
     });
     let retain = keys.retain.iter().map(|retain| {
         let kept = duration(retain.duration);
         quote!(.retain(#kept))
     });
     quote! {
-        const __POLICY: #private::Policy = #private::Policy::DEFAULT
+        const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT
             #(#queue)* #(#retries)* #(#crashes)* #(#priority)* #(#timeout)* #(#backoff)* #(#retain)*;
     }
 }
@@ -70,30 +78,30 @@ fn duration(duration: Duration) -> TokenStream {
 
 /// The handler names no argument of the user's as a variable, so that none can hide the function itself.
 fn implementation(job: &Job) -> TokenStream {
-    let (private, name) = (job.private(), &job.name);
+    let name = &job.name;
     let (context, args) = (local("context"), local("args"));
     let values = job.arguments.iter().map(|argument| value(argument, &context, &args));
     let function = moved(name, job.returned.ty.span());
     let called = quote_spanned!(at(job.returned.ty.span())=> #function(#(#values),*).await);
     let types = job.stored().map(|argument| &argument.ty);
-    let returns = confirm_returned(job);
-    let body = quote_spanned! {at(name.span())=> {
-        let #args = #context.decode::<__Args<#(#types),*>>(#args)?;
-        #returns
-        #private::encode_output(#called)
-    }};
-    quote! {
+    let returned = &job.returned.ty;
+    let confirmed = quote_spanned!(at(returned.span())=> __returns::<#returned>());
+    quote_spanned! {at(name.span())=>
         #[doc(hidden)]
-        #[#private::async_trait]
-        impl #private::Handler for #name {
+        #[__pgjobq::async_trait]
+        impl __pgjobq::Handler for #name {
             async fn run(
                 &self,
-                #context: #private::JobContext,
-                #args: &#private::serde_json::value::RawValue,
+                #context: __pgjobq::JobContext,
+                #args: &__pgjobq::serde_json::value::RawValue,
             ) -> ::core::result::Result<
-                ::std::boxed::Box<#private::serde_json::value::RawValue>,
-                #private::JobError,
-            > #body
+                ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
+                __pgjobq::JobError,
+            > {
+                let #args = __decode::<#(#types),*>(&#context, #args)?;
+                #confirmed;
+                __pgjobq::encode_output::<#returned>(#called)
+            }
         }
     }
 }
@@ -108,14 +116,14 @@ fn value(argument: &Argument, context: &Ident, args: &Ident) -> TokenStream {
 }
 
 fn registration(job: &Job) -> TokenStream {
-    let (private, name, aliases) = (job.private(), &job.name, &job.keys.aliases);
+    let (name, aliases) = (&job.name, &job.keys.aliases);
     let states = job.arguments.iter().filter_map(|argument| match &argument.role {
-        Role::State(state) => Some(quote!(#private::StateType::of::<#state>())),
+        Role::State(state) => Some(quote!(__pgjobq::StateType::of::<#state>())),
         _ => None,
     });
     quote! {
-        #private::inventory::submit! {
-            #private::JobDescriptor {
+        __pgjobq::inventory::submit! {
+            __pgjobq::JobDescriptor {
                 kind: #name::KIND,
                 aliases: &[#(#aliases),*],
                 policy: __POLICY,
@@ -128,27 +136,27 @@ fn registration(job: &Job) -> TokenStream {
     }
 }
 
-/// The function's result is what the macro took it for: that is for the compiler to confirm, first of all in each body
-/// that relies on it, so that an error names the user's type, and once.
-pub(crate) fn confirm_returned(job: &Job) -> TokenStream {
-    let returned = &job.returned.ty;
-    quote_spanned!(at(returned.span())=> __returns::<#returned>();)
-}
-
 fn checks(job: &Job) -> TokenStream {
-    let private = job.private();
     let written = job.returned.value.as_ref().map(|value| quote!(<Value = #value>));
     let emptied = job.keys.retain.as_ref().filter(|retain| retain.duration.is_zero());
     let unkept = emptied.map(|retain| {
         let (value, unkept) = (job.value(), format_ident!("__Value", span = at(retain.at.span())));
         quote_spanned! {at(retain.at.span())=>
             type #unkept = #value;
-            const fn __unkept<T: #private::Unkept>() {}
+            const fn __unkept<T: __pgjobq::Unkept>() {}
             const _: () = __unkept::<#unkept>();
         }
     });
     quote! {
-        fn __returns<R: #private::JobReturn #written>() {}
+        fn __returns<R: __pgjobq::JobReturn #written>() {}
+
+        async fn __call<T: for<'de> __pgjobq::serde::Deserialize<'de>>(
+            job: __pgjobq::NewJob<T>,
+            client: &__pgjobq::Client,
+        ) -> ::core::result::Result<T, __pgjobq::CallError> {
+            job.call(client).await
+        }
+
         #unkept
     }
 }

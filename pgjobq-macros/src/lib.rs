@@ -14,6 +14,7 @@ mod parse;
 mod value;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 
 /// Makes a job of an async function. The `pgjobq` crate documents it.

@@ -8,7 +8,6 @@ use syn::{Attribute, Path, Type, Visibility};
 
 use crate::attribute::Keys;
 use crate::diagnostics::Diagnostics;
-use crate::expand::at;
 use crate::parse::Item;
 use crate::{function, names};
 
@@ -83,14 +82,8 @@ impl Job {
         self.keys.kind.as_ref().map_or_else(|| self.name.unraw().to_string(), syn::LitStr::value)
     }
 
-    /// The facade's hidden module, through which the output names everything, so that a user's crate depends on
-    /// `pgjobq` alone and may shadow any other name.
-    pub(crate) fn private(&self) -> TokenStream {
-        let facade = self.facade();
-        quote!(#facade::__private)
-    }
-
-    fn facade(&self) -> TokenStream {
+    /// Where the output finds pgjobq.
+    pub(crate) fn facade(&self) -> TokenStream {
         self.keys.facade.as_ref().map_or_else(|| quote!(::pgjobq), |path: &Path| quote!(#path))
     }
 
@@ -107,10 +100,10 @@ impl Job {
     /// What a handle of the job gives. It is shown as the user wrote it, for that reads better in documentation than a
     /// projection; `handler::confirm_returned` has the compiler confirm it.
     pub(crate) fn value(&self) -> TokenStream {
-        let (private, returned) = (self.private(), &self.returned.ty);
+        let returned = &self.returned.ty;
         match &self.returned.value {
             Some(value) => quote!(#value),
-            None => quote_spanned!(at(returned.span())=> <#returned as #private::JobReturn>::Value),
+            None => quote_spanned!(returned.span()=> <#returned as __pgjobq::JobReturn>::Value),
         }
     }
 }

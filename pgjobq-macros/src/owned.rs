@@ -10,7 +10,8 @@ pub(crate) fn check(ty: &Type, diagnostics: &mut Diagnostics) {
     match ty {
         Type::Reference(reference) => {
             let (borrowed, owned) = (shown(ty), owned(&reference.elem));
-            let message = format!("a job outlives its caller, so it cannot borrow: write `{owned}`, not `{borrowed}`");
+            let message =
+                format!("a job outlives its caller, so it cannot borrow: write `{owned}`, not `{borrowed}`");
             diagnostics.error(reference, message);
         }
         Type::ImplTrait(unnamed) => {
@@ -34,7 +35,8 @@ fn check_path(path: &Path, diagnostics: &mut Diagnostics) {
             match argument {
                 GenericArgument::Type(ty) => check(ty, diagnostics),
                 GenericArgument::Lifetime(lifetime) if lifetime.ident != "static" => {
-                    diagnostics.error(lifetime, "a job outlives its caller, so it cannot borrow: write `'static`");
+                    diagnostics
+                        .error(lifetime, "a job outlives its caller, so it cannot borrow: write `'static`");
                 }
                 _ => {}
             }
@@ -55,7 +57,7 @@ fn owned(borrowed: &Type) -> String {
 }
 
 /// A type as one would write it: the compiler's own rendering of tokens puts spaces where nobody would.
-fn shown(ty: &impl ToTokens) -> String {
+pub(crate) fn shown(ty: &impl ToTokens) -> String {
     let tokens = ty.to_token_stream().to_string();
     let mut shown = String::new();
     let mut characters = tokens.chars().peekable();

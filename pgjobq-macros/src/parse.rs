@@ -60,7 +60,9 @@ impl Parse for Entry {
         }
         let value: TokenStream = input.parse()?;
         match next_key(&value) {
-            Some(next) => Err(Error::new_spanned(&next, format!("a comma is missing before `{next}`: write one"))),
+            Some(next) => {
+                Err(Error::new_spanned(&next, format!("a comma is missing before `{next}`: write one")))
+            }
             None => Ok(Self { key, value }),
         }
     }

@@ -128,7 +128,8 @@ pub(crate) fn backoff(entry: &Entry) -> Result<Backoff> {
     let text = at.value();
     let (first, most) = text.split_once("..").unwrap_or((&text, &text));
     if duration::parse(first).is_none() || duration::parse(most).is_none() {
-        let message = format!("`{text}` is no backoff: write one duration, such as `30s`, or two, such as `1s..6h`");
+        let message =
+            format!("`{text}` is no backoff: write one duration, such as `30s`, or two, such as `1s..6h`");
         return Err(Error::new_spanned(at, message));
     }
     let backoff = Backoff { first: positive(&at, first)?, most: positive(&at, most)? };

@@ -16,4 +16,19 @@ async fn never() -> ! {
     loop {}
 }
 
+#[job]
+async fn number() -> i64 {
+    5
+}
+
+#[job]
+async fn option() -> Option<String> {
+    None
+}
+
+#[job]
+async fn pair() -> (u8, u8) {
+    (1, 2)
+}
+
 fn main() {}

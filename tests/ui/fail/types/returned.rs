@@ -1,9 +1,11 @@
 #![allow(unused_variables)]
 use pgjobq::prelude::*;
 
+struct Thumbnail;
+
 #[job]
-async fn number() -> i64 {
-    5
+async fn thumbnail() -> Thumbnail {
+    Thumbnail
 }
 
 fn main() {}

@@ -1,9 +1,0 @@
-#![allow(unused_variables)]
-use pgjobq::prelude::*;
-
-#[job]
-async fn option() -> Option<String> {
-    None
-}
-
-fn main() {}
