@@ -1,11 +1,19 @@
 //! What holds for a crate that uses pgjobq, whatever that crate demands of itself.
 
+use std::fs;
 use std::process::Command;
+use std::sync::Once;
 
 /// Runs cargo on the crate in `tests/crates/strict`.
 #[track_caller]
 fn cargo(arguments: &[&str]) {
+    static LOCKED: Once = Once::new();
     let root = env!("CARGO_MANIFEST_DIR");
+    LOCKED.call_once(|| {
+        // The versions that we are tested with; they have been downloaded.
+        let locked = fs::copy(format!("{root}/Cargo.lock"), format!("{root}/tests/crates/strict/Cargo.lock"));
+        locked.expect("the lock file can be copied");
+    });
     let output = Command::new(env!("CARGO"))
         .args(arguments)
         .arg("--offline")

@@ -1,3 +1,4 @@
+#[allow(clippy::unused_async)]
 async fn r#charge(r#type: u8) -> Outcome {
     body()
 }
@@ -83,7 +84,7 @@ const _: () = {
     ) -> __pgjobq::NewJob<__T> {
         __pgjobq::NewJob::new(r#charge::KIND, &__POLICY, args)
     }
-    fn __decode<__0: __pgjobq::serde::de::DeserializeOwned>(
+    fn __decode<__0: for<'de> __pgjobq::serde::Deserialize<'de>>(
         context: &__pgjobq::JobContext,
         args: &__pgjobq::serde_json::value::RawValue,
     ) -> ::core::result::Result<__Args<__0>, __pgjobq::JobError> {
@@ -124,7 +125,7 @@ const _: () = {
         ::core::file!(), line : ::core::line!(), }
     }
     fn __returns<R: __pgjobq::JobReturn>() {}
-    async fn __call<T: __pgjobq::serde::de::DeserializeOwned>(
+    async fn __call<T: for<'de> __pgjobq::serde::Deserialize<'de>>(
         job: __pgjobq::NewJob<T>,
         client: &__pgjobq::Client,
     ) -> ::core::result::Result<T, __pgjobq::CallError> {

@@ -1,3 +1,4 @@
+#[allow(clippy::unused_async)]
 async fn send(user: i64) {}
 ///The ways to enqueue the job `send` and to await it.
 #[allow(
@@ -72,7 +73,7 @@ const _: () = {
     ) -> __pgjobq::NewJob<__T> {
         __pgjobq::NewJob::new(send::KIND, &__POLICY, args)
     }
-    fn __decode<__0: __pgjobq::serde::de::DeserializeOwned>(
+    fn __decode<__0: for<'de> __pgjobq::serde::Deserialize<'de>>(
         context: &__pgjobq::JobContext,
         args: &__pgjobq::serde_json::value::RawValue,
     ) -> ::core::result::Result<__Args<__0>, __pgjobq::JobError> {
@@ -101,7 +102,7 @@ const _: () = {
         ::core::line!(), }
     }
     fn __returns<R: __pgjobq::JobReturn<Value = ()>>() {}
-    async fn __call<T: __pgjobq::serde::de::DeserializeOwned>(
+    async fn __call<T: for<'de> __pgjobq::serde::Deserialize<'de>>(
         job: __pgjobq::NewJob<T>,
         client: &__pgjobq::Client,
     ) -> ::core::result::Result<T, __pgjobq::CallError> {

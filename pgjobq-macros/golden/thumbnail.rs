@@ -1,3 +1,4 @@
+#[allow(clippy::unused_async)]
 /// Draws a thumbnail.
 #[cfg(feature = "images")]
 #[tracing::instrument]
@@ -93,8 +94,8 @@ const _: () = {
         __pgjobq::NewJob::new(thumbnail::KIND, &__POLICY, args)
     }
     fn __decode<
-        __0: __pgjobq::serde::de::DeserializeOwned,
-        __1: __pgjobq::serde::de::DeserializeOwned,
+        __0: for<'de> __pgjobq::serde::Deserialize<'de>,
+        __1: for<'de> __pgjobq::serde::Deserialize<'de>,
     >(
         context: &__pgjobq::JobContext,
         args: &__pgjobq::serde_json::value::RawValue,
@@ -136,7 +137,7 @@ const _: () = {
         > ()], file : ::core::file!(), line : ::core::line!(), }
     }
     fn __returns<R: __pgjobq::JobReturn<Value = Thumbnail>>() {}
-    async fn __call<T: __pgjobq::serde::de::DeserializeOwned>(
+    async fn __call<T: for<'de> __pgjobq::serde::Deserialize<'de>>(
         job: __pgjobq::NewJob<T>,
         client: &__pgjobq::Client,
     ) -> ::core::result::Result<T, __pgjobq::CallError> {

@@ -1,3 +1,4 @@
+#[allow(clippy::unused_async)]
 async fn tick() {}
 ///The ways to enqueue the job `tick` and to await it.
 #[allow(
@@ -95,7 +96,7 @@ const _: () = {
         ::core::line!(), }
     }
     fn __returns<R: __pgjobq::JobReturn<Value = ()>>() {}
-    async fn __call<T: __pgjobq::serde::de::DeserializeOwned>(
+    async fn __call<T: for<'de> __pgjobq::serde::Deserialize<'de>>(
         job: __pgjobq::NewJob<T>,
         client: &__pgjobq::Client,
     ) -> ::core::result::Result<T, __pgjobq::CallError> {

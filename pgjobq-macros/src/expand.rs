@@ -18,8 +18,10 @@ pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let parsed = diagnostics.ok(syn::parse2::<Item>(item.clone()));
     let job = parsed.and_then(|item| Job::new(keys, item, &mut diagnostics));
     let generated = job.as_ref().map(beside);
+    // A job with nothing to await is async for our sake, not by mistake.
+    let allowed = job.as_ref().map(|_| quote!(#[allow(clippy::unused_async)]));
     let errors = diagnostics.into_tokens();
-    quote!(#item #generated #errors)
+    quote!(#allowed #item #generated #errors)
 }
 
 /// A braced struct lives among the types only, so that it can bear the function's name. All else is inside a nameless

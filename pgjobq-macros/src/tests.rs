@@ -78,7 +78,7 @@ fn a_job_whose_signature_is_wrong_keeps_its_function() {
 fn the_body_is_not_looked_at() {
     let item = quote! { async fn broken() { let = ; } };
     let expanded = expand::job(quote!(), item.clone()).to_string();
-    assert!(expanded.starts_with(&item.to_string()), "{expanded}");
+    assert!(expanded.contains(&item.to_string()), "{expanded}");
     assert!(!expanded.contains("compile_error"), "{expanded}");
 }
 

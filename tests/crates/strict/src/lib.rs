@@ -39,10 +39,14 @@ pub async fn thumbnail(ctx: JobContext, index: usize, width: usize, store: State
 pub async fn tick() {}
 
 /// Only with a feature.
+///
+/// # Errors
+///
+/// None.
 #[cfg(feature = "mail")]
 #[job(kind = "mail/send", aliases = ["send_mail"])]
 pub async fn send(to: String, text: String) -> Result<()> {
-    std::future::ready((to, text)).await;
+    let _sent = std::future::ready((to, text)).await;
     Ok(())
 }
 
@@ -53,12 +57,12 @@ mod private {
     /// Nobody enqueues this one from Rust.
     #[job(retain = "0s", crashes = 0)]
     async fn from_sql(tenant: Option<u32>) -> Result<(), std::io::Error> {
-        std::future::ready(tenant).await;
+        let _known = std::future::ready(tenant).await;
         Ok(())
     }
 
     #[job]
-    pub(crate) async fn swept(numbers: Vec<u8>) -> Result<usize, std::num::TryFromIntError> {
+    pub(crate) async fn swept(numbers: Vec<u8>) -> Result<u8, std::num::TryFromIntError> {
         std::future::ready(numbers.len()).await.try_into()
     }
 }
