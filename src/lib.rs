@@ -6,6 +6,7 @@ extern crate self as pgjobq; // so that #[job] works in our own doctests and uni
 pub use pgjobq_core::{
     Backoff, CallError, Client, EnqueueError, JobContext, JobError, JobHandle, JobId, JobReturn, NewJob, Priority, State, Target,
 };
+#[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;
 pub use sqlx;
 

@@ -29,13 +29,20 @@ struct r#charge {}
 const _: () = {
     use app::jobs::pgjobq::__private as __pgjobq;
     impl r#charge {
-        ///The name under which the database stores jobs of this kind.
+        /// The name under which the database stores jobs of this kind.
         pub const KIND: &'static str = "billing/charge";
         ///A `charge` job that has not been enqueued: a value, whose options one can set.
         pub fn job(
             r#type: u8,
         ) -> __pgjobq::NewJob<<Outcome as __pgjobq::JobReturn>::Value> {
             __new_job::<<Outcome as __pgjobq::JobReturn>::Value, u8>(&__Args { r#type })
+        }
+        ///The handle of the `charge` job that has this id.
+        #[must_use]
+        pub fn handle(
+            id: impl ::core::convert::Into<__pgjobq::JobId>,
+        ) -> __pgjobq::JobHandle<<Outcome as __pgjobq::JobReturn>::Value> {
+            __pgjobq::JobHandle::from_id(::core::convert::Into::into(id))
         }
         ///Enqueues a `charge` job: to `&client`, `&pool`, `&mut *connection` or `&mut *transaction`.
         ///
@@ -65,13 +72,6 @@ const _: () = {
         > {
             __call::<<Outcome as __pgjobq::JobReturn>::Value>(Self::job(r#type), client)
                 .await
-        }
-        ///The handle of the `charge` job that has this id.
-        #[must_use]
-        pub fn handle(
-            id: impl ::core::convert::Into<__pgjobq::JobId>,
-        ) -> __pgjobq::JobHandle<<Outcome as __pgjobq::JobReturn>::Value> {
-            __pgjobq::JobHandle::from_id(::core::convert::Into::into(id))
         }
     }
     #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
@@ -103,22 +103,34 @@ const _: () = {
             ),
         )
         .retain(::core::time::Duration::from_secs(0u64));
-    #[doc(hidden)]
-    #[__pgjobq::async_trait]
-    impl __pgjobq::Handler for r#charge {
-        async fn run(
-            &self,
-            context: __pgjobq::JobContext,
-            args: &__pgjobq::serde_json::value::RawValue,
-        ) -> ::core::result::Result<
-            ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
-            __pgjobq::JobError,
-        > {
-            let args = __decode::<u8>(&context, args)?;
-            __returns::<Outcome>();
-            __pgjobq::encode_output::<Outcome>(r#charge(args.r#type).await)
-        }
+    async fn __run(
+        context: __pgjobq::JobContext,
+        args: &__pgjobq::serde_json::value::RawValue,
+    ) -> ::core::result::Result<
+        ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
+        __pgjobq::JobError,
+    > {
+        let args = __decode::<u8>(&context, args)?;
+        __returns::<Outcome>();
+        __pgjobq::encode_output::<Outcome>(r#charge(args.r#type).await)
     }
+    const _: () = {
+        use ::std::boxed::Box;
+        #[doc(hidden)]
+        #[__pgjobq::async_trait]
+        impl __pgjobq::Handler for r#charge {
+            async fn run(
+                &self,
+                context: __pgjobq::JobContext,
+                args: &__pgjobq::serde_json::value::RawValue,
+            ) -> ::core::result::Result<
+                Box<__pgjobq::serde_json::value::RawValue>,
+                __pgjobq::JobError,
+            > {
+                __run(context, args).await
+            }
+        }
+    };
     __pgjobq::inventory::submit! {
         __pgjobq::JobDescriptor { kind : r#charge::KIND, aliases : & ["charge", "pay"],
         policy : __POLICY, handler : & r#charge {}, states : & [], file :

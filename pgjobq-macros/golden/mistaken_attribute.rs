@@ -27,11 +27,18 @@ struct send {}
 const _: () = {
     use ::pgjobq::__private as __pgjobq;
     impl send {
-        ///The name under which the database stores jobs of this kind.
+        /// The name under which the database stores jobs of this kind.
         pub const KIND: &'static str = "send";
         ///A `send` job that has not been enqueued: a value, whose options one can set.
         pub fn job(user: i64) -> __pgjobq::NewJob<()> {
             __new_job::<(), i64>(&__Args { user })
+        }
+        ///The handle of the `send` job that has this id.
+        #[must_use]
+        pub fn handle(
+            id: impl ::core::convert::Into<__pgjobq::JobId>,
+        ) -> __pgjobq::JobHandle<()> {
+            __pgjobq::JobHandle::from_id(::core::convert::Into::into(id))
         }
         ///Enqueues a `send` job: to `&client`, `&pool`, `&mut *connection` or `&mut *transaction`.
         ///
@@ -55,13 +62,6 @@ const _: () = {
         ) -> ::core::result::Result<(), __pgjobq::CallError> {
             __call::<()>(Self::job(user), client).await
         }
-        ///The handle of the `send` job that has this id.
-        #[must_use]
-        pub fn handle(
-            id: impl ::core::convert::Into<__pgjobq::JobId>,
-        ) -> __pgjobq::JobHandle<()> {
-            __pgjobq::JobHandle::from_id(::core::convert::Into::into(id))
-        }
     }
     #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
     #[serde(crate = "__pgjobq::serde")]
@@ -80,22 +80,34 @@ const _: () = {
         context.decode(args)
     }
     const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT.queue("mail");
-    #[doc(hidden)]
-    #[__pgjobq::async_trait]
-    impl __pgjobq::Handler for send {
-        async fn run(
-            &self,
-            context: __pgjobq::JobContext,
-            args: &__pgjobq::serde_json::value::RawValue,
-        ) -> ::core::result::Result<
-            ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
-            __pgjobq::JobError,
-        > {
-            let args = __decode::<i64>(&context, args)?;
-            __returns::<()>();
-            __pgjobq::encode_output::<()>(send(args.user).await)
-        }
+    async fn __run(
+        context: __pgjobq::JobContext,
+        args: &__pgjobq::serde_json::value::RawValue,
+    ) -> ::core::result::Result<
+        ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
+        __pgjobq::JobError,
+    > {
+        let args = __decode::<i64>(&context, args)?;
+        __returns::<()>();
+        __pgjobq::encode_output::<()>(send(args.user).await)
     }
+    const _: () = {
+        use ::std::boxed::Box;
+        #[doc(hidden)]
+        #[__pgjobq::async_trait]
+        impl __pgjobq::Handler for send {
+            async fn run(
+                &self,
+                context: __pgjobq::JobContext,
+                args: &__pgjobq::serde_json::value::RawValue,
+            ) -> ::core::result::Result<
+                Box<__pgjobq::serde_json::value::RawValue>,
+                __pgjobq::JobError,
+            > {
+                __run(context, args).await
+            }
+        }
+    };
     __pgjobq::inventory::submit! {
         __pgjobq::JobDescriptor { kind : send::KIND, aliases : & [], policy : __POLICY,
         handler : & send {}, states : & [], file : ::core::file!(), line :

@@ -41,11 +41,18 @@ pub(crate) struct thumbnail {}
 const _: () = {
     use ::pgjobq::__private as __pgjobq;
     impl thumbnail {
-        ///The name under which the database stores jobs of this kind.
+        /// The name under which the database stores jobs of this kind.
         pub const KIND: &'static str = "thumbnail";
         ///A `thumbnail` job that has not been enqueued: a value, whose options one can set.
         pub fn job(image_id: i64, width: Option<u32>) -> __pgjobq::NewJob<Thumbnail> {
             __new_job::<Thumbnail, i64, Option<u32>>(&__Args { image_id, width })
+        }
+        ///The handle of the `thumbnail` job that has this id.
+        #[must_use]
+        pub fn handle(
+            id: impl ::core::convert::Into<__pgjobq::JobId>,
+        ) -> __pgjobq::JobHandle<Thumbnail> {
+            __pgjobq::JobHandle::from_id(::core::convert::Into::into(id))
         }
         ///Enqueues a `thumbnail` job: to `&client`, `&pool`, `&mut *connection` or `&mut *transaction`.
         ///
@@ -74,13 +81,6 @@ const _: () = {
         ) -> ::core::result::Result<Thumbnail, __pgjobq::CallError> {
             __call::<Thumbnail>(Self::job(image_id, width), client).await
         }
-        ///The handle of the `thumbnail` job that has this id.
-        #[must_use]
-        pub fn handle(
-            id: impl ::core::convert::Into<__pgjobq::JobId>,
-        ) -> __pgjobq::JobHandle<Thumbnail> {
-            __pgjobq::JobHandle::from_id(::core::convert::Into::into(id))
-        }
     }
     #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
     #[serde(crate = "__pgjobq::serde")]
@@ -105,32 +105,44 @@ const _: () = {
     const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT
         .queue("images")
         .retries(5u16);
-    #[doc(hidden)]
-    #[__pgjobq::async_trait]
-    impl __pgjobq::Handler for thumbnail {
-        async fn run(
-            &self,
-            context: __pgjobq::JobContext,
-            args: &__pgjobq::serde_json::value::RawValue,
-        ) -> ::core::result::Result<
-            ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
-            __pgjobq::JobError,
-        > {
-            let args = __decode::<i64, Option<u32>>(&context, args)?;
-            __returns::<Result<Thumbnail, ImageError>>();
-            __pgjobq::encode_output::<
-                Result<Thumbnail, ImageError>,
-            >(
-                thumbnail(
-                        args.image_id,
-                        context.clone(),
-                        args.width,
-                        context.state::<Store>()?,
-                    )
-                    .await,
-            )
-        }
+    async fn __run(
+        context: __pgjobq::JobContext,
+        args: &__pgjobq::serde_json::value::RawValue,
+    ) -> ::core::result::Result<
+        ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
+        __pgjobq::JobError,
+    > {
+        let args = __decode::<i64, Option<u32>>(&context, args)?;
+        __returns::<Result<Thumbnail, ImageError>>();
+        __pgjobq::encode_output::<
+            Result<Thumbnail, ImageError>,
+        >(
+            thumbnail(
+                    args.image_id,
+                    context.clone(),
+                    args.width,
+                    context.state::<Store>()?,
+                )
+                .await,
+        )
     }
+    const _: () = {
+        use ::std::boxed::Box;
+        #[doc(hidden)]
+        #[__pgjobq::async_trait]
+        impl __pgjobq::Handler for thumbnail {
+            async fn run(
+                &self,
+                context: __pgjobq::JobContext,
+                args: &__pgjobq::serde_json::value::RawValue,
+            ) -> ::core::result::Result<
+                Box<__pgjobq::serde_json::value::RawValue>,
+                __pgjobq::JobError,
+            > {
+                __run(context, args).await
+            }
+        }
+    };
     __pgjobq::inventory::submit! {
         __pgjobq::JobDescriptor { kind : thumbnail::KIND, aliases : & [], policy :
         __POLICY, handler : & thumbnail {}, states : & [__pgjobq::StateType::of:: < Store

@@ -27,11 +27,18 @@ struct tick {}
 const _: () = {
     use ::pgjobq::__private as __pgjobq;
     impl tick {
-        ///The name under which the database stores jobs of this kind.
+        /// The name under which the database stores jobs of this kind.
         pub const KIND: &'static str = "tick";
         ///A `tick` job that has not been enqueued: a value, whose options one can set.
         pub fn job() -> __pgjobq::NewJob<()> {
             __new_job::<()>(&__Args {})
+        }
+        ///The handle of the `tick` job that has this id.
+        #[must_use]
+        pub fn handle(
+            id: impl ::core::convert::Into<__pgjobq::JobId>,
+        ) -> __pgjobq::JobHandle<()> {
+            __pgjobq::JobHandle::from_id(::core::convert::Into::into(id))
         }
         ///Enqueues a `tick` job: to `&client`, `&pool`, `&mut *connection` or `&mut *transaction`.
         ///
@@ -53,13 +60,6 @@ const _: () = {
         ) -> ::core::result::Result<(), __pgjobq::CallError> {
             __call::<()>(Self::job(), client).await
         }
-        ///The handle of the `tick` job that has this id.
-        #[must_use]
-        pub fn handle(
-            id: impl ::core::convert::Into<__pgjobq::JobId>,
-        ) -> __pgjobq::JobHandle<()> {
-            __pgjobq::JobHandle::from_id(::core::convert::Into::into(id))
-        }
     }
     #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
     #[serde(crate = "__pgjobq::serde")]
@@ -74,22 +74,34 @@ const _: () = {
         context.decode(args)
     }
     const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT;
-    #[doc(hidden)]
-    #[__pgjobq::async_trait]
-    impl __pgjobq::Handler for tick {
-        async fn run(
-            &self,
-            context: __pgjobq::JobContext,
-            args: &__pgjobq::serde_json::value::RawValue,
-        ) -> ::core::result::Result<
-            ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
-            __pgjobq::JobError,
-        > {
-            let args = __decode(&context, args)?;
-            __returns::<()>();
-            __pgjobq::encode_output::<()>(tick().await)
-        }
+    async fn __run(
+        context: __pgjobq::JobContext,
+        args: &__pgjobq::serde_json::value::RawValue,
+    ) -> ::core::result::Result<
+        ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
+        __pgjobq::JobError,
+    > {
+        let args = __decode(&context, args)?;
+        __returns::<()>();
+        __pgjobq::encode_output::<()>(tick().await)
     }
+    const _: () = {
+        use ::std::boxed::Box;
+        #[doc(hidden)]
+        #[__pgjobq::async_trait]
+        impl __pgjobq::Handler for tick {
+            async fn run(
+                &self,
+                context: __pgjobq::JobContext,
+                args: &__pgjobq::serde_json::value::RawValue,
+            ) -> ::core::result::Result<
+                Box<__pgjobq::serde_json::value::RawValue>,
+                __pgjobq::JobError,
+            > {
+                __run(context, args).await
+            }
+        }
+    };
     __pgjobq::inventory::submit! {
         __pgjobq::JobDescriptor { kind : tick::KIND, aliases : & [], policy : __POLICY,
         handler : & tick {}, states : & [], file : ::core::file!(), line :

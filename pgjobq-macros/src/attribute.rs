@@ -60,8 +60,8 @@ impl Keys {
         for entry in entries(attribute) {
             let Some(entry) = diagnostics.ok(entry) else { continue };
             if seen.contains(&entry.key) {
-                diagnostics
-                    .error(&entry.key, format!("`{}` is given twice: remove one of the two", entry.key));
+                let message = format!("`{}` is given twice: remove one of the two", entry.key);
+                diagnostics.error(&entry.key, message);
                 continue;
             }
             keys.set(&entry, diagnostics);

@@ -1,15 +1,14 @@
 //! What `#[job]` puts beside the function.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::TokenStream;
+use quote::quote;
 use syn::ext::IdentExt;
-use syn::spanned::Spanned;
 
 use crate::attribute::Keys;
 use crate::diagnostics::Diagnostics;
-use crate::handler;
-use crate::model::{Argument, Job};
+use crate::model::Job;
 use crate::parse::Item;
+use crate::{handler, helpers};
 
 /// The function, exactly as it was written, whatever is wrong with it; then what the macro adds; then every mistake.
 pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
@@ -35,7 +34,7 @@ fn beside(job: &Job) -> TokenStream {
     let summary = format!("The ways to enqueue the job `{}` and to await it.", name.unraw());
     let lints = lints();
     let facade = job.facade();
-    let (helpers, handler) = (helpers(job), handler::handler(job));
+    let (helpers, handler) = (helpers::helpers(job), handler::handler(job));
     quote! {
         #(#cfgs)*
         #[doc = #summary]
@@ -69,101 +68,4 @@ fn lints() -> TokenStream {
             clippy::pedantic
         )]
     }
-}
-
-/// The typed ways in. Their own names are hygienic, so that an argument may have the same one.
-fn helpers(job: &Job) -> TokenStream {
-    let (name, value) = (&job.name, job.value());
-    let (to, client, id) = (local("to"), local("client"), local("id"));
-    let (kind, title) = (job.kind(), name.unraw().to_string());
-    let names: Vec<_> = job.stored().map(|argument| &argument.name).collect();
-    let parameters = job.stored().map(|Argument { name, ty, .. }| quote!(#name: #ty));
-    let parameters = quote!(#(#parameters),*);
-    let types = job.stored().map(|argument| &argument.ty);
-    // At the user's place to the letter, for only then the compiler sees that its objections to the value are one.
-    let called = quote_spanned!(value.span()=> __call::<#value>(Self::job(#(#names),*), #client).await);
-    let docs = Docs::of(&title);
-    let Docs { kind: kind_doc, job: job_doc, enqueue: enqueue_doc, call: call_doc, handle: handle_doc } =
-        docs;
-    quote_spanned! {at(name.span())=>
-        impl #name {
-            #[doc = #kind_doc]
-            pub const KIND: &'static str = #kind;
-
-            #[doc = #job_doc]
-            pub fn job(#parameters) -> __pgjobq::NewJob<#value> {
-                __new_job::<#value, #(#types),*>(&__Args { #(#names),* })
-            }
-
-            #[doc = #enqueue_doc]
-            ///
-            /// # Errors
-            ///
-            /// What is wrong with the job, with its queue, or with the connection.
-            pub async fn enqueue<'t>(
-                #to: impl __pgjobq::Target<'t>,
-                #parameters
-            ) -> ::core::result::Result<__pgjobq::JobHandle<#value>, __pgjobq::EnqueueError> {
-                Self::job(#(#names),*).enqueue(#to).await
-            }
-
-            #[doc = #call_doc]
-            ///
-            /// # Errors
-            ///
-            /// Why the job could not be enqueued or awaited, or how it ended without a value.
-            pub async fn call(
-                #client: &__pgjobq::Client,
-                #parameters
-            ) -> ::core::result::Result<#value, __pgjobq::CallError> {
-                #called
-            }
-
-            #[doc = #handle_doc]
-            #[must_use]
-            pub fn handle(#id: impl ::core::convert::Into<__pgjobq::JobId>) -> __pgjobq::JobHandle<#value> {
-                __pgjobq::JobHandle::from_id(::core::convert::Into::into(#id))
-            }
-        }
-    }
-}
-
-/// The documentation of the helpers.
-struct Docs {
-    kind: String,
-    job: String,
-    enqueue: String,
-    call: String,
-    handle: String,
-}
-
-impl Docs {
-    fn of(name: &str) -> Self {
-        Self {
-            kind: "The name under which the database stores jobs of this kind.".to_owned(),
-            job: format!("A `{name}` job that has not been enqueued: a value, whose options one can set."),
-            enqueue: format!(
-                "Enqueues a `{name}` job: to `&client`, `&pool`, `&mut *connection` or `&mut *transaction`."
-            ),
-            call: format!("Enqueues a `{name}` job, waits until it ends, and gives what it returned."),
-            handle: format!("The handle of the `{name}` job that has this id."),
-        }
-    }
-}
-
-/// A name that no name of the user's can meet.
-pub(crate) fn local(name: &str) -> Ident {
-    Ident::new(name, Span::mixed_site())
-}
-
-/// The macro's own code, shown at a place in the user's: errors point there, and lints leave it alone.
-pub(crate) fn at(place: Span) -> Span {
-    Span::call_site().located_at(place)
-}
-
-/// The same name, shown at another place.
-pub(crate) fn moved(name: &Ident, place: Span) -> Ident {
-    let mut moved = name.clone();
-    moved.set_span(name.span().located_at(place));
-    moved
 }

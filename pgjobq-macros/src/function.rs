@@ -34,8 +34,8 @@ fn check_qualifiers(item: &Item, diagnostics: &mut Diagnostics) {
     if item.body.to_string() == ";" {
         diagnostics.error(&signature.ident, "this job function has no body: write one in place of `;`");
     }
-    let is_job = |attribute: &&syn::Attribute| segment_is(attribute.path().segments.last(), "job");
-    if let Some(second) = item.attributes.iter().find(is_job) {
+    let is_job = |path: &syn::Path| path.segments.last().is_some_and(|segment| segment.ident == "job");
+    if let Some(second) = item.attributes.iter().find(|attribute| is_job(attribute.path())) {
         diagnostics.error(second, "`#[job]` is given twice: write all keys in one");
     }
 }
@@ -47,7 +47,7 @@ fn check_generics(item: &Item, diagnostics: &mut Diagnostics) {
             syn::GenericParam::Lifetime(_) => {
                 "a job outlives its caller, so it cannot borrow: remove the lifetime and take owned values"
             }
-            _ => "a stored job has no generic parameters: write a concrete type, and one job for each",
+            _ => "a job is stored under one name, so it cannot be generic: write a concrete type",
         };
         diagnostics.error(parameter, message);
     }
@@ -71,8 +71,7 @@ fn arguments(item: &Item, diagnostics: &mut Diagnostics) -> Vec<Argument> {
 }
 
 fn check_argument(argument: &PatType, diagnostics: &mut Diagnostics) -> Option<Argument> {
-    let conditional = |attribute: &&syn::Attribute| attribute.path().is_ident("cfg");
-    if let Some(cfg) = argument.attrs.iter().find(conditional) {
+    if let Some(cfg) = argument.attrs.iter().find(|attribute| attribute.path().is_ident("cfg")) {
         diagnostics.error(cfg, "stored arguments are the same in every build: put `#[cfg]` on the whole job");
     }
     let role = role(&argument.ty);
@@ -102,18 +101,17 @@ fn check_repetitions(arguments: &[Argument], diagnostics: &mut Diagnostics) {
         }
         let is_context = |argument: &Argument| matches!(argument.role, Role::Context);
         if is_context(argument) && earlier.iter().any(is_context) {
-            diagnostics.error(&argument.ty, "an attempt has one `JobContext`: remove the second argument");
+            diagnostics.error(&argument.ty, "a job runs with one `JobContext`: remove the second one");
         }
     }
 }
 
 /// What an argument is for, by the last segment of its type: macros cannot ask what a name stands for.
 fn role(ty: &Type) -> Role {
-    match last_segment(ty) {
-        Some(segment) if segment_is(Some(segment), "JobContext") => Role::Context,
-        Some(segment) if segment_is(Some(segment), "State") => {
-            first_type(segment).map_or(Role::Stored, |state| Role::State(state.clone()))
-        }
+    let Some(segment) = last_segment(ty) else { return Role::Stored };
+    match first_type(segment) {
+        _ if segment.ident == "JobContext" => Role::Context,
+        Some(state) if segment.ident == "State" => Role::State(Box::new(state.clone())),
         _ => Role::Stored,
     }
 }
@@ -123,16 +121,14 @@ fn returned(output: &ReturnType, diagnostics: &mut Diagnostics) -> Returned {
         let unit: Type = syn::parse_quote!(());
         return Returned { ty: unit.clone(), value: Some(unit) };
     };
-    let result = last_segment(ty).filter(|segment| segment_is(Some(segment), "Result"));
+    let result = last_segment(ty).filter(|segment| segment.ident == "Result");
     let value = result.and_then(first_type);
     match &**ty {
-        Type::Never(never) => {
-            diagnostics.error(never, "a job comes to an end: return `Result<()>`, or nothing")
-        }
+        Type::Never(never) => diagnostics.error(never, "a job ends: return `Result<()>`, or nothing"),
         ty if surely_no_result(ty) => {
             let shown = owned::shown(ty);
-            diagnostics
-                .error(ty, format!("a job function can fail: return `Result<{shown}>`, not `{shown}`"));
+            let message = format!("a job function can fail: return `Result<{shown}>`, not `{shown}`");
+            diagnostics.error(ty, message);
         }
         ty => owned::check(value.unwrap_or(ty), diagnostics),
     }
@@ -150,10 +146,6 @@ fn surely_no_result(ty: &Type) -> bool {
         Type::Array(_) => true,
         _ => last_segment(ty).is_some_and(|segment| NO_RESULTS.iter().any(|name| segment.ident == name)),
     }
-}
-
-fn segment_is(segment: Option<&PathSegment>, name: &str) -> bool {
-    segment.is_some_and(|segment| segment.ident == name)
 }
 
 /// The last segment of a type that is a path, seen through the brackets that a declarative macro leaves around it.

@@ -7,7 +7,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use crate::attribute::Backoff;
-use crate::expand::{at, local, moved};
+use crate::hygiene::{at, local, moved};
 use crate::model::{Argument, Job, Role};
 
 /// All of it, for the inside of a nameless constant.
@@ -81,33 +81,42 @@ fn implementation(job: &Job) -> TokenStream {
     let name = &job.name;
     let (context, args) = (local("context"), local("args"));
     let values = job.arguments.iter().map(|argument| value(argument, &context, &args));
-    let function = moved(name, job.returned.ty.span());
-    let called = quote_spanned!(at(job.returned.ty.span())=> #function(#(#values),*).await);
     let types = job.stored().map(|argument| &argument.ty);
     let returned = &job.returned.ty;
+    let function = moved(name, returned.span());
+    let called = quote_spanned!(at(returned.span())=> #function(#(#values),*).await);
     let confirmed = quote_spanned!(at(returned.span())=> __returns::<#returned>());
     quote_spanned! {at(name.span())=>
-        #[doc(hidden)]
-        #[__pgjobq::async_trait]
-        impl __pgjobq::Handler for #name {
-            async fn run(
-                &self,
-                #context: __pgjobq::JobContext,
-                #args: &__pgjobq::serde_json::value::RawValue,
-            ) -> ::core::result::Result<
-                ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
-                __pgjobq::JobError,
-            > {
-                let #args = __decode::<#(#types),*>(&#context, #args)?;
-                #confirmed;
-                __pgjobq::encode_output::<#returned>(#called)
-            }
+        async fn __run(
+            #context: __pgjobq::JobContext,
+            #args: &__pgjobq::serde_json::value::RawValue,
+        ) -> ::core::result::Result<::std::boxed::Box<__pgjobq::serde_json::value::RawValue>, __pgjobq::JobError> {
+            let #args = __decode::<#(#types),*>(&#context, #args)?;
+            #confirmed;
+            __pgjobq::encode_output::<#returned>(#called)
         }
+
+        const _: () = {
+            use ::std::boxed::Box; // async_trait writes `Box`, which may be another one where the job stands.
+
+            #[doc(hidden)]
+            #[__pgjobq::async_trait]
+            impl __pgjobq::Handler for #name {
+                async fn run(
+                    &self,
+                    context: __pgjobq::JobContext,
+                    args: &__pgjobq::serde_json::value::RawValue,
+                ) -> ::core::result::Result<Box<__pgjobq::serde_json::value::RawValue>, __pgjobq::JobError> {
+                    __run(context, args).await
+                }
+            }
+        };
     }
 }
 
 fn value(argument: &Argument, context: &Ident, args: &Ident) -> TokenStream {
     let Argument { name, ty, role } = argument;
+    let context = moved(context, ty.span());
     match role {
         Role::Stored => quote!(#args.#name),
         Role::Context => quote_spanned!(at(ty.span())=> #context.clone()),
@@ -136,6 +145,7 @@ fn registration(job: &Job) -> TokenStream {
     }
 }
 
+/// What only the compiler can judge, asked by bounds on functions that are called with the user's types.
 fn checks(job: &Job) -> TokenStream {
     let written = job.returned.value.as_ref().map(|value| quote!(<Value = #value>));
     let emptied = job.keys.retain.as_ref().filter(|retain| retain.duration.is_zero());

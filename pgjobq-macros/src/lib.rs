@@ -7,6 +7,8 @@ mod duration;
 mod expand;
 mod function;
 mod handler;
+mod helpers;
+mod hygiene;
 mod model;
 mod names;
 mod owned;

@@ -35,7 +35,7 @@ pub(crate) enum Role {
     /// It is the `JobContext`.
     Context,
     /// It is a `State<T>` with this `T`.
-    State(Type),
+    State(Box<Type>),
 }
 
 /// What a job function returns.

@@ -15,7 +15,7 @@ pub(crate) fn check(ty: &Type, diagnostics: &mut Diagnostics) {
             diagnostics.error(reference, message);
         }
         Type::ImplTrait(unnamed) => {
-            let message = format!("a stored value has one type: name it in place of `{}`", shown(ty));
+            let message = format!("a stored value has one known type: write it in place of `{}`", shown(ty));
             diagnostics.error(unnamed, message);
         }
         Type::Path(path) => check_path(&path.path, diagnostics),
