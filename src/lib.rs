@@ -9,6 +9,8 @@ pub use pgjobq_core::{
     Priority, Queue, State, Status, StoreError, Target, WaitError, Within, enqueue_all, schema_sql,
 };
 pub use pgjobq_worker::{BuildError, QueueLimits, RunningWorker, SetupProblem, Worker, WorkerBuilder, WorkerError};
+#[doc = include_str!("job.md")]
+pub use pgjobq_macros::job;
 pub use sqlx;
 
 /// What a job function returns: any error turns into [`JobError`] with `?`.
@@ -16,7 +18,9 @@ pub type Result<T, E = JobError> = std::result::Result<T, E>;
 
 /// Everything that a program with jobs usually names.
 pub mod prelude {
-    pub use crate::{Backoff, Client, JobContext, JobError, JobHandle, JobId, NewJob, Outcome, Priority, Result, State, Worker};
+    pub use crate::{
+        Backoff, Client, JobContext, JobError, JobHandle, JobId, NewJob, Outcome, Priority, Result, State, Worker, job,
+    };
 }
 
 #[doc(hidden)] // Not public API: the output of #[job] names it.

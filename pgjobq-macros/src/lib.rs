@@ -1,1 +1,26 @@
-//! x
+//! The `#[job]` attribute of pgjobq. Use the `pgjobq` crate, which documents it: its examples only compile there.
+#![forbid(unsafe_code)]
+
+mod attribute;
+mod diagnostics;
+mod duration;
+mod expand;
+mod function;
+mod handler;
+mod helpers;
+mod hygiene;
+mod model;
+mod names;
+mod owned;
+mod parse;
+mod value;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
+/// Makes a job of an async function. The `pgjobq` crate documents it.
+#[proc_macro_attribute]
+pub fn job(attribute: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand::job(attribute.into(), item.into()).into()
+}

@@ -1,0 +1,149 @@
+#[allow(clippy::unused_async)]
+async fn r#charge(r#type: u8) -> Outcome {
+    body()
+}
+///The ways to enqueue the job `charge` and to await it.
+#[allow(
+    dead_code,
+    deprecated,
+    missing_copy_implementations,
+    missing_debug_implementations,
+    non_camel_case_types,
+    private_interfaces,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic
+)]
+struct r#charge {}
+#[allow(
+    dead_code,
+    deprecated,
+    missing_copy_implementations,
+    missing_debug_implementations,
+    non_camel_case_types,
+    private_interfaces,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic
+)]
+const _: () = {
+    use app::jobs::pgjobq::__private as __pgjobq;
+    impl r#charge {
+        /// The name under which the database stores jobs of this kind.
+        pub const KIND: &'static str = "billing/charge";
+        ///A `charge` job that has not been enqueued: a value, whose options one can set.
+        pub fn job(
+            r#type: u8,
+        ) -> __pgjobq::NewJob<<Outcome as __pgjobq::JobReturn>::Value> {
+            __new_job::<<Outcome as __pgjobq::JobReturn>::Value, u8>(&__Args { r#type })
+        }
+        ///The handle of the `charge` job that has this id.
+        #[must_use]
+        pub fn handle(
+            id: impl ::core::convert::Into<__pgjobq::JobId>,
+        ) -> __pgjobq::JobHandle<<Outcome as __pgjobq::JobReturn>::Value> {
+            __pgjobq::JobHandle::from_id(::core::convert::Into::into(id))
+        }
+        ///Enqueues a `charge` job: to `&client`, `&pool`, `&mut *connection` or `&mut *transaction`.
+        ///
+        /// # Errors
+        ///
+        /// What is wrong with the job, with its queue, or with the connection.
+        pub async fn enqueue(
+            to: impl __pgjobq::Target,
+            r#type: u8,
+        ) -> ::core::result::Result<
+            __pgjobq::JobHandle<<Outcome as __pgjobq::JobReturn>::Value>,
+            __pgjobq::EnqueueError,
+        > {
+            Self::job(r#type).enqueue(to).await
+        }
+        ///Enqueues a `charge` job, waits until it ends, and gives what it returned.
+        ///
+        /// # Errors
+        ///
+        /// Why the job could not be enqueued or awaited, or how it ended without a value.
+        pub async fn call(
+            client: &__pgjobq::Client,
+            r#type: u8,
+        ) -> ::core::result::Result<
+            <Outcome as __pgjobq::JobReturn>::Value,
+            __pgjobq::CallError,
+        > {
+            __call::<<Outcome as __pgjobq::JobReturn>::Value>(Self::job(r#type), client)
+                .await
+        }
+    }
+    #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
+    #[serde(crate = "__pgjobq::serde")]
+    struct __Args<__0> {
+        r#type: __0,
+    }
+    fn __new_job<__T, __0: __pgjobq::serde::Serialize>(
+        args: &__Args<__0>,
+    ) -> __pgjobq::NewJob<__T> {
+        __pgjobq::NewJob::new(r#charge::KIND, &__POLICY, args)
+    }
+    fn __decode<__0: for<'de> __pgjobq::serde::Deserialize<'de>>(
+        context: &__pgjobq::JobContext,
+        args: &__pgjobq::serde_json::value::RawValue,
+    ) -> ::core::result::Result<__Args<__0>, __pgjobq::JobError> {
+        context.decode(args)
+    }
+    const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT
+        .queue("billing")
+        .retries(0u16)
+        .crashes(1u16)
+        .priority(__pgjobq::Priority::CRITICAL)
+        .timeout(::core::time::Duration::from_millis(1500u64))
+        .backoff(
+            __pgjobq::Backoff::exponential(
+                ::core::time::Duration::from_secs(30u64),
+                ::core::time::Duration::from_secs(30u64),
+            ),
+        )
+        .retain(::core::time::Duration::from_secs(0u64));
+    async fn __run(
+        context: __pgjobq::JobContext,
+        args: &__pgjobq::serde_json::value::RawValue,
+    ) -> ::core::result::Result<
+        ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
+        __pgjobq::JobError,
+    > {
+        let args = __decode::<u8>(&context, args)?;
+        __returns::<Outcome>();
+        __pgjobq::encode_output::<Outcome>(r#charge(args.r#type).await)
+    }
+    const _: () = {
+        use ::std::boxed::Box;
+        #[doc(hidden)]
+        #[__pgjobq::async_trait]
+        impl __pgjobq::Handler for r#charge {
+            async fn run(
+                &self,
+                context: __pgjobq::JobContext,
+                args: &__pgjobq::serde_json::value::RawValue,
+            ) -> ::core::result::Result<
+                Box<__pgjobq::serde_json::value::RawValue>,
+                __pgjobq::JobError,
+            > {
+                __run(context, args).await
+            }
+        }
+    };
+    __pgjobq::inventory::submit! {
+        __pgjobq::JobDescriptor { kind : r#charge::KIND, aliases : & ["charge", "pay"],
+        policy : __POLICY, handler : & r#charge {}, states : & [], file :
+        ::core::file!(), line : ::core::line!(), }
+    }
+    fn __returns<R: __pgjobq::JobReturn>() {}
+    async fn __call<T: for<'de> __pgjobq::serde::Deserialize<'de>>(
+        job: __pgjobq::NewJob<T>,
+        client: &__pgjobq::Client,
+    ) -> ::core::result::Result<T, __pgjobq::CallError> {
+        job.call(client).await
+    }
+    type __Value = <Outcome as __pgjobq::JobReturn>::Value;
+    const fn __unkept<T: __pgjobq::Unkept>() {}
+    const _: () = __unkept::<__Value>();
+};

@@ -1,0 +1,126 @@
+#[allow(clippy::unused_async)]
+async fn send(user: i64) {}
+///The ways to enqueue the job `send` and to await it.
+#[allow(
+    dead_code,
+    deprecated,
+    missing_copy_implementations,
+    missing_debug_implementations,
+    non_camel_case_types,
+    private_interfaces,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic
+)]
+struct send {}
+#[allow(
+    dead_code,
+    deprecated,
+    missing_copy_implementations,
+    missing_debug_implementations,
+    non_camel_case_types,
+    private_interfaces,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic
+)]
+const _: () = {
+    use ::pgjobq::__private as __pgjobq;
+    impl send {
+        /// The name under which the database stores jobs of this kind.
+        pub const KIND: &'static str = "send";
+        ///A `send` job that has not been enqueued: a value, whose options one can set.
+        pub fn job(user: i64) -> __pgjobq::NewJob<()> {
+            __new_job::<(), i64>(&__Args { user })
+        }
+        ///The handle of the `send` job that has this id.
+        #[must_use]
+        pub fn handle(
+            id: impl ::core::convert::Into<__pgjobq::JobId>,
+        ) -> __pgjobq::JobHandle<()> {
+            __pgjobq::JobHandle::from_id(::core::convert::Into::into(id))
+        }
+        ///Enqueues a `send` job: to `&client`, `&pool`, `&mut *connection` or `&mut *transaction`.
+        ///
+        /// # Errors
+        ///
+        /// What is wrong with the job, with its queue, or with the connection.
+        pub async fn enqueue(
+            to: impl __pgjobq::Target,
+            user: i64,
+        ) -> ::core::result::Result<__pgjobq::JobHandle<()>, __pgjobq::EnqueueError> {
+            Self::job(user).enqueue(to).await
+        }
+        ///Enqueues a `send` job, waits until it ends, and gives what it returned.
+        ///
+        /// # Errors
+        ///
+        /// Why the job could not be enqueued or awaited, or how it ended without a value.
+        pub async fn call(
+            client: &__pgjobq::Client,
+            user: i64,
+        ) -> ::core::result::Result<(), __pgjobq::CallError> {
+            __call::<()>(Self::job(user), client).await
+        }
+    }
+    #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
+    #[serde(crate = "__pgjobq::serde")]
+    struct __Args<__0> {
+        user: __0,
+    }
+    fn __new_job<__T, __0: __pgjobq::serde::Serialize>(
+        args: &__Args<__0>,
+    ) -> __pgjobq::NewJob<__T> {
+        __pgjobq::NewJob::new(send::KIND, &__POLICY, args)
+    }
+    fn __decode<__0: for<'de> __pgjobq::serde::Deserialize<'de>>(
+        context: &__pgjobq::JobContext,
+        args: &__pgjobq::serde_json::value::RawValue,
+    ) -> ::core::result::Result<__Args<__0>, __pgjobq::JobError> {
+        context.decode(args)
+    }
+    const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT.queue("mail");
+    async fn __run(
+        context: __pgjobq::JobContext,
+        args: &__pgjobq::serde_json::value::RawValue,
+    ) -> ::core::result::Result<
+        ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
+        __pgjobq::JobError,
+    > {
+        let args = __decode::<i64>(&context, args)?;
+        __returns::<()>();
+        __pgjobq::encode_output::<()>(send(args.user).await)
+    }
+    const _: () = {
+        use ::std::boxed::Box;
+        #[doc(hidden)]
+        #[__pgjobq::async_trait]
+        impl __pgjobq::Handler for send {
+            async fn run(
+                &self,
+                context: __pgjobq::JobContext,
+                args: &__pgjobq::serde_json::value::RawValue,
+            ) -> ::core::result::Result<
+                Box<__pgjobq::serde_json::value::RawValue>,
+                __pgjobq::JobError,
+            > {
+                __run(context, args).await
+            }
+        }
+    };
+    __pgjobq::inventory::submit! {
+        __pgjobq::JobDescriptor { kind : send::KIND, aliases : & [], policy : __POLICY,
+        handler : & send {}, states : & [], file : ::core::file!(), line :
+        ::core::line!(), }
+    }
+    fn __returns<R: __pgjobq::JobReturn<Value = ()>>() {}
+    async fn __call<T: for<'de> __pgjobq::serde::Deserialize<'de>>(
+        job: __pgjobq::NewJob<T>,
+        client: &__pgjobq::Client,
+    ) -> ::core::result::Result<T, __pgjobq::CallError> {
+        job.call(client).await
+    }
+};
+::core::compile_error! {
+    "`-1` is out of range: `retries` takes a number from 0 to 32767"
+}

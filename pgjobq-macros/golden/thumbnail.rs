@@ -1,0 +1,158 @@
+#[allow(clippy::unused_async)]
+/// Draws a thumbnail.
+#[cfg(feature = "images")]
+#[tracing::instrument]
+pub(crate) async fn thumbnail(
+    image_id: i64,
+    ctx: JobContext,
+    mut width: Option<u32>,
+    store: State<Store>,
+) -> Result<Thumbnail, ImageError> {
+    store.draw(image_id, width.take(), ctx.attempt()).await
+}
+#[cfg(feature = "images")]
+///The ways to enqueue the job `thumbnail` and to await it.
+///
+/// Draws a thumbnail.
+#[allow(
+    dead_code,
+    deprecated,
+    missing_copy_implementations,
+    missing_debug_implementations,
+    non_camel_case_types,
+    private_interfaces,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic
+)]
+pub(crate) struct thumbnail {}
+#[cfg(feature = "images")]
+#[allow(
+    dead_code,
+    deprecated,
+    missing_copy_implementations,
+    missing_debug_implementations,
+    non_camel_case_types,
+    private_interfaces,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic
+)]
+const _: () = {
+    use ::pgjobq::__private as __pgjobq;
+    impl thumbnail {
+        /// The name under which the database stores jobs of this kind.
+        pub const KIND: &'static str = "thumbnail";
+        ///A `thumbnail` job that has not been enqueued: a value, whose options one can set.
+        pub fn job(image_id: i64, width: Option<u32>) -> __pgjobq::NewJob<Thumbnail> {
+            __new_job::<Thumbnail, i64, Option<u32>>(&__Args { image_id, width })
+        }
+        ///The handle of the `thumbnail` job that has this id.
+        #[must_use]
+        pub fn handle(
+            id: impl ::core::convert::Into<__pgjobq::JobId>,
+        ) -> __pgjobq::JobHandle<Thumbnail> {
+            __pgjobq::JobHandle::from_id(::core::convert::Into::into(id))
+        }
+        ///Enqueues a `thumbnail` job: to `&client`, `&pool`, `&mut *connection` or `&mut *transaction`.
+        ///
+        /// # Errors
+        ///
+        /// What is wrong with the job, with its queue, or with the connection.
+        pub async fn enqueue(
+            to: impl __pgjobq::Target,
+            image_id: i64,
+            width: Option<u32>,
+        ) -> ::core::result::Result<
+            __pgjobq::JobHandle<Thumbnail>,
+            __pgjobq::EnqueueError,
+        > {
+            Self::job(image_id, width).enqueue(to).await
+        }
+        ///Enqueues a `thumbnail` job, waits until it ends, and gives what it returned.
+        ///
+        /// # Errors
+        ///
+        /// Why the job could not be enqueued or awaited, or how it ended without a value.
+        pub async fn call(
+            client: &__pgjobq::Client,
+            image_id: i64,
+            width: Option<u32>,
+        ) -> ::core::result::Result<Thumbnail, __pgjobq::CallError> {
+            __call::<Thumbnail>(Self::job(image_id, width), client).await
+        }
+    }
+    #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
+    #[serde(crate = "__pgjobq::serde")]
+    struct __Args<__0, __1> {
+        image_id: __0,
+        width: __1,
+    }
+    fn __new_job<__T, __0: __pgjobq::serde::Serialize, __1: __pgjobq::serde::Serialize>(
+        args: &__Args<__0, __1>,
+    ) -> __pgjobq::NewJob<__T> {
+        __pgjobq::NewJob::new(thumbnail::KIND, &__POLICY, args)
+    }
+    fn __decode<
+        __0: for<'de> __pgjobq::serde::Deserialize<'de>,
+        __1: for<'de> __pgjobq::serde::Deserialize<'de>,
+    >(
+        context: &__pgjobq::JobContext,
+        args: &__pgjobq::serde_json::value::RawValue,
+    ) -> ::core::result::Result<__Args<__0, __1>, __pgjobq::JobError> {
+        context.decode(args)
+    }
+    const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT
+        .queue("images")
+        .retries(5u16);
+    async fn __run(
+        context: __pgjobq::JobContext,
+        args: &__pgjobq::serde_json::value::RawValue,
+    ) -> ::core::result::Result<
+        ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
+        __pgjobq::JobError,
+    > {
+        let args = __decode::<i64, Option<u32>>(&context, args)?;
+        __returns::<Result<Thumbnail, ImageError>>();
+        __pgjobq::encode_output::<
+            Result<Thumbnail, ImageError>,
+        >(
+            thumbnail(
+                    args.image_id,
+                    context.clone(),
+                    args.width,
+                    context.state::<Store>()?,
+                )
+                .await,
+        )
+    }
+    const _: () = {
+        use ::std::boxed::Box;
+        #[doc(hidden)]
+        #[__pgjobq::async_trait]
+        impl __pgjobq::Handler for thumbnail {
+            async fn run(
+                &self,
+                context: __pgjobq::JobContext,
+                args: &__pgjobq::serde_json::value::RawValue,
+            ) -> ::core::result::Result<
+                Box<__pgjobq::serde_json::value::RawValue>,
+                __pgjobq::JobError,
+            > {
+                __run(context, args).await
+            }
+        }
+    };
+    __pgjobq::inventory::submit! {
+        __pgjobq::JobDescriptor { kind : thumbnail::KIND, aliases : & [], policy :
+        __POLICY, handler : & thumbnail {}, states : & [__pgjobq::StateType::of:: < Store
+        > ()], file : ::core::file!(), line : ::core::line!(), }
+    }
+    fn __returns<R: __pgjobq::JobReturn<Value = Thumbnail>>() {}
+    async fn __call<T: for<'de> __pgjobq::serde::Deserialize<'de>>(
+        job: __pgjobq::NewJob<T>,
+        client: &__pgjobq::Client,
+    ) -> ::core::result::Result<T, __pgjobq::CallError> {
+        job.call(client).await
+    }
+};

@@ -1,0 +1,109 @@
+//! A job whose attribute and signature have been checked: what is here cannot be wrong.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{Attribute, Path, Type, Visibility};
+
+use crate::attribute::Keys;
+use crate::diagnostics::Diagnostics;
+use crate::parse::Item;
+use crate::{function, names};
+
+/// A job function and its attribute.
+pub(crate) struct Job {
+    pub(crate) keys: Keys,
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) name: Ident,
+    pub(crate) arguments: Vec<Argument>,
+    pub(crate) returned: Returned,
+}
+
+/// An argument of a job function.
+pub(crate) struct Argument {
+    pub(crate) name: Ident,
+    pub(crate) ty: Type,
+    pub(crate) role: Role,
+}
+
+/// Where an argument's value comes from when the job runs.
+pub(crate) enum Role {
+    /// From the database: the caller of `enqueue` gave it.
+    Stored,
+    /// It is the `JobContext`.
+    Context,
+    /// It is a `State<T>` with this `T`.
+    State(Box<Type>),
+}
+
+/// What a job function returns.
+pub(crate) struct Returned {
+    /// The type behind the arrow; `()` where there is none.
+    pub(crate) ty: Type,
+    /// `T`, where that type is written as `Result<T, …>`.
+    pub(crate) value: Option<Type>,
+}
+
+impl Job {
+    /// The job that an item makes, unless its signature is wrong. Mistakes in the attribute do not hide it: editors
+    /// can go on completing while one corrects them.
+    pub(crate) fn new(keys: Keys, item: Item, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let (arguments, returned) = diagnostics.unless_wrong(|all| function::check(&item, all))?;
+        let Item { attributes, visibility, signature, .. } = item;
+        let job = Self { keys, attributes, visibility, name: signature.ident, arguments, returned };
+        job.check_kind(diagnostics);
+        job.check_aliases(diagnostics);
+        Some(job)
+    }
+
+    /// A kind that the attribute gives has been checked; this is about the function's name.
+    fn check_kind(&self, diagnostics: &mut Diagnostics) {
+        if let Some(mistake) = names::mistake(&self.kind()) {
+            let message = format!("{mistake}, or give the job another name with `kind = \"…\"`");
+            diagnostics.error(&self.name, message);
+        }
+    }
+
+    /// A job that has one name twice would be two jobs of one kind to a worker, which then refuses to start.
+    fn check_aliases(&self, diagnostics: &mut Diagnostics) {
+        let mut taken = vec![self.kind()];
+        for alias in &self.keys.aliases {
+            if taken.contains(&alias.value()) {
+                diagnostics.error(alias, "the job has this name already: remove the alias");
+            }
+            taken.push(alias.value());
+        }
+    }
+
+    /// Under what name the job is stored.
+    pub(crate) fn kind(&self) -> String {
+        self.keys.kind.as_ref().map_or_else(|| self.name.unraw().to_string(), syn::LitStr::value)
+    }
+
+    /// Where the output finds pgjobq.
+    pub(crate) fn facade(&self) -> TokenStream {
+        self.keys.facade.as_ref().map_or_else(|| quote!(::pgjobq), |path: &Path| quote!(#path))
+    }
+
+    /// The arguments that the database holds.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = &Argument> {
+        self.arguments.iter().filter(|argument| matches!(argument.role, Role::Stored))
+    }
+
+    /// The attributes of the function that have this name.
+    pub(crate) fn attributes_named(&self, name: &str) -> impl Iterator<Item = &Attribute> {
+        self.attributes.iter().filter(move |attribute| attribute.path().is_ident(name))
+    }
+
+    /// What a handle of the job gives. It is shown as the user wrote it, for that reads better in documentation than a
+    /// projection; `handler::confirm_returned` has the compiler confirm it.
+    pub(crate) fn value(&self) -> TokenStream {
+        let returned = &self.returned.ty;
+        match &self.returned.value {
+            Some(value) => quote!(#value),
+            None => quote_spanned!(returned.span()=> <#returned as __pgjobq::JobReturn>::Value),
+        }
+    }
+}

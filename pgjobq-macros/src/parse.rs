@@ -1,0 +1,96 @@
+//! What stands in the source, before any rule of ours is applied to it.
+
+use std::mem;
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Error, Signature, Token, Visibility};
+
+use crate::attribute::takes;
+
+/// The item under `#[job]`. Its body stays raw, so that what is wrong in there is rustc's to say.
+pub(crate) struct Item {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) signature: Signature,
+    pub(crate) body: TokenStream,
+}
+
+impl Parse for Item {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        if !starts_function(input) {
+            return Err(input.error("only a function can be a job: put `#[job]` on an `async fn`"));
+        }
+        Ok(Self { attributes, visibility, signature: input.parse()?, body: input.parse()? })
+    }
+}
+
+/// Whether what follows is a function, and not merely something that begins like one (`const`, `unsafe impl`, `extern`).
+fn starts_function(input: ParseStream<'_>) -> bool {
+    let ahead = input.fork();
+    while !ahead.peek(Token![fn]) {
+        let qualifier = ahead.peek(Token![const])
+            || ahead.peek(Token![async])
+            || ahead.peek(Token![unsafe])
+            || ahead.peek(Token![extern])
+            || ahead.peek(syn::LitStr);
+        if !qualifier || ahead.parse::<TokenTree>().is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+/// `key = value` inside `#[job(…)]`. Keys are words, `crate` among them; values are whatever stands before the comma.
+pub(crate) struct Entry {
+    pub(crate) key: Ident,
+    pub(crate) value: TokenStream,
+}
+
+impl Parse for Entry {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let key = Ident::parse_any(input)
+            .map_err(|error| Error::new(error.span(), "a key is missing here: write `key = value`"))?;
+        let (_, example) = takes(&key);
+        if !input.is_empty() && input.parse::<Token![=]>().is_err() {
+            return Err(input.error(format!("`=` is missing here: write {example}")));
+        }
+        let value: TokenStream = input.parse()?;
+        match next_key(&value) {
+            Some(next) => {
+                Err(Error::new_spanned(&next, format!("a comma is missing before `{next}`: write one")))
+            }
+            None => Ok(Self { key, value }),
+        }
+    }
+}
+
+/// The key that follows without a comma.
+fn next_key(value: &TokenStream) -> Option<Ident> {
+    let tokens: Vec<_> = value.clone().into_iter().take(3).collect();
+    match tokens.as_slice() {
+        [_, TokenTree::Ident(key), TokenTree::Punct(equals)] if equals.as_char() == '=' => Some(key.clone()),
+        _ => None,
+    }
+}
+
+/// The entries of an attribute, each of which may be wrong by itself.
+pub(crate) fn entries(attribute: TokenStream) -> Vec<syn::Result<Entry>> {
+    let (mut entries, mut entry) = (Vec::new(), TokenStream::new());
+    for token in attribute {
+        if !matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ',') {
+            entry.extend([token]);
+        } else if entry.is_empty() {
+            entries.push(Err(Error::new_spanned(token, "nothing stands before this comma: remove it")));
+        } else {
+            entries.push(syn::parse2(mem::take(&mut entry)));
+        }
+    }
+    if !entry.is_empty() {
+        entries.push(syn::parse2(entry)); // A comma after the last entry is welcome, and not needed.
+    }
+    entries
+}

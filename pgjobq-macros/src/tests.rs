@@ -1,0 +1,120 @@
+//! What `#[job]` expands to, to be read in review: `golden/*.rs`. Rewrite them with `BLESS=1`.
+
+use std::{env, fs, path::Path};
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::{duration, expand, names};
+
+#[track_caller]
+fn check(name: &str, attribute: TokenStream, item: TokenStream) {
+    let expanded = expand::job(attribute, item);
+    let pretty = prettyplease::unparse(&syn::parse2(expanded).unwrap());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name).with_extension("rs");
+    if env::var_os("BLESS").is_some() {
+        fs::write(&path, &pretty).unwrap();
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        golden == pretty,
+        "{} is out of date; BLESS=1 rewrites it. The macro writes:\n{pretty}",
+        path.display()
+    );
+}
+
+#[test]
+fn a_job_without_arguments() {
+    check("tick", quote!(), quote! { async fn tick() {} });
+}
+
+#[test]
+fn a_job_with_arguments_of_each_kind() {
+    let attribute = quote!(queue = "images", retries = 5);
+    let item = quote! {
+        /// Draws a thumbnail.
+        #[cfg(feature = "images")]
+        #[tracing::instrument]
+        pub(crate) async fn thumbnail(
+            image_id: i64,
+            ctx: JobContext,
+            mut width: Option<u32>,
+            store: State<Store>,
+        ) -> Result<Thumbnail, ImageError> {
+            store.draw(image_id, width.take(), ctx.attempt()).await
+        }
+    };
+    check("thumbnail", attribute, item);
+}
+
+#[test]
+fn a_job_with_every_key() {
+    let attribute = quote!(
+        queue = "billing",
+        retries = 0,
+        kind = "billing/charge",
+        aliases = ["charge", "pay"],
+        priority = "critical",
+        timeout = "1500ms",
+        backoff = "30s",
+        crashes = 1,
+        retain = "0s",
+        crate = app::jobs::pgjobq,
+    );
+    check("charge", attribute, quote! { async fn r#charge(r#type: u8) -> Outcome { body() } });
+}
+
+#[test]
+fn a_job_whose_attribute_is_wrong_keeps_its_helpers() {
+    check("mistaken_attribute", quote!(retries = -1, queue = "mail"), quote! { async fn send(user: i64) {} });
+}
+
+#[test]
+fn a_job_whose_signature_is_wrong_keeps_its_function() {
+    check("mistaken_signature", quote!(), quote! { fn send(user: &str) {} });
+}
+
+#[test]
+fn the_body_is_not_looked_at() {
+    let item = quote! { async fn broken() { let = ; } };
+    let expanded = expand::job(quote!(), item.clone()).to_string();
+    assert!(expanded.contains(&item.to_string()), "{expanded}");
+    assert!(!expanded.contains("compile_error"), "{expanded}");
+}
+
+#[test]
+fn durations_have_a_number_and_a_unit() {
+    let seconds = |text| duration::parse(text).map(|duration| duration.as_secs_f64());
+    assert_eq!(seconds("500ms"), Some(0.5));
+    assert_eq!(seconds("30s"), Some(30.0));
+    assert_eq!(seconds("5m"), Some(300.0));
+    assert_eq!(seconds("2h"), Some(7200.0));
+    assert_eq!(seconds("7d"), Some(604_800.0));
+    assert_eq!(seconds("0s"), Some(0.0));
+    for wrong in ["", "s", "5", "5 s", " 5s", "5S", "-5s", "+5s", "1.5s", "5s5", "1h30m", "٣s", "5min"] {
+        assert_eq!(seconds(wrong), None, "{wrong}");
+    }
+    assert!(
+        duration::parse("99999999999999999999999999s").is_some_and(|longest| longest.as_secs() > 1 << 50)
+    );
+}
+
+#[test]
+fn names_are_plain_and_short() {
+    for right in ["a", "send_mail", "a-z_A.Z:0/9", &"x".repeat(100)] {
+        assert_eq!(names::mistake(right), None, "{right}");
+    }
+    for wrong in ["", "two words", "größe", "a\0", "a\"b", "a,b", &"x".repeat(101)] {
+        assert!(names::mistake(wrong).is_some(), "{wrong}");
+    }
+}
+
+#[test]
+fn mistyped_keys_are_recognized() {
+    let nearest = |word| names::nearest(word, ["queue", "retries", "retain", "crate"].into_iter());
+    assert_eq!(nearest("que"), Some("queue"));
+    assert_eq!(nearest("retry"), Some("retries"));
+    assert_eq!(nearest("max_retries"), Some("retries"));
+    assert_eq!(nearest("retian"), Some("retain"));
+    assert_eq!(nearest("color"), None);
+}

@@ -1,0 +1,161 @@
+//! The values of the attribute's keys.
+
+use std::time::Duration;
+
+use proc_macro2::{Ident, Span};
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
+use syn::{Error, LitInt, LitStr, Path, Result, Token, bracketed};
+
+use crate::attribute::{Backoff, Retain, takes};
+use crate::parse::Entry;
+use crate::{duration, names};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const YEAR: Duration = DAY.saturating_mul(365);
+/// A bound only so that the moment of deletion is a time that Postgres can name.
+const CENTURY: Duration = YEAR.saturating_mul(100);
+
+/// A value of the wrong form, or none.
+fn misfit(entry: &Entry) -> Error {
+    let key = &entry.key;
+    let (what, example) = takes(key);
+    if entry.value.is_empty() {
+        return Error::new_spanned(key, format!("`{key}` has no value: write {example}"));
+    }
+    Error::new_spanned(&entry.value, format!("`{key}` takes {what}: write {example}"))
+}
+
+fn text(entry: &Entry) -> Result<LitStr> {
+    syn::parse2(entry.value.clone()).map_err(|_| misfit(entry))
+}
+
+/// The name of a kind or a queue.
+pub(crate) fn name(entry: &Entry) -> Result<LitStr> {
+    text(entry).and_then(plain)
+}
+
+fn plain(name: LitStr) -> Result<LitStr> {
+    match names::mistake(&name.value()) {
+        Some(mistake) => Err(Error::new_spanned(name, mistake)),
+        None => Ok(name),
+    }
+}
+
+/// Names in brackets; all that are wrong are told.
+pub(crate) fn names(entry: &Entry) -> Result<Vec<LitStr>> {
+    let list = |input: syn::parse::ParseStream<'_>| {
+        let content;
+        bracketed!(content in input);
+        Punctuated::<LitStr, Token![,]>::parse_terminated(&content)
+    };
+    let list = list.parse2(entry.value.clone()).map_err(|_| misfit(entry))?;
+    let mut names = Vec::new();
+    let mut mistakes: Option<Error> = None;
+    for name in list {
+        match (plain(name), &mut mistakes) {
+            (Ok(name), _) => names.push(name),
+            (Err(error), Some(mistakes)) => mistakes.combine(error),
+            (Err(error), none) => *none = Some(error),
+        }
+    }
+    mistakes.map_or(Ok(names), Err)
+}
+
+/// A number that fits the database's `smallint`.
+pub(crate) fn number(entry: &Entry) -> Result<u16> {
+    let number: LitInt = syn::parse2(entry.value.clone()).map_err(|_| misfit(entry))?;
+    if !matches!(number.suffix(), "" | "u16") {
+        return Err(misfit(entry));
+    }
+    match number.base10_parse() {
+        Ok(fits @ 0..=0x7fff) => Ok(fits),
+        _ => {
+            let message =
+                format!("`{number}` is out of range: `{}` takes a number from 0 to 32767", entry.key);
+            Err(Error::new_spanned(&entry.value, message))
+        }
+    }
+}
+
+/// The constant of `Priority` that a word names.
+pub(crate) fn priority(entry: &Entry) -> Result<Ident> {
+    let text = text(entry)?;
+    let constant = match text.value().as_str() {
+        "low" => "LOW",
+        "normal" => "NORMAL",
+        "high" => "HIGH",
+        "critical" => "CRITICAL",
+        other => {
+            let message = format!(
+                "there is no priority `{other}`: write one of `\"low\"`, `\"normal\"`, `\"high\"`, `\"critical\"`"
+            );
+            return Err(Error::new_spanned(text, message));
+        }
+    };
+    Ok(Ident::new(constant, Span::call_site()))
+}
+
+/// A duration that ends, and within a year.
+pub(crate) fn duration(entry: &Entry) -> Result<Duration> {
+    let text = text(entry)?;
+    positive(&text, &text.value())
+}
+
+fn positive(at: &LitStr, text: &str) -> Result<Duration> {
+    let duration = any(at, text)?;
+    if duration.is_zero() {
+        return Err(Error::new_spanned(at, format!("`{text}` is no time at all: write at least `1ms`")));
+    }
+    if duration > YEAR {
+        return Err(Error::new_spanned(at, format!("`{text}` is too long: write at most `365d`")));
+    }
+    Ok(duration)
+}
+
+fn any(at: &LitStr, text: &str) -> Result<Duration> {
+    duration::parse(text).ok_or_else(|| {
+        let message = format!(
+            "`{text}` is no duration: write a number and its unit, such as `500ms`, `30s`, `5m`, `2h` or `7d`"
+        );
+        Error::new_spanned(at, message)
+    })
+}
+
+/// One delay, or a first and a longest one.
+pub(crate) fn backoff(entry: &Entry) -> Result<Backoff> {
+    let at = text(entry)?;
+    let text = at.value();
+    let (first, most) = text.split_once("..").unwrap_or((&text, &text));
+    if duration::parse(first).is_none() || duration::parse(most).is_none() {
+        let message =
+            format!("`{text}` is no backoff: write one duration, such as `30s`, or two, such as `1s..6h`");
+        return Err(Error::new_spanned(at, message));
+    }
+    let backoff = Backoff { first: positive(&at, first)?, most: positive(&at, most)? };
+    if backoff.first > backoff.most {
+        let message = format!("`{text}` shrinks: write the shorter delay first, `{most}..{first}`");
+        return Err(Error::new_spanned(at, message));
+    }
+    Ok(backoff)
+}
+
+/// How long a completed job is kept: not at all, or up to a century.
+pub(crate) fn retain(entry: &Entry) -> Result<Retain> {
+    let at = text(entry)?;
+    let text = at.value();
+    let duration = any(&at, &text)?;
+    if duration > CENTURY {
+        return Err(Error::new_spanned(at, format!("`{text}` is too long: write at most `36500d`")));
+    }
+    Ok(Retain { duration, at })
+}
+
+/// A path, in quotes or without.
+pub(crate) fn path(entry: &Entry) -> Result<Path> {
+    let path = match syn::parse2::<LitStr>(entry.value.clone()) {
+        Ok(quoted) => quoted.parse_with(Path::parse_mod_style),
+        Err(_) => Path::parse_mod_style.parse2(entry.value.clone()),
+    };
+    path.map_err(|_| misfit(entry))
+}

@@ -1,0 +1,12 @@
+use pgjobq::prelude::*;
+
+#[job(priority = "urgent")]
+async fn unknown_word() {}
+
+#[job(priority = 3)]
+async fn number() {}
+
+#[job(priority = Priority::HIGH)]
+async fn constant() {}
+
+fn main() {}

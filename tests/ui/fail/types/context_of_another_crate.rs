@@ -1,0 +1,14 @@
+//! The macro knows a type by its last segment; the compiler knows better.
+use pgjobq::job;
+
+mod other {
+    pub struct JobContext;
+    pub struct State<T>(pub T);
+}
+
+#[job]
+async fn misled(ctx: other::JobContext, state: other::State<u8>) {
+    let _ = (ctx, state.0);
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+//! The macro takes the first argument of a `Result` for the value, and the compiler confirms it.
+#![allow(unused_variables)]
+use pgjobq::prelude::{JobError, job};
+
+type Result<E> = std::result::Result<(), E>;
+
+#[job]
+async fn odd() -> Result<JobError> {
+    Ok(())
+}
+
+fn main() {}

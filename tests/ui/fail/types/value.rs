@@ -1,0 +1,11 @@
+#![allow(unused_variables)]
+use pgjobq::prelude::*;
+
+struct Plain;
+
+#[job]
+async fn cannot_be_stored() -> Result<Plain> {
+    Ok(Plain)
+}
+
+fn main() {}

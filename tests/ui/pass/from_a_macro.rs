@@ -1,0 +1,20 @@
+//! A job may be written by another macro.
+#![deny(warnings)]
+use pgjobq::prelude::*;
+
+macro_rules! jobs {
+    ($($name:ident($argument:ident: $type:ty, $context:ty) -> $value:ty),*) => {$(
+        #[job(queue = "mail")]
+        async fn $name($argument: $type, ctx: $context) -> Result<$value> {
+            let _ = ctx;
+            Ok($argument)
+        }
+    )*};
+}
+
+jobs!(numbers(numbers: Vec<u8>, JobContext) -> Vec<u8>, text(value: String, pgjobq::JobContext) -> String);
+
+fn main() {
+    let _: NewJob<Vec<u8>> = numbers::job(Vec::new());
+    let _: NewJob<String> = text::job(String::new());
+}

@@ -1,0 +1,22 @@
+//! A job may stand in a function's body, among the types of that function.
+#![deny(warnings)]
+use pgjobq::prelude::*;
+
+fn main() {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Local(u8);
+
+    #[job(kind = "outer")]
+    async fn same_name(local: Local) -> Result<Local> {
+        Ok(local)
+    }
+
+    {
+        #[job(kind = "inner")]
+        async fn same_name() {}
+
+        assert_eq!(same_name::KIND, "inner");
+    }
+    assert_eq!(same_name::KIND, "outer");
+    let _: NewJob<Local> = same_name::job(Local(5));
+}

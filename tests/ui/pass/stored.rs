@@ -1,0 +1,63 @@
+//! Arguments are stored under their names, and a job that was stored is found and run by its kind.
+use std::sync::Arc;
+
+use pgjobq::__private::{Attempt, JobDescriptor, Registry, States, serde_json};
+use pgjobq::prelude::*;
+
+struct Greeting(&'static str);
+
+#[job(queue = "mail", retries = 3, aliases = ["hello"], timeout = "90s")]
+async fn greet(ctx: JobContext, name: String, times: Option<u8>, greeting: State<Greeting>) -> Result<String> {
+    let times = times.unwrap_or(1).into();
+    Ok(format!("{} {name} #{}", greeting.0, ctx.attempt()).repeat(times))
+}
+
+#[job]
+async fn fails() -> Result<(), &'static str> {
+    Err("no")
+}
+
+#[job]
+async fn tick() {}
+
+fn attempt() -> JobContext {
+    let mut states = States::default();
+    states.insert(Greeting("hello"));
+    let (stop, lease_lost) = Default::default();
+    let (job, states) = (JobId::new(), Arc::new(states));
+    let (kind, queue) = ("greet".into(), "mail".into());
+    JobContext::new(Attempt { job, kind, queue, number: 2, failures: 1, stop, lease_lost, states })
+}
+
+async fn run(job: &JobDescriptor, args: &str) -> Result<String, String> {
+    let args: &serde_json::value::RawValue = serde_json::from_str(args).unwrap();
+    let output = job.handler.run(attempt(), args).await;
+    output.map(|output| output.get().to_owned()).map_err(|error| error.to_string())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let (registry, duplicates) = Registry::linked();
+    assert!(duplicates.is_empty());
+    assert_eq!(registry.kinds().collect::<Vec<_>>(), ["fails", "greet", "hello", "tick"]);
+
+    let job = registry.get("hello").unwrap();
+    assert_eq!((job.kind, job.policy.queue, job.policy.retries), ("greet", "mail", 3));
+    assert_eq!(job.policy.timeout.as_secs(), 90);
+    assert!(job.file.ends_with("stored.rs"), "{}", job.file);
+    assert_eq!(job.line, 9);
+    assert!(job.states[0].name().ends_with("Greeting"));
+
+    assert_eq!(run(job, r#"{"name": "Ada"}"#).await.unwrap(), r#""hello Ada #2""#);
+    let twice = run(job, r#"{"times": 2, "name": "A", "unknown": 5}"#).await;
+    assert_eq!(twice.unwrap(), r#""hello A #2hello A #2""#);
+    let unfit = run(job, r#"{"name": 5}"#).await.unwrap_err();
+    assert!(unfit.contains("do not fit") && unfit.contains("a string"), "{unfit}");
+    assert_eq!(run(registry.get("tick").unwrap(), "{}").await.unwrap(), "null");
+    assert_eq!(run(registry.get("fails").unwrap(), "{}").await.unwrap_err(), "no");
+
+    let stored = format!("{:?}", greet::job("Ada".to_owned(), None));
+    assert!(stored.contains(r#"{\"name\":\"Ada\",\"times\":null}"#), "{stored}");
+    let stored = format!("{:?}", tick::job());
+    assert!(stored.contains(r#"Ok("{}")"#), "{stored}");
+}
