@@ -3,6 +3,8 @@
 
 extern crate self as pgjobq; // so that #[job] works in our own doctests and unit tests
 
+#[cfg(feature = "dev")]
+pub use pgjobq_core::dev;
 pub use pgjobq_core::{
     Backoff, CallError, Client, EnqueueError, JobContext, JobError, JobHandle, JobId, JobReturn, NewJob, Priority, State, Target,
 };

@@ -4,6 +4,8 @@
 mod backoff;
 mod context;
 mod descriptor;
+#[cfg(feature = "dev")]
+pub mod dev;
 mod handler;
 mod id;
 mod job_error;
