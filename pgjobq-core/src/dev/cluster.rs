@@ -17,6 +17,8 @@ use super::settings::ServerOptions;
 const START: Duration = Duration::from_secs(60);
 /// How long what is left of a killed server may take to go away.
 const GOING: Duration = Duration::from_secs(5);
+/// How long a server may take to drop everything.
+const REMOVE: Duration = Duration::from_secs(10);
 /// How often a condition is looked at again.
 const POLL: Duration = Duration::from_millis(10);
 
@@ -131,6 +133,16 @@ impl Cluster {
             Ok(())
         } else {
             Err(self.did_not_stop(limit))
+        }
+    }
+
+    /// Stops the server and deletes all its folders.
+    pub(super) fn remove(&self) {
+        let root = &self.folders.root;
+        let stopped = self.stop(Stop::Immediate, REMOVE);
+        let deleted = fs::remove_dir_all(root);
+        if stopped.is_err() || deleted.is_err() {
+            tracing::warn!(folder = %root.display(), "a private server is left behind");
         }
     }
 

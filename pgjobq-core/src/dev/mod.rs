@@ -8,6 +8,7 @@ mod endpoint;
 mod environment;
 mod error;
 mod folders;
+mod leftover;
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(not(unix), path = "windows.rs")]
 mod platform;

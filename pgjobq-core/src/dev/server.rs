@@ -1,6 +1,6 @@
 //! A server of one's own: with chosen settings, to be restarted and crashed by tests.
 
-use std::fs;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use super::endpoint::Endpoint;
 use super::environment::Environment;
 use super::error::DevError;
 use super::folders::Folders;
+use super::leftover;
 use super::platform::Account;
 use super::programs::Programs;
 use super::settings::ServerOptions;
@@ -21,6 +22,8 @@ pub struct Server {
     cluster: Cluster,
     endpoint: Endpoint,
     data: PathBuf,
+    /// Tells the servers of living processes from what killed ones left.
+    _alive: File,
 }
 
 impl Server {
@@ -92,29 +95,25 @@ impl Server {
     fn place(environment: &Environment, options: ServerOptions) -> Result<Self, DevError> {
         let programs = Programs::find(environment)?;
         let account = Account::current()?;
-        let name = format!("pgjobq-server{}-{:08x}", account.label(), fastrand::u32(..));
         let temp =
             environment.temps.iter().find(|temp| account.can_reach(temp)).ok_or(DevError::NoAccount)?;
-        let folders = Folders::make(temp.join(name), &account)?;
+        leftover::sweep(temp, &programs, &account);
+        let (root, alive) = leftover::claim_folder(temp, &account)?;
+        let folders = Folders::make(root, &account)?;
         let endpoint = if options.tcp {
             Endpoint::free_port().map_err(DevError::files("find a free port for", &folders.root))?
         } else {
             account.endpoint(&folders.run(), &environment.temps)?
         };
         let data = folders.data();
-        Ok(Self { cluster: Cluster { programs, account, folders, options }, endpoint, data })
+        Ok(Self { cluster: Cluster { programs, account, folders, options }, endpoint, data, _alive: alive })
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let stopped = self.cluster.stop(Stop::Immediate, STOP);
-        let root = &self.cluster.folders.root;
-        let deleted = fs::remove_dir_all(root);
+        self.cluster.remove();
         self.endpoint.clear(); // Elsewhere if the path was too long.
-        if stopped.is_err() || deleted.is_err() {
-            tracing::warn!(folder = %root.display(), "a private server is left behind");
-        }
     }
 }
 

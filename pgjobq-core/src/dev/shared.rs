@@ -87,19 +87,23 @@ fn ensure_running(cluster: &Cluster, environment: &Environment) -> Result<(Endpo
         return Ok((endpoint, Origin::Found));
     }
     let endpoint = cluster.account.endpoint(&cluster.folders.run(), &environment.temps)?;
-    let mut origin = Origin::Started;
-    if cluster.is_made() {
-        let Err(problem) = cluster.start(&endpoint) else { return Ok((endpoint, origin)) };
+    if !cluster.is_made() {
+        cluster.make()?;
+        cluster.start(&endpoint)?;
+        return Ok((endpoint, Origin::Started));
+    }
+    // Twice, for the first may have been killed, as when memory runs out; the data are worth another 0.1 s.
+    for _ in 0..2 {
+        let Err(problem) = cluster.start(&endpoint) else { return Ok((endpoint, Origin::Started)) };
         // A process that was killed while starting the server may have got it started all the same.
         if let Some(endpoint) = cluster.running()? {
             return Ok((endpoint, Origin::Found));
         }
-        tracing::warn!(%problem, "the development server did not start on its old data, which are set aside");
-        origin = Origin::Renewed;
+        tracing::warn!(%problem, "the development server did not start on its data");
     }
     cluster.make()?;
     cluster.start(&endpoint)?;
-    Ok((endpoint, origin))
+    Ok((endpoint, Origin::Renewed))
 }
 
 /// Waits until nobody else starts or stops the server. The file is the right to do so.

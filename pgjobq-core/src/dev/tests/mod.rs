@@ -1,6 +1,8 @@
 //! With real servers, each test in a folder of its own.
 
 #![allow(clippy::unwrap_used)]
+
+mod guest;
 mod locate;
 mod private;
 mod shared;

@@ -1,6 +1,7 @@
 //! Servers of one's own.
 
 use super::super::{Server, ServerOptions};
+use super::guest::Guest;
 use super::{Stage, ask, has_pid_file, run};
 
 #[tokio::test]
@@ -48,6 +49,20 @@ async fn a_panic_leaves_neither_server_nor_folder() {
     });
     assert!(panicked.join().is_err());
     assert_eq!(stage.0.read_dir().unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn what_a_killed_process_leaves_is_swept_by_the_next() {
+    let stage = Stage::new();
+    let guest = Guest::enter(&stage, "private").0;
+    let data = stage.0.read_dir().unwrap().next().unwrap().unwrap().path().join("data");
+    let living = Server::start_in(stage.environment(), ServerOptions::fast()).await.unwrap();
+    assert!(has_pid_file(&data), "its process lives");
+    drop(guest);
+    let next = Server::start_in(stage.environment(), ServerOptions::fast()).await.unwrap();
+    assert!(!data.exists());
+    assert_eq!(ask(&living.url("postgres"), "select 'fine'").await, "fine");
+    assert_eq!(ask(&next.url("postgres"), "select 'fine'").await, "fine");
 }
 
 #[tokio::test]

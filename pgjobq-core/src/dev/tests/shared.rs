@@ -1,55 +1,12 @@
 //! The server that processes share.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 
 use super::super::Database;
 use super::super::shared::Origin;
-use super::{Stage, ask, environment_in, eventually, has_pid_file, kill, pid_of, run};
-
-const GUEST: &str = "PGJOBQ_TEST_GUEST";
-
-/// Not a test of its own: what another process does, which the tests below start.
-#[tokio::test]
-async fn guest() {
-    let Some(root) = std::env::var_os(GUEST) else { return };
-    let database = Database::find(environment_in(Path::new(&root))).await.unwrap();
-    println!("\ninside {:?}", origin(&database));
-    std::io::stdout().flush().unwrap();
-    std::io::stdin().read_line(&mut String::new()).unwrap();
-}
-
-/// Another process that uses the server, until it is let go or killed.
-struct Guest(Child);
-
-impl Guest {
-    fn enter(stage: &Stage) -> (Self, String) {
-        let mut guest = Self::begin(stage);
-        let output = BufReader::new(guest.0.stdout.take().unwrap());
-        let inside = output.lines().map(Result::unwrap).find(|line| line.starts_with("inside"));
-        (guest, inside.expect("the guest gets in"))
-    }
-
-    fn begin(stage: &Stage) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "dev::tests::shared::guest", "--nocapture"]).env(GUEST, &stage.0);
-        Self(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap())
-    }
-
-    fn leave(mut self) {
-        drop(self.0.stdin.take());
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use super::guest::Guest;
+use super::{Stage, ask, eventually, has_pid_file, kill, pid_of, run};
 
 fn origin(database: &Database) -> Origin {
     database.share().unwrap().origin
@@ -77,7 +34,7 @@ async fn two_that_start_at_once_share_one_server() {
 async fn a_second_process_joins_and_the_last_one_out_stops_the_server() {
     let stage = Stage::new();
     let database = enter(&stage).await;
-    let (guest, inside) = Guest::enter(&stage);
+    let (guest, inside) = Guest::enter(&stage, "shared");
     assert_eq!(inside, "inside Found");
     drop(database);
     assert!(has_pid_file(&stage.data()));
@@ -88,7 +45,7 @@ async fn a_second_process_joins_and_the_last_one_out_stops_the_server() {
 #[tokio::test]
 async fn what_a_killed_process_leaves_running_is_adopted_and_stopped() {
     let stage = Stage::new();
-    let (guest, inside) = Guest::enter(&stage);
+    let (guest, inside) = Guest::enter(&stage, "shared");
     assert_eq!(inside, "inside Started");
     drop(guest);
     assert!(has_pid_file(&stage.data()));
@@ -101,7 +58,7 @@ async fn what_a_killed_process_leaves_running_is_adopted_and_stopped() {
 #[tokio::test]
 async fn a_process_killed_while_it_makes_the_data_directory_does_no_harm() {
     let stage = Stage::new();
-    let guest = Guest::begin(&stage);
+    let guest = Guest::begin(&stage, "shared");
     let unfinished = || {
         let Some(server) = stage.0.read_dir().unwrap().flatten().next() else { return false };
         let Some(server) = server.path().read_dir().unwrap().flatten().next() else { return false };
