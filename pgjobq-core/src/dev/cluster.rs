@@ -107,7 +107,7 @@ impl Cluster {
                 return Ok(Some(server.endpoint));
             }
             if begun.elapsed() > START {
-                return Err(self.did_not_stop(START));
+                return Err(self.stuck(START));
             }
             sleep(POLL);
         }
@@ -132,7 +132,7 @@ impl Cluster {
         if self.run_silent(stop)? || Postmaster::of(&data).is_none() {
             Ok(())
         } else {
-            Err(self.did_not_stop(limit))
+            Err(self.stuck(limit))
         }
     }
 
@@ -167,7 +167,7 @@ impl Cluster {
         DevError::Run { program: self.programs.path(program), source }
     }
 
-    fn did_not_stop(&self, limit: Duration) -> DevError {
-        DevError::Stop { folder: self.folders.root.clone(), limit }
+    fn stuck(&self, limit: Duration) -> DevError {
+        DevError::Stuck { folder: self.folders.root.clone(), limit }
     }
 }

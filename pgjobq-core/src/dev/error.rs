@@ -1,11 +1,15 @@
 //! Why there is no database to develop with.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Why there is no database to develop with, and what to do about it.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` is the message and its causes, for that is what `fn main() -> Result<(), Box<dyn Error>>` prints.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum DevError {
     /// Neither an address nor a way to start a server.
@@ -34,6 +38,11 @@ pub enum DevError {
         "PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody` to run it as; set DATABASE_URL"
     )]
     NoAccount,
+    /// No folder to put the server in.
+    #[error(
+        "no cache or temporary folder that the server's user can enter; set XDG_CACHE_HOME to one that every user can"
+    )]
+    NoFolder,
     /// A program could not be run at all.
     #[error("cannot run {}", program.display())]
     Run {
@@ -71,9 +80,9 @@ pub enum DevError {
         /// The last lines of it.
         log: String,
     },
-    /// The server did not stop.
-    #[error("PostgreSQL did not stop within {limit:?} in {}", folder.display())]
-    Stop {
+    /// The server neither comes up nor goes away.
+    #[error("PostgreSQL has been starting or stopping for {limit:?} in {}; run/server.log there may say why", folder.display())]
+    Stuck {
         /// The folder that has its data.
         folder: PathBuf,
         /// How long it was given.
@@ -90,6 +99,18 @@ pub enum DevError {
     /// The Tokio runtime shut down meanwhile.
     #[error("the Tokio runtime shut down while the server was being started or stopped")]
     Interrupted,
+}
+
+impl fmt::Debug for DevError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(out, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
 }
 
 impl DevError {

@@ -30,7 +30,7 @@ impl Folders {
                 Err(error) => problem = Some(error),
             }
         }
-        Err(problem.unwrap_or(DevError::NoAccount))
+        Err(problem.unwrap_or(DevError::NoFolder))
     }
 
     /// Makes them in `root`.

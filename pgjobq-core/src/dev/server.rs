@@ -95,8 +95,7 @@ impl Server {
     fn place(environment: &Environment, options: ServerOptions) -> Result<Self, DevError> {
         let programs = Programs::find(environment)?;
         let account = Account::current()?;
-        let temp =
-            environment.temps.iter().find(|temp| account.can_reach(temp)).ok_or(DevError::NoAccount)?;
+        let temp = environment.temps.iter().find(|temp| account.can_reach(temp)).ok_or(DevError::NoFolder)?;
         leftover::sweep(temp, &programs, &account);
         let (root, alive) = leftover::claim_folder(temp, &account)?;
         let folders = Folders::make(root, &account)?;

@@ -112,7 +112,7 @@ fn private_folder(path: &Path, mode: u32, uid: u32, server: Option<(u32, u32)>) 
     }
     Err(failed()(io::Error::new(
         io::ErrorKind::AlreadyExists,
-        "it is not a folder that only we can write to; delete it",
+        "it is not a folder that only we can write to; delete it or set XDG_CACHE_HOME",
     )))
 }
 

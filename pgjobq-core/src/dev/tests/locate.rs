@@ -53,6 +53,20 @@ async fn without_programs_the_error_lists_the_ways_out() {
         stage.0.display()
     );
     assert_eq!(error.to_string(), expected);
+    assert_eq!(format!("{error:?}"), expected, "as `main` prints it");
+}
+
+#[tokio::test]
+async fn a_folder_that_is_another_users_is_not_used() {
+    let stage = Stage::new();
+    let ours = Database::find(stage.environment()).await.unwrap();
+    let own = ours.share().unwrap().cluster.folders.root.parent().unwrap().to_owned();
+    drop(ours);
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o777)).unwrap();
+    let environment = Environment { temps: vec![], ..stage.environment() };
+    let error = format!("{:?}", Database::find(environment).await.unwrap_err());
+    let expected = "it is not a folder that only we can write to; delete it or set XDG_CACHE_HOME";
+    assert_eq!(error, format!("cannot make the folder {}: {expected}", own.display()));
 }
 
 #[test]
