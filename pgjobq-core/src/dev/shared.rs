@@ -5,7 +5,6 @@
 //! killed process; the server it leaves behind serves the next one, who stops it in the end.
 
 use std::fs::{File, TryLockError};
-use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -110,17 +109,12 @@ fn ensure_running(cluster: &Cluster, environment: &Environment) -> Result<(Endpo
 fn pass_gate(cluster: &Cluster, limit: Duration) -> Result<File, DevError> {
     let path = cluster.folders.root.join("gate.lock");
     let gate = lock_file(&path).map_err(DevError::files("open", &path))?;
-    wait_for_lock(&gate, &path, limit)?;
-    Ok(gate)
-}
-
-fn wait_for_lock(file: &File, path: &Path, limit: Duration) -> Result<(), DevError> {
     let begun = Instant::now();
     loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
+        match gate.try_lock() {
+            Ok(()) => return Ok(gate),
             Err(TryLockError::WouldBlock) if begun.elapsed() < limit => sleep(Duration::from_millis(5)),
-            Err(TryLockError::WouldBlock) => return Err(DevError::Busy { lock: path.to_owned(), limit }),
+            Err(TryLockError::WouldBlock) => return Err(DevError::Busy { lock: path, limit }),
             Err(TryLockError::Error(error)) => return Err(DevError::files("lock", path)(error)),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use super::super::Database;
 use super::super::endpoint::Endpoint;
@@ -14,10 +15,13 @@ use super::Stage;
 fn install(stage: &Stage, folder: &str, version: &str) -> std::path::PathBuf {
     let bin = stage.0.join(folder).join("bin");
     fs::create_dir_all(&bin).unwrap();
-    for program in ["initdb", "pg_ctl", "postgres"] {
-        fs::write(bin.join(program), format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n")).unwrap();
-        fs::set_permissions(bin.join(program), fs::Permissions::from_mode(0o755)).unwrap();
-    }
+    // By another process: a file that this one has open for writing, a child may not execute, nor may one that was
+    // forked meanwhile by another test.
+    let script = r#"for program in initdb pg_ctl postgres; do
+        printf '#!/bin/sh\necho "postgres (PostgreSQL) %s"\n' "$1" > $program && chmod 755 $program
+    done"#;
+    let written = Command::new("sh").args(["-c", script, "sh", version]).current_dir(&bin).status();
+    assert!(written.unwrap().success());
     bin
 }
 
