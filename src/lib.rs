@@ -3,6 +3,8 @@
 
 extern crate self as pgjobq; // so that #[job] works in our own doctests and unit tests
 
+#[cfg(feature = "dev")]
+pub use pgjobq_core::dev;
 pub use pgjobq_core::{
     AnyJob, Backoff, CallError, Client, ClientBuilder, EnqueueAllError, EnqueueError, Enqueued, FailedAttempt, Failure,
     InvalidName, InvalidSchema, JobContext, JobError, JobHandle, JobId, JobReturn, JobState, MigrateError, NewJob, Outcome,

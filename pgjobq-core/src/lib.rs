@@ -5,6 +5,8 @@
 mod backoff;
 mod context;
 mod descriptor;
+#[cfg(feature = "dev")]
+pub mod dev;
 mod handler;
 mod id;
 mod job_error;
