@@ -124,7 +124,8 @@ impl Batch {
         self.rows.sort_by_key(|row| row.id);
         let (shapes, rows) = (&self.shapes, &self.rows);
         let absent = rows.iter().all(|row| row.delay.is_none() && row.at.is_none());
-        let times = |pick: fn(&Line) -> Option<i64>| (!absent).then(|| rows.iter().map(pick).collect::<Vec<_>>());
+        let times =
+            |pick: fn(&Line) -> Option<i64>| (!absent).then(|| rows.iter().map(pick).collect::<Vec<_>>());
         let row = sqlx::query(sql.enqueue_many.clone())
             .bind(shapes.iter().map(|s| s.kind).collect::<Vec<_>>())
             .bind(shapes.iter().map(|s| s.queue.as_str()).collect::<Vec<_>>())
@@ -145,7 +146,9 @@ impl Batch {
 
     fn answer(&self, row: &PgRow) -> Result<Answer, EnqueueError> {
         let store = StoreError::Database;
-        if let Some(queue) = row.try_get::<Option<Vec<String>>, _>("unknown").map_err(store)?.into_iter().flatten().next() {
+        if let Some(queue) =
+            row.try_get::<Option<Vec<String>>, _>("unknown").map_err(store)?.into_iter().flatten().next()
+        {
             return Err(EnqueueError::UnknownQueue { queue });
         }
         let other_kind: Option<Vec<Uuid>> = row.try_get("other_kind").map_err(store)?;

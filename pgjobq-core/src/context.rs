@@ -102,7 +102,9 @@ impl JobContext {
     pub fn state<T: Send + Sync + 'static>(&self) -> Result<State<T>, JobError> {
         self.attempt.states.get().ok_or_else(|| {
             let wanted = std::any::type_name::<T>();
-            JobError::from(format!("the worker has no state of type `{wanted}`: give it one with `.state(…)`"))
+            JobError::from(format!(
+                "the worker has no state of type `{wanted}`: give it one with `.state(…)`"
+            ))
         })
     }
 

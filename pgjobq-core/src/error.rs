@@ -10,7 +10,9 @@ use crate::name::InvalidName;
 #[non_exhaustive]
 pub enum StoreError {
     /// The schema is missing, or older than this program.
-    #[error("the schema `{schema}` lacks what this version of pgjobq needs: run `client.migrate().await?` once at start-up")]
+    #[error(
+        "the schema `{schema}` lacks what this version of pgjobq needs: run `client.migrate().await?` once at start-up"
+    )]
     NotMigrated {
         /// The schema.
         schema: String,
@@ -18,7 +20,9 @@ pub enum StoreError {
         source: Option<sqlx::Error>,
     },
     /// The schema is newer than this program allows.
-    #[error("the schema `{schema}` is at version {found} and admits programs from version {oldest} on; this one is at {ours}: deploy a newer build")]
+    #[error(
+        "the schema `{schema}` is at version {found} and admits programs from version {oldest} on; this one is at {ours}: deploy a newer build"
+    )]
     TooNew {
         /// The schema.
         schema: String,
@@ -36,7 +40,9 @@ pub enum StoreError {
         found: String,
     },
     /// The role may not do this.
-    #[error("the database role may not do this ({message}): grant it what `pgjobq::schema_sql` prints for its part")]
+    #[error(
+        "the database role may not do this ({message}): grant it what `pgjobq::schema_sql` prints for its part"
+    )]
     NoPermission {
         /// What the database said.
         message: String,
@@ -55,7 +61,9 @@ impl StoreError {
     pub(crate) fn new(error: sqlx::Error, schema: &str) -> Self {
         let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default().into_owned();
         match code.as_str() {
-            "42P01" | "3F000" | "42883" | "42703" => Self::NotMigrated { schema: schema.to_owned(), source: Some(error) },
+            "42P01" | "3F000" | "42883" | "42703" => {
+                Self::NotMigrated { schema: schema.to_owned(), source: Some(error) }
+            }
             "42501" => {
                 let message = error.as_database_error().map(|e| e.message().to_owned()).unwrap_or_default();
                 Self::NoPermission { message, source: error }
@@ -120,13 +128,17 @@ pub enum EnqueueError {
         source: serde_json::Error,
     },
     /// The arguments hold a NUL character, which PostgreSQL cannot store.
-    #[error("the arguments of a `{kind}` job hold a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove it, or encode the bytes")]
+    #[error(
+        "the arguments of a `{kind}` job hold a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove it, or encode the bytes"
+    )]
     NulInArgs {
         /// The job's kind.
         kind: &'static str,
     },
     /// The arguments are too large.
-    #[error("the arguments of a `{kind}` job are {bytes} bytes, more than the limit of {limit}: store them elsewhere and enqueue their name, or raise the client's `max_args`")]
+    #[error(
+        "the arguments of a `{kind}` job are {bytes} bytes, more than the limit of {limit}: store them elsewhere and enqueue their name, or raise the client's `max_args`"
+    )]
     ArgsTooLarge {
         /// The job's kind.
         kind: &'static str,
@@ -153,7 +165,9 @@ pub enum EnqueueError {
         count: u16,
     },
     /// There is no such queue. Nothing was enqueued, and a caller's transaction goes on.
-    #[error("there is no queue `{queue}`: create it once with `client.queue(\"{queue}\").save().await?`, or let `client.migrate()` record the queues of the jobs linked into the program")]
+    #[error(
+        "there is no queue `{queue}`: create it once with `client.queue(\"{queue}\").save().await?`, or let `client.migrate()` record the queues of the jobs linked into the program"
+    )]
     UnknownQueue {
         /// The queue's name.
         queue: String,
@@ -177,7 +191,9 @@ pub enum EnqueueError {
 pub enum WaitError {
     /// There is no such job, live or finished: it was never enqueued here, its transaction was rolled back, or it ended so
     /// long ago that its row has been dropped.
-    #[error("there is no job {0}: it was never enqueued, was rolled back, or ended so long ago that it is no longer kept")]
+    #[error(
+        "there is no job {0}: it was never enqueued, was rolled back, or ended so long ago that it is no longer kept"
+    )]
     NotFound(JobId),
     /// The job completed, but its result is not of the handle's type.
     #[error("job {id} completed, but its result does not fit the handle's type")]

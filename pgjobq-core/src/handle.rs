@@ -54,7 +54,8 @@ impl<T> JobHandle<T> {
     pub async fn status(&self, client: &Client) -> Result<Option<Status>, StoreError> {
         let shared = client.shared();
         client.about().await?;
-        let row = sqlx::query(shared.sql.status.clone()).bind(self.id.as_uuid()).fetch_optional(&shared.pool).await;
+        let row =
+            sqlx::query(shared.sql.status.clone()).bind(self.id.as_uuid()).fetch_optional(&shared.pool).await;
         let row = row.map_err(|error| shared.error(error))?;
         row.map(|row| read_status(self.id, &row).map_err(StoreError::Database)).transpose()
     }
@@ -126,8 +127,10 @@ pub enum CallError {
 fn read_status(id: JobId, row: &PgRow) -> Result<Status, sqlx::Error> {
     let count = |name| row.try_get::<i16, _>(name).map(|count| u32::from(count.unsigned_abs()));
     let maybe = |name| row.try_get::<Option<i64>, _>(name).map(|micros| micros.map(time));
-    let state: JobState =
-        row.try_get::<&str, _>("state")?.parse().map_err(|error: String| sqlx::Error::Decode(error.into()))?;
+    let state: JobState = row
+        .try_get::<&str, _>("state")?
+        .parse()
+        .map_err(|error: String| sqlx::Error::Decode(error.into()))?;
     Ok(Status {
         id,
         state,
@@ -151,6 +154,9 @@ impl<T> Clone for JobHandle<T> {
 
 impl<T> fmt::Debug for JobHandle<T> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("JobHandle").field("id", &self.id).field("is_new", &self.is_new).finish_non_exhaustive()
+        out.debug_struct("JobHandle")
+            .field("id", &self.id)
+            .field("is_new", &self.is_new)
+            .finish_non_exhaustive()
     }
 }

@@ -78,8 +78,8 @@ pub mod __private {
     pub use crate::state::{StateType, States};
     pub use crate::store::*;
     pub use crate::{
-        Backoff, CallError, Client, EnqueueError, Handler, JobContext, JobError, JobHandle, JobId, NewJob, Policy, Priority,
-        State, Target,
+        Backoff, CallError, Client, EnqueueError, Handler, JobContext, JobError, JobHandle, JobId, NewJob,
+        Policy, Priority, State, Target,
     };
     pub use {async_trait::async_trait, inventory, serde, serde_json};
 }

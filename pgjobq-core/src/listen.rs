@@ -54,7 +54,9 @@ impl Listener {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if thread.is_none() && self.shared.limits.notifications {
             let (shared, sender) = (Arc::clone(&self.shared), self.signals.clone());
-            let spawned = thread::Builder::new().name("pgjobq-listen".into()).spawn(move || listen_on_thread(&shared, &sender));
+            let spawned = thread::Builder::new()
+                .name("pgjobq-listen".into())
+                .spawn(move || listen_on_thread(&shared, &sender));
             match spawned {
                 Ok(handle) => *thread = Some(handle),
                 Err(error) => tracing::warn!(%error, "no thread for the listener: polling only"),
@@ -107,10 +109,13 @@ async fn listen_for_ever(shared: &Shared, signals: &broadcast::Sender<Signal>) {
 async fn connect(shared: &Shared) -> Result<PgListener, sqlx::Error> {
     let options = shared.pool.connect_options().as_ref().clone().application_name("pgjobq listener");
     // A pool of this thread's own: a connection belongs to the runtime that opened it.
-    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(ANSWER_WITHIN).connect_with(options).await?;
+    let pool =
+        PgPoolOptions::new().max_connections(1).acquire_timeout(ANSWER_WITHIN).connect_with(options).await?;
     let about = match shared.about.get() {
         Some(about) => about.clone(),
-        None => About::read(&pool, &shared.sql).await.map_err(|error| sqlx::Error::Protocol(error.to_string()))?,
+        None => {
+            About::read(&pool, &shared.sql).await.map_err(|error| sqlx::Error::Protocol(error.to_string()))?
+        }
     };
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.eager_reconnect(false);

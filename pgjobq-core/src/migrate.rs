@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
+use crate::StoreError;
 use crate::about;
 use crate::client::{Client, Shared};
 use crate::registry::{DuplicateKind, Registry};
 use crate::schema::{InvalidSchema, Schema};
-use crate::StoreError;
 
 struct Migration {
     name: &'static str,
@@ -62,7 +62,9 @@ pub enum MigrateError {
     #[error("{0}")]
     DuplicateKind(DuplicateKind),
     /// The schema has another number of shards than was asked for.
-    #[error("the schema has {found} shards, and the client was built for {wanted}: their number is fixed while jobs live")]
+    #[error(
+        "the schema has {found} shards, and the client was built for {wanted}: their number is fixed while jobs live"
+    )]
     Shards {
         /// How many it has.
         found: i16,
@@ -131,7 +133,8 @@ impl Client {
         const DAY: u64 = 24 * 60 * 60;
         let days = longest.as_secs().div_ceil(DAY).clamp(30, 3660) + 7;
         let shared = self.shared();
-        let row = sqlx::query(shared.sql.make_partitions.clone()).bind(days as i32).fetch_one(&shared.pool).await;
+        let row =
+            sqlx::query(shared.sql.make_partitions.clone()).bind(days as i32).fetch_one(&shared.pool).await;
         row.and_then(|row| row.try_get("made")).map_err(|error| shared.error(error))
     }
 }
@@ -146,11 +149,12 @@ async fn run(shared: &Shared) -> Result<(), StoreError> {
 async fn apply(connection: &mut PgConnection, shared: &Shared) -> Result<(), StoreError> {
     let schema = &shared.sql.schema;
     let wrong = |error| shared.error(error);
-    let server: (i32, String) =
-        sqlx::query_as("select current_setting('server_version_num')::int, current_setting('server_version')")
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(wrong)?;
+    let server: (i32, String) = sqlx::query_as(
+        "select current_setting('server_version_num')::int, current_setting('server_version')",
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(wrong)?;
     if server.0 < 150_000 {
         return Err(StoreError::ServerTooOld { found: server.1 });
     }
@@ -166,8 +170,11 @@ async fn apply(connection: &mut PgConnection, shared: &Shared) -> Result<(), Sto
         .map_err(wrong)?;
     let mut found = 0;
     if exists {
-        let table = format!("select coalesce(max(version), 0), coalesce(max(oldest_binary), 0) from {schema}.migrations");
-        let (version, oldest) = sqlx::query_as(AssertSqlSafe(table)).fetch_one(&mut *connection).await.map_err(wrong)?;
+        let table = format!(
+            "select coalesce(max(version), 0), coalesce(max(oldest_binary), 0) from {schema}.migrations"
+        );
+        let (version, oldest) =
+            sqlx::query_as(AssertSqlSafe(table)).fetch_one(&mut *connection).await.map_err(wrong)?;
         about::admit(schema.as_str(), version, oldest)?;
         found = version;
     }
@@ -212,7 +219,8 @@ mod tests {
     #[test]
     fn every_file_of_migrations_is_a_migration_and_in_order() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
-        let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name()).collect();
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name()).collect();
         files.sort();
         let names: Vec<_> = MIGRATIONS.iter().map(|migration| format!("{}.sql", migration.name)).collect();
         assert_eq!(files, names);

@@ -12,10 +12,15 @@ pub struct InvalidName {
 impl fmt::Display for InvalidName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, name } = self;
-        write!(out, "the name of a {what} is 1 to 100 ASCII letters, digits and `_ - . : /`, but this one is ")?;
+        write!(
+            out,
+            "the name of a {what} is 1 to 100 ASCII letters, digits and `_ - . : /`, but this one is "
+        )?;
         match name.chars().count() {
             0 => write!(out, "empty"),
-            length @ 101.. => write!(out, "{length} characters long: {:?}…", name.chars().take(40).collect::<String>()),
+            length @ 101.. => {
+                write!(out, "{length} characters long: {:?}…", name.chars().take(40).collect::<String>())
+            }
             _ => write!(out, "{name:?}"),
         }
     }

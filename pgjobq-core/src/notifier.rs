@@ -66,7 +66,10 @@ impl Notifier {
     async fn send(&self) {
         while let Some(payloads) = self.take() {
             for payload in payloads {
-                let sent = sqlx::query(self.shared.sql.notify.clone()).bind(payload).execute(&self.shared.pool).await;
+                let sent = sqlx::query(self.shared.sql.notify.clone())
+                    .bind(payload)
+                    .execute(&self.shared.pool)
+                    .await;
                 if let Err(error) = sent {
                     tracing::debug!(%error, "a notification was not sent; polling finds what it was about");
                 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
+use crate::StoreError;
 use crate::client::Client;
 use crate::sql::Statements;
-use crate::StoreError;
 
 pub use claim::{Claim, Claimed, ClaimedJob, Peek, Peeked};
 pub use finish::{Decision, Ended, Finished, LeaseUse};
@@ -57,7 +57,9 @@ impl Store {
         let shards = client.about().await?.shards;
         let options = Arc::new(own(&client.pool().connect_options()));
         let sql = Arc::clone(&client.shared().sql);
-        let pool = connect(&options, connections).await.map_err(|error| StoreError::new(error, sql.schema.as_str()))?;
+        let pool = connect(&options, connections)
+            .await
+            .map_err(|error| StoreError::new(error, sql.schema.as_str()))?;
         Ok(Self { pool, sql, shards, options })
     }
 
@@ -95,7 +97,10 @@ fn own(options: &PgConnectOptions) -> PgConnectOptions {
 
 fn pool_options(connections: u32) -> PgPoolOptions {
     // A broken connection is found by the statement itself, which is tried again.
-    PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(5)).test_before_acquire(false)
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(5))
+        .test_before_acquire(false)
 }
 
 async fn connect(options: &PgConnectOptions, connections: u32) -> Result<PgPool, sqlx::Error> {

@@ -148,7 +148,9 @@ impl Waits {
             match found.remove(job) {
                 // Whoever has seen the row knows that its enqueue was committed.
                 Some(Found::Live) => waiters.iter_mut().for_each(|waiter| waiter.origin = Origin::Committed),
-                Some(ended) => waiters.drain(..).for_each(|waiter| drop(waiter.answer.send(Ok(ended.clone())))),
+                Some(ended) => {
+                    waiters.drain(..).for_each(|waiter| drop(waiter.answer.send(Ok(ended.clone()))))
+                }
                 None => answer_missing(*job, waiters),
             }
         }

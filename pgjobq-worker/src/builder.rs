@@ -94,7 +94,10 @@ impl WorkerBuilder {
         let (registry, duplicates) = Registry::linked();
         if self.queues.is_empty() {
             let queues: std::collections::BTreeSet<_> = registry.jobs().map(|job| job.policy.queue).collect();
-            self.queues = queues.into_iter().map(|queue| (queue.to_owned(), QueueLimits::local(UNNAMED_LIMIT))).collect();
+            self.queues = queues
+                .into_iter()
+                .map(|queue| (queue.to_owned(), QueueLimits::local(UNNAMED_LIMIT)))
+                .collect();
         }
         let mut problems = check(&self.config, &self.queues, &registry, duplicates, &self.states);
         let store = match self.connect().await {
@@ -109,7 +112,9 @@ impl WorkerBuilder {
             }
         };
         match self.record(&registry).await {
-            Ok(queues) => Ok(Worker::new(Runtime::new(self.client, store, self.config, registry, self.states, queues))),
+            Ok(queues) => {
+                Ok(Worker::new(Runtime::new(self.client, store, self.config, registry, self.states, queues)))
+            }
             Err(error) => Err(BuildError { problems: vec![error.into()] }),
         }
     }

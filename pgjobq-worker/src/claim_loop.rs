@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::__private::{Claim, Claimed, ClaimedJob, Decision, Lane, LeaseKey, PRIORITIES, Peek, Signal};
+use pgjobq_core::__private::{
+    Claim, Claimed, ClaimedJob, Decision, Lane, LeaseKey, PRIORITIES, Peek, Signal,
+};
 use pgjobq_core::StoreError;
 use tokio::sync::broadcast;
 use tokio::time::timeout;
@@ -45,7 +47,8 @@ pub(crate) async fn claim_for_ever(runtime: Arc<Runtime>) {
     let lanes = shards.iter().flat_map(|shard| runtime.queues.iter().map(lane(*shard)));
     let lanes: Vec<_> = lanes.map(|(lane, slots)| LaneState::new(lane, slots, now)).collect();
     let signals = runtime.client.signals();
-    let mut claimer = Claimer { runtime, lanes, signals, rest_until: now, wants_notice: BTreeSet::new(), first: 0 };
+    let mut claimer =
+        Claimer { runtime, lanes, signals, rest_until: now, wants_notice: BTreeSet::new(), first: 0 };
     let mut pause = Pause::new();
     while !claimer.runtime.stages.drain.is_cancelled() {
         match claimer.round().await {
@@ -143,7 +146,9 @@ impl Claimer {
         match answer(&runtime, runtime.store.claim_suspect(lane.lane, worker, lease, &runtime.kinds)).await {
             Ok(Some(job)) => {
                 let leases = hold(&runtime, lane.lane, worker, lease, std::slice::from_ref(&job));
-                runtime.attempts.spawn(Running { job, lease: Arc::clone(&leases[0]), slot, runtime: Arc::clone(&runtime) }.run());
+                runtime.attempts.spawn(
+                    Running { job, lease: Arc::clone(&leases[0]), slot, runtime: Arc::clone(&runtime) }.run(),
+                );
                 Ok(true)
             }
             Ok(None) => {
@@ -177,7 +182,8 @@ impl Claimer {
         if peeks.is_empty() {
             return Ok(false);
         }
-        let peeked = answer(&self.runtime, self.runtime.store.peek(&peeks, &self.runtime.kinds, BATCH)).await?;
+        let peeked =
+            answer(&self.runtime, self.runtime.store.peek(&peeks, &self.runtime.kinds, BATCH)).await?;
         let (most, then) = (self.runtime.config.poll_interval, Instant::now());
         if places.iter().any(|(_, look)| *look == Look::Below) {
             self.rest_until = then + (then - now) * SWEEP_SHARE;
@@ -277,7 +283,8 @@ async fn answer<T>(
 fn hold(runtime: &Runtime, lane: Lane, worker: i64, id: i64, jobs: &[ClaimedJob]) -> Vec<Arc<Lease>> {
     let mut leases = Vec::new();
     for priority in (0..PRIORITIES as i16).rev() {
-        let of_it: Vec<_> = jobs.iter().filter(|job| job.priority == priority).map(|job| (job.id, job.ticket)).collect();
+        let of_it: Vec<_> =
+            jobs.iter().filter(|job| job.priority == priority).map(|job| (job.id, job.ticket)).collect();
         if let Some(hi) = of_it.iter().map(|(_, ticket)| *ticket).max() {
             let key = LeaseKey { lane, priority, hi, id };
             let stop = runtime.stages.stop_attempts.child_token();
@@ -289,7 +296,14 @@ fn hold(runtime: &Runtime, lane: Lane, worker: i64, id: i64, jobs: &[ClaimedJob]
 }
 
 /// Starts the claimed jobs, each in its slot; or gives them back, when the worker has begun to drain.
-fn start(runtime: &Arc<Runtime>, lane: Lane, slots: &Arc<QueueSlots>, worker: i64, id: i64, claimed: Claimed) {
+fn start(
+    runtime: &Arc<Runtime>,
+    lane: Lane,
+    slots: &Arc<QueueSlots>,
+    worker: i64,
+    id: i64,
+    claimed: Claimed,
+) {
     let leases = hold(runtime, lane, worker, id, &claimed.jobs);
     let draining = runtime.stages.drain.is_cancelled();
     for job in claimed.jobs {

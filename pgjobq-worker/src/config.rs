@@ -68,5 +68,7 @@ impl Config {
 /// The host's name, as far as the environment tells it: it is for people who read the table of workers.
 fn host() -> String {
     let named = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
-    named.or_else(|| std::fs::read_to_string("/etc/hostname").ok()).map_or_else(|| "worker".into(), |name| name.trim().into())
+    named
+        .or_else(|| std::fs::read_to_string("/etc/hostname").ok())
+        .map_or_else(|| "worker".into(), |name| name.trim().into())
 }

@@ -53,7 +53,9 @@ pub(crate) fn decide(end: End, about: Circumstances<'_>) -> Decision {
         // What fails because it was told to stop has not failed; but what must not run twice has.
         End::Returned(Err(_)) if about.stopping && !about.at_most_once => return Decision::Release,
         End::Returned(Err(error)) => match error.kind() {
-            ErrorKind::Fatal => return Decision::Bury { keep, reason: "fatal", message: text(&error.to_string()) },
+            ErrorKind::Fatal => {
+                return Decision::Bury { keep, reason: "fatal", message: text(&error.to_string()) };
+            }
             ErrorKind::Decode => ("decode", error.to_string(), about.retries.min(DECODE_TRIES - 1)),
             ErrorKind::Failure => ("error", error.to_string(), about.retries),
         },
@@ -89,7 +91,15 @@ mod tests {
     fn about(failures: u32, retries: u32) -> Circumstances<'static> {
         let keep_dead = Duration::from_secs(60);
         let policy = &Policy::DEFAULT;
-        Circumstances { policy, failures, retries, at_most_once: false, keep_dead, stopping: false, chance: 0.5 }
+        Circumstances {
+            policy,
+            failures,
+            retries,
+            at_most_once: false,
+            keep_dead,
+            stopping: false,
+            chance: 0.5,
+        }
     }
 
     fn failed() -> End {
@@ -120,7 +130,10 @@ mod tests {
     #[test]
     fn a_shutdown_is_no_failure_but_for_what_must_not_run_twice() {
         assert!(matches!(decide(End::Stopped, about(0, 0)), Decision::Release));
-        assert!(matches!(decide(failed(), Circumstances { stopping: true, ..about(0, 0) }), Decision::Release));
+        assert!(matches!(
+            decide(failed(), Circumstances { stopping: true, ..about(0, 0) }),
+            Decision::Release
+        ));
         let once = Circumstances { at_most_once: true, ..about(0, 0) };
         assert!(matches!(decide(End::Stopped, once), Decision::Bury { .. }));
     }

@@ -39,7 +39,10 @@ impl Runtime {
 }
 
 /// Records results until the worker ends, and then what is left. Returns how many it could not record.
-pub(crate) async fn record_for_ever(runtime: Arc<Runtime>, mut results: mpsc::UnboundedReceiver<Result>) -> usize {
+pub(crate) async fn record_for_ever(
+    runtime: Arc<Runtime>,
+    mut results: mpsc::UnboundedReceiver<Result>,
+) -> usize {
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         tokio::select! {
@@ -78,7 +81,11 @@ impl Part {
     fn new(shard: i16, worker: i64, results: Vec<Result>) -> Self {
         let mut by_lease: HashMap<LeaseKey, (Arc<Lease>, Vec<Result>)> = HashMap::new();
         for result in results {
-            by_lease.entry(result.lease.key).or_insert_with(|| (Arc::clone(&result.lease), Vec::new())).1.push(result);
+            by_lease
+                .entry(result.lease.key)
+                .or_insert_with(|| (Arc::clone(&result.lease), Vec::new()))
+                .1
+                .push(result);
         }
         // In the order of their keys: the order in which every transaction locks leases.
         let mut by_lease: Vec<_> = by_lease.into_iter().collect();
@@ -97,7 +104,11 @@ impl Part {
         match self.send(runtime, &self.ended).await {
             Ok(finished) => self.recorded(runtime, finished),
             Err(error) => {
-                tracing::error!(error = chain(&error), jobs = self.ended.len(), "a batch of results was refused; trying each");
+                tracing::error!(
+                    error = chain(&error),
+                    jobs = self.ended.len(),
+                    "a batch of results was refused; trying each"
+                );
                 self.record_each(runtime).await;
             }
         }
@@ -110,7 +121,8 @@ impl Part {
     async fn send(&self, runtime: &Runtime, ended: &[Ended]) -> std::result::Result<Finished, StoreError> {
         let mut pause = Pause::new();
         loop {
-            let finish = runtime.store.finish(self.shard, self.worker, &runtime.config.name, &self.leases, ended);
+            let finish =
+                runtime.store.finish(self.shard, self.worker, &runtime.config.name, &self.leases, ended);
             match finish.await {
                 Err(error) if error.is_transient() && !runtime.stages.end.is_cancelled() => {
                     tracing::debug!(error = chain(&error), "results were not recorded; trying again");
@@ -123,7 +135,10 @@ impl Part {
 
     fn recorded(&self, runtime: &Runtime, finished: Finished) {
         if !finished.stale.is_empty() {
-            tracing::warn!(jobs = finished.stale.len(), "results came after their lease was lost, and changed nothing");
+            tracing::warn!(
+                jobs = finished.stale.len(),
+                "results came after their lease was lost, and changed nothing"
+            );
         }
         let retried = self.ended.iter().filter_map(|end| match end.decision {
             Decision::Retry { delay, .. } => Some(delay),
@@ -133,7 +148,10 @@ impl Part {
             runtime.events.promote.notify_one();
         }
         if finished.waited {
-            let over = self.ended.iter().filter(|end| end.decision.is_terminal() && !finished.stale.contains(&end.id));
+            let over = self
+                .ended
+                .iter()
+                .filter(|end| end.decision.is_terminal() && !finished.stale.contains(&end.id));
             runtime.notifier.ended(&over.map(|end| end.id.as_uuid()).collect::<Vec<Uuid>>());
         }
     }
@@ -145,7 +163,8 @@ impl Part {
             self.leases = closing.iter().map(|lease| LeaseUse { close: false, ..*lease }).collect();
             let mut one = [end];
             if let Err(error) = self.send(runtime, &one).await {
-                let message = crate::decide::text(&format!("its result could not be recorded: {}", chain(&error)));
+                let message =
+                    crate::decide::text(&format!("its result could not be recorded: {}", chain(&error)));
                 one[0].decision = Decision::Bury { keep: runtime.config.keep_dead, reason: "fatal", message };
                 if let Err(error) = self.send(runtime, &one).await {
                     tracing::error!(job.id = %one[0].id, error = chain(&error), "a result cannot be recorded; the job runs again");
@@ -154,7 +173,10 @@ impl Part {
         }
         self.leases = closing;
         if let Err(error) = self.send(runtime, &[]).await {
-            tracing::error!(error = chain(&error), "leases could not be closed; the next heartbeat gives them back");
+            tracing::error!(
+                error = chain(&error),
+                "leases could not be closed; the next heartbeat gives them back"
+            );
         }
     }
 }

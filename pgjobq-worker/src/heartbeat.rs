@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Instant;
 
-use pgjobq_core::StoreError;
 use pgjobq_core::__private::Store;
+use pgjobq_core::StoreError;
 use tokio::time::timeout;
 
 use crate::pause::{Pause, jittered};
@@ -66,7 +66,11 @@ async fn beat(runtime: &Runtime, store: &Store) -> Result<(), StoreError> {
     for lease in runtime.leases.compare(&before, &held, runtime.config.claim_timeout) {
         let jobs = store.return_lease(runtime.worker(), lease).await?;
         if jobs > 0 {
-            tracing::info!(lease = lease.id, jobs, "gave back the jobs of a claim whose answer never arrived");
+            tracing::info!(
+                lease = lease.id,
+                jobs,
+                "gave back the jobs of a claim whose answer never arrived"
+            );
             runtime.events.claim.notify_one();
         }
     }

@@ -85,18 +85,29 @@ impl Leases {
 
     /// Compares what was held before a heartbeat with what the database then said. What it no longer has is lost; what
     /// nobody here knows, and is older than any claim still on its way, is returned, to be given back.
-    pub(crate) fn compare(&self, before: &[Arc<Lease>], held: &[HeldLease], claim_timeout: Duration) -> Vec<LeaseKey> {
+    pub(crate) fn compare(
+        &self,
+        before: &[Arc<Lease>],
+        held: &[HeldLease],
+        claim_timeout: Duration,
+    ) -> Vec<LeaseKey> {
         let in_database: HashSet<_> = held.iter().map(|lease| lease.key).collect();
         let mut known = self.lock();
         for lease in before {
             // One that was closed in the meantime is known no longer.
             if !in_database.contains(&lease.key) && known.live.remove(&lease.key).is_some() {
-                tracing::warn!(lease = lease.key.id, jobs = lease.jobs.len(), "lost a lease: other workers may run its jobs");
+                tracing::warn!(
+                    lease = lease.key.id,
+                    jobs = lease.jobs.len(),
+                    "lost a lease: other workers may run its jobs"
+                );
                 lease.lose();
             }
         }
         let unknown = |lease: &&HeldLease| {
-            !known.live.contains_key(&lease.key) && !known.claiming.contains(&lease.key.id) && lease.age > claim_timeout
+            !known.live.contains_key(&lease.key)
+                && !known.claiming.contains(&lease.key.id)
+                && lease.age > claim_timeout
         };
         held.iter().filter(unknown).map(|lease| lease.key).collect()
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
-use pgjobq_core::JobContext;
 use pgjobq_core::__private::{Attempt, ClaimedJob, Decision, JobDescriptor};
+use pgjobq_core::JobContext;
 use tokio::time::timeout;
 use tracing::Instrument;
 
@@ -109,7 +109,13 @@ async fn lost_for_a_while(lease: &Lease) {
     tokio::time::sleep(AFTER_LOSS).await;
 }
 
-fn decided(runtime: &Runtime, handler: &'static JobDescriptor, job: &ClaimedJob, lease: &Lease, end: End) -> Decision {
+fn decided(
+    runtime: &Runtime,
+    handler: &'static JobDescriptor,
+    job: &ClaimedJob,
+    lease: &Lease,
+    end: End,
+) -> Decision {
     let about = Circumstances {
         policy: &handler.policy,
         failures: u32::from(job.failures.unsigned_abs()),
@@ -133,6 +139,7 @@ fn decided(runtime: &Runtime, handler: &'static JobDescriptor, job: &ClaimedJob,
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("it panicked: {}", text.unwrap_or("(with something that is no text)"))
 }

@@ -23,7 +23,9 @@ pub enum SetupProblem {
     #[error("{0}")]
     DuplicateKind(DuplicateKind),
     /// No job function is linked into the program.
-    #[error("no job is linked into this program: annotate one with `#[job]`, or, where the jobs are in another crate, say `use my_jobs as _;` so that it is linked")]
+    #[error(
+        "no job is linked into this program: annotate one with `#[job]`, or, where the jobs are in another crate, say `use my_jobs as _;` so that it is linked"
+    )]
     NoJobs,
     /// A job function takes a state that the worker lacks.
     #[error("the job `{kind}` ({file}:{line}) takes `State<{state}>`: give the worker one with `.state(…)`")]
@@ -44,10 +46,14 @@ pub enum SetupProblem {
     #[error("the queue `{0}` is given twice: name it once, with one limit")]
     DuplicateQueue(String),
     /// A queue may run nothing.
-    #[error("the queue `{0}` has a limit of 0, so that nothing of it would ever run: give it at least 1, or leave it out")]
+    #[error(
+        "the queue `{0}` has a limit of 0, so that nothing of it would ever run: give it at least 1, or leave it out"
+    )]
     NoSlots(String),
     /// The lease is too short for the heartbeat.
-    #[error("a lease of {lease:?} is too short for a heartbeat every {heartbeat:?}: make it three times as long at least")]
+    #[error(
+        "a lease of {lease:?} is too short for a heartbeat every {heartbeat:?}: make it three times as long at least"
+    )]
     ShortLease {
         /// The lease.
         lease: std::time::Duration,
@@ -61,7 +67,9 @@ pub enum SetupProblem {
     #[error("a worker needs at least 2 connections, one to claim and one to finish, and this one has {0}")]
     TooFewConnections(u32),
     /// The server does not give the connections that the worker needs.
-    #[error("the database does not give the {wanted} connections that this worker needs: raise `max_connections`, or give it fewer with `.connections(…)`")]
+    #[error(
+        "the database does not give the {wanted} connections that this worker needs: raise `max_connections`, or give it fewer with `.connections(…)`"
+    )]
     NoConnections {
         /// How many it needs, the one for heartbeats included.
         wanted: u32,
@@ -127,8 +135,11 @@ pub(crate) fn check(
 }
 
 fn check_times(config: &Config) -> Vec<SetupProblem> {
-    let intervals =
-        [("poll_interval", config.poll_interval), ("heartbeat", config.heartbeat), ("claim_timeout", config.claim_timeout)];
+    let intervals = [
+        ("poll_interval", config.poll_interval),
+        ("heartbeat", config.heartbeat),
+        ("claim_timeout", config.claim_timeout),
+    ];
     let zero = intervals.into_iter().filter(|(_, interval)| interval.is_zero());
     let mut problems: Vec<_> = zero.map(|(name, _)| SetupProblem::ZeroInterval(name)).collect();
     if config.lease < config.heartbeat * 3 {

@@ -41,7 +41,12 @@ async fn reap(runtime: &Runtime, partitions_made: &mut Instant) -> Result<(), St
         }
         // One lease a transaction, so that none is long.
         while let Some(reaped) = runtime.store.reap(shard, runtime.config.keep_dead).await? {
-            tracing::warn!(shard, requeued = reaped.requeued, buried = reaped.buried, "took back a lease of a worker that is gone");
+            tracing::warn!(
+                shard,
+                requeued = reaped.requeued,
+                buried = reaped.buried,
+                "took back a lease of a worker that is gone"
+            );
             runtime.work_arrived(&[reaped.queue]);
         }
     }
@@ -99,7 +104,8 @@ impl Runtime {
     fn work_arrived(&self, queues: &[i32]) {
         self.arrivals.note(queues);
         self.events.claim.notify_one();
-        let others: Vec<i32> = queues.iter().copied().filter(|id| !self.queues.iter().any(|q| q.id == *id)).collect();
+        let others: Vec<i32> =
+            queues.iter().copied().filter(|id| !self.queues.iter().any(|q| q.id == *id)).collect();
         self.notifier.wake(&others);
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgjobq_core::Client;
 use pgjobq_core::__private::{Decision, Ended, LeaseUse};
+use pgjobq_core::Client;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -120,7 +120,10 @@ async fn run(runtime: Arc<Runtime>, results: mpsc::UnboundedReceiver<Unrecorded>
     let unrecorded = finisher.await.map_err(|_| WorkerError::Panicked)?;
     parts.wait().await;
     if let Err(error) = leave(&runtime).await {
-        tracing::warn!(error = crate::setup::chain(&error), "the worker could not sign off; others will notice");
+        tracing::warn!(
+            error = crate::setup::chain(&error),
+            "the worker could not sign off; others will notice"
+        );
     }
     let joined = tokio::task::spawn_blocking(move || heartbeats.join()).await;
     runtime.store.close().await;
@@ -144,7 +147,10 @@ async fn end_attempts(runtime: &Runtime) {
     }
     runtime.stages.drop_attempts.cancel();
     if timeout(DROP_WITHIN, runtime.attempts.wait()).await.is_err() {
-        tracing::warn!(attempts = runtime.attempts.len(), "attempts that never await cannot be stopped; their jobs are handed back");
+        tracing::warn!(
+            attempts = runtime.attempts.len(),
+            "attempts that never await cannot be stopped; their jobs are handed back"
+        );
     }
 }
 

@@ -111,7 +111,12 @@ impl Store {
     }
 
     /// Looks at several lanes at once, for up to `want` tickets in each, without touching anything.
-    pub async fn peek(&self, lanes: &[Peek], kinds: &[&'static str], want: usize) -> Result<Vec<Peeked>, StoreError> {
+    pub async fn peek(
+        &self,
+        lanes: &[Peek],
+        kinds: &[&'static str],
+        want: usize,
+    ) -> Result<Vec<Peeked>, StoreError> {
         let rows = sqlx::query(self.sql.peek.clone())
             .bind(lanes.iter().map(|peek| peek.lane.shard).collect::<Vec<_>>())
             .bind(lanes.iter().map(|peek| peek.lane.queue).collect::<Vec<_>>())

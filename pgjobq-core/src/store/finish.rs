@@ -141,7 +141,9 @@ impl Decision {
 
     fn error(&self) -> Option<(&'static str, &str)> {
         match self {
-            Self::Retry { reason, message, .. } | Self::Bury { reason, message, .. } => Some((reason, message)),
+            Self::Retry { reason, message, .. } | Self::Bury { reason, message, .. } => {
+                Some((reason, message))
+            }
             _ => None,
         }
     }

@@ -80,7 +80,8 @@ impl Store {
 
     /// Gives up the workers of a shard that were silent for longer than this. Returns how many.
     pub async fn give_up_workers(&self, shard: i16, silence: Duration) -> Result<i32, StoreError> {
-        let query = sqlx::query(self.sql.give_up_workers.clone()).bind(shard).bind(silence.as_micros() as i64);
+        let query =
+            sqlx::query(self.sql.give_up_workers.clone()).bind(shard).bind(silence.as_micros() as i64);
         let row = query.fetch_one(&self.pool).await.map_err(|error| self.error(error))?;
         row.try_get("given_up").map_err(StoreError::Database)
     }
@@ -114,7 +115,12 @@ fn read_held(row: &PgRow) -> Result<Vec<HeldLease>, sqlx::Error> {
     let his: Vec<i64> = row.try_get("his")?;
     let ages: Vec<i64> = row.try_get("ages")?;
     let lease = |n: usize| HeldLease {
-        key: LeaseKey { lane: Lane { shard, queue: queues[n] }, priority: priorities[n], hi: his[n], id: ids[n] },
+        key: LeaseKey {
+            lane: Lane { shard, queue: queues[n] },
+            priority: priorities[n],
+            hi: his[n],
+            id: ids[n],
+        },
         age: Duration::from_micros(ages[n].max(0).unsigned_abs()),
     };
     Ok((0..ids.len()).map(lease).collect())

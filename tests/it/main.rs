@@ -1,0 +1,7 @@
+//! What pgjobq promises, each promise a test on a real PostgreSQL. One binary, so that it links once.
+#![allow(clippy::unwrap_used)]
+
+#[macro_use]
+mod harness;
+
+mod life; // From an enqueue to the end, and what a handle sees of it.
