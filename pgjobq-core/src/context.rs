@@ -22,7 +22,7 @@ pub struct JobContext {
 #[derive(Debug)]
 pub struct Attempt {
     pub job: JobId,
-    pub kind: Arc<str>,
+    pub kind: &'static str,
     pub queue: Arc<str>,
     pub number: u32,
     pub failures: u32,
@@ -45,7 +45,7 @@ impl JobContext {
     pub fn for_test() -> Self {
         Self::new(Attempt {
             job: JobId::new(),
-            kind: "test".into(),
+            kind: "test",
             queue: "test".into(),
             number: 1,
             failures: 0,
@@ -64,7 +64,7 @@ impl JobContext {
     /// The job's kind.
     #[must_use]
     pub fn kind(&self) -> &str {
-        &self.attempt.kind
+        self.attempt.kind
     }
 
     /// The queue the job waited in.

@@ -1,5 +1,7 @@
 //! What `#[job]` registers about a job function.
 
+use std::fmt;
+
 use crate::handler::Handler;
 use crate::policy::Policy;
 use crate::state::StateType;
@@ -19,3 +21,9 @@ pub struct JobDescriptor {
 }
 
 inventory::collect!(JobDescriptor);
+
+impl fmt::Debug for JobDescriptor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} ({}:{})", self.kind, self.file, self.line)
+    }
+}

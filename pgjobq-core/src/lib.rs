@@ -1,32 +1,67 @@
 //! What a process needs to describe, enqueue, store and await jobs. Users depend on the `pgjobq` crate, which shows the
 //! public part of this one.
 
+// Describing a job.
 mod backoff;
 mod context;
 mod descriptor;
+#[cfg(feature = "dev")]
+pub mod dev;
 mod handler;
 mod id;
 mod job_error;
-mod new_job;
+mod name;
 mod policy;
 mod priority;
 mod registry;
 mod returned;
 mod state;
 
+// Enqueuing it.
+mod batch;
+mod enqueue;
+mod new_job;
+mod target;
+
+// Awaiting it.
+mod handle;
+mod lookup;
+mod outcome;
+mod waits;
+
+// The database.
+mod about;
+mod client;
+mod error;
+mod listen;
+mod migrate;
+mod notifier;
+mod queue;
+mod schema;
+mod sql;
+#[allow(missing_docs)] // Not public API: the fields are named for what they hold.
+mod store;
+
 pub use backoff::Backoff;
+pub use client::{Client, ClientBuilder};
 pub use context::JobContext;
+pub use enqueue::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
+pub use error::{EnqueueError, StoreError, WaitError};
+pub use handle::{CallError, JobHandle};
 pub use handler::Handler;
 pub use id::JobId;
 pub use job_error::JobError;
+pub use migrate::{MigrateError, schema_sql};
+pub use name::InvalidName;
 pub use new_job::NewJob;
+pub use outcome::{FailedAttempt, Failure, JobState, Outcome, Status};
 pub use policy::Policy;
 pub use priority::Priority;
+pub use queue::Queue;
 pub use returned::JobReturn;
+pub use schema::InvalidSchema;
 pub use state::State;
-
-mod stub;
-pub use stub::*;
+pub use target::{Target, Within};
 
 /// What the macro's output and the worker name. Not public API.
 #[doc(hidden)]
@@ -34,9 +69,17 @@ pub mod __private {
     pub use crate::context::Attempt;
     pub use crate::descriptor::JobDescriptor;
     pub use crate::job_error::ErrorKind;
+    pub use crate::listen::Signal;
+    pub use crate::name::check as check_name;
+    pub use crate::notifier::Notifier;
     pub use crate::registry::{DuplicateKind, Registry};
     pub use crate::returned::{JobReturn, Unkept, encode_output};
+    pub use crate::sql::STATEMENTS;
     pub use crate::state::{StateType, States};
-    pub use crate::{Backoff, Client, CallError, EnqueueError, Handler, JobContext, JobError, JobHandle, JobId, NewJob, Policy, Priority, State, Target};
+    pub use crate::store::*;
+    pub use crate::{
+        Backoff, CallError, Client, EnqueueError, Handler, JobContext, JobError, JobHandle, JobId, NewJob, Policy, Priority,
+        State, Target,
+    };
     pub use {async_trait::async_trait, inventory, serde, serde_json};
 }

@@ -111,7 +111,7 @@ impl<T> NewJob<T> {
     /// # Errors
     ///
     /// What is wrong with the job, with its queue, or with the connection. A duplicate is no error: the handle says so.
-    pub async fn enqueue<'t>(self, to: impl Target<'t>) -> Result<JobHandle<T>, EnqueueError> {
-        crate::stub::enqueue::one(self, to).await
+    pub async fn enqueue(self, to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
+        crate::enqueue::one(self, to).await
     }
 }

@@ -7,7 +7,7 @@ use crate::descriptor::JobDescriptor;
 
 /// The job functions of this program, by kind.
 #[doc(hidden)]
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Registry {
     by_kind: BTreeMap<&'static str, &'static JobDescriptor>,
 }

@@ -49,8 +49,8 @@ const _: () = {
         /// # Errors
         ///
         /// What is wrong with the job, with its queue, or with the connection.
-        pub async fn enqueue<'t>(
-            to: impl __pgjobq::Target<'t>,
+        pub async fn enqueue(
+            to: impl __pgjobq::Target,
             r#type: u8,
         ) -> ::core::result::Result<
             __pgjobq::JobHandle<<Outcome as __pgjobq::JobReturn>::Value>,

@@ -45,8 +45,8 @@ const _: () = {
         /// # Errors
         ///
         /// What is wrong with the job, with its queue, or with the connection.
-        pub async fn enqueue<'t>(
-            to: impl __pgjobq::Target<'t>,
+        pub async fn enqueue(
+            to: impl __pgjobq::Target,
             user: i64,
         ) -> ::core::result::Result<__pgjobq::JobHandle<()>, __pgjobq::EnqueueError> {
             Self::job(user).enqueue(to).await

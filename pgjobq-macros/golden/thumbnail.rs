@@ -59,8 +59,8 @@ const _: () = {
         /// # Errors
         ///
         /// What is wrong with the job, with its queue, or with the connection.
-        pub async fn enqueue<'t>(
-            to: impl __pgjobq::Target<'t>,
+        pub async fn enqueue(
+            to: impl __pgjobq::Target,
             image_id: i64,
             width: Option<u32>,
         ) -> ::core::result::Result<

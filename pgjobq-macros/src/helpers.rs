@@ -63,8 +63,8 @@ fn actions(job: &Job) -> TokenStream {
         /// # Errors
         ///
         /// What is wrong with the job, with its queue, or with the connection.
-        pub async fn enqueue<'t>(
-            #to: impl __pgjobq::Target<'t>,
+        pub async fn enqueue(
+            #to: impl __pgjobq::Target,
             #parameters
         ) -> ::core::result::Result<__pgjobq::JobHandle<#value>, __pgjobq::EnqueueError> {
             Self::job(#(#names),*).enqueue(#to).await

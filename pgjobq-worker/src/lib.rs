@@ -1,1 +1,28 @@
-//! x
+//! The worker runtime of pgjobq: wake, claim, run, decide, finish. Users depend on the `pgjobq` crate, which shows the
+//! public part of this one.
+
+// Setting one up.
+mod builder;
+mod config;
+mod setup;
+mod worker;
+
+// One job's way: claim, run, decide, finish.
+mod claim_loop;
+mod decide;
+mod finisher;
+mod lane;
+mod run;
+
+// What goes on beside.
+mod arrivals;
+mod heartbeat;
+mod leases;
+mod pause;
+mod runtime;
+mod upkeep;
+
+pub use builder::WorkerBuilder;
+pub use config::QueueLimits;
+pub use setup::{BuildError, SetupProblem};
+pub use worker::{RunningWorker, Worker, WorkerError};

@@ -1,0 +1,142 @@
+-- Where a job lives: inserted once, deleted once, and nothing in its row changes while it runs. What runs is told by the
+-- leases, one row for a whole claimed batch. `shard` is the first column of every key of the tables that grow, so that
+-- they can be distributed; on one node it is 0, and costs two bytes.
+
+create schema if not exists pgjobq;
+
+create table pgjobq.settings (
+    only_row boolean primary key default true check (only_row),
+    shards smallint not null check (shards between 1 and 1024)
+);
+
+-- One sequence for all queues: many of them gained two percent of WAL, and no speed.
+create sequence pgjobq.ticket;
+
+create table pgjobq.queues (
+    id int generated always as identity primary key,
+    name text not null unique check (name ~ '^[A-Za-z0-9_.:/-]{1,100}$'),
+    created_at timestamptz not null default now()
+);
+
+-- What the programs that migrated, or worked, last said of each kind; the defaults of an enqueue from SQL.
+create table pgjobq.kinds (
+    kind text primary key check (kind ~ '^[A-Za-z0-9_.:/-]{1,100}$'),
+    queue text not null,
+    priority smallint not null,
+    retries smallint not null,
+    crash_budget smallint not null,
+    recorded_at timestamptz not null default now()
+);
+
+-- One shard of one queue. Whoever claims from it locks the row first.
+create table pgjobq.lanes (
+    shard smallint not null,
+    queue_id int not null,
+    primary key (shard, queue_id)
+);
+
+-- The columns stand in the order that wastes no bytes on alignment.
+create table pgjobq.jobs (
+    id uuid not null,
+    created_at timestamptz not null,
+    ticket bigint,                              -- the place in line; null while scheduled or blocked
+    run_at timestamptz,                         -- when a scheduled job comes due; null when it is in line
+    expires_at timestamptz,
+    queue_id int not null,
+    attempt int not null default 0,             -- attempts that have ended; it only grows
+    waits_for int not null default 0,           -- parents that have not completed
+    shard smallint not null,
+    priority smallint not null check (priority between 0 and 3),
+    failures smallint not null default 0,
+    crashes smallint not null default 0,
+    retries smallint not null check (retries >= 0),
+    crash_budget smallint not null check (crash_budget >= 0),
+    kind text not null check (length(kind) between 1 and 100),
+    args jsonb not null,
+    attributes jsonb,
+    key text,
+    meta jsonb,
+    primary key (shard, id),
+    constraint in_line_means_due check (ticket is null or (run_at is null and waits_for = 0))
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50000, autovacuum_vacuum_insert_scale_factor = 0.2);
+
+create index jobs_in_line on pgjobq.jobs (shard, queue_id, priority, ticket) where ticket is not null and crashes = 0;
+create index jobs_in_quarantine on pgjobq.jobs (shard, queue_id, priority, ticket) where ticket is not null and crashes > 0;
+create index jobs_coming_due on pgjobq.jobs (shard, run_at) where run_at is not null and waits_for = 0;
+
+-- The tickets that a worker holds from one claim. The row is the fence: whoever writes about a running job names it.
+create table pgjobq.leases (
+    shard smallint not null,
+    queue_id int not null,
+    priority smallint not null,
+    hi bigint not null,                         -- the highest ticket in it
+    id bigint not null,                         -- made by the worker, at random
+    worker bigint not null,
+    claimed_at timestamptz not null default clock_timestamp(),
+    tickets int8multirange not null,            -- exactly the tickets that it covers
+    primary key (shard, queue_id, priority, hi)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, fillfactor = 50);
+
+create index leases_of_a_worker on pgjobq.leases (shard, worker);
+
+-- One row for each running worker and shard. A worker without a row holds nothing: its leases are taken back.
+create table pgjobq.workers (
+    shard smallint not null,
+    id bigint not null,
+    name text not null,
+    started_at timestamptz not null default clock_timestamp(),
+    seen_at timestamptz not null default clock_timestamp(),
+    idle int[] not null default '{}',           -- the queues in which it would like to be notified of work
+    primary key (shard, id)
+) with (fillfactor = 50);
+
+-- The failed attempts of live jobs. They move into the job's row in `finished` when it ends.
+create table pgjobq.failures (
+    shard smallint not null,
+    job uuid not null,
+    attempt int not null,
+    at timestamptz not null default clock_timestamp(),
+    reason text not null,                       -- error, fatal, decode, panic, timeout, crash
+    message text not null,
+    worker text,
+    primary key (shard, job, attempt)
+);
+
+-- Jobs that have ended, partitioned by the day their row may be dropped: retention is DROP, never DELETE.
+create table pgjobq.finished (
+    shard smallint not null,
+    id uuid not null,
+    outcome text not null check (outcome in ('completed', 'dead', 'cancelled', 'expired')),
+    queue_id int not null,
+    priority smallint not null,
+    kind text not null,
+    args jsonb not null,
+    attributes jsonb,
+    key text,
+    meta jsonb,
+    attempt int not null,
+    failures smallint not null,
+    crashes smallint not null,
+    retries smallint not null,
+    crash_budget smallint not null,
+    created_at timestamptz not null,
+    finished_at timestamptz not null default clock_timestamp(),
+    output jsonb,
+    errors jsonb,                               -- every failed attempt, oldest first
+    drop_on date not null
+) partition by range (drop_on);
+
+create index finished_by_id on pgjobq.finished (shard, id);
+
+-- The days that have a partition. A row goes to the first of them on which it may be dropped.
+create table pgjobq.finished_days (
+    day date primary key
+);
+
+-- Processes that wait for the end of jobs, and want to be notified.
+create unlogged table pgjobq.waiters (
+    shard smallint not null,
+    process bigint not null,
+    until timestamptz not null,
+    primary key (shard, process)
+);

@@ -1,0 +1,121 @@
+-- Enqueue: one statement for a whole batch. It locks no existing row of ours, so that a caller's transaction, however long
+-- it stays open, is in nobody's way.
+
+-- The jobs of one batch: what many rows share is said once, in the `p_shape` arrays, and each row names its shape. Rows
+-- come in the order of (shard, id), so that two batches with the same ids cannot wait for each other in a circle.
+-- Answers, and never raises, what a caller can mend: unknown queues (then nothing was inserted), ids that are live already,
+-- ids that are live with another kind, and the queues in which a worker waits to be notified. With `p_notify` it
+-- notifies them itself, when the caller's transaction commits.
+create function pgjobq.enqueue_many(
+    p_shape_kind text[], p_shape_queue text[], p_shape_priority smallint[], p_shape_retries smallint[],
+    p_shape_crashes smallint[],
+    p_id uuid[], p_shape int[], p_args text[], p_delay bigint[], p_at bigint[],   -- both in microseconds; null is now
+    p_notify boolean,
+    out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[])
+language plpgsql as $$
+declare
+    v_now timestamptz := clock_timestamp();     -- The start of a long transaction would be too early.
+    v_shards smallint;
+    v_queues int[];
+    v_new uuid[];
+begin
+    select shards into v_shards from pgjobq.settings;
+    select array_agg(q.id order by s.n), array_agg(s.name) filter (where q.id is null) into v_queues, unknown
+      from unnest(p_shape_queue) with ordinality s(name, n) left join pgjobq.queues q on q.name = s.name;
+    if unknown is not null then
+        inserted := 0;
+        return;
+    end if;
+    -- step: queues read
+    with new as (
+        insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, ticket, run_at, retries, crash_budget, created_at)
+        select case when v_shards = 1 then 0 else pgjobq.shard_of(r.id, v_shards) end,
+               r.id, v_queues[r.shape], p_shape_priority[r.shape], p_shape_kind[r.shape], r.args::jsonb,
+               case when r.due is null or r.due <= v_now then nextval('pgjobq.ticket') end,
+               case when r.due > v_now then r.due end,
+               p_shape_retries[r.shape], p_shape_crashes[r.shape], v_now
+          from (select id, shape, args,
+                       coalesce(v_now + delay * interval '1 microsecond',
+                                timestamptz 'epoch' + at * interval '1 microsecond') as due
+                  from unnest(p_id, p_shape, p_args, p_delay, p_at) u(id, shape, args, delay, at)) r
+        on conflict (shard, id) do nothing
+        returning id)
+    select array_agg(id), count(*) into v_new, inserted from new;
+    -- step: jobs inserted
+    if inserted < cardinality(p_id) then
+        select array_agg(d.id), array_agg(d.id) filter (where j.kind <> p_shape_kind[d.shape])
+          into duplicate, other_kind
+          from unnest(p_id, p_shape) d(id, shape)
+          left join pgjobq.jobs j on j.shard = pgjobq.shard_of(d.id, v_shards) and j.id = d.id
+         where v_new is null or d.id <> all (v_new);
+    end if;
+    select array_agg(distinct q.id) into wake
+      from pgjobq.workers w, unnest(w.idle) q(id)
+     where w.shard = any (array(select s::smallint from generate_series(0, v_shards - 1) s)) and q.id = any (v_queues);
+    if p_notify and wake is not null then
+        perform pg_notify(pgjobq.channel(), 'wake ' || array_to_string(wake, ','));
+        wake := null;
+    end if;
+end $$;
+
+-- Enqueues one job from SQL: from psql, a trigger, another ORM, another language. What is left out follows what the
+-- programs have recorded of the kind, and then the library's defaults. Here an unknown queue is an error, because an answer
+-- would be thrown away by `perform` and the job with it. Gives the job's id, and whether it is new.
+create function pgjobq.enqueue(
+    kind text, args jsonb default '{}', queue text default null, priority int default null, retries int default null,
+    crashes int default null, run_at timestamptz default null, delay interval default null, id uuid default null,
+    out job uuid, out is_new boolean)
+language plpgsql as $$
+declare
+    v_id uuid := coalesce(enqueue.id, pgjobq.new_id());
+    v_kind pgjobq.kinds;
+    v_queue text;
+    v_at timestamptz := coalesce(clock_timestamp() + enqueue.delay, enqueue.run_at);
+    v_answer record;
+begin
+    if coalesce(enqueue.kind, '') !~ '^[A-Za-z0-9_.:/-]{1,100}$' then
+        raise exception 'a kind is 1 to 100 letters, digits, and _ . : / -, but this one is %', quote_nullable(enqueue.kind)
+            using errcode = 'invalid_parameter_value';
+    elsif enqueue.args is null then
+        raise exception 'the arguments of a job are null' using errcode = 'null_value_not_allowed',
+            hint = 'Leave them out, or give a JSON object with the job function''s arguments by name.';
+    elsif octet_length(enqueue.args::text) > 1048576 then
+        raise exception 'the arguments of a job are % bytes, more than 1 MiB', octet_length(enqueue.args::text)
+            using errcode = 'program_limit_exceeded', hint = 'Store them in a table or a bucket, and enqueue their name.';
+    elsif v_at is not null and not isfinite(v_at) then
+        raise exception 'a job cannot run at %', v_at using errcode = 'datetime_field_overflow';
+    elsif coalesce(enqueue.priority, 0) not between 0 and 3 then
+        raise exception 'a priority is 0 (low), 1 (normal), 2 (high) or 3 (critical), not %', enqueue.priority
+            using errcode = 'invalid_parameter_value';
+    elsif coalesce(enqueue.retries, 0) not between 0 and 32767 or coalesce(enqueue.crashes, 0) not between 0 and 32767 then
+        raise exception 'retries and crashes are 0 to 32767' using errcode = 'invalid_parameter_value';
+    end if;
+    select * into v_kind from pgjobq.kinds k where k.kind = enqueue.kind;
+    v_queue := coalesce(enqueue.queue, v_kind.queue, 'default');
+    select * into v_answer from pgjobq.enqueue_many(
+        array[enqueue.kind], array[v_queue],
+        array[coalesce(enqueue.priority, v_kind.priority, 1)::smallint],
+        array[coalesce(enqueue.retries, v_kind.retries, 20)::smallint],
+        array[coalesce(enqueue.crashes, v_kind.crash_budget, 3)::smallint],
+        array[v_id], array[1], array[enqueue.args::text], null,
+        array[(extract(epoch from v_at) * 1000000)::bigint], true);
+    if v_answer.unknown is not null then
+        raise exception 'there is no queue %', quote_literal(v_queue) using errcode = 'undefined_object',
+            hint = format('Create it: select pgjobq.create_queue(%L);', v_queue);
+    elsif v_answer.other_kind is not null then
+        raise exception 'job % is live with another kind than %', v_id, quote_literal(enqueue.kind)
+            using errcode = 'unique_violation';
+    end if;
+    job := v_id;
+    is_new := v_answer.inserted = 1;
+end $$;
+
+-- A UUIDv7: jobs enqueued together lie together in the index. (PostgreSQL has its own only from 18 on.)
+create function pgjobq.new_id() returns uuid language plpgsql volatile as $$
+declare
+    v_bytes bytea := uuid_send(gen_random_uuid());
+begin
+    v_bytes := overlay(v_bytes placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
+                       from 1 for 6);
+    return encode(set_byte(v_bytes, 6, (get_byte(v_bytes, 6) & 15) | 112), 'hex')::uuid;
+end $$;

@@ -1,0 +1,189 @@
+-- Finish: what ended attempts mean for their jobs, a whole batch in one transaction.
+--
+-- The fence: the lease's row is there, ours, with our id, and the job still has the ticket that was claimed, which is
+-- compared in the very statement that deletes or changes the job's row. What does not pass is stale: a fact, not an error.
+
+-- Draws tickets. (In an UPDATE, a volatile function could not be distributed.)
+create function pgjobq.draw_tickets(p_count int) returns bigint[] language plpgsql as $$
+begin
+    return array(select nextval('pgjobq.ticket') from generate_series(1, p_count));
+end $$;
+
+-- The leases of `p_worker` that are still there, by their place in the arrays. Those that are to be closed are locked for
+-- update where nobody else has them; the rest are locked for share, and none is ever upgraded.
+create function pgjobq.hold_leases(
+    p_shard smallint, p_worker bigint, p_queue int[], p_priority smallint[], p_hi bigint[], p_id bigint[], p_close boolean[],
+    out held boolean[], out closing boolean[])
+language plpgsql as $$
+begin
+    held := array_fill(false, array[cardinality(p_id)]);
+    closing := held;
+    for i in 1..cardinality(p_id) loop
+        if p_close[i] then
+            perform 1 from pgjobq.leases
+              where shard = p_shard and queue_id = p_queue[i] and priority = p_priority[i] and hi = p_hi[i]
+                and id = p_id[i] and worker = p_worker
+                for update skip locked;
+            closing[i] := found;
+        end if;
+        if not closing[i] then
+            perform 1 from pgjobq.leases
+              where shard = p_shard and queue_id = p_queue[i] and priority = p_priority[i] and hi = p_hi[i]
+                and id = p_id[i] and worker = p_worker
+                for share;
+        end if;
+        held[i] := found;
+    end loop;
+end $$;
+
+-- Records ended attempts. Leases come in the order of their key; `p_lease` names, for each job, the lease by its place in
+-- those arrays. Decisions are
+--   complete   the job is done; kept for `p_keep` with `p_output`, or not at all when that is null
+--   bury       the job is dead; kept for `p_keep`, with the error
+--   retry      the attempt failed; again after `p_delay`
+--   release    the attempt was ended by a shutdown: again, at once, and no failure
+--   return     the attempt has not begun: as if it had never been claimed
+-- `p_keep` and `p_delay` are microseconds. A lease with `p_close` is deleted when nobody else is at it; if it could not be,
+-- it is told in `unclosed`, by its place. `stale` has the jobs that were no longer this lease's. `waited`: whether some
+-- process waits for the end of jobs.
+create function pgjobq.finish(
+    p_shard smallint, p_worker bigint, p_worker_name text,
+    p_lease_queue int[], p_lease_priority smallint[], p_lease_hi bigint[], p_lease_id bigint[], p_lease_close boolean[],
+    p_lease int[], p_id uuid[], p_ticket bigint[], p_decision text[], p_delay bigint[], p_keep bigint[], p_output text[],
+    p_reason text[], p_message text[],
+    out stale uuid[], out unclosed int[], out waited boolean)
+language plpgsql
+    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+    set enable_sort = off set enable_memoize = off set jit = off as $$
+declare
+    v_now timestamptz;
+    v_held boolean[];
+    v_closing boolean[];
+    v_done uuid[] := '{}';
+    v_some uuid[];
+    v_failed uuid[];
+    v_new bigint[];
+    v_keeps bigint[] := (select array_agg(distinct k) from unnest(p_keep) k where k is not null);
+    v_days date[] := (select array_agg(pgjobq.drop_day(k * interval '1 microsecond') order by n)
+                        from unnest(v_keeps) with ordinality u(k, n));
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'a finish needs READ COMMITTED: it must see the lease as it is';
+    end if;
+    -- step: begun
+    select h.held, h.closing into v_held, v_closing
+      from pgjobq.hold_leases(p_shard, p_worker, p_lease_queue, p_lease_priority, p_lease_hi, p_lease_id, p_lease_close) h;
+    v_now := clock_timestamp();
+    -- step: leases held
+    -- Each probe goes by id alone; the ticket is compared outside of it, once where the row is found and once more in the
+    -- statement's own condition, because the row may move in between. So a statement may miss a row that moved without
+    -- changing its ticket, and the loop goes round while one is left.
+    for round in 1..10 loop
+        if exists (select 1 from unnest(p_decision, p_keep) d(decision, keep) where decision = 'complete' and keep is null) then
+            with gone as (
+                delete from pgjobq.jobs j
+                 using (select x.ctid, d.id, d.ticket
+                          from unnest(p_lease, p_id, p_ticket, p_decision, p_keep) d(lease, id, ticket, decision, keep),
+                               lateral (select ctid, ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
+                         where d.decision = 'complete' and d.keep is null and v_held[d.lease] and x.ticket = d.ticket
+                        offset 0) mine
+                 where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket
+                returning j.id, j.failures + j.crashes > 0 as troubled)
+            select array_agg(id), array_agg(id) filter (where troubled) into v_some, v_failed from gone;
+            v_done := v_done || v_some;
+            if v_failed is not null then
+                perform pgjobq.forget_failures(p_shard, v_failed);
+            end if;
+        end if;
+        if v_keeps is not null then
+            with gone as (
+                delete from pgjobq.jobs j
+                 using (select x.ctid, d.*
+                          from unnest(p_lease, p_id, p_ticket, p_decision, p_keep, p_output, p_reason, p_message)
+                                 d(lease, id, ticket, decision, keep, output, reason, message),
+                               lateral (select ctid, ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
+                         where d.keep is not null and v_held[d.lease] and x.ticket = d.ticket
+                        offset 0) mine
+                 where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket
+                returning j.*, mine.decision, mine.keep, mine.output, mine.reason, mine.message),
+            kept as (
+                insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta, attempt,
+                    failures, crashes, retries, crash_budget, created_at, output, errors, drop_on)
+                select g.shard, g.id, case g.decision when 'complete' then 'completed' else 'dead' end, g.queue_id,
+                       g.priority, g.kind, g.args, g.attributes, g.key, g.meta, g.attempt + 1,
+                       g.failures + (g.decision = 'bury')::int, g.crashes, g.retries, g.crash_budget, g.created_at,
+                       g.output::jsonb,
+                       case when g.failures + g.crashes > 0 or g.decision = 'bury' then
+                           pgjobq.errors_of(g.shard, g.id, case when g.decision = 'bury' then
+                               pgjobq.error_entry(g.attempt + 1, v_now, g.reason, g.message, p_worker_name) end)
+                       end,
+                       v_days[array_position(v_keeps, g.keep)]
+                  from gone g
+                returning id, failures + crashes > 0 as troubled)
+            select array_agg(id), array_agg(id) filter (where troubled) into v_some, v_failed from kept;
+            v_done := v_done || v_some;
+            if v_failed is not null then
+                perform pgjobq.forget_failures(p_shard, v_failed);
+            end if;
+        end if;
+        if p_decision && array['retry', 'release', 'return'] then
+            v_new := pgjobq.draw_tickets(cardinality(p_id));
+            with again as (
+                update pgjobq.jobs j
+                   set ticket = case when mine.delay is null then mine.new_ticket end,
+                       run_at = v_now + mine.delay * interval '1 microsecond',
+                       attempt = j.attempt + (mine.decision <> 'return')::int,
+                       failures = j.failures + (mine.decision = 'retry')::int
+                  from (select x.ctid, d.*, v_new[d.place] as new_ticket
+                          from unnest(p_lease, p_id, p_ticket, p_decision, p_delay, p_reason, p_message)
+                                 with ordinality d(lease, id, ticket, decision, delay, reason, message, place),
+                               lateral (select ctid, ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
+                         where d.decision in ('retry', 'release', 'return') and v_held[d.lease] and x.ticket = d.ticket
+                        offset 0) mine
+                 where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket
+                returning j.id, j.attempt, mine.decision, mine.reason, mine.message),
+            noted as (
+                insert into pgjobq.failures (shard, job, attempt, reason, message, worker)
+                select p_shard, id, attempt, reason, message, p_worker_name from again where decision = 'retry')
+            select array_agg(id) into v_some from again;
+            v_done := v_done || v_some;
+        end if;
+        -- step: jobs written
+        exit when cardinality(v_done) = cardinality(p_id);
+        exit when not exists (
+            select 1 from unnest(p_lease, p_id, p_ticket) d(lease, id, ticket),
+                 lateral (select ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
+             where v_held[d.lease] and x.ticket = d.ticket);
+    end loop;
+    delete from pgjobq.leases l
+     using unnest(p_lease_queue, p_lease_priority, p_lease_hi, p_lease_id, v_closing) c(queue_id, priority, hi, id, closing)
+     where c.closing and l.shard = p_shard and l.queue_id = c.queue_id and l.priority = c.priority and l.hi = c.hi
+       and l.id = c.id and l.worker = p_worker;
+    select array_agg(n) into unclosed
+      from unnest(p_lease_close, v_closing, v_held) with ordinality c(wanted, closing, held, n)
+     where wanted and held and not closing;
+    if cardinality(v_done) < cardinality(p_id) then
+        stale := array(select id from unnest(p_id) id except select id from unnest(v_done) id);
+    end if;
+    waited := exists (select 1 from pgjobq.waiters where shard = p_shard and until > clock_timestamp());
+end $$;
+
+-- One failed attempt, as `finished.errors` keeps it.
+create function pgjobq.error_entry(p_attempt int, p_at timestamptz, p_reason text, p_message text, p_worker text)
+returns jsonb language plpgsql stable as $$
+begin
+    return jsonb_build_object('attempt', p_attempt, 'at', p_at, 'reason', p_reason, 'message', p_message, 'worker', p_worker);
+end $$;
+
+-- The failed attempts of a job, oldest first, and the last one, which is not in the table.
+create function pgjobq.errors_of(p_shard smallint, p_job uuid, p_last jsonb) returns jsonb language plpgsql stable as $$
+begin
+    return coalesce((select jsonb_agg(pgjobq.error_entry(attempt, at, reason, message, worker) order by attempt)
+                       from pgjobq.failures where shard = p_shard and job = p_job), '[]')
+           || case when p_last is null then '[]' else jsonb_build_array(p_last) end;
+end $$;
+
+create function pgjobq.forget_failures(p_shard smallint, p_jobs uuid[]) returns void language plpgsql as $$
+begin
+    delete from pgjobq.failures f using unnest(p_jobs) gone(id) where f.shard = p_shard and f.job = gone.id;
+end $$;

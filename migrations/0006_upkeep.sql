@@ -1,0 +1,195 @@
+-- Upkeep: workers that say they live, the jobs of those that no longer do, and scheduled jobs that come due. Every worker
+-- does all of it, all the time; there is no leader, because each step is a compare-and-set.
+
+create function pgjobq.register_worker(p_shard smallint, p_worker bigint, p_name text) returns void language plpgsql as $$
+begin
+    insert into pgjobq.workers (shard, id, name) values (p_shard, p_worker, p_name);
+end $$;
+
+-- Says that the worker lives, and lists the leases that it has. `alive` is false when the worker was given up: it holds
+-- nothing any more. `age` is in microseconds.
+create function pgjobq.heartbeat(
+    p_shard smallint, p_worker bigint,
+    out alive boolean, out queues int[], out priorities smallint[], out his bigint[], out ids bigint[], out ages bigint[])
+language plpgsql as $$
+begin
+    update pgjobq.workers set seen_at = clock_timestamp() where shard = p_shard and id = p_worker;
+    alive := found;
+    -- step: seen
+    select array_agg(queue_id), array_agg(priority), array_agg(hi), array_agg(id),
+           array_agg((extract(epoch from clock_timestamp() - claimed_at) * 1000000)::bigint)
+      into queues, priorities, his, ids, ages
+      from pgjobq.leases where shard = p_shard and worker = p_worker;
+end $$;
+
+create function pgjobq.set_idle(p_shard smallint, p_worker bigint, p_queues int[]) returns void language plpgsql as $$
+begin
+    update pgjobq.workers set idle = p_queues where shard = p_shard and id = p_worker and idle <> p_queues;
+end $$;
+
+-- A worker that holds nothing leaves.
+create function pgjobq.leave(p_shard smallint, p_worker bigint) returns void language plpgsql as $$
+begin
+    delete from pgjobq.workers where shard = p_shard and id = p_worker;
+end $$;
+
+-- The jobs that still have a ticket of a lease, in the order of their id.
+create function pgjobq.jobs_of_lease(p_shard smallint, p_queue int, p_priority smallint, p_tickets int8multirange)
+returns uuid[] language plpgsql
+    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+    set enable_memoize = off set jit = off as $$
+begin
+    return array(
+        select j.id
+          from unnest(p_tickets) r(tickets),
+               lateral (select id from pgjobq.jobs
+                         where shard = p_shard and queue_id = p_queue and priority = p_priority and ticket is not null
+                           and crashes = 0 and ticket >= lower(r.tickets) and ticket < upper(r.tickets)
+                         union all
+                        select id from pgjobq.jobs
+                         where shard = p_shard and queue_id = p_queue and priority = p_priority and ticket is not null
+                           and crashes > 0 and ticket >= lower(r.tickets) and ticket < upper(r.tickets)) j
+         order by j.id);
+end $$;
+
+-- Gives back a lease whose claim's answer never arrived: its jobs are as if they had never been claimed.
+create function pgjobq.return_lease(
+    p_shard smallint, p_worker bigint, p_queue int, p_priority smallint, p_hi bigint, p_id bigint) returns int
+language plpgsql as $$
+declare
+    v_tickets int8multirange;
+    v_jobs uuid[];
+    v_new bigint[];
+begin
+    select tickets into v_tickets from pgjobq.leases
+     where shard = p_shard and queue_id = p_queue and priority = p_priority and hi = p_hi and id = p_id and worker = p_worker
+       for update skip locked;
+    if not found then
+        return 0;
+    end if;
+    -- step: lease locked
+    v_jobs := pgjobq.jobs_of_lease(p_shard, p_queue, p_priority, v_tickets);
+    v_new := pgjobq.draw_tickets(cardinality(v_jobs));
+    update pgjobq.jobs j set ticket = v_new[d.n]
+      from unnest(v_jobs) with ordinality d(id, n)
+     where j.shard = p_shard and j.id = d.id and v_tickets @> j.ticket;
+    -- step: jobs written
+    delete from pgjobq.leases
+     where shard = p_shard and queue_id = p_queue and priority = p_priority and hi = p_hi and id = p_id;
+    return cardinality(v_jobs);
+end $$;
+
+-- Gives up the workers of a shard that were silent for too long. One that is in a claim just now is left for the next time.
+create function pgjobq.give_up_workers(p_shard smallint, p_silence interval) returns int language plpgsql as $$
+declare
+    v_count int;
+begin
+    with silent as materialized (
+        select id from pgjobq.workers
+         where shard = p_shard and seen_at < clock_timestamp() - p_silence
+         order by id for update skip locked)
+    delete from pgjobq.workers w using silent s where w.shard = p_shard and w.id = s.id;
+    get diagnostics v_count = row_count;
+    return v_count;
+end $$;
+
+-- Takes back one lease of a worker that is not there (any more). Each job that still has its ticket is charged with a crash
+-- and gets a new ticket, in the quarantine; or it is dead, one past its crash budget. Null when there was no such lease.
+create function pgjobq.reap(p_shard smallint, p_keep_dead interval, out requeued int, out buried int, out queue int)
+language plpgsql as $$
+declare
+    v_worker bigint;
+    v_lease pgjobq.leases;
+    v_jobs uuid[];
+    v_new bigint[];
+begin
+    -- step: begun
+    -- The workers that hold leases, each found by one probe, however many leases there are.
+    for v_worker in
+        with recursive holders as (
+            (select worker from pgjobq.leases where shard = p_shard order by worker limit 1)
+            union all
+            select (select worker from pgjobq.leases where shard = p_shard and worker > h.worker order by worker limit 1)
+              from holders h where h.worker is not null)
+        select worker from holders h
+         where worker is not null
+           and not exists (select 1 from pgjobq.workers w where w.shard = p_shard and w.id = h.worker)
+    loop
+        select * into v_lease from pgjobq.leases
+         where shard = p_shard and worker = v_worker limit 1 for update skip locked;
+        exit when found;
+    end loop;
+    if v_lease.id is null then
+        return;
+    end if;
+    -- step: lease locked
+    queue := v_lease.queue_id;
+    v_jobs := pgjobq.jobs_of_lease(p_shard, v_lease.queue_id, v_lease.priority, v_lease.tickets);
+    v_new := pgjobq.draw_tickets(cardinality(v_jobs));
+    with gone as (
+        delete from pgjobq.jobs j using unnest(v_jobs) d(id)
+         where j.shard = p_shard and j.id = d.id and v_lease.tickets @> j.ticket and j.crashes >= j.crash_budget
+        returning j.*),
+    kept as (
+        insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta, attempt,
+            failures, crashes, retries, crash_budget, created_at, errors, drop_on)
+        select g.shard, g.id, 'dead', g.queue_id, g.priority, g.kind, g.args, g.attributes, g.key, g.meta, g.attempt + 1,
+               g.failures, g.crashes + 1, g.retries, g.crash_budget, g.created_at,
+               pgjobq.errors_of(g.shard, g.id, pgjobq.error_entry(g.attempt + 1, clock_timestamp(), 'crash',
+                   'the worker died, or was silent for too long, while it ran the job', v_lease.worker::text)),
+               pgjobq.drop_day(p_keep_dead)
+          from gone g
+        returning id)
+    select count(*), array_agg(id) into buried, v_jobs from kept;
+    perform pgjobq.forget_failures(p_shard, v_jobs);
+    v_jobs := pgjobq.jobs_of_lease(p_shard, v_lease.queue_id, v_lease.priority, v_lease.tickets);
+    with again as (
+        update pgjobq.jobs j
+           set ticket = v_new[d.n], attempt = j.attempt + 1, crashes = j.crashes + 1
+          from unnest(v_jobs) with ordinality d(id, n)
+         where j.shard = p_shard and j.id = d.id and v_lease.tickets @> j.ticket
+        returning j.id, j.attempt),
+    noted as (
+        insert into pgjobq.failures (shard, job, attempt, reason, message, worker)
+        select p_shard, id, attempt, 'crash', 'the worker died, or was silent for too long, while it ran the job',
+               v_lease.worker::text
+          from again)
+    select count(*) into requeued from again;
+    -- step: jobs written
+    delete from pgjobq.leases
+     where shard = p_shard and queue_id = v_lease.queue_id and priority = v_lease.priority and hi = v_lease.hi
+       and id = v_lease.id;
+end $$;
+
+-- Puts up to `p_most` scheduled jobs in line whose time has come. `next_due` is in how many microseconds the next one
+-- comes due; null when none is scheduled.
+create function pgjobq.promote(p_shard smallint, p_most int, out promoted int, out queues int[], out next_due bigint)
+language plpgsql
+    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+    set enable_memoize = off set jit = off as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_jobs uuid[];
+    v_new bigint[];
+begin
+    -- step: begun
+    with due as materialized (
+        select id, run_at from pgjobq.jobs
+         where shard = p_shard and run_at is not null and waits_for = 0 and run_at <= v_now
+         order by run_at limit p_most for update skip locked)
+    select array_agg(id order by run_at, id) into v_jobs from due;
+    -- step: jobs locked
+    promoted := 0;
+    if v_jobs is not null then
+        v_new := pgjobq.draw_tickets(cardinality(v_jobs));
+        with moved as (
+            update pgjobq.jobs j set ticket = v_new[d.n], run_at = null
+              from unnest(v_jobs) with ordinality d(id, n)
+             where j.shard = p_shard and j.id = d.id and j.run_at <= v_now and j.waits_for = 0
+            returning j.queue_id)
+        select count(*), array_agg(distinct queue_id) into promoted, queues from moved;
+    end if;
+    next_due := (extract(epoch from (select min(run_at) from pgjobq.jobs
+                                          where shard = p_shard and run_at is not null and waits_for = 0)
+                             - clock_timestamp()) * 1000000)::bigint;
+end $$;

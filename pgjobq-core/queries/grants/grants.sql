@@ -1,0 +1,20 @@
+-- The grants that the two kinds of programs need. Run this part as the owner of the schema, and make your own roles members:
+--   grant pgjobq_producer to web;   grant pgjobq_worker to jobs;
+do $$ begin
+    if not exists (select 1 from pg_roles where rolname = 'pgjobq_producer') then create role pgjobq_producer nologin; end if;
+    if not exists (select 1 from pg_roles where rolname = 'pgjobq_worker') then create role pgjobq_worker nologin; end if;
+end $$;
+
+-- A producer enqueues, waits, and looks.
+grant usage on schema pgjobq to pgjobq_producer, pgjobq_worker;
+grant usage on sequence pgjobq.ticket to pgjobq_producer;
+grant select on pgjobq.settings, pgjobq.migrations, pgjobq.queues, pgjobq.kinds, pgjobq.workers, pgjobq.leases,
+    pgjobq.finished, pgjobq.job_states to pgjobq_producer;
+grant select, insert on pgjobq.jobs to pgjobq_producer;
+grant select, insert, update on pgjobq.waiters to pgjobq_producer;
+
+-- A worker runs the jobs, and may do all that its functions do.
+grant select, usage on sequence pgjobq.ticket to pgjobq_worker;
+grant select, insert, update, delete on pgjobq.queues, pgjobq.kinds, pgjobq.lanes, pgjobq.jobs, pgjobq.leases,
+    pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.waiters to pgjobq_worker;
+grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.job_states to pgjobq_worker;

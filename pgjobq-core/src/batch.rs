@@ -1,0 +1,208 @@
+//! A batch of new jobs, as the arrays of one statement.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
+use uuid::Uuid;
+
+use crate::new_job::{Due, NewRow};
+use crate::sql::Statements;
+use crate::{EnqueueError, JobId, StoreError, name};
+
+/// How far ahead a job may be scheduled: about a hundred years. More than that is a mistaken unit.
+const FARTHEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+
+/// A batch of new jobs, as the arrays of one statement. What many rows share is sent once, as a shape.
+#[derive(Debug, Default)]
+#[doc(hidden)]
+pub struct Batch {
+    shapes: Vec<Shape>,
+    rows: Vec<Line>,
+    bytes: usize,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Shape {
+    kind: &'static str,
+    queue: String,
+    priority: i16,
+    retries: i16,
+    crashes: i16,
+}
+
+#[derive(Debug)]
+struct Line {
+    id: JobId,
+    shape: i32,
+    args: String,
+    delay: Option<i64>,
+    at: Option<i64>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+#[doc(hidden)]
+pub struct Answer {
+    /// How many jobs are new.
+    pub new: u64,
+    /// The ids that were live already.
+    pub duplicates: Vec<Uuid>,
+    /// Queues in which an idle worker waits to be notified; empty when the statement has notified it.
+    pub wake: Vec<i32>,
+    /// Whether the jobs are certainly committed.
+    pub committed: bool,
+}
+
+impl Batch {
+    /// Adds a job, after checking what the database could not store.
+    pub(crate) fn push(&mut self, row: NewRow, max_args: usize) -> Result<(), EnqueueError> {
+        let kind = row.kind;
+        name::check("kind", kind)?;
+        name::check("queue", &row.queue)?;
+        let tries = |count: u16| i16::try_from(count).map_err(|_| EnqueueError::TooManyTries { kind, count });
+        let args = row.args.map_err(|source| EnqueueError::Args { kind, source })?;
+        if args.len() > max_args {
+            return Err(EnqueueError::ArgsTooLarge { kind, bytes: args.len(), limit: max_args });
+        }
+        if holds_nul(&args) {
+            return Err(EnqueueError::NulInArgs { kind });
+        }
+        let (delay, at) = due_columns(row.due).ok_or(EnqueueError::TooFar { kind })?;
+        let shape = Shape {
+            kind,
+            retries: tries(row.retries)?,
+            crashes: tries(row.crashes)?,
+            queue: row.queue,
+            priority: row.priority as i16,
+        };
+        self.bytes += args.len() + 48;
+        let line = Line { id: row.id, shape: self.place_of(shape), args, delay, at };
+        self.rows.push(line);
+        Ok(())
+    }
+
+    /// The place of a shape, from 1 on, as PostgreSQL counts. The last one is by far the likeliest.
+    fn place_of(&mut self, shape: Shape) -> i32 {
+        let place = self.shapes.iter().rposition(|known| *known == shape).unwrap_or_else(|| {
+            self.shapes.push(shape);
+            self.shapes.len() - 1
+        });
+        place as i32 + 1
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// About how many bytes it is on the wire.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn ids(&self) -> Vec<JobId> {
+        self.rows.iter().map(|row| row.id).collect()
+    }
+
+    /// Without the jobs of these ids.
+    pub(crate) fn without(&mut self, ids: &[JobId]) {
+        self.rows.retain(|row| !ids.contains(&row.id));
+    }
+
+    /// Sends the batch. With `notify`, idle workers are notified by the same statement.
+    pub(crate) async fn send(
+        &mut self,
+        connection: &mut PgConnection,
+        sql: &Statements,
+        notify: bool,
+    ) -> Result<Answer, EnqueueError> {
+        // In the order of the key, so that two batches with the same ids cannot wait for each other in a circle.
+        self.rows.sort_by_key(|row| row.id);
+        let (shapes, rows) = (&self.shapes, &self.rows);
+        let absent = rows.iter().all(|row| row.delay.is_none() && row.at.is_none());
+        let times = |pick: fn(&Line) -> Option<i64>| (!absent).then(|| rows.iter().map(pick).collect::<Vec<_>>());
+        let row = sqlx::query(sql.enqueue_many.clone())
+            .bind(shapes.iter().map(|s| s.kind).collect::<Vec<_>>())
+            .bind(shapes.iter().map(|s| s.queue.as_str()).collect::<Vec<_>>())
+            .bind(shapes.iter().map(|s| s.priority).collect::<Vec<_>>())
+            .bind(shapes.iter().map(|s| s.retries).collect::<Vec<_>>())
+            .bind(shapes.iter().map(|s| s.crashes).collect::<Vec<_>>())
+            .bind(rows.iter().map(|r| r.id.as_uuid()).collect::<Vec<_>>())
+            .bind(rows.iter().map(|r| r.shape).collect::<Vec<_>>())
+            .bind(rows.iter().map(|r| r.args.as_str()).collect::<Vec<_>>())
+            .bind(times(|row| row.delay))
+            .bind(times(|row| row.at))
+            .bind(notify)
+            .fetch_one(connection)
+            .await
+            .map_err(|error| StoreError::new(error, sql.schema.as_str()))?;
+        self.answer(&row)
+    }
+
+    fn answer(&self, row: &PgRow) -> Result<Answer, EnqueueError> {
+        let store = StoreError::Database;
+        if let Some(queue) = row.try_get::<Option<Vec<String>>, _>("unknown").map_err(store)?.into_iter().flatten().next() {
+            return Err(EnqueueError::UnknownQueue { queue });
+        }
+        let other_kind: Option<Vec<Uuid>> = row.try_get("other_kind").map_err(store)?;
+        if let Some(id) = other_kind.into_iter().flatten().next() {
+            let id = JobId::from(id);
+            let line = self.rows.iter().find(|row| row.id == id);
+            let kind = line.map_or("", |line| self.shapes[line.shape as usize - 1].kind);
+            return Err(EnqueueError::OtherKind { id, kind });
+        }
+        Ok(Answer {
+            new: row.try_get::<i32, _>("inserted").map_err(store)? as u64,
+            duplicates: row.try_get::<Option<_>, _>("duplicate").map_err(store)?.unwrap_or_default(),
+            wake: row.try_get::<Option<_>, _>("wake").map_err(store)?.unwrap_or_default(),
+            committed: false,
+        })
+    }
+}
+
+/// The delay and the time of a job, in microseconds; `None` when it is absurdly far.
+fn due_columns(due: Due) -> Option<(Option<i64>, Option<i64>)> {
+    let micros = |time: Duration| i64::try_from(time.as_micros()).ok();
+    match due {
+        Due::Now => Some((None, None)),
+        Due::In(delay) if delay > FARTHEST => None,
+        Due::In(delay) => Some((micros(delay), None)),
+        Due::At(at) if at > SystemTime::now() + FARTHEST => None,
+        // What lies before 1970 is as much in the past as 1970 is.
+        Due::At(at) => Some((None, micros(at.duration_since(UNIX_EPOCH).unwrap_or_default()))),
+    }
+}
+
+/// Whether a JSON text has the escape `\u0000`, which `jsonb` refuses: one with an odd number of backslashes before it.
+fn holds_nul(json: &str) -> bool {
+    json.match_indices("u0000").any(|(at, _)| {
+        let backslashes = json.as_bytes()[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        backslashes % 2 == 1
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nul_is_found_and_an_escaped_backslash_is_not() {
+        let json = |text: &str| serde_json::to_string(text).unwrap();
+        assert!(holds_nul(&json("a\0b")));
+        assert!(holds_nul(&json("\\\0")));
+        assert!(!holds_nul(&json("a\\u0000b")));
+        assert!(!holds_nul(&json("u0000")));
+    }
+
+    #[test]
+    fn absurd_times_are_refused_and_past_ones_are_now() {
+        assert_eq!(due_columns(Due::In(Duration::MAX)), None);
+        assert_eq!(due_columns(Due::In(FARTHEST + Duration::from_secs(1))), None);
+        assert_eq!(due_columns(Due::At(UNIX_EPOCH - Duration::from_secs(9))), Some((None, Some(0))));
+        assert_eq!(due_columns(Due::In(Duration::from_micros(7))), Some((Some(7), None)));
+    }
+}

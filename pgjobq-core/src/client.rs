@@ -1,0 +1,279 @@
+//! The client: enqueues, waits, and looks after what a process shares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{PgConnection, PgPool};
+use tokio::sync::{OnceCell, broadcast};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::about::About;
+use crate::batch::{Answer, Batch};
+use crate::enqueue::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
+use crate::listen::{Listener, Signal};
+use crate::notifier::Notifier;
+use crate::queue::Queue;
+use crate::schema::{InvalidSchema, Schema};
+use crate::sql::Statements;
+use crate::target::{MAX_ARGS, Within};
+use crate::waits::Waits;
+use crate::{EnqueueError, StoreError};
+
+/// How often a client asks after an enqueue whose answer was lost, and sends it again if it is not there.
+const RESENDS: u32 = 6;
+
+/// The way to the jobs in one database: enqueues, waits, and migrates. Cheap to clone; make one per process.
+///
+/// ```no_run
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = pgjobq_core::Client::connect("postgres://localhost/app").await?;
+/// client.migrate().await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    notifier: Notifier,
+    waits: Waits,
+    listener: Listener,
+    /// Tells the background tasks to stop when the last clone of the client is gone.
+    _stop: DropGuard,
+}
+
+/// What the client and its background tasks have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) pool: PgPool,
+    pub(crate) sql: Arc<Statements>,
+    pub(crate) limits: Limits,
+    pub(crate) about: OnceCell<About>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) max_args: usize,
+    pub(crate) notifications: bool,
+    /// How many shards the first migration makes; `None` takes what there is.
+    pub(crate) shards: Option<i16>,
+}
+
+/// Options of a [`Client`].
+#[derive(Debug)]
+#[must_use = "finish with `build()`"]
+pub struct ClientBuilder {
+    pool: PgPool,
+    schema: String,
+    limits: Limits,
+}
+
+impl ClientBuilder {
+    /// The PostgreSQL schema for everything of pgjobq's; `pgjobq` by default.
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.schema = schema.into();
+        self
+    }
+
+    /// How large the arguments of one job may be, in bytes of JSON; 1 MiB by default.
+    pub fn max_args(mut self, bytes: usize) -> Self {
+        self.limits.max_args = bytes;
+        self
+    }
+
+    /// Whether to use notifications; true by default. Without them everything still works, one poll later: for databases
+    /// and poolers that lack them.
+    pub fn notifications(mut self, on: bool) -> Self {
+        self.limits.notifications = on;
+        self
+    }
+
+    /// How many shards the first migration makes, 1 to 1024; 1 by default, and right unless the database is distributed.
+    pub fn shards(mut self, shards: u16) -> Self {
+        self.limits.shards = Some(i16::try_from(shards).unwrap_or(i16::MAX));
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    ///
+    /// When the name of the schema cannot be one.
+    pub fn build(self) -> Result<Client, InvalidSchema> {
+        let sql = Arc::new(Statements::new(&Schema::new(self.schema)?));
+        let stop = CancellationToken::new();
+        let shared = Arc::new(Shared {
+            pool: self.pool,
+            sql,
+            limits: self.limits,
+            about: OnceCell::new(),
+            stop: stop.clone(),
+            tasks: TaskTracker::new(),
+        });
+        let listener = Listener::new(Arc::clone(&shared));
+        let inner = Inner {
+            notifier: Notifier::new(Arc::clone(&shared)),
+            waits: Waits::new(Arc::clone(&shared), listener.clone()),
+            listener,
+            shared,
+            _stop: stop.drop_guard(),
+        };
+        Ok(Client { inner: Arc::new(inner) })
+    }
+}
+
+impl Client {
+    /// A client with a pool of its own.
+    ///
+    /// # Errors
+    ///
+    /// When the URL is wrong or the database cannot be reached.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(10)).connect(url).await;
+        pool.map(Self::new).map_err(|error| StoreError::new(error, "pgjobq"))
+    }
+
+    /// A client on the pool that the application has.
+    #[must_use]
+    pub fn new(pool: PgPool) -> Self {
+        Self::builder(pool).build().expect("the default schema is a valid name")
+    }
+
+    /// A client with options, on the pool that the application has.
+    pub fn builder(pool: PgPool) -> ClientBuilder {
+        let limits = Limits { max_args: MAX_ARGS, notifications: true, shards: None };
+        ClientBuilder { pool, schema: "pgjobq".to_owned(), limits }
+    }
+
+    /// The pool.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.inner.shared.pool
+    }
+
+    /// A queue by name: to create it.
+    #[must_use]
+    pub fn queue(&self, name: impl Into<String>) -> Queue<'_> {
+        Queue { client: self, name: name.into() }
+    }
+
+    /// A caller's connection or transaction, for this client's schema and limits:
+    /// `job.enqueue(client.within(&mut *tx))`. For the schema `pgjobq`, `&mut *tx` alone does.
+    #[must_use]
+    pub fn within<'c>(&'c self, connection: &'c mut PgConnection) -> Within<'c> {
+        Within { client: self, connection }
+    }
+
+    /// Enqueues many jobs: see [`enqueue_all`], of which this is the short form.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong, and what had been enqueued before.
+    pub async fn enqueue_all<I>(&self, jobs: I) -> Result<Enqueued, EnqueueAllError>
+    where
+        I: IntoIterator,
+        I::Item: Into<AnyJob>,
+    {
+        enqueue_all(self, jobs).await
+    }
+
+    /// Stops what the client runs in the background, and waits until it has stopped. The pool stays open.
+    pub async fn close(&self) {
+        self.inner.shared.stop.cancel();
+        self.inner.shared.tasks.close();
+        self.inner.shared.tasks.wait().await;
+        self.inner.listener.join().await;
+    }
+
+    /// Enqueues a batch, and notifies idle workers once it is committed.
+    pub(crate) async fn enqueue_batch(&self, batch: &mut Batch) -> Result<Answer, EnqueueError> {
+        let mut lost = match self.send_once(batch).await {
+            Err(EnqueueError::Store(error)) if error.is_transient() => error,
+            answered => return answered,
+        };
+        // The statement may have committed, and only its answer been lost. So look the ids up, live and finished, before
+        // sending again. (What was enqueued, run, and not kept in the meantime runs twice; delivery is at least once.)
+        let sent = batch.len() as u64;
+        for resend in 0..RESENDS {
+            tokio::time::sleep(Duration::from_millis(50 << resend)).await;
+            let known = match self.known(&batch.ids()).await {
+                Ok(known) => known,
+                Err(error) if error.is_transient() => {
+                    lost = error;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            batch.without(&known);
+            if batch.is_empty() {
+                return Ok(Answer { new: sent, committed: true, ..Answer::default() });
+            }
+            match self.send_once(batch).await {
+                Err(EnqueueError::Store(error)) if error.is_transient() => lost = error,
+                Err(error) => return Err(error),
+                Ok(answer) => return Ok(Answer { new: answer.new + sent - batch.len() as u64, ..answer }),
+            }
+        }
+        Err(lost.into())
+    }
+
+    async fn send_once(&self, batch: &mut Batch) -> Result<Answer, EnqueueError> {
+        let shared = &self.inner.shared;
+        let mut connection = shared.pool.acquire().await.map_err(|error| shared.error(error))?;
+        let answer = batch.send(&mut connection, &shared.sql, false).await?;
+        drop(connection); // The notification may need it.
+        if shared.limits.notifications {
+            self.inner.notifier.wake(&answer.wake);
+        }
+        Ok(Answer { committed: true, ..answer })
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
+    }
+
+    pub(crate) fn sql(&self) -> &Statements {
+        &self.inner.shared.sql
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.inner.shared.limits
+    }
+
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.inner.waits
+    }
+
+    /// Everything that the listener hears from now on.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn signals(&self) -> broadcast::Receiver<Signal> {
+        self.inner.listener.subscribe()
+    }
+
+    /// Sends notifications.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn notifications(&self) -> Notifier {
+        self.inner.notifier.clone()
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub fn uses_notifications(&self) -> bool {
+        self.limits().notifications
+    }
+}
+
+impl Shared {
+    pub(crate) fn error(&self, error: sqlx::Error) -> StoreError {
+        StoreError::new(error, self.sql.schema.as_str())
+    }
+}

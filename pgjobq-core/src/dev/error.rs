@@ -1,0 +1,129 @@
+//! Why there is no database to develop with.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Why there is no database to develop with, and what to do about it.
+///
+/// Its `Debug` is the message and its causes, for that is what `fn main() -> Result<(), Box<dyn Error>>` prints.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum DevError {
+    /// Neither an address nor a way to start a server.
+    #[error(
+        "no DATABASE_URL and no PostgreSQL server programs found ({looked})\n  \
+         set DATABASE_URL=postgres://user:pass@host/db, or\n  \
+         install PostgreSQL 15 or newer (apt install postgresql | brew install postgresql@18), or\n  \
+         set PGJOBQ_PG_BIN to the folder that has initdb, pg_ctl and postgres, or\n  \
+         docker run -d -p 5432:5432 -e POSTGRES_PASSWORD=pg postgres:18 \
+         && export DATABASE_URL=postgres://postgres:pg@localhost/postgres"
+    )]
+    NoPrograms {
+        /// Where they were looked for, and what was found there that does not do.
+        looked: String,
+    },
+    /// `PGJOBQ_PG_BIN` names a folder that does not do.
+    #[error("PGJOBQ_PG_BIN={}: {problem}; name the folder that has initdb, pg_ctl and postgres, 15 or newer", folder.display())]
+    BadBin {
+        /// What `PGJOBQ_PG_BIN` says.
+        folder: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The server refuses to run as root, and there is nobody else.
+    #[error(
+        "PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody` to run it as; set DATABASE_URL"
+    )]
+    NoAccount,
+    /// No folder to put the server in.
+    #[error(
+        "no cache or temporary folder that the server's user can enter; set XDG_CACHE_HOME to one that every user can"
+    )]
+    NoFolder,
+    /// A program could not be run at all.
+    #[error("cannot run {}", program.display())]
+    Run {
+        /// Which.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Something is wrong with a file or a folder.
+    #[error("cannot {doing} {}", path.display())]
+    Files {
+        /// What was tried: "make the folder".
+        doing: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why it did not work.
+        source: io::Error,
+    },
+    /// `initdb` failed.
+    #[error("initdb could not make a data directory in {}:\n{output}", folder.display())]
+    Init {
+        /// Where.
+        folder: PathBuf,
+        /// The last lines of what it said.
+        output: String,
+    },
+    /// The server did not start.
+    #[error("PostgreSQL did not start in {0}; stop what uses it and delete that folder to begin anew. {1} ends with:\n{log}",
+        folder.display(), log_file.display())]
+    Start {
+        /// The folder that has its data.
+        folder: PathBuf,
+        /// Its log.
+        log_file: PathBuf,
+        /// The last lines of it.
+        log: String,
+    },
+    /// The server neither comes up nor goes away.
+    #[error("PostgreSQL has been starting or stopping for {limit:?} in {}; run/server.log there may say why", folder.display())]
+    Stuck {
+        /// The folder that has its data.
+        folder: PathBuf,
+        /// How long it was given.
+        limit: Duration,
+    },
+    /// Another process has been starting or stopping the server for too long.
+    #[error("another process has been starting or stopping the server for {limit:?}; if there is none, delete {}", lock.display())]
+    Busy {
+        /// What it holds.
+        lock: PathBuf,
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// The Tokio runtime shut down meanwhile.
+    #[error("the Tokio runtime shut down while the server was being started or stopped")]
+    Interrupted,
+}
+
+impl fmt::Debug for DevError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(out, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl DevError {
+    /// For `map_err` on file operations.
+    pub(super) fn files(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Files { doing, path, source }
+    }
+}
+
+/// The end of what a program said, short enough for an error message.
+pub(super) fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let from = lines.len().saturating_sub(8);
+    lines[from..].iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}

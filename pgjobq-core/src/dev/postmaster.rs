@@ -1,0 +1,48 @@
+//! What `postmaster.pid` says of the server of a data directory, and whether that is still so.
+
+use std::fs;
+use std::path::Path;
+
+use super::endpoint::Endpoint;
+use super::platform;
+
+/// The server of a data directory, as it described itself.
+#[derive(Clone, Debug)]
+pub(super) struct Postmaster {
+    pub(super) endpoint: Endpoint,
+    /// Whether it takes connections, and is neither starting nor stopping.
+    pub(super) ready: bool,
+}
+
+impl Postmaster {
+    /// The server that listens right now, if any: a killed one leaves its file behind.
+    pub(super) fn of(data: &Path) -> Option<Self> {
+        let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
+        Self::parse(&text).filter(|server| platform::listens(&server.endpoint))
+    }
+
+    /// Lines: pid, data directory, start time, port, socket folder, address, shared memory, status.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let &[_, _, _, port, sockets, address, ref rest @ ..] = lines.as_slice() else { return None };
+        let endpoint = if address.is_empty() {
+            Endpoint::Socket(sockets.into())
+        } else {
+            Endpoint::Tcp(port.parse().ok()?)
+        };
+        Some(Self { endpoint, ready: rest.get(1) == Some(&"ready") })
+    }
+}
+
+/// Removes the file of a dead server whose process number went to another program: after a restart of the machine,
+/// PostgreSQL would take that program for its own and refuse to start.
+pub(super) fn forget_reused_pid(data: &Path) {
+    let file = data.join("postmaster.pid");
+    let Ok(text) = fs::read_to_string(&file) else { return };
+    let Some(pid) = text.lines().next() else { return };
+    let name = fs::read_to_string(format!("/proc/{}/comm", pid.trim()));
+    if name.is_ok_and(|name| name.trim() != "postgres") {
+        // If this fails, PostgreSQL says what is wrong.
+        let _ = fs::remove_file(file);
+    }
+}

@@ -1,0 +1,90 @@
+//! Enqueuing, one job or many.
+
+use crate::batch::Batch;
+use crate::new_job::NewRow;
+use crate::{EnqueueError, JobHandle, NewJob, Target};
+
+/// How many jobs go into one statement at most, and about how many bytes of arguments. Larger batches cost memory here
+/// and in the server, and gain nothing.
+const CHUNK_ROWS: usize = 1000;
+const CHUNK_BYTES: usize = 4 << 20;
+
+/// Enqueues one job.
+pub(crate) async fn one<T>(job: NewJob<T>, mut to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
+    let id = job.row.id;
+    let mut batch = Batch::default();
+    batch.push(job.row, to.max_args())?;
+    let answer = to.send(&mut batch).await?;
+    Ok(JobHandle::enqueued(id, answer.new == 1, answer.committed))
+}
+
+/// A job of any kind, not yet enqueued, so that jobs of many kinds fit into one [`enqueue_all`].
+#[derive(Debug)]
+#[must_use = "a job does nothing until it is enqueued"]
+pub struct AnyJob(NewRow);
+
+impl<T> From<NewJob<T>> for AnyJob {
+    fn from(job: NewJob<T>) -> Self {
+        Self(job.row)
+    }
+}
+
+/// What became of many jobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Enqueued {
+    /// How many are new.
+    pub new: u64,
+    /// How many were live already.
+    pub duplicates: u64,
+}
+
+/// Why not all of many jobs were enqueued.
+#[derive(Debug, thiserror::Error)]
+#[error("{} jobs were enqueued, and then one could not be", enqueued.new)]
+pub struct EnqueueAllError {
+    /// What became of the jobs before. Through a client they stay enqueued; in a caller's transaction they vanish when it
+    /// is rolled back.
+    pub enqueued: Enqueued,
+    /// What went wrong.
+    #[source]
+    pub error: EnqueueError,
+}
+
+/// Enqueues many jobs, of one kind or of many, in statements of up to a thousand. The iterator is read as the statements go
+/// out, so that millions of jobs need little memory.
+///
+/// In a transaction (`&mut *tx`) all of them commit or vanish together. Through a client or a pool each statement commits
+/// by itself.
+///
+/// # Errors
+///
+/// The first thing that is wrong with a job, a queue or the connection, and what had been enqueued before.
+pub async fn enqueue_all<I>(mut to: impl Target, jobs: I) -> Result<Enqueued, EnqueueAllError>
+where
+    I: IntoIterator,
+    I::Item: Into<AnyJob>,
+{
+    let mut enqueued = Enqueued::default();
+    let mut batch = Batch::default();
+    let mut jobs = jobs.into_iter();
+    loop {
+        let next = jobs.next();
+        let last = next.is_none();
+        if let Some(job) = next {
+            let pushed = batch.push(job.into().0, to.max_args());
+            pushed.map_err(|error| EnqueueAllError { enqueued, error })?;
+        }
+        let full = batch.len() == CHUNK_ROWS || batch.bytes() >= CHUNK_BYTES;
+        if full || (last && !batch.is_empty()) {
+            let rows = batch.len() as u64;
+            let answer = to.send(&mut batch).await.map_err(|error| EnqueueAllError { enqueued, error })?;
+            enqueued.new += answer.new;
+            enqueued.duplicates += rows - answer.new;
+            batch = Batch::default();
+        }
+        if last {
+            return Ok(enqueued);
+        }
+    }
+}

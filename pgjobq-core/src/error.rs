@@ -1,0 +1,199 @@
+//! What can go wrong between this process and the database.
+
+use sqlx::error::DatabaseError;
+
+use crate::JobId;
+use crate::name::InvalidName;
+
+/// What can go wrong between this process and the database, whatever the operation.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The schema is missing, or older than this program.
+    #[error("the schema `{schema}` lacks what this version of pgjobq needs: run `client.migrate().await?` once at start-up")]
+    NotMigrated {
+        /// The schema.
+        schema: String,
+        /// What the database said.
+        source: Option<sqlx::Error>,
+    },
+    /// The schema is newer than this program allows.
+    #[error("the schema `{schema}` is at version {found} and admits programs from version {oldest} on; this one is at {ours}: deploy a newer build")]
+    TooNew {
+        /// The schema.
+        schema: String,
+        /// The version of the schema.
+        found: i32,
+        /// The oldest version of the program that it admits.
+        oldest: i32,
+        /// The version of this program.
+        ours: i32,
+    },
+    /// PostgreSQL is too old.
+    #[error("this is PostgreSQL {found}, and pgjobq needs 15 or newer")]
+    ServerTooOld {
+        /// Its version.
+        found: String,
+    },
+    /// The role may not do this.
+    #[error("the database role may not do this ({message}): grant it what `pgjobq::schema_sql` prints for its part")]
+    NoPermission {
+        /// What the database said.
+        message: String,
+        /// The error.
+        source: sqlx::Error,
+    },
+    /// The database could not be reached, or broke the connection.
+    #[error("the database could not be reached")]
+    Unavailable(#[source] sqlx::Error),
+    /// Something else that the database said.
+    #[error("the database refused a statement")]
+    Database(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    pub(crate) fn new(error: sqlx::Error, schema: &str) -> Self {
+        let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default().into_owned();
+        match code.as_str() {
+            "42P01" | "3F000" | "42883" | "42703" => Self::NotMigrated { schema: schema.to_owned(), source: Some(error) },
+            "42501" => {
+                let message = error.as_database_error().map(|e| e.message().to_owned()).unwrap_or_default();
+                Self::NoPermission { message, source: error }
+            }
+            code if is_passing(code) => Self::Unavailable(error),
+            "" => match &error {
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+                _ => Self::Database(error),
+            },
+            _ => Self::Database(error),
+        }
+    }
+
+    /// Whether the same call may succeed later, with nobody changing anything: the database restarts, a connection broke,
+    /// two transactions met.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unavailable(_) => true,
+            Self::Database(error) => {
+                let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default();
+                // Serialization failure, deadlock, lock and statement timeouts, resources.
+                matches!(&*code, "40001" | "40P01" | "55P03" | "57014") || code.starts_with("53")
+            }
+            _ => false,
+        }
+    }
+
+    /// The SQLSTATE, where the database gave one.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn code(&self) -> Option<String> {
+        match self {
+            Self::Unavailable(error) | Self::Database(error) | Self::NoPermission { source: error, .. } => {
+                error.as_database_error().and_then(DatabaseError::code).map(std::borrow::Cow::into_owned)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Connection exceptions, and a server that starts, stops or recovers.
+fn is_passing(code: &str) -> bool {
+    code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "53300" | "25006")
+}
+
+/// Why a job was not enqueued.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnqueueError {
+    /// The arguments could not be written as JSON.
+    #[error("the arguments of a `{kind}` job could not be written as JSON")]
+    Args {
+        /// The job's kind.
+        kind: &'static str,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The arguments hold a NUL character, which PostgreSQL cannot store.
+    #[error("the arguments of a `{kind}` job hold a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove it, or encode the bytes")]
+    NulInArgs {
+        /// The job's kind.
+        kind: &'static str,
+    },
+    /// The arguments are too large.
+    #[error("the arguments of a `{kind}` job are {bytes} bytes, more than the limit of {limit}: store them elsewhere and enqueue their name, or raise the client's `max_args`")]
+    ArgsTooLarge {
+        /// The job's kind.
+        kind: &'static str,
+        /// How large they are, as JSON.
+        bytes: usize,
+        /// How large they may be.
+        limit: usize,
+    },
+    /// A name that no kind and no queue can have.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// The job would start in more than a hundred years.
+    #[error("a `{kind}` job was to start in more than a hundred years: a unit may be wrong")]
+    TooFar {
+        /// The job's kind.
+        kind: &'static str,
+    },
+    /// More retries or crashes than can be counted.
+    #[error("a `{kind}` job has {count} retries or crashes, and can have at most 32767")]
+    TooManyTries {
+        /// The job's kind.
+        kind: &'static str,
+        /// How many were asked for.
+        count: u16,
+    },
+    /// There is no such queue. Nothing was enqueued, and a caller's transaction goes on.
+    #[error("there is no queue `{queue}`: create it once with `client.queue(\"{queue}\").save().await?`, or let `client.migrate()` record the queues of the jobs linked into the program")]
+    UnknownQueue {
+        /// The queue's name.
+        queue: String,
+    },
+    /// The id is live with another kind.
+    #[error("job {id} is live already, and of another kind than `{kind}`")]
+    OtherKind {
+        /// The id.
+        id: JobId,
+        /// The kind that was to be enqueued.
+        kind: &'static str,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why waiting for a job came to no end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// There is no such job, live or finished: it was never enqueued here, its transaction was rolled back, or it ended so
+    /// long ago that its row has been dropped.
+    #[error("there is no job {0}: it was never enqueued, was rolled back, or ended so long ago that it is no longer kept")]
+    NotFound(JobId),
+    /// The job completed, but its result is not of the handle's type.
+    #[error("job {id} completed, but its result does not fit the handle's type")]
+    Result {
+        /// The job.
+        id: JobId,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The time given to `wait_timeout` is over; the job goes on.
+    #[error("job {0} has not ended in the time given")]
+    TimedOut(JobId),
+    /// The client was closed.
+    #[error("the client was closed")]
+    Closed,
+    /// The database. (What passes, such as a restart, is waited for, and does not come out here.)
+    #[error(transparent)]
+    Store(#[from] std::sync::Arc<StoreError>),
+}

@@ -1,0 +1,156 @@
+//! A handle of an enqueued job: to await it, or to look at it.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use crate::client::Client;
+use crate::lookup::time;
+use crate::outcome::{Failure, JobState, Outcome, Status};
+use crate::waits::Origin;
+use crate::{EnqueueError, JobId, NewJob, StoreError, WaitError};
+
+/// A handle of an enqueued job that returns `T`. It can be rebuilt from the job's id, in any process: `my_job::handle(id)`.
+pub struct JobHandle<T> {
+    id: JobId,
+    is_new: bool,
+    origin: Origin,
+    result: PhantomData<fn() -> T>,
+}
+
+impl<T> JobHandle<T> {
+    pub(crate) fn enqueued(id: JobId, is_new: bool, committed: bool) -> Self {
+        let origin = if committed { Origin::Committed } else { Origin::InTransaction };
+        Self { id, is_new, origin, result: PhantomData }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub fn from_id(id: JobId) -> Self {
+        Self { id, is_new: false, origin: Origin::Rebuilt, result: PhantomData }
+    }
+
+    /// The job's id.
+    #[must_use]
+    pub fn id(&self) -> JobId {
+        self.id
+    }
+
+    /// Whether the enqueue that gave this handle made a new job. False for a duplicate, and for a rebuilt handle.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// How the job stands, or `None` when there is no such job (any more).
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached or refuses.
+    pub async fn status(&self, client: &Client) -> Result<Option<Status>, StoreError> {
+        let shared = client.shared();
+        client.about().await?;
+        let row = sqlx::query(shared.sql.status.clone()).bind(self.id.as_uuid()).fetch_optional(&shared.pool).await;
+        let row = row.map_err(|error| shared.error(error))?;
+        row.map(|row| read_status(self.id, &row).map_err(StoreError::Database)).transpose()
+    }
+}
+
+impl<T: DeserializeOwned> JobHandle<T> {
+    /// Waits until the job has ended, for as long as it takes: over lost notifications, and over a database that restarts.
+    ///
+    /// It does not matter in which process the job was enqueued or runs, or whether it has ended already. Dropping the
+    /// future only stops the waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::NotFound`] when there is no such job; a handle from a transaction waits half a minute for its commit.
+    pub async fn wait(&self, client: &Client) -> Result<Outcome<T>, WaitError> {
+        client.waits().wait(self.id, self.origin).await?.outcome(self.id)
+    }
+
+    /// Waits until the job has ended, but not longer than this.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::TimedOut`] when the time is over, and those of [`JobHandle::wait`].
+    pub async fn wait_timeout(&self, client: &Client, most: Duration) -> Result<Outcome<T>, WaitError> {
+        match tokio::time::timeout(most, self.wait(client)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(WaitError::TimedOut(self.id)),
+        }
+    }
+}
+
+impl<T: DeserializeOwned> NewJob<T> {
+    /// Enqueues the job, waits for its end, and gives the result.
+    ///
+    /// # Errors
+    ///
+    /// When the job cannot be enqueued or awaited, and when it ends otherwise than completed.
+    pub async fn call(self, client: &Client) -> Result<T, CallError> {
+        match self.enqueue(client).await?.wait(client).await? {
+            Outcome::Completed(value) => Ok(value),
+            Outcome::Dead(failure) => Err(CallError::Dead(failure)),
+            Outcome::Cancelled => Err(CallError::Cancelled),
+            Outcome::Expired => Err(CallError::Expired),
+        }
+    }
+}
+
+/// Why a call gave no result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The job was not enqueued.
+    #[error(transparent)]
+    Enqueue(#[from] EnqueueError),
+    /// Waiting for it came to no end.
+    #[error(transparent)]
+    Wait(#[from] WaitError),
+    /// It is dead.
+    #[error("the job is dead: {0}")]
+    Dead(Failure),
+    /// Somebody cancelled it.
+    #[error("the job was cancelled")]
+    Cancelled,
+    /// It had not started by the time it was to.
+    #[error("the job expired before it started")]
+    Expired,
+}
+
+fn read_status(id: JobId, row: &PgRow) -> Result<Status, sqlx::Error> {
+    let count = |name| row.try_get::<i16, _>(name).map(|count| u32::from(count.unsigned_abs()));
+    let maybe = |name| row.try_get::<Option<i64>, _>(name).map(|micros| micros.map(time));
+    let state: JobState =
+        row.try_get::<&str, _>("state")?.parse().map_err(|error: String| sqlx::Error::Decode(error.into()))?;
+    Ok(Status {
+        id,
+        state,
+        queue: row.try_get::<Option<String>, _>("queue")?.unwrap_or_default(),
+        kind: row.try_get("kind")?,
+        attempts: row.try_get::<i32, _>("attempt")?.unsigned_abs(),
+        failures: count("failures")?,
+        crashes: count("crashes")?,
+        created_at: time(row.try_get("created_at")?),
+        run_at: maybe("run_at")?,
+        finished_at: maybe("finished_at")?,
+    })
+}
+
+// By hand, because a derive would ask the same of `T`, of which a handle holds nothing.
+impl<T> Clone for JobHandle<T> {
+    fn clone(&self) -> Self {
+        Self { result: PhantomData, ..*self }
+    }
+}
+
+impl<T> fmt::Debug for JobHandle<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("JobHandle").field("id", &self.id).field("is_new", &self.is_new).finish_non_exhaustive()
+    }
+}

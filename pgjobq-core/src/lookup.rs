@@ -1,0 +1,95 @@
+//! How jobs stand whose end somebody awaits.
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::de::DeserializeOwned;
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use crate::client::{Client, Shared};
+use crate::outcome::{FailedAttempt, Failure, Outcome};
+use crate::{JobId, StoreError, WaitError};
+
+/// How a job stands. One that is unknown is not found at all.
+#[derive(Clone, Debug)]
+pub(crate) enum Found {
+    Live,
+    Completed { output: Option<String> },
+    Dead(Failure),
+    Cancelled,
+    Expired,
+}
+
+impl Found {
+    /// A job that completed, and of which nothing was kept.
+    pub(crate) fn completed_unkept() -> Self {
+        Self::Completed { output: None }
+    }
+
+    /// The outcome, for a handle of this type.
+    pub(crate) fn outcome<T: DeserializeOwned>(self, id: JobId) -> Result<Outcome<T>, WaitError> {
+        match self {
+            Self::Completed { output } => match serde_json::from_str(output.as_deref().unwrap_or("null")) {
+                Ok(value) => Ok(Outcome::Completed(value)),
+                // Gone without a trace, and yet somebody expects a result: it is no longer kept.
+                Err(_) if output.is_none() => Err(WaitError::NotFound(id)),
+                Err(source) => Err(WaitError::Result { id, source }),
+            },
+            Self::Dead(failure) => Ok(Outcome::Dead(failure)),
+            Self::Cancelled => Ok(Outcome::Cancelled),
+            Self::Expired => Ok(Outcome::Expired),
+            Self::Live => unreachable!("a wait is only answered with an end"),
+        }
+    }
+
+    fn read(row: &PgRow) -> Result<(JobId, Self), sqlx::Error> {
+        let id = JobId::from(row.try_get::<Uuid, _>("id")?);
+        if row.try_get("live")? {
+            return Ok((id, Self::Live));
+        }
+        let found = match row.try_get("outcome")? {
+            "completed" => Self::Completed { output: row.try_get("output")? },
+            "cancelled" => Self::Cancelled,
+            "expired" => Self::Expired,
+            _ => Self::Dead(Failure {
+                attempts: row.try_get::<i32, _>("attempt")?.unsigned_abs(),
+                at: time(row.try_get("finished_at")?),
+                errors: errors(row.try_get("errors")?),
+            }),
+        };
+        Ok((id, found))
+    }
+}
+
+/// A time of the database: microseconds since 1970.
+pub(crate) fn time(micros: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(micros.unsigned_abs())
+}
+
+/// The failed attempts as they are kept. What a person has edited into nonsense is shown as nothing.
+fn errors(json: Option<&str>) -> Vec<FailedAttempt> {
+    json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
+}
+
+impl Shared {
+    /// How these jobs stand, in one snapshot.
+    pub(crate) async fn lookup(&self, jobs: &[JobId]) -> Result<HashMap<JobId, Found>, StoreError> {
+        let shards = self.about().await?.shards;
+        let rows = sqlx::query(self.sql.lookup.clone())
+            .bind(jobs.iter().map(|job| job.shard(shards)).collect::<Vec<_>>())
+            .bind(jobs.iter().map(|job| job.as_uuid()).collect::<Vec<_>>())
+            .fetch_all(&self.pool)
+            .await;
+        let rows = rows.map_err(|error| self.error(error))?;
+        rows.iter().map(|row| Found::read(row).map_err(StoreError::Database)).collect()
+    }
+}
+
+impl Client {
+    /// Those of the jobs that are live or finished.
+    pub(crate) async fn known(&self, jobs: &[JobId]) -> Result<Vec<JobId>, StoreError> {
+        Ok(self.shared().lookup(jobs).await?.into_keys().collect())
+    }
+}

@@ -1,0 +1,220 @@
+//! The schema's migrations: run by [`Client::migrate`], or printed for people who run their own.
+
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, PgConnection, Row};
+
+use crate::about;
+use crate::client::{Client, Shared};
+use crate::registry::{DuplicateKind, Registry};
+use crate::schema::{InvalidSchema, Schema};
+use crate::StoreError;
+
+struct Migration {
+    name: &'static str,
+    sql: &'static str,
+    /// The oldest version of this program, counted in migrations, that can run on the migrated schema.
+    oldest_binary: i32,
+}
+
+macro_rules! migrations {
+    ($($name:literal from $oldest:literal),* $(,)?) => {
+        &[$(Migration {
+            name: $name,
+            sql: include_str!(concat!("../migrations/", $name, ".sql")),
+            oldest_binary: $oldest,
+        }),*]
+    };
+}
+
+const MIGRATIONS: &[Migration] = migrations![
+    "0001_tables" from 7,
+    "0002_queues" from 7,
+    "0003_enqueue" from 7,
+    "0004_claim" from 7,
+    "0005_finish" from 7,
+    "0006_upkeep" from 7,
+    "0007_views" from 7,
+];
+
+/// The version of this program: how many migrations it knows.
+pub(crate) const OURS: i32 = MIGRATIONS.len() as i32;
+
+const BEGIN: &str = "begin isolation level read committed read write";
+
+/// The table of migrations that have been run. It is ours alone: sqlx's own would collide with the application's.
+const TABLE: &str = "create schema if not exists pgjobq;
+create table if not exists pgjobq.migrations (
+    version int primary key,
+    name text not null,
+    oldest_binary int not null,
+    applied_at timestamptz not null default now()
+);
+";
+
+const GRANTS: &str = include_str!("../queries/grants/grants.sql");
+
+/// Why the schema was not migrated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MigrateError {
+    /// Two job functions answer to one kind.
+    #[error("{0}")]
+    DuplicateKind(DuplicateKind),
+    /// The schema has another number of shards than was asked for.
+    #[error("the schema has {found} shards, and the client was built for {wanted}: their number is fixed while jobs live")]
+    Shards {
+        /// How many it has.
+        found: i16,
+        /// How many were asked for.
+        wanted: i16,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Client {
+    /// Brings the schema up to date, and records the queues and policies of the job functions linked into this program.
+    /// Call it once at start-up; several processes may do so at the same time.
+    ///
+    /// It needs the right to create the schema, and no superuser.
+    ///
+    /// # Errors
+    ///
+    /// When PostgreSQL is older than 15, when the schema is newer than this program can be run on (nothing is changed
+    /// then), or when the database refuses.
+    pub async fn migrate(&self) -> Result<(), MigrateError> {
+        let (registry, duplicates) = Registry::linked();
+        if let Some(duplicate) = duplicates.into_iter().next() {
+            return Err(MigrateError::DuplicateKind(duplicate));
+        }
+        let shared = std::sync::Arc::clone(self.shared());
+        // In a task of its own: a transaction must not be dropped half-way by a caller that goes away.
+        let migrated = tokio::spawn(async move { run(&shared).await }).await;
+        migrated.map_err(|error| StoreError::Unavailable(sqlx::Error::Protocol(error.to_string())))??;
+        self.check_shards().await?;
+        self.save_queue("default").await?;
+        self.record(&registry).await?;
+        self.make_partitions(Duration::ZERO).await?;
+        Ok(())
+    }
+
+    async fn check_shards(&self) -> Result<(), MigrateError> {
+        let found = self.about().await?.shards;
+        match self.limits().shards {
+            Some(wanted) if wanted != found => Err(MigrateError::Shards { found, wanted }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Records the policy of every kind, so that an enqueue from SQL follows it, and creates their queues.
+    #[doc(hidden)]
+    pub async fn record(&self, registry: &Registry) -> Result<(), StoreError> {
+        let shared = self.shared();
+        for job in registry.jobs() {
+            let recorded = sqlx::query(shared.sql.record_kind.clone())
+                .bind(job.kind)
+                .bind(job.policy.queue)
+                .bind(job.policy.priority as i16)
+                .bind(i16::try_from(job.policy.retries).unwrap_or(i16::MAX))
+                .bind(i16::try_from(job.policy.crashes).unwrap_or(i16::MAX))
+                .execute(&shared.pool);
+            recorded.await.map_err(|error| shared.error(error))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the missing partitions of `finished`, a week beyond what is kept longest. Returns how many it made.
+    #[doc(hidden)]
+    pub async fn make_partitions(&self, longest: Duration) -> Result<i32, StoreError> {
+        const DAY: u64 = 24 * 60 * 60;
+        let days = longest.as_secs().div_ceil(DAY).clamp(30, 3660) + 7;
+        let shared = self.shared();
+        let row = sqlx::query(shared.sql.make_partitions.clone()).bind(days as i32).fetch_one(&shared.pool).await;
+        row.and_then(|row| row.try_get("made")).map_err(|error| shared.error(error))
+    }
+}
+
+/// Runs what is missing, in one transaction under a lock that ends with it.
+async fn run(shared: &Shared) -> Result<(), StoreError> {
+    let mut tx = shared.pool.begin_with(BEGIN).await.map_err(|error| shared.error(error))?;
+    apply(&mut tx, shared).await?;
+    tx.commit().await.map_err(|error| shared.error(error))
+}
+
+async fn apply(connection: &mut PgConnection, shared: &Shared) -> Result<(), StoreError> {
+    let schema = &shared.sql.schema;
+    let wrong = |error| shared.error(error);
+    let server: (i32, String) =
+        sqlx::query_as("select current_setting('server_version_num')::int, current_setting('server_version')")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(wrong)?;
+    if server.0 < 150_000 {
+        return Err(StoreError::ServerTooOld { found: server.1 });
+    }
+    sqlx::query("select pg_advisory_xact_lock(hashtext($1)), set_config('statement_timeout', '0', true)")
+        .bind(format!("pgjobq.migrate.{schema}"))
+        .execute(&mut *connection)
+        .await
+        .map_err(wrong)?;
+    let exists: bool = sqlx::query_scalar("select to_regclass($1) is not null")
+        .bind(format!("{schema}.migrations"))
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(wrong)?;
+    let mut found = 0;
+    if exists {
+        let table = format!("select coalesce(max(version), 0), coalesce(max(oldest_binary), 0) from {schema}.migrations");
+        let (version, oldest) = sqlx::query_as(AssertSqlSafe(table)).fetch_one(&mut *connection).await.map_err(wrong)?;
+        about::admit(schema.as_str(), version, oldest)?;
+        found = version;
+    }
+    let script = script(schema, found as usize, shared.limits.shards.unwrap_or(1));
+    sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut *connection).await.map_err(wrong)?;
+    Ok(())
+}
+
+/// The migrations after the first `done`, as one text.
+fn script(schema: &Schema, done: usize, shards: i16) -> String {
+    if done >= MIGRATIONS.len() {
+        return String::from("select 1");
+    }
+    let mut script = String::from(TABLE);
+    for (number, migration) in MIGRATIONS.iter().enumerate().skip(done) {
+        let Migration { name, sql, oldest_binary } = migration;
+        let version = number + 1;
+        script += &format!(
+            "\n-- {name}\n{sql}\ninsert into pgjobq.migrations (version, name, oldest_binary) values ({version}, '{name}', {oldest_binary});\n"
+        );
+    }
+    script += &format!("\ninsert into pgjobq.settings (shards) values ({shards}) on conflict do nothing;\n");
+    schema.render_text(&script)
+}
+
+/// Everything that [`Client::migrate`] would run on an empty database, as SQL, for people who run their own migrations; and,
+/// after it, the grants that a role which only enqueues and waits needs, and one whose worker runs jobs.
+///
+/// # Errors
+///
+/// When the name of the schema cannot be one.
+pub fn schema_sql(schema: &str) -> Result<String, InvalidSchema> {
+    let schema = Schema::new(schema)?;
+    let start = "select pgjobq.create_queue('default');\nselect pgjobq.make_partitions(37);\n";
+    Ok(script(&schema, 0, 1) + &schema.render_text(start) + "\n" + &schema.render_text(GRANTS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_migrations_is_a_migration_and_in_order() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+        let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name()).collect();
+        files.sort();
+        let names: Vec<_> = MIGRATIONS.iter().map(|migration| format!("{}.sql", migration.name)).collect();
+        assert_eq!(files, names);
+    }
+}

@@ -1,0 +1,159 @@
+//! How a job ended, or stands.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use serde::Deserialize;
+
+use crate::JobId;
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome<T> {
+    /// The job function returned this.
+    Completed(T),
+    /// The job failed too often, or fatally, or crashed too often.
+    Dead(Failure),
+    /// Somebody cancelled it.
+    Cancelled,
+    /// It had not started by the time it was to.
+    Expired,
+}
+
+impl<T> Outcome<T> {
+    /// The result of a completed job.
+    pub fn completed(self) -> Option<T> {
+        match self {
+            Self::Completed(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// Why a job is dead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failure {
+    /// How many attempts there were, those included that a shutdown ended.
+    pub attempts: u32,
+    /// When it died, by the database's clock.
+    pub at: SystemTime,
+    /// Every attempt that failed or crashed, oldest first. The last one is why it is dead.
+    pub errors: Vec<FailedAttempt>,
+}
+
+impl Failure {
+    /// What went wrong at last.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        self.errors.last().map_or("unknown", |error| &error.message)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} (attempt {})", self.message(), self.attempts)
+    }
+}
+
+/// An attempt that failed or crashed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct FailedAttempt {
+    /// Which attempt it was: 1 for the first.
+    pub attempt: u32,
+    /// What kind of failure: `error`, `fatal`, `decode`, `panic`, `timeout` or `crash`.
+    pub reason: String,
+    /// What went wrong: the error and its causes, the panic's message.
+    pub message: String,
+    /// The worker that ran it.
+    pub worker: Option<String>,
+}
+
+/// How a job stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// The job.
+    pub id: JobId,
+    /// Its state.
+    pub state: JobState,
+    /// Its queue.
+    pub queue: String,
+    /// Its kind.
+    pub kind: String,
+    /// How many attempts have ended.
+    pub attempts: u32,
+    /// How many of them failed.
+    pub failures: u32,
+    /// How many of them crashed.
+    pub crashes: u32,
+    /// When it was enqueued.
+    pub created_at: SystemTime,
+    /// When it is scheduled to run.
+    pub run_at: Option<SystemTime>,
+    /// When it ended.
+    pub finished_at: Option<SystemTime>,
+}
+
+/// The state of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum JobState {
+    /// It waits for its parents.
+    Blocked,
+    /// It waits for its time.
+    Scheduled,
+    /// It waits for its key.
+    Held,
+    /// It waits for a worker.
+    Ready,
+    /// A worker has it.
+    Running,
+    /// It ended well.
+    Completed,
+    /// It failed too often, or fatally, or crashed too often.
+    Dead,
+    /// Somebody cancelled it.
+    Cancelled,
+    /// It had not started by the time it was to.
+    Expired,
+}
+
+impl JobState {
+    /// The word for it, in SQL and in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Blocked => "blocked",
+            Self::Scheduled => "scheduled",
+            Self::Held => "held",
+            Self::Ready => "ready",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Dead => "dead",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(self.as_str())
+    }
+}
+
+impl FromStr for JobState {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        use JobState::{Blocked, Cancelled, Completed, Dead, Expired, Held, Ready, Running, Scheduled};
+        [Blocked, Scheduled, Held, Ready, Running, Completed, Dead, Cancelled, Expired]
+            .into_iter()
+            .find(|state| state.as_str() == word)
+            .ok_or_else(|| format!("`{word}` is no state of a job"))
+    }
+}

@@ -1,0 +1,38 @@
+//! A queue by name.
+
+use sqlx::Row;
+
+use crate::client::Client;
+use crate::{EnqueueError, StoreError, name};
+
+/// A queue by name, from [`Client::queue`].
+#[derive(Debug)]
+#[must_use = "call `save()`"]
+pub struct Queue<'c> {
+    pub(crate) client: &'c Client,
+    pub(crate) name: String,
+}
+
+impl Queue<'_> {
+    /// Makes sure that the queue is there. Enqueues never create queues, so that two transactions cannot block each other
+    /// over one; `client.migrate()` and a worker's `build()` save the queues that the program names.
+    ///
+    /// # Errors
+    ///
+    /// When the name cannot be one, or the database refuses.
+    pub async fn save(self) -> Result<(), EnqueueError> {
+        name::check("queue", &self.name)?;
+        self.client.save_queue(&self.name).await?;
+        Ok(())
+    }
+}
+
+impl Client {
+    /// Makes sure that a queue is there, and gives its id.
+    #[doc(hidden)]
+    pub async fn save_queue(&self, name: &str) -> Result<i32, StoreError> {
+        let shared = self.shared();
+        let row = sqlx::query(shared.sql.create_queue.clone()).bind(name).fetch_one(&shared.pool).await;
+        row.and_then(|row| row.try_get("id")).map_err(|error| shared.error(error))
+    }
+}

@@ -1,0 +1,43 @@
+//! The statements, each from a file of its own under `queries/`.
+//!
+//! They are rendered once per client for its schema. Two tests guard them: every file is used, and every statement
+//! prepares on the migrated schema.
+
+use std::sync::LazyLock;
+
+use sqlx::SqlStr;
+
+use crate::schema::Schema;
+
+macro_rules! statements {
+    ($($name:ident),* $(,)?) => {
+        /// The statements, rendered for one schema.
+        #[derive(Debug)]
+        pub(crate) struct Statements {
+            pub(crate) schema: Schema,
+            $(pub(crate) $name: SqlStr,)*
+        }
+
+        impl Statements {
+            pub(crate) fn new(schema: &Schema) -> Self {
+                Self { schema: schema.clone(), $($name: schema.render(include_str!(concat!("../queries/", stringify!($name), ".sql"))),)* }
+            }
+        }
+
+        /// Every statement with its name, for the tests that guard them.
+        #[doc(hidden)]
+        pub const STATEMENTS: &[(&str, &str)] =
+            &[$((stringify!($name), include_str!(concat!("../queries/", stringify!($name), ".sql"))),)*];
+    };
+}
+
+statements! {
+    about, enqueue_many, lookup, status, notify, wait_until,
+    create_queue, record_kind, make_partitions, queue_ids,
+    claim, claim_suspect, peek, finish,
+    register_worker, heartbeat, set_idle, leave, return_lease, give_up_workers, reap, promote,
+}
+
+/// The statements for the schema `pgjobq`, which bare connections write to.
+pub(crate) static DEFAULT: LazyLock<std::sync::Arc<Statements>> =
+    LazyLock::new(|| std::sync::Arc::new(Statements::new(&Schema::default())));

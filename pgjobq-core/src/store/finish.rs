@@ -1,0 +1,152 @@
+//! Finish: what ended attempts mean for their jobs, recorded together.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use super::{LeaseKey, Store};
+use crate::{JobId, StoreError};
+
+/// What an ended attempt means for its job.
+#[derive(Debug)]
+pub enum Decision {
+    /// The job is done. It is kept for a while, or not at all.
+    Complete { keep: Option<Duration>, output: Box<RawValue> },
+    /// The attempt failed; again after a while.
+    Retry { delay: Duration, reason: &'static str, message: String },
+    /// The job is dead, and kept for a while.
+    Bury { keep: Duration, reason: &'static str, message: String },
+    /// A shutdown ended the attempt: again, at once, and no failure.
+    Release,
+    /// The attempt has not begun: as if it had never been claimed.
+    Return,
+}
+
+/// An ended attempt.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its lease, by its place in the batch.
+    pub lease: usize,
+    pub id: JobId,
+    pub ticket: i64,
+    pub decision: Decision,
+}
+
+/// A lease that a batch is about.
+#[derive(Clone, Copy, Debug)]
+pub struct LeaseUse {
+    pub key: LeaseKey,
+    /// Whether its last jobs are in the batch, so that it ends with it.
+    pub close: bool,
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub struct Finished {
+    /// The jobs that were no longer ours: their results changed nothing.
+    pub stale: Vec<JobId>,
+    /// The leases, by their place, that were to be closed and could not be just now.
+    pub unclosed: Vec<usize>,
+    /// Whether some process waits for the end of jobs.
+    pub waited: bool,
+}
+
+impl Store {
+    /// Records ended attempts of one shard.
+    pub async fn finish(
+        &self,
+        shard: i16,
+        worker: i64,
+        worker_name: &str,
+        leases: &[LeaseUse],
+        ended: &[Ended],
+    ) -> Result<Finished, StoreError> {
+        let row = sqlx::query(self.sql.finish.clone())
+            .bind(shard)
+            .bind(worker)
+            .bind(worker_name)
+            .bind(leases.iter().map(|l| l.key.lane.queue).collect::<Vec<_>>())
+            .bind(leases.iter().map(|l| l.key.priority).collect::<Vec<_>>())
+            .bind(leases.iter().map(|l| l.key.hi).collect::<Vec<_>>())
+            .bind(leases.iter().map(|l| l.key.id).collect::<Vec<_>>())
+            .bind(leases.iter().map(|l| l.close).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.lease as i32 + 1).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.id.as_uuid()).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.ticket).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.decision.word()).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.decision.delay()).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.decision.keep()).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.decision.output()).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.decision.error().map(|(reason, _)| reason)).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.decision.error().map(|(_, message)| message)).collect::<Vec<_>>())
+            .fetch_one(&self.pool)
+            .await
+            .map_err(|error| self.error(error))?;
+        read_finished(&row).map_err(StoreError::Database)
+    }
+}
+
+fn read_finished(row: &PgRow) -> Result<Finished, sqlx::Error> {
+    let stale: Option<Vec<Uuid>> = row.try_get("stale")?;
+    let unclosed: Option<Vec<i32>> = row.try_get("unclosed")?;
+    Ok(Finished {
+        stale: stale.into_iter().flatten().map(JobId::from).collect(),
+        unclosed: unclosed.into_iter().flatten().map(|place| place as usize - 1).collect(),
+        waited: row.try_get("waited")?,
+    })
+}
+
+impl Decision {
+    /// Whether the job's row ends with it.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        matches!(self, Self::Complete { .. } | Self::Bury { .. })
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Complete { .. } => "complete",
+            Self::Retry { .. } => "retry",
+            Self::Bury { .. } => "bury",
+            Self::Release => "release",
+            Self::Return => "return",
+        }
+    }
+
+    fn delay(&self) -> Option<i64> {
+        match self {
+            Self::Retry { delay, .. } => Some(micros(*delay)),
+            _ => None,
+        }
+    }
+
+    fn keep(&self) -> Option<i64> {
+        match self {
+            Self::Complete { keep, .. } => keep.map(micros),
+            Self::Bury { keep, .. } => Some(micros(*keep)),
+            _ => None,
+        }
+    }
+
+    /// The result, where it will be kept.
+    fn output(&self) -> Option<&str> {
+        match self {
+            Self::Complete { keep: Some(_), output } => Some(output.get()),
+            _ => None,
+        }
+    }
+
+    fn error(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Retry { reason, message, .. } | Self::Bury { reason, message, .. } => Some((reason, message)),
+            _ => None,
+        }
+    }
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,135 @@
+//! Upkeep: workers that say they live, the jobs of those that no longer do, and scheduled jobs that come due.
+
+use std::time::Duration;
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::{Lane, LeaseKey, Store};
+use crate::StoreError;
+
+/// A lease that the database says is ours.
+#[derive(Clone, Copy, Debug)]
+pub struct HeldLease {
+    pub key: LeaseKey,
+    pub age: Duration,
+}
+
+/// What taking back one lease came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reaped {
+    pub requeued: i32,
+    pub buried: i32,
+    pub queue: i32,
+}
+
+/// What putting scheduled jobs in line came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Promoted {
+    pub count: i32,
+    pub queues: Vec<i32>,
+    /// In how long the next one comes due, when there is one.
+    pub next_due: Option<Duration>,
+}
+
+impl Store {
+    /// Registers a worker. Without this it can claim nothing.
+    pub async fn register(&self, worker: i64, name: &str) -> Result<(), StoreError> {
+        let query = sqlx::query(self.sql.register_worker.clone()).bind(self.shards()).bind(worker).bind(name);
+        query.execute(&self.pool).await.map(drop).map_err(|error| self.error(error))
+    }
+
+    /// Says that the worker lives, and lists its leases. `None` when it was given up.
+    pub async fn heartbeat(&self, worker: i64) -> Result<Option<Vec<HeldLease>>, StoreError> {
+        let query = sqlx::query(self.sql.heartbeat.clone()).bind(self.shards()).bind(worker);
+        let rows = query.fetch_all(&self.pool).await.map_err(|error| self.error(error))?;
+        let mut held = Vec::new();
+        for row in &rows {
+            if !row.try_get::<bool, _>("alive").map_err(StoreError::Database)? {
+                return Ok(None);
+            }
+            held.extend(read_held(row).map_err(StoreError::Database)?);
+        }
+        Ok(Some(held))
+    }
+
+    /// Says in which queues the worker wants to be notified of work.
+    pub async fn set_idle(&self, worker: i64, queues: &[i32]) -> Result<(), StoreError> {
+        let query = sqlx::query(self.sql.set_idle.clone()).bind(self.shards()).bind(worker).bind(queues);
+        query.execute(&self.pool).await.map(drop).map_err(|error| self.error(error))
+    }
+
+    /// The worker leaves. Whatever it still held is taken back by others.
+    pub async fn leave(&self, worker: i64) -> Result<(), StoreError> {
+        let query = sqlx::query(self.sql.leave.clone()).bind(self.shards()).bind(worker);
+        query.execute(&self.pool).await.map(drop).map_err(|error| self.error(error))
+    }
+
+    /// Gives back a lease whose claim's answer never arrived. Returns how many jobs it still had.
+    pub async fn return_lease(&self, worker: i64, lease: LeaseKey) -> Result<i32, StoreError> {
+        let query = sqlx::query(self.sql.return_lease.clone())
+            .bind(lease.lane.shard)
+            .bind(worker)
+            .bind(lease.lane.queue)
+            .bind(lease.priority)
+            .bind(lease.hi)
+            .bind(lease.id);
+        let row = query.fetch_one(&self.pool).await.map_err(|error| self.error(error))?;
+        row.try_get("returned").map_err(StoreError::Database)
+    }
+
+    /// Gives up the workers of a shard that were silent for longer than this. Returns how many.
+    pub async fn give_up_workers(&self, shard: i16, silence: Duration) -> Result<i32, StoreError> {
+        let query = sqlx::query(self.sql.give_up_workers.clone()).bind(shard).bind(silence.as_micros() as i64);
+        let row = query.fetch_one(&self.pool).await.map_err(|error| self.error(error))?;
+        row.try_get("given_up").map_err(StoreError::Database)
+    }
+
+    /// Takes back one lease of a worker that is not there. `None` when there is none.
+    pub async fn reap(&self, shard: i16, keep_dead: Duration) -> Result<Option<Reaped>, StoreError> {
+        let query = sqlx::query(self.sql.reap.clone()).bind(shard).bind(keep_dead.as_micros() as i64);
+        let row = query.fetch_one(&self.pool).await.map_err(|error| self.error(error))?;
+        read_reaped(&row).map_err(StoreError::Database)
+    }
+
+    /// Puts up to `most` scheduled jobs in line whose time has come.
+    pub async fn promote(&self, shard: i16, most: i32) -> Result<Promoted, StoreError> {
+        let query = sqlx::query(self.sql.promote.clone()).bind(shard).bind(most);
+        let row = query.fetch_one(&self.pool).await.map_err(|error| self.error(error))?;
+        read_promoted(&row).map_err(StoreError::Database)
+    }
+
+    /// The ids of queues by name.
+    pub async fn queue_ids(&self, names: &[&str]) -> Result<Vec<(String, i32)>, StoreError> {
+        let query = sqlx::query_as(self.sql.queue_ids.clone()).bind(names);
+        query.fetch_all(&self.pool).await.map_err(|error| self.error(error))
+    }
+}
+
+fn read_held(row: &PgRow) -> Result<Vec<HeldLease>, sqlx::Error> {
+    let Some(ids) = row.try_get::<Option<Vec<i64>>, _>("ids")? else { return Ok(Vec::new()) };
+    let shard: i16 = row.try_get("shard")?;
+    let queues: Vec<i32> = row.try_get("queues")?;
+    let priorities: Vec<i16> = row.try_get("priorities")?;
+    let his: Vec<i64> = row.try_get("his")?;
+    let ages: Vec<i64> = row.try_get("ages")?;
+    let lease = |n: usize| HeldLease {
+        key: LeaseKey { lane: Lane { shard, queue: queues[n] }, priority: priorities[n], hi: his[n], id: ids[n] },
+        age: Duration::from_micros(ages[n].max(0).unsigned_abs()),
+    };
+    Ok((0..ids.len()).map(lease).collect())
+}
+
+fn read_reaped(row: &PgRow) -> Result<Option<Reaped>, sqlx::Error> {
+    let Some(queue) = row.try_get("queue")? else { return Ok(None) };
+    Ok(Some(Reaped { requeued: row.try_get("requeued")?, buried: row.try_get("buried")?, queue }))
+}
+
+fn read_promoted(row: &PgRow) -> Result<Promoted, sqlx::Error> {
+    let next_due: Option<i64> = row.try_get("next_due")?;
+    Ok(Promoted {
+        count: row.try_get("promoted")?,
+        queues: row.try_get::<Option<_>, _>("queues")?.unwrap_or_default(),
+        next_due: next_due.map(|micros| Duration::from_micros(micros.max(0).unsigned_abs())),
+    })
+}

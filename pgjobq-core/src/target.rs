@@ -1,0 +1,98 @@
+//! Where jobs can be enqueued.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+
+use crate::batch::{Answer, Batch};
+use crate::client::Client;
+use crate::{EnqueueError, StoreError, sql};
+
+type Sending<'s> = Pin<Box<dyn Future<Output = Result<Answer, EnqueueError>> + Send + 's>>;
+
+/// Where jobs can be enqueued: `&client`, `&pool`, `&mut *connection`, `&mut *transaction`, or
+/// [`client.within(&mut *transaction)`](Client::within).
+///
+/// A bare pool, connection or transaction writes to the schema `pgjobq`. The call is one statement. This trait is sealed.
+pub trait Target: sealed::Sealed + Send {
+    #[doc(hidden)]
+    fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s>;
+
+    /// How large the arguments of one job may be, in bytes.
+    #[doc(hidden)]
+    fn max_args(&self) -> usize {
+        MAX_ARGS
+    }
+}
+
+/// How large the arguments of one job may be when nobody has said: 1 MiB.
+pub(crate) const MAX_ARGS: usize = 1 << 20;
+
+/// A client's schema, and a caller's connection or transaction. See [`Client::within`].
+#[derive(Debug)]
+pub struct Within<'c> {
+    pub(crate) client: &'c Client,
+    pub(crate) connection: &'c mut PgConnection,
+}
+
+impl Target for &Client {
+    fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
+        Box::pin(self.enqueue_batch(batch))
+    }
+
+    fn max_args(&self) -> usize {
+        self.limits().max_args
+    }
+}
+
+impl Target for Within<'_> {
+    fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
+        Box::pin(batch.send(self.connection, self.client.sql(), self.client.limits().notifications))
+    }
+
+    fn max_args(&self) -> usize {
+        self.client.limits().max_args
+    }
+}
+
+impl Target for &PgPool {
+    fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
+        Box::pin(async {
+            let mut connection = self.acquire().await.map_err(|error| StoreError::new(error, "pgjobq"))?;
+            let answer = batch.send(&mut connection, &sql::DEFAULT, true).await?;
+            Ok(Answer { committed: true, ..answer })
+        })
+    }
+}
+
+impl Target for &mut PgConnection {
+    fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
+        Box::pin(batch.send(self, &sql::DEFAULT, true))
+    }
+}
+
+impl Target for &mut PoolConnection<Postgres> {
+    fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
+        Box::pin(batch.send(self, &sql::DEFAULT, true))
+    }
+}
+
+impl Target for &mut Transaction<'_, Postgres> {
+    fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
+        Box::pin(batch.send(self, &sql::DEFAULT, true))
+    }
+}
+
+mod sealed {
+    use super::{Client, PgConnection, PgPool, PoolConnection, Postgres, Transaction, Within};
+
+    pub trait Sealed {}
+    impl Sealed for &Client {}
+    impl Sealed for Within<'_> {}
+    impl Sealed for &PgPool {}
+    impl Sealed for &mut PgConnection {}
+    impl Sealed for &mut PoolConnection<Postgres> {}
+    impl Sealed for &mut Transaction<'_, Postgres> {}
+}

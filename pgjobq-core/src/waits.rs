@@ -1,0 +1,208 @@
+//! Waiting for jobs to end: all waits of a process share one task and one statement.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, broadcast, oneshot};
+use tokio::time::sleep;
+
+use crate::client::Shared;
+use crate::listen::{Listener, Signal};
+use crate::lookup::Found;
+use crate::{JobId, StoreError, WaitError};
+
+const POLL_FIRST: Duration = Duration::from_millis(20);
+const POLL_MOST: Duration = Duration::from_secs(2);
+/// How long a handle from a transaction waits to see its job: the transaction may still be open.
+const COMMIT_WITHIN: Duration = Duration::from_secs(30);
+/// How long finishing workers notify this process after it has asked, and how often it asks again.
+const NOTIFIED_FOR: Duration = Duration::from_secs(60);
+const ASK_EVERY: Duration = Duration::from_secs(20);
+
+/// What a handle knows of its job's beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// This process saw its enqueue commit: a row gone without a trace has completed, and was not kept.
+    Committed,
+    /// It was enqueued in a caller's transaction, which may still be open.
+    InTransaction,
+    /// The handle was made from an id.
+    Rebuilt,
+}
+
+type Answer = Result<Found, WaitError>;
+
+/// All waits of a process.
+#[derive(Clone, Debug)]
+pub(crate) struct Waits {
+    shared: Arc<Shared>,
+    listener: Listener,
+    waiting: Arc<Mutex<Waiting>>,
+    added: Arc<Notify>,
+    process: i64,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    by_job: HashMap<JobId, Vec<Waiter>>,
+    task: Option<tokio::task::JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    answer: oneshot::Sender<Answer>,
+    origin: Origin,
+    since: Instant,
+}
+
+impl Waits {
+    pub(crate) fn new(shared: Arc<Shared>, listener: Listener) -> Self {
+        let process = uuid::Uuid::new_v4().as_u64_pair().0 as i64;
+        Self { shared, listener, waiting: Arc::default(), added: Arc::default(), process }
+    }
+
+    /// Waits until the job has ended.
+    pub(crate) async fn wait(&self, job: JobId, origin: Origin) -> Answer {
+        let (answer, answered) = oneshot::channel();
+        {
+            let mut waiting = self.lock();
+            if self.shared.stop.is_cancelled() {
+                return Err(WaitError::Closed);
+            }
+            waiting.by_job.entry(job).or_default().push(Waiter { answer, origin, since: Instant::now() });
+            // The task ends with the runtime that it was started on; another runtime starts another.
+            if waiting.task.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) {
+                let waits = self.clone();
+                waiting.task = Some(self.shared.tasks.spawn(async move { waits.run().await }));
+            }
+        }
+        self.added.notify_one();
+        answered.await.unwrap_or(Err(WaitError::Closed))
+    }
+
+    async fn run(self) {
+        let stop = self.shared.stop.clone();
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.answer_for_ever() => {}
+        }
+        self.lock().by_job.clear(); // Dropping the senders tells those who wait.
+    }
+
+    async fn answer_for_ever(&self) {
+        let mut signals = self.listener.subscribe();
+        let mut asked: Option<Instant> = None;
+        let mut pause = POLL_FIRST;
+        loop {
+            let jobs = self.jobs();
+            if jobs.is_empty() {
+                self.added.notified().await;
+                pause = POLL_FIRST;
+                continue;
+            }
+            let started = Instant::now();
+            // Ask to be notified, and only then look, so that what ends in between is found or told.
+            if self.shared.limits.notifications && asked.is_none_or(|at| at.elapsed() > ASK_EVERY) {
+                asked = self.ask().await.ok().map(|()| started);
+            }
+            if let Err(error) = self.look(&jobs).await {
+                self.fail(&error);
+            }
+            // However often it is woken, this task takes at most a quarter of one connection's time.
+            sleep(started.elapsed() * 3).await;
+            tokio::select! {
+                () = sleep(pause.mul_f64(0.8 + 0.4 * fastrand::f64())) => pause = (pause * 2).min(POLL_MOST),
+                () = self.added.notified() => pause = POLL_FIRST,
+                () = self.concerned(&mut signals) => {}
+            }
+        }
+    }
+
+    /// The jobs that somebody still waits for.
+    fn jobs(&self) -> Vec<JobId> {
+        let mut waiting = self.lock();
+        waiting.by_job.retain(|_, waiters| {
+            waiters.retain(|waiter| !waiter.answer.is_closed());
+            !waiters.is_empty()
+        });
+        waiting.by_job.keys().copied().collect()
+    }
+
+    async fn ask(&self) -> Result<(), StoreError> {
+        let about = self.shared.about().await?;
+        let asked = sqlx::query(self.shared.sql.wait_until.clone())
+            .bind(about.all_shards())
+            .bind(self.process)
+            .bind(NOTIFIED_FOR.as_micros() as i64)
+            .execute(&self.shared.pool);
+        asked.await.map(drop).map_err(|error| self.shared.error(error))
+    }
+
+    /// Looks once, and answers those whose job has ended.
+    async fn look(&self, jobs: &[JobId]) -> Result<(), StoreError> {
+        let mut found = self.shared.lookup(jobs).await?;
+        let mut waiting = self.lock();
+        for job in jobs {
+            let Some(waiters) = waiting.by_job.get_mut(job) else { continue };
+            match found.remove(job) {
+                // Whoever has seen the row knows that its enqueue was committed.
+                Some(Found::Live) => waiters.iter_mut().for_each(|waiter| waiter.origin = Origin::Committed),
+                Some(ended) => waiters.drain(..).for_each(|waiter| drop(waiter.answer.send(Ok(ended.clone())))),
+                None => answer_missing(*job, waiters),
+            }
+        }
+        Ok(())
+    }
+
+    /// What passes is waited for; anything else is told to everybody.
+    fn fail(&self, error: &StoreError) {
+        if error.is_transient() {
+            tracing::debug!(%error, "looking for ended jobs failed; trying again");
+            return;
+        }
+        tracing::warn!(%error, "looking for ended jobs failed");
+        // One error, told to many: its text is what they share.
+        let shared = Arc::new(StoreError::Database(sqlx::Error::Protocol(error.to_string())));
+        for (_, waiters) in self.lock().by_job.drain() {
+            waiters.into_iter().for_each(|waiter| drop(waiter.answer.send(Err(Arc::clone(&shared).into()))));
+        }
+    }
+
+    /// Returns when a signal is about a job that somebody here waits for.
+    async fn concerned(&self, signals: &mut broadcast::Receiver<Signal>) {
+        loop {
+            match signals.recv().await {
+                Ok(Signal::Wake(_)) => {}
+                Ok(Signal::Ended(jobs)) => {
+                    let waiting = self.lock();
+                    if jobs.iter().any(|job| waiting.by_job.contains_key(&JobId::from(*job))) {
+                        return;
+                    }
+                }
+                Ok(Signal::Anything) | Err(broadcast::error::RecvError::Lagged(_)) => return,
+                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Answers those who wait for a job that is neither live nor finished.
+fn answer_missing(job: JobId, waiters: &mut Vec<Waiter>) {
+    let (answered, patient) = std::mem::take(waiters)
+        .into_iter()
+        .partition(|waiter| waiter.origin != Origin::InTransaction || waiter.since.elapsed() > COMMIT_WITHIN);
+    *waiters = patient;
+    let answered: Vec<Waiter> = answered;
+    for waiter in answered {
+        let answer = match waiter.origin {
+            Origin::Committed => Ok(Found::completed_unkept()),
+            Origin::InTransaction | Origin::Rebuilt => Err(WaitError::NotFound(job)),
+        };
+        let _ = waiter.answer.send(answer);
+    }
+}

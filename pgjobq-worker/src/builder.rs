@@ -1,0 +1,140 @@
+//! Building a worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgjobq_core::__private::{Registry, States, Store};
+use pgjobq_core::{Client, StoreError};
+
+use crate::config::{Config, QueueLimits};
+use crate::runtime::{QueueSlots, Runtime};
+use crate::setup::{BuildError, SetupProblem, check};
+use crate::worker::Worker;
+
+/// The limit of a queue that the worker takes because a job names it, when the builder names none.
+const UNNAMED_LIMIT: usize = 100;
+
+/// Builds a [`Worker`].
+#[must_use = "finish with `build().await`"]
+pub struct WorkerBuilder {
+    client: Client,
+    config: Config,
+    queues: Vec<(String, QueueLimits)>,
+    states: States,
+}
+
+impl WorkerBuilder {
+    pub(crate) fn new(client: &Client) -> Self {
+        let config = Config::new(client.uses_notifications());
+        Self { client: client.clone(), config, queues: Vec::new(), states: States::default() }
+    }
+
+    /// Takes jobs of this queue, and runs at most so many of them at a time. When no queue is named, the worker takes
+    /// those of all jobs that are linked into the program, up to 100 of each at a time.
+    pub fn queue(mut self, name: impl Into<String>, limits: impl Into<QueueLimits>) -> Self {
+        self.queues.push((name.into(), limits.into()));
+        self
+    }
+
+    /// Hands this value to job functions that take `State<T>`.
+    pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
+        self.states.insert(state);
+        self
+    }
+
+    /// What the worker is called in the table of workers and in recorded errors; `host:pid` by default.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.config.name = name.into().replace('\0', "");
+        self
+    }
+
+    /// How long an idle queue may go without being looked at; 5 s by default, and 1 s when notifications are off.
+    pub fn poll_interval(mut self, interval: Duration) -> Self {
+        self.config.poll_interval = interval;
+        self
+    }
+
+    /// How often the worker says that it lives; 5 s by default.
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.config.heartbeat = interval;
+        self
+    }
+
+    /// How long the worker may be silent before others take its jobs; 30 s by default, and at least three heartbeats.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.config.lease = lease;
+        self
+    }
+
+    /// How long the answer of a claim may take; 10 s by default. Jobs of a claim whose answer was lost run again after it.
+    pub fn claim_timeout(mut self, timeout: Duration) -> Self {
+        self.config.claim_timeout = timeout;
+        self
+    }
+
+    /// How long jobs may go on after a shutdown has begun; 25 s by default. Then they are told to stop, and what has not
+    /// stopped a moment later is handed back.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.config.grace = grace;
+        self
+    }
+
+    /// How many connections the worker opens, besides the two that listen and say that it lives; 4 by default.
+    pub fn connections(mut self, connections: u32) -> Self {
+        self.config.connections = connections;
+        self
+    }
+
+    /// The worker, ready to run. It makes sure that its queues are there.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the set-up, at once: see [`SetupProblem`].
+    pub async fn build(mut self) -> Result<Worker, BuildError> {
+        let (registry, duplicates) = Registry::linked();
+        if self.queues.is_empty() {
+            let queues: std::collections::BTreeSet<_> = registry.jobs().map(|job| job.policy.queue).collect();
+            self.queues = queues.into_iter().map(|queue| (queue.to_owned(), QueueLimits::local(UNNAMED_LIMIT))).collect();
+        }
+        let mut problems = check(&self.config, &self.queues, &registry, duplicates, &self.states);
+        let store = match self.connect().await {
+            Ok(store) if problems.is_empty() => store,
+            Ok(store) => {
+                store.close().await;
+                return Err(BuildError { problems });
+            }
+            Err(problem) => {
+                problems.push(problem);
+                return Err(BuildError { problems });
+            }
+        };
+        match self.record(&registry).await {
+            Ok(queues) => Ok(Worker::new(Runtime::new(self.client, store, self.config, registry, self.states, queues))),
+            Err(error) => Err(BuildError { problems: vec![error.into()] }),
+        }
+    }
+
+    async fn connect(&self) -> Result<Store, SetupProblem> {
+        let connections = self.config.connections.max(1);
+        Store::connect(&self.client, connections).await.map_err(|source| match source.code().as_deref() {
+            Some("53300") => SetupProblem::NoConnections { wanted: connections + 1, source },
+            _ => SetupProblem::Store(source),
+        })
+    }
+
+    /// Records the kinds and queues of this program, and gives the queues of this worker.
+    async fn record(&self, registry: &Registry) -> Result<Vec<Arc<QueueSlots>>, StoreError> {
+        self.client.record(registry).await?;
+        let longest = registry.jobs().map(|job| job.policy.retain).max().unwrap_or_default();
+        self.client.make_partitions(longest).await?;
+        let mut queues = Vec::new();
+        for (name, limits) in &self.queues {
+            if !registry.jobs().any(|job| job.policy.queue == name) {
+                tracing::warn!(queue = name, "no job of this program names this queue; is its name right?");
+            }
+            let id = self.client.save_queue(name).await?;
+            queues.push(Arc::new(QueueSlots::new(id, name, limits.local)));
+        }
+        Ok(queues)
+    }
+}

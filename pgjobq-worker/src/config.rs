@@ -1,0 +1,72 @@
+//! What can be set on a worker.
+
+use std::time::Duration;
+
+/// How many jobs of one queue run at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueLimits {
+    /// At most so many in this worker.
+    pub local: usize,
+}
+
+impl QueueLimits {
+    /// At most so many at a time in this worker.
+    #[must_use]
+    pub const fn local(limit: usize) -> Self {
+        Self { local: limit }
+    }
+}
+
+impl From<usize> for QueueLimits {
+    fn from(limit: usize) -> Self {
+        Self::local(limit)
+    }
+}
+
+/// A worker's settings, checked by `build()`.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// What it is called in the table of workers, and in recorded errors.
+    pub(crate) name: String,
+    /// How often an idle queue is looked at when no notification came. Never more seldom.
+    pub(crate) poll_interval: Duration,
+    /// How often the worker says that it lives.
+    pub(crate) heartbeat: Duration,
+    /// How long it may be silent before others take its jobs.
+    pub(crate) lease: Duration,
+    /// How long the answer of a claim may take. A lease of ours that nobody here knows is given back when it is older.
+    pub(crate) claim_timeout: Duration,
+    /// How long jobs may go on after a shutdown has begun.
+    pub(crate) grace: Duration,
+    /// How many connections it has, besides the one for heartbeats.
+    pub(crate) connections: u32,
+    /// How long dead jobs are kept.
+    pub(crate) keep_dead: Duration,
+}
+
+impl Config {
+    /// The poll interval when nothing was set.
+    pub(crate) const POLL: Duration = Duration::from_secs(5);
+    /// The same when notifications are off.
+    pub(crate) const POLL_UNNOTIFIED: Duration = Duration::from_secs(1);
+
+    pub(crate) fn new(notifications: bool) -> Self {
+        Self {
+            name: format!("{}:{}", host(), std::process::id()),
+            poll_interval: if notifications { Self::POLL } else { Self::POLL_UNNOTIFIED },
+            heartbeat: Duration::from_secs(5),
+            lease: Duration::from_secs(30),
+            claim_timeout: Duration::from_secs(10),
+            grace: Duration::from_secs(25),
+            connections: 4,
+            keep_dead: Duration::from_secs(30 * 24 * 60 * 60),
+        }
+    }
+}
+
+/// The host's name, as far as the environment tells it: it is for people who read the table of workers.
+fn host() -> String {
+    let named = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
+    named.or_else(|| std::fs::read_to_string("/etc/hostname").ok()).map_or_else(|| "worker".into(), |name| name.trim().into())
+}

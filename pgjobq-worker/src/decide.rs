@@ -1,0 +1,133 @@
+//! What an ended attempt means for its job. Pure.
+
+use std::time::Duration;
+
+use pgjobq_core::__private::{Decision, ErrorKind};
+use pgjobq_core::{JobError, Policy};
+use serde_json::value::RawValue;
+
+/// How often arguments that do not decode are tried: a rolling deploy heals them, or nothing does.
+const DECODE_TRIES: u32 = 3;
+/// How much of an error's text is kept, in bytes.
+const MESSAGE_BYTES: usize = 8 << 10;
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    Returned(Result<Box<RawValue>, JobError>),
+    Panicked(String),
+    TimedOut,
+    /// A shutdown ended it.
+    Stopped,
+}
+
+/// What the decision depends on besides the end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Circumstances<'p> {
+    pub(crate) policy: &'p Policy,
+    /// How many attempts have failed before this one.
+    pub(crate) failures: u32,
+    pub(crate) retries: u32,
+    /// Whether the job must not run twice: it has no crash budget.
+    pub(crate) at_most_once: bool,
+    pub(crate) keep_dead: Duration,
+    /// Whether the worker has told the attempt to stop.
+    pub(crate) stopping: bool,
+    /// A random number from 0 to 1.
+    pub(crate) chance: f64,
+}
+
+/// What an ended attempt means for its job.
+pub(crate) fn decide(end: End, about: Circumstances<'_>) -> Decision {
+    let keep = about.keep_dead;
+    let (reason, message, tries) = match end {
+        End::Returned(Ok(output)) => {
+            let keep = Some(about.policy.retain).filter(|keep| !keep.is_zero());
+            return Decision::Complete { keep, output };
+        }
+        End::Stopped if about.at_most_once => {
+            let message = "a shutdown ended it, and it must not run twice".to_owned();
+            return Decision::Bury { keep, reason: "crash", message };
+        }
+        End::Stopped => return Decision::Release,
+        // What fails because it was told to stop has not failed; but what must not run twice has.
+        End::Returned(Err(_)) if about.stopping && !about.at_most_once => return Decision::Release,
+        End::Returned(Err(error)) => match error.kind() {
+            ErrorKind::Fatal => return Decision::Bury { keep, reason: "fatal", message: text(&error.to_string()) },
+            ErrorKind::Decode => ("decode", error.to_string(), about.retries.min(DECODE_TRIES - 1)),
+            ErrorKind::Failure => ("error", error.to_string(), about.retries),
+        },
+        End::Panicked(message) => ("panic", message, about.retries),
+        End::TimedOut => {
+            let message = format!("it ran for longer than {:?}", about.policy.timeout);
+            ("timeout", message, about.retries)
+        }
+    };
+    let message = text(&message);
+    if about.failures >= tries {
+        return Decision::Bury { keep, reason, message };
+    }
+    let delay = about.policy.backoff.jittered(about.failures + 1, about.chance);
+    Decision::Retry { delay, reason, message }
+}
+
+/// The text of an error as PostgreSQL takes it, and not longer than anybody reads. A failure must always be recordable.
+pub(crate) fn text(message: &str) -> String {
+    let mut text = message.replace('\0', "\u{FFFD}");
+    if text.len() > MESSAGE_BYTES {
+        let end = (0..=MESSAGE_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about(failures: u32, retries: u32) -> Circumstances<'static> {
+        let keep_dead = Duration::from_secs(60);
+        let policy = &Policy::DEFAULT;
+        Circumstances { policy, failures, retries, at_most_once: false, keep_dead, stopping: false, chance: 0.5 }
+    }
+
+    fn failed() -> End {
+        End::Returned(Err(JobError::from("no")))
+    }
+
+    #[test]
+    fn retries_are_the_tries_after_the_first_failure() {
+        assert!(matches!(decide(failed(), about(0, 1)), Decision::Retry { .. }));
+        assert!(matches!(decide(failed(), about(1, 1)), Decision::Bury { reason: "error", .. }));
+        assert!(matches!(decide(failed(), about(0, 0)), Decision::Bury { .. }));
+    }
+
+    #[test]
+    fn a_fatal_error_buries_at_once() {
+        let fatal = End::Returned(Err(JobError::fatal("never")));
+        assert!(matches!(decide(fatal, about(0, 20)), Decision::Bury { reason: "fatal", .. }));
+    }
+
+    #[test]
+    fn arguments_that_do_not_decode_are_tried_three_times_at_most() {
+        let decode = || End::Returned(Err(JobError::decode("no such field")));
+        assert!(matches!(decide(decode(), about(1, 20)), Decision::Retry { reason: "decode", .. }));
+        assert!(matches!(decide(decode(), about(2, 20)), Decision::Bury { reason: "decode", .. }));
+        assert!(matches!(decide(decode(), about(0, 0)), Decision::Bury { .. }));
+    }
+
+    #[test]
+    fn a_shutdown_is_no_failure_but_for_what_must_not_run_twice() {
+        assert!(matches!(decide(End::Stopped, about(0, 0)), Decision::Release));
+        assert!(matches!(decide(failed(), Circumstances { stopping: true, ..about(0, 0) }), Decision::Release));
+        let once = Circumstances { at_most_once: true, ..about(0, 0) };
+        assert!(matches!(decide(End::Stopped, once), Decision::Bury { .. }));
+    }
+
+    #[test]
+    fn any_text_of_an_error_can_be_recorded() {
+        assert_eq!(text("a\0b"), "a\u{FFFD}b");
+        assert!(text(&"ß".repeat(10_000)).len() <= MESSAGE_BYTES + '…'.len_utf8());
+    }
+}

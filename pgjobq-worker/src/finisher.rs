@@ -1,0 +1,160 @@
+//! Records ended attempts. Batches form by themselves: the next one is sent when the last one has returned, so that an idle
+//! worker answers in one round trip and a busy one fills its batches.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use pgjobq_core::__private::{Decision, Ended, Finished, LeaseKey, LeaseUse};
+use pgjobq_core::{JobId, StoreError};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::leases::Lease;
+use crate::pause::Pause;
+use crate::runtime::Runtime;
+use crate::setup::chain;
+
+/// How many results go into one statement.
+const BATCH: usize = 500;
+
+/// An ended attempt that has not been recorded.
+#[derive(Debug)]
+pub(crate) struct Result {
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) id: JobId,
+    pub(crate) ticket: i64,
+    pub(crate) decision: Decision,
+}
+
+impl Runtime {
+    /// Hands a result to the finisher.
+    pub(crate) fn send(&self, result: Result) {
+        self.unrecorded.fetch_add(1, Ordering::AcqRel);
+        if self.results.send(result).is_err() {
+            tracing::debug!("a result came after the end; its job runs again");
+        }
+    }
+}
+
+/// Records results until the worker ends, and then what is left. Returns how many it could not record.
+pub(crate) async fn record_for_ever(runtime: Arc<Runtime>, mut results: mpsc::UnboundedReceiver<Result>) -> usize {
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        tokio::select! {
+            biased;
+            _ = results.recv_many(&mut batch, BATCH) => {}
+            () = runtime.stages.end.cancelled() => break,
+        }
+        record(&runtime, &mut batch).await;
+    }
+    runtime.unrecorded.load(Ordering::Acquire)
+}
+
+/// Records one batch, each shard and each identity of this worker for itself.
+async fn record(runtime: &Runtime, results: &mut Vec<Result>) {
+    let count = results.len();
+    let mut parts: HashMap<(i16, i64), Vec<Result>> = HashMap::new();
+    for result in results.drain(..) {
+        parts.entry((result.lease.key.lane.shard, result.lease.worker)).or_default().push(result);
+    }
+    for ((shard, worker), results) in parts {
+        Part::new(shard, worker, results).record(runtime).await;
+    }
+    runtime.unrecorded.fetch_sub(count, Ordering::AcqRel);
+    runtime.events.claim.notify_one();
+}
+
+/// What goes into one statement.
+struct Part {
+    shard: i16,
+    worker: i64,
+    leases: Vec<LeaseUse>,
+    ended: Vec<Ended>,
+}
+
+impl Part {
+    fn new(shard: i16, worker: i64, results: Vec<Result>) -> Self {
+        let mut by_lease: HashMap<LeaseKey, (Arc<Lease>, Vec<Result>)> = HashMap::new();
+        for result in results {
+            by_lease.entry(result.lease.key).or_insert_with(|| (Arc::clone(&result.lease), Vec::new())).1.push(result);
+        }
+        // In the order of their keys: the order in which every transaction locks leases.
+        let mut by_lease: Vec<_> = by_lease.into_iter().collect();
+        by_lease.sort_unstable_by_key(|(key, _)| *key);
+        let (mut leases, mut ended) = (Vec::with_capacity(by_lease.len()), Vec::new());
+        for (place, (key, (lease, results))) in by_lease.into_iter().enumerate() {
+            leases.push(LeaseUse { key, close: lease.settle(results.len()) });
+            let end = |r: Result| Ended { lease: place, id: r.id, ticket: r.ticket, decision: r.decision };
+            ended.extend(results.into_iter().map(end));
+        }
+        ended.sort_unstable_by_key(|end| end.id); // The order in which jobs are locked.
+        Self { shard, worker, leases, ended }
+    }
+
+    async fn record(mut self, runtime: &Runtime) {
+        match self.send(runtime, &self.ended).await {
+            Ok(finished) => self.recorded(runtime, finished),
+            Err(error) => {
+                tracing::error!(error = chain(&error), jobs = self.ended.len(), "a batch of results was refused; trying each");
+                self.record_each(runtime).await;
+            }
+        }
+        for lease in self.leases.iter().filter(|lease| lease.close) {
+            runtime.leases.forget(lease.key);
+        }
+    }
+
+    /// Sends until it is answered: what passes is waited for. A replay of what was recorded changes nothing.
+    async fn send(&self, runtime: &Runtime, ended: &[Ended]) -> std::result::Result<Finished, StoreError> {
+        let mut pause = Pause::new();
+        loop {
+            let finish = runtime.store.finish(self.shard, self.worker, &runtime.config.name, &self.leases, ended);
+            match finish.await {
+                Err(error) if error.is_transient() && !runtime.stages.end.is_cancelled() => {
+                    tracing::debug!(error = chain(&error), "results were not recorded; trying again");
+                    tokio::time::sleep(pause.after_error()).await;
+                }
+                answered => return answered,
+            }
+        }
+    }
+
+    fn recorded(&self, runtime: &Runtime, finished: Finished) {
+        if !finished.stale.is_empty() {
+            tracing::warn!(jobs = finished.stale.len(), "results came after their lease was lost, and changed nothing");
+        }
+        let retried = self.ended.iter().filter_map(|end| match end.decision {
+            Decision::Retry { delay, .. } => Some(delay),
+            _ => None,
+        });
+        if retried.min().is_some_and(|soonest: Duration| soonest < runtime.config.poll_interval) {
+            runtime.events.promote.notify_one();
+        }
+        if finished.waited {
+            let over = self.ended.iter().filter(|end| end.decision.is_terminal() && !finished.stale.contains(&end.id));
+            runtime.notifier.ended(&over.map(|end| end.id.as_uuid()).collect::<Vec<Uuid>>());
+        }
+    }
+
+    /// One bad row must not wedge the rest: each is sent alone, and one that is refused alone is buried with the reason.
+    async fn record_each(&mut self, runtime: &Runtime) {
+        let closing = std::mem::take(&mut self.leases);
+        for end in std::mem::take(&mut self.ended) {
+            self.leases = closing.iter().map(|lease| LeaseUse { close: false, ..*lease }).collect();
+            let mut one = [end];
+            if let Err(error) = self.send(runtime, &one).await {
+                let message = crate::decide::text(&format!("its result could not be recorded: {}", chain(&error)));
+                one[0].decision = Decision::Bury { keep: runtime.config.keep_dead, reason: "fatal", message };
+                if let Err(error) = self.send(runtime, &one).await {
+                    tracing::error!(job.id = %one[0].id, error = chain(&error), "a result cannot be recorded; the job runs again");
+                }
+            }
+        }
+        self.leases = closing;
+        if let Err(error) = self.send(runtime, &[]).await {
+            tracing::error!(error = chain(&error), "leases could not be closed; the next heartbeat gives them back");
+        }
+    }
+}

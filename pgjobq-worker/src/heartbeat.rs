@@ -1,0 +1,85 @@
+//! Says that the worker lives, on an operating-system thread and a connection of its own: a job function that blocks every
+//! thread of the application's runtime does not cost the worker its leases.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Instant;
+
+use pgjobq_core::StoreError;
+use pgjobq_core::__private::Store;
+use tokio::time::timeout;
+
+use crate::pause::{Pause, jittered};
+use crate::runtime::{Runtime, new_identity};
+use crate::setup::chain;
+
+/// The thread of the heartbeats. It ends with the worker.
+pub(crate) fn start(runtime: &Arc<Runtime>) -> std::io::Result<thread::JoinHandle<()>> {
+    let runtime = Arc::clone(runtime);
+    let io = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new().name("pgjobq-heartbeat".into()).spawn(move || {
+        io.block_on(async {
+            let store = runtime.store.elsewhere(1);
+            tokio::select! {
+                () = runtime.stages.end.cancelled() => {}
+                () = beat_for_ever(&runtime, &store) => {}
+            }
+            store.close().await;
+        });
+    })
+}
+
+async fn beat_for_ever(runtime: &Runtime, store: &Store) {
+    let config = &runtime.config;
+    let mut pause = Pause::new();
+    let mut told = Instant::now();
+    loop {
+        // The lease is counted from before the request was sent: the database's answer can only be later.
+        let sent = Instant::now();
+        match timeout(config.lease / 3, beat(runtime, store)).await {
+            Ok(Ok(())) => {
+                told = sent;
+                pause.reset();
+                tokio::select! {
+                    () = tokio::time::sleep(jittered(config.heartbeat)) => {}
+                    () = runtime.events.beat.notified() => {}
+                }
+                continue;
+            }
+            Ok(Err(error)) => tracing::warn!(error = chain(&error), "a heartbeat failed"),
+            Err(_) => tracing::warn!("a heartbeat was not answered in time"),
+        }
+        if told.elapsed() > config.lease {
+            runtime.leases.lose_all(); // Others may have them; whether they do, a fenced write will tell.
+        }
+        tokio::time::sleep(pause.after_error().min(config.heartbeat)).await;
+    }
+}
+
+/// One heartbeat, and what follows from the leases that the database lists.
+async fn beat(runtime: &Runtime, store: &Store) -> Result<(), StoreError> {
+    let before = runtime.leases.all();
+    let Some(held) = store.heartbeat(runtime.worker()).await? else {
+        return start_anew(runtime, store).await;
+    };
+    for lease in runtime.leases.compare(&before, &held, runtime.config.claim_timeout) {
+        let jobs = store.return_lease(runtime.worker(), lease).await?;
+        if jobs > 0 {
+            tracing::info!(lease = lease.id, jobs, "gave back the jobs of a claim whose answer never arrived");
+            runtime.events.claim.notify_one();
+        }
+    }
+    Ok(())
+}
+
+/// The worker was given up: it was silent for too long. What it held is lost, and it goes on as another one.
+async fn start_anew(runtime: &Runtime, store: &Store) -> Result<(), StoreError> {
+    tracing::warn!("this worker was silent for too long and was given up; it starts anew");
+    runtime.leases.lose_all();
+    let identity = new_identity();
+    store.register(identity, &runtime.config.name).await?;
+    runtime.identity.store(identity, Ordering::Release);
+    runtime.events.claim.notify_one();
+    Ok(())
+}

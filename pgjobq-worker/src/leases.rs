@@ -1,0 +1,107 @@
+//! What this worker holds, as far as it knows.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pgjobq_core::__private::{HeldLease, LeaseKey};
+use pgjobq_core::JobId;
+use tokio_util::sync::CancellationToken;
+
+/// A lease of this worker's, shared by the attempts that run under it.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pub(crate) key: LeaseKey,
+    /// Who claimed it. A worker that was given up goes on under a new id, and its old leases are not that one's.
+    pub(crate) worker: i64,
+    /// The jobs that were claimed, with their tickets.
+    pub(crate) jobs: Vec<(JobId, i64)>,
+    /// How many of them have not been handed to a finish.
+    outstanding: AtomicUsize,
+    /// Told when another worker may have the jobs.
+    pub(crate) lost: CancellationToken,
+    /// Told when attempts should stop: after the loss, or when a shutdown's grace is over.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Lease {
+    pub(crate) fn new(key: LeaseKey, worker: i64, jobs: Vec<(JobId, i64)>, stop: CancellationToken) -> Self {
+        let outstanding = AtomicUsize::new(jobs.len());
+        Self { key, worker, jobs, outstanding, lost: CancellationToken::new(), stop }
+    }
+
+    /// Takes `count` jobs off, which go into a finish now. True when they were the last, so that the finish closes it.
+    pub(crate) fn settle(&self, count: usize) -> bool {
+        self.outstanding.fetch_sub(count, Ordering::AcqRel) == count
+    }
+
+    fn lose(&self) {
+        self.lost.cancel();
+        self.stop.cancel();
+    }
+}
+
+/// The leases of this worker.
+#[derive(Debug, Default)]
+pub(crate) struct Leases(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Made, and sent with a claim whose answer has not come.
+    claiming: HashSet<i64>,
+    live: HashMap<LeaseKey, Arc<Lease>>,
+}
+
+impl Leases {
+    /// A new lease id, remembered before the claim is sent.
+    pub(crate) fn begin_claim(&self) -> i64 {
+        let id = fastrand::i64(1..);
+        self.lock().claiming.insert(id);
+        id
+    }
+
+    /// The claim's answer came, or will not come any more.
+    pub(crate) fn end_claim(&self, id: i64, leases: &[Arc<Lease>]) {
+        let mut known = self.lock();
+        known.live.extend(leases.iter().map(|lease| (lease.key, Arc::clone(lease))));
+        known.claiming.remove(&id);
+    }
+
+    /// The lease was closed.
+    pub(crate) fn forget(&self, key: LeaseKey) {
+        self.lock().live.remove(&key);
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Arc<Lease>> {
+        self.lock().live.values().cloned().collect()
+    }
+
+    /// Tells every attempt that its lease is lost. Should the database still have one, a heartbeat gives it back.
+    pub(crate) fn lose_all(&self) {
+        self.lock().live.drain().for_each(|(_, lease)| lease.lose());
+    }
+
+    /// Compares what was held before a heartbeat with what the database then said. What it no longer has is lost; what
+    /// nobody here knows, and is older than any claim still on its way, is returned, to be given back.
+    pub(crate) fn compare(&self, before: &[Arc<Lease>], held: &[HeldLease], claim_timeout: Duration) -> Vec<LeaseKey> {
+        let in_database: HashSet<_> = held.iter().map(|lease| lease.key).collect();
+        let mut known = self.lock();
+        for lease in before {
+            // One that was closed in the meantime is known no longer.
+            if !in_database.contains(&lease.key) && known.live.remove(&lease.key).is_some() {
+                tracing::warn!(lease = lease.key.id, jobs = lease.jobs.len(), "lost a lease: other workers may run its jobs");
+                lease.lose();
+            }
+        }
+        let unknown = |lease: &&HeldLease| {
+            !known.live.contains_key(&lease.key) && !known.claiming.contains(&lease.key.id) && lease.age > claim_timeout
+        };
+        held.iter().filter(unknown).map(|lease| lease.key).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

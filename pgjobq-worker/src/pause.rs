@@ -1,0 +1,35 @@
+//! How long a loop waits after an error: longer each time, never in step with others, never for ever.
+
+use std::time::Duration;
+
+/// How long a loop waits after an error.
+#[derive(Debug)]
+pub(crate) struct Pause {
+    next: Duration,
+}
+
+impl Pause {
+    const FIRST: Duration = Duration::from_millis(20);
+    const MOST: Duration = Duration::from_secs(3);
+
+    pub(crate) fn new() -> Self {
+        Self { next: Self::FIRST }
+    }
+
+    /// After a success.
+    pub(crate) fn reset(&mut self) {
+        self.next = Self::FIRST;
+    }
+
+    /// After an error.
+    pub(crate) fn after_error(&mut self) -> Duration {
+        let pause = jittered(self.next);
+        self.next = (self.next * 2).min(Self::MOST);
+        pause
+    }
+}
+
+/// A fifth more or less.
+pub(crate) fn jittered(interval: Duration) -> Duration {
+    interval.mul_f64(0.8 + 0.4 * fastrand::f64())
+}

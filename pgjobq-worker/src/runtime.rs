@@ -1,0 +1,150 @@
+//! What the parts of a running worker share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+
+use pgjobq_core::Client;
+use pgjobq_core::__private::{Notifier, Registry, States, Store};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::arrivals::Arrivals;
+use crate::config::Config;
+use crate::finisher::Result as Unrecorded;
+use crate::leases::Leases;
+
+/// What the parts of a running worker share.
+#[derive(Debug)]
+pub(crate) struct Runtime {
+    pub(crate) client: Client,
+    pub(crate) notifier: Notifier,
+    pub(crate) store: Store,
+    pub(crate) config: Config,
+    pub(crate) registry: Registry,
+    pub(crate) kinds: Vec<&'static str>,
+    pub(crate) states: Arc<States>,
+    pub(crate) queues: Vec<Arc<QueueSlots>>,
+    pub(crate) leases: Leases,
+    /// Who this worker is. A worker that was given up goes on under a new id.
+    pub(crate) identity: AtomicI64,
+    /// Whether a job that has been in a crash runs here: one at a time does.
+    pub(crate) suspect_runs: AtomicBool,
+    /// Ended attempts that have not been recorded.
+    pub(crate) unrecorded: AtomicUsize,
+    pub(crate) results: mpsc::UnboundedSender<Unrecorded>,
+    pub(crate) attempts: TaskTracker,
+    pub(crate) events: Events,
+    pub(crate) arrivals: Arrivals,
+    pub(crate) stages: Stages,
+}
+
+/// What wakes the loops of a worker.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    /// A slot is free, a result was recorded, or work arrived: the claim loop may go on.
+    pub(crate) claim: Notify,
+    /// The worker may have been given up: a heartbeat tells.
+    pub(crate) beat: Notify,
+    /// A job comes due sooner than the promoter knows.
+    pub(crate) promote: Notify,
+}
+
+/// The stages of a shutdown, each begun by its token.
+#[derive(Debug, Default)]
+pub(crate) struct Stages {
+    /// Claim nothing more.
+    pub(crate) drain: CancellationToken,
+    /// The grace is over: attempts are told to stop.
+    pub(crate) stop_attempts: CancellationToken,
+    /// Attempts that go on are dropped.
+    pub(crate) drop_attempts: CancellationToken,
+    /// Everything has been recorded: upkeep and heartbeats end.
+    pub(crate) end: CancellationToken,
+}
+
+/// A queue of this worker, and how many of its jobs may run.
+#[derive(Debug)]
+pub(crate) struct QueueSlots {
+    pub(crate) id: i32,
+    pub(crate) name: Arc<str>,
+    limit: usize,
+    taken: AtomicUsize,
+}
+
+impl QueueSlots {
+    pub(crate) fn new(id: i32, name: &str, limit: usize) -> Self {
+        Self { id, name: name.into(), limit, taken: AtomicUsize::new(0) }
+    }
+
+    /// Takes up to `most` slots. Only the claim loop takes, so that none can be taken in between.
+    pub(crate) fn take(&self, most: usize) -> usize {
+        let free = self.limit.saturating_sub(self.taken.load(Ordering::Acquire)).min(most);
+        self.taken.fetch_add(free, Ordering::AcqRel);
+        free
+    }
+
+    /// Gives slots back.
+    pub(crate) fn free(&self, count: usize) {
+        self.taken.fetch_sub(count, Ordering::AcqRel);
+    }
+
+    pub(crate) fn has_free(&self) -> bool {
+        self.taken.load(Ordering::Acquire) < self.limit
+    }
+}
+
+impl Runtime {
+    pub(crate) fn new(
+        client: Client,
+        store: Store,
+        config: Config,
+        registry: Registry,
+        states: States,
+        queues: Vec<Arc<QueueSlots>>,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Unrecorded>) {
+        let (results, recorded) = mpsc::unbounded_channel();
+        let runtime = Self {
+            notifier: client.notifications(),
+            client,
+            store,
+            config,
+            kinds: registry.kinds().collect(),
+            registry,
+            states: Arc::new(states),
+            queues,
+            leases: Leases::default(),
+            identity: AtomicI64::new(new_identity()),
+            suspect_runs: AtomicBool::new(false),
+            unrecorded: AtomicUsize::new(0),
+            results,
+            attempts: TaskTracker::new(),
+            events: Events::default(),
+            arrivals: Arrivals::default(),
+            stages: Stages::default(),
+        };
+        (Arc::new(runtime), recorded)
+    }
+
+    /// Returns when every result has been recorded.
+    pub(crate) async fn all_recorded(&self) {
+        while self.unrecorded.load(Ordering::Acquire) > 0 {
+            self.events.claim.notified().await;
+        }
+    }
+
+    pub(crate) fn worker(&self) -> i64 {
+        self.identity.load(Ordering::Acquire)
+    }
+
+    /// How many results may wait to be recorded before nothing more is claimed: what bounds memory, and what would run
+    /// again if this process died.
+    pub(crate) fn most_unrecorded(&self) -> usize {
+        self.queues.iter().map(|queue| queue.limit).sum::<usize>().max(1000)
+    }
+}
+
+/// Random, for each start anew: two processes from one image are two workers.
+pub(crate) fn new_identity() -> i64 {
+    (uuid::Uuid::new_v4().as_u64_pair().0 >> 1) as i64
+}

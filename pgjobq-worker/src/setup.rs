@@ -1,0 +1,149 @@
+//! The mistakes of a worker's set-up, all found by `build()` before the first claim.
+
+use std::fmt;
+
+use pgjobq_core::__private::{DuplicateKind, Registry, States};
+use pgjobq_core::{InvalidName, StoreError};
+
+use crate::config::{Config, QueueLimits};
+
+/// Why a worker could not be built: everything that is wrong, at once.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct BuildError {
+    /// What is wrong.
+    pub problems: Vec<SetupProblem>,
+}
+
+/// One mistake in a worker's set-up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupProblem {
+    /// Two job functions answer to one kind.
+    #[error("{0}")]
+    DuplicateKind(DuplicateKind),
+    /// No job function is linked into the program.
+    #[error("no job is linked into this program: annotate one with `#[job]`, or, where the jobs are in another crate, say `use my_jobs as _;` so that it is linked")]
+    NoJobs,
+    /// A job function takes a state that the worker lacks.
+    #[error("the job `{kind}` ({file}:{line}) takes `State<{state}>`: give the worker one with `.state(…)`")]
+    MissingState {
+        /// The job's kind.
+        kind: &'static str,
+        /// Its source file.
+        file: &'static str,
+        /// Its line.
+        line: u32,
+        /// The type.
+        state: &'static str,
+    },
+    /// A name that no queue can have.
+    #[error(transparent)]
+    QueueName(InvalidName),
+    /// A queue is named twice.
+    #[error("the queue `{0}` is given twice: name it once, with one limit")]
+    DuplicateQueue(String),
+    /// A queue may run nothing.
+    #[error("the queue `{0}` has a limit of 0, so that nothing of it would ever run: give it at least 1, or leave it out")]
+    NoSlots(String),
+    /// The lease is too short for the heartbeat.
+    #[error("a lease of {lease:?} is too short for a heartbeat every {heartbeat:?}: make it three times as long at least")]
+    ShortLease {
+        /// The lease.
+        lease: std::time::Duration,
+        /// The heartbeat.
+        heartbeat: std::time::Duration,
+    },
+    /// An interval is zero.
+    #[error("`{0}` is zero, and would never end: give it some milliseconds at least")]
+    ZeroInterval(&'static str),
+    /// Too few connections.
+    #[error("a worker needs at least 2 connections, one to claim and one to finish, and this one has {0}")]
+    TooFewConnections(u32),
+    /// The server does not give the connections that the worker needs.
+    #[error("the database does not give the {wanted} connections that this worker needs: raise `max_connections`, or give it fewer with `.connections(…)`")]
+    NoConnections {
+        /// How many it needs, the one for heartbeats included.
+        wanted: u32,
+        /// What the database said.
+        source: StoreError,
+    },
+    /// The database.
+    #[error("{}", chain(.0))]
+    Store(#[from] StoreError),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.problems.as_slice() {
+            [one] => write!(out, "the worker cannot start: {one}"),
+            many => {
+                write!(out, "the worker cannot start:")?;
+                many.iter().try_for_each(|problem| write!(out, "\n  - {problem}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// What is wrong before the database has been asked.
+pub(crate) fn check(
+    config: &Config,
+    queues: &[(String, QueueLimits)],
+    registry: &Registry,
+    duplicates: Vec<DuplicateKind>,
+    states: &States,
+) -> Vec<SetupProblem> {
+    let mut problems: Vec<_> = duplicates.into_iter().map(SetupProblem::DuplicateKind).collect();
+    if registry.is_empty() {
+        problems.push(SetupProblem::NoJobs);
+    }
+    for job in registry.jobs() {
+        let missing = job.states.iter().filter(|state| !states.has(**state));
+        problems.extend(missing.map(|state| SetupProblem::MissingState {
+            kind: job.kind,
+            file: job.file,
+            line: job.line,
+            state: state.name(),
+        }));
+    }
+    for (place, (queue, limits)) in queues.iter().enumerate() {
+        if let Err(error) = pgjobq_core::__private::check_name("queue", queue) {
+            problems.push(SetupProblem::QueueName(error));
+        }
+        if queues[..place].iter().any(|(earlier, _)| earlier == queue) {
+            problems.push(SetupProblem::DuplicateQueue(queue.clone()));
+        }
+        if limits.local == 0 {
+            problems.push(SetupProblem::NoSlots(queue.clone()));
+        }
+    }
+    problems.extend(check_times(config));
+    if config.connections < 2 {
+        problems.push(SetupProblem::TooFewConnections(config.connections));
+    }
+    problems
+}
+
+fn check_times(config: &Config) -> Vec<SetupProblem> {
+    let intervals =
+        [("poll_interval", config.poll_interval), ("heartbeat", config.heartbeat), ("claim_timeout", config.claim_timeout)];
+    let zero = intervals.into_iter().filter(|(_, interval)| interval.is_zero());
+    let mut problems: Vec<_> = zero.map(|(name, _)| SetupProblem::ZeroInterval(name)).collect();
+    if config.lease < config.heartbeat * 3 {
+        problems.push(SetupProblem::ShortLease { lease: config.lease, heartbeat: config.heartbeat });
+    }
+    problems
+}
+
+/// An error and its causes, outermost first.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}

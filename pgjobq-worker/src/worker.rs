@@ -1,0 +1,161 @@
+//! A worker: from its start to the end of its shutdown.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgjobq_core::Client;
+use pgjobq_core::__private::{Decision, Ended, LeaseUse};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use crate::builder::WorkerBuilder;
+use crate::finisher::{Result as Unrecorded, record_for_ever};
+use crate::runtime::Runtime;
+use crate::{claim_loop, heartbeat, upkeep};
+
+/// How long attempts may take to stop by themselves once they were told to.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
+/// How long attempts may take to be dropped: one that never awaits cannot be.
+const DROP_WITHIN: Duration = Duration::from_secs(1);
+/// How long the last results may take to be recorded.
+const RECORD_WITHIN: Duration = Duration::from_secs(10);
+
+/// Runs the jobs of this program, inside it. Make one with [`Worker::builder`].
+///
+/// Several workers, in one process or in many, share queues safely.
+#[derive(Debug)]
+#[must_use = "a worker does nothing until it is run"]
+pub struct Worker {
+    runtime: Arc<Runtime>,
+    results: mpsc::UnboundedReceiver<Unrecorded>,
+}
+
+/// A worker that runs in the background.
+#[derive(Debug)]
+#[must_use = "keep it, and call `shutdown().await` at the end"]
+pub struct RunningWorker {
+    runtime: Arc<Runtime>,
+    main: JoinHandle<Result<(), WorkerError>>,
+}
+
+/// What was left undone when a worker ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// The database could not be reached for the last results. Their jobs run again.
+    #[error("{0} results could not be recorded before the worker ended; their jobs run again")]
+    Unrecorded(usize),
+    /// The worker's own thread could not be started.
+    #[error("the worker's thread for heartbeats could not be started")]
+    Thread(#[source] std::io::Error),
+    /// A part of the worker panicked: a bug of pgjobq's.
+    #[error("a part of the worker panicked, which is a bug of pgjobq's")]
+    Panicked,
+}
+
+impl Worker {
+    /// Begins to build a worker on a client's database.
+    pub fn builder(client: &Client) -> WorkerBuilder {
+        WorkerBuilder::new(client)
+    }
+
+    pub(crate) fn new((runtime, results): (Arc<Runtime>, mpsc::UnboundedReceiver<Unrecorded>)) -> Self {
+        Self { runtime, results }
+    }
+
+    /// Runs until `shutdown` is ready, and then stops gracefully: claims nothing more, lets running jobs finish for the
+    /// grace, tells the rest to stop, and hands back what has not, at once and at no cost to its retries.
+    ///
+    /// Do not drop the future half-way: then running jobs are simply lost sight of, and others take them when the lease is
+    /// over.
+    ///
+    /// # Errors
+    ///
+    /// When something was left undone at the end.
+    pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<(), WorkerError> {
+        let running = self.start();
+        shutdown.await;
+        running.shutdown().await
+    }
+
+    /// Starts in the background.
+    pub fn start(self) -> RunningWorker {
+        let runtime = Arc::clone(&self.runtime);
+        RunningWorker { runtime, main: tokio::spawn(run(self.runtime, self.results)) }
+    }
+}
+
+impl RunningWorker {
+    /// Stops gracefully: see [`Worker::run_until`].
+    ///
+    /// # Errors
+    ///
+    /// When something was left undone at the end.
+    pub async fn shutdown(self) -> Result<(), WorkerError> {
+        self.runtime.stages.drain.cancel();
+        self.main.await.unwrap_or(Err(WorkerError::Panicked))
+    }
+}
+
+/// The life of a worker.
+async fn run(runtime: Arc<Runtime>, results: mpsc::UnboundedReceiver<Unrecorded>) -> Result<(), WorkerError> {
+    // Should this task be dropped, with its tokio runtime, every part ends with it.
+    let _end = runtime.stages.end.clone().drop_guard();
+    let heartbeats = heartbeat::start(&runtime).map_err(WorkerError::Thread)?;
+    let parts = TaskTracker::new();
+    let finisher = parts.spawn(record_for_ever(Arc::clone(&runtime), results));
+    parts.spawn(upkeep::reap_for_ever(Arc::clone(&runtime)));
+    parts.spawn(upkeep::promote_for_ever(Arc::clone(&runtime)));
+    tracing::info!(worker = runtime.config.name, kinds = runtime.kinds.len(), "the worker runs");
+
+    claim_loop::claim_for_ever(Arc::clone(&runtime)).await; // Until it drains.
+
+    runtime.stages.drain.cancelled().await;
+    end_attempts(&runtime).await;
+    let recorded = timeout(RECORD_WITHIN, runtime.all_recorded()).await.is_ok();
+    runtime.stages.end.cancel();
+    parts.close();
+    let unrecorded = finisher.await.map_err(|_| WorkerError::Panicked)?;
+    parts.wait().await;
+    if let Err(error) = leave(&runtime).await {
+        tracing::warn!(error = crate::setup::chain(&error), "the worker could not sign off; others will notice");
+    }
+    let joined = tokio::task::spawn_blocking(move || heartbeats.join()).await;
+    runtime.store.close().await;
+    tracing::info!(worker = runtime.config.name, "the worker has ended");
+    match joined {
+        Ok(Ok(())) if recorded => Ok(()),
+        Ok(Ok(())) => Err(WorkerError::Unrecorded(unrecorded)),
+        _ => Err(WorkerError::Panicked),
+    }
+}
+
+/// Lets attempts finish for the grace, then tells them to stop, then drops them.
+async fn end_attempts(runtime: &Runtime) {
+    runtime.attempts.close();
+    if timeout(runtime.config.grace, runtime.attempts.wait()).await.is_ok() {
+        return;
+    }
+    runtime.stages.stop_attempts.cancel();
+    if timeout(STOP_WITHIN, runtime.attempts.wait()).await.is_ok() {
+        return;
+    }
+    runtime.stages.drop_attempts.cancel();
+    if timeout(DROP_WITHIN, runtime.attempts.wait()).await.is_err() {
+        tracing::warn!(attempts = runtime.attempts.len(), "attempts that never await cannot be stopped; their jobs are handed back");
+    }
+}
+
+/// Hands back what is still held, by attempts that could not be stopped, and signs off.
+async fn leave(runtime: &Runtime) -> Result<(), pgjobq_core::StoreError> {
+    for lease in runtime.leases.all() {
+        let key = lease.key;
+        let release = |(id, ticket)| Ended { lease: 0, id, ticket, decision: Decision::Release };
+        let ended: Vec<_> = lease.jobs.iter().copied().map(release).collect();
+        let leases = [LeaseUse { key, close: true }];
+        runtime.store.finish(key.lane.shard, lease.worker, &runtime.config.name, &leases, &ended).await?;
+    }
+    runtime.store.leave(runtime.worker()).await
+}
