@@ -33,6 +33,26 @@ async fn enqueue(call: u8, handle: u8) {
     let _ = (call, handle);
 }
 
+// Nor can a function's name.
+
+#[job]
+async fn context(args: u8) -> Result<u8> {
+    Ok(args)
+}
+
+#[job]
+async fn args(ctx: JobContext, context: u8) -> Result<u8> {
+    Ok(context + u8::from(ctx.failures() > 0))
+}
+
+#[job]
+async fn to(client: u8) -> Result<u8> {
+    Ok(client)
+}
+
+#[job]
+async fn id() {}
+
 fn main() {
     assert_eq!(r#type::KIND, "type");
     let _: NewJob<()> = names::job(1, 2, 3, 4, 5, 6, 7, 8);
@@ -41,4 +61,6 @@ fn main() {
     let _: NewJob<u8> = mutable::job(1, 2);
     let _: NewJob<()> = run::job(1, 2, 3, 4, 5, 6, 7, 8);
     let _: NewJob<()> = enqueue::job(1, 2);
+    let _: [NewJob<u8>; 3] = [context::job(1), args::job(1), to::job(1)];
+    let _: JobHandle<()> = id::handle(JobId::new());
 }

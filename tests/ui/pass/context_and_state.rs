@@ -5,7 +5,13 @@ use pgjobq::prelude::*;
 struct Store;
 
 #[job]
-async fn everywhere(ctx: JobContext, page: u32, store: State<Store>, name: String, same: pgjobq::State<Store>) {
+async fn everywhere(
+    ctx: JobContext,
+    page: u32,
+    store: State<Store>,
+    name: String,
+    same: pgjobq::State<Store>,
+) {
     let _ = (ctx.id(), page, &*store, name, &*same);
 }
 

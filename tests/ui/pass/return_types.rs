@@ -49,7 +49,8 @@ async fn kept_nowhere() -> Result<(), std::fmt::Error> {
 fn main() {
     let _: (NewJob<()>, NewJob<()>) = (nothing::job(), unit::job());
     let _: (NewJob<Vec<u8>>, NewJob<u8>) = (facade::job(), standard::job());
-    let _: (NewJob<()>, NewJob<()>, NewJob<()>) = (text_as_error::job(), boxed_error::job(), kept_nowhere::job());
+    let _: (NewJob<()>, NewJob<()>, NewJob<()>) =
+        (text_as_error::job(), boxed_error::job(), kept_nowhere::job());
     let _: (NewJob<u8>, NewJob<u8>) = (alias::job(), alias_with_argument::job());
     let _: JobHandle<u8> = alias::handle(JobId::new());
 }

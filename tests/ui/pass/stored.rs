@@ -7,7 +7,12 @@ use pgjobq::prelude::*;
 struct Greeting(&'static str);
 
 #[job(queue = "mail", retries = 3, aliases = ["hello"], timeout = "90s")]
-async fn greet(ctx: JobContext, name: String, times: Option<u8>, greeting: State<Greeting>) -> Result<String> {
+async fn greet(
+    ctx: JobContext,
+    name: String,
+    times: Option<u8>,
+    greeting: State<Greeting>,
+) -> Result<String> {
     let times = times.unwrap_or(1).into();
     Ok(format!("{} {name} #{}", greeting.0, ctx.attempt()).repeat(times))
 }

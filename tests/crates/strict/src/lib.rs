@@ -28,7 +28,12 @@ impl Store {
 ///
 /// If there is no such picture.
 #[job(queue = "images", retries = 5, timeout = "30s", backoff = "1s..1m", priority = "high", retain = "7d")]
-pub async fn thumbnail(ctx: JobContext, index: usize, width: usize, store: State<Store>) -> Result<Thumbnail> {
+pub async fn thumbnail(
+    ctx: JobContext,
+    index: usize,
+    width: usize,
+    store: State<Store>,
+) -> Result<Thumbnail> {
     let picture = store.picture(index).await.ok_or("there is no such picture")?;
     let width = width.max(usize::try_from(ctx.attempt())?);
     Ok(Thumbnail { bytes: picture.iter().take(width).copied().collect() })
