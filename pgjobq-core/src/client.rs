@@ -159,7 +159,6 @@ impl Client {
     }
 
     /// A queue by name: to create it.
-    #[must_use]
     pub fn queue(&self, name: impl Into<String>) -> Queue<'_> {
         Queue { client: self, name: name.into() }
     }
