@@ -11,6 +11,24 @@ use crate::{EnqueueError, JobHandle, JobId, Priority, Target};
 /// A job that has not been enqueued, as a value: change its options, then enqueue it, alone or with others.
 ///
 /// What is set here holds for this job; everything else follows its kind's policy.
+///
+/// ```no_run
+/// # use pgjobq_core as pgjobq;
+/// # mod thumbnail { pub fn job(_: i64, _: u32) -> pgjobq_core::NewJob<()> { unimplemented!() } }
+/// # async fn example(client: pgjobq::Client, request_id: sqlx::types::Uuid) -> Result<(), pgjobq::EnqueueError> {
+/// use std::time::Duration;
+/// use pgjobq::Priority;
+///
+/// let handle = thumbnail::job(7, 320)
+///     .delay(Duration::from_secs(60))
+///     .priority(Priority::HIGH)
+///     .id(request_id) // Should the request come twice, there is one job.
+///     .enqueue(&client)
+///     .await?;
+/// println!("{} is {}", handle.id(), if handle.is_new() { "new" } else { "there already" });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a job does nothing until it is enqueued"]
 pub struct NewJob<T> {
@@ -69,31 +87,32 @@ impl<T> NewJob<T> {
         self
     }
 
-    /// Sets the queue.
+    /// Sets the queue. It must be there: see [`Queue::save`](crate::Queue::save).
     pub fn queue(mut self, queue: impl Into<String>) -> Self {
         self.row.queue = queue.into();
         self
     }
 
-    /// Sets the priority.
+    /// Sets the priority: which of the jobs that wait in its queue go first.
     pub fn priority(mut self, priority: Priority) -> Self {
         self.row.priority = priority;
         self
     }
 
-    /// Sets how many more tries follow the first failure.
+    /// Sets how many more tries follow the first failure, 0 to 32767.
     pub fn retries(mut self, retries: u16) -> Self {
         self.row.retries = retries;
         self
     }
 
-    /// Sets how many crashes (attempts whose worker died) the job survives.
+    /// Sets how many crashes (attempts whose worker died) the job survives, 0 to 32767. With 0 it runs at most once.
     pub fn crashes(mut self, crashes: u16) -> Self {
         self.row.crashes = crashes;
         self
     }
 
-    /// The job may start when this much time has passed. The database's clock decides.
+    /// The job may start when this much time has passed, counted from the enqueue and to the microsecond. The database's
+    /// clock decides. Of `delay` and `run_at`, the last one counts.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.row.due = Due::In(delay);
         self

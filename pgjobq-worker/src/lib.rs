@@ -5,6 +5,7 @@
 mod builder;
 mod config;
 mod setup;
+mod signal;
 mod worker;
 
 // One job's way: claim, run, decide, finish.
@@ -25,4 +26,5 @@ mod upkeep;
 pub use builder::WorkerBuilder;
 pub use config::QueueLimits;
 pub use setup::{BuildError, SetupProblem};
+pub use signal::shutdown_signal;
 pub use worker::{RunningWorker, Worker, WorkerError};

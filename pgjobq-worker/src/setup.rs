@@ -7,7 +7,8 @@ use pgjobq_core::{InvalidName, StoreError};
 
 use crate::config::{Config, QueueLimits};
 
-/// Why a worker could not be built: everything that is wrong, at once.
+/// Why a worker could not be built: everything that is wrong, at once. From
+/// [`WorkerBuilder::build`](crate::WorkerBuilder::build).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BuildError {
@@ -15,7 +16,7 @@ pub struct BuildError {
     pub problems: Vec<SetupProblem>,
 }
 
-/// One mistake in a worker's set-up.
+/// One mistake in a worker's set-up: from [`BuildError::problems`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupProblem {
