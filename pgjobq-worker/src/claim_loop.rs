@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::finisher::Result as Unrecorded;
 use crate::lane::{BATCH, LaneState};
-use crate::leases::Lease;
+use crate::leases::{HeldJob, Lease};
 use crate::pause::Pause;
 use crate::run::{Running, Slot};
 use crate::runtime::{QueueSlots, Runtime};
@@ -283,9 +283,8 @@ async fn answer<T>(
 fn hold(runtime: &Runtime, lane: Lane, worker: i64, id: i64, jobs: &[ClaimedJob]) -> Vec<Arc<Lease>> {
     let mut leases = Vec::new();
     for priority in (0..PRIORITIES as i16).rev() {
-        let of_it: Vec<_> =
-            jobs.iter().filter(|job| job.priority == priority).map(|job| (job.id, job.ticket)).collect();
-        if let Some(hi) = of_it.iter().map(|(_, ticket)| *ticket).max() {
+        let of_it: Vec<_> = jobs.iter().filter(|job| job.priority == priority).map(held).collect();
+        if let Some(hi) = of_it.iter().map(|job| job.ticket).max() {
             let key = LeaseKey { lane, priority, hi, id };
             let stop = runtime.stages.stop_attempts.child_token();
             leases.push(Arc::new(Lease::new(key, worker, of_it, stop)));
@@ -293,6 +292,10 @@ fn hold(runtime: &Runtime, lane: Lane, worker: i64, id: i64, jobs: &[ClaimedJob]
     }
     runtime.leases.end_claim(id, &leases);
     leases
+}
+
+fn held(job: &ClaimedJob) -> HeldJob {
+    HeldJob { id: job.id, ticket: job.ticket, at_most_once: job.crash_budget == 0 }
 }
 
 /// Starts the claimed jobs, each in its slot; or gives them back, when the worker has begun to drain.
