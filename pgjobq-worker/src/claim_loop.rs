@@ -34,7 +34,8 @@ struct Claimer {
     signals: broadcast::Receiver<Signal>,
     /// No sweep before this.
     rest_until: Instant,
-    wants_notice: BTreeSet<i32>,
+    /// Which worker was last said to want to be notified, and in which queues. One that starts anew says it anew.
+    told: (i64, BTreeSet<i32>),
     /// The lane that goes first in this round.
     first: usize,
 }
@@ -48,7 +49,7 @@ pub(crate) async fn claim_for_ever(runtime: Arc<Runtime>) {
     let lanes: Vec<_> = lanes.map(|(lane, slots)| LaneState::new(lane, slots, now)).collect();
     let signals = runtime.client.signals();
     let mut claimer =
-        Claimer { runtime, lanes, signals, rest_until: now, wants_notice: BTreeSet::new(), first: 0 };
+        Claimer { runtime, lanes, signals, rest_until: now, told: (0, BTreeSet::new()), first: 0 };
     let mut pause = Pause::new();
     while !claimer.runtime.stages.drain.is_cancelled() {
         match claimer.round().await {
@@ -230,10 +231,11 @@ impl Claimer {
                 wants.insert(lane.lane.queue);
             }
         }
-        if wants != self.wants_notice && self.runtime.client.uses_notifications() {
-            let queues: Vec<i32> = wants.iter().copied().collect();
-            self.runtime.store.set_idle(self.runtime.worker(), &queues).await?;
-            self.wants_notice = wants;
+        let tells = (self.runtime.worker(), wants);
+        if tells != self.told && self.runtime.client.uses_notifications() {
+            let queues: Vec<i32> = tells.1.iter().copied().collect();
+            self.runtime.store.set_idle(tells.0, &queues).await?;
+            self.told = tells;
         }
         Ok(())
     }

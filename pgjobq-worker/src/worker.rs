@@ -105,6 +105,10 @@ impl RunningWorker {
 async fn run(runtime: Arc<Runtime>, results: mpsc::UnboundedReceiver<Unrecorded>) -> Result<(), WorkerError> {
     // Should this task be dropped, with its tokio runtime, every part ends with it.
     let _end = runtime.stages.end.clone().drop_guard();
+    // Without it the first claim would be refused. Should it fail, a heartbeat makes up for it.
+    if let Err(error) = runtime.store.register(runtime.worker(), &runtime.config.name).await {
+        tracing::warn!(error = crate::setup::chain(&error), "the worker could not register yet");
+    }
     let heartbeats = heartbeat::start(&runtime).map_err(WorkerError::Thread)?;
     let parts = TaskTracker::new();
     let finisher = parts.spawn(record_for_ever(Arc::clone(&runtime), results));
