@@ -46,8 +46,8 @@ impl Lease {
     }
 
     fn lose(&self) {
+        self.stop.cancel(); // First: who hears of the loss and looks at the other sees it cancelled.
         self.lost.cancel();
-        self.stop.cancel();
     }
 }
 
