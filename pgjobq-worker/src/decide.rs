@@ -45,11 +45,7 @@ pub(crate) fn decide(end: End, about: Circumstances<'_>) -> Decision {
             let keep = Some(about.policy.retain).filter(|keep| !keep.is_zero());
             return Decision::Complete { keep, output };
         }
-        End::Stopped if about.at_most_once => {
-            let message = "a shutdown ended it, and it must not run twice".to_owned();
-            return Decision::Bury { keep, reason: "crash", message };
-        }
-        End::Stopped => return Decision::Release,
+        End::Stopped => return stopped(about.at_most_once, keep),
         // What fails because it was told to stop has not failed; but what must not run twice has.
         End::Returned(Err(_)) if about.stopping && !about.at_most_once => return Decision::Release,
         End::Returned(Err(error)) => match error.kind() {
@@ -71,6 +67,15 @@ pub(crate) fn decide(end: End, about: Circumstances<'_>) -> Decision {
     }
     let delay = about.policy.backoff.jittered(about.failures + 1, about.chance);
     Decision::Retry { delay, reason, message }
+}
+
+/// What it means that a shutdown ended an attempt.
+pub(crate) fn stopped(at_most_once: bool, keep: Duration) -> Decision {
+    if at_most_once {
+        let message = "a shutdown ended it, and it must not run twice".to_owned();
+        return Decision::Bury { keep, reason: "crash", message };
+    }
+    Decision::Release
 }
 
 /// The text of an error as PostgreSQL takes it, and not longer than anybody reads. A failure must always be recordable.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgjobq_core::__private::{Decision, Ended, LeaseUse};
+use pgjobq_core::__private::{Ended, LeaseUse};
 use pgjobq_core::Client;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -11,7 +11,9 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::builder::WorkerBuilder;
+use crate::decide::stopped;
 use crate::finisher::{Result as Unrecorded, record_for_ever};
+use crate::leases::HeldJob;
 use crate::runtime::Runtime;
 use crate::{claim_loop, heartbeat, upkeep};
 
@@ -118,6 +120,10 @@ impl RunningWorker {
 async fn run(runtime: Arc<Runtime>, results: mpsc::UnboundedReceiver<Unrecorded>) -> Result<(), WorkerError> {
     // Should this task be dropped, with its tokio runtime, every part ends with it.
     let _end = runtime.stages.end.clone().drop_guard();
+    // Without it the first claim would be refused. Should it fail, a heartbeat makes up for it.
+    if let Err(error) = runtime.store.register(runtime.worker(), &runtime.config.name).await {
+        tracing::warn!(error = crate::setup::chain(&error), "the worker could not register yet");
+    }
     let heartbeats = heartbeat::start(&runtime).map_err(WorkerError::Thread)?;
     let parts = TaskTracker::new();
     let finisher = parts.spawn(record_for_ever(Arc::clone(&runtime), results));
@@ -173,8 +179,12 @@ async fn end_attempts(runtime: &Runtime) {
 async fn leave(runtime: &Runtime) -> Result<(), pgjobq_core::StoreError> {
     for lease in runtime.leases.all() {
         let key = lease.key;
-        let release = |(id, ticket)| Ended { lease: 0, id, ticket, decision: Decision::Release };
-        let ended: Vec<_> = lease.jobs.iter().copied().map(release).collect();
+        let stop = |job: &HeldJob| {
+            let decision = stopped(job.at_most_once, runtime.config.keep_dead);
+            Ended { lease: 0, id: job.id, ticket: job.ticket, decision }
+        };
+        let mut ended: Vec<_> = lease.jobs.iter().map(stop).collect();
+        ended.sort_unstable_by_key(|end| end.id); // The order in which jobs are locked.
         let leases = [LeaseUse { key, close: true }];
         runtime.store.finish(key.lane.shard, lease.worker, &runtime.config.name, &leases, &ended).await?;
     }

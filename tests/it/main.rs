@@ -5,3 +5,10 @@
 mod harness;
 
 mod life; // From an enqueue to the end, and what a handle sees of it.
+
+mod probe; // How a test sees into its job functions.
+
+// How a worker behaves.
+mod crashes; // Workers that are gone, and what becomes of the jobs they had.
+mod due; // Scheduled jobs and retries come due at their time.
+mod shutdown; // A worker stops gracefully.
