@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pgjobq::{JobId, RunningWorker};
+use pgjobq::{JobId, RunningWorker, Worker};
 use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 
@@ -83,8 +83,9 @@ on_postgres! {
 
 /// A worker for every queue.
 async fn start(world: &Arc<World>) -> RunningWorker {
-    let worker = world.db.worker().queue(QUEUES[1], 50).state(Arc::clone(&world.ledger));
-    worker.build().await.unwrap().start()
+    let worker = Worker::builder(&world.db.client).state(Arc::clone(&world.ledger));
+    let worker = QUEUES.into_iter().fold(worker, |worker, queue| worker.queue(queue, 500));
+    worker.poll_interval(Duration::from_millis(200)).build().await.unwrap().start()
 }
 
 async fn stop(world: &World, workers: impl IntoIterator<Item = RunningWorker>) {
