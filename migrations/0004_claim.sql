@@ -180,7 +180,9 @@ end $$;
 
 -- Looks without touching: up to `p_want` tickets in (low, high] of each priority, the highest first, that nobody holds. No
 -- lock, no transaction id, and no WAL but for hint bits. `reach` is how far each priority has been looked through: `high`,
--- or as far as tickets have been drawn, unless the bound on the walk ended it; then the next peek goes on from there.
+-- or as far as tickets have been drawn where that is the highest number, unless the bound on the walk ended it; then the
+-- next peek goes on from there. (Below any other `high`, what has been drawn says nothing: the sequence may have been set
+-- back, and a sweep that never reaches its end never looks again at what it has passed.)
 -- `suspects`: whether one waits. (No column is called `found`, which is a variable of every plpgsql function.)
 create function pgjobq.peek(
     p_shard smallint, p_queue int, p_kinds text[], p_want int, p_low bigint[], p_high bigint[],
@@ -191,6 +193,7 @@ language plpgsql stable
 #variable_conflict use_column
 declare
     c_walk constant int := 20000;
+    c_top constant bigint := 9223372036854775807;
     v_now timestamptz := clock_timestamp();
     v_leased int8multirange;
     v_left int := p_want;
@@ -227,7 +230,8 @@ begin
                     and ticket is not null and crashes = 0
                     and ticket > p_low[priority_ + 1] and ticket <= p_high[priority_ + 1]
                   order by ticket offset v_left + c_walk - 1 limit 1),
-                greatest(p_low[priority_ + 1], least(p_high[priority_ + 1], v_drawn)));
+                case when p_high[priority_ + 1] < c_top then p_high[priority_ + 1]
+                     else greatest(p_low[priority_ + 1], v_drawn) end);
         end if;
         if v_free is not null then
             tickets := tickets || v_free;
