@@ -58,20 +58,24 @@ begin
     values (0, v_queue, 3, 2, 11, 1, '{[1,3)}');
 end $$;
 
--- Everything that there is, in one snapshot.
+-- Everything that there is and that decides what comes, in one snapshot.
 create function races.state() returns jsonb language plpgsql stable as $$
 begin
     return jsonb_build_object(
-        'jobs', (select coalesce(jsonb_agg(jsonb_build_object('id', races.number(id), 'ticket', ticket, 'attempt', attempt,
-                                                              'failures', failures, 'crashes', crashes)), '[]')
-                   from pgjobq.jobs),
-        'leases', (select coalesce(jsonb_agg(jsonb_build_object('id', id, 'worker', worker, 'tickets',
-                              (select jsonb_agg(t) from unnest(tickets) r, generate_series(lower(r), upper(r) - 1) t))), '[]')
-                     from pgjobq.leases),
-        'finished', (select coalesce(jsonb_agg(jsonb_build_object('id', races.number(id), 'outcome', outcome,
-                                                                  'attempt', attempt, 'crashed', crashes > 0)), '[]')
-                       from pgjobq.finished),
-        'workers', (select coalesce(jsonb_agg(id), '[]') from pgjobq.workers));
+        'jobs', (select coalesce(jsonb_agg(jsonb_build_object(
+                            'id', races.number(id), 'ticket', ticket, 'attempt', attempt, 'failures', failures,
+                            'crashes', crashes, 'budget', crash_budget, 'priority', priority, 'due', run_at < clock_timestamp())
+                        order by id), '[]') from pgjobq.jobs),
+        'leases', (select coalesce(jsonb_agg(jsonb_build_object(
+                              'id', id, 'worker', worker, 'priority', priority, 'hi', hi, 'tickets',
+                              (select jsonb_agg(t) from unnest(tickets) r, generate_series(lower(r), upper(r) - 1) t))
+                          order by id), '[]') from pgjobq.leases),
+        'finished', (select coalesce(jsonb_agg(jsonb_build_object(
+                                'id', races.number(id), 'outcome', outcome, 'attempt', attempt, 'crashed', crashes > 0)
+                            order by id), '[]') from pgjobq.finished),
+        'failures', (select coalesce(jsonb_agg(jsonb_build_object('id', races.number(job), 'attempt', attempt)
+                            order by job, attempt), '[]') from pgjobq.failures),
+        'workers', (select coalesce(jsonb_agg(id order by id), '[]') from pgjobq.workers));
 end $$;
 
 -- Takes everything back, claims it, and completes it. What is left, or was claimed twice, or not at all, is told.

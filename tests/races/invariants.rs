@@ -187,6 +187,10 @@ impl Check<'_> {
         if sum(|facts| facts.buried) != by_crash {
             return Err(format!("{} jobs were buried, and {by_crash} are", sum(|facts| facts.buried)));
         }
+        let given_back = [1, 2].iter().filter(|job| self.given_back(**job)).count() as i64;
+        if sum(|facts| facts.returned) != given_back {
+            return Err(format!("{} jobs were given back, and {given_back} are", sum(|facts| facts.returned)));
+        }
         let delayed = |job: &Job| *job == 6 || self.accepted(*job).any(|d| d == Decision::RetryLater);
         let due = self.live.iter().filter(|(job, row)| delayed(job) && row.ticket.is_some()).count() as i64;
         if sum(|facts| facts.promoted) != due {
@@ -234,11 +238,18 @@ impl Check<'_> {
 
     /// How often a job was taken from lease 11, by a finish, the reaper, or a return.
     fn taken(&self, job: Job) -> i64 {
+        self.taken_with_a_trace(job) + i64::from(self.given_back(job))
+    }
+
+    fn taken_with_a_trace(&self, job: Job) -> i64 {
         let dead = self.finished.iter().filter(|row| row.0 == job && row.3).count() as i64;
-        let taken = self.accepted(job).count() as i64 + self.crashed(job) + dead;
+        self.accepted(job).count() as i64 + self.crashed(job) + dead
+    }
+
+    /// Whether a job has a new ticket, and nothing else says why.
+    fn given_back(&self, job: Job) -> bool {
         let moved = self.live.get(&job).is_some_and(|row| row.ticket != Some(job));
-        let returned: i64 = self.facts.iter().map(|facts| facts.returned).sum();
-        taken + i64::from(returned > 0 && moved && taken == 0 && self.born(job) == 0)
+        moved && self.born(job) == 0 && self.taken_with_a_trace(job) == 0
     }
 }
 

@@ -92,6 +92,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     finish("return", &[(1, Decision::Return), (2, Decision::Return)], true),
     finish("mixed", &[(1, Decision::RetryNow), (2, Decision::Complete)], true),
     finish("complete some", &[(1, Decision::Complete)], false),
+    finish("retry some", &[(1, Decision::RetryNow)], false),
     finish("complete the rest and close", &[(2, Decision::Complete)], true),
     finish("close", &[], true),
     simple("heartbeat", Action::Heartbeat),

@@ -6,6 +6,8 @@ pub(crate) struct Schedule {
     choices: Vec<Choice>,
     /// How many choices the current run has come to.
     at: usize,
+    /// Whether the sides do the same, so that it does not matter which goes first.
+    symmetric: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -16,6 +18,11 @@ struct Choice {
 }
 
 impl Schedule {
+    /// The first order of two sides that do the same, or not.
+    pub(crate) fn first(symmetric: bool) -> Self {
+        Self { symmetric, ..Self::default() }
+    }
+
     /// The side that goes next, of those that can.
     pub(crate) fn choose(&mut self, can_go: [bool; 2]) -> usize {
         let fixed = self.choices.get(self.at).map(|choice| choice.side);
@@ -26,7 +33,8 @@ impl Schedule {
             _ => {
                 self.choices.truncate(self.at - 1);
                 let side = usize::from(!can_go[0]);
-                self.choices.push(Choice { side, open: can_go[0] && can_go[1] });
+                let open = can_go == [true; 2] && !(self.symmetric && self.at == 1);
+                self.choices.push(Choice { side, open });
                 side
             }
         }
@@ -37,7 +45,7 @@ impl Schedule {
         while let Some(last) = self.choices.pop() {
             if last.open {
                 self.choices.push(Choice { side: 1 - last.side, open: false });
-                return Some(Self { choices: self.choices, at: 0 });
+                return Some(Self { at: 0, ..self });
             }
         }
         None
@@ -51,15 +59,20 @@ impl Schedule {
 
 #[test]
 fn every_order_of_two_sequences_is_tried_once() {
+    assert_eq!(orders(Schedule::first(false), [3, 4]), 35);
+    assert_eq!(orders(Schedule::first(true), [3, 3]), 10);
+}
+
+fn orders(first: Schedule, steps: [usize; 2]) -> usize {
     let mut seen = std::collections::BTreeSet::new();
-    let mut schedule = Some(Schedule::default());
+    let mut schedule = Some(first);
     while let Some(mut order) = schedule {
-        let mut left = [3, 4];
+        let mut left = steps;
         while left != [0, 0] {
             left[order.choose(left.map(|left| left > 0))] -= 1;
         }
         assert!(seen.insert(order.sides().collect::<Vec<_>>()));
         schedule = order.next();
     }
-    assert_eq!(seen.len(), 35);
+    seen.len()
 }
