@@ -12,11 +12,11 @@ begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'a claim needs READ COMMITTED: an older snapshot would not see the latest leases';
     end if;
-    -- step: begun
     perform 1 from pgjobq.workers where shard = p_shard and id = p_worker for key share;
     if not found then
         raise exception 'worker % is not registered', p_worker using errcode = 'PJ001';
     end if;
+    -- step: worker locked
     if p_wait then
         perform 1 from pgjobq.lanes where shard = p_shard and queue_id = p_queue for update;
     else
@@ -173,6 +173,7 @@ begin
         if found then
             insert into pgjobq.leases (shard, queue_id, priority, hi, id, worker, tickets)
             values (p_shard, p_queue, priority_, ticket, p_lease, p_worker, int8multirange(int8range(ticket, ticket, '[]')));
+            -- step: lease inserted
             return;
         end if;
     end loop;
