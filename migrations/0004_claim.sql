@@ -180,10 +180,11 @@ end $$;
 
 -- Looks without touching: up to `p_want` tickets in (low, high] of each priority, the highest first, that nobody holds. No
 -- lock, no transaction id, and no WAL but for hint bits. `reach` is how far each priority has been looked through: `high`,
--- or as far as tickets have been drawn, unless the bound on the walk ended it; then the next peek goes on from there. `suspects`: whether one waits.
+-- or as far as tickets have been drawn, unless the bound on the walk ended it; then the next peek goes on from there.
+-- `suspects`: whether one waits. (No column is called `found`, which is a variable of every plpgsql function.)
 create function pgjobq.peek(
     p_shard smallint, p_queue int, p_kinds text[], p_want int, p_low bigint[], p_high bigint[],
-    out found bigint[], out found_priority smallint[], out reach bigint[], out suspects boolean)
+    out tickets bigint[], out priorities smallint[], out reach bigint[], out suspects boolean)
 language plpgsql stable
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     set enable_sort = off set enable_memoize = off set jit = off as $$
@@ -229,8 +230,8 @@ begin
                 greatest(p_low[priority_ + 1], least(p_high[priority_ + 1], v_drawn)));
         end if;
         if v_free is not null then
-            found := found || v_free;
-            found_priority := found_priority || array_fill(priority_::smallint, array[cardinality(v_free)]);
+            tickets := tickets || v_free;
+            priorities := priorities || array_fill(priority_::smallint, array[cardinality(v_free)]);
             v_left := v_left - cardinality(v_free);
             exit when v_left = 0;
         end if;
