@@ -61,7 +61,8 @@ impl StoreError {
     pub(crate) fn new(error: sqlx::Error, schema: &str) -> Self {
         let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default().into_owned();
         match code.as_str() {
-            "42P01" | "3F000" | "42883" | "42703" => {
+            // A table, a schema or a function that is missing; but only if it is one of ours.
+            "42P01" | "3F000" | "42883" if error.to_string().contains(schema) => {
                 Self::NotMigrated { schema: schema.to_owned(), source: Some(error) }
             }
             "42501" => {

@@ -149,12 +149,15 @@ fn check_times(config: &Config) -> Vec<SetupProblem> {
     problems
 }
 
-/// An error and its causes, outermost first.
+/// An error and its causes, outermost first. A cause that the one before it has quoted is not said again.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text += &format!(": {error}");
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text += &format!(": {said}");
+        }
         cause = error.source();
     }
     text

@@ -69,8 +69,12 @@ impl Session {
     /// Claims one suspect.
     pub(crate) async fn claim_suspect(&mut self) -> (Cost, Lease) {
         let lease = fresh_id();
-        let query =
-            explain("claim_suspect").bind(0i16).bind(self.queue).bind(self.worker).bind(lease).bind(vec![KIND]);
+        let query = explain("claim_suspect")
+            .bind(0i16)
+            .bind(self.queue)
+            .bind(self.worker)
+            .bind(lease)
+            .bind(vec![KIND]);
         (self.cost(query).await, self.lease(lease).await)
     }
 

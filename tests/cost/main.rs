@@ -5,10 +5,10 @@
 //! With `--nocapture` it prints every figure.
 #![allow(clippy::unwrap_used)]
 
-mod server; // The server, and databases on it.
-mod session; // One connection, and what a statement costs in it.
 mod calls; // The shipped statements, with real parameters.
 mod limits; // Comparing a figure with its limit.
+mod server; // The server, and databases on it.
+mod session; // One connection, and what a statement costs in it.
 mod tables; // Filling tables, and reading back what a claim took.
 
 mod wal; // WAL for each job, and how often its row is written.

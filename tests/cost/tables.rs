@@ -9,8 +9,7 @@ use crate::session::Session;
 pub(crate) const KIND: &str = "send_welcome";
 
 /// Arguments of 100 bytes.
-pub(crate) const ARGS: &str =
-    r#"{"to": "alice.liddell@example.com", "user_id": 123456789, "template": "welcome", "language": "en-GB"}"#;
+pub(crate) const ARGS: &str = r#"{"to": "alice.liddell@example.com", "user_id": 123456789, "template": "welcome", "language": "en-GB"}"#;
 
 /// A lease, as a worker knows it after a claim.
 #[derive(Clone, Debug)]

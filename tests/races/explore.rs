@@ -79,7 +79,14 @@ pub(crate) async fn explore_all(lanes: Vec<PgConnectOptions>, pairs: Vec<Pair>) 
                     let since = Instant::now();
                     let report = explore(&mut bench, *pair).await;
                     if std::env::var_os("RACES_VERBOSE").is_some() {
-                        eprintln!("{:5} {:?} {} / {} ({})", report.interleavings, since.elapsed(), pair[0].0.name, pair[1].0.name, pair[0].1);
+                        eprintln!(
+                            "{:5} {:?} {} / {} ({})",
+                            report.interleavings,
+                            since.elapsed(),
+                            pair[0].0.name,
+                            pair[1].0.name,
+                            pair[0].1
+                        );
                     }
                     total.add(report);
                 }

@@ -85,7 +85,9 @@ impl Check<'_> {
             }
             for (job, ticket) in &facts.claimed {
                 if self.live.get(job).and_then(|row| row.ticket) != Some(*ticket) {
-                    return Err(format!("job {job} was claimed with ticket {ticket}, which it does not have"));
+                    return Err(format!(
+                        "job {job} was claimed with ticket {ticket}, which it does not have"
+                    ));
                 }
                 let mine = 101 + side as i64;
                 if !self.leases.iter().any(|lease| lease.id == mine && lease.tickets.contains(ticket)) {
@@ -103,7 +105,8 @@ impl Check<'_> {
     /// accepted after the lease was closed.
     fn fence(&self) -> Result<(), String> {
         for job in [1, 2] {
-            let (taken, told) = (self.taken(job), self.facts.iter().filter(|f| f.stale.contains(&job)).count());
+            let (taken, told) =
+                (self.taken(job), self.facts.iter().filter(|f| f.stale.contains(&job)).count());
             if taken > 1 {
                 return Err(format!("job {job} was taken from its lease {taken} times"));
             }
@@ -163,7 +166,8 @@ impl Check<'_> {
             let kept = self.accepted(job).filter(|decision| decision.keeps()).count();
             let forgotten = self.accepted(job).filter(|decision| *decision == Decision::Complete).count();
             let finished: Vec<_> = self.finished.iter().filter(|row| row.0 == job).collect();
-            let by_crash = finished.iter().filter(|(_, outcome, _, crashed)| *crashed && outcome == "dead").count();
+            let by_crash =
+                finished.iter().filter(|(_, outcome, _, crashed)| *crashed && outcome == "dead").count();
             if finished.len() != kept + by_crash {
                 return Err(format!("job {job} was kept {kept} times, and {finished:?} is there"));
             }
@@ -189,7 +193,10 @@ impl Check<'_> {
         }
         let given_back = [1, 2].iter().filter(|job| self.given_back(**job)).count() as i64;
         if sum(|facts| facts.returned) != given_back {
-            return Err(format!("{} jobs were given back, and {given_back} are", sum(|facts| facts.returned)));
+            return Err(format!(
+                "{} jobs were given back, and {given_back} are",
+                sum(|facts| facts.returned)
+            ));
         }
         let delayed = |job: &Job| *job == 6 || self.accepted(*job).any(|d| d == Decision::RetryLater);
         let due = self.live.iter().filter(|(job, row)| delayed(job) && row.ticket.is_some()).count() as i64;

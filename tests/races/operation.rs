@@ -27,11 +27,21 @@ pub(crate) enum Decision {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Action {
     /// In a caller's transaction.
-    Enqueue { jobs: &'static [Job], rolled_back: bool },
-    Claim { want: i64, wait: bool, found: &'static str },
+    Enqueue {
+        jobs: &'static [Job],
+        rolled_back: bool,
+    },
+    Claim {
+        want: i64,
+        wait: bool,
+        found: &'static str,
+    },
     ClaimSuspect,
     /// Under the lease, which may be closed with it.
-    Finish { ended: &'static [(Job, Decision)], close: bool },
+    Finish {
+        ended: &'static [(Job, Decision)],
+        close: bool,
+    },
     Heartbeat,
     GiveUpWorkers,
     Reap,
@@ -148,7 +158,9 @@ impl Operation {
             _ => "commit;",
         };
         let call = self.call(side);
-        format!("begin isolation level {isolation};\nselect to_jsonb(a)::text as answer from pgjobq.{call} a;\n{end}")
+        format!(
+            "begin isolation level {isolation};\nselect to_jsonb(a)::text as answer from pgjobq.{call} a;\n{end}"
+        )
     }
 
     fn call(&self, side: usize) -> String {
@@ -156,7 +168,8 @@ impl Operation {
         let lease = 100 + side;
         match self.action {
             Action::Enqueue { jobs, .. } => {
-                let (ids, shapes) = (list(jobs, |job| format!("races.id({job})")), list(jobs, |_| "1".into()));
+                let (ids, shapes) =
+                    (list(jobs, |job| format!("races.id({job})")), list(jobs, |_| "1".into()));
                 let args = list(jobs, |_| "'{}'".into());
                 format!(
                     "enqueue_many(array['kind'], array['default'], array[3]::smallint[], array[5]::smallint[], \
@@ -164,7 +177,8 @@ impl Operation {
                 )
             }
             Action::Claim { want, wait, found } => {
-                let found = if found == "null" { "null, null".into() } else { format!("'{found}', '{{3,3,3,3}}'") };
+                let found =
+                    if found == "null" { "null, null".into() } else { format!("'{found}', '{{3,3,3,3}}'") };
                 format!(
                     "claim(0::smallint, {queue}, {CLAIMER}, {lease}, {wait}, '{{kind}}', {want}, '{{0,0,0,0}}', {found})"
                 )
@@ -182,7 +196,10 @@ impl Operation {
                     of(&|job, _| format!("races.id({job})"), "uuid"),
                     of(&|job, _| job.to_string(), "bigint"),
                     of(&|_, decision| format!("'{}'", decision.word()), "text"),
-                    of(&|_, decision| if decision == Decision::RetryLater { "1" } else { "null" }.into(), "bigint"),
+                    of(
+                        &|_, decision| if decision == Decision::RetryLater { "1" } else { "null" }.into(),
+                        "bigint",
+                    ),
                     of(&|_, decision| if decision.keeps() { "1" } else { "null" }.into(), "bigint"),
                     of(&|_, decision| if decision.keeps() { "'{}'" } else { "null" }.into(), "text"),
                     of(&|_, _| "'error'".into(), "text"),
