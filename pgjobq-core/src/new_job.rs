@@ -1,5 +1,6 @@
 //! A job that has not been enqueued, as a value.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
@@ -29,7 +30,6 @@ use crate::{EnqueueError, JobHandle, JobId, Priority, Target};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 #[must_use = "a job does nothing until it is enqueued"]
 pub struct NewJob<T> {
     pub(crate) row: NewRow,
@@ -37,7 +37,6 @@ pub struct NewJob<T> {
 }
 
 /// What is sent to the database.
-#[derive(Debug)]
 pub(crate) struct NewRow {
     pub(crate) id: JobId,
     pub(crate) kind: &'static str,
@@ -78,6 +77,13 @@ impl<T> NewJob<T> {
     #[must_use]
     pub fn job_id(&self) -> JobId {
         self.row.id
+    }
+
+    /// The arguments as they will be stored, if they can be.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn stored_args(&self) -> Option<&str> {
+        self.row.args.as_deref().ok()
     }
 
     /// Sets the id. Enqueuing an id again while its job lives is a duplicate, never a second job; after that it may run
@@ -132,5 +138,19 @@ impl<T> NewJob<T> {
     /// What is wrong with the job, with its queue, or with the connection. A duplicate is no error: the handle says so.
     pub async fn enqueue(self, to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
         crate::enqueue::one(self, to).await
+    }
+}
+
+/// Without the arguments: they may be secret, and debug output goes to logs.
+impl fmt::Debug for NewRow {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, kind, queue, priority, due, .. } = self;
+        write!(out, "{kind} {id} in {queue}, {priority:?}, {due:?}")
+    }
+}
+
+impl<T> fmt::Debug for NewJob<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "NewJob({:?})", self.row)
     }
 }

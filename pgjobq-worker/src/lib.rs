@@ -17,6 +17,7 @@ mod run;
 
 // What goes on beside.
 mod arrivals;
+mod heard;
 mod heartbeat;
 mod leases;
 mod pause;
