@@ -55,7 +55,7 @@ create table if not exists pgjobq.migrations (
 const GRANTS: &str = include_str!("../queries/grants/grants.sql");
 
 /// Why the schema was not migrated: from [`Client::migrate`].
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
     /// Two job functions answer to one kind.
