@@ -5,3 +5,4 @@
 mod harness;
 
 mod life; // From an enqueue to the end, and what a handle sees of it.
+mod migrate; // The schema, and what becomes of one that is not ours.
