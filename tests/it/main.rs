@@ -5,6 +5,7 @@
 mod harness;
 
 mod life; // From an enqueue to the end, and what a handle sees of it.
+mod migrate; // The schema, and what becomes of one that is not ours.
 
 mod probe; // How a test sees into its job functions.
 
