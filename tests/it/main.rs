@@ -11,4 +11,6 @@ mod probe; // How a test sees into its job functions.
 // How a worker behaves.
 mod crashes; // Workers that are gone, and what becomes of the jobs they had.
 mod due; // Scheduled jobs and retries come due at their time.
-mod shutdown; // A worker stops gracefully.
+mod fleet; // Several workers share a queue.
+mod invariants;
+mod shutdown; // A worker stops gracefully. // What always holds.
