@@ -20,3 +20,5 @@ mod shutdown; // A worker stops gracefully. // What always holds.
 mod bad_input; // What nobody should enqueue, and what is said of it.
 mod bulk; // Many jobs at once.
 mod from_sql; // Jobs enqueued with SQL.
+mod handles; // Whoever has a job's handle gets its end.
+mod schema; // Made by anybody, under any name, for any role.
