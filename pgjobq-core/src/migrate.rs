@@ -229,8 +229,10 @@ mod tests {
     #[test]
     fn every_file_of_migrations_is_a_migration_and_in_order() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
-        let mut files: Vec<_> =
-            std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name()).collect();
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
         files.sort();
         let names: Vec<_> = MIGRATIONS.iter().map(|migration| format!("{}.sql", migration.name)).collect();
         assert_eq!(files, names);
