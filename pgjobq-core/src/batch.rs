@@ -180,7 +180,9 @@ fn due_columns(due: Due) -> Option<(Option<i64>, Option<i64>)> {
 }
 
 /// Whether a JSON text has the escape `\u0000`, which `jsonb` refuses: one with an odd number of backslashes before it.
-fn holds_nul(json: &str) -> bool {
+#[doc(hidden)]
+#[must_use]
+pub fn holds_nul(json: &str) -> bool {
     json.match_indices("u0000").any(|(at, _)| {
         let backslashes = json.as_bytes()[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
         backslashes % 2 == 1

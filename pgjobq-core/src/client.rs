@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::{OnceCell, broadcast};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -17,6 +17,7 @@ use crate::notifier::Notifier;
 use crate::queue::Queue;
 use crate::schema::{InvalidSchema, Schema};
 use crate::sql::Statements;
+use crate::store::why_not;
 use crate::target::{MAX_ARGS, Within};
 use crate::waits::Waits;
 use crate::{EnqueueError, StoreError};
@@ -150,8 +151,14 @@ impl Client {
     ///
     /// When the URL is wrong or the database cannot be reached.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(10)).connect(url).await;
-        pool.map(Self::new).map_err(|error| StoreError::new(error, "pgjobq"))
+        let wrong = |error| StoreError::new(error, "pgjobq");
+        let options: PgConnectOptions = url.parse().map_err(wrong)?;
+        let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(10));
+        match pool.connect_with(options.clone()).await {
+            Ok(pool) => Ok(Self::new(pool)),
+            Err(sqlx::Error::PoolTimedOut) => Err(wrong(why_not(&options, 1).await)),
+            Err(error) => Err(wrong(error)),
+        }
     }
 
     /// A client on the pool that the application has.

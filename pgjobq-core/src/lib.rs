@@ -66,6 +66,7 @@ pub use target::{Target, Within};
 /// What the macro's output and the worker name. Not public API.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::batch::holds_nul;
     pub use crate::context::Attempt;
     pub use crate::descriptor::JobDescriptor;
     pub use crate::error::chain;

@@ -177,9 +177,7 @@ async fn apply(connection: &mut PgConnection, shared: &Shared) -> Result<(), Mig
     .fetch_one(&mut *connection)
     .await
     .map_err(wrong)?;
-    if server.0 < 150_000 {
-        return Err(StoreError::ServerTooOld { found: server.1 }.into());
-    }
+    admit_server(server.0, server.1)?;
     sqlx::query("select pg_advisory_xact_lock(hashtext($1)), set_config('statement_timeout', '0', true)")
         .bind(format!("pgjobq.migrate.{schema}"))
         .execute(&mut *connection)
@@ -223,6 +221,11 @@ async fn check_drafts(connection: &mut PgConnection, shared: &Shared) -> Result<
     Ok(())
 }
 
+/// Refuses a PostgreSQL that is older than 15.
+fn admit_server(number: i32, found: String) -> Result<(), StoreError> {
+    if number < 150_000 { Err(StoreError::ServerTooOld { found }) } else { Ok(()) }
+}
+
 /// The migrations after the first `done`, as one text.
 fn script(schema: &Schema, done: usize, shards: i16) -> String {
     if done >= MIGRATIONS.len() {
@@ -263,6 +266,13 @@ pub fn schema_sql(schema: &str) -> Result<String, InvalidSchema> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_old_postgresql_is_refused() {
+        let said = admit_server(140_019, "14.19 (Debian)".to_owned()).unwrap_err().to_string();
+        assert_eq!(said, "this is PostgreSQL 14.19 (Debian), and pgjobq needs 15 or newer");
+        assert!(admit_server(150_000, "15.0".to_owned()).is_ok());
+    }
 
     #[test]
     fn every_file_of_migrations_is_a_migration_and_in_order() {

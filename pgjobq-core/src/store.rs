@@ -8,8 +8,9 @@ mod upkeep;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, PgPool};
+use tokio::time::timeout;
 
 use crate::StoreError;
 use crate::client::Client;
@@ -20,6 +21,8 @@ use kept::Kept;
 pub use claim::{Claim, Claimed, ClaimedJob, Peek, Peeked};
 pub use finish::{Decision, Ended, Finished, LeaseUse};
 pub use upkeep::{HeldLease, Promoted, Reaped};
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// How many priorities there are.
 pub const PRIORITIES: usize = 4;
@@ -111,5 +114,21 @@ fn pool_options(connections: u32) -> PgPoolOptions {
 }
 
 async fn connect(options: &PgConnectOptions, connections: u32) -> Result<PgPool, sqlx::Error> {
-    pool_options(connections).min_connections(connections).connect_with(options.clone()).await
+    match pool_options(connections).min_connections(connections).connect_with(options.clone()).await {
+        Err(sqlx::Error::PoolTimedOut) => Err(why_not(options, connections).await),
+        connected => connected,
+    }
+}
+
+/// Why so many connections cannot be had. A pool tries again until its time is over, and then no longer knows.
+pub(crate) async fn why_not(options: &PgConnectOptions, connections: u32) -> sqlx::Error {
+    let mut held = Vec::new();
+    for _ in 0..connections {
+        match timeout(ANSWER_WITHIN, options.connect()).await {
+            Ok(Ok(connection)) => held.push(connection),
+            Ok(Err(error)) => return error,
+            Err(_) => break,
+        }
+    }
+    sqlx::Error::PoolTimedOut
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgjobq_core::__private::{Decision, ErrorKind};
+use pgjobq_core::__private::{Decision, ErrorKind, holds_nul};
 use pgjobq_core::{JobError, Policy};
 use serde_json::value::RawValue;
 
@@ -10,6 +10,9 @@ use serde_json::value::RawValue;
 const DECODE_TRIES: u32 = 3;
 /// How much of an error's text is kept, in bytes.
 const MESSAGE_BYTES: usize = 8 << 10;
+
+/// What is said of a result that cannot be recorded.
+const NUL_IN_RESULT: &str = "its result holds a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove it, or encode the bytes";
 
 /// How an attempt ended.
 #[derive(Debug)]
@@ -42,8 +45,11 @@ pub(crate) fn decide(end: End, about: Circumstances<'_>) -> Decision {
     let keep = about.keep_dead;
     let (reason, message, tries) = match end {
         End::Returned(Ok(output)) => {
-            let keep = Some(about.policy.retain).filter(|keep| !keep.is_zero());
-            return Decision::Complete { keep, output };
+            let retain = Some(about.policy.retain).filter(|keep| !keep.is_zero());
+            if retain.is_some() && holds_nul(output.get()) {
+                return Decision::Bury { keep, reason: "fatal", message: NUL_IN_RESULT.to_owned() };
+            }
+            return Decision::Complete { keep: retain, output };
         }
         End::Stopped => return stopped(about.at_most_once, keep),
         // What fails because it was told to stop has not failed; but what must not run twice has.

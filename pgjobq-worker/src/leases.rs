@@ -103,8 +103,9 @@ impl Leases {
         let in_database: HashSet<_> = held.iter().map(|lease| lease.key).collect();
         let mut known = self.lock();
         for lease in before {
-            // One that was closed in the meantime is known no longer.
-            if !in_database.contains(&lease.key) && known.live.remove(&lease.key).is_some() {
+            // One that was closed in the meantime is known no longer, or has nothing left to lose.
+            let closing = lease.outstanding.load(Ordering::Acquire) == 0;
+            if !in_database.contains(&lease.key) && !closing && known.live.remove(&lease.key).is_some() {
                 tracing::warn!(
                     lease = lease.key.id,
                     jobs = lease.jobs.len(),

@@ -64,6 +64,14 @@ pub enum SetupProblem {
     /// An interval is zero.
     #[error("`{0}` is zero, and would never end: give it some milliseconds at least")]
     ZeroInterval(&'static str),
+    /// An interval is longer than anybody means.
+    #[error("`{name}` is {interval:?}, more than a year: a unit may be wrong")]
+    LongInterval {
+        /// The setting.
+        name: &'static str,
+        /// The interval.
+        interval: std::time::Duration,
+    },
     /// Too few connections.
     #[error(
         "a worker needs at least 3 connections: one to claim, one to finish, and one for the rest; this one has {0}"
@@ -139,16 +147,30 @@ pub(crate) fn check(
     problems
 }
 
+/// The longest interval. More than that is a mistaken unit, and could not be reckoned with.
+const LONGEST: std::time::Duration = std::time::Duration::from_secs(366 * 24 * 60 * 60);
+
 fn check_times(config: &Config) -> Vec<SetupProblem> {
     let intervals = [
         ("poll_interval", config.poll_interval),
         ("heartbeat", config.heartbeat),
+        ("lease", config.lease),
         ("claim_timeout", config.claim_timeout),
+        ("grace", config.grace),
     ];
-    let zero = intervals.into_iter().filter(|(_, interval)| interval.is_zero());
-    let mut problems: Vec<_> = zero.map(|(name, _)| SetupProblem::ZeroInterval(name)).collect();
-    if config.lease < config.heartbeat * 3 {
+    let mut problems = Vec::new();
+    for (name, interval) in intervals {
+        if interval > LONGEST {
+            problems.push(SetupProblem::LongInterval { name, interval });
+        } else if interval.is_zero() && !["lease", "grace"].contains(&name) {
+            problems.push(SetupProblem::ZeroInterval(name));
+        }
+    }
+    if problems.is_empty() && config.lease < config.heartbeat * 3 {
         problems.push(SetupProblem::ShortLease { lease: config.lease, heartbeat: config.heartbeat });
     }
     problems
 }
+
+#[cfg(test)]
+mod tests;
