@@ -32,7 +32,7 @@ static GATES: LazyLock<Mutex<HashMap<String, Arc<Gate>>>> = LazyLock::new(Mutex:
 /// Stands at a gate. Returns the number of the attempt.
 #[job(retries = 100, backoff = "1ms")]
 pub(crate) async fn stand(ctx: JobContext, gate: String) -> Result<u32> {
-    let gate = Arc::clone(&GATES.lock().unwrap()[&gate]);
+    let gate = Gate::named(gate);
     gate.state.send_modify(|count| {
         count.inside += 1;
         count.most = count.most.max(count.inside);
@@ -64,10 +64,14 @@ impl Drop for Inside {
 impl Gate {
     /// A closed gate.
     pub(crate) fn new() -> Arc<Self> {
-        let name = uuid::Uuid::new_v4().to_string();
-        let gate = Arc::new(Self { name: name.clone(), state: watch::Sender::new(Count::default()) });
-        GATES.lock().unwrap().insert(name, Arc::clone(&gate));
-        gate
+        Self::named(uuid::Uuid::new_v4().to_string())
+    }
+
+    /// The gate of that name in this process.
+    fn named(name: String) -> Arc<Self> {
+        let mut gates = GATES.lock().unwrap();
+        let closed = || Arc::new(Self { name: name.clone(), state: watch::Sender::new(Count::default()) });
+        Arc::clone(gates.entry(name.clone()).or_insert_with(closed))
     }
 
     /// A job that stands here.
