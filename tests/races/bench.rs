@@ -57,11 +57,7 @@ impl Bench {
     }
 
     /// Runs two operations on a fresh stage in the order that the schedule says.
-    pub(crate) async fn run(
-        &mut self,
-        pair: [(&Operation, Isolation); 2],
-        schedule: &mut Schedule,
-    ) -> Run {
+    pub(crate) async fn run(&mut self, pair: [(&Operation, Isolation); 2], schedule: &mut Schedule) -> Run {
         let given_up = pair.iter().any(|(operation, _)| operation.wants_worker_given_up());
         let reset = sqlx::query("select races.reset($1)").bind(given_up).execute(&mut self.gates).await;
         reset.unwrap();
@@ -139,7 +135,8 @@ impl Bench {
             let waits = self.waits().await;
             for side in &open {
                 let pid = self.sessions[*side].pid;
-                states[*side] = waits.iter().find(|(of, _)| *of == pid).map_or(State::Running, |(_, state)| *state);
+                states[*side] =
+                    waits.iter().find(|(of, _)| *of == pid).map_or(State::Running, |(_, state)| *state);
             }
             if *states == [State::Blocked; 2] {
                 // A deadlock: the server ends one of them in a moment.

@@ -73,8 +73,7 @@ impl Facts {
             }
             Action::Finish { ended, close } => {
                 self.stale = jobs_of(&answer["stale"]);
-                self.accepted =
-                    ended.iter().copied().filter(|(job, _)| !self.stale.contains(job)).collect();
+                self.accepted = ended.iter().copied().filter(|(job, _)| !self.stale.contains(job)).collect();
                 self.closed = close && answer["unclosed"].is_null();
             }
             Action::Heartbeat => {

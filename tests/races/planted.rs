@@ -33,7 +33,11 @@ const PLANTED: &[Planted] = &[
     planted(
         "the lane lock is removed",
         &[
-            ("where shard = p_shard and queue_id = p_queue for update;", 1, "where shard = p_shard and queue_id = p_queue;"),
+            (
+                "where shard = p_shard and queue_id = p_queue for update;",
+                1,
+                "where shard = p_shard and queue_id = p_queue;",
+            ),
             (
                 "where shard = p_shard and queue_id = p_queue for update skip locked;",
                 1,
@@ -66,7 +70,11 @@ const PLANTED: &[Planted] = &[
     ),
     planted(
         "a retried job keeps its ticket",
-        &[("case when mine.delay is null then mine.new_ticket end", 1, "case when mine.delay is null then j.ticket end")],
+        &[(
+            "case when mine.delay is null then mine.new_ticket end",
+            1,
+            "case when mine.delay is null then j.ticket end",
+        )],
         &["retry now", "complete"],
     ),
     Planted {
@@ -98,13 +106,21 @@ const PLANTED: &[Planted] = &[
     ),
     planted(
         "a job that was taken back keeps its ticket",
-        &[("set ticket = v_new[d.n], attempt = j.attempt + 1, crashes", 1, "set attempt = j.attempt + 1, crashes")],
+        &[(
+            "set ticket = v_new[d.n], attempt = j.attempt + 1, crashes",
+            1,
+            "set attempt = j.attempt + 1, crashes",
+        )],
         &["reap", "complete"],
     ),
     planted(
         "a lease is given back while its results are recorded",
         &[
-            ("and hi = p_hi and id = p_id and worker = p_worker\n       for update skip locked;", 1, "and hi = p_hi and id = p_id and worker = p_worker;"),
+            (
+                "and hi = p_hi and id = p_id and worker = p_worker\n       for update skip locked;",
+                1,
+                "and hi = p_hi and id = p_id and worker = p_worker;",
+            ),
             ("j.id = d.id and v_tickets @> j.ticket;", 1, "j.id = d.id;"),
         ],
         &["return the lease", "retry now"],
@@ -134,7 +150,11 @@ impl Planted {
         let mut text = pause::shipped();
         for (old, times, new) in self.cuts {
             let found = text.matches(old).count();
-            assert_eq!(found, *times, "`{}`: the schema changed, and has this {found} times: {old}", self.name);
+            assert_eq!(
+                found, *times,
+                "`{}`: the schema changed, and has this {found} times: {old}",
+                self.name
+            );
             text = text.replace(old, new);
         }
         text
@@ -165,6 +185,11 @@ pub(crate) async fn every_planted_bug_is_found(databases: &Databases) {
             None => missed.push(format!("{} ({} interleavings)", bug.name, report.interleavings)),
         }
     }
-    eprintln!("planted: {} bugs, {} missed, {:.0} s", PLANTED.len(), missed.len(), since.elapsed().as_secs_f64());
+    eprintln!(
+        "planted: {} bugs, {} missed, {:.0} s",
+        PLANTED.len(),
+        missed.len(),
+        since.elapsed().as_secs_f64()
+    );
     assert!(missed.is_empty(), "the runner misses: {}", missed.join(", "));
 }

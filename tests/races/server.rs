@@ -10,7 +10,8 @@ pub(crate) struct Databases {
 
 impl Databases {
     pub(crate) async fn start() -> Self {
-        let options = ServerOptions::fast().set("deadlock_timeout", "20ms").set("autovacuum", "off").set("jit", "off");
+        let options =
+            ServerOptions::fast().set("deadlock_timeout", "20ms").set("autovacuum", "off").set("jit", "off");
         Self { server: Server::start(options).await.unwrap() }
     }
 

@@ -13,7 +13,10 @@ pub(crate) const GATES: i32 = 8;
 pub(crate) enum Ending {
     Answered(Value),
     /// Its transaction was rolled back by an error.
-    Failed { code: String, message: String },
+    Failed {
+        code: String,
+        message: String,
+    },
 }
 
 pub(crate) struct Session {
