@@ -2,27 +2,21 @@
 
 mod claim;
 mod finish;
-mod kept;
 mod upkeep;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, PgPool};
-use tokio::time::timeout;
 
 use crate::StoreError;
 use crate::client::Client;
 use crate::sql::Statements;
 
-use kept::Kept;
-
 pub use claim::{Claim, Claimed, ClaimedJob, Peek, Peeked};
 pub use finish::{Decision, Ended, Finished, LeaseUse};
 pub use upkeep::{HeldLease, Promoted, Reaped};
-
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// How many priorities there are.
 pub const PRIORITIES: usize = 4;
@@ -55,8 +49,6 @@ pub struct Store {
     sql: Arc<Statements>,
     shards: i16,
     options: Arc<PgConnectOptions>,
-    claims: Kept,
-    finishes: Kept,
 }
 
 impl Store {
@@ -68,13 +60,13 @@ impl Store {
         let pool = connect(&options, connections)
             .await
             .map_err(|error| StoreError::new(error, sql.schema.as_str()))?;
-        Ok(Self { pool, sql, shards, options, claims: Kept::default(), finishes: Kept::default() })
+        Ok(Self { pool, sql, shards, options })
     }
 
     /// The same with connections of another runtime's.
     pub fn elsewhere(&self, connections: u32) -> Self {
         let pool = pool_options(connections).connect_lazy_with(self.options.as_ref().clone());
-        Self { pool, claims: Kept::default(), finishes: Kept::default(), ..self.clone() }
+        Self { pool, ..self.clone() }
     }
 
     /// Every shard.
@@ -84,8 +76,6 @@ impl Store {
 
     /// Closes the connections.
     pub async fn close(&self) {
-        self.claims.give_back();
-        self.finishes.give_back();
         self.pool.close().await;
     }
 
@@ -114,21 +104,5 @@ fn pool_options(connections: u32) -> PgPoolOptions {
 }
 
 async fn connect(options: &PgConnectOptions, connections: u32) -> Result<PgPool, sqlx::Error> {
-    match pool_options(connections).min_connections(connections).connect_with(options.clone()).await {
-        Err(sqlx::Error::PoolTimedOut) => Err(why_not(options, connections).await),
-        connected => connected,
-    }
-}
-
-/// Why so many connections cannot be had. A pool tries again until its time is over, and then no longer knows.
-pub(crate) async fn why_not(options: &PgConnectOptions, connections: u32) -> sqlx::Error {
-    let mut held = Vec::new();
-    for _ in 0..connections {
-        match timeout(ANSWER_WITHIN, options.connect()).await {
-            Ok(Ok(connection)) => held.push(connection),
-            Ok(Err(error)) => return error,
-            Err(_) => break,
-        }
-    }
-    sqlx::Error::PoolTimedOut
+    pool_options(connections).min_connections(connections).connect_with(options.clone()).await
 }
