@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool};
 use tokio::sync::{OnceCell, broadcast};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -23,6 +23,9 @@ use crate::{EnqueueError, StoreError};
 
 /// How often a client asks after an enqueue whose answer was lost, and sends it again if it is not there.
 const RESENDS: u32 = 6;
+
+/// How long a client tries to reach its database at first: it may just be starting.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 /// The way to the jobs in one database: enqueues, waits, and migrates. Cheap to clone; make one per process.
 ///
@@ -144,14 +147,23 @@ impl ClientBuilder {
 }
 
 impl Client {
-    /// A client with a pool of its own.
+    /// A client with a pool of its own, of up to ten connections.
     ///
     /// # Errors
     ///
-    /// When the URL is wrong or the database cannot be reached.
+    /// When the URL is wrong, or the database cannot be reached for ten seconds: it may just be starting.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(10)).connect(url).await;
-        pool.map(Self::new).map_err(|error| StoreError::new(error, "pgjobq"))
+        let pool = PgPoolOptions::new().acquire_timeout(CONNECT_WITHIN).connect(url).await;
+        let error = match pool {
+            Ok(pool) => return Ok(Self::new(pool)),
+            // The pool has tried for long and does not say what went wrong; one more try does.
+            Err(sqlx::Error::PoolTimedOut) => {
+                let tried = tokio::time::timeout(Duration::from_secs(1), PgConnection::connect(url)).await;
+                tried.ok().and_then(Result::err).unwrap_or(sqlx::Error::PoolTimedOut)
+            }
+            Err(error) => error,
+        };
+        Err(StoreError::new(error, "pgjobq"))
     }
 
     /// A client on the pool that the application has.
