@@ -183,7 +183,13 @@ begin
            || case when p_last is null then '[]' else jsonb_build_array(p_last) end;
 end $$;
 
+-- One statement for each job: joined with an array, its few rows were found by reading all failures, once for each job,
+-- where the table was analysed with one row.
 create function pgjobq.forget_failures(p_shard smallint, p_jobs uuid[]) returns void language plpgsql as $$
+declare
+    v_job uuid;
 begin
-    delete from pgjobq.failures f using unnest(p_jobs) gone(id) where f.shard = p_shard and f.job = gone.id;
+    foreach v_job in array p_jobs loop
+        delete from pgjobq.failures where shard = p_shard and job = v_job;
+    end loop;
 end $$;
