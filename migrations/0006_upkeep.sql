@@ -14,8 +14,10 @@ create function pgjobq.heartbeat(
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     set enable_sort = off set enable_memoize = off set jit = off as $$
+declare
+    v_now timestamptz := clock_timestamp();
 begin
-    update pgjobq.workers set seen_at = clock_timestamp() where shard = p_shard and id = p_worker;
+    update pgjobq.workers set seen_at = v_now where shard = p_shard and id = p_worker;
     alive := found;
     -- step: seen
     select array_agg(queue_id), array_agg(priority), array_agg(hi), array_agg(id),
