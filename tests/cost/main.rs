@@ -5,10 +5,15 @@
 //! With `--nocapture` it prints every figure.
 #![allow(clippy::unwrap_used)]
 
-mod server; // The server, and databases on it.
-mod session; // One connection, and what a statement costs in it.
 mod calls; // The shipped statements, with real parameters.
 mod limits; // Comparing a figure with its limit.
-mod tables; // Filling tables, and reading back what a claim took.
+mod rounds;
+mod server; // The server, and databases on it.
+mod session; // One connection, and what a statement costs in it.
+mod tables; // Filling tables, and reading back what a claim took. // Every hot statement once.
 
-mod wal; // WAL for each job, and how often its row is written.
+mod growth; // A claim beside many jobs and many leases.
+mod plans; // Every hot statement, whatever the statistics say.
+mod shards;
+mod statements; // Each file a statement, each statement a file.
+mod wal; // WAL for each job, and how often its row is written. // What lets the tables be distributed.

@@ -32,7 +32,11 @@ async fn a_job_costs_few_bytes_of_wal_one_insert_and_one_delete() {
     sqlx::query("select pg_stat_force_next_flush()").execute(&mut session.measured).await.unwrap();
     sqlx::query("select 1").execute(&mut session.measured).await.unwrap();
     let written = async |session: &mut Session, what: &str| {
-        session.number(&format!("select {what} from pg_stat_user_tables where schemaname = 'pgjobq' and relname = 'jobs'")).await
+        session
+            .number(&format!(
+                "select {what} from pg_stat_user_tables where schemaname = 'pgjobq' and relname = 'jobs'"
+            ))
+            .await
     };
     assert_eq!(written(&mut session, "n_tup_ins").await, JOBS as i64, "one insert for each job");
     assert_eq!(written(&mut session, "n_tup_del").await, JOBS as i64, "one delete for each job");
