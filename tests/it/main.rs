@@ -28,9 +28,9 @@ mod shutdown; // A worker stops gracefully.
 // What can be asked of a client.
 mod bad_input; // What nobody should enqueue, and what is said of it.
 mod bulk; // Many jobs at once.
+mod errors; // What a stranger reads where something was set up wrongly.
 mod from_sql; // Jobs enqueued with SQL.
 mod handles; // Whoever has a job's handle gets its end.
-mod errors; // What a stranger reads where something was set up wrongly.
 mod life; // From an enqueue to the end, and what a handle sees of it.
 mod migrate; // The schema, and what becomes of one that is not ours.
 mod schema; // Made by anybody, under any name, for any role.
