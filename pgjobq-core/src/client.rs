@@ -156,7 +156,7 @@ impl Client {
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         let wrong = |error| StoreError::new(error, "pgjobq");
         let options: PgConnectOptions = url.parse().map_err(wrong)?;
-        let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(10));
+        let pool = PgPoolOptions::new().acquire_timeout(CONNECT_WITHIN);
         match pool.connect_with(options.clone()).await {
             Ok(pool) => Ok(Self::new(pool)),
             Err(sqlx::Error::PoolTimedOut) => Err(wrong(why_not(&options, 1).await)),
