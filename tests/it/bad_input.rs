@@ -116,7 +116,7 @@ on_postgres! {
         check_says(text("").delay(Duration::MAX).enqueue(&db.client).await, far);
         let centuries = Duration::from_secs(300 * 366 * 24 * 60 * 60);
         check_says(text("").run_at(SystemTime::now() + centuries).enqueue(&db.client).await, far);
-        let many = "a `take_text` job has 40000 retries or crashes, and can have at most 32767";
+        let many = "the `take_text` job has 40000 retries or crashes, and can have at most 32767";
         check_says(text("").retries(40_000).enqueue(&db.client).await, many);
         check_says(text("").crashes(40_000).enqueue(&db.client).await, many);
         let past = text("").run_at(SystemTime::UNIX_EPOCH - centuries).enqueue(&db.client).await.unwrap();
