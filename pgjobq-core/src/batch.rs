@@ -14,7 +14,7 @@ use crate::{EnqueueError, JobId, StoreError, name};
 const FARTHEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 
 /// A batch of new jobs, as the arrays of one statement. What many rows share is sent once, as a shape.
-#[derive(Debug, Default)]
+#[derive(Default)]
 #[doc(hidden)]
 pub struct Batch {
     shapes: Vec<Shape>,
@@ -22,7 +22,7 @@ pub struct Batch {
     bytes: usize,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 struct Shape {
     kind: &'static str,
     queue: String,
@@ -31,7 +31,6 @@ struct Shape {
     crashes: i16,
 }
 
-#[derive(Debug)]
 struct Line {
     id: JobId,
     shape: i32,
@@ -191,6 +190,7 @@ pub fn holds_nul(json: &str) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

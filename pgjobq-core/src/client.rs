@@ -28,10 +28,14 @@ const RESENDS: u32 = 6;
 /// The way to the jobs in one database: enqueues, waits, and migrates. Cheap to clone; make one per process.
 ///
 /// ```no_run
-/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
-/// let client = pgjobq_core::Client::connect("postgres://localhost/app").await?;
+/// # use pgjobq_core as pgjobq;
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use pgjobq::Client;
+///
+/// let client = Client::connect("postgres://localhost/app").await?; // Or Client::new(pool), on a pool that is there.
 /// client.migrate().await?;
-/// # Ok(()) }
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -67,7 +71,17 @@ pub(crate) struct Limits {
     pub(crate) shards: Option<i16>,
 }
 
-/// Options of a [`Client`].
+/// Options of a [`Client`], from [`Client::builder`].
+///
+/// ```no_run
+/// # use pgjobq_core as pgjobq;
+/// # fn example(pool: sqlx::PgPool) -> Result<(), pgjobq::InvalidSchema> {
+/// use pgjobq::Client;
+///
+/// let client = Client::builder(pool).schema("background").max_args(64 << 10).build()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "finish with `build()`"]
 pub struct ClientBuilder {
@@ -171,7 +185,7 @@ impl Client {
     }
 
     /// A caller's connection or transaction, for this client's schema and limits:
-    /// `job.enqueue(client.within(&mut *tx))`. For the schema `pgjobq`, `&mut *tx` alone does.
+    /// `job.enqueue(client.within(&mut *tx))`. For the schema `pgjobq`, `&mut *tx` alone does: see [`Target`](crate::Target).
     #[must_use]
     pub fn within<'c>(&'c self, connection: &'c mut PgConnection) -> Within<'c> {
         Within { client: self, connection }

@@ -5,7 +5,7 @@ use sqlx::error::DatabaseError;
 use crate::JobId;
 use crate::name::InvalidName;
 
-/// What can go wrong between this process and the database, whatever the operation.
+/// What can go wrong between this process and the database, whatever the operation. What the database said is its `source`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -61,7 +61,8 @@ impl StoreError {
     pub(crate) fn new(error: sqlx::Error, schema: &str) -> Self {
         let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default().into_owned();
         match code.as_str() {
-            "42P01" | "3F000" | "42883" | "42703" => {
+            // A table, a schema or a function that is missing; but only if it is one of ours.
+            "42P01" | "3F000" | "42883" if error.to_string().contains(schema) => {
                 Self::NotMigrated { schema: schema.to_owned(), source: Some(error) }
             }
             "42501" => {
@@ -115,7 +116,8 @@ fn is_passing(code: &str) -> bool {
     code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "53300" | "25006")
 }
 
-/// Why a job was not enqueued.
+/// Why a job was not enqueued: from [`NewJob::enqueue`](crate::NewJob::enqueue), and the short `my_job::enqueue(…)`.
+/// A duplicate is no error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnqueueError {
@@ -185,7 +187,8 @@ pub enum EnqueueError {
     Store(#[from] StoreError),
 }
 
-/// Why waiting for a job came to no end.
+/// Why waiting for a job came to no end: from [`JobHandle::wait`](crate::JobHandle::wait) and
+/// [`JobHandle::wait_timeout`](crate::JobHandle::wait_timeout).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {

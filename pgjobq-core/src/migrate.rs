@@ -54,7 +54,7 @@ create table if not exists pgjobq.migrations (
 
 const GRANTS: &str = include_str!("../queries/grants/grants.sql");
 
-/// Why the schema was not migrated.
+/// Why the schema was not migrated: from [`Client::migrate`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
@@ -206,6 +206,13 @@ fn script(schema: &Schema, done: usize, shards: i16) -> String {
 /// Everything that [`Client::migrate`] would run on an empty database, as SQL, for people who run their own migrations; and,
 /// after it, the grants that a role which only enqueues and waits needs, and one whose worker runs jobs.
 ///
+/// ```
+/// # use pgjobq_core as pgjobq;
+/// let script = pgjobq::schema_sql("background")?;
+/// assert!(script.contains("create table background.jobs"));
+/// # Ok::<_, pgjobq::InvalidSchema>(())
+/// ```
+///
 /// # Errors
 ///
 /// When the name of the schema cannot be one.
@@ -216,6 +223,7 @@ pub fn schema_sql(schema: &str) -> Result<String, InvalidSchema> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

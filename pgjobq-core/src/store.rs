@@ -2,6 +2,7 @@
 
 mod claim;
 mod finish;
+mod kept;
 mod upkeep;
 
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use tokio::time::timeout;
 use crate::StoreError;
 use crate::client::Client;
 use crate::sql::Statements;
+
+use kept::Kept;
 
 pub use claim::{Claim, Claimed, ClaimedJob, Peek, Peeked};
 pub use finish::{Decision, Ended, Finished, LeaseUse};
@@ -52,6 +55,8 @@ pub struct Store {
     sql: Arc<Statements>,
     shards: i16,
     options: Arc<PgConnectOptions>,
+    claims: Kept,
+    finishes: Kept,
 }
 
 impl Store {
@@ -63,13 +68,13 @@ impl Store {
         let pool = connect(&options, connections)
             .await
             .map_err(|error| StoreError::new(error, sql.schema.as_str()))?;
-        Ok(Self { pool, sql, shards, options })
+        Ok(Self { pool, sql, shards, options, claims: Kept::default(), finishes: Kept::default() })
     }
 
     /// The same with connections of another runtime's.
     pub fn elsewhere(&self, connections: u32) -> Self {
         let pool = pool_options(connections).connect_lazy_with(self.options.as_ref().clone());
-        Self { pool, ..self.clone() }
+        Self { pool, claims: Kept::default(), finishes: Kept::default(), ..self.clone() }
     }
 
     /// Every shard.
@@ -79,6 +84,8 @@ impl Store {
 
     /// Closes the connections.
     pub async fn close(&self) {
+        self.claims.give_back();
+        self.finishes.give_back();
         self.pool.close().await;
     }
 

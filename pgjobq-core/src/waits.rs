@@ -109,6 +109,9 @@ impl Waits {
             if let Err(error) = self.look(&jobs).await {
                 self.fail(&error);
             }
+            if self.lock().by_job.values().all(Vec::is_empty) {
+                continue; // Whoever awaits job after job, most of them long ended, should not pay for the rest below.
+            }
             // However often it is woken, this task takes at most a quarter of one connection's time.
             sleep(started.elapsed() * 3).await;
             tokio::select! {

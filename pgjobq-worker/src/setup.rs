@@ -7,7 +7,8 @@ use pgjobq_core::{InvalidName, StoreError};
 
 use crate::config::{Config, QueueLimits};
 
-/// Why a worker could not be built: everything that is wrong, at once.
+/// Why a worker could not be built: everything that is wrong, at once. From
+/// [`WorkerBuilder::build`](crate::WorkerBuilder::build).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BuildError {
@@ -15,7 +16,7 @@ pub struct BuildError {
     pub problems: Vec<SetupProblem>,
 }
 
-/// One mistake in a worker's set-up.
+/// One mistake in a worker's set-up: from [`BuildError::problems`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupProblem {
@@ -72,7 +73,9 @@ pub enum SetupProblem {
         interval: std::time::Duration,
     },
     /// Too few connections.
-    #[error("a worker needs at least 2 connections, one to claim and one to finish, and this one has {0}")]
+    #[error(
+        "a worker needs at least 3 connections: one to claim, one to finish, and one for the rest; this one has {0}"
+    )]
     TooFewConnections(u32),
     /// The server does not give the connections that the worker needs.
     #[error(
@@ -136,7 +139,7 @@ pub(crate) fn check(
         }
     }
     problems.extend(check_times(config));
-    if config.connections < 2 {
+    if config.connections < 3 {
         problems.push(SetupProblem::TooFewConnections(config.connections));
     }
     problems
@@ -167,13 +170,13 @@ fn check_times(config: &Config) -> Vec<SetupProblem> {
     problems
 }
 
-/// An error and its causes, outermost first. (Some errors say what their cause says; that is said once.)
+/// An error and its causes, outermost first. A cause that the one before it has quoted is not said again.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let said = error.to_string();
-        if !text.contains(&said) {
+        if !text.ends_with(&said) {
             text += &format!(": {said}");
         }
         cause = error.source();

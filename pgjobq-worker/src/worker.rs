@@ -27,6 +27,17 @@ const RECORD_WITHIN: Duration = Duration::from_secs(10);
 /// Runs the jobs of this program, inside it. Make one with [`Worker::builder`].
 ///
 /// Several workers, in one process or in many, share queues safely.
+///
+/// ```no_run
+/// # mod pgjobq { pub use {pgjobq_core::Client, pgjobq_worker::{Worker, shutdown_signal}}; }
+/// # async fn example(client: pgjobq::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use pgjobq::{Worker, shutdown_signal};
+///
+/// let worker = Worker::builder(&client).build().await?; // Takes the queues of all jobs in this program.
+/// worker.run_until(shutdown_signal()).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a worker does nothing until it is run"]
 pub struct Worker {
@@ -34,7 +45,7 @@ pub struct Worker {
     results: mpsc::UnboundedReceiver<Unrecorded>,
 }
 
-/// A worker that runs in the background.
+/// A worker that runs in the background, from [`Worker::start`].
 #[derive(Debug)]
 #[must_use = "keep it, and call `shutdown().await` at the end"]
 pub struct RunningWorker {
@@ -42,7 +53,7 @@ pub struct RunningWorker {
     main: JoinHandle<Result<(), WorkerError>>,
 }
 
-/// What was left undone when a worker ended.
+/// What was left undone when a worker ended: from [`Worker::run_until`] and [`RunningWorker::shutdown`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkerError {
@@ -82,7 +93,11 @@ impl Worker {
         running.shutdown().await
     }
 
-    /// Starts in the background.
+    /// Starts in the background, for a program that does something else as well.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
     pub fn start(self) -> RunningWorker {
         let runtime = Arc::clone(&self.runtime);
         RunningWorker { runtime, main: tokio::spawn(run(self.runtime, self.results)) }

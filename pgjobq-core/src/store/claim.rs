@@ -71,6 +71,7 @@ impl Store {
     /// Claims jobs of one lane. Never more than were wanted.
     pub async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, StoreError> {
         let (found, found_priorities) = claim.found.unzip();
+        let mut connection = self.claims.take(&self.pool).await.map_err(|error| self.error(error))?;
         let row = sqlx::query(self.sql.claim.clone())
             .bind(claim.lane.shard)
             .bind(claim.lane.queue)
@@ -82,9 +83,10 @@ impl Store {
             .bind(claim.near.as_slice())
             .bind(found)
             .bind(found_priorities)
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *connection)
             .await
             .map_err(|error| self.error(error))?;
+        self.claims.keep(connection);
         let claimed = read_claimed(&row).map_err(StoreError::Database)?;
         assert!(claimed.jobs.len() <= claim.want, "a claim takes at most what was asked for");
         Ok(claimed)
@@ -117,6 +119,7 @@ impl Store {
         kinds: &[&'static str],
         want: usize,
     ) -> Result<Vec<Peeked>, StoreError> {
+        let mut connection = self.claims.take(&self.pool).await.map_err(|error| self.error(error))?;
         let rows = sqlx::query(self.sql.peek.clone())
             .bind(lanes.iter().map(|peek| peek.lane.shard).collect::<Vec<_>>())
             .bind(lanes.iter().map(|peek| peek.lane.queue).collect::<Vec<_>>())
@@ -124,9 +127,10 @@ impl Store {
             .bind(want as i32)
             .bind(lanes.iter().flat_map(|peek| peek.low).collect::<Vec<_>>())
             .bind(lanes.iter().flat_map(|peek| peek.high).collect::<Vec<_>>())
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *connection)
             .await
             .map_err(|error| self.error(error))?;
+        self.claims.keep(connection);
         let mut peeked = vec![Peeked::default(); lanes.len()];
         for row in &rows {
             let lane: i32 = row.try_get("lane").map_err(StoreError::Database)?;

@@ -64,6 +64,7 @@ impl Store {
         leases: &[LeaseUse],
         ended: &[Ended],
     ) -> Result<Finished, StoreError> {
+        let mut connection = self.finishes.take(&self.pool).await.map_err(|error| self.error(error))?;
         let row = sqlx::query(self.sql.finish.clone())
             .bind(shard)
             .bind(worker)
@@ -82,9 +83,10 @@ impl Store {
             .bind(ended.iter().map(|e| e.decision.output()).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.decision.error().map(|(reason, _)| reason)).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.decision.error().map(|(_, message)| message)).collect::<Vec<_>>())
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *connection)
             .await
             .map_err(|error| self.error(error))?;
+        self.finishes.keep(connection);
         read_finished(&row).map_err(StoreError::Database)
     }
 }

@@ -1,0 +1,14 @@
+//! What the database pays for a job: WAL, rows and buffers, each figure measured against its limit through
+//! `explain (analyze, wal, buffers)` of the shipped statements. A binary of its own, on a server of its own, so that
+//! nothing else writes, vacuums or analyses.
+//!
+//! With `--nocapture` it prints every figure.
+#![allow(clippy::unwrap_used)]
+
+mod calls; // The shipped statements, with real parameters.
+mod limits; // Comparing a figure with its limit.
+mod server; // The server, and databases on it.
+mod session; // One connection, and what a statement costs in it.
+mod tables; // Filling tables, and reading back what a claim took.
+
+mod wal; // WAL for each job, and how often its row is written.
