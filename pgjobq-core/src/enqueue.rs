@@ -40,7 +40,7 @@ pub struct Enqueued {
 }
 
 /// Why not all of many jobs were enqueued: from [`enqueue_all`].
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("{} jobs were enqueued, and then one could not be", enqueued.new)]
 pub struct EnqueueAllError {
     /// What became of the jobs before. Through a client they stay enqueued; in a caller's transaction they vanish when it

@@ -5,8 +5,43 @@ use sqlx::error::DatabaseError;
 use crate::JobId;
 use crate::name::InvalidName;
 
+/// An error and its causes, outermost first.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// `fn main() -> Result<(), Box<dyn Error>>` prints the `Debug` of an error: so ours is its message and its causes.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! debug_as_message {
+    ($($error:ty),* $(,)?) => {$(
+        impl std::fmt::Debug for $error {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str(&$crate::__private::chain(self))
+            }
+        }
+    )*};
+}
+
+debug_as_message!(
+    StoreError,
+    EnqueueError,
+    WaitError,
+    crate::CallError,
+    crate::EnqueueAllError,
+    crate::MigrateError,
+    crate::InvalidName,
+    crate::InvalidSchema,
+);
+
 /// What can go wrong between this process and the database, whatever the operation. What the database said is its `source`.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The schema is missing, or older than this program.
@@ -118,7 +153,7 @@ fn is_passing(code: &str) -> bool {
 
 /// Why a job was not enqueued: from [`NewJob::enqueue`](crate::NewJob::enqueue), and the short `my_job::enqueue(…)`.
 /// A duplicate is no error.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum EnqueueError {
     /// The arguments could not be written as JSON.
@@ -189,7 +224,7 @@ pub enum EnqueueError {
 
 /// Why waiting for a job came to no end: from [`JobHandle::wait`](crate::JobHandle::wait) and
 /// [`JobHandle::wait_timeout`](crate::JobHandle::wait_timeout).
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {
     /// There is no such job, live or finished: it was never enqueued here, its transaction was rolled back, or it ended so

@@ -121,7 +121,7 @@ impl<T: DeserializeOwned> NewJob<T> {
 }
 
 /// Why a call gave no result: from [`NewJob::call`], and `my_job::call(…)`.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
     /// The job was not enqueued.

@@ -69,6 +69,7 @@ pub mod __private {
     pub use crate::batch::holds_nul;
     pub use crate::context::Attempt;
     pub use crate::descriptor::JobDescriptor;
+    pub use crate::error::chain;
     pub use crate::job_error::ErrorKind;
     pub use crate::listen::Signal;
     pub use crate::name::check as check_name;

@@ -17,6 +17,17 @@ struct Migration {
     oldest_binary: i32,
 }
 
+impl Migration {
+    /// What sets it apart from another draft of it: FNV-1a of its text, whatever the line ends of the checkout.
+    fn digest(&self) -> i64 {
+        let bytes = self.sql.bytes().filter(|byte| *byte != b'\r');
+        let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        hash as i64
+    }
+}
+
 macro_rules! migrations {
     ($($name:literal from $oldest:literal),* $(,)?) => {
         &[$(Migration {
@@ -48,6 +59,7 @@ create table if not exists pgjobq.migrations (
     version int primary key,
     name text not null,
     oldest_binary int not null,
+    digest bigint not null,
     applied_at timestamptz not null default now()
 );
 ";
@@ -55,7 +67,7 @@ create table if not exists pgjobq.migrations (
 const GRANTS: &str = include_str!("../queries/grants/grants.sql");
 
 /// Why the schema was not migrated: from [`Client::migrate`].
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
     /// Two job functions answer to one kind.
@@ -70,6 +82,16 @@ pub enum MigrateError {
         found: i16,
         /// How many were asked for.
         wanted: i16,
+    },
+    /// The schema was made by another draft of a migration, which only versions that were never released have.
+    #[error(
+        "the schema `{schema}` was made by another draft of migration {name} than this program has: if its jobs do not matter, `drop schema {schema} cascade`, and migrate again"
+    )]
+    OtherDraft {
+        /// The schema.
+        schema: String,
+        /// The migration.
+        name: &'static str,
     },
     /// The database.
     #[error(transparent)]
@@ -140,13 +162,13 @@ impl Client {
 }
 
 /// Runs what is missing, in one transaction under a lock that ends with it.
-async fn run(shared: &Shared) -> Result<(), StoreError> {
+async fn run(shared: &Shared) -> Result<(), MigrateError> {
     let mut tx = shared.pool.begin_with(BEGIN).await.map_err(|error| shared.error(error))?;
     apply(&mut tx, shared).await?;
-    tx.commit().await.map_err(|error| shared.error(error))
+    Ok(tx.commit().await.map_err(|error| shared.error(error))?)
 }
 
-async fn apply(connection: &mut PgConnection, shared: &Shared) -> Result<(), StoreError> {
+async fn apply(connection: &mut PgConnection, shared: &Shared) -> Result<(), MigrateError> {
     let schema = &shared.sql.schema;
     let wrong = |error| shared.error(error);
     let server: (i32, String) = sqlx::query_as(
@@ -174,10 +196,28 @@ async fn apply(connection: &mut PgConnection, shared: &Shared) -> Result<(), Sto
         let (version, oldest) =
             sqlx::query_as(AssertSqlSafe(table)).fetch_one(&mut *connection).await.map_err(wrong)?;
         about::admit(schema.as_str(), version, oldest)?;
+        check_drafts(connection, shared).await?;
         found = version;
     }
     let script = script(schema, found as usize, shared.limits.shards.unwrap_or(1));
     sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut *connection).await.map_err(wrong)?;
+    Ok(())
+}
+
+/// Refuses a schema that was made by other drafts of our migrations: it would fail later, in ways that tell nobody why.
+async fn check_drafts(connection: &mut PgConnection, shared: &Shared) -> Result<(), MigrateError> {
+    let schema = &shared.sql.schema;
+    let table = format!("select version, digest from {schema}.migrations order by version");
+    let made: Vec<(i32, i64)> = sqlx::query_as(AssertSqlSafe(table))
+        .fetch_all(connection)
+        .await
+        .map_err(|error| shared.error(error))?;
+    for (version, digest) in made {
+        let ours = usize::try_from(version - 1).ok().and_then(|place| MIGRATIONS.get(place));
+        if let Some(Migration { name, .. }) = ours.filter(|migration| migration.digest() != digest) {
+            return Err(MigrateError::OtherDraft { schema: schema.to_string(), name });
+        }
+    }
     Ok(())
 }
 
@@ -194,9 +234,9 @@ fn script(schema: &Schema, done: usize, shards: i16) -> String {
     let mut script = String::from(TABLE);
     for (number, migration) in MIGRATIONS.iter().enumerate().skip(done) {
         let Migration { name, sql, oldest_binary } = migration;
-        let version = number + 1;
+        let (version, digest) = (number + 1, migration.digest());
         script += &format!(
-            "\n-- {name}\n{sql}\ninsert into pgjobq.migrations (version, name, oldest_binary) values ({version}, '{name}', {oldest_binary});\n"
+            "\n-- {name}\n{sql}\ninsert into pgjobq.migrations (version, name, oldest_binary, digest) values ({version}, '{name}', {oldest_binary}, {digest});\n"
         );
     }
     script += &format!("\ninsert into pgjobq.settings (shards) values ({shards}) on conflict do nothing;\n");

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+pub(crate) use pgjobq_core::__private::chain;
 use pgjobq_core::__private::{DuplicateKind, Registry, States};
 use pgjobq_core::{InvalidName, StoreError};
 
@@ -9,7 +10,6 @@ use crate::config::{Config, QueueLimits};
 
 /// Why a worker could not be built: everything that is wrong, at once. From
 /// [`WorkerBuilder::build`](crate::WorkerBuilder::build).
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct BuildError {
     /// What is wrong.
@@ -17,7 +17,7 @@ pub struct BuildError {
 }
 
 /// One mistake in a worker's set-up: from [`BuildError::problems`].
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupProblem {
     /// Two job functions answer to one kind.
@@ -88,23 +88,25 @@ pub enum SetupProblem {
         source: StoreError,
     },
     /// The database.
-    #[error("{}", chain(.0))]
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl fmt::Display for BuildError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.problems.as_slice() {
-            [one] => write!(out, "the worker cannot start: {one}"),
+            [one] => write!(out, "the worker cannot start: {}", chain(one)),
             many => {
                 write!(out, "the worker cannot start:")?;
-                many.iter().try_for_each(|problem| write!(out, "\n  - {problem}"))
+                many.iter().try_for_each(|problem| write!(out, "\n  - {}", chain(problem)))
             }
         }
     }
 }
 
 impl std::error::Error for BuildError {}
+
+pgjobq_core::debug_as_message!(BuildError, SetupProblem, crate::WorkerError);
 
 /// What is wrong before the database has been asked.
 pub(crate) fn check(
@@ -168,20 +170,6 @@ fn check_times(config: &Config) -> Vec<SetupProblem> {
         problems.push(SetupProblem::ShortLease { lease: config.lease, heartbeat: config.heartbeat });
     }
     problems
-}
-
-/// An error and its causes, outermost first. A cause that the one before it has quoted is not said again.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.ends_with(&said) {
-            text += &format!(": {said}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

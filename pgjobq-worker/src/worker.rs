@@ -54,7 +54,7 @@ pub struct RunningWorker {
 }
 
 /// What was left undone when a worker ended: from [`Worker::run_until`] and [`RunningWorker::shutdown`].
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkerError {
     /// The database could not be reached for the last results. Their jobs run again.

@@ -59,6 +59,11 @@ impl TestDb {
         format!("{}/{}?{query}", &url[..start], self.name)
     }
 
+    /// Its address, as another process understands it: that of the server, and its name there.
+    pub(crate) fn address(&self) -> (&str, &str) {
+        (self.server.url(), &self.name)
+    }
+
     /// A worker with short intervals, which takes `default` and what else is named.
     pub(crate) fn worker(&self) -> WorkerBuilder {
         Worker::builder(&self.client)
@@ -76,8 +81,13 @@ impl TestDb {
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.pool).await.unwrap()
     }
 
+    /// One value, as text.
+    pub(crate) async fn text(&self, sql: &str) -> String {
+        let sql = format!("select ({sql})::text");
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.pool).await.unwrap()
+    }
+
     /// One statement.
-    #[allow(dead_code)]
     pub(crate) async fn run(&self, sql: &str) {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.unwrap();
     }

@@ -1,12 +1,12 @@
 //! All interleavings of all pairs, on several databases at once.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 use sqlx::postgres::PgConnectOptions;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, is_passing};
 use crate::invariants::check;
 use crate::operation::{Isolation, LEVELS, Operation};
 use crate::schedule::Schedule;
@@ -20,6 +20,9 @@ pub(crate) struct Report {
     pub(crate) interleavings: usize,
     pub(crate) blocked: usize,
     pub(crate) retried: usize,
+    pub(crate) refused: usize,
+    /// The steps that were come to.
+    pub(crate) steps: BTreeSet<String>,
     pub(crate) violations: Vec<String>,
 }
 
@@ -50,6 +53,7 @@ pub(crate) async fn explore(bench: &mut Bench, pair: Pair) -> Report {
         report.interleavings += 1;
         report.blocked += usize::from(run.blocked);
         report.retried += run.retried;
+        report.refused += run.endings.iter().filter(|ending| is_passing(ending)).count();
         if let Err(violation) = check(pair, &run) {
             let [first, second] = bench.traces().await;
             let order: String = order.sides().map(|side| ['1', '2'][side]).collect();
@@ -61,6 +65,8 @@ pub(crate) async fn explore(bench: &mut Bench, pair: Pair) -> Report {
         }
         schedule = order.next();
     }
+    let traces = bench.traces().await;
+    report.steps.extend(traces.iter().flat_map(|trace| trace.split(", ")).map(str::to_owned));
     report
 }
 
@@ -76,18 +82,7 @@ pub(crate) async fn explore_all(lanes: Vec<PgConnectOptions>, pairs: Vec<Pair>) 
                 let mut bench = Bench::open(&lane).await;
                 let mut total = Report::default();
                 while let Some(pair) = pairs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let since = Instant::now();
                     let report = explore(&mut bench, *pair).await;
-                    if std::env::var_os("RACES_VERBOSE").is_some() {
-                        eprintln!(
-                            "{:5} {:?} {} / {} ({})",
-                            report.interleavings,
-                            since.elapsed(),
-                            pair[0].0.name,
-                            pair[1].0.name,
-                            pair[0].1
-                        );
-                    }
                     total.add(report);
                 }
                 total
@@ -106,6 +101,8 @@ impl Report {
         self.interleavings += other.interleavings;
         self.blocked += other.blocked;
         self.retried += other.retried;
+        self.refused += other.refused;
+        self.steps.extend(other.steps);
         self.violations.extend(other.violations);
     }
 }

@@ -1,62 +1,22 @@
 //! What must hold after two operations, in whatever order their steps went.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
-
+use crate::after::After;
 use crate::bench::Run;
 use crate::facts::{Facts, number};
 use crate::operation::{Decision, Isolation, Job, LEASE, Operation};
 
 const JOBS: std::ops::RangeInclusive<Job> = 1..=8;
 
-/// A job of the stage: its ticket, and what it has been through.
-struct Row {
-    ticket: Option<i64>,
-    attempt: i64,
-    failures: i64,
-    crashes: i64,
-}
-
 pub(crate) struct Check<'c> {
     facts: [Facts; 2],
     run: &'c Run,
-    live: BTreeMap<Job, Row>,
-    leases: Vec<Lease>,
-    /// The outcome, the attempt and whether there was a crash, of each row in `finished`.
-    finished: Vec<(Job, String, i64, bool)>,
-}
-
-struct Lease {
-    id: i64,
-    tickets: Vec<i64>,
+    after: After,
 }
 
 /// The first thing that does not hold.
 pub(crate) fn check(pair: [(&Operation, Isolation); 2], run: &Run) -> Result<(), String> {
     let read = |side: usize| Facts::read(pair[side].0, pair[side].1, &run.endings[side]);
-    let check = Check {
-        facts: [read(0)?, read(1)?],
-        run,
-        live: rows(&run.state["jobs"], |row| {
-            let ticket = row["ticket"].as_i64();
-            let row = Row {
-                ticket,
-                attempt: number(&row["attempt"]),
-                failures: number(&row["failures"]),
-                crashes: number(&row["crashes"]),
-            };
-            row
-        }),
-        leases: list(&run.state["leases"], |lease| Lease {
-            id: number(&lease["id"]),
-            tickets: list(&lease["tickets"], number),
-        }),
-        finished: list(&run.state["finished"], |row| {
-            let outcome = row["outcome"].as_str().unwrap().to_owned();
-            (number(&row["id"]), outcome, number(&row["attempt"]), row["crashed"] == true)
-        }),
-    };
+    let check = Check { facts: [read(0)?, read(1)?], run, after: After::read(&run.state) };
     check.one_lease_for_each_ticket()?;
     check.claims()?;
     check.fence()?;
@@ -69,7 +29,7 @@ pub(crate) fn check(pair: [(&Operation, Isolation); 2], run: &Run) -> Result<(),
 impl Check<'_> {
     /// At most one live lease covers a ticket.
     fn one_lease_for_each_ticket(&self) -> Result<(), String> {
-        let mut tickets: Vec<_> = self.leases.iter().flat_map(|lease| &lease.tickets).collect();
+        let mut tickets: Vec<_> = self.after.leases.iter().flat_map(|lease| &lease.tickets).collect();
         tickets.sort_unstable();
         match tickets.windows(2).find(|two| two[0] == two[1]) {
             Some(two) => Err(format!("two leases cover ticket {}", two[0])),
@@ -84,13 +44,13 @@ impl Check<'_> {
                 return Err(format!("a claim of {} got {:?}", facts.asked, facts.claimed));
             }
             for (job, ticket) in &facts.claimed {
-                if self.live.get(job).and_then(|row| row.ticket) != Some(*ticket) {
+                if self.after.live.get(job).and_then(|row| row.ticket) != Some(*ticket) {
                     return Err(format!(
                         "job {job} was claimed with ticket {ticket}, which it does not have"
                     ));
                 }
                 let mine = 101 + side as i64;
-                if !self.leases.iter().any(|lease| lease.id == mine && lease.tickets.contains(ticket)) {
+                if !self.after.leases.iter().any(|lease| lease.id == mine && lease.tickets.contains(ticket)) {
                     return Err(format!("job {job} was claimed, and the lease does not cover it"));
                 }
             }
@@ -115,8 +75,8 @@ impl Check<'_> {
                 return Err(format!("a result of job {job} is stale, and nobody else had it"));
             }
             let new_row = self.born(job) > 0;
-            let ticket = self.live.get(&job).and_then(|row| row.ticket);
-            if !new_row && self.live.contains_key(&job) && (taken == 1) == (ticket == Some(job)) {
+            let ticket = self.after.live.get(&job).and_then(|row| row.ticket);
+            if !new_row && self.after.live.contains_key(&job) && (taken == 1) == (ticket == Some(job)) {
                 return Err(format!("job {job} was taken {taken} times, and its ticket is {ticket:?}"));
             }
         }
@@ -124,7 +84,7 @@ impl Check<'_> {
         if self.facts[first].closed && !self.facts[last].accepted.is_empty() {
             return Err("a result was accepted after the lease was closed".into());
         }
-        let there = self.leases.iter().any(|lease| lease.id == LEASE);
+        let there = self.after.leases.iter().any(|lease| lease.id == LEASE);
         if there && self.facts.iter().any(|facts| facts.closed) {
             return Err("the lease was closed, and is there".into());
         }
@@ -133,7 +93,7 @@ impl Check<'_> {
 
     /// A job's attempts, failures and crashes are what the answers say.
     fn attempts(&self) -> Result<(), String> {
-        for (job, row) in &self.live {
+        for (job, row) in &self.after.live {
             let (mut attempt, mut failures) = if self.born(*job) > 0 {
                 (0, 0)
             } else {
@@ -165,20 +125,19 @@ impl Check<'_> {
             let enqueued = i64::from(job <= 6) + self.born(job);
             let kept = self.accepted(job).filter(|decision| decision.keeps()).count();
             let forgotten = self.accepted(job).filter(|decision| *decision == Decision::Complete).count();
-            let finished: Vec<_> = self.finished.iter().filter(|row| row.0 == job).collect();
-            let by_crash =
-                finished.iter().filter(|(_, outcome, _, crashed)| *crashed && outcome == "dead").count();
+            let finished: Vec<_> = self.after.finished.iter().filter(|row| row.id == job).collect();
+            let by_crash = finished.iter().filter(|row| row.crashed && row.outcome == "dead").count();
             if finished.len() != kept + by_crash {
                 return Err(format!("job {job} was kept {kept} times, and {finished:?} is there"));
             }
-            let live = i64::from(self.live.contains_key(&job));
+            let live = i64::from(self.after.live.contains_key(&job));
             if enqueued != live + (forgotten + finished.len()) as i64 {
                 return Err(format!(
                     "job {job}: enqueued {enqueued} times, live {live}, forgotten {forgotten}, finished {}",
                     finished.len()
                 ));
             }
-            if finished.iter().any(|(_, _, attempt, _)| *attempt != 1 + i64::from(job == 1)) {
+            if finished.iter().any(|row| row.attempt != 1 + i64::from(job == 1)) {
                 return Err(format!("job {job} ended with another attempt: {finished:?}"));
             }
             let known = job <= 6 || self.born(job) > 0;
@@ -187,7 +146,7 @@ impl Check<'_> {
             }
         }
         let sum = |of: fn(&Facts) -> i64| self.facts.iter().map(of).sum::<i64>();
-        let by_crash = self.finished.iter().filter(|row| row.3).count() as i64;
+        let by_crash = self.after.finished.iter().filter(|row| row.crashed).count() as i64;
         if sum(|facts| facts.buried) != by_crash {
             return Err(format!("{} jobs were buried, and {by_crash} are", sum(|facts| facts.buried)));
         }
@@ -199,7 +158,8 @@ impl Check<'_> {
             ));
         }
         let delayed = |job: &Job| *job == 6 || self.accepted(*job).any(|d| d == Decision::RetryLater);
-        let due = self.live.iter().filter(|(job, row)| delayed(job) && row.ticket.is_some()).count() as i64;
+        let due =
+            self.after.live.iter().filter(|(job, row)| delayed(job) && row.ticket.is_some()).count() as i64;
         if sum(|facts| facts.promoted) != due {
             return Err(format!("{} jobs were promoted, and {due} are in line", sum(|facts| facts.promoted)));
         }
@@ -208,7 +168,7 @@ impl Check<'_> {
 
     /// A worker that was told that it lives is there.
     fn heartbeat(&self) -> Result<(), String> {
-        let there = self.run.state["workers"].as_array().unwrap().iter().any(|id| *id == 1);
+        let there = self.after.workers.contains(&1);
         match self.facts.iter().any(|facts| facts.alive) && !there {
             true => Err("a worker was given up although its heartbeat was answered".into()),
             false => Ok(()),
@@ -240,7 +200,7 @@ impl Check<'_> {
 
     /// How many crashes a live job of lease 11 has been charged with.
     fn crashed(&self, job: Job) -> i64 {
-        self.live.get(&job).map_or(0, |row| row.crashes)
+        self.after.live.get(&job).map_or(0, |row| row.crashes)
     }
 
     /// How often a job was taken from lease 11, by a finish, the reaper, or a return.
@@ -249,21 +209,13 @@ impl Check<'_> {
     }
 
     fn taken_with_a_trace(&self, job: Job) -> i64 {
-        let dead = self.finished.iter().filter(|row| row.0 == job && row.3).count() as i64;
+        let dead = self.after.finished.iter().filter(|row| row.id == job && row.crashed).count() as i64;
         self.accepted(job).count() as i64 + self.crashed(job) + dead
     }
 
     /// Whether a job has a new ticket, and nothing else says why.
     fn given_back(&self, job: Job) -> bool {
-        let moved = self.live.get(&job).is_some_and(|row| row.ticket != Some(job));
+        let moved = self.after.live.get(&job).is_some_and(|row| row.ticket != Some(job));
         moved && self.born(job) == 0 && self.taken_with_a_trace(job) == 0
     }
-}
-
-fn rows<T>(value: &Value, read: impl Fn(&Value) -> T) -> BTreeMap<Job, T> {
-    value.as_array().unwrap().iter().map(|row| (number(&row["id"]), read(row))).collect()
-}
-
-fn list<T>(value: &Value, read: impl Fn(&Value) -> T) -> Vec<T> {
-    value.as_array().into_iter().flatten().map(read).collect()
 }

@@ -6,14 +6,17 @@
 //! each run the answers and the tables must fit together, and everything must come to an end.
 #![allow(clippy::unwrap_used)]
 
+mod after;
 mod bench;
 mod explore;
 mod facts;
 mod invariants;
+mod levels;
 mod operation;
 mod pause;
 mod planted;
 mod schedule;
+mod script;
 mod server;
 mod session;
 
@@ -35,15 +38,20 @@ async fn every_interleaving_of_every_pair_keeps_the_invariants() {
     let report = explore::explore_all(databases.copy("races", LANES).await, pairs).await;
     eprintln!(
         "races: {} interleavings of {} pairs (x3 isolation levels where a caller enqueues), {} violations, {:.0} s; \
-         in {} one side waited for the other, {} transactions were tried again",
+         in {} one side waited for the other, {} enqueues could not be serialized, {} calls were tried again",
         report.interleavings,
         OPERATIONS.len() * (OPERATIONS.len() + 1) / 2,
         report.violations.len(),
         since.elapsed().as_secs_f64(),
         report.blocked,
+        report.refused,
         report.retried,
     );
     assert!(report.violations.is_empty(), "{}", report.violations.join("\n\n"));
+    let shipped = pause::shipped();
+    let never: Vec<_> =
+        pause::steps(&shipped).into_iter().filter(|step| !report.steps.contains(*step)).collect();
+    assert!(never.is_empty(), "no operation comes to these steps: {never:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
