@@ -78,11 +78,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn files_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        match entry.file_type()? {
-            kind if kind.is_file() => files.push(entry.path()),
-            kind if kind.is_dir() && entry.file_name() != "target" => files.extend(files_in(&entry.path())?),
-            _ => {} // Symbolic links are not followed.
+        let (path, kind, name) = entry.and_then(|it| Ok((it.path(), it.file_type()?, it.file_name())))?;
+        if kind.is_file() {
+            files.push(path);
+        } else if kind.is_dir() && name != "target" && name != ".git" {
+            files.extend(files_in(&path)?); // Symbolic links are not followed.
         }
     }
     Ok(files)

@@ -26,12 +26,15 @@ begin
 end $$;
 
 -- The tickets from `p_above` on that live leases of this priority cover. Under the lane's lock, in a snapshot of its own, it
--- sees every lease that there is.
+-- sees every lease that there is. The order by `hi`, here as wherever a table has a second index that begins with `shard`,
+-- leaves the planner no other index than the one that is meant. Callers pin the plan.
 create function pgjobq.leased_tickets(p_shard smallint, p_queue int, p_priority int, p_above bigint)
 returns int8multirange language plpgsql as $$
 begin
-    return (select range_agg(tickets) from pgjobq.leases
-             where shard = p_shard and queue_id = p_queue and priority = p_priority and hi > p_above);
+    return (select range_agg(l.tickets)
+              from (select tickets from pgjobq.leases
+                     where shard = p_shard and queue_id = p_queue and priority = p_priority and hi > p_above
+                     order by hi offset 0) l);
 end $$;
 
 -- Claims up to `p_want` jobs of the kinds that the worker knows, the highest priority first, and among equals the oldest.
@@ -104,6 +107,8 @@ begin
                 reach[priority_ + 1] := r.hi;
             end if;
         else
+            -- Each probe asks for an order that only the line's index has. With `ticket = f.wanted` the planner read the
+            -- whole shard for each ticket, where the table was analysed with one row and then filled.
             select array_agg(j.id) as ids, array_agg(j.kind) as kinds, array_agg(j.args::text) as args,
                    array_agg(j.ticket) as tickets, array_agg(j.attempt) as attempts, array_agg(j.failures) as failures,
                    array_agg(j.retries) as retries, array_agg(j.crash_budget) as crash_budgets,
@@ -115,7 +120,9 @@ begin
                            lateral (select id, ticket, kind, args, attempt, failures, retries, crash_budget, expires_at
                                       from pgjobq.jobs
                                      where shard = p_shard and queue_id = p_queue and priority = priority_
-                                       and ticket is not null and crashes = 0 and ticket = f.wanted offset 0) line
+                                       and ticket is not null and crashes = 0
+                                       and ticket >= f.wanted and ticket <= f.wanted
+                                     order by ticket offset 0) line
                      where (v_leased is null or not v_leased @> ticket)
                        and kind = any (p_kinds) and (expires_at is null or expires_at > v_now)
                      limit v_left) j;
@@ -151,6 +158,7 @@ language plpgsql
 #variable_conflict use_column
 declare
     v_leased int8multirange;
+    v_low bigint;
     v_now timestamptz;
 begin
     if not pgjobq.open_lane(p_shard, p_queue, p_worker, true) then
@@ -158,14 +166,20 @@ begin
     end if;
     v_now := clock_timestamp();
     for priority_ in reverse 3..0 loop
-        v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, 0);
+        -- Mostly there is no suspect, and then no need to read leases. Where the line begins is only a guess here.
+        select j.ticket - 1 into v_low from pgjobq.jobs j
+         where j.shard = p_shard and j.queue_id = p_queue and j.priority = priority_
+           and j.ticket is not null and j.crashes > 0
+         order by j.ticket limit 1;
+        continue when not found;
+        v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_low);
         -- step: leases read
         select line.id, line.kind, line.args::text, priority_, line.ticket, line.attempt, line.failures, line.retries,
                line.crash_budget
           into id, kind, args, priority, ticket, attempt, failures, retries, crash_budget
           from (select j.* from pgjobq.jobs j
                  where j.shard = p_shard and j.queue_id = p_queue and j.priority = priority_
-                   and j.ticket is not null and j.crashes > 0
+                   and j.ticket is not null and j.crashes > 0 and j.ticket > v_low
                  order by j.ticket limit 5000) line
          where (v_leased is null or not v_leased @> line.ticket)
            and line.kind = any (p_kinds) and (line.expires_at is null or line.expires_at > v_now)
@@ -195,6 +209,7 @@ language plpgsql stable
 declare
     c_walk constant int := 20000;
     c_top constant bigint := 9223372036854775807;
+    c_suspects constant int := 5000;   -- as far as a claim of a suspect looks
     v_now timestamptz := clock_timestamp();
     v_leased int8multirange;
     v_left int := p_want;
@@ -202,13 +217,18 @@ declare
     v_drawn bigint := coalesce(pg_sequence_last_value('pgjobq.ticket'), 0);
 begin
     reach := p_low;
-    suspects := exists (select 1 from generate_series(0, 3) p(priority), lateral (
-                          select 1 from pgjobq.jobs j
-                           where j.shard = p_shard and j.queue_id = p_queue and j.priority = p.priority
-                             and j.ticket is not null and j.crashes > 0 and j.kind = any (p_kinds)
-                             and not exists (select 1 from pgjobq.leases l
-                                              where l.shard = p_shard and l.queue_id = p_queue and l.priority = p.priority
-                                                and l.hi >= j.ticket and l.tickets @> j.ticket) limit 1) s);
+    -- A suspect is leased alone, so its lease is the one with its ticket for `hi`: one probe, however many leases there are.
+    suspects := exists (
+        select 1
+          from generate_series(0, 3) p(priority),
+               lateral (select ticket, kind, expires_at from pgjobq.jobs
+                         where shard = p_shard and queue_id = p_queue and priority = p.priority
+                           and ticket is not null and crashes > 0
+                         order by ticket limit c_suspects) line
+         where line.kind = any (p_kinds) and (line.expires_at is null or line.expires_at > v_now)
+           and not exists (select 1 from pgjobq.leases l
+                            where l.shard = p_shard and l.queue_id = p_queue and l.priority = p.priority
+                              and l.hi = line.ticket));
     for priority_ in reverse 3..0 loop
         continue when p_low[priority_ + 1] >= p_high[priority_ + 1];
         v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, p_low[priority_ + 1]);

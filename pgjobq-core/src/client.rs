@@ -25,6 +25,9 @@ use crate::{EnqueueError, StoreError};
 /// How often a client asks after an enqueue whose answer was lost, and sends it again if it is not there.
 const RESENDS: u32 = 6;
 
+/// How long a client tries to reach its database at first: it may just be starting.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
 /// The way to the jobs in one database: enqueues, waits, and migrates. Cheap to clone; make one per process.
 ///
 /// ```no_run
@@ -145,15 +148,15 @@ impl ClientBuilder {
 }
 
 impl Client {
-    /// A client with a pool of its own.
+    /// A client with a pool of its own, of up to ten connections.
     ///
     /// # Errors
     ///
-    /// When the URL is wrong or the database cannot be reached.
+    /// When the URL is wrong, or the database cannot be reached for ten seconds: it may just be starting.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         let wrong = |error| StoreError::new(error, "pgjobq");
         let options: PgConnectOptions = url.parse().map_err(wrong)?;
-        let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(10));
+        let pool = PgPoolOptions::new().acquire_timeout(CONNECT_WITHIN);
         match pool.connect_with(options.clone()).await {
             Ok(pool) => Ok(Self::new(pool)),
             Err(sqlx::Error::PoolTimedOut) => Err(wrong(why_not(&options, 1).await)),

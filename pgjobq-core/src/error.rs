@@ -10,7 +10,11 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text += &format!(": {error}");
+        let told = error.to_string();
+        // Many an error, those of sqlx for one, tells its cause itself.
+        if !text.ends_with(&told) {
+            text += &format!(": {told}");
+        }
         cause = error.source();
     }
     text
@@ -84,6 +88,9 @@ pub enum StoreError {
         /// The error.
         source: sqlx::Error,
     },
+    /// The address of the database cannot be read.
+    #[error("the address of a database is like postgres://user:password@host/name, and this one is not")]
+    Address(#[source] sqlx::Error),
     /// The database could not be reached, or broke the connection.
     #[error("the database could not be reached")]
     Unavailable(#[source] sqlx::Error),
@@ -112,6 +119,7 @@ impl StoreError {
                 | sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+                sqlx::Error::Configuration(_) => Self::Address(error),
                 _ => Self::Database(error),
             },
             _ => Self::Database(error),
@@ -157,7 +165,7 @@ fn is_passing(code: &str) -> bool {
 #[non_exhaustive]
 pub enum EnqueueError {
     /// The arguments could not be written as JSON.
-    #[error("the arguments of a `{kind}` job could not be written as JSON")]
+    #[error("the arguments of the `{kind}` job could not be written as JSON")]
     Args {
         /// The job's kind.
         kind: &'static str,
@@ -166,7 +174,7 @@ pub enum EnqueueError {
     },
     /// The arguments hold a NUL character, which PostgreSQL cannot store.
     #[error(
-        "the arguments of a `{kind}` job hold a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove it, or encode the bytes"
+        "the arguments of the `{kind}` job hold a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove it, or encode the bytes"
     )]
     NulInArgs {
         /// The job's kind.
@@ -174,7 +182,7 @@ pub enum EnqueueError {
     },
     /// The arguments are too large.
     #[error(
-        "the arguments of a `{kind}` job are {bytes} bytes, more than the limit of {limit}: store them elsewhere and enqueue their name, or raise the client's `max_args`"
+        "the arguments of the `{kind}` job are {bytes} bytes, more than the limit of {limit}: store them elsewhere and enqueue their name, or raise the client's `max_args`"
     )]
     ArgsTooLarge {
         /// The job's kind.
@@ -188,13 +196,13 @@ pub enum EnqueueError {
     #[error(transparent)]
     Name(#[from] InvalidName),
     /// The job would start in more than a hundred years.
-    #[error("a `{kind}` job was to start in more than a hundred years: a unit may be wrong")]
+    #[error("the `{kind}` job was to start in more than a hundred years: a unit may be wrong")]
     TooFar {
         /// The job's kind.
         kind: &'static str,
     },
     /// More retries or crashes than can be counted.
-    #[error("a `{kind}` job has {count} retries or crashes, and can have at most 32767")]
+    #[error("the `{kind}` job has {count} retries or crashes, and can have at most 32767")]
     TooManyTries {
         /// The job's kind.
         kind: &'static str,

@@ -70,10 +70,9 @@ impl<T> JobHandle<T> {
     /// When the database cannot be reached or refuses.
     pub async fn status(&self, client: &Client) -> Result<Option<Status>, StoreError> {
         let shared = client.shared();
-        client.about().await?;
-        let row =
-            sqlx::query(shared.sql.status.clone()).bind(self.id.as_uuid()).fetch_optional(&shared.pool).await;
-        let row = row.map_err(|error| shared.error(error))?;
+        let shard = self.id.shard(client.about().await?.shards);
+        let query = sqlx::query(shared.sql.status.clone()).bind(shard).bind(self.id.as_uuid());
+        let row = query.fetch_optional(&shared.pool).await.map_err(|error| shared.error(error))?;
         row.map(|row| read_status(self.id, &row).map_err(StoreError::Database)).transpose()
     }
 }

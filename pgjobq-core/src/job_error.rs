@@ -71,12 +71,6 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for JobError {
 /// The error and its causes, outermost first.
 impl fmt::Display for JobError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}", self.source)?;
-        let mut cause = self.source.source();
-        while let Some(error) = cause {
-            write!(out, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        out.write_str(&crate::error::chain(&*self.source))
     }
 }

@@ -140,9 +140,13 @@ impl WorkerBuilder {
 
     async fn connect(&self) -> Result<Store, SetupProblem> {
         let connections = self.config.connections.max(1);
-        Store::connect(&self.client, connections).await.map_err(|source| match source.code().as_deref() {
-            Some("53300") => SetupProblem::NoConnections { wanted: connections + 1, source },
-            _ => SetupProblem::Store(source),
+        let store = Store::connect(&self.client, connections).await;
+        // What is not answered for as long as a lease has been lost with it.
+        store.map(|store| store.answer_within(self.config.lease)).map_err(|source| {
+            match source.code().as_deref() {
+                Some("53300") => SetupProblem::NoConnections { wanted: connections + 1, source },
+                _ => SetupProblem::Store(source),
+            }
         })
     }
 

@@ -102,7 +102,8 @@ impl Claimer {
             return Ok(false);
         }
         let slots = Arc::clone(&lane.slots);
-        let found = lane.found.take();
+        let found = lane.take_named();
+        let named = found.as_ref().map(|(tickets, _)| tickets.len().min(want));
         let runtime = Arc::clone(&self.runtime);
         let lease = runtime.leases.begin_claim();
         let claim = Claim {
@@ -129,6 +130,9 @@ impl Claimer {
         slots.free(want - claimed.jobs.len());
         let (got, now) = (!claimed.jobs.is_empty(), Instant::now());
         lane.claimed(&claimed, want, now);
+        if let Some(named) = named {
+            lane.named(named, claimed.jobs.len());
+        }
         start(&runtime, lane.lane, &slots, worker, lease, claimed);
         Ok(got)
     }

@@ -73,9 +73,7 @@ pub enum SetupProblem {
         interval: std::time::Duration,
     },
     /// Too few connections.
-    #[error(
-        "a worker needs at least 3 connections: one to claim, one to finish, and one for the rest; this one has {0}"
-    )]
+    #[error("a worker needs at least 2 connections, one to claim and one to finish, and this one has {0}")]
     TooFewConnections(u32),
     /// The server does not give the connections that the worker needs.
     #[error(
@@ -141,7 +139,7 @@ pub(crate) fn check(
         }
     }
     problems.extend(check_times(config));
-    if config.connections < 3 {
+    if config.connections < 2 {
         problems.push(SetupProblem::TooFewConnections(config.connections));
     }
     problems

@@ -23,6 +23,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
 const DROP_WITHIN: Duration = Duration::from_secs(1);
 /// How long the last results may take to be recorded.
 const RECORD_WITHIN: Duration = Duration::from_secs(10);
+/// How long a worker may take to sign off.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Runs the jobs of this program, inside it. Make one with [`Worker::builder`].
 ///
@@ -127,30 +129,33 @@ async fn run(runtime: Arc<Runtime>, results: mpsc::UnboundedReceiver<Unrecorded>
     let heartbeats = heartbeat::start(&runtime).map_err(WorkerError::Thread)?;
     let parts = TaskTracker::new();
     let finisher = parts.spawn(record_for_ever(Arc::clone(&runtime), results));
-    parts.spawn(upkeep::reap_for_ever(Arc::clone(&runtime)));
-    parts.spawn(upkeep::promote_for_ever(Arc::clone(&runtime)));
+    let until_the_end = || runtime.stages.end.clone();
+    parts.spawn(until_the_end().run_until_cancelled_owned(upkeep::reap_for_ever(Arc::clone(&runtime))));
+    parts.spawn(until_the_end().run_until_cancelled_owned(upkeep::promote_for_ever(Arc::clone(&runtime))));
     tracing::info!(worker = runtime.config.name, kinds = runtime.kinds.len(), "the worker runs");
 
     claim_loop::claim_for_ever(Arc::clone(&runtime)).await; // Until it drains.
 
     runtime.stages.drain.cancelled().await;
     end_attempts(&runtime).await;
-    let recorded = timeout(RECORD_WITHIN, runtime.all_recorded()).await.is_ok();
+    let _ = timeout(RECORD_WITHIN, runtime.all_recorded()).await;
     runtime.stages.end.cancel();
     parts.close();
     let unrecorded = finisher.await.map_err(|_| WorkerError::Panicked)?;
     parts.wait().await;
-    if let Err(error) = leave(&runtime).await {
-        tracing::warn!(
+    match timeout(LEAVE_WITHIN, leave(&runtime)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(
             error = crate::setup::chain(&error),
             "the worker could not sign off; others will notice"
-        );
+        ),
+        Err(_) => tracing::warn!("the worker could not sign off in time; others will notice"),
     }
     let joined = tokio::task::spawn_blocking(move || heartbeats.join()).await;
     runtime.store.close().await;
     tracing::info!(worker = runtime.config.name, "the worker has ended");
     match joined {
-        Ok(Ok(())) if recorded => Ok(()),
+        Ok(Ok(())) if unrecorded == 0 => Ok(()),
         Ok(Ok(())) => Err(WorkerError::Unrecorded(unrecorded)),
         _ => Err(WorkerError::Panicked),
     }

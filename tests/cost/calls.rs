@@ -41,7 +41,7 @@ impl Session {
         let query = explain("peek")
             .bind(vec![0i16])
             .bind(vec![self.queue])
-            .bind(vec![KIND])
+            .bind(vec![self.kind])
             .bind(want as i32)
             .bind(vec![low; 4])
             .bind(vec![high; 4]);
@@ -51,6 +51,16 @@ impl Session {
     /// Claims from `near` on, or the tickets that were found.
     pub(crate) async fn claim(&mut self, want: usize, near: i64, found: Option<Vec<i64>>) -> (Cost, Lease) {
         let lease = fresh_id();
+        let cost = self.claim_as(lease, want, near, found).await;
+        (cost, self.lease(lease).await.unwrap_or_default())
+    }
+
+    /// A claim that finds nothing in reach.
+    pub(crate) async fn claim_nothing(&mut self, want: usize, near: i64) -> Cost {
+        self.claim_as(fresh_id(), want, near, None).await
+    }
+
+    async fn claim_as(&mut self, lease: i64, want: usize, near: i64, found: Option<Vec<i64>>) -> Cost {
         let priorities = found.as_ref().map(|found| vec![1i16; found.len()]);
         let query = explain("claim")
             .bind(0i16)
@@ -58,24 +68,29 @@ impl Session {
             .bind(self.worker)
             .bind(lease)
             .bind(true)
-            .bind(vec![KIND])
+            .bind(vec![self.kind])
             .bind(want as i32)
             .bind(vec![near; 4])
             .bind(found)
             .bind(priorities);
-        (self.cost(query).await, self.lease(lease).await)
+        self.cost(query).await
     }
 
     /// Claims one suspect.
     pub(crate) async fn claim_suspect(&mut self) -> (Cost, Lease) {
         let lease = fresh_id();
-        let query = explain("claim_suspect")
-            .bind(0i16)
-            .bind(self.queue)
-            .bind(self.worker)
-            .bind(lease)
-            .bind(vec![KIND]);
-        (self.cost(query).await, self.lease(lease).await)
+        let cost = self.claim_suspect_as(lease).await;
+        (cost, self.lease(lease).await.unwrap_or_default())
+    }
+
+    /// A claim of a suspect that finds none in reach.
+    pub(crate) async fn claim_no_suspect(&mut self) -> Cost {
+        self.claim_suspect_as(fresh_id()).await
+    }
+
+    async fn claim_suspect_as(&mut self, lease: i64) -> Cost {
+        let query = explain("claim_suspect").bind(0i16).bind(self.queue).bind(self.worker);
+        self.cost(query.bind(lease).bind(vec![self.kind])).await
     }
 
     /// Finishes all jobs of a lease, and closes it.
@@ -139,5 +154,10 @@ impl Session {
     /// How jobs stand.
     pub(crate) async fn lookup(&mut self, ids: &[Uuid]) -> Cost {
         self.cost(explain("lookup").bind(vec![0i16; ids.len()]).bind(ids.to_vec())).await
+    }
+
+    /// How one job stands, for people.
+    pub(crate) async fn status(&mut self, id: Uuid) -> Cost {
+        self.cost(explain("status").bind(0i16).bind(id)).await
     }
 }

@@ -7,8 +7,13 @@
 
 mod calls; // The shipped statements, with real parameters.
 mod limits; // Comparing a figure with its limit.
+mod rounds;
 mod server; // The server, and databases on it.
 mod session; // One connection, and what a statement costs in it.
-mod tables; // Filling tables, and reading back what a claim took.
+mod tables; // Filling tables, and reading back what a claim took. // Every hot statement once.
 
-mod wal; // WAL for each job, and how often its row is written.
+mod growth; // A claim beside many jobs and many leases.
+mod plans; // Every hot statement, whatever the statistics say.
+mod shards;
+mod statements; // Each file a statement, each statement a file.
+mod wal; // WAL for each job, and how often its row is written. // What lets the tables be distributed.

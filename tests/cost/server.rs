@@ -26,7 +26,7 @@ async fn start() -> Server {
         .set("synchronous_commit", "off");
     let server = Server::start(options).await.unwrap();
     let pool = PgPoolOptions::new().max_connections(2).connect(&server.url("postgres")).await.unwrap();
-    run(&mut *pool.acquire().await.unwrap(), "create database migrated").await;
+    run(&mut pool.acquire().await.unwrap(), "create database migrated").await;
     let migrated = PgPoolOptions::new().connect(&server.url("migrated")).await.unwrap();
     Client::new(migrated.clone()).migrate().await.unwrap();
     // As many partitions as a month of retention comes to.

@@ -20,11 +20,11 @@ on_postgres! {
 
         let others = "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
             and backend_type = 'client backend'";
-        db.until(&format!("not exists (select {others} and (state <> 'idle' or xact_start is not null or backend_xid is not null
-            or backend_xmin is not null))")).await;
-        let locks = "select count(*) from pg_locks l join pg_database d on d.oid = l.database
-            where d.datname = current_database() and l.pid <> pg_backend_pid() and l.pid in (select pid ";
-        assert_eq!(db.number(&format!("{locks} {others} and application_name like 'pgjobq%')")).await, 0);
+        let at_rest = format!(
+            "not exists (select {others} and (state <> 'idle' or xact_start is not null or backend_xmin is not null))
+             and not exists (select from pg_locks where pid in (select pid {others}))",
+        );
+        db.until(&at_rest).await;
         assert!(db.number(&format!("select count(*) {others} and application_name = 'pgjobq worker'")).await <= 3);
         let all_free = async {
             while db.pool.num_idle() < db.pool.size() as usize {

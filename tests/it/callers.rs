@@ -84,8 +84,8 @@ on_postgres! {
         }
         let mut callers = Vec::new();
         for level in ["read committed", "repeatable read", "serializable"] {
-            let mut caller = PgConnection::connect_with(&db.options).await.unwrap();
-            sqlx::raw_sql(AssertSqlSafe(format!("begin isolation level {level}"))).execute(&mut caller).await.unwrap();
+            let begin = AssertSqlSafe(format!("begin isolation level {level}"));
+            let mut caller = db.pool.begin_with(begin).await.unwrap();
             enqueue_all_sorts(&mut caller).await;
             callers.push(caller);
         }

@@ -17,7 +17,7 @@ const PROMPTLY: Duration = Duration::from_secs(25);
 on_postgres! {
     async fn invariant_7_a_worker_survives_the_end_of_all_its_connections(db: TestDb) {
         let worker = db.worker().build().await.unwrap().start();
-        for n in 0..10 {
+        for n in 0..4 {
             let jobs: Vec<_> = (0..20).map(double::job).collect();
             let ids: Vec<_> = jobs.iter().map(NewJob::job_id).collect();
             db.client.enqueue_all(jobs).await.unwrap();
@@ -79,12 +79,12 @@ async fn invariant_7_a_worker_survives_a_restart_of_the_server() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn invariant_7_a_shutdown_returns_promptly_when_the_server_is_gone() {
-    shuts_down_without(ServerOptions::fast()).await;
+    shuts_down_without(ServerOptions::durable()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn invariant_7_a_shutdown_returns_promptly_when_the_server_on_the_network_is_gone() {
-    shuts_down_without(ServerOptions::fast().over_tcp()).await;
+    shuts_down_without(ServerOptions::durable().over_tcp()).await;
 }
 
 /// Jobs end when the server is gone; so does the worker, and says what it leaves; and the jobs run again when it is back.

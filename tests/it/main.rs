@@ -28,6 +28,7 @@ mod shutdown; // A worker stops gracefully.
 // What can be asked of a client.
 mod bad_input; // What nobody should enqueue, and what is said of it.
 mod bulk; // Many jobs at once.
+mod errors; // What a stranger reads where something was set up wrongly.
 mod from_sql; // Jobs enqueued with SQL.
 mod handles; // Whoever has a job's handle gets its end.
 mod life; // From an enqueue to the end, and what a handle sees of it.

@@ -103,7 +103,7 @@ async fn a_database_that_was_not_migrated() {
 async fn a_schema_that_is_too_new_is_refused_and_left_alone() {
     let db = TestDb::new(1).await;
     db.run(
-        "insert into pgjobq.migrations (version, name, oldest_binary) values (1000, 'from the future', 900)",
+        "insert into pgjobq.migrations (version, name, digest, oldest_binary) values (1000, 'from the future', 0, 900)",
     )
     .await;
     let ours = db.number("select count(*) - 1 from pgjobq.migrations").await;
@@ -150,11 +150,9 @@ async fn a_server_that_gives_too_few_connections() {
     db.run(&format!("grant pgjobq_worker to {}", role.name)).await;
     let client = Client::new(role.pool(1).await);
     let error = Worker::builder(&client).queue("default", 1).build().await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the worker cannot start: the database does not give the 5 connections that this worker needs: raise \
-         `max_connections`, or give it fewer with `.connections(…)`"
-    );
+    let said = "the worker cannot start: the database does not give the 5 connections that this worker needs: raise \
+                `max_connections`, or give it fewer with `.connections(…)`";
+    assert!(error.to_string().starts_with(said), "{error}");
     client.pool().close().await;
     role.drop().await;
 }
