@@ -12,11 +12,11 @@ begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'a claim needs READ COMMITTED: an older snapshot would not see the latest leases';
     end if;
-    -- step: begun
     perform 1 from pgjobq.workers where shard = p_shard and id = p_worker for key share;
     if not found then
         raise exception 'worker % is not registered', p_worker using errcode = 'PJ001';
     end if;
+    -- step: worker locked
     if p_wait then
         perform 1 from pgjobq.lanes where shard = p_shard and queue_id = p_queue for update;
     else
@@ -189,6 +189,7 @@ begin
         if found then
             insert into pgjobq.leases (shard, queue_id, priority, hi, id, worker, tickets)
             values (p_shard, p_queue, priority_, ticket, p_lease, p_worker, int8multirange(int8range(ticket, ticket, '[]')));
+            -- step: lease inserted
             return;
         end if;
     end loop;
@@ -196,7 +197,9 @@ end $$;
 
 -- Looks without touching: up to `p_want` tickets in (low, high] of each priority, the highest first, that nobody holds. No
 -- lock, no transaction id, and no WAL but for hint bits. `reach` is how far each priority has been looked through: `high`,
--- or as far as tickets have been drawn, unless the bound on the walk ended it; then the next peek goes on from there.
+-- or as far as tickets have been drawn where that is the highest number, unless the bound on the walk ended it; then the
+-- next peek goes on from there. (Below any other `high`, what has been drawn says nothing: the sequence may have been set
+-- back, and a sweep that never reaches its end never looks again at what it has passed.)
 -- `suspects`: whether one waits. (No column is called `found`, which is a variable of every plpgsql function.)
 create function pgjobq.peek(
     p_shard smallint, p_queue int, p_kinds text[], p_want int, p_low bigint[], p_high bigint[],
@@ -208,6 +211,7 @@ language plpgsql stable
 #variable_conflict use_column
 declare
     c_walk constant int := 20000;
+    c_top constant bigint := 9223372036854775807;
     c_suspects constant int := 5000;   -- as far as a claim of a suspect looks
     v_now timestamptz := clock_timestamp();
     v_leased int8multirange;
@@ -250,7 +254,8 @@ begin
                     and ticket is not null and crashes = 0
                     and ticket > p_low[priority_ + 1] and ticket <= p_high[priority_ + 1]
                   order by ticket offset v_left + c_walk - 1 limit 1),
-                greatest(p_low[priority_ + 1], least(p_high[priority_ + 1], v_drawn)));
+                case when p_high[priority_ + 1] < c_top then p_high[priority_ + 1]
+                     else greatest(p_low[priority_ + 1], v_drawn) end);
         end if;
         if v_free is not null then
             tickets := tickets || v_free;

@@ -71,7 +71,6 @@ begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'a finish needs READ COMMITTED: it must see the lease as it is';
     end if;
-    -- step: begun
     select h.held, h.closing into v_held, v_closing
       from pgjobq.hold_leases(p_shard, p_worker, p_lease_queue, p_lease_priority, p_lease_hi, p_lease_id, p_lease_close) h;
     v_now := clock_timestamp();

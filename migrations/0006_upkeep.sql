@@ -130,7 +130,6 @@ declare
     v_dead uuid[];
     v_new bigint[];
 begin
-    -- step: begun
     -- The workers that hold leases, each found by one probe, however many leases there are.
     for v_worker in
         with recursive holders as (
@@ -217,7 +216,7 @@ declare
     v_places tid[];     -- where the locked rows are; nobody moves them any more
     v_new bigint[];
 begin
-    -- step: begun
+    -- step: time read
     with due as materialized (
         select id, ctid as place, run_at from pgjobq.jobs
          where shard = p_shard and run_at is not null and waits_for = 0 and run_at <= v_now

@@ -15,6 +15,23 @@ use crate::waits::Origin;
 use crate::{EnqueueError, JobId, NewJob, StoreError, WaitError};
 
 /// A handle of an enqueued job that returns `T`. It can be rebuilt from the job's id, in any process: `my_job::handle(id)`.
+///
+/// ```no_run
+/// # use pgjobq_core as pgjobq;
+/// # async fn example(client: pgjobq::Client, handle: pgjobq::JobHandle<u64>) -> Result<(), Box<dyn std::error::Error>> {
+/// use pgjobq::Outcome;
+///
+/// if let Some(job) = handle.status(&client).await? {
+///     println!("{} is {} after {} attempts", job.kind, job.state, job.attempts);
+/// }
+/// match handle.wait(&client).await? {
+///     Outcome::Completed(bytes) => println!("{bytes} bytes"), // What the job function returned, and of its type.
+///     Outcome::Dead(failure) => println!("given up: {failure}"),
+///     other => println!("{other:?}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct JobHandle<T> {
     id: JobId,
     is_new: bool,
@@ -102,8 +119,8 @@ impl<T: DeserializeOwned> NewJob<T> {
     }
 }
 
-/// Why a call gave no result.
-#[derive(Debug, thiserror::Error)]
+/// Why a call gave no result: from [`NewJob::call`], and `my_job::call(…)`.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
     /// The job was not enqueued.

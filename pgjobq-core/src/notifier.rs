@@ -7,12 +7,15 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::client::Shared;
 
 /// The least time between two notifications of one process.
 const SPACING: Duration = Duration::from_millis(4);
+/// How long one may take.
+const SEND_WITHIN: Duration = Duration::from_secs(5);
 /// How many ids fit into one notification, which holds 8,000 bytes; for more it only says that there are some.
 const MOST_IDS: usize = 200;
 
@@ -66,12 +69,14 @@ impl Notifier {
     async fn send(&self) {
         while let Some(payloads) = self.take() {
             for payload in payloads {
-                let sent = sqlx::query(self.shared.sql.notify.clone())
-                    .bind(payload)
-                    .execute(&self.shared.pool)
-                    .await;
-                if let Err(error) = sent {
-                    tracing::debug!(%error, "a notification was not sent; polling finds what it was about");
+                let sent =
+                    sqlx::query(self.shared.sql.notify.clone()).bind(payload).execute(&self.shared.pool);
+                match timeout(SEND_WITHIN, sent).await {
+                    Ok(Ok(_)) => {}
+                    Ok(Err(error)) => {
+                        tracing::debug!(%error, "a notification was not sent; polling finds what it was about");
+                    }
+                    Err(_) => tracing::debug!("a notification was not sent in time"),
                 }
             }
             tokio::select! {

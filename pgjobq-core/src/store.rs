@@ -7,8 +7,11 @@ mod upkeep;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::query::Query;
+use sqlx::{ConnectOptions, PgPool, Postgres};
+use tokio::time::timeout;
 
 use crate::StoreError;
 use crate::client::Client;
@@ -17,6 +20,13 @@ use crate::sql::Statements;
 pub use claim::{Claim, Claimed, ClaimedJob, Peek, Peeked};
 pub use finish::{Decision, Ended, Finished, LeaseUse};
 pub use upkeep::{HeldLease, Promoted, Reaped};
+
+/// How long a call may take, unless told otherwise: longer than the server lets a statement run.
+const ANSWER_WITHIN: Duration = Duration::from_secs(35);
+/// How long a connection may take to open.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How long the connections may take to close.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// How many priorities there are.
 pub const PRIORITIES: usize = 4;
@@ -49,6 +59,19 @@ pub struct Store {
     sql: Arc<Statements>,
     shards: i16,
     options: Arc<PgConnectOptions>,
+    answer_within: Duration,
+}
+
+/// A connection on loan. When the call that has it is dropped, or not answered in time, it is closed: the pool would wait
+/// for the answer, which may never come.
+struct Lent(Option<PoolConnection<Postgres>>);
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(mut connection) = self.0.take() {
+            connection.close_on_drop();
+        }
+    }
 }
 
 impl Store {
@@ -60,7 +83,7 @@ impl Store {
         let pool = connect(&options, connections)
             .await
             .map_err(|error| StoreError::new(error, sql.schema.as_str()))?;
-        Ok(Self { pool, sql, shards, options })
+        Ok(Self { pool, sql, shards, options, answer_within: ANSWER_WITHIN })
     }
 
     /// The same with connections of another runtime's.
@@ -69,14 +92,38 @@ impl Store {
         Self { pool, ..self.clone() }
     }
 
+    /// The same, but a connection on which a call is not answered for this long is given up.
+    #[must_use]
+    pub fn answer_within(self, limit: Duration) -> Self {
+        Self { answer_within: limit, ..self }
+    }
+
     /// Every shard.
     pub fn shards(&self) -> Vec<i16> {
         (0..self.shards).collect()
     }
 
-    /// Closes the connections.
+    /// Closes the connections; those that are silent are left to the operating system.
     pub async fn close(&self) {
-        self.pool.close().await;
+        if timeout(CLOSE_WITHIN, self.pool.close()).await.is_err() {
+            tracing::debug!("some connections did not close in time");
+        }
+    }
+
+    async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, StoreError> {
+        let mut lent = Lent(Some(self.pool.acquire().await.map_err(|error| self.error(error))?));
+        let connection = lent.0.as_deref_mut().expect("it was lent just now");
+        match timeout(self.answer_within, query.fetch_all(connection)).await {
+            Ok(answered) => {
+                drop(lent.0.take()); // Back to the pool.
+                answered.map_err(|error| self.error(error))
+            }
+            Err(_) => Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),
+        }
+    }
+
+    async fn row(&self, query: Query<'_, Postgres, PgArguments>) -> Result<PgRow, StoreError> {
+        self.rows(query).await?.pop().ok_or(StoreError::Database(sqlx::Error::RowNotFound))
     }
 
     fn error(&self, error: sqlx::Error) -> StoreError {
@@ -104,5 +151,21 @@ fn pool_options(connections: u32) -> PgPoolOptions {
 }
 
 async fn connect(options: &PgConnectOptions, connections: u32) -> Result<PgPool, sqlx::Error> {
-    pool_options(connections).min_connections(connections).connect_with(options.clone()).await
+    match pool_options(connections).min_connections(connections).connect_with(options.clone()).await {
+        Err(sqlx::Error::PoolTimedOut) => Err(why_not(options, connections).await),
+        connected => connected,
+    }
+}
+
+/// Why so many connections cannot be had. A pool tries again until its time is over, and then no longer knows.
+pub(crate) async fn why_not(options: &PgConnectOptions, connections: u32) -> sqlx::Error {
+    let mut held = Vec::new();
+    for _ in 0..connections {
+        match timeout(CONNECT_WITHIN, options.connect()).await {
+            Ok(Ok(connection)) => held.push(connection),
+            Ok(Err(error)) => return error,
+            Err(_) => break,
+        }
+    }
+    sqlx::Error::PoolTimedOut
 }

@@ -107,7 +107,10 @@ impl Waits {
                 asked = self.ask().await.ok().map(|()| started);
             }
             if let Err(error) = self.look(&jobs).await {
-                self.fail(&error);
+                self.fail(error);
+            }
+            if self.lock().by_job.values().all(Vec::is_empty) {
+                continue; // Whoever awaits job after job, most of them long ended, should not pay for the rest below.
             }
             // However often it is woken, this task takes at most a quarter of one connection's time.
             sleep(started.elapsed() * 3).await;
@@ -158,14 +161,13 @@ impl Waits {
     }
 
     /// What passes is waited for; anything else is told to everybody.
-    fn fail(&self, error: &StoreError) {
+    fn fail(&self, error: StoreError) {
         if error.is_transient() {
             tracing::debug!(%error, "looking for ended jobs failed; trying again");
             return;
         }
         tracing::warn!(%error, "looking for ended jobs failed");
-        // One error, told to many: its text is what they share.
-        let shared = Arc::new(StoreError::Database(sqlx::Error::Protocol(error.to_string())));
+        let shared = Arc::new(error);
         for (_, waiters) in self.lock().by_job.drain() {
             waiters.into_iter().for_each(|waiter| drop(waiter.answer.send(Err(Arc::clone(&shared).into()))));
         }

@@ -15,6 +15,25 @@ use crate::worker::Worker;
 const UNNAMED_LIMIT: usize = 100;
 
 /// Builds a [`Worker`].
+///
+/// ```no_run
+/// # mod pgjobq { pub use {pgjobq_core::Client, pgjobq_worker::Worker}; }
+/// # struct Mailer;
+/// # async fn example(client: pgjobq::Client, mailer: Mailer) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use pgjobq::Worker;
+///
+/// let worker = Worker::builder(&client)
+///     .queue("mail", 50) // At most fifty at a time here,
+///     .queue("reports", 2) // and no other queues.
+///     .state(mailer) // For the job functions that take `State<Mailer>`.
+///     .grace(Duration::from_secs(60))
+///     .build()
+///     .await?;
+/// # let _ = worker;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "finish with `build().await`"]
 pub struct WorkerBuilder {
     client: Client,
@@ -121,9 +140,13 @@ impl WorkerBuilder {
 
     async fn connect(&self) -> Result<Store, SetupProblem> {
         let connections = self.config.connections.max(1);
-        Store::connect(&self.client, connections).await.map_err(|source| match source.code().as_deref() {
-            Some("53300") => SetupProblem::NoConnections { wanted: connections + 1, source },
-            _ => SetupProblem::Store(source),
+        let store = Store::connect(&self.client, connections).await;
+        // What is not answered for as long as a lease has been lost with it.
+        store.map(|store| store.answer_within(self.config.lease)).map_err(|source| {
+            match source.code().as_deref() {
+                Some("53300") => SetupProblem::NoConnections { wanted: connections + 1, source },
+                _ => SetupProblem::Store(source),
+            }
         })
     }
 

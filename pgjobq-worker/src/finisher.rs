@@ -57,15 +57,17 @@ pub(crate) async fn record_for_ever(
 
 /// Records one batch, each shard and each identity of this worker for itself.
 async fn record(runtime: &Runtime, results: &mut Vec<Result>) {
-    let count = results.len();
     let mut parts: HashMap<(i16, i64), Vec<Result>> = HashMap::new();
     for result in results.drain(..) {
         parts.entry((result.lease.key.lane.shard, result.lease.worker)).or_default().push(result);
     }
     for ((shard, worker), results) in parts {
-        Part::new(shard, worker, results).record(runtime).await;
+        let count = results.len();
+        match Part::new(shard, worker, results).record(runtime).await {
+            Ok(()) => _ = runtime.unrecorded.fetch_sub(count, Ordering::AcqRel),
+            Err(error) => tracing::warn!(error = chain(&error), count, "results were not recorded in time"),
+        }
     }
-    runtime.unrecorded.fetch_sub(count, Ordering::AcqRel);
     runtime.events.claim.notify_one();
 }
 
@@ -100,30 +102,39 @@ impl Part {
         Self { shard, worker, leases, ended }
     }
 
-    async fn record(mut self, runtime: &Runtime) {
+    /// Records it. An error means that the worker's end came first.
+    async fn record(mut self, runtime: &Runtime) -> std::result::Result<(), StoreError> {
         match self.send(runtime, &self.ended).await {
             Ok(finished) => self.recorded(runtime, finished),
+            Err(error) if error.is_transient() => return Err(error),
             Err(error) => {
                 tracing::error!(
                     error = chain(&error),
                     jobs = self.ended.len(),
                     "a batch of results was refused; trying each"
                 );
-                self.record_each(runtime).await;
+                self.record_each(runtime).await?;
             }
         }
         for lease in self.leases.iter().filter(|lease| lease.close) {
             runtime.leases.forget(lease.key);
         }
+        Ok(())
     }
 
-    /// Sends until it is answered: what passes is waited for. A replay of what was recorded changes nothing.
+    /// Sends until it is answered, or the worker ends: what passes is waited for. A replay of what was recorded changes
+    /// nothing.
     async fn send(&self, runtime: &Runtime, ended: &[Ended]) -> std::result::Result<Finished, StoreError> {
         let mut pause = Pause::new();
         loop {
             let finish =
                 runtime.store.finish(self.shard, self.worker, &runtime.config.name, &self.leases, ended);
-            match finish.await {
+            let answered = tokio::select! {
+                biased;
+                answered = finish => answered,
+                () = runtime.stages.end.cancelled() => Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),
+            };
+            match answered {
                 Err(error) if error.is_transient() && !runtime.stages.end.is_cancelled() => {
                     tracing::debug!(error = chain(&error), "results were not recorded; trying again");
                     tokio::time::sleep(pause.after_error()).await;
@@ -157,12 +168,15 @@ impl Part {
     }
 
     /// One bad row must not wedge the rest: each is sent alone, and one that is refused alone is buried with the reason.
-    async fn record_each(&mut self, runtime: &Runtime) {
+    async fn record_each(&mut self, runtime: &Runtime) -> std::result::Result<(), StoreError> {
         let closing = std::mem::take(&mut self.leases);
         for end in std::mem::take(&mut self.ended) {
             self.leases = closing.iter().map(|lease| LeaseUse { close: false, ..*lease }).collect();
             let mut one = [end];
             if let Err(error) = self.send(runtime, &one).await {
+                if error.is_transient() {
+                    return Err(error);
+                }
                 let message =
                     crate::decide::text(&format!("its result could not be recorded: {}", chain(&error)));
                 one[0].decision = Decision::Bury { keep: runtime.config.keep_dead, reason: "fatal", message };
@@ -178,5 +192,6 @@ impl Part {
                 "leases could not be closed; the next heartbeat gives them back"
             );
         }
+        Ok(())
     }
 }

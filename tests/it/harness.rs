@@ -51,6 +51,19 @@ impl TestDb {
         Self { client: Client::new(pool.clone()), pool, options, name, server }
     }
 
+    /// Its address, for other programs.
+    pub(crate) fn url(&self) -> String {
+        // The address of the server names another database, in its path.
+        let (url, query) = self.server.url().split_once('?').unwrap_or((self.server.url(), ""));
+        let start = url.rfind('/').unwrap();
+        format!("{}/{}?{query}", &url[..start], self.name)
+    }
+
+    /// Its address, as another process understands it: that of the server, and its name there.
+    pub(crate) fn address(&self) -> (&str, &str) {
+        (self.server.url(), &self.name)
+    }
+
     /// A worker with short intervals, which takes `default` and what else is named.
     pub(crate) fn worker(&self) -> WorkerBuilder {
         Worker::builder(&self.client)
@@ -68,8 +81,13 @@ impl TestDb {
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.pool).await.unwrap()
     }
 
+    /// One value, as text.
+    pub(crate) async fn text(&self, sql: &str) -> String {
+        let sql = format!("select ({sql})::text");
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.pool).await.unwrap()
+    }
+
     /// One statement.
-    #[allow(dead_code)]
     pub(crate) async fn run(&self, sql: &str) {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.unwrap();
     }

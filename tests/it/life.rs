@@ -5,12 +5,12 @@ use std::time::Duration;
 use pgjobq::prelude::*;
 
 #[job]
-async fn double(number: i64) -> Result<i64> {
+pub(crate) async fn double(number: i64) -> Result<i64> {
     Ok(number * 2)
 }
 
 #[job(retries = 3, backoff = "10ms")]
-async fn fail_twice(ctx: JobContext) -> Result<u32> {
+pub(crate) async fn fail_twice(ctx: JobContext) -> Result<u32> {
     if ctx.failures() < 2 {
         return Err(JobError::from(format!("failure {}", ctx.failures() + 1)));
     }

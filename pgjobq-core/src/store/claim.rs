@@ -71,7 +71,7 @@ impl Store {
     /// Claims jobs of one lane. Never more than were wanted.
     pub async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, StoreError> {
         let (found, found_priorities) = claim.found.unzip();
-        let row = sqlx::query(self.sql.claim.clone())
+        let query = sqlx::query(self.sql.claim.clone())
             .bind(claim.lane.shard)
             .bind(claim.lane.queue)
             .bind(claim.worker)
@@ -81,10 +81,8 @@ impl Store {
             .bind(claim.want as i32)
             .bind(claim.near.as_slice())
             .bind(found)
-            .bind(found_priorities)
-            .fetch_one(&self.pool)
-            .await
-            .map_err(|error| self.error(error))?;
+            .bind(found_priorities);
+        let row = self.row(query).await?;
         let claimed = read_claimed(&row).map_err(StoreError::Database)?;
         assert!(claimed.jobs.len() <= claim.want, "a claim takes at most what was asked for");
         Ok(claimed)
@@ -98,15 +96,13 @@ impl Store {
         lease: i64,
         kinds: &[&'static str],
     ) -> Result<Option<ClaimedJob>, StoreError> {
-        let row = sqlx::query(self.sql.claim_suspect.clone())
+        let query = sqlx::query(self.sql.claim_suspect.clone())
             .bind(lane.shard)
             .bind(lane.queue)
             .bind(worker)
             .bind(lease)
-            .bind(kinds)
-            .fetch_one(&self.pool)
-            .await
-            .map_err(|error| self.error(error))?;
+            .bind(kinds);
+        let row = self.row(query).await?;
         read_suspect(&row).map_err(StoreError::Database)
     }
 
@@ -117,16 +113,14 @@ impl Store {
         kinds: &[&'static str],
         want: usize,
     ) -> Result<Vec<Peeked>, StoreError> {
-        let rows = sqlx::query(self.sql.peek.clone())
+        let query = sqlx::query(self.sql.peek.clone())
             .bind(lanes.iter().map(|peek| peek.lane.shard).collect::<Vec<_>>())
             .bind(lanes.iter().map(|peek| peek.lane.queue).collect::<Vec<_>>())
             .bind(kinds)
             .bind(want as i32)
             .bind(lanes.iter().flat_map(|peek| peek.low).collect::<Vec<_>>())
-            .bind(lanes.iter().flat_map(|peek| peek.high).collect::<Vec<_>>())
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| self.error(error))?;
+            .bind(lanes.iter().flat_map(|peek| peek.high).collect::<Vec<_>>());
+        let rows = self.rows(query).await?;
         let mut peeked = vec![Peeked::default(); lanes.len()];
         for row in &rows {
             let lane: i32 = row.try_get("lane").map_err(StoreError::Database)?;

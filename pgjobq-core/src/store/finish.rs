@@ -64,7 +64,7 @@ impl Store {
         leases: &[LeaseUse],
         ended: &[Ended],
     ) -> Result<Finished, StoreError> {
-        let row = sqlx::query(self.sql.finish.clone())
+        let query = sqlx::query(self.sql.finish.clone())
             .bind(shard)
             .bind(worker)
             .bind(worker_name)
@@ -81,10 +81,8 @@ impl Store {
             .bind(ended.iter().map(|e| e.decision.keep()).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.decision.output()).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.decision.error().map(|(reason, _)| reason)).collect::<Vec<_>>())
-            .bind(ended.iter().map(|e| e.decision.error().map(|(_, message)| message)).collect::<Vec<_>>())
-            .fetch_one(&self.pool)
-            .await
-            .map_err(|error| self.error(error))?;
+            .bind(ended.iter().map(|e| e.decision.error().map(|(_, message)| message)).collect::<Vec<_>>());
+        let row = self.row(query).await?;
         read_finished(&row).map_err(StoreError::Database)
     }
 }

@@ -36,13 +36,13 @@ impl Store {
     /// Registers a worker. Without this it can claim nothing.
     pub async fn register(&self, worker: i64, name: &str) -> Result<(), StoreError> {
         let query = sqlx::query(self.sql.register_worker.clone()).bind(self.shards()).bind(worker).bind(name);
-        query.execute(&self.pool).await.map(drop).map_err(|error| self.error(error))
+        self.rows(query).await.map(drop)
     }
 
     /// Says that the worker lives, and lists its leases. `None` when it was given up.
     pub async fn heartbeat(&self, worker: i64) -> Result<Option<Vec<HeldLease>>, StoreError> {
         let query = sqlx::query(self.sql.heartbeat.clone()).bind(self.shards()).bind(worker);
-        let rows = query.fetch_all(&self.pool).await.map_err(|error| self.error(error))?;
+        let rows = self.rows(query).await?;
         let mut held = Vec::new();
         for row in &rows {
             if !row.try_get::<bool, _>("alive").map_err(StoreError::Database)? {
@@ -56,13 +56,13 @@ impl Store {
     /// Says in which queues the worker wants to be notified of work.
     pub async fn set_idle(&self, worker: i64, queues: &[i32]) -> Result<(), StoreError> {
         let query = sqlx::query(self.sql.set_idle.clone()).bind(self.shards()).bind(worker).bind(queues);
-        query.execute(&self.pool).await.map(drop).map_err(|error| self.error(error))
+        self.rows(query).await.map(drop)
     }
 
     /// The worker leaves. Whatever it still held is taken back by others.
     pub async fn leave(&self, worker: i64) -> Result<(), StoreError> {
         let query = sqlx::query(self.sql.leave.clone()).bind(self.shards()).bind(worker);
-        query.execute(&self.pool).await.map(drop).map_err(|error| self.error(error))
+        self.rows(query).await.map(drop)
     }
 
     /// Gives back a lease whose claim's answer never arrived. Returns how many jobs it still had.
@@ -74,7 +74,7 @@ impl Store {
             .bind(lease.priority)
             .bind(lease.hi)
             .bind(lease.id);
-        let row = query.fetch_one(&self.pool).await.map_err(|error| self.error(error))?;
+        let row = self.row(query).await?;
         row.try_get("returned").map_err(StoreError::Database)
     }
 
@@ -82,21 +82,21 @@ impl Store {
     pub async fn give_up_workers(&self, shard: i16, silence: Duration) -> Result<i32, StoreError> {
         let query =
             sqlx::query(self.sql.give_up_workers.clone()).bind(shard).bind(silence.as_micros() as i64);
-        let row = query.fetch_one(&self.pool).await.map_err(|error| self.error(error))?;
+        let row = self.row(query).await?;
         row.try_get("given_up").map_err(StoreError::Database)
     }
 
     /// Takes back one lease of a worker that is not there. `None` when there is none.
     pub async fn reap(&self, shard: i16, keep_dead: Duration) -> Result<Option<Reaped>, StoreError> {
         let query = sqlx::query(self.sql.reap.clone()).bind(shard).bind(keep_dead.as_micros() as i64);
-        let row = query.fetch_one(&self.pool).await.map_err(|error| self.error(error))?;
+        let row = self.row(query).await?;
         read_reaped(&row).map_err(StoreError::Database)
     }
 
     /// Puts up to `most` scheduled jobs in line whose time has come.
     pub async fn promote(&self, shard: i16, most: i32) -> Result<Promoted, StoreError> {
         let query = sqlx::query(self.sql.promote.clone()).bind(shard).bind(most);
-        let row = query.fetch_one(&self.pool).await.map_err(|error| self.error(error))?;
+        let row = self.row(query).await?;
         read_promoted(&row).map_err(StoreError::Database)
     }
 

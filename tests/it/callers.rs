@@ -1,0 +1,195 @@
+//! Callers' transactions and ours do not wait for each other, however long theirs stay open.
+
+use std::time::Duration;
+
+use pgjobq::prelude::*;
+use pgjobq_core::__private::{Claim, Decision, Ended, Lane, LeaseKey, LeaseUse, Store, serde_json};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::gate::{Gate, result};
+use crate::harness::TestDb;
+use crate::life::{double, fail_twice};
+
+/// Far more than a statement takes, and less than it waits for a lock.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+/// What a caller may do in one transaction: enqueue one job, many, some for later, some under a savepoint.
+async fn enqueue_all_sorts(connection: &mut PgConnection) -> Vec<JobId> {
+    let one = double::enqueue(&mut *connection, 1).await.unwrap();
+    let later = double::job(2).delay(Duration::from_millis(1)).enqueue(&mut *connection).await.unwrap();
+    let many: Vec<_> = (0..40).map(double::job).collect();
+    let mut ids: Vec<_> = many.iter().map(NewJob::job_id).chain([one.id(), later.id()]).collect();
+    pgjobq::enqueue_all(&mut *connection, many).await.unwrap();
+    let mut part = connection.begin().await.unwrap();
+    ids.push(double::enqueue(&mut *part, 3).await.unwrap().id());
+    part.commit().await.unwrap();
+    ids
+}
+
+on_postgres! {
+    async fn invariant_13_workers_do_all_their_work_while_a_callers_transaction_is_open(db: TestDb) {
+        let mut caller = PgConnection::connect_with(&db.options).await.unwrap();
+        let mut tx = caller.begin().await.unwrap();
+        let theirs = enqueue_all_sorts(&mut tx).await;
+
+        // Claims and finishes; retries, which are promoted; and what a worker left that is gone, which is reaped.
+        let orphan = Gate::new();
+        orphan.open();
+        let lost = orphan.job().enqueue(&db.client).await.unwrap();
+        leave_a_lease(&db, "stand").await;
+        let worker = db.worker().build().await.unwrap().start();
+        assert_eq!(double::call(&db.client, 21).await.unwrap(), 42);
+        assert_eq!(fail_twice::call(&db.client).await.unwrap(), 3);
+        assert_eq!(result(&db, &lost).await, 2);
+        assert_eq!(db.number("select count(*) from pgjobq.finished").await, 3, "none of theirs has run");
+
+        tx.commit().await.unwrap();
+        for job in theirs {
+            double::handle(job).wait(&db.client).await.unwrap();
+        }
+        worker.shutdown().await.unwrap();
+    }
+}
+
+/// Claims everything of a kind, and goes.
+async fn leave_a_lease(db: &TestDb, kind: &'static str) {
+    let store = Store::connect(&db.client, 1).await.unwrap();
+    store.register(1, "gone").await.unwrap();
+    let queue = store.queue_ids(&["default"]).await.unwrap()[0].1;
+    for (lease, shard) in (1..).zip(store.shards()) {
+        let claim = Claim {
+            lane: Lane { shard, queue },
+            worker: 1,
+            lease,
+            wait: true,
+            kinds: &[kind],
+            want: 9,
+            near: [0; 4],
+            found: None,
+        };
+        store.claim(claim).await.unwrap();
+    }
+    store.leave(1).await.unwrap();
+    store.close().await;
+    assert_eq!(db.number("select count(*) from pgjobq.leases").await, 1);
+}
+
+on_postgres! {
+    async fn invariant_13_no_statement_of_ours_waits_for_a_callers_transaction(db: TestDb) {
+        let store = Store::connect(&db.client, 2).await.unwrap();
+        let queue = store.queue_ids(&["default"]).await.unwrap()[0].1;
+        let gate = Gate::new();
+        for _ in 0..80 {
+            gate.job().enqueue(&db.client).await.unwrap();
+        }
+        let mut callers = Vec::new();
+        for level in ["read committed", "repeatable read", "serializable"] {
+            let begin = AssertSqlSafe(format!("begin isolation level {level}"));
+            let mut caller = db.pool.begin_with(begin).await.unwrap();
+            enqueue_all_sorts(&mut caller).await;
+            callers.push(caller);
+        }
+
+        at_once("register", store.register(1, "ours")).await;
+        for shard in store.shards() {
+            let lane = Lane { shard, queue };
+            let claim = |lease, want| Claim { lane, worker: 1, lease, wait: true, kinds: &["stand", "double"], want,
+                near: [0; 4], found: None };
+            let claimed = at_once("claim", store.claim(claim(10, 4))).await;
+            let hi = claimed.jobs.iter().map(|job| job.ticket).max();
+            if let Some(hi) = hi {
+                let leases = [LeaseUse { key: LeaseKey { lane, priority: 1, hi, id: 10 }, close: true }];
+                let ends = |(n, job): (usize, &pgjobq_core::__private::ClaimedJob)| Ended { lease: 0, id: job.id,
+                    ticket: job.ticket, decision: decision(n) };
+                let ended: Vec<_> = claimed.jobs.iter().enumerate().map(ends).collect();
+                let finished = at_once("finish", store.finish(shard, 1, "ours", &leases, &ended)).await;
+                assert!(finished.stale.is_empty() && finished.unclosed.is_empty());
+            }
+            at_once("promote", store.promote(shard, 100)).await;
+            let given_back = at_once("claim", store.claim(claim(11, 1))).await;
+            if let [job] = &*given_back.jobs {
+                let key = LeaseKey { lane, priority: 1, hi: job.ticket, id: 11 };
+                assert_eq!(at_once("return_lease", store.return_lease(1, key)).await, 1);
+            }
+            at_once("claim", store.claim(claim(12, 2))).await;
+            at_once("claim_suspect", store.claim_suspect(lane, 1, 13, &["stand"])).await;
+        }
+        at_once("heartbeat", store.heartbeat(1)).await;
+        at_once("set_idle", store.set_idle(1, &[queue])).await;
+        at_once("leave", store.leave(1)).await;
+        for shard in store.shards() {
+            while at_once("reap", store.reap(shard, AT_ONCE)).await.is_some() {}
+            at_once("give_up_workers", store.give_up_workers(shard, AT_ONCE)).await;
+        }
+        assert_eq!(db.number("select count(*) from pgjobq.leases").await, 0);
+        tokio::time::timeout(AT_ONCE, db.client.queue("new").save()).await.expect("save").unwrap();
+        tokio::time::timeout(AT_ONCE, db.client.migrate()).await.expect("migrate").unwrap();
+        tokio::time::timeout(AT_ONCE, double::enqueue(&db.client, 1)).await.expect("enqueue").unwrap();
+    }
+}
+
+fn decision(n: usize) -> Decision {
+    let (delay, keep, message) = (Duration::ZERO, AT_ONCE, String::new());
+    match n {
+        0 => Decision::Complete {
+            keep: Some(keep),
+            output: serde_json::value::RawValue::from_string("1".into()).unwrap(),
+        },
+        1 => Decision::Retry { delay, reason: "error", message },
+        2 => Decision::Bury { keep, reason: "fatal", message },
+        _ => Decision::Release,
+    }
+}
+
+async fn at_once<T>(what: &str, call: impl Future<Output = std::result::Result<T, pgjobq::StoreError>>) -> T {
+    let answered = tokio::time::timeout(AT_ONCE, call).await;
+    answered.unwrap_or_else(|_| panic!("{what} waits")).unwrap_or_else(|error| panic!("{what}: {error:?}"))
+}
+
+on_postgres! {
+    async fn invariant_13_no_callers_transaction_waits_for_one_of_ours(db: TestDb) {
+        // Every statement that writes, on jobs that are there for it, in a transaction that stays open.
+        let ours = [
+            "select pgjobq.register_worker(s, 2, 'other') from pg_temp.shards s",
+            "select pgjobq.heartbeat(s, 1) from pg_temp.shards s",
+            "select pgjobq.set_idle(s, 1, array[1, 2]) from pg_temp.shards s",
+            "select pgjobq.claim(s, q.id, 1, 8, true, array['stand'], 3, array[0, 0, 0, 0], null, null)
+               from pg_temp.shards s, pgjobq.queues q",
+            "select pgjobq.finish(l.shard, 1, 'ours', array[l.queue_id], array[l.priority], array[l.hi], array[l.id],
+                                  array[true], array_agg(1), array_agg(j.id order by j.id), array_agg(j.ticket order by j.id),
+                                  array_agg('bury'::text), array_agg(null::bigint), array_agg(1000000::bigint),
+                                  array_agg(null::text), array_agg('fatal'::text), array_agg('so'::text))
+               from pgjobq.leases l join pgjobq.jobs j on j.shard = l.shard and l.tickets @> j.ticket
+              group by l.shard, l.queue_id, l.priority, l.hi",
+            "select pgjobq.return_lease(shard, worker, queue_id, priority, hi, id) from pgjobq.leases",
+            "select pgjobq.leave(s, 1) from pg_temp.shards s",
+            "select pgjobq.give_up_workers(s, interval '-1 s') from pg_temp.shards s",
+            "select pgjobq.give_up_workers(s, interval '-1 s'), pgjobq.reap(s, interval '1 day') from pg_temp.shards s",
+            "select pgjobq.promote(s, 10) from pg_temp.shards s",
+            "select pgjobq.create_queue('default'), pgjobq.create_queue('another')",
+            "select pgjobq.record_kind('double', 'default', 2::smallint, 1::smallint, 1::smallint)",
+            "select pgjobq.make_partitions(60)",
+        ];
+        let gate = Gate::new();
+        for _ in 0..40 {
+            gate.job().enqueue(&db.client).await.unwrap();
+            gate.job().delay(Duration::from_millis(1)).enqueue(&db.client).await.unwrap();
+        }
+        let mut us = PgConnection::connect_with(&db.options).await.unwrap();
+        let stage = "create temp table shards as select s::smallint from pgjobq.settings, generate_series(0, shards - 1) s;
+            select pgjobq.register_worker(s, 1, 'ours') from pg_temp.shards s;
+            select pgjobq.claim(s, q.id, 1, 7, true, array['stand'], 3, array[0, 0, 0, 0], null, null)
+              from pg_temp.shards s, pgjobq.queues q";
+        sqlx::raw_sql(stage).execute(&mut us).await.unwrap();
+        let mut caller = PgConnection::connect_with(&db.options).await.unwrap();
+        sqlx::raw_sql("set lock_timeout = '5s'").execute(&mut caller).await.unwrap();
+        for statement in ours {
+            let mut open = us.begin().await.unwrap();
+            sqlx::query(statement).execute(&mut *open).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+            let mut tx = caller.begin().await.unwrap();
+            enqueue_all_sorts(&mut tx).await; // It would fail, had it to wait.
+            tx.commit().await.unwrap();
+            open.rollback().await.unwrap();
+        }
+    }
+}

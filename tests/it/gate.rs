@@ -1,0 +1,96 @@
+//! A gate that jobs stand at until the test lets them through, and that counts them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use pgjobq::prelude::*;
+use tokio::sync::watch;
+
+use crate::harness::TestDb;
+
+/// A gate, with a name of its own.
+pub(crate) struct Gate {
+    pub(crate) name: String,
+    state: watch::Sender<Count>,
+}
+
+/// Who came to a gate.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Count {
+    pub(crate) open: bool,
+    /// How many stand there.
+    pub(crate) inside: usize,
+    /// How many stood there together, at most.
+    pub(crate) most: usize,
+    /// Each attempt that came, with its number.
+    pub(crate) attempts: Vec<(JobId, u32)>,
+}
+
+static GATES: LazyLock<Mutex<HashMap<String, Arc<Gate>>>> = LazyLock::new(Mutex::default);
+
+/// Stands at a gate. Returns the number of the attempt.
+#[job(retries = 100, backoff = "1ms")]
+pub(crate) async fn stand(ctx: JobContext, gate: String) -> Result<u32> {
+    let gate = Gate::named(gate);
+    gate.state.send_modify(|count| {
+        count.inside += 1;
+        count.most = count.most.max(count.inside);
+        count.attempts.push((ctx.id(), ctx.attempt()));
+    });
+    let inside = Inside(Arc::clone(&gate));
+    gate.state.subscribe().wait_for(|count| count.open).await.unwrap();
+    drop(inside);
+    Ok(ctx.attempt())
+}
+
+/// What a job at a gate returns in the end.
+pub(crate) async fn result(db: &TestDb, job: &JobHandle<u32>) -> u32 {
+    match job.wait_timeout(&db.client, Duration::from_secs(30)).await.unwrap() {
+        Outcome::Completed(attempt) => attempt,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Counts a job out, also when its attempt is dropped.
+struct Inside(Arc<Gate>);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.state.send_modify(|count| count.inside -= 1);
+    }
+}
+
+impl Gate {
+    /// A closed gate.
+    pub(crate) fn new() -> Arc<Self> {
+        Self::named(uuid::Uuid::new_v4().to_string())
+    }
+
+    /// The gate of that name in this process.
+    fn named(name: String) -> Arc<Self> {
+        let mut gates = GATES.lock().unwrap();
+        let closed = || Arc::new(Self { name: name.clone(), state: watch::Sender::new(Count::default()) });
+        Arc::clone(gates.entry(name.clone()).or_insert_with(closed))
+    }
+
+    /// A job that stands here.
+    pub(crate) fn job(&self) -> NewJob<u32> {
+        stand::job(self.name.clone())
+    }
+
+    pub(crate) fn open(&self) {
+        self.state.send_modify(|count| count.open = true);
+    }
+
+    pub(crate) fn count(&self) -> Count {
+        self.state.borrow().clone()
+    }
+
+    /// Returns when the count is so; panics when it is not in time.
+    pub(crate) async fn until(&self, so: impl FnMut(&Count) -> bool) -> Count {
+        let mut counts = self.state.subscribe();
+        let counted = tokio::time::timeout(Duration::from_secs(30), counts.wait_for(so)).await;
+        counted.unwrap_or_else(|_| panic!("never so: {:?}", self.count())).unwrap().clone()
+    }
+}

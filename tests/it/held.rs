@@ -1,0 +1,106 @@
+//! Nothing is held by nobody: what a lost answer or a lost worker leaves behind is soon for others to run.
+
+use std::time::{Duration, Instant};
+
+use pgjobq::prelude::*;
+use sqlx::Connection;
+use sqlx::postgres::{PgConnection, PgPoolOptions};
+
+use crate::gate::{Gate, result};
+use crate::proxy::Proxy;
+
+const CLAIM_TIMEOUT: Duration = Duration::from_millis(700);
+/// Far longer than the test: what is given back before is not given back because a worker was silent.
+const LEASE: Duration = Duration::from_secs(600);
+
+/// How many claims wait for the lane's lock.
+const CLAIMS_THAT_WAIT: &str = "select count(*) from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock' and query like '%from pgjobq.claim(%'";
+
+on_postgres! {
+    async fn the_jobs_of_a_claim_whose_connection_is_cut_run_soon_and_no_attempt_is_counted(db: TestDb) {
+        let proxy = Proxy::to(&db.options).await;
+        let client = Client::new(PgPoolOptions::new().connect_with(proxy.options()).await.unwrap());
+        let gate = Gate::new();
+        let worker = Worker::builder(&client)
+            .queue("default", 5)
+            .heartbeat(Duration::from_millis(200)).lease(LEASE).claim_timeout(CLAIM_TIMEOUT)
+            .poll_interval(Duration::from_millis(100))
+            .build().await.unwrap().start();
+        db.until("exists (select from pgjobq.workers)").await;
+
+        // The claim waits for the lane; then its connection is cut, which the server does not notice before it answers.
+        let mut holder = PgConnection::connect_with(&db.options).await.unwrap();
+        let mut lock = holder.begin().await.unwrap();
+        sqlx::query("select from pgjobq.lanes for update").execute(&mut *lock).await.unwrap();
+        let job = gate.job().enqueue(&db.pool).await.unwrap();
+        db.until(&format!("({CLAIMS_THAT_WAIT}) > 0")).await;
+        proxy.cut();
+        lock.rollback().await.unwrap();
+        db.until("exists (select from pgjobq.leases)").await;
+        assert!(gate.count().attempts.is_empty(), "nobody has heard of the lease");
+
+        proxy.mend();
+        let mended = Instant::now();
+        gate.open();
+        assert_eq!(result(&db, &job).await, 1, "the number of the attempt");
+        // The claim's timeout and a heartbeat; and what it takes to connect again, on a busy machine.
+        assert!(mended.elapsed() < CLAIM_TIMEOUT + Duration::from_secs(8), "{:?}", mended.elapsed());
+        nothing_was_counted(&db).await;
+        worker.shutdown().await.unwrap();
+        client.close().await;
+    }
+}
+
+on_postgres! {
+    async fn the_jobs_of_a_claim_that_was_answered_too_late_run_soon_and_no_attempt_is_counted(db: TestDb) {
+        let gate = Gate::new();
+        let worker = db.worker().lease(LEASE).claim_timeout(CLAIM_TIMEOUT).build().await.unwrap().start();
+        db.until("exists (select from pgjobq.workers)").await;
+
+        let mut holder = PgConnection::connect_with(&db.options).await.unwrap();
+        let mut lock = holder.begin().await.unwrap();
+        sqlx::query("select from pgjobq.lanes for update").execute(&mut *lock).await.unwrap();
+        let job = gate.job().enqueue(&db.pool).await.unwrap();
+        // The second claim shows that the worker no longer waits for the first.
+        db.until(&format!("({CLAIMS_THAT_WAIT}) > 1")).await;
+        lock.rollback().await.unwrap();
+
+        gate.open();
+        assert_eq!(result(&db, &job).await, 1, "the number of the attempt");
+        nothing_was_counted(&db).await;
+        worker.shutdown().await.unwrap();
+    }
+}
+
+/// The one job has been through one attempt, and neither a failure nor a crash.
+async fn nothing_was_counted(db: &crate::harness::TestDb) {
+    let clean = "select count(*) from pgjobq.finished where attempt = 1 and failures = 0 and crashes = 0";
+    assert_eq!(db.number(clean).await, 1);
+    db.until("not exists (select from pgjobq.leases)").await;
+}
+
+on_postgres! {
+    async fn a_worker_whose_row_is_gone_loses_its_leases(db: TestDb) {
+        let gate = Gate::new();
+        // It says that it lives so seldom that it does not notice in time.
+        let lost = db.worker().name("lost").heartbeat(Duration::from_secs(60)).lease(LEASE);
+        let lost = lost.build().await.unwrap().start();
+        let jobs = [gate.job().enqueue(&db.client).await.unwrap(), gate.job().enqueue(&db.client).await.unwrap()];
+        gate.until(|count| count.inside == 2).await;
+        let heir = db.worker().name("heir").lease(LEASE).build().await.unwrap().start();
+        db.until("exists (select from pgjobq.workers where name = 'heir')").await;
+
+        db.run("delete from pgjobq.workers where name = 'lost'").await;
+        // The heir takes both, one at a time, for both have been in a crash.
+        gate.until(|count| count.inside == 3).await;
+        gate.open();
+        for job in jobs {
+            assert_eq!(result(&db, &job).await, 2, "the number of the attempt");
+        }
+        assert_eq!(db.number("select count(*) from pgjobq.finished where attempt = 2 and crashes = 1").await, 2);
+        assert_eq!(db.number("select count(*) from pgjobq.finished").await, 2, "what the lost one said changed nothing");
+        lost.shutdown().await.unwrap();
+        heir.shutdown().await.unwrap();
+    }
+}

@@ -1,0 +1,75 @@
+//! The row, not memory, is the truth: a process that is killed loses no job.
+
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use pgjobq::prelude::*;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use crate::gate::{Gate, result};
+use crate::harness::TestDb;
+use crate::slots::LEASED;
+
+const SERVER: &str = "PGJOBQ_TEST_VICTIM_SERVER";
+const DATABASE: &str = "PGJOBQ_TEST_VICTIM_DATABASE";
+
+/// Killed when the test ends.
+struct Victim(Child);
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Victim {
+    /// Starts a worker in a process of its own.
+    fn start(db: &TestDb) -> Self {
+        let (server, database) = db.address();
+        let this = std::env::current_exe().unwrap();
+        let mut command = Command::new(this);
+        command
+            .args(["--exact", "truth::works_until_it_is_killed"])
+            .env(SERVER, server)
+            .env(DATABASE, database);
+        Self(command.spawn().unwrap())
+    }
+}
+
+/// The life of the victim, which another test starts; of itself it does nothing.
+#[tokio::test]
+async fn works_until_it_is_killed() {
+    let (Ok(server), Ok(database)) = (std::env::var(SERVER), std::env::var(DATABASE)) else { return };
+    let options = server.parse::<PgConnectOptions>().unwrap().database(&database);
+    let client = Client::new(PgPoolOptions::new().connect_with(options).await.unwrap());
+    let worker = Worker::builder(&client).queue("default", 10).build().await.unwrap();
+    worker.run_until(std::future::pending()).await.unwrap();
+}
+
+on_postgres! {
+    async fn invariant_1_a_process_that_is_killed_loses_no_job(db: TestDb) {
+        let gate = Gate::new(); // It never opens for the victim, which has another of that name.
+        gate.open();
+        let mut jobs = Vec::new();
+        for _ in 0..25 {
+            jobs.push(gate.job().enqueue(&db.client).await.unwrap());
+        }
+        let victim = Victim::start(&db);
+        db.until(&format!("({LEASED}) = 10")).await;
+        drop(victim);
+
+        // What the victim had in its hands runs again, as a second attempt, once the victim was silent for long enough.
+        db.run("update pgjobq.workers set seen_at = seen_at - interval '1 hour'").await;
+        let heir = db.worker().heartbeat(Duration::from_millis(50)).build().await.unwrap().start();
+        let mut attempts = Vec::new();
+        for job in &jobs {
+            attempts.push(result(&db, job).await);
+        }
+        attempts.sort_unstable();
+        assert_eq!(attempts, [vec![1; 15], vec![2; 10]].concat());
+        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
+        assert_eq!(db.number("select count(*) from pgjobq.finished where crashes = attempt - 1").await, 25);
+        heir.shutdown().await.unwrap();
+    }
+}

@@ -1,0 +1,48 @@
+//! Notifications are hints: without them everything still runs, one poll later.
+
+use std::time::Duration;
+
+use pgjobq::prelude::*;
+
+use crate::gate::{Gate, result};
+use crate::harness::TestDb;
+use crate::life::{double, fail_twice};
+
+on_postgres! {
+    async fn invariant_6_everything_runs_when_notifications_are_off(db: TestDb) {
+        let client = Client::builder(db.pool.clone()).notifications(false).build().unwrap();
+        everything_runs(&db, &client).await;
+    }
+}
+
+on_postgres! {
+    async fn invariant_6_everything_runs_when_notifications_are_lost(db: TestDb) {
+        let client = Client::new(db.pool.clone());
+        double::job(1).enqueue(&client).await.unwrap(); // Now it knows the channel on which nothing will be heard.
+        db.run("create or replace function pgjobq.channel() returns text language plpgsql as $$
+            begin return 'elsewhere'; end $$").await;
+        everything_runs(&db, &client).await;
+    }
+}
+
+/// Jobs for now and for later, of callers' transactions and from SQL; retries; and waits for their end.
+async fn everything_runs(db: &TestDb, client: &Client) {
+    let worker = Worker::builder(client).queue("default", 5).poll_interval(Duration::from_millis(200));
+    let worker = worker.build().await.unwrap().start();
+    db.until("exists (select from pgjobq.workers)").await;
+    // With one look behind it, the worker is idle.
+    assert_eq!(double::call(client, 1).await.unwrap(), 2);
+    assert_eq!(fail_twice::call(client).await.unwrap(), 3);
+    let later = double::job(4).delay(Duration::from_millis(300)).enqueue(client).await.unwrap();
+    assert!(matches!(later.wait(client).await.unwrap(), Outcome::Completed(8)));
+    let mut tx = db.pool.begin().await.unwrap();
+    let theirs = double::enqueue(&mut *tx, 5).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(matches!(theirs.wait(client).await.unwrap(), Outcome::Completed(10)));
+    let gate = Gate::new();
+    gate.open();
+    let from_sql = format!("select job from pgjobq.enqueue('stand', '{{\"gate\": \"{}\"}}')", gate.name);
+    let from_sql: uuid::Uuid = db.text(&from_sql).await.parse().unwrap();
+    assert_eq!(result(db, &crate::gate::stand::handle(from_sql)).await, 1);
+    worker.shutdown().await.unwrap();
+}

@@ -1,0 +1,83 @@
+//! What commits below everybody's guess: the long writer, and many rows at once.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use sqlx::{Connection, PgConnection};
+
+use crate::dice::{Dice, long_writer};
+use crate::producers::send_many;
+use crate::workers::Simulated;
+use crate::world::{KINDS, World};
+
+/// How many jobs of others commit meanwhile, at least: enough for every guess, which stays 1,500 tickets behind.
+const OTHERS: usize = 4_000;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sweeps {
+    On,
+    Off,
+}
+
+on_postgres! {
+    async fn invariant_12_a_sweep_finds_what_a_long_writer_commits_below_every_guess(db: TestDb) {
+        let world = World::new(db).await;
+        assert_eq!(late(&world, 300, Sweeps::On).await, 0);
+    }
+}
+
+on_postgres! {
+    async fn invariant_12_a_sweep_finds_50_000_rows_that_commit_at_once_below_every_guess(db: TestDb) {
+        let world = World::new(db).await;
+        assert_eq!(late(&world, 50_000, Sweeps::On).await, 0);
+    }
+}
+
+on_postgres! {
+    async fn without_sweeps_what_a_long_writer_commits_is_passed_over(db: TestDb) {
+        let world = World::new(db).await;
+        assert_eq!(late(&world, 300, Sweeps::Off).await, 300);
+    }
+}
+
+/// A writer sends `rows` and stays open while thousands of others commit and are done; then it commits. Returns how many
+/// jobs are left behind by workers that sweep, or not.
+async fn late(world: &Arc<World>, rows: usize, sweeps: Sweeps) -> usize {
+    let mut dice = Dice::new();
+    let mut workers = Vec::new();
+    for _ in 0..3 {
+        workers.push(Simulated::new(world, dice.fork(), &KINDS).await);
+    }
+    let begun = Instant::now();
+    let mut writer = PgConnection::connect_with(&world.db.options).await.unwrap();
+    let mut tx = writer.begin().await.unwrap();
+    let rows = send_many(world, &mut tx, rows).await;
+    let last = world.drawn().await;
+
+    let mut others = PgConnection::connect_with(&world.db.options).await.unwrap();
+    let mut done = 0;
+    while done < OTHERS || begun.elapsed() < long_writer() {
+        let mut other = others.begin().await.unwrap();
+        let jobs = send_many(world, &mut other, 2000).await;
+        other.commit().await.unwrap();
+        world.ledger.committed(&jobs);
+        done += jobs.len();
+        for worker in &mut workers {
+            worker.work_from_near().await;
+        }
+    }
+    assert!(world.ledger.left_behind().is_empty(), "the others are done");
+    assert!(workers.iter().all(|worker| worker.lowest_guess() >= last), "every guess is past the writer");
+
+    tx.commit().await.unwrap();
+    world.ledger.committed(&rows);
+    for worker in &mut workers {
+        worker.work_from_near().await;
+        if sweeps == Sweeps::On {
+            worker.sweep().await;
+            worker.complete_all().await;
+        }
+    }
+    world.ledger.check();
+    world.ledger.left_behind().len()
+}

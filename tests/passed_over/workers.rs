@@ -1,0 +1,234 @@
+//! Simulated workers: they speak to the database as real ones do, but guess what the test wants.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use pgjobq::JobId;
+use pgjobq_core::__private::{
+    ByPriority, Claim, ClaimedJob, Decision, Ended, Lane, LeaseKey, LeaseUse, PRIORITIES, Peek, Peeked,
+    serde_json::value::RawValue,
+};
+
+use crate::dice::Dice;
+use crate::ledger::Leaves;
+use crate::world::World;
+
+/// Above every ticket.
+const TOP: ByPriority = [i64::MAX; PRIORITIES];
+
+/// A simulated worker.
+pub(crate) struct Simulated {
+    world: Arc<World>,
+    pub(crate) dice: Dice,
+    pub(crate) id: i64,
+    kinds: Vec<&'static str>,
+    near: HashMap<Lane, ByPriority>,
+    held: Vec<Held>,
+    /// How many tickets it wants of one peek.
+    pub(crate) peek: usize,
+}
+
+/// A lease that it has, and what is left of it.
+struct Held {
+    key: LeaseKey,
+    jobs: Vec<(JobId, i64)>,
+}
+
+/// What a look has found.
+type Found = (Vec<i64>, Vec<i16>);
+
+impl Simulated {
+    /// Registers one.
+    pub(crate) async fn new(world: &Arc<World>, mut dice: Dice, kinds: &[&'static str]) -> Self {
+        let id = dice.ticket(1..);
+        world.store.register(id, "simulated").await.unwrap();
+        let near = world.lanes.iter().map(|lane| (*lane, [0; PRIORITIES])).collect();
+        let (kinds, held) = (kinds.to_vec(), Vec::new());
+        Self { world: Arc::clone(world), dice, id, kinds, near, held, peek: 500 }
+    }
+
+    /// The least of its guesses in the queue `default`, for the priority of most jobs.
+    pub(crate) fn lowest_guess(&self) -> i64 {
+        let lanes = self.near.iter().filter(|(lane, _)| lane.queue == self.world.lanes[0].queue);
+        lanes.map(|(_, near)| near[1]).min().unwrap()
+    }
+
+    /// Guesses anew, and wrong, in one lane.
+    pub(crate) async fn guess_wrong(&mut self) {
+        let drawn = self.world.drawn().await;
+        let lane = self.dice.pick(&self.world.lanes);
+        for near in self.near.get_mut(&lane).unwrap() {
+            *near = match self.dice.number(..7) {
+                0 => 0,                                              // As a new worker.
+                1 => self.dice.ticket(0..=drawn),                    // Anywhere.
+                2 => drawn + self.dice.ticket(0..100),               // Past what is open.
+                3 => drawn + self.dice.ticket(0..1_000_000_000_000), // Far ahead.
+                4 => *near - self.dice.ticket(0..1000),              // Set back, even below the first.
+                5 => i64::MAX,
+                _ => *near, // Kept.
+            };
+        }
+    }
+
+    /// Claims from one lane, as its guess says. Returns whether it got anything.
+    pub(crate) async fn claim(&mut self, lane: Lane, want: usize) -> bool {
+        self.claim_found(lane, want, None).await
+    }
+
+    /// Claims what a look has found, or what the guess says.
+    async fn claim_found(&mut self, lane: Lane, want: usize, found: Option<Found>) -> bool {
+        let world = Arc::clone(&self.world);
+        let _answered = world.claims.read().await;
+        let (lease, wait) = (self.dice.ticket(1..), !self.dice.one_in(4));
+        let near = self.near[&lane];
+        let claim = Claim { lane, worker: self.id, lease, wait, kinds: &self.kinds, want, near, found };
+        let claimed = world.store.claim(claim).await.unwrap();
+        for priority in 0..PRIORITIES as i16 {
+            let of_it: Vec<&ClaimedJob> = claimed.jobs.iter().filter(|j| j.priority == priority).collect();
+            let jobs: Vec<_> = of_it.iter().map(|job| (job.id, job.ticket)).collect();
+            if let Some(hi) = jobs.iter().map(|(_, ticket)| *ticket).max() {
+                self.held.push(Held { key: LeaseKey { lane, priority, hi, id: lease }, jobs });
+            }
+        }
+        for job in &claimed.jobs {
+            assert!(self.kinds.contains(&&*job.kind), "worker {} does not know {}", self.id, job.kind);
+            world.ledger.taken(job.id, self.id);
+        }
+        // As the real one guesses: see `SLACK` there.
+        for (near, reach) in self.near.get_mut(&lane).unwrap().iter_mut().zip(claimed.reach) {
+            *near = (*near).max(reach - 1500);
+        }
+        !claimed.jobs.is_empty()
+    }
+
+    /// Ends some of the jobs of a lease that it has, in this way or that.
+    pub(crate) async fn finish_some(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        let place = self.dice.number(..self.held.len());
+        let count = self.dice.number(1..=self.held[place].jobs.len());
+        let ways = [Leaves::Done, Leaves::Done, Leaves::Done, Leaves::InLine, Leaves::Scheduled];
+        let ends = (0..count).map(|_| self.dice.pick(&ways)).collect();
+        self.finish(place, ends).await;
+    }
+
+    /// Completes all that it has.
+    pub(crate) async fn complete_all(&mut self) {
+        while let Some(held) = self.held.last() {
+            let ends = vec![Leaves::Done; held.jobs.len()];
+            self.finish(self.held.len() - 1, ends).await;
+        }
+    }
+
+    async fn finish(&mut self, place: usize, ends: Vec<Leaves>) {
+        let held = &mut self.held[place];
+        let key = held.key;
+        let jobs: Vec<_> = held.jobs.drain(..ends.len()).collect();
+        let close = held.jobs.is_empty();
+        if close {
+            self.held.swap_remove(place);
+        }
+        let mut ended = Vec::new();
+        for ((id, ticket), leaves) in jobs.iter().zip(&ends) {
+            self.world.ledger.let_go(*id, self.id);
+            let decision = self.decision(*leaves);
+            ended.push(Ended { lease: 0, id: *id, ticket: *ticket, decision });
+        }
+        ended.sort_by_key(|end| end.id);
+        let leases = [LeaseUse { key, close }];
+        let store = &self.world.store;
+        let finished = store.finish(key.lane.shard, self.id, "simulated", &leases, &ended).await.unwrap();
+        assert!(finished.stale.is_empty(), "worker {} lost {:?}", self.id, finished.stale);
+        assert!(finished.unclosed.is_empty(), "nobody else is at this lease");
+        for ((id, _), leaves) in jobs.into_iter().zip(ends) {
+            self.world.ledger.left(id, self.id, leaves);
+        }
+    }
+
+    fn decision(&mut self, leaves: Leaves) -> Decision {
+        match leaves {
+            Leaves::Done => {
+                Decision::Complete { keep: None, output: RawValue::from_string("null".into()).unwrap() }
+            }
+            Leaves::InLine if self.dice.one_in(2) => Decision::Release,
+            Leaves::InLine => Decision::Return,
+            Leaves::Scheduled => Decision::Retry {
+                delay: Duration::from_millis(1) + self.dice.millis(20),
+                reason: "error",
+                message: "so the dice said".into(),
+            },
+        }
+    }
+
+    /// Puts in line what has come due.
+    pub(crate) async fn promote(&self) {
+        for shard in self.world.store.shards() {
+            self.world.store.promote(shard, 100).await.unwrap();
+        }
+    }
+
+    /// Looks through every lane, below its guess and above it, and checks that no job is passed over which it knows, which
+    /// was committed before, and which nobody touched meanwhile. Returns what it found.
+    pub(crate) async fn look_everywhere(&self) -> Vec<(Lane, Found)> {
+        let before = self.world.ledger.in_line(&self.kinds);
+        let (mut found, mut seen) = (Vec::new(), HashSet::new());
+        for lane in &self.world.lanes {
+            let near = self.near[lane];
+            for (low, high) in [([0; PRIORITIES], near), (near, TOP)] {
+                for peeked in self.look_through(*lane, low, high).await {
+                    seen.extend(self.world.jobs(*lane, &peeked.found, &peeked.priorities).await);
+                    found.push((*lane, (peeked.found, peeked.priorities)));
+                }
+            }
+        }
+        drop(self.world.claims.write().await); // Until the ledger has the answer of every claim that is on its way.
+        let after = self.world.ledger.in_line(&self.kinds);
+        let passed_over =
+            |(job, moves): &(&JobId, &u32)| after.get(*job) == Some(*moves) && !seen.contains(job);
+        let passed_over: Vec<_> = before.iter().filter(passed_over).map(|(job, _)| *job).collect();
+        let excused = self.world.tickets_collide.load(Ordering::Acquire);
+        assert!(excused || passed_over.is_empty(), "worker {} passed over {passed_over:?}", self.id);
+        found
+    }
+
+    /// One sweep, in as many peeks as it takes.
+    async fn look_through(&self, lane: Lane, from: ByPriority, high: ByPriority) -> Vec<Peeked> {
+        let mut peeks = Vec::new();
+        let mut low = from;
+        loop {
+            let peek = [Peek { lane, low, high }];
+            let peeked = self.world.store.peek(&peek, &self.kinds, self.peek).await.unwrap().remove(0);
+            // There are too few rows for the bound on a peek's walk.
+            let over = peeked.found.len() < self.peek;
+            low = peeked.reach;
+            if !peeked.found.is_empty() {
+                peeks.push(peeked);
+            }
+            if over {
+                return peeks;
+            }
+        }
+    }
+
+    /// Claims by name all that a look everywhere finds. Returns whether it got anything.
+    pub(crate) async fn sweep(&mut self) -> bool {
+        let mut got = false;
+        for (lane, found) in self.look_everywhere().await {
+            let want = found.0.len();
+            got |= self.claim_found(lane, want, Some(found)).await;
+        }
+        got
+    }
+
+    /// Claims and completes from every lane until nothing is left where it looks.
+    pub(crate) async fn work_from_near(&mut self) {
+        for lane in self.world.lanes.clone() {
+            while self.claim(lane, 500).await {
+                self.complete_all().await;
+            }
+        }
+    }
+}
