@@ -138,13 +138,21 @@ const PLANTED: &[Planted] = &[
         "a due job is put in line twice",
         &[
             ("order by run_at limit p_most for update skip locked)", 1, "order by run_at limit p_most)"),
-            ("j.id = d.id and j.run_at <= v_now and j.waits_for = 0", 1, "j.id = d.id"),
+            (
+                "j.ctid = d.place and j.shard = p_shard and j.id = d.id and j.run_at <= v_now and j.waits_for = 0",
+                1,
+                "j.shard = p_shard and j.id = d.id",
+            ),
         ],
         &["promote"],
     ),
     planted(
         "an enqueue does not expect a duplicate",
-        &[("        on conflict (shard, id) do nothing\n        returning id)", 1, "        returning id)")],
+        &[(
+            "            on conflict (shard, id) do nothing\n            returning id)",
+            1,
+            "            returning id)",
+        )],
         &["enqueue"],
     ),
 ];
