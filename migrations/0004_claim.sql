@@ -49,7 +49,8 @@ create function pgjobq.claim(
     out failures smallint[], out retries smallint[], out crash_budgets smallint[], out reach bigint[])
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off as $$
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     c_walk constant int := 5000;   -- how many rows that are not for us a claim may pass while it holds the lane
@@ -154,11 +155,12 @@ create function pgjobq.claim_suspect(
     out failures smallint, out retries smallint, out crash_budget smallint)
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off as $$
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     v_leased int8multirange;
-    v_low bigint;
+    v_first bigint;
     v_now timestamptz;
 begin
     if not pgjobq.open_lane(p_shard, p_queue, p_worker, true) then
@@ -167,19 +169,19 @@ begin
     v_now := clock_timestamp();
     for priority_ in reverse 3..0 loop
         -- Mostly there is no suspect, and then no need to read leases. Where the line begins is only a guess here.
-        select j.ticket - 1 into v_low from pgjobq.jobs j
+        select j.ticket - 1 into v_first from pgjobq.jobs j
          where j.shard = p_shard and j.queue_id = p_queue and j.priority = priority_
            and j.ticket is not null and j.crashes > 0
          order by j.ticket limit 1;
         continue when not found;
-        v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_low);
+        v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_first);
         -- step: leases read
         select line.id, line.kind, line.args::text, priority_, line.ticket, line.attempt, line.failures, line.retries,
                line.crash_budget
           into id, kind, args, priority, ticket, attempt, failures, retries, crash_budget
           from (select j.* from pgjobq.jobs j
                  where j.shard = p_shard and j.queue_id = p_queue and j.priority = priority_
-                   and j.ticket is not null and j.crashes > 0 and j.ticket > v_low
+                   and j.ticket is not null and j.crashes > 0 and j.ticket > v_first
                  order by j.ticket limit 5000) line
          where (v_leased is null or not v_leased @> line.ticket)
            and line.kind = any (p_kinds) and (line.expires_at is null or line.expires_at > v_now)
@@ -204,7 +206,8 @@ create function pgjobq.peek(
     out tickets bigint[], out priorities smallint[], out reach bigint[], out suspects boolean)
 language plpgsql stable
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off as $$
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     c_walk constant int := 20000;

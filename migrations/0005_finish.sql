@@ -54,7 +54,8 @@ create function pgjobq.finish(
     out stale uuid[], out unclosed int[], out waited boolean)
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off as $$
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 declare
     v_now timestamptz;
     v_held boolean[];
@@ -201,7 +202,8 @@ create function pgjobq.lookup(p_shards smallint[], p_ids uuid[])
 returns table (id uuid, live boolean, outcome text, output text, errors text, attempt int, finished_at bigint)
 language plpgsql stable
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off as $$
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
     return query

@@ -13,7 +13,8 @@ create function pgjobq.heartbeat(
     out alive boolean, out queues int[], out priorities smallint[], out his bigint[], out ids bigint[], out ages bigint[])
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off as $$
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 declare
     v_now timestamptz := clock_timestamp();
 begin
@@ -66,7 +67,8 @@ create function pgjobq.return_lease(
     p_shard smallint, p_worker bigint, p_queue int, p_priority smallint, p_hi bigint, p_id bigint) returns int
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off as $$
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 declare
     v_tickets int8multirange;
     v_jobs uuid[];
@@ -98,7 +100,8 @@ end $$;
 -- Gives up the workers of a shard that were silent for too long. One that is in a claim just now is left for the next time.
 create function pgjobq.give_up_workers(p_shard smallint, p_silence interval) returns int language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off as $$
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 declare
     v_count int;
 begin
@@ -116,7 +119,8 @@ end $$;
 create function pgjobq.reap(p_shard smallint, p_keep_dead interval, out requeued int, out buried int, out queue int)
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off as $$
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 declare
     v_worker bigint;
     v_lease pgjobq.leases;
@@ -204,7 +208,8 @@ end $$;
 create function pgjobq.promote(p_shard smallint, p_most int, out promoted int, out queues int[], out next_due bigint)
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off as $$
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_jobs uuid[];

@@ -60,6 +60,7 @@ async fn a_million_waiting_jobs_cost_a_claim_what_a_hundred_cost_and_a_stranger_
     session
         .run("update pgjobq.jobs set crashes = 1 where kind = 'known_to_nobody' and ticket <= 20000")
         .await;
+    let _quiet = QUIET.read().await;
     for call in ["first", "again"] {
         let cost = session.claim_nothing(10, 0).await;
         at_most(&format!("buffers of a claim behind a million others, {call}"), cost.buffers, WALK);

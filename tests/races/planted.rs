@@ -63,7 +63,7 @@ const PLANTED: &[Planted] = &[
         "the ticket is not compared in the statement that deletes or changes the job's row",
         &[(
             "where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket",
-            3,
+            6,
             "where j.shard = p_shard and j.id = mine.id",
         )],
         &["retry some", "complete some"],
@@ -91,7 +91,11 @@ const PLANTED: &[Planted] = &[
     },
     planted(
         "a suspect is claimed without a look at the leases",
-        &[("v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, 0);", 1, "v_leased := null;")],
+        &[(
+            "v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_first);",
+            1,
+            "v_leased := null;",
+        )],
         &["claim a suspect"],
     ),
     planted(
@@ -107,7 +111,7 @@ const PLANTED: &[Planted] = &[
     planted(
         "a job that was taken back keeps its ticket",
         &[(
-            "set ticket = v_new[d.n], attempt = j.attempt + 1, crashes",
+            "set ticket = mine.new_ticket, attempt = j.attempt + 1, crashes",
             1,
             "set attempt = j.attempt + 1, crashes",
         )],
@@ -121,7 +125,7 @@ const PLANTED: &[Planted] = &[
                 1,
                 "and hi = p_hi and id = p_id and worker = p_worker;",
             ),
-            ("j.id = d.id and v_tickets @> j.ticket;", 1, "j.id = d.id;"),
+            ("j.id = mine.id and j.ticket = mine.ticket;", 1, "j.id = mine.id;"),
         ],
         &["return the lease", "retry now"],
     ),
@@ -134,13 +138,21 @@ const PLANTED: &[Planted] = &[
         "a due job is put in line twice",
         &[
             ("order by run_at limit p_most for update skip locked)", 1, "order by run_at limit p_most)"),
-            ("j.id = d.id and j.run_at <= v_now and j.waits_for = 0", 1, "j.id = d.id"),
+            (
+                "j.ctid = d.place and j.shard = p_shard and j.id = d.id and j.run_at <= v_now and j.waits_for = 0",
+                1,
+                "j.shard = p_shard and j.id = d.id",
+            ),
         ],
         &["promote"],
     ),
     planted(
         "an enqueue does not expect a duplicate",
-        &[("        on conflict (shard, id) do nothing\n        returning id)", 1, "        returning id)")],
+        &[(
+            "            on conflict (shard, id) do nothing\n            returning id)",
+            1,
+            "            returning id)",
+        )],
         &["enqueue"],
     ),
 ];
