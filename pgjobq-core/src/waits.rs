@@ -112,8 +112,9 @@ impl Waits {
             if self.lock().by_job.values().all(Vec::is_empty) {
                 continue; // Whoever awaits job after job, most of them long ended, should not pay for the rest below.
             }
-            // However often it is woken, this task takes at most a quarter of one connection's time.
-            sleep(started.elapsed() * 3).await;
+            // However often it is woken, this task takes about a quarter of one connection's time; but one slow answer
+            // does not hold up the next look for long.
+            sleep((started.elapsed() * 3).min(POLL_MOST)).await;
             tokio::select! {
                 () = sleep(pause.mul_f64(0.8 + 0.4 * fastrand::f64())) => pause = (pause * 2).min(POLL_MOST),
                 () = self.added.notified() => pause = POLL_FIRST,
