@@ -1,4 +1,5 @@
-//! The examples, as a newcomer runs them: each is a process of its own, tells what it did, and stays short.
+//! What a newcomer meets first. The examples run as they are run by hand: each is a process of its own, tells what it did,
+//! and stays short. The documents lead to what is there.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -90,5 +91,17 @@ fn every_example_is_shorter_than_ninety_lines() {
         let path = file.unwrap().path();
         let lines = fs::read_to_string(&path).unwrap().lines().count();
         assert!(lines < 90, "{} has {lines} lines", path.display());
+    }
+}
+
+#[test]
+fn every_link_in_the_documents_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for document in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
+        let text = fs::read_to_string(root.join(document)).unwrap();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.starts_with("http")) {
+            assert!(root.join(link).exists(), "{document} links to {link}");
+        }
     }
 }

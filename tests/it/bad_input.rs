@@ -105,7 +105,7 @@ on_postgres! {
         text("a\\u0000b").enqueue(&db.client).await.unwrap(); // Six characters, none of them NUL.
         check_says(
             take_map::job(BTreeMap::from([(vec![1], 1)])).enqueue(&db.client).await,
-            "the arguments of a `take_map` job could not be written as JSON\nkey must be a string",
+            "the arguments of the `take_map` job could not be written as JSON\nkey must be a string",
         );
     }
 }
