@@ -77,12 +77,12 @@ on_postgres! {
         text(&most).enqueue(&db.client).await.unwrap();
         check_says(
             text(&(most + "a")).enqueue(&db.client).await,
-            "the arguments of a `take_text` job are 1048577 bytes, more than the limit of 1048576: store them elsewhere and \
+            "the arguments of the `take_text` job are 1048577 bytes, more than the limit of 1048576: store them elsewhere and \
              enqueue their name, or raise the client's `max_args`",
         );
         let strict = Client::builder(db.pool.clone()).max_args(100).build().unwrap();
         let mut tx = db.pool.begin().await.unwrap();
-        let limit = "the arguments of a `take_text` job are 101 bytes, more than the limit of 100: store them elsewhere and \
+        let limit = "the arguments of the `take_text` job are 101 bytes, more than the limit of 100: store them elsewhere and \
                      enqueue their name, or raise the client's `max_args`";
         let long = "a".repeat(101 - frame);
         check_says(text(&long).enqueue(&strict).await, limit);
@@ -99,7 +99,7 @@ on_postgres! {
     async fn arguments_that_cannot_be_stored(db: TestDb) {
         check_says(
             text("a\0b").enqueue(&db.client).await,
-            "the arguments of a `take_text` job hold a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove \
+            "the arguments of the `take_text` job hold a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove \
              it, or encode the bytes",
         );
         text("a\\u0000b").enqueue(&db.client).await.unwrap(); // Six characters, none of them NUL.
@@ -112,11 +112,11 @@ on_postgres! {
 
 on_postgres! {
     async fn times_and_counts_that_make_no_sense(db: TestDb) {
-        let far = "a `take_text` job was to start in more than a hundred years: a unit may be wrong";
+        let far = "the `take_text` job was to start in more than a hundred years: a unit may be wrong";
         check_says(text("").delay(Duration::MAX).enqueue(&db.client).await, far);
         let centuries = Duration::from_secs(300 * 366 * 24 * 60 * 60);
         check_says(text("").run_at(SystemTime::now() + centuries).enqueue(&db.client).await, far);
-        let many = "a `take_text` job has 40000 retries or crashes, and can have at most 32767";
+        let many = "the `take_text` job has 40000 retries or crashes, and can have at most 32767";
         check_says(text("").retries(40_000).enqueue(&db.client).await, many);
         check_says(text("").crashes(40_000).enqueue(&db.client).await, many);
         let past = text("").run_at(SystemTime::UNIX_EPOCH - centuries).enqueue(&db.client).await.unwrap();

@@ -5,7 +5,7 @@ use pgjobq::{Client, JobId, prelude::*};
 use super::harness::TestDb;
 
 #[job]
-async fn nothing() {}
+async fn sent_nowhere() {}
 
 /// What `main` prints when it returns this.
 fn read(error: impl std::error::Error + 'static) -> String {
@@ -28,8 +28,8 @@ async fn who_cannot_be_reached_is_told_why() {
 #[tokio::test]
 async fn who_forgot_to_migrate_is_told_to() {
     let db = TestDb::empty().await;
-    let enqueue = read(nothing::enqueue(&db.client).await.unwrap_err());
-    let wait = read(nothing::handle(JobId::new()).wait(&db.client).await.unwrap_err());
+    let enqueue = read(sent_nowhere::enqueue(&db.client).await.unwrap_err());
+    let wait = read(sent_nowhere::handle(JobId::new()).wait(&db.client).await.unwrap_err());
     let build = read(db.worker().build().await.unwrap_err());
     for error in [enqueue, wait, build] {
         assert_eq!(error.matches("run `client.migrate().await?` once at start-up").count(), 1, "{error}");

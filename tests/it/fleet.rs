@@ -7,6 +7,7 @@ use pgjobq::prelude::*;
 use pgjobq::{JobState, sqlx};
 use uuid::Uuid;
 
+use crate::harness::TestDb;
 use crate::probe::{Probe, end_of};
 
 #[job]
@@ -38,24 +39,39 @@ on_postgres! {
     }
 }
 
+/// Enqueues so many jobs of each priority, and gives those of each in the order in which a worker with one slot ran them.
+async fn run_one_by_one(db: &TestDb, of_each: usize) -> (Vec<(Priority, JobId)>, Vec<(Priority, JobId)>) {
+    let probe = Probe::new();
+    // Of one shard: lanes take turns.
+    let id = || JobId::from(Uuid::from_u128(JobId::new().as_uuid().as_u128() & !0x3ff));
+    let mut enqueued = Vec::new();
+    for priority in [Priority::LOW, Priority::CRITICAL, Priority::NORMAL, Priority::HIGH] {
+        for _ in 0..of_each {
+            let job = note::job(probe.number).id(id()).priority(priority).enqueue(&db.client).await.unwrap();
+            enqueued.push((priority, job.id()));
+        }
+    }
+    let worker = Worker::builder(&db.client).queue("default", 1).build().await.unwrap().start();
+    probe.until(|probe| probe.runs().len() == enqueued.len()).await;
+    worker.shutdown().await.unwrap();
+    let of = |id| enqueued.iter().find(|job| job.1 == id).unwrap().0;
+    let ran = probe.runs().into_iter().map(|(id, _)| (of(id), id)).collect();
+    enqueued.sort_by_key(|(priority, _)| std::cmp::Reverse(*priority));
+    (enqueued, ran)
+}
+
 on_postgres! {
     async fn the_highest_priority_goes_first_and_among_equals_the_oldest(db: TestDb) {
-        let probe = Probe::new();
-        // Of one shard: lanes take turns.
-        let id = || JobId::from(Uuid::from_u128(JobId::new().as_uuid().as_u128() & !0x3ff));
-        let mut wanted = Vec::new();
-        for priority in [Priority::LOW, Priority::CRITICAL, Priority::NORMAL, Priority::HIGH] {
-            for _ in 0..3 {
-                let job = note::job(probe.number).id(id()).priority(priority).enqueue(&db.client).await.unwrap();
-                wanted.push((std::cmp::Reverse(priority), job.id()));
-            }
-        }
-        wanted.sort_by_key(|(priority, _)| *priority);
-        let worker = pgjobq::Worker::builder(&db.client).queue("default", 1).build().await.unwrap().start();
-        probe.until(|probe| probe.runs().len() == 12).await;
-        let ran: Vec<JobId> = probe.runs().into_iter().map(|(id, _)| id).collect();
-        assert_eq!(ran, wanted.into_iter().map(|(_, id)| id).collect::<Vec<_>>());
-        worker.shutdown().await.unwrap();
+        let (wanted, ran) = run_one_by_one(&db, 2).await;
+        assert_eq!(ran, wanted);
+    }
+}
+
+on_postgres! {
+    async fn the_highest_priority_goes_first_also_among_more_jobs_than_a_look_names(db: TestDb) {
+        let (wanted, ran) = run_one_by_one(&db, 5).await;
+        let priorities = |jobs: Vec<(Priority, JobId)>| jobs.into_iter().map(|(priority, _)| priority).collect::<Vec<_>>();
+        assert_eq!(priorities(ran), priorities(wanted));
     }
 }
 

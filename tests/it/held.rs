@@ -92,7 +92,8 @@ on_postgres! {
         db.until("exists (select from pgjobq.workers where name = 'heir')").await;
 
         db.run("delete from pgjobq.workers where name = 'lost'").await;
-        // The heir takes both, one at a time, for both have been in a crash.
+        // The heir takes both back, and runs one at a time, for both have been in a crash.
+        db.until("(select count(*) from pgjobq.jobs where crashes = 1) = 2").await;
         gate.until(|count| count.inside == 3).await;
         gate.open();
         for job in jobs {

@@ -49,7 +49,7 @@ fn every_decision() -> Vec<Decision> {
 on_postgres! {
     async fn invariant_02_a_stale_write_changes_nothing_and_wakes_nobody(db: TestDb) {
         let job = stay::enqueue(&db.client).await.unwrap();
-        let store = Store::connect(&db.client, 1).await.unwrap();
+        let store = Store::connect(&db.client, 3).await.unwrap();
         let shard = (job.id().as_uuid().as_u128() & 0x3ff) as i16 % store.shards().len() as i16;
         let lane = Lane { shard, queue: db.client.save_queue("default").await.unwrap() };
         let claim = |worker, lease| Claim { lane, worker, lease, wait: true, kinds: &["stay"], want: 1, near: [0; 4], found: None };

@@ -53,14 +53,18 @@ async fn block_once(ctx: JobContext, probe: u64) {
     block_the_thread(&ctx, probe);
 }
 
-/// Holds its thread until the test lets it go, or for a minute.
+/// Never awaits, until the test lets it go, or for a minute.
 fn block_the_thread(ctx: &JobContext, probe: u64) {
     let probe = Probe::of(probe);
     let _run = probe.begin(ctx);
-    let since = Instant::now();
-    while probe.gate.try_acquire().is_err() && since.elapsed() < Duration::from_secs(60) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    // The rest of this runtime, the test among it, goes elsewhere. Blocking alone may take the whole runtime with it, when
+    // the thread is the one that looks after the timers; the worker's own threads live through that (see `fleet`).
+    tokio::task::block_in_place(|| {
+        let since = Instant::now();
+        while probe.gate.try_acquire().is_err() && since.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
 }
 
 /// Begins the shutdown, so that the worker claims nothing more, and gives its rest.

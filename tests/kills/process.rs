@@ -38,7 +38,7 @@ pub(crate) fn run(settings: Settings) {
             .lease(LEASE)
             .claim_timeout(Duration::from_secs(2))
             .poll_interval(Duration::from_millis(200))
-            .connections(2)
+            .connections(3)
             .build()
             .await
             .unwrap();
