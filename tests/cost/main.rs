@@ -13,6 +13,7 @@ mod session; // One connection, and what a statement costs in it.
 mod tables; // Filling tables, and reading back what a claim took. // Every hot statement once.
 
 mod growth; // A claim beside many jobs and many leases.
+mod large_batch; // A large batch answers as a small one does.
 mod plans; // Every hot statement, whatever the statistics say.
 mod shards;
 mod statements; // Each file a statement, each statement a file.
