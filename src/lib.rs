@@ -53,7 +53,7 @@
 //! | feature | |
 //! |---|---|
 //! | `dev` | [`dev::database`]: a throwaway PostgreSQL, for examples and tests |
-//! | `tls-native-tls`, `tls-rustls-aws-lc-rs`, `tls-rustls-ring` | TLS, which databases elsewhere usually demand; passed through to sqlx |
+//! | `tls-native-tls`, `tls-rustls` | TLS, which databases elsewhere usually demand; passed through to sqlx, whose other choices can be made on `sqlx` itself |
 //!
 //! None is on by default.
 #![forbid(unsafe_code)]
