@@ -3,6 +3,7 @@
 
 -- The jobs of one batch: what many rows share is said once, in the `p_shape` arrays, and each row names its shape. Rows
 -- come in the order of (shard, id), so that two batches with the same ids cannot wait for each other in a circle.
+-- One generic plan, because planning anew took half the time of a single enqueue.
 -- Answers, and never raises, what a caller can mend: unknown queues (then nothing was inserted), ids that are live already,
 -- ids that are live with another kind, and the queues in which a worker waits to be notified. With `p_notify` it
 -- notifies them itself, when the caller's transaction commits.
@@ -12,8 +13,11 @@ create function pgjobq.enqueue_many(
     p_id uuid[], p_shape int[], p_args text[], p_delay bigint[], p_at bigint[],   -- both in microseconds; null is now
     p_notify boolean,
     out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[])
-language plpgsql as $$
+language plpgsql
+    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+    set enable_memoize = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
+    c_large constant int := 50;
     v_now timestamptz := clock_timestamp();     -- The start of a long transaction would be too early.
     v_shards smallint;
     v_queues int[];
@@ -27,26 +31,51 @@ begin
         return;
     end if;
     -- step: queues read
-    with new as (
-        insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, ticket, run_at, retries, crash_budget, created_at)
-        select case when v_shards = 1 then 0 else pgjobq.shard_of(r.id, v_shards) end,
-               r.id, v_queues[r.shape], p_shape_priority[r.shape], p_shape_kind[r.shape], r.args::jsonb,
-               case when r.due is null or r.due <= v_now then nextval('pgjobq.ticket') end,
-               case when r.due > v_now then r.due end,
-               p_shape_retries[r.shape], p_shape_crashes[r.shape], v_now
-          from (select id, shape, args,
-                       coalesce(v_now + delay * interval '1 microsecond',
-                                timestamptz 'epoch' + at * interval '1 microsecond') as due
-                  from unnest(p_id, p_shape, p_args, p_delay, p_at) u(id, shape, args, delay, at)) r
-        on conflict (shard, id) do nothing
-        returning id)
-    select array_agg(id), count(*) into v_new, inserted from new;
+    -- A large batch expects no duplicate: then PostgreSQL need not confirm each row, which spares a tenth of the WAL and a
+    -- fifth of the time. If it meets one it is taken back, and goes the way of a small batch. (The subtransaction would cost
+    -- a small one more than it spares, and many of them in one transaction slow down everybody's snapshots.)
+    if cardinality(p_id) >= c_large then
+        begin
+            with new as (
+                insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, ticket, run_at, retries, crash_budget, created_at)
+                select case when v_shards = 1 then 0 else pgjobq.shard_of(r.id, v_shards) end,
+                       r.id, v_queues[r.shape], p_shape_priority[r.shape], p_shape_kind[r.shape], r.args::jsonb,
+                       case when r.due is null or r.due <= v_now then nextval('pgjobq.ticket') end,
+                       case when r.due > v_now then r.due end,
+                       p_shape_retries[r.shape], p_shape_crashes[r.shape], v_now
+                  from (select id, shape, args,
+                               coalesce(v_now + delay * interval '1 microsecond',
+                                        timestamptz 'epoch' + at * interval '1 microsecond') as due
+                          from unnest(p_id, p_shape, p_args, p_delay, p_at) u(id, shape, args, delay, at)) r
+                returning id)
+            select array_agg(id), count(*) into v_new, inserted from new;
+        exception when unique_violation then
+            inserted := null;
+        end;
+    end if;
+    if inserted is null then
+        with new as (
+            insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, ticket, run_at, retries, crash_budget, created_at)
+            select case when v_shards = 1 then 0 else pgjobq.shard_of(r.id, v_shards) end,
+                   r.id, v_queues[r.shape], p_shape_priority[r.shape], p_shape_kind[r.shape], r.args::jsonb,
+                   case when r.due is null or r.due <= v_now then nextval('pgjobq.ticket') end,
+                   case when r.due > v_now then r.due end,
+                   p_shape_retries[r.shape], p_shape_crashes[r.shape], v_now
+              from (select id, shape, args,
+                           coalesce(v_now + delay * interval '1 microsecond',
+                                    timestamptz 'epoch' + at * interval '1 microsecond') as due
+                      from unnest(p_id, p_shape, p_args, p_delay, p_at) u(id, shape, args, delay, at)) r
+            on conflict (shard, id) do nothing
+            returning id)
+        select array_agg(id), count(*) into v_new, inserted from new;
+    end if;
     -- step: jobs inserted
     if inserted < cardinality(p_id) then
         select array_agg(d.id), array_agg(d.id) filter (where j.kind <> p_shape_kind[d.shape])
           into duplicate, other_kind
           from unnest(p_id, p_shape) d(id, shape)
-          left join pgjobq.jobs j on j.shard = pgjobq.shard_of(d.id, v_shards) and j.id = d.id
+          left join lateral (select kind from pgjobq.jobs
+                              where shard = pgjobq.shard_of(d.id, v_shards) and id = d.id offset 0) j on true
          where v_new is null or d.id <> all (v_new);
     end if;
     select array_agg(distinct q.id) into wake

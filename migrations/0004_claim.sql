@@ -12,11 +12,11 @@ begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'a claim needs READ COMMITTED: an older snapshot would not see the latest leases';
     end if;
-    -- step: begun
     perform 1 from pgjobq.workers where shard = p_shard and id = p_worker for key share;
     if not found then
         raise exception 'worker % is not registered', p_worker using errcode = 'PJ001';
     end if;
+    -- step: worker locked
     if p_wait then
         perform 1 from pgjobq.lanes where shard = p_shard and queue_id = p_queue for update;
     else
@@ -26,12 +26,15 @@ begin
 end $$;
 
 -- The tickets from `p_above` on that live leases of this priority cover. Under the lane's lock, in a snapshot of its own, it
--- sees every lease that there is.
+-- sees every lease that there is. The order by `hi`, here as wherever a table has a second index that begins with `shard`,
+-- leaves the planner no other index than the one that is meant. Callers pin the plan.
 create function pgjobq.leased_tickets(p_shard smallint, p_queue int, p_priority int, p_above bigint)
 returns int8multirange language plpgsql as $$
 begin
-    return (select range_agg(tickets) from pgjobq.leases
-             where shard = p_shard and queue_id = p_queue and priority = p_priority and hi > p_above);
+    return (select range_agg(l.tickets)
+              from (select tickets from pgjobq.leases
+                     where shard = p_shard and queue_id = p_queue and priority = p_priority and hi > p_above
+                     order by hi offset 0) l);
 end $$;
 
 -- Claims up to `p_want` jobs of the kinds that the worker knows, the highest priority first, and among equals the oldest.
@@ -46,7 +49,8 @@ create function pgjobq.claim(
     out failures smallint[], out retries smallint[], out crash_budgets smallint[], out reach bigint[])
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off as $$
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     c_walk constant int := 5000;   -- how many rows that are not for us a claim may pass while it holds the lane
@@ -104,6 +108,8 @@ begin
                 reach[priority_ + 1] := r.hi;
             end if;
         else
+            -- Each probe asks for an order that only the line's index has. With `ticket = f.wanted` the planner read the
+            -- whole shard for each ticket, where the table was analysed with one row and then filled.
             select array_agg(j.id) as ids, array_agg(j.kind) as kinds, array_agg(j.args::text) as args,
                    array_agg(j.ticket) as tickets, array_agg(j.attempt) as attempts, array_agg(j.failures) as failures,
                    array_agg(j.retries) as retries, array_agg(j.crash_budget) as crash_budgets,
@@ -115,7 +121,9 @@ begin
                            lateral (select id, ticket, kind, args, attempt, failures, retries, crash_budget, expires_at
                                       from pgjobq.jobs
                                      where shard = p_shard and queue_id = p_queue and priority = priority_
-                                       and ticket is not null and crashes = 0 and ticket = f.wanted offset 0) line
+                                       and ticket is not null and crashes = 0
+                                       and ticket >= f.wanted and ticket <= f.wanted
+                                     order by ticket offset 0) line
                      where (v_leased is null or not v_leased @> ticket)
                        and kind = any (p_kinds) and (expires_at is null or expires_at > v_now)
                      limit v_left) j;
@@ -147,10 +155,12 @@ create function pgjobq.claim_suspect(
     out failures smallint, out retries smallint, out crash_budget smallint)
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off as $$
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     v_leased int8multirange;
+    v_first bigint;
     v_now timestamptz;
 begin
     if not pgjobq.open_lane(p_shard, p_queue, p_worker, true) then
@@ -158,14 +168,20 @@ begin
     end if;
     v_now := clock_timestamp();
     for priority_ in reverse 3..0 loop
-        v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, 0);
+        -- Mostly there is no suspect, and then no need to read leases. Where the line begins is only a guess here.
+        select j.ticket - 1 into v_first from pgjobq.jobs j
+         where j.shard = p_shard and j.queue_id = p_queue and j.priority = priority_
+           and j.ticket is not null and j.crashes > 0
+         order by j.ticket limit 1;
+        continue when not found;
+        v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_first);
         -- step: leases read
         select line.id, line.kind, line.args::text, priority_, line.ticket, line.attempt, line.failures, line.retries,
                line.crash_budget
           into id, kind, args, priority, ticket, attempt, failures, retries, crash_budget
           from (select j.* from pgjobq.jobs j
                  where j.shard = p_shard and j.queue_id = p_queue and j.priority = priority_
-                   and j.ticket is not null and j.crashes > 0
+                   and j.ticket is not null and j.crashes > 0 and j.ticket > v_first
                  order by j.ticket limit 5000) line
          where (v_leased is null or not v_leased @> line.ticket)
            and line.kind = any (p_kinds) and (line.expires_at is null or line.expires_at > v_now)
@@ -173,6 +189,7 @@ begin
         if found then
             insert into pgjobq.leases (shard, queue_id, priority, hi, id, worker, tickets)
             values (p_shard, p_queue, priority_, ticket, p_lease, p_worker, int8multirange(int8range(ticket, ticket, '[]')));
+            -- step: lease inserted
             return;
         end if;
     end loop;
@@ -189,11 +206,13 @@ create function pgjobq.peek(
     out tickets bigint[], out priorities smallint[], out reach bigint[], out suspects boolean)
 language plpgsql stable
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off as $$
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     c_walk constant int := 20000;
     c_top constant bigint := 9223372036854775807;
+    c_suspects constant int := 5000;   -- as far as a claim of a suspect looks
     v_now timestamptz := clock_timestamp();
     v_leased int8multirange;
     v_left int := p_want;
@@ -201,13 +220,18 @@ declare
     v_drawn bigint := coalesce(pg_sequence_last_value('pgjobq.ticket'), 0);
 begin
     reach := p_low;
-    suspects := exists (select 1 from generate_series(0, 3) p(priority), lateral (
-                          select 1 from pgjobq.jobs j
-                           where j.shard = p_shard and j.queue_id = p_queue and j.priority = p.priority
-                             and j.ticket is not null and j.crashes > 0 and j.kind = any (p_kinds)
-                             and not exists (select 1 from pgjobq.leases l
-                                              where l.shard = p_shard and l.queue_id = p_queue and l.priority = p.priority
-                                                and l.hi >= j.ticket and l.tickets @> j.ticket) limit 1) s);
+    -- A suspect is leased alone, so its lease is the one with its ticket for `hi`: one probe, however many leases there are.
+    suspects := exists (
+        select 1
+          from generate_series(0, 3) p(priority),
+               lateral (select ticket, kind, expires_at from pgjobq.jobs
+                         where shard = p_shard and queue_id = p_queue and priority = p.priority
+                           and ticket is not null and crashes > 0
+                         order by ticket limit c_suspects) line
+         where line.kind = any (p_kinds) and (line.expires_at is null or line.expires_at > v_now)
+           and not exists (select 1 from pgjobq.leases l
+                            where l.shard = p_shard and l.queue_id = p_queue and l.priority = p.priority
+                              and l.hi = line.ticket));
     for priority_ in reverse 3..0 loop
         continue when p_low[priority_ + 1] >= p_high[priority_ + 1];
         v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, p_low[priority_ + 1]);

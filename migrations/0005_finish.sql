@@ -54,7 +54,8 @@ create function pgjobq.finish(
     out stale uuid[], out unclosed int[], out waited boolean)
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off as $$
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 declare
     v_now timestamptz;
     v_held boolean[];
@@ -70,7 +71,6 @@ begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'a finish needs READ COMMITTED: it must see the lease as it is';
     end if;
-    -- step: begun
     select h.held, h.closing into v_held, v_closing
       from pgjobq.hold_leases(p_shard, p_worker, p_lease_queue, p_lease_priority, p_lease_hi, p_lease_id, p_lease_close) h;
     v_now := clock_timestamp();
@@ -183,7 +183,37 @@ begin
            || case when p_last is null then '[]' else jsonb_build_array(p_last) end;
 end $$;
 
+-- One statement for each job: joined with an array, its few rows were found by reading all failures, once for each job,
+-- where the table was analysed with one row.
 create function pgjobq.forget_failures(p_shard smallint, p_jobs uuid[]) returns void language plpgsql as $$
+declare
+    v_job uuid;
 begin
-    delete from pgjobq.failures f using unnest(p_jobs) gone(id) where f.shard = p_shard and f.job = gone.id;
+    foreach v_job in array p_jobs loop
+        delete from pgjobq.failures where shard = p_shard and job = v_job;
+    end loop;
+end $$;
+
+-- How jobs stand whose end somebody awaits: live, or ended and how, or unknown (no row). One snapshot, so that a job is
+-- never seen as neither. The latest end wins: an id may have run before. A probe of the primary key of jobs, and, only for
+-- what is not live, one of each partition of `finished`, whatever the statistics say: analysed when they were empty or full
+-- of dead rows, both tables were read whole.
+create function pgjobq.lookup(p_shards smallint[], p_ids uuid[])
+returns table (id uuid, live boolean, outcome text, output text, errors text, attempt int, finished_at bigint)
+language plpgsql stable
+    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+begin
+    return query
+    select w.id, live.kind is not null, ended.outcome, ended.output::text, ended.errors::text, ended.attempt,
+           (extract(epoch from ended.finished_at) * 1000000)::bigint
+      from unnest(p_shards, p_ids) w(shard, id)
+      left join lateral (select j.kind from pgjobq.jobs j where j.shard = w.shard and j.id = w.id offset 0) live on true
+      left join lateral (select f.outcome, f.output, f.errors, f.attempt, f.finished_at
+                           from pgjobq.finished f
+                          where f.shard = w.shard and f.id = w.id and live.kind is null
+                          order by f.finished_at desc limit 1) ended on true
+     where live.kind is not null or ended.outcome is not null;
 end $$;

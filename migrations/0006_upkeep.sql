@@ -11,15 +11,22 @@ end $$;
 create function pgjobq.heartbeat(
     p_shard smallint, p_worker bigint,
     out alive boolean, out queues int[], out priorities smallint[], out his bigint[], out ids bigint[], out ages bigint[])
-language plpgsql as $$
+language plpgsql
+    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
+declare
+    v_now timestamptz := clock_timestamp();
 begin
-    update pgjobq.workers set seen_at = clock_timestamp() where shard = p_shard and id = p_worker;
+    update pgjobq.workers set seen_at = v_now where shard = p_shard and id = p_worker;
     alive := found;
     -- step: seen
     select array_agg(queue_id), array_agg(priority), array_agg(hi), array_agg(id),
            array_agg((extract(epoch from clock_timestamp() - claimed_at) * 1000000)::bigint)
       into queues, priorities, his, ids, ages
-      from pgjobq.leases where shard = p_shard and worker = p_worker;
+      from (select queue_id, priority, hi, id, claimed_at from pgjobq.leases
+             where shard = p_shard and worker >= p_worker and worker <= p_worker
+             order by worker offset 0) l;
 end $$;
 
 create function pgjobq.set_idle(p_shard smallint, p_worker bigint, p_queues int[]) returns void language plpgsql as $$
@@ -33,32 +40,39 @@ begin
     delete from pgjobq.workers where shard = p_shard and id = p_worker;
 end $$;
 
--- The jobs that still have a ticket of a lease, in the order of their id.
-create function pgjobq.jobs_of_lease(p_shard smallint, p_queue int, p_priority smallint, p_tickets int8multirange)
-returns uuid[] language plpgsql
-    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_memoize = off set jit = off as $$
+-- The jobs that still have a ticket of a lease, in the order of their id. `spent`: whether one of them has no crash left.
+-- The order by `ticket` leaves the planner no other index than those of the two lines. Callers pin the plan.
+create function pgjobq.jobs_of_lease(
+    p_shard smallint, p_queue int, p_priority smallint, p_tickets int8multirange,
+    out ids uuid[], out held bigint[], out spent boolean)
+language plpgsql as $$
 begin
-    return array(
-        select j.id
-          from unnest(p_tickets) r(tickets),
-               lateral (select id from pgjobq.jobs
-                         where shard = p_shard and queue_id = p_queue and priority = p_priority and ticket is not null
-                           and crashes = 0 and ticket >= lower(r.tickets) and ticket < upper(r.tickets)
-                         union all
-                        select id from pgjobq.jobs
-                         where shard = p_shard and queue_id = p_queue and priority = p_priority and ticket is not null
-                           and crashes > 0 and ticket >= lower(r.tickets) and ticket < upper(r.tickets)) j
-         order by j.id);
+    select coalesce(array_agg(j.id order by j.id), '{}'), array_agg(j.ticket order by j.id),
+           coalesce(bool_or(j.crashes >= j.crash_budget), false)
+      into ids, held, spent
+      from unnest(p_tickets) r(tickets),
+           lateral ((select id, ticket, crashes, crash_budget from pgjobq.jobs
+                      where shard = p_shard and queue_id = p_queue and priority = p_priority and ticket is not null
+                        and crashes = 0 and ticket >= lower(r.tickets) and ticket < upper(r.tickets)
+                      order by ticket offset 0)
+                    union all
+                    (select id, ticket, crashes, crash_budget from pgjobq.jobs
+                      where shard = p_shard and queue_id = p_queue and priority = p_priority and ticket is not null
+                        and crashes > 0 and ticket >= lower(r.tickets) and ticket < upper(r.tickets)
+                      order by ticket offset 0)) j;
 end $$;
 
 -- Gives back a lease whose claim's answer never arrived: its jobs are as if they had never been claimed.
 create function pgjobq.return_lease(
     p_shard smallint, p_worker bigint, p_queue int, p_priority smallint, p_hi bigint, p_id bigint) returns int
-language plpgsql as $$
+language plpgsql
+    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 declare
     v_tickets int8multirange;
     v_jobs uuid[];
+    v_held bigint[];
     v_new bigint[];
 begin
     select tickets into v_tickets from pgjobq.leases
@@ -68,11 +82,15 @@ begin
         return 0;
     end if;
     -- step: lease locked
-    v_jobs := pgjobq.jobs_of_lease(p_shard, p_queue, p_priority, v_tickets);
+    select l.ids, l.held into v_jobs, v_held from pgjobq.jobs_of_lease(p_shard, p_queue, p_priority, v_tickets) l;
     v_new := pgjobq.draw_tickets(cardinality(v_jobs));
-    update pgjobq.jobs j set ticket = v_new[d.n]
-      from unnest(v_jobs) with ordinality d(id, n)
-     where j.shard = p_shard and j.id = d.id and v_tickets @> j.ticket;
+    update pgjobq.jobs j set ticket = mine.new_ticket
+      from (select x.ctid, d.id, d.ticket, v_new[d.place] as new_ticket
+              from unnest(v_jobs, v_held) with ordinality d(id, ticket, place),
+                   lateral (select ctid, ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
+             where x.ticket = d.ticket
+            offset 0) mine
+     where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket;
     -- step: jobs written
     delete from pgjobq.leases
      where shard = p_shard and queue_id = p_queue and priority = p_priority and hi = p_hi and id = p_id;
@@ -80,7 +98,10 @@ begin
 end $$;
 
 -- Gives up the workers of a shard that were silent for too long. One that is in a claim just now is left for the next time.
-create function pgjobq.give_up_workers(p_shard smallint, p_silence interval) returns int language plpgsql as $$
+create function pgjobq.give_up_workers(p_shard smallint, p_silence interval) returns int language plpgsql
+    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 declare
     v_count int;
 begin
@@ -96,14 +117,19 @@ end $$;
 -- Takes back one lease of a worker that is not there (any more). Each job that still has its ticket is charged with a crash
 -- and gets a new ticket, in the quarantine; or it is dead, one past its crash budget. Null when there was no such lease.
 create function pgjobq.reap(p_shard smallint, p_keep_dead interval, out requeued int, out buried int, out queue int)
-language plpgsql as $$
+language plpgsql
+    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 declare
     v_worker bigint;
     v_lease pgjobq.leases;
     v_jobs uuid[];
+    v_held bigint[];
+    v_spent boolean;
+    v_dead uuid[];
     v_new bigint[];
 begin
-    -- step: begun
     -- The workers that hold leases, each found by one probe, however many leases there are.
     for v_worker in
         with recursive holders as (
@@ -116,7 +142,8 @@ begin
            and not exists (select 1 from pgjobq.workers w where w.shard = p_shard and w.id = h.worker)
     loop
         select * into v_lease from pgjobq.leases
-         where shard = p_shard and worker = v_worker limit 1 for update skip locked;
+         where shard = p_shard and worker >= v_worker and worker <= v_worker
+         order by worker limit 1 for update skip locked;
         exit when found;
     end loop;
     if v_lease.id is null then
@@ -124,30 +151,45 @@ begin
     end if;
     -- step: lease locked
     queue := v_lease.queue_id;
-    v_jobs := pgjobq.jobs_of_lease(p_shard, v_lease.queue_id, v_lease.priority, v_lease.tickets);
+    select l.ids, l.held, l.spent into v_jobs, v_held, v_spent
+      from pgjobq.jobs_of_lease(p_shard, v_lease.queue_id, v_lease.priority, v_lease.tickets) l;
     v_new := pgjobq.draw_tickets(cardinality(v_jobs));
-    with gone as (
-        delete from pgjobq.jobs j using unnest(v_jobs) d(id)
-         where j.shard = p_shard and j.id = d.id and v_lease.tickets @> j.ticket and j.crashes >= j.crash_budget
-        returning j.*),
-    kept as (
-        insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta, attempt,
-            failures, crashes, retries, crash_budget, created_at, errors, drop_on)
-        select g.shard, g.id, 'dead', g.queue_id, g.priority, g.kind, g.args, g.attributes, g.key, g.meta, g.attempt + 1,
-               g.failures, g.crashes + 1, g.retries, g.crash_budget, g.created_at,
-               pgjobq.errors_of(g.shard, g.id, pgjobq.error_entry(g.attempt + 1, clock_timestamp(), 'crash',
-                   'the worker died, or was silent for too long, while it ran the job', v_lease.worker::text)),
-               pgjobq.drop_day(p_keep_dead)
-          from gone g
-        returning id)
-    select count(*), array_agg(id) into buried, v_jobs from kept;
-    perform pgjobq.forget_failures(p_shard, v_jobs);
-    v_jobs := pgjobq.jobs_of_lease(p_shard, v_lease.queue_id, v_lease.priority, v_lease.tickets);
+    buried := 0;
+    if v_spent then
+        with gone as (
+            delete from pgjobq.jobs j
+             using (select x.ctid, d.id, d.ticket
+                      from unnest(v_jobs, v_held) d(id, ticket),
+                           lateral (select ctid, ticket, crashes, crash_budget from pgjobq.jobs
+                                     where shard = p_shard and id = d.id offset 0) x
+                     where x.ticket = d.ticket and x.crashes >= x.crash_budget
+                    offset 0) mine
+             where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket
+               and j.crashes >= j.crash_budget
+            returning j.*),
+        kept as (
+            insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta, attempt,
+                failures, crashes, retries, crash_budget, created_at, errors, drop_on)
+            select g.shard, g.id, 'dead', g.queue_id, g.priority, g.kind, g.args, g.attributes, g.key, g.meta,
+                   g.attempt + 1, g.failures, g.crashes + 1, g.retries, g.crash_budget, g.created_at,
+                   pgjobq.errors_of(g.shard, g.id, pgjobq.error_entry(g.attempt + 1, clock_timestamp(), 'crash',
+                       'the worker died, or was silent for too long, while it ran the job', v_lease.worker::text)),
+                   pgjobq.drop_day(p_keep_dead)
+              from gone g
+            returning id)
+        select count(*), array_agg(id) into buried, v_dead from kept;
+        perform pgjobq.forget_failures(p_shard, coalesce(v_dead, '{}'));
+    end if;
+    -- Those that are dead are no longer found.
     with again as (
         update pgjobq.jobs j
-           set ticket = v_new[d.n], attempt = j.attempt + 1, crashes = j.crashes + 1
-          from unnest(v_jobs) with ordinality d(id, n)
-         where j.shard = p_shard and j.id = d.id and v_lease.tickets @> j.ticket
+           set ticket = mine.new_ticket, attempt = j.attempt + 1, crashes = j.crashes + 1
+          from (select x.ctid, d.id, d.ticket, v_new[d.place] as new_ticket
+                  from unnest(v_jobs, v_held) with ordinality d(id, ticket, place),
+                       lateral (select ctid, ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
+                 where x.ticket = d.ticket
+                offset 0) mine
+         where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket
         returning j.id, j.attempt),
     noted as (
         insert into pgjobq.failures (shard, job, attempt, reason, message, worker)
@@ -166,30 +208,33 @@ end $$;
 create function pgjobq.promote(p_shard smallint, p_most int, out promoted int, out queues int[], out next_due bigint)
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_memoize = off set jit = off as $$
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_jobs uuid[];
+    v_places tid[];     -- where the locked rows are; nobody moves them any more
     v_new bigint[];
 begin
-    -- step: begun
+    -- step: time read
     with due as materialized (
-        select id, run_at from pgjobq.jobs
+        select id, ctid as place, run_at from pgjobq.jobs
          where shard = p_shard and run_at is not null and waits_for = 0 and run_at <= v_now
          order by run_at limit p_most for update skip locked)
-    select array_agg(id order by run_at, id) into v_jobs from due;
+    select array_agg(id order by run_at, id), array_agg(place order by run_at, id) into v_jobs, v_places from due;
     -- step: jobs locked
     promoted := 0;
     if v_jobs is not null then
         v_new := pgjobq.draw_tickets(cardinality(v_jobs));
         with moved as (
             update pgjobq.jobs j set ticket = v_new[d.n], run_at = null
-              from unnest(v_jobs) with ordinality d(id, n)
-             where j.shard = p_shard and j.id = d.id and j.run_at <= v_now and j.waits_for = 0
+              from unnest(v_jobs, v_places) with ordinality d(id, place, n)
+             where j.ctid = d.place and j.shard = p_shard and j.id = d.id and j.run_at <= v_now and j.waits_for = 0
             returning j.queue_id)
         select count(*), array_agg(distinct queue_id) into promoted, queues from moved;
     end if;
-    next_due := (extract(epoch from (select min(run_at) from pgjobq.jobs
-                                          where shard = p_shard and run_at is not null and waits_for = 0)
+    next_due := (extract(epoch from (select run_at from pgjobq.jobs
+                                          where shard = p_shard and run_at is not null and waits_for = 0
+                                          order by run_at limit 1)
                              - clock_timestamp()) * 1000000)::bigint;
 end $$;

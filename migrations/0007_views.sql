@@ -1,7 +1,7 @@
 -- What people look at: the state of a job is derived, never stored.
 
 create view pgjobq.job_states as
-select j.id, q.name as queue, j.kind, j.priority,
+select j.shard, j.id, q.name as queue, j.kind, j.priority,
        case when j.waits_for > 0 then 'blocked'
             when j.run_at is not null then 'scheduled'
             when j.ticket is null then 'held'
@@ -13,6 +13,6 @@ select j.id, q.name as queue, j.kind, j.priority,
        null::jsonb as output, null::jsonb as errors
   from pgjobq.jobs j left join pgjobq.queues q on q.id = j.queue_id
 union all
-select f.id, q.name, f.kind, f.priority, f.outcome, null, f.attempt, f.failures, f.crashes, f.created_at, f.finished_at,
+select f.shard, f.id, q.name, f.kind, f.priority, f.outcome, null, f.attempt, f.failures, f.crashes, f.created_at, f.finished_at,
        f.args, f.output, f.errors
   from pgjobq.finished f left join pgjobq.queues q on q.id = f.queue_id;

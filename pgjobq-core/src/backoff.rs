@@ -5,8 +5,9 @@ use std::time::Duration;
 /// How long a failed job waits before it is tried again: a pure function of how often it has failed.
 ///
 /// ```
+/// # use pgjobq_core as pgjobq;
 /// use std::time::Duration;
-/// use pgjobq_core::Backoff;
+/// use pgjobq::Backoff;
 ///
 /// let backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60));
 /// assert_eq!(backoff.delay(1), Duration::from_secs(1));

@@ -14,7 +14,7 @@ use crate::{EnqueueError, JobId, StoreError, name};
 const FARTHEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 
 /// A batch of new jobs, as the arrays of one statement. What many rows share is sent once, as a shape.
-#[derive(Debug, Default)]
+#[derive(Default)]
 #[doc(hidden)]
 pub struct Batch {
     shapes: Vec<Shape>,
@@ -22,7 +22,7 @@ pub struct Batch {
     bytes: usize,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 struct Shape {
     kind: &'static str,
     queue: String,
@@ -31,7 +31,6 @@ struct Shape {
     crashes: i16,
 }
 
-#[derive(Debug)]
 struct Line {
     id: JobId,
     shape: i32,
@@ -181,7 +180,9 @@ fn due_columns(due: Due) -> Option<(Option<i64>, Option<i64>)> {
 }
 
 /// Whether a JSON text has the escape `\u0000`, which `jsonb` refuses: one with an odd number of backslashes before it.
-fn holds_nul(json: &str) -> bool {
+#[doc(hidden)]
+#[must_use]
+pub fn holds_nul(json: &str) -> bool {
     json.match_indices("u0000").any(|(at, _)| {
         let backslashes = json.as_bytes()[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
         backslashes % 2 == 1
@@ -189,6 +190,7 @@ fn holds_nul(json: &str) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::{OnceCell, broadcast};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -17,6 +17,7 @@ use crate::notifier::Notifier;
 use crate::queue::Queue;
 use crate::schema::{InvalidSchema, Schema};
 use crate::sql::Statements;
+use crate::store::why_not;
 use crate::target::{MAX_ARGS, Within};
 use crate::waits::Waits;
 use crate::{EnqueueError, StoreError};
@@ -24,13 +25,20 @@ use crate::{EnqueueError, StoreError};
 /// How often a client asks after an enqueue whose answer was lost, and sends it again if it is not there.
 const RESENDS: u32 = 6;
 
+/// How long a client tries to reach its database at first: it may just be starting.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
 /// The way to the jobs in one database: enqueues, waits, and migrates. Cheap to clone; make one per process.
 ///
 /// ```no_run
-/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
-/// let client = pgjobq_core::Client::connect("postgres://localhost/app").await?;
+/// # use pgjobq_core as pgjobq;
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use pgjobq::Client;
+///
+/// let client = Client::connect("postgres://localhost/app").await?; // Or Client::new(pool), on a pool that is there.
 /// client.migrate().await?;
-/// # Ok(()) }
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -66,7 +74,17 @@ pub(crate) struct Limits {
     pub(crate) shards: Option<i16>,
 }
 
-/// Options of a [`Client`].
+/// Options of a [`Client`], from [`Client::builder`].
+///
+/// ```no_run
+/// # use pgjobq_core as pgjobq;
+/// # fn example(pool: sqlx::PgPool) -> Result<(), pgjobq::InvalidSchema> {
+/// use pgjobq::Client;
+///
+/// let client = Client::builder(pool).schema("background").max_args(64 << 10).build()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "finish with `build()`"]
 pub struct ClientBuilder {
@@ -130,14 +148,20 @@ impl ClientBuilder {
 }
 
 impl Client {
-    /// A client with a pool of its own.
+    /// A client with a pool of its own, of up to ten connections.
     ///
     /// # Errors
     ///
-    /// When the URL is wrong or the database cannot be reached.
+    /// When the URL is wrong, or the database cannot be reached for ten seconds: it may just be starting.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(10)).connect(url).await;
-        pool.map(Self::new).map_err(|error| StoreError::new(error, "pgjobq"))
+        let wrong = |error| StoreError::new(error, "pgjobq");
+        let options: PgConnectOptions = url.parse().map_err(wrong)?;
+        let pool = PgPoolOptions::new().acquire_timeout(CONNECT_WITHIN);
+        match pool.connect_with(options.clone()).await {
+            Ok(pool) => Ok(Self::new(pool)),
+            Err(sqlx::Error::PoolTimedOut) => Err(wrong(why_not(&options, 1).await)),
+            Err(error) => Err(wrong(error)),
+        }
     }
 
     /// A client on the pool that the application has.
@@ -164,7 +188,7 @@ impl Client {
     }
 
     /// A caller's connection or transaction, for this client's schema and limits:
-    /// `job.enqueue(client.within(&mut *tx))`. For the schema `pgjobq`, `&mut *tx` alone does.
+    /// `job.enqueue(client.within(&mut *tx))`. For the schema `pgjobq`, `&mut *tx` alone does: see [`Target`](crate::Target).
     #[must_use]
     pub fn within<'c>(&'c self, connection: &'c mut PgConnection) -> Within<'c> {
         Within { client: self, connection }

@@ -12,6 +12,22 @@ use crate::{JobError, JobId};
 /// What a job function may know about the attempt that runs it, and how it hears that it should stop.
 ///
 /// Take one as an argument, in any place. [`JobContext::for_test`] makes one for a unit test.
+///
+/// ```
+/// # use pgjobq_core as pgjobq;
+/// use pgjobq::{JobContext, JobError};
+///
+/// /// Leaves off when it is told to, and is then handed to another worker at no cost to its retries.
+/// async fn import(ctx: JobContext, pages: Vec<String>) -> Result<(), JobError> {
+///     for page in pages {
+///         if ctx.cancellation().is_cancelled() {
+///             return Err("told to stop".into());
+///         }
+///         println!("attempt {} of {}: {page}", ctx.attempt(), ctx.id());
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct JobContext {
     attempt: Arc<Attempt>,

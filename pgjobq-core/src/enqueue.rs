@@ -18,7 +18,7 @@ pub(crate) async fn one<T>(job: NewJob<T>, mut to: impl Target) -> Result<JobHan
     Ok(JobHandle::enqueued(id, answer.new == 1, answer.committed))
 }
 
-/// A job of any kind, not yet enqueued, so that jobs of many kinds fit into one [`enqueue_all`].
+/// A job of any kind, not yet enqueued, so that jobs of many kinds fit into one [`enqueue_all`], which has an example.
 #[derive(Debug)]
 #[must_use = "a job does nothing until it is enqueued"]
 pub struct AnyJob(NewRow);
@@ -29,7 +29,7 @@ impl<T> From<NewJob<T>> for AnyJob {
     }
 }
 
-/// What became of many jobs.
+/// What became of many jobs: from [`enqueue_all`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Enqueued {
@@ -39,8 +39,8 @@ pub struct Enqueued {
     pub duplicates: u64,
 }
 
-/// Why not all of many jobs were enqueued.
-#[derive(Debug, thiserror::Error)]
+/// Why not all of many jobs were enqueued: from [`enqueue_all`].
+#[derive(thiserror::Error)]
 #[error("{} jobs were enqueued, and then one could not be", enqueued.new)]
 pub struct EnqueueAllError {
     /// What became of the jobs before. Through a client they stay enqueued; in a caller's transaction they vanish when it
@@ -60,6 +60,24 @@ pub struct EnqueueAllError {
 /// # Errors
 ///
 /// The first thing that is wrong with a job, a queue or the connection, and what had been enqueued before.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use pgjobq_core as pgjobq;
+/// # mod receipt { pub fn job(_: i64) -> pgjobq_core::NewJob<()> { unimplemented!() } }
+/// # mod label { pub fn job(_: i64) -> pgjobq_core::NewJob<String> { unimplemented!() } }
+/// # async fn example(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
+/// use pgjobq::{AnyJob, enqueue_all};
+///
+/// let enqueued = enqueue_all(&pool, (1..=10_000).map(receipt::job)).await?;
+/// assert_eq!(enqueued.new, 10_000);
+///
+/// let both = [AnyJob::from(receipt::job(7)), label::job(7).into()]; // Of two kinds.
+/// enqueue_all(&pool, both).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub async fn enqueue_all<I>(mut to: impl Target, jobs: I) -> Result<Enqueued, EnqueueAllError>
 where
     I: IntoIterator,

@@ -5,8 +5,47 @@ use sqlx::error::DatabaseError;
 use crate::JobId;
 use crate::name::InvalidName;
 
-/// What can go wrong between this process and the database, whatever the operation.
-#[derive(Debug, thiserror::Error)]
+/// An error and its causes, outermost first.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let told = error.to_string();
+        // Many an error, those of sqlx for one, tells its cause itself.
+        if !text.ends_with(&told) {
+            text += &format!(": {told}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// `fn main() -> Result<(), Box<dyn Error>>` prints the `Debug` of an error: so ours is its message and its causes.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! debug_as_message {
+    ($($error:ty),* $(,)?) => {$(
+        impl std::fmt::Debug for $error {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str(&$crate::__private::chain(self))
+            }
+        }
+    )*};
+}
+
+debug_as_message!(
+    StoreError,
+    EnqueueError,
+    WaitError,
+    crate::CallError,
+    crate::EnqueueAllError,
+    crate::MigrateError,
+    crate::InvalidName,
+    crate::InvalidSchema,
+);
+
+/// What can go wrong between this process and the database, whatever the operation. What the database said is its `source`.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The schema is missing, or older than this program.
@@ -49,6 +88,9 @@ pub enum StoreError {
         /// The error.
         source: sqlx::Error,
     },
+    /// The address of the database cannot be read.
+    #[error("the address of a database is like postgres://user:password@host/name, and this one is not")]
+    Address(#[source] sqlx::Error),
     /// The database could not be reached, or broke the connection.
     #[error("the database could not be reached")]
     Unavailable(#[source] sqlx::Error),
@@ -61,7 +103,8 @@ impl StoreError {
     pub(crate) fn new(error: sqlx::Error, schema: &str) -> Self {
         let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default().into_owned();
         match code.as_str() {
-            "42P01" | "3F000" | "42883" | "42703" => {
+            // A table, a schema or a function that is missing; but only if it is one of ours.
+            "42P01" | "3F000" | "42883" if error.to_string().contains(schema) => {
                 Self::NotMigrated { schema: schema.to_owned(), source: Some(error) }
             }
             "42501" => {
@@ -76,6 +119,7 @@ impl StoreError {
                 | sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+                sqlx::Error::Configuration(_) => Self::Address(error),
                 _ => Self::Database(error),
             },
             _ => Self::Database(error),
@@ -115,12 +159,13 @@ fn is_passing(code: &str) -> bool {
     code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "53300" | "25006")
 }
 
-/// Why a job was not enqueued.
-#[derive(Debug, thiserror::Error)]
+/// Why a job was not enqueued: from [`NewJob::enqueue`](crate::NewJob::enqueue), and the short `my_job::enqueue(…)`.
+/// A duplicate is no error.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum EnqueueError {
     /// The arguments could not be written as JSON.
-    #[error("the arguments of a `{kind}` job could not be written as JSON")]
+    #[error("the arguments of the `{kind}` job could not be written as JSON")]
     Args {
         /// The job's kind.
         kind: &'static str,
@@ -129,7 +174,7 @@ pub enum EnqueueError {
     },
     /// The arguments hold a NUL character, which PostgreSQL cannot store.
     #[error(
-        "the arguments of a `{kind}` job hold a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove it, or encode the bytes"
+        "the arguments of the `{kind}` job hold a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove it, or encode the bytes"
     )]
     NulInArgs {
         /// The job's kind.
@@ -137,7 +182,7 @@ pub enum EnqueueError {
     },
     /// The arguments are too large.
     #[error(
-        "the arguments of a `{kind}` job are {bytes} bytes, more than the limit of {limit}: store them elsewhere and enqueue their name, or raise the client's `max_args`"
+        "the arguments of the `{kind}` job are {bytes} bytes, more than the limit of {limit}: store them elsewhere and enqueue their name, or raise the client's `max_args`"
     )]
     ArgsTooLarge {
         /// The job's kind.
@@ -151,13 +196,13 @@ pub enum EnqueueError {
     #[error(transparent)]
     Name(#[from] InvalidName),
     /// The job would start in more than a hundred years.
-    #[error("a `{kind}` job was to start in more than a hundred years: a unit may be wrong")]
+    #[error("the `{kind}` job was to start in more than a hundred years: a unit may be wrong")]
     TooFar {
         /// The job's kind.
         kind: &'static str,
     },
     /// More retries or crashes than can be counted.
-    #[error("a `{kind}` job has {count} retries or crashes, and can have at most 32767")]
+    #[error("the `{kind}` job has {count} retries or crashes, and can have at most 32767")]
     TooManyTries {
         /// The job's kind.
         kind: &'static str,
@@ -185,8 +230,9 @@ pub enum EnqueueError {
     Store(#[from] StoreError),
 }
 
-/// Why waiting for a job came to no end.
-#[derive(Debug, thiserror::Error)]
+/// Why waiting for a job came to no end: from [`JobHandle::wait`](crate::JobHandle::wait) and
+/// [`JobHandle::wait_timeout`](crate::JobHandle::wait_timeout).
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {
     /// There is no such job, live or finished: it was never enqueued here, its transaction was rolled back, or it ended so

@@ -15,6 +15,23 @@ use crate::waits::Origin;
 use crate::{EnqueueError, JobId, NewJob, StoreError, WaitError};
 
 /// A handle of an enqueued job that returns `T`. It can be rebuilt from the job's id, in any process: `my_job::handle(id)`.
+///
+/// ```no_run
+/// # use pgjobq_core as pgjobq;
+/// # async fn example(client: pgjobq::Client, handle: pgjobq::JobHandle<u64>) -> Result<(), Box<dyn std::error::Error>> {
+/// use pgjobq::Outcome;
+///
+/// if let Some(job) = handle.status(&client).await? {
+///     println!("{} is {} after {} attempts", job.kind, job.state, job.attempts);
+/// }
+/// match handle.wait(&client).await? {
+///     Outcome::Completed(bytes) => println!("{bytes} bytes"), // What the job function returned, and of its type.
+///     Outcome::Dead(failure) => println!("given up: {failure}"),
+///     other => println!("{other:?}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct JobHandle<T> {
     id: JobId,
     is_new: bool,
@@ -53,10 +70,9 @@ impl<T> JobHandle<T> {
     /// When the database cannot be reached or refuses.
     pub async fn status(&self, client: &Client) -> Result<Option<Status>, StoreError> {
         let shared = client.shared();
-        client.about().await?;
-        let row =
-            sqlx::query(shared.sql.status.clone()).bind(self.id.as_uuid()).fetch_optional(&shared.pool).await;
-        let row = row.map_err(|error| shared.error(error))?;
+        let shard = self.id.shard(client.about().await?.shards);
+        let query = sqlx::query(shared.sql.status.clone()).bind(shard).bind(self.id.as_uuid());
+        let row = query.fetch_optional(&shared.pool).await.map_err(|error| shared.error(error))?;
         row.map(|row| read_status(self.id, &row).map_err(StoreError::Database)).transpose()
     }
 }
@@ -103,8 +119,8 @@ impl<T: DeserializeOwned> NewJob<T> {
     }
 }
 
-/// Why a call gave no result.
-#[derive(Debug, thiserror::Error)]
+/// Why a call gave no result: from [`NewJob::call`], and `my_job::call(…)`.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
     /// The job was not enqueued.

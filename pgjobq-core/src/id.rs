@@ -10,6 +10,15 @@ use uuid::Uuid;
 ///
 /// Because the client makes it, enqueuing is idempotent (the same id again, while the job lives, is a duplicate and
 /// never a second job) and one can wait for a job before it is enqueued. Bring your own with `JobId::from(uuid)`.
+///
+/// ```
+/// # use pgjobq_core as pgjobq;
+/// use pgjobq::JobId;
+///
+/// let id = JobId::new();
+/// assert_eq!(id.to_string().parse::<JobId>()?, id);
+/// # Ok::<_, uuid::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobId(Uuid);

@@ -6,7 +6,21 @@ use std::fmt;
 /// What a job function returns when it does not complete.
 ///
 /// Any error turns into one with `?`, and then counts as a failure: the job is tried again, after its backoff, until its
-/// retries are used up. [`JobError::fatal`] ends the job at once.
+/// retries are used up. [`JobError::fatal`] ends the job at once. The error and its causes are kept as text, so that a
+/// person can read them later; put no secrets into them.
+///
+/// ```
+/// # use pgjobq_core as pgjobq;
+/// use pgjobq::JobError;
+///
+/// async fn charge(iban: &str, cents: u32) -> Result<u32, JobError> {
+///     if !iban.is_ascii() {
+///         return Err(JobError::fatal("that is no IBAN")); // Trying again cannot help.
+///     }
+///     let fee = std::fs::read_to_string("fee.txt")?; // May be there the next time: try again.
+///     Ok(cents + fee.trim().parse::<u32>()?)
+/// }
+/// ```
 ///
 /// `JobError` is not an [`Error`] itself, for otherwise not every error could turn into one.
 #[derive(Debug)]
@@ -57,12 +71,6 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for JobError {
 /// The error and its causes, outermost first.
 impl fmt::Display for JobError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}", self.source)?;
-        let mut cause = self.source.source();
-        while let Some(error) = cause {
-            write!(out, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        out.write_str(&crate::error::chain(&*self.source))
     }
 }

@@ -66,8 +66,10 @@ pub use target::{Target, Within};
 /// What the macro's output and the worker name. Not public API.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::batch::holds_nul;
     pub use crate::context::Attempt;
     pub use crate::descriptor::JobDescriptor;
+    pub use crate::error::chain;
     pub use crate::job_error::ErrorKind;
     pub use crate::listen::Signal;
     pub use crate::name::check as check_name;

@@ -17,6 +17,17 @@ struct Migration {
     oldest_binary: i32,
 }
 
+impl Migration {
+    /// What sets it apart from another draft of it: FNV-1a of its text, whatever the line ends of the checkout.
+    fn digest(&self) -> i64 {
+        let bytes = self.sql.bytes().filter(|byte| *byte != b'\r');
+        let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        hash as i64
+    }
+}
+
 macro_rules! migrations {
     ($($name:literal from $oldest:literal),* $(,)?) => {
         &[$(Migration {
@@ -48,14 +59,15 @@ create table if not exists pgjobq.migrations (
     version int primary key,
     name text not null,
     oldest_binary int not null,
+    digest bigint not null,
     applied_at timestamptz not null default now()
 );
 ";
 
 const GRANTS: &str = include_str!("../queries/grants/grants.sql");
 
-/// Why the schema was not migrated.
-#[derive(Debug, thiserror::Error)]
+/// Why the schema was not migrated: from [`Client::migrate`].
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
     /// Two job functions answer to one kind.
@@ -70,6 +82,16 @@ pub enum MigrateError {
         found: i16,
         /// How many were asked for.
         wanted: i16,
+    },
+    /// The schema was made by another draft of a migration, which only versions that were never released have.
+    #[error(
+        "the schema `{schema}` was made by another draft of migration {name} than this program has: if its jobs do not matter, `drop schema {schema} cascade`, and migrate again"
+    )]
+    OtherDraft {
+        /// The schema.
+        schema: String,
+        /// The migration.
+        name: &'static str,
     },
     /// The database.
     #[error(transparent)]
@@ -140,13 +162,13 @@ impl Client {
 }
 
 /// Runs what is missing, in one transaction under a lock that ends with it.
-async fn run(shared: &Shared) -> Result<(), StoreError> {
+async fn run(shared: &Shared) -> Result<(), MigrateError> {
     let mut tx = shared.pool.begin_with(BEGIN).await.map_err(|error| shared.error(error))?;
     apply(&mut tx, shared).await?;
-    tx.commit().await.map_err(|error| shared.error(error))
+    Ok(tx.commit().await.map_err(|error| shared.error(error))?)
 }
 
-async fn apply(connection: &mut PgConnection, shared: &Shared) -> Result<(), StoreError> {
+async fn apply(connection: &mut PgConnection, shared: &Shared) -> Result<(), MigrateError> {
     let schema = &shared.sql.schema;
     let wrong = |error| shared.error(error);
     let server: (i32, String) = sqlx::query_as(
@@ -155,9 +177,7 @@ async fn apply(connection: &mut PgConnection, shared: &Shared) -> Result<(), Sto
     .fetch_one(&mut *connection)
     .await
     .map_err(wrong)?;
-    if server.0 < 150_000 {
-        return Err(StoreError::ServerTooOld { found: server.1 });
-    }
+    admit_server(server.0, server.1)?;
     sqlx::query("select pg_advisory_xact_lock(hashtext($1)), set_config('statement_timeout', '0', true)")
         .bind(format!("pgjobq.migrate.{schema}"))
         .execute(&mut *connection)
@@ -176,11 +196,34 @@ async fn apply(connection: &mut PgConnection, shared: &Shared) -> Result<(), Sto
         let (version, oldest) =
             sqlx::query_as(AssertSqlSafe(table)).fetch_one(&mut *connection).await.map_err(wrong)?;
         about::admit(schema.as_str(), version, oldest)?;
+        check_drafts(connection, shared).await?;
         found = version;
     }
     let script = script(schema, found as usize, shared.limits.shards.unwrap_or(1));
     sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut *connection).await.map_err(wrong)?;
     Ok(())
+}
+
+/// Refuses a schema that was made by other drafts of our migrations: it would fail later, in ways that tell nobody why.
+async fn check_drafts(connection: &mut PgConnection, shared: &Shared) -> Result<(), MigrateError> {
+    let schema = &shared.sql.schema;
+    let table = format!("select version, digest from {schema}.migrations order by version");
+    let made: Vec<(i32, i64)> = sqlx::query_as(AssertSqlSafe(table))
+        .fetch_all(connection)
+        .await
+        .map_err(|error| shared.error(error))?;
+    for (version, digest) in made {
+        let ours = usize::try_from(version - 1).ok().and_then(|place| MIGRATIONS.get(place));
+        if let Some(Migration { name, .. }) = ours.filter(|migration| migration.digest() != digest) {
+            return Err(MigrateError::OtherDraft { schema: schema.to_string(), name });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a PostgreSQL that is older than 15.
+fn admit_server(number: i32, found: String) -> Result<(), StoreError> {
+    if number < 150_000 { Err(StoreError::ServerTooOld { found }) } else { Ok(()) }
 }
 
 /// The migrations after the first `done`, as one text.
@@ -191,9 +234,9 @@ fn script(schema: &Schema, done: usize, shards: i16) -> String {
     let mut script = String::from(TABLE);
     for (number, migration) in MIGRATIONS.iter().enumerate().skip(done) {
         let Migration { name, sql, oldest_binary } = migration;
-        let version = number + 1;
+        let (version, digest) = (number + 1, migration.digest());
         script += &format!(
-            "\n-- {name}\n{sql}\ninsert into pgjobq.migrations (version, name, oldest_binary) values ({version}, '{name}', {oldest_binary});\n"
+            "\n-- {name}\n{sql}\ninsert into pgjobq.migrations (version, name, oldest_binary, digest) values ({version}, '{name}', {oldest_binary}, {digest});\n"
         );
     }
     script += &format!("\ninsert into pgjobq.settings (shards) values ({shards}) on conflict do nothing;\n");
@@ -202,6 +245,13 @@ fn script(schema: &Schema, done: usize, shards: i16) -> String {
 
 /// Everything that [`Client::migrate`] would run on an empty database, as SQL, for people who run their own migrations; and,
 /// after it, the grants that a role which only enqueues and waits needs, and one whose worker runs jobs.
+///
+/// ```
+/// # use pgjobq_core as pgjobq;
+/// let script = pgjobq::schema_sql("background")?;
+/// assert!(script.contains("create table background.jobs"));
+/// # Ok::<_, pgjobq::InvalidSchema>(())
+/// ```
 ///
 /// # Errors
 ///
@@ -213,14 +263,24 @@ pub fn schema_sql(schema: &str) -> Result<String, InvalidSchema> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
+    fn an_old_postgresql_is_refused() {
+        let said = admit_server(140_019, "14.19 (Debian)".to_owned()).unwrap_err().to_string();
+        assert_eq!(said, "this is PostgreSQL 14.19 (Debian), and pgjobq needs 15 or newer");
+        assert!(admit_server(150_000, "15.0".to_owned()).is_ok());
+    }
+
+    #[test]
     fn every_file_of_migrations_is_a_migration_and_in_order() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
-        let mut files: Vec<_> =
-            std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name()).collect();
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
         files.sort();
         let names: Vec<_> = MIGRATIONS.iter().map(|migration| format!("{}.sql", migration.name)).collect();
         assert_eq!(files, names);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A name that no kind and no queue can have.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct InvalidName {
     what: &'static str,
     name: String,

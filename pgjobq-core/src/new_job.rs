@@ -1,5 +1,6 @@
 //! A job that has not been enqueued, as a value.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +12,24 @@ use crate::{EnqueueError, JobHandle, JobId, Priority, Target};
 /// A job that has not been enqueued, as a value: change its options, then enqueue it, alone or with others.
 ///
 /// What is set here holds for this job; everything else follows its kind's policy.
-#[derive(Debug)]
+///
+/// ```no_run
+/// # use pgjobq_core as pgjobq;
+/// # mod thumbnail { pub fn job(_: i64, _: u32) -> pgjobq_core::NewJob<()> { unimplemented!() } }
+/// # async fn example(client: pgjobq::Client, request_id: sqlx::types::Uuid) -> Result<(), pgjobq::EnqueueError> {
+/// use std::time::Duration;
+/// use pgjobq::Priority;
+///
+/// let handle = thumbnail::job(7, 320)
+///     .delay(Duration::from_secs(60))
+///     .priority(Priority::HIGH)
+///     .id(request_id) // Should the request come twice, there is one job.
+///     .enqueue(&client)
+///     .await?;
+/// println!("{} is {}", handle.id(), if handle.is_new() { "new" } else { "there already" });
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a job does nothing until it is enqueued"]
 pub struct NewJob<T> {
     pub(crate) row: NewRow,
@@ -19,7 +37,6 @@ pub struct NewJob<T> {
 }
 
 /// What is sent to the database.
-#[derive(Debug)]
 pub(crate) struct NewRow {
     pub(crate) id: JobId,
     pub(crate) kind: &'static str,
@@ -62,6 +79,13 @@ impl<T> NewJob<T> {
         self.row.id
     }
 
+    /// The arguments as they will be stored, if they can be.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn stored_args(&self) -> Option<&str> {
+        self.row.args.as_deref().ok()
+    }
+
     /// Sets the id. Enqueuing an id again while its job lives is a duplicate, never a second job; after that it may run
     /// again.
     pub fn id(mut self, id: impl Into<JobId>) -> Self {
@@ -69,31 +93,32 @@ impl<T> NewJob<T> {
         self
     }
 
-    /// Sets the queue.
+    /// Sets the queue. It must be there: see [`Queue::save`](crate::Queue::save).
     pub fn queue(mut self, queue: impl Into<String>) -> Self {
         self.row.queue = queue.into();
         self
     }
 
-    /// Sets the priority.
+    /// Sets the priority: which of the jobs that wait in its queue go first.
     pub fn priority(mut self, priority: Priority) -> Self {
         self.row.priority = priority;
         self
     }
 
-    /// Sets how many more tries follow the first failure.
+    /// Sets how many more tries follow the first failure, 0 to 32767.
     pub fn retries(mut self, retries: u16) -> Self {
         self.row.retries = retries;
         self
     }
 
-    /// Sets how many crashes (attempts whose worker died) the job survives.
+    /// Sets how many crashes (attempts whose worker died) the job survives, 0 to 32767. With 0 it runs at most once.
     pub fn crashes(mut self, crashes: u16) -> Self {
         self.row.crashes = crashes;
         self
     }
 
-    /// The job may start when this much time has passed. The database's clock decides.
+    /// The job may start when this much time has passed, counted from the enqueue and to the microsecond. The database's
+    /// clock decides. Of `delay` and `run_at`, the last one counts.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.row.due = Due::In(delay);
         self
@@ -113,5 +138,19 @@ impl<T> NewJob<T> {
     /// What is wrong with the job, with its queue, or with the connection. A duplicate is no error: the handle says so.
     pub async fn enqueue(self, to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
         crate::enqueue::one(self, to).await
+    }
+}
+
+/// Without the arguments: they may be secret, and debug output goes to logs.
+impl fmt::Debug for NewRow {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, kind, queue, priority, due, .. } = self;
+        write!(out, "{kind} {id} in {queue}, {priority:?}, {due:?}")
+    }
+}
+
+impl<T> fmt::Debug for NewJob<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "NewJob({:?})", self.row)
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::JobId;
 
-/// How a job ended.
+/// How a job ended: from [`JobHandle::wait`](crate::JobHandle::wait), whose type has an example.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Outcome<T> {
@@ -32,7 +32,7 @@ impl<T> Outcome<T> {
     }
 }
 
-/// Why a job is dead.
+/// Why a job is dead: from [`Outcome::Dead`]. It is shown as the last error, and the attempts that there were.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failure {
@@ -58,7 +58,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// An attempt that failed or crashed.
+/// An attempt that failed or crashed: from [`Failure::errors`].
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct FailedAttempt {
@@ -72,7 +72,7 @@ pub struct FailedAttempt {
     pub worker: Option<String>,
 }
 
-/// How a job stands.
+/// How a job stands, at one moment: from [`JobHandle::status`](crate::JobHandle::status). Times are by the database's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
@@ -98,7 +98,7 @@ pub struct Status {
     pub finished_at: Option<SystemTime>,
 }
 
-/// The state of a job.
+/// The state of a job: from [`Status::state`]. In SQL it is the column `state` of the view `pgjobq.job_states`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum JobState {

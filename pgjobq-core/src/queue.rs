@@ -6,6 +6,14 @@ use crate::client::Client;
 use crate::{EnqueueError, StoreError, name};
 
 /// A queue by name, from [`Client::queue`].
+///
+/// ```no_run
+/// # use pgjobq_core as pgjobq;
+/// # async fn example(client: pgjobq::Client) -> Result<(), pgjobq::EnqueueError> {
+/// client.queue("imports").save().await?; // For jobs that are sent there with `.queue("imports")`.
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "call `save()`"]
 pub struct Queue<'c> {

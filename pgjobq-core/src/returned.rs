@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 
 use crate::JobError;
 
-/// What a job function may return: `Result<T, E>`, where `T` can be stored as JSON and `E` is any error; or nothing.
+/// What a job function may return: `Result<T, E>`, where `T` can be stored as JSON and `E` is any error; or nothing. It is
+/// there for the compiler to check; programs never name it.
 #[diagnostic::on_unimplemented(
     message = "a job function cannot return `{Self}`",
     label = "not a job's result",

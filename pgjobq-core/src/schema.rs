@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 pub(crate) struct Schema(String);
 
 /// A name that no schema of ours can have.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a schema's name is 1 to 40 lower-case letters, digits and `_`, not starting with a digit, but this one is {0:?}"
 )]

@@ -10,6 +10,22 @@ use std::sync::Arc;
 ///
 /// Give the worker one of each type with its builder's `state`. A job function of this program that wants a type the
 /// worker lacks is found by `build()`. In a unit test, `State::new(value)` makes one.
+///
+/// ```
+/// # use pgjobq_core as pgjobq;
+/// use pgjobq::State;
+///
+/// struct Settings {
+///     sender: String,
+/// }
+///
+/// fn greeting(user: &str, settings: State<Settings>) -> String {
+///     format!("From: {}\nHello, {user}.", settings.sender)
+/// }
+///
+/// let settings = State::new(Settings { sender: "post@example.org".to_owned() });
+/// assert_eq!(greeting("Ada", settings), "From: post@example.org\nHello, Ada.");
+/// ```
 pub struct State<T: ?Sized>(Arc<T>);
 
 impl<T> State<T> {

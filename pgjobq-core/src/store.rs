@@ -10,7 +10,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{PgPool, Postgres};
+use sqlx::{ConnectOptions, PgPool, Postgres};
 use tokio::time::timeout;
 
 use crate::StoreError;
@@ -23,6 +23,8 @@ pub use upkeep::{HeldLease, Promoted, Reaped};
 
 /// How long a call may take, unless told otherwise: longer than the server lets a statement run.
 const ANSWER_WITHIN: Duration = Duration::from_secs(35);
+/// How long a connection may take to open.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// How long the connections may take to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -149,5 +151,21 @@ fn pool_options(connections: u32) -> PgPoolOptions {
 }
 
 async fn connect(options: &PgConnectOptions, connections: u32) -> Result<PgPool, sqlx::Error> {
-    pool_options(connections).min_connections(connections).connect_with(options.clone()).await
+    match pool_options(connections).min_connections(connections).connect_with(options.clone()).await {
+        Err(sqlx::Error::PoolTimedOut) => Err(why_not(options, connections).await),
+        connected => connected,
+    }
+}
+
+/// Why so many connections cannot be had. A pool tries again until its time is over, and then no longer knows.
+pub(crate) async fn why_not(options: &PgConnectOptions, connections: u32) -> sqlx::Error {
+    let mut held = Vec::new();
+    for _ in 0..connections {
+        match timeout(CONNECT_WITHIN, options.connect()).await {
+            Ok(Ok(connection)) => held.push(connection),
+            Ok(Err(error)) => return error,
+            Err(_) => break,
+        }
+    }
+    sqlx::Error::PoolTimedOut
 }

@@ -16,6 +16,19 @@ type Sending<'s> = Pin<Box<dyn Future<Output = Result<Answer, EnqueueError>> + S
 /// [`client.within(&mut *transaction)`](Client::within).
 ///
 /// A bare pool, connection or transaction writes to the schema `pgjobq`. The call is one statement. This trait is sealed.
+///
+/// ```no_run
+/// # use pgjobq_core as pgjobq;
+/// # mod receipt { pub fn job(_: i64) -> pgjobq_core::NewJob<()> { unimplemented!() } }
+/// # async fn example(client: pgjobq::Client, pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
+/// receipt::job(7).enqueue(&client).await?;
+///
+/// let mut tx = pool.begin().await?;
+/// receipt::job(8).enqueue(&mut *tx).await?; // Commits or vanishes with the transaction.
+/// tx.commit().await?;
+/// # Ok(())
+/// # }
+/// ```
 pub trait Target: sealed::Sealed + Send {
     #[doc(hidden)]
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s>;
@@ -30,7 +43,7 @@ pub trait Target: sealed::Sealed + Send {
 /// How large the arguments of one job may be when nobody has said: 1 MiB.
 pub(crate) const MAX_ARGS: usize = 1 << 20;
 
-/// A client's schema, and a caller's connection or transaction. See [`Client::within`].
+/// A client's schema and limits, on a caller's connection or transaction: a [`Target`], from [`Client::within`].
 #[derive(Debug)]
 pub struct Within<'c> {
     pub(crate) client: &'c Client,

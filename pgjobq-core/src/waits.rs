@@ -107,10 +107,14 @@ impl Waits {
                 asked = self.ask().await.ok().map(|()| started);
             }
             if let Err(error) = self.look(&jobs).await {
-                self.fail(&error);
+                self.fail(error);
             }
-            // However often it is woken, this task takes at most a quarter of one connection's time.
-            sleep(started.elapsed() * 3).await;
+            if self.lock().by_job.values().all(Vec::is_empty) {
+                continue; // Whoever awaits job after job, most of them long ended, should not pay for the rest below.
+            }
+            // However often it is woken, this task takes about a quarter of one connection's time; but one slow answer
+            // does not hold up the next look for long.
+            sleep((started.elapsed() * 3).min(POLL_MOST)).await;
             tokio::select! {
                 () = sleep(pause.mul_f64(0.8 + 0.4 * fastrand::f64())) => pause = (pause * 2).min(POLL_MOST),
                 () = self.added.notified() => pause = POLL_FIRST,
@@ -158,14 +162,13 @@ impl Waits {
     }
 
     /// What passes is waited for; anything else is told to everybody.
-    fn fail(&self, error: &StoreError) {
+    fn fail(&self, error: StoreError) {
         if error.is_transient() {
             tracing::debug!(%error, "looking for ended jobs failed; trying again");
             return;
         }
         tracing::warn!(%error, "looking for ended jobs failed");
-        // One error, told to many: its text is what they share.
-        let shared = Arc::new(StoreError::Database(sqlx::Error::Protocol(error.to_string())));
+        let shared = Arc::new(error);
         for (_, waiters) in self.lock().by_job.drain() {
             waiters.into_iter().for_each(|waiter| drop(waiter.answer.send(Err(Arc::clone(&shared).into()))));
         }

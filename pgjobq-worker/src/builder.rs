@@ -15,6 +15,25 @@ use crate::worker::Worker;
 const UNNAMED_LIMIT: usize = 100;
 
 /// Builds a [`Worker`].
+///
+/// ```no_run
+/// # mod pgjobq { pub use {pgjobq_core::Client, pgjobq_worker::Worker}; }
+/// # struct Mailer;
+/// # async fn example(client: pgjobq::Client, mailer: Mailer) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use pgjobq::Worker;
+///
+/// let worker = Worker::builder(&client)
+///     .queue("mail", 50) // At most fifty at a time here,
+///     .queue("reports", 2) // and no other queues.
+///     .state(mailer) // For the job functions that take `State<Mailer>`.
+///     .grace(Duration::from_secs(60))
+///     .build()
+///     .await?;
+/// # let _ = worker;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "finish with `build().await`"]
 pub struct WorkerBuilder {
     client: Client,

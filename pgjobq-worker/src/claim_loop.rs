@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::finisher::Result as Unrecorded;
 use crate::lane::{BATCH, LaneState};
-use crate::leases::Lease;
+use crate::leases::{HeldJob, Lease};
 use crate::pause::Pause;
 use crate::run::{Running, Slot};
 use crate::runtime::{QueueSlots, Runtime};
@@ -34,7 +34,8 @@ struct Claimer {
     signals: broadcast::Receiver<Signal>,
     /// No sweep before this.
     rest_until: Instant,
-    wants_notice: BTreeSet<i32>,
+    /// Which worker was last said to want to be notified, and in which queues. One that starts anew says it anew.
+    told: (i64, BTreeSet<i32>),
     /// The lane that goes first in this round.
     first: usize,
 }
@@ -48,7 +49,7 @@ pub(crate) async fn claim_for_ever(runtime: Arc<Runtime>) {
     let lanes: Vec<_> = lanes.map(|(lane, slots)| LaneState::new(lane, slots, now)).collect();
     let signals = runtime.client.signals();
     let mut claimer =
-        Claimer { runtime, lanes, signals, rest_until: now, wants_notice: BTreeSet::new(), first: 0 };
+        Claimer { runtime, lanes, signals, rest_until: now, told: (0, BTreeSet::new()), first: 0 };
     let mut pause = Pause::new();
     while !claimer.runtime.stages.drain.is_cancelled() {
         match claimer.round().await {
@@ -101,7 +102,8 @@ impl Claimer {
             return Ok(false);
         }
         let slots = Arc::clone(&lane.slots);
-        let found = lane.found.take();
+        let found = lane.take_named();
+        let named = found.as_ref().map(|(tickets, _)| tickets.len().min(want));
         let runtime = Arc::clone(&self.runtime);
         let lease = runtime.leases.begin_claim();
         let claim = Claim {
@@ -128,6 +130,9 @@ impl Claimer {
         slots.free(want - claimed.jobs.len());
         let (got, now) = (!claimed.jobs.is_empty(), Instant::now());
         lane.claimed(&claimed, want, now);
+        if let Some(named) = named {
+            lane.named(named, claimed.jobs.len());
+        }
         start(&runtime, lane.lane, &slots, worker, lease, claimed);
         Ok(got)
     }
@@ -230,10 +235,11 @@ impl Claimer {
                 wants.insert(lane.lane.queue);
             }
         }
-        if wants != self.wants_notice && self.runtime.client.uses_notifications() {
-            let queues: Vec<i32> = wants.iter().copied().collect();
-            self.runtime.store.set_idle(self.runtime.worker(), &queues).await?;
-            self.wants_notice = wants;
+        let tells = (self.runtime.worker(), wants);
+        if tells != self.told && self.runtime.client.uses_notifications() {
+            let queues: Vec<i32> = tells.1.iter().copied().collect();
+            self.runtime.store.set_idle(tells.0, &queues).await?;
+            self.told = tells;
         }
         Ok(())
     }
@@ -283,9 +289,8 @@ async fn answer<T>(
 fn hold(runtime: &Runtime, lane: Lane, worker: i64, id: i64, jobs: &[ClaimedJob]) -> Vec<Arc<Lease>> {
     let mut leases = Vec::new();
     for priority in (0..PRIORITIES as i16).rev() {
-        let of_it: Vec<_> =
-            jobs.iter().filter(|job| job.priority == priority).map(|job| (job.id, job.ticket)).collect();
-        if let Some(hi) = of_it.iter().map(|(_, ticket)| *ticket).max() {
+        let of_it: Vec<_> = jobs.iter().filter(|job| job.priority == priority).map(held).collect();
+        if let Some(hi) = of_it.iter().map(|job| job.ticket).max() {
             let key = LeaseKey { lane, priority, hi, id };
             let stop = runtime.stages.stop_attempts.child_token();
             leases.push(Arc::new(Lease::new(key, worker, of_it, stop)));
@@ -293,6 +298,10 @@ fn hold(runtime: &Runtime, lane: Lane, worker: i64, id: i64, jobs: &[ClaimedJob]
     }
     runtime.leases.end_claim(id, &leases);
     leases
+}
+
+fn held(job: &ClaimedJob) -> HeldJob {
+    HeldJob { id: job.id, ticket: job.ticket, at_most_once: job.crash_budget == 0 }
 }
 
 /// Starts the claimed jobs, each in its slot; or gives them back, when the worker has begun to drain.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// How many jobs of one queue run at a time.
+/// How many jobs of one queue run at a time: for [`WorkerBuilder::queue`](crate::WorkerBuilder::queue), which also takes a
+/// plain number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueLimits {

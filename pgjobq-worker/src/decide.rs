@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgjobq_core::__private::{Decision, ErrorKind};
+use pgjobq_core::__private::{Decision, ErrorKind, holds_nul};
 use pgjobq_core::{JobError, Policy};
 use serde_json::value::RawValue;
 
@@ -10,6 +10,9 @@ use serde_json::value::RawValue;
 const DECODE_TRIES: u32 = 3;
 /// How much of an error's text is kept, in bytes.
 const MESSAGE_BYTES: usize = 8 << 10;
+
+/// What is said of a result that cannot be recorded.
+const NUL_IN_RESULT: &str = "its result holds a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove it, or encode the bytes";
 
 /// How an attempt ended.
 #[derive(Debug)]
@@ -42,14 +45,13 @@ pub(crate) fn decide(end: End, about: Circumstances<'_>) -> Decision {
     let keep = about.keep_dead;
     let (reason, message, tries) = match end {
         End::Returned(Ok(output)) => {
-            let keep = Some(about.policy.retain).filter(|keep| !keep.is_zero());
-            return Decision::Complete { keep, output };
+            let retain = Some(about.policy.retain).filter(|keep| !keep.is_zero());
+            if retain.is_some() && holds_nul(output.get()) {
+                return Decision::Bury { keep, reason: "fatal", message: NUL_IN_RESULT.to_owned() };
+            }
+            return Decision::Complete { keep: retain, output };
         }
-        End::Stopped if about.at_most_once => {
-            let message = "a shutdown ended it, and it must not run twice".to_owned();
-            return Decision::Bury { keep, reason: "crash", message };
-        }
-        End::Stopped => return Decision::Release,
+        End::Stopped => return stopped(about.at_most_once, keep),
         // What fails because it was told to stop has not failed; but what must not run twice has.
         End::Returned(Err(_)) if about.stopping && !about.at_most_once => return Decision::Release,
         End::Returned(Err(error)) => match error.kind() {
@@ -71,6 +73,15 @@ pub(crate) fn decide(end: End, about: Circumstances<'_>) -> Decision {
     }
     let delay = about.policy.backoff.jittered(about.failures + 1, about.chance);
     Decision::Retry { delay, reason, message }
+}
+
+/// What it means that a shutdown ended an attempt.
+pub(crate) fn stopped(at_most_once: bool, keep: Duration) -> Decision {
+    if at_most_once {
+        let message = "a shutdown ended it, and it must not run twice".to_owned();
+        return Decision::Bury { keep, reason: "crash", message };
+    }
+    Decision::Release
 }
 
 /// The text of an error as PostgreSQL takes it, and not longer than anybody reads. A failure must always be recordable.

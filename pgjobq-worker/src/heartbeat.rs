@@ -40,6 +40,7 @@ async fn beat_for_ever(runtime: &Runtime, store: &Store) {
         match timeout(config.lease / 3, beat(runtime, store)).await {
             Ok(Ok(())) => {
                 told = sent;
+                runtime.heard.answered();
                 pause.reset();
                 tokio::select! {
                     () = tokio::time::sleep(jittered(config.heartbeat)) => {}
@@ -50,6 +51,7 @@ async fn beat_for_ever(runtime: &Runtime, store: &Store) {
             Ok(Err(error)) => tracing::warn!(error = chain(&error), "a heartbeat failed"),
             Err(_) => tracing::warn!("a heartbeat was not answered in time"),
         }
+        runtime.heard.missed();
         if told.elapsed() > config.lease {
             runtime.leases.lose_all(); // Others may have them; whether they do, a fenced write will tell.
         }

@@ -36,7 +36,9 @@ pub(crate) struct LaneState {
     next_look: Instant,
     last_idle: Instant,
     /// Free tickets that a look has found, and their priorities.
-    pub(crate) found: Option<(Vec<i64>, Vec<i16>)>,
+    found: Option<(Vec<i64>, Vec<i16>)>,
+    /// Whether others were quicker to claim what was found here.
+    contended: bool,
     /// Whether a suspect was seen.
     pub(crate) suspects: bool,
 }
@@ -54,6 +56,7 @@ impl LaneState {
             next_look: now,
             last_idle: now,
             found: None,
+            contended: false,
             suspects: false,
         }
     }
@@ -92,6 +95,17 @@ impl LaneState {
     /// The sweep: the look at what lies below it.
     pub(crate) fn below(&self) -> Peek {
         Peek { lane: self.lane, low: self.swept, high: self.near }
+    }
+
+    /// What the next claim is to take by name, if anything.
+    pub(crate) fn take_named(&mut self) -> Option<(Vec<i64>, Vec<i16>)> {
+        let found = self.found.take()?;
+        Some(if self.contended { half(found) } else { found })
+    }
+
+    /// A claim by name was answered. Others who looked at the same moment may have been quicker.
+    pub(crate) fn named(&mut self, named: usize, got: usize) {
+        self.contended = got < named;
     }
 
     /// A claim was answered. One that got less than it wanted has seen the end of the line, so look before the next.
@@ -138,7 +152,7 @@ impl LaneState {
     fn take_found(&mut self, peeked: Peeked, wanted: usize) {
         self.idle_since = None;
         if peeked.found.len() < wanted {
-            self.found = Some(shuffled(peeked));
+            self.found = Some((peeked.found, peeked.priorities));
             return;
         }
         for (ticket, priority) in peeked.found.into_iter().zip(peeked.priorities) {
@@ -149,12 +163,10 @@ impl LaneState {
     }
 }
 
-/// The tickets in random order, and of many only a half, so that workers who look at the same moment meet less.
-fn shuffled(peeked: Peeked) -> (Vec<i64>, Vec<i16>) {
-    let mut found: Vec<_> = peeked.found.into_iter().zip(peeked.priorities).collect();
-    if found.len() > 8 {
-        fastrand::shuffle(&mut found);
-        found.truncate(found.len().div_ceil(2));
-    }
+/// A half of the tickets, at random, so that workers who look at the same moment meet less.
+fn half((tickets, priorities): (Vec<i64>, Vec<i16>)) -> (Vec<i64>, Vec<i16>) {
+    let mut found: Vec<_> = tickets.into_iter().zip(priorities).collect();
+    fastrand::shuffle(&mut found);
+    found.truncate(found.len().div_ceil(2));
     found.into_iter().unzip()
 }

@@ -15,8 +15,8 @@ pub(crate) struct Lease {
     pub(crate) key: LeaseKey,
     /// Who claimed it. A worker that was given up goes on under a new id, and its old leases are not that one's.
     pub(crate) worker: i64,
-    /// The jobs that were claimed, with their tickets.
-    pub(crate) jobs: Vec<(JobId, i64)>,
+    /// The jobs that were claimed.
+    pub(crate) jobs: Vec<HeldJob>,
     /// How many of them have not been handed to a finish.
     outstanding: AtomicUsize,
     /// Told when another worker may have the jobs.
@@ -25,8 +25,17 @@ pub(crate) struct Lease {
     pub(crate) stop: CancellationToken,
 }
 
+/// A job under a lease.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeldJob {
+    pub(crate) id: JobId,
+    pub(crate) ticket: i64,
+    /// Whether it must not run twice: it has no crash budget.
+    pub(crate) at_most_once: bool,
+}
+
 impl Lease {
-    pub(crate) fn new(key: LeaseKey, worker: i64, jobs: Vec<(JobId, i64)>, stop: CancellationToken) -> Self {
+    pub(crate) fn new(key: LeaseKey, worker: i64, jobs: Vec<HeldJob>, stop: CancellationToken) -> Self {
         let outstanding = AtomicUsize::new(jobs.len());
         Self { key, worker, jobs, outstanding, lost: CancellationToken::new(), stop }
     }
@@ -37,8 +46,8 @@ impl Lease {
     }
 
     fn lose(&self) {
+        self.stop.cancel(); // First: who hears of the loss and looks at the other sees it cancelled.
         self.lost.cancel();
-        self.stop.cancel();
     }
 }
 
@@ -94,8 +103,9 @@ impl Leases {
         let in_database: HashSet<_> = held.iter().map(|lease| lease.key).collect();
         let mut known = self.lock();
         for lease in before {
-            // One that was closed in the meantime is known no longer.
-            if !in_database.contains(&lease.key) && known.live.remove(&lease.key).is_some() {
+            // One that was closed in the meantime is known no longer, or has nothing left to lose.
+            let closing = lease.outstanding.load(Ordering::Acquire) == 0;
+            if !in_database.contains(&lease.key) && !closing && known.live.remove(&lease.key).is_some() {
                 tracing::warn!(
                     lease = lease.key.id,
                     jobs = lease.jobs.len(),

@@ -5,6 +5,7 @@
 mod builder;
 mod config;
 mod setup;
+mod signal;
 mod worker;
 
 // One job's way: claim, run, decide, finish.
@@ -16,6 +17,7 @@ mod run;
 
 // What goes on beside.
 mod arrivals;
+mod heard;
 mod heartbeat;
 mod leases;
 mod pause;
@@ -25,4 +27,5 @@ mod upkeep;
 pub use builder::WorkerBuilder;
 pub use config::QueueLimits;
 pub use setup::{BuildError, SetupProblem};
+pub use signal::shutdown_signal;
 pub use worker::{RunningWorker, Worker, WorkerError};

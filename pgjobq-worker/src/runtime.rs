@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::arrivals::Arrivals;
 use crate::config::Config;
 use crate::finisher::Result as Unrecorded;
+use crate::heard::Heard;
 use crate::leases::Leases;
 
 /// What the parts of a running worker share.
@@ -36,6 +37,7 @@ pub(crate) struct Runtime {
     pub(crate) attempts: TaskTracker,
     pub(crate) events: Events,
     pub(crate) arrivals: Arrivals,
+    pub(crate) heard: Heard,
     pub(crate) stages: Stages,
 }
 
@@ -121,6 +123,7 @@ impl Runtime {
             attempts: TaskTracker::new(),
             events: Events::default(),
             arrivals: Arrivals::default(),
+            heard: Heard::default(),
             stages: Stages::default(),
         };
         (Arc::new(runtime), recorded)

@@ -2,21 +2,22 @@
 
 use std::fmt;
 
+pub(crate) use pgjobq_core::__private::chain;
 use pgjobq_core::__private::{DuplicateKind, Registry, States};
 use pgjobq_core::{InvalidName, StoreError};
 
 use crate::config::{Config, QueueLimits};
 
-/// Why a worker could not be built: everything that is wrong, at once.
-#[derive(Debug)]
+/// Why a worker could not be built: everything that is wrong, at once. From
+/// [`WorkerBuilder::build`](crate::WorkerBuilder::build).
 #[non_exhaustive]
 pub struct BuildError {
     /// What is wrong.
     pub problems: Vec<SetupProblem>,
 }
 
-/// One mistake in a worker's set-up.
-#[derive(Debug, thiserror::Error)]
+/// One mistake in a worker's set-up: from [`BuildError::problems`].
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupProblem {
     /// Two job functions answer to one kind.
@@ -63,6 +64,14 @@ pub enum SetupProblem {
     /// An interval is zero.
     #[error("`{0}` is zero, and would never end: give it some milliseconds at least")]
     ZeroInterval(&'static str),
+    /// An interval is longer than anybody means.
+    #[error("`{name}` is {interval:?}, more than a year: a unit may be wrong")]
+    LongInterval {
+        /// The setting.
+        name: &'static str,
+        /// The interval.
+        interval: std::time::Duration,
+    },
     /// Too few connections.
     #[error("a worker needs at least 2 connections, one to claim and one to finish, and this one has {0}")]
     TooFewConnections(u32),
@@ -77,23 +86,25 @@ pub enum SetupProblem {
         source: StoreError,
     },
     /// The database.
-    #[error("{}", chain(.0))]
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl fmt::Display for BuildError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.problems.as_slice() {
-            [one] => write!(out, "the worker cannot start: {one}"),
+            [one] => write!(out, "the worker cannot start: {}", chain(one)),
             many => {
                 write!(out, "the worker cannot start:")?;
-                many.iter().try_for_each(|problem| write!(out, "\n  - {problem}"))
+                many.iter().try_for_each(|problem| write!(out, "\n  - {}", chain(problem)))
             }
         }
     }
 }
 
 impl std::error::Error for BuildError {}
+
+pgjobq_core::debug_as_message!(BuildError, SetupProblem, crate::WorkerError);
 
 /// What is wrong before the database has been asked.
 pub(crate) fn check(
@@ -134,27 +145,30 @@ pub(crate) fn check(
     problems
 }
 
+/// The longest interval. More than that is a mistaken unit, and could not be reckoned with.
+const LONGEST: std::time::Duration = std::time::Duration::from_secs(366 * 24 * 60 * 60);
+
 fn check_times(config: &Config) -> Vec<SetupProblem> {
     let intervals = [
         ("poll_interval", config.poll_interval),
         ("heartbeat", config.heartbeat),
+        ("lease", config.lease),
         ("claim_timeout", config.claim_timeout),
+        ("grace", config.grace),
     ];
-    let zero = intervals.into_iter().filter(|(_, interval)| interval.is_zero());
-    let mut problems: Vec<_> = zero.map(|(name, _)| SetupProblem::ZeroInterval(name)).collect();
-    if config.lease < config.heartbeat * 3 {
+    let mut problems = Vec::new();
+    for (name, interval) in intervals {
+        if interval > LONGEST {
+            problems.push(SetupProblem::LongInterval { name, interval });
+        } else if interval.is_zero() && !["lease", "grace"].contains(&name) {
+            problems.push(SetupProblem::ZeroInterval(name));
+        }
+    }
+    if problems.is_empty() && config.lease < config.heartbeat * 3 {
         problems.push(SetupProblem::ShortLease { lease: config.lease, heartbeat: config.heartbeat });
     }
     problems
 }
 
-/// An error and its causes, outermost first.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
-}
+#[cfg(test)]
+mod tests;

@@ -35,9 +35,9 @@ pub(crate) async fn reap_for_ever(runtime: Arc<Runtime>) {
 
 async fn reap(runtime: &Runtime, partitions_made: &mut Instant) -> Result<(), StoreError> {
     for shard in runtime.store.shards() {
-        let given_up = runtime.store.give_up_workers(shard, runtime.config.lease).await?;
-        if given_up > 0 {
-            tracing::warn!(shard, workers = given_up, "gave up workers that were silent for too long");
+        let may_judge = runtime.heard.may_judge(runtime.config.lease);
+        if may_judge && runtime.store.give_up_workers(shard, runtime.config.lease).await? > 0 {
+            tracing::warn!(shard, "gave up workers that were silent for too long");
         }
         // One lease a transaction, so that none is long.
         while let Some(reaped) = runtime.store.reap(shard, runtime.config.keep_dead).await? {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgjobq_core::__private::{Decision, Ended, LeaseUse};
+use pgjobq_core::__private::{Ended, LeaseUse};
 use pgjobq_core::Client;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -11,7 +11,9 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::builder::WorkerBuilder;
+use crate::decide::stopped;
 use crate::finisher::{Result as Unrecorded, record_for_ever};
+use crate::leases::HeldJob;
 use crate::runtime::Runtime;
 use crate::{claim_loop, heartbeat, upkeep};
 
@@ -27,6 +29,17 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 /// Runs the jobs of this program, inside it. Make one with [`Worker::builder`].
 ///
 /// Several workers, in one process or in many, share queues safely.
+///
+/// ```no_run
+/// # mod pgjobq { pub use {pgjobq_core::Client, pgjobq_worker::{Worker, shutdown_signal}}; }
+/// # async fn example(client: pgjobq::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use pgjobq::{Worker, shutdown_signal};
+///
+/// let worker = Worker::builder(&client).build().await?; // Takes the queues of all jobs in this program.
+/// worker.run_until(shutdown_signal()).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a worker does nothing until it is run"]
 pub struct Worker {
@@ -34,7 +47,7 @@ pub struct Worker {
     results: mpsc::UnboundedReceiver<Unrecorded>,
 }
 
-/// A worker that runs in the background.
+/// A worker that runs in the background, from [`Worker::start`].
 #[derive(Debug)]
 #[must_use = "keep it, and call `shutdown().await` at the end"]
 pub struct RunningWorker {
@@ -42,8 +55,8 @@ pub struct RunningWorker {
     main: JoinHandle<Result<(), WorkerError>>,
 }
 
-/// What was left undone when a worker ended.
-#[derive(Debug, thiserror::Error)]
+/// What was left undone when a worker ended: from [`Worker::run_until`] and [`RunningWorker::shutdown`].
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkerError {
     /// The database could not be reached for the last results. Their jobs run again.
@@ -82,7 +95,11 @@ impl Worker {
         running.shutdown().await
     }
 
-    /// Starts in the background.
+    /// Starts in the background, for a program that does something else as well.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
     pub fn start(self) -> RunningWorker {
         let runtime = Arc::clone(&self.runtime);
         RunningWorker { runtime, main: tokio::spawn(run(self.runtime, self.results)) }
@@ -105,6 +122,10 @@ impl RunningWorker {
 async fn run(runtime: Arc<Runtime>, results: mpsc::UnboundedReceiver<Unrecorded>) -> Result<(), WorkerError> {
     // Should this task be dropped, with its tokio runtime, every part ends with it.
     let _end = runtime.stages.end.clone().drop_guard();
+    // Without it the first claim would be refused. Should it fail, a heartbeat makes up for it.
+    if let Err(error) = runtime.store.register(runtime.worker(), &runtime.config.name).await {
+        tracing::warn!(error = crate::setup::chain(&error), "the worker could not register yet");
+    }
     let heartbeats = heartbeat::start(&runtime).map_err(WorkerError::Thread)?;
     let parts = TaskTracker::new();
     let finisher = parts.spawn(record_for_ever(Arc::clone(&runtime), results));
@@ -163,8 +184,12 @@ async fn end_attempts(runtime: &Runtime) {
 async fn leave(runtime: &Runtime) -> Result<(), pgjobq_core::StoreError> {
     for lease in runtime.leases.all() {
         let key = lease.key;
-        let release = |(id, ticket)| Ended { lease: 0, id, ticket, decision: Decision::Release };
-        let ended: Vec<_> = lease.jobs.iter().copied().map(release).collect();
+        let stop = |job: &HeldJob| {
+            let decision = stopped(job.at_most_once, runtime.config.keep_dead);
+            Ended { lease: 0, id: job.id, ticket: job.ticket, decision }
+        };
+        let mut ended: Vec<_> = lease.jobs.iter().map(stop).collect();
+        ended.sort_unstable_by_key(|end| end.id); // The order in which jobs are locked.
         let leases = [LeaseUse { key, close: true }];
         runtime.store.finish(key.lane.shard, lease.worker, &runtime.config.name, &leases, &ended).await?;
     }

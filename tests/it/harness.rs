@@ -51,6 +51,14 @@ impl TestDb {
         Self { client: Client::new(pool.clone()), pool, options, name, server }
     }
 
+    /// Its address, for other programs.
+    pub(crate) fn url(&self) -> String {
+        // The address of the server names another database, in its path.
+        let (url, query) = self.server.url().split_once('?').unwrap_or((self.server.url(), ""));
+        let start = url.rfind('/').unwrap();
+        format!("{}/{}?{query}", &url[..start], self.name)
+    }
+
     /// Its address, as another process understands it: that of the server, and its name there.
     pub(crate) fn address(&self) -> (&str, &str) {
         (self.server.url(), &self.name)

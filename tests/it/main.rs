@@ -5,13 +5,32 @@
 mod gate;
 #[macro_use]
 mod harness;
+mod probe; // How a test sees into its job functions.
 mod proxy;
+mod says; // What errors say.
 
+// What always holds.
 mod bystanders; // A job that runs costs the database nothing.
 mod callers; // Their transactions and ours.
 mod endings; // Everything that was started ends, whatever the database does.
 mod held; // Nothing is held by nobody.
-mod life; // From an enqueue to the end, and what a handle sees of it.
+mod invariants;
 mod slots; // A worker claims what it has slots for.
 mod truth; // The row, not memory, is the truth.
 mod unnotified; // Notifications are hints.
+
+// How a worker behaves.
+mod crashes; // Workers that are gone, and what becomes of the jobs they had.
+mod due; // Scheduled jobs and retries come due at their time.
+mod fleet; // Several workers share a queue.
+mod shutdown; // A worker stops gracefully.
+
+// What can be asked of a client.
+mod bad_input; // What nobody should enqueue, and what is said of it.
+mod bulk; // Many jobs at once.
+mod errors; // What a stranger reads where something was set up wrongly.
+mod from_sql; // Jobs enqueued with SQL.
+mod handles; // Whoever has a job's handle gets its end.
+mod life; // From an enqueue to the end, and what a handle sees of it.
+mod migrate; // The schema, and what becomes of one that is not ours.
+mod schema; // Made by anybody, under any name, for any role.

@@ -1,0 +1,132 @@
+//! The first figures: bulk enqueue, drain, and latency, on a durable PostgreSQL of their own.
+//!
+//! `cargo bench --bench figures [JOBS]`. Each is measured three times; the median counts. The server shares the machine.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use pgjobq::dev::{Server, ServerOptions};
+use pgjobq::prelude::*;
+use sqlx::postgres::PgPoolOptions;
+
+/// Jobs that have run in this process, and when the last one started.
+static RUN: AtomicUsize = AtomicUsize::new(0);
+static STARTED: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// A hundred bytes of arguments, as in the other frameworks' figures.
+#[job(queue = "noop", retain = "0s")]
+async fn noop(user_id: i64, template: String, to: String, subject: String) -> Result<()> {
+    let _ = (user_id, template, to, subject);
+    RUN.fetch_add(1, Ordering::Relaxed);
+    Ok(())
+}
+
+/// The same, with its result kept for a day.
+#[job(queue = "noop")]
+async fn kept(user_id: i64, template: String, to: String, subject: String) -> Result<()> {
+    let _ = (user_id, template, to, subject);
+    RUN.fetch_add(1, Ordering::Relaxed);
+    Ok(())
+}
+
+#[job(queue = "noop", retain = "0s")]
+async fn timed() -> Result<()> {
+    *STARTED.lock().unwrap() = Some(Instant::now());
+    RUN.fetch_add(1, Ordering::Relaxed);
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() {
+    let jobs: i64 = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(200_000);
+    let options = ServerOptions::durable()
+        .set("shared_buffers", "1GB")
+        .set("max_wal_size", "8GB")
+        .set("checkpoint_timeout", "15min");
+    let server = Server::start(options).await.unwrap();
+    let pool = PgPoolOptions::new().max_connections(10).connect(&server.url("postgres")).await.unwrap();
+    let client = Client::new(pool.clone());
+    client.migrate().await.unwrap();
+
+    let (mut enqueue, mut drain, mut drain_kept) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let args = |n| {
+            (n, "welcome".to_owned(), "alice@example.com".to_owned(), "hello there, and welcome".to_owned())
+        };
+        let started = Instant::now();
+        client
+            .enqueue_all((0..jobs).map(|n| {
+                let (a, b, c, d) = args(n);
+                noop::job(a, b, c, d)
+            }))
+            .await
+            .unwrap();
+        enqueue.push(jobs as f64 / started.elapsed().as_secs_f64());
+        drain.push(drained(&client, jobs).await);
+        client
+            .enqueue_all((0..jobs).map(|n| {
+                let (a, b, c, d) = args(n);
+                kept::job(a, b, c, d)
+            }))
+            .await
+            .unwrap();
+        drain_kept.push(drained(&client, jobs).await);
+    }
+    println!("bulk enqueue:          {}", per_second(enqueue));
+    println!("drain, nothing kept:   {}", per_second(drain));
+    println!("drain, results kept:   {}", per_second(drain_kept));
+    latency(&client).await;
+    client.close().await;
+    pool.close().await;
+}
+
+/// Jobs per second of one worker, from its start until nothing is left in the database.
+async fn drained(client: &Client, jobs: i64) -> f64 {
+    let worker = Worker::builder(client).queue("noop", 2000).build().await.unwrap();
+    RUN.store(0, Ordering::Relaxed);
+    let started = Instant::now();
+    let worker = worker.start();
+    while (RUN.load(Ordering::Relaxed) as i64) < jobs {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    while sqlx::query_scalar("select exists (select 1 from pgjobq.jobs)")
+        .fetch_one(client.pool())
+        .await
+        .unwrap()
+    {}
+    let elapsed = started.elapsed();
+    worker.shutdown().await.unwrap();
+    jobs as f64 / elapsed.as_secs_f64()
+}
+
+/// From before the enqueue to the start of the handler, one job at a time.
+async fn latency(client: &Client) {
+    let worker = Worker::builder(client).queue("noop", 100).build().await.unwrap().start();
+    let mut samples = Vec::new();
+    for n in 0..400 {
+        tokio::time::sleep(Duration::from_millis(5 + n % 10)).await;
+        let (before, run) = (Instant::now(), RUN.load(Ordering::Relaxed));
+        timed::enqueue(client).await.unwrap();
+        while RUN.load(Ordering::Relaxed) == run {
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+        samples.push(STARTED.lock().unwrap().unwrap() - before);
+    }
+    worker.shutdown().await.unwrap();
+    samples.sort();
+    let at = |part: f64| samples[(samples.len() as f64 * part) as usize].as_secs_f64() * 1e3;
+    println!("latency to the start:  p50 {:.2} ms, p95 {:.2} ms, p99 {:.2} ms", at(0.5), at(0.95), at(0.99));
+}
+
+fn per_second(mut runs: Vec<f64>) -> String {
+    runs.sort_by(f64::total_cmp);
+    format!(
+        "{:>9.0} jobs/s (median of {}; {:.0} to {:.0})",
+        runs[runs.len() / 2],
+        runs.len(),
+        runs[0],
+        runs[runs.len() - 1]
+    )
+}

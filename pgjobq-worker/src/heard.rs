@@ -1,0 +1,63 @@
+//! Whether this worker has been heard by the database without a break, and so may judge the silence of others.
+//!
+//! After an outage every worker has been silent for as long. The first one to get through must not take the jobs of all the
+//! others, who are about to.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Since when every heartbeat of this worker has been answered.
+#[derive(Debug, Default)]
+pub(crate) struct Heard(Mutex<Since>);
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Since {
+    /// None has been missed.
+    #[default]
+    Start,
+    /// The first one answered after one that was missed.
+    Then(Instant),
+    /// The last one was missed.
+    Never,
+}
+
+impl Heard {
+    pub(crate) fn answered(&self) {
+        self.set(|since| if let Since::Never = since { Since::Then(Instant::now()) } else { since });
+    }
+
+    pub(crate) fn missed(&self) {
+        self.set(|_| Since::Never);
+    }
+
+    /// Whether it has been heard for this long, or has never not been.
+    pub(crate) fn may_judge(&self, lease: Duration) -> bool {
+        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Since::Start => true,
+            Since::Then(at) => at.elapsed() >= lease,
+            Since::Never => false,
+        }
+    }
+
+    fn set(&self, next: impl FnOnce(Since) -> Since) {
+        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = next(*since);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_was_not_heard_judges_nobody_for_a_lease() {
+        let heard = Heard::default();
+        heard.answered();
+        assert!(heard.may_judge(Duration::from_secs(30)));
+        heard.missed();
+        assert!(!heard.may_judge(Duration::ZERO));
+        heard.answered();
+        assert!(!heard.may_judge(Duration::from_secs(30)));
+        assert!(heard.may_judge(Duration::ZERO));
+    }
+}

@@ -1,0 +1,140 @@
+use std::time::Duration;
+
+use pgjobq_core::__private::{Handler, JobDescriptor, StateType, async_trait, serde_json};
+use pgjobq_core::{JobContext, JobError, Policy};
+use serde_json::value::RawValue;
+
+use super::*;
+
+struct Idle;
+
+#[async_trait]
+impl Handler for Idle {
+    async fn run(&self, _: JobContext, _: &RawValue) -> Result<Box<RawValue>, JobError> {
+        Err("never run".into())
+    }
+}
+
+struct Mailer;
+
+const fn job(kind: &'static str, file: &'static str, line: u32) -> JobDescriptor {
+    JobDescriptor { kind, aliases: &[], policy: Policy::DEFAULT, handler: &Idle, states: &[], file, line }
+}
+
+static FIRST: JobDescriptor = job("send", "src/mail.rs", 12);
+static SECOND: JobDescriptor = job("send", "src/post.rs", 3);
+static RENAMED: JobDescriptor = JobDescriptor { aliases: &["send"], ..job("deliver", "src/post.rs", 9) };
+static WITH_STATE: JobDescriptor =
+    JobDescriptor { states: &[StateType::of::<Mailer>()], ..job("send", "src/mail.rs", 12) };
+
+/// All that `build()` says before it has asked the database.
+fn said(
+    jobs: &[&'static JobDescriptor],
+    queues: &[(&str, usize)],
+    states: &States,
+    config: impl FnOnce(&mut Config),
+) -> String {
+    let (registry, duplicates) = Registry::of(jobs.iter().copied());
+    let queues: Vec<_> =
+        queues.iter().map(|(name, limit)| ((*name).to_owned(), QueueLimits::local(*limit))).collect();
+    let mut settings = Config::new(true);
+    config(&mut settings);
+    let problems = check(&settings, &queues, &registry, duplicates, states);
+    if problems.is_empty() { String::new() } else { BuildError { problems }.to_string() }
+}
+
+fn said_of_jobs(jobs: &[&'static JobDescriptor]) -> String {
+    said(jobs, &[], &States::default(), |_| {})
+}
+
+fn said_of_times(config: impl FnOnce(&mut Config)) -> String {
+    said(&[&FIRST], &[], &States::default(), config)
+}
+
+#[test]
+fn nothing_is_wrong_with_a_job() {
+    assert_eq!(said_of_jobs(&[&FIRST]), "");
+}
+
+#[test]
+fn a_kind_that_is_registered_twice_is_told_with_both_places() {
+    let twice = "the worker cannot start: two jobs are of kind `send`: at src/mail.rs:12 and at src/post.rs:3; give one of \
+                 them another name, or `kind = \"…\"`";
+    assert_eq!(said_of_jobs(&[&FIRST, &SECOND]), twice);
+    assert_eq!(said_of_jobs(&[&SECOND, &FIRST]), twice, "whatever the order of linking");
+    assert_eq!(
+        said_of_jobs(&[&FIRST, &RENAMED]),
+        "the worker cannot start: two jobs are of kind `send`: at src/mail.rs:12 and at src/post.rs:9; give one of them \
+         another name, or `kind = \"…\"`"
+    );
+}
+
+#[test]
+fn no_jobs_at_all() {
+    assert_eq!(
+        said_of_jobs(&[]),
+        "the worker cannot start: no job is linked into this program: annotate one with `#[job]`, or, where the jobs are in \
+         another crate, say `use my_jobs as _;` so that it is linked"
+    );
+}
+
+#[test]
+fn a_state_that_is_missing() {
+    assert_eq!(
+        said_of_jobs(&[&WITH_STATE]),
+        "the worker cannot start: the job `send` (src/mail.rs:12) takes `State<pgjobq_worker::setup::tests::Mailer>`: give \
+         the worker one with `.state(…)`"
+    );
+    let mut states = States::default();
+    states.insert(Mailer);
+    assert_eq!(said(&[&WITH_STATE], &[], &states, |_| {}), "");
+}
+
+#[test]
+fn queues_that_cannot_be() {
+    assert_eq!(
+        said(&[&FIRST], &[("a b", 1), ("mail", 0), ("post", 1), ("post", 2)], &States::default(), |_| {}),
+        "the worker cannot start:
+  - the name of a queue is 1 to 100 ASCII letters, digits and `_ - . : /`, but this one is \"a b\"
+  - the queue `mail` has a limit of 0, so that nothing of it would ever run: give it at least 1, or leave it out
+  - the queue `post` is given twice: name it once, with one limit"
+    );
+}
+
+#[test]
+fn times_that_make_no_sense() {
+    assert_eq!(
+        said_of_times(|config| config.heartbeat = Duration::ZERO),
+        "the worker cannot start: `heartbeat` is zero, and would never end: give it some milliseconds at least"
+    );
+    assert_eq!(
+        said_of_times(|config| config.lease = Duration::from_secs(10)),
+        "the worker cannot start: a lease of 10s is too short for a heartbeat every 5s: make it three times as long at least"
+    );
+    let year = Duration::from_secs(400 * 24 * 60 * 60);
+    for (name, said) in [
+        ("poll_interval", said_of_times(|config| config.poll_interval = year)),
+        ("heartbeat", said_of_times(|config| config.heartbeat = year)),
+        ("lease", said_of_times(|config| config.lease = year)),
+        ("claim_timeout", said_of_times(|config| config.claim_timeout = year)),
+        ("grace", said_of_times(|config| config.grace = year)),
+    ] {
+        let expected =
+            format!("the worker cannot start: `{name}` is 34560000s, more than a year: a unit may be wrong");
+        assert_eq!(said, expected);
+    }
+    let said = said_of_times(|config| {
+        (config.heartbeat, config.lease) = (Duration::MAX, Duration::MAX);
+    });
+    assert!(said.contains("`heartbeat` is 18446744073709551615.999999999s, more than a year"), "{said}");
+}
+
+#[test]
+fn too_few_connections() {
+    assert_eq!(
+        said_of_times(|config| config.connections = 2),
+        "the worker cannot start: a worker needs at least 3 connections: one to claim, one to finish, and one for the rest; \
+         this one has 2"
+    );
+    assert_eq!(said_of_times(|config| config.connections = 3), "");
+}

@@ -1,0 +1,72 @@
+//! What a claim costs beside many waiting jobs, many leases, and many jobs that are not for this worker.
+
+use crate::calls::{End, TOP};
+use crate::limits::at_most;
+use crate::server::Db;
+use crate::session::Session;
+use crate::tables::{KIND, QUIET};
+
+/// How many rows a claim may pass that are not for it. More would hold the lane for long.
+const WALK: f64 = 5000.0;
+
+/// A kind that the worker does not know.
+const STRANGE: &str = "known_to_nobody";
+
+/// The buffers of a claim of ten jobs, the dearest of several.
+async fn claim_buffers(session: &mut Session, near: i64) -> f64 {
+    let _quiet = QUIET.read().await;
+    let mut dearest = 0.0_f64;
+    for round in 0..8 {
+        let (cost, lease) = session.claim(10, near, None).await;
+        assert_eq!(lease.jobs.len(), 10);
+        session.finish(&lease, End::Complete).await;
+        // The first call of a session reads the catalog.
+        if round > 0 {
+            dearest = dearest.max(cost.buffers);
+        }
+    }
+    dearest
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_beside_many_leases_costs_what_it_costs_beside_few() {
+    let mut buffers = Vec::new();
+    for leases in [1_000, 10_000] {
+        let db = Db::new(&format!("leases_{leases}")).await;
+        let mut session = Session::new(&db).await;
+        session.fill_leases(leases).await;
+        session.fill(1_000, KIND).await;
+        // As a worker knows it that has claimed some of them.
+        buffers.push(claim_buffers(&mut session, leases as i64 - 500 - 2 * 500).await);
+    }
+    at_most("buffers of a claim beside 10,000 leases", buffers[1], 1.5 * buffers[0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_million_waiting_jobs_cost_a_claim_what_a_hundred_cost_and_a_stranger_a_bounded_walk() {
+    let few = Db::new("waiting_100").await;
+    let mut few = Session::new(&few).await;
+    few.fill(100, KIND).await;
+    let db = Db::new("waiting_1000000").await;
+    let mut session = Session::new(&db).await;
+    session.fill(1_000_000, STRANGE).await;
+    session.kind = STRANGE;
+    let (few, many) = (claim_buffers(&mut few, 0).await, claim_buffers(&mut session, 0).await);
+    at_most("buffers of a claim with a million waiting", many, 1.5 * few);
+
+    // The same million, to a worker that knows another kind; and suspects, of which there are more than a walk as well.
+    session.kind = KIND;
+    session.fill(1_000, KIND).await;
+    session
+        .run("update pgjobq.jobs set crashes = 1 where kind = 'known_to_nobody' and ticket <= 20000")
+        .await;
+    let _quiet = QUIET.read().await;
+    for call in ["first", "again"] {
+        let cost = session.claim_nothing(10, 0).await;
+        at_most(&format!("buffers of a claim behind a million others, {call}"), cost.buffers, WALK);
+        let cost = session.peek(10, 0, TOP).await;
+        at_most(&format!("buffers of a peek behind a million others, {call}"), cost.buffers, 5.0 * WALK);
+        let cost = session.claim_no_suspect().await;
+        at_most(&format!("buffers of a claim behind 20,000 suspects, {call}"), cost.buffers, WALK);
+    }
+}

@@ -1,0 +1,11 @@
+//! Comparing a figure with its limit.
+
+/// What a figure may be above its limit: versions of PostgreSQL differ by that much.
+const SLACK: f64 = 1.1;
+
+/// Panics unless the figure is within its limit.
+#[track_caller]
+pub(crate) fn at_most(what: &str, figure: f64, limit: f64) {
+    eprintln!("{what:<60} {figure:>9.1} of {limit:>7.1}");
+    assert!(figure <= limit * SLACK, "{what}: {figure:.1}, and the limit is {limit:.1}");
+}

@@ -1,0 +1,20 @@
+//! What the database pays for a job: WAL, rows and buffers, each figure measured against its limit through
+//! `explain (analyze, wal, buffers)` of the shipped statements. A binary of its own, on a server of its own, so that
+//! nothing else writes, vacuums or analyses.
+//!
+//! With `--nocapture` it prints every figure.
+#![allow(clippy::unwrap_used)]
+
+mod calls; // The shipped statements, with real parameters.
+mod limits; // Comparing a figure with its limit.
+mod rounds;
+mod server; // The server, and databases on it.
+mod session; // One connection, and what a statement costs in it.
+mod tables; // Filling tables, and reading back what a claim took. // Every hot statement once.
+
+mod growth; // A claim beside many jobs and many leases.
+mod large_batch; // A large batch answers as a small one does.
+mod plans; // Every hot statement, whatever the statistics say.
+mod shards;
+mod statements; // Each file a statement, each statement a file.
+mod wal; // WAL for each job, and how often its row is written. // What lets the tables be distributed.

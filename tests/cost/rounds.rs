@@ -1,0 +1,83 @@
+//! A round of every hot statement, in batches of ten and of 500 jobs.
+
+use std::collections::BTreeMap;
+
+use crate::calls::{End, TOP};
+use crate::server::Db;
+use crate::session::{Cost, Session};
+use crate::tables::QUIET;
+
+/// What each statement cost for each job, by its name and the jobs in a batch: the dearest of all calls.
+pub(crate) type Figures = BTreeMap<(&'static str, usize), Cost>;
+
+/// A figure for each statement, in new sessions. The jobs begin above the ticket `near`.
+pub(crate) async fn figures(db: &Db, near: i64) -> Figures {
+    let mut figures = Figures::new();
+    let mut near = near;
+    let _quiet = QUIET.read().await;
+    for jobs in [10, 500] {
+        let mut session = Session::new(db).await;
+        // Not counted: reading the catalog, and six calls after which no plan is new any more.
+        for (unseen, rounds) in [(1, 2), (5, 2)] {
+            for _ in 0..unseen {
+                near = round(&mut session, 1, near, &mut Figures::new()).await;
+            }
+            for _ in 0..rounds {
+                near = round(&mut session, jobs, near, &mut figures).await;
+            }
+        }
+        session.leave().await;
+    }
+    figures
+}
+
+/// Each statement once. Returns the worker's next guess of where the waiting jobs begin.
+async fn round(session: &mut Session, jobs: usize, near: i64, figures: &mut Figures) -> i64 {
+    let mut note = |name, cost: Cost| {
+        let dearest = figures.entry((name, jobs)).or_default();
+        let each = |figure: f64| figure / jobs as f64;
+        dearest.buffers = dearest.buffers.max(each(cost.buffers));
+        dearest.wal = dearest.wal.max(each(cost.wal));
+        dearest.milliseconds = dearest.milliseconds.max(each(cost.milliseconds));
+    };
+    let (cost, ids) = session.enqueue(jobs, None).await;
+    note("enqueue", cost);
+    note("lookup live", session.lookup(&ids).await);
+    note("status", session.status(ids[0]).await);
+    note("peek ahead", session.peek(jobs, near, TOP).await);
+
+    let (cost, lease) = session.claim(jobs, near, None).await;
+    note("claim", cost);
+    note("heartbeat", session.heartbeat().await);
+    note("give_up_workers", session.give_up_workers().await);
+    note("finish complete", session.finish(&lease, End::Complete).await);
+    note("lookup unknown", session.lookup(&lease.ids()).await);
+
+    let found = session.free_tickets(jobs, lease.hi).await;
+    let (cost, lease) = session.claim(jobs, near, Some(found)).await;
+    note("claim found", cost);
+    note("finish kept", session.finish(&lease, End::CompleteKept).await);
+    note("lookup kept", session.lookup(&lease.ids()).await);
+
+    for (name, end) in [("finish retry", End::Retry), ("finish bury", End::Bury)] {
+        let (_, lease) = session.claim(jobs, near, None).await;
+        note(name, session.finish(&lease, end).await);
+    }
+    let (_, lease) = session.claim(jobs, near, None).await;
+    note("return_lease", session.return_lease(&lease).await);
+    note("peek sweep", session.peek(jobs, near, lease.hi).await);
+
+    session.enqueue(jobs, Some(1)).await;
+    note("promote", session.promote(jobs).await);
+
+    let (_, lease) = session.claim(jobs, near, None).await;
+    session.disappear().await;
+    note("reap", session.reap().await);
+    for _ in 0..jobs.min(3) {
+        let (cost, suspect) = session.claim_suspect().await;
+        figures.entry(("claim_suspect", 1)).or_insert(cost);
+        session.finish(&suspect, End::Complete).await;
+    }
+    session.drop_suspects().await;
+    lease.hi - 500 - 2 * jobs as i64
+}

@@ -1,0 +1,113 @@
+//! What lets the tables be distributed: the shard is first in every key and is named wherever a table is, and nothing is
+//! used that a distributed table refuses.
+
+use sqlx::Row;
+
+use crate::server::Db;
+use crate::session::{Session, statement};
+use pgjobq_core::__private::STATEMENTS;
+
+/// The tables that grow with the jobs.
+const HOT: [&str; 8] =
+    ["jobs", "leases", "lanes", "workers", "failures", "finished", "waiters", "job_states"];
+
+/// Functions that are about all shards at once: a queue has a lane in each, and a day has its table.
+const ALL_SHARDS: [&str; 2] = ["create_queue", "make_partitions"];
+
+/// Our functions: name, language, and text without comments, in one line.
+async fn functions(session: &mut Session) -> Vec<(String, String, String)> {
+    let rows = sqlx::query(
+        "select p.proname::text, l.lanname::text,
+                regexp_replace(regexp_replace(p.prosrc, '--[^\n]*', '', 'g'), '\\s+', ' ', 'g')
+           from pg_proc p join pg_language l on l.oid = p.prolang
+          where p.pronamespace = 'pgjobq'::regnamespace order by p.proname",
+    )
+    .fetch_all(&mut session.stage)
+    .await
+    .unwrap();
+    assert!(rows.len() > 20, "the schema has more functions than {}", rows.len());
+    rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
+}
+
+/// Where a text names a hot table, and what follows up to the end of that query.
+fn uses(sql: &str) -> Vec<(&'static str, &str)> {
+    let mut found = Vec::new();
+    for table in HOT {
+        for (at, name) in sql.match_indices(&format!("pgjobq.{table}")) {
+            let rest = &sql[at + name.len()..];
+            // `jobs` is not `jobs_of_lease`, and a type of a variable is no query.
+            let declared = rest.trim_start().starts_with(';');
+            if !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_') && !declared {
+                found.push((table, rest.split(';').next().unwrap_or_default()));
+            }
+        }
+    }
+    found
+}
+
+#[track_caller]
+fn check_shard(name: &str, sql: &str) {
+    for (table, rest) in uses(sql) {
+        let named = rest.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "shard");
+        assert!(named, "{name} names {table} and no shard: {rest}");
+    }
+}
+
+#[tokio::test]
+async fn every_statement_and_function_names_the_shard_of_a_hot_table() {
+    let db = Db::new("shard_lint").await;
+    let mut session = Session::new(&db).await;
+    for (name, _) in STATEMENTS {
+        let lines = statement(name).lines().filter(|line| !line.starts_with("--"));
+        let sql = lines.collect::<Vec<_>>().join(" ");
+        check_shard(name, &sql);
+    }
+    for (name, _, source) in functions(&mut session).await {
+        if !ALL_SHARDS.contains(&name.as_str()) {
+            check_shard(&name, &source);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_unique_index_of_a_hot_table_begins_with_the_shard() {
+    let db = Db::new("shard_keys").await;
+    let mut session = Session::new(&db).await;
+    let indexes: Vec<(String, String, bool)> = sqlx::query_as(
+        "select c.relname::text, pg_get_indexdef(i.indexrelid, 1, true), i.indisunique
+           from pg_index i join pg_class c on c.oid = i.indrelid
+          where c.relnamespace = 'pgjobq'::regnamespace and c.relname = any ($1)",
+    )
+    .bind(HOT)
+    .fetch_all(&mut session.stage)
+    .await
+    .unwrap();
+    assert!(indexes.iter().filter(|(_, _, unique)| *unique).count() >= 6, "{indexes:?}");
+    for (table, first, _) in indexes {
+        assert_eq!(first, "shard", "the first column of an index of {table}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_used_that_a_distributed_table_refuses() {
+    let db = Db::new("shard_forbidden").await;
+    let mut session = Session::new(&db).await;
+    let triggers = session.number("select count(*) from pg_trigger where not tgisinternal").await;
+    assert_eq!(triggers, 0, "triggers");
+    let keys = session.number(
+        "select count(*) from pg_constraint where contype = 'f' and connamespace = 'pgjobq'::regnamespace",
+    );
+    assert_eq!(keys.await, 0, "foreign keys");
+    for (name, language, source) in functions(&mut session).await {
+        assert_eq!(language, "plpgsql", "the language of {name}");
+        for (table, rest) in uses(&source) {
+            let Some((_, set)) = rest.split_once(" set ") else { continue };
+            // Up to where the statement goes on.
+            let set =
+                set.split(" from ").next().unwrap_or_default().split("where").next().unwrap_or_default();
+            for volatile in ["nextval", "clock_timestamp", "random", "draw_tickets", "new_id"] {
+                assert!(!set.contains(volatile), "{name} calls {volatile} in an update of {table}: {set}");
+            }
+        }
+    }
+}

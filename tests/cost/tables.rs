@@ -1,0 +1,156 @@
+//! Filling the tables, and reading back what a claim took.
+
+use sqlx::AssertSqlSafe;
+use tokio::sync::RwLock;
+use uuid::Uuid;
+
+use crate::session::{Session, fresh_id};
+
+/// The kind of the jobs here.
+pub(crate) const KIND: &str = "send_welcome";
+
+/// Arguments of 100 bytes.
+pub(crate) const ARGS: &str = r#"{"to": "alice.liddell@example.com", "user_id": 123456789, "template": "welcome", "language": "en-GB"}"#;
+
+/// A long transaction, in whichever database, lets no index entry be marked as dead. So tables are filled while nothing is
+/// measured that passes such entries.
+pub(crate) static QUIET: RwLock<()> = RwLock::const_new(());
+
+/// A lease, as a worker knows it after a claim.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lease {
+    pub(crate) id: i64,
+    pub(crate) hi: i64,
+    pub(crate) jobs: Vec<(Uuid, i64)>,
+}
+
+impl Session {
+    /// So many jobs of a kind in line, as one statement.
+    pub(crate) async fn fill(&mut self, count: usize, kind: &str) {
+        let _alone = QUIET.write().await;
+        let first = self.drawn().await;
+        let queue = self.queue;
+        self.run(&format!(
+            "insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, ticket, retries, crash_budget, created_at)
+             select 0, (lpad(to_hex(1700000000000 + {first} + n), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid,
+                    {queue}, 1, '{kind}', '{ARGS}', {first} + n, 20, 3, now()
+               from generate_series(1, {count}) n;
+             select setval('pgjobq.ticket', {first} + {count});"
+        ))
+        .await;
+    }
+
+    /// So many jobs that a worker of old holds, each by a lease of its own.
+    pub(crate) async fn fill_leases(&mut self, count: usize) {
+        let first = self.drawn().await;
+        self.fill(count, KIND).await;
+        let (queue, worker) = (self.queue, self.worker);
+        self.run(&format!(
+            "insert into pgjobq.leases (shard, queue_id, priority, hi, id, worker, tickets)
+             select 0, {queue}, 1, {first} + n, n, {worker}, int8multirange(int8range({first} + n, {first} + n, '[]'))
+               from generate_series(1, {count}) n"
+        ))
+        .await;
+    }
+
+    /// What the claim with this lease took, when it took something.
+    pub(crate) async fn lease(&mut self, id: i64) -> Option<Lease> {
+        let found: Option<(i64, i64, String)> = sqlx::query_as(
+            "select hi, lower(tickets), tickets::text from pgjobq.leases where shard = 0 and worker = $1 and id = $2",
+        )
+        .bind(self.worker)
+        .bind(id)
+        .fetch_optional(&mut self.stage)
+        .await
+        .unwrap();
+        let (hi, low, tickets) = found?;
+        let mut jobs = Vec::new();
+        for line in ["crashes = 0", "crashes > 0"] {
+            let sql = format!(
+                "select id, ticket from pgjobq.jobs
+                  where shard = 0 and queue_id = {} and priority = 1 and ticket is not null and {line}
+                    and ticket >= {low} and ticket <= {hi} and '{tickets}'::int8multirange @> ticket
+                  order by ticket",
+                self.queue
+            );
+            let found: Vec<(Uuid, i64)> =
+                sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut self.stage).await.unwrap();
+            jobs.extend(found);
+        }
+        Some(Lease { id, hi, jobs })
+    }
+
+    /// Deletes what the tables have. The dead rows stay.
+    pub(crate) async fn empty(&mut self) {
+        let _alone = QUIET.write().await;
+        self.run("delete from pgjobq.jobs; delete from pgjobq.leases; delete from pgjobq.finished").await;
+    }
+
+    /// Deletes the suspects.
+    pub(crate) async fn drop_suspects(&mut self) {
+        let queue = self.queue;
+        self.run(&format!(
+            "delete from pgjobq.jobs
+              where ctid = any (array(
+                    select ctid from pgjobq.jobs
+                     where shard = 0 and queue_id = {queue} and priority = 1 and ticket is not null and crashes > 0
+                     order by ticket))"
+        ))
+        .await;
+    }
+
+    /// The last ticket that was drawn.
+    pub(crate) async fn drawn(&mut self) -> i64 {
+        self.number("select coalesce(pg_sequence_last_value('pgjobq.ticket'), 0)").await
+    }
+
+    /// The lowest tickets above one that nobody holds.
+    pub(crate) async fn free_tickets(&mut self, count: usize, above: i64) -> Vec<i64> {
+        sqlx::query_scalar(
+            "select ticket from pgjobq.jobs
+              where shard = 0 and queue_id = $1 and priority = 1 and ticket is not null and crashes = 0 and ticket > $2
+              order by ticket limit $3",
+        )
+        .bind(self.queue)
+        .bind(above)
+        .bind(count as i64)
+        .fetch_all(&mut self.stage)
+        .await
+        .unwrap()
+    }
+
+    /// The worker dies, and another one comes in its place.
+    pub(crate) async fn disappear(&mut self) {
+        self.leave().await;
+        self.worker = fresh_id();
+        self.register().await;
+    }
+
+    /// The worker's row goes.
+    pub(crate) async fn leave(&mut self) {
+        let worker = self.worker;
+        self.run(&format!("select pgjobq.leave(0::smallint, {worker})")).await;
+    }
+
+    /// One row in each of the tables that change.
+    pub(crate) async fn one_row_everywhere(&mut self) {
+        self.fill_leases(1).await;
+        let queue = self.queue;
+        self.run(&format!(
+            "insert into pgjobq.failures (shard, job, attempt, reason, message)
+             select 0, id, 1, 'error', 'it failed' from pgjobq.jobs;
+             insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attempt, failures, crashes,
+                    retries, crash_budget, created_at, drop_on)
+             select 0, gen_random_uuid(), 'completed', {queue}, 1, '{KIND}', '{ARGS}', 1, 0, 0, 20, 3, now(), day
+               from pgjobq.finished_days"
+        ))
+        .await;
+    }
+}
+
+impl Lease {
+    /// The ids of its jobs.
+    pub(crate) fn ids(&self) -> Vec<Uuid> {
+        self.jobs.iter().map(|(id, _)| *id).collect()
+    }
+}

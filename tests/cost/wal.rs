@@ -1,0 +1,46 @@
+//! What a job costs in WAL and in writes to its row, in batches of 500.
+
+use crate::calls::End;
+use crate::limits::at_most;
+use crate::server::Db;
+use crate::session::{Cost, Session};
+
+const JOBS: usize = 20_000;
+const BATCH: usize = 500;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_costs_few_bytes_of_wal_one_insert_and_one_delete() {
+    let db = Db::new("wal").await;
+    let mut session = Session::new(&db).await;
+    let (mut enqueued, mut claimed, mut finished) = (Cost::default(), Cost::default(), Cost::default());
+    for _ in 0..JOBS / BATCH {
+        enqueued += session.enqueue(BATCH, None).await.0;
+    }
+    let mut near = 0;
+    for _ in 0..JOBS / BATCH {
+        let (cost, lease) = session.claim(BATCH, near, None).await;
+        assert_eq!(lease.jobs.len(), BATCH);
+        claimed += cost;
+        finished += session.finish(&lease, End::Complete).await;
+        near = lease.hi - 500 - 2 * BATCH as i64;
+    }
+    let per_job = |figure: f64| figure / JOBS as f64;
+    at_most("WAL to enqueue a job, bytes", per_job(enqueued.wal), 460.0);
+    at_most("WAL to claim and complete a job, bytes", per_job(claimed.wal + finished.wal), 100.0);
+    eprintln!("of it to claim: {:.1}", per_job(claimed.wal));
+
+    sqlx::query("select pg_stat_force_next_flush()").execute(&mut session.measured).await.unwrap();
+    sqlx::query("select 1").execute(&mut session.measured).await.unwrap();
+    let written = async |session: &mut Session, what: &str| {
+        session
+            .number(&format!(
+                "select {what} from pg_stat_user_tables where schemaname = 'pgjobq' and relname = 'jobs'"
+            ))
+            .await
+    };
+    assert_eq!(written(&mut session, "n_tup_ins").await, JOBS as i64, "one insert for each job");
+    assert_eq!(written(&mut session, "n_tup_del").await, JOBS as i64, "one delete for each job");
+    assert_eq!(written(&mut session, "n_tup_upd").await, 0, "no update on the happy path");
+    assert_eq!(session.number("select count(*) from pgjobq.jobs").await, 0);
+    assert_eq!(session.number("select count(*) from pgjobq.leases").await, 0);
+}

@@ -1,0 +1,237 @@
+//! What nobody should enqueue, and what is said of it. Nothing of it reaches a worker, and no caller's transaction suffers.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use pgjobq::__private::Policy;
+use pgjobq::JobState;
+use pgjobq::prelude::*;
+
+use crate::harness::TestDb;
+use crate::probe::end_of;
+use crate::says::check_says;
+
+#[job]
+async fn take_text(text: String) -> Result<usize> {
+    Ok(text.len())
+}
+
+#[job(kind = "take_number", backoff = "1ms")]
+async fn take_number(number: u8) -> Result<u8> {
+    Ok(number)
+}
+
+#[job]
+async fn take_map(map: BTreeMap<Vec<u8>, u8>) {
+    let _ = map;
+}
+
+#[job(retries = 0)]
+async fn fail_with(text: String) -> Result<()> {
+    Err(text.into())
+}
+
+#[job(retries = 0)]
+async fn panic_with(text: String) {
+    panic!("{text}")
+}
+
+#[job]
+async fn give_back(text: String) -> Result<String> {
+    Ok(text)
+}
+
+fn text(text: &str) -> NewJob<usize> {
+    take_text::job(text.to_owned())
+}
+
+on_postgres! {
+    async fn names_that_no_queue_can_have(db: TestDb) {
+        let to = |queue: &str| text("").queue(queue).enqueue(&db.client);
+        check_says(to("").await, "the name of a queue is 1 to 100 ASCII letters, digits and `_ - . : /`, but this one is empty");
+        check_says(
+            to(&"long".repeat(50)).await,
+            "the name of a queue is 1 to 100 ASCII letters, digits and `_ - . : /`, but this one is 200 characters long: \
+             \"longlonglonglonglonglonglonglonglonglong\"…",
+        );
+        check_says(
+            to("a\0b").await,
+            "the name of a queue is 1 to 100 ASCII letters, digits and `_ - . : /`, but this one is \"a\\0b\"",
+        );
+        check_says(
+            db.client.queue("a b").save().await,
+            "the name of a queue is 1 to 100 ASCII letters, digits and `_ - . : /`, but this one is \"a b\"",
+        );
+        check_says(
+            NewJob::<()>::new("über", &Policy::DEFAULT, &()).enqueue(&db.client).await,
+            "the name of a kind is 1 to 100 ASCII letters, digits and `_ - . : /`, but this one is \"über\"",
+        );
+        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
+    }
+}
+
+on_postgres! {
+    async fn arguments_over_the_limit(db: TestDb) {
+        let frame = r#"{"text":""}"#.len();
+        let most = "a".repeat((1 << 20) - frame);
+        text(&most).enqueue(&db.client).await.unwrap();
+        check_says(
+            text(&(most + "a")).enqueue(&db.client).await,
+            "the arguments of the `take_text` job are 1048577 bytes, more than the limit of 1048576: store them elsewhere and \
+             enqueue their name, or raise the client's `max_args`",
+        );
+        let strict = Client::builder(db.pool.clone()).max_args(100).build().unwrap();
+        let mut tx = db.pool.begin().await.unwrap();
+        let limit = "the arguments of the `take_text` job are 101 bytes, more than the limit of 100: store them elsewhere and \
+                     enqueue their name, or raise the client's `max_args`";
+        let long = "a".repeat(101 - frame);
+        check_says(text(&long).enqueue(&strict).await, limit);
+        check_says(text(&long).enqueue(strict.within(&mut tx)).await, limit);
+        text(&long[1..]).enqueue(strict.within(&mut tx)).await.unwrap();
+        tx.commit().await.unwrap();
+        let generous = Client::builder(db.pool.clone()).max_args(2 << 20).build().unwrap();
+        text(&"a".repeat(1 << 20)).enqueue(&generous).await.unwrap();
+        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 3);
+    }
+}
+
+on_postgres! {
+    async fn arguments_that_cannot_be_stored(db: TestDb) {
+        check_says(
+            text("a\0b").enqueue(&db.client).await,
+            "the arguments of the `take_text` job hold a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove \
+             it, or encode the bytes",
+        );
+        text("a\\u0000b").enqueue(&db.client).await.unwrap(); // Six characters, none of them NUL.
+        check_says(
+            take_map::job(BTreeMap::from([(vec![1], 1)])).enqueue(&db.client).await,
+            "the arguments of the `take_map` job could not be written as JSON\nkey must be a string",
+        );
+    }
+}
+
+on_postgres! {
+    async fn times_and_counts_that_make_no_sense(db: TestDb) {
+        let far = "the `take_text` job was to start in more than a hundred years: a unit may be wrong";
+        check_says(text("").delay(Duration::MAX).enqueue(&db.client).await, far);
+        let centuries = Duration::from_secs(300 * 366 * 24 * 60 * 60);
+        check_says(text("").run_at(SystemTime::now() + centuries).enqueue(&db.client).await, far);
+        let many = "the `take_text` job has 40000 retries or crashes, and can have at most 32767";
+        check_says(text("").retries(40_000).enqueue(&db.client).await, many);
+        check_says(text("").crashes(40_000).enqueue(&db.client).await, many);
+        let past = text("").run_at(SystemTime::UNIX_EPOCH - centuries).enqueue(&db.client).await.unwrap();
+        assert_eq!(past.status(&db.client).await.unwrap().unwrap().state, JobState::Ready);
+    }
+}
+
+on_postgres! {
+    async fn an_unknown_queue_leaves_the_callers_transaction_as_it_was(db: TestDb) {
+        let unknown = "there is no queue `nowhere`: create it once with `client.queue(\"nowhere\").save().await?`, or let \
+                       `client.migrate()` record the queues of the jobs linked into the program";
+        let mut tx = db.pool.begin().await.unwrap();
+        let before = text("").enqueue(&mut *tx).await.unwrap();
+        check_says(text("").queue("nowhere").enqueue(&mut *tx).await, unknown);
+        let after = text("").enqueue(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        for job in [before, after] {
+            assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, JobState::Ready);
+        }
+        check_says(text("").queue("nowhere").enqueue(&db.client).await, unknown);
+        db.client.queue("nowhere").save().await.unwrap();
+        text("").queue("nowhere").enqueue(&db.client).await.unwrap();
+    }
+}
+
+on_postgres! {
+    async fn an_id_is_a_duplicate_while_its_job_lives_and_runs_again_after_that(db: TestDb) {
+        let id = JobId::new();
+        let first = text("first").id(id).enqueue(&db.client).await.unwrap();
+        let second = text("second").id(id).enqueue(&db.client).await.unwrap();
+        assert_eq!((first.is_new(), second.is_new()), (true, false));
+        let mut tx = db.pool.begin().await.unwrap();
+        check_says(
+            take_number::job(1).id(id).enqueue(&mut *tx).await,
+            &format!("job {id} is live already, and of another kind than `take_number`"),
+        );
+        assert!(!text("third").id(id).enqueue(&mut *tx).await.unwrap().is_new(), "the transaction goes on");
+        tx.commit().await.unwrap();
+        let worker = db.worker().build().await.unwrap().start();
+        assert_eq!(end_of(&db.client, &second).await, Outcome::Completed("first".len()));
+        let again = take_number::job(9).id(id).enqueue(&db.client).await.unwrap();
+        assert!(again.is_new());
+        assert_eq!(end_of(&db.client, &again).await, Outcome::Completed(9), "the latest end of an id is the one that counts");
+        worker.shutdown().await.unwrap();
+    }
+}
+
+/// Enqueues, with SQL, a job whose arguments its function does not take; runs it to its end.
+async fn dead_of_decoding(db: &TestDb, args: &str) -> Vec<String> {
+    let handle = take_number::handle(JobId::new());
+    db.run(&format!("select pgjobq.enqueue('take_number', {args}, id => '{}')", handle.id())).await;
+    let good = take_number::enqueue(&db.client, 7).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    let Outcome::Dead(failure) = end_of(&db.client, &handle).await else { panic!("{args} fit") };
+    assert_eq!(end_of(&db.client, &good).await, Outcome::Completed(7), "its neighbor does not suffer");
+    worker.shutdown().await.unwrap();
+    assert!(failure.errors.iter().all(|error| error.reason == "decode"));
+    failure.errors.into_iter().map(|error| error.message).collect()
+}
+
+on_postgres! {
+    async fn arguments_that_do_not_decode_are_tried_three_times(db: TestDb) {
+        let messages = dead_of_decoding(&db, r#"'{"number": "seven"}'"#).await;
+        let message = r#"the arguments do not fit the job function: invalid type: string "seven", expected u8 at line 1 column 18"#;
+        assert_eq!(messages, [message; 3]);
+        let messages = dead_of_decoding(&db, "'{}'").await;
+        let message = "the arguments do not fit the job function: missing field `number` at line 1 column 2";
+        assert_eq!(messages, [message; 3]);
+        let messages = dead_of_decoding(&db, r#"'{"number": 1e300}'"#).await;
+        assert_eq!(messages.len(), 3);
+        let messages = dead_of_decoding(&db, "('{\"number\":' || repeat('[', 6000) || repeat(']', 6000) || '}')::jsonb").await;
+        assert_eq!(messages.len(), 3);
+    }
+}
+
+on_postgres! {
+    async fn a_nul_in_an_error_a_panic_or_a_result_can_be_recorded(db: TestDb) {
+        let failing = fail_with::enqueue(&db.client, "a\0b".replace('\0', "NUL")).await.unwrap();
+        let failing_nul = fail_with_nul::enqueue(&db.client).await.unwrap();
+        let panicking = panic_with_nul::enqueue(&db.client).await.unwrap();
+        let returning = return_nul::enqueue(&db.client).await.unwrap();
+        let good = give_back::enqueue(&db.client, "good".to_owned()).await.unwrap();
+        let also = panic_with::enqueue(&db.client, "good".to_owned()).await.unwrap();
+        let worker = db.worker().build().await.unwrap().start();
+        for (job, message) in [
+            (failing, "aNULb"),
+            (failing_nul, "a\u{FFFD}b"),
+            (panicking, "it panicked: a\u{FFFD}b"),
+            (also, "it panicked: good"),
+        ] {
+            let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("{message}") };
+            assert_eq!(failure.message(), message);
+        }
+        let Outcome::Dead(failure) = end_of(&db.client, &returning).await else { panic!() };
+        assert_eq!(
+            failure.message(),
+            "its result holds a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove it, or encode the bytes"
+        );
+        assert_eq!((failure.attempts, failure.errors[0].reason.as_str()), (1, "fatal"));
+        assert_eq!(end_of(&db.client, &good).await, Outcome::Completed("good".to_owned()));
+        worker.shutdown().await.unwrap();
+    }
+}
+
+#[job(retries = 0)]
+async fn fail_with_nul() -> Result<()> {
+    Err("a\0b".into())
+}
+
+#[job(retries = 0)]
+async fn panic_with_nul() {
+    panic!("a\0b")
+}
+
+#[job]
+async fn return_nul() -> Result<String> {
+    Ok("a\0b".to_owned())
+}

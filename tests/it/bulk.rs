@@ -1,0 +1,109 @@
+//! Many jobs at once.
+
+use pgjobq::prelude::*;
+use pgjobq::{AnyJob, enqueue_all};
+
+use crate::says::whole;
+
+#[job]
+async fn number(n: u32) -> Result<u32> {
+    Ok(n)
+}
+
+#[job(priority = "low")]
+async fn word(text: String) -> Result<String> {
+    Ok(text)
+}
+
+on_postgres! {
+    async fn jobs_of_many_kinds_go_together(db: TestDb) {
+        let jobs: Vec<AnyJob> = vec![number::job(1).into(), word::job("two".to_owned()).into(), number::job(3).into()];
+        let enqueued = db.client.enqueue_all(jobs).await.unwrap();
+        assert_eq!((enqueued.new, enqueued.duplicates), (3, 0));
+        let worker = db.worker().build().await.unwrap().start();
+        db.until("(select count(*) from pgjobq.finished) = 3").await;
+        assert_eq!(db.number("select count(*) from pgjobq.finished where output in ('1', '\"two\"', '3')").await, 3);
+        worker.shutdown().await.unwrap();
+    }
+}
+
+on_postgres! {
+    async fn duplicates_are_counted_and_change_nothing(db: TestDb) {
+        let ids: Vec<JobId> = (0..2500).map(|_| JobId::new()).collect();
+        let first = db.client.enqueue_all(ids[..1500].iter().map(|id| number::job(1).id(*id))).await.unwrap();
+        assert_eq!((first.new, first.duplicates), (1500, 0));
+        let again = db.client.enqueue_all(ids.iter().map(|id| number::job(2).id(*id))).await.unwrap();
+        assert_eq!((again.new, again.duplicates), (1000, 1500));
+        // And in one and the same batch.
+        let twice = db.client.enqueue_all([7, 8].map(|n| number::job(n).id(uuid::Uuid::from_u128(5)))).await.unwrap();
+        assert_eq!((twice.new, twice.duplicates), (1, 1));
+        assert_eq!(db.number("select count(*) from pgjobq.jobs where args ->> 'n' = '1'").await, 1500);
+    }
+}
+
+on_postgres! {
+    async fn a_transaction_enqueues_all_or_nothing(db: TestDb) {
+        let mut tx = db.pool.begin().await.unwrap();
+        assert_eq!(enqueue_all(&mut *tx, (0..2500).map(number::job)).await.unwrap().new, 2500);
+        tx.rollback().await.unwrap();
+        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
+        let mut tx = db.pool.begin().await.unwrap();
+        assert_eq!(enqueue_all(&mut *tx, (0..2500).map(number::job)).await.unwrap().new, 2500);
+        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0, "not before the commit");
+        tx.commit().await.unwrap();
+        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 2500);
+    }
+}
+
+on_postgres! {
+    async fn the_first_mistake_ends_it_and_says_how_far_it_came(db: TestDb) {
+        let jobs = (0..3000).map(|n| if n == 2100 { number::job(n).queue("nowhere") } else { number::job(n) });
+        let error = db.client.enqueue_all(jobs).await.unwrap_err();
+        assert_eq!(error.enqueued.new, 2000, "in statements of a thousand");
+        assert_eq!(
+            whole(&error),
+            "2000 jobs were enqueued, and then one could not be\nthere is no queue `nowhere`: create it once with \
+             `client.queue(\"nowhere\").save().await?`, or let `client.migrate()` record the queues of the jobs linked into \
+             the program",
+        );
+        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 2000);
+    }
+}
+
+/// The most memory that this process has had, in bytes.
+#[cfg(target_os = "linux")]
+fn peak_memory() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+}
+
+on_postgres! {
+    async fn a_hundred_thousand_jobs_are_read_as_they_go_out(db: TestDb) {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let read = AtomicUsize::new(0);
+        #[cfg(target_os = "linux")]
+        let before = peak_memory();
+        // A kilobyte each, so that all of them at once would be a hundred megabytes.
+        let jobs = (0..100_000).map(|_| {
+            read.fetch_add(1, Ordering::Relaxed);
+            word::job("a".repeat(1000))
+        });
+        let enqueued = db.client.enqueue_all(jobs);
+        let watched = async {
+            loop {
+                let (read, there) = (read.load(Ordering::Relaxed) as i64, db.number("select count(*) from pgjobq.jobs").await);
+                assert!(read <= there + 10_000, "{read} jobs were read when {there} were enqueued");
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        let enqueued = tokio::select! {
+            enqueued = enqueued => enqueued.unwrap(),
+            () = watched => unreachable!(),
+        };
+        assert_eq!(enqueued.new, 100_000);
+        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 100_000);
+        #[cfg(target_os = "linux")]
+        assert!(peak_memory() < before + (64 << 20), "it took {} MB", (peak_memory() - before) >> 20);
+    }
+}

@@ -1,0 +1,168 @@
+//! Workers that are gone, and what becomes of the jobs they had. (Processes that really die: `tests/kills`.)
+
+use std::sync::atomic::Ordering;
+
+use pgjobq::prelude::*;
+use pgjobq::{FailedAttempt, JobState};
+
+use crate::harness::TestDb;
+use crate::probe::{Probe, end_of};
+
+#[job]
+async fn pass(ctx: JobContext, probe: u64) {
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    probe.pass().await;
+}
+
+/// Its first attempt hears that its lease is lost, and ends when the test lets it, with a result that must not count.
+#[job]
+async fn notice_the_loss(ctx: JobContext, probe: u64) -> Result<u32> {
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    if ctx.attempt() == 1 {
+        ctx.lease_lost().await;
+        assert!(ctx.cancellation().is_cancelled(), "who looks only at that is told, too");
+        probe.told.fetch_add(1, Ordering::SeqCst);
+        probe.pass().await;
+    }
+    Ok(ctx.attempt())
+}
+
+#[job]
+async fn plain() {}
+
+/// Claims everything for a worker that never was, takes it back from that worker, and says how many jobs that worker had.
+async fn crash_a_worker(db: &TestDb) -> i64 {
+    const GHOST: &str = "do $$ declare l record; begin
+        for l in select * from pgjobq.lanes loop
+            begin
+                perform pgjobq.register_worker(l.shard, 42, 'ghost');
+            exception when unique_violation then null;
+            end;
+            perform pgjobq.claim(l.shard, l.queue_id, 42, 7, true, array['pass'], 100, '{0,0,0,0}', null, null);
+            perform pgjobq.claim_suspect(l.shard, l.queue_id, 42, 8, array['pass']);
+        end loop;
+        delete from pgjobq.workers where id = 42;
+    end $$";
+    db.run(GHOST).await;
+    let running = db.number("select count(*) from pgjobq.job_states where state = 'running'").await;
+    db.run(
+        "do $$ begin
+        perform pgjobq.reap(shard, interval '1 day') from pgjobq.leases;
+        assert (select count(*) from pgjobq.leases) = 0;
+    end $$",
+    )
+    .await;
+    running
+}
+
+on_postgres! {
+    async fn the_fourth_crash_buries_a_job_and_its_errors_say_so(db: TestDb) {
+        let job = pass::enqueue(&db.client, 0).await.unwrap();
+        for crashes in 1..=3 {
+            assert_eq!(crash_a_worker(&db).await, 1);
+            let status = job.status(&db.client).await.unwrap().unwrap();
+            assert_eq!((status.state, status.attempts, status.crashes, status.failures), (JobState::Ready, crashes, crashes, 0));
+        }
+        assert_eq!(crash_a_worker(&db).await, 1);
+        let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("three crashes are survived, not four") };
+        assert_eq!(failure.attempts, 4);
+        for (error, attempt) in failure.errors.iter().zip(1..) {
+            let FailedAttempt { attempt: number, reason, message, .. } = error;
+            let message_ = "the worker died, or was silent for too long, while it ran the job";
+            assert_eq!((*number, reason.as_str(), message.as_str()), (attempt, "crash", message_));
+        }
+        assert_eq!(failure.errors.len(), 4);
+        assert_eq!(db.number("select count(*) from pgjobq.failures").await, 0);
+    }
+}
+
+on_postgres! {
+    async fn a_job_without_a_crash_budget_is_dead_after_one_crash(db: TestDb) {
+        let job = pass::job(0).crashes(0).enqueue(&db.client).await.unwrap();
+        assert_eq!(crash_a_worker(&db).await, 1);
+        assert!(matches!(end_of(&db.client, &job).await, Outcome::Dead(failure) if failure.attempts == 1));
+    }
+}
+
+on_postgres! {
+    async fn suspects_run_one_at_a_time_in_a_worker_beside_the_others(db: TestDb) {
+        let (suspects, others) = (Probe::new(), Probe::new());
+        for _ in 0..4 {
+            pass::enqueue(&db.client, suspects.number).await.unwrap();
+        }
+        assert_eq!(crash_a_worker(&db).await, 4);
+        for _ in 0..6 {
+            pass::enqueue(&db.client, others.number).await.unwrap();
+        }
+        let worker = db.worker().build().await.unwrap().start();
+        others.until(|others| others.running() == 6).await;
+        for ran in 1..=4 {
+            suspects.until(|suspects| suspects.runs().len() == ran && suspects.running() == 1).await;
+            suspects.gate.add_permits(1);
+        }
+        others.gate.add_permits(6);
+        db.until("not exists (select from pgjobq.jobs)").await;
+        assert_eq!((suspects.most(), others.most()), (1, 6));
+        assert!(suspects.runs().iter().all(|(_, attempt)| *attempt == 2));
+        worker.shutdown().await.unwrap();
+    }
+}
+
+on_postgres! {
+    async fn a_suspect_that_completes_leaves_no_trace_of_its_crash_but_in_its_errors(db: TestDb) {
+        let probe = Probe::new();
+        let job = pass::enqueue(&db.client, probe.number).await.unwrap();
+        crash_a_worker(&db).await;
+        probe.gate.add_permits(1);
+        let worker = db.worker().build().await.unwrap().start();
+        end_of(&db.client, &job).await;
+        assert_eq!(db.number("select count(*) from pgjobq.failures").await, 0);
+        assert_eq!(db.number("select jsonb_array_length(errors) from pgjobq.finished").await, 1);
+        worker.shutdown().await.unwrap();
+    }
+}
+
+on_postgres! {
+    async fn a_handler_is_told_that_its_lease_is_lost_and_its_result_changes_nothing(db: TestDb) {
+        let probe = Probe::new();
+        let job = notice_the_loss::enqueue(&db.client, probe.number).await.unwrap();
+        let worker = db.worker().build().await.unwrap().start();
+        probe.until(|probe| probe.running() == 1).await;
+        db.run("delete from pgjobq.workers").await;
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(2), "the result of the second attempt");
+        probe.until(|probe| probe.told() == 1).await;
+        probe.gate.add_permits(1);
+        probe.until(|probe| probe.running() == 0).await;
+        worker.shutdown().await.unwrap(); // What was late has been said, too.
+        let status = job.status(&db.client).await.unwrap().unwrap();
+        assert_eq!((status.state, status.attempts, status.crashes, status.failures), (JobState::Completed, 2, 1, 0));
+        assert_eq!(db.number("select count(*) from pgjobq.finished").await, 1);
+        assert_eq!(probe.runs(), [(job.id(), 1), (job.id(), 2)]);
+    }
+}
+
+on_postgres! {
+    async fn a_worker_that_was_given_up_goes_on_under_a_new_identity(db: TestDb) {
+        let worker = db.worker().poll_interval(std::time::Duration::from_secs(60)).build().await.unwrap().start();
+        plain::call(&db.client).await.unwrap();
+        let before = db.number("select max(id) from pgjobq.workers").await;
+        db.run("delete from pgjobq.workers").await;
+        let shards = db.number("select shards from pgjobq.settings").await;
+        // It is registered again, and wants to be notified of work as before.
+        db.until(&format!("(select count(*) from pgjobq.workers where id <> {before} and idle <> '{{}}') = {shards}")).await;
+        plain::call(&db.client).await.unwrap();
+        worker.shutdown().await.unwrap();
+        assert_eq!(db.number("select count(*) from pgjobq.workers").await, 0);
+    }
+}
+
+on_postgres! {
+    async fn a_worker_that_starts_wants_to_be_notified_of_work(db: TestDb) {
+        let worker = db.worker().poll_interval(std::time::Duration::from_secs(60)).build().await.unwrap().start();
+        let shards = db.number("select shards from pgjobq.settings").await;
+        db.until(&format!("(select count(*) from pgjobq.workers where idle <> '{{}}') = {shards}")).await;
+        worker.shutdown().await.unwrap();
+    }
+}

@@ -1,0 +1,126 @@
+//! Several workers share a queue, and each job runs once, the most urgent first.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use pgjobq::prelude::*;
+use pgjobq::{JobState, sqlx};
+use uuid::Uuid;
+
+use crate::harness::TestDb;
+use crate::probe::{Probe, end_of};
+
+#[job]
+async fn note(ctx: JobContext, probe: u64) {
+    Probe::of(probe).begin(&ctx);
+}
+
+/// Blocks its thread for longer than two leases.
+#[job(queue = "blocking")]
+async fn compute() {
+    std::thread::sleep(Duration::from_millis(1300));
+}
+
+on_postgres! {
+    async fn several_workers_share_a_queue_and_each_job_runs_once(db: TestDb) {
+        let probe = Probe::new();
+        let mut workers = Vec::new();
+        for _ in 0..3 {
+            workers.push(db.worker().name("twin").build().await.unwrap().start());
+        }
+        db.client.enqueue_all((0..600).map(|_| note::job(probe.number))).await.unwrap();
+        db.until("not exists (select from pgjobq.jobs)").await;
+        let runs = probe.runs();
+        assert_eq!(runs.len(), 600);
+        assert_eq!(runs.iter().collect::<HashSet<_>>().len(), 600);
+        for worker in workers {
+            worker.shutdown().await.unwrap();
+        }
+    }
+}
+
+/// Enqueues so many jobs of each priority, and gives those of each in the order in which a worker with one slot ran them.
+async fn run_one_by_one(db: &TestDb, of_each: usize) -> (Vec<(Priority, JobId)>, Vec<(Priority, JobId)>) {
+    let probe = Probe::new();
+    // Of one shard: lanes take turns.
+    let id = || JobId::from(Uuid::from_u128(JobId::new().as_uuid().as_u128() & !0x3ff));
+    let mut enqueued = Vec::new();
+    for priority in [Priority::LOW, Priority::CRITICAL, Priority::NORMAL, Priority::HIGH] {
+        for _ in 0..of_each {
+            let job = note::job(probe.number).id(id()).priority(priority).enqueue(&db.client).await.unwrap();
+            enqueued.push((priority, job.id()));
+        }
+    }
+    let worker = Worker::builder(&db.client).queue("default", 1).build().await.unwrap().start();
+    probe.until(|probe| probe.runs().len() == enqueued.len()).await;
+    worker.shutdown().await.unwrap();
+    let of = |id| enqueued.iter().find(|job| job.1 == id).unwrap().0;
+    let ran = probe.runs().into_iter().map(|(id, _)| (of(id), id)).collect();
+    enqueued.sort_by_key(|(priority, _)| std::cmp::Reverse(*priority));
+    (enqueued, ran)
+}
+
+on_postgres! {
+    async fn the_highest_priority_goes_first_and_among_equals_the_oldest(db: TestDb) {
+        let (wanted, ran) = run_one_by_one(&db, 2).await;
+        assert_eq!(ran, wanted);
+    }
+}
+
+on_postgres! {
+    async fn the_highest_priority_goes_first_also_among_more_jobs_than_a_look_names(db: TestDb) {
+        let (wanted, ran) = run_one_by_one(&db, 5).await;
+        let priorities = |jobs: Vec<(Priority, JobId)>| jobs.into_iter().map(|(priority, _)| priority).collect::<Vec<_>>();
+        assert_eq!(priorities(ran), priorities(wanted));
+    }
+}
+
+on_postgres! {
+    async fn a_worker_claims_only_the_kinds_that_it_knows(db: TestDb) {
+        let strange: Uuid = sqlx::query_scalar("select job from pgjobq.enqueue('of_another_program')")
+            .fetch_one(&db.pool).await.unwrap();
+        let worker = db.worker().build().await.unwrap().start();
+        let probe = Probe::new();
+        for _ in 0..3 {
+            note::call(&db.client, probe.number).await.unwrap();
+        }
+        worker.shutdown().await.unwrap();
+        let status = note::handle(strange).status(&db.client).await.unwrap().unwrap();
+        assert_eq!((status.state, status.attempts, status.kind.as_str()), (JobState::Ready, 0, "of_another_program"));
+    }
+}
+
+on_postgres! {
+    async fn heartbeats_go_on_while_handlers_block_every_thread_of_the_runtime(db: TestDb) {
+        let blocked = db.options.clone();
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        let mut jobs = Vec::new();
+        for _ in 0..3 {
+            jobs.push(compute::enqueue(&db.client).await.unwrap());
+        }
+        // A runtime of its own, with one thread, so that this one goes on.
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+            runtime.block_on(async {
+                let pool = sqlx::PgPool::connect_with(blocked).await.unwrap();
+                let client = Client::new(pool);
+                let worker = Worker::builder(&client).queue("blocking", 3)
+                    .heartbeat(Duration::from_millis(100)).lease(Duration::from_millis(600)).build().await.unwrap();
+                begun.send(()).unwrap();
+                worker.run_until(async { drop(stopped.await) }).await.unwrap();
+            });
+        });
+        begins.await.unwrap();
+        // Others look for silent workers all the time.
+        let rival = db.worker().heartbeat(Duration::from_millis(100)).lease(Duration::from_millis(600)).build().await.unwrap().start();
+        for job in &jobs {
+            assert_eq!(end_of(&db.client, job).await, Outcome::Completed(()));
+        }
+        assert_eq!(db.number("select sum(attempt) from pgjobq.finished").await, 3, "each ran once");
+        assert_eq!(db.number("select sum(crashes) from pgjobq.finished").await, 0);
+        stop.send(()).unwrap();
+        tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
+        rival.shutdown().await.unwrap();
+    }
+}

@@ -1,0 +1,113 @@
+//! How a test sees into the job functions that it has enqueued, and holds them up: by a number among their arguments.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use pgjobq::{Client, JobContext, JobHandle, JobId, Outcome};
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+
+static PROBES: LazyLock<Mutex<HashMap<u64, Arc<Probe>>>> = LazyLock::new(Mutex::default);
+
+/// What the jobs of one test say, and wait for.
+pub(crate) struct Probe {
+    pub(crate) number: u64,
+    runs: Mutex<Vec<(JobId, u32)>>,
+    running: AtomicUsize,
+    most: AtomicUsize,
+    pub(crate) told: AtomicUsize,
+    pub(crate) gate: Semaphore,
+}
+
+/// A job that runs, until it ends or is dropped.
+pub(crate) struct Run(Arc<Probe>);
+
+impl Probe {
+    pub(crate) fn new() -> Arc<Self> {
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        let number = NEXT.fetch_add(1, Ordering::SeqCst) as u64;
+        let probe = Arc::new(Self {
+            number,
+            runs: Mutex::default(),
+            running: 0.into(),
+            most: 0.into(),
+            told: 0.into(),
+            gate: Semaphore::new(0),
+        });
+        PROBES.lock().unwrap().insert(number, Arc::clone(&probe));
+        probe
+    }
+
+    pub(crate) fn of(number: u64) -> Arc<Self> {
+        Arc::clone(&PROBES.lock().unwrap()[&number])
+    }
+
+    /// An attempt begins.
+    pub(crate) fn begin(self: &Arc<Self>, ctx: &JobContext) -> Run {
+        self.runs.lock().unwrap().push((ctx.id(), ctx.attempt()));
+        let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(running, Ordering::SeqCst);
+        Run(Arc::clone(self))
+    }
+
+    /// Returns when the test lets one more through.
+    pub(crate) async fn pass(&self) {
+        self.gate.acquire().await.unwrap().forget();
+    }
+
+    /// Every attempt that has begun, in that order.
+    pub(crate) fn runs(&self) -> Vec<(JobId, u32)> {
+        self.runs.lock().unwrap().clone()
+    }
+
+    /// How many attempts run now.
+    pub(crate) fn running(&self) -> usize {
+        self.running.load(Ordering::SeqCst)
+    }
+
+    /// How many attempts ran at one time at most.
+    pub(crate) fn most(&self) -> usize {
+        self.most.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn told(&self) -> usize {
+        self.told.load(Ordering::SeqCst)
+    }
+
+    /// Returns when this is true of the probe; panics when it is not in time.
+    #[track_caller]
+    pub(crate) fn until(&self, what: impl Fn(&Self) -> bool) -> impl Future<Output = ()> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let looked = async {
+                while !what(self) {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(30), looked).await.unwrap_or_else(|_| {
+                panic!("never true at {caller}: runs {:?}, running {}", self.runs(), self.running());
+            });
+        }
+    }
+}
+
+/// How a job ends; panics when it does not in time.
+#[track_caller]
+pub(crate) fn end_of<T: DeserializeOwned>(
+    client: &Client,
+    job: &JobHandle<T>,
+) -> impl Future<Output = Outcome<T>> {
+    let caller = std::panic::Location::caller();
+    async move {
+        let ended = job.wait_timeout(client, Duration::from_secs(30)).await;
+        ended.unwrap_or_else(|error| panic!("{error}, at {caller}"))
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,265 @@
+//! The schema: made by any number of programs at once, under any name, by hand, and for roles that may do little.
+
+use std::error::Error;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use pgjobq::prelude::*;
+use pgjobq::sqlx::postgres::PgPoolOptions;
+use pgjobq::sqlx::{self, AssertSqlSafe, PgPool};
+
+use crate::harness::TestDb;
+use crate::probe::end_of;
+use crate::says::{check_says, whole};
+
+#[job]
+async fn greet(name: String) -> Result<String> {
+    Ok(format!("hello {name}"))
+}
+
+/// Checks what an error says. What follows, from PostgreSQL, is another text in each of its versions.
+#[track_caller]
+fn check_first_line(error: &dyn Error, expected: &str) {
+    assert_eq!(whole(error).lines().next().unwrap(), expected);
+}
+
+/// What is said to whoever has forgotten to migrate.
+const NOT_MIGRATED: &str = "the schema `pgjobq` lacks what this version of pgjobq needs: run `client.migrate().await?` once at start-up";
+
+#[tokio::test]
+async fn eight_programs_migrate_at_once() {
+    let db = TestDb::empty().await;
+    let mut migrations = Vec::new();
+    for _ in 0..8 {
+        let options = db.options.clone();
+        migrations.push(tokio::spawn(async move {
+            // A pool of one, which a migration that wanted two connections would wait for in vain.
+            let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+            Client::new(pool).migrate().await
+        }));
+    }
+    for migrated in migrations {
+        migrated.await.unwrap().unwrap();
+    }
+    assert_eq!(db.number("select count(*) - max(version) from pgjobq.migrations").await, 0);
+    assert_eq!(db.number("select count(*) from pgjobq.settings").await, 1);
+    assert_eq!(db.number("select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())").await, 0);
+    db.client.migrate().await.unwrap();
+}
+
+#[tokio::test]
+async fn two_schemas_live_side_by_side() {
+    let db = TestDb::empty().await;
+    let client = |schema: &str| Client::builder(db.pool.clone()).schema(schema).build().unwrap();
+    let (first, second) = (client("jobs_a"), client("jobs_b"));
+    first.migrate().await.unwrap();
+    second.migrate().await.unwrap();
+    assert_eq!(db.number("select count(*) from pg_namespace where nspname = 'pgjobq'").await, 0);
+    let job = greet::enqueue(&first, "Ada".to_owned()).await.unwrap();
+    let mut tx = db.pool.begin().await.unwrap();
+    let within = greet::enqueue(second.within(&mut tx), "Grace".to_owned()).await.unwrap();
+    tx.commit().await.unwrap();
+    let only_second = Worker::builder(&second).queue("default", 5).build().await.unwrap().start();
+    assert_eq!(end_of(&second, &within).await, Outcome::Completed("hello Grace".to_owned()));
+    assert_eq!(
+        db.number("select count(*) from jobs_a.jobs").await,
+        1,
+        "another schema's worker leaves it alone"
+    );
+    let only_first = Worker::builder(&first).queue("default", 5).build().await.unwrap().start();
+    assert_eq!(end_of(&first, &job).await, Outcome::Completed("hello Ada".to_owned()));
+    only_first.shutdown().await.unwrap();
+    only_second.shutdown().await.unwrap();
+    // A bare connection means the schema `pgjobq`.
+    let error = greet::enqueue(&db.pool, "nobody".to_owned()).await.unwrap_err();
+    check_first_line(&error, NOT_MIGRATED);
+}
+
+#[tokio::test]
+async fn names_that_no_schema_of_ours_can_have() {
+    let db = TestDb::empty().await;
+    for name in ["", "Jobs", "1jobs", "a.b", "a\"b", "a\0b", &"a".repeat(41)] {
+        check_says(
+            Client::builder(db.pool.clone()).schema(name).build(),
+            &format!(
+                "a schema's name is 1 to 40 lower-case letters, digits and `_`, not starting with a digit, but this one is {name:?}"
+            ),
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_was_not_migrated() {
+    let db = TestDb::empty().await;
+    check_first_line(&greet::enqueue(&db.client, String::new()).await.unwrap_err(), NOT_MIGRATED);
+    check_first_line(&greet::handle(JobId::new()).status(&db.client).await.unwrap_err(), NOT_MIGRATED);
+    let error = greet::handle(JobId::new()).wait(&db.client).await.unwrap_err();
+    assert!(whole(&error).contains(NOT_MIGRATED), "{}", whole(&error));
+    let error = db.worker().build().await.unwrap_err().to_string();
+    assert!(error.starts_with(&format!("the worker cannot start: {NOT_MIGRATED}: ")), "{error}");
+}
+
+#[tokio::test]
+async fn a_schema_that_is_too_new_is_refused_and_left_alone() {
+    let db = TestDb::new(1).await;
+    db.run(
+        "insert into pgjobq.migrations (version, name, digest, oldest_binary) values (1000, 'from the future', 0, 900)",
+    )
+    .await;
+    let ours = db.number("select count(*) - 1 from pgjobq.migrations").await;
+    let said = format!(
+        "the schema `pgjobq` is at version 1000 and admits programs from version 900 on; this one is at {ours}: deploy a newer build"
+    );
+    let fresh = Client::new(db.pool.clone());
+    check_says(fresh.migrate().await, &said);
+    let error = Worker::builder(&fresh).queue("default", 1).build().await.unwrap_err();
+    assert_eq!(error.to_string(), format!("the worker cannot start: {said}"));
+    // One that is newer, and admits this program, is no matter.
+    db.run(&format!("update pgjobq.migrations set oldest_binary = {ours} where version = 1000")).await;
+    fresh.migrate().await.unwrap();
+    let worker = Worker::builder(&fresh).queue("default", 1).build().await.unwrap().start();
+    assert_eq!(greet::call(&fresh, "N".to_owned()).await.unwrap(), "hello N");
+    worker.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_reached() {
+    let error = Client::connect("postgres:///app?host=/nowhere/at/all").await.unwrap_err();
+    assert_eq!(
+        whole(&error),
+        "the database could not be reached\nerror communicating with database: No such file or directory (os error 2)\n\
+         No such file or directory (os error 2)"
+    );
+    let refused = Client::connect("postgres://127.0.0.1:1/app").await.unwrap_err();
+    check_first_line(&refused, "the database could not be reached");
+    assert!(whole(&refused).contains("Connection refused"), "{}", whole(&refused));
+    let lazy = PgPoolOptions::new().acquire_timeout(Duration::from_millis(50));
+    let pool = lazy.connect_lazy("postgres://127.0.0.1:1/app").unwrap();
+    let error = Worker::builder(&Client::new(pool)).queue("default", 1).build().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the worker cannot start: the database could not be reached: pool timed out while waiting for an open connection"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_gives_too_few_connections() {
+    let db = TestDb::new(1).await;
+    let role = Role::new(&db, "login connection limit 3").await;
+    db.run(&printed("pgjobq", true)).await;
+    db.run(&format!("grant pgjobq_worker to {}", role.name)).await;
+    let client = Client::new(role.pool(1).await);
+    let error = Worker::builder(&client).queue("default", 1).build().await.unwrap_err();
+    let said = "the worker cannot start: the database does not give the 5 connections that this worker needs: raise \
+                `max_connections`, or give it fewer with `.connections(…)`";
+    assert!(error.to_string().starts_with(said), "{error}");
+    client.pool().close().await;
+    role.drop().await;
+}
+
+/// What `schema_sql` prints; of a schema that is there already, the grants alone.
+fn printed(schema: &str, grants_only: bool) -> String {
+    let all = pgjobq::schema_sql(schema).unwrap();
+    let grants = all.find("-- The grants").unwrap();
+    if grants_only { all[grants..].to_owned() } else { all }
+}
+
+/// A role of a test's own, and its way into the test's database.
+struct Role {
+    name: String,
+    options: sqlx::postgres::PgConnectOptions,
+    admin: PgPool,
+}
+
+impl Role {
+    async fn new(db: &TestDb, rights: &str) -> Self {
+        let name = format!("pgjobq_test_{}", uuid::Uuid::new_v4().simple());
+        db.run(&format!("create role {name} {rights}")).await;
+        Self { options: db.options.clone().username(&name), name, admin: db.pool.clone() }
+    }
+
+    async fn pool(&self, connections: u32) -> PgPool {
+        PgPoolOptions::new().max_connections(connections).connect_with(self.options.clone()).await.unwrap()
+    }
+
+    async fn drop(self) {
+        let sql = format!("drop owned by {0}; drop role {0}", self.name);
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.admin).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_printed_schema_and_its_grants_are_all_that_a_producer_and_a_worker_need() {
+    let db = TestDb::empty().await;
+    db.run(&printed("pgjobq", false)).await;
+    let (producer, worker) = (Role::new(&db, "login").await, Role::new(&db, "login").await);
+    db.run(&format!("grant pgjobq_producer to {}; grant pgjobq_worker to {}", producer.name, worker.name))
+        .await;
+    let (produces, works) = (Client::new(producer.pool(2).await), Client::new(worker.pool(2).await));
+    let running = Worker::builder(&works).queue("default", 5).build().await.unwrap().start();
+    let job = greet::enqueue(&produces, "Ada".to_owned()).await.unwrap();
+    let later = greet::job("Grace".to_owned())
+        .delay(Duration::from_millis(20))
+        .enqueue(produces.pool())
+        .await
+        .unwrap();
+    assert_eq!(end_of(&produces, &job).await, Outcome::Completed("hello Ada".to_owned()));
+    assert_eq!(end_of(&produces, &later).await, Outcome::Completed("hello Grace".to_owned()));
+    assert!(job.status(&produces).await.unwrap().is_some());
+    let from_sql =
+        sqlx::query("select pgjobq.enqueue('greet', '{\"name\": \"SQL\"}')").execute(produces.pool()).await;
+    from_sql.unwrap();
+    db.until("(select count(*) from pgjobq.finished) = 3").await;
+    // A worker takes back what another one had, and makes partitions of a table that it does not own.
+    db.run("delete from pgjobq.workers").await;
+    assert_eq!(greet::call(&works, "again".to_owned()).await.unwrap(), "hello again");
+    running.shutdown().await.unwrap();
+    // A producer is no worker.
+    let error = Worker::builder(&produces).queue("default", 5).build().await.unwrap_err();
+    assert!(error.to_string().contains("the database role may not do this"), "{error}");
+    for pool in [produces.pool(), works.pool()] {
+        pool.close().await;
+    }
+    producer.drop().await;
+    worker.drop().await;
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_is_told_what_to_grant() {
+    let db = TestDb::new(1).await;
+    let stranger = Role::new(&db, "login").await;
+    let client = Client::new(stranger.pool(1).await);
+    let said = "the database role may not do this (permission denied for schema pgjobq): grant it what `pgjobq::schema_sql` \
+                prints for its part";
+    check_first_line(&greet::enqueue(&client, String::new()).await.unwrap_err(), said);
+    check_first_line(&greet::handle(JobId::new()).status(&client).await.unwrap_err(), said);
+    let error = Worker::builder(&client).queue("default", 1).build().await.unwrap_err();
+    assert!(error.to_string().starts_with(&format!("the worker cannot start: {said}")), "{error}");
+    client.pool().close().await;
+    stranger.drop().await;
+}
+
+#[tokio::test]
+async fn the_printed_schema_runs_through_psql() {
+    let db = TestDb::empty().await;
+    let found = Command::new("psql").arg("--version").stdout(Stdio::null()).status();
+    if !found.is_ok_and(|status| status.success()) {
+        return; // Where there is no psql, the other tests do.
+    }
+    let file = std::env::temp_dir().join(format!("pgjobq-schema-{}.sql", std::process::id()));
+    std::fs::write(&file, printed("jobs_by_hand", false)).unwrap();
+    let ran = Command::new("psql")
+        .args(["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", "--file"])
+        .arg(&file)
+        .arg(db.url())
+        .output()
+        .unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let client = Client::builder(db.pool.clone()).schema("jobs_by_hand").build().unwrap();
+    // What was made by hand is what the program would have made: there is nothing left for it to do.
+    client.migrate().await.unwrap();
+    let worker = Worker::builder(&client).queue("default", 1).build().await.unwrap().start();
+    assert_eq!(greet::call(&client, "psql".to_owned()).await.unwrap(), "hello psql");
+    worker.shutdown().await.unwrap();
+}

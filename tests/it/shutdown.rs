@@ -1,0 +1,214 @@
+//! A worker stops gracefully: what runs may finish, what does not is handed back at once, and nothing is lost or blamed.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use pgjobq::prelude::*;
+use pgjobq::sqlx;
+use pgjobq::{JobState, RunningWorker, Status};
+
+use crate::harness::TestDb;
+use crate::probe::{Probe, end_of};
+
+#[job]
+async fn finish_when_let(ctx: JobContext, probe: u64) {
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    probe.pass().await;
+}
+
+#[job]
+async fn stop_when_told(ctx: JobContext, probe: u64) -> Result<()> {
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    tokio::select! {
+        () = probe.pass() => Ok(()),
+        () = ctx.cancellation().cancelled() => {
+            probe.told.fetch_add(1, Ordering::SeqCst);
+            Err("interrupted".into())
+        }
+    }
+}
+
+#[job]
+async fn go_on_when_told(ctx: JobContext, probe: u64) {
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    tokio::select! {
+        () = probe.pass() => {}
+        () = ctx.cancellation().cancelled() => {
+            probe.told.fetch_add(1, Ordering::SeqCst);
+            std::future::pending().await
+        }
+    }
+}
+
+#[job]
+async fn block(ctx: JobContext, probe: u64) {
+    block_the_thread(&ctx, probe);
+}
+
+#[job(crashes = 0)]
+async fn block_once(ctx: JobContext, probe: u64) {
+    block_the_thread(&ctx, probe);
+}
+
+/// Never awaits, until the test lets it go, or for a minute.
+fn block_the_thread(ctx: &JobContext, probe: u64) {
+    let probe = Probe::of(probe);
+    let _run = probe.begin(ctx);
+    // The rest of this runtime, the test among it, goes elsewhere. Blocking alone may take the whole runtime with it, when
+    // the thread is the one that looks after the timers; the worker's own threads live through that (see `fleet`).
+    tokio::task::block_in_place(|| {
+        let since = Instant::now();
+        while probe.gate.try_acquire().is_err() && since.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+}
+
+/// Begins the shutdown, so that the worker claims nothing more, and gives its rest.
+async fn begin_shutdown(worker: RunningWorker) -> tokio::task::JoinHandle<()> {
+    let mut shutdown = Box::pin(worker.shutdown());
+    tokio::select! {
+        biased;
+        _ = &mut shutdown => panic!("nothing was running"),
+        () = std::future::ready(()) => {}
+    }
+    tokio::spawn(async move { shutdown.await.unwrap() })
+}
+
+async fn status<T>(db: &TestDb, job: &JobHandle<T>) -> Status {
+    job.status(&db.client).await.unwrap().unwrap()
+}
+
+/// What nobody has run yet, or what was handed back: how often it was tried, and nothing that counts against it.
+#[track_caller]
+fn check_waits(status: &Status, attempts: u32) {
+    let Status { state, attempts: ended, failures, crashes, .. } = status;
+    assert_eq!((*state, *ended, *failures, *crashes), (JobState::Ready, attempts, 0, 0));
+}
+
+async fn check_nothing_is_held(db: &TestDb) {
+    assert_eq!(db.number("select count(*) from pgjobq.leases").await, 0, "leases");
+    assert_eq!(db.number("select count(*) from pgjobq.workers").await, 0, "workers");
+}
+
+on_postgres! {
+    async fn running_jobs_finish_within_the_grace_and_no_other_is_begun(db: TestDb) {
+        let probe = Probe::new();
+        let worker = db.worker().build().await.unwrap().start();
+        for _ in 0..3 {
+            finish_when_let::enqueue(&db.client, probe.number).await.unwrap();
+        }
+        probe.until(|probe| probe.running() == 3).await;
+        let shutdown = begin_shutdown(worker).await;
+        let late = finish_when_let::enqueue(&db.client, probe.number).await.unwrap();
+        probe.gate.add_permits(10);
+        shutdown.await.unwrap();
+        assert_eq!(db.number("select count(*) from pgjobq.finished where outcome = 'completed'").await, 3);
+        check_waits(&status(&db, &late).await, 0);
+        check_nothing_is_held(&db).await;
+    }
+}
+
+on_postgres! {
+    async fn run_until_stops_gracefully_when_its_future_is_ready(db: TestDb) {
+        let probe = Probe::new();
+        finish_when_let::enqueue(&db.client, probe.number).await.unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let worker = db.worker().build().await.unwrap();
+        let running = tokio::spawn(worker.run_until(async { drop(stopped.await) }));
+        probe.until(|probe| probe.running() == 1).await;
+        stop.send(()).unwrap();
+        probe.gate.add_permits(1);
+        running.await.unwrap().unwrap();
+        assert_eq!(db.number("select count(*) from pgjobq.finished where outcome = 'completed'").await, 1);
+        check_nothing_is_held(&db).await;
+    }
+}
+
+on_postgres! {
+    async fn a_job_that_fails_because_it_was_told_to_stop_has_not_failed(db: TestDb) {
+        let probe = Probe::new();
+        let job = stop_when_told::enqueue(&db.client, probe.number).await.unwrap();
+        let worker = db.worker().grace(Duration::from_millis(20)).build().await.unwrap().start();
+        probe.until(|probe| probe.running() == 1).await;
+        worker.shutdown().await.unwrap();
+        assert_eq!(probe.told(), 1);
+        check_waits(&status(&db, &job).await, 1);
+        check_nothing_is_held(&db).await;
+    }
+}
+
+on_postgres! {
+    async fn a_job_that_outlives_the_grace_is_told_then_dropped_and_runs_again_elsewhere(db: TestDb) {
+        let probe = Probe::new();
+        let job = go_on_when_told::enqueue(&db.client, probe.number).await.unwrap();
+        let worker = db.worker().grace(Duration::from_millis(20)).build().await.unwrap().start();
+        probe.until(|probe| probe.running() == 1).await;
+        worker.shutdown().await.unwrap();
+        assert_eq!((probe.told(), probe.running()), (1, 0), "it was told, and is no more");
+        check_waits(&status(&db, &job).await, 1);
+        check_nothing_is_held(&db).await;
+
+        probe.gate.add_permits(1);
+        let other = db.worker().build().await.unwrap().start();
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
+        assert_eq!(probe.runs(), [(job.id(), 1), (job.id(), 2)], "no attempt number is used twice");
+        other.shutdown().await.unwrap();
+    }
+}
+
+on_postgres! {
+    async fn jobs_that_were_claimed_and_not_begun_are_returned_as_if_they_never_had_been(db: TestDb) {
+        let probe = Probe::new();
+        // Somebody else is in every lane, so that the worker's claim waits.
+        let mut others = db.pool.begin().await.unwrap();
+        sqlx::query("select from pgjobq.lanes for update").execute(&mut *others).await.unwrap();
+        let job = finish_when_let::enqueue(&db.client, probe.number).await.unwrap();
+        let worker = db.worker().build().await.unwrap().start();
+        db.until("exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+            and application_name = 'pgjobq worker' and query like '%pgjobq.claim(%')").await;
+        let shutdown = begin_shutdown(worker).await;
+        others.commit().await.unwrap();
+        shutdown.await.unwrap();
+        assert_eq!(probe.runs(), []);
+        check_waits(&status(&db, &job).await, 0);
+        check_nothing_is_held(&db).await;
+    }
+}
+
+on_postgres! {
+    async fn a_handler_that_blocks_its_thread_does_not_hold_up_the_shutdown_for_ever(db: TestDb) {
+        let probe = Probe::new();
+        let job = block::enqueue(&db.client, probe.number).await.unwrap();
+        let worker = db.worker().grace(Duration::from_millis(20)).build().await.unwrap().start();
+        probe.until(|probe| probe.running() == 1).await;
+        worker.shutdown().await.unwrap();
+        assert_eq!(probe.running(), 1, "it blocks still");
+        check_waits(&status(&db, &job).await, 1);
+        check_nothing_is_held(&db).await;
+        probe.gate.add_permits(1);
+        probe.until(|probe| probe.running() == 0).await;
+        check_waits(&status(&db, &job).await, 1);
+    }
+}
+
+on_postgres! {
+    async fn a_job_that_must_not_run_twice_is_buried_by_a_shutdown_that_it_outlives(db: TestDb) {
+        let probe = Probe::new();
+        let awaiting = go_on_when_told::job(probe.number).crashes(0).enqueue(&db.client).await.unwrap();
+        let blocking = block_once::enqueue(&db.client, probe.number).await.unwrap();
+        let worker = db.worker().grace(Duration::from_millis(20)).build().await.unwrap().start();
+        probe.until(|probe| probe.running() == 2).await;
+        worker.shutdown().await.unwrap();
+        for job in [awaiting, blocking] {
+            let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!() };
+            assert_eq!(failure.message(), "a shutdown ended it, and it must not run twice");
+        }
+        check_nothing_is_held(&db).await;
+        probe.gate.add_permits(1);
+        probe.until(|probe| probe.running() == 0).await;
+    }
+}

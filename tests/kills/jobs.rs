@@ -1,0 +1,47 @@
+//! What the workers run.
+
+use std::time::Duration;
+
+use pgjobq::prelude::*;
+
+use crate::ledger::Ledger;
+
+/// Runs for some milliseconds. Six crashes bury it: it takes that many kills that each hit just this one, because from
+/// the first crash on it runs beside no other suspect.
+#[job(crashes = 5)]
+pub(crate) async fn work(ctx: JobContext, millis: u64, ledger: State<Ledger>) -> Result<u32> {
+    let run = ledger.begin(&ctx).await?;
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+    ledger.end(run).await?;
+    Ok(std::process::id())
+}
+
+/// Its first attempt waits until it is told that its lease is lost; the result that it then returns must change nothing.
+#[job]
+pub(crate) async fn wait_for_loss(ctx: JobContext, ledger: State<Ledger>) -> Result<u32> {
+    let run = ledger.begin(&ctx).await?;
+    if ctx.attempt() == 1 {
+        ctx.lease_lost().await;
+        ledger.told(run).await?;
+    }
+    ledger.end(run).await?;
+    Ok(std::process::id())
+}
+
+/// Its first attempt ends at the moment at which a frozen process wakes, before anybody can tell it of the loss.
+#[job]
+pub(crate) async fn sleep_through(ctx: JobContext, millis: u64, ledger: State<Ledger>) -> Result<u32> {
+    let run = ledger.begin(&ctx).await?;
+    if ctx.attempt() == 1 {
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+    ledger.end(run).await?;
+    Ok(std::process::id())
+}
+
+/// Kills its process.
+#[job]
+pub(crate) async fn poison(ctx: JobContext, ledger: State<Ledger>) -> Result<()> {
+    ledger.begin(&ctx).await?;
+    std::process::abort()
+}

@@ -1,0 +1,47 @@
+//! What ran, written down outside of the transaction that completes a job.
+
+use pgjobq::JobContext;
+use pgjobq::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use pgjobq::sqlx::{self, PgPool};
+
+/// A worker process's way to the ledger.
+pub(crate) struct Ledger {
+    pool: PgPool,
+}
+
+pub(crate) async fn create(pool: &PgPool) {
+    let table = "create table ledger (
+        run bigint generated always as identity primary key, job uuid not null, attempt int not null, process int not null,
+        started_at timestamptz not null default clock_timestamp(), told_at timestamptz, ended_at timestamptz)";
+    sqlx::raw_sql(table).execute(pool).await.unwrap();
+}
+
+impl Ledger {
+    /// The connections bear the process's number, so that one can see when the last of them is gone.
+    pub(crate) async fn open(url: &str) -> Self {
+        let options: PgConnectOptions = url.parse().unwrap();
+        let options = options
+            .application_name(&format!("ledger of {}", std::process::id()))
+            .options([("synchronous_commit", "off")]); // Here the server does not die.
+        Self { pool: PgPoolOptions::new().max_connections(4).connect_with(options).await.unwrap() }
+    }
+
+    pub(crate) async fn begin(&self, ctx: &JobContext) -> sqlx::Result<i64> {
+        sqlx::query_scalar("insert into ledger (job, attempt, process) values ($1, $2, $3) returning run")
+            .bind(ctx.id().as_uuid())
+            .bind(ctx.attempt() as i32)
+            .bind(std::process::id() as i32)
+            .fetch_one(&self.pool)
+            .await
+    }
+
+    pub(crate) async fn told(&self, run: i64) -> sqlx::Result<()> {
+        let told = sqlx::query("update ledger set told_at = clock_timestamp() where run = $1").bind(run);
+        told.execute(&self.pool).await.map(drop)
+    }
+
+    pub(crate) async fn end(&self, run: i64) -> sqlx::Result<()> {
+        let ended = sqlx::query("update ledger set ended_at = clock_timestamp() where run = $1").bind(run);
+        ended.execute(&self.pool).await.map(drop)
+    }
+}

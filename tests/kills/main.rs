@@ -1,0 +1,113 @@
+//! Workers that die, are frozen, and come back: real processes on a durable server of their own.
+//!
+//! `cargo test --test kills` takes half a minute. `cargo test --test kills -- --kills 2000` goes on for longer.
+#![allow(clippy::unwrap_used)]
+
+mod frozen; // A worker is stopped for longer than its lease, and wakes.
+mod jobs; // What the workers run.
+mod ledger; // What ran, written down outside of the transaction that completes a job.
+mod poison; // A job kills whoever runs it.
+mod process; // A worker process, seen from inside and from outside.
+mod storm; // Workers are killed while they run jobs.
+
+use std::time::Duration;
+
+use pgjobq::Client;
+use pgjobq::dev::{Server, ServerOptions};
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+
+use pgjobq::sqlx;
+
+/// The heartbeat and the lease of every worker here.
+const HEARTBEAT: Duration = Duration::from_millis(150);
+const LEASE: Duration = Duration::from_millis(900);
+
+fn main() {
+    if let Some(settings) = process::Settings::from_environment() {
+        return process::run(settings);
+    }
+    let wanted = Wanted::from_arguments();
+    if wanted.list {
+        SCENARIOS.iter().for_each(|name| println!("{name}: test"));
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    for name in SCENARIOS.into_iter().filter(|name| wanted.includes(name)) {
+        let figures = runtime.block_on(async {
+            match name {
+                "storm" => storm::run(wanted.kills).await,
+                "frozen" => frozen::run().await,
+                _ => poison::run().await,
+            }
+        });
+        println!("{name}: {figures}");
+    }
+}
+
+const SCENARIOS: [&str; 3] = ["storm", "frozen", "poison"];
+
+/// What the command line asks for, as far as `cargo test` passes it on.
+struct Wanted {
+    kills: usize,
+    list: bool,
+    filters: Vec<String>,
+}
+
+impl Wanted {
+    fn from_arguments() -> Self {
+        let mut wanted = Self { kills: 24, list: false, filters: Vec::new() };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--kills" => wanted.kills = arguments.next().unwrap().parse().unwrap(),
+                "--list" => wanted.list = true,
+                flag if flag.starts_with('-') => {}
+                filter => wanted.filters.push(filter.to_owned()),
+            }
+        }
+        wanted
+    }
+
+    fn includes(&self, name: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter))
+    }
+}
+
+/// A durable server with our schema and the ledger, and the ways to it.
+struct Stage {
+    url: String,
+    pool: PgPool,
+    client: Client,
+    _server: Server,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let server = Server::start(ServerOptions::durable()).await.unwrap();
+        let url = server.url("postgres");
+        let pool = PgPoolOptions::new().max_connections(8).connect(&url).await.unwrap();
+        let client = Client::new(pool.clone());
+        client.migrate().await.unwrap();
+        ledger::create(&pool).await;
+        Self { url, pool, client, _server: server }
+    }
+
+    /// One number.
+    async fn number(&self, sql: &str) -> i64 {
+        let sql = sqlx::AssertSqlSafe(format!("select ({sql})::bigint"));
+        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    }
+
+    /// Returns when the query gives true; panics when it does not in time.
+    async fn until(&self, sql: &str) {
+        let looked = async {
+            while self.number(&format!("({sql})::int")).await == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), looked)
+            .await
+            .unwrap_or_else(|_| panic!("never true: {sql}"));
+    }
+}

@@ -1,0 +1,121 @@
+//! A worker process, seen from inside and from outside.
+
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use pgjobq::{Client, Worker};
+
+use crate::ledger::Ledger;
+use crate::{HEARTBEAT, LEASE};
+
+const URL: &str = "PGJOBQ_KILLS_URL";
+const SLOTS: &str = "PGJOBQ_KILLS_SLOTS";
+
+/// What a worker process is told.
+pub(crate) struct Settings {
+    url: String,
+    slots: usize,
+}
+
+impl Settings {
+    /// `None` in the process that is the test.
+    pub(crate) fn from_environment() -> Option<Self> {
+        let url = std::env::var(URL).ok()?;
+        Some(Self { url, slots: std::env::var(SLOTS).ok()?.parse().ok()? })
+    }
+}
+
+/// Works until standard input ends: when the test says so, or is gone.
+pub(crate) fn run(settings: Settings) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = Client::connect(&settings.url).await.unwrap();
+        let worker = Worker::builder(&client)
+            .queue("default", settings.slots)
+            .state(Ledger::open(&settings.url).await)
+            .heartbeat(HEARTBEAT)
+            .lease(LEASE)
+            .claim_timeout(Duration::from_secs(2))
+            .poll_interval(Duration::from_millis(200))
+            .connections(3)
+            .build()
+            .await
+            .unwrap();
+        let (ended, end) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            let _ = std::io::stdin().read_to_end(&mut Vec::new());
+            let _ = ended.send(());
+        });
+        worker.run_until(async { drop(end.await) }).await.unwrap();
+    });
+}
+
+/// A worker process of the test's. It ends with this value.
+pub(crate) struct Process {
+    child: Child,
+}
+
+impl Process {
+    pub(crate) fn start(url: &str, slots: usize) -> Self {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .env(URL, url)
+            .env(SLOTS, slots.to_string())
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self { child }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has ended, by itself or by another's hand.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// SIGKILL, and its end.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGSTOP.
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// SIGCONT.
+    pub(crate) fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    /// A graceful shutdown; panics when the worker has left something undone.
+    pub(crate) async fn shut_down(mut self) {
+        drop(self.child.stdin.take());
+        let ended = async {
+            loop {
+                if let Some(status) = self.child.try_wait().unwrap() {
+                    break status;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let status = tokio::time::timeout(Duration::from_secs(40), ended).await.expect("the worker ends");
+        assert!(status.success(), "a worker ended with {status}");
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.id().to_string()]).status().unwrap();
+        assert!(sent.success(), "kill {name} {}", self.id());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,207 @@
+//! Bugs planted into the shipped text, each of which the runner must find. A runner that finds nothing proves nothing.
+
+use std::time::Instant;
+
+use crate::explore::{self, Pair};
+use crate::operation::{Isolation, named};
+use crate::pause;
+use crate::server::Databases;
+
+struct Planted {
+    name: &'static str,
+    /// Texts, how often they are there, and what stands in their place.
+    cuts: &'static [(&'static str, usize, &'static str)],
+    /// The operations among which it must be found.
+    among: &'static [&'static str],
+    claims_at: Isolation,
+}
+
+const fn planted(
+    name: &'static str,
+    cuts: &'static [(&'static str, usize, &'static str)],
+    among: &'static [&'static str],
+) -> Planted {
+    Planted { name, cuts, among, claims_at: Isolation::ReadCommitted }
+}
+
+const PLANTED: &[Planted] = &[
+    planted(
+        "the fence is removed",
+        &[("held[i] := found;", 1, "held[i] := true;")],
+        &["complete some", "complete the rest and close"],
+    ),
+    planted(
+        "the lane lock is removed",
+        &[
+            (
+                "where shard = p_shard and queue_id = p_queue for update;",
+                1,
+                "where shard = p_shard and queue_id = p_queue;",
+            ),
+            (
+                "where shard = p_shard and queue_id = p_queue for update skip locked;",
+                1,
+                "where shard = p_shard and queue_id = p_queue;",
+            ),
+        ],
+        &["claim", "claim found tickets"],
+    ),
+    planted(
+        "the leases are read before the lane is locked",
+        &[
+            (
+                "    if not pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait) then\n",
+                1,
+                "    v_leased := pgjobq.leased_tickets(p_shard, p_queue, 3, 0);\n    \
+                 if not pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait) then\n",
+            ),
+            ("        v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_low);\n", 1, ""),
+        ],
+        &["claim", "claim found tickets"],
+    ),
+    planted(
+        "the ticket is not compared in the statement that deletes or changes the job's row",
+        &[(
+            "where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket",
+            6,
+            "where j.shard = p_shard and j.id = mine.id",
+        )],
+        &["retry some", "complete some"],
+    ),
+    planted(
+        "a retried job keeps its ticket",
+        &[(
+            "case when mine.delay is null then mine.new_ticket end",
+            1,
+            "case when mine.delay is null then j.ticket end",
+        )],
+        &["retry now", "complete"],
+    ),
+    Planted {
+        claims_at: Isolation::RepeatableRead,
+        ..planted(
+            "a claim at repeatable read",
+            &[(
+                "    if current_setting('transaction_isolation') <> 'read committed' then\n        raise exception 'a claim",
+                1,
+                "    if false then\n        raise exception 'a claim",
+            )],
+            &["claim", "claim found tickets"],
+        )
+    },
+    planted(
+        "a suspect is claimed without a look at the leases",
+        &[(
+            "v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_first);",
+            1,
+            "v_leased := null;",
+        )],
+        &["claim a suspect"],
+    ),
+    planted(
+        "a claim takes one more than was asked",
+        &[("order by ticket limit v_left) j;", 1, "order by ticket limit v_left + 1) j;")],
+        &["claim one without waiting"],
+    ),
+    planted(
+        "what was stale is not told",
+        &[("if cardinality(v_done) < cardinality(p_id) then", 1, "if false then")],
+        &["complete"],
+    ),
+    planted(
+        "a job that was taken back keeps its ticket",
+        &[(
+            "set ticket = mine.new_ticket, attempt = j.attempt + 1, crashes",
+            1,
+            "set attempt = j.attempt + 1, crashes",
+        )],
+        &["reap", "complete"],
+    ),
+    planted(
+        "a lease is given back while its results are recorded",
+        &[
+            (
+                "and hi = p_hi and id = p_id and worker = p_worker\n       for update skip locked;",
+                1,
+                "and hi = p_hi and id = p_id and worker = p_worker;",
+            ),
+            ("j.id = mine.id and j.ticket = mine.ticket;", 1, "j.id = mine.id;"),
+        ],
+        &["return the lease", "retry now"],
+    ),
+    planted(
+        "a worker is given up while its heartbeat is recorded",
+        &[("order by id for update skip locked)", 1, "order by id)")],
+        &["heartbeat", "give up workers"],
+    ),
+    planted(
+        "a due job is put in line twice",
+        &[
+            ("order by run_at limit p_most for update skip locked)", 1, "order by run_at limit p_most)"),
+            (
+                "j.ctid = d.place and j.shard = p_shard and j.id = d.id and j.run_at <= v_now and j.waits_for = 0",
+                1,
+                "j.shard = p_shard and j.id = d.id",
+            ),
+        ],
+        &["promote"],
+    ),
+    planted(
+        "an enqueue does not expect a duplicate",
+        &[(
+            "            on conflict (shard, id) do nothing\n            returning id)",
+            1,
+            "            returning id)",
+        )],
+        &["enqueue"],
+    ),
+];
+
+impl Planted {
+    fn text(&self) -> String {
+        let mut text = pause::shipped();
+        for (old, times, new) in self.cuts {
+            let found = text.matches(old).count();
+            assert_eq!(
+                found, *times,
+                "`{}`: the schema changed, and has this {found} times: {old}",
+                self.name
+            );
+            text = text.replace(old, new);
+        }
+        text
+    }
+
+    fn pairs(&self) -> Vec<Pair> {
+        let mut pairs = explore::pairs(&self.among.iter().map(|name| named(name)).collect::<Vec<_>>());
+        for (operation, isolation) in pairs.iter_mut().flatten() {
+            if operation.name.starts_with("claim") {
+                *isolation = self.claims_at;
+            }
+        }
+        pairs
+    }
+}
+
+pub(crate) async fn every_planted_bug_is_found(databases: &Databases) {
+    let since = Instant::now();
+    let mut missed = Vec::new();
+    for (number, bug) in PLANTED.iter().enumerate() {
+        let database = databases.create(&format!("planted_{number}")).await;
+        databases.run(&format!("planted_{number}"), &pause::with_pauses(&bug.text())).await;
+        let report = explore::explore_all(vec![database], bug.pairs()).await;
+        match report.violations.first() {
+            Some(violation) => {
+                eprintln!("planted: {} -> {}", bug.name, violation.lines().next().unwrap_or_default());
+            }
+            None => missed.push(format!("{} ({} interleavings)", bug.name, report.interleavings)),
+        }
+    }
+    eprintln!(
+        "planted: {} bugs, {} missed, {:.0} s",
+        PLANTED.len(),
+        missed.len(),
+        since.elapsed().as_secs_f64()
+    );
+    assert!(missed.is_empty(), "the runner misses: {}", missed.join(", "));
+}
