@@ -128,6 +128,11 @@ async fn admin(url: &str, sql: String) {
     connection.close().await.unwrap();
 }
 
+/// A test that waits for ever has failed.
+pub(crate) async fn in_time(test: impl Future<Output = ()>) {
+    tokio::time::timeout(Duration::from_secs(180), test).await.expect("the test ends");
+}
+
 /// A test on a migrated database, run with one shard and with eight.
 macro_rules! on_postgres {
     ($(#[$meta:meta])* async fn $name:ident($db:ident: TestDb) $body:block) => {
@@ -140,12 +145,12 @@ macro_rules! on_postgres {
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn one_shard() {
-                check($crate::harness::TestDb::new(1).await).await;
+                $crate::harness::in_time(check($crate::harness::TestDb::new(1).await)).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn eight_shards() {
-                check($crate::harness::TestDb::new(8).await).await;
+                $crate::harness::in_time(check($crate::harness::TestDb::new(8).await)).await;
             }
         }
     };
