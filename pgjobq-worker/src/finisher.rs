@@ -1,5 +1,7 @@
 //! Records ended attempts. Batches form by themselves: the next one is sent when the last one has returned, so that an idle
-//! worker answers in one round trip and a busy one fills its batches.
+//! worker answers in one round trip and a busy one fills its batches. Two finishers do so side by side, because while one waits
+//! for its answer the other can fill the next batch; all results of a lease go through the same one, so that they never
+//! meet over its row.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +18,12 @@ use crate::pause::Pause;
 use crate::runtime::Runtime;
 use crate::setup::chain;
 
+/// How many finishers a worker has.
+pub(crate) const FINISHERS: usize = 2;
+
+/// What a finisher has to record.
+pub(crate) type Inbox = mpsc::UnboundedReceiver<Result>;
+
 /// How many results go into one statement.
 const BATCH: usize = 500;
 
@@ -29,20 +37,18 @@ pub(crate) struct Result {
 }
 
 impl Runtime {
-    /// Hands a result to the finisher.
+    /// Hands a result to its lease's finisher.
     pub(crate) fn send(&self, result: Result) {
         self.unrecorded.fetch_add(1, Ordering::AcqRel);
-        if self.results.send(result).is_err() {
+        let finisher = result.lease.key.id.unsigned_abs() as usize % FINISHERS;
+        if self.results[finisher].send(result).is_err() {
             tracing::debug!("a result came after the end; its job runs again");
         }
     }
 }
 
-/// Records results until the worker ends, and then what is left. Returns how many it could not record.
-pub(crate) async fn record_for_ever(
-    runtime: Arc<Runtime>,
-    mut results: mpsc::UnboundedReceiver<Result>,
-) -> usize {
+/// Records results until the worker ends.
+pub(crate) async fn record_for_ever(runtime: Arc<Runtime>, mut results: Inbox) {
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         tokio::select! {
@@ -52,7 +58,6 @@ pub(crate) async fn record_for_ever(
         }
         record(&runtime, &mut batch).await;
     }
-    runtime.unrecorded.load(Ordering::Acquire)
 }
 
 /// Records one batch, each shard and each identity of this worker for itself.

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::arrivals::Arrivals;
 use crate::config::Config;
-use crate::finisher::Result as Unrecorded;
+use crate::finisher::{FINISHERS, Inbox, Result as Unrecorded};
 use crate::heard::Heard;
 use crate::leases::Leases;
 
@@ -33,7 +33,7 @@ pub(crate) struct Runtime {
     pub(crate) suspect_runs: AtomicBool,
     /// Ended attempts that have not been recorded.
     pub(crate) unrecorded: AtomicUsize,
-    pub(crate) results: mpsc::UnboundedSender<Unrecorded>,
+    pub(crate) results: [mpsc::UnboundedSender<Unrecorded>; FINISHERS],
     pub(crate) attempts: TaskTracker,
     pub(crate) events: Events,
     pub(crate) arrivals: Arrivals,
@@ -104,8 +104,8 @@ impl Runtime {
         registry: Registry,
         states: States,
         queues: Vec<Arc<QueueSlots>>,
-    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Unrecorded>) {
-        let (results, recorded) = mpsc::unbounded_channel();
+    ) -> (Arc<Self>, [Inbox; FINISHERS]) {
+        let ((to_first, first), (to_second, second)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
         let runtime = Self {
             notifier: client.notifications(),
             client,
@@ -119,14 +119,14 @@ impl Runtime {
             identity: AtomicI64::new(new_identity()),
             suspect_runs: AtomicBool::new(false),
             unrecorded: AtomicUsize::new(0),
-            results,
+            results: [to_first, to_second],
             attempts: TaskTracker::new(),
             events: Events::default(),
             arrivals: Arrivals::default(),
             heard: Heard::default(),
             stages: Stages::default(),
         };
-        (Arc::new(runtime), recorded)
+        (Arc::new(runtime), [first, second])
     }
 
     /// Returns when every result has been recorded.

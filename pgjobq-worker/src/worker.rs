@@ -1,18 +1,18 @@
 //! A worker: from its start to the end of its shutdown.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pgjobq_core::__private::{Ended, LeaseUse};
 use pgjobq_core::Client;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::builder::WorkerBuilder;
 use crate::decide::stopped;
-use crate::finisher::{Result as Unrecorded, record_for_ever};
+use crate::finisher::{FINISHERS, Inbox, record_for_ever};
 use crate::leases::HeldJob;
 use crate::runtime::Runtime;
 use crate::{claim_loop, heartbeat, upkeep};
@@ -44,7 +44,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 #[must_use = "a worker does nothing until it is run"]
 pub struct Worker {
     runtime: Arc<Runtime>,
-    results: mpsc::UnboundedReceiver<Unrecorded>,
+    inboxes: [Inbox; FINISHERS],
 }
 
 /// A worker that runs in the background, from [`Worker::start`].
@@ -76,8 +76,8 @@ impl Worker {
         WorkerBuilder::new(client)
     }
 
-    pub(crate) fn new((runtime, results): (Arc<Runtime>, mpsc::UnboundedReceiver<Unrecorded>)) -> Self {
-        Self { runtime, results }
+    pub(crate) fn new((runtime, inboxes): (Arc<Runtime>, [Inbox; FINISHERS])) -> Self {
+        Self { runtime, inboxes }
     }
 
     /// Runs until `shutdown` is ready, and then stops gracefully: claims nothing more, lets running jobs finish for the
@@ -102,7 +102,7 @@ impl Worker {
     /// Outside a Tokio runtime.
     pub fn start(self) -> RunningWorker {
         let runtime = Arc::clone(&self.runtime);
-        RunningWorker { runtime, main: tokio::spawn(run(self.runtime, self.results)) }
+        RunningWorker { runtime, main: tokio::spawn(run(self.runtime, self.inboxes)) }
     }
 }
 
@@ -119,7 +119,7 @@ impl RunningWorker {
 }
 
 /// The life of a worker.
-async fn run(runtime: Arc<Runtime>, results: mpsc::UnboundedReceiver<Unrecorded>) -> Result<(), WorkerError> {
+async fn run(runtime: Arc<Runtime>, inboxes: [Inbox; FINISHERS]) -> Result<(), WorkerError> {
     // Should this task be dropped, with its tokio runtime, every part ends with it.
     let _end = runtime.stages.end.clone().drop_guard();
     // Without it the first claim would be refused. Should it fail, a heartbeat makes up for it.
@@ -128,7 +128,7 @@ async fn run(runtime: Arc<Runtime>, results: mpsc::UnboundedReceiver<Unrecorded>
     }
     let heartbeats = heartbeat::start(&runtime).map_err(WorkerError::Thread)?;
     let parts = TaskTracker::new();
-    let finisher = parts.spawn(record_for_ever(Arc::clone(&runtime), results));
+    let finishers = inboxes.map(|inbox| parts.spawn(record_for_ever(Arc::clone(&runtime), inbox)));
     let until_the_end = || runtime.stages.end.clone();
     parts.spawn(until_the_end().run_until_cancelled_owned(upkeep::reap_for_ever(Arc::clone(&runtime))));
     parts.spawn(until_the_end().run_until_cancelled_owned(upkeep::promote_for_ever(Arc::clone(&runtime))));
@@ -141,7 +141,10 @@ async fn run(runtime: Arc<Runtime>, results: mpsc::UnboundedReceiver<Unrecorded>
     let _ = timeout(RECORD_WITHIN, runtime.all_recorded()).await;
     runtime.stages.end.cancel();
     parts.close();
-    let unrecorded = finisher.await.map_err(|_| WorkerError::Panicked)?;
+    for finisher in finishers {
+        finisher.await.map_err(|_| WorkerError::Panicked)?;
+    }
+    let unrecorded = runtime.unrecorded.load(Ordering::Acquire);
     parts.wait().await;
     match timeout(LEAVE_WITHIN, leave(&runtime)).await {
         Ok(Ok(())) => {}
