@@ -2,6 +2,7 @@
 //! nothing, and its handlers are told.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use pgjobq::sqlx::{self, Row};
 
@@ -10,6 +11,13 @@ use crate::{Stage, jobs};
 
 pub(crate) async fn run() -> String {
     let stage = Stage::new().await;
+    wakes_after_its_jobs_have_ended(&stage).await;
+    wakes_while_its_job_runs_elsewhere(&stage).await;
+    "40 jobs of a frozen worker completed elsewhere; 20 handlers were told, 41 late results changed nothing"
+        .to_owned()
+}
+
+async fn wakes_after_its_jobs_have_ended(stage: &Stage) {
     let zombie = Process::start(&stage.url, 40);
     stage.client.enqueue_all((0..20).map(|_| jobs::wait_for_loss::job())).await.unwrap();
     stage.client.enqueue_all((0..20).map(|_| jobs::sleep_through::job(400))).await.unwrap();
@@ -19,7 +27,7 @@ pub(crate) async fn run() -> String {
 
     let other = Process::start(&stage.url, 40);
     stage.until("(select count(*) from pgjobq.finished) = 40").await;
-    let before = rows(&stage).await;
+    let before = rows(stage).await;
 
     zombie.thaw();
     let zombie_id = zombie.id();
@@ -35,7 +43,7 @@ pub(crate) async fn run() -> String {
     jobs::work::call(&stage.client, 1).await.unwrap();
     zombie.shut_down().await; // Everything that it had to say has been said.
 
-    let mut after = rows(&stage).await;
+    let mut after = rows(stage).await;
     after.retain(|id, _| before.contains_key(id));
     assert_eq!(after, before, "a stale result changed something");
     let by_other = "select count(*) from pgjobq.finished where attempt = 2 and crashes = 1 and failures = 0
@@ -43,8 +51,30 @@ pub(crate) async fn run() -> String {
     assert_eq!(stage.number(&format!("{by_other} {zombie_id}")).await, 40);
     assert_eq!(stage.number("select count(*) from pgjobq.failures").await, 0);
     assert_eq!(stage.number("select count(*) from pgjobq.jobs").await, 0);
-    "40 jobs of a frozen worker completed elsewhere; 20 handlers were told, 40 late results changed nothing"
-        .to_owned()
+}
+
+async fn wakes_while_its_job_runs_elsewhere(stage: &Stage) {
+    let zombie = Process::start(&stage.url, 1);
+    let job = jobs::run_beside::enqueue(&stage.client, 400).await.unwrap();
+    let runs = |condition: &str| {
+        format!("(select count(*) from ledger where job = '{}' and {condition}) = 1", job.id())
+    };
+    stage.until(&runs("attempt = 1")).await;
+    zombie.freeze();
+    let other = Process::start(&stage.url, 1);
+    stage.until(&runs("attempt = 2")).await;
+    let row = "select xmin::text || ' ' || j::text from pgjobq.jobs j";
+    let before: String = sqlx::query_scalar(row).fetch_one(&stage.pool).await.unwrap();
+
+    zombie.thaw();
+    stage.until(&runs("attempt = 1 and ended_at is not null")).await;
+    zombie.shut_down().await; // Everything that it had to say has been said.
+    let after: Option<String> = sqlx::query_scalar(row).fetch_optional(&stage.pool).await.unwrap();
+    assert_eq!(after, Some(before), "a stale result changed a job that runs elsewhere");
+    sqlx::query("insert into gate values (true)").execute(&stage.pool).await.unwrap();
+    let outcome = job.wait_timeout(&stage.client, Duration::from_secs(60)).await.unwrap();
+    assert_eq!(outcome.completed(), Some(other.id()));
+    other.shut_down().await;
 }
 
 /// The finished jobs, each with the transaction that wrote its row.

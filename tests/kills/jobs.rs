@@ -39,6 +39,18 @@ pub(crate) async fn sleep_through(ctx: JobContext, millis: u64, ledger: State<Le
     Ok(std::process::id())
 }
 
+/// Its first attempt is `sleep_through`; the second goes on until the test lets it end.
+#[job]
+pub(crate) async fn run_beside(ctx: JobContext, millis: u64, ledger: State<Ledger>) -> Result<u32> {
+    let run = ledger.begin(&ctx).await?;
+    match ctx.attempt() {
+        1 => tokio::time::sleep(Duration::from_millis(millis)).await,
+        _ => ledger.gate_is_open().await?,
+    }
+    ledger.end(run).await?;
+    Ok(std::process::id())
+}
+
 /// Kills its process.
 #[job]
 pub(crate) async fn poison(ctx: JobContext, ledger: State<Ledger>) -> Result<()> {

@@ -12,7 +12,8 @@ pub(crate) struct Ledger {
 pub(crate) async fn create(pool: &PgPool) {
     let table = "create table ledger (
         run bigint generated always as identity primary key, job uuid not null, attempt int not null, process int not null,
-        started_at timestamptz not null default clock_timestamp(), told_at timestamptz, ended_at timestamptz)";
+        started_at timestamptz not null default clock_timestamp(), told_at timestamptz, ended_at timestamptz);
+        create table gate (opened boolean)";
     sqlx::raw_sql(table).execute(pool).await.unwrap();
 }
 
@@ -38,6 +39,14 @@ impl Ledger {
     pub(crate) async fn told(&self, run: i64) -> sqlx::Result<()> {
         let told = sqlx::query("update ledger set told_at = clock_timestamp() where run = $1").bind(run);
         told.execute(&self.pool).await.map(drop)
+    }
+
+    /// Returns when the test has put a row into the gate.
+    pub(crate) async fn gate_is_open(&self) -> sqlx::Result<()> {
+        while !sqlx::query_scalar("select exists (select from gate)").fetch_one(&self.pool).await? {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        Ok(())
     }
 
     pub(crate) async fn end(&self, run: i64) -> sqlx::Result<()> {
