@@ -1,21 +1,22 @@
 //! What a worker says to the database: each call is one statement for a whole batch, in autocommit.
 
 mod claim;
+mod connections;
 mod finish;
 mod upkeep;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{ConnectOptions, PgPool, Postgres};
+use sqlx::{ConnectOptions, Postgres};
 use tokio::time::timeout;
 
 use crate::StoreError;
 use crate::client::Client;
 use crate::sql::Statements;
+use connections::Connections;
 
 pub use claim::{Claim, Claimed, ClaimedJob, Peek, Peeked};
 pub use finish::{Decision, Ended, Finished, LeaseUse};
@@ -25,8 +26,6 @@ pub use upkeep::{HeldLease, Promoted, Reaped};
 const ANSWER_WITHIN: Duration = Duration::from_secs(35);
 /// How long a connection may take to open.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// How long the connections may take to close.
-const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// How many priorities there are.
 pub const PRIORITIES: usize = 4;
@@ -55,23 +54,11 @@ pub struct LeaseKey {
 /// finds one.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pool: PgPool,
+    connections: Arc<Connections>,
     sql: Arc<Statements>,
     shards: i16,
     options: Arc<PgConnectOptions>,
     answer_within: Duration,
-}
-
-/// A connection on loan. When the call that has it is dropped, or not answered in time, it is closed: the pool would wait
-/// for the answer, which may never come.
-struct Lent(Option<PoolConnection<Postgres>>);
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        if let Some(mut connection) = self.0.take() {
-            connection.close_on_drop();
-        }
-    }
 }
 
 impl Store {
@@ -80,16 +67,15 @@ impl Store {
         let shards = client.about().await?.shards;
         let options = Arc::new(own(&client.pool().connect_options()));
         let sql = Arc::clone(&client.shared().sql);
-        let pool = connect(&options, connections)
-            .await
-            .map_err(|error| StoreError::new(error, sql.schema.as_str()))?;
-        Ok(Self { pool, sql, shards, options, answer_within: ANSWER_WITHIN })
+        let connections = Arc::new(Connections::new(Arc::clone(&options), connections));
+        connections.open().await.map_err(|error| StoreError::new(error, sql.schema.as_str()))?;
+        Ok(Self { connections, sql, shards, options, answer_within: ANSWER_WITHIN })
     }
 
     /// The same with connections of another runtime's.
     pub fn elsewhere(&self, connections: u32) -> Self {
-        let pool = pool_options(connections).connect_lazy_with(self.options.as_ref().clone());
-        Self { pool, ..self.clone() }
+        let connections = Arc::new(Connections::new(Arc::clone(&self.options), connections));
+        Self { connections, ..self.clone() }
     }
 
     /// The same, but a connection on which a call is not answered for this long is given up.
@@ -105,20 +91,24 @@ impl Store {
 
     /// Closes the connections; those that are silent are left to the operating system.
     pub async fn close(&self) {
-        if timeout(CLOSE_WITHIN, self.pool.close()).await.is_err() {
-            tracing::debug!("some connections did not close in time");
-        }
+        self.connections.close().await;
     }
 
     async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, StoreError> {
-        let mut lent = Lent(Some(self.pool.acquire().await.map_err(|error| self.error(error))?));
-        let connection = lent.0.as_deref_mut().expect("it was lent just now");
-        match timeout(self.answer_within, query.fetch_all(connection)).await {
-            Ok(answered) => {
-                drop(lent.0.take()); // Back to the pool.
-                answered.map_err(|error| self.error(error))
+        let mut lent = self.connections.lend().await.map_err(|error| self.error(error))?;
+        let answered = timeout(self.answer_within, query.fetch_all(lent.connection())).await;
+        match answered.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
+            Ok(rows) => {
+                lent.give_back();
+                Ok(rows)
             }
-            Err(_) => Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),
+            Err(error) => {
+                // The server has spoken; what else went wrong may have left the connection in the middle of an answer.
+                if error.as_database_error().is_some() {
+                    lent.give_back();
+                }
+                Err(self.error(error))
+            }
         }
     }
 
@@ -140,21 +130,6 @@ fn own(options: &PgConnectOptions) -> PgConnectOptions {
         ("lock_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "30s"),
     ])
-}
-
-fn pool_options(connections: u32) -> PgPoolOptions {
-    // A broken connection is found by the statement itself, which is tried again.
-    PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(5))
-        .test_before_acquire(false)
-}
-
-async fn connect(options: &PgConnectOptions, connections: u32) -> Result<PgPool, sqlx::Error> {
-    match pool_options(connections).min_connections(connections).connect_with(options.clone()).await {
-        Err(sqlx::Error::PoolTimedOut) => Err(why_not(options, connections).await),
-        connected => connected,
-    }
 }
 
 /// Why so many connections cannot be had. A pool tries again until its time is over, and then no longer knows.

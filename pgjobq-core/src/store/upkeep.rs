@@ -102,8 +102,9 @@ impl Store {
 
     /// The ids of queues by name.
     pub async fn queue_ids(&self, names: &[&str]) -> Result<Vec<(String, i32)>, StoreError> {
-        let query = sqlx::query_as(self.sql.queue_ids.clone()).bind(names);
-        query.fetch_all(&self.pool).await.map_err(|error| self.error(error))
+        let rows = self.rows(sqlx::query(self.sql.queue_ids.clone()).bind(names)).await?;
+        let read = |row: &PgRow| Ok((row.try_get("name")?, row.try_get("id")?));
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
     }
 }
 

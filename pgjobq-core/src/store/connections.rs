@@ -1,0 +1,102 @@
+//! A worker's connections.
+//!
+//! Not a pool of sqlx's: that one asks a connection whether it lives each time it is given back, a round trip for each
+//! statement; and it waits for the answer without a limit, so that a connection which fell silent is missing for ever.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+
+/// How long a call waits for a connection that is free.
+const FREE_WITHIN: Duration = Duration::from_secs(5);
+/// How long a connection may take to open.
+const OPEN_WITHIN: Duration = Duration::from_secs(5);
+/// How long the connections may take to close.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+/// How long a connection is used, because a server's process only ever grows.
+const USED_FOR: Duration = Duration::from_secs(30 * 60);
+
+/// A number of connections, each opened when it is needed.
+#[derive(Debug)]
+pub(super) struct Connections {
+    options: Arc<PgConnectOptions>,
+    free: Semaphore,
+    idle: Mutex<Vec<Opened>>,
+}
+
+#[derive(Debug)]
+struct Opened {
+    connection: PgConnection,
+    at: Instant,
+}
+
+/// A connection on loan. When the call that has it is dropped, or not answered in time, it is closed with this.
+pub(super) struct Lent<'c> {
+    from: &'c Connections,
+    opened: Opened,
+    _one: SemaphorePermit<'c>,
+}
+
+impl Connections {
+    pub(super) fn new(options: Arc<PgConnectOptions>, most: u32) -> Self {
+        Self { options, free: Semaphore::new(most as usize), idle: Mutex::default() }
+    }
+
+    /// Opens all of them, to see whether they can be had.
+    pub(super) async fn open(&self) -> Result<(), sqlx::Error> {
+        for _ in 0..self.free.available_permits() {
+            let opened = self.open_one().await?;
+            self.idle().push(opened);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn lend(&self) -> Result<Lent<'_>, sqlx::Error> {
+        let free = timeout(FREE_WITHIN, self.free.acquire()).await;
+        let one = free.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
+        let idle = self.idle().pop();
+        let opened = match idle {
+            Some(opened) => opened,
+            None => self.open_one().await?,
+        };
+        Ok(Lent { from: self, opened, _one: one })
+    }
+
+    /// Closes those that nobody has, and lends none any more.
+    pub(super) async fn close(&self) {
+        self.free.close();
+        let idle = std::mem::take(&mut *self.idle());
+        let closed = async {
+            for opened in idle {
+                let _ = opened.connection.close().await;
+            }
+        };
+        let _ = timeout(CLOSE_WITHIN, closed).await;
+    }
+
+    async fn open_one(&self) -> Result<Opened, sqlx::Error> {
+        let connection = timeout(OPEN_WITHIN, self.options.connect()).await;
+        Ok(Opened { connection: connection.map_err(|_| sqlx::Error::PoolTimedOut)??, at: Instant::now() })
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Opened>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lent<'_> {
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.opened.connection
+    }
+
+    /// It has answered, and can be lent again.
+    pub(super) fn give_back(self) {
+        if self.opened.at.elapsed() < USED_FOR && !self.from.free.is_closed() {
+            self.from.idle().push(self.opened);
+        }
+    }
+}
