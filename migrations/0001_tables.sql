@@ -15,7 +15,12 @@ create sequence pgjobq.ticket;
 create table pgjobq.queues (
     id int generated always as identity primary key,
     name text not null unique check (name ~ '^[A-Za-z0-9_.:/-]{1,100}$'),
-    created_at timestamptz not null default now()
+    created_at timestamptz not null default now(),
+    deleted_at timestamptz,                     -- the row stays: a transaction still open may have a job for it
+    keep_completed interval check (keep_completed > '0'),   -- null: the defaults of `keep_of`
+    keep_dead interval check (keep_dead > '0'),
+    keep_cancelled interval check (keep_cancelled > '0'),
+    keep_expired interval check (keep_expired > '0')
 );
 
 -- What the programs that migrated, or worked, last said of each kind; the defaults of an enqueue from SQL.
@@ -41,7 +46,7 @@ create table pgjobq.jobs (
     created_at timestamptz not null,
     ticket bigint,                              -- the place in line; null while scheduled or blocked
     run_at timestamptz,                         -- when a scheduled job comes due; null when it is in line
-    expires_at timestamptz,
+    expires_at timestamptz,                     -- dead on arrival after this; null once it has been started
     queue_id int not null,
     attempt int not null default 0,             -- attempts that have ended; it only grows
     waits_for int not null default 0,           -- parents that have not completed
@@ -55,7 +60,7 @@ create table pgjobq.jobs (
     args jsonb not null,
     attributes jsonb,
     key text,
-    meta jsonb,
+    meta jsonb,                                 -- parent, traceparent
     primary key (shard, id),
     constraint in_line_means_due check (ticket is null or (run_at is null and waits_for = 0))
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50000, autovacuum_vacuum_insert_scale_factor = 0.2);
@@ -63,6 +68,7 @@ create table pgjobq.jobs (
 create index jobs_in_line on pgjobq.jobs (shard, queue_id, priority, ticket) where ticket is not null and crashes = 0;
 create index jobs_in_quarantine on pgjobq.jobs (shard, queue_id, priority, ticket) where ticket is not null and crashes > 0;
 create index jobs_coming_due on pgjobq.jobs (shard, run_at) where run_at is not null and waits_for = 0;
+create index jobs_expiring on pgjobq.jobs (shard, expires_at, id) where expires_at is not null;
 
 -- The tickets that a worker holds from one claim. The row is the fence: whoever writes about a running job names it.
 create table pgjobq.leases (
@@ -123,15 +129,41 @@ create table pgjobq.finished (
     finished_at timestamptz not null default clock_timestamp(),
     output jsonb,
     errors jsonb,                               -- every failed attempt, oldest first
+    cancelled jsonb,                            -- who cancelled it, why, and when that was asked
     drop_on date not null
 ) partition by range (drop_on);
 
 create index finished_by_id on pgjobq.finished (shard, id);
+create index finished_badly on pgjobq.finished (shard, outcome, finished_at, id) where outcome <> 'completed';
 
 -- The days that have a partition. A row goes to the first of them on which it may be dropped.
 create table pgjobq.finished_days (
     day date primary key
 );
+
+-- Requests to cancel, as they came. A caller's transaction adds a row and locks nothing; what follows from it is done after
+-- its commit. While the job runs the row is the flag that ends it: a retry, a release or the reaper does not put it back.
+create table pgjobq.cancels (
+    shard smallint not null,
+    job uuid not null,
+    asked_at timestamptz not null default clock_timestamp(),
+    asked_by text not null,
+    reason text
+);
+
+create index cancels_of_a_job on pgjobq.cancels (shard, job);
+
+-- How far running jobs say they are. The ticket tells whether it is the attempt that runs now. Not logged: after a crash of
+-- the database it is worth nothing.
+create unlogged table pgjobq.progress (
+    shard smallint not null,
+    job uuid not null,
+    ticket bigint not null,
+    percent smallint not null check (percent between 0 and 100),
+    message text,
+    said_at timestamptz not null default clock_timestamp(),
+    primary key (shard, job)
+) with (fillfactor = 50);
 
 -- Processes that wait for the end of jobs, and want to be notified.
 create unlogged table pgjobq.waiters (

@@ -4,9 +4,10 @@ create function pgjobq.create_queue(p_name text) returns int language plpgsql as
 declare
     v_id int;
 begin
-    select id into v_id from pgjobq.queues where name = p_name;
+    select id into v_id from pgjobq.queues where name = p_name and deleted_at is null;
     if v_id is null then
-        insert into pgjobq.queues (name) values (p_name) on conflict (name) do nothing;
+        insert into pgjobq.queues as q (name) values (p_name)
+        on conflict (name) do update set deleted_at = null where q.deleted_at is not null;
         select id into v_id from pgjobq.queues where name = p_name;
     end if;
     insert into pgjobq.lanes (shard, queue_id)
@@ -38,18 +39,20 @@ declare
     v_day date;
     v_table text;
     v_made int := 0;
+    v_horizon int := greatest(p_horizon, 8, (
+        select (extract(epoch from max(greatest(keep_completed, keep_dead, keep_cancelled, keep_expired))) / 86400)::int + 1
+          from pgjobq.queues));
 begin
     if not pg_try_advisory_xact_lock(hashtext('pgjobq.make_partitions')) then
         return 0; -- Somebody else is at it.
     end if;
     for v_day in
-        select v_today + n from generate_series(0, greatest(p_horizon, 8)) n
+        select v_today + n from generate_series(0, v_horizon) n
          where (n <= 8 or extract(isodow from v_today + n) = 1)
            and not exists (select 1 from pgjobq.finished_days where day = v_today + n)
     loop
         v_table := 'finished_' || to_char(v_day, 'YYYYMMDD');
         execute format('create table pgjobq.%I (like pgjobq.finished including defaults including constraints)', v_table);
-        execute format('create index on pgjobq.%I (shard, id)', v_table);
         execute format('alter table pgjobq.finished attach partition pgjobq.%I for values from (%L) to (%L)',
                        v_table, v_day, v_day + 1);
         insert into pgjobq.finished_days (day) values (v_day);
@@ -66,6 +69,16 @@ declare
 begin
     return coalesce((select min(day) from pgjobq.finished_days where day >= v_day),
                     (select max(day) from pgjobq.finished_days));
+end $$;
+
+-- How long a job of this queue that ended so is kept, when nobody has said otherwise.
+create function pgjobq.keep_of(p_queue int, p_outcome text) returns interval language plpgsql stable as $$
+begin
+    return (select coalesce(max(case p_outcome when 'completed' then keep_completed when 'dead' then keep_dead
+                                               when 'cancelled' then keep_cancelled else keep_expired end),
+                            case p_outcome when 'completed' then interval '1 day' when 'dead' then interval '30 days'
+                                           else interval '7 days' end)
+              from pgjobq.queues where id = p_queue);
 end $$;
 
 -- The channel of all notifications of this schema: a hash, because names of channels are short.

@@ -6,12 +6,14 @@
 -- One generic plan, because planning anew took half the time of a single enqueue.
 -- Answers, and never raises, what a caller can mend: unknown queues (then nothing was inserted), ids that are live already,
 -- ids that are live with another kind, and the queues in which a worker waits to be notified. With `p_notify` it
--- notifies them itself, when the caller's transaction commits.
+-- notifies them itself, when the caller's transaction commits. With `p_patience` it waits no longer than so many
+-- milliseconds for a transaction that has inserted one of its ids and is still open.
 create function pgjobq.enqueue_many(
     p_shape_kind text[], p_shape_queue text[], p_shape_priority smallint[], p_shape_retries smallint[],
     p_shape_crashes smallint[],
-    p_id uuid[], p_shape int[], p_args text[], p_delay bigint[], p_at bigint[],   -- both in microseconds; null is now
-    p_notify boolean,
+    p_id uuid[], p_shape int[], p_args text[], p_meta text[],
+    p_delay bigint[], p_at bigint[], p_expires bigint[],   -- microseconds: from now, since 1970 (neither is now), from now
+    p_notify boolean, p_patience int,
     out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[])
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -23,9 +25,12 @@ declare
     v_queues int[];
     v_new uuid[];
 begin
+    if p_patience is not null then
+        perform set_config('lock_timeout', p_patience::text, true);
+    end if;
     select shards into v_shards from pgjobq.settings;
     select array_agg(q.id order by s.n), array_agg(s.name) filter (where q.id is null) into v_queues, unknown
-      from unnest(p_shape_queue) with ordinality s(name, n) left join pgjobq.queues q on q.name = s.name;
+      from unnest(p_shape_queue) with ordinality s(name, n) left join pgjobq.queues q on q.name = s.name and q.deleted_at is null;
     if unknown is not null then
         inserted := 0;
         return;
@@ -37,16 +42,18 @@ begin
     if cardinality(p_id) >= c_large then
         begin
             with new as (
-                insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, ticket, run_at, retries, crash_budget, created_at)
+                insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, ticket, run_at, expires_at, retries,
+                    crash_budget, created_at)
                 select case when v_shards = 1 then 0 else pgjobq.shard_of(r.id, v_shards) end,
-                       r.id, v_queues[r.shape], p_shape_priority[r.shape], p_shape_kind[r.shape], r.args::jsonb,
+                       r.id, v_queues[r.shape], p_shape_priority[r.shape], p_shape_kind[r.shape], r.args::jsonb, r.meta::jsonb,
                        case when r.due is null or r.due <= v_now then nextval('pgjobq.ticket') end,
-                       case when r.due > v_now then r.due end,
+                       case when r.due > v_now then r.due end, v_now + r.expires * interval '1 microsecond',
                        p_shape_retries[r.shape], p_shape_crashes[r.shape], v_now
-                  from (select id, shape, args,
+                  from (select id, shape, args, meta, expires,
                                coalesce(v_now + delay * interval '1 microsecond',
                                         timestamptz 'epoch' + at * interval '1 microsecond') as due
-                          from unnest(p_id, p_shape, p_args, p_delay, p_at) u(id, shape, args, delay, at)) r
+                          from unnest(p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires)
+                               u(id, shape, args, meta, delay, at, expires)) r
                 returning id)
             select array_agg(id), count(*) into v_new, inserted from new;
         exception when unique_violation then
@@ -55,16 +62,18 @@ begin
     end if;
     if inserted is null then
         with new as (
-            insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, ticket, run_at, retries, crash_budget, created_at)
+            insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, ticket, run_at, expires_at, retries,
+                    crash_budget, created_at)
             select case when v_shards = 1 then 0 else pgjobq.shard_of(r.id, v_shards) end,
-                   r.id, v_queues[r.shape], p_shape_priority[r.shape], p_shape_kind[r.shape], r.args::jsonb,
+                   r.id, v_queues[r.shape], p_shape_priority[r.shape], p_shape_kind[r.shape], r.args::jsonb, r.meta::jsonb,
                    case when r.due is null or r.due <= v_now then nextval('pgjobq.ticket') end,
-                   case when r.due > v_now then r.due end,
+                   case when r.due > v_now then r.due end, v_now + r.expires * interval '1 microsecond',
                    p_shape_retries[r.shape], p_shape_crashes[r.shape], v_now
-              from (select id, shape, args,
+              from (select id, shape, args, meta, expires,
                            coalesce(v_now + delay * interval '1 microsecond',
                                     timestamptz 'epoch' + at * interval '1 microsecond') as due
-                      from unnest(p_id, p_shape, p_args, p_delay, p_at) u(id, shape, args, delay, at)) r
+                      from unnest(p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires)
+                               u(id, shape, args, meta, delay, at, expires)) r
             on conflict (shard, id) do nothing
             returning id)
         select array_agg(id), count(*) into v_new, inserted from new;
@@ -93,6 +102,7 @@ end $$;
 create function pgjobq.enqueue(
     kind text, args jsonb default '{}', queue text default null, priority int default null, retries int default null,
     crashes int default null, run_at timestamptz default null, delay interval default null, id uuid default null,
+    expires_in interval default null, traceparent text default null,
     out job uuid, out is_new boolean)
 language plpgsql as $$
 declare
@@ -113,6 +123,8 @@ begin
             using errcode = 'program_limit_exceeded', hint = 'Store them in a table or a bucket, and enqueue their name.';
     elsif v_at is not null and not isfinite(v_at) then
         raise exception 'a job cannot run at %', v_at using errcode = 'datetime_field_overflow';
+    elsif enqueue.expires_in <= '0' or (enqueue.expires_in >= '100 years') then
+        raise exception 'a job cannot expire in %', enqueue.expires_in using errcode = 'datetime_field_overflow';
     elsif coalesce(enqueue.priority, 0) not between 0 and 3 then
         raise exception 'a priority is 0 (low), 1 (normal), 2 (high) or 3 (critical), not %', enqueue.priority
             using errcode = 'invalid_parameter_value';
@@ -126,8 +138,10 @@ begin
         array[coalesce(enqueue.priority, v_kind.priority, 1)::smallint],
         array[coalesce(enqueue.retries, v_kind.retries, 20)::smallint],
         array[coalesce(enqueue.crashes, v_kind.crash_budget, 3)::smallint],
-        array[v_id], array[1], array[enqueue.args::text], null,
-        array[(extract(epoch from v_at) * 1000000)::bigint], true);
+        array[v_id], array[1], array[enqueue.args::text],
+        array[nullif(jsonb_strip_nulls(jsonb_build_object('traceparent', enqueue.traceparent)), '{}')::text],
+        null, array[(extract(epoch from v_at) * 1000000)::bigint],
+        array[(extract(epoch from enqueue.expires_in) * 1000000)::bigint], true, null);
     if v_answer.unknown is not null then
         raise exception 'there is no queue %', quote_literal(v_queue) using errcode = 'undefined_object',
             hint = format('Create it: select pgjobq.create_queue(%L);', v_queue);

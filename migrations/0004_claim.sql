@@ -46,7 +46,7 @@ create function pgjobq.claim(
     p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_wait boolean, p_kinds text[], p_want int,
     p_near bigint[], p_found bigint[], p_found_priority smallint[],
     out ids uuid[], out kinds text[], out args text[], out priorities smallint[], out tickets bigint[], out attempts int[],
-    out failures smallint[], out retries smallint[], out crash_budgets smallint[], out reach bigint[])
+    out failures smallint[], out retries smallint[], out crash_budgets smallint[], out metas text[], out reach bigint[])
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     set enable_sort = off set enable_memoize = off set jit = off
@@ -86,11 +86,12 @@ begin
             select array_agg(j.id) as ids, array_agg(j.kind) as kinds, array_agg(j.args::text) as args,
                    array_agg(j.ticket) as tickets, array_agg(j.attempt) as attempts, array_agg(j.failures) as failures,
                    array_agg(j.retries) as retries, array_agg(j.crash_budget) as crash_budgets,
+                   array_agg(j.meta::text) as metas,
                    range_agg(int8range(j.ticket, j.ticket, '[]')) as covered, max(j.ticket) as hi,
                    count(*)::int as taken, min(j.crash_budget) = 0 as durable
               into r
               from (select *
-                      from (select id, ticket, kind, args, attempt, failures, retries, crash_budget, expires_at
+                      from (select id, ticket, kind, args, attempt, failures, retries, crash_budget, meta, expires_at
                               from pgjobq.jobs
                              where shard = p_shard and queue_id = p_queue and priority = priority_
                                and ticket is not null and crashes = 0 and ticket > v_low
@@ -113,12 +114,13 @@ begin
             select array_agg(j.id) as ids, array_agg(j.kind) as kinds, array_agg(j.args::text) as args,
                    array_agg(j.ticket) as tickets, array_agg(j.attempt) as attempts, array_agg(j.failures) as failures,
                    array_agg(j.retries) as retries, array_agg(j.crash_budget) as crash_budgets,
+                   array_agg(j.meta::text) as metas,
                    range_agg(int8range(j.ticket, j.ticket, '[]')) as covered, max(j.ticket) as hi,
                    count(*)::int as taken, min(j.crash_budget) = 0 as durable
               into r
               from (select line.*
                       from unnest(v_found) f(wanted),
-                           lateral (select id, ticket, kind, args, attempt, failures, retries, crash_budget, expires_at
+                           lateral (select id, ticket, kind, args, attempt, failures, retries, crash_budget, meta, expires_at
                                       from pgjobq.jobs
                                      where shard = p_shard and queue_id = p_queue and priority = priority_
                                        and ticket is not null and crashes = 0
@@ -134,7 +136,7 @@ begin
             ids := ids || r.ids; kinds := kinds || r.kinds; args := args || r.args; tickets := tickets || r.tickets;
             priorities := priorities || array_fill(priority_::smallint, array[r.taken]);
             attempts := attempts || r.attempts; failures := failures || r.failures; retries := retries || r.retries;
-            crash_budgets := crash_budgets || r.crash_budgets;
+            crash_budgets := crash_budgets || r.crash_budgets; metas := metas || r.metas;
             v_durable := v_durable or r.durable;
             v_left := v_left - r.taken;
             -- step: lease inserted
@@ -152,7 +154,7 @@ end $$;
 create function pgjobq.claim_suspect(
     p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_kinds text[],
     out id uuid, out kind text, out args text, out priority smallint, out ticket bigint, out attempt int,
-    out failures smallint, out retries smallint, out crash_budget smallint)
+    out failures smallint, out retries smallint, out crash_budget smallint, out meta text)
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     set enable_sort = off set enable_memoize = off set jit = off
@@ -177,8 +179,8 @@ begin
         v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_first);
         -- step: leases read
         select line.id, line.kind, line.args::text, priority_, line.ticket, line.attempt, line.failures, line.retries,
-               line.crash_budget
-          into id, kind, args, priority, ticket, attempt, failures, retries, crash_budget
+               line.crash_budget, line.meta::text
+          into id, kind, args, priority, ticket, attempt, failures, retries, crash_budget, meta
           from (select j.* from pgjobq.jobs j
                  where j.shard = p_shard and j.queue_id = p_queue and j.priority = priority_
                    and j.ticket is not null and j.crashes > 0 and j.ticket > v_first

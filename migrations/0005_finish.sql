@@ -39,10 +39,13 @@ end $$;
 -- Records ended attempts. Leases come in the order of their key; `p_lease` names, for each job, the lease by its place in
 -- those arrays. Decisions are
 --   complete   the job is done; kept for `p_keep` with `p_output`, or not at all when that is null
---   bury       the job is dead; kept for `p_keep`, with the error
+--   bury       the job is dead, and kept with the error
+--   cancel     the job has cancelled itself, and `p_message` says why
 --   retry      the attempt failed; again after `p_delay`
---   release    the attempt was ended by a shutdown: again, at once, and no failure
+--   snooze     the job asked to be run again after `p_delay`: no failure
+--   release    the attempt was told to stop: again, at once, and no failure
 --   return     the attempt has not begun: as if it had never been claimed
+-- What would run again although somebody has asked to cancel it is cancelled, and told in `cancelled`.
 -- `p_keep` and `p_delay` are microseconds. A lease with `p_close` is deleted when nobody else is at it; if it could not be,
 -- it is told in `unclosed`, by its place. `stale` has the jobs that were no longer this lease's. `waited`: whether some
 -- process waits for the end of jobs.
@@ -51,7 +54,7 @@ create function pgjobq.finish(
     p_lease_queue int[], p_lease_priority smallint[], p_lease_hi bigint[], p_lease_id bigint[], p_lease_close boolean[],
     p_lease int[], p_id uuid[], p_ticket bigint[], p_decision text[], p_delay bigint[], p_keep bigint[], p_output text[],
     p_reason text[], p_message text[],
-    out stale uuid[], out unclosed int[], out waited boolean)
+    out stale uuid[], out cancelled uuid[], out unclosed int[], out waited boolean)
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     set enable_sort = off set enable_memoize = off set jit = off
@@ -62,7 +65,8 @@ declare
     v_closing boolean[];
     v_done uuid[] := '{}';
     v_some uuid[];
-    v_failed uuid[];
+    v_troubled uuid[];
+    v_again uuid[];
     v_new bigint[];
     v_keeps bigint[] := (select array_agg(distinct k) from unnest(p_keep) k where k is not null);
     v_days date[] := (select array_agg(pgjobq.drop_day(k * interval '1 microsecond') order by n)
@@ -88,57 +92,62 @@ begin
                          where d.decision = 'complete' and d.keep is null and v_held[d.lease] and x.ticket = d.ticket
                         offset 0) mine
                  where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket
-                returning j.id, j.failures + j.crashes > 0 as troubled)
-            select array_agg(id), array_agg(id) filter (where troubled) into v_some, v_failed from gone;
+                returning j.id, j.attempt > 0 as troubled)
+            select array_agg(id), array_agg(id) filter (where troubled) into v_some, v_troubled from gone;
             v_done := v_done || v_some;
-            if v_failed is not null then
-                perform pgjobq.forget_failures(p_shard, v_failed);
+            if v_troubled is not null then
+                perform pgjobq.forget_failures(p_shard, v_troubled);
             end if;
         end if;
-        if v_keeps is not null then
+        if v_keeps is not null or p_decision && array['bury', 'cancel'] then
             with gone as (
                 delete from pgjobq.jobs j
                  using (select x.ctid, d.*
                           from unnest(p_lease, p_id, p_ticket, p_decision, p_keep, p_output, p_reason, p_message)
                                  d(lease, id, ticket, decision, keep, output, reason, message),
                                lateral (select ctid, ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
-                         where d.keep is not null and v_held[d.lease] and x.ticket = d.ticket
+                         where (d.keep is not null or d.decision in ('bury', 'cancel')) and v_held[d.lease] and x.ticket = d.ticket
                         offset 0) mine
                  where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket
                 returning j.*, mine.decision, mine.keep, mine.output, mine.reason, mine.message),
             kept as (
                 insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta, attempt,
-                    failures, crashes, retries, crash_budget, created_at, output, errors, drop_on)
-                select g.shard, g.id, case g.decision when 'complete' then 'completed' else 'dead' end, g.queue_id,
-                       g.priority, g.kind, g.args, g.attributes, g.key, g.meta, g.attempt + 1,
-                       g.failures + (g.decision = 'bury')::int, g.crashes, g.retries, g.crash_budget, g.created_at,
+                    failures, crashes, retries, crash_budget, created_at, output, errors, cancelled, drop_on)
+                select g.shard, g.id, e.outcome, g.queue_id, g.priority, g.kind, g.args, g.attributes, g.key, g.meta,
+                       g.attempt + 1, g.failures + (g.decision = 'bury')::int, g.crashes, g.retries, g.crash_budget, g.created_at,
                        g.output::jsonb,
-                       case when g.failures + g.crashes > 0 or g.decision = 'bury' then
+                       case when g.attempt > 0 or g.decision = 'bury' then
                            pgjobq.errors_of(g.shard, g.id, case when g.decision = 'bury' then
                                pgjobq.error_entry(g.attempt + 1, v_now, g.reason, g.message, p_worker_name) end)
                        end,
-                       v_days[array_position(v_keeps, g.keep)]
-                  from gone g
-                returning id, failures + crashes > 0 as troubled)
-            select array_agg(id), array_agg(id) filter (where troubled) into v_some, v_failed from kept;
+                       case when g.decision = 'cancel' then
+                           jsonb_build_object('by', 'the job itself', 'reason', g.message, 'asked_at', v_now) end,
+                       case when g.decision = 'complete' then v_days[array_position(v_keeps, g.keep)]
+                            else pgjobq.drop_day(pgjobq.keep_of(g.queue_id, e.outcome)) end
+                  from gone g,
+                       lateral (select case g.decision when 'complete' then 'completed' when 'bury' then 'dead'
+                                                       else 'cancelled' end as outcome) e
+                returning id, attempt > 1 as troubled)
+            select array_agg(id), array_agg(id) filter (where troubled) into v_some, v_troubled from kept;
             v_done := v_done || v_some;
-            if v_failed is not null then
-                perform pgjobq.forget_failures(p_shard, v_failed);
+            if v_troubled is not null then
+                perform pgjobq.forget_failures(p_shard, v_troubled);
             end if;
         end if;
-        if p_decision && array['retry', 'release', 'return'] then
+        if p_decision && array['retry', 'snooze', 'release', 'return'] then
             v_new := pgjobq.draw_tickets(cardinality(p_id));
             with again as (
                 update pgjobq.jobs j
                    set ticket = case when mine.delay is null then mine.new_ticket end,
                        run_at = v_now + mine.delay * interval '1 microsecond',
                        attempt = j.attempt + (mine.decision <> 'return')::int,
-                       failures = j.failures + (mine.decision = 'retry')::int
+                       failures = j.failures + (mine.decision = 'retry')::int,
+                       expires_at = case when mine.decision = 'return' then j.expires_at end
                   from (select x.ctid, d.*, v_new[d.place] as new_ticket
                           from unnest(p_lease, p_id, p_ticket, p_decision, p_delay, p_reason, p_message)
                                  with ordinality d(lease, id, ticket, decision, delay, reason, message, place),
                                lateral (select ctid, ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
-                         where d.decision in ('retry', 'release', 'return') and v_held[d.lease] and x.ticket = d.ticket
+                         where d.decision in ('retry', 'snooze', 'release', 'return') and v_held[d.lease] and x.ticket = d.ticket
                         offset 0) mine
                  where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket
                 returning j.id, j.attempt, mine.decision, mine.reason, mine.message),
@@ -147,6 +156,7 @@ begin
                 select p_shard, id, attempt, reason, message, p_worker_name from again where decision = 'retry')
             select array_agg(id) into v_some from again;
             v_done := v_done || v_some;
+            v_again := v_again || v_some;
         end if;
         -- step: jobs written
         exit when cardinality(v_done) = cardinality(p_id);
@@ -155,6 +165,14 @@ begin
                  lateral (select ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
              where v_held[d.lease] and x.ticket = d.ticket);
     end loop;
+    -- Their rows are locked now: a request to cancel either is seen here, or is acted upon after this has committed.
+    if exists (select 1 from pgjobq.cancels where shard = p_shard) then
+        cancelled := pgjobq.end_flagged(p_shard, v_again);
+        perform pgjobq.forget_cancels(p_shard, v_done);
+    end if;
+    if exists (select 1 from pgjobq.progress where shard = p_shard) then
+        perform pgjobq.forget_progress(p_shard, v_done);
+    end if;
     delete from pgjobq.leases l
      using unnest(p_lease_queue, p_lease_priority, p_lease_hi, p_lease_id, v_closing) c(queue_id, priority, hi, id, closing)
      where c.closing and l.shard = p_shard and l.queue_id = c.queue_id and l.priority = c.priority and l.hi = c.hi
@@ -183,6 +201,16 @@ begin
            || case when p_last is null then '[]' else jsonb_build_array(p_last) end;
 end $$;
 
+-- Failed attempts as a client reads them: times in microseconds since 1970. What a person has edited into nonsense is null.
+create function pgjobq.readable(p_errors jsonb) returns text language plpgsql stable as $$
+begin
+    return (select jsonb_agg(e || jsonb_build_object('at', (extract(epoch from (e->>'at')::timestamptz) * 1000000)::bigint)
+                             order by n)::text
+              from jsonb_array_elements(p_errors) with ordinality x(e, n));
+exception when data_exception then
+    return null;
+end $$;
+
 -- One statement for each job: joined with an array, its few rows were found by reading all failures, once for each job,
 -- where the table was analysed with one row.
 create function pgjobq.forget_failures(p_shard smallint, p_jobs uuid[]) returns void language plpgsql as $$
@@ -207,7 +235,8 @@ language plpgsql stable
 #variable_conflict use_column
 begin
     return query
-    select w.id, live.kind is not null, ended.outcome, ended.output::text, ended.errors::text, ended.attempt,
+    select w.id, live.kind is not null, ended.outcome, ended.output::text,
+           case when ended.outcome = 'dead' then pgjobq.readable(ended.errors) end, ended.attempt,
            (extract(epoch from ended.finished_at) * 1000000)::bigint
       from unnest(p_shards, p_ids) w(shard, id)
       left join lateral (select j.kind from pgjobq.jobs j where j.shard = w.shard and j.id = w.id offset 0) live on true

@@ -40,29 +40,49 @@ begin
     delete from pgjobq.workers where shard = p_shard and id = p_worker;
 end $$;
 
--- The jobs that still have a ticket of a lease, in the order of their id. `spent`: whether one of them has no crash left.
+-- The jobs that still have a ticket of a lease, in the order of their id.
 -- The order by `ticket` leaves the planner no other index than those of the two lines. Callers pin the plan.
 create function pgjobq.jobs_of_lease(
-    p_shard smallint, p_queue int, p_priority smallint, p_tickets int8multirange,
-    out ids uuid[], out held bigint[], out spent boolean)
+    p_shard smallint, p_queue int, p_priority smallint, p_tickets int8multirange, out ids uuid[], out held bigint[])
 language plpgsql as $$
 begin
-    select coalesce(array_agg(j.id order by j.id), '{}'), array_agg(j.ticket order by j.id),
-           coalesce(bool_or(j.crashes >= j.crash_budget), false)
-      into ids, held, spent
+    select coalesce(array_agg(j.id order by j.id), '{}'), coalesce(array_agg(j.ticket order by j.id), '{}')
+      into ids, held
       from unnest(p_tickets) r(tickets),
-           lateral ((select id, ticket, crashes, crash_budget from pgjobq.jobs
+           lateral ((select id, ticket from pgjobq.jobs
                       where shard = p_shard and queue_id = p_queue and priority = p_priority and ticket is not null
                         and crashes = 0 and ticket >= lower(r.tickets) and ticket < upper(r.tickets)
                       order by ticket offset 0)
                     union all
-                    (select id, ticket, crashes, crash_budget from pgjobq.jobs
+                    (select id, ticket from pgjobq.jobs
                       where shard = p_shard and queue_id = p_queue and priority = p_priority and ticket is not null
                         and crashes > 0 and ticket >= lower(r.tickets) and ticket < upper(r.tickets)
                       order by ticket offset 0)) j;
 end $$;
 
--- Gives back a lease whose claim's answer never arrived: its jobs are as if they had never been claimed.
+-- The same, locked; `kept` is how many of them somebody else has locked, and null when that is none.
+create function pgjobq.lock_jobs_of_lease(
+    p_shard smallint, p_queue int, p_priority smallint, p_tickets int8multirange,
+    out ids uuid[], out kept bigint)
+language plpgsql as $$
+declare
+    v_listed uuid[];
+    v_tickets bigint[];
+begin
+    select l.ids, l.held into v_listed, v_tickets from pgjobq.jobs_of_lease(p_shard, p_queue, p_priority, p_tickets) l;
+    ids := '{}';
+    for i in 1..cardinality(v_listed) loop
+        perform 1 from pgjobq.jobs where shard = p_shard and id = v_listed[i] and ticket = v_tickets[i] for update skip locked;
+        if found then
+            ids := ids || v_listed[i];
+        else
+            kept := coalesce(kept, 0) + 1;
+        end if;
+    end loop;
+end $$;
+
+-- Gives back a lease whose claim's answer never arrived: its jobs are as if they had never been claimed. (A locked row is
+-- about to be completed after all, by an attempt that this worker has given up. Then the lease stays.)
 create function pgjobq.return_lease(
     p_shard smallint, p_worker bigint, p_queue int, p_priority smallint, p_hi bigint, p_id bigint) returns int
 language plpgsql
@@ -72,7 +92,7 @@ language plpgsql
 declare
     v_tickets int8multirange;
     v_jobs uuid[];
-    v_held bigint[];
+    v_kept bigint;
     v_new bigint[];
 begin
     select tickets into v_tickets from pgjobq.leases
@@ -82,18 +102,19 @@ begin
         return 0;
     end if;
     -- step: lease locked
-    select l.ids, l.held into v_jobs, v_held from pgjobq.jobs_of_lease(p_shard, p_queue, p_priority, v_tickets) l;
+    select l.ids, l.kept into v_jobs, v_kept from pgjobq.lock_jobs_of_lease(p_shard, p_queue, p_priority, v_tickets) l;
     v_new := pgjobq.draw_tickets(cardinality(v_jobs));
     update pgjobq.jobs j set ticket = mine.new_ticket
-      from (select x.ctid, d.id, d.ticket, v_new[d.place] as new_ticket
-              from unnest(v_jobs, v_held) with ordinality d(id, ticket, place),
-                   lateral (select ctid, ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
-             where x.ticket = d.ticket
+      from (select x.ctid, d.id, v_new[d.place] as new_ticket
+              from unnest(v_jobs) with ordinality d(id, place),
+                   lateral (select ctid from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
             offset 0) mine
-     where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket;
+     where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id;
     -- step: jobs written
-    delete from pgjobq.leases
-     where shard = p_shard and queue_id = p_queue and priority = p_priority and hi = p_hi and id = p_id;
+    if v_kept is null then
+        delete from pgjobq.leases
+         where shard = p_shard and queue_id = p_queue and priority = p_priority and hi = p_hi and id = p_id;
+    end if;
     return cardinality(v_jobs);
 end $$;
 
@@ -114,20 +135,23 @@ begin
     return v_count;
 end $$;
 
--- Takes back one lease of a worker that is not there (any more). Each job that still has its ticket is charged with a crash
--- and gets a new ticket, in the quarantine; or it is dead, one past its crash budget. Null when there was no such lease.
-create function pgjobq.reap(p_shard smallint, p_keep_dead interval, out requeued int, out buried int, out queue int)
+-- Takes back one lease of a worker that is not there (any more), but none of `p_except`. Each job that still has its ticket is
+-- charged with a crash and gets a new ticket, in the quarantine; or it is dead, one past its crash budget; or cancelled, when
+-- somebody has asked for that. A job whose row is locked is about to be completed by a transaction of its own: it is passed
+-- over, and its lease stays, and is told in `kept`. `queue` is null when there was no such lease.
+create function pgjobq.reap(
+    p_shard smallint, p_except bigint[],
+    out requeued int, out buried uuid[], out cancelled uuid[], out kept bigint, out queue int)
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     set enable_sort = off set enable_memoize = off set jit = off
     set plan_cache_mode = force_generic_plan as $$
 declare
+    c_what constant text := 'the worker died, or was silent for too long, while it ran the job';
     v_worker bigint;
     v_lease pgjobq.leases;
     v_jobs uuid[];
-    v_held bigint[];
-    v_spent boolean;
-    v_dead uuid[];
+    v_again uuid[];
     v_new bigint[];
 begin
     -- The workers that hold leases, each found by one probe, however many leases there are.
@@ -142,7 +166,7 @@ begin
            and not exists (select 1 from pgjobq.workers w where w.shard = p_shard and w.id = h.worker)
     loop
         select * into v_lease from pgjobq.leases
-         where shard = p_shard and worker >= v_worker and worker <= v_worker
+         where shard = p_shard and worker >= v_worker and worker <= v_worker and id <> all (p_except)
          order by worker limit 1 for update skip locked;
         exit when found;
     end loop;
@@ -151,56 +175,62 @@ begin
     end if;
     -- step: lease locked
     queue := v_lease.queue_id;
-    select l.ids, l.held, l.spent into v_jobs, v_held, v_spent
-      from pgjobq.jobs_of_lease(p_shard, v_lease.queue_id, v_lease.priority, v_lease.tickets) l;
-    v_new := pgjobq.draw_tickets(cardinality(v_jobs));
-    buried := 0;
-    if v_spent then
-        with gone as (
-            delete from pgjobq.jobs j
-             using (select x.ctid, d.id, d.ticket
-                      from unnest(v_jobs, v_held) d(id, ticket),
-                           lateral (select ctid, ticket, crashes, crash_budget from pgjobq.jobs
-                                     where shard = p_shard and id = d.id offset 0) x
-                     where x.ticket = d.ticket and x.crashes >= x.crash_budget
-                    offset 0) mine
-             where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket
-               and j.crashes >= j.crash_budget
-            returning j.*),
-        kept as (
-            insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta, attempt,
-                failures, crashes, retries, crash_budget, created_at, errors, drop_on)
-            select g.shard, g.id, 'dead', g.queue_id, g.priority, g.kind, g.args, g.attributes, g.key, g.meta,
-                   g.attempt + 1, g.failures, g.crashes + 1, g.retries, g.crash_budget, g.created_at,
-                   pgjobq.errors_of(g.shard, g.id, pgjobq.error_entry(g.attempt + 1, clock_timestamp(), 'crash',
-                       'the worker died, or was silent for too long, while it ran the job', v_lease.worker::text)),
-                   pgjobq.drop_day(p_keep_dead)
-              from gone g
-            returning id)
-        select count(*), array_agg(id) into buried, v_dead from kept;
-        perform pgjobq.forget_failures(p_shard, coalesce(v_dead, '{}'));
+    select l.ids, l.kept into v_jobs, kept
+      from pgjobq.lock_jobs_of_lease(p_shard, v_lease.queue_id, v_lease.priority, v_lease.tickets) l;
+    -- step: jobs locked
+    with gone as (
+        delete from pgjobq.jobs j
+         using (select x.ctid, d.id
+                  from unnest(v_jobs) d(id),
+                       lateral (select ctid, crashes, crash_budget from pgjobq.jobs
+                                 where shard = p_shard and id = d.id offset 0) x
+                 where x.crashes >= x.crash_budget
+                offset 0) mine
+         where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id
+        returning j.*),
+    ended as (
+        insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta, attempt,
+            failures, crashes, retries, crash_budget, created_at, errors, drop_on)
+        select g.shard, g.id, 'dead', g.queue_id, g.priority, g.kind, g.args, g.attributes, g.key, g.meta,
+               g.attempt + 1, g.failures, g.crashes + 1, g.retries, g.crash_budget, g.created_at,
+               pgjobq.errors_of(g.shard, g.id,
+                   pgjobq.error_entry(g.attempt + 1, clock_timestamp(), 'crash', c_what, v_lease.worker::text)),
+               pgjobq.drop_day(pgjobq.keep_of(g.queue_id, 'dead'))
+          from gone g
+        returning id)
+    select array_agg(id) into buried from ended;
+    if buried is not null then
+        perform pgjobq.forget_failures(p_shard, buried);
+        perform pgjobq.forget_cancels(p_shard, buried);
     end if;
+    v_new := pgjobq.draw_tickets(cardinality(v_jobs));
     -- Those that are dead are no longer found.
     with again as (
         update pgjobq.jobs j
-           set ticket = mine.new_ticket, attempt = j.attempt + 1, crashes = j.crashes + 1
-          from (select x.ctid, d.id, d.ticket, v_new[d.place] as new_ticket
-                  from unnest(v_jobs, v_held) with ordinality d(id, ticket, place),
-                       lateral (select ctid, ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
-                 where x.ticket = d.ticket
+           set ticket = mine.new_ticket, attempt = j.attempt + 1, crashes = j.crashes + 1, expires_at = null
+          from (select x.ctid, d.id, v_new[d.place] as new_ticket
+                  from unnest(v_jobs) with ordinality d(id, place),
+                       lateral (select ctid from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
                 offset 0) mine
-         where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket
+         where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id
         returning j.id, j.attempt),
     noted as (
         insert into pgjobq.failures (shard, job, attempt, reason, message, worker)
-        select p_shard, id, attempt, 'crash', 'the worker died, or was silent for too long, while it ran the job',
-               v_lease.worker::text
-          from again)
-    select count(*) into requeued from again;
+        select p_shard, id, attempt, 'crash', c_what, v_lease.worker::text from again)
+    select array_agg(id) into v_again from again;
     -- step: jobs written
-    delete from pgjobq.leases
-     where shard = p_shard and queue_id = v_lease.queue_id and priority = v_lease.priority and hi = v_lease.hi
-       and id = v_lease.id;
+    if exists (select 1 from pgjobq.cancels where shard = p_shard) then
+        cancelled := pgjobq.end_flagged(p_shard, v_again);
+    end if;
+    perform pgjobq.forget_progress(p_shard, v_jobs);
+    requeued := coalesce(cardinality(v_again), 0) - coalesce(cardinality(cancelled), 0);
+    if kept is null then
+        delete from pgjobq.leases
+         where shard = p_shard and queue_id = v_lease.queue_id and priority = v_lease.priority and hi = v_lease.hi
+           and id = v_lease.id;
+    else
+        kept := v_lease.id;
+    end if;
 end $$;
 
 -- Puts up to `p_most` scheduled jobs in line whose time has come. `next_due` is in how many microseconds the next one

@@ -1,4 +1,5 @@
--- Enqueue a batch. $1-$5 shapes: kind, queue, priority, retries, crash budget   $6 id   $7 shape of each row
--- $8 args   $9 delay   $10 run at (both microseconds, null for now)   $11 whether to notify in this transaction
+-- Enqueue a batch. $1-$5 shapes: kind, queue, priority, retries, crash budget   $6 id   $7 shape of each row   $8 args
+-- $9 meta   $10 delay   $11 run at   $12 expires in (microseconds, null for now or never)
+-- $13 whether to notify in this transaction   $14 how long to wait for somebody's open transaction, in milliseconds
 select inserted, unknown, duplicate, other_kind, wake
-  from pgjobq.enqueue_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+  from pgjobq.enqueue_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)

@@ -1,6 +1,12 @@
 -- How one job stands, for people. $1 shard   $2 id
-select state, queue, kind, attempt, failures, crashes,
-       (extract(epoch from created_at) * 1000000)::bigint as created_at,
-       (extract(epoch from run_at) * 1000000)::bigint as run_at,
-       (extract(epoch from finished_at) * 1000000)::bigint as finished_at
-  from pgjobq.job_states where shard = $1 and id = $2 order by finished_at desc nulls first limit 1
+select s.state, s.queue, s.kind, s.attempt, s.failures, s.crashes, s.cancelled->>'by' as cancelled_by,
+       s.cancelled->>'reason' as cancelled_for,
+       (extract(epoch from (s.cancelled->>'asked_at')::timestamptz) * 1000000)::bigint as cancelled_at,
+       (extract(epoch from s.created_at) * 1000000)::bigint as created_at,
+       (extract(epoch from s.run_at) * 1000000)::bigint as run_at,
+       (extract(epoch from s.finished_at) * 1000000)::bigint as finished_at,
+       p.percent, p.message, (extract(epoch from p.said_at) * 1000000)::bigint as said_at
+  from pgjobq.job_states s
+  left join pgjobq.jobs j on j.shard = s.shard and j.id = s.id and s.finished_at is null
+  left join pgjobq.progress p on p.shard = j.shard and p.job = j.id and p.ticket = j.ticket
+ where s.shard = $1 and s.id = $2 order by s.finished_at desc nulls first limit 1

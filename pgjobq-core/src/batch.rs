@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use crate::meta::is_traceparent;
 use crate::new_job::{Due, NewRow};
 use crate::sql::Statements;
 use crate::{EnqueueError, JobId, StoreError, name};
@@ -35,8 +36,10 @@ struct Line {
     id: JobId,
     shape: i32,
     args: String,
+    meta: Option<String>,
     delay: Option<i64>,
     at: Option<i64>,
+    expires: Option<i64>,
 }
 
 /// What became of a batch.
@@ -60,14 +63,18 @@ impl Batch {
         name::check("kind", kind)?;
         name::check("queue", &row.queue)?;
         let tries = |count: u16| i16::try_from(count).map_err(|_| EnqueueError::TooManyTries { kind, count });
-        let args = row.args.map_err(|source| EnqueueError::Args { kind, source })?;
-        if args.len() > max_args {
-            return Err(EnqueueError::ArgsTooLarge { kind, bytes: args.len(), limit: max_args });
-        }
-        if holds_nul(&args) {
-            return Err(EnqueueError::NulInArgs { kind });
+        let args = checked_args(kind, row.args, max_args)?;
+        if !row.meta.traceparent.as_deref().is_none_or(is_traceparent) {
+            return Err(EnqueueError::Traceparent { kind });
         }
         let (delay, at) = due_columns(row.due).ok_or(EnqueueError::TooFar { kind })?;
+        if row.expires_in.is_some_and(|time| time > FARTHEST) {
+            return Err(EnqueueError::TooFar { kind });
+        }
+        let expires = row.expires_in.and_then(|time| i64::try_from(time.as_micros()).ok());
+        if expires.is_some_and(|expires| expires <= delay.unwrap_or_default()) {
+            return Err(EnqueueError::ExpiresFirst { kind });
+        }
         let shape = Shape {
             kind,
             retries: tries(row.retries)?,
@@ -76,7 +83,15 @@ impl Batch {
             priority: row.priority as i16,
         };
         self.bytes += args.len() + 48;
-        let line = Line { id: row.id, shape: self.place_of(shape), args, delay, at };
+        let line = Line {
+            id: row.id,
+            shape: self.place_of(shape),
+            args,
+            meta: row.meta.to_json(),
+            delay,
+            at,
+            expires,
+        };
         self.rows.push(line);
         Ok(())
     }
@@ -112,19 +127,18 @@ impl Batch {
         self.rows.retain(|row| !ids.contains(&row.id));
     }
 
-    /// Sends the batch. With `notify`, idle workers are notified by the same statement.
+    /// Sends the batch. With `notify`, idle workers are notified by the same statement; with `patience`, it does not wait
+    /// longer for a transaction that has inserted one of its ids and is still open.
     pub(crate) async fn send(
         &mut self,
         connection: &mut PgConnection,
         sql: &Statements,
         notify: bool,
+        patience: Option<Duration>,
     ) -> Result<Answer, EnqueueError> {
         // In the order of the key, so that two batches with the same ids cannot wait for each other in a circle.
         self.rows.sort_by_key(|row| row.id);
         let (shapes, rows) = (&self.shapes, &self.rows);
-        let absent = rows.iter().all(|row| row.delay.is_none() && row.at.is_none());
-        let times =
-            |pick: fn(&Line) -> Option<i64>| (!absent).then(|| rows.iter().map(pick).collect::<Vec<_>>());
         let row = sqlx::query(sql.enqueue_many.clone())
             .bind(shapes.iter().map(|s| s.kind).collect::<Vec<_>>())
             .bind(shapes.iter().map(|s| s.queue.as_str()).collect::<Vec<_>>())
@@ -134,9 +148,12 @@ impl Batch {
             .bind(rows.iter().map(|r| r.id.as_uuid()).collect::<Vec<_>>())
             .bind(rows.iter().map(|r| r.shape).collect::<Vec<_>>())
             .bind(rows.iter().map(|r| r.args.as_str()).collect::<Vec<_>>())
-            .bind(times(|row| row.delay))
-            .bind(times(|row| row.at))
+            .bind(some_of(rows, |row| row.meta.as_deref()))
+            .bind(some_of(rows, |row| row.delay))
+            .bind(some_of(rows, |row| row.at))
+            .bind(some_of(rows, |row| row.expires))
             .bind(notify)
+            .bind(patience.map(|patience| patience.as_millis() as i32))
             .fetch_one(connection)
             .await
             .map_err(|error| StoreError::new(error, sql.schema.as_str()))?;
@@ -164,6 +181,28 @@ impl Batch {
             committed: false,
         })
     }
+}
+
+/// The arguments as JSON that PostgreSQL can store.
+pub(crate) fn checked_args(
+    kind: &'static str,
+    args: Result<String, serde_json::Error>,
+    most: usize,
+) -> Result<String, EnqueueError> {
+    let args = args.map_err(|source| EnqueueError::Args { kind, source })?;
+    if args.len() > most {
+        return Err(EnqueueError::ArgsTooLarge { kind, bytes: args.len(), limit: most });
+    }
+    if holds_nul(&args) {
+        return Err(EnqueueError::NulInArgs { kind });
+    }
+    Ok(args)
+}
+
+/// A column, or nothing at all where no row has a value in it.
+fn some_of<'r, T>(rows: &'r [Line], pick: impl Fn(&'r Line) -> Option<T>) -> Option<Vec<Option<T>>> {
+    let column: Vec<Option<T>> = rows.iter().map(pick).collect();
+    column.iter().any(Option::is_some).then_some(column)
 }
 
 /// The delay and the time of a job, in microseconds; `None` when it is absurdly far.

@@ -250,7 +250,7 @@ impl Client {
     async fn send_once(&self, batch: &mut Batch) -> Result<Answer, EnqueueError> {
         let shared = &self.inner.shared;
         let mut connection = shared.pool.acquire().await.map_err(|error| shared.error(error))?;
-        let answer = batch.send(&mut connection, &shared.sql, false).await?;
+        let answer = batch.send(&mut connection, &shared.sql, false, None).await?;
         drop(connection); // The notification may need it.
         if shared.limits.notifications {
             self.inner.notifier.wake(&answer.wake);

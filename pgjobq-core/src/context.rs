@@ -1,13 +1,19 @@
 //! What a job function may know about the attempt that runs it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
+use crate::client::Client;
+use crate::complete::Recording;
+use crate::meta::Meta;
+use crate::progress::Progress;
 use crate::state::{State, States};
-use crate::{JobError, JobId};
+use crate::store::LeaseKey;
+use crate::{EnqueueError, JobError, JobHandle, JobId, NewJob};
 
 /// What a job function may know about the attempt that runs it, and how it hears that it should stop.
 ///
@@ -30,7 +36,7 @@ use crate::{JobError, JobId};
 /// ```
 #[derive(Clone, Debug)]
 pub struct JobContext {
-    attempt: Arc<Attempt>,
+    pub(crate) attempt: Arc<Attempt>,
 }
 
 /// One run of a job.
@@ -42,11 +48,32 @@ pub struct Attempt {
     pub queue: Arc<str>,
     pub number: u32,
     pub failures: u32,
-    /// Told when the worker shuts down and its grace is over, and when the lease is lost.
+    /// Told when the worker shuts down and its grace is over, when the lease is lost, and when the job is cancelled.
     pub stop: CancellationToken,
     /// Told when another worker may have the job.
     pub lease_lost: CancellationToken,
+    /// Told when somebody has asked to cancel the job.
+    pub cancelled: CancellationToken,
     pub states: Arc<States>,
+    pub meta: Meta,
+    /// How long it may run.
+    pub timeout: Duration,
+    /// Where it runs; nothing in a test.
+    pub held: Option<Held>,
+    pub recording: Recording,
+    pub progress: Progress,
+}
+
+/// By what right an attempt writes about its job.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct Held {
+    pub client: Client,
+    pub worker: i64,
+    pub lease: LeaseKey,
+    pub ticket: i64,
+    /// How long the job is kept when it has completed, if at all.
+    pub keep: Option<Duration>,
 }
 
 impl JobContext {
@@ -67,7 +94,13 @@ impl JobContext {
             failures: 0,
             stop: CancellationToken::new(),
             lease_lost: CancellationToken::new(),
+            cancelled: CancellationToken::new(),
             states: Arc::default(),
+            meta: Meta::default(),
+            timeout: Duration::from_secs(300),
+            held: None,
+            recording: Recording::default(),
+            progress: Progress::default(),
         })
     }
 
@@ -101,16 +134,80 @@ impl JobContext {
         self.attempt.failures
     }
 
-    /// Told when this attempt should stop: the worker shuts down and its grace is over, or the lease is lost.
+    /// The job in which this one was enqueued.
+    #[must_use]
+    pub fn parent(&self) -> Option<JobId> {
+        self.attempt.meta.parent
+    }
+
+    /// The W3C trace context that the job carries.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<&str> {
+        self.attempt.meta.traceparent.as_deref()
+    }
+
+    /// Told when this attempt should stop: somebody has cancelled the job, the worker shuts down and its grace is over, or
+    /// the lease is lost.
     #[must_use]
     pub fn cancellation(&self) -> &CancellationToken {
         &self.attempt.stop
+    }
+
+    /// Returns when somebody has cancelled the job. The attempt has some seconds to stop by itself, and is dropped then.
+    pub async fn cancelled(&self) {
+        self.attempt.cancelled.cancelled().await;
     }
 
     /// Returns when another worker may have the job, because this one was silent for too long. Whatever this attempt
     /// still returns changes nothing.
     pub async fn lease_lost(&self) {
         self.attempt.lease_lost.cancelled().await;
+    }
+
+    /// Enqueues a job that knows this one as its parent, and has its trace context. It is there at once, however this one
+    /// ends; in a transactional job, `child.enqueue(&mut *tx)` makes it commit or vanish with the rest.
+    ///
+    /// ```
+    /// # use pgjobq_core as pgjobq;
+    /// # mod thumbnail { pub fn job(_: i64) -> pgjobq_core::NewJob<()> { unimplemented!() } }
+    /// use pgjobq::{JobContext, JobError};
+    ///
+    /// async fn import(ctx: JobContext, images: Vec<i64>) -> Result<(), JobError> {
+    ///     for image in images {
+    ///         ctx.enqueue(thumbnail::job(image)).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the job, with its queue, or with the connection; and in a test, whose context has no client.
+    pub async fn enqueue<T>(&self, mut job: NewJob<T>) -> Result<JobHandle<T>, EnqueueError> {
+        let held = self.attempt.held.as_ref().ok_or(EnqueueError::NoClient)?;
+        job.row.meta.inherit(self.id(), self.traceparent());
+        job.enqueue(&held.client).await
+    }
+
+    /// Says how far the job is, for whoever looks at its handle: [`JobHandle::progress`]. It only takes note, and is written
+    /// every quarter of a second at most; the last word counts.
+    ///
+    /// ```
+    /// # use pgjobq_core as pgjobq;
+    /// # async fn example(ctx: pgjobq::JobContext) {
+    /// ctx.progress(40, "resizing");
+    /// # }
+    /// ```
+    pub fn progress(&self, percent: u8, message: impl Into<String>) {
+        if let Some(held) = &self.attempt.held {
+            self.attempt.progress.say(held, self.id(), percent, message.into());
+        }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub fn recording(&self) -> &Recording {
+        &self.attempt.recording
     }
 
     /// The worker's state of this type.

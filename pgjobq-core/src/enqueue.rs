@@ -13,9 +13,17 @@ const CHUNK_BYTES: usize = 4 << 20;
 pub(crate) async fn one<T>(job: NewJob<T>, mut to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
     let id = job.row.id;
     let mut batch = Batch::default();
-    batch.push(job.row, to.max_args())?;
+    batch.push(of_parent(job.row, &to), to.max_args())?;
     let answer = to.send(&mut batch).await?;
     Ok(JobHandle::enqueued(id, answer.new == 1, answer.committed))
+}
+
+/// The row, with what it has from the job in which it is enqueued.
+fn of_parent(mut row: NewRow, to: &impl Target) -> NewRow {
+    if let Some((parent, traceparent)) = to.parent() {
+        row.meta.inherit(parent, traceparent);
+    }
+    row
 }
 
 /// A job of any kind, not yet enqueued, so that jobs of many kinds fit into one [`enqueue_all`], which has an example.
@@ -90,7 +98,7 @@ where
         let next = jobs.next();
         let last = next.is_none();
         if let Some(job) = next {
-            let pushed = batch.push(job.into().0, to.max_args());
+            let pushed = batch.push(of_parent(job.into().0, &to), to.max_args());
             pushed.map_err(|error| EnqueueAllError { enqueued, error })?;
         }
         let full = batch.len() == CHUNK_ROWS || batch.bytes() >= CHUNK_BYTES;

@@ -195,8 +195,8 @@ pub enum EnqueueError {
     /// A name that no kind and no queue can have.
     #[error(transparent)]
     Name(#[from] InvalidName),
-    /// The job would start in more than a hundred years.
-    #[error("the `{kind}` job was to start in more than a hundred years: a unit may be wrong")]
+    /// The job would start or expire in more than a hundred years.
+    #[error("the `{kind}` job was to start or expire in more than a hundred years: a unit may be wrong")]
     TooFar {
         /// The job's kind.
         kind: &'static str,
@@ -208,6 +208,20 @@ pub enum EnqueueError {
         kind: &'static str,
         /// How many were asked for.
         count: u16,
+    },
+    /// The job would expire before it comes due, and so never run.
+    #[error("the `{kind}` job would expire before it comes due: let it expire later, or run sooner")]
+    ExpiresFirst {
+        /// The job's kind.
+        kind: &'static str,
+    },
+    /// The trace context is none.
+    #[error(
+        "the `traceparent` of the `{kind}` job is not like 00-<32 hex digits>-<16 hex digits>-<2 hex digits>"
+    )]
+    Traceparent {
+        /// The job's kind.
+        kind: &'static str,
     },
     /// There is no such queue. Nothing was enqueued, and a caller's transaction goes on.
     #[error(
@@ -225,6 +239,9 @@ pub enum EnqueueError {
         /// The kind that was to be enqueued.
         kind: &'static str,
     },
+    /// The context was made for a test, and has no client.
+    #[error("this context was made for a test, and has no client to enqueue with")]
+    NoClient,
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -8,9 +8,10 @@ use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
+use crate::cancel::read_cancellation;
 use crate::client::Client;
 use crate::lookup::time;
-use crate::outcome::{Failure, JobState, Outcome, Status};
+use crate::outcome::{Failure, JobState, Outcome, Progress, Status};
 use crate::waits::Origin;
 use crate::{EnqueueError, JobId, NewJob, StoreError, WaitError};
 
@@ -77,6 +78,17 @@ impl<T> JobHandle<T> {
     }
 }
 
+impl<T> JobHandle<T> {
+    /// How far the job says it is: nothing when it does not run, or says nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached or refuses.
+    pub async fn progress(&self, client: &Client) -> Result<Option<Progress>, StoreError> {
+        Ok(self.status(client).await?.and_then(|status| status.progress))
+    }
+}
+
 impl<T: DeserializeOwned> JobHandle<T> {
     /// Waits until the job has ended, for as long as it takes: over lost notifications, and over a database that restarts.
     ///
@@ -140,6 +152,15 @@ pub enum CallError {
     Expired,
 }
 
+fn read_progress(row: &PgRow) -> Result<Option<Progress>, sqlx::Error> {
+    let Some(percent) = row.try_get::<Option<i16>, _>("percent")? else { return Ok(None) };
+    Ok(Some(Progress {
+        percent: u8::try_from(percent).unwrap_or(100),
+        message: row.try_get::<Option<String>, _>("message")?.unwrap_or_default(),
+        at: time(row.try_get("said_at")?),
+    }))
+}
+
 fn read_status(id: JobId, row: &PgRow) -> Result<Status, sqlx::Error> {
     let count = |name| row.try_get::<i16, _>(name).map(|count| u32::from(count.unsigned_abs()));
     let maybe = |name| row.try_get::<Option<i64>, _>(name).map(|micros| micros.map(time));
@@ -158,6 +179,8 @@ fn read_status(id: JobId, row: &PgRow) -> Result<Status, sqlx::Error> {
         created_at: time(row.try_get("created_at")?),
         run_at: maybe("run_at")?,
         finished_at: maybe("finished_at")?,
+        progress: read_progress(row)?,
+        cancelled: read_cancellation(row)?,
     })
 }
 

@@ -3,6 +3,7 @@
 
 // Describing a job.
 mod backoff;
+mod complete;
 mod context;
 mod descriptor;
 #[cfg(feature = "dev")]
@@ -13,6 +14,7 @@ mod job_error;
 mod name;
 mod policy;
 mod priority;
+mod progress;
 mod registry;
 mod returned;
 mod state;
@@ -20,13 +22,18 @@ mod state;
 // Enqueuing it.
 mod batch;
 mod enqueue;
+mod meta;
 mod new_job;
 mod target;
+mod tx;
 
 // Awaiting it.
+mod cancel;
+mod ended;
 mod handle;
 mod lookup;
 mod outcome;
+mod requeue;
 mod waits;
 
 // The database.
@@ -43,8 +50,11 @@ mod sql;
 mod store;
 
 pub use backoff::Backoff;
+pub use cancel::{Cancel, CancelAnswer, Cancellation};
 pub use client::{Client, ClientBuilder};
+pub use complete::CompleteError;
 pub use context::JobContext;
+pub use ended::{EndedJob, EndedJobs};
 pub use enqueue::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
 pub use error::{EnqueueError, StoreError, WaitError};
 pub use handle::{CallError, JobHandle};
@@ -54,26 +64,31 @@ pub use job_error::JobError;
 pub use migrate::{MigrateError, schema_sql};
 pub use name::InvalidName;
 pub use new_job::NewJob;
-pub use outcome::{FailedAttempt, Failure, JobState, Outcome, Status};
+pub use outcome::{FailedAttempt, Failure, JobState, Outcome, Progress, Status};
 pub use policy::Policy;
 pub use priority::Priority;
 pub use queue::Queue;
+pub use requeue::{Requeue, RequeueError};
 pub use returned::JobReturn;
 pub use schema::InvalidSchema;
 pub use state::State;
 pub use target::{Target, Within};
+pub use tx::Tx;
 
 /// What the macro's output and the worker name. Not public API.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::batch::holds_nul;
-    pub use crate::context::Attempt;
+    pub use crate::complete::{Recording, finish_transactional};
+    pub use crate::context::{Attempt, Held};
     pub use crate::descriptor::JobDescriptor;
     pub use crate::error::chain;
     pub use crate::job_error::ErrorKind;
     pub use crate::listen::Signal;
+    pub use crate::meta::Meta;
     pub use crate::name::check as check_name;
     pub use crate::notifier::Notifier;
+    pub use crate::progress::Progress;
     pub use crate::registry::{DuplicateKind, Registry};
     pub use crate::returned::{JobReturn, Unkept, encode_output};
     pub use crate::sql::STATEMENTS;

@@ -31,6 +31,8 @@ pub enum Signal {
     Wake(Arc<[i32]>),
     /// These jobs have ended.
     Ended(Arc<[Uuid]>),
+    /// Somebody has asked to cancel jobs.
+    Cancel,
     /// Anything may have happened: the connection is new, or too much was said to say what.
     Anything,
 }
@@ -149,6 +151,7 @@ fn parse(notification: &PgNotification) -> Signal {
     let known = match notification.payload().split_once(' ') {
         Some(("wake", queues)) => list(queues).map(Signal::Wake),
         Some(("ended", jobs)) => list(jobs).map(Signal::Ended),
+        Some(("cancel", _)) => Some(Signal::Cancel),
         _ => None,
     };
     known.unwrap_or(Signal::Anything)

@@ -69,7 +69,7 @@ pub(crate) fn time(micros: i64) -> SystemTime {
 }
 
 /// The failed attempts as they are kept. What a person has edited into nonsense is shown as nothing.
-fn errors(json: Option<&str>) -> Vec<FailedAttempt> {
+pub(crate) fn errors(json: Option<&str>) -> Vec<FailedAttempt> {
     json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
 }
 

@@ -39,13 +39,16 @@ macro_rules! migrations {
 }
 
 const MIGRATIONS: &[Migration] = migrations![
-    "0001_tables" from 7,
-    "0002_queues" from 7,
-    "0003_enqueue" from 7,
-    "0004_claim" from 7,
-    "0005_finish" from 7,
-    "0006_upkeep" from 7,
-    "0007_views" from 7,
+    "0001_tables" from 10,
+    "0002_queues" from 10,
+    "0003_enqueue" from 10,
+    "0004_claim" from 10,
+    "0005_finish" from 10,
+    "0006_upkeep" from 10,
+    "0007_cancel" from 10,
+    "0008_running" from 10,
+    "0009_dead" from 10,
+    "0010_views" from 10,
 ];
 
 /// The version of this program: how many migrations it knows.

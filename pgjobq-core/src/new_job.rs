@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
+use crate::meta::Meta;
 use crate::policy::Policy;
 use crate::{EnqueueError, JobHandle, JobId, Priority, Target};
 
@@ -45,6 +46,8 @@ pub(crate) struct NewRow {
     pub(crate) retries: u16,
     pub(crate) crashes: u16,
     pub(crate) due: Due,
+    pub(crate) expires_in: Option<Duration>,
+    pub(crate) meta: Meta,
     /// The arguments as JSON, or why they could not be written; told when the job is enqueued.
     pub(crate) args: Result<String, serde_json::Error>,
 }
@@ -68,6 +71,8 @@ impl<T> NewJob<T> {
             retries: policy.retries,
             crashes: policy.crashes,
             due: Due::Now,
+            expires_in: None,
+            meta: Meta::default(),
             args: serde_json::to_string(args),
         };
         Self { row, result: PhantomData }
@@ -127,6 +132,20 @@ impl<T> NewJob<T> {
     /// The job may start at this time. The database's clock decides; a time in the past is now.
     pub fn run_at(mut self, at: SystemTime) -> Self {
         self.row.due = Due::At(at);
+        self
+    }
+
+    /// The job is not run any more when it has not been started within this time, counted from the enqueue: it ends as
+    /// expired. The database's clock decides. Once a worker has claimed it, it has all the time it needs, retries included.
+    pub fn expires_in(mut self, time: Duration) -> Self {
+        self.row.expires_in = Some(time);
+        self
+    }
+
+    /// Sets the W3C trace context that the job carries, as text: `00-4bf92f35…-00f067aa…-01`. A job that is enqueued from
+    /// a job inherits that one's.
+    pub fn traceparent(mut self, traceparent: impl Into<String>) -> Self {
+        self.row.meta.traceparent = Some(traceparent.into());
         self
     }
 

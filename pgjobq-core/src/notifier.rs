@@ -31,6 +31,7 @@ pub struct Notifier {
 struct Pending {
     sending: bool,
     queues: BTreeSet<i32>,
+    cancel: bool,
     ended: Vec<Uuid>,
 }
 
@@ -51,6 +52,11 @@ impl Notifier {
         if !jobs.is_empty() {
             self.add(|pending| pending.ended.extend_from_slice(jobs));
         }
+    }
+
+    /// Says that somebody has asked to cancel jobs.
+    pub fn cancel(&self) {
+        self.add(|pending| pending.cancel = true);
     }
 
     fn add(&self, what: impl FnOnce(&mut Pending)) {
@@ -89,8 +95,12 @@ impl Notifier {
     fn take(&self) -> Option<Vec<String>> {
         let mut pending = self.lock();
         let (queues, ended) = (std::mem::take(&mut pending.queues), std::mem::take(&mut pending.ended));
-        pending.sending = !queues.is_empty() || !ended.is_empty();
+        let cancel = std::mem::take(&mut pending.cancel);
+        pending.sending = cancel || !queues.is_empty() || !ended.is_empty();
         let mut payloads = Vec::new();
+        if cancel {
+            payloads.push("cancel some".to_owned());
+        }
         if !queues.is_empty() {
             payloads.push(format!("wake {}", join(queues.iter())));
         }

@@ -7,6 +7,8 @@ use std::time::SystemTime;
 use serde::Deserialize;
 
 use crate::JobId;
+use crate::cancel::Cancellation;
+use crate::lookup::time;
 
 /// How a job ended: from [`JobHandle::wait`](crate::JobHandle::wait), whose type has an example.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,12 +66,19 @@ impl fmt::Display for Failure {
 pub struct FailedAttempt {
     /// Which attempt it was: 1 for the first.
     pub attempt: u32,
+    /// When it failed, by the database's clock. Nothing when a person has edited it away.
+    #[serde(default, deserialize_with = "micros")]
+    pub at: Option<SystemTime>,
     /// What kind of failure: `error`, `fatal`, `decode`, `panic`, `timeout` or `crash`.
     pub reason: String,
     /// What went wrong: the error and its causes, the panic's message.
     pub message: String,
     /// The worker that ran it.
     pub worker: Option<String>,
+}
+
+fn micros<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SystemTime>, D::Error> {
+    Ok(Option::<i64>::deserialize(from)?.map(time))
 }
 
 /// How a job stands, at one moment: from [`JobHandle::status`](crate::JobHandle::status). Times are by the database's clock.
@@ -96,6 +105,23 @@ pub struct Status {
     pub run_at: Option<SystemTime>,
     /// When it ended.
     pub finished_at: Option<SystemTime>,
+    /// How far it says it is, while it runs.
+    pub progress: Option<Progress>,
+    /// Who cancelled it, and why.
+    pub cancelled: Option<Cancellation>,
+}
+
+/// How far a running job says it is: from [`Status::progress`], said with
+/// [`JobContext::progress`](crate::JobContext::progress).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// 0 to 100.
+    pub percent: u8,
+    /// What it is doing.
+    pub message: String,
+    /// When it said so, by the database's clock.
+    pub at: SystemTime,
 }
 
 /// The state of a job: from [`Status::state`]. In SQL it is the column `state` of the view `pgjobq.job_states`.

@@ -20,8 +20,8 @@ pub struct Policy {
     pub timeout: Duration,
     /// How long a failed job waits.
     pub backoff: Backoff,
-    /// How long a completed job is kept, with its result.
-    pub retain: Duration,
+    /// How long a completed job is kept, with its result, where the kind says so itself; else its queue does.
+    pub retain: Option<Duration>,
 }
 
 impl Policy {
@@ -33,7 +33,7 @@ impl Policy {
         priority: Priority::NORMAL,
         timeout: Duration::from_secs(5 * 60),
         backoff: Backoff::DEFAULT,
-        retain: Duration::from_secs(24 * 60 * 60),
+        retain: None,
     };
 
     /// Sets the queue.
@@ -75,6 +75,6 @@ impl Policy {
     /// Sets how long a completed job is kept, with its result.
     #[must_use]
     pub const fn retain(self, retain: Duration) -> Self {
-        Self { retain, ..self }
+        Self { retain: Some(retain), ..self }
     }
 }

@@ -36,6 +36,16 @@ impl Queue<'_> {
 }
 
 impl Client {
+    /// The id of a queue, if it is there.
+    pub(crate) async fn queue_id(&self, name: &str) -> Result<Option<i32>, StoreError> {
+        let shared = self.shared();
+        let found =
+            sqlx::query(shared.sql.queue_ids.clone()).bind(&[name][..]).fetch_optional(&shared.pool).await;
+        found
+            .and_then(|row| row.map(|row| row.try_get("id")).transpose())
+            .map_err(|error| shared.error(error))
+    }
+
     /// Makes sure that a queue is there, and gives its id.
     #[doc(hidden)]
     pub async fn save_queue(&self, name: &str) -> Result<i32, StoreError> {

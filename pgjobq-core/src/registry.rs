@@ -22,6 +22,11 @@ pub struct DuplicateKind {
 }
 
 impl Registry {
+    /// How long the kind that says the most keeps its completed jobs.
+    pub fn longest_kept(&self) -> std::time::Duration {
+        self.jobs().filter_map(|job| job.policy.retain).max().unwrap_or_default()
+    }
+
     /// Every job function linked into this program, and every kind that two of them claim. (A crate that the program
     /// never mentions is not linked: `use my_jobs as _;`.)
     #[must_use]

@@ -33,8 +33,9 @@ macro_rules! statements {
 
 statements! {
     about, enqueue_many, lookup, status, notify, wait_until,
-    create_queue, record_kind, make_partitions, queue_ids,
-    claim, claim_suspect, peek, finish,
+    create_queue, record_kind, make_partitions, queue_ids, queue_keeps,
+    claim, claim_suspect, peek, finish, complete_in, say_progress,
+    ask_to_cancel, act_on_cancels, expire, ended_badly, ended_by_id, requeue_jobs, purge_ended,
     register_worker, heartbeat, set_idle, leave, return_lease, give_up_workers, reap, promote,
 }
 

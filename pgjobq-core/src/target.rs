@@ -8,12 +8,12 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use crate::batch::{Answer, Batch};
 use crate::client::Client;
-use crate::{EnqueueError, StoreError, sql};
+use crate::{EnqueueError, JobId, StoreError, Tx, sql};
 
 type Sending<'s> = Pin<Box<dyn Future<Output = Result<Answer, EnqueueError>> + Send + 's>>;
 
 /// Where jobs can be enqueued: `&client`, `&pool`, `&mut *connection`, `&mut *transaction`, or
-/// [`client.within(&mut *transaction)`](Client::within).
+/// [`client.within(&mut *transaction)`](Client::within); in a transactional job, `&mut *tx`.
 ///
 /// A bare pool, connection or transaction writes to the schema `pgjobq`. The call is one statement. This trait is sealed.
 ///
@@ -32,6 +32,12 @@ type Sending<'s> = Pin<Box<dyn Future<Output = Result<Answer, EnqueueError>> + S
 pub trait Target: sealed::Sealed + Send {
     #[doc(hidden)]
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s>;
+
+    /// The job in which this enqueues, and its trace context.
+    #[doc(hidden)]
+    fn parent(&self) -> Option<(JobId, Option<&str>)> {
+        None
+    }
 
     /// How large the arguments of one job may be, in bytes.
     #[doc(hidden)]
@@ -62,7 +68,7 @@ impl Target for &Client {
 
 impl Target for Within<'_> {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
-        Box::pin(batch.send(self.connection, self.client.sql(), self.client.limits().notifications))
+        Box::pin(batch.send(self.connection, self.client.sql(), self.client.limits().notifications, None))
     }
 
     fn max_args(&self) -> usize {
@@ -74,7 +80,7 @@ impl Target for &PgPool {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
         Box::pin(async {
             let mut connection = self.acquire().await.map_err(|error| StoreError::new(error, "pgjobq"))?;
-            let answer = batch.send(&mut connection, &sql::DEFAULT, true).await?;
+            let answer = batch.send(&mut connection, &sql::DEFAULT, true, None).await?;
             Ok(Answer { committed: true, ..answer })
         })
     }
@@ -82,24 +88,39 @@ impl Target for &PgPool {
 
 impl Target for &mut PgConnection {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
-        Box::pin(batch.send(self, &sql::DEFAULT, true))
+        Box::pin(batch.send(self, &sql::DEFAULT, true, None))
     }
 }
 
 impl Target for &mut PoolConnection<Postgres> {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
-        Box::pin(batch.send(self, &sql::DEFAULT, true))
+        Box::pin(batch.send(self, &sql::DEFAULT, true, None))
     }
 }
 
 impl Target for &mut Transaction<'_, Postgres> {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
-        Box::pin(batch.send(self, &sql::DEFAULT, true))
+        Box::pin(batch.send(self, &sql::DEFAULT, true, None))
+    }
+}
+
+impl Target for &mut Tx {
+    fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
+        let client = self.client().clone();
+        Box::pin(async move { batch.send(self, client.sql(), client.limits().notifications, None).await })
+    }
+
+    fn parent(&self) -> Option<(JobId, Option<&str>)> {
+        Tx::parent(self)
+    }
+
+    fn max_args(&self) -> usize {
+        self.client().limits().max_args
     }
 }
 
 mod sealed {
-    use super::{Client, PgConnection, PgPool, PoolConnection, Postgres, Transaction, Within};
+    use super::{Client, PgConnection, PgPool, PoolConnection, Postgres, Transaction, Tx, Within};
 
     pub trait Sealed {}
     impl Sealed for &Client {}
@@ -108,4 +129,5 @@ mod sealed {
     impl Sealed for &mut PgConnection {}
     impl Sealed for &mut PoolConnection<Postgres> {}
     impl Sealed for &mut Transaction<'_, Postgres> {}
+    impl Sealed for &mut Tx {}
 }

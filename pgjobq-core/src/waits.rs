@@ -178,7 +178,7 @@ impl Waits {
     async fn concerned(&self, signals: &mut broadcast::Receiver<Signal>) {
         loop {
             match signals.recv().await {
-                Ok(Signal::Wake(_)) => {}
+                Ok(Signal::Wake(_) | Signal::Cancel) => {}
                 Ok(Signal::Ended(jobs)) => {
                     let waiting = self.lock();
                     if jobs.iter().any(|job| waiting.by_job.contains_key(&JobId::from(*job))) {

@@ -145,8 +145,9 @@ const _: () = {
     };
     __pgjobq::inventory::submit! {
         __pgjobq::JobDescriptor { kind : thumbnail::KIND, aliases : & [], policy :
-        __POLICY, handler : & thumbnail {}, states : & [__pgjobq::StateType::of:: < Store
-        > ()], file : ::core::file!(), line : ::core::line!(), }
+        __POLICY, transactional : false, redact : & [], handler : & thumbnail {}, states
+        : & [__pgjobq::StateType::of:: < Store > ()], file : ::core::file!(), line :
+        ::core::line!(), }
     }
     fn __returns<R: __pgjobq::JobReturn<Value = Thumbnail>>() {}
     async fn __call<T: for<'de> __pgjobq::serde::Deserialize<'de>>(

@@ -21,6 +21,10 @@ pub(crate) struct Keys {
     pub(crate) backoff: Option<Backoff>,
     pub(crate) crashes: Option<u16>,
     pub(crate) retain: Option<Retain>,
+    /// The key itself, where it stands.
+    pub(crate) transactional: Option<Ident>,
+    /// The arguments that are shown to nobody.
+    pub(crate) redact: Vec<Ident>,
     pub(crate) facade: Option<Path>,
 }
 
@@ -39,7 +43,7 @@ pub(crate) struct Retain {
 /// A key, what it takes, and an example.
 struct Key(&'static str, &'static str, &'static str);
 
-const KEYS: [Key; 10] = [
+const KEYS: [Key; 12] = [
     Key("queue", "a name in quotes", "\"mail\""),
     Key("retries", "a whole number", "5"),
     Key("kind", "a name in quotes", "\"send_mail\""),
@@ -49,6 +53,8 @@ const KEYS: [Key; 10] = [
     Key("backoff", "one duration or two in quotes", "\"1s..6h\""),
     Key("crashes", "a whole number", "3"),
     Key("retain", "a duration in quotes", "\"7d\""),
+    Key("transactional", "no value", ""),
+    Key("redact", "arguments", "[password]"),
     Key("crate", "the path of pgjobq", "my_crate::pgjobq"),
 ];
 
@@ -81,6 +87,8 @@ impl Keys {
             "backoff" => self.backoff = diagnostics.ok(value::backoff(entry)),
             "crashes" => self.crashes = diagnostics.ok(value::number(entry)),
             "retain" => self.retain = diagnostics.ok(value::retain(entry)),
+            "transactional" => self.transactional = diagnostics.ok(value::flag(entry)),
+            "redact" => self.redact = diagnostics.ok(value::arguments(entry)).unwrap_or_default(),
             "crate" => self.facade = diagnostics.ok(value::path(entry)),
             unknown => diagnostics.error(&entry.key, unknown_key(unknown)),
         }
@@ -99,5 +107,8 @@ fn unknown_key(key: &str) -> String {
 pub(crate) fn takes(key: &Ident) -> (&'static str, String) {
     let known = KEYS.iter().find(|Key(known, ..)| key == known);
     let (what, example) = known.map_or(("a value", "…"), |Key(_, what, example)| (*what, *example));
-    (what, format!("`{key} = {example}`"))
+    match example {
+        "" => (what, format!("`{key}`")),
+        example => (what, format!("`{key} = {example}`")),
+    }
 }

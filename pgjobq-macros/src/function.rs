@@ -75,8 +75,12 @@ fn check_argument(argument: &PatType, diagnostics: &mut Diagnostics) -> Option<A
         diagnostics.error(cfg, "stored arguments are the same in every build: put `#[cfg]` on the whole job");
     }
     let role = role(&argument.ty);
-    if matches!(role, Role::Stored) {
-        owned::check(&argument.ty, diagnostics);
+    match role {
+        Role::Stored if is_transaction(behind(&argument.ty)) => {
+            diagnostics.error(&argument.ty, "a job borrows its transaction: write `&mut Tx`");
+        }
+        Role::Stored => owned::check(&argument.ty, diagnostics),
+        _ => {}
     }
     let Some(name) = name(&argument.pat) else {
         let message = "a job's argument has a plain name: write one in place of this pattern";
@@ -99,6 +103,10 @@ fn check_repetitions(arguments: &[Argument], diagnostics: &mut Diagnostics) {
         if earlier.iter().any(|other| other.name == argument.name) {
             diagnostics.error(&argument.name, "an argument has that name already: write another one");
         }
+        let is_transaction = |argument: &Argument| matches!(argument.role, Role::Transaction);
+        if is_transaction(argument) && earlier.iter().any(is_transaction) {
+            diagnostics.error(&argument.ty, "a job runs in one transaction: remove the second one");
+        }
         let is_context = |argument: &Argument| matches!(argument.role, Role::Context);
         if is_context(argument) && earlier.iter().any(is_context) {
             diagnostics.error(&argument.ty, "a job runs with one `JobContext`: remove the second one");
@@ -108,12 +116,25 @@ fn check_repetitions(arguments: &[Argument], diagnostics: &mut Diagnostics) {
 
 /// What an argument is for, by the last segment of its type: macros cannot ask what a name stands for.
 fn role(ty: &Type) -> Role {
+    if matches!(ty, Type::Reference(reference) if reference.mutability.is_some() && is_transaction(&reference.elem))
+    {
+        return Role::Transaction;
+    }
     let Some(segment) = last_segment(ty) else { return Role::Stored };
     match first_type(segment) {
         _ if segment.ident == "JobContext" => Role::Context,
         Some(state) if segment.ident == "State" => Role::State(Box::new(state.clone())),
         _ => Role::Stored,
     }
+}
+
+fn is_transaction(ty: &Type) -> bool {
+    last_segment(ty).is_some_and(|segment| segment.ident == "Tx")
+}
+
+/// The type behind a reference.
+fn behind(ty: &Type) -> &Type {
+    if let Type::Reference(reference) = ty { &reference.elem } else { ty }
 }
 
 fn returned(output: &ReturnType, diagnostics: &mut Diagnostics) -> Returned {

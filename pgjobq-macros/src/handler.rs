@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use crate::attribute::Backoff;
@@ -80,12 +81,23 @@ fn duration(duration: Duration) -> TokenStream {
 fn implementation(job: &Job) -> TokenStream {
     let name = &job.name;
     let (context, args) = (local("context"), local("args"));
-    let values = job.arguments.iter().map(|argument| value(argument, &context, &args));
+    let tx = local("tx");
+    let values = job.arguments.iter().map(|argument| value(argument, &context, &args, &tx));
     let types = job.stored().map(|argument| &argument.ty);
     let returned = &job.returned.ty;
     let function = moved(name, returned.span());
     let called = quote_spanned!(at(returned.span())=> #function(#(#values),*).await);
     let confirmed = quote_spanned!(at(returned.span())=> __returns::<#returned>());
+    let (begun, encoded) = match job.keys.transactional {
+        Some(_) => (
+            Some(quote!(let mut #tx = #context.begin().await?;)),
+            quote!({
+                let returned = #called;
+                __pgjobq::finish_transactional::<#returned>(&#context, #tx, returned).await
+            }),
+        ),
+        None => (None, quote!(__pgjobq::encode_output::<#returned>(#called))),
+    };
     quote_spanned! {at(name.span())=>
         async fn __run(
             #context: __pgjobq::JobContext,
@@ -93,7 +105,8 @@ fn implementation(job: &Job) -> TokenStream {
         ) -> ::core::result::Result<::std::boxed::Box<__pgjobq::serde_json::value::RawValue>, __pgjobq::JobError> {
             let #args = __decode::<#(#types),*>(&#context, #args)?;
             #confirmed;
-            __pgjobq::encode_output::<#returned>(#called)
+            #begun
+            #encoded
         }
 
         const _: () = {
@@ -114,18 +127,20 @@ fn implementation(job: &Job) -> TokenStream {
     }
 }
 
-fn value(argument: &Argument, context: &Ident, args: &Ident) -> TokenStream {
+fn value(argument: &Argument, context: &Ident, args: &Ident, tx: &Ident) -> TokenStream {
     let Argument { name, ty, role } = argument;
     let context = moved(context, ty.span());
     match role {
         Role::Stored => quote!(#args.#name),
+        Role::Transaction => quote_spanned!(at(ty.span())=> &mut #tx),
         Role::Context => quote_spanned!(at(ty.span())=> #context.clone()),
         Role::State(state) => quote_spanned!(at(ty.span())=> #context.state::<#state>()?),
     }
 }
 
 fn registration(job: &Job) -> TokenStream {
-    let (name, aliases) = (&job.name, &job.keys.aliases);
+    let (name, aliases, transactional) = (&job.name, &job.keys.aliases, job.keys.transactional.is_some());
+    let redact = job.keys.redact.iter().map(|name| name.unraw().to_string());
     let states = job.arguments.iter().filter_map(|argument| match &argument.role {
         Role::State(state) => Some(quote!(__pgjobq::StateType::of::<#state>())),
         _ => None,
@@ -136,6 +151,8 @@ fn registration(job: &Job) -> TokenStream {
                 kind: #name::KIND,
                 aliases: &[#(#aliases),*],
                 policy: __POLICY,
+                transactional: #transactional,
+                redact: &[#(#redact),*],
                 handler: &#name {},
                 states: &[#(#states),*],
                 file: ::core::file!(),

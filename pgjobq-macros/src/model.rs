@@ -34,6 +34,8 @@ pub(crate) enum Role {
     Stored,
     /// It is the `JobContext`.
     Context,
+    /// It is the transaction: `&mut Tx`.
+    Transaction,
     /// It is a `State<T>` with this `T`.
     State(Box<Type>),
 }
@@ -55,6 +57,8 @@ impl Job {
         let job = Self { keys, attributes, visibility, name: signature.ident, arguments, returned };
         job.check_kind(diagnostics);
         job.check_aliases(diagnostics);
+        job.check_transaction(diagnostics);
+        job.check_redacted(diagnostics);
         Some(job)
     }
 
@@ -74,6 +78,31 @@ impl Job {
                 diagnostics.error(alias, "the job has this name already: remove the alias");
             }
             taken.push(alias.value());
+        }
+    }
+
+    /// A transactional job takes its transaction, and only such a job does.
+    fn check_transaction(&self, diagnostics: &mut Diagnostics) {
+        let taken = self.arguments.iter().find(|argument| matches!(argument.role, Role::Transaction));
+        match (&self.keys.transactional, taken) {
+            (Some(key), None) => {
+                diagnostics
+                    .error(key, "a transactional job takes its transaction: add the argument `tx: &mut Tx`");
+            }
+            (None, Some(argument)) => diagnostics.error(
+                &argument.ty,
+                "only a transactional job has a transaction: write `#[job(transactional)]`",
+            ),
+            _ => {}
+        }
+    }
+
+    fn check_redacted(&self, diagnostics: &mut Diagnostics) {
+        for name in &self.keys.redact {
+            if !self.stored().any(|argument| argument.name == *name) {
+                let message = format!("the job has no stored argument `{name}`: write the name of one");
+                diagnostics.error(name, message);
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use proc_macro2::{Ident, Span};
+use syn::ext::IdentExt;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::{Error, LitInt, LitStr, Path, Result, Token, bracketed};
@@ -149,6 +150,25 @@ pub(crate) fn retain(entry: &Entry) -> Result<Retain> {
         return Err(Error::new_spanned(at, format!("`{text}` is too long: write at most `36500d`")));
     }
     Ok(Retain { duration, at })
+}
+
+/// A key that stands alone.
+pub(crate) fn flag(entry: &Entry) -> Result<Ident> {
+    if entry.value.is_empty() { Ok(entry.key.clone()) } else { Err(misfit(entry)) }
+}
+
+/// The names of arguments: one, or several in brackets.
+pub(crate) fn arguments(entry: &Entry) -> Result<Vec<Ident>> {
+    let list = |input: syn::parse::ParseStream<'_>| {
+        if !input.peek(syn::token::Bracket) {
+            return Ok(vec![Ident::parse_any(input)?]);
+        }
+        let content;
+        bracketed!(content in input);
+        let names = content.parse_terminated(Ident::parse_any, Token![,])?;
+        Ok(names.into_iter().collect())
+    };
+    list.parse2(entry.value.clone()).map_err(|_| misfit(entry))
 }
 
 /// A path, in quotes or without.

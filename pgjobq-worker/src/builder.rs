@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgjobq_core::__private::{Registry, States, Store};
-use pgjobq_core::{Client, StoreError};
+use pgjobq_core::{Client, EndedJob, StoreError};
 
 use crate::config::{Config, QueueLimits};
+use crate::dead::OnDead;
 use crate::runtime::{QueueSlots, Runtime};
 use crate::setup::{BuildError, SetupProblem, check};
 use crate::worker::Worker;
@@ -98,6 +99,26 @@ impl WorkerBuilder {
         self
     }
 
+    /// Told of each job that has died in this worker, or that this worker has buried for another one: for alerts. It is told
+    /// after that is recorded, once, and not at all if this process dies just then.
+    ///
+    /// ```no_run
+    /// # mod pgjobq { pub use {pgjobq_core::Client, pgjobq_worker::Worker}; }
+    /// # async fn page(_: String) {}
+    /// # fn example(client: pgjobq::Client) {
+    /// let worker = pgjobq::Worker::builder(&client)
+    ///     .on_dead(|job| async move { page(format!("{} {} is dead", job.kind, job.id)).await });
+    /// # let _ = worker;
+    /// # }
+    /// ```
+    pub fn on_dead<F>(mut self, alert: impl Fn(EndedJob) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.config.on_dead = Some(OnDead::new(alert));
+        self
+    }
+
     /// How many connections the worker opens, besides the two that listen and say that it lives; 4 by default.
     pub fn connections(mut self, connections: u32) -> Self {
         self.config.connections = connections;
@@ -132,7 +153,9 @@ impl WorkerBuilder {
         };
         match self.record(&registry).await {
             Ok(queues) => {
-                Ok(Worker::new(Runtime::new(self.client, store, self.config, registry, self.states, queues)))
+                let made = Runtime::new(self.client, store, self.config, registry, self.states, queues);
+                made.0.read_keeps().await.map_err(|error| BuildError { problems: vec![error.into()] })?;
+                Ok(Worker::new(made))
             }
             Err(error) => Err(BuildError { problems: vec![error.into()] }),
         }
@@ -153,7 +176,7 @@ impl WorkerBuilder {
     /// Records the kinds and queues of this program, and gives the queues of this worker.
     async fn record(&self, registry: &Registry) -> Result<Vec<Arc<QueueSlots>>, StoreError> {
         self.client.record(registry).await?;
-        let longest = registry.jobs().map(|job| job.policy.retain).max().unwrap_or_default();
+        let longest = registry.longest_kept();
         self.client.make_partitions(longest).await?;
         let mut queues = Vec::new();
         for (name, limits) in &self.queues {

@@ -333,7 +333,7 @@ impl Runtime {
         match signal {
             Signal::Wake(queues) => self.arrivals.note(queues),
             Signal::Anything => self.arrivals.note_anywhere(),
-            Signal::Ended(_) => return,
+            Signal::Ended(_) | Signal::Cancel => return,
         }
         self.events.promote.notify_one(); // It may have been a scheduled job.
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::dead::OnDead;
+
 /// How many jobs of one queue run at a time: for [`WorkerBuilder::queue`](crate::WorkerBuilder::queue), which also takes a
 /// plain number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +44,8 @@ pub(crate) struct Config {
     pub(crate) grace: Duration,
     /// How many connections it has, besides the one for heartbeats.
     pub(crate) connections: u32,
-    /// How long dead jobs are kept.
-    pub(crate) keep_dead: Duration,
+    /// Told of each job that has died here.
+    pub(crate) on_dead: Option<OnDead>,
 }
 
 impl Config {
@@ -61,7 +63,7 @@ impl Config {
             claim_timeout: Duration::from_secs(10),
             grace: Duration::from_secs(25),
             connections: 4,
-            keep_dead: Duration::from_secs(30 * 24 * 60 * 60),
+            on_dead: None,
         }
     }
 }

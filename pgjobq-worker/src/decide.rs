@@ -8,6 +8,8 @@ use serde_json::value::RawValue;
 
 /// How often arguments that do not decode are tried: a rolling deploy heals them, or nothing does.
 const DECODE_TRIES: u32 = 3;
+/// The longest delay that a job may choose. More than that is a mistaken unit.
+const FARTHEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 /// How much of an error's text is kept, in bytes.
 const MESSAGE_BYTES: usize = 8 << 10;
 
@@ -33,7 +35,10 @@ pub(crate) struct Circumstances<'p> {
     pub(crate) retries: u32,
     /// Whether the job must not run twice: it has no crash budget.
     pub(crate) at_most_once: bool,
-    pub(crate) keep_dead: Duration,
+    /// How long the job is kept when it has completed, if at all.
+    pub(crate) keep: Option<Duration>,
+    /// Whether somebody has asked to cancel the job.
+    pub(crate) cancelled: bool,
     /// Whether the worker has told the attempt to stop.
     pub(crate) stopping: bool,
     /// A random number from 0 to 1.
@@ -42,24 +47,35 @@ pub(crate) struct Circumstances<'p> {
 
 /// What an ended attempt means for its job.
 pub(crate) fn decide(end: End, about: Circumstances<'_>) -> Decision {
-    let keep = about.keep_dead;
+    if about.cancelled && !matches!(end, End::Returned(Ok(_))) {
+        return Decision::Release; // The database has the request, and ends the job instead.
+    }
+    let mut delay = None;
     let (reason, message, tries) = match end {
         End::Returned(Ok(output)) => {
-            let retain = Some(about.policy.retain).filter(|keep| !keep.is_zero());
-            if retain.is_some() && holds_nul(output.get()) {
-                return Decision::Bury { keep, reason: "fatal", message: NUL_IN_RESULT.to_owned() };
+            if about.keep.is_some() && holds_nul(output.get()) {
+                return Decision::Bury { reason: "fatal", message: NUL_IN_RESULT.to_owned() };
             }
-            return Decision::Complete { keep: retain, output };
+            return Decision::Complete { keep: about.keep, output };
         }
-        End::Stopped => return stopped(about.at_most_once, keep),
+        End::Stopped => return stopped(about.at_most_once),
+        End::Returned(Err(error)) if let ErrorKind::Snooze(delay) = error.kind() => return snooze(delay),
+        End::Returned(Err(error)) if error.kind() == ErrorKind::Cancel => {
+            return Decision::Cancel { reason: error.reason().as_deref().map(text) };
+        }
         // What fails because it was told to stop has not failed; but what must not run twice has.
         End::Returned(Err(_)) if about.stopping && !about.at_most_once => return Decision::Release,
         End::Returned(Err(error)) => match error.kind() {
             ErrorKind::Fatal => {
-                return Decision::Bury { keep, reason: "fatal", message: text(&error.to_string()) };
+                return Decision::Bury { reason: "fatal", message: text(&error.to_string()) };
+            }
+            ErrorKind::RetryIn(chosen) if chosen > FARTHEST => return too_far(chosen),
+            ErrorKind::RetryIn(chosen) => {
+                delay = Some(chosen);
+                ("error", error.to_string(), about.retries)
             }
             ErrorKind::Decode => ("decode", error.to_string(), about.retries.min(DECODE_TRIES - 1)),
-            ErrorKind::Failure => ("error", error.to_string(), about.retries),
+            _ => ("error", error.to_string(), about.retries),
         },
         End::Panicked(message) => ("panic", message, about.retries),
         End::TimedOut => {
@@ -69,19 +85,29 @@ pub(crate) fn decide(end: End, about: Circumstances<'_>) -> Decision {
     };
     let message = text(&message);
     if about.failures >= tries {
-        return Decision::Bury { keep, reason, message };
+        return Decision::Bury { reason, message };
     }
-    let delay = about.policy.backoff.jittered(about.failures + 1, about.chance);
+    let delay = delay.unwrap_or_else(|| about.policy.backoff.jittered(about.failures + 1, about.chance));
     Decision::Retry { delay, reason, message }
 }
 
 /// What it means that a shutdown ended an attempt.
-pub(crate) fn stopped(at_most_once: bool, keep: Duration) -> Decision {
+pub(crate) fn stopped(at_most_once: bool) -> Decision {
     if at_most_once {
         let message = "a shutdown ended it, and it must not run twice".to_owned();
-        return Decision::Bury { keep, reason: "crash", message };
+        return Decision::Bury { reason: "crash", message };
     }
     Decision::Release
+}
+
+fn snooze(delay: Duration) -> Decision {
+    if delay > FARTHEST { too_far(delay) } else { Decision::Snooze { delay } }
+}
+
+fn too_far(delay: Duration) -> Decision {
+    let message =
+        format!("it asked to be run again in {delay:?}, more than a hundred years: a unit may be wrong");
+    Decision::Bury { reason: "fatal", message }
 }
 
 /// The text of an error as PostgreSQL takes it, and not longer than anybody reads. A failure must always be recordable.
@@ -100,14 +126,14 @@ mod tests {
     use super::*;
 
     fn about(failures: u32, retries: u32) -> Circumstances<'static> {
-        let keep_dead = Duration::from_secs(60);
         let policy = &Policy::DEFAULT;
         Circumstances {
             policy,
             failures,
             retries,
             at_most_once: false,
-            keep_dead,
+            keep: None,
+            cancelled: false,
             stopping: false,
             chance: 0.5,
         }
@@ -122,6 +148,27 @@ mod tests {
         assert!(matches!(decide(failed(), about(0, 1)), Decision::Retry { .. }));
         assert!(matches!(decide(failed(), about(1, 1)), Decision::Bury { reason: "error", .. }));
         assert!(matches!(decide(failed(), about(0, 0)), Decision::Bury { .. }));
+    }
+
+    #[test]
+    fn a_job_chooses_its_delay_and_a_snooze_uses_up_no_retry() {
+        let day = Duration::from_secs(86_400);
+        let ends = |error: JobError, failures| decide(End::Returned(Err(error)), about(failures, 1));
+        assert!(matches!(ends(JobError::retry_in(day), 0), Decision::Retry { delay, .. } if delay == day));
+        assert!(matches!(ends(JobError::retry_in(day), 1), Decision::Bury { reason: "error", .. }));
+        assert!(matches!(ends(JobError::snooze(day), 1), Decision::Snooze { delay } if delay == day));
+        assert!(matches!(ends(JobError::snooze(Duration::MAX), 0), Decision::Bury { reason: "fatal", .. }));
+        let why = JobError::cancel().because("the user has left");
+        assert!(matches!(ends(why, 0), Decision::Cancel { reason: Some(why) } if why == "the user has left"));
+    }
+
+    #[test]
+    fn a_cancelled_job_that_does_not_complete_is_handed_back_for_the_database_to_end() {
+        let cancelled = |end| decide(end, Circumstances { cancelled: true, ..about(0, 0) });
+        assert!(matches!(cancelled(failed()), Decision::Release));
+        assert!(matches!(cancelled(End::TimedOut), Decision::Release));
+        let done = serde_json::value::to_raw_value(&()).unwrap();
+        assert!(matches!(cancelled(End::Returned(Ok(done))), Decision::Complete { .. }));
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub(crate) async fn record_for_ever(runtime: Arc<Runtime>, mut results: Inbox) {
 }
 
 /// Records one batch, each shard and each identity of this worker for itself.
-async fn record(runtime: &Runtime, results: &mut Vec<Result>) {
+async fn record(runtime: &Arc<Runtime>, results: &mut Vec<Result>) {
     let mut parts: HashMap<(i16, i64), Vec<Result>> = HashMap::new();
     for result in results.drain(..) {
         parts.entry((result.lease.key.lane.shard, result.lease.worker)).or_default().push(result);
@@ -100,15 +100,19 @@ impl Part {
         let (mut leases, mut ended) = (Vec::with_capacity(by_lease.len()), Vec::new());
         for (place, (key, (lease, results))) in by_lease.into_iter().enumerate() {
             leases.push(LeaseUse { key, close: lease.settle(results.len()) });
+            let unsaid = results.into_iter().filter(|result| !matches!(result.decision, Decision::Settled));
             let end = |r: Result| Ended { lease: place, id: r.id, ticket: r.ticket, decision: r.decision };
-            ended.extend(results.into_iter().map(end));
+            ended.extend(unsaid.map(end));
         }
         ended.sort_unstable_by_key(|end| end.id); // The order in which jobs are locked.
         Self { shard, worker, leases, ended }
     }
 
     /// Records it. An error means that the worker's end came first.
-    async fn record(mut self, runtime: &Runtime) -> std::result::Result<(), StoreError> {
+    async fn record(mut self, runtime: &Arc<Runtime>) -> std::result::Result<(), StoreError> {
+        if self.ended.is_empty() && !self.leases.iter().any(|lease| lease.close) {
+            return Ok(());
+        }
         match self.send(runtime, &self.ended).await {
             Ok(finished) => self.recorded(runtime, finished),
             Err(error) if error.is_transient() => return Err(error),
@@ -149,7 +153,7 @@ impl Part {
         }
     }
 
-    fn recorded(&self, runtime: &Runtime, finished: Finished) {
+    fn recorded(&self, runtime: &Arc<Runtime>, finished: Finished) {
         if !finished.stale.is_empty() {
             tracing::warn!(
                 jobs = finished.stale.len(),
@@ -157,23 +161,29 @@ impl Part {
             );
         }
         let retried = self.ended.iter().filter_map(|end| match end.decision {
-            Decision::Retry { delay, .. } => Some(delay),
+            Decision::Retry { delay, .. } | Decision::Snooze { delay } => Some(delay),
             _ => None,
         });
         if retried.min().is_some_and(|soonest: Duration| soonest < runtime.config.poll_interval) {
             runtime.events.promote.notify_one();
         }
+        let accepted = |end: &&Ended| !finished.stale.contains(&end.id);
+        let dead =
+            self.ended.iter().filter(|end| matches!(end.decision, Decision::Bury { .. })).filter(accepted);
+        runtime.alert(self.shard, dead.map(|end| end.id.as_uuid()).collect());
         if finished.waited {
             let over = self
                 .ended
                 .iter()
-                .filter(|end| end.decision.is_terminal() && !finished.stale.contains(&end.id));
-            runtime.notifier.ended(&over.map(|end| end.id.as_uuid()).collect::<Vec<Uuid>>());
+                .filter(|end| end.decision.is_terminal() && accepted(end))
+                .map(|end| end.id)
+                .chain(finished.cancelled.iter().copied());
+            runtime.notifier.ended(&over.map(|id| id.as_uuid()).collect::<Vec<Uuid>>());
         }
     }
 
     /// One bad row must not wedge the rest: each is sent alone, and one that is refused alone is buried with the reason.
-    async fn record_each(&mut self, runtime: &Runtime) -> std::result::Result<(), StoreError> {
+    async fn record_each(&mut self, runtime: &Arc<Runtime>) -> std::result::Result<(), StoreError> {
         let closing = std::mem::take(&mut self.leases);
         for end in std::mem::take(&mut self.ended) {
             self.leases = closing.iter().map(|lease| LeaseUse { close: false, ..*lease }).collect();
@@ -184,7 +194,7 @@ impl Part {
                 }
                 let message =
                     crate::decide::text(&format!("its result could not be recorded: {}", chain(&error)));
-                one[0].decision = Decision::Bury { keep: runtime.config.keep_dead, reason: "fatal", message };
+                one[0].decision = Decision::Bury { reason: "fatal", message };
                 if let Err(error) = self.send(runtime, &one).await {
                     tracing::error!(job.id = %one[0].id, error = chain(&error), "a result cannot be recorded; the job runs again");
                 }

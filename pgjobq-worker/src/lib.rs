@@ -9,11 +9,15 @@ mod signal;
 mod worker;
 
 // One job's way: claim, run, decide, finish.
+mod cancels;
 mod claim_loop;
+mod dead;
 mod decide;
 mod finisher;
 mod lane;
 mod run;
+mod running;
+mod settle;
 
 // What goes on beside.
 mod arrivals;
@@ -22,6 +26,7 @@ mod heartbeat;
 mod leases;
 mod pause;
 mod runtime;
+mod sweeps;
 mod upkeep;
 
 pub use builder::WorkerBuilder;

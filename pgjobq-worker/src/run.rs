@@ -6,15 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
-use pgjobq_core::__private::{Attempt, ClaimedJob, Decision, JobDescriptor};
+use pgjobq_core::__private::{Attempt, ClaimedJob, Decision, Held, JobDescriptor, Progress, Recording};
 use pgjobq_core::JobContext;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::decide::{Circumstances, End, decide};
 use crate::finisher::Result as Unrecorded;
 use crate::leases::Lease;
+use crate::running::Told;
 use crate::runtime::{QueueSlots, Runtime};
+use crate::settle::{find_out, unless_committed};
 
 /// A claimed job, on its way through this worker.
 pub(crate) struct Running {
@@ -51,91 +54,123 @@ impl Drop for Slot {
 impl Running {
     /// Runs the attempt. The slot is free when the handler has ended, before the result is recorded.
     pub(crate) async fn run(self) {
-        let Self { runtime, job, lease, slot } = self;
-        let decision = match runtime.registry.get(&job.kind) {
-            Some(handler) => {
-                let span = tracing::info_span!("job", job.id = %job.id, job.kind = handler.kind, queue = &*slot.queue.name,
-                    attempt = job.attempts + 1);
-                let end = attempt(&runtime, handler, &job, &lease, &slot.queue.name).instrument(span).await;
-                end.map(|end| decided(&runtime, handler, &job, &lease, end))
-            }
-            // A claim asks for known kinds only; a wrong answer is given back.
-            None => Some(Decision::Return),
+        let Some(handler) = self.runtime.registry.get(&self.job.kind) else {
+            return self.hand_over(Decision::Return); // A claim asks for known kinds only; a wrong answer is given back.
         };
-        if let Some(decision) = decision {
-            runtime.send(Unrecorded { lease, id: job.id, ticket: job.ticket, decision });
+        let span = tracing::info_span!("job", job.id = %self.job.id, job.kind = handler.kind,
+            queue = &*self.slot.queue.name, attempt = self.job.attempts + 1,
+            traceparent = self.job.meta.traceparent, outcome = tracing::field::Empty);
+        self.run_with(handler).instrument(span).await;
+    }
+
+    async fn run_with(self, handler: &'static JobDescriptor) {
+        let told = Told { cancelled: CancellationToken::new(), stop: self.lease.stop.child_token() };
+        let _entry = self.runtime.running.enter(self.job.id, told.clone());
+        let context = self.context(handler, &told);
+        let Some(end) = self.attempt(handler, context.clone(), &told).await else {
+            tracing::Span::current().record("outcome", "lost");
+            return; // Others have the job, and nothing is to be said of it.
+        };
+        let recording = context.recording();
+        if recording.has_committed() {
+            tracing::Span::current().record("outcome", "complete");
+            self.runtime.notifier.ended(&[self.job.id.as_uuid()]);
+            return self.hand_over(Decision::Settled);
         }
+        if recording.has_begun() {
+            let decision = self.decided(handler, &told, unless_committed(end));
+            find_out(&self.runtime, &self.job, &self.lease, decision).await;
+            return self.hand_over(Decision::Settled);
+        }
+        let decision = self.decided(handler, &told, end);
+        self.hand_over(decision);
+    }
+
+    fn hand_over(self, decision: Decision) {
+        let Self { runtime, job, lease, slot } = self;
+        runtime.send(Unrecorded { lease, id: job.id, ticket: job.ticket, decision });
         drop(slot);
     }
-}
 
-/// How the attempt ended, or nothing when its lease was lost: then others have the job, and nothing is to be said of it.
-async fn attempt(
-    runtime: &Arc<Runtime>,
-    handler: &'static JobDescriptor,
-    job: &ClaimedJob,
-    lease: &Lease,
-    queue: &Arc<str>,
-) -> Option<End> {
-    let context = JobContext::new(Attempt {
-        job: job.id,
-        kind: handler.kind,
-        queue: Arc::clone(queue),
-        number: job.attempts.unsigned_abs() + 1,
-        failures: u32::from(job.failures.unsigned_abs()),
-        stop: lease.stop.clone(),
-        lease_lost: lease.lost.clone(),
-        states: Arc::clone(&runtime.states),
-    });
-    let run = AssertUnwindSafe(handler.handler.run(context, &job.args)).catch_unwind();
-    tokio::select! {
-        biased;
-        ended = timeout(handler.policy.timeout, run) => Some(match ended {
-            Ok(Ok(returned)) => End::Returned(returned),
-            Ok(Err(panic)) => End::Panicked(panic_text(&*panic)),
-            Err(_) => End::TimedOut,
-        }),
-        // A job that has lost its lease hears of it, and has a while to stop by itself.
-        () = lost_for_a_while(lease) => None,
-        () = runtime.stages.drop_attempts.cancelled() => Some(End::Stopped),
+    fn context(&self, handler: &'static JobDescriptor, told: &Told) -> JobContext {
+        let job = &self.job;
+        JobContext::new(Attempt {
+            job: job.id,
+            kind: handler.kind,
+            queue: Arc::clone(&self.slot.queue.name),
+            number: job.attempts.unsigned_abs() + 1,
+            failures: u32::from(job.failures.unsigned_abs()),
+            stop: told.stop.clone(),
+            lease_lost: self.lease.lost.clone(),
+            cancelled: told.cancelled.clone(),
+            states: Arc::clone(&self.runtime.states),
+            meta: job.meta.clone(),
+            timeout: handler.policy.timeout,
+            held: Some(Held {
+                client: self.runtime.client.clone(),
+                worker: self.lease.worker,
+                lease: self.lease.key,
+                ticket: job.ticket,
+                keep: self.slot.queue.keep(&handler.policy),
+            }),
+            recording: Recording::default(),
+            progress: Progress::default(),
+        })
+    }
+
+    /// How the attempt ended, or nothing when its lease was lost.
+    async fn attempt(
+        &self,
+        handler: &'static JobDescriptor,
+        context: JobContext,
+        told: &Told,
+    ) -> Option<End> {
+        let run = AssertUnwindSafe(handler.handler.run(context, &self.job.args)).catch_unwind();
+        tokio::select! {
+            biased;
+            ended = timeout(handler.policy.timeout, run) => Some(match ended {
+                Ok(Ok(returned)) => End::Returned(returned),
+                Ok(Err(panic)) => End::Panicked(panic_text(&*panic)),
+                Err(_) => End::TimedOut,
+            }),
+            // Who is told to stop has a while to do it by itself.
+            () = told_for_a_while(&self.lease.lost) => None,
+            () = told_for_a_while(&told.cancelled) => Some(End::Stopped),
+            () = self.runtime.stages.drop_attempts.cancelled() => Some(End::Stopped),
+        }
+    }
+
+    fn decided(&self, handler: &'static JobDescriptor, told: &Told, end: End) -> Decision {
+        let job = &self.job;
+        let about = Circumstances {
+            policy: &handler.policy,
+            failures: u32::from(job.failures.unsigned_abs()),
+            retries: u32::from(job.retries.unsigned_abs()),
+            at_most_once: job.crash_budget == 0,
+            keep: self.slot.queue.keep(&handler.policy),
+            cancelled: told.cancelled.is_cancelled(),
+            stopping: told.stop.is_cancelled(),
+            chance: fastrand::f64(),
+        };
+        let decision = decide(end, about);
+        tracing::Span::current().record("outcome", decision.word());
+        match &decision {
+            Decision::Bury { reason, message } => tracing::warn!(reason, message, "a job is dead"),
+            Decision::Retry { reason, message, delay } => {
+                tracing::info!(reason, message, ?delay, "an attempt failed");
+            }
+            _ => {}
+        }
+        decision
     }
 }
 
-/// How long an attempt may go on that has lost its lease. Nothing that it says counts any more.
-const AFTER_LOSS: std::time::Duration = std::time::Duration::from_secs(5);
+/// How long an attempt may go on that has lost its lease, or whose job was cancelled.
+const STOP_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
 
-async fn lost_for_a_while(lease: &Lease) {
-    lease.lost.cancelled().await;
-    tokio::time::sleep(AFTER_LOSS).await;
-}
-
-fn decided(
-    runtime: &Runtime,
-    handler: &'static JobDescriptor,
-    job: &ClaimedJob,
-    lease: &Lease,
-    end: End,
-) -> Decision {
-    let about = Circumstances {
-        policy: &handler.policy,
-        failures: u32::from(job.failures.unsigned_abs()),
-        retries: u32::from(job.retries.unsigned_abs()),
-        at_most_once: job.crash_budget == 0,
-        keep_dead: runtime.config.keep_dead,
-        stopping: lease.stop.is_cancelled(),
-        chance: fastrand::f64(),
-    };
-    let decision = decide(end, about);
-    match &decision {
-        Decision::Bury { reason, message, .. } => {
-            tracing::warn!(job.id = %job.id, job.kind = handler.kind, reason, message, "a job is dead");
-        }
-        Decision::Retry { reason, message, delay } => {
-            tracing::info!(job.id = %job.id, job.kind = handler.kind, reason, message, ?delay, "an attempt failed");
-        }
-        _ => {}
-    }
-    decision
+async fn told_for_a_while(told: &CancellationToken) {
+    told.cancelled().await;
+    tokio::time::sleep(STOP_WITHIN).await;
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {

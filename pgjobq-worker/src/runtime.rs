@@ -1,10 +1,11 @@
 //! What the parts of a running worker share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use pgjobq_core::__private::{Notifier, Registry, States, Store};
-use pgjobq_core::Client;
+use pgjobq_core::{Client, Policy, StoreError};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -14,6 +15,7 @@ use crate::config::Config;
 use crate::finisher::{FINISHERS, Inbox, Result as Unrecorded};
 use crate::heard::Heard;
 use crate::leases::Leases;
+use crate::running::Running;
 
 /// What the parts of a running worker share.
 #[derive(Debug)]
@@ -35,6 +37,9 @@ pub(crate) struct Runtime {
     pub(crate) unrecorded: AtomicUsize,
     pub(crate) results: [mpsc::UnboundedSender<Unrecorded>; FINISHERS],
     pub(crate) attempts: TaskTracker,
+    pub(crate) running: Arc<Running>,
+    /// Alerts that are being told.
+    pub(crate) alerts: TaskTracker,
     pub(crate) events: Events,
     pub(crate) arrivals: Arrivals,
     pub(crate) heard: Heard,
@@ -70,13 +75,29 @@ pub(crate) struct Stages {
 pub(crate) struct QueueSlots {
     pub(crate) id: i32,
     pub(crate) name: Arc<str>,
-    limit: usize,
+    pub(crate) limit: usize,
     taken: AtomicUsize,
+    /// How long a completed job is kept whose kind says nothing, in microseconds.
+    keep: AtomicU64,
 }
 
 impl QueueSlots {
     pub(crate) fn new(id: i32, name: &str, limit: usize) -> Self {
-        Self { id, name: name.into(), limit, taken: AtomicUsize::new(0) }
+        Self { id, name: name.into(), limit, taken: AtomicUsize::new(0), keep: AtomicU64::new(0) }
+    }
+
+    /// How long a completed job of this kind is kept here, if at all.
+    pub(crate) fn keep(&self, policy: &Policy) -> Option<Duration> {
+        let keep = policy.retain.unwrap_or_else(|| Duration::from_micros(self.keep.load(Ordering::Relaxed)));
+        Some(keep).filter(|keep| !keep.is_zero())
+    }
+
+    pub(crate) fn set_keep(&self, keep: Duration) {
+        self.keep.store(u64::try_from(keep.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Acquire)
     }
 
     /// Takes up to `most` slots. Only the claim loop takes, so that none can be taken in between.
@@ -121,12 +142,23 @@ impl Runtime {
             unrecorded: AtomicUsize::new(0),
             results: [to_first, to_second],
             attempts: TaskTracker::new(),
+            running: Arc::default(),
+            alerts: TaskTracker::new(),
             events: Events::default(),
             arrivals: Arrivals::default(),
             heard: Heard::default(),
             stages: Stages::default(),
         };
         (Arc::new(runtime), [first, second])
+    }
+
+    /// Reads how long completed jobs of this worker's queues are kept.
+    pub(crate) async fn read_keeps(&self) -> Result<(), StoreError> {
+        let ids: Vec<i32> = self.queues.iter().map(|queue| queue.id).collect();
+        for (id, keep) in self.store.queue_keeps(&ids).await? {
+            self.queues.iter().filter(|queue| queue.id == id).for_each(|queue| queue.set_keep(keep));
+        }
+        Ok(())
     }
 
     /// Returns when every result has been recorded.

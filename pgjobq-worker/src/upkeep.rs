@@ -33,26 +33,30 @@ pub(crate) async fn reap_for_ever(runtime: Arc<Runtime>) {
     }
 }
 
-async fn reap(runtime: &Runtime, partitions_made: &mut Instant) -> Result<(), StoreError> {
+async fn reap(runtime: &Arc<Runtime>, partitions_made: &mut Instant) -> Result<(), StoreError> {
     for shard in runtime.store.shards() {
         let may_judge = runtime.heard.may_judge(runtime.config.lease);
         if may_judge && runtime.store.give_up_workers(shard, runtime.config.lease).await? > 0 {
             tracing::warn!(shard, "gave up workers that were silent for too long");
         }
-        // One lease a transaction, so that none is long.
-        while let Some(reaped) = runtime.store.reap(shard, runtime.config.keep_dead).await? {
+        // One lease a transaction, so that none is long. One that had to be left has to wait for the next time.
+        let mut left = Vec::new();
+        while let Some(reaped) = runtime.store.reap(shard, &left).await? {
             tracing::warn!(
                 shard,
                 requeued = reaped.requeued,
-                buried = reaped.buried,
+                buried = reaped.buried.len(),
+                cancelled = reaped.cancelled.len(),
                 "took back a lease of a worker that is gone"
             );
+            left.extend(reaped.kept);
             runtime.work_arrived(&[reaped.queue]);
+            runtime.notifier.ended(&reaped.cancelled);
+            runtime.alert(shard, reaped.buried);
         }
     }
     if partitions_made.elapsed() > PARTITIONS_EVERY {
-        let longest = runtime.registry.jobs().map(|job| job.policy.retain).max().unwrap_or_default();
-        runtime.client.make_partitions(longest).await?;
+        runtime.client.make_partitions(runtime.registry.longest_kept()).await?;
         *partitions_made = Instant::now();
     }
     Ok(())

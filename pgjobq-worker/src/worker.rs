@@ -15,7 +15,7 @@ use crate::decide::stopped;
 use crate::finisher::{FINISHERS, Inbox, record_for_ever};
 use crate::leases::HeldJob;
 use crate::runtime::Runtime;
-use crate::{claim_loop, heartbeat, upkeep};
+use crate::{cancels, claim_loop, heartbeat, sweeps, upkeep};
 
 /// How long attempts may take to stop by themselves once they were told to.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
@@ -23,6 +23,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
 const DROP_WITHIN: Duration = Duration::from_secs(1);
 /// How long the last results may take to be recorded.
 const RECORD_WITHIN: Duration = Duration::from_secs(10);
+/// How long the application may take to be told of the last dead jobs.
+const ALERT_WITHIN: Duration = Duration::from_secs(5);
 /// How long a worker may take to sign off.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -132,6 +134,8 @@ async fn run(runtime: Arc<Runtime>, inboxes: [Inbox; FINISHERS]) -> Result<(), W
     let until_the_end = || runtime.stages.end.clone();
     parts.spawn(until_the_end().run_until_cancelled_owned(upkeep::reap_for_ever(Arc::clone(&runtime))));
     parts.spawn(until_the_end().run_until_cancelled_owned(upkeep::promote_for_ever(Arc::clone(&runtime))));
+    parts.spawn(until_the_end().run_until_cancelled_owned(cancels::cancel_for_ever(Arc::clone(&runtime))));
+    parts.spawn(until_the_end().run_until_cancelled_owned(sweeps::expire_for_ever(Arc::clone(&runtime))));
     tracing::info!(worker = runtime.config.name, kinds = runtime.kinds.len(), "the worker runs");
 
     claim_loop::claim_for_ever(Arc::clone(&runtime)).await; // Until it drains.
@@ -146,6 +150,10 @@ async fn run(runtime: Arc<Runtime>, inboxes: [Inbox; FINISHERS]) -> Result<(), W
     }
     let unrecorded = runtime.unrecorded.load(Ordering::Acquire);
     parts.wait().await;
+    runtime.alerts.close();
+    if timeout(ALERT_WITHIN, runtime.alerts.wait()).await.is_err() {
+        tracing::warn!("`on_dead` did not end in time");
+    }
     match timeout(LEAVE_WITHIN, leave(&runtime)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(
@@ -188,7 +196,7 @@ async fn leave(runtime: &Runtime) -> Result<(), pgjobq_core::StoreError> {
     for lease in runtime.leases.all() {
         let key = lease.key;
         let stop = |job: &HeldJob| {
-            let decision = stopped(job.at_most_once, runtime.config.keep_dead);
+            let decision = stopped(job.at_most_once);
             Ended { lease: 0, id: job.id, ticket: job.ticket, decision }
         };
         let mut ended: Vec<_> = lease.jobs.iter().map(stop).collect();

@@ -30,9 +30,12 @@ impl Session {
             .bind(ids.clone())
             .bind(vec![1i32; count])
             .bind(vec![ARGS; count])
+            .bind(None::<Vec<Option<&str>>>)
             .bind(delay.map(|delay| vec![Some(delay); count]))
             .bind(None::<Vec<Option<i64>>>)
-            .bind(false);
+            .bind(None::<Vec<Option<i64>>>)
+            .bind(false)
+            .bind(None::<i32>);
         (self.cost(query).await, ids)
     }
 
@@ -117,7 +120,7 @@ impl Session {
             .bind(tickets)
             .bind(vec![decision; jobs])
             .bind(vec![(end == End::Retry).then_some(1_000_000i64); jobs])
-            .bind(vec![matches!(end, End::CompleteKept | End::Bury).then_some(86_400_000_000i64); jobs])
+            .bind(vec![(end == End::CompleteKept).then_some(86_400_000_000i64); jobs])
             .bind(vec![(end == End::CompleteKept).then_some("{\"sent\": true}"); jobs])
             .bind(vec![failed.then_some("error"); jobs])
             .bind(vec![failed.then_some("the mail server did not answer"); jobs]);
@@ -138,7 +141,7 @@ impl Session {
 
     /// Takes back one lease of a worker that is gone.
     pub(crate) async fn reap(&mut self) -> Cost {
-        self.cost(explain("reap").bind(0i16).bind(86_400_000_000i64)).await
+        self.cost(explain("reap").bind(0i16).bind(Vec::<i64>::new())).await
     }
 
     /// Gives up the silent workers, of which there are none.

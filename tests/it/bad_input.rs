@@ -112,10 +112,17 @@ on_postgres! {
 
 on_postgres! {
     async fn times_and_counts_that_make_no_sense(db: TestDb) {
-        let far = "the `take_text` job was to start in more than a hundred years: a unit may be wrong";
+        let far = "the `take_text` job was to start or expire in more than a hundred years: a unit may be wrong";
         check_says(text("").delay(Duration::MAX).enqueue(&db.client).await, far);
         let centuries = Duration::from_secs(300 * 366 * 24 * 60 * 60);
         check_says(text("").run_at(SystemTime::now() + centuries).enqueue(&db.client).await, far);
+        check_says(text("").expires_in(Duration::MAX).enqueue(&db.client).await, far);
+        let never = "the `take_text` job would expire before it comes due: let it expire later, or run sooner";
+        check_says(text("").expires_in(Duration::ZERO).enqueue(&db.client).await, never);
+        let minute = Duration::from_secs(60);
+        check_says(text("").delay(minute).expires_in(minute).enqueue(&db.client).await, never);
+        let trace = "the `traceparent` of the `take_text` job is not like 00-<32 hex digits>-<16 hex digits>-<2 hex digits>";
+        check_says(text("").traceparent("00-\0").enqueue(&db.client).await, trace);
         let many = "the `take_text` job has 40000 retries or crashes, and can have at most 32767";
         check_says(text("").retries(40_000).enqueue(&db.client).await, many);
         check_says(text("").crashes(40_000).enqueue(&db.client).await, many);

@@ -118,7 +118,7 @@ on_postgres! {
         at_once("set_idle", store.set_idle(1, &[queue])).await;
         at_once("leave", store.leave(1)).await;
         for shard in store.shards() {
-            while at_once("reap", store.reap(shard, AT_ONCE)).await.is_some() {}
+            while at_once("reap", store.reap(shard, &[])).await.is_some() {}
             at_once("give_up_workers", store.give_up_workers(shard, AT_ONCE)).await;
         }
         assert_eq!(db.number("select count(*) from pgjobq.leases").await, 0);
@@ -136,7 +136,7 @@ fn decision(n: usize) -> Decision {
             output: serde_json::value::RawValue::from_string("1".into()).unwrap(),
         },
         1 => Decision::Retry { delay, reason: "error", message },
-        2 => Decision::Bury { keep, reason: "fatal", message },
+        2 => Decision::Bury { reason: "fatal", message },
         _ => Decision::Release,
     }
 }
@@ -164,7 +164,7 @@ on_postgres! {
             "select pgjobq.return_lease(shard, worker, queue_id, priority, hi, id) from pgjobq.leases",
             "select pgjobq.leave(s, 1) from pg_temp.shards s",
             "select pgjobq.give_up_workers(s, interval '-1 s') from pg_temp.shards s",
-            "select pgjobq.give_up_workers(s, interval '-1 s'), pgjobq.reap(s, interval '1 day') from pg_temp.shards s",
+            "select pgjobq.give_up_workers(s, interval '-1 s'), pgjobq.reap(s, '{}') from pg_temp.shards s",
             "select pgjobq.promote(s, 10) from pg_temp.shards s",
             "select pgjobq.create_queue('default'), pgjobq.create_queue('another')",
             "select pgjobq.record_kind('double', 'default', 2::smallint, 1::smallint, 1::smallint)",

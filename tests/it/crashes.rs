@@ -49,7 +49,7 @@ async fn crash_a_worker(db: &TestDb) -> i64 {
     let running = db.number("select count(*) from pgjobq.job_states where state = 'running'").await;
     db.run(
         "do $$ begin
-        perform pgjobq.reap(shard, interval '1 day') from pgjobq.leases;
+        perform pgjobq.reap(shard, '{}') from pgjobq.leases;
         assert (select count(*) from pgjobq.leases) = 0;
     end $$",
     )

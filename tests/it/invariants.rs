@@ -40,7 +40,9 @@ fn every_decision() -> Vec<Decision> {
         Decision::Complete { keep: Some(day), output: output() },
         Decision::Complete { keep: None, output: output() },
         Decision::Retry { delay: Duration::ZERO, reason: "error", message: message() },
-        Decision::Bury { keep: day, reason: "fatal", message: message() },
+        Decision::Bury { reason: "fatal", message: message() },
+        Decision::Snooze { delay: Duration::ZERO },
+        Decision::Cancel { reason: None },
         Decision::Release,
         Decision::Return,
     ]
@@ -72,7 +74,7 @@ on_postgres! {
 
         // The first worker is silent for too long, and its lease is taken back.
         store.leave(1).await.unwrap();
-        assert_eq!(store.reap(shard, Duration::from_secs(60)).await.unwrap().unwrap().requeued, 1);
+        assert_eq!(store.reap(shard, &[]).await.unwrap().unwrap().requeued, 1);
         store.register(1, "test").await.unwrap();
         let waiting = all_rows(&db).await;
         for decision in every_decision() {

@@ -20,10 +20,13 @@ mod truth; // The row, not memory, is the truth.
 mod unnotified; // Notifications are hints.
 
 // How a worker behaves.
+mod cancelled; // Jobs that are cancelled, waiting or running.
+mod chosen; // Jobs that choose how they end.
 mod crashes; // Workers that are gone, and what becomes of the jobs they had.
 mod due; // Scheduled jobs and retries come due at their time.
 mod fleet; // Several workers share a queue.
 mod shutdown; // A worker stops gracefully.
+mod transactional; // Jobs that complete in a transaction of their own.
 
 // What can be asked of a client.
 mod bad_input; // What nobody should enqueue, and what is said of it.

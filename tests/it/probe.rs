@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use std::time::Duration;
 
+use pgjobq::sqlx::PgPool;
 use pgjobq::{Client, JobContext, JobHandle, JobId, Outcome};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
@@ -19,6 +20,8 @@ pub(crate) struct Probe {
     most: AtomicUsize,
     pub(crate) told: AtomicUsize,
     pub(crate) gate: Semaphore,
+    /// A way to the database, for job functions that write there.
+    pub(crate) pool: OnceLock<PgPool>,
 }
 
 /// A job that runs, until it ends or is dropped.
@@ -35,6 +38,7 @@ impl Probe {
             most: 0.into(),
             told: 0.into(),
             gate: Semaphore::new(0),
+            pool: OnceLock::new(),
         });
         PROBES.lock().unwrap().insert(number, Arc::clone(&probe));
         probe

@@ -91,7 +91,7 @@ declare
 begin
     perform pgjobq.give_up_workers(0::smallint, interval '-1 hour');
     loop
-        select * into r from pgjobq.reap(0::smallint, interval '1 day');
+        select * into r from pgjobq.reap(0::smallint, '{}');
         exit when r.queue is null;
     end loop;
     perform pgjobq.promote(0::smallint, 100);

@@ -85,7 +85,7 @@ impl Facts {
             }
             Action::Reap => {
                 self.requeued = number(&answer["requeued"]);
-                self.buried = number(&answer["buried"]);
+                self.buried = jobs_of(&answer["buried"]).len() as i64;
                 self.closed = !answer["queue"].is_null();
             }
             // A function that gives one value gives it under its own name.

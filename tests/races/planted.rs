@@ -63,7 +63,7 @@ const PLANTED: &[Planted] = &[
         "the ticket is not compared in the statement that deletes or changes the job's row",
         &[(
             "where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket",
-            6,
+            3,
             "where j.shard = p_shard and j.id = mine.id",
         )],
         &["retry some", "complete some"],
@@ -125,7 +125,7 @@ const PLANTED: &[Planted] = &[
                 1,
                 "and hi = p_hi and id = p_id and worker = p_worker;",
             ),
-            ("j.id = mine.id and j.ticket = mine.ticket;", 1, "j.id = mine.id;"),
+            ("and ticket = v_tickets[i] for update", 1, "for update"),
         ],
         &["return the lease", "retry now"],
     ),

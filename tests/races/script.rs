@@ -31,7 +31,7 @@ impl Operation {
                 let args = list(jobs, |_| "'{}'".into());
                 format!(
                     "enqueue_many(array['kind'], array['default'], array[3]::smallint[], array[5]::smallint[], \
-                     array[3]::smallint[], array[{ids}], array[{shapes}], array[{args}], null, null, true)"
+                     array[3]::smallint[], array[{ids}], array[{shapes}], array[{args}], null, null, null, null, true, null)"
                 )
             }
             Action::Claim { want, wait, found } => {
@@ -71,7 +71,7 @@ impl Operation {
             }
             Action::Heartbeat => format!("heartbeat(0::smallint, {HOLDER})"),
             Action::GiveUpWorkers => "give_up_workers(0::smallint, interval '1 minute')".into(),
-            Action::Reap => "reap(0::smallint, interval '1 day')".into(),
+            Action::Reap => "reap(0::smallint, '{}')".into(),
             Action::ReturnLease => {
                 format!("return_lease(0::smallint, {HOLDER}, {queue}, 3::smallint, 2, {LEASE})")
             }

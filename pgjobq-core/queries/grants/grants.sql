@@ -10,12 +10,14 @@ end $$;
 grant usage on schema pgjobq to pgjobq_producer, pgjobq_worker;
 grant usage on sequence pgjobq.ticket to pgjobq_producer;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.queues, pgjobq.kinds, pgjobq.workers, pgjobq.leases,
-    pgjobq.finished, pgjobq.job_states to pgjobq_producer;
+    pgjobq.finished, pgjobq.progress, pgjobq.job_states to pgjobq_producer;
 grant select, insert on pgjobq.jobs to pgjobq_producer;
 grant select, insert, update on pgjobq.waiters to pgjobq_producer;
+
+-- (Cancelling needs no more: those functions run with their owner's rights.)
 
 -- A worker runs the jobs, and may do all that its functions do.
 grant select, usage on sequence pgjobq.ticket to pgjobq_worker;
 grant select, insert, update, delete on pgjobq.queues, pgjobq.kinds, pgjobq.lanes, pgjobq.jobs, pgjobq.leases,
-    pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.waiters to pgjobq_worker;
+    pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.cancels, pgjobq.progress, pgjobq.waiters to pgjobq_worker;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.job_states to pgjobq_worker;

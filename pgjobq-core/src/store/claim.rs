@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::{ByPriority, Lane, Store};
+use crate::meta::Meta;
 use crate::{JobId, StoreError};
 
 /// What a worker wants from a lane.
@@ -45,6 +46,8 @@ pub struct ClaimedJob {
     pub failures: i16,
     pub retries: i16,
     pub crash_budget: i16,
+    /// Where it comes from.
+    pub meta: Meta,
 }
 
 /// A look at one lane.
@@ -143,6 +146,7 @@ fn read_claimed(row: &PgRow) -> Result<Claimed, sqlx::Error> {
     let failures: Vec<i16> = row.try_get("failures")?;
     let retries: Vec<i16> = row.try_get("retries")?;
     let crash_budgets: Vec<i16> = row.try_get("crash_budgets")?;
+    let metas: Vec<Option<String>> = row.try_get("metas")?;
     let mut jobs = Vec::with_capacity(ids.len());
     for (place, ((id, kind), args)) in ids.into_iter().zip(kinds).zip(args).enumerate() {
         jobs.push(ClaimedJob {
@@ -155,6 +159,7 @@ fn read_claimed(row: &PgRow) -> Result<Claimed, sqlx::Error> {
             failures: failures[place],
             retries: retries[place],
             crash_budget: crash_budgets[place],
+            meta: Meta::from_json(metas[place].as_deref()),
         });
     }
     Ok(Claimed { jobs, reach })
@@ -172,6 +177,7 @@ fn read_suspect(row: &PgRow) -> Result<Option<ClaimedJob>, sqlx::Error> {
         failures: row.try_get("failures")?,
         retries: row.try_get("retries")?,
         crash_budget: row.try_get("crash_budget")?,
+        meta: Meta::from_json(row.try_get("meta")?),
     }))
 }
 

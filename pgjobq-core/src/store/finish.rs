@@ -17,12 +17,18 @@ pub enum Decision {
     Complete { keep: Option<Duration>, output: Box<RawValue> },
     /// The attempt failed; again after a while.
     Retry { delay: Duration, reason: &'static str, message: String },
-    /// The job is dead, and kept for a while.
-    Bury { keep: Duration, reason: &'static str, message: String },
-    /// A shutdown ended the attempt: again, at once, and no failure.
+    /// The job asked to be run again after a while. No failure.
+    Snooze { delay: Duration },
+    /// The job is dead.
+    Bury { reason: &'static str, message: String },
+    /// The job has cancelled itself.
+    Cancel { reason: Option<String> },
+    /// The attempt was told to stop: again, at once, and no failure.
     Release,
     /// The attempt has not begun: as if it had never been claimed.
     Return,
+    /// A transaction of the job's own has said what is to be said. Nothing is sent.
+    Settled,
 }
 
 /// An ended attempt.
@@ -48,6 +54,8 @@ pub struct LeaseUse {
 pub struct Finished {
     /// The jobs that were no longer ours: their results changed nothing.
     pub stale: Vec<JobId>,
+    /// The jobs that would have run again, and were cancelled because somebody had asked for it.
+    pub cancelled: Vec<JobId>,
     /// The leases, by their place, that were to be closed and could not be just now.
     pub unclosed: Vec<usize>,
     /// Whether some process waits for the end of jobs.
@@ -80,8 +88,8 @@ impl Store {
             .bind(ended.iter().map(|e| e.decision.delay()).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.decision.keep()).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.decision.output()).collect::<Vec<_>>())
-            .bind(ended.iter().map(|e| e.decision.error().map(|(reason, _)| reason)).collect::<Vec<_>>())
-            .bind(ended.iter().map(|e| e.decision.error().map(|(_, message)| message)).collect::<Vec<_>>());
+            .bind(ended.iter().map(|e| e.decision.reason()).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.decision.message()).collect::<Vec<_>>());
         let row = self.row(query).await?;
         read_finished(&row).map_err(StoreError::Database)
     }
@@ -89,9 +97,11 @@ impl Store {
 
 fn read_finished(row: &PgRow) -> Result<Finished, sqlx::Error> {
     let stale: Option<Vec<Uuid>> = row.try_get("stale")?;
+    let cancelled: Option<Vec<Uuid>> = row.try_get("cancelled")?;
     let unclosed: Option<Vec<i32>> = row.try_get("unclosed")?;
     Ok(Finished {
         stale: stale.into_iter().flatten().map(JobId::from).collect(),
+        cancelled: cancelled.into_iter().flatten().map(JobId::from).collect(),
         unclosed: unclosed.into_iter().flatten().map(|place| place as usize - 1).collect(),
         waited: row.try_get("waited")?,
     })
@@ -101,22 +111,27 @@ impl Decision {
     /// Whether the job's row ends with it.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
-        matches!(self, Self::Complete { .. } | Self::Bury { .. })
+        matches!(self, Self::Complete { .. } | Self::Bury { .. } | Self::Cancel { .. })
     }
 
-    fn word(&self) -> &'static str {
+    /// The word for it, in SQL and in traces.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
         match self {
             Self::Complete { .. } => "complete",
             Self::Retry { .. } => "retry",
+            Self::Snooze { .. } => "snooze",
             Self::Bury { .. } => "bury",
+            Self::Cancel { .. } => "cancel",
             Self::Release => "release",
             Self::Return => "return",
+            Self::Settled => "settled",
         }
     }
 
     fn delay(&self) -> Option<i64> {
         match self {
-            Self::Retry { delay, .. } => Some(micros(*delay)),
+            Self::Retry { delay, .. } | Self::Snooze { delay } => Some(micros(*delay)),
             _ => None,
         }
     }
@@ -124,7 +139,6 @@ impl Decision {
     fn keep(&self) -> Option<i64> {
         match self {
             Self::Complete { keep, .. } => keep.map(micros),
-            Self::Bury { keep, .. } => Some(micros(*keep)),
             _ => None,
         }
     }
@@ -137,16 +151,22 @@ impl Decision {
         }
     }
 
-    fn error(&self) -> Option<(&'static str, &str)> {
+    fn reason(&self) -> Option<&'static str> {
         match self {
-            Self::Retry { reason, message, .. } | Self::Bury { reason, message, .. } => {
-                Some((reason, message))
-            }
+            Self::Retry { reason, .. } | Self::Bury { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+
+    fn message(&self) -> Option<&str> {
+        match self {
+            Self::Retry { message, .. } | Self::Bury { message, .. } => Some(message),
+            Self::Cancel { reason } => reason.as_deref(),
             _ => None,
         }
     }
 }
 
-fn micros(time: Duration) -> i64 {
+pub(super) fn micros(time: Duration) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }

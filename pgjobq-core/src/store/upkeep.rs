@@ -5,8 +5,11 @@ use std::time::Duration;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
+use uuid::Uuid;
+
 use super::{Lane, LeaseKey, Store};
 use crate::StoreError;
+use crate::cancel::read_acted;
 
 /// A lease that the database says is ours.
 #[derive(Clone, Copy, Debug)]
@@ -16,11 +19,35 @@ pub struct HeldLease {
 }
 
 /// What taking back one lease came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reaped {
     pub requeued: i32,
-    pub buried: i32,
+    pub buried: Vec<Uuid>,
+    /// Those that somebody had asked to cancel.
+    pub cancelled: Vec<Uuid>,
+    /// The lease, when it was left because a job's row was locked.
+    pub kept: Option<i64>,
     pub queue: i32,
+}
+
+/// What acting on requests to cancel came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ActedOnCancels {
+    pub cancelled: Vec<Uuid>,
+    /// Those that have to be told.
+    pub running: Vec<Uuid>,
+    /// How far it came; `None` at the end.
+    pub reach: Option<Uuid>,
+}
+
+/// What ending jobs that were not started in time came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    pub jobs: Vec<Uuid>,
+    /// How far it came; `None` at the end.
+    pub reach: Option<(i64, Uuid)>,
+    /// In how long the next one expires, when there is one.
+    pub next_due: Option<Duration>,
 }
 
 /// What putting scheduled jobs in line came to.
@@ -86,11 +113,30 @@ impl Store {
         row.try_get("given_up").map_err(StoreError::Database)
     }
 
-    /// Takes back one lease of a worker that is not there. `None` when there is none.
-    pub async fn reap(&self, shard: i16, keep_dead: Duration) -> Result<Option<Reaped>, StoreError> {
-        let query = sqlx::query(self.sql.reap.clone()).bind(shard).bind(keep_dead.as_micros() as i64);
+    /// Takes back one lease of a worker that is not there, but none of `except`. `None` when there is none.
+    pub async fn reap(&self, shard: i16, except: &[i64]) -> Result<Option<Reaped>, StoreError> {
+        let query = sqlx::query(self.sql.reap.clone()).bind(shard).bind(except);
         let row = self.row(query).await?;
         read_reaped(&row).map_err(StoreError::Database)
+    }
+
+    /// Acts on the next requests to cancel, after this id.
+    pub async fn act_on_cancels(
+        &self,
+        shard: i16,
+        after: Uuid,
+        most: i32,
+    ) -> Result<ActedOnCancels, StoreError> {
+        let query = sqlx::query(self.sql.act_on_cancels.clone());
+        let row = self.row(query.bind(shard).bind(None::<Vec<Uuid>>).bind(after).bind(most)).await?;
+        let (cancelled, running) = read_acted(&row).map_err(StoreError::Database)?;
+        Ok(ActedOnCancels { cancelled, running, reach: row.try_get("reach").map_err(StoreError::Database)? })
+    }
+
+    /// Ends jobs that were not started in time, those after `after`.
+    pub async fn expire(&self, shard: i16, after: (i64, Uuid), most: i32) -> Result<Expired, StoreError> {
+        let query = sqlx::query(self.sql.expire.clone()).bind(shard).bind(after.0).bind(after.1).bind(most);
+        read_expired(&self.row(query).await?).map_err(StoreError::Database)
     }
 
     /// Puts up to `most` scheduled jobs in line whose time has come.
@@ -98,6 +144,13 @@ impl Store {
         let query = sqlx::query(self.sql.promote.clone()).bind(shard).bind(most);
         let row = self.row(query).await?;
         read_promoted(&row).map_err(StoreError::Database)
+    }
+
+    /// How long completed jobs of these queues are kept whose kind says nothing.
+    pub async fn queue_keeps(&self, queues: &[i32]) -> Result<Vec<(i32, Duration)>, StoreError> {
+        let rows = self.rows(sqlx::query(self.sql.queue_keeps.clone()).bind(queues)).await?;
+        let read = |row: &PgRow| Ok((row.try_get("id")?, from_micros(row.try_get("keep")?)));
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
     }
 
     /// The ids of queues by name.
@@ -122,14 +175,34 @@ fn read_held(row: &PgRow) -> Result<Vec<HeldLease>, sqlx::Error> {
             hi: his[n],
             id: ids[n],
         },
-        age: Duration::from_micros(ages[n].max(0).unsigned_abs()),
+        age: from_micros(ages[n]),
     };
     Ok((0..ids.len()).map(lease).collect())
 }
 
 fn read_reaped(row: &PgRow) -> Result<Option<Reaped>, sqlx::Error> {
     let Some(queue) = row.try_get("queue")? else { return Ok(None) };
-    Ok(Some(Reaped { requeued: row.try_get("requeued")?, buried: row.try_get("buried")?, queue }))
+    let jobs = |name| row.try_get::<Option<Vec<Uuid>>, _>(name).map(Option::unwrap_or_default);
+    Ok(Some(Reaped {
+        requeued: row.try_get("requeued")?,
+        buried: jobs("buried")?,
+        cancelled: jobs("cancelled")?,
+        kept: row.try_get("kept")?,
+        queue,
+    }))
+}
+
+fn read_expired(row: &PgRow) -> Result<Expired, sqlx::Error> {
+    let reach: Option<i64> = row.try_get("reach")?;
+    Ok(Expired {
+        jobs: row.try_get::<Option<_>, _>("expired")?.unwrap_or_default(),
+        reach: reach.zip(row.try_get("reach_id")?),
+        next_due: row.try_get::<Option<i64>, _>("next_due")?.map(from_micros),
+    })
+}
+
+fn from_micros(micros: i64) -> Duration {
+    Duration::from_micros(micros.max(0).unsigned_abs())
 }
 
 fn read_promoted(row: &PgRow) -> Result<Promoted, sqlx::Error> {
@@ -137,6 +210,6 @@ fn read_promoted(row: &PgRow) -> Result<Promoted, sqlx::Error> {
     Ok(Promoted {
         count: row.try_get("promoted")?,
         queues: row.try_get::<Option<_>, _>("queues")?.unwrap_or_default(),
-        next_due: next_due.map(|micros| Duration::from_micros(micros.max(0).unsigned_abs())),
+        next_due: next_due.map(from_micros),
     })
 }

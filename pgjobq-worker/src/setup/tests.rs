@@ -18,7 +18,18 @@ impl Handler for Idle {
 struct Mailer;
 
 const fn job(kind: &'static str, file: &'static str, line: u32) -> JobDescriptor {
-    JobDescriptor { kind, aliases: &[], policy: Policy::DEFAULT, handler: &Idle, states: &[], file, line }
+    let (policy, handler) = (Policy::DEFAULT, &Idle);
+    JobDescriptor {
+        kind,
+        aliases: &[],
+        policy,
+        transactional: false,
+        redact: &[],
+        handler,
+        states: &[],
+        file,
+        line,
+    }
 }
 
 static FIRST: JobDescriptor = job("send", "src/mail.rs", 12);

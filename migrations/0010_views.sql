@@ -10,9 +10,9 @@ select j.shard, j.id, q.name as queue, j.kind, j.priority,
                             and l.hi >= j.ticket and l.tickets @> j.ticket) then 'running'
             else 'ready' end as state,
        j.run_at, j.attempt, j.failures, j.crashes, j.created_at, null::timestamptz as finished_at, j.args,
-       null::jsonb as output, null::jsonb as errors
+       null::jsonb as output, null::jsonb as errors, null::jsonb as cancelled
   from pgjobq.jobs j left join pgjobq.queues q on q.id = j.queue_id
 union all
 select f.shard, f.id, q.name, f.kind, f.priority, f.outcome, null, f.attempt, f.failures, f.crashes, f.created_at, f.finished_at,
-       f.args, f.output, f.errors
+       f.args, f.output, f.errors, f.cancelled
   from pgjobq.finished f left join pgjobq.queues q on q.id = f.queue_id;

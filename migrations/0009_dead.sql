@@ -1,0 +1,69 @@
+-- What a person does with jobs that have ended badly. Nothing else moves a job that has ended.
+
+-- The next `p_most` that ended so, the latest first, before (p_before, p_before_id).
+create function pgjobq.ended_badly(
+    p_shard smallint, p_outcome text, p_queue int, p_kind text, p_before timestamptz, p_before_id uuid, p_most int)
+returns setof pgjobq.finished language plpgsql stable
+    set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+begin
+    return query
+    select f.* from pgjobq.finished f
+     where f.shard = p_shard and f.outcome = p_outcome and f.outcome <> 'completed'
+       and (f.finished_at, f.id) < (p_before, p_before_id)
+       and (p_queue is null or f.queue_id = p_queue) and (p_kind is null or f.kind = p_kind)
+     order by f.finished_at desc, f.id desc limit p_most;
+end $$;
+
+-- Puts jobs back in line that are dead, cancelled or expired: with new budgets, at once, and where given with other
+-- arguments, another queue, priority or number of retries. Their attempts go on counting. What is live (again) is
+-- told in `live`; what has not ended so, or whose queue is deleted, in neither.
+create function pgjobq.requeue_jobs(
+    p_shard smallint, p_jobs uuid[], p_args text, p_queue int, p_priority smallint, p_retries smallint,
+    out requeued uuid[], out live uuid[], out queues int[])
+language plpgsql
+    set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+declare
+    v_id uuid;
+    v_job pgjobq.finished;
+begin
+    for v_id in select distinct id from unnest(p_jobs) d(id) order by id loop
+        -- Locked, so that two who do this at once do it once. The latest end counts: an id may have run before.
+        select * into v_job from pgjobq.finished where shard = p_shard and id = v_id order by finished_at desc limit 1 for update;
+        continue when not found or v_job.outcome = 'completed'
+                   or not exists (select 1 from pgjobq.queues where id = coalesce(p_queue, v_job.queue_id) and deleted_at is null);
+        -- step: ended job locked
+        insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, meta, ticket, attempt, retries,
+                                 crash_budget, created_at)
+        values (p_shard, v_id, coalesce(p_queue, v_job.queue_id), coalesce(p_priority, v_job.priority), v_job.kind,
+                coalesce(p_args::jsonb, v_job.args), v_job.attributes, v_job.key, v_job.meta, nextval('pgjobq.ticket'),
+                v_job.attempt, coalesce(p_retries, v_job.retries), v_job.crash_budget, v_job.created_at)
+        on conflict (shard, id) do nothing;
+        if not found then
+            live := live || v_id;
+            continue;
+        end if;
+        -- What failed before is still told, should it die again.
+        insert into pgjobq.failures (shard, job, attempt, at, reason, message, worker)
+        select p_shard, v_id, e.attempt, e.at, e.reason, e.message, e.worker
+          from jsonb_to_recordset(coalesce(v_job.errors, '[]')) e(attempt int, at timestamptz, reason text, message text, worker text)
+        on conflict (shard, job, attempt) do nothing;
+        delete from pgjobq.finished where shard = p_shard and id = v_id and drop_on = v_job.drop_on
+           and finished_at = v_job.finished_at;
+        requeued := requeued || v_id;
+        queues := queues || coalesce(p_queue, v_job.queue_id);
+    end loop;
+end $$;
+
+-- Forgets ended jobs for good.
+create function pgjobq.purge_ended(p_shard smallint, p_jobs uuid[]) returns int language plpgsql
+    set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+declare
+    v_id uuid;
+    v_count int := 0;
+begin
+    for v_id in select distinct id from unnest(p_jobs) d(id) order by id loop
+        delete from pgjobq.finished where shard = p_shard and id = v_id and outcome <> 'completed';
+        v_count := v_count + found::int;
+    end loop;
+    return v_count;
+end $$;

@@ -1,0 +1,2 @@
+-- Ask to cancel jobs. $1 shard   $2 ids   $3 who asks   $4 why
+select pgjobq.ask_to_cancel($1, $2, $3, $4) as asked

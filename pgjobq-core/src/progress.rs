@@ -1,0 +1,77 @@
+//! What a running job says of how far it is.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use crate::JobId;
+use crate::context::Held;
+
+/// How often an attempt's word is written at most.
+const SPACING: Duration = Duration::from_millis(250);
+const WRITE_WITHIN: Duration = Duration::from_secs(5);
+/// How much of a message is kept, in characters.
+const MESSAGE_CHARS: usize = 500;
+
+/// The last word of an attempt. While one is being written, the next ones replace each other.
+#[derive(Clone, Debug, Default)]
+#[doc(hidden)]
+pub struct Progress(Arc<Mutex<Said>>);
+
+#[derive(Debug, Default)]
+struct Said {
+    last: Option<(u8, String)>,
+    writing: bool,
+}
+
+impl Progress {
+    pub(crate) fn say(&self, held: &Held, job: JobId, percent: u8, message: String) {
+        let message = message.replace('\0', "\u{FFFD}").chars().take(MESSAGE_CHARS).collect();
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        said.last = Some((percent.min(100), message));
+        if !std::mem::replace(&mut said.writing, true) {
+            let (progress, held) = (self.clone(), held.clone());
+            let tasks = held.client.shared().tasks.clone();
+            tasks.spawn(async move { progress.write(&held, job).await });
+        }
+    }
+
+    /// Writes until nothing more was said.
+    async fn write(&self, held: &Held, job: JobId) {
+        while let Some((percent, message)) = self.take() {
+            match timeout(WRITE_WITHIN, write(held, job, percent, message)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::debug!(%error, "progress was not written"),
+                Err(_) => tracing::debug!("progress was not written in time"),
+            }
+            tokio::select! {
+                () = held.client.shared().stop.cancelled() => {}
+                () = sleep(SPACING) => {}
+            }
+        }
+    }
+
+    fn take(&self) -> Option<(u8, String)> {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        said.writing = said.last.is_some();
+        said.last.take()
+    }
+}
+
+async fn write(held: &Held, job: JobId, percent: u8, message: String) -> Result<(), sqlx::Error> {
+    let shared = held.client.shared();
+    let written = sqlx::query(shared.sql.say_progress.clone())
+        .bind(held.lease.lane.shard)
+        .bind(held.worker)
+        .bind(held.lease.lane.queue)
+        .bind(held.lease.priority)
+        .bind(held.lease.hi)
+        .bind(held.lease.id)
+        .bind(job.as_uuid())
+        .bind(held.ticket)
+        .bind(i16::from(percent))
+        .bind(message)
+        .execute(&shared.pool);
+    written.await.map(drop)
+}

@@ -1,0 +1,62 @@
+//! Acts on requests to cancel jobs: ends those that wait, and tells those that run here. Every worker looks at all requests,
+//! when it is notified of one, and with each heartbeat.
+
+use std::sync::Arc;
+
+use pgjobq_core::__private::Signal;
+use pgjobq_core::StoreError;
+use tokio::sync::broadcast::error::RecvError;
+use uuid::Uuid;
+
+use crate::pause::{Pause, jittered};
+use crate::runtime::Runtime;
+use crate::setup::chain;
+
+/// How many requests one transaction acts on. Each holds the lanes of its jobs.
+const BATCH: i32 = 500;
+
+/// Acts on requests to cancel until the worker ends.
+pub(crate) async fn cancel_for_ever(runtime: Arc<Runtime>) {
+    let mut signals = runtime.client.signals();
+    let mut pause = Pause::new();
+    loop {
+        let wait = match act(&runtime).await {
+            Ok(()) => {
+                pause.reset();
+                jittered(runtime.config.heartbeat)
+            }
+            Err(error) => {
+                tracing::debug!(error = chain(&error), "acting on requests to cancel failed; trying again");
+                pause.after_error()
+            }
+        };
+        let asked = async {
+            loop {
+                match signals.recv().await {
+                    Ok(Signal::Cancel | Signal::Anything) | Err(RecvError::Lagged(_)) => return,
+                    Ok(_) => {}
+                    Err(RecvError::Closed) => std::future::pending().await,
+                }
+            }
+        };
+        tokio::select! {
+            () = asked => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+async fn act(runtime: &Runtime) -> Result<(), StoreError> {
+    for shard in runtime.store.shards() {
+        let mut after = Some(Uuid::nil());
+        while let Some(from) = after {
+            let acted = runtime.store.act_on_cancels(shard, from, BATCH).await?;
+            runtime.notifier.ended(&acted.cancelled);
+            for job in acted.running {
+                runtime.running.cancel(job.into());
+            }
+            after = acted.reach;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! Jobs that are cancelled: waiting, running, from SQL, in a transaction, and whatever their workers do meanwhile.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use pgjobq::prelude::*;
+use pgjobq::{CancelAnswer, JobState};
+
+use crate::harness::TestDb;
+use crate::probe::{Probe, end_of};
+
+/// Ends when the test lets it; counts when it is told to stop, and then fails.
+#[job(retries = 3)]
+async fn obey(ctx: JobContext, probe: u64) -> Result<()> {
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    tokio::select! {
+        () = probe.pass() => Ok(()),
+        () = ctx.cancelled() => {
+            assert!(ctx.cancellation().is_cancelled(), "who looks only at that is told, too");
+            probe.told.fetch_add(1, Ordering::SeqCst);
+            Err("told to stop".into())
+        }
+    }
+}
+
+/// Hears nothing.
+#[job]
+async fn go_on(ctx: JobContext, probe: u64) {
+    let _run = Probe::of(probe).begin(&ctx);
+    std::future::pending::<()>().await;
+}
+
+#[job]
+async fn keep_failing(ctx: JobContext, probe: u64) -> Result<()> {
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    probe.pass().await;
+    Err("no".into())
+}
+
+on_postgres! {
+    async fn a_waiting_job_is_cancelled_for_certain_and_who_and_why_is_kept(db: TestDb) {
+        let probe = Probe::new();
+        let job = obey::enqueue(&db.client, probe.number).await.unwrap();
+        let later = obey::job(probe.number).delay(Duration::from_secs(3600)).enqueue(&db.client).await.unwrap();
+        assert_eq!(job.cancel(&db.client).by("ada").because("wrong\0 recipient").await.unwrap(), CancelAnswer::Cancelled);
+        assert_eq!(later.cancel(&db.client).await.unwrap(), CancelAnswer::Cancelled);
+        assert_eq!(job.cancel(&db.client).await.unwrap(), CancelAnswer::NotLive);
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Cancelled);
+        let status = job.status(&db.client).await.unwrap().unwrap();
+        let why = status.cancelled.unwrap();
+        assert_eq!((status.state, &*why.by, why.reason.as_deref()), (JobState::Cancelled, "ada", Some("wrong recipient")));
+        let by = later.status(&db.client).await.unwrap().unwrap().cancelled.unwrap().by;
+        assert_eq!(by, db.text("session_user").await);
+        let worker = db.worker().build().await.unwrap().start();
+        end_of(&db.client, &later).await;
+        worker.shutdown().await.unwrap();
+        assert_eq!(probe.runs(), []);
+        assert_eq!(db.number("select count(*) from pgjobq.cancels").await, 0);
+    }
+}
+
+on_postgres! {
+    async fn a_running_job_is_told_and_ends_as_cancelled_whatever_it_returns(db: TestDb) {
+        let probe = Probe::new();
+        let worker = db.worker().build().await.unwrap().start();
+        let job = obey::enqueue(&db.client, probe.number).await.unwrap();
+        probe.until(|probe| probe.running() == 1).await;
+        assert_eq!(job.cancel(&db.client).await.unwrap(), CancelAnswer::Asked);
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Cancelled);
+        assert_eq!((probe.told(), probe.runs().len()), (1, 1));
+        worker.shutdown().await.unwrap();
+        assert_eq!(db.number("select count(*) from pgjobq.cancels").await, 0);
+        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
+    }
+}
+
+on_postgres! {
+    async fn a_job_that_completes_all_the_same_has_completed(db: TestDb) {
+        let probe = Probe::new();
+        let worker = db.worker().heartbeat(Duration::from_secs(600)).lease(Duration::from_secs(1800)).build().await.unwrap().start();
+        let job = obey::enqueue(&db.client, probe.number).await.unwrap();
+        probe.until(|probe| probe.running() == 1).await;
+        // Asked, and the worker not told: as if the notification were lost.
+        db.run("insert into pgjobq.cancels (shard, job, asked_by) select shard, id, 'ada' from pgjobq.jobs").await;
+        probe.gate.add_permits(1);
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
+        worker.shutdown().await.unwrap();
+        assert_eq!(db.number("select count(*) from pgjobq.cancels").await, 0);
+    }
+}
+
+on_postgres! {
+    async fn a_job_that_does_not_stop_is_dropped_after_a_while(db: TestDb) {
+        let probe = Probe::new();
+        let worker = db.worker().build().await.unwrap().start();
+        let job = go_on::enqueue(&db.client, probe.number).await.unwrap();
+        probe.until(|probe| probe.running() == 1).await;
+        assert_eq!(job.cancel(&db.client).await.unwrap(), CancelAnswer::Asked);
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Cancelled);
+        assert_eq!(probe.running(), 0);
+        worker.shutdown().await.unwrap();
+    }
+}
+
+on_postgres! {
+    async fn a_retry_that_meets_the_request_ends_the_job(db: TestDb) {
+        let probe = Probe::new();
+        let worker = db.worker().heartbeat(Duration::from_secs(600)).lease(Duration::from_secs(1800)).build().await.unwrap().start();
+        let job = keep_failing::enqueue(&db.client, probe.number).await.unwrap();
+        probe.until(|probe| probe.running() == 1).await;
+        db.run("insert into pgjobq.cancels (shard, job, asked_by, reason) select shard, id, 'ada', 'enough' from pgjobq.jobs").await;
+        probe.gate.add_permits(9);
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Cancelled);
+        worker.shutdown().await.unwrap();
+        assert_eq!(probe.runs().len(), 1);
+        assert_eq!(db.number("select failures from pgjobq.finished where jsonb_array_length(errors) = 1").await, 1);
+        assert_eq!(db.number("select count(*) from pgjobq.failures").await, 0);
+    }
+}
+
+on_postgres! {
+    async fn sql_cancels_with_its_transaction(db: TestDb) {
+        let probe = Probe::new();
+        let worker = db.worker().build().await.unwrap().start();
+        let jobs = [(); 3].map(|()| obey::job(probe.number).delay(Duration::from_secs(3600)));
+        let [kept, gone, running] = jobs;
+        let (kept, gone) = (kept.enqueue(&db.client).await.unwrap(), gone.enqueue(&db.client).await.unwrap());
+        let running = running.delay(Duration::ZERO).enqueue(&db.client).await.unwrap();
+        probe.until(|probe| probe.running() == 1).await;
+        let cancel = |id: JobId| format!("select pgjobq.cancel('{id}', 'by hand')");
+        db.run(&format!("begin; {}; rollback", cancel(kept.id()))).await;
+        db.run(&format!("begin isolation level serializable; {}; {}; commit", cancel(gone.id()), cancel(running.id()))).await;
+        assert_eq!(end_of(&db.client, &gone).await, Outcome::Cancelled);
+        assert_eq!(end_of(&db.client, &running).await, Outcome::Cancelled);
+        assert_eq!(kept.status(&db.client).await.unwrap().unwrap().state, JobState::Scheduled);
+        assert_eq!(db.text("pgjobq.cancel(gen_random_uuid())").await, "false");
+        worker.shutdown().await.unwrap();
+    }
+}
+
+on_postgres! {
+    async fn a_reaped_job_that_was_cancelled_does_not_run_again(db: TestDb) {
+        let probe = Probe::new();
+        let worker = db.worker().build().await.unwrap().start();
+        let job = obey::enqueue(&db.client, probe.number).await.unwrap();
+        probe.until(|probe| probe.running() == 1).await;
+        // In one transaction, so that nobody is told before: asked, given up, taken back.
+        db.run(
+            "do $$ begin
+                insert into pgjobq.cancels (shard, job, asked_by) select shard, id, 'ada' from pgjobq.jobs;
+                delete from pgjobq.workers;
+                perform pgjobq.reap(shard, '{}') from pgjobq.lanes;
+            end $$",
+        ).await;
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Cancelled);
+        worker.shutdown().await.unwrap();
+        assert_eq!(probe.runs().len(), 1);
+        assert_eq!(db.number("select crashes from pgjobq.finished").await, 1);
+    }
+}

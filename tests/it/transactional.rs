@@ -1,0 +1,201 @@
+//! Jobs that complete in a transaction of their own: with what they wrote, or not at all.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use pgjobq::prelude::*;
+use pgjobq::sqlx::{self, Connection};
+use pgjobq::{JobState, Requeue};
+
+use crate::harness::TestDb;
+use crate::probe::{Probe, end_of};
+
+async fn write(connection: &mut sqlx::PgConnection, what: &str) -> sqlx::Result<()> {
+    sqlx::query("insert into effects (what) values ($1)").bind(what).execute(connection).await.map(drop)
+}
+
+#[job]
+async fn child() {}
+
+/// Writes, enqueues a child, and ends as it is told to.
+#[job(transactional, retries = 1)]
+async fn settle(ctx: JobContext, tx: &mut Tx, how: String) -> Result<String> {
+    write(tx, &format!("{how} {}", ctx.attempt())).await?;
+    child::enqueue(&mut *tx).await?;
+    match how.as_str() {
+        "fail" if ctx.attempt() == 1 => Err("no".into()),
+        "panic" if ctx.attempt() == 1 => panic!("no"),
+        _ => Ok(how),
+    }
+}
+
+/// Uses a savepoint, as any code may that gets a connection.
+#[job(transactional)]
+async fn save(tx: &mut Tx) -> Result<()> {
+    write(tx, "kept").await?;
+    let mut inner = tx.begin().await?;
+    write(&mut inner, "taken back").await?;
+    inner.rollback().await?;
+    Ok(())
+}
+
+/// Holds its transaction until the test lets it.
+#[job(transactional, retain = "0s")]
+async fn hold(ctx: JobContext, tx: &mut Tx, probe: u64) -> Result<()> {
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    write(tx, &format!("hold {}", ctx.attempt())).await?;
+    if ctx.attempt() == 1 {
+        probe.pass().await;
+    }
+    Ok(())
+}
+
+/// Completes in a transaction of its own, which commits or not, and is held open in between.
+#[job]
+async fn complete_by_hand(ctx: JobContext, probe: u64, commits: bool) -> Result<u32> {
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    let mut tx = probe.pool.get().unwrap().begin().await?;
+    write(&mut tx, &format!("by hand {}", ctx.attempt())).await?;
+    ctx.complete_in(&mut tx, &ctx.attempt()).await?;
+    probe.told.fetch_add(1, Ordering::SeqCst);
+    probe.pass().await;
+    if commits || ctx.attempt() > 1 {
+        tx.commit().await?
+    } else {
+        tx.rollback().await?
+    }
+    Ok(ctx.attempt())
+}
+
+async fn stage(db: &TestDb) -> pgjobq::WorkerBuilder {
+    db.run("create table effects (what text)").await;
+    db.worker()
+}
+
+async fn effects(db: &TestDb) -> Vec<String> {
+    sqlx::query_scalar("select what from effects order by what").fetch_all(&db.pool).await.unwrap()
+}
+
+on_postgres! {
+    async fn what_was_written_the_children_and_the_completion_commit_together(db: TestDb) {
+        let worker = stage(&db).await.build().await.unwrap().start();
+        let job = settle::enqueue(&db.client, "succeed".to_owned()).await.unwrap();
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed("succeed".to_owned()));
+        db.run("update pgjobq.jobs set run_at = now() where run_at is not null").await;
+        db.until("not exists (select from pgjobq.jobs) and not exists (select from pgjobq.leases)").await;
+        worker.shutdown().await.unwrap();
+        assert_eq!(effects(&db).await, ["succeed 1"]);
+        let of_parent = format!("select count(*) from pgjobq.finished where kind = 'child' and meta->>'parent' = '{}'", job.id());
+        assert_eq!(db.number(&of_parent).await, 1);
+    }
+}
+
+on_postgres! {
+    async fn a_failure_or_a_panic_takes_everything_back(db: TestDb) {
+        let worker = stage(&db).await.build().await.unwrap().start();
+        for how in ["fail", "panic"] {
+            let job = settle::enqueue(&db.client, how.to_owned()).await.unwrap();
+            db.until("exists (select from pgjobq.jobs where failures = 1)").await;
+            assert_eq!(db.number("select count(*) from effects").await, i64::from(how == "panic"));
+            db.run("update pgjobq.jobs set run_at = now(); select pg_notify(pgjobq.channel(), 'anything')").await;
+            assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(how.to_owned()));
+        }
+        worker.shutdown().await.unwrap();
+        assert_eq!(effects(&db).await, ["fail 2", "panic 2"]);
+        assert_eq!(db.number("select count(*) from pgjobq.finished where kind = 'child'").await, 2);
+    }
+}
+
+on_postgres! {
+    async fn a_savepoint_inside_is_a_savepoint(db: TestDb) {
+        let worker = stage(&db).await.build().await.unwrap().start();
+        save::call(&db.client).await.unwrap();
+        worker.shutdown().await.unwrap();
+        assert_eq!(effects(&db).await, ["kept"]);
+    }
+}
+
+on_postgres! {
+    async fn a_stale_attempt_rolls_all_of_it_back(db: TestDb) {
+        let probe = Probe::new();
+        let worker = stage(&db).await.build().await.unwrap().start();
+        let job = hold::enqueue(&db.client, probe.number).await.unwrap();
+        probe.until(|probe| probe.running() == 1).await;
+        // The job is taken back and runs again, while its first attempt is about to complete.
+        db.run("do $$ begin delete from pgjobq.workers; perform pgjobq.reap(shard, '{}') from pgjobq.lanes; end $$").await;
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
+        probe.gate.add_permits(1);
+        probe.until(|probe| probe.running() == 0).await;
+        worker.shutdown().await.unwrap();
+        assert_eq!(effects(&db).await, ["hold 2"]);
+        assert_eq!(probe.runs().len(), 2);
+    }
+}
+
+on_postgres! {
+    async fn a_job_completes_by_hand_in_a_transaction_that_is_held_open(db: TestDb) {
+        let probe = Probe::new();
+        probe.pool.set(db.pool.clone()).unwrap();
+        let worker = stage(&db).await.build().await.unwrap().start();
+        let job = complete_by_hand::enqueue(&db.client, probe.number, true).await.unwrap();
+        probe.until(|probe| probe.told() == 1).await;
+        // Meanwhile it holds up nobody: others are claimed, run, finish; it can be asked to be cancelled; and the worker may
+        // even be given up.
+        child::call(&db.client).await.unwrap();
+        let asked = tokio::time::timeout(Duration::from_secs(5), job.cancel(&db.client).into_future()).await.unwrap();
+        assert_eq!(asked.unwrap(), pgjobq::CancelAnswer::Asked);
+        db.run("do $$ declare r record; begin
+            delete from pgjobq.workers;
+            for r in select s.shard, p.kept from pgjobq.lanes s, lateral pgjobq.reap(s.shard, '{}') p where p.queue is not null loop
+                assert r.kept is not null, 'the lease was taken, though its job is about to be completed';
+            end loop;
+        end $$").await;
+        probe.gate.add_permits(1);
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(1));
+        child::call(&db.client).await.unwrap();
+        db.until("not exists (select from pgjobq.leases)").await;
+        worker.shutdown().await.unwrap();
+        assert_eq!(effects(&db).await, ["by hand 1"]);
+    }
+}
+
+on_postgres! {
+    async fn what_returned_well_and_did_not_commit_has_failed(db: TestDb) {
+        let probe = Probe::new();
+        probe.gate.add_permits(9);
+        probe.pool.set(db.pool.clone()).unwrap();
+        let worker = stage(&db).await.build().await.unwrap().start();
+        let job = complete_by_hand::enqueue(&db.client, probe.number, false).await.unwrap();
+        db.until("exists (select from pgjobq.failures where message = 'it completed in a transaction that was not committed')").await;
+        db.run("update pgjobq.jobs set run_at = now(); select pg_notify(pgjobq.channel(), 'anything')").await;
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(2));
+        worker.shutdown().await.unwrap();
+        assert_eq!(effects(&db).await, ["by hand 2"]);
+    }
+}
+
+on_postgres! {
+    async fn a_unit_test_calls_a_transactional_function(db: TestDb) {
+        db.run("create table effects (what text)").await;
+        let mut tx = Tx::begin(&db.client).await.unwrap();
+        let settled = settle(JobContext::for_test(), &mut tx, "tested".to_owned()).await;
+        assert_eq!(settled.ok().as_deref(), Some("tested"));
+        tx.rollback().await.unwrap();
+        assert_eq!(db.number("select count(*) from effects").await + db.number("select count(*) from pgjobq.jobs").await, 0);
+    }
+}
+
+on_postgres! {
+    async fn a_dead_transactional_job_is_put_back_in_line(db: TestDb) {
+        let worker = stage(&db).await.build().await.unwrap().start();
+        let job = settle::job("fail".to_owned()).retries(0).enqueue(&db.client).await.unwrap();
+        assert!(matches!(end_of(&db.client, &job).await, Outcome::Dead(_)));
+        assert_eq!(job.requeue(&db.client).await.unwrap(), Requeue::Requeued);
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed("fail".to_owned()));
+        assert_eq!(job.requeue(&db.client).await.unwrap(), Requeue::NotEnded, "one that completed is not run again");
+        assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, JobState::Completed);
+        worker.shutdown().await.unwrap();
+    }
+}
