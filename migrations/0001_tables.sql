@@ -30,6 +30,7 @@ create table pgjobq.kinds (
     priority smallint not null,
     retries smallint not null,
     crash_budget smallint not null,
+    redact text[] not null default '{}',        -- arguments that are shown to nobody
     recorded_at timestamptz not null default now()
 );
 
@@ -68,6 +69,7 @@ create table pgjobq.jobs (
 create index jobs_in_line on pgjobq.jobs (shard, queue_id, priority, ticket) where ticket is not null and crashes = 0;
 create index jobs_in_quarantine on pgjobq.jobs (shard, queue_id, priority, ticket) where ticket is not null and crashes > 0;
 create index jobs_coming_due on pgjobq.jobs (shard, run_at) where run_at is not null and waits_for = 0;
+create index jobs_blocked on pgjobq.jobs (shard, queue_id) where waits_for > 0;
 create index jobs_expiring on pgjobq.jobs (shard, expires_at, id) where expires_at is not null;
 
 -- The tickets that a worker holds from one claim. The row is the fence: whoever writes about a running job names it.
@@ -164,6 +166,17 @@ create unlogged table pgjobq.progress (
     said_at timestamptz not null default clock_timestamp(),
     primary key (shard, job)
 ) with (fillfactor = 50);
+
+-- How many attempts of a queue's jobs ended in a worker in the last seconds; kept for some minutes.
+create unlogged table pgjobq.rates (
+    shard smallint not null,
+    queue_id int not null,
+    at timestamptz not null,
+    completed int not null,
+    failed int not null
+);
+
+create index rates_of_a_queue on pgjobq.rates (shard, queue_id, at);
 
 -- Processes that wait for the end of jobs, and want to be notified.
 create unlogged table pgjobq.waiters (

@@ -16,17 +16,17 @@ begin
     return v_id;
 end $$;
 
-create function pgjobq.record_kind(p_kind text, p_queue text, p_priority smallint, p_retries smallint, p_crashes smallint)
-returns void language plpgsql as $$
+create function pgjobq.record_kind(
+    p_kind text, p_queue text, p_priority smallint, p_retries smallint, p_crashes smallint, p_redact text[]) returns void language plpgsql as $$
 begin
     perform pgjobq.create_queue(p_queue);
-    insert into pgjobq.kinds as k (kind, queue, priority, retries, crash_budget)
-    values (p_kind, p_queue, p_priority, p_retries, p_crashes)
+    insert into pgjobq.kinds as k (kind, queue, priority, retries, crash_budget, redact)
+    values (p_kind, p_queue, p_priority, p_retries, p_crashes, p_redact)
     on conflict (kind) do update
        set queue = excluded.queue, priority = excluded.priority, retries = excluded.retries,
-           crash_budget = excluded.crash_budget, recorded_at = excluded.recorded_at
-     where (k.queue, k.priority, k.retries, k.crash_budget)
-           is distinct from (excluded.queue, excluded.priority, excluded.retries, excluded.crash_budget);
+           crash_budget = excluded.crash_budget, redact = excluded.redact, recorded_at = excluded.recorded_at
+     where (k.queue, k.priority, k.retries, k.crash_budget, k.redact)
+           is distinct from (excluded.queue, excluded.priority, excluded.retries, excluded.crash_budget, excluded.redact);
 end $$;
 
 -- Makes the partitions of `finished` that are missing: each of the next eight days, and the Mondays up to the horizon, for
@@ -61,6 +61,21 @@ begin
     return v_made;
 end $$;
 
+-- Drops the oldest partition whose day is over. True when there was one. It waits for nobody for longer than an instant, for
+-- whoever finishes a job would stand behind it: then it raises, and is tried again.
+create function pgjobq.drop_partition() returns boolean language plpgsql
+    security definer set search_path = pg_catalog, pg_temp set lock_timeout = '20ms' as $$
+declare
+    v_day date := (select min(day) from pgjobq.finished_days where day < (clock_timestamp() at time zone 'UTC')::date);
+begin
+    if v_day is null or not pg_try_advisory_xact_lock(hashtext('pgjobq.make_partitions')) then
+        return false;
+    end if;
+    execute format('drop table if exists pgjobq.%I', 'finished_' || to_char(v_day, 'YYYYMMDD'));
+    delete from pgjobq.finished_days where day = v_day;
+    return true;
+end $$;
+
 -- The partition for a row that is to be kept this long: the first day on which it may be dropped, or the last there is, so
 -- that a missing partition shortens a row's life and never stops a job from ending.
 create function pgjobq.drop_day(p_keep interval) returns date language plpgsql stable as $$
@@ -79,6 +94,18 @@ begin
                             case p_outcome when 'completed' then interval '1 day' when 'dead' then interval '30 days'
                                            else interval '7 days' end)
               from pgjobq.queues where id = p_queue);
+end $$;
+
+-- The arguments of a job, as people may see them.
+create function pgjobq.shown_args(p_kind text, p_args jsonb) returns jsonb language plpgsql stable as $$
+declare
+    v_redact text[] := (select redact from pgjobq.kinds where kind = p_kind and redact <> '{}');
+begin
+    if v_redact is null or jsonb_typeof(p_args) <> 'object' then
+        return p_args;
+    end if;
+    return (select jsonb_object_agg(key, case when key = any (v_redact) then '"[redacted]"' else value end)
+              from jsonb_each(p_args));
 end $$;
 
 -- The channel of all notifications of this schema: a hash, because names of channels are short.

@@ -45,15 +45,26 @@ create function pgjobq.say_progress(
     p_shard smallint, p_worker bigint, p_queue int, p_priority smallint, p_hi bigint, p_lease bigint,
     p_id uuid, p_ticket bigint, p_percent smallint, p_message text) returns boolean
 language plpgsql as $$
+declare
+    v_now timestamptz := clock_timestamp();
 begin
-    insert into pgjobq.progress as p (shard, job, ticket, percent, message)
-    select p_shard, p_id, p_ticket, p_percent, p_message
+    insert into pgjobq.progress as p (shard, job, ticket, percent, message, said_at)
+    select p_shard, p_id, p_ticket, p_percent, p_message, v_now
       from pgjobq.leases
      where shard = p_shard and queue_id = p_queue and priority = p_priority and hi = p_hi and id = p_lease and worker = p_worker
+       and exists (select 1 from pgjobq.jobs where shard = p_shard and id = p_id and ticket = p_ticket)
     on conflict (shard, job) do update
-       set ticket = excluded.ticket, percent = excluded.percent, message = excluded.message, said_at = clock_timestamp()
+       set ticket = excluded.ticket, percent = excluded.percent, message = excluded.message, said_at = excluded.said_at
      where p.ticket <= excluded.ticket;
     return found;
+end $$;
+
+-- Forgets what was said of jobs that are gone: the last word may have come just after the end.
+create function pgjobq.tidy_progress(p_shard smallint) returns void language plpgsql as $$
+begin
+    delete from pgjobq.progress p
+     where p.shard = p_shard and p.said_at < clock_timestamp() - interval '1 minute'
+       and not exists (select 1 from pgjobq.jobs where shard = p_shard and id = p.job and ticket = p.ticket);
 end $$;
 
 create function pgjobq.forget_progress(p_shard smallint, p_jobs uuid[]) returns void language plpgsql as $$

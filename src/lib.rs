@@ -66,13 +66,14 @@ pub use pgjobq_core::{
     AnyJob, Backoff, CallError, Cancel, CancelAnswer, Cancellation, Client, ClientBuilder, CompleteError,
     EndedJob, EndedJobs, EnqueueAllError, EnqueueError, Enqueued, FailedAttempt, Failure, InvalidName,
     InvalidSchema, JobContext, JobError, JobHandle, JobId, JobReturn, JobState, MigrateError, NewJob,
-    Outcome, Priority, Progress, Queue, Requeue, RequeueError, State, Status, StoreError, Target, Tx,
-    WaitError, Within, enqueue_all, schema_sql,
+    Outcome, Priority, Progress, Queue, QueueStats, Requeue, RequeueError, State, Status, StoreError, Target,
+    Tx, WaitError, Within, enqueue_all, schema_sql,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;
 pub use pgjobq_worker::{
-    BuildError, QueueLimits, RunningWorker, SetupProblem, Worker, WorkerBuilder, WorkerError, shutdown_signal,
+    BuildError, Health, QueueLimits, RunningWorker, SetupProblem, Worker, WorkerBuilder, WorkerError,
+    shutdown_signal,
 };
 /// The way to the database, in the version that pgjobq speaks it: pools and transactions come from here.
 pub use sqlx;

@@ -1,6 +1,6 @@
 -- List jobs that ended badly, the latest first. $1 shard   $2 outcome   $3 queue   $4 kind   $5, $6 before this time
 -- (microseconds since 1970, null for now) and id   $7 how many
-select f.id, f.outcome, q.name as queue, f.kind, f.args::text as args, f.attempt, f.failures, f.crashes,
+select f.id, f.outcome, q.name as queue, f.kind, pgjobq.shown_args(f.kind, f.args)::text as args, f.attempt, f.failures, f.crashes,
        (extract(epoch from f.created_at) * 1000000)::bigint as created_at,
        (extract(epoch from f.finished_at) * 1000000)::bigint as finished_at,
        pgjobq.readable(f.errors) as errors,

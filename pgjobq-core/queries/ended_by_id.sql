@@ -1,5 +1,5 @@
 -- How jobs ended, by id. $1 shard   $2 ids
-select f.id, f.outcome, q.name as queue, f.kind, f.args::text as args, f.attempt, f.failures, f.crashes,
+select f.id, f.outcome, q.name as queue, f.kind, pgjobq.shown_args(f.kind, f.args)::text as args, f.attempt, f.failures, f.crashes,
        (extract(epoch from f.created_at) * 1000000)::bigint as created_at,
        (extract(epoch from f.finished_at) * 1000000)::bigint as finished_at,
        pgjobq.readable(f.errors) as errors,

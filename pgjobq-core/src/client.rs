@@ -14,7 +14,6 @@ use crate::batch::{Answer, Batch};
 use crate::enqueue::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
 use crate::listen::{Listener, Signal};
 use crate::notifier::Notifier;
-use crate::queue::Queue;
 use crate::schema::{InvalidSchema, Schema};
 use crate::sql::Statements;
 use crate::store::why_not;
@@ -180,11 +179,6 @@ impl Client {
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.inner.shared.pool
-    }
-
-    /// A queue by name: to create it.
-    pub fn queue(&self, name: impl Into<String>) -> Queue<'_> {
-        Queue { client: self, name: name.into() }
     }
 
     /// A caller's connection or transaction, for this client's schema and limits:

@@ -56,6 +56,8 @@ pub struct Attempt {
     pub cancelled: CancellationToken,
     pub states: Arc<States>,
     pub meta: Meta,
+    /// Whether some of its arguments are shown to nobody.
+    pub redacts: bool,
     /// How long it may run.
     pub timeout: Duration,
     /// Where it runs; nothing in a test.
@@ -97,6 +99,7 @@ impl JobContext {
             cancelled: CancellationToken::new(),
             states: Arc::default(),
             meta: Meta::default(),
+            redacts: false,
             timeout: Duration::from_secs(300),
             held: None,
             recording: Recording::default(),
@@ -224,7 +227,13 @@ impl JobContext {
     /// The arguments of the job.
     #[doc(hidden)]
     pub fn decode<A: DeserializeOwned>(&self, args: &RawValue) -> Result<A, JobError> {
-        serde_json::from_str(args.get())
-            .map_err(|error| JobError::decode(format!("the arguments do not fit the job function: {error}")))
+        serde_json::from_str(args.get()).map_err(|error| {
+            // What serde says may quote a value.
+            let what = match self.attempt.redacts {
+                true => format!("at line {}, column {}", error.line(), error.column()),
+                false => error.to_string(),
+            };
+            JobError::decode(format!("the arguments do not fit the job function: {what}"))
+        })
     }
 }

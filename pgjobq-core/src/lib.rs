@@ -46,6 +46,7 @@ mod notifier;
 mod queue;
 mod schema;
 mod sql;
+mod stats;
 #[allow(missing_docs)] // Not public API: the fields are named for what they hold.
 mod store;
 
@@ -72,6 +73,7 @@ pub use requeue::{Requeue, RequeueError};
 pub use returned::JobReturn;
 pub use schema::InvalidSchema;
 pub use state::State;
+pub use stats::QueueStats;
 pub use target::{Target, Within};
 pub use tx::Tx;
 

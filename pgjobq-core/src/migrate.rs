@@ -39,16 +39,17 @@ macro_rules! migrations {
 }
 
 const MIGRATIONS: &[Migration] = migrations![
-    "0001_tables" from 10,
-    "0002_queues" from 10,
-    "0003_enqueue" from 10,
-    "0004_claim" from 10,
-    "0005_finish" from 10,
-    "0006_upkeep" from 10,
-    "0007_cancel" from 10,
-    "0008_running" from 10,
-    "0009_dead" from 10,
-    "0010_views" from 10,
+    "0001_tables" from 11,
+    "0002_queues" from 11,
+    "0003_enqueue" from 11,
+    "0004_claim" from 11,
+    "0005_finish" from 11,
+    "0006_upkeep" from 11,
+    "0007_cancel" from 11,
+    "0008_running" from 11,
+    "0009_dead" from 11,
+    "0010_manage" from 11,
+    "0011_views" from 11,
 ];
 
 /// The version of this program: how many migrations it knows.
@@ -146,6 +147,7 @@ impl Client {
                 .bind(job.policy.priority as i16)
                 .bind(i16::try_from(job.policy.retries).unwrap_or(i16::MAX))
                 .bind(i16::try_from(job.policy.crashes).unwrap_or(i16::MAX))
+                .bind(job.redact)
                 .execute(&shared.pool);
             recorded.await.map_err(|error| shared.error(error))?;
         }

@@ -1,41 +1,111 @@
-//! A queue by name.
+//! A queue by name: created, set up, looked at, emptied, deleted.
+
+use std::time::Duration;
 
 use sqlx::Row;
+use uuid::Uuid;
 
 use crate::client::Client;
-use crate::{EnqueueError, StoreError, name};
+use crate::{EnqueueError, JobState, StoreError, name};
+
+/// How many jobs one transaction cancels. It holds the lanes of those jobs.
+const BATCH: i32 = 500;
+/// The shortest time that an ended job is kept: who awaits it should learn how it ended.
+const SHORTEST_KEPT: Duration = Duration::from_secs(60);
 
 /// A queue by name, from [`Client::queue`].
 ///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
-/// # async fn example(client: pgjobq::Client) -> Result<(), pgjobq::EnqueueError> {
-/// client.queue("imports").save().await?; // For jobs that are sent there with `.queue("imports")`.
+/// # async fn example(client: pgjobq::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use pgjobq::JobState;
+///
+/// let day = Duration::from_secs(86_400);
+/// client.queue("imports").retain(JobState::Dead, 90 * day).save().await?; // For jobs that are sent there by name.
+///
+/// let stats = client.queue("imports").stats().await?.expect("it was saved");
+/// println!("{} ready, {} running, {:.0} a minute", stats.ready, stats.running, stats.completed_per_minute);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug)]
-#[must_use = "call `save()`"]
+#[must_use = "save it, look at it, purge it, or delete it"]
 pub struct Queue<'c> {
     pub(crate) client: &'c Client,
     pub(crate) name: String,
+    kept: [Option<Duration>; 4],
 }
 
-impl Queue<'_> {
-    /// Makes sure that the queue is there. Enqueues never create queues, so that two transactions cannot block each other
-    /// over one; `client.migrate()` and a worker's `build()` save the queues that the program names.
+/// Ended jobs, in the order of `Queue::kept` and of the statement.
+const ENDED: [JobState; 4] = [JobState::Completed, JobState::Dead, JobState::Cancelled, JobState::Expired];
+
+impl<'c> Queue<'c> {
+    pub(crate) fn new(client: &'c Client, name: String) -> Self {
+        Self { client, name, kept: [None; 4] }
+    }
+
+    /// How long its jobs are kept that ended so: at first a day for completed ones, a month for dead ones, and a week for
+    /// cancelled and expired ones. A job that says `retain` itself is kept for so long when it has completed. Takes effect
+    /// with [`Queue::save`], for jobs that end a minute later.
+    ///
+    /// # Panics
+    ///
+    /// When the state is none in which a job has ended.
+    pub fn retain(mut self, ended: JobState, time: Duration) -> Self {
+        let place = ENDED.iter().position(|state| *state == ended);
+        self.kept[place.expect("a job that is kept has ended")] = Some(time.max(SHORTEST_KEPT));
+        self
+    }
+
+    /// Makes sure that the queue is there, with the options that were set; others stay as they are. Enqueues never create
+    /// queues, so that two transactions cannot block each other over one; `client.migrate()` and a worker's `build()` save
+    /// the queues that the program names.
     ///
     /// # Errors
     ///
     /// When the name cannot be one, or the database refuses.
     pub async fn save(self) -> Result<(), EnqueueError> {
         name::check("queue", &self.name)?;
-        self.client.save_queue(&self.name).await?;
+        self.client.save_queue_with(&self.name, self.kept).await?;
         Ok(())
+    }
+
+    /// Cancels all its jobs that wait, and says how many. Those that run go on.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached or refuses. It goes batch by batch: those before stay cancelled.
+    pub async fn purge(&self) -> Result<u64, StoreError> {
+        match self.client.queue_id(&self.name).await? {
+            Some(id) => self.client.purge(id, "the queue was purged").await,
+            None => Ok(0),
+        }
+    }
+
+    /// Deletes the queue, and cancels its jobs that wait. Those that run go on, and are not run again. False when there is no
+    /// such queue. Nothing can be enqueued in it until it is saved again; a worker that names it saves it when it is built.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached or refuses. The workers do the rest then.
+    pub async fn delete(self) -> Result<bool, StoreError> {
+        let shared = self.client.shared();
+        let row = sqlx::query(shared.sql.delete_queue.clone()).bind(&self.name).fetch_one(&shared.pool).await;
+        let id: Option<i32> = row.and_then(|row| row.try_get("id")).map_err(|error| shared.error(error))?;
+        match id {
+            Some(id) => self.client.purge(id, "the queue was deleted").await.map(|_| true),
+            None => Ok(false),
+        }
     }
 }
 
 impl Client {
+    /// A queue by name: to create it, to look at it, to empty it, to delete it.
+    pub fn queue(&self, name: impl Into<String>) -> Queue<'_> {
+        Queue::new(self, name.into())
+    }
+
     /// The id of a queue, if it is there.
     pub(crate) async fn queue_id(&self, name: &str) -> Result<Option<i32>, StoreError> {
         let shared = self.shared();
@@ -49,8 +119,58 @@ impl Client {
     /// Makes sure that a queue is there, and gives its id.
     #[doc(hidden)]
     pub async fn save_queue(&self, name: &str) -> Result<i32, StoreError> {
+        self.save_queue_with(name, [None; 4]).await
+    }
+
+    async fn save_queue_with(&self, name: &str, kept: [Option<Duration>; 4]) -> Result<i32, StoreError> {
         let shared = self.shared();
-        let row = sqlx::query(shared.sql.create_queue.clone()).bind(name).fetch_one(&shared.pool).await;
+        let micros = kept.map(|time| time.map(|time| i64::try_from(time.as_micros()).unwrap_or(i64::MAX)));
+        let mut query = sqlx::query(shared.sql.save_queue.clone()).bind(name);
+        for time in micros {
+            query = query.bind(time);
+        }
+        let row = query.fetch_one(&shared.pool).await;
         row.and_then(|row| row.try_get("id")).map_err(|error| shared.error(error))
+    }
+
+    /// Cancels all jobs of a queue that wait, shard by shard, in batches, and says how many.
+    #[doc(hidden)]
+    pub async fn purge(&self, queue: i32, why: &str) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for shard in self.about().await?.all_shards() {
+            for priority in [None, Some(0_i16), Some(1), Some(2), Some(3)] {
+                let mut after = Some(0_i64);
+                while let Some(from) = after {
+                    let (cancelled, reach) = self.purge_batch(shard, queue, priority, from, why).await?;
+                    self.notifications().ended(&cancelled);
+                    count += cancelled.len() as u64;
+                    after = reach;
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    async fn purge_batch(
+        &self,
+        shard: i16,
+        queue: i32,
+        priority: Option<i16>,
+        after: i64,
+        why: &str,
+    ) -> Result<(Vec<Uuid>, Option<i64>), StoreError> {
+        let shared = self.shared();
+        let row = sqlx::query(shared.sql.purge_queue.clone())
+            .bind(shard)
+            .bind(queue)
+            .bind(priority)
+            .bind(after)
+            .bind(BATCH)
+            .bind(why)
+            .fetch_one(&shared.pool)
+            .await
+            .map_err(|error| shared.error(error))?;
+        let cancelled: Option<Vec<Uuid>> = row.try_get("cancelled").map_err(StoreError::Database)?;
+        Ok((cancelled.unwrap_or_default(), row.try_get("reach").map_err(StoreError::Database)?))
     }
 }

@@ -33,7 +33,8 @@ macro_rules! statements {
 
 statements! {
     about, enqueue_many, lookup, status, notify, wait_until,
-    create_queue, record_kind, make_partitions, queue_ids, queue_keeps,
+    save_queue, delete_queue, deleted_queues, purge_queue, queue_stats, queue_ids, queue_keeps, note_rates,
+    record_kind, make_partitions, drop_partition, tidy_progress,
     claim, claim_suspect, peek, finish, complete_in, say_progress,
     ask_to_cancel, act_on_cancels, expire, ended_badly, ended_by_id, requeue_jobs, purge_ended,
     register_worker, heartbeat, set_idle, leave, return_lease, give_up_workers, reap, promote,

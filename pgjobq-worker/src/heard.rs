@@ -3,12 +3,12 @@
 //! After an outage every worker has been silent for as long. The first one to get through must not take the jobs of all the
 //! others, who are about to.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Since when every heartbeat of this worker has been answered.
+/// Since when every heartbeat of this worker has been answered, and when the last one was.
 #[derive(Debug, Default)]
-pub(crate) struct Heard(Mutex<Since>);
+pub(crate) struct Heard(Mutex<(Since, Option<Instant>)>);
 
 #[derive(Clone, Copy, Debug, Default)]
 enum Since {
@@ -23,25 +23,33 @@ enum Since {
 
 impl Heard {
     pub(crate) fn answered(&self) {
-        self.set(|since| if let Since::Never = since { Since::Then(Instant::now()) } else { since });
+        let mut heard = self.lock();
+        heard.1 = Some(Instant::now());
+        if let Since::Never = heard.0 {
+            heard.0 = Since::Then(Instant::now());
+        }
     }
 
     pub(crate) fn missed(&self) {
-        self.set(|_| Since::Never);
+        self.lock().0 = Since::Never;
     }
 
     /// Whether it has been heard for this long, or has never not been.
     pub(crate) fn may_judge(&self, lease: Duration) -> bool {
-        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        match self.lock().0 {
             Since::Start => true,
             Since::Then(at) => at.elapsed() >= lease,
             Since::Never => false,
         }
     }
 
-    fn set(&self, next: impl FnOnce(Since) -> Since) {
-        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *since = next(*since);
+    /// How long ago a heartbeat was last answered.
+    pub(crate) fn last(&self) -> Option<Duration> {
+        self.lock().1.map(|at| at.elapsed())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Since, Option<Instant>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -21,16 +21,19 @@ mod settle;
 
 // What goes on beside.
 mod arrivals;
+mod health;
 mod heard;
 mod heartbeat;
 mod leases;
 mod pause;
 mod runtime;
 mod sweeps;
+mod tidy;
 mod upkeep;
 
 pub use builder::WorkerBuilder;
 pub use config::QueueLimits;
+pub use health::Health;
 pub use setup::{BuildError, SetupProblem};
 pub use signal::shutdown_signal;
 pub use worker::{RunningWorker, Worker, WorkerError};

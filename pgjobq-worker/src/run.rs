@@ -74,6 +74,7 @@ impl Running {
         let recording = context.recording();
         if recording.has_committed() {
             tracing::Span::current().record("outcome", "complete");
+            self.slot.queue.count(false);
             self.runtime.notifier.ended(&[self.job.id.as_uuid()]);
             return self.hand_over(Decision::Settled);
         }
@@ -105,6 +106,7 @@ impl Running {
             cancelled: told.cancelled.clone(),
             states: Arc::clone(&self.runtime.states),
             meta: job.meta.clone(),
+            redacts: !handler.redact.is_empty(),
             timeout: handler.policy.timeout,
             held: Some(Held {
                 client: self.runtime.client.clone(),
@@ -155,8 +157,13 @@ impl Running {
         let decision = decide(end, about);
         tracing::Span::current().record("outcome", decision.word());
         match &decision {
-            Decision::Bury { reason, message } => tracing::warn!(reason, message, "a job is dead"),
+            Decision::Complete { .. } => self.slot.queue.count(false),
+            Decision::Bury { reason, message } => {
+                self.slot.queue.count(true);
+                tracing::warn!(reason, message, "a job is dead");
+            }
             Decision::Retry { reason, message, delay } => {
+                self.slot.queue.count(true);
                 tracing::info!(reason, message, ?delay, "an attempt failed");
             }
             _ => {}

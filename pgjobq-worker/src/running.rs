@@ -40,6 +40,10 @@ impl Running {
         }
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Told>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,7 @@
 //! What the parts of a running worker share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pgjobq_core::__private::{Notifier, Registry, States, Store};
@@ -79,11 +79,20 @@ pub(crate) struct QueueSlots {
     taken: AtomicUsize,
     /// How long a completed job is kept whose kind says nothing, in microseconds.
     keep: AtomicU64,
+    /// How many attempts have completed, and failed, since that was last written down.
+    ended: [AtomicI32; 2],
 }
 
 impl QueueSlots {
     pub(crate) fn new(id: i32, name: &str, limit: usize) -> Self {
-        Self { id, name: name.into(), limit, taken: AtomicUsize::new(0), keep: AtomicU64::new(0) }
+        Self {
+            id,
+            name: name.into(),
+            limit,
+            taken: AtomicUsize::new(0),
+            keep: AtomicU64::new(0),
+            ended: Default::default(),
+        }
     }
 
     /// How long a completed job of this kind is kept here, if at all.
@@ -96,8 +105,9 @@ impl QueueSlots {
         self.keep.store(u64::try_from(keep.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    pub(crate) fn taken(&self) -> usize {
-        self.taken.load(Ordering::Acquire)
+    /// An attempt has ended.
+    pub(crate) fn count(&self, failed: bool) {
+        self.ended[usize::from(failed)].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Takes up to `most` slots. Only the claim loop takes, so that none can be taken in between.
@@ -159,6 +169,15 @@ impl Runtime {
             self.queues.iter().filter(|queue| queue.id == id).for_each(|queue| queue.set_keep(keep));
         }
         Ok(())
+    }
+
+    /// Writes down how many attempts have ended, if any.
+    pub(crate) async fn note_rates(&self) -> Result<(), StoreError> {
+        let taken = |count: &AtomicI32| count.swap(0, Ordering::Relaxed);
+        let counts =
+            self.queues.iter().map(|queue| (queue.id, taken(&queue.ended[0]), taken(&queue.ended[1])));
+        let counts: Vec<_> = counts.filter(|(_, completed, failed)| completed + failed > 0).collect();
+        if counts.is_empty() { Ok(()) } else { self.store.note_rates(&counts).await }
     }
 
     /// Returns when every result has been recorded.

@@ -1,8 +1,8 @@
-//! What every worker does for all: it takes back the jobs of silent workers, puts due jobs in line, and makes partitions.
+//! What every worker does for all: it takes back the jobs of silent workers, and puts due jobs in line.
 //! There is no leader; each step is a compare-and-set, and safe at any time.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pgjobq_core::StoreError;
 
@@ -12,14 +12,12 @@ use crate::setup::chain;
 
 /// How many due jobs one transaction puts in line.
 const PROMOTE_BATCH: i32 = 1000;
-const PARTITIONS_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Takes back the jobs of silent workers until the worker ends.
 pub(crate) async fn reap_for_ever(runtime: Arc<Runtime>) {
     let mut pause = Pause::new();
-    let mut partitions_made = Instant::now();
     while !runtime.stages.end.is_cancelled() {
-        let wait = match reap(&runtime, &mut partitions_made).await {
+        let wait = match reap(&runtime).await {
             Ok(()) => {
                 pause.reset();
                 jittered(runtime.config.heartbeat)
@@ -33,7 +31,8 @@ pub(crate) async fn reap_for_ever(runtime: Arc<Runtime>) {
     }
 }
 
-async fn reap(runtime: &Arc<Runtime>, partitions_made: &mut Instant) -> Result<(), StoreError> {
+async fn reap(runtime: &Arc<Runtime>) -> Result<(), StoreError> {
+    runtime.note_rates().await?;
     for shard in runtime.store.shards() {
         let may_judge = runtime.heard.may_judge(runtime.config.lease);
         if may_judge && runtime.store.give_up_workers(shard, runtime.config.lease).await? > 0 {
@@ -54,10 +53,6 @@ async fn reap(runtime: &Arc<Runtime>, partitions_made: &mut Instant) -> Result<(
             runtime.notifier.ended(&reaped.cancelled);
             runtime.alert(shard, reaped.buried);
         }
-    }
-    if partitions_made.elapsed() > PARTITIONS_EVERY {
-        runtime.client.make_partitions(runtime.registry.longest_kept()).await?;
-        *partitions_made = Instant::now();
     }
     Ok(())
 }

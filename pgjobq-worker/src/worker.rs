@@ -13,9 +13,10 @@ use tokio_util::task::TaskTracker;
 use crate::builder::WorkerBuilder;
 use crate::decide::stopped;
 use crate::finisher::{FINISHERS, Inbox, record_for_ever};
+use crate::health::Health;
 use crate::leases::HeldJob;
 use crate::runtime::Runtime;
-use crate::{cancels, claim_loop, heartbeat, sweeps, upkeep};
+use crate::{cancels, claim_loop, heartbeat, sweeps, tidy, upkeep};
 
 /// How long attempts may take to stop by themselves once they were told to.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
@@ -109,6 +110,12 @@ impl Worker {
 }
 
 impl RunningWorker {
+    /// How the worker does just now, from its memory: for a readiness probe.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health::of(&self.runtime)
+    }
+
     /// Stops gracefully: see [`Worker::run_until`].
     ///
     /// # Errors
@@ -135,6 +142,7 @@ async fn run(runtime: Arc<Runtime>, inboxes: [Inbox; FINISHERS]) -> Result<(), W
     parts.spawn(until_the_end().run_until_cancelled_owned(upkeep::reap_for_ever(Arc::clone(&runtime))));
     parts.spawn(until_the_end().run_until_cancelled_owned(upkeep::promote_for_ever(Arc::clone(&runtime))));
     parts.spawn(until_the_end().run_until_cancelled_owned(cancels::cancel_for_ever(Arc::clone(&runtime))));
+    parts.spawn(until_the_end().run_until_cancelled_owned(tidy::tidy_for_ever(Arc::clone(&runtime))));
     parts.spawn(until_the_end().run_until_cancelled_owned(sweeps::expire_for_ever(Arc::clone(&runtime))));
     tracing::info!(worker = runtime.config.name, kinds = runtime.kinds.len(), "the worker runs");
 

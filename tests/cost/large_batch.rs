@@ -18,9 +18,12 @@ async fn enqueue(session: &mut Session, kind: &str, ids: &[Uuid]) -> (i32, Vec<U
         .bind(ids)
         .bind(vec![1i32; ids.len()])
         .bind(vec![ARGS; ids.len()])
+        .bind(None::<Vec<Option<&str>>>)
+        .bind(None::<Vec<Option<i64>>>)
         .bind(None::<Vec<Option<i64>>>)
         .bind(None::<Vec<Option<i64>>>)
         .bind(false)
+        .bind(None::<i32>)
         .fetch_one(&mut session.measured)
         .await
         .unwrap();

@@ -8,8 +8,19 @@ use crate::session::{Session, statement};
 use pgjobq_core::__private::STATEMENTS;
 
 /// The tables that grow with the jobs.
-const HOT: [&str; 8] =
-    ["jobs", "leases", "lanes", "workers", "failures", "finished", "waiters", "job_states"];
+const HOT: [&str; 11] = [
+    "jobs",
+    "leases",
+    "lanes",
+    "workers",
+    "failures",
+    "finished",
+    "cancels",
+    "progress",
+    "rates",
+    "waiters",
+    "job_states",
+];
 
 /// Functions that are about all shards at once: a queue has a lane in each, and a day has its table.
 const ALL_SHARDS: [&str; 2] = ["create_queue", "make_partitions"];

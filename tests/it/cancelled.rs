@@ -6,7 +6,6 @@ use std::time::Duration;
 use pgjobq::prelude::*;
 use pgjobq::{CancelAnswer, JobState};
 
-use crate::harness::TestDb;
 use crate::probe::{Probe, end_of};
 
 /// Ends when the test lets it; counts when it is told to stop, and then fails.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use pgjobq::prelude::*;
 use pgjobq::{EndedJob, JobState};
 
-use crate::harness::TestDb;
 use crate::probe::{Probe, end_of};
 
 const HOUR: Duration = Duration::from_secs(3600);

@@ -31,9 +31,12 @@ mod transactional; // Jobs that complete in a transaction of their own.
 // What can be asked of a client.
 mod bad_input; // What nobody should enqueue, and what is said of it.
 mod bulk; // Many jobs at once.
+mod ended; // Jobs that ended badly, and what a person does with them.
 mod errors; // What a stranger reads where something was set up wrongly.
 mod from_sql; // Jobs enqueued with SQL.
 mod handles; // Whoever has a job's handle gets its end.
+mod inside; // What a job does from inside.
 mod life; // From an enqueue to the end, and what a handle sees of it.
 mod migrate; // The schema, and what becomes of one that is not ours.
+mod queues; // What people do with a queue.
 mod schema; // Made by anybody, under any name, for any role.

@@ -21,3 +21,4 @@ grant select, usage on sequence pgjobq.ticket to pgjobq_worker;
 grant select, insert, update, delete on pgjobq.queues, pgjobq.kinds, pgjobq.lanes, pgjobq.jobs, pgjobq.leases,
     pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.cancels, pgjobq.progress, pgjobq.waiters to pgjobq_worker;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.job_states to pgjobq_worker;
+grant select, insert, delete on pgjobq.rates to pgjobq_worker;

@@ -146,6 +146,35 @@ impl Store {
         read_promoted(&row).map_err(StoreError::Database)
     }
 
+    /// Says how many attempts have ended since the last time: queue, completed, failed.
+    pub async fn note_rates(&self, counts: &[(i32, i32, i32)]) -> Result<(), StoreError> {
+        let column = |pick: fn(&(i32, i32, i32)) -> i32| counts.iter().map(pick).collect::<Vec<_>>();
+        let query = sqlx::query(self.sql.note_rates.clone())
+            .bind(0_i16)
+            .bind(column(|count| count.0))
+            .bind(column(|count| count.1))
+            .bind(column(|count| count.2));
+        self.rows(query).await.map(drop)
+    }
+
+    /// The queues that are deleted, in which there may be jobs still.
+    pub async fn deleted_queues(&self) -> Result<Vec<i32>, StoreError> {
+        let rows = self.rows(sqlx::query(self.sql.deleted_queues.clone())).await?;
+        rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>().map_err(StoreError::Database)
+    }
+
+    /// Drops the oldest partition of `finished` whose day is over. False when there is none. An error that passes means
+    /// that somebody uses it just now.
+    pub async fn drop_partition(&self) -> Result<bool, StoreError> {
+        let row = self.row(sqlx::query(self.sql.drop_partition.clone())).await?;
+        row.try_get("dropped").map_err(StoreError::Database)
+    }
+
+    /// Forgets what was said of jobs that are gone.
+    pub async fn tidy_progress(&self) -> Result<(), StoreError> {
+        self.rows(sqlx::query(self.sql.tidy_progress.clone()).bind(self.shards())).await.map(drop)
+    }
+
     /// How long completed jobs of these queues are kept whose kind says nothing.
     pub async fn queue_keeps(&self, queues: &[i32]) -> Result<Vec<(i32, Duration)>, StoreError> {
         let rows = self.rows(sqlx::query(self.sql.queue_keeps.clone()).bind(queues)).await?;

@@ -1,2 +1,0 @@
--- Make sure that a queue is there, with its lanes. $1 name
-select pgjobq.create_queue($1) as id

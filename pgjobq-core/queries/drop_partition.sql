@@ -1,0 +1,2 @@
+-- Drop the oldest partition of finished whose day is over.
+select pgjobq.drop_partition() as dropped

@@ -1,0 +1,51 @@
+//! How a worker does, for a readiness probe.
+
+use std::time::Duration;
+
+use crate::runtime::Runtime;
+
+/// How a worker does, from [`RunningWorker::health`](crate::RunningWorker::health).
+///
+/// ```no_run
+/// # mod pgjobq { pub use pgjobq_worker::RunningWorker; }
+/// # fn example(worker: &pgjobq::RunningWorker) -> u16 {
+/// let health = worker.health();
+/// if health.is_ready() { 200 } else { 503 }
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// How long ago the database last answered a heartbeat; `None` before the first one.
+    pub heard: Option<Duration>,
+    /// Whether that is so recent that the worker still has what it holds.
+    pub fresh: bool,
+    /// Whether the worker takes jobs, and is not shutting down.
+    pub claiming: bool,
+    /// How many jobs run.
+    pub running: usize,
+    /// How many may run at a time.
+    pub slots: usize,
+    /// How many ended attempts have not been recorded.
+    pub unrecorded: usize,
+}
+
+impl Health {
+    pub(crate) fn of(runtime: &Runtime) -> Self {
+        let heard = runtime.heard.last();
+        Self {
+            heard,
+            fresh: heard.is_some_and(|ago| ago < runtime.config.lease),
+            claiming: !runtime.stages.drain.is_cancelled(),
+            running: runtime.running.count(),
+            slots: runtime.queues.iter().map(|queue| queue.limit).sum(),
+            unrecorded: runtime.unrecorded.load(std::sync::atomic::Ordering::Acquire),
+        }
+    }
+
+    /// Whether the worker reaches the database and takes jobs. It may well be busy.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.fresh && self.claiming
+    }
+}

@@ -1,0 +1,97 @@
+//! Jobs that ended badly, and what a person does with them.
+
+use pgjobq::prelude::*;
+use pgjobq::{CancelAnswer, EnqueueError, JobState, Requeue, RequeueError};
+
+use crate::harness::TestDb;
+use crate::probe::end_of;
+
+/// Divides.
+#[job(retries = 0, redact = secret)]
+async fn divide(by: u32, secret: String) -> Result<u32> {
+    let _ = secret;
+    100_u32.checked_div(by).ok_or_else(|| "divided by zero".into())
+}
+
+#[job(queue = "sums", retries = 0)]
+async fn sum(numbers: Vec<u8>) -> Result<u8> {
+    numbers.into_iter().try_fold(0_u8, u8::checked_add).ok_or_else(|| "too much".into())
+}
+
+async fn wreck(db: &TestDb, divisions: usize, sums: usize) -> pgjobq::RunningWorker {
+    let worker = db.worker().queue("sums", 5).build().await.unwrap().start();
+    db.client.enqueue_all((0..divisions).map(|_| divide::job(0, "hush".to_owned()))).await.unwrap();
+    db.client.enqueue_all((0..sums).map(|_| sum::job(vec![200, 200]))).await.unwrap();
+    db.until(&format!("(select count(*) from pgjobq.finished) = {}", divisions + sums)).await;
+    worker
+}
+
+on_postgres! {
+    async fn dead_jobs_are_listed_with_every_failure_and_page_by_page(db: TestDb) {
+        let worker = wreck(&db, 3, 4).await;
+        let all = db.client.dead().list(100).await.unwrap();
+        assert_eq!(all.len(), 7);
+        assert!(all.is_sorted_by(|a, b| (a.finished_at, a.id) > (b.finished_at, b.id)), "the latest first");
+        let divided = db.client.dead().kind("divide").list(100).await.unwrap();
+        let first = &divided[0];
+        assert_eq!((divided.len(), first.state, &*first.queue, first.attempts, first.failures), (3, JobState::Dead, "default", 1, 1));
+        assert_eq!(first.args, serde_json::json!({"by": 0, "secret": "[redacted]"}));
+        let failed = &first.errors[0];
+        assert_eq!((failed.attempt, &*failed.reason, &*failed.message), (1, "error", "divided by zero"));
+        assert!(failed.at.is_some() && failed.worker.is_some());
+        let page = db.client.dead().queue("sums").list(3).await.unwrap();
+        let next = db.client.dead().queue("sums").before(&page[2]).list(3).await.unwrap();
+        assert_eq!((page.len(), next.len()), (3, 1));
+        assert_eq!(db.client.dead().queue("no_such").list(9).await.unwrap(), []);
+        assert_eq!(db.client.cancelled().list(9).await.unwrap(), []);
+        assert_eq!(db.text("select string_agg(distinct args->>'secret', '') from pgjobq.job_states").await, "[redacted]");
+        worker.shutdown().await.unwrap();
+    }
+}
+
+on_postgres! {
+    async fn what_was_wrong_is_mended_and_they_run_again(db: TestDb) {
+        let worker = wreck(&db, 2, 700).await;
+        let id = db.client.dead().kind("divide").list(1).await.unwrap()[0].id;
+        let answer = divide::handle(id).requeue_as(&db.client, divide::job(4, "hush".to_owned())).await.unwrap();
+        assert_eq!(answer, Requeue::Requeued);
+        assert_eq!(end_of(&db.client, &divide::handle(id)).await, Outcome::Completed(25));
+        let status = divide::handle(id).status(&db.client).await.unwrap().unwrap();
+        assert_eq!((status.attempts, status.failures), (2, 0), "attempts go on counting");
+        let refused = divide::handle(id).requeue_as(&db.client, divide::job(1, String::new()).queue("nowhere")).await.unwrap_err();
+        assert!(matches!(refused, RequeueError::Job(EnqueueError::UnknownQueue { .. })), "{refused}");
+
+        assert_eq!(db.client.dead().queue("sums").requeue().await.unwrap(), 700, "in several batches");
+        let again = "(select count(*) from pgjobq.finished where kind = 'sum' and jsonb_array_length(errors) = 2) = 700";
+        db.until(again).await; // Dead again, and what failed before is still told.
+        assert_eq!(db.client.dead().purge().await.unwrap(), 701);
+        assert_eq!(db.client.dead().list(9).await.unwrap(), []);
+        assert_eq!(db.number("select count(*) from pgjobq.finished where outcome <> 'completed'").await, 0);
+        worker.shutdown().await.unwrap();
+        assert_eq!(db.number("select count(*) from pgjobq.failures").await, 0);
+    }
+}
+
+on_postgres! {
+    async fn only_what_ended_badly_and_is_not_live_is_put_back_in_line(db: TestDb) {
+        let job = sum::enqueue(&db.client, vec![1, 2]).await.unwrap();
+        assert_eq!(job.requeue(&db.client).await.unwrap(), Requeue::NotEnded);
+        assert_eq!(job.cancel(&db.client).await.unwrap(), CancelAnswer::Cancelled);
+        sum::job(vec![3]).id(job.id()).enqueue(&db.client).await.unwrap();
+        assert_eq!(job.requeue(&db.client).await.unwrap(), Requeue::Live);
+        assert_eq!(db.client.cancelled().requeue().await.unwrap(), 0);
+        assert_eq!(sum::handle(JobId::new()).requeue(&db.client).await.unwrap(), Requeue::NotEnded);
+        assert_eq!(db.number("select count(*) from pgjobq.finished").await, 1);
+    }
+}
+
+on_postgres! {
+    async fn arguments_that_are_secret_are_not_told_by_an_error(db: TestDb) {
+        let worker = db.worker().build().await.unwrap().start();
+        db.run("select pgjobq.enqueue('divide', '{\"by\": \"4111-1111\", \"secret\": 7}', retries => 0)").await;
+        db.until("exists (select from pgjobq.finished)").await;
+        let error = db.text("select errors->0->>'message' from pgjobq.finished").await;
+        assert_eq!(error, "the arguments do not fit the job function: at line 1, column 18");
+        worker.shutdown().await.unwrap();
+    }
+}

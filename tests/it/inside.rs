@@ -1,0 +1,89 @@
+//! What a job does from inside: enqueues others, says how far it is, and hands its trace on. And what is seen from outside.
+
+use std::time::Duration;
+
+use pgjobq::prelude::*;
+
+use crate::probe::{Probe, end_of};
+
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// Tells of its parent and its trace.
+#[job]
+async fn tell(ctx: JobContext) -> Result<(Option<JobId>, Option<String>)> {
+    Ok((ctx.parent(), ctx.traceparent().map(str::to_owned)))
+}
+
+#[job]
+async fn spawn(ctx: JobContext) -> Result<JobId> {
+    Ok(ctx.enqueue(tell::job()).await?.id())
+}
+
+#[job]
+async fn climb(ctx: JobContext, probe: u64) {
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    for percent in 0..=250 {
+        ctx.progress(percent, format!("step {percent}\0"));
+    }
+    probe.pass().await;
+}
+
+on_postgres! {
+    async fn a_child_knows_its_parent_and_its_trace(db: TestDb) {
+        let worker = db.worker().build().await.unwrap().start();
+        let parent = spawn::job().traceparent(TRACE).enqueue(&db.client).await.unwrap();
+        let child = end_of(&db.client, &parent).await.completed().unwrap();
+        assert_eq!(end_of(&db.client, &tell::handle(child)).await, Outcome::Completed((Some(parent.id()), Some(TRACE.to_owned()))));
+        assert_eq!(tell::call(&db.client).await.unwrap(), (None, None));
+        db.run(&format!("select pgjobq.enqueue('tell', traceparent => '{TRACE}')")).await;
+        db.until(&format!("(select count(*) from pgjobq.finished where output->>1 = '{TRACE}') = 2")).await;
+        worker.shutdown().await.unwrap();
+    }
+}
+
+on_postgres! {
+    async fn a_handle_sees_how_far_a_running_job_is_and_nothing_is_left_of_it(db: TestDb) {
+        let probe = Probe::new();
+        let worker = db.worker().build().await.unwrap().start();
+        let job = climb::enqueue(&db.client, probe.number).await.unwrap();
+        db.until("exists (select from pgjobq.progress where percent = 100)").await;
+        let progress = job.progress(&db.client).await.unwrap().unwrap();
+        assert_eq!((progress.percent, &*progress.message), (100, "step 250\u{fffd}"));
+        probe.gate.add_permits(1);
+        end_of(&db.client, &job).await;
+        assert_eq!(job.progress(&db.client).await.unwrap(), None);
+        worker.shutdown().await.unwrap();
+        assert_eq!(db.number("select count(*) from pgjobq.progress").await, 0);
+    }
+}
+
+on_postgres! {
+    async fn a_stale_attempt_says_nothing_of_how_far_it_is(db: TestDb) {
+        let probe = Probe::new();
+        let worker = db.worker().build().await.unwrap().start();
+        let job = climb::enqueue(&db.client, probe.number).await.unwrap();
+        db.until("exists (select from pgjobq.progress)").await;
+        db.run("update pgjobq.progress set ticket = 0").await; // As if an earlier attempt had said it.
+        assert_eq!(job.progress(&db.client).await.unwrap(), None);
+        probe.gate.add_permits(1);
+        end_of(&db.client, &job).await;
+        worker.shutdown().await.unwrap();
+    }
+}
+
+on_postgres! {
+    async fn a_worker_says_how_it_does(db: TestDb) {
+        let probe = Probe::new();
+        let worker = db.worker().build().await.unwrap().start();
+        let job = climb::enqueue(&db.client, probe.number).await.unwrap();
+        probe.until(|probe| probe.running() == 1).await;
+        db.until("exists (select from pgjobq.workers where seen_at > started_at)").await;
+        let health = worker.health();
+        assert!(health.is_ready() && health.heard.is_some_and(|ago| ago < Duration::from_secs(5)), "{health:?}");
+        assert_eq!((health.running, health.slots), (1, 20));
+        probe.gate.add_permits(1);
+        end_of(&db.client, &job).await;
+        worker.shutdown().await.unwrap();
+    }
+}
