@@ -66,6 +66,30 @@ pub struct Attempt {
     pub progress: Progress,
 }
 
+impl Attempt {
+    /// The first attempt of a new job, of a test.
+    #[must_use]
+    pub fn for_test() -> Self {
+        Self {
+            job: JobId::new(),
+            kind: "test",
+            queue: "test".into(),
+            number: 1,
+            failures: 0,
+            stop: CancellationToken::new(),
+            lease_lost: CancellationToken::new(),
+            cancelled: CancellationToken::new(),
+            states: Arc::default(),
+            meta: Meta::default(),
+            redacts: false,
+            timeout: Duration::from_secs(300),
+            held: None,
+            recording: Recording::default(),
+            progress: Progress::default(),
+        }
+    }
+}
+
 /// By what right an attempt writes about its job.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
@@ -88,23 +112,7 @@ impl JobContext {
     /// A context for a unit test that calls a job function: the first attempt of a new job, never told to stop.
     #[must_use]
     pub fn for_test() -> Self {
-        Self::new(Attempt {
-            job: JobId::new(),
-            kind: "test",
-            queue: "test".into(),
-            number: 1,
-            failures: 0,
-            stop: CancellationToken::new(),
-            lease_lost: CancellationToken::new(),
-            cancelled: CancellationToken::new(),
-            states: Arc::default(),
-            meta: Meta::default(),
-            redacts: false,
-            timeout: Duration::from_secs(300),
-            held: None,
-            recording: Recording::default(),
-            progress: Progress::default(),
-        })
+        Self::new(Attempt::for_test())
     }
 
     /// The job's id. It is the same in every attempt, which makes it a good idempotency key.

@@ -87,7 +87,10 @@ impl Keys {
             "backoff" => self.backoff = diagnostics.ok(value::backoff(entry)),
             "crashes" => self.crashes = diagnostics.ok(value::number(entry)),
             "retain" => self.retain = diagnostics.ok(value::retain(entry)),
-            "transactional" => self.transactional = diagnostics.ok(value::flag(entry)),
+            "transactional" => {
+                diagnostics.ok(value::flag(entry));
+                self.transactional = Some(entry.key.clone());
+            }
             "redact" => self.redact = diagnostics.ok(value::arguments(entry)).unwrap_or_default(),
             "crate" => self.facade = diagnostics.ok(value::path(entry)),
             unknown => diagnostics.error(&entry.key, unknown_key(unknown)),

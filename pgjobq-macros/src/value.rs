@@ -153,8 +153,8 @@ pub(crate) fn retain(entry: &Entry) -> Result<Retain> {
 }
 
 /// A key that stands alone.
-pub(crate) fn flag(entry: &Entry) -> Result<Ident> {
-    if entry.value.is_empty() { Ok(entry.key.clone()) } else { Err(misfit(entry)) }
+pub(crate) fn flag(entry: &Entry) -> Result<()> {
+    if entry.value.is_empty() { Ok(()) } else { Err(misfit(entry)) }
 }
 
 /// The names of arguments: one, or several in brackets.

@@ -28,10 +28,7 @@ async fn tick() {}
 fn attempt() -> JobContext {
     let mut states = States::default();
     states.insert(Greeting("hello"));
-    let (stop, lease_lost) = Default::default();
-    let (job, states) = (JobId::new(), Arc::new(states));
-    let (kind, queue) = ("greet".into(), "mail".into());
-    JobContext::new(Attempt { job, kind, queue, number: 2, failures: 1, stop, lease_lost, states })
+    JobContext::new(Attempt { number: 2, states: Arc::new(states), ..Attempt::for_test() })
 }
 
 async fn run(job: &JobDescriptor, args: &str) -> Result<String, String> {
