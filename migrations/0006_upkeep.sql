@@ -68,15 +68,17 @@ language plpgsql as $$
 declare
     v_listed uuid[];
     v_tickets bigint[];
+    v_ticket bigint;
 begin
     select l.ids, l.held into v_listed, v_tickets from pgjobq.jobs_of_lease(p_shard, p_queue, p_priority, p_tickets) l;
     ids := '{}';
     for i in 1..cardinality(v_listed) loop
-        perform 1 from pgjobq.jobs where shard = p_shard and id = v_listed[i] and ticket = v_tickets[i] for update skip locked;
-        if found then
-            ids := ids || v_listed[i];
-        else
+        -- By id alone: with the ticket as well, the planner may walk the other index.
+        select ticket into v_ticket from pgjobq.jobs where shard = p_shard and id = v_listed[i] for update skip locked;
+        if not found then
             kept := coalesce(kept, 0) + 1;
+        elsif v_ticket = v_tickets[i] then
+            ids := ids || v_listed[i];
         end if;
     end loop;
 end $$;

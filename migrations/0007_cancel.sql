@@ -129,7 +129,7 @@ create function pgjobq.act_on_cancels(
     p_shard smallint, p_jobs uuid[], p_after uuid, p_most int, out cancelled uuid[], out running uuid[], out reach uuid)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_memoize = off set jit = off
+    set enable_sort = off set enable_memoize = off set jit = off
     set plan_cache_mode = force_generic_plan as $$
 declare
     v_jobs uuid[] := p_jobs;
@@ -175,7 +175,7 @@ create function pgjobq.expire(
     out expired uuid[], out reach timestamptz, out reach_id uuid, out next_due bigint)
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_memoize = off set jit = off
+    set enable_sort = off set enable_memoize = off set jit = off
     set plan_cache_mode = force_generic_plan as $$
 declare
     v_now timestamptz := clock_timestamp();

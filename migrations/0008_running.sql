@@ -20,7 +20,10 @@ begin
         return false;
     end if;
     -- step: lease seen
-    delete from pgjobq.jobs where shard = p_shard and id = p_id and ticket = p_ticket returning * into v_job;
+    delete from pgjobq.jobs j
+     using (select ctid, ticket from pgjobq.jobs where shard = p_shard and id = p_id offset 0) mine
+     where j.ctid = mine.ctid and j.shard = p_shard and j.id = p_id and j.ticket = p_ticket
+    returning j.* into v_job;
     if not found then
         return false;
     end if;

@@ -32,7 +32,7 @@ create function pgjobq.purge_queue(
     out cancelled uuid[], out reach bigint)
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_memoize = off set jit = off
+    set enable_sort = off set enable_memoize = off set jit = off
     set plan_cache_mode = force_generic_plan as $$
 declare
     v_jobs uuid[];

@@ -125,7 +125,7 @@ const PLANTED: &[Planted] = &[
                 1,
                 "and hi = p_hi and id = p_id and worker = p_worker;",
             ),
-            ("and ticket = v_tickets[i] for update", 1, "for update"),
+            ("elsif v_ticket = v_tickets[i] then", 1, "else"),
         ],
         &["return the lease", "retry now"],
     ),
