@@ -63,7 +63,7 @@ end $$;
 -- The same, locked; `kept` is how many of them somebody else has locked, and null when that is none.
 create function pgjobq.lock_jobs_of_lease(
     p_shard smallint, p_queue int, p_priority smallint, p_tickets int8multirange,
-    out ids uuid[], out kept bigint)
+    out ids uuid[], out held bigint[], out kept bigint)
 language plpgsql as $$
 declare
     v_listed uuid[];
@@ -72,6 +72,7 @@ declare
 begin
     select l.ids, l.held into v_listed, v_tickets from pgjobq.jobs_of_lease(p_shard, p_queue, p_priority, p_tickets) l;
     ids := '{}';
+    held := '{}';
     for i in 1..cardinality(v_listed) loop
         -- By id alone: with the ticket as well, the planner may walk the other index.
         select ticket into v_ticket from pgjobq.jobs where shard = p_shard and id = v_listed[i] for update skip locked;
@@ -79,6 +80,7 @@ begin
             kept := coalesce(kept, 0) + 1;
         elsif v_ticket = v_tickets[i] then
             ids := ids || v_listed[i];
+            held := held || v_ticket;
         end if;
     end loop;
 end $$;
@@ -94,6 +96,7 @@ language plpgsql
 declare
     v_tickets int8multirange;
     v_jobs uuid[];
+    v_held bigint[];
     v_kept bigint;
     v_new bigint[];
 begin
@@ -104,14 +107,14 @@ begin
         return 0;
     end if;
     -- step: lease locked
-    select l.ids, l.kept into v_jobs, v_kept from pgjobq.lock_jobs_of_lease(p_shard, p_queue, p_priority, v_tickets) l;
+    select l.ids, l.held, l.kept into v_jobs, v_held, v_kept from pgjobq.lock_jobs_of_lease(p_shard, p_queue, p_priority, v_tickets) l;
     v_new := pgjobq.draw_tickets(cardinality(v_jobs));
     update pgjobq.jobs j set ticket = mine.new_ticket
-      from (select x.ctid, d.id, v_new[d.place] as new_ticket
-              from unnest(v_jobs) with ordinality d(id, place),
+      from (select x.ctid, d.id, d.ticket, v_new[d.place] as new_ticket
+              from unnest(v_jobs, v_held) with ordinality d(id, ticket, place),
                    lateral (select ctid from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
             offset 0) mine
-     where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id;
+     where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket;
     -- step: jobs written
     if v_kept is null then
         delete from pgjobq.leases
@@ -153,6 +156,9 @@ declare
     v_worker bigint;
     v_lease pgjobq.leases;
     v_jobs uuid[];
+    v_held bigint[];
+    v_dead uuid;
+    v_job pgjobq.jobs;
     v_again uuid[];
     v_new bigint[];
 begin
@@ -177,30 +183,26 @@ begin
     end if;
     -- step: lease locked
     queue := v_lease.queue_id;
-    select l.ids, l.kept into v_jobs, kept
+    select l.ids, l.held, l.kept into v_jobs, v_held, kept
       from pgjobq.lock_jobs_of_lease(p_shard, v_lease.queue_id, v_lease.priority, v_lease.tickets) l;
     -- step: jobs locked
-    with gone as (
-        delete from pgjobq.jobs j
-         using (select x.ctid, d.id
-                  from unnest(v_jobs) d(id),
-                       lateral (select ctid, crashes, crash_budget from pgjobq.jobs
-                                 where shard = p_shard and id = d.id offset 0) x
-                 where x.crashes >= x.crash_budget
-                offset 0) mine
-         where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id
-        returning j.*),
-    ended as (
+    for v_dead in
+        select d.id
+          from unnest(v_jobs) d(id),
+               lateral (select crashes, crash_budget from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
+         where x.crashes >= x.crash_budget
+    loop
+        delete from pgjobq.jobs where shard = p_shard and id = v_dead returning * into v_job;
         insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta, attempt,
             failures, crashes, retries, crash_budget, created_at, errors, drop_on)
-        select g.shard, g.id, 'dead', g.queue_id, g.priority, g.kind, g.args, g.attributes, g.key, g.meta,
-               g.attempt + 1, g.failures, g.crashes + 1, g.retries, g.crash_budget, g.created_at,
-               pgjobq.errors_of(g.shard, g.id,
-                   pgjobq.error_entry(g.attempt + 1, clock_timestamp(), 'crash', c_what, v_lease.worker::text)),
-               pgjobq.drop_day(pgjobq.keep_of(g.queue_id, 'dead'))
-          from gone g
-        returning id)
-    select array_agg(id) into buried from ended;
+        values (p_shard, v_dead, 'dead', v_job.queue_id, v_job.priority, v_job.kind, v_job.args, v_job.attributes, v_job.key,
+                v_job.meta, v_job.attempt + 1, v_job.failures, v_job.crashes + 1, v_job.retries, v_job.crash_budget,
+                v_job.created_at,
+                pgjobq.errors_of(p_shard, v_dead,
+                    pgjobq.error_entry(v_job.attempt + 1, clock_timestamp(), 'crash', c_what, v_lease.worker::text)),
+                pgjobq.drop_day(pgjobq.keep_of(v_job.queue_id, 'dead')));
+        buried := buried || v_dead;
+    end loop;
     if buried is not null then
         perform pgjobq.forget_failures(p_shard, buried);
         perform pgjobq.forget_cancels(p_shard, buried);
@@ -210,11 +212,11 @@ begin
     with again as (
         update pgjobq.jobs j
            set ticket = mine.new_ticket, attempt = j.attempt + 1, crashes = j.crashes + 1, expires_at = null
-          from (select x.ctid, d.id, v_new[d.place] as new_ticket
-                  from unnest(v_jobs) with ordinality d(id, place),
+          from (select x.ctid, d.id, d.ticket, v_new[d.place] as new_ticket
+                  from unnest(v_jobs, v_held) with ordinality d(id, ticket, place),
                        lateral (select ctid from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
                 offset 0) mine
-         where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id
+         where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket
         returning j.id, j.attempt),
     noted as (
         insert into pgjobq.failures (shard, job, attempt, reason, message, worker)

@@ -59,27 +59,23 @@ create function pgjobq.end_waiting(p_shard smallint, p_jobs uuid[], p_outcome te
 language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
+    v_id uuid;
+    v_job pgjobq.jobs;
 begin
-    with gone as (
-        delete from pgjobq.jobs j
-         using (select x.ctid, d.id
-                  from unnest(p_jobs) d(id),
-                       lateral (select ctid from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
-                offset 0) mine
-         where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id
-        returning j.*)
-    insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta, attempt,
-        failures, crashes, retries, crash_budget, created_at, errors, cancelled, drop_on)
-    select g.shard, g.id, p_outcome, g.queue_id, g.priority, g.kind, g.args, g.attributes, g.key, g.meta, g.attempt,
-           g.failures, g.crashes, g.retries, g.crash_budget, g.created_at,
-           case when g.attempt > 0 then pgjobq.errors_of(g.shard, g.id, null) end,
-           case when p_outcome = 'cancelled' then
-               coalesce((select jsonb_build_object('by', c.asked_by, 'reason', c.reason, 'asked_at', c.asked_at)
-                           from pgjobq.cancels c
-                          where c.shard = g.shard and c.job = g.id order by c.asked_at limit 1),
-                        jsonb_build_object('by', p_by, 'reason', p_reason, 'asked_at', v_now)) end,
-           pgjobq.drop_day(pgjobq.keep_of(g.queue_id, p_outcome))
-      from gone g;
+    foreach v_id in array p_jobs loop
+        delete from pgjobq.jobs where shard = p_shard and id = v_id returning * into v_job;
+        insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta, attempt,
+            failures, crashes, retries, crash_budget, created_at, errors, cancelled, drop_on)
+        values (p_shard, v_id, p_outcome, v_job.queue_id, v_job.priority, v_job.kind, v_job.args, v_job.attributes, v_job.key,
+                v_job.meta, v_job.attempt, v_job.failures, v_job.crashes, v_job.retries, v_job.crash_budget, v_job.created_at,
+                case when v_job.attempt > 0 then pgjobq.errors_of(p_shard, v_id, null) end,
+                case when p_outcome = 'cancelled' then
+                    coalesce((select jsonb_build_object('by', c.asked_by, 'reason', c.reason, 'asked_at', c.asked_at)
+                                from pgjobq.cancels c
+                               where c.shard = p_shard and c.job = v_id order by c.asked_at limit 1),
+                             jsonb_build_object('by', p_by, 'reason', p_reason, 'asked_at', v_now)) end,
+                pgjobq.drop_day(pgjobq.keep_of(v_job.queue_id, p_outcome)));
+    end loop;
     perform pgjobq.forget_failures(p_shard, p_jobs);
     perform pgjobq.forget_cancels(p_shard, p_jobs);
 end $$;
