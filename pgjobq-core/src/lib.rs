@@ -43,6 +43,7 @@ mod error;
 mod listen;
 mod migrate;
 mod notifier;
+mod pooler;
 mod queue;
 mod schema;
 mod sql;

@@ -5,6 +5,8 @@
 mod gate;
 #[macro_use]
 mod harness;
+mod multiplexer;
+mod pgbouncer;
 mod probe; // How a test sees into its job functions.
 mod proxy;
 mod says; // What errors say.
@@ -25,6 +27,7 @@ mod chosen; // Jobs that choose how they end.
 mod crashes; // Workers that are gone, and what becomes of the jobs they had.
 mod due; // Scheduled jobs and retries come due at their time.
 mod fleet; // Several workers share a queue.
+mod poolers; // What stands between it and the database.
 mod shutdown; // A worker stops gracefully.
 mod transactional; // Jobs that complete in a transaction of their own.
 

@@ -1,0 +1,7 @@
+-- What our statements count on, whatever the role's defaults are; for a new connection of a worker's. Not told when it
+-- is opened: most poolers refuse that, in every mode.
+select set_config('statement_timeout', '30s', false),
+       set_config('lock_timeout', '10s', false),
+       set_config('idle_in_transaction_session_timeout', '30s', false),
+       set_config('default_transaction_isolation', 'read committed', false),
+       set_config('default_transaction_read_only', 'off', false)
