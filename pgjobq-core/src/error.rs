@@ -38,6 +38,7 @@ debug_as_message!(
     EnqueueError,
     WaitError,
     crate::CallError,
+    crate::ClientError,
     crate::EnqueueAllError,
     crate::MigrateError,
     crate::InvalidName,

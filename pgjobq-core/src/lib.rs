@@ -53,7 +53,7 @@ mod store;
 
 pub use backoff::Backoff;
 pub use cancel::{Cancel, CancelAnswer, Cancellation};
-pub use client::{Client, ClientBuilder};
+pub use client::{Client, ClientBuilder, ClientError};
 pub use complete::CompleteError;
 pub use context::JobContext;
 pub use ended::{EndedJob, EndedJobs};

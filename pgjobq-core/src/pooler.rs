@@ -25,7 +25,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// connections from one process, and a pooler that lends in turn answers one connection from two. Not at the same time:
 /// with connections enough a pooler could keep one for each of us.
 pub(crate) async fn is_between(
-    connections: &mut [PgConnection],
+    connections: &mut [&mut PgConnection],
     sql: &Statements,
 ) -> Result<bool, sqlx::Error> {
     let begun = Instant::now();
@@ -34,7 +34,7 @@ pub(crate) async fn is_between(
     while asked < ENOUGH || (asked < MOST && begun.elapsed() < ASK_FOR) {
         for asking in 0..connections.len() {
             for _ in 0..2 {
-                let server = Some(server_of(&mut connections[asking], sql).await?);
+                let server = Some(server_of(connections[asking], sql).await?);
                 let another_before = seen[asking].is_some() && seen[asking] != server;
                 seen[asking] = server;
                 if another_before || seen.iter().filter(|other| **other == server).count() > 1 {

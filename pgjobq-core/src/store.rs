@@ -80,7 +80,7 @@ impl Store {
         let connections = Arc::new(Connections::new(options, Arc::clone(&sql), connections));
         let mut opened = connections.open().await.map_err(failed)?;
         // Before anything is set or prepared on them, which would be others' to stumble over.
-        if pooler::is_between(&mut opened, &sql).await.map_err(failed)? {
+        if pooler::is_between(&mut opened.iter_mut().collect::<Vec<_>>(), &sql).await.map_err(failed)? {
             return Err(ConnectError::Pooler);
         }
         connections.keep(opened).await.map_err(failed)?;

@@ -40,6 +40,7 @@ mod from_sql; // Jobs enqueued with SQL.
 mod handles; // Whoever has a job's handle gets its end.
 mod inside; // What a job does from inside.
 mod life; // From an enqueue to the end, and what a handle sees of it.
+mod listening; // Where notifications are heard.
 mod migrate; // The schema, and what becomes of one that is not ours.
 mod queues; // What people do with a queue.
 mod schema; // Made by anybody, under any name, for any role.
