@@ -53,6 +53,7 @@
 //! | feature | |
 //! |---|---|
 //! | `dev` | [`dev::database`]: a throwaway PostgreSQL, for examples and tests |
+//! | `embedded` | the same where PostgreSQL is not installed: its programs are fetched, once |
 //! | `tls-native-tls`, `tls-rustls` | TLS, which databases elsewhere usually demand; passed through to sqlx, whose other choices can be made on `sqlx` itself |
 //!
 //! None is on by default.
