@@ -40,6 +40,7 @@ mod waits;
 mod about;
 mod client;
 mod error;
+mod fresh;
 mod listen;
 mod migrate;
 mod notifier;
