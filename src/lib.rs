@@ -53,6 +53,7 @@
 //! | feature | |
 //! |---|---|
 //! | `dev` | [`dev::database`]: a throwaway PostgreSQL, for examples and tests |
+//! | `embedded` | the same where PostgreSQL is not installed: its programs are fetched, once |
 //! | `tls-native-tls`, `tls-rustls` | TLS, which databases elsewhere usually demand; passed through to sqlx, whose other choices can be made on `sqlx` itself |
 //!
 //! None is on by default.
@@ -63,11 +64,11 @@ extern crate self as pgjobq; // so that #[job] works in our own doctests and uni
 #[cfg(feature = "dev")]
 pub use pgjobq_core::dev;
 pub use pgjobq_core::{
-    AnyJob, Backoff, CallError, Cancel, CancelAnswer, Cancellation, Client, ClientBuilder, CompleteError,
-    EndedJob, EndedJobs, EnqueueAllError, EnqueueError, Enqueued, FailedAttempt, Failure, InvalidName,
-    InvalidSchema, JobContext, JobError, JobHandle, JobId, JobReturn, JobState, MigrateError, NewJob,
-    Outcome, Priority, Progress, Queue, QueueStats, Requeue, RequeueError, State, Status, StoreError, Target,
-    Tx, WaitError, Within, enqueue_all, schema_sql,
+    AnyJob, Backoff, CallError, Cancel, CancelAnswer, Cancellation, Client, ClientBuilder, ClientError,
+    CompleteError, EndedJob, EndedJobs, EnqueueAllError, EnqueueError, Enqueued, FailedAttempt, Failure,
+    InvalidName, InvalidSchema, JobContext, JobError, JobHandle, JobId, JobReturn, JobState, MigrateError,
+    NewJob, Outcome, Priority, Progress, Queue, QueueStats, Requeue, RequeueError, State, Status, StoreError,
+    Target, Tx, WaitError, Within, enqueue_all, schema_sql,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;

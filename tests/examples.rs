@@ -4,9 +4,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -17,13 +20,20 @@ mod harness;
 
 use harness::TestDb;
 
-/// What an example prints in this database. Nobody sees it in a terminal.
-async fn run(name: &str, arguments: &[&str], db: &TestDb) -> String {
+/// An example, to be run in this database.
+fn example(name: &str, arguments: &[&str], db: &TestDb) -> Command {
     let mut example = Command::new(env!("CARGO"));
     example.args(["run", "--quiet", "--offline", "--example", name, "--"]).args(arguments);
     example.env("DATABASE_URL", db.options.to_url_lossy().as_str()).kill_on_drop(true);
-    // Most of it is for building it, should it not be built.
-    let output = timeout(Duration::from_secs(300), example.output()).await.expect("the example ends");
+    example
+}
+
+/// How long an example may take: most of it is for building it, should it not be built.
+const WITHIN: Duration = Duration::from_secs(300);
+
+/// What an example prints in this database. Nobody sees it in a terminal.
+async fn run(name: &str, arguments: &[&str], db: &TestDb) -> String {
+    let output = timeout(WITHIN, example(name, arguments, db).output()).await.expect("the example ends");
     let output = output.unwrap();
     let (said, complained) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
@@ -82,6 +92,62 @@ async fn a_job_commits_or_vanishes_with_its_order() {
             ],
         );
     }
+}
+
+#[tokio::test]
+async fn an_app_enqueues_in_its_transactions_and_stops_with_its_worker() {
+    let db = TestDb::empty().await;
+    let mut app = example("axum", &["127.0.0.1:0"], &db);
+    let mut app = app.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut said = BufReader::new(app.stdout.take().unwrap()).lines();
+    let first = timeout(WITHIN, said.next_line()).await.expect("the server starts").unwrap().unwrap();
+    let address = first.strip_prefix("listening on http://").unwrap();
+
+    let answer = request(address, "POST /accounts/ada").await;
+    assert_says(&answer, &["HTTP/1.1 202 Accepted\r\n", "see how the job stands at its location\n"]);
+    let job = answer.split("location: ").nth(1).unwrap().lines().next().unwrap();
+    let completed = async {
+        loop {
+            let answer = request(address, &format!("GET {job}")).await;
+            assert_says(&answer, &["HTTP/1.1 200 OK\r\n"]);
+            if answer.ends_with("\r\n\r\ncompleted after 1 attempts\n") {
+                return;
+            }
+        }
+    };
+    timeout(WITHIN, completed).await.expect("the job completes");
+    assert_eq!(db.number("select count(*) from example_accounts where welcomed").await, 1);
+    let nobodys = format!("GET /jobs/{}", uuid::Uuid::new_v4());
+    assert_says(&request(address, &nobodys).await, &["HTTP/1.1 404 Not Found\r\n", "no such job\n"]);
+    // What fails only when it is committed, after the job has been enqueued.
+    db.run("alter table example_accounts add unique (name) deferrable initially deferred").await;
+    assert_says(&request(address, "POST /accounts/ada").await, &["HTTP/1.1 500 Internal Server Error\r\n"]);
+    assert_eq!(
+        db.number("select count(*) from pgjobq.job_states").await,
+        1,
+        "the job vanished with the account"
+    );
+
+    request(address, "POST /accounts/grace").await; // Its job may be on its way.
+    let process = app.id().unwrap().to_string(); // Cargo has given its own to the example.
+    let told = Command::new("kill").args(["-TERM", &process]).status().await.unwrap();
+    assert!(told.success());
+    let rest = timeout(WITHIN, said.next_line()).await.expect("the server stops").unwrap().unwrap();
+    assert_eq!(rest, "the server and its worker have stopped");
+    assert!(timeout(WITHIN, app.wait()).await.expect("the process ends").unwrap().success());
+    assert_eq!(db.number("select count(*) from pgjobq.workers").await, 0, "the worker has signed off");
+    assert_eq!(db.number("select count(*) from pgjobq.leases").await, 0, "and has left nothing half done");
+}
+
+/// What the server answers to this request.
+async fn request(address: &str, request: &str) -> String {
+    let mut server = TcpStream::connect(address).await.unwrap();
+    let request =
+        format!("{request} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+    server.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(WITHIN, server.read_to_string(&mut answer)).await.expect("the server answers").unwrap();
+    answer
 }
 
 #[test]

@@ -100,12 +100,11 @@ impl Cancel<'_> {
         }
         let acted = sqlx::query(shared.sql.act_on_cancels.clone())
             .bind(shard)
-            .bind(&jobs[..])
+            .bind(jobs.to_vec())
             .bind(None::<Uuid>)
-            .bind(None::<i32>)
-            .fetch_one(&shared.pool);
-        let (cancelled, running) =
-            acted.await.and_then(|row| read_acted(&row)).map_err(|error| shared.error(error))?;
+            .bind(None::<i32>);
+        let acted = shared.fresh_row(acted).await?;
+        let (cancelled, running) = read_acted(&acted).map_err(|error| shared.error(error))?;
         if !cancelled.is_empty() {
             self.client.notifications().ended(&cancelled);
             return Ok(CancelAnswer::Cancelled);

@@ -58,6 +58,8 @@ struct Inner {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) pool: PgPool,
+    /// Where to listen, if not where the pool is connected to.
+    pub(crate) listen: Option<PgConnectOptions>,
     pub(crate) sql: Arc<Statements>,
     pub(crate) limits: Limits,
     pub(crate) about: OnceCell<About>,
@@ -77,7 +79,7 @@ pub(crate) struct Limits {
 ///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
-/// # fn example(pool: sqlx::PgPool) -> Result<(), pgjobq::InvalidSchema> {
+/// # fn example(pool: sqlx::PgPool) -> Result<(), pgjobq::ClientError> {
 /// use pgjobq::Client;
 ///
 /// let client = Client::builder(pool).schema("background").max_args(64 << 10).build()?;
@@ -88,8 +90,23 @@ pub(crate) struct Limits {
 #[must_use = "finish with `build()`"]
 pub struct ClientBuilder {
     pool: PgPool,
+    listen: Option<Result<PgConnectOptions, sqlx::Error>>,
     schema: String,
     limits: Limits,
+}
+
+/// Why a client cannot be as it was asked for: from [`ClientBuilder::build`].
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// No schema has this name.
+    #[error(transparent)]
+    Schema(#[from] InvalidSchema),
+    /// The `listen_url` is no address.
+    #[error(
+        "the `listen_url` is not the address of a database, which is like postgres://user:password@host/name"
+    )]
+    ListenUrl(#[source] sqlx::Error),
 }
 
 impl ClientBuilder {
@@ -102,6 +119,28 @@ impl ClientBuilder {
     /// How large the arguments of one job may be, in bytes of JSON; 1 MiB by default.
     pub fn max_args(mut self, bytes: usize) -> Self {
         self.limits.max_args = bytes;
+        self
+    }
+
+    /// Where to listen for notifications, if not where the pool is connected to: past a pooler in transaction mode,
+    /// through which nobody can listen. It is the address of the same database. One that cannot be reached costs
+    /// notifications and nothing else, and is warned of in the log.
+    ///
+    /// ```no_run
+    /// # use pgjobq_core as pgjobq;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use pgjobq::Client;
+    ///
+    /// let pool = sqlx::PgPool::connect("postgres://pooler:6432/app").await?;
+    /// let client = Client::builder(pool).listen_url("postgres://database:5432/app").build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn listen_url(mut self, url: &str) -> Self {
+        // sqlx takes `localhost:5432` for an address, of the scheme `localhost`.
+        let named = url.starts_with("postgres://") || url.starts_with("postgresql://");
+        let unnamed = || sqlx::Error::Configuration("it does not begin with postgres://".into());
+        self.listen = Some(if named { url.parse() } else { Err(unnamed()) });
         self
     }
 
@@ -122,12 +161,13 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// When the name of the schema cannot be one.
-    pub fn build(self) -> Result<Client, InvalidSchema> {
+    /// When the name of the schema cannot be one, or the `listen_url` is none.
+    pub fn build(self) -> Result<Client, ClientError> {
         let sql = Arc::new(Statements::new(&Schema::new(self.schema)?));
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             pool: self.pool,
+            listen: self.listen.transpose().map_err(ClientError::ListenUrl)?,
             sql,
             limits: self.limits,
             about: OnceCell::new(),
@@ -172,7 +212,7 @@ impl Client {
     /// A client with options, on the pool that the application has.
     pub fn builder(pool: PgPool) -> ClientBuilder {
         let limits = Limits { max_args: MAX_ARGS, notifications: true, shards: None };
-        ClientBuilder { pool, schema: "pgjobq".to_owned(), limits }
+        ClientBuilder { pool, listen: None, schema: "pgjobq".to_owned(), limits }
     }
 
     /// The pool.

@@ -38,6 +38,7 @@ debug_as_message!(
     EnqueueError,
     WaitError,
     crate::CallError,
+    crate::ClientError,
     crate::EnqueueAllError,
     crate::MigrateError,
     crate::InvalidName,
@@ -88,6 +89,11 @@ pub enum StoreError {
         /// The error.
         source: sqlx::Error,
     },
+    /// Nothing can be written here. It may pass, when a standby takes over.
+    #[error(
+        "nothing can be written here: it is a standby, so connect to the primary, or `default_transaction_read_only` is on, so `alter role … set default_transaction_read_only = off`"
+    )]
+    ReadOnly(#[source] sqlx::Error),
     /// The address of the database cannot be read.
     #[error("the address of a database is like postgres://user:password@host/name, and this one is not")]
     Address(#[source] sqlx::Error),
@@ -111,6 +117,7 @@ impl StoreError {
                 let message = error.as_database_error().map(|e| e.message().to_owned()).unwrap_or_default();
                 Self::NoPermission { message, source: error }
             }
+            "25006" => Self::ReadOnly(error),
             code if is_passing(code) => Self::Unavailable(error),
             "" => match &error {
                 sqlx::Error::Io(_)
@@ -131,7 +138,7 @@ impl StoreError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unavailable(_) => true,
+            Self::Unavailable(_) | Self::ReadOnly(_) => true,
             Self::Database(error) => {
                 let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default();
                 // Serialization failure, deadlock, lock and statement timeouts, resources.
@@ -146,7 +153,10 @@ impl StoreError {
     #[must_use]
     pub fn code(&self) -> Option<String> {
         match self {
-            Self::Unavailable(error) | Self::Database(error) | Self::NoPermission { source: error, .. } => {
+            Self::Unavailable(error)
+            | Self::ReadOnly(error)
+            | Self::Database(error)
+            | Self::NoPermission { source: error, .. } => {
                 error.as_database_error().and_then(DatabaseError::code).map(std::borrow::Cow::into_owned)
             }
             _ => None,
@@ -156,7 +166,7 @@ impl StoreError {
 
 /// Connection exceptions, and a server that starts, stops or recovers.
 fn is_passing(code: &str) -> bool {
-    code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "53300" | "25006")
+    code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "53300")
 }
 
 /// Why a job was not enqueued: from [`NewJob::enqueue`](crate::NewJob::enqueue), and the short `my_job::enqueue(…)`.

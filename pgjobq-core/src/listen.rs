@@ -5,17 +5,20 @@
 //! thread of the application's runtime do not stop it. (A connection that listens and does not read holds up the
 //! vacuuming of the whole database.)
 
+mod connect;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use sqlx::postgres::{PgListener, PgNotification, PgPoolOptions};
+use sqlx::postgres::{PgListener, PgNotification};
 use tokio::sync::broadcast;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use crate::about::About;
 use crate::client::Shared;
+use crate::error::chain;
+use connect::{Connected, connect};
 
 /// How long a silent connection is trusted. A half-open one would otherwise stay unnoticed for ever.
 const PING_AFTER: Duration = Duration::from_secs(10);
@@ -90,39 +93,33 @@ fn listen_on_thread(shared: &Shared, signals: &broadcast::Sender<Signal>) {
 }
 
 async fn listen_for_ever(shared: &Shared, signals: &broadcast::Sender<Signal>) {
-    let mut pause = RECONNECT_FIRST;
+    let (mut pause, mut first) = (RECONNECT_FIRST, true);
     loop {
-        match timeout(ANSWER_WITHIN, connect(shared)).await {
-            Ok(Ok(mut listener)) => {
-                pause = RECONNECT_FIRST;
+        match timeout(ANSWER_WITHIN, connect(shared, first)).await {
+            Ok(Ok(Connected::Listens(mut listener))) => {
+                (pause, first) = (RECONNECT_FIRST, false);
                 // First LISTEN, then poll: what was said in between would be lost the other way round.
                 let _ = signals.send(Signal::Anything);
                 let error = hear(&mut listener, signals).await;
                 tracing::debug!(error, "the listener's connection broke; connecting again");
             }
-            Ok(Err(error)) => tracing::debug!(%error, "the listener cannot connect"),
+            Ok(Ok(Connected::Pooler)) => {
+                tracing::warn!(
+                    "a pooler in transaction mode stands before the database, through which nobody can listen: polling only; \
+                     give the client a `listen_url` that is direct, or say `.notifications(false)`"
+                );
+                return;
+            }
+            // Said once: it may last.
+            Ok(Err(error)) if pause == RECONNECT_FIRST => {
+                tracing::warn!(error = chain(&error), "the listener cannot connect: polling until it can");
+            }
+            Ok(Err(error)) => tracing::debug!(error = chain(&error), "the listener still cannot connect"),
             Err(_) => tracing::debug!("the listener cannot connect in time"),
         }
         sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
         pause = (pause * 2).min(RECONNECT_MOST);
     }
-}
-
-async fn connect(shared: &Shared) -> Result<PgListener, sqlx::Error> {
-    let options = shared.pool.connect_options().as_ref().clone().application_name("pgjobq listener");
-    // A pool of this thread's own: a connection belongs to the runtime that opened it.
-    let pool =
-        PgPoolOptions::new().max_connections(1).acquire_timeout(ANSWER_WITHIN).connect_with(options).await?;
-    let about = match shared.about.get() {
-        Some(about) => about.clone(),
-        None => {
-            About::read(&pool, &shared.sql).await.map_err(|error| sqlx::Error::Protocol(error.to_string()))?
-        }
-    };
-    let mut listener = PgListener::connect_with(&pool).await?;
-    listener.eager_reconnect(false);
-    listener.listen(&about.channel).await?;
-    Ok(listener)
 }
 
 /// Passes on what is heard until the connection breaks, and says how it broke.

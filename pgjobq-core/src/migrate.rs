@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 use crate::StoreError;
 use crate::about;
 use crate::client::{Client, Shared};
+use crate::fresh::BEGIN;
 use crate::registry::{DuplicateKind, Registry};
 use crate::schema::{InvalidSchema, Schema};
 
@@ -54,8 +55,6 @@ const MIGRATIONS: &[Migration] = migrations![
 
 /// The version of this program: how many migrations it knows.
 pub(crate) const OURS: i32 = MIGRATIONS.len() as i32;
-
-const BEGIN: &str = "begin isolation level read committed read write";
 
 /// The table of migrations that have been run. It is ours alone: sqlx's own would collide with the application's.
 const TABLE: &str = "create schema if not exists pgjobq;

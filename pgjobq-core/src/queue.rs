@@ -160,16 +160,14 @@ impl Client {
         why: &str,
     ) -> Result<(Vec<Uuid>, Option<i64>), StoreError> {
         let shared = self.shared();
-        let row = sqlx::query(shared.sql.purge_queue.clone())
+        let purged = sqlx::query(shared.sql.purge_queue.clone())
             .bind(shard)
             .bind(queue)
             .bind(priority)
             .bind(after)
             .bind(BATCH)
-            .bind(why)
-            .fetch_one(&shared.pool)
-            .await
-            .map_err(|error| shared.error(error))?;
+            .bind(why.to_owned());
+        let row = shared.fresh_row(purged).await?;
         let cancelled: Option<Vec<Uuid>> = row.try_get("cancelled").map_err(StoreError::Database)?;
         Ok((cancelled.unwrap_or_default(), row.try_get("reach").map_err(StoreError::Database)?))
     }

@@ -32,7 +32,7 @@ macro_rules! statements {
 }
 
 statements! {
-    about, enqueue_many, lookup, status, notify, wait_until,
+    about, which_server, own_settings, enqueue_many, lookup, status, notify, wait_until,
     save_queue, delete_queue, deleted_queues, purge_queue, queue_stats, queue_ids, queue_keeps, note_rates,
     record_kind, make_partitions, drop_partition, tidy_progress,
     claim, claim_suspect, peek, finish, complete_in, say_progress,

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use crate::StoreError;
 use crate::client::Client;
+use crate::pooler;
 use crate::sql::Statements;
 use connections::Connections;
 
@@ -57,25 +58,39 @@ pub struct Store {
     connections: Arc<Connections>,
     sql: Arc<Statements>,
     shards: i16,
-    options: Arc<PgConnectOptions>,
     answer_within: Duration,
 }
 
+/// Why a worker has no connections.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("a pooler in transaction mode")]
+    Pooler,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl Store {
-    /// Opens `connections` connections on the client's database.
-    pub async fn connect(client: &Client, connections: u32) -> Result<Self, StoreError> {
-        let shards = client.about().await?.shards;
-        let options = Arc::new(own(&client.pool().connect_options()));
+    /// Opens `connections` connections on the client's database, if they are the worker's alone.
+    pub async fn connect(client: &Client, connections: u32) -> Result<Self, ConnectError> {
         let sql = Arc::clone(&client.shared().sql);
-        let connections = Arc::new(Connections::new(Arc::clone(&options), connections));
-        connections.open().await.map_err(|error| StoreError::new(error, sql.schema.as_str()))?;
-        Ok(Self { connections, sql, shards, options, answer_within: ANSWER_WITHIN })
+        let failed = |error| ConnectError::Store(StoreError::new(error, sql.schema.as_str()));
+        drop(client.pool().acquire().await.map_err(failed)?); // The database may just be starting: a pool waits for it.
+        let options = client.pool().connect_options().as_ref().clone().application_name("pgjobq worker");
+        let connections = Arc::new(Connections::new(options, Arc::clone(&sql), connections));
+        let mut opened = connections.open().await.map_err(failed)?;
+        // Before anything is set or prepared on them, which would be others' to stumble over.
+        if pooler::is_between(&mut opened.iter_mut().collect::<Vec<_>>(), &sql).await.map_err(failed)? {
+            return Err(ConnectError::Pooler);
+        }
+        connections.keep(opened).await.map_err(failed)?;
+        let shards = client.about().await?.shards;
+        Ok(Self { connections, sql, shards, answer_within: ANSWER_WITHIN })
     }
 
     /// The same with connections of another runtime's.
     pub fn elsewhere(&self, connections: u32) -> Self {
-        let connections = Arc::new(Connections::new(Arc::clone(&self.options), connections));
-        Self { connections, ..self.clone() }
+        Self { connections: Arc::new(self.connections.elsewhere(connections)), ..self.clone() }
     }
 
     /// The same, but a connection on which a call is not answered for this long is given up.
@@ -119,17 +134,6 @@ impl Store {
     fn error(&self, error: sqlx::Error) -> StoreError {
         StoreError::new(error, self.sql.schema.as_str())
     }
-}
-
-/// The settings that our statements count on, whatever the role's defaults are.
-fn own(options: &PgConnectOptions) -> PgConnectOptions {
-    options.clone().application_name("pgjobq worker").options([
-        ("default_transaction_isolation", "read committed"),
-        ("default_transaction_read_only", "off"),
-        ("statement_timeout", "30s"),
-        ("lock_timeout", "10s"),
-        ("idle_in_transaction_session_timeout", "30s"),
-    ])
 }
 
 /// Why so many connections cannot be had. A pool tries again until its time is over, and then no longer knows.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgjobq_core::__private::{Registry, States, Store};
+use pgjobq_core::__private::{ConnectError, Registry, States, Store};
 use pgjobq_core::{Client, EndedJob, StoreError};
 
 use crate::config::{Config, QueueLimits};
@@ -165,11 +165,12 @@ impl WorkerBuilder {
         let connections = self.config.connections.max(1);
         let store = Store::connect(&self.client, connections).await;
         // What is not answered for as long as a lease has been lost with it.
-        store.map(|store| store.answer_within(self.config.lease)).map_err(|source| {
-            match source.code().as_deref() {
-                Some("53300") => SetupProblem::NoConnections { wanted: connections + 1, source },
-                _ => SetupProblem::Store(source),
+        store.map(|store| store.answer_within(self.config.lease)).map_err(|error| match error {
+            ConnectError::Pooler => SetupProblem::Pooler,
+            ConnectError::Store(source) if source.code().as_deref() == Some("53300") => {
+                SetupProblem::NoConnections { wanted: connections + 1, source }
             }
+            ConnectError::Store(source) => SetupProblem::Store(source),
         })
     }
 

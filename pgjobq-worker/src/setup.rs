@@ -85,6 +85,11 @@ pub enum SetupProblem {
         /// What the database said.
         source: StoreError,
     },
+    /// A pooler in transaction mode stands between the worker and the database.
+    #[error(
+        "a pooler in transaction mode stands before the database, and hands the worker's connections to other clients between two statements: give the worker a client with a direct URL, or with one in session mode (programs that only enqueue may go through a pooler that keeps prepared statements, as PgBouncer does from 1.21 on with `max_prepared_statements`)"
+    )]
+    Pooler,
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -18,7 +18,7 @@ pub(crate) async fn fail_twice(ctx: JobContext) -> Result<u32> {
 }
 
 #[job]
-async fn give_up() -> Result<()> {
+pub(crate) async fn give_up() -> Result<()> {
     Err(JobError::fatal("there is no such account"))
 }
 

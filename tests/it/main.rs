@@ -5,6 +5,8 @@
 mod gate;
 #[macro_use]
 mod harness;
+mod multiplexer;
+mod pgbouncer;
 mod probe; // How a test sees into its job functions.
 mod proxy;
 mod says; // What errors say.
@@ -25,6 +27,8 @@ mod chosen; // Jobs that choose how they end.
 mod crashes; // Workers that are gone, and what becomes of the jobs they had.
 mod due; // Scheduled jobs and retries come due at their time.
 mod fleet; // Several workers share a queue.
+mod poolers; // What stands between it and the database.
+mod role_defaults; // The defaults of its role, set against us.
 mod shutdown; // A worker stops gracefully.
 mod transactional; // Jobs that complete in a transaction of their own.
 
@@ -37,6 +41,7 @@ mod from_sql; // Jobs enqueued with SQL.
 mod handles; // Whoever has a job's handle gets its end.
 mod inside; // What a job does from inside.
 mod life; // From an enqueue to the end, and what a handle sees of it.
+mod listening; // Where notifications are heard.
 mod migrate; // The schema, and what becomes of one that is not ours.
 mod queues; // What people do with a queue.
 mod schema; // Made by anybody, under any name, for any role.

@@ -1,7 +1,6 @@
 //! A network between a client and the database, for tests to break.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use sqlx::postgres::PgConnectOptions;
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
@@ -12,8 +11,7 @@ use tokio::task::{AbortHandle, JoinSet};
 /// A network between a client and the database. It lasts as long as this.
 pub(crate) struct Proxy {
     address: SocketAddr,
-    username: String,
-    database: String,
+    to: PgConnectOptions,
     network: watch::Sender<Network>,
     serving: AbortHandle,
 }
@@ -34,19 +32,12 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let network = watch::Sender::new(Network::Whole);
         let serving = tokio::spawn(serve(listener, options.clone(), network.subscribe())).abort_handle();
-        let (username, database) =
-            (options.get_username().to_owned(), options.get_database().unwrap().to_owned());
-        Self { address, username, database, network, serving }
+        Self { address, to: options.clone(), network, serving }
     }
 
     /// How a client reaches the database through it.
     pub(crate) fn options(&self) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass()
-            .host(&self.address.ip().to_string())
-            .port(self.address.port())
-            .username(&self.username)
-            .database(&self.database)
-            .ssl_mode(sqlx::postgres::PgSslMode::Disable)
+        through(self.address, &self.to)
     }
 
     /// Breaks every connection. What the server was told before, it still does.
@@ -71,6 +62,31 @@ impl Drop for Proxy {
     }
 }
 
+/// How a client reaches the database of these options at another address.
+pub(crate) fn through(address: SocketAddr, to: &PgConnectOptions) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass()
+        .host(&address.ip().to_string())
+        .port(address.port())
+        .username(to.get_username())
+        .database(to.get_database().unwrap())
+        .ssl_mode(sqlx::postgres::PgSslMode::Disable)
+}
+
+/// Bytes that go both ways.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// A connection to the server of these options, on which nothing has been said yet.
+pub(crate) async fn dial(to: &PgConnectOptions) -> std::io::Result<Box<dyn Stream>> {
+    Ok(match to.get_socket() {
+        Some(folder) => {
+            Box::new(UnixStream::connect(folder.join(format!(".s.PGSQL.{}", to.get_port()))).await?)
+        }
+        None => Box::new(TcpStream::connect((to.get_host(), to.get_port())).await?),
+    })
+}
+
 async fn serve(listener: TcpListener, to: PgConnectOptions, network: watch::Receiver<Network>) {
     let mut connections = JoinSet::new();
     loop {
@@ -80,13 +96,7 @@ async fn serve(listener: TcpListener, to: PgConnectOptions, network: watch::Rece
         }
         let (to, network) = (to.clone(), network.clone());
         connections.spawn(async move {
-            match to.get_socket() {
-                Some(folder) => {
-                    let path: PathBuf = folder.join(format!(".s.PGSQL.{}", to.get_port()));
-                    pass(client, UnixStream::connect(path).await, network).await;
-                }
-                None => pass(client, TcpStream::connect((to.get_host(), to.get_port())).await, network).await,
-            }
+            pass(client, dial(&to).await, network).await;
         });
     }
 }
@@ -94,7 +104,7 @@ async fn serve(listener: TcpListener, to: PgConnectOptions, network: watch::Rece
 /// Passes everything on for as long as the network is whole.
 async fn pass(
     mut client: TcpStream,
-    server: std::io::Result<impl AsyncRead + AsyncWrite + Unpin>,
+    server: std::io::Result<Box<dyn Stream>>,
     mut network: watch::Receiver<Network>,
 ) {
     let Ok(mut server) = server else { return };

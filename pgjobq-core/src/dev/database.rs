@@ -11,7 +11,9 @@ use super::shared::{Origin, Share};
 /// 1. If the variable `DATABASE_URL` is set, that is it, and nothing is started.
 /// 2. Otherwise the PostgreSQL programs of this machine (15 or newer) start a server, and one line on standard error
 ///    says so. They are looked for in `PGJOBQ_PG_BIN`, in `PATH`, and where packages put them.
-/// 3. Otherwise the error lists the ways out.
+/// 3. Otherwise, with the feature `embedded`, the programs of PostgreSQL 18 are fetched from the releases of
+///    [postgresql-binaries](https://github.com/theseus-rs/postgresql-binaries), once, into the folder of the server's data.
+/// 4. Otherwise the error lists the ways out.
 ///
 /// The server listens on a socket in a folder that no other user can enter (on Windows, on a port of 127.0.0.1). All
 /// programs of a user share it: it starts with the first [`Database`] and stops with the last. Its data stay, so that

@@ -18,6 +18,9 @@ pub(super) struct Environment {
     pub(super) caches: Vec<PathBuf>,
     /// Where anything may be put for a while.
     pub(super) temps: Vec<PathBuf>,
+    /// Where to fetch PostgreSQL from when this machine has none.
+    #[cfg(feature = "embedded")]
+    pub(super) releases: Option<&'static str>,
 }
 
 /// A folder with one folder for each version: `<folder>/<prefix>*/bin`.
@@ -53,6 +56,8 @@ impl Environment {
             shelves: shelves(),
             caches: caches.into_iter().flatten().collect(),
             temps,
+            #[cfg(feature = "embedded")]
+            releases: Some(super::fetched::RELEASES),
         }
     }
 }

@@ -17,6 +17,7 @@ pub enum DevError {
         "no DATABASE_URL and no PostgreSQL server programs found ({looked})\n  \
          set DATABASE_URL=postgres://user:pass@host/db, or\n  \
          install PostgreSQL 15 or newer (apt install postgresql | brew install postgresql@18), or\n  \
+         let pgjobq fetch it (cargo run --features pgjobq/embedded), or\n  \
          set PGJOBQ_PG_BIN to the folder that has initdb, pg_ctl and postgres, or\n  \
          docker run -d -p 5432:5432 -e POSTGRES_PASSWORD=pg postgres:18 \
          && export DATABASE_URL=postgres://postgres:pg@localhost/postgres"

@@ -7,6 +7,8 @@ mod database;
 mod endpoint;
 mod environment;
 mod error;
+#[cfg(feature = "embedded")]
+mod fetched;
 mod folders;
 mod leftover;
 #[cfg_attr(unix, path = "unix.rs")]

@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 
 use super::environment::{Environment, Shelf};
 use super::error::DevError;
+#[cfg(feature = "embedded")]
+use crate::error::chain;
 
 /// The oldest PostgreSQL that pgjobq works with.
 const OLDEST: u32 = 15;
@@ -20,7 +22,8 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    /// The first that do: those of `PGJOBQ_PG_BIN` and no others, else of `PATH`, else the newest on a shelf.
+    /// The first that do: those of `PGJOBQ_PG_BIN` and no others, else of `PATH`, else the newest on a shelf, else, with the feature
+    /// `embedded`, those that can be fetched.
     pub(super) fn find(environment: &Environment) -> Result<Self, DevError> {
         if let Some(folder) = &environment.pg_bin {
             return Self::inspect(folder).map_err(|problem| DevError::BadBin {
@@ -37,6 +40,13 @@ impl Programs {
                 Err(old) => unfit.push(format!("; {} {old}", bin.display())),
             }
         }
+        #[cfg(feature = "embedded")]
+        if let Some(releases) = environment.releases {
+            match super::fetched::programs(environment, releases) {
+                Ok(programs) => return Ok(programs),
+                Err(error) => unfit.push(format!("; they could not be fetched: {}", chain(&error))),
+            }
+        }
         let places = environment.shelves.iter().map(|shelf| format!(", {shelf}"));
         Err(DevError::NoPrograms {
             looked: format!("looked in PATH{}{}", places.collect::<String>(), unfit.concat()),
@@ -48,7 +58,7 @@ impl Programs {
         executable(&self.bin, program)
     }
 
-    fn inspect(bin: &Path) -> Result<Self, Unfit> {
+    pub(super) fn inspect(bin: &Path) -> Result<Self, Unfit> {
         if let Some(lacking) =
             ["initdb", "pg_ctl", "postgres"].into_iter().find(|name| !executable(bin, name).is_file())
         {
@@ -67,7 +77,7 @@ impl Programs {
 
 /// Why a folder does not do.
 #[derive(Debug, thiserror::Error)]
-enum Unfit {
+pub(super) enum Unfit {
     #[error("it has no {0}")]
     Lacks(&'static str),
     #[error("its postgres does not say its version")]

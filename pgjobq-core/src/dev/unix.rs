@@ -57,6 +57,13 @@ impl Account {
         private_folder(path, 0o700, self.uid, self.server)
     }
 
+    /// Lets the server's user enter a folder of ours.
+    #[cfg(feature = "embedded")]
+    pub(super) fn open_folder(&self, path: &Path) -> Result<(), DevError> {
+        let mode = if self.server.is_some() { 0o711 } else { 0o700 };
+        fs::set_permissions(path, Permissions::from_mode(mode)).map_err(DevError::files("open", path))
+    }
+
     /// Writes a file in a folder of ours, for the server to read.
     pub(super) fn publish(&self, path: &Path, text: &str) -> Result<(), DevError> {
         fs::write(path, text).map_err(DevError::files("write", path))?;

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
+
+use crate::sql::Statements;
 
 /// How long a call waits for a connection that is free.
 const FREE_WITHIN: Duration = Duration::from_secs(5);
@@ -23,7 +25,8 @@ const USED_FOR: Duration = Duration::from_secs(30 * 60);
 /// A number of connections, each opened when it is needed.
 #[derive(Debug)]
 pub(super) struct Connections {
-    options: Arc<PgConnectOptions>,
+    options: PgConnectOptions,
+    sql: Arc<Statements>,
     free: Semaphore,
     idle: Mutex<Vec<Opened>>,
 }
@@ -42,14 +45,28 @@ pub(super) struct Lent<'c> {
 }
 
 impl Connections {
-    pub(super) fn new(options: Arc<PgConnectOptions>, most: u32) -> Self {
-        Self { options, free: Semaphore::new(most as usize), idle: Mutex::default() }
+    pub(super) fn new(options: PgConnectOptions, sql: Arc<Statements>, most: u32) -> Self {
+        Self { options, sql, free: Semaphore::new(most as usize), idle: Mutex::default() }
     }
 
-    /// Opens all of them, to see whether they can be had.
-    pub(super) async fn open(&self) -> Result<(), sqlx::Error> {
+    /// As many others, to the same database.
+    pub(super) fn elsewhere(&self, most: u32) -> Self {
+        Self::new(self.options.clone(), Arc::clone(&self.sql), most)
+    }
+
+    /// Opens all of them, to see whether they can be had; none is ours yet.
+    pub(super) async fn open(&self) -> Result<Vec<PgConnection>, sqlx::Error> {
+        let mut opened = Vec::new();
         for _ in 0..self.free.available_permits() {
-            let opened = self.open_one().await?;
+            opened.push(self.open_one().await?);
+        }
+        Ok(opened)
+    }
+
+    /// Makes these ours, to be lent.
+    pub(super) async fn keep(&self, opened: Vec<PgConnection>) -> Result<(), sqlx::Error> {
+        for connection in opened {
+            let opened = self.set_up(connection).await?;
             self.idle().push(opened);
         }
         Ok(())
@@ -61,7 +78,7 @@ impl Connections {
         let idle = self.idle().pop();
         let opened = match idle {
             Some(opened) => opened,
-            None => self.open_one().await?,
+            None => self.set_up(self.open_one().await?).await?,
         };
         Ok(Lent { from: self, opened, _one: one })
     }
@@ -78,9 +95,15 @@ impl Connections {
         let _ = timeout(CLOSE_WITHIN, closed).await;
     }
 
-    async fn open_one(&self) -> Result<Opened, sqlx::Error> {
-        let connection = timeout(OPEN_WITHIN, self.options.connect()).await;
-        Ok(Opened { connection: connection.map_err(|_| sqlx::Error::PoolTimedOut)??, at: Instant::now() })
+    async fn open_one(&self) -> Result<PgConnection, sqlx::Error> {
+        timeout(OPEN_WITHIN, self.options.connect()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    }
+
+    async fn set_up(&self, mut connection: PgConnection) -> Result<Opened, sqlx::Error> {
+        let set = sqlx::raw_sql(self.sql.own_settings.clone());
+        let set = timeout(OPEN_WITHIN, connection.execute(set)).await;
+        set.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+        Ok(Opened { connection, at: Instant::now() })
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Opened>> {

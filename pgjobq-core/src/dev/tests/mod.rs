@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "embedded")]
+mod fetched;
 mod guest;
 mod locate;
 mod private;

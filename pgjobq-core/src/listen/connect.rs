@@ -1,0 +1,45 @@
+//! A connection to listen on.
+
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
+
+use super::ANSWER_WITHIN;
+use crate::StoreError;
+use crate::about::About;
+use crate::client::Shared;
+use crate::pooler;
+
+/// What became of the attempt to listen.
+pub(super) enum Connected {
+    Listens(PgListener),
+    /// What is listened to through a pooler in transaction mode is told to somebody else, whom it confuses.
+    Pooler,
+}
+
+/// Listens where the client was told to, else where its pool is connected to. Whether a pooler is in between is asked only
+/// of the first connection.
+pub(super) async fn connect(shared: &Shared, first: bool) -> Result<Connected, StoreError> {
+    let failed = |error| shared.error(error);
+    let options = shared.listen.clone().unwrap_or_else(|| shared.pool.connect_options().as_ref().clone());
+    let options = options.application_name("pgjobq listener");
+    // A pool of this thread's own: a connection belongs to the runtime that opened it.
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(ANSWER_WITHIN);
+    let pool = pool.connect_with(options.clone()).await.map_err(failed)?;
+    // A server that has no other connection to give is not asked; most likely nothing is in between.
+    if first && let Ok(mut another) = options.connect().await {
+        let mut listening = pool.acquire().await.map_err(failed)?;
+        let between = pooler::is_between(&mut [&mut listening, &mut another], &shared.sql).await;
+        let _ = another.close().await;
+        if between.map_err(failed)? {
+            return Ok(Connected::Pooler);
+        }
+    }
+    let about = match shared.about.get() {
+        Some(about) => about.clone(),
+        None => About::read(&pool, &shared.sql).await?,
+    };
+    let mut listener = PgListener::connect_with(&pool).await.map_err(failed)?;
+    listener.eager_reconnect(false);
+    listener.listen(&about.channel).await.map_err(failed)?;
+    Ok(Connected::Listens(listener))
+}

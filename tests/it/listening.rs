@@ -1,0 +1,85 @@
+//! Where notifications are heard: past a pooler that loses them, and never through one.
+
+use std::time::Duration;
+
+use pgjobq::Client;
+use pgjobq_core::__private::Signal;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, PgPool};
+
+use crate::harness::{TestDb, in_time};
+use crate::life::double;
+use crate::multiplexer::{Lends, Multiplexer};
+use crate::says::check_says;
+
+/// A pool of one connection, which is always served by the same one of the pooler's: so that statements are prepared where
+/// they are executed.
+async fn pool_of_one(pooler: &Multiplexer) -> PgPool {
+    PgPoolOptions::new().max_connections(1).connect_with(pooler.options.clone()).await.unwrap()
+}
+
+#[tokio::test]
+async fn past_a_pooler_that_loses_them_notifications_are_heard() {
+    in_time(async {
+        let db = TestDb::new(1).await;
+        let pooler = Multiplexer::to(&db.options, Lends::Last, 1).await;
+        let pool = pool_of_one(&pooler).await;
+        let client = Client::builder(pool).listen_url(&db.url()).build().unwrap();
+        let mut signals = client.signals();
+        assert!(matches!(signals.recv().await, Ok(Signal::Anything)), "it listens");
+        client.notifications().wake(&[7]); // Sent through the pooler.
+        let heard = tokio::time::timeout(Duration::from_secs(30), signals.recv()).await.expect("it is heard");
+        assert!(matches!(heard, Ok(Signal::Wake(queues)) if *queues == [7]));
+
+        let worker = db.worker().build().await.unwrap().start();
+        assert_eq!(double::call(&client, 21).await.unwrap(), 42);
+        let ended = async { while !matches!(signals.recv().await, Ok(Signal::Ended(_))) {} };
+        tokio::time::timeout(Duration::from_secs(30), ended).await.expect("the end of the job is heard");
+        worker.shutdown().await.unwrap();
+        client.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_listens_through_a_pooler_in_transaction_mode() {
+    in_time(async {
+        let db = TestDb::new(1).await;
+        let pooler = Multiplexer::to(&db.options, Lends::Longest, 4).await;
+        let pool = pool_of_one(&pooler).await;
+        let client = Client::new(pool.clone());
+        let mut signals = client.signals();
+        db.until(
+            "select exists (select from pg_stat_activity where datname = current_database()
+                and application_name = 'pgjobq listener' and query like '%pg_backend_pid()%')",
+        )
+        .await;
+        // Of each connection of the pooler's in turn, again and again.
+        for _ in 0..100 {
+            let listening = "select 1 from pg_listening_channels()".to_owned();
+            let channels = sqlx::raw_sql(AssertSqlSafe(listening)).fetch_all(&pool).await.unwrap();
+            assert_eq!(
+                channels.len(),
+                0,
+                "whoever is served by this connection next hears what is not for it"
+            );
+        }
+        assert!(signals.try_recv().is_err(), "nobody was told that the listener listens");
+        client.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_address_to_listen_at_is_told() {
+    let pool = PgPoolOptions::new().connect_lazy("postgres://127.0.0.1:1/app").unwrap();
+    let said =
+        "the `listen_url` is not the address of a database, which is like postgres://user:password@host/name";
+    for (url, why) in [
+        ("localhost:5432", "it does not begin with postgres://"),
+        ("postgres://a:b/c", "invalid port number"),
+    ] {
+        let built = Client::builder(pool.clone()).listen_url(url).build();
+        check_says(built, &format!("{said}\nerror with configuration: {why}\n{why}"));
+    }
+}
