@@ -112,7 +112,8 @@ begin
     update pgjobq.jobs j set ticket = mine.new_ticket
       from (select x.ctid, d.id, d.ticket, v_new[d.place] as new_ticket
               from unnest(v_jobs, v_held) with ordinality d(id, ticket, place),
-                   lateral (select ctid from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
+                   lateral (select ctid, ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
+             where x.ticket = d.ticket
             offset 0) mine
      where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket;
     -- step: jobs written
@@ -214,7 +215,8 @@ begin
            set ticket = mine.new_ticket, attempt = j.attempt + 1, crashes = j.crashes + 1, expires_at = null
           from (select x.ctid, d.id, d.ticket, v_new[d.place] as new_ticket
                   from unnest(v_jobs, v_held) with ordinality d(id, ticket, place),
-                       lateral (select ctid from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
+                       lateral (select ctid, ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
+                 where x.ticket = d.ticket
                 offset 0) mine
          where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket
         returning j.id, j.attempt),

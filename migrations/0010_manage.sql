@@ -82,9 +82,10 @@ create function pgjobq.queue_stats(
     p_shard smallint, p_queue int,
     out ready bigint, out scheduled bigint, out blocked bigint, out running bigint, out exact boolean, out oldest bigint,
     out completed bigint, out failed bigint)
-language plpgsql stable
+language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_memoize = off set jit = off as $$
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
 declare
     c_most constant int := 10000;
     v_in_line bigint;
