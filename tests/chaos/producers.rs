@@ -1,0 +1,188 @@
+//! Enqueues through a network that fails, and keeps account of what was attempted and what was acknowledged.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use pgjobq::sqlx::{self, postgres::PgPoolOptions};
+use pgjobq::{Client, JobHandle, JobId, NewJob};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+use crate::jobs;
+use crate::stage::Stage;
+
+/// How many jobs are kept waiting.
+const BACKLOG: i64 = 200;
+/// A producer gives up an enqueue that is not answered by then, as an application would.
+const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+/// A producer awaits the end of one in so many of its single jobs.
+const AWAIT_ONE_IN: u32 = 8;
+
+/// How a job must end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ends {
+    Completed,
+    /// By crashes, one more than its budget.
+    Dead,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected {
+    pub(crate) ends: Ends,
+    /// Whether it was enqueued together with a row in `orders`.
+    pub(crate) in_transaction: bool,
+}
+
+/// What was attempted, and what became of it.
+#[derive(Default)]
+pub(crate) struct Account {
+    pub(crate) attempted: AtomicI64,
+    pub(crate) acknowledged: AtomicI64,
+    /// Jobs that wait or run, as last seen.
+    pub(crate) live: AtomicI64,
+    books: Mutex<Books>,
+}
+
+#[derive(Default)]
+pub(crate) struct Books {
+    pub(crate) acknowledged: HashMap<Uuid, Expected>,
+    /// Those whose enqueue gave an error, or no answer.
+    pub(crate) unknown: Vec<Uuid>,
+    pub(crate) rolled_back: Vec<Uuid>,
+    last_acknowledged: Option<Instant>,
+}
+
+impl Account {
+    pub(crate) fn attempt(&self, jobs: i64) {
+        self.attempted.fetch_add(jobs, Ordering::SeqCst);
+    }
+
+    pub(crate) fn acknowledge(&self, jobs: &[JobId], expected: Expected) {
+        self.acknowledged.fetch_add(jobs.len() as i64, Ordering::SeqCst);
+        self.books().acknowledged.extend(jobs.iter().map(|id| (id.as_uuid(), expected)));
+    }
+
+    /// Whether a producer's enqueue that began after this was acknowledged.
+    pub(crate) fn acknowledged_since(&self, instant: Instant) -> bool {
+        self.books().last_acknowledged.is_some_and(|begun| begun > instant)
+    }
+
+    pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A producer's way through the network, and what it draws.
+struct Producer {
+    stage: Arc<Stage>,
+    client: Client,
+    dice: Rng,
+    waits: JoinSet<Awaited>,
+}
+
+/// A job that a producer has awaited, and the run whose result it got.
+pub(crate) type Awaited = (JobId, Option<Uuid>);
+
+/// Enqueues until it is told to stop. Gives those who still wait for the ends of jobs.
+pub(crate) async fn produce(stage: Arc<Stage>, seed: u64, goes_on: Arc<AtomicBool>) -> JoinSet<Awaited> {
+    let client = connect(&stage);
+    let mut producer = Producer { client, dice: Rng::with_seed(seed), waits: JoinSet::new(), stage };
+    while goes_on.load(Ordering::SeqCst) {
+        if producer.stage.account.live.load(Ordering::SeqCst) > BACKLOG {
+            sleep(Duration::from_millis(10)).await;
+            continue;
+        }
+        producer.step().await;
+    }
+    producer.waits
+}
+
+fn connect(stage: &Stage) -> Client {
+    let url = stage.networks[stage.workers].url();
+    let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(3));
+    Client::new(pool.connect_lazy(&url).unwrap())
+}
+
+impl Producer {
+    /// One enqueue: of one job or of many, alone or in a transaction.
+    async fn step(&mut self) {
+        let way = self.dice.u32(..10);
+        let count = if way < 5 { 1 } else { self.dice.usize(1..=30) };
+        let jobs: Vec<NewJob<Uuid>> = (0..count).map(|_| jobs::work::job(self.dice.u64(20..200))).collect();
+        let ids: Vec<JobId> = jobs.iter().map(NewJob::job_id).collect();
+        let awaits = way < 5 && self.dice.u32(..AWAIT_ONE_IN) == 0;
+        let (in_transaction, rolls_back) = (way >= 8, way == 9);
+        let begun = Instant::now();
+        if !rolls_back {
+            self.stage.account.attempt(count as i64);
+        }
+        let answered = timeout(ANSWER_WITHIN, async {
+            match way {
+                0..5 => one(&self.client, jobs).await.map(Some),
+                5..8 => many(&self.client, jobs).await.map(|()| None),
+                _ => in_a_transaction(&self.client, jobs, rolls_back).await.map(|()| None),
+            }
+        });
+        let answered = answered.await;
+        let mut books = self.stage.account.books();
+        match answered {
+            _ if rolls_back => books.rolled_back.extend(ids.iter().map(|id| id.as_uuid())),
+            Ok(Ok(handle)) => {
+                books.last_acknowledged = books.last_acknowledged.max(Some(begun));
+                drop(books);
+                let expected = Expected { ends: Ends::Completed, in_transaction };
+                self.stage.account.acknowledge(&ids, expected);
+                if let Some(handle) = handle.filter(|_| awaits) {
+                    self.wait_for(handle);
+                }
+                return;
+            }
+            Ok(Err(_)) | Err(_) => books.unknown.extend(ids.iter().map(|id| id.as_uuid())),
+        }
+        drop(books);
+        if answered.is_err() {
+            // Its connections may be silent for ever; an application would be restarted.
+            self.client = connect(&self.stage);
+        }
+    }
+
+    fn wait_for(&mut self, handle: JobHandle<Uuid>) {
+        let client = self.client.clone();
+        self.waits.spawn(async move {
+            let outcome = handle.wait(&client).await;
+            (handle.id(), outcome.ok().and_then(|outcome| outcome.completed()))
+        });
+    }
+}
+
+type Refused = Box<dyn std::error::Error + Send + Sync>;
+
+async fn one(client: &Client, jobs: Vec<NewJob<Uuid>>) -> Result<JobHandle<Uuid>, Refused> {
+    let job = jobs.into_iter().next().expect("one job is drawn");
+    Ok(job.enqueue(client).await?)
+}
+
+async fn many(client: &Client, jobs: Vec<NewJob<Uuid>>) -> Result<(), Refused> {
+    let count = jobs.len() as u64;
+    let enqueued = client.enqueue_all(jobs).await?;
+    assert_eq!(enqueued.new + enqueued.duplicates, count, "each job is answered for");
+    Ok(())
+}
+
+async fn in_a_transaction(client: &Client, jobs: Vec<NewJob<Uuid>>, rolls_back: bool) -> Result<(), Refused> {
+    let ids: Vec<Uuid> = jobs.iter().map(|job| job.job_id().as_uuid()).collect();
+    let mut tx = client.pool().begin().await?;
+    let orders = sqlx::query("insert into orders (job) select unnest($1::uuid[])").bind(ids);
+    orders.execute(&mut *tx).await?;
+    pgjobq::enqueue_all(&mut *tx, jobs).await?;
+    if rolls_back {
+        tx.rollback().await?;
+    } else {
+        tx.commit().await?;
+    }
+    Ok(())
+}
