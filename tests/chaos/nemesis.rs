@@ -77,11 +77,11 @@ async fn strike(stage: &Stage, step: Step) -> Sign {
             return Sign::Works((0..stage.workers).collect());
         }
         Fault::Terminate => {
-            stage.terminate_backends(step.strength * 4).await;
+            stage.terminate_backends(step.strength * 2).await;
             return Sign::Works((0..stage.workers).collect());
         }
         Fault::Delay => {
-            network.set_delay(Duration::from_millis(25) * step.strength);
+            network.set_delay(Duration::from_millis(15) * step.strength);
             sleep(step.hold).await;
             network.set_delay(Duration::ZERO);
         }

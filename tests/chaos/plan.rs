@@ -31,7 +31,7 @@ pub(crate) enum Fault {
 }
 
 /// The faults that strike side by side: one of each line at a time.
-const LINES: [&[Fault]; 3] = [
+const LINES: [&[Fault]; 4] = [
     &[Fault::Kill, Fault::Freeze, Fault::Replace, Fault::Crash, Fault::Terminate],
     &[
         Fault::Delay,
@@ -43,7 +43,8 @@ const LINES: [&[Fault]; 3] = [
         Fault::CutAfter,
         Fault::Unnotified,
     ],
-    &[Fault::Panic, Fault::Abort, Fault::Overflow, Fault::Block, Fault::Ignore],
+    &[Fault::Panic, Fault::Block, Fault::Ignore],
+    &[Fault::Abort, Fault::Overflow],
 ];
 
 impl Fault {
@@ -144,7 +145,7 @@ impl Iterator for Plan {
         // Now and then shorter than a lease, and mostly longer.
         let hold = LEASE.mul_f64(0.3 + 1.5 * dice.f64());
         let hold = if fault == Fault::Crash { hold / 4 } else { hold };
-        Some(Step { pause, fault, place, hold, strength: dice.u32(1..=8), verb })
+        Some(Step { pause, fault, place, hold, strength: dice.u32(4..=16), verb })
     }
 }
 
