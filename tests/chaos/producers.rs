@@ -112,7 +112,7 @@ impl Producer {
     async fn step(&mut self) {
         let way = self.dice.u32(..10);
         let count = if way < 5 { 1 } else { self.dice.usize(1..=30) };
-        let jobs: Vec<NewJob<Uuid>> = (0..count).map(|_| jobs::work::job(self.dice.u64(20..200))).collect();
+        let jobs: Vec<NewJob<Uuid>> = (0..count).map(|_| jobs::work::job(self.millis())).collect();
         let ids: Vec<JobId> = jobs.iter().map(NewJob::job_id).collect();
         let awaits = way < 5 && self.dice.u32(..AWAIT_ONE_IN) == 0;
         let (in_transaction, rolls_back) = (way >= 8, way == 9);
@@ -148,6 +148,11 @@ impl Producer {
             // Its connections may be silent for ever; an application would be restarted.
             self.client = connect(&self.stage);
         }
+    }
+
+    /// Most jobs are short. Some are as long as a lease, so that what a lost worker says of them comes while they run elsewhere.
+    fn millis(&mut self) -> u64 {
+        if self.dice.u32(..100) < 4 { self.dice.u64(1_000..4_000) } else { self.dice.u64(20..150) }
     }
 
     fn wait_for(&mut self, handle: JobHandle<Uuid>) {
