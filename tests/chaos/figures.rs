@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::nemesis::Struck;
 use crate::plan::Fault;
-use crate::producers::Ends;
 use crate::proxy::Counts;
 use crate::stage::Stage;
 
@@ -60,38 +59,49 @@ pub(crate) async fn table(
 }
 
 async fn jobs(table: &mut String, stage: &Stage, waits: usize) {
-    let (acknowledged, unknown, dead) = {
+    let (acknowledged, unanswered) = {
         let books = stage.account.books();
-        let dead = books.acknowledged.values().filter(|expected| expected.ends == Ends::Dead).count();
-        (books.acknowledged.len(), books.unknown.len(), dead)
+        (books.acknowledged.len(), books.unknown.len())
     };
-    let attempted = stage.account.attempted.load(Ordering::SeqCst);
-    let there = stage.number("select count(*) from pgjobq.finished").await as usize - acknowledged;
-    let completed = acknowledged - dead;
+    let count = async |of: &str| stage.number(&format!("select count(*) from {of}")).await;
+    let theirs = count("pgjobq.finished where kind <> 'receipt'").await;
+    let committed = theirs - acknowledged as i64;
     line(
         table,
         &format!(
-            "enqueues attempted {attempted}, acknowledged {acknowledged}, unanswered {unknown} (of which {there} had been committed)"
+            "enqueues acknowledged {acknowledged}, unanswered {unanswered} (of which {committed} had been committed)"
         ),
     );
+    let ended = async |outcome: &str| count(&format!("pgjobq.finished where outcome = '{outcome}'")).await;
     line(
         table,
         &format!(
-            "acknowledged jobs completed {completed}, dead as they must be {dead}, lost 0; {waits} awaited"
+            "jobs completed {}, cancelled {}, expired {}, dead as they must be {}, lost 0; {waits} were awaited",
+            ended("completed").await,
+            ended("cancelled").await,
+            ended("expired").await,
+            ended("dead").await,
         ),
     );
-    let runs = stage.number("select count(*) from runs").await;
-    let again = stage
-        .number("select count(*) from (select from runs where ended_at is not null group by job having count(*) > 1) again")
-        .await;
-    let effects = stage.number("select count(*) from effects").await;
+    let again = "(select from runs where ended_at is not null group by job having count(*) > 1) again";
     line(
         table,
         &format!(
-            "runs {runs}; effects outside of the completing transaction: {again} jobs had theirs more than once"
+            "runs {}; jobs with their effect outside more than once {}",
+            count("runs").await,
+            count(again).await
         ),
     );
-    line(table, &format!("effects in the completing transaction {effects}, doubled or missing 0"));
+    let taken_back = "runs r join pgjobq.finished f on f.id = r.job
+                       where f.kind = 'pay' and r.ended_at is not null and r.run::text is distinct from f.output #>> '{}'";
+    line(
+        table,
+        &format!(
+            "effects in the completing transaction {}, taken back {}, doubled or missing 0",
+            count("effects").await,
+            count(taken_back).await,
+        ),
+    );
     line(table, &format!("stale results reported {}, accepted 0", stage.fleet.overheard.stale()));
 }
 

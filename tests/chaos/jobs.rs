@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use pgjobq::prelude::*;
+use pgjobq::{Tx, sqlx};
 use uuid::Uuid;
 
 use crate::LEASE;
@@ -15,6 +16,27 @@ use crate::process::THREADS;
 pub(crate) async fn work(ctx: JobContext, millis: u64, ledger: State<Ledger>) -> Result<Uuid> {
     let run = ledger.begin(&ctx).await?;
     tokio::time::sleep(Duration::from_millis(millis)).await;
+    ledger.end(run).await?;
+    Ok(run)
+}
+
+/// The same, with an effect and another job in the transaction that completes it.
+#[job(transactional, retries = 30000, crashes = 30000, backoff = "100ms..1s")]
+pub(crate) async fn pay(ctx: JobContext, tx: &mut Tx, millis: u64, ledger: State<Ledger>) -> Result<Uuid> {
+    let run = ledger.begin(&ctx).await?;
+    let effect = sqlx::query("insert into effects (job, run) values ($1, $2)");
+    effect.bind(ctx.id().as_uuid()).bind(run).execute(&mut **tx).await?;
+    receipt::enqueue(&mut *tx, ctx.id().as_uuid()).await?;
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+    ledger.end(run).await?;
+    Ok(run)
+}
+
+/// What a payment enqueues: each that completes has just one.
+#[job(retries = 30000, crashes = 30000, backoff = "100ms..1s")]
+pub(crate) async fn receipt(ctx: JobContext, payment: Uuid, ledger: State<Ledger>) -> Result<Uuid> {
+    let _ = payment;
+    let run = ledger.begin(&ctx).await?;
     ledger.end(run).await?;
     Ok(run)
 }

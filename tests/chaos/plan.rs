@@ -131,7 +131,7 @@ impl Iterator for Plan {
         }
         let (fault, dice) = (self.bag.pop()?, &mut self.dice);
         let pause = Duration::from_millis(dice.u64(100..600));
-        let by_workers = [Verb::Claim, Verb::Finish, Verb::Finish, Verb::Heartbeat];
+        let by_workers = [Verb::Claim, Verb::Finish, Verb::Commit, Verb::Heartbeat];
         let by_producers = [Verb::Enqueue, Verb::Commit];
         let place = match fault {
             Fault::Kill | Fault::Freeze | Fault::Replace => dice.usize(..self.workers),

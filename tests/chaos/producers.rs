@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use pgjobq::sqlx::{self, postgres::PgPoolOptions};
-use pgjobq::{Client, JobHandle, JobId, NewJob};
+use pgjobq::{CancelAnswer, Client, JobHandle, JobId, NewJob};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
@@ -21,6 +21,10 @@ const BACKLOG: i64 = 200;
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 /// A producer awaits the end of one in so many of its single jobs.
 const AWAIT_ONE_IN: u32 = 8;
+/// And asks for one in so many to be cancelled.
+const CANCEL_ONE_IN: u32 = 8;
+/// About as long as the backlog takes.
+const EXPIRY: Duration = Duration::from_secs(2);
 
 /// How a job must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +32,11 @@ pub(crate) enum Ends {
     Completed,
     /// By crashes, one more than its budget.
     Dead,
+    /// It was told that it is.
+    Cancelled,
+    /// It was asked to be cancelled, and nobody knows whether it was in time.
+    CompletedOrCancelled,
+    CompletedOrExpired,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +73,20 @@ impl Account {
     pub(crate) fn acknowledge(&self, jobs: &[JobId], expected: Expected) {
         self.acknowledged.fetch_add(jobs.len() as i64, Ordering::SeqCst);
         self.books().acknowledged.extend(jobs.iter().map(|id| (id.as_uuid(), expected)));
+    }
+
+    fn note_unknown(&self, jobs: &[JobId]) {
+        self.books().unknown.extend(jobs.iter().map(|id| id.as_uuid()));
+    }
+
+    fn note_rolled_back(&self, jobs: &[JobId]) {
+        self.books().rolled_back.extend(jobs.iter().map(|id| id.as_uuid()));
+    }
+
+    /// An enqueue that began at this moment was acknowledged.
+    fn note_answer(&self, begun: Instant) {
+        let mut books = self.books();
+        books.last_acknowledged = books.last_acknowledged.max(Some(begun));
     }
 
     /// Whether a producer's enqueue that began after this was acknowledged.
@@ -112,13 +135,21 @@ impl Producer {
     async fn step(&mut self) {
         let way = self.dice.u32(..10);
         let count = if way < 5 { 1 } else { self.dice.usize(1..=30) };
-        let jobs: Vec<NewJob<Uuid>> = (0..count).map(|_| jobs::work::job(self.millis())).collect();
+        let pays = self.dice.u32(..5) == 0;
+        let expires = self.dice.u32(..20) == 0;
+        let job = |millis| if pays { jobs::pay::job(millis) } else { jobs::work::job(millis) };
+        let mut jobs: Vec<NewJob<Uuid>> = (0..count).map(|_| job(self.millis())).collect();
+        if expires {
+            jobs = jobs.into_iter().map(|job| job.expires_in(EXPIRY)).collect();
+        }
         let ids: Vec<JobId> = jobs.iter().map(NewJob::job_id).collect();
         let awaits = way < 5 && self.dice.u32(..AWAIT_ONE_IN) == 0;
+        let cancels = self.dice.u32(..CANCEL_ONE_IN) == 0;
         let (in_transaction, rolls_back) = (way >= 8, way == 9);
         let begun = Instant::now();
         if !rolls_back {
-            self.stage.account.attempt(count as i64);
+            // A payment enqueues another job.
+            self.stage.account.attempt(if pays { 2 * count as i64 } else { count as i64 });
         }
         let answered = timeout(ANSWER_WITHIN, async {
             match way {
@@ -128,31 +159,41 @@ impl Producer {
             }
         });
         let answered = answered.await;
-        let mut books = self.stage.account.books();
-        match answered {
-            _ if rolls_back => books.rolled_back.extend(ids.iter().map(|id| id.as_uuid())),
-            Ok(Ok(handle)) => {
-                books.last_acknowledged = books.last_acknowledged.max(Some(begun));
-                drop(books);
-                let expected = Expected { ends: Ends::Completed, in_transaction };
-                self.stage.account.acknowledge(&ids, expected);
-                if let Some(handle) = handle.filter(|_| awaits) {
-                    self.wait_for(handle);
-                }
-                return;
-            }
-            Ok(Err(_)) | Err(_) => books.unknown.extend(ids.iter().map(|id| id.as_uuid())),
-        }
-        drop(books);
         if answered.is_err() {
             // Its connections may be silent for ever; an application would be restarted.
             self.client = connect(&self.stage);
+        }
+        match answered {
+            _ if rolls_back => self.stage.account.note_rolled_back(&ids),
+            Ok(Ok(handle)) => {
+                let ends = if expires { Ends::CompletedOrExpired } else { Ends::Completed };
+                self.stage.account.note_answer(begun);
+                self.stage.account.acknowledge(&ids, Expected { ends, in_transaction });
+                match handle {
+                    Some(handle) if awaits => self.wait_for(handle),
+                    Some(handle) if cancels && !expires => self.cancel(&handle).await,
+                    _ => {}
+                }
+            }
+            Ok(Err(_)) | Err(_) => self.stage.account.note_unknown(&ids),
         }
     }
 
     /// Most jobs are short. Some are as long as a lease, so that what a lost worker says of them comes while they run elsewhere.
     fn millis(&mut self) -> u64 {
         if self.dice.u32(..100) < 4 { self.dice.u64(1_000..4_000) } else { self.dice.u64(20..150) }
+    }
+
+    /// Asks for the job to be cancelled. The answer says how it must end.
+    async fn cancel(&self, handle: &JobHandle<Uuid>) {
+        let ends = match timeout(ANSWER_WITHIN, handle.cancel(&self.client)).await {
+            Ok(Ok(CancelAnswer::Cancelled)) => Ends::Cancelled,
+            Ok(Ok(CancelAnswer::NotLive)) => Ends::Completed,
+            Ok(Ok(CancelAnswer::Asked) | Err(_)) | Err(_) => Ends::CompletedOrCancelled,
+        };
+        let mut books = self.stage.account.books();
+        let expected = books.acknowledged.get_mut(&handle.id().as_uuid());
+        expected.expect("only an acknowledged job is cancelled").ends = ends;
     }
 
     fn wait_for(&mut self, handle: JobHandle<Uuid>) {
