@@ -35,9 +35,10 @@ create table ends (
 );
 create index ends_by_job on ends (job);
 
+-- Some functions of the library look for names in its schema only, and this is called from them.
 create function note_end() returns trigger language plpgsql as $$
 begin
-    insert into ends (job, lease)
+    insert into public.ends (job, lease)
       values (old.id, (select l.id from pgjobq.leases l
                         where l.shard = old.shard and l.queue_id = old.queue_id and l.priority = old.priority
                           and l.tickets @> old.ticket));

@@ -34,7 +34,7 @@ pub(crate) enum Ends {
     Dead,
     /// It was told that it is.
     Cancelled,
-    /// It was asked to be cancelled, and nobody knows whether it was in time.
+    /// That was asked for, and nobody knows whether in time.
     CompletedOrCancelled,
     CompletedOrExpired,
 }
@@ -188,8 +188,10 @@ impl Producer {
     async fn cancel(&self, handle: &JobHandle<Uuid>) {
         let ends = match timeout(ANSWER_WITHIN, handle.cancel(&self.client)).await {
             Ok(Ok(CancelAnswer::Cancelled)) => Ends::Cancelled,
-            Ok(Ok(CancelAnswer::NotLive)) => Ends::Completed,
-            Ok(Ok(CancelAnswer::Asked) | Err(_)) | Err(_) => Ends::CompletedOrCancelled,
+            // Not live: it had completed before, or a worker that saw the request was faster than its answer.
+            Ok(Ok(CancelAnswer::Asked | CancelAnswer::NotLive) | Err(_)) | Err(_) => {
+                Ends::CompletedOrCancelled
+            }
         };
         let mut books = self.stage.account.books();
         let expected = books.acknowledged.get_mut(&handle.id().as_uuid());
