@@ -21,7 +21,7 @@ pub(crate) async fn work(ctx: JobContext, millis: u64, ledger: State<Ledger>) ->
 }
 
 /// The same, with an effect and another job in the transaction that completes it.
-#[job(transactional, retries = 30000, crashes = 30000, backoff = "100ms..1s")]
+#[job(transactional, retries = 30000, crashes = 30000, backoff = "100ms..1s", timeout = "8s")]
 pub(crate) async fn pay(ctx: JobContext, tx: &mut Tx, millis: u64, ledger: State<Ledger>) -> Result<Uuid> {
     let run = ledger.begin(&ctx).await?;
     let effect = sqlx::query("insert into effects (job, run) values ($1, $2)");

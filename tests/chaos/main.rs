@@ -39,7 +39,7 @@ const SLOTS: usize = 5;
 const PRODUCERS: u64 = 2;
 
 /// How long it may take until all jobs have ended, once everything is healed.
-const SETTLE_WITHIN: Duration = Duration::from_secs(90);
+const SETTLE_WITHIN: Duration = Duration::from_secs(60);
 
 fn main() {
     if let Some(settings) = process::Settings::from_environment() {

@@ -93,7 +93,19 @@ impl Stage {
             }
         };
         if tokio::time::timeout(within, looked).await.is_err() {
-            panic!("not true after {within:?}: {sql}");
+            let (left, warned) = (self.left().await, self.fleet.overheard.summary());
+            panic!(
+                "not true after {within:?}: {sql}\nsome of what is left: {left:#?}\nthe workers warned:{warned}"
+            );
         }
+    }
+
+    /// Some jobs that have not ended, and what the server does.
+    async fn left(&self) -> Vec<String> {
+        let left = "(select s::text from pgjobq.job_states s order by state desc limit 5) union all
+                    (select l::text from pgjobq.leases l limit 5) union all
+                    (select concat_ws(' ', application_name, state, wait_event_type, age(clock_timestamp(), state_change), left(query, 60))
+                       from pg_stat_activity where backend_type = 'client backend')";
+        sqlx::query_scalar(left).fetch_all(&self.pool).await.unwrap_or_default()
     }
 }
