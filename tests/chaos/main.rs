@@ -5,6 +5,7 @@
 //! `cargo test --test chaos -- --seed 7 --duration 30m --faults kill,freeze,crash`.
 #![allow(clippy::unwrap_used)]
 
+mod account; // What was attempted, and what was acknowledged.
 mod figures; // What a run has shown, for people.
 mod fleet; // The worker processes.
 mod jobs; // What they run.
@@ -14,7 +15,7 @@ mod observer; // Conservation, looked at all the time.
 mod overheard; // What the workers warn of.
 mod plan; // What goes wrong, drawn from the seed.
 mod process; // A worker process, seen from inside and from outside.
-mod producers; // Enqueue, and keep account.
+mod producers; // Enqueue through a network that fails.
 mod proxy; // A network that can be broken.
 mod stage; // The server, the networks, and the workers.
 mod verdict; // What must hold at the end.

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use pgjobq::{JobId, NewJob, Priority};
 use tokio::time::sleep;
 
+use crate::account::{Ends, Expected};
 use crate::jobs;
 use crate::plan::{Fault, Plan, Step};
-use crate::producers::{Ends, Expected};
 use crate::proxy::{Cut, Faults, Link, Moment};
 use crate::stage::Stage;
 

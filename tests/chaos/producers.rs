@@ -1,8 +1,7 @@
-//! Enqueues through a network that fails, and keeps account of what was attempted and what was acknowledged.
+//! Enqueues through a network that fails.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -12,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use crate::account::{Ends, Expected};
 use crate::jobs;
 use crate::stage::Stage;
 
@@ -25,79 +25,6 @@ const AWAIT_ONE_IN: u32 = 8;
 const CANCEL_ONE_IN: u32 = 8;
 /// About as long as the backlog takes.
 const EXPIRY: Duration = Duration::from_secs(2);
-
-/// How a job must end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ends {
-    Completed,
-    /// By crashes, one more than its budget.
-    Dead,
-    /// It was told that it is.
-    Cancelled,
-    /// That was asked for, and nobody knows whether in time.
-    CompletedOrCancelled,
-    CompletedOrExpired,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Expected {
-    pub(crate) ends: Ends,
-    /// Whether it was enqueued together with a row in `orders`.
-    pub(crate) in_transaction: bool,
-}
-
-/// What was attempted, and what became of it.
-#[derive(Default)]
-pub(crate) struct Account {
-    pub(crate) attempted: AtomicI64,
-    pub(crate) acknowledged: AtomicI64,
-    /// Jobs that wait or run, as last seen.
-    pub(crate) live: AtomicI64,
-    books: Mutex<Books>,
-}
-
-#[derive(Default)]
-pub(crate) struct Books {
-    pub(crate) acknowledged: HashMap<Uuid, Expected>,
-    /// Those whose enqueue gave an error, or no answer.
-    pub(crate) unknown: Vec<Uuid>,
-    pub(crate) rolled_back: Vec<Uuid>,
-    last_acknowledged: Option<Instant>,
-}
-
-impl Account {
-    pub(crate) fn attempt(&self, jobs: i64) {
-        self.attempted.fetch_add(jobs, Ordering::SeqCst);
-    }
-
-    pub(crate) fn acknowledge(&self, jobs: &[JobId], expected: Expected) {
-        self.acknowledged.fetch_add(jobs.len() as i64, Ordering::SeqCst);
-        self.books().acknowledged.extend(jobs.iter().map(|id| (id.as_uuid(), expected)));
-    }
-
-    fn note_unknown(&self, jobs: &[JobId]) {
-        self.books().unknown.extend(jobs.iter().map(|id| id.as_uuid()));
-    }
-
-    fn note_rolled_back(&self, jobs: &[JobId]) {
-        self.books().rolled_back.extend(jobs.iter().map(|id| id.as_uuid()));
-    }
-
-    /// An enqueue that began at this moment was acknowledged.
-    fn note_answer(&self, begun: Instant) {
-        let mut books = self.books();
-        books.last_acknowledged = books.last_acknowledged.max(Some(begun));
-    }
-
-    /// Whether a producer's enqueue that began after this was acknowledged.
-    pub(crate) fn acknowledged_since(&self, instant: Instant) -> bool {
-        self.books().last_acknowledged.is_some_and(|begun| begun > instant)
-    }
-
-    pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A producer's way through the network, and what it draws.
 struct Producer {

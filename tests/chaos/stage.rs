@@ -7,9 +7,9 @@ use pgjobq::dev::{Server, ServerOptions};
 use pgjobq::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use pgjobq::sqlx::{self, PgPool};
 
+use crate::account::Account;
 use crate::fleet::Fleet;
 use crate::ledger;
-use crate::producers::Account;
 use crate::proxy::Proxy;
 
 pub(crate) struct Stage {

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use pgjobq::sqlx::{self, Row};
 use uuid::Uuid;
 
-use crate::producers::{Awaited, Books, Ends, Expected};
+use crate::account::{Books, Ends, Expected};
+use crate::producers::Awaited;
 use crate::stage::Stage;
 
 /// How a job has ended, as the library tells it.
