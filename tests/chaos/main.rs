@@ -39,6 +39,9 @@ const LEASE: Duration = Duration::from_secs(2);
 const SLOTS: usize = 5;
 const PRODUCERS: u64 = 2;
 
+/// Before the time is over by this, nothing more is broken, so that what is may heal.
+const HEALED_WITHIN: Duration = Duration::from_secs(5);
+
 /// How long it may take until all jobs have ended, once everything is healed.
 const SETTLE_WITHIN: Duration = Duration::from_secs(60);
 
@@ -83,7 +86,7 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
     let begun = Instant::now();
     let mut lines = JoinSet::new();
     for plan in plans {
-        lines.spawn(rage(Arc::clone(&stage), plan, begun + wanted.duration));
+        lines.spawn(rage(Arc::clone(&stage), plan, begun + wanted.duration.saturating_sub(HEALED_WITHIN)));
     }
     let struck = lines.join_all().await.concat();
     let lasted = begun.elapsed();
