@@ -38,6 +38,7 @@ mod waits;
 
 // The database.
 mod about;
+mod borrow;
 mod client;
 mod error;
 mod fresh;

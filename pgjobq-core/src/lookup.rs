@@ -12,6 +12,9 @@ use crate::client::{Client, Shared};
 use crate::outcome::{FailedAttempt, Failure, Outcome};
 use crate::{JobId, StoreError, WaitError};
 
+/// How long the answer to a look may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
 /// How a job stands. One that is unknown is not found at all.
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
@@ -77,12 +80,10 @@ impl Shared {
     /// How these jobs stand, in one snapshot.
     pub(crate) async fn lookup(&self, jobs: &[JobId]) -> Result<HashMap<JobId, Found>, StoreError> {
         let shards = self.about().await?.shards;
-        let rows = sqlx::query(self.sql.lookup.clone())
+        let query = sqlx::query(self.sql.lookup.clone())
             .bind(jobs.iter().map(|job| job.shard(shards)).collect::<Vec<_>>())
-            .bind(jobs.iter().map(|job| job.as_uuid()).collect::<Vec<_>>())
-            .fetch_all(&self.pool)
-            .await;
-        let rows = rows.map_err(|error| self.error(error))?;
+            .bind(jobs.iter().map(|job| job.as_uuid()).collect::<Vec<_>>());
+        let rows = self.rows_within(ANSWER_WITHIN, query).await?;
         rows.iter().map(|row| Found::read(row).map_err(StoreError::Database)).collect()
     }
 }

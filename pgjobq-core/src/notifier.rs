@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::client::Shared;
@@ -75,14 +74,9 @@ impl Notifier {
     async fn send(&self) {
         while let Some(payloads) = self.take() {
             for payload in payloads {
-                let sent =
-                    sqlx::query(self.shared.sql.notify.clone()).bind(payload).execute(&self.shared.pool);
-                match timeout(SEND_WITHIN, sent).await {
-                    Ok(Ok(_)) => {}
-                    Ok(Err(error)) => {
-                        tracing::debug!(%error, "a notification was not sent; polling finds what it was about");
-                    }
-                    Err(_) => tracing::debug!("a notification was not sent in time"),
+                let notify = sqlx::query(self.shared.sql.notify.clone()).bind(payload);
+                if let Err(error) = self.shared.rows_within(SEND_WITHIN, notify).await {
+                    tracing::debug!(%error, "a notification was not sent; polling finds what it was about");
                 }
             }
             tokio::select! {

@@ -19,6 +19,8 @@ const COMMIT_WITHIN: Duration = Duration::from_secs(30);
 /// How long finishing workers notify this process after it has asked, and how often it asks again.
 const NOTIFIED_FOR: Duration = Duration::from_secs(60);
 const ASK_EVERY: Duration = Duration::from_secs(20);
+/// How long the answer to that may take.
+const ASK_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a handle knows of its job's beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,12 +137,11 @@ impl Waits {
 
     async fn ask(&self) -> Result<(), StoreError> {
         let about = self.shared.about().await?;
-        let asked = sqlx::query(self.shared.sql.wait_until.clone())
+        let ask = sqlx::query(self.shared.sql.wait_until.clone())
             .bind(about.all_shards())
             .bind(self.process)
-            .bind(NOTIFIED_FOR.as_micros() as i64)
-            .execute(&self.shared.pool);
-        asked.await.map(drop).map_err(|error| self.shared.error(error))
+            .bind(NOTIFIED_FOR.as_micros() as i64);
+        self.shared.rows_within(ASK_WITHIN, ask).await.map(drop)
     }
 
     /// Looks once, and answers those whose job has ended.

@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use pgjobq::prelude::*;
 use pgjobq::{CallError, WaitError};
+use sqlx::Connection;
+use sqlx::postgres::{PgConnection, PgPoolOptions};
 
+use crate::life::double;
 use crate::probe::{Probe, end_of};
+use crate::proxy::Proxy;
 use crate::says::{check_says, whole};
 
 #[job]
@@ -156,6 +160,28 @@ on_postgres! {
         let error = refuse::call(&db.client).await.unwrap_err();
         assert_eq!(whole(&error), "the job is dead: no (attempt 1)");
         assert!(matches!(error, CallError::Dead(failure) if failure.attempts == 1));
+        worker.shutdown().await.unwrap();
+    }
+}
+
+on_postgres! {
+    async fn a_wait_survives_a_connection_that_falls_silent_while_it_looks(db: TestDb) {
+        let proxy = Proxy::to(&db.options).await;
+        let one = PgPoolOptions::new().max_connections(1).connect_with(proxy.options()).await.unwrap();
+        let client = Client::new(one); // The silent connection must not be missing from it afterwards.
+        let job = double::enqueue(&client, 4).await.unwrap();
+        let mut holder = PgConnection::connect_with(&db.options).await.unwrap();
+        let mut lock = holder.begin().await.unwrap();
+        sqlx::query("lock table pgjobq.jobs").execute(&mut *lock).await.unwrap();
+        let waiting = tokio::spawn(async move { job.wait(&client).await });
+        db.until("exists (select from pg_stat_activity where datname = current_database()
+                          and wait_event_type = 'Lock' and query like '%pgjobq.lookup(%')").await;
+        proxy.silence();
+        lock.rollback().await.unwrap();
+        proxy.mend(); // For new connections; the one that fell silent is silent for ever.
+        let worker = db.worker().build().await.unwrap().start();
+        let waited = tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("the wait returns");
+        assert_eq!(waited.unwrap().unwrap().completed(), Some(8));
         worker.shutdown().await.unwrap();
     }
 }

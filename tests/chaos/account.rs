@@ -1,0 +1,82 @@
+//! What was attempted, and what was acknowledged: the harness's own knowledge, outside of the database.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use pgjobq::JobId;
+use uuid::Uuid;
+
+/// How a job must end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ends {
+    Completed,
+    /// By crashes, one more than its budget.
+    Dead,
+    /// It was told that it is.
+    Cancelled,
+    /// That was asked for, and nobody knows whether in time.
+    CompletedOrCancelled,
+    CompletedOrExpired,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected {
+    pub(crate) ends: Ends,
+    /// Whether it was enqueued together with a row in `orders`.
+    pub(crate) in_transaction: bool,
+}
+
+/// What was attempted, and what became of it.
+#[derive(Default)]
+pub(crate) struct Account {
+    pub(crate) attempted: AtomicI64,
+    pub(crate) acknowledged: AtomicI64,
+    /// Jobs that wait or run, as last seen.
+    pub(crate) live: AtomicI64,
+    books: Mutex<Books>,
+}
+
+#[derive(Default)]
+pub(crate) struct Books {
+    pub(crate) acknowledged: HashMap<Uuid, Expected>,
+    /// Those whose enqueue gave an error, or no answer.
+    pub(crate) unknown: Vec<Uuid>,
+    pub(crate) rolled_back: Vec<Uuid>,
+    last_acknowledged: Option<Instant>,
+}
+
+impl Account {
+    pub(crate) fn attempt(&self, jobs: i64) {
+        self.attempted.fetch_add(jobs, Ordering::SeqCst);
+    }
+
+    pub(crate) fn acknowledge(&self, jobs: &[JobId], expected: Expected) {
+        self.acknowledged.fetch_add(jobs.len() as i64, Ordering::SeqCst);
+        self.books().acknowledged.extend(jobs.iter().map(|id| (id.as_uuid(), expected)));
+    }
+
+    pub(crate) fn note_unknown(&self, jobs: &[JobId]) {
+        self.books().unknown.extend(jobs.iter().map(|id| id.as_uuid()));
+    }
+
+    pub(crate) fn note_rolled_back(&self, jobs: &[JobId]) {
+        self.books().rolled_back.extend(jobs.iter().map(|id| id.as_uuid()));
+    }
+
+    /// An enqueue that began at this moment was acknowledged.
+    pub(crate) fn note_answer(&self, begun: Instant) {
+        let mut books = self.books();
+        books.last_acknowledged = books.last_acknowledged.max(Some(begun));
+    }
+
+    /// Whether a producer's enqueue that began after this was acknowledged.
+    pub(crate) fn acknowledged_since(&self, instant: Instant) -> bool {
+        self.books().last_acknowledged.is_some_and(|begun| begun > instant)
+    }
+
+    pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,110 @@
+//! The worker processes. One that has died is replaced by a new one, in the same place of the network.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::overheard::Overheard;
+use crate::process::{Process, signal};
+use crate::proxy::Proxy;
+
+/// How often a died worker is looked for.
+const LOOK: Duration = Duration::from_millis(20);
+/// A shutdown takes a second of grace, three until the last attempt is dropped, ten for the last results, and five to sign off.
+const END_WITHIN: Duration = Duration::from_secs(25);
+
+const SIGABRT: i32 = 6;
+const SIGKILL: i32 = 9;
+
+pub(crate) struct Fleet {
+    ledger: String,
+    urls: Vec<String>,
+    workers: Mutex<Workers>,
+    pub(crate) overheard: Arc<Overheard>,
+}
+
+#[derive(Default)]
+struct Workers {
+    by_place: Vec<Process>,
+    ends: Vec<ExitStatus>,
+}
+
+impl Fleet {
+    /// One worker at each of these networks.
+    pub(crate) fn start(networks: &[Proxy], ledger: String) -> Self {
+        let urls = networks.iter().map(Proxy::url).collect();
+        let fleet = Self { ledger, urls, workers: Mutex::default(), overheard: Arc::default() };
+        let all = (0..networks.len()).map(|place| fleet.begin(place)).collect();
+        fleet.workers().by_place = all;
+        fleet
+    }
+
+    /// Replaces workers that have died, for ever.
+    pub(crate) async fn tend(&self) {
+        loop {
+            {
+                let mut workers = self.workers();
+                for place in 0..workers.by_place.len() {
+                    if let Some(status) = workers.by_place[place].end() {
+                        workers.ends.push(status);
+                        workers.by_place[place] = self.begin(place);
+                    }
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    pub(crate) fn kill(&self, place: usize) {
+        self.workers().by_place[place].kill();
+    }
+
+    /// Asks it to shut down, gracefully; another one follows it.
+    pub(crate) fn replace(&self, place: usize) {
+        self.workers().by_place[place].ask_to_end();
+    }
+
+    /// Stops the process that is there now, and gives its number, for [`Self::thaw`].
+    pub(crate) fn freeze(&self, place: usize) -> u32 {
+        let process = self.workers().by_place[place].id();
+        signal(process, "-STOP");
+        process
+    }
+
+    pub(crate) fn thaw(&self, process: u32) {
+        signal(process, "-CONT");
+    }
+
+    /// How the workers have ended that did so otherwise than by our signals, their jobs' aborts, or a shutdown.
+    pub(crate) fn odd_ends(&self) -> Vec<String> {
+        let known =
+            |status: &&ExitStatus| !status.success() && !matches!(status.signal(), Some(SIGABRT | SIGKILL));
+        self.workers().ends.iter().filter(known).map(ToString::to_string).collect()
+    }
+
+    /// Shuts all of them down. Nobody tends them any more.
+    pub(crate) async fn end(&self) {
+        let mut all = std::mem::take(&mut self.workers().by_place);
+        all.iter_mut().for_each(Process::ask_to_end);
+        let asked = Instant::now();
+        for worker in &mut all {
+            let status = loop {
+                match worker.end() {
+                    Some(status) => break status,
+                    None if asked.elapsed() > END_WITHIN => panic!("a worker does not shut down"),
+                    None => tokio::time::sleep(LOOK).await,
+                }
+            };
+            self.workers().ends.push(status);
+        }
+    }
+
+    fn begin(&self, place: usize) -> Process {
+        Process::start(&self.urls[place], &self.ledger, place, &self.overheard)
+    }
+
+    fn workers(&self) -> MutexGuard<'_, Workers> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,94 @@
+//! What the workers run. All of it writes to the ledger; some of it misbehaves.
+
+use std::thread;
+use std::time::Duration;
+
+use pgjobq::prelude::*;
+use pgjobq::{Tx, sqlx};
+use uuid::Uuid;
+
+use crate::LEASE;
+use crate::ledger::Ledger;
+use crate::process::THREADS;
+
+/// Runs for some milliseconds, and returns the number of its run. No number of faults buries it.
+#[job(retries = 30000, crashes = 30000, backoff = "100ms..1s")]
+pub(crate) async fn work(ctx: JobContext, millis: u64, ledger: State<Ledger>) -> Result<Uuid> {
+    let run = ledger.begin(&ctx).await?;
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+    ledger.end(run).await?;
+    Ok(run)
+}
+
+/// The same, with an effect and another job in the transaction that completes it.
+#[job(transactional, retries = 30000, crashes = 30000, backoff = "100ms..1s", timeout = "8s")]
+pub(crate) async fn pay(ctx: JobContext, tx: &mut Tx, millis: u64, ledger: State<Ledger>) -> Result<Uuid> {
+    let run = ledger.begin(&ctx).await?;
+    let effect = sqlx::query("insert into effects (job, run) values ($1, $2)");
+    effect.bind(ctx.id().as_uuid()).bind(run).execute(&mut **tx).await?;
+    receipt::enqueue(&mut *tx, ctx.id().as_uuid()).await?;
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+    ledger.end(run).await?;
+    Ok(run)
+}
+
+/// What a payment enqueues: each that completes has just one.
+#[job(retries = 30000, crashes = 30000, backoff = "100ms..1s")]
+pub(crate) async fn receipt(ctx: JobContext, payment: Uuid, ledger: State<Ledger>) -> Result<Uuid> {
+    let _ = payment;
+    let run = ledger.begin(&ctx).await?;
+    ledger.end(run).await?;
+    Ok(run)
+}
+
+/// Panics in its first attempt.
+#[job(retries = 30000, crashes = 30000, backoff = "100ms..1s")]
+pub(crate) async fn panics(ctx: JobContext, ledger: State<Ledger>) -> Result<Uuid> {
+    let run = ledger.begin(&ctx).await?;
+    assert!(ctx.failures() > 0, "as it should");
+    ledger.end(run).await?;
+    Ok(run)
+}
+
+/// Aborts its process, each time.
+#[job(retries = 30000, crashes = 1, backoff = "100ms..1s")]
+pub(crate) async fn aborts(ctx: JobContext, ledger: State<Ledger>) -> Result<Uuid> {
+    ledger.begin(&ctx).await?;
+    std::process::abort()
+}
+
+/// Overflows its stack, each time, which takes the process along.
+#[job(retries = 30000, crashes = 1, backoff = "100ms..1s")]
+pub(crate) async fn overflows(ctx: JobContext, ledger: State<Ledger>) -> Result<Uuid> {
+    let run = ledger.begin(&ctx).await?;
+    std::hint::black_box(deeper(1));
+    Ok(run)
+}
+
+fn deeper(depth: u64) -> u64 {
+    let here = std::hint::black_box([depth; 512]);
+    if depth == u64::MAX { 0 } else { deeper(depth + 1) + std::hint::black_box(here)[0] }
+}
+
+/// Blocks every thread of its worker's runtime for two leases.
+#[job(retries = 30000, crashes = 30000, backoff = "100ms..1s")]
+pub(crate) async fn blocks(ctx: JobContext, ledger: State<Ledger>) -> Result<Uuid> {
+    let run = ledger.begin(&ctx).await?;
+    for _ in 1..THREADS {
+        tokio::spawn(async { thread::sleep(LEASE * 2) });
+    }
+    thread::sleep(LEASE * 2);
+    ledger.end(run).await?;
+    Ok(run)
+}
+
+/// In its first attempt it hears nothing: neither of a lost lease, nor of its timeout, nor of a shutdown.
+#[job(retries = 30000, crashes = 30000, backoff = "100ms..1s", timeout = "500ms")]
+pub(crate) async fn ignores(ctx: JobContext, ledger: State<Ledger>) -> Result<Uuid> {
+    let run = ledger.begin(&ctx).await?;
+    if ctx.failures() == 0 {
+        thread::sleep(LEASE);
+    }
+    ledger.end(run).await?;
+    Ok(run)
+}

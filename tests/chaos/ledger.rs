@@ -1,0 +1,48 @@
+//! What ran, and under which lease, as a worker process writes it down.
+
+use pgjobq::JobContext;
+use pgjobq::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use pgjobq::sqlx::{self, PgPool};
+use uuid::Uuid;
+
+/// A worker process's way to the ledger. It does not go through the broken network: what a worker does while nobody hears
+/// it is just what matters.
+pub(crate) struct Ledger {
+    pool: PgPool,
+    place: i32,
+    worker: String,
+}
+
+pub(crate) async fn create(pool: &PgPool) {
+    sqlx::raw_sql(include_str!("ledger.sql")).execute(pool).await.unwrap();
+}
+
+impl Ledger {
+    pub(crate) fn new(url: &str, place: usize, worker: &str) -> Self {
+        let options: PgConnectOptions = url.parse().unwrap();
+        let options = options.application_name("chaos ledger");
+        let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(std::time::Duration::from_secs(3));
+        Self { pool: pool.connect_lazy_with(options), place: place as i32, worker: worker.to_owned() }
+    }
+
+    /// Writes down that a run begins, and gives its id.
+    pub(crate) async fn begin(&self, ctx: &JobContext) -> sqlx::Result<Uuid> {
+        let run = Uuid::new_v4();
+        let begin = "insert into runs (run, job, attempt, place, worker, lease, holder)
+            select $1, $2, $3, $4, $5, l.id, w.name
+              from (select) one
+              left join pgjobq.jobs j on j.shard = 0 and j.id = $2
+              left join pgjobq.leases l on l.shard = 0 and l.queue_id = j.queue_id and l.priority = j.priority
+                                       and l.tickets @> j.ticket
+              left join pgjobq.workers w on w.shard = 0 and w.id = l.worker";
+        let begin = sqlx::query(begin).bind(run).bind(ctx.id().as_uuid()).bind(ctx.attempt() as i32);
+        begin.bind(self.place).bind(&self.worker).execute(&self.pool).await?;
+        Ok(run)
+    }
+
+    /// Writes down that it has done what it was to do.
+    pub(crate) async fn end(&self, run: Uuid) -> sqlx::Result<()> {
+        let end = sqlx::query("update runs set ended_at = clock_timestamp() where run = $1").bind(run);
+        end.execute(&self.pool).await.map(drop)
+    }
+}

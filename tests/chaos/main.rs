@@ -1,0 +1,121 @@
+//! Everything that can go wrong on one machine goes wrong, and at the end no acknowledged job is lost and no effect is
+//! doubled: `docs/reliability.md` says what is promised and how this tries to break it.
+//!
+//! `cargo test --test chaos` plays three seeds of forty seconds. By hand:
+//! `cargo test --test chaos -- --seed 7 --duration 30m --faults kill,freeze,crash`.
+#![allow(clippy::unwrap_used)]
+
+mod account; // What was attempted, and what was acknowledged.
+mod figures; // What a run has shown, for people.
+mod fleet; // The worker processes.
+mod jobs; // What they run.
+mod ledger; // What ran, and under which lease.
+mod nemesis; // Carries out a plan.
+mod observer; // Conservation, looked at all the time.
+mod overheard; // What the workers warn of.
+mod plan; // What goes wrong, drawn from the seed.
+mod process; // A worker process, seen from inside and from outside.
+mod producers; // Enqueue through a network that fails.
+mod proxy; // A network that can be broken.
+mod stage; // The server, the networks, and the workers.
+mod verdict; // What must hold at the end.
+mod wanted; // What the command line asks for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use crate::nemesis::rage;
+use crate::plan::Plan;
+use crate::producers::{Awaited, produce};
+use crate::stage::Stage;
+use crate::wanted::Wanted;
+
+/// The heartbeat and the lease of every worker here, and how many jobs each runs at a time.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+const LEASE: Duration = Duration::from_secs(2);
+const SLOTS: usize = 5;
+const PRODUCERS: u64 = 2;
+
+/// Before the time is over by this, nothing more is broken, so that what is may heal.
+const HEALED_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long it may take until all jobs have ended, once everything is healed.
+const SETTLE_WITHIN: Duration = Duration::from_secs(60);
+
+fn main() {
+    if let Some(settings) = process::Settings::from_environment() {
+        return process::run(&settings);
+    }
+    let wanted = Wanted::from_arguments();
+    if wanted.list {
+        println!("chaos: test");
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let mut stale = 0;
+    for seed in &wanted.seeds {
+        plan::assert_fixed_by_the_seed(*seed, &wanted.faults);
+        stale += runtime.block_on(play(*seed, &wanted));
+    }
+    let freezes = wanted.faults.contains(&plan::Fault::Freeze);
+    assert!(
+        stale > 0 || !freezes,
+        "no worker ever reported a stale result: that none was accepted shows nothing"
+    );
+}
+
+/// Plays one seed, and gives the number of stale results.
+async fn play(seed: u64, wanted: &Wanted) -> u64 {
+    let (workers, plans) = Plan::of(seed, &wanted.faults);
+    let stage = Arc::new(Stage::new(workers).await);
+    let tending = tokio::spawn({
+        let stage = Arc::clone(&stage);
+        async move { stage.fleet.tend().await }
+    });
+    let on = || Arc::new(AtomicBool::new(true));
+    let (producing, observing) = (on(), on());
+    let mut producers = JoinSet::new();
+    for producer in 0..PRODUCERS {
+        producers.spawn(produce(Arc::clone(&stage), seed * PRODUCERS + producer, Arc::clone(&producing)));
+    }
+    let observer = tokio::spawn(observer::observe(Arc::clone(&stage), Arc::clone(&observing)));
+
+    let begun = Instant::now();
+    let mut lines = JoinSet::new();
+    for plan in plans {
+        lines.spawn(rage(Arc::clone(&stage), plan, begun + wanted.duration.saturating_sub(HEALED_WITHIN)));
+    }
+    let struck = lines.join_all().await.concat();
+    let lasted = begun.elapsed();
+
+    producing.store(false, Ordering::SeqCst);
+    let waits = producers.join_all().await;
+    settle(&stage).await;
+    observing.store(false, Ordering::SeqCst);
+    let samples = observer.await.unwrap();
+    let mut awaited: Vec<Awaited> = Vec::new();
+    for waits in waits {
+        let all = tokio::time::timeout(Duration::from_secs(30), waits.join_all()).await;
+        awaited.extend(all.expect("whoever waits for a job that has ended is told so"));
+    }
+    tending.abort();
+    stage.fleet.end().await;
+
+    verdict::check(&stage, &awaited).await;
+    println!("{}", figures::table(&stage, seed, lasted, &struck, samples, awaited.len()).await);
+    if wanted.verbose {
+        println!("warnings of the workers:{}\n", stage.fleet.overheard.summary());
+    }
+    stage.fleet.overheard.stale()
+}
+
+/// Returns when no job is left, and no lease of a worker that is gone.
+async fn settle(stage: &Stage) {
+    stage.until("not exists (select from pgjobq.jobs)", SETTLE_WITHIN).await;
+    stage.until("not exists (select from pgjobq.leases)", SETTLE_WITHIN).await;
+    let workers = format!("(select count(*) from pgjobq.workers) = {}", stage.workers);
+    stage.until(&workers, SETTLE_WITHIN).await;
+}

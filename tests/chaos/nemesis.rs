@@ -1,0 +1,163 @@
+//! Carries out a plan: lets a fault strike, heals it, and waits until work flows again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pgjobq::{JobId, NewJob, Priority};
+use tokio::time::sleep;
+
+use crate::account::{Ends, Expected};
+use crate::jobs;
+use crate::plan::{Fault, Plan, Step};
+use crate::proxy::{Cut, Faults, Link, Moment};
+use crate::stage::Stage;
+
+/// Work that does not flow again by then has stopped for good.
+const RECOVER_WITHIN: Duration = Duration::from_secs(60);
+/// How long ordered cuts may take to come about.
+const CUT_WITHIN: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A fault that has struck and was healed, and how long after that it took until work flowed again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Struck {
+    pub(crate) fault: Fault,
+    pub(crate) recovered_after: Duration,
+}
+
+/// What must be seen to call it healed.
+enum Sign {
+    /// Each of these workers ends a run that began after it.
+    Works(Vec<usize>),
+    /// A producer's enqueue that began after it is acknowledged.
+    Enqueues,
+    /// This job has ended.
+    Ended(JobId),
+}
+
+/// Lets the faults of one line strike until the time is over.
+pub(crate) async fn rage(stage: Arc<Stage>, plan: Plan, until: Instant) -> Vec<Struck> {
+    let mut struck = Vec::new();
+    for step in plan {
+        sleep(step.pause).await;
+        if Instant::now() >= until {
+            break;
+        }
+        let sign = strike(&stage, step).await;
+        let healed = (Instant::now(), stage.clock().await);
+        let seen = tokio::time::timeout(RECOVER_WITHIN, seen(&stage, &sign, healed.0, &healed.1)).await;
+        let warned = || stage.fleet.overheard.summary();
+        assert!(
+            seen.is_ok(),
+            "nothing flows {RECOVER_WITHIN:?} after {step:?}; the workers warned:{}",
+            warned()
+        );
+        struck.push(Struck { fault: step.fault, recovered_after: healed.0.elapsed() });
+    }
+    struck
+}
+
+/// Lets the fault strike, last, and be healed.
+async fn strike(stage: &Stage, step: Step) -> Sign {
+    let fleet = &stage.fleet;
+    let network = stage.networks[step.place].faults();
+    let there = if step.place == stage.workers { Sign::Enqueues } else { Sign::Works(vec![step.place]) };
+    match step.fault {
+        Fault::Kill => fleet.kill(step.place),
+        Fault::Freeze => {
+            let process = fleet.freeze(step.place);
+            sleep(step.hold).await;
+            fleet.thaw(process);
+        }
+        Fault::Replace => fleet.replace(step.place),
+        Fault::Crash => {
+            stage.server.stop_immediately().await.unwrap();
+            sleep(step.hold).await;
+            stage.server.start_again().await.unwrap();
+            return Sign::Works((0..stage.workers).collect());
+        }
+        Fault::Terminate => {
+            stage.terminate_backends(step.strength * 2).await;
+            return Sign::Works((0..stage.workers).collect());
+        }
+        Fault::Delay => {
+            network.set_delay(Duration::from_millis(15) * step.strength);
+            sleep(step.hold).await;
+            network.set_delay(Duration::ZERO);
+        }
+        Fault::Stall => pass_only(network, Link::Nothing, step.hold).await,
+        Fault::Mute => pass_only(network, Link::Requests, step.hold).await,
+        Fault::Blackhole => {
+            network.set_link(Link::Nothing);
+            sleep(step.hold).await;
+            network.lose_connections();
+            network.set_link(Link::Everything);
+        }
+        Fault::Reset => network.reset_connections(),
+        Fault::CutBefore => cut(network, Moment::Before, step).await,
+        Fault::CutAfter => cut(network, Moment::After, step).await,
+        Fault::Unnotified => {
+            stage.networks.iter().for_each(|network| network.faults().drop_notifications(true));
+            sleep(step.hold).await;
+            stage.networks.iter().for_each(|network| network.faults().drop_notifications(false));
+        }
+        Fault::Panic => return bring(stage, jobs::panics::job, Ends::Completed).await,
+        Fault::Block => return bring(stage, jobs::blocks::job, Ends::Completed).await,
+        Fault::Ignore => return bring(stage, jobs::ignores::job, Ends::Completed).await,
+        Fault::Abort => return bring(stage, jobs::aborts::job, Ends::Dead).await,
+        Fault::Overflow => return bring(stage, jobs::overflows::job, Ends::Dead).await,
+    }
+    there
+}
+
+async fn pass_only(network: &Faults, link: Link, hold: Duration) {
+    network.set_link(link);
+    sleep(hold).await;
+    network.set_link(Link::Everything);
+}
+
+async fn cut(network: &Faults, moment: Moment, step: Step) {
+    network.set_cut(Some(Cut { moment, verb: step.verb, times: step.strength }));
+    let ordered = Instant::now();
+    while network.cuts_left() > 0 && ordered.elapsed() < CUT_WITHIN {
+        sleep(LOOK).await;
+    }
+    network.set_cut(None);
+}
+
+/// Enqueues a job that misbehaves, ahead of those that wait.
+async fn bring(stage: &Stage, job: fn() -> NewJob<uuid::Uuid>, ends: Ends) -> Sign {
+    let id = JobId::new();
+    stage.account.attempt(1);
+    // The server may be down. Where it is there already, it is a duplicate.
+    while job().id(id).priority(Priority::HIGH).enqueue(&stage.client).await.is_err() {
+        sleep(LOOK).await;
+    }
+    stage.account.acknowledge(&[id], Expected { ends, in_transaction: false });
+    Sign::Ended(id)
+}
+
+async fn seen(stage: &Stage, sign: &Sign, healed: Instant, clock: &str) {
+    loop {
+        let seen = match sign {
+            Sign::Works(places) => {
+                let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+                let works = format!(
+                    "select count(distinct place) from runs where started_at > '{clock}' and ended_at is not null
+                        and place in ({})",
+                    places.join(", ")
+                );
+                stage.number(&works).await == places.len() as i64
+            }
+            Sign::Enqueues => stage.account.acknowledged_since(healed),
+            Sign::Ended(id) => {
+                let ended = format!("select count(*) from pgjobq.finished where shard = 0 and id = '{id}'");
+                stage.number(&ended).await > 0
+            }
+        };
+        if seen {
+            return;
+        }
+        sleep(LOOK).await;
+    }
+}

@@ -1,0 +1,35 @@
+//! Conservation, looked at all the time: in one snapshot, no acknowledged job is missing and none is there that nobody
+//! tried to enqueue.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::stage::Stage;
+
+const EVERY: Duration = Duration::from_millis(200);
+
+/// acknowledged <= completed + dead + cancelled + expired + live <= attempted. Gives the number of samples.
+pub(crate) async fn observe(stage: Arc<Stage>, goes_on: Arc<AtomicBool>) -> usize {
+    let mut samples = 0;
+    let ended =
+        "select count(*) from pgjobq.finished where outcome in ('completed', 'dead', 'cancelled', 'expired')";
+    // Both numbers of one snapshot in one: nothing here has a billion jobs.
+    let both = format!("(select count(*) from pgjobq.jobs) * 1000000000 + ({ended})");
+    while goes_on.load(Ordering::SeqCst) {
+        let at_least = stage.account.acknowledged.load(Ordering::SeqCst);
+        if let Some(both) = stage.try_number(&both).await {
+            let (live, ended) = (both / 1_000_000_000, both % 1_000_000_000);
+            let at_most = stage.account.attempted.load(Ordering::SeqCst);
+            let there = live + ended;
+            assert!(
+                (at_least..=at_most).contains(&there),
+                "{there} jobs ({live} live), of {at_least} acknowledged and {at_most} attempted"
+            );
+            stage.account.live.store(live, Ordering::SeqCst);
+            samples += 1;
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+    samples
+}

@@ -1,0 +1,101 @@
+//! What a worker process warns of, told to the test: a line on standard output for each.
+
+use std::collections::BTreeMap;
+use std::fmt::{Debug, Write as _};
+use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// The warning that the finisher gives of results that were refused.
+const STALE: &str = "results came after their lease was lost, and changed nothing";
+
+/// Tells the test, in a worker process.
+pub(crate) fn tell() {
+    tracing::subscriber::set_global_default(Teller).unwrap();
+}
+
+struct Teller;
+
+impl Subscriber for Teller {
+    fn enabled(&self, about: &Metadata<'_>) -> bool {
+        *about.level() <= Level::WARN && about.target().starts_with("pgjobq")
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        // The test may be gone.
+        let _ = writeln!(std::io::stdout(), "{}", line.0.replace('\n', " "));
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// `level|name=value|…`
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let _ = write!(self.0, "|{}={value:?}", field.name());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let _ = write!(self.0, "|{}={value}", field.name());
+    }
+}
+
+/// What all worker processes have told.
+#[derive(Default)]
+pub(crate) struct Overheard(Mutex<Heard>);
+
+#[derive(Default)]
+struct Heard {
+    stale: u64,
+    errors: Vec<String>,
+    messages: BTreeMap<String, u64>,
+}
+
+impl Overheard {
+    pub(crate) fn note(&self, line: &str) {
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fields = || line.split('|').filter_map(|field| field.split_once('='));
+        let of = |wanted: &str| fields().find(|(name, _)| *name == wanted).map(|(_, value)| value);
+        let message = of("message").unwrap_or(line);
+        if message == STALE {
+            heard.stale += of("jobs").and_then(|jobs| jobs.parse::<u64>().ok()).unwrap_or(0);
+        }
+        if line.starts_with("ERROR") {
+            heard.errors.push(line.to_owned());
+        }
+        *heard.messages.entry(message.to_owned()).or_default() += 1;
+    }
+
+    /// How many results were reported in vain.
+    pub(crate) fn stale(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).stale
+    }
+
+    /// What a person should have looked at.
+    pub(crate) fn errors(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).errors.clone()
+    }
+
+    /// Each message, and how often it came.
+    pub(crate) fn summary(&self) -> String {
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heard
+            .messages
+            .iter()
+            .fold(String::new(), |all, (message, times)| format!("{all}\n{times:>6}  {message}"))
+    }
+}

@@ -1,0 +1,134 @@
+//! A worker process, seen from inside and from outside.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgjobq::{Client, Worker};
+
+use crate::ledger::Ledger;
+use crate::overheard::{self, Overheard};
+use crate::{HEARTBEAT, LEASE, SLOTS};
+
+const URL: &str = "PGJOBQ_CHAOS_URL";
+const LEDGER: &str = "PGJOBQ_CHAOS_LEDGER";
+const PLACE: &str = "PGJOBQ_CHAOS_PLACE";
+
+/// The threads of a worker process's runtime.
+pub(crate) const THREADS: usize = 2;
+
+/// What a worker process is told.
+pub(crate) struct Settings {
+    url: String,
+    ledger: String,
+    place: usize,
+}
+
+impl Settings {
+    /// `None` in the process that is the test.
+    pub(crate) fn from_environment() -> Option<Self> {
+        let of = |name| std::env::var(name).ok();
+        Some(Self { url: of(URL)?, ledger: of(LEDGER)?, place: of(PLACE)?.parse().ok()? })
+    }
+}
+
+/// Works until standard input ends: when the test says so, or is gone.
+pub(crate) fn run(settings: &Settings) {
+    overheard::tell();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(THREADS).enable_all().build().unwrap();
+    let (ended, mut end) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        let _ = ended.send(());
+    });
+    runtime.block_on(async {
+        let worker = loop {
+            // The network may be down, or go down in between.
+            match tokio::time::timeout(Duration::from_secs(5), build(settings)).await {
+                Ok(Ok(worker)) => break worker,
+                Ok(Err(_)) | Err(_) if end.try_recv().is_ok() => return,
+                Ok(Err(_)) | Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        };
+        if let Err(error) = worker.run_until(async { drop(end.await) }).await {
+            println!("WARN|message=left undone|error={error}");
+        }
+    });
+    // Not dropped: a job that never awaits would hold it up.
+    runtime.shutdown_background();
+}
+
+async fn build(settings: &Settings) -> Result<Worker, Box<dyn std::error::Error>> {
+    let name = format!("{} as {}", settings.place, std::process::id());
+    let client = Client::connect(&settings.url).await?;
+    let worker = Worker::builder(&client)
+        .name(&name)
+        .queue("default", SLOTS)
+        .state(Ledger::new(&settings.ledger, settings.place, &name))
+        .heartbeat(HEARTBEAT)
+        .lease(LEASE)
+        .claim_timeout(LEASE)
+        .poll_interval(Duration::from_millis(500))
+        .grace(Duration::from_secs(1))
+        .connections(3);
+    Ok(worker.build().await?)
+}
+
+/// A worker process of the test's. It ends with this value.
+pub(crate) struct Process {
+    child: Child,
+}
+
+impl Process {
+    pub(crate) fn start(url: &str, ledger: &str, place: usize, overheard: &Arc<Overheard>) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .env(URL, url)
+            .env(LEDGER, ledger)
+            .env(PLACE, place.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null()) // Panics and overflown stacks, as they should be.
+            .spawn()
+            .unwrap();
+        let (said, overheard) = (child.stdout.take().unwrap(), Arc::clone(overheard));
+        std::thread::spawn(move || {
+            for line in BufReader::new(said).lines().map_while(std::io::Result::ok) {
+                overheard.note(&line);
+            }
+        });
+        Self { child }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it has ended, by itself or by another's hand.
+    pub(crate) fn end(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+    }
+
+    /// Asks it to shut down.
+    pub(crate) fn ask_to_end(&mut self) {
+        drop(self.child.stdin.take());
+    }
+}
+
+/// Sends a signal, if the process still lives.
+pub(crate) fn signal(process: u32, name: &str) {
+    let _ = Command::new("kill").args([name, &process.to_string()]).stderr(Stdio::null()).status();
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,163 @@
+//! Enqueues through a network that fails.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use pgjobq::sqlx::{self, postgres::PgPoolOptions};
+use pgjobq::{CancelAnswer, Client, JobHandle, JobId, NewJob};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+use crate::account::{Ends, Expected};
+use crate::jobs;
+use crate::stage::Stage;
+
+/// How many jobs are kept waiting.
+const BACKLOG: i64 = 200;
+/// A producer gives up an enqueue that is not answered by then, as an application would.
+const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+/// A producer awaits the end of one in so many of its single jobs.
+const AWAIT_ONE_IN: u32 = 8;
+/// And asks for one in so many to be cancelled.
+const CANCEL_ONE_IN: u32 = 8;
+/// About as long as the backlog takes.
+const EXPIRY: Duration = Duration::from_secs(2);
+
+/// A producer's way through the network, and what it draws.
+struct Producer {
+    stage: Arc<Stage>,
+    client: Client,
+    dice: Rng,
+    waits: JoinSet<Awaited>,
+}
+
+/// A job that a producer has awaited, and the run whose result it got.
+pub(crate) type Awaited = (JobId, Option<Uuid>);
+
+/// Enqueues until it is told to stop. Gives those who still wait for the ends of jobs.
+pub(crate) async fn produce(stage: Arc<Stage>, seed: u64, goes_on: Arc<AtomicBool>) -> JoinSet<Awaited> {
+    let client = connect(&stage);
+    let mut producer = Producer { client, dice: Rng::with_seed(seed), waits: JoinSet::new(), stage };
+    while goes_on.load(Ordering::SeqCst) {
+        if producer.stage.account.live.load(Ordering::SeqCst) > BACKLOG {
+            sleep(Duration::from_millis(10)).await;
+            continue;
+        }
+        producer.step().await;
+    }
+    producer.waits
+}
+
+fn connect(stage: &Stage) -> Client {
+    let url = stage.networks[stage.workers].url();
+    let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(3));
+    Client::new(pool.connect_lazy(&url).unwrap())
+}
+
+impl Producer {
+    /// One enqueue: of one job or of many, alone or in a transaction.
+    async fn step(&mut self) {
+        let way = self.dice.u32(..10);
+        let count = if way < 5 { 1 } else { self.dice.usize(1..=30) };
+        let pays = self.dice.u32(..5) == 0;
+        let expires = self.dice.u32(..20) == 0;
+        let job = |millis| if pays { jobs::pay::job(millis) } else { jobs::work::job(millis) };
+        let mut jobs: Vec<NewJob<Uuid>> = (0..count).map(|_| job(self.millis())).collect();
+        if expires {
+            jobs = jobs.into_iter().map(|job| job.expires_in(EXPIRY)).collect();
+        }
+        let ids: Vec<JobId> = jobs.iter().map(NewJob::job_id).collect();
+        let awaits = way < 5 && self.dice.u32(..AWAIT_ONE_IN) == 0;
+        let cancels = self.dice.u32(..CANCEL_ONE_IN) == 0;
+        let (in_transaction, rolls_back) = (way >= 8, way == 9);
+        let begun = Instant::now();
+        if !rolls_back {
+            // A payment enqueues another job.
+            self.stage.account.attempt(if pays { 2 * count as i64 } else { count as i64 });
+        }
+        let answered = timeout(ANSWER_WITHIN, async {
+            match way {
+                0..5 => one(&self.client, jobs).await.map(Some),
+                5..8 => many(&self.client, jobs).await.map(|()| None),
+                _ => in_a_transaction(&self.client, jobs, rolls_back).await.map(|()| None),
+            }
+        });
+        let answered = answered.await;
+        if answered.is_err() {
+            // Its connections may be silent for ever; an application would be restarted.
+            self.client = connect(&self.stage);
+        }
+        match answered {
+            _ if rolls_back => self.stage.account.note_rolled_back(&ids),
+            Ok(Ok(handle)) => {
+                let ends = if expires { Ends::CompletedOrExpired } else { Ends::Completed };
+                self.stage.account.note_answer(begun);
+                self.stage.account.acknowledge(&ids, Expected { ends, in_transaction });
+                match handle {
+                    Some(handle) if awaits => self.wait_for(handle),
+                    Some(handle) if cancels && !expires => self.cancel(&handle).await,
+                    _ => {}
+                }
+            }
+            Ok(Err(_)) | Err(_) => self.stage.account.note_unknown(&ids),
+        }
+    }
+
+    /// Most jobs are short. Some are as long as a lease, so that what a lost worker says of them comes while they run elsewhere.
+    fn millis(&mut self) -> u64 {
+        if self.dice.u32(..100) < 4 { self.dice.u64(1_000..4_000) } else { self.dice.u64(20..150) }
+    }
+
+    /// Asks for the job to be cancelled. The answer says how it must end.
+    async fn cancel(&self, handle: &JobHandle<Uuid>) {
+        let ends = match timeout(ANSWER_WITHIN, handle.cancel(&self.client)).await {
+            Ok(Ok(CancelAnswer::Cancelled)) => Ends::Cancelled,
+            // Not live: it had completed before, or a worker that saw the request was faster than its answer.
+            Ok(Ok(CancelAnswer::Asked | CancelAnswer::NotLive) | Err(_)) | Err(_) => {
+                Ends::CompletedOrCancelled
+            }
+        };
+        let mut books = self.stage.account.books();
+        let expected = books.acknowledged.get_mut(&handle.id().as_uuid());
+        expected.expect("only an acknowledged job is cancelled").ends = ends;
+    }
+
+    fn wait_for(&mut self, handle: JobHandle<Uuid>) {
+        let client = self.client.clone();
+        self.waits.spawn(async move {
+            let outcome = handle.wait(&client).await;
+            (handle.id(), outcome.ok().and_then(|outcome| outcome.completed()))
+        });
+    }
+}
+
+type Refused = Box<dyn std::error::Error + Send + Sync>;
+
+async fn one(client: &Client, jobs: Vec<NewJob<Uuid>>) -> Result<JobHandle<Uuid>, Refused> {
+    let job = jobs.into_iter().next().expect("one job is drawn");
+    Ok(job.enqueue(client).await?)
+}
+
+async fn many(client: &Client, jobs: Vec<NewJob<Uuid>>) -> Result<(), Refused> {
+    let count = jobs.len() as u64;
+    let enqueued = client.enqueue_all(jobs).await?;
+    assert_eq!(enqueued.new + enqueued.duplicates, count, "each job is answered for");
+    Ok(())
+}
+
+async fn in_a_transaction(client: &Client, jobs: Vec<NewJob<Uuid>>, rolls_back: bool) -> Result<(), Refused> {
+    let ids: Vec<Uuid> = jobs.iter().map(|job| job.job_id().as_uuid()).collect();
+    let mut tx = client.pool().begin().await?;
+    let orders = sqlx::query("insert into orders (job) select unnest($1::uuid[])").bind(ids);
+    orders.execute(&mut *tx).await?;
+    pgjobq::enqueue_all(&mut *tx, jobs).await?;
+    if rolls_back {
+        tx.rollback().await?;
+    } else {
+        tx.commit().await?;
+    }
+    Ok(())
+}
