@@ -1,5 +1,6 @@
 //! What a client must know of the schema before it uses it.
 
+use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use crate::StoreError;
@@ -19,9 +20,12 @@ pub(crate) struct About {
 impl About {
     /// Reads it, and refuses a schema that is too old or too new for this program.
     pub(crate) async fn read(pool: &PgPool, sql: &Statements) -> Result<Self, StoreError> {
-        let schema = sql.schema.as_str();
         let row = sqlx::query(sql.about.clone()).fetch_optional(pool).await;
-        let row = row.map_err(|error| StoreError::new(error, schema))?;
+        Self::of(row.map_err(|error| StoreError::new(error, sql.schema.as_str()))?, sql)
+    }
+
+    fn of(row: Option<PgRow>, sql: &Statements) -> Result<Self, StoreError> {
+        let schema = sql.schema.as_str();
         let missing = || StoreError::NotMigrated { schema: schema.to_owned(), source: None };
         let row = row.ok_or_else(missing)?;
         let column = |name| row.try_get::<Option<i32>, _>(name).map_err(StoreError::Database);
@@ -50,7 +54,11 @@ pub(crate) fn admit(schema: &str, found: i32, oldest: i32) -> Result<(), StoreEr
 
 impl Shared {
     pub(crate) async fn about(&self) -> Result<&About, StoreError> {
-        self.about.get_or_try_init(|| About::read(&self.pool, &self.sql)).await
+        let read = async || {
+            let rows = self.rows(sqlx::query(self.sql.about.clone())).await?;
+            About::of(rows.into_iter().next(), &self.sql)
+        };
+        self.about.get_or_try_init(read).await
     }
 }
 

@@ -5,33 +5,75 @@
 
 use std::time::Duration;
 
-use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
+use sqlx::{PgConnection, Postgres};
 use tokio::time::timeout;
 
 use crate::StoreError;
 use crate::client::Shared;
 
+/// A transaction of ours, whatever the role's default is.
+pub(crate) const BEGIN: &str = "begin isolation level read committed read write";
+/// How long the answer to a caller may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(35);
+
 /// A connection on which an answer is awaited. Dropped before it came, it is closed, and its place in the pool is free.
 struct Borrowed(Option<PoolConnection<Postgres>>);
 
 impl Shared {
-    /// The answer to a statement, if it comes in time.
+    /// The answer to a statement.
+    pub(crate) async fn rows(
+        &self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Vec<PgRow>, StoreError> {
+        self.rows_within(ANSWER_WITHIN, query).await
+    }
+
+    /// The one row of the answer.
+    pub(crate) async fn row(&self, query: Query<'_, Postgres, PgArguments>) -> Result<PgRow, StoreError> {
+        self.rows(query).await?.into_iter().next().ok_or(StoreError::Database(sqlx::Error::RowNotFound))
+    }
+
+    /// The answer to a statement, if it comes in this time.
     pub(crate) async fn rows_within(
         &self,
         limit: Duration,
         query: Query<'_, Postgres, PgArguments>,
     ) -> Result<Vec<PgRow>, StoreError> {
+        self.borrow(limit, async |connection| query.fetch_all(connection).await).await
+    }
+
+    /// The row of a statement at READ COMMITTED, also where the role's default is another: it must see what others have
+    /// committed a moment ago.
+    pub(crate) async fn fresh_row(
+        &self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<PgRow, StoreError> {
+        self.borrow(ANSWER_WITHIN, async |connection| {
+            sqlx::raw_sql(BEGIN).execute(&mut *connection).await?;
+            let row = query.fetch_one(&mut *connection).await?;
+            sqlx::raw_sql("commit").execute(connection).await?;
+            Ok(row)
+        })
+        .await
+    }
+
+    /// Gives the connection back after an answer, and closes it after anything else: it may be anywhere.
+    async fn borrow<T>(
+        &self,
+        limit: Duration,
+        ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, StoreError> {
         let connection = self.pool.acquire().await.map_err(|error| self.error(error))?;
         let mut borrowed = Borrowed(Some(connection));
         let connection = borrowed.0.as_mut().expect("it is there until an answer came");
-        let answered = timeout(limit, query.fetch_all(&mut **connection)).await;
+        let answered = timeout(limit, ask(connection)).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
         if answered.is_ok() {
             drop(borrowed.0.take()); // Back to the pool.
         }
-        answered.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(|error| self.error(error))
+        answered.map_err(|error| self.error(error))
     }
 }
 

@@ -91,10 +91,9 @@ impl Cancel<'_> {
             .bind(shard)
             .bind(&jobs[..])
             .bind(self.by)
-            .bind(self.reason)
-            .fetch_one(&shared.pool);
+            .bind(self.reason);
         let asked: Option<Vec<Uuid>> =
-            asked.await.and_then(|row| row.try_get("asked")).map_err(|error| shared.error(error))?;
+            shared.row(asked).await?.try_get("asked").map_err(StoreError::Database)?;
         if asked.is_none() {
             return Ok(CancelAnswer::NotLive);
         }

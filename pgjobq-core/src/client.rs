@@ -18,6 +18,7 @@ use crate::schema::{InvalidSchema, Schema};
 use crate::sql::Statements;
 use crate::store::why_not;
 use crate::target::{MAX_ARGS, Within};
+use crate::transactions::Transactions;
 use crate::waits::Waits;
 use crate::{EnqueueError, StoreError};
 
@@ -65,6 +66,7 @@ pub(crate) struct Shared {
     pub(crate) about: OnceCell<About>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
+    pub(crate) transactions: Transactions,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -166,6 +168,7 @@ impl ClientBuilder {
         let sql = Arc::new(Statements::new(&Schema::new(self.schema)?));
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
+            transactions: Transactions::new(self.pool.clone()),
             pool: self.pool,
             listen: self.listen.transpose().map_err(ClientError::ListenUrl)?,
             sql,

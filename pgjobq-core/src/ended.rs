@@ -149,10 +149,8 @@ impl<'c> EndedJobs<'c> {
     pub async fn purge(&self) -> Result<u64, StoreError> {
         let shared = self.client.shared();
         self.each_batch(async |shard, jobs| {
-            let purged =
-                sqlx::query(shared.sql.purge_ended.clone()).bind(shard).bind(jobs).fetch_one(&shared.pool);
-            let purged: i32 =
-                purged.await.and_then(|row| row.try_get("purged")).map_err(|error| shared.error(error))?;
+            let purged = sqlx::query(shared.sql.purge_ended.clone()).bind(shard).bind(jobs);
+            let purged: i32 = shared.row(purged).await?.try_get("purged").map_err(StoreError::Database)?;
             Ok(u64::from(purged.unsigned_abs()))
         })
         .await
@@ -193,9 +191,8 @@ impl<'c> EndedJobs<'c> {
             .bind(&self.kind)
             .bind(before.map(|(at, _)| micros(at)))
             .bind(before.map_or(Uuid::max(), |(_, id)| id.as_uuid()))
-            .bind(most as i32)
-            .fetch_all(&shared.pool);
-        let rows = rows.await.map_err(|error| shared.error(error))?;
+            .bind(most as i32);
+        let rows = shared.rows(rows).await?;
         rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
     }
 }
@@ -205,8 +202,8 @@ impl Client {
     #[doc(hidden)]
     pub async fn ended(&self, shard: i16, jobs: &[Uuid]) -> Result<Vec<EndedJob>, StoreError> {
         let shared = self.shared();
-        let rows = sqlx::query(shared.sql.ended_by_id.clone()).bind(shard).bind(jobs).fetch_all(&shared.pool);
-        let rows = rows.await.map_err(|error| shared.error(error))?;
+        let rows = sqlx::query(shared.sql.ended_by_id.clone()).bind(shard).bind(jobs);
+        let rows = shared.rows(rows).await?;
         rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
     }
 }

@@ -73,7 +73,7 @@ impl<T> JobHandle<T> {
         let shared = client.shared();
         let shard = self.id.shard(client.about().await?.shards);
         let query = sqlx::query(shared.sql.status.clone()).bind(shard).bind(self.id.as_uuid());
-        let row = query.fetch_optional(&shared.pool).await.map_err(|error| shared.error(error))?;
+        let row = shared.rows(query).await?.into_iter().next();
         row.map(|row| read_status(self.id, &row).map_err(StoreError::Database)).transpose()
     }
 }

@@ -25,6 +25,7 @@ mod enqueue;
 mod meta;
 mod new_job;
 mod target;
+mod transactions;
 mod tx;
 
 // Awaiting it.
@@ -41,7 +42,6 @@ mod about;
 mod borrow;
 mod client;
 mod error;
-mod fresh;
 mod listen;
 mod migrate;
 mod notifier;

@@ -6,8 +6,8 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use crate::StoreError;
 use crate::about;
+use crate::borrow::BEGIN;
 use crate::client::{Client, Shared};
-use crate::fresh::BEGIN;
 use crate::registry::{DuplicateKind, Registry};
 use crate::schema::{InvalidSchema, Schema};
 
@@ -159,9 +159,8 @@ impl Client {
         const DAY: u64 = 24 * 60 * 60;
         let days = longest.as_secs().div_ceil(DAY).clamp(30, 3660) + 7;
         let shared = self.shared();
-        let row =
-            sqlx::query(shared.sql.make_partitions.clone()).bind(days as i32).fetch_one(&shared.pool).await;
-        row.and_then(|row| row.try_get("made")).map_err(|error| shared.error(error))
+        let made = shared.row(sqlx::query(shared.sql.make_partitions.clone()).bind(days as i32)).await?;
+        made.try_get("made").map_err(StoreError::Database)
     }
 }
 

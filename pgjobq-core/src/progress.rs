@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use crate::JobId;
 use crate::context::Held;
+use crate::{JobId, StoreError};
 
 /// How often an attempt's word is written at most.
 const SPACING: Duration = Duration::from_millis(250);
@@ -40,10 +40,8 @@ impl Progress {
     /// Writes until nothing more was said.
     async fn write(&self, held: &Held, job: JobId) {
         while let Some((percent, message)) = self.take() {
-            match timeout(WRITE_WITHIN, write(held, job, percent, message)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::debug!(%error, "progress was not written"),
-                Err(_) => tracing::debug!("progress was not written in time"),
+            if let Err(error) = write(held, job, percent, message).await {
+                tracing::debug!(%error, "progress was not written");
             }
             tokio::select! {
                 () = held.client.shared().stop.cancelled() => {}
@@ -59,7 +57,7 @@ impl Progress {
     }
 }
 
-async fn write(held: &Held, job: JobId, percent: u8, message: String) -> Result<(), sqlx::Error> {
+async fn write(held: &Held, job: JobId, percent: u8, message: String) -> Result<(), StoreError> {
     let shared = held.client.shared();
     let written = sqlx::query(shared.sql.say_progress.clone())
         .bind(held.lease.lane.shard)
@@ -71,7 +69,6 @@ async fn write(held: &Held, job: JobId, percent: u8, message: String) -> Result<
         .bind(job.as_uuid())
         .bind(held.ticket)
         .bind(i16::from(percent))
-        .bind(message)
-        .execute(&shared.pool);
-    written.await.map(drop)
+        .bind(message);
+    shared.rows_within(WRITE_WITHIN, written).await.map(drop)
 }

@@ -91,8 +91,8 @@ impl<'c> Queue<'c> {
     /// When the database cannot be reached or refuses. The workers do the rest then.
     pub async fn delete(self) -> Result<bool, StoreError> {
         let shared = self.client.shared();
-        let row = sqlx::query(shared.sql.delete_queue.clone()).bind(&self.name).fetch_one(&shared.pool).await;
-        let id: Option<i32> = row.and_then(|row| row.try_get("id")).map_err(|error| shared.error(error))?;
+        let deleted = sqlx::query(shared.sql.delete_queue.clone()).bind(&self.name);
+        let id: Option<i32> = shared.row(deleted).await?.try_get("id").map_err(StoreError::Database)?;
         match id {
             Some(id) => self.client.purge(id, "the queue was deleted").await.map(|_| true),
             None => Ok(false),
@@ -129,8 +129,7 @@ impl Client {
         for time in micros {
             query = query.bind(time);
         }
-        let row = query.fetch_one(&shared.pool).await;
-        row.and_then(|row| row.try_get("id")).map_err(|error| shared.error(error))
+        shared.row(query).await?.try_get("id").map_err(StoreError::Database)
     }
 
     /// Cancels all jobs of a queue that wait, shard by shard, in batches, and says how many.

@@ -111,9 +111,8 @@ impl Client {
             .bind(&changes.args)
             .bind(changes.queue)
             .bind(changes.priority)
-            .bind(changes.retries)
-            .fetch_one(&shared.pool);
-        let row = row.await.map_err(|error| shared.error(error))?;
+            .bind(changes.retries);
+        let row = shared.fresh_row(row).await?;
         let ids = |name| row.try_get::<Option<Vec<Uuid>>, _>(name).map(Option::unwrap_or_default);
         let queues: Option<Vec<i32>> = row.try_get("queues").map_err(StoreError::Database)?;
         self.notifications().wake(&queues.unwrap_or_default());

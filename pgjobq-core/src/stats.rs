@@ -44,9 +44,8 @@ impl Queue<'_> {
         let shared = self.client.shared();
         let rows = sqlx::query(shared.sql.queue_stats.clone())
             .bind(self.client.about().await?.all_shards())
-            .bind(id)
-            .fetch_all(&shared.pool);
-        let rows = rows.await.map_err(|error| shared.error(error))?;
+            .bind(id);
+        let rows = shared.rows(rows).await?;
         let mut stats = QueueStats { exact: true, ..QueueStats::default() };
         rows.iter().try_for_each(|row| stats.add(row)).map_err(StoreError::Database)?;
         Ok(Some(stats))

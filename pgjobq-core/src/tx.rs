@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
+use sqlx::PgConnection;
 use tokio::sync::oneshot;
 
 use crate::client::Client;
+use crate::transactions::Begun;
 use crate::{JobId, StoreError};
 
 /// The transaction of a transactional job: what is written in it, the jobs that are enqueued in it, and the job's own
@@ -35,7 +37,7 @@ use crate::{JobId, StoreError};
 /// # }
 /// ```
 pub struct Tx {
-    transaction: Transaction<'static, Postgres>,
+    begun: Begun,
     client: Client,
     parent: Option<(JobId, Option<String>)>,
 }
@@ -44,7 +46,7 @@ pub struct Tx {
 const IDLE_IN_TEST: Duration = Duration::from_secs(60);
 
 impl Tx {
-    /// Begins a transaction on the client's pool, for a unit test of a transactional job function.
+    /// Begins a transaction, for a unit test of a transactional job function.
     ///
     /// # Errors
     ///
@@ -64,21 +66,15 @@ impl Tx {
         let begin = format!(
             "begin isolation level read committed read write; set local idle_in_transaction_session_timeout = {millis}"
         );
-        let (pool, (answer, answered)) = (client.pool().clone(), oneshot::channel());
+        let (shared, (answer, answered)) = (Arc::clone(client.shared()), oneshot::channel());
         // In a task of its own: a transaction must not be left half-begun when the caller goes away.
         client.shared().tasks.spawn(async move {
-            loop {
-                match pool.begin_with(AssertSqlSafe(begin.clone())).await {
-                    Err(sqlx::Error::PoolTimedOut) if !answer.is_closed() => {
-                        tracing::debug!("a transactional job waits for a connection of the client's pool");
-                    }
-                    begun => return drop(answer.send(begun)), // Rolled back if nobody takes it.
-                }
-            }
+            let begun = shared.transactions.begin(begin).await;
+            drop(answer.send(begun)); // Rolled back if nobody takes it.
         });
         let begun = answered.await.unwrap_or(Err(sqlx::Error::PoolClosed));
-        let transaction = begun.map_err(|error| client.shared().error(error))?;
-        Ok(Self { transaction, client: client.clone(), parent })
+        let begun = begun.map_err(|error| client.shared().error(error))?;
+        Ok(Self { begun, client: client.clone(), parent })
     }
 
     /// Commits what was written.
@@ -87,8 +83,8 @@ impl Tx {
     ///
     /// When the database cannot be reached or refuses. When it could not be reached, it may have committed nevertheless.
     pub async fn commit(self) -> Result<(), StoreError> {
-        let Self { transaction, client, .. } = self;
-        transaction.commit().await.map_err(|error| client.shared().error(error))
+        let Self { begun, client, .. } = self;
+        begun.transaction.commit().await.map_err(|error| client.shared().error(error))
     }
 
     /// Takes back what was written.
@@ -97,8 +93,8 @@ impl Tx {
     ///
     /// When the database cannot be reached; it takes it back by itself then.
     pub async fn rollback(self) -> Result<(), StoreError> {
-        let Self { transaction, client, .. } = self;
-        transaction.rollback().await.map_err(|error| client.shared().error(error))
+        let Self { begun, client, .. } = self;
+        begun.transaction.rollback().await.map_err(|error| client.shared().error(error))
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -115,13 +111,13 @@ impl Deref for Tx {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        &self.transaction
+        &self.begun.transaction
     }
 }
 
 impl DerefMut for Tx {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.transaction
+        &mut self.begun.transaction
     }
 }
 

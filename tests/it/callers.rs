@@ -167,7 +167,7 @@ on_postgres! {
             "select pgjobq.give_up_workers(s, interval '-1 s'), pgjobq.reap(s, '{}') from pg_temp.shards s",
             "select pgjobq.promote(s, 10) from pg_temp.shards s",
             "select pgjobq.create_queue('default'), pgjobq.create_queue('another')",
-            "select pgjobq.record_kind('double', 'default', 2::smallint, 1::smallint, 1::smallint)",
+            "select pgjobq.record_kind('double', 'default', 2::smallint, 1::smallint, 1::smallint, '{}')",
             "select pgjobq.make_partitions(60)",
         ];
         let gate = Gate::new();

@@ -4,11 +4,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pgjobq::prelude::*;
+use pgjobq::sqlx::postgres::PgPoolOptions;
 use pgjobq::sqlx::{self, Connection};
 use pgjobq::{JobState, Requeue};
 
 use crate::harness::TestDb;
 use crate::probe::{Probe, end_of};
+use crate::proxy::Proxy;
 
 async fn write(connection: &mut sqlx::PgConnection, what: &str) -> sqlx::Result<()> {
     sqlx::query("insert into effects (what) values ($1)").bind(what).execute(connection).await.map(drop)
@@ -196,6 +198,35 @@ on_postgres! {
         assert_eq!(end_of(&db.client, &job).await, Outcome::Completed("fail".to_owned()));
         assert_eq!(job.requeue(&db.client).await.unwrap(), Requeue::NotEnded, "one that completed is not run again");
         assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, JobState::Completed);
+        worker.shutdown().await.unwrap();
+    }
+}
+
+/// Its first attempt hangs until its time is over.
+#[job(transactional, timeout = "1s", backoff = "10ms")]
+async fn linger(ctx: JobContext, tx: &mut Tx) -> Result<u32> {
+    sqlx::query("select 'lingers'").execute(&mut **tx).await?;
+    if ctx.attempt() == 1 {
+        std::future::pending::<()>().await;
+    }
+    Ok(ctx.attempt())
+}
+
+on_postgres! {
+    async fn a_transaction_whose_connection_fell_silent_is_not_missing_from_the_pool(db: TestDb) {
+        let proxy = Proxy::to(&db.options).await;
+        let one = PgPoolOptions::new().max_connections(1).connect_with(proxy.options()).await.unwrap();
+        let worker = Worker::builder(&Client::new(one)).queue("default", 1).lease(Duration::from_secs(2));
+        let worker = worker.heartbeat(Duration::from_millis(200)).claim_timeout(Duration::from_secs(2));
+        let worker = worker.build().await.unwrap().start();
+        let job = linger::enqueue(&db.client).await.unwrap();
+        db.until("exists (select from pg_stat_activity where datname = current_database()
+                          and state = 'idle in transaction' and query like '%lingers%')").await;
+        proxy.silence();
+        db.until("(select min(seen_at) from pgjobq.workers) < clock_timestamp() - interval '500 ms'").await;
+        proxy.mend(); // For new connections; those that fell silent are silent for ever.
+        let outcome = job.wait_timeout(&db.client, Duration::from_secs(40)).await.unwrap();
+        assert!(matches!(outcome, Outcome::Completed(2..)), "{outcome:?}");
         worker.shutdown().await.unwrap();
     }
 }

@@ -1,0 +1,64 @@
+//! The connections on which transactional jobs run: a pool of their own, as large as the client's and set up like it, so
+//! that they take none of the application's.
+//!
+//! sqlx's pool waits without a limit for the answer of a connection that is given back; one that fell silent is missing for
+//! ever. So the places are counted here, and a pool that has fewer than it should is replaced.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// How long it may take to begin, where there is a place.
+const BEGIN_WITHIN: Duration = Duration::from_secs(5);
+
+/// The connections on which transactional jobs run.
+#[derive(Debug)]
+pub(crate) struct Transactions {
+    like: PgPool,
+    pool: Mutex<Option<PgPool>>,
+    places: Arc<Semaphore>,
+}
+
+/// A transaction, and its place.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) transaction: Transaction<'static, Postgres>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Transactions {
+    pub(crate) fn new(like: PgPool) -> Self {
+        let places = Arc::new(Semaphore::new(like.options().get_max_connections() as usize));
+        Self { like, pool: Mutex::default(), places }
+    }
+
+    /// Begins a transaction, when there is a place.
+    pub(crate) async fn begin(&self, statement: String) -> Result<Begun, sqlx::Error> {
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+        let pool = self.pool();
+        let begun = match timeout(BEGIN_WITHIN, pool.begin_with(AssertSqlSafe(statement.clone()))).await {
+            Err(_) | Ok(Err(sqlx::Error::PoolTimedOut)) => {
+                // Connections are missing, or the database does not answer; then a new pool does no harm.
+                tracing::debug!("the pool of transactional jobs is replaced");
+                self.pool.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let pool = self.pool();
+                let again = timeout(BEGIN_WITHIN, pool.begin_with(AssertSqlSafe(statement))).await;
+                again.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+            }
+            Ok(begun) => begun,
+        };
+        Ok(Begun { transaction: begun?, _place: place })
+    }
+
+    fn pool(&self) -> PgPool {
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let options = self.like.options().clone().min_connections(0).acquire_timeout(BEGIN_WITHIN);
+            options.connect_lazy_with(self.like.connect_options().as_ref().clone())
+        };
+        pool.get_or_insert_with(make).clone()
+    }
+}
