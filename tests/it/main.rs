@@ -46,3 +46,4 @@ mod listening; // Where notifications are heard.
 mod migrate; // The schema, and what becomes of one that is not ours.
 mod queues; // What people do with a queue.
 mod schema; // Made by anybody, under any name, for any role.
+mod waiters; // A thousand who wait at once.
