@@ -1,4 +1,4 @@
-//! The first figures: bulk enqueue, drain, and latency, on a durable PostgreSQL of their own.
+//! The first figures: enqueue, drain, and latency, on a durable PostgreSQL of their own.
 //!
 //! `cargo bench --bench figures [JOBS]`. Each is measured three times; the median counts. The server shares the machine.
 #![allow(clippy::unwrap_used)]
@@ -77,6 +77,7 @@ async fn main() {
     println!("bulk enqueue:          {}", per_second(enqueue));
     println!("drain, nothing kept:   {}", per_second(drain));
     println!("drain, results kept:   {}", per_second(drain_kept));
+    singles(&client).await;
     latency(&client).await;
     client.close().await;
     pool.close().await;
@@ -101,6 +102,39 @@ async fn drained(client: &Client, jobs: i64) -> f64 {
     jobs as f64 / elapsed.as_secs_f64()
 }
 
+/// Jobs enqueued one by one: by one caller, and by 64 at once that share the client.
+async fn singles(client: &Client) {
+    let (mut alone, mut together) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        for n in 0..1000 {
+            let before = Instant::now();
+            one(client, n).await;
+            alone.push(before.elapsed());
+        }
+        let started = Instant::now();
+        let callers = (0..64).map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                for n in 0..300 {
+                    one(&client, n).await;
+                }
+            })
+        });
+        for caller in callers.collect::<Vec<_>>() {
+            caller.await.unwrap();
+        }
+        together.push(64.0 * 300.0 / started.elapsed().as_secs_f64());
+        sqlx::query("truncate pgjobq.jobs").execute(client.pool()).await.unwrap();
+    }
+    println!("a single enqueue:      {}", percentiles(alone));
+    println!("singles, 64 at once:   {}", per_second(together));
+}
+
+async fn one(client: &Client, n: i64) {
+    let (template, to) = ("welcome".to_owned(), "alice@example.com".to_owned());
+    noop::enqueue(client, n, template, to, "hello there, and welcome".to_owned()).await.unwrap();
+}
+
 /// From before the enqueue to the start of the handler, one job at a time. The first ones do not count: a worker that has
 /// just started hears of nothing until it listens, and polls.
 async fn latency(client: &Client) {
@@ -117,9 +151,13 @@ async fn latency(client: &Client) {
     }
     worker.shutdown().await.unwrap();
     samples.drain(..20);
+    println!("latency to the start:  {}", percentiles(samples));
+}
+
+fn percentiles(mut samples: Vec<Duration>) -> String {
     samples.sort();
     let at = |part: f64| samples[(samples.len() as f64 * part) as usize].as_secs_f64() * 1e3;
-    println!("latency to the start:  p50 {:.2} ms, p95 {:.2} ms, p99 {:.2} ms", at(0.5), at(0.95), at(0.99));
+    format!("p50 {:.2} ms, p95 {:.2} ms, p99 {:.2} ms", at(0.5), at(0.95), at(0.99))
 }
 
 fn per_second(mut runs: Vec<f64>) -> String {

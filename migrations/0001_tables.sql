@@ -63,7 +63,13 @@ create table pgjobq.jobs (
     key text,
     meta jsonb,                                 -- parent, traceparent
     primary key (shard, id),
-    constraint in_line_means_due check (ticket is null or (run_at is null and waits_for = 0))
+    constraint in_line_means_due check (ticket is null or (run_at is null and waits_for = 0)),
+    -- A row that is written by hand must not make the claim, or the upkeep, of all the others fail.
+    constraint ticket_fits_a_range check (ticket between 1 and 9223372036854775806),
+    constraint counts_are_counts check (attempt >= 0 and failures >= 0 and crashes >= 0 and waits_for >= 0),
+    constraint times_are_of_this_age check (
+        created_at between '1970-01-01Z' and '9999-12-31Z' and run_at between '1970-01-01Z' and '9999-12-31Z'
+        and expires_at between '1970-01-01Z' and '9999-12-31Z')
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50000, autovacuum_vacuum_insert_scale_factor = 0.2);
 
 create index jobs_in_line on pgjobq.jobs (shard, queue_id, priority, ticket) where ticket is not null and crashes = 0;

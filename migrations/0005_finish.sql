@@ -114,11 +114,13 @@ begin
                 insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta, attempt,
                     failures, crashes, retries, crash_budget, created_at, output, errors, cancelled, drop_on)
                 select g.shard, g.id, e.outcome, g.queue_id, g.priority, g.kind, g.args, g.attributes, g.key, g.meta,
-                       g.attempt + 1, g.failures + (g.decision = 'bury')::int, g.crashes, g.retries, g.crash_budget, g.created_at,
+                       g.attempt + (g.attempt < 2147483647)::int, least(g.failures + (g.decision = 'bury')::int, 32767), g.crashes,
+                       g.retries, g.crash_budget, g.created_at,
                        g.output::jsonb,
                        case when g.attempt > 0 or g.decision = 'bury' then
                            pgjobq.errors_of(g.shard, g.id, case when g.decision = 'bury' then
-                               pgjobq.error_entry(g.attempt + 1, v_now, g.reason, g.message, p_worker_name) end)
+                               pgjobq.error_entry(g.attempt + (g.attempt < 2147483647)::int, v_now, g.reason, g.message,
+                                                  p_worker_name) end)
                        end,
                        case when g.decision = 'cancel' then
                            jsonb_build_object('by', 'the job itself', 'reason', g.message, 'asked_at', v_now) end,
@@ -140,7 +142,7 @@ begin
                 update pgjobq.jobs j
                    set ticket = case when mine.delay is null then mine.new_ticket end,
                        run_at = v_now + mine.delay * interval '1 microsecond',
-                       attempt = j.attempt + (mine.decision <> 'return')::int,
+                       attempt = j.attempt + (mine.decision <> 'return' and j.attempt < 2147483647)::int,
                        failures = j.failures + (mine.decision = 'retry')::int,
                        expires_at = case when mine.decision = 'return' then j.expires_at end
                   from (select x.ctid, d.*, v_new[d.place] as new_ticket

@@ -190,17 +190,18 @@ begin
     for v_dead in
         select d.id
           from unnest(v_jobs) d(id),
-               lateral (select crashes, crash_budget from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
-         where x.crashes >= x.crash_budget
+               lateral (select crashes, crash_budget, attempt from pgjobq.jobs where shard = p_shard and id = d.id offset 0) x
+         where x.crashes >= x.crash_budget or x.attempt = 2147483647     -- which cannot be counted on
     loop
         delete from pgjobq.jobs where shard = p_shard and id = v_dead returning * into v_job;
         insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta, attempt,
             failures, crashes, retries, crash_budget, created_at, errors, drop_on)
         values (p_shard, v_dead, 'dead', v_job.queue_id, v_job.priority, v_job.kind, v_job.args, v_job.attributes, v_job.key,
-                v_job.meta, v_job.attempt + 1, v_job.failures, v_job.crashes + 1, v_job.retries, v_job.crash_budget,
-                v_job.created_at,
+                v_job.meta, v_job.attempt + (v_job.attempt < 2147483647)::int, v_job.failures, least(v_job.crashes + 1, 32767),
+                v_job.retries, v_job.crash_budget, v_job.created_at,
                 pgjobq.errors_of(p_shard, v_dead,
-                    pgjobq.error_entry(v_job.attempt + 1, clock_timestamp(), 'crash', c_what, v_lease.worker::text)),
+                    pgjobq.error_entry(v_job.attempt + (v_job.attempt < 2147483647)::int, clock_timestamp(), 'crash', c_what,
+                                       v_lease.worker::text)),
                 pgjobq.drop_day(pgjobq.keep_of(v_job.queue_id, 'dead')));
         buried := buried || v_dead;
     end loop;

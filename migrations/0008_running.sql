@@ -32,8 +32,8 @@ begin
         insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta, attempt,
             failures, crashes, retries, crash_budget, created_at, output, errors, drop_on)
         values (p_shard, p_id, 'completed', v_job.queue_id, v_job.priority, v_job.kind, v_job.args, v_job.attributes, v_job.key,
-                v_job.meta, v_job.attempt + 1, v_job.failures, v_job.crashes, v_job.retries, v_job.crash_budget,
-                v_job.created_at, p_output::jsonb,
+                v_job.meta, v_job.attempt + (v_job.attempt < 2147483647)::int, v_job.failures, v_job.crashes, v_job.retries,
+                v_job.crash_budget, v_job.created_at, p_output::jsonb,
                 case when v_job.attempt > 0 then pgjobq.errors_of(p_shard, p_id, null) end,
                 pgjobq.drop_day(p_keep * interval '1 microsecond'));
     end if;

@@ -1,5 +1,6 @@
 //! A batch of new jobs, as the arrays of one statement.
 
+use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::postgres::PgRow;
@@ -15,7 +16,7 @@ use crate::{EnqueueError, JobId, StoreError, name};
 const FARTHEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 
 /// A batch of new jobs, as the arrays of one statement. What many rows share is sent once, as a shape.
-#[derive(Default)]
+#[derive(Clone, Default)]
 #[doc(hidden)]
 pub struct Batch {
     shapes: Vec<Shape>,
@@ -23,7 +24,7 @@ pub struct Batch {
     bytes: usize,
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Shape {
     kind: &'static str,
     queue: String,
@@ -32,6 +33,7 @@ struct Shape {
     crashes: i16,
 }
 
+#[derive(Clone)]
 struct Line {
     id: JobId,
     shape: i32,
@@ -50,6 +52,10 @@ pub struct Answer {
     pub new: u64,
     /// The ids that were live already.
     pub duplicates: Vec<Uuid>,
+    /// Those among them that are live with another kind.
+    pub other_kind: Vec<Uuid>,
+    /// The queues that are not there; if there are any, nothing was enqueued.
+    pub unknown: Vec<String>,
     /// Queues in which an idle worker waits to be notified; empty when the statement has notified it.
     pub wake: Vec<i32>,
     /// Whether the jobs are certainly committed.
@@ -127,15 +133,35 @@ impl Batch {
         self.rows.retain(|row| !ids.contains(&row.id));
     }
 
-    /// Sends the batch. With `notify`, idle workers are notified by the same statement; with `patience`, it does not wait
-    /// longer for a transaction that has inserted one of its ids and is still open.
+    /// Adds the jobs of another batch.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let places: Vec<i32> = other.shapes.iter().map(|shape| self.place_of(shape.clone())).collect();
+        let rows = other.rows.iter().cloned();
+        self.rows.extend(rows.map(|row| Line { shape: places[row.shape as usize - 1], ..row }));
+        self.bytes += other.bytes;
+    }
+
+    /// Sends the batch in a caller's transaction, or on a connection of theirs.
     pub(crate) async fn send(
         &mut self,
         connection: &mut PgConnection,
         sql: &Statements,
         notify: bool,
-        patience: Option<Duration>,
     ) -> Result<Answer, EnqueueError> {
+        let answer = self.ask(connection, sql, notify, None).await?;
+        self.check(&answer)?;
+        Ok(answer)
+    }
+
+    /// Sends the batch. With `notify`, idle workers are notified by the same statement; with `patience`, it does not wait
+    /// longer for a transaction that has inserted one of its ids and is still open.
+    pub(crate) async fn ask(
+        &mut self,
+        connection: &mut PgConnection,
+        sql: &Statements,
+        notify: bool,
+        patience: Option<Duration>,
+    ) -> Result<Answer, StoreError> {
         // In the order of the key, so that two batches with the same ids cannot wait for each other in a circle.
         self.rows.sort_by_key(|row| row.id);
         let (shapes, rows) = (&self.shapes, &self.rows);
@@ -157,29 +183,39 @@ impl Batch {
             .fetch_one(connection)
             .await
             .map_err(|error| StoreError::new(error, sql.schema.as_str()))?;
-        self.answer(&row)
+        Answer::read(&row).map_err(StoreError::Database)
     }
 
-    fn answer(&self, row: &PgRow) -> Result<Answer, EnqueueError> {
-        let store = StoreError::Database;
-        if let Some(queue) =
-            row.try_get::<Option<Vec<String>>, _>("unknown").map_err(store)?.into_iter().flatten().next()
-        {
-            return Err(EnqueueError::UnknownQueue { queue });
+    /// What the answer says against a job of this batch, if anything.
+    pub(crate) fn check(&self, answer: &Answer) -> Result<(), EnqueueError> {
+        if let Some(shape) = self.shapes.iter().find(|shape| answer.unknown.contains(&shape.queue)) {
+            return Err(EnqueueError::UnknownQueue { queue: shape.queue.clone() });
         }
-        let other_kind: Option<Vec<Uuid>> = row.try_get("other_kind").map_err(store)?;
-        if let Some(id) = other_kind.into_iter().flatten().next() {
-            let id = JobId::from(id);
-            let line = self.rows.iter().find(|row| row.id == id);
-            let kind = line.map_or("", |line| self.shapes[line.shape as usize - 1].kind);
-            return Err(EnqueueError::OtherKind { id, kind });
+        if let Some(row) = self.rows.iter().find(|row| answer.other_kind.contains(&row.id.as_uuid())) {
+            let kind = self.shapes[row.shape as usize - 1].kind;
+            return Err(EnqueueError::OtherKind { id: row.id, kind });
         }
-        Ok(Answer {
-            new: row.try_get::<i32, _>("inserted").map_err(store)? as u64,
-            duplicates: row.try_get::<Option<_>, _>("duplicate").map_err(store)?.unwrap_or_default(),
-            wake: row.try_get::<Option<_>, _>("wake").map_err(store)?.unwrap_or_default(),
+        Ok(())
+    }
+}
+
+impl Answer {
+    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            new: row.try_get::<i32, _>("inserted")?.unsigned_abs().into(),
+            duplicates: row.try_get::<Option<_>, _>("duplicate")?.unwrap_or_default(),
+            other_kind: row.try_get::<Option<_>, _>("other_kind")?.unwrap_or_default(),
+            unknown: row.try_get::<Option<_>, _>("unknown")?.unwrap_or_default(),
+            wake: row.try_get::<Option<_>, _>("wake")?.unwrap_or_default(),
             committed: false,
         })
+    }
+}
+
+/// Without the arguments: they may be secret, and debug output goes to logs.
+impl fmt::Debug for Batch {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} jobs", self.rows.len())
     }
 }
 

@@ -16,6 +16,9 @@ use crate::client::Shared;
 
 /// A transaction of ours, whatever the role's default is.
 pub(crate) const BEGIN: &str = "begin isolation level read committed read write";
+/// The same, for what locks a lane: a claim may have it for some milliseconds, which the role's default may be too short for.
+const BEGIN_PATIENTLY: &str = "begin isolation level read committed read write;
+set local lock_timeout = '10s'; set local statement_timeout = '30s'";
 /// How long the answer to a caller may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(35);
 
@@ -52,7 +55,7 @@ impl Shared {
         query: Query<'_, Postgres, PgArguments>,
     ) -> Result<PgRow, StoreError> {
         self.borrow(ANSWER_WITHIN, async |connection| {
-            sqlx::raw_sql(BEGIN).execute(&mut *connection).await?;
+            sqlx::raw_sql(BEGIN_PATIENTLY).execute(&mut *connection).await?;
             let row = query.fetch_one(&mut *connection).await?;
             sqlx::raw_sql("commit").execute(connection).await?;
             Ok(row)

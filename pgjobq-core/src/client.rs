@@ -11,19 +11,18 @@ use tokio_util::task::TaskTracker;
 
 use crate::about::About;
 use crate::batch::{Answer, Batch};
+use crate::coalesce::Coalesce;
 use crate::enqueue::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
 use crate::listen::{Listener, Signal};
 use crate::notifier::Notifier;
 use crate::schema::{InvalidSchema, Schema};
+use crate::send::Sender;
 use crate::sql::Statements;
 use crate::store::why_not;
 use crate::target::{MAX_ARGS, Within};
 use crate::transactions::Transactions;
 use crate::waits::Waits;
 use crate::{EnqueueError, StoreError};
-
-/// How often a client asks after an enqueue whose answer was lost, and sends it again if it is not there.
-const RESENDS: u32 = 6;
 
 /// How long a client tries to reach its database at first: it may just be starting.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -49,6 +48,8 @@ pub struct Client {
 struct Inner {
     shared: Arc<Shared>,
     notifier: Notifier,
+    sender: Sender,
+    coalesce: Coalesce,
     waits: Waits,
     listener: Listener,
     /// Tells the background tasks to stop when the last clone of the client is gone.
@@ -178,8 +179,12 @@ impl ClientBuilder {
             tasks: TaskTracker::new(),
         });
         let listener = Listener::new(Arc::clone(&shared));
+        let notifier = Notifier::new(Arc::clone(&shared));
+        let sender = Sender::new(Arc::clone(&shared), notifier.clone());
         let inner = Inner {
-            notifier: Notifier::new(Arc::clone(&shared)),
+            notifier,
+            coalesce: Coalesce::new(Arc::clone(&shared), sender.clone()),
+            sender,
             waits: Waits::new(Arc::clone(&shared), listener.clone()),
             listener,
             shared,
@@ -244,7 +249,8 @@ impl Client {
         enqueue_all(self, jobs).await
     }
 
-    /// Stops what the client runs in the background, and waits until it has stopped. The pool stays open.
+    /// Stops what the client runs in the background, and waits until it has stopped. Whoever waits for an enqueue is answered,
+    /// or told that the client was closed. The pool stays open.
     pub async fn close(&self) {
         self.inner.shared.stop.cancel();
         self.inner.shared.tasks.close();
@@ -252,47 +258,15 @@ impl Client {
         self.inner.listener.join().await;
     }
 
-    /// Enqueues a batch, and notifies idle workers once it is committed.
+    /// Enqueues a batch, one of a single job together with those of others.
     pub(crate) async fn enqueue_batch(&self, batch: &mut Batch) -> Result<Answer, EnqueueError> {
-        let mut lost = match self.send_once(batch).await {
-            Err(EnqueueError::Store(error)) if error.is_transient() => error,
-            answered => return answered,
-        };
-        // The statement may have committed, and only its answer been lost. So look the ids up, live and finished, before
-        // sending again. (What was enqueued, run, and not kept in the meantime runs twice; delivery is at least once.)
-        let sent = batch.len() as u64;
-        for resend in 0..RESENDS {
-            tokio::time::sleep(Duration::from_millis(50 << resend)).await;
-            let known = match self.known(&batch.ids()).await {
-                Ok(known) => known,
-                Err(error) if error.is_transient() => {
-                    lost = error;
-                    continue;
-                }
-                Err(error) => return Err(error.into()),
-            };
-            batch.without(&known);
-            if batch.is_empty() {
-                return Ok(Answer { new: sent, committed: true, ..Answer::default() });
-            }
-            match self.send_once(batch).await {
-                Err(EnqueueError::Store(error)) if error.is_transient() => lost = error,
-                Err(error) => return Err(error),
-                Ok(answer) => return Ok(Answer { new: answer.new + sent - batch.len() as u64, ..answer }),
-            }
+        if self.inner.shared.stop.is_cancelled() {
+            return Err(EnqueueError::Closed);
         }
-        Err(lost.into())
-    }
-
-    async fn send_once(&self, batch: &mut Batch) -> Result<Answer, EnqueueError> {
-        let shared = &self.inner.shared;
-        let mut connection = shared.pool.acquire().await.map_err(|error| shared.error(error))?;
-        let answer = batch.send(&mut connection, &shared.sql, false, None).await?;
-        drop(connection); // The notification may need it.
-        if shared.limits.notifications {
-            self.inner.notifier.wake(&answer.wake);
+        match *batch.ids() {
+            [id] => self.inner.coalesce.enqueue(id, std::mem::take(batch)).await,
+            _ => self.inner.sender.deliver(batch, false).await,
         }
-        Ok(Answer { committed: true, ..answer })
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

@@ -6,8 +6,8 @@ use crate::{EnqueueError, JobHandle, NewJob, Target};
 
 /// How many jobs go into one statement at most, and about how many bytes of arguments. Larger batches cost memory here
 /// and in the server, and gain nothing.
-const CHUNK_ROWS: usize = 1000;
-const CHUNK_BYTES: usize = 4 << 20;
+pub(crate) const CHUNK_ROWS: usize = 1000;
+pub(crate) const CHUNK_BYTES: usize = 4 << 20;
 
 /// Enqueues one job.
 pub(crate) async fn one<T>(job: NewJob<T>, mut to: impl Target) -> Result<JobHandle<T>, EnqueueError> {

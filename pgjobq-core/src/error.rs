@@ -252,6 +252,9 @@ pub enum EnqueueError {
     /// The context was made for a test, and has no client.
     #[error("this context was made for a test, and has no client to enqueue with")]
     NoClient,
+    /// The client was closed. What was on its way may have been enqueued.
+    #[error("the client was closed")]
+    Closed,
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),

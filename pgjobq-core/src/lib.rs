@@ -21,9 +21,11 @@ mod state;
 
 // Enqueuing it.
 mod batch;
+mod coalesce;
 mod enqueue;
 mod meta;
 mod new_job;
+mod send;
 mod target;
 mod transactions;
 mod tx;

@@ -8,7 +8,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::client::{Client, Shared};
+use crate::client::Shared;
 use crate::outcome::{FailedAttempt, Failure, Outcome};
 use crate::{JobId, StoreError, WaitError};
 
@@ -86,11 +86,9 @@ impl Shared {
         let rows = self.rows_within(ANSWER_WITHIN, query).await?;
         rows.iter().map(|row| Found::read(row).map_err(StoreError::Database)).collect()
     }
-}
 
-impl Client {
     /// Those of the jobs that are live or finished.
     pub(crate) async fn known(&self, jobs: &[JobId]) -> Result<Vec<JobId>, StoreError> {
-        Ok(self.shared().lookup(jobs).await?.into_keys().collect())
+        Ok(self.lookup(jobs).await?.into_keys().collect())
     }
 }

@@ -58,7 +58,8 @@ pub struct Within<'c> {
 
 impl Target for &Client {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
-        Box::pin(self.enqueue_batch(batch))
+        let client: &Client = self;
+        Box::pin(client.enqueue_batch(batch))
     }
 
     fn max_args(&self) -> usize {
@@ -68,7 +69,7 @@ impl Target for &Client {
 
 impl Target for Within<'_> {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
-        Box::pin(batch.send(self.connection, self.client.sql(), self.client.limits().notifications, None))
+        Box::pin(batch.send(self.connection, self.client.sql(), self.client.limits().notifications))
     }
 
     fn max_args(&self) -> usize {
@@ -80,7 +81,7 @@ impl Target for &PgPool {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
         Box::pin(async {
             let mut connection = self.acquire().await.map_err(|error| StoreError::new(error, "pgjobq"))?;
-            let answer = batch.send(&mut connection, &sql::DEFAULT, true, None).await?;
+            let answer = batch.send(&mut connection, &sql::DEFAULT, true).await?;
             Ok(Answer { committed: true, ..answer })
         })
     }
@@ -88,26 +89,26 @@ impl Target for &PgPool {
 
 impl Target for &mut PgConnection {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
-        Box::pin(batch.send(self, &sql::DEFAULT, true, None))
+        Box::pin(batch.send(self, &sql::DEFAULT, true))
     }
 }
 
 impl Target for &mut PoolConnection<Postgres> {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
-        Box::pin(batch.send(self, &sql::DEFAULT, true, None))
+        Box::pin(batch.send(self, &sql::DEFAULT, true))
     }
 }
 
 impl Target for &mut Transaction<'_, Postgres> {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
-        Box::pin(batch.send(self, &sql::DEFAULT, true, None))
+        Box::pin(batch.send(self, &sql::DEFAULT, true))
     }
 }
 
 impl Target for &mut Tx {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
         let client = self.client().clone();
-        Box::pin(async move { batch.send(self, client.sql(), client.limits().notifications, None).await })
+        Box::pin(async move { batch.send(self, client.sql(), client.limits().notifications).await })
     }
 
     fn parent(&self) -> Option<(JobId, Option<&str>)> {

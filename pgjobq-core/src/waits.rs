@@ -48,7 +48,18 @@ pub(crate) struct Waits {
 #[derive(Debug, Default)]
 struct Waiting {
     by_job: HashMap<JobId, Vec<Waiter>>,
-    task: Option<tokio::task::JoinHandle<()>>,
+    answering: bool,
+}
+
+/// The task that answers. However it ends, also with its runtime, whoever still waits is told.
+struct Answering(Waits);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let mut waiting = self.0.lock();
+        waiting.answering = false;
+        waiting.by_job.clear(); // Dropping the senders tells those who wait.
+    }
 }
 
 #[derive(Debug)]
@@ -66,30 +77,38 @@ impl Waits {
 
     /// Waits until the job has ended.
     pub(crate) async fn wait(&self, job: JobId, origin: Origin) -> Answer {
-        let (answer, answered) = oneshot::channel();
-        {
-            let mut waiting = self.lock();
-            if self.shared.stop.is_cancelled() {
-                return Err(WaitError::Closed);
-            }
-            waiting.by_job.entry(job).or_default().push(Waiter { answer, origin, since: Instant::now() });
-            // The task ends with the runtime that it was started on; another runtime starts another.
-            if waiting.task.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) {
-                let waits = self.clone();
-                waiting.task = Some(self.shared.tasks.spawn(async move { waits.run().await }));
+        let since = Instant::now();
+        loop {
+            let (answer, answered) = oneshot::channel();
+            self.add(job, Waiter { answer, origin, since })?;
+            // Dropped without an answer: the runtime that the task was on has ended, and this one starts another.
+            if let Ok(answer) = answered.await {
+                return answer;
             }
         }
-        self.added.notify_one();
-        answered.await.unwrap_or(Err(WaitError::Closed))
     }
 
-    async fn run(self) {
-        let stop = self.shared.stop.clone();
+    fn add(&self, job: JobId, waiter: Waiter) -> Result<(), WaitError> {
+        let mut waiting = self.lock();
+        if self.shared.stop.is_cancelled() {
+            return Err(WaitError::Closed);
+        }
+        waiting.by_job.entry(job).or_default().push(waiter);
+        let started = std::mem::replace(&mut waiting.answering, true);
+        drop(waiting);
+        if !started {
+            let answering = Answering(self.clone());
+            self.shared.tasks.spawn(async move { answering.0.run().await });
+        }
+        self.added.notify_one();
+        Ok(())
+    }
+
+    async fn run(&self) {
         tokio::select! {
-            () = stop.cancelled() => {}
+            () = self.shared.stop.cancelled() => {}
             () = self.answer_for_ever() => {}
         }
-        self.lock().by_job.clear(); // Dropping the senders tells those who wait.
     }
 
     async fn answer_for_ever(&self) {

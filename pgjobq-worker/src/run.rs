@@ -58,7 +58,7 @@ impl Running {
             return self.hand_over(Decision::Return); // A claim asks for known kinds only; a wrong answer is given back.
         };
         let span = tracing::info_span!("job", job.id = %self.job.id, job.kind = handler.kind,
-            queue = &*self.slot.queue.name, attempt = self.job.attempts + 1,
+            queue = &*self.slot.queue.name, attempt = self.job.attempts.unsigned_abs() + 1,
             traceparent = self.job.meta.traceparent, outcome = tracing::field::Empty);
         self.run_with(handler).instrument(span).await;
     }
@@ -147,7 +147,8 @@ impl Running {
         let about = Circumstances {
             policy: &handler.policy,
             failures: u32::from(job.failures.unsigned_abs()),
-            retries: u32::from(job.retries.unsigned_abs()),
+            // An attempt that is the last to be counted is the last.
+            retries: if job.attempts == i32::MAX { 0 } else { u32::from(job.retries.unsigned_abs()) },
             at_most_once: job.crash_budget == 0,
             keep: self.slot.queue.keep(&handler.policy),
             cancelled: told.cancelled.is_cancelled(),

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use pgjobq::__private::Policy;
-use pgjobq::JobState;
 use pgjobq::prelude::*;
+use pgjobq::{CancelAnswer, JobState, Requeue};
+use serde_json::value::RawValue;
 
 use crate::harness::TestDb;
 use crate::probe::end_of;
@@ -241,4 +242,54 @@ async fn panic_with_nul() {
 #[job]
 async fn return_nul() -> Result<String> {
     Ok("a\0b".to_owned())
+}
+
+#[job(retries = 0)]
+async fn return_json(json: String) -> Result<Box<RawValue>> {
+    Ok(RawValue::from_string(json)?)
+}
+
+#[job]
+async fn return_bytes(bytes: usize) -> Result<String> {
+    Ok("a".repeat(bytes))
+}
+
+on_postgres! {
+    async fn a_result_that_postgres_refuses_is_told_and_one_of_ten_megabytes_is_kept(db: TestDb) {
+        let surrogate = return_json::enqueue(&db.client, r#""\ud800""#.to_owned()).await.unwrap();
+        let number = return_json::enqueue(&db.client, "1e999999".to_owned()).await.unwrap();
+        let large = return_bytes::enqueue(&db.client, 10 << 20).await.unwrap();
+        let good = give_back::enqueue(&db.client, "good".to_owned()).await.unwrap();
+        let worker = db.worker().build().await.unwrap().start();
+        for (job, why) in [(surrogate, "json"), (number, "overflows")] {
+            let ended = job.wait_timeout(&db.client, Duration::from_secs(30)).await.unwrap();
+            let Outcome::Dead(failure) = ended else { panic!("{why}") };
+            assert!(failure.message().starts_with("its result could not be recorded: "), "{}", failure.message());
+            assert!(failure.message().contains(why), "{}", failure.message());
+            assert_eq!((failure.attempts, failure.errors[0].reason.as_str()), (1, "fatal"));
+        }
+        assert_eq!(end_of(&db.client, &large).await, Outcome::Completed("a".repeat(10 << 20)));
+        assert_eq!(end_of(&db.client, &good).await, Outcome::Completed("good".to_owned()));
+        worker.shutdown().await.unwrap();
+    }
+}
+
+on_postgres! {
+    async fn jobs_that_are_not_there_or_live_are_neither_requeued_nor_cancelled(db: TestDb) {
+        let unknown = take_number::handle(JobId::new());
+        assert_eq!(unknown.requeue(&db.client).await.unwrap(), Requeue::NotEnded);
+        assert_eq!(unknown.cancel(&db.client).await.unwrap(), CancelAnswer::NotLive);
+        assert_eq!(unknown.progress(&db.client).await.unwrap(), None);
+        let live = take_number::enqueue(&db.client, 7).await.unwrap();
+        assert_eq!(live.requeue(&db.client).await.unwrap(), Requeue::NotEnded);
+        assert_eq!(live.requeue_as(&db.client, take_number::job(8)).await.unwrap(), Requeue::NotEnded);
+        assert_eq!(unknown.requeue_as(&db.client, take_number::job(8)).await.unwrap(), Requeue::NotEnded);
+        let worker = db.worker().build().await.unwrap().start();
+        assert_eq!(end_of(&db.client, &live).await, Outcome::Completed(7), "it was left as it was");
+        assert_eq!(live.requeue(&db.client).await.unwrap(), Requeue::NotEnded);
+        assert_eq!(live.cancel(&db.client).await.unwrap(), CancelAnswer::NotLive);
+        worker.shutdown().await.unwrap();
+        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
+        assert_eq!(db.number("select count(*) from pgjobq.cancels").await, 0, "nothing is left of what was asked");
+    }
 }

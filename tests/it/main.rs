@@ -35,6 +35,8 @@ mod transactional; // Jobs that complete in a transaction of their own.
 // What can be asked of a client.
 mod bad_input; // What nobody should enqueue, and what is said of it.
 mod bulk; // Many jobs at once.
+mod by_hand; // Rows that somebody wrote into the table.
+mod coalesced; // Single enqueues that come together.
 mod ended; // Jobs that ended badly, and what a person does with them.
 mod errors; // What a stranger reads where something was set up wrongly.
 mod from_sql; // Jobs enqueued with SQL.
@@ -45,3 +47,4 @@ mod listening; // Where notifications are heard.
 mod migrate; // The schema, and what becomes of one that is not ours.
 mod queues; // What people do with a queue.
 mod schema; // Made by anybody, under any name, for any role.
+mod waiters; // A thousand who wait at once.

@@ -1,0 +1,169 @@
+//! Rows that somebody wrote into `pgjobq.jobs` by hand: refused with a message, or run to an end like any other; and nothing
+//! else waits for them.
+
+use std::time::Duration;
+
+use pgjobq::JobState;
+use pgjobq::prelude::*;
+use sqlx::AssertSqlSafe;
+
+use crate::harness::TestDb;
+use crate::life::double;
+use crate::probe::end_of;
+
+#[job]
+async fn object(number: i64) -> Result<()> {
+    Err(format!("not {number}").into())
+}
+
+/// Inserts a job with these columns, and what else it takes to be one.
+async fn insert(db: &TestDb, id: JobId, columns: &[(&str, &str)]) -> std::result::Result<(), sqlx::Error> {
+    let usual = [
+        ("created_at", "now()"),
+        ("queue_id", "(select id from pgjobq.queues where name = 'default')"),
+        ("shard", "(select pgjobq.shard_of(d.id, shards) from pgjobq.settings)"),
+        ("priority", "1"),
+        ("retries", "0"),
+        ("crash_budget", "3"),
+        ("kind", "'double'"),
+        ("args", r#"'{"number": 21}'"#),
+        ("ticket", "nextval('pgjobq.ticket')"),
+    ];
+    let all = || usual.iter().filter(|usual| columns.iter().all(|column| column.0 != usual.0)).chain(columns);
+    let names: Vec<_> = all().map(|column| column.0).collect();
+    let values: Vec<_> = all().map(|column| column.1).collect();
+    let (names, values) = (names.join(", "), values.join(", "));
+    let sql = format!(
+        "insert into pgjobq.jobs (id, {names}) select d.id, {values} from (select '{id}'::uuid) d(id)"
+    );
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&db.pool).await.map(drop)
+}
+
+on_postgres! {
+    async fn what_no_job_can_be_is_refused_with_a_message(db: TestDb) {
+        for (column, value) in [
+            ("run_at", "'infinity'"), ("run_at", "'-infinity'"), ("expires_at", "'infinity'"), ("expires_at", "'-infinity'"),
+            ("created_at", "'infinity'"), ("run_at", "'4000-01-01 BC'"), ("run_at", "'294276-01-01'"),
+            ("ticket", "0"), ("ticket", "-7"), ("ticket", "9223372036854775807"),
+            ("attempt", "-1"), ("failures", "-1"), ("crashes", "-1"), ("waits_for", "-1"), ("retries", "-1"),
+            ("crash_budget", "-1"), ("priority", "4"), ("priority", "-1"), ("kind", "''"),
+        ] {
+            let in_line = if column == "run_at" || column == "waits_for" { ("ticket", "null") } else { ("key", "null") };
+            let error = insert(&db, JobId::new(), &[(column, value), in_line]).await.expect_err(column);
+            assert_eq!(error.as_database_error().unwrap().code().unwrap(), "23514", "{column} {value}: {error}");
+        }
+        for column in ["created_at", "args", "kind", "queue_id", "shard", "priority", "attempt", "failures", "retries"] {
+            let error = insert(&db, JobId::new(), &[(column, "null")]).await.expect_err(column);
+            assert_eq!(error.as_database_error().unwrap().code().unwrap(), "23502", "{column}: {error}");
+        }
+    }
+}
+
+on_postgres! {
+    async fn arguments_meta_and_times_that_make_no_sense_end_with_a_reason(db: TestDb) {
+        let [list, number, null, strange, parent, both, twin] = [(); 7].map(|()| double::handle(JobId::new()));
+        insert(&db, list.id(), &[("args", "'[1, 2, 3]'")]).await.unwrap();
+        insert(&db, number.id(), &[("args", "'7'")]).await.unwrap();
+        insert(&db, null.id(), &[("args", "'null'")]).await.unwrap();
+        insert(&db, strange.id(), &[("meta", "'[7, {}]'")]).await.unwrap();
+        insert(&db, parent.id(), &[("meta", r#"'{"parent": 7, "traceparent": {}}'"#)]).await.unwrap();
+        // The same place in line twice.
+        db.run("select setval('pgjobq.ticket', 1000)").await;
+        for twin in [&both, &twin] {
+            insert(&db, twin.id(), &[("ticket", "1000")]).await.unwrap();
+        }
+        let [stranger, nowhere, far, early] = [(); 4].map(|()| double::handle(JobId::new()));
+        insert(&db, stranger.id(), &[("kind", "'nobody knows'")]).await.unwrap();
+        insert(&db, nowhere.id(), &[("queue_id", "999")]).await.unwrap();
+        insert(&db, far.id(), &[("ticket", "null"), ("run_at", "'9999-01-01'"), ("expires_at", "'9999-12-31'")]).await.unwrap();
+        insert(&db, early.id(), &[("ticket", "null"), ("run_at", "'1970-06-01'")]).await.unwrap();
+        let soon = double::job(4).delay(Duration::from_millis(300)).enqueue(&db.client).await.unwrap();
+
+        let worker = db.worker().build().await.unwrap().start();
+        for job in [&list, &number, &null] {
+            let Outcome::Dead(failure) = end_of(&db.client, job).await else { panic!() };
+            assert_eq!(failure.errors[0].reason, "decode");
+        }
+        for job in [&strange, &parent, &both, &twin, &early] {
+            assert_eq!(end_of(&db.client, job).await, Outcome::Completed(42));
+        }
+        assert_eq!(end_of(&db.client, &soon).await, Outcome::Completed(8));
+        for (job, state) in [(&stranger, JobState::Ready), (&nowhere, JobState::Ready), (&far, JobState::Scheduled)] {
+            assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, state);
+        }
+        worker.shutdown().await.unwrap();
+    }
+}
+
+/// As much of everything as the columns hold.
+const MOST: [(&str, &str); 5] = [
+    ("attempt", "2147483647"),
+    ("failures", "32767"),
+    ("crashes", "32767"),
+    ("retries", "32767"),
+    ("crash_budget", "32767"),
+];
+
+on_postgres! {
+    async fn jobs_that_have_been_through_as_much_as_can_be_counted_end_like_others(db: TestDb) {
+        let [completes, suspect] = [(); 2].map(|()| double::handle(JobId::new()));
+        let [dies, tries_again] = [(); 2].map(|()| object::handle(JobId::new()));
+        insert(&db, completes.id(), &[MOST[0], MOST[1]]).await.unwrap();
+        insert(&db, suspect.id(), &MOST).await.unwrap();
+        insert(&db, dies.id(), &[MOST[0], MOST[1], MOST[3], ("kind", "'object'")]).await.unwrap();
+        insert(&db, tries_again.id(), &[MOST[0], ("retries", "1"), ("kind", "'object'")]).await.unwrap();
+        // Each is the first in its line.
+        let neighbor = double::enqueue(&db.client, 2).await.unwrap();
+        let worker = db.worker().build().await.unwrap().start();
+        assert_eq!(end_of(&db.client, &neighbor).await, Outcome::Completed(4));
+        assert_eq!(end_of(&db.client, &completes).await, Outcome::Completed(42));
+        assert_eq!(end_of(&db.client, &suspect).await, Outcome::Completed(42));
+        let Outcome::Dead(failure) = end_of(&db.client, &dies).await else { panic!() };
+        assert_eq!(failure.message(), "not 21");
+        let Outcome::Dead(failure) = end_of(&db.client, &tries_again).await else { panic!() };
+        assert_eq!(failure.message(), "not 21");
+        worker.shutdown().await.unwrap();
+    }
+}
+
+on_postgres! {
+    async fn what_a_dead_worker_leaves_of_them_is_taken_back(db: TestDb) {
+        let (again, dies) = (double::handle(JobId::new()), double::handle(JobId::new()));
+        insert(&db, again.id(), &[("attempt", "2147483646")]).await.unwrap();
+        insert(&db, dies.id(), &[MOST[0]]).await.unwrap();
+        let neighbor = double::enqueue(&db.client, 2).await.unwrap();
+        let leave = "select pgjobq.register_worker(shard, 8, 'gone') from pgjobq.lanes group by shard;
+            select pgjobq.claim(l.shard, l.queue_id, 8, 88, true, array['double'], 9, array[0, 0, 0, 0], null, null)
+              from pgjobq.lanes l join pgjobq.queues q on q.id = l.queue_id and q.name = 'default';
+            delete from pgjobq.workers where id = 8";
+        db.run(leave).await;
+        let worker = db.worker().build().await.unwrap().start();
+        assert_eq!(end_of(&db.client, &neighbor).await, Outcome::Completed(4));
+        assert_eq!(end_of(&db.client, &again).await, Outcome::Completed(42));
+        let Outcome::Dead(failure) = end_of(&db.client, &dies).await else { panic!() };
+        assert_eq!(failure.errors[0].reason, "crash");
+
+        // Crashes beyond counting: one that has no budget left for another.
+        let worn = double::handle(JobId::new());
+        insert(&db, worn.id(), &MOST).await.unwrap();
+        db.run("select pgjobq.register_worker(shard, 9, 'gone') from pgjobq.lanes group by shard;
+                select pgjobq.claim_suspect(l.shard, l.queue_id, 9, 99, array['double'])
+                  from pgjobq.lanes l join pgjobq.queues q on q.id = l.queue_id and q.name = 'default';
+                delete from pgjobq.workers where id = 9").await;
+        let Outcome::Dead(failure) = end_of(&db.client, &worn).await else { panic!() };
+        assert_eq!(failure.errors[0].reason, "crash");
+        worker.shutdown().await.unwrap();
+    }
+}
+
+on_postgres! {
+    async fn they_can_be_cancelled_and_put_back_in_line(db: TestDb) {
+        let job = double::handle(JobId::new());
+        insert(&db, job.id(), &MOST).await.unwrap();
+        assert_eq!(job.cancel(&db.client).await.unwrap(), pgjobq::CancelAnswer::Cancelled);
+        assert_eq!(job.requeue(&db.client).await.unwrap(), pgjobq::Requeue::Requeued);
+        let worker = db.worker().build().await.unwrap().start();
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(42));
+        worker.shutdown().await.unwrap();
+    }
+}
