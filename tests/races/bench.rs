@@ -19,7 +19,6 @@ const SIDES: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Fresh,
     /// Neither at a gate nor waiting for another side.
     Running,
     /// Waiting for its next gate to open.
@@ -59,6 +58,8 @@ pub(crate) struct Bench {
     sessions: Vec<Session>,
     /// What became of states that were brought to an end before. It depends on nothing else.
     drained: HashMap<String, Value>,
+    /// How many runs there were since the last vacuum.
+    untidy: usize,
 }
 
 impl Bench {
@@ -69,38 +70,39 @@ impl Bench {
         for side in 1..=SIDES {
             sessions.push(Session::open(options, side).await);
         }
-        Self { gates, pid, sessions, drained: HashMap::new() }
+        Self { gates, pid, sessions, drained: HashMap::new(), untidy: 0 }
     }
 
     /// Runs some operations on a fresh stage in the order that the schedule says.
     pub(crate) async fn run(&mut self, sides: &[Side], schedule: &mut Schedule) -> Run {
+        self.untidy += 1;
         self.reset(Stage::of(sides)).await;
         let scripts: Vec<_> = sides
             .iter()
             .enumerate()
             .map(|(side, (operation, level))| operation.script(side + 1, *level))
             .collect();
-        let mut states = vec![State::Fresh; sides.len()];
-        // Each starts without a gate.
-        let mut passed = vec![-1; sides.len()];
+        for (session, script) in self.sessions.iter_mut().zip(&scripts) {
+            session.start(script);
+        }
+        let mut states = vec![State::Over; sides.len()];
         let (mut history, mut waits) = (Vec::new(), BTreeSet::new());
         let mut ends: Vec<_> = sides.iter().map(|_| None).collect();
+        let mut passed = vec![0; sides.len()];
+        while states.iter().any(|state| *state != State::Paused) {
+            self.go_on(None, &mut states, &mut waits).await;
+        }
         while ends.iter().any(Option::is_none) {
-            let can_go: Vec<_> =
-                states.iter().map(|state| matches!(state, State::Fresh | State::Paused)).collect();
+            let can_go: Vec<_> = states.iter().map(|state| *state == State::Paused).collect();
+            let mut gate = None;
             if can_go.contains(&true) {
                 let side = schedule.choose(&can_go);
                 history.push(Event::Went(side));
                 passed[side] += 1;
                 let alone = states.iter().enumerate().all(|(at, state)| at == side || *state == State::Over);
-                match states[side] {
-                    State::Fresh => self.sessions[side].start(&scripts[side]),
-                    State::Paused => self.open_gate(side, passed[side], alone).await,
-                    _ => unreachable!("it can go"),
-                }
-                states[side] = State::Running;
+                gate = Some((side, passed[side], if alone { GATES } else { passed[side] }));
             }
-            self.settle(&mut states, &mut waits).await;
+            self.go_on(gate, &mut states, &mut waits).await;
             for side in 0..sides.len() {
                 if states[side] == State::Over && ends[side].is_none() {
                     ends[side] = Some(self.sessions[side].end().await);
@@ -126,65 +128,48 @@ impl Bench {
             .unwrap();
     }
 
-    /// Opens a gate; and all that follow, when the other sides are over and there is nothing to choose any more.
-    async fn open_gate(&mut self, side: usize, gate: i32, all: bool) {
-        let last = if all { GATES } else { gate };
-        sqlx::query("select pg_advisory_unlock($1, gate) from generate_series($2, $3) gate")
-            .bind(self.sessions[side].side as i32)
-            .bind(gate)
-            .bind(last)
-            .execute(&mut self.gates)
-            .await
-            .unwrap();
-    }
-
-    /// Returns when no side runs: each is at a gate, waits for another, or is over.
-    async fn settle(&mut self, states: &mut [State], waits: &mut BTreeSet<(usize, usize)>) {
+    /// Opens a gate of a side, and those up to the last one, if any; and returns when no side runs: each is at a gate, waits
+    /// for another, or is over.
+    async fn go_on(
+        &mut self,
+        mut gate: Option<(usize, i32, i32)>,
+        states: &mut [State],
+        waits: &mut BTreeSet<(usize, usize)>,
+    ) {
         let since = Instant::now();
+        let sessions = &self.sessions[..states.len()];
         loop {
-            // What is over is looked at first: it has let go of its locks, so that the others are seen as they are then.
-            for (state, session) in states.iter_mut().zip(&self.sessions) {
-                if *state != State::Fresh && session.is_over() {
-                    *state = State::Over;
-                }
+            let (side, first, last) =
+                gate.take().map_or((1, 1, 0), |(side, first, last)| (side + 1, first, last));
+            let looks: Vec<(bool, Vec<i32>)> =
+                sqlx::query_as("select is_over, blockers from races.go($1, $2, $3, $4, $5)")
+                    .bind(side as i32)
+                    .bind(first)
+                    .bind(last)
+                    .bind(sessions.iter().map(|session| session.side as i32).collect::<Vec<_>>())
+                    .bind(sessions.iter().map(|session| session.pid).collect::<Vec<_>>())
+                    .fetch_all(&mut self.gates)
+                    .await
+                    .unwrap();
+            for (state, (is_over, blockers)) in states.iter_mut().zip(&looks) {
+                *state = match &blockers[..] {
+                    _ if *is_over => State::Over,
+                    [] => State::Running,
+                    _ if blockers.contains(&self.pid) => State::Paused,
+                    _ => State::Blocked,
+                };
             }
-            let open: Vec<_> = (0..states.len())
-                .filter(|side| !matches!(states[*side], State::Fresh | State::Over))
-                .collect();
-            if open.is_empty() {
-                return;
-            }
-            let blockers = self.blockers(&open).await;
-            for (side, blockers) in open.iter().zip(&blockers) {
-                states[*side] = self.state(blockers);
-            }
-            let deadlock = open.len() > 1 && open.iter().all(|side| states[*side] == State::Blocked);
-            if deadlock && !states.contains(&State::Fresh) {
-                // The server ends one of them in a moment.
-            } else if !states.contains(&State::Running) {
-                for (side, blockers) in open.iter().zip(&blockers) {
-                    let held_by = |other: &usize| blockers.contains(&self.sessions[*other].pid);
-                    waits.extend((0..states.len()).filter(held_by).map(|other| (*side, other)));
+            // In a deadlock, the server ends one of them in a moment.
+            let stuck = !states.contains(&State::Paused) && states.contains(&State::Blocked);
+            if !stuck && !states.contains(&State::Running) {
+                for (side, (_, blockers)) in looks.iter().enumerate() {
+                    let held_by = |other: &usize| blockers.contains(&sessions[*other].pid);
+                    waits.extend((0..states.len()).filter(held_by).map(|other| (side, other)));
                 }
                 return;
             }
             assert!(since.elapsed() < PATIENCE, "a step does not end: {states:?}");
             tokio::task::yield_now().await;
-        }
-    }
-
-    /// The sessions for which each of these sides waits.
-    async fn blockers(&mut self, sides: &[usize]) -> Vec<Vec<i32>> {
-        let pids: Vec<_> = sides.iter().map(|side| self.sessions[*side].pid).collect();
-        let look = sqlx::query_scalar("select blockers from races.look($1)").bind(pids);
-        look.fetch_all(&mut self.gates).await.unwrap()
-    }
-
-    fn state(&self, blockers: &[i32]) -> State {
-        match blockers {
-            [] => State::Running,
-            _ if blockers.contains(&self.pid) => State::Paused,
-            _ => State::Blocked,
         }
     }
 
@@ -200,8 +185,12 @@ impl Bench {
         (serde_json::from_str(&state).unwrap(), self.drained[&state].clone())
     }
 
-    /// Forgets the dead rows of earlier runs.
+    /// Forgets the dead rows of earlier runs, now and then: after it, everything is planned anew.
     pub(crate) async fn tidy(&mut self) {
+        if self.untidy < 200 {
+            return;
+        }
+        self.untidy = 0;
         sqlx::raw_sql(
             "vacuum pgjobq.jobs, pgjobq.leases, pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.cancels",
         )

@@ -4,14 +4,16 @@
 create schema races;
 
 -- Where a session stops, the first time that it comes to this step, until the runner opens the next gate. A session that the
--- runner did not set up passes. So does one that has passed all gates: those beyond the last are not locked.
+-- runner did not set up passes. So does one that has passed all gates, for those beyond the last are not locked; and one whose
+-- operation skips the step.
 create function races.pause(p_step text) returns void language plpgsql as $$
 declare
     v_side int := nullif(current_setting('races.side', true), '');
     v_trace text := current_setting('races.trace', true);
     v_gate int;
 begin
-    if v_side is not null and v_trace not like '%' || p_step || '%' then
+    if v_side is not null and v_trace not like '%' || p_step || '%'
+       and p_step <> all (string_to_array(current_setting('races.skipped'), ',')) then
         v_gate := current_setting('races.passed')::int + 1;
         perform set_config('races.passed', v_gate::text, false),
                 set_config('races.trace', v_trace || ', ' || p_step, false);
@@ -35,15 +37,30 @@ begin
     return true;
 end $$;
 
--- The sessions for which each of these waits; none when it runs. It looks again a few times, a millisecond later, while one
--- runs.
-create function races.look(p_pids int[], out blockers int[]) returns setof int[] language plpgsql as $$
+-- Lets one side go on from a gate, to the last of these, and returns when no session runs any more: which scripts are over (each
+-- holds the lock of its side's gate 0 until then), and for which other sessions the rest wait. After a while it returns all
+-- the same, and one waits for none. It looks again each millisecond.
+create function races.go(p_side int, p_gate int, p_last int, p_sides int[], p_pids int[], out is_over boolean, out blockers int[])
+returns setof record language plpgsql as $$
+declare
+    v_over int[];
+    v_waits text[];     -- arrays, as text
 begin
-    for round in 1..3 loop
-        exit when not exists (select 1 from unnest(p_pids) p(pid) where pg_blocking_pids(pid) = '{}');
+    perform pg_advisory_unlock(p_side, gate) from generate_series(p_gate, p_last) gate;
+    for round in 1..100 loop
+        -- First who is over, then who waits: what is over has let go of its locks.
+        v_over := array(select side from unnest(p_sides) s(side) where races.is_over(side));
+        v_waits := array(select pg_blocking_pids(pid)::text from unnest(p_pids) with ordinality p(pid, n) order by n);
+        exit when not exists (select 1 from unnest(p_sides, v_waits) s(side, waits) where side <> all (v_over) and waits = '{}');
         perform pg_sleep(0.001);
     end loop;
-    return query select pg_blocking_pids(pid) from unnest(p_pids) with ordinality p(pid, n) order by n;
+    return query
+    select side = any (v_over), waits::int[] from unnest(p_sides, v_waits) with ordinality s(side, waits, n) order by n;
+end $$;
+
+create function races.is_over(p_side int) returns boolean language plpgsql as $$
+begin
+    return pg_try_advisory_lock_shared(p_side, 0) and pg_advisory_unlock_shared(p_side, 0);
 end $$;
 
 create function races.id(p_number int) returns uuid language plpgsql immutable as $$
@@ -64,7 +81,7 @@ declare
     v_queue int := (select id from pgjobq.queues where name = 'default');
 begin
     perform pg_advisory_unlock_all();
-    perform pg_advisory_lock(side, gate) from generate_series(1, 3) side, generate_series(1, 8) gate;
+    perform pg_advisory_lock(side, gate) from generate_series(1, 3) side, generate_series(1, 9) gate;
     delete from pgjobq.jobs;
     delete from pgjobq.leases;
     delete from pgjobq.workers;

@@ -1,5 +1,6 @@
 //! What must add up: attempts, and jobs.
 
+use crate::after::Row;
 use crate::invariants::Check;
 use crate::operation::{Action, DEAD, Decision, Job};
 
@@ -22,7 +23,8 @@ impl Check<'_> {
             let mut attempt = if old { attempts(*job) } else { 0 };
             let mut failures = i64::from(*job == 1 && old);
             let crashes = row.crashes - i64::from(*job == 5 && old);
-            for decision in self.accepted(*job).filter(|decision| !decision.ends_the_job()) {
+            // The new row of a job that has ended was never under lease 11.
+            for decision in self.accepted(*job).filter(|decision| old && !decision.ends_the_job()) {
                 attempt += i64::from(decision != Decision::Return);
                 failures += i64::from(matches!(decision, Decision::RetryLater | Decision::RetryNow));
             }
@@ -129,8 +131,9 @@ impl Check<'_> {
         }
         let later = |decision| matches!(decision, Decision::RetryLater | Decision::Snooze);
         let delayed = |job: &Job| *job == 6 || self.accepted(*job).any(later);
-        let due =
-            self.after.live.iter().filter(|(job, row)| delayed(job) && row.ticket.is_some()).count() as i64;
+        let in_line =
+            |(job, row): &(&Job, &Row)| delayed(job) && self.born(**job) == 0 && row.ticket.is_some();
+        let due = self.after.live.iter().filter(in_line).count() as i64;
         let gone = JOBS.filter(|job| delayed(job) && self.ended_waiting(*job)).count() as i64;
         let promoted = self.sum(|facts| facts.promoted);
         if !(due..=due + gone).contains(&promoted) {

@@ -92,14 +92,17 @@ pub(crate) type Side = (&'static Operation, Isolation);
 pub(crate) struct Stage {
     /// Worker 1 was given up.
     pub(crate) given_up: bool,
-    /// Somebody has asked to cancel jobs 1, 3 and 6, and 8, which is not there.
+    /// Somebody has asked to cancel jobs 1, 3 and 6, and 7 and 8, which are not there.
     pub(crate) asked: bool,
     /// Jobs 1 and 3 should have been started by now.
     pub(crate) expiring: bool,
 }
 
 /// The jobs that are asked for on the stage.
-pub(crate) const ASKED: &[Job] = &[1, 3, 6, 8];
+pub(crate) const ASKED: &[Job] = &[1, 3, 6, 7, 8];
+
+/// Those of them that are not there, and not in the order in which a look at all of them finds them.
+pub(crate) const GONE: &[Job] = &[8, 7];
 
 /// The isolation of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,7 +165,8 @@ impl Operation {
             Action::Ask { jobs, .. } => jobs.to_vec(),
             Action::CompleteIn { .. } | Action::Finish { .. } => [self.names(), vec![THE_LEASE]].concat(),
             Action::Cancel { jobs } => [jobs, &[LANE, THE_LEASE]].concat(),
-            Action::ActOnCancels { .. } => [ASKED, &[LANE, THE_LEASE]].concat(),
+            Action::ActOnCancels { jobs: Some(GONE) } => GONE.to_vec(),
+            Action::ActOnCancels { jobs } => [jobs.unwrap_or(ASKED), &[LANE, THE_LEASE]].concat(),
             Action::Expire => vec![1, 3, LANE, THE_LEASE],
             Action::Claim { .. } => vec![1, 2, 3, 4, 6, 7, 8, 9, LANE, THE_LEASE, WORKER_2],
             Action::ClaimSuspect => vec![1, 2, 5, LANE, THE_LEASE, WORKER_2],

@@ -1,6 +1,6 @@
 //! All operations, and the threes of them that the design makes dangerous.
 
-use crate::operation::{Action, DEAD, Decision, Job, Operation};
+use crate::operation::{Action, DEAD, Decision, GONE, Job, Operation};
 
 const fn simple(name: &'static str, action: Action) -> Operation {
     Operation { name, action, asked: false }
@@ -72,6 +72,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     simple("ask to cancel and roll back", Action::Ask { jobs: &[1, 3], rolled_back: true }),
     simple("cancel", Action::Cancel { jobs: &[1, 3, 6] }),
     asked(simple("act on requests", Action::ActOnCancels { jobs: Some(&[8, 6, 3, 1]) })),
+    asked(simple("act on requests for what is gone", Action::ActOnCancels { jobs: Some(GONE) })),
     asked(simple("act on all requests", Action::ActOnCancels { jobs: None })),
     simple("expire", Action::Expire),
     simple("requeue", Action::Requeue { edited: false }),

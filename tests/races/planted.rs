@@ -257,6 +257,16 @@ const PLANTED: &[Planted] = &[
         &["ask to cancel", "complete in"],
     ),
     planted(
+        "two forget requests in different orders",
+        &[(
+            "    for v_job in select distinct id from unnest(p_jobs) d(id) order by id loop\n        delete from pgjobq.cancels",
+            1,
+            "    foreach v_job in array coalesce(p_jobs, '{}') loop\n        \
+             if v_job = p_jobs[cardinality(p_jobs)] then perform races.pause('last but ' || races.number(v_job)); end if;\n        delete from pgjobq.cancels",
+        )],
+        &["act on requests for what is gone", "act on all requests"],
+    ),
+    planted(
         "an enqueue does not expect a duplicate",
         &[(
             "            on conflict (shard, id) do nothing\n            returning id)",

@@ -1,6 +1,6 @@
 //! The operations as SQL: the calls that the library makes, with the rows of the stage.
 
-use crate::operation::{Action, DEAD, Decision, Isolation, Job, LEASE, Operation};
+use crate::operation::{Action, DEAD, Decision, GONE, Isolation, Job, LEASE, Operation};
 
 /// The worker that holds the lease, and another one, which claims.
 const HOLDER: i64 = 1;
@@ -11,7 +11,9 @@ const QUEUE: &str = "(select id from pgjobq.queues where name = 'default')";
 impl Operation {
     /// Its transaction, as one script for the session of one side, from 1 on. The answer is a row `answer`.
     pub(crate) fn script(&self, side: usize, isolation: Isolation) -> String {
-        let (mut begin, mut end) = (format!("begin isolation level {isolation};"), "commit;");
+        let skipped = self.skipped();
+        let (mut begin, mut end) =
+            (format!("set races.skipped = '{skipped}'; begin isolation level {isolation};"), "commit;");
         match self.action {
             Action::Enqueue { rolled_back: true, .. } => end = "rollback;",
             Action::Ask { rolled_back, .. } => {
@@ -29,7 +31,7 @@ impl Operation {
             // Committed first; the request is acted upon in a transaction of ours.
             Action::Cancel { jobs } => {
                 begin = format!(
-                    "begin;\nselect set_config('races.asked', coalesce(to_jsonb(pgjobq.{}), '[]')::text, false);\ncommit;\n\
+                    "set races.skipped = '{skipped}'; begin;\nselect set_config('races.asked', coalesce(to_jsonb(pgjobq.{}), '[]')::text, false);\ncommit;\n\
                      select races.pause('request committed');\nbegin;",
                     ask(jobs)
                 );
@@ -50,6 +52,18 @@ impl Operation {
         format!(
             "{begin}\nselect coalesce(to_jsonb(a){more}, 'null')::text as answer from pgjobq.{call} a;\n{end}"
         )
+    }
+
+    /// The steps at which it does not stop, because another operation that has them does.
+    fn skipped(&self) -> &'static str {
+        match self.action {
+            Action::CompleteIn { enqueued, .. } if !enqueued.is_empty() => "lease seen,queues read",
+            Action::Cancel { .. } => "requests read,jobs taken",
+            Action::ActOnCancels { jobs: Some(GONE) } => "requests read,lanes locked,jobs locked",
+            Action::ActOnCancels { jobs: Some(_) } => "requests read",
+            Action::Expire => "jobs locked",
+            _ => "",
+        }
     }
 
     fn call(&self, side: usize) -> String {

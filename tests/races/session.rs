@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use tokio::task::JoinHandle;
 
 /// How many gates there are for each side: more pauses than any operation comes to.
-pub(crate) const GATES: i32 = 8;
+pub(crate) const GATES: i32 = 9;
 
 /// How an operation ended.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Session {
         Self { side, pid, connection: Some(connection), running: None }
     }
 
-    /// Starts a script, which stops at its gates.
+    /// Starts a script, which stops at its gates; the first one is before it begins.
     pub(crate) fn start(&mut self, script: &str) {
         self.spawn(script, 0);
     }
@@ -46,10 +46,6 @@ impl Session {
         self.end().await.0
     }
 
-    pub(crate) fn is_over(&self) -> bool {
-        self.running.as_ref().is_some_and(JoinHandle::is_finished)
-    }
-
     /// How it ended, and the steps that it came to.
     pub(crate) async fn end(&mut self) -> (Ending, Vec<String>) {
         let (connection, ending, trace) = self.running.take().unwrap().await.unwrap();
@@ -58,10 +54,11 @@ impl Session {
     }
 
     fn spawn(&mut self, script: &str, passed: i32) {
-        // A `set` takes no snapshot, so that the script may still choose its isolation.
+        let side = self.side;
         let script = format!(
-            "set races.passed = '{passed}'; set races.trace = 'begun'; set races.lag = '0';\n{script}\n\
-             select current_setting('races.trace') as trace;"
+            "set races.passed = '{passed}'; set races.trace = ''; set races.lag = '0'; set races.skipped = '';\n\
+             begin; select pg_advisory_lock({side}, 0), races.pause('begun'); commit;\n{script}\n\
+             select current_setting('races.trace') as trace, pg_advisory_unlock({side}, 0);"
         );
         let mut connection = self.connection.take().unwrap();
         self.running = Some(tokio::spawn(async move {
@@ -84,13 +81,14 @@ async fn run(connection: &mut PgConnection, script: String) -> (Ending, Vec<Stri
             let ending = Ending::Failed { code, message: error.message().to_owned() };
             sqlx::raw_sql("rollback").execute(&mut *connection).await.unwrap();
             // What was set in the transaction went with it.
-            let trace =
-                sqlx::query_scalar("select current_setting('races.trace')").fetch_one(connection).await;
-            (ending, steps(&trace.unwrap_or_else(|error| error.to_string())))
+            let trace = "select current_setting('races.trace'), pg_advisory_unlock_all()::text";
+            let (trace, _): (String, String) = sqlx::query_as(trace).fetch_one(connection).await.unwrap();
+            (ending, steps(&trace))
         }
     }
 }
 
+/// Each step follows upon a comma.
 fn steps(trace: &str) -> Vec<String> {
-    trace.split(", ").map(str::to_owned).collect()
+    trace.split(", ").skip(1).map(str::to_owned).collect()
 }
