@@ -88,6 +88,7 @@ begin
     delete from pgjobq.failures;
     delete from pgjobq.finished;
     delete from pgjobq.cancels;
+    update pgjobq.queues set deleted_at = null where deleted_at is not null;
     perform setval('pgjobq.ticket', 100);
     insert into pgjobq.workers (shard, id, name, seen_at)
     select 0, n, 'worker ' || n, clock_timestamp() - interval '1 hour'

@@ -76,7 +76,9 @@ impl Facts {
                 self.requests = jobs_of(&answer["asked"]);
                 self.cancelled = jobs_of(&answer["cancelled"]);
             }
-            Action::ActOnCancels { .. } => self.cancelled = jobs_of(&answer["cancelled"]),
+            Action::ActOnCancels { .. } | Action::PurgeQueue => {
+                self.cancelled = jobs_of(&answer["cancelled"])
+            }
             Action::Expire => self.expired = jobs_of(&answer["expired"]),
             Action::Requeue { .. } => self.revived = jobs_of(&answer["requeued"]),
             Action::Purge => self.purged = number(answer),
@@ -113,12 +115,15 @@ impl Facts {
             // A function that gives one value gives it under its own name.
             Action::ReturnLease => self.returned = number(answer),
             Action::Promote => self.promoted = number(&answer["promoted"]),
-            Action::GiveUpWorkers | Action::Leave => {}
+            Action::GiveUpWorkers | Action::Leave | Action::DeleteQueue => {}
         }
         Ok(())
     }
 
     fn fill_enqueued(&mut self, jobs: &[Job], rolled_back: bool, answer: &Value) -> Result<(), String> {
+        if !answer["unknown"].is_null() {
+            return Ok(()); // The queue was deleted.
+        }
         let duplicate = jobs_of(&answer["duplicate"]);
         let inserted: Vec<_> = jobs.iter().copied().filter(|job| !duplicate.contains(job)).collect();
         if number(&answer["inserted"]) != inserted.len() as i64 {

@@ -155,7 +155,10 @@ impl Check<'_> {
     /// Whether a job ended while it waited.
     pub(crate) fn ended_waiting(&self, job: Job) -> bool {
         let by = |(side, facts): (&Side, &Facts)| {
-            let acts = matches!(side.0.action, Action::ActOnCancels { .. } | Action::Cancel { .. });
+            let acts = matches!(
+                side.0.action,
+                Action::ActOnCancels { .. } | Action::Cancel { .. } | Action::PurgeQueue
+            );
             (acts && facts.cancelled.contains(&job)) || facts.expired.contains(&job)
         };
         self.group.iter().zip(&self.facts).any(by)

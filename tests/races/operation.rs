@@ -57,6 +57,9 @@ pub(crate) enum Action {
         edited: bool,
     },
     Purge,
+    /// Cancels all that waits.
+    PurgeQueue,
+    DeleteQueue,
     Claim {
         want: i64,
         wait: bool,
@@ -160,8 +163,12 @@ impl Operation {
         const THE_LEASE: i64 = -2;
         const WORKER_1: i64 = -3;
         const WORKER_2: i64 = -4;
+        const QUEUE: i64 = -5;
         match self.action {
-            Action::Enqueue { .. } | Action::Requeue { .. } | Action::Purge => self.names(),
+            Action::Enqueue { .. } | Action::Requeue { .. } => [self.names(), vec![QUEUE]].concat(),
+            Action::Purge => self.names(),
+            Action::PurgeQueue => vec![1, 2, 3, 4, 5, 6, 7, 8, 9, LANE, THE_LEASE],
+            Action::DeleteQueue => vec![QUEUE],
             Action::Ask { jobs, .. } => jobs.to_vec(),
             Action::CompleteIn { .. } | Action::Finish { .. } => [self.names(), vec![THE_LEASE]].concat(),
             Action::Cancel { jobs } => [jobs, &[LANE, THE_LEASE]].concat(),

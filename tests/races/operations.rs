@@ -78,6 +78,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     simple("requeue", Action::Requeue { edited: false }),
     simple("requeue with other arguments", Action::Requeue { edited: true }),
     simple("purge", Action::Purge),
+    simple("purge the queue", Action::PurgeQueue),
+    simple("delete the queue", Action::DeleteQueue),
 ];
 
 /// Threes in which two operations, each right by itself, may leave an opening to the third.
@@ -95,6 +97,7 @@ pub(crate) const TRIPLES: &[[&str; 3]] = &[
     ["requeue", "requeue with other arguments", "claim"],
     ["expire", "claim", "return"],
     ["expire", "cancel", "claim"],
+    ["delete the queue", "purge the queue", "enqueue"],
 ];
 
 /// The operation of this name.

@@ -68,7 +68,7 @@ const PLANTED: &[Planted] = &[
         "the ticket is not compared in the statement that deletes or changes the job's row",
         &[(
             "where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket",
-            3,
+            5,
             "where j.shard = p_shard and j.id = mine.id",
         )],
         &["retry some", "complete some"],
@@ -220,11 +220,7 @@ const PLANTED: &[Planted] = &[
     ),
     planted(
         "a job is completed in a transaction without a look at its ticket",
-        &[(
-            "where shard = p_shard and id = p_id and ticket = p_ticket returning",
-            1,
-            "where shard = p_shard and id = p_id returning",
-        )],
+        &[("and j.id = p_id and j.ticket = p_ticket\n    returning", 1, "and j.id = p_id\n    returning")],
         &["complete in", "retry now"],
     ),
     planted(
@@ -234,7 +230,7 @@ const PLANTED: &[Planted] = &[
     ),
     planted(
         "the reaper waits for a locked job",
-        &[("and ticket = v_tickets[i] for update skip locked;", 1, "and ticket = v_tickets[i] for update;")],
+        &[("and id = v_listed[i] for update skip locked;", 1, "and id = v_listed[i] for update;")],
         &["complete in", "reap"],
     ),
     planted(

@@ -39,7 +39,9 @@ impl Operation {
             // A claim whose clock has been read a while ago.
             Action::Claim { .. } | Action::ClaimSuspect => begin.insert_str(0, "set races.lag = '1 hour'; "),
             // The others come to their last step when they have written; between it and the commit they only read.
-            Action::GiveUpWorkers | Action::Leave => end = "select races.pause('workers deleted');\ncommit;",
+            Action::GiveUpWorkers | Action::Leave | Action::DeleteQueue => {
+                end = "select races.pause('written');\ncommit;";
+            }
             _ => {}
         }
         let call = self.call(side);
@@ -61,7 +63,11 @@ impl Operation {
             Action::Cancel { .. } => "requests read,jobs taken",
             Action::ActOnCancels { jobs: Some(GONE) } => "requests read,lanes locked,jobs locked",
             Action::ActOnCancels { jobs: Some(_) } => "requests read",
-            Action::Expire => "jobs locked",
+            Action::Expire | Action::PurgeQueue => "jobs locked",
+            // One of each kind stops there.
+            Action::Enqueue { jobs, .. } if jobs != [7] => "queues read",
+            Action::CompleteIn { rolled_back: true, .. } => "lease seen",
+            Action::Claim { want, .. } if want < 3 => "worker locked",
             _ => "",
         }
     }
@@ -87,6 +93,8 @@ impl Operation {
                 format!("requeue_jobs(0::smallint, {}, {other})", ids(&[DEAD]))
             }
             Action::Purge => format!("purge_ended(0::smallint, {})", ids(&[DEAD])),
+            Action::PurgeQueue => format!("purge_queue(0::smallint, {QUEUE}, 3::smallint, 0, 100, null)"),
+            Action::DeleteQueue => "delete_queue('default')".into(),
             Action::Claim { want, wait, found } => {
                 let found =
                     if found == "null" { "null, null".into() } else { format!("'{found}', '{{3,3,3,3}}'") };
