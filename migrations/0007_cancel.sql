@@ -80,11 +80,12 @@ begin
     perform pgjobq.forget_cancels(p_shard, p_jobs);
 end $$;
 
+-- In the order of the id, so that two who forget the same requests cannot wait for each other in a circle.
 create function pgjobq.forget_cancels(p_shard smallint, p_jobs uuid[]) returns void language plpgsql as $$
 declare
     v_job uuid;
 begin
-    foreach v_job in array coalesce(p_jobs, '{}') loop
+    for v_job in select distinct id from unnest(p_jobs) d(id) order by id loop
         delete from pgjobq.cancels where shard = p_shard and job = v_job
            and not exists (select 1 from pgjobq.jobs where shard = p_shard and id = v_job);
     end loop;

@@ -1,4 +1,4 @@
-//! What there is after two operations.
+//! What there is after some operations.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +19,9 @@ pub(crate) struct Row {
     pub(crate) attempt: i64,
     pub(crate) failures: i64,
     pub(crate) crashes: i64,
+    pub(crate) priority: i64,
+    /// Whether it has other arguments.
+    pub(crate) edited: bool,
 }
 
 pub(crate) struct Lease {
@@ -33,6 +36,8 @@ pub(crate) struct Finished {
     pub(crate) attempt: i64,
     /// Whether it has been in a crash.
     pub(crate) crashed: bool,
+    /// Whether it says who cancelled it.
+    pub(crate) asked: bool,
 }
 
 impl After {
@@ -43,6 +48,8 @@ impl After {
             attempt: number(&row["attempt"]),
             failures: number(&row["failures"]),
             crashes: number(&row["crashes"]),
+            priority: number(&row["priority"]),
+            edited: row["edited"] == true,
         };
         let lease =
             |lease: &Value| Lease { id: number(&lease["id"]), tickets: list(&lease["tickets"], number) };
@@ -51,6 +58,7 @@ impl After {
             outcome: row["outcome"].as_str().unwrap().to_owned(),
             attempt: number(&row["attempt"]),
             crashed: row["crashed"] == true,
+            asked: row["asked"] == true,
         };
         Self {
             live: list(&state["jobs"], |job| (number(&job["id"]), row(job))).into_iter().collect(),

@@ -1,41 +1,50 @@
-//! A database with two sessions, and the gates that let them go on one step at a time.
+//! A database with some sessions, and the gates that let them go on one step at a time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
-use crate::operation::{Isolation, Operation};
+use crate::operation::{ASKED, Side, Stage};
 use crate::schedule::Schedule;
 use crate::session::{Ending, GATES, Session};
 
 /// How long a session may take for one step, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How many sides there are at most.
+const SIDES: usize = 3;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Fresh,
-    /// Neither at a gate nor waiting for the other side.
+    /// Neither at a gate nor waiting for another side.
     Running,
-    /// Waiting for this gate to open.
-    Paused(i32),
-    /// Waiting for the other side's transaction.
+    /// Waiting for its next gate to open.
+    Paused,
+    /// Waiting for another side's transaction.
     Blocked,
     Over,
+}
+
+/// What happened to a side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// It went on from its next step.
+    Went(usize),
+    Ended(usize),
 }
 
 /// What one interleaving came to.
 #[derive(Debug)]
 pub(crate) struct Run {
-    pub(crate) endings: [Ending; 2],
-    /// The sides in the order of their ends.
-    pub(crate) ended: Vec<usize>,
-    /// Whether a side had to wait for the other.
-    pub(crate) blocked: bool,
-    /// How many transactions were the victim of a deadlock or of a serialization failure, and were tried again.
-    pub(crate) retried: usize,
+    pub(crate) endings: Vec<Ending>,
+    /// The steps that each side came to; only the first, when it failed.
+    pub(crate) traces: Vec<Vec<String>>,
+    pub(crate) history: Vec<Event>,
+    /// Which side waited for the transaction of which other one, while that one was stopped.
+    pub(crate) waits: BTreeSet<(usize, usize)>,
     /// Everything that there was afterwards.
     pub(crate) state: Value,
     /// And whether it could be brought to an end.
@@ -44,122 +53,124 @@ pub(crate) struct Run {
 
 pub(crate) struct Bench {
     gates: PgConnection,
-    sessions: [Session; 2],
+    /// Whoever waits for the session of this number is at a gate.
+    pid: i32,
+    sessions: Vec<Session>,
     /// What became of states that were brought to an end before. It depends on nothing else.
     drained: HashMap<String, Value>,
+    /// How many runs there were since the last vacuum.
+    untidy: usize,
 }
 
 impl Bench {
     pub(crate) async fn open(options: &PgConnectOptions) -> Self {
-        let gates = PgConnection::connect_with(options).await.unwrap();
-        let sessions = [Session::open(options, 1).await, Session::open(options, 2).await];
-        Self { gates, sessions, drained: HashMap::new() }
+        let mut gates = PgConnection::connect_with(options).await.unwrap();
+        let pid = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut gates).await.unwrap();
+        let mut sessions = Vec::new();
+        for side in 1..=SIDES {
+            sessions.push(Session::open(options, side).await);
+        }
+        Self { gates, pid, sessions, drained: HashMap::new(), untidy: 0 }
     }
 
-    /// Runs two operations on a fresh stage in the order that the schedule says.
-    pub(crate) async fn run(&mut self, pair: [(&Operation, Isolation); 2], schedule: &mut Schedule) -> Run {
-        let given_up = pair.iter().any(|(operation, _)| operation.wants_worker_given_up());
-        let reset = sqlx::query("select races.reset($1)").bind(given_up).execute(&mut self.gates).await;
-        reset.unwrap();
-        let scripts = [0, 1].map(|side| pair[side].0.script(side + 1, pair[side].1));
-        let (mut states, mut ended, mut blocked) = ([State::Fresh; 2], Vec::new(), false);
-        let mut endings = [None, None];
-        while ended.len() < 2 {
-            let can_go = states.map(|state| matches!(state, State::Fresh | State::Paused(_)));
-            if can_go != [false; 2] {
-                let side = schedule.choose(can_go);
-                match states[side] {
-                    State::Fresh => self.sessions[side].start(&scripts[side]),
-                    State::Paused(gate) => self.open_gate(side, gate, states[1 - side] == State::Over).await,
-                    _ => unreachable!("it can go"),
-                }
-                states[side] = State::Running;
+    /// Runs some operations on a fresh stage in the order that the schedule says.
+    pub(crate) async fn run(&mut self, sides: &[Side], schedule: &mut Schedule) -> Run {
+        self.untidy += 1;
+        self.reset(Stage::of(sides)).await;
+        let scripts: Vec<_> = sides
+            .iter()
+            .enumerate()
+            .map(|(side, (operation, level))| operation.script(side + 1, *level))
+            .collect();
+        for (session, script) in self.sessions.iter_mut().zip(&scripts) {
+            session.start(script);
+        }
+        let mut states = vec![State::Over; sides.len()];
+        let (mut history, mut waits) = (Vec::new(), BTreeSet::new());
+        let mut ends: Vec<_> = sides.iter().map(|_| None).collect();
+        let mut passed = vec![0; sides.len()];
+        while states.iter().any(|state| *state != State::Paused) {
+            self.go_on(None, &mut states, &mut waits).await;
+        }
+        while ends.iter().any(Option::is_none) {
+            let can_go: Vec<_> = states.iter().map(|state| *state == State::Paused).collect();
+            let mut gate = None;
+            if can_go.contains(&true) {
+                let side = schedule.choose(&can_go);
+                history.push(Event::Went(side));
+                passed[side] += 1;
+                let alone = states.iter().enumerate().all(|(at, state)| at == side || *state == State::Over);
+                gate = Some((side, passed[side], if alone { GATES } else { passed[side] }));
             }
-            self.settle(&mut states).await;
-            blocked |= states.contains(&State::Blocked);
-            for side in [0, 1] {
-                if states[side] == State::Over && endings[side].is_none() {
-                    endings[side] = Some(self.sessions[side].end().await);
-                    ended.push(side);
+            self.go_on(gate, &mut states, &mut waits).await;
+            for side in 0..sides.len() {
+                if states[side] == State::Over && ends[side].is_none() {
+                    ends[side] = Some(self.sessions[side].end().await);
+                    history.push(Event::Ended(side));
                 }
             }
         }
-        let mut endings = endings.map(Option::unwrap);
-        let mut retried = 0;
-        for side in [0, 1] {
-            // As a worker does; what a caller does is the caller's business.
-            while is_passing(&endings[side]) && !pair[side].0.is_callers() {
-                endings[side] = self.sessions[side].carry_out(&scripts[side]).await;
-                ended.retain(|other| *other != side);
-                ended.push(side);
-                retried += 1;
-            }
-        }
+        let (endings, traces) = ends.into_iter().flatten().unzip();
         let (state, drained) = self.look().await;
-        Run { endings, ended, blocked, retried, state, drained }
+        Run { endings, traces, history, waits, state, drained }
     }
 
-    /// The steps that each side came to in the last run.
-    pub(crate) async fn traces(&mut self) -> [String; 2] {
-        let [first, second] = &mut self.sessions;
-        [first.trace().await, second.trace().await]
-    }
-
-    /// Opens a gate; and all that follow, when the other side is over and there is nothing to choose any more.
-    async fn open_gate(&mut self, side: usize, gate: i32, all: bool) {
-        let last = if all { GATES } else { gate };
-        sqlx::query("select pg_advisory_unlock($1, gate) from generate_series($2, $3) gate")
-            .bind(self.sessions[side].side as i32)
-            .bind(gate)
-            .bind(last)
+    async fn reset(&mut self, stage: Stage) {
+        let numbers = |there: bool, jobs: &[i64]| -> Vec<i32> {
+            jobs.iter().filter(|_| there).map(|job| i32::try_from(*job).unwrap()).collect()
+        };
+        sqlx::query("select races.reset($1, $2, $3)")
+            .bind(stage.given_up)
+            .bind(numbers(stage.asked, ASKED))
+            .bind(numbers(stage.expiring, &[1, 3]))
             .execute(&mut self.gates)
             .await
             .unwrap();
     }
 
-    /// Returns when no side runs: each is at a gate, waits for the other, or is over.
-    async fn settle(&mut self, states: &mut [State; 2]) {
+    /// Opens a gate of a side, and those up to the last one, if any; and returns when no side runs: each is at a gate, waits
+    /// for another, or is over.
+    async fn go_on(
+        &mut self,
+        mut gate: Option<(usize, i32, i32)>,
+        states: &mut [State],
+        waits: &mut BTreeSet<(usize, usize)>,
+    ) {
         let since = Instant::now();
+        let sessions = &self.sessions[..states.len()];
         loop {
-            // What is over is looked at first: it has let go of its locks, so that the other is seen as it is then.
-            for (state, session) in states.iter_mut().zip(&self.sessions) {
-                if *state != State::Fresh && session.is_over() {
-                    *state = State::Over;
+            let (side, first, last) =
+                gate.take().map_or((1, 1, 0), |(side, first, last)| (side + 1, first, last));
+            let looks: Vec<(bool, Vec<i32>)> =
+                sqlx::query_as("select is_over, blockers from races.go($1, $2, $3, $4, $5)")
+                    .bind(side as i32)
+                    .bind(first)
+                    .bind(last)
+                    .bind(sessions.iter().map(|session| session.side as i32).collect::<Vec<_>>())
+                    .bind(sessions.iter().map(|session| session.pid).collect::<Vec<_>>())
+                    .fetch_all(&mut self.gates)
+                    .await
+                    .unwrap();
+            for (state, (is_over, blockers)) in states.iter_mut().zip(&looks) {
+                *state = match &blockers[..] {
+                    _ if *is_over => State::Over,
+                    [] => State::Running,
+                    _ if blockers.contains(&self.pid) => State::Paused,
+                    _ => State::Blocked,
+                };
+            }
+            // In a deadlock, the server ends one of them in a moment.
+            let stuck = !states.contains(&State::Paused) && states.contains(&State::Blocked);
+            if !stuck && !states.contains(&State::Running) {
+                for (side, (_, blockers)) in looks.iter().enumerate() {
+                    let held_by = |other: &usize| blockers.contains(&sessions[*other].pid);
+                    waits.extend((0..states.len()).filter(held_by).map(|other| (side, other)));
                 }
-            }
-            let open: Vec<_> =
-                [0, 1].into_iter().filter(|s| !matches!(states[*s], State::Fresh | State::Over)).collect();
-            if open.is_empty() {
-                return;
-            }
-            let waits = self.waits().await;
-            for side in &open {
-                let pid = self.sessions[*side].pid;
-                states[*side] =
-                    waits.iter().find(|(of, _)| *of == pid).map_or(State::Running, |(_, state)| *state);
-            }
-            if *states == [State::Blocked; 2] {
-                // A deadlock: the server ends one of them in a moment.
-            } else if !states.contains(&State::Running) {
                 return;
             }
             assert!(since.elapsed() < PATIENCE, "a step does not end: {states:?}");
             tokio::task::yield_now().await;
         }
-    }
-
-    /// What the sessions wait for.
-    async fn waits(&mut self) -> Vec<(i32, State)> {
-        let waits: Vec<(i32, Option<i32>)> = sqlx::query_as(
-            "select pid, case locktype when 'advisory' then objid::int end from pg_locks
-              where not granted and pid in ($1, $2) and locktype in ('advisory', 'transactionid', 'tuple')",
-        )
-        .bind(self.sessions[0].pid)
-        .bind(self.sessions[1].pid)
-        .fetch_all(&mut self.gates)
-        .await
-        .unwrap();
-        waits.into_iter().map(|(pid, gate)| (pid, gate.map_or(State::Blocked, State::Paused))).collect()
     }
 
     /// Everything that there is, and what comes of it.
@@ -174,16 +185,41 @@ impl Bench {
         (serde_json::from_str(&state).unwrap(), self.drained[&state].clone())
     }
 
-    /// Forgets the dead rows of earlier runs.
+    /// Forgets the dead rows of earlier runs, now and then: after it, everything is planned anew.
     pub(crate) async fn tidy(&mut self) {
-        sqlx::raw_sql("vacuum pgjobq.jobs, pgjobq.leases, pgjobq.workers, pgjobq.failures")
-            .execute(&mut self.gates)
-            .await
-            .unwrap();
+        if self.untidy < 200 {
+            return;
+        }
+        self.untidy = 0;
+        sqlx::raw_sql(
+            "vacuum pgjobq.jobs, pgjobq.leases, pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.cancels",
+        )
+        .execute(&mut self.gates)
+        .await
+        .unwrap();
     }
 }
 
-/// A deadlock, or a serialization failure.
-pub(crate) fn is_passing(ending: &Ending) -> bool {
-    matches!(ending, Ending::Failed { code, .. } if code == "40P01" || code == "40001")
+impl Run {
+    /// When a side went on from a step, as a place in the history.
+    pub(crate) fn passed(&self, side: usize, step: &str) -> Option<usize> {
+        let number = self.traces[side].iter().position(|at| at == step)?;
+        // When it was the last side, it went on without a stop.
+        self.went(side).nth(number).or_else(|| self.went(side).last())
+    }
+
+    /// When a side came to a step.
+    pub(crate) fn came_to(&self, side: usize, step: &str) -> Option<usize> {
+        let number = self.traces[side].iter().position(|at| at == step)?;
+        self.went(side).nth(number.checked_sub(1)?).or_else(|| self.went(side).last())
+    }
+
+    pub(crate) fn ended(&self, side: usize) -> usize {
+        self.history.iter().position(|event| *event == Event::Ended(side)).unwrap()
+    }
+
+    fn went(&self, side: usize) -> impl Iterator<Item = usize> {
+        let went = move |(_, event): &(usize, &Event)| **event == Event::Went(side);
+        self.history.iter().enumerate().filter(went).map(|(at, _)| at)
+    }
 }

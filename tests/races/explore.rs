@@ -1,4 +1,4 @@
-//! All interleavings of all pairs, on several databases at once.
+//! The interleavings of some operations, on several databases at once.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,84 +6,98 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sqlx::postgres::PgConnectOptions;
 
-use crate::bench::{Bench, is_passing};
+use crate::bench::{Bench, Run};
 use crate::invariants::check;
-use crate::operation::{Isolation, LEVELS, Operation};
+use crate::operation::{Isolation, LEVELS, Operation, Side};
+use crate::operations::named;
 use crate::schedule::Schedule;
+use crate::session::Ending;
 
-/// Two operations, each with the isolation of its transaction.
-pub(crate) type Pair = [(&'static Operation, Isolation); 2];
+/// Operations that go on at once, each with the isolation of its transaction.
+pub(crate) type Group = Vec<Side>;
+
+/// How many orders of a group are run when there are more than that.
+const SAMPLE: usize = 120;
 
 /// What was done, and what did not hold.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
+    pub(crate) groups: usize,
     pub(crate) interleavings: usize,
     pub(crate) blocked: usize,
-    pub(crate) retried: usize,
     pub(crate) refused: usize,
     /// The steps that were come to.
     pub(crate) steps: BTreeSet<String>,
     pub(crate) violations: Vec<String>,
 }
 
-/// Every two of these operations, and those of callers at every level.
-pub(crate) fn pairs(operations: &[&'static Operation]) -> Vec<Pair> {
+/// Every two of these operations that share rows, and those of callers at every level.
+pub(crate) fn pairs(operations: &[&'static Operation]) -> Vec<Group> {
     let mut pairs = Vec::new();
     for (place, first) in operations.iter().enumerate() {
-        for second in &operations[place..] {
-            let levels = if first.is_callers() || second.is_callers() { &LEVELS[..] } else { &LEVELS[..1] };
-            for level in levels {
-                let at = |operation: &Operation| {
-                    if operation.is_callers() { *level } else { Isolation::ReadCommitted }
-                };
-                pairs.push([(*first, at(first)), (*second, at(second))]);
-            }
+        for second in operations[place..].iter().filter(|second| first.shares_rows(second)) {
+            pairs.extend(at_every_level(&[first, second]));
         }
     }
     pairs
 }
 
-/// Runs every interleaving of one pair.
-pub(crate) async fn explore(bench: &mut Bench, pair: Pair) -> Report {
-    let mut report = Report::default();
-    let mut schedule = Some(Schedule::first(pair[0].0.name == pair[1].0.name));
+/// These operations together, callers' at every level.
+pub(crate) fn together(names: &[&str]) -> Vec<Group> {
+    at_every_level(&names.iter().map(|name| named(name)).collect::<Vec<_>>())
+}
+
+fn at_every_level(operations: &[&'static Operation]) -> Vec<Group> {
+    let callers = operations.iter().any(|operation| operation.is_callers());
+    let levels = if callers { &LEVELS[..] } else { &LEVELS[..1] };
+    let at = |operation: &Operation, level| {
+        if operation.is_callers() { level } else { Isolation::ReadCommitted }
+    };
+    levels
+        .iter()
+        .map(|level| operations.iter().map(|operation| (*operation, at(operation, *level))).collect())
+        .collect()
+}
+
+/// Runs every interleaving of two; of three, those that are drawn.
+async fn explore(bench: &mut Bench, group: &Group) -> Report {
+    let mut report = Report { groups: 1, ..Report::default() };
     bench.tidy().await;
-    while let Some(mut order) = schedule {
-        let run = bench.run(pair, &mut order).await;
-        report.interleavings += 1;
-        report.blocked += usize::from(run.blocked);
-        report.retried += run.retried;
-        report.refused += run.endings.iter().filter(|ending| is_passing(ending)).count();
-        if let Err(violation) = check(pair, &run) {
-            let [first, second] = bench.traces().await;
-            let order: String = order.sides().map(|side| ['1', '2'][side]).collect();
-            report.violations.push(format!(
-                "{violation}\n  1: {} ({}): {first}\n  2: {} ({}): {second}\n  order {order}, {run:?}",
-                pair[0].0.name, pair[0].1, pair[1].0.name, pair[1].1
-            ));
-            return report; // One is enough to look at.
+    if group.len() == 2 {
+        let mut schedule = Some(Schedule::first(group[0].0.name == group[1].0.name));
+        while let Some(mut order) = schedule {
+            if !report.run(bench, group, &mut order).await {
+                break;
+            }
+            schedule = order.next();
         }
-        schedule = order.next();
+    } else {
+        let mut drawn = BTreeSet::new();
+        for seed in 0..2 * SAMPLE as u64 {
+            let mut order = Schedule::drawn(seed);
+            if drawn.len() == SAMPLE || !report.run(bench, group, &mut order).await {
+                break;
+            }
+            drawn.insert(order.sides());
+        }
+        report.interleavings = drawn.len();
     }
-    let traces = bench.traces().await;
-    report.steps.extend(traces.iter().flat_map(|trace| trace.split(", ")).map(str::to_owned));
     report
 }
 
-/// Runs the pairs on copies of one database.
-pub(crate) async fn explore_all(lanes: Vec<PgConnectOptions>, pairs: Vec<Pair>) -> Report {
-    let (next, pairs) = (Arc::new(AtomicUsize::new(0)), Arc::new(pairs));
+/// Runs the groups on copies of one database.
+pub(crate) async fn explore_all(lanes: Vec<PgConnectOptions>, groups: Vec<Group>) -> Report {
+    let (next, groups) = (Arc::new(AtomicUsize::new(0)), Arc::new(groups));
     let mut threads = Vec::new();
     for lane in lanes {
-        let (next, pairs) = (Arc::clone(&next), Arc::clone(&pairs));
+        let (next, groups) = (Arc::clone(&next), Arc::clone(&groups));
         threads.push(std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let mut bench = Bench::open(&lane).await;
                 let mut total = Report::default();
-                while let Some(pair) = pairs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let report = explore(&mut bench, *pair).await;
-                    total.add(report);
+                while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    total.add(explore(&mut bench, group).await);
                 }
                 total
             })
@@ -97,12 +111,41 @@ pub(crate) async fn explore_all(lanes: Vec<PgConnectOptions>, pairs: Vec<Pair>) 
 }
 
 impl Report {
+    /// Runs one interleaving. False when something does not hold: one such order is enough to look at.
+    async fn run(&mut self, bench: &mut Bench, group: &Group, order: &mut Schedule) -> bool {
+        let run = bench.run(group, order).await;
+        self.interleavings += 1;
+        self.blocked += usize::from(!run.waits.is_empty());
+        self.refused += run.endings.iter().filter(|ending| is_refused(ending)).count();
+        self.steps.extend(run.traces.iter().flatten().cloned());
+        if let Err(violation) = check(group, &run) {
+            self.violations.push(told(&violation, group, order, &run));
+            return false;
+        }
+        true
+    }
+
     fn add(&mut self, other: Self) {
+        self.groups += other.groups;
         self.interleavings += other.interleavings;
         self.blocked += other.blocked;
-        self.retried += other.retried;
         self.refused += other.refused;
         self.steps.extend(other.steps);
         self.violations.extend(other.violations);
     }
+}
+
+/// Not to be serialized with another transaction.
+fn is_refused(ending: &Ending) -> bool {
+    matches!(ending, Ending::Failed { code, .. } if code == "40001")
+}
+
+fn told(violation: &str, group: &Group, order: &Schedule, run: &Run) -> String {
+    let sides: Vec<_> = (group.iter().zip(&run.traces).enumerate())
+        .map(|(side, ((operation, level), trace))| {
+            format!("\n  {}: {} ({level}): {}", side + 1, operation.name, trace.join(", "))
+        })
+        .collect();
+    let order: String = order.sides().iter().map(|side| char::from(b'1' + *side as u8)).collect();
+    format!("{violation}{}\n  order {order}, {run:?}", sides.concat())
 }

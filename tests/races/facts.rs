@@ -8,7 +8,6 @@ use crate::session::Ending;
 /// What one side did, as it was told. All of it empty when its transaction was rolled back.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
-    pub(crate) committed: bool,
     pub(crate) inserted: Vec<Job>,
     pub(crate) duplicate: Vec<Job>,
     pub(crate) claimed: Vec<(Job, i64)>,
@@ -17,16 +16,27 @@ pub(crate) struct Facts {
     pub(crate) stale: Vec<Job>,
     /// Whether it closed lease 11.
     pub(crate) closed: bool,
+    /// Jobs that were charged with a crash, and are live.
     pub(crate) requeued: i64,
     pub(crate) buried: i64,
     pub(crate) returned: i64,
     pub(crate) promoted: i64,
     /// Whether worker 1 was told that it is there.
     pub(crate) alive: bool,
+    /// Jobs for which a request to cancel is committed.
+    pub(crate) requests: Vec<Job>,
+    /// Jobs that are cancelled: because they waited, or because they were about to wait again.
+    pub(crate) cancelled: Vec<Job>,
+    /// Of these, the ones that the reaper found.
+    pub(crate) reaped: i64,
+    pub(crate) expired: Vec<Job>,
+    /// Dead jobs that were put back in line.
+    pub(crate) revived: Vec<Job>,
+    pub(crate) purged: i64,
 }
 
 impl Facts {
-    /// Reads them; an error that the operation must not have is the error.
+    /// Reads them; an error that the operation must not have is the error. A deadlock is one, whoever meets it.
     pub(crate) fn read(operation: &Operation, isolation: Isolation, ending: &Ending) -> Result<Self, String> {
         let answer = match ending {
             Ending::Answered(answer) => answer,
@@ -38,29 +48,40 @@ impl Facts {
             }
             // A claim by a worker that left.
             Ending::Failed { code, .. } if code == "PJ001" => return Ok(Self::default()),
+            // A job that could not be completed.
+            Ending::Failed { code, .. } if code == "RC001" => {
+                return Ok(Self { stale: vec![1], ..Self::default() });
+            }
             Ending::Failed { code, message } => {
                 return Err(format!("`{}` failed: {code} {message}", operation.name));
             }
         };
-        let mut facts = Self { committed: true, ..Self::default() };
+        let mut facts = Self::default();
         facts.fill(operation, answer)?;
         Ok(facts)
     }
 
     fn fill(&mut self, operation: &Operation, answer: &Value) -> Result<(), String> {
         match operation.action {
-            Action::Enqueue { jobs, rolled_back } => {
-                let duplicate = jobs_of(&answer["duplicate"]);
-                let inserted: Vec<_> = jobs.iter().copied().filter(|job| !duplicate.contains(job)).collect();
-                if number(&answer["inserted"]) != inserted.len() as i64 {
-                    return Err(format!("an enqueue does not add up: {answer}"));
-                }
-                if rolled_back {
-                    self.committed = false;
-                } else {
-                    (self.inserted, self.duplicate) = (inserted, duplicate);
+            Action::Enqueue { jobs, rolled_back } => self.fill_enqueued(jobs, rolled_back, answer)?,
+            Action::CompleteIn { rolled_back: true, .. } | Action::Ask { rolled_back: true, .. } => {}
+            Action::CompleteIn { keep, enqueued, .. } => {
+                self.accepted = vec![(1, if keep { Decision::CompleteKept } else { Decision::Complete })];
+                if !enqueued.is_empty() {
+                    self.fill_enqueued(enqueued, false, answer)?;
                 }
             }
+            Action::Ask { .. } => self.requests = jobs_of(answer),
+            Action::Cancel { .. } => {
+                self.requests = jobs_of(&answer["asked"]);
+                self.cancelled = jobs_of(&answer["cancelled"]);
+            }
+            Action::ActOnCancels { .. } | Action::PurgeQueue => {
+                self.cancelled = jobs_of(&answer["cancelled"])
+            }
+            Action::Expire => self.expired = jobs_of(&answer["expired"]),
+            Action::Requeue { .. } => self.revived = jobs_of(&answer["requeued"]),
+            Action::Purge => self.purged = number(answer),
             Action::Claim { want, .. } => {
                 self.asked = want;
                 let tickets = answer["tickets"].as_array().into_iter().flatten().map(number);
@@ -75,6 +96,7 @@ impl Facts {
                 self.stale = jobs_of(&answer["stale"]);
                 self.accepted = ended.iter().copied().filter(|(job, _)| !self.stale.contains(job)).collect();
                 self.closed = close && answer["unclosed"].is_null();
+                self.cancelled = jobs_of(&answer["cancelled"]);
             }
             Action::Heartbeat => {
                 self.alive = answer["alive"] == true;
@@ -86,12 +108,29 @@ impl Facts {
             Action::Reap => {
                 self.requeued = number(&answer["requeued"]);
                 self.buried = jobs_of(&answer["buried"]).len() as i64;
-                self.closed = !answer["queue"].is_null();
+                self.closed = !answer["queue"].is_null() && answer["kept"].is_null();
+                self.cancelled = jobs_of(&answer["cancelled"]);
+                self.reaped = self.cancelled.len() as i64;
             }
             // A function that gives one value gives it under its own name.
             Action::ReturnLease => self.returned = number(answer),
             Action::Promote => self.promoted = number(&answer["promoted"]),
-            Action::GiveUpWorkers | Action::Leave => {}
+            Action::GiveUpWorkers | Action::Leave | Action::DeleteQueue => {}
+        }
+        Ok(())
+    }
+
+    fn fill_enqueued(&mut self, jobs: &[Job], rolled_back: bool, answer: &Value) -> Result<(), String> {
+        if !answer["unknown"].is_null() {
+            return Ok(()); // The queue was deleted.
+        }
+        let duplicate = jobs_of(&answer["duplicate"]);
+        let inserted: Vec<_> = jobs.iter().copied().filter(|job| !duplicate.contains(job)).collect();
+        if number(&answer["inserted"]) != inserted.len() as i64 {
+            return Err(format!("an enqueue does not add up: {answer}"));
+        }
+        if !rolled_back {
+            (self.inserted, self.duplicate) = (inserted, duplicate);
         }
         Ok(())
     }

@@ -1,27 +1,30 @@
-//! What must hold after two operations, in whatever order their steps went.
+//! What must hold after some operations, in whatever order their steps went.
 
-use crate::after::After;
+use crate::after::{After, Finished};
 use crate::bench::Run;
 use crate::facts::{Facts, number};
-use crate::operation::{Decision, Isolation, Job, LEASE, Operation};
-
-const JOBS: std::ops::RangeInclusive<Job> = 1..=8;
+use crate::operation::{Action, Decision, Job, LEASE, Side};
 
 pub(crate) struct Check<'c> {
-    facts: [Facts; 2],
-    run: &'c Run,
-    after: After,
+    pub(crate) group: &'c [Side],
+    pub(crate) facts: Vec<Facts>,
+    pub(crate) run: &'c Run,
+    pub(crate) after: After,
 }
 
 /// The first thing that does not hold.
-pub(crate) fn check(pair: [(&Operation, Isolation); 2], run: &Run) -> Result<(), String> {
-    let read = |side: usize| Facts::read(pair[side].0, pair[side].1, &run.endings[side]);
-    let check = Check { facts: [read(0)?, read(1)?], run, after: After::read(&run.state) };
+pub(crate) fn check(group: &[Side], run: &Run) -> Result<(), String> {
+    let facts = group.iter().zip(&run.endings);
+    let facts = facts.map(|((operation, level), ending)| Facts::read(operation, *level, ending));
+    let check = Check { group, facts: facts.collect::<Result<_, _>>()?, run, after: After::read(&run.state) };
     check.one_lease_for_each_ticket()?;
     check.claims()?;
     check.fence()?;
     check.attempts()?;
     check.conservation()?;
+    check.counts()?;
+    check.requests_are_met()?;
+    check.nobody_waits_for_a_caller()?;
     check.heartbeat()?;
     check.nothing_is_stranded()
 }
@@ -54,7 +57,8 @@ impl Check<'_> {
                     return Err(format!("job {job} was claimed, and the lease does not cover it"));
                 }
             }
-            if facts.claimed.iter().any(|claimed| self.facts[1 - side].claimed.contains(claimed)) {
+            let others = self.facts[..side].iter().flat_map(|other| &other.claimed);
+            if others.into_iter().any(|claimed| facts.claimed.contains(claimed)) {
                 return Err("a job was claimed twice".into());
             }
         }
@@ -70,8 +74,8 @@ impl Check<'_> {
             if taken > 1 {
                 return Err(format!("job {job} was taken from its lease {taken} times"));
             }
-            let closed = |side: usize| self.facts[side].closed && !self.facts[side].stale.contains(&job);
-            if told > 0 && taken == 0 && !closed(0) && !closed(1) {
+            let closed = self.facts.iter().any(|facts| facts.closed && !facts.stale.contains(&job));
+            if told > 0 && taken == 0 && !closed {
                 return Err(format!("a result of job {job} is stale, and nobody else had it"));
             }
             let new_row = self.born(job) > 0;
@@ -80,88 +84,18 @@ impl Check<'_> {
                 return Err(format!("job {job} was taken {taken} times, and its ticket is {ticket:?}"));
             }
         }
-        let [first, last] = [self.run.ended[0], self.run.ended[1]];
-        if self.facts[first].closed && !self.facts[last].accepted.is_empty() {
-            return Err("a result was accepted after the lease was closed".into());
+        for (side, facts) in self.facts.iter().enumerate() {
+            // A worker closes a lease when all its jobs have ended, so that its own transactions need no lock on it.
+            let in_a_transaction = matches!(self.group[side].0.action, Action::CompleteIn { .. });
+            let closed_before =
+                |other: usize| self.facts[other].closed && self.run.ended(other) < self.run.ended(side);
+            if !facts.accepted.is_empty() && !in_a_transaction && (0..self.facts.len()).any(closed_before) {
+                return Err("a result was accepted after the lease was closed".into());
+            }
         }
         let there = self.after.leases.iter().any(|lease| lease.id == LEASE);
         if there && self.facts.iter().any(|facts| facts.closed) {
             return Err("the lease was closed, and is there".into());
-        }
-        Ok(())
-    }
-
-    /// A job's attempts, failures and crashes are what the answers say.
-    fn attempts(&self) -> Result<(), String> {
-        for (job, row) in &self.after.live {
-            let (mut attempt, mut failures) = if self.born(*job) > 0 {
-                (0, 0)
-            } else {
-                (i64::from([1, 5].contains(job)), i64::from(*job == 1))
-            };
-            let crashes = row.crashes - i64::from(*job == 5 && self.born(*job) == 0);
-            for decision in self.accepted(*job).filter(|decision| !decision.ends_the_job()) {
-                attempt += i64::from(decision != Decision::Return);
-                failures += i64::from(matches!(decision, Decision::RetryLater | Decision::RetryNow));
-            }
-            if row.attempt != attempt + crashes || row.failures != failures {
-                return Err(format!(
-                    "job {job} has attempt {}, {} failures and {} crashes; expected {attempt} and {failures} without crashes",
-                    row.attempt, row.failures, row.crashes
-                ));
-            }
-        }
-        let requeued: i64 = self.facts.iter().map(|facts| facts.requeued).sum();
-        let crashed: i64 = [1, 2].iter().map(|job| self.crashed(*job)).sum();
-        if requeued != crashed {
-            return Err(format!("{requeued} jobs were taken back, and {crashed} have crashed"));
-        }
-        Ok(())
-    }
-
-    /// Every acknowledged enqueue is live, or ended exactly once.
-    fn conservation(&self) -> Result<(), String> {
-        for job in JOBS {
-            let enqueued = i64::from(job <= 6) + self.born(job);
-            let kept = self.accepted(job).filter(|decision| decision.keeps()).count();
-            let forgotten = self.accepted(job).filter(|decision| *decision == Decision::Complete).count();
-            let finished: Vec<_> = self.after.finished.iter().filter(|row| row.id == job).collect();
-            let by_crash = finished.iter().filter(|row| row.crashed && row.outcome == "dead").count();
-            if finished.len() != kept + by_crash {
-                return Err(format!("job {job} was kept {kept} times, and {finished:?} is there"));
-            }
-            let live = i64::from(self.after.live.contains_key(&job));
-            if enqueued != live + (forgotten + finished.len()) as i64 {
-                return Err(format!(
-                    "job {job}: enqueued {enqueued} times, live {live}, forgotten {forgotten}, finished {}",
-                    finished.len()
-                ));
-            }
-            if finished.iter().any(|row| row.attempt != 1 + i64::from(job == 1)) {
-                return Err(format!("job {job} ended with another attempt: {finished:?}"));
-            }
-            let known = job <= 6 || self.born(job) > 0;
-            if !known && self.facts.iter().any(|facts| facts.duplicate.contains(&job)) {
-                return Err(format!("job {job} is said to be a duplicate, and there is none"));
-            }
-        }
-        let sum = |of: fn(&Facts) -> i64| self.facts.iter().map(of).sum::<i64>();
-        let by_crash = self.after.finished.iter().filter(|row| row.crashed).count() as i64;
-        if sum(|facts| facts.buried) != by_crash {
-            return Err(format!("{} jobs were buried, and {by_crash} are", sum(|facts| facts.buried)));
-        }
-        let given_back = [1, 2].iter().filter(|job| self.given_back(**job)).count() as i64;
-        if sum(|facts| facts.returned) != given_back {
-            return Err(format!(
-                "{} jobs were given back, and {given_back} are",
-                sum(|facts| facts.returned)
-            ));
-        }
-        let delayed = |job: &Job| *job == 6 || self.accepted(*job).any(|d| d == Decision::RetryLater);
-        let due =
-            self.after.live.iter().filter(|(job, row)| delayed(job) && row.ticket.is_some()).count() as i64;
-        if sum(|facts| facts.promoted) != due {
-            return Err(format!("{} jobs were promoted, and {due} are in line", sum(|facts| facts.promoted)));
         }
         Ok(())
     }
@@ -175,22 +109,32 @@ impl Check<'_> {
         }
     }
 
-    /// Brought to its end, every live job ran once more, and nothing is left.
+    /// Brought to its end, every live job ran once more, and nothing is left; and before that, each job that somebody asked
+    /// to cancel had ended, or was running.
     fn nothing_is_stranded(&self) -> Result<(), String> {
         let drained = &self.run.drained;
-        let left = ["stale", "jobs", "leases", "failures"].iter().any(|what| number(&drained[what]) != 0);
-        if left || drained["live"] != drained["claimed"] {
+        let nothing = ["unmet", "stale", "jobs", "leases", "failures", "cancels"];
+        if nothing.iter().any(|what| number(&drained[what]) != 0) || drained["live"] != drained["claimed"] {
             return Err(format!("something is stranded: {drained}"));
         }
         Ok(())
     }
 
     /// How many enqueues of this job were acknowledged as new.
-    fn born(&self, job: Job) -> i64 {
-        self.facts.iter().flat_map(|facts| &facts.inserted).filter(|new| **new == job).count() as i64
+    pub(crate) fn born(&self, job: Job) -> i64 {
+        self.count(job, |facts| &facts.inserted)
     }
 
-    fn accepted(&self, job: Job) -> impl Iterator<Item = Decision> {
+    /// How often a list of the answers has this job.
+    pub(crate) fn count(&self, job: Job, list: fn(&Facts) -> &Vec<Job>) -> i64 {
+        self.facts.iter().flat_map(list).filter(|of| **of == job).count() as i64
+    }
+
+    pub(crate) fn sum(&self, of: fn(&Facts) -> i64) -> i64 {
+        self.facts.iter().map(of).sum()
+    }
+
+    pub(crate) fn accepted(&self, job: Job) -> impl Iterator<Item = Decision> {
         self.facts
             .iter()
             .flat_map(|facts| &facts.accepted)
@@ -198,9 +142,26 @@ impl Check<'_> {
             .map(|(_, decision)| *decision)
     }
 
-    /// How many crashes a live job of lease 11 has been charged with.
-    fn crashed(&self, job: Job) -> i64 {
-        self.after.live.get(&job).map_or(0, |row| row.crashes)
+    pub(crate) fn finished(&self, job: Job) -> impl Iterator<Item = &Finished> {
+        self.after.finished.iter().filter(move |row| row.id == job)
+    }
+
+    /// Whether a job of lease 11 was charged with a crash: it is live, or was cancelled or buried because of it or since.
+    pub(crate) fn crashed(&self, job: Job) -> i64 {
+        let live = self.after.live.get(&job).map_or(0, |row| row.crashes);
+        live + self.finished(job).filter(|row| row.crashed).count() as i64
+    }
+
+    /// Whether a job ended while it waited.
+    pub(crate) fn ended_waiting(&self, job: Job) -> bool {
+        let by = |(side, facts): (&Side, &Facts)| {
+            let acts = matches!(
+                side.0.action,
+                Action::ActOnCancels { .. } | Action::Cancel { .. } | Action::PurgeQueue
+            );
+            (acts && facts.cancelled.contains(&job)) || facts.expired.contains(&job)
+        };
+        self.group.iter().zip(&self.facts).any(by)
     }
 
     /// How often a job was taken from lease 11, by a finish, the reaper, or a return.
@@ -209,13 +170,13 @@ impl Check<'_> {
     }
 
     fn taken_with_a_trace(&self, job: Job) -> i64 {
-        let dead = self.after.finished.iter().filter(|row| row.id == job && row.crashed).count() as i64;
-        self.accepted(job).count() as i64 + self.crashed(job) + dead
+        self.accepted(job).count() as i64 + self.crashed(job)
     }
 
-    /// Whether a job has a new ticket, and nothing else says why.
-    fn given_back(&self, job: Job) -> bool {
+    /// Whether a job has a new ticket, and nothing else says why; or had one when it was cancelled or expired.
+    pub(crate) fn given_back(&self, job: Job) -> bool {
         let moved = self.after.live.get(&job).is_some_and(|row| row.ticket != Some(job));
-        moved && self.born(job) == 0 && self.taken_with_a_trace(job) == 0
+        let returned = self.ended_waiting(job) && self.sum(|facts| facts.returned) > 0;
+        (moved || returned) && self.born(job) == 0 && self.taken_with_a_trace(job) == 0
     }
 }

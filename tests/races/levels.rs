@@ -5,7 +5,8 @@ use std::time::Duration;
 use pgjobq::prelude::*;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use crate::operation::{Isolation, named};
+use crate::operation::Isolation;
+use crate::operations::named;
 use crate::pause;
 use crate::server::Databases;
 use crate::session::{Ending, Session};
@@ -56,7 +57,7 @@ async fn claim_and_finish_refuse_another_isolation() {
     let databases = Databases::start().await;
     let options = databases.create("races").await;
     databases.run("races", &pause::with_pauses(&pause::shipped())).await;
-    databases.run("races", "select races.reset(false)").await;
+    databases.run("races", "select races.reset(false, '{}', '{}')").await;
     let mut session = Session::open(&options, 1).await;
     let claim = "a claim needs READ COMMITTED: an older snapshot would not see the latest leases";
     let finish = "a finish needs READ COMMITTED: it must see the lease as it is";

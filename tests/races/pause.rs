@@ -1,4 +1,4 @@
-//! The shipped schema with a pause at each of its `-- step:` comments.
+//! The shipped schema with a pause at each of its `-- step:` comments, and a clock that can be set.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ pub(crate) fn with_pauses(schema: &str) -> String {
 fn with_pause(line: &str) -> String {
     match line.split_once(MARK) {
         Some((before, step)) => format!("{before}perform races.pause('{step}');"),
-        None => line.to_owned(),
+        None => line.replace("clock_timestamp()", "races.clock()"),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use crate::explore::{self, Pair};
-use crate::operation::{Isolation, named};
+use crate::explore::{self, Group};
+use crate::operation::Isolation;
+use crate::operations::named;
 use crate::pause;
 use crate::server::Databases;
 
@@ -23,6 +24,10 @@ const fn planted(
 ) -> Planted {
     Planted { name, cuts, among, claims_at: Isolation::ReadCommitted }
 }
+
+/// Where a finish looks at the requests to cancel.
+const FLAG_IS_READ: &str = "cancelled := pgjobq.end_flagged(p_shard, v_again);\n        \
+                            perform pgjobq.forget_cancels(p_shard, v_done);";
 
 const PLANTED: &[Planted] = &[
     planted(
@@ -63,7 +68,7 @@ const PLANTED: &[Planted] = &[
         "the ticket is not compared in the statement that deletes or changes the job's row",
         &[(
             "where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket",
-            3,
+            5,
             "where j.shard = p_shard and j.id = mine.id",
         )],
         &["retry some", "complete some"],
@@ -147,6 +152,117 @@ const PLANTED: &[Planted] = &[
         &["promote"],
     ),
     planted(
+        "a finish that retries does not read the requests to cancel",
+        &[(FLAG_IS_READ, 1, "perform pgjobq.forget_cancels(p_shard, v_done);")],
+        &["ask to cancel", "retry now"],
+    ),
+    planted(
+        "the requests to cancel are read before the jobs are locked",
+        &[
+            (
+                "    -- step: leases held\n",
+                1,
+                "    cancelled := array(select job from pgjobq.cancels where shard = p_shard);\n    -- step: leases held\n",
+            ),
+            (
+                FLAG_IS_READ,
+                1,
+                "cancelled := pgjobq.end_flagged(p_shard, array(select unnest(v_again) intersect select unnest(cancelled)));\n        \
+                 perform pgjobq.forget_cancels(p_shard, v_done);",
+            ),
+        ],
+        &["ask to cancel", "retry now"],
+    ),
+    planted(
+        "the reaper does not read the requests to cancel",
+        &[(
+            "cancelled := pgjobq.end_flagged(p_shard, v_again);\n    end if;\n    perform pgjobq.forget_progress(p_shard, v_jobs);",
+            1,
+            "end if;\n    perform pgjobq.forget_progress(p_shard, v_jobs);",
+        )],
+        &["cancel", "reap"],
+    ),
+    planted(
+        "who cancels does not look at the leases",
+        &[("where j.ticket is null or v_leased is null or not v_leased @> j.ticket);", 1, ");")],
+        &["act on all requests", "complete"],
+    ),
+    planted(
+        "who cancels reads the leases before the lane is locked",
+        &[
+            (
+                "    foreach v_queue in array v_queues loop\n",
+                1,
+                "    v_leased := pgjobq.leased_tickets(p_shard, v_queues[1], 3, 0);\n    foreach v_queue in array v_queues loop\n",
+            ),
+            (
+                "v_leased := case when v_job.low is not null then\n            \
+                 pgjobq.leased_tickets(p_shard, v_job.queue_id, v_job.priority, v_job.low - 1) end;",
+                1,
+                "",
+            ),
+        ],
+        &["cancel", "claim"],
+    ),
+    planted(
+        "who cancels waits for a locked job",
+        &[(
+            "and queue_id = any (v_queues)\n            for update skip locked;",
+            1,
+            "and queue_id = any (v_queues)\n            for update;",
+        )],
+        &["complete in", "act on requests"],
+    ),
+    planted(
+        "a job that has been started expires",
+        &[("where j.expires_at <= v_now);", 1, ");")],
+        &["expire", "retry now"],
+    ),
+    planted(
+        "a job is completed in a transaction without a look at its ticket",
+        &[("and j.id = p_id and j.ticket = p_ticket\n    returning", 1, "and j.id = p_id\n    returning")],
+        &["complete in", "retry now"],
+    ),
+    planted(
+        "the reaper takes the lease of a locked job away",
+        &[("    if kept is null then\n", 1, "    if true then\n")],
+        &["complete in", "reap", "claim"],
+    ),
+    planted(
+        "the reaper waits for a locked job",
+        &[("and id = v_listed[i] for update skip locked;", 1, "and id = v_listed[i] for update;")],
+        &["complete in", "reap"],
+    ),
+    planted(
+        "an ended job is put back in line without a lock",
+        &[("order by finished_at desc limit 1 for update;", 1, "order by finished_at desc limit 1;")],
+        &["requeue", "purge"],
+    ),
+    planted(
+        "a job that is put back in line stays among the ended ones",
+        &[(
+            "        delete from pgjobq.finished where shard = p_shard and id = v_id and drop_on = v_job.drop_on\n           and finished_at = v_job.finished_at;\n",
+            1,
+            "",
+        )],
+        &["requeue"],
+    ),
+    planted(
+        "requests for jobs that are gone are left",
+        &[("    perform pgjobq.forget_cancels(p_shard, v_jobs); -- Of those that are gone.\n", 1, "")],
+        &["ask to cancel", "complete in"],
+    ),
+    planted(
+        "two forget requests in different orders",
+        &[(
+            "    for v_job in select distinct id from unnest(p_jobs) d(id) order by id loop\n        delete from pgjobq.cancels",
+            1,
+            "    foreach v_job in array coalesce(p_jobs, '{}') loop\n        \
+             if v_job = p_jobs[cardinality(p_jobs)] then perform races.pause('last but ' || races.number(v_job)); end if;\n        delete from pgjobq.cancels",
+        )],
+        &["act on requests for what is gone", "act on all requests"],
+    ),
+    planted(
         "an enqueue does not expect a duplicate",
         &[(
             "            on conflict (shard, id) do nothing\n            returning id)",
@@ -172,8 +288,12 @@ impl Planted {
         text
     }
 
-    fn pairs(&self) -> Vec<Pair> {
+    /// All pairs of its operations; of three of them, the three as well.
+    fn groups(&self) -> Vec<Group> {
         let mut pairs = explore::pairs(&self.among.iter().map(|name| named(name)).collect::<Vec<_>>());
+        if self.among.len() == 3 {
+            pairs.extend(explore::together(self.among));
+        }
         for (operation, isolation) in pairs.iter_mut().flatten() {
             if operation.name.starts_with("claim") {
                 *isolation = self.claims_at;
@@ -189,7 +309,7 @@ pub(crate) async fn every_planted_bug_is_found(databases: &Databases) {
     for (number, bug) in PLANTED.iter().enumerate() {
         let database = databases.create(&format!("planted_{number}")).await;
         databases.run(&format!("planted_{number}"), &pause::with_pauses(&bug.text())).await;
-        let report = explore::explore_all(vec![database], bug.pairs()).await;
+        let report = explore::explore_all(vec![database], bug.groups()).await;
         match report.violations.first() {
             Some(violation) => {
                 eprintln!("planted: {} -> {}", bug.name, violation.lines().next().unwrap_or_default());

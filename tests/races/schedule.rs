@@ -1,6 +1,6 @@
-//! Which side goes next: every order of the steps of two sides, each once.
+//! Which side goes next: every order of the steps of some sides, each once; or orders drawn at random.
 
-/// One order, as far as it is fixed; what follows is chosen on the way, side 0 first.
+/// One order, as far as it is fixed; what follows is chosen on the way, the first side first.
 #[derive(Default)]
 pub(crate) struct Schedule {
     choices: Vec<Choice>,
@@ -8,23 +8,31 @@ pub(crate) struct Schedule {
     at: usize,
     /// Whether the sides do the same, so that it does not matter which goes first.
     symmetric: bool,
+    /// What an order is drawn with.
+    dice: Option<Dice>,
 }
 
-#[derive(Clone, Copy)]
 struct Choice {
     side: usize,
-    /// Whether the other side could have gone, and has not been tried.
-    open: bool,
+    /// The sides that could have gone, and have not been tried.
+    open: Vec<usize>,
 }
 
+struct Dice(u64);
+
 impl Schedule {
-    /// The first order of two sides that do the same, or not.
+    /// The first order of sides that do the same, or not.
     pub(crate) fn first(symmetric: bool) -> Self {
         Self { symmetric, ..Self::default() }
     }
 
+    /// An order drawn at random, by this number.
+    pub(crate) fn drawn(seed: u64) -> Self {
+        Self { dice: Some(Dice(seed)), ..Self::default() }
+    }
+
     /// The side that goes next, of those that can.
-    pub(crate) fn choose(&mut self, can_go: [bool; 2]) -> usize {
+    pub(crate) fn choose(&mut self, can_go: &[bool]) -> usize {
         let fixed = self.choices.get(self.at).map(|choice| choice.side);
         self.at += 1;
         match fixed {
@@ -32,19 +40,21 @@ impl Schedule {
             // What a deadlock leaves is up to the server; then the rest of the order is chosen anew.
             _ => {
                 self.choices.truncate(self.at - 1);
-                let side = usize::from(!can_go[0]);
-                let open = can_go == [true; 2] && !(self.symmetric && self.at == 1);
+                let mut sides: Vec<_> = (0..can_go.len()).filter(|side| can_go[*side]).rev().collect();
+                let drawn = self.dice.as_mut().map_or(sides.len() - 1, |dice| dice.below(sides.len()));
+                let side = sides.remove(drawn);
+                let open = if self.symmetric && self.at == 1 { Vec::new() } else { sides };
                 self.choices.push(Choice { side, open });
                 side
             }
         }
     }
 
-    /// The next order, if there is one: the last open choice is made the other way.
+    /// The next order, if there is one: the last open choice is made another way.
     pub(crate) fn next(mut self) -> Option<Self> {
-        while let Some(last) = self.choices.pop() {
-            if last.open {
-                self.choices.push(Choice { side: 1 - last.side, open: false });
+        while let Some(mut last) = self.choices.pop() {
+            if let Some(side) = last.open.pop() {
+                self.choices.push(Choice { side, open: last.open });
                 return Some(Self { at: 0, ..self });
             }
         }
@@ -52,27 +62,54 @@ impl Schedule {
     }
 
     /// The sides in the order in which they went.
-    pub(crate) fn sides(&self) -> impl Iterator<Item = usize> {
-        self.choices.iter().take(self.at).map(|choice| choice.side)
+    pub(crate) fn sides(&self) -> Vec<usize> {
+        self.choices.iter().take(self.at).map(|choice| choice.side).collect()
+    }
+}
+
+impl Dice {
+    /// A number below this one.
+    fn below(&mut self, bound: usize) -> usize {
+        // SplitMix64: the same orders on every machine.
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((bits ^ (bits >> 31)) % bound as u64) as usize
     }
 }
 
 #[test]
-fn every_order_of_two_sequences_is_tried_once() {
-    assert_eq!(orders(Schedule::first(false), [3, 4]), 35);
-    assert_eq!(orders(Schedule::first(true), [3, 3]), 10);
+fn every_order_of_some_sequences_is_tried_once() {
+    assert_eq!(orders(Schedule::first(false), &[3, 4]), 35);
+    assert_eq!(orders(Schedule::first(true), &[3, 3]), 10);
+    assert_eq!(orders(Schedule::first(false), &[2, 2, 2]), 90);
 }
 
-fn orders(first: Schedule, steps: [usize; 2]) -> usize {
+#[test]
+fn drawn_orders_differ() {
+    let drawn: std::collections::BTreeSet<_> =
+        (0..500).map(|seed| go(&mut Schedule::drawn(seed), &[2, 2, 2])).collect();
+    assert!(drawn.len() > 80, "{} of 90", drawn.len());
+}
+
+#[cfg(test)]
+fn orders(first: Schedule, steps: &[usize]) -> usize {
     let mut seen = std::collections::BTreeSet::new();
     let mut schedule = Some(first);
     while let Some(mut order) = schedule {
-        let mut left = steps;
-        while left != [0, 0] {
-            left[order.choose(left.map(|left| left > 0))] -= 1;
-        }
-        assert!(seen.insert(order.sides().collect::<Vec<_>>()));
+        assert!(seen.insert(go(&mut order, steps)));
         schedule = order.next();
     }
     seen.len()
+}
+
+#[cfg(test)]
+fn go(order: &mut Schedule, steps: &[usize]) -> Vec<usize> {
+    let mut left = steps.to_vec();
+    while left.iter().any(|left| *left > 0) {
+        let can_go: Vec<_> = left.iter().map(|left| *left > 0).collect();
+        left[order.choose(&can_go)] -= 1;
+    }
+    order.sides()
 }

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use tokio::task::JoinHandle;
 
 /// How many gates there are for each side: more pauses than any operation comes to.
-pub(crate) const GATES: i32 = 8;
+pub(crate) const GATES: i32 = 9;
 
 /// How an operation ended.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Session {
     pub(crate) side: usize,
     pub(crate) pid: i32,
     connection: Option<PgConnection>,
-    running: Option<JoinHandle<(PgConnection, Ending)>>,
+    running: Option<JoinHandle<(PgConnection, Ending, Vec<String>)>>,
 }
 
 impl Session {
@@ -35,7 +35,7 @@ impl Session {
         Self { side, pid, connection: Some(connection), running: None }
     }
 
-    /// Starts a script, which stops at its gates.
+    /// Starts a script, which stops at its gates; the first one is before it begins.
     pub(crate) fn start(&mut self, script: &str) {
         self.spawn(script, 0);
     }
@@ -43,48 +43,52 @@ impl Session {
     /// Carries out a script without stopping.
     pub(crate) async fn carry_out(&mut self, script: &str) -> Ending {
         self.spawn(script, GATES);
-        self.end().await
+        self.end().await.0
     }
 
-    pub(crate) fn is_over(&self) -> bool {
-        self.running.as_ref().is_some_and(JoinHandle::is_finished)
-    }
-
-    pub(crate) async fn end(&mut self) -> Ending {
-        let (connection, ending) = self.running.take().unwrap().await.unwrap();
+    /// How it ended, and the steps that it came to.
+    pub(crate) async fn end(&mut self) -> (Ending, Vec<String>) {
+        let (connection, ending, trace) = self.running.take().unwrap().await.unwrap();
         self.connection = Some(connection);
-        ending
-    }
-
-    /// The steps that the last script came to.
-    pub(crate) async fn trace(&mut self) -> String {
-        let connection = self.connection.as_mut().unwrap();
-        sqlx::query_scalar("select current_setting('races.trace')").fetch_one(connection).await.unwrap()
+        (ending, trace)
     }
 
     fn spawn(&mut self, script: &str, passed: i32) {
-        // A `set` takes no snapshot, so that the script may still choose its isolation.
-        let script = format!("set races.passed = '{passed}'; set races.trace = 'begun';\n{script}");
+        let side = self.side;
+        let script = format!(
+            "set races.passed = '{passed}'; set races.trace = ''; set races.lag = '0'; set races.skipped = '';\n\
+             begin; select pg_advisory_lock({side}, 0), races.pause('begun'); commit;\n{script}\n\
+             select current_setting('races.trace') as trace, pg_advisory_unlock({side}, 0);"
+        );
         let mut connection = self.connection.take().unwrap();
         self.running = Some(tokio::spawn(async move {
-            let ending = run(&mut connection, script).await;
-            (connection, ending)
+            let (ending, trace) = run(&mut connection, script).await;
+            (connection, ending, trace)
         }));
     }
 }
 
-async fn run(connection: &mut PgConnection, script: String) -> Ending {
+async fn run(connection: &mut PgConnection, script: String) -> (Ending, Vec<String>) {
     match sqlx::raw_sql(AssertSqlSafe(script)).fetch_all(&mut *connection).await {
         Ok(rows) => {
-            let answer = rows.iter().find_map(|row| row.try_get::<String, _>("answer").ok()).unwrap();
-            Ending::Answered(serde_json::from_str(&answer).unwrap())
+            let text = |name| rows.iter().find_map(|row| row.try_get::<String, _>(name).ok());
+            let answer = serde_json::from_str(&text("answer").unwrap()).unwrap();
+            (Ending::Answered(answer), steps(&text("trace").unwrap()))
         }
         Err(error) => {
             let error = error.as_database_error().expect("the server is there");
             let code = error.code().unwrap_or_default().into_owned();
             let ending = Ending::Failed { code, message: error.message().to_owned() };
-            sqlx::raw_sql("rollback").execute(connection).await.unwrap();
-            ending
+            sqlx::raw_sql("rollback").execute(&mut *connection).await.unwrap();
+            // What was set in the transaction went with it.
+            let trace = "select current_setting('races.trace'), pg_advisory_unlock_all()::text";
+            let (trace, _): (String, String) = sqlx::query_as(trace).fetch_one(connection).await.unwrap();
+            (ending, steps(&trace))
         }
     }
+}
+
+/// Each step follows upon a comma.
+fn steps(trace: &str) -> Vec<String> {
+    trace.split(", ").skip(1).map(str::to_owned).collect()
 }
