@@ -29,7 +29,11 @@ begin
     for v_id in select distinct id from unnest(p_jobs) d(id) order by id loop
         -- Locked, so that two who do this at once do it once. The latest end counts: an id may have run before.
         select * into v_job from pgjobq.finished where shard = p_shard and id = v_id order by finished_at desc limit 1 for update;
-        continue when not found or v_job.outcome = 'completed'
+        if exists (select 1 from pgjobq.jobs where shard = p_shard and id = v_id) then
+            live := live || v_id;
+            continue;
+        end if;
+        continue when v_job.id is null or v_job.outcome = 'completed'
                    or not exists (select 1 from pgjobq.queues where id = coalesce(p_queue, v_job.queue_id) and deleted_at is null);
         -- step: ended job locked
         insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, meta, ticket, attempt, retries,

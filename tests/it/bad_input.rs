@@ -281,8 +281,8 @@ on_postgres! {
         assert_eq!(unknown.cancel(&db.client).await.unwrap(), CancelAnswer::NotLive);
         assert_eq!(unknown.progress(&db.client).await.unwrap(), None);
         let live = take_number::enqueue(&db.client, 7).await.unwrap();
-        assert_eq!(live.requeue(&db.client).await.unwrap(), Requeue::NotEnded);
-        assert_eq!(live.requeue_as(&db.client, take_number::job(8)).await.unwrap(), Requeue::NotEnded);
+        assert_eq!(live.requeue(&db.client).await.unwrap(), Requeue::Live);
+        assert_eq!(live.requeue_as(&db.client, take_number::job(8)).await.unwrap(), Requeue::Live);
         assert_eq!(unknown.requeue_as(&db.client, take_number::job(8)).await.unwrap(), Requeue::NotEnded);
         let worker = db.worker().build().await.unwrap().start();
         assert_eq!(end_of(&db.client, &live).await, Outcome::Completed(7), "it was left as it was");

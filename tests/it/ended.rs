@@ -75,7 +75,7 @@ on_postgres! {
 on_postgres! {
     async fn only_what_ended_badly_and_is_not_live_is_put_back_in_line(db: TestDb) {
         let job = sum::enqueue(&db.client, vec![1, 2]).await.unwrap();
-        assert_eq!(job.requeue(&db.client).await.unwrap(), Requeue::NotEnded);
+        assert_eq!(job.requeue(&db.client).await.unwrap(), Requeue::Live);
         assert_eq!(job.cancel(&db.client).await.unwrap(), CancelAnswer::Cancelled);
         sum::job(vec![3]).id(job.id()).enqueue(&db.client).await.unwrap();
         assert_eq!(job.requeue(&db.client).await.unwrap(), Requeue::Live);

@@ -25,19 +25,25 @@ async fn among_neighbors(poisons: i64) -> String {
     while stage.number("select count(*) from pgjobq.jobs").await > 0 {
         if worker.has_ended() {
             deaths += 1;
-            assert!(deaths <= 4 * poisons, "a guilty job kills its process once in each attempt, and has four");
+            assert!(
+                deaths <= 4 * poisons,
+                "a guilty job kills its process once in each attempt, and has four"
+            );
             worker = Process::start(&stage.url, slots);
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     worker.shut_down().await;
-    let buried = "select count(*) from pgjobq.finished where kind = 'poison' and outcome = 'dead' and crashes = 4";
+    let buried =
+        "select count(*) from pgjobq.finished where kind = 'poison' and outcome = 'dead' and crashes = 4";
     assert_eq!(stage.number(buried).await, poisons);
     let completed = "select count(*) from pgjobq.finished where outcome = 'completed'";
     assert_eq!(stage.number(completed).await, NEIGHBORS);
     let worst = stage.number("select max(crashes) from pgjobq.finished where outcome = 'completed'").await;
     assert!(worst <= poisons, "a neighbor was charged {worst} times by {poisons} poisons");
-    format!("{poisons} buried after {deaths} crashes, {NEIGHBORS} neighbors completed with {worst} crashes at worst")
+    format!(
+        "{poisons} buried after {deaths} crashes, {NEIGHBORS} neighbors completed with {worst} crashes at worst"
+    )
 }
 
 /// A worker dies with all its slots full. Its jobs are suspects, run one at a time: as fast as that goes, not one per poll.
