@@ -48,10 +48,13 @@ pub(crate) fn together(names: &[&str]) -> Vec<Group> {
 }
 
 fn at_every_level(operations: &[&'static Operation]) -> Vec<Group> {
-    let callers = operations.iter().any(|operation| operation.is_callers());
-    let levels = if callers { &LEVELS[..] } else { &LEVELS[..1] };
+    let levels = if operations.iter().any(|operation| operation.minds_its_level()) {
+        &LEVELS[..]
+    } else {
+        &LEVELS[..1]
+    };
     let at = |operation: &Operation, level| {
-        if operation.is_callers() { level } else { Isolation::ReadCommitted }
+        if operation.minds_its_level() { level } else { Isolation::ReadCommitted }
     };
     levels
         .iter()

@@ -140,6 +140,15 @@ impl Operation {
         matches!(self.action, Action::Enqueue { .. } | Action::Ask { .. } | Action::CompleteIn { .. })
     }
 
+    /// Whether its isolation, which is the caller's choice, makes a difference. A request to cancel only adds a row, and what
+    /// is rolled back was never refused.
+    pub(crate) fn minds_its_level(&self) -> bool {
+        match self.action {
+            Action::Enqueue { rolled_back, .. } | Action::CompleteIn { rolled_back, .. } => !rolled_back,
+            _ => false,
+        }
+    }
+
     /// The jobs whose rows it names, so that it may have to wait for another transaction that has written them.
     pub(crate) fn names(&self) -> Vec<Job> {
         match self.action {
