@@ -20,7 +20,7 @@ pub(crate) const BEGIN: &str = "begin isolation level read committed read write"
 const BEGIN_PATIENTLY: &str = "begin isolation level read committed read write;
 set local lock_timeout = '10s'; set local statement_timeout = '30s'";
 /// How long the answer to a caller may take.
-const ANSWER_WITHIN: Duration = Duration::from_secs(35);
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(35);
 
 /// A connection on which an answer is awaited. Dropped before it came, it is closed, and its place in the pool is free.
 struct Borrowed(Option<PoolConnection<Postgres>>);
@@ -45,7 +45,8 @@ impl Shared {
         limit: Duration,
         query: Query<'_, Postgres, PgArguments>,
     ) -> Result<Vec<PgRow>, StoreError> {
-        self.borrow(limit, async |connection| query.fetch_all(connection).await).await
+        let ask = async |connection: &mut PgConnection| query.fetch_all(connection).await;
+        self.borrow(limit, async |connection| ask(connection).await.map_err(|error| self.error(error))).await
     }
 
     /// The row of a statement at READ COMMITTED, also where the role's default is another: it must see what others have
@@ -55,29 +56,41 @@ impl Shared {
         query: Query<'_, Postgres, PgArguments>,
     ) -> Result<PgRow, StoreError> {
         self.borrow(ANSWER_WITHIN, async |connection| {
-            sqlx::raw_sql(BEGIN_PATIENTLY).execute(&mut *connection).await?;
-            let row = query.fetch_one(&mut *connection).await?;
-            sqlx::raw_sql("commit").execute(connection).await?;
-            Ok(row)
+            let row = in_transaction(connection, query).await;
+            row.map_err(|error| self.error(error))
         })
         .await
     }
 
-    /// Gives the connection back after an answer, and closes it after anything else: it may be anywhere.
-    async fn borrow<T>(
+    /// Something that is asked in at most this time. The connection is given back when the server has spoken, and closed
+    /// otherwise: it may be in the middle of an answer.
+    pub(crate) async fn borrow<T>(
         &self,
         limit: Duration,
-        ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+        ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let connection = self.pool.acquire().await.map_err(|error| self.error(error))?;
         let mut borrowed = Borrowed(Some(connection));
         let connection = borrowed.0.as_mut().expect("it is there until an answer came");
-        let answered = timeout(limit, ask(connection)).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-        if answered.is_ok() {
+        let silent = |_| Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut));
+        let answered = timeout(limit, ask(connection)).await.unwrap_or_else(silent);
+        if answered.as_ref().map_or_else(|error| error.code().is_some(), |_| true) {
             drop(borrowed.0.take()); // Back to the pool.
         }
-        answered.map_err(|error| self.error(error))
+        answered
     }
+}
+
+/// The row of a statement in a transaction that is over in any case.
+async fn in_transaction(
+    connection: &mut PgConnection,
+    query: Query<'_, Postgres, PgArguments>,
+) -> Result<PgRow, sqlx::Error> {
+    sqlx::raw_sql(BEGIN_PATIENTLY).execute(&mut *connection).await?;
+    let row = query.fetch_one(&mut *connection).await;
+    let end = if row.is_ok() { "commit" } else { "rollback" };
+    sqlx::raw_sql(end).execute(connection).await?;
+    row
 }
 
 impl Drop for Borrowed {

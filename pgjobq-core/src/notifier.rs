@@ -72,6 +72,7 @@ impl Notifier {
 
     /// Sends until nothing is pending.
     async fn send(&self) {
+        let mut sending = Sending { notifier: self, finished: false };
         while let Some(payloads) = self.take() {
             for payload in payloads {
                 let notify = sqlx::query(self.shared.sql.notify.clone()).bind(payload);
@@ -84,6 +85,7 @@ impl Notifier {
                 () = tokio::time::sleep(SPACING) => {}
             }
         }
+        sending.finished = true;
     }
 
     fn take(&self) -> Option<Vec<String>> {
@@ -108,6 +110,20 @@ impl Notifier {
 
     fn lock(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A task that sends. Should its runtime end, and it with that, the next one who has something to say starts another.
+struct Sending<'n> {
+    notifier: &'n Notifier,
+    finished: bool,
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.notifier.lock().sending = false;
+        }
     }
 }
 

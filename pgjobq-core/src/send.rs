@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::PgConnection;
+
 use crate::batch::{Answer, Batch};
+use crate::borrow::ANSWER_WITHIN;
 use crate::client::Shared;
 use crate::notifier::Notifier;
 use crate::{EnqueueError, StoreError};
@@ -64,11 +67,11 @@ impl Sender {
                 return Ok(Answer { committed: true, ..Answer::default() });
             }
         }
-        let mut connection = shared.pool.acquire().await.map_err(|error| shared.error(error))?;
-        let answer = batch.ask(&mut connection, &shared.sql, false, patience).await;
+        let ask =
+            async |connection: &mut PgConnection| batch.ask(connection, &shared.sql, false, patience).await;
+        let answer = shared.borrow(ANSWER_WITHIN, ask).await;
         *lost |= matches!(answer, Err(StoreError::Unavailable(_)));
         let answer = answer?;
-        drop(connection); // The notification may need it.
         self.notifier.wake(&answer.wake);
         Ok(Answer { committed: true, ..answer })
     }
