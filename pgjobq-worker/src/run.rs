@@ -10,7 +10,7 @@ use pgjobq_core::__private::{Attempt, ClaimedJob, Decision, Held, JobDescriptor,
 use pgjobq_core::JobContext;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::decide::{Circumstances, End, decide};
 use crate::finisher::Result as Unrecorded;
@@ -60,30 +60,32 @@ impl Running {
         let span = tracing::info_span!("job", job.id = %self.job.id, job.kind = handler.kind,
             queue = &*self.slot.queue.name, attempt = self.job.attempts.unsigned_abs() + 1,
             traceparent = self.job.meta.traceparent, outcome = tracing::field::Empty);
-        self.run_with(handler).instrument(span).await;
+        self.run_with(handler, span.clone()).instrument(span).await;
     }
 
-    async fn run_with(self, handler: &'static JobDescriptor) {
+    async fn run_with(self, handler: &'static JobDescriptor, span: Span) {
         let told = Told { cancelled: CancellationToken::new(), stop: self.lease.stop.child_token() };
         let _entry = self.runtime.running.enter(self.job.id, told.clone());
         let context = self.context(handler, &told);
         let Some(end) = self.attempt(handler, context.clone(), &told).await else {
-            tracing::Span::current().record("outcome", "lost");
+            span.record("outcome", "lost");
             return; // Others have the job, and nothing is to be said of it.
         };
         let recording = context.recording();
         if recording.has_committed() {
-            tracing::Span::current().record("outcome", "complete");
+            span.record("outcome", "complete");
             self.slot.queue.count(false);
             self.runtime.notifier.ended(&[self.job.id.as_uuid()]);
             return self.hand_over(Decision::Settled);
         }
         if recording.has_begun() {
             let decision = self.decided(handler, &told, unless_committed(end));
+            span.record("outcome", decision.word());
             find_out(&self.runtime, &self.job, &self.lease, decision).await;
             return self.hand_over(Decision::Settled);
         }
         let decision = self.decided(handler, &told, end);
+        span.record("outcome", decision.word());
         self.hand_over(decision);
     }
 
@@ -156,16 +158,15 @@ impl Running {
             chance: fastrand::f64(),
         };
         let decision = decide(end, about);
-        tracing::Span::current().record("outcome", decision.word());
         match &decision {
             Decision::Complete { .. } => self.slot.queue.count(false),
             Decision::Bury { reason, message } => {
                 self.slot.queue.count(true);
-                tracing::warn!(reason, message, "a job is dead");
+                tracing::warn!(reason, error = message, "a job is dead");
             }
             Decision::Retry { reason, message, delay } => {
                 self.slot.queue.count(true);
-                tracing::info!(reason, message, ?delay, "an attempt failed");
+                tracing::info!(reason, error = message, ?delay, "an attempt failed");
             }
             _ => {}
         }

@@ -1,0 +1,131 @@
+//! What is told by `tracing`: a span for each attempt, with its outcome, and no arguments.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pgjobq::prelude::*;
+use pgjobq::sqlx::PgPool;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// Everything that was told: spans by their number, and events, each as its fields.
+static SPANS: Mutex<BTreeMap<u64, Fields>> = Mutex::new(BTreeMap::new());
+static EVENTS: Mutex<Vec<Fields>> = Mutex::new(Vec::new());
+
+#[derive(Clone, Debug, Default)]
+struct Fields(BTreeMap<&'static str, String>);
+
+struct Witness(AtomicU64);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0.insert(field.name(), format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+}
+
+impl Subscriber for Witness {
+    fn enabled(&self, about: &Metadata<'_>) -> bool {
+        about.target().starts_with("pgjobq")
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let mut fields = Fields(BTreeMap::from([("span", span.metadata().name().to_owned())]));
+        span.record(&mut fields);
+        let id = self.0.fetch_add(1, Ordering::Relaxed);
+        SPANS.lock().unwrap().insert(id, fields);
+        Id::from_u64(id)
+    }
+
+    fn record(&self, span: &Id, values: &Record<'_>) {
+        values.record(SPANS.lock().unwrap().get_mut(&span.into_u64()).unwrap());
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut fields = Fields(BTreeMap::from([("level", event.metadata().level().to_string())]));
+        event.record(&mut fields);
+        EVENTS.lock().unwrap().push(fields);
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// Fails at first, and then does what it is told.
+#[job(queue = "traced", retries = 1, backoff = "1ms")]
+async fn stumble(ctx: JobContext, password: String, fatal: bool) -> Result<()> {
+    match (ctx.attempt(), fatal) {
+        (1, _) => Err(format!("{} characters are too few", password.len()).into()),
+        (_, true) => Err(JobError::fatal("no")),
+        (_, false) => Ok(()),
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_is_a_span_with_its_outcome_and_says_nothing_of_its_arguments() {
+    tracing::subscriber::set_global_default(Witness(AtomicU64::new(1))).unwrap();
+    let server = pgjobq::dev::database().await.unwrap();
+    let name = format!("pgjobq_traces_{}", uuid::Uuid::new_v4().simple());
+    let admin = PgPool::connect(server.url()).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&admin).await.unwrap();
+    let options = admin.connect_options().as_ref().clone().database(&name);
+    let client = Client::new(PgPool::connect_with(options).await.unwrap());
+    client.migrate().await.unwrap();
+    let worker = Worker::builder(&client).queue("traced", 5).build().await.unwrap().start();
+
+    let job = stumble::job("hunter2".to_owned(), false).traceparent(TRACE).enqueue(&client).await.unwrap();
+    job.wait(&client).await.unwrap();
+    let dead = stumble::enqueue(&client, "hunter2".to_owned(), true).await.unwrap();
+    dead.wait(&client).await.unwrap();
+    worker.shutdown().await.unwrap();
+    client.close().await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("drop database {name} with (force)")))
+        .execute(&admin)
+        .await
+        .unwrap();
+
+    let spans: Vec<Fields> = SPANS.lock().unwrap().values().cloned().collect();
+    let of = |job: JobId| {
+        let mine = |fields: &&Fields| fields.0.get("job.id").is_some_and(|id| *id == job.to_string());
+        spans.iter().filter(mine).cloned().collect::<Vec<_>>()
+    };
+    let expected = |attempt: &str, outcome: &str| {
+        [
+            ("span", "job"),
+            ("job.kind", "stumble"),
+            ("queue", "traced"),
+            ("attempt", attempt),
+            ("outcome", outcome),
+        ]
+        .map(|(name, value)| (name, value.to_owned()))
+    };
+    for (id, outcomes, trace) in
+        [(job.id(), ["retry", "complete"], Some(TRACE)), (dead.id(), ["retry", "bury"], None)]
+    {
+        let attempts = of(id);
+        assert_eq!(attempts.len(), 2, "{attempts:?}");
+        for (attempt, (number, outcome)) in attempts.iter().zip([("1", outcomes[0]), ("2", outcomes[1])]) {
+            for (name, value) in expected(number, outcome) {
+                assert_eq!(attempt.0.get(name), Some(&value), "{name} of {attempt:?}");
+            }
+            assert_eq!(attempt.0.get("traceparent").map(String::as_str), trace);
+        }
+    }
+    let events = EVENTS.lock().unwrap().clone();
+    let told = |level: &str, message: &str| {
+        events.iter().filter(|event| event.0["level"] == level && event.0["message"] == message).count()
+    };
+    assert_eq!((told("INFO", "an attempt failed"), told("WARN", "a job is dead")), (2, 1));
+    let everything = format!("{spans:?} {events:?}");
+    assert!(!everything.contains("hunter2"), "{everything}");
+}
