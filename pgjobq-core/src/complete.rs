@@ -64,7 +64,7 @@ impl JobContext {
     ///
     /// ```
     /// # mod pgjobq { pub use pgjobq_core::*; }
-    /// # use pgjobq_core::sqlx;
+    /// # use sqlx;
     /// use pgjobq::{JobContext, JobError, State};
     ///
     /// async fn charge(ctx: JobContext, invoice: i64, pool: State<sqlx::PgPool>) -> Result<u32, JobError> {

@@ -20,7 +20,7 @@ use crate::{JobId, StoreError};
 /// that calls the job function.
 ///
 /// ```
-/// # mod pgjobq { pub use {pgjobq_core::*, pgjobq_core::sqlx}; pub type Result<T, E = JobError> = std::result::Result<T, E>; }
+/// # mod pgjobq { pub use {pgjobq_core::*, sqlx}; pub type Result<T, E = JobError> = std::result::Result<T, E>; }
 /// use pgjobq::{Tx, sqlx};
 ///
 /// // #[job(queue = "billing", transactional)]
