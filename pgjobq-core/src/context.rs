@@ -1,6 +1,7 @@
 //! What a job function may know about the attempt that runs it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -52,8 +53,8 @@ pub struct Attempt {
     pub stop: CancellationToken,
     /// Told when another worker may have the job.
     pub lease_lost: CancellationToken,
-    /// Told when somebody has asked to cancel the job.
-    pub cancelled: CancellationToken,
+    /// Whether somebody has asked to cancel the job.
+    pub cancelled: AtomicBool,
     pub states: Arc<States>,
     pub meta: Meta,
     /// Whether some of its arguments are shown to nobody.
@@ -78,7 +79,7 @@ impl Attempt {
             failures: 0,
             stop: CancellationToken::new(),
             lease_lost: CancellationToken::new(),
-            cancelled: CancellationToken::new(),
+            cancelled: AtomicBool::new(false),
             states: Arc::default(),
             meta: Meta::default(),
             redacts: false,
@@ -166,7 +167,23 @@ impl JobContext {
 
     /// Returns when somebody has cancelled the job. The attempt has some seconds to stop by itself, and is dropped then.
     pub async fn cancelled(&self) {
-        self.attempt.cancelled.cancelled().await;
+        self.attempt.stop.cancelled().await;
+        if !self.is_cancelled() {
+            std::future::pending::<()>().await; // It was told to stop for another reason.
+        }
+    }
+
+    /// Somebody has asked to cancel the job.
+    #[doc(hidden)]
+    pub fn cancel(&self) {
+        self.attempt.cancelled.store(true, Ordering::Release); // First: who hears that it should stop can ask why.
+        self.attempt.stop.cancel();
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.attempt.cancelled.load(Ordering::Acquire)
     }
 
     /// Returns when another worker may have the job, because this one was silent for too long. Whatever this attempt
@@ -211,7 +228,7 @@ impl JobContext {
     /// ```
     pub fn progress(&self, percent: u8, message: impl Into<String>) {
         if let Some(held) = &self.attempt.held {
-            self.attempt.progress.say(held, self.id(), percent, message.into());
+            self.attempt.progress.say(self, held, percent, message.into());
         }
     }
 

@@ -3,19 +3,17 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt;
 use pgjobq_core::__private::{Attempt, ClaimedJob, Decision, Held, JobDescriptor, Progress, Recording};
 use pgjobq_core::JobContext;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
 use crate::decide::{Circumstances, End, decide};
 use crate::finisher::Result as Unrecorded;
 use crate::leases::Lease;
-use crate::running::Told;
 use crate::runtime::{QueueSlots, Runtime};
 use crate::settle::{find_out, unless_committed};
 
@@ -64,10 +62,9 @@ impl Running {
     }
 
     async fn run_with(self, handler: &'static JobDescriptor, span: Span) {
-        let told = Told { cancelled: CancellationToken::new(), stop: self.lease.stop.child_token() };
-        let _entry = self.runtime.running.enter(self.job.id, told.clone());
-        let context = self.context(handler, &told);
-        let Some(end) = self.attempt(handler, context.clone(), &told).await else {
+        let context = self.context(handler);
+        let _entry = self.runtime.running.enter(context.clone());
+        let Some(end) = self.attempt(handler, &context).await else {
             span.record("outcome", "lost");
             return; // Others have the job, and nothing is to be said of it.
         };
@@ -79,12 +76,12 @@ impl Running {
             return self.hand_over(Decision::Settled);
         }
         if recording.has_begun() {
-            let decision = self.decided(handler, &told, unless_committed(end));
+            let decision = self.decided(handler, &context, unless_committed(end));
             span.record("outcome", decision.word());
             find_out(&self.runtime, &self.job, &self.lease, decision).await;
             return self.hand_over(Decision::Settled);
         }
-        let decision = self.decided(handler, &told, end);
+        let decision = self.decided(handler, &context, end);
         span.record("outcome", decision.word());
         self.hand_over(decision);
     }
@@ -95,7 +92,7 @@ impl Running {
         drop(slot);
     }
 
-    fn context(&self, handler: &'static JobDescriptor, told: &Told) -> JobContext {
+    fn context(&self, handler: &'static JobDescriptor) -> JobContext {
         let job = &self.job;
         JobContext::new(Attempt {
             job: job.id,
@@ -103,9 +100,9 @@ impl Running {
             queue: Arc::clone(&self.slot.queue.name),
             number: job.attempts.unsigned_abs() + 1,
             failures: u32::from(job.failures.unsigned_abs()),
-            stop: told.stop.clone(),
+            stop: self.lease.stop.child_token(),
             lease_lost: self.lease.lost.clone(),
-            cancelled: told.cancelled.clone(),
+            cancelled: AtomicBool::new(false),
             states: Arc::clone(&self.runtime.states),
             meta: job.meta.clone(),
             redacts: !handler.redact.is_empty(),
@@ -123,13 +120,8 @@ impl Running {
     }
 
     /// How the attempt ended, or nothing when its lease was lost.
-    async fn attempt(
-        &self,
-        handler: &'static JobDescriptor,
-        context: JobContext,
-        told: &Told,
-    ) -> Option<End> {
-        let run = AssertUnwindSafe(handler.handler.run(context, &self.job.args)).catch_unwind();
+    async fn attempt(&self, handler: &'static JobDescriptor, context: &JobContext) -> Option<End> {
+        let run = AssertUnwindSafe(handler.handler.run(context.clone(), &self.job.args)).catch_unwind();
         tokio::select! {
             biased;
             ended = timeout(handler.policy.timeout, run) => Some(match ended {
@@ -138,13 +130,13 @@ impl Running {
                 Err(_) => End::TimedOut,
             }),
             // Who is told to stop has a while to do it by itself.
-            () = told_for_a_while(&self.lease.lost) => None,
-            () = told_for_a_while(&told.cancelled) => Some(End::Stopped),
+            () = after_a_while(self.lease.lost.cancelled()) => None,
+            () = after_a_while(context.cancelled()) => Some(End::Stopped),
             () = self.runtime.stages.drop_attempts.cancelled() => Some(End::Stopped),
         }
     }
 
-    fn decided(&self, handler: &'static JobDescriptor, told: &Told, end: End) -> Decision {
+    fn decided(&self, handler: &'static JobDescriptor, context: &JobContext, end: End) -> Decision {
         let job = &self.job;
         let about = Circumstances {
             policy: &handler.policy,
@@ -153,8 +145,8 @@ impl Running {
             retries: if job.attempts == i32::MAX { 0 } else { u32::from(job.retries.unsigned_abs()) },
             at_most_once: job.crash_budget == 0,
             keep: self.slot.queue.keep(&handler.policy),
-            cancelled: told.cancelled.is_cancelled(),
-            stopping: told.stop.is_cancelled(),
+            cancelled: context.is_cancelled(),
+            stopping: context.cancellation().is_cancelled(),
             chance: fastrand::f64(),
         };
         let decision = decide(end, about);
@@ -177,8 +169,8 @@ impl Running {
 /// How long an attempt may go on that has lost its lease, or whose job was cancelled.
 const STOP_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
 
-async fn told_for_a_while(told: &CancellationToken) {
-    told.cancelled().await;
+async fn after_a_while(told: impl Future<Output = ()>) {
+    told.await;
     tokio::time::sleep(STOP_WITHIN).await;
 }
 

@@ -3,21 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pgjobq_core::JobId;
-use tokio_util::sync::CancellationToken;
+use pgjobq_core::{JobContext, JobId};
 
 /// The attempts that run in this worker.
 #[derive(Debug, Default)]
-pub(crate) struct Running(Mutex<HashMap<JobId, Told>>);
-
-/// How an attempt is told.
-#[derive(Clone, Debug)]
-pub(crate) struct Told {
-    /// Whether somebody has asked to cancel its job.
-    pub(crate) cancelled: CancellationToken,
-    /// Whether it should stop.
-    pub(crate) stop: CancellationToken,
-}
+pub(crate) struct Running(Mutex<HashMap<JobId, JobContext>>);
 
 /// One entry, taken out when it is dropped.
 pub(crate) struct Entry {
@@ -26,17 +16,17 @@ pub(crate) struct Entry {
 }
 
 impl Running {
-    pub(crate) fn enter(self: &Arc<Self>, job: JobId, told: Told) -> Entry {
-        self.lock().insert(job, told);
+    pub(crate) fn enter(self: &Arc<Self>, context: JobContext) -> Entry {
+        let job = context.id();
+        self.lock().insert(job, context);
         Entry { running: Arc::clone(self), job }
     }
 
     /// Tells the attempt of this job that somebody has asked to cancel it, if it runs here.
     pub(crate) fn cancel(&self, job: JobId) {
-        let told = self.lock().get(&job).cloned();
-        if let Some(told) = told {
-            told.cancelled.cancel(); // First: who hears that it should stop can ask why.
-            told.stop.cancel();
+        let context = self.lock().get(&job).cloned();
+        if let Some(context) = context {
+            context.cancel();
         }
     }
 
@@ -44,7 +34,7 @@ impl Running {
         self.lock().len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Told>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<JobId, JobContext>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
