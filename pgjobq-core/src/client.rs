@@ -255,6 +255,7 @@ impl Client {
         self.inner.shared.stop.cancel();
         self.inner.shared.tasks.close();
         self.inner.shared.tasks.wait().await;
+        self.inner.shared.transactions.close().await;
         self.inner.listener.join().await;
     }
 

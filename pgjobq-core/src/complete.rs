@@ -18,18 +18,33 @@ pub struct Recording(AtomicU8);
 
 const BEGUN: u8 = 1;
 const COMMITTED: u8 = 2;
+const AWAITED: u8 = 4;
 
 impl Recording {
     /// Whether it has begun, so that its transaction may commit at any time, or may have done so.
     #[must_use]
     pub fn has_begun(&self) -> bool {
-        self.0.load(Ordering::Acquire) >= BEGUN
+        self.has(BEGUN)
     }
 
     /// Whether its transaction is known to have committed.
     #[must_use]
     pub fn has_committed(&self) -> bool {
-        self.0.load(Ordering::Acquire) == COMMITTED
+        self.has(COMMITTED)
+    }
+
+    /// Whether some process waits for the end of jobs.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.has(AWAITED)
+    }
+
+    fn has(&self, flag: u8) -> bool {
+        self.0.load(Ordering::Acquire) & flag != 0
+    }
+
+    fn set(&self, flag: u8) {
+        self.0.fetch_or(flag, Ordering::AcqRel);
     }
 }
 
@@ -96,25 +111,22 @@ impl JobContext {
                 "it holds a NUL character (\\u0000): remove it, or encode the bytes".into(),
             ));
         }
-        self.attempt.recording.0.store(BEGUN, Ordering::Release);
+        self.attempt.recording.set(BEGUN);
         let shared = held.client.shared();
-        let completed = sqlx::query(shared.sql.complete_in.clone())
-            .bind(held.lease.lane.shard)
-            .bind(held.worker)
-            .bind(held.lease.lane.queue)
-            .bind(held.lease.priority)
-            .bind(held.lease.hi)
-            .bind(held.lease.id)
-            .bind(self.id().as_uuid())
-            .bind(held.ticket)
+        let complete = held.bind(sqlx::query(shared.sql.complete_in.clone()), self.id());
+        let row = complete
             .bind(held.keep.map(|keep| i64::try_from(keep.as_micros()).unwrap_or(i64::MAX)))
             .bind(held.keep.map(|_| output.get()))
             .fetch_one(connection)
-            .await;
-        match completed.and_then(|row| row.try_get("completed")).map_err(|error| shared.error(error))? {
-            true => Ok(()),
-            false => Err(CompleteError::LeaseLost),
+            .await
+            .map_err(|error| shared.error(error))?;
+        if !row.try_get::<bool, _>("completed").map_err(StoreError::Database)? {
+            return Err(CompleteError::LeaseLost);
         }
+        if row.try_get("waited").map_err(StoreError::Database)? {
+            self.attempt.recording.set(AWAITED);
+        }
+        Ok(())
     }
 
     /// Begins the transaction of a transactional job.
@@ -148,6 +160,6 @@ pub async fn finish_transactional<R: JobReturn>(
         Err(error) => return Err(error.into()),
     }
     tx.commit().await?;
-    context.attempt.recording.0.store(COMMITTED, Ordering::Release);
+    context.attempt.recording.set(COMMITTED);
     Ok(output)
 }

@@ -13,8 +13,6 @@ pub struct JobDescriptor {
     /// Kinds under which rows of earlier versions of the program may be stored.
     pub aliases: &'static [&'static str],
     pub policy: Policy,
-    /// Whether it runs in a transaction, on a connection of the client's pool.
-    pub transactional: bool,
     /// The arguments that are shown to nobody.
     pub redact: &'static [&'static str],
     pub handler: &'static dyn Handler,

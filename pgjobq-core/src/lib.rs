@@ -3,21 +3,23 @@
 
 // Describing a job.
 mod backoff;
-mod complete;
-mod context;
 mod descriptor;
-#[cfg(feature = "dev")]
-pub mod dev;
 mod handler;
 mod id;
 mod job_error;
 mod name;
 mod policy;
 mod priority;
-mod progress;
 mod registry;
 mod returned;
 mod state;
+
+// Inside a job.
+mod complete;
+mod context;
+mod progress;
+mod transactions;
+mod tx;
 
 // Enqueuing it.
 mod batch;
@@ -27,17 +29,17 @@ mod meta;
 mod new_job;
 mod send;
 mod target;
-mod transactions;
-mod tx;
 
 // Awaiting it.
-mod cancel;
-mod ended;
 mod handle;
 mod lookup;
 mod outcome;
-mod requeue;
 mod waits;
+
+// Changing its fate.
+mod cancel;
+mod ended;
+mod requeue;
 
 // The database.
 mod about;
@@ -52,8 +54,14 @@ mod queue;
 mod schema;
 mod sql;
 mod stats;
+
+// For the worker.
 #[allow(missing_docs)] // Not public API: the fields are named for what they hold.
 mod store;
+
+// For newcomers.
+#[cfg(feature = "dev")]
+pub mod dev;
 
 pub use backoff::Backoff;
 pub use cancel::{Cancel, CancelAnswer, Cancellation};

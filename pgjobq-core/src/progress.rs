@@ -59,16 +59,7 @@ impl Progress {
 
 async fn write(held: &Held, job: JobId, percent: u8, message: String) -> Result<(), StoreError> {
     let shared = held.client.shared();
-    let written = sqlx::query(shared.sql.say_progress.clone())
-        .bind(held.lease.lane.shard)
-        .bind(held.worker)
-        .bind(held.lease.lane.queue)
-        .bind(held.lease.priority)
-        .bind(held.lease.hi)
-        .bind(held.lease.id)
-        .bind(job.as_uuid())
-        .bind(held.ticket)
-        .bind(i16::from(percent))
-        .bind(message);
+    let said = held.bind(sqlx::query(shared.sql.say_progress.clone()), job);
+    let written = said.bind(i16::from(percent)).bind(message);
     shared.rows_within(WRITE_WITHIN, written).await.map(drop)
 }

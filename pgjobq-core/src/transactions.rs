@@ -14,6 +14,9 @@ use tokio::time::timeout;
 /// How long it may take to begin, where there is a place.
 const BEGIN_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long the connections may take to close.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
 /// The connections on which transactional jobs run.
 #[derive(Debug)]
 pub(crate) struct Transactions {
@@ -51,6 +54,15 @@ impl Transactions {
             Ok(begun) => begun,
         };
         Ok(Begun { transaction: begun?, _place: place })
+    }
+
+    /// Closes the connections that are idle, and the others as their transactions end; those that are silent are left.
+    pub(crate) async fn close(&self) {
+        self.places.close();
+        let pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(pool) = pool {
+            let _ = timeout(CLOSE_WITHIN, pool.close()).await;
+        }
     }
 
     fn pool(&self) -> PgPool {

@@ -133,8 +133,8 @@ const _: () = {
     };
     __pgjobq::inventory::submit! {
         __pgjobq::JobDescriptor { kind : r#charge::KIND, aliases : & ["charge", "pay"],
-        policy : __POLICY, transactional : false, redact : & [], handler : & r#charge {},
-        states : & [], file : ::core::file!(), line : ::core::line!(), }
+        policy : __POLICY, redact : & [], handler : & r#charge {}, states : & [], file :
+        ::core::file!(), line : ::core::line!(), }
     }
     fn __returns<R: __pgjobq::JobReturn>() {}
     async fn __call<T: for<'de> __pgjobq::serde::Deserialize<'de>>(

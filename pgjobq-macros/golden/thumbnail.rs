@@ -145,8 +145,8 @@ const _: () = {
     };
     __pgjobq::inventory::submit! {
         __pgjobq::JobDescriptor { kind : thumbnail::KIND, aliases : & [], policy :
-        __POLICY, transactional : false, redact : & [], handler : & thumbnail {}, states
-        : & [__pgjobq::StateType::of:: < Store > ()], file : ::core::file!(), line :
+        __POLICY, redact : & [], handler : & thumbnail {}, states : &
+        [__pgjobq::StateType::of:: < Store > ()], file : ::core::file!(), line :
         ::core::line!(), }
     }
     fn __returns<R: __pgjobq::JobReturn<Value = Thumbnail>>() {}

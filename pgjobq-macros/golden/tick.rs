@@ -104,8 +104,8 @@ const _: () = {
     };
     __pgjobq::inventory::submit! {
         __pgjobq::JobDescriptor { kind : tick::KIND, aliases : & [], policy : __POLICY,
-        transactional : false, redact : & [], handler : & tick {}, states : & [], file :
-        ::core::file!(), line : ::core::line!(), }
+        redact : & [], handler : & tick {}, states : & [], file : ::core::file!(), line :
+        ::core::line!(), }
     }
     fn __returns<R: __pgjobq::JobReturn<Value = ()>>() {}
     async fn __call<T: for<'de> __pgjobq::serde::Deserialize<'de>>(

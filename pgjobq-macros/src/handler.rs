@@ -139,7 +139,7 @@ fn value(argument: &Argument, context: &Ident, args: &Ident, tx: &Ident) -> Toke
 }
 
 fn registration(job: &Job) -> TokenStream {
-    let (name, aliases, transactional) = (&job.name, &job.keys.aliases, job.keys.transactional.is_some());
+    let (name, aliases) = (&job.name, &job.keys.aliases);
     let redact = job.keys.redact.iter().map(|name| name.unraw().to_string());
     let states = job.arguments.iter().filter_map(|argument| match &argument.role {
         Role::State(state) => Some(quote!(__pgjobq::StateType::of::<#state>())),
@@ -151,7 +151,6 @@ fn registration(job: &Job) -> TokenStream {
                 kind: #name::KIND,
                 aliases: &[#(#aliases),*],
                 policy: __POLICY,
-                transactional: #transactional,
                 redact: &[#(#redact),*],
                 handler: &#name {},
                 states: &[#(#states),*],

@@ -40,7 +40,7 @@ pub(crate) async fn cancel_for_ever(runtime: Arc<Runtime>) {
             }
         };
         tokio::select! {
-            () = asked => {}
+            () = asked => signals = signals.resubscribe(), // What was asked by now is all looked at together.
             () = tokio::time::sleep(wait) => {}
         }
     }

@@ -21,13 +21,13 @@ mod settle;
 
 // What goes on beside.
 mod arrivals;
+mod expire;
 mod health;
 mod heard;
 mod heartbeat;
 mod leases;
 mod pause;
 mod runtime;
-mod sweeps;
 mod tidy;
 mod upkeep;
 

@@ -70,19 +70,20 @@ impl Running {
         };
         let recording = context.recording();
         if recording.has_committed() {
-            span.record("outcome", "complete");
-            self.slot.queue.count(false);
-            self.runtime.notifier.ended(&[self.job.id.as_uuid()]);
+            if recording.is_awaited() {
+                self.runtime.notifier.ended(&[self.job.id.as_uuid()]);
+            }
+            self.tell(None, &span);
             return self.hand_over(Decision::Settled);
         }
         if recording.has_begun() {
-            let decision = self.decided(handler, &context, unless_committed(end));
-            span.record("outcome", decision.word());
-            find_out(&self.runtime, &self.job, &self.lease, decision).await;
+            let decision = self.decision(handler, &context, unless_committed(end));
+            let counts = find_out(&self.runtime, &self.job, &self.lease, decision).await;
+            self.tell(counts.as_ref(), &span);
             return self.hand_over(Decision::Settled);
         }
-        let decision = self.decided(handler, &context, end);
-        span.record("outcome", decision.word());
+        let decision = self.decision(handler, &context, end);
+        self.tell(Some(&decision), &span);
         self.hand_over(decision);
     }
 
@@ -136,7 +137,7 @@ impl Running {
         }
     }
 
-    fn decided(&self, handler: &'static JobDescriptor, context: &JobContext, end: End) -> Decision {
+    fn decision(&self, handler: &'static JobDescriptor, context: &JobContext, end: End) -> Decision {
         let job = &self.job;
         let about = Circumstances {
             policy: &handler.policy,
@@ -149,20 +150,25 @@ impl Running {
             stopping: context.cancellation().is_cancelled(),
             chance: fastrand::f64(),
         };
-        let decision = decide(end, about);
-        match &decision {
-            Decision::Complete { .. } => self.slot.queue.count(false),
-            Decision::Bury { reason, message } => {
-                self.slot.queue.count(true);
+        decide(end, about)
+    }
+
+    /// Says how the attempt ended. Without a decision that counts, the job has completed by itself.
+    fn tell(&self, decision: Option<&Decision>, span: &Span) {
+        span.record("outcome", decision.map_or("complete", Decision::word));
+        let failed = matches!(decision, Some(Decision::Bury { .. } | Decision::Retry { .. }));
+        if failed || matches!(decision, None | Some(Decision::Complete { .. })) {
+            self.slot.queue.count(failed);
+        }
+        match decision {
+            Some(Decision::Bury { reason, message }) => {
                 tracing::warn!(reason, error = message, "a job is dead");
             }
-            Decision::Retry { reason, message, delay } => {
-                self.slot.queue.count(true);
+            Some(Decision::Retry { reason, message, delay }) => {
                 tracing::info!(reason, error = message, ?delay, "an attempt failed");
             }
             _ => {}
         }
-        decision
     }
 }
 

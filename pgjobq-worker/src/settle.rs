@@ -22,33 +22,37 @@ pub(crate) fn unless_committed(end: End) -> End {
     }
 }
 
-/// Finds out, by recording the decision by itself: where the transaction has committed, the job is gone, and this changes
-/// nothing. It is not in one batch with others, because it waits for the transaction should that be still open.
+/// Finds out, by recording the decision by itself: where the transaction has committed the job is gone, and this changes
+/// nothing. Gives the decision where it counts. It is not in one batch with others, because it waits for the transaction
+/// should that be still open.
 pub(crate) async fn find_out(
     runtime: &Arc<Runtime>,
     job: &ClaimedJob,
     lease: &Arc<Lease>,
     decision: Decision,
-) {
+) -> Option<Decision> {
     let leases = [LeaseUse { key: lease.key, close: false }];
-    let ended = [Ended { lease: 0, id: job.id, ticket: job.ticket, decision }];
+    let mut ended = [Ended { lease: 0, id: job.id, ticket: job.ticket, decision }];
     let shard = lease.key.lane.shard;
     let mut pause = Pause::new();
     while !runtime.stages.end.is_cancelled() {
         match runtime.store.finish(shard, lease.worker, &runtime.config.name, &leases, &ended).await {
             Ok(finished) => {
-                let buried = matches!(ended[0].decision, Decision::Bury { .. }) && finished.stale.is_empty();
-                match buried {
-                    true => runtime.alert(shard, vec![job.id.as_uuid()]),
-                    false => runtime.notifier.ended(&[job.id.as_uuid()]),
+                let id = job.id.as_uuid();
+                let counts = finished.stale.is_empty();
+                if counts && matches!(ended[0].decision, Decision::Bury { .. }) {
+                    runtime.alert(shard, vec![id]);
+                } else if finished.waited && (!counts || !finished.cancelled.is_empty()) {
+                    runtime.notifier.ended(&[id]);
                 }
-                return;
+                return counts.then(|| std::mem::replace(&mut ended[0].decision, Decision::Settled));
             }
             Err(error) if error.is_transient() => tokio::time::sleep(pause.after_error()).await,
             Err(error) => {
                 tracing::error!(job.id = %job.id, error = chain(&error), "how a job ended cannot be recorded; it runs again");
-                return;
+                break;
             }
         }
     }
+    None
 }

@@ -16,7 +16,7 @@ use crate::finisher::{FINISHERS, Inbox, record_for_ever};
 use crate::health::Health;
 use crate::leases::HeldJob;
 use crate::runtime::Runtime;
-use crate::{cancels, claim_loop, heartbeat, sweeps, tidy, upkeep};
+use crate::{cancels, claim_loop, expire, heartbeat, tidy, upkeep};
 
 /// How long attempts may take to stop by themselves once they were told to.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
@@ -143,7 +143,7 @@ async fn run(runtime: Arc<Runtime>, inboxes: [Inbox; FINISHERS]) -> Result<(), W
     parts.spawn(until_the_end().run_until_cancelled_owned(upkeep::promote_for_ever(Arc::clone(&runtime))));
     parts.spawn(until_the_end().run_until_cancelled_owned(cancels::cancel_for_ever(Arc::clone(&runtime))));
     parts.spawn(until_the_end().run_until_cancelled_owned(tidy::tidy_for_ever(Arc::clone(&runtime))));
-    parts.spawn(until_the_end().run_until_cancelled_owned(sweeps::expire_for_ever(Arc::clone(&runtime))));
+    parts.spawn(until_the_end().run_until_cancelled_owned(expire::expire_for_ever(Arc::clone(&runtime))));
     tracing::info!(worker = runtime.config.name, kinds = runtime.kinds.len(), "the worker runs");
 
     claim_loop::claim_for_ever(Arc::clone(&runtime)).await; // Until it drains.

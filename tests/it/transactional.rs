@@ -104,6 +104,7 @@ on_postgres! {
             db.run("update pgjobq.jobs set run_at = now(); select pg_notify(pgjobq.channel(), 'anything')").await;
             assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(how.to_owned()));
         }
+        db.until("not exists (select from pgjobq.jobs)").await; // The children, too.
         worker.shutdown().await.unwrap();
         assert_eq!(effects(&db).await, ["fail 2", "panic 2"]);
         assert_eq!(db.number("select count(*) from pgjobq.finished where kind = 'child'").await, 2);
@@ -173,6 +174,8 @@ on_postgres! {
         db.until("exists (select from pgjobq.failures where message = 'it completed in a transaction that was not committed')").await;
         db.run("update pgjobq.jobs set run_at = now(); select pg_notify(pgjobq.channel(), 'anything')").await;
         assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(2));
+        // One attempt has failed, and the other has not.
+        db.until("(select (sum(completed), sum(failed)) = (1, 1) from pgjobq.rates)").await;
         worker.shutdown().await.unwrap();
         assert_eq!(effects(&db).await, ["by hand 2"]);
     }

@@ -19,17 +19,7 @@ struct Mailer;
 
 const fn job(kind: &'static str, file: &'static str, line: u32) -> JobDescriptor {
     let (policy, handler) = (Policy::DEFAULT, &Idle);
-    JobDescriptor {
-        kind,
-        aliases: &[],
-        policy,
-        transactional: false,
-        redact: &[],
-        handler,
-        states: &[],
-        file,
-        line,
-    }
+    JobDescriptor { kind, aliases: &[], policy, redact: &[], handler, states: &[], file, line }
 }
 
 static FIRST: JobDescriptor = job("send", "src/mail.rs", 12);

@@ -1,4 +1,4 @@
-//! What ends or comes due by the clock: jobs that were not started in time.
+//! Ends jobs that were not started in time, each at its time. Every worker does, for all.
 
 use std::sync::Arc;
 use std::time::Duration;
