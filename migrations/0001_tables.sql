@@ -154,6 +154,7 @@ create table pgjobq.finished_days (
 create table pgjobq.cancels (
     shard smallint not null,
     job uuid not null,
+    created_at timestamptz not null,            -- of the job that is meant: once that has ended, another may get its id
     asked_at timestamptz not null default clock_timestamp(),
     asked_by text not null,
     reason text

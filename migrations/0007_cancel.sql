@@ -72,7 +72,8 @@ begin
                 case when p_outcome = 'cancelled' then
                     coalesce((select jsonb_build_object('by', c.asked_by, 'reason', c.reason, 'asked_at', c.asked_at)
                                 from pgjobq.cancels c
-                               where c.shard = p_shard and c.job = v_id order by c.asked_at limit 1),
+                               where c.shard = p_shard and c.job = v_id and c.created_at = v_job.created_at
+                               order by c.asked_at limit 1),
                              jsonb_build_object('by', p_by, 'reason', p_reason, 'asked_at', v_now)) end,
                 pgjobq.drop_day(pgjobq.keep_of(v_job.queue_id, p_outcome)));
     end loop;
@@ -86,16 +87,26 @@ declare
     v_job uuid;
 begin
     for v_job in select distinct id from unnest(p_jobs) d(id) order by id loop
-        delete from pgjobq.cancels where shard = p_shard and job = v_job
-           and not exists (select 1 from pgjobq.jobs where shard = p_shard and id = v_job);
+        delete from pgjobq.cancels c where c.shard = p_shard and c.job = v_job
+           and not exists (select 1 from pgjobq.jobs j
+                            where j.shard = p_shard and j.id = v_job and j.created_at = c.created_at);
     end loop;
+end $$;
+
+-- Those of some jobs that somebody has asked to cancel.
+create function pgjobq.flagged(p_shard smallint, p_jobs uuid[]) returns uuid[] language plpgsql as $$
+begin
+    return array(select j.id
+                   from unnest(p_jobs) d(id),
+                        lateral (select id, created_at from pgjobq.jobs where shard = p_shard and id = d.id offset 0) j
+                  where exists (select 1 from pgjobq.cancels c
+                                 where c.shard = p_shard and c.job = j.id and c.created_at = j.created_at));
 end $$;
 
 -- Ends those of some jobs, locked by the caller and about to wait again, that somebody has asked to cancel.
 create function pgjobq.end_flagged(p_shard smallint, p_jobs uuid[]) returns uuid[] language plpgsql as $$
 declare
-    v_flagged uuid[] := array(select d.id from unnest(p_jobs) d(id)
-                               where exists (select 1 from pgjobq.cancels c where c.shard = p_shard and c.job = d.id));
+    v_flagged uuid[] := pgjobq.flagged(p_shard, p_jobs);
 begin
     if v_flagged = '{}' then
         return null;
@@ -111,10 +122,10 @@ declare
     v_asked uuid[];
 begin
     with asked as (
-        insert into pgjobq.cancels (shard, job, asked_by, reason)
-        select p_shard, j.id, coalesce(p_by, session_user), p_reason
+        insert into pgjobq.cancels (shard, job, created_at, asked_by, reason)
+        select p_shard, j.id, j.created_at, coalesce(p_by, session_user), p_reason
           from unnest(p_jobs) d(id),
-               lateral (select id from pgjobq.jobs where shard = p_shard and id = d.id offset 0) j
+               lateral (select id, created_at from pgjobq.jobs where shard = p_shard and id = d.id offset 0) j
         returning job)
     select array_agg(job) into v_asked from asked;
     return v_asked;
@@ -143,8 +154,10 @@ begin
     -- step: requests read
     select t.waiting, t.running into cancelled, running from pgjobq.take_waiting(p_shard, v_jobs) t;
     -- step: jobs taken
+    cancelled := pgjobq.flagged(p_shard, cancelled);
+    running := pgjobq.flagged(p_shard, running);
     if cardinality(cancelled) > 0 then
-        perform pgjobq.end_waiting(p_shard, cancelled, 'cancelled', 'unknown', null);
+        perform pgjobq.end_waiting(p_shard, cancelled, 'cancelled', null, null);
     end if;
     perform pgjobq.forget_cancels(p_shard, v_jobs); -- Of those that are gone.
 end $$;

@@ -82,7 +82,7 @@ on_postgres! {
         let job = obey::enqueue(&db.client, probe.number).await.unwrap();
         probe.until(|probe| probe.running() == 1).await;
         // Asked, and the worker not told: as if the notification were lost.
-        db.run("insert into pgjobq.cancels (shard, job, asked_by) select shard, id, 'ada' from pgjobq.jobs").await;
+        db.run("insert into pgjobq.cancels (shard, job, created_at, asked_by) select shard, id, created_at, 'ada' from pgjobq.jobs").await;
         probe.gate.add_permits(1);
         assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
         worker.shutdown().await.unwrap();
@@ -109,7 +109,7 @@ on_postgres! {
         let worker = db.worker().heartbeat(Duration::from_secs(600)).lease(Duration::from_secs(1800)).build().await.unwrap().start();
         let job = keep_failing::enqueue(&db.client, probe.number).await.unwrap();
         probe.until(|probe| probe.running() == 1).await;
-        db.run("insert into pgjobq.cancels (shard, job, asked_by, reason) select shard, id, 'ada', 'enough' from pgjobq.jobs").await;
+        db.run("insert into pgjobq.cancels (shard, job, created_at, asked_by, reason) select shard, id, created_at, 'ada', 'enough' from pgjobq.jobs").await;
         probe.gate.add_permits(9);
         assert_eq!(end_of(&db.client, &job).await, Outcome::Cancelled);
         worker.shutdown().await.unwrap();
@@ -140,6 +140,26 @@ on_postgres! {
 }
 
 on_postgres! {
+    async fn a_request_is_not_for_the_next_job_of_the_same_id(db: TestDb) {
+        let probe = Probe::new();
+        probe.gate.add_permits(9);
+        let job = || obey::job(probe.number).id(JobId::from(uuid::Uuid::from_u128(7)));
+        let first = job().delay(Duration::from_secs(3600)).enqueue(&db.client).await.unwrap();
+        let mut asking = db.pool.begin().await.unwrap();
+        sqlx::raw_sql("select pgjobq.cancel('00000000-0000-0000-0000-000000000007')").execute(&mut *asking).await.unwrap();
+        // Before that is committed the job ends otherwise, and its id is used again.
+        assert_eq!(first.cancel(&db.client).by("ada").await.unwrap(), CancelAnswer::Cancelled);
+        let second = job().enqueue(&db.client).await.unwrap();
+        asking.commit().await.unwrap();
+        db.run("do $$ begin perform pgjobq.act_on_cancels(shard, null, '00000000-0000-0000-0000-000000000000', 9) from pgjobq.lanes; end $$").await;
+        assert_eq!(db.number("select count(*) from pgjobq.cancels").await, 0);
+        let worker = db.worker().build().await.unwrap().start();
+        assert_eq!(end_of(&db.client, &second).await, Outcome::Completed(()));
+        worker.shutdown().await.unwrap();
+    }
+}
+
+on_postgres! {
     async fn a_reaped_job_that_was_cancelled_does_not_run_again(db: TestDb) {
         let probe = Probe::new();
         let worker = db.worker().build().await.unwrap().start();
@@ -148,7 +168,7 @@ on_postgres! {
         // In one transaction, so that nobody is told before: asked, given up, taken back.
         db.run(
             "do $$ begin
-                insert into pgjobq.cancels (shard, job, asked_by) select shard, id, 'ada' from pgjobq.jobs;
+                insert into pgjobq.cancels (shard, job, created_at, asked_by) select shard, id, created_at, 'ada' from pgjobq.jobs;
                 delete from pgjobq.workers;
                 perform pgjobq.reap(shard, '{}') from pgjobq.lanes;
             end $$",

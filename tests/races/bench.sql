@@ -109,7 +109,7 @@ begin
             jsonb_build_array(pgjobq.error_entry(1, now(), 'error', 'once', 'worker 1'),
                               pgjobq.error_entry(2, now(), 'error', 'twice', 'worker 1')),
             pgjobq.drop_day(interval '1 day'));
-    insert into pgjobq.cancels (shard, job, asked_by) select 0, races.id(n), 'somebody' from unnest(p_asked) n;
+    insert into pgjobq.cancels (shard, job, created_at, asked_by) select 0, races.id(n), now(), 'somebody' from unnest(p_asked) n;
 end $$;
 
 -- Everything that there is and that decides what comes, in one snapshot.

@@ -85,10 +85,13 @@ impl Check<'_> {
 
     fn attempts_of_the_ended(&self, job: Job) -> Result<(), String> {
         let (base, born) = (attempts(job), self.born(job) > 0);
+        // What was asked before a job was enqueued is not about that job.
+        let asks = |action| matches!(action, Action::Ask { .. } | Action::Cancel { .. } | Action::PurgeQueue);
+        let asked = self.group.iter().any(|(operation, _)| asks(operation.action));
         for row in self.finished(job) {
             let right = match row.outcome.as_str() {
                 "cancelled" => {
-                    row.asked && (base..=base + 1).contains(&row.attempt) || born && row.attempt == 0
+                    row.asked && (base..=base + 1).contains(&row.attempt) || born && asked && row.attempt == 0
                 }
                 // It must not have been started.
                 "expired" => row.attempt == base,

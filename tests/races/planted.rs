@@ -174,6 +174,15 @@ const PLANTED: &[Planted] = &[
         &["ask to cancel", "retry now"],
     ),
     planted(
+        "a request to cancel is for whoever has the id now",
+        &[(
+            "c.shard = p_shard and c.job = j.id and c.created_at = j.created_at",
+            1,
+            "c.shard = p_shard and c.job = j.id",
+        )],
+        &["complete in and enqueue it again", "act on requests"],
+    ),
+    planted(
         "the reaper does not read the requests to cancel",
         &[(
             "cancelled := pgjobq.end_flagged(p_shard, v_again);\n    end if;\n    perform pgjobq.forget_progress(p_shard, v_jobs);",
