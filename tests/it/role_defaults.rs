@@ -76,7 +76,11 @@ async fn everything_runs(pool: &PgPool) {
     assert_eq!(witness::call(&client).await.unwrap(), 7);
     let never = double::job(5).delay(Duration::from_secs(3600)).enqueue(&client).await.unwrap();
     assert_eq!(never.cancel(&client).await.unwrap(), CancelAnswer::Cancelled);
-    double::job(6).delay(Duration::from_secs(3600)).enqueue(&client).await.unwrap();
+    let never = double::job(6).delay(Duration::from_secs(3600)).enqueue(&client).await.unwrap();
+    let from_sql = format!("select pgjobq.cancel('{}', 'by hand')", never.id());
+    assert!(sqlx::query_scalar::<_, bool>(AssertSqlSafe(from_sql)).fetch_one(pool).await.unwrap());
+    assert_eq!(end_of(&client, &never).await, Outcome::Cancelled);
+    double::job(7).delay(Duration::from_secs(3600)).enqueue(&client).await.unwrap();
     assert_eq!(client.queue("default").purge().await.unwrap(), 1);
     assert!(client.queue("default").stats().await.unwrap().is_some());
 
