@@ -4,7 +4,7 @@
 //! sqlx's pool waits without a limit for the answer of a connection that is given back; one that fell silent is missing for
 //! ever. So the places are counted here, and a pool that has fewer than it should is replaced.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
@@ -21,8 +21,15 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Transactions {
     like: PgPool,
-    pool: Mutex<Option<PgPool>>,
+    pool: Mutex<Current>,
     places: Arc<Semaphore>,
+}
+
+/// The pool of now, and how many there were before it.
+#[derive(Debug, Default)]
+struct Current {
+    pool: Option<PgPool>,
+    replaced: u64,
 }
 
 /// A transaction, and its place.
@@ -41,13 +48,12 @@ impl Transactions {
     /// Begins a transaction, when there is a place.
     pub(crate) async fn begin(&self, statement: String) -> Result<Begun, sqlx::Error> {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
-        let pool = self.pool();
+        let (pool, replaced) = self.pool();
         let begun = match timeout(BEGIN_WITHIN, pool.begin_with(AssertSqlSafe(statement.clone()))).await {
             Err(_) | Ok(Err(sqlx::Error::PoolTimedOut)) => {
                 // Connections are missing, or the database does not answer; then a new pool does no harm.
-                tracing::debug!("the pool of transactional jobs is replaced");
-                self.pool.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let pool = self.pool();
+                self.replace(replaced);
+                let (pool, _) = self.pool();
                 let again = timeout(BEGIN_WITHIN, pool.begin_with(AssertSqlSafe(statement))).await;
                 again.unwrap_or(Err(sqlx::Error::PoolTimedOut))
             }
@@ -59,18 +65,31 @@ impl Transactions {
     /// Closes the connections that are idle, and the others as their transactions end; those that are silent are left.
     pub(crate) async fn close(&self) {
         self.places.close();
-        let pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let pool = self.lock().pool.take();
         if let Some(pool) = pool {
             let _ = timeout(CLOSE_WITHIN, pool.close()).await;
         }
     }
 
-    fn pool(&self) -> PgPool {
-        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+    fn pool(&self) -> (PgPool, u64) {
+        let mut current = self.lock();
         let make = || {
             let options = self.like.options().clone().min_connections(0).acquire_timeout(BEGIN_WITHIN);
             options.connect_lazy_with(self.like.connect_options().as_ref().clone())
         };
-        pool.get_or_insert_with(make).clone()
+        (current.pool.get_or_insert_with(make).clone(), current.replaced)
+    }
+
+    /// Lets go of the pool that came after so many others: once, for all who find it wanting.
+    fn replace(&self, replaced: u64) {
+        let mut current = self.lock();
+        if current.replaced == replaced {
+            tracing::debug!("the pool of transactional jobs is replaced");
+            *current = Current { pool: None, replaced: replaced + 1 };
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
