@@ -14,11 +14,11 @@ begin
      order by f.finished_at desc, f.id desc limit p_most;
 end $$;
 
--- Puts jobs back in line that are dead, cancelled or expired: with new budgets, at once, and where given with other
--- arguments, another queue, priority or number of retries. Their attempts go on counting. What is live (again) is
+-- Puts jobs back in line that are dead, cancelled or expired: with new budgets, at once, and where given as another kind, with
+-- other arguments, another queue, priority or number of retries. Their attempts go on counting. What is live (again) is
 -- told in `live`; what has not ended so, or whose queue is deleted, in neither.
 create function pgjobq.requeue_jobs(
-    p_shard smallint, p_jobs uuid[], p_args text, p_queue int, p_priority smallint, p_retries smallint,
+    p_shard smallint, p_jobs uuid[], p_kind text, p_args text, p_queue int, p_priority smallint, p_retries smallint,
     out requeued uuid[], out live uuid[], out queues int[])
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
@@ -38,7 +38,8 @@ begin
         -- step: ended job locked
         insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, meta, ticket, attempt, retries,
                                  crash_budget, created_at)
-        values (p_shard, v_id, coalesce(p_queue, v_job.queue_id), coalesce(p_priority, v_job.priority), v_job.kind,
+        values (p_shard, v_id, coalesce(p_queue, v_job.queue_id), coalesce(p_priority, v_job.priority),
+                coalesce(p_kind, v_job.kind),
                 coalesce(p_args::jsonb, v_job.args), v_job.attributes, v_job.key, v_job.meta, nextval('pgjobq.ticket'),
                 v_job.attempt, coalesce(p_retries, v_job.retries), v_job.crash_budget, v_job.created_at)
         on conflict (shard, id) do nothing;

@@ -93,10 +93,9 @@ declare
     v_leased int8multirange;
     v_since timestamptz;
 begin
-    exact := true;
-    select coalesce(sum(cardinality(j.ids)), 0) into running
+    select coalesce(sum(cardinality(j.ids)), 0), count(*) <= c_most into running, exact
       from (select priority, tickets from pgjobq.leases
-             where shard = p_shard and queue_id = p_queue order by priority, hi limit c_most) l,
+             where shard = p_shard and queue_id = p_queue order by priority, hi limit c_most + 1) l,
            lateral pgjobq.jobs_of_lease(p_shard, p_queue, l.priority, l.tickets) j;
     select count(*) into v_in_line
       from (select 1 from generate_series(0, 3) p(priority),
@@ -124,8 +123,8 @@ begin
                        p_shard, p_queue) into v_plan;
         scheduled := greatest(scheduled, (v_plan->0->'Plan'->>'Plan Rows')::numeric::bigint);
     end if;
-    select count(*) into blocked
-      from (select 1 from pgjobq.jobs where shard = p_shard and queue_id = p_queue and waits_for > 0 limit c_most) j;
+    select count(*), exact and count(*) <= c_most into blocked, exact
+      from (select 1 from pgjobq.jobs where shard = p_shard and queue_id = p_queue and waits_for > 0 limit c_most + 1) j;
     for priority_ in 0..3 loop
         v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, 0);
         select line.created_at into v_since

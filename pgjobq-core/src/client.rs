@@ -241,12 +241,11 @@ impl Client {
     /// # Errors
     ///
     /// The first thing that is wrong, and what had been enqueued before.
-    pub async fn enqueue_all<I>(&self, jobs: I) -> Result<Enqueued, EnqueueAllError>
+    pub fn enqueue_all<I>(&self, jobs: I) -> impl Future<Output = Result<Enqueued, EnqueueAllError>> + Send
     where
-        I: IntoIterator,
-        I::Item: Into<AnyJob>,
+        I: IntoIterator<Item: Into<AnyJob>, IntoIter: Send>,
     {
-        enqueue_all(self, jobs).await
+        enqueue_all(self, jobs)
     }
 
     /// Stops what the client runs in the background, and waits until it has stopped. Whoever waits for an enqueue is answered,

@@ -86,27 +86,37 @@ pub struct EnqueueAllError {
 /// # Ok(())
 /// # }
 /// ```
-pub async fn enqueue_all<I>(mut to: impl Target, jobs: I) -> Result<Enqueued, EnqueueAllError>
+// No `async fn`: of what that returns, the compiler could not tell in a caller's task that it is `Send`, where the iterator
+// has a closure over references.
+pub fn enqueue_all<I>(
+    to: impl Target,
+    jobs: I,
+) -> impl Future<Output = Result<Enqueued, EnqueueAllError>> + Send
 where
-    I: IntoIterator,
-    I::Item: Into<AnyJob>,
+    I: IntoIterator<Item: Into<AnyJob>, IntoIter: Send>,
 {
+    send_all(to, jobs.into_iter().map(|job| job.into().0))
+}
+
+async fn send_all(
+    mut to: impl Target,
+    mut rows: impl Iterator<Item = NewRow>,
+) -> Result<Enqueued, EnqueueAllError> {
     let mut enqueued = Enqueued::default();
     let mut batch = Batch::default();
-    let mut jobs = jobs.into_iter();
     loop {
-        let next = jobs.next();
+        let next = rows.next();
         let last = next.is_none();
-        if let Some(job) = next {
-            let pushed = batch.push(of_parent(job.into().0, &to), to.max_args());
+        if let Some(row) = next {
+            let pushed = batch.push(of_parent(row, &to), to.max_args());
             pushed.map_err(|error| EnqueueAllError { enqueued, error })?;
         }
         let full = batch.len() == CHUNK_ROWS || batch.bytes() >= CHUNK_BYTES;
         if full || (last && !batch.is_empty()) {
-            let rows = batch.len() as u64;
+            let count = batch.len() as u64;
             let answer = to.send(&mut batch).await.map_err(|error| EnqueueAllError { enqueued, error })?;
             enqueued.new += answer.new;
-            enqueued.duplicates += rows - answer.new;
+            enqueued.duplicates += count - answer.new;
             batch = Batch::default();
         }
         if last {

@@ -10,9 +10,21 @@ use crate::JobId;
 use crate::cancel::Cancellation;
 use crate::lookup::time;
 
-/// How a job ended: from [`JobHandle::wait`](crate::JobHandle::wait), whose type has an example.
+/// How a job ended: from [`JobHandle::wait`](crate::JobHandle::wait).
+///
+/// ```
+/// use pgjobq_core::Outcome;
+///
+/// fn told(outcome: Outcome<u64>) -> String {
+///     match outcome {
+///         Outcome::Completed(bytes) => format!("{bytes} bytes were written"),
+///         Outcome::Dead(failure) => format!("it failed for good: {failure}"),
+///         Outcome::Cancelled => "somebody cancelled it".to_owned(),
+///         Outcome::Expired => "it had not started in time".to_owned(),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Outcome<T> {
     /// The job function returned this.
     Completed(T),

@@ -43,8 +43,9 @@ impl<T> JobHandle<T> {
         client.requeue_one(self.id(), &Changes::default()).await
     }
 
-    /// The same, with the arguments, the queue, the priority and the retries of another one: when what was wrong was the job
-    /// itself. The job keeps its id.
+    /// The same, with the kind, the arguments, the queue, the priority and the retries of another one: when what was wrong was
+    /// the job itself. It keeps its id and where it came from, and starts at once: whatever else the other one says does not
+    /// count.
     ///
     /// ```no_run
     /// # use pgjobq_core as pgjobq;
@@ -68,6 +69,7 @@ impl<T> JobHandle<T> {
 /// What is changed when a job is put back in line.
 #[derive(Default)]
 pub(crate) struct Changes {
+    kind: Option<&'static str>,
     args: Option<String>,
     queue: Option<i32>,
     priority: Option<i16>,
@@ -82,7 +84,8 @@ impl Changes {
         let id = client.queue_id(&queue).await?.ok_or(EnqueueError::UnknownQueue { queue })?;
         let retries =
             i16::try_from(retries).map_err(|_| EnqueueError::TooManyTries { kind, count: retries })?;
-        Ok(Self { args: Some(args), queue: Some(id), priority: Some(priority), retries: Some(retries) })
+        let (args, queue) = (Some(args), Some(id));
+        Ok(Self { kind: Some(kind), args, queue, priority: Some(priority), retries: Some(retries) })
     }
 }
 
@@ -108,6 +111,7 @@ impl Client {
         let row = sqlx::query(shared.sql.requeue_jobs.clone())
             .bind(shard)
             .bind(jobs)
+            .bind(changes.kind)
             .bind(&changes.args)
             .bind(changes.queue)
             .bind(changes.priority)

@@ -73,17 +73,17 @@ impl Running {
             if recording.is_awaited() {
                 self.runtime.notifier.ended(&[self.job.id.as_uuid()]);
             }
-            self.tell(None, &span);
+            self.tell(None, &context, &span);
             return self.hand_over(Decision::Settled);
         }
         if recording.has_begun() {
             let decision = self.decision(handler, &context, unless_committed(end));
             let counts = find_out(&self.runtime, &self.job, &self.lease, decision).await;
-            self.tell(counts.as_ref(), &span);
+            self.tell(counts.as_ref(), &context, &span);
             return self.hand_over(Decision::Settled);
         }
         let decision = self.decision(handler, &context, end);
-        self.tell(Some(&decision), &span);
+        self.tell(Some(&decision), &context, &span);
         self.hand_over(decision);
     }
 
@@ -154,8 +154,13 @@ impl Running {
     }
 
     /// Says how the attempt ended. Without a decision that counts, the job has completed by itself.
-    fn tell(&self, decision: Option<&Decision>, span: &Span) {
-        span.record("outcome", decision.map_or("complete", Decision::word));
+    fn tell(&self, decision: Option<&Decision>, context: &JobContext, span: &Span) {
+        let outcome = match decision {
+            None => "complete",
+            Some(Decision::Release) if context.is_cancelled() => "cancel", // The database ends it.
+            Some(decision) => decision.word(),
+        };
+        span.record("outcome", outcome);
         let failed = matches!(decision, Some(Decision::Bury { .. } | Decision::Retry { .. }));
         if failed || matches!(decision, None | Some(Decision::Complete { .. })) {
             self.slot.queue.count(failed);

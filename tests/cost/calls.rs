@@ -154,6 +154,45 @@ impl Session {
         self.cost(explain("promote").bind(0i16).bind(most as i32)).await
     }
 
+    /// Says how far a job is, and completes it in a transaction of its own.
+    pub(crate) async fn complete_in(&mut self, lease: &Lease) -> (Cost, Cost) {
+        let (job, ticket) = lease.jobs[0];
+        let statement = |name| {
+            let query = explain(name).bind(0i16).bind(self.worker).bind(self.queue).bind(1i16);
+            query.bind(lease.hi).bind(lease.id).bind(job).bind(ticket)
+        };
+        let (say, complete) = (statement("say_progress"), statement("complete_in"));
+        let said = self.cost(say.bind(50i16).bind("half")).await;
+        (said, self.cost(complete.bind(86_400_000_000i64).bind("1")).await)
+    }
+
+    /// Asks to cancel jobs, and acts on what is asked.
+    pub(crate) async fn cancel(&mut self, ids: &[Uuid]) -> (Cost, Cost) {
+        let ask =
+            explain("ask_to_cancel").bind(0i16).bind(ids.to_vec()).bind("somebody").bind(None::<String>);
+        let asked = self.cost(ask).await;
+        let act = explain("act_on_cancels").bind(0i16).bind(None::<Vec<Uuid>>).bind(Uuid::nil());
+        (asked, self.cost(act.bind(ids.len() as i32)).await)
+    }
+
+    /// Ends jobs that have not been started in time.
+    pub(crate) async fn expire(&mut self, ids: &[Uuid]) -> Cost {
+        let past = "update pgjobq.jobs set expires_at = now() - interval '1 second' where shard = 0 and id = any ($1)";
+        sqlx::query(past).bind(ids.to_vec()).execute(&mut self.stage).await.unwrap();
+        self.cost(explain("expire").bind(0i16).bind(0i64).bind(Uuid::nil()).bind(ids.len() as i32)).await
+    }
+
+    /// Says how many attempts have ended.
+    pub(crate) async fn note_rates(&mut self) -> Cost {
+        let rates = explain("note_rates").bind(0i16).bind(vec![self.queue]).bind(vec![5]).bind(vec![1]);
+        self.cost(rates).await
+    }
+
+    /// How the queue stands, for people.
+    pub(crate) async fn stats(&mut self) -> Cost {
+        self.cost(explain("queue_stats").bind(vec![0i16]).bind(self.queue)).await
+    }
+
     /// How jobs stand.
     pub(crate) async fn lookup(&mut self, ids: &[Uuid]) -> Cost {
         self.cost(explain("lookup").bind(vec![0i16; ids.len()]).bind(ids.to_vec())).await

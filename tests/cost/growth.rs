@@ -54,6 +54,10 @@ async fn a_million_waiting_jobs_cost_a_claim_what_a_hundred_cost_and_a_stranger_
     let (few, many) = (claim_buffers(&mut few, 0).await, claim_buffers(&mut session, 0).await);
     at_most("buffers of a claim with a million waiting", many, 1.5 * few);
 
+    // A person who looks at the queue counts no more than ten thousand of each.
+    let _ = session.stats().await;
+    at_most("buffers of the figures of a queue of a million", session.stats().await.buffers, 1000.0);
+
     // The same million, to a worker that knows another kind; and suspects, of which there are more than a walk as well.
     session.kind = KIND;
     session.fill(1_000, KIND).await;

@@ -69,6 +69,20 @@ async fn round(session: &mut Session, jobs: usize, near: i64, figures: &mut Figu
 
     session.enqueue(jobs, Some(1)).await;
     note("promote", session.promote(jobs).await);
+    note("note_rates", session.note_rates().await);
+
+    let (_, ids) = session.enqueue(jobs, None).await;
+    let (asked, acted) = session.cancel(&ids).await;
+    note("ask_to_cancel", asked);
+    note("act_on_cancels", acted);
+    let (_, ids) = session.enqueue(jobs, None).await;
+    note("expire", session.expire(&ids).await);
+
+    let (_, lease) = session.claim(1, near, None).await;
+    let (said, completed) = session.complete_in(&lease).await;
+    note("say_progress", said);
+    note("complete_in", completed);
+    session.return_lease(&lease).await;
 
     let (_, lease) = session.claim(jobs, near, None).await;
     session.disappear().await;

@@ -28,6 +28,14 @@ on_postgres! {
 }
 
 on_postgres! {
+    async fn a_task_enqueues_what_it_makes_of_what_it_has(db: TestDb) {
+        let (client, orders) = (db.client.clone(), vec!["one".to_owned(), "two".to_owned()]);
+        let enqueued = tokio::spawn(async move { client.enqueue_all(orders.iter().map(|name| word::job(name.clone()))).await });
+        assert_eq!(enqueued.await.unwrap().unwrap().new, 2);
+    }
+}
+
+on_postgres! {
     async fn duplicates_are_counted_and_change_nothing(db: TestDb) {
         let ids: Vec<JobId> = (0..2500).map(|_| JobId::new()).collect();
         let first = db.client.enqueue_all(ids[..1500].iter().map(|id| number::job(1).id(*id))).await.unwrap();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pgjobq::prelude::*;
 use pgjobq::{EnqueueError, JobState};
 
+use crate::harness::TestDb;
 use crate::probe::{Probe, end_of};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -36,6 +37,22 @@ on_postgres! {
         assert_eq!(db.client.queue("default").stats().await.unwrap().unwrap().completed_per_minute, 0.0);
         worker.shutdown().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_nobody_has_time_to_count_is_estimated_and_said_to_be() {
+    let db = TestDb::new(1).await;
+    db.run(
+        "insert into pgjobq.jobs (id, created_at, ticket, run_at, queue_id, shard, priority, retries, crash_budget, kind, args)
+         select gen_random_uuid(), now(), case when n > 30000 then nextval('pgjobq.ticket') end,
+                case when n <= 30000 then now() + interval '1 hour' end, 1, 0, 1, 20, 3, 'shelve', '{}'
+           from generate_series(1, 60000) n",
+    )
+    .await;
+    db.run("analyze pgjobq.jobs").await;
+    let stats = db.client.queue("default").stats().await.unwrap().unwrap();
+    let near = |count: u64| (25_000..35_000).contains(&count);
+    assert!(!stats.exact && near(stats.ready) && near(stats.scheduled) && stats.running == 0, "{stats:?}");
 }
 
 on_postgres! {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use pgjobq::prelude::*;
 use pgjobq::sqlx::postgres::PgPoolOptions;
 use pgjobq::sqlx::{self, AssertSqlSafe, PgPool};
+use pgjobq::{CancelAnswer, Requeue};
 
 use crate::harness::TestDb;
 use crate::probe::end_of;
@@ -15,6 +16,13 @@ use crate::says::{check_says, whole};
 #[job]
 async fn greet(name: String) -> Result<String> {
     Ok(format!("hello {name}"))
+}
+
+/// Says how far it is, in a transaction of its own.
+#[job(transactional)]
+async fn count(ctx: JobContext, tx: &mut Tx) -> Result<i64> {
+    ctx.progress(50, "counting");
+    Ok(sqlx::query_scalar("select count(*) from pgjobq.finished").fetch_one(&mut **tx).await?)
 }
 
 /// Checks what an error says. What follows, from PostgreSQL, is another text in each of its versions.
@@ -210,6 +218,22 @@ async fn the_printed_schema_and_its_grants_are_all_that_a_producer_and_a_worker_
         sqlx::query("select pgjobq.enqueue('greet', '{\"name\": \"SQL\"}')").execute(produces.pool()).await;
     from_sql.unwrap();
     db.until("(select count(*) from pgjobq.finished) = 3").await;
+    // Whoever enqueues may also cancel, and look.
+    let never = greet::job("Nobody".to_owned()).delay(Duration::from_secs(3600));
+    let never = never.enqueue(&produces).await.unwrap();
+    assert_eq!(never.cancel(&produces).await.unwrap(), CancelAnswer::Cancelled);
+    assert_eq!(produces.cancelled().list(9).await.unwrap().len(), 1);
+    assert!(produces.queue("default").stats().await.unwrap().is_some());
+    assert_eq!(job.progress(&produces).await.unwrap(), None);
+    // Whoever may run jobs may also put them back in line, and forget them.
+    assert_eq!(count::call(&works).await.unwrap(), 4);
+    assert_eq!(never.requeue(&works).await.unwrap(), Requeue::Requeued);
+    assert_eq!(end_of(&works, &never).await, Outcome::Completed("hello Nobody".to_owned()));
+    let later = greet::job("Nobody".to_owned()).delay(Duration::from_secs(3600));
+    later.enqueue(&works).await.unwrap();
+    assert_eq!(works.queue("default").purge().await.unwrap(), 1);
+    assert_eq!(works.cancelled().purge().await.unwrap(), 1);
+    sqlx::raw_sql("select pgjobq.drop_partition()").execute(works.pool()).await.unwrap();
     // A worker takes back what another one had, and makes partitions of a table that it does not own.
     db.run("delete from pgjobq.workers").await;
     assert_eq!(greet::call(&works, "again".to_owned()).await.unwrap(), "hello again");

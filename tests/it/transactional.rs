@@ -31,6 +31,14 @@ async fn settle(ctx: JobContext, tx: &mut Tx, how: String) -> Result<String> {
     }
 }
 
+/// Looks how long its transaction may be idle.
+#[job(transactional, timeout = "7s")]
+async fn look(tx: &mut Tx) -> Result<String> {
+    Ok(sqlx::query_scalar("select current_setting('idle_in_transaction_session_timeout')")
+        .fetch_one(&mut **tx)
+        .await?)
+}
+
 /// Uses a savepoint, as any code may that gets a connection.
 #[job(transactional)]
 async fn save(tx: &mut Tx) -> Result<()> {
@@ -108,6 +116,14 @@ on_postgres! {
         worker.shutdown().await.unwrap();
         assert_eq!(effects(&db).await, ["fail 2", "panic 2"]);
         assert_eq!(db.number("select count(*) from pgjobq.finished where kind = 'child'").await, 2);
+    }
+}
+
+on_postgres! {
+    async fn the_server_ends_a_transaction_that_is_idle_for_as_long_as_its_job_may_run(db: TestDb) {
+        let worker = stage(&db).await.build().await.unwrap().start();
+        assert_eq!(look::call(&db.client).await.unwrap(), "7s");
+        worker.shutdown().await.unwrap();
     }
 }
 

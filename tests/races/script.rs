@@ -86,9 +86,9 @@ impl Operation {
             Action::Expire => "expire(0::smallint, '-infinity', races.id(0), 100)".into(),
             Action::Requeue { edited } => {
                 let other = if edited {
-                    "'{\"edited\": true}', null, 2::smallint, 7::smallint"
+                    "null, '{\"edited\": true}', null, 2::smallint, 7::smallint"
                 } else {
-                    "null, null, null, null"
+                    "null, null, null, null, null"
                 };
                 format!("requeue_jobs(0::smallint, {}, {other})", ids(&[DEAD]))
             }

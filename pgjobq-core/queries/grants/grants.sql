@@ -10,7 +10,7 @@ end $$;
 grant usage on schema pgjobq to pgjobq_producer, pgjobq_worker;
 grant usage on sequence pgjobq.ticket to pgjobq_producer;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.queues, pgjobq.kinds, pgjobq.workers, pgjobq.leases,
-    pgjobq.finished, pgjobq.progress, pgjobq.job_states to pgjobq_producer;
+    pgjobq.finished, pgjobq.progress, pgjobq.rates, pgjobq.job_states to pgjobq_producer;
 grant select, insert on pgjobq.jobs to pgjobq_producer;
 grant select, insert, update on pgjobq.waiters to pgjobq_producer;
 
