@@ -39,9 +39,10 @@ declare
     v_day date;
     v_table text;
     v_made int := 0;
-    v_horizon int := greatest(p_horizon, 8, (
+    c_ten_years constant int := 3667;   -- as long as a kind's jobs can be kept; a partition for each week of it
+    v_horizon int := least(c_ten_years, greatest(p_horizon, 8, (
         select (extract(epoch from max(greatest(keep_completed, keep_dead, keep_cancelled, keep_expired))) / 86400)::int + 1
-          from pgjobq.queues));
+          from pgjobq.queues)));
 begin
     if not pg_try_advisory_xact_lock(hashtext('pgjobq.make_partitions')) then
         return 0; -- Somebody else is at it.

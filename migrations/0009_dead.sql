@@ -36,12 +36,13 @@ begin
         continue when v_job.id is null or v_job.outcome = 'completed'
                    or not exists (select 1 from pgjobq.queues where id = coalesce(p_queue, v_job.queue_id) and deleted_at is null);
         -- step: ended job locked
+        -- Created now, so that nothing which was asked of it before is about it.
         insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, meta, ticket, attempt, retries,
                                  crash_budget, created_at)
         values (p_shard, v_id, coalesce(p_queue, v_job.queue_id), coalesce(p_priority, v_job.priority),
                 coalesce(p_kind, v_job.kind),
                 coalesce(p_args::jsonb, v_job.args), v_job.attributes, v_job.key, v_job.meta, nextval('pgjobq.ticket'),
-                v_job.attempt, coalesce(p_retries, v_job.retries), v_job.crash_budget, v_job.created_at)
+                v_job.attempt, coalesce(p_retries, v_job.retries), v_job.crash_budget, clock_timestamp())
         on conflict (shard, id) do nothing;
         if not found then
             live := live || v_id;

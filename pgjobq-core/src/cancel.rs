@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::client::Client;
-use crate::lookup::time;
+use crate::lookup::{Found, time};
 use crate::{JobHandle, JobId, StoreError};
 
 /// A request to cancel a job, from [`JobHandle::cancel`]: say who asks and why, and await it.
@@ -109,7 +109,15 @@ impl Cancel<'_> {
             return Ok(CancelAnswer::Cancelled);
         }
         self.client.notifications().cancel();
-        Ok(if running.is_empty() { CancelAnswer::NotLive } else { CancelAnswer::Asked })
+        if !running.is_empty() {
+            return Ok(CancelAnswer::Asked);
+        }
+        // A worker may have done it meanwhile.
+        let found = shared.lookup(&[self.job]).await?.remove(&self.job);
+        Ok(match found {
+            Some(Found::Cancelled) => CancelAnswer::Cancelled,
+            _ => CancelAnswer::NotLive,
+        })
     }
 }
 

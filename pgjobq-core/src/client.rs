@@ -253,8 +253,8 @@ impl Client {
     pub async fn close(&self) {
         self.inner.shared.stop.cancel();
         self.inner.shared.tasks.close();
+        self.inner.shared.transactions.close().await; // First: there may be tasks that wait for a place.
         self.inner.shared.tasks.wait().await;
-        self.inner.shared.transactions.close().await;
         self.inner.listener.join().await;
     }
 
@@ -265,7 +265,7 @@ impl Client {
         }
         match *batch.ids() {
             [id] => self.inner.coalesce.enqueue(id, std::mem::take(batch)).await,
-            _ => self.inner.sender.deliver(batch, false).await,
+            _ => self.inner.sender.deliver(batch, None).await,
         }
     }
 

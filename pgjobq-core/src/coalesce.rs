@@ -7,7 +7,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
@@ -68,6 +68,7 @@ impl Coalesce {
     /// Enqueues a batch of one.
     pub(crate) async fn enqueue(&self, id: JobId, row: Batch) -> Result<Answer, EnqueueError> {
         let row = Arc::new(row);
+        let since = Instant::now();
         let mut lead = None;
         let lost = loop {
             let (told, answer) = oneshot::channel();
@@ -88,7 +89,7 @@ impl Coalesce {
         tokio::select! {
             biased;
             () = self.shared.stop.cancelled() => Err(EnqueueError::Closed),
-            answer = self.sender.deliver(&mut row, lost) => answer,
+            answer = self.sender.deliver(&mut row, lost.then_some(since)) => answer,
         }
     }
 
@@ -215,11 +216,14 @@ impl Flight {
         while !self.callers.is_empty() {
             let mut batch = Batch::default();
             self.callers.iter().for_each(|caller| batch.add(&caller.row));
-            let mut lost = false;
+            let mut lost = None;
             match self.coalesce.sender.ask(&mut batch, Some(PATIENCE), &mut lost).await {
                 Ok(answer) => self.answer(&answer),
                 // It may be any row's fault; alone, each gets an error of its own.
-                Err(_) => self.callers.drain(..).for_each(|caller| caller.tell(Told::Alone { lost })),
+                Err(_) => self
+                    .callers
+                    .drain(..)
+                    .for_each(|caller| caller.tell(Told::Alone { lost: lost.is_some() })),
             }
         }
     }

@@ -197,6 +197,13 @@ impl JobContext {
         self.attempt.stop.cancel();
     }
 
+    /// Whether this is the same attempt.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.attempt, &other.attempt)
+    }
+
     #[doc(hidden)]
     #[must_use]
     pub fn is_cancelled(&self) -> bool {

@@ -208,6 +208,11 @@ impl Client {
     }
 }
 
+/// Arguments that PostgreSQL can store and a JSON value cannot (a number out of range, or too deep) are shown as their text.
+fn shown(args: &str) -> serde_json::Value {
+    serde_json::from_str(args).unwrap_or_else(|_| serde_json::Value::String(args.to_owned()))
+}
+
 fn read(row: &PgRow) -> Result<EndedJob, sqlx::Error> {
     let count = |name| row.try_get::<i16, _>(name).map(|count| u32::from(count.unsigned_abs()));
     let state: String = row.try_get("outcome")?;
@@ -216,8 +221,7 @@ fn read(row: &PgRow) -> Result<EndedJob, sqlx::Error> {
         state: state.parse().map_err(|error: String| sqlx::Error::Decode(error.into()))?,
         queue: row.try_get::<Option<String>, _>("queue")?.unwrap_or_default(),
         kind: row.try_get("kind")?,
-        args: serde_json::from_str(row.try_get("args")?)
-            .map_err(|error| sqlx::Error::Decode(error.into()))?,
+        args: shown(row.try_get("args")?),
         attempts: row.try_get::<i32, _>("attempt")?.unsigned_abs(),
         failures: count("failures")?,
         crashes: count("crashes")?,

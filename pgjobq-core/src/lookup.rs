@@ -1,7 +1,7 @@
 //! How jobs stand whose end somebody awaits.
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
 use sqlx::Row;
@@ -79,16 +79,30 @@ pub(crate) fn errors(json: Option<&str>) -> Vec<FailedAttempt> {
 impl Shared {
     /// How these jobs stand, in one snapshot.
     pub(crate) async fn lookup(&self, jobs: &[JobId]) -> Result<HashMap<JobId, Found>, StoreError> {
+        let rows = self.look(jobs).await?;
+        rows.iter().map(Found::read).collect::<Result<_, _>>().map_err(StoreError::Database)
+    }
+
+    /// Those of the jobs that are live, or have ended since. What ended before that was another one of the same id.
+    pub(crate) async fn known(&self, jobs: &[JobId], since: Instant) -> Result<Vec<JobId>, StoreError> {
+        let rows = self.look(jobs).await?;
+        let within = since.elapsed(); // Measured last: the database said how long ago it was before now.
+        let known = |row: &PgRow| {
+            let ended_ago: Option<i64> = row.try_get("ended_ago")?;
+            let counts = ended_ago.is_none_or(|ago| i128::from(ago) <= within.as_micros() as i128);
+            Ok(counts.then_some(JobId::from(row.try_get::<Uuid, _>("id")?)))
+        };
+        rows.iter()
+            .filter_map(|row| known(row).transpose())
+            .collect::<Result<_, _>>()
+            .map_err(StoreError::Database)
+    }
+
+    async fn look(&self, jobs: &[JobId]) -> Result<Vec<PgRow>, StoreError> {
         let shards = self.about().await?.shards;
         let query = sqlx::query(self.sql.lookup.clone())
             .bind(jobs.iter().map(|job| job.shard(shards)).collect::<Vec<_>>())
             .bind(jobs.iter().map(|job| job.as_uuid()).collect::<Vec<_>>());
-        let rows = self.rows_within(ANSWER_WITHIN, query).await?;
-        rows.iter().map(|row| Found::read(row).map_err(StoreError::Database)).collect()
-    }
-
-    /// Those of the jobs that are live or finished.
-    pub(crate) async fn known(&self, jobs: &[JobId]) -> Result<Vec<JobId>, StoreError> {
-        Ok(self.lookup(jobs).await?.into_keys().collect())
+        self.rows_within(ANSWER_WITHIN, query).await
     }
 }

@@ -13,6 +13,9 @@ const BATCH: i32 = 500;
 /// The shortest time that an ended job is kept: who awaits it should learn how it ended.
 const SHORTEST_KEPT: Duration = Duration::from_secs(60);
 
+/// The longest time for which they can be kept: there is a partition for each week of it.
+const LONGEST_KEPT: Duration = Duration::from_secs(3660 * 86_400);
+
 /// A queue by name, from [`Client::queue`].
 ///
 /// ```no_run
@@ -46,7 +49,7 @@ impl<'c> Queue<'c> {
     }
 
     /// How long its jobs are kept that ended so: at first a day for completed ones, a month for dead ones, and a week for
-    /// cancelled and expired ones. A job that says `retain` itself is kept for so long when it has completed. Takes effect
+    /// cancelled and expired ones; ten years at most. A job that says `retain` itself is kept for so long when it has completed. Takes effect
     /// with [`Queue::save`], for jobs that end a minute later.
     ///
     /// # Panics
@@ -54,7 +57,8 @@ impl<'c> Queue<'c> {
     /// When the state is none in which a job has ended.
     pub fn retain(mut self, ended: JobState, time: Duration) -> Self {
         let place = ENDED.iter().position(|state| *state == ended);
-        self.kept[place.expect("a job that is kept has ended")] = Some(time.max(SHORTEST_KEPT));
+        self.kept[place.expect("a job that is kept has ended")] =
+            Some(time.clamp(SHORTEST_KEPT, LONGEST_KEPT));
         self
     }
 

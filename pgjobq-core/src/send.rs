@@ -1,7 +1,7 @@
 //! Sending jobs through a client: again when an answer was lost, but never a job twice.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::PgConnection;
 
@@ -26,17 +26,21 @@ impl Sender {
         Self { shared, notifier }
     }
 
-    /// Sends a batch until it is answered, or was tried often enough. `lost` says that it was sent before, and that the
-    /// answer is not known. What is live after an answer was lost counts as new: it may have been a duplicate, but nobody
+    /// Sends a batch until it is answered, or was tried often enough. `lost` says since when it may have been sent before,
+    /// where the answer is not known. What is live after an answer was lost counts as new: it may have been a duplicate, but nobody
     /// knows any more.
-    pub(crate) async fn deliver(&self, batch: &mut Batch, mut lost: bool) -> Result<Answer, EnqueueError> {
+    pub(crate) async fn deliver(
+        &self,
+        batch: &mut Batch,
+        mut lost: Option<Instant>,
+    ) -> Result<Answer, EnqueueError> {
         let sent = batch.len() as u64;
         let mut resends = 0;
         loop {
             match self.ask(batch, None, &mut lost).await {
                 Ok(answer) => {
                     batch.check(&answer)?;
-                    return Ok(if lost {
+                    return Ok(if lost.is_some() {
                         Answer { new: sent, duplicates: Vec::new(), ..answer }
                     } else {
                         answer
@@ -51,26 +55,29 @@ impl Sender {
         }
     }
 
-    /// Sends a batch once; says in `lost` when it may be committed all the same.
+    /// Sends a batch once; says in `lost` since when it may be committed all the same.
     pub(crate) async fn ask(
         &self,
         batch: &mut Batch,
         patience: Option<Duration>,
-        lost: &mut bool,
+        lost: &mut Option<Instant>,
     ) -> Result<Answer, StoreError> {
         let shared = &self.shared;
-        if *lost {
-            // The statement may have committed, and only its answer been lost: so look the ids up, live and finished. (What
-            // was enqueued, run, and not kept in the meantime runs twice; delivery is at least once.)
-            batch.without(&shared.known(&batch.ids()).await?);
+        if let Some(since) = *lost {
+            // The statement may have committed, and only its answer been lost: so look the ids up, live and finished since.
+            // (What was enqueued, run, and not kept in the meantime runs twice; delivery is at least once.)
+            batch.without(&shared.known(&batch.ids(), since).await?);
             if batch.is_empty() {
                 return Ok(Answer { committed: true, ..Answer::default() });
             }
         }
         let ask =
             async |connection: &mut PgConnection| batch.ask(connection, &shared.sql, false, patience).await;
+        let sent = Instant::now();
         let answer = shared.borrow(ANSWER_WITHIN, ask).await;
-        *lost |= matches!(answer, Err(StoreError::Unavailable(_)));
+        if let Err(StoreError::Unavailable(_)) = answer {
+            lost.get_or_insert(sent);
+        }
         let answer = answer?;
         self.notifier.wake(&answer.wake);
         Ok(Answer { committed: true, ..answer })

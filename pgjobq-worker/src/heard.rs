@@ -7,21 +7,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Since when every heartbeat of this worker has been answered, and when the last one was.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Heard(Mutex<(Since, Option<Instant>)>);
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 enum Since {
-    /// None has been missed.
-    #[default]
-    Start,
-    /// The first one answered after one that was missed.
+    /// The start, or the first one answered after one that was missed.
     Then(Instant),
     /// The last one was missed.
     Never,
 }
 
 impl Heard {
+    /// Of a worker that starts now. There may just have been an outage.
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new((Since::Then(Instant::now()), None)))
+    }
+
     pub(crate) fn answered(&self) {
         let mut heard = self.lock();
         heard.1 = Some(Instant::now());
@@ -34,10 +36,9 @@ impl Heard {
         self.lock().0 = Since::Never;
     }
 
-    /// Whether it has been heard for this long, or has never not been.
+    /// Whether it has been heard for this long.
     pub(crate) fn may_judge(&self, lease: Duration) -> bool {
         match self.lock().0 {
-            Since::Start => true,
             Since::Then(at) => at.elapsed() >= lease,
             Since::Never => false,
         }
@@ -59,9 +60,10 @@ mod tests {
 
     #[test]
     fn a_worker_that_was_not_heard_judges_nobody_for_a_lease() {
-        let heard = Heard::default();
+        let heard = Heard::new();
         heard.answered();
-        assert!(heard.may_judge(Duration::from_secs(30)));
+        assert!(!heard.may_judge(Duration::from_secs(30)), "it has just started");
+        assert!(heard.may_judge(Duration::ZERO));
         heard.missed();
         assert!(!heard.may_judge(Duration::ZERO));
         heard.answered();

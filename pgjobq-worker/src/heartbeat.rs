@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use crate::pause::{Pause, jittered};
 use crate::runtime::{Runtime, new_identity};
 use crate::setup::chain;
+use crate::worker::hand_back;
 
 /// The thread of the heartbeats. It ends with the worker.
 pub(crate) fn start(runtime: &Arc<Runtime>) -> std::io::Result<thread::JoinHandle<()>> {
@@ -65,6 +66,10 @@ async fn beat(runtime: &Runtime, store: &Store) -> Result<(), StoreError> {
     let Some(held) = store.heartbeat(runtime.worker()).await? else {
         return start_anew(runtime, store).await;
     };
+    // What ran here did run: it is not given back as if it had never been claimed.
+    for lease in runtime.leases.still_held(&held) {
+        hand_back(runtime, store, &lease).await?;
+    }
     for lease in runtime.leases.compare(&before, &held, runtime.config.claim_timeout) {
         let jobs = store.return_lease(runtime.worker(), lease).await?;
         if jobs > 0 {

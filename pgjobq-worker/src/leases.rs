@@ -60,6 +60,8 @@ struct Known {
     /// Made, and sent with a claim whose answer has not come.
     claiming: HashSet<i64>,
     live: HashMap<LeaseKey, Arc<Lease>>,
+    /// Given up while the database did not answer, which may still have them.
+    lost: HashMap<LeaseKey, Arc<Lease>>,
 }
 
 impl Leases {
@@ -87,9 +89,18 @@ impl Leases {
         self.lock().live.values().cloned().collect()
     }
 
-    /// Tells every attempt that its lease is lost. Should the database still have one, a heartbeat gives it back.
+    /// Tells every attempt that its lease is lost. Should the database still have one, a heartbeat hands it back.
     pub(crate) fn lose_all(&self) {
-        self.lock().live.drain().for_each(|(_, lease)| lease.lose());
+        let known = &mut *self.lock();
+        known.live.values().for_each(|lease| lease.lose());
+        known.lost.extend(known.live.drain());
+    }
+
+    /// Those that were given up, and that the database still has.
+    pub(crate) fn still_held(&self, held: &[HeldLease]) -> Vec<Arc<Lease>> {
+        let mut known = self.lock();
+        known.lost.retain(|key, _| held.iter().any(|lease| lease.key == *key));
+        known.lost.values().cloned().collect()
     }
 
     /// Compares what was held before a heartbeat with what the database then said. What it no longer has is lost; what
@@ -116,6 +127,7 @@ impl Leases {
         }
         let unknown = |lease: &&HeldLease| {
             !known.live.contains_key(&lease.key)
+                && !known.lost.contains_key(&lease.key)
                 && !known.claiming.contains(&lease.key.id)
                 && lease.age > claim_timeout
         };

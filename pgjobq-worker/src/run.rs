@@ -64,7 +64,9 @@ impl Running {
     async fn run_with(self, handler: &'static JobDescriptor, span: Span) {
         let context = self.context(handler);
         let _entry = self.runtime.running.enter(context.clone());
-        let Some(end) = self.attempt(handler, &context).await else {
+        // What is dropped when an attempt is given up may panic as well.
+        let ended = AssertUnwindSafe(self.attempt(handler, &context)).catch_unwind().await;
+        let Some(end) = ended.unwrap_or_else(|panic| Some(End::Panicked(panic_text(&*panic)))) else {
             span.record("outcome", "lost");
             return; // Others have the job, and nothing is to be said of it.
         };

@@ -12,14 +12,13 @@ pub(crate) struct Running(Mutex<HashMap<JobId, JobContext>>);
 /// One entry, taken out when it is dropped.
 pub(crate) struct Entry {
     running: Arc<Running>,
-    job: JobId,
+    context: JobContext,
 }
 
 impl Running {
     pub(crate) fn enter(self: &Arc<Self>, context: JobContext) -> Entry {
-        let job = context.id();
-        self.lock().insert(job, context);
-        Entry { running: Arc::clone(self), job }
+        self.lock().insert(context.id(), context.clone());
+        Entry { running: Arc::clone(self), context }
     }
 
     /// Tells the attempt of this job that somebody has asked to cancel it, if it runs here.
@@ -41,6 +40,10 @@ impl Running {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.running.lock().remove(&self.job);
+        let mut running = self.running.lock();
+        // An attempt that has lost its lease may end after the next one of its job has begun here.
+        if running.get(&self.context.id()).is_some_and(|context| context.is(&self.context)) {
+            running.remove(&self.context.id());
+        }
     }
 }

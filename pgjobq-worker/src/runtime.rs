@@ -156,7 +156,7 @@ impl Runtime {
             alerts: TaskTracker::new(),
             events: Events::default(),
             arrivals: Arrivals::default(),
-            heard: Heard::default(),
+            heard: Heard::new(),
             stages: Stages::default(),
         };
         (Arc::new(runtime), [first, second])

@@ -23,7 +23,7 @@ pub(crate) fn unless_committed(end: End) -> End {
 }
 
 /// Finds out, by recording the decision by itself: where the transaction has committed the job is gone, and this changes
-/// nothing. Gives the decision where it counts. It is not in one batch with others, because it waits for the transaction
+/// nothing, and the job has completed; or others have it. Gives the decision where it counts. It is not in one batch with others, because it waits for the transaction
 /// should that be still open.
 pub(crate) async fn find_out(
     runtime: &Arc<Runtime>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use pgjobq_core::__private::{Ended, LeaseUse};
+use pgjobq_core::__private::{Ended, LeaseUse, Store};
 use pgjobq_core::Client;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -14,7 +14,7 @@ use crate::builder::WorkerBuilder;
 use crate::decide::stopped;
 use crate::finisher::{FINISHERS, Inbox, record_for_ever};
 use crate::health::Health;
-use crate::leases::HeldJob;
+use crate::leases::{HeldJob, Lease};
 use crate::runtime::Runtime;
 use crate::{cancels, claim_loop, expire, heartbeat, tidy, upkeep};
 
@@ -202,15 +202,24 @@ async fn end_attempts(runtime: &Runtime) {
 /// Hands back what is still held, by attempts that could not be stopped, and signs off.
 async fn leave(runtime: &Runtime) -> Result<(), pgjobq_core::StoreError> {
     for lease in runtime.leases.all() {
-        let key = lease.key;
-        let stop = |job: &HeldJob| {
-            let decision = stopped(job.at_most_once);
-            Ended { lease: 0, id: job.id, ticket: job.ticket, decision }
-        };
-        let mut ended: Vec<_> = lease.jobs.iter().map(stop).collect();
-        ended.sort_unstable_by_key(|end| end.id); // The order in which jobs are locked.
-        let leases = [LeaseUse { key, close: true }];
-        runtime.store.finish(key.lane.shard, lease.worker, &runtime.config.name, &leases, &ended).await?;
+        hand_back(runtime, &runtime.store, &lease).await?;
     }
     runtime.store.leave(runtime.worker()).await
+}
+
+/// Hands back the jobs of a lease whose attempts were told to stop, or are dropped. One that must not run twice is dead.
+pub(crate) async fn hand_back(
+    runtime: &Runtime,
+    store: &Store,
+    lease: &Lease,
+) -> Result<(), pgjobq_core::StoreError> {
+    let key = lease.key;
+    let stop = |job: &HeldJob| {
+        let decision = stopped(job.at_most_once);
+        Ended { lease: 0, id: job.id, ticket: job.ticket, decision }
+    };
+    let mut ended: Vec<_> = lease.jobs.iter().map(stop).collect();
+    ended.sort_unstable_by_key(|end| end.id); // The order in which jobs are locked.
+    let leases = [LeaseUse { key, close: true }];
+    store.finish(key.lane.shard, lease.worker, &runtime.config.name, &leases, &ended).await.map(drop)
 }

@@ -3,6 +3,9 @@
 use pgjobq::prelude::*;
 use pgjobq::{AnyJob, enqueue_all};
 
+use sqlx::postgres::PgPoolOptions;
+
+use crate::probe::end_of;
 use crate::says::whole;
 
 #[job]
@@ -32,6 +35,25 @@ on_postgres! {
         let (client, orders) = (db.client.clone(), vec!["one".to_owned(), "two".to_owned()]);
         let enqueued = tokio::spawn(async move { client.enqueue_all(orders.iter().map(|name| word::job(name.clone()))).await });
         assert_eq!(enqueued.await.unwrap().unwrap().new, 2);
+    }
+}
+
+on_postgres! {
+    async fn what_ended_before_is_not_taken_for_what_was_sent(db: TestDb) {
+        // A pool that does not look whether its connection is still there.
+        let pool = PgPoolOptions::new().max_connections(1).test_before_acquire(false);
+        let client = Client::new(pool.connect_with(db.options.clone()).await.unwrap());
+        let worker = db.worker().build().await.unwrap().start();
+        let id = JobId::new();
+        let job = number::job(1).id(id).enqueue(&client).await.unwrap();
+        end_of(&db.client, &job).await;
+        worker.shutdown().await.unwrap();
+        let connection: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(client.pool()).await.unwrap();
+        db.run(&format!("select pg_terminate_backend({connection})")).await;
+        db.until(&format!("not exists (select from pg_stat_activity where pid = {connection})")).await;
+        assert!(number::job(2).id(id).enqueue(&client).await.unwrap().is_new());
+        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1, "it is there again");
+        client.close().await;
     }
 }
 

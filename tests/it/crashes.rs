@@ -32,6 +32,26 @@ async fn notice_the_loss(ctx: JobContext, probe: u64) -> Result<u32> {
 #[job]
 async fn plain() {}
 
+/// Must not run twice.
+#[job(retries = 0, crashes = 0)]
+async fn pay(ctx: JobContext, probe: u64) {
+    let _run = Probe::of(probe).begin(&ctx);
+    std::future::pending::<()>().await;
+}
+
+/// What is dropped when its attempt is given up panics.
+#[job(retries = 0, timeout = "50ms")]
+async fn drop_badly() {
+    struct Bad;
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            panic!("dropped badly");
+        }
+    }
+    let _bad = Bad;
+    std::future::pending::<()>().await;
+}
+
 /// Claims everything for a worker that never was, takes it back from that worker, and says how many jobs that worker had.
 async fn crash_a_worker(db: &TestDb) -> i64 {
     const GHOST: &str = "do $$ declare l record; begin
@@ -55,6 +75,35 @@ async fn crash_a_worker(db: &TestDb) -> i64 {
     )
     .await;
     running
+}
+
+on_postgres! {
+    async fn what_must_not_run_twice_does_not_after_an_outage_in_which_nobody_was_heard(db: TestDb) {
+        let probe = Probe::new();
+        let worker = db.worker().build().await.unwrap().start();
+        let job = pay::enqueue(&db.client, probe.number).await.unwrap();
+        probe.until(|probe| probe.running() == 1).await;
+        // No heartbeat is answered for longer than the lease, and nobody is given up.
+        let mut locked = db.pool.begin().await.unwrap();
+        sqlx::raw_sql("lock table pgjobq.workers").execute(&mut *locked).await.unwrap();
+        probe.until(|probe| probe.running() == 0).await; // It was told that its lease is lost, and dropped a while later.
+        locked.rollback().await.unwrap();
+        assert!(matches!(end_of(&db.client, &job).await, Outcome::Dead(_)));
+        assert_eq!(probe.runs().len(), 1);
+        db.until("not exists (select from pgjobq.leases)").await;
+        worker.shutdown().await.unwrap();
+    }
+}
+
+on_postgres! {
+    async fn a_panic_while_an_attempt_is_dropped_is_its_end(db: TestDb) {
+        let worker = db.worker().build().await.unwrap().start();
+        let job = drop_badly::enqueue(&db.client).await.unwrap();
+        let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("it is not dead") };
+        assert_eq!(failure.message(), "it panicked: dropped badly");
+        db.until("not exists (select from pgjobq.leases)").await;
+        worker.shutdown().await.unwrap();
+    }
 }
 
 on_postgres! {

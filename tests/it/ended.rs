@@ -82,6 +82,18 @@ on_postgres! {
 }
 
 on_postgres! {
+    async fn arguments_that_only_the_database_can_read_are_shown_as_text(db: TestDb) {
+        let worker = wreck(&db, 1, 0).await;
+        db.run("select pgjobq.enqueue('divide', '{\"by\": 1e400, \"secret\": \"\"}', retries => 0)").await;
+        db.until("(select count(*) from pgjobq.finished) = 2").await;
+        let dead = db.client.dead().list(9).await.unwrap();
+        assert!(dead.len() == 2 && dead.iter().any(|job| job.args.as_str().is_some_and(|text| text.contains("000"))), "{dead:?}");
+        assert_eq!(db.client.dead().purge().await.unwrap(), 2);
+        worker.shutdown().await.unwrap();
+    }
+}
+
+on_postgres! {
     async fn only_what_ended_badly_and_is_not_live_is_put_back_in_line(db: TestDb) {
         let job = sum::enqueue(&db.client, vec![1, 2]).await.unwrap();
         assert_eq!(job.requeue(&db.client).await.unwrap(), Requeue::Live);
