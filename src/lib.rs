@@ -8,8 +8,8 @@
 #![doc = include_str!("../examples/transactional_enqueue.rs")]
 //! ```
 //!
-//! This is one of the examples of the repository: `cargo run --example transactional_enqueue` needs nothing set up. The
-//! other one, `quickstart`, has a job that fails twice, one that dies, and many at once.
+//! This is one of the examples of the repository: `cargo run --example transactional_enqueue` needs nothing set up.
+//! `quickstart` has a job that fails twice, one that dies, and many at once; `axum` is a web server with its worker inside.
 //!
 //! # What is guaranteed
 //!
@@ -34,6 +34,11 @@
 //! | returns `Ok(value)`, or nothing | completed; kept with its value for a day, or as `retain` says | `Completed(value)` |
 //! | returns any error | tried again after its backoff, as often as `retries` says, and then dead | `Dead(failure)` |
 //! | returns [`JobError::fatal`] | dead now | `Dead(failure)` |
+//! | returns [`JobError::retry_in`] | tried again after that time, as often as `retries` says, and then dead | `Dead(failure)` |
+//! | returns [`JobError::snooze`] | run again after that time: no failure | |
+//! | returns [`JobError::cancel`] | cancelled | `Cancelled` |
+//! | is asked to be cancelled ([`JobHandle::cancel`]) | cancelled: at once while it waits; while it runs it is told, and completes if it does so all the same | `Cancelled` |
+//! | has not started in time ([`NewJob::expires_in`]) | expired; it never runs | `Expired` |
 //! | panics | as an error | `Dead(failure)` |
 //! | runs for longer than `timeout` | dropped at its next `.await`; as an error | `Dead(failure)` |
 //! | cannot be given its arguments, for they are of another shape | as an error, but tried three times at most | `Dead(failure)` |

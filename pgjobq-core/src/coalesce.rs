@@ -217,7 +217,7 @@ impl Flight {
             let mut batch = Batch::default();
             self.callers.iter().for_each(|caller| batch.add(&caller.row));
             let mut lost = None;
-            match self.coalesce.sender.ask(&mut batch, Some(PATIENCE), &mut lost).await {
+            match self.coalesce.sender.ask(&mut batch, PATIENCE, &mut lost).await {
                 Ok(answer) => self.answer(&answer),
                 // It may be any row's fault; alone, each gets an error of its own.
                 Err(_) => self

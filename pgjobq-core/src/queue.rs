@@ -87,8 +87,8 @@ impl<'c> Queue<'c> {
         }
     }
 
-    /// Deletes the queue, and cancels its jobs that wait. Those that run go on, and are not run again. False when there is no
-    /// such queue. Nothing can be enqueued in it until it is saved again; a worker that names it saves it when it is built.
+    /// Deletes the queue, and cancels its jobs that wait. Those that run go on; what fails after that, and would be tried again,
+    /// is cancelled by a worker, within a minute or so. False when there is no such queue. Nothing can be enqueued in it until it is saved again; a worker that names it saves it when it is built.
     ///
     /// # Errors
     ///

@@ -14,6 +14,9 @@ use crate::{EnqueueError, StoreError};
 /// How often a client asks after an enqueue whose answer was lost, and sends it again if it is not there.
 const RESENDS: u32 = 6;
 
+/// How long a statement waits for a caller's open transaction that has inserted one of its ids. It is sent again then.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Sends jobs, each statement a commit of its own, and notifies idle workers once they are committed.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
@@ -37,7 +40,7 @@ impl Sender {
         let sent = batch.len() as u64;
         let mut resends = 0;
         loop {
-            match self.ask(batch, None, &mut lost).await {
+            match self.ask(batch, PATIENCE, &mut lost).await {
                 Ok(answer) => {
                     batch.check(&answer)?;
                     return Ok(if lost.is_some() {
@@ -59,7 +62,7 @@ impl Sender {
     pub(crate) async fn ask(
         &self,
         batch: &mut Batch,
-        patience: Option<Duration>,
+        patience: Duration,
         lost: &mut Option<Instant>,
     ) -> Result<Answer, StoreError> {
         let shared = &self.shared;
@@ -71,8 +74,9 @@ impl Sender {
                 return Ok(Answer { committed: true, ..Answer::default() });
             }
         }
-        let ask =
-            async |connection: &mut PgConnection| batch.ask(connection, &shared.sql, false, patience).await;
+        let ask = async |connection: &mut PgConnection| {
+            batch.ask(connection, &shared.sql, false, Some(patience)).await
+        };
         let sent = Instant::now();
         let answer = shared.borrow(ANSWER_WITHIN, ask).await;
         if let Err(StoreError::Unavailable(_)) = answer {

@@ -86,8 +86,9 @@ impl Worker {
     /// Runs until `shutdown` is ready, and then stops gracefully: claims nothing more, lets running jobs finish for the
     /// grace, tells the rest to stop, and hands back what has not, at once and at no cost to its retries.
     ///
-    /// Do not drop the future half-way: then running jobs are simply lost sight of, and others take them when the lease is
-    /// over.
+    /// Do not drop the future half-way: the worker would go on in the background, with nobody to stop it, until its runtime
+    /// ends; then others take its jobs when the lease is over. A program that also looks at the worker's
+    /// [`health`](RunningWorker::health) calls [`start`](Self::start) instead.
     ///
     /// # Errors
     ///

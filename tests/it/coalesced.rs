@@ -51,7 +51,9 @@ impl Held {
         let db = self.db.clone();
         let next = tokio::spawn(async move { Self::locked(&db).await });
         let mut watch = PgConnection::connect_with(&self.db).await.unwrap();
-        let queued = "select count(*) > 0 from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock' and not granted";
+        let queued = "select count(*) > 0 from pg_locks
+            where locktype = 'advisory' and mode = 'ExclusiveLock' and not granted
+              and database = (select oid from pg_database where datname = current_database())";
         while !sqlx::query_scalar::<_, bool>(queued).fetch_one(&mut watch).await.unwrap() {}
         let before = std::mem::replace(&mut self.lock, watch);
         before.close().await.unwrap();
@@ -310,6 +312,22 @@ on_postgres! {
         assert!(double::enqueue(&db.client, 3).await.unwrap().is_new());
         assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 3);
         tokio::task::spawn_blocking(move || drop(asleep)).await.unwrap();
+    }
+}
+
+on_postgres! {
+    async fn an_enqueue_waits_for_a_caller_with_the_same_id_for_seconds_and_asks_again(db: TestDb) {
+        let id = JobId::new();
+        let mut open = db.pool.begin().await.unwrap();
+        double::job(1).id(id).enqueue(&mut *open).await.unwrap();
+        let client = db.client.clone();
+        let one = tokio::spawn(async move { double::job(2).id(id).enqueue(&client).await });
+        let waiting = "select count(*) = 1 from pg_stat_activity where datname = current_database() and wait_event = 'transactionid'";
+        let for_long = format!("({waiting} and xact_start < clock_timestamp() - interval '1 second')");
+        db.until(&for_long).await;
+        db.until(&format!("({waiting} and xact_start > clock_timestamp() - interval '1 second')")).await;
+        open.rollback().await.unwrap();
+        assert!(one.await.unwrap().unwrap().is_new());
     }
 }
 
