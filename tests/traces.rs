@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use pgjobq::JobState;
 use pgjobq::prelude::*;
 use pgjobq::sqlx::PgPool;
 use tracing::field::{Field, Visit};
@@ -71,6 +72,13 @@ async fn stumble(ctx: JobContext, password: String, fatal: bool) -> Result<()> {
     }
 }
 
+/// Runs until it is cancelled.
+#[job(queue = "traced")]
+async fn linger(ctx: JobContext) -> Result<()> {
+    ctx.cancelled().await;
+    Err("told to stop".into())
+}
+
 #[tokio::test]
 async fn an_attempt_is_a_span_with_its_outcome_and_says_nothing_of_its_arguments() {
     tracing::subscriber::set_global_default(Witness(AtomicU64::new(1))).unwrap();
@@ -87,6 +95,10 @@ async fn an_attempt_is_a_span_with_its_outcome_and_says_nothing_of_its_arguments
     job.wait(&client).await.unwrap();
     let dead = stumble::enqueue(&client, "hunter2".to_owned(), true).await.unwrap();
     dead.wait(&client).await.unwrap();
+    let lingers = linger::enqueue(&client).await.unwrap();
+    while lingers.status(&client).await.unwrap().unwrap().state != JobState::Running {}
+    lingers.cancel(&client).await.unwrap();
+    lingers.wait(&client).await.unwrap();
     worker.shutdown().await.unwrap();
     client.close().await;
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("drop database {name} with (force)")))
@@ -121,6 +133,7 @@ async fn an_attempt_is_a_span_with_its_outcome_and_says_nothing_of_its_arguments
             assert_eq!(attempt.0.get("traceparent").map(String::as_str), trace);
         }
     }
+    assert_eq!(of(lingers.id())[0].0["outcome"], "cancel");
     let events = EVENTS.lock().unwrap().clone();
     let told = |level: &str, message: &str| {
         events.iter().filter(|event| event.0["level"] == level && event.0["message"] == message).count()
