@@ -5,6 +5,7 @@ use std::time::Duration;
 use pgjobq::prelude::*;
 use pgjobq_core::__private::{Claim, Decision, Ended, Lane, LeaseKey, LeaseUse, Store, serde_json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use uuid::Uuid;
 
 use crate::gate::{Gate, result};
 use crate::harness::TestDb;
@@ -13,7 +14,7 @@ use crate::life::{double, fail_twice};
 /// Far more than a statement takes, and less than it waits for a lock.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
-/// What a caller may do in one transaction: enqueue one job, many, some for later, some under a savepoint.
+/// What a caller may do in one transaction: enqueue one job, many, some for later, some under a savepoint; cancel one.
 async fn enqueue_all_sorts(connection: &mut PgConnection) -> Vec<JobId> {
     let one = double::enqueue(&mut *connection, 1).await.unwrap();
     let later = double::job(2).delay(Duration::from_millis(1)).enqueue(&mut *connection).await.unwrap();
@@ -23,6 +24,8 @@ async fn enqueue_all_sorts(connection: &mut PgConnection) -> Vec<JobId> {
     let mut part = connection.begin().await.unwrap();
     ids.push(double::enqueue(&mut *part, 3).await.unwrap().id());
     part.commit().await.unwrap();
+    let cancel = sqlx::query("select pgjobq.cancel($1)").bind(later.id().as_uuid());
+    cancel.execute(&mut *connection).await.unwrap();
     ids
 }
 
@@ -122,6 +125,20 @@ on_postgres! {
             at_once("give_up_workers", store.give_up_workers(shard, AT_ONCE)).await;
         }
         assert_eq!(db.number("select count(*) from pgjobq.leases").await, 0);
+        for shard in store.shards() {
+            at_once("act_on_cancels", store.act_on_cancels(shard, Uuid::nil(), 100)).await;
+            at_once("expire", store.expire(shard, (0, Uuid::nil()), 100)).await;
+        }
+        at_once("note_rates", store.note_rates(&[(queue, 1, 1)])).await;
+        at_once("drop_partition", store.drop_partition()).await;
+        at_once("tidy_progress", store.tidy_progress()).await;
+        at_once("stats", db.client.queue("default").stats()).await;
+        assert!(!at_once("dead", db.client.dead().list(9)).await.is_empty());
+        assert!(at_once("requeue", db.client.dead().requeue()).await > 0);
+        assert!(at_once("purge", db.client.queue("default").purge()).await > 0);
+        assert!(at_once("purge", db.client.cancelled().purge()).await > 0);
+        assert!(at_once("delete", db.client.queue("default").delete()).await);
+        db.client.queue("default").save().await.unwrap();
         tokio::time::timeout(AT_ONCE, db.client.queue("new").save()).await.expect("save").unwrap();
         tokio::time::timeout(AT_ONCE, db.client.migrate()).await.expect("migrate").unwrap();
         tokio::time::timeout(AT_ONCE, double::enqueue(&db.client, 1)).await.expect("enqueue").unwrap();
@@ -169,12 +186,28 @@ on_postgres! {
             "select pgjobq.create_queue('default'), pgjobq.create_queue('another')",
             "select pgjobq.record_kind('double', 'default', 2::smallint, 1::smallint, 1::smallint, '{}')",
             "select pgjobq.make_partitions(60)",
+            "select pgjobq.act_on_cancels(s, null, '00000000-0000-0000-0000-000000000000', 10) from pg_temp.shards s",
+            "select pgjobq.expire(s, '-infinity', '00000000-0000-0000-0000-000000000000', 10) from pg_temp.shards s",
+            "select pgjobq.purge_queue(s, q.id, 1::smallint, 0, 10, null) from pg_temp.shards s, pgjobq.queues q",
+            "select pgjobq.requeue_jobs(shard, array[id], null, null, null, null, null) from pgjobq.finished",
+            "select pgjobq.purge_ended(shard, array[id]) from pgjobq.finished",
+            "select pgjobq.say_progress(l.shard, 1, l.queue_id, l.priority, l.hi, l.id, j.id, j.ticket, 1::smallint, 'so'),
+                    pgjobq.complete_in(l.shard, 1, l.queue_id, l.priority, l.hi, l.id, j.id, j.ticket, 1000000, '1')
+               from pgjobq.leases l join pgjobq.jobs j on j.shard = l.shard and l.tickets @> j.ticket",
+            "select pgjobq.note_rates(s, array[1], array[1], array[1]) from pg_temp.shards s",
+            "select pgjobq.delete_queue('default')",
+            "select pgjobq.save_queue('default', 1000000, null, null, null)",
         ];
         let gate = Gate::new();
         for _ in 0..40 {
             gate.job().enqueue(&db.client).await.unwrap();
             gate.job().delay(Duration::from_millis(1)).enqueue(&db.client).await.unwrap();
         }
+        gate.job().expires_in(Duration::from_millis(1)).enqueue(&db.client).await.unwrap();
+        let cancelled = gate.job().enqueue(&db.client).await.unwrap();
+        cancelled.cancel(&db.client).await.unwrap();
+        let asked = "select pgjobq.ask_to_cancel(shard, array[id], null, null) from pgjobq.jobs order by ticket desc limit 3";
+        db.run(asked).await;
         let mut us = PgConnection::connect_with(&db.options).await.unwrap();
         let stage = "create temp table shards as select s::smallint from pgjobq.settings, generate_series(0, shards - 1) s;
             select pgjobq.register_worker(s, 1, 'ours') from pg_temp.shards s;
