@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use pgjobq::CancelAnswer;
 use pgjobq::prelude::*;
+use pgjobq::{CancelAnswer, Requeue};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -45,11 +45,12 @@ impl<'d> Role<'d> {
 
 /// From the migration to the shutdown, by every way in.
 async fn everything_runs(pool: &PgPool) {
-    let client = Client::new(pool.clone());
+    let client = Client::builder(pool.clone()).shards(8).build().unwrap();
     for _ in 0..2 {
         client.migrate().await.unwrap();
     }
-    let worker = Worker::builder(&client).queue("default", 20).build().await.unwrap().start();
+    let worker = Worker::builder(&client).queue("default", 20).poll_interval(Duration::from_millis(200));
+    let worker = worker.build().await.unwrap().start();
 
     assert_eq!(double::call(&client, 21).await.unwrap(), 42);
     assert_eq!(fail_twice::call(&client).await.unwrap(), 3);
@@ -80,6 +81,12 @@ async fn everything_runs(pool: &PgPool) {
     let from_sql = format!("select pgjobq.cancel('{}', 'by hand')", never.id());
     assert!(sqlx::query_scalar::<_, bool>(AssertSqlSafe(from_sql)).fetch_one(pool).await.unwrap());
     assert_eq!(end_of(&client, &never).await, Outcome::Cancelled);
+    client.queue("attic").save().await.unwrap();
+    let hurried = double::job(8).queue("attic").expires_in(Duration::from_millis(1));
+    assert_eq!(end_of(&client, &hurried.enqueue(&client).await.unwrap()).await, Outcome::Expired);
+    assert_eq!(client.dead().list(9).await.unwrap().len(), 1);
+    assert_eq!(dead.requeue(&client).await.unwrap(), Requeue::Requeued);
+    assert!(matches!(end_of(&client, &dead).await, Outcome::Dead(_)));
     double::job(7).delay(Duration::from_secs(3600)).enqueue(&client).await.unwrap();
     assert_eq!(client.queue("default").purge().await.unwrap(), 1);
     assert!(client.queue("default").stats().await.unwrap().is_some());
