@@ -143,6 +143,8 @@ on_postgres! {
         let Outcome::Dead(failure) = end_of(&db.client, &dies).await else { panic!() };
         assert_eq!(failure.errors[0].reason, "crash");
 
+        worker.shutdown().await.unwrap();
+
         // Crashes beyond counting: one that has no budget left for another.
         let worn = double::handle(JobId::new());
         insert(&db, worn.id(), &MOST).await.unwrap();
@@ -150,6 +152,7 @@ on_postgres! {
                 select pgjobq.claim_suspect(l.shard, l.queue_id, 9, 99, array['double'])
                   from pgjobq.lanes l join pgjobq.queues q on q.id = l.queue_id and q.name = 'default';
                 delete from pgjobq.workers where id = 9").await;
+        let worker = db.worker().build().await.unwrap().start();
         let Outcome::Dead(failure) = end_of(&db.client, &worn).await else { panic!() };
         assert_eq!(failure.errors[0].reason, "crash");
         worker.shutdown().await.unwrap();
