@@ -30,8 +30,8 @@ impl Sender {
     }
 
     /// Sends a batch until it is answered, or was tried often enough. `lost` says since when it may have been sent before,
-    /// where the answer is not known. What is live after an answer was lost counts as new: it may have been a duplicate, but nobody
-    /// knows any more.
+    /// where the answer is not known. What is live after an answer was lost counts as new: it may have been a duplicate, but
+    /// nobody knows any more.
     pub(crate) async fn deliver(
         &self,
         batch: &mut Batch,

@@ -68,7 +68,12 @@ async fn beat(runtime: &Runtime, store: &Store) -> Result<(), StoreError> {
     };
     // What ran here did run: it is not given back as if it had never been claimed.
     for lease in runtime.leases.still_held(&held) {
-        hand_back(runtime, store, &lease).await?;
+        if let Err(error) = hand_back(runtime, store, &lease).await {
+            tracing::warn!(
+                error = chain(&error),
+                "a lease was not handed back; the next heartbeat tries again"
+            );
+        }
     }
     for lease in runtime.leases.compare(&before, &held, runtime.config.claim_timeout) {
         let jobs = store.return_lease(runtime.worker(), lease).await?;
