@@ -120,7 +120,7 @@ on_postgres! {
 }
 
 on_postgres! {
-    async fn the_server_ends_a_transaction_that_is_idle_for_as_long_as_its_job_may_run(db: TestDb) {
+    async fn a_transaction_may_be_idle_for_as_long_as_its_job_may_run(db: TestDb) {
         let worker = stage(&db).await.build().await.unwrap().start();
         assert_eq!(look::call(&db.client).await.unwrap(), "7s");
         worker.shutdown().await.unwrap();
