@@ -97,9 +97,11 @@ create index leases_of_a_worker on pgjobq.leases (shard, worker);
 create table pgjobq.workers (
     shard smallint not null,
     id bigint not null,
+    beats bigint not null default 0,            -- how many heartbeats it has sent; who judges its silence watches this
     name text not null,
+    lease interval not null check (lease > '0' and lease <= '366 days'),    -- how long it may be silent
     started_at timestamptz not null default clock_timestamp(),
-    seen_at timestamptz not null default clock_timestamp(),
+    seen_at timestamptz not null default clock_timestamp(),     -- for people; nothing is decided by it
     idle int[] not null default '{}',           -- the queues in which it would like to be notified of work
     primary key (shard, id)
 ) with (fillfactor = 50);

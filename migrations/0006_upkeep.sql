@@ -1,9 +1,11 @@
 -- Upkeep: workers that say they live, the jobs of those that no longer do, and scheduled jobs that come due. Every worker
 -- does all of it, all the time; there is no leader, because each step is a compare-and-set.
 
-create function pgjobq.register_worker(p_shard smallint, p_worker bigint, p_name text) returns void language plpgsql as $$
+-- Registers a worker. `p_lease` is how long it may be silent before others take its jobs.
+create function pgjobq.register_worker(p_shard smallint, p_worker bigint, p_name text, p_lease interval default '30 seconds')
+returns void language plpgsql as $$
 begin
-    insert into pgjobq.workers (shard, id, name) values (p_shard, p_worker, p_name);
+    insert into pgjobq.workers (shard, id, name, lease) values (p_shard, p_worker, p_name, p_lease);
 end $$;
 
 -- Says that the worker lives, and lists the leases that it has. `alive` is false when the worker was given up: it holds
@@ -18,7 +20,7 @@ language plpgsql
 declare
     v_now timestamptz := clock_timestamp();
 begin
-    update pgjobq.workers set seen_at = v_now where shard = p_shard and id = p_worker;
+    update pgjobq.workers set beats = beats + 1, seen_at = v_now where shard = p_shard and id = p_worker;
     alive := found;
     -- step: seen
     select array_agg(queue_id), array_agg(priority), array_agg(hi), array_agg(id),
@@ -124,8 +126,9 @@ begin
     return cardinality(v_jobs);
 end $$;
 
--- Gives up the workers of a shard that were silent for too long. One that is in a claim just now is left for the next time.
-create function pgjobq.give_up_workers(p_shard smallint, p_silence interval) returns int language plpgsql
+-- Deletes the rows of workers whose number of heartbeats is still the one that a judge has seen for too long. A worker that
+-- is in a claim just now is left for the next time. Returns how many were given up.
+create function pgjobq.give_up_workers(p_shard smallint, p_workers bigint[], p_beats bigint[]) returns int language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     set enable_sort = off set enable_memoize = off set jit = off
     set plan_cache_mode = force_generic_plan as $$
@@ -133,9 +136,9 @@ declare
     v_count int;
 begin
     with silent as materialized (
-        select id from pgjobq.workers
-         where shard = p_shard and seen_at < clock_timestamp() - p_silence
-         order by id for update skip locked)
+        select w.id from unnest(p_workers, p_beats) s(id, beats)
+          join pgjobq.workers w on w.shard = p_shard and w.id = s.id and w.beats = s.beats
+         order by w.id for update of w skip locked)
     delete from pgjobq.workers w using silent s where w.shard = p_shard and w.id = s.id;
     get diagnostics v_count = row_count;
     return v_count;

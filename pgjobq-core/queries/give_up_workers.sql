@@ -1,2 +1,2 @@
--- Give up the workers of a shard that were silent for too long. $1 shard   $2 microseconds
-select pgjobq.give_up_workers($1, $2 * interval '1 microsecond') as given_up
+-- Give up workers of a shard, each if its number of heartbeats is still this one. $1 shard   $2 workers   $3 beats
+select pgjobq.give_up_workers($1, $2, $3) as given_up

@@ -86,9 +86,10 @@ impl Claimer {
         Ok(progress)
     }
 
-    /// Whether so many results wait to be recorded that nothing more should be claimed.
+    /// Whether so many results wait to be recorded that nothing more should be claimed, or no heartbeat was answered lately.
     fn is_behind(&self) -> bool {
         self.runtime.unrecorded.load(Ordering::Acquire) >= self.runtime.most_unrecorded()
+            || !self.runtime.heard.may_claim(self.runtime.config.lease)
     }
 
     /// Claims in one lane, if there seems to be work and a slot is free.

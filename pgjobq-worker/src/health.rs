@@ -20,7 +20,7 @@ pub struct Health {
     pub heard: Option<Duration>,
     /// Whether that is so recent that the worker still has what it holds.
     pub fresh: bool,
-    /// Whether the worker takes jobs, and is not shutting down.
+    /// Whether the worker takes jobs: not while it shuts down, nor when no heartbeat was answered for half a lease.
     pub claiming: bool,
     /// How many jobs run.
     pub running: usize,
@@ -36,7 +36,7 @@ impl Health {
         Self {
             heard,
             fresh: heard.is_some_and(|ago| ago < runtime.config.lease),
-            claiming: !runtime.stages.drain.is_cancelled(),
+            claiming: !runtime.stages.drain.is_cancelled() && runtime.heard.may_claim(runtime.config.lease),
             running: runtime.running.count(),
             slots: runtime.queues.iter().map(|queue| queue.limit).sum(),
             unrecorded: runtime.unrecorded.load(std::sync::atomic::Ordering::Acquire),

@@ -1,73 +1,45 @@
-//! Whether this worker has been heard by the database without a break, and so may judge the silence of others.
-//!
-//! After an outage every worker has been silent for as long. The first one to get through must not take the jobs of all the
-//! others, who are about to.
+//! When the database last answered a heartbeat of this worker.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Since when every heartbeat of this worker has been answered, and when the last one was.
-#[derive(Debug)]
-pub(crate) struct Heard(Mutex<(Since, Option<Instant>)>);
+/// When the database last answered a heartbeat of this worker, and how many heartbeats it did not answer.
+#[derive(Debug, Default)]
+pub(crate) struct Heard(Mutex<State>);
 
-#[derive(Clone, Copy, Debug)]
-enum Since {
-    /// The start, or the first one answered after one that was missed.
-    Then(Instant),
-    /// The last one was missed.
-    Never,
+#[derive(Debug, Default)]
+struct State {
+    last: Option<Instant>,
+    missed: u64,
 }
 
 impl Heard {
-    /// Of a worker that starts now. There may just have been an outage.
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new((Since::Then(Instant::now()), None)))
-    }
-
-    pub(crate) fn answered(&self) {
-        let mut heard = self.lock();
-        heard.1 = Some(Instant::now());
-        if let Since::Never = heard.0 {
-            heard.0 = Since::Then(Instant::now());
-        }
+    /// The database has answered a heartbeat that was sent at `sent`, or the registration.
+    pub(crate) fn answered(&self, sent: Instant) {
+        self.lock().last = Some(sent);
     }
 
     pub(crate) fn missed(&self) {
-        self.lock().0 = Since::Never;
+        self.lock().missed += 1;
     }
 
-    /// Whether it has been heard for this long.
-    pub(crate) fn may_judge(&self, lease: Duration) -> bool {
-        match self.lock().0 {
-            Since::Then(at) => at.elapsed() >= lease,
-            Since::Never => false,
-        }
+    /// How many heartbeats were not answered.
+    pub(crate) fn misses(&self) -> u64 {
+        self.lock().missed
     }
 
-    /// How long ago a heartbeat was last answered.
+    /// How long ago the last heartbeat was sent that was answered.
     pub(crate) fn last(&self) -> Option<Duration> {
-        self.lock().1.map(|at| at.elapsed())
+        self.lock().last.map(|at| at.elapsed())
     }
 
-    fn lock(&self) -> MutexGuard<'_, (Since, Option<Instant>)> {
+    /// Returns whether a heartbeat was answered so recently that jobs may be claimed. A worker that is about to lose its
+    /// leases would only lose those jobs, too.
+    pub(crate) fn may_claim(&self, lease: Duration) -> bool {
+        self.last().is_some_and(|ago| ago < lease / 2)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_worker_that_was_not_heard_judges_nobody_for_a_lease() {
-        let heard = Heard::new();
-        heard.answered();
-        assert!(!heard.may_judge(Duration::from_secs(30)), "it has just started");
-        assert!(heard.may_judge(Duration::ZERO));
-        heard.missed();
-        assert!(!heard.may_judge(Duration::ZERO));
-        heard.answered();
-        assert!(!heard.may_judge(Duration::from_secs(30)));
-        assert!(heard.may_judge(Duration::ZERO));
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use crate::pause::{Pause, jittered};
 use crate::runtime::{Runtime, new_identity};
 use crate::setup::chain;
+use crate::suspension;
 use crate::worker::hand_back;
 
 /// The thread of the heartbeats. It ends with the worker.
@@ -38,13 +39,18 @@ async fn beat_for_ever(runtime: &Runtime, store: &Store) {
     loop {
         // The lease is counted from before the request was sent: the database's answer can only be later.
         let sent = Instant::now();
+        let claimed = runtime.heard.may_claim(config.lease);
         match timeout(config.lease / 3, beat(runtime, store)).await {
             Ok(Ok(())) => {
                 told = sent;
-                runtime.heard.answered();
+                runtime.heard.answered(sent);
+                if !claimed {
+                    tracing::info!("the database answers heartbeats; the worker claims jobs");
+                    runtime.events.claim.notify_one();
+                }
                 pause.reset();
                 tokio::select! {
-                    () = tokio::time::sleep(jittered(config.heartbeat)) => {}
+                    () = suspension::rest(jittered(config.heartbeat)) => {}
                     () = runtime.events.beat.notified() => {}
                 }
                 continue;
@@ -53,6 +59,11 @@ async fn beat_for_ever(runtime: &Runtime, store: &Store) {
             Err(_) => tracing::warn!("a heartbeat was not answered in time"),
         }
         runtime.heard.missed();
+        if claimed && !runtime.heard.may_claim(config.lease) {
+            tracing::warn!(
+                "no heartbeat was answered for half a lease: the worker claims nothing until one is"
+            );
+        }
         if told.elapsed() > config.lease {
             runtime.leases.lose_all(); // Others may have them; whether they do, a fenced write will tell.
         }
@@ -91,10 +102,12 @@ async fn beat(runtime: &Runtime, store: &Store) -> Result<(), StoreError> {
 
 /// The worker was given up: it was silent for too long. What it held is lost, and it goes on as another one.
 async fn start_anew(runtime: &Runtime, store: &Store) -> Result<(), StoreError> {
-    tracing::warn!("this worker was silent for too long and was given up; it starts anew");
+    if runtime.heard.last().is_some() {
+        tracing::warn!("this worker was silent for too long and was given up; it starts anew");
+    }
     runtime.leases.lose_all();
     let identity = new_identity();
-    store.register(identity, &runtime.config.name).await?;
+    runtime.register(store, identity).await?;
     runtime.identity.store(identity, Ordering::Release);
     runtime.events.claim.notify_one();
     Ok(())

@@ -25,9 +25,11 @@ mod expire;
 mod health;
 mod heard;
 mod heartbeat;
+mod judge;
 mod leases;
 mod pause;
 mod runtime;
+mod suspension;
 mod tidy;
 mod upkeep;
 

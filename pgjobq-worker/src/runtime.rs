@@ -156,7 +156,7 @@ impl Runtime {
             alerts: TaskTracker::new(),
             events: Events::default(),
             arrivals: Arrivals::default(),
-            heard: Heard::new(),
+            heard: Heard::default(),
             stages: Stages::default(),
         };
         (Arc::new(runtime), [first, second])
@@ -185,6 +185,11 @@ impl Runtime {
         while self.unrecorded.load(Ordering::Acquire) > 0 {
             self.events.claim.notified().await;
         }
+    }
+
+    /// Registers this worker under an id.
+    pub(crate) async fn register(&self, store: &Store, worker: i64) -> Result<(), StoreError> {
+        store.register(worker, &self.config.name, self.config.lease).await
     }
 
     pub(crate) fn worker(&self) -> i64 {

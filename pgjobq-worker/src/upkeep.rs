@@ -2,10 +2,11 @@
 //! There is no leader; each step is a compare-and-set, and safe at any time.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pgjobq_core::StoreError;
 
+use crate::judge::{Judge, Verdict};
 use crate::pause::{Pause, jittered};
 use crate::runtime::Runtime;
 use crate::setup::chain;
@@ -15,44 +16,66 @@ const PROMOTE_BATCH: i32 = 1000;
 
 /// Takes back the jobs of silent workers until the worker ends.
 pub(crate) async fn reap_for_ever(runtime: Arc<Runtime>) {
-    let mut pause = Pause::new();
+    let (mut pause, mut judge, mut misses) = (Pause::new(), Judge::default(), 0);
     while !runtime.stages.end.is_cancelled() {
-        let wait = match reap(&runtime).await {
+        let missed = runtime.heard.misses();
+        if missed != std::mem::replace(&mut misses, missed) {
+            judge.start_anew();
+        }
+        let mut look_again = None;
+        let judged = give_up_silent(&runtime, &mut judge).await.map(|again| look_again = again);
+        let wait = match judged.and(reap(&runtime).await) {
             Ok(()) => {
                 pause.reset();
-                jittered(runtime.config.heartbeat)
+                let regular = jittered(runtime.config.heartbeat);
+                look_again.map_or(regular, |again| again.min(regular))
             }
             Err(error) => {
                 tracing::debug!(error = chain(&error), "reaping failed; trying again");
                 pause.after_error()
             }
         };
+        if let Err(error) = runtime.note_rates().await {
+            tracing::debug!(error = chain(&error), "the rates of ended attempts were not recorded");
+        }
         sleep_or_end(&runtime, wait).await;
     }
 }
 
+/// Gives up the workers that the judge finds silent. Returns how soon it wants to look again.
+async fn give_up_silent(runtime: &Runtime, judge: &mut Judge) -> Result<Option<Duration>, StoreError> {
+    let asked = Instant::now();
+    let mut workers = runtime.store.list_workers().await?;
+    let answered = Instant::now();
+    workers.retain(|worker| worker.id != runtime.worker());
+    let Verdict { mut silent, look_again } = judge.look(&workers, asked, answered);
+    silent.sort_unstable_by_key(|worker| worker.shard);
+    for of_shard in silent.chunk_by(|one, other| one.shard == other.shard) {
+        let shard = of_shard[0].shard;
+        let workers: Vec<_> = of_shard.iter().map(|worker| (worker.id, worker.beats)).collect();
+        if runtime.store.give_up_workers(shard, &workers).await? > 0 {
+            tracing::warn!(shard, workers = ?workers, "gave up workers that were silent for longer than their lease");
+        }
+    }
+    Ok(look_again)
+}
+
+/// Takes back every lease of a worker that is gone.
 async fn reap(runtime: &Arc<Runtime>) -> Result<(), StoreError> {
-    runtime.note_rates().await?;
-    for shard in runtime.store.shards() {
-        let may_judge = runtime.heard.may_judge(runtime.config.lease);
-        if may_judge && runtime.store.give_up_workers(shard, runtime.config.lease).await? > 0 {
-            tracing::warn!(shard, "gave up workers that were silent for too long");
-        }
-        // One lease a transaction, so that none is long. One that had to be left has to wait for the next time.
-        let mut left = Vec::new();
-        while let Some(reaped) = runtime.store.reap(shard, &left).await? {
-            tracing::warn!(
-                shard,
-                requeued = reaped.requeued,
-                buried = reaped.buried.len(),
-                cancelled = reaped.cancelled.len(),
-                "took back a lease of a worker that is gone"
-            );
-            left.extend(reaped.kept);
-            runtime.work_arrived(&[reaped.queue]);
-            runtime.notifier.ended(&reaped.cancelled);
-            runtime.alert(shard, reaped.buried);
-        }
+    // One lease a transaction, so that none is long. One that had to be left has to wait for the next time.
+    let (shards, mut left) = (runtime.store.shards(), Vec::new());
+    while let Some(reaped) = runtime.store.reap(&shards, &left).await? {
+        tracing::warn!(
+            shard = reaped.shard,
+            requeued = reaped.requeued,
+            buried = reaped.buried.len(),
+            cancelled = reaped.cancelled.len(),
+            "took back a lease of a worker that is gone"
+        );
+        left.extend(reaped.kept);
+        runtime.work_arrived(&[reaped.queue]);
+        runtime.notifier.ended(&reaped.cancelled);
+        runtime.alert(reaped.shard, reaped.buried);
     }
     Ok(())
 }

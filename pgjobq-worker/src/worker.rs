@@ -133,8 +133,15 @@ async fn run(runtime: Arc<Runtime>, inboxes: [Inbox; FINISHERS]) -> Result<(), W
     // Should this task be dropped, with its tokio runtime, every part ends with it.
     let _end = runtime.stages.end.clone().drop_guard();
     // Without it the first claim would be refused. Should it fail, a heartbeat makes up for it.
-    if let Err(error) = runtime.store.register(runtime.worker(), &runtime.config.name).await {
-        tracing::warn!(error = crate::setup::chain(&error), "the worker could not register yet");
+    let sent = std::time::Instant::now();
+    match runtime.register(&runtime.store, runtime.worker()).await {
+        Ok(()) => runtime.heard.answered(sent),
+        Err(error) => {
+            tracing::warn!(
+                error = crate::setup::chain(&error),
+                "the worker could not register yet; it claims nothing until it has"
+            );
+        }
     }
     let heartbeats = heartbeat::start(&runtime).map_err(WorkerError::Thread)?;
     let parts = TaskTracker::new();

@@ -141,12 +141,12 @@ impl Session {
 
     /// Takes back one lease of a worker that is gone.
     pub(crate) async fn reap(&mut self) -> Cost {
-        self.cost(explain("reap").bind(0i16).bind(Vec::<i64>::new())).await
+        self.cost(explain("reap").bind(vec![0i16]).bind(Vec::<i64>::new())).await
     }
 
     /// Gives up the silent workers, of which there are none.
     pub(crate) async fn give_up_workers(&mut self) -> Cost {
-        self.cost(explain("give_up_workers").bind(0i16).bind(86_400_000_000i64)).await
+        self.cost(explain("give_up_workers").bind(0i16).bind(Vec::<i64>::new()).bind(Vec::<i64>::new())).await
     }
 
     /// Puts in line what has come due.

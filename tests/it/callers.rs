@@ -57,7 +57,7 @@ on_postgres! {
 /// Claims everything of a kind, and goes.
 async fn leave_a_lease(db: &TestDb, kind: &'static str) {
     let store = Store::connect(&db.client, 1).await.unwrap();
-    store.register(1, "gone").await.unwrap();
+    store.register(1, "gone", AT_ONCE).await.unwrap();
     let queue = store.queue_ids(&["default"]).await.unwrap()[0].1;
     for (lease, shard) in (1..).zip(store.shards()) {
         let claim = Claim {
@@ -93,7 +93,7 @@ on_postgres! {
             callers.push(caller);
         }
 
-        at_once("register", store.register(1, "ours")).await;
+        at_once("register", store.register(1, "ours", AT_ONCE)).await;
         for shard in store.shards() {
             let lane = Lane { shard, queue };
             let claim = |lease, want| Claim { lane, worker: 1, lease, wait: true, kinds: &["stand", "double"], want,
@@ -120,9 +120,9 @@ on_postgres! {
         at_once("heartbeat", store.heartbeat(1)).await;
         at_once("set_idle", store.set_idle(1, &[queue])).await;
         at_once("leave", store.leave(1)).await;
-        for shard in store.shards() {
-            while at_once("reap", store.reap(shard, &[])).await.is_some() {}
-            at_once("give_up_workers", store.give_up_workers(shard, AT_ONCE)).await;
+        while at_once("reap", store.reap(&store.shards(), &[])).await.is_some() {}
+        for worker in at_once("list_workers", store.list_workers()).await {
+            at_once("give_up_workers", store.give_up_workers(worker.shard, &[(worker.id, worker.beats)])).await;
         }
         assert_eq!(db.number("select count(*) from pgjobq.leases").await, 0);
         for shard in store.shards() {
@@ -180,8 +180,8 @@ on_postgres! {
               group by l.shard, l.queue_id, l.priority, l.hi",
             "select pgjobq.return_lease(shard, worker, queue_id, priority, hi, id) from pgjobq.leases",
             "select pgjobq.leave(s, 1) from pg_temp.shards s",
-            "select pgjobq.give_up_workers(s, interval '-1 s') from pg_temp.shards s",
-            "select pgjobq.give_up_workers(s, interval '-1 s'), pgjobq.reap(s, '{}') from pg_temp.shards s",
+            "select pgjobq.give_up_workers(s, array[1], array[0]) from pg_temp.shards s",
+            "select pgjobq.give_up_workers(s, array[1], array[0]), pgjobq.reap(s, '{}') from pg_temp.shards s",
             "select pgjobq.promote(s, 10) from pg_temp.shards s",
             "select pgjobq.create_queue('default'), pgjobq.create_queue('another')",
             "select pgjobq.record_kind('double', 'default', 2::smallint, 1::smallint, 1::smallint, '{}')",

@@ -57,7 +57,7 @@ on_postgres! {
         let lane = Lane { shard, queue: db.client.save_queue("default").await.unwrap() };
         let claim = |worker, lease| Claim { lane, worker, lease, wait: true, kinds: &["stay"], want: 1, near: [0; 4], found: None };
         for worker in [1, 2] {
-            store.register(worker, "test").await.unwrap();
+            store.register(worker, "test", std::time::Duration::from_secs(30)).await.unwrap();
         }
         let first = store.claim(claim(1, 11)).await.unwrap().jobs.pop().unwrap();
         let lease = |job: &pgjobq::__private::ClaimedJob, id| LeaseUse {
@@ -75,8 +75,8 @@ on_postgres! {
 
         // The first worker is silent for too long, and its lease is taken back.
         store.leave(1).await.unwrap();
-        assert_eq!(store.reap(shard, &[]).await.unwrap().unwrap().requeued, 1);
-        store.register(1, "test").await.unwrap();
+        assert_eq!(store.reap(&[shard], &[]).await.unwrap().unwrap().requeued, 1);
+        store.register(1, "test", std::time::Duration::from_secs(30)).await.unwrap();
         let waiting = all_rows(&db).await;
         for decision in every_decision() {
             assert_eq!(finish(1, lease(&first, 11), first.ticket, decision).await, [job.id()]);

@@ -27,6 +27,7 @@ mod chosen; // Jobs that choose how they end.
 mod crashes; // Workers that are gone, and what becomes of the jobs they had.
 mod due; // Scheduled jobs and retries come due at their time.
 mod fleet; // Several workers share a queue.
+mod judging; // Who gives up whom.
 mod poolers; // What stands between it and the database.
 mod role_defaults; // The defaults of its role, set against us.
 mod shutdown; // A worker stops gracefully.

@@ -40,7 +40,7 @@ on_postgres! {
 on_postgres! {
     async fn invariant_3_a_claim_never_returns_more_than_asked(db: TestDb) {
         let store = Store::connect(&db.client, 1).await.unwrap();
-        store.register(1, "ours").await.unwrap();
+        store.register(1, "ours", std::time::Duration::from_secs(30)).await.unwrap();
         let queue = store.queue_ids(&["default"]).await.unwrap()[0].1;
         for shard in store.shards() {
             let lane = Lane { shard, queue };

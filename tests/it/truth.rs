@@ -60,7 +60,7 @@ on_postgres! {
         drop(victim);
 
         // What the victim had in its hands runs again, as a second attempt, once the victim was silent for long enough.
-        db.run("update pgjobq.workers set seen_at = seen_at - interval '1 hour'").await;
+        db.run("update pgjobq.workers set lease = interval '1 second'").await;
         let heir = db.worker().heartbeat(Duration::from_millis(50)).build().await.unwrap().start();
         let mut attempts = Vec::new();
         for job in &jobs {

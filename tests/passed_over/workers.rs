@@ -43,7 +43,7 @@ impl Simulated {
     /// Registers one.
     pub(crate) async fn new(world: &Arc<World>, mut dice: Dice, kinds: &[&'static str]) -> Self {
         let id = dice.ticket(1..);
-        world.store.register(id, "simulated").await.unwrap();
+        world.store.register(id, "simulated", std::time::Duration::from_secs(30)).await.unwrap();
         let near = world.lanes.iter().map(|lane| (*lane, [0; PRIORITIES])).collect();
         let (kinds, held) = (kinds.to_vec(), Vec::new());
         Self { world: Arc::clone(world), dice, id, kinds, near, held, peek: 500 }

@@ -90,8 +90,8 @@ begin
     delete from pgjobq.cancels;
     update pgjobq.queues set deleted_at = null where deleted_at is not null;
     perform setval('pgjobq.ticket', 100);
-    insert into pgjobq.workers (shard, id, name, seen_at)
-    select 0, n, 'worker ' || n, clock_timestamp() - interval '1 hour'
+    insert into pgjobq.workers (shard, id, name, lease)
+    select 0, n, 'worker ' || n, interval '30 seconds'
       from generate_series(1, 2) n where n = 2 or not p_given_up;
     insert into pgjobq.jobs (shard, id, queue_id, kind, args, priority, ticket, run_at, expires_at, attempt, failures, crashes,
                              retries, crash_budget, created_at)
@@ -150,7 +150,7 @@ begin
     perform pgjobq.act_on_cancels(0::smallint, null, races.id(0), 100);
     v_unmet := (select count(*) from pgjobq.cancels c
                  where not exists (select 1 from pgjobq.jobs j join pgjobq.leases l on l.tickets @> j.ticket where j.id = c.job));
-    perform pgjobq.give_up_workers(0::smallint, interval '-1 hour');
+    perform pgjobq.give_up_workers(0::smallint, array_agg(id), array_agg(beats)) from pgjobq.workers;
     loop
         select * into r from pgjobq.reap(0::smallint, '{}');
         exit when r.queue is null;

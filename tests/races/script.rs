@@ -107,7 +107,7 @@ impl Operation {
             }
             Action::Finish { ended, close } => finish(ended, close),
             Action::Heartbeat => format!("heartbeat(0::smallint, {HOLDER})"),
-            Action::GiveUpWorkers => "give_up_workers(0::smallint, interval '1 minute')".into(),
+            Action::GiveUpWorkers => "give_up_workers(0::smallint, '{1,2}', '{0,0}')".into(),
             Action::Reap => "reap(0::smallint, '{}')".into(),
             Action::ReturnLease => {
                 format!("return_lease(0::smallint, {HOLDER}, {QUEUE}, 3::smallint, 2, {LEASE})")

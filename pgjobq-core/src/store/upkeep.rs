@@ -18,9 +18,21 @@ pub struct HeldLease {
     pub age: Duration,
 }
 
+/// A worker's row, as a judge reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerBeats {
+    pub shard: i16,
+    pub id: i64,
+    /// The number of heartbeats it has sent.
+    pub beats: i64,
+    /// How long it may be silent.
+    pub lease: Duration,
+}
+
 /// What taking back one lease came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reaped {
+    pub shard: i16,
     pub requeued: i32,
     pub buried: Vec<Uuid>,
     /// Those that somebody had asked to cancel.
@@ -60,9 +72,13 @@ pub struct Promoted {
 }
 
 impl Store {
-    /// Registers a worker. Without this it can claim nothing.
-    pub async fn register(&self, worker: i64, name: &str) -> Result<(), StoreError> {
-        let query = sqlx::query(self.sql.register_worker.clone()).bind(self.shards()).bind(worker).bind(name);
+    /// Registers a worker, which may be silent for `lease`. Without this it can claim nothing.
+    pub async fn register(&self, worker: i64, name: &str, lease: Duration) -> Result<(), StoreError> {
+        let query = sqlx::query(self.sql.register_worker.clone())
+            .bind(self.shards())
+            .bind(worker)
+            .bind(name)
+            .bind(lease.as_micros() as i64);
         self.rows(query).await.map(drop)
     }
 
@@ -105,19 +121,34 @@ impl Store {
         row.try_get("returned").map_err(StoreError::Database)
     }
 
-    /// Gives up the workers of a shard that were silent for longer than this. Returns how many.
-    pub async fn give_up_workers(&self, shard: i16, silence: Duration) -> Result<i32, StoreError> {
-        let query =
-            sqlx::query(self.sql.give_up_workers.clone()).bind(shard).bind(silence.as_micros() as i64);
+    /// Every worker of every shard.
+    pub async fn list_workers(&self) -> Result<Vec<WorkerBeats>, StoreError> {
+        let rows = self.rows(sqlx::query(self.sql.list_workers.clone())).await?;
+        let read = |row: &PgRow| {
+            Ok(WorkerBeats {
+                shard: row.try_get("shard")?,
+                id: row.try_get("id")?,
+                beats: row.try_get("beats")?,
+                lease: from_micros(row.try_get("lease")?),
+            })
+        };
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
+    }
+
+    /// Gives up workers of a shard, each if its number of heartbeats is still this one. Returns how many.
+    pub async fn give_up_workers(&self, shard: i16, workers: &[(i64, i64)]) -> Result<i32, StoreError> {
+        let (ids, beats): (Vec<i64>, Vec<i64>) = workers.iter().copied().unzip();
+        let query = sqlx::query(self.sql.give_up_workers.clone()).bind(shard).bind(ids).bind(beats);
         let row = self.row(query).await?;
         row.try_get("given_up").map_err(StoreError::Database)
     }
 
-    /// Takes back one lease of a worker that is not there, but none of `except`. `None` when there is none.
-    pub async fn reap(&self, shard: i16, except: &[i64]) -> Result<Option<Reaped>, StoreError> {
-        let query = sqlx::query(self.sql.reap.clone()).bind(shard).bind(except);
-        let row = self.row(query).await?;
-        read_reaped(&row).map_err(StoreError::Database)
+    /// Takes back one lease of a worker that is not there, but none of `except`, in the first of these shards that has one.
+    /// `None` if none has.
+    pub async fn reap(&self, shards: &[i16], except: &[i64]) -> Result<Option<Reaped>, StoreError> {
+        let query = sqlx::query(self.sql.reap.clone()).bind(shards).bind(except);
+        let rows = self.rows(query).await?;
+        rows.first().map(read_reaped).transpose().map_err(StoreError::Database)
     }
 
     /// Acts on the next requests to cancel, after this id.
@@ -209,16 +240,16 @@ fn read_held(row: &PgRow) -> Result<Vec<HeldLease>, sqlx::Error> {
     Ok((0..ids.len()).map(lease).collect())
 }
 
-fn read_reaped(row: &PgRow) -> Result<Option<Reaped>, sqlx::Error> {
-    let Some(queue) = row.try_get("queue")? else { return Ok(None) };
+fn read_reaped(row: &PgRow) -> Result<Reaped, sqlx::Error> {
     let jobs = |name| row.try_get::<Option<Vec<Uuid>>, _>(name).map(Option::unwrap_or_default);
-    Ok(Some(Reaped {
+    Ok(Reaped {
+        shard: row.try_get("shard")?,
         requeued: row.try_get("requeued")?,
         buried: jobs("buried")?,
         cancelled: jobs("cancelled")?,
         kept: row.try_get("kept")?,
-        queue,
-    }))
+        queue: row.try_get("queue")?,
+    })
 }
 
 fn read_expired(row: &PgRow) -> Result<Expired, sqlx::Error> {
