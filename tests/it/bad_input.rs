@@ -46,7 +46,7 @@ fn text(text: &str) -> NewJob<usize> {
     take_text::job(text.to_owned())
 }
 
-on_postgres! {
+on_one_shard! {
     async fn names_that_no_queue_can_have(db: TestDb) {
         let to = |queue: &str| text("").queue(queue).enqueue(&db.client);
         check_says(to("").await, "the name of a queue is 1 to 100 ASCII letters, digits and `_ - . : /`, but this one is empty");
@@ -71,7 +71,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn arguments_over_the_limit(db: TestDb) {
         let frame = r#"{"text":""}"#.len();
         let most = "a".repeat((1 << 20) - frame);
@@ -96,7 +96,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn arguments_that_cannot_be_stored(db: TestDb) {
         check_says(
             text("a\0b").enqueue(&db.client).await,
@@ -111,7 +111,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn times_and_counts_that_make_no_sense(db: TestDb) {
         let far = "the `take_text` job was to start or expire in more than a hundred years: a unit may be wrong";
         check_says(text("").delay(Duration::MAX).enqueue(&db.client).await, far);
@@ -132,7 +132,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn an_unknown_queue_leaves_the_callers_transaction_as_it_was(db: TestDb) {
         let unknown = "there is no queue `nowhere`: create it once with `client.queue(\"nowhere\").save().await?`, or let \
                        `client.migrate()` record the queues of the jobs linked into the program";
@@ -150,7 +150,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn an_id_is_a_duplicate_while_its_job_lives_and_runs_again_after_that(db: TestDb) {
         let id = JobId::new();
         let first = text("first").id(id).enqueue(&db.client).await.unwrap();
@@ -185,7 +185,7 @@ async fn dead_of_decoding(db: &TestDb, args: &str) -> Vec<String> {
     failure.errors.into_iter().map(|error| error.message).collect()
 }
 
-on_postgres! {
+on_one_shard! {
     async fn arguments_that_do_not_decode_are_tried_three_times(db: TestDb) {
         let messages = dead_of_decoding(&db, r#"'{"number": "seven"}'"#).await;
         let message = r#"the arguments do not fit the job function: invalid type: string "seven", expected u8 at line 1 column 18"#;
@@ -200,7 +200,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_nul_in_an_error_a_panic_or_a_result_can_be_recorded(db: TestDb) {
         let failing = fail_with::enqueue(&db.client, "a\0b".replace('\0', "NUL")).await.unwrap();
         let failing_nul = fail_with_nul::enqueue(&db.client).await.unwrap();
@@ -254,7 +254,7 @@ async fn return_bytes(bytes: usize) -> Result<String> {
     Ok("a".repeat(bytes))
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_result_that_postgres_refuses_is_told_and_one_of_ten_megabytes_is_kept(db: TestDb) {
         let surrogate = return_json::enqueue(&db.client, r#""\ud800""#.to_owned()).await.unwrap();
         let number = return_json::enqueue(&db.client, "1e999999".to_owned()).await.unwrap();
@@ -274,7 +274,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn jobs_that_are_not_there_or_live_are_neither_requeued_nor_cancelled(db: TestDb) {
         let unknown = take_number::handle(JobId::new());
         assert_eq!(unknown.requeue(&db.client).await.unwrap(), Requeue::NotEnded);

@@ -30,7 +30,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_task_enqueues_what_it_makes_of_what_it_has(db: TestDb) {
         let (client, orders) = (db.client.clone(), vec!["one".to_owned(), "two".to_owned()]);
         let enqueued = tokio::spawn(async move { client.enqueue_all(orders.iter().map(|name| word::job(name.clone()))).await });
@@ -38,7 +38,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn what_ended_before_is_not_taken_for_what_was_sent(db: TestDb) {
         // A pool that does not look whether its connection is still there.
         let pool = PgPoolOptions::new().max_connections(1).test_before_acquire(false);
@@ -71,7 +71,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_transaction_enqueues_all_or_nothing(db: TestDb) {
         let mut tx = db.pool.begin().await.unwrap();
         assert_eq!(enqueue_all(&mut *tx, (0..2500).map(number::job)).await.unwrap().new, 2500);
@@ -85,7 +85,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn the_first_mistake_ends_it_and_says_how_far_it_came(db: TestDb) {
         let jobs = (0..3000).map(|n| if n == 2100 { number::job(n).queue("nowhere") } else { number::job(n) });
         let error = db.client.enqueue_all(jobs).await.unwrap_err();
@@ -108,7 +108,7 @@ fn peak_memory() -> usize {
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_hundred_thousand_jobs_are_read_as_they_go_out(db: TestDb) {
         use std::sync::atomic::{AtomicUsize, Ordering};
         let read = AtomicUsize::new(0);

@@ -39,7 +39,7 @@ async fn insert(db: &TestDb, id: JobId, columns: &[(&str, &str)]) -> std::result
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&db.pool).await.map(drop)
 }
 
-on_postgres! {
+on_one_shard! {
     async fn what_no_job_can_be_is_refused_with_a_message(db: TestDb) {
         for (column, value) in [
             ("run_at", "'infinity'"), ("run_at", "'-infinity'"), ("expires_at", "'infinity'"), ("expires_at", "'-infinity'"),
@@ -59,7 +59,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn arguments_meta_and_times_that_make_no_sense_end_with_a_reason(db: TestDb) {
         let [list, number, null, strange, parent, both, twin] = [(); 7].map(|()| double::handle(JobId::new()));
         insert(&db, list.id(), &[("args", "'[1, 2, 3]'")]).await.unwrap();
@@ -104,7 +104,7 @@ const MOST: [(&str, &str); 5] = [
     ("crash_budget", "32767"),
 ];
 
-on_postgres! {
+on_one_shard! {
     async fn jobs_that_have_been_through_as_much_as_can_be_counted_end_like_others(db: TestDb) {
         let [completes, suspect] = [(); 2].map(|()| double::handle(JobId::new()));
         let [dies, tries_again] = [(); 2].map(|()| object::handle(JobId::new()));
@@ -126,7 +126,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn what_a_dead_worker_leaves_of_them_is_taken_back(db: TestDb) {
         let (again, dies) = (double::handle(JobId::new()), double::handle(JobId::new()));
         insert(&db, again.id(), &[("attempt", "2147483646")]).await.unwrap();
@@ -159,7 +159,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn they_can_be_cancelled_and_put_back_in_line(db: TestDb) {
         let job = double::handle(JobId::new());
         insert(&db, job.id(), &MOST).await.unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::gate::{Gate, result};
 
-on_postgres! {
+on_one_shard! {
     async fn invariant_10_no_connection_transaction_or_lock_is_held_while_jobs_run(db: TestDb) {
         let gate = Gate::new();
         let mut jobs = Vec::new();

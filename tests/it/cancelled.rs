@@ -75,7 +75,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_job_that_completes_all_the_same_has_completed(db: TestDb) {
         let probe = Probe::new();
         let worker = db.worker().heartbeat(Duration::from_secs(600)).lease(Duration::from_secs(1800)).build().await.unwrap().start();
@@ -90,7 +90,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_job_that_does_not_stop_is_dropped_after_a_while(db: TestDb) {
         let probe = Probe::new();
         let worker = db.worker().build().await.unwrap().start();
@@ -103,7 +103,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_retry_that_meets_the_request_ends_the_job(db: TestDb) {
         let probe = Probe::new();
         let worker = db.worker().heartbeat(Duration::from_secs(600)).lease(Duration::from_secs(1800)).build().await.unwrap().start();
@@ -159,7 +159,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_reaped_job_that_was_cancelled_does_not_run_again(db: TestDb) {
         let probe = Probe::new();
         let worker = db.worker().build().await.unwrap().start();

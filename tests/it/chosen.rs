@@ -36,7 +36,7 @@ async fn recover(ctx: JobContext, probe: u64) -> Result<()> {
     if ctx.attempt() == 1 { Err("no".into()) } else { Ok(()) }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_job_chooses_its_delay_or_puts_itself_off(db: TestDb) {
         let worker = db.worker().build().await.unwrap().start();
         for (how, failures) in [("retry", 1), ("snooze", 0)] {
@@ -53,7 +53,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_job_cancels_itself_and_says_why(db: TestDb) {
         let worker = db.worker().build().await.unwrap().start();
         let job = end_as_told::enqueue(&db.client, "cancel".to_owned()).await.unwrap();
@@ -64,7 +64,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn an_error_of_anyhow_is_kept_with_its_causes_and_the_application_is_told_of_a_dead_job(db: TestDb) {
         let (tell, mut told) = tokio::sync::mpsc::unbounded_channel::<EndedJob>();
         let worker = db.worker().on_dead(move |job| { let tell = tell.clone(); async move { tell.send(job).unwrap() } });
@@ -81,7 +81,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn what_is_not_started_in_time_never_runs(db: TestDb) {
         let probe = Probe::new();
         let in_time = note_down::job(probe.number).expires_in(HOUR).enqueue(&db.client).await.unwrap();
@@ -97,7 +97,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_job_that_has_been_started_has_all_the_time_it_needs(db: TestDb) {
         let probe = Probe::new();
         let worker = db.worker().build().await.unwrap().start();

@@ -113,7 +113,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_flight_carries_a_thousand_jobs_and_four_megabytes(db: TestDb) {
         together(&db, (0..1500).map(double::job).collect()).await.into_iter().for_each(|one| assert!(one.unwrap().is_new()));
         assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1501);
@@ -175,7 +175,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn only_the_caller_of_an_id_that_an_open_transaction_has_inserted_waits(db: TestDb) {
         let (committed, rolled_back) = (JobId::new(), JobId::new());
         let mut commits = db.pool.begin().await.unwrap();
@@ -201,7 +201,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn callers_who_go_away_hurt_nobody(db: TestDb) {
         // The one in flight goes, and some of those who wait; and the one in flight has committed all the same.
         let held = Held::commits(&db).await;
@@ -260,7 +260,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn nobody_hangs_when_the_runtime_of_a_flight_ends(db: TestDb) {
         let mut held = Held::commits(&db).await;
         let first = one_in_flight(&db, &db.client).await;
@@ -294,7 +294,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_flight_on_a_runtime_that_nobody_drives_holds_others_up_for_seconds_only(db: TestDb) {
         // It goes on when its runtime is driven again: here, never.
         let held = Held::commits(&db).await;
@@ -315,7 +315,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn an_enqueue_waits_for_a_caller_with_the_same_id_for_seconds_and_asks_again(db: TestDb) {
         let id = JobId::new();
         let mut open = db.pool.begin().await.unwrap();
@@ -331,7 +331,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn nobody_hangs_when_the_client_is_closed(db: TestDb) {
         let held = Held::commits(&db).await;
         let client = Client::new(db.pool.clone());
@@ -356,7 +356,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn closing_does_not_wait_for_long_for_what_is_in_flight(db: TestDb) {
         let held = Held::commits(&db).await;
         let client = Client::new(db.pool.clone());
@@ -368,7 +368,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_connection_that_falls_silent_holds_nobody_up_for_long(db: TestDb) {
         let proxy = Proxy::to(&db.options).await;
         let client = Client::new(PgPoolOptions::new().connect_with(proxy.options()).await.unwrap());

@@ -77,7 +77,7 @@ async fn crash_a_worker(db: &TestDb) -> i64 {
     running
 }
 
-on_postgres! {
+on_one_shard! {
     async fn what_must_not_run_twice_does_not_after_an_outage_in_which_nobody_was_heard(db: TestDb) {
         let probe = Probe::new();
         let worker = db.worker().build().await.unwrap().start();
@@ -95,7 +95,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_panic_while_an_attempt_is_dropped_is_its_end(db: TestDb) {
         let worker = db.worker().build().await.unwrap().start();
         let job = drop_badly::enqueue(&db.client).await.unwrap();
@@ -106,7 +106,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn the_fourth_crash_buries_a_job_and_its_errors_say_so(db: TestDb) {
         let job = pass::enqueue(&db.client, 0).await.unwrap();
         for crashes in 1..=3 {
@@ -127,7 +127,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_job_without_a_crash_budget_is_dead_after_one_crash(db: TestDb) {
         let job = pass::job(0).crashes(0).enqueue(&db.client).await.unwrap();
         assert_eq!(crash_a_worker(&db).await, 1);
@@ -159,7 +159,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_suspect_that_completes_leaves_no_trace_of_its_crash_but_in_its_errors(db: TestDb) {
         let probe = Probe::new();
         let job = pass::enqueue(&db.client, probe.number).await.unwrap();

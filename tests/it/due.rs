@@ -39,7 +39,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_short_delay_ends_at_its_time_and_not_at_the_next_poll(db: TestDb) {
         let worker = db.worker().poll_interval(Duration::from_secs(60)).build().await.unwrap().start();
         db.until("exists (select from pgjobq.workers where idle <> '{}')").await;
@@ -51,7 +51,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_failed_job_waits_for_its_backoff_with_a_jitter_of_a_fifth(db: TestDb) {
         let worker = db.worker().build().await.unwrap().start();
         let mut jobs = Vec::new();

@@ -81,7 +81,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn arguments_that_only_the_database_can_read_are_shown_as_text(db: TestDb) {
         let worker = wreck(&db, 1, 0).await;
         db.run("select pgjobq.enqueue('divide', '{\"by\": 1e400, \"secret\": \"\"}', retries => 0)").await;
@@ -93,7 +93,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn only_what_ended_badly_and_is_not_live_is_put_back_in_line(db: TestDb) {
         let job = sum::enqueue(&db.client, vec![1, 2]).await.unwrap();
         assert_eq!(job.requeue(&db.client).await.unwrap(), Requeue::Live);
@@ -106,7 +106,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn arguments_that_are_secret_are_not_told_by_an_error(db: TestDb) {
         let worker = db.worker().build().await.unwrap().start();
         db.run("select pgjobq.enqueue('divide', '{\"by\": \"4111-1111\", \"secret\": 7}', retries => 0)").await;

@@ -32,7 +32,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn invariant_7_nothing_goes_on_after_a_shutdown_and_a_close(db: TestDb) {
         let worker = db.worker().build().await.unwrap().start();
         assert_eq!(double::call(&db.client, 1).await.unwrap(), 2);
@@ -115,7 +115,7 @@ async fn shuts_down_without(options: ServerOptions) {
     client.close().await;
 }
 
-on_postgres! {
+on_one_shard! {
     async fn invariant_7_a_shutdown_returns_promptly_when_the_network_is_silent(db: TestDb) {
         let proxy = Proxy::to(&db.options).await;
         let client = Client::new(PgPoolOptions::new().connect_with(proxy.options()).await.unwrap());
@@ -134,7 +134,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn invariant_7_a_worker_survives_connections_that_fell_silent(db: TestDb) {
         let proxy = Proxy::to(&db.options).await;
         let client = Client::new(PgPoolOptions::new().connect_with(proxy.options()).await.unwrap());

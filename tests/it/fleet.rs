@@ -90,7 +90,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn heartbeats_go_on_while_handlers_block_every_thread_of_the_runtime(db: TestDb) {
         let blocked = db.options.clone();
         let (begun, begins) = tokio::sync::oneshot::channel();

@@ -26,7 +26,7 @@ fn check_refused(refused: (String, Option<String>, String), message: &str, hint:
     assert_eq!((refused.0.as_str(), refused.1.as_deref(), refused.2.as_str()), (message, hint, code));
 }
 
-on_postgres! {
+on_one_shard! {
     async fn what_is_left_out_follows_what_was_recorded_of_the_kind(db: TestDb) {
         let job = letter::handle(JobId::new());
         db.run(&format!("select pgjobq.enqueue('letter', '{{\"to\": \"Ada\"}}', id => '{}')", job.id())).await;
@@ -46,7 +46,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn every_option_can_be_given(db: TestDb) {
         db.run("select pgjobq.enqueue('nothing', '{}', 'letters', 3, 1, 0, run_at => now() + interval '1 hour')").await;
         db.run("select pgjobq.enqueue('nothing', delay => interval '1 hour')").await;
@@ -61,7 +61,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_trigger_enqueues_a_job_that_commits_or_vanishes_with_the_row(db: TestDb) {
         db.run("create table people (name text);
             create function write_letter() returns trigger language plpgsql as $$ begin
@@ -81,7 +81,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn mistakes_are_errors_that_help(db: TestDb) {
         check_refused(
             refused(&db, "select pgjobq.enqueue('nothing', queue => 'nowhere')").await,

@@ -56,7 +56,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_job_that_is_not_there(db: TestDb) {
         let id = JobId::new();
         let handle = answer::handle(id);
@@ -68,7 +68,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn waiting_ends_in_time_and_the_job_goes_on(db: TestDb) {
         let handle = answer::enqueue(&db.client, "late".to_owned()).await.unwrap();
         check_says(
@@ -81,7 +81,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_client_that_is_closed_tells_those_who_wait(db: TestDb) {
         let handle = answer::enqueue(&db.client, "never".to_owned()).await.unwrap();
         let client = db.client.clone();
@@ -92,7 +92,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_handle_from_a_transaction_waits_for_its_commit(db: TestDb) {
         let worker = db.worker().build().await.unwrap().start();
         let mut tx = db.pool.begin().await.unwrap();
@@ -116,7 +116,7 @@ async fn a_handle_from_a_transaction_that_was_rolled_back_is_told_so() {
     assert!(matches!(told, Err(WaitError::NotFound(id)) if id == handle.id()), "{told:?}");
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_result_that_does_not_fit_the_handle(db: TestDb) {
         let worker = db.worker().build().await.unwrap().start();
         let handle = answer::enqueue(&db.client, "what".to_owned()).await.unwrap();
@@ -154,7 +154,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_call_says_why_there_is_no_result(db: TestDb) {
         let worker = db.worker().build().await.unwrap().start();
         let error = refuse::call(&db.client).await.unwrap_err();
@@ -164,7 +164,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_wait_survives_a_connection_that_falls_silent_while_it_looks(db: TestDb) {
         let proxy = Proxy::to(&db.options).await;
         let one = PgPoolOptions::new().max_connections(1).connect_with(proxy.options()).await.unwrap();

@@ -1,13 +1,17 @@
 //! The stage for a test: a database of its own, on a server that all tests share.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use pgjobq::dev::Database;
 use pgjobq::{Client, Worker, WorkerBuilder};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, PgPool};
-use tokio::sync::Mutex;
+use sqlx::{AssertSqlSafe, PgPool};
+
+use self::server::TestServer;
+
+// By its path, because other test programs include this file.
+#[path = "server.rs"]
+mod server;
 
 /// A migrated database of a test's own; it is dropped at the end, also when the test panics.
 pub(crate) struct TestDb {
@@ -15,38 +19,25 @@ pub(crate) struct TestDb {
     pub(crate) pool: PgPool,
     pub(crate) options: PgConnectOptions,
     name: String,
-    server: Arc<Database>,
-}
-
-/// The server, for as long as a test uses it.
-async fn server() -> Arc<Database> {
-    static SERVER: Mutex<Weak<Database>> = Mutex::const_new(Weak::new());
-    let mut server = SERVER.lock().await;
-    match server.upgrade() {
-        Some(running) => running,
-        None => {
-            let started = Arc::new(pgjobq::dev::database().await.unwrap());
-            *server = Arc::downgrade(&started);
-            started
-        }
-    }
+    server: Arc<TestServer>,
 }
 
 impl TestDb {
     /// A migrated database with so many shards.
     pub(crate) async fn new(shards: u16) -> Self {
-        let mut db = Self::empty().await;
-        db.client = Client::builder(db.pool.clone()).shards(shards).build().unwrap();
-        db.client.migrate().await.unwrap();
-        db
+        let server = TestServer::shared().await;
+        let template = server.template(shards).await;
+        Self::open(server, &format!("template {template}")).await
     }
 
     /// A database without our schema.
     pub(crate) async fn empty() -> Self {
-        let server = server().await;
-        let name = format!("pgjobq_test_{}", uuid::Uuid::new_v4().simple());
-        admin(server.url(), format!("create database {name}")).await;
-        let options = server.url().parse::<PgConnectOptions>().unwrap().database(&name);
+        Self::open(TestServer::shared().await, "").await
+    }
+
+    async fn open(server: Arc<TestServer>, how: &str) -> Self {
+        let name = server.create(how).await;
+        let options = server.options(&name);
         let pool = PgPoolOptions::new().max_connections(12).connect_with(options.clone()).await.unwrap();
         Self { client: Client::new(pool.clone()), pool, options, name, server }
     }
@@ -112,20 +103,8 @@ impl TestDb {
 
 impl Drop for TestDb {
     fn drop(&mut self) {
-        let (url, name) = (self.server.url().to_owned(), self.name.clone());
-        let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(admin(&url, format!("drop database {name} with (force)")));
-        });
-        let _ = dropped.join();
+        self.server.drop_databases(std::slice::from_ref(&self.name));
     }
-}
-
-async fn admin(url: &str, sql: String) {
-    use sqlx::Connection;
-    let mut connection = url.parse::<PgConnectOptions>().unwrap().connect().await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
 }
 
 /// A test that waits for ever has failed.
@@ -133,7 +112,21 @@ pub(crate) async fn in_time(test: impl Future<Output = ()>) {
     tokio::time::timeout(Duration::from_secs(180), test).await.expect("the test ends");
 }
 
-/// A test on a migrated database, run with one shard and with eight.
+/// A test on a migrated database whose number of shards does not matter to it: with one.
+#[allow(unused_macros)]
+macro_rules! on_one_shard {
+    ($(#[$meta:meta])* async fn $name:ident($db:ident: TestDb) $body:block) => {
+        $(#[$meta])*
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            let $db = $crate::harness::TestDb::new(1).await;
+            $crate::harness::in_time(async move $body).await;
+        }
+    };
+}
+
+/// A test on a migrated database whose number of shards matters: once with one, and once with eight.
+#[allow(unused_macros)]
 macro_rules! on_postgres {
     ($(#[$meta:meta])* async fn $name:ident($db:ident: TestDb) $body:block) => {
         $(#[$meta])*

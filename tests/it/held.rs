@@ -52,7 +52,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn the_jobs_of_a_claim_that_was_answered_too_late_run_soon_and_no_attempt_is_counted(db: TestDb) {
         let gate = Gate::new();
         let worker = db.worker().lease(LEASE).claim_timeout(CLAIM_TIMEOUT).build().await.unwrap().start();

@@ -29,7 +29,7 @@ async fn climb(ctx: JobContext, probe: u64) {
     probe.pass().await;
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_child_knows_its_parent_and_its_trace(db: TestDb) {
         let worker = db.worker().build().await.unwrap().start();
         let parent = spawn::job().traceparent(TRACE).enqueue(&db.client).await.unwrap();
@@ -58,7 +58,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_stale_attempt_says_nothing_of_how_far_it_is(db: TestDb) {
         let probe = Probe::new();
         let worker = db.worker().build().await.unwrap().start();
@@ -72,7 +72,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_worker_says_how_it_does(db: TestDb) {
         let probe = Probe::new();
         let worker = db.worker().build().await.unwrap().start();

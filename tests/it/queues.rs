@@ -101,7 +101,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn ended_jobs_are_kept_for_as_long_as_their_queue_says(db: TestDb) {
         let day = Duration::from_secs(86_400);
         let queue = db.client.queue("shelf").retain(JobState::Completed, 3 * day).retain(JobState::Dead, 90 * day);
@@ -125,7 +125,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_day_that_is_over_is_dropped_and_stands_in_nobodys_way(db: TestDb) {
         let (was, is) = (db.text("select min(day) from pgjobq.finished_days").await, "date '2001-01-01'");
         // The first day becomes one that is long over, with a job in it.

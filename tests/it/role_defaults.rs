@@ -188,7 +188,7 @@ everything_runs_with! {
     short_statements: "statement_timeout = '300ms'";
     short_locks: "lock_timeout = '1ms'";
     short_transactions: "idle_in_transaction_session_timeout = '300ms'";
-    short_sessions: "idle_session_timeout = '100ms'";
+    short_sessions: "idle_session_timeout = '1s'";
     a_search_path_that_leads_nowhere: "search_path = nowhere";
     an_empty_search_path: "search_path = ''";
     commits_that_do_not_wait: "synchronous_commit = off";

@@ -112,7 +112,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn run_until_stops_gracefully_when_its_future_is_ready(db: TestDb) {
         let probe = Probe::new();
         finish_when_let::enqueue(&db.client, probe.number).await.unwrap();
@@ -128,7 +128,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_job_that_fails_because_it_was_told_to_stop_has_not_failed(db: TestDb) {
         let probe = Probe::new();
         let job = stop_when_told::enqueue(&db.client, probe.number).await.unwrap();
@@ -141,7 +141,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_job_that_outlives_the_grace_is_told_then_dropped_and_runs_again_elsewhere(db: TestDb) {
         let probe = Probe::new();
         let job = go_on_when_told::enqueue(&db.client, probe.number).await.unwrap();
@@ -179,7 +179,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_handler_that_blocks_its_thread_does_not_hold_up_the_shutdown_for_ever(db: TestDb) {
         let probe = Probe::new();
         let job = block::enqueue(&db.client, probe.number).await.unwrap();
@@ -195,7 +195,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_job_that_must_not_run_twice_is_buried_by_a_shutdown_that_it_outlives(db: TestDb) {
         let probe = Probe::new();
         let awaiting = go_on_when_told::job(probe.number).crashes(0).enqueue(&db.client).await.unwrap();

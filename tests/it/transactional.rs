@@ -102,7 +102,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_failure_or_a_panic_takes_everything_back(db: TestDb) {
         let worker = stage(&db).await.build().await.unwrap().start();
         for how in ["fail", "panic"] {
@@ -119,7 +119,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_transaction_may_be_idle_for_as_long_as_its_job_may_run(db: TestDb) {
         let worker = stage(&db).await.build().await.unwrap().start();
         assert_eq!(look::call(&db.client).await.unwrap(), "7s");
@@ -127,7 +127,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_savepoint_inside_is_a_savepoint(db: TestDb) {
         let worker = stage(&db).await.build().await.unwrap().start();
         save::call(&db.client).await.unwrap();
@@ -153,7 +153,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_job_completes_by_hand_in_a_transaction_that_is_held_open(db: TestDb) {
         let probe = Probe::new();
         probe.pool.set(db.pool.clone()).unwrap();
@@ -180,7 +180,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn what_returned_well_and_did_not_commit_has_failed(db: TestDb) {
         let probe = Probe::new();
         probe.gate.add_permits(9);
@@ -197,7 +197,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_unit_test_calls_a_transactional_function(db: TestDb) {
         db.run("create table effects (what text)").await;
         let mut tx = Tx::begin(&db.client).await.unwrap();
@@ -208,7 +208,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_dead_transactional_job_is_put_back_in_line(db: TestDb) {
         let worker = stage(&db).await.build().await.unwrap().start();
         let job = settle::job("fail".to_owned()).retries(0).enqueue(&db.client).await.unwrap();
@@ -231,7 +231,7 @@ async fn linger(ctx: JobContext, tx: &mut Tx) -> Result<u32> {
     Ok(ctx.attempt())
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_transaction_whose_connection_fell_silent_is_not_missing_from_the_pool(db: TestDb) {
         let proxy = Proxy::to(&db.options).await;
         let one = PgPoolOptions::new().max_connections(1).connect_with(proxy.options()).await.unwrap();

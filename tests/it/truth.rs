@@ -47,7 +47,7 @@ async fn works_until_it_is_killed() {
     worker.run_until(std::future::pending()).await.unwrap();
 }
 
-on_postgres! {
+on_one_shard! {
     async fn invariant_1_a_process_that_is_killed_loses_no_job(db: TestDb) {
         let gate = Gate::new(); // It never opens for the victim, which has another of that name.
         gate.open();

@@ -82,7 +82,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn waits_that_are_dropped_leave_nothing_behind(db: TestDb) {
         let probe = Probe::new();
         let jobs: Vec<_> = (0..1000).map(|n| pass_and_double::job(n, probe.number)).collect();
@@ -105,7 +105,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn a_client_that_is_closed_tells_a_thousand(db: TestDb) {
         let probe = Probe::new();
         let jobs: Vec<_> = (0..1000).map(|n| pass_and_double::job(n, probe.number)).collect();
@@ -122,7 +122,7 @@ on_postgres! {
     }
 }
 
-on_postgres! {
+on_one_shard! {
     async fn who_waits_on_one_runtime_goes_on_when_another_ends(db: TestDb) {
         let probe = Probe::new();
         let handle = pass_and_double::enqueue(&db.client, 21, probe.number).await.unwrap();

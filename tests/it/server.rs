@@ -1,0 +1,94 @@
+//! The server that the tests of this process share, and the databases on it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use pgjobq::Client;
+use pgjobq::dev::Database;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use tokio::sync::Mutex;
+
+/// A server, for as long as a test uses it.
+pub(crate) struct TestServer {
+    database: Database,
+    /// By the number of shards, the migrated databases that those of the tests are copies of: to migrate takes much longer.
+    templates: Mutex<HashMap<u16, String>>,
+}
+
+impl TestServer {
+    /// Joins the running server, or starts one.
+    pub(crate) async fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<TestServer>> = Mutex::const_new(Weak::new());
+        let mut shared = SHARED.lock().await;
+        if let Some(running) = shared.upgrade() {
+            return running;
+        }
+        let database = pgjobq::dev::database().await.unwrap();
+        let started = Arc::new(Self { database, templates: Mutex::default() });
+        *shared = Arc::downgrade(&started);
+        started
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        self.database.url()
+    }
+
+    pub(crate) fn options(&self, database: &str) -> PgConnectOptions {
+        self.url().parse::<PgConnectOptions>().unwrap().database(database)
+    }
+
+    /// Creates a database and returns its name.
+    pub(crate) async fn create(&self, how: &str) -> String {
+        let name = format!("pgjobq_test_{}", uuid::Uuid::new_v4().simple());
+        execute(self.url(), &[format!("create database {name} {how}")]).await;
+        name
+    }
+
+    /// Returns the name of a migrated database with this number of shards.
+    pub(crate) async fn template(&self, shards: u16) -> String {
+        let mut templates = self.templates.lock().await;
+        if let Some(name) = templates.get(&shards) {
+            return name.clone();
+        }
+        let name = self.create("").await;
+        templates.insert(shards, name.clone());
+        let pool = PgPoolOptions::new().connect_with(self.options(&name)).await.unwrap();
+        let client = Client::builder(pool.clone()).shards(shards).build().unwrap();
+        client.migrate().await.unwrap();
+        client.close().await;
+        pool.close().await;
+        // A connection to it, such as autovacuum's, would delay the copies.
+        execute(self.url(), &[format!("alter database {name} allow_connections false")]).await;
+        name
+    }
+
+    /// Drops databases, also while a test panics.
+    pub(crate) fn drop_databases(&self, names: &[String]) {
+        let url = self.url().to_owned();
+        let statements: Vec<_> =
+            names.iter().map(|name| format!("drop database {name} with (force)")).collect();
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(execute(&url, &statements));
+        });
+        let _ = dropped.join();
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        let templates: Vec<_> = self.templates.get_mut().drain().map(|(_, name)| name).collect();
+        if !templates.is_empty() {
+            self.drop_databases(&templates);
+        }
+    }
+}
+
+async fn execute(url: &str, statements: &[String]) {
+    let mut connection = url.parse::<PgConnectOptions>().unwrap().connect().await.unwrap();
+    for statement in statements {
+        sqlx::raw_sql(AssertSqlSafe(statement.clone())).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+}
