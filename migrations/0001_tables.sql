@@ -17,10 +17,10 @@ create table pgjobq.queues (
     name text not null unique check (name ~ '^[A-Za-z0-9_.:/-]{1,100}$'),
     created_at timestamptz not null default now(),
     deleted_at timestamptz,                     -- the row stays: a transaction still open may have a job for it
-    keep_completed interval check (keep_completed > '0'),   -- null: the defaults of `keep_of`
-    keep_dead interval check (keep_dead > '0'),
-    keep_cancelled interval check (keep_cancelled > '0'),
-    keep_expired interval check (keep_expired > '0')
+    keep_completed interval check (keep_completed > '0' and keep_completed <= '3660 days'),   -- null: see `keep_of`
+    keep_dead interval check (keep_dead > '0' and keep_dead <= '3660 days'),
+    keep_cancelled interval check (keep_cancelled > '0' and keep_cancelled <= '3660 days'),
+    keep_expired interval check (keep_expired > '0' and keep_expired <= '3660 days')
 );
 
 -- What the programs that migrated, or worked, last said of each kind; the defaults of an enqueue from SQL.
@@ -146,10 +146,22 @@ create table pgjobq.finished (
 create index finished_by_id on pgjobq.finished (shard, id);
 create index finished_badly on pgjobq.finished (shard, outcome, finished_at, id) where outcome <> 'completed';
 
--- The days that have a partition. A row goes to the first of them on which it may be dropped.
+-- The days that have a partition, each of its own. A row goes to the first of them on or after the day on which its
+-- retention ends (see `drop_day`), and is dropped with it when that day is over.
 create table pgjobq.finished_days (
     day date primary key
 );
+
+-- The rows for whose day no partition could be made in time: a missing partition neither stops a job from ending nor shortens
+-- its retention. Usually empty. Workers delete its rows when their day is over.
+create table pgjobq.finished_rest partition of pgjobq.finished default;
+
+create index finished_rest_by_day on pgjobq.finished_rest (drop_on);
+
+-- Deletes from tables without a key are refused while a publication includes them, unless the whole row identifies a row. That
+-- costs nothing unless `wal_level` is logical.
+alter table pgjobq.finished replica identity full;
+alter table pgjobq.finished_rest replica identity full;
 
 -- Requests to cancel, as they came. A caller's transaction adds a row and locks nothing; what follows from it is done after
 -- its commit. While the job runs the row is the flag that ends it: a retry, a release or the reaper does not put it back.
@@ -163,6 +175,7 @@ create table pgjobq.cancels (
 );
 
 create index cancels_of_a_job on pgjobq.cancels (shard, job);
+alter table pgjobq.cancels replica identity full;
 
 -- How far running jobs say they are. The ticket tells whether it is the attempt that runs now. Not logged: after a crash of
 -- the database it is worth nothing.
@@ -186,6 +199,7 @@ create unlogged table pgjobq.rates (
 );
 
 create index rates_of_a_queue on pgjobq.rates (shard, queue_id, at);
+alter table pgjobq.rates replica identity full;
 
 -- Processes that wait for the end of jobs, and want to be notified.
 create unlogged table pgjobq.waiters (

@@ -29,45 +29,74 @@ begin
            is distinct from (excluded.queue, excluded.priority, excluded.retries, excluded.crash_budget, excluded.redact);
 end $$;
 
--- Makes the partitions of `finished` that are missing: each of the next eight days, and the Mondays up to the horizon, for
--- what is kept longer. Attaching takes a lock that stands in nobody's way, and waits for nobody for long. A worker may run
--- this without owning the table, hence the definer's rights.
-create function pgjobq.make_partitions(p_horizon int) returns int language plpgsql
-    security definer set search_path = pg_catalog, pg_temp set lock_timeout = '500ms' as $$
+-- The days from `p_today` on that should have a partition, up to the first on or after `p_last`: near days each, then Mondays,
+-- then the first of months, of quarters, of years. Thus a job is kept at most a third longer than asked (a day, if it is kept for
+-- less than a week), and ten years need about fifty partitions. A look-up locks every partition.
+create function pgjobq.partition_days(p_today date, p_last date) returns date[] language plpgsql immutable as $$
+begin
+    return array(
+        with days as (
+            select p_today + n as day
+              from generate_series(0, p_last - p_today + 366) n
+             where n <= 8
+                or n <= 110 and extract(isodow from p_today + n) = 1
+                or n <= 400 and extract(day from p_today + n) = 1
+                or n <= 1200 and extract(day from p_today + n) = 1 and extract(month from p_today + n) in (1, 4, 7, 10)
+                or extract(doy from p_today + n) = 1)
+        select day from days where day <= (select min(day) from days where day >= p_last) order by day);
+end $$;
+
+-- The days without a partition that should have one: a week beyond the longest retention of the queues, of the defaults, and of
+-- the caller's kinds (`p_days`), so that workers may fail to make partitions for a week. A day with rows in `finished_rest` stays
+-- without: its partition could not be attached, and the next day serves as well.
+create function pgjobq.missing_days(p_days int, p_now timestamptz) returns date[] language plpgsql stable as $$
 declare
-    v_today date := (clock_timestamp() at time zone 'UTC')::date;
+    v_now timestamp := p_now at time zone 'UTC';
+    v_last date := 8 + greatest(
+        v_now::date + greatest(least(p_days, 3660), 30),
+        (select max((v_now + k.keep)::date)
+           from pgjobq.queues, unnest(array[keep_completed, keep_dead, keep_cancelled, keep_expired]) k(keep)));
+begin
+    return array(
+        select d.day from unnest(pgjobq.partition_days(v_now::date, v_last)) d(day)
+         where not exists (select 1 from pgjobq.finished_days f where f.day = d.day)
+           and not exists (select 1 from pgjobq.finished_rest r where r.drop_on = d.day)
+         order by d.day);
+end $$;
+
+-- Makes the missing partitions of `finished` and returns how many. Attaching locks `finished_rest`, which delays look-ups, so
+-- it waits only briefly for others and then raises; the caller tries again. A worker may run this without owning the table,
+-- hence the definer's rights. The session's DateStyle must not decide how a day is written.
+create function pgjobq.make_partitions(p_days int, p_now timestamptz default clock_timestamp()) returns int language plpgsql
+    security definer set search_path = pg_catalog, pg_temp set datestyle = 'ISO, YMD' set lock_timeout = '2s' as $$
+declare
+    v_days date[] := pgjobq.missing_days(p_days, p_now);
     v_day date;
     v_table text;
-    v_made int := 0;
-    c_ten_years constant int := 3667;   -- as long as a kind's jobs can be kept; a partition for each week of it
-    v_horizon int := least(c_ten_years, greatest(p_horizon, 8, (
-        select (extract(epoch from max(greatest(keep_completed, keep_dead, keep_cancelled, keep_expired))) / 86400)::int + 1
-          from pgjobq.queues)));
 begin
-    if not pg_try_advisory_xact_lock(hashtext('pgjobq.make_partitions')) then
-        return 0; -- Somebody else is at it.
+    if v_days = '{}' then
+        return 0;
     end if;
-    for v_day in
-        select v_today + n from generate_series(0, v_horizon) n
-         where (n <= 8 or extract(isodow from v_today + n) = 1)
-           and not exists (select 1 from pgjobq.finished_days where day = v_today + n)
-    loop
+    perform pg_advisory_xact_lock(hashtext('pgjobq.make_partitions'));
+    v_days := pgjobq.missing_days(p_days, p_now); -- Without those that somebody made meanwhile.
+    perform set_config('lock_timeout', '100ms', true);
+    foreach v_day in array v_days loop
         v_table := 'finished_' || to_char(v_day, 'YYYYMMDD');
         execute format('create table pgjobq.%I (like pgjobq.finished including defaults including constraints)', v_table);
+        execute format('alter table pgjobq.%I replica identity full', v_table); -- A partition does not inherit it.
         execute format('alter table pgjobq.finished attach partition pgjobq.%I for values from (%L) to (%L)',
                        v_table, v_day, v_day + 1);
         insert into pgjobq.finished_days (day) values (v_day);
-        v_made := v_made + 1;
     end loop;
-    return v_made;
+    return cardinality(v_days);
 end $$;
 
 -- Drops the oldest partition whose day is over. True when there was one. It waits for nobody for longer than an instant, for
 -- whoever finishes a job would stand behind it: then it raises, and is tried again.
-create function pgjobq.drop_partition() returns boolean language plpgsql
+create function pgjobq.drop_partition(p_now timestamptz default clock_timestamp()) returns boolean language plpgsql
     security definer set search_path = pg_catalog, pg_temp set lock_timeout = '20ms' as $$
 declare
-    v_day date := (select min(day) from pgjobq.finished_days where day < (clock_timestamp() at time zone 'UTC')::date);
+    v_day date := (select min(day) from pgjobq.finished_days where day < (p_now at time zone 'UTC')::date);
 begin
     if v_day is null or not pg_try_advisory_xact_lock(hashtext('pgjobq.make_partitions')) then
         return false;
@@ -77,14 +106,26 @@ begin
     return true;
 end $$;
 
--- The partition for a row that is to be kept this long: the first day on which it may be dropped, or the last there is, so
--- that a missing partition shortens a row's life and never stops a job from ending.
-create function pgjobq.drop_day(p_keep interval) returns date language plpgsql stable as $$
-declare
-    v_day date := (clock_timestamp() at time zone 'UTC' + p_keep)::date;
+-- Deletes up to `p_most` rows of `finished_rest` whose day is over. `remain` is true if it still has rows.
+create function pgjobq.tidy_rest(p_most int, p_now timestamptz default clock_timestamp(), out deleted int, out remain boolean)
+language plpgsql as $$
 begin
-    return coalesce((select min(day) from pgjobq.finished_days where day >= v_day),
-                    (select max(day) from pgjobq.finished_days));
+    delete from pgjobq.finished_rest
+     where ctid = any (array(select ctid from pgjobq.finished_rest
+                              where drop_on < (p_now at time zone 'UTC')::date order by drop_on limit p_most
+                                for update skip locked));
+    get diagnostics deleted = row_count;
+    remain := exists (select 1 from pgjobq.finished_rest);
+end $$;
+
+-- The day with which a row is dropped that is kept for `p_keep`: the first one with a partition on or after the day on which
+-- that time is over. Without such a partition, the very day, and the row goes to `finished_rest`.
+create function pgjobq.drop_day(p_keep interval, p_now timestamptz default clock_timestamp()) returns date
+language plpgsql stable as $$
+declare
+    v_day date := (p_now at time zone 'UTC' + least(p_keep, interval '3660 days'))::date;
+begin
+    return coalesce((select min(day) from pgjobq.finished_days where day >= v_day), v_day);
 end $$;
 
 -- How long a job of this queue that ended so is kept, when nobody has said otherwise.

@@ -1,2 +1,2 @@
--- Make the missing partitions of finished. $1 the horizon in days
-select pgjobq.make_partitions($1) as made
+-- Make the missing partitions of finished. $1 for how many days the caller's kinds are kept at most
+select pgjobq.make_partitions($1, clock_timestamp()) as made

@@ -49,6 +49,7 @@ mod error;
 mod listen;
 mod migrate;
 mod notifier;
+mod partitions;
 mod pooler;
 mod queue;
 mod schema;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::StoreError;
 use crate::about;
@@ -123,7 +123,7 @@ impl Client {
         self.check_shards().await?;
         self.save_queue("default").await?;
         self.record(&registry).await?;
-        self.make_partitions(Duration::ZERO).await?;
+        self.make_partitions_unless_locked(Duration::ZERO).await?;
         Ok(())
     }
 
@@ -151,16 +151,6 @@ impl Client {
             recorded.await.map_err(|error| shared.error(error))?;
         }
         Ok(())
-    }
-
-    /// Makes the missing partitions of `finished`, a week beyond what is kept longest. Returns how many it made.
-    #[doc(hidden)]
-    pub async fn make_partitions(&self, longest: Duration) -> Result<i32, StoreError> {
-        const DAY: u64 = 24 * 60 * 60;
-        let days = longest.as_secs().div_ceil(DAY).clamp(30, 3660) + 7;
-        let shared = self.shared();
-        let made = shared.row(sqlx::query(shared.sql.make_partitions.clone()).bind(days as i32)).await?;
-        made.try_get("made").map_err(StoreError::Database)
     }
 }
 
@@ -261,7 +251,7 @@ fn script(schema: &Schema, done: usize, shards: i16) -> String {
 /// When the name of the schema cannot be one.
 pub fn schema_sql(schema: &str) -> Result<String, InvalidSchema> {
     let schema = Schema::new(schema)?;
-    let start = "select pgjobq.create_queue('default');\nselect pgjobq.make_partitions(37);\n";
+    let start = "select pgjobq.create_queue('default');\nselect pgjobq.make_partitions(0);\n";
     Ok(script(&schema, 0, 1) + &schema.render_text(start) + "\n" + &schema.render_text(GRANTS))
 }
 

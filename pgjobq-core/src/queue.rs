@@ -13,7 +13,7 @@ const BATCH: i32 = 500;
 /// The shortest time that an ended job is kept: who awaits it should learn how it ended.
 const SHORTEST_KEPT: Duration = Duration::from_secs(60);
 
-/// The longest time for which they can be kept: there is a partition for each week of it.
+/// The longest time for which they can be kept. The schema has the same limit.
 const LONGEST_KEPT: Duration = Duration::from_secs(3660 * 86_400);
 
 /// A queue by name, from [`Client::queue`].
@@ -49,7 +49,8 @@ impl<'c> Queue<'c> {
     }
 
     /// How long its jobs are kept that ended so: at first a day for completed ones, a month for dead ones, and a week for
-    /// cancelled and expired ones; ten years at most. A job that says `retain` itself is kept for so long when it has completed. Takes effect
+    /// cancelled and expired ones; ten years at most. Jobs are dropped by the day, and far days together: one kept for more than a
+    /// week may stay up to a week longer, and from a hundred days on up to a third longer. A job that says `retain` itself is kept for so long when it has completed. Takes effect
     /// with [`Queue::save`], for jobs that end a minute later.
     ///
     /// # Panics
@@ -72,6 +73,9 @@ impl<'c> Queue<'c> {
     pub async fn save(self) -> Result<(), EnqueueError> {
         name::check("queue", &self.name)?;
         self.client.save_queue_with(&self.name, self.kept).await?;
+        if self.kept.iter().any(Option::is_some) {
+            self.client.try_to_make_partitions(Duration::ZERO).await?; // Of the queue's retention the database knows.
+        }
         Ok(())
     }
 

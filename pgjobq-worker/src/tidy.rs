@@ -14,34 +14,64 @@ const TIDY_EVERY: Duration = Duration::from_secs(60);
 const PARTITIONS_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How often a partition is tried that somebody uses, each time for an instant.
 const DROP_TRIES: u32 = 20;
+/// How many ended jobs without a partition of their own are deleted in one transaction.
+const REST_BATCH: i32 = 5000;
 
 /// Tidies up until the worker ends.
 pub(crate) async fn tidy_for_ever(runtime: Arc<Runtime>) {
     let mut partitions_due = Instant::now();
     loop {
-        if let Err(error) = tidy(&runtime).await {
-            tracing::debug!(error = chain(&error), "tidying up failed; trying again");
-        }
+        log("reading how long jobs are kept", runtime.read_keeps().await);
+        log("emptying deleted queues", empty_deleted_queues(&runtime).await);
+        log("forgetting progress", runtime.store.tidy_progress().await);
+        log("deleting ended jobs without a partition", tidy_rest(&runtime).await);
         if Instant::now() >= partitions_due {
-            match look_after_partitions(&runtime).await {
-                Ok(()) => partitions_due = Instant::now() + jittered(PARTITIONS_EVERY),
-                Err(error) => tracing::debug!(error = chain(&error), "partitions wait; trying again"),
+            let made = runtime.client.try_to_make_partitions(runtime.registry.longest_kept()).await;
+            let dropped = drop_partitions(&runtime).await;
+            if made.is_ok() && dropped.is_ok() {
+                partitions_due = Instant::now() + jittered(PARTITIONS_EVERY);
             }
+            log("making partitions", made);
+            log("dropping partitions", dropped);
         }
         tokio::time::sleep(jittered(TIDY_EVERY)).await;
     }
 }
 
-async fn tidy(runtime: &Runtime) -> Result<(), StoreError> {
-    runtime.read_keeps().await?;
+/// Logs that one step failed. The others do not depend on it, and it is tried again in a minute.
+fn log(step: &str, outcome: Result<(), StoreError>) {
+    match outcome {
+        Err(error) if error.is_transient() => {
+            tracing::debug!(error = chain(&error), "{step} failed; trying again")
+        }
+        Err(error) => tracing::warn!(error = chain(&error), "{step} failed; trying again in a minute"),
+        Ok(()) => {}
+    }
+}
+
+async fn empty_deleted_queues(runtime: &Runtime) -> Result<(), StoreError> {
     for queue in runtime.store.deleted_queues().await? {
         runtime.client.purge(queue, "the queue was deleted").await?;
     }
-    runtime.store.tidy_progress().await
+    Ok(())
 }
 
-async fn look_after_partitions(runtime: &Runtime) -> Result<(), StoreError> {
-    runtime.client.make_partitions(runtime.registry.longest_kept()).await?;
+async fn tidy_rest(runtime: &Runtime) -> Result<(), StoreError> {
+    loop {
+        let (deleted, remain) = runtime.store.tidy_rest(REST_BATCH).await?;
+        if deleted < REST_BATCH {
+            if remain {
+                tracing::warn!(
+                    "ended jobs are in the table `finished_rest`, because the partitions of their days were missing; they are \
+                     deleted row by row when their retention ends"
+                );
+            }
+            return Ok(());
+        }
+    }
+}
+
+async fn drop_partitions(runtime: &Runtime) -> Result<(), StoreError> {
     let mut tries = 0;
     loop {
         match runtime.store.drop_partition().await {

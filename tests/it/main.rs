@@ -13,6 +13,7 @@ mod says; // What errors say.
 
 // What always holds.
 mod bystanders; // A job that runs costs the database nothing.
+mod calendar; // What depends on the day.
 mod callers; // Their transactions and ours.
 mod endings; // Everything that was started ends, whatever the database does.
 mod held; // Nothing is held by nobody.

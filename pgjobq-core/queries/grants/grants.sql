@@ -22,3 +22,4 @@ grant select, insert, update, delete on pgjobq.queues, pgjobq.kinds, pgjobq.lane
     pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.cancels, pgjobq.progress, pgjobq.waiters to pgjobq_worker;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.job_states to pgjobq_worker;
 grant select, insert, delete on pgjobq.rates to pgjobq_worker;
+grant select, update, delete on pgjobq.finished_rest to pgjobq_worker;

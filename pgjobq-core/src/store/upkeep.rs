@@ -201,6 +201,14 @@ impl Store {
         row.try_get("dropped").map_err(StoreError::Database)
     }
 
+    /// Deletes ended jobs that have no partition of their own and are no longer kept. Returns how many, and whether others
+    /// remain.
+    pub async fn tidy_rest(&self, most: i32) -> Result<(i32, bool), StoreError> {
+        let row = self.row(sqlx::query(self.sql.tidy_rest.clone()).bind(most)).await?;
+        let read = || Ok((row.try_get("deleted")?, row.try_get("remain")?));
+        read().map_err(StoreError::Database)
+    }
+
     /// Forgets what was said of jobs that are gone.
     pub async fn tidy_progress(&self) -> Result<(), StoreError> {
         self.rows(sqlx::query(self.sql.tidy_progress.clone()).bind(self.shards())).await.map(drop)

@@ -1,0 +1,153 @@
+//! The partitions of ended jobs, on every day of four years: no row is dropped before its retention is over.
+
+use std::time::Duration;
+
+use pgjobq::JobState;
+use pgjobq::prelude::*;
+
+use crate::harness::TestDb;
+use crate::life::double;
+use crate::probe::end_of;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Makes and drops partitions as workers do, `every` days, and looks on each day where rows of any retention would go.
+/// Commits each day, because each partition takes locks until then.
+fn live_through(from: &str, to: &str, every: u32) -> String {
+    format!(
+        "do $$
+        declare
+            v_today date;
+            v_now timestamptz;
+            v_keep interval;
+            v_time interval;
+            v_due date;
+            v_day date;
+        begin
+            for v_today in select d::date from generate_series(timestamp '{from}', timestamp '{to}', '1 day') d loop
+                perform set_config('timezone', (array['UTC', 'Pacific/Kiritimati', 'Etc/GMT+12', 'Europe/Berlin'])[((v_today - '2027-01-01') & 3) + 1], false),
+                        set_config('datestyle', (array['SQL, YMD', 'German, MDY', 'ISO, DMY'])[(v_today - '2027-01-01') % 3 + 1], false);
+                if (v_today - '{from}') % {every} = 0 then
+                    perform pgjobq.make_partitions(3660, (v_today + time '23:59:59.999') at time zone 'UTC');
+                    while pgjobq.drop_partition((v_today + time '00:00') at time zone 'UTC') loop end loop;
+                    if exists (select 1 from pgjobq.finished_days where day < v_today)
+                       or (select count(*) from pgjobq.finished_days) > 60 then
+                        raise exception '%: % days', v_today, (select count(*) from pgjobq.finished_days);
+                    end if;
+                end if;
+                foreach v_time in array array[interval '0', '23:59:59.999'] loop
+                    v_now := (v_today + v_time) at time zone 'UTC';
+                    foreach v_keep in array array[interval '1 minute', '1 hour', '1 day', '7 days', '8 days', '30 days', '31 days',
+                                                  '1 month', '90 days', '365 days', '1 year', '3660 days', '10 years'] loop
+                        v_due := (v_now at time zone 'UTC' + v_keep)::date;
+                        v_day := pgjobq.drop_day(v_keep, v_now);
+                        if v_day < v_due or not exists (select 1 from pgjobq.finished_days where day = v_day)
+                           or exists (select 1 from pgjobq.finished_days where day >= v_due and day < v_day)
+                           or v_day - v_due > (case when v_keep < '7 days' then 0 when v_keep < '92 days' then 7
+                                                   else (extract(epoch from v_keep) / 86400 / 3)::int end) then
+                            raise exception 'kept for % from % on, so until %, and dropped after %', v_keep, v_now, v_due, v_day;
+                        end if;
+                    end loop;
+                end loop;
+                commit;
+            end loop;
+        end $$"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_row_is_dropped_early_on_any_day_of_four_years() {
+    let db = TestDb::new(1).await;
+    // As if it had been installed on New Year's Day.
+    db.run("do $$ begin while pgjobq.drop_partition('2027-01-01Z') loop end loop; end $$").await;
+    // Every day for two years; then by workers that fail to for up to a week.
+    db.run(&live_through("2027-01-01", "2028-12-31", 1)).await;
+    db.run(&live_through("2029-01-01", "2030-12-31", 8)).await;
+    let torn = "select count(*) from (select 'finished_' || to_char(day, 'YYYYMMDD') from pgjobq.finished_days
+                union all select 'finished_rest') d(name)
+                full join (select inhrelid::regclass::text from pg_inherits where inhparent = 'pgjobq.finished'::regclass) p(name)
+                  on p.name = 'pgjobq.' || d.name where p.name is null or d.name is null";
+    assert_eq!(db.number(torn).await, 0, "partitions and days are the same");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retention_saved_on_a_live_system_makes_its_partitions_at_once() {
+    let db = TestDb::new(1).await;
+    db.client.queue("default").retain(JobState::Completed, 3660 * DAY).save().await.unwrap();
+    let missing = "select count(*) from (select pgjobq.drop_day('3660 days') as day) d
+                    where not exists (select from pgjobq.finished_days f where f.day = d.day)";
+    assert_eq!(db.number(missing).await, 0);
+    assert!(db.number("select count(*) from pgjobq.finished_days").await <= 60);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn job_without_a_partition_ends_and_is_kept_as_long() {
+    let db = TestDb::new(1).await;
+    // The owner of the functions may drop partitions, and no longer make any.
+    let owner = format!("pgjobq_test_{}", uuid::Uuid::new_v4().simple());
+    db.run(&format!(
+        "create role {owner};
+         do $$ declare v_what text; begin
+             for v_what in
+                 select format('table %s', oid::regclass) from pg_class where relnamespace = 'pgjobq'::regnamespace and relkind in ('r', 'p')
+                 union all
+                 select format('function %s', oid::regprocedure) from pg_proc
+                  where pronamespace = 'pgjobq'::regnamespace and proname in ('make_partitions', 'drop_partition')
+             loop
+                 execute format('alter %s owner to {owner}', v_what);
+             end loop;
+         end $$;
+         grant usage on schema pgjobq to {owner};
+         do $$ begin while pgjobq.drop_partition('infinity') loop end loop; end $$"
+    ))
+    .await;
+    assert_eq!(db.number("select count(*) from pgjobq.finished_days").await, 0);
+    let worker = db.worker().build().await.unwrap().start();
+    let job = double::enqueue(&db.client, 21).await.unwrap();
+    assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(42));
+    let kept = "select drop_on - ((created_at at time zone 'UTC') + interval '1 day')::date from pgjobq.finished_rest";
+    assert!((0..=1).contains(&db.number(kept).await));
+    // Once it may again, new days get partitions; what is in the rest stays until its time is over, and no longer.
+    db.run(&format!("grant create on schema pgjobq to {owner}; update pgjobq.finished set kind = 'first'"))
+        .await;
+    db.client.migrate().await.unwrap();
+    assert!(db.number("select count(*) from pgjobq.finished_days").await > 10);
+    assert_eq!(db.text("select pgjobq.tidy_rest(10)").await, "(0,t)");
+    assert_eq!(double::call(&db.client, 4).await.unwrap(), 8);
+    assert_eq!(db.text("select pgjobq.tidy_rest(10, now() + interval '9 days')").await, "(1,f)");
+    assert_eq!(db.number("select count(*) from pgjobq.finished where kind = 'first'").await, 0);
+    worker.shutdown().await.unwrap();
+    db.run(&format!("drop owned by {owner} cascade; drop role {owner}")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn migrate_waits_for_another_session_that_makes_partitions() {
+    let db = TestDb::new(1).await;
+    db.run("do $$ begin while pgjobq.drop_partition('infinity') loop end loop; end $$").await;
+    let mut open = db.pool.begin().await.unwrap();
+    sqlx::query("select pg_advisory_xact_lock(hashtext('pgjobq.make_partitions'))")
+        .execute(&mut *open)
+        .await
+        .unwrap();
+    let client = db.client.clone();
+    let migrated = tokio::spawn(async move { client.migrate().await });
+    db.until("exists (select from pg_locks where locktype = 'advisory' and not granted)").await;
+    open.commit().await.unwrap();
+    migrated.await.unwrap().unwrap();
+    assert!(db.number("select count(*) from pgjobq.finished_days").await > 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn worker_starts_while_somebody_reads_ended_jobs() {
+    let db = TestDb::new(1).await;
+    db.run("do $$ begin while pgjobq.drop_partition('infinity') loop end loop; end $$").await;
+    let mut dump = db.pool.begin().await.unwrap();
+    sqlx::query("lock table pgjobq.finished in access share mode").execute(&mut *dump).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    assert_eq!(double::call(&db.client, 21).await.unwrap(), 42);
+    assert_eq!(db.number("select count(*) from pgjobq.finished_rest").await, 1);
+    dump.commit().await.unwrap();
+    db.client.migrate().await.unwrap();
+    assert!(db.number("select count(*) from pgjobq.finished_days").await > 10);
+    worker.shutdown().await.unwrap();
+}
