@@ -31,7 +31,7 @@ on_one_shard! {
                 tokio::time::sleep(Duration::from_millis(10)).await; // Each is looked at when it is given back.
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), all_free).await.expect("the application's connections are all free");
+        tokio::time::timeout(Duration::from_secs(60), all_free).await.expect("the application's connections are all free");
         assert_eq!(gate.count().inside, 30, "they all run meanwhile");
 
         gate.open();

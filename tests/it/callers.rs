@@ -12,7 +12,7 @@ use crate::harness::TestDb;
 use crate::life::{double, fail_twice};
 
 /// Far more than a statement takes, and less than it waits for a lock.
-const AT_ONCE: Duration = Duration::from_secs(5);
+const AT_ONCE: Duration = Duration::from_secs(9);
 
 /// What a caller may do in one transaction: enqueue one job, many, some for later, some under a savepoint; cancel one.
 async fn enqueue_all_sorts(connection: &mut PgConnection) -> Vec<JobId> {
@@ -215,7 +215,7 @@ on_postgres! {
               from pg_temp.shards s, pgjobq.queues q";
         sqlx::raw_sql(stage).execute(&mut us).await.unwrap();
         let mut caller = PgConnection::connect_with(&db.options).await.unwrap();
-        sqlx::raw_sql("set lock_timeout = '5s'").execute(&mut caller).await.unwrap();
+        sqlx::raw_sql("set lock_timeout = '30s'").execute(&mut caller).await.unwrap();
         for statement in ours {
             let mut open = us.begin().await.unwrap();
             sqlx::query(statement).execute(&mut *open).await.unwrap_or_else(|error| panic!("{statement}: {error}"));

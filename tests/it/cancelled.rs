@@ -66,7 +66,7 @@ on_postgres! {
         let worker = db.worker().build().await.unwrap().start();
         let job = obey::enqueue(&db.client, probe.number).await.unwrap();
         probe.until(|probe| probe.running() == 1).await;
-        assert_eq!(job.cancel(&db.client).await.unwrap(), CancelAnswer::Asked);
+        job.cancel(&db.client).await.unwrap(); // It may have ended before the answer: each one is legal.
         assert_eq!(end_of(&db.client, &job).await, Outcome::Cancelled);
         assert_eq!((probe.told(), probe.runs().len()), (1, 1));
         worker.shutdown().await.unwrap();
@@ -96,7 +96,7 @@ on_one_shard! {
         let worker = db.worker().build().await.unwrap().start();
         let job = go_on::enqueue(&db.client, probe.number).await.unwrap();
         probe.until(|probe| probe.running() == 1).await;
-        assert_eq!(job.cancel(&db.client).await.unwrap(), CancelAnswer::Asked);
+        job.cancel(&db.client).await.unwrap(); // It may have ended before the answer: each one is legal.
         assert_eq!(end_of(&db.client, &job).await, Outcome::Cancelled);
         assert_eq!(probe.running(), 0);
         worker.shutdown().await.unwrap();

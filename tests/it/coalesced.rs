@@ -219,7 +219,7 @@ on_one_shard! {
 
         // And at any moment, also when they have just been told to lead.
         let mut callers = JoinSet::new();
-        for n in 0..2000 {
+        for n in 0..500 {
             let client = db.client.clone();
             callers.spawn(async move {
                 let one = double::enqueue(&client, n);
@@ -300,13 +300,19 @@ on_one_shard! {
         let held = Held::commits(&db).await;
         let asleep = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let client = db.client.clone();
+        let (fall_asleep, falls_asleep) = tokio::sync::oneshot::channel();
         let asleep = tokio::task::spawn_blocking(move || {
-            let one = async { tokio::time::timeout(Duration::from_millis(300), double::enqueue(&client, 1)).await };
-            assert!(asleep.block_on(one).is_err());
+            asleep.block_on(async {
+                tokio::select! {
+                    one = double::enqueue(&client, 1) => panic!("it is held up: {one:?}"),
+                    awake = falls_asleep => awake.unwrap(),
+                }
+            });
             asleep
         });
-        let asleep = asleep.await.unwrap();
         db.until(&format!("({HELD}) = 1")).await;
+        fall_asleep.send(()).unwrap();
+        let asleep = asleep.await.unwrap();
         held.let_go().await;
         assert!(double::enqueue(&db.client, 2).await.unwrap().is_new());
         assert!(double::enqueue(&db.client, 3).await.unwrap().is_new());

@@ -80,7 +80,7 @@ async fn crash_a_worker(db: &TestDb) -> i64 {
 on_one_shard! {
     async fn what_must_not_run_twice_does_not_after_an_outage_in_which_nobody_was_heard(db: TestDb) {
         let probe = Probe::new();
-        let worker = db.worker().build().await.unwrap().start();
+        let worker = db.worker().lease(std::time::Duration::from_secs(2)).build().await.unwrap().start();
         let job = pay::enqueue(&db.client, probe.number).await.unwrap();
         probe.until(|probe| probe.running() == 1).await;
         // No heartbeat is answered for longer than the lease, and nobody is given up.

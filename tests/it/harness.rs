@@ -55,12 +55,13 @@ impl TestDb {
         (self.server.url(), &self.name)
     }
 
-    /// A worker with short intervals, which takes `default` and what else is named.
+    /// A worker with short intervals, which takes `default` and what else is named. Its lease is so long that no busy machine
+    /// lets it run out: a test that is about silent workers takes a shorter one.
     pub(crate) fn worker(&self) -> WorkerBuilder {
         Worker::builder(&self.client)
             .queue("default", 20)
             .heartbeat(Duration::from_millis(200))
-            .lease(Duration::from_secs(2))
+            .lease(Duration::from_secs(30))
             .claim_timeout(Duration::from_secs(2))
             .poll_interval(Duration::from_millis(200))
             .grace(Duration::from_secs(5))

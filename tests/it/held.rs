@@ -44,8 +44,8 @@ on_postgres! {
         let mended = Instant::now();
         gate.open();
         assert_eq!(result(&db, &job).await, 1, "the number of the attempt");
-        // The claim's timeout and a heartbeat; and what it takes to connect again, on a busy machine.
-        assert!(mended.elapsed() < CLAIM_TIMEOUT + Duration::from_secs(8), "{:?}", mended.elapsed());
+        // The claim's timeout, a heartbeat, and what a busy machine adds; not the lease.
+        assert!(mended.elapsed() < LEASE / 10, "{:?}", mended.elapsed());
         nothing_was_counted(&db).await;
         worker.shutdown().await.unwrap();
         client.close().await;

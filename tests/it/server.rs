@@ -25,6 +25,7 @@ impl TestServer {
             return running;
         }
         let database = pgjobq::dev::database().await.unwrap();
+        check_clock(database.url()).await;
         let started = Arc::new(Self { database, templates: Mutex::default() });
         *shared = Arc::downgrade(&started);
         started
@@ -83,6 +84,22 @@ impl Drop for TestServer {
             self.drop_databases(&templates);
         }
     }
+}
+
+/// Under a shifted clock, a server that has another one would let the tests pass for nothing.
+async fn check_clock(url: &str) {
+    if std::env::var_os("CLOCK_OFFSET").is_none() {
+        return;
+    }
+    let mut connection = url.parse::<PgConnectOptions>().unwrap().connect().await.unwrap();
+    let now = "select extract(epoch from clock_timestamp())::bigint";
+    let theirs: i64 = sqlx::query_scalar(now).fetch_one(&mut connection).await.unwrap();
+    let ours = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    assert!(
+        ours.abs_diff(theirs.unsigned_abs()) < 60,
+        "the server's clock is not shifted: {theirs} is not {ours}"
+    );
+    connection.close().await.unwrap();
 }
 
 async fn execute(url: &str, statements: &[String]) {

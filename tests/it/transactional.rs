@@ -163,7 +163,7 @@ on_one_shard! {
         // Meanwhile it holds up nobody: others are claimed, run, finish; it can be asked to be cancelled; and the worker may
         // even be given up.
         child::call(&db.client).await.unwrap();
-        let asked = tokio::time::timeout(Duration::from_secs(5), job.cancel(&db.client).into_future()).await.unwrap();
+        let asked = tokio::time::timeout(Duration::from_secs(60), job.cancel(&db.client).into_future()).await.unwrap();
         assert_eq!(asked.unwrap(), pgjobq::CancelAnswer::Asked);
         db.run("do $$ declare r record; begin
             delete from pgjobq.workers;

@@ -75,7 +75,7 @@ on_postgres! {
             at.duration_since(ended).unwrap_or_default()
         });
         let latest = late.max().unwrap();
-        assert!(latest < Duration::from_secs(5), "the latest had its answer after {latest:?}");
+        assert!(latest < Duration::from_secs(30), "the latest had its answer after {latest:?}");
         let looks = looks_of(&db, client, pool).await;
         assert!(looks < 100, "{looks} statements");
         worker.shutdown().await.unwrap();
