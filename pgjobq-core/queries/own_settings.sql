@@ -7,4 +7,8 @@ select set_config('statement_timeout', '30s', false),
        set_config('idle_in_transaction_session_timeout', '30s', false),
        set_config('idle_session_timeout', '0', false),
        set_config('default_transaction_isolation', 'read committed', false),
-       set_config('default_transaction_read_only', 'off', false)
+       set_config('default_transaction_read_only', 'off', false),
+       -- Row-level security would hide rows in silence: now it raises.
+       set_config('row_security', 'off', false),
+       -- No function of another schema is a better match than one of PostgreSQL's.
+       set_config('search_path', 'pg_catalog, pg_temp', false)

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use crate::StoreError;
 use crate::client::Shared;
+use crate::open;
 
 /// A transaction of ours, whatever the role's default is.
 pub(crate) const BEGIN: &str = "begin isolation level read committed read write";
@@ -69,7 +70,10 @@ impl Shared {
         limit: Duration,
         ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let connection = self.pool.acquire().await.map_err(|error| self.error(error))?;
+        let connection = match self.pool.acquire().await {
+            Ok(connection) => connection,
+            Err(error) => return Err(self.error(open::reason(&self.pool, error).await)),
+        };
         let mut borrowed = Borrowed(Some(connection));
         let connection = borrowed.0.as_mut().expect("it is there until an answer came");
         let silent = |_| Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut));

@@ -15,10 +15,10 @@ use crate::coalesce::Coalesce;
 use crate::enqueue::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
 use crate::listen::{Listener, Signal};
 use crate::notifier::Notifier;
+use crate::open;
 use crate::schema::{InvalidSchema, Schema};
 use crate::send::Sender;
 use crate::sql::Statements;
-use crate::store::why_not;
 use crate::target::{MAX_ARGS, Within};
 use crate::transactions::Transactions;
 use crate::waits::Waits;
@@ -206,7 +206,9 @@ impl Client {
         let pool = PgPoolOptions::new().acquire_timeout(CONNECT_WITHIN);
         match pool.connect_with(options.clone()).await {
             Ok(pool) => Ok(Self::new(pool)),
-            Err(sqlx::Error::PoolTimedOut) => Err(wrong(why_not(&options, 1).await)),
+            Err(sqlx::Error::PoolTimedOut) => {
+                Err(wrong(open::refusal(&options).await.unwrap_or(sqlx::Error::PoolTimedOut)))
+            }
             Err(error) => Err(wrong(error)),
         }
     }

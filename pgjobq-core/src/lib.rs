@@ -49,6 +49,7 @@ mod error;
 mod listen;
 mod migrate;
 mod notifier;
+mod open;
 mod partitions;
 mod pooler;
 mod queue;

@@ -3,18 +3,20 @@
 mod claim;
 mod connections;
 mod finish;
+mod stack;
 mod upkeep;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
+use sqlx::Postgres;
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{ConnectOptions, Postgres};
 use tokio::time::timeout;
 
 use crate::StoreError;
 use crate::client::Client;
+use crate::open;
 use crate::pooler;
 use crate::sql::Statements;
 use connections::Connections;
@@ -25,8 +27,6 @@ pub use upkeep::{ActedOnCancels, Expired, HeldLease, Promoted, Reaped, WorkerBea
 
 /// How long a call may take, unless told otherwise: longer than the server lets a statement run.
 const ANSWER_WITHIN: Duration = Duration::from_secs(35);
-/// How long a connection may take to open.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// How many priorities there are.
 pub const PRIORITIES: usize = 4;
@@ -75,9 +75,12 @@ impl Store {
     pub async fn connect(client: &Client, connections: u32) -> Result<Self, ConnectError> {
         let sql = Arc::clone(&client.shared().sql);
         let failed = |error| ConnectError::Store(StoreError::new(error, sql.schema.as_str()));
-        drop(client.pool().acquire().await.map_err(failed)?); // The database may just be starting: a pool waits for it.
-        let options = client.pool().connect_options().as_ref().clone().application_name("pgjobq worker");
-        let connections = Arc::new(Connections::new(options, Arc::clone(&sql), connections));
+        // The database may just be starting: a pool waits for it.
+        if let Err(error) = client.pool().acquire().await {
+            return Err(failed(open::reason(client.pool(), error).await));
+        }
+        let connections = Connections::new(client.pool().clone(), Arc::clone(&sql), connections);
+        let connections = Arc::new(connections);
         let mut opened = connections.open().await.map_err(failed)?;
         // Before anything is set or prepared on them, which would be others' to stumble over.
         if pooler::is_between(&mut opened.iter_mut().collect::<Vec<_>>(), &sql).await.map_err(failed)? {
@@ -134,17 +137,4 @@ impl Store {
     fn error(&self, error: sqlx::Error) -> StoreError {
         StoreError::new(error, self.sql.schema.as_str())
     }
-}
-
-/// Why so many connections cannot be had. A pool tries again until its time is over, and then no longer knows.
-pub(crate) async fn why_not(options: &PgConnectOptions, connections: u32) -> sqlx::Error {
-    let mut held = Vec::new();
-    for _ in 0..connections {
-        match timeout(CONNECT_WITHIN, options.connect()).await {
-            Ok(Ok(connection)) => held.push(connection),
-            Ok(Err(error)) => return error,
-            Err(_) => break,
-        }
-    }
-    sqlx::Error::PoolTimedOut
 }

@@ -7,9 +7,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+
+use crate::open;
 
 /// How long it may take to begin, where there is a place.
 const BEGIN_WITHIN: Duration = Duration::from_secs(5);
@@ -28,7 +31,8 @@ pub(crate) struct Transactions {
 /// The pool of now, and how many there were before it.
 #[derive(Debug, Default)]
 struct Current {
-    pool: Option<PgPool>,
+    /// With the application's connect options, as they were when the pool last followed them.
+    pool: Option<(PgPool, Arc<PgConnectOptions>)>,
     replaced: u64,
 }
 
@@ -66,18 +70,21 @@ impl Transactions {
     pub(crate) async fn close(&self) {
         self.places.close();
         let pool = self.lock().pool.take();
-        if let Some(pool) = pool {
+        if let Some((pool, _)) = pool {
             let _ = timeout(CLOSE_WITHIN, pool.close()).await;
         }
     }
 
     fn pool(&self) -> (PgPool, u64) {
         let mut current = self.lock();
-        let make = || {
-            let options = self.like.options().clone().min_connections(0).acquire_timeout(BEGIN_WITHIN);
-            options.connect_lazy_with(self.like.connect_options().as_ref().clone())
-        };
-        (current.pool.get_or_insert_with(make).clone(), current.replaced)
+        let replaced = current.replaced;
+        let (pool, options) = current.pool.get_or_insert_with(|| {
+            let options = self.like.connect_options();
+            let like = open::like(&self.like).acquire_timeout(BEGIN_WITHIN);
+            (like.connect_lazy_with(options.as_ref().clone()), options)
+        });
+        open::follow(pool, &self.like, options);
+        (pool.clone(), replaced)
     }
 
     /// Lets go of the pool that came after so many others: once, for all who find it wanting.

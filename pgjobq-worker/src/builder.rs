@@ -119,7 +119,14 @@ impl WorkerBuilder {
         self
     }
 
-    /// How many connections the worker opens, besides the two that listen and say that it lives; 4 by default.
+    /// The number of connections for claims, results and upkeep; 4 by default, at least 2. Those that are not needed are
+    /// closed after five minutes.
+    ///
+    /// A worker opens at most this many connections, one for heartbeats, and as many for transactional jobs as the client's
+    /// pool may have. Each client has one that listens, and its pool. Every connection is opened with the options that the pool
+    /// has at that moment ([`set_connect_options`](sqlx::Pool::set_connect_options) rotates credentials) and is set up by
+    /// the pool's `after_connect`; then the worker makes its own settings. `before_acquire` is for the pool's connections
+    /// alone.
     pub fn connections(mut self, connections: u32) -> Self {
         self.config.connections = connections;
         self

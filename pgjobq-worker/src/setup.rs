@@ -77,7 +77,7 @@ pub enum SetupProblem {
     TooFewConnections(u32),
     /// The server does not give the connections that the worker needs.
     #[error(
-        "the database does not give the {wanted} connections that this worker needs: raise `max_connections`, or give it fewer with `.connections(…)`"
+        "the database does not give the {wanted} connections that this worker needs: raise `max_connections`, or the connection limit of the role or the database, or give it fewer with `.connections(…)`"
     )]
     NoConnections {
         /// How many it needs, the one for heartbeats included.

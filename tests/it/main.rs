@@ -25,6 +25,7 @@ mod unnotified; // Notifications are hints.
 // How a worker behaves.
 mod cancelled; // Jobs that are cancelled, waiting or running.
 mod chosen; // Jobs that choose how they end.
+mod connections; // How connections are opened.
 mod crashes; // Workers that are gone, and what becomes of the jobs they had.
 mod due; // Scheduled jobs and retries come due at their time.
 mod fleet; // Several workers share a queue.

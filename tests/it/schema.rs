@@ -146,7 +146,7 @@ async fn a_database_that_cannot_be_reached() {
     let error = Worker::builder(&Client::new(pool)).queue("default", 1).build().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the worker cannot start: the database could not be reached: pool timed out while waiting for an open connection"
+        "the worker cannot start: the database could not be reached: error communicating with database: Connection refused (os error 111)"
     );
 }
 
@@ -159,7 +159,7 @@ async fn a_server_that_gives_too_few_connections() {
     let client = Client::new(role.pool(1).await);
     let error = Worker::builder(&client).queue("default", 1).build().await.unwrap_err();
     let said = "the worker cannot start: the database does not give the 5 connections that this worker needs: raise \
-                `max_connections`, or give it fewer with `.connections(…)`";
+                `max_connections`, or the connection limit of the role or the database, or give it fewer with `.connections(…)`";
     assert!(error.to_string().starts_with(said), "{error}");
     client.pool().close().await;
     role.drop().await;

@@ -7,6 +7,7 @@ use super::ANSWER_WITHIN;
 use crate::StoreError;
 use crate::about::About;
 use crate::client::Shared;
+use crate::open;
 use crate::pooler;
 
 /// What became of the attempt to listen.
@@ -20,10 +21,13 @@ pub(super) enum Connected {
 /// of the first connection.
 pub(super) async fn connect(shared: &Shared, first: bool) -> Result<Connected, StoreError> {
     let failed = |error| shared.error(error);
-    let options = shared.listen.clone().unwrap_or_else(|| shared.pool.connect_options().as_ref().clone());
+    let (like, options) = match &shared.listen {
+        Some(options) => (PgPoolOptions::new(), options.clone()),
+        None => (open::like(&shared.pool), shared.pool.connect_options().as_ref().clone()),
+    };
     let options = options.application_name("pgjobq listener");
     // A pool of this thread's own: a connection belongs to the runtime that opened it.
-    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(ANSWER_WITHIN);
+    let pool = like.max_connections(1).acquire_timeout(ANSWER_WITHIN);
     let pool = pool.connect_with(options.clone()).await.map_err(failed)?;
     // A server that has no other connection to give is not asked; most likely nothing is in between.
     if first && let Ok(mut another) = options.connect().await {

@@ -6,29 +6,29 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
+use sqlx::{Connection, Executor, PgConnection, PgPool};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
+use super::stack::Stack;
+use crate::open::{OPEN_WITHIN, open_like};
 use crate::sql::Statements;
 
 /// How long a call waits for a connection that is free.
 const FREE_WITHIN: Duration = Duration::from_secs(5);
-/// How long a connection may take to open.
-const OPEN_WITHIN: Duration = Duration::from_secs(5);
 /// How long the connections may take to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// How long a connection is used, because a server's process only ever grows.
 const USED_FOR: Duration = Duration::from_secs(30 * 60);
 
-/// A number of connections, each opened when it is needed.
+/// A number of connections, each opened when it is needed, and closed when it is not needed for long.
 #[derive(Debug)]
 pub(super) struct Connections {
-    options: PgConnectOptions,
+    /// The application's pool, of which each connection that is opened takes the options of that moment, and the hooks.
+    like: PgPool,
     sql: Arc<Statements>,
     free: Semaphore,
-    idle: Mutex<Vec<Opened>>,
+    idle: Mutex<Stack<Opened>>,
 }
 
 #[derive(Debug)]
@@ -45,13 +45,13 @@ pub(super) struct Lent<'c> {
 }
 
 impl Connections {
-    pub(super) fn new(options: PgConnectOptions, sql: Arc<Statements>, most: u32) -> Self {
-        Self { options, sql, free: Semaphore::new(most as usize), idle: Mutex::default() }
+    pub(super) fn new(like: PgPool, sql: Arc<Statements>, most: u32) -> Self {
+        Self { like, sql, free: Semaphore::new(most as usize), idle: Mutex::default() }
     }
 
     /// As many others, to the same database.
     pub(super) fn elsewhere(&self, most: u32) -> Self {
-        Self::new(self.options.clone(), Arc::clone(&self.sql), most)
+        Self::new(self.like.clone(), Arc::clone(&self.sql), most)
     }
 
     /// Opens all of them, to see whether they can be had; none is ours yet.
@@ -67,7 +67,7 @@ impl Connections {
     pub(super) async fn keep(&self, opened: Vec<PgConnection>) -> Result<(), sqlx::Error> {
         for connection in opened {
             let opened = self.set_up(connection).await?;
-            self.idle().push(opened);
+            self.idle().push(opened, Instant::now());
         }
         Ok(())
     }
@@ -75,7 +75,11 @@ impl Connections {
     pub(super) async fn lend(&self) -> Result<Lent<'_>, sqlx::Error> {
         let free = timeout(FREE_WITHIN, self.free.acquire()).await;
         let one = free.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
-        let idle = self.idle().pop();
+        let (idle, unused) = {
+            let mut stack = self.idle();
+            (stack.pop(), stack.take_unused(Instant::now()))
+        };
+        drop(unused);
         let opened = match idle {
             Some(opened) => opened,
             None => self.set_up(self.open_one().await?).await?,
@@ -86,7 +90,7 @@ impl Connections {
     /// Closes those that nobody has, and lends none any more.
     pub(super) async fn close(&self) {
         self.free.close();
-        let idle = std::mem::take(&mut *self.idle());
+        let idle = self.idle().take_all();
         let closed = async {
             for opened in idle {
                 let _ = opened.connection.close().await;
@@ -96,7 +100,7 @@ impl Connections {
     }
 
     async fn open_one(&self) -> Result<PgConnection, sqlx::Error> {
-        timeout(OPEN_WITHIN, self.options.connect()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        open_like(&self.like, "pgjobq worker").await
     }
 
     async fn set_up(&self, mut connection: PgConnection) -> Result<Opened, sqlx::Error> {
@@ -106,7 +110,7 @@ impl Connections {
         Ok(Opened { connection, at: Instant::now() })
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Opened>> {
+    fn idle(&self) -> MutexGuard<'_, Stack<Opened>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -119,7 +123,7 @@ impl Lent<'_> {
     /// It has answered, and can be lent again.
     pub(super) fn give_back(self) {
         if self.opened.at.elapsed() < USED_FOR && !self.from.free.is_closed() {
-            self.from.idle().push(self.opened);
+            self.from.idle().push(self.opened, Instant::now());
         }
     }
 }

@@ -1,0 +1,58 @@
+//! Things that are used again, the one that was given back last first, so that those nobody needs grow old.
+
+use std::time::{Duration, Instant};
+
+/// How long a thing may lie unused.
+const UNUSED_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// Things that are used again. At the top lies the one that was given back last.
+#[derive(Debug)]
+pub(super) struct Stack<T>(Vec<(Instant, T)>);
+
+impl<T> Default for Stack<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Stack<T> {
+    pub(super) fn push(&mut self, thing: T, now: Instant) {
+        self.0.push((now, thing));
+    }
+
+    pub(super) fn pop(&mut self) -> Option<T> {
+        self.0.pop().map(|(_, thing)| thing)
+    }
+
+    /// Takes off those that were not used for long.
+    pub(super) fn take_unused(&mut self, now: Instant) -> Vec<T> {
+        let unused = self.0.partition_point(|(at, _)| now.saturating_duration_since(*at) > UNUSED_FOR);
+        self.0.drain(..unused).map(|(_, thing)| thing).collect()
+    }
+
+    pub(super) fn take_all(&mut self) -> Vec<T> {
+        self.0.drain(..).map(|(_, thing)| thing).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_caller_does_not_need_is_taken_off() {
+        let (start, minute) = (Instant::now(), Duration::from_secs(60));
+        let mut stack = Stack::default();
+        for thing in 1..=4 {
+            stack.push(thing, start);
+        }
+        for now in (1..=5).map(|n| start + n * minute) {
+            assert!(stack.take_unused(now).is_empty());
+            let used = stack.pop().unwrap();
+            assert_eq!(used, 4);
+            stack.push(used, now);
+        }
+        assert_eq!(stack.take_unused(start + 6 * minute), [1, 2, 3]);
+        assert_eq!((stack.pop(), stack.pop()), (Some(4), None));
+    }
+}
