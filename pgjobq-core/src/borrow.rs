@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{PgConnection, Postgres};
+use sqlx::{PgConnection, PgPool, Postgres};
 use tokio::time::timeout;
 
 use crate::StoreError;
@@ -70,10 +70,7 @@ impl Shared {
         limit: Duration,
         ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let connection = match self.pool.acquire().await {
-            Ok(connection) => connection,
-            Err(error) => return Err(self.error(open::reason(&self.pool, error).await)),
-        };
+        let connection = acquire(&self.pool, self.sql.schema.as_str()).await?;
         let mut borrowed = Borrowed(Some(connection));
         let connection = borrowed.0.as_mut().expect("it is there until an answer came");
         let silent = |_| Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut));
@@ -83,6 +80,32 @@ impl Shared {
         }
         answered
     }
+}
+
+impl Shared {
+    /// Returns the error of a pool that has no connection to give, if the client's is one.
+    pub(crate) fn exhausted(&self) -> Option<StoreError> {
+        exhausted(&self.pool)
+    }
+}
+
+/// Acquires a connection, in the pool's `acquire_timeout`.
+pub(crate) async fn acquire(pool: &PgPool, schema: &str) -> Result<PoolConnection<Postgres>, StoreError> {
+    let error = match pool.acquire().await {
+        Ok(connection) => return Ok(connection),
+        Err(error) => error,
+    };
+    if let (sqlx::Error::PoolTimedOut, Some(exhausted)) = (&error, exhausted(pool)) {
+        return Err(exhausted);
+    }
+    Err(StoreError::new(open::reason(pool, error).await, schema))
+}
+
+fn exhausted(pool: &PgPool) -> Option<StoreError> {
+    let options = pool.options();
+    let connections = options.get_max_connections();
+    let exhausted = pool.size() >= connections && pool.num_idle() == 0;
+    exhausted.then(|| StoreError::NoConnection { waited: options.get_acquire_timeout(), connections })
 }
 
 /// The row of a statement in a transaction that is over in any case.

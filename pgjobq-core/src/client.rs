@@ -1,11 +1,12 @@
 //! The client: enqueues, waits, and looks after what a process shares.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::{OnceCell, broadcast};
+use tokio::time::timeout_at;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +25,10 @@ use crate::transactions::Transactions;
 use crate::waits::Waits;
 use crate::{EnqueueError, StoreError};
 
+/// The limit of an enqueue through a client or a pool, unless the client has another.
+pub(crate) const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(30);
+/// More than any limit that somebody means. An `Instant` cannot be arbitrarily far away.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// How long a client tries to reach its database at first: it may just be starting.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
@@ -73,6 +78,7 @@ pub(crate) struct Shared {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) max_args: usize,
+    pub(crate) enqueue_timeout: Duration,
     pub(crate) notifications: bool,
     /// How many shards the first migration makes; `None` takes what there is.
     pub(crate) shards: Option<i16>,
@@ -122,6 +128,17 @@ impl ClientBuilder {
     /// How large the arguments of one job may be, in bytes of JSON; 1 MiB by default.
     pub fn max_args(mut self, bytes: usize) -> Self {
         self.limits.max_args = bytes;
+        self
+    }
+
+    /// The time that one enqueue through this client may take, all tries included; 30 seconds by default.
+    ///
+    /// Within this time the client waits for a connection, rides out a restart of the database, and sends a job again whose
+    /// answer was lost. After it the enqueue fails with [`EnqueueError::TimedOut`]. [`enqueue_all`](crate::enqueue_all) has
+    /// this time for each statement of up to a thousand jobs. An enqueue on a caller's own connection or transaction has no
+    /// limit of ours.
+    pub fn enqueue_timeout(mut self, limit: Duration) -> Self {
+        self.limits.enqueue_timeout = limit;
         self
     }
 
@@ -221,7 +238,12 @@ impl Client {
 
     /// A client with options, on the pool that the application has.
     pub fn builder(pool: PgPool) -> ClientBuilder {
-        let limits = Limits { max_args: MAX_ARGS, notifications: true, shards: None };
+        let limits = Limits {
+            max_args: MAX_ARGS,
+            enqueue_timeout: ENQUEUE_TIMEOUT,
+            notifications: true,
+            shards: None,
+        };
         ClientBuilder { pool, listen: None, schema: "pgjobq".to_owned(), limits }
     }
 
@@ -265,10 +287,14 @@ impl Client {
         if self.inner.shared.stop.is_cancelled() {
             return Err(EnqueueError::Closed);
         }
-        match *batch.ids() {
-            [id] => self.inner.coalesce.enqueue(id, std::mem::take(batch)).await,
-            _ => self.inner.sender.deliver(batch, None).await,
-        }
+        let limit = self.limits().enqueue_timeout;
+        let deadline = Instant::now() + limit.min(FOREVER);
+        let [id] = *batch.ids() else { return self.inner.sender.deliver(batch, None, deadline).await };
+        let one = self.inner.coalesce.enqueue(id, std::mem::take(batch), deadline);
+        timeout_at(deadline.into(), one).await.unwrap_or_else(|_| {
+            let source = self.inner.shared.exhausted();
+            Err(EnqueueError::TimedOut { limit, maybe_enqueued: true, source })
+        })
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

@@ -100,6 +100,19 @@ pub enum StoreError {
     /// The database could not be reached, or broke the connection.
     #[error("the database could not be reached")]
     Unavailable(#[source] sqlx::Error),
+    /// All connections of the client's pool were in use for as long as the pool lets somebody wait. Nothing was sent.
+    #[error(
+        "no connection of the client's pool came free in {waited:?}, because all {connections} are in use. Does this task hold one itself? Then enqueue with `&mut *tx` on that one; otherwise enlarge the pool"
+    )]
+    NoConnection {
+        /// The pool's `acquire_timeout`.
+        waited: std::time::Duration,
+        /// The pool's `max_connections`.
+        connections: u32,
+    },
+    /// The client's pool was closed.
+    #[error("the client's pool is closed: keep it open for as long as its clients and workers are in use")]
+    PoolClosed,
     /// Something else that the database said.
     #[error("the database refused a statement")]
     Database(#[source] sqlx::Error),
@@ -124,12 +137,21 @@ impl StoreError {
                 | sqlx::Error::Tls(_)
                 | sqlx::Error::Protocol(_)
                 | sqlx::Error::PoolTimedOut
-                | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+                sqlx::Error::PoolClosed => Self::PoolClosed,
                 sqlx::Error::Configuration(_) => Self::Address(error),
                 _ => Self::Database(error),
             },
             _ => Self::Database(error),
+        }
+    }
+
+    /// Returns the same error for another caller, if it is about the pool and not about a statement.
+    pub(crate) fn for_another(&self) -> Option<Self> {
+        match *self {
+            Self::PoolClosed => Some(Self::PoolClosed),
+            Self::NoConnection { waited, connections } => Some(Self::NoConnection { waited, connections }),
+            _ => None,
         }
     }
 
@@ -138,7 +160,7 @@ impl StoreError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::ReadOnly(_) => true,
+            Self::Unavailable(_) | Self::ReadOnly(_) | Self::NoConnection { .. } => true,
             Self::Database(error) => {
                 let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default();
                 // Serialization failure, deadlock, lock and statement timeouts, resources.
@@ -255,6 +277,23 @@ pub enum EnqueueError {
     /// The client was closed. What was on its way may have been enqueued.
     #[error("the client was closed")]
     Closed,
+    /// The database has not answered in the time that an enqueue may take.
+    #[error(
+        "the enqueue was not answered within {limit:?} (`ClientBuilder::enqueue_timeout`): {}",
+        if *maybe_enqueued {
+            "the job may be enqueued all the same; trying again with the same id never enqueues a live job twice"
+        } else {
+            "nothing was enqueued"
+        }
+    )]
+    TimedOut {
+        /// The limit: see [`ClientBuilder::enqueue_timeout`](crate::ClientBuilder::enqueue_timeout).
+        limit: std::time::Duration,
+        /// Whether a statement was sent and not answered, so that the jobs may be enqueued.
+        maybe_enqueued: bool,
+        /// The last error.
+        source: Option<StoreError>,
+    },
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -25,6 +25,7 @@ mod tx;
 mod batch;
 mod coalesce;
 mod enqueue;
+mod flight;
 mod meta;
 mod new_job;
 mod send;

@@ -152,9 +152,14 @@ impl<T> NewJob<T> {
     /// Enqueues the job: `&client`, `&pool`, `&mut *connection`, or `&mut *transaction`, with which it commits or
     /// vanishes.
     ///
+    /// The arguments of one job are at most 1 MiB, or the client's [`max_args`](crate::ClientBuilder::max_args). Through a
+    /// client the call takes at most 30 seconds, or its [`enqueue_timeout`](crate::ClientBuilder::enqueue_timeout), in
+    /// which it waits for a connection, and sends the job again if an answer was lost.
+    ///
     /// # Errors
     ///
-    /// What is wrong with the job, with its queue, or with the connection. A duplicate is no error: the handle says so.
+    /// Mistakes in the job, an unknown queue, [`EnqueueError::TimedOut`], and what the database refuses. A duplicate is no
+    /// error: the handle reports it.
     pub async fn enqueue(self, to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
         crate::enqueue::one(self, to).await
     }

@@ -1,21 +1,26 @@
-//! Sending jobs through a client: again when an answer was lost, but never a job twice.
+//! Sending jobs through a client: again when an answer was lost, but never a job twice, and all in one limited time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::PgConnection;
+use tokio::time::{sleep, timeout_at};
 
 use crate::batch::{Answer, Batch};
 use crate::borrow::ANSWER_WITHIN;
 use crate::client::Shared;
 use crate::notifier::Notifier;
-use crate::{EnqueueError, StoreError};
+use crate::{EnqueueError, JobId, StoreError};
 
-/// How often a client asks after an enqueue whose answer was lost, and sends it again if it is not there.
-const RESENDS: u32 = 6;
+/// The time that a statement has to be answered when it is sent first. The connection may have fallen silent.
+pub(crate) const FIRST_TRY: Duration = Duration::from_secs(10);
 
 /// How long a statement waits for a caller's open transaction that has inserted one of its ids. It is sent again then.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The first pause after a failure. It doubles, up to the second.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Sends jobs, each statement a commit of its own, and notifies idle workers once they are committed.
 #[derive(Clone, Debug)]
@@ -24,65 +29,103 @@ pub(crate) struct Sender {
     notifier: Notifier,
 }
 
+/// What is known of a batch that was sent and not answered.
+#[derive(Debug, Default)]
+struct Tries {
+    /// The time of the first statement that may have been committed without an answer.
+    lost: Option<Instant>,
+    last: Option<StoreError>,
+}
+
 impl Sender {
     pub(crate) fn new(shared: Arc<Shared>, notifier: Notifier) -> Self {
         Self { shared, notifier }
     }
 
-    /// Sends a batch until it is answered, or was tried often enough. `lost` says since when it may have been sent before,
-    /// where the answer is not known. What is live after an answer was lost counts as new: it may have been a duplicate, but
-    /// nobody knows any more.
+    /// Sends a batch until it is answered, or the deadline has passed. `lost` is the time at which it was sent before, if
+    /// that was not answered. A job that is live after an answer was lost is reported as new: it may have been a duplicate,
+    /// but nobody knows any more.
     pub(crate) async fn deliver(
         &self,
         batch: &mut Batch,
-        mut lost: Option<Instant>,
+        lost: Option<Instant>,
+        deadline: Instant,
     ) -> Result<Answer, EnqueueError> {
-        let sent = batch.len() as u64;
-        let mut resends = 0;
+        let mut tries = Tries { lost, last: None };
+        let answered = timeout_at(deadline.into(), self.deliver_patiently(batch, &mut tries)).await;
+        answered.unwrap_or_else(|_| {
+            Err(EnqueueError::TimedOut {
+                limit: self.shared.limits.enqueue_timeout,
+                maybe_enqueued: tries.lost.is_some(),
+                source: tries.last.or_else(|| self.shared.exhausted()),
+            })
+        })
+    }
+
+    async fn deliver_patiently(&self, batch: &mut Batch, tries: &mut Tries) -> Result<Answer, EnqueueError> {
+        let rows = batch.len() as u64;
+        let (mut limit, mut pause) = (FIRST_TRY, FIRST_PAUSE);
         loop {
-            match self.ask(batch, PATIENCE, &mut lost).await {
+            match self.ask_again(batch, limit, &mut tries.lost).await {
                 Ok(answer) => {
                     batch.check(&answer)?;
-                    return Ok(if lost.is_some() {
-                        Answer { new: sent, duplicates: Vec::new(), ..answer }
+                    return Ok(if tries.lost.is_some() {
+                        Answer { new: rows, duplicates: Vec::new(), ..answer }
                     } else {
                         answer
                     });
                 }
-                Err(error) if error.is_transient() && resends < RESENDS => {
-                    tokio::time::sleep(Duration::from_millis(50 << resends)).await;
-                    resends += 1;
-                }
+                Err(error) if error.is_transient() => tries.last = Some(error),
                 Err(error) => return Err(error.into()),
             }
+            limit = ANSWER_WITHIN; // A large batch on a slow network needs all the time that is left.
+            sleep(pause.mul_f64(0.8 + 0.4 * fastrand::f64())).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    /// Sends a batch once; says in `lost` since when it may be committed all the same.
-    pub(crate) async fn ask(
+    /// Sends a batch once, without the jobs that an earlier try has committed.
+    async fn ask_again(
         &self,
         batch: &mut Batch,
-        patience: Duration,
+        limit: Duration,
         lost: &mut Option<Instant>,
     ) -> Result<Answer, StoreError> {
-        let shared = &self.shared;
         if let Some(since) = *lost {
             // The statement may have committed, and only its answer been lost: so look the ids up, live and finished since.
-            // (What was enqueued, run, and not kept in the meantime runs twice; delivery is at least once.)
-            batch.without(&shared.known(&batch.ids(), since).await?);
+            // (A job that was enqueued, run, and not kept in the meantime runs twice; delivery is at least once.)
+            let ids: Vec<JobId> = batch.ids();
+            batch.without(&self.shared.known(&ids, since).await?);
             if batch.is_empty() {
                 return Ok(Answer { committed: true, ..Answer::default() });
             }
         }
+        let before = *lost;
+        let answer = self.ask(batch, PATIENCE, limit, || {
+            lost.get_or_insert_with(Instant::now);
+            Ok(())
+        });
+        let answer = answer.await;
+        if !matches!(answer, Err(StoreError::Unavailable(_))) {
+            *lost = before; // The database has answered this one.
+        }
+        answer
+    }
+
+    /// Sends a batch once. `sending` is called when a connection is there, and the statement goes out next.
+    pub(crate) async fn ask(
+        &self,
+        batch: &mut Batch,
+        patience: Duration,
+        limit: Duration,
+        sending: impl FnOnce() -> Result<(), StoreError>,
+    ) -> Result<Answer, StoreError> {
+        let shared = &self.shared;
         let ask = async |connection: &mut PgConnection| {
+            sending()?;
             batch.ask(connection, &shared.sql, false, Some(patience)).await
         };
-        let sent = Instant::now();
-        let answer = shared.borrow(ANSWER_WITHIN, ask).await;
-        if let Err(StoreError::Unavailable(_)) = answer {
-            lost.get_or_insert(sent);
-        }
-        let answer = answer?;
+        let answer = shared.borrow(limit, ask).await?;
         self.notifier.wake(&answer.wake);
         Ok(Answer { committed: true, ..answer })
     }

@@ -5,10 +5,12 @@ use std::pin::Pin;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use tokio::time::timeout;
 
 use crate::batch::{Answer, Batch};
-use crate::client::Client;
-use crate::{EnqueueError, JobId, StoreError, Tx, sql};
+use crate::borrow::acquire;
+use crate::client::{Client, ENQUEUE_TIMEOUT};
+use crate::{EnqueueError, JobId, Tx, sql};
 
 type Sending<'s> = Pin<Box<dyn Future<Output = Result<Answer, EnqueueError>> + Send + 's>>;
 
@@ -16,6 +18,10 @@ type Sending<'s> = Pin<Box<dyn Future<Output = Result<Answer, EnqueueError>> + S
 /// [`client.within(&mut *transaction)`](Client::within); in a transactional job, `&mut *tx`.
 ///
 /// A bare pool, connection or transaction writes to the schema `pgjobq`. The call is one statement. This trait is sealed.
+///
+/// Through a client an enqueue takes at most its [`enqueue_timeout`](crate::ClientBuilder::enqueue_timeout), all tries
+/// included. Through a bare pool it is tried once, and has 30 seconds from when the pool has given a connection. On a
+/// connection or a transaction of yours it has the limits that you have set there.
 ///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
@@ -80,8 +86,19 @@ impl Target for Within<'_> {
 impl Target for &PgPool {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
         Box::pin(async {
-            let mut connection = self.acquire().await.map_err(|error| StoreError::new(error, "pgjobq"))?;
-            let answer = batch.send(&mut connection, &sql::DEFAULT, true).await?;
+            let mut connection = acquire(self, "pgjobq").await?;
+            let answer =
+                match timeout(ENQUEUE_TIMEOUT, batch.send(&mut connection, &sql::DEFAULT, true)).await {
+                    Ok(answer) => answer?,
+                    Err(_) => {
+                        drop(connection.detach()); // It may be in the middle of an answer.
+                        return Err(EnqueueError::TimedOut {
+                            limit: ENQUEUE_TIMEOUT,
+                            maybe_enqueued: true,
+                            source: None,
+                        });
+                    }
+                };
             Ok(Answer { committed: true, ..answer })
         })
     }

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use futures_util::future::join_all;
 use pgjobq::EnqueueError;
 use pgjobq::prelude::*;
@@ -217,7 +218,7 @@ on_one_shard! {
         assert_eq!(stayed.len(), stayed.iter().flatten().filter(|one| one.is_new()).count());
         db.until("(select count(*) from pgjobq.jobs) = 4").await;
 
-        // And at any moment, also when they have just been told to lead.
+        // And at any moment.
         let mut callers = JoinSet::new();
         for n in 0..500 {
             let client = db.client.clone();
@@ -264,7 +265,7 @@ on_one_shard! {
     async fn nobody_hangs_when_the_runtime_of_a_flight_ends(db: TestDb) {
         let mut held = Held::commits(&db).await;
         let first = one_in_flight(&db, &db.client).await;
-        // On a runtime of its own somebody waits in front, and so leads the next flight there.
+        // On a runtime of its own somebody waits in front, and so the next flight takes off there.
         let elsewhere = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (waits, waiting) = tokio::sync::oneshot::channel();
         let client = db.client.clone();
@@ -294,31 +295,116 @@ on_one_shard! {
     }
 }
 
-on_one_shard! {
-    async fn a_flight_on_a_runtime_that_nobody_drives_holds_others_up_for_seconds_only(db: TestDb) {
-        // It goes on when its runtime is driven again: here, never.
-        let held = Held::commits(&db).await;
-        let asleep = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let client = db.client.clone();
-        let (fall_asleep, falls_asleep) = tokio::sync::oneshot::channel();
-        let asleep = tokio::task::spawn_blocking(move || {
-            asleep.block_on(async {
-                tokio::select! {
-                    one = double::enqueue(&client, 1) => panic!("it is held up: {one:?}"),
-                    awake = falls_asleep => awake.unwrap(),
-                }
-            });
-            asleep
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flight_on_an_undriven_runtime_delays_others_for_a_moment() {
+    let db = TestDb::new(1).await;
+    // It goes on when its runtime is driven again: here, never.
+    let held = Held::commits(&db).await;
+    let asleep = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = db.client.clone();
+    let (fall_asleep, falls_asleep) = tokio::sync::oneshot::channel();
+    let asleep = tokio::task::spawn_blocking(move || {
+        asleep.block_on(async {
+            tokio::select! {
+                one = double::enqueue(&client, 1) => panic!("it is held up: {one:?}"),
+                awake = falls_asleep => awake.unwrap(),
+            }
         });
-        db.until(&format!("({HELD}) = 1")).await;
-        fall_asleep.send(()).unwrap();
-        let asleep = asleep.await.unwrap();
-        held.let_go().await;
+        asleep
+    });
+    db.until(&format!("({HELD}) = 1")).await;
+    fall_asleep.send(()).unwrap();
+    let asleep = asleep.await.unwrap();
+    held.let_go().await;
+    in_a_moment(async {
         assert!(double::enqueue(&db.client, 2).await.unwrap().is_new());
         assert!(double::enqueue(&db.client, 3).await.unwrap().is_new());
-        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 3);
-        tokio::task::spawn_blocking(move || drop(asleep)).await.unwrap();
+    })
+    .await;
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 3);
+    tokio::task::spawn_blocking(move || drop(asleep)).await.unwrap();
+}
+
+/// Far less than an enqueue waits for a flight that has fallen silent, and far more than it takes on a slow machine.
+async fn in_a_moment<T>(doing: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(6), doing).await.expect("nobody is held up")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn futures_held_unpolled_delay_no_other_enqueue() {
+    let db = TestDb::new(1).await;
+    // One in front, so that all of the others wait in line, and are then never polled again.
+    let held = Held::commits(&db).await;
+    let first = one_in_flight(&db, &db.client).await;
+    let mut unpolled: Vec<_> = (0..20).map(|n| Box::pin(double::enqueue(&db.client, n))).collect();
+    join_all(unpolled.iter_mut().map(|one| tokio::time::timeout(Duration::ZERO, one))).await;
+    held.let_go().await;
+    in_a_moment(async {
+        for n in 0..10 {
+            assert!(double::enqueue(&db.client, n).await.unwrap().is_new());
+        }
+    })
+    .await;
+    first.await.unwrap().unwrap();
+    let answers = in_a_moment(join_all(unpolled)).await;
+    assert!(answers.into_iter().all(|one| one.unwrap().is_new()));
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 31);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn paused_stream_of_enqueues_delays_nobody() {
+    let db = TestDb::new(1).await;
+    let mut stream =
+        futures_util::stream::iter(0..12).map(|n| double::enqueue(&db.client, n)).buffer_unordered(4);
+    let elsewhere = tokio::spawn({
+        let client = db.client.clone();
+        async move {
+            for n in 0..20 {
+                in_a_moment(double::enqueue(&client, n)).await.unwrap();
+            }
+        }
+    });
+    while let Some(handle) = stream.next().await {
+        assert!(handle.unwrap().is_new());
+        // The stream is not polled meanwhile.
+        in_a_moment(double::enqueue(&db.client, 1)).await.unwrap();
     }
+    elsewhere.await.unwrap();
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 44);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blocked_current_thread_runtime_delays_no_other_enqueue() {
+    let db = TestDb::new(1).await;
+    let held = Held::commits(&db).await;
+    let first = one_in_flight(&db, &db.client).await;
+    // It waits in front, so the next flight is its own. Then its thread is blocked.
+    let (waits, waiting) = tokio::sync::oneshot::channel();
+    let (unblock, blocked) = std::sync::mpsc::channel::<()>();
+    let client = db.client.clone();
+    let theirs = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut one = std::pin::pin!(double::enqueue(&client, 1));
+            assert!(tokio::time::timeout(Duration::ZERO, &mut one).await.is_err());
+            waits.send(()).unwrap();
+            blocked.recv().unwrap();
+            one.await
+        })
+    });
+    waiting.await.unwrap();
+    held.let_go().await;
+    first.await.unwrap().unwrap();
+    in_a_moment(async {
+        for n in 0..5 {
+            assert!(double::enqueue(&db.client, n).await.unwrap().is_new());
+        }
+    })
+    .await;
+    unblock.send(()).unwrap();
+    let own = tokio::task::spawn_blocking(move || theirs.join().unwrap()).await.unwrap();
+    assert!(own.unwrap().is_new());
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 7);
 }
 
 on_one_shard! {

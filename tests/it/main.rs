@@ -46,6 +46,7 @@ mod from_sql; // Jobs enqueued with SQL.
 mod handles; // Whoever has a job's handle gets its end.
 mod inside; // What a job does from inside.
 mod life; // From an enqueue to the end, and what a handle sees of it.
+mod limits; // How long an enqueue takes at most, and what it says then.
 mod listening; // Where notifications are heard.
 mod migrate; // The schema, and what becomes of one that is not ours.
 mod queues; // What people do with a queue.
