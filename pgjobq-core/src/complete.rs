@@ -111,6 +111,9 @@ impl JobContext {
                 "it holds a NUL character (\\u0000): remove it, or encode the bytes".into(),
             ));
         }
+        if held.keep.is_some() && output.get().len() > held.max_result {
+            return Err(CompleteError::Result(too_large(output.get().len(), held.max_result)));
+        }
         self.attempt.recording.set(BEGUN);
         let shared = held.client.shared();
         let complete = held.bind(sqlx::query(shared.sql.complete_in.clone()), self.id());
@@ -136,6 +139,15 @@ impl JobContext {
         let parent = (self.id(), self.traceparent().map(str::to_owned));
         Ok(Tx::begin_for(&held.client, self.attempt.timeout, Some(parent)).await?)
     }
+}
+
+/// What is wrong with a result of so many bytes, and what to do instead.
+#[doc(hidden)]
+#[must_use]
+pub fn too_large(bytes: usize, limit: usize) -> String {
+    format!(
+        "{bytes} bytes, more than the limit of {limit}: store it elsewhere and return its name, or raise the worker's `max_result`"
+    )
 }
 
 /// Ends a transactional job: commits what it wrote together with its completion, or takes all of it back.

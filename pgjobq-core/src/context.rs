@@ -104,6 +104,8 @@ pub struct Held {
     pub ticket: i64,
     /// How long the job is kept when it has completed, if at all.
     pub keep: Option<Duration>,
+    /// How many bytes of JSON a result may have that is kept.
+    pub max_result: usize,
 }
 
 impl Held {

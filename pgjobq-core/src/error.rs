@@ -170,6 +170,33 @@ impl StoreError {
         }
     }
 
+    /// Reports whether the statement's content caused the error: sent again unchanged, it fails again. Every other error has a
+    /// cause outside of it (the network, the server, a privilege, somebody's trigger), and ends when that does.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_about_content(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        let Some(error) = error.as_database_error() else { return false };
+        let code = error.code().unwrap_or_default();
+        // A missing partition has the code of a violated check, but names no constraint.
+        let partition_is_missing = code == "23514" && error.constraint().is_none();
+        ["22", "23", "54"].iter().any(|class| code.starts_with(class)) && !partition_is_missing
+    }
+
+    /// Reports whether the server has answered, with a refusal.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.code().is_some()
+    }
+
+    /// Reports whether the database's encoding lacks a character of the statement: it is not UTF-8.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_untranslatable(&self) -> bool {
+        self.code().as_deref() == Some("22P05")
+    }
+
     /// The SQLSTATE, where the database gave one.
     #[doc(hidden)]
     #[must_use]

@@ -57,6 +57,7 @@ mod queue;
 mod schema;
 mod sql;
 mod stats;
+mod text;
 
 // For the worker.
 #[allow(missing_docs)] // Not public API: the fields are named for what they hold.
@@ -97,7 +98,7 @@ pub use tx::Tx;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::batch::holds_nul;
-    pub use crate::complete::{Recording, finish_transactional};
+    pub use crate::complete::{Recording, finish_transactional, too_large as result_too_large};
     pub use crate::context::{Attempt, Held};
     pub use crate::descriptor::JobDescriptor;
     pub use crate::error::chain;
@@ -112,6 +113,7 @@ pub mod __private {
     pub use crate::sql::STATEMENTS;
     pub use crate::state::{StateType, States};
     pub use crate::store::*;
+    pub use crate::text::{storable, to_ascii};
     pub use crate::{
         Backoff, CallError, Client, EnqueueError, Handler, JobContext, JobError, JobHandle, JobId, NewJob,
         Policy, Priority, State, Target,

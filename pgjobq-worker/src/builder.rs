@@ -119,6 +119,13 @@ impl WorkerBuilder {
         self
     }
 
+    /// How many bytes of JSON a job's result may have; 16 MiB by default. A job that returns more is dead, and its error says so;
+    /// where completed jobs are not kept, any result is dropped anyway.
+    pub fn max_result(mut self, bytes: usize) -> Self {
+        self.config.max_result = bytes;
+        self
+    }
+
     /// The number of connections for claims, results and upkeep; 4 by default, at least 2. Those that are not needed are
     /// closed after five minutes.
     ///

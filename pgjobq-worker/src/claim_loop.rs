@@ -13,10 +13,10 @@ use pgjobq_core::StoreError;
 use tokio::sync::broadcast;
 use tokio::time::timeout;
 
-use crate::finisher::Result as Unrecorded;
 use crate::lane::{BATCH, LaneState};
 use crate::leases::{HeldJob, Lease};
 use crate::pause::Pause;
+use crate::record::Unrecorded;
 use crate::run::{Running, Slot};
 use crate::runtime::{QueueSlots, Runtime};
 use crate::setup::chain;
@@ -88,8 +88,7 @@ impl Claimer {
 
     /// Whether so many results wait to be recorded that nothing more should be claimed, or no heartbeat was answered lately.
     fn is_behind(&self) -> bool {
-        self.runtime.unrecorded.load(Ordering::Acquire) >= self.runtime.most_unrecorded()
-            || !self.runtime.heard.may_claim(self.runtime.config.lease)
+        self.runtime.is_behind() || !self.runtime.heard.may_claim(self.runtime.config.lease)
     }
 
     /// Claims in one lane, if there seems to be work and a slot is free.
@@ -152,9 +151,7 @@ impl Claimer {
         match answer(&runtime, runtime.store.claim_suspect(lane.lane, worker, lease, &runtime.kinds)).await {
             Ok(Some(job)) => {
                 let leases = hold(&runtime, lane.lane, worker, lease, std::slice::from_ref(&job));
-                runtime.attempts.spawn(
-                    Running { job, lease: Arc::clone(&leases[0]), slot, runtime: Arc::clone(&runtime) }.run(),
-                );
+                runtime.attempts.spawn(Running::new(&runtime, job, Arc::clone(&leases[0]), slot).run());
                 Ok(true)
             }
             Ok(None) => {
@@ -321,9 +318,9 @@ fn start(
         let Some(lease) = leases.iter().find(|lease| lease.key.priority == job.priority) else { continue };
         let lease = Arc::clone(lease);
         if draining {
-            runtime.send(Unrecorded { lease, id: job.id, ticket: job.ticket, decision: Decision::Return });
+            runtime.send(Unrecorded::new(lease, job.id, job.ticket, Decision::Return));
         } else {
-            runtime.attempts.spawn(Running { runtime: Arc::clone(runtime), job, lease, slot }.run());
+            runtime.attempts.spawn(Running::new(runtime, job, lease, slot).run());
         }
     }
 }

@@ -44,11 +44,15 @@ pub(crate) struct Config {
     pub(crate) grace: Duration,
     /// How many connections it has, besides the one for heartbeats.
     pub(crate) connections: u32,
+    /// How many bytes of JSON a result may have that is kept.
+    pub(crate) max_result: usize,
     /// Told of each job that has died here.
     pub(crate) on_dead: Option<OnDead>,
 }
 
 impl Config {
+    /// How large a result may be when nothing was set.
+    pub(crate) const MAX_RESULT: usize = 16 << 20;
     /// The poll interval when nothing was set.
     pub(crate) const POLL: Duration = Duration::from_secs(5);
     /// The same when notifications are off.
@@ -63,6 +67,7 @@ impl Config {
             claim_timeout: Duration::from_secs(10),
             grace: Duration::from_secs(25),
             connections: 4,
+            max_result: Self::MAX_RESULT,
             on_dead: None,
         }
     }

@@ -5,15 +5,21 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgjobq_core::EndedJob;
+use pgjobq_core::{EndedJob, JobState};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::pause::Pause;
 use crate::runtime::Runtime;
 use crate::setup::chain;
 
 /// How long an alert may take.
 const ALERT_WITHIN: Duration = Duration::from_secs(30);
+
+/// How many dead jobs are read at once, with their arguments and errors, which may be some MiB each.
+const READ_AT_ONCE: usize = 8;
+/// How often reading them is tried again.
+const READ_TRIES: u32 = 5;
 
 type Alert = dyn Fn(EndedJob) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
@@ -42,29 +48,46 @@ impl Runtime {
         if jobs.is_empty() {
             return;
         }
-        self.notifier.ended(&jobs);
+        self.tell_ended(&jobs);
         if let Some(on_dead) = self.config.on_dead.clone() {
-            let runtime = Arc::clone(self);
-            self.alerts.spawn(async move {
-                match runtime.client.ended(shard, &jobs).await {
-                    Ok(ended) => alert_of_each(&on_dead, ended).await,
-                    Err(error) => {
-                        tracing::warn!(error = chain(&error), ?jobs, "nobody was told of dead jobs")
-                    }
-                }
-            });
+            let told = tell_of_each(Arc::clone(self), on_dead, shard, jobs);
+            match self.home.get() {
+                Some(home) => self.alerts.spawn_on(told, home),
+                None => self.alerts.spawn(told),
+            };
         }
     }
 }
 
-async fn alert_of_each(on_dead: &OnDead, jobs: Vec<EndedJob>) {
-    for job in jobs {
-        let id = job.id;
-        // In a task of its own, whose panic is its own.
-        match timeout(ALERT_WITHIN, tokio::spawn(on_dead.0(job))).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(job.id = %id, %error, "`on_dead` panicked"),
-            Err(_) => tracing::warn!(job.id = %id, "`on_dead` did not end in time"),
+async fn tell_of_each(runtime: Arc<Runtime>, on_dead: OnDead, shard: i16, jobs: Vec<Uuid>) {
+    for some in jobs.chunks(READ_AT_ONCE) {
+        let mut pause = Pause::new();
+        let mut read = runtime.client.ended(shard, some).await;
+        for _ in 0..READ_TRIES {
+            let Err(error) = read else { break };
+            tracing::debug!(error = chain(&error), "dead jobs were not read; trying again");
+            tokio::time::sleep(pause.after_error()).await;
+            read = runtime.client.ended(shard, some).await;
         }
+        match read {
+            Ok(ended) => {
+                for job in ended.into_iter().filter(|job| job.state == JobState::Dead) {
+                    tell(&on_dead, job).await;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = chain(&error), jobs = ?some, "`on_dead` was not called for dead jobs");
+            }
+        }
+    }
+}
+
+async fn tell(on_dead: &OnDead, job: EndedJob) {
+    let (id, on_dead) = (job.id, on_dead.clone());
+    // In a task of its own, whose panic is its own.
+    match timeout(ALERT_WITHIN, tokio::spawn(async move { on_dead.0(job).await })).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(job.id = %id, %error, "`on_dead` panicked"),
+        Err(_) => tracing::warn!(job.id = %id, "`on_dead` did not end in time"),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgjobq_core::__private::{Decision, ErrorKind, holds_nul};
+use pgjobq_core::__private::{Decision, ErrorKind, holds_nul, result_too_large, storable};
 use pgjobq_core::{JobError, Policy};
 use serde_json::value::RawValue;
 
@@ -11,7 +11,7 @@ const DECODE_TRIES: u32 = 3;
 /// The longest delay that a job may choose. More than that is a mistaken unit.
 const FARTHEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 /// How much of an error's text is kept, in bytes.
-const MESSAGE_BYTES: usize = 8 << 10;
+pub(crate) const MESSAGE_BYTES: usize = 8 << 10;
 
 /// What is said of a result that cannot be recorded.
 const NUL_IN_RESULT: &str = "its result holds a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove it, or encode the bytes";
@@ -41,6 +41,8 @@ pub(crate) struct Circumstances<'p> {
     pub(crate) cancelled: bool,
     /// Whether the worker has told the attempt to stop.
     pub(crate) stopping: bool,
+    /// How many bytes of JSON a result may have that is kept.
+    pub(crate) most_bytes: usize,
     /// A random number from 0 to 1.
     pub(crate) chance: f64,
 }
@@ -55,6 +57,11 @@ pub(crate) fn decide(end: End, about: Circumstances<'_>) -> Decision {
         End::Returned(Ok(output)) => {
             if about.keep.is_some() && holds_nul(output.get()) {
                 return Decision::Bury { reason: "fatal", message: NUL_IN_RESULT.to_owned() };
+            }
+            if about.keep.is_some() && output.get().len() > about.most_bytes {
+                let message =
+                    format!("its result is {}", result_too_large(output.get().len(), about.most_bytes));
+                return Decision::Bury { reason: "fatal", message };
             }
             return Decision::Complete { keep: about.keep, output };
         }
@@ -112,13 +119,7 @@ fn too_far(delay: Duration) -> Decision {
 
 /// The text of an error as PostgreSQL takes it, and not longer than anybody reads. A failure must always be recordable.
 pub(crate) fn text(message: &str) -> String {
-    let mut text = message.replace('\0', "\u{FFFD}");
-    if text.len() > MESSAGE_BYTES {
-        let end = (0..=MESSAGE_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
-    }
-    text
+    storable(message, MESSAGE_BYTES)
 }
 
 #[cfg(test)]
@@ -135,6 +136,7 @@ mod tests {
             keep: None,
             cancelled: false,
             stopping: false,
+            most_bytes: 1000,
             chance: 0.5,
         }
     }
@@ -197,8 +199,19 @@ mod tests {
     }
 
     #[test]
+    fn kept_result_over_the_limit_buries() {
+        let large = || RawValue::from_string("1".repeat(1001)).expect("a number is JSON");
+        let kept = Circumstances { keep: Some(Duration::from_secs(1)), ..about(0, 9) };
+        let Decision::Bury { reason: "fatal", message } = decide(End::Returned(Ok(large())), kept) else {
+            panic!("it is not dead")
+        };
+        assert!(message.starts_with("its result is 1001 bytes, more than the limit of 1000"), "{message}");
+        assert!(matches!(decide(End::Returned(Ok(large())), about(0, 9)), Decision::Complete { .. }));
+    }
+
+    #[test]
     fn any_text_of_an_error_can_be_recorded() {
         assert_eq!(text("a\0b"), "a\u{FFFD}b");
-        assert!(text(&"ß".repeat(10_000)).len() <= MESSAGE_BYTES + '…'.len_utf8());
+        assert!(text(&"ß".repeat(10_000)).len() <= MESSAGE_BYTES);
     }
 }

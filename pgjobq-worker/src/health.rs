@@ -28,6 +28,9 @@ pub struct Health {
     pub slots: usize,
     /// How many ended attempts have not been recorded.
     pub unrecorded: usize,
+    /// Whether results are recorded: not so after the database refused some several times in a row. Their jobs stay with this
+    /// worker, which keeps trying, and says why in its log.
+    pub recording: bool,
 }
 
 impl Health {
@@ -39,13 +42,14 @@ impl Health {
             claiming: !runtime.stages.drain.is_cancelled() && runtime.heard.may_claim(runtime.config.lease),
             running: runtime.running.count(),
             slots: runtime.queues.iter().map(|queue| queue.limit).sum(),
-            unrecorded: runtime.unrecorded.load(std::sync::atomic::Ordering::Acquire),
+            unrecorded: runtime.recorders.count(),
+            recording: runtime.recorders.are_well(),
         }
     }
 
-    /// Whether the worker reaches the database and takes jobs. It may well be busy.
+    /// Whether the worker reaches the database, takes jobs, and records how they end. It may well be busy.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.fresh && self.claiming
+        self.fresh && self.claiming && self.recording
     }
 }

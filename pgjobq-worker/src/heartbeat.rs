@@ -8,31 +8,51 @@ use std::time::Instant;
 
 use pgjobq_core::__private::Store;
 use pgjobq_core::StoreError;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::hand_back::hand_back;
 use crate::pause::{Pause, jittered};
 use crate::runtime::{Runtime, new_identity};
 use crate::setup::chain;
 use crate::suspension;
-use crate::worker::hand_back;
 
-/// The thread of the heartbeats. It ends with the worker.
-pub(crate) fn start(runtime: &Arc<Runtime>) -> std::io::Result<thread::JoinHandle<()>> {
+/// Starts the thread of the heartbeats, which ends with the worker. Returns a part that ends with the thread, and panics if that
+/// has panicked.
+pub(crate) async fn start(runtime: &Arc<Runtime>) -> std::io::Result<impl Future<Output = ()> + use<>> {
     let runtime = Arc::clone(runtime);
-    let io = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    thread::Builder::new().name("pgjobq-heartbeat".into()).spawn(move || {
-        io.block_on(async {
-            let store = runtime.store.elsewhere(1);
-            tokio::select! {
-                () = runtime.stages.end.cancelled() => {}
-                () = beat_for_ever(&runtime, &store) => {}
+    let (tell, started) = oneshot::channel();
+    let (lives, ended) = oneshot::channel::<()>();
+    let thread = thread::Builder::new().name("pgjobq-heartbeat".into()).spawn(move || {
+        let _lives = lives; // Dropped at the end, also by a panic.
+        // Built here: where it is built it is dropped, and nowhere within a task may that be.
+        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(io) => {
+                let _ = tell.send(Ok(()));
+                io.block_on(beat_until_the_end(&runtime));
             }
-            store.close().await;
-        });
+            Err(error) => drop(tell.send(Err(error))),
+        }
+    })?;
+    started.await.unwrap_or_else(|_| Err(std::io::Error::other("it panicked")))?;
+    Ok(async move {
+        let _ = ended.await;
+        if let Ok(Err(panic)) = tokio::task::spawn_blocking(|| thread.join()).await {
+            std::panic::resume_unwind(panic);
+        }
     })
 }
 
-async fn beat_for_ever(runtime: &Runtime, store: &Store) {
+async fn beat_until_the_end(runtime: &Arc<Runtime>) {
+    let store = runtime.store.elsewhere(1);
+    tokio::select! {
+        () = runtime.stages.end.cancelled() => {}
+        () = beat_for_ever(runtime, &store) => {}
+    }
+    store.close().await;
+}
+
+async fn beat_for_ever(runtime: &Arc<Runtime>, store: &Store) {
     let config = &runtime.config;
     let mut pause = Pause::new();
     let mut told = Instant::now();
@@ -72,7 +92,7 @@ async fn beat_for_ever(runtime: &Runtime, store: &Store) {
 }
 
 /// One heartbeat, and what follows from the leases that the database lists.
-async fn beat(runtime: &Runtime, store: &Store) -> Result<(), StoreError> {
+async fn beat(runtime: &Arc<Runtime>, store: &Store) -> Result<(), StoreError> {
     let before = runtime.leases.all();
     let Some(held) = store.heartbeat(runtime.worker()).await? else {
         return start_anew(runtime, store).await;

@@ -1,7 +1,7 @@
 //! What this worker holds, as far as it knows.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,8 +17,10 @@ pub(crate) struct Lease {
     pub(crate) worker: i64,
     /// The jobs that were claimed.
     pub(crate) jobs: Vec<HeldJob>,
-    /// How many of them have not been handed to a finish.
+    /// How many of them have not been recorded as ended.
     outstanding: AtomicUsize,
+    /// A statement is on its way that records the last ones, and closes it.
+    closing: AtomicBool,
     /// Told when another worker may have the jobs.
     pub(crate) lost: CancellationToken,
     /// Told when attempts should stop: after the loss, or when a shutdown's grace is over.
@@ -37,12 +39,32 @@ pub(crate) struct HeldJob {
 impl Lease {
     pub(crate) fn new(key: LeaseKey, worker: i64, jobs: Vec<HeldJob>, stop: CancellationToken) -> Self {
         let outstanding = AtomicUsize::new(jobs.len());
-        Self { key, worker, jobs, outstanding, lost: CancellationToken::new(), stop }
+        let closing = AtomicBool::new(false);
+        Self { key, worker, jobs, outstanding, closing, lost: CancellationToken::new(), stop }
     }
 
-    /// Takes `count` jobs off, which go into a finish now. True when they were the last, so that the finish closes it.
-    pub(crate) fn settle(&self, count: usize) -> bool {
+    /// A statement is about to record the end of so many jobs. True if none but these is left, so that it closes the lease.
+    pub(crate) fn begin_recording(&self, count: usize) -> bool {
+        let last = self.outstanding.load(Ordering::Acquire) == count;
+        if last {
+            self.closing.store(true, Ordering::Release);
+        }
+        last
+    }
+
+    /// The statement failed.
+    pub(crate) fn fail_recording(&self) {
+        self.closing.store(false, Ordering::Release);
+    }
+
+    /// The end of so many jobs is recorded. True if none is left.
+    pub(crate) fn recorded(&self, count: usize) -> bool {
         self.outstanding.fetch_sub(count, Ordering::AcqRel) == count
+    }
+
+    /// Whether it is closed, or about to be, by this worker.
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire) || self.outstanding.load(Ordering::Acquire) == 0
     }
 
     fn lose(&self) {
@@ -89,6 +111,12 @@ impl Leases {
         self.lock().live.values().cloned().collect()
     }
 
+    /// Every one whose jobs were started and whose end may not be recorded: also those that were given up.
+    pub(crate) fn begun(&self) -> Vec<Arc<Lease>> {
+        let known = self.lock();
+        known.live.values().chain(known.lost.values()).cloned().collect()
+    }
+
     /// Tells every attempt that its lease is lost. Should the database still have one, a heartbeat hands it back.
     pub(crate) fn lose_all(&self) {
         let known = &mut *self.lock();
@@ -115,8 +143,10 @@ impl Leases {
         let mut known = self.lock();
         for lease in before {
             // One that was closed in the meantime is known no longer, or has nothing left to lose.
-            let closing = lease.outstanding.load(Ordering::Acquire) == 0;
-            if !in_database.contains(&lease.key) && !closing && known.live.remove(&lease.key).is_some() {
+            if !in_database.contains(&lease.key)
+                && !lease.is_closing()
+                && known.live.remove(&lease.key).is_some()
+            {
                 tracing::warn!(
                     lease = lease.key.id,
                     jobs = lease.jobs.len(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Pause {
     next: Duration,
+    most: Duration,
 }
 
 impl Pause {
@@ -13,7 +14,12 @@ impl Pause {
     const MOST: Duration = Duration::from_secs(3);
 
     pub(crate) fn new() -> Self {
-        Self { next: Self::FIRST }
+        Self::up_to(Self::MOST)
+    }
+
+    /// One that grows up to this.
+    pub(crate) fn up_to(most: Duration) -> Self {
+        Self { next: Self::FIRST, most }
     }
 
     /// After a success.
@@ -24,7 +30,7 @@ impl Pause {
     /// After an error.
     pub(crate) fn after_error(&mut self) -> Duration {
         let pause = jittered(self.next);
-        self.next = (self.next * 2).min(Self::MOST);
+        self.next = (self.next * 2).min(self.most);
         pause
     }
 }

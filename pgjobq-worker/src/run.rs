@@ -1,7 +1,7 @@
 //! One attempt: run the job function, see how it ends, decide, and hand the decision on.
 
 use std::any::Any;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,17 +12,21 @@ use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
 use crate::decide::{Circumstances, End, decide};
-use crate::finisher::Result as Unrecorded;
 use crate::leases::Lease;
+use crate::record::Unrecorded;
 use crate::runtime::{QueueSlots, Runtime};
 use crate::settle::{find_out, unless_committed};
 
-/// A claimed job, on its way through this worker.
+/// A claimed job, on its way through this worker. However it is dropped, its end is handed over first, so that its lease never
+/// waits for it in vain.
 pub(crate) struct Running {
-    pub(crate) runtime: Arc<Runtime>,
-    pub(crate) job: ClaimedJob,
-    pub(crate) lease: Arc<Lease>,
-    pub(crate) slot: Slot,
+    runtime: Arc<Runtime>,
+    job: ClaimedJob,
+    lease: Arc<Lease>,
+    slot: Slot,
+    /// What the job function knows of the attempt, once it has begun.
+    context: Option<JobContext>,
+    handed_over: bool,
 }
 
 /// The right to run one job, given back when it is dropped: also when the attempt's task is.
@@ -50,8 +54,12 @@ impl Drop for Slot {
 }
 
 impl Running {
+    pub(crate) fn new(runtime: &Arc<Runtime>, job: ClaimedJob, lease: Arc<Lease>, slot: Slot) -> Self {
+        Self { runtime: Arc::clone(runtime), job, lease, slot, context: None, handed_over: false }
+    }
+
     /// Runs the attempt. The slot is free when the handler has ended, before the result is recorded.
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(mut self) {
         let Some(handler) = self.runtime.registry.get(&self.job.kind) else {
             return self.hand_over(Decision::Return); // A claim asks for known kinds only; a wrong answer is given back.
         };
@@ -61,38 +69,43 @@ impl Running {
         self.run_with(handler, span.clone()).instrument(span).await;
     }
 
-    async fn run_with(self, handler: &'static JobDescriptor, span: Span) {
+    async fn run_with(&mut self, handler: &'static JobDescriptor, span: Span) {
         let context = self.context(handler);
+        self.context = Some(context.clone());
         let _entry = self.runtime.running.enter(context.clone());
         // What is dropped when an attempt is given up may panic as well.
         let ended = AssertUnwindSafe(self.attempt(handler, &context)).catch_unwind().await;
-        let Some(end) = ended.unwrap_or_else(|panic| Some(End::Panicked(panic_text(&*panic)))) else {
+        let Some(end) = ended.unwrap_or_else(|panic| Some(End::Panicked(panic_text(panic)))) else {
+            self.handed_over = true; // Others have the job, and nothing is to be said of it.
             span.record("outcome", "lost");
-            return; // Others have the job, and nothing is to be said of it.
+            return;
         };
         let recording = context.recording();
         if recording.has_committed() {
+            self.hand_over(Decision::Settled);
             if recording.is_awaited() {
                 self.runtime.notifier.ended(&[self.job.id.as_uuid()]);
             }
-            self.tell(None, &context, &span);
-            return self.hand_over(Decision::Settled);
+            return self.tell(None, &context, &span);
         }
         if recording.has_begun() {
             let decision = self.decision(handler, &context, unless_committed(end));
-            let counts = find_out(&self.runtime, &self.job, &self.lease, decision).await;
-            self.tell(counts.as_ref(), &context, &span);
-            return self.hand_over(Decision::Settled);
+            let counts = find_out(&self.runtime, self.result(decision)).await;
+            self.handed_over = true;
+            return self.tell(counts.as_ref(), &context, &span);
         }
         let decision = self.decision(handler, &context, end);
         self.tell(Some(&decision), &context, &span);
         self.hand_over(decision);
     }
 
-    fn hand_over(self, decision: Decision) {
-        let Self { runtime, job, lease, slot } = self;
-        runtime.send(Unrecorded { lease, id: job.id, ticket: job.ticket, decision });
-        drop(slot);
+    fn hand_over(&mut self, decision: Decision) {
+        self.handed_over = true;
+        self.runtime.send(self.result(decision));
+    }
+
+    fn result(&self, decision: Decision) -> Unrecorded {
+        Unrecorded::new(Arc::clone(&self.lease), self.job.id, self.job.ticket, decision)
     }
 
     fn context(&self, handler: &'static JobDescriptor) -> JobContext {
@@ -116,6 +129,7 @@ impl Running {
                 lease: self.lease.key,
                 ticket: job.ticket,
                 keep: self.slot.queue.keep(&handler.policy),
+                max_result: self.runtime.config.max_result,
             }),
             recording: Recording::default(),
             progress: Progress::default(),
@@ -129,7 +143,7 @@ impl Running {
             biased;
             ended = timeout(handler.policy.timeout, run) => Some(match ended {
                 Ok(Ok(returned)) => End::Returned(returned),
-                Ok(Err(panic)) => End::Panicked(panic_text(&*panic)),
+                Ok(Err(panic)) => End::Panicked(panic_text(panic)),
                 Err(_) => End::TimedOut,
             }),
             // Who is told to stop has a while to do it by itself.
@@ -139,9 +153,16 @@ impl Running {
         }
     }
 
+    /// What the end means for the job. An error that panics when it is shown or dropped is a panic of the attempt.
     fn decision(&self, handler: &'static JobDescriptor, context: &JobContext, end: End) -> Decision {
+        let about = self.circumstances(handler, context);
+        catch_unwind(AssertUnwindSafe(|| decide(end, about)))
+            .unwrap_or_else(|panic| decide(End::Panicked(panic_text(panic)), about))
+    }
+
+    fn circumstances(&self, handler: &'static JobDescriptor, context: &JobContext) -> Circumstances<'static> {
         let job = &self.job;
-        let about = Circumstances {
+        Circumstances {
             policy: &handler.policy,
             failures: u32::from(job.failures.unsigned_abs()),
             // An attempt that is the last to be counted is the last.
@@ -150,13 +171,20 @@ impl Running {
             keep: self.slot.queue.keep(&handler.policy),
             cancelled: context.is_cancelled(),
             stopping: context.cancellation().is_cancelled(),
+            most_bytes: self.runtime.config.max_result,
             chance: fastrand::f64(),
-        };
-        decide(end, about)
+        }
     }
 
-    /// Says how the attempt ended. Without a decision that counts, the job has completed by itself.
+    /// Logs how the attempt ended. Without a decision that counts, the job has completed by itself. A subscriber that panics
+    /// changes nothing of that.
     fn tell(&self, decision: Option<&Decision>, context: &JobContext, span: &Span) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.log(decision, context, span))) {
+            panic_text(panic);
+        }
+    }
+
+    fn log(&self, decision: Option<&Decision>, context: &JobContext, span: &Span) {
         let outcome = match decision {
             None => "complete",
             Some(Decision::Release) if context.is_cancelled() => "cancel", // The database ends it.
@@ -187,8 +215,30 @@ async fn after_a_while(told: impl Future<Output = ()>) {
     tokio::time::sleep(STOP_WITHIN).await;
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> String {
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.handed_over {
+            return;
+        }
+        let decision = match (&self.context, self.runtime.registry.get(&self.job.kind)) {
+            (Some(context), _) if context.recording().has_committed() => Decision::Settled,
+            (Some(context), Some(handler)) => {
+                let end = End::Panicked("it panicked outside of the job function".to_owned());
+                self.decision(handler, context, end)
+            }
+            _ => Decision::Return, // It has not begun.
+        };
+        self.hand_over(decision);
+    }
+}
+
+/// The text of a panic, which is dropped here: that may panic as well.
+fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let text =
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("it panicked: {}", text.unwrap_or("(with something that is no text)"))
+    let text = format!("it panicked: {}", text.unwrap_or("(with something that is no text)"));
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(second);
+    }
+    text
 }

@@ -1,20 +1,22 @@
 //! What the parts of a running worker share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pgjobq_core::__private::{Notifier, Registry, States, Store};
 use pgjobq_core::{Client, Policy, StoreError};
-use tokio::sync::{Notify, mpsc};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::arrivals::Arrivals;
 use crate::config::Config;
-use crate::finisher::{FINISHERS, Inbox, Result as Unrecorded};
+use crate::finisher::Inbox;
 use crate::heard::Heard;
 use crate::leases::Leases;
+use crate::recorders::Recorders;
 use crate::running::Running;
 
 /// What the parts of a running worker share.
@@ -33,9 +35,9 @@ pub(crate) struct Runtime {
     pub(crate) identity: AtomicI64,
     /// Whether a job that has been in a crash runs here: one at a time does.
     pub(crate) suspect_runs: AtomicBool,
-    /// Ended attempts that have not been recorded.
-    pub(crate) unrecorded: AtomicUsize,
-    pub(crate) results: [mpsc::UnboundedSender<Unrecorded>; FINISHERS],
+    pub(crate) recorders: Recorders,
+    /// The tokio runtime that the worker was started in. The heartbeat has another one.
+    pub(crate) home: OnceLock<Handle>,
     pub(crate) attempts: TaskTracker,
     pub(crate) running: Arc<Running>,
     /// Alerts that are being told.
@@ -55,6 +57,8 @@ pub(crate) struct Events {
     pub(crate) beat: Notify,
     /// A job comes due sooner than the promoter knows.
     pub(crate) promote: Notify,
+    /// Results are recorded again, after some were refused.
+    pub(crate) recorded: Notify,
 }
 
 /// The stages of a shutdown, each begun by its token.
@@ -135,8 +139,8 @@ impl Runtime {
         registry: Registry,
         states: States,
         queues: Vec<Arc<QueueSlots>>,
-    ) -> (Arc<Self>, [Inbox; FINISHERS]) {
-        let ((to_first, first), (to_second, second)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+    ) -> (Arc<Self>, Vec<Inbox>) {
+        let (recorders, inboxes) = Recorders::new();
         let runtime = Self {
             notifier: client.notifications(),
             client,
@@ -149,8 +153,8 @@ impl Runtime {
             leases: Leases::default(),
             identity: AtomicI64::new(new_identity()),
             suspect_runs: AtomicBool::new(false),
-            unrecorded: AtomicUsize::new(0),
-            results: [to_first, to_second],
+            recorders,
+            home: OnceLock::new(),
             attempts: TaskTracker::new(),
             running: Arc::default(),
             alerts: TaskTracker::new(),
@@ -159,7 +163,7 @@ impl Runtime {
             heard: Heard::default(),
             stages: Stages::default(),
         };
-        (Arc::new(runtime), [first, second])
+        (Arc::new(runtime), inboxes)
     }
 
     /// Reads how long completed jobs of this worker's queues are kept.
@@ -182,24 +186,23 @@ impl Runtime {
 
     /// Returns when every result has been recorded.
     pub(crate) async fn all_recorded(&self) {
-        while self.unrecorded.load(Ordering::Acquire) > 0 {
+        while self.recorders.count() > 0 {
             self.events.claim.notified().await;
         }
     }
 
     /// Registers this worker under an id.
     pub(crate) async fn register(&self, store: &Store, worker: i64) -> Result<(), StoreError> {
-        store.register(worker, &self.config.name, self.config.lease).await
+        match store.register(worker, &self.storable_name(), self.config.lease).await {
+            Err(error) if error.is_untranslatable() && self.escape_name() => {
+                store.register(worker, &self.storable_name(), self.config.lease).await
+            }
+            registered => registered,
+        }
     }
 
     pub(crate) fn worker(&self) -> i64 {
         self.identity.load(Ordering::Acquire)
-    }
-
-    /// How many results may wait to be recorded before nothing more is claimed: what bounds memory, and what would run
-    /// again if this process died.
-    pub(crate) fn most_unrecorded(&self) -> usize {
-        self.queues.iter().map(|queue| queue.limit).sum::<usize>().max(1000)
     }
 }
 

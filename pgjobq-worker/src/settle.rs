@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use pgjobq_core::__private::{ClaimedJob, Decision, Ended, LeaseUse};
+use pgjobq_core::__private::Decision;
 use pgjobq_core::JobError;
 
 use crate::decide::End;
-use crate::leases::Lease;
 use crate::pause::Pause;
+use crate::record::{Batch, Unrecorded};
 use crate::runtime::Runtime;
 use crate::setup::chain;
 
@@ -22,37 +22,33 @@ pub(crate) fn unless_committed(end: End) -> End {
     }
 }
 
-/// Finds out, by recording the decision by itself: where the transaction has committed the job is gone, and this changes
-/// nothing, and the job has completed; or others have it. Gives the decision where it counts. It is not in one batch with others, because it waits for the transaction
-/// should that be still open.
-pub(crate) async fn find_out(
-    runtime: &Arc<Runtime>,
-    job: &ClaimedJob,
-    lease: &Arc<Lease>,
-    decision: Decision,
-) -> Option<Decision> {
-    let leases = [LeaseUse { key: lease.key, close: false }];
-    let mut ended = [Ended { lease: 0, id: job.id, ticket: job.ticket, decision }];
-    let shard = lease.key.lane.shard;
+/// Resolves an in-doubt commit by recording the failure. If the job's row is gone, the transaction has committed (or the lease was
+/// lost): returns `None`. Else returns the decision that was recorded.
+///
+/// The result goes alone, and not to a finisher, because its statement waits for the transaction if that is still open.
+pub(crate) async fn find_out(runtime: &Arc<Runtime>, result: Unrecorded) -> Option<Decision> {
+    runtime.awaits_recording(&result);
+    let id = result.ended.id;
+    let mut batch = Batch::new(vec![result]);
     let mut pause = Pause::new();
-    while !runtime.stages.end.is_cancelled() {
-        match runtime.store.finish(shard, lease.worker, &runtime.config.name, &leases, &ended).await {
-            Ok(finished) => {
-                let id = job.id.as_uuid();
-                let counts = finished.stale.is_empty();
-                if counts && matches!(ended[0].decision, Decision::Bury { .. }) {
-                    runtime.alert(shard, vec![id]);
-                } else if finished.waited && (!counts || !finished.cancelled.is_empty()) {
-                    runtime.notifier.ended(&[id]);
-                }
-                return counts.then(|| std::mem::replace(&mut ended[0].decision, Decision::Settled));
-            }
-            Err(error) if error.is_transient() => tokio::time::sleep(pause.after_error()).await,
+    let finished = loop {
+        match batch.record(runtime).await {
+            Ok(finished) => break finished,
+            Err(error) if batch.amend(runtime, &error) => {}
             Err(error) => {
-                tracing::error!(job.id = %job.id, error = chain(&error), "how a job ended cannot be recorded; it runs again");
-                break;
+                tracing::debug!(job.id = %id, error = chain(&error), "how a job ended was not recorded; trying again");
+                tokio::select! {
+                    () = runtime.stages.end.cancelled() => return None,
+                    () = tokio::time::sleep(pause.after_error()) => {}
+                }
             }
         }
+    };
+    if !finished.stale.is_empty() {
+        if finished.waited {
+            runtime.tell_ended(&[id.as_uuid()]);
+        }
+        return None;
     }
-    None
+    batch.results.pop().map(|result| result.ended.decision)
 }

@@ -1,32 +1,72 @@
 //! What usually tells a process to end.
 
+use tokio::sync::Notify;
+
+/// Told of each signal after the first.
+static ANOTHER: Notify = Notify::const_new();
+
 /// Returns when the process is told to end: by Ctrl-C, or, on Unix, by SIGTERM, as process managers send it. For
-/// [`Worker::run_until`](crate::Worker::run_until).
+/// [`Worker::run_until`](crate::Worker::run_until). Another one hastens the end: the grace of each worker of this process that
+/// is shutting down is over.
 ///
 /// From the first call on, neither ends the process by itself any more. Should the signals not be listened to at all, it
 /// waits for ever.
 pub async fn shutdown_signal() {
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+    let mut signals = Signals::listen();
+    signals.next().await;
+    tokio::spawn(async move {
+        loop {
+            signals.next().await;
+            ANOTHER.notify_waiters();
         }
-    };
-    tokio::select! {
-        () = interrupted => {}
-        () = terminated() => {}
-    }
+    });
 }
 
-#[cfg(unix)]
-async fn terminated() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut signals) => drop(signals.recv().await),
-        Err(_) => std::future::pending().await,
-    }
+/// Returns at the next signal, if [`shutdown_signal`] has returned.
+pub(crate) async fn another() {
+    ANOTHER.notified().await;
 }
 
-#[cfg(not(unix))]
-async fn terminated() {
-    std::future::pending().await
+/// The signals that tell a process to end, heard from the moment on that this is made.
+struct Signals {
+    #[cfg(unix)]
+    terminated: Option<tokio::signal::unix::Signal>,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        Self { terminated: signal(SignalKind::terminate()).ok() }
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> Self {
+        Self {}
+    }
+
+    async fn next(&mut self) {
+        let interrupted = async {
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = interrupted => {}
+            () = self.terminated() => {}
+        }
+    }
+
+    #[cfg(unix)]
+    async fn terminated(&mut self) {
+        match &mut self.terminated {
+            Some(signals) => drop(signals.recv().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn terminated(&mut self) {
+        std::future::pending().await
+    }
 }

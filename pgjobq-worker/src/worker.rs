@@ -1,22 +1,27 @@
 //! A worker: from its start to the end of its shutdown.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use pgjobq_core::__private::{Ended, LeaseUse, Store};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use pgjobq_core::Client;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_util::task::TaskTracker;
 
 use crate::builder::WorkerBuilder;
-use crate::decide::stopped;
-use crate::finisher::{FINISHERS, Inbox, record_for_ever};
+use crate::finisher::{FINISHERS, Inbox};
+use crate::hand_back::hand_back;
 use crate::health::Health;
-use crate::leases::{HeldJob, Lease};
+use crate::parts::{EndedPart, Parts};
 use crate::runtime::Runtime;
-use crate::{cancels, claim_loop, expire, heartbeat, tidy, upkeep};
+use crate::setup::chain;
+use crate::{cancels, claim_loop, expire, finisher, heartbeat, laggards, signal, tidy, upkeep};
+
+/// Two parts with a part to play in others.
+const CLAIM_LOOP: &str = "claim loop";
+const HEARTBEAT: &str = "heartbeat";
 
 /// How long attempts may take to stop by themselves once they were told to.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
@@ -47,7 +52,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 #[must_use = "a worker does nothing until it is run"]
 pub struct Worker {
     runtime: Arc<Runtime>,
-    inboxes: [Inbox; FINISHERS],
+    inboxes: Vec<Inbox>,
 }
 
 /// A worker that runs in the background, from [`Worker::start`].
@@ -68,9 +73,12 @@ pub enum WorkerError {
     /// The worker's own thread could not be started.
     #[error("the worker's thread for heartbeats could not be started")]
     Thread(#[source] std::io::Error),
-    /// A part of the worker panicked: a bug of pgjobq's.
-    #[error("a part of the worker panicked, which is a bug of pgjobq's")]
-    Panicked,
+    /// A part of the worker panicked, or ended before the worker did: a bug of pgjobq's.
+    #[error("a part of the worker panicked ({part}), which is a bug of pgjobq's")]
+    Panicked {
+        /// The part.
+        part: &'static str,
+    },
 }
 
 impl Worker {
@@ -79,12 +87,13 @@ impl Worker {
         WorkerBuilder::new(client)
     }
 
-    pub(crate) fn new((runtime, inboxes): (Arc<Runtime>, [Inbox; FINISHERS])) -> Self {
+    pub(crate) fn new((runtime, inboxes): (Arc<Runtime>, Vec<Inbox>)) -> Self {
         Self { runtime, inboxes }
     }
 
     /// Runs until `shutdown` is ready, and then stops gracefully: claims nothing more, lets running jobs finish for the
-    /// grace, tells the rest to stop, and hands back what has not, at once and at no cost to its retries.
+    /// grace, tells the rest to stop, and hands back what has not, at once and at no cost to its retries. After
+    /// [`shutdown_signal`](crate::shutdown_signal), another signal ends the grace.
     ///
     /// Do not drop the future half-way: the worker would go on in the background, with nobody to stop it, until its runtime
     /// ends; then others take its jobs when the lease is over. A program that also looks at the worker's
@@ -92,10 +101,14 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// When something was left undone at the end.
+    /// When something was left undone at the end; or a part of the worker has failed, without waiting for `shutdown`.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<(), WorkerError> {
-        let running = self.start();
-        shutdown.await;
+        let mut running = self.start();
+        tokio::select! {
+            biased;
+            ended = &mut running.main => return ended.unwrap_or(MAIN_PANICKED),
+            () = shutdown => {}
+        }
         running.shutdown().await
     }
 
@@ -111,10 +124,12 @@ impl Worker {
 }
 
 impl RunningWorker {
-    /// How the worker does just now, from its memory: for a readiness probe.
+    /// How the worker does just now, from its memory: for a readiness probe. A worker that has ended, because a part of it
+    /// failed, is not ready; [`shutdown`](Self::shutdown) says why.
     #[must_use]
     pub fn health(&self) -> Health {
-        Health::of(&self.runtime)
+        let health = Health::of(&self.runtime);
+        Health { claiming: health.claiming && !self.main.is_finished(), ..health }
     }
 
     /// Stops gracefully: see [`Worker::run_until`].
@@ -124,75 +139,104 @@ impl RunningWorker {
     /// When something was left undone at the end.
     pub async fn shutdown(self) -> Result<(), WorkerError> {
         self.runtime.stages.drain.cancel();
-        self.main.await.unwrap_or(Err(WorkerError::Panicked))
+        self.main.await.unwrap_or(MAIN_PANICKED)
     }
 }
 
+const MAIN_PANICKED: Result<(), WorkerError> = Err(WorkerError::Panicked { part: "main" });
+
 /// The life of a worker.
-async fn run(runtime: Arc<Runtime>, inboxes: [Inbox; FINISHERS]) -> Result<(), WorkerError> {
+async fn run(runtime: Arc<Runtime>, inboxes: Vec<Inbox>) -> Result<(), WorkerError> {
     // Should this task be dropped, with its tokio runtime, every part ends with it.
     let _end = runtime.stages.end.clone().drop_guard();
+    runtime.home.get_or_init(Handle::current);
     // Without it the first claim would be refused. Should it fail, a heartbeat makes up for it.
     let sent = std::time::Instant::now();
     match runtime.register(&runtime.store, runtime.worker()).await {
         Ok(()) => runtime.heard.answered(sent),
         Err(error) => {
             tracing::warn!(
-                error = crate::setup::chain(&error),
+                error = chain(&error),
                 "the worker could not register yet; it claims nothing until it has"
             );
         }
     }
-    let heartbeats = heartbeat::start(&runtime).map_err(WorkerError::Thread)?;
-    let parts = TaskTracker::new();
-    let finishers = inboxes.map(|inbox| parts.spawn(record_for_ever(Arc::clone(&runtime), inbox)));
-    let until_the_end = || runtime.stages.end.clone();
-    parts.spawn(until_the_end().run_until_cancelled_owned(upkeep::reap_for_ever(Arc::clone(&runtime))));
-    parts.spawn(until_the_end().run_until_cancelled_owned(upkeep::promote_for_ever(Arc::clone(&runtime))));
-    parts.spawn(until_the_end().run_until_cancelled_owned(cancels::cancel_for_ever(Arc::clone(&runtime))));
-    parts.spawn(until_the_end().run_until_cancelled_owned(tidy::tidy_for_ever(Arc::clone(&runtime))));
-    parts.spawn(until_the_end().run_until_cancelled_owned(expire::expire_for_ever(Arc::clone(&runtime))));
+    let heartbeat = heartbeat::start(&runtime).await.map_err(WorkerError::Thread)?;
+    let mut parts = parts(&runtime, inboxes);
+    parts.spawn(HEARTBEAT, heartbeat);
+    parts.spawn(CLAIM_LOOP, claim_loop::claim_for_ever(Arc::clone(&runtime)));
     tracing::info!(worker = runtime.config.name, kinds = runtime.kinds.len(), "the worker runs");
 
-    claim_loop::claim_for_ever(Arc::clone(&runtime)).await; // Until it drains.
-
-    runtime.stages.drain.cancelled().await;
+    let failed = until_drained(&runtime, &mut parts).await;
     end_attempts(&runtime).await;
     let _ = timeout(RECORD_WITHIN, runtime.all_recorded()).await;
+    let unrecorded = runtime.recorders.count();
     runtime.stages.end.cancel();
-    parts.close();
-    for finisher in finishers {
-        finisher.await.map_err(|_| WorkerError::Panicked)?;
-    }
-    let unrecorded = runtime.unrecorded.load(Ordering::Acquire);
-    parts.wait().await;
+    let failed = failed.or(parts.end().await);
+    leave(&runtime).await;
     runtime.alerts.close();
     if timeout(ALERT_WITHIN, runtime.alerts.wait()).await.is_err() {
         tracing::warn!("`on_dead` did not end in time");
     }
-    match timeout(LEAVE_WITHIN, leave(&runtime)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(
-            error = crate::setup::chain(&error),
-            "the worker could not sign off; others will notice"
-        ),
-        Err(_) => tracing::warn!("the worker could not sign off in time; others will notice"),
-    }
-    let joined = tokio::task::spawn_blocking(move || heartbeats.join()).await;
     runtime.store.close().await;
     tracing::info!(worker = runtime.config.name, "the worker has ended");
-    match joined {
-        Ok(Ok(())) if unrecorded == 0 => Ok(()),
-        Ok(Ok(())) => Err(WorkerError::Unrecorded(unrecorded)),
-        _ => Err(WorkerError::Panicked),
+    match failed {
+        Some(part) => Err(WorkerError::Panicked { part }),
+        None if unrecorded > 0 => Err(WorkerError::Unrecorded(unrecorded)),
+        None => Ok(()),
     }
+}
+
+/// Starts everything but the heartbeat and the claims.
+fn parts(runtime: &Arc<Runtime>, inboxes: Vec<Inbox>) -> Parts {
+    let mut parts = Parts::default();
+    for (place, inbox) in inboxes.into_iter().enumerate() {
+        match place {
+            FINISHERS => parts.spawn("laggards", laggards::record_for_ever(Arc::clone(runtime), inbox)),
+            place => parts.spawn("finisher", finisher::record_for_ever(Arc::clone(runtime), place, inbox)),
+        }
+    }
+    let mut beside = |name, part: BoxFuture<'static, ()>| {
+        let until_the_end = runtime.stages.end.clone().run_until_cancelled_owned(part);
+        parts.spawn(name, until_the_end.map(drop));
+    };
+    beside("reaper", upkeep::reap_for_ever(Arc::clone(runtime)).boxed());
+    beside("promoter", upkeep::promote_for_ever(Arc::clone(runtime)).boxed());
+    beside("cancels", cancels::cancel_for_ever(Arc::clone(runtime)).boxed());
+    beside("tidy", tidy::tidy_for_ever(Arc::clone(runtime)).boxed());
+    beside("expire", expire::expire_for_ever(Arc::clone(runtime)).boxed());
+    parts
+}
+
+/// Returns when nothing more is claimed: the worker was told to drain, or a part of it has ended, which is returned, and which
+/// makes it drain.
+async fn until_drained(runtime: &Runtime, parts: &mut Parts) -> Option<&'static str> {
+    let mut failed = None;
+    while let Some(EndedPart { name, panicked }) = parts.next_end().await {
+        if panicked || !runtime.stages.drain.is_cancelled() {
+            tracing::error!(part = name, panicked, "a part of the worker has ended, and so the worker ends");
+            failed = failed.or(Some(name));
+            runtime.stages.drain.cancel();
+        }
+        if name == CLAIM_LOOP {
+            break;
+        }
+    }
+    failed
 }
 
 /// Lets attempts finish for the grace, then tells them to stop, then drops them.
 async fn end_attempts(runtime: &Runtime) {
     runtime.attempts.close();
-    if timeout(runtime.config.grace, runtime.attempts.wait()).await.is_ok() {
-        return;
+    let grace = async {
+        tokio::select! {
+            () = tokio::time::sleep(runtime.config.grace) => {}
+            () = signal::another() => tracing::info!("another signal came: the grace is over"),
+        }
+    };
+    tokio::select! {
+        () = runtime.attempts.wait() => return,
+        () = grace => {}
     }
     runtime.stages.stop_attempts.cancel();
     if timeout(STOP_WITHIN, runtime.attempts.wait()).await.is_ok() {
@@ -207,27 +251,29 @@ async fn end_attempts(runtime: &Runtime) {
     }
 }
 
-/// Hands back what is still held, by attempts that could not be stopped, and signs off.
-async fn leave(runtime: &Runtime) -> Result<(), pgjobq_core::StoreError> {
-    for lease in runtime.leases.all() {
-        hand_back(runtime, &runtime.store, &lease).await?;
-    }
-    runtime.store.leave(runtime.worker()).await
-}
-
-/// Hands back the jobs of a lease whose attempts were told to stop, or are dropped. One that must not run twice is dead.
-pub(crate) async fn hand_back(
-    runtime: &Runtime,
-    store: &Store,
-    lease: &Lease,
-) -> Result<(), pgjobq_core::StoreError> {
-    let key = lease.key;
-    let stop = |job: &HeldJob| {
-        let decision = stopped(job.at_most_once);
-        Ended { lease: 0, id: job.id, ticket: job.ticket, decision }
+/// Hands back what is still held, by attempts that could not be stopped or whose results were refused, and signs off. Leases that
+/// cannot be handed back are left to the workers that go on: they take them back as those of a crashed one.
+async fn leave(runtime: &Arc<Runtime>) {
+    let leave = async {
+        for lease in runtime.leases.begun() {
+            if let Err(error) = hand_back(runtime, &runtime.store, &lease).await {
+                tracing::warn!(
+                    error = chain(&error),
+                    jobs = lease.jobs.len(),
+                    "a lease could not be handed back: other workers take its jobs back as crashed"
+                );
+                if !error.is_refusal() {
+                    return Err(error);
+                }
+            }
+        }
+        runtime.store.leave(runtime.worker()).await
     };
-    let mut ended: Vec<_> = lease.jobs.iter().map(stop).collect();
-    ended.sort_unstable_by_key(|end| end.id); // The order in which jobs are locked.
-    let leases = [LeaseUse { key, close: true }];
-    store.finish(key.lane.shard, lease.worker, &runtime.config.name, &leases, &ended).await.map(drop)
+    match timeout(LEAVE_WITHIN, leave).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(error = chain(&error), "the worker could not sign off; others will notice")
+        }
+        Err(_) => tracing::warn!("the worker could not sign off in time; others will notice"),
+    }
 }

@@ -30,6 +30,15 @@ impl TestDb {
         Self::open(server, &format!("template {template}")).await
     }
 
+    /// A migrated database in this encoding.
+    #[allow(dead_code)]
+    pub(crate) async fn encoded(encoding: &str) -> Self {
+        let locale = format!("encoding '{encoding}' template template0 lc_collate 'C' lc_ctype 'C'");
+        let db = Self::open(TestServer::shared().await, &locale).await;
+        db.client.migrate().await.unwrap();
+        db
+    }
+
     /// A database without our schema.
     pub(crate) async fn empty() -> Self {
         Self::open(TestServer::shared().await, "").await

@@ -30,7 +30,9 @@ mod crashes; // Workers that are gone, and what becomes of the jobs they had.
 mod due; // Scheduled jobs and retries come due at their time.
 mod fleet; // Several workers share a queue.
 mod judging; // Who gives up whom.
+mod panicking; // What the application throws at it.
 mod poolers; // What stands between it and the database.
+mod recorded; // Results that cannot be recorded.
 mod role_defaults; // The defaults of its role, set against us.
 mod shutdown; // A worker stops gracefully.
 mod transactional; // Jobs that complete in a transaction of their own.

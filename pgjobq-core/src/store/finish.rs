@@ -64,14 +64,16 @@ pub struct Finished {
 
 impl Store {
     /// Records ended attempts of one shard.
-    pub async fn finish(
+    pub async fn finish<'e>(
         &self,
         shard: i16,
         worker: i64,
         worker_name: &str,
         leases: &[LeaseUse],
-        ended: &[Ended],
+        ended: impl IntoIterator<Item = &'e Ended>,
     ) -> Result<Finished, StoreError> {
+        let sent = |end: &&Ended| !matches!(end.decision, Decision::Settled);
+        let ended: Vec<&Ended> = ended.into_iter().filter(sent).collect();
         let query = sqlx::query(self.sql.finish.clone())
             .bind(shard)
             .bind(worker)
@@ -126,6 +128,21 @@ impl Decision {
             Self::Release => "release",
             Self::Return => "return",
             Self::Settled => "settled",
+        }
+    }
+
+    /// About how many bytes it is on the wire.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        64 + self.output().map_or(0, str::len) + self.message().map_or(0, str::len)
+    }
+
+    /// The texts of an error or a person, which the database's encoding may lack a character of.
+    pub fn text_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Retry { message, .. } | Self::Bury { message, .. } => Some(message),
+            Self::Cancel { reason } => reason.as_mut(),
+            _ => None,
         }
     }
 

@@ -1,0 +1,93 @@
+//! Code of the application's that panics where nobody expects it: the attempt has failed, and the worker goes on.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pgjobq::prelude::*;
+
+use crate::harness::TestDb;
+use crate::probe::end_of;
+
+/// An error that panics when it is shown, or dropped.
+#[derive(Debug)]
+struct Evil {
+    shown: bool,
+}
+
+impl fmt::Display for Evil {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        assert!(!self.shown, "panicked in Display");
+        out.write_str("evil")
+    }
+}
+
+impl std::error::Error for Evil {}
+
+impl Drop for Evil {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert!(self.shown, "panicked in Drop");
+        }
+    }
+}
+
+/// What a panic throws, and which panics itself when it is dropped.
+struct Thrown;
+
+impl Drop for Thrown {
+    fn drop(&mut self) {
+        panic!("panicked in the drop of a panic");
+    }
+}
+
+#[job]
+async fn be_doomed() -> Result<()> {
+    Err(JobError::fatal("it was to be"))
+}
+
+#[job(retries = 0)]
+async fn panic_so(how: String) -> Result<()> {
+    match how.as_str() {
+        "display" => Err(Evil { shown: true }.into()),
+        "drop" => Err(Evil { shown: false }.into()),
+        "cancel" => Err(JobError::cancel().because(Evil { shown: true })),
+        _ => std::panic::panic_any(Thrown),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn panic_after_the_job_function_ends_the_attempt() {
+    let db = TestDb::new(1).await;
+    let worker = db.worker().build().await.unwrap().start();
+    let message = [
+        ("display", "it panicked: panicked in Display"),
+        ("drop", "it panicked: panicked in Drop"),
+        ("cancel", "it panicked: panicked in Display"),
+        ("throw", "it panicked: (with something that is no text)"),
+    ];
+    for (how, message) in message {
+        let job = panic_so::enqueue(&db.client, how.to_owned()).await.unwrap();
+        let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("{how}: it is not dead") };
+        assert_eq!((failure.message(), &*failure.errors[0].reason), (message, "panic"), "{how}");
+    }
+    db.until("not exists (select from pgjobq.leases)").await;
+    assert_eq!(worker.health().running, 0);
+    worker.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn alert_that_panics_costs_no_other_alert() {
+    let db = TestDb::new(1).await;
+    let told = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&told);
+    let worker = db.worker().on_dead(move |_| {
+        assert!(counted.fetch_add(1, Ordering::SeqCst) > 0, "the first alert panics before it has begun");
+        std::future::ready(())
+    });
+    db.client.enqueue_all((0..5).map(|_| be_doomed::job())).await.unwrap();
+    let worker = worker.build().await.unwrap().start();
+    db.until("(select count(*) from pgjobq.finished where outcome = 'dead') = 5").await;
+    worker.shutdown().await.unwrap();
+    assert_eq!(told.load(Ordering::SeqCst), 5);
+}
