@@ -139,7 +139,7 @@ create table pgjobq.finished (
     finished_at timestamptz not null default clock_timestamp(),
     output jsonb,
     errors jsonb,                               -- every failed attempt, oldest first
-    cancelled jsonb,                            -- who cancelled it, why, and when that was asked
+    cancelled jsonb,                            -- who cancelled it (`by`, and the role), why, and when that was asked
     drop_on date not null
 ) partition by range (drop_on);
 
@@ -170,7 +170,8 @@ create table pgjobq.cancels (
     job uuid not null,
     created_at timestamptz not null,            -- of the job that is meant: once that has ended, another may get its id
     asked_at timestamptz not null default clock_timestamp(),
-    asked_by text not null,
+    asked_by text not null,                     -- as the caller says
+    role text not null default session_user,    -- as the server knows
     reason text
 );
 

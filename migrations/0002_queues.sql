@@ -91,6 +91,8 @@ begin
     return cardinality(v_days);
 end $$;
 
+revoke execute on function pgjobq.make_partitions from public;
+
 -- Drops the oldest partition whose day is over. True when there was one. It waits for nobody for longer than an instant, for
 -- whoever finishes a job would stand behind it: then it raises, and is tried again.
 create function pgjobq.drop_partition(p_now timestamptz default clock_timestamp()) returns boolean language plpgsql
@@ -105,6 +107,8 @@ begin
     delete from pgjobq.finished_days where day = v_day;
     return true;
 end $$;
+
+revoke execute on function pgjobq.drop_partition from public;
 
 -- Deletes up to `p_most` rows of `finished_rest` whose day is over. `remain` is true if it still has rows.
 create function pgjobq.tidy_rest(p_most int, p_now timestamptz default clock_timestamp(), out deleted int, out remain boolean)

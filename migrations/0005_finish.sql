@@ -123,7 +123,7 @@ begin
                                                   p_worker_name) end)
                        end,
                        case when g.decision = 'cancel' then
-                           jsonb_build_object('by', 'the job itself', 'reason', g.message, 'asked_at', v_now) end,
+                           jsonb_build_object('by', 'the job itself', 'role', session_user, 'reason', g.message, 'asked_at', v_now) end,
                        case when g.decision = 'complete' then v_days[array_position(v_keeps, g.keep)]
                             else pgjobq.drop_day(pgjobq.keep_of(g.queue_id, e.outcome)) end
                   from gone g,

@@ -70,11 +70,11 @@ begin
                 v_job.meta, v_job.attempt, v_job.failures, v_job.crashes, v_job.retries, v_job.crash_budget, v_job.created_at,
                 case when v_job.attempt > 0 then pgjobq.errors_of(p_shard, v_id, null) end,
                 case when p_outcome = 'cancelled' then
-                    coalesce((select jsonb_build_object('by', c.asked_by, 'reason', c.reason, 'asked_at', c.asked_at)
+                    coalesce((select jsonb_build_object('by', c.asked_by, 'role', c.role, 'reason', c.reason, 'asked_at', c.asked_at)
                                 from pgjobq.cancels c
                                where c.shard = p_shard and c.job = v_id and c.created_at = v_job.created_at
                                order by c.asked_at limit 1),
-                             jsonb_build_object('by', p_by, 'reason', p_reason, 'asked_at', v_now)) end,
+                             jsonb_build_object('by', p_by, 'role', session_user, 'reason', p_reason, 'asked_at', v_now)) end,
                 pgjobq.drop_day(pgjobq.keep_of(v_job.queue_id, p_outcome)));
     end loop;
     perform pgjobq.forget_failures(p_shard, p_jobs);
@@ -115,15 +115,16 @@ begin
     return v_flagged;
 end $$;
 
--- Asks to cancel jobs: adds a row for each that is live, and locks nothing, so that a caller's transaction may do it.
+-- Asks to cancel jobs: adds a row for each that is live, and locks nothing, so that a caller's transaction may do it. The
+-- row names the session's role beside the caller's word; no role but the owner may write that column.
 create function pgjobq.ask_to_cancel(p_shard smallint, p_jobs uuid[], p_by text, p_reason text) returns uuid[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_asked uuid[];
 begin
     with asked as (
-        insert into pgjobq.cancels (shard, job, created_at, asked_by, reason)
-        select p_shard, j.id, j.created_at, coalesce(p_by, session_user), p_reason
+        insert into pgjobq.cancels (shard, job, created_at, asked_by, role, reason)
+        select p_shard, j.id, j.created_at, coalesce(p_by, session_user), session_user, p_reason
           from unnest(p_jobs) d(id),
                lateral (select id, created_at from pgjobq.jobs where shard = p_shard and id = d.id offset 0) j
         returning job)
@@ -131,8 +132,10 @@ begin
     return v_asked;
 end $$;
 
--- Acts on requests to cancel these jobs, or, where none are named, on the next `p_most` after `p_after`; `reach` is how far
--- it came, and null at the end. Those that wait are ended. `running` have to be told.
+revoke execute on function pgjobq.ask_to_cancel from public;
+
+-- Acts on requests to cancel these jobs, or, where none are named, on the next `p_most` after `p_after`, which is null at the
+-- beginning; `reach` is how far it came, and null at the end. Those that wait are ended. `running` have to be told.
 create function pgjobq.act_on_cancels(
     p_shard smallint, p_jobs uuid[], p_after uuid, p_most int, out cancelled uuid[], out running uuid[], out reach uuid)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -144,7 +147,9 @@ declare
 begin
     if v_jobs is null then
         v_jobs := array(select job from (select distinct job from (
-                            select job from pgjobq.cancels where shard = p_shard and job > p_after
+                            select job from pgjobq.cancels
+                             where shard = p_shard and job >= coalesce(p_after, '00000000-0000-0000-0000-000000000000')
+                               and (p_after is null or job <> p_after)
                              order by job limit p_most) c) d order by job);
         reach := case when cardinality(v_jobs) > 0 then v_jobs[cardinality(v_jobs)] end;
     end if;
@@ -161,6 +166,24 @@ begin
     end if;
     perform pgjobq.forget_cancels(p_shard, v_jobs); -- Of those that are gone.
 end $$;
+
+revoke execute on function pgjobq.act_on_cancels from public;
+
+-- Acts on the requests to cancel these jobs, for a role that may not lock a lane itself. The lane stays locked until the
+-- transaction ends, so the function rejects a transaction that was open before this message came: a caller who forgets to
+-- commit would stop the queue.
+create function pgjobq.act_on_request(p_shard smallint, p_jobs uuid[], out cancelled uuid[], out running uuid[])
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if transaction_timestamp() <> statement_timestamp() then
+        raise exception 'this locks a queue until the transaction ends, so it must be called in a transaction of its own'
+            using errcode = 'active_sql_transaction',
+                  hint = 'Inside a transaction, select pgjobq.cancel(id): a worker acts on that after the commit.';
+    end if;
+    select a.cancelled, a.running into cancelled, running from pgjobq.act_on_cancels(p_shard, p_jobs, null, null) a;
+end $$;
+
+revoke execute on function pgjobq.act_on_request from public;
 
 -- Cancels a job, from SQL, also inside a transaction: what is asked here is done once that has committed. True when the job
 -- is live.

@@ -62,6 +62,19 @@ begin
     return found;
 end $$;
 
+-- How far a running attempt says it is. Nothing on a standby, which has no unlogged tables; a statement that names one is
+-- not even planned there, so the name stands in a statement of its own.
+create function pgjobq.progress_of(
+    p_shard smallint, p_job uuid, p_ticket bigint, out percent smallint, out message text, out said_at timestamptz)
+language plpgsql stable as $$
+begin
+    if pg_is_in_recovery() then
+        return;
+    end if;
+    select p.percent, p.message, p.said_at into percent, message, said_at
+      from pgjobq.progress p where p.shard = p_shard and p.job = p_job and p.ticket = p_ticket;
+end $$;
+
 -- Forgets what was said of jobs that are gone: the last word may have come just after the end.
 create function pgjobq.tidy_progress(p_shard smallint) returns void language plpgsql as $$
 begin

@@ -135,6 +135,11 @@ begin
          order by line.ticket limit 1;
         oldest := least(oldest, (extract(epoch from v_since) * 1000000)::bigint);
     end loop;
+    completed := 0;
+    failed := 0;
+    if pg_is_in_recovery() then
+        return;     -- A standby has no unlogged tables.
+    end if;
     select coalesce(sum(r.completed), 0), coalesce(sum(r.failed), 0) into completed, failed
       from pgjobq.rates r
      where r.shard = p_shard and r.queue_id = p_queue and r.at > clock_timestamp() - interval '5 minutes';

@@ -4,7 +4,7 @@ select f.id, f.outcome, q.name as queue, f.kind, pgjobq.shown_args(f.kind, f.arg
        (extract(epoch from f.created_at) * 1000000)::bigint as created_at,
        (extract(epoch from f.finished_at) * 1000000)::bigint as finished_at,
        pgjobq.readable(f.errors) as errors,
-       f.cancelled->>'by' as cancelled_by, f.cancelled->>'reason' as cancelled_for,
+       f.cancelled->>'by' as cancelled_by, f.cancelled->>'role' as cancelled_as, f.cancelled->>'reason' as cancelled_for,
        (extract(epoch from (f.cancelled->>'asked_at')::timestamptz) * 1000000)::bigint as cancelled_at
   from pgjobq.ended_badly($1, $2, case when $3::text is not null then coalesce((select id from pgjobq.queues where name = $3), -1) end, $4,
            coalesce(timestamptz 'epoch' + $5 * interval '1 microsecond', 'infinity'), $6, $7) f

@@ -1,6 +1,6 @@
 -- How one job stands, for people. $1 shard   $2 id
 select s.state, s.queue, s.kind, s.attempt, s.failures, s.crashes, s.cancelled->>'by' as cancelled_by,
-       s.cancelled->>'reason' as cancelled_for,
+       s.cancelled->>'role' as cancelled_as, s.cancelled->>'reason' as cancelled_for,
        (extract(epoch from (s.cancelled->>'asked_at')::timestamptz) * 1000000)::bigint as cancelled_at,
        (extract(epoch from s.created_at) * 1000000)::bigint as created_at,
        (extract(epoch from s.run_at) * 1000000)::bigint as run_at,
@@ -8,5 +8,5 @@ select s.state, s.queue, s.kind, s.attempt, s.failures, s.crashes, s.cancelled->
        p.percent, p.message, (extract(epoch from p.said_at) * 1000000)::bigint as said_at
   from pgjobq.job_states s
   left join pgjobq.jobs j on j.shard = s.shard and j.id = s.id and s.finished_at is null
-  left join pgjobq.progress p on p.shard = j.shard and p.job = j.id and p.ticket = j.ticket
+  left join lateral pgjobq.progress_of(j.shard, j.id, j.ticket) p on true
  where s.shard = $1 and s.id = $2 order by s.finished_at desc nulls first limit 1

@@ -3,23 +3,19 @@
 //! sqlx waits for an answer without a limit, and its pool does so too for a connection that is given back in the middle of
 //! one. On a network that fell silent whoever asks would wait for ever, and the connection be missing from the pool.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{PgConnection, PgPool, Postgres};
+use sqlx::{Execute, PgConnection, PgPool, Postgres};
 use tokio::time::timeout;
 
 use crate::StoreError;
+use crate::alone::Tries;
 use crate::client::Shared;
 use crate::open;
 
-/// A transaction of ours, whatever the role's default is.
-pub(crate) const BEGIN: &str = "begin isolation level read committed read write";
-/// The same, for what locks a lane: a claim may have it for some milliseconds, which the role's default may be too short for.
-const BEGIN_PATIENTLY: &str = "begin isolation level read committed read write;
-set local lock_timeout = '10s'; set local statement_timeout = '30s'";
 /// How long the answer to a caller may take.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(35);
 
@@ -35,42 +31,41 @@ impl Shared {
         self.rows_within(ANSWER_WITHIN, query).await
     }
 
-    /// The one row of the answer.
-    pub(crate) async fn row(&self, query: Query<'_, Postgres, PgArguments>) -> Result<PgRow, StoreError> {
-        self.rows(query).await?.into_iter().next().ok_or(StoreError::Database(sqlx::Error::RowNotFound))
-    }
-
-    /// The answer to a statement, if it comes in this time.
+    /// The answer to a statement, if it comes in this time. It is for statements that read, or write a row that nobody else
+    /// waits for: see [`Shared::alone`] for those that lock.
     pub(crate) async fn rows_within(
         &self,
         limit: Duration,
-        query: Query<'_, Postgres, PgArguments>,
+        mut query: Query<'_, Postgres, PgArguments>,
     ) -> Result<Vec<PgRow>, StoreError> {
-        let ask = async |connection: &mut PgConnection| query.fetch_all(connection).await;
-        self.borrow(limit, async |connection| ask(connection).await.map_err(|error| self.error(error))).await
+        let encoded =
+            query.take_arguments().map_err(|error| StoreError::Database(sqlx::Error::Encode(error)))?;
+        let (arguments, statement) = (encoded.unwrap_or_default(), query.sql());
+        let mut tries = Tries::within(limit);
+        loop {
+            let query = sqlx::query_with(statement.clone(), arguments.clone());
+            let ask = async |connection: &mut PgConnection| query.fetch_all(connection).await;
+            let ask = async |connection: &mut PgConnection| {
+                ask(connection).await.map_err(|error| self.error(error))
+            };
+            match self.borrow(tries.left(), ask).await {
+                Err(error) if tries.again(&error).await => {}
+                answer => return answer,
+            }
+        }
     }
 
-    /// The row of a statement at READ COMMITTED, also where the role's default is another: it must see what others have
-    /// committed a moment ago.
-    pub(crate) async fn fresh_row(
-        &self,
-        query: Query<'_, Postgres, PgArguments>,
-    ) -> Result<PgRow, StoreError> {
-        self.borrow(ANSWER_WITHIN, async |connection| {
-            let row = in_transaction(connection, query).await;
-            row.map_err(|error| self.error(error))
-        })
-        .await
-    }
-
-    /// Something that is asked in at most this time. The connection is given back when the server has spoken, and closed
-    /// otherwise: it may be in the middle of an answer.
+    /// Something that is asked in at most this time, waiting for a connection included. The connection is given back when the
+    /// server has spoken, and closed otherwise: it may be in the middle of an answer.
     pub(crate) async fn borrow<T>(
         &self,
         limit: Duration,
         ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let connection = acquire(&self.pool, self.sql.schema.as_str()).await?;
+        let until = Instant::now() + limit;
+        let acquired = timeout(limit, acquire(&self.pool, self.sql.schema.as_str())).await;
+        let connection = acquired.unwrap_or(Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)))?;
+        let limit = until.saturating_duration_since(Instant::now());
         let mut borrowed = Borrowed(Some(connection));
         let connection = borrowed.0.as_mut().expect("it is there until an answer came");
         let silent = |_| Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut));
@@ -106,18 +101,6 @@ fn exhausted(pool: &PgPool) -> Option<StoreError> {
     let connections = options.get_max_connections();
     let exhausted = pool.size() >= connections && pool.num_idle() == 0;
     exhausted.then(|| StoreError::NoConnection { waited: options.get_acquire_timeout(), connections })
-}
-
-/// The row of a statement in a transaction that is over in any case.
-async fn in_transaction(
-    connection: &mut PgConnection,
-    query: Query<'_, Postgres, PgArguments>,
-) -> Result<PgRow, sqlx::Error> {
-    sqlx::raw_sql(BEGIN_PATIENTLY).execute(&mut *connection).await?;
-    let row = query.fetch_one(&mut *connection).await;
-    let end = if row.is_ok() { "commit" } else { "rollback" };
-    sqlx::raw_sql(end).execute(connection).await?;
-    row
 }
 
 impl Drop for Borrowed {

@@ -54,6 +54,8 @@ pub enum CancelAnswer {
 pub struct Cancellation {
     /// Who asked: what was given to [`Cancel::by`], else the database role.
     pub by: String,
+    /// The database role whose session asked, which nobody can choose.
+    pub role: String,
     /// Why.
     pub reason: Option<String>,
     /// When that was asked, by the database's clock.
@@ -87,22 +89,13 @@ impl Cancel<'_> {
         let shared = self.client.shared();
         let shard = self.job.shard(shared.about().await?.shards);
         let jobs = [self.job.as_uuid()];
-        let asked = sqlx::query(shared.sql.ask_to_cancel.clone())
-            .bind(shard)
-            .bind(&jobs[..])
-            .bind(self.by)
-            .bind(self.reason);
-        let asked: Option<Vec<Uuid>> =
-            shared.row(asked).await?.try_get("asked").map_err(StoreError::Database)?;
+        let (by, reason) = (self.by.as_deref(), self.reason.as_deref());
+        let asked = shared.alone(&shared.sql.ask_to_cancel, &[&shard, &&jobs[..], &by, &reason]).await?;
+        let asked: Option<Vec<Uuid>> = asked.try_get("asked").map_err(StoreError::Database)?;
         if asked.is_none() {
             return Ok(CancelAnswer::NotLive);
         }
-        let acted = sqlx::query(shared.sql.act_on_cancels.clone())
-            .bind(shard)
-            .bind(jobs.to_vec())
-            .bind(None::<Uuid>)
-            .bind(None::<i32>);
-        let acted = shared.fresh_row(acted).await?;
+        let acted = shared.alone(&shared.sql.act_on_request, &[&shard, &&jobs[..]]).await?;
         let (cancelled, running) = read_acted(&acted).map_err(|error| shared.error(error))?;
         if !cancelled.is_empty() {
             self.client.notifications().ended(&cancelled);
@@ -140,5 +133,6 @@ pub(crate) fn read_acted(row: &PgRow) -> Result<(Vec<Uuid>, Vec<Uuid>), sqlx::Er
 pub(crate) fn read_cancellation(row: &PgRow) -> Result<Option<Cancellation>, sqlx::Error> {
     let Some(by) = row.try_get("cancelled_by")? else { return Ok(None) };
     let asked_at = time(row.try_get("cancelled_at")?);
-    Ok(Some(Cancellation { by, reason: row.try_get("cancelled_for")?, asked_at }))
+    let role = row.try_get::<Option<String>, _>("cancelled_as")?.unwrap_or_default();
+    Ok(Some(Cancellation { by, role, reason: row.try_get("cancelled_for")?, asked_at }))
 }

@@ -149,8 +149,8 @@ impl<'c> EndedJobs<'c> {
     pub async fn purge(&self) -> Result<u64, StoreError> {
         let shared = self.client.shared();
         self.each_batch(async |shard, jobs| {
-            let purged = sqlx::query(shared.sql.purge_ended.clone()).bind(shard).bind(jobs);
-            let purged: i32 = shared.row(purged).await?.try_get("purged").map_err(StoreError::Database)?;
+            let purged = shared.alone(&shared.sql.purge_ended, &[&shard, &jobs]).await?;
+            let purged: i32 = purged.try_get("purged").map_err(StoreError::Database)?;
             Ok(u64::from(purged.unsigned_abs()))
         })
         .await

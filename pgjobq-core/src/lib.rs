@@ -44,10 +44,12 @@ mod requeue;
 
 // The database.
 mod about;
+mod alone;
 mod borrow;
 mod client;
 mod error;
 mod listen;
+mod literal;
 mod migrate;
 mod notifier;
 mod open;

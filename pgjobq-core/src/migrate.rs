@@ -6,8 +6,8 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::StoreError;
 use crate::about;
-use crate::borrow::BEGIN;
 use crate::client::{Client, Shared};
+use crate::literal::Literal;
 use crate::registry::{DuplicateKind, Registry};
 use crate::schema::{InvalidSchema, Schema};
 
@@ -88,7 +88,7 @@ pub enum MigrateError {
     },
     /// The schema was made by another draft of a migration, which only versions that were never released have.
     #[error(
-        "the schema `{schema}` was made by another draft of migration {name} than this program has: if its jobs do not matter, `drop schema {schema} cascade`, and migrate again"
+        "the schema `{schema}` was made by another draft of migration {name} than this program has: if its jobs do not matter, `drop schema \"{schema}\" cascade`, and migrate again"
     )]
     OtherDraft {
         /// The schema.
@@ -140,25 +140,41 @@ impl Client {
     pub async fn record(&self, registry: &Registry) -> Result<(), StoreError> {
         let shared = self.shared();
         for job in registry.jobs() {
-            let recorded = sqlx::query(shared.sql.record_kind.clone())
-                .bind(job.kind)
-                .bind(job.policy.queue)
-                .bind(job.policy.priority as i16)
-                .bind(i16::try_from(job.policy.retries).unwrap_or(i16::MAX))
-                .bind(i16::try_from(job.policy.crashes).unwrap_or(i16::MAX))
-                .bind(job.redact)
-                .execute(&shared.pool);
-            recorded.await.map_err(|error| shared.error(error))?;
+            let count = |count| i16::try_from(count).unwrap_or(i16::MAX);
+            let (retries, crashes) = (count(job.policy.retries), count(job.policy.crashes));
+            let values: [&dyn Literal; 6] = [
+                &job.kind,
+                &job.policy.queue,
+                &(job.policy.priority as i16),
+                &retries,
+                &crashes,
+                &job.redact,
+            ];
+            shared.alone(&shared.sql.record_kind, &values).await?;
         }
         Ok(())
     }
 }
 
+/// A migration is several messages. Should the client fall silent between two of them, the server ends the transaction.
+const BEGIN: &str = "begin isolation level read committed;
+set local statement_timeout = 0; set local lock_timeout = '30s'; set local idle_in_transaction_session_timeout = '5s'";
+
+/// How long all of it may take.
+const MIGRATED_WITHIN: Duration = Duration::from_secs(120);
+
 /// Runs what is missing, in one transaction under a lock that ends with it.
 async fn run(shared: &Shared) -> Result<(), MigrateError> {
-    let mut tx = shared.pool.begin_with(BEGIN).await.map_err(|error| shared.error(error))?;
-    apply(&mut tx, shared).await?;
-    Ok(tx.commit().await.map_err(|error| shared.error(error))?)
+    let migrate = async |connection: &mut PgConnection| {
+        let execute = async |sql, connection: &mut PgConnection| {
+            sqlx::raw_sql(sql).execute(connection).await.map_err(|error| shared.error(error))
+        };
+        execute(BEGIN, connection).await?;
+        let applied = apply(connection, shared).await;
+        execute(if applied.is_ok() { "commit" } else { "rollback" }, connection).await?;
+        Ok(applied)
+    };
+    shared.borrow(MIGRATED_WITHIN, migrate).await?
 }
 
 async fn apply(connection: &mut PgConnection, shared: &Shared) -> Result<(), MigrateError> {
@@ -171,20 +187,21 @@ async fn apply(connection: &mut PgConnection, shared: &Shared) -> Result<(), Mig
     .await
     .map_err(wrong)?;
     admit_server(server.0, server.1)?;
-    sqlx::query("select pg_advisory_xact_lock(hashtext($1)), set_config('statement_timeout', '0', true)")
+    sqlx::query("select pg_advisory_xact_lock(hashtext($1))")
         .bind(format!("pgjobq.migrate.{schema}"))
         .execute(&mut *connection)
         .await
         .map_err(wrong)?;
     let exists: bool = sqlx::query_scalar("select to_regclass($1) is not null")
-        .bind(format!("{schema}.migrations"))
+        .bind(format!("{}.migrations", schema.quoted()))
         .fetch_one(&mut *connection)
         .await
         .map_err(wrong)?;
     let mut found = 0;
     if exists {
         let table = format!(
-            "select coalesce(max(version), 0), coalesce(max(oldest_binary), 0) from {schema}.migrations"
+            "select coalesce(max(version), 0), coalesce(max(oldest_binary), 0) from {}.migrations",
+            schema.quoted()
         );
         let (version, oldest) =
             sqlx::query_as(AssertSqlSafe(table)).fetch_one(&mut *connection).await.map_err(wrong)?;
@@ -200,7 +217,7 @@ async fn apply(connection: &mut PgConnection, shared: &Shared) -> Result<(), Mig
 /// Refuses a schema that was made by other drafts of our migrations: it would fail later, in ways that tell nobody why.
 async fn check_drafts(connection: &mut PgConnection, shared: &Shared) -> Result<(), MigrateError> {
     let schema = &shared.sql.schema;
-    let table = format!("select version, digest from {schema}.migrations order by version");
+    let table = format!("select version, digest from {}.migrations order by version", schema.quoted());
     let made: Vec<(i32, i64)> = sqlx::query_as(AssertSqlSafe(table))
         .fetch_all(connection)
         .await
@@ -242,7 +259,7 @@ fn script(schema: &Schema, done: usize, shards: i16) -> String {
 /// ```
 /// # use pgjobq_core as pgjobq;
 /// let script = pgjobq::schema_sql("background")?;
-/// assert!(script.contains("create table background.jobs"));
+/// assert!(script.contains("create table \"background\".jobs"));
 /// # Ok::<_, pgjobq::InvalidSchema>(())
 /// ```
 ///

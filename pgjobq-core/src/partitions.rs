@@ -2,7 +2,7 @@
 //!
 //! A missing partition stops nothing: its rows go to `finished_rest`. So most callers only log why there is none.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sqlx::Row;
 
@@ -10,9 +10,6 @@ use crate::StoreError;
 use crate::client::Client;
 use crate::error::chain;
 
-/// How long partitions are tried to be made while other sessions hold a lock, and the pause between two tries.
-const TRY_FOR: Duration = Duration::from_secs(4);
-const PAUSE: Duration = Duration::from_millis(100);
 /// The longest retention, in days. The schema has the same limit.
 const MAX_DAYS: u64 = 3660;
 
@@ -26,17 +23,9 @@ impl Client {
     pub async fn make_partitions(&self, longest: Duration) -> Result<i32, StoreError> {
         let days = longest.as_secs().div_ceil(24 * 60 * 60).min(MAX_DAYS) as i32;
         let shared = self.shared();
-        let until = Instant::now() + TRY_FOR;
-        loop {
-            let query = sqlx::query(shared.sql.make_partitions.clone()).bind(days);
-            match shared.fresh_row(query).await {
-                Ok(row) => return row.try_get("made").map_err(StoreError::Database),
-                Err(error) if is_locked(&error) && Instant::now() < until => {
-                    tokio::time::sleep(PAUSE.mul_f64(0.5 + fastrand::f64())).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        // Each try waits only briefly for a lock.
+        let made = shared.alone(&shared.sql.make_partitions, &[&days]).await?;
+        made.try_get("made").map_err(StoreError::Database)
     }
 
     /// Makes the missing partitions, unless other sessions hold a lock: then it logs that, and workers try again.

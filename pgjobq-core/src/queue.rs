@@ -6,6 +6,7 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use crate::client::Client;
+use crate::literal::Literal;
 use crate::{EnqueueError, JobState, StoreError, name};
 
 /// How many jobs one transaction cancels. It holds the lanes of those jobs.
@@ -99,8 +100,8 @@ impl<'c> Queue<'c> {
     /// When the database cannot be reached or refuses. The workers do the rest then.
     pub async fn delete(self) -> Result<bool, StoreError> {
         let shared = self.client.shared();
-        let deleted = sqlx::query(shared.sql.delete_queue.clone()).bind(&self.name);
-        let id: Option<i32> = shared.row(deleted).await?.try_get("id").map_err(StoreError::Database)?;
+        let deleted = shared.alone(&shared.sql.delete_queue, &[&self.name.as_str()]).await?;
+        let id: Option<i32> = deleted.try_get("id").map_err(StoreError::Database)?;
         match id {
             Some(id) => self.client.purge(id, "the queue was deleted").await.map(|_| true),
             None => Ok(false),
@@ -117,11 +118,8 @@ impl Client {
     /// The id of a queue, if it is there.
     pub(crate) async fn queue_id(&self, name: &str) -> Result<Option<i32>, StoreError> {
         let shared = self.shared();
-        let found =
-            sqlx::query(shared.sql.queue_ids.clone()).bind(&[name][..]).fetch_optional(&shared.pool).await;
-        found
-            .and_then(|row| row.map(|row| row.try_get("id")).transpose())
-            .map_err(|error| shared.error(error))
+        let found = shared.rows(sqlx::query(shared.sql.queue_ids.clone()).bind(&[name][..])).await?;
+        found.first().map(|row| row.try_get("id")).transpose().map_err(StoreError::Database)
     }
 
     /// Makes sure that a queue is there, and gives its id.
@@ -133,11 +131,10 @@ impl Client {
     async fn save_queue_with(&self, name: &str, kept: [Option<Duration>; 4]) -> Result<i32, StoreError> {
         let shared = self.shared();
         let micros = kept.map(|time| time.map(|time| i64::try_from(time.as_micros()).unwrap_or(i64::MAX)));
-        let mut query = sqlx::query(shared.sql.save_queue.clone()).bind(name);
-        for time in micros {
-            query = query.bind(time);
-        }
-        shared.row(query).await?.try_get("id").map_err(StoreError::Database)
+        let [completed, dead, cancelled, expired] = &micros;
+        let saved =
+            shared.alone(&shared.sql.save_queue, &[&name, completed, dead, cancelled, expired]).await?;
+        saved.try_get("id").map_err(StoreError::Database)
     }
 
     /// Cancels all jobs of a queue that wait, shard by shard, in batches, and says how many.
@@ -167,14 +164,8 @@ impl Client {
         why: &str,
     ) -> Result<(Vec<Uuid>, Option<i64>), StoreError> {
         let shared = self.shared();
-        let purged = sqlx::query(shared.sql.purge_queue.clone())
-            .bind(shard)
-            .bind(queue)
-            .bind(priority)
-            .bind(after)
-            .bind(BATCH)
-            .bind(why.to_owned());
-        let row = shared.fresh_row(purged).await?;
+        let values: [&dyn Literal; 6] = [&shard, &queue, &priority, &after, &BATCH, &why];
+        let row = shared.alone(&shared.sql.purge_queue, &values).await?;
         let cancelled: Option<Vec<Uuid>> = row.try_get("cancelled").map_err(StoreError::Database)?;
         Ok((cancelled.unwrap_or_default(), row.try_get("reach").map_err(StoreError::Database)?))
     }

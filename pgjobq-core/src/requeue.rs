@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::batch::checked_args;
 use crate::client::Client;
+use crate::literal::Literal;
 use crate::new_job::NewRow;
 use crate::{EnqueueError, JobHandle, JobId, NewJob, StoreError};
 
@@ -108,15 +109,9 @@ impl Client {
         changes: &Changes,
     ) -> Result<(Vec<Uuid>, Vec<Uuid>), StoreError> {
         let shared = self.shared();
-        let row = sqlx::query(shared.sql.requeue_jobs.clone())
-            .bind(shard)
-            .bind(jobs)
-            .bind(changes.kind)
-            .bind(&changes.args)
-            .bind(changes.queue)
-            .bind(changes.priority)
-            .bind(changes.retries);
-        let row = shared.fresh_row(row).await?;
+        let Changes { kind, args, queue, priority, retries } = changes;
+        let values: [&dyn Literal; 7] = [&shard, &jobs, kind, &args.as_deref(), queue, priority, retries];
+        let row = shared.alone(&shared.sql.requeue_jobs, &values).await?;
         let ids = |name| row.try_get::<Option<Vec<Uuid>>, _>(name).map(Option::unwrap_or_default);
         let queues: Option<Vec<i32>> = row.try_get("queues").map_err(StoreError::Database)?;
         self.notifications().wake(&queues.unwrap_or_default());

@@ -11,18 +11,19 @@ pub(crate) struct Schema(String);
 /// A name that no schema of ours can have.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a schema's name is 1 to 40 lower-case letters, digits and `_`, not starting with a digit, but this one is {0:?}"
+    "a schema's name is 1 to 63 bytes of letters, digits, `_` and `-`, and does not start with `pg_`, but this one is {0:?}"
 )]
 pub struct InvalidSchema(pub String);
+
+/// As many bytes as an identifier has in PostgreSQL; it cuts longer ones.
+const LONGEST: usize = 63;
 
 impl Schema {
     pub(crate) fn new(name: impl Into<String>) -> Result<Self, InvalidSchema> {
         let name = name.into();
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        if (1..=40).contains(&name.len())
-            && name.chars().all(plain)
-            && !name.starts_with(|c: char| c.is_ascii_digit())
-        {
+        // No quote, no `%` and no `$`: the name also stands in strings, in formats, and between dollar quotes.
+        let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+        if (1..=LONGEST).contains(&name.len()) && name.chars().all(plain) && !name.starts_with("pg_") {
             Ok(Self(name))
         } else {
             Err(InvalidSchema(name))
@@ -31,6 +32,11 @@ impl Schema {
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name as SQL has it. Quoted, it may be a keyword, or have capital letters.
+    pub(crate) fn quoted(&self) -> String {
+        format!("\"{}\"", self.0)
     }
 
     /// A text of ours for this schema. Our files say `pgjobq.` wherever the schema is meant, and nowhere else.
@@ -43,9 +49,13 @@ impl Schema {
     }
 
     pub(crate) fn render_text(&self, sql: &str) -> String {
-        sql.replace("pgjobq.", &format!("{self}."))
-            .replace("schema if not exists pgjobq;", &format!("schema if not exists {self};"))
-            .replace("on schema pgjobq to", &format!("on schema {self} to"))
+        if self.0 == "pgjobq" {
+            return sql.to_owned();
+        }
+        let quoted = self.quoted();
+        sql.replace("pgjobq.", &format!("{quoted}."))
+            .replace("schema if not exists pgjobq;", &format!("schema if not exists {quoted};"))
+            .replace("schema pgjobq to", &format!("schema {quoted} to"))
     }
 }
 

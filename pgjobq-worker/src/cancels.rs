@@ -6,7 +6,6 @@ use std::sync::Arc;
 use pgjobq_core::__private::Signal;
 use pgjobq_core::StoreError;
 use tokio::sync::broadcast::error::RecvError;
-use uuid::Uuid;
 
 use crate::pause::{Pause, jittered};
 use crate::runtime::Runtime;
@@ -48,14 +47,17 @@ pub(crate) async fn cancel_for_ever(runtime: Arc<Runtime>) {
 
 async fn act(runtime: &Runtime) -> Result<(), StoreError> {
     for shard in runtime.store.shards() {
-        let mut after = Some(Uuid::nil());
-        while let Some(from) = after {
-            let acted = runtime.store.act_on_cancels(shard, from, BATCH).await?;
+        let mut after = None;
+        loop {
+            let acted = runtime.store.act_on_cancels(shard, after, BATCH).await?;
             runtime.notifier.ended(&acted.cancelled);
             for job in acted.running {
                 runtime.running.cancel(job.into());
             }
             after = acted.reach;
+            if after.is_none() {
+                break;
+            }
         }
     }
     Ok(())

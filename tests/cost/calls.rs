@@ -171,7 +171,7 @@ impl Session {
         let ask =
             explain("ask_to_cancel").bind(0i16).bind(ids.to_vec()).bind("somebody").bind(None::<String>);
         let asked = self.cost(ask).await;
-        let act = explain("act_on_cancels").bind(0i16).bind(None::<Vec<Uuid>>).bind(Uuid::nil());
+        let act = explain("act_on_cancels").bind(0i16).bind(None::<Uuid>);
         (asked, self.cost(act.bind(ids.len() as i32)).await)
     }
 

@@ -126,7 +126,7 @@ on_postgres! {
         }
         assert_eq!(db.number("select count(*) from pgjobq.leases").await, 0);
         for shard in store.shards() {
-            at_once("act_on_cancels", store.act_on_cancels(shard, Uuid::nil(), 100)).await;
+            at_once("act_on_cancels", store.act_on_cancels(shard, None, 100)).await;
             at_once("expire", store.expire(shard, (0, Uuid::nil()), 100)).await;
         }
         at_once("note_rates", store.note_rates(&[(queue, 1, 1)])).await;

@@ -18,6 +18,7 @@ mod callers; // Their transactions and ours.
 mod endings; // Everything that was started ends, whatever the database does.
 mod held; // Nothing is held by nobody.
 mod invariants;
+mod silent_clients; // A client that falls silent leaves no lock behind.
 mod slots; // A worker claims what it has slots for.
 mod truth; // The row, not memory, is the truth.
 mod unnotified; // Notifications are hints.
@@ -51,6 +52,8 @@ mod life; // From an enqueue to the end, and what a handle sees of it.
 mod limits; // How long an enqueue takes at most, and what it says then.
 mod listening; // Where notifications are heard.
 mod migrate; // The schema, and what becomes of one that is not ours.
+mod privileges; // Who may do what.
 mod queues; // What people do with a queue.
 mod schema; // Made by anybody, under any name, for any role.
+mod standby; // A server that only reads.
 mod waiters; // A thousand who wait at once.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use sqlx::postgres::PgConnectOptions;
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
@@ -23,6 +23,8 @@ enum Network {
     Cut,
     /// Nothing passes any more, and nobody is told: as when a cable is pulled.
     Silent,
+    /// As many more messages of clients pass, with their answers, and then it is silent. The last one is not answered.
+    SilentAfter(usize),
 }
 
 impl Proxy {
@@ -31,7 +33,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let network = watch::Sender::new(Network::Whole);
-        let serving = tokio::spawn(serve(listener, options.clone(), network.subscribe())).abort_handle();
+        let serving = tokio::spawn(serve(listener, options.clone(), network.clone())).abort_handle();
         Self { address, to: options.clone(), network, serving }
     }
 
@@ -48,6 +50,16 @@ impl Proxy {
     /// Lets nothing pass, and tells nobody.
     pub(crate) fn silence(&self) {
         self.network.send_replace(Network::Silent);
+    }
+
+    /// Falls silent when so many more messages of clients have reached the server, before the last one is answered.
+    pub(crate) fn silence_after(&self, messages: usize) {
+        self.network.send_replace(Network::SilentAfter(messages));
+    }
+
+    /// Returns when nothing passes any more.
+    pub(crate) async fn silent(&self) {
+        let _ = self.network.subscribe().wait_for(|now| *now == Network::Silent).await;
     }
 
     /// Lets new connections come about.
@@ -87,7 +99,7 @@ pub(crate) async fn dial(to: &PgConnectOptions) -> std::io::Result<Box<dyn Strea
     })
 }
 
-async fn serve(listener: TcpListener, to: PgConnectOptions, network: watch::Receiver<Network>) {
+async fn serve(listener: TcpListener, to: PgConnectOptions, network: watch::Sender<Network>) {
     let mut connections = JoinSet::new();
     loop {
         let (client, _) = listener.accept().await.unwrap();
@@ -105,14 +117,47 @@ async fn serve(listener: TcpListener, to: PgConnectOptions, network: watch::Rece
 async fn pass(
     mut client: TcpStream,
     server: std::io::Result<Box<dyn Stream>>,
-    mut network: watch::Receiver<Network>,
+    network: watch::Sender<Network>,
 ) {
     let Ok(mut server) = server else { return };
+    let mut news = network.subscribe();
     tokio::select! {
         biased;
-        _ = network.wait_for(|now| *now != Network::Whole) => {}
+        _ = news.wait_for(|now| *now != Network::Whole) => {}
         _ = copy_bidirectional(&mut client, &mut server) => return,
     }
+    let counting = matches!(*network.borrow(), Network::SilentAfter(_));
+    if counting && count_messages(&mut client, &mut server, &network).await.is_none() {
+        return;
+    }
     // A silent connection stays, and is never heard of again.
-    let _ = network.wait_for(|now| *now == Network::Cut).await;
+    let _ = news.wait_for(|now| *now == Network::Cut).await;
+}
+
+/// Passes messages on until the last one that is to pass; `None` when the connection has ended before.
+async fn count_messages(
+    client: &mut TcpStream,
+    server: &mut Box<dyn Stream>,
+    network: &watch::Sender<Network>,
+) -> Option<()> {
+    let (mut up, mut down) = ([0; 64 << 10], [0; 64 << 10]);
+    loop {
+        tokio::select! {
+            read = client.read(&mut up) => {
+                let read = read.ok().filter(|read| *read > 0)?;
+                server.write_all(&up[..read]).await.ok()?;
+                network.send_modify(|now| match now {
+                    Network::SilentAfter(more @ 2..) => *more -= 1,
+                    _ => *now = Network::Silent,
+                });
+                if *network.borrow() == Network::Silent {
+                    return Some(());
+                }
+            }
+            read = server.read(&mut down) => {
+                let read = read.ok().filter(|read| *read > 0)?;
+                client.write_all(&down[..read]).await.ok()?;
+            }
+        }
+    }
 }

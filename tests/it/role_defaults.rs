@@ -103,9 +103,12 @@ async fn a_role_that_writes_nothing_is_told_what_to_change() {
         let client = Client::new(role.pool.clone());
         let said = "nothing can be written here: it is a standby, so connect to the primary, or `default_transaction_read_only` \
                     is on, so `alter role … set default_transaction_read_only = off`";
-        let migrate = client.migrate().await.unwrap_err(); // It made the schema, and could not record the jobs in it.
+        let migrate = client.migrate().await.unwrap_err();
         assert_eq!(migrate.to_string(), said);
-        db.client.migrate().await.unwrap();
+        let writes = db.options.clone().username(&role.name).options([("default_transaction_read_only", "off")]);
+        let writes = Client::new(PgPool::connect_with(writes).await.unwrap());
+        writes.migrate().await.unwrap();
+        writes.pool().close().await;
         let build = Worker::builder(&client).queue("default", 1).build().await.unwrap_err();
         assert!(build.to_string().starts_with(&format!("the worker cannot start: {said}")), "{build}");
         for error in [double::enqueue(&client, 1).await.unwrap_err(), double::enqueue(&role.pool, 1).await.unwrap_err()] {

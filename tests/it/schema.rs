@@ -86,14 +86,36 @@ async fn two_schemas_live_side_by_side() {
 #[tokio::test]
 async fn names_that_no_schema_of_ours_can_have() {
     let db = TestDb::empty().await;
-    for name in ["", "Jobs", "1jobs", "a.b", "a\"b", "a\0b", &"a".repeat(41)] {
+    for name in ["", "pg_jobs", "a.b", "a\"b", "a'b", "a%b", "a$b", "a b", "a\0b", &"a".repeat(64)] {
         check_says(
             Client::builder(db.pool.clone()).schema(name).build(),
             &format!(
-                "a schema's name is 1 to 40 lower-case letters, digits and `_`, not starting with a digit, but this one is {name:?}"
+                "a schema's name is 1 to 63 bytes of letters, digits, `_` and `-`, and does not start with `pg_`, but this one is {name:?}"
             ),
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schema_may_have_any_name_once_it_is_quoted() {
+    let db = TestDb::empty().await;
+    for name in ["order", "User", "2nd-Étage", &"a".repeat(63)] {
+        let client = Client::builder(db.pool.clone()).schema(name).build().unwrap();
+        client.migrate().await.unwrap();
+        client.migrate().await.unwrap();
+        db.run(&printed(name, true)).await;
+        let worker = Worker::builder(&client).queue("default", 5).poll_interval(Duration::from_secs(60));
+        let worker = worker.build().await.unwrap().start();
+        assert_eq!(greet::call(&client, "Ada".to_owned()).await.unwrap(), "hello Ada");
+        let later = greet::job("Grace".to_owned()).delay(Duration::from_secs(3600));
+        let later = later.enqueue(&client).await.unwrap();
+        assert_eq!(later.cancel(&client).await.unwrap(), CancelAnswer::Cancelled);
+        assert_eq!(client.cancelled().list(9).await.unwrap().len(), 1);
+        assert!(client.queue("default").stats().await.unwrap().is_some());
+        worker.shutdown().await.unwrap();
+        client.close().await;
+    }
+    assert_eq!(db.number("select count(*) from pg_namespace where nspname in ('order', 'User')").await, 2);
 }
 
 #[tokio::test]
@@ -166,31 +188,31 @@ async fn a_server_that_gives_too_few_connections() {
 }
 
 /// What `schema_sql` prints; of a schema that is there already, the grants alone.
-fn printed(schema: &str, grants_only: bool) -> String {
+pub(crate) fn printed(schema: &str, grants_only: bool) -> String {
     let all = pgjobq::schema_sql(schema).unwrap();
     let grants = all.find("-- The grants").unwrap();
     if grants_only { all[grants..].to_owned() } else { all }
 }
 
 /// A role of a test's own, and its way into the test's database.
-struct Role {
-    name: String,
+pub(crate) struct Role {
+    pub(crate) name: String,
     options: sqlx::postgres::PgConnectOptions,
     admin: PgPool,
 }
 
 impl Role {
-    async fn new(db: &TestDb, rights: &str) -> Self {
+    pub(crate) async fn new(db: &TestDb, rights: &str) -> Self {
         let name = format!("pgjobq_test_{}", uuid::Uuid::new_v4().simple());
         db.run(&format!("create role {name} {rights}")).await;
         Self { options: db.options.clone().username(&name), name, admin: db.pool.clone() }
     }
 
-    async fn pool(&self, connections: u32) -> PgPool {
+    pub(crate) async fn pool(&self, connections: u32) -> PgPool {
         PgPoolOptions::new().max_connections(connections).connect_with(self.options.clone()).await.unwrap()
     }
 
-    async fn drop(self) {
+    pub(crate) async fn drop(self) {
         let sql = format!("drop owned by {0}; drop role {0}", self.name);
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.admin).await.unwrap();
     }
@@ -199,6 +221,9 @@ impl Role {
 #[tokio::test]
 async fn the_printed_schema_and_its_grants_are_all_that_a_producer_and_a_worker_need() {
     let db = TestDb::empty().await;
+    // Also where nobody has anything that was not granted to them.
+    db.run("alter default privileges revoke execute on functions from public; revoke all on schema public from public")
+        .await;
     db.run(&printed("pgjobq", false)).await;
     let (producer, worker) = (Role::new(&db, "login").await, Role::new(&db, "login").await);
     db.run(&format!("grant pgjobq_producer to {}; grant pgjobq_worker to {}", producer.name, worker.name))

@@ -14,12 +14,17 @@ grant select on pgjobq.settings, pgjobq.migrations, pgjobq.queues, pgjobq.kinds,
 grant select, insert on pgjobq.jobs to pgjobq_producer;
 grant select, insert, update on pgjobq.waiters to pgjobq_producer;
 
--- (Cancelling needs no more: those functions run with their owner's rights.)
+-- Those that cancel and count run with their owner's rights, or call others.
+grant execute on function pgjobq.enqueue, pgjobq.enqueue_many, pgjobq.new_id, pgjobq.shard_of, pgjobq.channel,
+    pgjobq.cancel, pgjobq.ask_to_cancel, pgjobq.act_on_request, pgjobq.lookup, pgjobq.readable, pgjobq.shown_args,
+    pgjobq.progress_of, pgjobq.ended_badly, pgjobq.queue_stats, pgjobq.leased_tickets, pgjobq.jobs_of_lease to pgjobq_producer;
 
--- A worker runs the jobs, and may do all that its functions do.
+-- A worker runs the jobs, and may do all that the functions do. It forges no request to cancel.
 grant select, usage on sequence pgjobq.ticket to pgjobq_worker;
 grant select, insert, update, delete on pgjobq.queues, pgjobq.kinds, pgjobq.lanes, pgjobq.jobs, pgjobq.leases,
-    pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.cancels, pgjobq.progress, pgjobq.waiters to pgjobq_worker;
+    pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.progress, pgjobq.waiters to pgjobq_worker;
+grant select, delete on pgjobq.cancels to pgjobq_worker;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.job_states to pgjobq_worker;
 grant select, insert, delete on pgjobq.rates to pgjobq_worker;
 grant select, update, delete on pgjobq.finished_rest to pgjobq_worker;
+grant execute on all functions in schema pgjobq to pgjobq_worker;

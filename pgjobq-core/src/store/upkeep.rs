@@ -151,15 +151,15 @@ impl Store {
         rows.first().map(read_reaped).transpose().map_err(StoreError::Database)
     }
 
-    /// Acts on the next requests to cancel, after this id.
+    /// Acts on the next requests to cancel, those after this id or the first ones.
     pub async fn act_on_cancels(
         &self,
         shard: i16,
-        after: Uuid,
+        after: Option<Uuid>,
         most: i32,
     ) -> Result<ActedOnCancels, StoreError> {
         let query = sqlx::query(self.sql.act_on_cancels.clone());
-        let row = self.row(query.bind(shard).bind(None::<Vec<Uuid>>).bind(after).bind(most)).await?;
+        let row = self.row(query.bind(shard).bind(after).bind(most)).await?;
         let (cancelled, running) = read_acted(&row).map_err(StoreError::Database)?;
         Ok(ActedOnCancels { cancelled, running, reach: row.try_get("reach").map_err(StoreError::Database)? })
     }

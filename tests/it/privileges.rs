@@ -1,0 +1,161 @@
+//! Who may do what: the roles of the printed grants, and everybody else.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use pgjobq::CancelAnswer;
+use pgjobq::prelude::*;
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::harness::TestDb;
+use crate::life::double;
+use crate::schema::{Role, printed};
+
+/// Producers and workers.
+const BOTH: &[&str] = &["pgjobq_producer", "pgjobq_worker"];
+const WORKER: &[&str] = &["pgjobq_worker"];
+
+/// Who may execute each function where PUBLIC may execute none. A new function needs a line here.
+const FUNCTIONS: &[(&str, &[&str])] = &[
+    ("act_on_request", BOTH),
+    ("ask_to_cancel", BOTH),
+    ("cancel", BOTH),
+    ("channel", BOTH),
+    ("ended_badly", BOTH),
+    ("enqueue", BOTH),
+    ("enqueue_many", BOTH),
+    ("jobs_of_lease", BOTH),
+    ("leased_tickets", BOTH),
+    ("lookup", BOTH),
+    ("new_id", BOTH),
+    ("progress_of", BOTH),
+    ("queue_stats", BOTH),
+    ("readable", BOTH),
+    ("shard_of", BOTH),
+    ("shown_args", BOTH),
+    ("act_on_cancels", WORKER),
+    ("claim", WORKER),
+    ("claim_suspect", WORKER),
+    ("complete_in", WORKER),
+    ("create_queue", WORKER),
+    ("delete_queue", WORKER),
+    ("draw_tickets", WORKER),
+    ("drop_day", WORKER),
+    ("drop_partition", WORKER),
+    ("end_flagged", WORKER),
+    ("end_waiting", WORKER),
+    ("error_entry", WORKER),
+    ("errors_of", WORKER),
+    ("expire", WORKER),
+    ("finish", WORKER),
+    ("flagged", WORKER),
+    ("forget_cancels", WORKER),
+    ("forget_failures", WORKER),
+    ("forget_progress", WORKER),
+    ("give_up_workers", WORKER),
+    ("heartbeat", WORKER),
+    ("hold_leases", WORKER),
+    ("keep_of", WORKER),
+    ("leave", WORKER),
+    ("lock_jobs_of_lease", WORKER),
+    ("make_partitions", WORKER),
+    ("missing_days", WORKER),
+    ("note_rates", WORKER),
+    ("open_lane", WORKER),
+    ("partition_days", WORKER),
+    ("peek", WORKER),
+    ("promote", WORKER),
+    ("purge_ended", WORKER),
+    ("purge_queue", WORKER),
+    ("reap", WORKER),
+    ("record_kind", WORKER),
+    ("register_worker", WORKER),
+    ("requeue_jobs", WORKER),
+    ("return_lease", WORKER),
+    ("save_queue", WORKER),
+    ("say_progress", WORKER),
+    ("set_idle", WORKER),
+    ("take_waiting", WORKER),
+    ("tidy_progress", WORKER),
+    ("tidy_rest", WORKER),
+];
+
+/// The functions that run with their owner's rights. PUBLIC may execute none of them, wherever they are.
+const DEFINERS: &[&str] =
+    &["act_on_cancels", "act_on_request", "ask_to_cancel", "drop_partition", "make_partitions"];
+
+/// Those of the schema's functions for which this is true, by name.
+async fn functions(db: &TestDb, so: &str) -> BTreeSet<String> {
+    let named =
+        format!("select proname::text from pg_proc p where pronamespace = 'pgjobq'::regnamespace and {so}");
+    sqlx::query_scalar(AssertSqlSafe(named)).fetch_all(&db.pool).await.unwrap().into_iter().collect()
+}
+
+fn named<'n>(names: impl IntoIterator<Item = &'n str>) -> BTreeSet<String> {
+    names.into_iter().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn each_function_is_executable_by_the_roles_listed_here() {
+    let db = TestDb::empty().await;
+    db.run("alter default privileges revoke execute on functions from public").await;
+    db.client.migrate().await.unwrap();
+    db.run(&printed("pgjobq", true)).await;
+    assert_eq!(functions(&db, "true").await, named(FUNCTIONS.iter().map(|(name, _)| *name)));
+    for role in ["pgjobq_producer", "pgjobq_worker"] {
+        let may = functions(&db, &format!("has_function_privilege('{role}', oid, 'execute')")).await;
+        let listed = FUNCTIONS.iter().filter(|(_, roles)| roles.contains(&role)).map(|(name, _)| *name);
+        assert_eq!(may, named(listed), "{role}");
+    }
+    // A role that may only look into the schema has what PUBLIC has.
+    let reader = Role::new(&db, "nologin").await;
+    db.run(&format!("grant usage on schema pgjobq to {}", reader.name)).await;
+    let may = functions(&db, &format!("has_function_privilege('{}', oid, 'execute')", reader.name)).await;
+    assert_eq!(may, named([]));
+    reader.drop().await;
+}
+
+#[tokio::test]
+async fn functions_with_their_owners_rights_are_not_for_public() {
+    let db = TestDb::new(1).await;
+    assert_eq!(functions(&db, "prosecdef").await, named(DEFINERS.iter().copied()));
+    let open = "prosecdef and (proacl is null or exists (select from aclexplode(proacl) where grantee = 0))";
+    assert_eq!(functions(&db, open).await, named([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cancellation_names_the_role_that_asked() {
+    let db = TestDb::new(1).await;
+    db.run(&printed("pgjobq", true)).await;
+    for member_of in ["pgjobq_producer", "pgjobq_worker"] {
+        let role = Role::new(&db, "login").await;
+        db.run(&format!("grant {member_of} to {}", role.name)).await;
+        let client = Client::new(role.pool(1).await);
+        let job = double::job(1).delay(Duration::from_secs(3600)).enqueue(&client).await.unwrap();
+        let answer = job.cancel(&client).by("the boss").because("so").await.unwrap();
+        assert_eq!(answer, CancelAnswer::Cancelled, "{member_of}");
+        let cancelled = job.status(&client).await.unwrap().unwrap().cancelled.unwrap();
+        assert_eq!((&*cancelled.by, &*cancelled.role), ("the boss", &*role.name));
+        let listed = client.cancelled().list(1).await.unwrap().pop().unwrap().cancelled.unwrap();
+        assert_eq!(listed, cancelled);
+        // Neither may write what the role would be taken from.
+        let forged = "insert into pgjobq.cancels (shard, job, created_at, asked_by, role) values (0, gen_random_uuid(), now(), 'me', 'you')";
+        let refused = sqlx::query(forged).execute(client.pool()).await.unwrap_err();
+        assert!(refused.to_string().contains("permission denied for table cancels"), "{refused}");
+        client.pool().close().await;
+        role.drop().await;
+    }
+}
+
+#[tokio::test]
+async fn lane_is_not_locked_in_a_callers_transaction() {
+    let db = TestDb::new(1).await;
+    let job = double::job(1).delay(Duration::from_secs(3600)).enqueue(&db.client).await.unwrap();
+    let mut tx = db.pool.begin().await.unwrap();
+    let ask = "select pgjobq.cancel($1)";
+    assert!(sqlx::query(ask).bind(job.id().as_uuid()).fetch_one(&mut *tx).await.unwrap().get::<bool, _>(0));
+    let act = "select pgjobq.act_on_request(0::smallint, array[$1])";
+    let refused = sqlx::query(act).bind(job.id().as_uuid()).execute(&mut *tx).await.unwrap_err();
+    assert!(refused.to_string().contains("it must be called in a transaction of its own"), "{refused}");
+    tx.rollback().await.unwrap();
+}

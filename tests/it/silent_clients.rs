@@ -1,0 +1,121 @@
+//! A client that falls silent in the middle of a call leaves no lock behind, whatever the call.
+
+use std::time::Duration;
+
+use pgjobq::prelude::*;
+use pgjobq::{CancelAnswer, StoreError};
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+
+use crate::harness::{TestDb, in_time};
+use crate::life::double;
+use crate::probe::end_of;
+use crate::proxy::Proxy;
+
+const HOUR: Duration = Duration::from_secs(3600);
+/// How many messages of a call are tried. A migration sends more, which are all alike.
+const MOST: usize = 16;
+
+/// A client behind a network of its own, with jobs of every kind in a queue of its own.
+struct Stage {
+    proxy: Proxy,
+    client: Client,
+    queue: String,
+    waiting: JobHandle<i64>,
+}
+
+impl Stage {
+    async fn new(db: &TestDb, queue: String) -> Self {
+        db.client.queue(&queue).save().await.unwrap();
+        let waiting = double::job(1).queue(&queue).delay(HOUR).enqueue(&db.client).await.unwrap();
+        let ended = double::job(2).queue(&queue).delay(HOUR).enqueue(&db.client).await.unwrap();
+        assert_eq!(ended.cancel(&db.client).await.unwrap(), CancelAnswer::Cancelled);
+        let proxy = Proxy::to(&db.options).await;
+        let client = Client::new(self::pool(&proxy).await);
+        // Everything that a client reads once, it has read.
+        assert!(waiting.status(&client).await.unwrap().is_some());
+        Self { proxy, client, queue, waiting }
+    }
+
+    /// Makes the call on a network that falls silent when its `messages`-th message has reached the server. False when the
+    /// call sends no more than that.
+    async fn call(&self, call: &str, messages: usize) -> bool {
+        self.proxy.silence_after(messages);
+        tokio::select! {
+            () = self.proxy.silent() => true,
+            answer = self.answer(call) => {
+                answer.unwrap();
+                false
+            }
+        }
+    }
+
+    async fn answer(&self, call: &str) -> std::result::Result<(), StoreError> {
+        let (client, queue) = (&self.client, &self.queue);
+        match call {
+            "cancel" => self.waiting.cancel(client).await.map(drop),
+            "purge" => client.queue(queue).purge().await.map(drop),
+            "requeue" => client.cancelled().queue(queue).requeue().await.map(drop),
+            "delete" => client.queue(queue).delete().await.map(drop),
+            "purge dead" => client.cancelled().queue(queue).purge().await.map(drop),
+            "save" => Ok(client.queue(queue).retain(pgjobq::JobState::Dead, HOUR).save().await.unwrap()),
+            _ => Ok(client.migrate().await.unwrap()),
+        }
+    }
+}
+
+/// One connection, so that each message is the next one on it.
+async fn pool(proxy: &Proxy) -> PgPool {
+    PgPoolOptions::new().max_connections(1).connect_with(proxy.options()).await.unwrap()
+}
+
+/// Falls silent after each message of a call in turn, all at once; then everybody else goes on.
+async fn locks_are_released(call: &'static str) {
+    in_time(async {
+        let db = TestDb::new(1).await;
+        let stages = (1..=MOST).map(|n| Stage::new(&db, format!("silent_{n}")));
+        let stages: Vec<_> = futures_util::future::join_all(stages).await;
+        let mut silent = 0;
+        for (n, stage) in stages.iter().enumerate() {
+            silent += usize::from(stage.call(call, n + 1).await);
+        }
+        assert!(silent > 0, "the call sends messages");
+
+        let mut worker = db.worker();
+        for stage in &stages {
+            db.client.queue(&stage.queue).save().await.unwrap();
+            worker = worker.queue(&stage.queue, 2);
+        }
+        let worker = worker.build().await.unwrap().start();
+        for stage in &stages {
+            let job = double::job(21).queue(&stage.queue).enqueue(&db.client).await.unwrap();
+            assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(42));
+        }
+        db.until(
+            "not exists (select from pg_stat_activity
+              where datname = current_database() and state like 'idle in transaction%')",
+        )
+        .await;
+        worker.shutdown().await.unwrap();
+    })
+    .await;
+}
+
+macro_rules! locks_are_released {
+    ($($name:ident: $call:literal,)+) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            locks_are_released($call).await;
+        }
+    )+};
+}
+
+locks_are_released! {
+    silent_cancel_leaves_no_lock: "cancel",
+    silent_purge_leaves_no_lock: "purge",
+    silent_requeue_leaves_no_lock: "requeue",
+    silent_delete_of_a_queue_leaves_no_lock: "delete",
+    silent_save_of_a_queue_leaves_no_lock: "save",
+    silent_purge_of_ended_jobs_leaves_no_lock: "purge dead",
+    silent_migration_leaves_no_lock: "migrate",
+}
