@@ -7,6 +7,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use crate::json::{Unstorable, printed_bytes};
 use crate::meta::is_traceparent;
 use crate::new_job::{Due, NewRow};
 use crate::sql::Statements;
@@ -226,11 +227,14 @@ pub(crate) fn checked_args(
     most: usize,
 ) -> Result<String, EnqueueError> {
     let args = args.map_err(|source| EnqueueError::Args { kind, source })?;
-    if args.len() > most {
-        return Err(EnqueueError::ArgsTooLarge { kind, bytes: args.len(), limit: most });
-    }
-    if holds_nul(&args) {
-        return Err(EnqueueError::NulInArgs { kind });
+    let printed = printed_bytes(&args).map_err(|why| match why {
+        Unstorable::Nul => EnqueueError::NulInArgs { kind },
+        Unstorable::Nested { deepest } => EnqueueError::NestedArgs { kind, deepest },
+        Unstorable::Number(number) => EnqueueError::NumberInArgs { kind, number },
+    })?;
+    let bytes = printed.max(args.len());
+    if bytes > most {
+        return Err(EnqueueError::ArgsTooLarge { kind, bytes, limit: most });
     }
     Ok(args)
 }

@@ -125,7 +125,9 @@ impl ClientBuilder {
         self
     }
 
-    /// How large the arguments of one job may be, in bytes of JSON; 1 MiB by default.
+    /// The largest arguments of one job, in bytes of JSON as PostgreSQL prints it; 1 MiB by default.
+    ///
+    /// PostgreSQL prints numbers without exponents (`1e308` with 309 digits), and a space after each comma and colon.
     pub fn max_args(mut self, bytes: usize) -> Self {
         self.limits.max_args = bytes;
         self

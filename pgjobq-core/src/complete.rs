@@ -99,8 +99,8 @@ impl JobContext {
         connection: &mut PgConnection,
         value: &T,
     ) -> Result<(), CompleteError> {
-        let output = serde_json::value::to_raw_value(value)
-            .map_err(|error| CompleteError::Result(error.to_string()))?;
+        let output =
+            crate::json::encode_raw(value).map_err(|error| CompleteError::Result(error.to_string()))?;
         self.complete(connection, &output).await
     }
 

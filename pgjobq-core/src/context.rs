@@ -278,7 +278,7 @@ impl JobContext {
     /// The arguments of the job.
     #[doc(hidden)]
     pub fn decode<A: DeserializeOwned>(&self, args: &RawValue) -> Result<A, JobError> {
-        serde_json::from_str(args.get()).map_err(|error| {
+        crate::json::decode(args.get()).map_err(|error| {
             // What serde says may quote a value.
             let what = match self.attempt.redacts {
                 true => format!("at line {}, column {}", error.line(), error.column()),

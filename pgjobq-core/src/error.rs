@@ -239,14 +239,34 @@ pub enum EnqueueError {
         /// The job's kind.
         kind: &'static str,
     },
+    /// The arguments hold a number that PostgreSQL cannot store.
+    #[error(
+        "the arguments of the `{kind}` job hold the number {number}, which PostgreSQL cannot store: it has at most 131072 digits before the decimal point and 16383 after it"
+    )]
+    NumberInArgs {
+        /// The job's kind.
+        kind: &'static str,
+        /// The number, or its beginning.
+        number: String,
+    },
+    /// The arguments are nested so deeply that they could not be read back.
+    #[error(
+        "the arguments of the `{kind}` job are nested deeper than {deepest} arrays and objects, which serde_json does not read back: flatten them, or send them as text"
+    )]
+    NestedArgs {
+        /// The job's kind.
+        kind: &'static str,
+        /// How deep they may be nested.
+        deepest: usize,
+    },
     /// The arguments are too large.
     #[error(
-        "the arguments of the `{kind}` job are {bytes} bytes, more than the limit of {limit}: store them elsewhere and enqueue their name, or raise the client's `max_args`"
+        "the arguments of the `{kind}` job are {bytes} bytes as PostgreSQL prints them, more than the limit of {limit}: store them elsewhere and enqueue their name, or raise the client's `max_args`"
     )]
     ArgsTooLarge {
         /// The job's kind.
         kind: &'static str,
-        /// How large they are, as JSON.
+        /// How large they are, as PostgreSQL prints them: numbers without exponents, and spaces after commas and colons.
         bytes: usize,
         /// How large they may be.
         limit: usize,

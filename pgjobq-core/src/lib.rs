@@ -26,6 +26,7 @@ mod batch;
 mod coalesce;
 mod enqueue;
 mod flight;
+mod json;
 mod meta;
 mod new_job;
 mod send;
@@ -105,6 +106,7 @@ pub mod __private {
     pub use crate::descriptor::JobDescriptor;
     pub use crate::error::chain;
     pub use crate::job_error::ErrorKind;
+    pub use crate::json::{Unstorable, printed_bytes};
     pub use crate::listen::Signal;
     pub use crate::meta::Meta;
     pub use crate::name::check as check_name;

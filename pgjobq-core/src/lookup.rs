@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::client::Shared;
 use crate::outcome::{FailedAttempt, Failure, Outcome};
-use crate::{JobId, StoreError, WaitError};
+use crate::{JobId, StoreError, WaitError, json};
 
 /// How long the answer to a look may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ impl Found {
     /// The outcome, for a handle of this type.
     pub(crate) fn outcome<T: DeserializeOwned>(self, id: JobId) -> Result<Outcome<T>, WaitError> {
         match self {
-            Self::Completed { output } => match serde_json::from_str(output.as_deref().unwrap_or("null")) {
+            Self::Completed { output } => match json::decode(output.as_deref().unwrap_or("null")) {
                 Ok(value) => Ok(Outcome::Completed(value)),
                 // Gone without a trace, and yet somebody expects a result: it is no longer kept.
                 Err(_) if output.is_none() => Err(WaitError::NotFound(id)),

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
+use crate::json;
 use crate::meta::Meta;
 use crate::policy::Policy;
 use crate::{EnqueueError, JobHandle, JobId, Priority, Target};
@@ -73,7 +74,7 @@ impl<T> NewJob<T> {
             due: Due::Now,
             expires_in: None,
             meta: Meta::default(),
-            args: serde_json::to_string(args),
+            args: json::encode(args),
         };
         Self { row, result: PhantomData }
     }

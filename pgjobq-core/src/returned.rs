@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::JobError;
+use crate::{JobError, json};
 
 /// What a job function may return: `Result<T, E>`, where `T` can be stored as JSON and `E` is any error; or nothing. It is
 /// there for the compiler to check; programs never name it.
@@ -46,7 +46,7 @@ impl JobReturn for () {
 #[doc(hidden)]
 pub fn encode_output<R: JobReturn>(returned: R) -> Result<Box<RawValue>, JobError> {
     let value = returned.into_result()?;
-    serde_json::value::to_raw_value(&value).map_err(JobError::fatal)
+    json::encode_raw(&value).map_err(JobError::fatal)
 }
 
 /// What a job with `retain = "0s"` returns.

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::harness::TestDb;
 use crate::probe::end_of;
-use crate::says::check_says;
+use crate::says::{check_says, whole};
 
 #[job]
 async fn take_text(text: String) -> Result<usize> {
@@ -25,6 +25,16 @@ async fn take_number(number: u8) -> Result<u8> {
 #[job]
 async fn take_map(map: BTreeMap<Vec<u8>, u8>) {
     let _ = map;
+}
+
+#[job]
+async fn take_floats(floats: Vec<f64>) {
+    let _ = floats;
+}
+
+#[job]
+async fn take_raw(raw: Box<RawValue>) {
+    let _ = raw;
 }
 
 #[job(retries = 0)]
@@ -73,18 +83,18 @@ on_one_shard! {
 
 on_one_shard! {
     async fn arguments_over_the_limit(db: TestDb) {
-        let frame = r#"{"text":""}"#.len();
+        let frame = r#"{"text": ""}"#.len(); // As PostgreSQL prints it.
         let most = "a".repeat((1 << 20) - frame);
         text(&most).enqueue(&db.client).await.unwrap();
         check_says(
             text(&(most + "a")).enqueue(&db.client).await,
-            "the arguments of the `take_text` job are 1048577 bytes, more than the limit of 1048576: store them elsewhere and \
+            "the arguments of the `take_text` job are 1048577 bytes as PostgreSQL prints them, more than the limit of 1048576: store them elsewhere and \
              enqueue their name, or raise the client's `max_args`",
         );
         let strict = Client::builder(db.pool.clone()).max_args(100).build().unwrap();
         let mut tx = db.pool.begin().await.unwrap();
-        let limit = "the arguments of the `take_text` job are 101 bytes, more than the limit of 100: store them elsewhere and \
-                     enqueue their name, or raise the client's `max_args`";
+        let limit = "the arguments of the `take_text` job are 101 bytes as PostgreSQL prints them, more than the limit of 100: store them \
+                     elsewhere and enqueue their name, or raise the client's `max_args`";
         let long = "a".repeat(101 - frame);
         check_says(text(&long).enqueue(&strict).await, limit);
         check_says(text(&long).enqueue(strict.within(&mut tx)).await, limit);
@@ -108,7 +118,47 @@ on_one_shard! {
             take_map::job(BTreeMap::from([(vec![1], 1)])).enqueue(&db.client).await,
             "the arguments of the `take_map` job could not be written as JSON\nkey must be a string",
         );
+        for float in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let said = whole(&take_floats::job(vec![1.0, float]).enqueue(&db.client).await.unwrap_err());
+            let start = "the arguments of the `take_floats` job could not be written as JSON\n`floats` is ";
+            assert!(said.starts_with(start) && said.contains("which JSON cannot express"), "{said}");
+        }
+        let number = |text: &str| take_raw::job(RawValue::from_string(text.to_owned()).unwrap());
+        for (text, shown) in [("1e131072", "1e131072"), ("-2.5E-16383", "-2.5E-16383")] {
+            check_says(
+                number(text).enqueue(&db.client).await,
+                &format!("the arguments of the `take_raw` job hold the number {shown}, which PostgreSQL cannot store: it has at \
+                          most 131072 digits before the decimal point and 16383 after it"),
+            );
+        }
+        // The arguments themselves are an object: one level.
+        number(&("[".repeat(126) + &"]".repeat(126))).enqueue(&db.client).await.unwrap();
+        check_says(
+            number(&("[".repeat(127) + &"]".repeat(127))).enqueue(&db.client).await,
+            "the arguments of the `take_raw` job are nested deeper than 127 arrays and objects, which serde_json does not read \
+             back: flatten them, or send them as text",
+        );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn argument_limit_holds_for_printed_numbers() {
+    let db = TestDb::new(1).await;
+    // Five characters that are sent, and 309 that every claim would read.
+    let floats = |count| take_floats::job(vec![1e308; count]);
+    floats(3000).enqueue(&db.client).await.unwrap();
+    assert_eq!(db.number("select octet_length(args::text) from pgjobq.jobs").await, 3000 * 311 - 2 + 14);
+    let said = whole(&floats(10_000).enqueue(&db.client).await.unwrap_err());
+    assert!(
+        said.starts_with(
+            "the arguments of the `take_floats` job are 3110012 bytes as PostgreSQL prints them"
+        ),
+        "{said}"
+    );
+    let json = format!("[{}]", vec!["1e131071"; 9].join(","));
+    let said =
+        whole(&take_raw::job(RawValue::from_string(json).unwrap()).enqueue(&db.client).await.unwrap_err());
+    assert!(said.starts_with("the arguments of the `take_raw` job are 1179"), "{said}");
 }
 
 on_one_shard! {

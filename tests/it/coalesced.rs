@@ -164,9 +164,9 @@ on_postgres! {
 on_postgres! {
     async fn a_row_that_postgres_refuses_fails_its_caller_alone(db: TestDb) {
         let json = |text: &str| take_json::job(RawValue::from_string(text.to_owned()).unwrap());
-        let mut answers = together(&db, vec![json("1"), json(r#""\ud800""#), json("2"), json("1e999999"), json("3")]).await;
-        let [number, surrogate] = [3, 1].map(|place| whole(&answers.remove(place).unwrap_err()));
-        assert!(number.starts_with("the database refused a statement\n") && number.contains("overflows"), "{number}");
+        let mut answers = together(&db, vec![json("1"), json(r#""\ud800""#), json("2"), json(r#"{"a":"\udc00"}"#), json("3")]).await;
+        let [another, surrogate] = [3, 1].map(|place| whole(&answers.remove(place).unwrap_err()));
+        assert!(another.starts_with("the database refused a statement\n") && another.contains("json"), "{another}");
         assert!(surrogate.starts_with("the database refused a statement\n") && surrogate.contains("json"), "{surrogate}");
         for answer in answers {
             assert!(answer.unwrap().is_new());

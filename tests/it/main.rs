@@ -45,6 +45,7 @@ mod by_hand; // Rows that somebody wrote into the table.
 mod coalesced; // Single enqueues that come together.
 mod ended; // Jobs that ended badly, and what a person does with them.
 mod errors; // What a stranger reads where something was set up wrongly.
+mod fidelity; // Values arrive as they were sent.
 mod from_sql; // Jobs enqueued with SQL.
 mod handles; // Whoever has a job's handle gets its end.
 mod inside; // What a job does from inside.
