@@ -1,10 +1,18 @@
 -- Queues, kinds, and the partitions of `finished`: what is recorded when a program starts, and never by an enqueue.
 
-create function pgjobq.create_queue(p_name text) returns int language plpgsql as $$
+-- Creates a queue with its lanes, or what is missing of them, and returns its id. If a transaction that is still open creates
+-- the same queue, this waits for it no longer than a moment.
+create function pgjobq.create_queue(p_name text) returns int language plpgsql set lock_timeout = '1s' as $$
 declare
     v_id int;
 begin
     select id into v_id from pgjobq.queues where name = p_name and deleted_at is null;
+    if v_id is not null and not exists (
+        select 1 from pgjobq.settings, generate_series(0, shards - 1) s(shard)
+         where not exists (select 1 from pgjobq.lanes l where l.shard = s.shard and l.queue_id = v_id))
+    then
+        return v_id;
+    end if;
     if v_id is null then
         insert into pgjobq.queues as q (name) values (p_name)
         on conflict (name) do update set deleted_at = null where q.deleted_at is not null;
@@ -14,6 +22,9 @@ begin
     select s.shard, v_id from pgjobq.settings, generate_series(0, shards - 1) s(shard)
     on conflict (shard, queue_id) do nothing;
     return v_id;
+exception when lock_not_available then
+    raise exception 'the queue % is being created or changed by a transaction that is still open', quote_literal(p_name)
+        using errcode = 'object_in_use', hint = 'Create queues in transactions of their own, which end at once.';
 end $$;
 
 create function pgjobq.record_kind(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use crate::StoreError;
 use crate::about;
@@ -122,6 +122,7 @@ impl Client {
         migrated.map_err(|error| StoreError::Unavailable(sqlx::Error::Protocol(error.to_string())))??;
         self.check_shards().await?;
         self.save_queue("default").await?;
+        self.repair_tickets().await?;
         self.record(&registry).await?;
         self.make_partitions_unless_locked(Duration::ZERO).await?;
         Ok(())
@@ -133,6 +134,22 @@ impl Client {
             Some(wanted) if wanted != found => Err(MigrateError::Shards { found, wanted }),
             _ => Ok(()),
         }
+    }
+
+    /// Advances the sequence of tickets if it was set back, as in a restored dump or on a logical replica that was promoted.
+    #[doc(hidden)]
+    pub async fn repair_tickets(&self) -> Result<(), StoreError> {
+        let shared = self.shared();
+        let row = shared.alone(&shared.sql.repair_tickets, &[]).await?;
+        let column = |name| row.try_get::<Option<i64>, _>(name).map_err(StoreError::Database);
+        if let (Some(set_back), Some(highest)) = (column("set_back")?, column("highest")?) {
+            tracing::warn!(
+                set_back,
+                highest,
+                "the sequence of tickets was behind the jobs, as in a restored dump or on a promoted replica; it is advanced beyond them"
+            );
+        }
+        Ok(())
     }
 
     /// Records the policy of every kind, so that an enqueue from SQL follows it, and creates their queues.

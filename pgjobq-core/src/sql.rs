@@ -37,7 +37,8 @@ statements! {
     record_kind, make_partitions, drop_partition, tidy_rest, tidy_progress,
     claim, claim_suspect, peek, finish, complete_in, say_progress,
     ask_to_cancel, act_on_request, act_on_cancels, expire, ended_badly, ended_by_id, requeue_jobs, purge_ended,
-    register_worker, heartbeat, set_idle, leave, return_lease, list_workers, give_up_workers, reap, promote,
+    register_worker, heartbeat, set_idle, leave, return_lease, list_workers, check_queues, unknown_kinds,
+    repair_tickets, give_up_workers, reap, promote,
 }
 
 /// The statements for the schema `pgjobq`, which bare connections write to.

@@ -23,7 +23,7 @@ use connections::Connections;
 
 pub use claim::{Claim, Claimed, ClaimedJob, Peek, Peeked};
 pub use finish::{Decision, Ended, Finished, LeaseUse};
-pub use upkeep::{ActedOnCancels, Expired, HeldLease, Promoted, Reaped, WorkerBeats};
+pub use upkeep::{ActedOnCancels, Expired, HeldLease, Promoted, QueueStanding, Reaped, WorkerBeats};
 
 /// How long a call may take, unless told otherwise: longer than the server lets a statement run.
 const ANSWER_WITHIN: Duration = Duration::from_secs(35);

@@ -191,6 +191,7 @@ impl WorkerBuilder {
     /// Records the kinds and queues of this program, and gives the queues of this worker.
     async fn record(&self, registry: &Registry) -> Result<Vec<Arc<QueueSlots>>, StoreError> {
         self.client.record(registry).await?;
+        self.client.repair_tickets().await?;
         self.client.try_to_make_partitions(registry.longest_kept()).await?;
         let mut queues = Vec::new();
         for (name, limits) in &self.queues {

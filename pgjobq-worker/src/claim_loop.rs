@@ -43,7 +43,7 @@ struct Claimer {
 /// Claims until the worker drains.
 pub(crate) async fn claim_for_ever(runtime: Arc<Runtime>) {
     let now = Instant::now();
-    let lane = |shard| move |slots: &Arc<QueueSlots>| (Lane { shard, queue: slots.id }, Arc::clone(slots));
+    let lane = |shard| move |slots: &Arc<QueueSlots>| (Lane { shard, queue: slots.id() }, Arc::clone(slots));
     let shards = runtime.store.shards();
     let lanes = shards.iter().flat_map(|shard| runtime.queues.iter().map(lane(*shard)));
     let lanes: Vec<_> = lanes.map(|(lane, slots)| LaneState::new(lane, slots, now)).collect();
@@ -69,6 +69,7 @@ pub(crate) async fn claim_for_ever(runtime: Arc<Runtime>) {
 impl Claimer {
     /// One step in every lane. Returns whether any got on.
     async fn round(&mut self) -> std::result::Result<bool, StoreError> {
+        self.follow_recreated_queues();
         self.note_arrivals();
         let mut progress = self.look().await?;
         let contended = self.lanes.iter().filter(|lane| !lane.is_idle()).count() > 1;
@@ -84,6 +85,15 @@ impl Claimer {
         }
         self.tell_idleness().await?;
         Ok(progress)
+    }
+
+    /// Begins anew in the lanes of queues that were recreated under another id.
+    fn follow_recreated_queues(&mut self) {
+        let now = Instant::now();
+        for lane in self.lanes.iter_mut().filter(|lane| lane.lane.queue != lane.slots.id()) {
+            let slots = Arc::clone(&lane.slots);
+            *lane = LaneState::new(Lane { shard: lane.lane.shard, queue: slots.id() }, slots, now);
+        }
     }
 
     /// Whether so many results wait to be recorded that nothing more should be claimed, or no heartbeat was answered lately.

@@ -26,6 +26,8 @@ pub struct Health {
     pub running: usize,
     /// How many may run at a time.
     pub slots: usize,
+    /// What is wrong with the database that the worker cannot mend, in words; mostly nothing.
+    pub problems: Vec<String>,
     /// How many ended attempts have not been recorded.
     pub unrecorded: usize,
     /// Whether results are recorded: not so after the database refused some several times in a row. Their jobs stay with this
@@ -42,6 +44,7 @@ impl Health {
             claiming: !runtime.stages.drain.is_cancelled() && runtime.heard.may_claim(runtime.config.lease),
             running: runtime.running.count(),
             slots: runtime.queues.iter().map(|queue| queue.limit).sum(),
+            problems: runtime.drift.problems(),
             unrecorded: runtime.recorders.count(),
             recording: runtime.recorders.are_well(),
         }

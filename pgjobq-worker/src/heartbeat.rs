@@ -129,6 +129,7 @@ async fn start_anew(runtime: &Runtime, store: &Store) -> Result<(), StoreError> 
     let identity = new_identity();
     runtime.register(store, identity).await?;
     runtime.identity.store(identity, Ordering::Release);
+    runtime.events.look.notify_one();
     runtime.events.claim.notify_one();
     Ok(())
 }

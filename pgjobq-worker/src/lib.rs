@@ -24,6 +24,7 @@ mod settle;
 
 // What goes on beside.
 mod arrivals;
+mod drift;
 mod expire;
 mod hand_back;
 mod health;

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::arrivals::Arrivals;
 use crate::config::Config;
+use crate::drift::Drift;
 use crate::finisher::Inbox;
 use crate::heard::Heard;
 use crate::leases::Leases;
@@ -45,6 +46,7 @@ pub(crate) struct Runtime {
     pub(crate) events: Events,
     pub(crate) arrivals: Arrivals,
     pub(crate) heard: Heard,
+    pub(crate) drift: Drift,
     pub(crate) stages: Stages,
 }
 
@@ -55,6 +57,8 @@ pub(crate) struct Events {
     pub(crate) claim: Notify,
     /// The worker may have been given up: a heartbeat tells.
     pub(crate) beat: Notify,
+    /// The database may be another one: the worker's row was gone.
+    pub(crate) look: Notify,
     /// A job comes due sooner than the promoter knows.
     pub(crate) promote: Notify,
     /// Results are recorded again, after some were refused.
@@ -77,7 +81,8 @@ pub(crate) struct Stages {
 /// A queue of this worker, and how many of its jobs may run.
 #[derive(Debug)]
 pub(crate) struct QueueSlots {
-    pub(crate) id: i32,
+    /// Another one when the queue was recreated.
+    id: AtomicI32,
     pub(crate) name: Arc<str>,
     pub(crate) limit: usize,
     taken: AtomicUsize,
@@ -90,13 +95,21 @@ pub(crate) struct QueueSlots {
 impl QueueSlots {
     pub(crate) fn new(id: i32, name: &str, limit: usize) -> Self {
         Self {
-            id,
+            id: AtomicI32::new(id),
             name: name.into(),
             limit,
             taken: AtomicUsize::new(0),
             keep: AtomicU64::new(0),
             ended: Default::default(),
         }
+    }
+
+    pub(crate) fn id(&self) -> i32 {
+        self.id.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_id(&self, id: i32) {
+        self.id.store(id, Ordering::Release);
     }
 
     /// How long a completed job of this kind is kept here, if at all.
@@ -161,6 +174,7 @@ impl Runtime {
             events: Events::default(),
             arrivals: Arrivals::default(),
             heard: Heard::default(),
+            drift: Drift::default(),
             stages: Stages::default(),
         };
         (Arc::new(runtime), inboxes)
@@ -168,9 +182,9 @@ impl Runtime {
 
     /// Reads how long completed jobs of this worker's queues are kept.
     pub(crate) async fn read_keeps(&self) -> Result<(), StoreError> {
-        let ids: Vec<i32> = self.queues.iter().map(|queue| queue.id).collect();
+        let ids: Vec<i32> = self.queues.iter().map(|queue| queue.id()).collect();
         for (id, keep) in self.store.queue_keeps(&ids).await? {
-            self.queues.iter().filter(|queue| queue.id == id).for_each(|queue| queue.set_keep(keep));
+            self.queues.iter().filter(|queue| queue.id() == id).for_each(|queue| queue.set_keep(keep));
         }
         Ok(())
     }
@@ -179,7 +193,7 @@ impl Runtime {
     pub(crate) async fn note_rates(&self) -> Result<(), StoreError> {
         let taken = |count: &AtomicI32| count.swap(0, Ordering::Relaxed);
         let counts =
-            self.queues.iter().map(|queue| (queue.id, taken(&queue.ended[0]), taken(&queue.ended[1])));
+            self.queues.iter().map(|queue| (queue.id(), taken(&queue.ended[0]), taken(&queue.ended[1])));
         let counts: Vec<_> = counts.filter(|(_, completed, failed)| completed + failed > 0).collect();
         if counts.is_empty() { Ok(()) } else { self.store.note_rates(&counts).await }
     }

@@ -127,7 +127,7 @@ impl Runtime {
         self.arrivals.note(queues);
         self.events.claim.notify_one();
         let others: Vec<i32> =
-            queues.iter().copied().filter(|id| !self.queues.iter().any(|q| q.id == *id)).collect();
+            queues.iter().copied().filter(|id| !self.queues.iter().any(|q| q.id() == *id)).collect();
         self.notifier.wake(&others);
     }
 }

@@ -17,7 +17,7 @@ use crate::health::Health;
 use crate::parts::{EndedPart, Parts};
 use crate::runtime::Runtime;
 use crate::setup::chain;
-use crate::{cancels, claim_loop, expire, finisher, heartbeat, laggards, signal, tidy, upkeep};
+use crate::{cancels, claim_loop, drift, expire, finisher, heartbeat, laggards, signal, tidy, upkeep};
 
 /// Two parts with a part to play in others.
 const CLAIM_LOOP: &str = "claim loop";
@@ -204,6 +204,7 @@ fn parts(runtime: &Arc<Runtime>, inboxes: Vec<Inbox>) -> Parts {
     beside("promoter", upkeep::promote_for_ever(Arc::clone(runtime)).boxed());
     beside("cancels", cancels::cancel_for_ever(Arc::clone(runtime)).boxed());
     beside("tidy", tidy::tidy_for_ever(Arc::clone(runtime)).boxed());
+    beside("drift", drift::look_for_ever(Arc::clone(runtime)).boxed());
     beside("expire", expire::expire_for_ever(Arc::clone(runtime)).boxed());
     parts
 }

@@ -70,6 +70,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("reap", WORKER),
     ("record_kind", WORKER),
     ("register_worker", WORKER),
+    ("repair_tickets", WORKER),
     ("requeue_jobs", WORKER),
     ("return_lease", WORKER),
     ("save_queue", WORKER),
@@ -78,11 +79,18 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("take_waiting", WORKER),
     ("tidy_progress", WORKER),
     ("tidy_rest", WORKER),
+    ("unknown_kinds", WORKER),
 ];
 
 /// The functions that run with their owner's rights. PUBLIC may execute none of them, wherever they are.
-const DEFINERS: &[&str] =
-    &["act_on_cancels", "act_on_request", "ask_to_cancel", "drop_partition", "make_partitions"];
+const DEFINERS: &[&str] = &[
+    "act_on_cancels",
+    "act_on_request",
+    "ask_to_cancel",
+    "drop_partition",
+    "make_partitions",
+    "repair_tickets",
+];
 
 /// Those of the schema's functions for which this is true, by name.
 async fn functions(db: &TestDb, so: &str) -> BTreeSet<String> {

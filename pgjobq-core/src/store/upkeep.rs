@@ -29,6 +29,19 @@ pub struct WorkerBeats {
     pub lease: Duration,
 }
 
+/// How a queue stands that a worker serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueStanding {
+    pub name: String,
+    /// `None` if there is no such queue.
+    pub id: Option<i32>,
+    pub deleted: bool,
+    /// The number of shards of the schema.
+    pub shards: i16,
+    /// Whether its row or one of its lanes is missing.
+    pub incomplete: bool,
+}
+
 /// What taking back one lease came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reaped {
@@ -149,6 +162,32 @@ impl Store {
         let query = sqlx::query(self.sql.reap.clone()).bind(shards).bind(except);
         let rows = self.rows(query).await?;
         rows.first().map(read_reaped).transpose().map_err(StoreError::Database)
+    }
+
+    /// How these queues stand.
+    pub async fn check_queues(&self, names: &[&str]) -> Result<Vec<QueueStanding>, StoreError> {
+        let rows = self.rows(sqlx::query(self.sql.check_queues.clone()).bind(names)).await?;
+        let read = |row: &PgRow| {
+            Ok(QueueStanding {
+                name: row.try_get("name")?,
+                id: row.try_get("id")?,
+                deleted: row.try_get("deleted")?,
+                shards: row.try_get("shards")?,
+                incomplete: row.try_get("incomplete")?,
+            })
+        };
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
+    }
+
+    /// The kinds, with their queues, of jobs that have waited in these queues for long and are of none of these kinds.
+    pub async fn unknown_kinds(
+        &self,
+        queues: &[i32],
+        kinds: &[&str],
+    ) -> Result<Vec<(i32, String)>, StoreError> {
+        let query = sqlx::query(self.sql.unknown_kinds.clone()).bind(self.shards()).bind(queues).bind(kinds);
+        let read = |row: &PgRow| Ok((row.try_get("queue")?, row.try_get("kind")?));
+        self.rows(query).await?.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
     }
 
     /// Acts on the next requests to cancel, those after this id or the first ones.

@@ -1,0 +1,105 @@
+//! Notices when the database is no longer the one that the worker was built for, mends what it can, and reports the rest.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pgjobq_core::__private::QueueStanding;
+use pgjobq_core::StoreError;
+
+use crate::pause::jittered;
+use crate::runtime::Runtime;
+use crate::setup::chain;
+
+/// How often the worker looks, in heartbeats.
+const LOOK_EVERY: u32 = 6;
+
+/// The problems that the last look has found and not mended.
+#[derive(Debug, Default)]
+pub(crate) struct Drift(Mutex<Vec<String>>);
+
+impl Drift {
+    pub(crate) fn problems(&self) -> Vec<String> {
+        self.lock().clone()
+    }
+
+    /// Replaces the problems, and logs those that are new.
+    fn replace(&self, problems: Vec<String>) {
+        let mut known = self.lock();
+        problems
+            .iter()
+            .filter(|problem| !known.contains(problem))
+            .for_each(|problem| tracing::warn!("{problem}"));
+        *known = problems;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Looks until the worker ends.
+pub(crate) async fn look_for_ever(runtime: Arc<Runtime>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(jittered(runtime.config.heartbeat * LOOK_EVERY)) => {}
+            () = runtime.events.look.notified() => {}
+        }
+        match look(&runtime).await {
+            Ok(problems) => runtime.drift.replace(problems),
+            Err(error) => tracing::debug!(error = chain(&error), "a look at the queues failed; trying again"),
+        }
+    }
+}
+
+/// Mends the queues of this worker. Returns what it cannot mend.
+async fn look(runtime: &Runtime) -> Result<Vec<String>, StoreError> {
+    let mut problems = Vec::new();
+    let names: Vec<&str> = runtime.queues.iter().map(|queue| &*queue.name).collect();
+    let shards = runtime.store.shards().len();
+    for queue in runtime.store.check_queues(&names).await? {
+        if usize::try_from(queue.shards) != Ok(shards) {
+            let now = queue.shards;
+            return Ok(vec![format!(
+                "the schema has {now} shards and had {shards} when this worker was built: restart the worker"
+            )]);
+        }
+        if queue.deleted {
+            let name = &queue.name;
+            problems.push(format!(
+                "the queue `{name}` was deleted while this worker serves it: save it again, or restart the worker"
+            ));
+        } else {
+            mend(runtime, queue).await?;
+        }
+    }
+    let ids: Vec<i32> = runtime.queues.iter().map(|queue| queue.id()).collect();
+    for (id, kind) in runtime.store.unknown_kinds(&ids, &runtime.kinds).await? {
+        let name = runtime.queues.iter().find(|queue| queue.id() == id).map_or("?", |queue| &queue.name);
+        problems.push(format!(
+            "jobs of the kind `{kind}` wait in the queue `{name}`, and this program has no job function of that kind: \
+             run a worker that has it, or cancel them"
+        ));
+    }
+    Ok(problems)
+}
+
+/// Recreates a queue, or its lanes, and follows one that was recreated under another id.
+async fn mend(runtime: &Runtime, queue: QueueStanding) -> Result<(), StoreError> {
+    let Some(slots) = runtime.queues.iter().find(|slots| *slots.name == queue.name) else { return Ok(()) };
+    let id = match queue.id {
+        Some(id) if !queue.incomplete => id,
+        _ => {
+            runtime.client.record(&runtime.registry).await?;
+            let id = runtime.client.save_queue(&queue.name).await?;
+            tracing::warn!(queue = queue.name, id, "the queue, or a lane of it, was gone; it is recreated");
+            runtime.arrivals.note(&[id]);
+            id
+        }
+    };
+    if id != slots.id() {
+        tracing::warn!(queue = queue.name, id, "the queue has another id; the worker serves it under that");
+        slots.set_id(id);
+        runtime.arrivals.note(&[id]);
+    }
+    runtime.events.claim.notify_one();
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! A database that changes under a worker: it mends what it can, and reports the rest.
+
+use std::time::Duration;
+
+use pgjobq::prelude::*;
+use sqlx::Connection;
+
+use crate::harness::{TestDb, in_time};
+use crate::life::double;
+use crate::probe::end_of;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recreated_queue_is_served_under_its_new_id() {
+    in_time(async {
+        let db = TestDb::new(1).await;
+        let worker = db.worker().build().await.unwrap().start();
+        assert_eq!(double::call(&db.client, 1).await.unwrap(), 2);
+        db.run(
+            "truncate pgjobq.queues, pgjobq.lanes, pgjobq.workers, pgjobq.jobs, pgjobq.leases, pgjobq.kinds;
+             select pgjobq.create_queue('first'), pgjobq.create_queue('default')",
+        )
+        .await;
+        assert_eq!(
+            end_of(&db.client, &double::enqueue(&db.client, 2).await.unwrap()).await,
+            Outcome::Completed(4)
+        );
+        worker.shutdown().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn missing_lanes_and_queues_are_recreated() {
+    in_time(async {
+        let db = TestDb::new(8).await;
+        let worker = db.worker().build().await.unwrap().start();
+        db.run("truncate pgjobq.lanes").await;
+        let job = double::enqueue(&db.client, 2).await.unwrap();
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(4));
+        db.run("truncate pgjobq.queues").await;
+        db.until("exists (select from pgjobq.queues where name = 'default')").await;
+        let job = double::enqueue(&db.client, 3).await.unwrap();
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(6));
+        worker.shutdown().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_that_nobody_runs_are_reported() {
+    in_time(async {
+        let db = TestDb::new(1).await;
+        db.client.queue("gone").save().await.unwrap();
+        let worker = db.worker().queue("gone", 1).build().await.unwrap().start();
+        db.run("select pgjobq.enqueue('forgotten'); update pgjobq.jobs set created_at = now() - interval '1 hour'").await;
+        db.client.queue("gone").delete().await.unwrap();
+        let problems = loop {
+            let problems = worker.health().problems;
+            if problems.len() == 2 {
+                break problems;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        assert!(problems[0].starts_with("the queue `gone` was deleted"), "{problems:?}");
+        assert!(problems[1].starts_with("jobs of the kind `forgotten` wait in the queue `default`"), "{problems:?}");
+        db.client.queue("gone").save().await.unwrap();
+        db.run("delete from pgjobq.jobs").await;
+        while !worker.health().problems.is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        worker.shutdown().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sequence_that_was_set_back_is_repaired() {
+    in_time(async {
+        let db = TestDb::new(8).await;
+        let drawn = async || db.number("select last_value from pgjobq.ticket").await;
+        for n in 0..50 {
+            double::enqueue(&db.client, n).await.unwrap();
+        }
+        // One lease of all, and a job whose ticket nobody can have drawn.
+        db.run(
+            "select pgjobq.register_worker(0::smallint, 1, 'old');
+             insert into pgjobq.leases (shard, queue_id, priority, hi, id, worker, tickets)
+             select 0, id, 1, 5000, 1, 1, '{[1,5001)}' from pgjobq.queues where name = 'default'",
+        )
+        .await;
+        let highest = drawn().await;
+        db.client.migrate().await.unwrap();
+        assert!(drawn().await > 5000, "a lease covers tickets beyond those of jobs");
+        db.run("delete from pgjobq.leases").await;
+        db.run("update pgjobq.jobs set ticket = 9223372036854775806 where ticket = (select min(ticket) from pgjobq.jobs)").await;
+
+        let as_it_was = drawn().await;
+        db.client.migrate().await.unwrap();
+        assert_eq!(drawn().await, as_it_was, "nothing is repaired that is well");
+        db.run("select setval('pgjobq.ticket', 3)").await;
+        let worker = db.worker().build().await.unwrap();
+        assert!((highest..i64::MAX / 2).contains(&drawn().await));
+        db.run("select setval('pgjobq.ticket', 3)").await;
+        db.client.migrate().await.unwrap();
+        assert!((highest..i64::MAX / 2).contains(&drawn().await));
+        let worker = worker.start();
+        db.until("not exists (select from pgjobq.jobs where ticket < 9223372036854775806)").await;
+        assert_eq!(
+            db.number("select count(*) from pgjobq.finished where attempt = 1 and crashes = 0").await,
+            50
+        );
+        worker.shutdown().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn queue_that_an_open_transaction_creates_is_not_waited_for() {
+    in_time(async {
+        let db = TestDb::new(1).await;
+        let mut caller = sqlx::PgConnection::connect_with(&db.options).await.unwrap();
+        let mut open = caller.begin().await.unwrap();
+        sqlx::query("select pgjobq.create_queue('attic')").execute(&mut *open).await.unwrap();
+        let began = std::time::Instant::now();
+        let error = db.worker().queue("attic", 1).build().await.unwrap_err().to_string();
+        assert!(
+            error.contains(
+                "the queue 'attic' is being created or changed by a transaction that is still open"
+            ),
+            "{error}"
+        );
+        assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+        db.client.migrate().await.unwrap();
+        open.commit().await.unwrap();
+        let worker = db.worker().queue("attic", 1).build().await.unwrap().start();
+        worker.shutdown().await.unwrap();
+    })
+    .await;
+}
