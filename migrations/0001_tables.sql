@@ -209,3 +209,5 @@ create unlogged table pgjobq.waiters (
     until timestamptz not null,
     primary key (shard, process)
 );
+
+create index waiters_until on pgjobq.waiters (shard, until);

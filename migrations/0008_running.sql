@@ -75,14 +75,6 @@ begin
       from pgjobq.progress p where p.shard = p_shard and p.job = p_job and p.ticket = p_ticket;
 end $$;
 
--- Forgets what was said of jobs that are gone: the last word may have come just after the end.
-create function pgjobq.tidy_progress(p_shard smallint) returns void language plpgsql as $$
-begin
-    delete from pgjobq.progress p
-     where p.shard = p_shard and p.said_at < clock_timestamp() - interval '1 minute'
-       and not exists (select 1 from pgjobq.jobs where shard = p_shard and id = p.job and ticket = p.ticket);
-end $$;
-
 create function pgjobq.forget_progress(p_shard smallint, p_jobs uuid[]) returns void language plpgsql as $$
 declare
     v_job uuid;

@@ -1,2 +1,2 @@
--- Queues that are deleted, in which there may be jobs still.
-select id from pgjobq.queues where deleted_at is not null
+-- Deleted queues in which jobs wait, and those to be forgotten. $1 shards
+select pgjobq.deleted_queues($1) as used, pgjobq.forgettable_queues(clock_timestamp()) as over

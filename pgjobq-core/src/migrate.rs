@@ -51,6 +51,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0009_dead" from 11,
     "0010_manage" from 11,
     "0011_views" from 11,
+    "0012_tidy" from 12,
 ];
 
 /// The version of this program: how many migrations it knows.
@@ -266,7 +267,13 @@ fn script(schema: &Schema, done: usize, shards: i16) -> String {
             "\n-- {name}\n{sql}\ninsert into pgjobq.migrations (version, name, oldest_binary, digest) values ({version}, '{name}', {oldest_binary}, {digest});\n"
         );
     }
-    script += &format!("\ninsert into pgjobq.settings (shards) values ({shards}) on conflict do nothing;\n");
+    if done == 0 {
+        // A row in another shard, written by hand, would be where no worker looks.
+        script += &format!(
+            "\ninsert into pgjobq.settings (shards) values ({shards});\n\
+             alter table pgjobq.jobs add constraint shard_exists check (shard >= 0 and shard < {shards});\n"
+        );
+    }
     schema.render_text(&script)
 }
 

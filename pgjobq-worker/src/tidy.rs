@@ -1,10 +1,11 @@
 //! What every worker does now and then, for all: partitions made ahead and dropped behind, deleted queues emptied, and what
-//! is no longer true forgotten.
+//! is no longer true forgotten. No step depends on another.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pgjobq_core::StoreError;
+use uuid::Uuid;
 
 use crate::pause::jittered;
 use crate::runtime::Runtime;
@@ -14,16 +15,22 @@ const TIDY_EVERY: Duration = Duration::from_secs(60);
 const PARTITIONS_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How often a partition is tried that somebody uses, each time for an instant.
 const DROP_TRIES: u32 = 20;
+/// How many failed attempts are looked at in each shard, to find those of jobs that a person deleted.
+const FAILURES_BATCH: i32 = 1000;
+/// Why the jobs of a deleted queue are cancelled.
+const DELETED: &str = "the queue was deleted";
 /// How many ended jobs without a partition of their own are deleted in one transaction.
 const REST_BATCH: i32 = 5000;
 
 /// Tidies up until the worker ends.
 pub(crate) async fn tidy_for_ever(runtime: Arc<Runtime>) {
     let mut partitions_due = Instant::now();
+    let mut failures: Vec<_> = runtime.store.shards().into_iter().map(|shard| (shard, Uuid::nil())).collect();
     loop {
         log("reading how long jobs are kept", runtime.read_keeps().await);
         log("emptying deleted queues", empty_deleted_queues(&runtime).await);
-        log("forgetting progress", runtime.store.tidy_progress().await);
+        log("forgetting old hints", runtime.store.tidy_hints().await);
+        log("forgetting failures of deleted jobs", tidy_failures(&runtime, &mut failures).await);
         log("deleting ended jobs without a partition", tidy_rest(&runtime).await);
         if Instant::now() >= partitions_due {
             let made = runtime.client.try_to_make_partitions(runtime.registry.longest_kept()).await;
@@ -31,6 +38,7 @@ pub(crate) async fn tidy_for_ever(runtime: Arc<Runtime>) {
             if made.is_ok() && dropped.is_ok() {
                 partitions_due = Instant::now() + jittered(PARTITIONS_EVERY);
             }
+            log("looking for jobs in no queue", warn_of_strays(&runtime).await);
             log("making partitions", made);
             log("dropping partitions", dropped);
         }
@@ -49,9 +57,38 @@ fn log(step: &str, outcome: Result<(), StoreError>) {
     }
 }
 
+/// Cancels what waits in deleted queues. One that fails does not hold up the others.
 async fn empty_deleted_queues(runtime: &Runtime) -> Result<(), StoreError> {
-    for queue in runtime.store.deleted_queues().await? {
-        runtime.client.purge(queue, "the queue was deleted").await?;
+    let (used, over) = runtime.store.deleted_queues().await?;
+    let mut outcome = Ok(());
+    for queue in used {
+        outcome = outcome.and(runtime.client.purge(queue, DELETED).await.map(drop));
+    }
+    for queue in over {
+        // The purge also finds what is scheduled there.
+        let emptied = runtime.client.purge(queue, DELETED).await;
+        let forgotten = if emptied.is_ok() { runtime.store.forget_queue(queue).await } else { Ok(()) };
+        outcome = outcome.and(emptied.map(drop)).and(forgotten);
+    }
+    outcome
+}
+
+/// Looks at some failed attempts of each shard, and goes on from there the next time.
+async fn tidy_failures(runtime: &Runtime, places: &mut [(i16, Uuid)]) -> Result<(), StoreError> {
+    for (shard, after) in places {
+        *after = runtime.store.tidy_failures(*shard, *after, FAILURES_BATCH).await?.unwrap_or_default();
+    }
+    Ok(())
+}
+
+async fn warn_of_strays(runtime: &Runtime) -> Result<(), StoreError> {
+    let queues = runtime.store.stray_queues().await?;
+    if !queues.is_empty() {
+        tracing::warn!(
+            ?queues,
+            "jobs wait in queues that do not exist, so that nobody runs them: give them the `queue_id` of one that does, or delete \
+             them"
+        );
     }
     Ok(())
 }

@@ -127,11 +127,15 @@ on_postgres! {
         assert_eq!(db.number("select count(*) from pgjobq.leases").await, 0);
         for shard in store.shards() {
             at_once("act_on_cancels", store.act_on_cancels(shard, None, 100)).await;
+            at_once("tidy_failures", store.tidy_failures(shard, Uuid::nil(), 100)).await;
             at_once("expire", store.expire(shard, (0, Uuid::nil()), 100)).await;
         }
         at_once("note_rates", store.note_rates(&[(queue, 1, 1)])).await;
         at_once("drop_partition", store.drop_partition()).await;
-        at_once("tidy_progress", store.tidy_progress()).await;
+        at_once("tidy_hints", store.tidy_hints()).await;
+        at_once("tidy_rest", store.tidy_rest(9)).await;
+        at_once("deleted_queues", store.deleted_queues()).await;
+        at_once("stray_queues", store.stray_queues()).await;
         at_once("stats", db.client.queue("default").stats()).await;
         assert!(!at_once("dead", db.client.dead().list(9)).await.is_empty());
         assert!(at_once("requeue", db.client.dead().requeue()).await > 0);

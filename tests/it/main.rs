@@ -16,6 +16,7 @@ mod bystanders; // A job that runs costs the database nothing.
 mod calendar; // What depends on the day.
 mod callers; // Their transactions and ours.
 mod endings; // Everything that was started ends, whatever the database does.
+mod growth; // No table grows for ever.
 mod held; // Nothing is held by nobody.
 mod invariants;
 mod silent_clients; // A client that falls silent leaves no lock behind.

@@ -227,9 +227,21 @@ impl Store {
         self.rows(query).await.map(drop)
     }
 
-    /// The queues that are deleted, in which there may be jobs still.
-    pub async fn deleted_queues(&self) -> Result<Vec<i32>, StoreError> {
-        let rows = self.rows(sqlx::query(self.sql.deleted_queues.clone())).await?;
+    /// The deleted queues in which jobs wait, and those of which nothing is kept any more.
+    pub async fn deleted_queues(&self) -> Result<(Vec<i32>, Vec<i32>), StoreError> {
+        let row = self.row(sqlx::query(self.sql.deleted_queues.clone()).bind(self.shards())).await?;
+        let read = || Ok((row.try_get("used")?, row.try_get("over")?));
+        read().map_err(StoreError::Database)
+    }
+
+    /// Forgets a deleted queue that was emptied.
+    pub async fn forget_queue(&self, queue: i32) -> Result<(), StoreError> {
+        self.rows(sqlx::query(self.sql.forget_queue.clone()).bind(queue)).await.map(drop)
+    }
+
+    /// The ids of queues in which jobs wait although no such queue exists.
+    pub async fn stray_queues(&self) -> Result<Vec<i32>, StoreError> {
+        let rows = self.rows(sqlx::query(self.sql.stray_queues.clone()).bind(self.shards())).await?;
         rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>().map_err(StoreError::Database)
     }
 
@@ -248,9 +260,21 @@ impl Store {
         read().map_err(StoreError::Database)
     }
 
-    /// Forgets what was said of jobs that are gone.
-    pub async fn tidy_progress(&self) -> Result<(), StoreError> {
-        self.rows(sqlx::query(self.sql.tidy_progress.clone()).bind(self.shards())).await.map(drop)
+    /// Deletes what is no longer true from the tables of hints.
+    pub async fn tidy_hints(&self) -> Result<(), StoreError> {
+        self.rows(sqlx::query(self.sql.tidy_hints.clone()).bind(self.shards())).await.map(drop)
+    }
+
+    /// Deletes failed attempts of jobs that are gone, among the next `most` after that job. Returns how far it came, and `None`
+    /// at the end.
+    pub async fn tidy_failures(
+        &self,
+        shard: i16,
+        after: Uuid,
+        most: i32,
+    ) -> Result<Option<Uuid>, StoreError> {
+        let query = sqlx::query(self.sql.tidy_failures.clone()).bind(shard).bind(after).bind(most);
+        self.row(query).await?.try_get("reach").map_err(StoreError::Database)
     }
 
     /// How long completed jobs of these queues are kept whose kind says nothing.

@@ -1,0 +1,83 @@
+-- Tidying up: what bounds the tables that no job's end empties. Every worker does it once a minute, for all.
+
+-- Deleted queues with jobs in line or blocked. Each is probed in indexes that begin with the queue. A scheduled job of a deleted
+-- queue is found when it has come due.
+create function pgjobq.deleted_queues(p_shards smallint[]) returns int[] language plpgsql stable
+    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
+begin
+    return array(
+        select distinct q.id
+          from pgjobq.queues q, unnest(p_shards) s(shard), generate_series(0, 3) p(priority)
+         where q.deleted_at is not null
+           and ((select ticket from pgjobq.jobs
+                  where shard = s.shard and queue_id = q.id and priority = p.priority and ticket is not null and crashes = 0
+                  order by ticket limit 1) is not null
+                or (select ticket from pgjobq.jobs
+                     where shard = s.shard and queue_id = q.id and priority = p.priority and ticket is not null and crashes > 0
+                     order by ticket limit 1) is not null
+                or p.priority = 0 and (select queue_id from pgjobq.jobs where shard = s.shard and queue_id = q.id and waits_for > 0
+                                        order by queue_id limit 1) is not null));
+end $$;
+
+-- Queues that were deleted so long ago that none of their ended jobs is kept any more.
+create function pgjobq.forgettable_queues(p_now timestamptz default clock_timestamp()) returns int[] language plpgsql stable as $$
+begin
+    return array(select id from pgjobq.queues
+                  where deleted_at + greatest(keep_completed, keep_dead, keep_cancelled, keep_expired, '30 days') < p_now - interval '1 day');
+end $$;
+
+-- Forgets a deleted queue that was emptied. A worker that still serves it then claims nothing from it.
+create function pgjobq.forget_queue(p_queue int) returns void language plpgsql as $$
+begin
+    delete from pgjobq.queues where id = p_queue and deleted_at is not null;
+    if found then
+        delete from pgjobq.lanes where queue_id = p_queue;
+    end if;
+end $$;
+
+-- Ids of queues in which jobs wait although no such queue exists: rows written by hand. Skips from queue to queue.
+create function pgjobq.stray_queues(p_shard smallint) returns int[] language plpgsql stable
+    set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+begin
+    return array(
+        with recursive used as (
+            (select queue_id from pgjobq.jobs where shard = p_shard and ticket is not null and crashes = 0 order by queue_id limit 1)
+            union all
+            select (select j.queue_id from pgjobq.jobs j
+                     where j.shard = p_shard and j.ticket is not null and j.crashes = 0 and j.queue_id > u.queue_id
+                     order by j.queue_id limit 1)
+              from used u where u.queue_id is not null)
+        select queue_id from used u
+         where queue_id is not null and not exists (select 1 from pgjobq.queues q where q.id = u.queue_id));
+end $$;
+
+-- Deletes what is no longer true from the tables of hints: processes that no longer wait, rates of queues that nobody serves,
+-- and the progress of attempts that are over (it may have been reported just after the end).
+create function pgjobq.tidy_hints(p_shard smallint, p_now timestamptz default clock_timestamp()) returns void language plpgsql as $$
+begin
+    delete from pgjobq.waiters where shard = p_shard and until < p_now - interval '1 minute';
+    delete from pgjobq.rates where shard = p_shard and at < p_now - interval '10 minutes';
+    delete from pgjobq.progress p
+     where p.shard = p_shard and p.said_at < p_now - interval '1 minute'
+       and not exists (select 1 from pgjobq.jobs where shard = p_shard and id = p.job and ticket = p.ticket);
+end $$;
+
+-- Deletes failed attempts of jobs that are gone, because a person deleted them: looks at the next `p_most` attempts after the
+-- job `p_after`. Returns how far it came, and null at the end.
+create function pgjobq.tidy_failures(p_shard smallint, p_after uuid, p_most int) returns uuid language plpgsql
+    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
+declare
+    v_jobs uuid[] := array(select job from pgjobq.failures where shard = p_shard and job > p_after order by job limit p_most);
+    v_job uuid;
+begin
+    for v_job in select distinct id from unnest(v_jobs) d(id) loop
+        delete from pgjobq.failures f
+         where f.shard = p_shard and f.job = v_job
+           and not exists (select 1 from pgjobq.jobs j where j.shard = p_shard and j.id = v_job);
+    end loop;
+    return v_jobs[p_most];
+end $$;

@@ -1,0 +1,2 @@
+-- Forget a deleted queue. $1 queue
+select pgjobq.forget_queue($1)

@@ -1,0 +1,190 @@
+//! No table grows for ever, and nothing that is over is read again.
+
+use std::time::Duration;
+
+use pgjobq::dev::{Server, ServerOptions};
+use pgjobq::prelude::*;
+use pgjobq::{Client, JobError};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::harness::TestDb;
+use crate::probe::end_of;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[job(queue = "growing", retries = 1, backoff = "10ms")]
+async fn grow(ctx: JobContext, fate: String) -> Result<()> {
+    ctx.progress(50, "half-way");
+    match &*fate {
+        "dies" => Err("no".into()),
+        "cancels itself" => Err(JobError::cancel()),
+        "recovers" if ctx.failures() == 0 => Err("not yet".into()),
+        _ => Ok(()),
+    }
+}
+
+#[job(queue = "growing", retries = 1, backoff = "1h")]
+async fn wait_to_fail_again() -> Result<()> {
+    Err("no".into())
+}
+
+/// How many pages a statement reads, once the catalogs are in the caches.
+async fn pages(db: &TestDb, statement: &str) -> i64 {
+    let explain = format!("explain (analyze, buffers, format json) {statement}");
+    let mut connection = db.pool.acquire().await.unwrap();
+    let mut pages = i64::MAX;
+    for _ in 0..3 {
+        sqlx::raw_sql("begin").execute(&mut *connection).await.unwrap();
+        let row = sqlx::query(AssertSqlSafe(explain.clone())).fetch_one(&mut *connection).await.unwrap();
+        sqlx::raw_sql("rollback").execute(&mut *connection).await.unwrap();
+        let plan: serde_json::Value = row.get(0);
+        let count = |name: &str| plan[0]["Plan"][name].as_i64().unwrap();
+        pages = pages.min(count("Shared Hit Blocks") + count("Shared Read Blocks"));
+    }
+    pages
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_are_empty_again_when_everything_has_ended() {
+    let db = TestDb::new(2).await;
+    let worker = db.worker().queue("growing", 5).build().await.unwrap().start();
+    let mut jobs = Vec::new();
+    for fate in ["completes", "dies", "cancels itself", "recovers"].repeat(5) {
+        jobs.push(grow::enqueue(&db.client, fate.to_owned()).await.unwrap());
+    }
+    let late = grow::job("is cancelled".to_owned()).delay(HOUR).enqueue(&db.client).await.unwrap();
+    late.cancel(&db.client).await.unwrap();
+    db.client.queue("attic").save().await.unwrap();
+    let expires = grow::job("expires".to_owned()).queue("attic").expires_in(Duration::from_millis(1));
+    jobs.push(expires.enqueue(&db.client).await.unwrap());
+    for job in &jobs {
+        end_of(&db.client, job).await;
+    }
+    assert!(db.number("select count(*) from pgjobq.waiters").await > 0);
+    db.until("exists (select from pgjobq.rates)").await;
+    // A person deletes a job that has failed, and asks to cancel one that is gone.
+    let gone = wait_to_fail_again::enqueue(&db.client).await.unwrap();
+    db.until(&format!("exists (select from pgjobq.failures where job = '{}')", gone.id())).await;
+    db.run(&format!(
+        "delete from pgjobq.jobs where id = '{0}';
+         insert into pgjobq.cancels (shard, job, created_at, asked_by)
+           select pgjobq.shard_of('{0}', 2::smallint), '{0}', now(), 'somebody'",
+        gone.id()
+    ))
+    .await;
+    db.client.queue("growing").delete().await.unwrap();
+    db.until("not exists (select from pgjobq.cancels)").await;
+    worker.shutdown().await.unwrap();
+    // Time passes. What workers do each minute:
+    db.run(
+        "select pgjobq.tidy_failures(s::smallint, '00000000-0000-0000-0000-000000000000', 100) from generate_series(0, 1) s;
+         select pgjobq.tidy_hints(s::smallint, 'infinity') from generate_series(0, 1) s;
+         do $$ begin while pgjobq.drop_partition('infinity') loop end loop; end $$;
+         select pgjobq.forget_queue(id) from unnest(pgjobq.forgettable_queues(clock_timestamp() + interval '32 days')) id",
+    )
+    .await;
+    let rows = "select string_agg(name || ': ' || count, ', ') from (
+            select relname as name, (xpath('/row/c/text()', query_to_xml(format('select count(*) as c from %s', oid::regclass),
+                                                                          false, true, '')))[1]::text::int as count
+              from pg_class where relnamespace = 'pgjobq'::regnamespace and relkind in ('r', 'p')
+               and relname not in ('settings', 'migrations', 'kinds')) t
+         where count > case name when 'queues' then 15 when 'lanes' then 30 else 0 end";
+    let left: Option<String> = sqlx::query_scalar(rows).fetch_one(&db.pool).await.unwrap();
+    assert_eq!(left, None);
+    assert_eq!(db.number("select count(*) from pgjobq.queues where name = 'growing'").await, 0);
+}
+
+#[tokio::test]
+async fn finish_reads_no_process_that_no_longer_waits() {
+    let db = TestDb::new(1).await;
+    let nothing = "'{}'";
+    let finish = format!("select pgjobq.finish(0::smallint, 1, 'test', {})", [nothing; 14].join(", "));
+    let before = pages(&db, &finish).await;
+    db.run("insert into pgjobq.waiters select 0, n, now() - interval '1 hour' from generate_series(1, 100000) n; analyze pgjobq.waiters")
+        .await;
+    let after = pages(&db, &finish).await;
+    assert!(after <= before + 5, "{after} pages, and {before} when nobody had waited");
+    db.run("select pgjobq.tidy_hints(0::smallint)").await;
+    assert_eq!(db.number("select count(*) from pgjobq.waiters").await, 0);
+}
+
+#[tokio::test]
+async fn deleted_queue_does_not_read_the_jobs_of_others() {
+    let db = TestDb::new(1).await;
+    let schedule = "insert into pgjobq.jobs (id, created_at, run_at, queue_id, shard, priority, retries, crash_budget, kind, args)
+                    select gen_random_uuid(), now(), now() + interval '1 hour', id, 0, 1, 20, 3, 'stay', '{}'
+                      from pgjobq.queues, generate_series(1, 50000) where name = 'default'";
+    db.client.queue("attic").save().await.unwrap();
+    db.client.queue("attic").delete().await.unwrap();
+    let look = "select pgjobq.deleted_queues('{0}')";
+    let before = pages(&db, look).await;
+    db.run(schedule).await;
+    let after = pages(&db, look).await;
+    assert!(after <= before + 10, "{after} pages, and {before} when nothing was scheduled");
+    // All are due at one moment, so that the walk cannot stop between them.
+    db.run("insert into pgjobq.queues (name) values ('moved'); update pgjobq.jobs set queue_id = (select id from pgjobq.queues where name = 'moved')
+             where id in (select id from pgjobq.jobs limit 1200)").await;
+    assert_eq!(db.client.queue("moved").purge().await.unwrap(), 1200);
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 48_800);
+}
+
+#[tokio::test]
+async fn row_written_by_hand_is_not_where_nobody_looks() {
+    let db = TestDb::new(2).await;
+    let insert = |shard, queue| {
+        format!(
+            "insert into pgjobq.jobs (id, created_at, ticket, queue_id, shard, priority, retries, crash_budget, kind, args)
+             select gen_random_uuid(), now(), nextval('pgjobq.ticket'), {queue}, {shard}, 1, 20, 3, 'stay', '{{}}'"
+        )
+    };
+    for shard in [-1, 2] {
+        let refused = sqlx::query(AssertSqlSafe(insert(shard, 1))).execute(&db.pool).await.unwrap_err();
+        assert!(refused.to_string().contains("shard_exists"), "{refused}");
+    }
+    db.run(&insert(1, 1)).await;
+    for _ in 0..3 {
+        db.run(&insert(1, 997)).await;
+        db.run(&insert(1, 998)).await;
+    }
+    assert_eq!(db.text("select pgjobq.stray_queues(1::smallint)").await, "{997,998}");
+    assert_eq!(db.text("select pgjobq.stray_queues(0::smallint)").await, "{}");
+}
+
+#[tokio::test]
+async fn every_table_identifies_its_rows_to_a_publication() {
+    let db = TestDb::new(1).await;
+    let without = "select string_agg(relname, ', ') from pg_class c
+                    where relnamespace = 'pgjobq'::regnamespace and relkind in ('r', 'p') and relreplident <> 'f'
+                      and not exists (select from pg_index where indrelid = c.oid and indisprimary)";
+    let without: Option<String> = sqlx::query_scalar(without).fetch_one(&db.pool).await.unwrap();
+    assert_eq!(without, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_end_while_a_publication_includes_every_table() {
+    let server = Server::start(ServerOptions::fast().set("wal_level", "logical")).await.unwrap();
+    let pool = PgPoolOptions::new().max_connections(12).connect(&server.url("postgres")).await.unwrap();
+    sqlx::raw_sql("create publication p for all tables").execute(&pool).await.unwrap();
+    let client = Client::new(pool.clone());
+    client.migrate().await.unwrap();
+    let builder =
+        pgjobq::Worker::builder(&client).queue("growing", 5).poll_interval(Duration::from_millis(100));
+    let worker = builder.build().await.unwrap().start();
+    let late = grow::job("is cancelled".to_owned()).delay(HOUR).enqueue(&client).await.unwrap();
+    late.cancel(&client).await.unwrap();
+    assert_eq!(end_of(&client, &late).await, Outcome::Cancelled);
+    for fate in ["completes", "recovers", "cancels itself", "dies"] {
+        let job = grow::enqueue(&client, fate.to_owned()).await.unwrap();
+        let outcome = end_of(&client, &job).await;
+        match fate {
+            "dies" => assert!(matches!(outcome, Outcome::Dead(_)), "{outcome:?}"),
+            "cancels itself" => assert_eq!(outcome, Outcome::Cancelled),
+            _ => assert_eq!(outcome, Outcome::Completed(())),
+        }
+    }
+    assert_eq!(client.dead().requeue().await.unwrap(), 1);
+    assert_eq!(client.cancelled().purge().await.unwrap(), 2);
+    worker.shutdown().await.unwrap();
+    pool.close().await;
+}
