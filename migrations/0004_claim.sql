@@ -37,35 +37,82 @@ begin
                      order by hi offset 0) l);
 end $$;
 
+-- Cuts what a claim has found: to the arguments that fit in `p_room` bytes as text, one job at least, and to `p_scarce_want`
+-- jobs of the kinds `p_scarce`. Prints the arguments that are still null, one job at a time, so that what does not fit is not
+-- printed. `kept` has places in the arrays; `dropped` is the lowest ticket that was left, or null.
+create function pgjobq.trim_claim(
+    p_shard smallint, p_ids uuid[], p_kinds text[], p_args text[], p_tickets bigint[], p_bare boolean, p_room bigint,
+    p_scarce text[], p_scarce_want int,
+    out kept int[], out args text[], out bytes bigint, out dropped bigint)
+language plpgsql as $$
+declare
+    v_text text;
+    v_scarce int := 0;
+begin
+    kept := '{}';
+    args := '{}';
+    bytes := 0;
+    for i in 1..cardinality(p_ids) loop
+        if bytes >= p_room then
+            dropped := least(dropped, p_tickets[i]);
+            exit;
+        end if;
+        if p_kinds[i] = any (p_scarce) then
+            if v_scarce >= p_scarce_want then
+                dropped := least(dropped, p_tickets[i]);
+                continue;
+            end if;
+            v_scarce := v_scarce + 1;
+        end if;
+        v_text := p_args[i];
+        if v_text is null and not p_bare then
+            select j.args::text into v_text from pgjobq.jobs j where j.shard = p_shard and j.id = p_ids[i];
+        end if;
+        kept := kept || i;
+        args := args || v_text;
+        bytes := bytes + coalesce(octet_length(v_text), 0);
+    end loop;
+end $$;
+
 -- Claims up to `p_want` jobs of the kinds that the worker knows, the highest priority first, and among equals the oldest.
 -- `p_near` is the worker's guess, for each priority, of where the waiting jobs begin; with `p_found` it names the tickets
 -- that a peek found instead (`p_found_priority` says of which priority each is). `p_lease` is made by the worker, at random,
--- and remembered before the call is sent. `reach` is, for each priority, how far the line has been looked through.
+-- and remembered before the call is sent. `reach` is, for each priority, how far the line has been looked through, and never
+-- above the tickets that have been drawn.
+-- It stops when the arguments that it returns pass `p_bytes`; the first job is always taken. Of the kinds in `p_scarce` it
+-- takes at most `p_scarce_want`. `more`: it left jobs for one of these two reasons. `opened`: false if another session holds the
+-- lane. With `p_bare` the arguments are null; `read_args` reads them.
 -- The order of the steps is the protocol: lock the lane, then read the leases, then take what none covers.
 create function pgjobq.claim(
     p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_wait boolean, p_kinds text[], p_want int,
     p_near bigint[], p_found bigint[], p_found_priority smallint[],
+    p_bytes bigint default 8388608, p_scarce text[] default '{}', p_scarce_want int default 0, p_bare boolean default false,
     out ids uuid[], out kinds text[], out args text[], out priorities smallint[], out tickets bigint[], out attempts int[],
-    out failures smallint[], out retries smallint[], out crash_budgets smallint[], out metas text[], out reach bigint[])
+    out failures smallint[], out retries smallint[], out crash_budgets smallint[], out metas text[], out reach bigint[],
+    out opened boolean, out more boolean)
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off
+    set enable_sort = off set enable_memoize = off set jit = off set lock_timeout = '1s'
     set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     c_walk constant int := 5000;   -- how many rows that are not for us a claim may pass while it holds the lane
+    c_large constant int := 2000;  -- stored arguments above this are not in the row itself; they are printed one at a time
     v_drawn bigint := coalesce(pg_sequence_last_value('pgjobq.ticket'), 0);
     v_now timestamptz;
     v_leased int8multirange;
     v_found bigint[];
     v_low bigint;
     v_left int := p_want;
-    v_covered int8multirange;
+    v_room bigint := p_bytes;
     v_durable boolean := false;
+    v_trim record;
     r record;
 begin
-    reach := p_near;
-    if not pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait) then
+    reach := array[least(p_near[1], v_drawn), least(p_near[2], v_drawn), least(p_near[3], v_drawn), least(p_near[4], v_drawn)];
+    more := false;
+    opened := pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait);
+    if not opened then
         return;
     end if;
     v_now := clock_timestamp();
@@ -83,10 +130,11 @@ begin
         if v_found is null then
             -- The inner limit bounds the walk. What filters stands outside of it, so that a million rows which are not for
             -- us do not hold the lane.
-            select array_agg(j.id) as ids, array_agg(j.kind) as kinds, array_agg(j.args::text) as args,
+            select array_agg(j.id) as ids, array_agg(j.kind) as kinds,
+                   array_agg(case when pg_column_size(j.args) <= c_large and not p_bare then j.args::text end) as args,
                    array_agg(j.ticket) as tickets, array_agg(j.attempt) as attempts, array_agg(j.failures) as failures,
                    array_agg(j.retries) as retries, array_agg(j.crash_budget) as crash_budgets,
-                   array_agg(j.meta::text) as metas,
+                   array_agg(case when not p_bare then j.meta::text end) as metas,
                    range_agg(int8range(j.ticket, j.ticket, '[]')) as covered, max(j.ticket) as hi,
                    count(*)::int as taken, min(j.crash_budget) = 0 as durable
               into r
@@ -100,21 +148,22 @@ begin
                        and kind = any (p_kinds) and (expires_at is null or expires_at > v_now)
                      order by ticket limit v_left) j;
             if r.taken < v_left then
-                reach[priority_ + 1] := coalesce(
+                reach[priority_ + 1] := least(v_drawn, coalesce(
                     (select ticket from pgjobq.jobs
                       where shard = p_shard and queue_id = p_queue and priority = priority_
                         and ticket is not null and crashes = 0 and ticket > v_low
-                      order by ticket offset v_left + c_walk - 1 limit 1), greatest(v_low, v_drawn));
+                      order by ticket offset v_left + c_walk - 1 limit 1), v_drawn));
             else
-                reach[priority_ + 1] := r.hi;
+                reach[priority_ + 1] := least(v_drawn, r.hi);
             end if;
         else
             -- Each probe asks for an order that only the line's index has. With `ticket = f.wanted` the planner read the
             -- whole shard for each ticket, where the table was analysed with one row and then filled.
-            select array_agg(j.id) as ids, array_agg(j.kind) as kinds, array_agg(j.args::text) as args,
+            select array_agg(j.id) as ids, array_agg(j.kind) as kinds,
+                   array_agg(case when pg_column_size(j.args) <= c_large and not p_bare then j.args::text end) as args,
                    array_agg(j.ticket) as tickets, array_agg(j.attempt) as attempts, array_agg(j.failures) as failures,
                    array_agg(j.retries) as retries, array_agg(j.crash_budget) as crash_budgets,
-                   array_agg(j.meta::text) as metas,
+                   array_agg(case when not p_bare then j.meta::text end) as metas,
                    range_agg(int8range(j.ticket, j.ticket, '[]')) as covered, max(j.ticket) as hi,
                    count(*)::int as taken, min(j.crash_budget) = 0 as durable
               into r
@@ -130,6 +179,29 @@ begin
                        and kind = any (p_kinds) and (expires_at is null or expires_at > v_now)
                      limit v_left) j;
         end if;
+        if (not p_bare and array_position(r.args, null) is not null)
+           or (p_scarce_want < r.taken and r.kinds && p_scarce) then
+            select * into v_trim
+              from pgjobq.trim_claim(p_shard, r.ids, r.kinds, r.args, r.tickets, p_bare, v_room, p_scarce, p_scarce_want);
+            v_room := v_room - v_trim.bytes;
+            r.args := v_trim.args;
+            if v_trim.dropped is not null then
+                more := true;
+                r.taken := cardinality(v_trim.kept);
+                r.ids := array(select r.ids[k] from unnest(v_trim.kept) k);
+                r.kinds := array(select r.kinds[k] from unnest(v_trim.kept) k);
+                r.tickets := array(select r.tickets[k] from unnest(v_trim.kept) k);
+                r.attempts := array(select r.attempts[k] from unnest(v_trim.kept) k);
+                r.failures := array(select r.failures[k] from unnest(v_trim.kept) k);
+                r.retries := array(select r.retries[k] from unnest(v_trim.kept) k);
+                r.crash_budgets := array(select r.crash_budgets[k] from unnest(v_trim.kept) k);
+                r.metas := array(select r.metas[k] from unnest(v_trim.kept) k);
+                select range_agg(int8range(t, t, '[]')), max(t) into r.covered, r.hi from unnest(r.tickets) t;
+                if v_found is null then
+                    reach[priority_ + 1] := least(reach[priority_ + 1], v_trim.dropped - 1);
+                end if;
+            end if;
+        end if;
         if r.taken > 0 then
             insert into pgjobq.leases (shard, queue_id, priority, hi, id, worker, tickets)
             values (p_shard, p_queue, priority_, r.hi, p_lease, p_worker, r.covered);
@@ -141,7 +213,7 @@ begin
             v_left := v_left - r.taken;
             -- step: lease inserted
         end if;
-        exit when v_left = 0;
+        exit when v_left = 0 or more;
     end loop;
     -- Losing a claim in a crash of the database only redelivers its jobs, which one without a crash budget must not be.
     if not v_durable then
@@ -149,52 +221,121 @@ begin
     end if;
 end $$;
 
--- Claims one suspect: a job that has been in a crash. Suspects stand in a line of their own, and a worker runs one at a
--- time, so that the guilty one cannot take its neighbors with it again. The steps are those of `claim`.
-create function pgjobq.claim_suspect(
-    p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_kinds text[],
-    out id uuid, out kind text, out args text, out priority smallint, out ticket bigint, out attempt int,
-    out failures smallint, out retries smallint, out crash_budget smallint, out meta text)
+-- Claims up to `p_want` quarantined jobs: those that were running when their worker died. Jobs that can afford another crash run
+-- together, so that an innocent crowd returns fast. A job that has crashed twice, or whose next crash is its last, runs alone: only
+-- with `p_alone`, which says that no quarantined job runs in this worker. The guilty one therefore takes another quarantined job
+-- along once at most.
+-- The walk begins above `p_from`, for each priority, and is bounded; `reach` is where the next one begins, 0 after the end of
+-- the line. `alone`: the job must run alone. `read_args` reads the arguments. The steps are those of `claim`.
+create function pgjobq.claim_quarantined(
+    p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_kinds text[], p_want int, p_alone boolean, p_from bigint[],
+    out ids uuid[], out kinds text[], out priorities smallint[], out tickets bigint[], out attempts int[],
+    out failures smallint[], out retries smallint[], out crash_budgets smallint[], out reach bigint[], out opened boolean, out alone boolean)
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off
+    set enable_sort = off set enable_memoize = off set jit = off set lock_timeout = '1s'
     set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
+    c_walk constant int := 5000;
     v_leased int8multirange;
-    v_first bigint;
+    v_from bigint;
     v_now timestamptz;
+    r record;
 begin
-    if not pgjobq.open_lane(p_shard, p_queue, p_worker, true) then
+    reach := array[0, 0, 0, 0];
+    alone := false;
+    opened := pgjobq.open_lane(p_shard, p_queue, p_worker, true);
+    if not opened then
         return;
     end if;
     v_now := clock_timestamp();
     for priority_ in reverse 3..0 loop
-        -- Mostly there is no suspect, and then no need to read leases. Where the line begins is only a guess here.
-        select j.ticket - 1 into v_first from pgjobq.jobs j
-         where j.shard = p_shard and j.queue_id = p_queue and j.priority = priority_
-           and j.ticket is not null and j.crashes > 0
-         order by j.ticket limit 1;
-        continue when not found;
-        v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_first);
+        v_from := p_from[priority_ + 1];
+        -- Mostly no quarantined job waits, and then no lease is read.
+        continue when not exists (
+            select 1 from (select 1 from pgjobq.jobs
+                            where shard = p_shard and queue_id = p_queue and priority = priority_
+                              and ticket is not null and crashes > 0 and ticket > v_from
+                            order by ticket limit 1) first);
+        v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_from);
         -- step: leases read
-        select line.id, line.kind, line.args::text, priority_, line.ticket, line.attempt, line.failures, line.retries,
-               line.crash_budget, line.meta::text
-          into id, kind, args, priority, ticket, attempt, failures, retries, crash_budget, meta
-          from (select j.* from pgjobq.jobs j
-                 where j.shard = p_shard and j.queue_id = p_queue and j.priority = priority_
-                   and j.ticket is not null and j.crashes > 0 and j.ticket > v_first
-                 order by j.ticket limit 5000) line
-         where (v_leased is null or not v_leased @> line.ticket)
-           and line.kind = any (p_kinds) and (line.expires_at is null or line.expires_at > v_now)
-         order by line.ticket limit 1;
-        if found then
+        for lone in 0..p_alone::int loop
+            select array_agg(j.id) as ids, array_agg(j.kind) as kinds, array_agg(j.ticket) as tickets,
+                   array_agg(j.attempt) as attempts, array_agg(j.failures) as failures, array_agg(j.retries) as retries,
+                   array_agg(j.crash_budget) as crash_budgets,
+                   range_agg(int8range(j.ticket, j.ticket, '[]')) as covered, max(j.ticket) as hi, count(*)::int as taken
+              into r
+              from (select *
+                      from (select id, ticket, kind, attempt, failures, retries, crashes, crash_budget, expires_at
+                              from pgjobq.jobs
+                             where shard = p_shard and queue_id = p_queue and priority = priority_
+                               and ticket is not null and crashes > 0 and ticket > v_from
+                             order by ticket limit c_walk) line
+                     where (v_leased is null or not v_leased @> ticket)
+                       and kind = any (p_kinds) and (expires_at is null or expires_at > v_now)
+                       and (crashes > 1 or crash_budget <= crashes) = (lone = 1)
+                     order by ticket limit case lone when 1 then 1 else p_want end) j;
+            alone := lone = 1;
+            exit when r.taken > 0;
+        end loop;
+        if r.taken > 0 then
             insert into pgjobq.leases (shard, queue_id, priority, hi, id, worker, tickets)
-            values (p_shard, p_queue, priority_, ticket, p_lease, p_worker, int8multirange(int8range(ticket, ticket, '[]')));
+            values (p_shard, p_queue, priority_, r.hi, p_lease, p_worker, r.covered);
+            ids := r.ids; kinds := r.kinds; tickets := r.tickets; attempts := r.attempts; failures := r.failures;
+            retries := r.retries; crash_budgets := r.crash_budgets;
+            priorities := array_fill(priority_::smallint, array[r.taken]);
+            reach[priority_ + 1] := v_from;
             -- step: lease inserted
             return;
         end if;
+        reach[priority_ + 1] := pgjobq.end_of_quarantine_walk(p_shard, p_queue, priority_, v_from, c_walk);
     end loop;
+end $$;
+
+-- Where a walk of `p_walk` rows through the quarantine above `p_from` ended; 0 if it came to the end of the line.
+-- Callers pin the plan.
+create function pgjobq.end_of_quarantine_walk(p_shard smallint, p_queue int, p_priority int, p_from bigint, p_walk int)
+returns bigint language plpgsql as $$
+begin
+    return coalesce((select ticket from pgjobq.jobs
+                      where shard = p_shard and queue_id = p_queue and priority = p_priority
+                        and ticket is not null and crashes > 0 and ticket > p_from
+                      order by ticket offset p_walk - 1 limit 1), 0);
+end $$;
+
+-- The arguments of one claimed job, for a worker that claimed it without them; null if it no longer has this ticket.
+create function pgjobq.read_args(p_shard smallint, p_id uuid, p_ticket bigint, out args text, out meta text)
+language plpgsql
+    set enable_seqscan = off set enable_bitmapscan = off set plan_cache_mode = force_generic_plan as $$
+begin
+    select j.args::text, j.meta::text into args, meta from pgjobq.jobs j
+     where j.shard = p_shard and j.id = p_id and j.ticket = p_ticket;
+end $$;
+
+-- Returns the leases that one claim has made, whose answer was lost. Under the lane's lock no claim is in the middle of making one;
+-- one that has not begun yet may still come, so the worker asks again.
+create function pgjobq.return_claim(p_shard smallint, p_queue int, p_worker bigint, p_lease bigint) returns int
+language plpgsql
+    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+    set enable_sort = off set enable_memoize = off set jit = off set lock_timeout = '1s'
+    set plan_cache_mode = force_generic_plan as $$
+declare
+    v_jobs int := 0;
+    r record;
+begin
+    perform 1 from pgjobq.lanes where queue_id = p_queue and shard = p_shard for update;
+    for r in
+        select priority, hi
+          from (select queue_id, priority, hi, id from pgjobq.leases
+                 where shard = p_shard and worker >= p_worker and worker <= p_worker
+                 order by worker offset 0) l
+         where id = p_lease and queue_id = p_queue
+         order by priority, hi
+    loop
+        v_jobs := v_jobs + pgjobq.return_lease(p_shard, p_worker, p_queue, r.priority, r.hi, p_lease);
+    end loop;
+    return v_jobs;
 end $$;
 
 -- Looks without touching: up to `p_want` tickets in (low, high] of each priority, the highest first, that nobody holds. No
@@ -202,10 +343,12 @@ end $$;
 -- or as far as tickets have been drawn where that is the highest number, unless the bound on the walk ended it; then the
 -- next peek goes on from there. (Below any other `high`, what has been drawn says nothing: the sequence may have been set
 -- back, and a sweep that never reaches its end never looks again at what it has passed.)
--- `suspects`: whether one waits. (No column is called `found`, which is a variable of every plpgsql function.)
+-- `quarantined`: whether a quarantined job waits in the bounded walk above `p_quarantine`; if none does, `quarantine` is where
+-- the next walk begins. (No column is called `found`, which is a variable of every plpgsql function.)
 create function pgjobq.peek(
     p_shard smallint, p_queue int, p_kinds text[], p_want int, p_low bigint[], p_high bigint[],
-    out tickets bigint[], out priorities smallint[], out reach bigint[], out suspects boolean)
+    p_quarantine bigint[],
+    out tickets bigint[], out priorities smallint[], out reach bigint[], out quarantined boolean, out quarantine bigint[])
 language plpgsql stable
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     set enable_sort = off set enable_memoize = off set jit = off
@@ -214,26 +357,39 @@ language plpgsql stable
 declare
     c_walk constant int := 20000;
     c_top constant bigint := 9223372036854775807;
-    c_suspects constant int := 5000;   -- as far as a claim of a suspect looks
+    c_quarantine constant int := 5000;   -- as far as a claim of quarantined jobs looks
     v_now timestamptz := clock_timestamp();
     v_leased int8multirange;
     v_left int := p_want;
     v_free bigint[];
     v_drawn bigint := coalesce(pg_sequence_last_value('pgjobq.ticket'), 0);
 begin
-    reach := p_low;
-    -- A suspect is leased alone, so its lease is the one with its ticket for `hi`: one probe, however many leases there are.
-    suspects := exists (
-        select 1
-          from generate_series(0, 3) p(priority),
-               lateral (select ticket, kind, expires_at from pgjobq.jobs
-                         where shard = p_shard and queue_id = p_queue and priority = p.priority
-                           and ticket is not null and crashes > 0
-                         order by ticket limit c_suspects) line
-         where line.kind = any (p_kinds) and (line.expires_at is null or line.expires_at > v_now)
-           and not exists (select 1 from pgjobq.leases l
-                            where l.shard = p_shard and l.queue_id = p_queue and l.priority = p.priority
-                              and l.hi = line.ticket));
+    reach := array(select case when high < c_top then low else least(low, v_drawn) end from unnest(p_low, p_high) b(low, high));
+    quarantined := false;
+    quarantine := array[0, 0, 0, 0];
+    if exists (select 1
+                 from generate_series(0, 3) p(priority),
+                      lateral (select 1 from pgjobq.jobs
+                                where shard = p_shard and queue_id = p_queue and priority = p.priority
+                                  and ticket is not null and crashes > 0
+                                order by ticket limit 1) first) then
+        for priority_ in 0..3 loop
+            v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, p_quarantine[priority_ + 1]);
+            quarantined := exists (
+                select 1 from (select ticket, kind, expires_at from pgjobq.jobs
+                                where shard = p_shard and queue_id = p_queue and priority = priority_
+                                  and ticket is not null and crashes > 0 and ticket > p_quarantine[priority_ + 1]
+                                order by ticket limit c_quarantine) line
+                 where line.kind = any (p_kinds) and (line.expires_at is null or line.expires_at > v_now)
+                   and (v_leased is null or not v_leased @> line.ticket));
+            if quarantined then
+                quarantine := p_quarantine;
+                exit;
+            end if;
+            quarantine[priority_ + 1] := pgjobq.end_of_quarantine_walk(
+                p_shard, p_queue, priority_, p_quarantine[priority_ + 1], c_quarantine);
+        end loop;
+    end if;
     for priority_ in reverse 3..0 loop
         continue when p_low[priority_ + 1] >= p_high[priority_ + 1];
         v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, p_low[priority_ + 1]);
@@ -248,7 +404,8 @@ begin
                    and kind = any (p_kinds) and (expires_at is null or expires_at > v_now)
                  order by ticket limit v_left) free;
         if coalesce(cardinality(v_free), 0) = v_left then
-            reach[priority_ + 1] := v_free[v_left];
+            reach[priority_ + 1] := case when p_high[priority_ + 1] < c_top then v_free[v_left]
+                                         else least(v_free[v_left], v_drawn) end;
         else
             reach[priority_ + 1] := coalesce(
                 (select ticket from pgjobq.jobs
@@ -256,8 +413,7 @@ begin
                     and ticket is not null and crashes = 0
                     and ticket > p_low[priority_ + 1] and ticket <= p_high[priority_ + 1]
                   order by ticket offset v_left + c_walk - 1 limit 1),
-                case when p_high[priority_ + 1] < c_top then p_high[priority_ + 1]
-                     else greatest(p_low[priority_ + 1], v_drawn) end);
+                case when p_high[priority_ + 1] < c_top then p_high[priority_ + 1] else v_drawn end);
         end if;
         if v_free is not null then
             tickets := tickets || v_free;

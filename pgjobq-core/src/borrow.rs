@@ -73,6 +73,9 @@ impl Shared {
         if answered.as_ref().map_or_else(|error| error.code().is_some(), |_| true) {
             drop(borrowed.0.take()); // Back to the pool.
         }
+        if answered.is_ok() {
+            self.answers.note();
+        }
         answered
     }
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::about::About;
+use crate::answers::Answers;
 use crate::batch::{Answer, Batch};
 use crate::coalesce::Coalesce;
 use crate::enqueue::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
@@ -73,6 +74,7 @@ pub(crate) struct Shared {
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     pub(crate) transactions: Transactions,
+    pub(crate) answers: Arc<Answers>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -189,6 +191,7 @@ impl ClientBuilder {
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             transactions: Transactions::new(self.pool.clone()),
+            answers: Arc::default(),
             pool: self.pool,
             listen: self.listen.transpose().map_err(ClientError::ListenUrl)?,
             sql,
@@ -327,6 +330,13 @@ impl Client {
     #[must_use]
     pub fn notifications(&self) -> Notifier {
         self.inner.notifier.clone()
+    }
+
+    /// Signals when the database has answered anybody in this process.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn answers(&self) -> Arc<Answers> {
+        Arc::clone(&self.inner.shared.answers)
     }
 
     #[doc(hidden)]

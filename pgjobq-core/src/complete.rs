@@ -1,5 +1,6 @@
 //! Completing a job in a transaction of its own.
 
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::Serialize;
@@ -137,7 +138,8 @@ impl JobContext {
     pub async fn begin(&self) -> Result<Tx, JobError> {
         let held = self.attempt.held.as_ref().ok_or(CompleteError::NoJob)?;
         let parent = (self.id(), self.traceparent().map(str::to_owned));
-        Ok(Tx::begin_for(&held.client, self.attempt.timeout, Some(parent)).await?)
+        let place = self.attempt.place.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(Tx::begin_for(&held.client, self.attempt.timeout, Some(parent), place).await?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a job function may know about the attempt that runs it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -17,6 +17,7 @@ use crate::meta::Meta;
 use crate::progress::Progress;
 use crate::state::{State, States};
 use crate::store::LeaseKey;
+use crate::transactions::Places;
 use crate::{EnqueueError, JobError, JobHandle, JobId, NewJob};
 
 /// What a job function may know about the attempt that runs it, and how it hears that it should stop.
@@ -66,6 +67,8 @@ pub struct Attempt {
     pub timeout: Duration,
     /// Where it runs; nothing in a test.
     pub held: Option<Held>,
+    /// The place of a transactional job, until its transaction begins.
+    pub place: Mutex<Option<Places>>,
     pub recording: Recording,
     pub progress: Progress,
 }
@@ -88,6 +91,7 @@ impl Attempt {
             redacts: false,
             timeout: Duration::from_secs(300),
             held: None,
+            place: Mutex::default(),
             recording: Recording::default(),
             progress: Progress::default(),
         }

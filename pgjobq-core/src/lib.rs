@@ -46,6 +46,7 @@ mod requeue;
 // The database.
 mod about;
 mod alone;
+mod answers;
 mod borrow;
 mod client;
 mod error;
@@ -100,6 +101,7 @@ pub use tx::Tx;
 /// What the macro's output and the worker name. Not public API.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::answers::Answers;
     pub use crate::batch::holds_nul;
     pub use crate::complete::{Recording, finish_transactional, too_large as result_too_large};
     pub use crate::context::{Attempt, Held};
@@ -118,6 +120,7 @@ pub mod __private {
     pub use crate::state::{StateType, States};
     pub use crate::store::*;
     pub use crate::text::{storable, to_ascii};
+    pub use crate::transactions::Places;
     pub use crate::{
         Backoff, CallError, Client, EnqueueError, Handler, JobContext, JobError, JobHandle, JobId, NewJob,
         Policy, Priority, State, Target,

@@ -22,6 +22,8 @@ pub struct Policy {
     pub backoff: Backoff,
     /// How long a completed job is kept, with its result, where the kind says so itself; else its queue does.
     pub retain: Option<Duration>,
+    /// Whether each attempt runs in a transaction of its own.
+    pub transactional: bool,
 }
 
 impl Policy {
@@ -34,6 +36,7 @@ impl Policy {
         timeout: Duration::from_secs(5 * 60),
         backoff: Backoff::DEFAULT,
         retain: None,
+        transactional: false,
     };
 
     /// Sets the queue.
@@ -76,5 +79,11 @@ impl Policy {
     #[must_use]
     pub const fn retain(self, retain: Duration) -> Self {
         Self { retain: Some(retain), ..self }
+    }
+
+    /// Lets each attempt run in a transaction of its own.
+    #[must_use]
+    pub const fn transactional(self) -> Self {
+        Self { transactional: true, ..self }
     }
 }

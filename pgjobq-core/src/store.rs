@@ -15,13 +15,16 @@ use sqlx::query::Query;
 use tokio::time::timeout;
 
 use crate::StoreError;
+use crate::answers::Answers;
 use crate::client::Client;
 use crate::open;
 use crate::pooler;
 use crate::sql::Statements;
 use connections::Connections;
 
-pub use claim::{Claim, Claimed, ClaimedJob, Peek, Peeked};
+pub use claim::{
+    Bounds, CLAIM_BYTES, Claim, Claimed, ClaimedJob, ClaimedQuarantined, Peek, Peeked, QuarantineClaim,
+};
 pub use finish::{Decision, Ended, Finished, LeaseUse};
 pub use upkeep::{ActedOnCancels, Expired, HeldLease, Promoted, QueueStanding, Reaped, WorkerBeats};
 
@@ -59,6 +62,7 @@ pub struct Store {
     sql: Arc<Statements>,
     shards: i16,
     answer_within: Duration,
+    answers: Arc<Answers>,
 }
 
 /// Why a worker has no connections.
@@ -88,7 +92,8 @@ impl Store {
         }
         connections.keep(opened).await.map_err(failed)?;
         let shards = client.about().await?.shards;
-        Ok(Self { connections, sql, shards, answer_within: ANSWER_WITHIN })
+        let answers = Arc::clone(&client.shared().answers);
+        Ok(Self { connections, sql, shards, answer_within: ANSWER_WITHIN, answers })
     }
 
     /// The same with connections of another runtime's.
@@ -118,6 +123,7 @@ impl Store {
         match answered.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
             Ok(rows) => {
                 lent.give_back();
+                self.answers.note();
                 Ok(rows)
             }
             Err(error) => {

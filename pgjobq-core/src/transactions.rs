@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use crate::client::Client;
 use crate::open;
 
 /// How long it may take to begin, where there is a place.
@@ -36,11 +37,51 @@ struct Current {
     replaced: u64,
 }
 
+/// A place for a transactional job, or several: the right to begin as many transactions.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Places(OwnedSemaphorePermit);
+
+impl Places {
+    /// How many they are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.num_permits()
+    }
+
+    /// Takes one of them.
+    pub fn split_one(&mut self) -> Option<Self> {
+        self.0.split(1).map(Self)
+    }
+}
+
 /// A transaction, and its place.
 #[derive(Debug)]
 pub(crate) struct Begun {
     pub(crate) transaction: Transaction<'static, Postgres>,
-    _place: OwnedSemaphorePermit,
+    _place: Places,
+}
+
+impl Client {
+    /// Takes free places for transactional jobs, at most `most`.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn take_places(&self, most: usize) -> Option<Places> {
+        self.shared().transactions.take_places(most)
+    }
+
+    /// Whether a transactional job would find a place.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn has_places(&self) -> bool {
+        self.shared().transactions.places.available_permits() > 0
+    }
+
+    /// Waits for a place for a transactional job; `None` if the client was closed.
+    #[doc(hidden)]
+    pub async fn place(&self) -> Option<Places> {
+        self.shared().transactions.place().await.ok()
+    }
 }
 
 impl Transactions {
@@ -49,9 +90,21 @@ impl Transactions {
         Self { like, pool: Mutex::default(), places }
     }
 
-    /// Begins a transaction, when there is a place.
-    pub(crate) async fn begin(&self, statement: String) -> Result<Begun, sqlx::Error> {
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+    /// Waits for a free place.
+    pub(crate) async fn place(&self) -> Result<Places, sqlx::Error> {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        place.map(Places).map_err(|_| sqlx::Error::PoolClosed)
+    }
+
+    /// Takes free places, at most `most`.
+    pub(crate) fn take_places(&self, most: usize) -> Option<Places> {
+        let count = self.places.available_permits().min(most);
+        let taken = Arc::clone(&self.places).try_acquire_many_owned(u32::try_from(count).ok()?).ok()?;
+        (count > 0).then_some(Places(taken))
+    }
+
+    /// Begins a transaction in this place.
+    pub(crate) async fn begin(&self, statement: String, place: Places) -> Result<Begun, sqlx::Error> {
         let (pool, replaced) = self.pool();
         let begun = match timeout(BEGIN_WITHIN, pool.begin_with(AssertSqlSafe(statement.clone()))).await {
             Err(_) | Ok(Err(sqlx::Error::PoolTimedOut)) => {

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use tokio::sync::oneshot;
 
 use crate::client::Client;
-use crate::transactions::Begun;
+use crate::transactions::{Begun, Places};
 use crate::{JobId, StoreError};
 
 /// The transaction of a transactional job: what is written in it, the jobs that are enqueued in it, and the job's own
@@ -52,15 +52,16 @@ impl Tx {
     ///
     /// When the database cannot be reached or refuses.
     pub async fn begin(client: &Client) -> Result<Self, StoreError> {
-        Self::begin_for(client, IDLE_IN_TEST, None).await
+        Self::begin_for(client, IDLE_IN_TEST, None, None).await
     }
 
-    /// Begins the transaction of a job. One that is idle for this long is ended by the server: a frozen process should not
+    /// Begins the transaction of a job, in its place, or in the next one that is free. One that is idle for this long is ended by the server: a frozen process should not
     /// hold what it has locked.
     pub(crate) async fn begin_for(
         client: &Client,
         idle: Duration,
         parent: Option<(JobId, Option<String>)>,
+        place: Option<Places>,
     ) -> Result<Self, StoreError> {
         let millis = i32::try_from(idle.as_millis()).unwrap_or(i32::MAX).max(1);
         let begin = format!(
@@ -69,7 +70,14 @@ impl Tx {
         let (shared, (answer, answered)) = (Arc::clone(client.shared()), oneshot::channel());
         // In a task of its own: a transaction must not be left half-begun when the caller goes away.
         client.shared().tasks.spawn(async move {
-            let begun = shared.transactions.begin(begin).await;
+            let begun = async {
+                let place = match place {
+                    Some(place) => place,
+                    None => shared.transactions.place().await?,
+                };
+                shared.transactions.begin(begin, place).await
+            };
+            let begun = begun.await;
             drop(answer.send(begun)); // Rolled back if nobody takes it.
         });
         let begun = answered.await.unwrap_or(Err(sqlx::Error::PoolClosed));

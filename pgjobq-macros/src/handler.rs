@@ -62,9 +62,10 @@ fn policy(job: &Job) -> TokenStream {
         let kept = duration(retain.duration);
         quote!(.retain(#kept))
     });
+    let transactional = keys.transactional.iter().map(|_| quote!(.transactional()));
     quote! {
         const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT
-            #(#queue)* #(#retries)* #(#crashes)* #(#priority)* #(#timeout)* #(#backoff)* #(#retain)*;
+            #(#queue)* #(#retries)* #(#crashes)* #(#priority)* #(#timeout)* #(#backoff)* #(#retain)* #(#transactional)*;
     }
 }
 

@@ -32,6 +32,10 @@ impl Arrivals {
 }
 
 impl Arrived {
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.anywhere && self.queues.is_empty()
+    }
+
     /// Whether there is said to be new work in this queue.
     pub(crate) fn is_in(&self, queue: i32) -> bool {
         self.anywhere || self.queues.contains(&queue)

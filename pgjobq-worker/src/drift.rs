@@ -72,7 +72,7 @@ async fn look(runtime: &Runtime) -> Result<Vec<String>, StoreError> {
         }
     }
     let ids: Vec<i32> = runtime.queues.iter().map(|queue| queue.id()).collect();
-    for (id, kind) in runtime.store.unknown_kinds(&ids, &runtime.kinds).await? {
+    for (id, kind) in runtime.store.unknown_kinds(&ids, &runtime.kinds.all).await? {
         let name = runtime.queues.iter().find(|queue| queue.id() == id).map_or("?", |queue| &queue.name);
         problems.push(format!(
             "jobs of the kind `{kind}` wait in the queue `{name}`, and this program has no job function of that kind: \

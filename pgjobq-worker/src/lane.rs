@@ -5,9 +5,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::__private::{ByPriority, Claimed, Lane, PRIORITIES, Peek, Peeked};
+use pgjobq_core::__private::{ByPriority, Claimed, ClaimedQuarantined, Lane, PRIORITIES, Peek, Peeked};
 
-use crate::pause::jittered;
+use crate::pause::{Pause, jittered};
+use crate::portion::Portion;
 use crate::runtime::QueueSlots;
 
 /// How many jobs a claim asks for at most.
@@ -34,13 +35,28 @@ pub(crate) struct LaneState {
     /// Since when a look has found nothing; `None` while there seems to be work.
     idle_since: Option<Instant>,
     next_look: Instant,
+    look_every: Duration,
     last_idle: Instant,
     /// Free tickets that a look has found, and their priorities.
     found: Option<(Vec<i64>, Vec<i16>)>,
     /// Whether others were quicker to claim what was found here.
     contended: bool,
-    /// Whether a suspect was seen.
-    pub(crate) suspects: bool,
+    /// Whether a statement about this lane is on its way.
+    pub(crate) asked: bool,
+    /// How much the next claim asks for.
+    pub(crate) portion: Portion,
+    /// After an error of this lane's, and after it was locked: not before this.
+    retry_at: Option<Instant>,
+    errors: Pause,
+    locked: Pause,
+    /// Where the guess was when jobs were left for which there was no place.
+    without_place: Option<ByPriority>,
+    /// Whether a quarantined job was seen.
+    quarantined: bool,
+    /// Whether the one that was seen waits until no other quarantined job runs here.
+    waits_to_be_alone: bool,
+    /// Where the next walk through the quarantine begins.
+    pub(crate) quarantine: ByPriority,
 }
 
 impl LaneState {
@@ -54,15 +70,34 @@ impl LaneState {
             next_sweep: now + jittered(SWEEP_EVERY),
             idle_since: Some(now), // The first guess is found by a look, not under the lane's lock.
             next_look: now,
+            look_every: Duration::ZERO,
             last_idle: now,
             found: None,
             contended: false,
-            suspects: false,
+            asked: false,
+            portion: Portion::WHOLE,
+            retry_at: None,
+            errors: Pause::new(),
+            locked: Pause::of_locks(),
+            without_place: None,
+            quarantined: false,
+            waits_to_be_alone: false,
+            quarantine: [0; PRIORITIES],
         }
     }
 
     pub(crate) fn is_idle(&self) -> bool {
         self.idle_since.is_some()
+    }
+
+    /// Whether it may be asked about now: nothing is on its way, a slot is free, and no pause is left.
+    pub(crate) fn is_open(&self, now: Instant) -> bool {
+        !self.asked && self.slots.has_free() && self.retry_at.is_none_or(|at| at <= now)
+    }
+
+    /// Whether a claim of it is likely to be slow, or to fail.
+    pub(crate) fn is_troubled(&self) -> bool {
+        self.retry_at.is_some() || self.portion.is_reduced()
     }
 
     /// When it was idle for the last time: now, if it is.
@@ -78,9 +113,22 @@ impl LaneState {
         self.idle_since = None;
     }
 
-    /// When the lane wants to be looked at, should nothing else happen.
+    /// There may be work in one lane of several: the next step is a look at all of them.
+    pub(crate) fn wake_to_look(&mut self, now: Instant) {
+        if self.is_idle() {
+            self.idle_since = Some(now);
+            self.next_look = now;
+        }
+    }
+
+    /// When the lane has to be looked at, or asked again, should nothing else happen.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.idle_since.map(|_| self.next_look)
+        self.retry_at.or_else(|| self.idle_since.map(|_| self.next_look))
+    }
+
+    /// Whether a look is due, or will be so soon that it can go with others.
+    pub(crate) fn look_is_near(&self, now: Instant) -> bool {
+        self.is_idle() && self.next_look <= now + self.look_every / 4
     }
 
     pub(crate) fn sweep_is_due(&self, now: Instant) -> bool {
@@ -89,12 +137,12 @@ impl LaneState {
 
     /// The look at what lies above the guess.
     pub(crate) fn ahead(&self) -> Peek {
-        Peek { lane: self.lane, low: self.near, high: TOP }
+        Peek { lane: self.lane, low: self.near, high: TOP, quarantine: self.quarantine }
     }
 
     /// The sweep: the look at what lies below it.
     pub(crate) fn below(&self) -> Peek {
-        Peek { lane: self.lane, low: self.swept, high: self.near }
+        Peek { lane: self.lane, low: self.swept, high: self.near, quarantine: self.quarantine }
     }
 
     /// What the next claim is to take by name, if anything.
@@ -110,10 +158,11 @@ impl LaneState {
 
     /// A claim was answered. One that got less than it wanted has seen the end of the line, so look before the next.
     pub(crate) fn claimed(&mut self, claimed: &Claimed, wanted: usize, now: Instant) {
-        for (near, reach) in self.near.iter_mut().zip(claimed.reach) {
-            *near = (*near).max(reach - SLACK);
-        }
-        if claimed.jobs.len() < wanted {
+        self.answered();
+        self.portion
+            .arrived(claimed.jobs.iter().filter_map(|job| Some(job.args.as_ref()?.get().len())).sum());
+        self.advance(claimed.reach);
+        if claimed.jobs.len() < wanted && !claimed.more {
             self.idle_since = Some(now);
             self.next_look = now;
         } else {
@@ -121,15 +170,57 @@ impl LaneState {
         }
     }
 
+    /// Jobs were asked for without those that need a place, because none is free.
+    pub(crate) fn left_without_place(&mut self) {
+        let near = self.without_place.get_or_insert(self.near);
+        near.iter_mut().zip(self.near).for_each(|(left, near)| *left = (*left).min(near));
+    }
+
+    /// A place is free: jobs that were left may be had.
+    pub(crate) fn place_is_free(&mut self) {
+        if let Some(left) = self.without_place.take() {
+            self.near.iter_mut().zip(left).for_each(|(near, left)| *near = (*near).min(left));
+            self.wake();
+        }
+    }
+
+    /// Whether to claim quarantined jobs, when so many may run and when some run already.
+    pub(crate) fn wants_quarantined(&self, none_runs: bool) -> bool {
+        self.quarantined && (none_runs || !self.waits_to_be_alone)
+    }
+
+    /// A claim of quarantined jobs was answered.
+    pub(crate) fn claimed_quarantined(&mut self, claimed: &ClaimedQuarantined, alone: bool) {
+        self.answered();
+        self.quarantine = claimed.reach;
+        self.waits_to_be_alone = claimed.jobs.is_empty() && !alone;
+        self.quarantined = !claimed.jobs.is_empty() || self.waits_to_be_alone;
+    }
+
+    /// Another session held the lane.
+    pub(crate) fn was_locked(&mut self, now: Instant) {
+        self.retry_at = Some(now + self.locked.after_error());
+    }
+
+    /// A claim failed for a reason of this lane's.
+    pub(crate) fn failed(&mut self, now: Instant) {
+        self.retry_at = Some(now + self.errors.after_error());
+    }
+
+    fn answered(&mut self) {
+        self.retry_at = None;
+        self.errors.reset();
+        self.locked.reset();
+    }
+
     /// A look at what lies ahead was answered.
     pub(crate) fn looked_ahead(&mut self, peeked: Peeked, wanted: usize, most: Duration, now: Instant) {
-        self.suspects = peeked.suspects;
+        self.saw_quarantine(&peeked);
         if peeked.found.is_empty() {
-            for (near, reach) in self.near.iter_mut().zip(peeked.reach) {
-                *near = (*near).max(reach - SLACK);
-            }
+            self.advance(peeked.reach);
             let since = *self.idle_since.get_or_insert(now);
-            self.next_look = now + jittered((since.elapsed() / 8).clamp(LOOK_FIRST.min(most), most));
+            self.look_every = (since.elapsed() / 8).clamp(LOOK_FIRST.min(most), most);
+            self.next_look = now + jittered(self.look_every);
         } else {
             self.take_found(peeked, wanted);
         }
@@ -138,7 +229,7 @@ impl LaneState {
     /// A sweep was answered. It goes on from there the next time, and begins anew when it has come up to the guess.
     pub(crate) fn swept(&mut self, peeked: Peeked, wanted: usize, now: Instant) {
         self.next_sweep = now + jittered(SWEEP_EVERY);
-        self.suspects |= peeked.suspects;
+        self.saw_quarantine(&peeked);
         self.swept = peeked.reach;
         if self.swept.iter().zip(self.near).all(|(swept, near)| *swept >= near) {
             self.swept = [0; PRIORITIES];
@@ -146,6 +237,20 @@ impl LaneState {
         if !peeked.found.is_empty() {
             self.take_found(peeked, wanted);
         }
+    }
+
+    /// Moves the guess up to what was looked through. Down, if that is below the guess: then the sequence of tickets was set
+    /// back, and nothing waits up there.
+    fn advance(&mut self, reach: ByPriority) {
+        for (near, reach) in self.near.iter_mut().zip(reach) {
+            let behind = (reach - SLACK).max(0);
+            *near = if reach < *near { behind } else { behind.max(*near) };
+        }
+    }
+
+    fn saw_quarantine(&mut self, peeked: &Peeked) {
+        self.quarantined = peeked.quarantined;
+        self.quarantine = peeked.quarantine;
     }
 
     /// A few found are claimed by name. A whole batch found: the waiting jobs begin there.

@@ -9,15 +9,24 @@ mod signal;
 mod worker;
 
 // One job's way: claim, run, decide, finish.
+mod answered;
+mod args;
+mod asks;
+mod begin;
 mod cancels;
 mod claim_loop;
 mod dead;
 mod decide;
 mod finisher;
+mod idleness;
 mod laggards;
 mod lane;
+mod outage;
+mod portion;
+mod quarantine;
 mod record;
 mod recorders;
+mod recover;
 mod run;
 mod running;
 mod settle;

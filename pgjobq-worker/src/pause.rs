@@ -5,8 +5,9 @@ use std::time::Duration;
 /// How long a loop waits after an error.
 #[derive(Debug)]
 pub(crate) struct Pause {
-    next: Duration,
+    first: Duration,
     most: Duration,
+    next: Duration,
 }
 
 impl Pause {
@@ -19,12 +20,18 @@ impl Pause {
 
     /// One that grows up to this.
     pub(crate) fn up_to(most: Duration) -> Self {
-        Self { next: Self::FIRST, most }
+        Self { first: Self::FIRST, most, next: Self::FIRST }
+    }
+
+    /// Of a lane that another session holds: mostly a claim, which takes a few milliseconds.
+    pub(crate) fn of_locks() -> Self {
+        let first = Duration::from_millis(2);
+        Self { first, most: Duration::from_millis(250), next: first }
     }
 
     /// After a success.
     pub(crate) fn reset(&mut self) {
-        self.next = Self::FIRST;
+        self.next = self.first;
     }
 
     /// After an error.

@@ -3,14 +3,18 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 use futures_util::FutureExt;
-use pgjobq_core::__private::{Attempt, ClaimedJob, Decision, Held, JobDescriptor, Progress, Recording};
+use pgjobq_core::__private::{
+    Attempt, ClaimedJob, Decision, Held, JobDescriptor, Places, Progress, Recording,
+};
 use pgjobq_core::JobContext;
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
+use crate::args;
 use crate::decide::{Circumstances, End, decide};
 use crate::leases::Lease;
 use crate::record::Unrecorded;
@@ -27,35 +31,43 @@ pub(crate) struct Running {
     /// What the job function knows of the attempt, once it has begun.
     context: Option<JobContext>,
     handed_over: bool,
+    /// The place of a transactional job, if it was claimed with one.
+    place: Option<Places>,
 }
 
 /// The right to run one job, given back when it is dropped: also when the attempt's task is.
 pub(crate) struct Slot {
     runtime: Arc<Runtime>,
     queue: Arc<QueueSlots>,
-    suspect: bool,
+    quarantined: bool,
 }
 
 impl Slot {
     /// A slot that has been taken.
-    pub(crate) fn new(runtime: &Arc<Runtime>, queue: &Arc<QueueSlots>, suspect: bool) -> Self {
-        Self { runtime: Arc::clone(runtime), queue: Arc::clone(queue), suspect }
+    pub(crate) fn new(runtime: &Arc<Runtime>, queue: &Arc<QueueSlots>, quarantined: bool) -> Self {
+        Self { runtime: Arc::clone(runtime), queue: Arc::clone(queue), quarantined }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         self.queue.free(1);
-        if self.suspect {
-            self.runtime.suspect_runs.store(false, Ordering::Release);
+        if self.quarantined {
+            self.runtime.quarantine.ended();
         }
         self.runtime.events.claim.notify_one();
     }
 }
 
 impl Running {
-    pub(crate) fn new(runtime: &Arc<Runtime>, job: ClaimedJob, lease: Arc<Lease>, slot: Slot) -> Self {
-        Self { runtime: Arc::clone(runtime), job, lease, slot, context: None, handed_over: false }
+    pub(crate) fn new(
+        runtime: &Arc<Runtime>,
+        job: ClaimedJob,
+        lease: Arc<Lease>,
+        slot: Slot,
+        place: Option<Places>,
+    ) -> Self {
+        Self { runtime: Arc::clone(runtime), job, lease, slot, context: None, handed_over: false, place }
     }
 
     /// Runs the attempt. The slot is free when the handler has ended, before the result is recorded.
@@ -63,6 +75,18 @@ impl Running {
         let Some(handler) = self.runtime.registry.get(&self.job.kind) else {
             return self.hand_over(Decision::Return); // A claim asks for known kinds only; a wrong answer is given back.
         };
+        if self.job.args.is_none()
+            && let Err(decision) = args::read(&self.runtime, &mut self.job, &self.lease).await
+        {
+            return self.hand_over(decision);
+        }
+        // It may not find a place at once, and its timeout does not run while it waits.
+        if handler.policy.transactional && self.place.is_none() {
+            tokio::select! {
+                place = self.runtime.client.place() => self.place = place,
+                () = self.lease.stop.cancelled() => return self.hand_over(Decision::Return),
+            }
+        }
         let span = tracing::info_span!("job", job.id = %self.job.id, job.kind = handler.kind,
             queue = &*self.slot.queue.name, attempt = self.job.attempts.unsigned_abs() + 1,
             traceparent = self.job.meta.traceparent, outcome = tracing::field::Empty);
@@ -108,7 +132,8 @@ impl Running {
         Unrecorded::new(Arc::clone(&self.lease), self.job.id, self.job.ticket, decision)
     }
 
-    fn context(&self, handler: &'static JobDescriptor) -> JobContext {
+    fn context(&mut self, handler: &'static JobDescriptor) -> JobContext {
+        let place = Mutex::new(self.place.take());
         let job = &self.job;
         JobContext::new(Attempt {
             job: job.id,
@@ -131,6 +156,7 @@ impl Running {
                 keep: self.slot.queue.keep(&handler.policy),
                 max_result: self.runtime.config.max_result,
             }),
+            place,
             recording: Recording::default(),
             progress: Progress::default(),
         })
@@ -138,7 +164,8 @@ impl Running {
 
     /// How the attempt ended, or nothing when its lease was lost.
     async fn attempt(&self, handler: &'static JobDescriptor, context: &JobContext) -> Option<End> {
-        let run = AssertUnwindSafe(handler.handler.run(context.clone(), &self.job.args)).catch_unwind();
+        let args = self.job.args.as_deref().expect("they came with the claim, or `run` has read them");
+        let run = AssertUnwindSafe(handler.handler.run(context.clone(), args)).catch_unwind();
         tokio::select! {
             biased;
             ended = timeout(handler.policy.timeout, run) => Some(match ended {

@@ -1,13 +1,13 @@
 //! What the parts of a running worker share.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pgjobq_core::__private::{Notifier, Registry, States, Store};
 use pgjobq_core::{Client, Policy, StoreError};
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +17,7 @@ use crate::drift::Drift;
 use crate::finisher::Inbox;
 use crate::heard::Heard;
 use crate::leases::Leases;
+use crate::quarantine::Quarantine;
 use crate::recorders::Recorders;
 use crate::running::Running;
 
@@ -28,14 +29,15 @@ pub(crate) struct Runtime {
     pub(crate) store: Store,
     pub(crate) config: Config,
     pub(crate) registry: Registry,
-    pub(crate) kinds: Vec<&'static str>,
+    pub(crate) kinds: Kinds,
     pub(crate) states: Arc<States>,
     pub(crate) queues: Vec<Arc<QueueSlots>>,
     pub(crate) leases: Leases,
     /// Who this worker is. A worker that was given up goes on under a new id.
     pub(crate) identity: AtomicI64,
-    /// Whether a job that has been in a crash runs here: one at a time does.
-    pub(crate) suspect_runs: AtomicBool,
+    pub(crate) quarantine: Quarantine,
+    /// Turns to read arguments that did not come with their claim.
+    pub(crate) reads: Semaphore,
     pub(crate) recorders: Recorders,
     /// The tokio runtime that the worker was started in. The heartbeat has another one.
     pub(crate) home: OnceLock<Handle>,
@@ -48,6 +50,23 @@ pub(crate) struct Runtime {
     pub(crate) heard: Heard,
     pub(crate) drift: Drift,
     pub(crate) stages: Stages,
+}
+
+/// The kinds of jobs that this program can run, aliases included.
+#[derive(Debug)]
+pub(crate) struct Kinds {
+    pub(crate) all: Vec<&'static str>,
+    pub(crate) transactional: Vec<&'static str>,
+    /// Those that are not transactional.
+    pub(crate) plain: Vec<&'static str>,
+}
+
+impl Kinds {
+    fn of(registry: &Registry) -> Self {
+        let is_transactional = |kind: &&str| registry.get(kind).is_some_and(|job| job.policy.transactional);
+        let (transactional, plain) = registry.kinds().partition(is_transactional);
+        Self { all: registry.kinds().collect(), transactional, plain }
+    }
 }
 
 /// What wakes the loops of a worker.
@@ -159,13 +178,14 @@ impl Runtime {
             client,
             store,
             config,
-            kinds: registry.kinds().collect(),
+            kinds: Kinds::of(&registry),
             registry,
             states: Arc::new(states),
             queues,
             leases: Leases::default(),
             identity: AtomicI64::new(new_identity()),
-            suspect_runs: AtomicBool::new(false),
+            quarantine: Quarantine::default(),
+            reads: Semaphore::new(2),
             recorders,
             home: OnceLock::new(),
             attempts: TaskTracker::new(),

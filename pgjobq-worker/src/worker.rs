@@ -165,7 +165,7 @@ async fn run(runtime: Arc<Runtime>, inboxes: Vec<Inbox>) -> Result<(), WorkerErr
     let mut parts = parts(&runtime, inboxes);
     parts.spawn(HEARTBEAT, heartbeat);
     parts.spawn(CLAIM_LOOP, claim_loop::claim_for_ever(Arc::clone(&runtime)));
-    tracing::info!(worker = runtime.config.name, kinds = runtime.kinds.len(), "the worker runs");
+    tracing::info!(worker = runtime.config.name, kinds = runtime.kinds.all.len(), "the worker runs");
 
     let failed = until_drained(&runtime, &mut parts).await;
     end_attempts(&runtime).await;

@@ -47,7 +47,8 @@ impl Session {
             .bind(vec![self.kind])
             .bind(want as i32)
             .bind(vec![low; 4])
-            .bind(vec![high; 4]);
+            .bind(vec![high; 4])
+            .bind(vec![0i64; 4]);
         self.cost(query).await
     }
 
@@ -75,25 +76,29 @@ impl Session {
             .bind(want as i32)
             .bind(vec![near; 4])
             .bind(found)
-            .bind(priorities);
+            .bind(priorities)
+            .bind(8i64 << 20)
+            .bind(Vec::<&str>::new())
+            .bind(0i32)
+            .bind(false);
         self.cost(query).await
     }
 
-    /// Claims one suspect.
-    pub(crate) async fn claim_suspect(&mut self) -> (Cost, Lease) {
+    /// Claims one quarantined job.
+    pub(crate) async fn claim_quarantined(&mut self) -> (Cost, Lease) {
         let lease = fresh_id();
-        let cost = self.claim_suspect_as(lease).await;
+        let cost = self.claim_quarantined_as(lease).await;
         (cost, self.lease(lease).await.unwrap_or_default())
     }
 
-    /// A claim of a suspect that finds none in reach.
-    pub(crate) async fn claim_no_suspect(&mut self) -> Cost {
-        self.claim_suspect_as(fresh_id()).await
+    /// A claim of quarantined jobs that finds none in reach.
+    pub(crate) async fn claim_no_quarantined(&mut self) -> Cost {
+        self.claim_quarantined_as(fresh_id()).await
     }
 
-    async fn claim_suspect_as(&mut self, lease: i64) -> Cost {
-        let query = explain("claim_suspect").bind(0i16).bind(self.queue).bind(self.worker);
-        self.cost(query.bind(lease).bind(vec![self.kind])).await
+    async fn claim_quarantined_as(&mut self, lease: i64) -> Cost {
+        let query = explain("claim_quarantined").bind(0i16).bind(self.queue).bind(self.worker);
+        self.cost(query.bind(lease).bind(vec![self.kind]).bind(1i32).bind(true).bind(vec![0i64; 4])).await
     }
 
     /// Finishes all jobs of a lease, and closes it.

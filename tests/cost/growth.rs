@@ -58,7 +58,7 @@ async fn a_million_waiting_jobs_cost_a_claim_what_a_hundred_cost_and_a_stranger_
     let _ = session.stats().await;
     at_most("buffers of the figures of a queue of a million", session.stats().await.buffers, 1000.0);
 
-    // The same million, to a worker that knows another kind; and suspects, of which there are more than a walk as well.
+    // The same million, to a worker that knows another kind; and quarantined jobs, of which there are more than a walk as well.
     session.kind = KIND;
     session.fill(1_000, KIND).await;
     session
@@ -70,7 +70,7 @@ async fn a_million_waiting_jobs_cost_a_claim_what_a_hundred_cost_and_a_stranger_
         at_most(&format!("buffers of a claim behind a million others, {call}"), cost.buffers, WALK);
         let cost = session.peek(10, 0, TOP).await;
         at_most(&format!("buffers of a peek behind a million others, {call}"), cost.buffers, 5.0 * WALK);
-        let cost = session.claim_no_suspect().await;
-        at_most(&format!("buffers of a claim behind 20,000 suspects, {call}"), cost.buffers, WALK);
+        let cost = session.claim_no_quarantined().await;
+        at_most(&format!("buffers of a claim behind 20,000 quarantined jobs, {call}"), cost.buffers, WALK);
     }
 }

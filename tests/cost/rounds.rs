@@ -88,9 +88,9 @@ async fn round(session: &mut Session, jobs: usize, near: i64, figures: &mut Figu
     session.disappear().await;
     note("reap", session.reap().await);
     for _ in 0..jobs.min(3) {
-        let (cost, suspect) = session.claim_suspect().await;
-        figures.entry(("claim_suspect", 1)).or_insert(cost);
-        session.finish(&suspect, End::Complete).await;
+        let (cost, quarantined) = session.claim_quarantined().await;
+        figures.entry(("claim_quarantined", 1)).or_insert(cost);
+        session.finish(&quarantined, End::Complete).await;
     }
     session.drop_suspects().await;
     lease.hi - 500 - 2 * jobs as i64

@@ -149,7 +149,7 @@ on_one_shard! {
         let worn = double::handle(JobId::new());
         insert(&db, worn.id(), &MOST).await.unwrap();
         db.run("select pgjobq.register_worker(shard, 9, 'gone') from pgjobq.lanes group by shard;
-                select pgjobq.claim_suspect(l.shard, l.queue_id, 9, 99, array['double'])
+                select pgjobq.claim_quarantined(l.shard, l.queue_id, 9, 99, array['double'], 1, true, '{0,0,0,0}')
                   from pgjobq.lanes l join pgjobq.queues q on q.id = l.queue_id and q.name = 'default';
                 delete from pgjobq.workers where id = 9").await;
         let worker = db.worker().build().await.unwrap().start();

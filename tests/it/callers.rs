@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq_core::__private::{Claim, Decision, Ended, Lane, LeaseKey, LeaseUse, Store, serde_json};
+use pgjobq_core::__private::{
+    Bounds, Claim, Decision, Ended, Lane, LeaseKey, LeaseUse, QuarantineClaim, Store, serde_json,
+};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
@@ -69,6 +71,7 @@ async fn leave_a_lease(db: &TestDb, kind: &'static str) {
             want: 9,
             near: [0; 4],
             found: None,
+            bounds: Bounds::default(),
         };
         store.claim(claim).await.unwrap();
     }
@@ -97,7 +100,7 @@ on_postgres! {
         for shard in store.shards() {
             let lane = Lane { shard, queue };
             let claim = |lease, want| Claim { lane, worker: 1, lease, wait: true, kinds: &["stand", "double"], want,
-                near: [0; 4], found: None };
+                near: [0; 4], found: None, bounds: Bounds::default() };
             let claimed = at_once("claim", store.claim(claim(10, 4))).await;
             let hi = claimed.jobs.iter().map(|job| job.ticket).max();
             if let Some(hi) = hi {
@@ -115,7 +118,9 @@ on_postgres! {
                 assert_eq!(at_once("return_lease", store.return_lease(1, key)).await, 1);
             }
             at_once("claim", store.claim(claim(12, 2))).await;
-            at_once("claim_suspect", store.claim_suspect(lane, 1, 13, &["stand"])).await;
+            let quarantined = QuarantineClaim { lane, worker: 1, lease: 13, kinds: &["stand"], want: 9, alone: true, from: [0; 4] };
+            at_once("claim_quarantined", store.claim_quarantined(quarantined)).await;
+            at_once("return_claim", store.return_claim(lane, 1, 13)).await;
         }
         at_once("heartbeat", store.heartbeat(1)).await;
         at_once("set_idle", store.set_idle(1, &[queue])).await;
@@ -183,6 +188,7 @@ on_postgres! {
                from pgjobq.leases l join pgjobq.jobs j on j.shard = l.shard and l.tickets @> j.ticket
               group by l.shard, l.queue_id, l.priority, l.hi",
             "select pgjobq.return_lease(shard, worker, queue_id, priority, hi, id) from pgjobq.leases",
+            "select pgjobq.return_claim(shard, queue_id, worker, id) from pgjobq.leases",
             "select pgjobq.leave(s, 1) from pg_temp.shards s",
             "select pgjobq.give_up_workers(s, array[1], array[0]) from pg_temp.shards s",
             "select pgjobq.give_up_workers(s, array[1], array[0]), pgjobq.reap(s, '{}') from pg_temp.shards s",

@@ -61,7 +61,7 @@ async fn crash_a_worker(db: &TestDb) -> i64 {
             exception when unique_violation then null;
             end;
             perform pgjobq.claim(l.shard, l.queue_id, 42, 7, true, array['pass'], 100, '{0,0,0,0}', null, null);
-            perform pgjobq.claim_suspect(l.shard, l.queue_id, 42, 8, array['pass']);
+            perform pgjobq.claim_quarantined(l.shard, l.queue_id, 42, 8, array['pass'], 100, true, '{0,0,0,0}');
         end loop;
         delete from pgjobq.workers where id = 42;
     end $$";
@@ -136,10 +136,10 @@ on_one_shard! {
 }
 
 on_postgres! {
-    async fn suspects_run_one_at_a_time_in_a_worker_beside_the_others(db: TestDb) {
-        let (suspects, others) = (Probe::new(), Probe::new());
+    async fn quarantined_jobs_run_together_beside_others(db: TestDb) {
+        let (crowd, others) = (Probe::new(), Probe::new());
         for _ in 0..4 {
-            pass::enqueue(&db.client, suspects.number).await.unwrap();
+            pass::enqueue(&db.client, crowd.number).await.unwrap();
         }
         assert_eq!(crash_a_worker(&db).await, 4);
         for _ in 0..6 {
@@ -147,19 +147,52 @@ on_postgres! {
         }
         let worker = db.worker().build().await.unwrap().start();
         others.until(|others| others.running() == 6).await;
-        for ran in 1..=4 {
-            suspects.until(|suspects| suspects.runs().len() == ran && suspects.running() == 1).await;
-            suspects.gate.add_permits(1);
-        }
+        crowd.until(|crowd| crowd.running() == 4).await;
+        crowd.gate.add_permits(4);
         others.gate.add_permits(6);
         db.until("not exists (select from pgjobq.jobs)").await;
-        assert_eq!((suspects.most(), others.most()), (1, 6));
-        assert!(suspects.runs().iter().all(|(_, attempt)| *attempt == 2));
+        assert!(crowd.runs().iter().all(|(_, attempt)| *attempt == 2));
         worker.shutdown().await.unwrap();
     }
 }
 
-on_one_shard! {
+on_postgres! {
+    async fn jobs_that_cannot_afford_a_crash_run_alone(db: TestDb) {
+        let probe = Probe::new();
+        for _ in 0..3 {
+            pass::enqueue(&db.client, probe.number).await.unwrap();
+        }
+        pass::job(probe.number).crashes(1).enqueue(&db.client).await.unwrap();
+        // Three have crashed twice; the next crash of the fourth is its last.
+        db.run("update pgjobq.jobs set crashes = case crash_budget when 1 then 1 else 2 end").await;
+        let worker = db.worker().build().await.unwrap().start();
+        for ran in 1..=4 {
+            probe.until(|probe| probe.runs().len() == ran && probe.running() == 1).await;
+            probe.gate.add_permits(1);
+        }
+        db.until("not exists (select from pgjobq.jobs)").await;
+        assert_eq!(probe.most(), 1);
+        worker.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn quarantine_hides_no_job_behind_unknown_kinds() {
+    let db = TestDb::new(1).await;
+    let probe = Probe::new();
+    let strangers = "insert into pgjobq.jobs (shard, id, created_at, ticket, queue_id, priority, crashes, retries, crash_budget, kind, args)
+        select 0, gen_random_uuid(), now(), nextval('pgjobq.ticket'), q.id, 2, 1, 0, 3, 'known_to_nobody', '{}'
+          from pgjobq.queues q, generate_series(1, 12000) where q.name = 'default'";
+    db.run(strangers).await;
+    pass::job(probe.number).priority(pgjobq::Priority::HIGH).enqueue(&db.client).await.unwrap();
+    db.run("update pgjobq.jobs set crashes = 1 where kind = 'pass'").await;
+    let worker = db.worker().build().await.unwrap().start();
+    probe.until(|probe| probe.running() == 1).await;
+    probe.gate.add_permits(1);
+    worker.shutdown().await.unwrap();
+}
+
+on_postgres! {
     async fn a_suspect_that_completes_leaves_no_trace_of_its_crash_but_in_its_errors(db: TestDb) {
         let probe = Probe::new();
         let job = pass::enqueue(&db.client, probe.number).await.unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use pgjobq::__private::{Claim, Decision, Ended, Lane, LeaseKey, LeaseUse, Store};
+use pgjobq::__private::{Bounds, Claim, Decision, Ended, Lane, LeaseKey, LeaseUse, QuarantineClaim, Store};
 use pgjobq::prelude::*;
 use pgjobq::sqlx::{self, AssertSqlSafe, Row};
 use std::time::Duration;
@@ -55,7 +55,8 @@ on_postgres! {
         let store = Store::connect(&db.client, 3).await.unwrap();
         let shard = (job.id().as_uuid().as_u128() & 0x3ff) as i16 % store.shards().len() as i16;
         let lane = Lane { shard, queue: db.client.save_queue("default").await.unwrap() };
-        let claim = |worker, lease| Claim { lane, worker, lease, wait: true, kinds: &["stay"], want: 1, near: [0; 4], found: None };
+        let claim = |worker, lease| Claim { lane, worker, lease, wait: true, kinds: &["stay"], want: 1, near: [0; 4], found: None,
+            bounds: Bounds::default() };
         for worker in [1, 2] {
             store.register(worker, "test", std::time::Duration::from_secs(30)).await.unwrap();
         }
@@ -84,7 +85,8 @@ on_postgres! {
         assert_eq!(all_rows(&db).await, waiting, "while the job waits");
 
         // A second worker runs it.
-        let second = store.claim_suspect(lane, 2, 12, &["stay"]).await.unwrap().unwrap();
+        let quarantined = QuarantineClaim { lane, worker: 2, lease: 12, kinds: &["stay"], want: 1, alone: true, from: [0; 4] };
+        let second = store.claim_quarantined(quarantined).await.unwrap().jobs.pop().unwrap();
         let running = all_rows(&db).await;
         for decision in every_decision() {
             assert_eq!(finish(1, lease(&first, 11), first.ticket, decision).await, [job.id()]);

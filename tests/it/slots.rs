@@ -1,6 +1,6 @@
 //! A worker claims what it has slots for, and no more.
 
-use pgjobq_core::__private::{Claim, Lane, Store};
+use pgjobq_core::__private::{Bounds, Claim, Lane, Store};
 
 use crate::gate::{Gate, result};
 use crate::life::double;
@@ -60,7 +60,8 @@ on_postgres! {
             for want in [1, 2, 3, 5] {
                 for found in [None, Some((numbers(&tickets), numbers(&priorities)))] {
                     lease += 1;
-                    let claim = Claim { lane, worker: 1, lease, wait: true, kinds: &["double"], want, near: [0; 4], found };
+                    let claim = Claim { lane, worker: 1, lease, wait: true, kinds: &["double"], want, near: [0; 4], found,
+                        bounds: Bounds::default() };
                     let claimed = store.claim(claim).await.unwrap();
                     assert!(claimed.jobs.len() <= want && !claimed.jobs.is_empty());
                 }

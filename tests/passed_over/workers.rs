@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use pgjobq::JobId;
 use pgjobq_core::__private::{
-    ByPriority, Claim, ClaimedJob, Decision, Ended, Lane, LeaseKey, LeaseUse, PRIORITIES, Peek, Peeked,
-    serde_json::value::RawValue,
+    Bounds, ByPriority, Claim, ClaimedJob, Decision, Ended, Lane, LeaseKey, LeaseUse, PRIORITIES, Peek,
+    Peeked, serde_json::value::RawValue,
 };
 
 use crate::dice::Dice;
@@ -83,7 +83,17 @@ impl Simulated {
         let _answered = world.claims.read().await;
         let (lease, wait) = (self.dice.ticket(1..), !self.dice.one_in(4));
         let near = self.near[&lane];
-        let claim = Claim { lane, worker: self.id, lease, wait, kinds: &self.kinds, want, near, found };
+        let claim = Claim {
+            lane,
+            worker: self.id,
+            lease,
+            wait,
+            kinds: &self.kinds,
+            want,
+            near,
+            found,
+            bounds: Bounds::default(),
+        };
         let claimed = world.store.claim(claim).await.unwrap();
         for priority in 0..PRIORITIES as i16 {
             let of_it: Vec<&ClaimedJob> = claimed.jobs.iter().filter(|j| j.priority == priority).collect();
@@ -199,7 +209,7 @@ impl Simulated {
         let mut peeks = Vec::new();
         let mut low = from;
         loop {
-            let peek = [Peek { lane, low, high }];
+            let peek = [Peek { lane, low, high, quarantine: [0; PRIORITIES] }];
             let peeked = self.world.store.peek(&peek, &self.kinds, self.peek).await.unwrap().remove(0);
             // There are too few rows for the bound on a peek's walk.
             let over = peeked.found.len() < self.peek;

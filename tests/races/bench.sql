@@ -165,9 +165,9 @@ begin
         select c.ids, c.tickets, c.priorities into r
           from pgjobq.claim(0::smallint, v_queue, 99, v_lease, true, '{kind}', 100, '{0,0,0,0}', null, null) c;
         if r.ids is null then
-            select array[c.id] as ids, array[c.ticket] as tickets, array[c.priority] as priorities into r
-              from pgjobq.claim_suspect(0::smallint, v_queue, 99, v_lease, '{kind}') c;
-            exit when r.ids[1] is null;
+            select c.ids, c.tickets, c.priorities into r
+              from pgjobq.claim_quarantined(0::smallint, v_queue, 99, v_lease, '{kind}', 100, true, '{0,0,0,0}') c;
+            exit when r.ids is null;
         end if;
         v_claimed := v_claimed || array(select races.number(i) from unnest(r.ids) i);
         v_stale := v_stale || races.complete(v_queue, v_lease, r.ids, r.tickets, r.priorities);

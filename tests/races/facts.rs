@@ -82,15 +82,10 @@ impl Facts {
             Action::Expire => self.expired = jobs_of(&answer["expired"]),
             Action::Requeue { .. } => self.revived = jobs_of(&answer["requeued"]),
             Action::Purge => self.purged = number(answer),
-            Action::Claim { want, .. } => {
+            Action::Claim { want, .. } | Action::ClaimQuarantined { want } => {
                 self.asked = want;
                 let tickets = answer["tickets"].as_array().into_iter().flatten().map(number);
                 self.claimed = jobs_of(&answer["ids"]).into_iter().zip(tickets).collect();
-            }
-            Action::ClaimSuspect => {
-                self.asked = 1;
-                let id = answer["id"].as_str().map(job);
-                self.claimed = id.into_iter().map(|id| (id, number(&answer["ticket"]))).collect();
             }
             Action::Finish { ended, close } => {
                 self.stale = jobs_of(&answer["stale"]);

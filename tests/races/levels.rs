@@ -61,7 +61,7 @@ async fn claim_and_finish_refuse_another_isolation() {
     let mut session = Session::open(&options, 1).await;
     let claim = "a claim needs READ COMMITTED: an older snapshot would not see the latest leases";
     let finish = "a finish needs READ COMMITTED: it must see the lease as it is";
-    for (name, refusal) in [("claim", claim), ("claim a suspect", claim), ("complete", finish)] {
+    for (name, refusal) in [("claim", claim), ("claim quarantined jobs", claim), ("complete", finish)] {
         for level in [Isolation::RepeatableRead, Isolation::Serializable] {
             match session.carry_out(&named(name).script(1, level)).await {
                 Ending::Failed { message, .. } => assert_eq!(message, refusal),

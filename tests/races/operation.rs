@@ -65,7 +65,9 @@ pub(crate) enum Action {
         wait: bool,
         found: &'static str,
     },
-    ClaimSuspect,
+    ClaimQuarantined {
+        want: i64,
+    },
     /// Under the lease, which may be closed with it.
     Finish {
         ended: &'static [(Job, Decision)],
@@ -185,7 +187,7 @@ impl Operation {
             Action::ActOnCancels { jobs } => [jobs.unwrap_or(ASKED), &[LANE, THE_LEASE]].concat(),
             Action::Expire => vec![1, 3, LANE, THE_LEASE],
             Action::Claim { .. } => vec![1, 2, 3, 4, 6, 7, 8, 9, LANE, THE_LEASE, WORKER_2],
-            Action::ClaimSuspect => vec![1, 2, 5, LANE, THE_LEASE, WORKER_2],
+            Action::ClaimQuarantined { .. } => vec![1, 2, 5, LANE, THE_LEASE, WORKER_2],
             Action::Heartbeat => vec![THE_LEASE, WORKER_1],
             Action::GiveUpWorkers => vec![WORKER_1, WORKER_2],
             Action::Reap => vec![1, 2, THE_LEASE, WORKER_1],

@@ -42,7 +42,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     claim("claim", 3, true, "null"),
     claim("claim one without waiting", 1, false, "null"),
     claim("claim found tickets", 2, true, "{4,3,4,1}"),
-    simple("claim a suspect", Action::ClaimSuspect),
+    simple("claim quarantined jobs", Action::ClaimQuarantined { want: 3 }),
     finish("complete", &[(1, Decision::Complete), (2, Decision::Complete)], true),
     finish("complete and keep", &[(1, Decision::CompleteKept), (2, Decision::CompleteKept)], true),
     finish("retry later", &[(1, Decision::RetryLater), (2, Decision::RetryLater)], true),

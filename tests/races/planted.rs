@@ -55,10 +55,10 @@ const PLANTED: &[Planted] = &[
         "the leases are read before the lane is locked",
         &[
             (
-                "    if not pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait) then\n",
+                "    opened := pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait);\n    if not opened then\n        return;\n    end if;\n    v_now := clock_timestamp();\n    -- step: lane locked\n",
                 1,
                 "    v_leased := pgjobq.leased_tickets(p_shard, p_queue, 3, 0);\n    \
-                 if not pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait) then\n",
+                 opened := pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait);\n    if not opened then\n        return;\n    end if;\n    v_now := clock_timestamp();\n    -- step: lane locked\n",
             ),
             ("        v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_low);\n", 1, ""),
         ],
@@ -95,13 +95,13 @@ const PLANTED: &[Planted] = &[
         )
     },
     planted(
-        "a suspect is claimed without a look at the leases",
+        "a quarantined job is claimed without a look at the leases",
         &[(
-            "v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_first);",
+            "v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_from);",
             1,
             "v_leased := null;",
         )],
-        &["claim a suspect"],
+        &["claim quarantined jobs"],
     ),
     planted(
         "a claim takes one more than was asked",

@@ -37,7 +37,9 @@ impl Operation {
                 );
             }
             // A claim whose clock has been read a while ago.
-            Action::Claim { .. } | Action::ClaimSuspect => begin.insert_str(0, "set races.lag = '1 hour'; "),
+            Action::Claim { .. } | Action::ClaimQuarantined { .. } => {
+                begin.insert_str(0, "set races.lag = '1 hour'; ")
+            }
             // The others come to their last step when they have written; between it and the commit they only read.
             Action::GiveUpWorkers | Action::Leave | Action::DeleteQueue => {
                 end = "select races.pause('written');\ncommit;";
@@ -102,8 +104,10 @@ impl Operation {
                     "claim(0::smallint, {QUEUE}, {CLAIMER}, {lease}, {wait}, '{{kind}}', {want}, '{{0,0,0,0}}', {found})"
                 )
             }
-            Action::ClaimSuspect => {
-                format!("claim_suspect(0::smallint, {QUEUE}, {CLAIMER}, {lease}, '{{kind}}')")
+            Action::ClaimQuarantined { want } => {
+                format!(
+                    "claim_quarantined(0::smallint, {QUEUE}, {CLAIMER}, {lease}, '{{kind}}', {want}, true, '{{0,0,0,0}}')"
+                )
             }
             Action::Finish { ended, close } => finish(ended, close),
             Action::Heartbeat => format!("heartbeat(0::smallint, {HOLDER})"),

@@ -23,7 +23,29 @@ pub struct Claim<'c> {
     pub near: ByPriority,
     /// The tickets that a peek found, with their priorities: claim those.
     pub found: Option<(Vec<i64>, Vec<i16>)>,
+    pub bounds: Bounds<'c>,
 }
+
+/// What bounds a claim besides the number of jobs.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds<'c> {
+    /// The size of all arguments; one job is always claimed.
+    pub bytes: i64,
+    /// Kinds of which at most `scarce_want` jobs are claimed.
+    pub scarce: &'c [&'static str],
+    pub scarce_want: usize,
+    /// Whether to claim without arguments: [`Store::read_args`] reads them.
+    pub bare: bool,
+}
+
+impl Default for Bounds<'_> {
+    fn default() -> Self {
+        Self { bytes: CLAIM_BYTES, scarce: &[], scarce_want: 0, bare: false }
+    }
+}
+
+/// How many bytes of arguments a claim asks for at most.
+pub const CLAIM_BYTES: i64 = 8 << 20;
 
 /// What it got.
 #[derive(Debug)]
@@ -31,6 +53,10 @@ pub struct Claimed {
     pub jobs: Vec<ClaimedJob>,
     /// How far each priority has been looked through.
     pub reach: ByPriority,
+    /// False if another session held the lane.
+    pub opened: bool,
+    /// Whether jobs were left because of the [`Bounds`].
+    pub more: bool,
 }
 
 /// A job that this worker holds now.
@@ -38,7 +64,8 @@ pub struct Claimed {
 pub struct ClaimedJob {
     pub id: JobId,
     pub kind: String,
-    pub args: Box<RawValue>,
+    /// `None` if it was claimed without arguments.
+    pub args: Option<Box<RawValue>>,
     pub priority: i16,
     pub ticket: i64,
     /// How many attempts have ended before.
@@ -50,12 +77,40 @@ pub struct ClaimedJob {
     pub meta: Meta,
 }
 
+/// What a worker wants from the quarantine of a lane.
+#[derive(Clone, Copy, Debug)]
+pub struct QuarantineClaim<'c> {
+    pub lane: Lane,
+    pub worker: i64,
+    pub lease: i64,
+    pub kinds: &'c [&'static str],
+    pub want: usize,
+    /// Whether no quarantined job runs in this worker, so that one may run that must run alone.
+    pub alone: bool,
+    /// Where the walk begins.
+    pub from: ByPriority,
+}
+
+/// What it got, without arguments.
+#[derive(Debug)]
+pub struct ClaimedQuarantined {
+    pub jobs: Vec<ClaimedJob>,
+    /// Where the next walk begins.
+    pub reach: ByPriority,
+    /// False if another session held the lane.
+    pub opened: bool,
+    /// Whether the job must run alone.
+    pub alone: bool,
+}
+
 /// A look at one lane.
 #[derive(Clone, Copy, Debug)]
 pub struct Peek {
     pub lane: Lane,
     pub low: ByPriority,
     pub high: ByPriority,
+    /// Where the walk through the quarantine begins.
+    pub quarantine: ByPriority,
 }
 
 /// What it showed.
@@ -66,8 +121,10 @@ pub struct Peeked {
     pub priorities: Vec<i16>,
     /// How far each priority has been looked through.
     pub reach: ByPriority,
-    /// Whether a suspect waits.
-    pub suspects: bool,
+    /// Whether a quarantined job waits.
+    pub quarantined: bool,
+    /// Where the next walk through the quarantine begins.
+    pub quarantine: ByPriority,
 }
 
 impl Store {
@@ -84,29 +141,55 @@ impl Store {
             .bind(claim.want as i32)
             .bind(claim.near.as_slice())
             .bind(found)
-            .bind(found_priorities);
+            .bind(found_priorities)
+            .bind(claim.bounds.bytes)
+            .bind(claim.bounds.scarce)
+            .bind(claim.bounds.scarce_want as i32)
+            .bind(claim.bounds.bare);
         let row = self.row(query).await?;
         let claimed = read_claimed(&row).map_err(StoreError::Database)?;
         assert!(claimed.jobs.len() <= claim.want, "a claim takes at most what was asked for");
         Ok(claimed)
     }
 
-    /// Claims one job that has been in a crash.
-    pub async fn claim_suspect(
+    /// Claims jobs that have been in a crash.
+    pub async fn claim_quarantined(
         &self,
-        lane: Lane,
-        worker: i64,
-        lease: i64,
-        kinds: &[&'static str],
-    ) -> Result<Option<ClaimedJob>, StoreError> {
-        let query = sqlx::query(self.sql.claim_suspect.clone())
-            .bind(lane.shard)
-            .bind(lane.queue)
-            .bind(worker)
-            .bind(lease)
-            .bind(kinds);
+        claim: QuarantineClaim<'_>,
+    ) -> Result<ClaimedQuarantined, StoreError> {
+        let query = sqlx::query(self.sql.claim_quarantined.clone())
+            .bind(claim.lane.shard)
+            .bind(claim.lane.queue)
+            .bind(claim.worker)
+            .bind(claim.lease)
+            .bind(claim.kinds)
+            .bind(claim.want as i32)
+            .bind(claim.alone)
+            .bind(claim.from.as_slice());
+        read_quarantined(&self.row(query).await?).map_err(StoreError::Database)
+    }
+
+    /// Reads the arguments of a job that was claimed without them. `None` if it no longer has this ticket.
+    pub async fn read_args(
+        &self,
+        shard: i16,
+        job: JobId,
+        ticket: i64,
+    ) -> Result<Option<(Box<RawValue>, Meta)>, StoreError> {
+        let query = sqlx::query(self.sql.read_args.clone()).bind(shard).bind(job.as_uuid()).bind(ticket);
         let row = self.row(query).await?;
-        read_suspect(&row).map_err(StoreError::Database)
+        let read = || -> Result<_, sqlx::Error> {
+            let Some(args) = row.try_get("args")? else { return Ok(None) };
+            Ok(Some((raw(args)?, Meta::from_json(row.try_get("meta")?))))
+        };
+        read().map_err(StoreError::Database)
+    }
+
+    /// Returns the leases of a claim whose answer was lost. Gives how many jobs they still had.
+    pub async fn return_claim(&self, lane: Lane, worker: i64, lease: i64) -> Result<i32, StoreError> {
+        let query = sqlx::query(self.sql.return_claim.clone());
+        let row = self.row(query.bind(lane.shard).bind(lane.queue).bind(worker).bind(lease)).await?;
+        row.try_get("returned").map_err(StoreError::Database)
     }
 
     /// Looks at several lanes at once, for up to `want` tickets in each, without touching anything.
@@ -122,7 +205,8 @@ impl Store {
             .bind(kinds)
             .bind(want as i32)
             .bind(lanes.iter().flat_map(|peek| peek.low).collect::<Vec<_>>())
-            .bind(lanes.iter().flat_map(|peek| peek.high).collect::<Vec<_>>());
+            .bind(lanes.iter().flat_map(|peek| peek.high).collect::<Vec<_>>())
+            .bind(lanes.iter().flat_map(|peek| peek.quarantine).collect::<Vec<_>>());
         let rows = self.rows(query).await?;
         let mut peeked = vec![Peeked::default(); lanes.len()];
         for row in &rows {
@@ -134,65 +218,70 @@ impl Store {
 }
 
 fn read_claimed(row: &PgRow) -> Result<Claimed, sqlx::Error> {
-    let reach = by_priority(row)?;
-    let Some(ids) = row.try_get::<Option<Vec<Uuid>>, _>("ids")? else {
-        return Ok(Claimed { jobs: Vec::new(), reach });
-    };
+    let mut jobs = read_jobs(row)?;
+    if !jobs.is_empty() {
+        let args: Vec<Option<String>> = row.try_get("args")?;
+        let metas: Vec<Option<String>> = row.try_get("metas")?;
+        for (job, (args, meta)) in jobs.iter_mut().zip(args.into_iter().zip(metas)) {
+            job.args = args.map(raw).transpose()?;
+            job.meta = Meta::from_json(meta.as_deref());
+        }
+    }
+    Ok(Claimed {
+        jobs,
+        reach: by_priority(row, "reach")?,
+        opened: row.try_get("opened")?,
+        more: row.try_get("more")?,
+    })
+}
+
+fn read_quarantined(row: &PgRow) -> Result<ClaimedQuarantined, sqlx::Error> {
+    Ok(ClaimedQuarantined {
+        jobs: read_jobs(row)?,
+        reach: by_priority(row, "reach")?,
+        opened: row.try_get("opened")?,
+        alone: row.try_get("alone")?,
+    })
+}
+
+/// The jobs of a claim, without their arguments.
+fn read_jobs(row: &PgRow) -> Result<Vec<ClaimedJob>, sqlx::Error> {
+    let Some(ids) = row.try_get::<Option<Vec<Uuid>>, _>("ids")? else { return Ok(Vec::new()) };
     let kinds: Vec<String> = row.try_get("kinds")?;
-    let args: Vec<String> = row.try_get("args")?;
     let priorities: Vec<i16> = row.try_get("priorities")?;
     let tickets: Vec<i64> = row.try_get("tickets")?;
     let attempts: Vec<i32> = row.try_get("attempts")?;
     let failures: Vec<i16> = row.try_get("failures")?;
     let retries: Vec<i16> = row.try_get("retries")?;
     let crash_budgets: Vec<i16> = row.try_get("crash_budgets")?;
-    let metas: Vec<Option<String>> = row.try_get("metas")?;
-    let mut jobs = Vec::with_capacity(ids.len());
-    for (place, ((id, kind), args)) in ids.into_iter().zip(kinds).zip(args).enumerate() {
-        jobs.push(ClaimedJob {
-            id: id.into(),
-            kind,
-            args: raw(args)?,
-            priority: priorities[place],
-            ticket: tickets[place],
-            attempts: attempts[place],
-            failures: failures[place],
-            retries: retries[place],
-            crash_budget: crash_budgets[place],
-            meta: Meta::from_json(metas[place].as_deref()),
-        });
-    }
-    Ok(Claimed { jobs, reach })
-}
-
-fn read_suspect(row: &PgRow) -> Result<Option<ClaimedJob>, sqlx::Error> {
-    let Some(id) = row.try_get::<Option<Uuid>, _>("id")? else { return Ok(None) };
-    Ok(Some(ClaimedJob {
+    let job = |(place, (id, kind)): (usize, (Uuid, String))| ClaimedJob {
         id: id.into(),
-        kind: row.try_get("kind")?,
-        args: raw(row.try_get("args")?)?,
-        priority: row.try_get("priority")?,
-        ticket: row.try_get("ticket")?,
-        attempts: row.try_get("attempt")?,
-        failures: row.try_get("failures")?,
-        retries: row.try_get("retries")?,
-        crash_budget: row.try_get("crash_budget")?,
-        meta: Meta::from_json(row.try_get("meta")?),
-    }))
+        kind,
+        args: None,
+        priority: priorities[place],
+        ticket: tickets[place],
+        attempts: attempts[place],
+        failures: failures[place],
+        retries: retries[place],
+        crash_budget: crash_budgets[place],
+        meta: Meta::from_json(None),
+    };
+    Ok(ids.into_iter().zip(kinds).enumerate().map(job).collect())
 }
 
 fn read_peeked(row: &PgRow) -> Result<Peeked, sqlx::Error> {
     Ok(Peeked {
         found: row.try_get::<Option<_>, _>("found")?.unwrap_or_default(),
         priorities: row.try_get::<Option<_>, _>("found_priority")?.unwrap_or_default(),
-        reach: by_priority(row)?,
-        suspects: row.try_get("suspects")?,
+        reach: by_priority(row, "reach")?,
+        quarantined: row.try_get("quarantined")?,
+        quarantine: by_priority(row, "quarantine")?,
     })
 }
 
-fn by_priority(row: &PgRow) -> Result<ByPriority, sqlx::Error> {
-    let reach: Vec<i64> = row.try_get("reach")?;
-    reach.try_into().map_err(|_| sqlx::Error::Decode("there are four priorities".into()))
+fn by_priority(row: &PgRow, column: &str) -> Result<ByPriority, sqlx::Error> {
+    let numbers: Vec<i64> = row.try_get(column)?;
+    numbers.try_into().map_err(|_| sqlx::Error::Decode("there are four priorities".into()))
 }
 
 fn raw(json: String) -> Result<Box<RawValue>, sqlx::Error> {

@@ -1,0 +1,92 @@
+//! How much a claim asks for: less after each claim that failed for its size, more after each that arrived.
+
+use pgjobq_core::__private::CLAIM_BYTES;
+use pgjobq_core::StoreError;
+
+use crate::lane::BATCH;
+
+/// How much the next claim of a lane asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Portion {
+    pub(crate) jobs: usize,
+    pub(crate) bytes: i64,
+    /// Whether to claim without arguments. Each job then reads its own, so that one which cannot be read is found.
+    pub(crate) bare: bool,
+}
+
+impl Portion {
+    pub(crate) const WHOLE: Self = Self { jobs: BATCH, bytes: CLAIM_BYTES, bare: false };
+
+    /// Whether claims of this lane fail for their size, so that the next one may be slow.
+    pub(crate) fn is_reduced(&self) -> bool {
+        *self != Self::WHOLE
+    }
+
+    /// A claim that asked for `asked` jobs failed, and the jobs may be why.
+    pub(crate) fn failed(&mut self, asked: usize) {
+        self.jobs = (self.jobs.min(asked) / 2).max(1);
+        self.bytes = (self.bytes / 2).max(1);
+        self.bare = true;
+    }
+
+    /// A claim arrived, with this many bytes of arguments. Stored JSON may print to much more than it takes on disk: an answer
+    /// larger than asked for makes the next claim smaller.
+    pub(crate) fn arrived(&mut self, bytes: usize) {
+        self.bare = false;
+        if i64::try_from(bytes).unwrap_or(i64::MAX) > 2 * CLAIM_BYTES {
+            self.jobs = (self.jobs / 2).max(1);
+        } else {
+            self.jobs = (self.jobs * 2).min(BATCH);
+            self.bytes = (self.bytes * 2).min(CLAIM_BYTES);
+        }
+    }
+}
+
+/// Whether the jobs that a claim asked for may be why it failed: their data, or their size.
+pub(crate) fn may_be_the_jobs(error: &StoreError) -> bool {
+    match error.code().as_deref() {
+        // Data exceptions, limits of the program, out of memory, an allocation of more than 1 GB, a statement that took too long.
+        Some(code) => {
+            ["22", "54"].contains(&code.get(..2).unwrap_or_default())
+                || ["53200", "XX000", "57014"].contains(&code)
+        }
+        // An answer that this program cannot read.
+        None => matches!(error, StoreError::Database(_)),
+    }
+}
+
+/// Whether one job alone fails for good: its data cannot be printed, or not be read here.
+pub(crate) fn is_the_job(error: &StoreError) -> bool {
+    match error.code().as_deref() {
+        Some(code) => ["22", "54"].contains(&code.get(..2).unwrap_or_default()),
+        None => matches!(error, StoreError::Database(_)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn portion_halves_after_failures_down_to_one_job() {
+        let mut portion = Portion::WHOLE;
+        portion.failed(100);
+        assert_eq!((portion.jobs, portion.bytes, portion.bare), (50, CLAIM_BYTES / 2, true));
+        for _ in 0..60 {
+            portion.failed(portion.jobs);
+        }
+        assert_eq!((portion.jobs, portion.bytes), (1, 1));
+    }
+
+    #[test]
+    fn portion_grows_back_unless_answers_are_too_large() {
+        let mut portion = Portion::WHOLE;
+        portion.failed(500);
+        portion.arrived(0);
+        assert!(!portion.is_reduced());
+        portion.arrived(100 << 20);
+        assert_eq!(portion.jobs, 250);
+        portion.arrived(1);
+        assert_eq!(portion, Portion::WHOLE);
+    }
+}
