@@ -106,7 +106,8 @@ create table pgjobq.workers (
     primary key (shard, id)
 ) with (fillfactor = 50);
 
--- The failed attempts of live jobs. They move into the job's row in `finished` when it ends.
+-- The failed attempts of live jobs, of each job the first ten and the last hundred. They move into the job's row in `finished`
+-- when it ends.
 create table pgjobq.failures (
     shard smallint not null,
     job uuid not null,
@@ -115,6 +116,7 @@ create table pgjobq.failures (
     reason text not null,                       -- error, fatal, decode, panic, timeout, crash
     message text not null,
     worker text,
+    left_out int not null default 0,            -- failed attempts between the row before and this one that were deleted
     primary key (shard, job, attempt)
 );
 
@@ -138,7 +140,7 @@ create table pgjobq.finished (
     created_at timestamptz not null,
     finished_at timestamptz not null default clock_timestamp(),
     output jsonb,
-    errors jsonb,                               -- every failed attempt, oldest first
+    errors jsonb,                               -- the failed attempts, oldest first: see `errors_of`
     cancelled jsonb,                            -- who cancelled it (`by`, and the role), why, and when that was asked
     drop_on date not null
 ) partition by range (drop_on);

@@ -156,9 +156,13 @@ begin
             noted as (
                 insert into pgjobq.failures (shard, job, attempt, reason, message, worker)
                 select p_shard, id, attempt, reason, message, p_worker_name from again where decision = 'retry')
-            select array_agg(id) into v_some from again;
+            select array_agg(id), array_agg(id) filter (where decision = 'retry' and attempt > 110)
+              into v_some, v_troubled from again;
             v_done := v_done || v_some;
             v_again := v_again || v_some;
+            if v_troubled is not null then
+                perform pgjobq.leave_out_failures(p_shard, v_troubled);
+            end if;
         end if;
         -- step: jobs written
         exit when cardinality(v_done) = cardinality(p_id);
@@ -189,19 +193,67 @@ begin
     waited := (select until from pgjobq.waiters where shard = p_shard and until > v_now order by until desc limit 1) is not null;
 end $$;
 
--- One failed attempt, as `finished.errors` keeps it.
-create function pgjobq.error_entry(p_attempt int, p_at timestamptz, p_reason text, p_message text, p_worker text)
+-- One failed attempt, as `finished.errors` keeps it, and how many before it were left out.
+create function pgjobq.error_entry(
+    p_attempt int, p_at timestamptz, p_reason text, p_message text, p_worker text, p_left_out bigint default 0)
 returns jsonb language plpgsql stable as $$
 begin
-    return jsonb_build_object('attempt', p_attempt, 'at', p_at, 'reason', p_reason, 'message', p_message, 'worker', p_worker);
+    return jsonb_build_object('attempt', p_attempt, 'at', p_at, 'reason', p_reason, 'message', p_message, 'worker', p_worker)
+           || case when p_left_out > 0 then jsonb_build_object('left_out', p_left_out) else '{}' end;
 end $$;
 
--- The failed attempts of a job, oldest first, and the last one, which is not in the table.
-create function pgjobq.errors_of(p_shard smallint, p_job uuid, p_last jsonb) returns jsonb language plpgsql stable as $$
+-- The attempts between which failures are left out: the tenth that failed, and the hundredth from the end. What is left out is
+-- none where `late` is not greater than `early`.
+create function pgjobq.left_out_between(p_shard smallint, p_job uuid, out early int, out late int)
+language plpgsql stable as $$
 begin
-    return coalesce((select jsonb_agg(pgjobq.error_entry(attempt, at, reason, message, worker) order by attempt)
-                       from pgjobq.failures where shard = p_shard and job = p_job), '[]')
+    early := coalesce((select attempt from pgjobq.failures where shard = p_shard and job = p_job
+                        order by attempt offset 9 limit 1), 2147483647);
+    late := coalesce((select attempt from pgjobq.failures where shard = p_shard and job = p_job
+                       order by attempt desc offset 99 limit 1), 0);
+end $$;
+
+-- The failed attempts of a job, oldest first, and the last one, which is not in the table: the first ten and the last hundred,
+-- so that a job with a long past can end. (An array of all of them can be larger than PostgreSQL admits.)
+create function pgjobq.errors_of(p_shard smallint, p_job uuid, p_last jsonb) returns jsonb language plpgsql stable as $$
+declare
+    v_early int;
+    v_late int;
+    v_between bigint := 0;
+begin
+    select b.early, b.late into v_early, v_late from pgjobq.left_out_between(p_shard, p_job) b;
+    if v_late > v_early then
+        v_between := (select count(*) + coalesce(sum(left_out), 0) from pgjobq.failures
+                       where shard = p_shard and job = p_job and attempt > v_early and attempt < v_late);
+    end if;
+    return coalesce((select jsonb_agg(pgjobq.error_entry(attempt, at, reason, left(message, 10000), left(worker, 1000),
+                                                         left_out + case attempt when v_late then v_between else 0 end)
+                                      order by attempt)
+                       from pgjobq.failures
+                      where shard = p_shard and job = p_job and (attempt <= v_early or attempt >= v_late)), '[]')
            || case when p_last is null then '[]' else jsonb_build_array(p_last) end;
+end $$;
+
+-- Deletes, of each of these jobs, the failures between the first ten and the last hundred, and notes how many they were.
+create function pgjobq.leave_out_failures(p_shard smallint, p_jobs uuid[]) returns void language plpgsql as $$
+declare
+    v_job uuid;
+    v_early int;
+    v_late int;
+    v_count bigint;
+begin
+    foreach v_job in array p_jobs loop
+        select b.early, b.late into v_early, v_late from pgjobq.left_out_between(p_shard, v_job) b;
+        with gone as (
+            delete from pgjobq.failures
+             where shard = p_shard and job = v_job and attempt > v_early and attempt < v_late
+            returning left_out)
+        select count(*) + coalesce(sum(left_out), 0) into v_count from gone;
+        if v_count > 0 then
+            update pgjobq.failures set left_out = left_out + v_count
+             where shard = p_shard and job = v_job and attempt = v_late;
+        end if;
+    end loop;
 end $$;
 
 -- Failed attempts as a client reads them: times in microseconds since 1970. What a person has edited into nonsense is null.

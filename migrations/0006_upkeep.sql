@@ -164,6 +164,7 @@ declare
     v_dead uuid;
     v_job pgjobq.jobs;
     v_again uuid[];
+    v_troubled uuid[];
     v_new bigint[];
 begin
     -- The workers that hold leases, each found by one probe, however many leases there are.
@@ -227,7 +228,10 @@ begin
     noted as (
         insert into pgjobq.failures (shard, job, attempt, reason, message, worker)
         select p_shard, id, attempt, 'crash', c_what, v_lease.worker::text from again)
-    select array_agg(id) into v_again from again;
+    select array_agg(id), array_agg(id) filter (where attempt > 110) into v_again, v_troubled from again;
+    if v_troubled is not null then
+        perform pgjobq.leave_out_failures(p_shard, v_troubled);
+    end if;
     -- step: jobs written
     if exists (select 1 from pgjobq.cancels where shard = p_shard) then
         cancelled := pgjobq.end_flagged(p_shard, v_again);

@@ -49,9 +49,10 @@ begin
             continue;
         end if;
         -- What failed before is still told, should it die again.
-        insert into pgjobq.failures (shard, job, attempt, at, reason, message, worker)
-        select p_shard, v_id, e.attempt, e.at, e.reason, e.message, e.worker
-          from jsonb_to_recordset(coalesce(v_job.errors, '[]')) e(attempt int, at timestamptz, reason text, message text, worker text)
+        insert into pgjobq.failures (shard, job, attempt, at, reason, message, worker, left_out)
+        select p_shard, v_id, e.attempt, e.at, e.reason, e.message, e.worker, coalesce(e.left_out, 0)
+          from jsonb_to_recordset(coalesce(v_job.errors, '[]'))
+                 e(attempt int, at timestamptz, reason text, message text, worker text, left_out int)
         on conflict (shard, job, attempt) do nothing;
         delete from pgjobq.finished where shard = p_shard and id = v_id and drop_on = v_job.drop_on
            and finished_at = v_job.finished_at;

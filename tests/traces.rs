@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use pgjobq::JobState;
 use pgjobq::prelude::*;
 use pgjobq::sqlx::PgPool;
+use pgjobq::{JobState, WorkerError};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -42,6 +43,7 @@ impl Subscriber for Witness {
     fn new_span(&self, span: &Attributes<'_>) -> Id {
         let mut fields = Fields(BTreeMap::from([("span", span.metadata().name().to_owned())]));
         span.record(&mut fields);
+        assert_ne!(fields.0.get("job.kind").map(String::as_str), Some("unspeakable"), "a subscriber's bug");
         let id = self.0.fetch_add(1, Ordering::Relaxed);
         SPANS.lock().unwrap().insert(id, fields);
         Id::from_u64(id)
@@ -54,6 +56,9 @@ impl Subscriber for Witness {
     fn event(&self, event: &Event<'_>) {
         let mut fields = Fields(BTreeMap::from([("level", event.metadata().level().to_string())]));
         event.record(&mut fields);
+        let said = format!("{fields:?}");
+        assert!(!said.contains("unmentionable"), "a subscriber's bug");
+        assert!(!said.contains("acting on requests to cancel failed"), "a subscriber's bug");
         EVENTS.lock().unwrap().push(fields);
     }
 
@@ -79,16 +84,78 @@ async fn linger(ctx: JobContext) -> Result<()> {
     Err("told to stop".into())
 }
 
+/// Its span makes the subscriber panic.
+#[job(queue = "unheard", retries = 0)]
+async fn unspeakable() {}
+
+/// What is logged of its failure makes the subscriber panic.
+#[job(queue = "unheard", retries = 0)]
+async fn fail_oddly() -> Result<()> {
+    Err("unmentionable".into())
+}
+
+/// A client of a new database, and what drops that.
+struct Stage {
+    _server: pgjobq::dev::Database,
+    admin: PgPool,
+    name: String,
+    client: Client,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        static HEARS: std::sync::Once = std::sync::Once::new();
+        HEARS.call_once(|| tracing::subscriber::set_global_default(Witness(AtomicU64::new(1))).unwrap());
+        let server = pgjobq::dev::database().await.unwrap();
+        let name = format!("pgjobq_traces_{}", uuid::Uuid::new_v4().simple());
+        let admin = PgPool::connect(server.url()).await.unwrap();
+        let create = sqlx::AssertSqlSafe(format!("create database {name}"));
+        sqlx::raw_sql(create).execute(&admin).await.unwrap();
+        let options = admin.connect_options().as_ref().clone().database(&name);
+        let client = Client::new(PgPool::connect_with(options).await.unwrap());
+        client.migrate().await.unwrap();
+        Self { _server: server, admin, name, client }
+    }
+
+    async fn drop(self) {
+        self.client.close().await;
+        let drop = sqlx::AssertSqlSafe(format!("drop database {} with (force)", self.name));
+        sqlx::raw_sql(drop).execute(&self.admin).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn subscriber_that_panics_costs_no_job() {
+    let stage = Stage::new().await;
+    let worker = Worker::builder(&stage.client).queue("unheard", 5).build().await.unwrap().start();
+    let message = async |job: JobHandle<()>| match job.wait(&stage.client).await.unwrap() {
+        Outcome::Dead(failure) => failure.message().to_owned(),
+        other => panic!("{other:?}"),
+    };
+    let unspeakable = unspeakable::enqueue(&stage.client).await.unwrap();
+    assert_eq!(message(unspeakable).await, "it panicked outside of the job function");
+    let odd = fail_oddly::enqueue(&stage.client).await.unwrap();
+    assert_eq!(message(odd).await, "unmentionable");
+    worker.shutdown().await.unwrap();
+    stage.drop().await;
+}
+
+#[tokio::test]
+async fn worker_whose_part_panics_ends_by_itself() {
+    let stage = Stage::new().await;
+    let worker = Worker::builder(&stage.client).queue("unheard", 5).build().await.unwrap();
+    let missing = "alter function pgjobq.act_on_cancels rename to act_no_more";
+    sqlx::raw_sql(missing).execute(stage.client.pool()).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(60), worker.run_until(std::future::pending())).await;
+    let ended = ended.expect("it waits for no shutdown");
+    assert!(matches!(ended, Err(WorkerError::Panicked { part: "cancels" })), "{ended:?}");
+    stage.drop().await;
+}
+
 #[tokio::test]
 async fn an_attempt_is_a_span_with_its_outcome_and_says_nothing_of_its_arguments() {
-    tracing::subscriber::set_global_default(Witness(AtomicU64::new(1))).unwrap();
-    let server = pgjobq::dev::database().await.unwrap();
-    let name = format!("pgjobq_traces_{}", uuid::Uuid::new_v4().simple());
-    let admin = PgPool::connect(server.url()).await.unwrap();
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&admin).await.unwrap();
-    let options = admin.connect_options().as_ref().clone().database(&name);
-    let client = Client::new(PgPool::connect_with(options).await.unwrap());
-    client.migrate().await.unwrap();
+    let stage = Stage::new().await;
+    let client = stage.client.clone();
     let worker = Worker::builder(&client).queue("traced", 5).build().await.unwrap().start();
 
     let job = stumble::job("hunter2".to_owned(), false).traceparent(TRACE).enqueue(&client).await.unwrap();
@@ -100,11 +167,7 @@ async fn an_attempt_is_a_span_with_its_outcome_and_says_nothing_of_its_arguments
     lingers.cancel(&client).await.unwrap();
     lingers.wait(&client).await.unwrap();
     worker.shutdown().await.unwrap();
-    client.close().await;
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("drop database {name} with (force)")))
-        .execute(&admin)
-        .await
-        .unwrap();
+    stage.drop().await;
 
     let spans: Vec<Fields> = SPANS.lock().unwrap().values().cloned().collect();
     let of = |job: JobId| {
@@ -136,7 +199,10 @@ async fn an_attempt_is_a_span_with_its_outcome_and_says_nothing_of_its_arguments
     assert_eq!(of(lingers.id())[0].0["outcome"], "cancel");
     let events = EVENTS.lock().unwrap().clone();
     let told = |level: &str, message: &str| {
-        events.iter().filter(|event| event.0["level"] == level && event.0["message"] == message).count()
+        let is = |event: &&Fields| event.0["level"] == level && event.0["message"] == message;
+        let of_another_test =
+            |event: &&Fields| event.0.get("error").is_some_and(|e| e.contains("outside of"));
+        events.iter().filter(is).filter(|event| !of_another_test(event)).count()
     };
     assert_eq!((told("INFO", "an attempt failed"), told("WARN", "a job is dead")), (2, 1));
     let everything = format!("{spans:?} {events:?}");

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::client::Client;
 use crate::lookup::{Found, time};
+use crate::text::to_ascii;
 use crate::{JobHandle, JobId, StoreError};
 
 /// A request to cancel a job, from [`JobHandle::cancel`]: say who asks and why, and await it.
@@ -85,14 +86,20 @@ impl Cancel<'_> {
         self
     }
 
-    async fn send(self) -> Result<CancelAnswer, StoreError> {
+    async fn send(mut self) -> Result<CancelAnswer, StoreError> {
         let shared = self.client.shared();
         let shard = self.job.shard(shared.about().await?.shards);
         let jobs = [self.job.as_uuid()];
-        let (by, reason) = (self.by.as_deref(), self.reason.as_deref());
-        let asked = shared.alone(&shared.sql.ask_to_cancel, &[&shard, &&jobs[..], &by, &reason]).await?;
-        let asked: Option<Vec<Uuid>> = asked.try_get("asked").map_err(StoreError::Database)?;
-        if asked.is_none() {
+        let asked = match self.ask(shard).await {
+            Err(error) if error.is_untranslatable() => {
+                for text in [&mut self.by, &mut self.reason].into_iter().flatten() {
+                    *text = to_ascii(text).unwrap_or_else(|| std::mem::take(text));
+                }
+                self.ask(shard).await?
+            }
+            asked => asked?,
+        };
+        if !asked {
             return Ok(CancelAnswer::NotLive);
         }
         let acted = shared.alone(&shared.sql.act_on_request, &[&shard, &&jobs[..]]).await?;
@@ -111,6 +118,18 @@ impl Cancel<'_> {
             Some(Found::Cancelled) => CancelAnswer::Cancelled,
             _ => CancelAnswer::NotLive,
         })
+    }
+}
+
+impl Cancel<'_> {
+    /// Records the request. False if the job is not live.
+    async fn ask(&self, shard: i16) -> Result<bool, StoreError> {
+        let shared = self.client.shared();
+        let (by, reason) = (self.by.as_deref(), self.reason.as_deref());
+        let jobs = [self.job.as_uuid()];
+        let asked = shared.alone(&shared.sql.ask_to_cancel, &[&shard, &&jobs[..], &by, &reason]).await?;
+        let asked: Option<Vec<Uuid>> = asked.try_get("asked").map_err(StoreError::Database)?;
+        Ok(asked.is_some())
     }
 }
 

@@ -113,7 +113,8 @@ impl JobContext {
             ));
         }
         if held.keep.is_some() && output.get().len() > held.max_result {
-            return Err(CompleteError::Result(too_large(output.get().len(), held.max_result)));
+            let problem = too_large(output.get().len(), held.max_result);
+            return Err(CompleteError::Result(format!("it is {problem}")));
         }
         self.attempt.recording.set(BEGUN);
         let shared = held.client.shared();

@@ -66,7 +66,7 @@ pub struct EndedJob {
     pub created_at: SystemTime,
     /// When it ended, by the database's clock.
     pub finished_at: SystemTime,
-    /// Every attempt that failed or crashed, oldest first.
+    /// The attempts that failed or crashed, oldest first: the first ten and the last hundred.
     pub errors: Vec<FailedAttempt>,
     /// Who cancelled it, and why.
     pub cancelled: Option<Cancellation>,

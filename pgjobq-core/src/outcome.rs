@@ -54,7 +54,7 @@ pub struct Failure {
     pub attempts: u32,
     /// When it died, by the database's clock.
     pub at: SystemTime,
-    /// Every attempt that failed or crashed, oldest first. The last one is why it is dead.
+    /// The attempts that failed or crashed, oldest first: the first ten and the last hundred. The last one is why it is dead.
     pub errors: Vec<FailedAttempt>,
 }
 
@@ -87,6 +87,9 @@ pub struct FailedAttempt {
     pub message: String,
     /// The worker that ran it.
     pub worker: Option<String>,
+    /// How many failed attempts before it are left out, because there were too many.
+    #[serde(default)]
+    pub left_out: u32,
 }
 
 fn micros<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SystemTime>, D::Error> {

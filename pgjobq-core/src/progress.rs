@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::context::{Held, JobContext};
+use crate::text::to_ascii;
 use crate::{JobId, StoreError};
 
 /// How often an attempt's word is written at most.
@@ -40,7 +41,13 @@ impl Progress {
     /// Writes until nothing more was said.
     async fn write(&self, held: &Held, job: JobId) {
         while let Some((percent, message)) = self.take() {
-            if let Err(error) = write(held, job, percent, message).await {
+            let mut written = write(held, job, percent, &message).await;
+            if written.as_ref().is_err_and(StoreError::is_untranslatable)
+                && let Some(ascii) = to_ascii(&message)
+            {
+                written = write(held, job, percent, &ascii).await;
+            }
+            if let Err(error) = written {
                 tracing::debug!(%error, "progress was not written");
             }
             tokio::select! {
@@ -57,7 +64,7 @@ impl Progress {
     }
 }
 
-async fn write(held: &Held, job: JobId, percent: u8, message: String) -> Result<(), StoreError> {
+async fn write(held: &Held, job: JobId, percent: u8, message: &str) -> Result<(), StoreError> {
     let shared = held.client.shared();
     let said = held.bind(sqlx::query(shared.sql.say_progress.clone()), job);
     let written = said.bind(i16::from(percent)).bind(message);

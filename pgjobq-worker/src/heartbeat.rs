@@ -4,18 +4,22 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pgjobq_core::__private::Store;
 use pgjobq_core::StoreError;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::hand_back::hand_back;
 use crate::pause::{Pause, jittered};
 use crate::runtime::{Runtime, new_identity};
 use crate::setup::chain;
 use crate::suspension;
+
+/// How long the last heartbeat may go on when the worker ends. What it hands back is still told.
+const LAST_BEAT_WITHIN: Duration = Duration::from_secs(1);
 
 /// Starts the thread of the heartbeats, which ends with the worker. Returns a part that ends with the thread, and panics if that
 /// has panicked.
@@ -45,18 +49,23 @@ pub(crate) async fn start(runtime: &Arc<Runtime>) -> std::io::Result<impl Future
 
 async fn beat_until_the_end(runtime: &Arc<Runtime>) {
     let store = runtime.store.elsewhere(1);
+    let end = &runtime.stages.end;
+    let cut_off = async {
+        end.cancelled().await;
+        tokio::time::sleep(LAST_BEAT_WITHIN).await;
+    };
     tokio::select! {
-        () = runtime.stages.end.cancelled() => {}
-        () = beat_for_ever(runtime, &store) => {}
+        () = cut_off => {}
+        () = beat_until(runtime, &store, end) => {}
     }
     store.close().await;
 }
 
-async fn beat_for_ever(runtime: &Arc<Runtime>, store: &Store) {
+async fn beat_until(runtime: &Arc<Runtime>, store: &Store, end: &CancellationToken) {
     let config = &runtime.config;
     let mut pause = Pause::new();
     let mut told = Instant::now();
-    loop {
+    while !end.is_cancelled() {
         // The lease is counted from before the request was sent: the database's answer can only be later.
         let sent = Instant::now();
         let claimed = runtime.heard.may_claim(config.lease);
@@ -70,6 +79,7 @@ async fn beat_for_ever(runtime: &Arc<Runtime>, store: &Store) {
                 }
                 pause.reset();
                 tokio::select! {
+                    () = end.cancelled() => {}
                     () = suspension::rest(jittered(config.heartbeat)) => {}
                     () = runtime.events.beat.notified() => {}
                 }
@@ -87,7 +97,8 @@ async fn beat_for_ever(runtime: &Arc<Runtime>, store: &Store) {
         if told.elapsed() > config.lease {
             runtime.leases.lose_all(); // Others may have them; whether they do, a fenced write will tell.
         }
-        tokio::time::sleep(pause.after_error().min(config.heartbeat)).await;
+        let rest = tokio::time::sleep(pause.after_error().min(config.heartbeat));
+        end.run_until_cancelled(rest).await;
     }
 }
 

@@ -242,18 +242,25 @@ async fn after_a_while(told: impl Future<Output = ()>) {
     tokio::time::sleep(STOP_WITHIN).await;
 }
 
+/// What is recorded when no panic was caught, and yet the attempt came to no end: see the log.
+const PANICKED_OUTSIDE: &str = "it panicked outside of the job function";
+
 impl Drop for Running {
     fn drop(&mut self) {
         if self.handed_over {
             return;
         }
-        let decision = match (&self.context, self.runtime.registry.get(&self.job.kind)) {
-            (Some(context), _) if context.recording().has_committed() => Decision::Settled,
-            (Some(context), Some(handler)) => {
-                let end = End::Panicked("it panicked outside of the job function".to_owned());
-                self.decision(handler, context, end)
+        let begun = self.context.is_some() || std::thread::panicking();
+        let context = self.context.take();
+        let decision = match self.runtime.registry.get(&self.job.kind) {
+            Some(handler) if begun => {
+                let context = context.unwrap_or_else(|| self.context(handler));
+                match context.recording().has_committed() {
+                    true => Decision::Settled,
+                    false => self.decision(handler, &context, End::Panicked(PANICKED_OUTSIDE.to_owned())),
+                }
             }
-            _ => Decision::Return, // It has not begun.
+            _ => Decision::Return, // Its task was dropped, with its tokio runtime, before it ran.
         };
         self.hand_over(decision);
     }

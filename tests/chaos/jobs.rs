@@ -41,14 +41,28 @@ pub(crate) async fn receipt(ctx: JobContext, payment: Uuid, ledger: State<Ledger
     Ok(run)
 }
 
-/// Panics in its first attempt.
+/// Panics in its first attempt, and returns in its second an error that panics when it is shown.
 #[job(retries = 30000, crashes = 30000, backoff = "100ms..1s")]
 pub(crate) async fn panics(ctx: JobContext, ledger: State<Ledger>) -> Result<Uuid> {
     let run = ledger.begin(&ctx).await?;
     assert!(ctx.failures() > 0, "as it should");
+    if ctx.failures() == 1 {
+        return Err(ShownBadly.into());
+    }
     ledger.end(run).await?;
     Ok(run)
 }
+
+#[derive(Debug)]
+struct ShownBadly;
+
+impl std::fmt::Display for ShownBadly {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("shown badly, as it should be")
+    }
+}
+
+impl std::error::Error for ShownBadly {}
 
 /// Aborts its process, each time.
 #[job(retries = 30000, crashes = 1, backoff = "100ms..1s")]

@@ -60,6 +60,8 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("hold_leases", WORKER),
     ("keep_of", WORKER),
     ("leave", WORKER),
+    ("leave_out_failures", WORKER),
+    ("left_out_between", WORKER),
     ("lock_jobs_of_lease", WORKER),
     ("make_partitions", WORKER),
     ("missing_days", WORKER),

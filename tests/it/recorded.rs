@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pgjobq::Client;
 use pgjobq::prelude::*;
+use pgjobq::{CancelAnswer, Client};
 use sqlx::postgres::PgPoolOptions;
 
 use crate::gate::Gate;
@@ -28,10 +28,10 @@ async fn die_of(text: String) -> Result<()> {
 }
 
 /// Refuses to let a job end that has a `code` among its arguments, with that SQLSTATE, and counts how often.
-const REFUSE: &str = "create sequence refusals;
+const REFUSE: &str = "create sequence public.refusals;
     create function refuse() returns trigger language plpgsql as $$ begin
         if new.args->>'code' <> '' then
-            perform nextval('refusals');
+            perform nextval('public.refusals');
             raise exception 'refused' using errcode = new.args->>'code';
         end if;
         return new;
@@ -43,7 +43,7 @@ async fn refused_result_is_kept_and_its_job_runs_once() {
     let db = TestDb::new(1).await;
     db.run(REFUSE).await;
     let probe = Probe::new();
-    let worker = db.worker().build().await.unwrap().start();
+    let worker = db.worker().claim_timeout(Duration::from_secs(2)).build().await.unwrap().start();
     let codes = ["P0001", "23505", "42501", "XX000"];
     let mut jobs = Vec::new();
     for code in codes {
@@ -55,7 +55,7 @@ async fn refused_result_is_kept_and_its_job_runs_once() {
     assert_eq!(end_of(&db.client, &other).await, Outcome::Completed(String::new()), "it is not held up");
     // Longer than a claim may take, after which a lease that nobody knows is returned.
     db.until(
-        "(select last_value from refusals) >= 20 and exists (select from pgjobq.leases)
+        "(select last_value from refusals) >= 10 and exists (select from pgjobq.leases)
               and (select bool_and(claimed_at < now() - interval '3 s') from pgjobq.leases)",
     )
     .await;
@@ -113,10 +113,10 @@ async fn job_that_ends_while_logins_are_refused_runs_once() {
 }
 
 /// Refuses to let more than three jobs end in one statement, as if it had taken too long.
-const REFUSE_MANY: &str = "create sequence refusals;
+const REFUSE_MANY: &str = "create sequence public.refusals;
     create function refuse_many() returns trigger language plpgsql as $$ begin
         if (select count(*) from ended) > 3 then
-            perform nextval('refusals');
+            perform nextval('public.refusals');
             raise exception 'too many' using errcode = '57014';
         end if;
         return null;
@@ -161,6 +161,15 @@ async fn error_text_beyond_the_database_encoding_is_recorded() {
             let Outcome::Dead(failure) = end_of(&db.client, &beyond).await else { panic!() };
             let stored = if encoding == "SQL_ASCII" { "no ✗" } else { "no \\u{2717}" };
             assert_eq!((failure.message(), failure.attempts), (stored, 2), "it was tried again");
+            let saying = say_marked::enqueue(&db.client).await.unwrap();
+            db.until("exists (select from pgjobq.progress where message <> '')").await;
+            let status = saying.status(&db.client).await.unwrap().unwrap();
+            assert_eq!(status.progress.map(|progress| progress.message).as_deref(), Some(stored));
+            let answer = saying.cancel(&db.client).by("✗").because("no ✗").await.unwrap();
+            assert_ne!(answer, CancelAnswer::NotLive);
+            assert_eq!(end_of(&db.client, &saying).await, Outcome::Cancelled);
+            let status = saying.status(&db.client).await.unwrap().unwrap();
+            assert_eq!(status.cancelled.unwrap().reason.as_deref(), Some(stored));
             worker.shutdown().await.unwrap();
         })
         .await;
@@ -173,12 +182,75 @@ async fn fail_marked() -> Result<()> {
     Err("no ✗".into())
 }
 
+/// Says how far it is, with such a character, and waits to be cancelled.
+#[job]
+async fn say_marked(ctx: JobContext) -> Result<()> {
+    ctx.progress(1, "no ✗");
+    ctx.cancelled().await;
+    Err("cancelled".into())
+}
+
+#[job]
+async fn return_large(bytes: usize) -> Result<String> {
+    Ok("x".repeat(bytes))
+}
+
+#[job(transactional)]
+async fn return_large_in(_tx: &mut Tx, bytes: usize) -> Result<String> {
+    Ok("x".repeat(bytes))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn result_over_the_limit_buries_its_job() {
+    let db = TestDb::new(1).await;
+    let worker = db.worker().max_result(1000).build().await.unwrap().start();
+    assert_eq!(return_large::call(&db.client, 998).await.unwrap().len(), 998);
+    assert_eq!(return_large_in::call(&db.client, 998).await.unwrap().len(), 998);
+    for job in [return_large::job(999), return_large_in::job(999)] {
+        let job = job.enqueue(&db.client).await.unwrap();
+        let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("it is not dead") };
+        assert!(
+            failure.message().contains("is 1001 bytes, more than the limit of 1000: store it"),
+            "{failure}"
+        );
+        assert_eq!(failure.attempts, 1);
+    }
+    worker.shutdown().await.unwrap();
+}
+
+/// Its commit fails the first time.
+#[job(transactional, backoff = "1ms")]
+async fn commit_in_vain(ctx: JobContext, tx: &mut Tx) -> Result<u32> {
+    sqlx::query("insert into effects values ($1)").bind(ctx.attempt() as i32).execute(&mut **tx).await?;
+    Ok(ctx.attempt())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retry_after_a_failed_commit_is_promoted_in_time() {
+    let db = TestDb::new(1).await;
+    db.run(
+        "create table effects (attempt int);
+         create function refuse_first() returns trigger language plpgsql as $$ begin
+             if new.attempt = 1 then raise exception 'not at first'; end if;
+             return null;
+         end $$;
+         create constraint trigger refuse_first after insert on effects deferrable initially deferred
+             for each row execute function refuse_first()",
+    )
+    .await;
+    // A poll would come long after the test has given up.
+    let worker = db.worker().poll_interval(Duration::from_secs(600)).build().await.unwrap().start();
+    let job = commit_in_vain::enqueue(&db.client).await.unwrap();
+    assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(2));
+    worker.shutdown().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn job_buried_while_its_lease_is_lost_is_alerted_once() {
     let db = TestDb::new(1).await;
     let alerts = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&alerts);
-    let worker = db.worker().on_dead(move |_| {
+    let worker = db.worker().lease(Duration::from_secs(2)).on_dead(move |_| {
         counted.fetch_add(1, Ordering::SeqCst);
         std::future::ready(())
     });
@@ -194,4 +266,43 @@ async fn job_buried_while_its_lease_is_lost_is_alerted_once() {
     assert!(matches!(end_of(&db.client, &job).await, Outcome::Dead(_)));
     worker.shutdown().await.unwrap();
     assert_eq!(alerts.load(Ordering::SeqCst), 1);
+}
+
+/// Fails until an attempt of its own, and then dies.
+#[job(retries = 1000, backoff = "1ms")]
+async fn die_at(ctx: JobContext, attempt: u32) -> Result<()> {
+    match ctx.attempt() == attempt {
+        true => Err(JobError::fatal("at last")),
+        false => Err("not yet".into()),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn job_with_a_long_past_keeps_its_first_and_last_failures() {
+    let db = TestDb::new(1).await;
+    let later = Duration::from_secs(3600);
+    let job = die_at::job(202).delay(later).enqueue(&db.client).await.unwrap();
+    db.run(
+        "update pgjobq.jobs set attempt = 200, failures = 200;
+            insert into pgjobq.failures (shard, job, attempt, reason, message)
+            select 0, id, n, 'error', 'long ago' from pgjobq.jobs, generate_series(1, 200) n",
+    )
+    .await;
+    let worker = db.worker().build().await.unwrap().start();
+    db.run("update pgjobq.jobs set run_at = now()").await;
+    let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("it is not dead") };
+    let kept = |failure: &pgjobq::Failure| -> Vec<u32> { failure.errors.iter().map(|e| e.attempt).collect() };
+    let first_and_last = |last: std::ops::RangeInclusive<u32>| (1..=10).chain(last).collect::<Vec<_>>();
+    assert_eq!(kept(&failure), first_and_last(102..=202));
+    let left_out = |failure: &pgjobq::Failure| failure.errors.iter().map(|e| e.left_out).sum::<u32>();
+    assert_eq!((left_out(&failure), failure.errors[10].left_out), (91, 91));
+
+    // Its second life goes on counting, and while it lives no more than those are kept, either.
+    db.run("update pgjobq.finished set args = '{\"attempt\": 204}'").await;
+    assert!(job.requeue(&db.client).await.unwrap() == pgjobq::Requeue::Requeued);
+    db.until("exists (select from pgjobq.finished where attempt = 204)").await;
+    let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("it is not dead") };
+    assert_eq!(kept(&failure), first_and_last(104..=204));
+    assert_eq!(left_out(&failure), 93);
+    worker.shutdown().await.unwrap();
 }

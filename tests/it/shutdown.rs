@@ -1,6 +1,7 @@
 //! A worker stops gracefully: what runs may finish, what does not is handed back at once, and nothing is lost or blamed.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use pgjobq::prelude::*;
@@ -200,9 +201,16 @@ on_one_shard! {
         let probe = Probe::new();
         let awaiting = go_on_when_told::job(probe.number).crashes(0).enqueue(&db.client).await.unwrap();
         let blocking = block_once::enqueue(&db.client, probe.number).await.unwrap();
-        let worker = db.worker().grace(Duration::from_millis(20)).build().await.unwrap().start();
+        let alerts = Arc::new(AtomicUsize::new(0));
+        let alerted = Arc::clone(&alerts);
+        let worker = db.worker().grace(Duration::from_millis(20)).on_dead(move |_| {
+            alerted.fetch_add(1, Ordering::SeqCst);
+            std::future::ready(())
+        });
+        let worker = worker.build().await.unwrap().start();
         probe.until(|probe| probe.running() == 2).await;
         worker.shutdown().await.unwrap();
+        assert_eq!(alerts.load(Ordering::SeqCst), 2);
         for job in [awaiting, blocking] {
             let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!() };
             assert_eq!(failure.message(), "a shutdown ended it, and it must not run twice");

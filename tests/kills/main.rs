@@ -8,6 +8,7 @@ mod jobs; // What the workers run.
 mod ledger; // What ran, written down outside of the transaction that completes a job.
 mod poison; // A job kills whoever runs it.
 mod process; // A worker process, seen from inside and from outside.
+mod signals; // A worker is told to end more than once.
 mod storm; // Workers are killed while they run jobs.
 
 use std::time::Duration;
@@ -38,6 +39,7 @@ fn main() {
             match name {
                 "storm" => storm::run(wanted.kills).await,
                 "frozen" => frozen::run().await,
+                "signals" => signals::run().await,
                 _ => poison::run().await,
             }
         });
@@ -45,7 +47,7 @@ fn main() {
     }
 }
 
-const SCENARIOS: [&str; 3] = ["storm", "frozen", "poison"];
+const SCENARIOS: [&str; 4] = ["storm", "frozen", "poison", "signals"];
 
 /// What the command line asks for, as far as `cargo test` passes it on.
 struct Wanted {

@@ -26,7 +26,7 @@ impl Settings {
     }
 }
 
-/// Works until standard input ends: when the test says so, or is gone.
+/// Works until a signal comes, or standard input ends: when the test says so, or is gone.
 pub(crate) fn run(settings: Settings) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
@@ -47,7 +47,13 @@ pub(crate) fn run(settings: Settings) {
             let _ = std::io::stdin().read_to_end(&mut Vec::new());
             let _ = ended.send(());
         });
-        worker.run_until(async { drop(end.await) }).await.unwrap();
+        let told = async {
+            tokio::select! {
+                _ = end => {}
+                () = pgjobq::shutdown_signal() => {}
+            }
+        };
+        worker.run_until(told).await.unwrap();
     });
 }
 
@@ -90,6 +96,11 @@ impl Process {
     /// SIGCONT.
     pub(crate) fn thaw(&self) {
         self.signal("-CONT");
+    }
+
+    /// SIGTERM.
+    pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
     }
 
     /// A graceful shutdown; panics when the worker has left something undone.
