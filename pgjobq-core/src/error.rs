@@ -89,6 +89,11 @@ pub enum StoreError {
         /// The error.
         source: sqlx::Error,
     },
+    /// Row-level security hides rows from this role.
+    #[error(
+        "row-level security applies to a table of pgjobq's: exempt the role (`alter role … bypassrls`), or disable it there (`alter table … disable row level security`)"
+    )]
+    RowSecurity(#[source] sqlx::Error),
     /// Nothing can be written here. It may pass, when a standby takes over.
     #[error(
         "nothing can be written here: it is a standby, so connect to the primary, or `default_transaction_read_only` is on, so `alter role … set default_transaction_read_only = off`"
@@ -128,6 +133,9 @@ impl StoreError {
             }
             "42501" => {
                 let message = error.as_database_error().map(|e| e.message().to_owned()).unwrap_or_default();
+                if message.contains("row-level security") {
+                    return Self::RowSecurity(error);
+                }
                 Self::NoPermission { message, source: error }
             }
             "25006" => Self::ReadOnly(error),
@@ -204,6 +212,7 @@ impl StoreError {
         match self {
             Self::Unavailable(error)
             | Self::ReadOnly(error)
+            | Self::RowSecurity(error)
             | Self::Database(error)
             | Self::NoPermission { source: error, .. } => {
                 error.as_database_error().and_then(DatabaseError::code).map(std::borrow::Cow::into_owned)

@@ -45,6 +45,9 @@ pub(crate) async fn look_for_ever(runtime: Arc<Runtime>) {
         }
         match look(&runtime).await {
             Ok(problems) => runtime.drift.replace(problems),
+            Err(error) if !error.is_transient() => {
+                runtime.drift.replace(vec![format!("the worker's queues cannot be read: {}", chain(&error))]);
+            }
             Err(error) => tracing::debug!(error = chain(&error), "a look at the queues failed; trying again"),
         }
     }

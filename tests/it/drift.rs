@@ -8,6 +8,7 @@ use sqlx::Connection;
 use crate::harness::{TestDb, in_time};
 use crate::life::double;
 use crate::probe::end_of;
+use crate::schema::{Role, printed};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn recreated_queue_is_served_under_its_new_id() {
@@ -134,6 +135,31 @@ async fn queue_that_an_open_transaction_creates_is_not_waited_for() {
         open.commit().await.unwrap();
         let worker = db.worker().queue("attic", 1).build().await.unwrap().start();
         worker.shutdown().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn row_security_is_reported_and_hides_nothing() {
+    in_time(async {
+        let db = TestDb::new(1).await;
+        db.run(&printed("pgjobq", true)).await;
+        let role = Role::new(&db, "login").await;
+        db.run(&format!("grant pgjobq_worker to {}", role.name)).await;
+        let client = Client::new(role.pool(2).await);
+        let worker = Worker::builder(&client).queue("default", 5).heartbeat(Duration::from_millis(200));
+        let worker = worker.poll_interval(Duration::from_millis(200)).build().await.unwrap().start();
+        db.run("alter table pgjobq.jobs enable row level security").await;
+        let job = double::enqueue(&db.client, 2).await.unwrap();
+        let said = "row-level security applies to a table of pgjobq's";
+        while !worker.health().problems.iter().any(|problem| problem.contains(said)) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        db.run("alter table pgjobq.jobs disable row level security").await;
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(4));
+        worker.shutdown().await.unwrap();
+        client.pool().close().await;
+        role.drop().await;
     })
     .await;
 }

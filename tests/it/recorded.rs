@@ -150,7 +150,7 @@ async fn error_text_beyond_the_database_encoding_is_recorded() {
     for encoding in ["LATIN1", "SQL_ASCII", "EUC_JP"] {
         in_time(async {
             let db = TestDb::encoded(encoding).await;
-            let worker = db.worker().name(format!("wörker {encoding}")).build().await.unwrap().start();
+            let worker = db.worker().name(format!("wörker ✗ {encoding}")).build().await.unwrap().start();
             let ascii = die_of::enqueue(&db.client, "a".repeat(10_000)).await.unwrap();
             let Outcome::Dead(failure) = end_of(&db.client, &ascii).await else { panic!() };
             assert!(failure.message().ends_with("aaa..."), "{failure}");
