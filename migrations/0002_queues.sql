@@ -2,7 +2,8 @@
 
 -- Creates a queue with its lanes, or what is missing of them, and returns its id. If a transaction that is still open creates
 -- the same queue, this waits for it no longer than a moment.
-create function pgjobq.create_queue(p_name text) returns int language plpgsql set lock_timeout = '1s' as $$
+create function pgjobq.create_queue(p_name text) returns int language plpgsql
+    set lock_timeout = '1s' set search_path = pg_catalog, pg_temp as $$
 declare
     v_id int;
 begin
@@ -28,7 +29,8 @@ exception when lock_not_available then
 end $$;
 
 create function pgjobq.record_kind(
-    p_kind text, p_queue text, p_priority smallint, p_retries smallint, p_crashes smallint, p_redact text[]) returns void language plpgsql as $$
+    p_kind text, p_queue text, p_priority smallint, p_retries smallint, p_crashes smallint, p_redact text[]) returns void language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
 begin
     perform pgjobq.create_queue(p_queue);
     insert into pgjobq.kinds as k (kind, queue, priority, retries, crash_budget, redact)
@@ -154,7 +156,8 @@ begin
 end $$;
 
 -- The arguments of a job, as people may see them.
-create function pgjobq.shown_args(p_kind text, p_args jsonb) returns jsonb language plpgsql stable as $$
+create function pgjobq.shown_args(p_kind text, p_args jsonb) returns jsonb language plpgsql stable
+    set search_path = pg_catalog, pg_temp as $$
 declare
     v_redact text[] := (select redact from pgjobq.kinds where kind = p_kind and redact <> '{}');
 begin
@@ -166,7 +169,7 @@ begin
 end $$;
 
 -- The channel of all notifications of this schema: a hash, because names of channels are short.
-create function pgjobq.channel() returns text language plpgsql immutable as $$
+create function pgjobq.channel() returns text language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
     return 'pgjobq_' || substr(md5('pgjobq.'), 1, 16);
 end $$;

@@ -17,7 +17,8 @@ create function pgjobq.enqueue_many(
     out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[])
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_memoize = off set jit = off set plan_cache_mode = force_generic_plan as $$
+    set enable_memoize = off set jit = off set plan_cache_mode = force_generic_plan
+    set search_path = pg_catalog, pg_temp as $$
 declare
     c_large constant int := 50;
     v_now timestamptz := clock_timestamp();     -- The start of a long transaction would be too early.
@@ -104,7 +105,7 @@ create function pgjobq.enqueue(
     crashes int default null, run_at timestamptz default null, delay interval default null, id uuid default null,
     expires_in interval default null, traceparent text default null,
     out job uuid, out is_new boolean)
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_id uuid := coalesce(enqueue.id, pgjobq.new_id());
     v_kind pgjobq.kinds;
@@ -154,7 +155,7 @@ begin
 end $$;
 
 -- A UUIDv7: jobs enqueued together lie together in the index. (PostgreSQL has its own only from 18 on.)
-create function pgjobq.new_id() returns uuid language plpgsql volatile as $$
+create function pgjobq.new_id() returns uuid language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
     v_bytes bytea := uuid_send(gen_random_uuid());
 begin

@@ -257,7 +257,8 @@ begin
 end $$;
 
 -- Failed attempts as a client reads them: times in microseconds since 1970. What a person has edited into nonsense is null.
-create function pgjobq.readable(p_errors jsonb) returns text language plpgsql stable as $$
+create function pgjobq.readable(p_errors jsonb) returns text language plpgsql stable
+    set search_path = pg_catalog, pg_temp as $$
 begin
     return (select jsonb_agg(e || jsonb_build_object('at', (extract(epoch from (e->>'at')::timestamptz) * 1000000)::bigint)
                              order by n)::text
@@ -286,7 +287,7 @@ returns table (id uuid, live boolean, outcome text, output text, errors text, at
 language plpgsql stable
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     set enable_sort = off set enable_memoize = off set jit = off
-    set plan_cache_mode = force_generic_plan as $$
+    set plan_cache_mode = force_generic_plan set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
     return query

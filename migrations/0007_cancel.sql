@@ -187,7 +187,8 @@ revoke execute on function pgjobq.act_on_request from public;
 
 -- Cancels a job, from SQL, also inside a transaction: what is asked here is done once that has committed. True when the job
 -- is live.
-create function pgjobq.cancel(job uuid, reason text default null) returns boolean language plpgsql as $$
+create function pgjobq.cancel(job uuid, reason text default null) returns boolean language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
 declare
     v_asked uuid[];
 begin

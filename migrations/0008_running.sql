@@ -10,7 +10,7 @@ create function pgjobq.complete_in(
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     set enable_sort = off set enable_memoize = off set jit = off
-    set plan_cache_mode = force_generic_plan as $$
+    set plan_cache_mode = force_generic_plan set search_path = pg_catalog, pg_temp as $$
 declare
     v_job pgjobq.jobs;
 begin
@@ -47,7 +47,7 @@ end $$;
 create function pgjobq.say_progress(
     p_shard smallint, p_worker bigint, p_queue int, p_priority smallint, p_hi bigint, p_lease bigint,
     p_id uuid, p_ticket bigint, p_percent smallint, p_message text) returns boolean
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_now timestamptz := clock_timestamp();
 begin
@@ -66,7 +66,7 @@ end $$;
 -- not even planned there, so the name stands in a statement of its own.
 create function pgjobq.progress_of(
     p_shard smallint, p_job uuid, p_ticket bigint, out percent smallint, out message text, out said_at timestamptz)
-language plpgsql stable as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     if pg_is_in_recovery() then
         return;

@@ -2,7 +2,7 @@
 
 -- Makes sure that a queue is there, and sets how long its ended jobs are kept, in microseconds; null leaves it as it is.
 create function pgjobq.save_queue(p_name text, p_completed bigint, p_dead bigint, p_cancelled bigint, p_expired bigint)
-returns int language plpgsql as $$
+returns int language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_id int := pgjobq.create_queue(p_name);
 begin
@@ -17,7 +17,7 @@ end $$;
 
 -- Marks a queue as deleted: nothing more is enqueued in it. Its row and its lanes stay, for a transaction that is still open
 -- may have a job for it, which is then cancelled. Null when there is no such queue.
-create function pgjobq.delete_queue(p_name text) returns int language plpgsql as $$
+create function pgjobq.delete_queue(p_name text) returns int language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_id int;
 begin
@@ -34,7 +34,7 @@ create function pgjobq.purge_queue(
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     set enable_sort = off set enable_memoize = off set jit = off
-    set plan_cache_mode = force_generic_plan as $$
+    set plan_cache_mode = force_generic_plan set search_path = pg_catalog, pg_temp as $$
 declare
     v_jobs uuid[];
 begin
@@ -111,7 +111,7 @@ create function pgjobq.queue_stats(
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     set enable_sort = off set enable_memoize = off set jit = off
-    set plan_cache_mode = force_generic_plan as $$
+    set plan_cache_mode = force_generic_plan set search_path = pg_catalog, pg_temp as $$
 declare
     c_most constant int := 10000;
     v_in_line bigint;

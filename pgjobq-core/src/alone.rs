@@ -1,4 +1,4 @@
-//! A write of ours in one message: a transaction that is over before the client has the turn again.
+//! A statement of ours in one message: a transaction that is over before the client has the turn again.
 //!
 //! A client may fall silent after any message that it sends. A lock must not depend on the next one.
 
@@ -12,13 +12,15 @@ use crate::borrow::ANSWER_WITHIN;
 use crate::client::Shared;
 use crate::literal::{Literal, with_values};
 
-/// READ COMMITTED, because it must see what others have committed a moment ago. The limits do not depend on the role's, which
-/// may be too short for a lane that a claim has for some milliseconds, or none at all. `search_path` keeps away what somebody
-/// created under the names of PostgreSQL's own functions. `default_transaction_read_only` is obeyed: it may be a fence.
-const BEGIN: &str = "begin isolation level read committed;
-set local lock_timeout = '10s'; set local statement_timeout = '30s';
-set local idle_in_transaction_session_timeout = '5s'; set local search_path = pg_catalog, pg_temp;
-";
+/// READ COMMITTED, because it must see what others have committed a moment ago. `default_transaction_read_only` is obeyed: it
+/// may be a fence.
+const WRITE: &str = "begin isolation level read committed";
+/// For a standby too.
+const READ: &str = "begin isolation level read committed read only";
+/// The limits do not depend on the role's, which may be too short for a lane that a claim has for some milliseconds, or none at
+/// all. `search_path` keeps away what somebody created under the names of PostgreSQL's own functions and operators.
+const SETTINGS: &str = "set local lock_timeout = '10s'; set local statement_timeout = '30s';
+set local idle_in_transaction_session_timeout = '5s'; set local search_path = pg_catalog, pg_temp";
 
 impl Shared {
     /// The one row of a statement that writes, committed with it. Retries deadlocks, lock timeouts and serialization failures.
@@ -27,7 +29,27 @@ impl Shared {
         statement: &SqlStr,
         values: &[&dyn Literal],
     ) -> Result<PgRow, StoreError> {
-        let message = format!("{BEGIN}{};\ncommit", with_values(statement.as_str(), values).as_str());
+        let mut rows = self.one_message(WRITE, statement, values).await?;
+        rows.pop().ok_or(StoreError::Database(sqlx::Error::RowNotFound))
+    }
+
+    /// The rows of a statement that people ask now and then, and that writes nothing.
+    pub(crate) async fn read(
+        &self,
+        statement: &SqlStr,
+        values: &[&dyn Literal],
+    ) -> Result<Vec<PgRow>, StoreError> {
+        self.one_message(READ, statement, values).await
+    }
+
+    async fn one_message(
+        &self,
+        begin: &str,
+        statement: &SqlStr,
+        values: &[&dyn Literal],
+    ) -> Result<Vec<PgRow>, StoreError> {
+        let statement = with_values(statement.as_str(), values);
+        let message = format!("{begin};\n{SETTINGS};\n{};\ncommit", statement.as_str());
         let mut tries = Tries::within(ANSWER_WITHIN);
         loop {
             let run = async |connection: &mut PgConnection| {
@@ -42,15 +64,13 @@ impl Shared {
 }
 
 /// Runs a transaction that is written as one message. If it failed, the server has released its locks already.
-async fn in_one_message(connection: &mut PgConnection, message: &str) -> Result<PgRow, sqlx::Error> {
+async fn in_one_message(connection: &mut PgConnection, message: &str) -> Result<Vec<PgRow>, sqlx::Error> {
     let message = sqlx::raw_sql(AssertSqlSafe(message.to_owned()));
-    match message.fetch_all(&mut *connection).await {
-        Ok(mut rows) => rows.pop().ok_or(sqlx::Error::RowNotFound),
-        Err(error) => {
-            sqlx::raw_sql("rollback").execute(connection).await?;
-            Err(error)
-        }
+    let rows = message.fetch_all(&mut *connection).await;
+    if rows.is_err() {
+        sqlx::raw_sql("rollback").execute(connection).await?;
     }
+    rows
 }
 
 /// How often a statement is tried that meets others' transactions.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::cancel::{Cancellation, read_cancellation};
 use crate::client::Client;
+use crate::literal::Literal;
 use crate::lookup::{errors, time};
 use crate::outcome::{FailedAttempt, JobState};
 use crate::requeue::Changes;
@@ -54,7 +55,8 @@ pub struct EndedJob {
     pub queue: String,
     /// Its kind.
     pub kind: String,
-    /// Its arguments, as they are stored. They may be secret: a kind's `redact` says which are shown as `"[redacted]"`.
+    /// Its arguments, as they are stored. They may be secret: a kind's `redact` says which are shown as `"[redacted]"`. Those
+    /// that are printed in more than 8 MiB are left out, and a string says so.
     pub args: serde_json::Value,
     /// How many attempts there were.
     pub attempts: u32,
@@ -118,12 +120,22 @@ impl<'c> EndedJobs<'c> {
     ///
     /// When the database cannot be reached or refuses.
     pub async fn list(&self, most: u32) -> Result<Vec<EndedJob>, StoreError> {
+        let mut named = Vec::new();
+        for shard in self.client.about().await?.all_shards() {
+            let before = self.before.map(|(at, id)| Ended { id: id.as_uuid(), at: micros(at) });
+            let page = self.page(shard, i64::from(most), before).await?;
+            named.extend(page.into_iter().map(|ended| (ended, shard)));
+        }
+        named.sort_by_key(|(ended, _)| std::cmp::Reverse((ended.at, ended.id)));
+        named.truncate(most as usize);
         let mut jobs = Vec::new();
         for shard in self.client.about().await?.all_shards() {
-            jobs.extend(self.page(shard, i64::from(most), self.before).await?);
+            let ended: Vec<_> =
+                named.iter().filter(|(_, of)| *of == shard).map(|(ended, _)| *ended).collect();
+            let (ids, at): (Vec<_>, Vec<_>) = ended.iter().map(|ended| (ended.id, ended.at)).unzip();
+            jobs.extend(self.client.show_ended(shard, &ids, Some(&at)).await?);
         }
         jobs.sort_by_key(|job| std::cmp::Reverse((job.finished_at, job.id)));
-        jobs.truncate(most as usize);
         Ok(jobs)
     }
 
@@ -163,55 +175,79 @@ impl<'c> EndedJobs<'c> {
     ) -> Result<u64, StoreError> {
         let mut count = 0;
         for shard in self.client.about().await?.all_shards() {
-            let mut before = self.before;
+            let mut before = self.before.map(|(at, id)| Ended { id: id.as_uuid(), at: micros(at) });
             loop {
                 let page = self.page(shard, BATCH, before).await?;
                 let Some(last) = page.last() else { break };
-                before = Some((last.finished_at, last.id));
-                let ids: Vec<Uuid> = page.iter().map(|job| job.id.as_uuid()).collect();
+                before = Some(*last);
+                let ids: Vec<Uuid> = page.iter().map(|ended| ended.id).collect();
                 count += act(shard, &ids).await?;
             }
         }
         Ok(count)
     }
 
-    async fn page(
-        &self,
-        shard: i16,
-        most: i64,
-        before: Option<(SystemTime, JobId)>,
-    ) -> Result<Vec<EndedJob>, StoreError> {
+    /// The next ones, the latest first, without what may be long.
+    async fn page(&self, shard: i16, most: i64, before: Option<Ended>) -> Result<Vec<Ended>, StoreError> {
         let shared = self.client.shared();
-        let micros =
-            |at: SystemTime| at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros() as i64;
-        let rows = sqlx::query(shared.sql.ended_badly.clone())
-            .bind(shard)
-            .bind(self.outcome.as_str())
-            .bind(&self.queue)
-            .bind(&self.kind)
-            .bind(before.map(|(at, _)| micros(at)))
-            .bind(before.map_or(Uuid::max(), |(_, id)| id.as_uuid()))
-            .bind(most as i32);
-        let rows = shared.rows(rows).await?;
+        let (outcome, queue, kind) = (self.outcome.as_str(), self.queue.as_deref(), self.kind.as_deref());
+        let (at, id) = (before.map(|ended| ended.at), before.map_or(Uuid::max(), |ended| ended.id));
+        let most = i32::try_from(most).unwrap_or(i32::MAX);
+        let values: [&dyn Literal; 7] = [&shard, &outcome, &queue, &kind, &at, &id, &most];
+        let rows = shared.read(&shared.sql.ended_badly, &values).await?;
+        let read = |row: &PgRow| Ok(Ended { id: row.try_get("id")?, at: row.try_get("finished_at")? });
         rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
     }
 }
 
+/// The name of an ended job: an id may have ended more than once.
+#[derive(Clone, Copy)]
+struct Ended {
+    id: Uuid,
+    /// When, in microseconds since 1970.
+    at: i64,
+}
+
+fn micros(at: SystemTime) -> i64 {
+    at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros() as i64
+}
+
 impl Client {
-    /// How these jobs of one shard ended.
+    /// How these jobs of one shard ended the last time.
     #[doc(hidden)]
     pub async fn ended(&self, shard: i16, jobs: &[Uuid]) -> Result<Vec<EndedJob>, StoreError> {
-        let shared = self.shared();
-        let rows = sqlx::query(shared.sql.ended_by_id.clone()).bind(shard).bind(jobs);
-        let rows = shared.rows(rows).await?;
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
+        self.show_ended(shard, jobs, None).await
+    }
+
+    /// How these jobs of one shard ended, at these times. Asks for some MiB at a time.
+    async fn show_ended(
+        &self,
+        shard: i16,
+        mut jobs: &[Uuid],
+        mut at: Option<&[i64]>,
+    ) -> Result<Vec<EndedJob>, StoreError> {
+        let (shared, mut shown) = (self.shared(), Vec::new());
+        while !jobs.is_empty() {
+            let rows = shared.read(&shared.sql.show_ended, &[&shard, &jobs, &at]).await?;
+            let Some(last) = rows.last() else { break };
+            let place: i32 = last.try_get("place").map_err(StoreError::Database)?;
+            let place = (place.unsigned_abs() as usize).min(jobs.len());
+            (jobs, at) = (&jobs[place..], at.map(|at| &at[place..]));
+            let read: Result<Vec<_>, _> = rows.iter().map(read).collect();
+            shown.extend(read.map_err(StoreError::Database)?);
+        }
+        Ok(shown)
     }
 }
 
 /// Arguments that PostgreSQL can store and a JSON value cannot (a number out of range, or too deep) are shown as their text.
-fn shown(args: &str) -> serde_json::Value {
+fn shown(args: Option<&str>) -> serde_json::Value {
+    let Some(args) = args else { return LEFT_OUT.into() };
     serde_json::from_str(args).unwrap_or_else(|_| serde_json::Value::String(args.to_owned()))
 }
+
+/// Shown in place of arguments that the database does not print.
+const LEFT_OUT: &str = "[left out: more than 8 MiB]";
 
 fn read(row: &PgRow) -> Result<EndedJob, sqlx::Error> {
     let count = |name| row.try_get::<i16, _>(name).map(|count| u32::from(count.unsigned_abs()));

@@ -72,8 +72,7 @@ impl<T> JobHandle<T> {
     pub async fn status(&self, client: &Client) -> Result<Option<Status>, StoreError> {
         let shared = client.shared();
         let shard = self.id.shard(client.about().await?.shards);
-        let query = sqlx::query(shared.sql.status.clone()).bind(shard).bind(self.id.as_uuid());
-        let row = shared.rows(query).await?.into_iter().next();
+        let row = shared.read(&shared.sql.status, &[&shard, &self.id.as_uuid()]).await?.pop();
         row.map(|row| read_status(self.id, &row).map_err(StoreError::Database)).transpose()
     }
 }

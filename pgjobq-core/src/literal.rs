@@ -56,20 +56,36 @@ impl Literal for &[&str] {
     }
 }
 
-impl Literal for &[Uuid] {
+impl Literal for Uuid {
     fn kind(&self) -> &'static str {
-        "uuid[]"
+        "uuid"
     }
 
     fn write(&self, out: &mut String) {
-        out.push_str("'{");
-        for (place, id) in self.iter().enumerate() {
-            let comma = if place == 0 { "" } else { "," };
-            let _ = write!(out, "{comma}{id}");
-        }
-        out.push_str("}'");
+        let _ = write!(out, "'{self}'");
     }
 }
+
+macro_rules! arrays {
+    ($($item:ty as $kind:literal),*) => {$(
+        impl Literal for &[$item] {
+            fn kind(&self) -> &'static str {
+                $kind
+            }
+
+            fn write(&self, out: &mut String) {
+                out.push_str("'{");
+                for (place, item) in self.iter().enumerate() {
+                    let comma = if place == 0 { "" } else { "," };
+                    let _ = write!(out, "{comma}{item}");
+                }
+                out.push_str("}'");
+            }
+        }
+    )*};
+}
+
+arrays!(Uuid as "uuid[]", i16 as "int2[]", i64 as "int8[]");
 
 fn write_array<'v>(values: impl Iterator<Item = &'v (impl Literal + 'v)>, out: &mut String) {
     out.push_str("array[");

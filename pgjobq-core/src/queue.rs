@@ -118,7 +118,7 @@ impl Client {
     /// The id of a queue, if it is there.
     pub(crate) async fn queue_id(&self, name: &str) -> Result<Option<i32>, StoreError> {
         let shared = self.shared();
-        let found = shared.rows(sqlx::query(shared.sql.queue_ids.clone()).bind(&[name][..])).await?;
+        let found = shared.read(&shared.sql.queue_ids, &[&&[name][..]]).await?;
         found.first().map(|row| row.try_get("id")).transpose().map_err(StoreError::Database)
     }
 

@@ -42,10 +42,8 @@ impl Queue<'_> {
     pub async fn stats(&self) -> Result<Option<QueueStats>, StoreError> {
         let Some(id) = self.client.queue_id(&self.name).await? else { return Ok(None) };
         let shared = self.client.shared();
-        let rows = sqlx::query(shared.sql.queue_stats.clone())
-            .bind(self.client.about().await?.all_shards())
-            .bind(id);
-        let rows = shared.rows(rows).await?;
+        let shards = self.client.about().await?.all_shards();
+        let rows = shared.read(&shared.sql.queue_stats, &[&&shards[..], &id]).await?;
         let mut stats = QueueStats { exact: true, ..QueueStats::default() };
         rows.iter().try_for_each(|row| stats.add(row)).map_err(StoreError::Database)?;
         Ok(Some(stats))

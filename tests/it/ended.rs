@@ -116,3 +116,31 @@ on_one_shard! {
         worker.shutdown().await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_arguments_stop_no_list() {
+    let db = TestDb::new(1).await;
+    let insert = |args: &str| {
+        format!(
+            "insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attempt, failures, crashes,
+                 retries, crash_budget, created_at, drop_on)
+             select 0, gen_random_uuid(), 'dead', id, 1, 'divide', {args}, 1, 1, 0, 0, 0, now(), current_date
+               from pgjobq.queues where name = 'default'"
+        )
+    };
+    // Some bytes each as they are stored, and 26 MB as text.
+    db.run(&insert("(select jsonb_agg(1e131071) from generate_series(1, 200))")).await;
+    for _ in 0..10 {
+        db.run(&insert("to_jsonb(repeat('long', 500000))")).await;
+    }
+    let listed = db.client.dead().list(11).await.unwrap();
+    assert_eq!(listed.len(), 11);
+    assert!(listed.is_sorted_by(|a, b| (a.finished_at, a.id) > (b.finished_at, b.id)), "the latest first");
+    assert_eq!(listed[10].args, "[left out: more than 8 MiB]");
+    assert!(listed[..10].iter().all(|job| job.args.as_str().is_some_and(|text| text.len() == 2_000_000)));
+    // No answer has more than the 8 MiB, and the last of its jobs.
+    let ids = "(select array_agg(id order by finished_at desc, id desc) from pgjobq.finished)";
+    let shown = format!("select count(*) from pgjobq.show_ended(0::smallint, {ids}, null)");
+    assert_eq!(db.number(&shown).await, 5);
+    assert_eq!(db.client.dead().requeue().await.unwrap(), 11);
+}

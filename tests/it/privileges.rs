@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use pgjobq::CancelAnswer;
 use pgjobq::prelude::*;
+use pgjobq_core::__private::STATEMENTS;
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::harness::TestDb;
+use crate::harness::{TestDb, in_time};
 use crate::life::double;
+use crate::role_defaults::everything_runs;
 use crate::schema::{Role, printed};
 
 /// Producers and workers.
@@ -29,13 +31,15 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("lookup", BOTH),
     ("new_id", BOTH),
     ("progress_of", BOTH),
+    ("printed", BOTH),
     ("queue_stats", BOTH),
     ("readable", BOTH),
     ("shard_of", BOTH),
+    ("show_ended", BOTH),
     ("shown_args", BOTH),
     ("act_on_cancels", WORKER),
     ("claim", WORKER),
-    ("claim_suspect", WORKER),
+    ("claim_quarantined", WORKER),
     ("complete_in", WORKER),
     ("create_queue", WORKER),
     ("delete_queue", WORKER),
@@ -45,6 +49,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("drop_partition", WORKER),
     ("end_flagged", WORKER),
     ("end_waiting", WORKER),
+    ("end_of_quarantine_walk", WORKER),
     ("error_entry", WORKER),
     ("errors_of", WORKER),
     ("expire", WORKER),
@@ -70,6 +75,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("partition_days", WORKER),
     ("peek", WORKER),
     ("promote", WORKER),
+    ("read_args", WORKER),
     ("purge_ended", WORKER),
     ("purge_queue", WORKER),
     ("reap", WORKER),
@@ -78,6 +84,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("repair_tickets", WORKER),
     ("requeue_jobs", WORKER),
     ("return_lease", WORKER),
+    ("return_claim", WORKER),
     ("save_queue", WORKER),
     ("say_progress", WORKER),
     ("scheduled_jobs", WORKER),
@@ -87,6 +94,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("tidy_failures", WORKER),
     ("tidy_hints", WORKER),
     ("tidy_rest", WORKER),
+    ("trim_claim", WORKER),
     ("unknown_kinds", WORKER),
 ];
 
@@ -99,6 +107,9 @@ const DEFINERS: &[&str] = &[
     "make_partitions",
     "repair_tickets",
 ];
+
+/// Functions for both roles that are called only inside of others, and have the search path of those.
+const INSIDE: &[&str] = &["jobs_of_lease", "leased_tickets", "shard_of"];
 
 /// Those of the schema's functions for which this is true, by name.
 async fn functions(db: &TestDb, so: &str) -> BTreeSet<String> {
@@ -137,6 +148,56 @@ async fn functions_with_their_owners_rights_are_not_for_public() {
     assert_eq!(functions(&db, "prosecdef").await, named(DEFINERS.iter().copied()));
     let open = "prosecdef and (proacl is null or exists (select from aclexplode(proacl) where grantee = 0))";
     assert_eq!(functions(&db, open).await, named([]));
+}
+
+#[tokio::test]
+async fn functions_that_callers_run_fix_their_search_path() {
+    let db = TestDb::new(1).await;
+    let fixed = functions(&db, "'search_path=pg_catalog, pg_temp' = any (proconfig)").await;
+    let for_callers = FUNCTIONS.iter().filter(|(name, roles)| *roles == BOTH && !INSIDE.contains(name));
+    let for_callers = named(for_callers.map(|(name, _)| *name).chain(DEFINERS.iter().copied()));
+    assert!(for_callers.is_subset(&fixed), "{:?}", for_callers.difference(&fixed));
+    // The sessions of a worker, and of a client's own statements, have it fixed.
+    let settings = STATEMENTS.iter().find(|(name, _)| *name == "own_settings").unwrap().1;
+    assert!(settings.contains("'search_path', 'pg_catalog, pg_temp'"), "{settings}");
+}
+
+/// Functions and operators in `public` that match better than PostgreSQL's own, which take any array, or a wider type.
+const TRAPS: &str = "do $do$
+declare
+    v_type text;
+begin
+    foreach v_type in array array['uuid', 'int', 'smallint', 'bigint', 'text', 'boolean', 'date', 'interval'] loop
+        execute format('create function public.unnest(%1$s[]) returns setof %1$s language plpgsql as
+            $$ begin raise exception ''trapped by unnest of %1$s''; end $$', v_type);
+        execute format('create function public.cardinality(%1$s[]) returns int language plpgsql as
+            $$ begin raise exception ''trapped by cardinality of %1$s''; end $$', v_type);
+        execute format('create function public.array_to_string(%1$s[], text) returns text language plpgsql as
+            $$ begin raise exception ''trapped by array_to_string of %1$s''; end $$', v_type);
+    end loop;
+    create function public.trap(bigint, interval) returns interval language plpgsql as
+        $$ begin raise exception 'trapped by bigint * interval'; end $$;
+    create operator public.* (leftarg = bigint, rightarg = interval, function = public.trap);
+    create function public.trap(numeric, int) returns numeric language plpgsql as
+        $$ begin raise exception 'trapped by numeric * int'; end $$;
+    create operator public.* (leftarg = numeric, rightarg = int, function = public.trap);
+    create function public.trap(int, smallint) returns smallint language plpgsql as
+        $$ begin raise exception 'trapped by int %% smallint'; end $$;
+    create operator public.% (leftarg = int, rightarg = smallint, function = public.trap);
+    create function public.trap(jsonb, jsonb) returns text language plpgsql as
+        $$ begin raise exception 'trapped by jsonb ->> jsonb'; end $$;
+    create operator public.->> (leftarg = jsonb, rightarg = jsonb, function = public.trap);
+end $do$";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_others_created_in_public_is_called() {
+    in_time(async {
+        let db = TestDb::empty().await;
+        db.run(TRAPS).await;
+        assert!(sqlx::query("select unnest(array[gen_random_uuid()])").execute(&db.pool).await.is_err());
+        everything_runs(&db.pool).await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use crate::harness::{TestDb, in_time};
 use crate::life::{double, fail_twice, give_up};
 use crate::probe::end_of;
+use crate::says::whole;
 
 #[job(transactional)]
 async fn witness(tx: &mut Tx) -> Result<i64> {
@@ -44,7 +45,7 @@ impl<'d> Role<'d> {
 }
 
 /// From the migration to the shutdown, by every way in.
-async fn everything_runs(pool: &PgPool) {
+pub(crate) async fn everything_runs(pool: &PgPool) {
     let client = Client::builder(pool.clone()).shards(8).build().unwrap();
     for _ in 0..2 {
         client.migrate().await.unwrap();
@@ -111,9 +112,12 @@ async fn a_role_that_writes_nothing_is_told_what_to_change() {
         writes.pool().close().await;
         let build = Worker::builder(&client).queue("default", 1).build().await.unwrap_err();
         assert!(build.to_string().starts_with(&format!("the worker cannot start: {said}")), "{build}");
-        for error in [double::enqueue(&client, 1).await.unwrap_err(), double::enqueue(&role.pool, 1).await.unwrap_err()] {
-            assert_eq!(error.to_string(), said);
-        }
+        let refused = double::enqueue(&role.pool, 1).await.unwrap_err();
+        assert_eq!(refused.to_string(), said);
+        // A client tries again, because a standby may take over, and then names the last reason.
+        let hurried = Client::builder(role.pool.clone()).enqueue_timeout(Duration::from_secs(1)).build().unwrap();
+        let refused = double::enqueue(&hurried, 1).await.unwrap_err();
+        assert!(whole(&refused).contains(said), "{}", whole(&refused));
         role.drop().await;
     })
     .await;

@@ -17,7 +17,7 @@ grant select, insert, update on pgjobq.waiters to pgjobq_producer;
 -- Those that cancel and count run with their owner's rights, or call others.
 grant execute on function pgjobq.enqueue, pgjobq.enqueue_many, pgjobq.new_id, pgjobq.shard_of, pgjobq.channel,
     pgjobq.cancel, pgjobq.ask_to_cancel, pgjobq.act_on_request, pgjobq.lookup, pgjobq.readable, pgjobq.shown_args,
-    pgjobq.progress_of, pgjobq.ended_badly, pgjobq.queue_stats, pgjobq.leased_tickets, pgjobq.jobs_of_lease to pgjobq_producer;
+    pgjobq.progress_of, pgjobq.ended_badly, pgjobq.show_ended, pgjobq.printed, pgjobq.queue_stats, pgjobq.leased_tickets, pgjobq.jobs_of_lease to pgjobq_producer;
 
 -- A worker runs the jobs, and may do all that the functions do. It forges no request to cancel.
 grant select, usage on sequence pgjobq.ticket to pgjobq_worker;
