@@ -192,10 +192,10 @@ everything_runs_with! {
     serializable: "default_transaction_isolation = 'serializable'";
     serializable_and_deferrable: "default_transaction_isolation = 'serializable'", "default_transaction_deferrable = on";
     repeatable_read: "default_transaction_isolation = 'repeatable read'";
-    short_statements: "statement_timeout = '300ms'";
+    short_statements: "statement_timeout = '3s'";
     short_locks: "lock_timeout = '1ms'";
-    short_transactions: "idle_in_transaction_session_timeout = '300ms'";
-    short_sessions: "idle_session_timeout = '1s'";
+    short_transactions: "idle_in_transaction_session_timeout = '3s'";
+    short_sessions: "idle_session_timeout = '3s'";
     a_search_path_that_leads_nowhere: "search_path = nowhere";
     an_empty_search_path: "search_path = ''";
     commits_that_do_not_wait: "synchronous_commit = off";

@@ -20,9 +20,9 @@ use sqlx::postgres::PgPoolOptions;
 
 use pgjobq::sqlx;
 
-/// The heartbeat and the lease of every worker here.
-const HEARTBEAT: Duration = Duration::from_millis(150);
-const LEASE: Duration = Duration::from_millis(900);
+/// The heartbeat and the lease of every worker here: the lease longer than a busy machine lets a living process wait.
+const HEARTBEAT: Duration = Duration::from_millis(200);
+const LEASE: Duration = Duration::from_secs(2);
 
 fn main() {
     if let Some(settings) = process::Settings::from_environment() {

@@ -59,7 +59,7 @@ async fn suspects() -> String {
     stage.until("not exists (select from pgjobq.jobs)").await;
     let took = begun.elapsed();
     other.shut_down().await;
-    assert!(took < Duration::from_secs(30), "{SLOTS} suspects took {took:?}");
+    assert!(took < Duration::from_secs(60), "{SLOTS} suspects took {took:?}");
     assert_eq!(stage.number("select max(crashes) from pgjobq.finished where outcome = 'completed'").await, 1);
     format!("{SLOTS} suspects of one worker through in {:.1} s", took.as_secs_f64())
 }
