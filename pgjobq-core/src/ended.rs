@@ -91,6 +91,13 @@ impl Client {
     }
 }
 
+/// What is done with each of many jobs.
+#[derive(Clone, Copy)]
+enum Act {
+    Requeue,
+    Purge,
+}
+
 impl<'c> EndedJobs<'c> {
     fn new(client: &'c Client, outcome: JobState) -> Self {
         Self { client, outcome, queue: None, kind: None, before: None }
@@ -146,11 +153,7 @@ impl<'c> EndedJobs<'c> {
     ///
     /// When the database cannot be reached or refuses. It goes batch by batch: those before stay in line.
     pub async fn requeue(&self) -> Result<u64, StoreError> {
-        self.each_batch(async |shard, jobs| {
-            let (requeued, _) = self.client.requeue(shard, jobs, &Changes::default()).await?;
-            Ok(requeued.len() as u64)
-        })
-        .await
+        self.each_batch(Act::Requeue).await
     }
 
     /// Forgets them for good, and says how many.
@@ -159,20 +162,12 @@ impl<'c> EndedJobs<'c> {
     ///
     /// When the database cannot be reached or refuses. It goes batch by batch: those before are forgotten.
     pub async fn purge(&self) -> Result<u64, StoreError> {
-        let shared = self.client.shared();
-        self.each_batch(async |shard, jobs| {
-            let purged = shared.alone(&shared.sql.purge_ended, &[&shard, &jobs]).await?;
-            let purged: i32 = purged.try_get("purged").map_err(StoreError::Database)?;
-            Ok(u64::from(purged.unsigned_abs()))
-        })
-        .await
+        self.each_batch(Act::Purge).await
     }
 
-    /// Does something with all of them, from the latest to the oldest, and adds up what it says.
-    async fn each_batch(
-        &self,
-        act: impl AsyncFn(i16, &[Uuid]) -> Result<u64, StoreError>,
-    ) -> Result<u64, StoreError> {
+    /// Does something with all of them, from the latest to the oldest, and adds up how many it was done with.
+    // Not with an async closure: its future is not `Send` enough for `tokio::spawn`.
+    async fn each_batch(&self, act: Act) -> Result<u64, StoreError> {
         let mut count = 0;
         for shard in self.client.about().await?.all_shards() {
             let mut before = self.before.map(|(at, id)| Ended { id: id.as_uuid(), at: micros(at) });
@@ -181,10 +176,22 @@ impl<'c> EndedJobs<'c> {
                 let Some(last) = page.last() else { break };
                 before = Some(*last);
                 let ids: Vec<Uuid> = page.iter().map(|ended| ended.id).collect();
-                count += act(shard, &ids).await?;
+                count += match act {
+                    Act::Requeue => {
+                        self.client.requeue(shard, &ids, &Changes::default()).await?.0.len() as u64
+                    }
+                    Act::Purge => self.purge_batch(shard, &ids).await?,
+                };
             }
         }
         Ok(count)
+    }
+
+    async fn purge_batch(&self, shard: i16, jobs: &[Uuid]) -> Result<u64, StoreError> {
+        let shared = self.client.shared();
+        let purged = shared.alone(&shared.sql.purge_ended, &[&shard, &jobs]).await?;
+        let purged: i32 = purged.try_get("purged").map_err(StoreError::Database)?;
+        Ok(u64::from(purged.unsigned_abs()))
     }
 
     /// The next ones, the latest first, without what may be long.

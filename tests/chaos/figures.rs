@@ -83,7 +83,7 @@ async fn jobs(table: &mut String, stage: &Stage, waits: usize) {
             ended("dead").await,
         ),
     );
-    let again = "(select from runs where ended_at is not null group by job having count(*) > 1) again";
+    let again = "(select from runs where ended is not null group by job having count(*) > 1) again";
     line(
         table,
         &format!(
@@ -93,7 +93,7 @@ async fn jobs(table: &mut String, stage: &Stage, waits: usize) {
         ),
     );
     let taken_back = "runs r join pgjobq.finished f on f.id = r.job
-                       where f.kind = 'pay' and r.ended_at is not null and r.run::text is distinct from f.output #>> '{}'";
+                       where f.kind = 'pay' and r.ended is not null and r.run::text is distinct from left(f.output #>> '{}', 36)";
     line(
         table,
         &format!(

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::overheard::Overheard;
 use crate::process::{Process, signal};
 use crate::proxy::Proxy;
+use crate::stage::ROLES;
 
 /// How often a died worker is looked for.
 const LOOK: Duration = Duration::from_millis(20);
@@ -26,6 +27,8 @@ pub(crate) struct Fleet {
 
 #[derive(Default)]
 struct Workers {
+    /// Which of [`ROLES`] they connect as.
+    role: usize,
     by_place: Vec<Process>,
     ends: Vec<ExitStatus>,
 }
@@ -35,7 +38,7 @@ impl Fleet {
     pub(crate) fn start(networks: &[Proxy], ledger: String) -> Self {
         let urls = networks.iter().map(Proxy::url).collect();
         let fleet = Self { ledger, urls, workers: Mutex::default(), overheard: Arc::default() };
-        let all = (0..networks.len()).map(|place| fleet.begin(place)).collect();
+        let all = (0..networks.len()).map(|place| fleet.begin(place, ROLES[0])).collect();
         fleet.workers().by_place = all;
         fleet
     }
@@ -48,7 +51,7 @@ impl Fleet {
                 for place in 0..workers.by_place.len() {
                     if let Some(status) = workers.by_place[place].end() {
                         workers.ends.push(status);
-                        workers.by_place[place] = self.begin(place);
+                        workers.by_place[place] = self.begin(place, ROLES[workers.role]);
                     }
                 }
             }
@@ -76,6 +79,20 @@ impl Fleet {
         signal(process, "-CONT");
     }
 
+    /// As whom they connect, and as whom they would after a rotation.
+    pub(crate) fn next_role(&self) -> (&'static str, &'static str) {
+        let role = self.workers().role;
+        (ROLES[role], ROLES[1 - role])
+    }
+
+    /// Lets all of them connect as the next role.
+    pub(crate) fn take_next_role(&self) {
+        let mut workers = self.workers();
+        workers.role = 1 - workers.role;
+        let role = ROLES[workers.role];
+        workers.by_place.iter_mut().for_each(|worker| worker.take_role(role));
+    }
+
     /// How the workers have ended that did so otherwise than by our signals, their jobs' aborts, or a shutdown.
     pub(crate) fn odd_ends(&self) -> Vec<String> {
         let known =
@@ -100,8 +117,8 @@ impl Fleet {
         }
     }
 
-    fn begin(&self, place: usize) -> Process {
-        Process::start(&self.urls[place], &self.ledger, place, &self.overheard)
+    fn begin(&self, place: usize, role: &str) -> Process {
+        Process::start(&self.urls[place], &self.ledger, place, role, &self.overheard)
     }
 
     fn workers(&self) -> MutexGuard<'_, Workers> {

@@ -20,7 +20,15 @@ pub(crate) async fn work(ctx: JobContext, millis: u64, ledger: State<Ledger>) ->
     Ok(run)
 }
 
-/// The same, with an effect and another job in the transaction that completes it.
+/// The same, in the queue of an operator.
+#[job(queue = "side", retries = 30000, crashes = 30000, backoff = "100ms..1s")]
+pub(crate) async fn errand(ctx: JobContext, ledger: State<Ledger>) -> Result<Uuid> {
+    let run = ledger.begin(&ctx).await?;
+    ledger.end(run).await?;
+    Ok(run)
+}
+
+/// As `work`, with an effect and another job in the transaction that completes it.
 #[job(transactional, retries = 30000, crashes = 30000, backoff = "100ms..1s", timeout = "8s")]
 pub(crate) async fn pay(ctx: JobContext, tx: &mut Tx, millis: u64, ledger: State<Ledger>) -> Result<Uuid> {
     let run = ledger.begin(&ctx).await?;
@@ -63,6 +71,14 @@ impl std::fmt::Display for ShownBadly {
 }
 
 impl std::error::Error for ShownBadly {}
+
+/// Has a large argument, and returns as much: the number of its run, and what it was given.
+#[job(retries = 30000, crashes = 30000, backoff = "100ms..1s")]
+pub(crate) async fn carry(ctx: JobContext, load: String, ledger: State<Ledger>) -> Result<String> {
+    let run = ledger.begin(&ctx).await?;
+    ledger.end(run).await?;
+    Ok(format!("{run} {load}"))
+}
 
 /// Aborts its process, each time.
 #[job(retries = 30000, crashes = 1, backoff = "100ms..1s")]

@@ -25,6 +25,10 @@ impl Ledger {
         Self { pool: pool.connect_lazy_with(options), place: place as i32, worker: worker.to_owned() }
     }
 
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// Writes down that a run begins, and gives its id.
     pub(crate) async fn begin(&self, ctx: &JobContext) -> sqlx::Result<Uuid> {
         let run = Uuid::new_v4();
@@ -42,7 +46,7 @@ impl Ledger {
 
     /// Writes down that it has done what it was to do.
     pub(crate) async fn end(&self, run: Uuid) -> sqlx::Result<()> {
-        let end = sqlx::query("update runs set ended_at = clock_timestamp() where run = $1").bind(run);
+        let end = sqlx::query("update runs set ended = nextval('moments') where run = $1").bind(run);
         end.execute(&self.pool).await.map(drop)
     }
 }

@@ -1,20 +1,23 @@
 -- The harness's own books. They are in the same database, so that a crash of the server treats them alike; but everything
 -- except `effects` is written outside of the transaction that completes a job.
 
+-- What came before what. The server's clock steps.
+create sequence moments;
+
 -- Each time that a job function ran: its effect outside. `lease` and `holder` say under whose lease it began.
 create table runs (
     run uuid primary key,
+    began bigint not null default nextval('moments'),
+    ended bigint,
     job uuid not null,
     attempt int not null,
     place int not null,
     lease bigint,
     holder text,
-    worker text not null,
-    started_at timestamptz not null default clock_timestamp(),
-    ended_at timestamptz
+    worker text not null
 );
 create index runs_by_job on runs (job);
-create index runs_by_start on runs (started_at);
+create index runs_by_beginning on runs (began);
 
 -- What a job function wrote in the transaction that completes its job.
 create table effects (
@@ -31,7 +34,7 @@ create table orders (
 create table ends (
     job uuid not null,
     lease bigint,
-    at timestamptz not null default clock_timestamp()
+    at bigint not null default nextval('public.moments')
 );
 create index ends_by_job on ends (job);
 

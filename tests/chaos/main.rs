@@ -6,12 +6,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod account; // What was attempted, and what was acknowledged.
+mod calm; // What may cost no job an attempt, with nothing else going wrong.
+mod clock; // The clock of the server.
 mod figures; // What a run has shown, for people.
 mod fleet; // The worker processes.
 mod jobs; // What they run.
 mod ledger; // What ran, and under which lease.
 mod nemesis; // Carries out a plan.
 mod observer; // Conservation, looked at all the time.
+mod operator; // Somebody who looks after a queue, behind a network that falls silent.
 mod overheard; // What the workers warn of.
 mod plan; // What goes wrong, drawn from the seed.
 mod process; // A worker process, seen from inside and from outside.
@@ -33,9 +36,9 @@ use crate::producers::{Awaited, produce};
 use crate::stage::Stage;
 use crate::wanted::Wanted;
 
-/// The heartbeat and the lease of every worker here, and how many jobs each runs at a time.
-const HEARTBEAT: Duration = Duration::from_millis(500);
+/// The shortest lease of a worker here, three times its heartbeat.
 const LEASE: Duration = Duration::from_secs(2);
+/// How many jobs each worker runs at a time.
 const SLOTS: usize = 5;
 const PRODUCERS: u64 = 2;
 
@@ -55,6 +58,9 @@ fn main() {
         return;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    if wanted.faults.contains(&plan::Fault::Clock) {
+        runtime.block_on(calm::no_attempt_is_lost_to_clocks_or_leases());
+    }
     let mut stale = 0;
     for seed in &wanted.seeds {
         plan::assert_fixed_by_the_seed(*seed, &wanted.faults);
@@ -93,6 +99,7 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
 
     producing.store(false, Ordering::SeqCst);
     let waits = producers.join_all().await;
+    operator::tidy_up(&stage).await;
     settle(&stage).await;
     observing.store(false, Ordering::SeqCst);
     let samples = observer.await.unwrap();

@@ -3,20 +3,25 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pgjobq::{JobId, NewJob, Priority};
+use pgjobq::{JobId, NewJob};
 use tokio::time::sleep;
 
-use crate::account::{Ends, Expected};
-use crate::jobs;
+use crate::account::Ends;
 use crate::plan::{Fault, Plan, Step};
 use crate::proxy::{Cut, Faults, Link, Moment};
 use crate::stage::Stage;
+use crate::{jobs, operator};
 
 /// Work that does not flow again by then has stopped for good.
 const RECOVER_WITHIN: Duration = Duration::from_secs(60);
 /// How long ordered cuts may take to come about.
 const CUT_WITHIN: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(20);
+/// The bytes of a large job's argument, and of its result; and how many such jobs come.
+const LOAD: usize = 1_000_000;
+const LOADS: usize = 6;
+/// Seconds.
+const HOUR: i64 = 3600;
 
 /// A fault that has struck and was healed, and how long after that it took until work flowed again.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +49,8 @@ pub(crate) async fn rage(stage: Arc<Stage>, plan: Plan, until: Instant) -> Vec<S
             break;
         }
         let sign = strike(&stage, step).await;
-        let healed = (Instant::now(), stage.clock().await);
-        let seen = tokio::time::timeout(RECOVER_WITHIN, seen(&stage, &sign, healed.0, &healed.1)).await;
+        let healed = (Instant::now(), stage.number("select nextval('moments')").await);
+        let seen = tokio::time::timeout(RECOVER_WITHIN, seen(&stage, &sign, healed.0, healed.1)).await;
         let warned = || stage.fleet.overheard.summary();
         assert!(
             seen.is_ok(),
@@ -58,7 +63,7 @@ pub(crate) async fn rage(stage: Arc<Stage>, plan: Plan, until: Instant) -> Vec<S
 }
 
 /// Lets the fault strike, last, and be healed.
-async fn strike(stage: &Stage, step: Step) -> Sign {
+async fn strike(stage: &Arc<Stage>, step: Step) -> Sign {
     let fleet = &stage.fleet;
     let network = stage.networks[step.place].faults();
     let there = if step.place == stage.workers { Sign::Enqueues } else { Sign::Works(vec![step.place]) };
@@ -78,6 +83,14 @@ async fn strike(stage: &Stage, step: Step) -> Sign {
         }
         Fault::Terminate => {
             stage.terminate_backends(step.strength * 2).await;
+            return Sign::Works((0..stage.workers).collect());
+        }
+        Fault::Rotate => {
+            stage.rotate_credentials().await;
+            return Sign::Works((0..stage.workers).collect());
+        }
+        Fault::Clock => {
+            step_clock(stage, step).await;
             return Sign::Works((0..stage.workers).collect());
         }
         Fault::Delay => {
@@ -101,6 +114,11 @@ async fn strike(stage: &Stage, step: Step) -> Sign {
             sleep(step.hold).await;
             stage.networks.iter().for_each(|network| network.faults().drop_notifications(false));
         }
+        Fault::Slow => {
+            carry(stage).await;
+            return Sign::Works((0..stage.workers).collect());
+        }
+        Fault::Silence => return Sign::Ended(operator::fall_silent(stage, step.strength).await),
         Fault::Panic => return bring(stage, jobs::panics::job, Ends::Completed).await,
         Fault::Block => return bring(stage, jobs::blocks::job, Ends::Completed).await,
         Fault::Ignore => return bring(stage, jobs::ignores::job, Ends::Completed).await,
@@ -125,26 +143,53 @@ async fn cut(network: &Faults, moment: Moment, step: Step) {
     network.set_cut(None);
 }
 
-/// Enqueues a job that misbehaves, ahead of those that wait.
+/// A job that misbehaves.
 async fn bring(stage: &Stage, job: fn() -> NewJob<uuid::Uuid>, ends: Ends) -> Sign {
-    let id = JobId::new();
-    stage.account.attempt(1);
-    // The server may be down. Where it is there already, it is a duplicate.
-    while job().id(id).priority(Priority::HIGH).enqueue(&stage.client).await.is_err() {
-        sleep(LOOK).await;
-    }
-    stage.account.acknowledge(&[id], Expected { ends, in_transaction: false });
-    Sign::Ended(id)
+    Sign::Ended(stage.bring(job, ends).await)
 }
 
-async fn seen(stage: &Stage, sign: &Sign, healed: Instant, clock: &str) {
+/// Lets large jobs come and go over links that carry the load of one in a second, and returns when they have ended.
+async fn carry(stage: &Stage) {
+    let links = &stage.networks[..stage.workers];
+    links.iter().for_each(|link| link.faults().set_bytes_per_second(LOAD as u64));
+    let mut loads = Vec::new();
+    for _ in 0..LOADS {
+        loads.push(stage.bring(|| jobs::carry::job("x".repeat(LOAD)), Ends::Completed).await);
+    }
+    let late = sleep(RECOVER_WITHIN);
+    tokio::pin!(late);
+    for job in loads {
+        let sign = Sign::Ended(job);
+        let ended = tokio::select! {
+            () = seen(stage, &sign, Instant::now(), 0) => true,
+            () = &mut late => false,
+        };
+        assert!(
+            ended,
+            "the large job {job} did not come through {RECOVER_WITHIN:?}; the workers warned:{}",
+            stage.fleet.overheard.summary()
+        );
+    }
+    links.iter().for_each(|link| link.faults().set_bytes_per_second(0));
+}
+
+/// Lets the server's clock step, and back.
+async fn step_clock(stage: &Stage, step: Step) {
+    stage.clock.step_to(if step.strength % 2 == 0 { HOUR } else { -HOUR });
+    sleep(step.hold).await;
+    stage.clock.step_to(0);
+    // What was put off meanwhile was put off until an hour from now.
+    let early = "update pgjobq.jobs set run_at = clock_timestamp() where run_at > clock_timestamp() + interval '1 minute'";
+    stage.command(early).await;
+}
+
+async fn seen(stage: &Stage, sign: &Sign, healed: Instant, moment: i64) {
     loop {
         let seen = match sign {
             Sign::Works(places) => {
                 let places: Vec<String> = places.iter().map(ToString::to_string).collect();
                 let works = format!(
-                    "select count(distinct place) from runs where started_at > '{clock}' and ended_at is not null
-                        and place in ({})",
+                    "select count(distinct place) from runs where began > {moment} and ended is not null and place in ({})",
                     places.join(", ")
                 );
                 stage.number(&works).await == places.len() as i64

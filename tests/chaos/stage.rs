@@ -1,16 +1,21 @@
 //! A durable server with our schema and the ledger, the networks to it, and the workers at them.
 
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
-use pgjobq::Client;
 use pgjobq::dev::{Server, ServerOptions};
 use pgjobq::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use pgjobq::sqlx::{self, PgPool};
+use pgjobq::{Client, JobId, NewJob, Priority};
 
-use crate::account::Account;
+use crate::account::{Account, Ends, Expected};
+use crate::clock::Clock;
 use crate::fleet::Fleet;
-use crate::ledger;
 use crate::proxy::Proxy;
+use crate::{ledger, operator};
+
+/// As whom the workers connect: first as the first, and after each rotation as the other.
+pub(crate) const ROLES: [&str; 2] = ["chaos_even", "chaos_odd"];
 
 pub(crate) struct Stage {
     pub(crate) workers: usize,
@@ -22,24 +27,34 @@ pub(crate) struct Stage {
     pub(crate) client: Client,
     pub(crate) pool: PgPool,
     pub(crate) server: Server,
+    pub(crate) clock: Clock,
+    /// Networks that nothing passes through any more, and whose ends believe in them.
+    pub(crate) silent: Mutex<Vec<Proxy>>,
 }
 
 impl Stage {
     pub(crate) async fn new(workers: usize) -> Self {
-        let server = Server::start(ServerOptions::durable()).await.unwrap();
+        let clock = Clock::new();
+        let server = Server::start(clock.of(ServerOptions::durable())).await.unwrap();
         let url = server.url("postgres");
         let options: PgConnectOptions = url.parse().unwrap();
         let options = options.application_name("chaos");
         let pool = PgPoolOptions::new().max_connections(12).connect_with(options).await.unwrap();
         let client = Client::new(pool.clone());
         client.migrate().await.unwrap();
+        client.queue(operator::QUEUE).save().await.unwrap();
         ledger::create(&pool).await;
+        for role in ROLES {
+            let create = format!("create role {role} login superuser");
+            sqlx::query(sqlx::AssertSqlSafe(create)).execute(&pool).await.unwrap();
+        }
         let mut networks = Vec::new();
         for _ in 0..=workers {
             networks.push(Proxy::to(&url).await);
         }
         let fleet = Fleet::start(&networks[..workers], url);
-        Self { workers, networks, fleet, account: Account::default(), client, pool, server }
+        let silent = Mutex::default();
+        Self { workers, networks, fleet, account: Account::default(), client, pool, server, clock, silent }
     }
 
     /// One number, or nothing while the server is down.
@@ -65,16 +80,6 @@ impl Stage {
         }
     }
 
-    /// The database's clock, as text.
-    pub(crate) async fn clock(&self) -> String {
-        loop {
-            match sqlx::query_scalar("select clock_timestamp()::text").fetch_one(&self.pool).await {
-                Ok(clock) => break clock,
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
-        }
-    }
-
     /// Ends so many connections of the workers, the producers, and the ledgers.
     pub(crate) async fn terminate_backends(&self, most: u32) {
         let terminate = format!(
@@ -83,6 +88,43 @@ impl Stage {
                 where backend_type = 'client backend' and application_name <> 'chaos' order by random() limit {most}) p"
         );
         self.number(&terminate).await;
+    }
+
+    /// Enqueues a job ahead of those that wait, as soon as the server is there.
+    pub(crate) async fn bring<T>(&self, job: impl Fn() -> NewJob<T>, ends: Ends) -> JobId {
+        let id = JobId::new();
+        self.account.attempt(1);
+        let begun = Instant::now();
+        // Where it is there already, it is a duplicate.
+        while let Err(error) = job().id(id).priority(Priority::HIGH).enqueue(&self.client).await {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{error}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.account.acknowledge(&[id], Expected { ends, in_transaction: false });
+        id
+    }
+
+    /// Lets the workers connect as the other role, and the one that they had no longer log in.
+    pub(crate) async fn rotate_credentials(&self) {
+        let (old, new) = self.fleet.next_role();
+        self.command(&format!("alter role {new} login")).await;
+        self.fleet.take_next_role();
+        self.command(&format!("alter role {old} nologin")).await;
+        self.number(&format!(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = '{old}'"
+        ))
+        .await;
+    }
+
+    /// Carries out a statement, as soon as the server is there. It may be carried out twice.
+    pub(crate) async fn command(&self, sql: &str) {
+        while let Err(error) = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&self.pool).await {
+            assert!(
+                !matches!(&error, sqlx::Error::Database(error) if error.code().is_some_and(|code| code.starts_with("42"))),
+                "{error}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Returns when the query gives true; panics when it does not in time.

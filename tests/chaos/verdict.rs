@@ -31,13 +31,13 @@ const NONE: [(&str, &str); 11] = [
         "select count(*) from pgjobq.finished f
           where outcome = 'completed' and not exists (
             select from runs r join ends e on e.job = f.id and e.lease = r.lease
-             where r.run::text = f.output #>> '{}' and r.job = f.id and r.worker = r.holder
-               and r.ended_at <= f.finished_at)",
+             where r.run::text = left(f.output #>> '{}', 36) and r.job = f.id and r.worker = r.holder
+               and r.ended < e.at)",
     ),
     (
         "effects in the completing transaction that are doubled, or of another run than the one that completed",
         "select count(*) from (
-            select from effects e left join pgjobq.finished f on f.id = e.job and f.output #>> '{}' = e.run::text
+            select from effects e left join pgjobq.finished f on f.id = e.job and left(f.output #>> '{}', 36) = e.run::text
              where f.id is null
             union all select from effects group by job having count(*) > 1) wrong",
     ),
@@ -59,7 +59,7 @@ const NONE: [(&str, &str); 11] = [
     ),
     (
         "runs that began without a lease and yet completed their job",
-        "select count(*) from runs r join pgjobq.finished f on f.id = r.job and f.output #>> '{}' = r.run::text
+        "select count(*) from runs r join pgjobq.finished f on f.id = r.job and left(f.output #>> '{}', 36) = r.run::text
           where r.lease is null",
     ),
 ];
@@ -112,7 +112,7 @@ fn check_unacknowledged(books: &Books, ended: &HashMap<Uuid, Ended>) {
 
 async fn ended(stage: &Stage) -> HashMap<Uuid, Ended> {
     let rows = "select id, kind, outcome, crashes, crash_budget,
-                       case when outcome = 'completed' then (output #>> '{}')::uuid end as run
+                       case when outcome = 'completed' then left(output #>> '{}', 36)::uuid end as run
                   from pgjobq.finished";
     let rows = sqlx::query(rows).fetch_all(&stage.pool).await.unwrap();
     let ended = |row: &sqlx::postgres::PgRow| Ended {

@@ -152,6 +152,7 @@ impl Cluster {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
             command.env_remove(name);
         }
+        command.envs(self.options.variables.iter().map(|(name, value)| (name, value)));
         command.env("LC_ALL", "C").current_dir(self.folders.run()).stdin(Stdio::null());
         self.account.take_on(&mut command);
         command

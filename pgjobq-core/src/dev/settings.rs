@@ -1,5 +1,6 @@
 //! The settings of a server.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 
 use super::endpoint::Endpoint;
@@ -8,6 +9,7 @@ use super::endpoint::Endpoint;
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
     settings: Vec<(String, String)>,
+    pub(super) variables: Vec<(String, OsString)>,
     pub(super) tcp: bool,
 }
 
@@ -22,7 +24,9 @@ impl ServerOptions {
     /// As in production: what was committed survives.
     #[must_use]
     pub fn durable() -> Self {
-        Self { settings: Vec::new(), tcp: false }.set("shared_buffers", "32MB").set("max_connections", "200")
+        Self { settings: Vec::new(), variables: Vec::new(), tcp: false }
+            .set("shared_buffers", "32MB")
+            .set("max_connections", "200")
     }
 
     /// One setting, in place of an earlier one of that name.
@@ -31,6 +35,13 @@ impl ServerOptions {
         let name = name.into();
         self.settings.retain(|(known, _)| *known != name);
         self.settings.push((name, value.into()));
+        self
+    }
+
+    /// An environment variable of the server.
+    #[must_use]
+    pub fn variable(mut self, name: impl Into<String>, value: impl Into<OsString>) -> Self {
+        self.variables.push((name.into(), value.into()));
         self
     }
 

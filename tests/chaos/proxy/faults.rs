@@ -15,6 +15,10 @@ pub(crate) struct Faults {
     reset_below: watch::Sender<u64>,
     connections: AtomicU64,
     delay_micros: AtomicU64,
+    /// How much passes over each connection in each direction; 0 is all there is.
+    bytes_per_second: AtomicU64,
+    /// After so many answers nothing passes any more.
+    answers_left: Mutex<Option<u32>>,
     drops_notifications: AtomicBool,
     cut: Mutex<Option<Cut>>,
     pub(crate) counts: Counts,
@@ -102,6 +106,20 @@ impl Faults {
         self.delay_micros.store(delay.as_micros() as u64, Ordering::SeqCst);
     }
 
+    pub(crate) fn set_bytes_per_second(&self, bytes: u64) {
+        self.bytes_per_second.store(bytes, Ordering::SeqCst);
+    }
+
+    /// Lets so many more answers arrive. The one after them is carried out and not heard, and then nothing passes any more.
+    pub(crate) fn fall_silent_after(&self, answers: u32) {
+        *self.answers_left.lock().unwrap_or_else(PoisonError::into_inner) = Some(answers);
+    }
+
+    /// Returns when nothing passes any more.
+    pub(crate) async fn silent(&self) {
+        let _ = self.link.subscribe().wait_for(|link| *link == Link::Nothing).await;
+    }
+
     pub(crate) fn drop_notifications(&self, drop: bool) {
         self.drops_notifications.store(drop, Ordering::SeqCst);
     }
@@ -121,6 +139,24 @@ impl Faults {
 
     pub(super) fn delay(&self) -> Duration {
         Duration::from_micros(self.delay_micros.load(Ordering::SeqCst))
+    }
+
+    /// How long this many bytes take.
+    pub(super) fn passage(&self, bytes: usize) -> Duration {
+        match self.bytes_per_second.load(Ordering::SeqCst) {
+            0 => Duration::ZERO,
+            speed => Duration::from_micros(bytes as u64 * 1_000_000 / speed),
+        }
+    }
+
+    /// Falls silent if this answer is not to arrive; counts it when it is complete.
+    pub(super) fn note_answer(&self, complete: bool) {
+        let mut left = self.answers_left.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *left {
+            Some(0) => self.set_link(Link::Nothing),
+            Some(left) if complete => *left -= 1,
+            _ => {}
+        }
     }
 
     pub(super) fn drops_notifications(&self) -> bool {

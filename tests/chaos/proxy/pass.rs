@@ -70,8 +70,9 @@ impl Passage<'_> {
         while let Some(frame) = or_end(Frame::next(&mut from).await)? {
             let sent = statements.note(&frame);
             if sent.is_some() {
-                tokio::time::sleep(self.faults.delay()).await;
+                pause(self.faults.delay()).await;
             }
+            pause(self.faults.passage(frame.body.len())).await;
             self.faults.may_pass(self.number, false).await;
             let cut = sent.and_then(|verb| self.faults.take_cut(verb));
             match cut {
@@ -87,6 +88,8 @@ impl Passage<'_> {
                 to.flush().await?;
             }
         }
+        // That the client is gone must pass, too.
+        self.faults.may_pass(self.number, false).await;
         Ok(End::Closed)
     }
 
@@ -110,8 +113,10 @@ impl Passage<'_> {
                 continue;
             }
             if ready {
-                tokio::time::sleep(self.faults.delay()).await;
+                pause(self.faults.delay()).await;
             }
+            pause(self.faults.passage(frame.body.len())).await;
+            self.faults.note_answer(ready);
             self.faults.may_pass(self.number, true).await;
             frame.send(&mut to).await?;
             if from.buffer().is_empty() {
@@ -119,6 +124,13 @@ impl Passage<'_> {
             }
         }
         Ok(End::Closed)
+    }
+}
+
+/// Sleeps; unlike a sleep of no time, it costs nothing when there is nothing to wait for.
+async fn pause(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
     }
 }
 
