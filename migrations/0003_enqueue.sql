@@ -110,9 +110,16 @@ declare
     v_id uuid := coalesce(enqueue.id, pgjobq.new_id());
     v_kind pgjobq.kinds;
     v_queue text;
-    v_at timestamptz := coalesce(clock_timestamp() + enqueue.delay, enqueue.run_at);
+    v_at timestamptz;
     v_answer record;
 begin
+    if enqueue.delay > interval '100 years'
+       or (isfinite(enqueue.run_at) and enqueue.run_at > clock_timestamp() + interval '100 years') then
+        raise exception 'a job cannot run in more than a hundred years: at %',
+            coalesce('now + ' || enqueue.delay::text, enqueue.run_at::text)
+            using errcode = 'datetime_field_overflow', hint = 'A unit may be wrong.';
+    end if;
+    v_at := coalesce(clock_timestamp() + enqueue.delay, enqueue.run_at);
     if coalesce(enqueue.kind, '') !~ '^[A-Za-z0-9_.:/-]{1,100}$' then
         raise exception 'a kind is 1 to 100 letters, digits, and _ . : / -, but this one is %', quote_nullable(enqueue.kind)
             using errcode = 'invalid_parameter_value';
@@ -124,8 +131,15 @@ begin
             using errcode = 'program_limit_exceeded', hint = 'Store them in a table or a bucket, and enqueue their name.';
     elsif v_at is not null and not isfinite(v_at) then
         raise exception 'a job cannot run at %', v_at using errcode = 'datetime_field_overflow';
+    elsif octet_length(enqueue.args::text) > 254 and jsonb_path_exists(enqueue.args,
+            'strict $.**{127} ? (@.type() == "array" || @.type() == "object")', silent => true) then
+        raise exception 'the arguments of a job are nested deeper than 127 arrays and objects'
+            using errcode = 'program_limit_exceeded', hint = 'Flatten them, or send them as text.';
     elsif enqueue.expires_in <= '0' or (enqueue.expires_in >= '100 years') then
         raise exception 'a job cannot expire in %', enqueue.expires_in using errcode = 'datetime_field_overflow';
+    elsif v_at >= clock_timestamp() + enqueue.expires_in then
+        raise exception 'a job that expires in % and runs at % would never run', enqueue.expires_in, v_at
+            using errcode = 'datetime_field_overflow', hint = 'Let it expire later, or run sooner.';
     elsif coalesce(enqueue.priority, 0) not between 0 and 3 then
         raise exception 'a priority is 0 (low), 1 (normal), 2 (high) or 3 (critical), not %', enqueue.priority
             using errcode = 'invalid_parameter_value';

@@ -79,7 +79,7 @@ impl Batch {
             return Err(EnqueueError::TooFar { kind });
         }
         let expires = row.expires_in.and_then(|time| i64::try_from(time.as_micros()).ok());
-        if expires.is_some_and(|expires| expires <= delay.unwrap_or_default()) {
+        if row.expires_in.is_some_and(|time| time <= wait_for(row.due)) {
             return Err(EnqueueError::ExpiresFirst { kind });
         }
         let shape = Shape {
@@ -255,6 +255,15 @@ fn due_columns(due: Due) -> Option<(Option<i64>, Option<i64>)> {
         Due::At(at) if at > SystemTime::now() + FARTHEST => None,
         // What lies before 1970 is as much in the past as 1970 is.
         Due::At(at) => Some((None, micros(at.duration_since(UNIX_EPOCH).unwrap_or_default()))),
+    }
+}
+
+/// How long a job waits until it is due, by this machine's clock.
+fn wait_for(due: Due) -> Duration {
+    match due {
+        Due::Now => Duration::ZERO,
+        Due::In(delay) => delay,
+        Due::At(at) => at.duration_since(SystemTime::now()).unwrap_or_default(),
     }
 }
 

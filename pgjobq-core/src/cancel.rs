@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::client::Client;
-use crate::lookup::{Found, time};
+use crate::lookup::time;
 use crate::text::to_ascii;
 use crate::{JobHandle, JobId, StoreError};
 
@@ -113,10 +113,9 @@ impl Cancel<'_> {
             return Ok(CancelAnswer::Asked);
         }
         // A worker may have done it meanwhile.
-        let found = shared.lookup(&[self.job]).await?.remove(&self.job);
-        Ok(match found {
-            Some(Found::Cancelled) => CancelAnswer::Cancelled,
-            _ => CancelAnswer::NotLive,
+        Ok(match shared.was_cancelled(self.job).await? {
+            true => CancelAnswer::Cancelled,
+            false => CancelAnswer::NotLive,
         })
     }
 }

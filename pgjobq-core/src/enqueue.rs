@@ -11,11 +11,11 @@ pub(crate) const CHUNK_BYTES: usize = 4 << 20;
 
 /// Enqueues one job.
 pub(crate) async fn one<T>(job: NewJob<T>, mut to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
-    let id = job.row.id;
+    let (id, unkept) = (job.row.id, job.row.unkept);
     let mut batch = Batch::default();
     batch.push(of_parent(job.row, &to), to.max_args())?;
     let answer = to.send(&mut batch).await?;
-    Ok(JobHandle::enqueued(id, answer.new == 1, answer.committed))
+    Ok(JobHandle::enqueued(id, answer.new == 1, answer.committed, unkept))
 }
 
 /// The row, with what it has from the job in which it is enqueued.

@@ -360,10 +360,10 @@ pub enum EnqueueError {
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// There is no such job, live or finished: it was never enqueued here, its transaction was rolled back, or it ended so
-    /// long ago that its row has been dropped.
+    /// There is no such job, live or finished: it was never enqueued here, its transaction was rolled back, it was purged after
+    /// it ended, or it ended so long ago that its row has been dropped. Nobody knows how it ended.
     #[error(
-        "there is no job {0}: it was never enqueued, was rolled back, or ended so long ago that it is no longer kept"
+        "there is no job {0}: it was never enqueued, was rolled back, was purged, or ended so long ago that it is no longer kept"
     )]
     NotFound(JobId),
     /// The job completed, but its result is not of the handle's type.

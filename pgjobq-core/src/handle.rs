@@ -12,6 +12,7 @@ use crate::cancel::read_cancellation;
 use crate::client::Client;
 use crate::lookup::time;
 use crate::outcome::{Failure, JobState, Outcome, Progress, Status};
+use crate::policy::Policy;
 use crate::waits::Origin;
 use crate::{EnqueueError, JobId, NewJob, StoreError, WaitError};
 
@@ -37,19 +38,22 @@ pub struct JobHandle<T> {
     id: JobId,
     is_new: bool,
     origin: Origin,
+    /// Whether nothing is kept of a job of this kind that completes.
+    unkept: bool,
     result: PhantomData<fn() -> T>,
 }
 
 impl<T> JobHandle<T> {
-    pub(crate) fn enqueued(id: JobId, is_new: bool, committed: bool) -> Self {
+    pub(crate) fn enqueued(id: JobId, is_new: bool, committed: bool, unkept: bool) -> Self {
         let origin = if committed { Origin::Committed } else { Origin::InTransaction };
-        Self { id, is_new, origin, result: PhantomData }
+        Self { id, is_new, origin, unkept, result: PhantomData }
     }
 
     #[doc(hidden)]
     #[must_use]
-    pub fn from_id(id: JobId) -> Self {
-        Self { id, is_new: false, origin: Origin::Rebuilt, result: PhantomData }
+    pub fn from_id(id: JobId, policy: &Policy) -> Self {
+        let unkept = policy.keeps_nothing();
+        Self { id, is_new: false, origin: Origin::Rebuilt, unkept, result: PhantomData }
     }
 
     /// The job's id.
@@ -92,13 +96,19 @@ impl<T: DeserializeOwned> JobHandle<T> {
     /// Waits until the job has ended, for as long as it takes: over lost notifications, and over a database that restarts.
     ///
     /// It does not matter in which process the job was enqueued or runs, or whether it has ended already. Dropping the
-    /// future only stops the waiting.
+    /// future only stops the waiting. There is no limit of ours in time; see [`JobHandle::wait_timeout`].
+    ///
+    /// A wait never takes a job for completed that is not. Of a job with `retain = "0s"` nothing is left when it has
+    /// completed: if its row is gone, and this handle is from its enqueue or its wait has seen the row, it has completed,
+    /// unless somebody has purged it. All waits of a client share a statement, which is answered with at most about 4 MiB of
+    /// results at a time, and less on a slow network; a single result may be larger.
     ///
     /// # Errors
     ///
-    /// [`WaitError::NotFound`] when there is no such job; a handle from a transaction waits half a minute for its commit.
+    /// [`WaitError::NotFound`] when there is no such job: it was purged after it died, for one, or is no longer kept. A
+    /// handle from a transaction waits half a minute for its commit.
     pub async fn wait(&self, client: &Client) -> Result<Outcome<T>, WaitError> {
-        client.waits().wait(self.id, self.origin).await?.outcome(self.id)
+        client.waits().wait(self.id, self.origin, self.unkept).await?.outcome(self.id)
     }
 
     /// Waits until the job has ended, but not longer than this.

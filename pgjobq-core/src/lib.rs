@@ -36,6 +36,7 @@ mod target;
 mod handle;
 mod lookup;
 mod outcome;
+mod pace;
 mod waits;
 
 // Changing its fate.

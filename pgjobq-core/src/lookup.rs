@@ -13,13 +13,17 @@ use crate::outcome::{FailedAttempt, Failure, Outcome};
 use crate::{JobId, StoreError, WaitError, json};
 
 /// How long the answer to a look may take.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// How a job stands. One that is unknown is not found at all.
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
     Live,
-    Completed { output: Option<String> },
+    /// It has ended, and the answer had no room for how.
+    LeftOut,
+    Completed {
+        output: Option<String>,
+    },
     Dead(Failure),
     Cancelled,
     Expired,
@@ -43,7 +47,7 @@ impl Found {
             Self::Dead(failure) => Ok(Outcome::Dead(failure)),
             Self::Cancelled => Ok(Outcome::Cancelled),
             Self::Expired => Ok(Outcome::Expired),
-            Self::Live => unreachable!("a wait is only answered with an end"),
+            Self::Live | Self::LeftOut => unreachable!("a wait is only answered with an end"),
         }
     }
 
@@ -51,6 +55,9 @@ impl Found {
         let id = JobId::from(row.try_get::<Uuid, _>("id")?);
         if row.try_get("live")? {
             return Ok((id, Self::Live));
+        }
+        if row.try_get("left_out")? {
+            return Ok((id, Self::LeftOut));
         }
         let found = match row.try_get("outcome")? {
             "completed" => Self::Completed { output: row.try_get("output")? },
@@ -77,15 +84,26 @@ pub(crate) fn errors(json: Option<&str>) -> Vec<FailedAttempt> {
 }
 
 impl Shared {
-    /// How these jobs stand, in one snapshot.
-    pub(crate) async fn lookup(&self, jobs: &[JobId]) -> Result<HashMap<JobId, Found>, StoreError> {
-        let rows = self.look(jobs).await?;
+    /// Returns how these jobs stand, in one snapshot, with about this many bytes of results and errors.
+    pub(crate) async fn lookup(
+        &self,
+        jobs: &[JobId],
+        bytes: i64,
+        limit: Duration,
+    ) -> Result<HashMap<JobId, Found>, StoreError> {
+        let rows = self.look(jobs, Some(bytes), limit).await?;
         rows.iter().map(Found::read).collect::<Result<_, _>>().map_err(StoreError::Database)
+    }
+
+    /// Returns whether this job was cancelled.
+    pub(crate) async fn was_cancelled(&self, job: JobId) -> Result<bool, StoreError> {
+        let found = self.lookup(&[job], 1, ANSWER_WITHIN).await?.remove(&job);
+        Ok(matches!(found, Some(Found::Cancelled)))
     }
 
     /// Those of the jobs that are live, or have ended since. What ended before that was another one of the same id.
     pub(crate) async fn known(&self, jobs: &[JobId], since: Instant) -> Result<Vec<JobId>, StoreError> {
-        let rows = self.look(jobs).await?;
+        let rows = self.look(jobs, None, ANSWER_WITHIN).await?;
         let within = since.elapsed(); // Measured last: the database said how long ago it was before now.
         let known = |row: &PgRow| {
             let ended_ago: Option<i64> = row.try_get("ended_ago")?;
@@ -98,11 +116,17 @@ impl Shared {
             .map_err(StoreError::Database)
     }
 
-    async fn look(&self, jobs: &[JobId]) -> Result<Vec<PgRow>, StoreError> {
+    async fn look(
+        &self,
+        jobs: &[JobId],
+        bytes: Option<i64>,
+        limit: Duration,
+    ) -> Result<Vec<PgRow>, StoreError> {
         let shards = self.about().await?.shards;
         let query = sqlx::query(self.sql.lookup.clone())
             .bind(jobs.iter().map(|job| job.shard(shards)).collect::<Vec<_>>())
-            .bind(jobs.iter().map(|job| job.as_uuid()).collect::<Vec<_>>());
-        self.rows_within(ANSWER_WITHIN, query).await
+            .bind(jobs.iter().map(|job| job.as_uuid()).collect::<Vec<_>>())
+            .bind(bytes);
+        self.rows_within(limit, query).await
     }
 }

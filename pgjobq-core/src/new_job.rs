@@ -49,6 +49,8 @@ pub(crate) struct NewRow {
     pub(crate) due: Due,
     pub(crate) expires_in: Option<Duration>,
     pub(crate) meta: Meta,
+    /// Whether nothing is kept of the job when it completes.
+    pub(crate) unkept: bool,
     /// The arguments as JSON, or why they could not be written; told when the job is enqueued.
     pub(crate) args: Result<String, serde_json::Error>,
 }
@@ -74,6 +76,7 @@ impl<T> NewJob<T> {
             due: Due::Now,
             expires_in: None,
             meta: Meta::default(),
+            unkept: policy.keeps_nothing(),
             args: json::encode(args),
         };
         Self { row, result: PhantomData }

@@ -39,6 +39,11 @@ impl Policy {
         transactional: false,
     };
 
+    /// Returns whether nothing is kept of a job that completes.
+    pub(crate) fn keeps_nothing(&self) -> bool {
+        self.retain == Some(Duration::ZERO)
+    }
+
     /// Sets the queue.
     #[must_use]
     pub const fn queue(self, queue: &'static str) -> Self {

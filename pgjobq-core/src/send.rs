@@ -53,12 +53,14 @@ impl Sender {
     ) -> Result<Answer, EnqueueError> {
         let mut tries = Tries { lost, last: None };
         let answered = timeout_at(deadline.into(), self.deliver_patiently(batch, &mut tries)).await;
-        answered.unwrap_or_else(|_| {
-            Err(EnqueueError::TimedOut {
+        answered.unwrap_or_else(|_| match tries {
+            // Nothing was left unanswered: then the last error is the reason.
+            Tries { lost: None, last: Some(error) } => Err(error.into()),
+            Tries { lost, last } => Err(EnqueueError::TimedOut {
                 limit: self.shared.limits.enqueue_timeout,
-                maybe_enqueued: tries.lost.is_some(),
-                source: tries.last.or_else(|| self.shared.exhausted()),
-            })
+                maybe_enqueued: lost.is_some(),
+                source: last.or_else(|| self.shared.exhausted()),
+            }),
         })
     }
 
@@ -74,6 +76,10 @@ impl Sender {
                     } else {
                         answer
                     });
+                }
+                // The pool has already let it wait.
+                Err(error @ StoreError::NoConnection { .. }) if tries.lost.is_none() => {
+                    return Err(error.into());
                 }
                 Err(error) if error.is_transient() => tries.last = Some(error),
                 Err(error) => return Err(error.into()),

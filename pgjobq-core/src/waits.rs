@@ -8,8 +8,10 @@ use tokio::sync::{Notify, broadcast, oneshot};
 use tokio::time::sleep;
 
 use crate::client::Shared;
+use crate::error::chain;
 use crate::listen::{Listener, Signal};
 use crate::lookup::Found;
+use crate::pace::{MOST_JOBS, Pace};
 use crate::{JobId, StoreError, WaitError};
 
 const POLL_FIRST: Duration = Duration::from_millis(20);
@@ -25,7 +27,7 @@ const ASK_WITHIN: Duration = Duration::from_secs(5);
 /// What a handle knows of its job's beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// This process saw its enqueue commit: a row gone without a trace has completed, and was not kept.
+    /// This process saw its enqueue commit. If nothing is kept of its kind, a row gone without a trace has completed.
     Committed,
     /// It was enqueued in a caller's transaction, which may still be open.
     InTransaction,
@@ -66,6 +68,8 @@ impl Drop for Answering {
 struct Waiter {
     answer: oneshot::Sender<Answer>,
     origin: Origin,
+    /// Whether nothing is kept of the job when it completes.
+    unkept: bool,
     since: Instant,
 }
 
@@ -76,11 +80,11 @@ impl Waits {
     }
 
     /// Waits until the job has ended.
-    pub(crate) async fn wait(&self, job: JobId, origin: Origin) -> Answer {
+    pub(crate) async fn wait(&self, job: JobId, origin: Origin, unkept: bool) -> Answer {
         let since = Instant::now();
         loop {
             let (answer, answered) = oneshot::channel();
-            self.add(job, Waiter { answer, origin, since })?;
+            self.add(job, Waiter { answer, origin, unkept, since })?;
             // Dropped without an answer: the runtime that the task was on has ended, and this one starts another.
             if let Ok(answer) = answered.await {
                 return answer;
@@ -115,8 +119,9 @@ impl Waits {
         let mut signals = self.listener.subscribe();
         let mut asked: Option<Instant> = None;
         let mut pause = POLL_FIRST;
+        let mut pace = Pace::new();
         loop {
-            let jobs = self.jobs();
+            let jobs = pace.in_order(self.jobs());
             if jobs.is_empty() {
                 self.added.notified().await;
                 pause = POLL_FIRST;
@@ -127,10 +132,15 @@ impl Waits {
             if self.shared.limits.notifications && asked.is_none_or(|at| at.elapsed() > ASK_EVERY) {
                 asked = self.ask().await.ok().map(|()| started);
             }
-            if let Err(error) = self.look(&jobs).await {
-                self.fail(error);
+            let mut failed = false;
+            for jobs in jobs.chunks(MOST_JOBS) {
+                if let Err(error) = self.look(jobs, &mut pace).await {
+                    self.fail(error);
+                    failed = true;
+                    break;
+                }
             }
-            if self.lock().by_job.values().all(Vec::is_empty) {
+            if (pace.left_out_some() && !failed) || self.lock().by_job.values().all(Vec::is_empty) {
                 continue; // Whoever awaits job after job, most of them long ended, should not pay for the rest below.
             }
             // However often it is woken, this task takes about a quarter of one connection's time; but one slow answer
@@ -163,22 +173,56 @@ impl Waits {
         self.shared.rows_within(ASK_WITHIN, ask).await.map(drop)
     }
 
-    /// Looks once, and answers those whose job has ended.
-    async fn look(&self, jobs: &[JobId]) -> Result<(), StoreError> {
-        let mut found = self.shared.lookup(jobs).await?;
+    /// Looks once, and answers those whose job has ended. If one job's row makes the look fail, it finds that job.
+    async fn look(&self, jobs: &[JobId], pace: &mut Pace) -> Result<(), StoreError> {
+        let started = Instant::now();
+        match (self.shared.lookup(jobs, pace.bytes, pace.limit).await, jobs) {
+            (Ok(found), _) => {
+                pace.answered(started.elapsed(), &found);
+                self.answer(jobs, found);
+                Ok(())
+            }
+            (Err(error), [job]) if error.is_about_content() => {
+                tracing::warn!(%job, error = %chain(&error), "how this job ended cannot be read");
+                self.answer_all(&[*job], error);
+                Ok(())
+            }
+            (Err(error), _) if error.is_about_content() => {
+                let (some, others) = jobs.split_at(jobs.len() / 2);
+                Box::pin(self.look(some, pace)).await?;
+                Box::pin(self.look(others, pace)).await
+            }
+            (Err(error), _) => {
+                pace.failed(started.elapsed());
+                Err(error)
+            }
+        }
+    }
+
+    fn answer(&self, jobs: &[JobId], mut found: HashMap<JobId, Found>) {
         let mut waiting = self.lock();
         for job in jobs {
             let Some(waiters) = waiting.by_job.get_mut(job) else { continue };
             match found.remove(job) {
                 // Whoever has seen the row knows that its enqueue was committed.
-                Some(Found::Live) => waiters.iter_mut().for_each(|waiter| waiter.origin = Origin::Committed),
+                Some(Found::Live | Found::LeftOut) => {
+                    waiters.iter_mut().for_each(|waiter| waiter.origin = Origin::Committed)
+                }
                 Some(ended) => {
                     waiters.drain(..).for_each(|waiter| drop(waiter.answer.send(Ok(ended.clone()))))
                 }
                 None => answer_missing(*job, waiters),
             }
         }
-        Ok(())
+    }
+
+    /// Answers everybody who waits for one of these jobs with an error.
+    fn answer_all(&self, jobs: &[JobId], error: StoreError) {
+        let shared = Arc::new(error);
+        let mut waiting = self.lock();
+        for waiter in jobs.iter().filter_map(|job| waiting.by_job.remove(job)).flatten() {
+            let _ = waiter.answer.send(Err(Arc::clone(&shared).into()));
+        }
     }
 
     /// What passes is waited for; anything else is told to everybody.
@@ -187,11 +231,9 @@ impl Waits {
             tracing::debug!(%error, "looking for ended jobs failed; trying again");
             return;
         }
-        tracing::warn!(%error, "looking for ended jobs failed");
-        let shared = Arc::new(error);
-        for (_, waiters) in self.lock().by_job.drain() {
-            waiters.into_iter().for_each(|waiter| drop(waiter.answer.send(Err(Arc::clone(&shared).into()))));
-        }
+        tracing::warn!(error = %chain(&error), "looking for ended jobs failed");
+        let jobs: Vec<JobId> = self.lock().by_job.keys().copied().collect();
+        self.answer_all(&jobs, error);
     }
 
     /// Returns when a signal is about a job that somebody here waits for.
@@ -225,8 +267,8 @@ fn answer_missing(job: JobId, waiters: &mut Vec<Waiter>) {
     let answered: Vec<Waiter> = answered;
     for waiter in answered {
         let answer = match waiter.origin {
-            Origin::Committed => Ok(Found::completed_unkept()),
-            Origin::InTransaction | Origin::Rebuilt => Err(WaitError::NotFound(job)),
+            Origin::Committed if waiter.unkept => Ok(Found::completed_unkept()),
+            _ => Err(WaitError::NotFound(job)),
         };
         let _ = waiter.answer.send(answer);
     }

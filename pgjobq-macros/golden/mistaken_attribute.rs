@@ -38,7 +38,7 @@ const _: () = {
         pub fn handle(
             id: impl ::core::convert::Into<__pgjobq::JobId>,
         ) -> __pgjobq::JobHandle<()> {
-            __pgjobq::JobHandle::from_id(::core::convert::Into::into(id))
+            __pgjobq::JobHandle::from_id(::core::convert::Into::into(id), &__POLICY)
         }
         ///Enqueues a `send` job: to `&client`, `&pool`, `&mut *connection` or `&mut *transaction`.
         ///

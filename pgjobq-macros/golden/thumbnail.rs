@@ -52,7 +52,7 @@ const _: () = {
         pub fn handle(
             id: impl ::core::convert::Into<__pgjobq::JobId>,
         ) -> __pgjobq::JobHandle<Thumbnail> {
-            __pgjobq::JobHandle::from_id(::core::convert::Into::into(id))
+            __pgjobq::JobHandle::from_id(::core::convert::Into::into(id), &__POLICY)
         }
         ///Enqueues a `thumbnail` job: to `&client`, `&pool`, `&mut *connection` or `&mut *transaction`.
         ///

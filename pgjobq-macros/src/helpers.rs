@@ -41,7 +41,7 @@ fn values(job: &Job) -> TokenStream {
         #[doc = #about_handle]
         #[must_use]
         pub fn handle(#id: impl ::core::convert::Into<__pgjobq::JobId>) -> __pgjobq::JobHandle<#value> {
-            __pgjobq::JobHandle::from_id(::core::convert::Into::into(#id))
+            __pgjobq::JobHandle::from_id(::core::convert::Into::into(#id), &__POLICY)
         }
     }
 }

@@ -200,7 +200,7 @@ impl Session {
 
     /// How jobs stand.
     pub(crate) async fn lookup(&mut self, ids: &[Uuid]) -> Cost {
-        self.cost(explain("lookup").bind(vec![0i16; ids.len()]).bind(ids.to_vec())).await
+        self.cost(explain("lookup").bind(vec![0i16; ids.len()]).bind(ids.to_vec()).bind(4_i64 << 20)).await
     }
 
     /// How one job stands, for people.

@@ -172,6 +172,8 @@ on_one_shard! {
         check_says(text("").expires_in(Duration::ZERO).enqueue(&db.client).await, never);
         let minute = Duration::from_secs(60);
         check_says(text("").delay(minute).expires_in(minute).enqueue(&db.client).await, never);
+        let hour = SystemTime::now() + 60 * minute;
+        check_says(text("").run_at(hour).expires_in(minute).enqueue(&db.client).await, never);
         let trace = "the `traceparent` of the `take_text` job is not like 00-<32 hex digits>-<16 hex digits>-<2 hex digits>";
         check_says(text("").traceparent("00-\0").enqueue(&db.client).await, trace);
         let many = "the `take_text` job has 40000 retries or crashes, and can have at most 32767";
@@ -225,7 +227,8 @@ on_one_shard! {
 /// Enqueues, with SQL, a job whose arguments its function does not take; runs it to its end.
 async fn dead_of_decoding(db: &TestDb, args: &str) -> Vec<String> {
     let handle = take_number::handle(JobId::new());
-    db.run(&format!("select pgjobq.enqueue('take_number', {args}, id => '{}')", handle.id())).await;
+    db.run(&format!("select pgjobq.enqueue('take_number', id => '{}')", handle.id())).await;
+    db.run(&format!("update pgjobq.jobs set args = {args} where id = '{}'", handle.id())).await;
     let good = take_number::enqueue(&db.client, 7).await.unwrap();
     let worker = db.worker().build().await.unwrap().start();
     let Outcome::Dead(failure) = end_of(&db.client, &handle).await else { panic!("{args} fit") };

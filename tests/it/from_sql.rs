@@ -109,6 +109,21 @@ on_one_shard! {
             refused(&db, "select pgjobq.enqueue('nothing', run_at => 'infinity')").await,
             "a job cannot run at infinity", None, "22008",
         );
+        let far = ["run_at => '10000-01-01 00:00Z'", "delay => '9000 years'", "delay => '300000 years'", "delay => '1201 months'"];
+        for far in far {
+            let answer = refused(&db, &format!("set timezone = 'UTC'; select pgjobq.enqueue('nothing', {far})")).await;
+            assert!(answer.0.starts_with("a job cannot run in more than a hundred years: at "), "{answer:?}");
+            assert_eq!(answer.2, "22008");
+        }
+        for late in ["delay => '2 hours'", "run_at => now() + interval '2 hours'"] {
+            let answer = refused(&db, &format!("select pgjobq.enqueue('nothing', {late}, expires_in => '1 hour')")).await;
+            assert!(answer.0.starts_with("a job that expires in 01:00:00 and runs at "), "{answer:?}");
+        }
+        check_refused(
+            refused(&db, "select pgjobq.enqueue('nothing', (repeat('[', 128) || repeat(']', 128))::jsonb)").await,
+            "the arguments of a job are nested deeper than 127 arrays and objects",
+            Some("Flatten them, or send them as text."), "54000",
+        );
         check_refused(
             refused(&db, "select pgjobq.enqueue('nothing', priority => 4)").await,
             "a priority is 0 (low), 1 (normal), 2 (high) or 3 (critical), not 4", None, "22023",
@@ -123,6 +138,7 @@ on_one_shard! {
             refused(&db, &format!("select pgjobq.enqueue('letter', id => '{id}')")).await,
             &format!("job {id} is live with another kind than 'letter'"), None, "23505",
         );
-        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1);
+        db.run("select pgjobq.enqueue('nothing', (repeat('[', 127) || '1' || repeat(']', 127))::jsonb)").await;
+        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 2);
     }
 }

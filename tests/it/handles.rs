@@ -7,6 +7,7 @@ use pgjobq::{CallError, WaitError};
 use sqlx::Connection;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 
+use crate::harness::TestDb;
 use crate::life::double;
 use crate::probe::{Probe, end_of};
 use crate::proxy::Proxy;
@@ -63,7 +64,7 @@ on_one_shard! {
         assert_eq!(handle.status(&db.client).await.unwrap(), None);
         check_says(
             handle.wait(&db.client).await,
-            &format!("there is no job {id}: it was never enqueued, was rolled back, or ended so long ago that it is no longer kept"),
+            &format!("there is no job {id}: it was never enqueued, was rolled back, was purged, or ended so long ago that it is no longer kept"),
         );
     }
 }
@@ -152,6 +153,20 @@ on_postgres! {
         assert!(matches!(rebuilt.wait(&db.client).await, Err(WaitError::NotFound(_))));
         worker.shutdown().await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn purged_dead_job_is_never_reported_as_completed() {
+    let db = TestDb::new(1).await;
+    let worker = db.worker().build().await.unwrap().start();
+    let handle = refuse::enqueue(&db.client).await.unwrap();
+    db.until("exists (select from pgjobq.finished where outcome = 'dead')").await;
+    assert_eq!(db.client.dead().purge().await.unwrap(), 1);
+    for handle in [refuse::handle(handle.id()), handle] {
+        let told = handle.wait(&db.client).await;
+        assert!(matches!(told, Err(WaitError::NotFound(id)) if id == handle.id()), "{told:?}");
+    }
+    worker.shutdown().await.unwrap();
 }
 
 on_one_shard! {

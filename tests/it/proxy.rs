@@ -1,11 +1,13 @@
 //! A network between a client and the database, for tests to break.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 /// A network between a client and the database. It lasts as long as this.
@@ -35,6 +37,14 @@ impl Proxy {
         let network = watch::Sender::new(Network::Whole);
         let serving = tokio::spawn(serve(listener, options.clone(), network.clone())).abort_handle();
         Self { address, to: options.clone(), network, serving }
+    }
+
+    /// A network that carries so many bytes a second to the client, over all connections.
+    pub(crate) async fn slow_to(options: &PgConnectOptions, bytes_per_second: u32) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(serve_slowly(listener, options.clone(), bytes_per_second)).abort_handle();
+        Self { address, to: options.clone(), network: watch::Sender::new(Network::Whole), serving }
     }
 
     /// How a client reaches the database through it.
@@ -109,6 +119,35 @@ async fn serve(listener: TcpListener, to: PgConnectOptions, network: watch::Send
         let (to, network) = (to.clone(), network.clone());
         connections.spawn(async move {
             pass(client, dial(&to).await, network).await;
+        });
+    }
+}
+
+async fn serve_slowly(listener: TcpListener, to: PgConnectOptions, bytes_per_second: u32) {
+    let line = Arc::new(Mutex::new(()));
+    let mut connections = JoinSet::new();
+    loop {
+        let (client, _) = listener.accept().await.unwrap();
+        let (to, line) = (to.clone(), Arc::clone(&line));
+        connections.spawn(async move {
+            let (mut from_server, mut to_server) = tokio::io::split(dial(&to).await.unwrap());
+            let (mut from_client, mut to_client) = client.into_split();
+            let up = tokio::io::copy(&mut from_client, &mut to_server);
+            let down = async {
+                let mut bytes = vec![0; 64 << 10];
+                while let Ok(some @ 1..) = from_server.read(&mut bytes).await {
+                    let busy = line.lock().await;
+                    tokio::time::sleep(Duration::from_secs(some as u64) / bytes_per_second).await;
+                    drop(busy);
+                    if to_client.write_all(&bytes[..some]).await.is_err() {
+                        break;
+                    }
+                }
+            };
+            tokio::select! {
+                _ = up => {}
+                () = down => {}
+            }
         });
     }
 }

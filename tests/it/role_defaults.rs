@@ -101,7 +101,7 @@ async fn a_role_that_writes_nothing_is_told_what_to_change() {
     in_time(async {
         let db = TestDb::empty().await;
         let role = Role::with(&db, &["default_transaction_read_only = on"]).await;
-        let client = Client::new(role.pool.clone());
+        let client = Client::builder(role.pool.clone()).enqueue_timeout(Duration::from_secs(1)).build().unwrap();
         let said = "nothing can be written here: it is a standby, so connect to the primary, or `default_transaction_read_only` \
                     is on, so `alter role … set default_transaction_read_only = off`";
         let migrate = client.migrate().await.unwrap_err();

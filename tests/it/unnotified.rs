@@ -51,3 +51,27 @@ async fn everything_runs(db: &TestDb, client: &Client) {
     assert_eq!(result(db, &crate::gate::stand::handle(from_sql)).await, 1);
     worker.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commit_after_a_busy_worker_became_idle_is_found_soon() {
+    let db = TestDb::new(1).await;
+    let worker = Worker::builder(&db.client).queue("default", 1).build().await.unwrap().start();
+    let gate = Gate::new();
+    let before =
+        [gate.job().enqueue(&db.client).await.unwrap(), gate.job().enqueue(&db.client).await.unwrap()];
+    // It is busy for so long that it no longer asks to be notified. So the transaction notifies nobody.
+    db.until("(select idle = '{}' from pgjobq.workers)").await;
+    let mut tx = db.pool.begin().await.unwrap();
+    let late = double::enqueue(&mut *tx, 4).await.unwrap();
+    gate.open();
+    for job in &before {
+        result(&db, job).await;
+    }
+    db.until("(select idle <> '{}' from pgjobq.workers)").await;
+    tx.commit().await.unwrap();
+    // It looks again after an eighth of the time for which it has been idle; at the latest after 5 s.
+    let committed = std::time::Instant::now();
+    assert_eq!(late.wait(&db.client).await.unwrap(), Outcome::Completed(8));
+    assert!(committed.elapsed() < Duration::from_secs(3), "{:?}", committed.elapsed());
+    worker.shutdown().await.unwrap();
+}

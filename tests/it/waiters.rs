@@ -12,6 +12,7 @@ use sqlx::postgres::PgPoolOptions;
 use crate::harness::TestDb;
 use crate::life::double;
 use crate::probe::Probe;
+use crate::proxy::Proxy;
 use crate::says::check_says;
 
 #[job]
@@ -143,4 +144,78 @@ on_one_shard! {
         worker.shutdown().await.unwrap();
         client.close().await;
     }
+}
+
+#[job]
+async fn return_text(bytes: usize) -> Result<String> {
+    Ok("a".repeat(bytes))
+}
+
+#[job(retries = 0)]
+async fn fail_saying(text: String) -> Result<String> {
+    Err(JobError::from(text))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_results_arrive_over_a_slow_network() {
+    let db = TestDb::new(1).await;
+    let worker = db.worker().build().await.unwrap().start();
+    let mut large = Vec::new();
+    for _ in 0..20 {
+        large.push(return_text::enqueue(&db.client, 1_000_000).await.unwrap());
+    }
+    let small = double::enqueue(&db.client, 4).await.unwrap();
+    db.until("(select count(*) from pgjobq.finished) = 21").await;
+    // All of them together would take longer than one answer may.
+    let proxy = Proxy::slow_to(&db.options, 1_500_000).await;
+    let client = Client::new(PgPoolOptions::new().connect_with(proxy.options()).await.unwrap());
+    let all = join_all(large.iter().map(|handle| handle.wait(&client)));
+    let (all, small) =
+        tokio::time::timeout(Duration::from_secs(60), async { tokio::join!(all, small.wait(&client)) })
+            .await
+            .expect("they are answered in some tens of seconds");
+    assert_eq!(small.unwrap(), Outcome::Completed(8));
+    for result in all {
+        assert_eq!(result.unwrap().completed().unwrap().len(), 1_000_000);
+    }
+    worker.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unreadable_row_fails_only_those_who_wait_for_its_job() {
+    let db = TestDb::new(1).await;
+    let worker = db.worker().build().await.unwrap().start();
+    let poison = fail_saying::enqueue(&db.client, "poison".to_owned()).await.unwrap();
+    let dead = fail_saying::enqueue(&db.client, "no".to_owned()).await.unwrap();
+    let mut others = Vec::new();
+    for n in 0..10 {
+        others.push(double::enqueue(&db.client, n).await.unwrap());
+    }
+    db.until("(select count(*) from pgjobq.finished) = 12").await;
+    db.run(
+        "create or replace function pgjobq.readable(p_errors jsonb) returns text language plpgsql stable as $$ begin
+            if p_errors::text like '%poison%' then
+                raise exception 'it is too large to print' using errcode = 'program_limit_exceeded';
+            end if;
+            return null;
+         end $$",
+    )
+    .await;
+    let client = Client::new(db.pool.clone());
+    let waits = async {
+        tokio::join!(
+            poison.wait(&client),
+            dead.wait(&client),
+            join_all(others.iter().map(|handle| handle.wait(&client))),
+        )
+    };
+    let (poison, dead, others) =
+        tokio::time::timeout(Duration::from_secs(30), waits).await.expect("all are answered");
+    let said = crate::says::whole(&poison.unwrap_err());
+    assert!(said.contains("it is too large to print"), "{said}");
+    assert!(matches!(dead.unwrap(), Outcome::Dead(_)));
+    for (n, other) in (0..).zip(others) {
+        assert_eq!(other.unwrap(), Outcome::Completed(2 * n));
+    }
+    worker.shutdown().await.unwrap();
 }
