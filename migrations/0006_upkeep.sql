@@ -312,7 +312,6 @@ begin
                     (select s.hi from pgjobq.leases s
                       where s.shard = l.shard and s.queue_id = l.queue_id and s.priority = p.priority and s.hi < c_by_hand
                       order by s.hi desc limit 1)) t(ticket);
-    -- step: highest read
     v_drawn := coalesce(pg_sequence_last_value('pgjobq.ticket'), 0);
     if highest > v_drawn then
         perform pg_advisory_xact_lock(hashtext('pgjobq.repair_tickets'));   -- of a second one who finds the same, too

@@ -1,5 +1,6 @@
 //! Notices when the database is no longer the one that the worker was built for, mends what it can, and reports the rest.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pgjobq_core::__private::QueueStanding;
@@ -12,18 +13,26 @@ use crate::setup::chain;
 /// How often the worker looks, in heartbeats.
 const LOOK_EVERY: u32 = 6;
 
-/// The problems that the last look has found and not mended.
+/// What the looks at the database have found.
 #[derive(Debug, Default)]
-pub(crate) struct Drift(Mutex<Vec<String>>);
+pub(crate) struct Drift(Mutex<Found>);
+
+#[derive(Debug, Default)]
+struct Found {
+    /// What the last look could not mend.
+    problems: Vec<String>,
+    /// The queues that somebody has deleted. Their rows go later, and are not recreated.
+    deleted: HashSet<String>,
+}
 
 impl Drift {
     pub(crate) fn problems(&self) -> Vec<String> {
-        self.lock().clone()
+        self.lock().problems.clone()
     }
 
     /// Replaces the problems, and logs those that are new.
     fn replace(&self, problems: Vec<String>) {
-        let mut known = self.lock();
+        let known = &mut self.lock().problems;
         problems
             .iter()
             .filter(|problem| !known.contains(problem))
@@ -31,7 +40,18 @@ impl Drift {
         *known = problems;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
+    /// Takes note of whether a queue is deleted, and returns that.
+    fn is_deleted(&self, queue: &QueueStanding) -> bool {
+        let deleted = &mut self.lock().deleted;
+        match queue.id {
+            Some(_) if queue.deleted => deleted.insert(queue.name.clone()),
+            Some(_) => deleted.remove(&queue.name),
+            None => false,
+        };
+        deleted.contains(&queue.name)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Found> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -65,7 +85,7 @@ async fn look(runtime: &Runtime) -> Result<Vec<String>, StoreError> {
                 "the schema has {now} shards and had {shards} when this worker was built: restart the worker"
             )]);
         }
-        if queue.deleted {
+        if runtime.drift.is_deleted(&queue) {
             let name = &queue.name;
             problems.push(format!(
                 "the queue `{name}` was deleted while this worker serves it: save it again, or restart the worker"

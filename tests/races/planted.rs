@@ -136,7 +136,7 @@ const PLANTED: &[Planted] = &[
     ),
     planted(
         "a worker is given up while its heartbeat is recorded",
-        &[("order by id for update skip locked)", 1, "order by id)")],
+        &[("order by w.id for update of w skip locked)", 1, "order by w.id)")],
         &["heartbeat", "give up workers"],
     ),
     planted(

@@ -136,7 +136,7 @@ impl Store {
 
     /// Every worker of every shard.
     pub async fn list_workers(&self) -> Result<Vec<WorkerBeats>, StoreError> {
-        let rows = self.rows(sqlx::query(self.sql.list_workers.clone())).await?;
+        let rows = self.rows(sqlx::query(self.sql.list_workers.clone()).bind(self.shards())).await?;
         let read = |row: &PgRow| {
             Ok(WorkerBeats {
                 shard: row.try_get("shard")?,
@@ -166,7 +166,8 @@ impl Store {
 
     /// How these queues stand.
     pub async fn check_queues(&self, names: &[&str]) -> Result<Vec<QueueStanding>, StoreError> {
-        let rows = self.rows(sqlx::query(self.sql.check_queues.clone()).bind(names)).await?;
+        let rows =
+            self.rows(sqlx::query(self.sql.check_queues.clone()).bind(names).bind(self.shards())).await?;
         let read = |row: &PgRow| {
             Ok(QueueStanding {
                 name: row.try_get("name")?,
