@@ -217,12 +217,13 @@ end $$;
 -- so that a job with a long past can end. (An array of all of them can be larger than PostgreSQL admits.)
 create function pgjobq.errors_of(p_shard smallint, p_job uuid, p_last jsonb) returns jsonb language plpgsql stable as $$
 declare
-    v_early int;
-    v_late int;
+    v_early int := 2147483647;
+    v_late int := 0;
     v_between bigint := 0;
 begin
-    select b.early, b.late into v_early, v_late from pgjobq.left_out_between(p_shard, p_job) b;
-    if v_late > v_early then
+    perform from pgjobq.failures where shard = p_shard and job = p_job offset 110 limit 1;
+    if found then
+        select b.early, b.late into v_early, v_late from pgjobq.left_out_between(p_shard, p_job) b;
         v_between := (select count(*) + coalesce(sum(left_out), 0) from pgjobq.failures
                        where shard = p_shard and job = p_job and attempt > v_early and attempt < v_late);
     end if;

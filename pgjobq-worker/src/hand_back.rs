@@ -11,7 +11,7 @@ use crate::record::follow_up;
 use crate::runtime::Runtime;
 use crate::setup::chain;
 
-/// Hands back the jobs of a lease, and closes it. One that must not run twice is dead.
+/// Hands back jobs of a lease, and closes it if they are all that is left of it. One that must not run twice is dead.
 ///
 /// If the database refuses that for all of them together, each is handed back alone, and the lease of those that it refuses
 /// stays: this worker tries again, or another one takes them back as crashed.
@@ -19,14 +19,19 @@ pub(crate) async fn hand_back(
     runtime: &Arc<Runtime>,
     store: &Store,
     lease: &Lease,
+    jobs: &[HeldJob],
 ) -> Result<(), StoreError> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
     let stop = |job: &HeldJob| {
         let decision = stopped(job.at_most_once);
         Ended { lease: 0, id: job.id, ticket: job.ticket, decision }
     };
-    let mut ended: Vec<_> = lease.jobs.iter().map(stop).collect();
+    let mut ended: Vec<_> = jobs.iter().map(stop).collect();
     ended.sort_unstable_by_key(|end| end.id); // The order in which jobs are locked.
-    let Err(error) = send(runtime, store, lease, &ended, true).await else { return Ok(()) };
+    let close = jobs.len() == lease.jobs.len();
+    let Err(error) = send(runtime, store, lease, &ended, close).await else { return Ok(()) };
     if ended.len() == 1 || !error.is_refusal() {
         return Err(error);
     }

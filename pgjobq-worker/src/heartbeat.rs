@@ -108,9 +108,9 @@ async fn beat(runtime: &Arc<Runtime>, store: &Store) -> Result<(), StoreError> {
     let Some(held) = store.heartbeat(runtime.worker()).await? else {
         return start_anew(runtime, store).await;
     };
-    // What ran here did run: it is not given back as if it had never been claimed.
+    // What ran here did run: it is not given back as if it had never been claimed. And what has ended is about to be recorded.
     for lease in runtime.leases.still_held(&held) {
-        if let Err(error) = hand_back(runtime, store, &lease).await {
+        if let Err(error) = hand_back(runtime, store, &lease, &lease.not_pending()).await {
             tracing::warn!(
                 error = chain(&error),
                 "a lease was not handed back; the next heartbeat tries again"

@@ -19,6 +19,8 @@ pub(crate) struct Lease {
     pub(crate) jobs: Vec<HeldJob>,
     /// How many of them have not been recorded as ended.
     outstanding: AtomicUsize,
+    /// The tickets of those whose attempts have ended, and are about to be recorded.
+    pending: Mutex<HashSet<i64>>,
     /// A statement is on its way that records the last ones, and closes it.
     closing: AtomicBool,
     /// Told when another worker may have the jobs.
@@ -40,7 +42,32 @@ impl Lease {
     pub(crate) fn new(key: LeaseKey, worker: i64, jobs: Vec<HeldJob>, stop: CancellationToken) -> Self {
         let outstanding = AtomicUsize::new(jobs.len());
         let closing = AtomicBool::new(false);
-        Self { key, worker, jobs, outstanding, closing, lost: CancellationToken::new(), stop }
+        Self {
+            key,
+            worker,
+            jobs,
+            outstanding,
+            pending: Mutex::default(),
+            closing,
+            lost: CancellationToken::new(),
+            stop,
+        }
+    }
+
+    /// The attempt of this job has ended, and its end is about to be recorded; or is recorded now.
+    pub(crate) fn set_pending(&self, ticket: i64, pending: bool) {
+        let mut tickets = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        if pending {
+            tickets.insert(ticket)
+        } else {
+            tickets.remove(&ticket)
+        };
+    }
+
+    /// The jobs of which no end is about to be recorded.
+    pub(crate) fn not_pending(&self) -> Vec<HeldJob> {
+        let tickets = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        self.jobs.iter().copied().filter(|job| !tickets.contains(&job.ticket)).collect()
     }
 
     /// A statement is about to record the end of so many jobs. True if none but these is left, so that it closes the lease.

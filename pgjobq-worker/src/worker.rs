@@ -257,7 +257,7 @@ async fn end_attempts(runtime: &Runtime) {
 async fn leave(runtime: &Arc<Runtime>) {
     let leave = async {
         for lease in runtime.leases.begun() {
-            if let Err(error) = hand_back(runtime, &runtime.store, &lease).await {
+            if let Err(error) = hand_back(runtime, &runtime.store, &lease, &lease.jobs).await {
                 tracing::warn!(
                     error = chain(&error),
                     jobs = lease.jobs.len(),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{CancelAnswer, Client};
+use pgjobq::{CancelAnswer, Client, WorkerError};
 use sqlx::postgres::PgPoolOptions;
 
 use crate::gate::Gate;
@@ -264,6 +264,7 @@ async fn job_buried_while_its_lease_is_lost_is_alerted_once() {
     probe.until(|probe| probe.running() == 0).await;
     locked.rollback().await.unwrap();
     assert!(matches!(end_of(&db.client, &job).await, Outcome::Dead(_)));
+    probe.until(|_| alerts.load(Ordering::SeqCst) > 0).await;
     worker.shutdown().await.unwrap();
     assert_eq!(alerts.load(Ordering::SeqCst), 1);
 }
@@ -304,5 +305,74 @@ async fn job_with_a_long_past_keeps_its_first_and_last_failures() {
     let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("it is not dead") };
     assert_eq!(kept(&failure), first_and_last(104..=204));
     assert_eq!(left_out(&failure), 93);
+    worker.shutdown().await.unwrap();
+}
+
+/// Ends when the test lets it, with a result that is refused, and may run again.
+#[job]
+async fn again(ctx: JobContext, probe: u64, code: String) -> Result<u32> {
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    probe.pass().await;
+    let _ = code;
+    Ok(ctx.attempt())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refused_results_are_handed_back_at_a_shutdown() {
+    let db = TestDb::new(1).await;
+    db.run(REFUSE).await;
+    let (probe, other) = (Probe::new(), Probe::new());
+    let code = "P0001".to_owned();
+    let again = again::enqueue(&db.client, probe.number, code.clone()).await.unwrap();
+    let once = once::enqueue(&db.client, other.number, code).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    probe.until(|probe| probe.running() + other.running() == 2).await;
+    probe.gate.add_permits(2);
+    other.gate.add_permits(2);
+    let unready = async {
+        while worker.health().is_ready() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), unready).await.expect("health says so");
+    assert_eq!((worker.health().recording, worker.health().unrecorded), (false, 2));
+    let ended = worker.shutdown().await;
+    assert!(matches!(ended, Err(WorkerError::Unrecorded(2))), "{ended:?}");
+    let waits = "select count(*) from pgjobq.job_states where state = 'ready' and attempt = 1";
+    assert_eq!(db.number(waits).await, 1, "what may run twice was released");
+    assert_eq!(db.number("select count(*) from pgjobq.leases").await, 1, "what may not was not");
+
+    db.run("drop trigger refuse on pgjobq.finished").await;
+    let heir = db.worker().build().await.unwrap().start();
+    assert_eq!(end_of(&db.client, &again).await, Outcome::Completed(2));
+    let Outcome::Dead(failure) = end_of(&db.client, &once).await else { panic!("it is not dead") };
+    assert_eq!((&*failure.errors[0].reason, other.runs().len()), ("crash", 1));
+    heir.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn result_that_waits_outlives_the_loss_of_its_lease() {
+    let db = TestDb::new(1).await;
+    db.run(REFUSE).await;
+    let probe = Probe::new();
+    let worker = db.worker().lease(Duration::from_secs(2)).build().await.unwrap().start();
+    let refused = again::enqueue(&db.client, probe.number, "P0001".to_owned()).await.unwrap();
+    probe.until(|probe| probe.running() == 1).await;
+    probe.gate.add_permits(1);
+    db.until("(select last_value from refusals) >= 3").await;
+    // The worker takes the lease for lost, because no heartbeat is answered, and nobody takes it.
+    let other = again::enqueue(&db.client, probe.number, String::new()).await.unwrap();
+    probe.until(|probe| probe.runs().len() == 2).await;
+    let mut locked = db.pool.begin().await.unwrap();
+    sqlx::raw_sql("lock table pgjobq.workers").execute(&mut *locked).await.unwrap();
+    probe.until(|probe| probe.running() == 0).await; // That other one was dropped: its lease is lost.
+    locked.rollback().await.unwrap();
+    probe.gate.add_permits(10);
+    assert_eq!(end_of(&db.client, &other).await, Outcome::Completed(2), "it was handed back");
+
+    db.run("drop trigger refuse on pgjobq.finished").await;
+    assert_eq!(end_of(&db.client, &refused).await, Outcome::Completed(1), "it did not run again");
+    db.until("not exists (select from pgjobq.leases)").await;
     worker.shutdown().await.unwrap();
 }
