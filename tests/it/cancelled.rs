@@ -6,6 +6,7 @@ use std::time::Duration;
 use pgjobq::prelude::*;
 use pgjobq::{CancelAnswer, JobState};
 
+use crate::harness::TestDb;
 use crate::probe::{Probe, end_of};
 
 /// Ends when the test lets it; counts when it is told to stop, and then fails.
@@ -178,4 +179,15 @@ on_one_shard! {
         assert_eq!(probe.runs().len(), 1);
         assert_eq!(db.number("select crashes from pgjobq.finished").await, 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn job_with_the_nil_id_is_cancelled_by_a_worker() {
+    let db = TestDb::new(1).await;
+    let later = obey::job(0).id(JobId::from(uuid::Uuid::nil())).delay(Duration::from_secs(3600));
+    let job = later.enqueue(&db.client).await.unwrap();
+    db.run(&format!("select pgjobq.cancel('{}')", job.id())).await;
+    let worker = db.worker().build().await.unwrap().start();
+    assert_eq!(end_of(&db.client, &job).await, Outcome::Cancelled);
+    worker.shutdown().await.unwrap();
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{CancelAnswer, StoreError};
+use pgjobq::{CancelAnswer, EnqueueError, MigrateError, StoreError};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
@@ -58,8 +58,17 @@ impl Stage {
             "requeue" => client.cancelled().queue(queue).requeue().await.map(drop),
             "delete" => client.queue(queue).delete().await.map(drop),
             "purge dead" => client.cancelled().queue(queue).purge().await.map(drop),
-            "save" => Ok(client.queue(queue).retain(pgjobq::JobState::Dead, HOUR).save().await.unwrap()),
-            _ => Ok(client.migrate().await.unwrap()),
+            "stats" => client.queue(queue).stats().await.map(drop),
+            "status" => self.waiting.status(client).await.map(drop),
+            "list" => client.cancelled().list(9).await.map(drop),
+            "save" => match client.queue(queue).retain(pgjobq::JobState::Dead, HOUR).save().await {
+                Err(EnqueueError::Store(error)) => Err(error),
+                saved => Ok(saved.unwrap()),
+            },
+            _ => match client.migrate().await {
+                Err(MigrateError::Store(error)) => Err(error),
+                migrated => Ok(migrated.unwrap()),
+            },
         }
     }
 }
@@ -99,6 +108,65 @@ async fn locks_are_released(call: &'static str) {
         worker.shutdown().await.unwrap();
     })
     .await;
+}
+
+/// How long any call may take, on a machine that is busy: the limit is 35 s.
+const LIMIT: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn call_on_a_silent_network_ends_in_time() {
+    in_time(async {
+        let db = TestDb::new(1).await;
+        let calls = [
+            "cancel",
+            "purge",
+            "requeue",
+            "delete",
+            "save",
+            "purge dead",
+            "migrate",
+            "stats",
+            "status",
+            "list",
+        ];
+        let calls = calls.map(|call| {
+            let db = &db;
+            async move {
+                let stage = Stage::new(db, format!("silent_{}", call.replace(' ', "_"))).await;
+                stage.proxy.silence();
+                let answer = tokio::time::timeout(LIMIT, stage.answer(call)).await;
+                let answer = answer.unwrap_or_else(|_| panic!("{call} goes on"));
+                assert!(answer.as_ref().is_err_and(StoreError::is_transient), "{call}: {answer:?}");
+            }
+        });
+        futures_util::future::join_all(calls).await;
+    })
+    .await;
+}
+
+/// Makes each of the first two attempts to write to `finished` fail in one of the ways in which two transactions meet.
+const MEETINGS: &str = "create sequence public.met;
+    create function public.meet() returns trigger language plpgsql as $$
+    declare
+        v_code text := (array['40P01', '55P03', '40001'])[pg_catalog.nextval('public.met')];
+    begin
+        if v_code is not null then
+            raise exception 'another one was met' using errcode = v_code;
+        end if;
+        return null;
+    end $$;
+    create trigger meet after insert or delete on pgjobq.finished for each row execute function public.meet()";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn call_that_meets_another_transaction_is_tried_again() {
+    let db = TestDb::new(1).await;
+    let stage = Stage::new(&db, "met".to_owned()).await;
+    db.run(MEETINGS).await;
+    for call in ["cancel", "requeue", "purge", "purge dead"] {
+        db.run("alter sequence public.met restart").await;
+        stage.answer(call).await.unwrap_or_else(|error| panic!("{call}: {error:?}"));
+        assert_eq!(db.number("select last_value from public.met").await.min(4), 4, "{call} met three others");
+    }
 }
 
 macro_rules! locks_are_released {
