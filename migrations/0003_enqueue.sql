@@ -5,7 +5,8 @@
 -- come in the order of (shard, id), so that two batches with the same ids cannot wait for each other in a circle.
 -- One generic plan, because planning anew took half the time of a single enqueue.
 -- Answers, and never raises, what a caller can mend: unknown queues (then nothing was inserted), ids that are live already,
--- ids that are live with another kind, and the queues in which a worker waits to be notified. With `p_notify` it
+-- ids that are live with another kind, and the queues in which a worker waits to be notified (and 0 if any job has a time of
+-- its own, so that only then workers look for due jobs). With `p_notify` it
 -- notifies them itself, when the caller's transaction commits. With `p_patience` it waits no longer than so many
 -- milliseconds for a transaction that has inserted one of its ids and is still open.
 create function pgjobq.enqueue_many(
@@ -91,6 +92,9 @@ begin
     select array_agg(distinct q.id) into wake
       from pgjobq.workers w, unnest(w.idle) q(id)
      where w.shard = any (array(select s::smallint from generate_series(0, v_shards - 1) s)) and q.id = any (v_queues);
+    if wake is not null and (cardinality(array_remove(p_delay, null)) > 0 or cardinality(array_remove(p_at, null)) > 0) then
+        wake := wake || 0; -- No queue: something was scheduled.
+    end if;
     if p_notify and wake is not null then
         perform pg_notify(pgjobq.channel(), 'wake ' || array_to_string(wake, ','));
         wake := null;

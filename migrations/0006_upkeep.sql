@@ -247,15 +247,20 @@ begin
     end if;
 end $$;
 
--- Puts up to `p_most` scheduled jobs in line whose time has come. `next_due` is in how many microseconds the next one
--- comes due; null when none is scheduled.
-create function pgjobq.promote(p_shard smallint, p_most int, out promoted int, out queues int[], out next_due bigint)
+-- Puts up to `p_most` scheduled jobs in line that have come due since `p_after`. `reach` is how far it has looked: the time of the
+-- last of them if there may be more, or else a second ago, which leaves room for transactions that commit late. Later ones are
+-- found by a sweep, a call without `p_after`; any other call passes none of the dead index entries of what was promoted before.
+-- `next_due` is in how many microseconds the next one comes due; null when none is scheduled.
+create function pgjobq.promote(
+    p_shard smallint, p_most int, p_after timestamptz default '-infinity',
+    out promoted int, out queues int[], out reach timestamptz, out next_due bigint)
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     set enable_sort = off set enable_memoize = off set jit = off
     set plan_cache_mode = force_generic_plan as $$
 declare
     v_now timestamptz := clock_timestamp();
+    v_after timestamptz := least(p_after, v_now); -- The clock may have been set back.
     v_jobs uuid[];
     v_places tid[];     -- where the locked rows are; nobody moves them any more
     v_new bigint[];
@@ -263,9 +268,11 @@ begin
     -- step: time read
     with due as materialized (
         select id, ctid as place, run_at from pgjobq.jobs
-         where shard = p_shard and run_at is not null and waits_for = 0 and run_at <= v_now
+         where shard = p_shard and run_at is not null and waits_for = 0 and run_at >= v_after and run_at <= v_now
          order by run_at limit p_most for update skip locked)
-    select array_agg(id order by run_at, id), array_agg(place order by run_at, id) into v_jobs, v_places from due;
+    select array_agg(id order by run_at, id), array_agg(place order by run_at, id),
+           case when count(*) < p_most then v_now - interval '1 second' else max(run_at) end
+      into v_jobs, v_places, reach from due;
     -- step: jobs locked
     promoted := 0;
     if v_jobs is not null then
@@ -278,7 +285,7 @@ begin
         select count(*), array_agg(distinct queue_id) into promoted, queues from moved;
     end if;
     next_due := (extract(epoch from (select run_at from pgjobq.jobs
-                                          where shard = p_shard and run_at is not null and waits_for = 0
+                                          where shard = p_shard and run_at is not null and waits_for = 0 and run_at > v_now
                                           order by run_at limit 1)
                              - clock_timestamp()) * 1000000)::bigint;
 end $$;

@@ -202,24 +202,27 @@ begin
 end $$;
 
 -- Ends jobs that have not been started in time, up to `p_most` at once. Those that run meanwhile are passed, and not
--- looked at again in this round: the next call goes on after `reach` and `reach_id`, which are null at the end. `next_due` is
--- in how many microseconds the next one expires.
+-- looked at again in this round: the next call goes on after `reach` and `reach_id`, which are null at the end. The next round may
+-- begin at `looked`, a second ago: what was passed, or commits later, is found by a sweep from the start. `next_due` is in how many
+-- microseconds the next one expires.
 create function pgjobq.expire(
     p_shard smallint, p_after timestamptz, p_after_id uuid, p_most int,
-    out expired uuid[], out reach timestamptz, out reach_id uuid, out next_due bigint)
+    out expired uuid[], out reach timestamptz, out reach_id uuid, out looked timestamptz, out next_due bigint)
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     set enable_sort = off set enable_memoize = off set jit = off
     set plan_cache_mode = force_generic_plan as $$
 declare
     v_now timestamptz := clock_timestamp();
+    v_after timestamptz := least(p_after, v_now); -- The clock may have been set back.
     v_jobs uuid[];
     v_seen int;
 begin
+    looked := v_now - interval '1 second';
     -- step: time read
     select array_agg(id order by expires_at, id), count(*), max(expires_at) into v_jobs, v_seen, reach
       from (select id, expires_at from pgjobq.jobs
-             where shard = p_shard and expires_at is not null and (expires_at, id) > (p_after, p_after_id)
+             where shard = p_shard and expires_at is not null and (expires_at, id) > (v_after, p_after_id)
                and expires_at <= v_now
              order by expires_at, id limit p_most) due;
     reach_id := v_jobs[v_seen];

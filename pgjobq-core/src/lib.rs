@@ -110,7 +110,7 @@ pub mod __private {
     pub use crate::error::chain;
     pub use crate::job_error::ErrorKind;
     pub use crate::json::{Unstorable, printed_bytes};
-    pub use crate::listen::Signal;
+    pub use crate::listen::{SCHEDULED, Signal};
     pub use crate::meta::Meta;
     pub use crate::name::check as check_name;
     pub use crate::notifier::Notifier;

@@ -26,11 +26,15 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const RECONNECT_FIRST: Duration = Duration::from_millis(100);
 const RECONNECT_MOST: Duration = Duration::from_secs(5);
 
+/// Stands among the queues of a wake-up if a job has a time of its own. No queue has this id.
+#[doc(hidden)]
+pub const SCHEDULED: i32 = 0;
+
 /// What the listener heard.
 #[derive(Clone, Debug)]
 #[doc(hidden)]
 pub enum Signal {
-    /// There may be work in these queues.
+    /// There may be work in these queues; [`SCHEDULED`] among them means that a job was scheduled.
     Wake(Arc<[i32]>),
     /// These jobs have ended.
     Ended(Arc<[Uuid]>),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use pgjobq_core::__private::{Claimed, ClaimedQuarantined, Peeked, Signal};
+use pgjobq_core::__private::{Claimed, ClaimedQuarantined, Peeked, SCHEDULED, Signal};
 use pgjobq_core::StoreError;
 
 use crate::asks::{Answer, AskedClaim, AskedQuarantine, Failed, Look};
@@ -160,10 +160,17 @@ impl Runtime {
     /// Takes note of what the listener heard.
     pub(crate) fn note(&self, signal: &Signal) {
         match signal {
-            Signal::Wake(queues) => self.arrivals.note(queues),
-            Signal::Anything => self.arrivals.note_anywhere(),
-            Signal::Ended(_) | Signal::Cancel => return,
+            Signal::Wake(queues) => {
+                self.arrivals.note(queues);
+                if queues.contains(&SCHEDULED) {
+                    self.events.promote.notify_one();
+                }
+            }
+            Signal::Anything => {
+                self.arrivals.note_anywhere();
+                self.events.promote.notify_one();
+            }
+            Signal::Ended(_) | Signal::Cancel => {}
         }
-        self.events.promote.notify_one(); // It may have been a scheduled job.
     }
 }

@@ -1,25 +1,24 @@
 //! Ends jobs that were not started in time, each at its time. Every worker does, for all.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pgjobq_core::StoreError;
 use uuid::Uuid;
 
+use crate::due::Due;
 use crate::pause::{Pause, jittered};
 use crate::runtime::Runtime;
 use crate::setup::chain;
 
 /// How many jobs one transaction ends. It holds the lanes of those jobs.
 const BATCH: i32 = 500;
-/// Before every time that matters: the year 1, in microseconds before 1970.
-const START: (i64, Uuid) = (-62_135_596_800_000_000, Uuid::nil());
 
 /// Ends jobs that were not started in time, until the worker ends.
 pub(crate) async fn expire_for_ever(runtime: Arc<Runtime>) {
-    let mut pause = Pause::new();
+    let (mut pause, mut due) = (Pause::new(), Due::new(runtime.store.shards(), Instant::now()));
     loop {
-        let wait = match expire(&runtime).await {
+        let wait = match expire(&runtime, &mut due).await {
             Ok(next_due) => {
                 pause.reset();
                 let idle = jittered(runtime.config.poll_interval);
@@ -34,17 +33,20 @@ pub(crate) async fn expire_for_ever(runtime: Arc<Runtime>) {
     }
 }
 
-/// Ends what is due, and says in how long the next job expires.
-async fn expire(runtime: &Runtime) -> Result<Option<Duration>, StoreError> {
+/// Ends what is due. Returns in how long the next job expires.
+async fn expire(runtime: &Runtime, due: &mut Due) -> Result<Option<Duration>, StoreError> {
     let mut soonest: Option<Duration> = None;
-    for shard in runtime.store.shards() {
-        let mut after = Some(START);
-        while let Some(from) = after {
-            let expired = runtime.store.expire(shard, from, BATCH).await?;
+    let mut round = due.round(Instant::now());
+    for (shard, from) in &mut round.places {
+        let mut after = Some((*from, Uuid::nil()));
+        while let Some(place) = after {
+            let expired = runtime.store.expire(*shard, place, BATCH).await?;
             runtime.notifier.ended(&expired.jobs);
             soonest = [soonest, expired.next_due].into_iter().flatten().min();
             after = expired.reach;
+            *from = expired.looked;
         }
     }
+    due.looked(round, Instant::now());
     Ok(soonest)
 }

@@ -34,6 +34,7 @@ mod settle;
 // What goes on beside.
 mod arrivals;
 mod drift;
+mod due;
 mod expire;
 mod hand_back;
 mod health;

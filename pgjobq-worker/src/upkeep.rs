@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use pgjobq_core::StoreError;
 
+use crate::due::Due;
 use crate::judge::{Judge, Verdict};
 use crate::pause::{Pause, jittered};
 use crate::runtime::Runtime;
@@ -82,13 +83,17 @@ async fn reap(runtime: &Arc<Runtime>) -> Result<(), StoreError> {
 
 /// Puts due jobs in line, each at its time, until the worker ends.
 pub(crate) async fn promote_for_ever(runtime: Arc<Runtime>) {
-    let mut pause = Pause::new();
+    let (mut pause, mut due) = (Pause::new(), Due::new(runtime.store.shards(), Instant::now()));
+    // Whether a job was scheduled that a sweep has to look for: its transaction may have committed late.
+    let mut owes_sweep = false;
     while !runtime.stages.end.is_cancelled() {
-        let wait = match promote(&runtime).await {
-            Ok(next_due) => {
+        let wait = match promote(&runtime, &mut due).await {
+            Ok((next_due, swept)) => {
                 pause.reset();
+                owes_sweep &= !swept;
                 // To the millisecond, and not in step with other workers when there is nothing to be exact about.
                 let idle = jittered(runtime.config.poll_interval);
+                let idle = if owes_sweep { due.until_sweep(Instant::now()).min(idle) } else { idle };
                 next_due.map_or(idle, |due| due.max(Duration::from_millis(1)).min(idle))
             }
             Err(error) => {
@@ -98,17 +103,19 @@ pub(crate) async fn promote_for_ever(runtime: Arc<Runtime>) {
         };
         tokio::select! {
             () = sleep_or_end(&runtime, wait) => {}
-            () = runtime.events.promote.notified() => {}
+            () = runtime.events.promote.notified() => owes_sweep = true,
         }
     }
 }
 
-/// Puts what is due in line, and says in how long the next job comes due.
-async fn promote(runtime: &Runtime) -> Result<Option<Duration>, StoreError> {
+/// Puts what is due in line. Returns in how long the next job comes due, and whether this was a sweep.
+async fn promote(runtime: &Runtime, due: &mut Due) -> Result<(Option<Duration>, bool), StoreError> {
     let mut soonest: Option<Duration> = None;
-    for shard in runtime.store.shards() {
+    let mut round = due.round(Instant::now());
+    for (shard, from) in &mut round.places {
         loop {
-            let promoted = runtime.store.promote(shard, PROMOTE_BATCH).await?;
+            let promoted = runtime.store.promote(*shard, *from, PROMOTE_BATCH).await?;
+            *from = promoted.reach;
             if promoted.count > 0 {
                 runtime.work_arrived(&promoted.queues);
             }
@@ -118,7 +125,9 @@ async fn promote(runtime: &Runtime) -> Result<Option<Duration>, StoreError> {
             }
         }
     }
-    Ok(soonest)
+    let swept = round.sweeps;
+    due.looked(round, Instant::now());
+    Ok((soonest, swept))
 }
 
 impl Runtime {

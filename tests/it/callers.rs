@@ -111,7 +111,7 @@ on_postgres! {
                 let finished = at_once("finish", store.finish(shard, 1, "ours", &leases, &ended)).await;
                 assert!(finished.stale.is_empty() && finished.unclosed.is_empty());
             }
-            at_once("promote", store.promote(shard, 100)).await;
+            at_once("promote", store.promote(shard, 0, 100)).await;
             let given_back = at_once("claim", store.claim(claim(11, 1))).await;
             if let [job] = &*given_back.jobs {
                 let key = LeaseKey { lane, priority: 1, hi: job.ticket, id: 11 };

@@ -71,3 +71,45 @@ on_one_shard! {
         worker.shutdown().await.unwrap();
     }
 }
+
+on_postgres! {
+    async fn job_that_commits_after_it_came_due_is_swept_up_at_once(db: TestDb) {
+        let worker = db.worker().poll_interval(Duration::from_secs(60)).build().await.unwrap().start();
+        db.until("exists (select from pgjobq.workers where idle <> '{}')").await;
+        let mut open = db.pool.begin().await.unwrap();
+        let late = at_its_time::job().delay(Duration::from_millis(1)).enqueue(&mut *open).await.unwrap();
+        // The promoter looks beyond that time before the job can be seen.
+        let then = db.text("clock_timestamp()").await;
+        db.until(&format!("clock_timestamp() > timestamptz '{then}' + interval '1200 ms'")).await;
+        let other = at_its_time::job().delay(Duration::from_millis(1)).enqueue(&db.client).await.unwrap();
+        end_of(&db.client, &other).await;
+        open.commit().await.unwrap();
+        end_of(&db.client, &late).await;
+        let micros = db.number(&format!(
+            "select extract(epoch from (select finished_at from pgjobq.finished where id = '{}')
+                                     - (select finished_at from pgjobq.finished where id = '{}')) * 1000000", late.id(), other.id())).await;
+        assert!(micros < 10_000_000, "after {micros} us");
+        worker.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn notification_says_whether_a_job_was_scheduled() {
+    let db = crate::harness::TestDb::new(1).await;
+    let worker = db.worker().poll_interval(Duration::from_secs(60)).build().await.unwrap().start();
+    db.until("exists (select from pgjobq.workers where idle <> '{}')").await;
+    let channel = db.text("select pgjobq.channel()").await;
+    let mut listener = sqlx::postgres::PgListener::connect_with(&db.pool).await.unwrap();
+    listener.listen(&channel).await.unwrap();
+    let heard = async |listener: &mut sqlx::postgres::PgListener| loop {
+        let said = listener.recv().await.unwrap().payload().to_owned();
+        if let Some(queues) = said.strip_prefix("wake ") {
+            return queues.split(',').any(|queue| queue == "0");
+        }
+    };
+    at_its_time::job().delay(Duration::from_secs(3600)).enqueue(&db.client).await.unwrap();
+    assert!(heard(&mut listener).await, "scheduled");
+    at_its_time::enqueue(&db.client).await.unwrap();
+    assert!(!heard(&mut listener).await, "ready");
+    worker.shutdown().await.unwrap();
+}

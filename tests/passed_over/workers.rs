@@ -176,7 +176,7 @@ impl Simulated {
     /// Puts in line what has come due.
     pub(crate) async fn promote(&self) {
         for shard in self.world.store.shards() {
-            self.world.store.promote(shard, 100).await.unwrap();
+            self.world.store.promote(shard, 0, 100).await.unwrap();
         }
     }
 

@@ -71,6 +71,8 @@ pub struct Expired {
     pub jobs: Vec<Uuid>,
     /// How far it came; `None` at the end.
     pub reach: Option<(i64, Uuid)>,
+    /// Where the next round may begin, once this one has come to its end.
+    pub looked: i64,
     /// In how long the next one expires, when there is one.
     pub next_due: Option<Duration>,
 }
@@ -80,6 +82,8 @@ pub struct Expired {
 pub struct Promoted {
     pub count: i32,
     pub queues: Vec<i32>,
+    /// How far it has looked.
+    pub reach: i64,
     /// In how long the next one comes due, when there is one.
     pub next_due: Option<Duration>,
 }
@@ -210,9 +214,9 @@ impl Store {
         read_expired(&self.row(query).await?).map_err(StoreError::Database)
     }
 
-    /// Puts up to `most` scheduled jobs in line whose time has come.
-    pub async fn promote(&self, shard: i16, most: i32) -> Result<Promoted, StoreError> {
-        let query = sqlx::query(self.sql.promote.clone()).bind(shard).bind(most);
+    /// Puts up to `most` scheduled jobs in line that have come due since `after`, in microseconds since 1970.
+    pub async fn promote(&self, shard: i16, after: i64, most: i32) -> Result<Promoted, StoreError> {
+        let query = sqlx::query(self.sql.promote.clone()).bind(shard).bind(most).bind(after);
         let row = self.row(query).await?;
         read_promoted(&row).map_err(StoreError::Database)
     }
@@ -329,6 +333,7 @@ fn read_expired(row: &PgRow) -> Result<Expired, sqlx::Error> {
     Ok(Expired {
         jobs: row.try_get::<Option<_>, _>("expired")?.unwrap_or_default(),
         reach: reach.zip(row.try_get("reach_id")?),
+        looked: row.try_get("looked")?,
         next_due: row.try_get::<Option<i64>, _>("next_due")?.map(from_micros),
     })
 }
@@ -341,6 +346,7 @@ fn read_promoted(row: &PgRow) -> Result<Promoted, sqlx::Error> {
     let next_due: Option<i64> = row.try_get("next_due")?;
     Ok(Promoted {
         count: row.try_get("promoted")?,
+        reach: row.try_get("reach")?,
         queues: row.try_get::<Option<_>, _>("queues")?.unwrap_or_default(),
         next_due: next_due.map(from_micros),
     })
