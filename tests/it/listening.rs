@@ -31,10 +31,17 @@ async fn past_a_pooler_that_loses_them_notifications_are_heard() {
         let heard = tokio::time::timeout(Duration::from_secs(30), signals.recv()).await.expect("it is heard");
         assert!(matches!(heard, Ok(Signal::Wake(queues)) if *queues == [7]));
 
+        // Of the end of a job only those are notified who wait for it.
+        let job = double::enqueue(&client, 21).await.unwrap();
+        let waiting = tokio::spawn({
+            let client = client.clone();
+            async move { job.wait(&client).await.unwrap() }
+        });
+        db.until("exists (select from pgjobq.waiters)").await;
         let worker = db.worker().build().await.unwrap().start();
-        assert_eq!(double::call(&client, 21).await.unwrap(), 42);
         let ended = async { while !matches!(signals.recv().await, Ok(Signal::Ended(_))) {} };
         tokio::time::timeout(Duration::from_secs(30), ended).await.expect("the end of the job is heard");
+        assert_eq!(waiting.await.unwrap().completed(), Some(42));
         worker.shutdown().await.unwrap();
         client.close().await;
     })
