@@ -309,7 +309,7 @@ begin
         offset 0),
     unpacked as (
         select s.*, case when s.before < p_bytes then s.output::text end as output_text,
-               case when s.before < p_bytes then pgjobq.readable(s.errors) end as errors_text
+               case when s.before < p_bytes and s.errors is not null then pgjobq.readable(s.errors) end as errors_text
           from (select stored.*, sum(size) over (rows unbounded preceding) - size as before from stored) s
         offset 0),
     printed as (
