@@ -24,7 +24,8 @@ begin
     alive := found;
     -- step: seen
     select array_agg(queue_id), array_agg(priority), array_agg(hi), array_agg(id),
-           array_agg((extract(epoch from clock_timestamp() - claimed_at) * 1000000)::bigint)
+           -- Claimed in the future: the clock was set back since, and the claim's answer is not on its way any more.
+           array_agg((abs(extract(epoch from clock_timestamp() - claimed_at)) * 1000000)::bigint)
       into queues, priorities, his, ids, ages
       from (select queue_id, priority, hi, id, claimed_at from pgjobq.leases
              where shard = p_shard and worker >= p_worker and worker <= p_worker

@@ -105,3 +105,26 @@ on_postgres! {
         heir.shutdown().await.unwrap();
     }
 }
+
+on_one_shard! {
+    async fn lost_claim_is_returned_after_the_clock_was_set_back(db: TestDb) {
+        let gate = Gate::new();
+        gate.open();
+        let worker = db.worker().build().await.unwrap().start();
+        db.until("exists (select from pgjobq.workers)").await;
+        // A claim that the worker does not know, made while the clock was an hour ahead.
+        db.run(&format!(
+            "do $$ begin
+                perform pgjobq.enqueue('stand', jsonb_build_object('gate', '{}'));
+                insert into pgjobq.leases (shard, queue_id, priority, hi, id, worker, claimed_at, tickets)
+                select j.shard, j.queue_id, j.priority, j.ticket, 7, w.id, clock_timestamp() + interval '1 hour',
+                       int8multirange(int8range(j.ticket, j.ticket + 1))
+                  from pgjobq.jobs j, pgjobq.workers w;
+            end $$",
+            gate.name,
+        )).await;
+        db.until("exists (select from pgjobq.finished)").await;
+        nothing_was_counted(&db).await;
+        worker.shutdown().await.unwrap();
+    }
+}
