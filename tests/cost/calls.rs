@@ -156,7 +156,7 @@ impl Session {
 
     /// Puts in line what has come due.
     pub(crate) async fn promote(&mut self, most: usize) -> Cost {
-        self.cost(explain("promote").bind(0i16).bind(most as i32)).await
+        self.cost(explain("promote").bind(0i16).bind(most as i32).bind(0i64)).await
     }
 
     /// Says how far a job is, and completes it in a transaction of its own.
