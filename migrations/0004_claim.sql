@@ -276,7 +276,7 @@ begin
                        and kind = any (p_kinds) and (expires_at is null or expires_at > v_now)
                        and (crashes > 1 or crash_budget <= crashes) = (lone = 1)
                      order by ticket limit case lone when 1 then 1 else p_want end) j;
-            alone := lone = 1;
+            alone := r.taken > 0 and lone = 1;
             exit when r.taken > 0;
         end loop;
         if r.taken > 0 then

@@ -144,6 +144,8 @@ begin
                        run_at = v_now + mine.delay * interval '1 microsecond',
                        attempt = j.attempt + (mine.decision <> 'return' and j.attempt < 2147483647)::int,
                        failures = j.failures + (mine.decision = 'retry')::int,
+                       crashes = case when j.crashes > 0 and mine.decision in ('retry', 'snooze')
+                                      then pgjobq.crashes_left(p_shard, j.id, j.attempt, j.crashes) else j.crashes end,
                        expires_at = case when mine.decision = 'return' then j.expires_at end
                   from (select x.ctid, d.*, v_new[d.place] as new_ticket
                           from unnest(p_lease, p_id, p_ticket, p_decision, p_delay, p_reason, p_message)
@@ -191,6 +193,17 @@ begin
     end if;
     -- The order leaves the planner only the index by time: those who no longer wait are not read.
     waited := (select until from pgjobq.waiters where shard = p_shard and until > v_now order by until desc limit 1) is not null;
+end $$;
+
+-- The crashes that still count after an attempt that ended by itself: none, if ten attempts in a row have. A job that crashes
+-- its worker now and then, and fails or snoozes in between, crashes more often than that, and comes to its end.
+create function pgjobq.crashes_left(p_shard smallint, p_job uuid, p_attempts int, p_crashes smallint) returns smallint
+language plpgsql stable as $$
+begin
+    return case when p_attempts + 1 - coalesce((select attempt from pgjobq.failures
+                                                 where shard = p_shard and job = p_job and reason = 'crash'
+                                                 order by attempt desc limit 1), 0) >= 10
+                then 0 else p_crashes end;
 end $$;
 
 -- One failed attempt, as `finished.errors` keeps it, and how many before it were left out.

@@ -46,7 +46,7 @@ pub(crate) async fn cancel_for_ever(runtime: Arc<Runtime>) {
 }
 
 async fn act(runtime: &Runtime) -> Result<(), StoreError> {
-    for shard in runtime.store.shards() {
+    for shard in runtime.store.shards_with_cancels().await? {
         let mut after = None;
         loop {
             let acted = runtime.store.act_on_cancels(shard, after, BATCH).await?;

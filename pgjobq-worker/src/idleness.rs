@@ -9,12 +9,23 @@ use crate::runtime::Runtime;
 /// How long a queue must have been busy before its worker no longer wants to be notified of work in it.
 const BUSY_AFTER: Duration = Duration::from_secs(2);
 
+/// How often it is compared at most.
+const COMPARE_EVERY: Duration = Duration::from_millis(20);
+
 /// The announcement last sent: the worker's id and its queues. A worker that registers anew announces them anew.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Idleness {
     announced: (i64, BTreeSet<i32>),
+    /// When it was last compared, which takes a look at every lane.
+    compared: Instant,
     /// The one on its way.
     sent: Option<(i64, BTreeSet<i32>)>,
+}
+
+impl Default for Idleness {
+    fn default() -> Self {
+        Self { announced: (0, BTreeSet::new()), compared: Instant::now(), sent: None }
+    }
 }
 
 impl Idleness {
@@ -28,13 +39,17 @@ impl Idleness {
         if self.sent.is_some() || !runtime.client.uses_notifications() {
             return None;
         }
+        let worker = runtime.worker();
+        if self.announced.0 == worker && now - self.compared < COMPARE_EVERY {
+            return None;
+        }
+        self.compared = now;
         let mut queues = BTreeSet::new();
         for lane in lanes {
             if now - lane.idle_for_the_last_time(now) < BUSY_AFTER {
                 queues.insert(lane.lane.queue);
             }
         }
-        let worker = runtime.worker();
         if self.announced.0 == worker && self.announced.1 == queues {
             return None;
         }

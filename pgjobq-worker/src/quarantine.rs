@@ -47,7 +47,7 @@ impl Quarantine {
         let mut jobs = self.lock();
         jobs.running = jobs.running.saturating_sub(wanted - got);
         jobs.claiming = false;
-        jobs.alone = jobs.alone || alone;
+        jobs.alone = jobs.alone || (alone && got > 0);
         if jobs.running == 0 {
             jobs.limit = FIRST; // None waits or runs: the next crowd is a new one.
         }

@@ -176,6 +176,30 @@ on_postgres! {
     }
 }
 
+/// Fails by itself, at once, until its fifteenth attempt.
+#[job(retries = 30, backoff = "1ms")]
+async fn fail_for_long(ctx: JobContext) -> Result<()> {
+    if ctx.attempt() < 15 { Err("not yet".into()) } else { Ok(()) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_attempts_without_a_crash_restore_trust() {
+    let db = TestDb::new(1).await;
+    let job = fail_for_long::enqueue(&db.client).await.unwrap();
+    db.run("update pgjobq.jobs set crashes = 2, attempt = 2").await;
+    db.run(
+        "insert into pgjobq.failures (shard, job, attempt, reason, message)
+            select shard, id, n, 'crash', 'it died' from pgjobq.jobs, generate_series(1, 2) n",
+    )
+    .await;
+    let worker = db.worker().build().await.unwrap().start();
+    let restored = "(select min(attempt) from pgjobq.jobs where crashes = 0) >= 12 or exists (select from pgjobq.finished)";
+    db.until(restored).await;
+    assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
+    assert_eq!(db.number("select crashes from pgjobq.finished").await, 0);
+    worker.shutdown().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn quarantine_hides_no_job_behind_unknown_kinds() {
     let db = TestDb::new(1).await;

@@ -15,6 +15,7 @@ mod says; // What errors say.
 mod bystanders; // A job that runs costs the database nothing.
 mod calendar; // What depends on the day.
 mod callers; // Their transactions and ours.
+mod claims; // Claims are bounded, and one lane delays no other.
 mod endings; // Everything that was started ends, whatever the database does.
 mod growth; // No table grows for ever.
 mod held; // Nothing is held by nobody.

@@ -1,4 +1,4 @@
-//! Jobs that kill whoever runs them. Each is buried at its fourth crash; their neighbors lose one crash to each, and none dies.
+//! Jobs that kill whoever runs them. Each is buried at its fourth crash; their neighbors lose two crashes at most, and none dies.
 
 use std::time::{Duration, Instant};
 
@@ -40,13 +40,14 @@ async fn among_neighbors(poisons: i64) -> String {
     let completed = "select count(*) from pgjobq.finished where outcome = 'completed'";
     assert_eq!(stage.number(completed).await, NEIGHBORS);
     let worst = stage.number("select max(crashes) from pgjobq.finished where outcome = 'completed'").await;
-    assert!(worst <= poisons, "a neighbor was charged {worst} times by {poisons} poisons");
+    // Once as a neighbor in the line, and once as a neighbor in quarantine; then it runs alone.
+    assert!(worst <= 2, "a neighbor was charged {worst} times by {poisons} poisons");
     format!(
         "{poisons} buried after {deaths} crashes, {NEIGHBORS} neighbors completed with {worst} crashes at worst"
     )
 }
 
-/// A worker dies with all its slots full. Its jobs are suspects, run one at a time: as fast as that goes, not one per poll.
+/// A worker dies with all its slots full. Its jobs are quarantined, and run few at a time: as fast as that goes, not some per poll.
 async fn suspects() -> String {
     let stage = Stage::new().await;
     stage.client.enqueue_all((0..SLOTS).map(|_| jobs::sleep_through::job(600_000))).await.unwrap();

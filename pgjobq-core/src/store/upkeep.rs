@@ -195,6 +195,12 @@ impl Store {
         self.rows(query).await?.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
     }
 
+    /// The shards that have requests to cancel: mostly none.
+    pub async fn shards_with_cancels(&self) -> Result<Vec<i16>, StoreError> {
+        let rows = self.rows(sqlx::query(self.sql.shards_with_cancels.clone()).bind(self.shards())).await?;
+        rows.iter().map(|row| row.try_get("shard")).collect::<Result<_, _>>().map_err(StoreError::Database)
+    }
+
     /// Acts on the next requests to cancel, those after this id or the first ones.
     pub async fn act_on_cancels(
         &self,

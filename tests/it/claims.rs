@@ -1,0 +1,245 @@
+//! Claims are bounded in bytes and in places, and a lane that is locked, slow or refused delays no other.
+
+use std::time::{Duration, Instant};
+
+use pgjobq::prelude::*;
+use pgjobq::{Client, Tx, Worker};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{ConnectOptions, Connection};
+
+use crate::harness::TestDb;
+use crate::probe::{Probe, end_of};
+use crate::proxy::Proxy;
+
+#[job(retries = 0)]
+async fn measure_args(values: Box<serde_json::value::RawValue>) -> Result<usize> {
+    Ok(values.get().len())
+}
+
+#[job(queue = "other", retries = 0)]
+async fn pass_elsewhere() {}
+
+#[job(transactional, retries = 0, timeout = "3s")]
+async fn hold_place(tx: &mut Tx, for_ms: u64) -> Result<()> {
+    sqlx::query("select 1").execute(&mut **tx).await?;
+    tokio::time::sleep(Duration::from_millis(for_ms)).await;
+    Ok(())
+}
+
+#[job(retries = 0)]
+async fn end_at_once() {}
+
+#[job(retries = 0)]
+async fn occupy_slot(ctx: JobContext, probe: u64) {
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    probe.pass().await;
+}
+
+/// Inserts jobs whose arguments are few bytes on disk and `numbers` times 131,072 digits as text.
+async fn insert_swelling(db: &TestDb, jobs: usize, numbers: usize) {
+    db.run("alter table pgjobq.jobs drop constraint if exists args_fit").await;
+    db.run(&format!(
+        "insert into pgjobq.jobs (shard, id, created_at, ticket, queue_id, priority, retries, crash_budget, kind, args)
+         select 0, gen_random_uuid(), now(), nextval('pgjobq.ticket'), q.id, 1, 0, 3, 'measure_args',
+                jsonb_build_object('values', (select jsonb_agg(1e131071) from generate_series(1, {numbers})))
+           from pgjobq.queues q, generate_series(1, {jobs}) where q.name = 'default'"
+    ))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn job_too_large_to_print_is_buried_and_its_queue_goes_on() {
+    let db = TestDb::new(1).await;
+    insert_swelling(&db, 1, 8200).await;
+    insert_swelling(&db, 60, 4).await;
+    let behind = end_at_once::enqueue(&db.client).await.unwrap();
+    let other = pass_elsewhere::enqueue(&db.client).await.unwrap();
+    let worker =
+        db.worker().queue("other", 2).claim_timeout(Duration::from_secs(30)).build().await.unwrap().start();
+    assert_eq!(end_of(&db.client, &other).await, Outcome::Completed(()));
+    let stands_before = "not exists (select from pgjobq.finished where outcome = 'dead')";
+    assert_eq!(db.text(stands_before).await, "true", "the other queue did not wait for it");
+    assert_eq!(
+        behind.wait_timeout(&db.client, Duration::from_secs(150)).await.unwrap(),
+        Outcome::Completed(())
+    );
+    db.until("not exists (select from pgjobq.jobs)").await;
+    let dead = "select errors->0->>'message' from pgjobq.finished where outcome = 'dead'";
+    assert!(db.text(dead).await.starts_with("its arguments cannot be read: "), "{}", db.text(dead).await);
+    assert_eq!(
+        db.number(
+            "select count(*) from pgjobq.finished where kind = 'measure_args' and outcome = 'completed'"
+        )
+        .await,
+        60
+    );
+    worker.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_jobs_arrive_over_a_slow_link() {
+    let db = TestDb::new(1).await;
+    let proxy = Proxy::slow_to(&db.options, 1 << 20).await;
+    let client = Client::new(PgPoolOptions::new().connect_lazy_with(proxy.options()));
+    let args = serde_json::value::to_raw_value(&"x".repeat(400_000)).unwrap();
+    db.client.enqueue_all((0..16).map(|_| measure_args::job(args.clone()))).await.unwrap();
+    // All of them take three times as long as a claim may.
+    let worker = Worker::builder(&client).queue("default", 20).claim_timeout(Duration::from_secs(2));
+    let worker = worker.build().await.unwrap().start();
+    tokio::time::timeout(Duration::from_secs(100), async {
+        while db.number("select count(*) from pgjobq.jobs").await > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+    .expect("every job arrives");
+    worker.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_answer_of_a_claim_returns_its_jobs_at_once() {
+    let db = TestDb::new(1).await;
+    let proxy = Proxy::to(&db.options).await;
+    let client = Client::new(PgPoolOptions::new().connect_lazy_with(proxy.options()));
+    // Nothing but the return brings them back in time.
+    let worker = Worker::builder(&client).queue("default", 20).claim_timeout(Duration::from_secs(60));
+    let worker = worker
+        .lease(Duration::from_secs(300))
+        .heartbeat(Duration::from_secs(60))
+        .build()
+        .await
+        .unwrap()
+        .start();
+    let registered = "exists (select from pgjobq.workers where idle <> '{}')";
+    db.until(registered).await;
+    let mut holder = db.options.connect().await.unwrap();
+    let mut lock = holder.begin().await.unwrap();
+    sqlx::query("select from pgjobq.lanes for update").execute(&mut *lock).await.unwrap();
+    let job = end_at_once::enqueue(&db.client).await.unwrap();
+    db.until("exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%pgjobq.claim(%')").await;
+    proxy.cut();
+    lock.rollback().await.unwrap();
+    // The server carries the claim out, and nobody hears of it.
+    db.until("exists (select from pgjobq.leases)").await;
+    let lost = Instant::now();
+    proxy.mend();
+    assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
+    assert!(lost.elapsed() < Duration::from_secs(15), "{:?}", lost.elapsed());
+    assert_eq!(db.number("select attempt + crashes + failures from pgjobq.finished").await, 1);
+    worker.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn transactional_jobs_wait_for_places_outside_their_timeout() {
+    let db = TestDb::new(1).await;
+    let pool = PgPoolOptions::new().max_connections(4).connect_with(db.options.clone()).await.unwrap();
+    let client = Client::new(pool);
+    db.client.enqueue_all((0..40).map(|_| hold_place::job(500))).await.unwrap();
+    let behind = end_at_once::enqueue(&db.client).await.unwrap();
+    let worker = Worker::builder(&client).queue("default", 40).build().await.unwrap().start();
+    assert_eq!(end_of(&db.client, &behind).await, Outcome::Completed(()));
+    let waiting = "select count(*) from pgjobq.job_states where kind = 'hold_place' and state = 'ready'";
+    assert!(db.number(waiting).await >= 20, "no more were claimed than there are places");
+    db.until("not exists (select from pgjobq.jobs)").await;
+    assert_eq!(
+        db.number("select count(*) from pgjobq.finished where outcome = 'completed' and kind = 'hold_place'")
+            .await,
+        40
+    );
+    worker.shutdown().await.unwrap();
+    client.close().await;
+}
+
+/// How many transactions a second the worker makes. The statistics of what was done before may come late: the lower of two.
+async fn transactions_a_second(db: &TestDb) -> i64 {
+    let count = "select xact_commit + xact_rollback from pg_stat_database where datname = current_database()";
+    let mut lowest = i64::MAX;
+    for _ in 0..2 {
+        let (before, begun) = (db.number(count).await, Instant::now());
+        tokio::time::sleep(Duration::from_secs(3)).await; // The window of the measurement.
+        let made = db.number(count).await - before;
+        lowest = lowest.min(made * 1000 / begun.elapsed().as_millis() as i64);
+    }
+    lowest
+}
+
+/// Refuses claims of the queue `default`.
+const REFUSE: &str = "create function refuse() returns trigger language plpgsql as $$ begin
+        if new.queue_id = (select id from pgjobq.queues where name = 'default') then
+            raise exception 'no';
+        end if;
+        return new;
+    end $$;
+    create trigger refuse before insert on pgjobq.leases for each row execute function refuse()";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_or_blocked_worker_never_spins() {
+    let db = TestDb::new(1).await;
+    let probe = Probe::new();
+    let worker = || Worker::builder(&db.client).queue("default", 2).queue("other", 2);
+    let running = worker().build().await.unwrap().start();
+    assert!(transactions_a_second(&db).await < 40, "idle");
+
+    // All slots are taken.
+    let jobs: Vec<_> = (0..2).map(|_| occupy_slot::job(probe.number)).collect();
+    db.client.enqueue_all(jobs).await.unwrap();
+    probe.until(|probe| probe.running() == 2).await;
+    db.client.enqueue_all((0..100).map(|_| end_at_once::job())).await.unwrap();
+    assert!(transactions_a_second(&db).await < 40, "all slots are taken");
+
+    // All lanes are locked, each with work.
+    let mut holder = db.options.connect().await.unwrap();
+    let mut lock = holder.begin().await.unwrap();
+    sqlx::query("select from pgjobq.lanes for update").execute(&mut *lock).await.unwrap();
+    db.client.enqueue_all((0..100).map(|_| pass_elsewhere::job())).await.unwrap();
+    probe.gate.add_permits(2);
+    probe.until(|probe| probe.running() == 0).await;
+    let locked = transactions_a_second(&db).await;
+    assert!(locked < 60, "all lanes are locked: {locked}");
+    lock.rollback().await.unwrap();
+    db.until("not exists (select from pgjobq.jobs)").await;
+
+    // Claims of one queue are refused; the other one goes on.
+    db.run(REFUSE).await;
+    db.client.enqueue_all((0..10).map(|_| end_at_once::job())).await.unwrap();
+    let refused = transactions_a_second(&db).await;
+    assert!(refused < 40, "claims are refused: {refused}");
+    db.run("drop trigger refuse on pgjobq.leases").await;
+    running.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refused_lane_delays_no_other() {
+    let db = TestDb::new(1).await;
+    db.run(REFUSE).await;
+    end_at_once::enqueue(&db.client).await.unwrap();
+    let worker =
+        Worker::builder(&db.client).queue("default", 2).queue("other", 2).build().await.unwrap().start();
+    pass_elsewhere::call(&db.client).await.unwrap();
+    let begun = Instant::now();
+    for _ in 0..20 {
+        pass_elsewhere::call(&db.client).await.unwrap();
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    worker.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guesses_never_pass_the_tickets_that_were_drawn() {
+    let db = TestDb::new(1).await;
+    let worker = db.worker().poll_interval(Duration::from_secs(60)).build().await.unwrap().start();
+    end_at_once::call(&db.client).await.unwrap();
+    db.run("insert into pgjobq.jobs (shard, id, created_at, ticket, queue_id, priority, retries, crash_budget, kind, args)
+            select 0, gen_random_uuid(), now(), 9223372036854775806, id, 1, 0, 3, 'end_at_once', '{}'
+              from pgjobq.queues where name = 'default'").await;
+    end_at_once::call(&db.client).await.unwrap();
+    db.until("not exists (select from pgjobq.jobs)").await;
+    // A guess at the top would find each of these only by a sweep, a quarter of a second later.
+    let begun = Instant::now();
+    for _ in 0..100 {
+        end_at_once::call(&db.client).await.unwrap();
+    }
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    worker.shutdown().await.unwrap();
+}
