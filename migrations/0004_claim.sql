@@ -251,13 +251,12 @@ begin
     end if;
     v_now := clock_timestamp();
     for priority_ in reverse 3..0 loop
-        v_from := p_from[priority_ + 1];
-        -- Mostly no quarantined job waits, and then no lease is read.
-        continue when not exists (
-            select 1 from (select 1 from pgjobq.jobs
-                            where shard = p_shard and queue_id = p_queue and priority = priority_
-                              and ticket is not null and crashes > 0 and ticket > v_from
-                            order by ticket limit 1) first);
+        -- Mostly no quarantined job waits, and then no lease is read. The walk begins at the first one, past the dead entries.
+        select j.ticket - 1 into v_from from pgjobq.jobs j
+         where j.shard = p_shard and j.queue_id = p_queue and j.priority = priority_
+           and j.ticket is not null and j.crashes > 0 and j.ticket > p_from[priority_ + 1]
+         order by j.ticket limit 1;
+        continue when not found;
         v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_from);
         -- step: leases read
         for lone in 0..p_alone::int loop
@@ -285,7 +284,7 @@ begin
             ids := r.ids; kinds := r.kinds; tickets := r.tickets; attempts := r.attempts; failures := r.failures;
             retries := r.retries; crash_budgets := r.crash_budgets;
             priorities := array_fill(priority_::smallint, array[r.taken]);
-            reach[priority_ + 1] := v_from;
+            reach[priority_ + 1] := p_from[priority_ + 1];
             -- step: lease inserted
             return;
         end if;
