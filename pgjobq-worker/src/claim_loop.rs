@@ -100,8 +100,9 @@ impl Claimer {
         self.wake_those_without_place();
         self.look(now);
         let wanting = self.lanes.iter().filter(|lane| !lane.is_idle() && lane.is_open(now)).count();
+        let behind = self.is_behind(); // Once: it looks at every queue.
         for turn in 0..self.lanes.len() {
-            if self.claims >= CLAIMS || self.is_behind() {
+            if self.claims >= CLAIMS || behind {
                 break;
             }
             let place = (self.first + turn) % self.lanes.len();

@@ -243,3 +243,18 @@ async fn guesses_never_pass_the_tickets_that_were_drawn() {
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     worker.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousand_queues_do_not_slow_down_one_of_them() {
+    let db = TestDb::new(1).await;
+    db.run("select pgjobq.create_queue('q' || n) from generate_series(1, 1000) n").await;
+    let worker = (1..=1000).fold(db.worker(), |worker, n| worker.queue(format!("q{n}"), 4));
+    let worker = worker.build().await.unwrap().start();
+    let first = end_at_once::job().queue("q500").enqueue(&db.client).await.unwrap();
+    assert_eq!(end_of(&db.client, &first).await, Outcome::Completed(()));
+    let begun = Instant::now();
+    db.client.enqueue_all((0..2000).map(|_| end_at_once::job().queue("q500"))).await.unwrap();
+    db.until("not exists (select from pgjobq.jobs)").await;
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    worker.shutdown().await.unwrap();
+}
