@@ -105,6 +105,7 @@ declare
     v_low bigint;
     v_left int := p_want;
     v_room bigint := p_bytes;
+    v_scarce_left int := p_scarce_want;   -- of all priorities
     v_durable boolean := false;
     v_trim record;
     r record;
@@ -180,9 +181,9 @@ begin
                      limit v_left) j;
         end if;
         if (not p_bare and array_position(r.args, null) is not null)
-           or (p_scarce_want < r.taken and r.kinds && p_scarce) then
+           or (v_scarce_left < r.taken and r.kinds && p_scarce) then
             select * into v_trim
-              from pgjobq.trim_claim(p_shard, r.ids, r.kinds, r.args, r.tickets, p_bare, v_room, p_scarce, p_scarce_want);
+              from pgjobq.trim_claim(p_shard, r.ids, r.kinds, r.args, r.tickets, p_bare, v_room, p_scarce, v_scarce_left);
             v_room := v_room - v_trim.bytes;
             r.args := v_trim.args;
             if v_trim.dropped is not null then
@@ -209,6 +210,9 @@ begin
             priorities := priorities || array_fill(priority_::smallint, array[r.taken]);
             attempts := attempts || r.attempts; failures := failures || r.failures; retries := retries || r.retries;
             crash_budgets := crash_budgets || r.crash_budgets; metas := metas || r.metas;
+            if v_scarce_left > 0 and r.kinds && p_scarce then
+                v_scarce_left := v_scarce_left - (select count(*)::int from unnest(r.kinds) k where k = any (p_scarce));
+            end if;
             v_durable := v_durable or r.durable;
             v_left := v_left - r.taken;
             -- step: lease inserted
@@ -243,7 +247,7 @@ declare
     v_now timestamptz;
     r record;
 begin
-    reach := array[0, 0, 0, 0];
+    reach := p_from;
     alone := false;
     opened := pgjobq.open_lane(p_shard, p_queue, p_worker, true);
     if not opened then
@@ -256,7 +260,10 @@ begin
          where j.shard = p_shard and j.queue_id = p_queue and j.priority = priority_
            and j.ticket is not null and j.crashes > 0 and j.ticket > p_from[priority_ + 1]
          order by j.ticket limit 1;
-        continue when not found;
+        if not found then
+            reach[priority_ + 1] := 0;
+            continue;
+        end if;
         v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_from);
         -- step: leases read
         for lone in 0..p_alone::int loop
@@ -284,7 +291,6 @@ begin
             ids := r.ids; kinds := r.kinds; tickets := r.tickets; attempts := r.attempts; failures := r.failures;
             retries := r.retries; crash_budgets := r.crash_budgets;
             priorities := array_fill(priority_::smallint, array[r.taken]);
-            reach[priority_ + 1] := p_from[priority_ + 1];
             -- step: lease inserted
             return;
         end if;

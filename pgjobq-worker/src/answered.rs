@@ -30,9 +30,16 @@ impl Claimer {
             Answer::Look { places, sent, answer } => self.looked(&places, sent, answer),
             Answer::Announced(announced) => {
                 self.idleness.answered(announced.is_ok());
-                if let Err(failed) = announced {
-                    tracing::warn!(error = chain(&failed), "idle queues were not announced; trying again");
-                    self.outage.failed();
+                match announced {
+                    Ok(()) => self.announcing.answered(),
+                    Err(failed) => {
+                        tracing::warn!(
+                            error = chain(&failed),
+                            "idle queues were not announced; trying again"
+                        );
+                        self.announcing.failed();
+                        self.failed_for_all(&failed);
+                    }
                 }
             }
         }
@@ -46,6 +53,7 @@ impl Claimer {
             Ok(claimed) => claimed,
             Err(failed) => {
                 slots.free(asked.want);
+                lane.not_named(asked.found);
                 if let Failed::TimedOut = failed {
                     lane.portion.failed(asked.want);
                 } else if let Failed::Store(error) = &failed
@@ -61,11 +69,12 @@ impl Claimer {
         let now = Instant::now();
         if claimed.opened {
             lane.claimed(&claimed, asked.want, now);
+            if let Some((named, _)) = &asked.found {
+                lane.named(named.len(), claimed.jobs.len());
+            }
         } else {
             lane.was_locked(now);
-        }
-        if let Some(named) = asked.named {
-            lane.named(named, claimed.jobs.len());
+            lane.not_named(asked.found);
         }
         let (lane, worker, lease) = (asked.lane, asked.worker, asked.lease);
         let batch = Batch { lane, slots: &slots, worker, lease, quarantined: false, places: asked.places };
@@ -111,10 +120,12 @@ impl Claimer {
             Ok(peeked) => peeked,
             Err(failed) => {
                 tracing::warn!(error = chain(&failed), "a look for jobs failed; trying again");
-                return self.outage.failed();
+                self.looks.failed();
+                return self.failed_for_all(&failed);
             }
         };
         self.outage.answered();
+        self.looks.answered();
         let (most, now) = (self.runtime.config.poll_interval, Instant::now());
         if places.iter().any(|(_, look)| *look == Look::Below) {
             self.rest_until = now + (now - sent) * SWEEP_SHARE;
@@ -125,6 +136,13 @@ impl Claimer {
                 Look::Ahead => lane.looked_ahead(peeked, BATCH, most, now),
                 Look::Below => lane.swept(peeked, BATCH, now),
             }
+        }
+    }
+
+    /// Another request than a claim failed. Mostly that pauses this kind of request; an outage pauses all.
+    fn failed_for_all(&mut self, failed: &Failed) {
+        if Outage::is_meant_by(failed) {
+            self.outage.failed();
         }
     }
 

@@ -9,6 +9,7 @@ use pgjobq_core::__private::{
 use pgjobq_core::StoreError;
 use tokio::time::timeout;
 
+use crate::lane::Found;
 use crate::recover::return_claim;
 use crate::runtime::Runtime;
 
@@ -47,13 +48,12 @@ pub(crate) struct AskedClaim {
     /// Whether to wait for a lane in which another worker claims just now.
     pub(crate) wait: bool,
     pub(crate) near: ByPriority,
-    pub(crate) found: Option<(Vec<i64>, Vec<i16>)>,
+    /// The tickets that it names, if it does.
+    pub(crate) found: Option<Found>,
     pub(crate) bytes: i64,
     pub(crate) bare: bool,
     /// Free places for transactional jobs, held while the claim is on its way.
     pub(crate) places: Option<Places>,
-    /// How many tickets it names.
-    pub(crate) named: Option<usize>,
 }
 
 /// A claim of quarantined jobs on its way.
@@ -67,7 +67,7 @@ pub(crate) struct AskedQuarantine {
     pub(crate) from: ByPriority,
 }
 
-pub(crate) async fn claim(runtime: Arc<Runtime>, mut asked: AskedClaim) -> Answer {
+pub(crate) async fn claim(runtime: Arc<Runtime>, asked: AskedClaim) -> Answer {
     let kinds = &runtime.kinds;
     let places = asked.places.as_ref().map_or(0, Places::count);
     let bounds = Bounds {
@@ -84,7 +84,7 @@ pub(crate) async fn claim(runtime: Arc<Runtime>, mut asked: AskedClaim) -> Answe
         kinds: if places == 0 { &kinds.plain } else { &kinds.all },
         want: asked.want,
         near: asked.near,
-        found: asked.found.take(),
+        found: asked.found.clone(),
         bounds,
     };
     let claimed = answer(&runtime, runtime.store.claim(claim)).await;

@@ -38,6 +38,9 @@ pub(crate) struct Claimer {
     pub(crate) rest_until: Instant,
     pub(crate) idleness: Idleness,
     pub(crate) outage: Outage,
+    /// The pauses after looks, and after announcements, that were refused: claims go on meanwhile.
+    pub(crate) looks: Outage,
+    pub(crate) announcing: Outage,
     /// The lane that goes first the next time.
     first: usize,
 }
@@ -76,6 +79,8 @@ impl Claimer {
             rest_until: now,
             idleness: Idleness::default(),
             outage: Outage::default(),
+            looks: Outage::default(),
+            announcing: Outage::default(),
             first: 0,
             runtime,
         }
@@ -115,7 +120,9 @@ impl Claimer {
                 self.first = place + 1;
             }
         }
-        if let Some((worker, queues)) = self.idleness.to_announce(&self.runtime, &mut self.lanes, now) {
+        if self.announcing.is_over(now)
+            && let Some((worker, queues)) = self.idleness.to_announce(&self.runtime, &mut self.lanes, now)
+        {
             self.send(asks::announce(Arc::clone(&self.runtime), worker, queues));
         }
     }
@@ -146,7 +153,7 @@ impl Claimer {
         if transactional && places.is_none() {
             lane.left_without_place();
         }
-        let found = lane.take_named();
+        let found = lane.take_named(want);
         let asked = AskedClaim {
             place,
             lane: lane.lane,
@@ -155,7 +162,6 @@ impl Claimer {
             want,
             wait,
             near: lane.near,
-            named: found.as_ref().map(|(tickets, _)| tickets.len().min(want)),
             found,
             bytes: lane.portion.bytes,
             bare: lane.portion.bare,
@@ -201,7 +207,7 @@ impl Claimer {
 
     /// Looks, in one statement, at idle lanes of which one is due, and below the guesses of those whose sweep is due.
     fn look(&mut self, now: Instant) {
-        if self.looking {
+        if self.looking || !self.looks.is_over(now) {
             return;
         }
         let has_places = self.runtime.kinds.transactional.is_empty() || self.runtime.client.has_places();
@@ -289,6 +295,7 @@ impl Claimer {
     /// When a lane has to be looked at, or may be asked again. What is due already waits for an answer.
     fn due(&self, now: Instant) -> Option<Instant> {
         let lanes = self.lanes.iter().filter(|lane| !lane.asked && lane.slots.has_free());
-        lanes.filter_map(LaneState::due).filter(|due| *due > now).min()
+        let pauses = [self.looks.until(), self.announcing.until()].into_iter().flatten();
+        lanes.filter_map(LaneState::due).chain(pauses).filter(|due| *due > now).min()
     }
 }

@@ -22,6 +22,9 @@ const LOOK_FIRST: Duration = Duration::from_millis(50);
 /// Above every ticket.
 const TOP: ByPriority = [i64::MAX; PRIORITIES];
 
+/// Tickets that a look has found, and their priorities.
+pub(crate) type Found = (Vec<i64>, Vec<i16>);
+
 /// What a worker remembers of one lane.
 #[derive(Debug)]
 pub(crate) struct LaneState {
@@ -37,8 +40,8 @@ pub(crate) struct LaneState {
     next_look: Instant,
     look_every: Duration,
     last_idle: Instant,
-    /// Free tickets that a look has found, and their priorities.
-    found: Option<(Vec<i64>, Vec<i16>)>,
+    /// What a look has found, and the next claim may name.
+    found: Option<Found>,
     /// Whether others were quicker to claim what was found here.
     contended: bool,
     /// Whether a statement about this lane is on its way.
@@ -123,7 +126,7 @@ impl LaneState {
 
     /// When the lane has to be looked at, or asked again, should nothing else happen.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.retry_at.or_else(|| self.idle_since.map(|_| self.next_look))
+        self.retry_at.max(self.idle_since.map(|_| self.next_look))
     }
 
     /// Whether a look is due, or will be so soon that it can go with others.
@@ -145,10 +148,21 @@ impl LaneState {
         Peek { lane: self.lane, low: self.swept, high: self.near, quarantine: self.quarantine }
     }
 
-    /// What the next claim is to take by name, if anything.
-    pub(crate) fn take_named(&mut self) -> Option<(Vec<i64>, Vec<i16>)> {
+    /// What the next claim, of `want` jobs, is to take by name, if anything. More than it can take is not named: the guess
+    /// moves down to it instead, so that the claims to come find the rest as well.
+    pub(crate) fn take_named(&mut self, want: usize) -> Option<Found> {
         let found = self.found.take()?;
-        Some(if self.contended { half(found) } else { found })
+        let found = if self.contended { half(found) } else { found };
+        if found.0.len() > want {
+            self.begin_at(&found);
+            return None;
+        }
+        Some(found)
+    }
+
+    /// A claim by name has not come to look for these.
+    pub(crate) fn not_named(&mut self, found: Option<Found>) {
+        self.found = self.found.take().or(found);
     }
 
     /// A claim by name was answered. Others who looked at the same moment may have been quicker.
@@ -256,12 +270,19 @@ impl LaneState {
     /// A few found are claimed by name. A whole batch found: the waiting jobs begin there.
     fn take_found(&mut self, peeked: Peeked, wanted: usize) {
         self.idle_since = None;
-        if peeked.found.len() < wanted {
-            self.found = Some((peeked.found, peeked.priorities));
-            return;
+        let whole = peeked.found.len() >= wanted;
+        let found = (peeked.found, peeked.priorities);
+        if whole {
+            self.begin_at(&found);
+        } else {
+            self.found = Some(found);
         }
-        for (ticket, priority) in peeked.found.into_iter().zip(peeked.priorities) {
-            let near = &mut self.near[priority as usize];
+    }
+
+    /// Moves the guess down to these tickets.
+    fn begin_at(&mut self, (tickets, priorities): &Found) {
+        for (ticket, priority) in tickets.iter().zip(priorities) {
+            let near = &mut self.near[*priority as usize];
             *near = (*near).min(ticket - 1);
         }
         self.swept = [0; PRIORITIES];
@@ -269,9 +290,60 @@ impl LaneState {
 }
 
 /// A half of the tickets, at random, so that workers who look at the same moment meet less.
-fn half((tickets, priorities): (Vec<i64>, Vec<i16>)) -> (Vec<i64>, Vec<i16>) {
+fn half((tickets, priorities): Found) -> Found {
     let mut found: Vec<_> = tickets.into_iter().zip(priorities).collect();
     fastrand::shuffle(&mut found);
     found.truncate(found.len().div_ceil(2));
     found.into_iter().unzip()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lane() -> LaneState {
+        let slots = Arc::new(QueueSlots::new(1, "default", 10));
+        LaneState::new(Lane { shard: 0, queue: 1 }, slots, Instant::now())
+    }
+
+    fn seen(tickets: std::ops::Range<i64>) -> Peeked {
+        let priorities = vec![1; tickets.clone().count()];
+        Peeked { found: tickets.collect(), priorities, ..Peeked::default() }
+    }
+
+    #[test]
+    fn more_than_a_claim_can_name_moves_the_guess_down() {
+        let mut lane = lane();
+        lane.near = [5000; PRIORITIES];
+        lane.swept(seen(100..140), BATCH, Instant::now());
+        assert_eq!(lane.take_named(10), None);
+        assert_eq!(lane.near, [5000, 99, 5000, 5000], "the next claims begin where the found ones do");
+        lane.near = [5000; PRIORITIES];
+        lane.swept(seen(100..110), BATCH, Instant::now());
+        assert_eq!(lane.take_named(10).map(|(tickets, _)| tickets.len()), Some(10));
+        assert_eq!(lane.near, [5000; PRIORITIES]);
+    }
+
+    #[test]
+    fn tickets_that_were_not_looked_for_are_named_again() {
+        let mut lane = lane();
+        lane.swept(seen(100..110), BATCH, Instant::now());
+        let named = lane.take_named(10);
+        assert!(named.is_some() && lane.take_named(10).is_none());
+        lane.not_named(named.clone());
+        assert_eq!(lane.take_named(10), named);
+    }
+
+    #[test]
+    fn idle_lane_is_due_when_its_pause_and_its_wait_are_over() {
+        let (mut lane, now) = (lane(), Instant::now());
+        lane.failed(now);
+        let paused = lane.due().unwrap();
+        lane.looked_ahead(Peeked::default(), BATCH, Duration::from_secs(60), now);
+        assert!(lane.next_look > now && lane.due().unwrap() >= lane.next_look.max(paused));
+        lane.retry_at = Some(now);
+        assert_eq!(lane.due(), Some(lane.next_look), "a pause that is over hides no look");
+        lane.wake();
+        assert_eq!(lane.due(), Some(now));
+    }
 }

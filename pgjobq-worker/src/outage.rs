@@ -10,7 +10,7 @@ use crate::pause::Pause;
 /// How soon after an error it is tried again if somebody else in the process got through.
 const SOON: Duration = Duration::from_millis(100);
 
-/// The pause after an error that is no single lane's.
+/// The pause after an error that is no single lane's: of everything that the claim loop asks, or of one kind of request.
 #[derive(Debug)]
 pub(crate) struct Outage {
     until: Option<Instant>,

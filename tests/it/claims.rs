@@ -258,3 +258,47 @@ async fn thousand_queues_do_not_slow_down_one_of_them() {
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     worker.shutdown().await.unwrap();
 }
+
+/// Jobs in line of the queue `default`, one row each: (priority, crashes, kind).
+async fn insert_in_line(db: &TestDb, rows: &str) {
+    db.run(&format!(
+        "select pgjobq.register_worker(0::smallint, 7, 'by hand');
+         insert into pgjobq.jobs (shard, id, created_at, ticket, queue_id, priority, crashes, retries, crash_budget, kind, args)
+         select 0, gen_random_uuid(), now(), nextval('pgjobq.ticket'), q.id, r.priority, r.crashes, 0, 9, r.kind, '{{}}'
+           from pgjobq.queues q, {rows} r(priority, crashes, kind) where q.name = 'default'"
+    ))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn places_are_counted_over_all_priorities_of_a_claim() {
+    let db = TestDb::new(1).await;
+    // In each priority as many as there are places, which needs no cut of its own.
+    let rows =
+        "(select p, 0, kind from generate_series(0, 3) p, unnest('{scarce,scarce,plain}'::text[]) kind)";
+    insert_in_line(&db, rows).await;
+    let claimed = db
+        .text(
+            "select array_to_string(array(select unnest(c.kinds) order by 1), ',')
+               from pgjobq.queues q, pgjobq.claim(0::smallint, q.id, 7, 70, true, '{scarce,plain}', 100, '{0,0,0,0}',
+                    null, null, 8388608, '{scarce}', 3) c
+              where q.name = 'default'",
+        )
+        .await;
+    assert_eq!(claimed, "plain,plain,scarce,scarce,scarce");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn quarantine_claim_keeps_the_cursors_it_did_not_come_to() {
+    let db = TestDb::new(1).await;
+    insert_in_line(&db, "(values (2, 1, 'plain'), (1, 1, 'plain'))").await;
+    let claim = |lease: i32| {
+        format!(
+            "select c.reach::text || cardinality(c.ids) from pgjobq.queues q, pgjobq.claim_quarantined(
+                 0::smallint, q.id, 7, {lease}, '{{plain}}', 10, false, '{{70,1,0,90}}') c
+              where q.name = 'default'"
+        )
+    };
+    // The line of the highest priority is at its end; the claim stops in the one below.
+    assert_eq!(db.text(&claim(71)).await, "{70,1,0,0}1");
+}

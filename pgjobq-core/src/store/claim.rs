@@ -166,7 +166,9 @@ impl Store {
             .bind(claim.want as i32)
             .bind(claim.alone)
             .bind(claim.from.as_slice());
-        read_quarantined(&self.row(query).await?).map_err(StoreError::Database)
+        let claimed = read_quarantined(&self.row(query).await?).map_err(StoreError::Database)?;
+        assert!(claimed.jobs.len() <= claim.want, "a claim takes at most what was asked for");
+        Ok(claimed)
     }
 
     /// Reads the arguments of a job that was claimed without them. `None` if it no longer has this ticket.
