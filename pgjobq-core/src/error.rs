@@ -191,6 +191,25 @@ impl StoreError {
         ["22", "23", "54"].iter().any(|class| code.starts_with(class)) && !partition_is_missing
     }
 
+    /// Reports whether what a statement read caused the error: data that cannot be printed, that is damaged (a page, an index, a
+    /// piece of a large value), or that this program cannot read.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_about_stored_data(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        match error.as_database_error().and_then(DatabaseError::code) {
+            Some(code) => self.is_about_content() || matches!(&*code, "XX000" | "XX001" | "XX002"),
+            None => true,
+        }
+    }
+
+    /// Reports whether no answer came in the time that the worker waits for one.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_slow_answer(&self) -> bool {
+        matches!(self, Self::Unavailable(sqlx::Error::PoolTimedOut))
+    }
+
     /// Reports whether the server has answered, with a refusal.
     #[doc(hidden)]
     #[must_use]

@@ -74,7 +74,14 @@ impl Client {
     #[doc(hidden)]
     #[must_use]
     pub fn has_places(&self) -> bool {
-        self.shared().transactions.places.available_permits() > 0
+        self.free_places() > 0
+    }
+
+    /// How many transactional jobs would find a place.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn free_places(&self) -> usize {
+        self.shared().transactions.places.available_permits()
     }
 
     /// Waits for a place for a transactional job; `None` if the client was closed.

@@ -116,7 +116,7 @@ impl Claimer {
                 continue;
             }
             // A busy lane is waited for, unless another one is next.
-            if self.claim_quarantined(place) || self.claim(place, wanting <= 1) {
+            if self.claim_quarantined(place) || self.claim(place, wanting <= 1, now) {
                 self.first = place + 1;
             }
         }
@@ -138,18 +138,32 @@ impl Claimer {
         }
     }
 
+    /// Whether others may be asked as well: a lane of the same queue, and any lane. A claim leaves slots, or places, for them, so
+    /// that they need not wait until it is answered.
+    fn shares(&self, place: usize, now: Instant) -> (bool, bool) {
+        let slots = &self.lanes[place].slots;
+        let mut others = self.lanes.iter().enumerate().filter(|(at, lane)| *at != place && lane.is_open(now));
+        let with_queue = self.lanes.len() > self.runtime.queues.len()
+            && others.clone().any(|(_, lane)| Arc::ptr_eq(&lane.slots, slots));
+        (with_queue, with_queue || (!self.runtime.kinds.transactional.is_empty() && others.next().is_some()))
+    }
+
     /// Claims in one lane, if there seems to be work and a slot is free.
-    fn claim(&mut self, place: usize, wait: bool) -> bool {
-        let lane = &mut self.lanes[place];
-        if lane.is_idle() {
+    fn claim(&mut self, place: usize, wait: bool, now: Instant) -> bool {
+        if self.lanes[place].is_idle() {
             return false;
         }
-        let want = lane.slots.take(lane.portion.jobs);
+        let (shares_slots, shares_places) = self.shares(place, now);
+        let lane = &mut self.lanes[place];
+        let part = |free: usize, shared| if shared { free.div_ceil(2) } else { free };
+        let want = lane.slots.take(lane.portion.jobs.min(part(lane.slots.count_free(), shares_slots)));
         if want == 0 {
             return false;
         }
         let transactional = !self.runtime.kinds.transactional.is_empty();
-        let places = transactional.then(|| self.runtime.client.take_places(want)).flatten();
+        let client = &self.runtime.client;
+        let most = want.min(part(client.free_places(), shares_places));
+        let places = transactional.then(|| client.take_places(most)).flatten();
         if transactional && places.is_none() {
             lane.left_without_place();
         }

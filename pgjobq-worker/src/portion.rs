@@ -51,25 +51,10 @@ impl Portion {
     }
 }
 
-/// Whether the jobs that a claim asked for may be why it failed: their data, or their size.
+/// Whether the jobs that were asked for may be why it failed: their data, or their size (out of memory, a statement that took too
+/// long).
 pub(crate) fn may_be_the_jobs(error: &StoreError) -> bool {
-    match error.code().as_deref() {
-        // Data exceptions, limits of the program, out of memory, an allocation of more than 1 GB, a statement that took too long.
-        Some(code) => {
-            ["22", "54"].contains(&code.get(..2).unwrap_or_default())
-                || ["53200", "XX000", "57014"].contains(&code)
-        }
-        // An answer that this program cannot read.
-        None => matches!(error, StoreError::Database(_)),
-    }
-}
-
-/// Whether one job alone fails for good: its data cannot be printed, or not be read here.
-pub(crate) fn is_the_job(error: &StoreError) -> bool {
-    match error.code().as_deref() {
-        Some(code) => ["22", "54"].contains(&code.get(..2).unwrap_or_default()),
-        None => matches!(error, StoreError::Database(_)),
-    }
+    error.is_about_stored_data() || matches!(error.code().as_deref(), Some("53200" | "57014"))
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ impl QueueSlots {
 
     /// Takes up to `most` slots. Only the claim loop takes, so that none can be taken in between.
     pub(crate) fn take(&self, most: usize) -> usize {
-        let free = self.limit.saturating_sub(self.taken.load(Ordering::Acquire)).min(most);
+        let free = self.count_free().min(most);
         self.taken.fetch_add(free, Ordering::AcqRel);
         free
     }
@@ -159,7 +159,11 @@ impl QueueSlots {
     }
 
     pub(crate) fn has_free(&self) -> bool {
-        self.taken.load(Ordering::Acquire) < self.limit
+        self.count_free() > 0
+    }
+
+    pub(crate) fn count_free(&self) -> usize {
+        self.limit.saturating_sub(self.taken.load(Ordering::Acquire))
     }
 }
 

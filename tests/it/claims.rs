@@ -302,3 +302,54 @@ async fn quarantine_claim_keeps_the_cursors_it_did_not_come_to() {
     // The line of the highest priority is at its end; the claim stops in the one below.
     assert_eq!(db.text(&claim(71)).await, "{70,1,0,0}1");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn args_that_are_not_read_hold_up_no_other_job() {
+    let db = TestDb::new(1).await;
+    // A damaged row, and one that takes more memory than there is; quarantined, because those are claimed without arguments.
+    db.run(
+        "create or replace function pgjobq.read_args(p_shard smallint, p_id uuid, p_ticket bigint, out args text, out meta text)
+         language plpgsql as $$ declare v_priority int; begin
+             select j.args::text, j.priority into args, v_priority from pgjobq.jobs j where j.id = p_id;
+             if v_priority = 3 then raise exception 'missing chunk' using errcode = 'XX001'; end if;
+             if v_priority = 2 then raise exception 'out of memory' using errcode = '53200'; end if;
+         end $$",
+    )
+    .await;
+    let rows = "(select p, 1, 'end_at_once' from unnest('{3,2,2,2,1}'::int[]) p)";
+    insert_in_line(&db, rows).await;
+    let worker = db.worker().build().await.unwrap().start();
+    let dead = "select errors->0->>'message' from pgjobq.finished where outcome = 'dead'";
+    db.until(
+        "(select array_agg(outcome::text order by outcome::text) from pgjobq.finished) = '{completed,dead}'",
+    )
+    .await;
+    assert!(db.text(dead).await.starts_with("its arguments cannot be read: "), "{}", db.text(dead).await);
+    db.until("(select count(*) = 3 from pgjobq.jobs where run_at > now() + interval '30 seconds')").await;
+    worker.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_claim_of_one_shard_leaves_slots_for_others() {
+    let db = TestDb::new(2).await;
+    db.run(
+        "create function slow_down() returns trigger language plpgsql as $$ begin
+             if new.shard = 0 then perform pg_sleep(8); end if;
+             return new;
+         end $$;
+         create trigger slow_down before insert on pgjobq.leases for each row execute function slow_down();
+         insert into pgjobq.jobs (shard, id, created_at, ticket, queue_id, priority, retries, crash_budget, kind, args)
+         select s, gen_random_uuid(), now(), nextval('pgjobq.ticket'), q.id, 1, 0, 3, 'end_at_once', '{}'
+           from pgjobq.queues q, generate_series(0, 1) s, generate_series(1, 30) where q.name = 'default'",
+    )
+    .await;
+    let worker = Worker::builder(&db.client).queue("default", 4).claim_timeout(Duration::from_secs(20));
+    let worker = worker.build().await.unwrap().start();
+    db.until("not exists (select from pgjobq.jobs where shard = 1)").await;
+    assert_eq!(
+        db.number("select count(*) from pgjobq.jobs where shard = 0").await,
+        30,
+        "its claim is still on its way"
+    );
+    worker.shutdown().await.unwrap();
+}
