@@ -347,7 +347,8 @@ end $$;
 -- lock, no transaction id, and no WAL but for hint bits. `reach` is how far each priority has been looked through: `high`,
 -- or as far as tickets have been drawn where that is the highest number, unless the bound on the walk ended it; then the
 -- next peek goes on from there. (Below any other `high`, what has been drawn says nothing: the sequence may have been set
--- back, and a sweep that never reaches its end never looks again at what it has passed.)
+-- back, and a sweep that never reaches its end never looks again at what it has passed. With the highest `high` it lets a guess
+-- come down again: then `reach` is below `p_low`.)
 -- `quarantined`: whether a quarantined job waits in the bounded walk above `p_quarantine`; if none does, `quarantine` is where
 -- the next walk begins. (No column is called `found`, which is a variable of every plpgsql function.)
 create function pgjobq.peek(
@@ -409,8 +410,7 @@ begin
                    and kind = any (p_kinds) and (expires_at is null or expires_at > v_now)
                  order by ticket limit v_left) free;
         if coalesce(cardinality(v_free), 0) = v_left then
-            reach[priority_ + 1] := case when p_high[priority_ + 1] < c_top then v_free[v_left]
-                                         else least(v_free[v_left], v_drawn) end;
+            reach[priority_ + 1] := v_free[v_left];
         else
             reach[priority_ + 1] := coalesce(
                 (select ticket from pgjobq.jobs

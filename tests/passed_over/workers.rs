@@ -213,7 +213,8 @@ impl Simulated {
             let peeked = self.world.store.peek(&peek, &self.kinds, self.peek).await.unwrap().remove(0);
             // There are too few rows for the bound on a peek's walk.
             let over = peeked.found.len() < self.peek;
-            low = peeked.reach;
+            // Behind a sequence that was set back, `reach` is where the next guess begins, below this look.
+            low.iter_mut().zip(peeked.reach).for_each(|(low, reach)| *low = reach.max(*low));
             if !peeked.found.is_empty() {
                 peeks.push(peeked);
             }
