@@ -77,10 +77,14 @@ begin
          order by d.day);
 end $$;
 
--- Makes the missing partitions of `finished` and returns how many. Attaching locks `finished_rest`, which delays look-ups, so
--- it waits only briefly for others and then raises; the caller tries again. A worker may run this without owning the table,
--- hence the definer's rights. The session's DateStyle must not decide how a day is written.
-create function pgjobq.make_partitions(p_days int, p_now timestamptz default clock_timestamp()) returns int language plpgsql
+-- Makes the missing partitions of `finished`, up to `p_most`, and returns how many. Attaching locks `finished_rest`, which delays
+-- look-ups and whoever ends a job without a partition, so it waits only briefly for others and then raises; the caller tries again.
+-- Each attach also reads all of `finished_rest` under that lock, which lasts until the commit: workers make one partition in each
+-- transaction, and none while the table is larger than `p_rest_bytes`. Then it returns null. A worker may run this without owning
+-- the table, hence the definer's rights. The session's DateStyle must not decide how a day is written.
+create function pgjobq.make_partitions(
+    p_days int, p_now timestamptz default clock_timestamp(), p_most int default null, p_rest_bytes bigint default 8388608)
+returns int language plpgsql
     security definer set search_path = pg_catalog, pg_temp set datestyle = 'ISO, YMD' set lock_timeout = '2s' as $$
 declare
     v_days date[] := pgjobq.missing_days(p_days, p_now);
@@ -90,8 +94,11 @@ begin
     if v_days = '{}' then
         return 0;
     end if;
+    if pg_relation_size('pgjobq.finished_rest') > p_rest_bytes then
+        return null;
+    end if;
     perform pg_advisory_xact_lock(hashtext('pgjobq.make_partitions'));
-    v_days := pgjobq.missing_days(p_days, p_now); -- Without those that somebody made meanwhile.
+    v_days := (pgjobq.missing_days(p_days, p_now))[:coalesce(p_most, 10000)]; -- Without those that somebody made meanwhile.
     perform set_config('lock_timeout', '100ms', true);
     foreach v_day in array v_days loop
         v_table := 'finished_' || to_char(v_day, 'YYYYMMDD');
@@ -106,17 +113,40 @@ end $$;
 
 revoke execute on function pgjobq.make_partitions from public;
 
--- Drops the oldest partition whose day is over. True when there was one. It waits for nobody for longer than an instant, for
--- whoever finishes a job would stand behind it: then it raises, and is tried again.
+-- Drops the oldest partition whose day is over. True if it did, false if there is none, and null if it cannot be dropped now:
+-- somebody else drops one, or a transaction that has completed a job holds `finished`. Then this one is emptied, which locks
+-- nothing else. It waits for nobody for longer than an instant, for whoever finishes a job would stand behind it: then it raises,
+-- and is tried again.
 create function pgjobq.drop_partition(p_now timestamptz default clock_timestamp()) returns boolean language plpgsql
     security definer set search_path = pg_catalog, pg_temp set lock_timeout = '20ms' as $$
 declare
-    v_day date := (select min(day) from pgjobq.finished_days where day < (p_now at time zone 'UTC')::date);
+    v_today date := (p_now at time zone 'UTC')::date;
+    v_day date := (select min(day) from pgjobq.finished_days where day < v_today);
+    v_table text := 'pgjobq.finished_' || to_char(v_day, 'YYYYMMDD');
 begin
-    if v_day is null or not pg_try_advisory_xact_lock(hashtext('pgjobq.make_partitions')) then
+    if v_day is null then
         return false;
     end if;
-    execute format('drop table if exists pgjobq.%I', 'finished_' || to_char(v_day, 'YYYYMMDD'));
+    if not pg_try_advisory_xact_lock(hashtext('pgjobq.make_partitions')) then
+        return null;
+    end if;
+    begin
+        execute 'drop table if exists ' || v_table;
+    exception when lock_not_available then
+        begin
+            if pg_relation_size(to_regclass(v_table)) > 0 then
+                execute 'truncate ' || v_table;
+                return null;
+            end if;
+        exception when lock_not_available then
+            null; -- Somebody uses this very partition.
+        end;
+        if v_day < v_today - 1 then
+            raise exception 'a transaction of another session uses the table `finished`, so that its day % cannot be dropped, though it is over',
+                            v_day using errcode = 'object_in_use', hint = 'End transactions that are open for long: see pg_stat_activity.';
+        end if;
+        raise;
+    end;
     delete from pgjobq.finished_days where day = v_day;
     return true;
 end $$;

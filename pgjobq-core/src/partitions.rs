@@ -14,41 +14,60 @@ use crate::error::chain;
 const MAX_DAYS: u64 = 3660;
 
 impl Client {
-    /// Makes the missing partitions of `finished` for kinds that are kept for at most `longest`. Returns how many it made.
+    /// Makes the missing partitions of `finished` for kinds that are kept for at most `longest`, each in a transaction of its
+    /// own. Returns how many it made, and `None` if `finished_rest` is too large to attach others.
     ///
     /// # Errors
     ///
-    /// With a lock timeout when other sessions hold a lock for some seconds; or when the database refuses.
+    /// With a lock timeout when other sessions hold a lock for some seconds; or when the database refuses. Those made before
+    /// stay.
     #[doc(hidden)]
-    pub async fn make_partitions(&self, longest: Duration) -> Result<i32, StoreError> {
+    pub async fn make_partitions(&self, longest: Duration) -> Result<Option<i32>, StoreError> {
         let days = longest.as_secs().div_ceil(24 * 60 * 60).min(MAX_DAYS) as i32;
         let shared = self.shared();
-        // Each try waits only briefly for a lock.
-        let made = shared.alone(&shared.sql.make_partitions, &[&days]).await?;
-        made.try_get("made").map_err(StoreError::Database)
+        let mut count = 0;
+        loop {
+            // Each try waits only briefly for a lock.
+            let row = shared.alone(&shared.sql.make_partitions, &[&days]).await?;
+            match row.try_get::<Option<i32>, _>("made").map_err(StoreError::Database)? {
+                Some(0) => return Ok(Some(count)),
+                Some(made) => count += made,
+                None => return Ok(None),
+            }
+        }
     }
 
-    /// Makes the missing partitions, unless other sessions hold a lock: then it logs that, and workers try again.
-    pub(crate) async fn make_partitions_unless_locked(&self, longest: Duration) -> Result<(), StoreError> {
+    /// Makes the missing partitions. If other sessions hold a lock, or `finished_rest` is too large, it logs that. Returns
+    /// false if a lock was in the way, so that it is worth trying again soon.
+    pub(crate) async fn make_partitions_unless_locked(&self, longest: Duration) -> Result<bool, StoreError> {
         match self.make_partitions(longest).await {
             Err(error) if is_locked(&error) => {
                 tracing::warn!(
                     error = chain(&error),
-                    "cannot make partitions for ended jobs now: another session locks them; a worker tries again each minute"
+                    "cannot make partitions for ended jobs now: another session locks them, or the database is too slow; a worker \
+                     tries again each minute"
                 );
-                Ok(())
+                Ok(false)
             }
-            made => made.map(drop),
+            Ok(None) => {
+                tracing::warn!(
+                    "cannot make partitions for ended jobs, because the table `finished_rest` is large, and each partition would lock \
+                     it for as long as it takes to read it: in a quiet hour, run `make_partitions(0, p_most => 1, p_rest_bytes => \
+                     null)` until it returns 0"
+                );
+                Ok(true)
+            }
+            made => made.map(|_| true),
         }
     }
 
-    /// Makes the missing partitions, or logs why the database refuses.
+    /// Makes the missing partitions, or logs why it does not. Returns false if it is worth trying again soon.
     ///
     /// # Errors
     ///
     /// When the database cannot be reached.
     #[doc(hidden)]
-    pub async fn try_to_make_partitions(&self, longest: Duration) -> Result<(), StoreError> {
+    pub async fn try_to_make_partitions(&self, longest: Duration) -> Result<bool, StoreError> {
         match self.make_partitions_unless_locked(longest).await {
             Err(error) if error.code().is_some() && !error.is_transient() => {
                 tracing::warn!(
@@ -56,14 +75,14 @@ impl Client {
                     "cannot make partitions for ended jobs, so these collect in the table `finished_rest` and are deleted row by \
                      row: grant `create` on the schema to the owner of its functions; workers try again"
                 );
-                Ok(())
+                Ok(true)
             }
             made => made,
         }
     }
 }
 
-/// Whether another session's lock was in the way: a lock timeout, or a deadlock.
+/// Whether another session was in the way: a lock timeout, a deadlock, or a statement that took too long.
 fn is_locked(error: &StoreError) -> bool {
-    matches!(error.code().as_deref(), Some("55P03" | "40P01"))
+    matches!(error.code().as_deref(), Some("55P03" | "40P01" | "57014"))
 }

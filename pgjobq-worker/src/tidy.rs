@@ -35,12 +35,12 @@ pub(crate) async fn tidy_for_ever(runtime: Arc<Runtime>) {
         if Instant::now() >= partitions_due {
             let made = runtime.client.try_to_make_partitions(runtime.registry.longest_kept()).await;
             let dropped = drop_partitions(&runtime).await;
-            if made.is_ok() && dropped.is_ok() {
+            if matches!((&made, &dropped), (Ok(true), Ok(true))) {
                 partitions_due = Instant::now() + jittered(PARTITIONS_EVERY);
             }
             log("looking for jobs in no queue", warn_of_strays(&runtime).await);
-            log("making partitions", made);
-            log("dropping partitions", dropped);
+            log("making partitions", made.map(drop));
+            log("dropping partitions", dropped.map(drop));
         }
         tokio::time::sleep(jittered(TIDY_EVERY)).await;
     }
@@ -108,17 +108,24 @@ async fn tidy_rest(runtime: &Runtime) -> Result<(), StoreError> {
     }
 }
 
-async fn drop_partitions(runtime: &Runtime) -> Result<(), StoreError> {
+/// Drops the days that are over. Returns false if others remain that cannot be dropped now.
+async fn drop_partitions(runtime: &Runtime) -> Result<bool, StoreError> {
     let mut tries = 0;
     loop {
         match runtime.store.drop_partition().await {
-            Ok(true) => tracing::info!("dropped a day of ended jobs that are no longer kept"),
-            Ok(false) => return Ok(()),
-            Err(error) if error.is_transient() && tries < DROP_TRIES => {
+            Ok(Some(true)) => tracing::info!("dropped a day of ended jobs that are no longer kept"),
+            Ok(Some(false)) => return Ok(true),
+            Ok(None) => return Ok(false),
+            Err(error) if (error.is_transient() || is_in_use(&error)) && tries < DROP_TRIES => {
                 tries += 1;
                 tokio::time::sleep(jittered(Duration::from_secs(1))).await;
             }
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Whether a day could not be dropped because a transaction uses it, though it has been over for long.
+fn is_in_use(error: &StoreError) -> bool {
+    error.code().as_deref() == Some("55006")
 }

@@ -151,3 +151,83 @@ async fn worker_starts_while_somebody_reads_ended_jobs() {
     assert!(db.number("select count(*) from pgjobq.finished_days").await > 10);
     worker.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_partition_is_made_in_a_transaction_of_its_own() {
+    let db = TestDb::new(1).await;
+    db.run("do $$ begin while pgjobq.drop_partition('infinity') loop end loop; end $$").await;
+    db.client.migrate().await.unwrap();
+    let days = db.number("select count(*) from pgjobq.finished_days").await;
+    assert!(days > 10);
+    assert_eq!(db.number("select count(distinct xmin::text) from pgjobq.finished_days").await, days);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_attached_while_the_rest_is_large() {
+    let db = TestDb::new(1).await;
+    db.run("do $$ begin while pgjobq.drop_partition('infinity') loop end loop; end $$").await;
+    db.run(
+        "insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attempt, failures, crashes, retries,
+                                      crash_budget, created_at, drop_on)
+         select 0, gen_random_uuid(), 'completed', 1, 1, 'old', to_jsonb(repeat('x', 1800)), 1, 0, 0, 0, 0, now(), current_date + 500
+           from generate_series(1, 5000)",
+    )
+    .await;
+    db.client.migrate().await.unwrap();
+    drop(db.worker().build().await.unwrap());
+    assert_eq!(db.number("select count(*) from pgjobq.finished_days").await, 0);
+    assert_eq!(db.number("select pgjobq.make_partitions(0, p_most => 2, p_rest_bytes => null)").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn worker_starts_though_partitions_take_too_long() {
+    let db = TestDb::new(1).await;
+    db.run(
+        "create or replace function pgjobq.make_partitions(
+            p_days int, p_now timestamptz default clock_timestamp(), p_most int default null, p_rest_bytes bigint default 8388608)
+         returns int language plpgsql as $$ begin
+             raise exception 'canceling statement due to statement timeout' using errcode = 'query_canceled';
+         end $$",
+    )
+    .await;
+    db.client.migrate().await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    assert_eq!(double::call(&db.client, 21).await.unwrap(), 42);
+    worker.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn day_that_is_over_is_emptied_while_it_cannot_be_dropped() {
+    let db = TestDb::new(1).await;
+    db.run(
+        "insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attempt, failures, crashes, retries,
+                                      crash_budget, created_at, drop_on)
+         select 0, gen_random_uuid(), 'completed', 1, 1, 'old', '{}', 1, 0, 0, 0, 0, now(), min(day) from pgjobq.finished_days",
+    )
+    .await;
+    let days = db.number("select count(*) from pgjobq.finished_days").await;
+    let drop = |later: u32| {
+        format!(
+            "select pgjobq.drop_partition((min(day) + {later}) at time zone 'UTC') is true from pgjobq.finished_days"
+        )
+    };
+    // Somebody has completed a job, and leaves the transaction open.
+    let mut open = db.pool.begin().await.unwrap();
+    sqlx::query("lock table only pgjobq.finished in row exclusive mode").execute(&mut *open).await.unwrap();
+    db.run(&drop(1)).await;
+    assert_eq!(db.number("select count(*) from pgjobq.finished_days").await, days);
+    assert_eq!(db.number("select count(*) from pgjobq.finished").await, 0, "its rows are gone");
+    for (later, says) in [(1, "lock timeout"), (2, "cannot be dropped, though it is over")] {
+        let refused = sqlx::query(sqlx::AssertSqlSafe(drop(later))).execute(&db.pool).await.unwrap_err();
+        assert!(refused.to_string().contains(says), "{refused}");
+    }
+    open.commit().await.unwrap();
+    db.run(&drop(1)).await;
+    assert_eq!(db.number("select count(*) from pgjobq.finished_days").await, days - 1);
+    // Somebody else is at it: that is not the same as nothing to drop.
+    let mut other = db.pool.begin().await.unwrap();
+    let at_it = "select pg_advisory_xact_lock(hashtext('pgjobq.make_partitions'))";
+    sqlx::query(at_it).execute(&mut *other).await.unwrap();
+    assert_eq!(db.text("select pgjobq.drop_partition('infinity') is null").await, "true");
+    other.commit().await.unwrap();
+}

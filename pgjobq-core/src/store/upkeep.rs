@@ -256,9 +256,9 @@ impl Store {
         rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>().map_err(StoreError::Database)
     }
 
-    /// Drops the oldest partition of `finished` whose day is over. False when there is none. An error that passes means
-    /// that somebody uses it just now.
-    pub async fn drop_partition(&self) -> Result<bool, StoreError> {
+    /// Drops the oldest partition of `finished` whose day is over. False when there is none, and `None` if it cannot be dropped
+    /// now. An error that passes means that somebody uses it just now.
+    pub async fn drop_partition(&self) -> Result<Option<bool>, StoreError> {
         let row = self.row(sqlx::query(self.sql.drop_partition.clone())).await?;
         row.try_get("dropped").map_err(StoreError::Database)
     }
