@@ -171,12 +171,13 @@ revoke execute on function pgjobq.act_on_cancels from public;
 
 -- Acts on the requests to cancel these jobs, for a role that may not lock a lane itself. The lane stays locked until the
 -- transaction ends, so the function rejects a transaction that was open before this message came: a caller who forgets to
--- commit would stop the queue.
+-- commit would stop the queue. That also rejects the extended protocol (prepared statements, parameters), where each message has
+-- a time of its own: it is called in one simple query.
 create function pgjobq.act_on_request(p_shard smallint, p_jobs uuid[], out cancelled uuid[], out running uuid[])
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if transaction_timestamp() <> statement_timestamp() then
-        raise exception 'this locks a queue until the transaction ends, so it must be called in a transaction of its own'
+        raise exception 'this locks a queue until the transaction ends, so it must be called in a transaction of its own, in one simple query'
             using errcode = 'active_sql_transaction',
                   hint = 'Inside a transaction, select pgjobq.cancel(id): a worker acts on that after the commit.';
     end if;
@@ -202,7 +203,7 @@ begin
 end $$;
 
 -- Ends jobs that have not been started in time, up to `p_most` at once. Those that run meanwhile are passed, and not
--- looked at again in this round: the next call goes on after `reach` and `reach_id`, which are null at the end. The next round may
+-- looked at again in this round, and no lane is locked for them: the next call goes on after `reach` and `reach_id`, which are null at the end. The next round may
 -- begin at `looked`, a second ago: what was passed, or commits later, is found by a sweep from the start. `next_due` is in how many
 -- microseconds the next one expires.
 create function pgjobq.expire(
@@ -217,6 +218,9 @@ declare
     v_after timestamptz := least(p_after, v_now); -- The clock may have been set back.
     v_jobs uuid[];
     v_seen int;
+    v_line record;
+    v_leased int8multirange;
+    v_running uuid[] := '{}';
 begin
     looked := v_now - interval '1 second';
     -- step: time read
@@ -233,7 +237,20 @@ begin
                                           where shard = p_shard and expires_at is not null and expires_at > v_now
                                           order by expires_at limit 1) - clock_timestamp()) * 1000000)::bigint;
     end if;
-    if v_seen = 0 then
+    -- Most of them run: until their attempt ends they keep this time. What is leased after this look is told apart below.
+    for v_line in
+        select j.queue_id, j.priority, array_agg(j.id) as ids, array_agg(j.ticket) as tickets, min(j.ticket) as low
+          from unnest(v_jobs) d(id),
+               lateral (select id, queue_id, priority, ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) j
+         where j.ticket is not null
+         group by j.queue_id, j.priority
+    loop
+        v_leased := pgjobq.leased_tickets(p_shard, v_line.queue_id, v_line.priority, v_line.low - 1);
+        v_running := v_running || array(select j.id from unnest(v_line.ids, v_line.tickets) j(id, ticket)
+                                         where v_leased @> j.ticket);
+    end loop;
+    v_jobs := array(select id from unnest(v_jobs) d(id) where id <> all (v_running));
+    if v_jobs = '{}' then
         return;
     end if;
     select t.waiting into expired from pgjobq.take_waiting(p_shard, v_jobs) t;
