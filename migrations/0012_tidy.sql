@@ -21,36 +21,55 @@ begin
                                         order by queue_id limit 1) is not null));
 end $$;
 
--- Queues that were deleted so long ago that none of their ended jobs is kept any more.
+-- Queues that were deleted so long ago that what had ended before is no longer kept, if it is kept as the queue says.
 create function pgjobq.forgettable_queues(p_now timestamptz default clock_timestamp()) returns int[] language plpgsql stable as $$
 begin
     return array(select id from pgjobq.queues
                   where deleted_at + greatest(keep_completed, keep_dead, keep_cancelled, keep_expired, '30 days') < p_now - interval '1 day');
 end $$;
 
--- Forgets a deleted queue that was emptied. A worker that still serves it then claims nothing from it.
+-- Forgets a deleted queue, unless a job or a lease of it is left, in any shard: without its lanes nobody could end them. No index
+-- finds the scheduled jobs of a queue, so this may read all jobs; it happens once in the life of a queue.
 create function pgjobq.forget_queue(p_queue int) returns void language plpgsql as $$
 begin
-    delete from pgjobq.queues where id = p_queue and deleted_at is not null;
+    if exists (select 1 from pgjobq.leases where queue_id = p_queue) then
+        return;
+    end if;
+    delete from pgjobq.queues
+     where id = p_queue and deleted_at is not null
+       and not exists (select 1 from pgjobq.jobs where queue_id = p_queue);
     if found then
         delete from pgjobq.lanes where queue_id = p_queue;
     end if;
 end $$;
 
--- Ids of queues in which jobs wait although no such queue exists: rows written by hand. Skips from queue to queue.
+-- Ids of queues in which jobs wait although no such queue exists: rows written by hand. Skips from queue to queue; of the
+-- scheduled jobs, which no index has by queue, it reads those that come due next.
 create function pgjobq.stray_queues(p_shard smallint) returns int[] language plpgsql stable
     set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 begin
     return array(
         with recursive used as (
-            (select queue_id from pgjobq.jobs where shard = p_shard and ticket is not null and crashes = 0 order by queue_id limit 1)
+            select -2147483648 as queue_id
             union all
-            select (select j.queue_id from pgjobq.jobs j
-                     where j.shard = p_shard and j.ticket is not null and j.crashes = 0 and j.queue_id > u.queue_id
-                     order by j.queue_id limit 1)
+            select least((select j.queue_id from pgjobq.jobs j
+                           where j.shard = p_shard and j.ticket is not null and j.crashes = 0 and j.queue_id > u.queue_id
+                           order by j.queue_id limit 1),
+                         (select j.queue_id from pgjobq.jobs j
+                           where j.shard = p_shard and j.ticket is not null and j.crashes > 0 and j.queue_id > u.queue_id
+                           order by j.queue_id limit 1),
+                         (select j.queue_id from pgjobq.jobs j
+                           where j.shard = p_shard and j.waits_for > 0 and j.queue_id > u.queue_id
+                           order by j.queue_id limit 1))
               from used u where u.queue_id is not null)
-        select queue_id from used u
-         where queue_id is not null and not exists (select 1 from pgjobq.queues q where q.id = u.queue_id));
+        select queue_id from (
+            select queue_id from used where queue_id > -2147483648
+            union
+            select queue_id from (select queue_id from pgjobq.jobs
+                                   where shard = p_shard and run_at is not null and waits_for = 0
+                                   order by run_at limit 10000) next) u
+         where not exists (select 1 from pgjobq.queues q where q.id = u.queue_id)
+         order by queue_id);
 end $$;
 
 -- Deletes what is no longer true from the tables of hints: processes that no longer wait, rates of queues that nobody serves,

@@ -148,7 +148,46 @@ async fn row_written_by_hand_is_not_where_nobody_looks() {
         db.run(&insert(1, 998)).await;
     }
     assert_eq!(db.text("select pgjobq.stray_queues(1::smallint)").await, "{997,998}");
+    // In quarantine, scheduled, and blocked.
+    for (queue, change) in [
+        (996, "crashes = 1"),
+        (995, "ticket = null, run_at = now() + interval '1 hour'"),
+        (994, "ticket = null, waits_for = 1"),
+    ] {
+        db.run(&insert(1, queue)).await;
+        db.run(&format!("update pgjobq.jobs set {change} where queue_id = {queue}")).await;
+    }
+    assert_eq!(db.text("select pgjobq.stray_queues(1::smallint)").await, "{994,995,996,997,998}");
     assert_eq!(db.text("select pgjobq.stray_queues(0::smallint)").await, "{}");
+}
+
+#[tokio::test]
+async fn deleted_queue_keeps_its_lanes_while_a_job_is_left() {
+    let db = TestDb::new(2).await;
+    db.client.queue("attic").save().await.unwrap();
+    db.client.queue("attic").delete().await.unwrap();
+    let id = db.number("select id from pgjobq.queues where name = 'attic'").await;
+    db.run(&format!(
+        "insert into pgjobq.jobs (id, created_at, ticket, queue_id, shard, priority, retries, crash_budget, kind, args)
+         select gen_random_uuid(), now(), nextval('pgjobq.ticket'), {id}, 1, 1, 20, 3, 'stay', '{{}}'"
+    ))
+    .await;
+    let forgotten = async |change: &str| {
+        db.run(change).await;
+        db.run(&format!("select pgjobq.forget_queue({id})")).await;
+        db.number(&format!("select 2 - count(*) from pgjobq.lanes where queue_id = {id}")).await
+    };
+    let claim = format!(
+        "select pgjobq.register_worker(1::smallint, 42, 'ghost'),
+                pgjobq.claim(1::smallint, {id}, 42, 7, true, array['stay'], 9, '{{0,0,0,0}}', null, null)"
+    );
+    assert_eq!(forgotten(&claim).await, 0, "it runs");
+    assert_eq!(db.number("select count(*) from pgjobq.leases").await, 1);
+    assert_eq!(forgotten("delete from pgjobq.leases").await, 0, "it stands in line");
+    assert_eq!(forgotten("update pgjobq.jobs set crashes = 1").await, 0, "it is in quarantine");
+    let retried = "update pgjobq.jobs set ticket = null, run_at = now() + interval '1 hour'";
+    assert_eq!(forgotten(retried).await, 0, "it waits for its next attempt");
+    assert_eq!(forgotten("delete from pgjobq.jobs").await, 2);
 }
 
 #[tokio::test]
@@ -223,4 +262,31 @@ async fn expire_passes_no_job_that_expired_before() {
     let [before, swept, guessed] = pages_behind_dead_entries("expires_at", &from_start, &from_guess).await;
     assert!(swept > before + 200, "a sweep reads {swept} pages, so that this test shows something");
     assert!(guessed <= before + 20, "{guessed} pages, and {before} when nothing had expired");
+}
+
+#[tokio::test]
+async fn expire_locks_no_lane_for_jobs_that_run() {
+    let db = TestDb::new(1).await;
+    let nil = "00000000-0000-0000-0000-000000000000";
+    db.run(
+        "select pgjobq.enqueue('stay') from generate_series(1, 3);
+         update pgjobq.jobs set expires_at = now() + interval '1 hour';
+         select pgjobq.register_worker(0::smallint, 42, 'ghost'),
+                pgjobq.claim(0::smallint, queue_id, 42, 7, true, array['stay'], 2, '{0,0,0,0}', null, null) from pgjobq.jobs limit 1;
+         update pgjobq.jobs set expires_at = now() - interval '1 hour'
+          where ticket < (select max(ticket) from pgjobq.jobs)",
+    )
+    .await;
+    let mut open = db.pool.begin().await.unwrap();
+    sqlx::query("select from pgjobq.lanes for update").execute(&mut *open).await.unwrap();
+    let expire = format!(
+        "set local lock_timeout = '1s'; select pgjobq.expire(0::smallint, '-infinity', '{nil}', 500)"
+    );
+    db.run(&expire).await;
+    open.commit().await.unwrap();
+    // The third one waits.
+    db.run("update pgjobq.jobs set expires_at = now() - interval '1 hour'").await;
+    db.run(&expire).await;
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 2);
+    assert_eq!(db.number("select count(*) from pgjobq.finished where outcome = 'expired'").await, 1);
 }
