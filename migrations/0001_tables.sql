@@ -113,7 +113,7 @@ create table pgjobq.failures (
     job uuid not null,
     attempt int not null,
     at timestamptz not null default clock_timestamp(),
-    reason text not null,                       -- error, fatal, decode, panic, timeout, crash
+    reason text not null,                       -- error, fatal, decode, panic, timeout, crash; release, of a job that has crashed
     message text not null,
     worker text,
     left_out int not null default 0,            -- failed attempts between the row before and this one that were deleted

@@ -154,10 +154,11 @@ begin
                          where d.decision in ('retry', 'snooze', 'release', 'return') and v_held[d.lease] and x.ticket = d.ticket
                         offset 0) mine
                  where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket
-                returning j.id, j.attempt, mine.decision, mine.reason, mine.message),
+                returning j.id, j.attempt, j.crashes, mine.decision, mine.reason, mine.message),
             noted as (
                 insert into pgjobq.failures (shard, job, attempt, reason, message, worker)
-                select p_shard, id, attempt, reason, message, p_worker_name from again where decision = 'retry')
+                select p_shard, id, attempt, coalesce(reason, 'release'), coalesce(message, 'the worker stopped it'), p_worker_name
+                  from again where decision = 'retry' or decision = 'release' and crashes > 0)
             select array_agg(id), array_agg(id) filter (where decision = 'retry' and attempt > 110)
               into v_some, v_troubled from again;
             v_done := v_done || v_some;
@@ -195,14 +196,18 @@ begin
     waited := (select until from pgjobq.waiters where shard = p_shard and until > v_now order by until desc limit 1) is not null;
 end $$;
 
--- The crashes that still count after an attempt that ended by itself: none, if ten attempts in a row have. A job that crashes
--- its worker now and then, and fails or snoozes in between, crashes more often than that, and comes to its end.
+-- The crashes that still count after an attempt that ended by itself: none, if ten attempts since the last crash have. A job that
+-- crashes its worker now and then, and fails or snoozes in between, crashes more often than that, and comes to its end. Attempts
+-- that were released show nothing, so those of a suspect are noted, and do not count.
 create function pgjobq.crashes_left(p_shard smallint, p_job uuid, p_attempts int, p_crashes smallint) returns smallint
 language plpgsql stable as $$
+declare
+    v_crash int := coalesce((select attempt from pgjobq.failures where shard = p_shard and job = p_job and reason = 'crash'
+                              order by attempt desc limit 1), 0);
 begin
-    return case when p_attempts + 1 - coalesce((select attempt from pgjobq.failures
-                                                 where shard = p_shard and job = p_job and reason = 'crash'
-                                                 order by attempt desc limit 1), 0) >= 10
+    return case when p_attempts::bigint + 1 - v_crash - (select count(*) from pgjobq.failures
+                                                          where shard = p_shard and job = p_job and reason = 'release'
+                                                            and attempt > v_crash) >= 10
                 then 0 else p_crashes end;
 end $$;
 

@@ -81,7 +81,8 @@ pub struct FailedAttempt {
     /// When it failed, by the database's clock. Nothing when a person has edited it away.
     #[serde(default, deserialize_with = "micros")]
     pub at: Option<SystemTime>,
-    /// What kind of failure: `error`, `fatal`, `decode`, `panic`, `timeout` or `crash`.
+    /// What kind of failure: `error`, `fatal`, `decode`, `panic`, `timeout` or `crash`; or `release`, when a
+    /// worker stopped the attempt of a job that had crashed before.
     pub reason: String,
     /// What went wrong: the error and its causes, the panic's message.
     pub message: String,

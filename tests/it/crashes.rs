@@ -200,6 +200,35 @@ async fn ten_attempts_without_a_crash_restore_trust() {
     worker.shutdown().await.unwrap();
 }
 
+#[tokio::test]
+async fn released_attempts_restore_no_trust() {
+    let db = TestDb::new(1).await;
+    pass::enqueue(&db.client, 0).await.unwrap();
+    // It fails twice in fourteen attempts. In all others the worker was shut down.
+    db.run(
+        "update pgjobq.jobs set crashes = 2, attempt = 2;
+         insert into pgjobq.failures (shard, job, attempt, reason, message)
+            select shard, id, n, 'crash', 'it died' from pgjobq.jobs, generate_series(1, 2) n;
+         do $$ declare j record; v_ends text; begin
+             perform pgjobq.register_worker(0::smallint, 42, 'ghost');
+             for n in 1..14 loop
+                 v_ends := case when n in (7, 14) then 'retry' else 'release' end;
+                 select * into strict j from pgjobq.jobs;
+                 perform pgjobq.claim_quarantined(0::smallint, j.queue_id, 42, n, array['pass'], 1, true, '{0,0,0,0}');
+                 perform pgjobq.finish(0::smallint, 42, 'ghost', array[j.queue_id], array[j.priority::int]::smallint[], array[j.ticket],
+                     array[n::bigint], array[true], array[1], array[j.id], array[j.ticket], array[v_ends], array[null::bigint],
+                     array[null::bigint], array[null::text], array[case v_ends when 'retry' then 'error' end],
+                     array[case v_ends when 'retry' then 'no' end]);
+             end loop;
+         end $$",
+    )
+    .await;
+    assert_eq!(db.number("select attempt from pgjobq.jobs").await, 16);
+    assert_eq!(db.number("select crashes from pgjobq.jobs").await, 2);
+    let after_many = "select pgjobq.crashes_left(0::smallint, gen_random_uuid(), 2147483647, 1::smallint)";
+    assert_eq!(db.number(after_many).await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn quarantine_hides_no_job_behind_unknown_kinds() {
     let db = TestDb::new(1).await;
