@@ -335,7 +335,8 @@ end $$;
 
 revoke execute on function pgjobq.repair_tickets from public;
 
--- The kinds, other than these, of jobs that have stood in the lines of these queues for a minute: nobody here can run them.
+-- The kinds, other than these, of jobs that were made a minute ago or earlier, and stand near the front of the lines of these queues:
+-- nobody here can run them.
 create function pgjobq.unknown_kinds(p_shards smallint[], p_queues int[], p_kinds text[], out queue int, out kind text)
 returns setof record language plpgsql stable
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use crate::StoreError;
@@ -142,15 +143,7 @@ impl Client {
     pub async fn repair_tickets(&self) -> Result<(), StoreError> {
         let shared = self.shared();
         let row = shared.alone(&shared.sql.repair_tickets, &[]).await?;
-        let column = |name| row.try_get::<Option<i64>, _>(name).map_err(StoreError::Database);
-        if let (Some(set_back), Some(highest)) = (column("set_back")?, column("highest")?) {
-            tracing::warn!(
-                set_back,
-                highest,
-                "the sequence of tickets was behind the jobs, as in a restored dump or on a promoted replica; it is advanced beyond them"
-            );
-        }
-        Ok(())
+        warn_of_repair(&row)
     }
 
     /// Records the policy of every kind, so that an enqueue from SQL follows it, and creates their queues.
@@ -294,6 +287,19 @@ pub fn schema_sql(schema: &str) -> Result<String, InvalidSchema> {
     let schema = Schema::new(schema)?;
     let start = "select pgjobq.create_queue('default');\nselect pgjobq.make_partitions(0);\n";
     Ok(script(&schema, 0, 1) + &schema.render_text(start) + "\n" + &schema.render_text(GRANTS))
+}
+
+/// Logs that the sequence of tickets was advanced, if it was.
+pub(crate) fn warn_of_repair(row: &PgRow) -> Result<(), StoreError> {
+    let column = |name| row.try_get::<Option<i64>, _>(name).map_err(StoreError::Database);
+    if let (Some(set_back), Some(highest)) = (column("set_back")?, column("highest")?) {
+        tracing::warn!(
+            set_back,
+            highest,
+            "the sequence of tickets was behind the jobs, as in a restored dump or on a promoted replica; it is advanced beyond them"
+        );
+    }
+    Ok(())
 }
 
 #[cfg(test)]

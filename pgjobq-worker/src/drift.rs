@@ -23,6 +23,8 @@ struct Found {
     problems: Vec<String>,
     /// The queues that somebody has deleted. Their rows go later, and are not recreated.
     deleted: HashSet<String>,
+    /// How many tickets had been drawn at the last look.
+    drawn: i64,
 }
 
 impl Drift {
@@ -49,6 +51,11 @@ impl Drift {
             None => false,
         };
         deleted.contains(&queue.name)
+    }
+
+    /// Returns whether fewer tickets have been drawn than at the last look.
+    fn is_set_back(&self, drawn: i64) -> bool {
+        std::mem::replace(&mut self.lock().drawn, drawn) > drawn
     }
 
     fn lock(&self) -> MutexGuard<'_, Found> {
@@ -78,7 +85,11 @@ async fn look(runtime: &Runtime) -> Result<Vec<String>, StoreError> {
     let mut problems = Vec::new();
     let names: Vec<&str> = runtime.queues.iter().map(|queue| &*queue.name).collect();
     let shards = runtime.store.shards().len();
-    for queue in runtime.store.check_queues(&names).await? {
+    let standing = runtime.store.check_queues(&names).await?;
+    if standing.first().is_some_and(|queue| runtime.drift.is_set_back(queue.drawn)) {
+        runtime.store.repair_tickets().await?;
+    }
+    for queue in standing {
         if usize::try_from(queue.shards) != Ok(shards) {
             let now = queue.shards;
             return Ok(vec![format!(

@@ -138,6 +138,7 @@ async fn start_anew(runtime: &Runtime, store: &Store) -> Result<(), StoreError> 
     }
     runtime.leases.lose_all();
     let identity = new_identity();
+    store.repair_tickets().await?; // This may be a replica that was promoted.
     runtime.register(store, identity).await?;
     runtime.identity.store(identity, Ordering::Release);
     runtime.events.look.notify_one();

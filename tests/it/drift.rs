@@ -121,6 +121,29 @@ async fn sequence_that_was_set_back_is_repaired() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn running_worker_repairs_a_sequence_that_was_set_back() {
+    in_time(async {
+        let db = TestDb::new(1).await;
+        let worker = db.worker().build().await.unwrap().start();
+        db.run(
+            "select pgjobq.enqueue('forgotten') from generate_series(1, 50);
+             update pgjobq.jobs set created_at = now() - interval '1 hour'",
+        )
+        .await;
+        while worker.health().problems.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await; // It has not looked yet.
+        }
+        db.run("select setval('pgjobq.ticket', 3)").await;
+        db.until("(select last_value from pgjobq.ticket) > 50").await;
+        // A replica was promoted, and does not know this worker.
+        db.run("select setval('pgjobq.ticket', 3); delete from pgjobq.workers").await;
+        db.until("(select last_value from pgjobq.ticket) > 50").await;
+        worker.shutdown().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn queue_that_an_open_transaction_creates_is_not_waited_for() {
     in_time(async {
         let db = TestDb::new(1).await;

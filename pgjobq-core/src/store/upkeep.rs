@@ -40,6 +40,8 @@ pub struct QueueStanding {
     pub shards: i16,
     /// Whether its row or one of its lanes is missing.
     pub incomplete: bool,
+    /// How many tickets have been drawn, in this database.
+    pub drawn: i64,
 }
 
 /// What taking back one lease came to.
@@ -179,9 +181,16 @@ impl Store {
                 deleted: row.try_get("deleted")?,
                 shards: row.try_get("shards")?,
                 incomplete: row.try_get("incomplete")?,
+                drawn: row.try_get("drawn")?,
             })
         };
         rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
+    }
+
+    /// Advances the sequence of tickets if it was set back, over a connection of the worker.
+    pub async fn repair_tickets(&self) -> Result<(), StoreError> {
+        let row = self.row(sqlx::query(self.sql.repair_tickets.clone())).await?;
+        crate::migrate::warn_of_repair(&row)
     }
 
     /// The kinds, with their queues, of jobs that have waited in these queues for long and are of none of these kinds.
