@@ -13,6 +13,8 @@ const FARTHEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 /// How much of an error's text is kept, in bytes.
 pub(crate) const MESSAGE_BYTES: usize = 8 << 10;
 
+/// The error of an attempt that was stopped after the loss of its lease.
+const CUT_OFF: &str = "its worker stopped it, because no heartbeat was answered for as long as the lease";
 /// What is said of a result that cannot be recorded.
 const NUL_IN_RESULT: &str = "its result holds a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove it, or encode the bytes";
 
@@ -24,6 +26,8 @@ pub(crate) enum End {
     TimedOut,
     /// A shutdown ended it.
     Stopped,
+    /// It was stopped because its lease is lost, or may be.
+    Lost,
 }
 
 /// What the decision depends on besides the end.
@@ -66,6 +70,7 @@ pub(crate) fn decide(end: End, about: Circumstances<'_>) -> Decision {
             return Decision::Complete { keep: about.keep, output };
         }
         End::Stopped => return stopped(about.at_most_once),
+        End::Lost => return released(about.at_most_once, CUT_OFF),
         End::Returned(Err(error)) if let ErrorKind::Snooze(delay) = error.kind() => return snooze(delay),
         End::Returned(Err(error)) if error.kind() == ErrorKind::Cancel => {
             return Decision::Cancel { reason: error.reason().as_deref().map(text) };
@@ -100,8 +105,13 @@ pub(crate) fn decide(end: End, about: Circumstances<'_>) -> Decision {
 
 /// What it means that a shutdown ended an attempt.
 pub(crate) fn stopped(at_most_once: bool) -> Decision {
+    released(at_most_once, "a shutdown ended it")
+}
+
+/// Releases the job of a stopped attempt, or buries it if it must not run twice.
+fn released(at_most_once: bool, why: &str) -> Decision {
     if at_most_once {
-        let message = "a shutdown ended it, and it must not run twice".to_owned();
+        let message = format!("{why}, and it must not run twice");
         return Decision::Bury { reason: "crash", message };
     }
     Decision::Release

@@ -1,4 +1,4 @@
-//! Hands back the jobs of attempts that were told to stop, or dropped: after the loss of a lease, and at the end of the worker.
+//! Hands back, at the end of the worker, the jobs of attempts that were told to stop, or dropped.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::setup::chain;
 /// Hands back jobs of a lease, and closes it if they are all that is left of it. One that must not run twice is dead.
 ///
 /// If the database refuses that for all of them together, each is handed back alone, and the lease of those that it refuses
-/// stays: this worker tries again, or another one takes them back as crashed.
+/// stays: another worker takes them back as crashed.
 pub(crate) async fn hand_back(
     runtime: &Arc<Runtime>,
     store: &Store,

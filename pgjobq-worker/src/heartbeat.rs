@@ -6,13 +6,12 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::__private::Store;
+use pgjobq_core::__private::{LeaseKey, Store};
 use pgjobq_core::StoreError;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::hand_back::hand_back;
 use crate::pause::{Pause, jittered};
 use crate::runtime::{Runtime, new_identity};
 use crate::setup::chain;
@@ -70,19 +69,17 @@ async fn beat_until(runtime: &Arc<Runtime>, store: &Store, end: &CancellationTok
         let sent = Instant::now();
         let claimed = runtime.heard.may_claim(config.lease);
         match timeout(config.lease / 3, beat(runtime, store)).await {
-            Ok(Ok(())) => {
+            Ok(Ok(unknown)) => {
                 told = sent;
+                // It may have become true only while the answer was on its way.
+                let claimed = claimed && runtime.heard.may_claim(config.lease);
                 runtime.heard.answered(sent);
                 if !claimed {
                     tracing::info!("the database answers heartbeats; the worker claims jobs");
                     runtime.events.claim.notify_one();
                 }
                 pause.reset();
-                tokio::select! {
-                    () = end.cancelled() => {}
-                    () = suspension::rest(jittered(config.heartbeat)) => {}
-                    () = runtime.events.beat.notified() => {}
-                }
+                end.run_until_cancelled(rest(runtime, store, unknown)).await;
                 continue;
             }
             Ok(Err(error)) => tracing::warn!(error = chain(&error), "a heartbeat failed"),
@@ -102,33 +99,48 @@ async fn beat_until(runtime: &Arc<Runtime>, store: &Store, end: &CancellationTok
     }
 }
 
-/// One heartbeat, and what follows from the leases that the database lists.
-async fn beat(runtime: &Arc<Runtime>, store: &Store) -> Result<(), StoreError> {
+/// Sends one heartbeat. Returns the leases that the database has, and that this process does not know.
+async fn beat(runtime: &Runtime, store: &Store) -> Result<Vec<LeaseKey>, StoreError> {
     let before = runtime.leases.all();
-    let Some(held) = store.heartbeat(runtime.worker()).await? else {
-        return start_anew(runtime, store).await;
-    };
-    // What ran here did run: it is not given back as if it had never been claimed. And what has ended is about to be recorded.
-    for lease in runtime.leases.still_held(&held) {
-        if let Err(error) = hand_back(runtime, store, &lease, &lease.not_pending()).await {
-            tracing::warn!(
-                error = chain(&error),
-                "a lease was not handed back; the next heartbeat tries again"
-            );
+    match store.heartbeat(runtime.worker()).await? {
+        Some(held) => Ok(runtime.leases.compare(&before, &held, runtime.config.claim_timeout)),
+        None => start_anew(runtime, store).await.map(|()| Vec::new()),
+    }
+}
+
+/// Returns unknown leases, and waits until the next heartbeat is due. A lease that is refused or locked delays no heartbeat.
+async fn rest(runtime: &Runtime, store: &Store, unknown: Vec<LeaseKey>) {
+    let (begun, interval) = (Instant::now(), jittered(runtime.config.heartbeat));
+    if timeout(interval, return_leases(runtime, store, unknown)).await.is_err() {
+        tracing::warn!("a lease was not returned in time; the next heartbeat tries again");
+    }
+    tokio::select! {
+        () = suspension::rest(interval.saturating_sub(begun.elapsed())) => {}
+        () = runtime.events.beat.notified() => {}
+    }
+}
+
+async fn return_leases(runtime: &Runtime, store: &Store, leases: Vec<LeaseKey>) {
+    for lease in leases {
+        match store.return_lease(runtime.worker(), lease).await {
+            Ok(0) => {}
+            Ok(jobs) => {
+                tracing::info!(
+                    lease = lease.id,
+                    jobs,
+                    "gave back the jobs of a claim whose answer never arrived"
+                );
+                runtime.events.claim.notify_one();
+            }
+            Err(error) => {
+                tracing::warn!(
+                    lease = lease.id,
+                    error = chain(&error),
+                    "a lease was not returned; the next heartbeat tries again"
+                );
+            }
         }
     }
-    for lease in runtime.leases.compare(&before, &held, runtime.config.claim_timeout) {
-        let jobs = store.return_lease(runtime.worker(), lease).await?;
-        if jobs > 0 {
-            tracing::info!(
-                lease = lease.id,
-                jobs,
-                "gave back the jobs of a claim whose answer never arrived"
-            );
-            runtime.events.claim.notify_one();
-        }
-    }
-    Ok(())
 }
 
 /// The worker was given up: it was silent for too long. What it held is lost, and it goes on as another one.

@@ -19,8 +19,6 @@ pub(crate) struct Lease {
     pub(crate) jobs: Vec<HeldJob>,
     /// How many of them have not been recorded as ended.
     outstanding: AtomicUsize,
-    /// The tickets of those whose attempts have ended, and are about to be recorded.
-    pending: Mutex<HashSet<i64>>,
     /// A statement is on its way that records the last ones, and closes it.
     closing: AtomicBool,
     /// Told when another worker may have the jobs.
@@ -42,32 +40,7 @@ impl Lease {
     pub(crate) fn new(key: LeaseKey, worker: i64, jobs: Vec<HeldJob>, stop: CancellationToken) -> Self {
         let outstanding = AtomicUsize::new(jobs.len());
         let closing = AtomicBool::new(false);
-        Self {
-            key,
-            worker,
-            jobs,
-            outstanding,
-            pending: Mutex::default(),
-            closing,
-            lost: CancellationToken::new(),
-            stop,
-        }
-    }
-
-    /// The attempt of this job has ended, and its end is about to be recorded; or is recorded now.
-    pub(crate) fn set_pending(&self, ticket: i64, pending: bool) {
-        let mut tickets = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        if pending {
-            tickets.insert(ticket)
-        } else {
-            tickets.remove(&ticket)
-        };
-    }
-
-    /// The jobs of which no end is about to be recorded.
-    pub(crate) fn not_pending(&self) -> Vec<HeldJob> {
-        let tickets = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        self.jobs.iter().copied().filter(|job| !tickets.contains(&job.ticket)).collect()
+        Self { key, worker, jobs, outstanding, closing, lost: CancellationToken::new(), stop }
     }
 
     /// A statement is about to record the end of so many jobs. True if none but these is left, so that it closes the lease.
@@ -130,7 +103,9 @@ impl Leases {
 
     /// The lease was closed.
     pub(crate) fn forget(&self, key: LeaseKey) {
-        self.lock().live.remove(&key);
+        let mut known = self.lock();
+        known.live.remove(&key);
+        known.lost.remove(&key);
     }
 
     /// All of them.
@@ -144,18 +119,11 @@ impl Leases {
         known.live.values().chain(known.lost.values()).cloned().collect()
     }
 
-    /// Tells every attempt that its lease is lost. Should the database still have one, a heartbeat hands it back.
+    /// Tells every attempt that its lease is lost. The database may still have it: then the ends of its attempts count.
     pub(crate) fn lose_all(&self) {
         let known = &mut *self.lock();
         known.live.values().for_each(|lease| lease.lose());
         known.lost.extend(known.live.drain());
-    }
-
-    /// Those that were given up, and that the database still has.
-    pub(crate) fn still_held(&self, held: &[HeldLease]) -> Vec<Arc<Lease>> {
-        let mut known = self.lock();
-        known.lost.retain(|key, _| held.iter().any(|lease| lease.key == *key));
-        known.lost.values().cloned().collect()
     }
 
     /// Compares what was held before a heartbeat with what the database then said. What it no longer has is lost; what
@@ -168,6 +136,7 @@ impl Leases {
     ) -> Vec<LeaseKey> {
         let in_database: HashSet<_> = held.iter().map(|lease| lease.key).collect();
         let mut known = self.lock();
+        known.lost.retain(|key, _| in_database.contains(key));
         for lease in before {
             // One that was closed in the meantime is known no longer, or has nothing left to lose.
             if !in_database.contains(&lease.key)

@@ -77,14 +77,12 @@ impl Runtime {
 
     /// Counts a result that has to be recorded.
     pub(crate) fn awaits_recording(&self, result: &Unrecorded) {
-        result.lease.set_pending(result.ended.ticket, true);
         self.recorders.count.fetch_add(1, Ordering::AcqRel);
         self.recorders.bytes.fetch_add(result.bytes, Ordering::AcqRel);
     }
 
     /// Takes results off that have been recorded.
     pub(crate) fn recorded(&self, results: &[Unrecorded]) {
-        results.iter().for_each(|result| result.lease.set_pending(result.ended.ticket, false));
         self.recorders.count.fetch_sub(results.len(), Ordering::AcqRel);
         let bytes: usize = results.iter().map(|result| result.bytes).sum();
         self.recorders.bytes.fetch_sub(bytes, Ordering::AcqRel);

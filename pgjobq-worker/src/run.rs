@@ -99,11 +99,7 @@ impl Running {
         let _entry = self.runtime.running.enter(context.clone());
         // What is dropped when an attempt is given up may panic as well.
         let ended = AssertUnwindSafe(self.attempt(handler, &context)).catch_unwind().await;
-        let Some(end) = ended.unwrap_or_else(|panic| Some(End::Panicked(panic_text(panic)))) else {
-            self.handed_over = true; // Others have the job, and nothing is to be said of it.
-            span.record("outcome", "lost");
-            return;
-        };
+        let end = ended.unwrap_or_else(|panic| End::Panicked(panic_text(panic)));
         let recording = context.recording();
         if recording.has_committed() {
             self.hand_over(Decision::Settled);
@@ -118,8 +114,13 @@ impl Running {
             self.handed_over = true;
             return self.tell(counts.as_ref(), &context, &span);
         }
+        let lost = matches!(end, End::Lost);
         let decision = self.decision(handler, &context, end);
-        self.tell(Some(&decision), &context, &span);
+        if lost {
+            span.record("outcome", "lost"); // If others have the job, the fence makes the decision void.
+        } else {
+            self.tell(Some(&decision), &context, &span);
+        }
         self.hand_over(decision);
     }
 
@@ -162,21 +163,21 @@ impl Running {
         })
     }
 
-    /// How the attempt ended, or nothing when its lease was lost.
-    async fn attempt(&self, handler: &'static JobDescriptor, context: &JobContext) -> Option<End> {
+    /// Runs the attempt, and returns how it ended.
+    async fn attempt(&self, handler: &'static JobDescriptor, context: &JobContext) -> End {
         let args = self.job.args.as_deref().expect("they came with the claim, or `run` has read them");
         let run = AssertUnwindSafe(handler.handler.run(context.clone(), args)).catch_unwind();
         tokio::select! {
             biased;
-            ended = timeout(handler.policy.timeout, run) => Some(match ended {
+            ended = timeout(handler.policy.timeout, run) => match ended {
                 Ok(Ok(returned)) => End::Returned(returned),
                 Ok(Err(panic)) => End::Panicked(panic_text(panic)),
                 Err(_) => End::TimedOut,
-            }),
+            },
             // Who is told to stop has a while to do it by itself.
-            () = after_a_while(self.lease.lost.cancelled()) => None,
-            () = after_a_while(context.cancelled()) => Some(End::Stopped),
-            () = self.runtime.stages.drop_attempts.cancelled() => Some(End::Stopped),
+            () = after_a_while(self.lease.lost.cancelled()) => End::Lost,
+            () = after_a_while(context.cancelled()) => End::Stopped,
+            () = self.runtime.stages.drop_attempts.cancelled() => End::Stopped,
         }
     }
 

@@ -376,3 +376,69 @@ async fn result_that_waits_outlives_the_loss_of_its_lease() {
     db.until("not exists (select from pgjobq.leases)").await;
     worker.shutdown().await.unwrap();
 }
+
+/// Blocks its thread, also after it was told to stop, until the test lets it end. Must not run twice.
+#[job(retries = 0, crashes = 0)]
+async fn outlast_outage(ctx: JobContext, probe: u64) -> Result<u32> {
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    while !ctx.cancellation().is_cancelled() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    probe.told.fetch_add(1, Ordering::SeqCst);
+    loop {
+        if let Ok(permit) = probe.gate.try_acquire() {
+            permit.forget();
+            return Ok(ctx.attempt());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn attempt_that_outlasts_an_outage_completes() {
+    let db = TestDb::new(1).await;
+    let probe = Probe::new();
+    let worker = db.worker().lease(Duration::from_secs(2)).build().await.unwrap().start();
+    let job = outlast_outage::enqueue(&db.client, probe.number).await.unwrap();
+    probe.until(|probe| probe.running() == 1).await;
+    // No heartbeat is answered for longer than the lease, and nobody takes the job.
+    let mut locked = db.pool.begin().await.unwrap();
+    sqlx::raw_sql("lock table pgjobq.workers").execute(&mut *locked).await.unwrap();
+    probe.until(|probe| probe.told() == 1).await;
+    locked.rollback().await.unwrap();
+    let beats = db.number("select beats from pgjobq.workers").await;
+    db.until(&format!("(select beats from pgjobq.workers) > {beats} + 3")).await;
+    probe.gate.add_permits(1);
+    assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(1));
+    db.until("not exists (select from pgjobq.leases)").await;
+    worker.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refused_return_of_a_lease_fails_no_heartbeat() {
+    let db = TestDb::new(1).await;
+    let probe = Probe::new();
+    let worker = db.worker().lease(Duration::from_secs(3)).build().await.unwrap().start();
+    let first = again::enqueue(&db.client, probe.number, String::new()).await.unwrap();
+    probe.until(|probe| probe.running() == 1).await;
+    // A claim whose answer was lost, and whose lease the database does not take back.
+    db.run(
+        "create function keep_lease() returns trigger language plpgsql as $$ begin raise exception 'kept'; end $$;
+         create trigger keep_lease before delete on pgjobq.leases for each row when (old.id = 7) execute function keep_lease();
+         insert into pgjobq.leases (shard, queue_id, priority, hi, id, worker, claimed_at, tickets)
+         select shard, queue_id, priority, 1000000000, 7, worker, now() - interval '1 hour', '{[1000000000,1000000001)}'
+           from pgjobq.leases",
+    )
+    .await;
+    // Longer than the lease.
+    let beats = db.number("select beats from pgjobq.workers").await;
+    db.until(&format!("(select beats from pgjobq.workers) > {beats} + 30")).await;
+    let second = again::enqueue(&db.client, probe.number, String::new()).await.unwrap();
+    probe.until(|probe| probe.running() == 2).await;
+    probe.gate.add_permits(2);
+    assert_eq!(end_of(&db.client, &first).await, Outcome::Completed(1), "its lease was not lost");
+    assert_eq!(end_of(&db.client, &second).await, Outcome::Completed(1));
+    db.run("drop trigger keep_lease on pgjobq.leases").await;
+    worker.shutdown().await.unwrap();
+}
