@@ -143,6 +143,6 @@ async fn answer<T>(
 fn give_up(runtime: &Arc<Runtime>, failed: &Failed, lane: Lane, worker: i64, lease: i64) {
     match failed {
         Failed::Store(error) if error.code().is_some() => runtime.leases.end_claim(lease, &[]),
-        _ => _ = runtime.attempts.spawn(return_claim(Arc::clone(runtime), lane, worker, lease)),
+        _ => _ = runtime.returns.spawn(return_claim(Arc::clone(runtime), lane, worker, lease)),
     }
 }

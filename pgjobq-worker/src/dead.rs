@@ -85,9 +85,13 @@ async fn tell_of_each(runtime: Arc<Runtime>, on_dead: OnDead, shard: i16, jobs: 
 async fn tell(on_dead: &OnDead, job: EndedJob) {
     let (id, on_dead) = (job.id, on_dead.clone());
     // In a task of its own, whose panic is its own.
-    match timeout(ALERT_WITHIN, tokio::spawn(async move { on_dead.0(job).await })).await {
+    let mut told = tokio::spawn(async move { on_dead.0(job).await });
+    match timeout(ALERT_WITHIN, &mut told).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(job.id = %id, %error, "`on_dead` panicked"),
-        Err(_) => tracing::warn!(job.id = %id, "`on_dead` did not end in time"),
+        Err(_) => {
+            told.abort();
+            tracing::warn!(job.id = %id, "`on_dead` did not end in time");
+        }
     }
 }

@@ -39,9 +39,13 @@ pub(crate) struct Runtime {
     /// Turns to read arguments that did not come with their claim.
     pub(crate) reads: Semaphore,
     pub(crate) recorders: Recorders,
+    /// The turn to find out whether a transaction of a job has committed.
+    pub(crate) settling: Semaphore,
     /// The tokio runtime that the worker was started in. The heartbeat has another one.
     pub(crate) home: OnceLock<Handle>,
     pub(crate) attempts: TaskTracker,
+    /// Claims whose answers were lost, and that are being returned.
+    pub(crate) returns: TaskTracker,
     pub(crate) running: Arc<Running>,
     /// Alerts that are being told.
     pub(crate) alerts: TaskTracker,
@@ -190,9 +194,11 @@ impl Runtime {
             identity: AtomicI64::new(new_identity()),
             quarantine: Quarantine::default(),
             reads: Semaphore::new(2),
+            settling: Semaphore::new(1),
             recorders,
             home: OnceLock::new(),
             attempts: TaskTracker::new(),
+            returns: TaskTracker::new(),
             running: Arc::default(),
             alerts: TaskTracker::new(),
             events: Events::default(),
@@ -219,7 +225,19 @@ impl Runtime {
         let counts =
             self.queues.iter().map(|queue| (queue.id(), taken(&queue.ended[0]), taken(&queue.ended[1])));
         let counts: Vec<_> = counts.filter(|(_, completed, failed)| completed + failed > 0).collect();
-        if counts.is_empty() { Ok(()) } else { self.store.note_rates(&counts).await }
+        if counts.is_empty() {
+            return Ok(());
+        }
+        let noted = self.store.note_rates(&counts).await;
+        if noted.is_err() {
+            for (id, completed, failed) in counts {
+                if let Some(queue) = self.queues.iter().find(|queue| queue.id() == id) {
+                    queue.ended[0].fetch_add(completed, Ordering::Relaxed);
+                    queue.ended[1].fetch_add(failed, Ordering::Relaxed);
+                }
+            }
+        }
+        noted
     }
 
     /// Returns when every result has been recorded.

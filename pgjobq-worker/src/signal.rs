@@ -1,9 +1,11 @@
 //! What usually tells a process to end.
 
-use tokio::sync::Notify;
+use std::sync::LazyLock;
 
-/// Told of each signal after the first.
-static ANOTHER: Notify = Notify::const_new();
+use tokio::sync::watch;
+
+/// Changes with each signal after the first.
+static ANOTHER: LazyLock<watch::Sender<()>> = LazyLock::new(watch::Sender::default);
 
 /// Returns when the process is told to end: by Ctrl-C, or, on Unix, by SIGTERM, as process managers send it. For
 /// [`Worker::run_until`](crate::Worker::run_until). Another one hastens the end: the grace of each worker of this process that
@@ -17,14 +19,20 @@ pub async fn shutdown_signal() {
     tokio::spawn(async move {
         loop {
             signals.next().await;
-            ANOTHER.notify_waiters();
+            ANOTHER.send_replace(());
         }
     });
 }
 
-/// Returns at the next signal, if [`shutdown_signal`] has returned.
-pub(crate) async fn another() {
-    ANOTHER.notified().await;
+/// Returns a future that is ready when a signal comes after this call, and after the first: also if it comes before the future
+/// is awaited.
+pub(crate) fn another() -> impl Future<Output = ()> + Send + use<> {
+    let mut signals = ANOTHER.subscribe();
+    async move {
+        if signals.changed().await.is_err() {
+            std::future::pending().await // The sender is never dropped.
+        }
+    }
 }
 
 /// The signals that tell a process to end, heard from the moment on that this is made.
@@ -68,5 +76,20 @@ impl Signals {
     #[cfg(not(unix))]
     async fn terminated(&mut self) {
         std::future::pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn signal_is_kept_until_it_is_awaited() {
+        let another = another();
+        ANOTHER.send_replace(());
+        assert_eq!(another.now_or_never(), Some(()));
+        assert_eq!(super::another().now_or_never(), None, "it came before");
     }
 }

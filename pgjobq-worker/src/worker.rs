@@ -169,6 +169,8 @@ async fn run(runtime: Arc<Runtime>, inboxes: Vec<Inbox>) -> Result<(), WorkerErr
 
     let failed = until_drained(&runtime, &mut parts).await;
     end_attempts(&runtime).await;
+    runtime.returns.close();
+    runtime.returns.wait().await; // They end by themselves, soon after the drain.
     let _ = timeout(RECORD_WITHIN, runtime.all_recorded()).await;
     let unrecorded = runtime.recorders.count();
     runtime.stages.end.cancel();
@@ -206,6 +208,7 @@ fn parts(runtime: &Arc<Runtime>, inboxes: Vec<Inbox>) -> Parts {
     beside("tidy", tidy::tidy_for_ever(Arc::clone(runtime)).boxed());
     beside("drift", drift::look_for_ever(Arc::clone(runtime)).boxed());
     beside("expire", expire::expire_for_ever(Arc::clone(runtime)).boxed());
+    beside("grace", stop_after_the_grace(Arc::clone(runtime), signal::another()).boxed());
     parts
 }
 
@@ -226,24 +229,27 @@ async fn until_drained(runtime: &Runtime, parts: &mut Parts) -> Option<&'static 
     failed
 }
 
-/// Lets attempts finish for the grace, then tells them to stop, then drops them.
+/// Tells attempts to stop when the grace is over, and drops them a while later. The grace begins with the drain, whatever the
+/// worker still waits for.
+async fn stop_after_the_grace(runtime: Arc<Runtime>, another_signal: impl Future<Output = ()>) {
+    let stages = &runtime.stages;
+    stages.drain.cancelled().await;
+    tokio::select! {
+        () = tokio::time::sleep(runtime.config.grace) => {}
+        () = another_signal => tracing::info!("another signal came: the grace is over"),
+    }
+    stages.stop_attempts.cancel();
+    tokio::time::sleep(STOP_WITHIN).await;
+    stages.drop_attempts.cancel();
+}
+
+/// Returns when every attempt has ended, or cannot be stopped.
 async fn end_attempts(runtime: &Runtime) {
     runtime.attempts.close();
-    let grace = async {
-        tokio::select! {
-            () = tokio::time::sleep(runtime.config.grace) => {}
-            () = signal::another() => tracing::info!("another signal came: the grace is over"),
-        }
-    };
     tokio::select! {
         () = runtime.attempts.wait() => return,
-        () = grace => {}
+        () = runtime.stages.drop_attempts.cancelled() => {}
     }
-    runtime.stages.stop_attempts.cancel();
-    if timeout(STOP_WITHIN, runtime.attempts.wait()).await.is_ok() {
-        return;
-    }
-    runtime.stages.drop_attempts.cancel();
     if timeout(DROP_WITHIN, runtime.attempts.wait()).await.is_err() {
         tracing::warn!(
             attempts = runtime.attempts.len(),
