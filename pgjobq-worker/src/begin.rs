@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pgjobq_core::__private::{ClaimedJob, Decision, Lane, LeaseKey, PRIORITIES, Places};
 
 use crate::leases::{HeldJob, Lease};
+use crate::quarantine::QuarantinePlace;
 use crate::record::Unrecorded;
 use crate::run::{Running, Slot};
 use crate::runtime::{QueueSlots, Runtime};
@@ -25,16 +26,18 @@ pub(crate) fn begin(runtime: &Arc<Runtime>, mut batch: Batch<'_>, jobs: Vec<Clai
     let leases = hold(runtime, batch.lane, batch.worker, batch.lease, &jobs);
     let draining = runtime.stages.drain.is_cancelled();
     for job in jobs {
-        let slot = Slot::new(runtime, batch.slots, batch.quarantined);
+        let slot = Slot::new(runtime, batch.slots);
+        let quarantined = batch.quarantined.then(|| QuarantinePlace::new(runtime));
         let Some(lease) = leases.iter().find(|lease| lease.key.priority == job.priority) else { continue };
         let lease = Arc::clone(lease);
         if draining {
-            runtime.send(Unrecorded::new(lease, job.id, job.ticket, Decision::Return));
+            let result = Unrecorded::new(lease, job.id, job.ticket, Decision::Return);
+            runtime.send(Unrecorded { quarantined, ..result });
             continue;
         }
         let transactional = runtime.kinds.transactional.contains(&job.kind.as_str());
         let place = batch.places.as_mut().filter(|_| transactional).and_then(Places::split_one);
-        runtime.attempts.spawn(Running::new(runtime, job, lease, slot, place).run());
+        runtime.attempts.spawn(Running::new(runtime, job, lease, slot, place, quarantined).run());
     }
 }
 

@@ -4,7 +4,9 @@
 //! gives a job that crashed twice only to a worker in which no other quarantined job runs, so that the guilty one takes another
 //! quarantined job along once at most.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::runtime::Runtime;
 
 /// How many quarantined jobs run at a time before one has ended here.
 const FIRST: usize = 8;
@@ -28,6 +30,25 @@ struct Jobs {
 impl Default for Quarantine {
     fn default() -> Self {
         Self(Mutex::new(Jobs { running: 0, claiming: false, alone: false, limit: FIRST }))
+    }
+}
+
+/// The place of one quarantined job. It is free when the end of the attempt is recorded: until then the death of this process
+/// still counts as a crash of that job, and no job that must run alone may begin.
+#[derive(Debug)]
+pub(crate) struct QuarantinePlace(Arc<Runtime>);
+
+impl QuarantinePlace {
+    /// A place that the claim has taken.
+    pub(crate) fn new(runtime: &Arc<Runtime>) -> Self {
+        Self(Arc::clone(runtime))
+    }
+}
+
+impl Drop for QuarantinePlace {
+    fn drop(&mut self) {
+        self.0.quarantine.ended();
+        self.0.events.claim.notify_one();
     }
 }
 
@@ -60,7 +81,7 @@ impl Quarantine {
         jobs.claiming = true;
     }
 
-    /// One has ended, and this process lives.
+    /// One has ended and is recorded, and this process lives.
     pub(crate) fn ended(&self) {
         let mut jobs = self.lock();
         jobs.running = jobs.running.saturating_sub(1);

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::decide::MESSAGE_BYTES;
 use crate::finisher::BATCH_ROWS;
 use crate::leases::Lease;
+use crate::quarantine::QuarantinePlace;
 use crate::runtime::Runtime;
 use crate::setup::chain;
 
@@ -23,12 +24,15 @@ pub(crate) struct Unrecorded {
     pub(crate) most: usize,
     /// About how many bytes it had on the wire when the attempt ended.
     pub(crate) bytes: usize,
+    /// The place of a quarantined job, free when this is recorded.
+    pub(crate) quarantined: Option<QuarantinePlace>,
 }
 
 impl Unrecorded {
     pub(crate) fn new(lease: Arc<Lease>, id: JobId, ticket: i64, decision: Decision) -> Self {
         let bytes = decision.bytes();
-        Self { lease, ended: Ended { lease: 0, id, ticket, decision }, most: BATCH_ROWS, bytes }
+        let ended = Ended { lease: 0, id, ticket, decision };
+        Self { lease, ended, most: BATCH_ROWS, bytes, quarantined: None }
     }
 }
 
@@ -82,6 +86,7 @@ impl Batch {
             |result: &&Unrecorded| result.most < BATCH_ROWS || !finished.stale.contains(&result.ended.id);
         follow_up(runtime, shard, self.results.iter().filter(told).map(|result| &result.ended), &finished);
         runtime.recorded(&self.results);
+        self.results.iter_mut().for_each(|result| drop(result.quarantined.take()));
         Ok(finished)
     }
 

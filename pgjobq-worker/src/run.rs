@@ -17,9 +17,10 @@ use tracing::{Instrument, Span};
 use crate::args;
 use crate::decide::{Circumstances, End, decide};
 use crate::leases::Lease;
+use crate::quarantine::QuarantinePlace;
 use crate::record::Unrecorded;
 use crate::runtime::{QueueSlots, Runtime};
-use crate::settle::{find_out, unless_committed};
+use crate::settle::{Found, find_out, unless_committed};
 
 /// A claimed job, on its way through this worker. However it is dropped, its end is handed over first, so that its lease never
 /// waits for it in vain.
@@ -33,28 +34,25 @@ pub(crate) struct Running {
     handed_over: bool,
     /// The place of a transactional job, if it was claimed with one.
     place: Option<Places>,
+    quarantined: Option<QuarantinePlace>,
 }
 
 /// The right to run one job, given back when it is dropped: also when the attempt's task is.
 pub(crate) struct Slot {
     runtime: Arc<Runtime>,
     queue: Arc<QueueSlots>,
-    quarantined: bool,
 }
 
 impl Slot {
     /// A slot that has been taken.
-    pub(crate) fn new(runtime: &Arc<Runtime>, queue: &Arc<QueueSlots>, quarantined: bool) -> Self {
-        Self { runtime: Arc::clone(runtime), queue: Arc::clone(queue), quarantined }
+    pub(crate) fn new(runtime: &Arc<Runtime>, queue: &Arc<QueueSlots>) -> Self {
+        Self { runtime: Arc::clone(runtime), queue: Arc::clone(queue) }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         self.queue.free(1);
-        if self.quarantined {
-            self.runtime.quarantine.ended();
-        }
         self.runtime.events.claim.notify_one();
     }
 }
@@ -66,8 +64,10 @@ impl Running {
         lease: Arc<Lease>,
         slot: Slot,
         place: Option<Places>,
+        quarantined: Option<QuarantinePlace>,
     ) -> Self {
-        Self { runtime: Arc::clone(runtime), job, lease, slot, context: None, handed_over: false, place }
+        let runtime = Arc::clone(runtime);
+        Self { runtime, job, lease, slot, context: None, handed_over: false, place, quarantined }
     }
 
     /// Runs the attempt. The slot is free when the handler has ended, before the result is recorded.
@@ -110,9 +110,14 @@ impl Running {
         }
         if recording.has_begun() {
             let decision = self.decision(handler, &context, unless_committed(end));
-            let counts = find_out(&self.runtime, self.result(decision)).await;
+            let result = self.result(decision);
+            match find_out(&self.runtime, result).await {
+                Found::Committed => self.tell(None, &context, &span),
+                Found::Recorded(decision) => self.tell(Some(&decision), &context, &span),
+                Found::Unknown => _ = span.record("outcome", "unknown"),
+            }
             self.handed_over = true;
-            return self.tell(counts.as_ref(), &context, &span);
+            return;
         }
         let lost = matches!(end, End::Lost);
         let decision = self.decision(handler, &context, end);
@@ -126,11 +131,13 @@ impl Running {
 
     fn hand_over(&mut self, decision: Decision) {
         self.handed_over = true;
-        self.runtime.send(self.result(decision));
+        let result = self.result(decision);
+        self.runtime.send(result);
     }
 
-    fn result(&self, decision: Decision) -> Unrecorded {
-        Unrecorded::new(Arc::clone(&self.lease), self.job.id, self.job.ticket, decision)
+    fn result(&mut self, decision: Decision) -> Unrecorded {
+        let result = Unrecorded::new(Arc::clone(&self.lease), self.job.id, self.job.ticket, decision);
+        Unrecorded { quarantined: self.quarantined.take(), ..result }
     }
 
     fn context(&mut self, handler: &'static JobDescriptor) -> JobContext {

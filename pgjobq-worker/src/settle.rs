@@ -22,33 +22,55 @@ pub(crate) fn unless_committed(end: End) -> End {
     }
 }
 
+/// The resolution of an in-doubt commit.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// The transaction has committed, or others have the job.
+    Committed,
+    /// It has not, and this decision is recorded.
+    Recorded(Decision),
+    /// The worker ended before it was known.
+    Unknown,
+}
+
 /// Resolves an in-doubt commit by recording the failure. If the job's row is gone, the transaction has committed (or the lease was
-/// lost): returns `None`. Else returns the decision that was recorded.
+/// lost).
 ///
-/// The result goes alone, and not to a finisher, because its statement waits for the transaction if that is still open.
-pub(crate) async fn find_out(runtime: &Arc<Runtime>, result: Unrecorded) -> Option<Decision> {
+/// The result goes alone, and not to a finisher, because its statement waits for the transaction if that is still open. Only one
+/// such statement is sent at a time, because each may wait for long with a connection of the worker's.
+pub(crate) async fn find_out(runtime: &Arc<Runtime>, result: Unrecorded) -> Found {
     runtime.awaits_recording(&result);
+    let id = result.ended.id;
+    let resolved = runtime.stages.end.run_until_cancelled(resolve(runtime, result)).await;
+    resolved.unwrap_or_else(|| {
+        tracing::warn!(job.id = %id, "the worker ended before it was known whether a transaction of a job had committed");
+        Found::Unknown
+    })
+}
+
+async fn resolve(runtime: &Arc<Runtime>, result: Unrecorded) -> Found {
     let id = result.ended.id;
     let mut batch = Batch::new(vec![result]);
     let mut pause = Pause::new();
     let finished = loop {
-        match batch.record(runtime).await {
+        let recorded = {
+            let _turn = runtime.settling.acquire().await;
+            batch.record(runtime).await
+        };
+        match recorded {
             Ok(finished) => break finished,
             Err(error) if batch.amend(runtime, &error) => {}
             Err(error) => {
                 tracing::debug!(job.id = %id, error = chain(&error), "how a job ended was not recorded; trying again");
-                tokio::select! {
-                    () = runtime.stages.end.cancelled() => return None,
-                    () = tokio::time::sleep(pause.after_error()) => {}
-                }
+                tokio::time::sleep(pause.after_error()).await;
             }
         }
     };
-    if !finished.stale.is_empty() {
-        if finished.waited {
-            runtime.tell_ended(&[id.as_uuid()]);
-        }
-        return None;
+    if finished.waited && !finished.stale.is_empty() {
+        runtime.tell_ended(&[id.as_uuid()]);
     }
-    batch.results.pop().map(|result| result.ended.decision)
+    match batch.results.pop() {
+        Some(result) if finished.stale.is_empty() => Found::Recorded(result.ended.decision),
+        _ => Found::Committed,
+    }
 }

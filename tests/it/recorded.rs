@@ -442,3 +442,26 @@ async fn refused_return_of_a_lease_fails_no_heartbeat() {
     db.run("drop trigger keep_lease on pgjobq.leases").await;
     worker.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unrecorded_result_keeps_its_place_in_quarantine() {
+    let db = TestDb::new(1).await;
+    db.run(REFUSE).await;
+    let probe = Probe::new();
+    let first = again::enqueue(&db.client, probe.number, "P0001".to_owned()).await.unwrap();
+    let second = again::enqueue(&db.client, probe.number, String::new()).await.unwrap();
+    // Neither can afford another crash, so that each must run alone.
+    db.run("update pgjobq.jobs set crashes = crash_budget").await;
+    // The first result is refused whichever of them it is.
+    db.run("update pgjobq.jobs set args = jsonb_set(args, '{code}', '\"P0001\"')").await;
+    let worker = db.worker().build().await.unwrap().start();
+    probe.until(|probe| probe.running() == 1).await;
+    probe.gate.add_permits(2);
+    db.until("(select last_value from refusals) >= 6").await;
+    assert_eq!(probe.runs().len(), 1, "its crash would still count");
+    db.run("drop trigger refuse on pgjobq.finished").await;
+    for job in [first, second] {
+        assert!(matches!(end_of(&db.client, &job).await, Outcome::Completed(_)));
+    }
+    worker.shutdown().await.unwrap();
+}
