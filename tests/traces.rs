@@ -144,7 +144,7 @@ async fn subscriber_that_panics_costs_no_job() {
 async fn worker_whose_part_panics_ends_by_itself() {
     let stage = Stage::new().await;
     let worker = Worker::builder(&stage.client).queue("unheard", 5).build().await.unwrap();
-    let missing = "alter function pgjobq.act_on_cancels rename to act_no_more";
+    let missing = "alter table pgjobq.cancels rename to no_cancels";
     sqlx::raw_sql(missing).execute(stage.client.pool()).await.unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(60), worker.run_until(std::future::pending())).await;
     let ended = ended.expect("it waits for no shutdown");
