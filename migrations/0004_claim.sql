@@ -230,11 +230,13 @@ end $$;
 -- with `p_alone`, which says that no quarantined job runs in this worker. The guilty one therefore takes another quarantined job
 -- along once at most.
 -- The walk begins above `p_from`, for each priority, and is bounded; `reach` is where the next one begins, 0 after the end of
--- the line. `alone`: the job must run alone. `read_args` reads the arguments. The steps are those of `claim`.
+-- the line. `alone`: the job must run alone. `passed`: one that must run alone was left for others of no higher priority. With
+-- `p_lone_first` (and `p_alone`) it goes first. `read_args` reads the arguments. The steps are those of `claim`.
 create function pgjobq.claim_quarantined(
     p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_kinds text[], p_want int, p_alone boolean, p_from bigint[],
+    p_lone_first boolean default false,
     out ids uuid[], out kinds text[], out priorities smallint[], out tickets bigint[], out attempts int[],
-    out failures smallint[], out retries smallint[], out crash_budgets smallint[], out reach bigint[], out opened boolean, out alone boolean)
+    out failures smallint[], out retries smallint[], out crash_budgets smallint[], out reach bigint[], out opened boolean, out alone boolean, out passed boolean)
 language plpgsql
     set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     set enable_sort = off set enable_memoize = off set jit = off set lock_timeout = '1s'
@@ -245,10 +247,12 @@ declare
     v_leased int8multirange;
     v_from bigint;
     v_now timestamptz;
+    lone int;
     r record;
 begin
     reach := p_from;
     alone := false;
+    passed := false;
     opened := pgjobq.open_lane(p_shard, p_queue, p_worker, true);
     if not opened then
         return;
@@ -266,7 +270,7 @@ begin
         end if;
         v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_from);
         -- step: leases read
-        for lone in 0..p_alone::int loop
+        foreach lone in array case when p_alone and p_lone_first then '{1,0}' when p_alone then '{0,1}' else '{0}'::int[] end loop
             select array_agg(j.id) as ids, array_agg(j.kind) as kinds, array_agg(j.ticket) as tickets,
                    array_agg(j.attempt) as attempts, array_agg(j.failures) as failures, array_agg(j.retries) as retries,
                    array_agg(j.crash_budget) as crash_budgets,
@@ -285,6 +289,14 @@ begin
             alone := r.taken > 0 and lone = 1;
             exit when r.taken > 0;
         end loop;
+        passed := not alone and (passed or exists (
+            select 1 from (select ticket, kind, crashes, crash_budget, expires_at from pgjobq.jobs
+                            where shard = p_shard and queue_id = p_queue and priority = priority_
+                              and ticket is not null and crashes > 0 and ticket > v_from
+                            order by ticket limit c_walk) line
+             where (v_leased is null or not v_leased @> ticket)
+               and kind = any (p_kinds) and (expires_at is null or expires_at > v_now)
+               and (crashes > 1 or crash_budget <= crashes)));
         if r.taken > 0 then
             insert into pgjobq.leases (shard, queue_id, priority, hi, id, worker, tickets)
             values (p_shard, p_queue, priority_, r.hi, p_lease, p_worker, r.covered);

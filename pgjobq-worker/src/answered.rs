@@ -98,6 +98,10 @@ impl Claimer {
         slots.free(asked.want - claimed.jobs.len());
         quarantine.had(asked.want, claimed.jobs.len(), claimed.alone);
         if claimed.opened {
+            // Where none is left that was passed, or could have been, the count begins anew; other lanes do not change it.
+            if claimed.passed || lane.has_passed_lone() || asked.lone_first {
+                quarantine.passed(claimed.passed);
+            }
             lane.claimed_quarantined(&claimed, asked.alone);
         } else {
             lane.was_locked(Instant::now());

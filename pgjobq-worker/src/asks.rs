@@ -64,6 +64,7 @@ pub(crate) struct AskedQuarantine {
     pub(crate) lease: i64,
     pub(crate) want: usize,
     pub(crate) alone: bool,
+    pub(crate) lone_first: bool,
     pub(crate) from: ByPriority,
 }
 
@@ -102,6 +103,7 @@ pub(crate) async fn claim_quarantined(runtime: Arc<Runtime>, asked: AskedQuarant
         kinds: &runtime.kinds.all,
         want: asked.want,
         alone: asked.alone,
+        lone_first: asked.lone_first,
         from: asked.from,
     };
     let claimed = answer(&runtime, runtime.store.claim_quarantined(claim)).await;

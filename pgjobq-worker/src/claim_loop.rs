@@ -116,7 +116,7 @@ impl Claimer {
                 continue;
             }
             // A busy lane is waited for, unless another one is next.
-            if self.claim_quarantined(place) || self.claim(place, wanting <= 1, now) {
+            if self.claim_quarantined(place, now) || self.claim(place, wanting <= 1, now) {
                 self.first = place + 1;
             }
         }
@@ -187,8 +187,14 @@ impl Claimer {
     }
 
     /// Claims quarantined jobs in a lane where one was seen, if more may run here.
-    fn claim_quarantined(&mut self, place: usize) -> bool {
-        let (lane, quarantine) = (&mut self.lanes[place], &self.runtime.quarantine);
+    fn claim_quarantined(&mut self, place: usize, now: Instant) -> bool {
+        let quarantine = &self.runtime.quarantine;
+        let lone_first = quarantine.lone_goes_first();
+        let has_turn = |lane: &LaneState| lane.has_passed_lone() && lane.is_open(now);
+        if lone_first && !self.lanes[place].has_passed_lone() && self.lanes.iter().any(has_turn) {
+            return false; // The job whose turn it is waits in another lane.
+        }
+        let lane = &mut self.lanes[place];
         let alone = quarantine.is_empty();
         if !lane.wants_quarantined(alone) {
             return false;
@@ -205,6 +211,7 @@ impl Claimer {
             lease: self.runtime.leases.begin_claim(),
             want,
             alone,
+            lone_first,
             from: lane.quarantine,
         };
         self.claim_begins(place);

@@ -58,6 +58,8 @@ pub(crate) struct LaneState {
     quarantined: bool,
     /// Whether the one that was seen waits until no other quarantined job runs here.
     waits_to_be_alone: bool,
+    /// Whether the last claim left one that must run alone for others.
+    passed_lone: bool,
     /// Where the next walk through the quarantine begins.
     pub(crate) quarantine: ByPriority,
 }
@@ -85,6 +87,7 @@ impl LaneState {
             without_place: None,
             quarantined: false,
             waits_to_be_alone: false,
+            passed_lone: false,
             quarantine: [0; PRIORITIES],
         }
     }
@@ -203,11 +206,17 @@ impl LaneState {
         self.quarantined && (none_runs || !self.waits_to_be_alone)
     }
 
+    /// Whether a job waits that must run alone, and others were claimed before it.
+    pub(crate) fn has_passed_lone(&self) -> bool {
+        self.quarantined && self.passed_lone
+    }
+
     /// A claim of quarantined jobs was answered.
     pub(crate) fn claimed_quarantined(&mut self, claimed: &ClaimedQuarantined, alone: bool) {
         self.answered();
         self.quarantine = claimed.reach;
         self.waits_to_be_alone = claimed.jobs.is_empty() && !alone;
+        self.passed_lone = claimed.passed;
         self.quarantined = !claimed.jobs.is_empty() || self.waits_to_be_alone;
     }
 

@@ -12,6 +12,8 @@ use crate::runtime::Runtime;
 const FIRST: usize = 8;
 /// How many run at a time at most. If one of them is guilty, the others run alone from then on, one after the other.
 const MOST: usize = 32;
+/// How many claims in a row may leave a job that must run alone, because others run or go before it.
+const PATIENCE: u32 = 16;
 
 /// The quarantined jobs that run in this worker.
 #[derive(Debug)]
@@ -25,11 +27,13 @@ struct Jobs {
     /// Whether the one that runs must run alone.
     alone: bool,
     limit: usize,
+    /// How many claims in a row have left a job that must run alone.
+    passes: u32,
 }
 
 impl Default for Quarantine {
     fn default() -> Self {
-        Self(Mutex::new(Jobs { running: 0, claiming: false, alone: false, limit: FIRST }))
+        Self(Mutex::new(Jobs { running: 0, claiming: false, alone: false, limit: FIRST, passes: 0 }))
     }
 }
 
@@ -56,7 +60,8 @@ impl Quarantine {
     /// How many more may run.
     pub(crate) fn free(&self) -> usize {
         let jobs = self.lock();
-        if jobs.alone || jobs.claiming { 0 } else { jobs.limit.saturating_sub(jobs.running) }
+        let waits = jobs.alone || jobs.claiming || (jobs.passes >= PATIENCE && jobs.running > 0);
+        if waits { 0 } else { jobs.limit.saturating_sub(jobs.running) }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -72,6 +77,18 @@ impl Quarantine {
         if jobs.running == 0 {
             jobs.limit = FIRST; // None waits or runs: the next crowd is a new one.
         }
+    }
+
+    /// Whether it is the turn of a job that must run alone: others were claimed before it often enough. None begins any more
+    /// until it runs.
+    pub(crate) fn lone_goes_first(&self) -> bool {
+        self.lock().passes >= PATIENCE
+    }
+
+    /// A claim has left a job that must run alone, or taken one.
+    pub(crate) fn passed(&self, passed: bool) {
+        let mut jobs = self.lock();
+        jobs.passes = if passed { jobs.passes.saturating_add(1) } else { 0 };
     }
 
     /// So many may begin: their claim is sent.
@@ -97,6 +114,27 @@ impl Quarantine {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn job_that_must_run_alone_gets_its_turn_after_a_while() {
+        let quarantine = Quarantine::default();
+        quarantine.begin(1);
+        quarantine.had(1, 1, false);
+        for _ in 0..PATIENCE {
+            assert!(!quarantine.lone_goes_first() && quarantine.free() > 0);
+            quarantine.begin(2);
+            quarantine.had(2, 1, false);
+            quarantine.passed(true);
+            quarantine.ended();
+        }
+        assert_eq!(quarantine.free(), 0, "the one that runs comes to its end");
+        quarantine.ended();
+        assert!(quarantine.lone_goes_first() && quarantine.free() > 0);
+        quarantine.begin(1);
+        quarantine.had(1, 1, true);
+        quarantine.passed(false);
+        assert!(!quarantine.lone_goes_first());
+    }
 
     #[test]
     fn quarantine_admits_more_as_jobs_end_without_harm() {

@@ -98,7 +98,10 @@ impl Session {
 
     async fn claim_quarantined_as(&mut self, lease: i64) -> Cost {
         let query = explain("claim_quarantined").bind(0i16).bind(self.queue).bind(self.worker);
-        self.cost(query.bind(lease).bind(vec![self.kind]).bind(1i32).bind(true).bind(vec![0i64; 4])).await
+        self.cost(
+            query.bind(lease).bind(vec![self.kind]).bind(1i32).bind(true).bind(vec![0i64; 4]).bind(false),
+        )
+        .await
     }
 
     /// Finishes all jobs of a lease, and closes it.

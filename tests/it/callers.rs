@@ -118,7 +118,7 @@ on_postgres! {
                 assert_eq!(at_once("return_lease", store.return_lease(1, key)).await, 1);
             }
             at_once("claim", store.claim(claim(12, 2))).await;
-            let quarantined = QuarantineClaim { lane, worker: 1, lease: 13, kinds: &["stand"], want: 9, alone: true, from: [0; 4] };
+            let quarantined = QuarantineClaim { lane, worker: 1, lease: 13, kinds: &["stand"], want: 9, alone: true, lone_first: false, from: [0; 4] };
             at_once("claim_quarantined", store.claim_quarantined(quarantined)).await;
             at_once("return_claim", store.return_claim(lane, 1, 13)).await;
         }

@@ -30,6 +30,11 @@ async fn hold_place(tx: &mut Tx, for_ms: u64) -> Result<()> {
 async fn end_at_once() {}
 
 #[job(retries = 0)]
+async fn stay_a_while() {
+    tokio::time::sleep(Duration::from_millis(100 + fastrand::u64(..400))).await;
+}
+
+#[job(retries = 0)]
 async fn occupy_slot(ctx: JobContext, probe: u64) {
     let probe = Probe::of(probe);
     let _run = probe.begin(&ctx);
@@ -351,5 +356,18 @@ async fn slow_claim_of_one_shard_leaves_slots_for_others() {
         30,
         "its claim is still on its way"
     );
+    worker.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn job_that_must_run_alone_does_not_starve_behind_others() {
+    let db = TestDb::new(1).await;
+    // Others begin while those before still run, for a good while.
+    let others = "select 1, 1, 'stay_a_while' from generate_series(1, 400)";
+    insert_in_line(&db, &format!("({others} union all select 1, 2, 'end_at_once')")).await;
+    let worker = db.worker().build().await.unwrap().start();
+    db.until("exists (select from pgjobq.finished where kind = 'end_at_once')").await;
+    let waiting = db.number("select count(*) from pgjobq.jobs").await;
+    assert!(waiting > 100, "{waiting} of the others still wait");
     worker.shutdown().await.unwrap();
 }

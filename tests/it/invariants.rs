@@ -85,7 +85,7 @@ on_postgres! {
         assert_eq!(all_rows(&db).await, waiting, "while the job waits");
 
         // A second worker runs it.
-        let quarantined = QuarantineClaim { lane, worker: 2, lease: 12, kinds: &["stay"], want: 1, alone: true, from: [0; 4] };
+        let quarantined = QuarantineClaim { lane, worker: 2, lease: 12, kinds: &["stay"], want: 1, alone: true, lone_first: false, from: [0; 4] };
         let second = store.claim_quarantined(quarantined).await.unwrap().jobs.pop().unwrap();
         let running = all_rows(&db).await;
         for decision in every_decision() {

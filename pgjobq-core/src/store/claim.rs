@@ -87,6 +87,8 @@ pub struct QuarantineClaim<'c> {
     pub want: usize,
     /// Whether no quarantined job runs in this worker, so that one may run that must run alone.
     pub alone: bool,
+    /// Whether it goes before those that others may run beside.
+    pub lone_first: bool,
     /// Where the walk begins.
     pub from: ByPriority,
 }
@@ -101,6 +103,8 @@ pub struct ClaimedQuarantined {
     pub opened: bool,
     /// Whether the job must run alone.
     pub alone: bool,
+    /// Whether one that must run alone was left for others.
+    pub passed: bool,
 }
 
 /// A look at one lane.
@@ -165,7 +169,8 @@ impl Store {
             .bind(claim.kinds)
             .bind(claim.want as i32)
             .bind(claim.alone)
-            .bind(claim.from.as_slice());
+            .bind(claim.from.as_slice())
+            .bind(claim.lone_first);
         let claimed = read_quarantined(&self.row(query).await?).map_err(StoreError::Database)?;
         assert!(claimed.jobs.len() <= claim.want, "a claim takes at most what was asked for");
         Ok(claimed)
@@ -243,6 +248,7 @@ fn read_quarantined(row: &PgRow) -> Result<ClaimedQuarantined, sqlx::Error> {
         reach: by_priority(row, "reach")?,
         opened: row.try_get("opened")?,
         alone: row.try_get("alone")?,
+        passed: row.try_get("passed")?,
     })
 }
 
