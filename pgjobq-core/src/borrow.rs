@@ -64,7 +64,9 @@ impl Shared {
     ) -> Result<T, StoreError> {
         let until = Instant::now() + limit;
         let acquired = timeout(limit, acquire(&self.pool, self.sql.schema.as_str())).await;
-        let connection = acquired.unwrap_or(Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)))?;
+        let late =
+            |_| Err(self.exhausted(limit).unwrap_or(StoreError::Unavailable(sqlx::Error::PoolTimedOut)));
+        let connection = acquired.unwrap_or_else(late)?;
         let limit = until.saturating_duration_since(Instant::now());
         let mut borrowed = Borrowed(Some(connection));
         let connection = borrowed.0.as_mut().expect("it is there until an answer came");
@@ -81,9 +83,16 @@ impl Shared {
 }
 
 impl Shared {
-    /// Returns the error of a pool that has no connection to give, if the client's is one.
-    pub(crate) fn exhausted(&self) -> Option<StoreError> {
-        exhausted(&self.pool)
+    /// Returns the error of a pool that has given no connection for this long, if all of the client's are in use.
+    pub(crate) fn exhausted(&self, waited: Duration) -> Option<StoreError> {
+        exhausted(&self.pool, waited)
+    }
+
+    /// Reports whether this is the error of a pool that has let somebody wait for all of its `acquire_timeout`, and not only
+    /// for a limit of ours.
+    pub(crate) fn has_waited(&self, error: &StoreError) -> bool {
+        let patience = self.pool.options().get_acquire_timeout();
+        matches!(error, StoreError::NoConnection { waited, .. } if *waited >= patience)
     }
 }
 
@@ -93,17 +102,17 @@ pub(crate) async fn acquire(pool: &PgPool, schema: &str) -> Result<PoolConnectio
         Ok(connection) => return Ok(connection),
         Err(error) => error,
     };
-    if let (sqlx::Error::PoolTimedOut, Some(exhausted)) = (&error, exhausted(pool)) {
+    let waited = pool.options().get_acquire_timeout();
+    if let (sqlx::Error::PoolTimedOut, Some(exhausted)) = (&error, exhausted(pool, waited)) {
         return Err(exhausted);
     }
     Err(StoreError::new(open::reason(pool, error).await, schema))
 }
 
-fn exhausted(pool: &PgPool) -> Option<StoreError> {
-    let options = pool.options();
-    let connections = options.get_max_connections();
+fn exhausted(pool: &PgPool, waited: Duration) -> Option<StoreError> {
+    let connections = pool.options().get_max_connections();
     let exhausted = pool.size() >= connections && pool.num_idle() == 0;
-    exhausted.then(|| StoreError::NoConnection { waited: options.get_acquire_timeout(), connections })
+    exhausted.then_some(StoreError::NoConnection { waited, connections })
 }
 
 impl Drop for Borrowed {

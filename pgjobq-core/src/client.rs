@@ -299,7 +299,7 @@ impl Client {
         let [id] = *batch.ids() else { return self.inner.sender.deliver(batch, None, deadline).await };
         let one = self.inner.coalesce.enqueue(id, std::mem::take(batch), deadline);
         timeout_at(deadline.into(), one).await.unwrap_or_else(|_| {
-            let source = self.inner.shared.exhausted();
+            let source = self.inner.shared.exhausted(limit);
             Err(EnqueueError::TimedOut { limit, maybe_enqueued: true, source })
         })
     }

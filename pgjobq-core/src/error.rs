@@ -105,12 +105,13 @@ pub enum StoreError {
     /// The database could not be reached, or broke the connection.
     #[error("the database could not be reached")]
     Unavailable(#[source] sqlx::Error),
-    /// All connections of the client's pool were in use for as long as the pool lets somebody wait. Nothing was sent.
+    /// All connections of the client's pool were in use for as long as the call, or the pool, lets somebody wait. Nothing was
+    /// sent.
     #[error(
         "no connection of the client's pool came free in {waited:?}, because all {connections} are in use. Does this task hold one itself? Then enqueue with `&mut *tx` on that one; otherwise enlarge the pool"
     )]
     NoConnection {
-        /// The pool's `acquire_timeout`.
+        /// How long somebody waited: the pool's `acquire_timeout`, or a shorter limit of the call.
         waited: std::time::Duration,
         /// The pool's `max_connections`.
         connections: u32,

@@ -158,12 +158,12 @@ impl Flight {
     }
 
     /// Tells the callers of an error. Most may be any row's fault: alone, each gets an error of its own.
-    fn failed(&self, error: &StoreError) {
+    fn failed(&self, error: &StoreError, for_all: bool) {
         let mut state = self.lock();
         let sent = state.sent.take();
         let lost = if matches!(error, StoreError::Unavailable(_)) { sent } else { None };
         for caller in std::mem::take(&mut state.callers) {
-            caller.tell(match error.for_another() {
+            caller.tell(match error.for_another().filter(|_| for_all) {
                 Some(same) => Told::Answer(Err(same.into())),
                 None => Told::Alone { lost },
             });
@@ -221,7 +221,7 @@ async fn send_all(flight: &Flight, sender: &Sender) {
         }
         match sender.ask(&mut batch, PATIENCE, FIRST_TRY, || flight.sending()).await {
             Ok(answer) => flight.answered(&answer),
-            Err(error) => flight.failed(&error),
+            Err(error) => flight.failed(&error, sender.is_for_all(&error)),
         }
     }
 }

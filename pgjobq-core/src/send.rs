@@ -59,7 +59,7 @@ impl Sender {
             Tries { lost, last } => Err(EnqueueError::TimedOut {
                 limit: self.shared.limits.enqueue_timeout,
                 maybe_enqueued: lost.is_some(),
-                source: last.or_else(|| self.shared.exhausted()),
+                source: last.or_else(|| self.shared.exhausted(self.shared.limits.enqueue_timeout)),
             }),
         })
     }
@@ -77,8 +77,7 @@ impl Sender {
                         answer
                     });
                 }
-                // The pool has already let it wait.
-                Err(error @ StoreError::NoConnection { .. }) if tries.lost.is_none() => {
+                Err(error) if tries.lost.is_none() && self.shared.has_waited(&error) => {
                     return Err(error.into());
                 }
                 Err(error) if error.is_transient() => tries.last = Some(error),
@@ -116,6 +115,11 @@ impl Sender {
             *lost = before; // The database has answered this one.
         }
         answer
+    }
+
+    /// Reports whether every caller is to be told of this error, without another try.
+    pub(crate) fn is_for_all(&self, error: &StoreError) -> bool {
+        matches!(error, StoreError::PoolClosed) || self.shared.has_waited(error)
     }
 
     /// Sends a batch once. `sending` is called when a connection is there, and the statement goes out next.

@@ -193,7 +193,10 @@ impl Waits {
                 Box::pin(self.look(others, pace)).await
             }
             (Err(error), _) => {
-                pace.failed(started.elapsed());
+                // A wait for the pool says nothing of how much the network carries.
+                if !matches!(error, StoreError::NoConnection { .. }) {
+                    pace.failed(started.elapsed());
+                }
                 Err(error)
             }
         }
