@@ -20,7 +20,8 @@
 //!   [`JobContext::id`] as an idempotency key. (With `crashes = 0` it runs at most once.)
 //! - **A worker that lost a job changes nothing.** Whatever it still reports is refused by the database.
 //! - **It does not start before its time**, by the database's clock.
-//! - **A job that takes its worker down is buried**, after three crashes, alone: it takes no neighbours with it again.
+//! - **A job that takes its worker down is buried**, after one crash more than it may survive (three), and takes its
+//!   neighbours down twice at most.
 //! - **A shutdown costs a job nothing.** What has not ended when the grace is over is handed back at once, with all its
 //!   retries.
 //! - **Notifications are hints.** Without them everything runs, one poll later.
@@ -42,7 +43,7 @@
 //! | panics | as an error | `Dead(failure)` |
 //! | runs for longer than `timeout` | dropped at its next `.await`; as an error | `Dead(failure)` |
 //! | cannot be given its arguments, for they are of another shape | as an error, but tried three times at most | `Dead(failure)` |
-//! | goes down with its process | after the lease (30 s), tried again as often as `crashes` says, and then dead | `Dead(failure)` |
+//! | goes down with its process | after the lease (30 s), tried again as often as `crashes` says (three times), and then dead | `Dead(failure)` |
 //! | has not ended when a shutdown's grace is over | handed back: neither a failure nor a crash | |
 //!
 //! Dead jobs are kept for thirty days, with every attempt that failed: see [`Failure`], or the view `pgjobq.job_states`.

@@ -139,8 +139,8 @@ impl ClientBuilder {
     ///
     /// Within this time the client waits for a connection, rides out a restart of the database, and sends a job again whose
     /// answer was lost. After it the enqueue fails: with [`EnqueueError::TimedOut`] if a statement is not answered, or else
-    /// with the last error. If all connections of the pool are in use it fails when the pool's `acquire_timeout` is over, and
-    /// does not try again. [`enqueue_all`](crate::enqueue_all) has
+    /// with the last error. If all connections of the pool are in use it fails with [`StoreError::NoConnection`] when the pool's
+    /// `acquire_timeout` is over, and does not try again. [`enqueue_all`](crate::enqueue_all) has
     /// this time for each statement of up to a thousand jobs. An enqueue on a caller's own connection or transaction has no
     /// limit of ours.
     pub fn enqueue_timeout(mut self, limit: Duration) -> Self {

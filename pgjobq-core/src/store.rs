@@ -16,8 +16,8 @@ use tokio::time::timeout;
 
 use crate::StoreError;
 use crate::answers::Answers;
+use crate::borrow::acquire;
 use crate::client::Client;
-use crate::open;
 use crate::pooler;
 use crate::sql::Statements;
 use connections::Connections;
@@ -80,9 +80,7 @@ impl Store {
         let sql = Arc::clone(&client.shared().sql);
         let failed = |error| ConnectError::Store(StoreError::new(error, sql.schema.as_str()));
         // The database may just be starting: a pool waits for it.
-        if let Err(error) = client.pool().acquire().await {
-            return Err(failed(open::reason(client.pool(), error).await));
-        }
+        drop(acquire(client.pool(), sql.schema.as_str()).await?);
         let connections = Connections::new(client.pool().clone(), Arc::clone(&sql), connections);
         let connections = Arc::new(connections);
         let mut opened = connections.open().await.map_err(failed)?;
