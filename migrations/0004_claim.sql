@@ -37,7 +37,7 @@ begin
                      order by hi offset 0) l);
 end $$;
 
--- Cuts what a claim has found: to the arguments that fit in `p_room` bytes as text, one job at least, and to `p_scarce_want`
+-- Cuts what a claim has found: after the job with whose arguments, as text, `p_room` bytes are reached, and to `p_scarce_want`
 -- jobs of the kinds `p_scarce`. Prints the arguments that are still null, one job at a time, so that what does not fit is not
 -- printed. `kept` has places in the arrays; `dropped` is the lowest ticket that was left, or null.
 create function pgjobq.trim_claim(
@@ -78,7 +78,8 @@ end $$;
 -- `p_near` is the worker's guess, for each priority, of where the waiting jobs begin; with `p_found` it names the tickets
 -- that a peek found instead (`p_found_priority` says of which priority each is). `p_lease` is made by the worker, at random,
 -- and remembered before the call is sent. `reach` is, for each priority, how far the line has been looked through, and never
--- above the tickets that have been drawn.
+-- above the tickets that have been drawn. Jobs that were left (`more`) are above it. With `p_found` nothing is looked through, and
+-- it stays `p_near`.
 -- It stops when the arguments that it returns pass `p_bytes`; the first job is always taken. Of the kinds in `p_scarce` it
 -- takes at most `p_scarce_want`. `more`: it left jobs for one of these two reasons. `opened`: false if another session holds the
 -- lane. With `p_bare` the arguments are null; `read_args` reads them.
