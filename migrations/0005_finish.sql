@@ -159,7 +159,7 @@ begin
                 insert into pgjobq.failures (shard, job, attempt, reason, message, worker)
                 select p_shard, id, attempt, coalesce(reason, 'release'), coalesce(message, 'the worker stopped it'), p_worker_name
                   from again where decision = 'retry' or decision = 'release' and crashes > 0)
-            select array_agg(id), array_agg(id) filter (where decision = 'retry' and attempt > 110)
+            select array_agg(id), array_agg(id) filter (where (decision = 'retry' or decision = 'release' and crashes > 0) and attempt > 110)
               into v_some, v_troubled from again;
             v_done := v_done || v_some;
             v_again := v_again || v_some;

@@ -93,7 +93,8 @@ impl<'c> Queue<'c> {
     }
 
     /// Deletes the queue, and cancels its jobs that wait. Those that run go on; what fails after that, and would be tried again,
-    /// is cancelled by a worker, within a minute of coming due. False when there is no such queue. Nothing can be enqueued in it until it is saved again; a worker that names it saves it when it is built.
+    /// is cancelled by a worker, within a minute of coming due, however late that is: the queue is forgotten when no job of it is left, a
+    /// month later at the earliest. False when there is no such queue. Nothing can be enqueued in it until it is saved again; a worker that names it saves it when it is built.
     ///
     /// # Errors
     ///
