@@ -66,6 +66,7 @@ create table pgjobq.jobs (
     constraint in_line_means_due check (ticket is null or (run_at is null and waits_for = 0)),
     -- A row that is written by hand must not make the claim, or the upkeep, of all the others fail.
     constraint ticket_fits_a_range check (ticket between 1 and 9223372036854775806),
+    constraint meta_is_small check (pg_column_size(meta) < 8192),      -- a claim returns 500 of them, and counts no bytes of theirs
     constraint counts_are_counts check (attempt >= 0 and failures >= 0 and crashes >= 0 and waits_for >= 0),
     constraint times_are_of_this_age check (
         created_at between '1970-01-01Z' and '9999-12-31Z' and run_at between '1970-01-01Z' and '9999-12-31Z'

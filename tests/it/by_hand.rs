@@ -47,6 +47,7 @@ on_one_shard! {
             ("ticket", "0"), ("ticket", "-7"), ("ticket", "9223372036854775807"),
             ("attempt", "-1"), ("failures", "-1"), ("crashes", "-1"), ("waits_for", "-1"), ("retries", "-1"),
             ("crash_budget", "-1"), ("priority", "4"), ("priority", "-1"), ("kind", "''"),
+            ("meta", "to_jsonb(repeat('x', 9000))"),
         ] {
             let in_line = if column == "run_at" || column == "waits_for" { ("ticket", "null") } else { ("key", "null") };
             let error = insert(&db, JobId::new(), &[(column, value), in_line]).await.expect_err(column);
