@@ -156,15 +156,19 @@ async fn transactional_jobs_wait_for_places_outside_their_timeout() {
     client.close().await;
 }
 
-/// How many transactions a second the worker makes. The statistics of what was done before may come late: the lower of two.
-async fn transactions_a_second(db: &TestDb) -> i64 {
+/// How many transactions a second the worker makes, once it makes fewer than `limit`. One that spins never does. What it did at its
+/// start, statistics that come late, and vacuuming of a new database count as well, on a busy machine for some windows.
+async fn transactions_a_second(db: &TestDb, limit: i64) -> i64 {
     let count = "select xact_commit + xact_rollback from pg_stat_database where datname = current_database()";
     let mut lowest = i64::MAX;
-    for _ in 0..2 {
+    for _ in 0..6 {
         let (before, begun) = (db.number(count).await, Instant::now());
         tokio::time::sleep(Duration::from_secs(3)).await; // The window of the measurement.
         let made = db.number(count).await - before;
         lowest = lowest.min(made * 1000 / begun.elapsed().as_millis() as i64);
+        if lowest < limit {
+            break;
+        }
     }
     lowest
 }
@@ -184,14 +188,16 @@ async fn idle_or_blocked_worker_never_spins() {
     let probe = Probe::new();
     let worker = || Worker::builder(&db.client).queue("default", 2).queue("other", 2);
     let running = worker().build().await.unwrap().start();
-    assert!(transactions_a_second(&db).await < 40, "idle");
+    let idle = transactions_a_second(&db, 40).await;
+    assert!(idle < 40, "idle: {idle}");
 
     // All slots are taken.
     let jobs: Vec<_> = (0..2).map(|_| occupy_slot::job(probe.number)).collect();
     db.client.enqueue_all(jobs).await.unwrap();
     probe.until(|probe| probe.running() == 2).await;
     db.client.enqueue_all((0..100).map(|_| end_at_once::job())).await.unwrap();
-    assert!(transactions_a_second(&db).await < 40, "all slots are taken");
+    let full = transactions_a_second(&db, 40).await;
+    assert!(full < 40, "all slots are taken: {full}");
 
     // All lanes are locked, each with work.
     let mut holder = db.options.connect().await.unwrap();
@@ -200,7 +206,7 @@ async fn idle_or_blocked_worker_never_spins() {
     db.client.enqueue_all((0..100).map(|_| pass_elsewhere::job())).await.unwrap();
     probe.gate.add_permits(2);
     probe.until(|probe| probe.running() == 0).await;
-    let locked = transactions_a_second(&db).await;
+    let locked = transactions_a_second(&db, 60).await;
     assert!(locked < 60, "all lanes are locked: {locked}");
     lock.rollback().await.unwrap();
     db.until("not exists (select from pgjobq.jobs)").await;
@@ -208,7 +214,7 @@ async fn idle_or_blocked_worker_never_spins() {
     // Claims of one queue are refused; the other one goes on.
     db.run(REFUSE).await;
     db.client.enqueue_all((0..10).map(|_| end_at_once::job())).await.unwrap();
-    let refused = transactions_a_second(&db).await;
+    let refused = transactions_a_second(&db, 40).await;
     assert!(refused < 40, "claims are refused: {refused}");
     db.run("drop trigger refuse on pgjobq.leases").await;
     running.shutdown().await.unwrap();
