@@ -237,6 +237,7 @@ begin
                                           where shard = p_shard and expires_at is not null and expires_at > v_now
                                           order by expires_at limit 1) - clock_timestamp()) * 1000000)::bigint;
     end if;
+    -- step: jobs found
     -- Most of them run: until their attempt ends they keep this time. What is leased after this look is told apart below.
     for v_line in
         select j.queue_id, j.priority, array_agg(j.id) as ids, array_agg(j.ticket) as tickets, min(j.ticket) as low
