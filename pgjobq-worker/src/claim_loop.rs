@@ -121,7 +121,8 @@ impl Claimer {
             }
         }
         if self.announcing.is_over(now)
-            && let Some((worker, queues)) = self.idleness.to_announce(&self.runtime, &mut self.lanes, now)
+            && let Some((worker, queues)) =
+                self.idleness.next_announcement(&self.runtime, &mut self.lanes, now)
         {
             self.send(asks::announce(Arc::clone(&self.runtime), worker, queues));
         }

@@ -30,7 +30,7 @@ impl Default for Idleness {
 
 impl Idleness {
     /// What to announce, if it differs from what was announced last.
-    pub(crate) fn to_announce(
+    pub(crate) fn next_announcement(
         &mut self,
         runtime: &Runtime,
         lanes: &mut [LaneState],

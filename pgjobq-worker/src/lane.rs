@@ -307,6 +307,7 @@ fn half((tickets, priorities): Found) -> Found {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

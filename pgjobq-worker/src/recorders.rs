@@ -103,7 +103,7 @@ impl Runtime {
 
     pub(crate) fn recorder_failed(&self, place: usize, error: &StoreError) {
         let failures = self.recorders.failures[place].fetch_add(1, Ordering::Relaxed) + 1;
-        if failures == FAILURES_OF_TROUBLE || failures % WARN_EVERY == 0 {
+        if failures == FAILURES_OF_TROUBLE || failures.is_multiple_of(WARN_EVERY) {
             tracing::warn!(
                 error = chain(error),
                 failures,

@@ -175,7 +175,7 @@ async fn carry(stage: &Stage) {
 
 /// Lets the server's clock step, and back.
 async fn step_clock(stage: &Stage, step: Step) {
-    stage.clock.step_to(if step.strength % 2 == 0 { HOUR } else { -HOUR });
+    stage.clock.step_to(if step.strength.is_multiple_of(2) { HOUR } else { -HOUR });
     sleep(step.hold).await;
     stage.clock.step_to(0);
     // What was put off meanwhile was put off until an hour from now.

@@ -155,7 +155,7 @@ async fn argument_limit_holds_for_printed_numbers() {
         ),
         "{said}"
     );
-    let json = format!("[{}]", vec!["1e131071"; 9].join(","));
+    let json = format!("[{}]", ["1e131071"; 9].join(","));
     let said =
         whole(&take_raw::job(RawValue::from_string(json).unwrap()).enqueue(&db.client).await.unwrap_err());
     assert!(said.starts_with("the arguments of the `take_raw` job are 1179"), "{said}");

@@ -63,11 +63,17 @@ impl Stage {
             "list" => client.cancelled().list(9).await.map(drop),
             "save" => match client.queue(queue).retain(pgjobq::JobState::Dead, HOUR).save().await {
                 Err(EnqueueError::Store(error)) => Err(error),
-                saved => Ok(saved.unwrap()),
+                saved => {
+                    saved.unwrap();
+                    Ok(())
+                }
             },
             _ => match client.migrate().await {
                 Err(MigrateError::Store(error)) => Err(error),
-                migrated => Ok(migrated.unwrap()),
+                migrated => {
+                    migrated.unwrap();
+                    Ok(())
+                }
             },
         }
     }

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_one_caller_does_not_need_is_taken_off() {
+    fn unneeded_connections_are_taken_off() {
         let (start, minute) = (Instant::now(), Duration::from_secs(60));
         let mut stack = Stack::default();
         for thing in 1..=4 {
@@ -48,9 +48,8 @@ mod tests {
         }
         for now in (1..=5).map(|n| start + n * minute) {
             assert!(stack.take_unused(now).is_empty());
-            let used = stack.pop().unwrap();
-            assert_eq!(used, 4);
-            stack.push(used, now);
+            assert_eq!(stack.pop(), Some(4));
+            stack.push(4, now);
         }
         assert_eq!(stack.take_unused(start + 6 * minute), [1, 2, 3]);
         assert_eq!((stack.pop(), stack.pop()), (Some(4), None));

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 
 const LEASE: Duration = Duration::from_secs(30);
