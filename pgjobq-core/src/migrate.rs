@@ -53,6 +53,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0010_manage" from 11,
     "0011_views" from 11,
     "0012_tidy" from 12,
+    "0013_quarantine" from 13,
 ];
 
 /// The version of this program: how many migrations it knows.

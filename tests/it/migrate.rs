@@ -6,7 +6,7 @@ use super::harness::TestDb;
 async fn migrating_again_changes_nothing() {
     let db = TestDb::new(1).await;
     db.client.migrate().await.unwrap();
-    assert_eq!(db.number("select count(*) from pgjobq.migrations").await, 12);
+    assert_eq!(db.number("select count(*) from pgjobq.migrations").await, 13);
 }
 
 #[tokio::test]
