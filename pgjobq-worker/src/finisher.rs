@@ -1,10 +1,11 @@
 //! Records ended attempts. Batches form by themselves: the next one is sent when the last one has returned, so that an idle
 //! worker answers in one round trip and a busy one fills its batches. Two finishers do so side by side, because while one waits
-//! for its answer the other can fill the next batch; all results of a lease go through the same one, so that they never
-//! meet over its row.
+//! for its answer the other can fill the next batch. All results of a lease go to the same finisher, so that the two never meet
+//! over its row.
 //!
-//! No batch is sent twice as it was: after an error its results go in batches half as large. A result that is refused alone goes to
-//! the laggards, and holds up no other.
+//! No batch is sent twice as it was: after an error its results go in batches half as large. A result that is refused alone goes
+//! to the laggards, and holds up no other. These, and transactional jobs in doubt, may record results of a lease at the same time
+//! as its finisher; if then neither can close the lease, a later heartbeat returns it, empty.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
