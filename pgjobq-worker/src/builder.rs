@@ -7,7 +7,7 @@ use pgjobq_core::__private::{ConnectError, Registry, States, Store};
 use pgjobq_core::{Client, EndedJob, StoreError};
 
 use crate::config::{Config, QueueLimits};
-use crate::dead::OnDead;
+use crate::record::alerts::OnDead;
 use crate::runtime::{QueueSlots, Runtime};
 use crate::setup::{BuildError, SetupProblem, check};
 use crate::worker::Worker;

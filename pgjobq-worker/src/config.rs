@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::dead::OnDead;
+use crate::record::alerts::OnDead;
 
 /// How many jobs of one queue run at a time: for [`WorkerBuilder::queue`](crate::WorkerBuilder::queue), which also takes a
 /// plain number.

@@ -37,12 +37,13 @@ pub struct Health {
 
 impl Health {
     pub(crate) fn of(runtime: &Runtime) -> Self {
-        let heard = runtime.heard.last();
+        let heard = runtime.liveness.last();
         Self {
             heard,
             fresh: heard.is_some_and(|ago| ago < runtime.config.lease),
-            claiming: !runtime.stages.drain.is_cancelled() && runtime.heard.may_claim(runtime.config.lease),
-            running: runtime.running.count(),
+            claiming: !runtime.stages.drain.is_cancelled()
+                && runtime.liveness.may_claim(runtime.config.lease),
+            running: runtime.in_flight.count(),
             slots: runtime.queues.iter().map(|queue| queue.limit).sum(),
             problems: runtime.drift.problems(),
             unrecorded: runtime.recorders.count(),

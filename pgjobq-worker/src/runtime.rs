@@ -11,15 +11,15 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::arrivals::Arrivals;
+use crate::attempt::in_flight::InFlight;
+use crate::claim::arrivals::Arrivals;
+use crate::claim::quarantine::Quarantine;
 use crate::config::Config;
-use crate::drift::Drift;
-use crate::finisher::Inbox;
-use crate::heard::Heard;
 use crate::leases::Leases;
-use crate::quarantine::Quarantine;
-use crate::recorders::Recorders;
-use crate::running::Running;
+use crate::record::finisher::Inbox;
+use crate::record::recorders::Recorders;
+use crate::upkeep::drift::Drift;
+use crate::upkeep::own_liveness::OwnLiveness;
 
 /// What the parts of a running worker share.
 #[derive(Debug)]
@@ -46,12 +46,12 @@ pub(crate) struct Runtime {
     pub(crate) attempts: TaskTracker,
     /// Claims whose answers were lost, and that are being returned.
     pub(crate) returns: TaskTracker,
-    pub(crate) running: Arc<Running>,
+    pub(crate) in_flight: Arc<InFlight>,
     /// Alerts that are being told.
     pub(crate) alerts: TaskTracker,
     pub(crate) events: Events,
     pub(crate) arrivals: Arrivals,
-    pub(crate) heard: Heard,
+    pub(crate) liveness: OwnLiveness,
     pub(crate) drift: Drift,
     pub(crate) stages: Stages,
 }
@@ -199,11 +199,11 @@ impl Runtime {
             home: OnceLock::new(),
             attempts: TaskTracker::new(),
             returns: TaskTracker::new(),
-            running: Arc::default(),
+            in_flight: Arc::default(),
             alerts: TaskTracker::new(),
             events: Events::default(),
             arrivals: Arrivals::default(),
-            heard: Heard::default(),
+            liveness: OwnLiveness::default(),
             drift: Drift::default(),
             stages: Stages::default(),
         };

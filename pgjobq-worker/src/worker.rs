@@ -11,13 +11,16 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::builder::WorkerBuilder;
-use crate::finisher::{FINISHERS, Inbox};
-use crate::hand_back::hand_back;
+use crate::claim::claim_loop;
 use crate::health::Health;
 use crate::parts::{EndedPart, Parts};
+use crate::record::finisher::{self, FINISHERS, Inbox};
+use crate::record::hand_back::hand_back;
+use crate::record::laggards;
 use crate::runtime::Runtime;
 use crate::setup::chain;
-use crate::{cancels, claim_loop, drift, expire, finisher, heartbeat, laggards, signal, tidy, upkeep};
+use crate::signal;
+use crate::upkeep::{cancels, drift, expire, heartbeat, housekeeping, promote};
 
 /// Two parts with a part to play in others.
 const CLAIM_LOOP: &str = "claim loop";
@@ -153,7 +156,7 @@ async fn run(runtime: Arc<Runtime>, inboxes: Vec<Inbox>) -> Result<(), WorkerErr
     // Without it the first claim would be refused. Should it fail, a heartbeat makes up for it.
     let sent = std::time::Instant::now();
     match runtime.register(&runtime.store, runtime.worker()).await {
-        Ok(()) => runtime.heard.answered(sent),
+        Ok(()) => runtime.liveness.answered(sent),
         Err(error) => {
             tracing::warn!(
                 error = chain(&error),
@@ -202,10 +205,10 @@ fn parts(runtime: &Arc<Runtime>, inboxes: Vec<Inbox>) -> Parts {
         let until_the_end = runtime.stages.end.clone().run_until_cancelled_owned(part);
         parts.spawn(name, until_the_end.map(drop));
     };
-    beside("reaper", upkeep::reap_for_ever(Arc::clone(runtime)).boxed());
-    beside("promoter", upkeep::promote_for_ever(Arc::clone(runtime)).boxed());
+    beside("reaper", promote::reap_for_ever(Arc::clone(runtime)).boxed());
+    beside("promoter", promote::promote_for_ever(Arc::clone(runtime)).boxed());
     beside("cancels", cancels::cancel_for_ever(Arc::clone(runtime)).boxed());
-    beside("tidy", tidy::tidy_for_ever(Arc::clone(runtime)).boxed());
+    beside("tidy", housekeeping::tidy_for_ever(Arc::clone(runtime)).boxed());
     beside("drift", drift::look_for_ever(Arc::clone(runtime)).boxed());
     beside("expire", expire::expire_for_ever(Arc::clone(runtime)).boxed());
     beside("grace", stop_after_the_grace(Arc::clone(runtime), signal::another()).boxed());

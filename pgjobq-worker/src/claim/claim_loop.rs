@@ -11,10 +11,10 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use pgjobq_core::__private::{Answers, Lane, Peek, Signal};
 use tokio::sync::broadcast;
 
-use crate::asks::{self, Answer, AskedClaim, AskedQuarantine, Look};
-use crate::idleness::Idleness;
-use crate::lane::{BATCH, LaneState};
-use crate::outage::Outage;
+use crate::claim::idleness::Idleness;
+use crate::claim::lane::{BATCH, LaneState};
+use crate::claim::outage::Outage;
+use crate::claim::requests::{self, Answer, AskedClaim, AskedQuarantine, Look};
 use crate::runtime::{QueueSlots, Runtime};
 
 /// How many claims are on their way at a time. One of them may be of a lane whose claims are slow or fail.
@@ -124,13 +124,13 @@ impl Claimer {
             && let Some((worker, queues)) =
                 self.idleness.next_announcement(&self.runtime, &mut self.lanes, now)
         {
-            self.send(asks::announce(Arc::clone(&self.runtime), worker, queues));
+            self.send(requests::announce(Arc::clone(&self.runtime), worker, queues));
         }
     }
 
     /// Whether so many results wait to be recorded that nothing more should be claimed, or no heartbeat was answered lately.
     fn is_behind(&self) -> bool {
-        self.runtime.is_behind() || !self.runtime.heard.may_claim(self.runtime.config.lease)
+        self.runtime.is_behind() || !self.runtime.liveness.may_claim(self.runtime.config.lease)
     }
 
     fn wake_those_without_place(&mut self) {
@@ -183,7 +183,7 @@ impl Claimer {
             places,
         };
         self.claim_begins(place);
-        self.send(asks::claim(Arc::clone(&self.runtime), asked));
+        self.send(requests::claim(Arc::clone(&self.runtime), asked));
         true
     }
 
@@ -216,7 +216,7 @@ impl Claimer {
             from: lane.quarantine,
         };
         self.claim_begins(place);
-        self.send(asks::claim_quarantined(Arc::clone(&self.runtime), asked));
+        self.send(requests::claim_quarantined(Arc::clone(&self.runtime), asked));
         true
     }
 
@@ -263,7 +263,7 @@ impl Claimer {
             return;
         }
         self.looking = true;
-        self.send(asks::look(Arc::clone(&self.runtime), places, peeks, has_places, BATCH));
+        self.send(requests::look(Arc::clone(&self.runtime), places, peeks, has_places, BATCH));
     }
 
     fn send(&mut self, asks: impl Future<Output = Answer> + Send + 'static) {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use pgjobq_core::__private::Decision;
 use pgjobq_core::JobError;
 
-use crate::decide::End;
+use crate::attempt::decide::End;
 use crate::pause::Pause;
-use crate::record::{Batch, Unrecorded};
+use crate::record::batch::{Batch, Unrecorded};
 use crate::runtime::Runtime;
 use crate::setup::chain;
 

@@ -3,7 +3,7 @@
 use pgjobq_core::__private::CLAIM_BYTES;
 use pgjobq_core::StoreError;
 
-use crate::lane::BATCH;
+use crate::claim::lane::BATCH;
 
 /// How much the next claim of a lane asks for.
 #[derive(Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use pgjobq_core::StoreError;
 
-use crate::asks::Failed;
+use crate::claim::requests::Failed;
 use crate::pause::Pause;
 
 /// How soon after an error it is tried again if somebody else in the process got through.

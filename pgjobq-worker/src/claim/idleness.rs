@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::lane::LaneState;
+use crate::claim::lane::LaneState;
 use crate::runtime::Runtime;
 
 /// How long a queue must have been busy before its worker no longer wants to be notified of work in it.

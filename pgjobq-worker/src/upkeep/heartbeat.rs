@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::pause::{Pause, jittered};
 use crate::runtime::{Runtime, new_identity};
 use crate::setup::chain;
-use crate::suspension;
+use crate::upkeep::suspension;
 
 /// How long the last heartbeat may go on when the worker ends. What it hands back is still told.
 const LAST_BEAT_WITHIN: Duration = Duration::from_secs(1);
@@ -67,13 +67,13 @@ async fn beat_until(runtime: &Arc<Runtime>, store: &Store, end: &CancellationTok
     while !end.is_cancelled() {
         // The lease is counted from before the request was sent: the database's answer can only be later.
         let sent = Instant::now();
-        let claimed = runtime.heard.may_claim(config.lease);
+        let claimed = runtime.liveness.may_claim(config.lease);
         match timeout(config.lease / 3, beat(runtime, store)).await {
             Ok(Ok(unknown)) => {
                 told = sent;
                 // It may have become true only while the answer was on its way.
-                let claimed = claimed && runtime.heard.may_claim(config.lease);
-                runtime.heard.answered(sent);
+                let claimed = claimed && runtime.liveness.may_claim(config.lease);
+                runtime.liveness.answered(sent);
                 if !claimed {
                     tracing::info!("the database answers heartbeats; the worker claims jobs");
                     runtime.events.claim.notify_one();
@@ -85,8 +85,8 @@ async fn beat_until(runtime: &Arc<Runtime>, store: &Store, end: &CancellationTok
             Ok(Err(error)) => tracing::warn!(error = chain(&error), "a heartbeat failed"),
             Err(_) => tracing::warn!("a heartbeat was not answered in time"),
         }
-        runtime.heard.missed();
-        if claimed && !runtime.heard.may_claim(config.lease) {
+        runtime.liveness.missed();
+        if claimed && !runtime.liveness.may_claim(config.lease) {
             tracing::warn!(
                 "no heartbeat was answered for half a lease: the worker claims nothing until one is"
             );
@@ -145,7 +145,7 @@ async fn return_leases(runtime: &Runtime, store: &Store, leases: Vec<LeaseKey>) 
 
 /// The worker was given up: it was silent for too long. What it held is lost, and it goes on as another one.
 async fn start_anew(runtime: &Runtime, store: &Store) -> Result<(), StoreError> {
-    if runtime.heard.last().is_some() {
+    if runtime.liveness.last().is_some() {
         tracing::warn!("this worker was silent for too long and was given up; it starts anew");
     }
     runtime.leases.lose_all();

@@ -7,18 +7,18 @@ use pgjobq_core::{JobContext, JobId};
 
 /// The attempts that run in this worker.
 #[derive(Debug, Default)]
-pub(crate) struct Running(Mutex<HashMap<JobId, JobContext>>);
+pub(crate) struct InFlight(Mutex<HashMap<JobId, JobContext>>);
 
 /// One entry, taken out when it is dropped.
 pub(crate) struct Entry {
-    running: Arc<Running>,
+    in_flight: Arc<InFlight>,
     context: JobContext,
 }
 
-impl Running {
+impl InFlight {
     pub(crate) fn enter(self: &Arc<Self>, context: JobContext) -> Entry {
         self.lock().insert(context.id(), context.clone());
-        Entry { running: Arc::clone(self), context }
+        Entry { in_flight: Arc::clone(self), context }
     }
 
     /// Tells the attempt of this job that somebody has asked to cancel it, if it runs here.
@@ -40,7 +40,7 @@ impl Running {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let mut running = self.running.lock();
+        let mut running = self.in_flight.lock();
         // An attempt that has lost its lease may end after the next one of its job has begun here.
         if running.get(&self.context.id()).is_some_and(|context| context.is(&self.context)) {
             running.remove(&self.context.id());

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use pgjobq_core::StoreError;
 use uuid::Uuid;
 
-use crate::due::Due;
 use crate::pause::{Pause, jittered};
 use crate::runtime::Runtime;
 use crate::setup::chain;
+use crate::upkeep::due::Due;
 
 /// How many jobs one transaction ends. It holds the lanes of those jobs.
 const BATCH: i32 = 500;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::finisher::{FINISHERS, Inbox};
 use crate::pause::Pause;
-use crate::record::{Batch, Unrecorded};
+use crate::record::batch::{Batch, Unrecorded};
+use crate::record::finisher::{FINISHERS, Inbox};
 use crate::runtime::Runtime;
 
 /// The longest pause after an error.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// When the database last answered a heartbeat of this worker, and how many heartbeats it did not answer.
 #[derive(Debug, Default)]
-pub(crate) struct Heard(Mutex<State>);
+pub(crate) struct OwnLiveness(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -13,7 +13,7 @@ struct State {
     missed: u64,
 }
 
-impl Heard {
+impl OwnLiveness {
     /// The database has answered a heartbeat that was sent at `sent`, or the registration.
     pub(crate) fn answered(&self, sent: Instant) {
         self.lock().last = Some(sent);

@@ -6,12 +6,12 @@ use std::time::Instant;
 use pgjobq_core::__private::{Claimed, ClaimedQuarantined, Peeked, SCHEDULED, Signal};
 use pgjobq_core::StoreError;
 
-use crate::asks::{Answer, AskedClaim, AskedQuarantine, Failed, Look};
-use crate::begin::{Batch, begin};
-use crate::claim_loop::Claimer;
-use crate::lane::BATCH;
-use crate::outage::Outage;
-use crate::portion::may_be_the_jobs;
+use crate::claim::begin::{Batch, begin};
+use crate::claim::claim_loop::Claimer;
+use crate::claim::lane::BATCH;
+use crate::claim::outage::Outage;
+use crate::claim::portion::may_be_the_jobs;
+use crate::claim::requests::{Answer, AskedClaim, AskedQuarantine, Failed, Look};
 use crate::runtime::Runtime;
 use crate::setup::chain;
 

@@ -52,7 +52,7 @@ async fn act(runtime: &Runtime) -> Result<(), StoreError> {
             let acted = runtime.store.act_on_cancels(shard, after, BATCH).await?;
             runtime.notifier.ended(&acted.cancelled);
             for job in acted.running {
-                runtime.running.cancel(job.into());
+                runtime.in_flight.cancel(job.into());
             }
             after = acted.reach;
             if after.is_none() {

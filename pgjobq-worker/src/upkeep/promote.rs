@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use pgjobq_core::StoreError;
 
-use crate::due::Due;
-use crate::judge::{Judge, Verdict};
 use crate::pause::{Pause, jittered};
 use crate::runtime::Runtime;
 use crate::setup::chain;
+use crate::upkeep::due::Due;
+use crate::upkeep::judge::{Judge, Verdict};
 
 /// How many due jobs one transaction puts in line.
 const PROMOTE_BATCH: i32 = 1000;
@@ -19,7 +19,7 @@ const PROMOTE_BATCH: i32 = 1000;
 pub(crate) async fn reap_for_ever(runtime: Arc<Runtime>) {
     let (mut pause, mut judge, mut misses) = (Pause::new(), Judge::default(), 0);
     while !runtime.stages.end.is_cancelled() {
-        let missed = runtime.heard.misses();
+        let missed = runtime.liveness.misses();
         if missed != std::mem::replace(&mut misses, missed) {
             judge.start_anew();
         }

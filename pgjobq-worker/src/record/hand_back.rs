@@ -5,9 +5,9 @@ use std::sync::Arc;
 use pgjobq_core::__private::{Ended, LeaseUse, Store};
 use pgjobq_core::StoreError;
 
-use crate::decide::stopped;
+use crate::attempt::decide::stopped;
 use crate::leases::{HeldJob, Lease};
-use crate::record::follow_up;
+use crate::record::batch::follow_up;
 use crate::runtime::Runtime;
 use crate::setup::chain;
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use pgjobq_core::__private::{ClaimedJob, Decision, Lane, LeaseKey, PRIORITIES, Places};
 
+use crate::attempt::execution::{Execution, Slot};
+use crate::claim::quarantine::QuarantinePlace;
 use crate::leases::{HeldJob, Lease};
-use crate::quarantine::QuarantinePlace;
-use crate::record::Unrecorded;
-use crate::run::{Running, Slot};
+use crate::record::batch::Unrecorded;
 use crate::runtime::{QueueSlots, Runtime};
 
 /// A claim that was carried out, and the slots that were taken for its jobs.
@@ -37,7 +37,7 @@ pub(crate) fn begin(runtime: &Arc<Runtime>, mut batch: Batch<'_>, jobs: Vec<Clai
         }
         let transactional = runtime.kinds.transactional.contains(&job.kind.as_str());
         let place = batch.places.as_mut().filter(|_| transactional).and_then(Places::split_one);
-        runtime.attempts.spawn(Running::new(runtime, job, lease, slot, place, quarantined).run());
+        runtime.attempts.spawn(Execution::new(runtime, job, lease, slot, place, quarantined).run());
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use pgjobq_core::__private::{ByPriority, Claimed, ClaimedQuarantined, Lane, PRIORITIES, Peek, Peeked};
 
+use crate::claim::portion::Portion;
 use crate::pause::{Pause, jittered};
-use crate::portion::Portion;
 use crate::runtime::QueueSlots;
 
 /// How many jobs a claim asks for at most.

@@ -14,17 +14,17 @@ use pgjobq_core::JobContext;
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
-use crate::args;
-use crate::decide::{Circumstances, End, decide};
+use crate::attempt::args;
+use crate::attempt::decide::{Circumstances, End, decide};
+use crate::attempt::in_doubt::{Found, find_out, unless_committed};
+use crate::claim::quarantine::QuarantinePlace;
 use crate::leases::Lease;
-use crate::quarantine::QuarantinePlace;
-use crate::record::Unrecorded;
+use crate::record::batch::Unrecorded;
 use crate::runtime::{QueueSlots, Runtime};
-use crate::settle::{Found, find_out, unless_committed};
 
 /// A claimed job, on its way through this worker. However it is dropped, its end is handed over first, so that its lease never
 /// waits for it in vain.
-pub(crate) struct Running {
+pub(crate) struct Execution {
     runtime: Arc<Runtime>,
     job: ClaimedJob,
     lease: Arc<Lease>,
@@ -57,7 +57,7 @@ impl Drop for Slot {
     }
 }
 
-impl Running {
+impl Execution {
     pub(crate) fn new(
         runtime: &Arc<Runtime>,
         job: ClaimedJob,
@@ -96,7 +96,7 @@ impl Running {
     async fn run_with(&mut self, handler: &'static JobDescriptor, span: Span) {
         let context = self.context(handler);
         self.context = Some(context.clone());
-        let _entry = self.runtime.running.enter(context.clone());
+        let _entry = self.runtime.in_flight.enter(context.clone());
         // What is dropped when an attempt is given up may panic as well.
         let ended = AssertUnwindSafe(self.attempt(handler, &context)).catch_unwind().await;
         let end = ended.unwrap_or_else(|panic| End::Panicked(panic_text(panic)));
@@ -253,7 +253,7 @@ async fn after_a_while(told: impl Future<Output = ()>) {
 /// What is recorded when no panic was caught, and yet the attempt came to no end: see the log.
 const PANICKED_OUTSIDE: &str = "it panicked outside of the job function";
 
-impl Drop for Running {
+impl Drop for Execution {
     fn drop(&mut self) {
         if self.handed_over {
             return;

@@ -14,7 +14,7 @@ use pgjobq_core::StoreError;
 use tokio::sync::mpsc;
 
 use crate::pause::Pause;
-use crate::record::{Batch, Unrecorded};
+use crate::record::batch::{Batch, Unrecorded};
 use crate::runtime::Runtime;
 
 /// How many finishers a worker has.

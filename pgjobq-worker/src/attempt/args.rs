@@ -6,9 +6,9 @@ use std::time::Duration;
 use pgjobq_core::__private::{ClaimedJob, Decision};
 use pgjobq_core::StoreError;
 
+use crate::claim::portion::may_be_the_jobs;
 use crate::leases::Lease;
 use crate::pause::Pause;
-use crate::portion::may_be_the_jobs;
 use crate::runtime::Runtime;
 use crate::setup::chain;
 
@@ -61,7 +61,7 @@ async fn read_once(runtime: &Runtime, job: &mut ClaimedJob, lease: &Lease) -> Re
 }
 
 fn bury(job: &ClaimedJob, error: &StoreError) -> Decision {
-    let message = crate::decide::text(&format!("its arguments cannot be read: {}", chain(error)));
+    let message = crate::attempt::decide::text(&format!("its arguments cannot be read: {}", chain(error)));
     tracing::error!(job.id = %job.id, job.kind, error = chain(error),
         "the arguments of a job cannot be read, so it is dead; fix its row, and requeue it");
     Decision::Bury { reason: "decode", message }

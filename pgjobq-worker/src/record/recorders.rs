@@ -8,8 +8,8 @@ use pgjobq_core::StoreError;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::finisher::{FINISHERS, Inbox};
-use crate::record::Unrecorded;
+use crate::record::batch::Unrecorded;
+use crate::record::finisher::{FINISHERS, Inbox};
 use crate::runtime::Runtime;
 use crate::setup::chain;
 

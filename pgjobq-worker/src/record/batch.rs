@@ -8,10 +8,10 @@ use pgjobq_core::__private::{Decision, Ended, Finished, LeaseUse, storable, to_a
 use pgjobq_core::{JobId, StoreError};
 use uuid::Uuid;
 
-use crate::decide::MESSAGE_BYTES;
-use crate::finisher::BATCH_ROWS;
+use crate::attempt::decide::MESSAGE_BYTES;
+use crate::claim::quarantine::QuarantinePlace;
 use crate::leases::Lease;
-use crate::quarantine::QuarantinePlace;
+use crate::record::finisher::BATCH_ROWS;
 use crate::runtime::Runtime;
 use crate::setup::chain;
 

@@ -9,8 +9,8 @@ use pgjobq_core::__private::{
 use pgjobq_core::StoreError;
 use tokio::time::timeout;
 
-use crate::lane::Found;
-use crate::recover::return_claim;
+use crate::claim::lane::Found;
+use crate::claim::lost_claim::return_claim;
 use crate::runtime::Runtime;
 
 /// An answer, and what was asked.

@@ -1,0 +1,7 @@
+//! One attempt: running the job function, and deciding how its end changes the job.
+
+mod args;
+pub(crate) mod decide;
+pub(crate) mod execution;
+mod in_doubt;
+pub(crate) mod in_flight;

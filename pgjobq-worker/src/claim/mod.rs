@@ -1,0 +1,13 @@
+//! Claiming jobs: when to ask which lane, for how much, and how the answers are used.
+
+pub(crate) mod arrivals;
+mod begin;
+pub(crate) mod claim_loop;
+mod idleness;
+mod lane;
+mod lost_claim;
+mod outage;
+pub(crate) mod portion;
+pub(crate) mod quarantine;
+mod requests;
+mod responses;

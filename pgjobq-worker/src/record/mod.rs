@@ -1,0 +1,8 @@
+//! Recording how attempts ended, and notifying everyone who depends on it.
+
+pub(crate) mod alerts;
+pub(crate) mod batch;
+pub(crate) mod finisher;
+pub(crate) mod hand_back;
+pub(crate) mod laggards;
+pub(crate) mod recorders;
