@@ -10,20 +10,20 @@ use tokio::time::timeout_at;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::about::About;
-use crate::answers::Answers;
-use crate::batch::{Answer, Batch};
-use crate::coalesce::Coalesce;
-use crate::enqueue::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
-use crate::listen::{Listener, Signal};
-use crate::notifier::Notifier;
-use crate::open;
-use crate::schema::{InvalidSchema, Schema};
-use crate::send::Sender;
-use crate::sql::Statements;
-use crate::target::{MAX_ARGS, Within};
-use crate::transactions::Transactions;
-use crate::waits::Waits;
+use crate::attempt::tx_pool::Transactions;
+use crate::db::answers::Answers;
+use crate::db::installed::About;
+use crate::db::listen::{Listener, Signal};
+use crate::db::notifier::Notifier;
+use crate::db::open;
+use crate::db::schema::{InvalidSchema, Schema};
+use crate::db::statements::Statements;
+use crate::enqueue::batch::{Answer, Batch};
+use crate::enqueue::bulk::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
+use crate::enqueue::coalesce::Coalesce;
+use crate::enqueue::deliver::Sender;
+use crate::enqueue::target::{MAX_ARGS, Within};
+use crate::wait::waits::Waits;
 use crate::{EnqueueError, StoreError};
 
 /// The limit of an enqueue through a client or a pool, unless the client has another.

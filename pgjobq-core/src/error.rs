@@ -3,7 +3,7 @@
 use sqlx::error::DatabaseError;
 
 use crate::JobId;
-use crate::name::InvalidName;
+use crate::job::name::InvalidName;
 
 /// An error and its causes, outermost first.
 pub fn chain(error: &dyn std::error::Error) -> String {

@@ -1,127 +1,69 @@
 //! What a process needs to describe, enqueue, store and await jobs. Users depend on the `pgjobq` crate, which shows the
 //! public part of this one.
 
-// Describing a job.
-mod backoff;
-mod descriptor;
-mod handler;
-mod id;
-mod job_error;
-mod name;
-mod policy;
-mod priority;
-mod registry;
-mod returned;
-mod state;
-
-// Inside a job.
-mod complete;
-mod context;
-mod progress;
-mod transactions;
-mod tx;
-
-// Enqueuing it.
-mod batch;
-mod coalesce;
-mod enqueue;
-mod flight;
-mod json;
-mod meta;
-mod new_job;
-mod send;
-mod target;
-
-// Awaiting it.
-mod handle;
-mod lookup;
-mod outcome;
-mod pace;
-mod waits;
-
-// Changing its fate.
-mod cancel;
-mod ended;
-mod requeue;
-
-// The database.
-mod about;
-mod alone;
-mod answers;
-mod borrow;
+mod admin;
+mod attempt;
 mod client;
-mod error;
-mod listen;
-mod literal;
-mod migrate;
-mod notifier;
-mod open;
-mod partitions;
-mod pooler;
-mod queue;
-mod schema;
-mod sql;
-mod stats;
-mod text;
-
-// For the worker.
-#[allow(missing_docs)] // Not public API: the fields are named for what they hold.
-mod store;
-
-// For newcomers.
+mod db;
 #[cfg(feature = "dev")]
 pub mod dev;
+mod enqueue;
+mod error;
+mod job;
+#[allow(missing_docs)] // Not public API: the fields are named for what they hold.
+mod store;
+mod wait;
 
-pub use backoff::Backoff;
-pub use cancel::{Cancel, CancelAnswer, Cancellation};
+pub use admin::cancel::{Cancel, CancelAnswer, Cancellation};
+pub use admin::ended::{EndedJob, EndedJobs};
+pub use admin::queue::Queue;
+pub use admin::requeue::{Requeue, RequeueError};
+pub use admin::stats::QueueStats;
+pub use attempt::complete::CompleteError;
+pub use attempt::context::JobContext;
+pub use attempt::tx::Tx;
 pub use client::{Client, ClientBuilder, ClientError};
-pub use complete::CompleteError;
-pub use context::JobContext;
-pub use ended::{EndedJob, EndedJobs};
-pub use enqueue::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
+pub use db::migrate::{MigrateError, schema_sql};
+pub use db::schema::InvalidSchema;
+pub use enqueue::bulk::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
+pub use enqueue::new_job::NewJob;
+pub use enqueue::target::{Target, Within};
 pub use error::{EnqueueError, StoreError, WaitError};
-pub use handle::{CallError, JobHandle};
-pub use handler::Handler;
-pub use id::JobId;
-pub use job_error::JobError;
-pub use migrate::{MigrateError, schema_sql};
-pub use name::InvalidName;
-pub use new_job::NewJob;
-pub use outcome::{FailedAttempt, Failure, JobState, Outcome, Progress, Status};
-pub use policy::Policy;
-pub use priority::Priority;
-pub use queue::Queue;
-pub use requeue::{Requeue, RequeueError};
-pub use returned::JobReturn;
-pub use schema::InvalidSchema;
-pub use state::State;
-pub use stats::QueueStats;
-pub use target::{Target, Within};
-pub use tx::Tx;
+pub use job::app_state::State;
+pub use job::backoff::Backoff;
+pub use job::error::JobError;
+pub use job::handler::Handler;
+pub use job::id::JobId;
+pub use job::job_return::JobReturn;
+pub use job::name::InvalidName;
+pub use job::policy::Policy;
+pub use job::priority::Priority;
+pub use wait::handle::{CallError, JobHandle};
+pub use wait::outcome::{FailedAttempt, Failure, JobState, Outcome, Progress, Status};
 
 /// What the macro's output and the worker name. Not public API.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::answers::Answers;
-    pub use crate::batch::holds_nul;
-    pub use crate::complete::{Recording, finish_transactional, too_large as result_too_large};
-    pub use crate::context::{Attempt, Held};
-    pub use crate::descriptor::JobDescriptor;
+    pub use crate::attempt::complete::{Recording, finish_transactional, too_large as result_too_large};
+    pub use crate::attempt::context::{Attempt, Held};
+    pub use crate::attempt::progress::Progress;
+    pub use crate::attempt::tx_pool::Places;
+    pub use crate::db::answers::Answers;
+    pub use crate::db::listen::{SCHEDULED, Signal};
+    pub use crate::db::notifier::Notifier;
+    pub use crate::db::statements::STATEMENTS;
+    pub use crate::db::text::{storable, to_ascii};
+    pub use crate::enqueue::batch::holds_nul;
     pub use crate::error::chain;
-    pub use crate::job_error::ErrorKind;
-    pub use crate::json::{Unstorable, printed_bytes};
-    pub use crate::listen::{SCHEDULED, Signal};
-    pub use crate::meta::Meta;
-    pub use crate::name::check as check_name;
-    pub use crate::notifier::Notifier;
-    pub use crate::progress::Progress;
-    pub use crate::registry::{DuplicateKind, Registry};
-    pub use crate::returned::{JobReturn, Unkept, encode_output};
-    pub use crate::sql::STATEMENTS;
-    pub use crate::state::{StateType, States};
+    pub use crate::job::app_state::{StateType, States};
+    pub use crate::job::descriptor::JobDescriptor;
+    pub use crate::job::error::ErrorKind;
+    pub use crate::job::job_return::{JobReturn, Unkept, encode_output};
+    pub use crate::job::json::{Unstorable, printed_bytes};
+    pub use crate::job::lineage::Meta;
+    pub use crate::job::name::check as check_name;
+    pub use crate::job::registry::{DuplicateKind, Registry};
     pub use crate::store::*;
-    pub use crate::text::{storable, to_ascii};
-    pub use crate::transactions::Places;
     pub use crate::{
         Backoff, CallError, Client, EnqueueError, Handler, JobContext, JobError, JobHandle, JobId, NewJob,
         Policy, Priority, State, Target,

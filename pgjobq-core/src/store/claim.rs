@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::{ByPriority, Lane, Store};
-use crate::meta::Meta;
+use crate::job::lineage::Meta;
 use crate::{JobId, StoreError};
 
 /// What a worker wants from a lane.

@@ -11,8 +11,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::stack::Stack;
-use crate::open::{OPEN_WITHIN, open_like};
-use crate::sql::Statements;
+use crate::db::open::{OPEN_WITHIN, open_like};
+use crate::db::statements::Statements;
 
 /// How long a call waits for a connection that is free.
 const FREE_WITHIN: Duration = Duration::from_secs(5);

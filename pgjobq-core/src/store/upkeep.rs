@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Lane, LeaseKey, Store};
 use crate::StoreError;
-use crate::cancel::read_acted;
+use crate::admin::cancel::read_acted;
 
 /// A lease that the database says is ours.
 #[derive(Clone, Copy, Debug)]
@@ -190,7 +190,7 @@ impl Store {
     /// Advances the sequence of tickets if it was set back, over a connection of the worker.
     pub async fn repair_tickets(&self) -> Result<(), StoreError> {
         let row = self.row(sqlx::query(self.sql.repair_tickets.clone())).await?;
-        crate::migrate::warn_of_repair(&row)
+        crate::db::migrate::warn_of_repair(&row)
     }
 
     /// The kinds, with their queues, of jobs that have waited in these queues for long and are of none of these kinds.

@@ -1,0 +1,156 @@
+//! Cancelling a job.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::time::SystemTime;
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use crate::client::Client;
+use crate::db::text::to_ascii;
+use crate::wait::lookup::time;
+use crate::{JobHandle, JobId, StoreError};
+
+/// A request to cancel a job, from [`JobHandle::cancel`]: say who asks and why, and await it.
+///
+/// ```no_run
+/// # use pgjobq_core as pgjobq;
+/// # async fn example(client: pgjobq::Client, handle: pgjobq::JobHandle<()>) -> Result<(), pgjobq::StoreError> {
+/// use pgjobq::CancelAnswer;
+///
+/// match handle.cancel(&client).by("ada").because("the wrong recipient").await? {
+///     CancelAnswer::Cancelled => println!("it will never run"),
+///     CancelAnswer::Asked => println!("it runs, and was told to stop"),
+///     CancelAnswer::NotLive => println!("it has ended already"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "await it"]
+pub struct Cancel<'c> {
+    client: &'c Client,
+    job: JobId,
+    by: Option<String>,
+    reason: Option<String>,
+}
+
+/// What became of a request to cancel a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CancelAnswer {
+    /// It waited, and is cancelled now: certainly, it will not run (any more).
+    Cancelled,
+    /// It runs. Its worker tells it to stop, and it does not run again: it ends as cancelled, unless it completes or dies
+    /// first.
+    Asked,
+    /// There is no such job, or it has ended.
+    NotLive,
+}
+
+/// Who cancelled a job, and why: from [`Status::cancelled`](crate::Status::cancelled).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cancellation {
+    /// Who asked: what was given to [`Cancel::by`], else the database role.
+    pub by: String,
+    /// The database role whose session asked, which nobody can choose.
+    pub role: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// When that was asked, by the database's clock.
+    pub asked_at: SystemTime,
+}
+
+impl<T> JobHandle<T> {
+    /// Cancels the job. One that waits is certain not to run; one that runs is told to stop.
+    ///
+    /// What is asked is kept: should this process die half-way, a worker does the rest. From SQL, also inside a
+    /// transaction: `select pgjobq.cancel('<id>', 'why')`.
+    pub fn cancel<'c>(&self, client: &'c Client) -> Cancel<'c> {
+        Cancel { client, job: self.id(), by: None, reason: None }
+    }
+}
+
+impl Cancel<'_> {
+    /// Who asks.
+    pub fn by(mut self, who: impl Into<String>) -> Self {
+        self.by = Some(who.into().replace('\0', ""));
+        self
+    }
+
+    /// Why.
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into().replace('\0', ""));
+        self
+    }
+
+    async fn send(mut self) -> Result<CancelAnswer, StoreError> {
+        let shared = self.client.shared();
+        let shard = self.job.shard(shared.about().await?.shards);
+        let jobs = [self.job.as_uuid()];
+        let asked = match self.ask(shard).await {
+            Err(error) if error.is_untranslatable() => {
+                for text in [&mut self.by, &mut self.reason].into_iter().flatten() {
+                    *text = to_ascii(text).unwrap_or_else(|| std::mem::take(text));
+                }
+                self.ask(shard).await?
+            }
+            asked => asked?,
+        };
+        if !asked {
+            return Ok(CancelAnswer::NotLive);
+        }
+        let acted = shared.alone(&shared.sql.act_on_request, &[&shard, &&jobs[..]]).await?;
+        let (cancelled, running) = read_acted(&acted).map_err(|error| shared.error(error))?;
+        if !cancelled.is_empty() {
+            self.client.notifications().ended(&cancelled);
+            return Ok(CancelAnswer::Cancelled);
+        }
+        self.client.notifications().cancel();
+        if !running.is_empty() {
+            return Ok(CancelAnswer::Asked);
+        }
+        // A worker may have done it meanwhile.
+        Ok(match shared.was_cancelled(self.job).await? {
+            true => CancelAnswer::Cancelled,
+            false => CancelAnswer::NotLive,
+        })
+    }
+}
+
+impl Cancel<'_> {
+    /// Records the request. False if the job is not live.
+    async fn ask(&self, shard: i16) -> Result<bool, StoreError> {
+        let shared = self.client.shared();
+        let (by, reason) = (self.by.as_deref(), self.reason.as_deref());
+        let jobs = [self.job.as_uuid()];
+        let asked = shared.alone(&shared.sql.ask_to_cancel, &[&shard, &&jobs[..], &by, &reason]).await?;
+        let asked: Option<Vec<Uuid>> = asked.try_get("asked").map_err(StoreError::Database)?;
+        Ok(asked.is_some())
+    }
+}
+
+impl<'c> IntoFuture for Cancel<'c> {
+    type Output = Result<CancelAnswer, StoreError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+/// Those that were cancelled, and those that run.
+pub(crate) fn read_acted(row: &PgRow) -> Result<(Vec<Uuid>, Vec<Uuid>), sqlx::Error> {
+    let jobs = |name| row.try_get::<Option<Vec<Uuid>>, _>(name).map(Option::unwrap_or_default);
+    Ok((jobs("cancelled")?, jobs("running")?))
+}
+
+/// Who cancelled a job, where a row says so.
+pub(crate) fn read_cancellation(row: &PgRow) -> Result<Option<Cancellation>, sqlx::Error> {
+    let Some(by) = row.try_get("cancelled_by")? else { return Ok(None) };
+    let asked_at = time(row.try_get("cancelled_at")?);
+    let role = row.try_get::<Option<String>, _>("cancelled_as")?.unwrap_or_default();
+    Ok(Some(Cancellation { by, role, reason: row.try_get("cancelled_for")?, asked_at }))
+}

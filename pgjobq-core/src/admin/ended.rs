@@ -1,0 +1,276 @@
+//! Jobs that have ended badly: a person looks at them, puts them back in line, or forgets them.
+
+use std::time::SystemTime;
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use crate::admin::cancel::{Cancellation, read_cancellation};
+use crate::admin::requeue::Changes;
+use crate::client::Client;
+use crate::db::literal::Literal;
+use crate::wait::lookup::{errors, time};
+use crate::wait::outcome::{FailedAttempt, JobState};
+use crate::{JobId, StoreError};
+
+/// How many jobs one transaction puts back in line, or forgets.
+const BATCH: i64 = 500;
+
+/// Jobs that ended badly, from [`Client::dead`], [`Client::cancelled`] and [`Client::expired`].
+///
+/// ```no_run
+/// # use pgjobq_core as pgjobq;
+/// # async fn example(client: pgjobq::Client) -> Result<(), pgjobq::StoreError> {
+/// for job in client.dead().queue("mail").list(20).await? {
+///     println!("{} {} {}", job.id, job.kind, job.args);
+///     for failed in &job.errors {
+///         println!("  attempt {}: {}", failed.attempt, failed.message);
+///     }
+/// }
+/// let again = client.dead().kind("welcome").requeue().await?; // When what was wrong has been mended.
+/// println!("{again} jobs are back in line");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "list, requeue or purge them"]
+pub struct EndedJobs<'c> {
+    client: &'c Client,
+    outcome: JobState,
+    queue: Option<String>,
+    kind: Option<String>,
+    before: Option<(SystemTime, JobId)>,
+}
+
+/// A job that ended badly: from [`EndedJobs::list`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct EndedJob {
+    /// The job.
+    pub id: JobId,
+    /// How it ended.
+    pub state: JobState,
+    /// Its queue.
+    pub queue: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its arguments, as they are stored. They may be secret: a kind's `redact` says which are shown as `"[redacted]"`. Those
+    /// that are printed in more than 8 MiB are left out, and a string says so.
+    pub args: serde_json::Value,
+    /// How many attempts there were.
+    pub attempts: u32,
+    /// How many of them failed.
+    pub failures: u32,
+    /// How many of them crashed.
+    pub crashes: u32,
+    /// When it was enqueued, by the database's clock.
+    pub created_at: SystemTime,
+    /// When it ended, by the database's clock.
+    pub finished_at: SystemTime,
+    /// The attempts that failed or crashed, oldest first: the first ten and the last hundred.
+    pub errors: Vec<FailedAttempt>,
+    /// Who cancelled it, and why.
+    pub cancelled: Option<Cancellation>,
+}
+
+impl Client {
+    /// The jobs that are dead: failed too often, or fatally, or crashed too often.
+    pub fn dead(&self) -> EndedJobs<'_> {
+        EndedJobs::new(self, JobState::Dead)
+    }
+
+    /// The jobs that were cancelled.
+    pub fn cancelled(&self) -> EndedJobs<'_> {
+        EndedJobs::new(self, JobState::Cancelled)
+    }
+
+    /// The jobs that were not started in time.
+    pub fn expired(&self) -> EndedJobs<'_> {
+        EndedJobs::new(self, JobState::Expired)
+    }
+}
+
+/// What is done with each of many jobs.
+#[derive(Clone, Copy)]
+enum Act {
+    Requeue,
+    Purge,
+}
+
+impl<'c> EndedJobs<'c> {
+    fn new(client: &'c Client, outcome: JobState) -> Self {
+        Self { client, outcome, queue: None, kind: None, before: None }
+    }
+
+    /// Only those of this queue.
+    pub fn queue(mut self, name: impl Into<String>) -> Self {
+        self.queue = Some(name.into());
+        self
+    }
+
+    /// Only those of this kind.
+    pub fn kind(mut self, kind: impl Into<String>) -> Self {
+        self.kind = Some(kind.into());
+        self
+    }
+
+    /// Only those that ended before this one: the next page of a list.
+    pub fn before(mut self, job: &EndedJob) -> Self {
+        self.before = Some((job.finished_at, job.id));
+        self
+    }
+
+    /// The latest of them, at most so many.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached or refuses.
+    pub async fn list(&self, most: u32) -> Result<Vec<EndedJob>, StoreError> {
+        let mut named = Vec::new();
+        for shard in self.client.about().await?.all_shards() {
+            let before = self.before.map(|(at, id)| Ended { id: id.as_uuid(), at: micros(at) });
+            let page = self.page(shard, i64::from(most), before).await?;
+            named.extend(page.into_iter().map(|ended| (ended, shard)));
+        }
+        named.sort_by_key(|(ended, _)| std::cmp::Reverse((ended.at, ended.id)));
+        named.truncate(most as usize);
+        let mut jobs = Vec::new();
+        for shard in self.client.about().await?.all_shards() {
+            let ended: Vec<_> =
+                named.iter().filter(|(_, of)| *of == shard).map(|(ended, _)| *ended).collect();
+            let (ids, at): (Vec<_>, Vec<_>) = ended.iter().map(|ended| (ended.id, ended.at)).unzip();
+            jobs.extend(self.client.show_ended(shard, &ids, Some(&at)).await?);
+        }
+        jobs.sort_by_key(|job| std::cmp::Reverse((job.finished_at, job.id)));
+        Ok(jobs)
+    }
+
+    /// Puts them back in line, with new budgets, and says how many. Their attempts go on counting, and what failed before
+    /// is still told should they die again. What is live again under the same id, or whose queue was deleted, is left.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached or refuses. It goes batch by batch: those before stay in line.
+    pub async fn requeue(&self) -> Result<u64, StoreError> {
+        self.each_batch(Act::Requeue).await
+    }
+
+    /// Forgets them for good, and says how many.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached or refuses. It goes batch by batch: those before are forgotten.
+    pub async fn purge(&self) -> Result<u64, StoreError> {
+        self.each_batch(Act::Purge).await
+    }
+
+    /// Does something with all of them, from the latest to the oldest, and adds up how many it was done with.
+    // Not with an async closure: its future is not `Send` enough for `tokio::spawn`.
+    async fn each_batch(&self, act: Act) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for shard in self.client.about().await?.all_shards() {
+            let mut before = self.before.map(|(at, id)| Ended { id: id.as_uuid(), at: micros(at) });
+            loop {
+                let page = self.page(shard, BATCH, before).await?;
+                let Some(last) = page.last() else { break };
+                before = Some(*last);
+                let ids: Vec<Uuid> = page.iter().map(|ended| ended.id).collect();
+                count += match act {
+                    Act::Requeue => {
+                        self.client.requeue(shard, &ids, &Changes::default()).await?.0.len() as u64
+                    }
+                    Act::Purge => self.purge_batch(shard, &ids).await?,
+                };
+            }
+        }
+        Ok(count)
+    }
+
+    async fn purge_batch(&self, shard: i16, jobs: &[Uuid]) -> Result<u64, StoreError> {
+        let shared = self.client.shared();
+        let purged = shared.alone(&shared.sql.purge_ended, &[&shard, &jobs]).await?;
+        let purged: i32 = purged.try_get("purged").map_err(StoreError::Database)?;
+        Ok(u64::from(purged.unsigned_abs()))
+    }
+
+    /// The next ones, the latest first, without what may be long.
+    async fn page(&self, shard: i16, most: i64, before: Option<Ended>) -> Result<Vec<Ended>, StoreError> {
+        let shared = self.client.shared();
+        let (outcome, queue, kind) = (self.outcome.as_str(), self.queue.as_deref(), self.kind.as_deref());
+        let (at, id) = (before.map(|ended| ended.at), before.map_or(Uuid::max(), |ended| ended.id));
+        let most = i32::try_from(most).unwrap_or(i32::MAX);
+        let values: [&dyn Literal; 7] = [&shard, &outcome, &queue, &kind, &at, &id, &most];
+        let rows = shared.read(&shared.sql.ended_badly, &values).await?;
+        let read = |row: &PgRow| Ok(Ended { id: row.try_get("id")?, at: row.try_get("finished_at")? });
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
+    }
+}
+
+/// The name of an ended job: an id may have ended more than once.
+#[derive(Clone, Copy)]
+struct Ended {
+    id: Uuid,
+    /// When, in microseconds since 1970.
+    at: i64,
+}
+
+fn micros(at: SystemTime) -> i64 {
+    at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros() as i64
+}
+
+impl Client {
+    /// How these jobs of one shard ended the last time.
+    #[doc(hidden)]
+    pub async fn ended(&self, shard: i16, jobs: &[Uuid]) -> Result<Vec<EndedJob>, StoreError> {
+        self.show_ended(shard, jobs, None).await
+    }
+
+    /// How these jobs of one shard ended, at these times. Asks for some MiB at a time.
+    async fn show_ended(
+        &self,
+        shard: i16,
+        mut jobs: &[Uuid],
+        mut at: Option<&[i64]>,
+    ) -> Result<Vec<EndedJob>, StoreError> {
+        let (shared, mut shown) = (self.shared(), Vec::new());
+        while !jobs.is_empty() {
+            let rows = shared.read(&shared.sql.show_ended, &[&shard, &jobs, &at]).await?;
+            let Some(last) = rows.last() else { break };
+            let place: i32 = last.try_get("place").map_err(StoreError::Database)?;
+            let place = (place.unsigned_abs() as usize).min(jobs.len());
+            (jobs, at) = (&jobs[place..], at.map(|at| &at[place..]));
+            let read: Result<Vec<_>, _> = rows.iter().map(read).collect();
+            shown.extend(read.map_err(StoreError::Database)?);
+        }
+        Ok(shown)
+    }
+}
+
+/// Arguments that PostgreSQL can store and a JSON value cannot (a number out of range, or too deep) are shown as their text.
+fn shown(args: Option<&str>) -> serde_json::Value {
+    let Some(args) = args else { return LEFT_OUT.into() };
+    serde_json::from_str(args).unwrap_or_else(|_| serde_json::Value::String(args.to_owned()))
+}
+
+/// Shown in place of arguments that the database does not print.
+const LEFT_OUT: &str = "[left out: more than 8 MiB]";
+
+fn read(row: &PgRow) -> Result<EndedJob, sqlx::Error> {
+    let count = |name| row.try_get::<i16, _>(name).map(|count| u32::from(count.unsigned_abs()));
+    let state: String = row.try_get("outcome")?;
+    Ok(EndedJob {
+        id: JobId::from(row.try_get::<Uuid, _>("id")?),
+        state: state.parse().map_err(|error: String| sqlx::Error::Decode(error.into()))?,
+        queue: row.try_get::<Option<String>, _>("queue")?.unwrap_or_default(),
+        kind: row.try_get("kind")?,
+        args: shown(row.try_get("args")?),
+        attempts: row.try_get::<i32, _>("attempt")?.unsigned_abs(),
+        failures: count("failures")?,
+        crashes: count("crashes")?,
+        created_at: time(row.try_get("created_at")?),
+        finished_at: time(row.try_get("finished_at")?),
+        errors: errors(row.try_get("errors")?),
+        cancelled: read_cancellation(row)?,
+    })
+}

@@ -1,0 +1,7 @@
+//! Changing the fate of jobs and queues: cancelling, requeueing, purging, and the settings of a queue.
+
+pub(crate) mod cancel;
+pub(crate) mod ended;
+pub(crate) mod queue;
+pub(crate) mod requeue;
+pub(crate) mod stats;

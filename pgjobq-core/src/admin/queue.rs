@@ -1,0 +1,174 @@
+//! A queue by name: created, set up, looked at, emptied, deleted.
+
+use std::time::Duration;
+
+use sqlx::Row;
+use uuid::Uuid;
+
+use crate::client::Client;
+use crate::db::literal::Literal;
+use crate::job::name;
+use crate::{EnqueueError, JobState, StoreError};
+
+/// How many jobs one transaction cancels. It holds the lanes of those jobs.
+const BATCH: i32 = 500;
+/// The shortest time that an ended job is kept: who awaits it should learn how it ended.
+const SHORTEST_KEPT: Duration = Duration::from_secs(60);
+
+/// The longest time for which they can be kept. The schema has the same limit.
+const LONGEST_KEPT: Duration = Duration::from_secs(3660 * 86_400);
+
+/// A queue by name, from [`Client::queue`].
+///
+/// ```no_run
+/// # use pgjobq_core as pgjobq;
+/// # async fn example(client: pgjobq::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use pgjobq::JobState;
+///
+/// let day = Duration::from_secs(86_400);
+/// client.queue("imports").retain(JobState::Dead, 90 * day).save().await?; // For jobs that are sent there by name.
+///
+/// let stats = client.queue("imports").stats().await?.expect("it was saved");
+/// println!("{} ready, {} running, {:.0} a minute", stats.ready, stats.running, stats.completed_per_minute);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "save it, look at it, purge it, or delete it"]
+pub struct Queue<'c> {
+    pub(crate) client: &'c Client,
+    pub(crate) name: String,
+    kept: [Option<Duration>; 4],
+}
+
+/// Ended jobs, in the order of `Queue::kept` and of the statement.
+const ENDED: [JobState; 4] = [JobState::Completed, JobState::Dead, JobState::Cancelled, JobState::Expired];
+
+impl<'c> Queue<'c> {
+    pub(crate) fn new(client: &'c Client, name: String) -> Self {
+        Self { client, name, kept: [None; 4] }
+    }
+
+    /// How long its jobs are kept that ended so: at first a day for completed ones, a month for dead ones, and a week for
+    /// cancelled and expired ones; ten years at most. Jobs are dropped by the day, and far days together: one kept for more than a
+    /// week may stay up to a week longer, and from a hundred days on up to a third longer. A job that says `retain` itself is kept for so long when it has completed. Takes effect
+    /// with [`Queue::save`], for jobs that end a minute later.
+    ///
+    /// # Panics
+    ///
+    /// When the state is none in which a job has ended.
+    pub fn retain(mut self, ended: JobState, time: Duration) -> Self {
+        let place = ENDED.iter().position(|state| *state == ended);
+        self.kept[place.expect("a job that is kept has ended")] =
+            Some(time.clamp(SHORTEST_KEPT, LONGEST_KEPT));
+        self
+    }
+
+    /// Makes sure that the queue is there, with the options that were set; others stay as they are. Enqueues never create
+    /// queues, so that two transactions cannot block each other over one; `client.migrate()` and a worker's `build()` save
+    /// the queues that the program names.
+    ///
+    /// # Errors
+    ///
+    /// When the name cannot be one, or the database refuses.
+    pub async fn save(self) -> Result<(), EnqueueError> {
+        name::check("queue", &self.name)?;
+        self.client.save_queue_with(&self.name, self.kept).await?;
+        if self.kept.iter().any(Option::is_some) {
+            self.client.try_to_make_partitions(Duration::ZERO).await?; // Of the queue's retention the database knows.
+        }
+        Ok(())
+    }
+
+    /// Cancels all its jobs that wait, and says how many. Those that run go on.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached or refuses. It goes batch by batch: those before stay cancelled.
+    pub async fn purge(&self) -> Result<u64, StoreError> {
+        match self.client.queue_id(&self.name).await? {
+            Some(id) => self.client.purge(id, "the queue was purged").await,
+            None => Ok(0),
+        }
+    }
+
+    /// Deletes the queue, and cancels its jobs that wait. Those that run go on; what fails after that, and would be tried again,
+    /// is cancelled by a worker, within a minute of coming due, however late that is: the queue is forgotten when no job of it is left, a
+    /// month later at the earliest. False when there is no such queue. Nothing can be enqueued in it until it is saved again; a worker that names it saves it when it is built.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached or refuses. The workers do the rest then.
+    pub async fn delete(self) -> Result<bool, StoreError> {
+        let shared = self.client.shared();
+        let deleted = shared.alone(&shared.sql.delete_queue, &[&self.name.as_str()]).await?;
+        let id: Option<i32> = deleted.try_get("id").map_err(StoreError::Database)?;
+        match id {
+            Some(id) => self.client.purge(id, "the queue was deleted").await.map(|_| true),
+            None => Ok(false),
+        }
+    }
+}
+
+impl Client {
+    /// A queue by name: to create it, to look at it, to empty it, to delete it.
+    pub fn queue(&self, name: impl Into<String>) -> Queue<'_> {
+        Queue::new(self, name.into())
+    }
+
+    /// The id of a queue, if it is there.
+    pub(crate) async fn queue_id(&self, name: &str) -> Result<Option<i32>, StoreError> {
+        let shared = self.shared();
+        let found = shared.read(&shared.sql.queue_ids, &[&&[name][..]]).await?;
+        found.first().map(|row| row.try_get("id")).transpose().map_err(StoreError::Database)
+    }
+
+    /// Makes sure that a queue is there, and gives its id.
+    #[doc(hidden)]
+    pub async fn save_queue(&self, name: &str) -> Result<i32, StoreError> {
+        self.save_queue_with(name, [None; 4]).await
+    }
+
+    async fn save_queue_with(&self, name: &str, kept: [Option<Duration>; 4]) -> Result<i32, StoreError> {
+        let shared = self.shared();
+        let micros = kept.map(|time| time.map(|time| i64::try_from(time.as_micros()).unwrap_or(i64::MAX)));
+        let [completed, dead, cancelled, expired] = &micros;
+        let saved =
+            shared.alone(&shared.sql.save_queue, &[&name, completed, dead, cancelled, expired]).await?;
+        saved.try_get("id").map_err(StoreError::Database)
+    }
+
+    /// Cancels all jobs of a queue that wait, shard by shard, in batches, and says how many.
+    #[doc(hidden)]
+    pub async fn purge(&self, queue: i32, why: &str) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for shard in self.about().await?.all_shards() {
+            for priority in [None, Some(0_i16), Some(1), Some(2), Some(3)] {
+                let mut after = Some(0_i64);
+                while let Some(from) = after {
+                    let (cancelled, reach) = self.purge_batch(shard, queue, priority, from, why).await?;
+                    self.notifications().ended(&cancelled);
+                    count += cancelled.len() as u64;
+                    after = reach;
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    async fn purge_batch(
+        &self,
+        shard: i16,
+        queue: i32,
+        priority: Option<i16>,
+        after: i64,
+        why: &str,
+    ) -> Result<(Vec<Uuid>, Option<i64>), StoreError> {
+        let shared = self.shared();
+        let values: [&dyn Literal; 6] = [&shard, &queue, &priority, &after, &BATCH, &why];
+        let row = shared.alone(&shared.sql.purge_queue, &values).await?;
+        let cancelled: Option<Vec<Uuid>> = row.try_get("cancelled").map_err(StoreError::Database)?;
+        Ok((cancelled.unwrap_or_default(), row.try_get("reach").map_err(StoreError::Database)?))
+    }
+}

@@ -1,0 +1,120 @@
+//! Putting jobs that have ended badly back in line. Nothing but a person moves a job that has ended.
+
+use sqlx::Row;
+use uuid::Uuid;
+
+use crate::client::Client;
+use crate::db::literal::Literal;
+use crate::enqueue::batch::checked_args;
+use crate::enqueue::new_job::NewRow;
+use crate::{EnqueueError, JobHandle, JobId, NewJob, StoreError};
+
+/// What became of putting one job back in line: from [`JobHandle::requeue`] and [`JobHandle::requeue_as`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requeue {
+    /// It is in line again.
+    Requeued,
+    /// It is live, and was left as it is.
+    Live,
+    /// There is no such job that ended badly, or its queue was deleted. One that completed is enqueued anew instead.
+    NotEnded,
+}
+
+/// Why a job was not put back in line: from [`JobHandle::requeue_as`].
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum RequeueError {
+    /// What it was to be changed into is wrong.
+    #[error(transparent)]
+    Job(#[from] EnqueueError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+crate::debug_as_message!(RequeueError);
+
+impl<T> JobHandle<T> {
+    /// Puts the job back in line that is dead, cancelled or expired, with new budgets.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached or refuses.
+    pub async fn requeue(&self, client: &Client) -> Result<Requeue, StoreError> {
+        client.requeue_one(self.id(), &Changes::default()).await
+    }
+
+    /// The same, with the kind, the arguments, the queue, the priority and the retries of another one: when what was wrong was
+    /// the job itself. It keeps its id and where it came from, and starts at once: whatever else the other one says does not
+    /// count.
+    ///
+    /// ```no_run
+    /// # use pgjobq_core as pgjobq;
+    /// # mod welcome { pub fn job(_: &str) -> pgjobq_core::NewJob<()> { unimplemented!() }
+    /// #     pub fn handle(_: pgjobq_core::JobId) -> pgjobq_core::JobHandle<()> { unimplemented!() } }
+    /// # async fn example(client: pgjobq::Client, id: pgjobq::JobId) -> Result<(), Box<dyn std::error::Error>> {
+    /// welcome::handle(id).requeue_as(&client, welcome::job("ada@example.org")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the new arguments or the queue, or with the connection.
+    pub async fn requeue_as(&self, client: &Client, job: NewJob<T>) -> Result<Requeue, RequeueError> {
+        let changes = Changes::from_row(client, job.row).await?;
+        Ok(client.requeue_one(self.id(), &changes).await?)
+    }
+}
+
+/// What is changed when a job is put back in line.
+#[derive(Default)]
+pub(crate) struct Changes {
+    kind: Option<&'static str>,
+    args: Option<String>,
+    queue: Option<i32>,
+    priority: Option<i16>,
+    retries: Option<i16>,
+}
+
+impl Changes {
+    async fn from_row(client: &Client, row: NewRow) -> Result<Self, RequeueError> {
+        let (kind, priority, retries) = (row.kind, row.priority as i16, row.retries);
+        let queue = row.queue.clone();
+        let args = checked_args(kind, row.args, client.limits().max_args)?;
+        let id = client.queue_id(&queue).await?.ok_or(EnqueueError::UnknownQueue { queue })?;
+        let retries =
+            i16::try_from(retries).map_err(|_| EnqueueError::TooManyTries { kind, count: retries })?;
+        let (args, queue) = (Some(args), Some(id));
+        Ok(Self { kind: Some(kind), args, queue, priority: Some(priority), retries: Some(retries) })
+    }
+}
+
+impl Client {
+    async fn requeue_one(&self, job: JobId, changes: &Changes) -> Result<Requeue, StoreError> {
+        let shard = job.shard(self.about().await?.shards);
+        let (requeued, live) = self.requeue(shard, &[job.as_uuid()], changes).await?;
+        Ok(match (requeued.is_empty(), live.is_empty()) {
+            (false, _) => Requeue::Requeued,
+            (_, false) => Requeue::Live,
+            _ => Requeue::NotEnded,
+        })
+    }
+
+    /// Gives those that are in line again, and those that are live already.
+    pub(crate) async fn requeue(
+        &self,
+        shard: i16,
+        jobs: &[Uuid],
+        changes: &Changes,
+    ) -> Result<(Vec<Uuid>, Vec<Uuid>), StoreError> {
+        let shared = self.shared();
+        let Changes { kind, args, queue, priority, retries } = changes;
+        let values: [&dyn Literal; 7] = [&shard, &jobs, kind, &args.as_deref(), queue, priority, retries];
+        let row = shared.alone(&shared.sql.requeue_jobs, &values).await?;
+        let ids = |name| row.try_get::<Option<Vec<Uuid>>, _>(name).map(Option::unwrap_or_default);
+        let queues: Option<Vec<i32>> = row.try_get("queues").map_err(StoreError::Database)?;
+        self.notifications().wake(&queues.unwrap_or_default());
+        Ok((ids("requeued").map_err(StoreError::Database)?, ids("live").map_err(StoreError::Database)?))
+    }
+}

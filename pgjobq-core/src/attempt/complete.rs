@@ -1,0 +1,180 @@
+//! Completing a job in a transaction of its own.
+
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sqlx::{PgConnection, Row};
+
+use crate::attempt::context::JobContext;
+use crate::enqueue::batch::holds_nul;
+use crate::job::job_return::{JobReturn, encode_output};
+use crate::{JobError, StoreError, Tx};
+
+/// How far an attempt has come with completing its job by itself.
+#[derive(Debug, Default)]
+#[doc(hidden)]
+pub struct Recording(AtomicU8);
+
+const BEGUN: u8 = 1;
+const COMMITTED: u8 = 2;
+const AWAITED: u8 = 4;
+
+impl Recording {
+    /// Whether it has begun, so that its transaction may commit at any time, or may have done so.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.has(BEGUN)
+    }
+
+    /// Whether its transaction is known to have committed.
+    #[must_use]
+    pub fn has_committed(&self) -> bool {
+        self.has(COMMITTED)
+    }
+
+    /// Whether some process waits for the end of jobs.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.has(AWAITED)
+    }
+
+    fn has(&self, flag: u8) -> bool {
+        self.0.load(Ordering::Acquire) & flag != 0
+    }
+
+    fn set(&self, flag: u8) {
+        self.0.fetch_or(flag, Ordering::AcqRel);
+    }
+}
+
+/// Why a job was not completed: from [`JobContext::complete_in`].
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum CompleteError {
+    /// Another worker may have the job, because this one was silent for too long. Roll the transaction back.
+    #[error(
+        "the lease of the job is lost: another worker may run it, and this transaction must be rolled back"
+    )]
+    LeaseLost,
+    /// The result could not be written as JSON, or PostgreSQL could not store it.
+    #[error("the result of the job could not be stored as JSON: {0}")]
+    Result(String),
+    /// The context was made for a test.
+    #[error("this context was made for a test, and has no job to complete")]
+    NoJob,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+crate::debug_as_message!(CompleteError);
+
+impl JobContext {
+    /// Completes the job inside a transaction of your own, with this result: the completion commits with what else was
+    /// written there, or not at all. Commit it, and return `Ok` with the same value.
+    ///
+    /// A stale attempt is refused, so that nothing of it can commit. Should the transaction not be committed after this, the
+    /// attempt has failed, whatever the job function returns. `#[job(transactional)]` does all of it for you.
+    ///
+    /// ```
+    /// # mod pgjobq { pub use pgjobq_core::*; }
+    /// # use sqlx;
+    /// use pgjobq::{JobContext, JobError, State};
+    ///
+    /// async fn charge(ctx: JobContext, invoice: i64, pool: State<sqlx::PgPool>) -> Result<u32, JobError> {
+    ///     let mut tx = pool.begin().await?;
+    ///     sqlx::query("update invoices set paid = true where id = $1").bind(invoice).execute(&mut *tx).await?;
+    ///     ctx.complete_in(&mut tx, &42_u32).await?;
+    ///     tx.commit().await?;
+    ///     Ok(42)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the lease is lost, when the result cannot be stored, or when the database refuses.
+    pub async fn complete_in<T: Serialize + Sync>(
+        &self,
+        connection: &mut PgConnection,
+        value: &T,
+    ) -> Result<(), CompleteError> {
+        let output =
+            crate::job::json::encode_raw(value).map_err(|error| CompleteError::Result(error.to_string()))?;
+        self.complete(connection, &output).await
+    }
+
+    async fn complete(&self, connection: &mut PgConnection, output: &RawValue) -> Result<(), CompleteError> {
+        let held = self.attempt.held.as_ref().ok_or(CompleteError::NoJob)?;
+        if held.keep.is_some() && holds_nul(output.get()) {
+            return Err(CompleteError::Result(
+                "it holds a NUL character (\\u0000): remove it, or encode the bytes".into(),
+            ));
+        }
+        if held.keep.is_some() && output.get().len() > held.max_result {
+            let problem = too_large(output.get().len(), held.max_result);
+            return Err(CompleteError::Result(format!("it is {problem}")));
+        }
+        self.attempt.recording.set(BEGUN);
+        let shared = held.client.shared();
+        let complete = held.bind(sqlx::query(shared.sql.complete_in.clone()), self.id());
+        let row = complete
+            .bind(held.keep.map(|keep| i64::try_from(keep.as_micros()).unwrap_or(i64::MAX)))
+            .bind(held.keep.map(|_| output.get()))
+            .fetch_one(connection)
+            .await
+            .map_err(|error| shared.error(error))?;
+        if !row.try_get::<bool, _>("completed").map_err(StoreError::Database)? {
+            return Err(CompleteError::LeaseLost);
+        }
+        if row.try_get("waited").map_err(StoreError::Database)? {
+            self.attempt.recording.set(AWAITED);
+        }
+        Ok(())
+    }
+
+    /// Begins the transaction of a transactional job.
+    #[doc(hidden)]
+    pub async fn begin(&self) -> Result<Tx, JobError> {
+        let held = self.attempt.held.as_ref().ok_or(CompleteError::NoJob)?;
+        let parent = (self.id(), self.traceparent().map(str::to_owned));
+        let place = self.attempt.place.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(Tx::begin_for(&held.client, self.attempt.timeout, Some(parent), place).await?)
+    }
+}
+
+/// What is wrong with a result of so many bytes, and what to do instead.
+#[doc(hidden)]
+#[must_use]
+pub fn too_large(bytes: usize, limit: usize) -> String {
+    format!(
+        "{bytes} bytes, more than the limit of {limit}: store it elsewhere and return its name, or raise the worker's `max_result`"
+    )
+}
+
+/// Ends a transactional job: commits what it wrote together with its completion, or takes all of it back.
+#[doc(hidden)]
+pub async fn finish_transactional<R: JobReturn>(
+    context: &JobContext,
+    mut tx: Tx,
+    returned: R,
+) -> Result<Box<RawValue>, JobError> {
+    let output = match encode_output(returned) {
+        Ok(output) => output,
+        Err(error) => {
+            if let Err(error) = tx.rollback().await {
+                tracing::debug!(%error, "a transaction was not rolled back; its connection ends");
+            }
+            return Err(error);
+        }
+    };
+    match context.complete(&mut tx, &output).await {
+        Ok(()) => {}
+        Err(error @ CompleteError::Result(_)) => return Err(JobError::fatal(error)),
+        Err(error) => return Err(error.into()),
+    }
+    tx.commit().await?;
+    context.attempt.recording.set(COMMITTED);
+    Ok(output)
+}

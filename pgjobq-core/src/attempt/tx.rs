@@ -1,0 +1,136 @@
+//! The transaction of a transactional job.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use tokio::sync::oneshot;
+
+use crate::attempt::tx_pool::{Begun, Places};
+use crate::client::Client;
+use crate::{JobId, StoreError};
+
+/// The transaction of a transactional job: what is written in it, the jobs that are enqueued in it, and the job's own
+/// completion commit together, or not at all.
+///
+/// It is a connection: `.execute(&mut **tx)`. A job is enqueued in it with `.enqueue(&mut *tx)`, and knows its parent. The
+/// worker commits it when the job function has returned `Ok`, and rolls it back otherwise. [`Tx::begin`] is for a unit test
+/// that calls the job function.
+///
+/// ```
+/// # mod pgjobq { pub use {pgjobq_core::*, sqlx}; pub type Result<T, E = JobError> = std::result::Result<T, E>; }
+/// use pgjobq::{Tx, sqlx};
+///
+/// // #[job(queue = "billing", transactional)]
+/// async fn charge(tx: &mut Tx, invoice: i64) -> pgjobq::Result<()> {
+///     sqlx::query("update invoices set paid = true where id = $1").bind(invoice).execute(&mut **tx).await?;
+///     Ok(())
+/// }
+///
+/// # async fn test(client: pgjobq::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut tx = Tx::begin(&client).await?;
+/// assert!(charge(&mut tx, 7).await.is_ok());
+/// tx.rollback().await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Tx {
+    begun: Begun,
+    client: Client,
+    parent: Option<(JobId, Option<String>)>,
+}
+
+/// How long a transaction of a test may be idle.
+const IDLE_IN_TEST: Duration = Duration::from_secs(60);
+
+impl Tx {
+    /// Begins a transaction, for a unit test of a transactional job function.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached or refuses.
+    pub async fn begin(client: &Client) -> Result<Self, StoreError> {
+        Self::begin_for(client, IDLE_IN_TEST, None, None).await
+    }
+
+    /// Begins the transaction of a job, in its place, or in the next one that is free. One that is idle for this long is ended by the server: a frozen process should not
+    /// hold what it has locked.
+    pub(crate) async fn begin_for(
+        client: &Client,
+        idle: Duration,
+        parent: Option<(JobId, Option<String>)>,
+        place: Option<Places>,
+    ) -> Result<Self, StoreError> {
+        let millis = i32::try_from(idle.as_millis()).unwrap_or(i32::MAX).max(1);
+        let begin = format!(
+            "begin isolation level read committed read write; set local idle_in_transaction_session_timeout = {millis}"
+        );
+        let (shared, (answer, answered)) = (Arc::clone(client.shared()), oneshot::channel());
+        // In a task of its own: a transaction must not be left half-begun when the caller goes away.
+        client.shared().tasks.spawn(async move {
+            let begun = async {
+                let place = match place {
+                    Some(place) => place,
+                    None => shared.transactions.place().await?,
+                };
+                shared.transactions.begin(begin, place).await
+            };
+            let begun = begun.await;
+            drop(answer.send(begun)); // Rolled back if nobody takes it.
+        });
+        let begun = answered.await.unwrap_or(Err(sqlx::Error::PoolClosed));
+        let begun = begun.map_err(|error| client.shared().error(error))?;
+        Ok(Self { begun, client: client.clone(), parent })
+    }
+
+    /// Commits what was written.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached or refuses. When it could not be reached, it may have committed nevertheless.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        let Self { begun, client, .. } = self;
+        begun.transaction.commit().await.map_err(|error| client.shared().error(error))
+    }
+
+    /// Takes back what was written.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached; it takes it back by itself then.
+    pub async fn rollback(self) -> Result<(), StoreError> {
+        let Self { begun, client, .. } = self;
+        begun.transaction.rollback().await.map_err(|error| client.shared().error(error))
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The job that runs in it, and its trace context.
+    pub(crate) fn parent(&self) -> Option<(JobId, Option<&str>)> {
+        self.parent.as_ref().map(|(job, traceparent)| (*job, traceparent.as_deref()))
+    }
+}
+
+impl Deref for Tx {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.begun.transaction
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.begun.transaction
+    }
+}
+
+impl fmt::Debug for Tx {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Tx").field("parent", &self.parent).finish_non_exhaustive()
+    }
+}

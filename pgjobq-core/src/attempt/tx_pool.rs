@@ -1,0 +1,162 @@
+//! The connections on which transactional jobs run: a pool of their own, as large as the client's and set up like it, so
+//! that they take none of the application's.
+//!
+//! sqlx's pool waits without a limit for the answer of a connection that is given back; one that fell silent is missing for
+//! ever. So the places are counted here, and a pool that has fewer than it should is replaced.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::client::Client;
+use crate::db::open;
+
+/// How long it may take to begin, where there is a place.
+const BEGIN_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long the connections may take to close.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// The connections on which transactional jobs run.
+#[derive(Debug)]
+pub(crate) struct Transactions {
+    like: PgPool,
+    pool: Mutex<Current>,
+    places: Arc<Semaphore>,
+}
+
+/// The pool of now, and how many there were before it.
+#[derive(Debug, Default)]
+struct Current {
+    /// With the application's connect options, as they were when the pool last followed them.
+    pool: Option<(PgPool, Arc<PgConnectOptions>)>,
+    replaced: u64,
+}
+
+/// A place for a transactional job, or several: the right to begin as many transactions.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Places(OwnedSemaphorePermit);
+
+impl Places {
+    /// How many they are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.num_permits()
+    }
+
+    /// Takes one of them.
+    pub fn split_one(&mut self) -> Option<Self> {
+        self.0.split(1).map(Self)
+    }
+}
+
+/// A transaction, and its place.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) transaction: Transaction<'static, Postgres>,
+    _place: Places,
+}
+
+impl Client {
+    /// Takes free places for transactional jobs, at most `most`.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn take_places(&self, most: usize) -> Option<Places> {
+        self.shared().transactions.take_places(most)
+    }
+
+    /// Whether a transactional job would find a place.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn has_places(&self) -> bool {
+        self.free_places() > 0
+    }
+
+    /// How many transactional jobs would find a place.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn free_places(&self) -> usize {
+        self.shared().transactions.places.available_permits()
+    }
+
+    /// Waits for a place for a transactional job; `None` if the client was closed.
+    #[doc(hidden)]
+    pub async fn place(&self) -> Option<Places> {
+        self.shared().transactions.place().await.ok()
+    }
+}
+
+impl Transactions {
+    pub(crate) fn new(like: PgPool) -> Self {
+        let places = Arc::new(Semaphore::new(like.options().get_max_connections() as usize));
+        Self { like, pool: Mutex::default(), places }
+    }
+
+    /// Waits for a free place.
+    pub(crate) async fn place(&self) -> Result<Places, sqlx::Error> {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        place.map(Places).map_err(|_| sqlx::Error::PoolClosed)
+    }
+
+    /// Takes free places, at most `most`.
+    pub(crate) fn take_places(&self, most: usize) -> Option<Places> {
+        let count = self.places.available_permits().min(most);
+        let taken = Arc::clone(&self.places).try_acquire_many_owned(u32::try_from(count).ok()?).ok()?;
+        (count > 0).then_some(Places(taken))
+    }
+
+    /// Begins a transaction in this place.
+    pub(crate) async fn begin(&self, statement: String, place: Places) -> Result<Begun, sqlx::Error> {
+        let (pool, replaced) = self.pool();
+        let begun = match timeout(BEGIN_WITHIN, pool.begin_with(AssertSqlSafe(statement.clone()))).await {
+            Err(_) | Ok(Err(sqlx::Error::PoolTimedOut)) => {
+                // Connections are missing, or the database does not answer; then a new pool does no harm.
+                self.replace(replaced);
+                let (pool, _) = self.pool();
+                let again = timeout(BEGIN_WITHIN, pool.begin_with(AssertSqlSafe(statement))).await;
+                again.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+            }
+            Ok(begun) => begun,
+        };
+        Ok(Begun { transaction: begun?, _place: place })
+    }
+
+    /// Closes the connections that are idle, and the others as their transactions end; those that are silent are left.
+    pub(crate) async fn close(&self) {
+        self.places.close();
+        let pool = self.lock().pool.take();
+        if let Some((pool, _)) = pool {
+            let _ = timeout(CLOSE_WITHIN, pool.close()).await;
+        }
+    }
+
+    fn pool(&self) -> (PgPool, u64) {
+        let mut current = self.lock();
+        let replaced = current.replaced;
+        let (pool, options) = current.pool.get_or_insert_with(|| {
+            let options = self.like.connect_options();
+            let like = open::like(&self.like).acquire_timeout(BEGIN_WITHIN);
+            (like.connect_lazy_with(options.as_ref().clone()), options)
+        });
+        open::follow(pool, &self.like, options);
+        (pool.clone(), replaced)
+    }
+
+    /// Lets go of the pool that came after so many others: once, for all who find it wanting.
+    fn replace(&self, replaced: u64) {
+        let mut current = self.lock();
+        if current.replaced == replaced {
+            tracing::debug!("the pool of transactional jobs is replaced");
+            *current = Current { pool: None, replaced: replaced + 1 };
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,69 @@
+//! What a client must know of the schema before it uses it.
+
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+
+use crate::StoreError;
+use crate::client::{Client, Shared};
+use crate::db::migrate::OURS;
+use crate::db::statements::Statements;
+
+/// What a client must know of the schema before it uses it.
+#[derive(Clone, Debug)]
+pub(crate) struct About {
+    /// Fixed while jobs live.
+    pub(crate) shards: i16,
+    /// The channel of its notifications.
+    pub(crate) channel: String,
+}
+
+impl About {
+    /// Reads it, and refuses a schema that is too old or too new for this program.
+    pub(crate) async fn read(pool: &PgPool, sql: &Statements) -> Result<Self, StoreError> {
+        let row = sqlx::query(sql.about.clone()).fetch_optional(pool).await;
+        Self::of(row.map_err(|error| StoreError::new(error, sql.schema.as_str()))?, sql)
+    }
+
+    fn of(row: Option<PgRow>, sql: &Statements) -> Result<Self, StoreError> {
+        let schema = sql.schema.as_str();
+        let missing = || StoreError::NotMigrated { schema: schema.to_owned(), source: None };
+        let row = row.ok_or_else(missing)?;
+        let column = |name| row.try_get::<Option<i32>, _>(name).map_err(StoreError::Database);
+        let (version, oldest) = (column("version")?.unwrap_or(0), column("oldest_binary")?.unwrap_or(0));
+        admit(schema, version, oldest)?;
+        if version < OURS {
+            return Err(missing());
+        }
+        let shards = row.try_get("shards").map_err(StoreError::Database)?;
+        Ok(Self { shards, channel: row.try_get("channel").map_err(StoreError::Database)? })
+    }
+
+    /// Every shard.
+    pub(crate) fn all_shards(&self) -> Vec<i16> {
+        (0..self.shards).collect()
+    }
+}
+
+/// Refuses a schema that no longer admits this version of the program.
+pub(crate) fn admit(schema: &str, found: i32, oldest: i32) -> Result<(), StoreError> {
+    if oldest > OURS {
+        return Err(StoreError::TooNew { schema: schema.to_owned(), found, oldest, ours: OURS });
+    }
+    Ok(())
+}
+
+impl Shared {
+    pub(crate) async fn about(&self) -> Result<&About, StoreError> {
+        let read = async || {
+            let rows = self.rows(sqlx::query(self.sql.about.clone())).await?;
+            About::of(rows.into_iter().next(), &self.sql)
+        };
+        self.about.get_or_try_init(read).await
+    }
+}
+
+impl Client {
+    pub(crate) async fn about(&self) -> Result<&About, StoreError> {
+        self.shared().about().await
+    }
+}

@@ -1,0 +1,156 @@
+//! The one connection of a process that listens for notifications.
+//!
+//! A notification is a hint that something can be looked for now and need not wait for the next poll; losing one costs
+//! delay and nothing else. The listener has an operating-system thread of its own, so that job functions which block every
+//! thread of the application's runtime do not stop it. (A connection that listens and does not read holds up the
+//! vacuuming of the whole database.)
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use sqlx::postgres::{PgListener, PgNotification};
+use tokio::sync::broadcast;
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+use crate::client::Shared;
+use crate::db::listen_connect::{ANSWER_WITHIN, Connected, connect};
+use crate::error::chain;
+
+/// How long a silent connection is trusted. A half-open one would otherwise stay unnoticed for ever.
+const PING_AFTER: Duration = Duration::from_secs(10);
+const RECONNECT_FIRST: Duration = Duration::from_millis(100);
+const RECONNECT_MOST: Duration = Duration::from_secs(5);
+
+/// Stands among the queues of a wake-up if a job has a time of its own. No queue has this id.
+#[doc(hidden)]
+pub const SCHEDULED: i32 = 0;
+
+/// What the listener heard.
+#[derive(Clone, Debug)]
+#[doc(hidden)]
+pub enum Signal {
+    /// There may be work in these queues; [`SCHEDULED`] among them means that a job was scheduled.
+    Wake(Arc<[i32]>),
+    /// These jobs have ended.
+    Ended(Arc<[Uuid]>),
+    /// Somebody has asked to cancel jobs.
+    Cancel,
+    /// Anything may have happened: the connection is new, or too much was said to say what.
+    Anything,
+}
+
+/// The one connection of a process that listens for notifications; it starts when the first subscriber comes.
+#[derive(Clone, Debug)]
+pub(crate) struct Listener {
+    shared: Arc<Shared>,
+    signals: broadcast::Sender<Signal>,
+    thread: Arc<Mutex<Option<thread::JoinHandle<()>>>>,
+}
+
+impl Listener {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, signals: broadcast::Sender::new(1024), thread: Arc::default() }
+    }
+
+    /// Everything that is heard from now on. Nothing ever is when notifications are off.
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Signal> {
+        let signals = self.signals.subscribe();
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if thread.is_none() && self.shared.limits.notifications {
+            let (shared, sender) = (Arc::clone(&self.shared), self.signals.clone());
+            let spawned = thread::Builder::new()
+                .name("pgjobq-listen".into())
+                .spawn(move || listen_on_thread(&shared, &sender));
+            match spawned {
+                Ok(handle) => *thread = Some(handle),
+                Err(error) => tracing::warn!(%error, "no thread for the listener: polling only"),
+            }
+        }
+        signals
+    }
+
+    /// Waits until the thread has ended; it does when the client stops.
+    pub(crate) async fn join(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+fn listen_on_thread(shared: &Shared, signals: &broadcast::Sender<Signal>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(async {
+            tokio::select! {
+                () = shared.stop.cancelled() => {}
+                () = listen_for_ever(shared, signals) => {}
+            }
+        }),
+        Err(error) => tracing::warn!(%error, "no runtime for the listener: polling only"),
+    }
+}
+
+async fn listen_for_ever(shared: &Shared, signals: &broadcast::Sender<Signal>) {
+    let (mut pause, mut first) = (RECONNECT_FIRST, true);
+    loop {
+        match timeout(ANSWER_WITHIN, connect(shared, first)).await {
+            Ok(Ok(Connected::Listens(mut listener))) => {
+                (pause, first) = (RECONNECT_FIRST, false);
+                // First LISTEN, then poll: what was said in between would be lost the other way round.
+                let _ = signals.send(Signal::Anything);
+                let error = hear(&mut listener, signals).await;
+                tracing::debug!(error, "the listener's connection broke; connecting again");
+            }
+            Ok(Ok(Connected::Pooler)) => {
+                tracing::warn!(
+                    "a pooler in transaction mode stands before the database, through which nobody can listen: polling only; \
+                     give the client a `listen_url` that is direct, or say `.notifications(false)`"
+                );
+                return;
+            }
+            // Said once: it may last.
+            Ok(Err(error)) if pause == RECONNECT_FIRST => {
+                tracing::warn!(error = chain(&error), "the listener cannot connect: polling until it can");
+            }
+            Ok(Err(error)) => tracing::debug!(error = chain(&error), "the listener still cannot connect"),
+            Err(_) => tracing::debug!("the listener cannot connect in time"),
+        }
+        sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+        pause = (pause * 2).min(RECONNECT_MOST);
+    }
+}
+
+/// Passes on what is heard until the connection breaks, and says how it broke.
+async fn hear(listener: &mut PgListener, signals: &broadcast::Sender<Signal>) -> String {
+    loop {
+        match timeout(PING_AFTER, listener.try_recv()).await {
+            Ok(Ok(Some(notification))) => {
+                let _ = signals.send(parse(&notification));
+            }
+            Ok(Ok(None)) => return "closed by the server".to_owned(),
+            Ok(Err(error)) => return error.to_string(),
+            Err(_) => match timeout(ANSWER_WITHIN, sqlx::query("select 1").execute(&mut *listener)).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return error.to_string(),
+                Err(_) => return "silent".to_owned(),
+            },
+        }
+    }
+}
+
+/// Reads a notification. Anybody may send one, so that what cannot be read is only a reason to look.
+fn parse(notification: &PgNotification) -> Signal {
+    fn list<T: std::str::FromStr>(text: &str) -> Option<Arc<[T]>> {
+        text.split(',').map(|item| item.parse().ok()).collect()
+    }
+    let known = match notification.payload().split_once(' ') {
+        Some(("wake", queues)) => list(queues).map(Signal::Wake),
+        Some(("ended", jobs)) => list(jobs).map(Signal::Ended),
+        Some(("cancel", _)) => Some(Signal::Cancel),
+        _ => None,
+    };
+    known.unwrap_or(Signal::Anything)
+}

@@ -1,0 +1,53 @@
+//! A connection to listen on.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
+
+use crate::StoreError;
+use crate::client::Shared;
+use crate::db::installed::About;
+use crate::db::open;
+use crate::db::pooler;
+
+/// The time that a connection has to open, or to answer.
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// What became of the attempt to listen.
+pub(super) enum Connected {
+    Listens(PgListener),
+    /// What is listened to through a pooler in transaction mode is told to somebody else, whom it confuses.
+    Pooler,
+}
+
+/// Listens where the client was told to, else where its pool is connected to. Whether a pooler is in between is asked only
+/// of the first connection.
+pub(super) async fn connect(shared: &Shared, first: bool) -> Result<Connected, StoreError> {
+    let failed = |error| shared.error(error);
+    let (like, options) = match &shared.listen {
+        Some(options) => (PgPoolOptions::new(), options.clone()),
+        None => (open::like(&shared.pool), shared.pool.connect_options().as_ref().clone()),
+    };
+    let options = options.application_name("pgjobq listener");
+    // A pool of this thread's own: a connection belongs to the runtime that opened it.
+    let pool = like.max_connections(1).acquire_timeout(ANSWER_WITHIN);
+    let pool = pool.connect_with(options.clone()).await.map_err(failed)?;
+    // A server that has no other connection to give is not asked; most likely nothing is in between.
+    if first && let Ok(mut another) = options.connect().await {
+        let mut listening = pool.acquire().await.map_err(failed)?;
+        let between = pooler::is_between(&mut [&mut listening, &mut another], &shared.sql).await;
+        let _ = another.close().await;
+        if between.map_err(failed)? {
+            return Ok(Connected::Pooler);
+        }
+    }
+    let about = match shared.about.get() {
+        Some(about) => about.clone(),
+        None => About::read(&pool, &shared.sql).await?,
+    };
+    let mut listener = PgListener::connect_with(&pool).await.map_err(failed)?;
+    listener.eager_reconnect(false);
+    listener.listen(&about.channel).await.map_err(failed)?;
+    Ok(Connected::Listens(listener))
+}

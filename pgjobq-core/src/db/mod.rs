@@ -1,0 +1,17 @@
+//! The database: its schema and statements, connections, and notifications.
+
+pub(crate) mod answers;
+pub(crate) mod installed;
+pub(crate) mod listen;
+pub(crate) mod listen_connect;
+pub(crate) mod literal;
+pub(crate) mod migrate;
+pub(crate) mod notifier;
+pub(crate) mod one_message;
+pub(crate) mod open;
+pub(crate) mod partitions;
+pub(crate) mod pooler;
+pub(crate) mod query;
+pub(crate) mod schema;
+pub(crate) mod statements;
+pub(crate) mod text;

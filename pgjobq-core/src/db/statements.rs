@@ -1,0 +1,46 @@
+//! The statements, each from a file of its own under `queries/`.
+//!
+//! They are rendered once per client for its schema. Two tests guard them: every file is used, and every statement
+//! prepares on the migrated schema.
+
+use std::sync::LazyLock;
+
+use sqlx::SqlStr;
+
+use crate::db::schema::Schema;
+
+macro_rules! statements {
+    ($($name:ident),* $(,)?) => {
+        /// The statements, rendered for one schema.
+        #[derive(Debug)]
+        pub(crate) struct Statements {
+            pub(crate) schema: Schema,
+            $(pub(crate) $name: SqlStr,)*
+        }
+
+        impl Statements {
+            pub(crate) fn new(schema: &Schema) -> Self {
+                Self { schema: schema.clone(), $($name: schema.render(include_str!(concat!("../../queries/", stringify!($name), ".sql"))),)* }
+            }
+        }
+
+        /// Every statement with its name, for the tests that guard them.
+        #[doc(hidden)]
+        pub const STATEMENTS: &[(&str, &str)] =
+            &[$((stringify!($name), include_str!(concat!("../../queries/", stringify!($name), ".sql"))),)*];
+    };
+}
+
+statements! {
+    about, which_server, own_settings, enqueue_many, lookup, status, notify, wait_until,
+    save_queue, delete_queue, deleted_queues, forget_queue, stray_queues, purge_queue, queue_stats, queue_ids, queue_keeps, note_rates,
+    record_kind, make_partitions, drop_partition, tidy_rest, tidy_hints, tidy_failures,
+    shards_with_cancels, claim, claim_quarantined, read_args, return_claim, peek, finish, complete_in, say_progress,
+    ask_to_cancel, act_on_request, act_on_cancels, expire, ended_badly, show_ended, requeue_jobs, purge_ended,
+    register_worker, heartbeat, set_idle, leave, return_lease, list_workers, check_queues, unknown_kinds,
+    repair_tickets, give_up_workers, reap, promote,
+}
+
+/// The statements for the schema `pgjobq`, which bare connections write to.
+pub(crate) static DEFAULT: LazyLock<std::sync::Arc<Statements>> =
+    LazyLock::new(|| std::sync::Arc::new(Statements::new(&Schema::default())));

@@ -1,0 +1,126 @@
+//! Enqueuing, one job or many.
+
+use crate::enqueue::batch::Batch;
+use crate::enqueue::new_job::NewRow;
+use crate::{EnqueueError, JobHandle, NewJob, Target};
+
+/// How many jobs go into one statement at most, and about how many bytes of arguments. Larger batches cost memory here
+/// and in the server, and gain nothing.
+pub(crate) const CHUNK_ROWS: usize = 1000;
+pub(crate) const CHUNK_BYTES: usize = 4 << 20;
+
+/// Enqueues one job.
+pub(crate) async fn one<T>(job: NewJob<T>, mut to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
+    let (id, unkept) = (job.row.id, job.row.unkept);
+    let mut batch = Batch::default();
+    batch.push(of_parent(job.row, &to), to.max_args())?;
+    let answer = to.send(&mut batch).await?;
+    Ok(JobHandle::enqueued(id, answer.new == 1, answer.committed, unkept))
+}
+
+/// The row, with what it has from the job in which it is enqueued.
+fn of_parent(mut row: NewRow, to: &impl Target) -> NewRow {
+    if let Some((parent, traceparent)) = to.parent() {
+        row.meta.inherit(parent, traceparent);
+    }
+    row
+}
+
+/// A job of any kind, not yet enqueued, so that jobs of many kinds fit into one [`enqueue_all`], which has an example.
+#[derive(Debug)]
+#[must_use = "a job does nothing until it is enqueued"]
+pub struct AnyJob(NewRow);
+
+impl<T> From<NewJob<T>> for AnyJob {
+    fn from(job: NewJob<T>) -> Self {
+        Self(job.row)
+    }
+}
+
+/// What became of many jobs: from [`enqueue_all`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Enqueued {
+    /// How many are new.
+    pub new: u64,
+    /// How many were live already.
+    pub duplicates: u64,
+}
+
+/// Why not all of many jobs were enqueued: from [`enqueue_all`].
+#[derive(thiserror::Error)]
+#[error("{} jobs were enqueued, and then one could not be", enqueued.new)]
+pub struct EnqueueAllError {
+    /// What became of the jobs before. Through a client they stay enqueued; in a caller's transaction they vanish when it
+    /// is rolled back.
+    pub enqueued: Enqueued,
+    /// What went wrong.
+    #[source]
+    pub error: EnqueueError,
+}
+
+/// Enqueues many jobs, of one kind or of many, in statements of up to a thousand. The iterator is read as the statements go
+/// out, so that millions of jobs need little memory.
+///
+/// In a transaction (`&mut *tx`) all of them commit or vanish together. Through a client or a pool each statement commits
+/// by itself.
+///
+/// # Errors
+///
+/// The first thing that is wrong with a job, a queue or the connection, and what had been enqueued before.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use pgjobq_core as pgjobq;
+/// # mod receipt { pub fn job(_: i64) -> pgjobq_core::NewJob<()> { unimplemented!() } }
+/// # mod label { pub fn job(_: i64) -> pgjobq_core::NewJob<String> { unimplemented!() } }
+/// # async fn example(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
+/// use pgjobq::{AnyJob, enqueue_all};
+///
+/// let enqueued = enqueue_all(&pool, (1..=10_000).map(receipt::job)).await?;
+/// assert_eq!(enqueued.new, 10_000);
+///
+/// let both = [AnyJob::from(receipt::job(7)), label::job(7).into()]; // Of two kinds.
+/// enqueue_all(&pool, both).await?;
+/// # Ok(())
+/// # }
+/// ```
+// No `async fn`: of what that returns, the compiler could not tell in a caller's task that it is `Send`, where the iterator
+// has a closure over references.
+pub fn enqueue_all<I>(
+    to: impl Target,
+    jobs: I,
+) -> impl Future<Output = Result<Enqueued, EnqueueAllError>> + Send
+where
+    I: IntoIterator<Item: Into<AnyJob>, IntoIter: Send>,
+{
+    send_all(to, jobs.into_iter().map(|job| job.into().0))
+}
+
+async fn send_all(
+    mut to: impl Target,
+    mut rows: impl Iterator<Item = NewRow>,
+) -> Result<Enqueued, EnqueueAllError> {
+    let mut enqueued = Enqueued::default();
+    let mut batch = Batch::default();
+    loop {
+        let next = rows.next();
+        let last = next.is_none();
+        if let Some(row) = next {
+            let pushed = batch.push(of_parent(row, &to), to.max_args());
+            pushed.map_err(|error| EnqueueAllError { enqueued, error })?;
+        }
+        let full = batch.len() == CHUNK_ROWS || batch.bytes() >= CHUNK_BYTES;
+        if full || (last && !batch.is_empty()) {
+            let count = batch.len() as u64;
+            let answer = to.send(&mut batch).await.map_err(|error| EnqueueAllError { enqueued, error })?;
+            enqueued.new += answer.new;
+            enqueued.duplicates += count - answer.new;
+            batch = Batch::default();
+        }
+        if last {
+            return Ok(enqueued);
+        }
+    }
+}

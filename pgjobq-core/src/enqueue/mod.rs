@@ -1,0 +1,9 @@
+//! Enqueuing jobs: from a value to its row, alone, together with others, and many at a time.
+
+pub(crate) mod batch;
+pub(crate) mod bulk;
+pub(crate) mod coalesce;
+pub(crate) mod deliver;
+pub(crate) mod flight;
+pub(crate) mod new_job;
+pub(crate) mod target;

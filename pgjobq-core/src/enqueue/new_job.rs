@@ -1,0 +1,184 @@
+//! A job that has not been enqueued, as a value.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use crate::job::json;
+use crate::job::lineage::Meta;
+use crate::job::policy::Policy;
+use crate::{EnqueueError, JobHandle, JobId, Priority, Target};
+
+/// A job that has not been enqueued, as a value: change its options, then enqueue it, alone or with others.
+///
+/// What is set here holds for this job; everything else follows its kind's policy.
+///
+/// ```no_run
+/// # use pgjobq_core as pgjobq;
+/// # mod thumbnail { pub fn job(_: i64, _: u32) -> pgjobq_core::NewJob<()> { unimplemented!() } }
+/// # async fn example(client: pgjobq::Client, request_id: sqlx::types::Uuid) -> Result<(), pgjobq::EnqueueError> {
+/// use std::time::Duration;
+/// use pgjobq::Priority;
+///
+/// let handle = thumbnail::job(7, 320)
+///     .delay(Duration::from_secs(60))
+///     .priority(Priority::HIGH)
+///     .id(request_id) // Should the request come twice, there is one job.
+///     .enqueue(&client)
+///     .await?;
+/// println!("{} is {}", handle.id(), if handle.is_new() { "new" } else { "there already" });
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a job does nothing until it is enqueued"]
+pub struct NewJob<T> {
+    pub(crate) row: NewRow,
+    result: PhantomData<fn() -> T>,
+}
+
+/// What is sent to the database.
+pub(crate) struct NewRow {
+    pub(crate) id: JobId,
+    pub(crate) kind: &'static str,
+    pub(crate) queue: String,
+    pub(crate) priority: Priority,
+    pub(crate) retries: u16,
+    pub(crate) crashes: u16,
+    pub(crate) due: Due,
+    pub(crate) expires_in: Option<Duration>,
+    pub(crate) meta: Meta,
+    /// Whether nothing is kept of the job when it completes.
+    pub(crate) unkept: bool,
+    /// The arguments as JSON, or why they could not be written; told when the job is enqueued.
+    pub(crate) args: Result<String, serde_json::Error>,
+}
+
+/// When a job may start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    Now,
+    In(Duration),
+    At(SystemTime),
+}
+
+impl<T> NewJob<T> {
+    #[doc(hidden)]
+    pub fn new(kind: &'static str, policy: &Policy, args: &impl Serialize) -> Self {
+        let row = NewRow {
+            id: JobId::new(),
+            kind,
+            queue: policy.queue.to_owned(),
+            priority: policy.priority,
+            retries: policy.retries,
+            crashes: policy.crashes,
+            due: Due::Now,
+            expires_in: None,
+            meta: Meta::default(),
+            unkept: policy.keeps_nothing(),
+            args: json::encode(args),
+        };
+        Self { row, result: PhantomData }
+    }
+
+    /// The id that the job will have.
+    #[must_use]
+    pub fn job_id(&self) -> JobId {
+        self.row.id
+    }
+
+    /// The arguments as they will be stored, if they can be.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn stored_args(&self) -> Option<&str> {
+        self.row.args.as_deref().ok()
+    }
+
+    /// Sets the id. Enqueuing an id again while its job lives is a duplicate, never a second job; after that it may run
+    /// again.
+    pub fn id(mut self, id: impl Into<JobId>) -> Self {
+        self.row.id = id.into();
+        self
+    }
+
+    /// Sets the queue. It must be there: see [`Queue::save`](crate::Queue::save).
+    pub fn queue(mut self, queue: impl Into<String>) -> Self {
+        self.row.queue = queue.into();
+        self
+    }
+
+    /// Sets the priority: which of the jobs that wait in its queue go first.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.row.priority = priority;
+        self
+    }
+
+    /// Sets how many more tries follow the first failure, 0 to 32767.
+    pub fn retries(mut self, retries: u16) -> Self {
+        self.row.retries = retries;
+        self
+    }
+
+    /// Sets how many crashes (attempts whose worker died) the job survives, 0 to 32767. With 0 it runs at most once.
+    pub fn crashes(mut self, crashes: u16) -> Self {
+        self.row.crashes = crashes;
+        self
+    }
+
+    /// The job may start when this much time has passed, counted from the enqueue and to the microsecond. The database's
+    /// clock decides. Of `delay` and `run_at`, the last one counts.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.row.due = Due::In(delay);
+        self
+    }
+
+    /// The job may start at this time. The database's clock decides; a time in the past is now.
+    pub fn run_at(mut self, at: SystemTime) -> Self {
+        self.row.due = Due::At(at);
+        self
+    }
+
+    /// The job is not run any more when it has not been started within this time, counted from the enqueue: it ends as
+    /// expired. The database's clock decides. Once a worker has claimed it, it has all the time it needs, retries included.
+    pub fn expires_in(mut self, time: Duration) -> Self {
+        self.row.expires_in = Some(time);
+        self
+    }
+
+    /// Sets the W3C trace context that the job carries, as text: `00-4bf92f35…-00f067aa…-01`. A job that is enqueued from
+    /// a job inherits that one's.
+    pub fn traceparent(mut self, traceparent: impl Into<String>) -> Self {
+        self.row.meta.traceparent = Some(traceparent.into());
+        self
+    }
+
+    /// Enqueues the job: `&client`, `&pool`, `&mut *connection`, or `&mut *transaction`, with which it commits or
+    /// vanishes.
+    ///
+    /// The arguments of one job are at most 1 MiB, or the client's [`max_args`](crate::ClientBuilder::max_args). Through a
+    /// client the call takes at most 30 seconds, or its [`enqueue_timeout`](crate::ClientBuilder::enqueue_timeout), in
+    /// which it waits for a connection, and sends the job again if an answer was lost.
+    ///
+    /// # Errors
+    ///
+    /// Mistakes in the job, an unknown queue, [`EnqueueError::TimedOut`], and what the database refuses. A duplicate is no
+    /// error: the handle reports it.
+    pub async fn enqueue(self, to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
+        crate::enqueue::bulk::one(self, to).await
+    }
+}
+
+/// Without the arguments: they may be secret, and debug output goes to logs.
+impl fmt::Debug for NewRow {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, kind, queue, priority, due, .. } = self;
+        write!(out, "{kind} {id} in {queue}, {priority:?}, {due:?}")
+    }
+}
+
+impl<T> fmt::Debug for NewJob<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "NewJob({:?})", self.row)
+    }
+}

@@ -1,0 +1,31 @@
+//! What `#[job]` registers about a job function.
+
+use std::fmt;
+
+use crate::job::app_state::StateType;
+use crate::job::handler::Handler;
+use crate::job::policy::Policy;
+
+/// What `#[job]` registers about a job function: a constant, collected when the program is linked.
+#[doc(hidden)]
+pub struct JobDescriptor {
+    pub kind: &'static str,
+    /// Kinds under which rows of earlier versions of the program may be stored.
+    pub aliases: &'static [&'static str],
+    pub policy: Policy,
+    /// The arguments that are shown to nobody.
+    pub redact: &'static [&'static str],
+    pub handler: &'static dyn Handler,
+    /// What the job function takes as `State<T>`.
+    pub states: &'static [StateType],
+    pub file: &'static str,
+    pub line: u32,
+}
+
+inventory::collect!(JobDescriptor);
+
+impl fmt::Debug for JobDescriptor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} ({}:{})", self.kind, self.file, self.line)
+    }
+}

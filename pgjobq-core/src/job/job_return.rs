@@ -1,0 +1,61 @@
+//! What a job function may return.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::JobError;
+use crate::job::json;
+
+/// What a job function may return: `Result<T, E>`, where `T` can be stored as JSON and `E` is any error; or nothing. It is
+/// there for the compiler to check; programs never name it.
+#[diagnostic::on_unimplemented(
+    message = "a job function cannot return `{Self}`",
+    label = "not a job's result",
+    note = "return `Result<T, E>`, where `T: Serialize + Deserialize` and `E` is any error type"
+)]
+pub trait JobReturn {
+    /// What a handle of the job gives when the job has completed.
+    type Value: Serialize + DeserializeOwned + Send + 'static;
+
+    /// The value to store, or why there is none.
+    #[doc(hidden)]
+    fn into_result(self) -> Result<Self::Value, JobError>;
+}
+
+impl<T, E> JobReturn for Result<T, E>
+where
+    T: Serialize + DeserializeOwned + Send + 'static,
+    E: Into<JobError>,
+{
+    type Value = T;
+
+    fn into_result(self) -> Result<T, JobError> {
+        self.map_err(Into::into)
+    }
+}
+
+impl JobReturn for () {
+    type Value = ();
+
+    fn into_result(self) -> Result<(), JobError> {
+        Ok(())
+    }
+}
+
+/// The returned value as JSON. A value that cannot be written is a failure that trying again cannot heal.
+#[doc(hidden)]
+pub fn encode_output<R: JobReturn>(returned: R) -> Result<Box<RawValue>, JobError> {
+    let value = returned.into_result()?;
+    json::encode_raw(&value).map_err(JobError::fatal)
+}
+
+/// What a job with `retain = "0s"` returns.
+#[diagnostic::on_unimplemented(
+    message = "a job with `retain = \"0s\"` keeps nothing, so `{Self}` would be lost",
+    label = "keeps no result",
+    note = "return `Result<()>`, or keep completed jobs for a while: `retain = \"1h\"`"
+)]
+pub trait Unkept {}
+
+impl Unkept for () {}

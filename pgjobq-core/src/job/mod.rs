@@ -1,0 +1,15 @@
+//! What a job is: its kind, policy, arguments and result, and the job functions linked into the program.
+
+pub(crate) mod app_state;
+pub(crate) mod backoff;
+pub(crate) mod descriptor;
+pub(crate) mod error;
+pub(crate) mod handler;
+pub(crate) mod id;
+pub(crate) mod job_return;
+pub(crate) mod json;
+pub(crate) mod lineage;
+pub(crate) mod name;
+pub(crate) mod policy;
+pub(crate) mod priority;
+pub(crate) mod registry;

@@ -1,0 +1,85 @@
+//! The job functions of this program.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::job::descriptor::JobDescriptor;
+
+/// The job functions of this program, by kind.
+#[doc(hidden)]
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    by_kind: BTreeMap<&'static str, &'static JobDescriptor>,
+}
+
+/// Two job functions answer to one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub struct DuplicateKind {
+    pub kind: &'static str,
+    pub first: (&'static str, u32),
+    pub second: (&'static str, u32),
+}
+
+impl Registry {
+    /// How long the kind that says the most keeps its completed jobs.
+    pub fn longest_kept(&self) -> std::time::Duration {
+        self.jobs().filter_map(|job| job.policy.retain).max().unwrap_or_default()
+    }
+
+    /// Every job function linked into this program, and every kind that two of them claim. (A crate that the program
+    /// never mentions is not linked: `use my_jobs as _;`.)
+    #[must_use]
+    pub fn linked() -> (Self, Vec<DuplicateKind>) {
+        Self::of(inventory::iter::<JobDescriptor>())
+    }
+
+    /// The registry of these job functions.
+    pub fn of(jobs: impl IntoIterator<Item = &'static JobDescriptor>) -> (Self, Vec<DuplicateKind>) {
+        let mut jobs: Vec<_> = jobs.into_iter().collect();
+        jobs.sort_by_key(|job| (job.file, job.line)); // The order of linking is not specified; ours is.
+        let (mut registry, mut duplicates) = (Self::default(), Vec::new());
+        for second in jobs {
+            for kind in std::iter::once(second.kind).chain(second.aliases.iter().copied()) {
+                if let Some(first) = registry.by_kind.insert(kind, second) {
+                    let at = |job: &'static JobDescriptor| (job.file, job.line);
+                    duplicates.push(DuplicateKind { kind, first: at(first), second: at(second) });
+                }
+            }
+        }
+        (registry, duplicates)
+    }
+
+    /// The job function of a kind.
+    #[must_use]
+    pub fn get(&self, kind: &str) -> Option<&'static JobDescriptor> {
+        self.by_kind.get(kind).copied()
+    }
+
+    /// All kinds, aliases included, in alphabetical order.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.by_kind.keys().copied()
+    }
+
+    /// All job functions, each once.
+    pub fn jobs(&self) -> impl Iterator<Item = &'static JobDescriptor> {
+        self.by_kind.iter().filter(|(kind, job)| **kind == job.kind).map(|(_, job)| *job)
+    }
+
+    /// Whether there is no job function at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_kind.is_empty()
+    }
+}
+
+impl fmt::Display for DuplicateKind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, first, second } = self;
+        write!(
+            out,
+            "two jobs are of kind `{kind}`: at {}:{} and at {}:{}; give one of them another name, or `kind = \"…\"`",
+            first.0, first.1, second.0, second.1
+        )
+    }
+}

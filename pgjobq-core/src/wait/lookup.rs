@@ -1,0 +1,133 @@
+//! How jobs stand whose end somebody awaits.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde::de::DeserializeOwned;
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use crate::client::Shared;
+use crate::job::json;
+use crate::wait::outcome::{FailedAttempt, Failure, Outcome};
+use crate::{JobId, StoreError, WaitError};
+
+/// How long the answer to a look may take.
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// How a job stands. One that is unknown is not found at all.
+#[derive(Clone, Debug)]
+pub(crate) enum Found {
+    Live,
+    /// It has ended, and the answer had no room for how.
+    LeftOut,
+    Completed {
+        output: Option<String>,
+    },
+    Dead(Failure),
+    Cancelled,
+    Expired,
+}
+
+impl Found {
+    /// A job that completed, and of which nothing was kept.
+    pub(crate) fn completed_unkept() -> Self {
+        Self::Completed { output: None }
+    }
+
+    /// The outcome, for a handle of this type.
+    pub(crate) fn outcome<T: DeserializeOwned>(self, id: JobId) -> Result<Outcome<T>, WaitError> {
+        match self {
+            Self::Completed { output } => match json::decode(output.as_deref().unwrap_or("null")) {
+                Ok(value) => Ok(Outcome::Completed(value)),
+                // Gone without a trace, and yet somebody expects a result: it is no longer kept.
+                Err(_) if output.is_none() => Err(WaitError::NotFound(id)),
+                Err(source) => Err(WaitError::Result { id, source }),
+            },
+            Self::Dead(failure) => Ok(Outcome::Dead(failure)),
+            Self::Cancelled => Ok(Outcome::Cancelled),
+            Self::Expired => Ok(Outcome::Expired),
+            Self::Live | Self::LeftOut => unreachable!("a wait is only answered with an end"),
+        }
+    }
+
+    fn read(row: &PgRow) -> Result<(JobId, Self), sqlx::Error> {
+        let id = JobId::from(row.try_get::<Uuid, _>("id")?);
+        if row.try_get("live")? {
+            return Ok((id, Self::Live));
+        }
+        if row.try_get("left_out")? {
+            return Ok((id, Self::LeftOut));
+        }
+        let found = match row.try_get("outcome")? {
+            "completed" => Self::Completed { output: row.try_get("output")? },
+            "cancelled" => Self::Cancelled,
+            "expired" => Self::Expired,
+            _ => Self::Dead(Failure {
+                attempts: row.try_get::<i32, _>("attempt")?.unsigned_abs(),
+                at: time(row.try_get("finished_at")?),
+                errors: errors(row.try_get("errors")?),
+            }),
+        };
+        Ok((id, found))
+    }
+}
+
+/// A time of the database: microseconds since 1970.
+pub(crate) fn time(micros: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(micros.unsigned_abs())
+}
+
+/// The failed attempts as they are kept. What a person has edited into nonsense is shown as nothing.
+pub(crate) fn errors(json: Option<&str>) -> Vec<FailedAttempt> {
+    json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
+}
+
+impl Shared {
+    /// Returns how these jobs stand, in one snapshot, with about this many bytes of results and errors.
+    pub(crate) async fn lookup(
+        &self,
+        jobs: &[JobId],
+        bytes: i64,
+        limit: Duration,
+    ) -> Result<HashMap<JobId, Found>, StoreError> {
+        let rows = self.look(jobs, Some(bytes), limit).await?;
+        rows.iter().map(Found::read).collect::<Result<_, _>>().map_err(StoreError::Database)
+    }
+
+    /// Returns whether this job was cancelled.
+    pub(crate) async fn was_cancelled(&self, job: JobId) -> Result<bool, StoreError> {
+        let found = self.lookup(&[job], 1, ANSWER_WITHIN).await?.remove(&job);
+        Ok(matches!(found, Some(Found::Cancelled)))
+    }
+
+    /// Those of the jobs that are live, or have ended since. What ended before that was another one of the same id.
+    pub(crate) async fn known(&self, jobs: &[JobId], since: Instant) -> Result<Vec<JobId>, StoreError> {
+        let rows = self.look(jobs, None, ANSWER_WITHIN).await?;
+        let within = since.elapsed(); // Measured last: the database said how long ago it was before now.
+        let known = |row: &PgRow| {
+            let ended_ago: Option<i64> = row.try_get("ended_ago")?;
+            let counts = ended_ago.is_none_or(|ago| i128::from(ago) <= within.as_micros() as i128);
+            Ok(counts.then_some(JobId::from(row.try_get::<Uuid, _>("id")?)))
+        };
+        rows.iter()
+            .filter_map(|row| known(row).transpose())
+            .collect::<Result<_, _>>()
+            .map_err(StoreError::Database)
+    }
+
+    async fn look(
+        &self,
+        jobs: &[JobId],
+        bytes: Option<i64>,
+        limit: Duration,
+    ) -> Result<Vec<PgRow>, StoreError> {
+        let shards = self.about().await?.shards;
+        let query = sqlx::query(self.sql.lookup.clone())
+            .bind(jobs.iter().map(|job| job.shard(shards)).collect::<Vec<_>>())
+            .bind(jobs.iter().map(|job| job.as_uuid()).collect::<Vec<_>>())
+            .bind(bytes);
+        self.rows_within(limit, query).await
+    }
+}

@@ -1,0 +1,7 @@
+//! Waiting for jobs: handles, statuses and outcomes.
+
+pub(crate) mod handle;
+pub(crate) mod lookup;
+pub(crate) mod outcome;
+pub(crate) mod pace;
+pub(crate) mod waits;

@@ -1,0 +1,278 @@
+//! Waiting for jobs to end: all waits of a process share one task and one statement.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, broadcast, oneshot};
+use tokio::time::sleep;
+
+use crate::client::Shared;
+use crate::db::listen::{Listener, Signal};
+use crate::error::chain;
+use crate::wait::lookup::Found;
+use crate::wait::pace::{MOST_JOBS, Pace};
+use crate::{JobId, StoreError, WaitError};
+
+const POLL_FIRST: Duration = Duration::from_millis(20);
+const POLL_MOST: Duration = Duration::from_secs(2);
+/// How long a handle from a transaction waits to see its job: the transaction may still be open.
+const COMMIT_WITHIN: Duration = Duration::from_secs(30);
+/// How long finishing workers notify this process after it has asked, and how often it asks again.
+const NOTIFIED_FOR: Duration = Duration::from_secs(60);
+const ASK_EVERY: Duration = Duration::from_secs(20);
+/// How long the answer to that may take.
+const ASK_WITHIN: Duration = Duration::from_secs(5);
+
+/// What a handle knows of its job's beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// This process saw its enqueue commit. If nothing is kept of its kind, a row gone without a trace has completed.
+    Committed,
+    /// It was enqueued in a caller's transaction, which may still be open.
+    InTransaction,
+    /// The handle was made from an id.
+    Rebuilt,
+}
+
+type Answer = Result<Found, WaitError>;
+
+/// All waits of a process.
+#[derive(Clone, Debug)]
+pub(crate) struct Waits {
+    shared: Arc<Shared>,
+    listener: Listener,
+    waiting: Arc<Mutex<Waiting>>,
+    added: Arc<Notify>,
+    process: i64,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    by_job: HashMap<JobId, Vec<Waiter>>,
+    answering: bool,
+}
+
+/// The task that answers. However it ends, also with its runtime, whoever still waits is told.
+struct Answering(Waits);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let mut waiting = self.0.lock();
+        waiting.answering = false;
+        waiting.by_job.clear(); // Dropping the senders tells those who wait.
+    }
+}
+
+#[derive(Debug)]
+struct Waiter {
+    answer: oneshot::Sender<Answer>,
+    origin: Origin,
+    /// Whether nothing is kept of the job when it completes.
+    unkept: bool,
+    since: Instant,
+}
+
+impl Waits {
+    pub(crate) fn new(shared: Arc<Shared>, listener: Listener) -> Self {
+        let process = uuid::Uuid::new_v4().as_u64_pair().0 as i64;
+        Self { shared, listener, waiting: Arc::default(), added: Arc::default(), process }
+    }
+
+    /// Waits until the job has ended.
+    pub(crate) async fn wait(&self, job: JobId, origin: Origin, unkept: bool) -> Answer {
+        let since = Instant::now();
+        loop {
+            let (answer, answered) = oneshot::channel();
+            self.add(job, Waiter { answer, origin, unkept, since })?;
+            // Dropped without an answer: the runtime that the task was on has ended, and this one starts another.
+            if let Ok(answer) = answered.await {
+                return answer;
+            }
+        }
+    }
+
+    fn add(&self, job: JobId, waiter: Waiter) -> Result<(), WaitError> {
+        let mut waiting = self.lock();
+        if self.shared.stop.is_cancelled() {
+            return Err(WaitError::Closed);
+        }
+        waiting.by_job.entry(job).or_default().push(waiter);
+        let started = std::mem::replace(&mut waiting.answering, true);
+        drop(waiting);
+        if !started {
+            let answering = Answering(self.clone());
+            self.shared.tasks.spawn(async move { answering.0.run().await });
+        }
+        self.added.notify_one();
+        Ok(())
+    }
+
+    async fn run(&self) {
+        tokio::select! {
+            () = self.shared.stop.cancelled() => {}
+            () = self.answer_for_ever() => {}
+        }
+    }
+
+    async fn answer_for_ever(&self) {
+        let mut signals = self.listener.subscribe();
+        let mut asked: Option<Instant> = None;
+        let mut pause = POLL_FIRST;
+        let mut pace = Pace::new();
+        loop {
+            let jobs = pace.in_order(self.jobs());
+            if jobs.is_empty() {
+                self.added.notified().await;
+                pause = POLL_FIRST;
+                continue;
+            }
+            let started = Instant::now();
+            // Ask to be notified, and only then look, so that what ends in between is found or told.
+            if self.shared.limits.notifications && asked.is_none_or(|at| at.elapsed() > ASK_EVERY) {
+                asked = self.ask().await.ok().map(|()| started);
+            }
+            let mut failed = false;
+            for jobs in jobs.chunks(MOST_JOBS) {
+                if let Err(error) = self.look(jobs, &mut pace).await {
+                    self.fail(error);
+                    failed = true;
+                    break;
+                }
+            }
+            if (pace.left_out_some() && !failed) || self.lock().by_job.values().all(Vec::is_empty) {
+                continue; // Whoever awaits job after job, most of them long ended, should not pay for the rest below.
+            }
+            // However often it is woken, this task takes about a quarter of one connection's time; but one slow answer
+            // does not hold up the next look for long.
+            sleep((started.elapsed() * 3).min(POLL_MOST)).await;
+            tokio::select! {
+                () = sleep(pause.mul_f64(0.8 + 0.4 * fastrand::f64())) => pause = (pause * 2).min(POLL_MOST),
+                () = self.added.notified() => pause = POLL_FIRST,
+                () = self.concerned(&mut signals) => {}
+            }
+        }
+    }
+
+    /// The jobs that somebody still waits for.
+    fn jobs(&self) -> Vec<JobId> {
+        let mut waiting = self.lock();
+        waiting.by_job.retain(|_, waiters| {
+            waiters.retain(|waiter| !waiter.answer.is_closed());
+            !waiters.is_empty()
+        });
+        waiting.by_job.keys().copied().collect()
+    }
+
+    async fn ask(&self) -> Result<(), StoreError> {
+        let about = self.shared.about().await?;
+        let ask = sqlx::query(self.shared.sql.wait_until.clone())
+            .bind(about.all_shards())
+            .bind(self.process)
+            .bind(NOTIFIED_FOR.as_micros() as i64);
+        self.shared.rows_within(ASK_WITHIN, ask).await.map(drop)
+    }
+
+    /// Looks once, and answers those whose job has ended. If one job's row makes the look fail, it finds that job.
+    async fn look(&self, jobs: &[JobId], pace: &mut Pace) -> Result<(), StoreError> {
+        let started = Instant::now();
+        match (self.shared.lookup(jobs, pace.bytes, pace.limit).await, jobs) {
+            (Ok(found), _) => {
+                pace.answered(started.elapsed(), &found);
+                self.answer(jobs, found);
+                Ok(())
+            }
+            (Err(error), [job]) if error.is_about_content() => {
+                tracing::warn!(%job, error = %chain(&error), "how this job ended cannot be read");
+                self.answer_all(&[*job], error);
+                Ok(())
+            }
+            (Err(error), _) if error.is_about_content() => {
+                let (some, others) = jobs.split_at(jobs.len() / 2);
+                Box::pin(self.look(some, pace)).await?;
+                Box::pin(self.look(others, pace)).await
+            }
+            (Err(error), _) => {
+                // A wait for the pool says nothing of how much the network carries.
+                if !matches!(error, StoreError::NoConnection { .. }) {
+                    pace.failed(started.elapsed());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn answer(&self, jobs: &[JobId], mut found: HashMap<JobId, Found>) {
+        let mut waiting = self.lock();
+        for job in jobs {
+            let Some(waiters) = waiting.by_job.get_mut(job) else { continue };
+            match found.remove(job) {
+                // Whoever has seen the row knows that its enqueue was committed.
+                Some(Found::Live | Found::LeftOut) => {
+                    waiters.iter_mut().for_each(|waiter| waiter.origin = Origin::Committed)
+                }
+                Some(ended) => {
+                    waiters.drain(..).for_each(|waiter| drop(waiter.answer.send(Ok(ended.clone()))))
+                }
+                None => answer_missing(*job, waiters),
+            }
+        }
+    }
+
+    /// Answers everybody who waits for one of these jobs with an error.
+    fn answer_all(&self, jobs: &[JobId], error: StoreError) {
+        let shared = Arc::new(error);
+        let mut waiting = self.lock();
+        for waiter in jobs.iter().filter_map(|job| waiting.by_job.remove(job)).flatten() {
+            let _ = waiter.answer.send(Err(Arc::clone(&shared).into()));
+        }
+    }
+
+    /// What passes is waited for; anything else is told to everybody.
+    fn fail(&self, error: StoreError) {
+        if error.is_transient() {
+            tracing::debug!(%error, "looking for ended jobs failed; trying again");
+            return;
+        }
+        tracing::warn!(error = %chain(&error), "looking for ended jobs failed");
+        let jobs: Vec<JobId> = self.lock().by_job.keys().copied().collect();
+        self.answer_all(&jobs, error);
+    }
+
+    /// Returns when a signal is about a job that somebody here waits for.
+    async fn concerned(&self, signals: &mut broadcast::Receiver<Signal>) {
+        loop {
+            match signals.recv().await {
+                Ok(Signal::Wake(_) | Signal::Cancel) => {}
+                Ok(Signal::Ended(jobs)) => {
+                    let waiting = self.lock();
+                    if jobs.iter().any(|job| waiting.by_job.contains_key(&JobId::from(*job))) {
+                        return;
+                    }
+                }
+                Ok(Signal::Anything) | Err(broadcast::error::RecvError::Lagged(_)) => return,
+                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Answers those who wait for a job that is neither live nor finished.
+fn answer_missing(job: JobId, waiters: &mut Vec<Waiter>) {
+    let (answered, patient) = std::mem::take(waiters)
+        .into_iter()
+        .partition(|waiter| waiter.origin != Origin::InTransaction || waiter.since.elapsed() > COMMIT_WITHIN);
+    *waiters = patient;
+    let answered: Vec<Waiter> = answered;
+    for waiter in answered {
+        let answer = match waiter.origin {
+            Origin::Committed if waiter.unkept => Ok(Found::completed_unkept()),
+            _ => Err(WaitError::NotFound(job)),
+        };
+        let _ = waiter.answer.send(answer);
+    }
+}
