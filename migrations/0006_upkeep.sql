@@ -248,6 +248,29 @@ begin
     end if;
 end $$;
 
+-- Finds the shards that have scheduled jobs to promote: one index probe per shard, which starts at its cursor `p_after`.
+-- The next round may start at `looked` in the shards that are not `due`. `next_due` is the time in microseconds until the next
+-- job of those shards comes due; `promote` returns it for the others.
+create function pgjobq.find_due(
+    p_shards smallint[], p_after timestamptz[], out due smallint[], out looked timestamptz, out next_due bigint)
+language plpgsql
+    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_next timestamptz;
+begin
+    looked := v_now - interval '1 second';
+    select array_agg(s.shard) filter (where j.run_at <= v_now), min(j.run_at) filter (where j.run_at > v_now)
+      into due, v_next
+      from unnest(p_shards, p_after) s(shard, after),
+           lateral (select run_at from pgjobq.jobs
+                     where shard = s.shard and run_at is not null and waits_for = 0 and run_at >= least(s.after, v_now)
+                     order by run_at limit 1) j;
+    next_due := (extract(epoch from v_next - clock_timestamp()) * 1000000)::bigint;
+end $$;
+
 -- Puts up to `p_most` scheduled jobs in line that have come due since `p_after`. `reach` is how far it has looked: the time of the
 -- last of them if there may be more, or else a second ago, which leaves room for transactions that commit late. Later ones are
 -- found by a sweep, a call without `p_after`; any other call passes none of the dead index entries of what was promoted before.

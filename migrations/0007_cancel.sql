@@ -202,6 +202,29 @@ begin
     return true;
 end $$;
 
+-- Finds the shards that have jobs to expire: one index probe per shard, which starts at its cursor `p_after`.
+-- The next round may start at `looked` in the shards that are not `due`. `next_due` is the time in microseconds until the next
+-- job of those shards expires; `expire` returns it for the others.
+create function pgjobq.find_expiring(
+    p_shards smallint[], p_after timestamptz[], out due smallint[], out looked timestamptz, out next_due bigint)
+language plpgsql
+    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+    set enable_sort = off set enable_memoize = off set jit = off
+    set plan_cache_mode = force_generic_plan as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_next timestamptz;
+begin
+    looked := v_now - interval '1 second';
+    select array_agg(s.shard) filter (where j.expires_at <= v_now), min(j.expires_at) filter (where j.expires_at > v_now)
+      into due, v_next
+      from unnest(p_shards, p_after) s(shard, after),
+           lateral (select expires_at from pgjobq.jobs
+                     where shard = s.shard and expires_at is not null and expires_at >= least(s.after, v_now)
+                     order by expires_at limit 1) j;
+    next_due := (extract(epoch from v_next - clock_timestamp()) * 1000000)::bigint;
+end $$;
+
 -- Ends jobs that have not been started in time, up to `p_most` at once. Those that run meanwhile are passed, and not
 -- looked at again in this round, and no lane is locked for them: the next call goes on after `reach` and `reach_id`, which are null at the end. The next round may
 -- begin at `looked`, a second ago: what was passed, or commits later, is found by a sweep from the start. `next_due` is in how many

@@ -162,6 +162,21 @@ impl Session {
         self.cost(explain("promote").bind(0i16).bind(most as i32).bind(0i64)).await
     }
 
+    /// Finds which of so many shards have jobs to promote.
+    pub(crate) async fn find_due(&mut self, shards: i16) -> Cost {
+        self.find("find_due", shards).await
+    }
+
+    /// Finds which of so many shards have jobs to expire.
+    pub(crate) async fn find_expiring(&mut self, shards: i16) -> Cost {
+        self.find("find_expiring", shards).await
+    }
+
+    async fn find(&mut self, statement: &str, shards: i16) -> Cost {
+        let cursors = vec![0i64; shards as usize];
+        self.cost(explain(statement).bind((0..shards).collect::<Vec<_>>()).bind(cursors)).await
+    }
+
     /// Says how far a job is, and completes it in a transaction of its own.
     pub(crate) async fn complete_in(&mut self, lease: &Lease) -> (Cost, Cost) {
         let (job, ticket) = lease.jobs[0];

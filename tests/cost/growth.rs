@@ -74,3 +74,21 @@ async fn a_million_waiting_jobs_cost_a_claim_what_a_hundred_cost_and_a_stranger_
         at_most(&format!("buffers of a claim behind 20,000 quarantined jobs, {call}"), cost.buffers, WALK);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_look_at_eight_shards_costs_no_more_than_eight_statements() {
+    let db = Db::new("eight_shards").await;
+    let mut session = Session::new(&db).await;
+    session.enqueue(1_000, Some(3_600_000_000)).await;
+    session
+        .run("update pgjobq.jobs set expires_at = now() + interval '1 hour' where shard = 0 and run_at is not null")
+        .await;
+    let _quiet = QUIET.read().await;
+    for call in ["first", "again"] {
+        let (promote, find) = (session.promote(1000).await.buffers, session.find_due(8).await.buffers);
+        at_most(&format!("buffers of a look for due jobs in 8 shards, {call}"), find, 8.0 * promote);
+        let (expire, find) =
+            (session.expire(&[uuid::Uuid::nil()]).await.buffers, session.find_expiring(8).await.buffers);
+        at_most(&format!("buffers of a look for expired jobs in 8 shards, {call}"), find, 8.0 * expire);
+    }
+}

@@ -68,6 +68,7 @@ async fn round(session: &mut Session, jobs: usize, near: i64, figures: &mut Figu
     note("peek sweep", session.peek(jobs, near, lease.hi).await);
 
     session.enqueue(jobs, Some(1)).await;
+    note("find_due", session.find_due(8).await);
     note("promote", session.promote(jobs).await);
     note("note_rates", session.note_rates().await);
 
@@ -76,6 +77,7 @@ async fn round(session: &mut Session, jobs: usize, near: i64, figures: &mut Figu
     note("ask_to_cancel", asked);
     note("act_on_cancels", acted);
     let (_, ids) = session.enqueue(jobs, None).await;
+    note("find_expiring", session.find_expiring(8).await);
     note("expire", session.expire(&ids).await);
 
     let (_, lease) = session.claim(1, near, None).await;

@@ -221,6 +221,16 @@ async fn idle_or_blocked_worker_never_spins() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_worker_sends_few_statements_whatever_the_shards() {
+    let db = TestDb::new(64).await;
+    let worker = db.worker().build().await.unwrap().start();
+    // The worker polls five times a second, and each of its loops sends one statement for all shards.
+    let idle = transactions_a_second(&db, 100).await;
+    assert!(idle < 100, "{idle} a second");
+    worker.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refused_lane_delays_no_other() {
     let db = TestDb::new(1).await;
     db.run(REFUSE).await;

@@ -228,10 +228,15 @@ async fn jobs_end_while_a_publication_includes_every_table() {
     pool.close().await;
 }
 
-/// 100,000 jobs came due, or expired, while somebody's snapshot is open, so that nothing can be cleaned up behind them.
-async fn pages_behind_dead_entries(column: &str, from_start: &str, from_guess: &str) -> [i64; 3] {
+/// The pages that statements read, each from the start and from the cursor, while an open snapshot keeps 100,000 dead index
+/// entries of jobs that came due, or expired.
+async fn check_pages_behind_dead_entries(column: &str, statements: [impl Fn(&str) -> String; 2]) {
     let db = TestDb::new(1).await;
-    let before = pages(&db, from_start).await;
+    let (start, cursor) = ("timestamptz '-infinity'", "now() - interval '1 minute'");
+    let mut before = Vec::new();
+    for statement in &statements {
+        before.push(pages(&db, &statement(start)).await);
+    }
     db.run(&format!(
         "insert into pgjobq.jobs (id, created_at, {column}, queue_id, shard, priority, retries, crash_budget, kind, args)
          select gen_random_uuid(), now(), now() - interval '1 hour', 1, 0, 1, 20, 3, 'stay', '{{}}' from generate_series(1, 100000)"
@@ -240,28 +245,43 @@ async fn pages_behind_dead_entries(column: &str, from_start: &str, from_guess: &
     let mut open = db.pool.begin_with("begin isolation level repeatable read").await.unwrap();
     sqlx::query("select count(*) from pgjobq.jobs").execute(&mut *open).await.unwrap();
     db.run("delete from pgjobq.jobs").await;
-    let behind = [before, pages(&db, from_start).await, pages(&db, from_guess).await];
+    for (statement, before) in statements.iter().zip(before) {
+        let swept = pages(&db, &statement(start)).await;
+        let guessed = pages(&db, &statement(cursor)).await;
+        let statement = statement(cursor);
+        assert!(
+            swept > before + 200,
+            "a sweep reads {swept} pages, so that this test shows something: {statement}"
+        );
+        assert!(
+            guessed <= before + 20,
+            "{guessed} pages, and {before} when nothing had been due: {statement}"
+        );
+    }
     open.rollback().await.unwrap();
-    behind
 }
 
 #[tokio::test]
 async fn promote_passes_no_job_that_was_promoted_before() {
-    let from_start = "select pgjobq.promote(0::smallint, 1000)";
-    let from_guess = "select pgjobq.promote(0::smallint, 1000, now() - interval '1 minute')";
-    let [before, swept, guessed] = pages_behind_dead_entries("run_at", from_start, from_guess).await;
-    assert!(swept > before + 200, "a sweep reads {swept} pages, so that this test shows something");
-    assert!(guessed <= before + 20, "{guessed} pages, and {before} when nothing had been promoted");
+    let statement = |function: &'static str| {
+        move |from: &str| match function {
+            "find_due" => format!("select pgjobq.find_due(array[0]::smallint[], array[{from}])"),
+            _ => format!("select pgjobq.promote(0::smallint, 1000, {from})"),
+        }
+    };
+    check_pages_behind_dead_entries("run_at", [statement("find_due"), statement("promote")]).await;
 }
 
 #[tokio::test]
 async fn expire_passes_no_job_that_expired_before() {
     let nil = "'00000000-0000-0000-0000-000000000000'";
-    let from_start = format!("select pgjobq.expire(0::smallint, '-infinity', {nil}, 500)");
-    let from_guess = format!("select pgjobq.expire(0::smallint, now() - interval '1 minute', {nil}, 500)");
-    let [before, swept, guessed] = pages_behind_dead_entries("expires_at", &from_start, &from_guess).await;
-    assert!(swept > before + 200, "a sweep reads {swept} pages, so that this test shows something");
-    assert!(guessed <= before + 20, "{guessed} pages, and {before} when nothing had expired");
+    let statement = |function: &'static str| {
+        move |from: &str| match function {
+            "find_expiring" => format!("select pgjobq.find_expiring(array[0]::smallint[], array[{from}])"),
+            _ => format!("select pgjobq.expire(0::smallint, {from}, {nil}, 500)"),
+        }
+    };
+    check_pages_behind_dead_entries("expires_at", [statement("find_expiring"), statement("expire")]).await;
 }
 
 #[tokio::test]

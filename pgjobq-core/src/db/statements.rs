@@ -38,7 +38,7 @@ statements! {
     shards_with_cancels, claim, claim_quarantined, read_args, return_claim, peek, finish, complete_in, say_progress,
     ask_to_cancel, act_on_request, act_on_cancels, expire, ended_badly, show_ended, requeue_jobs, purge_ended,
     register_worker, heartbeat, set_idle, leave, return_lease, list_workers, check_queues, unknown_kinds,
-    repair_tickets, give_up_workers, reap, promote,
+    repair_tickets, give_up_workers, reap, find_due, promote, find_expiring,
 }
 
 /// The statements for the schema `pgjobq`, which bare connections write to.

@@ -26,7 +26,9 @@ pub use claim::{
     Bounds, CLAIM_BYTES, Claim, Claimed, ClaimedJob, ClaimedQuarantined, Peek, Peeked, QuarantineClaim,
 };
 pub use finish::{Decision, Ended, Finished, LeaseUse};
-pub use upkeep::{ActedOnCancels, Expired, HeldLease, Promoted, QueueStanding, Reaped, WorkerBeats};
+pub use upkeep::{
+    ActedOnCancels, DueShards, Expired, HeldLease, Promoted, QueueStanding, Reaped, WorkerBeats,
+};
 
 /// How long a call may take, unless told otherwise: longer than the server lets a statement run.
 const ANSWER_WITHIN: Duration = Duration::from_secs(35);

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use sqlx::Row;
 use sqlx::postgres::PgRow;
-
+use sqlx::{Row, SqlStr};
 use uuid::Uuid;
 
 use super::{Lane, LeaseKey, Store};
@@ -87,6 +86,16 @@ pub struct Promoted {
     /// How far it has looked.
     pub reach: i64,
     /// In how long the next one comes due, when there is one.
+    pub next_due: Option<Duration>,
+}
+
+/// The shards that have jobs whose time has come, and the time until the others have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DueShards {
+    pub due: Vec<i16>,
+    /// The cursor of the next round in the shards that are not `due`, in microseconds since 1970.
+    pub looked: i64,
+    /// The time until the first job of those shards is due.
     pub next_due: Option<Duration>,
 }
 
@@ -223,10 +232,26 @@ impl Store {
         Ok(ActedOnCancels { cancelled, running, reach: row.try_get("reach").map_err(StoreError::Database)? })
     }
 
+    /// Finds the shards that have jobs to expire, in one statement. Each starts at its cursor, in microseconds since 1970.
+    pub async fn find_expiring(&self, cursors: &[(i16, i64)]) -> Result<DueShards, StoreError> {
+        self.find(self.sql.find_expiring.clone(), cursors).await
+    }
+
     /// Ends jobs that were not started in time, those after `after`.
     pub async fn expire(&self, shard: i16, after: (i64, Uuid), most: i32) -> Result<Expired, StoreError> {
         let query = sqlx::query(self.sql.expire.clone()).bind(shard).bind(after.0).bind(after.1).bind(most);
         read_expired(&self.row(query).await?).map_err(StoreError::Database)
+    }
+
+    /// Finds the shards that have scheduled jobs to promote, in one statement. Each starts at its cursor, in microseconds since 1970.
+    pub async fn find_due(&self, cursors: &[(i16, i64)]) -> Result<DueShards, StoreError> {
+        self.find(self.sql.find_due.clone(), cursors).await
+    }
+
+    async fn find(&self, sql: SqlStr, cursors: &[(i16, i64)]) -> Result<DueShards, StoreError> {
+        let (shards, after): (Vec<i16>, Vec<i64>) = cursors.iter().copied().unzip();
+        let row = self.row(sqlx::query(sql).bind(shards).bind(after)).await?;
+        read_due_shards(&row).map_err(StoreError::Database)
     }
 
     /// Puts up to `most` scheduled jobs in line that have come due since `after`, in microseconds since 1970.
@@ -348,6 +373,14 @@ fn read_expired(row: &PgRow) -> Result<Expired, sqlx::Error> {
     Ok(Expired {
         jobs: row.try_get::<Option<_>, _>("expired")?.unwrap_or_default(),
         reach: reach.zip(row.try_get("reach_id")?),
+        looked: row.try_get("looked")?,
+        next_due: row.try_get::<Option<i64>, _>("next_due")?.map(from_micros),
+    })
+}
+
+fn read_due_shards(row: &PgRow) -> Result<DueShards, sqlx::Error> {
+    Ok(DueShards {
+        due: row.try_get::<Option<_>, _>("due")?.unwrap_or_default(),
         looked: row.try_get("looked")?,
         next_due: row.try_get::<Option<i64>, _>("next_due")?.map(from_micros),
     })

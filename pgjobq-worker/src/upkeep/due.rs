@@ -4,7 +4,10 @@
 //! holds an old snapshot. Nothing here carries correctness: what a look from the guess misses (a transaction that committed late,
 //! a row that was locked) is found by the next sweep.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
+
+use pgjobq_core::__private::DueShards;
 
 use crate::pause::jittered;
 
@@ -58,9 +61,34 @@ impl Due {
     }
 }
 
+impl Round {
+    /// Moves on the cursor of each shard in which nothing is due. Returns the other shards.
+    pub(crate) fn with_work(&mut self, found: &DueShards) -> impl Iterator<Item = &mut (i16, i64)> {
+        let due: HashSet<i16> = found.due.iter().copied().collect();
+        self.places.iter_mut().filter_map(move |place| {
+            if due.contains(&place.0) {
+                return Some(place);
+            }
+            place.1 = found.looked;
+            None
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shard_without_work_is_passed() {
+        let mut round = Due::new(vec![0, 1, 2], Instant::now()).round(Instant::now());
+        let found = DueShards { due: vec![1], looked: 90, next_due: None };
+        for (shard, reached) in round.with_work(&found) {
+            assert_eq!((*shard, *reached), (1, START));
+            *reached = 50;
+        }
+        assert_eq!(round.places, [(0, 90), (1, 50), (2, 90)]);
+    }
 
     #[test]
     fn looks_go_on_from_the_last_one_until_a_sweep_is_due() {

@@ -22,7 +22,8 @@ pub(crate) async fn expire_for_ever(runtime: Arc<Runtime>) {
             Ok(next_due) => {
                 pause.reset();
                 let idle = jittered(runtime.config.poll_interval);
-                next_due.map_or(idle, |due| due.max(Duration::from_millis(10)).min(idle))
+                let until_due = next_due.map(|due| due.saturating_duration_since(Instant::now()));
+                until_due.map_or(idle, |due| due.max(Duration::from_millis(10)).min(idle))
             }
             Err(error) => {
                 tracing::debug!(error = chain(&error), "expiring failed; trying again");
@@ -33,16 +34,19 @@ pub(crate) async fn expire_for_ever(runtime: Arc<Runtime>) {
     }
 }
 
-/// Ends what is due. Returns in how long the next job expires.
-async fn expire(runtime: &Runtime, due: &mut Due) -> Result<Option<Duration>, StoreError> {
-    let mut soonest: Option<Duration> = None;
+/// Ends the jobs that are due: one look at all shards, and statements only for those that have any. Returns when the next job
+/// expires.
+async fn expire(runtime: &Runtime, due: &mut Due) -> Result<Option<Instant>, StoreError> {
     let mut round = due.round(Instant::now());
-    for (shard, from) in &mut round.places {
+    let found = runtime.store.find_expiring(&round.places).await?;
+    let mut soonest = found.next_due.map(|due| Instant::now() + due);
+    for (shard, from) in round.with_work(&found) {
         let mut after = Some((*from, Uuid::nil()));
         while let Some(place) = after {
             let expired = runtime.store.expire(*shard, place, BATCH).await?;
             runtime.notifier.ended(&expired.jobs);
-            soonest = [soonest, expired.next_due].into_iter().flatten().min();
+            let next = expired.next_due.map(|due| Instant::now() + due);
+            soonest = [soonest, next].into_iter().flatten().min();
             after = expired.reach;
             *from = expired.looked;
         }

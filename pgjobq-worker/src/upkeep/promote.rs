@@ -94,7 +94,8 @@ pub(crate) async fn promote_for_ever(runtime: Arc<Runtime>) {
                 // To the millisecond, and not in step with other workers when there is nothing to be exact about.
                 let idle = jittered(runtime.config.poll_interval);
                 let idle = if owes_sweep { due.until_sweep(Instant::now()).min(idle) } else { idle };
-                next_due.map_or(idle, |due| due.max(Duration::from_millis(1)).min(idle))
+                let until_due = next_due.map(|due| due.saturating_duration_since(Instant::now()));
+                until_due.map_or(idle, |due| due.max(Duration::from_millis(1)).min(idle))
             }
             Err(error) => {
                 tracing::debug!(error = chain(&error), "promoting failed; trying again");
@@ -108,11 +109,13 @@ pub(crate) async fn promote_for_ever(runtime: Arc<Runtime>) {
     }
 }
 
-/// Puts what is due in line. Returns in how long the next job comes due, and whether this was a sweep.
-async fn promote(runtime: &Runtime, due: &mut Due) -> Result<(Option<Duration>, bool), StoreError> {
-    let mut soonest: Option<Duration> = None;
+/// Promotes the jobs that are due: one look at all shards, and statements only for those that have any. Returns when the next
+/// job comes due, and whether this was a sweep.
+async fn promote(runtime: &Runtime, due: &mut Due) -> Result<(Option<Instant>, bool), StoreError> {
     let mut round = due.round(Instant::now());
-    for (shard, from) in &mut round.places {
+    let found = runtime.store.find_due(&round.places).await?;
+    let mut soonest = found.next_due.map(|due| Instant::now() + due);
+    for (shard, from) in round.with_work(&found) {
         loop {
             let promoted = runtime.store.promote(*shard, *from, PROMOTE_BATCH).await?;
             *from = promoted.reach;
@@ -120,7 +123,8 @@ async fn promote(runtime: &Runtime, due: &mut Due) -> Result<(Option<Duration>, 
                 runtime.work_arrived(&promoted.queues);
             }
             if promoted.count < PROMOTE_BATCH {
-                soonest = [soonest, promoted.next_due].into_iter().flatten().min();
+                let next = promoted.next_due.map(|due| Instant::now() + due);
+                soonest = [soonest, next].into_iter().flatten().min();
                 break;
             }
         }
