@@ -71,10 +71,10 @@ extern crate self as pgjobq; // so that #[job] works in our own doctests and uni
 pub use pgjobq_core::dev;
 pub use pgjobq_core::{
     AnyJob, Backoff, CallError, Cancel, CancelAnswer, Cancellation, Client, ClientBuilder, ClientError,
-    CompleteError, EndedJob, EndedJobs, EnqueueAllError, EnqueueError, Enqueued, FailedAttempt, Failure,
-    InvalidName, InvalidSchema, JobContext, JobError, JobHandle, JobId, JobReturn, JobState, MigrateError,
-    NewJob, Outcome, Priority, Progress, Queue, QueueStats, Requeue, RequeueError, State, Status, StoreError,
-    Target, Tx, WaitError, Within, enqueue_all, schema_sql,
+    CompleteError, DatabaseError, EndedJob, EndedJobs, EnqueueAllError, EnqueueError, Enqueued,
+    FailedAttempt, Failure, InvalidName, InvalidSchema, JobContext, JobError, JobHandle, JobId, JobReturn,
+    JobState, MigrateError, NewJob, Outcome, Priority, Progress, Queue, QueueStats, Requeue, RequeueError,
+    State, Status, Target, Tx, WaitError, Within, enqueue_all, schema_sql,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;

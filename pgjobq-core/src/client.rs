@@ -24,7 +24,7 @@ use crate::enqueue::coalesce::Coalesce;
 use crate::enqueue::deliver::Sender;
 use crate::enqueue::target::{MAX_ARGS, Within};
 use crate::wait::waits::Waits;
-use crate::{EnqueueError, StoreError};
+use crate::{DatabaseError, EnqueueError};
 
 /// The limit of an enqueue through a client or a pool, unless the client has another.
 pub(crate) const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -139,7 +139,7 @@ impl ClientBuilder {
     ///
     /// Within this time the client waits for a connection, rides out a restart of the database, and sends a job again whose
     /// answer was lost. After it the enqueue fails: with [`EnqueueError::TimedOut`] if a statement is not answered, or else
-    /// with the last error. If all connections of the pool are in use it fails with [`StoreError::NoConnection`] when the pool's
+    /// with the last error. If all connections of the pool are in use it fails with [`DatabaseError::NoConnection`] when the pool's
     /// `acquire_timeout` is over, and does not try again. [`enqueue_all`](crate::enqueue_all) has
     /// this time for each statement of up to a thousand jobs. An enqueue on a caller's own connection or transaction has no
     /// limit of ours.
@@ -224,8 +224,8 @@ impl Client {
     /// # Errors
     ///
     /// When the URL is wrong, or the database cannot be reached for ten seconds: it may just be starting.
-    pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let wrong = |error| StoreError::new(error, "pgjobq");
+    pub async fn connect(url: &str) -> Result<Self, DatabaseError> {
+        let wrong = |error| DatabaseError::new(error, "pgjobq");
         let options: PgConnectOptions = url.parse().map_err(wrong)?;
         let pool = PgPoolOptions::new().acquire_timeout(CONNECT_WITHIN);
         match pool.connect_with(options.clone()).await {
@@ -349,7 +349,7 @@ impl Client {
 }
 
 impl Shared {
-    pub(crate) fn error(&self, error: sqlx::Error) -> StoreError {
-        StoreError::new(error, self.sql.schema.as_str())
+    pub(crate) fn error(&self, error: sqlx::Error) -> DatabaseError {
+        DatabaseError::new(error, self.sql.schema.as_str())
     }
 }

@@ -1,7 +1,5 @@
 //! What can go wrong between this process and the database.
 
-use sqlx::error::DatabaseError;
-
 use crate::JobId;
 use crate::job::name::InvalidName;
 
@@ -34,7 +32,7 @@ macro_rules! debug_as_message {
 }
 
 debug_as_message!(
-    StoreError,
+    DatabaseError,
     EnqueueError,
     WaitError,
     crate::CallError,
@@ -48,7 +46,7 @@ debug_as_message!(
 /// What can go wrong between this process and the database, whatever the operation. What the database said is its `source`.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
-pub enum StoreError {
+pub enum DatabaseError {
     /// The schema is missing, or older than this program.
     #[error(
         "the schema `{schema}` lacks what this version of pgjobq needs: run `client.migrate().await?` once at start-up"
@@ -121,12 +119,12 @@ pub enum StoreError {
     PoolClosed,
     /// Something else that the database said.
     #[error("the database refused a statement")]
-    Database(#[source] sqlx::Error),
+    Refused(#[source] sqlx::Error),
 }
 
-impl StoreError {
+impl DatabaseError {
     pub(crate) fn new(error: sqlx::Error, schema: &str) -> Self {
-        let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default().into_owned();
+        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
         match code.as_str() {
             // A table, a schema or a function that is missing; but only if it is one of ours.
             "42P01" | "3F000" | "42883" if error.to_string().contains(schema) => {
@@ -149,9 +147,9 @@ impl StoreError {
                 | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
                 sqlx::Error::PoolClosed => Self::PoolClosed,
                 sqlx::Error::Configuration(_) => Self::Address(error),
-                _ => Self::Database(error),
+                _ => Self::Refused(error),
             },
-            _ => Self::Database(error),
+            _ => Self::Refused(error),
         }
     }
 
@@ -170,8 +168,8 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::ReadOnly(_) | Self::NoConnection { .. } => true,
-            Self::Database(error) => {
-                let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default();
+            Self::Refused(error) => {
+                let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
                 // Serialization failure, deadlock, lock and statement timeouts, resources.
                 matches!(&*code, "40001" | "40P01" | "55P03" | "57014") || code.starts_with("53")
             }
@@ -184,7 +182,7 @@ impl StoreError {
     #[doc(hidden)]
     #[must_use]
     pub fn is_about_content(&self) -> bool {
-        let Self::Database(error) = self else { return false };
+        let Self::Refused(error) = self else { return false };
         let Some(error) = error.as_database_error() else { return false };
         let code = error.code().unwrap_or_default();
         // A missing partition has the code of a violated check, but names no constraint.
@@ -197,8 +195,8 @@ impl StoreError {
     #[doc(hidden)]
     #[must_use]
     pub fn is_about_stored_data(&self) -> bool {
-        let Self::Database(error) = self else { return false };
-        match error.as_database_error().and_then(DatabaseError::code) {
+        let Self::Refused(error) = self else { return false };
+        match error.as_database_error().and_then(|error| error.code()) {
             Some(code) => self.is_about_content() || matches!(&*code, "XX000" | "XX001" | "XX002"),
             None => true,
         }
@@ -233,9 +231,9 @@ impl StoreError {
             Self::Unavailable(error)
             | Self::ReadOnly(error)
             | Self::RowSecurity(error)
-            | Self::Database(error)
+            | Self::Refused(error)
             | Self::NoPermission { source: error, .. } => {
-                error.as_database_error().and_then(DatabaseError::code).map(std::borrow::Cow::into_owned)
+                error.as_database_error().and_then(|error| error.code()).map(std::borrow::Cow::into_owned)
             }
             _ => None,
         }
@@ -368,11 +366,11 @@ pub enum EnqueueError {
         /// Whether a statement was sent and not answered, so that the jobs may be enqueued.
         maybe_enqueued: bool,
         /// The last error.
-        source: Option<StoreError>,
+        source: Option<DatabaseError>,
     },
     /// The database.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
 }
 
 /// Why waiting for a job came to no end: from [`JobHandle::wait`](crate::JobHandle::wait) and
@@ -402,5 +400,5 @@ pub enum WaitError {
     Closed,
     /// The database. (What passes, such as a restart, is waited for, and does not come out here.)
     #[error(transparent)]
-    Store(#[from] std::sync::Arc<StoreError>),
+    Database(#[from] std::sync::Arc<DatabaseError>),
 }

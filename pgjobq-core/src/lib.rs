@@ -28,7 +28,7 @@ pub use db::schema::InvalidSchema;
 pub use enqueue::bulk::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
 pub use enqueue::new_job::NewJob;
 pub use enqueue::target::{Target, Within};
-pub use error::{EnqueueError, StoreError, WaitError};
+pub use error::{DatabaseError, EnqueueError, WaitError};
 pub use job::app_state::State;
 pub use job::backoff::Backoff;
 pub use job::error::JobError;

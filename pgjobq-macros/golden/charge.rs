@@ -94,7 +94,7 @@ const _: () = {
         .queue("billing")
         .retries(0u16)
         .crashes(1u16)
-        .priority(__pgjobq::Priority::CRITICAL)
+        .priority(__pgjobq::Priority::Critical)
         .timeout(::core::time::Duration::from_millis(1500u64))
         .backoff(
             __pgjobq::Backoff::exponential(

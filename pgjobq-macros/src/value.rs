@@ -83,10 +83,10 @@ pub(crate) fn number(entry: &Entry) -> Result<u16> {
 pub(crate) fn priority(entry: &Entry) -> Result<Ident> {
     let text = text(entry)?;
     let constant = match text.value().as_str() {
-        "low" => "LOW",
-        "normal" => "NORMAL",
-        "high" => "HIGH",
-        "critical" => "CRITICAL",
+        "low" => "Low",
+        "normal" => "Normal",
+        "high" => "High",
+        "critical" => "Critical",
         other => {
             let message = format!(
                 "there is no priority `{other}`: write one of `\"low\"`, `\"normal\"`, `\"high\"`, `\"critical\"`"

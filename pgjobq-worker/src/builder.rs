@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgjobq_core::__private::{ConnectError, Registry, States, Store};
-use pgjobq_core::{Client, EndedJob, StoreError};
+use pgjobq_core::{Client, DatabaseError, EndedJob};
 
 use crate::config::{Config, QueueLimits};
 use crate::record::alerts::OnDead;
@@ -181,15 +181,15 @@ impl WorkerBuilder {
         // What is not answered for as long as a lease has been lost with it.
         store.map(|store| store.answer_within(self.config.lease)).map_err(|error| match error {
             ConnectError::Pooler => SetupProblem::Pooler,
-            ConnectError::Store(source) if source.code().as_deref() == Some("53300") => {
+            ConnectError::Database(source) if source.code().as_deref() == Some("53300") => {
                 SetupProblem::NoConnections { wanted: connections + 1, source }
             }
-            ConnectError::Store(source) => SetupProblem::Store(source),
+            ConnectError::Database(source) => SetupProblem::Database(source),
         })
     }
 
     /// Records the kinds and queues of this program, and gives the queues of this worker.
-    async fn record(&self, registry: &Registry) -> Result<Vec<Arc<QueueSlots>>, StoreError> {
+    async fn record(&self, registry: &Registry) -> Result<Vec<Arc<QueueSlots>>, DatabaseError> {
         self.client.record(registry).await?;
         self.client.repair_tickets().await?;
         self.client.try_to_make_partitions(registry.longest_kept()).await?;

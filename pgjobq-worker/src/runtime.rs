@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pgjobq_core::__private::{Notifier, Registry, States, Store};
-use pgjobq_core::{Client, Policy, StoreError};
+use pgjobq_core::{Client, DatabaseError, Policy};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -211,7 +211,7 @@ impl Runtime {
     }
 
     /// Reads how long completed jobs of this worker's queues are kept.
-    pub(crate) async fn read_keeps(&self) -> Result<(), StoreError> {
+    pub(crate) async fn read_keeps(&self) -> Result<(), DatabaseError> {
         let ids: Vec<i32> = self.queues.iter().map(|queue| queue.id()).collect();
         for (id, keep) in self.store.queue_keeps(&ids).await? {
             self.queues.iter().filter(|queue| queue.id() == id).for_each(|queue| queue.set_keep(keep));
@@ -220,7 +220,7 @@ impl Runtime {
     }
 
     /// Writes down how many attempts have ended, if any.
-    pub(crate) async fn note_rates(&self) -> Result<(), StoreError> {
+    pub(crate) async fn note_rates(&self) -> Result<(), DatabaseError> {
         let taken = |count: &AtomicI32| count.swap(0, Ordering::Relaxed);
         let counts =
             self.queues.iter().map(|queue| (queue.id(), taken(&queue.ended[0]), taken(&queue.ended[1])));
@@ -248,7 +248,7 @@ impl Runtime {
     }
 
     /// Registers this worker under an id.
-    pub(crate) async fn register(&self, store: &Store, worker: i64) -> Result<(), StoreError> {
+    pub(crate) async fn register(&self, store: &Store, worker: i64) -> Result<(), DatabaseError> {
         match store.register(worker, &self.storable_name(), self.config.lease).await {
             Err(error) if error.is_untranslatable() && self.escape_name() => {
                 store.register(worker, &self.storable_name(), self.config.lease).await

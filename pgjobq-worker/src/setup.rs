@@ -4,7 +4,7 @@ use std::fmt;
 
 pub(crate) use pgjobq_core::__private::chain;
 use pgjobq_core::__private::{DuplicateKind, Registry, States};
-use pgjobq_core::{InvalidName, StoreError};
+use pgjobq_core::{DatabaseError, InvalidName};
 
 use crate::config::{Config, QueueLimits};
 
@@ -83,7 +83,7 @@ pub enum SetupProblem {
         /// How many it needs, the one for heartbeats included.
         wanted: u32,
         /// What the database said.
-        source: StoreError,
+        source: DatabaseError,
     },
     /// A pooler in transaction mode stands between the worker and the database.
     #[error(
@@ -92,7 +92,7 @@ pub enum SetupProblem {
     Pooler,
     /// The database.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
 }
 
 impl fmt::Display for BuildError {

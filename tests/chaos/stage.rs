@@ -96,7 +96,7 @@ impl Stage {
         self.account.attempt(1);
         let begun = Instant::now();
         // Where it is there already, it is a duplicate.
-        while let Err(error) = job().id(id).priority(Priority::HIGH).enqueue(&self.client).await {
+        while let Err(error) = job().id(id).priority(Priority::High).enqueue(&self.client).await {
             assert!(begun.elapsed() < Duration::from_secs(60), "{error}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -167,7 +167,10 @@ fn decision(n: usize) -> Decision {
     }
 }
 
-async fn at_once<T>(what: &str, call: impl Future<Output = std::result::Result<T, pgjobq::StoreError>>) -> T {
+async fn at_once<T>(
+    what: &str,
+    call: impl Future<Output = std::result::Result<T, pgjobq::DatabaseError>>,
+) -> T {
     let answered = tokio::time::timeout(AT_ONCE, call).await;
     answered.unwrap_or_else(|_| panic!("{what} waits")).unwrap_or_else(|error| panic!("{what}: {error:?}"))
 }

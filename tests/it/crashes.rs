@@ -237,7 +237,7 @@ async fn quarantine_hides_no_job_behind_unknown_kinds() {
         select 0, gen_random_uuid(), now(), nextval('pgjobq.ticket'), q.id, 2, 1, 0, 3, 'known_to_nobody', '{}'
           from pgjobq.queues q, generate_series(1, 12000) where q.name = 'default'";
     db.run(strangers).await;
-    pass::job(probe.number).priority(pgjobq::Priority::HIGH).enqueue(&db.client).await.unwrap();
+    pass::job(probe.number).priority(pgjobq::Priority::High).enqueue(&db.client).await.unwrap();
     db.run("update pgjobq.jobs set crashes = 1 where kind = 'pass'").await;
     let worker = db.worker().build().await.unwrap().start();
     probe.until(|probe| probe.running() == 1).await;

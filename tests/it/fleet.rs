@@ -48,7 +48,7 @@ async fn run_one_by_one(db: &TestDb, of_each: usize) -> (Vec<(Priority, JobId)>,
     // Of one shard: lanes take turns.
     let id = || JobId::from(Uuid::from_u128(JobId::new().as_uuid().as_u128() & !0x3ff));
     let mut enqueued = Vec::new();
-    for priority in [Priority::LOW, Priority::CRITICAL, Priority::NORMAL, Priority::HIGH] {
+    for priority in [Priority::Low, Priority::Critical, Priority::Normal, Priority::High] {
         for _ in 0..of_each {
             let job = note::job(probe.number).id(id()).priority(priority).enqueue(&db.client).await.unwrap();
             enqueued.push((priority, job.id()));

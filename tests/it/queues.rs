@@ -62,7 +62,7 @@ on_postgres! {
         let running = shelve::enqueue(&db.client, probe.number, false).await.unwrap();
         probe.until(|probe| probe.running() == 1).await;
         let waiting = (0..1200).map(|n| {
-            let priority = if n % 2 == 0 { Priority::LOW } else { Priority::CRITICAL };
+            let priority = if n % 2 == 0 { Priority::Low } else { Priority::Critical };
             shelve::job(probe.number, false).priority(priority).delay(if n % 3 == 0 { HOUR } else { Duration::ZERO })
         });
         db.client.enqueue_all(waiting).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{CancelAnswer, EnqueueError, MigrateError, StoreError};
+use pgjobq::{CancelAnswer, DatabaseError, EnqueueError, MigrateError};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
@@ -50,7 +50,7 @@ impl Stage {
         }
     }
 
-    async fn answer(&self, call: &str) -> std::result::Result<(), StoreError> {
+    async fn answer(&self, call: &str) -> std::result::Result<(), DatabaseError> {
         let (client, queue) = (&self.client, &self.queue);
         match call {
             "cancel" => self.waiting.cancel(client).await.map(drop),
@@ -62,14 +62,14 @@ impl Stage {
             "status" => self.waiting.status(client).await.map(drop),
             "list" => client.cancelled().list(9).await.map(drop),
             "save" => match client.queue(queue).retain(pgjobq::JobState::Dead, HOUR).save().await {
-                Err(EnqueueError::Store(error)) => Err(error),
+                Err(EnqueueError::Database(error)) => Err(error),
                 saved => {
                     saved.unwrap();
                     Ok(())
                 }
             },
             _ => match client.migrate().await {
-                Err(MigrateError::Store(error)) => Err(error),
+                Err(MigrateError::Database(error)) => Err(error),
                 migrated => {
                     migrated.unwrap();
                     Ok(())
@@ -142,7 +142,7 @@ async fn call_on_a_silent_network_ends_in_time() {
                 stage.proxy.silence();
                 let answer = tokio::time::timeout(LIMIT, stage.answer(call)).await;
                 let answer = answer.unwrap_or_else(|_| panic!("{call} goes on"));
-                assert!(answer.as_ref().is_err_and(StoreError::is_transient), "{call}: {answer:?}");
+                assert!(answer.as_ref().is_err_and(DatabaseError::is_transient), "{call}: {answer:?}");
             }
         });
         futures_util::future::join_all(calls).await;

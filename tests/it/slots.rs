@@ -45,7 +45,7 @@ on_postgres! {
         for shard in store.shards() {
             let lane = Lane { shard, queue };
             // Many in each priority, and two that have the same ticket.
-            for priority in [pgjobq::Priority::LOW, pgjobq::Priority::NORMAL, pgjobq::Priority::CRITICAL] {
+            for priority in [pgjobq::Priority::Low, pgjobq::Priority::Normal, pgjobq::Priority::Critical] {
                 let mut ids = std::iter::repeat_with(uuid::Uuid::new_v4)
                     .filter(|id| (id.as_u128() & 0x3ff) as usize % store.shards().len() == shard as usize);
                 for n in 0..12 {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pgjobq::dev::{Server, ServerOptions};
 use pgjobq::prelude::*;
-use pgjobq::{CancelAnswer, JobState, StoreError};
+use pgjobq::{CancelAnswer, DatabaseError, JobState};
 
 use crate::harness::in_time;
 use crate::life::double;
@@ -62,6 +62,6 @@ async fn shows_and_changes_nothing(client: &Client, waiting: &JobHandle<i64>, en
         waiting.cancel(client).await.map(drop),
     ];
     for refused in refused {
-        assert!(matches!(refused, Err(StoreError::ReadOnly(_))), "{refused:?}");
+        assert!(matches!(refused, Err(DatabaseError::ReadOnly(_))), "{refused:?}");
     }
 }

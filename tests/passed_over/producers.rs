@@ -67,7 +67,7 @@ async fn send(ledger: &Ledger, connection: &mut PgConnection, dice: &mut Dice) -
 
 fn random_job(ledger: &Ledger, dice: &mut Dice) -> NewJob<()> {
     let kind = dice.pick(&KINDS);
-    let priority = dice.pick(&[Priority::LOW, Priority::NORMAL, Priority::HIGH, Priority::CRITICAL]);
+    let priority = dice.pick(&[Priority::Low, Priority::Normal, Priority::High, Priority::Critical]);
     let mut job = new_job(kind).queue(dice.pick(&QUEUES)).priority(priority);
     // Ids in any order, so that a job may be in any shard.
     job = job.id(uuid::Uuid::from_u128((dice.number(..) as u128) << 64 | dice.number(..) as u128));

@@ -11,13 +11,13 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::db::text::to_ascii;
 use crate::wait::lookup::time;
-use crate::{JobHandle, JobId, StoreError};
+use crate::{DatabaseError, JobHandle, JobId};
 
 /// A request to cancel a job, from [`JobHandle::cancel`]: say who asks and why, and await it.
 ///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
-/// # async fn example(client: pgjobq::Client, handle: pgjobq::JobHandle<()>) -> Result<(), pgjobq::StoreError> {
+/// # async fn example(client: pgjobq::Client, handle: pgjobq::JobHandle<()>) -> Result<(), pgjobq::DatabaseError> {
 /// use pgjobq::CancelAnswer;
 ///
 /// match handle.cancel(&client).by("ada").because("the wrong recipient").await? {
@@ -86,7 +86,7 @@ impl Cancel<'_> {
         self
     }
 
-    async fn send(mut self) -> Result<CancelAnswer, StoreError> {
+    async fn send(mut self) -> Result<CancelAnswer, DatabaseError> {
         let shared = self.client.shared();
         let shard = self.job.shard(shared.about().await?.shards);
         let jobs = [self.job.as_uuid()];
@@ -122,18 +122,18 @@ impl Cancel<'_> {
 
 impl Cancel<'_> {
     /// Records the request. False if the job is not live.
-    async fn ask(&self, shard: i16) -> Result<bool, StoreError> {
+    async fn ask(&self, shard: i16) -> Result<bool, DatabaseError> {
         let shared = self.client.shared();
         let (by, reason) = (self.by.as_deref(), self.reason.as_deref());
         let jobs = [self.job.as_uuid()];
         let asked = shared.alone(&shared.sql.ask_to_cancel, &[&shard, &&jobs[..], &by, &reason]).await?;
-        let asked: Option<Vec<Uuid>> = asked.try_get("asked").map_err(StoreError::Database)?;
+        let asked: Option<Vec<Uuid>> = asked.try_get("asked").map_err(DatabaseError::Refused)?;
         Ok(asked.is_some())
     }
 }
 
 impl<'c> IntoFuture for Cancel<'c> {
-    type Output = Result<CancelAnswer, StoreError>;
+    type Output = Result<CancelAnswer, DatabaseError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
 
     fn into_future(self) -> Self::IntoFuture {

@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::db::literal::Literal;
 use crate::wait::lookup::{errors, time};
 use crate::wait::outcome::{FailedAttempt, JobState};
-use crate::{JobId, StoreError};
+use crate::{DatabaseError, JobId};
 
 /// How many jobs one transaction puts back in line, or forgets.
 const BATCH: i64 = 500;
@@ -21,7 +21,7 @@ const BATCH: i64 = 500;
 ///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
-/// # async fn example(client: pgjobq::Client) -> Result<(), pgjobq::StoreError> {
+/// # async fn example(client: pgjobq::Client) -> Result<(), pgjobq::DatabaseError> {
 /// for job in client.dead().queue("mail").list(20).await? {
 ///     println!("{} {} {}", job.id, job.kind, job.args);
 ///     for failed in &job.errors {
@@ -126,7 +126,7 @@ impl<'c> EndedJobs<'c> {
     /// # Errors
     ///
     /// When the database cannot be reached or refuses.
-    pub async fn list(&self, most: u32) -> Result<Vec<EndedJob>, StoreError> {
+    pub async fn list(&self, most: u32) -> Result<Vec<EndedJob>, DatabaseError> {
         let mut named = Vec::new();
         for shard in self.client.about().await?.all_shards() {
             let before = self.before.map(|(at, id)| Ended { id: id.as_uuid(), at: micros(at) });
@@ -152,7 +152,7 @@ impl<'c> EndedJobs<'c> {
     /// # Errors
     ///
     /// When the database cannot be reached or refuses. It goes batch by batch: those before stay in line.
-    pub async fn requeue(&self) -> Result<u64, StoreError> {
+    pub async fn requeue(&self) -> Result<u64, DatabaseError> {
         self.each_batch(Act::Requeue).await
     }
 
@@ -161,13 +161,13 @@ impl<'c> EndedJobs<'c> {
     /// # Errors
     ///
     /// When the database cannot be reached or refuses. It goes batch by batch: those before are forgotten.
-    pub async fn purge(&self) -> Result<u64, StoreError> {
+    pub async fn purge(&self) -> Result<u64, DatabaseError> {
         self.each_batch(Act::Purge).await
     }
 
     /// Does something with all of them, from the latest to the oldest, and adds up how many it was done with.
     // Not with an async closure: its future is not `Send` enough for `tokio::spawn`.
-    async fn each_batch(&self, act: Act) -> Result<u64, StoreError> {
+    async fn each_batch(&self, act: Act) -> Result<u64, DatabaseError> {
         let mut count = 0;
         for shard in self.client.about().await?.all_shards() {
             let mut before = self.before.map(|(at, id)| Ended { id: id.as_uuid(), at: micros(at) });
@@ -187,15 +187,15 @@ impl<'c> EndedJobs<'c> {
         Ok(count)
     }
 
-    async fn purge_batch(&self, shard: i16, jobs: &[Uuid]) -> Result<u64, StoreError> {
+    async fn purge_batch(&self, shard: i16, jobs: &[Uuid]) -> Result<u64, DatabaseError> {
         let shared = self.client.shared();
         let purged = shared.alone(&shared.sql.purge_ended, &[&shard, &jobs]).await?;
-        let purged: i32 = purged.try_get("purged").map_err(StoreError::Database)?;
+        let purged: i32 = purged.try_get("purged").map_err(DatabaseError::Refused)?;
         Ok(u64::from(purged.unsigned_abs()))
     }
 
     /// The next ones, the latest first, without what may be long.
-    async fn page(&self, shard: i16, most: i64, before: Option<Ended>) -> Result<Vec<Ended>, StoreError> {
+    async fn page(&self, shard: i16, most: i64, before: Option<Ended>) -> Result<Vec<Ended>, DatabaseError> {
         let shared = self.client.shared();
         let (outcome, queue, kind) = (self.outcome.as_str(), self.queue.as_deref(), self.kind.as_deref());
         let (at, id) = (before.map(|ended| ended.at), before.map_or(Uuid::max(), |ended| ended.id));
@@ -203,7 +203,7 @@ impl<'c> EndedJobs<'c> {
         let values: [&dyn Literal; 7] = [&shard, &outcome, &queue, &kind, &at, &id, &most];
         let rows = shared.read(&shared.sql.ended_badly, &values).await?;
         let read = |row: &PgRow| Ok(Ended { id: row.try_get("id")?, at: row.try_get("finished_at")? });
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 }
 
@@ -222,7 +222,7 @@ fn micros(at: SystemTime) -> i64 {
 impl Client {
     /// How these jobs of one shard ended the last time.
     #[doc(hidden)]
-    pub async fn ended(&self, shard: i16, jobs: &[Uuid]) -> Result<Vec<EndedJob>, StoreError> {
+    pub async fn ended(&self, shard: i16, jobs: &[Uuid]) -> Result<Vec<EndedJob>, DatabaseError> {
         self.show_ended(shard, jobs, None).await
     }
 
@@ -232,16 +232,16 @@ impl Client {
         shard: i16,
         mut jobs: &[Uuid],
         mut at: Option<&[i64]>,
-    ) -> Result<Vec<EndedJob>, StoreError> {
+    ) -> Result<Vec<EndedJob>, DatabaseError> {
         let (shared, mut shown) = (self.shared(), Vec::new());
         while !jobs.is_empty() {
             let rows = shared.read(&shared.sql.show_ended, &[&shard, &jobs, &at]).await?;
             let Some(last) = rows.last() else { break };
-            let place: i32 = last.try_get("place").map_err(StoreError::Database)?;
+            let place: i32 = last.try_get("place").map_err(DatabaseError::Refused)?;
             let place = (place.unsigned_abs() as usize).min(jobs.len());
             (jobs, at) = (&jobs[place..], at.map(|at| &at[place..]));
             let read: Result<Vec<_>, _> = rows.iter().map(read).collect();
-            shown.extend(read.map_err(StoreError::Database)?);
+            shown.extend(read.map_err(DatabaseError::Refused)?);
         }
         Ok(shown)
     }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::db::literal::Literal;
 use crate::job::name;
-use crate::{EnqueueError, JobState, StoreError};
+use crate::{DatabaseError, EnqueueError, JobState};
 
 /// How many jobs one transaction cancels. It holds the lanes of those jobs.
 const BATCH: i32 = 500;
@@ -86,7 +86,7 @@ impl<'c> Queue<'c> {
     /// # Errors
     ///
     /// When the database cannot be reached or refuses. It goes batch by batch: those before stay cancelled.
-    pub async fn purge(&self) -> Result<u64, StoreError> {
+    pub async fn purge(&self) -> Result<u64, DatabaseError> {
         match self.client.queue_id(&self.name).await? {
             Some(id) => self.client.purge(id, "the queue was purged").await,
             None => Ok(0),
@@ -100,10 +100,10 @@ impl<'c> Queue<'c> {
     /// # Errors
     ///
     /// When the database cannot be reached or refuses. The workers do the rest then.
-    pub async fn delete(self) -> Result<bool, StoreError> {
+    pub async fn delete(self) -> Result<bool, DatabaseError> {
         let shared = self.client.shared();
         let deleted = shared.alone(&shared.sql.delete_queue, &[&self.name.as_str()]).await?;
-        let id: Option<i32> = deleted.try_get("id").map_err(StoreError::Database)?;
+        let id: Option<i32> = deleted.try_get("id").map_err(DatabaseError::Refused)?;
         match id {
             Some(id) => self.client.purge(id, "the queue was deleted").await.map(|_| true),
             None => Ok(false),
@@ -118,30 +118,30 @@ impl Client {
     }
 
     /// The id of a queue, if it is there.
-    pub(crate) async fn queue_id(&self, name: &str) -> Result<Option<i32>, StoreError> {
+    pub(crate) async fn queue_id(&self, name: &str) -> Result<Option<i32>, DatabaseError> {
         let shared = self.shared();
         let found = shared.read(&shared.sql.queue_ids, &[&&[name][..]]).await?;
-        found.first().map(|row| row.try_get("id")).transpose().map_err(StoreError::Database)
+        found.first().map(|row| row.try_get("id")).transpose().map_err(DatabaseError::Refused)
     }
 
     /// Makes sure that a queue is there, and gives its id.
     #[doc(hidden)]
-    pub async fn save_queue(&self, name: &str) -> Result<i32, StoreError> {
+    pub async fn save_queue(&self, name: &str) -> Result<i32, DatabaseError> {
         self.save_queue_with(name, [None; 4]).await
     }
 
-    async fn save_queue_with(&self, name: &str, kept: [Option<Duration>; 4]) -> Result<i32, StoreError> {
+    async fn save_queue_with(&self, name: &str, kept: [Option<Duration>; 4]) -> Result<i32, DatabaseError> {
         let shared = self.shared();
         let micros = kept.map(|time| time.map(|time| i64::try_from(time.as_micros()).unwrap_or(i64::MAX)));
         let [completed, dead, cancelled, expired] = &micros;
         let saved =
             shared.alone(&shared.sql.save_queue, &[&name, completed, dead, cancelled, expired]).await?;
-        saved.try_get("id").map_err(StoreError::Database)
+        saved.try_get("id").map_err(DatabaseError::Refused)
     }
 
     /// Cancels all jobs of a queue that wait, shard by shard, in batches, and says how many.
     #[doc(hidden)]
-    pub async fn purge(&self, queue: i32, why: &str) -> Result<u64, StoreError> {
+    pub async fn purge(&self, queue: i32, why: &str) -> Result<u64, DatabaseError> {
         let mut count = 0;
         for shard in self.about().await?.all_shards() {
             for priority in [None, Some(0_i16), Some(1), Some(2), Some(3)] {
@@ -164,11 +164,11 @@ impl Client {
         priority: Option<i16>,
         after: i64,
         why: &str,
-    ) -> Result<(Vec<Uuid>, Option<i64>), StoreError> {
+    ) -> Result<(Vec<Uuid>, Option<i64>), DatabaseError> {
         let shared = self.shared();
         let values: [&dyn Literal; 6] = [&shard, &queue, &priority, &after, &BATCH, &why];
         let row = shared.alone(&shared.sql.purge_queue, &values).await?;
-        let cancelled: Option<Vec<Uuid>> = row.try_get("cancelled").map_err(StoreError::Database)?;
-        Ok((cancelled.unwrap_or_default(), row.try_get("reach").map_err(StoreError::Database)?))
+        let cancelled: Option<Vec<Uuid>> = row.try_get("cancelled").map_err(DatabaseError::Refused)?;
+        Ok((cancelled.unwrap_or_default(), row.try_get("reach").map_err(DatabaseError::Refused)?))
     }
 }

@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::db::literal::Literal;
 use crate::enqueue::batch::checked_args;
 use crate::enqueue::new_job::NewRow;
-use crate::{EnqueueError, JobHandle, JobId, NewJob, StoreError};
+use crate::{DatabaseError, EnqueueError, JobHandle, JobId, NewJob};
 
 /// What became of putting one job back in line: from [`JobHandle::requeue`] and [`JobHandle::requeue_as`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum RequeueError {
     Job(#[from] EnqueueError),
     /// The database.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
 }
 
 crate::debug_as_message!(RequeueError);
@@ -40,7 +40,7 @@ impl<T> JobHandle<T> {
     /// # Errors
     ///
     /// When the database cannot be reached or refuses.
-    pub async fn requeue(&self, client: &Client) -> Result<Requeue, StoreError> {
+    pub async fn requeue(&self, client: &Client) -> Result<Requeue, DatabaseError> {
         client.requeue_one(self.id(), &Changes::default()).await
     }
 
@@ -91,7 +91,7 @@ impl Changes {
 }
 
 impl Client {
-    async fn requeue_one(&self, job: JobId, changes: &Changes) -> Result<Requeue, StoreError> {
+    async fn requeue_one(&self, job: JobId, changes: &Changes) -> Result<Requeue, DatabaseError> {
         let shard = job.shard(self.about().await?.shards);
         let (requeued, live) = self.requeue(shard, &[job.as_uuid()], changes).await?;
         Ok(match (requeued.is_empty(), live.is_empty()) {
@@ -107,14 +107,14 @@ impl Client {
         shard: i16,
         jobs: &[Uuid],
         changes: &Changes,
-    ) -> Result<(Vec<Uuid>, Vec<Uuid>), StoreError> {
+    ) -> Result<(Vec<Uuid>, Vec<Uuid>), DatabaseError> {
         let shared = self.shared();
         let Changes { kind, args, queue, priority, retries } = changes;
         let values: [&dyn Literal; 7] = [&shard, &jobs, kind, &args.as_deref(), queue, priority, retries];
         let row = shared.alone(&shared.sql.requeue_jobs, &values).await?;
         let ids = |name| row.try_get::<Option<Vec<Uuid>>, _>(name).map(Option::unwrap_or_default);
-        let queues: Option<Vec<i32>> = row.try_get("queues").map_err(StoreError::Database)?;
+        let queues: Option<Vec<i32>> = row.try_get("queues").map_err(DatabaseError::Refused)?;
         self.notifications().wake(&queues.unwrap_or_default());
-        Ok((ids("requeued").map_err(StoreError::Database)?, ids("live").map_err(StoreError::Database)?))
+        Ok((ids("requeued").map_err(DatabaseError::Refused)?, ids("live").map_err(DatabaseError::Refused)?))
     }
 }

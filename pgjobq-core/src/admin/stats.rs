@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use crate::StoreError;
+use crate::DatabaseError;
 use crate::admin::queue::Queue;
 
 /// How a queue stands, at one moment: from [`Queue::stats`].
@@ -39,13 +39,13 @@ impl Queue<'_> {
     /// # Errors
     ///
     /// When the database cannot be reached or refuses.
-    pub async fn stats(&self) -> Result<Option<QueueStats>, StoreError> {
+    pub async fn stats(&self) -> Result<Option<QueueStats>, DatabaseError> {
         let Some(id) = self.client.queue_id(&self.name).await? else { return Ok(None) };
         let shared = self.client.shared();
         let shards = self.client.about().await?.all_shards();
         let rows = shared.read(&shared.sql.queue_stats, &[&&shards[..], &id]).await?;
         let mut stats = QueueStats { exact: true, ..QueueStats::default() };
-        rows.iter().try_for_each(|row| stats.add(row)).map_err(StoreError::Database)?;
+        rows.iter().try_for_each(|row| stats.add(row)).map_err(DatabaseError::Refused)?;
         Ok(Some(stats))
     }
 }

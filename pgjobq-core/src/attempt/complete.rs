@@ -10,7 +10,7 @@ use sqlx::{PgConnection, Row};
 use crate::attempt::context::JobContext;
 use crate::enqueue::batch::holds_nul;
 use crate::job::job_return::{JobReturn, encode_output};
-use crate::{JobError, StoreError, Tx};
+use crate::{DatabaseError, JobError, Tx};
 
 /// How far an attempt has come with completing its job by itself.
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ pub enum CompleteError {
     NoJob,
     /// The database.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
 }
 
 crate::debug_as_message!(CompleteError);
@@ -125,10 +125,10 @@ impl JobContext {
             .fetch_one(connection)
             .await
             .map_err(|error| shared.error(error))?;
-        if !row.try_get::<bool, _>("completed").map_err(StoreError::Database)? {
+        if !row.try_get::<bool, _>("completed").map_err(DatabaseError::Refused)? {
             return Err(CompleteError::LeaseLost);
         }
-        if row.try_get("waited").map_err(StoreError::Database)? {
+        if row.try_get("waited").map_err(DatabaseError::Refused)? {
             self.attempt.recording.set(AWAITED);
         }
         Ok(())

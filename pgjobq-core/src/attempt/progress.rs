@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::attempt::context::{Held, JobContext};
 use crate::db::text::to_ascii;
-use crate::{JobId, StoreError};
+use crate::{DatabaseError, JobId};
 
 /// How often an attempt's word is written at most.
 const SPACING: Duration = Duration::from_millis(250);
@@ -42,7 +42,7 @@ impl Progress {
     async fn write(&self, held: &Held, job: JobId) {
         while let Some((percent, message)) = self.take() {
             let mut written = write(held, job, percent, &message).await;
-            if written.as_ref().is_err_and(StoreError::is_untranslatable)
+            if written.as_ref().is_err_and(DatabaseError::is_untranslatable)
                 && let Some(ascii) = to_ascii(&message)
             {
                 written = write(held, job, percent, &ascii).await;
@@ -64,7 +64,7 @@ impl Progress {
     }
 }
 
-async fn write(held: &Held, job: JobId, percent: u8, message: &str) -> Result<(), StoreError> {
+async fn write(held: &Held, job: JobId, percent: u8, message: &str) -> Result<(), DatabaseError> {
     let shared = held.client.shared();
     let said = held.bind(sqlx::query(shared.sql.say_progress.clone()), job);
     let written = said.bind(i16::from(percent)).bind(message);

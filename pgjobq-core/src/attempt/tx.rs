@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::attempt::tx_pool::{Begun, Places};
 use crate::client::Client;
-use crate::{JobId, StoreError};
+use crate::{DatabaseError, JobId};
 
 /// The transaction of a transactional job: what is written in it, the jobs that are enqueued in it, and the job's own
 /// completion commit together, or not at all.
@@ -51,7 +51,7 @@ impl Tx {
     /// # Errors
     ///
     /// When the database cannot be reached or refuses.
-    pub async fn begin(client: &Client) -> Result<Self, StoreError> {
+    pub async fn begin(client: &Client) -> Result<Self, DatabaseError> {
         Self::begin_for(client, IDLE_IN_TEST, None, None).await
     }
 
@@ -62,7 +62,7 @@ impl Tx {
         idle: Duration,
         parent: Option<(JobId, Option<String>)>,
         place: Option<Places>,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self, DatabaseError> {
         let millis = i32::try_from(idle.as_millis()).unwrap_or(i32::MAX).max(1);
         let begin = format!(
             "begin isolation level read committed read write; set local idle_in_transaction_session_timeout = {millis}"
@@ -90,7 +90,7 @@ impl Tx {
     /// # Errors
     ///
     /// When the database cannot be reached or refuses. When it could not be reached, it may have committed nevertheless.
-    pub async fn commit(self) -> Result<(), StoreError> {
+    pub async fn commit(self) -> Result<(), DatabaseError> {
         let Self { begun, client, .. } = self;
         begun.transaction.commit().await.map_err(|error| client.shared().error(error))
     }
@@ -100,7 +100,7 @@ impl Tx {
     /// # Errors
     ///
     /// When the database cannot be reached; it takes it back by itself then.
-    pub async fn rollback(self) -> Result<(), StoreError> {
+    pub async fn rollback(self) -> Result<(), DatabaseError> {
         let Self { begun, client, .. } = self;
         begun.transaction.rollback().await.map_err(|error| client.shared().error(error))
     }

@@ -3,7 +3,7 @@
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
-use crate::StoreError;
+use crate::DatabaseError;
 use crate::client::{Client, Shared};
 use crate::db::migrate::OURS;
 use crate::db::statements::Statements;
@@ -19,23 +19,23 @@ pub(crate) struct About {
 
 impl About {
     /// Reads it, and refuses a schema that is too old or too new for this program.
-    pub(crate) async fn read(pool: &PgPool, sql: &Statements) -> Result<Self, StoreError> {
+    pub(crate) async fn read(pool: &PgPool, sql: &Statements) -> Result<Self, DatabaseError> {
         let row = sqlx::query(sql.about.clone()).fetch_optional(pool).await;
-        Self::of(row.map_err(|error| StoreError::new(error, sql.schema.as_str()))?, sql)
+        Self::of(row.map_err(|error| DatabaseError::new(error, sql.schema.as_str()))?, sql)
     }
 
-    fn of(row: Option<PgRow>, sql: &Statements) -> Result<Self, StoreError> {
+    fn of(row: Option<PgRow>, sql: &Statements) -> Result<Self, DatabaseError> {
         let schema = sql.schema.as_str();
-        let missing = || StoreError::NotMigrated { schema: schema.to_owned(), source: None };
+        let missing = || DatabaseError::NotMigrated { schema: schema.to_owned(), source: None };
         let row = row.ok_or_else(missing)?;
-        let column = |name| row.try_get::<Option<i32>, _>(name).map_err(StoreError::Database);
+        let column = |name| row.try_get::<Option<i32>, _>(name).map_err(DatabaseError::Refused);
         let (version, oldest) = (column("version")?.unwrap_or(0), column("oldest_binary")?.unwrap_or(0));
         admit(schema, version, oldest)?;
         if version < OURS {
             return Err(missing());
         }
-        let shards = row.try_get("shards").map_err(StoreError::Database)?;
-        Ok(Self { shards, channel: row.try_get("channel").map_err(StoreError::Database)? })
+        let shards = row.try_get("shards").map_err(DatabaseError::Refused)?;
+        Ok(Self { shards, channel: row.try_get("channel").map_err(DatabaseError::Refused)? })
     }
 
     /// Every shard.
@@ -45,15 +45,15 @@ impl About {
 }
 
 /// Refuses a schema that no longer admits this version of the program.
-pub(crate) fn admit(schema: &str, found: i32, oldest: i32) -> Result<(), StoreError> {
+pub(crate) fn admit(schema: &str, found: i32, oldest: i32) -> Result<(), DatabaseError> {
     if oldest > OURS {
-        return Err(StoreError::TooNew { schema: schema.to_owned(), found, oldest, ours: OURS });
+        return Err(DatabaseError::TooNew { schema: schema.to_owned(), found, oldest, ours: OURS });
     }
     Ok(())
 }
 
 impl Shared {
-    pub(crate) async fn about(&self) -> Result<&About, StoreError> {
+    pub(crate) async fn about(&self) -> Result<&About, DatabaseError> {
         let read = async || {
             let rows = self.rows(sqlx::query(self.sql.about.clone())).await?;
             About::of(rows.into_iter().next(), &self.sql)
@@ -63,7 +63,7 @@ impl Shared {
 }
 
 impl Client {
-    pub(crate) async fn about(&self) -> Result<&About, StoreError> {
+    pub(crate) async fn about(&self) -> Result<&About, DatabaseError> {
         self.shared().about().await
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
 
-use crate::StoreError;
+use crate::DatabaseError;
 use crate::client::Shared;
 use crate::db::installed::About;
 use crate::db::open;
@@ -23,7 +23,7 @@ pub(super) enum Connected {
 
 /// Listens where the client was told to, else where its pool is connected to. Whether a pooler is in between is asked only
 /// of the first connection.
-pub(super) async fn connect(shared: &Shared, first: bool) -> Result<Connected, StoreError> {
+pub(super) async fn connect(shared: &Shared, first: bool) -> Result<Connected, DatabaseError> {
     let failed = |error| shared.error(error);
     let (like, options) = match &shared.listen {
         Some(options) => (PgPoolOptions::new(), options.clone()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use crate::StoreError;
+use crate::DatabaseError;
 use crate::client::{Client, Shared};
 use crate::db::installed;
 use crate::db::literal::Literal;
@@ -101,7 +101,7 @@ pub enum MigrateError {
     },
     /// The database.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
 }
 
 impl Client {
@@ -122,7 +122,7 @@ impl Client {
         let shared = std::sync::Arc::clone(self.shared());
         // In a task of its own: a transaction must not be dropped half-way by a caller that goes away.
         let migrated = tokio::spawn(async move { run(&shared).await }).await;
-        migrated.map_err(|error| StoreError::Unavailable(sqlx::Error::Protocol(error.to_string())))??;
+        migrated.map_err(|error| DatabaseError::Unavailable(sqlx::Error::Protocol(error.to_string())))??;
         self.check_shards().await?;
         self.save_queue("default").await?;
         self.repair_tickets().await?;
@@ -141,7 +141,7 @@ impl Client {
 
     /// Advances the sequence of tickets if it was set back, as in a restored dump or on a logical replica that was promoted.
     #[doc(hidden)]
-    pub async fn repair_tickets(&self) -> Result<(), StoreError> {
+    pub async fn repair_tickets(&self) -> Result<(), DatabaseError> {
         let shared = self.shared();
         let row = shared.alone(&shared.sql.repair_tickets, &[]).await?;
         warn_of_repair(&row)
@@ -149,7 +149,7 @@ impl Client {
 
     /// Records the policy of every kind, so that an enqueue from SQL follows it, and creates their queues.
     #[doc(hidden)]
-    pub async fn record(&self, registry: &Registry) -> Result<(), StoreError> {
+    pub async fn record(&self, registry: &Registry) -> Result<(), DatabaseError> {
         let shared = self.shared();
         for job in registry.jobs() {
             let count = |count| i16::try_from(count).unwrap_or(i16::MAX);
@@ -244,8 +244,8 @@ async fn check_drafts(connection: &mut PgConnection, shared: &Shared) -> Result<
 }
 
 /// Refuses a PostgreSQL that is older than 15.
-fn admit_server(number: i32, found: String) -> Result<(), StoreError> {
-    if number < 150_000 { Err(StoreError::ServerTooOld { found }) } else { Ok(()) }
+fn admit_server(number: i32, found: String) -> Result<(), DatabaseError> {
+    if number < 150_000 { Err(DatabaseError::ServerTooOld { found }) } else { Ok(()) }
 }
 
 /// The migrations after the first `done`, as one text.
@@ -291,8 +291,8 @@ pub fn schema_sql(schema: &str) -> Result<String, InvalidSchema> {
 }
 
 /// Logs that the sequence of tickets was advanced, if it was.
-pub(crate) fn warn_of_repair(row: &PgRow) -> Result<(), StoreError> {
-    let column = |name| row.try_get::<Option<i64>, _>(name).map_err(StoreError::Database);
+pub(crate) fn warn_of_repair(row: &PgRow) -> Result<(), DatabaseError> {
+    let column = |name| row.try_get::<Option<i64>, _>(name).map_err(DatabaseError::Refused);
     if let (Some(set_back), Some(highest)) = (column("set_back")?, column("highest")?) {
         tracing::warn!(
             set_back,

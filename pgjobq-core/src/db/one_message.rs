@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, SqlStr};
 
-use crate::StoreError;
+use crate::DatabaseError;
 use crate::client::Shared;
 use crate::db::literal::{Literal, with_values};
 use crate::db::query::ANSWER_WITHIN;
@@ -28,9 +28,9 @@ impl Shared {
         &self,
         statement: &SqlStr,
         values: &[&dyn Literal],
-    ) -> Result<PgRow, StoreError> {
+    ) -> Result<PgRow, DatabaseError> {
         let mut rows = self.one_message(WRITE, statement, values).await?;
-        rows.pop().ok_or(StoreError::Database(sqlx::Error::RowNotFound))
+        rows.pop().ok_or(DatabaseError::Refused(sqlx::Error::RowNotFound))
     }
 
     /// The rows of a statement that people ask now and then, and that writes nothing.
@@ -38,7 +38,7 @@ impl Shared {
         &self,
         statement: &SqlStr,
         values: &[&dyn Literal],
-    ) -> Result<Vec<PgRow>, StoreError> {
+    ) -> Result<Vec<PgRow>, DatabaseError> {
         self.one_message(READ, statement, values).await
     }
 
@@ -47,7 +47,7 @@ impl Shared {
         begin: &str,
         statement: &SqlStr,
         values: &[&dyn Literal],
-    ) -> Result<Vec<PgRow>, StoreError> {
+    ) -> Result<Vec<PgRow>, DatabaseError> {
         let statement = with_values(statement.as_str(), values);
         let message = format!("{begin};\n{SETTINGS};\n{};\ncommit", statement.as_str());
         let mut tries = Tries::within(ANSWER_WITHIN);
@@ -95,7 +95,7 @@ impl Tries {
     }
 
     /// Pauses, and returns true, if another try may succeed: two transactions met, and nothing was written.
-    pub(crate) async fn again(&mut self, error: &StoreError) -> bool {
+    pub(crate) async fn again(&mut self, error: &DatabaseError) -> bool {
         self.made += 1;
         let pause = (FIRST_PAUSE * (1 << self.made)).mul_f64(0.5 + fastrand::f64());
         if !met_another(error) || self.made >= TRIES || pause >= self.left() {
@@ -108,6 +108,6 @@ impl Tries {
 }
 
 /// Whether two transactions met: a serialization failure, a deadlock, a lock timeout. Nothing was written.
-fn met_another(error: &StoreError) -> bool {
+fn met_another(error: &DatabaseError) -> bool {
     matches!(error.code().as_deref(), Some("40001" | "40P01" | "55P03"))
 }

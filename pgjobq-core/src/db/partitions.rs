@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::Row;
 
-use crate::StoreError;
+use crate::DatabaseError;
 use crate::client::Client;
 use crate::error::chain;
 
@@ -22,14 +22,14 @@ impl Client {
     /// With a lock timeout when other sessions hold a lock for some seconds; or when the database refuses. Those made before
     /// stay.
     #[doc(hidden)]
-    pub async fn make_partitions(&self, longest: Duration) -> Result<Option<i32>, StoreError> {
+    pub async fn make_partitions(&self, longest: Duration) -> Result<Option<i32>, DatabaseError> {
         let days = longest.as_secs().div_ceil(24 * 60 * 60).min(MAX_DAYS) as i32;
         let shared = self.shared();
         let mut count = 0;
         loop {
             // Each try waits only briefly for a lock.
             let row = shared.alone(&shared.sql.make_partitions, &[&days]).await?;
-            match row.try_get::<Option<i32>, _>("made").map_err(StoreError::Database)? {
+            match row.try_get::<Option<i32>, _>("made").map_err(DatabaseError::Refused)? {
                 Some(0) => return Ok(Some(count)),
                 Some(made) => count += made,
                 None => return Ok(None),
@@ -39,7 +39,10 @@ impl Client {
 
     /// Makes the missing partitions. If other sessions hold a lock, or `finished_rest` is too large, it logs that. Returns
     /// false if a lock was in the way, so that it is worth trying again soon.
-    pub(crate) async fn make_partitions_unless_locked(&self, longest: Duration) -> Result<bool, StoreError> {
+    pub(crate) async fn make_partitions_unless_locked(
+        &self,
+        longest: Duration,
+    ) -> Result<bool, DatabaseError> {
         match self.make_partitions(longest).await {
             Err(error) if is_locked(&error) => {
                 tracing::warn!(
@@ -67,7 +70,7 @@ impl Client {
     ///
     /// When the database cannot be reached.
     #[doc(hidden)]
-    pub async fn try_to_make_partitions(&self, longest: Duration) -> Result<bool, StoreError> {
+    pub async fn try_to_make_partitions(&self, longest: Duration) -> Result<bool, DatabaseError> {
         match self.make_partitions_unless_locked(longest).await {
             Err(error) if error.code().is_some() && !error.is_transient() => {
                 tracing::warn!(
@@ -83,6 +86,6 @@ impl Client {
 }
 
 /// Whether another session was in the way: a lock timeout, a deadlock, or a statement that took too long.
-fn is_locked(error: &StoreError) -> bool {
+fn is_locked(error: &DatabaseError) -> bool {
     matches!(error.code().as_deref(), Some("55P03" | "40P01" | "57014"))
 }

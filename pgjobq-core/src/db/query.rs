@@ -11,7 +11,7 @@ use sqlx::query::Query;
 use sqlx::{Execute, PgConnection, PgPool, Postgres};
 use tokio::time::timeout;
 
-use crate::StoreError;
+use crate::DatabaseError;
 use crate::client::Shared;
 use crate::db::one_message::Tries;
 use crate::db::open;
@@ -27,7 +27,7 @@ impl Shared {
     pub(crate) async fn rows(
         &self,
         query: Query<'_, Postgres, PgArguments>,
-    ) -> Result<Vec<PgRow>, StoreError> {
+    ) -> Result<Vec<PgRow>, DatabaseError> {
         self.rows_within(ANSWER_WITHIN, query).await
     }
 
@@ -37,9 +37,9 @@ impl Shared {
         &self,
         limit: Duration,
         mut query: Query<'_, Postgres, PgArguments>,
-    ) -> Result<Vec<PgRow>, StoreError> {
+    ) -> Result<Vec<PgRow>, DatabaseError> {
         let encoded =
-            query.take_arguments().map_err(|error| StoreError::Database(sqlx::Error::Encode(error)))?;
+            query.take_arguments().map_err(|error| DatabaseError::Refused(sqlx::Error::Encode(error)))?;
         let (arguments, statement) = (encoded.unwrap_or_default(), query.sql());
         let mut tries = Tries::within(limit);
         loop {
@@ -60,17 +60,17 @@ impl Shared {
     pub(crate) async fn borrow<T>(
         &self,
         limit: Duration,
-        ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
         let until = Instant::now() + limit;
         let acquired = timeout(limit, acquire(&self.pool, self.sql.schema.as_str())).await;
         let late =
-            |_| Err(self.exhausted(limit).unwrap_or(StoreError::Unavailable(sqlx::Error::PoolTimedOut)));
+            |_| Err(self.exhausted(limit).unwrap_or(DatabaseError::Unavailable(sqlx::Error::PoolTimedOut)));
         let connection = acquired.unwrap_or_else(late)?;
         let limit = until.saturating_duration_since(Instant::now());
         let mut borrowed = Borrowed(Some(connection));
         let connection = borrowed.0.as_mut().expect("it is there until an answer came");
-        let silent = |_| Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut));
+        let silent = |_| Err(DatabaseError::Unavailable(sqlx::Error::PoolTimedOut));
         let answered = timeout(limit, ask(connection)).await.unwrap_or_else(silent);
         if answered.as_ref().map_or_else(|error| error.code().is_some(), |_| true) {
             drop(borrowed.0.take()); // Back to the pool.
@@ -84,20 +84,20 @@ impl Shared {
 
 impl Shared {
     /// Returns the error of a pool that has given no connection for this long, if all of the client's are in use.
-    pub(crate) fn exhausted(&self, waited: Duration) -> Option<StoreError> {
+    pub(crate) fn exhausted(&self, waited: Duration) -> Option<DatabaseError> {
         exhausted(&self.pool, waited)
     }
 
     /// Reports whether this is the error of a pool that has let somebody wait for all of its `acquire_timeout`, and not only
     /// for a limit of ours.
-    pub(crate) fn has_waited(&self, error: &StoreError) -> bool {
+    pub(crate) fn has_waited(&self, error: &DatabaseError) -> bool {
         let patience = self.pool.options().get_acquire_timeout();
-        matches!(error, StoreError::NoConnection { waited, .. } if *waited >= patience)
+        matches!(error, DatabaseError::NoConnection { waited, .. } if *waited >= patience)
     }
 }
 
 /// Acquires a connection, in the pool's `acquire_timeout`.
-pub(crate) async fn acquire(pool: &PgPool, schema: &str) -> Result<PoolConnection<Postgres>, StoreError> {
+pub(crate) async fn acquire(pool: &PgPool, schema: &str) -> Result<PoolConnection<Postgres>, DatabaseError> {
     let error = match pool.acquire().await {
         Ok(connection) => return Ok(connection),
         Err(error) => error,
@@ -106,13 +106,13 @@ pub(crate) async fn acquire(pool: &PgPool, schema: &str) -> Result<PoolConnectio
     if let (sqlx::Error::PoolTimedOut, Some(exhausted)) = (&error, exhausted(pool, waited)) {
         return Err(exhausted);
     }
-    Err(StoreError::new(open::reason(pool, error).await, schema))
+    Err(DatabaseError::new(open::reason(pool, error).await, schema))
 }
 
-fn exhausted(pool: &PgPool, waited: Duration) -> Option<StoreError> {
+fn exhausted(pool: &PgPool, waited: Duration) -> Option<DatabaseError> {
     let connections = pool.options().get_max_connections();
     let exhausted = pool.size() >= connections && pool.num_idle() == 0;
-    exhausted.then_some(StoreError::NoConnection { waited, connections })
+    exhausted.then_some(DatabaseError::NoConnection { waited, connections })
 }
 
 impl Drop for Borrowed {

@@ -12,7 +12,7 @@ use crate::enqueue::new_job::{Due, NewRow};
 use crate::job::json::{Unstorable, printed_bytes};
 use crate::job::lineage::is_traceparent;
 use crate::job::name;
-use crate::{EnqueueError, JobId, StoreError};
+use crate::{DatabaseError, EnqueueError, JobId};
 
 /// How far ahead a job may be scheduled: about a hundred years. More than that is a mistaken unit.
 const FARTHEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
@@ -163,7 +163,7 @@ impl Batch {
         sql: &Statements,
         notify: bool,
         patience: Option<Duration>,
-    ) -> Result<Answer, StoreError> {
+    ) -> Result<Answer, DatabaseError> {
         // In the order of the key, so that two batches with the same ids cannot wait for each other in a circle.
         self.rows.sort_by_key(|row| row.id);
         let (shapes, rows) = (&self.shapes, &self.rows);
@@ -184,8 +184,8 @@ impl Batch {
             .bind(patience.map(|patience| patience.as_millis() as i32))
             .fetch_one(connection)
             .await
-            .map_err(|error| StoreError::new(error, sql.schema.as_str()))?;
-        Answer::read(&row).map_err(StoreError::Database)
+            .map_err(|error| DatabaseError::new(error, sql.schema.as_str()))?;
+        Answer::read(&row).map_err(DatabaseError::Refused)
     }
 
     /// What the answer says against a job of this batch, if anything.

@@ -10,7 +10,7 @@ use crate::client::Shared;
 use crate::db::notifier::Notifier;
 use crate::db::query::ANSWER_WITHIN;
 use crate::enqueue::batch::{Answer, Batch};
-use crate::{EnqueueError, JobId, StoreError};
+use crate::{DatabaseError, EnqueueError, JobId};
 
 /// The time that a statement has to be answered when it is sent first. The connection may have fallen silent.
 pub(crate) const FIRST_TRY: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ pub(crate) struct Sender {
 struct Tries {
     /// The time of the first statement that may have been committed without an answer.
     lost: Option<Instant>,
-    last: Option<StoreError>,
+    last: Option<DatabaseError>,
 }
 
 impl Sender {
@@ -95,7 +95,7 @@ impl Sender {
         batch: &mut Batch,
         limit: Duration,
         lost: &mut Option<Instant>,
-    ) -> Result<Answer, StoreError> {
+    ) -> Result<Answer, DatabaseError> {
         if let Some(since) = *lost {
             // The statement may have committed, and only its answer been lost: so look the ids up, live and finished since.
             // (A job that was enqueued, run, and not kept in the meantime runs twice; delivery is at least once.)
@@ -111,15 +111,15 @@ impl Sender {
             Ok(())
         });
         let answer = answer.await;
-        if !matches!(answer, Err(StoreError::Unavailable(_))) {
+        if !matches!(answer, Err(DatabaseError::Unavailable(_))) {
             *lost = before; // The database has answered this one.
         }
         answer
     }
 
     /// Reports whether every caller is to be told of this error, without another try.
-    pub(crate) fn is_for_all(&self, error: &StoreError) -> bool {
-        matches!(error, StoreError::PoolClosed) || self.shared.has_waited(error)
+    pub(crate) fn is_for_all(&self, error: &DatabaseError) -> bool {
+        matches!(error, DatabaseError::PoolClosed) || self.shared.has_waited(error)
     }
 
     /// Sends a batch once. `sending` is called when a connection is there, and the statement goes out next.
@@ -128,8 +128,8 @@ impl Sender {
         batch: &mut Batch,
         patience: Duration,
         limit: Duration,
-        sending: impl FnOnce() -> Result<(), StoreError>,
-    ) -> Result<Answer, StoreError> {
+        sending: impl FnOnce() -> Result<(), DatabaseError>,
+    ) -> Result<Answer, DatabaseError> {
         let shared = &self.shared;
         let ask = async |connection: &mut PgConnection| {
             sending()?;

@@ -14,7 +14,7 @@ use crate::enqueue::batch::{Answer, Batch};
 use crate::enqueue::bulk::{CHUNK_BYTES, CHUNK_ROWS};
 use crate::enqueue::coalesce::Coalesce;
 use crate::enqueue::deliver::{FIRST_TRY, Sender};
-use crate::{EnqueueError, JobId, StoreError};
+use crate::{DatabaseError, EnqueueError, JobId};
 
 /// How long a flight waits for a caller's open transaction that has inserted one of its ids. Then each of its jobs is sent
 /// alone, so that only the one of that id waits.
@@ -131,10 +131,10 @@ impl Flight {
     }
 
     /// Notes that the statement is sent now. Fails if the flight was given up before that.
-    fn sending(&self) -> Result<(), StoreError> {
+    fn sending(&self) -> Result<(), DatabaseError> {
         let mut state = self.lock();
         if state.callers.is_empty() {
-            return Err(StoreError::Unavailable(sqlx::Error::WorkerCrashed));
+            return Err(DatabaseError::Unavailable(sqlx::Error::WorkerCrashed));
         }
         state.sent = Some(Instant::now());
         Ok(())
@@ -158,10 +158,10 @@ impl Flight {
     }
 
     /// Tells the callers of an error. Most may be any row's fault: alone, each gets an error of its own.
-    fn failed(&self, error: &StoreError, for_all: bool) {
+    fn failed(&self, error: &DatabaseError, for_all: bool) {
         let mut state = self.lock();
         let sent = state.sent.take();
-        let lost = if matches!(error, StoreError::Unavailable(_)) { sent } else { None };
+        let lost = if matches!(error, DatabaseError::Unavailable(_)) { sent } else { None };
         for caller in std::mem::take(&mut state.callers) {
             caller.tell(match error.for_another().filter(|_| for_all) {
                 Some(same) => Told::Answer(Err(same.into())),

@@ -24,7 +24,7 @@ use crate::{EnqueueError, JobHandle, JobId, Priority, Target};
 ///
 /// let handle = thumbnail::job(7, 320)
 ///     .delay(Duration::from_secs(60))
-///     .priority(Priority::HIGH)
+///     .priority(Priority::High)
 ///     .id(request_id) // Should the request come twice, there is one job.
 ///     .enqueue(&client)
 ///     .await?;

@@ -32,7 +32,7 @@ impl Policy {
         queue: "default",
         retries: 20,
         crashes: 3,
-        priority: Priority::NORMAL,
+        priority: Priority::Normal,
         timeout: Duration::from_secs(5 * 60),
         backoff: Backoff::DEFAULT,
         retain: None,

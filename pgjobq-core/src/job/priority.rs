@@ -17,14 +17,3 @@ pub enum Priority {
     /// Before everything else.
     Critical = 3,
 }
-
-impl Priority {
-    /// After everything else.
-    pub const LOW: Self = Self::Low;
-    /// The priority of a job that names none.
-    pub const NORMAL: Self = Self::Normal;
-    /// Before normal jobs.
-    pub const HIGH: Self = Self::High;
-    /// Before everything else.
-    pub const CRITICAL: Self = Self::Critical;
-}

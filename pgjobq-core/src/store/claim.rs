@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{ByPriority, Lane, Store};
 use crate::job::lineage::Meta;
-use crate::{JobId, StoreError};
+use crate::{DatabaseError, JobId};
 
 /// What a worker wants from a lane.
 #[derive(Clone, Debug)]
@@ -133,7 +133,7 @@ pub struct Peeked {
 
 impl Store {
     /// Claims jobs of one lane. Never more than were wanted.
-    pub async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, StoreError> {
+    pub async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, DatabaseError> {
         let (found, found_priorities) = claim.found.unzip();
         let query = sqlx::query(self.sql.claim.clone())
             .bind(claim.lane.shard)
@@ -151,7 +151,7 @@ impl Store {
             .bind(claim.bounds.scarce_want as i32)
             .bind(claim.bounds.bare);
         let row = self.row(query).await?;
-        let claimed = read_claimed(&row).map_err(StoreError::Database)?;
+        let claimed = read_claimed(&row).map_err(DatabaseError::Refused)?;
         assert!(claimed.jobs.len() <= claim.want, "a claim takes at most what was asked for");
         Ok(claimed)
     }
@@ -160,7 +160,7 @@ impl Store {
     pub async fn claim_quarantined(
         &self,
         claim: QuarantineClaim<'_>,
-    ) -> Result<ClaimedQuarantined, StoreError> {
+    ) -> Result<ClaimedQuarantined, DatabaseError> {
         let query = sqlx::query(self.sql.claim_quarantined.clone())
             .bind(claim.lane.shard)
             .bind(claim.lane.queue)
@@ -171,7 +171,7 @@ impl Store {
             .bind(claim.alone)
             .bind(claim.from.as_slice())
             .bind(claim.lone_first);
-        let claimed = read_quarantined(&self.row(query).await?).map_err(StoreError::Database)?;
+        let claimed = read_quarantined(&self.row(query).await?).map_err(DatabaseError::Refused)?;
         assert!(claimed.jobs.len() <= claim.want, "a claim takes at most what was asked for");
         Ok(claimed)
     }
@@ -182,21 +182,21 @@ impl Store {
         shard: i16,
         job: JobId,
         ticket: i64,
-    ) -> Result<Option<(Box<RawValue>, Meta)>, StoreError> {
+    ) -> Result<Option<(Box<RawValue>, Meta)>, DatabaseError> {
         let query = sqlx::query(self.sql.read_args.clone()).bind(shard).bind(job.as_uuid()).bind(ticket);
         let row = self.row(query).await?;
         let read = || -> Result<_, sqlx::Error> {
             let Some(args) = row.try_get("args")? else { return Ok(None) };
             Ok(Some((raw(args)?, Meta::from_json(row.try_get("meta")?))))
         };
-        read().map_err(StoreError::Database)
+        read().map_err(DatabaseError::Refused)
     }
 
     /// Returns the leases of a claim whose answer was lost. Gives how many jobs they still had.
-    pub async fn return_claim(&self, lane: Lane, worker: i64, lease: i64) -> Result<i32, StoreError> {
+    pub async fn return_claim(&self, lane: Lane, worker: i64, lease: i64) -> Result<i32, DatabaseError> {
         let query = sqlx::query(self.sql.return_claim.clone());
         let row = self.row(query.bind(lane.shard).bind(lane.queue).bind(worker).bind(lease)).await?;
-        row.try_get("returned").map_err(StoreError::Database)
+        row.try_get("returned").map_err(DatabaseError::Refused)
     }
 
     /// Looks at several lanes at once, for up to `want` tickets in each, without touching anything.
@@ -205,7 +205,7 @@ impl Store {
         lanes: &[Peek],
         kinds: &[&'static str],
         want: usize,
-    ) -> Result<Vec<Peeked>, StoreError> {
+    ) -> Result<Vec<Peeked>, DatabaseError> {
         let query = sqlx::query(self.sql.peek.clone())
             .bind(lanes.iter().map(|peek| peek.lane.shard).collect::<Vec<_>>())
             .bind(lanes.iter().map(|peek| peek.lane.queue).collect::<Vec<_>>())
@@ -217,8 +217,8 @@ impl Store {
         let rows = self.rows(query).await?;
         let mut peeked = vec![Peeked::default(); lanes.len()];
         for row in &rows {
-            let lane: i32 = row.try_get("lane").map_err(StoreError::Database)?;
-            peeked[lane as usize - 1] = read_peeked(row).map_err(StoreError::Database)?;
+            let lane: i32 = row.try_get("lane").map_err(DatabaseError::Refused)?;
+            peeked[lane as usize - 1] = read_peeked(row).map_err(DatabaseError::Refused)?;
         }
         Ok(peeked)
     }

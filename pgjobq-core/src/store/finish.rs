@@ -8,7 +8,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::{LeaseKey, Store};
-use crate::{JobId, StoreError};
+use crate::{DatabaseError, JobId};
 
 /// What an ended attempt means for its job.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Store {
         worker_name: &str,
         leases: &[LeaseUse],
         ended: impl IntoIterator<Item = &'e Ended>,
-    ) -> Result<Finished, StoreError> {
+    ) -> Result<Finished, DatabaseError> {
         let sent = |end: &&Ended| !matches!(end.decision, Decision::Settled);
         let ended: Vec<&Ended> = ended.into_iter().filter(sent).collect();
         let query = sqlx::query(self.sql.finish.clone())
@@ -93,7 +93,7 @@ impl Store {
             .bind(ended.iter().map(|e| e.decision.reason()).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.decision.message()).collect::<Vec<_>>());
         let row = self.row(query).await?;
-        read_finished(&row).map_err(StoreError::Database)
+        read_finished(&row).map_err(DatabaseError::Refused)
     }
 }
 

@@ -14,7 +14,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use tokio::time::timeout;
 
-use crate::StoreError;
+use crate::DatabaseError;
 use crate::client::Client;
 use crate::db::answers::Answers;
 use crate::db::pooler;
@@ -73,14 +73,14 @@ pub enum ConnectError {
     #[error("a pooler in transaction mode")]
     Pooler,
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
 }
 
 impl Store {
     /// Opens `connections` connections on the client's database, if they are the worker's alone.
     pub async fn connect(client: &Client, connections: u32) -> Result<Self, ConnectError> {
         let sql = Arc::clone(&client.shared().sql);
-        let failed = |error| ConnectError::Store(StoreError::new(error, sql.schema.as_str()));
+        let failed = |error| ConnectError::Database(DatabaseError::new(error, sql.schema.as_str()));
         // The database may just be starting: a pool waits for it.
         drop(acquire(client.pool(), sql.schema.as_str()).await?);
         let connections = Connections::new(client.pool().clone(), Arc::clone(&sql), connections);
@@ -117,7 +117,7 @@ impl Store {
         self.connections.close().await;
     }
 
-    async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, StoreError> {
+    async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, DatabaseError> {
         let mut lent = self.connections.lend().await.map_err(|error| self.error(error))?;
         let answered = timeout(self.answer_within, query.fetch_all(lent.connection())).await;
         match answered.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
@@ -136,11 +136,11 @@ impl Store {
         }
     }
 
-    async fn row(&self, query: Query<'_, Postgres, PgArguments>) -> Result<PgRow, StoreError> {
-        self.rows(query).await?.pop().ok_or(StoreError::Database(sqlx::Error::RowNotFound))
+    async fn row(&self, query: Query<'_, Postgres, PgArguments>) -> Result<PgRow, DatabaseError> {
+        self.rows(query).await?.pop().ok_or(DatabaseError::Refused(sqlx::Error::RowNotFound))
     }
 
-    fn error(&self, error: sqlx::Error) -> StoreError {
-        StoreError::new(error, self.sql.schema.as_str())
+    fn error(&self, error: sqlx::Error) -> DatabaseError {
+        DatabaseError::new(error, self.sql.schema.as_str())
     }
 }

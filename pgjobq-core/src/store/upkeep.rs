@@ -7,7 +7,7 @@ use sqlx::{Row, SqlStr};
 use uuid::Uuid;
 
 use super::{Lane, LeaseKey, Store};
-use crate::StoreError;
+use crate::DatabaseError;
 use crate::admin::cancel::read_acted;
 
 /// A lease that the database says is ours.
@@ -101,7 +101,7 @@ pub struct DueShards {
 
 impl Store {
     /// Registers a worker, which may be silent for `lease`. Without this it can claim nothing.
-    pub async fn register(&self, worker: i64, name: &str, lease: Duration) -> Result<(), StoreError> {
+    pub async fn register(&self, worker: i64, name: &str, lease: Duration) -> Result<(), DatabaseError> {
         let query = sqlx::query(self.sql.register_worker.clone())
             .bind(self.shards())
             .bind(worker)
@@ -111,33 +111,33 @@ impl Store {
     }
 
     /// Says that the worker lives, and lists its leases. `None` when it was given up.
-    pub async fn heartbeat(&self, worker: i64) -> Result<Option<Vec<HeldLease>>, StoreError> {
+    pub async fn heartbeat(&self, worker: i64) -> Result<Option<Vec<HeldLease>>, DatabaseError> {
         let query = sqlx::query(self.sql.heartbeat.clone()).bind(self.shards()).bind(worker);
         let rows = self.rows(query).await?;
         let mut held = Vec::new();
         for row in &rows {
-            if !row.try_get::<bool, _>("alive").map_err(StoreError::Database)? {
+            if !row.try_get::<bool, _>("alive").map_err(DatabaseError::Refused)? {
                 return Ok(None);
             }
-            held.extend(read_held(row).map_err(StoreError::Database)?);
+            held.extend(read_held(row).map_err(DatabaseError::Refused)?);
         }
         Ok(Some(held))
     }
 
     /// Says in which queues the worker wants to be notified of work.
-    pub async fn set_idle(&self, worker: i64, queues: &[i32]) -> Result<(), StoreError> {
+    pub async fn set_idle(&self, worker: i64, queues: &[i32]) -> Result<(), DatabaseError> {
         let query = sqlx::query(self.sql.set_idle.clone()).bind(self.shards()).bind(worker).bind(queues);
         self.rows(query).await.map(drop)
     }
 
     /// The worker leaves. Whatever it still held is taken back by others.
-    pub async fn leave(&self, worker: i64) -> Result<(), StoreError> {
+    pub async fn leave(&self, worker: i64) -> Result<(), DatabaseError> {
         let query = sqlx::query(self.sql.leave.clone()).bind(self.shards()).bind(worker);
         self.rows(query).await.map(drop)
     }
 
     /// Gives back a lease whose claim's answer never arrived. Returns how many jobs it still had.
-    pub async fn return_lease(&self, worker: i64, lease: LeaseKey) -> Result<i32, StoreError> {
+    pub async fn return_lease(&self, worker: i64, lease: LeaseKey) -> Result<i32, DatabaseError> {
         let query = sqlx::query(self.sql.return_lease.clone())
             .bind(lease.lane.shard)
             .bind(worker)
@@ -146,11 +146,11 @@ impl Store {
             .bind(lease.hi)
             .bind(lease.id);
         let row = self.row(query).await?;
-        row.try_get("returned").map_err(StoreError::Database)
+        row.try_get("returned").map_err(DatabaseError::Refused)
     }
 
     /// Every worker of every shard.
-    pub async fn list_workers(&self) -> Result<Vec<WorkerBeats>, StoreError> {
+    pub async fn list_workers(&self) -> Result<Vec<WorkerBeats>, DatabaseError> {
         let rows = self.rows(sqlx::query(self.sql.list_workers.clone()).bind(self.shards())).await?;
         let read = |row: &PgRow| {
             Ok(WorkerBeats {
@@ -160,27 +160,27 @@ impl Store {
                 lease: from_micros(row.try_get("lease")?),
             })
         };
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
     /// Gives up workers of a shard, each if its number of heartbeats is still this one. Returns how many.
-    pub async fn give_up_workers(&self, shard: i16, workers: &[(i64, i64)]) -> Result<i32, StoreError> {
+    pub async fn give_up_workers(&self, shard: i16, workers: &[(i64, i64)]) -> Result<i32, DatabaseError> {
         let (ids, beats): (Vec<i64>, Vec<i64>) = workers.iter().copied().unzip();
         let query = sqlx::query(self.sql.give_up_workers.clone()).bind(shard).bind(ids).bind(beats);
         let row = self.row(query).await?;
-        row.try_get("given_up").map_err(StoreError::Database)
+        row.try_get("given_up").map_err(DatabaseError::Refused)
     }
 
     /// Takes back one lease of a worker that is not there, but none of `except`, in the first of these shards that has one.
     /// `None` if none has.
-    pub async fn reap(&self, shards: &[i16], except: &[i64]) -> Result<Option<Reaped>, StoreError> {
+    pub async fn reap(&self, shards: &[i16], except: &[i64]) -> Result<Option<Reaped>, DatabaseError> {
         let query = sqlx::query(self.sql.reap.clone()).bind(shards).bind(except);
         let rows = self.rows(query).await?;
-        rows.first().map(read_reaped).transpose().map_err(StoreError::Database)
+        rows.first().map(read_reaped).transpose().map_err(DatabaseError::Refused)
     }
 
     /// How these queues stand.
-    pub async fn check_queues(&self, names: &[&str]) -> Result<Vec<QueueStanding>, StoreError> {
+    pub async fn check_queues(&self, names: &[&str]) -> Result<Vec<QueueStanding>, DatabaseError> {
         let rows =
             self.rows(sqlx::query(self.sql.check_queues.clone()).bind(names).bind(self.shards())).await?;
         let read = |row: &PgRow| {
@@ -193,11 +193,11 @@ impl Store {
                 drawn: row.try_get("drawn")?,
             })
         };
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
     /// Advances the sequence of tickets if it was set back, over a connection of the worker.
-    pub async fn repair_tickets(&self) -> Result<(), StoreError> {
+    pub async fn repair_tickets(&self) -> Result<(), DatabaseError> {
         let row = self.row(sqlx::query(self.sql.repair_tickets.clone())).await?;
         crate::db::migrate::warn_of_repair(&row)
     }
@@ -207,16 +207,16 @@ impl Store {
         &self,
         queues: &[i32],
         kinds: &[&str],
-    ) -> Result<Vec<(i32, String)>, StoreError> {
+    ) -> Result<Vec<(i32, String)>, DatabaseError> {
         let query = sqlx::query(self.sql.unknown_kinds.clone()).bind(self.shards()).bind(queues).bind(kinds);
         let read = |row: &PgRow| Ok((row.try_get("queue")?, row.try_get("kind")?));
-        self.rows(query).await?.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
+        self.rows(query).await?.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
     /// The shards that have requests to cancel: mostly none.
-    pub async fn shards_with_cancels(&self) -> Result<Vec<i16>, StoreError> {
+    pub async fn shards_with_cancels(&self) -> Result<Vec<i16>, DatabaseError> {
         let rows = self.rows(sqlx::query(self.sql.shards_with_cancels.clone()).bind(self.shards())).await?;
-        rows.iter().map(|row| row.try_get("shard")).collect::<Result<_, _>>().map_err(StoreError::Database)
+        rows.iter().map(|row| row.try_get("shard")).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
     /// Acts on the next requests to cancel, those after this id or the first ones.
@@ -225,44 +225,48 @@ impl Store {
         shard: i16,
         after: Option<Uuid>,
         most: i32,
-    ) -> Result<ActedOnCancels, StoreError> {
+    ) -> Result<ActedOnCancels, DatabaseError> {
         let query = sqlx::query(self.sql.act_on_cancels.clone());
         let row = self.row(query.bind(shard).bind(after).bind(most)).await?;
-        let (cancelled, running) = read_acted(&row).map_err(StoreError::Database)?;
-        Ok(ActedOnCancels { cancelled, running, reach: row.try_get("reach").map_err(StoreError::Database)? })
+        let (cancelled, running) = read_acted(&row).map_err(DatabaseError::Refused)?;
+        Ok(ActedOnCancels {
+            cancelled,
+            running,
+            reach: row.try_get("reach").map_err(DatabaseError::Refused)?,
+        })
     }
 
     /// Finds the shards that have jobs to expire, in one statement. Each starts at its cursor, in microseconds since 1970.
-    pub async fn find_expiring(&self, cursors: &[(i16, i64)]) -> Result<DueShards, StoreError> {
+    pub async fn find_expiring(&self, cursors: &[(i16, i64)]) -> Result<DueShards, DatabaseError> {
         self.find(self.sql.find_expiring.clone(), cursors).await
     }
 
     /// Ends jobs that were not started in time, those after `after`.
-    pub async fn expire(&self, shard: i16, after: (i64, Uuid), most: i32) -> Result<Expired, StoreError> {
+    pub async fn expire(&self, shard: i16, after: (i64, Uuid), most: i32) -> Result<Expired, DatabaseError> {
         let query = sqlx::query(self.sql.expire.clone()).bind(shard).bind(after.0).bind(after.1).bind(most);
-        read_expired(&self.row(query).await?).map_err(StoreError::Database)
+        read_expired(&self.row(query).await?).map_err(DatabaseError::Refused)
     }
 
     /// Finds the shards that have scheduled jobs to promote, in one statement. Each starts at its cursor, in microseconds since 1970.
-    pub async fn find_due(&self, cursors: &[(i16, i64)]) -> Result<DueShards, StoreError> {
+    pub async fn find_due(&self, cursors: &[(i16, i64)]) -> Result<DueShards, DatabaseError> {
         self.find(self.sql.find_due.clone(), cursors).await
     }
 
-    async fn find(&self, sql: SqlStr, cursors: &[(i16, i64)]) -> Result<DueShards, StoreError> {
+    async fn find(&self, sql: SqlStr, cursors: &[(i16, i64)]) -> Result<DueShards, DatabaseError> {
         let (shards, after): (Vec<i16>, Vec<i64>) = cursors.iter().copied().unzip();
         let row = self.row(sqlx::query(sql).bind(shards).bind(after)).await?;
-        read_due_shards(&row).map_err(StoreError::Database)
+        read_due_shards(&row).map_err(DatabaseError::Refused)
     }
 
     /// Puts up to `most` scheduled jobs in line that have come due since `after`, in microseconds since 1970.
-    pub async fn promote(&self, shard: i16, after: i64, most: i32) -> Result<Promoted, StoreError> {
+    pub async fn promote(&self, shard: i16, after: i64, most: i32) -> Result<Promoted, DatabaseError> {
         let query = sqlx::query(self.sql.promote.clone()).bind(shard).bind(most).bind(after);
         let row = self.row(query).await?;
-        read_promoted(&row).map_err(StoreError::Database)
+        read_promoted(&row).map_err(DatabaseError::Refused)
     }
 
     /// Says how many attempts have ended since the last time: queue, completed, failed.
-    pub async fn note_rates(&self, counts: &[(i32, i32, i32)]) -> Result<(), StoreError> {
+    pub async fn note_rates(&self, counts: &[(i32, i32, i32)]) -> Result<(), DatabaseError> {
         let column = |pick: fn(&(i32, i32, i32)) -> i32| counts.iter().map(pick).collect::<Vec<_>>();
         let query = sqlx::query(self.sql.note_rates.clone())
             .bind(0_i16)
@@ -273,40 +277,40 @@ impl Store {
     }
 
     /// The deleted queues in which jobs wait, and those of which nothing is kept any more.
-    pub async fn deleted_queues(&self) -> Result<(Vec<i32>, Vec<i32>), StoreError> {
+    pub async fn deleted_queues(&self) -> Result<(Vec<i32>, Vec<i32>), DatabaseError> {
         let row = self.row(sqlx::query(self.sql.deleted_queues.clone()).bind(self.shards())).await?;
         let read = || Ok((row.try_get("used")?, row.try_get("over")?));
-        read().map_err(StoreError::Database)
+        read().map_err(DatabaseError::Refused)
     }
 
     /// Forgets a deleted queue that was emptied.
-    pub async fn forget_queue(&self, queue: i32) -> Result<(), StoreError> {
+    pub async fn forget_queue(&self, queue: i32) -> Result<(), DatabaseError> {
         self.rows(sqlx::query(self.sql.forget_queue.clone()).bind(queue)).await.map(drop)
     }
 
     /// The ids of queues in which jobs wait although no such queue exists.
-    pub async fn stray_queues(&self) -> Result<Vec<i32>, StoreError> {
+    pub async fn stray_queues(&self) -> Result<Vec<i32>, DatabaseError> {
         let rows = self.rows(sqlx::query(self.sql.stray_queues.clone()).bind(self.shards())).await?;
-        rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>().map_err(StoreError::Database)
+        rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
     /// Drops the oldest partition of `finished` whose day is over. False when there is none, and `None` if it cannot be dropped
     /// now. An error that passes means that somebody uses it just now.
-    pub async fn drop_partition(&self) -> Result<Option<bool>, StoreError> {
+    pub async fn drop_partition(&self) -> Result<Option<bool>, DatabaseError> {
         let row = self.row(sqlx::query(self.sql.drop_partition.clone())).await?;
-        row.try_get("dropped").map_err(StoreError::Database)
+        row.try_get("dropped").map_err(DatabaseError::Refused)
     }
 
     /// Deletes ended jobs that have no partition of their own and are no longer kept. Returns how many, and whether others
     /// remain.
-    pub async fn tidy_rest(&self, most: i32) -> Result<(i32, bool), StoreError> {
+    pub async fn tidy_rest(&self, most: i32) -> Result<(i32, bool), DatabaseError> {
         let row = self.row(sqlx::query(self.sql.tidy_rest.clone()).bind(most)).await?;
         let read = || Ok((row.try_get("deleted")?, row.try_get("remain")?));
-        read().map_err(StoreError::Database)
+        read().map_err(DatabaseError::Refused)
     }
 
     /// Deletes what is no longer true from the tables of hints.
-    pub async fn tidy_hints(&self) -> Result<(), StoreError> {
+    pub async fn tidy_hints(&self) -> Result<(), DatabaseError> {
         self.rows(sqlx::query(self.sql.tidy_hints.clone()).bind(self.shards())).await.map(drop)
     }
 
@@ -317,23 +321,23 @@ impl Store {
         shard: i16,
         after: Uuid,
         most: i32,
-    ) -> Result<Option<Uuid>, StoreError> {
+    ) -> Result<Option<Uuid>, DatabaseError> {
         let query = sqlx::query(self.sql.tidy_failures.clone()).bind(shard).bind(after).bind(most);
-        self.row(query).await?.try_get("reach").map_err(StoreError::Database)
+        self.row(query).await?.try_get("reach").map_err(DatabaseError::Refused)
     }
 
     /// How long completed jobs of these queues are kept whose kind says nothing.
-    pub async fn queue_keeps(&self, queues: &[i32]) -> Result<Vec<(i32, Duration)>, StoreError> {
+    pub async fn queue_keeps(&self, queues: &[i32]) -> Result<Vec<(i32, Duration)>, DatabaseError> {
         let rows = self.rows(sqlx::query(self.sql.queue_keeps.clone()).bind(queues)).await?;
         let read = |row: &PgRow| Ok((row.try_get("id")?, from_micros(row.try_get("keep")?)));
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
     /// The ids of queues by name.
-    pub async fn queue_ids(&self, names: &[&str]) -> Result<Vec<(String, i32)>, StoreError> {
+    pub async fn queue_ids(&self, names: &[&str]) -> Result<Vec<(String, i32)>, DatabaseError> {
         let rows = self.rows(sqlx::query(self.sql.queue_ids.clone()).bind(names)).await?;
         let read = |row: &PgRow| Ok((row.try_get("name")?, row.try_get("id")?));
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::Database)
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::job::policy::Policy;
 use crate::wait::lookup::time;
 use crate::wait::outcome::{Failure, JobState, Outcome, Progress, Status};
 use crate::wait::waits::Origin;
-use crate::{EnqueueError, JobId, NewJob, StoreError, WaitError};
+use crate::{DatabaseError, EnqueueError, JobId, NewJob, WaitError};
 
 /// A handle of an enqueued job that returns `T`. It can be rebuilt from the job's id, in any process: `my_job::handle(id)`.
 ///
@@ -73,11 +73,11 @@ impl<T> JobHandle<T> {
     /// # Errors
     ///
     /// When the database cannot be reached or refuses.
-    pub async fn status(&self, client: &Client) -> Result<Option<Status>, StoreError> {
+    pub async fn status(&self, client: &Client) -> Result<Option<Status>, DatabaseError> {
         let shared = client.shared();
         let shard = self.id.shard(client.about().await?.shards);
         let row = shared.read(&shared.sql.status, &[&shard, &self.id.as_uuid()]).await?.pop();
-        row.map(|row| read_status(self.id, &row).map_err(StoreError::Database)).transpose()
+        row.map(|row| read_status(self.id, &row).map_err(DatabaseError::Refused)).transpose()
     }
 }
 
@@ -87,7 +87,7 @@ impl<T> JobHandle<T> {
     /// # Errors
     ///
     /// When the database cannot be reached or refuses.
-    pub async fn progress(&self, client: &Client) -> Result<Option<Progress>, StoreError> {
+    pub async fn progress(&self, client: &Client) -> Result<Option<Progress>, DatabaseError> {
         Ok(self.status(client).await?.and_then(|status| status.progress))
     }
 }

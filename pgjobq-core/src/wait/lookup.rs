@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::client::Shared;
 use crate::job::json;
 use crate::wait::outcome::{FailedAttempt, Failure, Outcome};
-use crate::{JobId, StoreError, WaitError};
+use crate::{DatabaseError, JobId, WaitError};
 
 /// How long the answer to a look may take.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -91,19 +91,19 @@ impl Shared {
         jobs: &[JobId],
         bytes: i64,
         limit: Duration,
-    ) -> Result<HashMap<JobId, Found>, StoreError> {
+    ) -> Result<HashMap<JobId, Found>, DatabaseError> {
         let rows = self.look(jobs, Some(bytes), limit).await?;
-        rows.iter().map(Found::read).collect::<Result<_, _>>().map_err(StoreError::Database)
+        rows.iter().map(Found::read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
     /// Returns whether this job was cancelled.
-    pub(crate) async fn was_cancelled(&self, job: JobId) -> Result<bool, StoreError> {
+    pub(crate) async fn was_cancelled(&self, job: JobId) -> Result<bool, DatabaseError> {
         let found = self.lookup(&[job], 1, ANSWER_WITHIN).await?.remove(&job);
         Ok(matches!(found, Some(Found::Cancelled)))
     }
 
     /// Those of the jobs that are live, or have ended since. What ended before that was another one of the same id.
-    pub(crate) async fn known(&self, jobs: &[JobId], since: Instant) -> Result<Vec<JobId>, StoreError> {
+    pub(crate) async fn known(&self, jobs: &[JobId], since: Instant) -> Result<Vec<JobId>, DatabaseError> {
         let rows = self.look(jobs, None, ANSWER_WITHIN).await?;
         let within = since.elapsed(); // Measured last: the database said how long ago it was before now.
         let known = |row: &PgRow| {
@@ -114,7 +114,7 @@ impl Shared {
         rows.iter()
             .filter_map(|row| known(row).transpose())
             .collect::<Result<_, _>>()
-            .map_err(StoreError::Database)
+            .map_err(DatabaseError::Refused)
     }
 
     async fn look(
@@ -122,7 +122,7 @@ impl Shared {
         jobs: &[JobId],
         bytes: Option<i64>,
         limit: Duration,
-    ) -> Result<Vec<PgRow>, StoreError> {
+    ) -> Result<Vec<PgRow>, DatabaseError> {
         let shards = self.about().await?.shards;
         let query = sqlx::query(self.sql.lookup.clone())
             .bind(jobs.iter().map(|job| job.shard(shards)).collect::<Vec<_>>())

@@ -12,7 +12,7 @@ use crate::db::listen::{Listener, Signal};
 use crate::error::chain;
 use crate::wait::lookup::Found;
 use crate::wait::pace::{MOST_JOBS, Pace};
-use crate::{JobId, StoreError, WaitError};
+use crate::{DatabaseError, JobId, WaitError};
 
 const POLL_FIRST: Duration = Duration::from_millis(20);
 const POLL_MOST: Duration = Duration::from_secs(2);
@@ -164,7 +164,7 @@ impl Waits {
         waiting.by_job.keys().copied().collect()
     }
 
-    async fn ask(&self) -> Result<(), StoreError> {
+    async fn ask(&self) -> Result<(), DatabaseError> {
         let about = self.shared.about().await?;
         let ask = sqlx::query(self.shared.sql.wait_until.clone())
             .bind(about.all_shards())
@@ -174,7 +174,7 @@ impl Waits {
     }
 
     /// Looks once, and answers those whose job has ended. If one job's row makes the look fail, it finds that job.
-    async fn look(&self, jobs: &[JobId], pace: &mut Pace) -> Result<(), StoreError> {
+    async fn look(&self, jobs: &[JobId], pace: &mut Pace) -> Result<(), DatabaseError> {
         let started = Instant::now();
         match (self.shared.lookup(jobs, pace.bytes, pace.limit).await, jobs) {
             (Ok(found), _) => {
@@ -194,7 +194,7 @@ impl Waits {
             }
             (Err(error), _) => {
                 // A wait for the pool says nothing of how much the network carries.
-                if !matches!(error, StoreError::NoConnection { .. }) {
+                if !matches!(error, DatabaseError::NoConnection { .. }) {
                     pace.failed(started.elapsed());
                 }
                 Err(error)
@@ -220,7 +220,7 @@ impl Waits {
     }
 
     /// Answers everybody who waits for one of these jobs with an error.
-    fn answer_all(&self, jobs: &[JobId], error: StoreError) {
+    fn answer_all(&self, jobs: &[JobId], error: DatabaseError) {
         let shared = Arc::new(error);
         let mut waiting = self.lock();
         for waiter in jobs.iter().filter_map(|job| waiting.by_job.remove(job)).flatten() {
@@ -229,7 +229,7 @@ impl Waits {
     }
 
     /// What passes is waited for; anything else is told to everybody.
-    fn fail(&self, error: StoreError) {
+    fn fail(&self, error: DatabaseError) {
         if error.is_transient() {
             tracing::debug!(%error, "looking for ended jobs failed; trying again");
             return;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use pgjobq_core::__private::{ClaimedJob, Decision};
-use pgjobq_core::StoreError;
+use pgjobq_core::DatabaseError;
 
 use crate::claim::portion::may_be_the_jobs;
 use crate::leases::Lease;
@@ -51,7 +51,7 @@ pub(crate) async fn read(runtime: &Runtime, job: &mut ClaimedJob, lease: &Lease)
 
 /// Reads them once, a few jobs at a time, so that large arguments take neither all connections nor all of the network. False if the
 /// job no longer has this ticket.
-async fn read_once(runtime: &Runtime, job: &mut ClaimedJob, lease: &Lease) -> Result<bool, StoreError> {
+async fn read_once(runtime: &Runtime, job: &mut ClaimedJob, lease: &Lease) -> Result<bool, DatabaseError> {
     let _turn = runtime.reads.acquire().await;
     let Some((args, meta)) = runtime.store.read_args(lease.key.lane.shard, job.id, job.ticket).await? else {
         return Ok(false);
@@ -60,7 +60,7 @@ async fn read_once(runtime: &Runtime, job: &mut ClaimedJob, lease: &Lease) -> Re
     Ok(true)
 }
 
-fn bury(job: &ClaimedJob, error: &StoreError) -> Decision {
+fn bury(job: &ClaimedJob, error: &DatabaseError) -> Decision {
     let message = crate::attempt::decide::text(&format!("its arguments cannot be read: {}", chain(error)));
     tracing::error!(job.id = %job.id, job.kind, error = chain(error),
         "the arguments of a job cannot be read, so it is dead; fix its row, and requeue it");

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pgjobq_core::StoreError;
+use pgjobq_core::DatabaseError;
 
 use crate::claim::requests::Failed;
 use crate::pause::Pause;
@@ -29,7 +29,7 @@ impl Outage {
     pub(crate) fn is_meant_by(failed: &Failed) -> bool {
         match failed {
             Failed::TimedOut => false,
-            Failed::Store(error) => !matches!(error, StoreError::Database(_)),
+            Failed::Database(error) => !matches!(error, DatabaseError::Refused(_)),
         }
     }
 

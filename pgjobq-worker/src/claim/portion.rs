@@ -1,7 +1,7 @@
 //! How much a claim asks for: less after each claim that failed for its size, more after each that arrived.
 
 use pgjobq_core::__private::CLAIM_BYTES;
-use pgjobq_core::StoreError;
+use pgjobq_core::DatabaseError;
 
 use crate::claim::lane::BATCH;
 
@@ -53,7 +53,7 @@ impl Portion {
 
 /// Whether the jobs that were asked for may be why it failed: their data, or their size (out of memory, a statement that took too
 /// long).
-pub(crate) fn may_be_the_jobs(error: &StoreError) -> bool {
+pub(crate) fn may_be_the_jobs(error: &DatabaseError) -> bool {
     error.is_about_stored_data() || matches!(error.code().as_deref(), Some("53200" | "57014"))
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use pgjobq_core::__private::{
     Bounds, ByPriority, Claim, Claimed, ClaimedQuarantined, Lane, Peek, Peeked, Places, QuarantineClaim,
 };
-use pgjobq_core::StoreError;
+use pgjobq_core::DatabaseError;
 use tokio::time::timeout;
 
 use crate::claim::lane::Found;
@@ -27,7 +27,7 @@ pub(crate) enum Failed {
     #[error("the answer did not come within the claim timeout")]
     TimedOut,
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
 }
 
 /// What a look looks at.
@@ -133,7 +133,7 @@ pub(crate) async fn announce(runtime: Arc<Runtime>, worker: i64, queues: Vec<i32
 /// The answer, or an error if it does not come in time.
 async fn answer<T>(
     runtime: &Runtime,
-    call: impl Future<Output = Result<T, StoreError>>,
+    call: impl Future<Output = Result<T, DatabaseError>>,
 ) -> Result<T, Failed> {
     match timeout(runtime.config.claim_timeout, call).await {
         Ok(answered) => Ok(answered?),
@@ -144,7 +144,7 @@ async fn answer<T>(
 /// A claim has failed. If the server has not said so, it may have made a lease all the same, which is returned.
 fn give_up(runtime: &Arc<Runtime>, failed: &Failed, lane: Lane, worker: i64, lease: i64) {
     match failed {
-        Failed::Store(error) if error.code().is_some() => runtime.leases.end_claim(lease, &[]),
+        Failed::Database(error) if error.code().is_some() => runtime.leases.end_claim(lease, &[]),
         _ => _ = runtime.returns.spawn(return_claim(Arc::clone(runtime), lane, worker, lease)),
     }
 }

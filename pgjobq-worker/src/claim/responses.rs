@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use pgjobq_core::__private::{Claimed, ClaimedQuarantined, Peeked, SCHEDULED, Signal};
-use pgjobq_core::StoreError;
+use pgjobq_core::DatabaseError;
 
 use crate::claim::begin::{Batch, begin};
 use crate::claim::claim_loop::Claimer;
@@ -56,7 +56,7 @@ impl Claimer {
                 lane.not_named(asked.found);
                 if let Failed::TimedOut = failed {
                     lane.portion.failed(asked.want);
-                } else if let Failed::Store(error) = &failed
+                } else if let Failed::Database(error) = &failed
                     && may_be_the_jobs(error)
                 {
                     lane.portion.failed(asked.want);
@@ -153,7 +153,7 @@ impl Claimer {
     /// A claim failed. The error is its lane's, unless it would meet every lane.
     fn failed(&mut self, place: usize, failed: Failed) {
         let code = match &failed {
-            Failed::Store(error) => StoreError::code(error),
+            Failed::Database(error) => DatabaseError::code(error),
             Failed::TimedOut => None,
         };
         let now = Instant::now();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgjobq_core::__private::{Decision, Ended, Finished, LeaseUse, storable, to_ascii};
-use pgjobq_core::{JobId, StoreError};
+use pgjobq_core::{DatabaseError, JobId};
 use uuid::Uuid;
 
 use crate::attempt::decide::MESSAGE_BYTES;
@@ -50,7 +50,7 @@ impl Batch {
 
     /// Sends the results, once. A lease is closed with its last one. After an error none of them has been recorded, as far as
     /// is known, and their leases stay open.
-    pub(crate) async fn record(&mut self, runtime: &Arc<Runtime>) -> Result<Finished, StoreError> {
+    pub(crate) async fn record(&mut self, runtime: &Arc<Runtime>) -> Result<Finished, DatabaseError> {
         let Some(first) = self.results.first() else { return Ok(Finished::default()) };
         let (shard, worker) = (first.lease.key.lane.shard, first.lease.worker);
         let leases = self.leases();
@@ -91,7 +91,7 @@ impl Batch {
     }
 
     /// Changes what the error says is wrong with the results, so that they can be sent again. False if that is nothing.
-    pub(crate) fn amend(&mut self, runtime: &Runtime, error: &StoreError) -> bool {
+    pub(crate) fn amend(&mut self, runtime: &Runtime, error: &DatabaseError) -> bool {
         if error.is_untranslatable() && self.escape(runtime) {
             return true;
         }
@@ -129,7 +129,7 @@ impl Batch {
 }
 
 /// Turns a result that the database refuses for its content into the death of its job. False if it is that already.
-fn bury(result: &mut Unrecorded, error: &StoreError) -> bool {
+fn bury(result: &mut Unrecorded, error: &DatabaseError) -> bool {
     if matches!(result.ended.decision, Decision::Bury { .. } | Decision::Settled) {
         return false;
     }

@@ -10,7 +10,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use pgjobq_core::StoreError;
+use pgjobq_core::DatabaseError;
 use tokio::sync::mpsc;
 
 use crate::pause::Pause;
@@ -94,7 +94,7 @@ impl Finisher {
         }
     }
 
-    fn refused(&mut self, mut batch: Batch, error: &StoreError) {
+    fn refused(&mut self, mut batch: Batch, error: &DatabaseError) {
         if !error.is_about_content() {
             self.runtime.recorder_failed(self.place, error);
         }

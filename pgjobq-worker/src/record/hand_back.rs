@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pgjobq_core::__private::{Ended, LeaseUse, Store};
-use pgjobq_core::StoreError;
+use pgjobq_core::DatabaseError;
 
 use crate::attempt::decide::stopped;
 use crate::leases::{HeldJob, Lease};
@@ -20,7 +20,7 @@ pub(crate) async fn hand_back(
     store: &Store,
     lease: &Lease,
     jobs: &[HeldJob],
-) -> Result<(), StoreError> {
+) -> Result<(), DatabaseError> {
     if jobs.is_empty() {
         return Ok(());
     }
@@ -51,7 +51,7 @@ async fn send(
     lease: &Lease,
     ended: &[Ended],
     close: bool,
-) -> Result<(), StoreError> {
+) -> Result<(), DatabaseError> {
     let leases = [LeaseUse { key: lease.key, close }];
     let shard = lease.key.lane.shard;
     let finished = store.finish(shard, lease.worker, &runtime.storable_name(), &leases, ended).await?;

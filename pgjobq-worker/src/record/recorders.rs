@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use pgjobq_core::__private::to_ascii;
-use pgjobq_core::StoreError;
+use pgjobq_core::DatabaseError;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -101,7 +101,7 @@ impl Runtime {
         }
     }
 
-    pub(crate) fn recorder_failed(&self, place: usize, error: &StoreError) {
+    pub(crate) fn recorder_failed(&self, place: usize, error: &DatabaseError) {
         let failures = self.recorders.failures[place].fetch_add(1, Ordering::Relaxed) + 1;
         if failures == FAILURES_OF_TROUBLE || failures.is_multiple_of(WARN_EVERY) {
             tracing::warn!(

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use pgjobq_core::__private::Signal;
-use pgjobq_core::StoreError;
+use pgjobq_core::DatabaseError;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::pause::{Pause, jittered};
@@ -45,7 +45,7 @@ pub(crate) async fn cancel_for_ever(runtime: Arc<Runtime>) {
     }
 }
 
-async fn act(runtime: &Runtime) -> Result<(), StoreError> {
+async fn act(runtime: &Runtime) -> Result<(), DatabaseError> {
     for shard in runtime.store.shards_with_cancels().await? {
         let mut after = None;
         loop {

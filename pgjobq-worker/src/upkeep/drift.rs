@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pgjobq_core::__private::QueueStanding;
-use pgjobq_core::StoreError;
+use pgjobq_core::DatabaseError;
 
 use crate::pause::jittered;
 use crate::runtime::Runtime;
@@ -81,7 +81,7 @@ pub(crate) async fn look_for_ever(runtime: Arc<Runtime>) {
 }
 
 /// Mends the queues of this worker. Returns what it cannot mend.
-async fn look(runtime: &Runtime) -> Result<Vec<String>, StoreError> {
+async fn look(runtime: &Runtime) -> Result<Vec<String>, DatabaseError> {
     let mut problems = Vec::new();
     let names: Vec<&str> = runtime.queues.iter().map(|queue| &*queue.name).collect();
     let shards = runtime.store.shards().len();
@@ -117,7 +117,7 @@ async fn look(runtime: &Runtime) -> Result<Vec<String>, StoreError> {
 }
 
 /// Recreates a queue, or its lanes, and follows one that was recreated under another id.
-async fn mend(runtime: &Runtime, queue: QueueStanding) -> Result<(), StoreError> {
+async fn mend(runtime: &Runtime, queue: QueueStanding) -> Result<(), DatabaseError> {
     let Some(slots) = runtime.queues.iter().find(|slots| *slots.name == queue.name) else { return Ok(()) };
     let id = match queue.id {
         Some(id) if !queue.incomplete => id,

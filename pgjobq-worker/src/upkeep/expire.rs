@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::StoreError;
+use pgjobq_core::DatabaseError;
 use uuid::Uuid;
 
 use crate::pause::{Pause, jittered};
@@ -36,7 +36,7 @@ pub(crate) async fn expire_for_ever(runtime: Arc<Runtime>) {
 
 /// Ends the jobs that are due: one look at all shards, and statements only for those that have any. Returns when the next job
 /// expires.
-async fn expire(runtime: &Runtime, due: &mut Due) -> Result<Option<Instant>, StoreError> {
+async fn expire(runtime: &Runtime, due: &mut Due) -> Result<Option<Instant>, DatabaseError> {
     let mut round = due.round(Instant::now());
     let found = runtime.store.find_expiring(&round.places).await?;
     let mut soonest = found.next_due.map(|due| Instant::now() + due);

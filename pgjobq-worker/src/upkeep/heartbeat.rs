@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pgjobq_core::__private::{LeaseKey, Store};
-use pgjobq_core::StoreError;
+use pgjobq_core::DatabaseError;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -100,7 +100,7 @@ async fn beat_until(runtime: &Arc<Runtime>, store: &Store, end: &CancellationTok
 }
 
 /// Sends one heartbeat. Returns the leases that the database has, and that this process does not know.
-async fn beat(runtime: &Runtime, store: &Store) -> Result<Vec<LeaseKey>, StoreError> {
+async fn beat(runtime: &Runtime, store: &Store) -> Result<Vec<LeaseKey>, DatabaseError> {
     let before = runtime.leases.all();
     match store.heartbeat(runtime.worker()).await? {
         Some(held) => Ok(runtime.leases.compare(&before, &held, runtime.config.claim_timeout)),
@@ -144,7 +144,7 @@ async fn return_leases(runtime: &Runtime, store: &Store, leases: Vec<LeaseKey>) 
 }
 
 /// The worker was given up: it was silent for too long. What it held is lost, and it goes on as another one.
-async fn start_anew(runtime: &Runtime, store: &Store) -> Result<(), StoreError> {
+async fn start_anew(runtime: &Runtime, store: &Store) -> Result<(), DatabaseError> {
     if runtime.liveness.last().is_some() {
         tracing::warn!("this worker was silent for too long and was given up; it starts anew");
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::StoreError;
+use pgjobq_core::DatabaseError;
 use uuid::Uuid;
 
 use crate::pause::jittered;
@@ -47,7 +47,7 @@ pub(crate) async fn tidy_for_ever(runtime: Arc<Runtime>) {
 }
 
 /// Logs that one step failed. The others do not depend on it, and it is tried again in a minute.
-fn log(step: &str, outcome: Result<(), StoreError>) {
+fn log(step: &str, outcome: Result<(), DatabaseError>) {
     match outcome {
         Err(error) if error.is_transient() => {
             tracing::debug!(error = chain(&error), "{step} failed; trying again")
@@ -58,7 +58,7 @@ fn log(step: &str, outcome: Result<(), StoreError>) {
 }
 
 /// Cancels what waits in deleted queues. One that fails does not hold up the others.
-async fn empty_deleted_queues(runtime: &Runtime) -> Result<(), StoreError> {
+async fn empty_deleted_queues(runtime: &Runtime) -> Result<(), DatabaseError> {
     let (used, over) = runtime.store.deleted_queues().await?;
     let mut outcome = Ok(());
     for queue in used {
@@ -74,14 +74,14 @@ async fn empty_deleted_queues(runtime: &Runtime) -> Result<(), StoreError> {
 }
 
 /// Looks at some failed attempts of each shard, and goes on from there the next time.
-async fn tidy_failures(runtime: &Runtime, places: &mut [(i16, Uuid)]) -> Result<(), StoreError> {
+async fn tidy_failures(runtime: &Runtime, places: &mut [(i16, Uuid)]) -> Result<(), DatabaseError> {
     for (shard, after) in places {
         *after = runtime.store.tidy_failures(*shard, *after, FAILURES_BATCH).await?.unwrap_or_default();
     }
     Ok(())
 }
 
-async fn warn_of_strays(runtime: &Runtime) -> Result<(), StoreError> {
+async fn warn_of_strays(runtime: &Runtime) -> Result<(), DatabaseError> {
     let queues = runtime.store.stray_queues().await?;
     if !queues.is_empty() {
         tracing::warn!(
@@ -93,7 +93,7 @@ async fn warn_of_strays(runtime: &Runtime) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn tidy_rest(runtime: &Runtime) -> Result<(), StoreError> {
+async fn tidy_rest(runtime: &Runtime) -> Result<(), DatabaseError> {
     loop {
         let (deleted, remain) = runtime.store.tidy_rest(REST_BATCH).await?;
         if deleted < REST_BATCH {
@@ -109,7 +109,7 @@ async fn tidy_rest(runtime: &Runtime) -> Result<(), StoreError> {
 }
 
 /// Drops the days that are over. Returns false if others remain that cannot be dropped now.
-async fn drop_partitions(runtime: &Runtime) -> Result<bool, StoreError> {
+async fn drop_partitions(runtime: &Runtime) -> Result<bool, DatabaseError> {
     let mut tries = 0;
     loop {
         match runtime.store.drop_partition().await {
@@ -126,6 +126,6 @@ async fn drop_partitions(runtime: &Runtime) -> Result<bool, StoreError> {
 }
 
 /// Whether a day could not be dropped because a transaction uses it, though it has been over for long.
-fn is_in_use(error: &StoreError) -> bool {
+fn is_in_use(error: &DatabaseError) -> bool {
     error.code().as_deref() == Some("55006")
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::StoreError;
+use pgjobq_core::DatabaseError;
 
 use crate::pause::{Pause, jittered};
 use crate::runtime::Runtime;
@@ -44,7 +44,7 @@ pub(crate) async fn reap_for_ever(runtime: Arc<Runtime>) {
 }
 
 /// Gives up the workers that the judge finds silent. Returns how soon it wants to look again.
-async fn give_up_silent(runtime: &Runtime, judge: &mut Judge) -> Result<Option<Duration>, StoreError> {
+async fn give_up_silent(runtime: &Runtime, judge: &mut Judge) -> Result<Option<Duration>, DatabaseError> {
     let asked = Instant::now();
     let mut workers = runtime.store.list_workers().await?;
     let answered = Instant::now();
@@ -62,7 +62,7 @@ async fn give_up_silent(runtime: &Runtime, judge: &mut Judge) -> Result<Option<D
 }
 
 /// Takes back every lease of a worker that is gone.
-async fn reap(runtime: &Arc<Runtime>) -> Result<(), StoreError> {
+async fn reap(runtime: &Arc<Runtime>) -> Result<(), DatabaseError> {
     // One lease a transaction, so that none is long. One that had to be left has to wait for the next time.
     let (shards, mut left) = (runtime.store.shards(), Vec::new());
     while let Some(reaped) = runtime.store.reap(&shards, &left).await? {
@@ -111,7 +111,7 @@ pub(crate) async fn promote_for_ever(runtime: Arc<Runtime>) {
 
 /// Promotes the jobs that are due: one look at all shards, and statements only for those that have any. Returns when the next
 /// job comes due, and whether this was a sweep.
-async fn promote(runtime: &Runtime, due: &mut Due) -> Result<(Option<Instant>, bool), StoreError> {
+async fn promote(runtime: &Runtime, due: &mut Due) -> Result<(Option<Instant>, bool), DatabaseError> {
     let mut round = due.round(Instant::now());
     let found = runtime.store.find_due(&round.places).await?;
     let mut soonest = found.next_due.map(|due| Instant::now() + due);

@@ -80,6 +80,6 @@ mod private {
 pub async fn enqueue(client: &Client) -> std::result::Result<Vec<JobId>, pgjobq::EnqueueError> {
     let ids = vec![thumbnail::job(0, 320).job_id(), private::swept::job(vec![1, 2, 3]).job_id()];
     let _handle = tick::enqueue(client).await?;
-    let _handle = thumbnail::job(1, 320).priority(Priority::LOW).enqueue(client).await?;
+    let _handle = thumbnail::job(1, 320).priority(Priority::Low).enqueue(client).await?;
     Ok(ids)
 }

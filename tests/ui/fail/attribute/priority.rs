@@ -6,7 +6,7 @@ async fn unknown_word() {}
 #[job(priority = 3)]
 async fn number() {}
 
-#[job(priority = Priority::HIGH)]
+#[job(priority = Priority::High)]
 async fn constant() {}
 
 fn main() {}
