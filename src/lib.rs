@@ -17,7 +17,7 @@
 //!   committed, the job is in the database until it has ended, whatever process dies.
 //! - **It runs at least once.** A worker that dies, or that nobody has heard of for half a minute, loses its jobs to
 //!   others, and then a job may run twice: let what it does be the same the second time, for instance by
-//!   [`JobContext::id`] as an idempotency key. (With `crashes = 0` it runs at most once.)
+//!   [`JobContext::id`] as an idempotency key. (With `max_crashes = 0` it runs at most once.)
 //! - **A worker that lost a job changes nothing.** Whatever it still reports is refused by the database.
 //! - **It does not start before its time**, by the database's clock.
 //! - **A job that takes its worker down is buried**, after one crash more than it may survive (three), and takes its
@@ -43,7 +43,7 @@
 //! | panics | as an error | `Dead(failure)` |
 //! | runs for longer than `timeout` | dropped at its next `.await`; as an error | `Dead(failure)` |
 //! | cannot be given its arguments, for they are of another shape | as an error, but tried three times at most | `Dead(failure)` |
-//! | goes down with its process | after the lease (30 s), tried again as often as `crashes` says (three times), and then dead | `Dead(failure)` |
+//! | goes down with its process | after the lease (30 s), tried again as often as `max_crashes` says (three times), and then dead | `Dead(failure)` |
 //! | has not ended when a shutdown's grace is over | handed back: neither a failure nor a crash | |
 //!
 //! Dead jobs are kept for thirty days, with every attempt that failed: see [`Failure`], or the view `pgjobq.job_states`.

@@ -93,7 +93,7 @@ const _: () = {
     const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT
         .queue("billing")
         .retries(0u16)
-        .crashes(1u16)
+        .max_crashes(1u16)
         .priority(__pgjobq::Priority::Critical)
         .timeout(::core::time::Duration::from_millis(1500u64))
         .backoff(

@@ -19,7 +19,7 @@ pub(crate) struct Keys {
     pub(crate) priority: Option<Ident>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) backoff: Option<Backoff>,
-    pub(crate) crashes: Option<u16>,
+    pub(crate) max_crashes: Option<u16>,
     pub(crate) retain: Option<Retain>,
     /// The key itself, where it stands.
     pub(crate) transactional: Option<Ident>,
@@ -51,7 +51,7 @@ const KEYS: [Key; 12] = [
     Key("priority", "a word in quotes", "\"high\""),
     Key("timeout", "a duration in quotes", "\"5m\""),
     Key("backoff", "one duration or two in quotes", "\"1s..6h\""),
-    Key("crashes", "a whole number", "3"),
+    Key("max_crashes", "a whole number", "3"),
     Key("retain", "a duration in quotes", "\"7d\""),
     Key("transactional", "no value", ""),
     Key("redact", "arguments", "[password]"),
@@ -85,7 +85,7 @@ impl Keys {
             "priority" => self.priority = diagnostics.ok(value::priority(entry)),
             "timeout" => self.timeout = diagnostics.ok(value::duration(entry)),
             "backoff" => self.backoff = diagnostics.ok(value::backoff(entry)),
-            "crashes" => self.crashes = diagnostics.ok(value::number(entry)),
+            "max_crashes" => self.max_crashes = diagnostics.ok(value::number(entry)),
             "retain" => self.retain = diagnostics.ok(value::retain(entry)),
             "transactional" => {
                 diagnostics.ok(value::flag(entry));

@@ -48,7 +48,7 @@ fn policy(job: &Job) -> TokenStream {
     let keys = &job.keys;
     let queue = keys.queue.iter().map(|queue| quote!(.queue(#queue)));
     let retries = keys.retries.iter().map(|number| quote!(.retries(#number)));
-    let crashes = keys.crashes.iter().map(|number| quote!(.crashes(#number)));
+    let max_crashes = keys.max_crashes.iter().map(|number| quote!(.max_crashes(#number)));
     let priority = keys.priority.iter().map(|level| quote!(.priority(__pgjobq::Priority::#level)));
     let timeout = keys.timeout.iter().map(|limit| {
         let limit = duration(*limit);
@@ -65,7 +65,7 @@ fn policy(job: &Job) -> TokenStream {
     let transactional = keys.transactional.iter().map(|_| quote!(.transactional()));
     quote! {
         const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT
-            #(#queue)* #(#retries)* #(#crashes)* #(#priority)* #(#timeout)* #(#backoff)* #(#retain)* #(#transactional)*;
+            #(#queue)* #(#retries)* #(#max_crashes)* #(#priority)* #(#timeout)* #(#backoff)* #(#retain)* #(#transactional)*;
     }
 }
 

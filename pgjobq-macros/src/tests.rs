@@ -57,7 +57,7 @@ fn a_job_with_every_key() {
         priority = "critical",
         timeout = "1500ms",
         backoff = "30s",
-        crashes = 1,
+        max_crashes = 1,
         retain = "0s",
         crate = app::jobs::pgjobq,
     );

@@ -15,7 +15,7 @@ const LEASE: Duration = Duration::from_secs(6);
 const HOUR: i64 = 3600;
 
 /// Runs until it is let go, and must not be run twice.
-#[job(queue = "calm", retries = 0, crashes = 0)]
+#[job(queue = "calm", retries = 0, max_crashes = 0)]
 async fn stay(ledger: State<Ledger>) -> Result<()> {
     while !sqlx::query_scalar("select exists (select from let_go)").fetch_one(ledger.pool()).await? {
         tokio::time::sleep(Duration::from_millis(200)).await;

@@ -12,7 +12,7 @@ use crate::ledger::Ledger;
 use crate::process::THREADS;
 
 /// Runs for some milliseconds, and returns the number of its run. No number of faults buries it.
-#[job(retries = 30000, crashes = 30000, backoff = "100ms..1s")]
+#[job(retries = 30000, max_crashes = 30000, backoff = "100ms..1s")]
 pub(crate) async fn work(ctx: JobContext, millis: u64, ledger: State<Ledger>) -> Result<Uuid> {
     let run = ledger.begin(&ctx).await?;
     tokio::time::sleep(Duration::from_millis(millis)).await;
@@ -21,7 +21,7 @@ pub(crate) async fn work(ctx: JobContext, millis: u64, ledger: State<Ledger>) ->
 }
 
 /// The same, in the queue of an operator.
-#[job(queue = "side", retries = 30000, crashes = 30000, backoff = "100ms..1s")]
+#[job(queue = "side", retries = 30000, max_crashes = 30000, backoff = "100ms..1s")]
 pub(crate) async fn errand(ctx: JobContext, ledger: State<Ledger>) -> Result<Uuid> {
     let run = ledger.begin(&ctx).await?;
     ledger.end(run).await?;
@@ -29,7 +29,7 @@ pub(crate) async fn errand(ctx: JobContext, ledger: State<Ledger>) -> Result<Uui
 }
 
 /// As `work`, with an effect and another job in the transaction that completes it.
-#[job(transactional, retries = 30000, crashes = 30000, backoff = "100ms..1s", timeout = "8s")]
+#[job(transactional, retries = 30000, max_crashes = 30000, backoff = "100ms..1s", timeout = "8s")]
 pub(crate) async fn pay(ctx: JobContext, tx: &mut Tx, millis: u64, ledger: State<Ledger>) -> Result<Uuid> {
     let run = ledger.begin(&ctx).await?;
     let effect = sqlx::query("insert into effects (job, run) values ($1, $2)");
@@ -41,7 +41,7 @@ pub(crate) async fn pay(ctx: JobContext, tx: &mut Tx, millis: u64, ledger: State
 }
 
 /// What a payment enqueues: each that completes has just one.
-#[job(retries = 30000, crashes = 30000, backoff = "100ms..1s")]
+#[job(retries = 30000, max_crashes = 30000, backoff = "100ms..1s")]
 pub(crate) async fn receipt(ctx: JobContext, payment: Uuid, ledger: State<Ledger>) -> Result<Uuid> {
     let _ = payment;
     let run = ledger.begin(&ctx).await?;
@@ -50,7 +50,7 @@ pub(crate) async fn receipt(ctx: JobContext, payment: Uuid, ledger: State<Ledger
 }
 
 /// Panics in its first attempt, and returns in its second an error that panics when it is shown.
-#[job(retries = 30000, crashes = 30000, backoff = "100ms..1s")]
+#[job(retries = 30000, max_crashes = 30000, backoff = "100ms..1s")]
 pub(crate) async fn panics(ctx: JobContext, ledger: State<Ledger>) -> Result<Uuid> {
     let run = ledger.begin(&ctx).await?;
     assert!(ctx.failures() > 0, "as it should");
@@ -73,7 +73,7 @@ impl std::fmt::Display for ShownBadly {
 impl std::error::Error for ShownBadly {}
 
 /// Has a large argument, and returns as much: the number of its run, and what it was given.
-#[job(retries = 30000, crashes = 30000, backoff = "100ms..1s")]
+#[job(retries = 30000, max_crashes = 30000, backoff = "100ms..1s")]
 pub(crate) async fn carry(ctx: JobContext, load: String, ledger: State<Ledger>) -> Result<String> {
     let run = ledger.begin(&ctx).await?;
     ledger.end(run).await?;
@@ -81,14 +81,14 @@ pub(crate) async fn carry(ctx: JobContext, load: String, ledger: State<Ledger>) 
 }
 
 /// Aborts its process, each time.
-#[job(retries = 30000, crashes = 1, backoff = "100ms..1s")]
+#[job(retries = 30000, max_crashes = 1, backoff = "100ms..1s")]
 pub(crate) async fn aborts(ctx: JobContext, ledger: State<Ledger>) -> Result<Uuid> {
     ledger.begin(&ctx).await?;
     std::process::abort()
 }
 
 /// Overflows its stack, each time, which takes the process along.
-#[job(retries = 30000, crashes = 1, backoff = "100ms..1s")]
+#[job(retries = 30000, max_crashes = 1, backoff = "100ms..1s")]
 pub(crate) async fn overflows(ctx: JobContext, ledger: State<Ledger>) -> Result<Uuid> {
     let run = ledger.begin(&ctx).await?;
     std::hint::black_box(deeper(1));
@@ -101,7 +101,7 @@ fn deeper(depth: u64) -> u64 {
 }
 
 /// Blocks every thread of its worker's runtime for two leases.
-#[job(retries = 30000, crashes = 30000, backoff = "100ms..1s")]
+#[job(retries = 30000, max_crashes = 30000, backoff = "100ms..1s")]
 pub(crate) async fn blocks(ctx: JobContext, ledger: State<Ledger>) -> Result<Uuid> {
     let run = ledger.begin(&ctx).await?;
     for _ in 1..THREADS {
@@ -113,7 +113,7 @@ pub(crate) async fn blocks(ctx: JobContext, ledger: State<Ledger>) -> Result<Uui
 }
 
 /// In its first attempt it hears nothing: neither of a lost lease, nor of its timeout, nor of a shutdown.
-#[job(retries = 30000, crashes = 30000, backoff = "100ms..1s", timeout = "500ms")]
+#[job(retries = 30000, max_crashes = 30000, backoff = "100ms..1s", timeout = "500ms")]
 pub(crate) async fn ignores(ctx: JobContext, ledger: State<Ledger>) -> Result<Uuid> {
     let run = ledger.begin(&ctx).await?;
     if ctx.failures() == 0 {

@@ -178,7 +178,7 @@ on_one_shard! {
         check_says(text("").traceparent("00-\0").enqueue(&db.client).await, trace);
         let many = "the `take_text` job has 40000 retries or crashes, and can have at most 32767";
         check_says(text("").retries(40_000).enqueue(&db.client).await, many);
-        check_says(text("").crashes(40_000).enqueue(&db.client).await, many);
+        check_says(text("").max_crashes(40_000).enqueue(&db.client).await, many);
         let past = text("").run_at(SystemTime::UNIX_EPOCH - centuries).enqueue(&db.client).await.unwrap();
         assert_eq!(past.status(&db.client).await.unwrap().unwrap().state, JobState::Ready);
     }

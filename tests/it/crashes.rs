@@ -33,7 +33,7 @@ async fn notice_the_loss(ctx: JobContext, probe: u64) -> Result<u32> {
 async fn plain() {}
 
 /// Must not run twice.
-#[job(retries = 0, crashes = 0)]
+#[job(retries = 0, max_crashes = 0)]
 async fn pay(ctx: JobContext, probe: u64) {
     let _run = Probe::of(probe).begin(&ctx);
     std::future::pending::<()>().await;
@@ -129,7 +129,7 @@ on_one_shard! {
 
 on_one_shard! {
     async fn a_job_without_a_crash_budget_is_dead_after_one_crash(db: TestDb) {
-        let job = pass::job(0).crashes(0).enqueue(&db.client).await.unwrap();
+        let job = pass::job(0).max_crashes(0).enqueue(&db.client).await.unwrap();
         assert_eq!(crash_a_worker(&db).await, 1);
         assert!(matches!(end_of(&db.client, &job).await, Outcome::Dead(failure) if failure.attempts == 1));
     }
@@ -162,7 +162,7 @@ on_postgres! {
         for _ in 0..3 {
             pass::enqueue(&db.client, probe.number).await.unwrap();
         }
-        pass::job(probe.number).crashes(1).enqueue(&db.client).await.unwrap();
+        pass::job(probe.number).max_crashes(1).enqueue(&db.client).await.unwrap();
         // Three have crashed twice; the next crash of the fourth is its last.
         db.run("update pgjobq.jobs set crashes = case crash_budget when 1 then 1 else 2 end").await;
         let worker = db.worker().build().await.unwrap().start();

@@ -6,7 +6,7 @@ use pgjobq::sqlx::{self, AssertSqlSafe, Row};
 use crate::harness::TestDb;
 use crate::probe::end_of;
 
-#[job(queue = "letters", priority = "high", retries = 7, crashes = 2)]
+#[job(queue = "letters", priority = "high", retries = 7, max_crashes = 2)]
 async fn letter(to: String) -> Result<String> {
     Ok(format!("to {to}"))
 }

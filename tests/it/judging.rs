@@ -14,7 +14,7 @@ async fn judge_with_short_lease_spares_worker_with_long_one() {
         let gate = Gate::new();
         let seldom = db.worker().heartbeat(Duration::from_secs(20)).lease(Duration::from_secs(60));
         let seldom = seldom.name("seldom").build().await.unwrap().start();
-        let job = gate.job().crashes(0).enqueue(&db.client).await.unwrap();
+        let job = gate.job().max_crashes(0).enqueue(&db.client).await.unwrap();
         gate.until(|count| count.inside == 1).await;
         db.client.queue("other").save().await.unwrap();
         let often = Worker::builder(&db.client).queue("other", 1).name("often");
@@ -62,7 +62,7 @@ async fn step_of_the_database_clock_costs_no_worker_its_jobs() {
         let gate = Gate::new();
         let workers =
             [db.worker().build().await.unwrap().start(), db.worker().build().await.unwrap().start()];
-        let job = gate.job().crashes(0).enqueue(&db.client).await.unwrap();
+        let job = gate.job().max_crashes(0).enqueue(&db.client).await.unwrap();
         gate.until(|count| count.inside == 1).await;
         // For longer than a lease each, so that every worker has had the time to judge.
         for by in ["-1 hour", "1 hour", "-1 day"] {

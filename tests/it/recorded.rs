@@ -13,7 +13,7 @@ use crate::harness::{TestDb, in_time};
 use crate::probe::{Probe, end_of};
 
 /// Runs at most once, and ends when the test lets it.
-#[job(retries = 0, crashes = 0)]
+#[job(retries = 0, max_crashes = 0)]
 async fn once(ctx: JobContext, probe: u64, code: String) -> Result<String> {
     let probe = Probe::of(probe);
     let _run = probe.begin(&ctx);
@@ -378,7 +378,7 @@ async fn result_that_waits_outlives_the_loss_of_its_lease() {
 }
 
 /// Blocks its thread, also after it was told to stop, until the test lets it end. Must not run twice.
-#[job(retries = 0, crashes = 0)]
+#[job(retries = 0, max_crashes = 0)]
 async fn outlast_outage(ctx: JobContext, probe: u64) -> Result<u32> {
     let probe = Probe::of(probe);
     let _run = probe.begin(&ctx);

@@ -49,7 +49,7 @@ async fn block(ctx: JobContext, probe: u64) {
     block_the_thread(&ctx, probe);
 }
 
-#[job(crashes = 0)]
+#[job(max_crashes = 0)]
 async fn block_once(ctx: JobContext, probe: u64) {
     block_the_thread(&ctx, probe);
 }
@@ -199,7 +199,7 @@ on_one_shard! {
 on_one_shard! {
     async fn a_job_that_must_not_run_twice_is_buried_by_a_shutdown_that_it_outlives(db: TestDb) {
         let probe = Probe::new();
-        let awaiting = go_on_when_told::job(probe.number).crashes(0).enqueue(&db.client).await.unwrap();
+        let awaiting = go_on_when_told::job(probe.number).max_crashes(0).enqueue(&db.client).await.unwrap();
         let blocking = block_once::enqueue(&db.client, probe.number).await.unwrap();
         let alerts = Arc::new(AtomicUsize::new(0));
         let alerted = Arc::clone(&alerts);

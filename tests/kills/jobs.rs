@@ -8,7 +8,7 @@ use crate::ledger::Ledger;
 
 /// Runs for some milliseconds. Six crashes bury it: it takes that many kills that each hit just this one, because from
 /// the first crash on it runs beside no other suspect.
-#[job(crashes = 5)]
+#[job(max_crashes = 5)]
 pub(crate) async fn work(ctx: JobContext, millis: u64, ledger: State<Ledger>) -> Result<u32> {
     let run = ledger.begin(&ctx).await?;
     tokio::time::sleep(Duration::from_millis(millis)).await;

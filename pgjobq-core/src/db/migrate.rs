@@ -153,7 +153,7 @@ impl Client {
         let shared = self.shared();
         for job in registry.jobs() {
             let count = |count| i16::try_from(count).unwrap_or(i16::MAX);
-            let (retries, crashes) = (count(job.policy.retries), count(job.policy.crashes));
+            let (retries, crashes) = (count(job.policy.retries), count(job.policy.max_crashes));
             let values: [&dyn Literal; 6] = [
                 &job.kind,
                 &job.policy.queue,

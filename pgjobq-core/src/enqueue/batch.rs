@@ -32,7 +32,7 @@ struct Shape {
     queue: String,
     priority: i16,
     retries: i16,
-    crashes: i16,
+    max_crashes: i16,
 }
 
 #[derive(Clone)]
@@ -86,7 +86,7 @@ impl Batch {
         let shape = Shape {
             kind,
             retries: tries(row.retries)?,
-            crashes: tries(row.crashes)?,
+            max_crashes: tries(row.max_crashes)?,
             queue: row.queue,
             priority: row.priority as i16,
         };
@@ -172,7 +172,7 @@ impl Batch {
             .bind(shapes.iter().map(|s| s.queue.as_str()).collect::<Vec<_>>())
             .bind(shapes.iter().map(|s| s.priority).collect::<Vec<_>>())
             .bind(shapes.iter().map(|s| s.retries).collect::<Vec<_>>())
-            .bind(shapes.iter().map(|s| s.crashes).collect::<Vec<_>>())
+            .bind(shapes.iter().map(|s| s.max_crashes).collect::<Vec<_>>())
             .bind(rows.iter().map(|r| r.id.as_uuid()).collect::<Vec<_>>())
             .bind(rows.iter().map(|r| r.shape).collect::<Vec<_>>())
             .bind(rows.iter().map(|r| r.args.as_str()).collect::<Vec<_>>())

@@ -45,7 +45,7 @@ pub(crate) struct NewRow {
     pub(crate) queue: String,
     pub(crate) priority: Priority,
     pub(crate) retries: u16,
-    pub(crate) crashes: u16,
+    pub(crate) max_crashes: u16,
     pub(crate) due: Due,
     pub(crate) expires_in: Option<Duration>,
     pub(crate) meta: Meta,
@@ -72,7 +72,7 @@ impl<T> NewJob<T> {
             queue: policy.queue.to_owned(),
             priority: policy.priority,
             retries: policy.retries,
-            crashes: policy.crashes,
+            max_crashes: policy.max_crashes,
             due: Due::Now,
             expires_in: None,
             meta: Meta::default(),
@@ -121,8 +121,8 @@ impl<T> NewJob<T> {
     }
 
     /// Sets how many crashes (attempts whose worker died) the job survives, 0 to 32767. With 0 it runs at most once.
-    pub fn crashes(mut self, crashes: u16) -> Self {
-        self.row.crashes = crashes;
+    pub fn max_crashes(mut self, max: u16) -> Self {
+        self.row.max_crashes = max;
         self
     }
 

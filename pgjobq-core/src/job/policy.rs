@@ -13,7 +13,7 @@ pub struct Policy {
     /// How many more tries follow the first failure.
     pub retries: u16,
     /// How many crashes (attempts whose worker died) a job survives.
-    pub crashes: u16,
+    pub max_crashes: u16,
     /// The priority of its jobs.
     pub priority: Priority,
     /// How long one attempt may run.
@@ -31,7 +31,7 @@ impl Policy {
     pub const DEFAULT: Self = Self {
         queue: "default",
         retries: 20,
-        crashes: 3,
+        max_crashes: 3,
         priority: Priority::Normal,
         timeout: Duration::from_secs(5 * 60),
         backoff: Backoff::DEFAULT,
@@ -58,8 +58,8 @@ impl Policy {
 
     /// Sets how many crashes a job survives.
     #[must_use]
-    pub const fn crashes(self, crashes: u16) -> Self {
-        Self { crashes, ..self }
+    pub const fn max_crashes(self, max_crashes: u16) -> Self {
+        Self { max_crashes, ..self }
     }
 
     /// Sets the priority.

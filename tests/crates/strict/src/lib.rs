@@ -60,7 +60,7 @@ mod private {
     use pgjobq::prelude::*;
 
     /// Nobody enqueues this one from Rust.
-    #[job(retain = "0s", crashes = 0)]
+    #[job(retain = "0s", max_crashes = 0)]
     async fn from_sql(tenant: Option<u32>) -> Result<(), std::io::Error> {
         let _known = std::future::ready(tenant).await;
         Ok(())

@@ -6,13 +6,13 @@ async fn negative() {}
 #[job(retries = 32768)]
 async fn too_big() {}
 
-#[job(crashes = 99999999999999999999999)]
+#[job(max_crashes = 99999999999999999999999)]
 async fn far_too_big() {}
 
-#[job(crashes = -3)]
+#[job(max_crashes = -3)]
 async fn negative_crashes() {}
 
-#[job(retries = 32767, crashes = 0)]
+#[job(retries = 32767, max_crashes = 0)]
 async fn the_most_and_the_least() {}
 
 fn main() {}

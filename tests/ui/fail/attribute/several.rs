@@ -1,7 +1,7 @@
 //! One compile shows them all.
 use pgjobq::prelude::*;
 
-#[job(queue = "", retry = 3, crashes = -1, timeout = "soon", timeout = "5m", priority)]
+#[job(queue = "", retry = 3, max_crashes = -1, timeout = "soon", timeout = "5m", priority)]
 fn everything_is_wrong(&self, name: &str, (a, b): (u8, u8)) {}
 
 fn main() {}

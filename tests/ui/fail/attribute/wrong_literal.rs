@@ -17,7 +17,7 @@ async fn retries_with_a_fraction() {}
 #[job(retries = 5i64)]
 async fn retries_with_a_type() {}
 
-#[job(crashes = true)]
+#[job(max_crashes = true)]
 async fn crashes_by_flag() {}
 
 #[job(kind = send_mail)]
