@@ -70,11 +70,11 @@ extern crate self as pgjobq; // so that #[job] works in our own doctests and uni
 #[cfg(feature = "dev")]
 pub use pgjobq_core::dev;
 pub use pgjobq_core::{
-    AnyJob, Backoff, CallError, Cancel, CancelAnswer, Cancellation, Client, ClientBuilder, ClientError,
+    AnyJob, Backoff, CallError, Cancel, CancelOutcome, Cancellation, Client, ClientBuilder, ClientError,
     CompleteError, DatabaseError, EndedJob, EndedJobs, EnqueueAllError, EnqueueError, Enqueued,
     FailedAttempt, Failure, InvalidName, InvalidSchema, JobContext, JobError, JobHandle, JobId, JobReturn,
-    JobState, MigrateError, NewJob, Outcome, Priority, Progress, Queue, QueueStats, Requeue, RequeueError,
-    State, Status, Target, Tx, WaitError, Within, enqueue_all, schema_sql,
+    JobState, MigrateError, NewJob, Outcome, Priority, Progress, Queue, QueueStats, RequeueError,
+    RequeueOutcome, State, Status, Target, Tx, WaitError, Within, enqueue_all, schema_sql,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;

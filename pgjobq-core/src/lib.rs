@@ -14,10 +14,10 @@ mod job;
 mod store;
 mod wait;
 
-pub use admin::cancel::{Cancel, CancelAnswer, Cancellation};
+pub use admin::cancel::{Cancel, CancelOutcome, Cancellation};
 pub use admin::ended::{EndedJob, EndedJobs};
 pub use admin::queue::Queue;
-pub use admin::requeue::{Requeue, RequeueError};
+pub use admin::requeue::{RequeueError, RequeueOutcome};
 pub use admin::stats::QueueStats;
 pub use attempt::complete::CompleteError;
 pub use attempt::context::JobContext;

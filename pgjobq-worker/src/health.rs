@@ -17,11 +17,11 @@ use crate::runtime::Runtime;
 #[non_exhaustive]
 pub struct Health {
     /// How long ago the database last answered a heartbeat; `None` before the first one.
-    pub heard: Option<Duration>,
+    pub last_heartbeat: Option<Duration>,
     /// Whether that is so recent that the worker still has what it holds.
-    pub fresh: bool,
+    pub connected: bool,
     /// Whether the worker takes jobs: not while it shuts down, nor when no heartbeat was answered for half a lease.
-    pub claiming: bool,
+    pub accepting_jobs: bool,
     /// How many jobs run.
     pub running: usize,
     /// How many may run at a time.
@@ -37,11 +37,11 @@ pub struct Health {
 
 impl Health {
     pub(crate) fn of(runtime: &Runtime) -> Self {
-        let heard = runtime.liveness.last();
+        let last_heartbeat = runtime.liveness.last();
         Self {
-            heard,
-            fresh: heard.is_some_and(|ago| ago < runtime.config.lease),
-            claiming: !runtime.stages.drain.is_cancelled()
+            last_heartbeat,
+            connected: last_heartbeat.is_some_and(|ago| ago < runtime.config.lease),
+            accepting_jobs: !runtime.stages.drain.is_cancelled()
                 && runtime.liveness.may_claim(runtime.config.lease),
             running: runtime.in_flight.count(),
             slots: runtime.queues.iter().map(|queue| queue.limit).sum(),
@@ -54,6 +54,6 @@ impl Health {
     /// Whether the worker reaches the database, takes jobs, and records how they end. It may well be busy.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.fresh && self.claiming && self.recording
+        self.connected && self.accepting_jobs && self.recording
     }
 }

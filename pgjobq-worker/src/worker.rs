@@ -132,7 +132,7 @@ impl RunningWorker {
     #[must_use]
     pub fn health(&self) -> Health {
         let health = Health::of(&self.runtime);
-        Health { claiming: health.claiming && !self.main.is_finished(), ..health }
+        Health { accepting_jobs: health.accepting_jobs && !self.main.is_finished(), ..health }
     }
 
     /// Stops gracefully: see [`Worker::run_until`].

@@ -59,7 +59,7 @@ async fn operate(stage: Arc<Stage>, operation: Operation, answers: u32) {
         match operation {
             Operation::Cancel => drop(job.cancel(&client).await),
             Operation::Purge => drop(client.queue(QUEUE).purge().await),
-            Operation::Requeue => drop(client.cancelled().queue(QUEUE).requeue().await),
+            Operation::Requeue => drop(client.cancelled_jobs().queue(QUEUE).requeue().await),
             Operation::SaveQueue => drop(client.queue(QUEUE).retain(JobState::Dead, HOUR * 24).save().await),
         }
     });

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use pgjobq::sqlx::{self, postgres::PgPoolOptions};
-use pgjobq::{CancelAnswer, Client, JobHandle, JobId, NewJob};
+use pgjobq::{CancelOutcome, Client, JobHandle, JobId, NewJob};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
@@ -114,9 +114,9 @@ impl Producer {
     /// Asks for the job to be cancelled. The answer says how it must end.
     async fn cancel(&self, handle: &JobHandle<Uuid>) {
         let ends = match timeout(ANSWER_WITHIN, handle.cancel(&self.client)).await {
-            Ok(Ok(CancelAnswer::Cancelled)) => Ends::Cancelled,
+            Ok(Ok(CancelOutcome::Cancelled)) => Ends::Cancelled,
             // Not live: it had completed before, or a worker that saw the request was faster than its answer.
-            Ok(Ok(CancelAnswer::Asked | CancelAnswer::NotLive) | Err(_)) | Err(_) => {
+            Ok(Ok(CancelOutcome::StopRequested | CancelOutcome::NotLive) | Err(_)) | Err(_) => {
                 Ends::CompletedOrCancelled
             }
         };

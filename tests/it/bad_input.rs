@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use pgjobq::__private::Policy;
 use pgjobq::prelude::*;
-use pgjobq::{CancelAnswer, JobState, Requeue};
+use pgjobq::{CancelOutcome, JobState, RequeueOutcome};
 use serde_json::value::RawValue;
 
 use crate::harness::TestDb;
@@ -330,17 +330,17 @@ on_one_shard! {
 on_one_shard! {
     async fn jobs_that_are_not_there_or_live_are_neither_requeued_nor_cancelled(db: TestDb) {
         let unknown = take_number::handle(JobId::new());
-        assert_eq!(unknown.requeue(&db.client).await.unwrap(), Requeue::NotEnded);
-        assert_eq!(unknown.cancel(&db.client).await.unwrap(), CancelAnswer::NotLive);
+        assert_eq!(unknown.requeue(&db.client).await.unwrap(), RequeueOutcome::NothingToRequeue);
+        assert_eq!(unknown.cancel(&db.client).await.unwrap(), CancelOutcome::NotLive);
         assert_eq!(unknown.progress(&db.client).await.unwrap(), None);
         let live = take_number::enqueue(&db.client, 7).await.unwrap();
-        assert_eq!(live.requeue(&db.client).await.unwrap(), Requeue::Live);
-        assert_eq!(live.requeue_as(&db.client, take_number::job(8)).await.unwrap(), Requeue::Live);
-        assert_eq!(unknown.requeue_as(&db.client, take_number::job(8)).await.unwrap(), Requeue::NotEnded);
+        assert_eq!(live.requeue(&db.client).await.unwrap(), RequeueOutcome::AlreadyLive);
+        assert_eq!(live.requeue_as(&db.client, take_number::job(8)).await.unwrap(), RequeueOutcome::AlreadyLive);
+        assert_eq!(unknown.requeue_as(&db.client, take_number::job(8)).await.unwrap(), RequeueOutcome::NothingToRequeue);
         let worker = db.worker().build().await.unwrap().start();
         assert_eq!(end_of(&db.client, &live).await, Outcome::Completed(7), "it was left as it was");
-        assert_eq!(live.requeue(&db.client).await.unwrap(), Requeue::NotEnded);
-        assert_eq!(live.cancel(&db.client).await.unwrap(), CancelAnswer::NotLive);
+        assert_eq!(live.requeue(&db.client).await.unwrap(), RequeueOutcome::NothingToRequeue);
+        assert_eq!(live.cancel(&db.client).await.unwrap(), CancelOutcome::NotLive);
         worker.shutdown().await.unwrap();
         assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
         assert_eq!(db.number("select count(*) from pgjobq.cancels").await, 0, "nothing is left of what was asked");

@@ -164,8 +164,8 @@ on_one_shard! {
     async fn they_can_be_cancelled_and_put_back_in_line(db: TestDb) {
         let job = double::handle(JobId::new());
         insert(&db, job.id(), &MOST).await.unwrap();
-        assert_eq!(job.cancel(&db.client).await.unwrap(), pgjobq::CancelAnswer::Cancelled);
-        assert_eq!(job.requeue(&db.client).await.unwrap(), pgjobq::Requeue::Requeued);
+        assert_eq!(job.cancel(&db.client).await.unwrap(), pgjobq::CancelOutcome::Cancelled);
+        assert_eq!(job.requeue(&db.client).await.unwrap(), pgjobq::RequeueOutcome::Requeued);
         let worker = db.worker().build().await.unwrap().start();
         assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(42));
         worker.shutdown().await.unwrap();

@@ -142,10 +142,10 @@ on_postgres! {
         at_once("deleted_queues", store.deleted_queues()).await;
         at_once("stray_queues", store.stray_queues()).await;
         at_once("stats", db.client.queue("default").stats()).await;
-        assert!(!at_once("dead", db.client.dead().list(9)).await.is_empty());
-        assert!(at_once("requeue", db.client.dead().requeue()).await > 0);
+        assert!(!at_once("dead", db.client.dead_jobs().list(9)).await.is_empty());
+        assert!(at_once("requeue", db.client.dead_jobs().requeue()).await > 0);
         assert!(at_once("purge", db.client.queue("default").purge()).await > 0);
-        assert!(at_once("purge", db.client.cancelled().purge()).await > 0);
+        assert!(at_once("purge", db.client.cancelled_jobs().purge()).await > 0);
         assert!(at_once("delete", db.client.queue("default").delete()).await);
         db.client.queue("default").save().await.unwrap();
         tokio::time::timeout(AT_ONCE, db.client.queue("new").save()).await.expect("save").unwrap();

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{CancelAnswer, JobState};
+use pgjobq::{CancelOutcome, JobState};
 
 use crate::harness::TestDb;
 use crate::probe::{Probe, end_of};
@@ -44,9 +44,9 @@ on_postgres! {
         let probe = Probe::new();
         let job = obey::enqueue(&db.client, probe.number).await.unwrap();
         let later = obey::job(probe.number).delay(Duration::from_secs(3600)).enqueue(&db.client).await.unwrap();
-        assert_eq!(job.cancel(&db.client).by("ada").because("wrong\0 recipient").await.unwrap(), CancelAnswer::Cancelled);
-        assert_eq!(later.cancel(&db.client).await.unwrap(), CancelAnswer::Cancelled);
-        assert_eq!(job.cancel(&db.client).await.unwrap(), CancelAnswer::NotLive);
+        assert_eq!(job.cancel(&db.client).by("ada").because("wrong\0 recipient").await.unwrap(), CancelOutcome::Cancelled);
+        assert_eq!(later.cancel(&db.client).await.unwrap(), CancelOutcome::Cancelled);
+        assert_eq!(job.cancel(&db.client).await.unwrap(), CancelOutcome::NotLive);
         assert_eq!(end_of(&db.client, &job).await, Outcome::Cancelled);
         let status = job.status(&db.client).await.unwrap().unwrap();
         let why = status.cancelled.unwrap();
@@ -149,7 +149,7 @@ on_postgres! {
         let mut asking = db.pool.begin().await.unwrap();
         sqlx::raw_sql("select pgjobq.cancel('00000000-0000-0000-0000-000000000007')").execute(&mut *asking).await.unwrap();
         // Before that is committed the job ends otherwise, and its id is used again.
-        assert_eq!(first.cancel(&db.client).by("ada").await.unwrap(), CancelAnswer::Cancelled);
+        assert_eq!(first.cancel(&db.client).by("ada").await.unwrap(), CancelOutcome::Cancelled);
         let second = job().enqueue(&db.client).await.unwrap();
         asking.commit().await.unwrap();
         db.run("do $$ begin perform pgjobq.act_on_cancels(shard, null, '00000000-0000-0000-0000-000000000000', 9) from pgjobq.lanes; end $$").await;

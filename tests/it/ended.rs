@@ -1,7 +1,7 @@
 //! Jobs that ended badly, and what a person does with them.
 
 use pgjobq::prelude::*;
-use pgjobq::{CancelAnswer, EnqueueError, JobState, Requeue, RequeueError};
+use pgjobq::{CancelOutcome, EnqueueError, JobState, RequeueError, RequeueOutcome};
 
 use crate::harness::TestDb;
 use crate::probe::end_of;
@@ -35,21 +35,21 @@ async fn wreck(db: &TestDb, divisions: usize, sums: usize) -> pgjobq::RunningWor
 on_postgres! {
     async fn dead_jobs_are_listed_with_every_failure_and_page_by_page(db: TestDb) {
         let worker = wreck(&db, 3, 4).await;
-        let all = db.client.dead().list(100).await.unwrap();
+        let all = db.client.dead_jobs().list(100).await.unwrap();
         assert_eq!(all.len(), 7);
         assert!(all.is_sorted_by(|a, b| (a.finished_at, a.id) > (b.finished_at, b.id)), "the latest first");
-        let divided = db.client.dead().kind("divide").list(100).await.unwrap();
+        let divided = db.client.dead_jobs().kind("divide").list(100).await.unwrap();
         let first = &divided[0];
         assert_eq!((divided.len(), first.state, &*first.queue, first.attempts, first.failures), (3, JobState::Dead, "default", 1, 1));
         assert_eq!(first.args, serde_json::json!({"by": 0, "secret": "[redacted]"}));
         let failed = &first.errors[0];
         assert_eq!((failed.attempt, &*failed.reason, &*failed.message), (1, "error", "divided by zero"));
         assert!(failed.at.is_some() && failed.worker.is_some());
-        let page = db.client.dead().queue("sums").list(3).await.unwrap();
-        let next = db.client.dead().queue("sums").before(&page[2]).list(3).await.unwrap();
+        let page = db.client.dead_jobs().queue("sums").list(3).await.unwrap();
+        let next = db.client.dead_jobs().queue("sums").before(&page[2]).list(3).await.unwrap();
         assert_eq!((page.len(), next.len()), (3, 1));
-        assert_eq!(db.client.dead().queue("no_such").list(9).await.unwrap(), []);
-        assert_eq!(db.client.cancelled().list(9).await.unwrap(), []);
+        assert_eq!(db.client.dead_jobs().queue("no_such").list(9).await.unwrap(), []);
+        assert_eq!(db.client.cancelled_jobs().list(9).await.unwrap(), []);
         assert_eq!(db.text("select string_agg(distinct args->>'secret', '') from pgjobq.job_states").await, "[redacted]");
         worker.shutdown().await.unwrap();
     }
@@ -58,11 +58,11 @@ on_postgres! {
 on_postgres! {
     async fn what_was_wrong_is_mended_and_they_run_again(db: TestDb) {
         let worker = wreck(&db, 2, 700).await;
-        let id = db.client.dead().kind("divide").list(1).await.unwrap()[0].id;
+        let id = db.client.dead_jobs().kind("divide").list(1).await.unwrap()[0].id;
         let answer = divide::handle(id).requeue_as(&db.client, divide::job(4, "hush".to_owned())).await.unwrap();
-        assert_eq!(answer, Requeue::Requeued);
+        assert_eq!(answer, RequeueOutcome::Requeued);
         assert_eq!(end_of(&db.client, &divide::handle(id)).await, Outcome::Completed(25));
-        let other = db.client.dead().kind("divide").list(1).await.unwrap()[0].id;
+        let other = db.client.dead_jobs().kind("divide").list(1).await.unwrap()[0].id;
         divide::handle(other).requeue_as(&db.client, halve::job(8)).await.unwrap();
         assert_eq!(end_of(&db.client, &halve::handle(other)).await, Outcome::Completed(4), "it is of the other kind now");
         let status = divide::handle(id).status(&db.client).await.unwrap().unwrap();
@@ -70,11 +70,11 @@ on_postgres! {
         let refused = divide::handle(id).requeue_as(&db.client, divide::job(1, String::new()).queue("nowhere")).await.unwrap_err();
         assert!(matches!(refused, RequeueError::Job(EnqueueError::UnknownQueue { .. })), "{refused}");
 
-        assert_eq!(db.client.dead().queue("sums").requeue().await.unwrap(), 700, "in several batches");
+        assert_eq!(db.client.dead_jobs().queue("sums").requeue().await.unwrap(), 700, "in several batches");
         let again = "(select count(*) from pgjobq.finished where kind = 'sum' and jsonb_array_length(errors) = 2) = 700";
         db.until(again).await; // Dead again, and what failed before is still told.
-        assert_eq!(db.client.dead().purge().await.unwrap(), 700);
-        assert_eq!(db.client.dead().list(9).await.unwrap(), []);
+        assert_eq!(db.client.dead_jobs().purge().await.unwrap(), 700);
+        assert_eq!(db.client.dead_jobs().list(9).await.unwrap(), []);
         assert_eq!(db.number("select count(*) from pgjobq.finished where outcome <> 'completed'").await, 0);
         worker.shutdown().await.unwrap();
         assert_eq!(db.number("select count(*) from pgjobq.failures").await, 0);
@@ -86,9 +86,9 @@ on_one_shard! {
         let worker = wreck(&db, 1, 0).await;
         db.run("select pgjobq.enqueue('divide', '{\"by\": 1e400, \"secret\": \"\"}', retries => 0)").await;
         db.until("(select count(*) from pgjobq.finished) = 2").await;
-        let dead = db.client.dead().list(9).await.unwrap();
+        let dead = db.client.dead_jobs().list(9).await.unwrap();
         assert!(dead.len() == 2 && dead.iter().any(|job| job.args.as_str().is_some_and(|text| text.contains("000"))), "{dead:?}");
-        assert_eq!(db.client.dead().purge().await.unwrap(), 2);
+        assert_eq!(db.client.dead_jobs().purge().await.unwrap(), 2);
         worker.shutdown().await.unwrap();
     }
 }
@@ -96,12 +96,12 @@ on_one_shard! {
 on_one_shard! {
     async fn only_what_ended_badly_and_is_not_live_is_put_back_in_line(db: TestDb) {
         let job = sum::enqueue(&db.client, vec![1, 2]).await.unwrap();
-        assert_eq!(job.requeue(&db.client).await.unwrap(), Requeue::Live);
-        assert_eq!(job.cancel(&db.client).await.unwrap(), CancelAnswer::Cancelled);
+        assert_eq!(job.requeue(&db.client).await.unwrap(), RequeueOutcome::AlreadyLive);
+        assert_eq!(job.cancel(&db.client).await.unwrap(), CancelOutcome::Cancelled);
         sum::job(vec![3]).id(job.id()).enqueue(&db.client).await.unwrap();
-        assert_eq!(job.requeue(&db.client).await.unwrap(), Requeue::Live);
-        assert_eq!(db.client.cancelled().requeue().await.unwrap(), 0);
-        assert_eq!(sum::handle(JobId::new()).requeue(&db.client).await.unwrap(), Requeue::NotEnded);
+        assert_eq!(job.requeue(&db.client).await.unwrap(), RequeueOutcome::AlreadyLive);
+        assert_eq!(db.client.cancelled_jobs().requeue().await.unwrap(), 0);
+        assert_eq!(sum::handle(JobId::new()).requeue(&db.client).await.unwrap(), RequeueOutcome::NothingToRequeue);
         assert_eq!(db.number("select count(*) from pgjobq.finished").await, 1);
     }
 }
@@ -133,7 +133,7 @@ async fn long_arguments_stop_no_list() {
     for _ in 0..10 {
         db.run(&insert("to_jsonb(repeat('long', 500000))")).await;
     }
-    let listed = db.client.dead().list(11).await.unwrap();
+    let listed = db.client.dead_jobs().list(11).await.unwrap();
     assert_eq!(listed.len(), 11);
     assert!(listed.is_sorted_by(|a, b| (a.finished_at, a.id) > (b.finished_at, b.id)), "the latest first");
     assert_eq!(listed[10].args, "[left out: more than 8 MiB]");
@@ -142,5 +142,5 @@ async fn long_arguments_stop_no_list() {
     let ids = "(select array_agg(id order by finished_at desc, id desc) from pgjobq.finished)";
     let shown = format!("select count(*) from pgjobq.show_ended(0::smallint, {ids}, null)");
     assert_eq!(db.number(&shown).await, 5);
-    assert_eq!(db.client.dead().requeue().await.unwrap(), 11);
+    assert_eq!(db.client.dead_jobs().requeue().await.unwrap(), 11);
 }

@@ -222,8 +222,8 @@ async fn jobs_end_while_a_publication_includes_every_table() {
             _ => assert_eq!(outcome, Outcome::Completed(())),
         }
     }
-    assert_eq!(client.dead().requeue().await.unwrap(), 1);
-    assert_eq!(client.cancelled().purge().await.unwrap(), 2);
+    assert_eq!(client.dead_jobs().requeue().await.unwrap(), 1);
+    assert_eq!(client.cancelled_jobs().purge().await.unwrap(), 2);
     worker.shutdown().await.unwrap();
     pool.close().await;
 }

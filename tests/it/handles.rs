@@ -161,7 +161,7 @@ async fn purged_dead_job_is_never_reported_as_completed() {
     let worker = db.worker().build().await.unwrap().start();
     let handle = refuse::enqueue(&db.client).await.unwrap();
     db.until("exists (select from pgjobq.finished where outcome = 'dead')").await;
-    assert_eq!(db.client.dead().purge().await.unwrap(), 1);
+    assert_eq!(db.client.dead_jobs().purge().await.unwrap(), 1);
     for handle in [refuse::handle(handle.id()), handle] {
         let told = handle.wait(&db.client).await;
         assert!(matches!(told, Err(WaitError::NotFound(id)) if id == handle.id()), "{told:?}");

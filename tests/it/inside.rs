@@ -82,7 +82,7 @@ on_one_shard! {
             tokio::time::sleep(Duration::from_millis(10)).await; // It has not been answered a heartbeat.
         }
         let health = worker.health();
-        assert!(health.heard.is_some_and(|ago| ago < Duration::from_secs(30)), "{health:?}");
+        assert!(health.last_heartbeat.is_some_and(|ago| ago < Duration::from_secs(30)), "{health:?}");
         assert_eq!((health.running, health.slots), (1, 20));
         // Nothing can be written down about workers: no heartbeat is answered, and after half a lease it is not ready.
         let mut locked = db.pool.begin().await.unwrap();
@@ -90,7 +90,7 @@ on_one_shard! {
         while worker.health().is_ready() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        assert!(!worker.health().claiming, "it would lose what it claims now");
+        assert!(!worker.health().accepting_jobs, "it would lose what it claims now");
         locked.rollback().await.unwrap();
         while !worker.health().is_ready() {
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use pgjobq::CancelAnswer;
+use pgjobq::CancelOutcome;
 use pgjobq::prelude::*;
 use pgjobq_core::__private::STATEMENTS;
 use sqlx::{AssertSqlSafe, Row};
@@ -214,10 +214,10 @@ async fn cancellation_names_the_role_that_asked() {
         let client = Client::new(role.pool(1).await);
         let job = double::job(1).delay(Duration::from_secs(3600)).enqueue(&client).await.unwrap();
         let answer = job.cancel(&client).by("the boss").because("so").await.unwrap();
-        assert_eq!(answer, CancelAnswer::Cancelled, "{member_of}");
+        assert_eq!(answer, CancelOutcome::Cancelled, "{member_of}");
         let cancelled = job.status(&client).await.unwrap().unwrap().cancelled.unwrap();
         assert_eq!((&*cancelled.by, &*cancelled.role), ("the boss", &*role.name));
-        let listed = client.cancelled().list(1).await.unwrap().pop().unwrap().cancelled.unwrap();
+        let listed = client.cancelled_jobs().list(1).await.unwrap().pop().unwrap().cancelled.unwrap();
         assert_eq!(listed, cancelled);
         // Neither may write what the role would be taken from.
         let forged = "insert into pgjobq.cancels (shard, job, created_at, asked_by, role) values (0, gen_random_uuid(), now(), 'me', 'you')";

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{CancelAnswer, Client, WorkerError};
+use pgjobq::{CancelOutcome, Client, WorkerError};
 use sqlx::postgres::PgPoolOptions;
 
 use crate::gate::Gate;
@@ -166,7 +166,7 @@ async fn error_text_beyond_the_database_encoding_is_recorded() {
             let status = saying.status(&db.client).await.unwrap().unwrap();
             assert_eq!(status.progress.map(|progress| progress.message).as_deref(), Some(stored));
             let answer = saying.cancel(&db.client).by("✗").because("no ✗").await.unwrap();
-            assert_ne!(answer, CancelAnswer::NotLive);
+            assert_ne!(answer, CancelOutcome::NotLive);
             assert_eq!(end_of(&db.client, &saying).await, Outcome::Cancelled);
             let status = saying.status(&db.client).await.unwrap().unwrap();
             assert_eq!(status.cancelled.unwrap().reason.as_deref(), Some(stored));
@@ -300,7 +300,7 @@ async fn job_with_a_long_past_keeps_its_first_and_last_failures() {
 
     // Its second life goes on counting, and while it lives no more than those are kept, either.
     db.run("update pgjobq.finished set args = '{\"attempt\": 204}'").await;
-    assert!(job.requeue(&db.client).await.unwrap() == pgjobq::Requeue::Requeued);
+    assert!(job.requeue(&db.client).await.unwrap() == pgjobq::RequeueOutcome::Requeued);
     db.until("exists (select from pgjobq.finished where attempt = 204)").await;
     let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("it is not dead") };
     assert_eq!(kept(&failure), first_and_last(104..=204));

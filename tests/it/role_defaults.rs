@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{CancelAnswer, Requeue};
+use pgjobq::{CancelOutcome, RequeueOutcome};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -77,7 +77,7 @@ pub(crate) async fn everything_runs(pool: &PgPool) {
 
     assert_eq!(witness::call(&client).await.unwrap(), 7);
     let never = double::job(5).delay(Duration::from_secs(3600)).enqueue(&client).await.unwrap();
-    assert_eq!(never.cancel(&client).await.unwrap(), CancelAnswer::Cancelled);
+    assert_eq!(never.cancel(&client).await.unwrap(), CancelOutcome::Cancelled);
     let never = double::job(6).delay(Duration::from_secs(3600)).enqueue(&client).await.unwrap();
     let from_sql = format!("select pgjobq.cancel('{}', 'by hand')", never.id());
     assert!(sqlx::query_scalar::<_, bool>(AssertSqlSafe(from_sql)).fetch_one(pool).await.unwrap());
@@ -85,8 +85,8 @@ pub(crate) async fn everything_runs(pool: &PgPool) {
     client.queue("attic").save().await.unwrap();
     let hurried = double::job(8).queue("attic").expires_in(Duration::from_millis(1));
     assert_eq!(end_of(&client, &hurried.enqueue(&client).await.unwrap()).await, Outcome::Expired);
-    assert_eq!(client.dead().list(9).await.unwrap().len(), 1);
-    assert_eq!(dead.requeue(&client).await.unwrap(), Requeue::Requeued);
+    assert_eq!(client.dead_jobs().list(9).await.unwrap().len(), 1);
+    assert_eq!(dead.requeue(&client).await.unwrap(), RequeueOutcome::Requeued);
     assert!(matches!(end_of(&client, &dead).await, Outcome::Dead(_)));
     double::job(7).delay(Duration::from_secs(3600)).enqueue(&client).await.unwrap();
     assert_eq!(client.queue("default").purge().await.unwrap(), 1);

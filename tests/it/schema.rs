@@ -7,7 +7,7 @@ use std::time::Duration;
 use pgjobq::prelude::*;
 use pgjobq::sqlx::postgres::PgPoolOptions;
 use pgjobq::sqlx::{self, AssertSqlSafe, PgPool};
-use pgjobq::{CancelAnswer, Requeue};
+use pgjobq::{CancelOutcome, RequeueOutcome};
 
 use crate::harness::TestDb;
 use crate::probe::end_of;
@@ -109,8 +109,8 @@ async fn schema_may_have_any_name_once_it_is_quoted() {
         assert_eq!(greet::call(&client, "Ada".to_owned()).await.unwrap(), "hello Ada");
         let later = greet::job("Grace".to_owned()).delay(Duration::from_secs(3600));
         let later = later.enqueue(&client).await.unwrap();
-        assert_eq!(later.cancel(&client).await.unwrap(), CancelAnswer::Cancelled);
-        assert_eq!(client.cancelled().list(9).await.unwrap().len(), 1);
+        assert_eq!(later.cancel(&client).await.unwrap(), CancelOutcome::Cancelled);
+        assert_eq!(client.cancelled_jobs().list(9).await.unwrap().len(), 1);
         assert!(client.queue("default").stats().await.unwrap().is_some());
         worker.shutdown().await.unwrap();
         client.close().await;
@@ -246,18 +246,18 @@ async fn the_printed_schema_and_its_grants_are_all_that_a_producer_and_a_worker_
     // Whoever enqueues may also cancel, and look.
     let never = greet::job("Nobody".to_owned()).delay(Duration::from_secs(3600));
     let never = never.enqueue(&produces).await.unwrap();
-    assert_eq!(never.cancel(&produces).await.unwrap(), CancelAnswer::Cancelled);
-    assert_eq!(produces.cancelled().list(9).await.unwrap().len(), 1);
+    assert_eq!(never.cancel(&produces).await.unwrap(), CancelOutcome::Cancelled);
+    assert_eq!(produces.cancelled_jobs().list(9).await.unwrap().len(), 1);
     assert!(produces.queue("default").stats().await.unwrap().is_some());
     assert_eq!(job.progress(&produces).await.unwrap(), None);
     // Whoever may run jobs may also put them back in line, and forget them.
     assert_eq!(count::call(&works).await.unwrap(), 4);
-    assert_eq!(never.requeue(&works).await.unwrap(), Requeue::Requeued);
+    assert_eq!(never.requeue(&works).await.unwrap(), RequeueOutcome::Requeued);
     assert_eq!(end_of(&works, &never).await, Outcome::Completed("hello Nobody".to_owned()));
     let later = greet::job("Nobody".to_owned()).delay(Duration::from_secs(3600));
     later.enqueue(&works).await.unwrap();
     assert_eq!(works.queue("default").purge().await.unwrap(), 1);
-    assert_eq!(works.cancelled().purge().await.unwrap(), 1);
+    assert_eq!(works.cancelled_jobs().purge().await.unwrap(), 1);
     sqlx::raw_sql("select pgjobq.drop_partition()").execute(works.pool()).await.unwrap();
     // A worker takes back what another one had, and makes partitions of a table that it does not own.
     db.run("delete from pgjobq.workers").await;

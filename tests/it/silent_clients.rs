@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{CancelAnswer, DatabaseError, EnqueueError, MigrateError};
+use pgjobq::{CancelOutcome, DatabaseError, EnqueueError, MigrateError};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
@@ -29,7 +29,7 @@ impl Stage {
         db.client.queue(&queue).save().await.unwrap();
         let waiting = double::job(1).queue(&queue).delay(HOUR).enqueue(&db.client).await.unwrap();
         let ended = double::job(2).queue(&queue).delay(HOUR).enqueue(&db.client).await.unwrap();
-        assert_eq!(ended.cancel(&db.client).await.unwrap(), CancelAnswer::Cancelled);
+        assert_eq!(ended.cancel(&db.client).await.unwrap(), CancelOutcome::Cancelled);
         let proxy = Proxy::to(&db.options).await;
         let client = Client::new(self::pool(&proxy).await);
         // Everything that a client reads once, it has read.
@@ -55,12 +55,12 @@ impl Stage {
         match call {
             "cancel" => self.waiting.cancel(client).await.map(drop),
             "purge" => client.queue(queue).purge().await.map(drop),
-            "requeue" => client.cancelled().queue(queue).requeue().await.map(drop),
+            "requeue" => client.cancelled_jobs().queue(queue).requeue().await.map(drop),
             "delete" => client.queue(queue).delete().await.map(drop),
-            "purge dead" => client.cancelled().queue(queue).purge().await.map(drop),
+            "purge dead" => client.cancelled_jobs().queue(queue).purge().await.map(drop),
             "stats" => client.queue(queue).stats().await.map(drop),
             "status" => self.waiting.status(client).await.map(drop),
-            "list" => client.cancelled().list(9).await.map(drop),
+            "list" => client.cancelled_jobs().list(9).await.map(drop),
             "save" => match client.queue(queue).retain(pgjobq::JobState::Dead, HOUR).save().await {
                 Err(EnqueueError::Database(error)) => Err(error),
                 saved => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pgjobq::dev::{Server, ServerOptions};
 use pgjobq::prelude::*;
-use pgjobq::{CancelAnswer, DatabaseError, JobState};
+use pgjobq::{CancelOutcome, DatabaseError, JobState};
 
 use crate::harness::in_time;
 use crate::life::double;
@@ -18,7 +18,7 @@ async fn standby_shows_jobs_and_changes_none() {
         let later = || double::job(1).delay(Duration::from_secs(3600));
         let waiting = later().enqueue(&primary).await.unwrap();
         let ended = later().enqueue(&primary).await.unwrap();
-        assert_eq!(ended.cancel(&primary).await.unwrap(), CancelAnswer::Cancelled);
+        assert_eq!(ended.cancel(&primary).await.unwrap(), CancelOutcome::Cancelled);
         primary.close().await;
 
         // A server that finds this file goes on recovering, and waits for more from a primary.
@@ -38,7 +38,7 @@ async fn role_that_writes_nothing_sees_jobs_and_changes_none() {
         let later = || double::job(1).delay(Duration::from_secs(3600));
         let waiting = later().enqueue(&db.client).await.unwrap();
         let ended = later().enqueue(&db.client).await.unwrap();
-        assert_eq!(ended.cancel(&db.client).await.unwrap(), CancelAnswer::Cancelled);
+        assert_eq!(ended.cancel(&db.client).await.unwrap(), CancelOutcome::Cancelled);
         let options = db.options.clone().options([("default_transaction_read_only", "on")]);
         let reader = Client::new(sqlx::PgPool::connect_with(options).await.unwrap());
         shows_and_changes_nothing(&reader, &waiting, &ended).await;
@@ -53,12 +53,12 @@ async fn shows_and_changes_nothing(client: &Client, waiting: &JobHandle<i64>, en
     assert_eq!(ended.status(client).await.unwrap().unwrap().state, JobState::Cancelled);
     let stats = client.queue("default").stats().await.unwrap().unwrap();
     assert_eq!((stats.scheduled, stats.ready, stats.completed_per_minute), (1, 0, 0.0));
-    assert_eq!(client.cancelled().list(9).await.unwrap()[0].id, ended.id());
+    assert_eq!(client.cancelled_jobs().list(9).await.unwrap()[0].id, ended.id());
     assert_eq!(ended.wait_timeout(client, Duration::from_secs(60)).await.unwrap(), Outcome::Cancelled);
     let refused = [
         client.queue("default").purge().await.map(drop),
-        client.cancelled().requeue().await.map(drop),
-        client.cancelled().purge().await.map(drop),
+        client.cancelled_jobs().requeue().await.map(drop),
+        client.cancelled_jobs().purge().await.map(drop),
         waiting.cancel(client).await.map(drop),
     ];
     for refused in refused {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pgjobq::prelude::*;
 use pgjobq::sqlx::postgres::PgPoolOptions;
 use pgjobq::sqlx::{self, Connection};
-use pgjobq::{JobState, Requeue};
+use pgjobq::{JobState, RequeueOutcome};
 
 use crate::harness::TestDb;
 use crate::probe::{Probe, end_of};
@@ -164,7 +164,7 @@ on_one_shard! {
         // even be given up.
         child::call(&db.client).await.unwrap();
         let asked = tokio::time::timeout(Duration::from_secs(60), job.cancel(&db.client).into_future()).await.unwrap();
-        assert_eq!(asked.unwrap(), pgjobq::CancelAnswer::Asked);
+        assert_eq!(asked.unwrap(), pgjobq::CancelOutcome::StopRequested);
         db.run("do $$ declare r record; begin
             delete from pgjobq.workers;
             for r in select s.shard, p.kept from pgjobq.lanes s, lateral pgjobq.reap(s.shard, '{}') p where p.queue is not null loop
@@ -213,9 +213,9 @@ on_one_shard! {
         let worker = stage(&db).await.build().await.unwrap().start();
         let job = settle::job("fail".to_owned()).retries(0).enqueue(&db.client).await.unwrap();
         assert!(matches!(end_of(&db.client, &job).await, Outcome::Dead(_)));
-        assert_eq!(job.requeue(&db.client).await.unwrap(), Requeue::Requeued);
+        assert_eq!(job.requeue(&db.client).await.unwrap(), RequeueOutcome::Requeued);
         assert_eq!(end_of(&db.client, &job).await, Outcome::Completed("fail".to_owned()));
-        assert_eq!(job.requeue(&db.client).await.unwrap(), Requeue::NotEnded, "one that completed is not run again");
+        assert_eq!(job.requeue(&db.client).await.unwrap(), RequeueOutcome::NothingToRequeue, "one that completed is not run again");
         assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, JobState::Completed);
         worker.shutdown().await.unwrap();
     }

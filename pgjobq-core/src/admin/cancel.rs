@@ -18,12 +18,12 @@ use crate::{DatabaseError, JobHandle, JobId};
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
 /// # async fn example(client: pgjobq::Client, handle: pgjobq::JobHandle<()>) -> Result<(), pgjobq::DatabaseError> {
-/// use pgjobq::CancelAnswer;
+/// use pgjobq::CancelOutcome;
 ///
 /// match handle.cancel(&client).by("ada").because("the wrong recipient").await? {
-///     CancelAnswer::Cancelled => println!("it will never run"),
-///     CancelAnswer::Asked => println!("it runs, and was told to stop"),
-///     CancelAnswer::NotLive => println!("it has ended already"),
+///     CancelOutcome::Cancelled => println!("it will never run"),
+///     CancelOutcome::StopRequested => println!("it runs, and was told to stop"),
+///     CancelOutcome::NotLive => println!("it has ended already"),
 /// }
 /// # Ok(())
 /// # }
@@ -39,12 +39,12 @@ pub struct Cancel<'c> {
 
 /// What became of a request to cancel a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CancelAnswer {
+pub enum CancelOutcome {
     /// It waited, and is cancelled now: certainly, it will not run (any more).
     Cancelled,
     /// It runs. Its worker tells it to stop, and it does not run again: it ends as cancelled, unless it completes or dies
     /// first.
-    Asked,
+    StopRequested,
     /// There is no such job, or it has ended.
     NotLive,
 }
@@ -86,7 +86,7 @@ impl Cancel<'_> {
         self
     }
 
-    async fn send(mut self) -> Result<CancelAnswer, DatabaseError> {
+    async fn send(mut self) -> Result<CancelOutcome, DatabaseError> {
         let shared = self.client.shared();
         let shard = self.job.shard(shared.about().await?.shards);
         let jobs = [self.job.as_uuid()];
@@ -100,22 +100,22 @@ impl Cancel<'_> {
             asked => asked?,
         };
         if !asked {
-            return Ok(CancelAnswer::NotLive);
+            return Ok(CancelOutcome::NotLive);
         }
         let acted = shared.alone(&shared.sql.act_on_request, &[&shard, &&jobs[..]]).await?;
         let (cancelled, running) = read_acted(&acted).map_err(|error| shared.error(error))?;
         if !cancelled.is_empty() {
             self.client.notifications().ended(&cancelled);
-            return Ok(CancelAnswer::Cancelled);
+            return Ok(CancelOutcome::Cancelled);
         }
         self.client.notifications().cancel();
         if !running.is_empty() {
-            return Ok(CancelAnswer::Asked);
+            return Ok(CancelOutcome::StopRequested);
         }
         // A worker may have done it meanwhile.
         Ok(match shared.was_cancelled(self.job).await? {
-            true => CancelAnswer::Cancelled,
-            false => CancelAnswer::NotLive,
+            true => CancelOutcome::Cancelled,
+            false => CancelOutcome::NotLive,
         })
     }
 }
@@ -133,7 +133,7 @@ impl Cancel<'_> {
 }
 
 impl<'c> IntoFuture for Cancel<'c> {
-    type Output = Result<CancelAnswer, DatabaseError>;
+    type Output = Result<CancelOutcome, DatabaseError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
 
     fn into_future(self) -> Self::IntoFuture {

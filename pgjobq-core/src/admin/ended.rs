@@ -17,18 +17,18 @@ use crate::{DatabaseError, JobId};
 /// How many jobs one transaction puts back in line, or forgets.
 const BATCH: i64 = 500;
 
-/// Jobs that ended badly, from [`Client::dead`], [`Client::cancelled`] and [`Client::expired`].
+/// Jobs that ended badly, from [`Client::dead_jobs`], [`Client::cancelled_jobs`] and [`Client::expired_jobs`].
 ///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
 /// # async fn example(client: pgjobq::Client) -> Result<(), pgjobq::DatabaseError> {
-/// for job in client.dead().queue("mail").list(20).await? {
+/// for job in client.dead_jobs().queue("mail").list(20).await? {
 ///     println!("{} {} {}", job.id, job.kind, job.args);
 ///     for failed in &job.errors {
 ///         println!("  attempt {}: {}", failed.attempt, failed.message);
 ///     }
 /// }
-/// let again = client.dead().kind("welcome").requeue().await?; // When what was wrong has been mended.
+/// let again = client.dead_jobs().kind("welcome").requeue().await?; // When what was wrong has been mended.
 /// println!("{again} jobs are back in line");
 /// # Ok(())
 /// # }
@@ -76,17 +76,17 @@ pub struct EndedJob {
 
 impl Client {
     /// The jobs that are dead: failed too often, or fatally, or crashed too often.
-    pub fn dead(&self) -> EndedJobs<'_> {
+    pub fn dead_jobs(&self) -> EndedJobs<'_> {
         EndedJobs::new(self, JobState::Dead)
     }
 
     /// The jobs that were cancelled.
-    pub fn cancelled(&self) -> EndedJobs<'_> {
+    pub fn cancelled_jobs(&self) -> EndedJobs<'_> {
         EndedJobs::new(self, JobState::Cancelled)
     }
 
     /// The jobs that were not started in time.
-    pub fn expired(&self) -> EndedJobs<'_> {
+    pub fn expired_jobs(&self) -> EndedJobs<'_> {
         EndedJobs::new(self, JobState::Expired)
     }
 }

@@ -11,13 +11,13 @@ use crate::{DatabaseError, EnqueueError, JobHandle, JobId, NewJob};
 
 /// What became of putting one job back in line: from [`JobHandle::requeue`] and [`JobHandle::requeue_as`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Requeue {
+pub enum RequeueOutcome {
     /// It is in line again.
     Requeued,
     /// It is live, and was left as it is.
-    Live,
+    AlreadyLive,
     /// There is no such job that ended badly, or its queue was deleted. One that completed is enqueued anew instead.
-    NotEnded,
+    NothingToRequeue,
 }
 
 /// Why a job was not put back in line: from [`JobHandle::requeue_as`].
@@ -40,7 +40,7 @@ impl<T> JobHandle<T> {
     /// # Errors
     ///
     /// When the database cannot be reached or refuses.
-    pub async fn requeue(&self, client: &Client) -> Result<Requeue, DatabaseError> {
+    pub async fn requeue(&self, client: &Client) -> Result<RequeueOutcome, DatabaseError> {
         client.requeue_one(self.id(), &Changes::default()).await
     }
 
@@ -61,7 +61,7 @@ impl<T> JobHandle<T> {
     /// # Errors
     ///
     /// What is wrong with the new arguments or the queue, or with the connection.
-    pub async fn requeue_as(&self, client: &Client, job: NewJob<T>) -> Result<Requeue, RequeueError> {
+    pub async fn requeue_as(&self, client: &Client, job: NewJob<T>) -> Result<RequeueOutcome, RequeueError> {
         let changes = Changes::from_row(client, job.row).await?;
         Ok(client.requeue_one(self.id(), &changes).await?)
     }
@@ -91,13 +91,13 @@ impl Changes {
 }
 
 impl Client {
-    async fn requeue_one(&self, job: JobId, changes: &Changes) -> Result<Requeue, DatabaseError> {
+    async fn requeue_one(&self, job: JobId, changes: &Changes) -> Result<RequeueOutcome, DatabaseError> {
         let shard = job.shard(self.about().await?.shards);
         let (requeued, live) = self.requeue(shard, &[job.as_uuid()], changes).await?;
         Ok(match (requeued.is_empty(), live.is_empty()) {
-            (false, _) => Requeue::Requeued,
-            (_, false) => Requeue::Live,
-            _ => Requeue::NotEnded,
+            (false, _) => RequeueOutcome::Requeued,
+            (_, false) => RequeueOutcome::AlreadyLive,
+            _ => RequeueOutcome::NothingToRequeue,
         })
     }
 
