@@ -6,7 +6,25 @@ create schema if not exists pgjobq;
 
 create table pgjobq.settings (
     only_row boolean primary key default true check (only_row),
-    shards smallint not null check (shards between 1 and 1024)
+    shards smallint not null check (shards between 1 and 1024),
+    program int not null,                       -- the version that installed the functions: 1002003 is 1.2.3
+    oldest_program int not null,                -- the oldest version that can run on them
+    digest bigint not null                      -- of all migrations and definitions together
+);
+
+-- The numbered files that were run. They make tables; each runs once.
+create table pgjobq.migrations (
+    version int primary key,
+    name text not null,
+    digest bigint not null,
+    applied_at timestamptz not null default now()
+);
+
+-- The functions and views as they were last installed. One whose digest differs is installed again.
+create table pgjobq.definitions (
+    name text primary key,
+    signature bigint not null,                  -- digest of its name, parameters and result
+    digest bigint not null                      -- digest of its whole text
 );
 
 -- One sequence for all queues: many of them gained two percent of WAL, and no speed.

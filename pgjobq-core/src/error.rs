@@ -59,17 +59,17 @@ pub enum DatabaseError {
     },
     /// The schema is newer than this program allows.
     #[error(
-        "the schema `{schema}` is at version {found} and admits programs from version {oldest} on; this one is at {ours}: deploy a newer build"
+        "the schema `{schema}` was installed by pgjobq {found} and admits pgjobq {oldest} and newer; this program has {ours}: deploy a newer build"
     )]
     TooNew {
         /// The schema.
         schema: String,
-        /// The version of the schema.
-        found: i32,
-        /// The oldest version of the program that it admits.
-        oldest: i32,
-        /// The version of this program.
-        ours: i32,
+        /// The version of pgjobq that installed it.
+        found: String,
+        /// The oldest version that it admits.
+        oldest: String,
+        /// The version in this program.
+        ours: String,
     },
     /// PostgreSQL is too old.
     #[error("this is PostgreSQL {found}, and pgjobq needs 15 or newer")]

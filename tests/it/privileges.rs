@@ -55,6 +55,8 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("error_entry", WORKER),
     ("errors_of", WORKER),
     ("expire", WORKER),
+    ("find_due", WORKER),
+    ("find_expiring", WORKER),
     ("finish", WORKER),
     ("flagged", WORKER),
     ("forget_cancels", WORKER),

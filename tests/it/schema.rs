@@ -132,20 +132,18 @@ async fn a_database_that_was_not_migrated() {
 #[tokio::test]
 async fn a_schema_that_is_too_new_is_refused_and_left_alone() {
     let db = TestDb::new(1).await;
-    db.run(
-        "insert into pgjobq.migrations (version, name, digest, oldest_binary) values (1000, 'from the future', 0, 900)",
-    )
-    .await;
-    let ours = db.number("select count(*) - 1 from pgjobq.migrations").await;
+    db.run("update pgjobq.settings set program = 9001000, oldest_program = 9000000, digest = 0").await;
     let said = format!(
-        "the schema `pgjobq` is at version 1000 and admits programs from version 900 on; this one is at {ours}: deploy a newer build"
+        "the schema `pgjobq` was installed by pgjobq 9.1.0 and admits pgjobq 9.0.0 and newer; this program has {}: deploy a \
+         newer build",
+        env!("CARGO_PKG_VERSION")
     );
     let fresh = Client::new(db.pool.clone());
     check_says(fresh.migrate().await, &said);
     let error = Worker::builder(&fresh).queue("default", 1).build().await.unwrap_err();
     assert_eq!(error.to_string(), format!("the worker cannot start: {said}"));
     // One that is newer, and admits this program, is no matter.
-    db.run(&format!("update pgjobq.migrations set oldest_binary = {ours} where version = 1000")).await;
+    db.run("update pgjobq.settings set oldest_program = 1000").await;
     fresh.migrate().await.unwrap();
     let worker = Worker::builder(&fresh).queue("default", 1).build().await.unwrap().start();
     assert_eq!(greet::call(&fresh, "N".to_owned()).await.unwrap(), "hello N");

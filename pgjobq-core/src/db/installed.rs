@@ -5,7 +5,8 @@ use sqlx::{PgPool, Row};
 
 use crate::DatabaseError;
 use crate::client::{Client, Shared};
-use crate::db::migrate::OURS;
+use crate::db::migrate::version::{PROGRAM, Version};
+use crate::db::migrate::whole_digest;
 use crate::db::statements::Statements;
 
 /// What a client must know of the schema before it uses it.
@@ -28,10 +29,11 @@ impl About {
         let schema = sql.schema.as_str();
         let missing = || DatabaseError::NotMigrated { schema: schema.to_owned(), source: None };
         let row = row.ok_or_else(missing)?;
-        let column = |name| row.try_get::<Option<i32>, _>(name).map_err(DatabaseError::Refused);
-        let (version, oldest) = (column("version")?.unwrap_or(0), column("oldest_binary")?.unwrap_or(0));
-        admit(schema, version, oldest)?;
-        if version < OURS {
+        let version = |name| row.try_get::<i32, _>(name).map_err(DatabaseError::Refused);
+        let (program, oldest) = (version("program")?, version("oldest_program")?);
+        admit(schema, program, oldest)?;
+        let digest: i64 = row.try_get("digest").map_err(DatabaseError::Refused)?;
+        if program < PROGRAM && digest != whole_digest() {
             return Err(missing());
         }
         let shards = row.try_get("shards").map_err(DatabaseError::Refused)?;
@@ -46,8 +48,9 @@ impl About {
 
 /// Refuses a schema that no longer admits this version of the program.
 pub(crate) fn admit(schema: &str, found: i32, oldest: i32) -> Result<(), DatabaseError> {
-    if oldest > OURS {
-        return Err(DatabaseError::TooNew { schema: schema.to_owned(), found, oldest, ours: OURS });
+    if oldest > PROGRAM {
+        let [found, oldest, ours] = [found, oldest, PROGRAM].map(|version| Version(version).to_string());
+        return Err(DatabaseError::TooNew { schema: schema.to_owned(), found, oldest, ours });
     }
     Ok(())
 }

@@ -1,76 +1,27 @@
-//! The schema's migrations: run by [`Client::migrate`], or printed for people who run their own.
+//! Brings the schema up to date: runs the numbered files that are missing, and installs the functions and views that differ.
+
+mod definitions;
+mod recorded;
+mod script;
+pub(crate) mod version;
 
 use std::time::Duration;
 
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
+pub use self::script::schema_sql;
+pub(crate) use self::script::whole_digest;
+
+use self::definitions::digest;
+use self::recorded::{Installed, recorded};
+use self::script::{MIGRATIONS, Migration};
+use self::version::PROGRAM;
 use crate::DatabaseError;
 use crate::client::{Client, Shared};
 use crate::db::installed;
 use crate::db::literal::Literal;
-use crate::db::schema::{InvalidSchema, Schema};
 use crate::job::registry::{DuplicateKind, Registry};
-
-struct Migration {
-    name: &'static str,
-    sql: &'static str,
-    /// The oldest version of this program, counted in migrations, that can run on the migrated schema.
-    oldest_binary: i32,
-}
-
-impl Migration {
-    /// What sets it apart from another draft of it: FNV-1a of its text, whatever the line ends of the checkout.
-    fn digest(&self) -> i64 {
-        let bytes = self.sql.bytes().filter(|byte| *byte != b'\r');
-        let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        hash as i64
-    }
-}
-
-macro_rules! migrations {
-    ($($name:literal from $oldest:literal),* $(,)?) => {
-        &[$(Migration {
-            name: $name,
-            sql: include_str!(concat!("../../migrations/", $name, ".sql")),
-            oldest_binary: $oldest,
-        }),*]
-    };
-}
-
-const MIGRATIONS: &[Migration] = migrations![
-    "0001_tables" from 11,
-    "0002_queues" from 11,
-    "0003_enqueue" from 11,
-    "0004_claim" from 11,
-    "0005_finish" from 11,
-    "0006_upkeep" from 11,
-    "0007_cancel" from 11,
-    "0008_running" from 11,
-    "0009_dead" from 11,
-    "0010_manage" from 11,
-    "0011_views" from 11,
-    "0012_tidy" from 12,
-    "0013_quarantine" from 13,
-];
-
-/// The version of this program: how many migrations it knows.
-pub(crate) const OURS: i32 = MIGRATIONS.len() as i32;
-
-/// The table of migrations that have been run. It is ours alone: sqlx's own would collide with the application's.
-const TABLE: &str = "create schema if not exists pgjobq;
-create table if not exists pgjobq.migrations (
-    version int primary key,
-    name text not null,
-    oldest_binary int not null,
-    digest bigint not null,
-    applied_at timestamptz not null default now()
-);
-";
-
-const GRANTS: &str = include_str!("../../queries/grants/grants.sql");
 
 /// Why the schema was not migrated: from [`Client::migrate`].
 #[derive(thiserror::Error)]
@@ -175,9 +126,13 @@ set local statement_timeout = 0; set local lock_timeout = '30s'; set local idle_
 /// How long all of it may take.
 const MIGRATED_WITHIN: Duration = Duration::from_secs(120);
 
-/// Runs what is missing, in one transaction under a lock that ends with it.
+/// Installs what is missing or differs, in one transaction under a lock that ends with it. If nothing does, it only reads.
 async fn run(shared: &Shared) -> Result<(), MigrateError> {
     let migrate = async |connection: &mut PgConnection| {
+        match script(connection, shared).await {
+            Ok(Some(_)) => {}
+            current_or_refused => return Ok(current_or_refused.map(|_| ())),
+        }
         let execute = async |sql, connection: &mut PgConnection| {
             sqlx::raw_sql(sql).execute(connection).await.map_err(|error| shared.error(error))
         };
@@ -190,54 +145,47 @@ async fn run(shared: &Shared) -> Result<(), MigrateError> {
 }
 
 async fn apply(connection: &mut PgConnection, shared: &Shared) -> Result<(), MigrateError> {
-    let schema = &shared.sql.schema;
     let wrong = |error| shared.error(error);
-    let server: (i32, String) = sqlx::query_as(
-        "select current_setting('server_version_num')::int, current_setting('server_version')",
-    )
-    .fetch_one(&mut *connection)
-    .await
-    .map_err(wrong)?;
-    admit_server(server.0, server.1)?;
     sqlx::query("select pg_advisory_xact_lock(hashtext($1))")
-        .bind(format!("pgjobq.migrate.{schema}"))
+        .bind(format!("pgjobq.migrate.{}", shared.sql.schema))
         .execute(&mut *connection)
         .await
         .map_err(wrong)?;
-    let exists: bool = sqlx::query_scalar("select to_regclass($1) is not null")
-        .bind(format!("{}.migrations", schema.quoted()))
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(wrong)?;
-    let mut found = 0;
-    if exists {
-        let table = format!(
-            "select coalesce(max(version), 0), coalesce(max(oldest_binary), 0) from {}.migrations",
-            schema.quoted()
-        );
-        let (version, oldest) =
-            sqlx::query_as(AssertSqlSafe(table)).fetch_one(&mut *connection).await.map_err(wrong)?;
-        installed::admit(schema.as_str(), version, oldest)?;
-        check_drafts(connection, shared).await?;
-        found = version;
+    // Read again under the lock: another process may have migrated meanwhile.
+    if let Some(script) = script(connection, shared).await? {
+        sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut *connection).await.map_err(wrong)?;
     }
-    let script = script(schema, found as usize, shared.limits.shards.unwrap_or(1));
-    sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut *connection).await.map_err(wrong)?;
     Ok(())
 }
 
-/// Refuses a schema that was made by other drafts of our migrations: it would fail later, in ways that tell nobody why.
-async fn check_drafts(connection: &mut PgConnection, shared: &Shared) -> Result<(), MigrateError> {
+/// Reads what is installed, and returns what has to be run; `None` if nothing has.
+async fn script(connection: &mut PgConnection, shared: &Shared) -> Result<Option<String>, MigrateError> {
     let schema = &shared.sql.schema;
-    let table = format!("select version, digest from {}.migrations order by version", schema.quoted());
-    let made: Vec<(i32, i64)> = sqlx::query_as(AssertSqlSafe(table))
-        .fetch_all(connection)
-        .await
-        .map_err(|error| shared.error(error))?;
-    for (version, digest) in made {
-        let ours = usize::try_from(version - 1).ok().and_then(|place| MIGRATIONS.get(place));
-        if let Some(Migration { name, .. }) = ours.filter(|migration| migration.digest() != digest) {
-            return Err(MigrateError::OtherDraft { schema: schema.to_string(), name });
+    let wrong = |error| shared.error(error);
+    let server = "select current_setting('server_version_num')::int, current_setting('server_version')";
+    let server: (i32, String) = sqlx::query_as(server).fetch_one(&mut *connection).await.map_err(wrong)?;
+    admit_server(server.0, server.1)?;
+    let Some(found) = Installed::read(connection, schema).await.map_err(wrong)? else {
+        return Ok(Some(script::fresh(schema, shared.limits.shards.unwrap_or(1))));
+    };
+    installed::admit(schema.as_str(), found.program, found.oldest_program)?;
+    if found.digest == whole_digest() {
+        return Ok(None);
+    }
+    check_drafts(schema.as_str(), &found)?;
+    // A newer program has been here, and admits this one: its functions stay.
+    if found.program > PROGRAM || found.migrations.len() > MIGRATIONS.len() {
+        return Ok(None);
+    }
+    let recorded = recorded(connection, schema).await.map_err(wrong)?;
+    Ok(Some(script::upgrade(schema, found.migrations.len(), &recorded)))
+}
+
+/// Refuses a schema whose tables were made by other drafts of our files: it would fail later, without a clear error.
+fn check_drafts(schema: &str, installed: &Installed) -> Result<(), MigrateError> {
+    for (Migration { name, sql }, found) in MIGRATIONS.iter().zip(&installed.migrations) {
+        if digest(sql) != *found {
+            return Err(MigrateError::OtherDraft { schema: schema.to_owned(), name });
         }
     }
     Ok(())
@@ -246,48 +194,6 @@ async fn check_drafts(connection: &mut PgConnection, shared: &Shared) -> Result<
 /// Refuses a PostgreSQL that is older than 15.
 fn admit_server(number: i32, found: String) -> Result<(), DatabaseError> {
     if number < 150_000 { Err(DatabaseError::ServerTooOld { found }) } else { Ok(()) }
-}
-
-/// The migrations after the first `done`, as one text.
-fn script(schema: &Schema, done: usize, shards: i16) -> String {
-    if done >= MIGRATIONS.len() {
-        return String::from("select 1");
-    }
-    let mut script = String::from(TABLE);
-    for (number, migration) in MIGRATIONS.iter().enumerate().skip(done) {
-        let Migration { name, sql, oldest_binary } = migration;
-        let (version, digest) = (number + 1, migration.digest());
-        script += &format!(
-            "\n-- {name}\n{sql}\ninsert into pgjobq.migrations (version, name, oldest_binary, digest) values ({version}, '{name}', {oldest_binary}, {digest});\n"
-        );
-    }
-    if done == 0 {
-        // A row in another shard, written by hand, would be where no worker looks.
-        script += &format!(
-            "\ninsert into pgjobq.settings (shards) values ({shards});\n\
-             alter table pgjobq.jobs add constraint shard_exists check (shard >= 0 and shard < {shards});\n"
-        );
-    }
-    schema.render_text(&script)
-}
-
-/// Everything that [`Client::migrate`] would run on an empty database, as SQL, for people who run their own migrations; and,
-/// after it, the grants that a role which only enqueues and waits needs, and one whose worker runs jobs.
-///
-/// ```
-/// # use pgjobq_core as pgjobq;
-/// let script = pgjobq::schema_sql("background")?;
-/// assert!(script.contains("create table \"background\".jobs"));
-/// # Ok::<_, pgjobq::InvalidSchema>(())
-/// ```
-///
-/// # Errors
-///
-/// When the name of the schema cannot be one.
-pub fn schema_sql(schema: &str) -> Result<String, InvalidSchema> {
-    let schema = Schema::new(schema)?;
-    let start = "select pgjobq.create_queue('default');\nselect pgjobq.make_partitions(0);\n";
-    Ok(script(&schema, 0, 1) + &schema.render_text(start) + "\n" + &schema.render_text(GRANTS))
 }
 
 /// Logs that the sequence of tickets was advanced, if it was.
@@ -313,17 +219,5 @@ mod tests {
         let said = admit_server(140_019, "14.19 (Debian)".to_owned()).unwrap_err().to_string();
         assert_eq!(said, "this is PostgreSQL 14.19 (Debian), and pgjobq needs 15 or newer");
         assert!(admit_server(150_000, "15.0".to_owned()).is_ok());
-    }
-
-    #[test]
-    fn every_file_of_migrations_is_a_migration_and_in_order() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
-        let mut files: Vec<_> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|file| file.unwrap().file_name().into_string().unwrap())
-            .collect();
-        files.sort();
-        let names: Vec<_> = MIGRATIONS.iter().map(|migration| format!("{}.sql", migration.name)).collect();
-        assert_eq!(files, names);
     }
 }

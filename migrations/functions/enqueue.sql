@@ -1,6 +1,77 @@
 -- Enqueue: one statement for a whole batch. It locks no existing row of ours, so that a caller's transaction, however long
 -- it stays open, is in nobody's way.
 
+-- Enqueues one job from SQL: from psql, a trigger, another ORM, another language. What is left out follows what the
+-- programs have recorded of the kind, and then the library's defaults. Here an unknown queue is an error, because an answer
+-- would be thrown away by `perform` and the job with it. Gives the job's id, and whether it is new.
+create or replace function pgjobq.enqueue(
+    kind text, args jsonb default '{}', queue text default null, priority int default null, retries int default null,
+    crashes int default null, run_at timestamptz default null, delay interval default null, id uuid default null,
+    expires_in interval default null, traceparent text default null,
+    out job uuid, out is_new boolean)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_id uuid := coalesce(enqueue.id, pgjobq.new_id());
+    v_kind pgjobq.kinds;
+    v_queue text;
+    v_at timestamptz;
+    v_answer record;
+begin
+    if enqueue.delay > interval '100 years'
+       or (isfinite(enqueue.run_at) and enqueue.run_at > clock_timestamp() + interval '100 years') then
+        raise exception 'a job cannot run in more than a hundred years: at %',
+            coalesce('now + ' || enqueue.delay::text, enqueue.run_at::text)
+            using errcode = 'datetime_field_overflow', hint = 'A unit may be wrong.';
+    end if;
+    v_at := coalesce(clock_timestamp() + enqueue.delay, enqueue.run_at);
+    if coalesce(enqueue.kind, '') !~ '^[A-Za-z0-9_.:/-]{1,100}$' then
+        raise exception 'a kind is 1 to 100 letters, digits, and _ . : / -, but this one is %', quote_nullable(enqueue.kind)
+            using errcode = 'invalid_parameter_value';
+    elsif enqueue.args is null then
+        raise exception 'the arguments of a job are null' using errcode = 'null_value_not_allowed',
+            hint = 'Leave them out, or give a JSON object with the job function''s arguments by name.';
+    elsif octet_length(enqueue.args::text) > 1048576 then
+        raise exception 'the arguments of a job are % bytes, more than 1 MiB', octet_length(enqueue.args::text)
+            using errcode = 'program_limit_exceeded', hint = 'Store them in a table or a bucket, and enqueue their name.';
+    elsif v_at is not null and not isfinite(v_at) then
+        raise exception 'a job cannot run at %', v_at using errcode = 'datetime_field_overflow';
+    elsif octet_length(enqueue.args::text) > 254 and jsonb_path_exists(enqueue.args,
+            'strict $.**{127} ? (@.type() == "array" || @.type() == "object")', silent => true) then
+        raise exception 'the arguments of a job are nested deeper than 127 arrays and objects'
+            using errcode = 'program_limit_exceeded', hint = 'Flatten them, or send them as text.';
+    elsif enqueue.expires_in <= '0' or (enqueue.expires_in >= '100 years') then
+        raise exception 'a job cannot expire in %', enqueue.expires_in using errcode = 'datetime_field_overflow';
+    elsif v_at >= clock_timestamp() + enqueue.expires_in then
+        raise exception 'a job that expires in % and runs at % would never run', enqueue.expires_in, v_at
+            using errcode = 'datetime_field_overflow', hint = 'Let it expire later, or run sooner.';
+    elsif coalesce(enqueue.priority, 0) not between 0 and 3 then
+        raise exception 'a priority is 0 (low), 1 (normal), 2 (high) or 3 (critical), not %', enqueue.priority
+            using errcode = 'invalid_parameter_value';
+    elsif coalesce(enqueue.retries, 0) not between 0 and 32767 or coalesce(enqueue.crashes, 0) not between 0 and 32767 then
+        raise exception 'retries and crashes are 0 to 32767' using errcode = 'invalid_parameter_value';
+    end if;
+    select * into v_kind from pgjobq.kinds k where k.kind = enqueue.kind;
+    v_queue := coalesce(enqueue.queue, v_kind.queue, 'default');
+    select * into v_answer from pgjobq.enqueue_many(
+        array[enqueue.kind], array[v_queue],
+        array[coalesce(enqueue.priority, v_kind.priority, 1)::smallint],
+        array[coalesce(enqueue.retries, v_kind.retries, 20)::smallint],
+        array[coalesce(enqueue.crashes, v_kind.crash_budget, 3)::smallint],
+        array[v_id], array[1], array[enqueue.args::text],
+        array[nullif(jsonb_strip_nulls(jsonb_build_object('traceparent', enqueue.traceparent)), '{}')::text],
+        null, array[(extract(epoch from v_at) * 1000000)::bigint],
+        array[(extract(epoch from enqueue.expires_in) * 1000000)::bigint], true, null);
+    if v_answer.unknown is not null then
+        raise exception 'there is no queue %', quote_literal(v_queue) using errcode = 'undefined_object',
+            hint = format('Create it: select pgjobq.create_queue(%L);', v_queue);
+    elsif v_answer.other_kind is not null then
+        raise exception 'job % is live with another kind than %', v_id, quote_literal(enqueue.kind)
+            using errcode = 'unique_violation';
+    end if;
+    job := v_id;
+    is_new := v_answer.inserted = 1;
+end $$;
+
 -- The jobs of one batch: what many rows share is said once, in the `p_shape` arrays, and each row names its shape. Rows
 -- come in the order of (shard, id), so that two batches with the same ids cannot wait for each other in a circle.
 -- One generic plan, because planning anew took half the time of a single enqueue.
@@ -9,7 +80,7 @@
 -- its own, so that only then workers look for due jobs). With `p_notify` it
 -- notifies them itself, when the caller's transaction commits. With `p_patience` it waits no longer than so many
 -- milliseconds for a transaction that has inserted one of its ids and is still open.
-create function pgjobq.enqueue_many(
+create or replace function pgjobq.enqueue_many(
     p_shape_kind text[], p_shape_queue text[], p_shape_priority smallint[], p_shape_retries smallint[],
     p_shape_crashes smallint[],
     p_id uuid[], p_shape int[], p_args text[], p_meta text[],
@@ -17,8 +88,6 @@ create function pgjobq.enqueue_many(
     p_notify boolean, p_patience int,
     out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[])
 language plpgsql
-    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_memoize = off set jit = off set plan_cache_mode = force_generic_plan
     set search_path = pg_catalog, pg_temp as $$
 declare
     c_large constant int := 50;
@@ -99,85 +168,4 @@ begin
         perform pg_notify(pgjobq.channel(), 'wake ' || array_to_string(wake, ','));
         wake := null;
     end if;
-end $$;
-
--- Enqueues one job from SQL: from psql, a trigger, another ORM, another language. What is left out follows what the
--- programs have recorded of the kind, and then the library's defaults. Here an unknown queue is an error, because an answer
--- would be thrown away by `perform` and the job with it. Gives the job's id, and whether it is new.
-create function pgjobq.enqueue(
-    kind text, args jsonb default '{}', queue text default null, priority int default null, retries int default null,
-    crashes int default null, run_at timestamptz default null, delay interval default null, id uuid default null,
-    expires_in interval default null, traceparent text default null,
-    out job uuid, out is_new boolean)
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-    v_id uuid := coalesce(enqueue.id, pgjobq.new_id());
-    v_kind pgjobq.kinds;
-    v_queue text;
-    v_at timestamptz;
-    v_answer record;
-begin
-    if enqueue.delay > interval '100 years'
-       or (isfinite(enqueue.run_at) and enqueue.run_at > clock_timestamp() + interval '100 years') then
-        raise exception 'a job cannot run in more than a hundred years: at %',
-            coalesce('now + ' || enqueue.delay::text, enqueue.run_at::text)
-            using errcode = 'datetime_field_overflow', hint = 'A unit may be wrong.';
-    end if;
-    v_at := coalesce(clock_timestamp() + enqueue.delay, enqueue.run_at);
-    if coalesce(enqueue.kind, '') !~ '^[A-Za-z0-9_.:/-]{1,100}$' then
-        raise exception 'a kind is 1 to 100 letters, digits, and _ . : / -, but this one is %', quote_nullable(enqueue.kind)
-            using errcode = 'invalid_parameter_value';
-    elsif enqueue.args is null then
-        raise exception 'the arguments of a job are null' using errcode = 'null_value_not_allowed',
-            hint = 'Leave them out, or give a JSON object with the job function''s arguments by name.';
-    elsif octet_length(enqueue.args::text) > 1048576 then
-        raise exception 'the arguments of a job are % bytes, more than 1 MiB', octet_length(enqueue.args::text)
-            using errcode = 'program_limit_exceeded', hint = 'Store them in a table or a bucket, and enqueue their name.';
-    elsif v_at is not null and not isfinite(v_at) then
-        raise exception 'a job cannot run at %', v_at using errcode = 'datetime_field_overflow';
-    elsif octet_length(enqueue.args::text) > 254 and jsonb_path_exists(enqueue.args,
-            'strict $.**{127} ? (@.type() == "array" || @.type() == "object")', silent => true) then
-        raise exception 'the arguments of a job are nested deeper than 127 arrays and objects'
-            using errcode = 'program_limit_exceeded', hint = 'Flatten them, or send them as text.';
-    elsif enqueue.expires_in <= '0' or (enqueue.expires_in >= '100 years') then
-        raise exception 'a job cannot expire in %', enqueue.expires_in using errcode = 'datetime_field_overflow';
-    elsif v_at >= clock_timestamp() + enqueue.expires_in then
-        raise exception 'a job that expires in % and runs at % would never run', enqueue.expires_in, v_at
-            using errcode = 'datetime_field_overflow', hint = 'Let it expire later, or run sooner.';
-    elsif coalesce(enqueue.priority, 0) not between 0 and 3 then
-        raise exception 'a priority is 0 (low), 1 (normal), 2 (high) or 3 (critical), not %', enqueue.priority
-            using errcode = 'invalid_parameter_value';
-    elsif coalesce(enqueue.retries, 0) not between 0 and 32767 or coalesce(enqueue.crashes, 0) not between 0 and 32767 then
-        raise exception 'retries and crashes are 0 to 32767' using errcode = 'invalid_parameter_value';
-    end if;
-    select * into v_kind from pgjobq.kinds k where k.kind = enqueue.kind;
-    v_queue := coalesce(enqueue.queue, v_kind.queue, 'default');
-    select * into v_answer from pgjobq.enqueue_many(
-        array[enqueue.kind], array[v_queue],
-        array[coalesce(enqueue.priority, v_kind.priority, 1)::smallint],
-        array[coalesce(enqueue.retries, v_kind.retries, 20)::smallint],
-        array[coalesce(enqueue.crashes, v_kind.crash_budget, 3)::smallint],
-        array[v_id], array[1], array[enqueue.args::text],
-        array[nullif(jsonb_strip_nulls(jsonb_build_object('traceparent', enqueue.traceparent)), '{}')::text],
-        null, array[(extract(epoch from v_at) * 1000000)::bigint],
-        array[(extract(epoch from enqueue.expires_in) * 1000000)::bigint], true, null);
-    if v_answer.unknown is not null then
-        raise exception 'there is no queue %', quote_literal(v_queue) using errcode = 'undefined_object',
-            hint = format('Create it: select pgjobq.create_queue(%L);', v_queue);
-    elsif v_answer.other_kind is not null then
-        raise exception 'job % is live with another kind than %', v_id, quote_literal(enqueue.kind)
-            using errcode = 'unique_violation';
-    end if;
-    job := v_id;
-    is_new := v_answer.inserted = 1;
-end $$;
-
--- A UUIDv7: jobs enqueued together lie together in the index. (PostgreSQL has its own only from 18 on.)
-create function pgjobq.new_id() returns uuid language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
-declare
-    v_bytes bytea := uuid_send(gen_random_uuid());
-begin
-    v_bytes := overlay(v_bytes placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
-                       from 1 for 6);
-    return encode(set_byte(v_bytes, 6, (get_byte(v_bytes, 6) & 15) | 112), 'hex')::uuid;
 end $$;

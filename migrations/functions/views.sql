@@ -1,6 +1,6 @@
 -- What people look at: the state of a job is derived, never stored.
 
-create view pgjobq.job_states as
+create or replace view pgjobq.job_states as
 select j.shard, j.id, q.name as queue, j.kind, j.priority,
        case when j.waits_for > 0 then 'blocked'
             when j.run_at is not null then 'scheduled'

@@ -3,39 +3,6 @@
 -- The fence: the lease's row is there, ours, with our id, and the job still has the ticket that was claimed, which is
 -- compared in the very statement that deletes or changes the job's row. What does not pass is stale: a fact, not an error.
 
--- Draws tickets. (In an UPDATE, a volatile function could not be distributed.)
-create function pgjobq.draw_tickets(p_count int) returns bigint[] language plpgsql as $$
-begin
-    return array(select nextval('pgjobq.ticket') from generate_series(1, p_count));
-end $$;
-
--- The leases of `p_worker` that are still there, by their place in the arrays. Those that are to be closed are locked for
--- update where nobody else has them; the rest are locked for share, and none is ever upgraded.
-create function pgjobq.hold_leases(
-    p_shard smallint, p_worker bigint, p_queue int[], p_priority smallint[], p_hi bigint[], p_id bigint[], p_close boolean[],
-    out held boolean[], out closing boolean[])
-language plpgsql as $$
-begin
-    held := array_fill(false, array[cardinality(p_id)]);
-    closing := held;
-    for i in 1..cardinality(p_id) loop
-        if p_close[i] then
-            perform 1 from pgjobq.leases
-              where shard = p_shard and queue_id = p_queue[i] and priority = p_priority[i] and hi = p_hi[i]
-                and id = p_id[i] and worker = p_worker
-                for update skip locked;
-            closing[i] := found;
-        end if;
-        if not closing[i] then
-            perform 1 from pgjobq.leases
-              where shard = p_shard and queue_id = p_queue[i] and priority = p_priority[i] and hi = p_hi[i]
-                and id = p_id[i] and worker = p_worker
-                for share;
-        end if;
-        held[i] := found;
-    end loop;
-end $$;
-
 -- Records ended attempts. Leases come in the order of their key; `p_lease` names, for each job, the lease by its place in
 -- those arrays. Decisions are
 --   complete   the job is done; kept for `p_keep` with `p_output`, or not at all when that is null
@@ -49,16 +16,13 @@ end $$;
 -- `p_keep` and `p_delay` are microseconds. A lease with `p_close` is deleted when nobody else is at it; if it could not be,
 -- it is told in `unclosed`, by its place. `stale` has the jobs that were no longer this lease's. `waited`: whether some
 -- process waits for the end of jobs.
-create function pgjobq.finish(
+create or replace function pgjobq.finish(
     p_shard smallint, p_worker bigint, p_worker_name text,
     p_lease_queue int[], p_lease_priority smallint[], p_lease_hi bigint[], p_lease_id bigint[], p_lease_close boolean[],
     p_lease int[], p_id uuid[], p_ticket bigint[], p_decision text[], p_delay bigint[], p_keep bigint[], p_output text[],
     p_reason text[], p_message text[],
     out stale uuid[], out cancelled uuid[], out unclosed int[], out waited boolean)
-language plpgsql
-    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off
-    set plan_cache_mode = force_generic_plan as $$
+language plpgsql as $$
 declare
     v_now timestamptz;
     v_held boolean[];
@@ -196,147 +160,29 @@ begin
     waited := (select until from pgjobq.waiters where shard = p_shard and until > v_now order by until desc limit 1) is not null;
 end $$;
 
--- The crashes that still count after an attempt that ended by itself: none, if ten attempts since the last crash have. A job that
--- crashes its worker now and then, and fails or snoozes in between, crashes more often than that, and comes to its end. Attempts
--- that were released show nothing, so those of a suspect are noted, and do not count.
-create function pgjobq.crashes_left(p_shard smallint, p_job uuid, p_attempts int, p_crashes smallint) returns smallint
-language plpgsql stable as $$
-declare
-    v_crash int := coalesce((select attempt from pgjobq.failures where shard = p_shard and job = p_job and reason = 'crash'
-                              order by attempt desc limit 1), 0);
+-- The leases of `p_worker` that are still there, by their place in the arrays. Those that are to be closed are locked for
+-- update where nobody else has them; the rest are locked for share, and none is ever upgraded.
+create or replace function pgjobq.hold_leases(
+    p_shard smallint, p_worker bigint, p_queue int[], p_priority smallint[], p_hi bigint[], p_id bigint[], p_close boolean[],
+    out held boolean[], out closing boolean[])
+language plpgsql as $$
 begin
-    return case when p_attempts::bigint + 1 - v_crash - (select count(*) from pgjobq.failures
-                                                          where shard = p_shard and job = p_job and reason = 'release'
-                                                            and attempt > v_crash) >= 10
-                then 0 else p_crashes end;
-end $$;
-
--- One failed attempt, as `finished.errors` keeps it, and how many before it were left out.
-create function pgjobq.error_entry(
-    p_attempt int, p_at timestamptz, p_reason text, p_message text, p_worker text, p_left_out bigint default 0)
-returns jsonb language plpgsql stable as $$
-begin
-    return jsonb_build_object('attempt', p_attempt, 'at', p_at, 'reason', p_reason, 'message', p_message, 'worker', p_worker)
-           || case when p_left_out > 0 then jsonb_build_object('left_out', p_left_out) else '{}' end;
-end $$;
-
--- The attempts between which failures are left out: the tenth that failed, and the hundredth from the end. What is left out is
--- none where `late` is not greater than `early`.
-create function pgjobq.left_out_between(p_shard smallint, p_job uuid, out early int, out late int)
-language plpgsql stable as $$
-begin
-    early := coalesce((select attempt from pgjobq.failures where shard = p_shard and job = p_job
-                        order by attempt offset 9 limit 1), 2147483647);
-    late := coalesce((select attempt from pgjobq.failures where shard = p_shard and job = p_job
-                       order by attempt desc offset 99 limit 1), 0);
-end $$;
-
--- The failed attempts of a job, oldest first, and the last one, which is not in the table: the first ten and the last hundred,
--- so that a job with a long past can end. (An array of all of them can be larger than PostgreSQL admits.)
-create function pgjobq.errors_of(p_shard smallint, p_job uuid, p_last jsonb) returns jsonb language plpgsql stable as $$
-declare
-    v_early int := 2147483647;
-    v_late int := 0;
-    v_between bigint := 0;
-begin
-    perform from pgjobq.failures where shard = p_shard and job = p_job offset 110 limit 1;
-    if found then
-        select b.early, b.late into v_early, v_late from pgjobq.left_out_between(p_shard, p_job) b;
-        v_between := (select count(*) + coalesce(sum(left_out), 0) from pgjobq.failures
-                       where shard = p_shard and job = p_job and attempt > v_early and attempt < v_late);
-    end if;
-    return coalesce((select jsonb_agg(pgjobq.error_entry(attempt, at, reason, left(message, 10000), left(worker, 1000),
-                                                         left_out + case attempt when v_late then v_between else 0 end)
-                                      order by attempt)
-                       from pgjobq.failures
-                      where shard = p_shard and job = p_job and (attempt <= v_early or attempt >= v_late)), '[]')
-           || case when p_last is null then '[]' else jsonb_build_array(p_last) end;
-end $$;
-
--- Deletes, of each of these jobs, the failures between the first ten and the last hundred, and notes how many they were.
-create function pgjobq.leave_out_failures(p_shard smallint, p_jobs uuid[]) returns void language plpgsql as $$
-declare
-    v_job uuid;
-    v_early int;
-    v_late int;
-    v_count bigint;
-begin
-    foreach v_job in array p_jobs loop
-        select b.early, b.late into v_early, v_late from pgjobq.left_out_between(p_shard, v_job) b;
-        with gone as (
-            delete from pgjobq.failures
-             where shard = p_shard and job = v_job and attempt > v_early and attempt < v_late
-            returning left_out)
-        select count(*) + coalesce(sum(left_out), 0) into v_count from gone;
-        if v_count > 0 then
-            update pgjobq.failures set left_out = left_out + v_count
-             where shard = p_shard and job = v_job and attempt = v_late;
+    held := array_fill(false, array[cardinality(p_id)]);
+    closing := held;
+    for i in 1..cardinality(p_id) loop
+        if p_close[i] then
+            perform 1 from pgjobq.leases
+              where shard = p_shard and queue_id = p_queue[i] and priority = p_priority[i] and hi = p_hi[i]
+                and id = p_id[i] and worker = p_worker
+                for update skip locked;
+            closing[i] := found;
         end if;
+        if not closing[i] then
+            perform 1 from pgjobq.leases
+              where shard = p_shard and queue_id = p_queue[i] and priority = p_priority[i] and hi = p_hi[i]
+                and id = p_id[i] and worker = p_worker
+                for share;
+        end if;
+        held[i] := found;
     end loop;
-end $$;
-
--- Failed attempts as a client reads them: times in microseconds since 1970. What a person has edited into nonsense is null.
-create function pgjobq.readable(p_errors jsonb) returns text language plpgsql stable
-    set search_path = pg_catalog, pg_temp as $$
-begin
-    return (select jsonb_agg(e || jsonb_build_object('at', (extract(epoch from (e->>'at')::timestamptz) * 1000000)::bigint)
-                             order by n)::text
-              from jsonb_array_elements(p_errors) with ordinality x(e, n));
-exception when data_exception then
-    return null;
-end $$;
-
--- One statement for each job: joined with an array, its few rows were found by reading all failures, once for each job,
--- where the table was analysed with one row.
-create function pgjobq.forget_failures(p_shard smallint, p_jobs uuid[]) returns void language plpgsql as $$
-declare
-    v_job uuid;
-begin
-    foreach v_job in array p_jobs loop
-        delete from pgjobq.failures where shard = p_shard and job = v_job;
-    end loop;
-end $$;
-
--- How jobs stand whose end somebody awaits: live, or ended and how, or unknown (no row). One snapshot, so that a job is
--- never seen as neither. The latest end wins: an id may have run before. A probe of the primary key of jobs, and, only for
--- what is not live, one of each partition of `finished`, whatever the statistics say: analysed when they were empty or full
--- of dead rows, both tables were read whole.
--- Results and errors are sent in the order of `p_ids`, until `p_bytes` are reached, and at least one of them; `left_out`
--- marks the others. They are counted first by their stored size, so that few are unpacked in vain, and then as text.
--- Without `p_bytes` none is sent.
-create function pgjobq.lookup(p_shards smallint[], p_ids uuid[], p_bytes bigint)
-returns table (id uuid, live boolean, outcome text, output text, errors text, attempt int, finished_at bigint, left_out boolean)
-language plpgsql stable
-    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off
-    set plan_cache_mode = force_generic_plan set search_path = pg_catalog, pg_temp as $$
-#variable_conflict use_column
-begin
-    return query
-    with stored as (
-        select w.id, live.kind is not null as live, ended.outcome, ended.output, ended.errors, ended.attempt, ended.finished_at,
-               coalesce(pg_column_size(ended.output), pg_column_size(ended.errors), 0) as size
-          from unnest(p_shards, p_ids) w(shard, id)
-          left join lateral (select j.kind from pgjobq.jobs j where j.shard = w.shard and j.id = w.id offset 0) live on true
-          left join lateral (select f.outcome, f.output, case when f.outcome = 'dead' then f.errors end as errors, f.attempt,
-                                    f.finished_at
-                               from pgjobq.finished f
-                              where f.shard = w.shard and f.id = w.id and live.kind is null
-                              order by f.finished_at desc limit 1) ended on true
-         where live.kind is not null or ended.outcome is not null
-        offset 0),
-    unpacked as (
-        select s.*, case when s.before < p_bytes then s.output::text end as output_text,
-               case when s.before < p_bytes and s.errors is not null then pgjobq.readable(s.errors) end as errors_text
-          from (select stored.*, sum(size) over (rows unbounded preceding) - size as before from stored) s
-        offset 0),
-    printed as (
-        select u.*, sum(coalesce(octet_length(u.output_text), octet_length(u.errors_text), 0)) over (rows unbounded preceding)
-                    - coalesce(octet_length(u.output_text), octet_length(u.errors_text), 0) as printed_before
-          from unpacked u)
-    select p.id, p.live, p.outcome, case when p.printed_before < p_bytes then p.output_text end,
-           case when p.printed_before < p_bytes then p.errors_text end, p.attempt,
-           (extract(epoch from p.finished_at) * 1000000)::bigint,
-           p.size > 0 and (p.before < p_bytes and p.printed_before < p_bytes) is not true
-      from printed p;
 end $$;

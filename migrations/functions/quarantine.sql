@@ -7,15 +7,12 @@
 -- The walk begins above `p_from`, for each priority, and is bounded; `reach` is where the next one begins, 0 after the end of
 -- the line. `alone`: the job must run alone. `passed`: one that must run alone was left for others of no higher priority. With
 -- `p_lone_first` (and `p_alone`) it goes first. `read_args` reads the arguments. The steps are those of `claim`.
-create function pgjobq.claim_quarantined(
+create or replace function pgjobq.claim_quarantined(
     p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_kinds text[], p_want int, p_alone boolean, p_from bigint[],
     p_lone_first boolean default false,
     out ids uuid[], out kinds text[], out priorities smallint[], out tickets bigint[], out attempts int[],
     out failures smallint[], out retries smallint[], out crash_budgets smallint[], out reach bigint[], out opened boolean, out alone boolean, out passed boolean)
-language plpgsql
-    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off set lock_timeout = '1s'
-    set plan_cache_mode = force_generic_plan as $$
+language plpgsql set lock_timeout = '1s' as $$
 #variable_conflict use_column
 declare
     c_walk constant int := 5000;
@@ -87,7 +84,7 @@ end $$;
 
 -- Where a walk of `p_walk` rows through the quarantine above `p_from` ended; 0 if it came to the end of the line.
 -- Callers pin the plan.
-create function pgjobq.end_of_quarantine_walk(p_shard smallint, p_queue int, p_priority int, p_from bigint, p_walk int)
+create or replace function pgjobq.end_of_quarantine_walk(p_shard smallint, p_queue int, p_priority int, p_from bigint, p_walk int)
 returns bigint language plpgsql as $$
 begin
     return coalesce((select ticket from pgjobq.jobs

@@ -1,11 +1,6 @@
--- Tidying up: what bounds the tables that no job's end empties. Every worker does it once a minute, for all.
-
 -- Deleted queues with jobs in line or blocked. Each is probed in indexes that begin with the queue. A scheduled job of a deleted
 -- queue is found when it has come due.
-create function pgjobq.deleted_queues(p_shards smallint[]) returns int[] language plpgsql stable
-    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off
-    set plan_cache_mode = force_generic_plan as $$
+create or replace function pgjobq.deleted_queues(p_shards smallint[]) returns int[] language plpgsql stable as $$
 begin
     return array(
         select distinct q.id
@@ -22,7 +17,7 @@ begin
 end $$;
 
 -- Queues that were deleted so long ago that what had ended before is no longer kept, if it is kept as the queue says.
-create function pgjobq.forgettable_queues(p_now timestamptz default clock_timestamp()) returns int[] language plpgsql stable as $$
+create or replace function pgjobq.forgettable_queues(p_now timestamptz default clock_timestamp()) returns int[] language plpgsql stable as $$
 begin
     return array(select id from pgjobq.queues
                   where deleted_at + greatest(keep_completed, keep_dead, keep_cancelled, keep_expired, '30 days') < p_now - interval '1 day');
@@ -30,7 +25,7 @@ end $$;
 
 -- Forgets a deleted queue, unless a job or a lease of it is left, in any shard: without its lanes nobody could end them. No index
 -- finds the scheduled jobs of a queue, so this may read all jobs; it happens once in the life of a queue.
-create function pgjobq.forget_queue(p_queue int) returns void language plpgsql as $$
+create or replace function pgjobq.forget_queue(p_queue int) returns void language plpgsql as $$
 begin
     if exists (select 1 from pgjobq.leases where queue_id = p_queue) then
         return;
@@ -45,8 +40,7 @@ end $$;
 
 -- Ids of queues in which jobs wait although no such queue exists: rows written by hand. Skips from queue to queue; of the
 -- scheduled jobs, which no index has by queue, it reads those that come due next.
-create function pgjobq.stray_queues(p_shard smallint) returns int[] language plpgsql stable
-    set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+create or replace function pgjobq.stray_queues(p_shard smallint) returns int[] language plpgsql stable as $$
 begin
     return array(
         with recursive used as (
@@ -70,33 +64,4 @@ begin
                                    order by run_at limit 10000) next) u
          where not exists (select 1 from pgjobq.queues q where q.id = u.queue_id)
          order by queue_id);
-end $$;
-
--- Deletes what is no longer true from the tables of hints: processes that no longer wait, rates of queues that nobody serves,
--- and the progress of attempts that are over (it may have been reported just after the end).
-create function pgjobq.tidy_hints(p_shard smallint, p_now timestamptz default clock_timestamp()) returns void language plpgsql as $$
-begin
-    delete from pgjobq.waiters where shard = p_shard and until < p_now - interval '1 minute';
-    delete from pgjobq.rates where shard = p_shard and at < p_now - interval '10 minutes';
-    delete from pgjobq.progress p
-     where p.shard = p_shard and p.said_at < p_now - interval '1 minute'
-       and not exists (select 1 from pgjobq.jobs where shard = p_shard and id = p.job and ticket = p.ticket);
-end $$;
-
--- Deletes failed attempts of jobs that are gone, because a person deleted them: looks at the next `p_most` attempts after the
--- job `p_after`. Returns how far it came, and null at the end.
-create function pgjobq.tidy_failures(p_shard smallint, p_after uuid, p_most int) returns uuid language plpgsql
-    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
-    set enable_sort = off set enable_memoize = off set jit = off
-    set plan_cache_mode = force_generic_plan as $$
-declare
-    v_jobs uuid[] := array(select job from pgjobq.failures where shard = p_shard and job > p_after order by job limit p_most);
-    v_job uuid;
-begin
-    for v_job in select distinct id from unnest(v_jobs) d(id) loop
-        delete from pgjobq.failures f
-         where f.shard = p_shard and f.job = v_job
-           and not exists (select 1 from pgjobq.jobs j where j.shard = p_shard and j.id = v_job);
-    end loop;
-    return v_jobs[p_most];
 end $$;

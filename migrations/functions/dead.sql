@@ -1,0 +1,81 @@
+-- What a person does with jobs that have ended badly. Nothing else moves a job that has ended.
+
+-- The next `p_most` that ended so, the latest first, before (p_before, p_before_id).
+create or replace function pgjobq.ended_badly(
+    p_shard smallint, p_outcome text, p_queue int, p_kind text, p_before timestamptz, p_before_id uuid, p_most int)
+returns setof pgjobq.finished language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    return query
+    select f.* from pgjobq.finished f
+     where f.shard = p_shard and f.outcome = p_outcome and f.outcome <> 'completed'
+       and (f.finished_at, f.id) < (p_before, p_before_id)
+       and (p_queue is null or f.queue_id = p_queue) and (p_kind is null or f.kind = p_kind)
+     order by f.finished_at desc, f.id desc limit p_most;
+end $$;
+
+-- Shows how jobs ended, each named by its id and its end in microseconds since 1970 (null: the latest end of that id), in the
+-- order of their `place` from 1 on. It stops after some MiB, with one job at least; the caller goes on after the last `place`.
+-- `args` is null if the arguments alone are longer.
+create or replace function pgjobq.show_ended(p_shard smallint, p_jobs uuid[], p_at bigint[])
+returns table (place int, id uuid, outcome text, queue text, kind text, args text, attempt int, failures smallint,
+               crashes smallint, created_at bigint, finished_at bigint, errors text, cancelled_by text, cancelled_as text,
+               cancelled_for text, cancelled_at bigint)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    c_most constant int := 8388608;
+    v_shown int := 0;
+    v_job pgjobq.finished;
+begin
+    for n in 1..cardinality(p_jobs) loop
+        select f.* into v_job from pgjobq.finished f
+         where f.shard = p_shard and f.id = p_jobs[n]
+           and (p_at is null or f.finished_at = timestamptz 'epoch' + p_at[n] * interval '1 microsecond')
+         order by f.finished_at desc limit 1;
+        continue when not found;
+        place := n;
+        id := v_job.id;
+        outcome := v_job.outcome;
+        queue := (select q.name from pgjobq.queues q where q.id = v_job.queue_id);
+        kind := v_job.kind;
+        args := pgjobq.printed(pgjobq.shown_args(v_job.kind, v_job.args), c_most);
+        attempt := v_job.attempt;
+        failures := v_job.failures;
+        crashes := v_job.crashes;
+        created_at := (extract(epoch from v_job.created_at) * 1000000)::bigint;
+        finished_at := (extract(epoch from v_job.finished_at) * 1000000)::bigint;
+        errors := pgjobq.readable(v_job.errors);
+        cancelled_by := v_job.cancelled->>'by';
+        cancelled_as := v_job.cancelled->>'role';
+        cancelled_for := v_job.cancelled->>'reason';
+        cancelled_at := (extract(epoch from (v_job.cancelled->>'asked_at')::timestamptz) * 1000000)::bigint;
+        return next;
+        v_shown := v_shown + coalesce(octet_length(args), 0) + coalesce(octet_length(errors), 0);
+        exit when v_shown >= c_most;
+    end loop;
+end $$;
+
+-- Returns JSON as text, and null if that is longer than `p_most` bytes. A number such as 1e131071 is stored in some bytes and
+-- printed in 131072, so that only the attempt tells, and the text may be longer than PostgreSQL can make.
+create or replace function pgjobq.printed(p_json jsonb, p_most int) returns text language plpgsql stable
+    set search_path = pg_catalog, pg_temp as $$
+declare
+    v_text text := p_json::text;
+begin
+    return case when octet_length(v_text) <= p_most then v_text end;
+exception when program_limit_exceeded or out_of_memory then
+    return null;
+end $$;
+
+-- Forgets ended jobs for good.
+create or replace function pgjobq.purge_ended(p_shard smallint, p_jobs uuid[]) returns int language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_id uuid;
+    v_count int := 0;
+begin
+    for v_id in select distinct id from unnest(p_jobs) d(id) order by id loop
+        delete from pgjobq.finished where shard = p_shard and id = v_id and outcome <> 'completed';
+        v_count := v_count + found::int;
+    end loop;
+    return v_count;
+end $$;

@@ -1,0 +1,79 @@
+-- Ends jobs that have not been started in time, up to `p_most` at once. Those that run meanwhile are passed, and not
+-- looked at again in this round, and no lane is locked for them: the next call goes on after `reach` and `reach_id`, which are null at the end. The next round may
+-- begin at `looked`, a second ago: what was passed, or commits later, is found by a sweep from the start. `next_due` is in how many
+-- microseconds the next one expires.
+create or replace function pgjobq.expire(
+    p_shard smallint, p_after timestamptz, p_after_id uuid, p_most int,
+    out expired uuid[], out reach timestamptz, out reach_id uuid, out looked timestamptz, out next_due bigint)
+language plpgsql as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_after timestamptz := least(p_after, v_now); -- The clock may have been set back.
+    v_jobs uuid[];
+    v_seen int;
+    v_line record;
+    v_leased int8multirange;
+    v_running uuid[] := '{}';
+begin
+    looked := v_now - interval '1 second';
+    -- step: time read
+    select array_agg(id order by expires_at, id), count(*), max(expires_at) into v_jobs, v_seen, reach
+      from (select id, expires_at from pgjobq.jobs
+             where shard = p_shard and expires_at is not null and (expires_at, id) > (v_after, p_after_id)
+               and expires_at <= v_now
+             order by expires_at, id limit p_most) due;
+    reach_id := v_jobs[v_seen];
+    if v_seen < p_most then
+        reach := null;
+        reach_id := null;
+        next_due := (extract(epoch from (select expires_at from pgjobq.jobs
+                                          where shard = p_shard and expires_at is not null and expires_at > v_now
+                                          order by expires_at limit 1) - clock_timestamp()) * 1000000)::bigint;
+    end if;
+    -- step: jobs found
+    -- Most of them run: until their attempt ends they keep this time. What is leased after this look is told apart below.
+    for v_line in
+        select j.queue_id, j.priority, array_agg(j.id) as ids, array_agg(j.ticket) as tickets, min(j.ticket) as low
+          from unnest(v_jobs) d(id),
+               lateral (select id, queue_id, priority, ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) j
+         where j.ticket is not null
+         group by j.queue_id, j.priority
+    loop
+        v_leased := pgjobq.leased_tickets(p_shard, v_line.queue_id, v_line.priority, v_line.low - 1);
+        v_running := v_running || array(select j.id from unnest(v_line.ids, v_line.tickets) j(id, ticket)
+                                         where v_leased @> j.ticket);
+    end loop;
+    v_jobs := array(select id from unnest(v_jobs) d(id) where id <> all (v_running));
+    if v_jobs = '{}' then
+        return;
+    end if;
+    select t.waiting into expired from pgjobq.take_waiting(p_shard, v_jobs) t;
+    -- One that has been started in the meantime, and failed, has all the time it needs.
+    expired := array(select d.id from unnest(expired) d(id),
+                            lateral (select expires_at from pgjobq.jobs where shard = p_shard and id = d.id offset 0) j
+                      where j.expires_at <= v_now);
+    -- step: jobs taken
+    if cardinality(expired) > 0 then
+        perform pgjobq.end_waiting(p_shard, expired, 'expired', null, null);
+    end if;
+end $$;
+
+-- Finds the shards that have jobs to expire: one index probe per shard, which starts at its cursor `p_after`.
+-- The next round may start at `looked` in the shards that are not `due`. `next_due` is the time in microseconds until the next
+-- job of those shards expires; `expire` returns it for the others.
+create or replace function pgjobq.find_expiring(
+    p_shards smallint[], p_after timestamptz[], out due smallint[], out looked timestamptz, out next_due bigint)
+language plpgsql as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_next timestamptz;
+begin
+    looked := v_now - interval '1 second';
+    select array_agg(s.shard) filter (where j.expires_at <= v_now), min(j.expires_at) filter (where j.expires_at > v_now)
+      into due, v_next
+      from unnest(p_shards, p_after) s(shard, after),
+           lateral (select expires_at from pgjobq.jobs
+                     where shard = s.shard and expires_at is not null and expires_at >= least(s.after, v_now)
+                     order by expires_at limit 1) j;
+    next_due := (extract(epoch from v_next - clock_timestamp()) * 1000000)::bigint;
+end $$;

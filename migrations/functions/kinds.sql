@@ -1,0 +1,43 @@
+create or replace function pgjobq.record_kind(
+    p_kind text, p_queue text, p_priority smallint, p_retries smallint, p_crashes smallint, p_redact text[]) returns void language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
+begin
+    perform pgjobq.create_queue(p_queue);
+    insert into pgjobq.kinds as k (kind, queue, priority, retries, crash_budget, redact)
+    values (p_kind, p_queue, p_priority, p_retries, p_crashes, p_redact)
+    on conflict (kind) do update
+       set queue = excluded.queue, priority = excluded.priority, retries = excluded.retries,
+           crash_budget = excluded.crash_budget, redact = excluded.redact, recorded_at = excluded.recorded_at
+     where (k.queue, k.priority, k.retries, k.crash_budget, k.redact)
+           is distinct from (excluded.queue, excluded.priority, excluded.retries, excluded.crash_budget, excluded.redact);
+end $$;
+
+-- The kinds, other than these, of jobs that were made a minute ago or earlier, and stand near the front of the lines of these queues:
+-- nobody here can run them.
+create or replace function pgjobq.unknown_kinds(p_shards smallint[], p_queues int[], p_kinds text[], out queue int, out kind text)
+returns setof record language plpgsql stable as $$
+#variable_conflict use_column
+begin
+    return query
+    select distinct q.id, j.kind
+      from unnest(p_shards) s(shard), unnest(p_queues) q(id), generate_series(0, 3) p(priority),
+           lateral (select kind, created_at from pgjobq.jobs
+                     where shard = s.shard and queue_id = q.id and priority = p.priority
+                       and ticket is not null and crashes = 0
+                     order by ticket limit 100) j
+     where j.kind <> all (p_kinds) and j.created_at < clock_timestamp() - interval '1 minute'
+     limit 20;
+end $$;
+
+-- The arguments of a job, as people may see them.
+create or replace function pgjobq.shown_args(p_kind text, p_args jsonb) returns jsonb language plpgsql stable
+    set search_path = pg_catalog, pg_temp as $$
+declare
+    v_redact text[] := (select redact from pgjobq.kinds where kind = p_kind and redact <> '{}');
+begin
+    if v_redact is null or jsonb_typeof(p_args) <> 'object' then
+        return p_args;
+    end if;
+    return (select jsonb_object_agg(key, case when key = any (v_redact) then '"[redacted]"' else value end)
+              from jsonb_each(p_args));
+end $$;

@@ -1,0 +1,122 @@
+-- Makes the missing partitions of `finished`, up to `p_most`, and returns how many. Attaching locks `finished_rest`, which delays
+-- look-ups and whoever ends a job without a partition, so it waits only briefly for others and then raises; the caller tries again.
+-- Each attach also reads all of `finished_rest` under that lock, which lasts until the commit: workers make one partition in each
+-- transaction, and none while the table is larger than `p_rest_bytes`. Then it returns null. A worker may run this without owning
+-- the table, hence the definer's rights. The session's DateStyle must not decide how a day is written.
+create or replace function pgjobq.make_partitions(
+    p_days int, p_now timestamptz default clock_timestamp(), p_most int default null, p_rest_bytes bigint default 8388608)
+returns int language plpgsql
+    security definer set search_path = pg_catalog, pg_temp set datestyle = 'ISO, YMD' set lock_timeout = '2s' as $$
+declare
+    v_days date[] := pgjobq.missing_days(p_days, p_now);
+    v_day date;
+    v_table text;
+begin
+    if v_days = '{}' then
+        return 0;
+    end if;
+    if pg_relation_size('pgjobq.finished_rest') > p_rest_bytes then
+        return null;
+    end if;
+    perform pg_advisory_xact_lock(hashtext('pgjobq.make_partitions'));
+    v_days := (pgjobq.missing_days(p_days, p_now))[:coalesce(p_most, 10000)]; -- Without those that somebody made meanwhile.
+    perform set_config('lock_timeout', '100ms', true);
+    foreach v_day in array v_days loop
+        v_table := 'finished_' || to_char(v_day, 'YYYYMMDD');
+        execute format('create table pgjobq.%I (like pgjobq.finished including defaults including constraints)', v_table);
+        execute format('alter table pgjobq.%I replica identity full', v_table); -- A partition does not inherit it.
+        execute format('alter table pgjobq.finished attach partition pgjobq.%I for values from (%L) to (%L)',
+                       v_table, v_day, v_day + 1);
+        insert into pgjobq.finished_days (day) values (v_day);
+    end loop;
+    return cardinality(v_days);
+end $$;
+
+revoke execute on function pgjobq.make_partitions from public;
+
+-- Drops the oldest partition whose day is over. True if it did, false if there is none, and null if it cannot be dropped now:
+-- somebody else drops one, or a transaction that has completed a job holds `finished`. Then this one is emptied, which locks
+-- nothing else. It waits for nobody for longer than an instant, for whoever finishes a job would stand behind it: then it raises,
+-- and is tried again.
+create or replace function pgjobq.drop_partition(p_now timestamptz default clock_timestamp()) returns boolean language plpgsql
+    security definer set search_path = pg_catalog, pg_temp set lock_timeout = '20ms' as $$
+declare
+    v_today date := (p_now at time zone 'UTC')::date;
+    v_day date := (select min(day) from pgjobq.finished_days where day < v_today);
+    v_table text := 'pgjobq.finished_' || to_char(v_day, 'YYYYMMDD');
+begin
+    if v_day is null then
+        return false;
+    end if;
+    if not pg_try_advisory_xact_lock(hashtext('pgjobq.make_partitions')) then
+        return null;
+    end if;
+    begin
+        execute 'drop table if exists ' || v_table;
+    exception when lock_not_available then
+        begin
+            if pg_relation_size(to_regclass(v_table)) > 0 then
+                execute 'truncate ' || v_table;
+                return null;
+            end if;
+        exception when lock_not_available then
+            null; -- Somebody uses this very partition.
+        end;
+        if v_day < v_today - 1 then
+            raise exception 'a transaction of another session uses the table `finished`, so that its day % cannot be dropped, though it is over',
+                            v_day using errcode = 'object_in_use', hint = 'End transactions that are open for long: see pg_stat_activity.';
+        end if;
+        raise;
+    end;
+    delete from pgjobq.finished_days where day = v_day;
+    return true;
+end $$;
+
+revoke execute on function pgjobq.drop_partition from public;
+
+-- The days without a partition that should have one: a week beyond the longest retention of the queues, of the defaults, and of
+-- the caller's kinds (`p_days`), so that workers may fail to make partitions for a week. A day with rows in `finished_rest` stays
+-- without: its partition could not be attached, and the next day serves as well.
+create or replace function pgjobq.missing_days(p_days int, p_now timestamptz) returns date[] language plpgsql stable as $$
+declare
+    v_now timestamp := p_now at time zone 'UTC';
+    v_last date := 8 + greatest(
+        v_now::date + greatest(least(p_days, 3660), 30),
+        (select max((v_now + k.keep)::date)
+           from pgjobq.queues, unnest(array[keep_completed, keep_dead, keep_cancelled, keep_expired]) k(keep)));
+begin
+    return array(
+        select d.day from unnest(pgjobq.partition_days(v_now::date, v_last)) d(day)
+         where not exists (select 1 from pgjobq.finished_days f where f.day = d.day)
+           and not exists (select 1 from pgjobq.finished_rest r where r.drop_on = d.day)
+         order by d.day);
+end $$;
+
+-- The days from `p_today` on that should have a partition, up to the first on or after `p_last`: near days each, then Mondays,
+-- then the first of months, of quarters, of years. Thus a job is kept at most a third longer than asked (a day, if it is kept for
+-- less than a week), and ten years need about fifty partitions. A look-up locks every partition.
+create or replace function pgjobq.partition_days(p_today date, p_last date) returns date[] language plpgsql immutable as $$
+begin
+    return array(
+        with days as (
+            select p_today + n as day
+              from generate_series(0, p_last - p_today + 366) n
+             where n <= 8
+                or n <= 110 and extract(isodow from p_today + n) = 1
+                or n <= 400 and extract(day from p_today + n) = 1
+                or n <= 1200 and extract(day from p_today + n) = 1 and extract(month from p_today + n) in (1, 4, 7, 10)
+                or extract(doy from p_today + n) = 1)
+        select day from days where day <= (select min(day) from days where day >= p_last) order by day);
+end $$;
+
+-- Deletes up to `p_most` rows of `finished_rest` whose day is over. `remain` is true if it still has rows.
+create or replace function pgjobq.tidy_rest(p_most int, p_now timestamptz default clock_timestamp(), out deleted int, out remain boolean)
+language plpgsql as $$
+begin
+    delete from pgjobq.finished_rest
+     where ctid = any (array(select ctid from pgjobq.finished_rest
+                              where drop_on < (p_now at time zone 'UTC')::date order by drop_on limit p_most
+                                for update skip locked));
+    get diagnostics deleted = row_count;
+    remain := exists (select 1 from pgjobq.finished_rest);
+end $$;

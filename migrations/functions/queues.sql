@@ -1,0 +1,54 @@
+-- Queues, kinds, and the partitions of `finished`: what is recorded when a program starts, and never by an enqueue.
+
+-- Creates a queue with its lanes, or what is missing of them, and returns its id. If a transaction that is still open creates
+-- the same queue, this waits for it no longer than a moment.
+create or replace function pgjobq.create_queue(p_name text) returns int language plpgsql
+    set lock_timeout = '1s' set search_path = pg_catalog, pg_temp as $$
+declare
+    v_id int;
+begin
+    select id into v_id from pgjobq.queues where name = p_name and deleted_at is null;
+    if v_id is not null and not exists (
+        select 1 from pgjobq.settings, generate_series(0, shards - 1) s(shard)
+         where not exists (select 1 from pgjobq.lanes l where l.shard = s.shard and l.queue_id = v_id))
+    then
+        return v_id;
+    end if;
+    if v_id is null then
+        insert into pgjobq.queues as q (name) values (p_name)
+        on conflict (name) do update set deleted_at = null where q.deleted_at is not null;
+        select id into v_id from pgjobq.queues where name = p_name;
+    end if;
+    insert into pgjobq.lanes (shard, queue_id)
+    select s.shard, v_id from pgjobq.settings, generate_series(0, shards - 1) s(shard)
+    on conflict (shard, queue_id) do nothing;
+    return v_id;
+exception when lock_not_available then
+    raise exception 'the queue % is being created or changed by a transaction that is still open', quote_literal(p_name)
+        using errcode = 'object_in_use', hint = 'Create queues in transactions of their own, which end at once.';
+end $$;
+
+-- Makes sure that a queue is there, and sets how long its ended jobs are kept, in microseconds; null leaves it as it is.
+create or replace function pgjobq.save_queue(p_name text, p_completed bigint, p_dead bigint, p_cancelled bigint, p_expired bigint)
+returns int language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_id int := pgjobq.create_queue(p_name);
+begin
+    update pgjobq.queues
+       set keep_completed = coalesce(p_completed * interval '1 microsecond', keep_completed),
+           keep_dead = coalesce(p_dead * interval '1 microsecond', keep_dead),
+           keep_cancelled = coalesce(p_cancelled * interval '1 microsecond', keep_cancelled),
+           keep_expired = coalesce(p_expired * interval '1 microsecond', keep_expired)
+     where id = v_id and coalesce(p_completed, p_dead, p_cancelled, p_expired) is not null;
+    return v_id;
+end $$;
+
+-- Marks a queue as deleted: nothing more is enqueued in it. Its row and its lanes stay, for a transaction that is still open
+-- may have a job for it, which is then cancelled. Null when there is no such queue.
+create or replace function pgjobq.delete_queue(p_name text) returns int language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_id int;
+begin
+    update pgjobq.queues set deleted_at = clock_timestamp() where name = p_name and deleted_at is null returning id into v_id;
+    return v_id;
+end $$;

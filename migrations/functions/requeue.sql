@@ -1,0 +1,45 @@
+-- Puts jobs back in line that are dead, cancelled or expired: with new budgets, at once, and where given as another kind, with
+-- other arguments, another queue, priority or number of retries. Their attempts go on counting. What is live (again) is
+-- told in `live`; what has not ended so, or whose queue is deleted, in neither.
+create or replace function pgjobq.requeue_jobs(
+    p_shard smallint, p_jobs uuid[], p_kind text, p_args text, p_queue int, p_priority smallint, p_retries smallint,
+    out requeued uuid[], out live uuid[], out queues int[])
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_id uuid;
+    v_job pgjobq.finished;
+begin
+    for v_id in select distinct id from unnest(p_jobs) d(id) order by id loop
+        -- Locked, so that two who do this at once do it once. The latest end counts: an id may have run before.
+        select * into v_job from pgjobq.finished where shard = p_shard and id = v_id order by finished_at desc limit 1 for update;
+        if exists (select 1 from pgjobq.jobs where shard = p_shard and id = v_id) then
+            live := live || v_id;
+            continue;
+        end if;
+        continue when v_job.id is null or v_job.outcome = 'completed'
+                   or not exists (select 1 from pgjobq.queues where id = coalesce(p_queue, v_job.queue_id) and deleted_at is null);
+        -- step: ended job locked
+        -- Created now, so that nothing which was asked of it before is about it.
+        insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, meta, ticket, attempt, retries,
+                                 crash_budget, created_at)
+        values (p_shard, v_id, coalesce(p_queue, v_job.queue_id), coalesce(p_priority, v_job.priority),
+                coalesce(p_kind, v_job.kind),
+                coalesce(p_args::jsonb, v_job.args), v_job.attributes, v_job.key, v_job.meta, nextval('pgjobq.ticket'),
+                v_job.attempt, coalesce(p_retries, v_job.retries), v_job.crash_budget, clock_timestamp())
+        on conflict (shard, id) do nothing;
+        if not found then
+            live := live || v_id;
+            continue;
+        end if;
+        -- What failed before is still told, should it die again.
+        insert into pgjobq.failures (shard, job, attempt, at, reason, message, worker, left_out)
+        select p_shard, v_id, e.attempt, e.at, e.reason, e.message, e.worker, coalesce(e.left_out, 0)
+          from jsonb_to_recordset(coalesce(v_job.errors, '[]'))
+                 e(attempt int, at timestamptz, reason text, message text, worker text, left_out int)
+        on conflict (shard, job, attempt) do nothing;
+        delete from pgjobq.finished where shard = p_shard and id = v_id and drop_on = v_job.drop_on
+           and finished_at = v_job.finished_at;
+        requeued := requeued || v_id;
+        queues := queues || coalesce(p_queue, v_job.queue_id);
+    end loop;
+end $$;

@@ -1,0 +1,35 @@
+-- Upkeep: workers that say they live, the jobs of those that no longer do, and scheduled jobs that come due. Every worker
+-- does all of it, all the time; there is no leader, because each step is a compare-and-set.
+
+-- Registers a worker. `p_lease` is how long it may be silent before others take its jobs.
+create or replace function pgjobq.register_worker(p_shard smallint, p_worker bigint, p_name text, p_lease interval default '30 seconds')
+returns void language plpgsql as $$
+begin
+    insert into pgjobq.workers (shard, id, name, lease) values (p_shard, p_worker, p_name, p_lease);
+end $$;
+
+create or replace function pgjobq.set_idle(p_shard smallint, p_worker bigint, p_queues int[]) returns void language plpgsql as $$
+begin
+    update pgjobq.workers set idle = p_queues where shard = p_shard and id = p_worker and idle <> p_queues;
+end $$;
+
+-- A worker that holds nothing leaves.
+create or replace function pgjobq.leave(p_shard smallint, p_worker bigint) returns void language plpgsql as $$
+begin
+    delete from pgjobq.workers where shard = p_shard and id = p_worker;
+end $$;
+
+-- Deletes the rows of workers whose number of heartbeats is still the one that a judge has seen for too long. A worker that
+-- is in a claim just now is left for the next time. Returns how many were given up.
+create or replace function pgjobq.give_up_workers(p_shard smallint, p_workers bigint[], p_beats bigint[]) returns int language plpgsql as $$
+declare
+    v_count int;
+begin
+    with silent as materialized (
+        select w.id from unnest(p_workers, p_beats) s(id, beats)
+          join pgjobq.workers w on w.shard = p_shard and w.id = s.id and w.beats = s.beats
+         order by w.id for update of w skip locked)
+    delete from pgjobq.workers w using silent s where w.shard = p_shard and w.id = s.id;
+    get diagnostics v_count = row_count;
+    return v_count;
+end $$;

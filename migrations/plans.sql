@@ -1,0 +1,23 @@
+-- Pins the plans of the functions that search a table which grows. It runs last whenever a function was installed, because
+-- `create or replace function` resets the settings of a function.
+--
+-- Plans must not depend on statistics. A queue's table is mostly analysed when it is empty, or full of dead rows, and then a
+-- planner that believes the statistics reads the whole table for each job. So only index scans and nested loops are left to it,
+-- and the plan is made once. JIT is off as well: a plan with a disabled node looks expensive enough to compile.
+do $$
+declare
+    c_pinned constant text[] := '{
+        act_on_cancels, claim, claim_quarantined, complete_in, deleted_queues, ended_badly, enqueue_many, expire, find_due,
+        find_expiring, finish, give_up_workers, heartbeat, lookup, peek, promote, purge_ended, purge_queue, queue_stats,
+        read_args, reap, repair_tickets, requeue_jobs, return_claim, return_lease, show_ended, stray_queues,
+        tidy_failures, unknown_kinds}';
+    v_name text;
+begin
+    foreach v_name in array c_pinned loop
+        execute format('alter function pgjobq.%I set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off '
+                       'set enable_mergejoin = off set enable_sort = off set enable_memoize = off set jit = off '
+                       'set plan_cache_mode = force_generic_plan', v_name);
+    end loop;
+    -- It sorts the rows of its batch, which are in no table yet.
+    alter function pgjobq.enqueue_many reset enable_sort;
+end $$;

@@ -1,0 +1,26 @@
+-- Restores the owners and grants that `drop.sql` noted. What is new belongs to the owner of the other tables, whoever runs the
+-- upgrade: a function with its owner's rights must not get those of a superuser. `{new}` is a list of names.
+do $$
+declare
+    c_new constant text[] := '{new}';
+    v_schema oid;
+    v_owner oid;
+    r record;
+begin
+    execute coalesce(current_setting('upgrade.restore', true), '');
+    select relnamespace, relowner into v_schema, v_owner from pg_class where oid = 'pgjobq.settings'::regclass;
+    if v_owner = current_user::regrole then
+        return;
+    end if;
+    for r in
+        select case relkind when 'v' then 'view' else 'table' end as kind, oid::regclass::text as object
+          from pg_class
+         where relnamespace = v_schema and relowner = current_user::regrole
+           and (relkind = 'v' and relname = any (c_new) or relkind in ('r', 'p') and xmin = pg_current_xact_id()::xid)
+        union all
+        select 'routine', oid::regprocedure::text from pg_proc
+         where pronamespace = v_schema and proowner = current_user::regrole and proname = any (c_new)
+    loop
+        execute format('alter %s %s owner to %s', r.kind, r.object, v_owner::regrole);
+    end loop;
+end $$;
