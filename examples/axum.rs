@@ -41,6 +41,7 @@ async fn job_status(Shared(client): Shared<Client>, Path(id): Path<JobId>) -> Re
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3000".into());
     let database = pgjobq::dev::database().await?; // DATABASE_URL, or a throwaway PostgreSQL.
     let pool = PgPool::connect(database.url()).await?;

@@ -36,6 +36,7 @@ async fn hopeless(account: u32) -> Result<()> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init(); // Without a subscriber no log is seen.
     let folder = std::env::args().nth(1).unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     let database = pgjobq::dev::database().await?; // DATABASE_URL, or a throwaway PostgreSQL.
     let client = Client::connect(database.url()).await?;

@@ -150,24 +150,109 @@ async fn request(address: &str, request: &str) -> String {
     answer
 }
 
-#[test]
-fn every_example_is_shorter_than_ninety_lines() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    for file in fs::read_dir(folder).unwrap() {
-        let path = file.unwrap().path();
-        let lines = fs::read_to_string(&path).unwrap().lines().count();
-        assert!(lines < 90, "{} has {lines} lines", path.display());
+/// Examples that need no argument, and lines that each of them prints.
+const SHORT: &[(&str, &[&str])] = &[
+    (
+        "retries",
+        &[
+            "fetch:  Completed(\"https://example.org on attempt 3\")\n",
+            "poll:   Completed(0) failures\n",
+            "charge: dead after 1 attempt: `42` is no IBAN\n",
+            "upload: attempt 1: disk full\nupload: attempt 2: disk full\n",
+        ],
+    ),
+    (
+        "cancel",
+        &[
+            "waiting: Cancelled\n",
+            "running: Asked\n",
+            "import: stops before page ",
+            "running: Cancelled\n",
+            "waiting: cancelled by ada: ordered twice\n",
+            "by SQL:  Cancelled\n",
+        ],
+    ),
+    ("progress", &[" of 50\n", "Completed(50)\n", "after the end: None\n"]),
+    (
+        "requeue_dead",
+        &[
+            "alert: newsletter \"ada\" is dead\n",
+            "newsletter {\"user\":\"ada\"}: attempt 1: the mail server is down\n",
+            "1 back in line\n",
+            "sent to ada\n",
+            "Completed(())\n",
+        ],
+    ),
+    (
+        "queues",
+        &[
+            "3 reports are ready\n",
+            "notice: the boss is waiting\n",
+            "report: by the boss\n",
+            "report: daily\n",
+            "report: weekly\n",
+        ],
+    ),
+    ("unit_testing", &["to ada@example.org: 55 bytes\n", "returned 55\n"]),
+    (
+        "from_sql",
+        &[
+            "new: true, Completed(\"picture 7, 320 pixels wide\")\n",
+            "by a trigger: Completed(\"picture 1, 640 pixels wide\")\n",
+            "rejected: there is no queue 'pictuers'\n",
+        ],
+    ),
+    ("readiness", &["HTTP/1.1 200 OK\n0 of 8 slots; []\n"]),
+    (
+        "graceful_shutdown",
+        &[
+            "long: asked to stop\n",
+            "short: Completed(())\n",
+            "long:  ready\n",
+            "long:  Completed(\"attempt 2, 0 failures\")\n",
+        ],
+    ),
+    (
+        "delays",
+        &[
+            "tea is scheduled\n",
+            "call:  Completed(\"call\")\n",
+            "tea:   Completed(\"tea\"), not early: true\n",
+            "train: Expired\n",
+        ],
+    ),
+    (
+        "bulk",
+        &[
+            "Enqueued { new: 2500, duplicates: 0 }\n",
+            "Completed(\"2026 of customer 7\")\n",
+            "new: true, then false\n",
+        ],
+    ),
+];
+
+#[tokio::test]
+async fn short_examples_print_what_they_show() {
+    for (name, lines) in SHORT {
+        let db = TestDb::empty().await;
+        assert_says(&run(name, &[], &db).await, lines);
     }
 }
 
 #[test]
-fn every_link_in_the_documents_leads_somewhere() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for document in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
-        let text = fs::read_to_string(root.join(document)).unwrap();
-        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-        for link in links.filter(|link| !link.starts_with("http")) {
-            assert!(root.join(link).exists(), "{document} links to {link}");
+fn every_example_is_run_and_listed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let list = fs::read_to_string(folder.join("README.md")).unwrap();
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let run = SHORT.iter().any(|(short, _)| *short == name)
+                || ["quickstart", "transactional_enqueue", "axum"].contains(&name);
+            assert!(run, "no test runs {name}");
+            assert!(list.contains(&format!("({name}.rs)")), "examples/README.md does not list {name}");
+            let lines = fs::read_to_string(&path).unwrap().lines().count();
+            assert!(lines <= 90, "{name} has {lines} lines");
         }
     }
 }
