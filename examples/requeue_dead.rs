@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{:?}", ada.wait(&client).await?.completed());
 
     // Dead jobs are kept for thirty days, with their arguments and every failed attempt.
-    for job in client.dead().queue("newsletter").list(10).await? {
+    for job in client.dead_jobs().queue("newsletter").list(10).await? {
         for failed in &job.errors {
             println!("{} {}: attempt {}: {}", job.kind, job.args, failed.attempt, failed.message);
         }
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Worker::builder(&client).state(MailServer { up: AtomicBool::new(true) }).build().await?.start();
 
     // All of a kind or a queue, or one: `ada.requeue(&client)`.
-    println!("{} back in line", client.dead().kind(newsletter::KIND).requeue().await?);
+    println!("{} back in line", client.dead_jobs().kind(newsletter::KIND).requeue().await?);
     println!("{:?}", ada.wait(&client).await?);
     worker.shutdown().await?;
     Ok(())
