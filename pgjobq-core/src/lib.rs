@@ -44,11 +44,14 @@ pub use wait::outcome::{FailedAttempt, Failure, JobState, Outcome, Progress, Sta
 /// What the macro's output and the worker name. Not public API.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::attempt::complete::{Recording, finish_transactional, too_large as result_too_large};
+    pub use crate::attempt::complete::{
+        Completion, Recording, finish_transactional, too_large as result_too_large,
+    };
     pub use crate::attempt::context::{Attempt, Held};
     pub use crate::attempt::progress::Progress;
     pub use crate::attempt::tx_pool::Places;
     pub use crate::db::answers::Answers;
+    pub use crate::db::ids::{LeaseId, QueueId, Shard, Ticket, WorkerId};
     pub use crate::db::listen::{SCHEDULED, Signal};
     pub use crate::db::notifier::Notifier;
     pub use crate::db::statements::STATEMENTS;

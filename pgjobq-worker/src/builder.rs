@@ -1,14 +1,12 @@
 //! Building a worker.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use pgjobq_core::__private::{ConnectError, Registry, States, Store};
 use pgjobq_core::{Client, DatabaseError, EndedJob};
 
-use crate::config::{Config, QueueLimits};
-use crate::record::alerts::OnDead;
-use crate::runtime::{QueueSlots, Runtime};
+use crate::config::{Config, OnDead, QueueLimits};
+use crate::runtime::{QueueToServe, Runtime};
 use crate::setup::{BuildError, SetupProblem, check};
 use crate::worker::Worker;
 
@@ -43,8 +41,15 @@ pub struct WorkerBuilder {
     states: States,
 }
 
+impl Worker {
+    /// Begins to build a worker on a client's database.
+    pub fn builder(client: &Client) -> WorkerBuilder {
+        WorkerBuilder::new(client)
+    }
+}
+
 impl WorkerBuilder {
-    pub(crate) fn new(client: &Client) -> Self {
+    fn new(client: &Client) -> Self {
         let config = Config::new(client.uses_notifications());
         Self { client: client.clone(), config, queues: Vec::new(), states: States::default() }
     }
@@ -168,7 +173,10 @@ impl WorkerBuilder {
         match self.record(&registry).await {
             Ok(queues) => {
                 let made = Runtime::new(self.client, store, self.config, registry, self.states, queues);
-                made.0.read_keeps().await.map_err(|error| BuildError { problems: vec![error.into()] })?;
+                made.0
+                    .read_retentions()
+                    .await
+                    .map_err(|error| BuildError { problems: vec![error.into()] })?;
                 Ok(Worker::new(made))
             }
             Err(error) => Err(BuildError { problems: vec![error.into()] }),
@@ -189,7 +197,7 @@ impl WorkerBuilder {
     }
 
     /// Records the kinds and queues of this program, and gives the queues of this worker.
-    async fn record(&self, registry: &Registry) -> Result<Vec<Arc<QueueSlots>>, DatabaseError> {
+    async fn record(&self, registry: &Registry) -> Result<Vec<QueueToServe>, DatabaseError> {
         self.client.record(registry).await?;
         self.client.repair_tickets().await?;
         self.client.try_to_make_partitions(registry.longest_kept()).await?;
@@ -199,7 +207,7 @@ impl WorkerBuilder {
                 tracing::warn!(queue = name, "no job of this program names this queue; is its name right?");
             }
             let id = self.client.save_queue(name).await?;
-            queues.push(Arc::new(QueueSlots::new(id, name, limits.local)));
+            queues.push((id, name.clone(), limits.local));
         }
         Ok(queues)
     }

@@ -1,11 +1,11 @@
-//! What this worker holds, as far as it knows.
+//! The leases that this worker holds, as far as it knows.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pgjobq_core::__private::{HeldLease, LeaseKey};
+use pgjobq_core::__private::{HeldLease, Hold, LeaseId, LeaseKey, Ticket, WorkerId};
 use pgjobq_core::JobId;
 use tokio_util::sync::CancellationToken;
 
@@ -13,17 +13,17 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug)]
 pub(crate) struct Lease {
     pub(crate) key: LeaseKey,
-    /// Who claimed it. A worker that was given up goes on under a new id, and its old leases are not that one's.
-    pub(crate) worker: i64,
-    /// The jobs that were claimed.
+    /// The id of the worker that claimed it. A worker that was given up continues under a new id, and does not hold these leases.
+    pub(crate) worker: WorkerId,
+    /// The claimed jobs.
     pub(crate) jobs: Vec<HeldJob>,
-    /// How many of them have not been recorded as ended.
+    /// The number of jobs whose end is not recorded.
     outstanding: AtomicUsize,
-    /// A statement is on its way that records the last ones, and closes it.
+    /// Whether a statement in flight records the last jobs, and closes the lease.
     closing: AtomicBool,
-    /// Told when another worker may have the jobs.
+    /// Cancelled when another worker may have the jobs.
     pub(crate) lost: CancellationToken,
-    /// Told when attempts should stop: after the loss, or when a shutdown's grace is over.
+    /// Cancelled when attempts should stop: after the loss, or when the grace of a shutdown is over.
     pub(crate) stop: CancellationToken,
 }
 
@@ -31,19 +31,25 @@ pub(crate) struct Lease {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeldJob {
     pub(crate) id: JobId,
-    pub(crate) ticket: i64,
-    /// Whether it must not run twice: it has no crash budget.
+    pub(crate) ticket: Ticket,
+    /// Whether the job must not run twice: it survives no crash.
     pub(crate) at_most_once: bool,
 }
 
 impl Lease {
-    pub(crate) fn new(key: LeaseKey, worker: i64, jobs: Vec<HeldJob>, stop: CancellationToken) -> Self {
+    pub(crate) fn new(key: LeaseKey, worker: WorkerId, jobs: Vec<HeldJob>, stop: CancellationToken) -> Self {
         let outstanding = AtomicUsize::new(jobs.len());
         let closing = AtomicBool::new(false);
         Self { key, worker, jobs, outstanding, closing, lost: CancellationToken::new(), stop }
     }
 
-    /// A statement is about to record the end of so many jobs. True if none but these is left, so that it closes the lease.
+    /// The right to write about a job of this lease.
+    pub(crate) fn hold(&self, job: JobId, ticket: Ticket) -> Hold {
+        Hold { lease: self.key, worker: self.worker, job, ticket }
+    }
+
+    /// Notes that a statement is about to record the end of `count` jobs. Returns whether these are the last, so that it closes the
+    /// lease.
     pub(crate) fn begin_recording(&self, count: usize) -> bool {
         let last = self.outstanding.load(Ordering::Acquire) == count;
         if last {
@@ -52,23 +58,23 @@ impl Lease {
         last
     }
 
-    /// The statement failed.
+    /// Notes that the statement failed.
     pub(crate) fn fail_recording(&self) {
         self.closing.store(false, Ordering::Release);
     }
 
-    /// The end of so many jobs is recorded. True if none is left.
+    /// Notes that the end of `count` jobs is recorded. Returns whether none is left.
     pub(crate) fn recorded(&self, count: usize) -> bool {
         self.outstanding.fetch_sub(count, Ordering::AcqRel) == count
     }
 
-    /// Whether it is closed, or about to be, by this worker.
+    /// Whether this worker has closed the lease, or is about to.
     fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire) || self.outstanding.load(Ordering::Acquire) == 0
     }
 
     fn lose(&self) {
-        self.stop.cancel(); // First: who hears of the loss and looks at the other sees it cancelled.
+        self.stop.cancel(); // First, so that a task which sees the loss also sees the stop.
         self.lost.cancel();
     }
 }
@@ -79,55 +85,57 @@ pub(crate) struct Leases(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Made, and sent with a claim whose answer has not come.
-    claiming: HashSet<i64>,
+    /// Ids sent with claims whose answers have not come.
+    claiming: HashSet<LeaseId>,
     live: HashMap<LeaseKey, Arc<Lease>>,
-    /// Given up while the database did not answer, which may still have them.
+    /// Leases that were given up while the database did not answer. It may still have them.
     lost: HashMap<LeaseKey, Arc<Lease>>,
 }
 
 impl Leases {
-    /// A new lease id, remembered before the claim is sent.
-    pub(crate) fn begin_claim(&self) -> i64 {
-        let id = fastrand::i64(1..);
+    /// Makes a lease id, which is known before the claim is sent.
+    pub(crate) fn begin_claim(&self) -> LeaseId {
+        let id = LeaseId(fastrand::i64(1..));
         self.lock().claiming.insert(id);
         id
     }
 
-    /// The claim's answer came, or will not come any more.
-    pub(crate) fn end_claim(&self, id: i64, leases: &[Arc<Lease>]) {
+    /// Registers the leases of a claim: its answer came, or cannot come any more.
+    pub(crate) fn end_claim(&self, id: LeaseId, leases: &[Arc<Lease>]) {
         let mut known = self.lock();
         known.live.extend(leases.iter().map(|lease| (lease.key, Arc::clone(lease))));
         known.claiming.remove(&id);
     }
 
-    /// The lease was closed.
+    /// Removes a closed lease.
     pub(crate) fn forget(&self, key: LeaseKey) {
         let mut known = self.lock();
         known.live.remove(&key);
         known.lost.remove(&key);
     }
 
-    /// All of them.
+    /// Returns the live leases.
     pub(crate) fn all(&self) -> Vec<Arc<Lease>> {
         self.lock().live.values().cloned().collect()
     }
 
-    /// Every one whose jobs were started and whose end may not be recorded: also those that were given up.
+    /// Returns every lease that may have unrecorded jobs, those that were given up included.
     pub(crate) fn begun(&self) -> Vec<Arc<Lease>> {
         let known = self.lock();
         known.live.values().chain(known.lost.values()).cloned().collect()
     }
 
-    /// Tells every attempt that its lease is lost. The database may still have it: then the ends of its attempts count.
+    /// Gives up all leases, and asks their attempts to stop. If the database still has a lease, the results of its attempts are
+    /// recorded nevertheless.
     pub(crate) fn lose_all(&self) {
         let known = &mut *self.lock();
         known.live.values().for_each(|lease| lease.lose());
         known.lost.extend(known.live.drain());
     }
 
-    /// Compares what was held before a heartbeat with what the database then said. What it no longer has is lost; what
-    /// nobody here knows, and is older than any claim still on its way, is returned, to be given back.
+    /// Compares the leases that were held before a heartbeat with those that the database has. Leases that it no longer has are
+    /// lost. Returns those that this process does not know and that are older than any claim in flight, so that they can be
+    /// returned.
     pub(crate) fn compare(
         &self,
         before: &[Arc<Lease>],
@@ -138,13 +146,13 @@ impl Leases {
         let mut known = self.lock();
         known.lost.retain(|key, _| in_database.contains(key));
         for lease in before {
-            // One that was closed in the meantime is known no longer, or has nothing left to lose.
+            // A lease that was closed in the meantime is no longer live, or is closing.
             if !in_database.contains(&lease.key)
                 && !lease.is_closing()
                 && known.live.remove(&lease.key).is_some()
             {
                 tracing::warn!(
-                    lease = lease.key.id,
+                    lease = lease.key.id.0,
                     jobs = lease.jobs.len(),
                     "lost a lease: other workers may run its jobs"
                 );

@@ -5,6 +5,7 @@
 mod builder;
 mod config;
 mod health;
+mod lifecycle;
 mod setup;
 mod signal;
 mod worker;
@@ -22,10 +23,13 @@ mod leases;
 mod parts;
 mod pause;
 mod runtime;
+mod served_queue;
+mod worker_name;
 
 pub use builder::WorkerBuilder;
 pub use config::QueueLimits;
 pub use health::Health;
+pub use lifecycle::WorkerError;
 pub use setup::{BuildError, SetupProblem};
 pub use signal::shutdown_signal;
-pub use worker::{RunningWorker, Worker, WorkerError};
+pub use worker::{RunningWorker, Worker};

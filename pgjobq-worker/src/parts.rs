@@ -1,10 +1,11 @@
-//! The tasks that a worker consists of. Each goes on until the worker ends it: one that ends by itself, or panics, ends the worker.
+//! The tasks of a worker. Each runs until the worker ends it: a task that ends by itself, or panics, ends the worker.
 
 use std::collections::HashMap;
 
 use tokio::task::{Id, JoinSet};
+use tokio_util::sync::CancellationToken;
 
-/// The tasks that a worker consists of, each with its name.
+/// The tasks of a worker, each with its name.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
     tasks: JoinSet<()>,
@@ -22,6 +23,17 @@ impl Parts {
     pub(crate) fn spawn(&mut self, name: &'static str, part: impl Future<Output = ()> + Send + 'static) {
         let id = self.tasks.spawn(part).id();
         self.names.insert(id, name);
+    }
+
+    /// Spawns a part that is dropped when `end` is cancelled.
+    pub(crate) fn spawn_until(
+        &mut self,
+        name: &'static str,
+        end: &CancellationToken,
+        part: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let until_end = end.clone().run_until_cancelled_owned(part);
+        self.spawn(name, async { _ = until_end.await });
     }
 
     /// Returns the next part that ends; `None` if all have ended.
@@ -48,7 +60,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn part_that_panics_or_ends_is_named() {
+    async fn ended_part_is_named() {
         let mut parts = Parts::default();
         parts.spawn("reaper", std::future::pending());
         parts.spawn("promoter", async { panic!("a bug") });
@@ -58,7 +70,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn first_panic_is_told_at_the_end() {
+    async fn first_panicked_part_is_returned() {
         let mut parts = Parts::default();
         parts.spawn("finisher", async {});
         assert_eq!(parts.end().await, None);

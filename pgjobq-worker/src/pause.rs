@@ -1,8 +1,8 @@
-//! How long a loop waits after an error: longer each time, never in step with others, never for ever.
+//! Pauses after errors: longer each time, up to a limit, and jittered so that workers do not retry in lockstep.
 
 use std::time::Duration;
 
-/// How long a loop waits after an error.
+/// The pause of a loop after an error.
 #[derive(Debug)]
 pub(crate) struct Pause {
     first: Duration,
@@ -18,23 +18,23 @@ impl Pause {
         Self::up_to(Self::MOST)
     }
 
-    /// One that grows up to this.
+    /// A pause that grows up to `most`.
     pub(crate) fn up_to(most: Duration) -> Self {
         Self { first: Self::FIRST, most, next: Self::FIRST }
     }
 
-    /// Of a lane that another session holds: mostly a claim, which takes a few milliseconds.
+    /// A pause for a lane that another session has locked, mostly with a claim of a few milliseconds.
     pub(crate) fn of_locks() -> Self {
         let first = Duration::from_millis(2);
         Self { first, most: Duration::from_millis(250), next: first }
     }
 
-    /// After a success.
+    /// Begins again with the shortest pause, after a success.
     pub(crate) fn reset(&mut self) {
         self.next = self.first;
     }
 
-    /// After an error.
+    /// Returns the next pause.
     pub(crate) fn after_error(&mut self) -> Duration {
         let pause = jittered(self.next);
         self.next = (self.next * 2).min(self.most);
@@ -42,7 +42,7 @@ impl Pause {
     }
 }
 
-/// A fifth more or less.
+/// Returns the interval, randomly changed by at most a fifth.
 pub(crate) fn jittered(interval: Duration) -> Duration {
     interval.mul_f64(0.8 + 0.4 * fastrand::f64())
 }

@@ -1,58 +1,67 @@
-//! What the parts of a running worker share.
+//! The state that the parts of a running worker share.
 
-use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use pgjobq_core::__private::{Notifier, Registry, States, Store};
-use pgjobq_core::{Client, DatabaseError, Policy};
+use pgjobq_core::__private::{Notifier, QueueId, Registry, States, Store, WorkerId};
+use pgjobq_core::{Client, DatabaseError};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::attempt::in_flight::InFlight;
 use crate::claim::arrivals::Arrivals;
 use crate::claim::quarantine::Quarantine;
 use crate::config::Config;
 use crate::leases::Leases;
-use crate::record::finisher::Inbox;
 use crate::record::recorders::Recorders;
-use crate::upkeep::drift::Drift;
+use crate::record::unrecorded::Inbox;
+use crate::served_queue::ServedQueue;
+use crate::upkeep::known_problems::KnownProblems;
 use crate::upkeep::own_liveness::OwnLiveness;
+use crate::worker_name::WorkerName;
 
-/// What the parts of a running worker share.
+/// The number of jobs whose arguments are read at a time, if the arguments did not come with the claim. Large arguments would
+/// otherwise occupy every connection of the worker.
+const ARGS_READS: usize = 2;
+/// The number of in-doubt commits that are resolved at a time. Each may wait for long, and occupies a connection meanwhile.
+const IN_DOUBT_LOOKUPS: usize = 1;
+
+/// The state that the parts of a running worker share.
 #[derive(Debug)]
 pub(crate) struct Runtime {
     pub(crate) client: Client,
     pub(crate) notifier: Notifier,
     pub(crate) store: Store,
     pub(crate) config: Config,
+    pub(crate) name: WorkerName,
     pub(crate) registry: Registry,
     pub(crate) kinds: Kinds,
     pub(crate) states: Arc<States>,
-    pub(crate) queues: Vec<Arc<QueueSlots>>,
+    pub(crate) queues: Vec<Arc<ServedQueue>>,
     pub(crate) leases: Leases,
-    /// Who this worker is. A worker that was given up goes on under a new id.
-    pub(crate) identity: AtomicI64,
-    pub(crate) quarantine: Quarantine,
-    /// Turns to read arguments that did not come with their claim.
-    pub(crate) reads: Semaphore,
+    /// The id of this worker. A worker that other workers gave up continues under a new id.
+    identity: AtomicI64,
+    pub(crate) quarantine: Arc<Quarantine>,
+    /// Limits reads of arguments that did not come with their claim.
+    pub(crate) args_reads: Semaphore,
     pub(crate) recorders: Recorders,
-    /// The turn to find out whether a transaction of a job has committed.
-    pub(crate) settling: Semaphore,
-    /// The tokio runtime that the worker was started in. The heartbeat has another one.
+    /// Limits statements that resolve in-doubt commits.
+    pub(crate) in_doubt_lookups: Semaphore,
+    /// The tokio runtime in which the worker was started. The heartbeat runs in another one.
     pub(crate) home: OnceLock<Handle>,
     pub(crate) attempts: TaskTracker,
-    /// Claims whose answers were lost, and that are being returned.
+    /// Tasks that return the jobs of claims whose answers were lost.
     pub(crate) returns: TaskTracker,
     pub(crate) in_flight: Arc<InFlight>,
-    /// Alerts that are being told.
+    /// Tasks that call `on_dead`.
     pub(crate) alerts: TaskTracker,
     pub(crate) events: Events,
     pub(crate) arrivals: Arrivals,
     pub(crate) liveness: OwnLiveness,
-    pub(crate) drift: Drift,
+    pub(crate) problems: KnownProblems,
     pub(crate) stages: Stages,
 }
 
@@ -61,7 +70,7 @@ pub(crate) struct Runtime {
 pub(crate) struct Kinds {
     pub(crate) all: Vec<&'static str>,
     pub(crate) transactional: Vec<&'static str>,
-    /// Those that are not transactional.
+    /// The kinds that are not transactional.
     pub(crate) plain: Vec<&'static str>,
 }
 
@@ -73,103 +82,34 @@ impl Kinds {
     }
 }
 
-/// What wakes the loops of a worker.
+/// The events that wake the tasks of a worker.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
-    /// A slot is free, a result was recorded, or work arrived: the claim loop may go on.
-    pub(crate) claim: Notify,
-    /// The worker may have been given up: a heartbeat tells.
+    /// Wakes the claim loop: a slot is free, a result was recorded, or work arrived.
+    pub(crate) claim: Arc<Notify>,
+    /// Requests a heartbeat: this worker may have been given up.
     pub(crate) beat: Notify,
-    /// The database may be another one: the worker's row was gone.
-    pub(crate) look: Notify,
-    /// A job comes due sooner than the promoter knows.
+    /// Requests a look at the queues: the worker's row was gone, so the database may be another one.
+    pub(crate) check_queues: Notify,
+    /// Wakes the promoter: a job comes due sooner than it knows.
     pub(crate) promote: Notify,
-    /// Results are recorded again, after some were refused.
-    pub(crate) recorded: Notify,
 }
 
-/// The stages of a shutdown, each begun by its token.
+/// The stages of a shutdown. Each begins when its token is cancelled.
 #[derive(Debug, Default)]
 pub(crate) struct Stages {
-    /// Claim nothing more.
+    /// The worker claims nothing more.
     pub(crate) drain: CancellationToken,
-    /// The grace is over: attempts are told to stop.
+    /// The grace is over: attempts are asked to stop.
     pub(crate) stop_attempts: CancellationToken,
-    /// Attempts that go on are dropped.
+    /// Attempts that did not stop are dropped.
     pub(crate) drop_attempts: CancellationToken,
-    /// Everything has been recorded: upkeep and heartbeats end.
+    /// Every result has been recorded: upkeep and heartbeats end.
     pub(crate) end: CancellationToken,
 }
 
-/// A queue of this worker, and how many of its jobs may run.
-#[derive(Debug)]
-pub(crate) struct QueueSlots {
-    /// Another one when the queue was recreated.
-    id: AtomicI32,
-    pub(crate) name: Arc<str>,
-    pub(crate) limit: usize,
-    taken: AtomicUsize,
-    /// How long a completed job is kept whose kind says nothing, in microseconds.
-    keep: AtomicU64,
-    /// How many attempts have completed, and failed, since that was last written down.
-    ended: [AtomicI32; 2],
-}
-
-impl QueueSlots {
-    pub(crate) fn new(id: i32, name: &str, limit: usize) -> Self {
-        Self {
-            id: AtomicI32::new(id),
-            name: name.into(),
-            limit,
-            taken: AtomicUsize::new(0),
-            keep: AtomicU64::new(0),
-            ended: Default::default(),
-        }
-    }
-
-    pub(crate) fn id(&self) -> i32 {
-        self.id.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn set_id(&self, id: i32) {
-        self.id.store(id, Ordering::Release);
-    }
-
-    /// How long a completed job of this kind is kept here, if at all.
-    pub(crate) fn keep(&self, policy: &Policy) -> Option<Duration> {
-        let keep = policy.retain.unwrap_or_else(|| Duration::from_micros(self.keep.load(Ordering::Relaxed)));
-        Some(keep).filter(|keep| !keep.is_zero())
-    }
-
-    pub(crate) fn set_keep(&self, keep: Duration) {
-        self.keep.store(u64::try_from(keep.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-
-    /// An attempt has ended.
-    pub(crate) fn count(&self, failed: bool) {
-        self.ended[usize::from(failed)].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Takes up to `most` slots. Only the claim loop takes, so that none can be taken in between.
-    pub(crate) fn take(&self, most: usize) -> usize {
-        let free = self.count_free().min(most);
-        self.taken.fetch_add(free, Ordering::AcqRel);
-        free
-    }
-
-    /// Gives slots back.
-    pub(crate) fn free(&self, count: usize) {
-        self.taken.fetch_sub(count, Ordering::AcqRel);
-    }
-
-    pub(crate) fn has_free(&self) -> bool {
-        self.count_free() > 0
-    }
-
-    pub(crate) fn count_free(&self) -> usize {
-        self.limit.saturating_sub(self.taken.load(Ordering::Acquire))
-    }
-}
+/// A queue to serve, as the builder found it: its id, its name and the number of its slots.
+pub(crate) type QueueToServe = (QueueId, String, usize);
 
 impl Runtime {
     pub(crate) fn new(
@@ -178,91 +118,112 @@ impl Runtime {
         config: Config,
         registry: Registry,
         states: States,
-        queues: Vec<Arc<QueueSlots>>,
+        queues: Vec<QueueToServe>,
     ) -> (Arc<Self>, Vec<Inbox>) {
         let (recorders, inboxes) = Recorders::new();
+        let events = Events::default();
+        let serve = |(id, name, limit): QueueToServe| {
+            Arc::new(ServedQueue::new(id, &name, limit, Arc::clone(&events.claim)))
+        };
         let runtime = Self {
             notifier: client.notifications(),
             client,
             store,
+            name: WorkerName::new(config.name.clone()),
             config,
             kinds: Kinds::of(&registry),
             registry,
             states: Arc::new(states),
-            queues,
+            queues: queues.into_iter().map(serve).collect(),
             leases: Leases::default(),
-            identity: AtomicI64::new(new_identity()),
-            quarantine: Quarantine::default(),
-            reads: Semaphore::new(2),
-            settling: Semaphore::new(1),
+            identity: AtomicI64::new(new_identity().0),
+            quarantine: Arc::new(Quarantine::new(Arc::clone(&events.claim))),
+            args_reads: Semaphore::new(ARGS_READS),
             recorders,
+            in_doubt_lookups: Semaphore::new(IN_DOUBT_LOOKUPS),
             home: OnceLock::new(),
             attempts: TaskTracker::new(),
             returns: TaskTracker::new(),
             in_flight: Arc::default(),
             alerts: TaskTracker::new(),
-            events: Events::default(),
+            events,
             arrivals: Arrivals::default(),
             liveness: OwnLiveness::default(),
-            drift: Drift::default(),
+            problems: KnownProblems::default(),
             stages: Stages::default(),
         };
         (Arc::new(runtime), inboxes)
     }
 
-    /// Reads how long completed jobs of this worker's queues are kept.
-    pub(crate) async fn read_keeps(&self) -> Result<(), DatabaseError> {
-        let ids: Vec<i32> = self.queues.iter().map(|queue| queue.id()).collect();
-        for (id, keep) in self.store.queue_keeps(&ids).await? {
-            self.queues.iter().filter(|queue| queue.id() == id).for_each(|queue| queue.set_keep(keep));
+    pub(crate) fn worker(&self) -> WorkerId {
+        WorkerId(self.identity.load(Ordering::Acquire))
+    }
+
+    /// Continues under another id.
+    pub(crate) fn rename(&self, worker: WorkerId) {
+        self.identity.store(worker.0, Ordering::Release);
+    }
+
+    pub(crate) fn queue_ids(&self) -> Vec<QueueId> {
+        self.queues.iter().map(|queue| queue.id()).collect()
+    }
+
+    pub(crate) fn find_queue(&self, id: QueueId) -> Option<&Arc<ServedQueue>> {
+        self.queues.iter().find(|queue| queue.id() == id)
+    }
+
+    /// Registers this worker under the id `worker`.
+    pub(crate) async fn register(&self, store: &Store, worker: WorkerId) -> Result<(), DatabaseError> {
+        match store.register(worker, &self.name.storable(), self.config.lease).await {
+            Err(error) if error.is_untranslatable() && self.name.escape() => {
+                store.register(worker, &self.name.storable(), self.config.lease).await
+            }
+            registered => registered,
+        }
+    }
+
+    /// Reads the retention of completed jobs in this worker's queues.
+    pub(crate) async fn read_retentions(&self) -> Result<(), DatabaseError> {
+        for (id, retention) in self.store.queue_keeps(&self.queue_ids()).await? {
+            self.queues
+                .iter()
+                .filter(|queue| queue.id() == id)
+                .for_each(|queue| queue.set_retention(retention));
         }
         Ok(())
     }
 
-    /// Writes down how many attempts have ended, if any.
-    pub(crate) async fn note_rates(&self) -> Result<(), DatabaseError> {
-        let taken = |count: &AtomicI32| count.swap(0, Ordering::Relaxed);
-        let counts =
-            self.queues.iter().map(|queue| (queue.id(), taken(&queue.ended[0]), taken(&queue.ended[1])));
-        let counts: Vec<_> = counts.filter(|(_, completed, failed)| completed + failed > 0).collect();
-        if counts.is_empty() {
-            return Ok(());
-        }
-        let noted = self.store.note_rates(&counts).await;
-        if noted.is_err() {
-            for (id, completed, failed) in counts {
-                if let Some(queue) = self.queues.iter().find(|queue| queue.id() == id) {
-                    queue.ended[0].fetch_add(completed, Ordering::Relaxed);
-                    queue.ended[1].fetch_add(failed, Ordering::Relaxed);
-                }
-            }
-        }
-        noted
+    /// Returns whether so many results wait to be recorded that the worker claims nothing more. This bounds memory, and the
+    /// jobs that would run again if this process died.
+    pub(crate) fn is_behind(&self) -> bool {
+        let slots = self.queues.iter().map(|queue| queue.limit).sum();
+        self.recorders.is_behind(slots)
     }
 
-    /// Returns when every result has been recorded.
+    /// Waits until every result has been recorded.
     pub(crate) async fn all_recorded(&self) {
         while self.recorders.count() > 0 {
             self.events.claim.notified().await;
         }
     }
 
-    /// Registers this worker under an id.
-    pub(crate) async fn register(&self, store: &Store, worker: i64) -> Result<(), DatabaseError> {
-        match store.register(worker, &self.storable_name(), self.config.lease).await {
-            Err(error) if error.is_untranslatable() && self.escape_name() => {
-                store.register(worker, &self.storable_name(), self.config.lease).await
-            }
-            registered => registered,
-        }
+    /// Notifies everyone who waits for these jobs that they have ended. May be called from any thread.
+    pub(crate) fn notify_ended(&self, jobs: &[Uuid]) {
+        let _home = self.home.get().map(Handle::enter);
+        self.notifier.ended(jobs);
     }
 
-    pub(crate) fn worker(&self) -> i64 {
-        self.identity.load(Ordering::Acquire)
+    /// Wakes this worker, or the workers that serve the other queues, for new work in these queues.
+    pub(crate) fn work_arrived(&self, queues: &[QueueId]) {
+        self.arrivals.note(queues);
+        self.events.claim.notify_one();
+        let others: Vec<QueueId> =
+            queues.iter().copied().filter(|id| self.find_queue(*id).is_none()).collect();
+        self.notifier.wake(&others);
     }
 }
 
-/// Random, for each start anew: two processes from one image are two workers.
-pub(crate) fn new_identity() -> i64 {
-    (uuid::Uuid::new_v4().as_u64_pair().0 >> 1) as i64
+/// Makes a random worker id. Each start has its own: two processes from one image are two workers.
+pub(crate) fn new_identity() -> WorkerId {
+    WorkerId((Uuid::new_v4().as_u64_pair().0 >> 1) as i64)
 }

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-pub(crate) use pgjobq_core::__private::chain;
-use pgjobq_core::__private::{DuplicateKind, Registry, States};
+use pgjobq_core::__private::{DuplicateKind, Registry, States, chain};
 use pgjobq_core::{DatabaseError, InvalidName};
 
 use crate::config::{Config, QueueLimits};
@@ -109,7 +108,7 @@ impl fmt::Display for BuildError {
 
 impl std::error::Error for BuildError {}
 
-pgjobq_core::debug_as_message!(BuildError, SetupProblem, crate::WorkerError);
+pgjobq_core::debug_as_message!(BuildError, SetupProblem);
 
 /// What is wrong before the database has been asked.
 pub(crate) fn check(

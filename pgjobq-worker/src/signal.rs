@@ -1,4 +1,4 @@
-//! What usually tells a process to end.
+//! The signals by which a process is usually asked to end.
 
 use std::sync::LazyLock;
 
@@ -7,12 +7,12 @@ use tokio::sync::watch;
 /// Changes with each signal after the first.
 static ANOTHER: LazyLock<watch::Sender<()>> = LazyLock::new(watch::Sender::default);
 
-/// Returns when the process is told to end: by Ctrl-C, or, on Unix, by SIGTERM, as process managers send it. For
-/// [`Worker::run_until`](crate::Worker::run_until). Another one hastens the end: the grace of each worker of this process that
-/// is shutting down is over.
+/// Waits for a signal to end: Ctrl-C or, on Unix, SIGTERM, which process managers send. For
+/// [`Worker::run_until`](crate::Worker::run_until). Another signal hastens the end: it ends the grace of each worker of this process
+/// that is shutting down.
 ///
-/// From the first call on, neither ends the process by itself any more. Should the signals not be listened to at all, it
-/// waits for ever.
+/// From the first call on, these signals no longer end the process by themselves. If the process cannot listen for signals, this
+/// never returns.
 pub async fn shutdown_signal() {
     let mut signals = Signals::listen();
     signals.next().await;
@@ -24,8 +24,8 @@ pub async fn shutdown_signal() {
     });
 }
 
-/// Returns a future that is ready when a signal comes after this call, and after the first: also if it comes before the future
-/// is awaited.
+/// Returns a future that waits for a signal after the first one. A signal that comes after this call, but before the future is
+/// awaited, is not lost.
 pub(crate) fn another() -> impl Future<Output = ()> + Send + use<> {
     let mut signals = ANOTHER.subscribe();
     async move {
@@ -35,7 +35,7 @@ pub(crate) fn another() -> impl Future<Output = ()> + Send + use<> {
     }
 }
 
-/// The signals that tell a process to end, heard from the moment on that this is made.
+/// The signals by which a process is asked to end, from the moment on when this is made.
 struct Signals {
     #[cfg(unix)]
     terminated: Option<tokio::signal::unix::Signal>,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pgjobq::prelude::*;
 use pgjobq_core::__private::{
-    Bounds, Claim, Decision, Ended, Lane, LeaseKey, LeaseUse, QuarantineClaim, Store, serde_json,
+    Bounds, Claim, ClaimId, Decision, Ended, Hold, Lane, LeaseId, LeaseKey, LeaseUse, QuarantineClaim, Store,
+    Ticket, WorkerId, serde_json,
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
@@ -56,26 +57,27 @@ on_postgres! {
     }
 }
 
+/// The worker of these tests.
+const US: WorkerId = WorkerId(1);
+
 /// Claims everything of a kind, and goes.
 async fn leave_a_lease(db: &TestDb, kind: &'static str) {
     let store = Store::connect(&db.client, 1).await.unwrap();
-    store.register(1, "gone", AT_ONCE).await.unwrap();
+    store.register(US, "gone", AT_ONCE).await.unwrap();
     let queue = store.queue_ids(&["default"]).await.unwrap()[0].1;
-    for (lease, shard) in (1..).zip(store.shards()) {
+    for (lease, shard) in (1..).map(LeaseId).zip(store.shards()) {
         let claim = Claim {
-            lane: Lane { shard, queue },
-            worker: 1,
-            lease,
+            id: ClaimId { lane: Lane { shard, queue }, worker: US, lease },
             wait: true,
             kinds: &[kind],
             want: 9,
-            near: [0; 4],
+            near: [Ticket(0); 4],
             found: None,
             bounds: Bounds::default(),
         };
         store.claim(claim).await.unwrap();
     }
-    store.leave(1).await.unwrap();
+    store.leave(US).await.unwrap();
     store.close().await;
     assert_eq!(db.number("select count(*) from pgjobq.leases").await, 1);
 }
@@ -96,35 +98,36 @@ on_postgres! {
             callers.push(caller);
         }
 
-        at_once("register", store.register(1, "ours", AT_ONCE)).await;
+        at_once("register", store.register(US, "ours", AT_ONCE)).await;
         for shard in store.shards() {
             let lane = Lane { shard, queue };
-            let claim = |lease, want| Claim { lane, worker: 1, lease, wait: true, kinds: &["stand", "double"], want,
-                near: [0; 4], found: None, bounds: Bounds::default() };
+            let claim = |lease, want| Claim { id: ClaimId { lane, worker: US, lease: LeaseId(lease) }, wait: true, kinds: &["stand", "double"], want,
+                near: [Ticket(0); 4], found: None, bounds: Bounds::default() };
             let claimed = at_once("claim", store.claim(claim(10, 4))).await;
             let hi = claimed.jobs.iter().map(|job| job.ticket).max();
             if let Some(hi) = hi {
-                let leases = [LeaseUse { key: LeaseKey { lane, priority: 1, hi, id: 10 }, close: true }];
-                let ends = |(n, job): (usize, &pgjobq_core::__private::ClaimedJob)| Ended { lease: 0, id: job.id,
-                    ticket: job.ticket, decision: decision(n) };
+                let key = LeaseKey { lane, priority: 1, hi, id: LeaseId(10) };
+                let leases = [LeaseUse { key, close: true }];
+                let ends = |(n, job): (usize, &pgjobq_core::__private::ClaimedJob)| Ended { hold: Hold { lease: key,
+                    worker: US, job: job.id, ticket: job.ticket }, decision: decision(n) };
                 let ended: Vec<_> = claimed.jobs.iter().enumerate().map(ends).collect();
-                let finished = at_once("finish", store.finish(shard, 1, "ours", &leases, &ended)).await;
+                let finished = at_once("finish", store.finish(US, "ours", &leases, &ended)).await;
                 assert!(finished.stale.is_empty() && finished.unclosed.is_empty());
             }
             at_once("promote", store.promote(shard, 0, 100)).await;
             let given_back = at_once("claim", store.claim(claim(11, 1))).await;
             if let [job] = &*given_back.jobs {
-                let key = LeaseKey { lane, priority: 1, hi: job.ticket, id: 11 };
-                assert_eq!(at_once("return_lease", store.return_lease(1, key)).await, 1);
+                let key = LeaseKey { lane, priority: 1, hi: job.ticket, id: LeaseId(11) };
+                assert_eq!(at_once("return_lease", store.return_lease(US, key)).await, 1);
             }
             at_once("claim", store.claim(claim(12, 2))).await;
-            let quarantined = QuarantineClaim { lane, worker: 1, lease: 13, kinds: &["stand"], want: 9, alone: true, lone_first: false, from: [0; 4] };
+            let quarantined = QuarantineClaim { id: ClaimId { lane, worker: US, lease: LeaseId(13) }, kinds: &["stand"], want: 9, alone: true, lone_first: false, from: [Ticket(0); 4] };
             at_once("claim_quarantined", store.claim_quarantined(quarantined)).await;
-            at_once("return_claim", store.return_claim(lane, 1, 13)).await;
+            at_once("return_claim", store.return_claim(ClaimId { lane, worker: US, lease: LeaseId(13) })).await;
         }
-        at_once("heartbeat", store.heartbeat(1)).await;
-        at_once("set_idle", store.set_idle(1, &[queue])).await;
-        at_once("leave", store.leave(1)).await;
+        at_once("heartbeat", store.heartbeat(US)).await;
+        at_once("set_idle", store.set_idle(US, &[queue])).await;
+        at_once("leave", store.leave(US)).await;
         while at_once("reap", store.reap(&store.shards(), &[])).await.is_some() {}
         for worker in at_once("list_workers", store.list_workers()).await {
             at_once("give_up_workers", store.give_up_workers(worker.shard, &[(worker.id, worker.beats)])).await;

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use pgjobq::__private::{Bounds, Claim, Decision, Ended, Lane, LeaseKey, LeaseUse, QuarantineClaim, Store};
+use pgjobq::__private::{
+    Bounds, Claim, ClaimId, Decision, Ended, Hold, Lane, LeaseId, LeaseKey, LeaseUse, QuarantineClaim, Shard,
+    Store, Ticket, WorkerId,
+};
 use pgjobq::prelude::*;
 use pgjobq::sqlx::{self, AssertSqlSafe, Row};
 use std::time::Duration;
@@ -54,20 +57,20 @@ on_postgres! {
         let job = stay::enqueue(&db.client).await.unwrap();
         let store = Store::connect(&db.client, 3).await.unwrap();
         let shard = (job.id().as_uuid().as_u128() & 0x3ff) as i16 % store.shards().len() as i16;
-        let lane = Lane { shard, queue: db.client.save_queue("default").await.unwrap() };
-        let claim = |worker, lease| Claim { lane, worker, lease, wait: true, kinds: &["stay"], want: 1, near: [0; 4], found: None,
+        let lane = Lane { shard: Shard(shard), queue: db.client.save_queue("default").await.unwrap() };
+        let claim = |worker, lease| Claim { id: ClaimId { lane, worker: WorkerId(worker), lease: LeaseId(lease) }, wait: true, kinds: &["stay"], want: 1, near: [Ticket(0); 4], found: None,
             bounds: Bounds::default() };
         for worker in [1, 2] {
-            store.register(worker, "test", std::time::Duration::from_secs(30)).await.unwrap();
+            store.register(WorkerId(worker), "test", std::time::Duration::from_secs(30)).await.unwrap();
         }
         let first = store.claim(claim(1, 11)).await.unwrap().jobs.pop().unwrap();
         let lease = |job: &pgjobq::__private::ClaimedJob, id| LeaseUse {
-            key: LeaseKey { lane, priority: job.priority, hi: job.ticket, id },
+            key: LeaseKey { lane, priority: job.priority, hi: job.ticket, id: LeaseId(id) },
             close: true,
         };
-        let finish = async |worker, lease, ticket, decision| {
-            let ended = [Ended { lease: 0, id: job.id(), ticket, decision }];
-            store.finish(shard, worker, "test", &[lease], &ended).await.unwrap().stale
+        let finish = async |worker, lease: LeaseUse, ticket, decision| {
+            let hold = Hold { lease: lease.key, worker: WorkerId(worker), job: job.id(), ticket };
+            store.finish(hold.worker, "test", &[lease], &[Ended { hold, decision }]).await.unwrap().stale
         };
         let listener = &mut sqlx::postgres::PgListener::connect_with(&db.pool).await.unwrap();
         let channel: String = sqlx::query_scalar("select pgjobq.channel()").fetch_one(&db.pool).await.unwrap();
@@ -75,9 +78,9 @@ on_postgres! {
         db.run("insert into pgjobq.waiters select s, 1, now() + interval '1 hour' from generate_series(0, 7) s").await;
 
         // The first worker is silent for too long, and its lease is taken back.
-        store.leave(1).await.unwrap();
-        assert_eq!(store.reap(&[shard], &[]).await.unwrap().unwrap().requeued, 1);
-        store.register(1, "test", std::time::Duration::from_secs(30)).await.unwrap();
+        store.leave(WorkerId(1)).await.unwrap();
+        assert_eq!(store.reap(&[Shard(shard)], &[]).await.unwrap().unwrap().requeued, 1);
+        store.register(WorkerId(1), "test", std::time::Duration::from_secs(30)).await.unwrap();
         let waiting = all_rows(&db).await;
         for decision in every_decision() {
             assert_eq!(finish(1, lease(&first, 11), first.ticket, decision).await, [job.id()]);
@@ -85,7 +88,7 @@ on_postgres! {
         assert_eq!(all_rows(&db).await, waiting, "while the job waits");
 
         // A second worker runs it.
-        let quarantined = QuarantineClaim { lane, worker: 2, lease: 12, kinds: &["stay"], want: 1, alone: true, lone_first: false, from: [0; 4] };
+        let quarantined = QuarantineClaim { id: ClaimId { lane, worker: WorkerId(2), lease: LeaseId(12) }, kinds: &["stay"], want: 1, alone: true, lone_first: false, from: [Ticket(0); 4] };
         let second = store.claim_quarantined(quarantined).await.unwrap().jobs.pop().unwrap();
         let running = all_rows(&db).await;
         for decision in every_decision() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgjobq::Client;
-use pgjobq_core::__private::Signal;
+use pgjobq_core::__private::{QueueId, Signal};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -27,9 +27,9 @@ async fn past_a_pooler_that_loses_them_notifications_are_heard() {
         let client = Client::builder(pool).listen_url(&db.url()).build().unwrap();
         let mut signals = client.signals();
         assert!(matches!(signals.recv().await, Ok(Signal::Anything)), "it listens");
-        client.notifications().wake(&[7]); // Sent through the pooler.
+        client.notifications().wake(&[QueueId(7)]); // Sent through the pooler.
         let heard = tokio::time::timeout(Duration::from_secs(30), signals.recv()).await.expect("it is heard");
-        assert!(matches!(heard, Ok(Signal::Wake(queues)) if *queues == [7]));
+        assert!(matches!(heard, Ok(Signal::Wake(queues)) if *queues == [QueueId(7)]));
 
         // Of the end of a job only those are notified who wait for it.
         let job = double::enqueue(&client, 21).await.unwrap();

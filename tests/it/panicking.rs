@@ -64,7 +64,7 @@ async fn panic_after_the_job_function_ends_the_attempt() {
         ("display", "it panicked: panicked in Display"),
         ("drop", "it panicked: panicked in Drop"),
         ("cancel", "it panicked: panicked in Display"),
-        ("throw", "it panicked: (with something that is no text)"),
+        ("throw", "it panicked: (with a payload that is not a string)"),
     ];
     for (how, message) in message {
         let job = panic_so::enqueue(&db.client, how.to_owned()).await.unwrap();

@@ -1,6 +1,6 @@
 //! A worker claims what it has slots for, and no more.
 
-use pgjobq_core::__private::{Bounds, Claim, Lane, Store};
+use pgjobq_core::__private::{Bounds, Claim, ClaimId, Lane, LeaseId, Store, Ticket, WorkerId};
 
 use crate::gate::{Gate, result};
 use crate::life::double;
@@ -40,14 +40,14 @@ on_postgres! {
 on_postgres! {
     async fn invariant_3_a_claim_never_returns_more_than_asked(db: TestDb) {
         let store = Store::connect(&db.client, 1).await.unwrap();
-        store.register(1, "ours", std::time::Duration::from_secs(30)).await.unwrap();
+        store.register(WorkerId(1), "ours", std::time::Duration::from_secs(30)).await.unwrap();
         let queue = store.queue_ids(&["default"]).await.unwrap()[0].1;
         for shard in store.shards() {
             let lane = Lane { shard, queue };
             // Many in each priority, and two that have the same ticket.
             for priority in [pgjobq::Priority::Low, pgjobq::Priority::Normal, pgjobq::Priority::Critical] {
                 let mut ids = std::iter::repeat_with(uuid::Uuid::new_v4)
-                    .filter(|id| (id.as_u128() & 0x3ff) as usize % store.shards().len() == shard as usize);
+                    .filter(|id| (id.as_u128() & 0x3ff) as usize % store.shards().len() == shard.0 as usize);
                 for n in 0..12 {
                     double::job(n).id(ids.next().unwrap()).priority(priority).enqueue(&db.client).await.unwrap();
                 }
@@ -55,12 +55,14 @@ on_postgres! {
             db.run(&format!("update pgjobq.jobs set ticket = ticket - 1 where shard = {shard} and ticket % 4 = 0")).await;
             let tickets = "select array_agg(ticket)::text, array_agg(priority)::text from pgjobq.jobs where shard = $1";
             let (tickets, priorities): (String, String) =
-                sqlx::query_as(tickets).bind(shard).fetch_one(&db.pool).await.unwrap();
+                sqlx::query_as(tickets).bind(shard.0).fetch_one(&db.pool).await.unwrap();
             let mut lease = 0;
             for want in [1, 2, 3, 5] {
-                for found in [None, Some((numbers(&tickets), numbers(&priorities)))] {
+                let tickets = numbers(&tickets).into_iter().map(Ticket);
+                let named: Vec<_> = tickets.zip(numbers(&priorities)).collect();
+                for found in [None, Some(&*named)] {
                     lease += 1;
-                    let claim = Claim { lane, worker: 1, lease, wait: true, kinds: &["double"], want, near: [0; 4], found,
+                    let claim = Claim { id: ClaimId { lane, worker: WorkerId(1), lease: LeaseId(lease) }, wait: true, kinds: &["double"], want, near: [Ticket(0); 4], found,
                         bounds: Bounds::default() };
                     let claimed = store.claim(claim).await.unwrap();
                     assert!(claimed.jobs.len() <= want && !claimed.jobs.is_empty());

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use pgjobq::JobId;
 use pgjobq_core::__private::{
-    Bounds, ByPriority, Claim, ClaimedJob, Decision, Ended, Lane, LeaseKey, LeaseUse, PRIORITIES, Peek,
-    Peeked, serde_json::value::RawValue,
+    Bounds, ByPriority, Claim, ClaimId, ClaimedJob, Decision, Ended, Hold, Lane, LeaseId, LeaseKey, LeaseUse,
+    PRIORITIES, Peek, Peeked, Ticket, WorkerId, serde_json::value::RawValue,
 };
 
 use crate::dice::Dice;
@@ -16,7 +16,7 @@ use crate::ledger::Leaves;
 use crate::world::World;
 
 /// Above every ticket.
-const TOP: ByPriority = [i64::MAX; PRIORITIES];
+const TOP: ByPriority = [Ticket(i64::MAX); PRIORITIES];
 
 /// A simulated worker.
 pub(crate) struct Simulated {
@@ -33,18 +33,18 @@ pub(crate) struct Simulated {
 /// A lease that it has, and what is left of it.
 struct Held {
     key: LeaseKey,
-    jobs: Vec<(JobId, i64)>,
+    jobs: Vec<(JobId, Ticket)>,
 }
 
 /// What a look has found.
-type Found = (Vec<i64>, Vec<i16>);
+type Found = Vec<(Ticket, i16)>;
 
 impl Simulated {
     /// Registers one.
     pub(crate) async fn new(world: &Arc<World>, mut dice: Dice, kinds: &[&'static str]) -> Self {
         let id = dice.ticket(1..);
-        world.store.register(id, "simulated", std::time::Duration::from_secs(30)).await.unwrap();
-        let near = world.lanes.iter().map(|lane| (*lane, [0; PRIORITIES])).collect();
+        world.store.register(WorkerId(id), "simulated", std::time::Duration::from_secs(30)).await.unwrap();
+        let near = world.lanes.iter().map(|lane| (*lane, [Ticket(0); PRIORITIES])).collect();
         let (kinds, held) = (kinds.to_vec(), Vec::new());
         Self { world: Arc::clone(world), dice, id, kinds, near, held, peek: 500 }
     }
@@ -52,7 +52,7 @@ impl Simulated {
     /// The least of its guesses in the queue `default`, for the priority of most jobs.
     pub(crate) fn lowest_guess(&self) -> i64 {
         let lanes = self.near.iter().filter(|(lane, _)| lane.queue == self.world.lanes[0].queue);
-        lanes.map(|(_, near)| near[1]).min().unwrap()
+        lanes.map(|(_, near)| near[1].0).min().unwrap()
     }
 
     /// Guesses anew, and wrong, in one lane.
@@ -60,14 +60,14 @@ impl Simulated {
         let drawn = self.world.drawn().await;
         let lane = self.dice.pick(&self.world.lanes);
         for near in self.near.get_mut(&lane).unwrap() {
-            *near = match self.dice.number(..7) {
+            near.0 = match self.dice.number(..7) {
                 0 => 0,                                              // As a new worker.
                 1 => self.dice.ticket(0..=drawn),                    // Anywhere.
                 2 => drawn + self.dice.ticket(0..100),               // Past what is open.
                 3 => drawn + self.dice.ticket(0..1_000_000_000_000), // Far ahead.
-                4 => *near - self.dice.ticket(0..1000),              // Set back, even below the first.
+                4 => near.0 - self.dice.ticket(0..1000),             // Set back, even below the first.
                 5 => i64::MAX,
-                _ => *near, // Kept.
+                _ => near.0, // Kept.
             };
         }
     }
@@ -84,14 +84,12 @@ impl Simulated {
         let (lease, wait) = (self.dice.ticket(1..), !self.dice.one_in(4));
         let near = self.near[&lane];
         let claim = Claim {
-            lane,
-            worker: self.id,
-            lease,
+            id: ClaimId { lane, worker: WorkerId(self.id), lease: LeaseId(lease) },
             wait,
             kinds: &self.kinds,
             want,
             near,
-            found,
+            found: found.as_deref(),
             bounds: Bounds::default(),
         };
         let claimed = world.store.claim(claim).await.unwrap();
@@ -99,7 +97,7 @@ impl Simulated {
             let of_it: Vec<&ClaimedJob> = claimed.jobs.iter().filter(|j| j.priority == priority).collect();
             let jobs: Vec<_> = of_it.iter().map(|job| (job.id, job.ticket)).collect();
             if let Some(hi) = jobs.iter().map(|(_, ticket)| *ticket).max() {
-                self.held.push(Held { key: LeaseKey { lane, priority, hi, id: lease }, jobs });
+                self.held.push(Held { key: LeaseKey { lane, priority, hi, id: LeaseId(lease) }, jobs });
             }
         }
         for job in &claimed.jobs {
@@ -108,7 +106,7 @@ impl Simulated {
         }
         // As the real one guesses: see `SLACK` there.
         for (near, reach) in self.near.get_mut(&lane).unwrap().iter_mut().zip(claimed.reach) {
-            *near = (*near).max(reach - 1500);
+            *near = (*near).max(Ticket(reach.0 - 1500));
         }
         !claimed.jobs.is_empty()
     }
@@ -145,12 +143,13 @@ impl Simulated {
         for ((id, ticket), leaves) in jobs.iter().zip(&ends) {
             self.world.ledger.let_go(*id, self.id);
             let decision = self.decision(*leaves);
-            ended.push(Ended { lease: 0, id: *id, ticket: *ticket, decision });
+            let hold = Hold { lease: key, worker: WorkerId(self.id), job: *id, ticket: *ticket };
+            ended.push(Ended { hold, decision });
         }
-        ended.sort_by_key(|end| end.id);
+        ended.sort_by_key(|end| end.hold.job);
         let leases = [LeaseUse { key, close }];
         let store = &self.world.store;
-        let finished = store.finish(key.lane.shard, self.id, "simulated", &leases, &ended).await.unwrap();
+        let finished = store.finish(WorkerId(self.id), "simulated", &leases, &ended).await.unwrap();
         assert!(finished.stale.is_empty(), "worker {} lost {:?}", self.id, finished.stale);
         assert!(finished.unclosed.is_empty(), "nobody else is at this lease");
         for ((id, _), leaves) in jobs.into_iter().zip(ends) {
@@ -187,10 +186,10 @@ impl Simulated {
         let (mut found, mut seen) = (Vec::new(), HashSet::new());
         for lane in &self.world.lanes {
             let near = self.near[lane];
-            for (low, high) in [([0; PRIORITIES], near), (near, TOP)] {
+            for (low, high) in [([Ticket(0); PRIORITIES], near), (near, TOP)] {
                 for peeked in self.look_through(*lane, low, high).await {
-                    seen.extend(self.world.jobs(*lane, &peeked.found, &peeked.priorities).await);
-                    found.push((*lane, (peeked.found, peeked.priorities)));
+                    seen.extend(self.world.jobs(*lane, &peeked.found).await);
+                    found.push((*lane, peeked.found));
                 }
             }
         }
@@ -209,7 +208,7 @@ impl Simulated {
         let mut peeks = Vec::new();
         let mut low = from;
         loop {
-            let peek = [Peek { lane, low, high, quarantine: [0; PRIORITIES] }];
+            let peek = [Peek { lane, low, high, quarantine: [Ticket(0); PRIORITIES] }];
             let peeked = self.world.store.peek(&peek, &self.kinds, self.peek).await.unwrap().remove(0);
             // There are too few rows for the bound on a peek's walk.
             let over = peeked.found.len() < self.peek;
@@ -228,7 +227,7 @@ impl Simulated {
     pub(crate) async fn sweep(&mut self) -> bool {
         let mut got = false;
         for (lane, found) in self.look_everywhere().await {
-            let want = found.0.len();
+            let want = found.len();
             got |= self.claim_found(lane, want, Some(found)).await;
         }
         got

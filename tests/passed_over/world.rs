@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use pgjobq::prelude::*;
-use pgjobq_core::__private::{Lane, Store};
+use pgjobq_core::__private::{Lane, QueueId, Store, Ticket};
 use sqlx::Row;
 use tokio::sync::RwLock;
 
@@ -67,7 +67,7 @@ impl World {
         }
         let store = Store::connect(&db.client, 6).await.unwrap();
         let queues = store.queue_ids(&QUEUES).await.unwrap();
-        let lane = |shard| move |(_, queue): &(String, i32)| Lane { shard, queue: *queue };
+        let lane = |shard| move |(_, queue): &(String, QueueId)| Lane { shard, queue: *queue };
         let lanes = store.shards().into_iter().flat_map(|shard| queues.iter().map(lane(shard))).collect();
         let (ledger, claims, tickets_collide) = (Arc::default(), RwLock::default(), AtomicBool::new(false));
         Arc::new(Self { db, ledger, store, lanes, claims, tickets_collide })
@@ -79,7 +79,8 @@ impl World {
     }
 
     /// The ids of the jobs that have these tickets in a lane.
-    pub(crate) async fn jobs(&self, lane: Lane, tickets: &[i64], priorities: &[i16]) -> Vec<JobId> {
+    pub(crate) async fn jobs(&self, lane: Lane, found: &[(Ticket, i16)]) -> Vec<JobId> {
+        let (tickets, priorities): (Vec<Ticket>, Vec<i16>) = found.iter().copied().unzip();
         let rows = sqlx::query(
             "select j.id from unnest($3::bigint[], $4::smallint[]) f(ticket, priority),
                     lateral (select id from pgjobq.jobs j

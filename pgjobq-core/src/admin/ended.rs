@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::admin::cancel::{Cancellation, read_cancellation};
 use crate::admin::requeue::Changes;
 use crate::client::Client;
+use crate::db::ids::Shard;
 use crate::db::literal::Literal;
 use crate::wait::lookup::{errors, time};
 use crate::wait::outcome::{FailedAttempt, JobState};
@@ -222,8 +223,8 @@ fn micros(at: SystemTime) -> i64 {
 impl Client {
     /// How these jobs of one shard ended the last time.
     #[doc(hidden)]
-    pub async fn ended(&self, shard: i16, jobs: &[Uuid]) -> Result<Vec<EndedJob>, DatabaseError> {
-        self.show_ended(shard, jobs, None).await
+    pub async fn ended(&self, shard: Shard, jobs: &[Uuid]) -> Result<Vec<EndedJob>, DatabaseError> {
+        self.show_ended(shard.0, jobs, None).await
     }
 
     /// How these jobs of one shard ended, at these times. Asks for some MiB at a time.

@@ -6,6 +6,7 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use crate::client::Client;
+use crate::db::ids::QueueId;
 use crate::db::literal::Literal;
 use crate::job::name;
 use crate::{DatabaseError, EnqueueError, JobState};
@@ -103,7 +104,7 @@ impl<'c> Queue<'c> {
     pub async fn delete(self) -> Result<bool, DatabaseError> {
         let shared = self.client.shared();
         let deleted = shared.alone(&shared.sql.delete_queue, &[&self.name.as_str()]).await?;
-        let id: Option<i32> = deleted.try_get("id").map_err(DatabaseError::Refused)?;
+        let id: Option<QueueId> = deleted.try_get("id").map_err(DatabaseError::Refused)?;
         match id {
             Some(id) => self.client.purge(id, "the queue was deleted").await.map(|_| true),
             None => Ok(false),
@@ -118,7 +119,7 @@ impl Client {
     }
 
     /// The id of a queue, if it is there.
-    pub(crate) async fn queue_id(&self, name: &str) -> Result<Option<i32>, DatabaseError> {
+    pub(crate) async fn queue_id(&self, name: &str) -> Result<Option<QueueId>, DatabaseError> {
         let shared = self.shared();
         let found = shared.read(&shared.sql.queue_ids, &[&&[name][..]]).await?;
         found.first().map(|row| row.try_get("id")).transpose().map_err(DatabaseError::Refused)
@@ -126,11 +127,15 @@ impl Client {
 
     /// Makes sure that a queue is there, and gives its id.
     #[doc(hidden)]
-    pub async fn save_queue(&self, name: &str) -> Result<i32, DatabaseError> {
+    pub async fn save_queue(&self, name: &str) -> Result<QueueId, DatabaseError> {
         self.save_queue_with(name, [None; 4]).await
     }
 
-    async fn save_queue_with(&self, name: &str, kept: [Option<Duration>; 4]) -> Result<i32, DatabaseError> {
+    async fn save_queue_with(
+        &self,
+        name: &str,
+        kept: [Option<Duration>; 4],
+    ) -> Result<QueueId, DatabaseError> {
         let shared = self.shared();
         let micros = kept.map(|time| time.map(|time| i64::try_from(time.as_micros()).unwrap_or(i64::MAX)));
         let [completed, dead, cancelled, expired] = &micros;
@@ -141,7 +146,7 @@ impl Client {
 
     /// Cancels all jobs of a queue that wait, shard by shard, in batches, and says how many.
     #[doc(hidden)]
-    pub async fn purge(&self, queue: i32, why: &str) -> Result<u64, DatabaseError> {
+    pub async fn purge(&self, queue: QueueId, why: &str) -> Result<u64, DatabaseError> {
         let mut count = 0;
         for shard in self.about().await?.all_shards() {
             for priority in [None, Some(0_i16), Some(1), Some(2), Some(3)] {
@@ -160,13 +165,13 @@ impl Client {
     async fn purge_batch(
         &self,
         shard: i16,
-        queue: i32,
+        queue: QueueId,
         priority: Option<i16>,
         after: i64,
         why: &str,
     ) -> Result<(Vec<Uuid>, Option<i64>), DatabaseError> {
         let shared = self.shared();
-        let values: [&dyn Literal; 6] = [&shard, &queue, &priority, &after, &BATCH, &why];
+        let values: [&dyn Literal; 6] = [&shard, &queue.0, &priority, &after, &BATCH, &why];
         let row = shared.alone(&shared.sql.purge_queue, &values).await?;
         let cancelled: Option<Vec<Uuid>> = row.try_get("cancelled").map_err(DatabaseError::Refused)?;
         Ok((cancelled.unwrap_or_default(), row.try_get("reach").map_err(DatabaseError::Refused)?))

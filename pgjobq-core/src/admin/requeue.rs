@@ -4,6 +4,7 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use crate::client::Client;
+use crate::db::ids::QueueId;
 use crate::db::literal::Literal;
 use crate::enqueue::batch::checked_args;
 use crate::enqueue::new_job::NewRow;
@@ -85,7 +86,7 @@ impl Changes {
         let id = client.queue_id(&queue).await?.ok_or(EnqueueError::UnknownQueue { queue })?;
         let retries =
             i16::try_from(retries).map_err(|_| EnqueueError::TooManyTries { kind, count: retries })?;
-        let (args, queue) = (Some(args), Some(id));
+        let (args, queue) = (Some(args), Some(id.0));
         Ok(Self { kind: Some(kind), args, queue, priority: Some(priority), retries: Some(retries) })
     }
 }
@@ -113,7 +114,7 @@ impl Client {
         let values: [&dyn Literal; 7] = [&shard, &jobs, kind, &args.as_deref(), queue, priority, retries];
         let row = shared.alone(&shared.sql.requeue_jobs, &values).await?;
         let ids = |name| row.try_get::<Option<Vec<Uuid>>, _>(name).map(Option::unwrap_or_default);
-        let queues: Option<Vec<i32>> = row.try_get("queues").map_err(DatabaseError::Refused)?;
+        let queues: Option<Vec<QueueId>> = row.try_get("queues").map_err(DatabaseError::Refused)?;
         self.notifications().wake(&queues.unwrap_or_default());
         Ok((ids("requeued").map_err(DatabaseError::Refused)?, ids("live").map_err(DatabaseError::Refused)?))
     }

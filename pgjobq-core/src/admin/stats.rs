@@ -43,7 +43,7 @@ impl Queue<'_> {
         let Some(id) = self.client.queue_id(&self.name).await? else { return Ok(None) };
         let shared = self.client.shared();
         let shards = self.client.about().await?.all_shards();
-        let rows = shared.read(&shared.sql.queue_stats, &[&&shards[..], &id]).await?;
+        let rows = shared.read(&shared.sql.queue_stats, &[&&shards[..], &id.0]).await?;
         let mut stats = QueueStats { exact: true, ..QueueStats::default() };
         rows.iter().try_for_each(|row| stats.add(row)).map_err(DatabaseError::Refused)?;
         Ok(Some(stats))

@@ -12,7 +12,7 @@ use crate::enqueue::batch::holds_nul;
 use crate::job::job_return::{JobReturn, encode_output};
 use crate::{DatabaseError, JobError, Tx};
 
-/// How far an attempt has come with completing its job by itself.
+/// The progress of an attempt with completing its job in a transaction of its own.
 #[derive(Debug, Default)]
 #[doc(hidden)]
 pub struct Recording(AtomicU8);
@@ -21,27 +21,30 @@ const BEGUN: u8 = 1;
 const COMMITTED: u8 = 2;
 const AWAITED: u8 = 4;
 
+/// Whether an attempt has completed its job in a transaction of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum Completion {
+    NotBegun,
+    /// The transaction may commit at any time, or may have done so.
+    InDoubt,
+    /// The transaction has committed.
+    Committed {
+        /// Whether a process waits for the end of jobs.
+        awaited: bool,
+    },
+}
+
 impl Recording {
-    /// Whether it has begun, so that its transaction may commit at any time, or may have done so.
+    /// Whether the attempt has completed its job by itself.
     #[must_use]
-    pub fn has_begun(&self) -> bool {
-        self.has(BEGUN)
-    }
-
-    /// Whether its transaction is known to have committed.
-    #[must_use]
-    pub fn has_committed(&self) -> bool {
-        self.has(COMMITTED)
-    }
-
-    /// Whether some process waits for the end of jobs.
-    #[must_use]
-    pub fn is_awaited(&self) -> bool {
-        self.has(AWAITED)
-    }
-
-    fn has(&self, flag: u8) -> bool {
-        self.0.load(Ordering::Acquire) & flag != 0
+    pub fn completion(&self) -> Completion {
+        let flags = self.0.load(Ordering::Acquire);
+        match (flags & BEGUN, flags & COMMITTED) {
+            (_, COMMITTED) => Completion::Committed { awaited: flags & AWAITED != 0 },
+            (BEGUN, _) => Completion::InDoubt,
+            _ => Completion::NotBegun,
+        }
     }
 
     fn set(&self, flag: u8) {
@@ -118,7 +121,7 @@ impl JobContext {
         }
         self.attempt.recording.set(BEGUN);
         let shared = held.client.shared();
-        let complete = held.bind(sqlx::query(shared.sql.complete_in.clone()), self.id());
+        let complete = held.hold.bind(sqlx::query(shared.sql.complete_in.clone()));
         let row = complete
             .bind(held.keep.map(|keep| i64::try_from(keep.as_micros()).unwrap_or(i64::MAX)))
             .bind(held.keep.map(|_| output.get()))

@@ -6,18 +6,15 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use sqlx::Postgres;
-use sqlx::postgres::PgArguments;
-use sqlx::query::Query;
 use tokio_util::sync::CancellationToken;
 
-use crate::attempt::complete::Recording;
+use crate::attempt::complete::{Completion, Recording};
 use crate::attempt::progress::Progress;
 use crate::attempt::tx_pool::Places;
 use crate::client::Client;
 use crate::job::app_state::{State, States};
 use crate::job::lineage::Meta;
-use crate::store::LeaseKey;
+use crate::store::Hold;
 use crate::{EnqueueError, JobError, JobHandle, JobId, NewJob};
 
 /// What a job function may know about the attempt that runs it, and how it hears that it should stop.
@@ -98,32 +95,16 @@ impl Attempt {
     }
 }
 
-/// By what right an attempt writes about its job.
+/// Everything by which an attempt writes about its job.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct Held {
     pub client: Client,
-    pub worker: i64,
-    pub lease: LeaseKey,
-    pub ticket: i64,
-    /// How long the job is kept when it has completed, if at all.
+    pub hold: Hold,
+    /// How long the completed job is kept, if at all.
     pub keep: Option<Duration>,
-    /// How many bytes of JSON a result may have that is kept.
+    /// The largest size of a kept result, in bytes of JSON.
     pub max_result: usize,
-}
-
-impl Held {
-    /// Says by what right a statement writes about a job: its first eight parameters.
-    pub(crate) fn bind<'q>(
-        &self,
-        query: Query<'q, Postgres, PgArguments>,
-        job: JobId,
-    ) -> Query<'q, Postgres, PgArguments> {
-        let LeaseKey { lane, priority, hi, id } = self.lease;
-        let query =
-            query.bind(lane.shard).bind(self.worker).bind(lane.queue).bind(priority).bind(hi).bind(id);
-        query.bind(job.as_uuid()).bind(self.ticket)
-    }
 }
 
 impl JobContext {
@@ -262,10 +243,11 @@ impl JobContext {
         }
     }
 
+    /// Whether the attempt has completed its job in a transaction of its own.
     #[doc(hidden)]
     #[must_use]
-    pub fn recording(&self) -> &Recording {
-        &self.attempt.recording
+    pub fn completion(&self) -> Completion {
+        self.attempt.recording.completion()
     }
 
     /// The worker's state of this type.

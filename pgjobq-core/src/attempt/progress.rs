@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::DatabaseError;
 use crate::attempt::context::{Held, JobContext};
 use crate::db::text::to_ascii;
-use crate::{DatabaseError, JobId};
 
 /// How often an attempt's word is written at most.
 const SPACING: Duration = Duration::from_millis(250);
@@ -34,18 +34,18 @@ impl Progress {
         if !std::mem::replace(&mut said.writing, true) {
             let (context, held) = (context.clone(), held.clone());
             let tasks = held.client.shared().tasks.clone();
-            tasks.spawn(async move { context.attempt.progress.write(&held, context.id()).await });
+            tasks.spawn(async move { context.attempt.progress.write(&held).await });
         }
     }
 
     /// Writes until nothing more was said.
-    async fn write(&self, held: &Held, job: JobId) {
+    async fn write(&self, held: &Held) {
         while let Some((percent, message)) = self.take() {
-            let mut written = write(held, job, percent, &message).await;
+            let mut written = write(held, percent, &message).await;
             if written.as_ref().is_err_and(DatabaseError::is_untranslatable)
                 && let Some(ascii) = to_ascii(&message)
             {
-                written = write(held, job, percent, &ascii).await;
+                written = write(held, percent, &ascii).await;
             }
             if let Err(error) = written {
                 tracing::debug!(%error, "progress was not written");
@@ -64,9 +64,9 @@ impl Progress {
     }
 }
 
-async fn write(held: &Held, job: JobId, percent: u8, message: &str) -> Result<(), DatabaseError> {
+async fn write(held: &Held, percent: u8, message: &str) -> Result<(), DatabaseError> {
     let shared = held.client.shared();
-    let said = held.bind(sqlx::query(shared.sql.say_progress.clone()), job);
+    let said = held.hold.bind(sqlx::query(shared.sql.say_progress.clone()));
     let written = said.bind(i16::from(percent)).bind(message);
     shared.rows_within(WRITE_WITHIN, written).await.map(drop)
 }

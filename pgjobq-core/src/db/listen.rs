@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::client::Shared;
+use crate::db::ids::QueueId;
 use crate::db::listen_connect::{ANSWER_WITHIN, Connected, connect};
 use crate::error::chain;
 
@@ -25,14 +26,14 @@ const RECONNECT_MOST: Duration = Duration::from_secs(5);
 
 /// Stands among the queues of a wake-up if a job has a time of its own. No queue has this id.
 #[doc(hidden)]
-pub const SCHEDULED: i32 = 0;
+pub const SCHEDULED: QueueId = QueueId(0);
 
 /// What the listener heard.
 #[derive(Clone, Debug)]
 #[doc(hidden)]
 pub enum Signal {
     /// There may be work in these queues; [`SCHEDULED`] among them means that a job was scheduled.
-    Wake(Arc<[i32]>),
+    Wake(Arc<[QueueId]>),
     /// These jobs have ended.
     Ended(Arc<[Uuid]>),
     /// Somebody has asked to cancel jobs.

@@ -1,6 +1,7 @@
 //! The database: its schema and statements, connections, and notifications.
 
 pub(crate) mod answers;
+pub(crate) mod ids;
 pub(crate) mod installed;
 pub(crate) mod listen;
 pub(crate) mod listen_connect;

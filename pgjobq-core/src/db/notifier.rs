@@ -10,6 +10,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::client::Shared;
+use crate::db::ids::QueueId;
 
 /// The least time between two notifications of one process.
 const SPACING: Duration = Duration::from_millis(4);
@@ -29,7 +30,7 @@ pub struct Notifier {
 #[derive(Debug, Default)]
 struct Pending {
     sending: bool,
-    queues: BTreeSet<i32>,
+    queues: BTreeSet<QueueId>,
     cancel: bool,
     ended: Vec<Uuid>,
 }
@@ -40,7 +41,7 @@ impl Notifier {
     }
 
     /// Says that there is work in these queues.
-    pub fn wake(&self, queues: &[i32]) {
+    pub fn wake(&self, queues: &[QueueId]) {
         if !queues.is_empty() {
             self.add(|pending| pending.queues.extend(queues));
         }

@@ -7,6 +7,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use crate::db::ids::QueueId;
 use crate::db::statements::Statements;
 use crate::enqueue::new_job::{Due, NewRow};
 use crate::job::json::{Unstorable, printed_bytes};
@@ -59,7 +60,7 @@ pub struct Answer {
     /// The queues that are not there; if there are any, nothing was enqueued.
     pub unknown: Vec<String>,
     /// Queues in which an idle worker waits to be notified; empty when the statement has notified it.
-    pub wake: Vec<i32>,
+    pub wake: Vec<QueueId>,
     /// Whether the jobs are certainly committed.
     pub committed: bool,
 }

@@ -5,24 +5,22 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::{ByPriority, Lane, Store};
+use super::{ByPriority, ClaimId, Hold, Lane, Store};
+use crate::db::ids::{QueueId, Shard, Ticket};
 use crate::job::lineage::Meta;
 use crate::{DatabaseError, JobId};
 
 /// What a worker wants from a lane.
 #[derive(Clone, Debug)]
 pub struct Claim<'c> {
-    pub lane: Lane,
-    pub worker: i64,
-    /// Made at random, and remembered before the claim is sent.
-    pub lease: i64,
+    pub id: ClaimId,
     /// Whether to wait for a lane in which another worker claims just now.
     pub wait: bool,
     pub kinds: &'c [&'static str],
     pub want: usize,
     pub near: ByPriority,
     /// The tickets that a peek found, with their priorities: claim those.
-    pub found: Option<(Vec<i64>, Vec<i16>)>,
+    pub found: Option<&'c [(Ticket, i16)]>,
     pub bounds: Bounds<'c>,
 }
 
@@ -67,7 +65,7 @@ pub struct ClaimedJob {
     /// `None` if it was claimed without arguments.
     pub args: Option<Box<RawValue>>,
     pub priority: i16,
-    pub ticket: i64,
+    pub ticket: Ticket,
     /// How many attempts have ended before.
     pub attempts: i32,
     pub failures: i16,
@@ -80,9 +78,7 @@ pub struct ClaimedJob {
 /// What a worker wants from the quarantine of a lane.
 #[derive(Clone, Copy, Debug)]
 pub struct QuarantineClaim<'c> {
-    pub lane: Lane,
-    pub worker: i64,
-    pub lease: i64,
+    pub id: ClaimId,
     pub kinds: &'c [&'static str],
     pub want: usize,
     /// Whether no quarantined job runs in this worker, so that one may run that must run alone.
@@ -120,9 +116,8 @@ pub struct Peek {
 /// What it showed.
 #[derive(Clone, Debug, Default)]
 pub struct Peeked {
-    /// Free tickets, those of the highest priority first, and their priorities.
-    pub found: Vec<i64>,
-    pub priorities: Vec<i16>,
+    /// Free tickets with their priorities, those of the highest priority first.
+    pub found: Vec<(Ticket, i16)>,
     /// How far each priority has been looked through.
     pub reach: ByPriority,
     /// Whether a quarantined job waits.
@@ -134,12 +129,13 @@ pub struct Peeked {
 impl Store {
     /// Claims jobs of one lane. Never more than were wanted.
     pub async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, DatabaseError> {
-        let (found, found_priorities) = claim.found.unzip();
+        let found: Option<(Vec<Ticket>, Vec<i16>)> = claim.found.map(|found| found.iter().copied().unzip());
+        let (found, found_priorities) = found.unzip();
         let query = sqlx::query(self.sql.claim.clone())
-            .bind(claim.lane.shard)
-            .bind(claim.lane.queue)
-            .bind(claim.worker)
-            .bind(claim.lease)
+            .bind(claim.id.lane.shard)
+            .bind(claim.id.lane.queue)
+            .bind(claim.id.worker)
+            .bind(claim.id.lease)
             .bind(claim.wait)
             .bind(claim.kinds)
             .bind(claim.want as i32)
@@ -162,10 +158,10 @@ impl Store {
         claim: QuarantineClaim<'_>,
     ) -> Result<ClaimedQuarantined, DatabaseError> {
         let query = sqlx::query(self.sql.claim_quarantined.clone())
-            .bind(claim.lane.shard)
-            .bind(claim.lane.queue)
-            .bind(claim.worker)
-            .bind(claim.lease)
+            .bind(claim.id.lane.shard)
+            .bind(claim.id.lane.queue)
+            .bind(claim.id.worker)
+            .bind(claim.id.lease)
             .bind(claim.kinds)
             .bind(claim.want as i32)
             .bind(claim.alone)
@@ -177,13 +173,11 @@ impl Store {
     }
 
     /// Reads the arguments of a job that was claimed without them. `None` if it no longer has this ticket.
-    pub async fn read_args(
-        &self,
-        shard: i16,
-        job: JobId,
-        ticket: i64,
-    ) -> Result<Option<(Box<RawValue>, Meta)>, DatabaseError> {
-        let query = sqlx::query(self.sql.read_args.clone()).bind(shard).bind(job.as_uuid()).bind(ticket);
+    pub async fn read_args(&self, hold: &Hold) -> Result<Option<(Box<RawValue>, Meta)>, DatabaseError> {
+        let query = sqlx::query(self.sql.read_args.clone())
+            .bind(hold.lease.lane.shard)
+            .bind(hold.job.as_uuid())
+            .bind(hold.ticket);
         let row = self.row(query).await?;
         let read = || -> Result<_, sqlx::Error> {
             let Some(args) = row.try_get("args")? else { return Ok(None) };
@@ -193,9 +187,11 @@ impl Store {
     }
 
     /// Returns the leases of a claim whose answer was lost. Gives how many jobs they still had.
-    pub async fn return_claim(&self, lane: Lane, worker: i64, lease: i64) -> Result<i32, DatabaseError> {
+    pub async fn return_claim(&self, claim: ClaimId) -> Result<i32, DatabaseError> {
         let query = sqlx::query(self.sql.return_claim.clone());
-        let row = self.row(query.bind(lane.shard).bind(lane.queue).bind(worker).bind(lease)).await?;
+        let row = self
+            .row(query.bind(claim.lane.shard).bind(claim.lane.queue).bind(claim.worker).bind(claim.lease))
+            .await?;
         row.try_get("returned").map_err(DatabaseError::Refused)
     }
 
@@ -207,13 +203,13 @@ impl Store {
         want: usize,
     ) -> Result<Vec<Peeked>, DatabaseError> {
         let query = sqlx::query(self.sql.peek.clone())
-            .bind(lanes.iter().map(|peek| peek.lane.shard).collect::<Vec<_>>())
-            .bind(lanes.iter().map(|peek| peek.lane.queue).collect::<Vec<_>>())
+            .bind(lanes.iter().map(|peek| peek.lane.shard).collect::<Vec<Shard>>())
+            .bind(lanes.iter().map(|peek| peek.lane.queue).collect::<Vec<QueueId>>())
             .bind(kinds)
             .bind(want as i32)
-            .bind(lanes.iter().flat_map(|peek| peek.low).collect::<Vec<_>>())
-            .bind(lanes.iter().flat_map(|peek| peek.high).collect::<Vec<_>>())
-            .bind(lanes.iter().flat_map(|peek| peek.quarantine).collect::<Vec<_>>());
+            .bind(lanes.iter().flat_map(|peek| peek.low).collect::<Vec<Ticket>>())
+            .bind(lanes.iter().flat_map(|peek| peek.high).collect::<Vec<Ticket>>())
+            .bind(lanes.iter().flat_map(|peek| peek.quarantine).collect::<Vec<Ticket>>());
         let rows = self.rows(query).await?;
         let mut peeked = vec![Peeked::default(); lanes.len()];
         for row in &rows {
@@ -257,7 +253,7 @@ fn read_jobs(row: &PgRow) -> Result<Vec<ClaimedJob>, sqlx::Error> {
     let Some(ids) = row.try_get::<Option<Vec<Uuid>>, _>("ids")? else { return Ok(Vec::new()) };
     let kinds: Vec<String> = row.try_get("kinds")?;
     let priorities: Vec<i16> = row.try_get("priorities")?;
-    let tickets: Vec<i64> = row.try_get("tickets")?;
+    let tickets: Vec<Ticket> = row.try_get("tickets")?;
     let attempts: Vec<i32> = row.try_get("attempts")?;
     let failures: Vec<i16> = row.try_get("failures")?;
     let retries: Vec<i16> = row.try_get("retries")?;
@@ -278,9 +274,10 @@ fn read_jobs(row: &PgRow) -> Result<Vec<ClaimedJob>, sqlx::Error> {
 }
 
 fn read_peeked(row: &PgRow) -> Result<Peeked, sqlx::Error> {
+    let found: Option<Vec<Ticket>> = row.try_get("found")?;
+    let priorities: Option<Vec<i16>> = row.try_get("found_priority")?;
     Ok(Peeked {
-        found: row.try_get::<Option<_>, _>("found")?.unwrap_or_default(),
-        priorities: row.try_get::<Option<_>, _>("found_priority")?.unwrap_or_default(),
+        found: found.into_iter().flatten().zip(priorities.into_iter().flatten()).collect(),
         reach: by_priority(row, "reach")?,
         quarantined: row.try_get("quarantined")?,
         quarantine: by_priority(row, "quarantine")?,
@@ -288,8 +285,8 @@ fn read_peeked(row: &PgRow) -> Result<Peeked, sqlx::Error> {
 }
 
 fn by_priority(row: &PgRow, column: &str) -> Result<ByPriority, sqlx::Error> {
-    let numbers: Vec<i64> = row.try_get(column)?;
-    numbers.try_into().map_err(|_| sqlx::Error::Decode("there are four priorities".into()))
+    let tickets: Vec<Ticket> = row.try_get(column)?;
+    tickets.try_into().map_err(|_| sqlx::Error::Decode("there are four priorities".into()))
 }
 
 fn raw(json: String) -> Result<Box<RawValue>, sqlx::Error> {

@@ -7,7 +7,8 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::{LeaseKey, Store};
+use super::{Hold, LeaseKey, Store};
+use crate::db::ids::WorkerId;
 use crate::{DatabaseError, JobId};
 
 /// What an ended attempt means for its job.
@@ -34,10 +35,7 @@ pub enum Decision {
 /// An ended attempt.
 #[derive(Debug)]
 pub struct Ended {
-    /// Its lease, by its place in the batch.
-    pub lease: usize,
-    pub id: JobId,
-    pub ticket: i64,
+    pub hold: Hold,
     pub decision: Decision,
 }
 
@@ -63,19 +61,26 @@ pub struct Finished {
 }
 
 impl Store {
-    /// Records ended attempts of one shard.
+    /// Records ended attempts of one shard and one worker. `leases` are those of the attempts, in order.
+    ///
+    /// # Panics
+    ///
+    /// If the lease of an attempt is missing.
     pub async fn finish<'e>(
         &self,
-        shard: i16,
-        worker: i64,
+        worker: WorkerId,
         worker_name: &str,
         leases: &[LeaseUse],
         ended: impl IntoIterator<Item = &'e Ended>,
     ) -> Result<Finished, DatabaseError> {
         let sent = |end: &&Ended| !matches!(end.decision, Decision::Settled);
         let ended: Vec<&Ended> = ended.into_iter().filter(sent).collect();
+        let place_of = |end: &&Ended| {
+            let place = leases.binary_search_by_key(&end.hold.lease, |lease| lease.key);
+            place.expect("the lease of each attempt is listed, in order") as i32 + 1
+        };
         let query = sqlx::query(self.sql.finish.clone())
-            .bind(shard)
+            .bind(leases.first().map(|lease| lease.key.lane.shard))
             .bind(worker)
             .bind(worker_name)
             .bind(leases.iter().map(|l| l.key.lane.queue).collect::<Vec<_>>())
@@ -83,9 +88,9 @@ impl Store {
             .bind(leases.iter().map(|l| l.key.hi).collect::<Vec<_>>())
             .bind(leases.iter().map(|l| l.key.id).collect::<Vec<_>>())
             .bind(leases.iter().map(|l| l.close).collect::<Vec<_>>())
-            .bind(ended.iter().map(|e| e.lease as i32 + 1).collect::<Vec<_>>())
-            .bind(ended.iter().map(|e| e.id.as_uuid()).collect::<Vec<_>>())
-            .bind(ended.iter().map(|e| e.ticket).collect::<Vec<_>>())
+            .bind(ended.iter().map(place_of).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.hold.job.as_uuid()).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.hold.ticket).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.decision.word()).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.decision.delay()).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.decision.keep()).collect::<Vec<_>>())

@@ -14,12 +14,13 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use tokio::time::timeout;
 
-use crate::DatabaseError;
 use crate::client::Client;
 use crate::db::answers::Answers;
+use crate::db::ids::{LeaseId, QueueId, Shard, Ticket, WorkerId};
 use crate::db::pooler;
 use crate::db::query::acquire;
 use crate::db::statements::Statements;
+use crate::{DatabaseError, JobId};
 use connections::Connections;
 
 pub use claim::{
@@ -36,14 +37,22 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(35);
 /// How many priorities there are.
 pub const PRIORITIES: usize = 4;
 
-/// One number for each priority, the lowest first.
-pub type ByPriority = [i64; PRIORITIES];
+/// One ticket for each priority, the lowest first.
+pub type ByPriority = [Ticket; PRIORITIES];
 
 /// One shard of one queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Lane {
-    pub shard: i16,
-    pub queue: i32,
+    pub shard: Shard,
+    pub queue: QueueId,
+}
+
+/// The identity of a claim. Its leases get the id that the worker has made at random before it sends the claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClaimId {
+    pub lane: Lane,
+    pub worker: WorkerId,
+    pub lease: LeaseId,
 }
 
 /// What names a lease: the key of its row, and the id that its worker made.
@@ -52,8 +61,31 @@ pub struct LeaseKey {
     pub lane: Lane,
     pub priority: i16,
     /// Its highest ticket.
-    pub hi: i64,
-    pub id: i64,
+    pub hi: Ticket,
+    pub id: LeaseId,
+}
+
+/// The right to write about a running job, which is the fence: a statement that names it changes nothing unless the worker still
+/// has the lease, and the job still has the ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    pub lease: LeaseKey,
+    pub worker: WorkerId,
+    pub job: JobId,
+    pub ticket: Ticket,
+}
+
+impl Hold {
+    /// Binds the first eight parameters of a statement about the job.
+    pub(crate) fn bind<'q>(
+        &self,
+        query: Query<'q, Postgres, PgArguments>,
+    ) -> Query<'q, Postgres, PgArguments> {
+        let LeaseKey { lane, priority, hi, id } = self.lease;
+        let query =
+            query.bind(lane.shard).bind(self.worker).bind(lane.queue).bind(priority).bind(hi).bind(id);
+        query.bind(self.job.as_uuid()).bind(self.ticket)
+    }
 }
 
 /// A worker's way to the database, with connections of its own: however many the application's handlers take, a heartbeat
@@ -108,8 +140,8 @@ impl Store {
     }
 
     /// Every shard.
-    pub fn shards(&self) -> Vec<i16> {
-        (0..self.shards).collect()
+    pub fn shards(&self) -> Vec<Shard> {
+        (0..self.shards).map(Shard).collect()
     }
 
     /// Closes the connections; those that are silent are left to the operating system.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{Lane, LeaseKey, Store};
 use crate::DatabaseError;
 use crate::admin::cancel::read_acted;
+use crate::db::ids::{LeaseId, QueueId, Shard, Ticket, WorkerId};
 
 /// A lease that the database says is ours.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +21,8 @@ pub struct HeldLease {
 /// A worker's row, as a judge reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerBeats {
-    pub shard: i16,
-    pub id: i64,
+    pub shard: Shard,
+    pub id: WorkerId,
     /// The number of heartbeats it has sent.
     pub beats: i64,
     /// How long it may be silent.
@@ -33,7 +34,7 @@ pub struct WorkerBeats {
 pub struct QueueStanding {
     pub name: String,
     /// `None` if there is no such queue.
-    pub id: Option<i32>,
+    pub id: Option<QueueId>,
     pub deleted: bool,
     /// The number of shards of the schema.
     pub shards: i16,
@@ -46,14 +47,14 @@ pub struct QueueStanding {
 /// What taking back one lease came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reaped {
-    pub shard: i16,
+    pub shard: Shard,
     pub requeued: i32,
     pub buried: Vec<Uuid>,
     /// Those that somebody had asked to cancel.
     pub cancelled: Vec<Uuid>,
     /// The lease, when it was left because a job's row was locked.
-    pub kept: Option<i64>,
-    pub queue: i32,
+    pub kept: Option<LeaseId>,
+    pub queue: QueueId,
 }
 
 /// What acting on requests to cancel came to.
@@ -82,7 +83,7 @@ pub struct Expired {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Promoted {
     pub count: i32,
-    pub queues: Vec<i32>,
+    pub queues: Vec<QueueId>,
     /// How far it has looked.
     pub reach: i64,
     /// In how long the next one comes due, when there is one.
@@ -92,7 +93,7 @@ pub struct Promoted {
 /// The shards that have jobs whose time has come, and the time until the others have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DueShards {
-    pub due: Vec<i16>,
+    pub due: Vec<Shard>,
     /// The cursor of the next round in the shards that are not `due`, in microseconds since 1970.
     pub looked: i64,
     /// The time until the first job of those shards is due.
@@ -101,7 +102,7 @@ pub struct DueShards {
 
 impl Store {
     /// Registers a worker, which may be silent for `lease`. Without this it can claim nothing.
-    pub async fn register(&self, worker: i64, name: &str, lease: Duration) -> Result<(), DatabaseError> {
+    pub async fn register(&self, worker: WorkerId, name: &str, lease: Duration) -> Result<(), DatabaseError> {
         let query = sqlx::query(self.sql.register_worker.clone())
             .bind(self.shards())
             .bind(worker)
@@ -111,7 +112,7 @@ impl Store {
     }
 
     /// Says that the worker lives, and lists its leases. `None` when it was given up.
-    pub async fn heartbeat(&self, worker: i64) -> Result<Option<Vec<HeldLease>>, DatabaseError> {
+    pub async fn heartbeat(&self, worker: WorkerId) -> Result<Option<Vec<HeldLease>>, DatabaseError> {
         let query = sqlx::query(self.sql.heartbeat.clone()).bind(self.shards()).bind(worker);
         let rows = self.rows(query).await?;
         let mut held = Vec::new();
@@ -125,19 +126,19 @@ impl Store {
     }
 
     /// Says in which queues the worker wants to be notified of work.
-    pub async fn set_idle(&self, worker: i64, queues: &[i32]) -> Result<(), DatabaseError> {
+    pub async fn set_idle(&self, worker: WorkerId, queues: &[QueueId]) -> Result<(), DatabaseError> {
         let query = sqlx::query(self.sql.set_idle.clone()).bind(self.shards()).bind(worker).bind(queues);
         self.rows(query).await.map(drop)
     }
 
     /// The worker leaves. Whatever it still held is taken back by others.
-    pub async fn leave(&self, worker: i64) -> Result<(), DatabaseError> {
+    pub async fn leave(&self, worker: WorkerId) -> Result<(), DatabaseError> {
         let query = sqlx::query(self.sql.leave.clone()).bind(self.shards()).bind(worker);
         self.rows(query).await.map(drop)
     }
 
     /// Gives back a lease whose claim's answer never arrived. Returns how many jobs it still had.
-    pub async fn return_lease(&self, worker: i64, lease: LeaseKey) -> Result<i32, DatabaseError> {
+    pub async fn return_lease(&self, worker: WorkerId, lease: LeaseKey) -> Result<i32, DatabaseError> {
         let query = sqlx::query(self.sql.return_lease.clone())
             .bind(lease.lane.shard)
             .bind(worker)
@@ -164,8 +165,12 @@ impl Store {
     }
 
     /// Gives up workers of a shard, each if its number of heartbeats is still this one. Returns how many.
-    pub async fn give_up_workers(&self, shard: i16, workers: &[(i64, i64)]) -> Result<i32, DatabaseError> {
-        let (ids, beats): (Vec<i64>, Vec<i64>) = workers.iter().copied().unzip();
+    pub async fn give_up_workers(
+        &self,
+        shard: Shard,
+        workers: &[(WorkerId, i64)],
+    ) -> Result<i32, DatabaseError> {
+        let (ids, beats): (Vec<WorkerId>, Vec<i64>) = workers.iter().copied().unzip();
         let query = sqlx::query(self.sql.give_up_workers.clone()).bind(shard).bind(ids).bind(beats);
         let row = self.row(query).await?;
         row.try_get("given_up").map_err(DatabaseError::Refused)
@@ -173,7 +178,7 @@ impl Store {
 
     /// Takes back one lease of a worker that is not there, but none of `except`, in the first of these shards that has one.
     /// `None` if none has.
-    pub async fn reap(&self, shards: &[i16], except: &[i64]) -> Result<Option<Reaped>, DatabaseError> {
+    pub async fn reap(&self, shards: &[Shard], except: &[LeaseId]) -> Result<Option<Reaped>, DatabaseError> {
         let query = sqlx::query(self.sql.reap.clone()).bind(shards).bind(except);
         let rows = self.rows(query).await?;
         rows.first().map(read_reaped).transpose().map_err(DatabaseError::Refused)
@@ -205,16 +210,16 @@ impl Store {
     /// The kinds, with their queues, of jobs that have waited in these queues for long and are of none of these kinds.
     pub async fn unknown_kinds(
         &self,
-        queues: &[i32],
+        queues: &[QueueId],
         kinds: &[&str],
-    ) -> Result<Vec<(i32, String)>, DatabaseError> {
+    ) -> Result<Vec<(QueueId, String)>, DatabaseError> {
         let query = sqlx::query(self.sql.unknown_kinds.clone()).bind(self.shards()).bind(queues).bind(kinds);
         let read = |row: &PgRow| Ok((row.try_get("queue")?, row.try_get("kind")?));
         self.rows(query).await?.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
     /// The shards that have requests to cancel: mostly none.
-    pub async fn shards_with_cancels(&self) -> Result<Vec<i16>, DatabaseError> {
+    pub async fn shards_with_cancels(&self) -> Result<Vec<Shard>, DatabaseError> {
         let rows = self.rows(sqlx::query(self.sql.shards_with_cancels.clone()).bind(self.shards())).await?;
         rows.iter().map(|row| row.try_get("shard")).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
@@ -222,7 +227,7 @@ impl Store {
     /// Acts on the next requests to cancel, those after this id or the first ones.
     pub async fn act_on_cancels(
         &self,
-        shard: i16,
+        shard: Shard,
         after: Option<Uuid>,
         most: i32,
     ) -> Result<ActedOnCancels, DatabaseError> {
@@ -237,59 +242,64 @@ impl Store {
     }
 
     /// Finds the shards that have jobs to expire, in one statement. Each starts at its cursor, in microseconds since 1970.
-    pub async fn find_expiring(&self, cursors: &[(i16, i64)]) -> Result<DueShards, DatabaseError> {
+    pub async fn find_expiring(&self, cursors: &[(Shard, i64)]) -> Result<DueShards, DatabaseError> {
         self.find(self.sql.find_expiring.clone(), cursors).await
     }
 
     /// Ends jobs that were not started in time, those after `after`.
-    pub async fn expire(&self, shard: i16, after: (i64, Uuid), most: i32) -> Result<Expired, DatabaseError> {
+    pub async fn expire(
+        &self,
+        shard: Shard,
+        after: (i64, Uuid),
+        most: i32,
+    ) -> Result<Expired, DatabaseError> {
         let query = sqlx::query(self.sql.expire.clone()).bind(shard).bind(after.0).bind(after.1).bind(most);
         read_expired(&self.row(query).await?).map_err(DatabaseError::Refused)
     }
 
     /// Finds the shards that have scheduled jobs to promote, in one statement. Each starts at its cursor, in microseconds since 1970.
-    pub async fn find_due(&self, cursors: &[(i16, i64)]) -> Result<DueShards, DatabaseError> {
+    pub async fn find_due(&self, cursors: &[(Shard, i64)]) -> Result<DueShards, DatabaseError> {
         self.find(self.sql.find_due.clone(), cursors).await
     }
 
-    async fn find(&self, sql: SqlStr, cursors: &[(i16, i64)]) -> Result<DueShards, DatabaseError> {
-        let (shards, after): (Vec<i16>, Vec<i64>) = cursors.iter().copied().unzip();
+    async fn find(&self, sql: SqlStr, cursors: &[(Shard, i64)]) -> Result<DueShards, DatabaseError> {
+        let (shards, after): (Vec<Shard>, Vec<i64>) = cursors.iter().copied().unzip();
         let row = self.row(sqlx::query(sql).bind(shards).bind(after)).await?;
         read_due_shards(&row).map_err(DatabaseError::Refused)
     }
 
     /// Puts up to `most` scheduled jobs in line that have come due since `after`, in microseconds since 1970.
-    pub async fn promote(&self, shard: i16, after: i64, most: i32) -> Result<Promoted, DatabaseError> {
+    pub async fn promote(&self, shard: Shard, after: i64, most: i32) -> Result<Promoted, DatabaseError> {
         let query = sqlx::query(self.sql.promote.clone()).bind(shard).bind(most).bind(after);
         let row = self.row(query).await?;
         read_promoted(&row).map_err(DatabaseError::Refused)
     }
 
-    /// Says how many attempts have ended since the last time: queue, completed, failed.
-    pub async fn note_rates(&self, counts: &[(i32, i32, i32)]) -> Result<(), DatabaseError> {
-        let column = |pick: fn(&(i32, i32, i32)) -> i32| counts.iter().map(pick).collect::<Vec<_>>();
+    /// Adds the numbers of attempts that have completed and failed in each queue.
+    pub async fn note_rates(&self, counts: &[(QueueId, i32, i32)]) -> Result<(), DatabaseError> {
+        let column = |pick: fn(&(QueueId, i32, i32)) -> i32| counts.iter().map(pick).collect::<Vec<_>>();
         let query = sqlx::query(self.sql.note_rates.clone())
             .bind(0_i16)
-            .bind(column(|count| count.0))
+            .bind(counts.iter().map(|count| count.0).collect::<Vec<_>>())
             .bind(column(|count| count.1))
             .bind(column(|count| count.2));
         self.rows(query).await.map(drop)
     }
 
     /// The deleted queues in which jobs wait, and those of which nothing is kept any more.
-    pub async fn deleted_queues(&self) -> Result<(Vec<i32>, Vec<i32>), DatabaseError> {
+    pub async fn deleted_queues(&self) -> Result<(Vec<QueueId>, Vec<QueueId>), DatabaseError> {
         let row = self.row(sqlx::query(self.sql.deleted_queues.clone()).bind(self.shards())).await?;
         let read = || Ok((row.try_get("used")?, row.try_get("over")?));
         read().map_err(DatabaseError::Refused)
     }
 
     /// Forgets a deleted queue that was emptied.
-    pub async fn forget_queue(&self, queue: i32) -> Result<(), DatabaseError> {
+    pub async fn forget_queue(&self, queue: QueueId) -> Result<(), DatabaseError> {
         self.rows(sqlx::query(self.sql.forget_queue.clone()).bind(queue)).await.map(drop)
     }
 
     /// The ids of queues in which jobs wait although no such queue exists.
-    pub async fn stray_queues(&self) -> Result<Vec<i32>, DatabaseError> {
+    pub async fn stray_queues(&self) -> Result<Vec<QueueId>, DatabaseError> {
         let rows = self.rows(sqlx::query(self.sql.stray_queues.clone()).bind(self.shards())).await?;
         rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
@@ -318,7 +328,7 @@ impl Store {
     /// at the end.
     pub async fn tidy_failures(
         &self,
-        shard: i16,
+        shard: Shard,
         after: Uuid,
         most: i32,
     ) -> Result<Option<Uuid>, DatabaseError> {
@@ -327,14 +337,14 @@ impl Store {
     }
 
     /// How long completed jobs of these queues are kept whose kind says nothing.
-    pub async fn queue_keeps(&self, queues: &[i32]) -> Result<Vec<(i32, Duration)>, DatabaseError> {
+    pub async fn queue_keeps(&self, queues: &[QueueId]) -> Result<Vec<(QueueId, Duration)>, DatabaseError> {
         let rows = self.rows(sqlx::query(self.sql.queue_keeps.clone()).bind(queues)).await?;
         let read = |row: &PgRow| Ok((row.try_get("id")?, from_micros(row.try_get("keep")?)));
         rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
     /// The ids of queues by name.
-    pub async fn queue_ids(&self, names: &[&str]) -> Result<Vec<(String, i32)>, DatabaseError> {
+    pub async fn queue_ids(&self, names: &[&str]) -> Result<Vec<(String, QueueId)>, DatabaseError> {
         let rows = self.rows(sqlx::query(self.sql.queue_ids.clone()).bind(names)).await?;
         let read = |row: &PgRow| Ok((row.try_get("name")?, row.try_get("id")?));
         rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
@@ -342,11 +352,11 @@ impl Store {
 }
 
 fn read_held(row: &PgRow) -> Result<Vec<HeldLease>, sqlx::Error> {
-    let Some(ids) = row.try_get::<Option<Vec<i64>>, _>("ids")? else { return Ok(Vec::new()) };
-    let shard: i16 = row.try_get("shard")?;
-    let queues: Vec<i32> = row.try_get("queues")?;
+    let Some(ids) = row.try_get::<Option<Vec<LeaseId>>, _>("ids")? else { return Ok(Vec::new()) };
+    let shard: Shard = row.try_get("shard")?;
+    let queues: Vec<QueueId> = row.try_get("queues")?;
     let priorities: Vec<i16> = row.try_get("priorities")?;
-    let his: Vec<i64> = row.try_get("his")?;
+    let his: Vec<Ticket> = row.try_get("his")?;
     let ages: Vec<i64> = row.try_get("ages")?;
     let lease = |n: usize| HeldLease {
         key: LeaseKey {

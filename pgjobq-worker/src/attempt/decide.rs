@@ -1,4 +1,4 @@
-//! What an ended attempt means for its job. Pure.
+//! Decides what the end of an attempt means for its job. Pure.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use pgjobq_core::__private::{Decision, ErrorKind, holds_nul, result_too_large, s
 use pgjobq_core::{JobError, Policy};
 use serde_json::value::RawValue;
 
-/// How often arguments that do not decode are tried: a rolling deploy heals them, or nothing does.
+/// The number of tries for arguments that do not decode: a rolling deploy heals them soon, or nothing does.
 const DECODE_TRIES: u32 = 3;
-/// The longest delay that a job may choose. More than that is a mistaken unit.
-const FARTHEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
-/// How much of an error's text is kept, in bytes.
+/// The longest delay that a job may choose. A longer one is a mistaken unit.
+const LONGEST_DELAY: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+/// The number of bytes of an error's text that are kept.
 pub(crate) const MESSAGE_BYTES: usize = 8 << 10;
 
-/// The error of an attempt that was stopped after the loss of its lease.
-const CUT_OFF: &str = "its worker stopped it, because no heartbeat was answered for as long as the lease";
-/// What is said of a result that cannot be recorded.
+/// The error of a job that must not run twice, when its attempt was stopped after the loss of its lease.
+const LEASE_LOST: &str = "its worker stopped it, because no heartbeat was answered for as long as the lease";
+/// The error of a job whose result PostgreSQL cannot store.
 const NUL_IN_RESULT: &str = "its result holds a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove it, or encode the bytes";
 
 /// How an attempt ended.
@@ -24,86 +24,87 @@ pub(crate) enum End {
     Returned(Result<Box<RawValue>, JobError>),
     Panicked(String),
     TimedOut,
-    /// A shutdown ended it.
+    /// A shutdown or a cancellation stopped it.
     Stopped,
     /// It was stopped because its lease is lost, or may be.
     Lost,
 }
 
-/// What the decision depends on besides the end.
+/// The circumstances on which the decision depends besides the end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Circumstances<'p> {
     pub(crate) policy: &'p Policy,
-    /// How many attempts have failed before this one.
+    /// The number of attempts that failed before this one.
     pub(crate) failures: u32,
     pub(crate) retries: u32,
-    /// Whether the job must not run twice: it has no crash budget.
+    /// Whether the job must not run twice: it survives no crash.
     pub(crate) at_most_once: bool,
-    /// How long the job is kept when it has completed, if at all.
-    pub(crate) keep: Option<Duration>,
-    /// Whether somebody has asked to cancel the job.
+    /// How long the completed job is kept, if at all.
+    pub(crate) retention: Option<Duration>,
+    /// Whether a request to cancel the job was seen.
     pub(crate) cancelled: bool,
-    /// Whether the worker has told the attempt to stop.
+    /// Whether the attempt was asked to stop.
     pub(crate) stopping: bool,
-    /// How many bytes of JSON a result may have that is kept.
-    pub(crate) most_bytes: usize,
+    /// The largest size of a kept result, in bytes of JSON.
+    pub(crate) max_result: usize,
     /// A random number from 0 to 1.
     pub(crate) chance: f64,
 }
 
-/// What an ended attempt means for its job.
+/// Decides what the end of an attempt means for its job.
 pub(crate) fn decide(end: End, about: Circumstances<'_>) -> Decision {
-    if about.cancelled && !matches!(end, End::Returned(Ok(_))) {
-        return Decision::Release; // The database has the request, and ends the job instead.
-    }
-    let mut delay = None;
-    let (reason, message, tries) = match end {
-        End::Returned(Ok(output)) => {
-            if about.keep.is_some() && holds_nul(output.get()) {
-                return Decision::Bury { reason: "fatal", message: NUL_IN_RESULT.to_owned() };
-            }
-            if about.keep.is_some() && output.get().len() > about.most_bytes {
-                let message =
-                    format!("its result is {}", result_too_large(output.get().len(), about.most_bytes));
-                return Decision::Bury { reason: "fatal", message };
-            }
-            return Decision::Complete { keep: about.keep, output };
-        }
-        End::Stopped => return stopped(about.at_most_once),
-        End::Lost => return released(about.at_most_once, CUT_OFF),
-        End::Returned(Err(error)) if let ErrorKind::Snooze(delay) = error.kind() => return snooze(delay),
-        End::Returned(Err(error)) if error.kind() == ErrorKind::Cancel => {
-            return Decision::Cancel { reason: error.reason().as_deref().map(text) };
-        }
-        // What fails because it was told to stop has not failed; but what must not run twice has.
-        End::Returned(Err(_)) if about.stopping && !about.at_most_once => return Decision::Release,
+    match end {
+        End::Returned(Ok(output)) => complete(output, about),
+        // The database has the request to cancel the job, and ends it.
+        _ if about.cancelled => Decision::Release,
         End::Returned(Err(error)) => match error.kind() {
-            ErrorKind::Fatal => {
-                return Decision::Bury { reason: "fatal", message: text(&error.to_string()) };
+            ErrorKind::Snooze(delay) if delay > LONGEST_DELAY => too_far(delay),
+            ErrorKind::Snooze(delay) => Decision::Snooze { delay },
+            ErrorKind::Cancel => Decision::Cancel { reason: error.reason().as_deref().map(text) },
+            // An error after a request to stop is no failure, unless the job must not run twice.
+            _ if about.stopping && !about.at_most_once => Decision::Release,
+            ErrorKind::Fatal => bury("fatal", &error.to_string()),
+            ErrorKind::RetryIn(delay) if delay > LONGEST_DELAY => too_far(delay),
+            ErrorKind::RetryIn(delay) => about.fail("error", &error.to_string(), about.retries, Some(delay)),
+            ErrorKind::Failure => about.fail("error", &error.to_string(), about.retries, None),
+            ErrorKind::Decode => {
+                about.fail("decode", &error.to_string(), about.retries.min(DECODE_TRIES - 1), None)
             }
-            ErrorKind::RetryIn(chosen) if chosen > FARTHEST => return too_far(chosen),
-            ErrorKind::RetryIn(chosen) => {
-                delay = Some(chosen);
-                ("error", error.to_string(), about.retries)
-            }
-            ErrorKind::Decode => ("decode", error.to_string(), about.retries.min(DECODE_TRIES - 1)),
-            _ => ("error", error.to_string(), about.retries),
         },
-        End::Panicked(message) => ("panic", message, about.retries),
+        End::Panicked(message) => about.fail("panic", &message, about.retries, None),
         End::TimedOut => {
             let message = format!("it ran for longer than {:?}", about.policy.timeout);
-            ("timeout", message, about.retries)
+            about.fail("timeout", &message, about.retries, None)
         }
-    };
-    let message = text(&message);
-    if about.failures >= tries {
-        return Decision::Bury { reason, message };
+        End::Stopped => stopped(about.at_most_once),
+        End::Lost => released(about.at_most_once, LEASE_LOST),
     }
-    let delay = delay.unwrap_or_else(|| about.policy.backoff.jittered(about.failures + 1, about.chance));
-    Decision::Retry { delay, reason, message }
 }
 
-/// What it means that a shutdown ended an attempt.
+impl Circumstances<'_> {
+    /// Decides about a failure: the job is retried after `delay`, or its backoff, unless it has no retries left.
+    fn fail(self, reason: &'static str, message: &str, retries: u32, delay: Option<Duration>) -> Decision {
+        if self.failures >= retries {
+            return bury(reason, message);
+        }
+        let backoff = || self.policy.backoff.jittered(self.failures + 1, self.chance);
+        Decision::Retry { delay: delay.unwrap_or_else(backoff), reason, message: text(message) }
+    }
+}
+
+/// Completes the job, or buries it if its result is to be kept and cannot be stored.
+fn complete(output: Box<RawValue>, about: Circumstances<'_>) -> Decision {
+    if about.retention.is_some() && holds_nul(output.get()) {
+        return bury("fatal", NUL_IN_RESULT);
+    }
+    if about.retention.is_some() && output.get().len() > about.max_result {
+        let problem = result_too_large(output.get().len(), about.max_result);
+        return bury("fatal", &format!("its result is {problem}"));
+    }
+    Decision::Complete { keep: about.retention, output }
+}
+
+/// Decides about an attempt that a shutdown ended.
 pub(crate) fn stopped(at_most_once: bool) -> Decision {
     released(at_most_once, "a shutdown ended it")
 }
@@ -111,23 +112,23 @@ pub(crate) fn stopped(at_most_once: bool) -> Decision {
 /// Releases the job of a stopped attempt, or buries it if it must not run twice.
 fn released(at_most_once: bool, why: &str) -> Decision {
     if at_most_once {
-        let message = format!("{why}, and it must not run twice");
-        return Decision::Bury { reason: "crash", message };
+        return bury("crash", &format!("{why}, and it must not run twice"));
     }
     Decision::Release
 }
 
-fn snooze(delay: Duration) -> Decision {
-    if delay > FARTHEST { too_far(delay) } else { Decision::Snooze { delay } }
-}
-
 fn too_far(delay: Duration) -> Decision {
-    let message =
-        format!("it asked to be run again in {delay:?}, more than a hundred years: a unit may be wrong");
-    Decision::Bury { reason: "fatal", message }
+    bury(
+        "fatal",
+        &format!("it asked to be run again in {delay:?}, more than a hundred years: a unit may be wrong"),
+    )
 }
 
-/// The text of an error as PostgreSQL takes it, and not longer than anybody reads. A failure must always be recordable.
+fn bury(reason: &'static str, message: &str) -> Decision {
+    Decision::Bury { reason, message: text(message) }
+}
+
+/// Returns the text of an error so that PostgreSQL can store it, cut to [`MESSAGE_BYTES`]. A failure must always be recordable.
 pub(crate) fn text(message: &str) -> String {
     storable(message, MESSAGE_BYTES)
 }
@@ -143,10 +144,10 @@ mod tests {
             failures,
             retries,
             at_most_once: false,
-            keep: None,
+            retention: None,
             cancelled: false,
             stopping: false,
-            most_bytes: 1000,
+            max_result: 1000,
             chance: 0.5,
         }
     }
@@ -156,14 +157,14 @@ mod tests {
     }
 
     #[test]
-    fn retries_are_the_tries_after_the_first_failure() {
+    fn retries_follow_the_first_failure() {
         assert!(matches!(decide(failed(), about(0, 1)), Decision::Retry { .. }));
         assert!(matches!(decide(failed(), about(1, 1)), Decision::Bury { reason: "error", .. }));
         assert!(matches!(decide(failed(), about(0, 0)), Decision::Bury { .. }));
     }
 
     #[test]
-    fn a_job_chooses_its_delay_and_a_snooze_uses_up_no_retry() {
+    fn job_chooses_delay_and_snooze_uses_no_retry() {
         let day = Duration::from_secs(86_400);
         let ends = |error: JobError, failures| decide(End::Returned(Err(error)), about(failures, 1));
         assert!(matches!(ends(JobError::retry_in(day), 0), Decision::Retry { delay, .. } if delay == day));
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cancelled_job_that_does_not_complete_is_handed_back_for_the_database_to_end() {
+    fn cancelled_job_that_does_not_complete_is_released() {
         let cancelled = |end| decide(end, Circumstances { cancelled: true, ..about(0, 0) });
         assert!(matches!(cancelled(failed()), Decision::Release));
         assert!(matches!(cancelled(End::TimedOut), Decision::Release));
@@ -184,13 +185,13 @@ mod tests {
     }
 
     #[test]
-    fn a_fatal_error_buries_at_once() {
+    fn fatal_error_buries_at_once() {
         let fatal = End::Returned(Err(JobError::fatal("never")));
         assert!(matches!(decide(fatal, about(0, 20)), Decision::Bury { reason: "fatal", .. }));
     }
 
     #[test]
-    fn arguments_that_do_not_decode_are_tried_three_times_at_most() {
+    fn undecodable_arguments_are_tried_three_times() {
         let decode = || End::Returned(Err(JobError::decode("no such field")));
         assert!(matches!(decide(decode(), about(1, 20)), Decision::Retry { reason: "decode", .. }));
         assert!(matches!(decide(decode(), about(2, 20)), Decision::Bury { reason: "decode", .. }));
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shutdown_is_no_failure_but_for_what_must_not_run_twice() {
+    fn shutdown_fails_only_jobs_that_must_not_run_twice() {
         assert!(matches!(decide(End::Stopped, about(0, 0)), Decision::Release));
         assert!(matches!(
             decide(failed(), Circumstances { stopping: true, ..about(0, 0) }),
@@ -211,7 +212,7 @@ mod tests {
     #[test]
     fn kept_result_over_the_limit_buries() {
         let large = || RawValue::from_string("1".repeat(1001)).expect("a number is JSON");
-        let kept = Circumstances { keep: Some(Duration::from_secs(1)), ..about(0, 9) };
+        let kept = Circumstances { retention: Some(Duration::from_secs(1)), ..about(0, 9) };
         let Decision::Bury { reason: "fatal", message } = decide(End::Returned(Ok(large())), kept) else {
             panic!("it is not dead")
         };
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn any_text_of_an_error_can_be_recorded() {
+    fn error_text_is_always_storable() {
         assert_eq!(text("a\0b"), "a\u{FFFD}b");
         assert!(text(&"ß".repeat(10_000)).len() <= MESSAGE_BYTES);
     }

@@ -1,18 +1,28 @@
-//! A job that completes itself in a transaction of its own. The worker knows that it has, or has to find out.
+//! Resolves in-doubt commits: a job may have completed in a transaction of its own whose commit was not acknowledged.
 
 use std::sync::Arc;
 
-use pgjobq_core::__private::Decision;
+use pgjobq_core::__private::{Decision, chain};
 use pgjobq_core::JobError;
 
-use crate::attempt::decide::End;
+use super::decide::End;
 use crate::pause::Pause;
-use crate::record::batch::{Batch, Unrecorded};
+use crate::record::batch::Batch;
+use crate::record::unrecorded::Unrecorded;
 use crate::runtime::Runtime;
-use crate::setup::chain;
 
-/// What the end of an attempt means whose transaction is not known to have committed: if it has, nothing; else it has failed,
-/// for what it wrote is lost.
+/// The resolution of an in-doubt commit.
+#[derive(Debug)]
+pub(crate) enum Resolved {
+    /// The transaction has committed, or another worker has the job.
+    Completed,
+    /// The transaction has not committed, and this decision is recorded.
+    Recorded(Decision),
+    /// The worker ended before the commit was resolved.
+    Unknown,
+}
+
+/// Returns how an attempt ended if its transaction has not committed: then it failed, because its writes are lost.
 pub(crate) fn unless_committed(end: End) -> End {
     match end {
         End::Returned(Ok(_)) => {
@@ -22,39 +32,28 @@ pub(crate) fn unless_committed(end: End) -> End {
     }
 }
 
-/// The resolution of an in-doubt commit.
-#[derive(Debug)]
-pub(crate) enum Found {
-    /// The transaction has committed, or others have the job.
-    Committed,
-    /// It has not, and this decision is recorded.
-    Recorded(Decision),
-    /// The worker ended before it was known.
-    Unknown,
-}
-
-/// Resolves an in-doubt commit by recording the failure. If the job's row is gone, the transaction has committed (or the lease was
-/// lost).
+/// Resolves an in-doubt commit by recording the decision for the case that it failed. If the job's row is gone, the transaction
+/// has committed, or the lease was lost.
 ///
-/// The result goes alone, and not to a finisher, because its statement waits for the transaction if that is still open. Only one
-/// such statement is sent at a time, because each may wait for long with a connection of the worker's.
-pub(crate) async fn find_out(runtime: &Arc<Runtime>, result: Unrecorded) -> Found {
-    runtime.awaits_recording(&result);
-    let id = result.ended.id;
-    let resolved = runtime.stages.end.run_until_cancelled(resolve(runtime, result)).await;
+/// The result goes alone and not to a finisher, because its statement waits for the transaction if that is still open.
+pub(crate) async fn resolve(runtime: &Arc<Runtime>, result: Unrecorded) -> Resolved {
+    let result = Unrecorded { in_doubt: true, ..result };
+    runtime.recorders.expect(&result);
+    let id = result.job();
+    let resolved = runtime.stages.end.run_until_cancelled(record(runtime, result)).await;
     resolved.unwrap_or_else(|| {
         tracing::warn!(job.id = %id, "the worker ended before it was known whether a transaction of a job had committed");
-        Found::Unknown
+        Resolved::Unknown
     })
 }
 
-async fn resolve(runtime: &Arc<Runtime>, result: Unrecorded) -> Found {
-    let id = result.ended.id;
+async fn record(runtime: &Arc<Runtime>, result: Unrecorded) -> Resolved {
+    let id = result.job();
     let mut batch = Batch::new(vec![result]);
     let mut pause = Pause::new();
     let finished = loop {
         let recorded = {
-            let _turn = runtime.settling.acquire().await;
+            let _turn = runtime.in_doubt_lookups.acquire().await;
             batch.record(runtime).await
         };
         match recorded {
@@ -66,11 +65,8 @@ async fn resolve(runtime: &Arc<Runtime>, result: Unrecorded) -> Found {
             }
         }
     };
-    if finished.waited && !finished.stale.is_empty() {
-        runtime.tell_ended(&[id.as_uuid()]);
-    }
     match batch.results.pop() {
-        Some(result) if finished.stale.is_empty() => Found::Recorded(result.ended.decision),
-        _ => Found::Committed,
+        Some(result) if finished.stale.is_empty() => Resolved::Recorded(result.ended.decision),
+        _ => Resolved::Completed,
     }
 }

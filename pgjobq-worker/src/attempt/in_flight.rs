@@ -1,4 +1,4 @@
-//! The attempts that run in this worker, so that one can be told of a cancellation.
+//! The attempts that run in this worker, by job, so that a request to cancel reaches them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use pgjobq_core::{JobContext, JobId};
 #[derive(Debug, Default)]
 pub(crate) struct InFlight(Mutex<HashMap<JobId, JobContext>>);
 
-/// One entry, taken out when it is dropped.
+/// The entry of one attempt, removed when it is dropped.
 pub(crate) struct Entry {
     in_flight: Arc<InFlight>,
     context: JobContext,
@@ -21,7 +21,7 @@ impl InFlight {
         Entry { in_flight: Arc::clone(self), context }
     }
 
-    /// Tells the attempt of this job that somebody has asked to cancel it, if it runs here.
+    /// Asks the attempt of this job to stop because its job is cancelled, if it runs here.
     pub(crate) fn cancel(&self, job: JobId) {
         let context = self.lock().get(&job).cloned();
         if let Some(context) = context {
@@ -40,10 +40,10 @@ impl InFlight {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let mut running = self.in_flight.lock();
-        // An attempt that has lost its lease may end after the next one of its job has begun here.
-        if running.get(&self.context.id()).is_some_and(|context| context.is(&self.context)) {
-            running.remove(&self.context.id());
+        let mut in_flight = self.in_flight.lock();
+        // An attempt that has lost its lease may end after the next attempt of its job has begun here.
+        if in_flight.get(&self.context.id()).is_some_and(|context| context.is(&self.context)) {
+            in_flight.remove(&self.context.id());
         }
     }
 }

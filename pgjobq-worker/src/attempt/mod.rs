@@ -1,7 +1,9 @@
-//! One attempt: running the job function, and deciding how its end changes the job.
+//! One attempt: running the job function, and deciding what its end means for the job.
 
 mod args;
 pub(crate) mod decide;
 pub(crate) mod execution;
 mod in_doubt;
 pub(crate) mod in_flight;
+mod outcome;
+mod panic;

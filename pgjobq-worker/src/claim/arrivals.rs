@@ -1,33 +1,39 @@
-//! The queues in which new work is said to be. Hints, from notifications and from this worker's own upkeep.
+//! The queues in which new work has arrived, according to notifications and to this worker's own upkeep. Hints only.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The queues in which new work is said to be, until the claim loop takes note.
+use pgjobq_core::__private::QueueId;
+
+/// The queues in which new work has arrived since the claim loop last asked.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals(Mutex<Arrived>);
 
-/// Where new work is said to be.
+/// The places of new work.
 #[derive(Debug, Default)]
 pub(crate) struct Arrived {
     anywhere: bool,
-    queues: BTreeSet<i32>,
+    queues: BTreeSet<QueueId>,
 }
 
 impl Arrivals {
-    /// There is new work in these queues.
-    pub(crate) fn note(&self, queues: &[i32]) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).queues.extend(queues);
+    /// Notes new work in these queues.
+    pub(crate) fn note(&self, queues: &[QueueId]) {
+        self.lock().queues.extend(queues);
     }
 
-    /// There may be new work anywhere.
+    /// Notes that there may be new work anywhere.
     pub(crate) fn note_anywhere(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).anywhere = true;
+        self.lock().anywhere = true;
     }
 
-    /// What was said since the last time.
+    /// Takes all that was noted.
     pub(crate) fn take(&self) -> Arrived {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arrived> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -36,8 +42,7 @@ impl Arrived {
         !self.anywhere && self.queues.is_empty()
     }
 
-    /// Whether there is said to be new work in this queue.
-    pub(crate) fn is_in(&self, queue: i32) -> bool {
+    pub(crate) fn is_in(&self, queue: QueueId) -> bool {
         self.anywhere || self.queues.contains(&queue)
     }
 }

@@ -1,61 +1,58 @@
-//! Starts the attempts of claimed jobs, each in its slot.
+//! Begins the attempts of claimed jobs, each in its slot.
 
 use std::sync::Arc;
 
-use pgjobq_core::__private::{ClaimedJob, Decision, Lane, LeaseKey, PRIORITIES, Places};
+use pgjobq_core::__private::{ClaimId, ClaimedJob, Decision, LeaseKey, PRIORITIES, Places};
 
-use crate::attempt::execution::{Execution, Slot};
-use crate::claim::quarantine::QuarantinePlace;
+use super::quarantine::QuarantinePlace;
+use crate::attempt::execution::Execution;
 use crate::leases::{HeldJob, Lease};
-use crate::record::batch::Unrecorded;
-use crate::runtime::{QueueSlots, Runtime};
+use crate::record::unrecorded::Unrecorded;
+use crate::runtime::Runtime;
+use crate::served_queue::Slots;
 
-/// A claim that was carried out, and the slots that were taken for its jobs.
-pub(crate) struct Batch<'b> {
-    pub(crate) lane: Lane,
-    pub(crate) slots: &'b Arc<QueueSlots>,
-    pub(crate) worker: i64,
-    pub(crate) lease: i64,
-    pub(crate) quarantined: bool,
-    /// For its transactional jobs.
-    pub(crate) places: Option<Places>,
+/// The limited resources that claimed jobs occupy while they run.
+pub(super) struct Reserved {
+    pub(super) slots: Slots,
+    /// For the transactions of transactional jobs.
+    pub(super) places: Option<Places>,
+    /// One for each job, if the jobs are quarantined.
+    pub(super) quarantined: Vec<QuarantinePlace>,
 }
 
-/// Starts the claimed jobs, or returns them if the worker has begun to drain.
-pub(crate) fn begin(runtime: &Arc<Runtime>, mut batch: Batch<'_>, jobs: Vec<ClaimedJob>) {
-    let leases = hold(runtime, batch.lane, batch.worker, batch.lease, &jobs);
-    let draining = runtime.stages.drain.is_cancelled();
-    for job in jobs {
-        let slot = Slot::new(runtime, batch.slots);
-        let quarantined = batch.quarantined.then(|| QuarantinePlace::new(runtime));
-        let Some(lease) = leases.iter().find(|lease| lease.key.priority == job.priority) else { continue };
-        let lease = Arc::clone(lease);
-        if draining {
-            let result = Unrecorded::new(lease, job.id, job.ticket, Decision::Return);
-            runtime.send(Unrecorded { quarantined, ..result });
+/// Begins the attempts of claimed jobs, or returns the jobs if the worker drains.
+pub(super) fn begin(runtime: &Arc<Runtime>, claim: ClaimId, jobs: Vec<ClaimedJob>, mut reserved: Reserved) {
+    let is_draining = runtime.stages.drain.is_cancelled();
+    for (job, lease) in hold(runtime, claim, jobs) {
+        let slot = reserved.slots.split_one().expect("a claim returns at most one job for each slot");
+        let quarantined = reserved.quarantined.pop();
+        if is_draining {
+            let result = Unrecorded::new(lease.hold(job.id, job.ticket), lease, Decision::Return);
+            runtime.recorders.send(Unrecorded { quarantined, ..result });
             continue;
         }
-        let transactional = runtime.kinds.transactional.contains(&job.kind.as_str());
-        let place = batch.places.as_mut().filter(|_| transactional).and_then(Places::split_one);
+        let is_transactional = runtime.kinds.transactional.contains(&job.kind.as_str());
+        let place = reserved.places.as_mut().filter(|_| is_transactional).and_then(Places::split_one);
         runtime.attempts.spawn(Execution::new(runtime, job, lease, slot, place, quarantined).run());
     }
 }
 
-/// Takes note of the leases that a claim has made: one for each priority of which it got jobs.
-fn hold(runtime: &Runtime, lane: Lane, worker: i64, id: i64, jobs: &[ClaimedJob]) -> Vec<Arc<Lease>> {
-    let mut leases = Vec::new();
+/// Registers the leases that a claim has made, one for each priority of its jobs. Returns the jobs, each with its lease.
+fn hold(runtime: &Runtime, claim: ClaimId, mut jobs: Vec<ClaimedJob>) -> Vec<(ClaimedJob, Arc<Lease>)> {
+    let (mut held, mut leases) = (Vec::with_capacity(jobs.len()), Vec::new());
     for priority in (0..PRIORITIES as i16).rev() {
-        let of_it: Vec<_> = jobs.iter().filter(|job| job.priority == priority).map(held).collect();
-        if let Some(hi) = of_it.iter().map(|job| job.ticket).max() {
-            let key = LeaseKey { lane, priority, hi, id };
-            let stop = runtime.stages.stop_attempts.child_token();
-            leases.push(Arc::new(Lease::new(key, worker, of_it, stop)));
-        }
+        let jobs: Vec<_> = jobs.extract_if(.., |job| job.priority == priority).collect();
+        let Some(hi) = jobs.iter().map(|job| job.ticket).max() else { continue };
+        let key = LeaseKey { lane: claim.lane, priority, hi, id: claim.lease };
+        let stop = runtime.stages.stop_attempts.child_token();
+        let lease = Arc::new(Lease::new(key, claim.worker, jobs.iter().map(held_job).collect(), stop));
+        held.extend(jobs.into_iter().map(|job| (job, Arc::clone(&lease))));
+        leases.push(lease);
     }
-    runtime.leases.end_claim(id, &leases);
-    leases
+    runtime.leases.end_claim(claim.lease, &leases);
+    held
 }
 
-fn held(job: &ClaimedJob) -> HeldJob {
+fn held_job(job: &ClaimedJob) -> HeldJob {
     HeldJob { id: job.id, ticket: job.ticket, at_most_once: job.crash_budget == 0 }
 }

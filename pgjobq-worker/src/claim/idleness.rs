@@ -1,65 +1,65 @@
-//! The announcement of the queues in which this worker wants to be notified of work: those that were idle lately.
+//! Announces the queues that are idle here, in which this worker wants to be notified of new work.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::claim::lane::LaneState;
+use pgjobq_core::__private::{QueueId, WorkerId};
+
+use super::lane::LaneState;
 use crate::runtime::Runtime;
 
-/// How long a queue must have been busy before its worker no longer wants to be notified of work in it.
+/// The time after which a busy queue is no longer announced.
 const BUSY_AFTER: Duration = Duration::from_secs(2);
+/// The least time between two comparisons, each of which looks at every lane.
+const COMPARE_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How often it is compared at most.
-const COMPARE_EVERY: Duration = Duration::from_millis(20);
-
-/// The announcement last sent: the worker's id and its queues. A worker that registers anew announces them anew.
+/// The announcement last sent: our worker id and its idle queues. Sent again after the worker has registered under a new id.
 #[derive(Debug)]
-pub(crate) struct Idleness {
-    announced: (i64, BTreeSet<i32>),
-    /// When it was last compared, which takes a look at every lane.
+pub(super) struct Idleness {
+    announced: (WorkerId, BTreeSet<QueueId>),
     compared: Instant,
-    /// The one on its way.
-    sent: Option<(i64, BTreeSet<i32>)>,
+    /// The announcement in flight.
+    sent: Option<(WorkerId, BTreeSet<QueueId>)>,
 }
 
 impl Default for Idleness {
     fn default() -> Self {
-        Self { announced: (0, BTreeSet::new()), compared: Instant::now(), sent: None }
+        Self { announced: (WorkerId::default(), BTreeSet::new()), compared: Instant::now(), sent: None }
     }
 }
 
 impl Idleness {
-    /// What to announce, if it differs from what was announced last.
-    pub(crate) fn next_announcement(
+    /// Returns the next announcement, if it differs from the last one.
+    pub(super) fn next_announcement(
         &mut self,
         runtime: &Runtime,
         lanes: &mut [LaneState],
         now: Instant,
-    ) -> Option<(i64, Vec<i32>)> {
+    ) -> Option<(WorkerId, Vec<QueueId>)> {
         if self.sent.is_some() || !runtime.client.uses_notifications() {
             return None;
         }
         let worker = runtime.worker();
-        if self.announced.0 == worker && now - self.compared < COMPARE_EVERY {
+        if self.announced.0 == worker && now - self.compared < COMPARE_INTERVAL {
             return None;
         }
         self.compared = now;
-        let mut queues = BTreeSet::new();
-        for lane in lanes {
-            if now - lane.idle_for_the_last_time(now) < BUSY_AFTER {
-                queues.insert(lane.lane.queue);
-            }
-        }
-        if self.announced.0 == worker && self.announced.1 == queues {
+        let idle = lanes.iter_mut().filter_map(|lane| {
+            let is_idle = now - lane.last_idle(now) < BUSY_AFTER;
+            is_idle.then_some(lane.lane.queue)
+        });
+        let announcement = (worker, idle.collect::<BTreeSet<_>>());
+        if self.announced == announcement {
             return None;
         }
-        let listed = queues.iter().copied().collect();
-        self.sent = Some((worker, queues));
-        Some((worker, listed))
+        let queues = announcement.1.iter().copied().collect();
+        self.sent = Some(announcement);
+        Some((worker, queues))
     }
 
-    pub(crate) fn answered(&mut self, arrived: bool) {
-        if let Some(sent) = self.sent.take().filter(|_| arrived) {
+    /// Notes whether the announcement in flight has arrived.
+    pub(super) fn answered(&mut self, has_arrived: bool) {
+        if let Some(sent) = self.sent.take().filter(|_| has_arrived) {
             self.announced = sent;
         }
     }

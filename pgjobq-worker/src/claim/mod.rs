@@ -1,6 +1,7 @@
 //! Claiming jobs: when to ask which lane, for how much, and how the answers are used.
 
 pub(crate) mod arrivals;
+mod ask;
 mod begin;
 pub(crate) mod claim_loop;
 mod idleness;
@@ -11,3 +12,4 @@ pub(crate) mod portion;
 pub(crate) mod quarantine;
 mod requests;
 mod responses;
+mod scan_hint;

@@ -1,66 +1,62 @@
-//! How many quarantined jobs run in this worker: jobs that were running when their worker died.
+//! Limits the quarantined jobs that run in this worker: jobs that were running when their worker died.
 //!
-//! One of them may be guilty, and most are innocent. Several run at a time, more with each that ends without harm. The database
-//! gives a job that crashed twice only to a worker in which no other quarantined job runs, so that the guilty one takes another
-//! quarantined job along once at most.
+//! One of them may have killed the worker, and most are innocent. Several run at a time, more with each that ends without harm.
+//! The database gives a job that crashed twice only to a worker in which no other quarantined job runs. So a guilty job takes
+//! another quarantined job along at most once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::runtime::Runtime;
+use tokio::sync::Notify;
 
-/// How many quarantined jobs run at a time before one has ended here.
-const FIRST: usize = 8;
-/// How many run at a time at most. If one of them is guilty, the others run alone from then on, one after the other.
+/// The number of quarantined jobs that run at a time before one has ended here.
+const FIRST_LIMIT: usize = 8;
+/// The largest number that run at a time. If one of them is guilty, the others run alone from then on, one after the other.
 const MOST: usize = 32;
-/// How many claims in a row may leave a job that must run alone, because others run or go before it.
-const PATIENCE: u32 = 16;
+/// The number of claims in a row that may pass over a job that must run alone.
+const MOST_PASSES: u32 = 16;
 
 /// The quarantined jobs that run in this worker.
 #[derive(Debug)]
-pub(crate) struct Quarantine(Mutex<Jobs>);
+pub(crate) struct Quarantine {
+    jobs: Mutex<Jobs>,
+    /// Notified when a place becomes free.
+    freed: Arc<Notify>,
+}
 
 #[derive(Debug)]
 struct Jobs {
-    /// How many run, or are claimed just now.
+    /// The number of jobs that run, or that a claim in flight may bring.
     running: usize,
-    claiming: bool,
-    /// Whether the one that runs must run alone.
-    alone: bool,
+    is_claiming: bool,
+    /// Whether the job that runs must run alone.
+    is_alone: bool,
     limit: usize,
-    /// How many claims in a row have left a job that must run alone.
+    /// The number of claims in a row that passed over a job that must run alone.
     passes: u32,
 }
 
-impl Default for Quarantine {
-    fn default() -> Self {
-        Self(Mutex::new(Jobs { running: 0, claiming: false, alone: false, limit: FIRST, passes: 0 }))
-    }
-}
-
-/// The place of one quarantined job. It is free when the end of the attempt is recorded: until then the death of this process
-/// still counts as a crash of that job, and no job that must run alone may begin.
+/// The right to claim quarantined jobs. A claim that fails drops it.
 #[derive(Debug)]
-pub(crate) struct QuarantinePlace(Arc<Runtime>);
-
-impl QuarantinePlace {
-    /// A place that the claim has taken.
-    pub(crate) fn new(runtime: &Arc<Runtime>) -> Self {
-        Self(Arc::clone(runtime))
-    }
+pub(crate) struct Admission {
+    quarantine: Arc<Quarantine>,
+    wanted: usize,
 }
 
-impl Drop for QuarantinePlace {
-    fn drop(&mut self) {
-        self.0.quarantine.ended();
-        self.0.events.claim.notify_one();
-    }
-}
+/// The place of one quarantined job. It becomes free when the end of the attempt is recorded: until then the death of this
+/// process is still a crash of that job, and no job that must run alone may begin.
+#[derive(Debug)]
+pub(crate) struct QuarantinePlace(Arc<Quarantine>);
 
 impl Quarantine {
-    /// How many more may run.
-    pub(crate) fn free(&self) -> usize {
+    pub(crate) fn new(freed: Arc<Notify>) -> Self {
+        let jobs = Jobs { running: 0, is_claiming: false, is_alone: false, limit: FIRST_LIMIT, passes: 0 };
+        Self { jobs: Mutex::new(jobs), freed }
+    }
+
+    /// Returns the number of jobs that may begin now.
+    pub(crate) fn count_free(&self) -> usize {
         let jobs = self.lock();
-        let waits = jobs.alone || jobs.claiming || (jobs.passes >= PATIENCE && jobs.running > 0);
+        let waits = jobs.is_alone || jobs.is_claiming || (jobs.passes >= MOST_PASSES && jobs.running > 0);
         if waits { 0 } else { jobs.limit.saturating_sub(jobs.running) }
     }
 
@@ -68,46 +64,67 @@ impl Quarantine {
         self.lock().running == 0
     }
 
-    /// A claim of `wanted` jobs got these many, and whether the one must run alone.
-    pub(crate) fn had(&self, wanted: usize, got: usize, alone: bool) {
-        let mut jobs = self.lock();
-        jobs.running = jobs.running.saturating_sub(wanted - got);
-        jobs.claiming = false;
-        jobs.alone = jobs.alone || (alone && got > 0);
-        if jobs.running == 0 {
-            jobs.limit = FIRST; // None waits or runs: the next crowd is a new one.
-        }
-    }
-
-    /// Whether it is the turn of a job that must run alone: others were claimed before it often enough. None begins any more
-    /// until it runs.
+    /// Whether others were claimed often enough before a job that must run alone. No other job begins until it runs.
     pub(crate) fn lone_goes_first(&self) -> bool {
-        self.lock().passes >= PATIENCE
+        self.lock().passes >= MOST_PASSES
     }
 
-    /// A claim has left a job that must run alone, or taken one.
+    /// Notes whether a claim has passed over a job that must run alone.
     pub(crate) fn passed(&self, passed: bool) {
         let mut jobs = self.lock();
         jobs.passes = if passed { jobs.passes.saturating_add(1) } else { 0 };
     }
 
-    /// So many may begin: their claim is sent.
-    pub(crate) fn begin(&self, count: usize) {
+    /// Admits `wanted` jobs, which a claim is about to ask for.
+    pub(crate) fn admit(self: &Arc<Self>, wanted: usize) -> Admission {
         let mut jobs = self.lock();
-        jobs.running += count;
-        jobs.claiming = true;
+        jobs.running += wanted;
+        jobs.is_claiming = true;
+        Admission { quarantine: Arc::clone(self), wanted }
     }
 
-    /// One has ended and is recorded, and this process lives.
-    pub(crate) fn ended(&self) {
+    fn claimed(&self, wanted: usize, got: usize, alone: bool) {
+        let mut jobs = self.lock();
+        jobs.running = jobs.running.saturating_sub(wanted - got);
+        jobs.is_claiming = false;
+        jobs.is_alone = jobs.is_alone || (alone && got > 0);
+        if jobs.running == 0 {
+            jobs.limit = FIRST_LIMIT; // None waits or runs: the next quarantined jobs come from another crash.
+        }
+    }
+
+    fn ended(&self) {
         let mut jobs = self.lock();
         jobs.running = jobs.running.saturating_sub(1);
-        jobs.alone = false;
+        jobs.is_alone = false;
         jobs.limit = (jobs.limit + 1).min(MOST);
     }
 
     fn lock(&self) -> MutexGuard<'_, Jobs> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Admission {
+    /// Returns the places of the `got` jobs that the claim brought. `alone` says that the one job must run alone.
+    pub(crate) fn claimed(mut self, got: usize, alone: bool) -> Vec<QuarantinePlace> {
+        self.quarantine.claimed(std::mem::take(&mut self.wanted), got, alone);
+        (0..got).map(|_| QuarantinePlace(Arc::clone(&self.quarantine))).collect()
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        if self.wanted > 0 {
+            self.quarantine.claimed(self.wanted, 0, false);
+        }
+    }
+}
+
+impl Drop for QuarantinePlace {
+    fn drop(&mut self) {
+        self.0.ended();
+        self.0.freed.notify_one();
     }
 }
 
@@ -115,44 +132,47 @@ impl Quarantine {
 mod tests {
     use super::*;
 
+    fn quarantine() -> Arc<Quarantine> {
+        Arc::new(Quarantine::new(Arc::default()))
+    }
+
     #[test]
-    fn job_that_must_run_alone_gets_its_turn_after_a_while() {
-        let quarantine = Quarantine::default();
-        quarantine.begin(1);
-        quarantine.had(1, 1, false);
-        for _ in 0..PATIENCE {
-            assert!(!quarantine.lone_goes_first() && quarantine.free() > 0);
-            quarantine.begin(2);
-            quarantine.had(2, 1, false);
+    fn lone_job_gets_its_turn_after_some_passes() {
+        let quarantine = quarantine();
+        let first = quarantine.admit(1).claimed(1, false);
+        for _ in 0..MOST_PASSES {
+            assert!(!quarantine.lone_goes_first() && quarantine.count_free() > 0);
+            let places = quarantine.admit(2).claimed(1, false);
             quarantine.passed(true);
-            quarantine.ended();
+            drop(places);
         }
-        assert_eq!(quarantine.free(), 0, "the one that runs comes to its end");
-        quarantine.ended();
-        assert!(quarantine.lone_goes_first() && quarantine.free() > 0);
-        quarantine.begin(1);
-        quarantine.had(1, 1, true);
+        assert_eq!(quarantine.count_free(), 0, "the running job must end first");
+        drop(first);
+        assert!(quarantine.lone_goes_first() && quarantine.count_free() > 0);
+        let _lone = quarantine.admit(1).claimed(1, true);
         quarantine.passed(false);
         assert!(!quarantine.lone_goes_first());
     }
 
     #[test]
     fn quarantine_admits_more_as_jobs_end_without_harm() {
-        let quarantine = Quarantine::default();
-        assert_eq!(quarantine.free(), FIRST);
-        quarantine.begin(FIRST);
-        quarantine.had(FIRST, FIRST, false);
-        assert_eq!(quarantine.free(), 0);
-        for _ in 0..FIRST {
-            quarantine.ended();
-        }
-        assert_eq!(quarantine.free(), 2 * FIRST);
-        quarantine.begin(2);
-        quarantine.had(2, 1, true);
-        assert_eq!(quarantine.free(), 0, "it runs alone");
-        quarantine.ended();
-        quarantine.begin(1);
-        quarantine.had(1, 0, false);
-        assert_eq!(quarantine.free(), FIRST, "the next crowd is a new one");
+        let quarantine = quarantine();
+        assert_eq!(quarantine.count_free(), FIRST_LIMIT);
+        let places = quarantine.admit(FIRST_LIMIT).claimed(FIRST_LIMIT, false);
+        assert_eq!(quarantine.count_free(), 0);
+        drop(places);
+        assert_eq!(quarantine.count_free(), 2 * FIRST_LIMIT);
+        let lone = quarantine.admit(2).claimed(1, true);
+        assert_eq!(quarantine.count_free(), 0, "it runs alone");
+        drop(lone);
+        quarantine.admit(1).claimed(0, false);
+        assert_eq!(quarantine.count_free(), FIRST_LIMIT, "the next jobs come from another crash");
+    }
+
+    #[test]
+    fn failed_claim_frees_its_places() {
+        let quarantine = quarantine();
+        drop(quarantine.admit(FIRST_LIMIT));
+        assert!(quarantine.is_empty() && quarantine.count_free() == FIRST_LIMIT);
     }
 }

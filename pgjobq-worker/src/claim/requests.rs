@@ -1,150 +1,161 @@
-//! What the claim loop asks the database, each a future of its own: claims, claims of quarantined jobs, and looks.
+//! The requests that the claim loop sends to the database, each a future of its own: claims, claims of quarantined jobs, looks,
+//! and announcements of idle queues.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use pgjobq_core::__private::{
-    Bounds, ByPriority, Claim, Claimed, ClaimedQuarantined, Lane, Peek, Peeked, Places, QuarantineClaim,
+    Bounds, ByPriority, Claim, ClaimId, Claimed, ClaimedQuarantined, Peek, Peeked, Places, QuarantineClaim,
+    QueueId, WorkerId,
 };
 use pgjobq_core::DatabaseError;
 use tokio::time::timeout;
 
-use crate::claim::lane::Found;
-use crate::claim::lost_claim::return_claim;
+use super::lost_claim::return_claim;
+use super::portion::{CLAIM_BATCH_SIZE, may_be_caused_by_jobs};
+use super::quarantine::Admission;
+use super::scan_hint::Found;
 use crate::runtime::Runtime;
+use crate::served_queue::Slots;
 
-/// An answer, and what was asked.
-pub(crate) enum Answer {
-    Claim(AskedClaim, Result<Claimed, Failed>),
-    Quarantine(AskedQuarantine, Result<ClaimedQuarantined, Failed>),
-    Look { places: Vec<(usize, Look)>, sent: Instant, answer: Result<Vec<Peeked>, Failed> },
+/// An answer, with its request.
+pub(super) enum Answer {
+    Claim(InFlight<WalkRequest>, Result<Claimed, Failed>),
+    Quarantine(InFlight<QuarantineRequest>, Result<ClaimedQuarantined, Failed>),
+    Look { looks: Vec<(usize, Look)>, sent: Instant, answer: Result<Vec<Peeked>, Failed> },
     Announced(Result<(), Failed>),
 }
 
-/// Why there is no answer.
+/// The error of a request.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failed {
+pub(super) enum Failed {
     #[error("the answer did not come within the claim timeout")]
     TimedOut,
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
-/// What a look looks at.
+/// The part of a lane at which a look looks: above or below its scan hint.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Look {
+pub(super) enum Look {
     Ahead,
     Below,
 }
 
-/// A claim on its way.
-pub(crate) struct AskedClaim {
-    /// The lane's place among the worker's lanes.
-    pub(crate) place: usize,
-    pub(crate) lane: Lane,
-    pub(crate) worker: i64,
-    pub(crate) lease: i64,
-    pub(crate) want: usize,
-    /// Whether to wait for a lane in which another worker claims just now.
-    pub(crate) wait: bool,
-    pub(crate) near: ByPriority,
-    /// The tickets that it names, if it does.
-    pub(crate) found: Option<Found>,
-    pub(crate) bytes: i64,
-    pub(crate) bare: bool,
-    /// Free places for transactional jobs, held while the claim is on its way.
-    pub(crate) places: Option<Places>,
+/// A claim in flight.
+pub(super) struct InFlight<R> {
+    /// The index of the lane among the worker's lanes.
+    pub(super) place: usize,
+    pub(super) id: ClaimId,
+    /// One slot for each job that it asks for.
+    pub(super) slots: Slots,
+    pub(super) request: R,
 }
 
-/// A claim of quarantined jobs on its way.
-pub(crate) struct AskedQuarantine {
-    pub(crate) place: usize,
-    pub(crate) lane: Lane,
-    pub(crate) worker: i64,
-    pub(crate) lease: i64,
-    pub(crate) want: usize,
-    pub(crate) alone: bool,
-    pub(crate) lone_first: bool,
-    pub(crate) from: ByPriority,
+/// A claim of the jobs in line, by a walk from the scan hint or by name.
+pub(super) struct WalkRequest {
+    /// Whether to wait for the lane if another session has locked it.
+    pub(super) wait: bool,
+    pub(super) from: ByPriority,
+    /// The tickets to claim by name, if a look has found some.
+    pub(super) found: Option<Found>,
+    pub(super) bytes: i64,
+    pub(super) without_args: bool,
+    /// Places for transactional jobs, reserved while the claim is in flight.
+    pub(super) places: Option<Places>,
 }
 
-pub(crate) async fn claim(runtime: Arc<Runtime>, asked: AskedClaim) -> Answer {
-    let kinds = &runtime.kinds;
-    let places = asked.places.as_ref().map_or(0, Places::count);
-    let bounds = Bounds {
-        bytes: asked.bytes,
-        scarce: if places == 0 { &[] } else { &kinds.transactional },
-        scarce_want: places,
-        bare: asked.bare,
-    };
-    let claim = Claim {
-        lane: asked.lane,
-        worker: asked.worker,
-        lease: asked.lease,
-        wait: asked.wait,
+/// A claim of quarantined jobs.
+pub(super) struct QuarantineRequest {
+    /// Whether no other quarantined job runs in this worker.
+    pub(super) alone: bool,
+    pub(super) lone_first: bool,
+    pub(super) from: ByPriority,
+    pub(super) admission: Admission,
+}
+
+impl Failed {
+    /// Whether the jobs that were asked for may have caused the error.
+    pub(super) fn may_be_caused_by_jobs(&self) -> bool {
+        match self {
+            Self::TimedOut => true,
+            Self::Database(error) => may_be_caused_by_jobs(error),
+        }
+    }
+}
+
+pub(super) async fn claim(runtime: Arc<Runtime>, claim: InFlight<WalkRequest>) -> Answer {
+    let (kinds, request) = (&runtime.kinds, &claim.request);
+    let places = request.places.as_ref().map_or(0, Places::count);
+    let sent = Claim {
+        id: claim.id,
+        wait: request.wait,
         kinds: if places == 0 { &kinds.plain } else { &kinds.all },
-        want: asked.want,
-        near: asked.near,
-        found: asked.found.clone(),
-        bounds,
+        want: claim.slots.count(),
+        near: request.from,
+        found: request.found.as_deref(),
+        bounds: Bounds {
+            bytes: request.bytes,
+            scarce: if places == 0 { &[] } else { &kinds.transactional },
+            scarce_want: places,
+            bare: request.without_args,
+        },
     };
-    let claimed = answer(&runtime, runtime.store.claim(claim)).await;
-    if let Err(failed) = &claimed {
-        give_up(&runtime, failed, asked.lane, asked.worker, asked.lease);
-    }
-    Answer::Claim(asked, claimed)
+    let answer = claimed(&runtime, claim.id, runtime.store.claim(sent)).await;
+    Answer::Claim(claim, answer)
 }
 
-pub(crate) async fn claim_quarantined(runtime: Arc<Runtime>, asked: AskedQuarantine) -> Answer {
-    let claim = QuarantineClaim {
-        lane: asked.lane,
-        worker: asked.worker,
-        lease: asked.lease,
+pub(super) async fn claim_quarantined(runtime: Arc<Runtime>, claim: InFlight<QuarantineRequest>) -> Answer {
+    let sent = QuarantineClaim {
+        id: claim.id,
         kinds: &runtime.kinds.all,
-        want: asked.want,
-        alone: asked.alone,
-        lone_first: asked.lone_first,
-        from: asked.from,
+        want: claim.slots.count(),
+        alone: claim.request.alone,
+        lone_first: claim.request.lone_first,
+        from: claim.request.from,
     };
-    let claimed = answer(&runtime, runtime.store.claim_quarantined(claim)).await;
-    if let Err(failed) = &claimed {
-        give_up(&runtime, failed, asked.lane, asked.worker, asked.lease);
-    }
-    Answer::Quarantine(asked, claimed)
+    let answer = claimed(&runtime, claim.id, runtime.store.claim_quarantined(sent)).await;
+    Answer::Quarantine(claim, answer)
 }
 
-pub(crate) async fn look(
+pub(super) async fn look(
     runtime: Arc<Runtime>,
-    places: Vec<(usize, Look)>,
+    looks: Vec<(usize, Look)>,
     peeks: Vec<Peek>,
     has_places: bool,
-    want: usize,
 ) -> Answer {
     let kinds = if has_places { &runtime.kinds.all } else { &runtime.kinds.plain };
     let sent = Instant::now();
-    let answer = answer(&runtime, runtime.store.peek(&peeks, kinds, want)).await;
-    Answer::Look { places, sent, answer }
+    let answer = answer_in_time(&runtime, runtime.store.peek(&peeks, kinds, CLAIM_BATCH_SIZE)).await;
+    Answer::Look { looks, sent, answer }
 }
 
-pub(crate) async fn announce(runtime: Arc<Runtime>, worker: i64, queues: Vec<i32>) -> Answer {
-    Answer::Announced(answer(&runtime, runtime.store.set_idle(worker, &queues)).await)
+pub(super) async fn announce(runtime: Arc<Runtime>, worker: WorkerId, queues: Vec<QueueId>) -> Answer {
+    Answer::Announced(answer_in_time(&runtime, runtime.store.set_idle(worker, &queues)).await)
 }
 
-/// The answer, or an error if it does not come in time.
-async fn answer<T>(
+/// Returns the answer of a claim. If the claim failed without an answer of the server, the server may have made a lease all the
+/// same, which is returned.
+async fn claimed<T>(
+    runtime: &Arc<Runtime>,
+    id: ClaimId,
+    call: impl Future<Output = Result<T, DatabaseError>>,
+) -> Result<T, Failed> {
+    let answer = answer_in_time(runtime, call).await;
+    match &answer {
+        Ok(_) => {}
+        Err(Failed::Database(error)) if error.is_refusal() => runtime.leases.end_claim(id.lease, &[]),
+        Err(_) => _ = runtime.returns.spawn(return_claim(Arc::clone(runtime), id)),
+    }
+    answer
+}
+
+async fn answer_in_time<T>(
     runtime: &Runtime,
     call: impl Future<Output = Result<T, DatabaseError>>,
 ) -> Result<T, Failed> {
     match timeout(runtime.config.claim_timeout, call).await {
         Ok(answered) => Ok(answered?),
         Err(_) => Err(Failed::TimedOut),
-    }
-}
-
-/// A claim has failed. If the server has not said so, it may have made a lease all the same, which is returned.
-fn give_up(runtime: &Arc<Runtime>, failed: &Failed, lane: Lane, worker: i64, lease: i64) {
-    match failed {
-        Failed::Database(error) if error.code().is_some() => runtime.leases.end_claim(lease, &[]),
-        _ => _ = runtime.returns.spawn(return_claim(Arc::clone(runtime), lane, worker, lease)),
     }
 }

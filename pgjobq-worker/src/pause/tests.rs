@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn invariant_7_a_pause_grows_up_to_a_limit_and_is_never_in_step_with_another() {
+fn invariant_11_pauses_grow_up_to_a_limit_with_jitter() {
     let (mut one, mut other) = (Pause::new(), Pause::new());
     let pauses: Vec<_> = (0..20).map(|_| one.after_error()).collect();
     assert!(pauses[0] <= Pause::FIRST * 6 / 5, "{:?}", pauses[0]);

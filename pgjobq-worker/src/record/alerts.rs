@@ -1,69 +1,47 @@
-//! Tells the application of jobs that have died.
+//! Calls the application's `on_dead` for jobs that have died.
 
-use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pgjobq_core::__private::{Shard, chain};
 use pgjobq_core::{EndedJob, JobState};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::config::OnDead;
 use crate::pause::Pause;
 use crate::runtime::Runtime;
-use crate::setup::chain;
 
-/// How long an alert may take.
-const ALERT_WITHIN: Duration = Duration::from_secs(30);
+/// The timeout of one call of `on_dead`.
+const ALERT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How many dead jobs are read at once, with their arguments and errors, which may be some MiB each.
-const READ_AT_ONCE: usize = 8;
-/// How often reading them is tried again.
-const READ_TRIES: u32 = 5;
-
-type Alert = dyn Fn(EndedJob) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
-
-/// What the application does about a job that has died.
-#[derive(Clone)]
-pub(crate) struct OnDead(Arc<Alert>);
-
-impl OnDead {
-    pub(crate) fn new<F>(alert: impl Fn(EndedJob) -> F + Send + Sync + 'static) -> Self
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        Self(Arc::new(move |job| Box::pin(alert(job))))
-    }
-}
-
-impl fmt::Debug for OnDead {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("OnDead")
-    }
-}
+/// The number of dead jobs that are read at once. With their arguments and errors each may have some MiB.
+const READ_BATCH_SIZE: usize = 8;
+/// The number of times that reading them is retried.
+const READ_RETRIES: u32 = 5;
 
 impl Runtime {
-    /// These jobs have died, and that is recorded.
-    pub(crate) fn alert(self: &Arc<Self>, shard: i16, jobs: Vec<Uuid>) {
+    /// Notifies waiters and calls `on_dead`, after the death of these jobs was recorded.
+    pub(crate) fn alert(self: &Arc<Self>, shard: Shard, jobs: Vec<Uuid>) {
         if jobs.is_empty() {
             return;
         }
-        self.tell_ended(&jobs);
+        self.notify_ended(&jobs);
         if let Some(on_dead) = self.config.on_dead.clone() {
-            let told = tell_of_each(Arc::clone(self), on_dead, shard, jobs);
+            let alerts = alert_each(Arc::clone(self), on_dead, shard, jobs);
             match self.home.get() {
-                Some(home) => self.alerts.spawn_on(told, home),
-                None => self.alerts.spawn(told),
+                Some(home) => self.alerts.spawn_on(alerts, home),
+                None => self.alerts.spawn(alerts),
             };
         }
     }
 }
 
-async fn tell_of_each(runtime: Arc<Runtime>, on_dead: OnDead, shard: i16, jobs: Vec<Uuid>) {
-    for some in jobs.chunks(READ_AT_ONCE) {
+async fn alert_each(runtime: Arc<Runtime>, on_dead: OnDead, shard: Shard, jobs: Vec<Uuid>) {
+    for some in jobs.chunks(READ_BATCH_SIZE) {
         let mut pause = Pause::new();
         let mut read = runtime.client.ended(shard, some).await;
-        for _ in 0..READ_TRIES {
+        for _ in 0..READ_RETRIES {
             let Err(error) = read else { break };
             tracing::debug!(error = chain(&error), "dead jobs were not read; trying again");
             tokio::time::sleep(pause.after_error()).await;
@@ -72,7 +50,7 @@ async fn tell_of_each(runtime: Arc<Runtime>, on_dead: OnDead, shard: i16, jobs: 
         match read {
             Ok(ended) => {
                 for job in ended.into_iter().filter(|job| job.state == JobState::Dead) {
-                    tell(&on_dead, job).await;
+                    alert(&on_dead, job).await;
                 }
             }
             Err(error) => {
@@ -82,16 +60,16 @@ async fn tell_of_each(runtime: Arc<Runtime>, on_dead: OnDead, shard: i16, jobs: 
     }
 }
 
-async fn tell(on_dead: &OnDead, job: EndedJob) {
+async fn alert(on_dead: &OnDead, job: EndedJob) {
     let (id, on_dead) = (job.id, on_dead.clone());
-    // In a task of its own, whose panic is its own.
-    let mut told = tokio::spawn(async move { on_dead.0(job).await });
-    match timeout(ALERT_WITHIN, &mut told).await {
+    // A task of its own contains a panic.
+    let mut alert = tokio::spawn(async move { on_dead.call(job).await });
+    match timeout(ALERT_TIMEOUT, &mut alert).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(job.id = %id, %error, "`on_dead` panicked"),
         Err(_) => {
-            told.abort();
-            tracing::warn!(job.id = %id, "`on_dead` did not end in time");
+            alert.abort();
+            tracing::warn!(job.id = %id, timeout = ?ALERT_TIMEOUT, "`on_dead` did not end in time");
         }
     }
 }

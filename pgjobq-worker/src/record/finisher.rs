@@ -1,43 +1,37 @@
-//! Records ended attempts. Batches form by themselves: the next one is sent when the last one has returned, so that an idle
-//! worker answers in one round trip and a busy one fills its batches. Two finishers do so side by side, because while one waits
-//! for its answer the other can fill the next batch. All results of a lease go to the same finisher, so that the two never meet
-//! over its row.
+//! Records ended attempts in batches.
 //!
-//! No batch is sent twice as it was: after an error its results go in batches half as large. A result that is refused alone goes
-//! to the laggards, and holds up no other. These, and transactional jobs in doubt, may record results of a lease at the same time
-//! as its finisher; if then neither can close the lease, a later heartbeat returns it, empty.
+//! A batch is sent when the last one has returned. So an idle worker records a result in one round trip, and a busy one fills its
+//! batches. Two finishers work side by side: while one waits for its answer, the other can fill the next batch. All results of a
+//! lease go to the same finisher, so that the two never compete for its row.
+//!
+//! No batch is sent twice unchanged: after an error its results go in batches half as large. A result that is refused alone goes
+//! to the laggards, so that it delays no other. Laggards and in-doubt commits may record results of a lease at the same time as its
+//! finisher. If neither of them can close the lease then, a later heartbeat returns it, empty.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use pgjobq_core::__private::{Shard, WorkerId};
 use pgjobq_core::DatabaseError;
-use tokio::sync::mpsc;
 
+use super::batch::Batch;
+use super::unrecorded::{BATCH_ROWS, Inbox, Unrecorded};
 use crate::pause::Pause;
-use crate::record::batch::{Batch, Unrecorded};
 use crate::runtime::Runtime;
 
-/// How many finishers a worker has.
-pub(crate) const FINISHERS: usize = 2;
-
-/// What a finisher has to record.
-pub(crate) type Inbox = mpsc::UnboundedReceiver<Unrecorded>;
-
-/// How many results go into one statement.
-pub(crate) const BATCH_ROWS: usize = 500;
-/// How many bytes of results go into one statement, unless a single one is larger.
+/// The largest size of the results in one statement, unless a single one is larger.
 const BATCH_BYTES: usize = 4 << 20;
 
 struct Finisher {
     runtime: Arc<Runtime>,
-    /// Its place among the finishers.
+    /// Its place among the recorders.
     place: usize,
     waiting: VecDeque<Unrecorded>,
     pause: Pause,
 }
 
 /// Records results until the worker ends.
-pub(crate) async fn record_for_ever(runtime: Arc<Runtime>, place: usize, mut inbox: Inbox) {
+pub(crate) async fn record_until_end(runtime: Arc<Runtime>, place: usize, mut inbox: Inbox) {
     let end = runtime.stages.end.clone();
     let mut finisher = Finisher { runtime, place, waiting: VecDeque::new(), pause: Pause::new() };
     let mut received = Vec::with_capacity(BATCH_ROWS);
@@ -60,11 +54,12 @@ pub(crate) async fn record_for_ever(runtime: Arc<Runtime>, place: usize, mut inb
 }
 
 impl Finisher {
-    /// Records what waits, each shard and each identity of this worker for itself. What fails waits on.
+    /// Records the waiting results, separately for each shard and each id of this worker. Results that fail wait again.
     async fn round(&mut self) {
-        let mut parts: HashMap<(i16, i64), VecDeque<Unrecorded>> = HashMap::new();
+        let mut parts: HashMap<(Shard, WorkerId), VecDeque<Unrecorded>> = HashMap::new();
         for result in self.waiting.drain(..) {
-            parts.entry((result.lease.key.lane.shard, result.lease.worker)).or_default().push_back(result);
+            let hold = &result.ended.hold;
+            parts.entry((hold.lease.lane.shard, hold.worker)).or_default().push_back(result);
         }
         let mut pauses = false;
         for mut rest in parts.into_values() {
@@ -79,7 +74,7 @@ impl Finisher {
                             );
                         }
                         self.pause.reset();
-                        self.runtime.recorder_succeeded(self.place);
+                        self.runtime.recorders.succeeded(self.place);
                     }
                     Err(error) => {
                         pauses |= !error.is_about_content();
@@ -96,18 +91,18 @@ impl Finisher {
 
     fn refused(&mut self, mut batch: Batch, error: &DatabaseError) {
         if !error.is_about_content() {
-            self.runtime.recorder_failed(self.place, error);
+            self.runtime.recorders.failed(self.place, error);
         }
         let amended = batch.amend(&self.runtime, error);
         if batch.results.len() == 1 && !amended {
-            batch.results.into_iter().for_each(|result| self.runtime.lag(result));
+            batch.results.into_iter().for_each(|result| self.runtime.recorders.send_to_laggards(result));
         } else {
             self.waiting.extend(batch.results);
         }
     }
 }
 
-/// Takes off the next results that may go into one statement: at least one.
+/// Takes the next results that fit into one statement: at least one.
 fn cut(waiting: &mut VecDeque<Unrecorded>) -> Vec<Unrecorded> {
     let (mut rows, mut bytes) = (BATCH_ROWS, 0);
     let fits = |(place, result): &(usize, &Unrecorded)| {

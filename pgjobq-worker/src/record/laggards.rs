@@ -1,5 +1,5 @@
-//! Results that were refused when they were sent alone: somebody's trigger or lock, or a lasting outage. Each stays in memory
-//! with its lease open, so that its job does not run again, and is sent again with a growing pause until it is recorded.
+//! Records laggards: results that the database refused although they were sent alone, because of a trigger, a lock, or a lasting
+//! outage. Each stays in memory with its lease open, so that its job does not run again, and is sent again with a growing pause.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use super::batch::Batch;
+use super::recorders::LAGGARDS;
+use super::unrecorded::{Inbox, Unrecorded};
 use crate::pause::Pause;
-use crate::record::batch::{Batch, Unrecorded};
-use crate::record::finisher::{FINISHERS, Inbox};
 use crate::runtime::Runtime;
 
 /// The longest pause after an error.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// The same when the worker is about to end.
-const LONGEST_PAUSE_AT_THE_END: Duration = Duration::from_millis(500);
+/// The longest pause after an error while the worker drains.
+const LONGEST_PAUSE_WHILE_DRAINING: Duration = Duration::from_millis(500);
 
 /// Records laggards until the worker ends.
-pub(crate) async fn record_for_ever(runtime: Arc<Runtime>, inbox: Inbox) {
+pub(crate) async fn record_until_end(runtime: Arc<Runtime>, inbox: Inbox) {
     let end = runtime.stages.end.clone();
     end.run_until_cancelled(record(runtime, inbox)).await;
 }
@@ -31,10 +32,10 @@ async fn record(runtime: Arc<Runtime>, mut inbox: Inbox) {
         let draining = runtime.stages.drain.is_cancelled();
         let next = tokio::select! {
             biased;
-            new = inbox.recv() => new, // One that has just come waits for no other one's pause.
+            new = inbox.recv() => new, // A new laggard does not wait for the pause of another one.
             () = sleep_until(due), if !waiting.is_empty() => waiting.pop_front(),
-            // The database takes results again, or the end is near.
-            () = runtime.events.recorded.notified() => {
+            // A finisher has succeeded again, or little time is left.
+            () = runtime.recorders.recovered() => {
                 pause.reset();
                 due = Instant::now();
                 continue;
@@ -45,17 +46,17 @@ async fn record(runtime: Arc<Runtime>, mut inbox: Inbox) {
             }
         };
         let Some(result) = next else { continue };
-        match try_one(&runtime, result).await {
+        match record_one(&runtime, result).await {
             Ok(()) => {
                 pause.reset();
                 due = Instant::now();
                 if waiting.is_empty() {
-                    runtime.recorder_succeeded(FINISHERS);
+                    runtime.recorders.succeeded(LAGGARDS);
                 }
             }
             Err(result) => {
                 waiting.push_back(result);
-                let most = if draining { LONGEST_PAUSE_AT_THE_END } else { LONGEST_PAUSE };
+                let most = if draining { LONGEST_PAUSE_WHILE_DRAINING } else { LONGEST_PAUSE };
                 due = Instant::now() + pause.after_error().min(most);
             }
         }
@@ -63,12 +64,12 @@ async fn record(runtime: Arc<Runtime>, mut inbox: Inbox) {
     }
 }
 
-/// Sends one result, and again as far as it can be amended. Gives it back if it is refused.
-async fn try_one(runtime: &Arc<Runtime>, result: Unrecorded) -> Result<(), Unrecorded> {
+/// Sends one result, again as often as it can be amended. Returns it if it is refused.
+async fn record_one(runtime: &Arc<Runtime>, result: Unrecorded) -> Result<(), Unrecorded> {
     let mut batch = Batch::new(vec![result]);
     while let Err(error) = batch.record(runtime).await {
         if !batch.amend(runtime, &error) {
-            runtime.recorder_failed(FINISHERS, &error);
+            runtime.recorders.failed(LAGGARDS, &error);
             return batch.results.pop().map_or(Ok(()), Err);
         }
     }

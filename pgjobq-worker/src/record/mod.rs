@@ -2,7 +2,9 @@
 
 pub(crate) mod alerts;
 pub(crate) mod batch;
+mod finish;
 pub(crate) mod finisher;
 pub(crate) mod hand_back;
 pub(crate) mod laggards;
 pub(crate) mod recorders;
+pub(crate) mod unrecorded;

@@ -1,92 +1,50 @@
-//! Notices when the database is no longer the one that the worker was built for, mends what it can, and reports the rest.
+//! Detects that the database is no longer the one for which the worker was built, mends its queues, and reports other problems.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
-use pgjobq_core::__private::QueueStanding;
+use pgjobq_core::__private::{QueueStanding, chain};
 use pgjobq_core::DatabaseError;
 
+use super::Upkeep;
 use crate::pause::jittered;
 use crate::runtime::Runtime;
-use crate::setup::chain;
 
-/// How often the worker looks, in heartbeats.
-const LOOK_EVERY: u32 = 6;
+/// The number of heartbeats between two looks.
+const HEARTBEATS_PER_LOOK: u32 = 6;
 
-/// What the looks at the database have found.
-#[derive(Debug, Default)]
-pub(crate) struct Drift(Mutex<Found>);
+/// Looks at the worker's queues, mends them, and reports problems.
+pub(crate) struct DriftWatch(pub(crate) Arc<Runtime>);
 
-#[derive(Debug, Default)]
-struct Found {
-    /// What the last look could not mend.
-    problems: Vec<String>,
-    /// The queues that somebody has deleted. Their rows go later, and are not recreated.
-    deleted: HashSet<String>,
-    /// How many tickets had been drawn at the last look.
-    drawn: i64,
-}
+impl Upkeep for DriftWatch {
+    const ACTIVITY: &'static str = "looking at the worker's queues";
 
-impl Drift {
-    pub(crate) fn problems(&self) -> Vec<String> {
-        self.lock().problems.clone()
-    }
-
-    /// Replaces the problems, and logs those that are new.
-    fn replace(&self, problems: Vec<String>) {
-        let known = &mut self.lock().problems;
-        problems
-            .iter()
-            .filter(|problem| !known.contains(problem))
-            .for_each(|problem| tracing::warn!("{problem}"));
-        *known = problems;
-    }
-
-    /// Takes note of whether a queue is deleted, and returns that.
-    fn is_deleted(&self, queue: &QueueStanding) -> bool {
-        let deleted = &mut self.lock().deleted;
-        match queue.id {
-            Some(_) if queue.deleted => deleted.insert(queue.name.clone()),
-            Some(_) => deleted.remove(&queue.name),
-            None => false,
+    async fn round(&mut self) -> Result<Duration, DatabaseError> {
+        let problems = match look(&self.0).await {
+            Ok(problems) => problems,
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => vec![format!("the worker's queues cannot be read: {}", chain(&error))],
         };
-        deleted.contains(&queue.name)
+        self.0.problems.replace(problems);
+        Ok(self.first_pause())
     }
 
-    /// Returns whether fewer tickets have been drawn than at the last look.
-    fn is_set_back(&self, drawn: i64) -> bool {
-        std::mem::replace(&mut self.lock().drawn, drawn) > drawn
+    async fn woken(&mut self) {
+        self.0.events.check_queues.notified().await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Found> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Looks until the worker ends.
-pub(crate) async fn look_for_ever(runtime: Arc<Runtime>) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(jittered(runtime.config.heartbeat * LOOK_EVERY)) => {}
-            () = runtime.events.look.notified() => {}
-        }
-        match look(&runtime).await {
-            Ok(problems) => runtime.drift.replace(problems),
-            Err(error) if !error.is_transient() => {
-                runtime.drift.replace(vec![format!("the worker's queues cannot be read: {}", chain(&error))]);
-            }
-            Err(error) => tracing::debug!(error = chain(&error), "a look at the queues failed; trying again"),
-        }
+    fn first_pause(&self) -> Duration {
+        jittered(self.0.config.heartbeat * HEARTBEATS_PER_LOOK)
     }
 }
 
-/// Mends the queues of this worker. Returns what it cannot mend.
+/// Mends the queues of this worker. Returns the problems that remain.
 async fn look(runtime: &Runtime) -> Result<Vec<String>, DatabaseError> {
     let mut problems = Vec::new();
     let names: Vec<&str> = runtime.queues.iter().map(|queue| &*queue.name).collect();
     let shards = runtime.store.shards().len();
     let standing = runtime.store.check_queues(&names).await?;
-    if standing.first().is_some_and(|queue| runtime.drift.is_set_back(queue.drawn)) {
+    if standing.first().is_some_and(|queue| runtime.problems.is_set_back(queue.drawn)) {
         runtime.store.repair_tickets().await?;
     }
     for queue in standing {
@@ -96,7 +54,7 @@ async fn look(runtime: &Runtime) -> Result<Vec<String>, DatabaseError> {
                 "the schema has {now} shards and had {shards} when this worker was built: restart the worker"
             )]);
         }
-        if runtime.drift.is_deleted(&queue) {
+        if runtime.problems.is_deleted(&queue) {
             let name = &queue.name;
             problems.push(format!(
                 "the queue `{name}` was deleted while this worker serves it: save it again, or restart the worker"
@@ -105,9 +63,8 @@ async fn look(runtime: &Runtime) -> Result<Vec<String>, DatabaseError> {
             mend(runtime, queue).await?;
         }
     }
-    let ids: Vec<i32> = runtime.queues.iter().map(|queue| queue.id()).collect();
-    for (id, kind) in runtime.store.unknown_kinds(&ids, &runtime.kinds.all).await? {
-        let name = runtime.queues.iter().find(|queue| queue.id() == id).map_or("?", |queue| &queue.name);
+    for (id, kind) in runtime.store.unknown_kinds(&runtime.queue_ids(), &runtime.kinds.all).await? {
+        let name = runtime.find_queue(id).map_or("?", |queue| &queue.name);
         problems.push(format!(
             "jobs of the kind `{kind}` wait in the queue `{name}`, and this program has no job function of that kind: \
              run a worker that has it, or cancel them"
@@ -116,22 +73,30 @@ async fn look(runtime: &Runtime) -> Result<Vec<String>, DatabaseError> {
     Ok(problems)
 }
 
-/// Recreates a queue, or its lanes, and follows one that was recreated under another id.
+/// Recreates a queue or its lanes if they are gone, and follows a queue that was recreated under another id.
 async fn mend(runtime: &Runtime, queue: QueueStanding) -> Result<(), DatabaseError> {
-    let Some(slots) = runtime.queues.iter().find(|slots| *slots.name == queue.name) else { return Ok(()) };
+    let Some(served) = runtime.queues.iter().find(|served| *served.name == queue.name) else { return Ok(()) };
     let id = match queue.id {
         Some(id) if !queue.incomplete => id,
         _ => {
             runtime.client.record(&runtime.registry).await?;
             let id = runtime.client.save_queue(&queue.name).await?;
-            tracing::warn!(queue = queue.name, id, "the queue, or a lane of it, was gone; it is recreated");
+            tracing::warn!(
+                queue = queue.name,
+                id = id.0,
+                "the queue, or a lane of it, was gone; it is recreated"
+            );
             runtime.arrivals.note(&[id]);
             id
         }
     };
-    if id != slots.id() {
-        tracing::warn!(queue = queue.name, id, "the queue has another id; the worker serves it under that");
-        slots.set_id(id);
+    if id != served.id() {
+        tracing::warn!(
+            queue = queue.name,
+            id = id.0,
+            "the queue has another id; the worker serves it under that"
+        );
+        served.set_id(id);
         runtime.arrivals.note(&[id]);
     }
     runtime.events.claim.notify_one();

@@ -1,12 +1,11 @@
-//! Says that the worker lives, on an operating-system thread and a connection of its own: a job function that blocks every
-//! thread of the application's runtime does not cost the worker its leases.
+//! Sends heartbeats, from an operating-system thread and a connection of their own: a job function that blocks every thread of the
+//! application's runtime does not cost the worker its leases.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::__private::{LeaseKey, Store};
+use pgjobq_core::__private::{LeaseKey, Store, chain};
 use pgjobq_core::DatabaseError;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -14,21 +13,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::pause::{Pause, jittered};
 use crate::runtime::{Runtime, new_identity};
-use crate::setup::chain;
 use crate::upkeep::suspension;
 
-/// How long the last heartbeat may go on when the worker ends. What it hands back is still told.
-const LAST_BEAT_WITHIN: Duration = Duration::from_secs(1);
+/// The time that the last heartbeat has when the worker ends.
+const LAST_BEAT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Starts the thread of the heartbeats, which ends with the worker. Returns a part that ends with the thread, and panics if that
-/// has panicked.
+/// Starts the thread of the heartbeats, which ends with the worker. Returns a part that ends with the thread, and passes on its panic.
 pub(crate) async fn start(runtime: &Arc<Runtime>) -> std::io::Result<impl Future<Output = ()> + use<>> {
     let runtime = Arc::clone(runtime);
     let (tell, started) = oneshot::channel();
     let (lives, ended) = oneshot::channel::<()>();
     let thread = thread::Builder::new().name("pgjobq-heartbeat".into()).spawn(move || {
         let _lives = lives; // Dropped at the end, also by a panic.
-        // Built here: where it is built it is dropped, and nowhere within a task may that be.
+        // A runtime must not be dropped within a task of another one, so this thread builds and drops its own.
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(io) => {
                 let _ = tell.send(Ok(()));
@@ -51,7 +48,7 @@ async fn beat_until_the_end(runtime: &Arc<Runtime>) {
     let end = &runtime.stages.end;
     let cut_off = async {
         end.cancelled().await;
-        tokio::time::sleep(LAST_BEAT_WITHIN).await;
+        tokio::time::sleep(LAST_BEAT_TIMEOUT).await;
     };
     tokio::select! {
         () = cut_off => {}
@@ -63,18 +60,18 @@ async fn beat_until_the_end(runtime: &Arc<Runtime>) {
 async fn beat_until(runtime: &Arc<Runtime>, store: &Store, end: &CancellationToken) {
     let config = &runtime.config;
     let mut pause = Pause::new();
-    let mut told = Instant::now();
+    let mut last_answer = Instant::now();
     while !end.is_cancelled() {
-        // The lease is counted from before the request was sent: the database's answer can only be later.
+        // The lease runs from before the request is sent, because the database counts it from later.
         let sent = Instant::now();
-        let claimed = runtime.liveness.may_claim(config.lease);
+        let could_claim = runtime.liveness.may_claim(config.lease);
         match timeout(config.lease / 3, beat(runtime, store)).await {
             Ok(Ok(unknown)) => {
-                told = sent;
-                // It may have become true only while the answer was on its way.
-                let claimed = claimed && runtime.liveness.may_claim(config.lease);
+                last_answer = sent;
+                // The half lease may have passed while the answer was in flight.
+                let could_claim = could_claim && runtime.liveness.may_claim(config.lease);
                 runtime.liveness.answered(sent);
-                if !claimed {
+                if !could_claim {
                     tracing::info!("the database answers heartbeats; the worker claims jobs");
                     runtime.events.claim.notify_one();
                 }
@@ -86,20 +83,20 @@ async fn beat_until(runtime: &Arc<Runtime>, store: &Store, end: &CancellationTok
             Err(_) => tracing::warn!("a heartbeat was not answered in time"),
         }
         runtime.liveness.missed();
-        if claimed && !runtime.liveness.may_claim(config.lease) {
+        if could_claim && !runtime.liveness.may_claim(config.lease) {
             tracing::warn!(
                 "no heartbeat was answered for half a lease: the worker claims nothing until one is"
             );
         }
-        if told.elapsed() > config.lease {
-            runtime.leases.lose_all(); // Others may have them; whether they do, a fenced write will tell.
+        if last_answer.elapsed() > config.lease {
+            runtime.leases.lose_all(); // Other workers may have the jobs by now. The fence decides.
         }
         let rest = tokio::time::sleep(pause.after_error().min(config.heartbeat));
         end.run_until_cancelled(rest).await;
     }
 }
 
-/// Sends one heartbeat. Returns the leases that the database has, and that this process does not know.
+/// Sends one heartbeat. Returns the leases in the database that this process does not know.
 async fn beat(runtime: &Runtime, store: &Store) -> Result<Vec<LeaseKey>, DatabaseError> {
     let before = runtime.leases.all();
     match store.heartbeat(runtime.worker()).await? {
@@ -108,7 +105,7 @@ async fn beat(runtime: &Runtime, store: &Store) -> Result<Vec<LeaseKey>, Databas
     }
 }
 
-/// Returns unknown leases, and waits until the next heartbeat is due. A lease that is refused or locked delays no heartbeat.
+/// Returns unknown leases, and waits until the next heartbeat is due. A refused or locked lease does not delay it.
 async fn rest(runtime: &Runtime, store: &Store, unknown: Vec<LeaseKey>) {
     let (begun, interval) = (Instant::now(), jittered(runtime.config.heartbeat));
     if timeout(interval, return_leases(runtime, store, unknown)).await.is_err() {
@@ -126,15 +123,15 @@ async fn return_leases(runtime: &Runtime, store: &Store, leases: Vec<LeaseKey>) 
             Ok(0) => {}
             Ok(jobs) => {
                 tracing::info!(
-                    lease = lease.id,
+                    lease = lease.id.0,
                     jobs,
-                    "gave back the jobs of a claim whose answer never arrived"
+                    "returned the jobs of a claim whose answer never arrived"
                 );
                 runtime.events.claim.notify_one();
             }
             Err(error) => {
                 tracing::warn!(
-                    lease = lease.id,
+                    lease = lease.id.0,
                     error = chain(&error),
                     "a lease was not returned; the next heartbeat tries again"
                 );
@@ -143,17 +140,17 @@ async fn return_leases(runtime: &Runtime, store: &Store, leases: Vec<LeaseKey>) 
     }
 }
 
-/// The worker was given up: it was silent for too long. What it held is lost, and it goes on as another one.
+/// Registers the worker under a new id after others gave it up, because it was silent for too long. Its leases are lost.
 async fn start_anew(runtime: &Runtime, store: &Store) -> Result<(), DatabaseError> {
     if runtime.liveness.last().is_some() {
         tracing::warn!("this worker was silent for too long and was given up; it starts anew");
     }
     runtime.leases.lose_all();
     let identity = new_identity();
-    store.repair_tickets().await?; // This may be a replica that was promoted.
+    store.repair_tickets().await?; // The database may be a promoted replica.
     runtime.register(store, identity).await?;
-    runtime.identity.store(identity, Ordering::Release);
-    runtime.events.look.notify_one();
+    runtime.rename(identity);
+    runtime.events.check_queues.notify_one();
     runtime.events.claim.notify_one();
     Ok(())
 }

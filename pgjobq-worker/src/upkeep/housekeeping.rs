@@ -1,52 +1,76 @@
-//! What every worker does now and then, for all: partitions made ahead and dropped behind, deleted queues emptied, and what
-//! is no longer true forgotten. No step depends on another.
+//! Housekeeping: makes and drops partitions, empties deleted queues, and deletes rows that nothing refers to any more. Every worker
+//! does this for all. No step depends on another.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pgjobq_core::__private::{Shard, chain};
 use pgjobq_core::DatabaseError;
 use uuid::Uuid;
 
+use super::Upkeep;
 use crate::pause::jittered;
 use crate::runtime::Runtime;
-use crate::setup::chain;
 
-const TIDY_EVERY: Duration = Duration::from_secs(60);
-const PARTITIONS_EVERY: Duration = Duration::from_secs(60 * 60);
-/// How often a partition is tried that somebody uses, each time for an instant.
-const DROP_TRIES: u32 = 20;
-/// How many failed attempts are looked at in each shard, to find those of jobs that a person deleted.
-const FAILURES_BATCH: i32 = 1000;
-/// Why the jobs of a deleted queue are cancelled.
-const DELETED: &str = "the queue was deleted";
-/// How many ended jobs without a partition of their own are deleted in one transaction.
-const REST_BATCH: i32 = 5000;
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(60);
+const PARTITIONS_INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// The number of times that dropping a partition is retried while another session uses it.
+const DROP_RETRIES: u32 = 20;
+/// The pause between these tries.
+const DROP_RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// The number of failed attempts in each shard that one round checks for jobs that were deleted by hand.
+const FAILURES_BATCH_SIZE: i32 = 1000;
+/// The reason for cancelling the jobs of a deleted queue.
+const QUEUE_DELETED: &str = "the queue was deleted";
+/// The number of ended jobs without a partition of their own that one transaction deletes.
+const REST_BATCH_SIZE: i32 = 5000;
 
-/// Tidies up until the worker ends.
-pub(crate) async fn tidy_for_ever(runtime: Arc<Runtime>) {
-    let mut partitions_due = Instant::now();
-    let mut failures: Vec<_> = runtime.store.shards().into_iter().map(|shard| (shard, Uuid::nil())).collect();
-    loop {
-        log("reading how long jobs are kept", runtime.read_keeps().await);
-        log("emptying deleted queues", empty_deleted_queues(&runtime).await);
-        log("forgetting old hints", runtime.store.tidy_hints().await);
-        log("forgetting failures of deleted jobs", tidy_failures(&runtime, &mut failures).await);
-        log("deleting ended jobs without a partition", tidy_rest(&runtime).await);
-        if Instant::now() >= partitions_due {
-            let made = runtime.client.try_to_make_partitions(runtime.registry.longest_kept()).await;
-            let dropped = drop_partitions(&runtime).await;
-            if matches!((&made, &dropped), (Ok(true), Ok(true))) {
-                partitions_due = Instant::now() + jittered(PARTITIONS_EVERY);
-            }
-            log("looking for jobs in no queue", warn_of_strays(&runtime).await);
-            log("making partitions", made.map(drop));
-            log("dropping partitions", dropped.map(drop));
+/// Keeps the tables tidy.
+pub(crate) struct Housekeeper {
+    runtime: Arc<Runtime>,
+    partitions_due: Instant,
+    /// How far the failed attempts of each shard have been checked.
+    checked_failures: Vec<(Shard, Uuid)>,
+}
+
+impl Housekeeper {
+    pub(crate) fn new(runtime: Arc<Runtime>) -> Self {
+        let checked_failures = runtime.store.shards().into_iter().map(|shard| (shard, Uuid::nil())).collect();
+        Self { runtime, partitions_due: Instant::now(), checked_failures }
+    }
+
+    async fn tend_partitions(&mut self) {
+        let runtime = &self.runtime;
+        let made = runtime.client.try_to_make_partitions(runtime.registry.longest_kept()).await;
+        let dropped = drop_partitions(runtime).await;
+        if matches!((&made, &dropped), (Ok(true), Ok(true))) {
+            self.partitions_due = Instant::now() + jittered(PARTITIONS_INTERVAL);
         }
-        tokio::time::sleep(jittered(TIDY_EVERY)).await;
+        log("making partitions", made.map(drop));
+        log("dropping partitions", dropped.map(drop));
     }
 }
 
-/// Logs that one step failed. The others do not depend on it, and it is tried again in a minute.
+impl Upkeep for Housekeeper {
+    const ACTIVITY: &'static str = "housekeeping";
+
+    async fn round(&mut self) -> Result<Duration, DatabaseError> {
+        let runtime = &self.runtime;
+        log("reading how long jobs are kept", runtime.read_retentions().await);
+        log("emptying deleted queues", empty_deleted_queues(runtime).await);
+        log("forgetting old hints", runtime.store.tidy_hints().await);
+        let tidied = tidy_failures(runtime, &mut self.checked_failures).await;
+        log("forgetting failures of deleted jobs", tidied);
+        log("deleting ended jobs without a partition", tidy_rest(runtime).await);
+        if Instant::now() >= self.partitions_due {
+            log("looking for jobs in no queue", warn_of_strays(runtime).await);
+            self.tend_partitions().await;
+        }
+        Ok(jittered(HOUSEKEEPING_INTERVAL))
+    }
+}
+
+/// Logs the failure of one step, which is tried again in the next round.
 fn log(step: &str, outcome: Result<(), DatabaseError>) {
     match outcome {
         Err(error) if error.is_transient() => {
@@ -57,30 +81,31 @@ fn log(step: &str, outcome: Result<(), DatabaseError>) {
     }
 }
 
-/// Cancels what waits in deleted queues. One that fails does not hold up the others.
+/// Cancels the waiting jobs of deleted queues. A queue that fails does not delay the others.
 async fn empty_deleted_queues(runtime: &Runtime) -> Result<(), DatabaseError> {
     let (used, over) = runtime.store.deleted_queues().await?;
     let mut outcome = Ok(());
     for queue in used {
-        outcome = outcome.and(runtime.client.purge(queue, DELETED).await.map(drop));
+        outcome = outcome.and(runtime.client.purge(queue, QUEUE_DELETED).await.map(drop));
     }
     for queue in over {
-        // The purge also finds what is scheduled there.
-        let emptied = runtime.client.purge(queue, DELETED).await;
+        // The purge also ends scheduled jobs.
+        let emptied = runtime.client.purge(queue, QUEUE_DELETED).await;
         let forgotten = if emptied.is_ok() { runtime.store.forget_queue(queue).await } else { Ok(()) };
         outcome = outcome.and(emptied.map(drop)).and(forgotten);
     }
     outcome
 }
 
-/// Looks at some failed attempts of each shard, and goes on from there the next time.
-async fn tidy_failures(runtime: &Runtime, places: &mut [(i16, Uuid)]) -> Result<(), DatabaseError> {
+/// Checks some failed attempts of each shard, and continues there in the next round.
+async fn tidy_failures(runtime: &Runtime, places: &mut [(Shard, Uuid)]) -> Result<(), DatabaseError> {
     for (shard, after) in places {
-        *after = runtime.store.tidy_failures(*shard, *after, FAILURES_BATCH).await?.unwrap_or_default();
+        *after = runtime.store.tidy_failures(*shard, *after, FAILURES_BATCH_SIZE).await?.unwrap_or_default();
     }
     Ok(())
 }
 
+/// Warns of jobs in queues that do not exist.
 async fn warn_of_strays(runtime: &Runtime) -> Result<(), DatabaseError> {
     let queues = runtime.store.stray_queues().await?;
     if !queues.is_empty() {
@@ -93,10 +118,11 @@ async fn warn_of_strays(runtime: &Runtime) -> Result<(), DatabaseError> {
     Ok(())
 }
 
+/// Deletes ended jobs that have no partition of their own when their retention ends.
 async fn tidy_rest(runtime: &Runtime) -> Result<(), DatabaseError> {
     loop {
-        let (deleted, remain) = runtime.store.tidy_rest(REST_BATCH).await?;
-        if deleted < REST_BATCH {
+        let (deleted, remain) = runtime.store.tidy_rest(REST_BATCH_SIZE).await?;
+        if deleted < REST_BATCH_SIZE {
             if remain {
                 tracing::warn!(
                     "ended jobs are in the table `finished_rest`, because the partitions of their days were missing; they are \
@@ -108,7 +134,7 @@ async fn tidy_rest(runtime: &Runtime) -> Result<(), DatabaseError> {
     }
 }
 
-/// Drops the days that are over. Returns false if others remain that cannot be dropped now.
+/// Drops the partitions of days whose retention is over. Returns false if some remain that cannot be dropped now.
 async fn drop_partitions(runtime: &Runtime) -> Result<bool, DatabaseError> {
     let mut tries = 0;
     loop {
@@ -116,16 +142,16 @@ async fn drop_partitions(runtime: &Runtime) -> Result<bool, DatabaseError> {
             Ok(Some(true)) => tracing::info!("dropped a day of ended jobs that are no longer kept"),
             Ok(Some(false)) => return Ok(true),
             Ok(None) => return Ok(false),
-            Err(error) if (error.is_transient() || is_in_use(&error)) && tries < DROP_TRIES => {
+            Err(error) if (error.is_transient() || is_in_use(&error)) && tries < DROP_RETRIES => {
                 tries += 1;
-                tokio::time::sleep(jittered(Duration::from_secs(1))).await;
+                tokio::time::sleep(jittered(DROP_RETRY_PAUSE)).await;
             }
             Err(error) => return Err(error),
         }
     }
 }
 
-/// Whether a day could not be dropped because a transaction uses it, though it has been over for long.
+/// Whether a partition could not be dropped because a transaction still uses it.
 fn is_in_use(error: &DatabaseError) -> bool {
     error.code().as_deref() == Some("55006")
 }

@@ -1,26 +1,26 @@
 //! Decides which workers are silent.
 //!
-//! Each worker's row has a count of its heartbeats. A judge remembers, by its own monotonic clock, since when it has seen a
-//! count unchanged. No other clock decides, so that neither a step of the database's clock nor a failover condemns anybody.
+//! The row of each worker has a count of its heartbeats. A judge measures, by its own monotonic clock, for how long a count has not
+//! changed. No other clock decides, so a step of the database's clock or a failover makes no worker silent.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::__private::WorkerBeats;
+use pgjobq_core::__private::{Shard, WorkerBeats, WorkerId};
 
-/// The shortest silence that condemns a worker, however short its lease is.
-const SHORTEST: Duration = Duration::from_millis(250);
+/// The shortest silence after which a worker is given up, however short its lease is.
+const SHORTEST_SILENCE: Duration = Duration::from_millis(250);
 
 /// The observations of one judge.
 #[derive(Debug, Default)]
 pub(crate) struct Judge {
     /// By shard and worker.
-    observed: HashMap<(i16, i64), Observed>,
-    /// When the last look was answered.
+    observed: HashMap<(Shard, WorkerId), Observed>,
+    /// The time at which the last look was answered.
     last_look: Option<Instant>,
 }
 
-/// A count of heartbeats, and since when the judge has seen it unchanged.
+/// A count of heartbeats, and the time at which the judge first saw it.
 #[derive(Clone, Copy, Debug)]
 struct Observed {
     beats: i64,
@@ -32,21 +32,21 @@ struct Observed {
 pub(crate) struct Verdict {
     /// The workers that were silent for longer than their own lease.
     pub(crate) silent: Vec<WorkerBeats>,
-    /// The time until the next look that is due; `None` if every worker has sent a heartbeat since the last one.
+    /// The time until the next look; `None` if every worker has sent a heartbeat since the last look.
     pub(crate) look_again: Option<Duration>,
 }
 
 impl Judge {
-    /// Judges the workers' rows, which were asked for at `asked` and read at `answered`.
+    /// Judges the workers' rows, which were requested at `asked` and received at `answered`.
     ///
-    /// A judge that has not looked for long cannot know what the others tried meanwhile: the database may have been out of
-    /// reach for all. So after a gap of more than half a lease the observation of that worker begins anew.
+    /// After a gap between looks of more than half a lease, the observation of that worker begins anew: the database may have been
+    /// out of reach for all workers.
     pub(crate) fn look(&mut self, rows: &[WorkerBeats], asked: Instant, answered: Instant) -> Verdict {
         let gap = self.last_look.map(|last| answered.saturating_duration_since(last));
         let mut verdict = Verdict::default();
         let before = std::mem::take(&mut self.observed);
         for row in rows {
-            let lease = row.lease.max(SHORTEST);
+            let lease = row.lease.max(SHORTEST_SILENCE);
             let key = (row.shard, row.id);
             let unchanged = before.get(&key).filter(|observed| observed.beats == row.beats);
             let since = match unchanged {
@@ -66,7 +66,7 @@ impl Judge {
         verdict
     }
 
-    /// Begins every observation anew: this worker's own heartbeat was not answered, so that others' may not have been.
+    /// Begins every observation anew: this worker's own heartbeat was not answered, so those of others may not have been, either.
     pub(crate) fn start_anew(&mut self) {
         *self = Self::default();
     }

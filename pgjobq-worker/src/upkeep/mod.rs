@@ -1,4 +1,12 @@
-//! The tasks that run beside the jobs until the worker ends: heartbeats, and the work that each worker does for all.
+//! The tasks that run beside the jobs until the worker ends: heartbeats, and the upkeep that each worker does for all. There is
+//! no leader: each step is a compare-and-set in the database, safe at any time and from any number of workers.
+
+use std::time::Duration;
+
+use pgjobq_core::__private::chain;
+use pgjobq_core::DatabaseError;
+
+use crate::pause::Pause;
 
 pub(crate) mod cancels;
 pub(crate) mod drift;
@@ -7,6 +15,50 @@ pub(crate) mod expire;
 pub(crate) mod heartbeat;
 pub(crate) mod housekeeping;
 mod judge;
+pub(crate) mod known_problems;
 pub(crate) mod own_liveness;
 pub(crate) mod promote;
+pub(crate) mod rates;
+pub(crate) mod reap;
 mod suspension;
+
+/// A task that does the same again and again until the worker ends.
+pub(crate) trait Upkeep {
+    /// The activity, for the log: "reaping".
+    const ACTIVITY: &'static str;
+
+    /// Does it once. Returns the pause before the next round.
+    fn round(&mut self) -> impl Future<Output = Result<Duration, DatabaseError>> + Send;
+
+    /// Waits for an event that ends the pause early.
+    fn woken(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+
+    /// The pause before the first round.
+    fn first_pause(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// Runs a task round by round, with growing pauses after errors. The caller ends it by dropping the future.
+pub(crate) async fn every<T: Upkeep>(mut task: T) {
+    let mut errors = Pause::new();
+    let mut pause = task.first_pause();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = task.woken() => {}
+        }
+        pause = match task.round().await {
+            Ok(pause) => {
+                errors.reset();
+                pause
+            }
+            Err(error) => {
+                tracing::debug!(error = chain(&error), "{} failed; trying again", T::ACTIVITY);
+                errors.after_error()
+            }
+        };
+    }
+}

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// When the database last answered a heartbeat of this worker, and how many heartbeats it did not answer.
+/// When the database last answered a heartbeat of this worker, and how many heartbeats it has not answered.
 #[derive(Debug, Default)]
 pub(crate) struct OwnLiveness(Mutex<State>);
 
@@ -14,27 +14,28 @@ struct State {
 }
 
 impl OwnLiveness {
-    /// The database has answered a heartbeat that was sent at `sent`, or the registration.
+    /// Notes that the database has answered a heartbeat that was sent at `sent`, or the registration.
     pub(crate) fn answered(&self, sent: Instant) {
         self.lock().last = Some(sent);
     }
 
+    /// Notes that a heartbeat was not answered.
     pub(crate) fn missed(&self) {
         self.lock().missed += 1;
     }
 
-    /// How many heartbeats were not answered.
-    pub(crate) fn misses(&self) -> u64 {
+    /// Returns the number of heartbeats that were not answered.
+    pub(crate) fn count_missed(&self) -> u64 {
         self.lock().missed
     }
 
-    /// How long ago the last heartbeat was sent that was answered.
+    /// Returns how long ago the last answered heartbeat was sent.
     pub(crate) fn last(&self) -> Option<Duration> {
         self.lock().last.map(|at| at.elapsed())
     }
 
-    /// Returns whether a heartbeat was answered so recently that jobs may be claimed. A worker that is about to lose its
-    /// leases would only lose those jobs, too.
+    /// Returns whether a heartbeat was answered within the last half of a lease, so that jobs may be claimed. A worker that is
+    /// about to lose its leases would lose those jobs, too.
     pub(crate) fn may_claim(&self, lease: Duration) -> bool {
         self.last().is_some_and(|ago| ago < lease / 2)
     }

@@ -1,18 +1,18 @@
-//! Notices that this process, or its machine, was stopped for a while.
+//! Detects that this process, or its machine, was suspended.
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// How often the clocks are compared.
-const COMPARE_EVERY: Duration = Duration::from_secs(1);
-/// A delay that an ordinary busy machine does not cause.
-const NOTICEABLE: Duration = Duration::from_secs(2);
+/// The time between two comparisons of the clocks.
+const COMPARE_INTERVAL: Duration = Duration::from_secs(1);
+/// The shortest delay that counts as a suspension: longer than a busy machine causes.
+const SHORTEST_SUSPENSION: Duration = Duration::from_secs(2);
 
-/// Waits for this long, or until it notices that this process was suspended.
+/// Waits for this time, or until it detects a suspension of this process.
 pub(crate) async fn rest(duration: Duration) {
     let end = Instant::now() + duration;
     loop {
         let (began, wall) = (Instant::now(), SystemTime::now());
-        let step = end.saturating_duration_since(began).min(COMPARE_EVERY);
+        let step = end.saturating_duration_since(began).min(COMPARE_INTERVAL);
         tokio::time::sleep(step).await;
         let by_wall = SystemTime::now().duration_since(wall).unwrap_or_default();
         if let Some(missing) = missing(step, began.elapsed(), by_wall) {
@@ -28,11 +28,11 @@ pub(crate) async fn rest(duration: Duration) {
     }
 }
 
-/// The time in which this process did not run, if it is noticeable. The monotonic clock of a machine stops while the machine
-/// sleeps, and goes on while only the process is stopped; the wall clock always goes on.
+/// Returns the time in which this process did not run, if it was suspended. While the machine sleeps only the wall clock advances;
+/// while only the process is stopped the monotonic clock does, too.
 fn missing(slept: Duration, monotonic: Duration, wall: Duration) -> Option<Duration> {
     let missing = monotonic.max(wall).saturating_sub(slept);
-    (missing > NOTICEABLE).then_some(missing)
+    (missing > SHORTEST_SUSPENSION).then_some(missing)
 }
 
 #[cfg(test)]
@@ -42,7 +42,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn stopped_process_and_sleeping_machine_are_noticed() {
+    fn stopped_process_and_sleeping_machine_are_detected() {
         assert_eq!(missing(SECOND, SECOND, SECOND), None);
         assert_eq!(missing(SECOND, 2 * SECOND, 2 * SECOND), None);
         assert_eq!(missing(SECOND, 61 * SECOND, 61 * SECOND), Some(60 * SECOND));

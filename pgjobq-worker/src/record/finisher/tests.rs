@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use pgjobq_core::__private::{Decision, Lane, LeaseKey};
+use pgjobq_core::__private::{Decision, Lane, LeaseId, LeaseKey, QueueId, Ticket};
 use pgjobq_core::JobId;
 use tokio_util::sync::CancellationToken;
 
@@ -8,10 +8,16 @@ use super::*;
 use crate::leases::Lease;
 
 fn waiting(sizes: &[(usize, usize)]) -> VecDeque<Unrecorded> {
-    let key = LeaseKey { lane: Lane { shard: 0, queue: 1 }, priority: 1, hi: 1, id: 1 };
-    let lease = Arc::new(Lease::new(key, 1, Vec::new(), CancellationToken::new()));
+    let key = LeaseKey {
+        lane: Lane { shard: Shard(0), queue: QueueId(1) },
+        priority: 1,
+        hi: Ticket(1),
+        id: LeaseId(1),
+    };
+    let lease = Arc::new(Lease::new(key, WorkerId(1), Vec::new(), CancellationToken::new()));
     let result = |&(most, bytes): &(usize, usize)| {
-        let result = Unrecorded::new(Arc::clone(&lease), JobId::new(), 1, Decision::Release);
+        let hold = lease.hold(JobId::new(), Ticket(1));
+        let result = Unrecorded::new(hold, Arc::clone(&lease), Decision::Release);
         Unrecorded { most, bytes, ..result }
     };
     sizes.iter().map(result).collect()

@@ -5,7 +5,7 @@ use super::*;
 const LEASE: Duration = Duration::from_secs(30);
 
 fn row(id: i64, beats: i64, lease: Duration) -> WorkerBeats {
-    WorkerBeats { shard: 0, id, beats, lease }
+    WorkerBeats { shard: Shard(0), id: WorkerId(id), beats, lease }
 }
 
 /// A judge that looks at times counted in seconds from a start.
@@ -22,7 +22,7 @@ impl Looking {
     }
 
     fn silent_at(&mut self, seconds: f64, rows: &[WorkerBeats]) -> Vec<i64> {
-        self.at(seconds, rows).silent.iter().map(|row| row.id).collect()
+        self.at(seconds, rows).silent.iter().map(|row| row.id.0).collect()
     }
 }
 

@@ -1,0 +1,55 @@
+//! The statement that records ended attempts, and its consequences. Everything that a worker records goes this way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgjobq_core::__private::{Decision, Finished, LeaseUse, Shard};
+use pgjobq_core::DatabaseError;
+use uuid::Uuid;
+
+use super::unrecorded::Unrecorded;
+use crate::runtime::Runtime;
+
+/// Records results of one shard and one worker id in one statement. Then notifies waiters, calls `on_dead` and wakes the promoter.
+pub(super) async fn finish(
+    runtime: &Arc<Runtime>,
+    leases: &[LeaseUse],
+    results: &[Unrecorded],
+) -> Result<Finished, DatabaseError> {
+    let Some(first) = results.first() else { return Ok(Finished::default()) };
+    let hold = first.ended.hold;
+    if results.iter().all(Unrecorded::is_settled) && !leases.iter().any(|lease| lease.close) {
+        return Ok(Finished::default());
+    }
+    let ended = results.iter().map(|result| &result.ended);
+    let finished = runtime.store.finish(hold.worker, &runtime.name.storable(), leases, ended).await?;
+    notify(runtime, hold.lease.lane.shard, results, &finished);
+    Ok(finished)
+}
+
+fn notify(runtime: &Arc<Runtime>, shard: Shard, results: &[Unrecorded], finished: &Finished) {
+    let is_stale = |result: &Unrecorded| finished.stale.contains(&result.job());
+    let recorded = || results.iter().filter(|result| result.was_sent() || !is_stale(result));
+    let soonest = recorded().filter_map(|result| again_in(&result.ended.decision)).min();
+    if soonest.is_some_and(|soonest| soonest < runtime.config.poll_interval) {
+        runtime.events.promote.notify_one();
+    }
+    let is_dead = |result: &&Unrecorded| matches!(result.ended.decision, Decision::Bury { .. });
+    runtime.alert(shard, recorded().filter(is_dead).map(|result| result.job().as_uuid()).collect());
+    if finished.waited {
+        let terminal = recorded().filter(|result| result.ended.decision.is_terminal());
+        // The row of a job in doubt is gone if its transaction committed.
+        let settled = results.iter().filter(|result| result.in_doubt && is_stale(result));
+        let ids = terminal.chain(settled).map(|result| result.job());
+        let ended: Vec<Uuid> = ids.chain(finished.cancelled.iter().copied()).map(|id| id.as_uuid()).collect();
+        runtime.notify_ended(&ended);
+    }
+}
+
+/// Returns the delay after which the job runs again, if the decision sets one.
+fn again_in(decision: &Decision) -> Option<Duration> {
+    match decision {
+        Decision::Retry { delay, .. } | Decision::Snooze { delay } => Some(*delay),
+        _ => None,
+    }
+}

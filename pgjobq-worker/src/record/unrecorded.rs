@@ -1,0 +1,54 @@
+//! An ended attempt that has not been recorded.
+
+use std::sync::Arc;
+
+use pgjobq_core::__private::{Decision, Ended, Hold};
+use pgjobq_core::JobId;
+use tokio::sync::mpsc;
+
+use crate::claim::quarantine::QuarantinePlace;
+use crate::leases::Lease;
+
+/// The results that a recorder receives.
+pub(crate) type Inbox = mpsc::UnboundedReceiver<Unrecorded>;
+
+/// The largest number of results in one statement.
+pub(crate) const BATCH_ROWS: usize = 500;
+
+/// An ended attempt that has not been recorded.
+#[derive(Debug)]
+pub(crate) struct Unrecorded {
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) ended: Ended,
+    /// The largest size of its next batch: half the size of the last one that failed.
+    pub(crate) most: usize,
+    /// The approximate size of the result on the wire when the attempt ended, in bytes.
+    pub(crate) bytes: usize,
+    /// Whether a transaction of the job's own may have completed it.
+    pub(crate) in_doubt: bool,
+    /// The place of a quarantined job. It becomes free when the result is recorded.
+    pub(crate) quarantined: Option<QuarantinePlace>,
+}
+
+impl Unrecorded {
+    pub(crate) fn new(hold: Hold, lease: Arc<Lease>, decision: Decision) -> Self {
+        let bytes = decision.bytes();
+        let ended = Ended { hold, decision };
+        Self { lease, ended, most: BATCH_ROWS, bytes, in_doubt: false, quarantined: None }
+    }
+
+    pub(crate) fn job(&self) -> JobId {
+        self.ended.hold.job
+    }
+
+    /// Whether an earlier statement with this result failed. It may have recorded the result all the same, if only its answer
+    /// was lost.
+    pub(crate) fn was_sent(&self) -> bool {
+        self.most < BATCH_ROWS
+    }
+
+    /// Whether the job completed in a transaction of its own, so that nothing is left to record.
+    pub(crate) fn is_settled(&self) -> bool {
+        matches!(self.ended.decision, Decision::Settled)
+    }
+}

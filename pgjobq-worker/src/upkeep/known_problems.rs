@@ -1,0 +1,55 @@
+//! The problems with the worker's database and queues that the last look has found.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pgjobq_core::__private::QueueStanding;
+
+/// The problems that the last look at the database has found and could not mend.
+#[derive(Debug, Default)]
+pub(crate) struct KnownProblems(Mutex<Found>);
+
+#[derive(Debug, Default)]
+struct Found {
+    problems: Vec<String>,
+    /// The queues that were deleted on purpose. Their rows vanish later, and are not recreated then.
+    deleted: HashSet<String>,
+    /// The number of tickets that had been drawn at the last look.
+    drawn: i64,
+}
+
+impl KnownProblems {
+    pub(crate) fn list(&self) -> Vec<String> {
+        self.lock().problems.clone()
+    }
+
+    /// Replaces the problems, and logs those that are new.
+    pub(crate) fn replace(&self, problems: Vec<String>) {
+        let known = &mut self.lock().problems;
+        problems
+            .iter()
+            .filter(|problem| !known.contains(problem))
+            .for_each(|problem| tracing::warn!("{problem}"));
+        *known = problems;
+    }
+
+    /// Notes whether a queue is deleted, and returns it.
+    pub(crate) fn is_deleted(&self, queue: &QueueStanding) -> bool {
+        let deleted = &mut self.lock().deleted;
+        match queue.id {
+            Some(_) if queue.deleted => deleted.insert(queue.name.clone()),
+            Some(_) => deleted.remove(&queue.name),
+            None => false,
+        };
+        deleted.contains(&queue.name)
+    }
+
+    /// Returns whether fewer tickets have been drawn than at the last look.
+    pub(crate) fn is_set_back(&self, drawn: i64) -> bool {
+        std::mem::replace(&mut self.lock().drawn, drawn) > drawn
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Found> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
