@@ -24,7 +24,7 @@ use crate::enqueue::coalesce::Coalesce;
 use crate::enqueue::deliver::Sender;
 use crate::enqueue::target::{MAX_ARGS, Within};
 use crate::wait::waits::Waits;
-use crate::{DatabaseError, EnqueueError};
+use crate::{DatabaseError, EnqueueError, JobHandle, NewJob};
 
 /// The limit of an enqueue through a client or a pool, unless the client has another.
 pub(crate) const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -265,6 +265,15 @@ impl Client {
     #[must_use]
     pub fn within<'c>(&'c self, connection: &'c mut PgConnection) -> Within<'c> {
         Within { client: self, connection }
+    }
+
+    /// Enqueues one job: another way to write `job.enqueue(&client)`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`NewJob::enqueue`].
+    pub async fn enqueue<T>(&self, job: NewJob<T>) -> Result<JobHandle<T>, EnqueueError> {
+        job.enqueue(self).await
     }
 
     /// Enqueues many jobs: see [`enqueue_all`], of which this is the short form.

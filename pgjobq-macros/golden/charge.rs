@@ -28,14 +28,16 @@ struct r#charge {}
 )]
 const _: () = {
     use app::jobs::pgjobq::__private as __pgjobq;
-    impl r#charge {
+    type __Job = r#charge;
+    impl __Job {
         /// The name under which the database stores jobs of this kind.
         pub const KIND: &'static str = "billing/charge";
         ///A `charge` job that has not been enqueued: a value, whose options one can set.
         pub fn job(
             r#type: u8,
         ) -> __pgjobq::NewJob<<Outcome as __pgjobq::JobReturn>::Value> {
-            __new_job::<<Outcome as __pgjobq::JobReturn>::Value, u8>(&__Args { r#type })
+            __stored::<<Outcome as __pgjobq::JobReturn>::Value, u8>()
+                .0(&__Args { r#type })
         }
         ///The handle of the `charge` job that has this id.
         #[must_use]
@@ -79,21 +81,23 @@ const _: () = {
     struct __Args<__0> {
         r#type: __0,
     }
-    fn __new_job<__T, __0: __pgjobq::serde::Serialize>(
-        args: &__Args<__0>,
-    ) -> __pgjobq::NewJob<__T> {
-        __pgjobq::NewJob::new(r#charge::KIND, &__POLICY, args)
-    }
-    fn __decode<__0: for<'de> __pgjobq::serde::Deserialize<'de>>(
-        context: &__pgjobq::JobContext,
-        args: &__pgjobq::serde_json::value::RawValue,
-    ) -> ::core::result::Result<__Args<__0>, __pgjobq::JobError> {
-        context.decode(args)
+    type __NewJob<__T, __A> = fn(&__A) -> __pgjobq::NewJob<__T>;
+    type __Decode<__A> = fn(
+        &__pgjobq::JobContext,
+        &__pgjobq::serde_json::value::RawValue,
+    ) -> ::core::result::Result<__A, __pgjobq::JobError>;
+    fn __stored<__T, __0: __pgjobq::Argument>() -> (
+        __NewJob<__T, __Args<__0>>,
+        __Decode<__Args<__0>>,
+    ) {
+        (
+            |args| __pgjobq::NewJob::new(__Job::KIND, &__POLICY, args),
+            |context, args| context.decode(args),
+        )
     }
     const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT
         .queue("billing")
         .retries(0u16)
-        .max_crashes(1u16)
         .priority(__pgjobq::Priority::Critical)
         .timeout(::core::time::Duration::from_millis(1500u64))
         .backoff(
@@ -102,6 +106,7 @@ const _: () = {
                 ::core::time::Duration::from_secs(30u64),
             ),
         )
+        .max_crashes(1u16)
         .retain(::core::time::Duration::from_secs(0u64));
     async fn __run(
         context: __pgjobq::JobContext,
@@ -110,7 +115,7 @@ const _: () = {
         ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
         __pgjobq::JobError,
     > {
-        let args = __decode::<u8>(&context, args)?;
+        let args = __stored::<(), u8>().1(&context, args)?;
         __returns::<Outcome>();
         __pgjobq::encode_output::<Outcome>(r#charge(args.r#type).await)
     }
@@ -118,7 +123,7 @@ const _: () = {
         use ::std::boxed::Box;
         #[doc(hidden)]
         #[__pgjobq::async_trait]
-        impl __pgjobq::Handler for r#charge {
+        impl __pgjobq::Handler for __Job {
             async fn run(
                 &self,
                 context: __pgjobq::JobContext,
@@ -132,12 +137,12 @@ const _: () = {
         }
     };
     __pgjobq::inventory::submit! {
-        __pgjobq::JobDescriptor { kind : r#charge::KIND, aliases : & ["charge", "pay"],
-        policy : __POLICY, redact : & [], handler : & r#charge {}, states : & [], file :
-        ::core::file!(), line : ::core::line!(), }
+        __pgjobq::JobDescriptor { kind : __Job::KIND, aliases : & ["charge", "pay"],
+        policy : __POLICY, redact : & [], handler : & __Job {}, states : & [], module :
+        ::core::module_path!(), file : ::core::file!(), line : ::core::line!(), }
     }
     fn __returns<R: __pgjobq::JobReturn>() {}
-    async fn __call<T: for<'de> __pgjobq::serde::Deserialize<'de>>(
+    async fn __call<T: __pgjobq::StoredResult>(
         job: __pgjobq::NewJob<T>,
         client: &__pgjobq::Client,
     ) -> ::core::result::Result<T, __pgjobq::CallError> {

@@ -26,12 +26,13 @@ struct send {}
 )]
 const _: () = {
     use ::pgjobq::__private as __pgjobq;
-    impl send {
+    type __Job = send;
+    impl __Job {
         /// The name under which the database stores jobs of this kind.
         pub const KIND: &'static str = "send";
         ///A `send` job that has not been enqueued: a value, whose options one can set.
         pub fn job(user: i64) -> __pgjobq::NewJob<()> {
-            __new_job::<(), i64>(&__Args { user })
+            __stored::<(), i64>().0(&__Args { user })
         }
         ///The handle of the `send` job that has this id.
         #[must_use]
@@ -68,16 +69,19 @@ const _: () = {
     struct __Args<__0> {
         user: __0,
     }
-    fn __new_job<__T, __0: __pgjobq::serde::Serialize>(
-        args: &__Args<__0>,
-    ) -> __pgjobq::NewJob<__T> {
-        __pgjobq::NewJob::new(send::KIND, &__POLICY, args)
-    }
-    fn __decode<__0: for<'de> __pgjobq::serde::Deserialize<'de>>(
-        context: &__pgjobq::JobContext,
-        args: &__pgjobq::serde_json::value::RawValue,
-    ) -> ::core::result::Result<__Args<__0>, __pgjobq::JobError> {
-        context.decode(args)
+    type __NewJob<__T, __A> = fn(&__A) -> __pgjobq::NewJob<__T>;
+    type __Decode<__A> = fn(
+        &__pgjobq::JobContext,
+        &__pgjobq::serde_json::value::RawValue,
+    ) -> ::core::result::Result<__A, __pgjobq::JobError>;
+    fn __stored<__T, __0: __pgjobq::Argument>() -> (
+        __NewJob<__T, __Args<__0>>,
+        __Decode<__Args<__0>>,
+    ) {
+        (
+            |args| __pgjobq::NewJob::new(__Job::KIND, &__POLICY, args),
+            |context, args| context.decode(args),
+        )
     }
     const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT.queue("mail");
     async fn __run(
@@ -87,7 +91,7 @@ const _: () = {
         ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
         __pgjobq::JobError,
     > {
-        let args = __decode::<i64>(&context, args)?;
+        let args = __stored::<(), i64>().1(&context, args)?;
         __returns::<()>();
         __pgjobq::encode_output::<()>(send(args.user).await)
     }
@@ -95,7 +99,7 @@ const _: () = {
         use ::std::boxed::Box;
         #[doc(hidden)]
         #[__pgjobq::async_trait]
-        impl __pgjobq::Handler for send {
+        impl __pgjobq::Handler for __Job {
             async fn run(
                 &self,
                 context: __pgjobq::JobContext,
@@ -109,12 +113,12 @@ const _: () = {
         }
     };
     __pgjobq::inventory::submit! {
-        __pgjobq::JobDescriptor { kind : send::KIND, aliases : & [], policy : __POLICY,
-        redact : & [], handler : & send {}, states : & [], file : ::core::file!(), line :
-        ::core::line!(), }
+        __pgjobq::JobDescriptor { kind : __Job::KIND, aliases : & [], policy : __POLICY,
+        redact : & [], handler : & __Job {}, states : & [], module :
+        ::core::module_path!(), file : ::core::file!(), line : ::core::line!(), }
     }
     fn __returns<R: __pgjobq::JobReturn<Value = ()>>() {}
-    async fn __call<T: for<'de> __pgjobq::serde::Deserialize<'de>>(
+    async fn __call<T: __pgjobq::StoredResult>(
         job: __pgjobq::NewJob<T>,
         client: &__pgjobq::Client,
     ) -> ::core::result::Result<T, __pgjobq::CallError> {

@@ -1,5 +1,8 @@
 fn send(user: &str) {}
 ::core::compile_error! {
+    "a job function looks like this: `async fn send(user: String)`"
+}
+::core::compile_error! {
     "a job function is async: write `async fn`"
 }
 ::core::compile_error! {

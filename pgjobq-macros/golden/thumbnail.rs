@@ -40,12 +40,13 @@ pub(crate) struct thumbnail {}
 )]
 const _: () = {
     use ::pgjobq::__private as __pgjobq;
-    impl thumbnail {
+    type __Job = thumbnail;
+    impl __Job {
         /// The name under which the database stores jobs of this kind.
         pub const KIND: &'static str = "thumbnail";
         ///A `thumbnail` job that has not been enqueued: a value, whose options one can set.
         pub fn job(image_id: i64, width: Option<u32>) -> __pgjobq::NewJob<Thumbnail> {
-            __new_job::<Thumbnail, i64, Option<u32>>(&__Args { image_id, width })
+            __stored::<Thumbnail, i64, Option<u32>>().0(&__Args { image_id, width })
         }
         ///The handle of the `thumbnail` job that has this id.
         #[must_use]
@@ -88,19 +89,19 @@ const _: () = {
         image_id: __0,
         width: __1,
     }
-    fn __new_job<__T, __0: __pgjobq::serde::Serialize, __1: __pgjobq::serde::Serialize>(
-        args: &__Args<__0, __1>,
-    ) -> __pgjobq::NewJob<__T> {
-        __pgjobq::NewJob::new(thumbnail::KIND, &__POLICY, args)
-    }
-    fn __decode<
-        __0: for<'de> __pgjobq::serde::Deserialize<'de>,
-        __1: for<'de> __pgjobq::serde::Deserialize<'de>,
-    >(
-        context: &__pgjobq::JobContext,
-        args: &__pgjobq::serde_json::value::RawValue,
-    ) -> ::core::result::Result<__Args<__0, __1>, __pgjobq::JobError> {
-        context.decode(args)
+    type __NewJob<__T, __A> = fn(&__A) -> __pgjobq::NewJob<__T>;
+    type __Decode<__A> = fn(
+        &__pgjobq::JobContext,
+        &__pgjobq::serde_json::value::RawValue,
+    ) -> ::core::result::Result<__A, __pgjobq::JobError>;
+    fn __stored<__T, __0: __pgjobq::Argument, __1: __pgjobq::Argument>() -> (
+        __NewJob<__T, __Args<__0, __1>>,
+        __Decode<__Args<__0, __1>>,
+    ) {
+        (
+            |args| __pgjobq::NewJob::new(__Job::KIND, &__POLICY, args),
+            |context, args| context.decode(args),
+        )
     }
     const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT
         .queue("images")
@@ -112,16 +113,16 @@ const _: () = {
         ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
         __pgjobq::JobError,
     > {
-        let args = __decode::<i64, Option<u32>>(&context, args)?;
+        let args = __stored::<(), i64, Option<u32>>().1(&context, args)?;
         __returns::<Result<Thumbnail, ImageError>>();
         __pgjobq::encode_output::<
             Result<Thumbnail, ImageError>,
         >(
             thumbnail(
                     args.image_id,
-                    context.clone(),
+                    <JobContext as __pgjobq::HandedIn>::of(&context)?,
                     args.width,
-                    context.state::<Store>()?,
+                    <State<Store> as __pgjobq::HandedIn>::of(&context)?,
                 )
                 .await,
         )
@@ -130,7 +131,7 @@ const _: () = {
         use ::std::boxed::Box;
         #[doc(hidden)]
         #[__pgjobq::async_trait]
-        impl __pgjobq::Handler for thumbnail {
+        impl __pgjobq::Handler for __Job {
             async fn run(
                 &self,
                 context: __pgjobq::JobContext,
@@ -144,13 +145,13 @@ const _: () = {
         }
     };
     __pgjobq::inventory::submit! {
-        __pgjobq::JobDescriptor { kind : thumbnail::KIND, aliases : & [], policy :
-        __POLICY, redact : & [], handler : & thumbnail {}, states : &
-        [__pgjobq::StateType::of:: < Store > ()], file : ::core::file!(), line :
+        __pgjobq::JobDescriptor { kind : __Job::KIND, aliases : & [], policy : __POLICY,
+        redact : & [], handler : & __Job {}, states : & [__pgjobq::StateType::of:: <
+        Store > ()], module : ::core::module_path!(), file : ::core::file!(), line :
         ::core::line!(), }
     }
     fn __returns<R: __pgjobq::JobReturn<Value = Thumbnail>>() {}
-    async fn __call<T: for<'de> __pgjobq::serde::Deserialize<'de>>(
+    async fn __call<T: __pgjobq::StoredResult>(
         job: __pgjobq::NewJob<T>,
         client: &__pgjobq::Client,
     ) -> ::core::result::Result<T, __pgjobq::CallError> {

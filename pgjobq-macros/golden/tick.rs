@@ -26,12 +26,13 @@ struct tick {}
 )]
 const _: () = {
     use ::pgjobq::__private as __pgjobq;
-    impl tick {
+    type __Job = tick;
+    impl __Job {
         /// The name under which the database stores jobs of this kind.
         pub const KIND: &'static str = "tick";
         ///A `tick` job that has not been enqueued: a value, whose options one can set.
         pub fn job() -> __pgjobq::NewJob<()> {
-            __new_job::<()>(&__Args {})
+            __stored::<()>().0(&__Args {})
         }
         ///The handle of the `tick` job that has this id.
         #[must_use]
@@ -64,14 +65,16 @@ const _: () = {
     #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
     #[serde(crate = "__pgjobq::serde")]
     struct __Args {}
-    fn __new_job<__T>(args: &__Args) -> __pgjobq::NewJob<__T> {
-        __pgjobq::NewJob::new(tick::KIND, &__POLICY, args)
-    }
-    fn __decode(
-        context: &__pgjobq::JobContext,
-        args: &__pgjobq::serde_json::value::RawValue,
-    ) -> ::core::result::Result<__Args, __pgjobq::JobError> {
-        context.decode(args)
+    type __NewJob<__T, __A> = fn(&__A) -> __pgjobq::NewJob<__T>;
+    type __Decode<__A> = fn(
+        &__pgjobq::JobContext,
+        &__pgjobq::serde_json::value::RawValue,
+    ) -> ::core::result::Result<__A, __pgjobq::JobError>;
+    fn __stored<__T>() -> (__NewJob<__T, __Args>, __Decode<__Args>) {
+        (
+            |args| __pgjobq::NewJob::new(__Job::KIND, &__POLICY, args),
+            |context, args| context.decode(args),
+        )
     }
     const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT;
     async fn __run(
@@ -81,7 +84,7 @@ const _: () = {
         ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
         __pgjobq::JobError,
     > {
-        let args = __decode(&context, args)?;
+        let args = __stored::<()>().1(&context, args)?;
         __returns::<()>();
         __pgjobq::encode_output::<()>(tick().await)
     }
@@ -89,7 +92,7 @@ const _: () = {
         use ::std::boxed::Box;
         #[doc(hidden)]
         #[__pgjobq::async_trait]
-        impl __pgjobq::Handler for tick {
+        impl __pgjobq::Handler for __Job {
             async fn run(
                 &self,
                 context: __pgjobq::JobContext,
@@ -103,12 +106,12 @@ const _: () = {
         }
     };
     __pgjobq::inventory::submit! {
-        __pgjobq::JobDescriptor { kind : tick::KIND, aliases : & [], policy : __POLICY,
-        redact : & [], handler : & tick {}, states : & [], file : ::core::file!(), line :
-        ::core::line!(), }
+        __pgjobq::JobDescriptor { kind : __Job::KIND, aliases : & [], policy : __POLICY,
+        redact : & [], handler : & __Job {}, states : & [], module :
+        ::core::module_path!(), file : ::core::file!(), line : ::core::line!(), }
     }
     fn __returns<R: __pgjobq::JobReturn<Value = ()>>() {}
-    async fn __call<T: for<'de> __pgjobq::serde::Deserialize<'de>>(
+    async fn __call<T: __pgjobq::StoredResult>(
         job: __pgjobq::NewJob<T>,
         client: &__pgjobq::Client,
     ) -> ::core::result::Result<T, __pgjobq::CallError> {

@@ -1,4 +1,4 @@
-//! Every mistake in one `#[job]`.
+//! The mistakes in one `#[job]`.
 
 use std::fmt::Display;
 
@@ -6,46 +6,44 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::Error;
 
-/// Every mistake in one `#[job]`, so that one compile shows them all.
+/// The mistakes in one `#[job]`. All of them are collected, so that one compile shows them all.
 #[derive(Default)]
 pub(crate) struct Diagnostics {
-    all: Option<Error>,
+    errors: Vec<Error>,
 }
 
 impl Diagnostics {
-    /// A mistake at these tokens.
+    /// Notes a mistake at these tokens.
     pub(crate) fn error(&mut self, at: impl ToTokens, message: impl Display) {
-        self.add(Error::new_spanned(at, message));
+        self.errors.push(Error::new_spanned(at, message));
     }
 
-    /// A mistake that knows its place.
-    pub(crate) fn add(&mut self, error: Error) {
-        match &mut self.all {
-            Some(all) => all.combine(error),
-            None => self.all = Some(error),
-        }
+    /// Notes a mistake that is shown before the others.
+    pub(crate) fn headline(&mut self, at: impl ToTokens, message: impl Display) {
+        self.errors.insert(0, Error::new_spanned(at, message));
     }
 
-    /// What there is, if it is right; otherwise its mistakes are noted.
+    /// The number of mistakes so far.
+    pub(crate) fn len(&self) -> usize {
+        self.errors.len()
+    }
+
+    /// Returns the value of `result`, or notes its error.
     pub(crate) fn ok<T>(&mut self, result: syn::Result<T>) -> Option<T> {
-        result.map_err(|error| self.add(error)).ok()
+        result.map_err(|error| self.errors.push(error)).ok()
     }
 
-    /// What there is, if `check` finds no mistake in it.
+    /// Returns what `check` returns, unless it notes a mistake.
     pub(crate) fn unless_wrong<T>(&mut self, check: impl FnOnce(&mut Self) -> T) -> Option<T> {
         let mut own = Self::default();
         let checked = check(&mut own);
-        match own.all {
-            Some(errors) => {
-                self.add(errors);
-                None
-            }
-            None => Some(checked),
-        }
+        let right = own.errors.is_empty();
+        self.errors.append(&mut own.errors);
+        right.then_some(checked)
     }
 
-    /// The compile errors, to stand beside what could be generated.
+    /// Returns the compile errors, to stand beside the generated code.
     pub(crate) fn into_tokens(self) -> TokenStream {
-        self.all.map(|errors| errors.to_compile_error()).unwrap_or_default()
+        self.errors.iter().map(Error::to_compile_error).collect()
     }
 }

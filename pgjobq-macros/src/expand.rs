@@ -1,11 +1,12 @@
 //! What `#[job]` puts beside the function.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use crate::attribute::Keys;
 use crate::diagnostics::Diagnostics;
+use crate::hygiene::at;
 use crate::model::Job;
 use crate::parse::Item;
 use crate::{handler, helpers};
@@ -25,7 +26,8 @@ pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
 
 /// A braced struct lives among the types only, so that it can bear the function's name. All else is inside a nameless
 /// constant, where it is in nobody's way, and names everything through the facade's hidden module, so that a user's
-/// crate depends on `pgjobq` alone and may shadow any other name.
+/// crate depends on `pgjobq` alone and may shadow any other name. It names the struct once, so that a conflict about it is
+/// reported once.
 fn beside(job: &Job) -> TokenStream {
     let Job { visibility, name, .. } = job;
     let cfgs: Vec<_> = job.attributes_named("cfg").collect();
@@ -35,18 +37,22 @@ fn beside(job: &Job) -> TokenStream {
     let lints = lints();
     let facade = job.facade();
     let (helpers, handler) = (helpers::helpers(job), handler::handler(job));
+    // At the name, which is what another item of that name conflicts with.
+    let declared = quote_spanned!(at(name.span())=> #visibility struct #name {});
+    let named = quote_spanned!(at(name.span())=> type __Job = #name;);
     quote! {
         #(#cfgs)*
         #[doc = #summary]
         #gap
         #(#docs)*
         #lints
-        #visibility struct #name {}
+        #declared
 
         #(#cfgs)*
         #lints
         const _: () = {
             use #facade::__private as __pgjobq;
+            #named
             #helpers
             #handler
         };

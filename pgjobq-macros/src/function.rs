@@ -1,25 +1,33 @@
-//! What a function must look like to be a job.
+//! The rules for a job function's signature.
 
 use proc_macro2::Ident;
-use syn::{FnArg, GenericArgument, Pat, PatType, PathArguments, PathSegment, ReturnType, Safety, Type};
+use syn::{FnArg, Pat, PatType, ReturnType, Safety};
 
 use crate::diagnostics::Diagnostics;
-use crate::model::{Argument, Returned, Role};
-use crate::owned;
+use crate::model::Argument;
 use crate::parse::Item;
+use crate::returned::{Returned, future_output};
+use crate::role::{Role, is_meant_as_transaction};
+use crate::{owned, usage};
 
-/// The arguments and the result of a job function; every mistake is noted.
+/// Returns the arguments and the return type of a job function, and notes every mistake in its signature.
 pub(crate) fn check(item: &Item, diagnostics: &mut Diagnostics) -> (Vec<Argument>, Returned) {
     check_qualifiers(item, diagnostics);
     check_generics(item, diagnostics);
     let arguments = arguments(item, diagnostics);
     check_repetitions(&arguments, diagnostics);
-    (arguments, returned(&item.signature.output, diagnostics))
+    let returned = Returned::of(&item.signature, diagnostics);
+    if diagnostics.len() > 1 {
+        let usage = usage::line(&item.signature);
+        diagnostics.headline(&item.signature.ident, format!("a job function looks like this: `{usage}`"));
+    }
+    (arguments, returned)
 }
 
 fn check_qualifiers(item: &Item, diagnostics: &mut Diagnostics) {
     let signature = &item.signature;
-    if signature.asyncness.is_none() {
+    let is_future = matches!(&signature.output, ReturnType::Type(_, ty) if future_output(ty).is_some());
+    if signature.asyncness.is_none() && !is_future {
         diagnostics.error(signature.fn_token, "a job function is async: write `async fn`");
     }
     if let Safety::Unsafe(token) = &signature.safety {
@@ -31,7 +39,7 @@ fn check_qualifiers(item: &Item, diagnostics: &mut Diagnostics) {
     if let Some(variadic) = &signature.variadic {
         diagnostics.error(variadic, "a job has a fixed number of arguments: take a `Vec` instead of `...`");
     }
-    if item.body.to_string() == ";" {
+    if !item.has_body {
         diagnostics.error(&signature.ident, "this job function has no body: write one in place of `;`");
     }
     let is_job = |path: &syn::Path| path.segments.last().is_some_and(|segment| segment.ident == "job");
@@ -74,10 +82,10 @@ fn check_argument(argument: &PatType, diagnostics: &mut Diagnostics) -> Option<A
     if let Some(cfg) = argument.attrs.iter().find(|attribute| attribute.path().is_ident("cfg")) {
         diagnostics.error(cfg, "stored arguments are the same in every build: put `#[cfg]` on the whole job");
     }
-    let role = role(&argument.ty);
+    let role = Role::of(&argument.ty);
     match role {
-        Role::Stored if is_transaction(behind(&argument.ty)) => {
-            diagnostics.error(&argument.ty, "a job borrows its transaction: write `&mut Tx`");
+        Role::Stored if is_meant_as_transaction(&argument.ty) => {
+            diagnostics.error(&argument.ty, "a job borrows the transaction of its attempt: write `&mut Tx`");
         }
         Role::Stored => owned::check(&argument.ty, diagnostics),
         _ => {}
@@ -112,77 +120,4 @@ fn check_repetitions(arguments: &[Argument], diagnostics: &mut Diagnostics) {
             diagnostics.error(&argument.ty, "a job runs with one `JobContext`: remove the second one");
         }
     }
-}
-
-/// What an argument is for, by the last segment of its type: macros cannot ask what a name stands for.
-fn role(ty: &Type) -> Role {
-    if matches!(ty, Type::Reference(reference) if reference.mutability.is_some() && is_transaction(&reference.elem))
-    {
-        return Role::Transaction;
-    }
-    let Some(segment) = last_segment(ty) else { return Role::Stored };
-    match first_type(segment) {
-        _ if segment.ident == "JobContext" => Role::Context,
-        Some(state) if segment.ident == "State" => Role::State(Box::new(state.clone())),
-        _ => Role::Stored,
-    }
-}
-
-fn is_transaction(ty: &Type) -> bool {
-    last_segment(ty).is_some_and(|segment| segment.ident == "Tx")
-}
-
-/// The type behind a reference.
-fn behind(ty: &Type) -> &Type {
-    if let Type::Reference(reference) = ty { &reference.elem } else { ty }
-}
-
-fn returned(output: &ReturnType, diagnostics: &mut Diagnostics) -> Returned {
-    let ReturnType::Type(_, ty) = output else {
-        let unit: Type = syn::parse_quote!(());
-        return Returned { ty: unit.clone(), value: Some(unit) };
-    };
-    let result = last_segment(ty).filter(|segment| segment.ident == "Result");
-    let value = result.and_then(first_type);
-    match &**ty {
-        Type::Never(never) => diagnostics.error(never, "a job ends: return `Result<()>`, or nothing"),
-        ty if surely_no_result(ty) => {
-            let shown = owned::shown(ty);
-            let message = format!("a job function can fail: return `Result<{shown}>`, not `{shown}`");
-            diagnostics.error(ty, message);
-        }
-        ty => owned::check(value.unwrap_or(ty), diagnostics),
-    }
-    Returned { ty: (**ty).clone(), value: value.cloned() }
-}
-
-/// Whether a type can be seen to be no `Result`. The compiler judges the others, at more length.
-fn surely_no_result(ty: &Type) -> bool {
-    const NO_RESULTS: [&str; 20] = [
-        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64",
-        "u128", "usize", "String", "Option", "Vec", "Box",
-    ];
-    match ty {
-        Type::Tuple(tuple) => !tuple.elems.is_empty(),
-        Type::Array(_) => true,
-        _ => last_segment(ty).is_some_and(|segment| NO_RESULTS.iter().any(|name| segment.ident == name)),
-    }
-}
-
-/// The last segment of a type that is a path, seen through the brackets that a declarative macro leaves around it.
-fn last_segment(ty: &Type) -> Option<&PathSegment> {
-    match ty {
-        Type::Path(path) => path.path.segments.last(),
-        Type::Group(group) => last_segment(&group.elem),
-        Type::Paren(paren) => last_segment(&paren.elem),
-        _ => None,
-    }
-}
-
-fn first_type(segment: &PathSegment) -> Option<&Type> {
-    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
-    arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::Type(ty) => Some(ty),
-        _ => None,
-    })
 }

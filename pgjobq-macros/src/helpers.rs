@@ -13,14 +13,15 @@ pub(crate) fn helpers(job: &Job) -> TokenStream {
     let name = &job.name;
     let (values, actions) = (values(job), actions(job));
     quote_spanned! {at(name.span())=>
-        impl #name {
+        impl __Job {
             #values
             #actions
         }
     }
 }
 
-/// What needs no database.
+/// The ways in that need no database. All that mentions the user's return type stands at that type, for only then the
+/// compiler sees that its objections to the type are one.
 fn values(job: &Job) -> TokenStream {
     let (kind, value, id) = (job.kind(), job.value(), local("id"));
     let (names, parameters) = (names(job), parameters(job));
@@ -29,24 +30,26 @@ fn values(job: &Job) -> TokenStream {
     let about_job =
         format!("A `{title}` job that has not been enqueued: a value, whose options one can set.");
     let about_handle = format!("The handle of the `{title}` job that has this id.");
+    let new_job = quote_spanned! {value.span()=>
+        __pgjobq::NewJob<#value> { __stored::<#value, #(#types),*>().0(&__Args { #(#names),* }) }
+    };
+    let handle = quote_spanned! {value.span()=>
+        __pgjobq::JobHandle<#value> { __pgjobq::JobHandle::from_id(::core::convert::Into::into(#id), &__POLICY) }
+    };
     quote_spanned! {at(job.name.span())=>
         /// The name under which the database stores jobs of this kind.
         pub const KIND: &'static str = #kind;
 
         #[doc = #about_job]
-        pub fn job(#parameters) -> __pgjobq::NewJob<#value> {
-            __new_job::<#value, #(#types),*>(&__Args { #(#names),* })
-        }
+        pub fn job(#parameters) -> #new_job
 
         #[doc = #about_handle]
         #[must_use]
-        pub fn handle(#id: impl ::core::convert::Into<__pgjobq::JobId>) -> __pgjobq::JobHandle<#value> {
-            __pgjobq::JobHandle::from_id(::core::convert::Into::into(#id), &__POLICY)
-        }
+        pub fn handle(#id: impl ::core::convert::Into<__pgjobq::JobId>) -> #handle
     }
 }
 
-/// What speaks to the database.
+/// The ways in that need a database.
 fn actions(job: &Job) -> TokenStream {
     let (value, to, client) = (job.value(), local("to"), local("client"));
     let (names, parameters) = (names(job), parameters(job));
@@ -55,32 +58,30 @@ fn actions(job: &Job) -> TokenStream {
         "Enqueues a `{title}` job: to `&client`, `&pool`, `&mut *connection` or `&mut *transaction`."
     );
     let about_call = format!("Enqueues a `{title}` job, waits until it ends, and gives what it returned.");
-    // At the user's type to the letter, for only then the compiler sees that all its objections to it are one.
-    let called = quote_spanned!(value.span()=> __call::<#value>(Self::job(#(#names),*), #client).await);
+    let enqueued = quote_spanned! {value.span()=>
+        ::core::result::Result<__pgjobq::JobHandle<#value>, __pgjobq::EnqueueError> {
+            Self::job(#(#names),*).enqueue(#to).await
+        }
+    };
+    let called = quote_spanned! {value.span()=>
+        ::core::result::Result<#value, __pgjobq::CallError> {
+            __call::<#value>(Self::job(#(#names),*), #client).await
+        }
+    };
     quote_spanned! {at(job.name.span())=>
         #[doc = #about_enqueue]
         ///
         /// # Errors
         ///
         /// What is wrong with the job, with its queue, or with the connection.
-        pub async fn enqueue(
-            #to: impl __pgjobq::Target,
-            #parameters
-        ) -> ::core::result::Result<__pgjobq::JobHandle<#value>, __pgjobq::EnqueueError> {
-            Self::job(#(#names),*).enqueue(#to).await
-        }
+        pub async fn enqueue(#to: impl __pgjobq::Target, #parameters) -> #enqueued
 
         #[doc = #about_call]
         ///
         /// # Errors
         ///
         /// Why the job could not be enqueued or awaited, or how it ended without a value.
-        pub async fn call(
-            #client: &__pgjobq::Client,
-            #parameters
-        ) -> ::core::result::Result<#value, __pgjobq::CallError> {
-            #called
-        }
+        pub async fn call(#client: &__pgjobq::Client, #parameters) -> #called
     }
 }
 

@@ -9,10 +9,16 @@ mod function;
 mod handler;
 mod helpers;
 mod hygiene;
+mod key;
 mod model;
 mod names;
 mod owned;
 mod parse;
+mod returned;
+mod role;
+mod types;
+mod unknown;
+mod usage;
 mod value;
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use syn::{Attribute, Path, Type, Visibility};
 use crate::attribute::Keys;
 use crate::diagnostics::Diagnostics;
 use crate::parse::Item;
+use crate::returned::Returned;
+use crate::role::Role;
 use crate::{function, names};
 
 /// A job function and its attribute.
@@ -26,26 +28,6 @@ pub(crate) struct Argument {
     pub(crate) name: Ident,
     pub(crate) ty: Type,
     pub(crate) role: Role,
-}
-
-/// Where an argument's value comes from when the job runs.
-pub(crate) enum Role {
-    /// From the database: the caller of `enqueue` gave it.
-    Stored,
-    /// It is the `JobContext`.
-    Context,
-    /// It is the transaction: `&mut Tx`.
-    Transaction,
-    /// It is a `State<T>` with this `T`.
-    State(Box<Type>),
-}
-
-/// What a job function returns.
-pub(crate) struct Returned {
-    /// The type behind the arrow; `()` where there is none.
-    pub(crate) ty: Type,
-    /// `T`, where that type is written as `Result<T, …>`.
-    pub(crate) value: Option<Type>,
 }
 
 impl Job {

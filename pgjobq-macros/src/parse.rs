@@ -7,14 +7,14 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Error, Signature, Token, Visibility};
 
-use crate::attribute::takes;
+use crate::key::takes;
 
-/// The item under `#[job]`. Its body stays raw, so that what is wrong in there is rustc's to say.
+/// The item under `#[job]`, without its body: rustc reports the mistakes in there.
 pub(crate) struct Item {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) signature: Signature,
-    pub(crate) body: TokenStream,
+    pub(crate) has_body: bool,
 }
 
 impl Parse for Item {
@@ -24,7 +24,10 @@ impl Parse for Item {
         if !starts_function(input) {
             return Err(input.error("only a function can be a job: put `#[job]` on an `async fn`"));
         }
-        Ok(Self { attributes, visibility, signature: input.parse()?, body: input.parse()? })
+        let signature = input.parse()?;
+        let has_body = !input.peek(Token![;]);
+        input.parse::<TokenStream>()?;
+        Ok(Self { attributes, visibility, signature, has_body })
     }
 }
 

@@ -8,7 +8,7 @@ use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::{Error, LitInt, LitStr, Path, Result, Token, bracketed};
 
-use crate::attribute::{Backoff, Retain, takes};
+use crate::key::takes;
 use crate::parse::Entry;
 use crate::{duration, names};
 
@@ -124,36 +124,36 @@ fn any(at: &LitStr, text: &str) -> Result<Duration> {
 }
 
 /// One delay, or a first and a longest one.
-pub(crate) fn backoff(entry: &Entry) -> Result<Backoff> {
+pub(crate) fn backoff(entry: &Entry) -> Result<(Duration, Duration)> {
     let at = text(entry)?;
     let text = at.value();
-    let (first, most) = text.split_once("..").unwrap_or((&text, &text));
-    if duration::parse(first).is_none() || duration::parse(most).is_none() {
+    let (first, longest) = text.split_once("..").unwrap_or((&text, &text));
+    if duration::parse(first).is_none() || duration::parse(longest).is_none() {
         let message =
             format!("`{text}` is no backoff: write one duration, such as `30s`, or two, such as `1s..6h`");
         return Err(Error::new_spanned(at, message));
     }
-    let backoff = Backoff { first: positive(&at, first)?, most: positive(&at, most)? };
-    if backoff.first > backoff.most {
-        let message = format!("`{text}` shrinks: write the shorter delay first, `{most}..{first}`");
+    let delays = (positive(&at, first)?, positive(&at, longest)?);
+    if delays.0 > delays.1 {
+        let message = format!("`{text}` shrinks: write the shorter delay first, `{longest}..{first}`");
         return Err(Error::new_spanned(at, message));
     }
-    Ok(backoff)
+    Ok(delays)
 }
 
-/// How long a completed job is kept: not at all, or up to a century.
-pub(crate) fn retain(entry: &Entry) -> Result<Retain> {
+/// How long a completed job is kept: not at all, or up to a century; with the text that says so.
+pub(crate) fn retain(entry: &Entry) -> Result<(LitStr, Duration)> {
     let at = text(entry)?;
     let text = at.value();
     let duration = any(&at, &text)?;
     if duration > CENTURY {
         return Err(Error::new_spanned(at, format!("`{text}` is too long: write at most `36500d`")));
     }
-    Ok(Retain { duration, at })
+    Ok((at, duration))
 }
 
 /// A key that stands alone.
-pub(crate) fn flag(entry: &Entry) -> Result<()> {
+pub(crate) fn none(entry: &Entry) -> Result<()> {
     if entry.value.is_empty() { Ok(()) } else { Err(misfit(entry)) }
 }
 

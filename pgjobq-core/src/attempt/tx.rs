@@ -15,7 +15,8 @@ use crate::{DatabaseError, JobId};
 /// The transaction of a transactional job: what is written in it, the jobs that are enqueued in it, and the job's own
 /// completion commit together, or not at all.
 ///
-/// It is a connection: `.execute(&mut **tx)`. A job is enqueued in it with `.enqueue(&mut *tx)`, and knows its parent. The
+/// It derefs to a connection: `.execute(&mut **tx)`. (It is no `Executor` itself: that trait has one more method if any crate of
+/// the program enables sqlx's `macros`.) A job is enqueued in it with `.enqueue(&mut *tx)`, and knows its parent. The
 /// worker commits it when the job function has returned `Ok`, and rolls it back otherwise. [`Tx::begin`] is for a unit test
 /// that calls the job function.
 ///

@@ -36,6 +36,12 @@ type Sending<'s> = Pin<Box<dyn Future<Output = Result<Answer, EnqueueError>> + S
 /// # Ok(())
 /// # }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "a job cannot be enqueued to `{Self}`",
+    label = "not a target",
+    note = "write `&client`, `&pool`, `&mut *connection`, or `&mut *transaction`, with which the job commits",
+    note = "in a job function, `ctx.enqueue(name::job(…))`, or `&mut *tx` for its transaction"
+)]
 pub trait Target: sealed::Sealed + Send {
     #[doc(hidden)]
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s>;
@@ -63,6 +69,7 @@ pub struct Within<'c> {
     pub(crate) connection: &'c mut PgConnection,
 }
 
+#[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &Client {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
         let client: &Client = self;
@@ -74,6 +81,7 @@ impl Target for &Client {
     }
 }
 
+#[diagnostic::do_not_recommend] // The message above names them.
 impl Target for Within<'_> {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
         Box::pin(batch.send(self.connection, self.client.sql(), self.client.limits().notifications))
@@ -84,6 +92,7 @@ impl Target for Within<'_> {
     }
 }
 
+#[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &PgPool {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
         Box::pin(async {
@@ -106,24 +115,28 @@ impl Target for &PgPool {
     }
 }
 
+#[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &mut PgConnection {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
         Box::pin(batch.send(self, &statements::DEFAULT, true))
     }
 }
 
+#[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &mut PoolConnection<Postgres> {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
         Box::pin(batch.send(self, &statements::DEFAULT, true))
     }
 }
 
+#[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &mut Transaction<'_, Postgres> {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
         Box::pin(batch.send(self, &statements::DEFAULT, true))
     }
 }
 
+#[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &mut Tx {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
         let client = self.client().clone();

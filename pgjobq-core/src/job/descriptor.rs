@@ -5,6 +5,7 @@ use std::fmt;
 use crate::job::app_state::StateType;
 use crate::job::handler::Handler;
 use crate::job::policy::Policy;
+use crate::job::registry::Place;
 
 /// What `#[job]` registers about a job function: a constant, collected when the program is linked.
 #[doc(hidden)]
@@ -18,11 +19,20 @@ pub struct JobDescriptor {
     pub handler: &'static dyn Handler,
     /// What the job function takes as `State<T>`.
     pub states: &'static [StateType],
+    pub module: &'static str,
     pub file: &'static str,
     pub line: u32,
 }
 
 inventory::collect!(JobDescriptor);
+
+impl JobDescriptor {
+    /// The place of the job function.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place { module: self.module, file: self.file, line: self.line }
+    }
+}
 
 impl fmt::Debug for JobDescriptor {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -23,11 +23,7 @@ pub trait JobReturn {
     fn into_result(self) -> Result<Self::Value, JobError>;
 }
 
-impl<T, E> JobReturn for Result<T, E>
-where
-    T: Serialize + DeserializeOwned + Send + 'static,
-    E: Into<JobError>,
-{
+impl<T: StoredResult, E: Failing> JobReturn for Result<T, E> {
     type Value = T;
 
     fn into_result(self) -> Result<T, JobError> {
@@ -42,6 +38,30 @@ impl JobReturn for () {
         Ok(())
     }
 }
+
+/// The `T` of a job function's `Result<T, E>`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored as the result of a job",
+    label = "not `Serialize` and `Deserialize`",
+    note = "write `#[derive(Serialize, Deserialize)]` on the type and on each type that it holds, or return `Result<()>`"
+)]
+pub trait StoredResult: Serialize + DeserializeOwned + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Send + 'static> StoredResult for T {}
+
+/// The `E` of a job function's `Result<T, E>`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no error that a job can return",
+    label = "does not turn into `JobError`",
+    note = "derive `thiserror::Error` for `{Self}`, or return `pgjobq::Result<T>`, into which any error turns with `?`"
+)]
+pub trait Failing: Into<JobError> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<JobError>> Failing for E {}
 
 /// The returned value as JSON. A value that cannot be written is a failure that trying again cannot heal.
 #[doc(hidden)]

@@ -1,6 +1,7 @@
 //! What a job is: its kind, policy, arguments and result, and the job functions linked into the program.
 
 pub(crate) mod app_state;
+pub(crate) mod argument;
 pub(crate) mod backoff;
 pub(crate) mod descriptor;
 pub(crate) mod error;

@@ -17,8 +17,17 @@ pub struct Registry {
 #[doc(hidden)]
 pub struct DuplicateKind {
     pub kind: &'static str,
-    pub first: (&'static str, u32),
-    pub second: (&'static str, u32),
+    pub first: Place,
+    pub second: Place,
+}
+
+/// The place of a job function in the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub struct Place {
+    pub module: &'static str,
+    pub file: &'static str,
+    pub line: u32,
 }
 
 impl Registry {
@@ -37,13 +46,12 @@ impl Registry {
     /// The registry of these job functions.
     pub fn of(jobs: impl IntoIterator<Item = &'static JobDescriptor>) -> (Self, Vec<DuplicateKind>) {
         let mut jobs: Vec<_> = jobs.into_iter().collect();
-        jobs.sort_by_key(|job| (job.file, job.line)); // The order of linking is not specified; ours is.
+        jobs.sort_by_key(|job| (job.file, job.line, job.module)); // The order of linking is not specified; ours is.
         let (mut registry, mut duplicates) = (Self::default(), Vec::new());
         for second in jobs {
             for kind in std::iter::once(second.kind).chain(second.aliases.iter().copied()) {
                 if let Some(first) = registry.by_kind.insert(kind, second) {
-                    let at = |job: &'static JobDescriptor| (job.file, job.line);
-                    duplicates.push(DuplicateKind { kind, first: at(first), second: at(second) });
+                    duplicates.push(DuplicateKind { kind, first: first.place(), second: second.place() });
                 }
             }
         }
@@ -76,10 +84,19 @@ impl Registry {
 impl fmt::Display for DuplicateKind {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, first, second } = self;
+        let Place { module, file, line } = first;
+        if (file, line) == (&second.file, &second.line) {
+            return write!(
+                out,
+                "the job `{kind}` ({file}:{line}) is compiled twice, as `{module}` and as `{}`: let the binary use the \
+                 library's module, and remove its own `mod`",
+                second.module
+            );
+        }
         write!(
             out,
-            "two jobs are of kind `{kind}`: at {}:{} and at {}:{}; give one of them another name, or `kind = \"…\"`",
-            first.0, first.1, second.0, second.1
+            "two jobs are of kind `{kind}`: at {file}:{line} and at {}:{}; give one of them another name, or `kind = \"…\"`",
+            second.file, second.line
         )
     }
 }

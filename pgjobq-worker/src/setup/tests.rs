@@ -19,7 +19,7 @@ struct Mailer;
 
 const fn job(kind: &'static str, file: &'static str, line: u32) -> JobDescriptor {
     let (policy, handler) = (Policy::DEFAULT, &Idle);
-    JobDescriptor { kind, aliases: &[], policy, redact: &[], handler, states: &[], file, line }
+    JobDescriptor { kind, aliases: &[], policy, redact: &[], handler, states: &[], module: "app", file, line }
 }
 
 static FIRST: JobDescriptor = job("send", "src/mail.rs", 12);
@@ -67,6 +67,18 @@ fn a_kind_that_is_registered_twice_is_told_with_both_places() {
         said_of_jobs(&[&FIRST, &RENAMED]),
         "the worker cannot start: two jobs are of kind `send`: at src/mail.rs:12 and at src/post.rs:9; give one of them \
          another name, or `kind = \"…\"`"
+    );
+}
+
+#[test]
+fn a_module_that_is_compiled_twice() {
+    static IN_LIBRARY: JobDescriptor =
+        JobDescriptor { module: "my_crate::jobs", ..job("send", "src/jobs.rs", 2) };
+    static IN_BINARY: JobDescriptor = JobDescriptor { module: "jobs", ..job("send", "src/jobs.rs", 2) };
+    assert_eq!(
+        said_of_jobs(&[&IN_LIBRARY, &IN_BINARY]),
+        "the worker cannot start: the job `send` (src/jobs.rs:2) is compiled twice, as `jobs` and as `my_crate::jobs`: let the \
+         binary use the library's module, and remove its own `mod`"
     );
 }
 

@@ -21,6 +21,9 @@ async fn other(number: &mut u64) {}
 async fn inside(name: Option<&str>, pair: (u8, &str)) {}
 
 #[job]
+async fn pool(pool: &pgjobq::sqlx::PgPool) {}
+
+#[job]
 async fn context(ctx: &JobContext) {}
 
 #[job]

@@ -1,0 +1,51 @@
+//! The origin of an argument's value.
+
+use syn::Type;
+
+use crate::types::{behind, is_named, last_segment, type_arguments};
+
+/// The origin of an argument's value when the job runs.
+pub(crate) enum Role {
+    /// The database: the caller of `enqueue` gave it.
+    Stored,
+    /// The attempt: it is the `JobContext`.
+    Context,
+    /// The attempt's transaction: `&mut Tx`.
+    Transaction,
+    /// The worker: it is a `State<T>` with this `T`.
+    State(Box<Type>),
+}
+
+impl Role {
+    /// Tells the role by the last segment of the type, because a macro cannot resolve names.
+    pub(crate) fn of(ty: &Type) -> Self {
+        if matches!(ty, Type::Reference(reference) if reference.mutability.is_some())
+            && is_named(behind(ty), &["Tx"])
+        {
+            return Self::Transaction;
+        }
+        let Some(segment) = last_segment(ty) else { return Self::Stored };
+        match type_arguments(segment).next() {
+            _ if segment.ident == "JobContext" => Self::Context,
+            Some(state) if segment.ident == "State" => Self::State(Box::new(state.clone())),
+            _ => Self::Stored,
+        }
+    }
+}
+
+/// Returns whether a type is meant to be a transaction, but is not written as `&mut Tx`. A `Transaction` by value, without
+/// a lifetime, may be a bank's.
+pub(crate) fn is_meant_as_transaction(ty: &Type) -> bool {
+    let has_lifetime = |ty: &Type| {
+        last_segment(ty).is_some_and(|segment| match &segment.arguments {
+            syn::PathArguments::AngleBracketed(arguments) => {
+                arguments.args.iter().any(|argument| matches!(argument, syn::GenericArgument::Lifetime(_)))
+            }
+            _ => false,
+        })
+    };
+    let inner = behind(ty);
+    let borrowed = matches!(ty, Type::Reference(_));
+    is_named(inner, &["Tx", "PgTransaction", "PgConnection"])
+        || (is_named(inner, &["Transaction"]) && (borrowed || has_lifetime(inner)))
+}

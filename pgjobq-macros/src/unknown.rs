@@ -1,0 +1,46 @@
+//! Answers to keys that `#[job]` does not have: those of other job libraries, and mistyped ones.
+
+use crate::key::KEYS;
+use crate::names;
+
+/// Keys of other job libraries, and the answer to each.
+const FOREIGN: [(&[&str], &str); 10] = [
+    (
+        &["name", "job_name", "task", "id", "type"],
+        "write `kind = \"…\"` for the name under which jobs are stored",
+    ),
+    (
+        &["cron", "schedule", "every", "interval", "periodic", "at"],
+        "schedules are not built yet; enqueue the job with `.delay(…)` or `.run_at(…)`, or from a timer of yours",
+    ),
+    (
+        &["max_attempts", "attempts", "tries", "max_tries", "max_failures"],
+        "write `retries = 5` for five more tries after the first failure",
+    ),
+    (&["delay", "run_at", "run_in"], "each job has its own: write `name::job(…).delay(…).enqueue(&client)`"),
+    (
+        &["concurrency", "max_concurrency", "limit", "workers"],
+        "write `.queue(\"name\", 50)` on the worker's builder",
+    ),
+    (&["unique", "unique_key", "dedup"], "give the job an id of yours: `name::job(…).id(uuid)`"),
+    (&["topic", "channel", "lane"], "write `queue = \"mail\"`"),
+    (
+        &["deadline", "max_runtime", "time_limit", "ttl"],
+        "write `timeout = \"5m\"` for the time of one attempt",
+    ),
+    (&["retry_delay", "retry_in", "backoff_secs", "retry_backoff"], "write `backoff = \"1s..6h\"`"),
+    (&["keep", "keep_for", "retention", "cleanup"], "write `retain = \"7d\"`"),
+];
+
+/// The message for an unknown key.
+pub(crate) fn answer(key: &str) -> String {
+    if let Some((_, answer)) = FOREIGN.iter().find(|(names, _)| names.contains(&key)) {
+        return format!("there is no key `{key}`: {answer}");
+    }
+    let names = || KEYS.iter().map(|known| known.name);
+    let all = names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match names::nearest(key, names()) {
+        Some(nearest) => format!("there is no key `{key}`: did you mean `{nearest}`? The keys are {all}"),
+        None => format!("there is no key `{key}`: the keys are {all}"),
+    }
+}
