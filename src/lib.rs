@@ -1,66 +1,64 @@
-//! Background jobs as plain async functions, stored in PostgreSQL.
+//! Durable, typed background jobs as plain async functions, stored in PostgreSQL.
 //!
-//! A job function is written as any other; [`job`] gives it the typed ways in. Whoever enqueues it may do so in a
-//! transaction of the application, with which the job commits or vanishes. A [`Worker`] in this or any other process runs
-//! it, again if need be, and whoever has the [`JobHandle`] gets what it returned.
+//! A job function is an ordinary async function. The attribute [`job`] adds typed ways to enqueue it, also inside a transaction of yours,
+//! with which the job commits or vanishes. A [`Worker`] in this or any other process runs it, and retries it if it fails. The
+//! [`JobHandle`] returns the function's result, in any process.
 //!
 //! ```no_run
 #![doc = include_str!("../examples/transactional_enqueue.rs")]
 //! ```
 //!
-//! This is one of the examples of the repository: `cargo run --example transactional_enqueue` needs nothing set up.
-//! `quickstart` has a job that fails twice, one that dies, and many at once; `axum` is a web server with its worker inside.
+//! This is one of the [examples](https://github.com/pgjobq/pgjobq/tree/main/examples): `cargo run --example transactional_enqueue`
+//! needs nothing set up. Read on in the [`guide`].
 //!
 //! # What is guaranteed
 //!
-//! - **An acknowledged job is never lost.** When an enqueue has returned, or the transaction that it was part of has
-//!   committed, the job is in the database until it has ended, whatever process dies.
-//! - **It runs at least once.** A worker that dies, or that nobody has heard of for half a minute, loses its jobs to
-//!   others, and then a job may run twice: let what it does be the same the second time, for instance by
-//!   [`JobContext::id`] as an idempotency key. (With `max_crashes = 0` it runs at most once.)
-//! - **A worker that lost a job changes nothing.** Whatever it still reports is refused by the database.
+//! - **An acknowledged job is never lost.** After the enqueue has returned, or its transaction has committed, the job is in the database until
+//!   it has ended, whichever process dies.
+//! - **It runs at least once.** If a worker dies, or is silent for 30 seconds, others take its jobs, and a job may run twice. Let
+//!   the second run have the same effect, for instance with [`JobContext::id`] as an idempotency key. (With `max_crashes = 0` and
+//!   `retries = 0` it runs at most once.)
+//! - **A worker that lost a job changes nothing.** The database rejects its result.
 //! - **It does not start before its time**, by the database's clock.
-//! - **A job that takes its worker down is buried**, after one crash more than it may survive (three), and takes its
-//!   neighbours down twice at most.
-//! - **A shutdown costs a job nothing.** What has not ended when the grace is over is handed back at once, with all its
-//!   retries.
+//! - **A job that kills its worker is buried**, by the crash after `max_crashes` (three), and takes its neighbors down at most
+//!   twice.
+//! - **A shutdown costs a job nothing.** A job that has not ended when the grace is over is released at once, with all its retries.
 //! - **Notifications are hints.** Without them everything runs, one poll later.
 //!
 //! The README links each to the tests that keep it, and says what is not promised.
 //!
 //! # How a job ends
 //!
-//! | the job function | what becomes of the job | [`Outcome`] |
+//! | the job function | the job | [`Outcome`] |
 //! |---|---|---|
-//! | returns `Ok(value)`, or nothing | completed; kept with its value for a day, or as `retain` says | `Completed(value)` |
-//! | returns any error | tried again after its backoff, as often as `retries` says, and then dead | `Dead(failure)` |
-//! | returns [`JobError::fatal`] | dead now | `Dead(failure)` |
-//! | returns [`JobError::retry_in`] | tried again after that time, as often as `retries` says, and then dead | `Dead(failure)` |
-//! | returns [`JobError::snooze`] | run again after that time: no failure | |
-//! | returns [`JobError::cancel`] | cancelled | `Cancelled` |
-//! | is asked to be cancelled ([`JobHandle::cancel`]) | cancelled: at once while it waits; while it runs it is told, and completes if it does so all the same | `Cancelled` |
-//! | has not started in time ([`NewJob::expires_in`]) | expired; it never runs | `Expired` |
-//! | panics | as an error | `Dead(failure)` |
-//! | runs for longer than `timeout` | dropped at its next `.await`; as an error | `Dead(failure)` |
-//! | cannot be given its arguments, for they are of another shape | as an error, but tried three times at most | `Dead(failure)` |
-//! | goes down with its process | after the lease (30 s), tried again as often as `max_crashes` says (three times), and then dead | `Dead(failure)` |
-//! | has not ended when a shutdown's grace is over | handed back: neither a failure nor a crash | |
+//! | returns `Ok(value)`, or nothing | is completed; kept with its value for a day, or as `retain` says | `Completed(value)` |
+//! | returns any error | is retried after its backoff, at most `retries` times, and then dead | `Dead(failure)` |
+//! | returns [`JobError::fatal`] | is dead now | `Dead(failure)` |
+//! | returns [`JobError::retry_in`] | is retried after that time, at most `retries` times, and then dead | `Dead(failure)` |
+//! | returns [`JobError::snooze`] | runs again after that time; this is no failure | |
+//! | returns [`JobError::cancel`] | is cancelled | `Cancelled` |
+//! | is cancelled ([`JobHandle::cancel`]) | is cancelled: at once while it waits; while it runs it is asked to stop, and completes if it does so all the same | `Cancelled` |
+//! | has not started in time ([`NewJob::expires_in`]) | is expired, and never runs | `Expired` |
+//! | panics | as after an error | `Dead(failure)` |
+//! | exceeds its `timeout` | is dropped at its next `.await`; as after an error | `Dead(failure)` |
+//! | cannot decode its stored arguments | as after an error, but tried at most three times | `Dead(failure)` |
+//! | dies with its process | after the lease (30 s), is retried at most `max_crashes` times (three), and then dead | `Dead(failure)` |
+//! | has not ended when a shutdown's grace is over | is released: neither a failure nor a crash | |
 //!
-//! Dead jobs are kept for thirty days, with every attempt that failed: see [`Failure`], or the view `pgjobq.job_states`.
+//! Dead jobs are kept for thirty days, with every failed attempt: see [`Failure`], or the view `pgjobq.job_states`.
 //!
 //! # Logs
 //!
-//! Everything is told through [`tracing`](https://docs.rs/tracing), each attempt in a span `job`. **Without a subscriber
-//! nothing of it is seen**, and a worker whose database is gone tries again in silence; so install one, such as
-//! `tracing_subscriber::fmt::init()`.
+//! Everything is logged through [`tracing`](https://docs.rs/tracing), each attempt in a span `job`. **Without a subscriber you see
+//! none of it**, and a worker without a database retries in silence. So install one, such as `tracing_subscriber::fmt::init()`.
 //!
 //! # Features
 //!
 //! | feature | |
 //! |---|---|
 //! | `dev` | [`dev::database`]: a throwaway PostgreSQL, for examples and tests |
-//! | `embedded` | the same where PostgreSQL is not installed: its programs are fetched, once |
-//! | `tls-native-tls`, `tls-rustls` | TLS, which databases elsewhere usually demand; passed through to sqlx, whose other choices can be made on `sqlx` itself |
+//! | `embedded` | the same without an installed PostgreSQL: its programs are downloaded, once |
+//! | `tls-native-tls`, `tls-rustls` | TLS, which remote databases usually require; passed through to sqlx. Make sqlx's other choices on `sqlx` itself |
 //!
 //! None is on by default.
 #![forbid(unsafe_code)]
@@ -100,6 +98,9 @@ pub mod prelude {
 pub mod __private {
     pub use pgjobq_core::__private::*;
 }
+
+#[cfg(doc)] // Pages of the documentation, and nothing that a program could name.
+pub mod guide;
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

@@ -1,0 +1,34 @@
+//! Short pages for the tasks of every day. Each code block compiles, and the pages end where the reference begins.
+//!
+//! | page | answers |
+//! |---|---|
+//! | [getting_started] | How do I write a job, enqueue it, and run it? What else do I need in `Cargo.toml`? |
+//! | [retries_and_failures] | What happens after an error? How does a job decide that itself? |
+//! | [transactions] | How do a job and my data commit together? How does a job write exactly once? |
+//! | [cancelling] | How do I stop a job, and how does a job notice? |
+//! | [waiting_for_results] | How do I get what a job returned? Which error means what? |
+//! | [testing] | How do I test a job, and code that enqueues? |
+//! | [operating] | How many workers, slots and connections? My job does not run: what now? |
+//!
+//! The [README](crate) lists the guarantees; the reference of `#[job]` is at [`job`](macro@crate::job).
+
+#[doc = include_str!("guide/getting_started.md")]
+pub mod getting_started {}
+
+#[doc = include_str!("guide/retries_and_failures.md")]
+pub mod retries_and_failures {}
+
+#[doc = include_str!("guide/transactions.md")]
+pub mod transactions {}
+
+#[doc = include_str!("guide/cancelling.md")]
+pub mod cancelling {}
+
+#[doc = include_str!("guide/waiting_for_results.md")]
+pub mod waiting_for_results {}
+
+#[doc = include_str!("guide/testing.md")]
+pub mod testing {}
+
+#[doc = include_str!("guide/operating.md")]
+pub mod operating {}
