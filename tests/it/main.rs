@@ -56,6 +56,7 @@ mod life; // From an enqueue to the end, and what a handle sees of it.
 mod limits; // How long an enqueue takes at most, and what it says then.
 mod listening; // Where notifications are heard.
 mod migrate; // The schema, and what becomes of one that is not ours.
+mod plans; // Plans that do not depend on statistics.
 mod privileges; // Who may do what.
 mod queues; // What people do with a queue.
 mod schema; // Made by anybody, under any name, for any role.

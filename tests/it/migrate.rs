@@ -175,6 +175,31 @@ async fn upgrade_keeps_grants_and_owners() {
 }
 
 #[tokio::test]
+async fn worker_role_may_call_new_functions() {
+    let db = TestDb::empty().await;
+    db.run("alter default privileges revoke execute on functions from public").await;
+    db.client.migrate().await.unwrap();
+    db.run(&printed("pgjobq", true)).await;
+    db.run(OLDER).await;
+    db.client.migrate().await.unwrap();
+    let refused = "select count(*) from pg_proc where pronamespace = 'pgjobq'::regnamespace
+                      and not has_function_privilege('pgjobq_worker', oid, 'execute')";
+    assert_eq!(db.number(refused).await, 0);
+    let producer = "has_function_privilege('pgjobq_producer', 'pgjobq.cancel(uuid, text)', 'execute')";
+    assert_eq!(db.text(producer).await, "true");
+}
+
+#[tokio::test]
+async fn roles_of_another_database_are_granted_nothing() {
+    let db = TestDb::new(1).await;
+    db.run(&printed("pgjobq", true)).await; // The roles exist now.
+    let other = TestDb::new(1).await;
+    other.run(OLDER).await;
+    other.client.migrate().await.unwrap();
+    assert_eq!(other.text("has_table_privilege('pgjobq_worker', 'pgjobq.jobs', 'select')").await, "false");
+}
+
+#[tokio::test]
 async fn new_functions_belong_to_the_owner_of_the_schema() {
     let db = TestDb::empty().await;
     let owner = Role::new(&db, "login").await;

@@ -26,6 +26,9 @@ files! {
 /// Settings of the functions above. They follow whenever one of those was installed, which resets its settings.
 pub(crate) const PLANS: &str = text!("plans");
 
+/// What the roles of producers and workers may do.
+pub(crate) const GRANTS: &str = text!("grants");
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Function,
@@ -51,8 +54,9 @@ const CREATE: &str = "create or replace ";
 /// All definitions, in the order of the files.
 pub(crate) static DEFINITIONS: LazyLock<Vec<Definition>> = LazyLock::new(|| {
     let settings =
-        Definition { name: "plans", kind: Kind::Settings, signature: 0, digest: digest(PLANS), text: PLANS };
-    FILES.iter().flat_map(|(_, text)| split(text)).chain([settings]).collect()
+        |name, text| Definition { name, kind: Kind::Settings, signature: 0, digest: digest(text), text };
+    let settings = [settings("plans", PLANS), settings("grants", GRANTS)];
+    FILES.iter().flat_map(|(_, text)| split(text)).chain(settings).collect()
 });
 
 /// Splits a file where a definition begins.

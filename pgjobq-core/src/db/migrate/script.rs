@@ -1,6 +1,6 @@
 //! The SQL that makes the schema, or brings it up to date.
 
-use super::definitions::{DEFINITIONS, Definition, FILES, Kind, PLANS, digest, text};
+use super::definitions::{DEFINITIONS, Definition, FILES, GRANTS, Kind, PLANS, digest, text};
 use super::recorded::Recorded;
 use super::version::{OLDEST_PROGRAM, PROGRAM};
 use crate::db::schema::{InvalidSchema, Schema};
@@ -19,7 +19,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations!["0001_tables"];
 
 const DROP: &str = text!("upgrade/drop");
 const RESTORE: &str = text!("upgrade/restore");
-const GRANTS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/queries/grants/grants.sql"));
+const ROLES: &str = text!("roles");
 
 /// The digest of everything that a program installs.
 pub(crate) fn whole_digest() -> i64 {
@@ -56,6 +56,7 @@ pub(crate) fn upgrade(schema: &Schema, migrated: usize, recorded: &Recorded) -> 
         script += &format!("\n{}", definition.text);
     }
     script += &format!("\n{PLANS}");
+    script += &granted_again();
     script += &RESTORE.replace("{new}", &literal(plan.new.iter().copied()));
     script += &record();
     schema.render_text(&script)
@@ -100,6 +101,19 @@ impl<'a> Plan<'a> {
             gone,
         }
     }
+}
+
+/// Grants what is new to the roles, if they were granted the use of this very schema.
+fn granted_again() -> String {
+    format!(
+        "do $upgrade$ begin
+    if (select count(*) from pg_namespace n, aclexplode(n.nspacl) g join pg_roles r on r.oid = g.grantee
+         where n.oid = (select relnamespace from pg_class where oid = 'pgjobq.settings'::regclass)
+           and g.privilege_type = 'USAGE' and r.rolname in ('pgjobq_producer', 'pgjobq_worker')) = 2
+    then
+{GRANTS}    end if;
+end $upgrade$;\n"
+    )
 }
 
 /// The numbered files after the first `done`.
@@ -152,7 +166,8 @@ fn literal<'a>(names: impl Iterator<Item = &'a str>) -> String {
 pub fn schema_sql(schema: &str) -> Result<String, InvalidSchema> {
     let schema = Schema::new(schema)?;
     let start = "select pgjobq.create_queue('default');\nselect pgjobq.make_partitions(0);\n";
-    Ok(fresh(&schema, 1) + &schema.render_text(start) + "\n" + &schema.render_text(GRANTS))
+    let roles = schema.render_text(ROLES) + "\n" + &schema.render_text(GRANTS);
+    Ok(fresh(&schema, 1) + &schema.render_text(start) + "\n" + &roles)
 }
 
 #[cfg(test)]

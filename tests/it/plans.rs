@@ -1,0 +1,118 @@
+//! The plans of functions that search a growing table are pinned: see `migrations/plans.sql`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pgjobq_core::__private::STATEMENTS;
+use sqlx::Row;
+
+use crate::harness::TestDb;
+
+/// The tables that grow with the jobs.
+const GROWING: &[&str] = &["jobs", "leases", "failures", "finished", "cancels"];
+
+/// Called from SQL, and by no statement of ours.
+const FOR_PEOPLE: &[&str] = &["enqueue", "cancel"];
+
+/// It reads all jobs once in the life of a queue, because no index has the scheduled jobs of a queue.
+const UNPINNED: &[&str] = &["forget_queue"];
+
+const SETTINGS: &[&str] = &[
+    "enable_bitmapscan=off",
+    "enable_hashjoin=off",
+    "enable_memoize=off",
+    "enable_mergejoin=off",
+    "enable_seqscan=off",
+    "enable_sort=off",
+    "jit=off",
+    "plan_cache_mode=force_generic_plan",
+];
+
+struct Function {
+    source: String,
+    settings: Vec<String>,
+}
+
+impl Function {
+    fn is_pinned(&self) -> bool {
+        self.settings.iter().any(|setting| setting == "enable_seqscan=off")
+    }
+}
+
+async fn functions(db: &TestDb) -> BTreeMap<String, Function> {
+    let read = "select proname::text, regexp_replace(prosrc, '--[^\n]*', '', 'g'), coalesce(proconfig, '{}')
+                  from pg_proc where pronamespace = 'pgjobq'::regnamespace";
+    let rows = sqlx::query(read).fetch_all(&db.pool).await.unwrap();
+    rows.iter().map(|row| (row.get(0), Function { source: row.get(1), settings: row.get(2) })).collect()
+}
+
+/// What follows `pgjobq.` in a text, each with whether it is called.
+fn named(sql: &str) -> impl Iterator<Item = (&str, bool)> {
+    sql.split("pgjobq.").skip(1).map(|rest| {
+        let end = rest.find(|c: char| c != '_' && !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        (&rest[..end], rest[end..].starts_with('('))
+    })
+}
+
+/// The growing tables that a function reads, itself or through functions that are not pinned.
+fn searches(name: &str, functions: &BTreeMap<String, Function>, seen: &mut BTreeSet<String>) -> Vec<String> {
+    let function = &functions[name];
+    if function.is_pinned() || !seen.insert(name.to_owned()) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (other, called) in named(&function.source) {
+        if called && functions.contains_key(other) {
+            found.extend(searches(other, functions, seen));
+        } else if GROWING.contains(&other) && is_read(&function.source, other) {
+            found.push(format!("{name} reads {other}"));
+        }
+    }
+    found
+}
+
+/// Tells a query from an insert, and from the type of a variable.
+fn is_read(source: &str, table: &str) -> bool {
+    let words: Vec<_> = source.split_whitespace().collect();
+    let table = format!("pgjobq.{table}");
+    words.windows(2).any(|pair| {
+        ["from", "join", "update", "using"].contains(&pair[0].trim_start_matches('('))
+            && pair[1].trim_end_matches([',', ';', ')']) == table
+    })
+}
+
+#[tokio::test]
+async fn functions_that_search_growing_tables_are_pinned() {
+    let db = TestDb::new(1).await;
+    let functions = functions(&db).await;
+    let called: BTreeSet<_> = STATEMENTS
+        .iter()
+        .flat_map(|(_, sql)| named(sql))
+        .filter(|(name, called)| *called && functions.contains_key(*name))
+        .map(|(name, _)| name)
+        .chain(FOR_PEOPLE.iter().copied())
+        .collect();
+    assert!(called.len() > 40, "{called:?}");
+    let unpinned: Vec<_> = called
+        .iter()
+        .filter(|name| !UNPINNED.contains(name))
+        .flat_map(|name| searches(name, &functions, &mut BTreeSet::new()))
+        .collect();
+    assert!(unpinned.is_empty(), "add these to migrations/plans.sql: {unpinned:#?}");
+    let exceptions = UNPINNED.iter().all(|name| !searches(name, &functions, &mut BTreeSet::new()).is_empty());
+    assert!(exceptions, "an exception that needs none");
+}
+
+#[tokio::test]
+async fn pinned_functions_have_all_settings() {
+    let db = TestDb::new(1).await;
+    let functions = functions(&db).await;
+    let pinned = functions.iter().filter(|(_, function)| function.is_pinned());
+    let mut count = 0;
+    for (name, function) in pinned {
+        count += 1;
+        let lacks = SETTINGS.iter().filter(|setting| !function.settings.iter().any(|has| has == *setting));
+        let may_lack: &[&str] = if name == "enqueue_many" { &["enable_sort=off"] } else { &[] };
+        assert_eq!(lacks.copied().collect::<Vec<_>>(), may_lack, "{name}");
+    }
+    assert!(count > 25, "only {count} functions are pinned");
+}
