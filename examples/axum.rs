@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use pgjobq::prelude::*;
 use sqlx::PgPool;
 
-/// What costs time goes into a job, and the request is answered meanwhile.
+/// Slow work is a job, so the request is answered at once.
 #[job]
 async fn welcome(name: String, pool: State<PgPool>) -> Result<()> {
     let welcomed = "update example_accounts set welcomed = true where name = $1";
@@ -19,7 +19,7 @@ async fn welcome(name: String, pool: State<PgPool>) -> Result<()> {
     Ok(())
 }
 
-/// The account and its job commit together. If anything fails, or the caller goes away, there is neither.
+/// The account and its job commit together. If anything fails, or the caller goes away, neither exists.
 async fn sign_up(Shared(client): Shared<Client>, Path(name): Path<String>) -> Result<Response, Failed> {
     let mut tx = client.pool().begin().await?;
     let insert = "insert into example_accounts (name) values ($1)";
@@ -31,7 +31,7 @@ async fn sign_up(Shared(client): Shared<Client>, Path(name): Path<String>) -> Re
         .into_response())
 }
 
-/// How a job stands, whoever enqueued it.
+/// Returns the state of any job.
 async fn job_status(Shared(client): Shared<Client>, Path(id): Path<JobId>) -> Result<Response, Failed> {
     Ok(match welcome::handle(id).status(&client).await? {
         Some(job) => format!("{} after {} attempts\n", job.state, job.attempts).into_response(),
@@ -58,14 +58,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with_state(client);
     let listener = tokio::net::TcpListener::bind(address.parse::<SocketAddr>()?).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    // On Ctrl-C or SIGTERM the server answers its last requests, which may enqueue, or wait for jobs,
+    // On Ctrl-C or SIGTERM the server answers its last requests, which may enqueue jobs or wait for them;
     axum::serve(listener, app).with_graceful_shutdown(shutdown_signal()).await?;
-    worker.shutdown().await?; // and then the worker lets its last jobs finish, and hands back the rest.
+    worker.shutdown().await?; // then the worker lets its last jobs finish, and releases the rest.
     println!("the server and its worker have stopped");
     Ok(())
 }
 
-/// Any error is the server's, here.
+/// Every error is an internal one in this example.
 struct Failed(Box<dyn std::error::Error>);
 
 impl<E: std::error::Error + 'static> From<E> for Failed {

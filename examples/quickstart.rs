@@ -1,4 +1,4 @@
-//! Digests every file of a folder, each in a job of its own: `cargo run --example quickstart [FOLDER]`
+//! Computes the digest of every file in a folder, each in a job of its own: `cargo run --example quickstart [FOLDER]`
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -13,10 +13,10 @@ struct Summary {
     sha256: String,
 }
 
-/// A job is an async function. What it takes and returns is stored as JSON, so every type that serde knows will do.
+/// A job is an async function. Its arguments and its result are stored as JSON: any type that serde supports.
 #[job(retries = 2, backoff = "100ms")]
 async fn digest(file: PathBuf) -> Result<Summary> {
-    let content = tokio::fs::read(file).await?; // Any error means: try again, after a while.
+    let content = tokio::fs::read(file).await?; // Any error: the job is retried later.
     let sha256 = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Summary { bytes: content.len(), sha256 })
 }
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let database = pgjobq::dev::database().await?; // DATABASE_URL, or a throwaway PostgreSQL.
     let client = Client::connect(database.url()).await?;
     client.migrate().await?;
-    let worker = Worker::builder(&client).build().await?.start(); // Here; or in another process, or in many.
+    let worker = Worker::builder(&client).build().await?.start(); // Here, in another process, or in many.
 
     let (begun, files) = (Instant::now(), files_in(Path::new(&folder))?);
     let lucky = third_time_lucky::enqueue(&client).await?;
@@ -50,7 +50,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let handles: Vec<_> = jobs.iter().map(|job| digest::handle(job.job_id())).collect();
     client.enqueue_all(jobs).await?;
 
-    let bar = indicatif::ProgressBar::new(files.len() as u64); // It shows on a terminal only.
+    let bar = indicatif::ProgressBar::new(files.len() as u64); // Visible on a terminal only.
     let mut rows = Vec::new();
     for (file, handle) in files.iter().zip(handles) {
         match handle.wait(&client).await? {

@@ -18,7 +18,7 @@ async fn ping() {}
 async fn ready(Shared(worker): Shared<Arc<RunningWorker>>) -> (StatusCode, String) {
     let health = worker.health();
     let status = if health.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    // `problems` are in words: for example, queues that somebody deleted.
+    // `problems` are in words: for example, queues that were deleted.
     (status, format!("{} of {} slots; {:?}", health.running, health.slots, health.problems))
 }
 
@@ -45,7 +45,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// What `curl -i` shows: the first line, and the body.
+/// Returns the first line and the body of the answer, as `curl -i` shows them.
 async fn probe(address: std::net::SocketAddr) -> std::io::Result<String> {
     let mut server = TcpStream::connect(address).await?;
     server.write_all(b"GET /ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;

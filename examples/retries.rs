@@ -23,7 +23,7 @@ async fn poll(ctx: JobContext) -> Result<u32> {
     Ok(ctx.failures())
 }
 
-/// A fatal error ends the job at once, whatever retries it has left.
+/// A fatal error ends the job at once, even with retries left.
 #[job(retries = 20)]
 async fn charge(iban: String) -> Result<()> {
     Err(JobError::fatal(format!("`{iban}` is no IBAN")))

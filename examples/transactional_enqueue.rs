@@ -17,7 +17,7 @@ async fn send_receipt(order_id: i64, pool: State<PgPool>) -> Result<String> {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let database = pgjobq::dev::database().await?; // DATABASE_URL, or a throwaway PostgreSQL.
     let pool = PgPool::connect(database.url()).await?;
-    let client = Client::new(pool.clone()); // On the pool that the application has anyway.
+    let client = Client::new(pool.clone()); // On the application's own pool.
     client.migrate().await?;
     let table =
         "create table if not exists example_orders (id bigint generated always as identity, item text)";

@@ -2,7 +2,7 @@
 
 use pgjobq::prelude::*;
 
-/// What the job talks to, behind a trait: tests give it another one.
+/// The mail server behind a trait, so that tests can replace it.
 trait Mailer: Send + Sync {
     fn send(&self, to: &str, text: &str) -> std::io::Result<()>;
 }

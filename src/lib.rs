@@ -83,7 +83,7 @@ pub use pgjobq_worker::{
 /// The way to the database, in the version that pgjobq speaks it: pools and transactions come from here.
 pub use sqlx;
 
-/// What a job function returns: any error turns into [`JobError`] with `?`. [`job`] has examples.
+/// The return type of a job function: any error turns into [`JobError`] with `?`. [`job`] has examples.
 pub type Result<T, E = JobError> = std::result::Result<T, E>;
 
 /// Everything that a program with jobs usually names: `use pgjobq::prelude::*`.

@@ -1,5 +1,5 @@
-//! What a newcomer meets first. The examples run as they are run by hand: each is a process of its own, tells what it did,
-//! and stays short. The documents lead to what is there.
+//! The first things that a newcomer meets. Each example runs as it does by hand: it is a process of its own, its output is
+//! compared, and it stays short. The queries of the operations page run.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -20,7 +20,7 @@ mod harness;
 
 use harness::TestDb;
 
-/// An example, to be run in this database.
+/// The command that runs an example in this database.
 fn example(name: &str, arguments: &[&str], db: &TestDb) -> Command {
     let mut example = Command::new(env!("CARGO"));
     example.args(["run", "--quiet", "--offline", "--example", name, "--"]).args(arguments);
@@ -28,35 +28,35 @@ fn example(name: &str, arguments: &[&str], db: &TestDb) -> Command {
     example
 }
 
-/// How long an example may take: most of it is for building it, should it not be built.
+/// The time limit of one example. Most of it is for the build, if that is missing.
 const WITHIN: Duration = Duration::from_secs(300);
 
-/// What an example prints in this database. Nobody sees it in a terminal.
+/// Runs an example in this database, without a terminal, and returns what it prints.
 async fn run(name: &str, arguments: &[&str], db: &TestDb) -> String {
     let output = timeout(WITHIN, example(name, arguments, db).output()).await.expect("the example ends");
     let output = output.unwrap();
-    let (said, complained) =
+    let (printed, errors) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    assert!(output.status.success(), "{said}{complained}");
-    assert!(!(said.clone() + &complained).chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
-    said
+    assert!(output.status.success(), "{printed}{errors}");
+    assert!(!(printed.clone() + &errors).chars().any(|c| c.is_control() && c != '\n'), "{printed:?}");
+    printed
 }
 
 #[track_caller]
-fn assert_says(said: &str, wanted: &[&str]) {
-    for line in wanted {
-        assert!(said.contains(line), "no {line:?} in:\n{said}");
+fn assert_prints(printed: &str, lines: &[&str]) {
+    for line in lines {
+        assert!(printed.contains(line), "no {line:?} in:\n{printed}");
     }
 }
 
 #[tokio::test]
-async fn the_quickstart_digests_a_folder_again_and_again() {
+async fn quickstart_computes_digests_on_every_run() {
     let db = TestDb::empty().await;
     for _ in 0..2 {
-        let said = run("quickstart", &[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples")], &db).await;
-        // What `sha256sum` says of them.
-        assert_says(
-            &said,
+        let printed = run("quickstart", &[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples")], &db).await;
+        // The digests are those of `sha256sum`.
+        assert_prints(
+            &printed,
             &[
                 "       14  d9014c4624844aa5  hello.txt\n",
                 "        0  e3b0c44298fc1c14  below/empty.txt\n",
@@ -71,19 +71,19 @@ async fn the_quickstart_digests_a_folder_again_and_again() {
 }
 
 #[tokio::test]
-async fn the_quickstart_takes_the_sources_of_the_project_when_nothing_is_named() {
+async fn quickstart_without_argument_reads_the_project() {
     let db = TestDb::empty().await;
-    let said = run("quickstart", &[], &db).await;
-    assert_says(&said, &["Cargo.lock\n", "migrations/"]);
+    let printed = run("quickstart", &[], &db).await;
+    assert_prints(&printed, &["Cargo.lock\n", "migrations/"]);
 }
 
 #[tokio::test]
-async fn a_job_commits_or_vanishes_with_its_order() {
+async fn job_commits_or_vanishes_with_its_order() {
     let db = TestDb::empty().await;
     for _ in 0..2 {
-        let said = run("transactional_enqueue", &[], &db).await;
-        assert_says(
-            &said,
+        let printed = run("transactional_enqueue", &[], &db).await;
+        assert_prints(
+            &printed,
             &[
                 "before the commit:   None\n",
                 "after the commit:    Completed(\"Thank you for buying a kettle.\")\n",
@@ -95,21 +95,21 @@ async fn a_job_commits_or_vanishes_with_its_order() {
 }
 
 #[tokio::test]
-async fn an_app_enqueues_in_its_transactions_and_stops_with_its_worker() {
+async fn axum_app_commits_jobs_and_stops_with_its_worker() {
     let db = TestDb::empty().await;
     let mut app = example("axum", &["127.0.0.1:0"], &db);
     let mut app = app.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut said = BufReader::new(app.stdout.take().unwrap()).lines();
-    let first = timeout(WITHIN, said.next_line()).await.expect("the server starts").unwrap().unwrap();
+    let mut printed = BufReader::new(app.stdout.take().unwrap()).lines();
+    let first = timeout(WITHIN, printed.next_line()).await.expect("the server starts").unwrap().unwrap();
     let address = first.strip_prefix("listening on http://").unwrap();
 
     let answer = request(address, "POST /accounts/ada").await;
-    assert_says(&answer, &["HTTP/1.1 202 Accepted\r\n", "see how the job stands at its location\n"]);
+    assert_prints(&answer, &["HTTP/1.1 202 Accepted\r\n", "see how the job stands at its location\n"]);
     let job = answer.split("location: ").nth(1).unwrap().lines().next().unwrap();
     let completed = async {
         loop {
             let answer = request(address, &format!("GET {job}")).await;
-            assert_says(&answer, &["HTTP/1.1 200 OK\r\n"]);
+            assert_prints(&answer, &["HTTP/1.1 200 OK\r\n"]);
             if answer.ends_with("\r\n\r\ncompleted after 1 attempts\n") {
                 return;
             }
@@ -117,29 +117,29 @@ async fn an_app_enqueues_in_its_transactions_and_stops_with_its_worker() {
     };
     timeout(WITHIN, completed).await.expect("the job completes");
     assert_eq!(db.number("select count(*) from example_accounts where welcomed").await, 1);
-    let nobodys = format!("GET /jobs/{}", uuid::Uuid::new_v4());
-    assert_says(&request(address, &nobodys).await, &["HTTP/1.1 404 Not Found\r\n", "no such job\n"]);
-    // What fails only when it is committed, after the job has been enqueued.
+    let unknown = format!("GET /jobs/{}", uuid::Uuid::new_v4());
+    assert_prints(&request(address, &unknown).await, &["HTTP/1.1 404 Not Found\r\n", "no such job\n"]);
+    // This fails only at the commit, after the enqueue.
     db.run("alter table example_accounts add unique (name) deferrable initially deferred").await;
-    assert_says(&request(address, "POST /accounts/ada").await, &["HTTP/1.1 500 Internal Server Error\r\n"]);
+    assert_prints(&request(address, "POST /accounts/ada").await, &["HTTP/1.1 500 Internal Server Error\r\n"]);
     assert_eq!(
         db.number("select count(*) from pgjobq.job_states").await,
         1,
         "the job vanished with the account"
     );
 
-    request(address, "POST /accounts/grace").await; // Its job may be on its way.
+    request(address, "POST /accounts/grace").await; // Its job may run during the shutdown.
     let process = app.id().unwrap().to_string(); // Cargo has given its own to the example.
     let told = Command::new("kill").args(["-TERM", &process]).status().await.unwrap();
     assert!(told.success());
-    let rest = timeout(WITHIN, said.next_line()).await.expect("the server stops").unwrap().unwrap();
+    let rest = timeout(WITHIN, printed.next_line()).await.expect("the server stops").unwrap().unwrap();
     assert_eq!(rest, "the server and its worker have stopped");
     assert!(timeout(WITHIN, app.wait()).await.expect("the process ends").unwrap().success());
     assert_eq!(db.number("select count(*) from pgjobq.workers").await, 0, "the worker has signed off");
     assert_eq!(db.number("select count(*) from pgjobq.leases").await, 0, "and has left nothing half done");
 }
 
-/// What the server answers to this request.
+/// Sends a request and returns the answer.
 async fn request(address: &str, request: &str) -> String {
     let mut server = TcpStream::connect(address).await.unwrap();
     let request =
@@ -235,7 +235,7 @@ const SHORT: &[(&str, &[&str])] = &[
 async fn short_examples_print_what_they_show() {
     for (name, lines) in SHORT {
         let db = TestDb::empty().await;
-        assert_says(&run(name, &[], &db).await, lines);
+        assert_prints(&run(name, &[], &db).await, lines);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Relative links in the documents lead to files that exist.
+//! The documents name files and log lines that exist.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -37,4 +37,28 @@ fn relative_links_lead_to_files() {
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// The text of all Rust files below this folder.
+fn sources(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text += &sources(&path);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text += &fs::read_to_string(&path).unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn log_lines_of_the_operations_page_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = sources(&root.join("pgjobq-worker/src"));
+    let page = fs::read_to_string(root.join("docs/operations.md")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| \"")?.split_once("\" | "));
+    let missing: Vec<_> = rows.clone().filter(|(line, _)| !sources.contains(line)).collect();
+    assert!(rows.count() >= 6 && missing.is_empty(), "no source logs {missing:?}");
 }
