@@ -1,4 +1,4 @@
-//! Building a worker.
+//! The builder of a worker.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::runtime::{QueueToServe, Runtime};
 use crate::setup::{BuildError, SetupProblem, check};
 use crate::worker::Worker;
 
-/// The limit of a queue that the worker takes because a job names it, when the builder names none.
-const UNNAMED_LIMIT: usize = 100;
+/// The limit of each queue if the builder names none.
+const DEFAULT_LIMIT: usize = 100;
 
 /// Builds a [`Worker`].
 ///
@@ -54,8 +54,8 @@ impl WorkerBuilder {
         Self { client: client.clone(), config, queues: Vec::new(), states: States::default() }
     }
 
-    /// Takes jobs of this queue, and runs at most so many of them at a time. When no queue is named, the worker takes
-    /// those of all jobs that are linked into the program, up to 100 of each at a time.
+    /// Serves this queue, and runs at most this many of its jobs at a time. If no queue is named, the worker serves the queues of all
+    /// jobs that are linked into the program, with at most 100 jobs of each at a time.
     pub fn queue(mut self, name: impl Into<String>, limits: impl Into<QueueLimits>) -> Self {
         self.queues.push((name.into(), limits.into()));
         self
@@ -67,45 +67,46 @@ impl WorkerBuilder {
         self
     }
 
-    /// What the worker is called in the table of workers and in recorded errors; `host:pid` by default.
+    /// Sets the worker's name in the table of workers and in recorded errors; `host:pid` by default.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.config.name = name.into().replace('\0', "");
         self
     }
 
-    /// How long an idle queue may go without being looked at; 5 s by default, and 1 s when notifications are off.
+    /// Sets the longest time between two looks at an idle queue; 5 s by default, and 1 s if notifications are off.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.config.poll_interval = interval;
         self
     }
 
-    /// How often the worker says that it lives; 5 s by default.
+    /// Sets the time between two heartbeats; 5 s by default.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.config.heartbeat = interval;
         self
     }
 
-    /// How long the worker may be silent before others take its jobs; 30 s by default, and at least three heartbeats.
+    /// Sets the silence after which other workers take this worker's jobs; 30 s by default, and at least three heartbeats.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.config.lease = lease;
         self
     }
 
-    /// How long the answer of a claim may take; 10 s by default. Jobs of a claim whose answer was lost run again after it.
+    /// Sets the timeout of a claim; 10 s by default. If the answer of a claim was lost, its jobs are claimable again after this time at
+    /// the latest.
     pub fn claim_timeout(mut self, timeout: Duration) -> Self {
         self.config.claim_timeout = timeout;
         self
     }
 
-    /// How long jobs may go on after a shutdown has begun; 25 s by default. Then they are told to stop, and what has not
-    /// stopped a moment later is handed back.
+    /// Sets the time that running jobs have to end after a shutdown has begun; 25 s by default. Then they are asked to stop. Jobs that
+    /// have not stopped two seconds later are handed back.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.config.grace = grace;
         self
     }
 
-    /// Told of each job that has died in this worker, or that this worker has buried for another one: for alerts. It is told
-    /// after that is recorded, once, and not at all if this process dies just then.
+    /// Sets a function to call for each job that has died in this worker, or that this worker has buried for a crashed one: for alerts.
+    /// It is called once, after the death is recorded, and not at all if this process dies just then.
     ///
     /// ```no_run
     /// # mod pgjobq { pub use {pgjobq_core::Client, pgjobq_worker::Worker}; }
@@ -124,14 +125,14 @@ impl WorkerBuilder {
         self
     }
 
-    /// How many bytes of JSON a job's result may have; 16 MiB by default. A job that returns more is dead, and its error says so;
-    /// where completed jobs are not kept, any result is dropped anyway.
+    /// Sets the largest size of a job's result, in bytes of JSON; 16 MiB by default. A job that returns more is dead, and its error says
+    /// why. If the completed job is not kept, its result is dropped, large or small.
     pub fn max_result(mut self, bytes: usize) -> Self {
         self.config.max_result = bytes;
         self
     }
 
-    /// The number of connections for claims, results and upkeep; 4 by default, at least 2. Those that are not needed are
+    /// Sets the number of connections for claims, results and upkeep; 4 by default, at least 2. Connections that are not needed are
     /// closed after five minutes.
     ///
     /// A worker opens at most this many connections, one for heartbeats, and as many for transactional jobs as the client's
@@ -144,18 +145,18 @@ impl WorkerBuilder {
         self
     }
 
-    /// The worker, ready to run. It makes sure that its queues are there.
+    /// Builds the worker, ready to run. Creates its queues if they do not exist.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with the set-up, at once: see [`SetupProblem`].
+    /// All mistakes of the set-up at once: see [`SetupProblem`].
     pub async fn build(mut self) -> Result<Worker, BuildError> {
         let (registry, duplicates) = Registry::linked();
         if self.queues.is_empty() {
             let queues: std::collections::BTreeSet<_> = registry.jobs().map(|job| job.policy.queue).collect();
             self.queues = queues
                 .into_iter()
-                .map(|queue| (queue.to_owned(), QueueLimits::local(UNNAMED_LIMIT)))
+                .map(|queue| (queue.to_owned(), QueueLimits::local(DEFAULT_LIMIT)))
                 .collect();
         }
         let mut problems = check(&self.config, &self.queues, &registry, duplicates, &self.states);
@@ -186,7 +187,7 @@ impl WorkerBuilder {
     async fn connect(&self) -> Result<Store, SetupProblem> {
         let connections = self.config.connections.max(1);
         let store = Store::connect(&self.client, connections).await;
-        // What is not answered for as long as a lease has been lost with it.
+        // A statement without an answer for a whole lease was in vain: the lease is lost by then.
         store.map(|store| store.answer_within(self.config.lease)).map_err(|error| match error {
             ConnectError::Pooler => SetupProblem::Pooler,
             ConnectError::Database(source) if source.code().as_deref() == Some("53300") => {
@@ -196,7 +197,7 @@ impl WorkerBuilder {
         })
     }
 
-    /// Records the kinds and queues of this program, and gives the queues of this worker.
+    /// Registers the kinds and queues of this program. Returns the queues of this worker.
     async fn record(&self, registry: &Registry) -> Result<Vec<QueueToServe>, DatabaseError> {
         self.client.record(registry).await?;
         self.client.repair_tickets().await?;

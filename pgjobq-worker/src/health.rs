@@ -1,10 +1,10 @@
-//! How a worker does, for a readiness probe.
+//! The health of a worker, for a readiness probe.
 
 use std::time::Duration;
 
 use crate::runtime::Runtime;
 
-/// How a worker does, from [`RunningWorker::health`](crate::RunningWorker::health).
+/// The health of a worker, from [`RunningWorker::health`](crate::RunningWorker::health).
 ///
 /// ```no_run
 /// # mod pgjobq { pub use pgjobq_worker::RunningWorker; }
@@ -16,22 +16,22 @@ use crate::runtime::Runtime;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
-    /// How long ago the database last answered a heartbeat; `None` before the first one.
+    /// The time since the last heartbeat that the database has answered was sent; `None` before the first one.
     pub last_heartbeat: Option<Duration>,
-    /// Whether that is so recent that the worker still has what it holds.
+    /// True if that is less than a lease, so that the worker still holds its jobs.
     pub connected: bool,
-    /// Whether the worker takes jobs: not while it shuts down, nor when no heartbeat was answered for half a lease.
+    /// True if the worker claims jobs. It does not while it shuts down, nor after half a lease without an answered heartbeat.
     pub accepting_jobs: bool,
-    /// How many jobs run.
+    /// The number of jobs that run.
     pub running: usize,
-    /// How many may run at a time.
+    /// The number of jobs that may run at a time.
     pub slots: usize,
-    /// What is wrong with the database that the worker cannot mend, in words; mostly nothing.
+    /// The problems of the database that the worker cannot mend, in words; mostly none.
     pub problems: Vec<String>,
-    /// How many ended attempts have not been recorded.
+    /// The number of ended attempts that have not been recorded.
     pub unrecorded: usize,
-    /// Whether results are recorded: not so after the database refused some several times in a row. Their jobs stay with this
-    /// worker, which keeps trying, and says why in its log.
+    /// False after the database has refused results several times in a row. Their jobs stay with this worker, which keeps trying
+    /// and logs the errors.
     pub recording: bool,
 }
 
@@ -51,7 +51,7 @@ impl Health {
         }
     }
 
-    /// Whether the worker reaches the database, takes jobs, and records how they end. It may well be busy.
+    /// Returns whether the worker reaches the database, claims jobs, and records their results. A busy worker is ready, too.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.connected && self.accepting_jobs && self.recording

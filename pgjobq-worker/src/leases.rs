@@ -19,7 +19,7 @@ pub(crate) struct Lease {
     pub(crate) jobs: Vec<HeldJob>,
     /// The number of jobs whose end is not recorded.
     outstanding: AtomicUsize,
-    /// Whether a statement in flight records the last jobs, and closes the lease.
+    /// True while a statement in flight records the last jobs, and closes the lease.
     closing: AtomicBool,
     /// Cancelled when another worker may have the jobs.
     pub(crate) lost: CancellationToken,
@@ -32,7 +32,7 @@ pub(crate) struct Lease {
 pub(crate) struct HeldJob {
     pub(crate) id: JobId,
     pub(crate) ticket: Ticket,
-    /// Whether the job must not run twice: it survives no crash.
+    /// True if the job must not run twice: it survives no crash.
     pub(crate) at_most_once: bool,
 }
 
@@ -68,7 +68,7 @@ impl Lease {
         self.outstanding.fetch_sub(count, Ordering::AcqRel) == count
     }
 
-    /// Whether this worker has closed the lease, or is about to.
+    /// Returns whether this worker has closed the lease, or is about to.
     fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire) || self.outstanding.load(Ordering::Acquire) == 0
     }

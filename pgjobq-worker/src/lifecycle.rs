@@ -146,7 +146,7 @@ async fn until_drained(runtime: &Runtime, parts: &mut Parts) -> Option<&'static 
 }
 
 /// Asks attempts to stop when the grace is over, and drops them some time later. The grace is a total: it begins with the drain,
-/// whatever else the worker waits for.
+/// even if the worker still waits for claims in flight.
 async fn stop_after_the_grace(runtime: Arc<Runtime>, another_signal: impl Future<Output = ()>) {
     let stages = &runtime.stages;
     stages.drain.cancelled().await;

@@ -193,8 +193,8 @@ impl Runtime {
         Ok(())
     }
 
-    /// Returns whether so many results wait to be recorded that the worker claims nothing more. This bounds memory, and the
-    /// jobs that would run again if this process died.
+    /// Returns whether too many results wait to be recorded, so that the worker claims nothing more. This bounds memory, and the
+    /// number of jobs that would run again if this process died.
     pub(crate) fn is_behind(&self) -> bool {
         let slots = self.queues.iter().map(|queue| queue.limit).sum();
         self.recorders.is_behind(slots)

@@ -7,11 +7,11 @@ use pgjobq_core::{DatabaseError, InvalidName};
 
 use crate::config::{Config, QueueLimits};
 
-/// Why a worker could not be built: everything that is wrong, at once. From
+/// The error of a worker that cannot be built, with all mistakes of its set-up. From
 /// [`WorkerBuilder::build`](crate::WorkerBuilder::build).
 #[non_exhaustive]
 pub struct BuildError {
-    /// What is wrong.
+    /// The mistakes.
     pub problems: Vec<SetupProblem>,
 }
 
@@ -19,7 +19,7 @@ pub struct BuildError {
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupProblem {
-    /// Two job functions answer to one kind.
+    /// Two job functions have the same kind.
     #[error("{0}")]
     DuplicateKind(DuplicateKind),
     /// No job function is linked into the program.
@@ -45,7 +45,7 @@ pub enum SetupProblem {
     /// A queue is named twice.
     #[error("the queue `{0}` is given twice: name it once, with one limit")]
     DuplicateQueue(String),
-    /// A queue may run nothing.
+    /// A queue has no slots.
     #[error(
         "the queue `{0}` has a limit of 0, so that nothing of it would ever run: give it at least 1, or leave it out"
     )]
@@ -63,7 +63,7 @@ pub enum SetupProblem {
     /// An interval is zero.
     #[error("`{0}` is zero, and would never end: give it some milliseconds at least")]
     ZeroInterval(&'static str),
-    /// An interval is longer than anybody means.
+    /// An interval exceeds one year.
     #[error("`{name}` is {interval:?}, more than a year: a unit may be wrong")]
     LongInterval {
         /// The setting.
@@ -79,9 +79,9 @@ pub enum SetupProblem {
         "the database does not give the {wanted} connections that this worker needs: raise `max_connections`, or the connection limit of the role or the database, or give it fewer with `.connections(…)`"
     )]
     NoConnections {
-        /// How many it needs, the one for heartbeats included.
+        /// The number that it needs, the one for heartbeats included.
         wanted: u32,
-        /// What the database said.
+        /// The error of the database.
         source: DatabaseError,
     },
     /// A pooler in transaction mode stands between the worker and the database.
@@ -89,7 +89,7 @@ pub enum SetupProblem {
         "a pooler in transaction mode stands before the database, and hands the worker's connections to other clients between two statements: give the worker a client with a direct URL, or with one in session mode (programs that only enqueue may go through a pooler that keeps prepared statements, as PgBouncer does from 1.21 on with `max_prepared_statements`)"
     )]
     Pooler,
-    /// The database.
+    /// The database cannot be reached, or refuses.
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
@@ -110,7 +110,7 @@ impl std::error::Error for BuildError {}
 
 pgjobq_core::debug_as_message!(BuildError, SetupProblem);
 
-/// What is wrong before the database has been asked.
+/// Returns the mistakes that can be found without the database.
 pub(crate) fn check(
     config: &Config,
     queues: &[(String, QueueLimits)],
@@ -149,7 +149,7 @@ pub(crate) fn check(
     problems
 }
 
-/// The longest interval. More than that is a mistaken unit, and could not be reckoned with.
+/// The longest interval. A longer one is a mistaken unit, and would overflow calculations.
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(366 * 24 * 60 * 60);
 
 fn check_times(config: &Config) -> Vec<SetupProblem> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pgjobq::prelude::*;
+use pgjobq::sqlx;
 
 use crate::gate::{Gate, result};
 use crate::harness::{TestDb, in_time};
@@ -117,6 +118,29 @@ async fn worker_whose_heartbeat_is_not_answered_claims_nothing() {
         db.run("drop trigger refuse on pgjobq.workers").await;
         assert_eq!(result(&db, &job).await, 1, "the number of the attempt");
         assert!(ready());
+        worker.shutdown().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_heartbeat_wakes_the_claim_loop() {
+    in_time(async {
+        let db = TestDb::new(1).await;
+        let gate = Gate::new();
+        gate.open();
+        let worker = db.worker().heartbeat(Duration::from_secs(2)).lease(Duration::from_secs(6));
+        let worker = worker.poll_interval(Duration::from_secs(600)).build().await.unwrap().start();
+        result(&db, &gate.job().enqueue(&db.client).await.unwrap()).await;
+        // The next heartbeat is sent in time, and its answer comes after half a lease without any.
+        let mut locked = db.pool.begin().await.unwrap();
+        sqlx::query("select from pgjobq.workers for update").execute(&mut *locked).await.unwrap();
+        while worker.health().accepting_jobs {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let job = gate.job().enqueue(&db.client).await.unwrap();
+        locked.rollback().await.unwrap();
+        assert_eq!(result(&db, &job).await, 1, "the number of the attempt");
         worker.shutdown().await.unwrap();
     })
     .await;

@@ -158,3 +158,25 @@ on_one_shard! {
         worker.shutdown().await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rates_are_recorded_after_a_failure() {
+    let db = TestDb::new(1).await;
+    db.run(
+        "create sequence refusals;
+         create function refuse() returns trigger language plpgsql as $$ begin
+             perform nextval('public.refusals');
+             raise exception 'no rates today';
+         end $$;
+         create trigger refuse before insert on pgjobq.rates for each row execute function refuse()",
+    )
+    .await;
+    let probe = Probe::new();
+    probe.gate.add_permits(1);
+    let worker = db.worker().queue("shelf", 3).build().await.unwrap().start();
+    shelve::call(&db.client, probe.number, false).await.unwrap();
+    db.until("(select is_called from refusals)").await;
+    db.run("drop trigger refuse on pgjobq.rates").await;
+    db.until("(select sum(completed) from pgjobq.rates) = 1").await;
+    worker.shutdown().await.unwrap();
+}

@@ -220,3 +220,33 @@ on_one_shard! {
         probe.until(|probe| probe.running() == 0).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grace_runs_while_a_claim_is_in_flight() {
+    let db = TestDb::new(1).await;
+    let probe = Probe::new();
+    let worker = db.worker().grace(Duration::ZERO).claim_timeout(Duration::from_secs(60));
+    let worker = worker.build().await.unwrap().start();
+    stop_when_told::enqueue(&db.client, probe.number).await.unwrap();
+    probe.until(|probe| probe.running() == 1).await;
+    db.run(
+        "create table hold as select 1;
+         create function wait_for_test() returns trigger language plpgsql as $$ begin
+             while exists (select from public.hold) loop perform pg_sleep(0.01); end loop;
+             return new;
+         end $$;
+         create trigger wait_for_test before insert on pgjobq.leases for each row execute function wait_for_test()",
+    )
+    .await;
+    finish_when_let::enqueue(&db.client, probe.number).await.unwrap();
+    db.until(
+        "exists (select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep')",
+    )
+    .await;
+    let shutdown = begin_shutdown(worker).await;
+    probe.until(|probe| probe.told() == 1).await;
+    db.run("delete from hold").await;
+    shutdown.await.unwrap();
+    assert_eq!(probe.runs().len(), 1, "the job of the late claim is returned");
+    check_nothing_is_held(&db).await;
+}

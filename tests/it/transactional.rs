@@ -79,6 +79,21 @@ async fn complete_by_hand(ctx: JobContext, probe: u64, commits: bool) -> Result<
     Ok(ctx.attempt())
 }
 
+/// Returns well, and leaves the transaction that completes it open until the test lets it commit.
+#[job]
+async fn complete_later(ctx: JobContext, probe: u64) -> Result<()> {
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    let mut tx = probe.pool.get().unwrap().begin().await?;
+    ctx.complete_in(&mut tx, &()).await?;
+    probe.told.fetch_add(1, Ordering::SeqCst);
+    tokio::spawn(async move {
+        probe.pass().await;
+        tx.commit().await.unwrap();
+    });
+    Ok(())
+}
+
 async fn stage(db: &TestDb) -> pgjobq::WorkerBuilder {
     db.run("create table effects (what text)").await;
     db.worker()
@@ -248,4 +263,28 @@ on_one_shard! {
         assert!(matches!(outcome, Outcome::Completed(2..)), "{outcome:?}");
         worker.shutdown().await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_doubt_commits_leave_connections_to_other_jobs() {
+    const JOBS: u32 = 5;
+    let db = TestDb::new(1).await;
+    let probe = Probe::new();
+    let pool = PgPoolOptions::new().max_connections(JOBS).connect_with(db.options.clone()).await.unwrap();
+    probe.pool.set(pool).unwrap();
+    let worker = stage(&db).await.connections(4).build().await.unwrap().start();
+    let jobs: Vec<_> = (0..JOBS).map(|_| complete_later::job(probe.number)).collect();
+    db.client.enqueue_all(jobs).await.unwrap();
+    probe.until(|probe| probe.told() == JOBS as usize && probe.running() == 0).await;
+    let waiting = "select count(*) from pg_stat_activity
+                    where datname = current_database() and wait_event_type = 'Lock' and state = 'active'";
+    db.until(&format!("({waiting}) > 0")).await;
+    for _ in 0..3 {
+        child::call(&db.client).await.unwrap();
+        assert!(db.number(waiting).await <= 1, "one of them waits at a time");
+    }
+    probe.gate.add_permits(JOBS as usize);
+    db.until("not exists (select from pgjobq.jobs) and not exists (select from pgjobq.leases)").await;
+    assert_eq!(probe.runs().len(), JOBS as usize);
+    worker.shutdown().await.unwrap();
 }

@@ -18,7 +18,7 @@ const LEASE_LOST: &str = "its worker stopped it, because no heartbeat was answer
 /// The error of a job whose result PostgreSQL cannot store.
 const NUL_IN_RESULT: &str = "its result holds a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove it, or encode the bytes";
 
-/// How an attempt ended.
+/// The end of an attempt.
 #[derive(Debug)]
 pub(crate) enum End {
     Returned(Result<Box<RawValue>, JobError>),
@@ -37,13 +37,13 @@ pub(crate) struct Circumstances<'p> {
     /// The number of attempts that failed before this one.
     pub(crate) failures: u32,
     pub(crate) retries: u32,
-    /// Whether the job must not run twice: it survives no crash.
+    /// True if the job must not run twice: it survives no crash.
     pub(crate) at_most_once: bool,
-    /// How long the completed job is kept, if at all.
+    /// The retention of the completed job, if it is kept at all.
     pub(crate) retention: Option<Duration>,
-    /// Whether a request to cancel the job was seen.
+    /// True if a request to cancel the job was seen.
     pub(crate) cancelled: bool,
-    /// Whether the attempt was asked to stop.
+    /// True if the attempt was asked to stop.
     pub(crate) stopping: bool,
     /// The largest size of a kept result, in bytes of JSON.
     pub(crate) max_result: usize,

@@ -39,7 +39,7 @@ pub(crate) struct Execution {
     slot: Slots,
     /// The context of the job function, once the attempt has begun.
     context: Option<JobContext>,
-    /// Whether the decision was sent, or recorded.
+    /// True once the decision was sent, or recorded.
     sent: bool,
     /// The place for the transaction of a transactional job, if it was claimed with one.
     place: Option<Places>,

@@ -1,4 +1,4 @@
-//! How an attempt ended, as far as this worker knows, and its log.
+//! The outcome of an attempt, as far as this worker knows, and its log.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,7 +8,7 @@ use tracing::Span;
 use super::panic::panic_text;
 use crate::served_queue::ServedQueue;
 
-/// How an attempt ended, as far as this worker knows.
+/// The outcome of an attempt, as far as this worker knows.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// The job completed in a transaction of its own.

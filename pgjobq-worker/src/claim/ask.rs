@@ -50,7 +50,7 @@ impl Claimer {
         }
     }
 
-    /// Whether nothing should be claimed: too many results wait to be recorded, or no heartbeat was answered lately.
+    /// Returns whether nothing should be claimed: too many results wait to be recorded, or no heartbeat was answered lately.
     fn is_behind(&self) -> bool {
         self.runtime.is_behind() || !self.runtime.liveness.may_claim(self.runtime.config.lease)
     }
@@ -162,7 +162,7 @@ impl Claimer {
     }
 }
 
-/// Whether a claim leaves slots, and places for transactions, to other lanes, so that those need not wait for its answer.
+/// Says whether a claim leaves slots, and places for transactions, to other lanes, so that those need not wait for its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Shares {
     slots: bool,

@@ -19,9 +19,9 @@ const LOOK_SHARE: u32 = 8;
 pub(crate) struct LaneState {
     pub(crate) lane: Lane,
     pub(crate) queue: Arc<ServedQueue>,
-    /// Whether a claim or a look of this lane is in flight.
+    /// True while a claim of this lane is in flight.
     pub(crate) asked: bool,
-    /// How much the next claim asks for.
+    /// The size of the next claim.
     pub(crate) portion: Portion,
     pub(crate) scan: ScanHint,
     /// The start of the idle time, when a look found nothing; `None` while work seems to wait.
@@ -39,13 +39,13 @@ pub(crate) struct LaneState {
 /// The quarantine of one lane, as far as the last answer about it has shown.
 #[derive(Debug, Default)]
 pub(crate) struct LaneQuarantine {
-    /// Where the next walk through the quarantine begins.
+    /// The tickets at which the next walk through the quarantine begins.
     pub(crate) cursor: ByPriority,
-    /// Whether a quarantined job waits.
+    /// True if a quarantined job waits.
     waits: bool,
-    /// Whether that job waits until no other quarantined job runs in this worker.
+    /// True if that job waits until no other quarantined job runs in this worker.
     waits_to_be_alone: bool,
-    /// Whether the last claim passed over a job that must run alone.
+    /// True if the last claim passed over a job that must run alone.
     passed_lone: bool,
 }
 
@@ -73,12 +73,12 @@ impl LaneState {
         self.idle_since.is_some()
     }
 
-    /// Whether the lane may be asked about now: nothing is in flight, a slot is free, and no pause is left.
+    /// Returns whether the lane may be asked about now: nothing is in flight, a slot is free, and no pause is left.
     pub(crate) fn is_open(&self, now: Instant) -> bool {
         !self.asked && self.queue.has_free() && self.retry_at.is_none_or(|at| at <= now)
     }
 
-    /// Whether a claim of this lane is likely to be slow, or to fail.
+    /// Returns whether a claim of this lane is likely to be slow, or to fail.
     pub(crate) fn is_troubled(&self) -> bool {
         self.retry_at.is_some() || self.portion.is_reduced()
     }
@@ -115,7 +115,7 @@ impl LaneState {
         self.retry_at.max(self.idle_since.map(|_| self.next_look))
     }
 
-    /// Whether a look is due, or will be so soon that it can go with the looks at other lanes.
+    /// Returns whether a look is due, or will be so soon that it can go with the looks at other lanes.
     pub(crate) fn look_is_near(&self, now: Instant) -> bool {
         self.is_idle() && self.next_look <= now + self.look_interval / 4
     }
@@ -204,12 +204,12 @@ impl LaneState {
 }
 
 impl LaneQuarantine {
-    /// Whether to claim quarantined jobs, given whether none runs in this worker.
+    /// Returns whether to claim quarantined jobs. `none_runs` says that no quarantined job runs in this worker.
     pub(crate) fn wants_claim(&self, none_runs: bool) -> bool {
         self.waits && (none_runs || !self.waits_to_be_alone)
     }
 
-    /// Whether a job that must run alone waits, and others were claimed before it.
+    /// Returns whether a job that must run alone waits, and others were claimed before it.
     pub(crate) fn has_passed_lone(&self) -> bool {
         self.waits && self.passed_lone
     }

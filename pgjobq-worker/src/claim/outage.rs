@@ -50,7 +50,7 @@ impl Outages {
     }
 }
 
-/// Whether this error would meet the claims of every lane: no connection, or no permission.
+/// Returns whether this error would meet the claims of every lane: no connection, or no permission.
 pub(super) fn affects_every_lane(failed: &Failed) -> bool {
     match failed {
         Failed::TimedOut => false,

@@ -1,4 +1,4 @@
-//! How much a claim asks for: less after a claim that failed for its size, more after claims that arrived.
+//! The size of claims: smaller after a claim that failed for its size, larger after claims that arrived.
 
 use pgjobq_core::__private::CLAIM_BYTES;
 use pgjobq_core::DatabaseError;
@@ -8,12 +8,12 @@ pub(crate) const CLAIM_BATCH_SIZE: usize = 500;
 /// The number of claims that must arrive before a lane asks for twice as much.
 const CLAIMS_BEFORE_GROWTH: u32 = 8;
 
-/// How much the next claim of a lane asks for.
+/// The size of the next claim of a lane.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Portion {
     pub(crate) jobs: usize,
     pub(crate) bytes: i64,
-    /// Whether to claim without arguments. Each job then reads its own, so that an unreadable one is found.
+    /// True to claim without arguments. Each job then reads its own, so that an unreadable one is found.
     pub(crate) without_args: bool,
     /// The number of claims that have arrived since the last change.
     arrived: u32,
@@ -23,7 +23,7 @@ impl Portion {
     pub(crate) const WHOLE: Self =
         Self { jobs: CLAIM_BATCH_SIZE, bytes: CLAIM_BYTES, without_args: false, arrived: 0 };
 
-    /// Whether claims of this lane fail for their size, so that the next one may be slow.
+    /// Returns whether claims of this lane fail for their size, so that the next one may be slow.
     pub(crate) fn is_reduced(&self) -> bool {
         self.without_args || self.jobs < CLAIM_BATCH_SIZE || self.bytes < CLAIM_BYTES
     }

@@ -28,7 +28,7 @@ struct Jobs {
     /// The number of jobs that run, or that a claim in flight may bring.
     running: usize,
     is_claiming: bool,
-    /// Whether the job that runs must run alone.
+    /// True if the job that runs must run alone.
     is_alone: bool,
     limit: usize,
     /// The number of claims in a row that passed over a job that must run alone.
@@ -64,7 +64,7 @@ impl Quarantine {
         self.lock().running == 0
     }
 
-    /// Whether others were claimed often enough before a job that must run alone. No other job begins until it runs.
+    /// Returns whether others were claimed often enough before a job that must run alone. No other job begins until it runs.
     pub(crate) fn lone_goes_first(&self) -> bool {
         self.lock().passes >= MOST_PASSES
     }

@@ -54,7 +54,7 @@ pub(super) struct InFlight<R> {
 
 /// A claim of the jobs in line, by a walk from the scan hint or by name.
 pub(super) struct WalkRequest {
-    /// Whether to wait for the lane if another session has locked it.
+    /// True to wait for the lane if another session has locked it.
     pub(super) wait: bool,
     pub(super) from: ByPriority,
     /// The tickets to claim by name, if a look has found some.
@@ -67,7 +67,7 @@ pub(super) struct WalkRequest {
 
 /// A claim of quarantined jobs.
 pub(super) struct QuarantineRequest {
-    /// Whether no other quarantined job runs in this worker.
+    /// True if no other quarantined job runs in this worker.
     pub(super) alone: bool,
     pub(super) lone_first: bool,
     pub(super) from: ByPriority,
@@ -75,7 +75,7 @@ pub(super) struct QuarantineRequest {
 }
 
 impl Failed {
-    /// Whether the jobs that were asked for may have caused the error.
+    /// Returns whether the jobs that were asked for may have caused the error.
     pub(super) fn may_be_caused_by_jobs(&self) -> bool {
         match self {
             Self::TimedOut => true,

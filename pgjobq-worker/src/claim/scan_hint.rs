@@ -26,12 +26,12 @@ pub(crate) type Found = Vec<(Ticket, i16)>;
 #[derive(Debug)]
 pub(crate) struct ScanHint {
     hint: ByPriority,
-    /// How far the sweep has come, on its way from zero up to the hint.
+    /// The tickets up to which the sweep has come, on its way from zero to the hint.
     swept_to: ByPriority,
     next_sweep: Instant,
     /// Tickets that a look has found, for the next claim to name.
     found: Option<Found>,
-    /// Whether other workers were quicker to claim the tickets that were found here.
+    /// True if other workers were quicker to claim the tickets that were found here.
     is_contended: bool,
     /// The hint when jobs were left because no place for a transaction was free.
     without_place: Option<ByPriority>,
@@ -53,12 +53,12 @@ impl ScanHint {
         self.hint
     }
 
-    /// The range of tickets that a look ahead scans.
+    /// Returns the range of tickets that a look ahead scans.
     pub(crate) fn ahead(&self) -> (ByPriority, ByPriority) {
         (self.hint, TOP)
     }
 
-    /// The range of tickets that the sweep has not scanned yet.
+    /// Returns the range of tickets that the sweep has not scanned yet.
     pub(crate) fn below(&self) -> (ByPriority, ByPriority) {
         (self.swept_to, self.hint)
     }

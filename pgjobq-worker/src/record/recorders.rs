@@ -1,4 +1,4 @@
-//! The tasks that record results, finishers and laggards: the ways to them, and how they fare.
+//! The tasks that record results, finishers and laggards: the ways to them, and their failures.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -83,7 +83,7 @@ impl Recorders {
         self.count.load(Ordering::Acquire)
     }
 
-    /// Returns whether so many results wait that a worker with this many slots claims nothing more.
+    /// Returns whether too many results wait for a worker with `slots` slots to claim more jobs.
     pub(crate) fn is_behind(&self, slots: usize) -> bool {
         self.count() >= slots.max(LEAST_WAITING_LIMIT)
             || self.bytes.load(Ordering::Acquire) >= MOST_WAITING_BYTES

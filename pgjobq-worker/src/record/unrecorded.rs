@@ -24,7 +24,7 @@ pub(crate) struct Unrecorded {
     pub(crate) most: usize,
     /// The approximate size of the result on the wire when the attempt ended, in bytes.
     pub(crate) bytes: usize,
-    /// Whether a transaction of the job's own may have completed it.
+    /// True if a transaction of the job's own may have completed it.
     pub(crate) in_doubt: bool,
     /// The place of a quarantined job. It becomes free when the result is recorded.
     pub(crate) quarantined: Option<QuarantinePlace>,
@@ -41,13 +41,13 @@ impl Unrecorded {
         self.ended.hold.job
     }
 
-    /// Whether an earlier statement with this result failed. It may have recorded the result all the same, if only its answer
+    /// Returns whether an earlier statement with this result failed. It may have recorded the result all the same, if only its answer
     /// was lost.
     pub(crate) fn was_sent(&self) -> bool {
         self.most < BATCH_ROWS
     }
 
-    /// Whether the job completed in a transaction of its own, so that nothing is left to record.
+    /// Returns whether the job completed in a transaction of its own, so that nothing is left to record.
     pub(crate) fn is_settled(&self) -> bool {
         matches!(self.ended.decision, Decision::Settled)
     }

@@ -28,7 +28,7 @@ static RENAMED: JobDescriptor = JobDescriptor { aliases: &["send"], ..job("deliv
 static WITH_STATE: JobDescriptor =
     JobDescriptor { states: &[StateType::of::<Mailer>()], ..job("send", "src/mail.rs", 12) };
 
-/// All that `build()` says before it has asked the database.
+/// Returns the message of `build()` about mistakes that it finds without the database.
 fn said(
     jobs: &[&'static JobDescriptor],
     queues: &[(&str, usize)],
@@ -53,12 +53,12 @@ fn said_of_times(config: impl FnOnce(&mut Config)) -> String {
 }
 
 #[test]
-fn nothing_is_wrong_with_a_job() {
+fn valid_setup_has_no_problems() {
     assert_eq!(said_of_jobs(&[&FIRST]), "");
 }
 
 #[test]
-fn a_kind_that_is_registered_twice_is_told_with_both_places() {
+fn duplicate_kind_error_names_both_places() {
     let twice = "the worker cannot start: two jobs are of kind `send`: at src/mail.rs:12 and at src/post.rs:3; give one of \
                  them another name, or `kind = \"…\"`";
     assert_eq!(said_of_jobs(&[&FIRST, &SECOND]), twice);
@@ -71,7 +71,7 @@ fn a_kind_that_is_registered_twice_is_told_with_both_places() {
 }
 
 #[test]
-fn a_module_that_is_compiled_twice() {
+fn module_compiled_twice_is_explained() {
     static IN_LIBRARY: JobDescriptor =
         JobDescriptor { module: "my_crate::jobs", ..job("send", "src/jobs.rs", 2) };
     static IN_BINARY: JobDescriptor = JobDescriptor { module: "jobs", ..job("send", "src/jobs.rs", 2) };
@@ -83,7 +83,7 @@ fn a_module_that_is_compiled_twice() {
 }
 
 #[test]
-fn no_jobs_at_all() {
+fn error_without_jobs_explains_linking() {
     assert_eq!(
         said_of_jobs(&[]),
         "the worker cannot start: no job is linked into this program: annotate one with `#[job]`, or, where the jobs are in \
@@ -92,7 +92,7 @@ fn no_jobs_at_all() {
 }
 
 #[test]
-fn a_state_that_is_missing() {
+fn missing_state_error_names_the_job() {
     assert_eq!(
         said_of_jobs(&[&WITH_STATE]),
         "the worker cannot start: the job `send` (src/mail.rs:12) takes `State<pgjobq_worker::setup::tests::Mailer>`: give \
@@ -104,7 +104,7 @@ fn a_state_that_is_missing() {
 }
 
 #[test]
-fn queues_that_cannot_be() {
+fn queue_errors_say_what_to_write() {
     assert_eq!(
         said(&[&FIRST], &[("a b", 1), ("mail", 0), ("post", 1), ("post", 2)], &States::default(), |_| {}),
         "the worker cannot start:
@@ -115,7 +115,7 @@ fn queues_that_cannot_be() {
 }
 
 #[test]
-fn times_that_make_no_sense() {
+fn invalid_intervals_are_rejected() {
     assert_eq!(
         said_of_times(|config| config.heartbeat = Duration::ZERO),
         "the worker cannot start: `heartbeat` is zero, and would never end: give it some milliseconds at least"
@@ -143,7 +143,7 @@ fn times_that_make_no_sense() {
 }
 
 #[test]
-fn too_few_connections() {
+fn too_few_connections_are_rejected() {
     assert_eq!(
         said_of_times(|config| config.connections = 1),
         "the worker cannot start: a worker needs at least 2 connections, one to claim and one to finish, and this one has 1"

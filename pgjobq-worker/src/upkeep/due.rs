@@ -30,7 +30,7 @@ pub(crate) struct Due {
 pub(crate) struct Round {
     /// The shards, each with its cursor: the time from which to look.
     pub(crate) places: Vec<(Shard, i64)>,
-    /// Whether it begins at the start in each shard.
+    /// True if it begins at the start in each shard.
     pub(crate) sweeps: bool,
     began: Instant,
 }

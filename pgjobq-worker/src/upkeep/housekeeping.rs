@@ -29,7 +29,7 @@ const REST_BATCH_SIZE: i32 = 5000;
 pub(crate) struct Housekeeper {
     runtime: Arc<Runtime>,
     partitions_due: Instant,
-    /// How far the failed attempts of each shard have been checked.
+    /// The jobs up to which the failed attempts of each shard have been checked.
     checked_failures: Vec<(Shard, Uuid)>,
 }
 
@@ -151,7 +151,7 @@ async fn drop_partitions(runtime: &Runtime) -> Result<bool, DatabaseError> {
     }
 }
 
-/// Whether a partition could not be dropped because a transaction still uses it.
+/// Returns whether a partition could not be dropped because a transaction still uses it.
 fn is_in_use(error: &DatabaseError) -> bool {
     error.code().as_deref() == Some("55006")
 }

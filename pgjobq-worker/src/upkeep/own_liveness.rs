@@ -1,9 +1,9 @@
-//! When the database last answered a heartbeat of this worker.
+//! The heartbeats of this worker that the database has answered.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// When the database last answered a heartbeat of this worker, and how many heartbeats it has not answered.
+/// The last heartbeat of this worker that the database has answered, and the number of those that it has not.
 #[derive(Debug, Default)]
 pub(crate) struct OwnLiveness(Mutex<State>);
 

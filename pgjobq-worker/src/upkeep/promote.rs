@@ -19,7 +19,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 pub(crate) struct Promoter {
     runtime: Arc<Runtime>,
     due: Due,
-    /// Whether a job was scheduled whose transaction may have committed late, so that only a sweep finds it.
+    /// True if a job was scheduled whose transaction may have committed late, so that only a sweep finds it.
     owes_sweep: bool,
 }
 

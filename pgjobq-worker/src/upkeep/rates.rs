@@ -1,4 +1,4 @@
-//! Records how many attempts have ended in each queue, for its statistics.
+//! Records the numbers of attempts that have ended in each queue, for its statistics.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -71,7 +71,7 @@ fn gap_between_looks_begins_the_observation_anew() {
 }
 
 #[test]
-fn short_lease_is_watched_more_closely_only_while_it_is_silent() {
+fn silent_short_lease_is_watched_more_closely() {
     let mut judge = Looking::new();
     let short = Duration::from_secs(1);
     assert_eq!(judge.at(0.0, &[row(1, 7, short)]).look_again, None);
