@@ -3,28 +3,27 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgConnection, PgPool};
 use tokio::sync::{OnceCell, broadcast};
 use tokio::time::timeout_at;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::attempt::tx_pool::Transactions;
 use crate::db::answers::Answers;
 use crate::db::installed::About;
 use crate::db::listen::{Listener, Signal};
 use crate::db::notifier::Notifier;
 use crate::db::open;
 use crate::db::schema::{InvalidSchema, Schema};
+use crate::db::shared::{Limits, Shared};
 use crate::db::statements::Statements;
-use crate::enqueue::batch::{Answer, Batch};
-use crate::enqueue::bulk::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
+use crate::db::tx_pool::Transactions;
+use crate::enqueue::batch::{Answer, Batch, MAX_ARGS};
 use crate::enqueue::coalesce::Coalesce;
 use crate::enqueue::deliver::Sender;
-use crate::enqueue::target::{MAX_ARGS, Within};
 use crate::wait::waits::Waits;
-use crate::{DatabaseError, EnqueueError, JobHandle, NewJob};
+use crate::{DatabaseError, EnqueueError};
 
 /// The limit of an enqueue through a client or a pool, unless the client has another.
 pub(crate) const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -62,30 +61,6 @@ struct Inner {
     _stop: DropGuard,
 }
 
-/// What the client and its background tasks have in common.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) pool: PgPool,
-    /// Where to listen, if not where the pool is connected to.
-    pub(crate) listen: Option<PgConnectOptions>,
-    pub(crate) sql: Arc<Statements>,
-    pub(crate) limits: Limits,
-    pub(crate) about: OnceCell<About>,
-    pub(crate) stop: CancellationToken,
-    pub(crate) tasks: TaskTracker,
-    pub(crate) transactions: Transactions,
-    pub(crate) answers: Arc<Answers>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) max_args: usize,
-    pub(crate) enqueue_timeout: Duration,
-    pub(crate) notifications: bool,
-    /// How many shards the first migration makes; `None` takes what there is.
-    pub(crate) shards: Option<i16>,
-}
-
 /// Options of a [`Client`], from [`Client::builder`].
 ///
 /// ```no_run
@@ -119,6 +94,8 @@ pub enum ClientError {
     )]
     ListenUrl(#[source] sqlx::Error),
 }
+
+crate::debug_as_message!(ClientError);
 
 impl ClientBuilder {
     /// The PostgreSQL schema for everything of pgjobq's; `pgjobq` by default.
@@ -260,34 +237,6 @@ impl Client {
         &self.inner.shared.pool
     }
 
-    /// A caller's connection or transaction, for this client's schema and limits:
-    /// `job.enqueue(client.within(&mut *tx))`. For the schema `pgjobq`, `&mut *tx` alone does: see [`Target`](crate::Target).
-    #[must_use]
-    pub fn within<'c>(&'c self, connection: &'c mut PgConnection) -> Within<'c> {
-        Within { client: self, connection }
-    }
-
-    /// Enqueues one job: another way to write `job.enqueue(&client)`.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`NewJob::enqueue`].
-    pub async fn enqueue<T>(&self, job: NewJob<T>) -> Result<JobHandle<T>, EnqueueError> {
-        job.enqueue(self).await
-    }
-
-    /// Enqueues many jobs: see [`enqueue_all`], of which this is the short form.
-    ///
-    /// # Errors
-    ///
-    /// The first thing that is wrong, and what had been enqueued before.
-    pub fn enqueue_all<I>(&self, jobs: I) -> impl Future<Output = Result<Enqueued, EnqueueAllError>> + Send
-    where
-        I: IntoIterator<Item: Into<AnyJob>, IntoIter: Send>,
-    {
-        enqueue_all(self, jobs)
-    }
-
     /// Stops what the client runs in the background, and waits until it has stopped. Whoever waits for an enqueue is answered,
     /// or told that the client was closed. The pool stays open.
     pub async fn close(&self) {
@@ -311,6 +260,10 @@ impl Client {
             let source = self.inner.shared.exhausted(limit);
             Err(EnqueueError::TimedOut { limit, maybe_enqueued: true, source })
         })
+    }
+
+    pub(crate) async fn about(&self) -> Result<&About, DatabaseError> {
+        self.shared().about().await
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -354,11 +307,5 @@ impl Client {
     #[must_use]
     pub fn uses_notifications(&self) -> bool {
         self.limits().notifications
-    }
-}
-
-impl Shared {
-    pub(crate) fn error(&self, error: sqlx::Error) -> DatabaseError {
-        DatabaseError::new(error, self.sql.schema.as_str())
     }
 }

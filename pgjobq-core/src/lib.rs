@@ -3,18 +3,18 @@
 
 mod admin;
 mod attempt;
+mod chain;
 mod client;
 mod db;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod enqueue;
-mod error;
 mod job;
 #[allow(missing_docs)] // Not public API: the fields are named for what they hold.
 mod store;
 mod wait;
 
-pub use admin::cancel::{Cancel, CancelOutcome, Cancellation};
+pub use admin::cancel::{Cancel, CancelOutcome};
 pub use admin::ended::{EndedJob, EndedJobs};
 pub use admin::queue::Queue;
 pub use admin::requeue::{RequeueError, RequeueOutcome};
@@ -23,12 +23,13 @@ pub use attempt::complete::CompleteError;
 pub use attempt::context::JobContext;
 pub use attempt::tx::Tx;
 pub use client::{Client, ClientBuilder, ClientError};
+pub use db::error::DatabaseError;
 pub use db::migrate::{MigrateError, schema_sql};
 pub use db::schema::InvalidSchema;
 pub use enqueue::bulk::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
+pub use enqueue::error::EnqueueError;
 pub use enqueue::new_job::NewJob;
 pub use enqueue::target::{Target, Within};
-pub use error::{DatabaseError, EnqueueError, WaitError};
 pub use job::app_state::State;
 pub use job::backoff::Backoff;
 pub use job::error::JobError;
@@ -38,26 +39,29 @@ pub use job::job_return::JobReturn;
 pub use job::name::InvalidName;
 pub use job::policy::Policy;
 pub use job::priority::Priority;
-pub use wait::handle::{CallError, JobHandle};
-pub use wait::outcome::{FailedAttempt, Failure, JobState, Outcome, Progress, Status};
+pub use wait::call::CallError;
+pub use wait::error::WaitError;
+pub use wait::handle::JobHandle;
+pub use wait::outcome::{Cancellation, FailedAttempt, Failure, JobState, Outcome, Progress, Status};
 
 /// What the macro's output and the worker name. Not public API.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::attempt::complete::{
-        Completion, Recording, finish_transactional, too_large as result_too_large,
-    };
-    pub use crate::attempt::context::{Attempt, Held};
+    pub use crate::attempt::complete::{finish_transactional, too_large as result_too_large};
+    pub use crate::attempt::context::Attempt;
+    pub use crate::attempt::held::Held;
     pub use crate::attempt::progress::Progress;
-    pub use crate::attempt::tx_pool::Places;
+    pub use crate::attempt::recording::Completion;
+    pub use crate::attempt::recording::Recording;
+    pub use crate::chain::chain;
     pub use crate::db::answers::Answers;
     pub use crate::db::ids::{LeaseId, QueueId, Shard, Ticket, WorkerId};
     pub use crate::db::listen::{SCHEDULED, Signal};
     pub use crate::db::notifier::Notifier;
     pub use crate::db::statements::STATEMENTS;
     pub use crate::db::text::{storable, to_ascii};
+    pub use crate::db::tx_pool::Places;
     pub use crate::enqueue::batch::holds_nul;
-    pub use crate::error::chain;
     pub use crate::job::app_state::{StateType, States};
     pub use crate::job::argument::{Argument, HandedIn};
     pub use crate::job::descriptor::JobDescriptor;

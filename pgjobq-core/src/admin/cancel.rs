@@ -2,15 +2,13 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::time::SystemTime;
 
 use sqlx::Row;
-use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::client::Client;
+use crate::db::acted::read_acted;
 use crate::db::text::to_ascii;
-use crate::wait::lookup::time;
 use crate::{DatabaseError, JobHandle, JobId};
 
 /// A request to cancel a job, from [`JobHandle::cancel`]: say who asks and why, and await it.
@@ -47,20 +45,6 @@ pub enum CancelOutcome {
     StopRequested,
     /// There is no such job, or it has ended.
     NotLive,
-}
-
-/// Who cancelled a job, and why: from [`Status::cancelled`](crate::Status::cancelled).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Cancellation {
-    /// Who asked: what was given to [`Cancel::by`], else the database role.
-    pub by: String,
-    /// The database role whose session asked, which nobody can choose.
-    pub role: String,
-    /// Why.
-    pub reason: Option<String>,
-    /// When that was asked, by the database's clock.
-    pub asked_at: SystemTime,
 }
 
 impl<T> JobHandle<T> {
@@ -139,18 +123,4 @@ impl<'c> IntoFuture for Cancel<'c> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.send())
     }
-}
-
-/// Those that were cancelled, and those that run.
-pub(crate) fn read_acted(row: &PgRow) -> Result<(Vec<Uuid>, Vec<Uuid>), sqlx::Error> {
-    let jobs = |name| row.try_get::<Option<Vec<Uuid>>, _>(name).map(Option::unwrap_or_default);
-    Ok((jobs("cancelled")?, jobs("running")?))
-}
-
-/// Who cancelled a job, where a row says so.
-pub(crate) fn read_cancellation(row: &PgRow) -> Result<Option<Cancellation>, sqlx::Error> {
-    let Some(by) = row.try_get("cancelled_by")? else { return Ok(None) };
-    let asked_at = time(row.try_get("cancelled_at")?);
-    let role = row.try_get::<Option<String>, _>("cancelled_as")?.unwrap_or_default();
-    Ok(Some(Cancellation { by, role, reason: row.try_get("cancelled_for")?, asked_at }))
 }

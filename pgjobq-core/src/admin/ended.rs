@@ -6,13 +6,13 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::admin::cancel::{Cancellation, read_cancellation};
 use crate::admin::requeue::Changes;
 use crate::client::Client;
 use crate::db::ids::Shard;
 use crate::db::literal::Literal;
-use crate::wait::lookup::{errors, time};
-use crate::wait::outcome::{FailedAttempt, JobState};
+use crate::db::time::time;
+use crate::wait::lookup::errors;
+use crate::wait::outcome::{Cancellation, FailedAttempt, JobState};
 use crate::{DatabaseError, JobId};
 
 /// How many jobs one transaction puts back in line, or forgets.
@@ -272,6 +272,6 @@ fn read(row: &PgRow) -> Result<EndedJob, sqlx::Error> {
         created_at: time(row.try_get("created_at")?),
         finished_at: time(row.try_get("finished_at")?),
         errors: errors(row.try_get("errors")?),
-        cancelled: read_cancellation(row)?,
+        cancelled: Cancellation::read(row)?,
     })
 }

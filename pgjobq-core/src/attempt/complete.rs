@@ -1,7 +1,6 @@
 //! Completing a job in a transaction of its own.
 
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -11,46 +10,6 @@ use crate::attempt::context::JobContext;
 use crate::enqueue::batch::holds_nul;
 use crate::job::job_return::{JobReturn, encode_output};
 use crate::{DatabaseError, JobError, Tx};
-
-/// The progress of an attempt with completing its job in a transaction of its own.
-#[derive(Debug, Default)]
-#[doc(hidden)]
-pub struct Recording(AtomicU8);
-
-const BEGUN: u8 = 1;
-const COMMITTED: u8 = 2;
-const AWAITED: u8 = 4;
-
-/// Whether an attempt has completed its job in a transaction of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[doc(hidden)]
-pub enum Completion {
-    NotBegun,
-    /// The transaction may commit at any time, or may have done so.
-    InDoubt,
-    /// The transaction has committed.
-    Committed {
-        /// Whether a process waits for the end of jobs.
-        awaited: bool,
-    },
-}
-
-impl Recording {
-    /// Whether the attempt has completed its job by itself.
-    #[must_use]
-    pub fn completion(&self) -> Completion {
-        let flags = self.0.load(Ordering::Acquire);
-        match (flags & BEGUN, flags & COMMITTED) {
-            (_, COMMITTED) => Completion::Committed { awaited: flags & AWAITED != 0 },
-            (BEGUN, _) => Completion::InDoubt,
-            _ => Completion::NotBegun,
-        }
-    }
-
-    fn set(&self, flag: u8) {
-        self.0.fetch_or(flag, Ordering::AcqRel);
-    }
-}
 
 /// Why a job was not completed: from [`JobContext::complete_in`].
 #[derive(thiserror::Error)]
@@ -119,7 +78,7 @@ impl JobContext {
             let problem = too_large(output.get().len(), held.max_result);
             return Err(CompleteError::Result(format!("it is {problem}")));
         }
-        self.attempt.recording.set(BEGUN);
+        self.attempt.recording.begin();
         let shared = held.client.shared();
         let complete = held.hold.bind(sqlx::query(shared.sql.complete_in.clone()));
         let row = complete
@@ -132,7 +91,7 @@ impl JobContext {
             return Err(CompleteError::LeaseLost);
         }
         if row.try_get("waited").map_err(DatabaseError::Refused)? {
-            self.attempt.recording.set(AWAITED);
+            self.attempt.recording.note_awaited();
         }
         Ok(())
     }
@@ -178,6 +137,6 @@ pub async fn finish_transactional<R: JobReturn>(
         Err(error) => return Err(error.into()),
     }
     tx.commit().await?;
-    context.attempt.recording.set(COMMITTED);
+    context.attempt.recording.commit();
     Ok(output)
 }

@@ -8,13 +8,12 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
-use crate::attempt::complete::{Completion, Recording};
+use crate::attempt::held::Held;
 use crate::attempt::progress::Progress;
-use crate::attempt::tx_pool::Places;
-use crate::client::Client;
+use crate::attempt::recording::{Completion, Recording};
+use crate::db::tx_pool::Places;
 use crate::job::app_state::{State, States};
 use crate::job::lineage::Meta;
-use crate::store::Hold;
 use crate::{EnqueueError, JobError, JobHandle, JobId, NewJob};
 
 /// What a job function may know about the attempt that runs it, and how it hears that it should stop.
@@ -93,18 +92,6 @@ impl Attempt {
             progress: Progress::default(),
         }
     }
-}
-
-/// Everything by which an attempt writes about its job.
-#[doc(hidden)]
-#[derive(Clone, Debug)]
-pub struct Held {
-    pub client: Client,
-    pub hold: Hold,
-    /// How long the completed job is kept, if at all.
-    pub keep: Option<Duration>,
-    /// The largest size of a kept result, in bytes of JSON.
-    pub max_result: usize,
 }
 
 impl JobContext {
@@ -239,7 +226,7 @@ impl JobContext {
     /// ```
     pub fn progress(&self, percent: u8, message: impl Into<String>) {
         if let Some(held) = &self.attempt.held {
-            self.attempt.progress.say(self, held, percent, message.into());
+            self.attempt.progress.say(held, percent, message.into());
         }
     }
 

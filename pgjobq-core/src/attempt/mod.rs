@@ -2,6 +2,8 @@
 
 pub(crate) mod complete;
 pub(crate) mod context;
+pub(crate) mod held;
+pub(crate) mod places;
 pub(crate) mod progress;
+pub(crate) mod recording;
 pub(crate) mod tx;
-pub(crate) mod tx_pool;

@@ -1,12 +1,12 @@
 //! What a running job says of how far it is.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 use crate::DatabaseError;
-use crate::attempt::context::{Held, JobContext};
+use crate::attempt::held::Held;
 use crate::db::text::to_ascii;
 
 /// How often an attempt's word is written at most.
@@ -16,9 +16,9 @@ const WRITE_WITHIN: Duration = Duration::from_secs(5);
 const MESSAGE_CHARS: usize = 500;
 
 /// The last word of an attempt. While one is being written, the next ones replace each other.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[doc(hidden)]
-pub struct Progress(Mutex<Said>);
+pub struct Progress(Arc<Mutex<Said>>);
 
 #[derive(Debug, Default)]
 struct Said {
@@ -27,14 +27,14 @@ struct Said {
 }
 
 impl Progress {
-    pub(crate) fn say(&self, context: &JobContext, held: &Held, percent: u8, message: String) {
+    pub(crate) fn say(&self, held: &Held, percent: u8, message: String) {
         let message = message.replace('\0', "\u{FFFD}").chars().take(MESSAGE_CHARS).collect();
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         said.last = Some((percent.min(100), message));
         if !std::mem::replace(&mut said.writing, true) {
-            let (context, held) = (context.clone(), held.clone());
+            let (progress, held) = (self.clone(), held.clone());
             let tasks = held.client.shared().tasks.clone();
-            tasks.spawn(async move { context.attempt.progress.write(&held).await });
+            tasks.spawn(async move { progress.write(&held).await });
         }
     }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use sqlx::PgConnection;
 use tokio::sync::oneshot;
 
-use crate::attempt::tx_pool::{Begun, Places};
 use crate::client::Client;
+use crate::db::tx_pool::{Begun, Places};
 use crate::{DatabaseError, JobId};
 
 /// The transaction of a transactional job: what is written in it, the jobs that are enqueued in it, and the job's own

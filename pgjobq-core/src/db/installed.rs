@@ -4,7 +4,6 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use crate::DatabaseError;
-use crate::client::{Client, Shared};
 use crate::db::migrate::version::{PROGRAM, Version};
 use crate::db::migrate::whole_digest;
 use crate::db::statements::Statements;
@@ -25,7 +24,7 @@ impl About {
         Self::of(row.map_err(|error| DatabaseError::new(error, sql.schema.as_str()))?, sql)
     }
 
-    fn of(row: Option<PgRow>, sql: &Statements) -> Result<Self, DatabaseError> {
+    pub(super) fn of(row: Option<PgRow>, sql: &Statements) -> Result<Self, DatabaseError> {
         let schema = sql.schema.as_str();
         let missing = || DatabaseError::NotMigrated { schema: schema.to_owned(), source: None };
         let row = row.ok_or_else(missing)?;
@@ -53,20 +52,4 @@ pub(crate) fn admit(schema: &str, found: i32, oldest: i32) -> Result<(), Databas
         return Err(DatabaseError::TooNew { schema: schema.to_owned(), found, oldest, ours });
     }
     Ok(())
-}
-
-impl Shared {
-    pub(crate) async fn about(&self) -> Result<&About, DatabaseError> {
-        let read = async || {
-            let rows = self.rows(sqlx::query(self.sql.about.clone())).await?;
-            About::of(rows.into_iter().next(), &self.sql)
-        };
-        self.about.get_or_try_init(read).await
-    }
-}
-
-impl Client {
-    pub(crate) async fn about(&self) -> Result<&About, DatabaseError> {
-        self.shared().about().await
-    }
 }

@@ -14,10 +14,10 @@ use tokio::sync::broadcast;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use crate::client::Shared;
+use crate::chain::chain;
 use crate::db::ids::QueueId;
 use crate::db::listen_connect::{ANSWER_WITHIN, Connected, connect};
-use crate::error::chain;
+use crate::db::shared::Shared;
 
 /// How long a silent connection is trusted. A half-open one would otherwise stay unnoticed for ever.
 const PING_AFTER: Duration = Duration::from_secs(10);

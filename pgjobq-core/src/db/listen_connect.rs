@@ -6,10 +6,10 @@ use sqlx::postgres::{PgListener, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
 
 use crate::DatabaseError;
-use crate::client::Shared;
 use crate::db::installed::About;
 use crate::db::open;
 use crate::db::pooler;
+use crate::db::shared::Shared;
 
 /// The time that a connection has to open, or to answer.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(5);

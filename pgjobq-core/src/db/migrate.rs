@@ -18,9 +18,10 @@ use self::recorded::{Installed, recorded};
 use self::script::{MIGRATIONS, Migration};
 use self::version::PROGRAM;
 use crate::DatabaseError;
-use crate::client::{Client, Shared};
+use crate::client::Client;
 use crate::db::installed;
 use crate::db::literal::Literal;
+use crate::db::shared::Shared;
 use crate::job::registry::{DuplicateKind, Registry};
 
 /// Why the schema was not migrated: from [`Client::migrate`].
@@ -54,6 +55,8 @@ pub enum MigrateError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
+
+crate::debug_as_message!(MigrateError);
 
 impl Client {
     /// Brings the schema up to date, and records the queues and policies of the job functions linked into this program.

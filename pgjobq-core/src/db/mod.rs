@@ -1,6 +1,8 @@
 //! The database: its schema and statements, connections, and notifications.
 
+pub(crate) mod acted;
 pub(crate) mod answers;
+pub(crate) mod error;
 pub(crate) mod ids;
 pub(crate) mod installed;
 pub(crate) mod listen;
@@ -14,5 +16,9 @@ pub(crate) mod partitions;
 pub(crate) mod pooler;
 pub(crate) mod query;
 pub(crate) mod schema;
+pub(crate) mod shared;
 pub(crate) mod statements;
 pub(crate) mod text;
+pub(crate) mod time;
+pub(crate) mod tries;
+pub(crate) mod tx_pool;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::client::Shared;
 use crate::db::ids::QueueId;
+use crate::db::shared::Shared;
 
 /// The least time between two notifications of one process.
 const SPACING: Duration = Duration::from_millis(4);

@@ -2,15 +2,14 @@
 //!
 //! A client may fall silent after any message that it sends. A lock must not depend on the next one.
 
-use std::time::{Duration, Instant};
-
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, SqlStr};
 
 use crate::DatabaseError;
-use crate::client::Shared;
 use crate::db::literal::{Literal, with_values};
 use crate::db::query::ANSWER_WITHIN;
+use crate::db::shared::Shared;
+use crate::db::tries::Tries;
 
 /// READ COMMITTED, because it must see what others have committed a moment ago. `default_transaction_read_only` is obeyed: it
 /// may be a fence.
@@ -71,43 +70,4 @@ async fn in_one_message(connection: &mut PgConnection, message: &str) -> Result<
         sqlx::raw_sql("rollback").execute(connection).await?;
     }
     rows
-}
-
-/// How often a statement is tried that meets others' transactions.
-const TRIES: u32 = 6;
-/// The first pause between two tries; it doubles.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-
-/// The tries of one statement: at most [`TRIES`], within one time limit for all of them.
-pub(crate) struct Tries {
-    until: Instant,
-    made: u32,
-}
-
-impl Tries {
-    pub(crate) fn within(limit: Duration) -> Self {
-        Self { until: Instant::now() + limit, made: 0 }
-    }
-
-    /// How much time is left.
-    pub(crate) fn left(&self) -> Duration {
-        self.until.saturating_duration_since(Instant::now())
-    }
-
-    /// Pauses, and returns true, if another try may succeed: two transactions met, and nothing was written.
-    pub(crate) async fn again(&mut self, error: &DatabaseError) -> bool {
-        self.made += 1;
-        let pause = (FIRST_PAUSE * (1 << self.made)).mul_f64(0.5 + fastrand::f64());
-        if !met_another(error) || self.made >= TRIES || pause >= self.left() {
-            return false;
-        }
-        tracing::debug!(%error, tries = self.made, "trying again what met another transaction");
-        tokio::time::sleep(pause).await;
-        true
-    }
-}
-
-/// Whether two transactions met: a serialization failure, a deadlock, a lock timeout. Nothing was written.
-fn met_another(error: &DatabaseError) -> bool {
-    matches!(error.code().as_deref(), Some("40001" | "40P01" | "55P03"))
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use sqlx::Row;
 
 use crate::DatabaseError;
+use crate::chain::chain;
 use crate::client::Client;
-use crate::error::chain;
 
 /// The longest retention, in days. The schema has the same limit.
 const MAX_DAYS: u64 = 3660;

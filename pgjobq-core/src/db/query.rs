@@ -12,9 +12,9 @@ use sqlx::{Execute, PgConnection, PgPool, Postgres};
 use tokio::time::timeout;
 
 use crate::DatabaseError;
-use crate::client::Shared;
-use crate::db::one_message::Tries;
 use crate::db::open;
+use crate::db::shared::Shared;
+use crate::db::tries::Tries;
 
 /// How long the answer to a caller may take.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(35);

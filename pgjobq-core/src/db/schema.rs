@@ -15,6 +15,8 @@ pub(crate) struct Schema(String);
 )]
 pub struct InvalidSchema(pub String);
 
+crate::debug_as_message!(InvalidSchema);
+
 /// As many bytes as an identifier has in PostgreSQL; it cuts longer ones.
 const LONGEST: usize = 63;
 

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use super::environment::{Environment, Shelf};
 use super::error::DevError;
 #[cfg(feature = "embedded")]
-use crate::error::chain;
+use crate::chain::chain;
 
 /// The oldest PostgreSQL that pgjobq works with.
 const OLDEST: u32 = 15;

@@ -15,6 +15,12 @@ use crate::job::lineage::is_traceparent;
 use crate::job::name;
 use crate::{DatabaseError, EnqueueError, JobId};
 
+/// How large the arguments of one job may be when nobody has said: 1 MiB.
+pub(crate) const MAX_ARGS: usize = 1 << 20;
+/// How many jobs go into one statement at most, and about how many bytes of arguments. Larger batches cost memory here
+/// and in the server, and gain nothing.
+pub(crate) const CHUNK_ROWS: usize = 1000;
+pub(crate) const CHUNK_BYTES: usize = 4 << 20;
 /// How far ahead a job may be scheduled: about a hundred years. More than that is a mistaken unit.
 const FARTHEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 

@@ -1,30 +1,10 @@
-//! Enqueuing, one job or many.
+//! Enqueuing many jobs.
 
-use crate::enqueue::batch::Batch;
+use crate::client::Client;
+use crate::enqueue::batch::{Batch, CHUNK_BYTES, CHUNK_ROWS};
 use crate::enqueue::new_job::NewRow;
-use crate::{EnqueueError, JobHandle, NewJob, Target};
-
-/// How many jobs go into one statement at most, and about how many bytes of arguments. Larger batches cost memory here
-/// and in the server, and gain nothing.
-pub(crate) const CHUNK_ROWS: usize = 1000;
-pub(crate) const CHUNK_BYTES: usize = 4 << 20;
-
-/// Enqueues one job.
-pub(crate) async fn one<T>(job: NewJob<T>, mut to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
-    let (id, unkept) = (job.row.id, job.row.unkept);
-    let mut batch = Batch::default();
-    batch.push(of_parent(job.row, &to), to.max_args())?;
-    let answer = to.send(&mut batch).await?;
-    Ok(JobHandle::enqueued(id, answer.new == 1, answer.committed, unkept))
-}
-
-/// The row, with what it has from the job in which it is enqueued.
-fn of_parent(mut row: NewRow, to: &impl Target) -> NewRow {
-    if let Some((parent, traceparent)) = to.parent() {
-        row.meta.inherit(parent, traceparent);
-    }
-    row
-}
+use crate::enqueue::one::of_parent;
+use crate::{EnqueueError, NewJob, Target};
 
 /// A job of any kind, not yet enqueued, so that jobs of many kinds fit into one [`enqueue_all`], which has an example.
 #[derive(Debug)]
@@ -58,6 +38,8 @@ pub struct EnqueueAllError {
     #[source]
     pub error: EnqueueError,
 }
+
+crate::debug_as_message!(EnqueueAllError);
 
 /// Enqueues many jobs, of one kind or of many, in statements of up to a thousand. The iterator is read as the statements go
 /// out, so that millions of jobs need little memory.
@@ -96,6 +78,20 @@ where
     I: IntoIterator<Item: Into<AnyJob>, IntoIter: Send>,
 {
     send_all(to, jobs.into_iter().map(|job| job.into().0))
+}
+
+impl Client {
+    /// Enqueues many jobs: see [`enqueue_all`], of which this is the short form.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong, and what had been enqueued before.
+    pub fn enqueue_all<I>(&self, jobs: I) -> impl Future<Output = Result<Enqueued, EnqueueAllError>> + Send
+    where
+        I: IntoIterator<Item: Into<AnyJob>, IntoIter: Send>,
+    {
+        enqueue_all(self, jobs)
+    }
 }
 
 async fn send_all(

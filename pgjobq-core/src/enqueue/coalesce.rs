@@ -11,18 +11,24 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
-use crate::client::Shared;
+use crate::db::shared::Shared;
 use crate::enqueue::batch::{Answer, Batch};
-use crate::enqueue::deliver::Sender;
-use crate::enqueue::flight::{Caller, Flight, Flying, Told, crew};
+use crate::enqueue::deliver::{FIRST_TRY, Sender};
+use crate::enqueue::flight::{Caller, Flight, PULSE_EVERY, Told, crew};
 use crate::{EnqueueError, JobId};
 
 /// How often a caller checks the flights under way.
 const CHECK_EVERY: Duration = Duration::from_millis(100);
 /// The age from which a flight no longer keeps the next one on the ground: its connection may have fallen silent.
 const SLOW: Duration = Duration::from_secs(2);
+/// How long a flight waits for a caller's open transaction that has inserted one of its ids. Then each of its jobs is sent
+/// alone, so that only the one of that id waits.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// The time that a flight has left when the client is closed.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// The single enqueues of one client.
 #[derive(Clone, Debug)]
@@ -99,7 +105,7 @@ impl Coalesce {
     }
 
     /// The flight is over, however it ended: the next one follows.
-    pub(crate) fn land(&self, flight: &Arc<Flight>) {
+    fn land(&self, flight: &Arc<Flight>) {
         let mut line = self.lock();
         line.under_way.retain(|one| !Arc::ptr_eq(one, flight));
         if self.shared.stop.is_cancelled() {
@@ -128,5 +134,56 @@ impl Coalesce {
 
     fn lock(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The task of a flight. However it ends, also with its runtime, the callers are told and the next flight follows.
+struct Flying {
+    coalesce: Coalesce,
+    flight: Arc<Flight>,
+}
+
+impl Flying {
+    fn new(coalesce: Coalesce, flight: Arc<Flight>) -> Self {
+        Self { coalesce, flight }
+    }
+
+    async fn fly(self, sender: Sender, stop: CancellationToken) {
+        let flight = &self.flight;
+        let pulse = async {
+            let mut pulse = interval(PULSE_EVERY);
+            loop {
+                pulse.tick().await;
+                flight.beat();
+            }
+        };
+        tokio::select! {
+            () = send_all(flight, &sender) => {}
+            () = pulse => {}
+            () = async { stop.cancelled().await; sleep(CLOSE_WITHIN).await } => {}
+        }
+    }
+}
+
+impl Drop for Flying {
+    fn drop(&mut self) {
+        for caller in self.flight.abandon() {
+            caller.tell(Told::Alone { lost: None });
+        }
+        self.coalesce.land(&self.flight);
+    }
+}
+
+/// Sends the rows until each caller was told something.
+async fn send_all(flight: &Flight, sender: &Sender) {
+    loop {
+        let mut batch = flight.load();
+        if batch.is_empty() {
+            return;
+        }
+        match sender.ask(&mut batch, PATIENCE, FIRST_TRY, || flight.sending()).await {
+            Ok(answer) => flight.answered(&answer),
+            Err(error) => flight.failed(&error, sender.is_for_all(&error)),
+        }
     }
 }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use sqlx::PgConnection;
 use tokio::time::{sleep, timeout_at};
 
-use crate::client::Shared;
 use crate::db::notifier::Notifier;
 use crate::db::query::ANSWER_WITHIN;
+use crate::db::shared::Shared;
 use crate::enqueue::batch::{Answer, Batch};
 use crate::{DatabaseError, EnqueueError, JobId};
 

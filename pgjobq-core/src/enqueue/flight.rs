@@ -7,23 +7,13 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
-use tokio::time::{interval, sleep};
-use tokio_util::sync::CancellationToken;
 
-use crate::enqueue::batch::{Answer, Batch};
-use crate::enqueue::bulk::{CHUNK_BYTES, CHUNK_ROWS};
-use crate::enqueue::coalesce::Coalesce;
-use crate::enqueue::deliver::{FIRST_TRY, Sender};
+use crate::enqueue::batch::{Answer, Batch, CHUNK_BYTES, CHUNK_ROWS};
 use crate::{DatabaseError, EnqueueError, JobId};
 
-/// How long a flight waits for a caller's open transaction that has inserted one of its ids. Then each of its jobs is sent
-/// alone, so that only the one of that id waits.
-const PATIENCE: Duration = Duration::from_millis(50);
 /// How often a flight shows that its runtime is driven, and after how long without that sign it is given up.
-const PULSE_EVERY: Duration = Duration::from_millis(50);
+pub(crate) const PULSE_EVERY: Duration = Duration::from_millis(50);
 const LIFELESS: Duration = Duration::from_millis(500);
-/// The time that a flight has left when the client is closed.
-const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// A caller who waits for the answer to an enqueue of one job.
 #[derive(Debug)]
@@ -46,7 +36,7 @@ pub(crate) enum Told {
 
 impl Caller {
     /// Tells the caller, unless it has gone away.
-    fn tell(self, told: Told) {
+    pub(crate) fn tell(self, told: Told) {
         let _ = self.told.send(told);
     }
 }
@@ -124,14 +114,14 @@ impl Flight {
     }
 
     /// Takes a copy of all rows, as one batch.
-    fn load(&self) -> Batch {
+    pub(crate) fn load(&self) -> Batch {
         let mut batch = Batch::default();
         self.lock().callers.iter().for_each(|caller| batch.add(&caller.row));
         batch
     }
 
     /// Notes that the statement is sent now. Fails if the flight was given up before that.
-    fn sending(&self) -> Result<(), DatabaseError> {
+    pub(crate) fn sending(&self) -> Result<(), DatabaseError> {
         let mut state = self.lock();
         if state.callers.is_empty() {
             return Err(DatabaseError::Unavailable(sqlx::Error::WorkerCrashed));
@@ -141,7 +131,7 @@ impl Flight {
     }
 
     /// Tells each caller what became of its row. An unknown queue has kept out all of them: the others are sent again.
-    fn answered(&self, answer: &Answer) {
+    pub(crate) fn answered(&self, answer: &Answer) {
         let mut state = self.lock();
         state.sent = None;
         for caller in std::mem::take(&mut state.callers) {
@@ -158,7 +148,7 @@ impl Flight {
     }
 
     /// Tells the callers of an error. Most may be any row's fault: alone, each gets an error of its own.
-    fn failed(&self, error: &DatabaseError, for_all: bool) {
+    pub(crate) fn failed(&self, error: &DatabaseError, for_all: bool) {
         let mut state = self.lock();
         let sent = state.sent.take();
         let lost = if matches!(error, DatabaseError::Unavailable(_)) { sent } else { None };
@@ -170,58 +160,12 @@ impl Flight {
         }
     }
 
+    /// Notes that the runtime of the flight is driven.
+    pub(crate) fn beat(&self) {
+        self.lock().pulse = Instant::now();
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The task of a flight. However it ends, also with its runtime, the callers are told and the next flight follows.
-pub(crate) struct Flying {
-    coalesce: Coalesce,
-    flight: Arc<Flight>,
-}
-
-impl Flying {
-    pub(crate) fn new(coalesce: Coalesce, flight: Arc<Flight>) -> Self {
-        Self { coalesce, flight }
-    }
-
-    pub(crate) async fn fly(self, sender: Sender, stop: CancellationToken) {
-        let flight = &self.flight;
-        let pulse = async {
-            let mut pulse = interval(PULSE_EVERY);
-            loop {
-                pulse.tick().await;
-                flight.lock().pulse = Instant::now();
-            }
-        };
-        tokio::select! {
-            () = send_all(flight, &sender) => {}
-            () = pulse => {}
-            () = async { stop.cancelled().await; sleep(CLOSE_WITHIN).await } => {}
-        }
-    }
-}
-
-impl Drop for Flying {
-    fn drop(&mut self) {
-        for caller in self.flight.abandon() {
-            caller.tell(Told::Alone { lost: None });
-        }
-        self.coalesce.land(&self.flight);
-    }
-}
-
-/// Sends the rows until each caller was told something.
-async fn send_all(flight: &Flight, sender: &Sender) {
-    loop {
-        let mut batch = flight.load();
-        if batch.is_empty() {
-            return;
-        }
-        match sender.ask(&mut batch, PATIENCE, FIRST_TRY, || flight.sending()).await {
-            Ok(answer) => flight.answered(&answer),
-            Err(error) => flight.failed(&error, sender.is_for_all(&error)),
-        }
     }
 }

@@ -4,6 +4,8 @@ pub(crate) mod batch;
 pub(crate) mod bulk;
 pub(crate) mod coalesce;
 pub(crate) mod deliver;
+pub(crate) mod error;
 pub(crate) mod flight;
 pub(crate) mod new_job;
+pub(crate) mod one;
 pub(crate) mod target;

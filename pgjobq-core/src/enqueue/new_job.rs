@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::job::json;
 use crate::job::lineage::Meta;
 use crate::job::policy::Policy;
-use crate::{EnqueueError, JobHandle, JobId, Priority, Target};
+use crate::{JobId, Priority};
 
 /// A job that has not been enqueued, as a value: change its options, then enqueue it, alone or with others.
 ///
@@ -151,21 +151,6 @@ impl<T> NewJob<T> {
     pub fn traceparent(mut self, traceparent: impl Into<String>) -> Self {
         self.row.meta.traceparent = Some(traceparent.into());
         self
-    }
-
-    /// Enqueues the job: `&client`, `&pool`, `&mut *connection`, or `&mut *transaction`, with which it commits or
-    /// vanishes.
-    ///
-    /// The arguments of one job are at most 1 MiB, or the client's [`max_args`](crate::ClientBuilder::max_args). Through a
-    /// client the call takes at most 30 seconds, or its [`enqueue_timeout`](crate::ClientBuilder::enqueue_timeout), in
-    /// which it waits for a connection, and sends the job again if an answer was lost.
-    ///
-    /// # Errors
-    ///
-    /// Mistakes in the job, an unknown queue, [`EnqueueError::TimedOut`], and what the database refuses. A duplicate is no
-    /// error: the handle reports it.
-    pub async fn enqueue(self, to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
-        crate::enqueue::bulk::one(self, to).await
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::client::{Client, ENQUEUE_TIMEOUT};
 use crate::db::query::acquire;
 use crate::db::statements;
-use crate::enqueue::batch::{Answer, Batch};
+use crate::enqueue::batch::{Answer, Batch, MAX_ARGS};
 use crate::{EnqueueError, JobId, Tx};
 
 type Sending<'s> = Pin<Box<dyn Future<Output = Result<Answer, EnqueueError>> + Send + 's>>;
@@ -59,14 +59,20 @@ pub trait Target: sealed::Sealed + Send {
     }
 }
 
-/// How large the arguments of one job may be when nobody has said: 1 MiB.
-pub(crate) const MAX_ARGS: usize = 1 << 20;
-
 /// A client's schema and limits, on a caller's connection or transaction: a [`Target`], from [`Client::within`].
 #[derive(Debug)]
 pub struct Within<'c> {
     pub(crate) client: &'c Client,
     pub(crate) connection: &'c mut PgConnection,
+}
+
+impl Client {
+    /// A caller's connection or transaction, for this client's schema and limits:
+    /// `job.enqueue(client.within(&mut *tx))`. For the schema `pgjobq`, `&mut *tx` alone does: see [`Target`](crate::Target).
+    #[must_use]
+    pub fn within<'c>(&'c self, connection: &'c mut PgConnection) -> Within<'c> {
+        Within { client: self, connection }
+    }
 }
 
 #[diagnostic::do_not_recommend] // The message above names them.

@@ -5,7 +5,6 @@ use std::fmt;
 use crate::job::app_state::StateType;
 use crate::job::handler::Handler;
 use crate::job::policy::Policy;
-use crate::job::registry::Place;
 
 /// What `#[job]` registers about a job function: a constant, collected when the program is linked.
 #[doc(hidden)]
@@ -19,6 +18,15 @@ pub struct JobDescriptor {
     pub handler: &'static dyn Handler,
     /// What the job function takes as `State<T>`.
     pub states: &'static [StateType],
+    pub module: &'static str,
+    pub file: &'static str,
+    pub line: u32,
+}
+
+/// The place of a job function in the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub struct Place {
     pub module: &'static str,
     pub file: &'static str,
     pub line: u32,

@@ -90,7 +90,7 @@ impl JobError {
     #[doc(hidden)]
     #[must_use]
     pub fn reason(&self) -> Option<String> {
-        self.source.as_ref().map(|source| crate::error::chain(&**source))
+        self.source.as_ref().map(|source| crate::chain::chain(&**source))
     }
 
     #[doc(hidden)]
@@ -116,7 +116,7 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for JobError {
 impl fmt::Display for JobError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.source, self.kind) {
-            (Some(source), _) => out.write_str(&crate::error::chain(&**source)),
+            (Some(source), _) => out.write_str(&crate::chain::chain(&**source)),
             (None, ErrorKind::RetryIn(delay)) => write!(out, "asked to be tried again in {delay:?}"),
             (None, ErrorKind::Snooze(delay)) => write!(out, "asked to be run again in {delay:?}"),
             (None, ErrorKind::Cancel) => out.write_str("cancelled itself"),

@@ -9,6 +9,8 @@ pub struct InvalidName {
     name: String,
 }
 
+crate::debug_as_message!(InvalidName);
+
 impl fmt::Display for InvalidName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, name } = self;

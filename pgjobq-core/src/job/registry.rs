@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::job::descriptor::JobDescriptor;
+use crate::job::descriptor::{JobDescriptor, Place};
 
 /// The job functions of this program, by kind.
 #[doc(hidden)]
@@ -19,15 +19,6 @@ pub struct DuplicateKind {
     pub kind: &'static str,
     pub first: Place,
     pub second: Place,
-}
-
-/// The place of a job function in the source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[doc(hidden)]
-pub struct Place {
-    pub module: &'static str,
-    pub file: &'static str,
-    pub line: u32,
 }
 
 impl Registry {

@@ -5,9 +5,10 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::{ByPriority, ClaimId, Hold, Lane, Store};
 use crate::db::ids::{QueueId, Shard, Ticket};
 use crate::job::lineage::Meta;
+use crate::store::access::Store;
+use crate::store::model::{ByPriority, ClaimId, Hold, Lane};
 use crate::{DatabaseError, JobId};
 
 /// What a worker wants from a lane.

@@ -10,9 +10,9 @@ use sqlx::{Connection, Executor, PgConnection, PgPool};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use super::stack::Stack;
 use crate::db::open::{OPEN_WITHIN, open_like};
 use crate::db::statements::Statements;
+use crate::store::stack::Stack;
 
 /// How long a call waits for a connection that is free.
 const FREE_WITHIN: Duration = Duration::from_secs(5);

@@ -7,8 +7,9 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::{Hold, LeaseKey, Store};
 use crate::db::ids::WorkerId;
+use crate::store::access::Store;
+use crate::store::model::{Hold, LeaseKey};
 use crate::{DatabaseError, JobId};
 
 /// What an ended attempt means for its job.

@@ -1,178 +1,20 @@
-//! What a worker says to the database: each call is one statement for a whole batch, in autocommit.
+//! The statements of a worker: each call is one statement for a whole batch, in autocommit.
 
+mod access;
 mod claim;
 mod connections;
 mod finish;
+mod housekeeping;
+mod model;
+mod queues;
 mod stack;
 mod upkeep;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use sqlx::Postgres;
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::query::Query;
-use tokio::time::timeout;
-
-use crate::client::Client;
-use crate::db::answers::Answers;
-use crate::db::ids::{LeaseId, QueueId, Shard, Ticket, WorkerId};
-use crate::db::pooler;
-use crate::db::query::acquire;
-use crate::db::statements::Statements;
-use crate::{DatabaseError, JobId};
-use connections::Connections;
-
+pub use access::{ConnectError, Store};
 pub use claim::{
     Bounds, CLAIM_BYTES, Claim, Claimed, ClaimedJob, ClaimedQuarantined, Peek, Peeked, QuarantineClaim,
 };
 pub use finish::{Decision, Ended, Finished, LeaseUse};
-pub use upkeep::{
-    ActedOnCancels, DueShards, Expired, HeldLease, Promoted, QueueStanding, Reaped, WorkerBeats,
-};
-
-/// How long a call may take, unless told otherwise: longer than the server lets a statement run.
-const ANSWER_WITHIN: Duration = Duration::from_secs(35);
-
-/// How many priorities there are.
-pub const PRIORITIES: usize = 4;
-
-/// One ticket for each priority, the lowest first.
-pub type ByPriority = [Ticket; PRIORITIES];
-
-/// One shard of one queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Lane {
-    pub shard: Shard,
-    pub queue: QueueId,
-}
-
-/// The identity of a claim. Its leases get the id that the worker has made at random before it sends the claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClaimId {
-    pub lane: Lane,
-    pub worker: WorkerId,
-    pub lease: LeaseId,
-}
-
-/// What names a lease: the key of its row, and the id that its worker made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LeaseKey {
-    pub lane: Lane,
-    pub priority: i16,
-    /// Its highest ticket.
-    pub hi: Ticket,
-    pub id: LeaseId,
-}
-
-/// The right to write about a running job, which is the fence: a statement that names it changes nothing unless the worker still
-/// has the lease, and the job still has the ticket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hold {
-    pub lease: LeaseKey,
-    pub worker: WorkerId,
-    pub job: JobId,
-    pub ticket: Ticket,
-}
-
-impl Hold {
-    /// Binds the first eight parameters of a statement about the job.
-    pub(crate) fn bind<'q>(
-        &self,
-        query: Query<'q, Postgres, PgArguments>,
-    ) -> Query<'q, Postgres, PgArguments> {
-        let LeaseKey { lane, priority, hi, id } = self.lease;
-        let query =
-            query.bind(lane.shard).bind(self.worker).bind(lane.queue).bind(priority).bind(hi).bind(id);
-        query.bind(self.job.as_uuid()).bind(self.ticket)
-    }
-}
-
-/// A worker's way to the database, with connections of its own: however many the application's handlers take, a heartbeat
-/// finds one.
-#[derive(Clone, Debug)]
-pub struct Store {
-    connections: Arc<Connections>,
-    sql: Arc<Statements>,
-    shards: i16,
-    answer_within: Duration,
-    answers: Arc<Answers>,
-}
-
-/// Why a worker has no connections.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    #[error("a pooler in transaction mode")]
-    Pooler,
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-}
-
-impl Store {
-    /// Opens `connections` connections on the client's database, if they are the worker's alone.
-    pub async fn connect(client: &Client, connections: u32) -> Result<Self, ConnectError> {
-        let sql = Arc::clone(&client.shared().sql);
-        let failed = |error| ConnectError::Database(DatabaseError::new(error, sql.schema.as_str()));
-        // The database may just be starting: a pool waits for it.
-        drop(acquire(client.pool(), sql.schema.as_str()).await?);
-        let connections = Connections::new(client.pool().clone(), Arc::clone(&sql), connections);
-        let connections = Arc::new(connections);
-        let mut opened = connections.open().await.map_err(failed)?;
-        // Before anything is set or prepared on them, which would be others' to stumble over.
-        if pooler::is_between(&mut opened.iter_mut().collect::<Vec<_>>(), &sql).await.map_err(failed)? {
-            return Err(ConnectError::Pooler);
-        }
-        connections.keep(opened).await.map_err(failed)?;
-        let shards = client.about().await?.shards;
-        let answers = Arc::clone(&client.shared().answers);
-        Ok(Self { connections, sql, shards, answer_within: ANSWER_WITHIN, answers })
-    }
-
-    /// The same with connections of another runtime's.
-    pub fn elsewhere(&self, connections: u32) -> Self {
-        Self { connections: Arc::new(self.connections.elsewhere(connections)), ..self.clone() }
-    }
-
-    /// The same, but a connection on which a call is not answered for this long is given up.
-    #[must_use]
-    pub fn answer_within(self, limit: Duration) -> Self {
-        Self { answer_within: limit, ..self }
-    }
-
-    /// Every shard.
-    pub fn shards(&self) -> Vec<Shard> {
-        (0..self.shards).map(Shard).collect()
-    }
-
-    /// Closes the connections; those that are silent are left to the operating system.
-    pub async fn close(&self) {
-        self.connections.close().await;
-    }
-
-    async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, DatabaseError> {
-        let mut lent = self.connections.lend().await.map_err(|error| self.error(error))?;
-        let answered = timeout(self.answer_within, query.fetch_all(lent.connection())).await;
-        match answered.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
-            Ok(rows) => {
-                lent.give_back();
-                self.answers.note();
-                Ok(rows)
-            }
-            Err(error) => {
-                // The server has spoken; what else went wrong may have left the connection in the middle of an answer.
-                if error.as_database_error().is_some() {
-                    lent.give_back();
-                }
-                Err(self.error(error))
-            }
-        }
-    }
-
-    async fn row(&self, query: Query<'_, Postgres, PgArguments>) -> Result<PgRow, DatabaseError> {
-        self.rows(query).await?.pop().ok_or(DatabaseError::Refused(sqlx::Error::RowNotFound))
-    }
-
-    fn error(&self, error: sqlx::Error) -> DatabaseError {
-        DatabaseError::new(error, self.sql.schema.as_str())
-    }
-}
+pub use model::{ByPriority, ClaimId, Hold, Lane, LeaseKey, PRIORITIES};
+pub use queues::QueueStanding;
+pub use upkeep::{ActedOnCancels, DueShards, Expired, HeldLease, Promoted, Reaped, WorkerBeats};

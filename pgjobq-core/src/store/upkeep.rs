@@ -6,10 +6,12 @@ use sqlx::postgres::PgRow;
 use sqlx::{Row, SqlStr};
 use uuid::Uuid;
 
-use super::{Lane, LeaseKey, Store};
 use crate::DatabaseError;
-use crate::admin::cancel::read_acted;
+use crate::db::acted::read_acted;
 use crate::db::ids::{LeaseId, QueueId, Shard, Ticket, WorkerId};
+use crate::db::time::duration;
+use crate::store::access::Store;
+use crate::store::model::{Lane, LeaseKey};
 
 /// A lease that the database says is ours.
 #[derive(Clone, Copy, Debug)]
@@ -27,21 +29,6 @@ pub struct WorkerBeats {
     pub beats: i64,
     /// How long it may be silent.
     pub lease: Duration,
-}
-
-/// How a queue stands that a worker serves.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QueueStanding {
-    pub name: String,
-    /// `None` if there is no such queue.
-    pub id: Option<QueueId>,
-    pub deleted: bool,
-    /// The number of shards of the schema.
-    pub shards: i16,
-    /// Whether its row or one of its lanes is missing.
-    pub incomplete: bool,
-    /// How many tickets have been drawn, in this database.
-    pub drawn: i64,
 }
 
 /// What taking back one lease came to.
@@ -158,7 +145,7 @@ impl Store {
                 shard: row.try_get("shard")?,
                 id: row.try_get("id")?,
                 beats: row.try_get("beats")?,
-                lease: from_micros(row.try_get("lease")?),
+                lease: duration(row.try_get("lease")?),
             })
         };
         rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
@@ -182,40 +169,6 @@ impl Store {
         let query = sqlx::query(self.sql.reap.clone()).bind(shards).bind(except);
         let rows = self.rows(query).await?;
         rows.first().map(read_reaped).transpose().map_err(DatabaseError::Refused)
-    }
-
-    /// How these queues stand.
-    pub async fn check_queues(&self, names: &[&str]) -> Result<Vec<QueueStanding>, DatabaseError> {
-        let rows =
-            self.rows(sqlx::query(self.sql.check_queues.clone()).bind(names).bind(self.shards())).await?;
-        let read = |row: &PgRow| {
-            Ok(QueueStanding {
-                name: row.try_get("name")?,
-                id: row.try_get("id")?,
-                deleted: row.try_get("deleted")?,
-                shards: row.try_get("shards")?,
-                incomplete: row.try_get("incomplete")?,
-                drawn: row.try_get("drawn")?,
-            })
-        };
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
-    }
-
-    /// Advances the sequence of tickets if it was set back, over a connection of the worker.
-    pub async fn repair_tickets(&self) -> Result<(), DatabaseError> {
-        let row = self.row(sqlx::query(self.sql.repair_tickets.clone())).await?;
-        crate::db::migrate::warn_of_repair(&row)
-    }
-
-    /// The kinds, with their queues, of jobs that have waited in these queues for long and are of none of these kinds.
-    pub async fn unknown_kinds(
-        &self,
-        queues: &[QueueId],
-        kinds: &[&str],
-    ) -> Result<Vec<(QueueId, String)>, DatabaseError> {
-        let query = sqlx::query(self.sql.unknown_kinds.clone()).bind(self.shards()).bind(queues).bind(kinds);
-        let read = |row: &PgRow| Ok((row.try_get("queue")?, row.try_get("kind")?));
-        self.rows(query).await?.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
     /// The shards that have requests to cancel: mostly none.
@@ -274,81 +227,6 @@ impl Store {
         let row = self.row(query).await?;
         read_promoted(&row).map_err(DatabaseError::Refused)
     }
-
-    /// Adds the numbers of attempts that have completed and failed in each queue.
-    pub async fn note_rates(&self, counts: &[(QueueId, i32, i32)]) -> Result<(), DatabaseError> {
-        let column = |pick: fn(&(QueueId, i32, i32)) -> i32| counts.iter().map(pick).collect::<Vec<_>>();
-        let query = sqlx::query(self.sql.note_rates.clone())
-            .bind(0_i16)
-            .bind(counts.iter().map(|count| count.0).collect::<Vec<_>>())
-            .bind(column(|count| count.1))
-            .bind(column(|count| count.2));
-        self.rows(query).await.map(drop)
-    }
-
-    /// The deleted queues in which jobs wait, and those of which nothing is kept any more.
-    pub async fn deleted_queues(&self) -> Result<(Vec<QueueId>, Vec<QueueId>), DatabaseError> {
-        let row = self.row(sqlx::query(self.sql.deleted_queues.clone()).bind(self.shards())).await?;
-        let read = || Ok((row.try_get("used")?, row.try_get("over")?));
-        read().map_err(DatabaseError::Refused)
-    }
-
-    /// Forgets a deleted queue that was emptied.
-    pub async fn forget_queue(&self, queue: QueueId) -> Result<(), DatabaseError> {
-        self.rows(sqlx::query(self.sql.forget_queue.clone()).bind(queue)).await.map(drop)
-    }
-
-    /// The ids of queues in which jobs wait although no such queue exists.
-    pub async fn stray_queues(&self) -> Result<Vec<QueueId>, DatabaseError> {
-        let rows = self.rows(sqlx::query(self.sql.stray_queues.clone()).bind(self.shards())).await?;
-        rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
-    }
-
-    /// Drops the oldest partition of `finished` whose day is over. False when there is none, and `None` if it cannot be dropped
-    /// now. An error that passes means that somebody uses it just now.
-    pub async fn drop_partition(&self) -> Result<Option<bool>, DatabaseError> {
-        let row = self.row(sqlx::query(self.sql.drop_partition.clone())).await?;
-        row.try_get("dropped").map_err(DatabaseError::Refused)
-    }
-
-    /// Deletes ended jobs that have no partition of their own and are no longer kept. Returns how many, and whether others
-    /// remain.
-    pub async fn tidy_rest(&self, most: i32) -> Result<(i32, bool), DatabaseError> {
-        let row = self.row(sqlx::query(self.sql.tidy_rest.clone()).bind(most)).await?;
-        let read = || Ok((row.try_get("deleted")?, row.try_get("remain")?));
-        read().map_err(DatabaseError::Refused)
-    }
-
-    /// Deletes what is no longer true from the tables of hints.
-    pub async fn tidy_hints(&self) -> Result<(), DatabaseError> {
-        self.rows(sqlx::query(self.sql.tidy_hints.clone()).bind(self.shards())).await.map(drop)
-    }
-
-    /// Deletes failed attempts of jobs that are gone, among the next `most` after that job. Returns how far it came, and `None`
-    /// at the end.
-    pub async fn tidy_failures(
-        &self,
-        shard: Shard,
-        after: Uuid,
-        most: i32,
-    ) -> Result<Option<Uuid>, DatabaseError> {
-        let query = sqlx::query(self.sql.tidy_failures.clone()).bind(shard).bind(after).bind(most);
-        self.row(query).await?.try_get("reach").map_err(DatabaseError::Refused)
-    }
-
-    /// How long completed jobs of these queues are kept whose kind says nothing.
-    pub async fn queue_keeps(&self, queues: &[QueueId]) -> Result<Vec<(QueueId, Duration)>, DatabaseError> {
-        let rows = self.rows(sqlx::query(self.sql.queue_keeps.clone()).bind(queues)).await?;
-        let read = |row: &PgRow| Ok((row.try_get("id")?, from_micros(row.try_get("keep")?)));
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
-    }
-
-    /// The ids of queues by name.
-    pub async fn queue_ids(&self, names: &[&str]) -> Result<Vec<(String, QueueId)>, DatabaseError> {
-        let rows = self.rows(sqlx::query(self.sql.queue_ids.clone()).bind(names)).await?;
-        let read = |row: &PgRow| Ok((row.try_get("name")?, row.try_get("id")?));
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
-    }
 }
 
 fn read_held(row: &PgRow) -> Result<Vec<HeldLease>, sqlx::Error> {
@@ -365,7 +243,7 @@ fn read_held(row: &PgRow) -> Result<Vec<HeldLease>, sqlx::Error> {
             hi: his[n],
             id: ids[n],
         },
-        age: from_micros(ages[n]),
+        age: duration(ages[n]),
     };
     Ok((0..ids.len()).map(lease).collect())
 }
@@ -388,7 +266,7 @@ fn read_expired(row: &PgRow) -> Result<Expired, sqlx::Error> {
         jobs: row.try_get::<Option<_>, _>("expired")?.unwrap_or_default(),
         reach: reach.zip(row.try_get("reach_id")?),
         looked: row.try_get("looked")?,
-        next_due: row.try_get::<Option<i64>, _>("next_due")?.map(from_micros),
+        next_due: row.try_get::<Option<i64>, _>("next_due")?.map(duration),
     })
 }
 
@@ -396,12 +274,8 @@ fn read_due_shards(row: &PgRow) -> Result<DueShards, sqlx::Error> {
     Ok(DueShards {
         due: row.try_get::<Option<_>, _>("due")?.unwrap_or_default(),
         looked: row.try_get("looked")?,
-        next_due: row.try_get::<Option<i64>, _>("next_due")?.map(from_micros),
+        next_due: row.try_get::<Option<i64>, _>("next_due")?.map(duration),
     })
-}
-
-fn from_micros(micros: i64) -> Duration {
-    Duration::from_micros(micros.max(0).unsigned_abs())
 }
 
 fn read_promoted(row: &PgRow) -> Result<Promoted, sqlx::Error> {
@@ -410,6 +284,6 @@ fn read_promoted(row: &PgRow) -> Result<Promoted, sqlx::Error> {
         count: row.try_get("promoted")?,
         reach: row.try_get("reach")?,
         queues: row.try_get::<Option<_>, _>("queues")?.unwrap_or_default(),
-        next_due: next_due.map(from_micros),
+        next_due: next_due.map(duration),
     })
 }

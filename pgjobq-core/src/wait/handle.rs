@@ -8,13 +8,12 @@ use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use crate::admin::cancel::read_cancellation;
 use crate::client::Client;
+use crate::db::time::time;
 use crate::job::policy::Policy;
-use crate::wait::lookup::time;
-use crate::wait::outcome::{Failure, JobState, Outcome, Progress, Status};
+use crate::wait::outcome::{Cancellation, JobState, Outcome, Progress, Status};
 use crate::wait::waits::Origin;
-use crate::{DatabaseError, EnqueueError, JobId, NewJob, WaitError};
+use crate::{DatabaseError, JobId, WaitError};
 
 /// A handle of an enqueued job that returns `T`. It can be rebuilt from the job's id, in any process: `my_job::handle(id)`.
 ///
@@ -124,43 +123,6 @@ impl<T: DeserializeOwned> JobHandle<T> {
     }
 }
 
-impl<T: DeserializeOwned> NewJob<T> {
-    /// Enqueues the job, waits for its end, and gives the result.
-    ///
-    /// # Errors
-    ///
-    /// When the job cannot be enqueued or awaited, and when it ends otherwise than completed.
-    pub async fn call(self, client: &Client) -> Result<T, CallError> {
-        match self.enqueue(client).await?.wait(client).await? {
-            Outcome::Completed(value) => Ok(value),
-            Outcome::Dead(failure) => Err(CallError::Dead(failure)),
-            Outcome::Cancelled => Err(CallError::Cancelled),
-            Outcome::Expired => Err(CallError::Expired),
-        }
-    }
-}
-
-/// Why a call gave no result: from [`NewJob::call`], and `my_job::call(…)`.
-#[derive(thiserror::Error)]
-#[non_exhaustive]
-pub enum CallError {
-    /// The job was not enqueued.
-    #[error(transparent)]
-    Enqueue(#[from] EnqueueError),
-    /// Waiting for it came to no end.
-    #[error(transparent)]
-    Wait(#[from] WaitError),
-    /// It is dead.
-    #[error("the job is dead: {0}")]
-    Dead(Failure),
-    /// Somebody cancelled it.
-    #[error("the job was cancelled")]
-    Cancelled,
-    /// It had not started by the time it was to.
-    #[error("the job expired before it started")]
-    Expired,
-}
-
 fn read_progress(row: &PgRow) -> Result<Option<Progress>, sqlx::Error> {
     let Some(percent) = row.try_get::<Option<i16>, _>("percent")? else { return Ok(None) };
     Ok(Some(Progress {
@@ -189,7 +151,7 @@ fn read_status(id: JobId, row: &PgRow) -> Result<Status, sqlx::Error> {
         run_at: maybe("run_at")?,
         finished_at: maybe("finished_at")?,
         progress: read_progress(row)?,
-        cancelled: read_cancellation(row)?,
+        cancelled: Cancellation::read(row)?,
     })
 }
 

@@ -1,14 +1,15 @@
 //! How jobs stand whose end somebody awaits.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::client::Shared;
+use crate::db::shared::Shared;
+use crate::db::time::time;
 use crate::job::json;
 use crate::wait::outcome::{FailedAttempt, Failure, Outcome};
 use crate::{DatabaseError, JobId, WaitError};
@@ -72,11 +73,6 @@ impl Found {
         };
         Ok((id, found))
     }
-}
-
-/// A time of the database: microseconds since 1970.
-pub(crate) fn time(micros: i64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_micros(micros.unsigned_abs())
 }
 
 /// The failed attempts as they are kept. What a person has edited into nonsense is shown as nothing.

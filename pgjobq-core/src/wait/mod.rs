@@ -1,5 +1,7 @@
 //! Waiting for jobs: handles, statuses and outcomes.
 
+pub(crate) mod call;
+pub(crate) mod error;
 pub(crate) mod handle;
 pub(crate) mod lookup;
 pub(crate) mod outcome;

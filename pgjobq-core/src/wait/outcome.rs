@@ -5,10 +5,11 @@ use std::str::FromStr;
 use std::time::SystemTime;
 
 use serde::Deserialize;
+use sqlx::Row;
+use sqlx::postgres::PgRow;
 
 use crate::JobId;
-use crate::admin::cancel::Cancellation;
-use crate::wait::lookup::time;
+use crate::db::time::time;
 
 /// How a job ended: from [`JobHandle::wait`](crate::JobHandle::wait).
 ///
@@ -125,6 +126,30 @@ pub struct Status {
     pub progress: Option<Progress>,
     /// Who cancelled it, and why.
     pub cancelled: Option<Cancellation>,
+}
+
+/// Who cancelled a job, and why: from [`Status::cancelled`](crate::Status::cancelled).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cancellation {
+    /// Who asked: what was given to [`Cancel::by`], else the database role.
+    pub by: String,
+    /// The database role whose session asked, which nobody can choose.
+    pub role: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// When that was asked, by the database's clock.
+    pub asked_at: SystemTime,
+}
+
+impl Cancellation {
+    /// Who cancelled a job, where a row says so.
+    pub(crate) fn read(row: &PgRow) -> Result<Option<Self>, sqlx::Error> {
+        let Some(by) = row.try_get("cancelled_by")? else { return Ok(None) };
+        let asked_at = time(row.try_get("cancelled_at")?);
+        let role = row.try_get::<Option<String>, _>("cancelled_as")?.unwrap_or_default();
+        Ok(Some(Self { by, role, reason: row.try_get("cancelled_for")?, asked_at }))
+    }
 }
 
 /// How far a running job says it is: from [`Status::progress`], said with

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, broadcast, oneshot};
 use tokio::time::sleep;
 
-use crate::client::Shared;
+use crate::chain::chain;
 use crate::db::listen::{Listener, Signal};
-use crate::error::chain;
+use crate::db::shared::Shared;
 use crate::wait::lookup::Found;
 use crate::wait::pace::{MOST_JOBS, Pace};
 use crate::{DatabaseError, JobId, WaitError};

@@ -12,7 +12,6 @@ use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::client::Client;
 use crate::db::open;
 
 /// How long it may take to begin, where there is a place.
@@ -26,7 +25,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 pub(crate) struct Transactions {
     like: PgPool,
     pool: Mutex<Current>,
-    places: Arc<Semaphore>,
+    pub(crate) places: Arc<Semaphore>,
 }
 
 /// The pool of now, and how many there were before it.
@@ -60,35 +59,6 @@ impl Places {
 pub(crate) struct Begun {
     pub(crate) transaction: Transaction<'static, Postgres>,
     _place: Places,
-}
-
-impl Client {
-    /// Takes free places for transactional jobs, at most `most`.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn take_places(&self, most: usize) -> Option<Places> {
-        self.shared().transactions.take_places(most)
-    }
-
-    /// Whether a transactional job would find a place.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn has_places(&self) -> bool {
-        self.free_places() > 0
-    }
-
-    /// How many transactional jobs would find a place.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn free_places(&self) -> usize {
-        self.shared().transactions.places.available_permits()
-    }
-
-    /// Waits for a place for a transactional job; `None` if the client was closed.
-    #[doc(hidden)]
-    pub async fn place(&self) -> Option<Places> {
-        self.shared().transactions.place().await.ok()
-    }
 }
 
 impl Transactions {

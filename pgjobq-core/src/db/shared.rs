@@ -1,0 +1,54 @@
+//! What a client and its background tasks share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::DatabaseError;
+use crate::db::answers::Answers;
+use crate::db::installed::About;
+use crate::db::statements::Statements;
+use crate::db::tx_pool::Transactions;
+
+/// What the client and its background tasks have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) pool: PgPool,
+    /// Where to listen, if not where the pool is connected to.
+    pub(crate) listen: Option<PgConnectOptions>,
+    pub(crate) sql: Arc<Statements>,
+    pub(crate) limits: Limits,
+    pub(crate) about: OnceCell<About>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) transactions: Transactions,
+    pub(crate) answers: Arc<Answers>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) max_args: usize,
+    pub(crate) enqueue_timeout: Duration,
+    pub(crate) notifications: bool,
+    /// How many shards the first migration makes; `None` takes what there is.
+    pub(crate) shards: Option<i16>,
+}
+
+impl Shared {
+    pub(crate) async fn about(&self) -> Result<&About, DatabaseError> {
+        let read = async || {
+            let rows = self.rows(sqlx::query(self.sql.about.clone())).await?;
+            About::of(rows.into_iter().next(), &self.sql)
+        };
+        self.about.get_or_try_init(read).await
+    }
+
+    pub(crate) fn error(&self, error: sqlx::Error) -> DatabaseError {
+        DatabaseError::new(error, self.sql.schema.as_str())
+    }
+}

@@ -1,0 +1,13 @@
+//! Times and durations of the database, in microseconds.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A time of the database: microseconds since 1970.
+pub(crate) fn time(micros: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(micros.unsigned_abs())
+}
+
+/// A duration of the database, in microseconds; a negative one is zero.
+pub(crate) fn duration(micros: i64) -> Duration {
+    Duration::from_micros(micros.max(0).unsigned_abs())
+}

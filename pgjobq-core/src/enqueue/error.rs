@@ -1,0 +1,134 @@
+//! Why a job was not enqueued.
+
+use crate::job::name::InvalidName;
+use crate::{DatabaseError, JobId};
+
+crate::debug_as_message!(EnqueueError);
+
+/// Why a job was not enqueued: from [`NewJob::enqueue`](crate::NewJob::enqueue), and the short `my_job::enqueue(…)`.
+/// A duplicate is no error.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum EnqueueError {
+    /// The arguments could not be written as JSON.
+    #[error("the arguments of the `{kind}` job could not be written as JSON")]
+    Args {
+        /// The job's kind.
+        kind: &'static str,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The arguments hold a NUL character, which PostgreSQL cannot store.
+    #[error(
+        "the arguments of the `{kind}` job hold a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove it, or encode the bytes"
+    )]
+    NulInArgs {
+        /// The job's kind.
+        kind: &'static str,
+    },
+    /// The arguments hold a number that PostgreSQL cannot store.
+    #[error(
+        "the arguments of the `{kind}` job hold the number {number}, which PostgreSQL cannot store: it has at most 131072 digits before the decimal point and 16383 after it"
+    )]
+    NumberInArgs {
+        /// The job's kind.
+        kind: &'static str,
+        /// The number, or its beginning.
+        number: String,
+    },
+    /// The arguments are nested so deeply that they could not be read back.
+    #[error(
+        "the arguments of the `{kind}` job are nested deeper than {deepest} arrays and objects, which serde_json does not read back: flatten them, or send them as text"
+    )]
+    NestedArgs {
+        /// The job's kind.
+        kind: &'static str,
+        /// How deep they may be nested.
+        deepest: usize,
+    },
+    /// The arguments are too large.
+    #[error(
+        "the arguments of the `{kind}` job are {bytes} bytes as PostgreSQL prints them, more than the limit of {limit}: store them elsewhere and enqueue their name, or raise the client's `max_args`"
+    )]
+    ArgsTooLarge {
+        /// The job's kind.
+        kind: &'static str,
+        /// How large they are, as PostgreSQL prints them: numbers without exponents, and spaces after commas and colons.
+        bytes: usize,
+        /// How large they may be.
+        limit: usize,
+    },
+    /// A name that no kind and no queue can have.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// The job would start or expire in more than a hundred years.
+    #[error("the `{kind}` job was to start or expire in more than a hundred years: a unit may be wrong")]
+    TooFar {
+        /// The job's kind.
+        kind: &'static str,
+    },
+    /// More retries or crashes than can be counted.
+    #[error("the `{kind}` job has {count} retries or crashes, and can have at most 32767")]
+    TooManyTries {
+        /// The job's kind.
+        kind: &'static str,
+        /// How many were asked for.
+        count: u16,
+    },
+    /// The job would expire before it comes due, and so never run.
+    #[error("the `{kind}` job would expire before it comes due: let it expire later, or run sooner")]
+    ExpiresFirst {
+        /// The job's kind.
+        kind: &'static str,
+    },
+    /// The trace context is none.
+    #[error(
+        "the `traceparent` of the `{kind}` job is not like 00-<32 hex digits>-<16 hex digits>-<2 hex digits>"
+    )]
+    Traceparent {
+        /// The job's kind.
+        kind: &'static str,
+    },
+    /// There is no such queue. Nothing was enqueued, and a caller's transaction goes on.
+    #[error(
+        "there is no queue `{queue}`: create it once with `client.queue(\"{queue}\").save().await?`, or let `client.migrate()` record the queues of the jobs linked into the program"
+    )]
+    UnknownQueue {
+        /// The queue's name.
+        queue: String,
+    },
+    /// The id is live with another kind.
+    #[error("job {id} is live already, and of another kind than `{kind}`")]
+    OtherKind {
+        /// The id.
+        id: JobId,
+        /// The kind that was to be enqueued.
+        kind: &'static str,
+    },
+    /// The context was made for a test, and has no client.
+    #[error("this context was made for a test, and has no client to enqueue with")]
+    NoClient,
+    /// The client was closed. What was on its way may have been enqueued.
+    #[error("the client was closed")]
+    Closed,
+    /// The database has not answered in the time that an enqueue may take.
+    #[error(
+        "the enqueue was not answered within {limit:?} (`ClientBuilder::enqueue_timeout`): {}",
+        if *maybe_enqueued {
+            "the job may be enqueued all the same; trying again with the same id never enqueues a live job twice"
+        } else {
+            "nothing was enqueued"
+        }
+    )]
+    TimedOut {
+        /// The limit: see [`ClientBuilder::enqueue_timeout`](crate::ClientBuilder::enqueue_timeout).
+        limit: std::time::Duration,
+        /// Whether a statement was sent and not answered, so that the jobs may be enqueued.
+        maybe_enqueued: bool,
+        /// The last error.
+        source: Option<DatabaseError>,
+    },
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}

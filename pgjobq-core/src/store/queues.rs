@@ -1,0 +1,87 @@
+//! Checks of the queues that a worker serves.
+
+use std::time::Duration;
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use crate::DatabaseError;
+use crate::db::ids::QueueId;
+use crate::db::time::duration;
+use crate::store::access::Store;
+
+/// How a queue stands that a worker serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueStanding {
+    pub name: String,
+    /// `None` if there is no such queue.
+    pub id: Option<QueueId>,
+    pub deleted: bool,
+    /// The number of shards of the schema.
+    pub shards: i16,
+    /// Whether its row or one of its lanes is missing.
+    pub incomplete: bool,
+    /// How many tickets have been drawn, in this database.
+    pub drawn: i64,
+}
+
+impl Store {
+    /// How these queues stand.
+    pub async fn check_queues(&self, names: &[&str]) -> Result<Vec<QueueStanding>, DatabaseError> {
+        let rows =
+            self.rows(sqlx::query(self.sql.check_queues.clone()).bind(names).bind(self.shards())).await?;
+        let read = |row: &PgRow| {
+            Ok(QueueStanding {
+                name: row.try_get("name")?,
+                id: row.try_get("id")?,
+                deleted: row.try_get("deleted")?,
+                shards: row.try_get("shards")?,
+                incomplete: row.try_get("incomplete")?,
+                drawn: row.try_get("drawn")?,
+            })
+        };
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
+    }
+
+    /// How long completed jobs of these queues are kept whose kind says nothing.
+    pub async fn queue_keeps(&self, queues: &[QueueId]) -> Result<Vec<(QueueId, Duration)>, DatabaseError> {
+        let rows = self.rows(sqlx::query(self.sql.queue_keeps.clone()).bind(queues)).await?;
+        let read = |row: &PgRow| Ok((row.try_get("id")?, duration(row.try_get("keep")?)));
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
+    }
+
+    /// The ids of queues by name.
+    pub async fn queue_ids(&self, names: &[&str]) -> Result<Vec<(String, QueueId)>, DatabaseError> {
+        let rows = self.rows(sqlx::query(self.sql.queue_ids.clone()).bind(names)).await?;
+        let read = |row: &PgRow| Ok((row.try_get("name")?, row.try_get("id")?));
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
+    }
+
+    /// The kinds, with their queues, of jobs that have waited in these queues for long and are of none of these kinds.
+    pub async fn unknown_kinds(
+        &self,
+        queues: &[QueueId],
+        kinds: &[&str],
+    ) -> Result<Vec<(QueueId, String)>, DatabaseError> {
+        let query = sqlx::query(self.sql.unknown_kinds.clone()).bind(self.shards()).bind(queues).bind(kinds);
+        let read = |row: &PgRow| Ok((row.try_get("queue")?, row.try_get("kind")?));
+        self.rows(query).await?.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
+    }
+
+    /// Adds the numbers of attempts that have completed and failed in each queue.
+    pub async fn note_rates(&self, counts: &[(QueueId, i32, i32)]) -> Result<(), DatabaseError> {
+        let column = |pick: fn(&(QueueId, i32, i32)) -> i32| counts.iter().map(pick).collect::<Vec<_>>();
+        let query = sqlx::query(self.sql.note_rates.clone())
+            .bind(0_i16)
+            .bind(counts.iter().map(|count| count.0).collect::<Vec<_>>())
+            .bind(column(|count| count.1))
+            .bind(column(|count| count.2));
+        self.rows(query).await.map(drop)
+    }
+
+    /// Advances the sequence of tickets if it was set back, over a connection of the worker.
+    pub async fn repair_tickets(&self) -> Result<(), DatabaseError> {
+        let row = self.row(sqlx::query(self.sql.repair_tickets.clone())).await?;
+        crate::db::migrate::warn_of_repair(&row)
+    }
+}

@@ -1,0 +1,35 @@
+//! Why waiting for a job failed.
+
+use crate::{DatabaseError, JobId};
+
+crate::debug_as_message!(WaitError);
+
+/// Why waiting for a job came to no end: from [`JobHandle::wait`](crate::JobHandle::wait) and
+/// [`JobHandle::wait_timeout`](crate::JobHandle::wait_timeout).
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// There is no such job, live or finished: it was never enqueued here, its transaction was rolled back, it was purged after
+    /// it ended, or it ended so long ago that its row has been dropped. Nobody knows how it ended.
+    #[error(
+        "there is no job {0}: it was never enqueued, was rolled back, was purged, or ended so long ago that it is no longer kept"
+    )]
+    NotFound(JobId),
+    /// The job completed, but its result is not of the handle's type.
+    #[error("job {id} completed, but its result does not fit the handle's type")]
+    Result {
+        /// The job.
+        id: JobId,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The time given to `wait_timeout` is over; the job goes on.
+    #[error("job {0} has not ended in the time given")]
+    TimedOut(JobId),
+    /// The client was closed.
+    #[error("the client was closed")]
+    Closed,
+    /// The database. (What passes, such as a restart, is waited for, and does not come out here.)
+    #[error(transparent)]
+    Database(#[from] std::sync::Arc<DatabaseError>),
+}
