@@ -169,7 +169,7 @@ impl ClientBuilder {
         let sql = Arc::new(Statements::new(&Schema::new(self.schema)?));
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
-            transactions: Transactions::new(self.pool.clone()),
+            transactions: Transactions::new(self.pool.clone(), Arc::clone(&sql)),
             answers: Arc::default(),
             pool: self.pool,
             listen: self.listen.transpose().map_err(ClientError::ListenUrl)?,

@@ -9,7 +9,10 @@ mod db;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod enqueue;
+mod jitter;
 mod job;
+mod lock;
+mod pump;
 #[allow(missing_docs)] // Not public API: the fields are named for what they hold.
 mod store;
 mod wait;
@@ -62,6 +65,7 @@ pub mod __private {
     pub use crate::db::text::{storable, to_ascii};
     pub use crate::db::tx_pool::Places;
     pub use crate::enqueue::batch::holds_nul;
+    pub use crate::jitter::jittered;
     pub use crate::job::app_state::{StateType, States};
     pub use crate::job::argument::{Argument, HandedIn};
     pub use crate::job::descriptor::JobDescriptor;
@@ -71,6 +75,7 @@ pub mod __private {
     pub use crate::job::lineage::Meta;
     pub use crate::job::name::check as check_name;
     pub use crate::job::registry::{DuplicateKind, Registry};
+    pub use crate::lock::lock;
     pub use crate::store::*;
     pub use crate::{
         Backoff, CallError, Client, EnqueueError, Handler, JobContext, JobError, JobHandle, JobId, NewJob,

@@ -1,7 +1,5 @@
 //! Completing a job in a transaction of its own.
 
-use std::sync::PoisonError;
-
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::{PgConnection, Row};
@@ -9,6 +7,7 @@ use sqlx::{PgConnection, Row};
 use crate::attempt::context::JobContext;
 use crate::enqueue::batch::holds_nul;
 use crate::job::job_return::{JobReturn, encode_output};
+use crate::lock::lock;
 use crate::{DatabaseError, JobError, Tx};
 
 /// Why a job was not completed: from [`JobContext::complete_in`].
@@ -101,7 +100,7 @@ impl JobContext {
     pub async fn begin(&self) -> Result<Tx, JobError> {
         let held = self.attempt.held.as_ref().ok_or(CompleteError::NoJob)?;
         let parent = (self.id(), self.traceparent().map(str::to_owned));
-        let place = self.attempt.place.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let place = lock(&self.attempt.place).take();
         Ok(Tx::begin_for(&held.client, self.attempt.timeout, Some(parent), place).await?)
     }
 }

@@ -226,7 +226,7 @@ impl JobContext {
     /// ```
     pub fn progress(&self, percent: u8, message: impl Into<String>) {
         if let Some(held) = &self.attempt.held {
-            self.attempt.progress.say(held, percent, message.into());
+            self.attempt.progress.report(held, percent, message.into());
         }
     }
 

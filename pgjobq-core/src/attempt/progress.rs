@@ -1,6 +1,5 @@
-//! What a running job says of how far it is.
+//! The progress that a running job reports.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -8,65 +7,56 @@ use tokio::time::sleep;
 use crate::DatabaseError;
 use crate::attempt::held::Held;
 use crate::db::text::to_ascii;
+use crate::pump::{Pump, Running, Work};
 
-/// How often an attempt's word is written at most.
+/// The least time between two writes of one attempt's progress.
 const SPACING: Duration = Duration::from_millis(250);
-const WRITE_WITHIN: Duration = Duration::from_secs(5);
-/// How much of a message is kept, in characters.
-const MESSAGE_CHARS: usize = 500;
+/// The timeout of one write.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest message that is stored, in characters; longer ones are cut.
+const MAX_MESSAGE_CHARS: usize = 500;
 
-/// The last word of an attempt. While one is being written, the next ones replace each other.
+/// The last progress that an attempt reported and that is not written yet. A newer report replaces an older one.
 #[derive(Clone, Debug, Default)]
 #[doc(hidden)]
-pub struct Progress(Arc<Mutex<Said>>);
+pub struct Progress(Pump<Reported>);
 
 #[derive(Debug, Default)]
-struct Said {
-    last: Option<(u8, String)>,
-    writing: bool,
-}
+struct Reported(Option<(u8, String)>);
+
+impl Work for Reported {}
 
 impl Progress {
-    pub(crate) fn say(&self, held: &Held, percent: u8, message: String) {
-        let message = message.replace('\0', "\u{FFFD}").chars().take(MESSAGE_CHARS).collect();
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        said.last = Some((percent.min(100), message));
-        if !std::mem::replace(&mut said.writing, true) {
-            let (progress, held) = (self.clone(), held.clone());
-            let tasks = held.client.shared().tasks.clone();
-            tasks.spawn(async move { progress.write(&held).await });
-        }
+    pub(crate) fn report(&self, held: &Held, percent: u8, message: String) {
+        let message = message.replace('\0', "\u{FFFD}").chars().take(MAX_MESSAGE_CHARS).collect();
+        let report = |reported: &mut Reported| reported.0 = Some((percent.min(100), message));
+        let to = held.clone();
+        self.0.add(&held.client.shared().tasks, report, |running| write_all(to, running));
     }
+}
 
-    /// Writes until nothing more was said.
-    async fn write(&self, held: &Held) {
-        while let Some((percent, message)) = self.take() {
-            let mut written = write(held, percent, &message).await;
-            if written.as_ref().is_err_and(DatabaseError::is_untranslatable)
-                && let Some(ascii) = to_ascii(&message)
-            {
-                written = write(held, percent, &ascii).await;
-            }
-            if let Err(error) = written {
-                tracing::debug!(%error, "progress was not written");
-            }
-            tokio::select! {
-                () = held.client.shared().stop.cancelled() => {}
-                () = sleep(SPACING) => {}
-            }
+/// Writes until nothing new was reported.
+async fn write_all(held: Held, mut running: Running<Reported>) {
+    while let Some((percent, message)) = running.next(|reported| reported.0.take()) {
+        let mut written = write(&held, percent, &message).await;
+        if written.as_ref().is_err_and(DatabaseError::is_untranslatable)
+            && let Some(ascii) = to_ascii(&message)
+        {
+            written = write(&held, percent, &ascii).await;
         }
-    }
-
-    fn take(&self) -> Option<(u8, String)> {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        said.writing = said.last.is_some();
-        said.last.take()
+        if let Err(error) = written {
+            tracing::debug!(%error, "progress was not written");
+        }
+        tokio::select! {
+            () = held.client.shared().stop.cancelled() => {}
+            () = sleep(SPACING) => {}
+        }
     }
 }
 
 async fn write(held: &Held, percent: u8, message: &str) -> Result<(), DatabaseError> {
     let shared = held.client.shared();
-    let said = held.hold.bind(sqlx::query(shared.sql.say_progress.clone()));
-    let written = said.bind(i16::from(percent)).bind(message);
-    shared.rows_within(WRITE_WITHIN, written).await.map(drop)
+    let reported = held.hold.bind(sqlx::query(shared.sql.say_progress.clone()));
+    let written = reported.bind(i16::from(percent)).bind(message);
+    shared.rows_within(WRITE_TIMEOUT, written).await.map(drop)
 }

@@ -81,8 +81,7 @@ impl Tx {
             let begun = begun.await;
             drop(answer.send(begun)); // Rolled back if nobody takes it.
         });
-        let begun = answered.await.unwrap_or(Err(sqlx::Error::PoolClosed));
-        let begun = begun.map_err(|error| client.shared().error(error))?;
+        let begun = answered.await.unwrap_or(Err(DatabaseError::PoolClosed))?;
         Ok(Self { begun, client: client.clone(), parent })
     }
 

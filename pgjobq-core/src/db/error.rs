@@ -62,6 +62,12 @@ pub enum DatabaseError {
     /// The database could not be reached, or broke the connection.
     #[error("the database could not be reached")]
     Unavailable(#[source] sqlx::Error),
+    /// The database did not answer in time. A statement that was sent may have been committed.
+    #[error("the database did not answer within {after:?}")]
+    Unanswered {
+        /// The time that the call waited.
+        after: std::time::Duration,
+    },
     /// All connections of the client's pool were in use for as long as the call, or the pool, lets somebody wait. Nothing was
     /// sent.
     #[error(
@@ -126,7 +132,10 @@ impl DatabaseError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::ReadOnly(_) | Self::NoConnection { .. } => true,
+            Self::Unavailable(_)
+            | Self::Unanswered { .. }
+            | Self::ReadOnly(_)
+            | Self::NoConnection { .. } => true,
             Self::Refused(error) => {
                 let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
                 // Serialization failure, deadlock, lock and statement timeouts, resources.
@@ -161,11 +170,16 @@ impl DatabaseError {
         }
     }
 
-    /// Reports whether no answer came in the time that the worker waits for one.
+    /// Returns whether no answer came in time.
     #[doc(hidden)]
     #[must_use]
     pub fn is_slow_answer(&self) -> bool {
-        matches!(self, Self::Unavailable(sqlx::Error::PoolTimedOut))
+        matches!(self, Self::Unanswered { .. })
+    }
+
+    /// Returns whether a statement that was sent may have been committed: its answer was lost, or did not come in time.
+    pub(crate) fn leaves_in_doubt(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Unanswered { .. })
     }
 
     /// Reports whether the server has answered, with a refusal.

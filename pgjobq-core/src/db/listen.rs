@@ -5,7 +5,7 @@
 //! thread of the application's runtime do not stop it. (A connection that listens and does not read holds up the
 //! vacuuming of the whole database.)
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ use crate::chain::chain;
 use crate::db::ids::QueueId;
 use crate::db::listen_connect::{ANSWER_WITHIN, Connected, connect};
 use crate::db::shared::Shared;
+use crate::jitter::jittered;
+use crate::lock::lock;
 
 /// How long a silent connection is trusted. A half-open one would otherwise stay unnoticed for ever.
 const PING_AFTER: Duration = Duration::from_secs(10);
@@ -58,7 +60,7 @@ impl Listener {
     /// Everything that is heard from now on. Nothing ever is when notifications are off.
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Signal> {
         let signals = self.signals.subscribe();
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut thread = lock(&self.thread);
         if thread.is_none() && self.shared.limits.notifications {
             let (shared, sender) = (Arc::clone(&self.shared), self.signals.clone());
             let spawned = thread::Builder::new()
@@ -74,7 +76,7 @@ impl Listener {
 
     /// Waits until the thread has ended; it does when the client stops.
     pub(crate) async fn join(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = lock(&self.thread).take();
         if let Some(thread) = thread {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
@@ -119,7 +121,7 @@ async fn listen_for_ever(shared: &Shared, signals: &broadcast::Sender<Signal>) {
             Ok(Err(error)) => tracing::debug!(error = chain(&error), "the listener still cannot connect"),
             Err(_) => tracing::debug!("the listener cannot connect in time"),
         }
-        sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+        sleep(jittered(pause)).await;
         pause = (pause * 2).min(RECONNECT_MOST);
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn connect(shared: &Shared, first: bool) -> Result<Connected, D
         let mut listening = pool.acquire().await.map_err(failed)?;
         let between = pooler::is_between(&mut [&mut listening, &mut another], &shared.sql).await;
         let _ = another.close().await;
-        if between.map_err(failed)? {
+        if between? {
             return Ok(Connected::Pooler);
         }
     }

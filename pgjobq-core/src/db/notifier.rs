@@ -4,13 +4,14 @@
 //! their own that write nothing, and not more often than every few milliseconds.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use crate::db::ids::QueueId;
 use crate::db::shared::Shared;
+use crate::pump::{Pump, Running, Work};
 
 /// The least time between two notifications of one process.
 const SPACING: Duration = Duration::from_millis(4);
@@ -24,12 +25,11 @@ const MOST_IDS: usize = 200;
 #[doc(hidden)]
 pub struct Notifier {
     shared: Arc<Shared>,
-    pending: Arc<Mutex<Pending>>,
+    pending: Pump<Pending>,
 }
 
 #[derive(Debug, Default)]
 struct Pending {
-    sending: bool,
     queues: BTreeSet<QueueId>,
     cancel: bool,
     ended: Vec<Uuid>,
@@ -37,7 +37,7 @@ struct Pending {
 
 impl Notifier {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, pending: Arc::default() }
+        Self { shared, pending: Pump::default() }
     }
 
     /// Says that there is work in these queues.
@@ -60,71 +60,50 @@ impl Notifier {
     }
 
     fn add(&self, what: impl FnOnce(&mut Pending)) {
-        if !self.shared.limits.notifications {
-            return;
-        }
-        let mut pending = self.lock();
-        what(&mut pending);
-        if !std::mem::replace(&mut pending.sending, true) {
-            let notifier = self.clone();
-            self.shared.tasks.spawn(async move { notifier.send().await });
+        if self.shared.limits.notifications {
+            let shared = Arc::clone(&self.shared);
+            self.pending.add(&self.shared.tasks, what, |running| send(shared, running));
         }
     }
+}
 
-    /// Sends until nothing is pending.
-    async fn send(&self) {
-        let mut sending = Sending { notifier: self, finished: false };
-        while let Some(payloads) = self.take() {
-            for payload in payloads {
-                let notify = sqlx::query(self.shared.sql.notify.clone()).bind(payload);
-                if let Err(error) = self.shared.rows_within(SEND_WITHIN, notify).await {
-                    tracing::debug!(%error, "a notification was not sent; polling finds what it was about");
-                }
-            }
-            tokio::select! {
-                () = self.shared.stop.cancelled() => {}
-                () = tokio::time::sleep(SPACING) => {}
+/// Sends until nothing is pending.
+async fn send(shared: Arc<Shared>, mut running: Running<Pending>) {
+    while let Some(payloads) = running.next(Pending::take) {
+        for payload in payloads {
+            let notify = sqlx::query(shared.sql.notify.clone()).bind(payload);
+            if let Err(error) = shared.rows_within(SEND_WITHIN, notify).await {
+                tracing::debug!(%error, "a notification was not sent; polling finds what it was about");
             }
         }
-        sending.finished = true;
+        tokio::select! {
+            () = shared.stop.cancelled() => {}
+            () = tokio::time::sleep(SPACING) => {}
+        }
     }
+}
 
-    fn take(&self) -> Option<Vec<String>> {
-        let mut pending = self.lock();
-        let (queues, ended) = (std::mem::take(&mut pending.queues), std::mem::take(&mut pending.ended));
-        let cancel = std::mem::take(&mut pending.cancel);
-        pending.sending = cancel || !queues.is_empty() || !ended.is_empty();
+impl Work for Pending {}
+
+impl Pending {
+    /// Takes all that is pending, as the payloads of notifications.
+    fn take(&mut self) -> Option<Vec<String>> {
+        let pending = std::mem::take(self);
         let mut payloads = Vec::new();
-        if cancel {
+        if pending.cancel {
             payloads.push("cancel some".to_owned());
         }
-        if !queues.is_empty() {
-            payloads.push(format!("wake {}", join(queues.iter())));
+        if !pending.queues.is_empty() {
+            payloads.push(format!("wake {}", join(pending.queues.iter())));
         }
-        match ended.len() {
+        match pending.ended.len() {
             0 => {}
-            1..=MOST_IDS => payloads.push(format!("ended {}", join(ended.iter().map(|id| id.simple())))),
+            1..=MOST_IDS => {
+                payloads.push(format!("ended {}", join(pending.ended.iter().map(|id| id.simple()))))
+            }
             _ => payloads.push("ended many".to_owned()),
         }
-        pending.sending.then_some(payloads)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Pending> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A task that sends. Should its runtime end, and it with that, the next one who has something to say starts another.
-struct Sending<'n> {
-    notifier: &'n Notifier,
-    finished: bool,
-}
-
-impl Drop for Sending<'_> {
-    fn drop(&mut self) {
-        if !self.finished {
-            self.notifier.lock().sending = false;
-        }
+        (!payloads.is_empty()).then_some(payloads)
     }
 }
 

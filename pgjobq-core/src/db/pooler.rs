@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use sqlx::{Executor, PgConnection, Row};
 use tokio::time::timeout;
 
+use crate::DatabaseError;
 use crate::db::statements::Statements;
 
 /// How long is asked, and how many answers are enough when they are slow. A few tell, unless other clients of the pooler
@@ -27,7 +28,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 pub(crate) async fn is_between(
     connections: &mut [&mut PgConnection],
     sql: &Statements,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, DatabaseError> {
     let begun = Instant::now();
     let mut seen = vec![None; connections.len()];
     let mut asked = 0;
@@ -47,8 +48,10 @@ pub(crate) async fn is_between(
     Ok(false)
 }
 
-/// The process of the server that answers this time.
-async fn server_of(connection: &mut PgConnection, sql: &Statements) -> Result<i32, sqlx::Error> {
+/// Returns the process of the server that answers this time.
+async fn server_of(connection: &mut PgConnection, sql: &Statements) -> Result<i32, DatabaseError> {
     let answer = timeout(ANSWER_WITHIN, connection.fetch_one(sqlx::raw_sql(sql.which_server.clone()))).await;
-    answer.unwrap_or(Err(sqlx::Error::PoolTimedOut))?.try_get(0)
+    let Ok(answer) = answer else { return Err(DatabaseError::Unanswered { after: ANSWER_WITHIN }) };
+    let process = answer.and_then(|row| row.try_get(0));
+    process.map_err(|error| DatabaseError::new(error, sql.schema.as_str()))
 }

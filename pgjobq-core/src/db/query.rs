@@ -64,14 +64,13 @@ impl Shared {
     ) -> Result<T, DatabaseError> {
         let until = Instant::now() + limit;
         let acquired = timeout(limit, acquire(&self.pool, self.sql.schema.as_str())).await;
-        let late =
-            |_| Err(self.exhausted(limit).unwrap_or(DatabaseError::Unavailable(sqlx::Error::PoolTimedOut)));
+        let late = |_| Err(self.exhausted(limit).unwrap_or(DatabaseError::Unanswered { after: limit }));
         let connection = acquired.unwrap_or_else(late)?;
-        let limit = until.saturating_duration_since(Instant::now());
+        let left = until.saturating_duration_since(Instant::now());
         let mut borrowed = Borrowed(Some(connection));
         let connection = borrowed.0.as_mut().expect("it is there until an answer came");
-        let silent = |_| Err(DatabaseError::Unavailable(sqlx::Error::PoolTimedOut));
-        let answered = timeout(limit, ask(connection)).await.unwrap_or_else(silent);
+        let silent = |_| Err(DatabaseError::Unanswered { after: limit });
+        let answered = timeout(left, ask(connection)).await.unwrap_or_else(silent);
         if answered.as_ref().map_or_else(|error| error.code().is_some(), |_| true) {
             drop(borrowed.0.take()); // Back to the pool.
         }

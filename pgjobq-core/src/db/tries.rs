@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::DatabaseError;
+use crate::jitter::jittered;
 
 /// How often a statement is tried that meets others' transactions.
 const TRIES: u32 = 6;
@@ -28,7 +29,7 @@ impl Tries {
     /// Pauses, and returns true, if another try may succeed: two transactions met, and nothing was written.
     pub(crate) async fn again(&mut self, error: &DatabaseError) -> bool {
         self.made += 1;
-        let pause = (FIRST_PAUSE * (1 << self.made)).mul_f64(0.5 + fastrand::f64());
+        let pause = jittered(FIRST_PAUSE * (1 << self.made));
         if !met_another(error) || self.made >= TRIES || pause >= self.left() {
             return false;
         }

@@ -4,7 +4,7 @@
 //! sqlx's pool waits without a limit for the answer of a connection that is given back; one that fell silent is missing for
 //! ever. So the places are counted here, and a pool that has fewer than it should is replaced.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
@@ -12,7 +12,10 @@ use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use crate::DatabaseError;
 use crate::db::open;
+use crate::db::statements::Statements;
+use crate::lock::lock;
 
 /// How long it may take to begin, where there is a place.
 const BEGIN_WITHIN: Duration = Duration::from_secs(5);
@@ -24,6 +27,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Transactions {
     like: PgPool,
+    sql: Arc<Statements>,
     pool: Mutex<Current>,
     pub(crate) places: Arc<Semaphore>,
 }
@@ -62,15 +66,15 @@ pub(crate) struct Begun {
 }
 
 impl Transactions {
-    pub(crate) fn new(like: PgPool) -> Self {
+    pub(crate) fn new(like: PgPool, sql: Arc<Statements>) -> Self {
         let places = Arc::new(Semaphore::new(like.options().get_max_connections() as usize));
-        Self { like, pool: Mutex::default(), places }
+        Self { like, sql, pool: Mutex::default(), places }
     }
 
     /// Waits for a free place.
-    pub(crate) async fn place(&self) -> Result<Places, sqlx::Error> {
+    pub(crate) async fn place(&self) -> Result<Places, DatabaseError> {
         let place = Arc::clone(&self.places).acquire_owned().await;
-        place.map(Places).map_err(|_| sqlx::Error::PoolClosed)
+        place.map(Places).map_err(|_| DatabaseError::PoolClosed)
     }
 
     /// Takes free places, at most `most`.
@@ -81,7 +85,7 @@ impl Transactions {
     }
 
     /// Begins a transaction in this place.
-    pub(crate) async fn begin(&self, statement: String, place: Places) -> Result<Begun, sqlx::Error> {
+    pub(crate) async fn begin(&self, statement: String, place: Places) -> Result<Begun, DatabaseError> {
         let (pool, replaced) = self.pool();
         let begun = match timeout(BEGIN_WITHIN, pool.begin_with(AssertSqlSafe(statement.clone()))).await {
             Err(_) | Ok(Err(sqlx::Error::PoolTimedOut)) => {
@@ -89,11 +93,12 @@ impl Transactions {
                 self.replace(replaced);
                 let (pool, _) = self.pool();
                 let again = timeout(BEGIN_WITHIN, pool.begin_with(AssertSqlSafe(statement))).await;
-                again.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+                again.map_err(|_| DatabaseError::Unanswered { after: BEGIN_WITHIN })?
             }
             Ok(begun) => begun,
         };
-        Ok(Begun { transaction: begun?, _place: place })
+        let transaction = begun.map_err(|error| DatabaseError::new(error, self.sql.schema.as_str()))?;
+        Ok(Begun { transaction, _place: place })
     }
 
     /// Closes the connections that are idle, and the others as their transactions end; those that are silent are left.
@@ -127,6 +132,6 @@ impl Transactions {
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.pool)
     }
 }

@@ -6,7 +6,7 @@
 //! to be polled for the others to go on.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -18,6 +18,7 @@ use crate::db::shared::Shared;
 use crate::enqueue::batch::{Answer, Batch};
 use crate::enqueue::deliver::{FIRST_TRY, Sender};
 use crate::enqueue::flight::{Caller, Flight, PULSE_EVERY, Told, crew};
+use crate::lock::lock;
 use crate::{EnqueueError, JobId};
 
 /// How often a caller checks the flights under way.
@@ -133,7 +134,7 @@ impl Coalesce {
     }
 
     fn lock(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.line)
     }
 }
 

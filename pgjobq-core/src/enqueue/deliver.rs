@@ -10,6 +10,7 @@ use crate::db::notifier::Notifier;
 use crate::db::query::ANSWER_WITHIN;
 use crate::db::shared::Shared;
 use crate::enqueue::batch::{Answer, Batch};
+use crate::jitter::jittered;
 use crate::{DatabaseError, EnqueueError, JobId};
 
 /// The time that a statement has to be answered when it is sent first. The connection may have fallen silent.
@@ -84,7 +85,7 @@ impl Sender {
                 Err(error) => return Err(error.into()),
             }
             limit = ANSWER_WITHIN; // A large batch on a slow network needs all the time that is left.
-            sleep(pause.mul_f64(0.8 + 0.4 * fastrand::f64())).await;
+            sleep(jittered(pause)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -111,7 +112,7 @@ impl Sender {
             Ok(())
         });
         let answer = answer.await;
-        if !matches!(answer, Err(DatabaseError::Unavailable(_))) {
+        if !answer.as_ref().is_err_and(DatabaseError::leaves_in_doubt) {
             *lost = before; // The database has answered this one.
         }
         answer

@@ -1,7 +1,7 @@
 //! One statement with the jobs of several callers, under way to the database.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use crate::enqueue::batch::{Answer, Batch, CHUNK_BYTES, CHUNK_ROWS};
+use crate::lock::lock;
 use crate::{DatabaseError, EnqueueError, JobId};
 
 /// How often a flight shows that its runtime is driven, and after how long without that sign it is given up.
@@ -124,7 +125,7 @@ impl Flight {
     pub(crate) fn sending(&self) -> Result<(), DatabaseError> {
         let mut state = self.lock();
         if state.callers.is_empty() {
-            return Err(DatabaseError::Unavailable(sqlx::Error::WorkerCrashed));
+            return Err(DatabaseError::Unanswered { after: self.age() });
         }
         state.sent = Some(Instant::now());
         Ok(())
@@ -151,7 +152,7 @@ impl Flight {
     pub(crate) fn failed(&self, error: &DatabaseError, for_all: bool) {
         let mut state = self.lock();
         let sent = state.sent.take();
-        let lost = if matches!(error, DatabaseError::Unavailable(_)) { sent } else { None };
+        let lost = sent.filter(|_| error.leaves_in_doubt());
         for caller in std::mem::take(&mut state.callers) {
             caller.tell(match error.for_another().filter(|_| for_all) {
                 Some(same) => Told::Answer(Err(same.into())),
@@ -166,6 +167,6 @@ impl Flight {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::jitter::spread;
+
 /// How long a failed job waits before it is tried again: a pure function of how often it has failed.
 ///
 /// ```
@@ -48,7 +50,7 @@ impl Backoff {
     /// that this stays a pure function.
     #[must_use]
     pub fn jittered(&self, failures: u32, chance: f64) -> Duration {
-        self.delay(failures).mul_f64(0.8 + 0.4 * chance.clamp(0.0, 1.0))
+        spread(self.delay(failures), chance)
     }
 }
 

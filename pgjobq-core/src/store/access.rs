@@ -44,17 +44,16 @@ impl Store {
     /// Opens `connections` connections on the client's database, if they are the worker's alone.
     pub async fn connect(client: &Client, connections: u32) -> Result<Self, ConnectError> {
         let sql = Arc::clone(&client.shared().sql);
-        let failed = |error| ConnectError::Database(DatabaseError::new(error, sql.schema.as_str()));
         // The database may just be starting: a pool waits for it.
         drop(acquire(client.pool(), sql.schema.as_str()).await?);
         let connections = Connections::new(client.pool().clone(), Arc::clone(&sql), connections);
         let connections = Arc::new(connections);
-        let mut opened = connections.open().await.map_err(failed)?;
+        let mut opened = connections.open().await?;
         // Before anything is set or prepared on them, which would be others' to stumble over.
-        if pooler::is_between(&mut opened.iter_mut().collect::<Vec<_>>(), &sql).await.map_err(failed)? {
+        if pooler::is_between(&mut opened.iter_mut().collect::<Vec<_>>(), &sql).await? {
             return Err(ConnectError::Pooler);
         }
-        connections.keep(opened).await.map_err(failed)?;
+        connections.keep(opened).await?;
         let shards = client.about().await?.shards;
         let answers = Arc::clone(&client.shared().answers);
         Ok(Self { connections, sql, shards, answer_within: ANSWER_WITHIN, answers })
@@ -85,16 +84,20 @@ impl Store {
         &self,
         query: Query<'_, Postgres, PgArguments>,
     ) -> Result<Vec<PgRow>, DatabaseError> {
-        let mut lent = self.connections.lend().await.map_err(|error| self.error(error))?;
+        let mut lent = self.connections.lend().await?;
         let answered = timeout(self.answer_within, query.fetch_all(lent.connection())).await;
-        match answered.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
+        let Ok(answered) = answered else {
+            return Err(DatabaseError::Unanswered { after: self.answer_within });
+        };
+        match answered {
             Ok(rows) => {
                 lent.give_back();
                 self.answers.note();
                 Ok(rows)
             }
             Err(error) => {
-                // The server has spoken; what else went wrong may have left the connection in the middle of an answer.
+                // After an error of the server the connection can be used again; after another one it may be in the middle of
+                // an answer.
                 if error.as_database_error().is_some() {
                     lent.give_back();
                 }

@@ -3,15 +3,17 @@
 //! Not a pool of sqlx's: that one asks a connection whether it lives each time it is given back, a round trip for each
 //! statement; and it waits for the answer without a limit, so that a connection which fell silent is missing for ever.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
+use crate::DatabaseError;
 use crate::db::open::{OPEN_WITHIN, open_like};
 use crate::db::statements::Statements;
+use crate::lock::lock;
 use crate::store::stack::Stack;
 
 /// How long a call waits for a connection that is free.
@@ -55,7 +57,7 @@ impl Connections {
     }
 
     /// Opens all of them, to see whether they can be had; none is ours yet.
-    pub(super) async fn open(&self) -> Result<Vec<PgConnection>, sqlx::Error> {
+    pub(super) async fn open(&self) -> Result<Vec<PgConnection>, DatabaseError> {
         let mut opened = Vec::new();
         for _ in 0..self.free.available_permits() {
             opened.push(self.open_one().await?);
@@ -64,7 +66,7 @@ impl Connections {
     }
 
     /// Makes these ours, to be lent.
-    pub(super) async fn keep(&self, opened: Vec<PgConnection>) -> Result<(), sqlx::Error> {
+    pub(super) async fn keep(&self, opened: Vec<PgConnection>) -> Result<(), DatabaseError> {
         for connection in opened {
             let opened = self.set_up(connection).await?;
             self.idle().push(opened, Instant::now());
@@ -72,9 +74,10 @@ impl Connections {
         Ok(())
     }
 
-    pub(super) async fn lend(&self) -> Result<Lent<'_>, sqlx::Error> {
+    pub(super) async fn lend(&self) -> Result<Lent<'_>, DatabaseError> {
         let free = timeout(FREE_WITHIN, self.free.acquire()).await;
-        let one = free.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
+        let one = free.map_err(|_| self.error(sqlx::Error::PoolTimedOut))?;
+        let one = one.map_err(|_| DatabaseError::PoolClosed)?;
         let (idle, unused) = {
             let mut stack = self.idle();
             (stack.pop(), stack.take_unused(Instant::now()))
@@ -99,19 +102,25 @@ impl Connections {
         let _ = timeout(CLOSE_WITHIN, closed).await;
     }
 
-    async fn open_one(&self) -> Result<PgConnection, sqlx::Error> {
-        open_like(&self.like, "pgjobq worker").await
+    async fn open_one(&self) -> Result<PgConnection, DatabaseError> {
+        open_like(&self.like, "pgjobq worker").await.map_err(|error| self.error(error))
     }
 
-    async fn set_up(&self, mut connection: PgConnection) -> Result<Opened, sqlx::Error> {
+    async fn set_up(&self, mut connection: PgConnection) -> Result<Opened, DatabaseError> {
         let set = sqlx::raw_sql(self.sql.own_settings.clone());
-        let set = timeout(OPEN_WITHIN, connection.execute(set)).await;
-        set.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+        match timeout(OPEN_WITHIN, connection.execute(set)).await {
+            Ok(set) => set.map_err(|error| self.error(error))?,
+            Err(_) => return Err(DatabaseError::Unanswered { after: OPEN_WITHIN }),
+        };
         Ok(Opened { connection, at: Instant::now() })
     }
 
+    fn error(&self, error: sqlx::Error) -> DatabaseError {
+        DatabaseError::new(error, self.sql.schema.as_str())
+    }
+
     fn idle(&self) -> MutexGuard<'_, Stack<Opened>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.idle)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Waiting for jobs to end: all waits of a process share one task and one statement.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, broadcast, oneshot};
@@ -10,6 +10,8 @@ use tokio::time::sleep;
 use crate::chain::chain;
 use crate::db::listen::{Listener, Signal};
 use crate::db::shared::Shared;
+use crate::jitter::jittered;
+use crate::pump::{Pump, Work};
 use crate::wait::lookup::Found;
 use crate::wait::pace::{MOST_JOBS, Pace};
 use crate::{DatabaseError, JobId, WaitError};
@@ -42,25 +44,19 @@ type Answer = Result<Found, WaitError>;
 pub(crate) struct Waits {
     shared: Arc<Shared>,
     listener: Listener,
-    waiting: Arc<Mutex<Waiting>>,
+    waiting: Pump<Waiting>,
     added: Arc<Notify>,
     process: i64,
 }
 
+/// Those who wait, by job.
 #[derive(Debug, Default)]
-struct Waiting {
-    by_job: HashMap<JobId, Vec<Waiter>>,
-    answering: bool,
-}
+struct Waiting(HashMap<JobId, Vec<Waiter>>);
 
-/// The task that answers. However it ends, also with its runtime, whoever still waits is told.
-struct Answering(Waits);
-
-impl Drop for Answering {
-    fn drop(&mut self) {
-        let mut waiting = self.0.lock();
-        waiting.answering = false;
-        waiting.by_job.clear(); // Dropping the senders tells those who wait.
+impl Work for Waiting {
+    /// Drops the waiters: each of them then starts another task, or learns that the client was closed.
+    fn abandon(&mut self) {
+        self.0.clear();
     }
 }
 
@@ -76,7 +72,7 @@ struct Waiter {
 impl Waits {
     pub(crate) fn new(shared: Arc<Shared>, listener: Listener) -> Self {
         let process = uuid::Uuid::new_v4().as_u64_pair().0 as i64;
-        Self { shared, listener, waiting: Arc::default(), added: Arc::default(), process }
+        Self { shared, listener, waiting: Pump::default(), added: Arc::default(), process }
     }
 
     /// Waits until the job has ended.
@@ -93,17 +89,15 @@ impl Waits {
     }
 
     fn add(&self, job: JobId, waiter: Waiter) -> Result<(), WaitError> {
-        let mut waiting = self.lock();
         if self.shared.stop.is_cancelled() {
             return Err(WaitError::Closed);
         }
-        waiting.by_job.entry(job).or_default().push(waiter);
-        let started = std::mem::replace(&mut waiting.answering, true);
-        drop(waiting);
-        if !started {
-            let answering = Answering(self.clone());
-            self.shared.tasks.spawn(async move { answering.0.run().await });
-        }
+        let waits = self.clone();
+        let add = |waiting: &mut Waiting| waiting.0.entry(job).or_default().push(waiter);
+        self.waiting.add(&self.shared.tasks, add, |running| async move {
+            let _running = running; // Until the client stops, or the runtime ends.
+            waits.run().await;
+        });
         self.added.notify_one();
         Ok(())
     }
@@ -140,14 +134,16 @@ impl Waits {
                     break;
                 }
             }
-            if (pace.left_out_some() && !failed) || self.lock().by_job.values().all(Vec::is_empty) {
+            if (pace.left_out_some() && !failed)
+                || self.waiting.with(|waiting| waiting.0.values().all(Vec::is_empty))
+            {
                 continue; // Whoever awaits job after job, most of them long ended, should not pay for the rest below.
             }
             // However often it is woken, this task takes about a quarter of one connection's time; but one slow answer
             // does not hold up the next look for long.
             sleep((started.elapsed() * 3).min(POLL_MOST)).await;
             tokio::select! {
-                () = sleep(pause.mul_f64(0.8 + 0.4 * fastrand::f64())) => pause = (pause * 2).min(POLL_MOST),
+                () = sleep(jittered(pause)) => pause = (pause * 2).min(POLL_MOST),
                 () = self.added.notified() => pause = POLL_FIRST,
                 () = self.concerned(&mut signals) => {}
             }
@@ -156,12 +152,13 @@ impl Waits {
 
     /// The jobs that somebody still waits for.
     fn jobs(&self) -> Vec<JobId> {
-        let mut waiting = self.lock();
-        waiting.by_job.retain(|_, waiters| {
-            waiters.retain(|waiter| !waiter.answer.is_closed());
-            !waiters.is_empty()
-        });
-        waiting.by_job.keys().copied().collect()
+        self.waiting.with(|waiting| {
+            waiting.0.retain(|_, waiters| {
+                waiters.retain(|waiter| !waiter.answer.is_closed());
+                !waiters.is_empty()
+            });
+            waiting.0.keys().copied().collect()
+        })
     }
 
     async fn ask(&self) -> Result<(), DatabaseError> {
@@ -203,29 +200,31 @@ impl Waits {
     }
 
     fn answer(&self, jobs: &[JobId], mut found: HashMap<JobId, Found>) {
-        let mut waiting = self.lock();
-        for job in jobs {
-            let Some(waiters) = waiting.by_job.get_mut(job) else { continue };
-            match found.remove(job) {
-                // Whoever has seen the row knows that its enqueue was committed.
-                Some(Found::Live | Found::LeftOut) => {
-                    waiters.iter_mut().for_each(|waiter| waiter.origin = Origin::Committed)
+        self.waiting.with(|waiting| {
+            for job in jobs {
+                let Some(waiters) = waiting.0.get_mut(job) else { continue };
+                match found.remove(job) {
+                    // Whoever has seen the row knows that its enqueue was committed.
+                    Some(Found::Live | Found::LeftOut) => {
+                        waiters.iter_mut().for_each(|waiter| waiter.origin = Origin::Committed)
+                    }
+                    Some(ended) => {
+                        waiters.drain(..).for_each(|waiter| drop(waiter.answer.send(Ok(ended.clone()))))
+                    }
+                    None => answer_missing(*job, waiters),
                 }
-                Some(ended) => {
-                    waiters.drain(..).for_each(|waiter| drop(waiter.answer.send(Ok(ended.clone()))))
-                }
-                None => answer_missing(*job, waiters),
             }
-        }
+        });
     }
 
     /// Answers everybody who waits for one of these jobs with an error.
     fn answer_all(&self, jobs: &[JobId], error: DatabaseError) {
         let shared = Arc::new(error);
-        let mut waiting = self.lock();
-        for waiter in jobs.iter().filter_map(|job| waiting.by_job.remove(job)).flatten() {
-            let _ = waiter.answer.send(Err(Arc::clone(&shared).into()));
-        }
+        self.waiting.with(|waiting| {
+            for waiter in jobs.iter().filter_map(|job| waiting.0.remove(job)).flatten() {
+                let _ = waiter.answer.send(Err(Arc::clone(&shared).into()));
+            }
+        });
     }
 
     /// What passes is waited for; anything else is told to everybody.
@@ -235,7 +234,7 @@ impl Waits {
             return;
         }
         tracing::warn!(error = %chain(&error), "looking for ended jobs failed");
-        let jobs: Vec<JobId> = self.lock().by_job.keys().copied().collect();
+        let jobs: Vec<JobId> = self.waiting.with(|waiting| waiting.0.keys().copied().collect());
         self.answer_all(&jobs, error);
     }
 
@@ -245,8 +244,10 @@ impl Waits {
             match signals.recv().await {
                 Ok(Signal::Wake(_) | Signal::Cancel) => {}
                 Ok(Signal::Ended(jobs)) => {
-                    let waiting = self.lock();
-                    if jobs.iter().any(|job| waiting.by_job.contains_key(&JobId::from(*job))) {
+                    let is_awaited = |waiting: &mut Waiting| {
+                        jobs.iter().any(|job| waiting.0.contains_key(&JobId::from(*job)))
+                    };
+                    if self.waiting.with(is_awaited) {
                         return;
                     }
                 }
@@ -254,10 +255,6 @@ impl Waits {
                 Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
