@@ -79,13 +79,14 @@ end $$;
 -- ids that are live with another kind, and the queues in which a worker waits to be notified (and 0 if any job has a time of
 -- its own, so that only then workers look for due jobs). With `p_notify` it
 -- notifies them itself, when the caller's transaction commits. With `p_patience` it waits no longer than so many
--- milliseconds for a transaction that has inserted one of its ids and is still open.
+-- milliseconds for a transaction that has inserted one of its ids and is still open. Raises PJ002 if the schema no longer admits
+-- a program of the version `p_program`.
 create or replace function pgjobq.enqueue_many(
     p_shape_kind text[], p_shape_queue text[], p_shape_priority smallint[], p_shape_retries smallint[],
     p_shape_crashes smallint[],
     p_id uuid[], p_shape int[], p_args text[], p_meta text[],
     p_delay bigint[], p_at bigint[], p_expires bigint[],   -- microseconds: from now, since 1970 (neither is now), from now
-    p_notify boolean, p_patience int,
+    p_notify boolean, p_patience int, p_program int default null,
     out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[])
 language plpgsql
     set search_path = pg_catalog, pg_temp as $$
@@ -93,13 +94,18 @@ declare
     c_large constant int := 50;
     v_now timestamptz := clock_timestamp();     -- The start of a long transaction would be too early.
     v_shards smallint;
+    v_oldest int;
     v_queues int[];
     v_new uuid[];
 begin
     if p_patience is not null then
         perform set_config('lock_timeout', p_patience::text, true);
     end if;
-    select shards into v_shards from pgjobq.settings;
+    select shards, oldest_program into v_shards, v_oldest from pgjobq.settings;
+    if p_program < v_oldest then
+        raise exception 'the schema does not admit this version of pgjobq' using errcode = 'PJ002',
+            detail = (select format('%s %s', program, oldest_program) from pgjobq.settings);
+    end if;
     select array_agg(q.id order by s.n), array_agg(s.name) filter (where q.id is null) into v_queues, unknown
       from unnest(p_shape_queue) with ordinality s(name, n) left join pgjobq.queues q on q.name = s.name and q.deleted_at is null;
     if unknown is not null then

@@ -35,7 +35,8 @@ impl Session {
             .bind(None::<Vec<Option<i64>>>)
             .bind(None::<Vec<Option<i64>>>)
             .bind(false)
-            .bind(None::<i32>);
+            .bind(None::<i32>)
+            .bind(i32::MAX);
         (self.cost(query).await, ids)
     }
 

@@ -24,6 +24,7 @@ async fn enqueue(session: &mut Session, kind: &str, ids: &[Uuid]) -> (i32, Vec<U
         .bind(None::<Vec<Option<i64>>>)
         .bind(false)
         .bind(None::<i32>)
+        .bind(i32::MAX)
         .fetch_one(&mut session.measured)
         .await
         .unwrap();

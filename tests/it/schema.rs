@@ -142,6 +142,19 @@ async fn a_schema_that_is_too_new_is_refused_and_left_alone() {
     check_says(fresh.migrate().await, &said);
     let error = Worker::builder(&fresh).queue("default", 1).build().await.unwrap_err();
     assert_eq!(error.to_string(), format!("the worker cannot start: {said}"));
+    // Whoever enqueues on a running client is refused as well, by every way in.
+    check_says(greet::enqueue(&db.client, "N".to_owned()).await, &said);
+    check_says(greet::enqueue(&db.pool, "N".to_owned()).await, &said);
+    let all = db.client.enqueue_all(vec![greet::job("N".to_owned())]).await.unwrap_err();
+    assert!(whole(&all).contains(&said), "{}", whole(&all));
+    // Callers whose jobs travel in one statement are all told.
+    let jobs = (0..5).map(|_| greet::enqueue(&db.client, "N".to_owned()));
+    for error in futures_util::future::join_all(jobs).await {
+        check_says(error, &said);
+    }
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
+    // SQL calls the installed functions, which are those of the schema.
+    db.run("select pgjobq.enqueue('greet', '{\"name\": \"SQL\"}'); delete from pgjobq.jobs").await;
     // One that is newer, and admits this program, is no matter.
     db.run("update pgjobq.settings set oldest_program = 1000").await;
     fresh.migrate().await.unwrap();

@@ -1,5 +1,9 @@
 //! What can go wrong between this process and the database.
 
+use sqlx::postgres::PgDatabaseError;
+
+use crate::db::migrate::version::{PROGRAM, Version};
+
 crate::debug_as_message!(DatabaseError);
 
 /// What can go wrong between this process and the database, whatever the operation. What the database said is its `source`.
@@ -102,6 +106,7 @@ impl DatabaseError {
                 }
                 Self::NoPermission { message, source: error }
             }
+            "PJ002" => Self::read_too_new(&error, schema).unwrap_or(Self::Refused(error)),
             "25006" => Self::ReadOnly(error),
             code if is_passing(code) => Self::Unavailable(error),
             "" => match &error {
@@ -118,11 +123,28 @@ impl DatabaseError {
         }
     }
 
-    /// Returns the same error for another caller, if it is about the pool and not about a statement.
+    /// The error of a schema that was installed by the version `found` and admits programs from `oldest` on.
+    pub(crate) fn too_new(schema: &str, found: i32, oldest: i32) -> Self {
+        let [found, oldest, ours] = [found, oldest, PROGRAM].map(|version| Version(version).to_string());
+        Self::TooNew { schema: schema.to_owned(), found, oldest, ours }
+    }
+
+    /// Reads the versions that `enqueue_many` names when the schema no longer admits this program.
+    fn read_too_new(error: &sqlx::Error, schema: &str) -> Option<Self> {
+        let error = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
+        let (found, oldest) = error.detail()?.split_once(' ')?;
+        Some(Self::too_new(schema, found.parse().ok()?, oldest.parse().ok()?))
+    }
+
+    /// Returns the same error for another caller, if it is about the pool or the schema and not about a statement.
     pub(crate) fn for_another(&self) -> Option<Self> {
         match *self {
             Self::PoolClosed => Some(Self::PoolClosed),
             Self::NoConnection { waited, connections } => Some(Self::NoConnection { waited, connections }),
+            Self::TooNew { ref schema, ref found, ref oldest, ref ours } => {
+                let [schema, found, oldest, ours] = [schema, found, oldest, ours].map(Clone::clone);
+                Some(Self::TooNew { schema, found, oldest, ours })
+            }
             _ => None,
         }
     }

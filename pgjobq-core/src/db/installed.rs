@@ -4,7 +4,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use crate::DatabaseError;
-use crate::db::migrate::version::{PROGRAM, Version};
+use crate::db::migrate::version::PROGRAM;
 use crate::db::migrate::whole_digest;
 use crate::db::statements::Statements;
 
@@ -48,8 +48,7 @@ impl About {
 /// Refuses a schema that no longer admits this version of the program.
 pub(crate) fn admit(schema: &str, found: i32, oldest: i32) -> Result<(), DatabaseError> {
     if oldest > PROGRAM {
-        let [found, oldest, ours] = [found, oldest, PROGRAM].map(|version| Version(version).to_string());
-        return Err(DatabaseError::TooNew { schema: schema.to_owned(), found, oldest, ours });
+        return Err(DatabaseError::too_new(schema, found, oldest));
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use crate::db::ids::QueueId;
+use crate::db::migrate::version::PROGRAM;
 use crate::db::statements::Statements;
 use crate::enqueue::new_job::{Due, NewRow};
 use crate::job::json::{Unstorable, printed_bytes};
@@ -189,6 +190,7 @@ impl Batch {
             .bind(some_of(rows, |row| row.expires))
             .bind(notify)
             .bind(patience.map(|patience| patience.as_millis() as i32))
+            .bind(PROGRAM)
             .fetch_one(connection)
             .await
             .map_err(|error| DatabaseError::new(error, sql.schema.as_str()))?;

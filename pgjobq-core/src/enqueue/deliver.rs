@@ -120,7 +120,8 @@ impl Sender {
 
     /// Reports whether every caller is to be told of this error, without another try.
     pub(crate) fn is_for_all(&self, error: &DatabaseError) -> bool {
-        matches!(error, DatabaseError::PoolClosed) || self.shared.has_waited(error)
+        matches!(error, DatabaseError::PoolClosed | DatabaseError::TooNew { .. })
+            || self.shared.has_waited(error)
     }
 
     /// Sends a batch once. `sending` is called when a connection is there, and the statement goes out next.
