@@ -50,5 +50,6 @@ declare
     v_id int;
 begin
     update pgjobq.queues set deleted_at = clock_timestamp() where name = p_name and deleted_at is null returning id into v_id;
+    perform pg_notify(pgjobq.channel(), 'queues changed') where v_id is not null;
     return v_id;
 end $$;

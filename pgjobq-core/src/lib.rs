@@ -61,6 +61,7 @@ pub mod __private {
     pub use crate::db::ids::{LeaseId, QueueId, Shard, Ticket, WorkerId};
     pub use crate::db::listen::{SCHEDULED, Signal};
     pub use crate::db::notifier::Notifier;
+    pub use crate::db::partitions::Partitions;
     pub use crate::db::statements::STATEMENTS;
     pub use crate::db::text::{storable, to_ascii};
     pub use crate::db::tx_pool::Places;
@@ -74,6 +75,7 @@ pub mod __private {
     pub use crate::job::json::{Unstorable, printed_bytes};
     pub use crate::job::lineage::Meta;
     pub use crate::job::name::check as check_name;
+    pub use crate::job::policy::LONGEST_DELAY;
     pub use crate::job::registry::{DuplicateKind, Registry};
     pub use crate::lock::lock;
     pub use crate::store::*;

@@ -106,7 +106,8 @@ impl WorkerBuilder {
     }
 
     /// Sets a function to call for each job that has died in this worker, or that this worker has buried for a crashed one: for alerts.
-    /// It is called once, after the death is recorded, and not at all if this process dies just then.
+    /// It is called once, after the death is recorded. It is not called if this process dies just then, or if a shutdown buries the
+    /// job and the database does not answer in time: [`Client::dead`](pgjobq_core::Client::dead) lists every dead job.
     ///
     /// ```no_run
     /// # mod pgjobq { pub use {pgjobq_core::Client, pgjobq_worker::Worker}; }
@@ -201,7 +202,7 @@ impl WorkerBuilder {
     async fn record(&self, registry: &Registry) -> Result<Vec<QueueToServe>, DatabaseError> {
         self.client.record(registry).await?;
         self.client.repair_tickets().await?;
-        self.client.try_to_make_partitions(registry.longest_kept()).await?;
+        self.client.try_to_make_partitions(registry.longest_kept()).await?.warn();
         let mut queues = Vec::new();
         for (name, limits) in &self.queues {
             if !registry.jobs().any(|job| job.policy.queue == name) {

@@ -89,7 +89,7 @@ pub(crate) struct Events {
     pub(crate) claim: Arc<Notify>,
     /// Requests a heartbeat: this worker may have been given up.
     pub(crate) beat: Notify,
-    /// Requests a look at the queues: the worker's row was gone, so the database may be another one.
+    /// Requests a look at the queues: a queue was deleted, or the row of the worker or of a lane is gone.
     pub(crate) check_queues: Notify,
     /// Wakes the promoter: a job comes due sooner than it knows.
     pub(crate) promote: Notify,

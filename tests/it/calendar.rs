@@ -174,9 +174,15 @@ async fn nothing_is_attached_while_the_rest_is_large() {
     )
     .await;
     db.client.migrate().await.unwrap();
-    drop(db.worker().build().await.unwrap());
+    let worker = db.worker().build().await.unwrap().start();
     assert_eq!(db.number("select count(*) from pgjobq.finished_days").await, 0);
+    while worker.health().problems.is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let problems = worker.health().problems;
+    assert!(problems[0].contains("`finished_rest` is large"), "{problems:?}");
     assert_eq!(db.number("select pgjobq.make_partitions(0, p_most => 2, p_rest_bytes => null)").await, 2);
+    worker.shutdown().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -64,7 +64,7 @@ const US: WorkerId = WorkerId(1);
 async fn leave_a_lease(db: &TestDb, kind: &'static str) {
     let store = Store::connect(&db.client, 1).await.unwrap();
     store.register(US, "gone", AT_ONCE).await.unwrap();
-    let queue = store.queue_ids(&["default"]).await.unwrap()[0].1;
+    let queue = store.check_queues(&["default"]).await.unwrap()[0].id.unwrap();
     for (lease, shard) in (1..).map(LeaseId).zip(store.shards()) {
         let claim = Claim {
             id: ClaimId { lane: Lane { shard, queue }, worker: US, lease },
@@ -85,7 +85,7 @@ async fn leave_a_lease(db: &TestDb, kind: &'static str) {
 on_postgres! {
     async fn invariant_13_no_statement_of_ours_waits_for_a_callers_transaction(db: TestDb) {
         let store = Store::connect(&db.client, 2).await.unwrap();
-        let queue = store.queue_ids(&["default"]).await.unwrap()[0].1;
+        let queue = store.check_queues(&["default"]).await.unwrap()[0].id.unwrap();
         let gate = Gate::new();
         for _ in 0..80 {
             gate.job().enqueue(&db.client).await.unwrap();

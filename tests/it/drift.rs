@@ -47,6 +47,43 @@ async fn missing_lanes_and_queues_are_recreated() {
     .await;
 }
 
+/// A worker that looks by itself only every three minutes.
+fn slow_to_look(db: &TestDb) -> pgjobq::WorkerBuilder {
+    db.worker().heartbeat(Duration::from_secs(30)).lease(Duration::from_secs(120))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deleted_queue_is_reported_at_once() {
+    in_time(async {
+        let db = TestDb::new(1).await;
+        let worker = slow_to_look(&db).build().await.unwrap().start();
+        assert_eq!(double::call(&db.client, 1).await.unwrap(), 2);
+        let deleted = std::time::Instant::now();
+        db.client.queue("default").delete().await.unwrap();
+        while worker.health().problems.is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(deleted.elapsed() < Duration::from_secs(60), "{:?}", deleted.elapsed());
+        worker.shutdown().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn missing_lane_is_recreated_at_once() {
+    in_time(async {
+        let db = TestDb::new(1).await;
+        let worker = slow_to_look(&db).build().await.unwrap().start();
+        assert_eq!(double::call(&db.client, 1).await.unwrap(), 2);
+        let truncated = std::time::Instant::now();
+        db.run("truncate pgjobq.lanes").await;
+        assert_eq!(double::call(&db.client, 2).await.unwrap(), 4);
+        assert!(truncated.elapsed() < Duration::from_secs(60), "{:?}", truncated.elapsed());
+        worker.shutdown().await.unwrap();
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_that_nobody_runs_are_reported() {
     in_time(async {

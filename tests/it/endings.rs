@@ -8,6 +8,7 @@ use pgjobq::{WorkerBuilder, WorkerError};
 use sqlx::postgres::PgPoolOptions;
 
 use crate::gate::{Gate, result};
+use crate::harness::in_time;
 use crate::life::double;
 use crate::proxy::Proxy;
 
@@ -79,12 +80,12 @@ async fn invariant_7_a_worker_survives_a_restart_of_the_server() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn invariant_7_a_shutdown_returns_promptly_when_the_server_is_gone() {
-    shuts_down_without(ServerOptions::durable()).await;
+    in_time(shuts_down_without(ServerOptions::durable())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn invariant_7_a_shutdown_returns_promptly_when_the_server_on_the_network_is_gone() {
-    shuts_down_without(ServerOptions::durable().over_tcp()).await;
+    in_time(shuts_down_without(ServerOptions::durable().over_tcp())).await;
 }
 
 /// Jobs end when the server is gone; so does the worker, and says what it leaves; and the jobs run again when it is back.

@@ -9,6 +9,7 @@ use pgjobq::sqlx;
 use pgjobq::{JobState, RunningWorker, Status};
 
 use crate::harness::TestDb;
+use crate::life::double;
 use crate::probe::{Probe, end_of};
 
 #[job]
@@ -249,4 +250,24 @@ async fn grace_runs_while_a_claim_is_in_flight() {
     shutdown.await.unwrap();
     assert_eq!(probe.runs().len(), 1, "the job of the late claim is returned");
     check_nothing_is_held(&db).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claim_in_flight_does_not_delay_the_end() {
+    let db = TestDb::new(1).await;
+    db.run(
+        "create function dawdle() returns trigger language plpgsql as $$ begin perform pg_sleep(100); return new; end $$;
+         create trigger dawdle before insert on pgjobq.leases for each row execute function dawdle()",
+    )
+    .await;
+    double::enqueue(&db.client, 1).await.unwrap();
+    let worker = db.worker().claim_timeout(Duration::from_secs(90)).build().await.unwrap().start();
+    db.until(
+        "exists (select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep')",
+    )
+    .await;
+    // PostgreSQL cancels the claim only after the statement timeout of 30 s.
+    let began = Instant::now();
+    worker.shutdown().await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }

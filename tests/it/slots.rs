@@ -41,7 +41,7 @@ on_postgres! {
     async fn invariant_3_a_claim_never_returns_more_than_asked(db: TestDb) {
         let store = Store::connect(&db.client, 1).await.unwrap();
         store.register(WorkerId(1), "ours", std::time::Duration::from_secs(30)).await.unwrap();
-        let queue = store.queue_ids(&["default"]).await.unwrap()[0].1;
+        let queue = store.check_queues(&["default"]).await.unwrap()[0].id.unwrap();
         for shard in store.shards() {
             let lane = Lane { shard, queue };
             // Many in each priority, and two that have the same ticket.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use pgjobq::prelude::*;
-use pgjobq_core::__private::{Lane, QueueId, Store, Ticket};
+use pgjobq_core::__private::{Lane, QueueStanding, Store, Ticket};
 use sqlx::Row;
 use tokio::sync::RwLock;
 
@@ -66,8 +66,8 @@ impl World {
             db.client.queue(queue).save().await.unwrap();
         }
         let store = Store::connect(&db.client, 6).await.unwrap();
-        let queues = store.queue_ids(&QUEUES).await.unwrap();
-        let lane = |shard| move |(_, queue): &(String, QueueId)| Lane { shard, queue: *queue };
+        let queues = store.check_queues(&QUEUES).await.unwrap();
+        let lane = |shard| move |queue: &QueueStanding| Lane { shard, queue: queue.id.unwrap() };
         let lanes = store.shards().into_iter().flat_map(|shard| queues.iter().map(lane(shard))).collect();
         let (ledger, claims, tickets_collide) = (Arc::default(), RwLock::default(), AtomicBool::new(false));
         Arc::new(Self { db, ledger, store, lanes, claims, tickets_collide })

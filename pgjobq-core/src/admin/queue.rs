@@ -77,7 +77,8 @@ impl<'c> Queue<'c> {
         name::check("queue", &self.name)?;
         self.client.save_queue_with(&self.name, self.kept).await?;
         if self.kept.iter().any(Option::is_some) {
-            self.client.try_to_make_partitions(Duration::ZERO).await?; // Of the queue's retention the database knows.
+            // Of the queue's retention the database knows.
+            self.client.try_to_make_partitions(Duration::ZERO).await?.warn();
         }
         Ok(())
     }

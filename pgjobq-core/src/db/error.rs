@@ -192,6 +192,12 @@ impl DatabaseError {
         }
     }
 
+    /// Returns whether the server cancelled the statement, mostly for its `statement_timeout`: sent again unchanged, it takes as
+    /// long again.
+    pub(crate) fn is_statement_timeout(&self) -> bool {
+        self.code().as_deref() == Some("57014")
+    }
+
     /// Returns whether no answer came in time.
     #[doc(hidden)]
     #[must_use]

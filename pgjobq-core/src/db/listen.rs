@@ -40,6 +40,8 @@ pub enum Signal {
     Ended(Arc<[Uuid]>),
     /// Somebody has asked to cancel jobs.
     Cancel,
+    /// A queue was deleted.
+    Queues,
     /// Anything may have happened: the connection is new, or too much was said to say what.
     Anything,
 }
@@ -153,6 +155,7 @@ fn parse(notification: &PgNotification) -> Signal {
         Some(("wake", queues)) => list(queues).map(Signal::Wake),
         Some(("ended", jobs)) => list(jobs).map(Signal::Ended),
         Some(("cancel", _)) => Some(Signal::Cancel),
+        Some(("queues", _)) => Some(Signal::Queues),
         _ => None,
     };
     known.unwrap_or(Signal::Anything)

@@ -81,7 +81,7 @@ impl Client {
         self.save_queue("default").await?;
         self.repair_tickets().await?;
         self.record(&registry).await?;
-        self.make_partitions_unless_locked(Duration::ZERO).await?;
+        self.make_partitions_unless_locked(Duration::ZERO).await?.warn();
         Ok(())
     }
 

@@ -13,6 +13,11 @@ use crate::client::Client;
 /// The longest retention, in days. The schema has the same limit.
 const MAX_DAYS: u64 = 3660;
 
+/// Said when `finished_rest` is so large that attaching a partition would lock it for long.
+const REST_IS_LARGE: &str = "cannot make partitions for ended jobs, because the table `finished_rest` is large, and each partition \
+    would lock it for as long as it takes to read it: in a quiet hour, run `make_partitions(0, p_most => 1, p_rest_bytes => null)` \
+    until it returns 0";
+
 impl Client {
     /// Makes the missing partitions of `finished` for kinds that are kept for at most `longest`, each in a transaction of its
     /// own. Returns how many it made, and `None` if `finished_rest` is too large to attach others.
@@ -37,12 +42,15 @@ impl Client {
         }
     }
 
-    /// Makes the missing partitions. If other sessions hold a lock, or `finished_rest` is too large, it logs that. Returns
-    /// false if a lock was in the way, so that it is worth trying again soon.
+    /// Makes the missing partitions, or logs that another session is in the way.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached, or refuses: [`Self::try_to_make_partitions`] tolerates a refusal.
     pub(crate) async fn make_partitions_unless_locked(
         &self,
         longest: Duration,
-    ) -> Result<bool, DatabaseError> {
+    ) -> Result<Partitions, DatabaseError> {
         match self.make_partitions(longest).await {
             Err(error) if is_locked(&error) => {
                 tracing::warn!(
@@ -50,37 +58,50 @@ impl Client {
                     "cannot make partitions for ended jobs now: another session locks them, or the database is too slow; a worker \
                      tries again each minute"
                 );
-                Ok(false)
+                Ok(Partitions::Locked)
             }
-            Ok(None) => {
-                tracing::warn!(
-                    "cannot make partitions for ended jobs, because the table `finished_rest` is large, and each partition would lock \
-                     it for as long as it takes to read it: in a quiet hour, run `make_partitions(0, p_most => 1, p_rest_bytes => \
-                     null)` until it returns 0"
-                );
-                Ok(true)
-            }
-            made => made.map(|_| true),
+            Ok(None) => Ok(Partitions::Blocked(REST_IS_LARGE.to_owned())),
+            made => made.map(|_| Partitions::Made),
         }
     }
 
-    /// Makes the missing partitions, or logs why it does not. Returns false if it is worth trying again soon.
+    /// Makes the missing partitions, or returns why it cannot.
     ///
     /// # Errors
     ///
     /// When the database cannot be reached.
     #[doc(hidden)]
-    pub async fn try_to_make_partitions(&self, longest: Duration) -> Result<bool, DatabaseError> {
+    pub async fn try_to_make_partitions(&self, longest: Duration) -> Result<Partitions, DatabaseError> {
         match self.make_partitions_unless_locked(longest).await {
             Err(error) if error.code().is_some() && !error.is_transient() => {
-                tracing::warn!(
-                    error = chain(&error),
+                Ok(Partitions::Blocked(format!(
                     "cannot make partitions for ended jobs, so these collect in the table `finished_rest` and are deleted row by \
-                     row: grant `create` on the schema to the owner of its functions; workers try again"
-                );
-                Ok(true)
+                     row: grant `create` on the schema to the owner of its functions ({})",
+                    chain(&error)
+                )))
             }
             made => made,
+        }
+    }
+}
+
+/// The outcome of a try to make the missing partitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum Partitions {
+    /// None is missing.
+    Made,
+    /// Another session was in the way: it is worth trying again soon.
+    Locked,
+    /// Somebody has to act, as this says.
+    Blocked(String),
+}
+
+impl Partitions {
+    /// Logs what somebody has to do, if anything.
+    pub fn warn(&self) {
+        if let Self::Blocked(why) = self {
+            tracing::warn!("{why}");
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::enqueue::new_job::{Due, NewRow};
 use crate::job::json::{Unstorable, printed_bytes};
 use crate::job::lineage::is_traceparent;
 use crate::job::name;
+use crate::job::policy::LONGEST_DELAY;
 use crate::{DatabaseError, EnqueueError, JobId};
 
 /// How large the arguments of one job may be when nobody has said: 1 MiB.
@@ -22,8 +23,6 @@ pub(crate) const MAX_ARGS: usize = 1 << 20;
 /// and in the server, and gain nothing.
 pub(crate) const CHUNK_ROWS: usize = 1000;
 pub(crate) const CHUNK_BYTES: usize = 4 << 20;
-/// How far ahead a job may be scheduled: about a hundred years. More than that is a mistaken unit.
-const FARTHEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 
 /// A batch of new jobs, as the arrays of one statement. What many rows share is sent once, as a shape.
 #[derive(Clone, Default)]
@@ -84,7 +83,7 @@ impl Batch {
             return Err(EnqueueError::Traceparent { kind });
         }
         let (delay, at) = due_columns(row.due).ok_or(EnqueueError::TooFar { kind })?;
-        if row.expires_in.is_some_and(|time| time > FARTHEST) {
+        if row.expires_in.is_some_and(|time| time > LONGEST_DELAY) {
             return Err(EnqueueError::TooFar { kind });
         }
         let expires = row.expires_in.and_then(|time| i64::try_from(time.as_micros()).ok());
@@ -98,7 +97,6 @@ impl Batch {
             queue: row.queue,
             priority: row.priority as i16,
         };
-        self.bytes += args.len() + 48;
         let line = Line {
             id: row.id,
             shape: self.place_of(shape),
@@ -108,6 +106,7 @@ impl Batch {
             at,
             expires,
         };
+        self.bytes += line.bytes();
         self.rows.push(line);
         Ok(())
     }
@@ -141,6 +140,14 @@ impl Batch {
     /// Without the jobs of these ids.
     pub(crate) fn without(&mut self, ids: &[JobId]) {
         self.rows.retain(|row| !ids.contains(&row.id));
+    }
+
+    /// Splits the batch: keeps its first jobs, and returns the others.
+    pub(crate) fn split_off(&mut self, at: usize) -> Self {
+        let rows = self.rows.split_off(at);
+        let bytes = |rows: &[Line]| rows.iter().map(Line::bytes).sum();
+        self.bytes = bytes(&self.rows);
+        Self { shapes: self.shapes.clone(), bytes: bytes(&rows), rows }
     }
 
     /// Adds the jobs of another batch.
@@ -210,6 +217,13 @@ impl Batch {
     }
 }
 
+impl Line {
+    /// Returns about how many bytes it is on the wire.
+    fn bytes(&self) -> usize {
+        self.args.len() + 48
+    }
+}
+
 impl Answer {
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
@@ -260,9 +274,9 @@ fn due_columns(due: Due) -> Option<(Option<i64>, Option<i64>)> {
     let micros = |time: Duration| i64::try_from(time.as_micros()).ok();
     match due {
         Due::Now => Some((None, None)),
-        Due::In(delay) if delay > FARTHEST => None,
+        Due::In(delay) if delay > LONGEST_DELAY => None,
         Due::In(delay) => Some((micros(delay), None)),
-        Due::At(at) if at > SystemTime::now() + FARTHEST => None,
+        Due::At(at) if at > SystemTime::now() + LONGEST_DELAY => None,
         // What lies before 1970 is as much in the past as 1970 is.
         Due::At(at) => Some((None, micros(at.duration_since(UNIX_EPOCH).unwrap_or_default()))),
     }
@@ -304,7 +318,7 @@ mod tests {
     #[test]
     fn absurd_times_are_refused_and_past_ones_are_now() {
         assert_eq!(due_columns(Due::In(Duration::MAX)), None);
-        assert_eq!(due_columns(Due::In(FARTHEST + Duration::from_secs(1))), None);
+        assert_eq!(due_columns(Due::In(LONGEST_DELAY + Duration::from_secs(1))), None);
         assert_eq!(due_columns(Due::At(UNIX_EPOCH - Duration::from_secs(9))), Some((None, Some(0))));
         assert_eq!(due_columns(Due::In(Duration::from_micros(7))), Some((Some(7), None)));
     }

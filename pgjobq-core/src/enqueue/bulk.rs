@@ -45,7 +45,7 @@ crate::debug_as_message!(EnqueueAllError);
 /// out, so that millions of jobs need little memory.
 ///
 /// In a transaction (`&mut *tx`) all of them commit or vanish together. Through a client or a pool each statement commits
-/// by itself.
+/// by itself, and one that meets the server's `statement_timeout` is sent again in halves.
 ///
 /// # Errors
 ///
@@ -100,6 +100,7 @@ async fn send_all(
 ) -> Result<Enqueued, EnqueueAllError> {
     let mut enqueued = Enqueued::default();
     let mut batch = Batch::default();
+    let mut most = CHUNK_ROWS;
     loop {
         let next = rows.next();
         let last = next.is_none();
@@ -107,16 +108,43 @@ async fn send_all(
             let pushed = batch.push(of_parent(row, &to), to.max_args());
             pushed.map_err(|error| EnqueueAllError { enqueued, error })?;
         }
-        let full = batch.len() == CHUNK_ROWS || batch.bytes() >= CHUNK_BYTES;
+        let full = batch.len() >= most || batch.bytes() >= CHUNK_BYTES;
         if full || (last && !batch.is_empty()) {
-            let count = batch.len() as u64;
-            let answer = to.send(&mut batch).await.map_err(|error| EnqueueAllError { enqueued, error })?;
-            enqueued.new += answer.new;
-            enqueued.duplicates += count - answer.new;
-            batch = Batch::default();
+            let sent = send_in_parts(&mut to, std::mem::take(&mut batch), &mut most, &mut enqueued).await;
+            sent.map_err(|error| EnqueueAllError { enqueued, error })?;
         }
         if last {
             return Ok(enqueued);
         }
     }
+}
+
+/// Sends a batch, after a statement timeout in halves, if each statement commits by itself. `most` is the number of jobs that a
+/// statement has from then on.
+async fn send_in_parts(
+    to: &mut impl Target,
+    batch: Batch,
+    most: &mut usize,
+    enqueued: &mut Enqueued,
+) -> Result<(), EnqueueError> {
+    let mut parts = vec![batch];
+    while let Some(mut part) = parts.pop() {
+        let count = part.len() as u64;
+        match to.send(&mut part).await {
+            Ok(answer) => {
+                enqueued.new += answer.new;
+                enqueued.duplicates += count - answer.new;
+            }
+            Err(EnqueueError::Database(error))
+                if error.is_statement_timeout() && part.len() > 1 && to.commits_each() =>
+            {
+                enqueued.new += count - part.len() as u64; // An earlier try, whose answer was lost, has enqueued these.
+                *most = part.len().div_ceil(2);
+                let rest = part.split_off(*most);
+                parts.extend([rest, part]);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

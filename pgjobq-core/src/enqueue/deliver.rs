@@ -81,6 +81,8 @@ impl Sender {
                 Err(error) if tries.lost.is_none() && self.shared.has_waited(&error) => {
                     return Err(error.into());
                 }
+                // Sent again unchanged it would take as long again: the caller halves it.
+                Err(error) if error.is_statement_timeout() => return Err(error.into()),
                 Err(error) if error.is_transient() => tries.last = Some(error),
                 Err(error) => return Err(error.into()),
             }

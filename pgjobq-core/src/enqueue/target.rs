@@ -52,6 +52,12 @@ pub trait Target: sealed::Sealed + Send {
         None
     }
 
+    /// Returns whether each statement commits by itself, so that another can follow one that failed.
+    #[doc(hidden)]
+    fn commits_each(&self) -> bool {
+        false
+    }
+
     /// How large the arguments of one job may be, in bytes.
     #[doc(hidden)]
     fn max_args(&self) -> usize {
@@ -80,6 +86,10 @@ impl Target for &Client {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
         let client: &Client = self;
         Box::pin(client.enqueue_batch(batch))
+    }
+
+    fn commits_each(&self) -> bool {
+        true
     }
 
     fn max_args(&self) -> usize {
@@ -118,6 +128,10 @@ impl Target for &PgPool {
                 };
             Ok(Answer { committed: true, ..answer })
         })
+    }
+
+    fn commits_each(&self) -> bool {
+        true
     }
 }
 

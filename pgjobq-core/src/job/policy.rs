@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::{Backoff, Priority};
 
+/// The longest delay of a job: about a hundred years. A longer one is a mistaken unit.
+pub const LONGEST_DELAY: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+
 /// What holds for every job of a kind, as its `#[job]` attribute says. Each call may override some of it.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]

@@ -50,13 +50,6 @@ impl Store {
         rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
-    /// The ids of queues by name.
-    pub async fn queue_ids(&self, names: &[&str]) -> Result<Vec<(String, QueueId)>, DatabaseError> {
-        let rows = self.rows(sqlx::query(self.sql.queue_ids.clone()).bind(names)).await?;
-        let read = |row: &PgRow| Ok((row.try_get("name")?, row.try_get("id")?));
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
-    }
-
     /// The kinds, with their queues, of jobs that have waited in these queues for long and are of none of these kinds.
     pub async fn unknown_kinds(
         &self,

@@ -242,7 +242,7 @@ impl Waits {
     async fn concerned(&self, signals: &mut broadcast::Receiver<Signal>) {
         loop {
             match signals.recv().await {
-                Ok(Signal::Wake(_) | Signal::Cancel) => {}
+                Ok(Signal::Wake(_) | Signal::Cancel | Signal::Queues) => {}
                 Ok(Signal::Ended(jobs)) => {
                     let is_awaited = |waiting: &mut Waiting| {
                         jobs.iter().any(|job| waiting.0.contains_key(&JobId::from(*job)))

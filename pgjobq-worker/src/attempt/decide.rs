@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use pgjobq_core::__private::{Decision, ErrorKind, holds_nul, result_too_large, storable};
+use pgjobq_core::__private::{Decision, ErrorKind, LONGEST_DELAY, holds_nul, result_too_large, storable};
 use pgjobq_core::{JobError, Policy};
 use serde_json::value::RawValue;
 
 /// The number of tries for arguments that do not decode: a rolling deploy heals them soon, or nothing does.
 const DECODE_TRIES: u32 = 3;
-/// The longest delay that a job may choose. A longer one is a mistaken unit.
-const LONGEST_DELAY: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 /// The number of bytes of an error's text that are kept.
 pub(crate) const MESSAGE_BYTES: usize = 8 << 10;
 

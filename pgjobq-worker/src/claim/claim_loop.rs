@@ -126,6 +126,7 @@ impl Claimer {
                 self.runtime.arrivals.note_anywhere();
                 self.runtime.events.promote.notify_one();
             }
+            Signal::Queues => self.runtime.events.check_queues.notify_one(),
             Signal::Ended(_) | Signal::Cancel => {}
         }
     }

@@ -10,8 +10,9 @@ use crate::runtime::Runtime;
 
 /// The longest pause between two tries: the server may still be about to execute the claim.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// The timeout while the worker drains: a little longer than a claim may wait for its lane.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// The timeout while the worker drains: the time that it waits for claims in flight, and a little longer than a claim may wait
+/// for its lane.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Tries to return the leases of a claim until they are found, or until the claim can no longer be in flight. If they appear
 /// later still, a heartbeat returns them.

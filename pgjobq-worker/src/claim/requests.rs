@@ -2,14 +2,14 @@
 //! and announcements of idle queues.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pgjobq_core::__private::{
     Bounds, ByPriority, Claim, ClaimId, Claimed, ClaimedQuarantined, Peek, Peeked, Places, QuarantineClaim,
     QueueId, WorkerId,
 };
 use pgjobq_core::DatabaseError;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use super::lost_claim::return_claim;
 use super::portion::{CLAIM_BATCH_SIZE, may_be_caused_by_jobs};
@@ -17,6 +17,9 @@ use super::quarantine::Admission;
 use super::scan_hint::Found;
 use crate::runtime::Runtime;
 use crate::served_queue::Slots;
+
+/// The timeout of an answer while the worker drains. The jobs of a later claim are returned by the id of its lease.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An answer, with its request.
 pub(super) enum Answer {
@@ -154,8 +157,13 @@ async fn answer_in_time<T>(
     runtime: &Runtime,
     call: impl Future<Output = Result<T, DatabaseError>>,
 ) -> Result<T, Failed> {
-    match timeout(runtime.config.claim_timeout, call).await {
-        Ok(answered) => Ok(answered?),
-        Err(_) => Err(Failed::TimedOut),
+    let drained = async {
+        runtime.stages.drain.cancelled().await;
+        sleep(DRAIN_TIMEOUT).await;
+    };
+    tokio::select! {
+        answered = call => Ok(answered?),
+        () = sleep(runtime.config.claim_timeout) => Err(Failed::TimedOut),
+        () = drained => Err(Failed::TimedOut),
     }
 }

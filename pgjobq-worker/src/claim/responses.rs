@@ -46,6 +46,9 @@ impl Claimer {
         if claimed.opened {
             lane.claimed(&claimed, slots.count(), request.found.as_ref().map(Vec::len), now);
         } else {
+            if request.wait {
+                self.runtime.events.check_queues.notify_one(); // It waited for the lane, whose row is gone.
+            }
             lane.was_locked(now);
             lane.scan.not_named(request.found);
         }

@@ -12,6 +12,8 @@ use crate::runtime::Runtime;
 
 /// The number of heartbeats between two looks.
 const HEARTBEATS_PER_LOOK: u32 = 6;
+/// The pause between a request for a look and the look, so that many requests cause few looks.
+const REQUEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Looks at the worker's queues, mends them, and reports problems.
 pub(crate) struct DriftWatch(pub(crate) Arc<Runtime>);
@@ -31,6 +33,7 @@ impl Upkeep for DriftWatch {
 
     async fn woken(&mut self) {
         self.0.events.check_queues.notified().await;
+        tokio::time::sleep(REQUEST_PAUSE).await;
     }
 
     fn first_pause(&self) -> Duration {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::__private::{Shard, chain};
+use pgjobq_core::__private::{Partitions, Shard, chain};
 use pgjobq_core::DatabaseError;
 use uuid::Uuid;
 
@@ -43,7 +43,8 @@ impl Housekeeper {
         let runtime = &self.runtime;
         let made = runtime.client.try_to_make_partitions(runtime.registry.longest_kept()).await;
         let dropped = drop_partitions(runtime).await;
-        if matches!((&made, &dropped), (Ok(true), Ok(true))) {
+        runtime.problems.note_partitions(&made);
+        if matches!((&made, &dropped), (Ok(Partitions::Made), Ok(true))) {
             self.partitions_due = Instant::now() + jittered(PARTITIONS_INTERVAL);
         }
         log("making partitions", made.map(drop));

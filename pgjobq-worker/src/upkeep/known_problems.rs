@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pgjobq_core::__private::QueueStanding;
+use pgjobq_core::__private::{Partitions, QueueStanding};
+use pgjobq_core::DatabaseError;
 
 /// The problems that the last look at the database has found and could not mend.
 #[derive(Debug, Default)]
@@ -12,6 +13,8 @@ pub(crate) struct KnownProblems(Mutex<Found>);
 #[derive(Debug, Default)]
 struct Found {
     problems: Vec<String>,
+    /// The reason why partitions for ended jobs cannot be made until a person acts.
+    partitions: Option<String>,
     /// The queues that were deleted on purpose. Their rows vanish later, and are not recreated then.
     deleted: HashSet<String>,
     /// The number of tickets that had been drawn at the last look.
@@ -20,7 +23,21 @@ struct Found {
 
 impl KnownProblems {
     pub(crate) fn list(&self) -> Vec<String> {
-        self.lock().problems.clone()
+        let found = self.lock();
+        found.problems.iter().chain(&found.partitions).cloned().collect()
+    }
+
+    /// Notes the outcome of making partitions, and logs a new reason why it is impossible until a person acts.
+    pub(crate) fn note_partitions(&self, made: &Result<Partitions, DatabaseError>) {
+        let problem = match made {
+            Ok(Partitions::Made) => None,
+            Ok(Partitions::Blocked(problem)) => Some(problem.clone()),
+            Ok(Partitions::Locked) | Err(_) => return,
+        };
+        let known = std::mem::replace(&mut self.lock().partitions, problem.clone());
+        if let (Ok(blocked), true) = (made, known != problem) {
+            blocked.warn();
+        }
     }
 
     /// Replaces the problems, and logs those that are new.
