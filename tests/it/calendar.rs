@@ -5,7 +5,7 @@ use std::time::Duration;
 use pgjobq::JobState;
 use pgjobq::prelude::*;
 
-use crate::harness::TestDb;
+use crate::harness::{TestDb, in_time};
 use crate::life::double;
 use crate::probe::end_of;
 
@@ -176,10 +176,14 @@ async fn nothing_is_attached_while_the_rest_is_large() {
     db.client.migrate().await.unwrap();
     let worker = db.worker().build().await.unwrap().start();
     assert_eq!(db.number("select count(*) from pgjobq.finished_days").await, 0);
-    while worker.health().problems.is_empty() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let problems = worker.health().problems;
+    let mut problems = Vec::new();
+    in_time(async {
+        while problems.is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            problems = worker.health().problems;
+        }
+    })
+    .await;
     assert!(problems[0].contains("`finished_rest` is large"), "{problems:?}");
     assert_eq!(db.number("select pgjobq.make_partitions(0, p_most => 2, p_rest_bytes => null)").await, 2);
     worker.shutdown().await.unwrap();
