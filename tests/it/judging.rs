@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::sqlx;
+use pgjobq_core::__private::Signal;
 
 use crate::gate::{Gate, result};
 use crate::harness::{TestDb, in_time};
@@ -129,18 +129,34 @@ async fn slow_heartbeat_wakes_the_claim_loop() {
         let db = TestDb::new(1).await;
         let gate = Gate::new();
         gate.open();
-        let worker = db.worker().heartbeat(Duration::from_secs(2)).lease(Duration::from_secs(6));
+        let worker = db.worker().heartbeat(Duration::from_secs(4)).lease(Duration::from_secs(12));
         let worker = worker.poll_interval(Duration::from_secs(600)).build().await.unwrap().start();
         result(&db, &gate.job().enqueue(&db.client).await.unwrap()).await;
         // The next heartbeat is sent in time, and its answer comes after half a lease without any.
-        let mut locked = db.pool.begin().await.unwrap();
-        sqlx::query("select from pgjobq.workers for update").execute(&mut *locked).await.unwrap();
+        db.run(
+            "create table hold as select 1;
+             create function wait_for_test() returns trigger language plpgsql as $$ begin
+                 while exists (select from public.hold) loop perform pg_sleep(0.01); end loop;
+                 return new;
+             end $$;
+             create trigger wait_for_test before update of beats on pgjobq.workers
+                 for each row execute function wait_for_test()",
+        )
+        .await;
         while worker.health().accepting_jobs {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        let mut signals = db.client.signals();
         let job = gate.job().enqueue(&db.client).await.unwrap();
-        locked.rollback().await.unwrap();
-        assert_eq!(result(&db, &job).await, 1, "the number of the attempt");
+        while !matches!(signals.recv().await, Ok(Signal::Wake(_))) {}
+        // The claim loop has the same signal, and a few round trips of time to decide against a claim.
+        for _ in 0..5 {
+            db.number("select count(*) from pgjobq.leases").await;
+        }
+        db.run("delete from hold").await;
+        // Sooner than the next heartbeat, which wakes the claim loop as well.
+        let claimed = tokio::time::timeout(Duration::from_millis(2500), result(&db, &job)).await;
+        assert_eq!(claimed.expect("it is claimed at once"), 1, "the number of the attempt");
         worker.shutdown().await.unwrap();
     })
     .await;

@@ -240,12 +240,13 @@ async fn grace_runs_while_a_claim_is_in_flight() {
     )
     .await;
     finish_when_let::enqueue(&db.client, probe.number).await.unwrap();
-    db.until(
-        "exists (select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep')",
-    )
-    .await;
+    let claiming =
+        "select count(*) from pg_stat_activity where datname = current_database() and query like '%claim%'
+                       and wait_event = 'PgSleep'";
+    db.until(&format!("({claiming}) = 1")).await;
     let shutdown = begin_shutdown(worker).await;
     probe.until(|probe| probe.told() == 1).await;
+    assert_eq!(db.number(claiming).await, 1, "the claim is still in flight");
     db.run("delete from hold").await;
     shutdown.await.unwrap();
     assert_eq!(probe.runs().len(), 1, "the job of the late claim is returned");
