@@ -1,18 +1,24 @@
--- Where a job lives: inserted once, deleted once, and nothing in its row changes while it runs. What runs is told by the
--- leases, one row for a whole claimed batch. `shard` is the first column of every key of the tables that grow, so that
--- they can be distributed; on one node it is 0, and costs two bytes.
+-- The tables. Everything else follows from them.
+--
+-- A job's row is inserted once and deleted once, and nothing in it changes while the job runs. Leases state which jobs run: one row
+-- for a whole claimed batch. `shard` is the first column of every key of the tables that grow, so that they can be distributed. On
+-- one node it is 0, and costs two bytes.
 
 create schema if not exists pgjobq;
 
 create table pgjobq.settings (
     only_row boolean primary key default true check (only_row),
     shards smallint not null check (shards between 1 and 1024),
-    program int not null,                       -- the version that installed the functions: 1002003 is 1.2.3
-    oldest_program int not null,                -- the oldest version that can run on them
-    digest bigint not null                      -- of all migrations and definitions together
+    program int not null,
+    oldest_program int not null,
+    digest bigint not null
 );
 
--- The numbered files that were run. They make tables; each runs once.
+comment on table pgjobq.settings is 'One row: the number of shards, and what is installed.';
+comment on column pgjobq.settings.program is 'The version that installed the functions: 1002003 is 1.2.3.';
+comment on column pgjobq.settings.oldest_program is 'The oldest version that can run on them.';
+comment on column pgjobq.settings.digest is 'The digest of all migrations and definitions together.';
+
 create table pgjobq.migrations (
     version int primary key,
     name text not null,
@@ -20,187 +26,283 @@ create table pgjobq.migrations (
     applied_at timestamptz not null default now()
 );
 
--- The functions and views as they were last installed. One whose digest differs is installed again.
+comment on table pgjobq.migrations is 'The numbered files that were run. They make tables, and each runs once.';
+
 create table pgjobq.definitions (
     name text primary key,
-    signature bigint not null,                  -- digest of its name, parameters and result
-    digest bigint not null                      -- digest of its whole text
+    signature bigint not null,
+    digest bigint not null
 );
 
--- One sequence for all queues: many of them gained two percent of WAL, and no speed.
+comment on table pgjobq.definitions is
+    'The functions and views as they were last installed. One whose digest differs is installed again.';
+comment on column pgjobq.definitions.signature is 'The digest of its name, parameters and result.';
+comment on column pgjobq.definitions.digest is 'The digest of its whole text.';
+
+-- One sequence for all queues. With a sequence for each queue there was 2 % more WAL, and nothing was faster.
 create sequence pgjobq.ticket;
 
 create table pgjobq.queues (
     id int generated always as identity primary key,
     name text not null unique check (name ~ '^[A-Za-z0-9_.:/-]{1,100}$'),
     created_at timestamptz not null default now(),
-    deleted_at timestamptz,                     -- the row stays: a transaction still open may have a job for it
-    keep_completed interval check (keep_completed > '0' and keep_completed <= '3660 days'),   -- null: see `keep_of`
+    deleted_at timestamptz,
+    keep_completed interval check (keep_completed > '0' and keep_completed <= '3660 days'),
     keep_dead interval check (keep_dead > '0' and keep_dead <= '3660 days'),
     keep_cancelled interval check (keep_cancelled > '0' and keep_cancelled <= '3660 days'),
     keep_expired interval check (keep_expired > '0' and keep_expired <= '3660 days')
 );
 
--- What the programs that migrated, or worked, last said of each kind; the defaults of an enqueue from SQL.
+comment on table pgjobq.queues is 'The queues, with the retention of their ended jobs (null: the default, see `keep_of`).';
+comment on column pgjobq.queues.deleted_at is
+    'When it was deleted. The row stays, because a transaction that is still open may have a job for it.';
+
 create table pgjobq.kinds (
     kind text primary key check (kind ~ '^[A-Za-z0-9_.:/-]{1,100}$'),
     queue text not null,
     priority smallint not null,
     retries smallint not null,
-    crash_budget smallint not null,
-    redact text[] not null default '{}',        -- arguments that are shown to nobody
+    max_crashes smallint not null,
+    redact text[] not null default '{}',
     recorded_at timestamptz not null default now()
 );
 
--- One shard of one queue. Whoever claims from it locks the row first.
+comment on table pgjobq.kinds is
+    'The kinds of jobs, as programs last recorded them: the defaults of an enqueue from SQL.';
+comment on column pgjobq.kinds.redact is 'The arguments that views and clients do not show.';
+
 create table pgjobq.lanes (
     shard smallint not null,
     queue_id int not null,
     primary key (shard, queue_id)
 );
 
+comment on table pgjobq.lanes is 'One row for each shard of each queue. A claim locks it first.';
+
 -- The columns stand in the order that wastes no bytes on alignment.
 create table pgjobq.jobs (
     id uuid not null,
     created_at timestamptz not null,
-    ticket bigint,                              -- the place in line; null while scheduled or blocked
-    run_at timestamptz,                         -- when a scheduled job comes due; null when it is in line
-    expires_at timestamptz,                     -- dead on arrival after this; null once it has been started
+    ticket bigint,
+    run_at timestamptz,
+    expires_at timestamptz,
     queue_id int not null,
-    attempt int not null default 0,             -- attempts that have ended; it only grows
-    waits_for int not null default 0,           -- parents that have not completed
+    attempt int not null default 0,
+    waits_for int not null default 0,
     shard smallint not null,
     priority smallint not null check (priority between 0 and 3),
     failures smallint not null default 0,
     crashes smallint not null default 0,
     retries smallint not null check (retries >= 0),
-    crash_budget smallint not null check (crash_budget >= 0),
+    max_crashes smallint not null check (max_crashes >= 0),
     kind text not null check (length(kind) between 1 and 100),
     args jsonb not null,
     attributes jsonb,
     key text,
-    meta jsonb,                                 -- parent, traceparent
+    meta jsonb,
     primary key (shard, id),
     constraint in_line_means_due check (ticket is null or (run_at is null and waits_for = 0)),
-    -- A row that is written by hand must not make the claim, or the upkeep, of all the others fail.
+    -- The constraints below refuse rows that are written by hand, and would make a claim or the upkeep fail for all others.
     constraint ticket_fits_a_range check (ticket between 1 and 9223372036854775806),
-    constraint meta_is_small check (pg_column_size(meta) < 8192),      -- a claim returns 500 of them, and counts no bytes of theirs
-    constraint counts_are_counts check (attempt >= 0 and failures >= 0 and crashes >= 0 and waits_for >= 0),
+    -- A claim returns the `meta` of 500 jobs, and does not count their bytes.
+    constraint meta_is_small check (pg_column_size(meta) < 8192),
+    -- The functions add one, and need not look. (The other counts end at `retries` and `max_crashes`.)
+    constraint counts_are_counts check (
+        attempt between 0 and 2000000000 and failures >= 0 and crashes >= 0 and waits_for >= 0),
     constraint times_are_of_this_age check (
         created_at between '1970-01-01Z' and '9999-12-31Z' and run_at between '1970-01-01Z' and '9999-12-31Z'
         and expires_at between '1970-01-01Z' and '9999-12-31Z')
-) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50000, autovacuum_vacuum_insert_scale_factor = 0.2);
+) with (
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50000,
+    autovacuum_vacuum_insert_scale_factor = 0.2
+);
 
-create index jobs_in_line on pgjobq.jobs (shard, queue_id, priority, ticket) where ticket is not null and crashes = 0;
-create index jobs_in_quarantine on pgjobq.jobs (shard, queue_id, priority, ticket) where ticket is not null and crashes > 0;
+comment on table pgjobq.jobs is
+    'The jobs that have not ended: waiting or running. The view `job_states` shows the state of each.';
+comment on column pgjobq.jobs.ticket is 'The position in line; null while the job is scheduled or blocked.';
+comment on column pgjobq.jobs.run_at is 'When a scheduled job comes due; null when it is in line.';
+comment on column pgjobq.jobs.expires_at is
+    'The job ends as expired if it has not started by then; null once it has started.';
+comment on column pgjobq.jobs.attempt is 'How many attempts have ended. It only grows.';
+comment on column pgjobq.jobs.waits_for is
+    'How many parents have not completed. For workflows, which are not built yet: always 0.';
+comment on column pgjobq.jobs.failures is 'How many attempts ended in an error that counts towards `retries`.';
+comment on column pgjobq.jobs.crashes is
+    'How many attempts ended because their worker died. A job with crashes waits in the quarantine.';
+comment on column pgjobq.jobs.retries is 'How many tries follow the first failure.';
+comment on column pgjobq.jobs.max_crashes is 'How many crashes the job survives.';
+comment on column pgjobq.jobs.attributes is
+    'Typed values to filter by, in claims and bulk actions, which are not built yet: always null.';
+comment on column pgjobq.jobs.key is
+    'What jobs share that must respect one limit. Limits are not built yet: always null.';
+comment on column pgjobq.jobs.meta is 'The job that enqueued this one (`parent`), and the trace context (`traceparent`).';
+
+create index jobs_in_line on pgjobq.jobs (shard, queue_id, priority, ticket)
+    where ticket is not null and crashes = 0;
+create index jobs_in_quarantine on pgjobq.jobs (shard, queue_id, priority, ticket)
+    where ticket is not null and crashes > 0;
 create index jobs_coming_due on pgjobq.jobs (shard, run_at) where run_at is not null and waits_for = 0;
 create index jobs_blocked on pgjobq.jobs (shard, queue_id) where waits_for > 0;
 create index jobs_expiring on pgjobq.jobs (shard, expires_at, id) where expires_at is not null;
 
--- The tickets that a worker holds from one claim. The row is the fence: whoever writes about a running job names it.
 create table pgjobq.leases (
     shard smallint not null,
     queue_id int not null,
     priority smallint not null,
-    hi bigint not null,                         -- the highest ticket in it
-    id bigint not null,                         -- made by the worker, at random
+    max_ticket bigint not null,
+    id bigint not null,
     worker bigint not null,
     claimed_at timestamptz not null default clock_timestamp(),
-    tickets int8multirange not null,            -- exactly the tickets that it covers
-    primary key (shard, queue_id, priority, hi)
+    tickets int8multirange not null,
+    primary key (shard, queue_id, priority, max_ticket)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, fillfactor = 50);
+
+comment on table pgjobq.leases is
+    'The tickets that a worker holds from one claim. Whoever writes about a running job names its lease: it is the fence.';
+comment on column pgjobq.leases.max_ticket is 'The highest ticket in it.';
+comment on column pgjobq.leases.id is 'Made by the worker, at random, before it sends the claim.';
+comment on column pgjobq.leases.tickets is 'Exactly the tickets that it covers.';
 
 create index leases_of_a_worker on pgjobq.leases (shard, worker);
 
--- One row for each running worker and shard. A worker without a row holds nothing: its leases are taken back.
 create table pgjobq.workers (
     shard smallint not null,
     id bigint not null,
-    beats bigint not null default 0,            -- how many heartbeats it has sent; who judges its silence watches this
+    beats bigint not null default 0,
     name text not null,
-    lease interval not null check (lease > '0' and lease <= '366 days'),    -- how long it may be silent
+    lease interval not null check (lease > '0' and lease <= '366 days'),
     started_at timestamptz not null default clock_timestamp(),
-    seen_at timestamptz not null default clock_timestamp(),     -- for people; nothing is decided by it
-    idle int[] not null default '{}',           -- the queues in which it would like to be notified of work
+    seen_at timestamptz not null default clock_timestamp(),
+    idle int[] not null default '{}',
     primary key (shard, id)
 ) with (fillfactor = 50);
 
--- The failed attempts of live jobs, of each job the first ten and the last hundred. They move into the job's row in `finished`
--- when it ends.
+comment on table pgjobq.workers is
+    'One row for each running worker and shard. A worker without a row holds nothing: others take its leases back.';
+comment on column pgjobq.workers.beats is 'How many heartbeats it has sent. Other workers judge its silence by this number.';
+comment on column pgjobq.workers.lease is 'How long it may be silent.';
+comment on column pgjobq.workers.seen_at is 'The time of its last heartbeat, for people. Nothing is decided by it.';
+comment on column pgjobq.workers.idle is 'The queues in which it waits to be notified of jobs.';
+
+-- One priority's part of a claim: the jobs, as arrays, and what the claim has to know of them.
+create type pgjobq.batch as (
+    ids uuid[],
+    kinds text[],
+    args text[],
+    metas text[],
+    tickets bigint[],
+    attempts int[],
+    failures smallint[],
+    retries smallint[],
+    max_crashes smallint[],
+    covered int8multirange,
+    max_ticket bigint,
+    taken int,
+    scarce int,
+    bytes bigint,
+    dropped bigint
+);
+
+comment on type pgjobq.batch is 'Internal. The jobs that a claim takes from one line, as arrays: see `claimed_batch`.';
+
 create table pgjobq.failures (
     shard smallint not null,
     job uuid not null,
     attempt int not null,
     at timestamptz not null default clock_timestamp(),
-    reason text not null,                       -- error, fatal, decode, panic, timeout, crash; release, of a job that has crashed
+    reason text not null,
     message text not null,
     worker text,
-    left_out int not null default 0,            -- failed attempts between the row before and this one that were deleted
-    primary key (shard, job, attempt)
+    left_out int not null default 0,
+    primary key (shard, job, attempt),
+    constraint reason_is_known check (
+        reason in ('error', 'fatal', 'decode', 'panic', 'timeout', 'crash', 'release'))
 );
 
--- Jobs that have ended, partitioned by the day their row may be dropped: retention is DROP, never DELETE.
+comment on table pgjobq.failures is
+    'The failed attempts of live jobs: the first ten of each job and the last hundred. They move to `finished.errors` with it.';
+comment on column pgjobq.failures.reason is
+    'Why the attempt failed. `release` is no failure: a job that has crashed was stopped by a shutdown.';
+comment on column pgjobq.failures.left_out is
+    'How many failed attempts between the row before and this one were deleted.';
+
+-- The columns of fixed length come first, in the order that wastes no bytes on alignment.
 create table pgjobq.finished (
+    created_at timestamptz not null,
+    finished_at timestamptz not null default clock_timestamp(),
+    queue_id int not null,
+    attempt int not null,
+    failures int not null,
+    crashes int not null,
+    drop_on date not null,
     shard smallint not null,
+    priority smallint not null,
+    retries smallint not null,
+    max_crashes smallint not null,
     id uuid not null,
     outcome text not null check (outcome in ('completed', 'dead', 'cancelled', 'expired')),
-    queue_id int not null,
-    priority smallint not null,
     kind text not null,
     args jsonb not null,
     attributes jsonb,
     key text,
     meta jsonb,
-    attempt int not null,
-    failures smallint not null,
-    crashes smallint not null,
-    retries smallint not null,
-    crash_budget smallint not null,
-    created_at timestamptz not null,
-    finished_at timestamptz not null default clock_timestamp(),
     output jsonb,
-    errors jsonb,                               -- the failed attempts, oldest first: see `errors_of`
-    cancelled jsonb,                            -- who cancelled it (`by`, and the role), why, and when that was asked
-    drop_on date not null
+    errors jsonb,
+    cancelled jsonb
 ) partition by range (drop_on);
+
+comment on table pgjobq.finished is
+    'Jobs that have ended, partitioned by the day on which their row may be dropped: retention drops tables, and deletes no rows.';
+comment on column pgjobq.finished.drop_on is 'The day after which the row is dropped with its partition: see `drop_day`.';
+comment on column pgjobq.finished.output is 'What the job function returned.';
+comment on column pgjobq.finished.errors is 'The failed attempts, oldest first: see `errors_of`.';
+comment on column pgjobq.finished.cancelled is
+    'Who cancelled the job (`by`, and the database role), the reason, and when that was requested.';
 
 create index finished_by_id on pgjobq.finished (shard, id);
 create index finished_badly on pgjobq.finished (shard, outcome, finished_at, id) where outcome <> 'completed';
 
--- The days that have a partition, each of its own. A row goes to the first of them on or after the day on which its
--- retention ends (see `drop_day`), and is dropped with it when that day is over.
 create table pgjobq.finished_days (
     day date primary key
 );
 
--- The rows for whose day no partition could be made in time: a missing partition neither stops a job from ending nor shortens
--- its retention. Usually empty. Workers delete its rows when their day is over.
+comment on table pgjobq.finished_days is
+    'The days that have a partition of `finished`. A row goes to the first one on or after the day on which its retention ends.';
+
 create table pgjobq.finished_rest partition of pgjobq.finished default;
+
+comment on table pgjobq.finished_rest is
+    'Ended jobs for whose day no partition could be made in time. Usually empty; workers delete its rows when their day is over.';
 
 create index finished_rest_by_day on pgjobq.finished_rest (drop_on);
 
--- Deletes from tables without a key are refused while a publication includes them, unless the whole row identifies a row. That
--- costs nothing unless `wal_level` is logical.
+-- PostgreSQL refuses deletes from a table without a key while a publication includes it, unless the whole row identifies a row.
+-- That costs nothing unless `wal_level` is logical.
 alter table pgjobq.finished replica identity full;
 alter table pgjobq.finished_rest replica identity full;
 
--- Requests to cancel, as they came. A caller's transaction adds a row and locks nothing; what follows from it is done after
--- its commit. While the job runs the row is the flag that ends it: a retry, a release or the reaper does not put it back.
 create table pgjobq.cancels (
     shard smallint not null,
     job uuid not null,
-    created_at timestamptz not null,            -- of the job that is meant: once that has ended, another may get its id
+    created_at timestamptz not null,
     asked_at timestamptz not null default clock_timestamp(),
-    asked_by text not null,                     -- as the caller says
-    role text not null default session_user,    -- as the server knows
+    asked_by text not null,
+    role text not null default session_user,
     reason text
 );
+
+comment on table pgjobq.cancels is
+    'Requests to cancel, as they came. A request locks nothing; what follows from it happens after its commit. While the job '
+    'runs, the row is a flag: a retry, a release or the reaper ends the job instead of putting it back.';
+comment on column pgjobq.cancels.created_at is
+    'Of the job that is meant: once that job has ended, another may get its id.';
+comment on column pgjobq.cancels.asked_by is 'Who requests it, in the caller''s words.';
+comment on column pgjobq.cancels.role is 'Who requests it, as the server knows.';
 
 create index cancels_of_a_job on pgjobq.cancels (shard, job);
 alter table pgjobq.cancels replica identity full;
 
--- How far running jobs say they are. The ticket tells whether it is the attempt that runs now. Not logged: after a crash of
--- the database it is worth nothing.
+-- The tables below are not logged: after a crash of the database their rows are worth nothing.
 create unlogged table pgjobq.progress (
     shard smallint not null,
     job uuid not null,
@@ -211,7 +313,9 @@ create unlogged table pgjobq.progress (
     primary key (shard, job)
 ) with (fillfactor = 50);
 
--- How many attempts of a queue's jobs ended in a worker in the last seconds; kept for some minutes.
+comment on table pgjobq.progress is 'What running jobs report of their progress.';
+comment on column pgjobq.progress.ticket is 'The ticket of the attempt that reported it. It is out of date once the job has another one.';
+
 create unlogged table pgjobq.rates (
     shard smallint not null,
     queue_id int not null,
@@ -220,15 +324,19 @@ create unlogged table pgjobq.rates (
     failed int not null
 );
 
+comment on table pgjobq.rates is
+    'How many attempts of a queue''s jobs ended in a worker during the last seconds. Kept for ten minutes.';
+
 create index rates_of_a_queue on pgjobq.rates (shard, queue_id, at);
 alter table pgjobq.rates replica identity full;
 
--- Processes that wait for the end of jobs, and want to be notified.
 create unlogged table pgjobq.waiters (
     shard smallint not null,
     process bigint not null,
     until timestamptz not null,
     primary key (shard, process)
 );
+
+comment on table pgjobq.waiters is 'Processes that wait for the end of jobs, and want to be notified.';
 
 create index waiters_until on pgjobq.waiters (shard, until);

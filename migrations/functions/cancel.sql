@@ -51,9 +51,9 @@ end $$;
 revoke execute on function pgjobq.act_on_request from public;
 
 -- Acts on requests to cancel these jobs, or, where none are named, on the next `p_most` after `p_after`, which is null at the
--- beginning; `reach` is how far it came, and null at the end. Those that wait are ended. `running` have to be told.
+-- beginning; `scanned_to` is how far it came, and null at the end. Those that wait are ended. `running` have to be told.
 create or replace function pgjobq.act_on_cancels(
-    p_shard smallint, p_jobs uuid[], p_after uuid, p_most int, out cancelled uuid[], out running uuid[], out reach uuid)
+    p_shard smallint, p_jobs uuid[], p_after uuid, p_most int, out cancelled uuid[], out running uuid[], out scanned_to uuid)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_jobs uuid[] := p_jobs;
@@ -64,7 +64,7 @@ begin
                              where shard = p_shard and job >= coalesce(p_after, '00000000-0000-0000-0000-000000000000')
                                and (p_after is null or job <> p_after)
                              order by job limit p_most) c) d order by job);
-        reach := case when cardinality(v_jobs) > 0 then v_jobs[cardinality(v_jobs)] end;
+        scanned_to := case when cardinality(v_jobs) > 0 then v_jobs[cardinality(v_jobs)] end;
     end if;
     if cardinality(v_jobs) = 0 then
         return;
@@ -75,7 +75,7 @@ begin
     cancelled := pgjobq.flagged(p_shard, cancelled);
     running := pgjobq.flagged(p_shard, running);
     if cardinality(cancelled) > 0 then
-        perform pgjobq.end_waiting(p_shard, cancelled, 'cancelled', null, null);
+        perform pgjobq.end_waiting(p_shard, cancelled, 'cancel');
     end if;
     perform pgjobq.forget_cancels(p_shard, v_jobs); -- Of those that are gone.
 end $$;
@@ -100,7 +100,7 @@ begin
     if v_flagged = '{}' then
         return null;
     end if;
-    perform pgjobq.end_waiting(p_shard, v_flagged, 'cancelled', null, null);
+    perform pgjobq.end_waiting(p_shard, v_flagged, 'cancel');
     return v_flagged;
 end $$;
 

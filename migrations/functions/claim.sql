@@ -1,187 +1,149 @@
--- Claim: ready -> running. No job's row is touched: one lease row covers the whole batch.
+-- Claim: ready -> running. No job's row is written: one lease row covers the whole batch.
 
--- Claims up to `p_want` jobs of the kinds that the worker knows, the highest priority first, and among equals the oldest.
--- `p_near` is the worker's guess, for each priority, of where the waiting jobs begin; with `p_found` it names the tickets
--- that a peek found instead (`p_found_priority` says of which priority each is). `p_lease` is made by the worker, at random,
--- and remembered before the call is sent. `reach` is, for each priority, how far the line has been looked through, and never
--- above the tickets that have been drawn. Jobs that were left (`more`) are above it. With `p_found` nothing is looked through, and
--- it stays `p_near`.
--- It stops when the arguments that it returns pass `p_bytes`; the first job is always taken. Of the kinds in `p_scarce` it
--- takes at most `p_scarce_want`. `more`: it left jobs for one of these two reasons. `opened`: false if another session holds the
--- lane. With `p_bare` the arguments are null; `read_args` reads them.
--- The order of the steps is the protocol: lock the lane, then read the leases, then take what none covers.
+-- Claims at most `p_want` jobs of the kinds in `p_kinds`: the highest priority first, and the lowest ticket first among equals.
+-- The worker makes `p_lease` at random, and remembers it before it sends the call.
+--
+-- Arrays by priority have four elements, of which the first is for priority 0.
+--   p_scan_hint   where the worker believes that the ready jobs begin
+--   p_found       tickets that a peek found, with `p_found_priority`; they are claimed, and no line is walked
+--   p_bytes       the claim ends when its arguments reach this size; the first job is always taken
+--   p_scarce      kinds of which it takes at most `p_scarce_want` jobs in all
+--   p_bare        the arguments are null; `read_args` reads them
+--   scanned_to    the ticket up to which each line was walked, and at most the last ticket drawn; with `p_found`, the scan hint
+--   opened        false if another session holds the lane
+--   more          true if jobs were left because of `p_bytes` or `p_scarce`; they are above `scanned_to`
+--
+-- The order of the steps is the protocol: lock the lane, then read the leases, then take jobs that no lease covers.
 create or replace function pgjobq.claim(
-    p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_wait boolean, p_kinds text[], p_want int,
-    p_near bigint[], p_found bigint[], p_found_priority smallint[],
-    p_bytes bigint default 8388608, p_scarce text[] default '{}', p_scarce_want int default 0, p_bare boolean default false,
-    out ids uuid[], out kinds text[], out args text[], out priorities smallint[], out tickets bigint[], out attempts int[],
-    out failures smallint[], out retries smallint[], out crash_budgets smallint[], out metas text[], out reach bigint[],
-    out opened boolean, out more boolean)
+    p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_wait boolean, p_kinds text[],
+    p_want int, p_scan_hint bigint[], p_found bigint[], p_found_priority smallint[],
+    p_bytes bigint default 8388608, p_scarce text[] default '{}', p_scarce_want int default 0,
+    p_bare boolean default false,
+    out ids uuid[], out kinds text[], out args text[], out priorities smallint[], out tickets bigint[],
+    out attempts int[], out failures smallint[], out retries smallint[], out max_crashes smallint[],
+    out metas text[], out scanned_to bigint[], out opened boolean, out more boolean)
 language plpgsql set lock_timeout = '1s' as $$
-#variable_conflict use_column
 declare
-    c_walk constant int := 5000;   -- how many rows that are not for us a claim may pass while it holds the lane
-    c_large constant int := 2000;  -- stored arguments above this are not in the row itself; they are printed one at a time
+    c_walk constant int := 5000;    -- how many rows that are not for this worker it may pass under the lock
     v_drawn bigint := coalesce(pg_sequence_last_value('pgjobq.ticket'), 0);
-    v_now timestamptz;
+    v_above bigint[];
+    v_up_to bigint[] := '{9223372036854775807}';
     v_leased int8multirange;
-    v_found bigint[];
-    v_low bigint;
-    v_left int := p_want;
-    v_room bigint := p_bytes;
-    v_scarce_left int := p_scarce_want;   -- of all priorities
-    v_durable boolean := false;
-    v_trim record;
-    r record;
+    b pgjobq.batch;
 begin
-    reach := array[least(p_near[1], v_drawn), least(p_near[2], v_drawn), least(p_near[3], v_drawn), least(p_near[4], v_drawn)];
-    more := false;
+    scanned_to := pgjobq.capped(p_scan_hint, v_drawn); more := false;
     opened := pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait);
-    if not opened then
-        return;
-    end if;
-    v_now := clock_timestamp();
+    if not opened then return; end if;
     -- step: lane locked
-    for priority_ in reverse 3..0 loop
-        v_found := null;
-        v_low := p_near[priority_ + 1];
-        if p_found is not null then
-            select array_agg(distinct t order by t), min(t) - 1 into v_found, v_low
-              from unnest(p_found, p_found_priority) f(t, p) where p = priority_;
-            continue when v_found is null;
-        end if;
-        v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_low);
-        -- step: leases read
-        if v_found is null then
-            -- The inner limit bounds the walk. What filters stands outside of it, so that a million rows which are not for
-            -- us do not hold the lane.
-            select array_agg(j.id) as ids, array_agg(j.kind) as kinds,
-                   array_agg(case when pg_column_size(j.args) <= c_large and not p_bare then j.args::text end) as args,
-                   array_agg(j.ticket) as tickets, array_agg(j.attempt) as attempts, array_agg(j.failures) as failures,
-                   array_agg(j.retries) as retries, array_agg(j.crash_budget) as crash_budgets,
-                   array_agg(case when not p_bare then j.meta::text end) as metas,
-                   range_agg(int8range(j.ticket, j.ticket, '[]')) as covered, max(j.ticket) as hi,
-                   count(*)::int as taken, min(j.crash_budget) = 0 as durable
-              into r
-              from (select *
-                      from (select id, ticket, kind, args, attempt, failures, retries, crash_budget, meta, expires_at
-                              from pgjobq.jobs
-                             where shard = p_shard and queue_id = p_queue and priority = priority_
-                               and ticket is not null and crashes = 0 and ticket > v_low
-                             order by ticket limit v_left + c_walk) line
-                     where (v_leased is null or not v_leased @> ticket)
-                       and kind = any (p_kinds) and (expires_at is null or expires_at > v_now)
-                     order by ticket limit v_left) j;
-            if r.taken < v_left then
-                reach[priority_ + 1] := least(v_drawn, coalesce(
-                    (select ticket from pgjobq.jobs
-                      where shard = p_shard and queue_id = p_queue and priority = priority_
-                        and ticket is not null and crashes = 0 and ticket > v_low
-                      order by ticket offset v_left + c_walk - 1 limit 1), v_drawn));
-            else
-                reach[priority_ + 1] := least(v_drawn, r.hi);
-            end if;
+    for n in reverse 4..1 loop
+        if p_found is null then     -- Mostly the line is empty, and no lease is read.
+            v_above := array(select ticket - 1 from pgjobq.ready_line(p_shard, p_queue, n - 1, p_scan_hint[n], 1));
+            scanned_to[n] := v_drawn;
         else
-            -- Each probe asks for an order that only the line's index has. With `ticket = f.wanted` the planner read the
-            -- whole shard for each ticket, where the table was analysed with one row and then filled.
-            select array_agg(j.id) as ids, array_agg(j.kind) as kinds,
-                   array_agg(case when pg_column_size(j.args) <= c_large and not p_bare then j.args::text end) as args,
-                   array_agg(j.ticket) as tickets, array_agg(j.attempt) as attempts, array_agg(j.failures) as failures,
-                   array_agg(j.retries) as retries, array_agg(j.crash_budget) as crash_budgets,
-                   array_agg(case when not p_bare then j.meta::text end) as metas,
-                   range_agg(int8range(j.ticket, j.ticket, '[]')) as covered, max(j.ticket) as hi,
-                   count(*)::int as taken, min(j.crash_budget) = 0 as durable
-              into r
-              from (select line.*
-                      from unnest(v_found) f(wanted),
-                           lateral (select id, ticket, kind, args, attempt, failures, retries, crash_budget, meta, expires_at
-                                      from pgjobq.jobs
-                                     where shard = p_shard and queue_id = p_queue and priority = priority_
-                                       and ticket is not null and crashes = 0
-                                       and ticket >= f.wanted and ticket <= f.wanted
-                                     order by ticket offset 0) line
-                     where (v_leased is null or not v_leased @> ticket)
-                       and kind = any (p_kinds) and (expires_at is null or expires_at > v_now)
-                     limit v_left) j;
+            v_up_to := pgjobq.tickets_of(n - 1, p_found, p_found_priority);
+            v_above := array(select ticket - 1 from unnest(v_up_to) ticket);
         end if;
-        if (not p_bare and array_position(r.args, null) is not null)
-           or (v_scarce_left < r.taken and r.kinds && p_scarce) then
-            select * into v_trim
-              from pgjobq.trim_claim(p_shard, r.ids, r.kinds, r.args, r.tickets, p_bare, v_room, p_scarce, v_scarce_left);
-            v_room := v_room - v_trim.bytes;
-            r.args := v_trim.args;
-            if v_trim.dropped is not null then
-                more := true;
-                r.taken := cardinality(v_trim.kept);
-                r.ids := array(select r.ids[k] from unnest(v_trim.kept) k);
-                r.kinds := array(select r.kinds[k] from unnest(v_trim.kept) k);
-                r.tickets := array(select r.tickets[k] from unnest(v_trim.kept) k);
-                r.attempts := array(select r.attempts[k] from unnest(v_trim.kept) k);
-                r.failures := array(select r.failures[k] from unnest(v_trim.kept) k);
-                r.retries := array(select r.retries[k] from unnest(v_trim.kept) k);
-                r.crash_budgets := array(select r.crash_budgets[k] from unnest(v_trim.kept) k);
-                r.metas := array(select r.metas[k] from unnest(v_trim.kept) k);
-                select range_agg(int8range(t, t, '[]')), max(t) into r.covered, r.hi from unnest(r.tickets) t;
-                if v_found is null then
-                    reach[priority_ + 1] := least(reach[priority_ + 1], v_trim.dropped - 1);
-                end if;
-            end if;
+        continue when v_above = '{}';
+        v_leased := pgjobq.leased_tickets(p_shard, p_queue, n - 1, v_above[1]);
+        -- step: leases read
+        select * into b from pgjobq.claimed_batch(
+            p_shard, p_queue, n - 1, v_above, v_up_to, p_want + c_walk, v_leased, p_kinds, p_want, p_bare);
+        if (not p_bare and array_position(b.args, null) is not null) or b.kinds && p_scarce then
+            b := pgjobq.trim_batch(p_shard, p_bare, p_bytes, p_scarce, p_scarce_want, b);
+            more := b.dropped is not null;
         end if;
-        if r.taken > 0 then
-            insert into pgjobq.leases (shard, queue_id, priority, hi, id, worker, tickets)
-            values (p_shard, p_queue, priority_, r.hi, p_lease, p_worker, r.covered);
-            ids := ids || r.ids; kinds := kinds || r.kinds; args := args || r.args; tickets := tickets || r.tickets;
-            priorities := priorities || array_fill(priority_::smallint, array[r.taken]);
-            attempts := attempts || r.attempts; failures := failures || r.failures; retries := retries || r.retries;
-            crash_budgets := crash_budgets || r.crash_budgets; metas := metas || r.metas;
-            if v_scarce_left > 0 and r.kinds && p_scarce then
-                v_scarce_left := v_scarce_left - (select count(*)::int from unnest(r.kinds) k where k = any (p_scarce));
-            end if;
-            v_durable := v_durable or r.durable;
-            v_left := v_left - r.taken;
+        if p_found is null then
+            scanned_to[n] := least(v_drawn, case
+                when more then b.dropped - 1 when b.taken = p_want then b.max_ticket
+                else (select ticket from pgjobq.end_of_walk(p_shard, p_queue, n - 1, v_above[1], p_want + c_walk)) end);
+        end if;
+        if b.taken > 0 then
+            insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
+            values (p_shard, p_queue, n - 1, b.max_ticket, p_lease, p_worker, b.covered);
             -- step: lease inserted
+            ids := ids || b.ids; kinds := kinds || b.kinds; args := args || b.args; metas := metas || b.metas;
+            priorities := priorities || array_fill((n - 1)::smallint, array[b.taken]);
+            tickets := tickets || b.tickets; attempts := attempts || b.attempts; retries := retries || b.retries;
+            failures := failures || b.failures; max_crashes := max_crashes || b.max_crashes;
+            p_want := p_want - b.taken; p_bytes := p_bytes - b.bytes; p_scarce_want := p_scarce_want - b.scarce;
         end if;
-        exit when v_left = 0 or more;
+        exit when p_want = 0 or more;
     end loop;
-    -- Losing a claim in a crash of the database only redelivers its jobs, which one without a crash budget must not be.
-    if not v_durable then
-        perform set_config('synchronous_commit', 'off', true);
-    end if;
+    -- A crash of the database may lose the claim, which redelivers its jobs. Some must not run twice.
+    perform set_config('synchronous_commit', 'off', true) where (0 = any (max_crashes)) is not true;
 end $$;
 
--- Cuts what a claim has found: after the job with whose arguments, as text, `p_room` bytes are reached, and to `p_scarce_want`
--- jobs of the kinds `p_scarce`. Prints the arguments that are still null, one job at a time, so that what does not fit is not
--- printed. `kept` has places in the arrays; `dropped` is the lowest ticket that was left, or null.
-create or replace function pgjobq.trim_claim(
-    p_shard smallint, p_ids uuid[], p_kinds text[], p_args text[], p_tickets bigint[], p_bare boolean, p_room bigint,
-    p_scarce text[], p_scarce_want int,
-    out kept int[], out args text[], out bytes bigint, out dropped bigint)
-language plpgsql as $$
+-- One priority's part of a claim: the first `p_want` of the jobs that it may take. `covered` are their tickets. Large arguments
+-- are null: `trim_batch` prints them one at a time, and fills `scarce`, `bytes` and `dropped`.
+create or replace function pgjobq.claimed_batch(
+    p_shard smallint, p_queue int, p_priority int, p_above bigint[], p_up_to bigint[], p_rows int,
+    p_leased int8multirange, p_kinds text[], p_want int, p_bare boolean)
+returns setof pgjobq.batch language sql stable as $$
+    select array_agg(j.id), array_agg(j.kind),
+           -- PostgreSQL stores larger ones outside of the row.
+           array_agg(case when pg_column_size(j.args) <= 2000 and not p_bare then j.args::text end),
+           array_agg(case when not p_bare then j.meta::text end),
+           array_agg(j.ticket), array_agg(j.attempt), array_agg(j.failures), array_agg(j.retries),
+           array_agg(j.max_crashes),
+           range_agg(int8range(j.ticket, j.ticket, '[]')), max(j.ticket), count(*)::int,
+           0, 0::bigint, null::bigint
+      from (select * from pgjobq.ready_jobs(
+                p_shard, p_queue, p_priority, p_above, p_up_to, p_rows, p_leased, p_kinds)
+             limit p_want) j
+$$;
+
+-- Cuts a batch: after the job with whose arguments, as text, `p_bytes` are reached, and to `p_scarce_want` jobs of the kinds
+-- in `p_scarce`. It prints the arguments that are still null, one job at a time, so that no job is printed in vain.
+-- `scarce` and `bytes` are how much of both it took; `dropped` is the lowest ticket that it left, or null.
+create or replace function pgjobq.trim_batch(
+    p_shard smallint, p_bare boolean, p_bytes bigint, p_scarce text[], p_scarce_want int, b pgjobq.batch)
+returns pgjobq.batch language plpgsql as $$
 declare
-    v_text text;
-    v_scarce int := 0;
+    v_taken int[] := '{}';
 begin
-    kept := '{}';
-    args := '{}';
-    bytes := 0;
-    for i in 1..cardinality(p_ids) loop
-        if bytes >= p_room then
-            dropped := least(dropped, p_tickets[i]);
-            exit;
+    for i in 1..cardinality(b.ids) loop
+        if b.bytes >= p_bytes or (b.kinds[i] = any (p_scarce) and b.scarce >= p_scarce_want) then
+            b.dropped := least(b.dropped, b.tickets[i]);
+            exit when b.bytes >= p_bytes;
+            continue;
         end if;
-        if p_kinds[i] = any (p_scarce) then
-            if v_scarce >= p_scarce_want then
-                dropped := least(dropped, p_tickets[i]);
-                continue;
-            end if;
-            v_scarce := v_scarce + 1;
+        if b.args[i] is null and not p_bare then
+            b.args[i] := (select j.args::text from pgjobq.jobs j where j.shard = p_shard and j.id = b.ids[i]);
         end if;
-        v_text := p_args[i];
-        if v_text is null and not p_bare then
-            select j.args::text into v_text from pgjobq.jobs j where j.shard = p_shard and j.id = p_ids[i];
-        end if;
-        kept := kept || i;
-        args := args || v_text;
-        bytes := bytes + coalesce(octet_length(v_text), 0);
+        v_taken := v_taken || i;
+        b.scarce := b.scarce + (b.kinds[i] = any (p_scarce))::int;
+        b.bytes := b.bytes + coalesce(octet_length(b.args[i]), 0);
     end loop;
+    if cardinality(v_taken) < b.taken then
+        b.ids := pgjobq.picked(b.ids, v_taken); b.kinds := pgjobq.picked(b.kinds, v_taken);
+        b.args := pgjobq.picked(b.args, v_taken); b.metas := pgjobq.picked(b.metas, v_taken);
+        b.tickets := pgjobq.picked(b.tickets, v_taken); b.attempts := pgjobq.picked(b.attempts, v_taken);
+        b.failures := pgjobq.picked(b.failures, v_taken); b.retries := pgjobq.picked(b.retries, v_taken);
+        b.max_crashes := pgjobq.picked(b.max_crashes, v_taken);
+        select range_agg(int8range(t, t, '[]')), max(t), count(*) into b.covered, b.max_ticket, b.taken
+          from unnest(b.tickets) t;
+    end if;
+    return b;
 end $$;
+
+-- The elements at these places.
+create or replace function pgjobq.picked(p_array anyarray, p_places int[]) returns anyarray
+language plpgsql immutable as $$
+begin
+    return array(select p_array[place] from unnest(p_places) place);
+end $$;
+
+-- The tickets of one priority, ascending.
+create or replace function pgjobq.tickets_of(p_priority int, p_tickets bigint[], p_priorities smallint[])
+returns bigint[] language plpgsql immutable as $$
+begin
+    return array(select distinct ticket from unnest(p_tickets, p_priorities) t(ticket, priority)
+                  where priority = p_priority order by ticket);
+end $$;
+
+-- Four numbers by priority, none of them above `p_most`.
+create or replace function pgjobq.capped(p_numbers bigint[], p_most bigint) returns bigint[]
+language sql immutable as $$
+    select array[least(p_numbers[1], p_most), least(p_numbers[2], p_most), least(p_numbers[3], p_most),
+                 least(p_numbers[4], p_most)]
+$$;

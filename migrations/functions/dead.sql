@@ -17,8 +17,8 @@ end $$;
 -- order of their `place` from 1 on. It stops after some MiB, with one job at least; the caller goes on after the last `place`.
 -- `args` is null if the arguments alone are longer.
 create or replace function pgjobq.show_ended(p_shard smallint, p_jobs uuid[], p_at bigint[])
-returns table (place int, id uuid, outcome text, queue text, kind text, args text, attempt int, failures smallint,
-               crashes smallint, created_at bigint, finished_at bigint, errors text, cancelled_by text, cancelled_as text,
+returns table (place int, id uuid, outcome text, queue text, kind text, args text, attempt int, failures int,
+               crashes int, created_at bigint, finished_at bigint, errors text, cancelled_by text, cancelled_as text,
                cancelled_for text, cancelled_at bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column

@@ -6,13 +6,10 @@ begin
         select distinct q.id
           from pgjobq.queues q, unnest(p_shards) s(shard), generate_series(0, 3) p(priority)
          where q.deleted_at is not null
-           and ((select ticket from pgjobq.jobs
-                  where shard = s.shard and queue_id = q.id and priority = p.priority and ticket is not null and crashes = 0
-                  order by ticket limit 1) is not null
-                or (select ticket from pgjobq.jobs
-                     where shard = s.shard and queue_id = q.id and priority = p.priority and ticket is not null and crashes > 0
-                     order by ticket limit 1) is not null
-                or p.priority = 0 and (select queue_id from pgjobq.jobs where shard = s.shard and queue_id = q.id and waits_for > 0
+           and (exists (select from pgjobq.ready_line(s.shard, q.id, p.priority, 0, 1))
+                or exists (select from pgjobq.quarantine_line(s.shard, q.id, p.priority, 0, 1))
+                or p.priority = 0 and (select queue_id from pgjobq.jobs
+                                        where shard = s.shard and queue_id = q.id and waits_for > 0
                                         order by queue_id limit 1) is not null));
 end $$;
 

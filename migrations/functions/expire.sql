@@ -1,10 +1,10 @@
 -- Ends jobs that have not been started in time, up to `p_most` at once. Those that run meanwhile are passed, and not
--- looked at again in this round, and no lane is locked for them: the next call goes on after `reach` and `reach_id`, which are null at the end. The next round may
+-- looked at again in this round, and no lane is locked for them: the next call goes on after `scanned_to` and `scanned_to_id`, which are null at the end. The next round may
 -- begin at `looked`, a second ago: what was passed, or commits later, is found by a sweep from the start. `next_due` is in how many
 -- microseconds the next one expires.
 create or replace function pgjobq.expire(
     p_shard smallint, p_after timestamptz, p_after_id uuid, p_most int,
-    out expired uuid[], out reach timestamptz, out reach_id uuid, out looked timestamptz, out next_due bigint)
+    out expired uuid[], out scanned_to timestamptz, out scanned_to_id uuid, out looked timestamptz, out next_due bigint)
 language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -17,15 +17,15 @@ declare
 begin
     looked := v_now - interval '1 second';
     -- step: time read
-    select array_agg(id order by expires_at, id), count(*), max(expires_at) into v_jobs, v_seen, reach
+    select array_agg(id order by expires_at, id), count(*), max(expires_at) into v_jobs, v_seen, scanned_to
       from (select id, expires_at from pgjobq.jobs
              where shard = p_shard and expires_at is not null and (expires_at, id) > (v_after, p_after_id)
                and expires_at <= v_now
              order by expires_at, id limit p_most) due;
-    reach_id := v_jobs[v_seen];
+    scanned_to_id := v_jobs[v_seen];
     if v_seen < p_most then
-        reach := null;
-        reach_id := null;
+        scanned_to := null;
+        scanned_to_id := null;
         next_due := (extract(epoch from (select expires_at from pgjobq.jobs
                                           where shard = p_shard and expires_at is not null and expires_at > v_now
                                           order by expires_at limit 1) - clock_timestamp()) * 1000000)::bigint;
@@ -54,7 +54,7 @@ begin
                       where j.expires_at <= v_now);
     -- step: jobs taken
     if cardinality(expired) > 0 then
-        perform pgjobq.end_waiting(p_shard, expired, 'expired', null, null);
+        perform pgjobq.end_waiting(p_shard, expired, 'expire');
     end if;
 end $$;
 

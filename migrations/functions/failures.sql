@@ -75,7 +75,7 @@ end $$;
 
 -- The crashes that still count after an attempt that ended by itself: none, if ten attempts since the last crash have. A job that
 -- crashes its worker now and then, and fails or snoozes in between, crashes more often than that, and comes to its end. Attempts
--- that were released show nothing, so those of a suspect are noted, and do not count.
+-- that were released show nothing, so those of a quarantined job are noted, and do not count.
 create or replace function pgjobq.crashes_left(p_shard smallint, p_job uuid, p_attempts int, p_crashes smallint) returns smallint
 language plpgsql stable as $$
 declare

@@ -1,15 +1,15 @@
 create or replace function pgjobq.record_kind(
-    p_kind text, p_queue text, p_priority smallint, p_retries smallint, p_crashes smallint, p_redact text[]) returns void language plpgsql
+    p_kind text, p_queue text, p_priority smallint, p_retries smallint, p_max_crashes smallint, p_redact text[]) returns void language plpgsql
     set search_path = pg_catalog, pg_temp as $$
 begin
     perform pgjobq.create_queue(p_queue);
-    insert into pgjobq.kinds as k (kind, queue, priority, retries, crash_budget, redact)
-    values (p_kind, p_queue, p_priority, p_retries, p_crashes, p_redact)
+    insert into pgjobq.kinds as k (kind, queue, priority, retries, max_crashes, redact)
+    values (p_kind, p_queue, p_priority, p_retries, p_max_crashes, p_redact)
     on conflict (kind) do update
        set queue = excluded.queue, priority = excluded.priority, retries = excluded.retries,
-           crash_budget = excluded.crash_budget, redact = excluded.redact, recorded_at = excluded.recorded_at
-     where (k.queue, k.priority, k.retries, k.crash_budget, k.redact)
-           is distinct from (excluded.queue, excluded.priority, excluded.retries, excluded.crash_budget, excluded.redact);
+           max_crashes = excluded.max_crashes, redact = excluded.redact, recorded_at = excluded.recorded_at
+     where (k.queue, k.priority, k.retries, k.max_crashes, k.redact)
+           is distinct from (excluded.queue, excluded.priority, excluded.retries, excluded.max_crashes, excluded.redact);
 end $$;
 
 -- The kinds, other than these, of jobs that were made a minute ago or earlier, and stand near the front of the lines of these queues:
@@ -21,10 +21,7 @@ begin
     return query
     select distinct q.id, j.kind
       from unnest(p_shards) s(shard), unnest(p_queues) q(id), generate_series(0, 3) p(priority),
-           lateral (select kind, created_at from pgjobq.jobs
-                     where shard = s.shard and queue_id = q.id and priority = p.priority
-                       and ticket is not null and crashes = 0
-                     order by ticket limit 100) j
+           lateral pgjobq.ready_line(s.shard, q.id, p.priority, 0, 100) j
      where j.kind <> all (p_kinds) and j.created_at < clock_timestamp() - interval '1 minute'
      limit 20;
 end $$;

@@ -20,13 +20,13 @@ begin
 end $$;
 
 -- The tickets from `p_above` on that live leases of this priority cover. Under the lane's lock, in a snapshot of its own, it
--- sees every lease that there is. The order by `hi`, here as wherever a table has a second index that begins with `shard`,
+-- sees every lease that there is. The order by `max_ticket`, here as wherever a table has a second index that begins with `shard`,
 -- leaves the planner no other index than the one that is meant. Callers pin the plan.
 create or replace function pgjobq.leased_tickets(p_shard smallint, p_queue int, p_priority int, p_above bigint)
 returns int8multirange language plpgsql as $$
 begin
     return (select range_agg(l.tickets)
               from (select tickets from pgjobq.leases
-                     where shard = p_shard and queue_id = p_queue and priority = p_priority and hi > p_above
-                     order by hi offset 0) l);
+                     where shard = p_shard and queue_id = p_queue and priority = p_priority and max_ticket > p_above
+                     order by max_ticket offset 0) l);
 end $$;

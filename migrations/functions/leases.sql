@@ -1,7 +1,7 @@
--- The same, locked; `kept` is how many of them somebody else has locked, and null when that is none.
+-- The same, locked; `skipped` is how many of them another session has locked, and null if that is none.
 create or replace function pgjobq.lock_jobs_of_lease(
     p_shard smallint, p_queue int, p_priority smallint, p_tickets int8multirange,
-    out ids uuid[], out held bigint[], out kept bigint)
+    out ids uuid[], out held bigint[], out skipped bigint)
 language plpgsql as $$
 declare
     v_listed uuid[];
@@ -15,7 +15,7 @@ begin
         -- By id alone: with the ticket as well, the planner may walk the other index.
         select ticket into v_ticket from pgjobq.jobs where shard = p_shard and id = v_listed[i] for update skip locked;
         if not found then
-            kept := coalesce(kept, 0) + 1;
+            skipped := coalesce(skipped, 0) + 1;
         elsif v_ticket = v_tickets[i] then
             ids := ids || v_listed[i];
             held := held || v_ticket;

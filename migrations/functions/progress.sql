@@ -1,6 +1,6 @@
 -- Says how far a running job is. False when it is no longer this lease's.
 create or replace function pgjobq.say_progress(
-    p_shard smallint, p_worker bigint, p_queue int, p_priority smallint, p_hi bigint, p_lease bigint,
+    p_shard smallint, p_worker bigint, p_queue int, p_priority smallint, p_max_ticket bigint, p_lease bigint,
     p_id uuid, p_ticket bigint, p_percent smallint, p_message text) returns boolean
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -9,7 +9,7 @@ begin
     insert into pgjobq.progress as p (shard, job, ticket, percent, message, said_at)
     select p_shard, p_id, p_ticket, p_percent, p_message, v_now
       from pgjobq.leases
-     where shard = p_shard and queue_id = p_queue and priority = p_priority and hi = p_hi and id = p_lease and worker = p_worker
+     where shard = p_shard and queue_id = p_queue and priority = p_priority and max_ticket = p_max_ticket and id = p_lease and worker = p_worker
        and exists (select 1 from pgjobq.jobs where shard = p_shard and id = p_id and ticket = p_ticket)
     on conflict (shard, job) do update
        set ticket = excluded.ticket, percent = excluded.percent, message = excluded.message, said_at = excluded.said_at

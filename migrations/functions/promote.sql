@@ -1,10 +1,10 @@
--- Puts up to `p_most` scheduled jobs in line that have come due since `p_after`. `reach` is how far it has looked: the time of the
+-- Puts up to `p_most` scheduled jobs in line that have come due since `p_after`. `scanned_to` is how far it has looked: the time of the
 -- last of them if there may be more, or else a second ago, which leaves room for transactions that commit late. Later ones are
 -- found by a sweep, a call without `p_after`; any other call passes none of the dead index entries of what was promoted before.
 -- `next_due` is in how many microseconds the next one comes due; null when none is scheduled.
 create or replace function pgjobq.promote(
     p_shard smallint, p_most int, p_after timestamptz default '-infinity',
-    out promoted int, out queues int[], out reach timestamptz, out next_due bigint)
+    out promoted int, out queues int[], out scanned_to timestamptz, out next_due bigint)
 language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -20,7 +20,7 @@ begin
          order by run_at limit p_most for update skip locked)
     select array_agg(id order by run_at, id), array_agg(place order by run_at, id),
            case when count(*) < p_most then v_now - interval '1 second' else max(run_at) end
-      into v_jobs, v_places, reach from due;
+      into v_jobs, v_places, scanned_to from due;
     -- step: jobs locked
     promoted := 0;
     if v_jobs is not null then

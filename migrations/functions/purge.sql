@@ -1,42 +1,39 @@
 -- Cancels jobs of a queue that wait: of one priority those in line after the ticket `p_after`; with no priority, those that are
--- scheduled after that time, in microseconds since 1970, and those that are blocked. Up to `p_most` of each at once. `reach` is
+-- scheduled after that time, in microseconds since 1970, and those that are blocked. Up to `p_most` of each at once. `scanned_to` is
 -- from where to go on, and null at the end.
 create or replace function pgjobq.purge_queue(
     p_shard smallint, p_queue int, p_priority smallint, p_after bigint, p_most int, p_reason text,
-    out cancelled uuid[], out reach bigint)
+    out cancelled uuid[], out scanned_to bigint)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_jobs uuid[];
 begin
     if p_priority is not null then
-        select array_agg(j.id), max(j.ticket) into v_jobs, reach
+        select array_agg(j.id), max(j.ticket) into v_jobs, scanned_to
           from (select id, ticket
-                  from ((select id, ticket from pgjobq.jobs
-                          where shard = p_shard and queue_id = p_queue and priority = p_priority
-                            and ticket is not null and crashes = 0 and ticket > p_after order by ticket limit p_most)
+                  from ((select id, ticket from pgjobq.ready_line(
+                            p_shard, p_queue, p_priority, p_after, p_most))
                         union all
-                        (select id, ticket from pgjobq.jobs
-                          where shard = p_shard and queue_id = p_queue and priority = p_priority
-                            and ticket is not null and crashes > 0 and ticket > p_after order by ticket limit p_most)) both_lines
+                        (select id, ticket from pgjobq.quarantine_line(p_shard, p_queue, p_priority, p_after, p_most))) lines
                  order by ticket limit p_most) j;
     else
-        select s.ids, s.reach into v_jobs, reach from pgjobq.scheduled_jobs(p_shard, p_queue, p_after, p_most) s;
+        select s.ids, s.scanned_to into v_jobs, scanned_to from pgjobq.scheduled_jobs(p_shard, p_queue, p_after, p_most) s;
         v_jobs := v_jobs || array(select id from pgjobq.jobs
                                    where shard = p_shard and queue_id = p_queue and waits_for > 0 order by queue_id limit p_most);
     end if;
     -- step: jobs read
     select t.waiting into cancelled from pgjobq.take_waiting(p_shard, coalesce(v_jobs, '{}')) t;
     if cardinality(cancelled) > 0 then
-        perform pgjobq.end_waiting(p_shard, cancelled, 'cancelled', session_user, p_reason);
-        reach := coalesce(reach, p_after); -- Of those that are not in line there may be more.
-    elsif reach <= p_after then
-        reach := p_after + 1; -- All of them are locked by others.
+        perform pgjobq.end_waiting(p_shard, cancelled, 'cancel', session_user, p_reason);
+        scanned_to := coalesce(scanned_to, p_after); -- Of those that are not in line there may be more.
+    elsif scanned_to <= p_after then
+        scanned_to := p_after + 1; -- All of them are locked by others.
     end if;
 end $$;
 
 -- Up to `p_most` scheduled jobs of a queue from a time on, in microseconds since 1970, in a bounded walk over those of all
--- queues. `reach` is from when on the next walk goes on, and null at the end. All jobs of one moment are read in one walk.
-create or replace function pgjobq.scheduled_jobs(p_shard smallint, p_queue int, p_from bigint, p_most int, out ids uuid[], out reach bigint)
+-- queues. `scanned_to` is from when on the next walk goes on, and null at the end. All jobs of one moment are read in one walk.
+create or replace function pgjobq.scheduled_jobs(p_shard smallint, p_queue int, p_from bigint, p_most int, out ids uuid[], out scanned_to bigint)
 language plpgsql as $$
 declare
     c_walk constant int := 20000;
@@ -54,8 +51,8 @@ begin
              order by run_at fetch first c_walk rows with ties) walk;
     if cardinality(ids) > p_most then
         ids := ids[1:p_most];
-        reach := (extract(epoch from v_times[p_most]) * 1000000)::bigint;
+        scanned_to := (extract(epoch from v_times[p_most]) * 1000000)::bigint;
     elsif v_walked >= c_walk then
-        reach := (extract(epoch from v_last) * 1000000)::bigint + 1;
+        scanned_to := (extract(epoch from v_last) * 1000000)::bigint + 1;
     end if;
 end $$;

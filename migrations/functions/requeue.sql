@@ -21,11 +21,11 @@ begin
         -- step: ended job locked
         -- Created now, so that nothing which was asked of it before is about it.
         insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, meta, ticket, attempt, retries,
-                                 crash_budget, created_at)
+                                 max_crashes, created_at)
         values (p_shard, v_id, coalesce(p_queue, v_job.queue_id), coalesce(p_priority, v_job.priority),
                 coalesce(p_kind, v_job.kind),
                 coalesce(p_args::jsonb, v_job.args), v_job.attributes, v_job.key, v_job.meta, nextval('pgjobq.ticket'),
-                v_job.attempt, coalesce(p_retries, v_job.retries), v_job.crash_budget, clock_timestamp())
+                v_job.attempt, coalesce(p_retries, v_job.retries), v_job.max_crashes, clock_timestamp())
         on conflict (shard, id) do nothing;
         if not found then
             live := live || v_id;

@@ -1,60 +1,43 @@
--- How a queue stands in one shard. Numbers are exact up to ten thousand; what is more is the planner's estimate, because
--- counting ten million rows takes longer than anybody looks. `oldest` is since when the job waits that has waited longest,
--- of those that may start, in microseconds since 1970. The rates are of the last five minutes, and in the first shard.
+-- How a queue stands, for people: bounded counts, for counting ten million rows takes longer than anybody looks.
+
+-- How a queue stands in one shard. Counts are exact up to ten thousand; a larger one is the planner's estimate, and `exact` is
+-- false. `ready` contains the quarantined jobs. `oldest` is since when the longest waiting job waits of those that may start, in
+-- microseconds since 1970. `completed` and `failed` are attempts of the last five minutes; workers count them in the first shard.
 create or replace function pgjobq.queue_stats(
     p_shard smallint, p_queue int,
-    out ready bigint, out scheduled bigint, out blocked bigint, out running bigint, out exact boolean, out oldest bigint,
-    out completed bigint, out failed bigint)
+    out ready bigint, out scheduled bigint, out blocked bigint, out running bigint, out exact boolean,
+    out oldest bigint, out completed bigint, out failed bigint)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     c_most constant int := 10000;
-    v_in_line bigint;
-    v_plan json;
-    v_leased int8multirange;
-    v_since timestamptz;
+    v_walked bigint;
 begin
     select coalesce(sum(cardinality(j.ids)), 0), count(*) <= c_most into running, exact
       from (select priority, tickets from pgjobq.leases
-             where shard = p_shard and queue_id = p_queue order by priority, hi limit c_most + 1) l,
+             where shard = p_shard and queue_id = p_queue order by priority, max_ticket limit c_most + 1) l,
            lateral pgjobq.jobs_of_lease(p_shard, p_queue, l.priority, l.tickets) j;
-    select count(*) into v_in_line
-      from (select 1 from generate_series(0, 3) p(priority),
-                   lateral ((select 1 from pgjobq.jobs
-                              where shard = p_shard and queue_id = p_queue and priority = p.priority
-                                and ticket is not null and crashes = 0 order by ticket limit c_most + 1)
+    select count(*) into ready
+      from (select from generate_series(0, 3) priority,
+                   lateral ((select from pgjobq.ready_line(
+                               p_shard, p_queue, priority, 0, c_most + 1))
                             union all
-                            (select 1 from pgjobq.jobs
-                              where shard = p_shard and queue_id = p_queue and priority = p.priority
-                                and ticket is not null and crashes > 0 order by ticket limit c_most + 1)) j
-             limit c_most + 1) line;
-    if v_in_line > c_most then
+                            (select from pgjobq.quarantine_line(p_shard, p_queue, priority, 0, c_most + 1))) line
+             limit c_most + 1) lines;
+    if ready > c_most then
         exact := false;
-        execute format('explain (format json) select 1 from pgjobq.jobs where shard = %s and queue_id = %s and ticket is not null',
-                       p_shard, p_queue) into v_plan;
-        v_in_line := greatest(v_in_line, (v_plan->0->'Plan'->>'Plan Rows')::numeric::bigint);
+        ready := greatest(ready, pgjobq.estimated_jobs(p_shard, p_queue, 'ticket'));
     end if;
-    ready := greatest(v_in_line - running, 0);
-    select count(*) filter (where j.queue_id = p_queue), count(*) into scheduled, v_in_line
+    ready := greatest(ready - running, 0);
+    select count(*) filter (where j.queue_id = p_queue), count(*) into scheduled, v_walked
       from (select queue_id from pgjobq.jobs
              where shard = p_shard and run_at is not null and waits_for = 0 order by run_at limit c_most + 1) j;
-    if v_in_line > c_most then
+    if v_walked > c_most then
         exact := false;
-        execute format('explain (format json) select 1 from pgjobq.jobs where shard = %s and queue_id = %s and run_at is not null',
-                       p_shard, p_queue) into v_plan;
-        scheduled := greatest(scheduled, (v_plan->0->'Plan'->>'Plan Rows')::numeric::bigint);
+        scheduled := greatest(scheduled, pgjobq.estimated_jobs(p_shard, p_queue, 'run_at'));
     end if;
     select count(*), exact and count(*) <= c_most into blocked, exact
-      from (select 1 from pgjobq.jobs where shard = p_shard and queue_id = p_queue and waits_for > 0 limit c_most + 1) j;
-    for priority_ in 0..3 loop
-        v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, 0);
-        select line.created_at into v_since
-          from (select ticket, created_at from pgjobq.jobs
-                 where shard = p_shard and queue_id = p_queue and priority = priority_
-                   and ticket is not null and crashes = 0 order by ticket limit c_most) line
-         where v_leased is null or not v_leased @> line.ticket
-         order by line.ticket limit 1;
-        oldest := least(oldest, (extract(epoch from v_since) * 1000000)::bigint);
-    end loop;
+      from (select from pgjobq.jobs where shard = p_shard and queue_id = p_queue and waits_for > 0 limit c_most + 1) j;
+    oldest := (extract(epoch from pgjobq.oldest_ready(p_shard, p_queue, c_most)) * 1000000)::bigint;
     completed := 0;
     failed := 0;
     if pg_is_in_recovery() then
@@ -63,6 +46,34 @@ begin
     select coalesce(sum(r.completed), 0), coalesce(sum(r.failed), 0) into completed, failed
       from pgjobq.rates r
      where r.shard = p_shard and r.queue_id = p_queue and r.at > clock_timestamp() - interval '5 minutes';
+end $$;
+
+-- The planner's estimate of a queue's jobs in which this column is set.
+create or replace function pgjobq.estimated_jobs(p_shard smallint, p_queue int, p_column text) returns bigint
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_plan json;
+begin
+    execute format('explain (format json) select 1 from pgjobq.jobs where shard = %s and queue_id = %s and %I is not null',
+                   p_shard, p_queue, p_column) into v_plan;
+    return (v_plan->0->'Plan'->>'Plan Rows')::numeric::bigint;
+end $$;
+
+-- When the oldest ready job was created, among the first `p_rows` of each priority that no lease covers.
+create or replace function pgjobq.oldest_ready(p_shard smallint, p_queue int, p_rows int) returns timestamptz
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_leased int8multirange;
+    v_oldest timestamptz;
+begin
+    for priority_ in 0..3 loop
+        v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, 0);
+        v_oldest := least(v_oldest, (
+            select j.created_at from pgjobq.ready_line(p_shard, p_queue, priority_, 0, p_rows) j
+             where v_leased is null or not v_leased @> j.ticket
+             limit 1));
+    end loop;
+    return v_oldest;
 end $$;
 
 -- How many attempts ended in a worker since it last said so.

@@ -28,9 +28,9 @@ begin
                         and j.crashes > 0 and j.ticket < c_by_hand
                       order by j.ticket desc limit 1)
                     union all
-                    (select s.hi from pgjobq.leases s
-                      where s.shard = l.shard and s.queue_id = l.queue_id and s.priority = p.priority and s.hi < c_by_hand
-                      order by s.hi desc limit 1)) t(ticket);
+                    (select s.max_ticket from pgjobq.leases s
+                      where s.shard = l.shard and s.queue_id = l.queue_id and s.priority = p.priority and s.max_ticket < c_by_hand
+                      order by s.max_ticket desc limit 1)) t(ticket);
     v_drawn := coalesce(pg_sequence_last_value('pgjobq.ticket'), 0);
     if highest > v_drawn then
         perform pg_advisory_xact_lock(hashtext('pgjobq.repair_tickets'));   -- of a second one who finds the same, too

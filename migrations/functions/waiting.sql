@@ -54,29 +54,14 @@ begin
                       where j.id <> all (waiting));
 end $$;
 
--- Ends jobs whose rows the caller has locked, and which nobody runs.
-create or replace function pgjobq.end_waiting(p_shard smallint, p_jobs uuid[], p_outcome text, p_by text, p_reason text) returns void
-language plpgsql as $$
+-- Ends jobs whose rows the caller has locked, and which are not running. `p_decision` is cancel or expire.
+create or replace function pgjobq.end_waiting(
+    p_shard smallint, p_jobs uuid[], p_decision text, p_by text default null, p_reason text default null)
+returns void language plpgsql as $$
 declare
-    v_now timestamptz := clock_timestamp();
-    v_id uuid;
-    v_job pgjobq.jobs;
+    v_count int[] := array[cardinality(p_jobs)];
 begin
-    foreach v_id in array p_jobs loop
-        delete from pgjobq.jobs where shard = p_shard and id = v_id returning * into v_job;
-        insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta, attempt,
-            failures, crashes, retries, crash_budget, created_at, errors, cancelled, drop_on)
-        values (p_shard, v_id, p_outcome, v_job.queue_id, v_job.priority, v_job.kind, v_job.args, v_job.attributes, v_job.key,
-                v_job.meta, v_job.attempt, v_job.failures, v_job.crashes, v_job.retries, v_job.crash_budget, v_job.created_at,
-                case when v_job.attempt > 0 then pgjobq.errors_of(p_shard, v_id, null) end,
-                case when p_outcome = 'cancelled' then
-                    coalesce((select jsonb_build_object('by', c.asked_by, 'role', c.role, 'reason', c.reason, 'asked_at', c.asked_at)
-                                from pgjobq.cancels c
-                               where c.shard = p_shard and c.job = v_id and c.created_at = v_job.created_at
-                               order by c.asked_at limit 1),
-                             jsonb_build_object('by', p_by, 'role', session_user, 'reason', p_reason, 'asked_at', v_now)) end,
-                pgjobq.drop_day(pgjobq.keep_of(v_job.queue_id, p_outcome)));
-    end loop;
-    perform pgjobq.forget_failures(p_shard, p_jobs);
+    perform pgjobq.end_jobs(p_shard, null, false, p_jobs, null, array_fill(p_decision, v_count),
+                            p_message => array_fill(p_reason, v_count), p_by => p_by);
     perform pgjobq.forget_cancels(p_shard, p_jobs);
 end $$;

@@ -13,8 +13,8 @@ use crate::stage::Stage;
 struct Ended {
     kind: String,
     outcome: String,
-    crashes: i16,
-    crash_budget: i16,
+    crashes: i32,
+    max_crashes: i16,
     /// The number of the run whose result was taken.
     run: Option<Uuid>,
 }
@@ -97,7 +97,7 @@ fn check_end(id: Uuid, expected: Expected, ended: Option<&Ended>) {
         Ends::CompletedOrExpired => assert!(matches!(outcome, "completed" | "expired"), "{id} {outcome}"),
         Ends::Dead => {
             assert_eq!(outcome, "dead", "{id} kills its workers");
-            assert_eq!(ended.crashes, ended.crash_budget + 1, "{id} kills its workers");
+            assert_eq!(ended.crashes, i32::from(ended.max_crashes) + 1, "{id} kills its workers");
         }
     }
 }
@@ -111,7 +111,7 @@ fn check_unacknowledged(books: &Books, ended: &HashMap<Uuid, Ended>) {
 }
 
 async fn ended(stage: &Stage) -> HashMap<Uuid, Ended> {
-    let rows = "select id, kind, outcome, crashes, crash_budget,
+    let rows = "select id, kind, outcome, crashes, max_crashes,
                        case when outcome = 'completed' then left(output #>> '{}', 36)::uuid end as run
                   from pgjobq.finished";
     let rows = sqlx::query(rows).fetch_all(&stage.pool).await.unwrap();
@@ -119,7 +119,7 @@ async fn ended(stage: &Stage) -> HashMap<Uuid, Ended> {
         kind: row.get("kind"),
         outcome: row.get("outcome"),
         crashes: row.get("crashes"),
-        crash_budget: row.get("crash_budget"),
+        max_crashes: row.get("max_crashes"),
         run: row.get("run"),
     };
     rows.iter().map(|row| (row.get("id"), ended(row))).collect()

@@ -110,7 +110,8 @@ impl Session {
         let jobs = lease.jobs.len();
         let (ids, tickets): (Vec<Uuid>, Vec<i64>) = lease.jobs.iter().copied().unzip();
         let decision = match end {
-            End::Complete | End::CompleteKept => "complete",
+            End::Complete => "delete",
+            End::CompleteKept => "complete",
             End::Retry => "retry",
             End::Bury => "bury",
         };
@@ -121,7 +122,7 @@ impl Session {
             .bind("cost")
             .bind(vec![self.queue])
             .bind(vec![1i16])
-            .bind(vec![lease.hi])
+            .bind(vec![lease.max_ticket])
             .bind(vec![lease.id])
             .bind(vec![true])
             .bind(vec![1i32; jobs])
@@ -139,7 +140,7 @@ impl Session {
     /// Gives back a lease of whose claim nobody knows.
     pub(crate) async fn return_lease(&mut self, lease: &Lease) -> Cost {
         let query = explain("return_lease").bind(0i16).bind(self.worker).bind(self.queue).bind(1i16);
-        self.cost(query.bind(lease.hi).bind(lease.id)).await
+        self.cost(query.bind(lease.max_ticket).bind(lease.id)).await
     }
 
     /// Says that the worker lives, and lists its leases.
@@ -183,7 +184,7 @@ impl Session {
         let (job, ticket) = lease.jobs[0];
         let statement = |name| {
             let query = explain(name).bind(0i16).bind(self.worker).bind(self.queue).bind(1i16);
-            query.bind(lease.hi).bind(lease.id).bind(job).bind(ticket)
+            query.bind(lease.max_ticket).bind(lease.id).bind(job).bind(ticket)
         };
         let (say, complete) = (statement("say_progress"), statement("complete_in"));
         let said = self.cost(say.bind(50i16).bind("half")).await;

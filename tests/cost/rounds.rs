@@ -53,7 +53,7 @@ async fn round(session: &mut Session, jobs: usize, near: i64, figures: &mut Figu
     note("finish complete", session.finish(&lease, End::Complete).await);
     note("lookup unknown", session.lookup(&lease.ids()).await);
 
-    let found = session.free_tickets(jobs, lease.hi).await;
+    let found = session.free_tickets(jobs, lease.max_ticket).await;
     let (cost, lease) = session.claim(jobs, near, Some(found)).await;
     note("claim found", cost);
     note("finish kept", session.finish(&lease, End::CompleteKept).await);
@@ -65,7 +65,7 @@ async fn round(session: &mut Session, jobs: usize, near: i64, figures: &mut Figu
     }
     let (_, lease) = session.claim(jobs, near, None).await;
     note("return_lease", session.return_lease(&lease).await);
-    note("peek sweep", session.peek(jobs, near, lease.hi).await);
+    note("peek sweep", session.peek(jobs, near, lease.max_ticket).await);
 
     session.enqueue(jobs, Some(1)).await;
     note("find_due", session.find_due(8).await);
@@ -95,5 +95,5 @@ async fn round(session: &mut Session, jobs: usize, near: i64, figures: &mut Figu
         session.finish(&quarantined, End::Complete).await;
     }
     session.drop_suspects().await;
-    lease.hi - 500 - 2 * jobs as i64
+    lease.max_ticket - 500 - 2 * jobs as i64
 }

@@ -20,7 +20,7 @@ pub(crate) static QUIET: RwLock<()> = RwLock::const_new(());
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lease {
     pub(crate) id: i64,
-    pub(crate) hi: i64,
+    pub(crate) max_ticket: i64,
     pub(crate) jobs: Vec<(Uuid, i64)>,
 }
 
@@ -31,7 +31,7 @@ impl Session {
         let first = self.drawn().await;
         let queue = self.queue;
         self.run(&format!(
-            "insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, ticket, retries, crash_budget, created_at)
+            "insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, ticket, retries, max_crashes, created_at)
              select 0, (lpad(to_hex(1700000000000 + {first} + n), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid,
                     {queue}, 1, '{kind}', '{ARGS}', {first} + n, 20, 3, now()
                from generate_series(1, {count}) n;
@@ -46,7 +46,7 @@ impl Session {
         self.fill(count, KIND).await;
         let (queue, worker) = (self.queue, self.worker);
         self.run(&format!(
-            "insert into pgjobq.leases (shard, queue_id, priority, hi, id, worker, tickets)
+            "insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
              select 0, {queue}, 1, {first} + n, n, {worker}, int8multirange(int8range({first} + n, {first} + n, '[]'))
                from generate_series(1, {count}) n"
         ))
@@ -56,20 +56,20 @@ impl Session {
     /// What the claim with this lease took, when it took something.
     pub(crate) async fn lease(&mut self, id: i64) -> Option<Lease> {
         let found: Option<(i64, i64, String)> = sqlx::query_as(
-            "select hi, lower(tickets), tickets::text from pgjobq.leases where shard = 0 and worker = $1 and id = $2",
+            "select max_ticket, lower(tickets), tickets::text from pgjobq.leases where shard = 0 and worker = $1 and id = $2",
         )
         .bind(self.worker)
         .bind(id)
         .fetch_optional(&mut self.stage)
         .await
         .unwrap();
-        let (hi, low, tickets) = found?;
+        let (max_ticket, low, tickets) = found?;
         let mut jobs = Vec::new();
         for line in ["crashes = 0", "crashes > 0"] {
             let sql = format!(
                 "select id, ticket from pgjobq.jobs
                   where shard = 0 and queue_id = {} and priority = 1 and ticket is not null and {line}
-                    and ticket >= {low} and ticket <= {hi} and '{tickets}'::int8multirange @> ticket
+                    and ticket >= {low} and ticket <= {max_ticket} and '{tickets}'::int8multirange @> ticket
                   order by ticket",
                 self.queue
             );
@@ -77,7 +77,7 @@ impl Session {
                 sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut self.stage).await.unwrap();
             jobs.extend(found);
         }
-        Some(Lease { id, hi, jobs })
+        Some(Lease { id, max_ticket, jobs })
     }
 
     /// Deletes what the tables have. The dead rows stay.
@@ -140,7 +140,7 @@ impl Session {
             "insert into pgjobq.failures (shard, job, attempt, reason, message)
              select 0, id, 1, 'error', 'it failed' from pgjobq.jobs;
              insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attempt, failures, crashes,
-                    retries, crash_budget, created_at, drop_on)
+                    retries, max_crashes, created_at, drop_on)
              select 0, gen_random_uuid(), 'completed', {queue}, 1, '{KIND}', '{ARGS}', 1, 0, 0, 20, 3, now(), day
                from pgjobq.finished_days"
         ))

@@ -22,7 +22,7 @@ async fn a_job_costs_few_bytes_of_wal_one_insert_and_one_delete() {
         assert_eq!(lease.jobs.len(), BATCH);
         claimed += cost;
         finished += session.finish(&lease, End::Complete).await;
-        near = lease.hi - 500 - 2 * BATCH as i64;
+        near = lease.max_ticket - 500 - 2 * BATCH as i64;
     }
     let per_job = |figure: f64| figure / JOBS as f64;
     at_most("WAL to enqueue a job, bytes", per_job(enqueued.wal), 460.0);

@@ -24,7 +24,7 @@ async fn insert(db: &TestDb, id: JobId, columns: &[(&str, &str)]) -> std::result
         ("shard", "(select pgjobq.shard_of(d.id, shards) from pgjobq.settings)"),
         ("priority", "1"),
         ("retries", "0"),
-        ("crash_budget", "3"),
+        ("max_crashes", "3"),
         ("kind", "'double'"),
         ("args", r#"'{"number": 21}'"#),
         ("ticket", "nextval('pgjobq.ticket')"),
@@ -45,8 +45,8 @@ on_one_shard! {
             ("run_at", "'infinity'"), ("run_at", "'-infinity'"), ("expires_at", "'infinity'"), ("expires_at", "'-infinity'"),
             ("created_at", "'infinity'"), ("run_at", "'4000-01-01 BC'"), ("run_at", "'294276-01-01'"),
             ("ticket", "0"), ("ticket", "-7"), ("ticket", "9223372036854775807"),
-            ("attempt", "-1"), ("failures", "-1"), ("crashes", "-1"), ("waits_for", "-1"), ("retries", "-1"),
-            ("crash_budget", "-1"), ("priority", "4"), ("priority", "-1"), ("kind", "''"),
+            ("attempt", "-1"), ("attempt", "2000000001"), ("failures", "-1"), ("crashes", "-1"), ("waits_for", "-1"), ("retries", "-1"),
+            ("max_crashes", "-1"), ("priority", "4"), ("priority", "-1"), ("kind", "''"),
             ("meta", "to_jsonb(repeat('x', 9000))"),
         ] {
             let in_line = if column == "run_at" || column == "waits_for" { ("ticket", "null") } else { ("key", "null") };
@@ -98,11 +98,11 @@ on_one_shard! {
 
 /// As much of everything as the columns hold.
 const MOST: [(&str, &str); 5] = [
-    ("attempt", "2147483647"),
+    ("attempt", "2000000000"),
     ("failures", "32767"),
     ("crashes", "32767"),
     ("retries", "32767"),
-    ("crash_budget", "32767"),
+    ("max_crashes", "32767"),
 ];
 
 on_one_shard! {
@@ -130,7 +130,7 @@ on_one_shard! {
 on_one_shard! {
     async fn what_a_dead_worker_leaves_of_them_is_taken_back(db: TestDb) {
         let (again, dies) = (double::handle(JobId::new()), double::handle(JobId::new()));
-        insert(&db, again.id(), &[("attempt", "2147483646")]).await.unwrap();
+        insert(&db, again.id(), &[("attempt", "1999999999")]).await.unwrap();
         insert(&db, dies.id(), &[MOST[0]]).await.unwrap();
         let neighbor = double::enqueue(&db.client, 2).await.unwrap();
         let leave = "select pgjobq.register_worker(shard, 8, 'gone') from pgjobq.lanes group by shard;

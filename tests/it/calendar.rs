@@ -168,7 +168,7 @@ async fn nothing_is_attached_while_the_rest_is_large() {
     db.run("do $$ begin while pgjobq.drop_partition('infinity') loop end loop; end $$").await;
     db.run(
         "insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attempt, failures, crashes, retries,
-                                      crash_budget, created_at, drop_on)
+                                      max_crashes, created_at, drop_on)
          select 0, gen_random_uuid(), 'completed', 1, 1, 'old', to_jsonb(repeat('x', 1800)), 1, 0, 0, 0, 0, now(), current_date + 500
            from generate_series(1, 5000)",
     )
@@ -211,7 +211,7 @@ async fn day_that_is_over_is_emptied_while_it_cannot_be_dropped() {
     let db = TestDb::new(1).await;
     db.run(
         "insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attempt, failures, crashes, retries,
-                                      crash_budget, created_at, drop_on)
+                                      max_crashes, created_at, drop_on)
          select 0, gen_random_uuid(), 'completed', 1, 1, 'old', '{}', 1, 0, 0, 0, 0, now(), min(day) from pgjobq.finished_days",
     )
     .await;

@@ -104,9 +104,9 @@ on_postgres! {
             let claim = |lease, want| Claim { id: ClaimId { lane, worker: US, lease: LeaseId(lease) }, wait: true, kinds: &["stand", "double"], want,
                 near: [Ticket(0); 4], found: None, bounds: Bounds::default() };
             let claimed = at_once("claim", store.claim(claim(10, 4))).await;
-            let hi = claimed.jobs.iter().map(|job| job.ticket).max();
-            if let Some(hi) = hi {
-                let key = LeaseKey { lane, priority: 1, hi, id: LeaseId(10) };
+            let max_ticket = claimed.jobs.iter().map(|job| job.ticket).max();
+            if let Some(max_ticket) = max_ticket {
+                let key = LeaseKey { lane, priority: 1, max_ticket, id: LeaseId(10) };
                 let leases = [LeaseUse { key, close: true }];
                 let ends = |(n, job): (usize, &pgjobq_core::__private::ClaimedJob)| Ended { hold: Hold { lease: key,
                     worker: US, job: job.id, ticket: job.ticket }, decision: decision(n) };
@@ -117,7 +117,7 @@ on_postgres! {
             at_once("promote", store.promote(shard, 0, 100)).await;
             let given_back = at_once("claim", store.claim(claim(11, 1))).await;
             if let [job] = &*given_back.jobs {
-                let key = LeaseKey { lane, priority: 1, hi: job.ticket, id: LeaseId(11) };
+                let key = LeaseKey { lane, priority: 1, max_ticket: job.ticket, id: LeaseId(11) };
                 assert_eq!(at_once("return_lease", store.return_lease(US, key)).await, 1);
             }
             at_once("claim", store.claim(claim(12, 2))).await;
@@ -187,13 +187,13 @@ on_postgres! {
             "select pgjobq.set_idle(s, 1, array[1, 2]) from pg_temp.shards s",
             "select pgjobq.claim(s, q.id, 1, 8, true, array['stand'], 3, array[0, 0, 0, 0], null, null)
                from pg_temp.shards s, pgjobq.queues q",
-            "select pgjobq.finish(l.shard, 1, 'ours', array[l.queue_id], array[l.priority], array[l.hi], array[l.id],
+            "select pgjobq.finish(l.shard, 1, 'ours', array[l.queue_id], array[l.priority], array[l.max_ticket], array[l.id],
                                   array[true], array_agg(1), array_agg(j.id order by j.id), array_agg(j.ticket order by j.id),
                                   array_agg('bury'::text), array_agg(null::bigint), array_agg(1000000::bigint),
                                   array_agg(null::text), array_agg('fatal'::text), array_agg('so'::text))
                from pgjobq.leases l join pgjobq.jobs j on j.shard = l.shard and l.tickets @> j.ticket
-              group by l.shard, l.queue_id, l.priority, l.hi",
-            "select pgjobq.return_lease(shard, worker, queue_id, priority, hi, id) from pgjobq.leases",
+              group by l.shard, l.queue_id, l.priority, l.max_ticket",
+            "select pgjobq.return_lease(shard, worker, queue_id, priority, max_ticket, id) from pgjobq.leases",
             "select pgjobq.return_claim(shard, queue_id, worker, id) from pgjobq.leases",
             "select pgjobq.leave(s, 1) from pg_temp.shards s",
             "select pgjobq.give_up_workers(s, array[1], array[0]) from pg_temp.shards s",
@@ -207,8 +207,8 @@ on_postgres! {
             "select pgjobq.purge_queue(s, q.id, 1::smallint, 0, 10, null) from pg_temp.shards s, pgjobq.queues q",
             "select pgjobq.requeue_jobs(shard, array[id], null, null, null, null, null) from pgjobq.finished",
             "select pgjobq.purge_ended(shard, array[id]) from pgjobq.finished",
-            "select pgjobq.say_progress(l.shard, 1, l.queue_id, l.priority, l.hi, l.id, j.id, j.ticket, 1::smallint, 'so'),
-                    pgjobq.complete_in(l.shard, 1, l.queue_id, l.priority, l.hi, l.id, j.id, j.ticket, 1000000, '1')
+            "select pgjobq.say_progress(l.shard, 1, l.queue_id, l.priority, l.max_ticket, l.id, j.id, j.ticket, 1::smallint, 'so'),
+                    pgjobq.complete_in(l.shard, 1, l.queue_id, l.priority, l.max_ticket, l.id, j.id, j.ticket, 1000000, '1')
                from pgjobq.leases l join pgjobq.jobs j on j.shard = l.shard and l.tickets @> j.ticket",
             "select pgjobq.note_rates(s, array[1], array[1], array[1]) from pg_temp.shards s",
             "select pgjobq.delete_queue('default')",

@@ -45,7 +45,7 @@ async fn occupy_slot(ctx: JobContext, probe: u64) {
 async fn insert_swelling(db: &TestDb, jobs: usize, numbers: usize) {
     db.run("alter table pgjobq.jobs drop constraint if exists args_fit").await;
     db.run(&format!(
-        "insert into pgjobq.jobs (shard, id, created_at, ticket, queue_id, priority, retries, crash_budget, kind, args)
+        "insert into pgjobq.jobs (shard, id, created_at, ticket, queue_id, priority, retries, max_crashes, kind, args)
          select 0, gen_random_uuid(), now(), nextval('pgjobq.ticket'), q.id, 1, 0, 3, 'measure_args',
                 jsonb_build_object('values', (select jsonb_agg(1e131071) from generate_series(1, {numbers})))
            from pgjobq.queues q, generate_series(1, {jobs}) where q.name = 'default'"
@@ -251,7 +251,7 @@ async fn guesses_never_pass_the_tickets_that_were_drawn() {
     let db = TestDb::new(1).await;
     let worker = db.worker().poll_interval(Duration::from_secs(60)).build().await.unwrap().start();
     end_at_once::call(&db.client).await.unwrap();
-    db.run("insert into pgjobq.jobs (shard, id, created_at, ticket, queue_id, priority, retries, crash_budget, kind, args)
+    db.run("insert into pgjobq.jobs (shard, id, created_at, ticket, queue_id, priority, retries, max_crashes, kind, args)
             select 0, gen_random_uuid(), now(), 9223372036854775806, id, 1, 0, 3, 'end_at_once', '{}'
               from pgjobq.queues where name = 'default'").await;
     end_at_once::call(&db.client).await.unwrap();
@@ -284,7 +284,7 @@ async fn thousand_queues_do_not_slow_down_one_of_them() {
 async fn insert_in_line(db: &TestDb, rows: &str) {
     db.run(&format!(
         "select pgjobq.register_worker(0::smallint, 7, 'by hand');
-         insert into pgjobq.jobs (shard, id, created_at, ticket, queue_id, priority, crashes, retries, crash_budget, kind, args)
+         insert into pgjobq.jobs (shard, id, created_at, ticket, queue_id, priority, crashes, retries, max_crashes, kind, args)
          select 0, gen_random_uuid(), now(), nextval('pgjobq.ticket'), q.id, r.priority, r.crashes, 0, 9, r.kind, '{{}}'
            from pgjobq.queues q, {rows} r(priority, crashes, kind) where q.name = 'default'"
     ))
@@ -315,7 +315,7 @@ async fn quarantine_claim_keeps_the_cursors_it_did_not_come_to() {
     insert_in_line(&db, "(values (2, 1, 'plain'), (1, 1, 'plain'))").await;
     let claim = |lease: i32| {
         format!(
-            "select c.reach::text || cardinality(c.ids) from pgjobq.queues q, pgjobq.claim_quarantined(
+            "select c.scanned_to::text || cardinality(c.ids) from pgjobq.queues q, pgjobq.claim_quarantined(
                  0::smallint, q.id, 7, {lease}, '{{plain}}', 10, false, '{{70,1,0,90}}') c
               where q.name = 'default'"
         )
@@ -359,7 +359,7 @@ async fn slow_claim_of_one_shard_leaves_slots_for_others() {
              return new;
          end $$;
          create trigger slow_down before insert on pgjobq.leases for each row execute function slow_down();
-         insert into pgjobq.jobs (shard, id, created_at, ticket, queue_id, priority, retries, crash_budget, kind, args)
+         insert into pgjobq.jobs (shard, id, created_at, ticket, queue_id, priority, retries, max_crashes, kind, args)
          select s, gen_random_uuid(), now(), nextval('pgjobq.ticket'), q.id, 1, 0, 3, 'end_at_once', '{}'
            from pgjobq.queues q, generate_series(0, 1) s, generate_series(1, 30) where q.name = 'default'",
     )

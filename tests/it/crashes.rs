@@ -164,7 +164,7 @@ on_postgres! {
         }
         pass::job(probe.number).max_crashes(1).enqueue(&db.client).await.unwrap();
         // Three have crashed twice; the next crash of the fourth is its last.
-        db.run("update pgjobq.jobs set crashes = case crash_budget when 1 then 1 else 2 end").await;
+        db.run("update pgjobq.jobs set crashes = case max_crashes when 1 then 1 else 2 end").await;
         let worker = db.worker().build().await.unwrap().start();
         for ran in 1..=4 {
             probe.until(|probe| probe.runs().len() == ran && probe.running() == 1).await;
@@ -233,7 +233,7 @@ async fn released_attempts_restore_no_trust() {
 async fn quarantine_hides_no_job_behind_unknown_kinds() {
     let db = TestDb::new(1).await;
     let probe = Probe::new();
-    let strangers = "insert into pgjobq.jobs (shard, id, created_at, ticket, queue_id, priority, crashes, retries, crash_budget, kind, args)
+    let strangers = "insert into pgjobq.jobs (shard, id, created_at, ticket, queue_id, priority, crashes, retries, max_crashes, kind, args)
         select 0, gen_random_uuid(), now(), nextval('pgjobq.ticket'), q.id, 2, 1, 0, 3, 'known_to_nobody', '{}'
           from pgjobq.queues q, generate_series(1, 12000) where q.name = 'default'";
     db.run(strangers).await;

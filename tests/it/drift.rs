@@ -127,7 +127,7 @@ async fn sequence_that_was_set_back_is_repaired() {
         // One lease of all, and a job whose ticket nobody can have drawn.
         db.run(
             "select pgjobq.register_worker(0::smallint, 1, 'old');
-             insert into pgjobq.leases (shard, queue_id, priority, hi, id, worker, tickets)
+             insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
              select 0, id, 1, 5000, 1, 1, '{[1,5001)}' from pgjobq.queues where name = 'default'",
         )
         .await;

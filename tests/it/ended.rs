@@ -123,7 +123,7 @@ async fn long_arguments_stop_no_list() {
     let insert = |args: &str| {
         format!(
             "insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attempt, failures, crashes,
-                 retries, crash_budget, created_at, drop_on)
+                 retries, max_crashes, created_at, drop_on)
              select 0, gen_random_uuid(), 'dead', id, 1, 'divide', {args}, 1, 1, 0, 0, 0, now(), current_date
                from pgjobq.queues where name = 'default'"
         )

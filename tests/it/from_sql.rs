@@ -30,7 +30,7 @@ on_one_shard! {
     async fn what_is_left_out_follows_what_was_recorded_of_the_kind(db: TestDb) {
         let job = letter::handle(JobId::new());
         db.run(&format!("select pgjobq.enqueue('letter', '{{\"to\": \"Ada\"}}', id => '{}')", job.id())).await;
-        let row = sqlx::query("select q.name, priority, retries, crash_budget from pgjobq.jobs join pgjobq.queues q on q.id = queue_id")
+        let row = sqlx::query("select q.name, priority, retries, max_crashes from pgjobq.jobs join pgjobq.queues q on q.id = queue_id")
             .fetch_one(&db.pool).await.unwrap();
         let row: (String, i16, i16, i16) = (row.get(0), row.get(1), row.get(2), row.get(3));
         assert_eq!(row, ("letters".to_owned(), 2, 7, 2));
@@ -39,7 +39,7 @@ on_one_shard! {
         worker.shutdown().await.unwrap();
 
         db.run("select pgjobq.enqueue('never_recorded')").await;
-        let row = sqlx::query("select q.name, priority, retries, crash_budget from pgjobq.jobs join pgjobq.queues q on q.id = queue_id")
+        let row = sqlx::query("select q.name, priority, retries, max_crashes from pgjobq.jobs join pgjobq.queues q on q.id = queue_id")
             .fetch_one(&db.pool).await.unwrap();
         let row: (String, i16, i16, i16) = (row.get(0), row.get(1), row.get(2), row.get(3));
         assert_eq!(row, ("default".to_owned(), 1, 20, 3));
@@ -52,7 +52,7 @@ on_one_shard! {
         db.run("select pgjobq.enqueue('nothing', delay => interval '1 hour')").await;
         let scheduled = "select count(*) from pgjobq.jobs where run_at between now() + interval '59 minutes' and now() + interval '1 hour'";
         assert_eq!(db.number(scheduled).await, 2);
-        let row = "select count(*) from pgjobq.jobs where priority = 3 and retries = 1 and crash_budget = 0";
+        let row = "select count(*) from pgjobq.jobs where priority = 3 and retries = 1 and max_crashes = 0";
         assert_eq!(db.number(row).await, 1);
         for first in [true, false] {
             let once = "select is_new::int from pgjobq.enqueue('nothing', id => '018f0000-0000-7000-8000-000000000000')";
@@ -100,9 +100,16 @@ on_one_shard! {
             "the arguments of a job are null",
             Some("Leave them out, or give a JSON object with the job function's arguments by name."), "22004",
         );
+        let by_name = "Write a JSON object with the job function's arguments by name, such as {\"user_id\": 7}.";
+        for (args, shown) in [("[1]", "an array: [1]"), ("null", "the JSON null: null"), ("5", "a number: 5"), ("\"a\"", "a string: \"a\"")] {
+            check_refused(
+                refused(&db, &format!("select pgjobq.enqueue('nothing', '{args}')")).await,
+                &format!("the arguments of a job are a JSON object, but these are {shown}"), Some(by_name), "22023",
+            );
+        }
         check_refused(
-            refused(&db, "select pgjobq.enqueue('nothing', to_jsonb(repeat('a', 1048577)))").await,
-            "the arguments of a job are 1048579 bytes, more than 1 MiB",
+            refused(&db, "select pgjobq.enqueue('nothing', jsonb_build_object('a', repeat('a', 1048577)))").await,
+            "the arguments of a job are 1048586 bytes, more than 1 MiB",
             Some("Store them in a table or a bucket, and enqueue their name."), "54000",
         );
         check_refused(
@@ -120,7 +127,7 @@ on_one_shard! {
             assert!(answer.0.starts_with("a job that expires in 01:00:00 and runs at "), "{answer:?}");
         }
         check_refused(
-            refused(&db, "select pgjobq.enqueue('nothing', (repeat('[', 128) || repeat(']', 128))::jsonb)").await,
+            refused(&db, "select pgjobq.enqueue('nothing', ('{\"a\":' || repeat('[', 127) || repeat(']', 127) || '}')::jsonb)").await,
             "the arguments of a job are nested deeper than 127 arrays and objects",
             Some("Flatten them, or send them as text."), "54000",
         );
@@ -130,7 +137,7 @@ on_one_shard! {
         );
         check_refused(
             refused(&db, "select pgjobq.enqueue('nothing', retries => -1)").await,
-            "retries and crashes are 0 to 32767", None, "22023",
+            "`retries` and `max_crashes` are 0 to 32767", None, "22023",
         );
         let id = "018f0000-0000-7000-8000-000000000000";
         db.run(&format!("select pgjobq.enqueue('nothing', id => '{id}')")).await;
@@ -138,7 +145,7 @@ on_one_shard! {
             refused(&db, &format!("select pgjobq.enqueue('letter', id => '{id}')")).await,
             &format!("job {id} is live with another kind than 'letter'"), None, "23505",
         );
-        db.run("select pgjobq.enqueue('nothing', (repeat('[', 127) || '1' || repeat(']', 127))::jsonb)").await;
+        db.run("select pgjobq.enqueue('nothing', ('{\"a\":' || repeat('[', 126) || '1' || repeat(']', 126) || '}')::jsonb)").await;
         assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 2);
     }
 }

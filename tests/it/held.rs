@@ -116,7 +116,7 @@ on_one_shard! {
         db.run(&format!(
             "do $$ begin
                 perform pgjobq.enqueue('stand', jsonb_build_object('gate', '{}'));
-                insert into pgjobq.leases (shard, queue_id, priority, hi, id, worker, claimed_at, tickets)
+                insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, claimed_at, tickets)
                 select j.shard, j.queue_id, j.priority, j.ticket, 7, w.id, clock_timestamp() + interval '1 hour',
                        int8multirange(int8range(j.ticket, j.ticket + 1))
                   from pgjobq.jobs j, pgjobq.workers w;

@@ -65,7 +65,7 @@ on_postgres! {
         }
         let first = store.claim(claim(1, 11)).await.unwrap().jobs.pop().unwrap();
         let lease = |job: &pgjobq::__private::ClaimedJob, id| LeaseUse {
-            key: LeaseKey { lane, priority: job.priority, hi: job.ticket, id: LeaseId(id) },
+            key: LeaseKey { lane, priority: job.priority, max_ticket: job.ticket, id: LeaseId(id) },
             close: true,
         };
         let finish = async |worker, lease: LeaseUse, ticket, decision| {
@@ -183,7 +183,7 @@ async fn invariant_11_a_long_queue_costs_a_claim_the_same_as_a_short_one() {
     let db = TestDb::new(1).await;
     let fill = |count: u32| {
         format!(
-            "insert into pgjobq.jobs (id, created_at, ticket, queue_id, shard, priority, retries, crash_budget, kind, args)
+            "insert into pgjobq.jobs (id, created_at, ticket, queue_id, shard, priority, retries, max_crashes, kind, args)
              select gen_random_uuid(), now(), nextval('pgjobq.ticket'), 1, 0, 1, 20, 3, 'stay', '{{}}'
                from generate_series(1, {count})"
         )

@@ -19,6 +19,20 @@ const WORKER: &[&str] = &["pgjobq_worker"];
 
 /// Who may execute each function where PUBLIC may execute none. A new function needs a line here.
 const FUNCTIONS: &[(&str, &[&str])] = &[
+    ("check_args", BOTH),
+    ("check_kind", BOTH),
+    ("check_numbers", BOTH),
+    ("check_times", BOTH),
+    ("duplicates", BOTH),
+    ("estimated_jobs", BOTH),
+    ("insert_large_batch", BOTH),
+    ("new_rows", BOTH),
+    ("reject_program", BOTH),
+    ("oldest_ready", BOTH),
+    ("quarantine_line", BOTH),
+    ("queue_counts", BOTH),
+    ("ready_line", BOTH),
+    ("worker_counts", BOTH),
     ("act_on_request", BOTH),
     ("ask_to_cancel", BOTH),
     ("cancel", BOTH),
@@ -37,6 +51,23 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("shard_of", BOTH),
     ("show_ended", BOTH),
     ("shown_args", BOTH),
+    ("cancellation", WORKER),
+    ("capped", WORKER),
+    ("claimed_batch", WORKER),
+    ("decide_crashes", WORKER),
+    ("delete_jobs", WORKER),
+    ("end_jobs", WORKER),
+    ("end_of_walk", WORKER),
+    ("locate_jobs", WORKER),
+    ("lock_dead_lease", WORKER),
+    ("peek_quarantine", WORKER),
+    ("picked", WORKER),
+    ("put_back", WORKER),
+    ("quarantined_batch", WORKER),
+    ("quarantined_jobs", WORKER),
+    ("ready_jobs", WORKER),
+    ("tickets_of", WORKER),
+    ("trim_batch", WORKER),
     ("act_on_cancels", WORKER),
     ("claim", WORKER),
     ("claim_quarantined", WORKER),
@@ -100,7 +131,6 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("tidy_failures", WORKER),
     ("tidy_hints", WORKER),
     ("tidy_rest", WORKER),
-    ("trim_claim", WORKER),
     ("unknown_kinds", WORKER),
 ];
 
@@ -115,7 +145,16 @@ const DEFINERS: &[&str] = &[
 ];
 
 /// Functions for both roles that are called only inside of others, and have the search path of those.
-const INSIDE: &[&str] = &["jobs_of_lease", "leased_tickets", "shard_of"];
+const INSIDE: &[&str] = &[
+    "duplicates",
+    "insert_large_batch",
+    "jobs_of_lease",
+    "leased_tickets",
+    "new_rows",
+    "quarantine_line",
+    "ready_line",
+    "shard_of",
+];
 
 /// Those of the schema's functions for which this is true, by name.
 async fn functions(db: &TestDb, so: &str) -> BTreeSet<String> {

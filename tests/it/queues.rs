@@ -43,7 +43,7 @@ on_postgres! {
 async fn what_nobody_has_time_to_count_is_estimated_and_said_to_be() {
     let db = TestDb::new(1).await;
     db.run(
-        "insert into pgjobq.jobs (id, created_at, ticket, run_at, queue_id, shard, priority, retries, crash_budget, kind, args)
+        "insert into pgjobq.jobs (id, created_at, ticket, run_at, queue_id, shard, priority, retries, max_crashes, kind, args)
          select gen_random_uuid(), now(), case when n > 30000 then nextval('pgjobq.ticket') end,
                 case when n <= 30000 then now() + interval '1 hour' end, 1, 0, 1, 20, 3, 'shelve', '{}'
            from generate_series(1, 60000) n",
@@ -139,7 +139,7 @@ on_one_shard! {
              alter table pgjobq.finished attach partition pgjobq.finished_20010101 for values from ('2001-01-01') to ('2001-01-02');
              update pgjobq.finished_days set day = {is} where day = '{was}';
              insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attempt, failures, crashes, retries,
-                                          crash_budget, created_at, drop_on)
+                                          max_crashes, created_at, drop_on)
              values (0, gen_random_uuid(), 'dead', 1, 1, 'old', '{{}}', 1, 1, 0, 0, 0, now(), {is})"
         )).await;
         // Somebody looks at ended jobs, and leaves the transaction open: the worker passes by, at once, again and again.

@@ -426,7 +426,7 @@ async fn refused_return_of_a_lease_fails_no_heartbeat() {
     db.run(
         "create function keep_lease() returns trigger language plpgsql as $$ begin raise exception 'kept'; end $$;
          create trigger keep_lease before delete on pgjobq.leases for each row when (old.id = 7) execute function keep_lease();
-         insert into pgjobq.leases (shard, queue_id, priority, hi, id, worker, claimed_at, tickets)
+         insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, claimed_at, tickets)
          select shard, queue_id, priority, 1000000000, 7, worker, now() - interval '1 hour', '{[1000000000,1000000001)}'
            from pgjobq.leases",
     )
@@ -451,7 +451,7 @@ async fn unrecorded_result_keeps_its_place_in_quarantine() {
     let first = again::enqueue(&db.client, probe.number, "P0001".to_owned()).await.unwrap();
     let second = again::enqueue(&db.client, probe.number, String::new()).await.unwrap();
     // Neither can afford another crash, so that each must run alone.
-    db.run("update pgjobq.jobs set crashes = crash_budget").await;
+    db.run("update pgjobq.jobs set crashes = max_crashes").await;
     // The first result is refused whichever of them it is.
     db.run("update pgjobq.jobs set args = jsonb_set(args, '{code}', '\"P0001\"')").await;
     let worker = db.worker().build().await.unwrap().start();

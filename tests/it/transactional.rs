@@ -182,8 +182,8 @@ on_one_shard! {
         assert_eq!(asked.unwrap(), pgjobq::CancelOutcome::StopRequested);
         db.run("do $$ declare r record; begin
             delete from pgjobq.workers;
-            for r in select s.shard, p.kept from pgjobq.lanes s, lateral pgjobq.reap(s.shard, '{}') p where p.queue is not null loop
-                assert r.kept is not null, 'the lease was taken, though its job is about to be completed';
+            for r in select s.shard, p.skipped from pgjobq.lanes s, lateral pgjobq.reap(s.shard, '{}') p where p.queue is not null loop
+                assert r.skipped is not null, 'the lease was taken, though its job is about to be completed';
             end loop;
         end $$").await;
         probe.gate.add_permits(1);

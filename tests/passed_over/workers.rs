@@ -96,8 +96,9 @@ impl Simulated {
         for priority in 0..PRIORITIES as i16 {
             let of_it: Vec<&ClaimedJob> = claimed.jobs.iter().filter(|j| j.priority == priority).collect();
             let jobs: Vec<_> = of_it.iter().map(|job| (job.id, job.ticket)).collect();
-            if let Some(hi) = jobs.iter().map(|(_, ticket)| *ticket).max() {
-                self.held.push(Held { key: LeaseKey { lane, priority, hi, id: LeaseId(lease) }, jobs });
+            if let Some(max_ticket) = jobs.iter().map(|(_, ticket)| *ticket).max() {
+                self.held
+                    .push(Held { key: LeaseKey { lane, priority, max_ticket, id: LeaseId(lease) }, jobs });
             }
         }
         for job in &claimed.jobs {

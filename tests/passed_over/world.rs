@@ -97,7 +97,7 @@ impl World {
         self.ledger.check();
         let twice = self.db.number(
             "select count(*) from pgjobq.leases a join pgjobq.leases b using (shard, queue_id, priority)
-              where a.hi < b.hi and a.tickets && b.tickets",
+              where a.max_ticket < b.max_ticket and a.tickets && b.tickets",
         );
         assert_eq!(twice.await, 0, "pairs of leases that share a ticket");
     }

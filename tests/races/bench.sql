@@ -94,17 +94,17 @@ begin
     select 0, n, 'worker ' || n, interval '30 seconds'
       from generate_series(1, 2) n where n = 2 or not p_given_up;
     insert into pgjobq.jobs (shard, id, queue_id, kind, args, priority, ticket, run_at, expires_at, attempt, failures, crashes,
-                             retries, crash_budget, created_at)
+                             retries, max_crashes, created_at)
     select 0, races.id(n), v_queue, 'kind', '{}', 3, nullif(n, 6), case n when 6 then now() - interval '1 second' end,
            case when n = any (p_expiring) then now() - interval '1 second' end,
            (n in (1, 5))::int, (n = 1)::int, (n = 5)::int, 5, case n when 2 then 0 else 3 end, now()
       from generate_series(1, 6) n;
     insert into pgjobq.failures (shard, job, attempt, reason, message)
     values (0, races.id(1), 1, 'error', 'once'), (0, races.id(5), 1, 'crash', 'once');
-    insert into pgjobq.leases (shard, queue_id, priority, hi, id, worker, tickets)
+    insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
     values (0, v_queue, 3, 2, 11, 1, '{[1,3)}');
     insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attempt, failures, crashes, retries,
-                                 crash_budget, created_at, errors, drop_on)
+                                 max_crashes, created_at, errors, drop_on)
     values (0, races.id(9), 'dead', v_queue, 3, 'kind', '{}', 2, 2, 0, 1, 3, now(),
             jsonb_build_array(pgjobq.error_entry(1, now(), 'error', 'once', 'worker 1'),
                               pgjobq.error_entry(2, now(), 'error', 'twice', 'worker 1')),
@@ -118,11 +118,11 @@ begin
     return jsonb_build_object(
         'jobs', (select coalesce(jsonb_agg(jsonb_build_object(
                             'id', races.number(id), 'ticket', ticket, 'attempt', attempt, 'failures', failures,
-                            'crashes', crashes, 'budget', crash_budget, 'priority', priority, 'due', run_at < clock_timestamp(),
+                            'crashes', crashes, 'budget', max_crashes, 'priority', priority, 'due', run_at < clock_timestamp(),
                             'expiring', expires_at is not null, 'edited', args ? 'edited')
                         order by id), '[]') from pgjobq.jobs),
         'leases', (select coalesce(jsonb_agg(jsonb_build_object(
-                              'id', id, 'worker', worker, 'priority', priority, 'hi', hi, 'tickets',
+                              'id', id, 'worker', worker, 'priority', priority, 'max_ticket', max_ticket, 'tickets',
                               (select jsonb_agg(t) from unnest(tickets) r, generate_series(lower(r), upper(r) - 1) t))
                           order by id), '[]') from pgjobq.leases),
         'finished', (select coalesce(jsonb_agg(jsonb_build_object(
@@ -188,12 +188,12 @@ declare
     r record;
 begin
     for r in
-        select priority, array_agg(id) as ids, array_agg(ticket) as tickets, max(ticket) as hi, count(*)::int as jobs
+        select priority, array_agg(id) as ids, array_agg(ticket) as tickets, max(ticket) as max_ticket, count(*)::int as jobs
           from unnest(p_ids, p_tickets, p_priorities) c(id, ticket, priority) group by priority
     loop
         v_stale := v_stale || (pgjobq.finish(
-            0::smallint, 99, 'drain', array[p_queue], array[r.priority], array[r.hi], array[p_lease], array[true],
-            array_fill(1, array[r.jobs]), r.ids, r.tickets, array_fill('complete'::text, array[r.jobs]),
+            0::smallint, 99, 'drain', array[p_queue], array[r.priority], array[r.max_ticket], array[p_lease], array[true],
+            array_fill(1, array[r.jobs]), r.ids, r.tickets, array_fill('delete'::text, array[r.jobs]),
             array_fill(null::bigint, array[r.jobs]), array_fill(null::bigint, array[r.jobs]),
             array_fill(null::text, array[r.jobs]), array_fill(null::text, array[r.jobs]),
             array_fill(null::text, array[r.jobs]))).stale;

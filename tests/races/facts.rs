@@ -103,7 +103,7 @@ impl Facts {
             Action::Reap => {
                 self.requeued = number(&answer["requeued"]);
                 self.buried = jobs_of(&answer["buried"]).len() as i64;
-                self.closed = !answer["queue"].is_null() && answer["kept"].is_null();
+                self.closed = !answer["queue"].is_null() && answer["skipped"].is_null();
                 self.cancelled = jobs_of(&answer["cancelled"]);
                 self.reaped = self.cancelled.len() as i64;
             }

@@ -26,7 +26,7 @@ const fn planted(
 }
 
 /// Where a finish looks at the requests to cancel.
-const FLAG_IS_READ: &str = "cancelled := pgjobq.end_flagged(p_shard, v_again);\n        \
+const FLAG_IS_READ: &str = "cancelled := pgjobq.end_flagged(p_shard, v_back);\n        \
                             perform pgjobq.forget_cancels(p_shard, v_done);";
 
 const PLANTED: &[Planted] = &[
@@ -55,30 +55,37 @@ const PLANTED: &[Planted] = &[
         "the leases are read before the lane is locked",
         &[
             (
-                "    opened := pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait);\n    if not opened then\n        return;\n    end if;\n    v_now := clock_timestamp();\n    -- step: lane locked\n",
+                "    opened := pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait);\n    if not opened then return; end if;\n    -- step: lane locked\n",
                 1,
                 "    v_leased := pgjobq.leased_tickets(p_shard, p_queue, 3, 0);\n    \
-                 opened := pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait);\n    if not opened then\n        return;\n    end if;\n    v_now := clock_timestamp();\n    -- step: lane locked\n",
+                 opened := pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait);\n    if not opened then return; end if;\n    -- step: lane locked\n",
             ),
-            ("        v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_low);\n", 1, ""),
+            ("        v_leased := pgjobq.leased_tickets(p_shard, p_queue, n - 1, v_above[1]);\n", 1, ""),
         ],
         &["claim", "claim found tickets"],
     ),
     planted(
         "the ticket is not compared in the statement that deletes or changes the job's row",
-        &[(
-            "where j.ctid = mine.ctid and j.shard = p_shard and j.id = mine.id and j.ticket = mine.ticket",
-            5,
-            "where j.shard = p_shard and j.id = mine.id",
-        )],
+        &[
+            (
+                "where j.ctid = l.place and j.shard = p_shard and j.id = l.id and j.ticket = l.ticket",
+                2,
+                "where j.shard = p_shard and j.id = l.id",
+            ),
+            (
+                "where j.ctid = l.place and j.shard = p_shard and j.id = l.id and j.ticket is not distinct from l.ticket",
+                1,
+                "where j.shard = p_shard and j.id = l.id",
+            ),
+        ],
         &["retry some", "complete some"],
     ),
     planted(
         "a retried job keeps its ticket",
         &[(
-            "case when mine.delay is null then mine.new_ticket end",
+            "case when l.delay is null then l.new_ticket end",
             1,
-            "case when mine.delay is null then j.ticket end",
+            "case when l.delay is null then j.ticket end",
         )],
         &["retry now", "complete"],
     ),
@@ -96,16 +103,12 @@ const PLANTED: &[Planted] = &[
     },
     planted(
         "a quarantined job is claimed without a look at the leases",
-        &[(
-            "v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, v_from);",
-            1,
-            "v_leased := null;",
-        )],
+        &[("v_leased := pgjobq.leased_tickets(p_shard, p_queue, n - 1, v_above);", 1, "v_leased := null;")],
         &["claim quarantined jobs"],
     ),
     planted(
         "a claim takes one more than was asked",
-        &[("order by ticket limit v_left) j;", 1, "order by ticket limit v_left + 1) j;")],
+        &[("p_kinds)\n             limit p_want) j", 1, "p_kinds)\n             limit p_want + 1) j")],
         &["claim one without waiting"],
     ),
     planted(
@@ -116,9 +119,9 @@ const PLANTED: &[Planted] = &[
     planted(
         "a job that was taken back keeps its ticket",
         &[(
-            "set ticket = mine.new_ticket, attempt = j.attempt + 1, crashes",
+            "case when l.delay is null then l.new_ticket end",
             1,
-            "set attempt = j.attempt + 1, crashes",
+            "case when l.decision = 'crash' then j.ticket when l.delay is null then l.new_ticket end",
         )],
         &["reap", "complete"],
     ),
@@ -126,9 +129,9 @@ const PLANTED: &[Planted] = &[
         "a lease is given back while its results are recorded",
         &[
             (
-                "and hi = p_hi and id = p_id and worker = p_worker\n       for update skip locked;",
+                "and id = p_id and worker + 0 = p_worker\n       for update skip locked;",
                 1,
-                "and hi = p_hi and id = p_id and worker = p_worker;",
+                "and id = p_id and worker + 0 = p_worker;",
             ),
             ("elsif v_ticket = v_tickets[i] then", 1, "else"),
         ],
@@ -167,7 +170,7 @@ const PLANTED: &[Planted] = &[
             (
                 FLAG_IS_READ,
                 1,
-                "cancelled := pgjobq.end_flagged(p_shard, array(select unnest(v_again) intersect select unnest(cancelled)));\n        \
+                "cancelled := pgjobq.end_flagged(p_shard, array(select unnest(v_back) intersect select unnest(cancelled)));\n        \
                  perform pgjobq.forget_cancels(p_shard, v_done);",
             ),
         ],
@@ -185,9 +188,9 @@ const PLANTED: &[Planted] = &[
     planted(
         "the reaper does not read the requests to cancel",
         &[(
-            "cancelled := pgjobq.end_flagged(p_shard, v_again);\n    end if;\n    perform pgjobq.forget_progress(p_shard, v_jobs);",
+            "cancelled := pgjobq.end_flagged(p_shard, v_back);\n    end if;\n    perform pgjobq.forget_progress(p_shard, v_jobs.ids);",
             1,
-            "end if;\n    perform pgjobq.forget_progress(p_shard, v_jobs);",
+            "end if;\n    perform pgjobq.forget_progress(p_shard, v_jobs.ids);",
         )],
         &["cancel", "reap"],
     ),
@@ -229,12 +232,16 @@ const PLANTED: &[Planted] = &[
     ),
     planted(
         "a job is completed in a transaction without a look at its ticket",
-        &[("and j.id = p_id and j.ticket = p_ticket\n    returning", 1, "and j.id = p_id\n    returning")],
+        &[("array[p_ticket], '{delete}'", 1, "null, '{delete}'")],
         &["complete in", "retry now"],
     ),
     planted(
         "the reaper takes the lease of a locked job away",
-        &[("    if kept is null then\n", 1, "    if true then\n")],
+        &[(
+            "    if v_jobs.skipped is null then\n        delete from pgjobq.leases\n         where shard = p_shard and queue_id = queue",
+            1,
+            "    if true then\n        delete from pgjobq.leases\n         where shard = p_shard and queue_id = queue",
+        )],
         &["complete in", "reap", "claim"],
     ),
     planted(

@@ -180,7 +180,8 @@ fn list(jobs: &[Job], cell: impl Fn(&Job) -> String) -> String {
 impl Decision {
     fn word(self) -> &'static str {
         match self {
-            Self::Complete | Self::CompleteKept => "complete",
+            Self::Complete => "delete",
+            Self::CompleteKept => "complete",
             Self::Bury => "bury",
             Self::Cancel => "cancel",
             Self::RetryLater | Self::RetryNow => "retry",

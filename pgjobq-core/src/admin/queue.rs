@@ -175,6 +175,6 @@ impl Client {
         let values: [&dyn Literal; 6] = [&shard, &queue.0, &priority, &after, &BATCH, &why];
         let row = shared.alone(&shared.sql.purge_queue, &values).await?;
         let cancelled: Option<Vec<Uuid>> = row.try_get("cancelled").map_err(DatabaseError::Refused)?;
-        Ok((cancelled.unwrap_or_default(), row.try_get("reach").map_err(DatabaseError::Refused)?))
+        Ok((cancelled.unwrap_or_default(), row.try_get("scanned_to").map_err(DatabaseError::Refused)?))
     }
 }

@@ -71,7 +71,7 @@ pub struct ClaimedJob {
     pub attempts: i32,
     pub failures: i16,
     pub retries: i16,
-    pub crash_budget: i16,
+    pub max_crashes: i16,
     /// Where it comes from.
     pub meta: Meta,
 }
@@ -233,7 +233,7 @@ fn read_claimed(row: &PgRow) -> Result<Claimed, sqlx::Error> {
     }
     Ok(Claimed {
         jobs,
-        reach: by_priority(row, "reach")?,
+        reach: by_priority(row, "scanned_to")?,
         opened: row.try_get("opened")?,
         more: row.try_get("more")?,
     })
@@ -242,7 +242,7 @@ fn read_claimed(row: &PgRow) -> Result<Claimed, sqlx::Error> {
 fn read_quarantined(row: &PgRow) -> Result<ClaimedQuarantined, sqlx::Error> {
     Ok(ClaimedQuarantined {
         jobs: read_jobs(row)?,
-        reach: by_priority(row, "reach")?,
+        reach: by_priority(row, "scanned_to")?,
         opened: row.try_get("opened")?,
         alone: row.try_get("alone")?,
         passed: row.try_get("passed")?,
@@ -258,7 +258,7 @@ fn read_jobs(row: &PgRow) -> Result<Vec<ClaimedJob>, sqlx::Error> {
     let attempts: Vec<i32> = row.try_get("attempts")?;
     let failures: Vec<i16> = row.try_get("failures")?;
     let retries: Vec<i16> = row.try_get("retries")?;
-    let crash_budgets: Vec<i16> = row.try_get("crash_budgets")?;
+    let max_crashes: Vec<i16> = row.try_get("max_crashes")?;
     let job = |(place, (id, kind)): (usize, (Uuid, String))| ClaimedJob {
         id: id.into(),
         kind,
@@ -268,7 +268,7 @@ fn read_jobs(row: &PgRow) -> Result<Vec<ClaimedJob>, sqlx::Error> {
         attempts: attempts[place],
         failures: failures[place],
         retries: retries[place],
-        crash_budget: crash_budgets[place],
+        max_crashes: max_crashes[place],
         meta: Meta::from_json(None),
     };
     Ok(ids.into_iter().zip(kinds).enumerate().map(job).collect())
@@ -279,7 +279,7 @@ fn read_peeked(row: &PgRow) -> Result<Peeked, sqlx::Error> {
     let priorities: Option<Vec<i16>> = row.try_get("found_priority")?;
     Ok(Peeked {
         found: found.into_iter().flatten().zip(priorities.into_iter().flatten()).collect(),
-        reach: by_priority(row, "reach")?,
+        reach: by_priority(row, "scanned_to")?,
         quarantined: row.try_get("quarantined")?,
         quarantine: by_priority(row, "quarantine")?,
     })

@@ -86,13 +86,13 @@ impl Store {
             .bind(worker_name)
             .bind(leases.iter().map(|l| l.key.lane.queue).collect::<Vec<_>>())
             .bind(leases.iter().map(|l| l.key.priority).collect::<Vec<_>>())
-            .bind(leases.iter().map(|l| l.key.hi).collect::<Vec<_>>())
+            .bind(leases.iter().map(|l| l.key.max_ticket).collect::<Vec<_>>())
             .bind(leases.iter().map(|l| l.key.id).collect::<Vec<_>>())
             .bind(leases.iter().map(|l| l.close).collect::<Vec<_>>())
             .bind(ended.iter().map(place_of).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.hold.job.as_uuid()).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.hold.ticket).collect::<Vec<_>>())
-            .bind(ended.iter().map(|e| e.decision.word()).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.decision.sql_word()).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.decision.delay()).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.decision.keep()).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.decision.output()).collect::<Vec<_>>())
@@ -122,7 +122,7 @@ impl Decision {
         matches!(self, Self::Complete { .. } | Self::Bury { .. } | Self::Cancel { .. })
     }
 
-    /// The word for it, in SQL and in traces.
+    /// The word for it in traces.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -134,6 +134,14 @@ impl Decision {
             Self::Release => "release",
             Self::Return => "return",
             Self::Settled => "settled",
+        }
+    }
+
+    /// The word for it in SQL, where a completed job that is not kept has a decision of its own.
+    fn sql_word(&self) -> &'static str {
+        match self {
+            Self::Complete { keep: None, .. } => "delete",
+            _ => self.word(),
         }
     }
 

@@ -55,6 +55,6 @@ impl Store {
         most: i32,
     ) -> Result<Option<Uuid>, DatabaseError> {
         let query = sqlx::query(self.sql.tidy_failures.clone()).bind(shard).bind(after).bind(most);
-        self.row(query).await?.try_get("reach").map_err(DatabaseError::Refused)
+        self.row(query).await?.try_get("scanned_to").map_err(DatabaseError::Refused)
     }
 }

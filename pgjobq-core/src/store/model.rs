@@ -34,7 +34,7 @@ pub struct LeaseKey {
     pub lane: Lane,
     pub priority: i16,
     /// Its highest ticket.
-    pub hi: Ticket,
+    pub max_ticket: Ticket,
     pub id: LeaseId,
 }
 
@@ -54,9 +54,14 @@ impl Hold {
         &self,
         query: Query<'q, Postgres, PgArguments>,
     ) -> Query<'q, Postgres, PgArguments> {
-        let LeaseKey { lane, priority, hi, id } = self.lease;
-        let query =
-            query.bind(lane.shard).bind(self.worker).bind(lane.queue).bind(priority).bind(hi).bind(id);
+        let LeaseKey { lane, priority, max_ticket, id } = self.lease;
+        let query = query
+            .bind(lane.shard)
+            .bind(self.worker)
+            .bind(lane.queue)
+            .bind(priority)
+            .bind(max_ticket)
+            .bind(id);
         query.bind(self.job.as_uuid()).bind(self.ticket)
     }
 }

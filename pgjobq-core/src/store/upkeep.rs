@@ -131,7 +131,7 @@ impl Store {
             .bind(worker)
             .bind(lease.lane.queue)
             .bind(lease.priority)
-            .bind(lease.hi)
+            .bind(lease.max_ticket)
             .bind(lease.id);
         let row = self.row(query).await?;
         row.try_get("returned").map_err(DatabaseError::Refused)
@@ -190,7 +190,7 @@ impl Store {
         Ok(ActedOnCancels {
             cancelled,
             running,
-            reach: row.try_get("reach").map_err(DatabaseError::Refused)?,
+            reach: row.try_get("scanned_to").map_err(DatabaseError::Refused)?,
         })
     }
 
@@ -234,13 +234,13 @@ fn read_held(row: &PgRow) -> Result<Vec<HeldLease>, sqlx::Error> {
     let shard: Shard = row.try_get("shard")?;
     let queues: Vec<QueueId> = row.try_get("queues")?;
     let priorities: Vec<i16> = row.try_get("priorities")?;
-    let his: Vec<Ticket> = row.try_get("his")?;
+    let max_tickets: Vec<Ticket> = row.try_get("max_tickets")?;
     let ages: Vec<i64> = row.try_get("ages")?;
     let lease = |n: usize| HeldLease {
         key: LeaseKey {
             lane: Lane { shard, queue: queues[n] },
             priority: priorities[n],
-            hi: his[n],
+            max_ticket: max_tickets[n],
             id: ids[n],
         },
         age: duration(ages[n]),
@@ -255,16 +255,16 @@ fn read_reaped(row: &PgRow) -> Result<Reaped, sqlx::Error> {
         requeued: row.try_get("requeued")?,
         buried: jobs("buried")?,
         cancelled: jobs("cancelled")?,
-        kept: row.try_get("kept")?,
+        kept: row.try_get("skipped")?,
         queue: row.try_get("queue")?,
     })
 }
 
 fn read_expired(row: &PgRow) -> Result<Expired, sqlx::Error> {
-    let reach: Option<i64> = row.try_get("reach")?;
+    let reach: Option<i64> = row.try_get("scanned_to")?;
     Ok(Expired {
         jobs: row.try_get::<Option<_>, _>("expired")?.unwrap_or_default(),
-        reach: reach.zip(row.try_get("reach_id")?),
+        reach: reach.zip(row.try_get("scanned_to_id")?),
         looked: row.try_get("looked")?,
         next_due: row.try_get::<Option<i64>, _>("next_due")?.map(duration),
     })
@@ -282,7 +282,7 @@ fn read_promoted(row: &PgRow) -> Result<Promoted, sqlx::Error> {
     let next_due: Option<i64> = row.try_get("next_due")?;
     Ok(Promoted {
         count: row.try_get("promoted")?,
-        reach: row.try_get("reach")?,
+        reach: row.try_get("scanned_to")?,
         queues: row.try_get::<Option<_>, _>("queues")?.unwrap_or_default(),
         next_due: next_due.map(duration),
     })

@@ -133,7 +133,7 @@ fn read_progress(row: &PgRow) -> Result<Option<Progress>, sqlx::Error> {
 }
 
 fn read_status(id: JobId, row: &PgRow) -> Result<Status, sqlx::Error> {
-    let count = |name| row.try_get::<i16, _>(name).map(|count| u32::from(count.unsigned_abs()));
+    let count = |name| row.try_get::<i32, _>(name).map(|count| u32::from(count.unsigned_abs()));
     let maybe = |name| row.try_get::<Option<i64>, _>(name).map(|micros| micros.map(time));
     let state: JobState = row
         .try_get::<&str, _>("state")?

@@ -24,6 +24,9 @@ use crate::record::unrecorded::Unrecorded;
 use crate::runtime::Runtime;
 use crate::served_queue::Slots;
 
+/// The number of attempts above which the database refuses to put a job back in line.
+const MOST_ATTEMPTS: i32 = 2_000_000_000;
+
 /// The time that an attempt has to stop by itself after it lost its lease, or after its job was cancelled.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// The error of an attempt that ended in a panic which was not caught. The log has the panic.
@@ -195,8 +198,8 @@ impl Execution {
             policy: &handler.policy,
             failures: u32::from(job.failures.unsigned_abs()),
             // The attempt number cannot grow beyond this.
-            retries: if job.attempts == i32::MAX { 0 } else { u32::from(job.retries.unsigned_abs()) },
-            at_most_once: job.crash_budget == 0,
+            retries: if job.attempts >= MOST_ATTEMPTS { 0 } else { u32::from(job.retries.unsigned_abs()) },
+            at_most_once: job.max_crashes == 0,
             retention: self.slot.queue().retention(&handler.policy),
             cancelled: context.is_cancelled(),
             stopping: context.cancellation().is_cancelled(),

@@ -42,8 +42,8 @@ fn hold(runtime: &Runtime, claim: ClaimId, mut jobs: Vec<ClaimedJob>) -> Vec<(Cl
     let (mut held, mut leases) = (Vec::with_capacity(jobs.len()), Vec::new());
     for priority in (0..PRIORITIES as i16).rev() {
         let jobs: Vec<_> = jobs.extract_if(.., |job| job.priority == priority).collect();
-        let Some(hi) = jobs.iter().map(|job| job.ticket).max() else { continue };
-        let key = LeaseKey { lane: claim.lane, priority, hi, id: claim.lease };
+        let Some(max_ticket) = jobs.iter().map(|job| job.ticket).max() else { continue };
+        let key = LeaseKey { lane: claim.lane, priority, max_ticket, id: claim.lease };
         let stop = runtime.stages.stop_attempts.child_token();
         let lease = Arc::new(Lease::new(key, claim.worker, jobs.iter().map(held_job).collect(), stop));
         held.extend(jobs.into_iter().map(|job| (job, Arc::clone(&lease))));
@@ -54,5 +54,5 @@ fn hold(runtime: &Runtime, claim: ClaimId, mut jobs: Vec<ClaimedJob>) -> Vec<(Cl
 }
 
 fn held_job(job: &ClaimedJob) -> HeldJob {
-    HeldJob { id: job.id, ticket: job.ticket, at_most_once: job.crash_budget == 0 }
+    HeldJob { id: job.id, ticket: job.ticket, at_most_once: job.max_crashes == 0 }
 }

@@ -18,9 +18,10 @@ macro_rules! files {
 }
 
 files! {
-    "enqueue", "ids", "channel", "claim", "lanes", "peek", "read_args", "quarantine", "finish", "failures", "tickets", "complete",
-    "progress", "lookup", "heartbeat", "workers", "reap", "leases", "return", "promote", "cancel", "expire", "waiting", "dead",
-    "requeue", "queues", "kinds", "purge", "stats", "retention", "partitions", "deleted_queues", "tidy", "views",
+    "ids", "lines", "enqueue", "checks", "channel", "claim", "lanes", "peek", "read_args", "quarantine", "finish", "end", "put_back",
+    "failures", "tickets", "complete", "progress", "lookup", "heartbeat", "workers", "reap", "leases", "return", "promote", "cancel",
+    "expire", "waiting", "dead", "requeue", "queues", "kinds", "purge", "stats", "overview", "retention", "partitions",
+    "deleted_queues", "tidy", "views",
 }
 
 /// Settings of the functions above. They follow whenever one of those was installed, which resets its settings.

@@ -11,7 +11,7 @@ fn waiting(sizes: &[(usize, usize)]) -> VecDeque<Unrecorded> {
     let key = LeaseKey {
         lane: Lane { shard: Shard(0), queue: QueueId(1) },
         priority: 1,
-        hi: Ticket(1),
+        max_ticket: Ticket(1),
         id: LeaseId(1),
     };
     let lease = Arc::new(Lease::new(key, WorkerId(1), Vec::new(), CancellationToken::new()));

@@ -1,0 +1,44 @@
+-- The numbers of the views for people. Each is counted up to a bound.
+
+-- How a queue stands, in all shards: see the view `queue_overview`.
+create or replace function pgjobq.queue_counts(
+    p_queue int,
+    out ready bigint, out scheduled bigint, out running bigint, out quarantined bigint, out dead bigint,
+    out exact boolean, out oldest_ready timestamptz, out completed bigint, out failed bigint, out workers bigint)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    c_most constant int := 10000;
+    v_shards smallint[] := array(select s::smallint from pgjobq.settings, generate_series(0, shards - 1) s);
+begin
+    select sum(q.ready), sum(q.scheduled), sum(q.running), bool_and(q.exact),
+           timestamptz 'epoch' + min(q.oldest) * interval '1 microsecond', sum(q.completed), sum(q.failed)
+      into ready, scheduled, running, exact, oldest_ready, completed, failed
+      from unnest(v_shards) shard, lateral pgjobq.queue_stats(shard, p_queue) q;
+    quarantined := (select count(*) from unnest(v_shards) shard, generate_series(0, 3) priority,
+                                         lateral pgjobq.quarantine_line(shard, p_queue, priority, 0, c_most));
+    dead := (select count(*)
+               from unnest(v_shards) s(shard),
+                    lateral (select queue_id from pgjobq.finished
+                              where shard = s.shard and outcome = 'dead' and outcome <> 'completed'
+                              order by finished_at desc limit c_most) f
+              where f.queue_id = p_queue);
+    workers := (select count(distinct worker)
+                  from (select id from pgjobq.workers
+                         where shard = any (v_shards) and p_queue = any (idle)
+                        union all
+                        select worker from pgjobq.leases where shard = any (v_shards) and queue_id = p_queue) w(worker));
+end $$;
+
+-- What a worker holds, in all shards: see the view `workers_overview`.
+create or replace function pgjobq.worker_counts(
+    p_worker bigint, out queues text[], out leases bigint, out running bigint)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    select array_agg(distinct q.name), count(*), coalesce(sum(cardinality(j.ids)), 0) into queues, leases, running
+      from pgjobq.settings, generate_series(0, shards - 1) s(shard),
+           lateral (select shard, queue_id, priority, tickets from pgjobq.leases
+                     where shard = s.shard and worker >= p_worker and worker <= p_worker
+                     order by worker offset 0) l
+           join pgjobq.queues q on q.id = l.queue_id,
+           lateral pgjobq.jobs_of_lease(l.shard, l.queue_id, l.priority, l.tickets) j;
+end $$;
