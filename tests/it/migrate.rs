@@ -72,7 +72,7 @@ const OLDER: &str = r#"
     create function pgjobq.of_old() returns int language plpgsql as $$ begin return 1; end $$;
     create view pgjobq.view_of_old as select pgjobq.of_old() as one;
     alter function pgjobq.claim reset all;
-    update pgjobq.definitions set digest = 0;
+    update pgjobq.definitions set digest = 0 where name not in ('promote', 'find_due');
     update pgjobq.definitions set signature = 0 where name in ('cancel', 'shown_args', 'job_states');
     delete from pgjobq.definitions where name in ('make_partitions', 'printed');
     insert into pgjobq.definitions (name, signature, digest) values ('of_old', 0, 0), ('view_of_old', 0, 0);
@@ -88,6 +88,23 @@ async fn upgraded_schema_equals_a_fresh_one() {
     let worker = db.worker().build().await.unwrap().start();
     assert_eq!(add::call(&db.client, 1, 2).await.unwrap(), 3);
     worker.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn printed_upgrade_is_what_migrate_runs() {
+    let db = TestDb::new(1).await;
+    assert_eq!(db.client.migration_sql().await.unwrap(), None);
+    db.run(OLDER).await;
+    let upgrade = db.client.migration_sql().await.unwrap().unwrap();
+    assert!(!upgrade.contains("pgjobq.promote("), "it installs only what differs");
+    db.run(&upgrade).await;
+    check_equal_to_fresh(&db).await;
+    assert_eq!(db.client.migration_sql().await.unwrap(), None);
+    // Of an empty database it makes the schema.
+    let empty = TestDb::empty().await;
+    let all = empty.client.migration_sql().await.unwrap().unwrap();
+    empty.run(&all).await;
+    check_equal_to_fresh(&empty).await;
 }
 
 #[tokio::test]

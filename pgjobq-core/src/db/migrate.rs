@@ -85,6 +85,19 @@ impl Client {
         Ok(())
     }
 
+    /// Returns the SQL with which [`migrate`](Self::migrate) would bring the schema up to date now, as one transaction, for people
+    /// who review it, or run it themselves; `None` if the schema is up to date.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`migrate`](Self::migrate).
+    pub async fn migration_sql(&self) -> Result<Option<String>, MigrateError> {
+        let shared = self.shared();
+        let read = async |connection: &mut PgConnection| Ok(script(connection, shared).await);
+        let script = shared.borrow(MIGRATED_WITHIN, read).await??;
+        Ok(script.map(|script| format!("begin;\n{script}\ncommit;\n")))
+    }
+
     async fn check_shards(&self) -> Result<(), MigrateError> {
         let found = self.about().await?.shards;
         match self.limits().shards {
