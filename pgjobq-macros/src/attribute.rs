@@ -17,8 +17,6 @@ pub(crate) struct Keys {
     pub(crate) aliases: Vec<LitStr>,
     /// The value of `retain`, if completed jobs are not kept at all.
     pub(crate) keeps_nothing: Option<LitStr>,
-    /// The key itself, for errors about it.
-    pub(crate) transactional: Option<Ident>,
     /// The arguments that are shown to nobody.
     pub(crate) redact: Vec<Ident>,
     /// The path of pgjobq.

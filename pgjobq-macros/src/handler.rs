@@ -43,7 +43,8 @@ fn arguments(job: &Job) -> TokenStream {
 
 fn policy(job: &Job) -> TokenStream {
     let calls = &job.keys.policy;
-    quote!(const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT #(#calls)*;)
+    let transactional = job.is_transactional().then(|| quote!(.transactional()));
+    quote!(const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT #(#calls)* #transactional;)
 }
 
 /// The handler names no argument of the user's as a variable, so that none can hide the function itself.
@@ -57,15 +58,15 @@ fn implementation(job: &Job) -> TokenStream {
     let function = moved(name, returned.span());
     let called = quote_spanned!(at(returned.span())=> #function(#(#values),*).await);
     let confirmed = quote_spanned!(at(returned.span())=> __returns::<#returned>());
-    let (begun, encoded) = match job.keys.transactional {
-        Some(_) => (
-            Some(quote!(let mut #tx = #context.begin().await?;)),
-            quote!({
-                let returned = #called;
-                __pgjobq::finish_transactional::<#returned>(&#context, #tx, returned).await
-            }),
-        ),
-        None => (None, quote!(__pgjobq::encode_output::<#returned>(#called))),
+    let (begun, encoded) = if job.is_transactional() {
+        let begun = quote!(let mut #tx = #context.begin().await?;);
+        let encoded = quote!({
+            let returned = #called;
+            __pgjobq::finish_transactional::<#returned>(&#context, #tx, returned).await
+        });
+        (Some(begun), encoded)
+    } else {
+        (None, quote!(__pgjobq::encode_output::<#returned>(#called)))
     };
     quote_spanned! {at(name.span())=>
         async fn __run(

@@ -14,13 +14,13 @@ pub(crate) struct Key {
     pub(crate) name: &'static str,
     /// The form of its value, for "`queue` takes …".
     takes: &'static str,
-    /// An example of its value; empty for a key that stands alone.
+    /// An example of its value.
     example: &'static str,
     pub(crate) set: fn(&mut Keys, &Entry) -> syn::Result<()>,
 }
 
 /// Every key. A key that only changes the policy needs no other line in this crate.
-pub(crate) const KEYS: [Key; 12] = [
+pub(crate) const KEYS: [Key; 11] = [
     Key {
         name: "queue",
         takes: "a name in quotes",
@@ -106,16 +106,6 @@ pub(crate) const KEYS: [Key; 12] = [
         },
     },
     Key {
-        name: "transactional",
-        takes: "no value",
-        example: "",
-        set: |keys, entry| {
-            keys.transactional = Some(entry.key.clone());
-            keys.policy(quote!(.transactional()))?;
-            value::none(entry)
-        },
-    },
-    Key {
         name: "redact",
         takes: "arguments",
         example: "[password]",
@@ -150,7 +140,6 @@ pub(crate) fn known(key: &Ident) -> Option<&'static Key> {
 /// The form of a key's value and an example, for errors about it.
 pub(crate) fn takes(key: &Ident) -> (&'static str, String) {
     match known(key) {
-        Some(Key { takes, example: "", .. }) => (takes, format!("`{key}`")),
         Some(Key { takes, example, .. }) => (takes, format!("`{key} = {example}`")),
         None => ("a value", format!("`{key} = …`")),
     }

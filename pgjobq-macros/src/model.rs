@@ -39,7 +39,6 @@ impl Job {
         let job = Self { keys, attributes, visibility, name: signature.ident, arguments, returned };
         job.check_kind(diagnostics);
         job.check_aliases(diagnostics);
-        job.check_transaction(diagnostics);
         job.check_redacted(diagnostics);
         Some(job)
     }
@@ -63,22 +62,6 @@ impl Job {
         }
     }
 
-    /// A transactional job takes its transaction, and only such a job does.
-    fn check_transaction(&self, diagnostics: &mut Diagnostics) {
-        let taken = self.arguments.iter().find(|argument| matches!(argument.role, Role::Transaction));
-        match (&self.keys.transactional, taken) {
-            (Some(key), None) => {
-                diagnostics
-                    .error(key, "a transactional job takes its transaction: add the argument `tx: &mut Tx`");
-            }
-            (None, Some(argument)) => diagnostics.error(
-                &argument.ty,
-                "only a transactional job has a transaction: write `#[job(transactional)]`",
-            ),
-            _ => {}
-        }
-    }
-
     fn check_redacted(&self, diagnostics: &mut Diagnostics) {
         for name in &self.keys.redact {
             if !self.stored().any(|argument| argument.name == *name) {
@@ -96,6 +79,11 @@ impl Job {
     /// Where the output finds pgjobq.
     pub(crate) fn facade(&self) -> TokenStream {
         self.keys.facade.as_ref().map_or_else(|| quote!(::pgjobq), |path: &Path| quote!(#path))
+    }
+
+    /// Reports whether each attempt runs in a transaction of its own: the function takes one.
+    pub(crate) fn is_transactional(&self) -> bool {
+        self.arguments.iter().any(|argument| matches!(argument.role, Role::Transaction))
     }
 
     /// The arguments that the database holds.

@@ -4,7 +4,7 @@ use crate::key::KEYS;
 use crate::names;
 
 /// Keys of other job libraries, and the answer to each.
-const FOREIGN: [(&[&str], &str); 10] = [
+const FOREIGN: [(&[&str], &str); 11] = [
     (
         &["name", "job_name", "task", "id", "type"],
         "write `kind = \"…\"` for the name under which jobs are stored",
@@ -23,6 +23,10 @@ const FOREIGN: [(&[&str], &str); 10] = [
         "write `.queue(\"name\", 50)` on the worker's builder",
     ),
     (&["unique", "unique_key", "dedup"], "give the job an id of yours: `name::job(…).id(uuid)`"),
+    (
+        &["transactional", "transaction"],
+        "the argument `tx: &mut Tx` makes a job transactional, so remove the key",
+    ),
     (&["topic", "channel", "lane"], "write `queue = \"mail\"`"),
     (
         &["deadline", "max_runtime", "time_limit", "ttl"],

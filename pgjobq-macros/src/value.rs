@@ -152,11 +152,6 @@ pub(crate) fn retain(entry: &Entry) -> Result<(LitStr, Duration)> {
     Ok((at, duration))
 }
 
-/// A key that stands alone.
-pub(crate) fn none(entry: &Entry) -> Result<()> {
-    if entry.value.is_empty() { Ok(()) } else { Err(misfit(entry)) }
-}
-
 /// The names of arguments: one, or several in brackets.
 pub(crate) fn arguments(entry: &Entry) -> Result<Vec<Ident>> {
     let list = |input: syn::parse::ParseStream<'_>| {

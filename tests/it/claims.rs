@@ -19,7 +19,7 @@ async fn measure_args(values: Box<serde_json::value::RawValue>) -> Result<usize>
 #[job(queue = "other", retries = 0)]
 async fn pass_elsewhere() {}
 
-#[job(transactional, retries = 0, timeout = "3s")]
+#[job(retries = 0, timeout = "3s")]
 async fn hold_place(tx: &mut Tx, for_ms: u64) -> Result<()> {
     sqlx::query("select 1").execute(&mut **tx).await?;
     tokio::time::sleep(Duration::from_millis(for_ms)).await;

@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, Executor};
 use crate::harness::{TestDb, in_time};
 use crate::life::double;
 
-#[job(transactional)]
+#[job]
 async fn who_writes(tx: &mut Tx) -> Result<String> {
     Ok(sqlx::query_scalar("select current_user::text").fetch_one(&mut **tx).await?)
 }

@@ -195,7 +195,7 @@ async fn return_large(bytes: usize) -> Result<String> {
     Ok("x".repeat(bytes))
 }
 
-#[job(transactional)]
+#[job]
 async fn return_large_in(_tx: &mut Tx, bytes: usize) -> Result<String> {
     Ok("x".repeat(bytes))
 }
@@ -219,7 +219,7 @@ async fn result_over_the_limit_buries_its_job() {
 }
 
 /// Its commit fails the first time.
-#[job(transactional, backoff = "1ms")]
+#[job(backoff = "1ms")]
 async fn commit_in_vain(ctx: JobContext, tx: &mut Tx) -> Result<u32> {
     sqlx::query("insert into effects values ($1)").bind(ctx.attempt() as i32).execute(&mut **tx).await?;
     Ok(ctx.attempt())

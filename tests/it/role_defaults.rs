@@ -13,7 +13,7 @@ use crate::life::{double, fail_twice, give_up};
 use crate::probe::end_of;
 use crate::says::whole;
 
-#[job(transactional)]
+#[job]
 async fn witness(tx: &mut Tx) -> Result<i64> {
     Ok(sqlx::query_scalar("select 7::bigint").fetch_one(&mut **tx).await?)
 }

@@ -19,7 +19,7 @@ async fn greet(name: String) -> Result<String> {
 }
 
 /// Says how far it is, in a transaction of its own.
-#[job(transactional)]
+#[job]
 async fn count(ctx: JobContext, tx: &mut Tx) -> Result<i64> {
     ctx.progress(50, "counting");
     Ok(sqlx::query_scalar("select count(*) from pgjobq.finished").fetch_one(&mut **tx).await?)

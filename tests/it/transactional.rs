@@ -20,7 +20,7 @@ async fn write(connection: &mut sqlx::PgConnection, what: &str) -> sqlx::Result<
 async fn child() {}
 
 /// Writes, enqueues a child, and ends as it is told to.
-#[job(transactional, retries = 1)]
+#[job(retries = 1)]
 async fn settle(ctx: JobContext, tx: &mut Tx, how: String) -> Result<String> {
     write(tx, &format!("{how} {}", ctx.attempt())).await?;
     child::enqueue(&mut *tx).await?;
@@ -32,7 +32,7 @@ async fn settle(ctx: JobContext, tx: &mut Tx, how: String) -> Result<String> {
 }
 
 /// Looks how long its transaction may be idle.
-#[job(transactional, timeout = "7s")]
+#[job(timeout = "7s")]
 async fn look(tx: &mut Tx) -> Result<String> {
     Ok(sqlx::query_scalar("select current_setting('idle_in_transaction_session_timeout')")
         .fetch_one(&mut **tx)
@@ -40,7 +40,7 @@ async fn look(tx: &mut Tx) -> Result<String> {
 }
 
 /// Uses a savepoint, as any code may that gets a connection.
-#[job(transactional)]
+#[job]
 async fn save(tx: &mut Tx) -> Result<()> {
     write(tx, "kept").await?;
     let mut inner = tx.begin().await?;
@@ -50,7 +50,7 @@ async fn save(tx: &mut Tx) -> Result<()> {
 }
 
 /// Holds its transaction until the test lets it.
-#[job(transactional, retain = "0s")]
+#[job(retain = "0s")]
 async fn hold(ctx: JobContext, tx: &mut Tx, probe: u64) -> Result<()> {
     let probe = Probe::of(probe);
     let _run = probe.begin(&ctx);
@@ -237,7 +237,7 @@ on_one_shard! {
 }
 
 /// Its first attempt hangs until its time is over.
-#[job(transactional, timeout = "1s", backoff = "10ms")]
+#[job(timeout = "1s", backoff = "10ms")]
 async fn linger(ctx: JobContext, tx: &mut Tx) -> Result<u32> {
     sqlx::query("select 'lingers'").execute(&mut **tx).await?;
     if ctx.attempt() == 1 {

@@ -37,7 +37,7 @@ impl JobContext {
     /// written there, or not at all. Commit it, and return `Ok` with the same value.
     ///
     /// A stale attempt is refused, so that nothing of it can commit. Should the transaction not be committed after this, the
-    /// attempt has failed, whatever the job function returns. `#[job(transactional)]` does all of it for you.
+    /// attempt has failed, whatever the job function returns. An argument `tx: &mut Tx` does all of it.
     ///
     /// ```
     /// # mod pgjobq { pub use pgjobq_core::*; }

@@ -24,7 +24,7 @@ use crate::{DatabaseError, JobId};
 /// # mod pgjobq { pub use {pgjobq_core::*, sqlx}; pub type Result<T, E = JobError> = std::result::Result<T, E>; }
 /// use pgjobq::{Tx, sqlx};
 ///
-/// // #[job(queue = "billing", transactional)]
+/// // #[job(queue = "billing")] The argument `tx: &mut Tx` makes the job transactional.
 /// async fn charge(tx: &mut Tx, invoice: i64) -> pgjobq::Result<()> {
 ///     sqlx::query("update invoices set paid = true where id = $1").bind(invoice).execute(&mut **tx).await?;
 ///     Ok(())

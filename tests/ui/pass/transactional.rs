@@ -15,7 +15,7 @@ mod audit {
     }
 }
 
-#[job(queue = "billing", transactional, redact = [card, r#type])]
+#[job(queue = "billing", redact = [card, r#type])]
 async fn charge(
     ctx: JobContext,
     invoice: i64,
@@ -30,7 +30,7 @@ async fn charge(
     Ok(ctx.attempt())
 }
 
-#[job(transactional, redact = secret)]
+#[job(redact = secret)]
 async fn nothing_to_say(#[allow(unused)] tx: &mut Tx, secret: String) {
     drop(secret);
 }

@@ -2,21 +2,18 @@
 use pgjobq::prelude::*;
 
 #[job(transactional)]
-async fn without_its_transaction(invoice: i64) {}
+async fn with_the_key(tx: &mut Tx, invoice: i64) {}
+
+#[job(transactional = true, retries = 3)]
+async fn without_a_transaction(invoice: i64) {}
 
 #[job]
-async fn without_the_key(tx: &mut Tx, invoice: i64) {}
-
-#[job(transactional = true)]
-async fn with_a_value(tx: &mut Tx) {}
-
-#[job(transactional)]
 async fn not_mutably(tx: &Tx) {}
 
-#[job(transactional)]
+#[job]
 async fn by_value(tx: Tx) {}
 
-#[job(transactional)]
+#[job]
 async fn twice(one: &mut Tx, two: &mut Tx) {}
 
 fn main() {}
