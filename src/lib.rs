@@ -70,9 +70,10 @@ pub use pgjobq_core::dev;
 pub use pgjobq_core::{
     AnyJob, Backoff, CallError, Cancel, CancelOutcome, Cancellation, Client, ClientBuilder, ClientError,
     CompleteError, DatabaseError, EndedJob, EndedJobs, EnqueueAllError, EnqueueError, Enqueued,
-    FailedAttempt, Failure, InvalidName, InvalidSchema, JobContext, JobError, JobHandle, JobId, JobReturn,
-    JobState, MigrateError, NewJob, Outcome, Priority, Progress, Queue, QueueStats, RequeueError,
-    RequeueOutcome, State, Status, Target, Tx, WaitError, Within, enqueue_all, schema_sql,
+    FailedAttempt, Failure, FailureReason, InvalidName, InvalidSchema, JobContext, JobError, JobHandle,
+    JobId, JobReturn, JobState, MigrateError, NewJob, NotCompleted, Outcome, Priority, Progress, Queue,
+    QueueStats, RequeueError, RequeueOutcome, State, Status, Target, Tx, WaitError, Within, enqueue_all,
+    schema_sql,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;

@@ -44,8 +44,10 @@ pub use job::policy::Policy;
 pub use job::priority::Priority;
 pub use wait::call::CallError;
 pub use wait::error::WaitError;
+pub use wait::failure::{FailedAttempt, Failure, FailureReason};
 pub use wait::handle::JobHandle;
-pub use wait::outcome::{Cancellation, FailedAttempt, Failure, JobState, Outcome, Progress, Status};
+pub use wait::outcome::{NotCompleted, Outcome};
+pub use wait::status::{Cancellation, JobState, Progress, Status};
 
 /// What the macro's output and the worker name. Not public API.
 #[doc(hidden)]

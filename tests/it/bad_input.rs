@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use pgjobq::__private::Policy;
 use pgjobq::prelude::*;
-use pgjobq::{CancelOutcome, JobState, RequeueOutcome};
+use pgjobq::{CancelOutcome, FailureReason, JobState, RequeueOutcome};
 use serde_json::value::RawValue;
 
 use crate::harness::TestDb;
@@ -234,7 +234,7 @@ async fn dead_of_decoding(db: &TestDb, args: &str) -> Vec<String> {
     let Outcome::Dead(failure) = end_of(&db.client, &handle).await else { panic!("{args} fit") };
     assert_eq!(end_of(&db.client, &good).await, Outcome::Completed(7), "its neighbor does not suffer");
     worker.shutdown().await.unwrap();
-    assert!(failure.errors.iter().all(|error| error.reason == "decode"));
+    assert!(failure.errors.iter().all(|error| error.reason == FailureReason::Decode));
     failure.errors.into_iter().map(|error| error.message).collect()
 }
 
@@ -276,7 +276,7 @@ on_one_shard! {
             failure.message(),
             "its result holds a NUL character (\\u0000), which PostgreSQL cannot store in JSON: remove it, or encode the bytes"
         );
-        assert_eq!((failure.attempts, failure.errors[0].reason.as_str()), (1, "fatal"));
+        assert_eq!((failure.attempts, failure.errors[0].reason), (1, FailureReason::Fatal));
         assert_eq!(end_of(&db.client, &good).await, Outcome::Completed("good".to_owned()));
         worker.shutdown().await.unwrap();
     }
@@ -319,7 +319,7 @@ on_one_shard! {
             let Outcome::Dead(failure) = ended else { panic!("{why}") };
             assert!(failure.message().starts_with("its result could not be recorded: "), "{}", failure.message());
             assert!(failure.message().contains(why), "{}", failure.message());
-            assert_eq!((failure.attempts, failure.errors[0].reason.as_str()), (1, "fatal"));
+            assert_eq!((failure.attempts, failure.errors[0].reason), (1, FailureReason::Fatal));
         }
         assert_eq!(end_of(&db.client, &large).await, Outcome::Completed("a".repeat(10 << 20)));
         assert_eq!(end_of(&db.client, &good).await, Outcome::Completed("good".to_owned()));

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use pgjobq::JobState;
 use pgjobq::prelude::*;
+use pgjobq::{FailureReason, JobState};
 use sqlx::AssertSqlSafe;
 
 use crate::harness::TestDb;
@@ -83,7 +83,7 @@ on_one_shard! {
         let worker = db.worker().build().await.unwrap().start();
         for job in [&list, &number, &null] {
             let Outcome::Dead(failure) = end_of(&db.client, job).await else { panic!() };
-            assert_eq!(failure.errors[0].reason, "decode");
+            assert_eq!(failure.errors[0].reason, FailureReason::Decode);
         }
         for job in [&strange, &parent, &both, &twin, &early] {
             assert_eq!(end_of(&db.client, job).await, Outcome::Completed(42));
@@ -142,7 +142,7 @@ on_one_shard! {
         assert_eq!(end_of(&db.client, &neighbor).await, Outcome::Completed(4));
         assert_eq!(end_of(&db.client, &again).await, Outcome::Completed(42));
         let Outcome::Dead(failure) = end_of(&db.client, &dies).await else { panic!() };
-        assert_eq!(failure.errors[0].reason, "crash");
+        assert_eq!(failure.errors[0].reason, FailureReason::Crash);
 
         worker.shutdown().await.unwrap();
 
@@ -155,7 +155,7 @@ on_one_shard! {
                 delete from pgjobq.workers where id = 9").await;
         let worker = db.worker().build().await.unwrap().start();
         let Outcome::Dead(failure) = end_of(&db.client, &worn).await else { panic!() };
-        assert_eq!(failure.errors[0].reason, "crash");
+        assert_eq!(failure.errors[0].reason, FailureReason::Crash);
         worker.shutdown().await.unwrap();
     }
 }

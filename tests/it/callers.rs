@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pgjobq::FailureReason;
 use pgjobq::prelude::*;
 use pgjobq_core::__private::{
     Bounds, Claim, ClaimId, Decision, Ended, Hold, Lane, LeaseId, LeaseKey, LeaseUse, QuarantineClaim, Store,
@@ -164,8 +165,8 @@ fn decision(n: usize) -> Decision {
             keep: Some(keep),
             output: serde_json::value::RawValue::from_string("1".into()).unwrap(),
         },
-        1 => Decision::Retry { delay, reason: "error", message },
-        2 => Decision::Bury { reason: "fatal", message },
+        1 => Decision::Retry { delay, reason: FailureReason::Error, message },
+        2 => Decision::Bury { reason: FailureReason::Fatal, message },
         _ => Decision::Release,
     }
 }

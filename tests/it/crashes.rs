@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use pgjobq::prelude::*;
-use pgjobq::{FailedAttempt, JobState};
+use pgjobq::{FailedAttempt, FailureReason, JobState};
 
 use crate::harness::TestDb;
 use crate::probe::{Probe, end_of};
@@ -120,7 +120,7 @@ on_one_shard! {
         for (error, attempt) in failure.errors.iter().zip(1..) {
             let FailedAttempt { attempt: number, reason, message, .. } = error;
             let message_ = "the worker died, or was silent for too long, while it ran the job";
-            assert_eq!((*number, reason.as_str(), message.as_str()), (attempt, "crash", message_));
+            assert_eq!((*number, *reason, message.as_str()), (attempt, FailureReason::Crash, message_));
         }
         assert_eq!(failure.errors.len(), 4);
         assert_eq!(db.number("select count(*) from pgjobq.failures").await, 0);

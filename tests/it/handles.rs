@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{CallError, WaitError};
+use pgjobq::{CallError, NotCompleted, WaitError};
 use sqlx::Connection;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 
@@ -174,7 +174,7 @@ on_one_shard! {
         let worker = db.worker().build().await.unwrap().start();
         let error = refuse::call(&db.client).await.unwrap_err();
         assert_eq!(whole(&error), "the job is dead: no (attempt 1)");
-        assert!(matches!(error, CallError::Dead(failure) if failure.attempts == 1));
+        assert!(matches!(error, CallError::NotCompleted(NotCompleted::Dead(failure)) if failure.attempts == 1));
         worker.shutdown().await.unwrap();
     }
 }

@@ -7,6 +7,7 @@ use pgjobq::__private::{
     Bounds, Claim, ClaimId, Decision, Ended, Hold, Lane, LeaseId, LeaseKey, LeaseUse, QuarantineClaim, Shard,
     Store, Ticket, WorkerId,
 };
+use pgjobq::FailureReason;
 use pgjobq::prelude::*;
 use pgjobq::sqlx::{self, AssertSqlSafe, Row};
 use std::time::Duration;
@@ -43,8 +44,8 @@ fn every_decision() -> Vec<Decision> {
     vec![
         Decision::Complete { keep: Some(day), output: output() },
         Decision::Complete { keep: None, output: output() },
-        Decision::Retry { delay: Duration::ZERO, reason: "error", message: message() },
-        Decision::Bury { reason: "fatal", message: message() },
+        Decision::Retry { delay: Duration::ZERO, reason: FailureReason::Error, message: message() },
+        Decision::Bury { reason: FailureReason::Fatal, message: message() },
         Decision::Snooze { delay: Duration::ZERO },
         Decision::Cancel { reason: None },
         Decision::Release,

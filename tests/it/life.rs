@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pgjobq::FailureReason;
 use pgjobq::prelude::*;
 
 #[job]
@@ -59,9 +60,9 @@ on_postgres! {
         let Outcome::Dead(fatal) = fatal.wait(&db.client).await.unwrap() else { panic!() };
         assert_eq!((fatal.message(), fatal.attempts), ("there is no such account", 1));
         let Outcome::Dead(panicked) = panicked.wait(&db.client).await.unwrap() else { panic!() };
-        assert_eq!((panicked.errors[0].reason.as_str(), panicked.message()), ("panic", "it panicked: the disco"));
+        assert_eq!((panicked.errors[0].reason, panicked.message()), (FailureReason::Panic, "it panicked: the disco"));
         let Outcome::Dead(late) = late.wait(&db.client).await.unwrap() else { panic!() };
-        assert_eq!(late.errors.iter().map(|error| &*error.reason).collect::<Vec<_>>(), ["timeout", "timeout"]);
+        assert_eq!(late.errors.iter().map(|error| error.reason).collect::<Vec<_>>(), [FailureReason::Timeout; 2]);
         worker.shutdown().await.unwrap();
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use pgjobq::FailureReason;
 use pgjobq::prelude::*;
 
 use crate::harness::TestDb;
@@ -69,7 +70,7 @@ async fn panic_after_the_job_function_ends_the_attempt() {
     for (how, message) in message {
         let job = panic_so::enqueue(&db.client, how.to_owned()).await.unwrap();
         let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("{how}: it is not dead") };
-        assert_eq!((failure.message(), &*failure.errors[0].reason), (message, "panic"), "{how}");
+        assert_eq!((failure.message(), failure.errors[0].reason), (message, FailureReason::Panic), "{how}");
     }
     db.until("not exists (select from pgjobq.leases)").await;
     assert_eq!(worker.health().running, 0);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{CancelOutcome, Client, WorkerError};
+use pgjobq::{CancelOutcome, Client, FailureReason, WorkerError};
 use sqlx::postgres::PgPoolOptions;
 
 use crate::gate::Gate;
@@ -347,7 +347,7 @@ async fn refused_results_are_handed_back_at_a_shutdown() {
     let heir = db.worker().build().await.unwrap().start();
     assert_eq!(end_of(&db.client, &again).await, Outcome::Completed(2));
     let Outcome::Dead(failure) = end_of(&db.client, &once).await else { panic!("it is not dead") };
-    assert_eq!((&*failure.errors[0].reason, other.runs().len()), ("crash", 1));
+    assert_eq!((failure.errors[0].reason, other.runs().len()), (FailureReason::Crash, 1));
     heir.shutdown().await.unwrap();
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use pgjobq::JobId;
+use pgjobq::{FailureReason, JobId};
 use pgjobq_core::__private::{
     Bounds, ByPriority, Claim, ClaimId, ClaimedJob, Decision, Ended, Hold, Lane, LeaseId, LeaseKey, LeaseUse,
     PRIORITIES, Peek, Peeked, Ticket, WorkerId, serde_json::value::RawValue,
@@ -167,7 +167,7 @@ impl Simulated {
             Leaves::InLine => Decision::Return,
             Leaves::Scheduled => Decision::Retry {
                 delay: Duration::from_millis(1) + self.dice.millis(20),
-                reason: "error",
+                reason: FailureReason::Error,
                 message: "so the dice said".into(),
             },
         }

@@ -11,8 +11,9 @@ use crate::client::Client;
 use crate::db::ids::Shard;
 use crate::db::literal::Literal;
 use crate::db::time::time;
+use crate::wait::failure::FailedAttempt;
 use crate::wait::lookup::errors;
-use crate::wait::outcome::{Cancellation, FailedAttempt, JobState};
+use crate::wait::status::{Cancellation, JobState};
 use crate::{DatabaseError, JobId};
 
 /// How many jobs one transaction puts back in line, or forgets.

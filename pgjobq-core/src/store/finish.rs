@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::db::ids::WorkerId;
 use crate::store::access::Store;
 use crate::store::model::{Hold, LeaseKey};
-use crate::{DatabaseError, JobId};
+use crate::{DatabaseError, FailureReason, JobId};
 
 /// What an ended attempt means for its job.
 #[derive(Debug)]
@@ -18,11 +18,11 @@ pub enum Decision {
     /// The job is done. It is kept for a while, or not at all.
     Complete { keep: Option<Duration>, output: Box<RawValue> },
     /// The attempt failed; again after a while.
-    Retry { delay: Duration, reason: &'static str, message: String },
+    Retry { delay: Duration, reason: FailureReason, message: String },
     /// The job asked to be run again after a while. No failure.
     Snooze { delay: Duration },
     /// The job is dead.
-    Bury { reason: &'static str, message: String },
+    Bury { reason: FailureReason, message: String },
     /// The job has cancelled itself.
     Cancel { reason: Option<String> },
     /// The attempt was told to stop: again, at once, and no failure.
@@ -184,7 +184,7 @@ impl Decision {
 
     fn reason(&self) -> Option<&'static str> {
         match self {
-            Self::Retry { reason, .. } | Self::Bury { reason, .. } => Some(reason),
+            Self::Retry { reason, .. } | Self::Bury { reason, .. } => Some(reason.as_str()),
             _ => None,
         }
     }

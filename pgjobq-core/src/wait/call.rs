@@ -3,44 +3,34 @@
 use serde::de::DeserializeOwned;
 
 use crate::client::Client;
-use crate::wait::outcome::{Failure, Outcome};
+use crate::wait::outcome::NotCompleted;
 use crate::{EnqueueError, NewJob, WaitError};
 
 impl<T: DeserializeOwned> NewJob<T> {
-    /// Enqueues the job, waits for its end, and gives the result.
+    /// Enqueues the job, waits for its end, and returns its result.
     ///
     /// # Errors
     ///
-    /// When the job cannot be enqueued or awaited, and when it ends otherwise than completed.
+    /// The errors of [`NewJob::enqueue`] and of [`JobHandle::wait`](crate::JobHandle::wait), and
+    /// [`CallError::NotCompleted`] if the job ends without a result.
     pub async fn call(self, client: &Client) -> Result<T, CallError> {
-        match self.enqueue(client).await?.wait(client).await? {
-            Outcome::Completed(value) => Ok(value),
-            Outcome::Dead(failure) => Err(CallError::Dead(failure)),
-            Outcome::Cancelled => Err(CallError::Cancelled),
-            Outcome::Expired => Err(CallError::Expired),
-        }
+        Ok(self.enqueue(client).await?.wait(client).await?.into_result()?)
     }
 }
 
-/// Why a call gave no result: from [`NewJob::call`], and `my_job::call(…)`.
+/// Why a call has no result: from [`NewJob::call`], and `my_job::call(…)`.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
     /// The job was not enqueued.
     #[error(transparent)]
     Enqueue(#[from] EnqueueError),
-    /// Waiting for it came to no end.
+    /// The wait for the job failed.
     #[error(transparent)]
     Wait(#[from] WaitError),
-    /// It is dead.
-    #[error("the job is dead: {0}")]
-    Dead(Failure),
-    /// Somebody cancelled it.
-    #[error("the job was cancelled")]
-    Cancelled,
-    /// It had not started by the time it was to.
-    #[error("the job expired before it started")]
-    Expired,
+    /// The job ended without a result: dead, cancelled or expired.
+    #[error(transparent)]
+    NotCompleted(#[from] NotCompleted),
 }
 
 crate::debug_as_message!(CallError);

@@ -11,7 +11,8 @@ use sqlx::postgres::PgRow;
 use crate::client::Client;
 use crate::db::time::time;
 use crate::job::policy::Policy;
-use crate::wait::outcome::{Cancellation, JobState, Outcome, Progress, Status};
+use crate::wait::outcome::Outcome;
+use crate::wait::status::{Cancellation, JobState, Progress, Status};
 use crate::wait::waits::Origin;
 use crate::{DatabaseError, JobId, WaitError};
 

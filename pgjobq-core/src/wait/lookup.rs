@@ -11,7 +11,8 @@ use uuid::Uuid;
 use crate::db::shared::Shared;
 use crate::db::time::time;
 use crate::job::json;
-use crate::wait::outcome::{FailedAttempt, Failure, Outcome};
+use crate::wait::failure::{FailedAttempt, Failure};
+use crate::wait::outcome::Outcome;
 use crate::{DatabaseError, JobId, WaitError};
 
 /// How long the answer to a look may take.

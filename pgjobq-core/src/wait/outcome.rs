@@ -1,226 +1,77 @@
-//! How a job ended, or stands.
+//! The end of a job, as a wait returns it.
 
-use std::fmt;
-use std::str::FromStr;
-use std::time::SystemTime;
-
-use serde::Deserialize;
-use sqlx::Row;
-use sqlx::postgres::PgRow;
-
-use crate::JobId;
-use crate::db::time::time;
+use crate::wait::failure::Failure;
 
 /// How a job ended: from [`JobHandle::wait`](crate::JobHandle::wait).
+///
+/// Match on it, or use `?` on [`into_result`](Self::into_result) if only a result is of use.
 ///
 /// ```
 /// use pgjobq_core::Outcome;
 ///
-/// fn told(outcome: Outcome<u64>) -> String {
+/// fn describe(outcome: Outcome<u64>) -> String {
 ///     match outcome {
 ///         Outcome::Completed(bytes) => format!("{bytes} bytes were written"),
 ///         Outcome::Dead(failure) => format!("it failed for good: {failure}"),
-///         Outcome::Cancelled => "somebody cancelled it".to_owned(),
-///         Outcome::Expired => "it had not started in time".to_owned(),
+///         Outcome::Cancelled => "it was cancelled".to_owned(),
+///         Outcome::Expired => "it expired before it started".to_owned(),
 ///     }
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[must_use = "a job can end without a result: match on the outcome, or use `?` on `into_result()`"]
 pub enum Outcome<T> {
     /// The job function returned this.
     Completed(T),
-    /// The job failed too often, or fatally, or crashed too often.
+    /// The job failed or crashed too often, or failed with a fatal error.
     Dead(Failure),
-    /// Somebody cancelled it.
+    /// The job was cancelled.
     Cancelled,
-    /// It had not started by the time it was to.
+    /// The job expired before it started.
     Expired,
 }
 
 impl<T> Outcome<T> {
-    /// The result of a completed job.
+    /// Returns the result of a completed job, and `None` for any other end.
+    #[must_use]
     pub fn completed(self) -> Option<T> {
+        self.into_result().ok()
+    }
+
+    /// Returns the result of a completed job, and any other end as an error.
+    ///
+    /// ```
+    /// use pgjobq_core::{NotCompleted, Outcome};
+    ///
+    /// assert_eq!(Outcome::Completed(7).into_result(), Ok(7));
+    /// assert_eq!(Outcome::<u32>::Cancelled.into_result(), Err(NotCompleted::Cancelled));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NotCompleted`], if the job is dead, cancelled or expired.
+    pub fn into_result(self) -> Result<T, NotCompleted> {
         match self {
-            Self::Completed(value) => Some(value),
-            _ => None,
+            Self::Completed(value) => Ok(value),
+            Self::Dead(failure) => Err(NotCompleted::Dead(failure)),
+            Self::Cancelled => Err(NotCompleted::Cancelled),
+            Self::Expired => Err(NotCompleted::Expired),
         }
     }
 }
 
-/// Why a job is dead: from [`Outcome::Dead`]. It is shown as the last error, and the attempts that there were.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Failure {
-    /// How many attempts there were, those included that a shutdown ended.
-    pub attempts: u32,
-    /// When it died, by the database's clock.
-    pub at: SystemTime,
-    /// The attempts that failed or crashed, oldest first: the first ten and the last hundred. The last one is why it is dead.
-    pub errors: Vec<FailedAttempt>,
-}
-
-impl Failure {
-    /// What went wrong at last.
-    #[must_use]
-    pub fn message(&self) -> &str {
-        self.errors.last().map_or("unknown", |error| &error.message)
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} (attempt {})", self.message(), self.attempts)
-    }
-}
-
-/// An attempt that failed or crashed: from [`Failure::errors`].
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[non_exhaustive]
-pub struct FailedAttempt {
-    /// Which attempt it was: 1 for the first.
-    pub attempt: u32,
-    /// When it failed, by the database's clock. Nothing when a person has edited it away.
-    #[serde(default, deserialize_with = "micros")]
-    pub at: Option<SystemTime>,
-    /// What kind of failure: `error`, `fatal`, `decode`, `panic`, `timeout` or `crash`; or `release`, when a
-    /// worker stopped the attempt of a job that had crashed before.
-    pub reason: String,
-    /// What went wrong: the error and its causes, the panic's message.
-    pub message: String,
-    /// The worker that ran it.
-    pub worker: Option<String>,
-    /// How many failed attempts before it are left out, because there were too many.
-    #[serde(default)]
-    pub left_out: u32,
-}
-
-fn micros<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SystemTime>, D::Error> {
-    Ok(Option::<i64>::deserialize(from)?.map(time))
-}
-
-/// How a job stands, at one moment: from [`JobHandle::status`](crate::JobHandle::status). Times are by the database's clock.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Status {
-    /// The job.
-    pub id: JobId,
-    /// Its state.
-    pub state: JobState,
-    /// Its queue.
-    pub queue: String,
-    /// Its kind.
-    pub kind: String,
-    /// How many attempts have ended.
-    pub attempts: u32,
-    /// How many of them failed.
-    pub failures: u32,
-    /// How many of them crashed.
-    pub crashes: u32,
-    /// When it was enqueued.
-    pub created_at: SystemTime,
-    /// When it is scheduled to run.
-    pub run_at: Option<SystemTime>,
-    /// When it ended.
-    pub finished_at: Option<SystemTime>,
-    /// How far it says it is, while it runs.
-    pub progress: Option<Progress>,
-    /// Who cancelled it, and why.
-    pub cancelled: Option<Cancellation>,
-}
-
-/// Who cancelled a job, and why: from [`Status::cancelled`](crate::Status::cancelled).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Cancellation {
-    /// Who asked: what was given to [`Cancel::by`], else the database role.
-    pub by: String,
-    /// The database role whose session asked, which nobody can choose.
-    pub role: String,
-    /// Why.
-    pub reason: Option<String>,
-    /// When that was asked, by the database's clock.
-    pub asked_at: SystemTime,
-}
-
-impl Cancellation {
-    /// Who cancelled a job, where a row says so.
-    pub(crate) fn read(row: &PgRow) -> Result<Option<Self>, sqlx::Error> {
-        let Some(by) = row.try_get("cancelled_by")? else { return Ok(None) };
-        let asked_at = time(row.try_get("cancelled_at")?);
-        let role = row.try_get::<Option<String>, _>("cancelled_as")?.unwrap_or_default();
-        Ok(Some(Self { by, role, reason: row.try_get("cancelled_for")?, asked_at }))
-    }
-}
-
-/// How far a running job says it is: from [`Status::progress`], said with
-/// [`JobContext::progress`](crate::JobContext::progress).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Progress {
-    /// 0 to 100.
-    pub percent: u8,
-    /// What it is doing.
-    pub message: String,
-    /// When it said so, by the database's clock.
-    pub at: SystemTime,
-}
-
-/// The state of a job: from [`Status::state`]. In SQL it is the column `state` of the view `pgjobq.job_states`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum JobState {
-    /// It waits for its parents.
-    Blocked,
-    /// It waits for its time.
-    Scheduled,
-    /// It waits for its key.
-    Held,
-    /// It waits for a worker.
-    Ready,
-    /// A worker has it.
-    Running,
-    /// It ended well.
-    Completed,
-    /// It failed too often, or fatally, or crashed too often.
-    Dead,
-    /// Somebody cancelled it.
+/// The end of a job without a result: from [`Outcome::into_result`], and in a [`CallError`](crate::CallError).
+#[derive(Clone, PartialEq, thiserror::Error)]
+pub enum NotCompleted {
+    /// The job failed or crashed too often, or failed with a fatal error.
+    #[error("the job is dead: {0}")]
+    Dead(Failure),
+    /// The job was cancelled.
+    #[error("the job was cancelled before it completed")]
     Cancelled,
-    /// It had not started by the time it was to.
+    /// The job expired before it started.
+    #[error("the job expired before a worker started it")]
     Expired,
 }
 
-impl JobState {
-    /// The word for it, in SQL and in logs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Blocked => "blocked",
-            Self::Scheduled => "scheduled",
-            Self::Held => "held",
-            Self::Ready => "ready",
-            Self::Running => "running",
-            Self::Completed => "completed",
-            Self::Dead => "dead",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-        }
-    }
-}
-
-impl fmt::Display for JobState {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.pad(self.as_str())
-    }
-}
-
-impl FromStr for JobState {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        use JobState::{Blocked, Cancelled, Completed, Dead, Expired, Held, Ready, Running, Scheduled};
-        [Blocked, Scheduled, Held, Ready, Running, Completed, Dead, Cancelled, Expired]
-            .into_iter()
-            .find(|state| state.as_str() == word)
-            .ok_or_else(|| format!("`{word}` is no state of a job"))
-    }
-}
+crate::debug_as_message!(NotCompleted);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use pgjobq_core::__private::{ClaimedJob, Decision, chain};
-use pgjobq_core::DatabaseError;
+use pgjobq_core::{DatabaseError, FailureReason};
 
 use super::decide;
 use crate::claim::portion::may_be_caused_by_jobs;
@@ -63,5 +63,5 @@ fn bury(job: &ClaimedJob, error: &DatabaseError) -> Decision {
     let message = decide::text(&format!("its arguments cannot be read: {}", chain(error)));
     tracing::error!(job.id = %job.id, job.kind, error = chain(error),
         "the arguments of a job cannot be read, so it is dead; fix its row, and requeue it");
-    Decision::Bury { reason: "decode", message }
+    Decision::Bury { reason: FailureReason::Decode, message }
 }

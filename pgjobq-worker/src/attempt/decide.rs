@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgjobq_core::__private::{Decision, ErrorKind, LONGEST_DELAY, holds_nul, result_too_large, storable};
-use pgjobq_core::{JobError, Policy};
+use pgjobq_core::{FailureReason, JobError, Policy};
 use serde_json::value::RawValue;
 
 /// The number of tries for arguments that do not decode: a rolling deploy heals them soon, or nothing does.
@@ -61,18 +61,23 @@ pub(crate) fn decide(end: End, about: Circumstances<'_>) -> Decision {
             ErrorKind::Cancel => Decision::Cancel { reason: error.reason().as_deref().map(text) },
             // An error after a request to stop is no failure, unless the job must not run twice.
             _ if about.stopping && !about.at_most_once => Decision::Release,
-            ErrorKind::Fatal => bury("fatal", &error.to_string()),
+            ErrorKind::Fatal => bury(FailureReason::Fatal, &error.to_string()),
             ErrorKind::RetryIn(delay) if delay > LONGEST_DELAY => too_far(delay),
-            ErrorKind::RetryIn(delay) => about.fail("error", &error.to_string(), about.retries, Some(delay)),
-            ErrorKind::Failure => about.fail("error", &error.to_string(), about.retries, None),
-            ErrorKind::Decode => {
-                about.fail("decode", &error.to_string(), about.retries.min(DECODE_TRIES - 1), None)
+            ErrorKind::RetryIn(delay) => {
+                about.fail(FailureReason::Error, &error.to_string(), about.retries, Some(delay))
             }
+            ErrorKind::Failure => about.fail(FailureReason::Error, &error.to_string(), about.retries, None),
+            ErrorKind::Decode => about.fail(
+                FailureReason::Decode,
+                &error.to_string(),
+                about.retries.min(DECODE_TRIES - 1),
+                None,
+            ),
         },
-        End::Panicked(message) => about.fail("panic", &message, about.retries, None),
+        End::Panicked(message) => about.fail(FailureReason::Panic, &message, about.retries, None),
         End::TimedOut => {
             let message = format!("it ran for longer than {:?}", about.policy.timeout);
-            about.fail("timeout", &message, about.retries, None)
+            about.fail(FailureReason::Timeout, &message, about.retries, None)
         }
         End::Stopped => stopped(about.at_most_once),
         End::Lost => released(about.at_most_once, LEASE_LOST),
@@ -81,7 +86,7 @@ pub(crate) fn decide(end: End, about: Circumstances<'_>) -> Decision {
 
 impl Circumstances<'_> {
     /// Decides about a failure: the job is retried after `delay`, or its backoff, unless it has no retries left.
-    fn fail(self, reason: &'static str, message: &str, retries: u32, delay: Option<Duration>) -> Decision {
+    fn fail(self, reason: FailureReason, message: &str, retries: u32, delay: Option<Duration>) -> Decision {
         if self.failures >= retries {
             return bury(reason, message);
         }
@@ -93,11 +98,11 @@ impl Circumstances<'_> {
 /// Completes the job, or buries it if its result is to be kept and cannot be stored.
 fn complete(output: Box<RawValue>, about: Circumstances<'_>) -> Decision {
     if about.retention.is_some() && holds_nul(output.get()) {
-        return bury("fatal", NUL_IN_RESULT);
+        return bury(FailureReason::Fatal, NUL_IN_RESULT);
     }
     if about.retention.is_some() && output.get().len() > about.max_result {
         let problem = result_too_large(output.get().len(), about.max_result);
-        return bury("fatal", &format!("its result is {problem}"));
+        return bury(FailureReason::Fatal, &format!("its result is {problem}"));
     }
     Decision::Complete { keep: about.retention, output }
 }
@@ -110,19 +115,19 @@ pub(crate) fn stopped(at_most_once: bool) -> Decision {
 /// Releases the job of a stopped attempt, or buries it if it must not run twice.
 fn released(at_most_once: bool, why: &str) -> Decision {
     if at_most_once {
-        return bury("crash", &format!("{why}, and it must not run twice"));
+        return bury(FailureReason::Crash, &format!("{why}, and it must not run twice"));
     }
     Decision::Release
 }
 
 fn too_far(delay: Duration) -> Decision {
     bury(
-        "fatal",
+        FailureReason::Fatal,
         &format!("it asked to be run again in {delay:?}, more than a hundred years: a unit may be wrong"),
     )
 }
 
-fn bury(reason: &'static str, message: &str) -> Decision {
+fn bury(reason: FailureReason, message: &str) -> Decision {
     Decision::Bury { reason, message: text(message) }
 }
 
@@ -157,7 +162,7 @@ mod tests {
     #[test]
     fn retries_follow_the_first_failure() {
         assert!(matches!(decide(failed(), about(0, 1)), Decision::Retry { .. }));
-        assert!(matches!(decide(failed(), about(1, 1)), Decision::Bury { reason: "error", .. }));
+        assert!(matches!(decide(failed(), about(1, 1)), Decision::Bury { reason: FailureReason::Error, .. }));
         assert!(matches!(decide(failed(), about(0, 0)), Decision::Bury { .. }));
     }
 
@@ -166,9 +171,15 @@ mod tests {
         let day = Duration::from_secs(86_400);
         let ends = |error: JobError, failures| decide(End::Returned(Err(error)), about(failures, 1));
         assert!(matches!(ends(JobError::retry_in(day), 0), Decision::Retry { delay, .. } if delay == day));
-        assert!(matches!(ends(JobError::retry_in(day), 1), Decision::Bury { reason: "error", .. }));
+        assert!(matches!(
+            ends(JobError::retry_in(day), 1),
+            Decision::Bury { reason: FailureReason::Error, .. }
+        ));
         assert!(matches!(ends(JobError::snooze(day), 1), Decision::Snooze { delay } if delay == day));
-        assert!(matches!(ends(JobError::snooze(Duration::MAX), 0), Decision::Bury { reason: "fatal", .. }));
+        assert!(matches!(
+            ends(JobError::snooze(Duration::MAX), 0),
+            Decision::Bury { reason: FailureReason::Fatal, .. }
+        ));
         let why = JobError::cancel().because("the user has left");
         assert!(matches!(ends(why, 0), Decision::Cancel { reason: Some(why) } if why == "the user has left"));
     }
@@ -185,14 +196,20 @@ mod tests {
     #[test]
     fn fatal_error_buries_at_once() {
         let fatal = End::Returned(Err(JobError::fatal("never")));
-        assert!(matches!(decide(fatal, about(0, 20)), Decision::Bury { reason: "fatal", .. }));
+        assert!(matches!(decide(fatal, about(0, 20)), Decision::Bury { reason: FailureReason::Fatal, .. }));
     }
 
     #[test]
     fn undecodable_arguments_are_tried_three_times() {
         let decode = || End::Returned(Err(JobError::decode("no such field")));
-        assert!(matches!(decide(decode(), about(1, 20)), Decision::Retry { reason: "decode", .. }));
-        assert!(matches!(decide(decode(), about(2, 20)), Decision::Bury { reason: "decode", .. }));
+        assert!(matches!(
+            decide(decode(), about(1, 20)),
+            Decision::Retry { reason: FailureReason::Decode, .. }
+        ));
+        assert!(matches!(
+            decide(decode(), about(2, 20)),
+            Decision::Bury { reason: FailureReason::Decode, .. }
+        ));
         assert!(matches!(decide(decode(), about(0, 0)), Decision::Bury { .. }));
     }
 
@@ -211,7 +228,9 @@ mod tests {
     fn kept_result_over_the_limit_buries() {
         let large = || RawValue::from_string("1".repeat(1001)).expect("a number is JSON");
         let kept = Circumstances { retention: Some(Duration::from_secs(1)), ..about(0, 9) };
-        let Decision::Bury { reason: "fatal", message } = decide(End::Returned(Ok(large())), kept) else {
+        let Decision::Bury { reason: FailureReason::Fatal, message } =
+            decide(End::Returned(Ok(large())), kept)
+        else {
             panic!("it is not dead")
         };
         assert!(message.starts_with("its result is 1001 bytes, more than the limit of 1000"), "{message}");

@@ -65,10 +65,10 @@ impl Outcome {
     fn log_failure(&self) {
         match self {
             Self::Decided(Decision::Bury { reason, message }) => {
-                tracing::warn!(reason, error = message, "a job is dead");
+                tracing::warn!(reason = reason.as_str(), error = message, "a job is dead");
             }
             Self::Decided(Decision::Retry { reason, message, delay }) => {
-                tracing::info!(reason, error = message, ?delay, "an attempt failed");
+                tracing::info!(reason = reason.as_str(), error = message, ?delay, "an attempt failed");
             }
             _ => {}
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pgjobq_core::__private::{Decision, Finished, LeaseUse, chain, storable, to_ascii};
-use pgjobq_core::DatabaseError;
+use pgjobq_core::{DatabaseError, FailureReason};
 
 use super::finish::finish;
 use super::unrecorded::Unrecorded;
@@ -96,6 +96,6 @@ fn bury(result: &mut Unrecorded, error: &DatabaseError) -> bool {
     let message = format!("its result could not be recorded: {}", chain(error));
     tracing::warn!(job.id = %result.job(), error = chain(error), "the database refuses a result; its job is dead");
     let message = storable(&message, MESSAGE_BYTES);
-    result.ended.decision = Decision::Bury { reason: "fatal", message };
+    result.ended.decision = Decision::Bury { reason: FailureReason::Fatal, message };
     true
 }

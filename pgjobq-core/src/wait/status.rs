@@ -1,0 +1,138 @@
+//! The status of one job at one moment.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use crate::JobId;
+use crate::db::time::time;
+
+/// How a job stands, at one moment: from [`JobHandle::status`](crate::JobHandle::status). Times are by the database's clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// The job.
+    pub id: JobId,
+    /// Its state.
+    pub state: JobState,
+    /// Its queue.
+    pub queue: String,
+    /// Its kind.
+    pub kind: String,
+    /// How many attempts have ended.
+    pub attempts: u32,
+    /// How many of them failed.
+    pub failures: u32,
+    /// How many of them crashed.
+    pub crashes: u32,
+    /// When it was enqueued.
+    pub created_at: SystemTime,
+    /// When it is scheduled to run.
+    pub run_at: Option<SystemTime>,
+    /// When it ended.
+    pub finished_at: Option<SystemTime>,
+    /// How far it says it is, while it runs.
+    pub progress: Option<Progress>,
+    /// Who cancelled it, and why.
+    pub cancelled: Option<Cancellation>,
+}
+
+/// Who cancelled a job, and why: from [`Status::cancelled`](crate::Status::cancelled).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cancellation {
+    /// Who asked: what was given to [`Cancel::by`], else the database role.
+    pub by: String,
+    /// The database role whose session asked, which nobody can choose.
+    pub role: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// When that was asked, by the database's clock.
+    pub asked_at: SystemTime,
+}
+
+impl Cancellation {
+    /// Who cancelled a job, where a row says so.
+    pub(crate) fn read(row: &PgRow) -> Result<Option<Self>, sqlx::Error> {
+        let Some(by) = row.try_get("cancelled_by")? else { return Ok(None) };
+        let asked_at = time(row.try_get("cancelled_at")?);
+        let role = row.try_get::<Option<String>, _>("cancelled_as")?.unwrap_or_default();
+        Ok(Some(Self { by, role, reason: row.try_get("cancelled_for")?, asked_at }))
+    }
+}
+
+/// How far a running job says it is: from [`Status::progress`], said with
+/// [`JobContext::progress`](crate::JobContext::progress).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// 0 to 100.
+    pub percent: u8,
+    /// What it is doing.
+    pub message: String,
+    /// When it said so, by the database's clock.
+    pub at: SystemTime,
+}
+
+/// The state of a job: from [`Status::state`]. In SQL it is the column `state` of the view `pgjobq.job_states`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum JobState {
+    /// It waits for its parents.
+    Blocked,
+    /// It waits for its time.
+    Scheduled,
+    /// It waits for its key.
+    Held,
+    /// It waits for a worker.
+    Ready,
+    /// A worker has it.
+    Running,
+    /// It ended well.
+    Completed,
+    /// It failed too often, or fatally, or crashed too often.
+    Dead,
+    /// Somebody cancelled it.
+    Cancelled,
+    /// It had not started by the time it was to.
+    Expired,
+}
+
+impl JobState {
+    /// The word for it, in SQL and in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Blocked => "blocked",
+            Self::Scheduled => "scheduled",
+            Self::Held => "held",
+            Self::Ready => "ready",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Dead => "dead",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(self.as_str())
+    }
+}
+
+impl FromStr for JobState {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        use JobState::{Blocked, Cancelled, Completed, Dead, Expired, Held, Ready, Running, Scheduled};
+        [Blocked, Scheduled, Held, Ready, Running, Completed, Dead, Cancelled, Expired]
+            .into_iter()
+            .find(|state| state.as_str() == word)
+            .ok_or_else(|| format!("`{word}` is no state of a job"))
+    }
+}
