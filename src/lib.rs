@@ -72,8 +72,8 @@ pub use pgjobq_core::{
     CompleteError, DatabaseError, EndedJob, EndedJobs, EnqueueAllError, EnqueueError, Enqueued,
     FailedAttempt, Failure, FailureReason, InvalidName, InvalidSchema, JobContext, JobError, JobHandle,
     JobId, JobReturn, JobState, MigrateError, NewJob, NotCompleted, Outcome, Priority, Progress, Queue,
-    QueueStats, RequeueError, RequeueOutcome, State, Status, Target, Tx, WaitError, Within, enqueue_all,
-    schema_sql,
+    QueueStats, RequeueError, RequeueOutcome, State, Status, StopReason, Target, Tx, WaitError, Within,
+    enqueue_all, schema_sql,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;

@@ -80,7 +80,7 @@ async fn stumble(ctx: JobContext, password: String, fatal: bool) -> Result<()> {
 /// Runs until it is cancelled.
 #[job(queue = "traced")]
 async fn linger(ctx: JobContext) -> Result<()> {
-    ctx.cancelled().await;
+    ctx.stop_requested().await;
     Err("told to stop".into())
 }
 

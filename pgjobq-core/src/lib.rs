@@ -24,6 +24,7 @@ pub use admin::requeue::{RequeueError, RequeueOutcome};
 pub use admin::stats::QueueStats;
 pub use attempt::complete::CompleteError;
 pub use attempt::context::JobContext;
+pub use attempt::stop::StopReason;
 pub use attempt::tx::Tx;
 pub use client::{Client, ClientBuilder, ClientError};
 pub use db::error::DatabaseError;
@@ -58,6 +59,7 @@ pub mod __private {
     pub use crate::attempt::progress::Progress;
     pub use crate::attempt::recording::Completion;
     pub use crate::attempt::recording::Recording;
+    pub use crate::attempt::stop::Stop;
     pub use crate::chain::chain;
     pub use crate::db::answers::Answers;
     pub use crate::db::ids::{LeaseId, QueueId, Shard, Ticket, WorkerId};

@@ -74,8 +74,8 @@ impl Lease {
     }
 
     fn lose(&self) {
-        self.stop.cancel(); // First, so that a task which sees the loss also sees the stop.
-        self.lost.cancel();
+        self.lost.cancel(); // First: whoever is asked to stop finds the reason.
+        self.stop.cancel();
     }
 }
 

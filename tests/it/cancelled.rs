@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{CancelOutcome, JobState};
+use pgjobq::{CancelOutcome, JobState, StopReason};
 
 use crate::harness::TestDb;
 use crate::probe::{Probe, end_of};
@@ -16,8 +16,8 @@ async fn obey(ctx: JobContext, probe: u64) -> Result<()> {
     let _run = probe.begin(&ctx);
     tokio::select! {
         () = probe.pass() => Ok(()),
-        () = ctx.cancelled() => {
-            assert!(ctx.cancellation().is_cancelled(), "who looks only at that is told, too");
+        why = ctx.stop_requested() => {
+            assert_eq!((why, ctx.stop_reason()), (StopReason::Cancelled, Some(StopReason::Cancelled)));
             probe.told.fetch_add(1, Ordering::SeqCst);
             Err("told to stop".into())
         }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use pgjobq::prelude::*;
-use pgjobq::{FailedAttempt, FailureReason, JobState};
+use pgjobq::{FailedAttempt, FailureReason, JobState, StopReason};
 
 use crate::harness::TestDb;
 use crate::probe::{Probe, end_of};
@@ -21,8 +21,7 @@ async fn notice_the_loss(ctx: JobContext, probe: u64) -> Result<u32> {
     let probe = Probe::of(probe);
     let _run = probe.begin(&ctx);
     if ctx.attempt() == 1 {
-        ctx.lease_lost().await;
-        assert!(ctx.cancellation().is_cancelled(), "who looks only at that is told, too");
+        assert_eq!(ctx.stop_requested().await, StopReason::LeaseLost);
         probe.told.fetch_add(1, Ordering::SeqCst);
         probe.pass().await;
     }

@@ -39,6 +39,7 @@ mod poolers; // What stands between it and the database.
 mod recorded; // Results that cannot be recorded.
 mod role_defaults; // The defaults of its role, set against us.
 mod shutdown; // A worker stops gracefully.
+mod stop_reasons; // The request that an attempt stop, and why.
 mod transactional; // Jobs that complete in a transaction of their own.
 
 // What can be asked of a client.

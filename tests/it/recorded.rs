@@ -186,7 +186,7 @@ async fn fail_marked() -> Result<()> {
 #[job]
 async fn say_marked(ctx: JobContext) -> Result<()> {
     ctx.progress(1, "no ✗");
-    ctx.cancelled().await;
+    ctx.stop_requested().await;
     Err("cancelled".into())
 }
 
@@ -382,7 +382,7 @@ async fn result_that_waits_outlives_the_loss_of_its_lease() {
 async fn outlast_outage(ctx: JobContext, probe: u64) -> Result<u32> {
     let probe = Probe::of(probe);
     let _run = probe.begin(&ctx);
-    while !ctx.cancellation().is_cancelled() {
+    while !ctx.should_stop() {
         std::thread::sleep(Duration::from_millis(2));
     }
     probe.told.fetch_add(1, Ordering::SeqCst);

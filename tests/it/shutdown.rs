@@ -25,7 +25,8 @@ async fn stop_when_told(ctx: JobContext, probe: u64) -> Result<()> {
     let _run = probe.begin(&ctx);
     tokio::select! {
         () = probe.pass() => Ok(()),
-        () = ctx.cancellation().cancelled() => {
+        why = ctx.stop_requested() => {
+            assert_eq!(why, pgjobq::StopReason::Shutdown);
             probe.told.fetch_add(1, Ordering::SeqCst);
             Err("interrupted".into())
         }
@@ -38,7 +39,7 @@ async fn go_on_when_told(ctx: JobContext, probe: u64) {
     let _run = probe.begin(&ctx);
     tokio::select! {
         () = probe.pass() => {}
-        () = ctx.cancellation().cancelled() => {
+        _ = ctx.stop_requested() => {
             probe.told.fetch_add(1, Ordering::SeqCst);
             std::future::pending().await
         }

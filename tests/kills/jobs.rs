@@ -21,7 +21,7 @@ pub(crate) async fn work(ctx: JobContext, millis: u64, ledger: State<Ledger>) ->
 pub(crate) async fn wait_for_loss(ctx: JobContext, ledger: State<Ledger>) -> Result<u32> {
     let run = ledger.begin(&ctx).await?;
     if ctx.attempt() == 1 {
-        ctx.lease_lost().await;
+        ctx.stop_requested().await;
         ledger.told(run).await?;
     }
     ledger.end(run).await?;

@@ -1,34 +1,34 @@
 //! What a job function may know about the attempt that runs it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use tokio_util::sync::CancellationToken;
 
 use crate::attempt::held::Held;
 use crate::attempt::progress::Progress;
 use crate::attempt::recording::{Completion, Recording};
+use crate::attempt::stop::{Stop, StopReason};
+use crate::client::Client;
 use crate::db::tx_pool::Places;
 use crate::job::app_state::{State, States};
 use crate::job::lineage::Meta;
 use crate::{EnqueueError, JobError, JobHandle, JobId, NewJob};
 
-/// What a job function may know about the attempt that runs it, and how it hears that it should stop.
+/// The attempt that runs a job function: its job, the request to stop, its progress, and its client.
 ///
-/// Take one as an argument, in any place. [`JobContext::for_test`] makes one for a unit test.
+/// A job function takes it as an argument, in any place. [`JobContext::for_test`] makes one for a unit test.
 ///
 /// ```
 /// # use pgjobq_core as pgjobq;
 /// use pgjobq::{JobContext, JobError};
 ///
-/// /// Leaves off when it is told to, and is then handed to another worker at no cost to its retries.
+/// /// Stops when asked to. After a shutdown another worker runs the job again, at no cost to its retries.
 /// async fn import(ctx: JobContext, pages: Vec<String>) -> Result<(), JobError> {
 ///     for page in pages {
-///         if ctx.cancellation().is_cancelled() {
-///             return Err("told to stop".into());
+///         if ctx.should_stop() {
+///             return Err("stopped".into());
 ///         }
 ///         println!("attempt {} of {}: {page}", ctx.attempt(), ctx.id());
 ///     }
@@ -49,12 +49,7 @@ pub struct Attempt {
     pub queue: Arc<str>,
     pub number: u32,
     pub failures: u32,
-    /// Told when the worker shuts down and its grace is over, when the lease is lost, and when the job is cancelled.
-    pub stop: CancellationToken,
-    /// Told when another worker may have the job.
-    pub lease_lost: CancellationToken,
-    /// Whether somebody has asked to cancel the job.
-    pub cancelled: AtomicBool,
+    pub stop: Stop,
     pub states: Arc<States>,
     pub meta: Meta,
     /// Whether some of its arguments are shown to nobody.
@@ -63,6 +58,8 @@ pub struct Attempt {
     pub timeout: Duration,
     /// Where it runs; nothing in a test.
     pub held: Option<Held>,
+    /// The client of a test.
+    pub test_client: Option<Client>,
     /// The place of a transactional job, until its transaction begins.
     pub place: Mutex<Option<Places>>,
     pub recording: Recording,
@@ -79,18 +76,21 @@ impl Attempt {
             queue: "test".into(),
             number: 1,
             failures: 0,
-            stop: CancellationToken::new(),
-            lease_lost: CancellationToken::new(),
-            cancelled: AtomicBool::new(false),
+            stop: Stop::default(),
             states: Arc::default(),
             meta: Meta::default(),
             redacts: false,
             timeout: Duration::from_secs(300),
             held: None,
+            test_client: None,
             place: Mutex::default(),
             recording: Recording::default(),
             progress: Progress::default(),
         }
+    }
+
+    fn client(&self) -> Option<&Client> {
+        self.held.as_ref().map(|held| &held.client).or(self.test_client.as_ref())
     }
 }
 
@@ -101,10 +101,17 @@ impl JobContext {
         Self { attempt: Arc::new(attempt) }
     }
 
-    /// A context for a unit test that calls a job function: the first attempt of a new job, never told to stop.
+    /// Makes a context for a unit test that calls a job function: the first attempt of a new job, which is never asked to stop.
+    /// It has no client: [`enqueue`](Self::enqueue) fails, and [`client`](Self::client) panics.
     #[must_use]
     pub fn for_test() -> Self {
         Self::new(Attempt::for_test())
+    }
+
+    /// Makes a context for a unit test of a job function that enqueues jobs, or uses the client.
+    #[must_use]
+    pub fn for_test_with(client: &Client) -> Self {
+        Self::new(Attempt { test_client: Some(client.clone()), ..Attempt::for_test() })
     }
 
     /// The job's id. It is the same in every attempt, which makes it a good idempotency key.
@@ -149,45 +156,68 @@ impl JobContext {
         self.attempt.meta.traceparent.as_deref()
     }
 
-    /// Told when this attempt should stop: somebody has cancelled the job, the worker shuts down and its grace is over, or
-    /// the lease is lost.
+    /// Waits until this attempt should stop, and returns why: the job was cancelled, the worker shuts down and its grace is
+    /// over, or the lease is lost. After that the attempt has some seconds to end by itself.
+    ///
+    /// An error that the job function returns then is no failure. A job whose worker shuts down runs again elsewhere, with all
+    /// its retries.
+    ///
+    /// ```
+    /// # use pgjobq_core as pgjobq;
+    /// # async fn upload(_: &str) -> Result<(), pgjobq::JobError> { Ok(()) }
+    /// use pgjobq::{JobContext, JobError};
+    ///
+    /// async fn back_up(ctx: JobContext, file: String) -> Result<(), JobError> {
+    ///     tokio::select! {
+    ///         done = upload(&file) => done,
+    ///         why = ctx.stop_requested() => Err(format!("stopped: {why:?}").into()),
+    ///     }
+    /// }
+    /// ```
+    pub async fn stop_requested(&self) -> StopReason {
+        self.attempt.stop.requested().await
+    }
+
+    /// Reports whether this attempt should stop: for a loop, or for a thread that cannot await
+    /// [`stop_requested`](Self::stop_requested).
     #[must_use]
-    pub fn cancellation(&self) -> &CancellationToken {
+    pub fn should_stop(&self) -> bool {
+        self.stop_reason().is_some()
+    }
+
+    /// Returns why this attempt should stop, or `None` if it should go on. Of several reasons it returns a lost lease first, and
+    /// then a cancellation.
+    #[must_use]
+    pub fn stop_reason(&self) -> Option<StopReason> {
+        self.attempt.stop.reason()
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub fn stop(&self) -> &Stop {
         &self.attempt.stop
     }
 
-    /// Returns when somebody has cancelled the job. The attempt has some seconds to stop by itself, and is dropped then.
-    pub async fn cancelled(&self) {
-        self.attempt.stop.cancelled().await;
-        if !self.is_cancelled() {
-            std::future::pending::<()>().await; // It was told to stop for another reason.
-        }
-    }
-
-    /// Somebody has asked to cancel the job.
-    #[doc(hidden)]
-    pub fn cancel(&self) {
-        self.attempt.cancelled.store(true, Ordering::Release); // First: who hears that it should stop can ask why.
-        self.attempt.stop.cancel();
-    }
-
-    /// Whether this is the same attempt.
+    /// Reports whether this is the same attempt.
     #[doc(hidden)]
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.attempt, &other.attempt)
     }
 
-    #[doc(hidden)]
+    /// The client of the worker that runs this attempt: to enqueue many jobs, or to look at others.
+    ///
+    /// A job that [`enqueue`](Self::enqueue) sends knows this one as its parent; a job that is enqueued through the client does
+    /// not.
+    ///
+    /// # Panics
+    ///
+    /// In a context from [`for_test`](Self::for_test), which has no client: use [`for_test_with`](Self::for_test_with).
     #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        self.attempt.cancelled.load(Ordering::Acquire)
-    }
-
-    /// Returns when another worker may have the job, because this one was silent for too long. Whatever this attempt
-    /// still returns changes nothing.
-    pub async fn lease_lost(&self) {
-        self.attempt.lease_lost.cancelled().await;
+    pub fn client(&self) -> &Client {
+        self.attempt
+            .client()
+            .expect("a context of `for_test` has no client: make it with `for_test_with(&client)`")
     }
 
     /// Enqueues a job that knows this one as its parent, and has its trace context. It is there at once, however this one
@@ -210,9 +240,9 @@ impl JobContext {
     ///
     /// What is wrong with the job, with its queue, or with the connection; and in a test, whose context has no client.
     pub async fn enqueue<T>(&self, mut job: NewJob<T>) -> Result<JobHandle<T>, EnqueueError> {
-        let held = self.attempt.held.as_ref().ok_or(EnqueueError::NoClient)?;
+        let client = self.attempt.client().ok_or(EnqueueError::NoClient)?;
         job.row.meta.inherit(self.id(), self.traceparent());
-        job.enqueue(&held.client).await
+        job.enqueue(client).await
     }
 
     /// Says how far the job is, for whoever looks at its handle: [`JobHandle::progress`]. It only takes note, and is written

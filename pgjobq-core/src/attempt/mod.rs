@@ -6,4 +6,5 @@ pub(crate) mod held;
 pub(crate) mod places;
 pub(crate) mod progress;
 pub(crate) mod recording;
+pub(crate) mod stop;
 pub(crate) mod tx;

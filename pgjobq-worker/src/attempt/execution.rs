@@ -1,13 +1,12 @@
 //! One attempt: runs the job function, decides what its end means for the job, and sends the decision to be recorded.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use pgjobq_core::__private::{
-    Attempt, ClaimedJob, Completion, Decision, Held, Hold, JobDescriptor, Places, Progress, Recording,
+    Attempt, ClaimedJob, Completion, Decision, Held, Hold, JobDescriptor, Places, Progress, Recording, Stop,
 };
 use pgjobq_core::JobContext;
 use tokio::time::timeout;
@@ -101,7 +100,7 @@ impl Execution {
             Completion::InDoubt => self.resolve(handler, &context, end).await,
             Completion::Committed { .. } => Outcome::Completed,
         };
-        outcome.log(self.slot.queue(), context.is_cancelled(), &span);
+        outcome.log(self.slot.queue(), context.stop().is_cancelled(), &span);
         if !self.sent {
             self.send(outcome.into_decision());
         }
@@ -149,9 +148,7 @@ impl Execution {
             queue: Arc::clone(&self.slot.queue().name),
             number: job.attempts.unsigned_abs() + 1,
             failures: u32::from(job.failures.unsigned_abs()),
-            stop: self.lease.stop.child_token(),
-            lease_lost: self.lease.lost.clone(),
-            cancelled: AtomicBool::new(false),
+            stop: Stop::new(self.lease.stop.child_token(), self.lease.lost.clone()),
             states: Arc::clone(&self.runtime.states),
             meta: job.meta.clone(),
             redacts: !handler.redact.is_empty(),
@@ -162,6 +159,7 @@ impl Execution {
                 keep: self.slot.queue().retention(&handler.policy),
                 max_result: self.runtime.config.max_result,
             }),
+            test_client: None,
             place,
             recording: Recording::default(),
             progress: Progress::default(),
@@ -177,10 +175,13 @@ impl Execution {
             ended = timeout(handler.policy.timeout, run) => match ended {
                 Ok(Ok(returned)) => End::Returned(returned),
                 Ok(Err(panic)) => End::Panicked(panic_text(panic)),
-                Err(_) => End::TimedOut,
+                Err(_) => {
+                    context.stop().time_out();
+                    End::TimedOut
+                }
             },
             () = stop_timeout_after(self.lease.lost.cancelled()) => End::Lost,
-            () = stop_timeout_after(context.cancelled()) => End::Stopped,
+            () = stop_timeout_after(context.stop().cancelled()) => End::Stopped,
             () = self.runtime.stages.drop_attempts.cancelled() => End::Stopped,
         }
     }
@@ -201,8 +202,8 @@ impl Execution {
             retries: if job.attempts >= MOST_ATTEMPTS { 0 } else { u32::from(job.retries.unsigned_abs()) },
             at_most_once: job.max_crashes == 0,
             retention: self.slot.queue().retention(&handler.policy),
-            cancelled: context.is_cancelled(),
-            stopping: context.cancellation().is_cancelled(),
+            cancelled: context.stop().is_cancelled(),
+            stopping: context.should_stop(),
             max_result: self.runtime.config.max_result,
             chance: fastrand::f64(),
         }

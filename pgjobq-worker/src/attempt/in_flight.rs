@@ -25,7 +25,7 @@ impl InFlight {
     pub(crate) fn cancel(&self, job: JobId) {
         let context = self.lock().get(&job).cloned();
         if let Some(context) = context {
-            context.cancel();
+            context.stop().cancel();
         }
     }
 
