@@ -8,7 +8,7 @@ use pgjobq::prelude::*;
 #[job]
 async fn import(ctx: JobContext, pages: u32) -> Result<u32> {
     for page in 1..=pages {
-        if ctx.cancellation().is_cancelled() {
+        if ctx.should_stop() {
             println!("import: stops before page {page}");
             return Err("stopped".into()); // The job ends as cancelled: somebody asked for that.
         }

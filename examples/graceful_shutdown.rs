@@ -17,7 +17,7 @@ async fn long(ctx: JobContext) -> Result<String> {
     if ctx.attempt() > 1 {
         return Ok(format!("attempt {}, {} failures", ctx.attempt(), ctx.failures()));
     }
-    ctx.cancellation().cancelled().await; // A real job saves what it has got so far.
+    ctx.stop_requested().await; // A real job saves what it has got so far.
     println!("long: asked to stop");
     Err("stopped".into())
 }

@@ -84,6 +84,12 @@ async fn linger(ctx: JobContext) -> Result<()> {
     Err("told to stop".into())
 }
 
+/// Runs until its worker drops it.
+#[job(queue = "endless")]
+async fn never_end() {
+    std::future::pending().await
+}
+
 /// Its span makes the subscriber panic.
 #[job(queue = "unheard", retries = 0)]
 async fn unspeakable() {}
@@ -207,4 +213,64 @@ async fn an_attempt_is_a_span_with_its_outcome_and_says_nothing_of_its_arguments
     assert_eq!((told("INFO", "an attempt failed"), told("WARN", "a job is dead")), (2, 1));
     let everything = format!("{spans:?} {events:?}");
     assert!(!everything.contains("hunter2"), "{everything}");
+}
+
+/// The fields of the warnings whose message contains `part`.
+fn warnings(part: &str) -> Vec<Fields> {
+    let events = EVENTS.lock().unwrap();
+    let is = |event: &&Fields| event.0["level"] == "WARN" && event.0["message"].contains(part);
+    events.iter().filter(is).cloned().collect()
+}
+
+#[tokio::test]
+async fn worker_that_never_runs_logs_a_warning() {
+    let stage = Stage::new().await;
+    drop(Worker::builder(&stage.client).name("idle one").queue("unheard", 5).build().await.unwrap());
+    let warned = warnings("was built and never ran");
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    assert_eq!(warned[0].0["worker"], "idle one");
+    stage.drop().await;
+}
+
+#[tokio::test]
+async fn dropped_worker_logs_a_warning_and_a_shut_down_one_none() {
+    let stage = Stage::new().await;
+    let worker = || Worker::builder(&stage.client).name("lost one").queue("unheard", 5);
+    worker().build().await.unwrap().start().shutdown().await.unwrap();
+    assert_eq!(warnings("a running worker was dropped").len(), 0);
+    drop(worker().build().await.unwrap().start());
+    let warned = warnings("a running worker was dropped");
+    assert_eq!((warned.len(), &*warned[0].0["worker"], &*warned[0].0["jobs"]), (1, "lost one", "0"));
+    stage.drop().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn second_signal_ends_the_grace_and_logs_the_jobs_that_it_cut_off() {
+    let stage = Stage::new().await;
+    let worker = Worker::builder(&stage.client).queue("endless", 5).grace(Duration::from_secs(600));
+    let running = tokio::spawn(worker.build().await.unwrap().run_until(pgjobq::shutdown_signal()));
+    let job = never_end::enqueue(&stage.client).await.unwrap();
+    while job.status(&stage.client).await.unwrap().unwrap().state != JobState::Running {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let process = std::process::id().to_string();
+    let signal = || std::process::Command::new("kill").args(["-TERM", &process]).status().unwrap();
+    // Two signals that come together may be one.
+    while !running.is_finished() {
+        assert!(signal().success());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    running.await.unwrap().unwrap();
+    let warned = warnings("the grace has ended");
+    assert_eq!(
+        (warned.len(), &*warned[0].0["jobs"], &*warned[0].0["ended_by"]),
+        (1, "1", "another signal came")
+    );
+    assert_eq!(
+        job.status(&stage.client).await.unwrap().unwrap().state,
+        JobState::Ready,
+        "it runs again elsewhere"
+    );
+    stage.drop().await;
 }

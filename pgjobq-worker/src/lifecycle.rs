@@ -150,9 +150,17 @@ async fn until_drained(runtime: &Runtime, parts: &mut Parts) -> Option<&'static 
 async fn stop_after_the_grace(runtime: Arc<Runtime>, another_signal: impl Future<Output = ()>) {
     let stages = &runtime.stages;
     stages.drain.cancelled().await;
-    tokio::select! {
-        () = tokio::time::sleep(runtime.config.grace) => {}
-        () = another_signal => tracing::info!("another signal came: the grace is over"),
+    let ended_by = tokio::select! {
+        () = tokio::time::sleep(runtime.config.grace) => "its time is over",
+        () = another_signal => "another signal came",
+    };
+    let jobs = runtime.in_flight.count();
+    if jobs > 0 {
+        tracing::warn!(
+            jobs,
+            ended_by,
+            "the grace has ended: jobs that still run are asked to stop, and run again later"
+        );
     }
     stages.stop_attempts.cancel();
     tokio::time::sleep(STOP_TIMEOUT).await;

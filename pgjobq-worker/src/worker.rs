@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::task::JoinHandle;
-
-use crate::health::Health;
 use crate::lifecycle::{WorkerError, run};
 use crate::record::unrecorded::Inbox;
+use crate::running_worker::RunningWorker;
 use crate::runtime::Runtime;
 
 /// Runs the jobs of this program, inside it. Make one with [`Worker::builder`].
@@ -26,39 +24,32 @@ use crate::runtime::Runtime;
 #[derive(Debug)]
 #[must_use = "a worker does nothing until it is run"]
 pub struct Worker {
-    runtime: Arc<Runtime>,
-    inboxes: Vec<Inbox>,
-}
-
-/// A worker that runs in the background, from [`Worker::start`].
-#[derive(Debug)]
-#[must_use = "keep it, and call `shutdown().await` at the end"]
-pub struct RunningWorker {
-    runtime: Arc<Runtime>,
-    main: JoinHandle<Result<(), WorkerError>>,
+    /// `None` once it has started.
+    made: Option<(Arc<Runtime>, Vec<Inbox>)>,
 }
 
 impl Worker {
-    pub(crate) fn new((runtime, inboxes): (Arc<Runtime>, Vec<Inbox>)) -> Self {
-        Self { runtime, inboxes }
+    pub(crate) fn new(made: (Arc<Runtime>, Vec<Inbox>)) -> Self {
+        Self { made: Some(made) }
     }
 
-    /// Runs until `shutdown` is ready, and then stops gracefully: claims nothing more, lets running jobs finish for the
-    /// grace, tells the rest to stop, and hands back what has not, at once and at no cost to its retries. After
-    /// [`shutdown_signal`](crate::shutdown_signal), another signal ends the grace.
+    /// Runs until `shutdown` is ready, and then stops gracefully: claims nothing more, lets running jobs finish for the grace,
+    /// asks the rest to stop, and hands back those that have not ended, at once and at no cost to their retries. After
+    /// [`shutdown_signal`](crate::shutdown_signal), a second signal ends the grace.
     ///
-    /// Do not drop the future half-way: the worker would go on in the background, with nobody to stop it, until its runtime
-    /// ends; then others take its jobs when the lease is over. A program that also looks at the worker's
-    /// [`health`](RunningWorker::health) calls [`start`](Self::start) instead.
+    /// If the future is dropped, in a `select!` for one, the worker logs a warning and drains in the background, like a
+    /// [`RunningWorker`]. A program that also looks at the worker's [`health`](RunningWorker::health) calls
+    /// [`start`](Self::start) instead.
     ///
     /// # Errors
     ///
-    /// When something was left undone at the end; or a part of the worker has failed, without waiting for `shutdown`.
+    /// [`WorkerError`], if something was left undone at the end. If a part of the worker fails, it returns without waiting for
+    /// `shutdown`.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<(), WorkerError> {
         let mut running = self.start();
         tokio::select! {
             biased;
-            ended = &mut running.main => return ended.unwrap_or(MAIN_PANICKED),
+            ended = running.ended() => return ended,
             () = shutdown => {}
         }
         running.shutdown().await
@@ -69,30 +60,21 @@ impl Worker {
     /// # Panics
     ///
     /// Outside a Tokio runtime.
-    pub fn start(self) -> RunningWorker {
-        let runtime = Arc::clone(&self.runtime);
-        RunningWorker { runtime, main: tokio::spawn(run(self.runtime, self.inboxes)) }
+    pub fn start(mut self) -> RunningWorker {
+        let (runtime, inboxes) =
+            self.made.take().expect("`start` consumes the worker, so it has not started");
+        let main = tokio::spawn(run(Arc::clone(&runtime), inboxes));
+        RunningWorker::new(runtime, main)
     }
 }
 
-impl RunningWorker {
-    /// How the worker does just now, from its memory: for a readiness probe. A worker that has ended, because a part of it
-    /// failed, is not ready; [`shutdown`](Self::shutdown) says why.
-    #[must_use]
-    pub fn health(&self) -> Health {
-        let health = Health::of(&self.runtime);
-        Health { accepting_jobs: health.accepting_jobs && !self.main.is_finished(), ..health }
-    }
-
-    /// Stops gracefully: see [`Worker::run_until`].
-    ///
-    /// # Errors
-    ///
-    /// When something was left undone at the end.
-    pub async fn shutdown(self) -> Result<(), WorkerError> {
-        self.runtime.stages.drain.cancel();
-        self.main.await.unwrap_or(MAIN_PANICKED)
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if let Some((runtime, _)) = &self.made {
+            tracing::warn!(
+                worker = runtime.config.name,
+                "a worker was built and never ran: call `run_until(…)` or `start()`"
+            );
+        }
     }
 }
-
-const MAIN_PANICKED: Result<(), WorkerError> = Err(WorkerError::Panicked { part: "main" });

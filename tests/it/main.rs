@@ -31,6 +31,7 @@ mod chosen; // Jobs that choose how they end.
 mod connections; // How connections are opened.
 mod crashes; // Workers that are gone, and what becomes of the jobs they had.
 mod drift; // A database that changes under a worker.
+mod dropped_workers; // Workers that nobody shuts down drain all the same.
 mod due; // Scheduled jobs and retries come due at their time.
 mod fleet; // Several workers share a queue.
 mod judging; // Who gives up whom.
