@@ -65,15 +65,17 @@
 
 extern crate self as pgjobq; // so that #[job] works in our own doctests and unit tests
 
+#[doc(hidden)] // A bound of what a job function may return; programs never name it.
+pub use pgjobq_core::JobReturn;
 #[cfg(feature = "dev")]
 pub use pgjobq_core::dev;
 pub use pgjobq_core::{
     AnyJob, Backoff, CallError, Cancel, CancelOutcome, Cancellation, Client, ClientBuilder, ClientError,
-    CompleteError, DatabaseError, EndedJob, EndedJobs, EnqueueAllError, EnqueueError, Enqueued,
+    CompleteError, DatabaseError, EndedJob, EndedJobs, EndedState, EnqueueAllError, EnqueueError, Enqueued,
     FailedAttempt, Failure, FailureReason, InvalidName, InvalidSchema, JobContext, JobError, JobHandle,
-    JobId, JobReturn, JobState, MigrateError, NewJob, NotCompleted, Outcome, Priority, Progress, Queue,
-    QueueStats, RequeueError, RequeueOutcome, State, Status, StopReason, Target, Tx, WaitError, Within,
-    enqueue_all, schema_sql,
+    JobId, JobState, MigrateError, NewJob, NotCompleted, Outcome, Priority, Progress, Queue, QueueError,
+    QueueStats, RequeueError, RequeueOutcome, State, Status, StopReason, Target, Tx, WaitError, enqueue_all,
+    schema_sql,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;

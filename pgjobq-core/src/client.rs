@@ -11,6 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::db::answers::Answers;
+use crate::db::client_schemas::CLIENT_SCHEMAS;
 use crate::db::installed::About;
 use crate::db::listen::{Listener, Signal};
 use crate::db::notifier::Notifier;
@@ -31,6 +32,8 @@ pub(crate) const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(30);
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// How long a client tries to reach its database at first: it may just be starting.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// The largest number of shards. The schema has the same limit.
+const MAX_SHARDS: i16 = 1024;
 
 /// The way to the jobs in one database: enqueues, waits, and migrates. Cheap to clone; make one per process.
 ///
@@ -79,6 +82,7 @@ pub struct ClientBuilder {
     listen: Option<Result<PgConnectOptions, sqlx::Error>>,
     schema: String,
     limits: Limits,
+    shards: Option<u16>,
 }
 
 /// Why a client cannot be as it was asked for: from [`ClientBuilder::build`].
@@ -93,6 +97,11 @@ pub enum ClientError {
         "the `listen_url` is not the address of a database, which is like postgres://user:password@host/name"
     )]
     ListenUrl(#[source] sqlx::Error),
+    /// The number of shards is out of range.
+    #[error(
+        "a database has 1 to 1024 shards, and cannot have {0}: leave `.shards(…)` out unless it is distributed"
+    )]
+    Shards(u16),
 }
 
 crate::debug_as_message!(ClientError);
@@ -140,10 +149,7 @@ impl ClientBuilder {
     /// # }
     /// ```
     pub fn listen_url(mut self, url: &str) -> Self {
-        // sqlx takes `localhost:5432` for an address, of the scheme `localhost`.
-        let named = url.starts_with("postgres://") || url.starts_with("postgresql://");
-        let unnamed = || sqlx::Error::Configuration("it does not begin with postgres://".into());
-        self.listen = Some(if named { url.parse() } else { Err(unnamed()) });
+        self.listen = Some(parse_address(url));
         self
     }
 
@@ -156,17 +162,20 @@ impl ClientBuilder {
 
     /// How many shards the first migration makes, 1 to 1024; 1 by default, and right unless the database is distributed.
     pub fn shards(mut self, shards: u16) -> Self {
-        self.limits.shards = Some(i16::try_from(shards).unwrap_or(i16::MAX));
+        self.shards = Some(shards);
         self
     }
 
-    /// The client.
+    /// Makes the client. It sends nothing yet.
     ///
     /// # Errors
     ///
-    /// When the name of the schema cannot be one, or the `listen_url` is none.
+    /// [`ClientError`], if the schema's name, the `listen_url` or the number of shards is invalid.
     pub fn build(self) -> Result<Client, ClientError> {
-        let sql = Arc::new(Statements::new(&Schema::new(self.schema)?));
+        let schema = Schema::new(self.schema)?;
+        let shards = self.shards.map(checked_shards).transpose()?;
+        CLIENT_SCHEMAS.record(&schema);
+        let sql = Arc::new(Statements::new(&schema));
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             transactions: Transactions::new(self.pool.clone(), Arc::clone(&sql)),
@@ -174,7 +183,7 @@ impl ClientBuilder {
             pool: self.pool,
             listen: self.listen.transpose().map_err(ClientError::ListenUrl)?,
             sql,
-            limits: self.limits,
+            limits: Limits { shards, ..self.limits },
             about: OnceCell::new(),
             stop: stop.clone(),
             tasks: TaskTracker::new(),
@@ -200,10 +209,11 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the URL is wrong, or the database cannot be reached for ten seconds: it may just be starting.
+    /// [`DatabaseError::Address`] at once, if the URL is not like `postgres://user:password@host/name`; and
+    /// [`DatabaseError::Unavailable`], if the database cannot be reached for ten seconds: it may just be starting.
     pub async fn connect(url: &str) -> Result<Self, DatabaseError> {
         let wrong = |error| DatabaseError::new(error, "pgjobq");
-        let options: PgConnectOptions = url.parse().map_err(wrong)?;
+        let options = parse_address(url).map_err(wrong)?;
         let pool = PgPoolOptions::new().acquire_timeout(CONNECT_WITHIN);
         match pool.connect_with(options.clone()).await {
             Ok(pool) => Ok(Self::new(pool)),
@@ -228,7 +238,7 @@ impl Client {
             notifications: true,
             shards: None,
         };
-        ClientBuilder { pool, listen: None, schema: "pgjobq".to_owned(), limits }
+        ClientBuilder { pool, listen: None, schema: "pgjobq".to_owned(), limits, shards: None }
     }
 
     /// The pool.
@@ -308,4 +318,18 @@ impl Client {
     pub fn uses_notifications(&self) -> bool {
         self.limits().notifications
     }
+}
+
+fn checked_shards(shards: u16) -> Result<i16, ClientError> {
+    let checked = i16::try_from(shards).ok().filter(|shards| (1..=MAX_SHARDS).contains(shards));
+    checked.ok_or(ClientError::Shards(shards))
+}
+
+/// Parses the address of a database. sqlx takes any scheme for its own, and `localhost:5432` for an address of the scheme
+/// `localhost`.
+fn parse_address(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return url.parse();
+    }
+    Err(sqlx::Error::Configuration("it does not begin with postgres://".into()))
 }

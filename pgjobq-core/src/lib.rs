@@ -19,7 +19,7 @@ mod wait;
 
 pub use admin::cancel::{Cancel, CancelOutcome};
 pub use admin::ended::{EndedJob, EndedJobs};
-pub use admin::queue::Queue;
+pub use admin::queue::{EndedState, Queue, QueueError};
 pub use admin::requeue::{RequeueError, RequeueOutcome};
 pub use admin::stats::QueueStats;
 pub use attempt::complete::CompleteError;
@@ -33,7 +33,7 @@ pub use db::schema::InvalidSchema;
 pub use enqueue::bulk::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
 pub use enqueue::error::EnqueueError;
 pub use enqueue::new_job::NewJob;
-pub use enqueue::target::{Target, Within};
+pub use enqueue::target::Target;
 pub use job::app_state::State;
 pub use job::backoff::Backoff;
 pub use job::error::JobError;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgjobq::sqlx::postgres::PgPoolOptions;
-use pgjobq::{Client, JobId, JobState};
+use pgjobq::{Client, EndedState, JobId};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -60,7 +60,9 @@ async fn operate(stage: Arc<Stage>, operation: Operation, answers: u32) {
             Operation::Cancel => drop(job.cancel(&client).await),
             Operation::Purge => drop(client.queue(QUEUE).purge().await),
             Operation::Requeue => drop(client.cancelled_jobs().queue(QUEUE).requeue().await),
-            Operation::SaveQueue => drop(client.queue(QUEUE).retain(JobState::Dead, HOUR * 24).save().await),
+            Operation::SaveQueue => {
+                drop(client.queue(QUEUE).retain(EndedState::Dead, HOUR * 24).save().await)
+            }
         }
     });
     tokio::select! {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgjobq::JobState;
+use pgjobq::EndedState;
 use pgjobq::prelude::*;
 
 use crate::harness::{TestDb, in_time};
@@ -73,7 +73,7 @@ async fn no_row_is_dropped_early_on_any_day_of_four_years() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn retention_saved_on_a_live_system_makes_its_partitions_at_once() {
     let db = TestDb::new(1).await;
-    db.client.queue("default").retain(JobState::Completed, 3660 * DAY).save().await.unwrap();
+    db.client.queue("default").retain(EndedState::Completed, 3660 * DAY).save().await.unwrap();
     let missing = "select count(*) from (select pgjobq.drop_day('3660 days') as day) d
                     where not exists (select from pgjobq.finished_days f where f.day = d.day)";
     assert_eq!(db.number(missing).await, 0);

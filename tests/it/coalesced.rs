@@ -440,10 +440,10 @@ on_one_shard! {
         });
         assert!(in_flight.await.unwrap().unwrap().is_new(), "what was in flight has its answer");
         for one in others {
-            check_says(one, "the client was closed");
+            check_says(one, "the client was closed: enqueue before `client.close()`, or with another client");
         }
-        check_says(double::enqueue(&client, 1).await, "the client was closed");
-        check_says(client.enqueue_all((0..2).map(double::job)).await, "0 jobs were enqueued, and then one could not be\nthe client was closed");
+        check_says(double::enqueue(&client, 1).await, "the client was closed: enqueue before `client.close()`, or with another client");
+        check_says(client.enqueue_all((0..2).map(double::job)).await, "0 jobs were enqueued, and then one could not be\nthe client was closed: enqueue before `client.close()`, or with another client");
         assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1);
     }
 }
@@ -454,7 +454,7 @@ on_one_shard! {
         let client = Client::new(db.pool.clone());
         let in_flight = one_in_flight(&db, &client).await;
         tokio::time::timeout(Duration::from_secs(20), client.close()).await.expect("the client closes");
-        check_says(in_flight.await.unwrap(), "the client was closed");
+        check_says(in_flight.await.unwrap(), "the client was closed: enqueue before `client.close()`, or with another client");
         held.let_go().await;
         db.until("exists (select from pgjobq.jobs)").await; // It may have been enqueued, and has.
     }

@@ -19,6 +19,52 @@ async fn what_is_no_address_is_told_what_one_is_like() {
 }
 
 #[tokio::test]
+async fn url_of_another_database_fails_at_once() {
+    let started = std::time::Instant::now();
+    let error = read(Client::connect("mysql://root@127.0.0.1:1/shop").await.unwrap_err());
+    assert!(
+        error.starts_with("the address of a database is like postgres://user:password@host/name"),
+        "{error}"
+    );
+    assert!(started.elapsed() < std::time::Duration::from_secs(5), "it was not tried");
+}
+
+#[tokio::test]
+async fn number_of_shards_is_checked_when_the_client_is_built() {
+    let pool = || sqlx::PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/none").unwrap();
+    for shards in [0, 1025, u16::MAX] {
+        let error = read(Client::builder(pool()).shards(shards).build().unwrap_err());
+        assert!(
+            error.starts_with(&format!("a database has 1 to 1024 shards, and cannot have {shards}")),
+            "{error}"
+        );
+    }
+    assert!(Client::builder(pool()).shards(1024).build().is_ok());
+}
+
+#[tokio::test]
+async fn closed_pool_fails_a_wait_and_an_enqueue_at_once() {
+    let db = TestDb::new(1).await;
+    let waits =
+        sent_nowhere::job().delay(std::time::Duration::from_secs(3600)).enqueue(&db.client).await.unwrap();
+    let (client, handle) = (db.client.clone(), waits.clone());
+    let waiting = tokio::spawn(async move { read(handle.wait(&client).await.unwrap_err()) });
+    tokio::task::yield_now().await;
+    db.pool.close().await;
+    let started = std::time::Instant::now();
+    let errors = [
+        waiting.await.unwrap(),
+        read(waits.wait(&db.client).await.unwrap_err()),
+        read(sent_nowhere::enqueue(&db.client).await.unwrap_err()),
+        read(waits.status(&db.client).await.unwrap_err()),
+    ];
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "none of them waits for its limit");
+    for error in errors {
+        assert!(error.starts_with("the client's pool is closed: keep it open"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn who_cannot_be_reached_is_told_why() {
     let error = read(Client::connect("postgres://nobody@127.0.0.1:1/none").await.unwrap_err());
     assert!(error.starts_with("the database could not be reached: "), "{error}");

@@ -89,7 +89,7 @@ on_one_shard! {
         let waiting = tokio::spawn(async move { handle.wait(&client).await });
         db.until("exists (select from pgjobq.waiters)").await;
         db.client.close().await;
-        check_says(waiting.await.unwrap(), "the client was closed");
+        check_says(waiting.await.unwrap(), "the client was closed: wait before `client.close()`, or with another client");
     }
 }
 

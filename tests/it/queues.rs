@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{EnqueueError, JobState};
+use pgjobq::{EndedState, EnqueueError, JobState, QueueError};
 
 use crate::harness::TestDb;
 use crate::probe::{Probe, end_of};
@@ -104,8 +104,8 @@ on_postgres! {
 on_one_shard! {
     async fn ended_jobs_are_kept_for_as_long_as_their_queue_says(db: TestDb) {
         let day = Duration::from_secs(86_400);
-        let queue = db.client.queue("shelf").retain(JobState::Completed, 3 * day).retain(JobState::Dead, 90 * day);
-        queue.retain(JobState::Cancelled, 20 * day).save().await.unwrap();
+        let queue = db.client.queue("shelf").retain(EndedState::Completed, 3 * day).retain(EndedState::Dead, 90 * day);
+        queue.retain(EndedState::Cancelled, 20 * day).save().await.unwrap();
         db.client.queue("shelf").save().await.unwrap(); // Leaves them as they are.
         let probe = Probe::new();
         probe.gate.add_permits(2);
@@ -179,4 +179,20 @@ async fn rates_are_recorded_after_a_failure() {
     db.run("drop trigger refuse on pgjobq.rates").await;
     db.until("(select sum(completed) from pgjobq.rates) = 1").await;
     worker.shutdown().await.unwrap();
+}
+
+on_one_shard! {
+    async fn queue_that_cannot_be_saved_says_why(db: TestDb) {
+        let day = Duration::from_secs(86_400);
+        let short = db.client.queue("shelf").retain(EndedState::Completed, Duration::from_secs(5)).save().await.unwrap_err();
+        assert_eq!(
+            short.to_string(),
+            "queue `shelf`: completed jobs cannot be kept for 5s; write a time from one minute to ten years (3660 days)"
+        );
+        let long = db.client.queue("shelf").retain(EndedState::Expired, 3661 * day).save().await.unwrap_err();
+        assert!(matches!(long, QueueError::Retention { state: JobState::Expired, .. }), "{long:?}");
+        let name = db.client.queue("").save().await.unwrap_err();
+        assert!(matches!(name, QueueError::Name(_)), "{name:?}");
+        assert_eq!(db.number("select count(*) from pgjobq.queues where name = 'shelf'").await, 0);
+    }
 }

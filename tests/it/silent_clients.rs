@@ -61,8 +61,8 @@ impl Stage {
             "stats" => client.queue(queue).stats().await.map(drop),
             "status" => self.waiting.status(client).await.map(drop),
             "list" => client.cancelled_jobs().list(9).await.map(drop),
-            "save" => match client.queue(queue).retain(pgjobq::JobState::Dead, HOUR).save().await {
-                Err(EnqueueError::Database(error)) => Err(error),
+            "save" => match client.queue(queue).retain(pgjobq::EndedState::Dead, HOUR).save().await {
+                Err(pgjobq::QueueError::Database(error)) => Err(error),
                 saved => {
                     saved.unwrap();
                     Ok(())

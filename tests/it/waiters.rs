@@ -119,7 +119,7 @@ on_one_shard! {
         };
         let waits = join_all(handles.iter().map(|handle| handle.wait(&client)));
         let (ends, ()) = tokio::join!(waits, closing);
-        ends.into_iter().for_each(|end| check_says(end, "the client was closed"));
+        ends.into_iter().for_each(|end| check_says(end, "the client was closed: wait before `client.close()`, or with another client"));
     }
 }
 

@@ -9,15 +9,64 @@ use crate::client::Client;
 use crate::db::ids::QueueId;
 use crate::db::literal::Literal;
 use crate::job::name;
-use crate::{DatabaseError, EnqueueError, JobState};
+use crate::{DatabaseError, InvalidName, JobState};
 
-/// How many jobs one transaction cancels. It holds the lanes of those jobs.
-const BATCH: i32 = 500;
-/// The shortest time that an ended job is kept: who awaits it should learn how it ended.
-const SHORTEST_KEPT: Duration = Duration::from_secs(60);
+/// The number of jobs that one transaction cancels. It holds the lanes of those jobs.
+const PURGE_BATCH_SIZE: i32 = 500;
+/// The shortest retention of an ended job: a program that waits for it should learn how it ended.
+const SHORTEST_RETENTION: Duration = Duration::from_secs(60);
+/// The longest retention. The schema has the same limit.
+const LONGEST_RETENTION: Duration = Duration::from_secs(3660 * 86_400);
 
-/// The longest time for which they can be kept. The schema has the same limit.
-const LONGEST_KEPT: Duration = Duration::from_secs(3660 * 86_400);
+/// A state in which a job has ended, and in which its queue keeps it for a while: for [`Queue::retain`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EndedState {
+    /// The job completed. Its result is kept with it.
+    Completed,
+    /// The job failed or crashed too often, or failed with a fatal error.
+    Dead,
+    /// The job was cancelled.
+    Cancelled,
+    /// The job expired before it started.
+    Expired,
+}
+
+impl From<EndedState> for JobState {
+    fn from(state: EndedState) -> Self {
+        match state {
+            EndedState::Completed => Self::Completed,
+            EndedState::Dead => Self::Dead,
+            EndedState::Cancelled => Self::Cancelled,
+            EndedState::Expired => Self::Expired,
+        }
+    }
+}
+
+/// Why a queue was not saved: from [`Queue::save`].
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum QueueError {
+    /// A queue cannot have this name.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// A retention is out of range.
+    #[error(
+        "queue `{queue}`: {state} jobs cannot be kept for {time:?}; write a time from one minute to ten years (3660 days)"
+    )]
+    Retention {
+        /// The queue's name.
+        queue: String,
+        /// The state of the jobs.
+        state: JobState,
+        /// The time.
+        time: Duration,
+    },
+    /// The database could not be reached, or refused.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+crate::debug_as_message!(QueueError);
 
 /// A queue by name, from [`Client::queue`].
 ///
@@ -25,10 +74,10 @@ const LONGEST_KEPT: Duration = Duration::from_secs(3660 * 86_400);
 /// # use pgjobq_core as pgjobq;
 /// # async fn example(client: pgjobq::Client) -> Result<(), Box<dyn std::error::Error>> {
 /// use std::time::Duration;
-/// use pgjobq::JobState;
+/// use pgjobq::EndedState;
 ///
 /// let day = Duration::from_secs(86_400);
-/// client.queue("imports").retain(JobState::Dead, 90 * day).save().await?; // For jobs that are sent there by name.
+/// client.queue("imports").retain(EndedState::Dead, 90 * day).save().await?; // For jobs that are sent there by name.
 ///
 /// let stats = client.queue("imports").stats().await?.expect("it was saved");
 /// println!("{} ready, {} running, {:.0} a minute", stats.ready, stats.running, stats.completed_per_minute);
@@ -40,29 +89,23 @@ const LONGEST_KEPT: Duration = Duration::from_secs(3660 * 86_400);
 pub struct Queue<'c> {
     pub(crate) client: &'c Client,
     pub(crate) name: String,
+    /// The retentions to save, by [`EndedState`].
     kept: [Option<Duration>; 4],
 }
-
-/// Ended jobs, in the order of `Queue::kept` and of the statement.
-const ENDED: [JobState; 4] = [JobState::Completed, JobState::Dead, JobState::Cancelled, JobState::Expired];
 
 impl<'c> Queue<'c> {
     pub(crate) fn new(client: &'c Client, name: String) -> Self {
         Self { client, name, kept: [None; 4] }
     }
 
-    /// How long its jobs are kept that ended so: at first a day for completed ones, a month for dead ones, and a week for
-    /// cancelled and expired ones; ten years at most. Jobs are dropped by the day, and far days together: one kept for more than a
-    /// week may stay up to a week longer, and from a hundred days on up to a third longer. A job that says `retain` itself is kept for so long when it has completed. Takes effect
-    /// with [`Queue::save`], for jobs that end a minute later.
+    /// Sets the retention of jobs that ended in this state, from one minute to ten years. It takes effect with
+    /// [`save`](Self::save), for jobs that end a minute later.
     ///
-    /// # Panics
-    ///
-    /// When the state is none in which a job has ended.
-    pub fn retain(mut self, ended: JobState, time: Duration) -> Self {
-        let place = ENDED.iter().position(|state| *state == ended);
-        self.kept[place.expect("a job that is kept has ended")] =
-            Some(time.clamp(SHORTEST_KEPT, LONGEST_KEPT));
+    /// Without it, completed jobs are kept for a day, dead ones for thirty days, and cancelled and expired ones for a week. The
+    /// `retain` of a job function outweighs it for completed jobs. Jobs are dropped by the day, and later days together: a job
+    /// that is kept for more than a week may stay up to a week longer, and from a hundred days on up to a third longer.
+    pub fn retain(mut self, ended: EndedState, time: Duration) -> Self {
+        self.kept[ended as usize] = Some(time);
         self
     }
 
@@ -72,9 +115,10 @@ impl<'c> Queue<'c> {
     ///
     /// # Errors
     ///
-    /// When the name cannot be one, or the database refuses.
-    pub async fn save(self) -> Result<(), EnqueueError> {
+    /// [`QueueError::Name`] and [`QueueError::Retention`], before anything is sent; and [`QueueError::Database`].
+    pub async fn save(self) -> Result<(), QueueError> {
         name::check("queue", &self.name)?;
+        self.check_retention()?;
         self.client.save_queue_with(&self.name, self.kept).await?;
         if self.kept.iter().any(Option::is_some) {
             // Of the queue's retention the database knows.
@@ -83,7 +127,17 @@ impl<'c> Queue<'c> {
         Ok(())
     }
 
-    /// Cancels all its jobs that wait, and says how many. Those that run go on.
+    fn check_retention(&self) -> Result<(), QueueError> {
+        use EndedState::{Cancelled, Completed, Dead, Expired};
+        for (state, time) in [Completed, Dead, Cancelled, Expired].into_iter().zip(self.kept) {
+            if let Some(time) = time.filter(|time| !(SHORTEST_RETENTION..=LONGEST_RETENTION).contains(time)) {
+                return Err(QueueError::Retention { queue: self.name.clone(), state: state.into(), time });
+            }
+        }
+        Ok(())
+    }
+
+    /// Cancels the jobs that wait in the queue, and returns their number. Running jobs go on.
     ///
     /// # Errors
     ///
@@ -172,7 +226,7 @@ impl Client {
         why: &str,
     ) -> Result<(Vec<Uuid>, Option<i64>), DatabaseError> {
         let shared = self.shared();
-        let values: [&dyn Literal; 6] = [&shard, &queue.0, &priority, &after, &BATCH, &why];
+        let values: [&dyn Literal; 6] = [&shard, &queue.0, &priority, &after, &PURGE_BATCH_SIZE, &why];
         let row = shared.alone(&shared.sql.purge_queue, &values).await?;
         let cancelled: Option<Vec<Uuid>> = row.try_get("cancelled").map_err(DatabaseError::Refused)?;
         Ok((cancelled.unwrap_or_default(), row.try_get("scanned_to").map_err(DatabaseError::Refused)?))

@@ -105,11 +105,22 @@ pub enum EnqueueError {
         /// The kind that was to be enqueued.
         kind: &'static str,
     },
+    /// The job was to be enqueued on a bare connection, which writes to the schema `pgjobq`, in a process whose clients use
+    /// another one. Nothing was sent.
+    #[error(
+        "a bare connection or transaction writes to the schema `pgjobq`, but this program's client uses `{schema}`: enqueue with `client.within(&mut *tx)`"
+    )]
+    OtherSchema {
+        /// The schema of a client.
+        schema: String,
+    },
     /// The context was made for a test, and has no client.
-    #[error("this context was made for a test, and has no client to enqueue with")]
+    #[error(
+        "this context was made for a test, and has no client to enqueue with: use `JobContext::for_test_with(&client)`"
+    )]
     NoClient,
     /// The client was closed. What was on its way may have been enqueued.
-    #[error("the client was closed")]
+    #[error("the client was closed: enqueue before `client.close()`, or with another client")]
     Closed,
     /// The database has not answered in the time that an enqueue may take.
     #[error(

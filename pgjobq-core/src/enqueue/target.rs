@@ -8,6 +8,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use tokio::time::timeout;
 
 use crate::client::{Client, ENQUEUE_TIMEOUT};
+use crate::db::client_schemas::CLIENT_SCHEMAS;
 use crate::db::query::acquire;
 use crate::db::statements;
 use crate::enqueue::batch::{Answer, Batch, MAX_ARGS};
@@ -18,7 +19,8 @@ type Sending<'s> = Pin<Box<dyn Future<Output = Result<Answer, EnqueueError>> + S
 /// Where jobs can be enqueued: `&client`, `&pool`, `&mut *connection`, `&mut *transaction`, or
 /// [`client.within(&mut *transaction)`](Client::within); in a transactional job, `&mut *tx`.
 ///
-/// A bare pool, connection or transaction writes to the schema `pgjobq`. The call is one statement. This trait is sealed.
+/// A bare pool, connection or transaction writes to the schema `pgjobq`. If this process has built clients, and only for other
+/// schemas, such an enqueue fails with [`EnqueueError::OtherSchema`]. The call is one statement. This trait is sealed.
 ///
 /// Through a client an enqueue takes at most its [`enqueue_timeout`](crate::ClientBuilder::enqueue_timeout), all tries
 /// included. Through a bare pool it is tried once, and has 30 seconds from when the pool has given a connection. On a
@@ -65,20 +67,69 @@ pub trait Target: sealed::Sealed + Send {
     }
 }
 
-/// A client's schema and limits, on a caller's connection or transaction: a [`Target`], from [`Client::within`].
+/// A client's schema and limits, on a caller's connection or transaction.
 #[derive(Debug)]
-pub struct Within<'c> {
-    pub(crate) client: &'c Client,
-    pub(crate) connection: &'c mut PgConnection,
+struct Within<'c> {
+    client: &'c Client,
+    connection: &'c mut PgConnection,
 }
 
 impl Client {
-    /// A caller's connection or transaction, for this client's schema and limits:
-    /// `job.enqueue(client.within(&mut *tx))`. For the schema `pgjobq`, `&mut *tx` alone does: see [`Target`](crate::Target).
+    /// Makes a [`Target`] of a caller's connection or transaction, with this client's schema and limits.
+    ///
+    /// For the schema `pgjobq` it is the same as `&mut *tx` alone, except for the client's
+    /// [`max_args`](crate::ClientBuilder::max_args) and [`notifications`](crate::ClientBuilder::notifications).
+    ///
+    /// ```no_run
+    /// # use pgjobq_core as pgjobq;
+    /// # mod receipt { pub fn job(_: i64) -> pgjobq_core::NewJob<()> { unimplemented!() } }
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
+    /// use pgjobq::Client;
+    ///
+    /// let client = Client::builder(pool.clone()).schema("background").build()?;
+    /// let mut tx = pool.begin().await?;
+    /// receipt::job(7).enqueue(client.within(&mut tx)).await?;
+    /// tx.commit().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A bare connection is refused in such a program, before anything is sent:
+    ///
+    /// ```standalone_crate
+    /// # use pgjobq_core as pgjobq;
+    /// # mod receipt { pub fn job(id: i64) -> pgjobq_core::NewJob<()> {
+    /// #     pgjobq_core::NewJob::new("receipt", &pgjobq_core::__private::Policy::DEFAULT, &serde_json::json!({ "id": id })) } }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use pgjobq::Client;
+    ///
+    /// let pool = sqlx::PgPool::connect_lazy("postgres://localhost/app").unwrap();
+    /// let _client = Client::builder(pool.clone()).schema("background").build().unwrap();
+    /// let refused = receipt::job(7).enqueue(&pool).await.unwrap_err();
+    /// assert_eq!(
+    ///     refused.to_string(),
+    ///     "a bare connection or transaction writes to the schema `pgjobq`, but this program's client uses `background`: \
+    ///      enqueue with `client.within(&mut *tx)`"
+    /// );
+    /// # }
+    /// ```
     #[must_use]
-    pub fn within<'c>(&'c self, connection: &'c mut PgConnection) -> Within<'c> {
+    pub fn within<'c>(&'c self, connection: &'c mut PgConnection) -> impl Target + 'c {
         Within { client: self, connection }
     }
+}
+
+/// Refuses to write to `pgjobq` for a program whose clients use another schema: its workers would not see the job.
+fn check_schema() -> Result<(), EnqueueError> {
+    let other = CLIENT_SCHEMAS.only_other().map(str::to_owned);
+    other.map_or(Ok(()), |schema| Err(EnqueueError::OtherSchema { schema }))
+}
+
+/// Sends a batch on a connection of the caller's, which names no client.
+async fn send_bare(batch: &mut Batch, connection: &mut PgConnection) -> Result<Answer, EnqueueError> {
+    check_schema()?;
+    batch.send(connection, &statements::DEFAULT, true).await
 }
 
 #[diagnostic::do_not_recommend] // The message above names them.
@@ -112,20 +163,19 @@ impl Target for Within<'_> {
 impl Target for &PgPool {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
         Box::pin(async {
+            check_schema()?;
             let mut connection = acquire(self, "pgjobq").await?;
-            let answer =
-                match timeout(ENQUEUE_TIMEOUT, batch.send(&mut connection, &statements::DEFAULT, true)).await
-                {
-                    Ok(answer) => answer?,
-                    Err(_) => {
-                        drop(connection.detach()); // It may be in the middle of an answer.
-                        return Err(EnqueueError::TimedOut {
-                            limit: ENQUEUE_TIMEOUT,
-                            maybe_enqueued: true,
-                            source: None,
-                        });
-                    }
-                };
+            let answer = match timeout(ENQUEUE_TIMEOUT, send_bare(batch, &mut connection)).await {
+                Ok(answer) => answer?,
+                Err(_) => {
+                    drop(connection.detach()); // It may be in the middle of an answer.
+                    return Err(EnqueueError::TimedOut {
+                        limit: ENQUEUE_TIMEOUT,
+                        maybe_enqueued: true,
+                        source: None,
+                    });
+                }
+            };
             Ok(Answer { committed: true, ..answer })
         })
     }
@@ -138,21 +188,21 @@ impl Target for &PgPool {
 #[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &mut PgConnection {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
-        Box::pin(batch.send(self, &statements::DEFAULT, true))
+        Box::pin(send_bare(batch, self))
     }
 }
 
 #[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &mut PoolConnection<Postgres> {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
-        Box::pin(batch.send(self, &statements::DEFAULT, true))
+        Box::pin(send_bare(batch, self))
     }
 }
 
 #[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &mut Transaction<'_, Postgres> {
     fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
-        Box::pin(batch.send(self, &statements::DEFAULT, true))
+        Box::pin(send_bare(batch, self))
     }
 }
 

@@ -24,10 +24,12 @@ pub enum WaitError {
         source: serde_json::Error,
     },
     /// The time given to `wait_timeout` is over; the job goes on.
-    #[error("job {0} has not ended in the time given")]
+    #[error(
+        "job {0} has not ended in the time given, and goes on: wait again, or look at `client.job(id).status()`"
+    )]
     TimedOut(JobId),
     /// The client was closed.
-    #[error("the client was closed")]
+    #[error("the client was closed: wait before `client.close()`, or with another client")]
     Closed,
     /// The database. (What passes, such as a restart, is waited for, and does not come out here.)
     #[error(transparent)]
