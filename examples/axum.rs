@@ -33,7 +33,7 @@ async fn sign_up(Shared(client): Shared<Client>, Path(name): Path<String>) -> Re
 
 /// Returns the state of any job.
 async fn job_status(Shared(client): Shared<Client>, Path(id): Path<JobId>) -> Result<Response, Failed> {
-    Ok(match welcome::handle(id).status(&client).await? {
+    Ok(match client.job(id).status().await? {
         Some(job) => format!("{} after {} attempts\n", job.state, job.attempts).into_response(),
         None => (StatusCode::NOT_FOUND, "no such job\n").into_response(),
     })

@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let worker = Worker::builder(&client).queue("notices", 50).queue("reports", 1).build().await?.start();
     notice::call(&client, "the boss is waiting".to_owned()).await?;
     for handle in handles {
-        handle.wait(&client).await?;
+        handle.wait(&client).await?.into_result()?;
     }
     worker.shutdown().await?;
     Ok(())

@@ -165,13 +165,13 @@ async fn an_attempt_is_a_span_with_its_outcome_and_says_nothing_of_its_arguments
     let worker = Worker::builder(&client).queue("traced", 5).build().await.unwrap().start();
 
     let job = stumble::job("hunter2".to_owned(), false).traceparent(TRACE).enqueue(&client).await.unwrap();
-    job.wait(&client).await.unwrap();
+    let _ = job.wait(&client).await.unwrap();
     let dead = stumble::enqueue(&client, "hunter2".to_owned(), true).await.unwrap();
-    dead.wait(&client).await.unwrap();
+    let _ = dead.wait(&client).await.unwrap();
     let lingers = linger::enqueue(&client).await.unwrap();
     while lingers.status(&client).await.unwrap().unwrap().state != JobState::Running {}
     lingers.cancel(&client).await.unwrap();
-    lingers.wait(&client).await.unwrap();
+    let _ = lingers.wait(&client).await.unwrap();
     worker.shutdown().await.unwrap();
     stage.drop().await;
 

@@ -6,17 +6,18 @@
 -- marks the others. They are counted first by their stored size, so that few are unpacked in vain, and then as text.
 -- Without `p_bytes` none is sent.
 create or replace function pgjobq.lookup(p_shards smallint[], p_ids uuid[], p_bytes bigint)
-returns table (id uuid, live boolean, outcome text, output text, errors text, attempt int, finished_at bigint, left_out boolean)
+returns table (id uuid, kind text, live boolean, outcome text, output text, errors text, attempt int, finished_at bigint, left_out boolean)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
     return query
     with stored as (
-        select w.id, live.kind is not null as live, ended.outcome, ended.output, ended.errors, ended.attempt, ended.finished_at,
+        select w.id, coalesce(live.kind, ended.kind) as kind, live.kind is not null as live, ended.outcome, ended.output,
+               ended.errors, ended.attempt, ended.finished_at,
                coalesce(pg_column_size(ended.output), pg_column_size(ended.errors), 0) as size
           from unnest(p_shards, p_ids) w(shard, id)
           left join lateral (select j.kind from pgjobq.jobs j where j.shard = w.shard and j.id = w.id offset 0) live on true
-          left join lateral (select f.outcome, f.output, case when f.outcome = 'dead' then f.errors end as errors, f.attempt,
+          left join lateral (select f.kind, f.outcome, f.output, case when f.outcome = 'dead' then f.errors end as errors, f.attempt,
                                     f.finished_at
                                from pgjobq.finished f
                               where f.shard = w.shard and f.id = w.id and live.kind is null
@@ -32,7 +33,7 @@ begin
         select u.*, sum(coalesce(octet_length(u.output_text), octet_length(u.errors_text), 0)) over (rows unbounded preceding)
                     - coalesce(octet_length(u.output_text), octet_length(u.errors_text), 0) as printed_before
           from unpacked u)
-    select p.id, p.live, p.outcome, case when p.printed_before < p_bytes then p.output_text end,
+    select p.id, p.kind, p.live, p.outcome, case when p.printed_before < p_bytes then p.output_text end,
            case when p.printed_before < p_bytes then p.errors_text end, p.attempt,
            (extract(epoch from p.finished_at) * 1000000)::bigint,
            p.size > 0 and (p.before < p_bytes and p.printed_before < p_bytes) is not true

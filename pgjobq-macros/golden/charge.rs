@@ -44,7 +44,11 @@ const _: () = {
         pub fn handle(
             id: impl ::core::convert::Into<__pgjobq::JobId>,
         ) -> __pgjobq::JobHandle<<Outcome as __pgjobq::JobReturn>::Value> {
-            __pgjobq::JobHandle::from_id(::core::convert::Into::into(id), &__POLICY)
+            __pgjobq::JobHandle::from_id(
+                ::core::convert::Into::into(id),
+                Self::KIND,
+                &__POLICY,
+            )
         }
         ///Enqueues a `charge` job: to `&client`, `&pool`, `&mut *connection` or `&mut *transaction`.
         ///

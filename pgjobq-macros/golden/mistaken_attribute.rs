@@ -39,7 +39,11 @@ const _: () = {
         pub fn handle(
             id: impl ::core::convert::Into<__pgjobq::JobId>,
         ) -> __pgjobq::JobHandle<()> {
-            __pgjobq::JobHandle::from_id(::core::convert::Into::into(id), &__POLICY)
+            __pgjobq::JobHandle::from_id(
+                ::core::convert::Into::into(id),
+                Self::KIND,
+                &__POLICY,
+            )
         }
         ///Enqueues a `send` job: to `&client`, `&pool`, `&mut *connection` or `&mut *transaction`.
         ///

@@ -34,7 +34,9 @@ fn values(job: &Job) -> TokenStream {
         __pgjobq::NewJob<#value> { __stored::<#value, #(#types),*>().0(&__Args { #(#names),* }) }
     };
     let handle = quote_spanned! {value.span()=>
-        __pgjobq::JobHandle<#value> { __pgjobq::JobHandle::from_id(::core::convert::Into::into(#id), &__POLICY) }
+        __pgjobq::JobHandle<#value> {
+            __pgjobq::JobHandle::from_id(::core::convert::Into::into(#id), Self::KIND, &__POLICY)
+        }
     };
     quote_spanned! {at(job.name.span())=>
         /// The name under which the database stores jobs of this kind.

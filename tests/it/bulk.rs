@@ -47,7 +47,7 @@ on_one_shard! {
         let worker = db.worker().build().await.unwrap().start();
         let id = JobId::new();
         let job = number::job(1).id(id).enqueue(&client).await.unwrap();
-        end_of(&db.client, &job).await;
+        let _ = end_of(&db.client, &job).await;
         worker.shutdown().await.unwrap();
         let connection: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(client.pool()).await.unwrap();
         db.run(&format!("select pg_terminate_backend({connection})")).await;

@@ -52,7 +52,7 @@ on_postgres! {
 
         tx.commit().await.unwrap();
         for job in theirs {
-            double::handle(job).wait(&db.client).await.unwrap();
+            let _ = double::handle(job).wait(&db.client).await.unwrap();
         }
         worker.shutdown().await.unwrap();
     }

@@ -54,7 +54,7 @@ on_postgres! {
         let by = later.status(&db.client).await.unwrap().unwrap().cancelled.unwrap().by;
         assert_eq!(by, db.text("session_user").await);
         let worker = db.worker().build().await.unwrap().start();
-        end_of(&db.client, &later).await;
+        let _ = end_of(&db.client, &later).await;
         worker.shutdown().await.unwrap();
         assert_eq!(probe.runs(), []);
         assert_eq!(db.number("select count(*) from pgjobq.cancels").await, 0);

@@ -251,7 +251,7 @@ on_postgres! {
         crash_a_worker(&db).await;
         probe.gate.add_permits(1);
         let worker = db.worker().build().await.unwrap().start();
-        end_of(&db.client, &job).await;
+        let _ = end_of(&db.client, &job).await;
         assert_eq!(db.number("select count(*) from pgjobq.failures").await, 0);
         assert_eq!(db.number("select jsonb_array_length(errors) from pgjobq.finished").await, 1);
         worker.shutdown().await.unwrap();

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use pgjobq::prelude::*;
-
 use crate::gate::{Gate, result};
 
 on_one_shard! {

@@ -27,14 +27,14 @@ on_postgres! {
         assert!((3500..=3600).contains(&seconds), "in {seconds} s");
         let dated = at_its_time::job().run_at(SystemTime::now() + hour).enqueue(&db.client).await.unwrap();
         let past = at_its_time::job().run_at(SystemTime::now() - hour).enqueue(&db.client).await.unwrap();
-        end_of(&db.client, &past).await; // Jobs run, and yet those two wait.
+        let _ = end_of(&db.client, &past).await; // Jobs run, and yet those two wait.
         for job in [&delayed, &dated] {
             assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, JobState::Scheduled);
         }
         // The time comes: the next promotion, at the poll interval at the latest, puts them in line.
         db.run("update pgjobq.jobs set run_at = run_at - interval '1 hour'").await;
-        end_of(&db.client, &delayed).await;
-        end_of(&db.client, &dated).await;
+        let _ = end_of(&db.client, &delayed).await;
+        let _ = end_of(&db.client, &dated).await;
         worker.shutdown().await.unwrap();
     }
 }
@@ -44,7 +44,7 @@ on_one_shard! {
         let worker = db.worker().poll_interval(Duration::from_secs(60)).build().await.unwrap().start();
         db.until("exists (select from pgjobq.workers where idle <> '{}')").await;
         let job = at_its_time::job().delay(Duration::from_millis(300)).enqueue(&db.client).await.unwrap();
-        end_of(&db.client, &job).await;
+        let _ = end_of(&db.client, &job).await;
         let micros = db.number("select extract(epoch from finished_at - created_at) * 1000000 from pgjobq.finished").await;
         assert!((300_000..45_000_000).contains(&micros), "after {micros} us");
         worker.shutdown().await.unwrap();
@@ -82,9 +82,9 @@ on_postgres! {
         let then = db.text("clock_timestamp()").await;
         db.until(&format!("clock_timestamp() > timestamptz '{then}' + interval '1200 ms'")).await;
         let other = at_its_time::job().delay(Duration::from_millis(1)).enqueue(&db.client).await.unwrap();
-        end_of(&db.client, &other).await;
+        let _ = end_of(&db.client, &other).await;
         open.commit().await.unwrap();
-        end_of(&db.client, &late).await;
+        let _ = end_of(&db.client, &late).await;
         let micros = db.number(&format!(
             "select extract(epoch from (select finished_at from pgjobq.finished where id = '{}')
                                      - (select finished_at from pgjobq.finished where id = '{}')) * 1000000", late.id(), other.id())).await;

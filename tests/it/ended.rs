@@ -1,7 +1,7 @@
 //! Jobs that ended badly, and what a person does with them.
 
 use pgjobq::prelude::*;
-use pgjobq::{CancelOutcome, EnqueueError, JobState, RequeueError, RequeueOutcome};
+use pgjobq::{CancelOutcome, EnqueueError, FailureReason, JobState, RequeueError, RequeueOutcome};
 
 use crate::harness::TestDb;
 use crate::probe::end_of;
@@ -43,7 +43,7 @@ on_postgres! {
         assert_eq!((divided.len(), first.state, &*first.queue, first.attempts, first.failures), (3, JobState::Dead, "default", 1, 1));
         assert_eq!(first.args, serde_json::json!({"by": 0, "secret": "[redacted]"}));
         let failed = &first.errors[0];
-        assert_eq!((failed.attempt, &*failed.reason, &*failed.message), (1, "error", "divided by zero"));
+        assert_eq!((failed.attempt, failed.reason, &*failed.message), (1, FailureReason::Error, "divided by zero"));
         assert!(failed.at.is_some() && failed.worker.is_some());
         let page = db.client.dead_jobs().queue("sums").list(3).await.unwrap();
         let next = db.client.dead_jobs().queue("sums").before(&page[2]).list(3).await.unwrap();

@@ -26,7 +26,7 @@ on_postgres! {
             db.run("select pg_terminate_backend(pid) from pg_stat_activity
                      where datname = current_database() and application_name like 'pgjobq%'").await;
             for id in ids {
-                double::handle(id).wait(&db.client).await.unwrap();
+                let _ = double::handle(id).wait(&db.client).await.unwrap();
             }
         }
         worker.shutdown().await.unwrap();

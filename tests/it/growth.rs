@@ -59,7 +59,7 @@ async fn tables_are_empty_again_when_everything_has_ended() {
     let expires = grow::job("expires".to_owned()).queue("attic").expires_in(Duration::from_millis(1));
     jobs.push(expires.enqueue(&db.client).await.unwrap());
     for job in &jobs {
-        end_of(&db.client, job).await;
+        let _ = end_of(&db.client, job).await;
     }
     assert!(db.number("select count(*) from pgjobq.waiters").await > 0);
     db.until("exists (select from pgjobq.rates)").await;

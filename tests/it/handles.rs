@@ -74,7 +74,7 @@ on_one_shard! {
         let handle = answer::enqueue(&db.client, "late".to_owned()).await.unwrap();
         check_says(
             handle.wait_timeout(&db.client, Duration::from_millis(30)).await,
-            &format!("job {} has not ended in the time given", handle.id()),
+            &format!("job {} has not ended in the time given, and goes on: wait again, or look at `client.job(id).status()`", handle.id()),
         );
         let worker = db.worker().build().await.unwrap().start();
         assert_eq!(end_of(&db.client, &handle).await, Outcome::Completed("late: 42".to_owned()));
@@ -121,7 +121,7 @@ on_one_shard! {
     async fn a_result_that_does_not_fit_the_handle(db: TestDb) {
         let worker = db.worker().build().await.unwrap().start();
         let handle = answer::enqueue(&db.client, "what".to_owned()).await.unwrap();
-        end_of(&db.client, &handle).await;
+        let _ = end_of(&db.client, &handle).await;
         db.run("update pgjobq.finished set output = '42'").await; // As if an older program had returned a number.
         check_says(
             handle.wait(&db.client).await,

@@ -51,7 +51,7 @@ on_postgres! {
         let progress = job.progress(&db.client).await.unwrap().unwrap();
         assert_eq!((progress.percent, &*progress.message), (100, "step 250\u{fffd}"));
         probe.gate.add_permits(1);
-        end_of(&db.client, &job).await;
+        let _ = end_of(&db.client, &job).await;
         assert_eq!(job.progress(&db.client).await.unwrap(), None);
         worker.shutdown().await.unwrap();
         assert_eq!(db.number("select count(*) from pgjobq.progress").await, 0);
@@ -67,7 +67,7 @@ on_one_shard! {
         db.run("update pgjobq.progress set ticket = 0").await; // As if an earlier attempt had said it.
         assert_eq!(job.progress(&db.client).await.unwrap(), None);
         probe.gate.add_permits(1);
-        end_of(&db.client, &job).await;
+        let _ = end_of(&db.client, &job).await;
         worker.shutdown().await.unwrap();
     }
 }
@@ -96,7 +96,7 @@ on_one_shard! {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         probe.gate.add_permits(9); // It may have lost its lease, and run again.
-        end_of(&db.client, &job).await;
+        let _ = end_of(&db.client, &job).await;
         worker.shutdown().await.unwrap();
     }
 }

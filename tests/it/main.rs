@@ -44,6 +44,7 @@ mod stop_reasons; // The request that an attempt stop, and why.
 mod transactional; // Jobs that complete in a transaction of their own.
 
 // What can be asked of a client.
+mod any_job; // One job by its id.
 mod bad_input; // What nobody should enqueue, and what is said of it.
 mod bulk; // Many jobs at once.
 mod by_hand; // Rows that somebody wrote into the table.

@@ -112,7 +112,7 @@ on_one_shard! {
         let worker = db.worker().queue("shelf", 2).build().await.unwrap().start();
         for fails in [false, true] {
             let job = shelve::enqueue(&db.client, probe.number, fails).await.unwrap();
-            end_of(&db.client, &job).await;
+            let _ = end_of(&db.client, &job).await;
         }
         let late = shelve::job(probe.number, false).delay(HOUR).enqueue(&db.client).await.unwrap();
         late.cancel(&db.client).await.unwrap();
@@ -184,15 +184,15 @@ async fn rates_are_recorded_after_a_failure() {
 on_one_shard! {
     async fn queue_that_cannot_be_saved_says_why(db: TestDb) {
         let day = Duration::from_secs(86_400);
-        let short = db.client.queue("shelf").retain(EndedState::Completed, Duration::from_secs(5)).save().await.unwrap_err();
+        let short = db.client.queue("ledge").retain(EndedState::Completed, Duration::from_secs(5)).save().await.unwrap_err();
         assert_eq!(
             short.to_string(),
-            "queue `shelf`: completed jobs cannot be kept for 5s; write a time from one minute to ten years (3660 days)"
+            "queue `ledge`: completed jobs cannot be kept for 5s; write a time from one minute to ten years (3660 days)"
         );
-        let long = db.client.queue("shelf").retain(EndedState::Expired, 3661 * day).save().await.unwrap_err();
+        let long = db.client.queue("ledge").retain(EndedState::Expired, 3661 * day).save().await.unwrap_err();
         assert!(matches!(long, QueueError::Retention { state: JobState::Expired, .. }), "{long:?}");
         let name = db.client.queue("").save().await.unwrap_err();
         assert!(matches!(name, QueueError::Name(_)), "{name:?}");
-        assert_eq!(db.number("select count(*) from pgjobq.queues where name = 'shelf'").await, 0);
+        assert_eq!(db.number("select count(*) from pgjobq.queues where name = 'ledge'").await, 0);
     }
 }

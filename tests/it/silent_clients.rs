@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{CancelOutcome, DatabaseError, EnqueueError, MigrateError};
+use pgjobq::{CancelOutcome, DatabaseError, HandleError, MigrateError};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
@@ -53,13 +53,13 @@ impl Stage {
     async fn answer(&self, call: &str) -> std::result::Result<(), DatabaseError> {
         let (client, queue) = (&self.client, &self.queue);
         match call {
-            "cancel" => self.waiting.cancel(client).await.map(drop),
+            "cancel" => self.waiting.cancel(client).await.map(drop).map_err(of_the_database),
             "purge" => client.queue(queue).purge().await.map(drop),
             "requeue" => client.cancelled_jobs().queue(queue).requeue().await.map(drop),
             "delete" => client.queue(queue).delete().await.map(drop),
             "purge dead" => client.cancelled_jobs().queue(queue).purge().await.map(drop),
             "stats" => client.queue(queue).stats().await.map(drop),
-            "status" => self.waiting.status(client).await.map(drop),
+            "status" => self.waiting.status(client).await.map(drop).map_err(of_the_database),
             "list" => client.cancelled_jobs().list(9).await.map(drop),
             "save" => match client.queue(queue).retain(pgjobq::EndedState::Dead, HOUR).save().await {
                 Err(pgjobq::QueueError::Database(error)) => Err(error),
@@ -192,4 +192,11 @@ locks_are_released! {
     silent_save_of_a_queue_leaves_no_lock: "save",
     silent_purge_of_ended_jobs_leaves_no_lock: "purge dead",
     silent_migration_leaves_no_lock: "migrate",
+}
+
+fn of_the_database(error: HandleError) -> DatabaseError {
+    match error {
+        HandleError::Database(error) => error,
+        other => panic!("{other}"),
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pgjobq::dev::{Server, ServerOptions};
 use pgjobq::prelude::*;
-use pgjobq::{CancelOutcome, DatabaseError, JobState};
+use pgjobq::{CancelOutcome, DatabaseError, HandleError, JobState};
 
 use crate::harness::in_time;
 use crate::life::double;
@@ -59,8 +59,9 @@ async fn shows_and_changes_nothing(client: &Client, waiting: &JobHandle<i64>, en
         client.queue("default").purge().await.map(drop),
         client.cancelled_jobs().requeue().await.map(drop),
         client.cancelled_jobs().purge().await.map(drop),
-        waiting.cancel(client).await.map(drop),
     ];
+    let cancelled = waiting.cancel(client).await;
+    assert!(matches!(cancelled, Err(HandleError::Database(DatabaseError::ReadOnly(_)))), "{cancelled:?}");
     for refused in refused {
         assert!(matches!(refused, Err(DatabaseError::ReadOnly(_))), "{refused:?}");
     }

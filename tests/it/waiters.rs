@@ -44,8 +44,9 @@ on_postgres! {
         let worker = db.worker().build().await.unwrap().start();
         // Some ended before, some are enqueued with SQL, and most by another client.
         let mut ids = Vec::new();
+        probe.gate.add_permits(50);
         for n in 0..50 {
-            ids.push(double::enqueue(&db.client, n).await.unwrap().id());
+            ids.push(pass_and_double::enqueue(&db.client, n, probe.number).await.unwrap().id());
         }
         db.until("(select count(*) from pgjobq.finished) = 50").await;
         let with_sql = "select (pgjobq.enqueue('pass_and_double', jsonb_build_object('number', n, 'probe', $1))).job

@@ -9,13 +9,16 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::db::acted::read_acted;
 use crate::db::text::to_ascii;
-use crate::{DatabaseError, JobHandle, JobId};
+use crate::job::other_kind::{check_kind, names_of};
+use crate::wait::lookup::ANSWER_WITHIN;
+use crate::{DatabaseError, HandleError, JobId};
 
-/// A request to cancel a job, from [`JobHandle::cancel`]: say who asks and why, and await it.
+/// A request to cancel a job, from [`JobHandle::cancel`](crate::JobHandle::cancel) and [`Job::cancel`](crate::Job::cancel):
+/// add who asks and why, and await it. It fails with [`HandleError`].
 ///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
-/// # async fn example(client: pgjobq::Client, handle: pgjobq::JobHandle<()>) -> Result<(), pgjobq::DatabaseError> {
+/// # async fn example(client: pgjobq::Client, handle: pgjobq::JobHandle<()>) -> Result<(), pgjobq::HandleError> {
 /// use pgjobq::CancelOutcome;
 ///
 /// match handle.cancel(&client).by("ada").because("the wrong recipient").await? {
@@ -31,6 +34,8 @@ use crate::{DatabaseError, JobHandle, JobId};
 pub struct Cancel<'c> {
     client: &'c Client,
     job: JobId,
+    /// The kind that the job must have.
+    kind: Option<&'static str>,
     by: Option<String>,
     reason: Option<String>,
 }
@@ -47,13 +52,9 @@ pub enum CancelOutcome {
     NotLive,
 }
 
-impl<T> JobHandle<T> {
-    /// Cancels the job. One that waits is certain not to run; one that runs is told to stop.
-    ///
-    /// What is asked is kept: should this process die half-way, a worker does the rest. From SQL, also inside a
-    /// transaction: `select pgjobq.cancel('<id>', 'why')`.
-    pub fn cancel<'c>(&self, client: &'c Client) -> Cancel<'c> {
-        Cancel { client, job: self.id(), by: None, reason: None }
+impl<'c> Cancel<'c> {
+    pub(crate) fn new(client: &'c Client, job: JobId, kind: Option<&'static str>) -> Self {
+        Self { client, job, kind, by: None, reason: None }
     }
 }
 
@@ -70,7 +71,7 @@ impl Cancel<'_> {
         self
     }
 
-    async fn send(mut self) -> Result<CancelOutcome, DatabaseError> {
+    async fn send(mut self) -> Result<CancelOutcome, HandleError> {
         let shared = self.client.shared();
         let shard = self.job.shard(shared.about().await?.shards);
         let jobs = [self.job.as_uuid()];
@@ -84,6 +85,7 @@ impl Cancel<'_> {
             asked => asked?,
         };
         if !asked {
+            self.check_kind().await?;
             return Ok(CancelOutcome::NotLive);
         }
         let acted = shared.alone(&shared.sql.act_on_request, &[&shard, &&jobs[..]]).await?;
@@ -105,19 +107,29 @@ impl Cancel<'_> {
 }
 
 impl Cancel<'_> {
-    /// Records the request. False if the job is not live.
+    /// Fails if the job is of another kind, which is why it was not asked.
+    async fn check_kind(&self) -> Result<(), HandleError> {
+        let Some(kind) = self.kind else { return Ok(()) };
+        let found = self.client.shared().lookup(&[self.job], 0, ANSWER_WITHIN).await?.remove(&self.job);
+        found.map_or(Ok(()), |seen| Ok(check_kind(self.job, kind, &seen.kind)?))
+    }
+
+    /// Records the request. False if the job is not live, or of another kind.
     async fn ask(&self, shard: i16) -> Result<bool, DatabaseError> {
         let shared = self.client.shared();
         let (by, reason) = (self.by.as_deref(), self.reason.as_deref());
         let jobs = [self.job.as_uuid()];
-        let asked = shared.alone(&shared.sql.ask_to_cancel, &[&shard, &&jobs[..], &by, &reason]).await?;
+        let kinds = self.kind.map(names_of);
+        let asked = shared
+            .alone(&shared.sql.ask_to_cancel, &[&shard, &&jobs[..], &by, &reason, &kinds.as_deref()])
+            .await?;
         let asked: Option<Vec<Uuid>> = asked.try_get("asked").map_err(DatabaseError::Refused)?;
         Ok(asked.is_some())
     }
 }
 
 impl<'c> IntoFuture for Cancel<'c> {
-    type Output = Result<CancelOutcome, DatabaseError>;
+    type Output = Result<CancelOutcome, HandleError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
 
     fn into_future(self) -> Self::IntoFuture {

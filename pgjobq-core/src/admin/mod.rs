@@ -2,6 +2,7 @@
 
 pub(crate) mod cancel;
 pub(crate) mod ended;
+pub(crate) mod job;
 pub(crate) mod queue;
 pub(crate) mod requeue;
 pub(crate) mod stats;

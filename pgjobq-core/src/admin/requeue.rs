@@ -10,14 +10,15 @@ use crate::enqueue::batch::checked_args;
 use crate::enqueue::new_job::NewRow;
 use crate::{DatabaseError, EnqueueError, JobHandle, JobId, NewJob};
 
-/// What became of putting one job back in line: from [`JobHandle::requeue`] and [`JobHandle::requeue_as`].
+/// The result of putting a job back in line: from [`Job::requeue`](crate::Job::requeue), [`JobHandle::requeue`] and
+/// [`JobHandle::requeue_as`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequeueOutcome {
-    /// It is in line again.
+    /// The job is in line again.
     Requeued,
-    /// It is live, and was left as it is.
+    /// The job is live, and was left as it is.
     AlreadyLive,
-    /// There is no such job that ended badly, or its queue was deleted. One that completed is enqueued anew instead.
+    /// No dead, cancelled or expired job has this id, or its queue was deleted. Enqueue a completed job anew instead.
     NothingToRequeue,
 }
 
@@ -25,10 +26,10 @@ pub enum RequeueOutcome {
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum RequeueError {
-    /// What it was to be changed into is wrong.
+    /// The new job is invalid.
     #[error(transparent)]
     Job(#[from] EnqueueError),
-    /// The database.
+    /// The database could not be reached, or refused.
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
@@ -36,18 +37,9 @@ pub enum RequeueError {
 crate::debug_as_message!(RequeueError);
 
 impl<T> JobHandle<T> {
-    /// Puts the job back in line that is dead, cancelled or expired, with new budgets.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be reached or refuses.
-    pub async fn requeue(&self, client: &Client) -> Result<RequeueOutcome, DatabaseError> {
-        client.requeue_one(self.id(), &Changes::default()).await
-    }
-
-    /// The same, with the kind, the arguments, the queue, the priority and the retries of another one: when what was wrong was
-    /// the job itself. It keeps its id and where it came from, and starts at once: whatever else the other one says does not
-    /// count.
+    /// Puts a dead, cancelled or expired job back in line, with the kind, the arguments, the queue, the priority and the retries
+    /// of another job: if the job itself was wrong. It keeps its id and its parent, and may start at once. The other options of
+    /// the new job have no effect. A job of another kind is requeued too, and gets the kind of the new one.
     ///
     /// ```no_run
     /// # use pgjobq_core as pgjobq;
@@ -61,7 +53,7 @@ impl<T> JobHandle<T> {
     ///
     /// # Errors
     ///
-    /// What is wrong with the new arguments or the queue, or with the connection.
+    /// [`RequeueError`], if the new job is invalid, its queue does not exist, or the database cannot be reached or refuses.
     pub async fn requeue_as(&self, client: &Client, job: NewJob<T>) -> Result<RequeueOutcome, RequeueError> {
         let changes = Changes::from_row(client, job.row).await?;
         Ok(client.requeue_one(self.id(), &changes).await?)
@@ -92,7 +84,11 @@ impl Changes {
 }
 
 impl Client {
-    async fn requeue_one(&self, job: JobId, changes: &Changes) -> Result<RequeueOutcome, DatabaseError> {
+    pub(crate) async fn requeue_one(
+        &self,
+        job: JobId,
+        changes: &Changes,
+    ) -> Result<RequeueOutcome, DatabaseError> {
         let shard = job.shard(self.about().await?.shards);
         let (requeued, live) = self.requeue(shard, &[job.as_uuid()], changes).await?;
         Ok(match (requeued.is_empty(), live.is_empty()) {

@@ -18,11 +18,11 @@ impl<T> NewJob<T> {
     /// Mistakes in the job, an unknown queue, [`EnqueueError::TimedOut`], and what the database refuses. A duplicate is no
     /// error: the handle reports it.
     pub async fn enqueue(self, mut to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
-        let (id, unkept) = (self.row.id, self.row.unkept);
+        let (id, kind, unkept) = (self.row.id, self.row.kind, self.row.unkept);
         let mut batch = Batch::default();
         batch.push(of_parent(self.row, &to), to.max_args())?;
         let answer = to.send(&mut batch).await?;
-        Ok(JobHandle::enqueued(id, answer.new == 1, answer.committed, unkept))
+        Ok(JobHandle::enqueued(id, kind, answer.new == 1, answer.committed, unkept))
     }
 }
 

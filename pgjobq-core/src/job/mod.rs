@@ -11,6 +11,7 @@ pub(crate) mod job_return;
 pub(crate) mod json;
 pub(crate) mod lineage;
 pub(crate) mod name;
+pub(crate) mod other_kind;
 pub(crate) mod policy;
 pub(crate) mod priority;
 pub(crate) mod registry;

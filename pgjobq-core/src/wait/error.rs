@@ -1,8 +1,22 @@
-//! Why waiting for a job failed.
+//! Why a call on a job's handle failed.
 
+use crate::job::other_kind::OtherKind;
 use crate::{DatabaseError, JobId};
 
-crate::debug_as_message!(WaitError);
+crate::debug_as_message!(WaitError, HandleError);
+
+/// Why a call on a [`Job`](crate::Job) or a [`JobHandle`](crate::JobHandle) failed: of `status`, `progress`, `cancel` and
+/// `requeue`.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum HandleError {
+    /// The job is of another kind than the handle. Nothing was changed. It does not come from a [`Job`](crate::Job).
+    #[error(transparent)]
+    OtherKind(#[from] OtherKind),
+    /// The database could not be reached, or refused.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
 
 /// Why waiting for a job came to no end: from [`JobHandle::wait`](crate::JobHandle::wait) and
 /// [`JobHandle::wait_timeout`](crate::JobHandle::wait_timeout).
@@ -23,6 +37,9 @@ pub enum WaitError {
         /// Why.
         source: serde_json::Error,
     },
+    /// The job is of another kind than the handle. The job goes on.
+    #[error(transparent)]
+    OtherKind(#[from] OtherKind),
     /// The time given to `wait_timeout` is over; the job goes on.
     #[error(
         "job {0} has not ended in the time given, and goes on: wait again, or look at `client.job(id).status()`"

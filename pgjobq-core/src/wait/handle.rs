@@ -5,16 +5,12 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use sqlx::Row;
-use sqlx::postgres::PgRow;
 
 use crate::client::Client;
-use crate::db::time::time;
 use crate::job::policy::Policy;
 use crate::wait::outcome::Outcome;
-use crate::wait::status::{Cancellation, JobState, Progress, Status};
 use crate::wait::waits::Origin;
-use crate::{DatabaseError, JobId, WaitError};
+use crate::{JobId, WaitError};
 
 /// A handle of an enqueued job that returns `T`. It can be rebuilt from the job's id, in any process: `my_job::handle(id)`.
 ///
@@ -36,6 +32,7 @@ use crate::{DatabaseError, JobId, WaitError};
 /// ```
 pub struct JobHandle<T> {
     id: JobId,
+    kind: &'static str,
     is_new: bool,
     origin: Origin,
     /// Whether nothing is kept of a job of this kind that completes.
@@ -44,16 +41,22 @@ pub struct JobHandle<T> {
 }
 
 impl<T> JobHandle<T> {
-    pub(crate) fn enqueued(id: JobId, is_new: bool, committed: bool, unkept: bool) -> Self {
+    pub(crate) fn enqueued(
+        id: JobId,
+        kind: &'static str,
+        is_new: bool,
+        committed: bool,
+        unkept: bool,
+    ) -> Self {
         let origin = if committed { Origin::Committed } else { Origin::InTransaction };
-        Self { id, is_new, origin, unkept, result: PhantomData }
+        Self { id, kind, is_new, origin, unkept, result: PhantomData }
     }
 
     #[doc(hidden)]
     #[must_use]
-    pub fn from_id(id: JobId, policy: &Policy) -> Self {
+    pub fn from_id(id: JobId, kind: &'static str, policy: &Policy) -> Self {
         let unkept = policy.keeps_nothing();
-        Self { id, is_new: false, origin: Origin::Rebuilt, unkept, result: PhantomData }
+        Self { id, kind, is_new: false, origin: Origin::Rebuilt, unkept, result: PhantomData }
     }
 
     /// The job's id.
@@ -68,27 +71,9 @@ impl<T> JobHandle<T> {
         self.is_new
     }
 
-    /// How the job stands, or `None` when there is no such job (any more).
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be reached or refuses.
-    pub async fn status(&self, client: &Client) -> Result<Option<Status>, DatabaseError> {
-        let shared = client.shared();
-        let shard = self.id.shard(client.about().await?.shards);
-        let row = shared.read(&shared.sql.status, &[&shard, &self.id.as_uuid()]).await?.pop();
-        row.map(|row| read_status(self.id, &row).map_err(DatabaseError::Refused)).transpose()
-    }
-}
-
-impl<T> JobHandle<T> {
-    /// How far the job says it is: nothing when it does not run, or says nothing.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be reached or refuses.
-    pub async fn progress(&self, client: &Client) -> Result<Option<Progress>, DatabaseError> {
-        Ok(self.status(client).await?.and_then(|status| status.progress))
+    /// The kind of the job function.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
     }
 }
 
@@ -105,10 +90,10 @@ impl<T: DeserializeOwned> JobHandle<T> {
     ///
     /// # Errors
     ///
-    /// [`WaitError::NotFound`] when there is no such job: it was purged after it died, for one, or is no longer kept. A
-    /// handle from a transaction waits half a minute for its commit.
+    /// [`WaitError::NotFound`] if there is no such job: it was purged after it died, for one, or is no longer kept. A handle from
+    /// a transaction waits half a minute for its commit. [`WaitError::OtherKind`] if the job is of another kind.
     pub async fn wait(&self, client: &Client) -> Result<Outcome<T>, WaitError> {
-        client.waits().wait(self.id, self.origin, self.unkept).await?.outcome(self.id)
+        client.waits().wait(self.id, self.kind, self.origin, self.unkept).await?.outcome(self.id)
     }
 
     /// Waits until the job has ended, but not longer than this.
@@ -124,38 +109,6 @@ impl<T: DeserializeOwned> JobHandle<T> {
     }
 }
 
-fn read_progress(row: &PgRow) -> Result<Option<Progress>, sqlx::Error> {
-    let Some(percent) = row.try_get::<Option<i16>, _>("percent")? else { return Ok(None) };
-    Ok(Some(Progress {
-        percent: u8::try_from(percent).unwrap_or(100),
-        message: row.try_get::<Option<String>, _>("message")?.unwrap_or_default(),
-        at: time(row.try_get("said_at")?),
-    }))
-}
-
-fn read_status(id: JobId, row: &PgRow) -> Result<Status, sqlx::Error> {
-    let count = |name| row.try_get::<i32, _>(name).map(|count| u32::from(count.unsigned_abs()));
-    let maybe = |name| row.try_get::<Option<i64>, _>(name).map(|micros| micros.map(time));
-    let state: JobState = row
-        .try_get::<&str, _>("state")?
-        .parse()
-        .map_err(|error: String| sqlx::Error::Decode(error.into()))?;
-    Ok(Status {
-        id,
-        state,
-        queue: row.try_get::<Option<String>, _>("queue")?.unwrap_or_default(),
-        kind: row.try_get("kind")?,
-        attempts: row.try_get::<i32, _>("attempt")?.unsigned_abs(),
-        failures: count("failures")?,
-        crashes: count("crashes")?,
-        created_at: time(row.try_get("created_at")?),
-        run_at: maybe("run_at")?,
-        finished_at: maybe("finished_at")?,
-        progress: read_progress(row)?,
-        cancelled: Cancellation::read(row)?,
-    })
-}
-
 // By hand, because a derive would ask the same of `T`, of which a handle holds nothing.
 impl<T> Clone for JobHandle<T> {
     fn clone(&self) -> Self {
@@ -167,6 +120,7 @@ impl<T> fmt::Debug for JobHandle<T> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("JobHandle")
             .field("id", &self.id)
+            .field("kind", &self.kind)
             .field("is_new", &self.is_new)
             .finish_non_exhaustive()
     }

@@ -32,6 +32,20 @@ pub(crate) enum Found {
     Expired,
 }
 
+/// A job that was found, and its kind.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) kind: String,
+    pub(crate) found: Found,
+}
+
+impl Seen {
+    fn read(row: &PgRow) -> Result<(JobId, Self), sqlx::Error> {
+        let id = JobId::from(row.try_get::<Uuid, _>("id")?);
+        Ok((id, Self { kind: row.try_get("kind")?, found: Found::read(row)? }))
+    }
+}
+
 impl Found {
     /// A job that completed, and of which nothing was kept.
     pub(crate) fn completed_unkept() -> Self {
@@ -54,15 +68,14 @@ impl Found {
         }
     }
 
-    fn read(row: &PgRow) -> Result<(JobId, Self), sqlx::Error> {
-        let id = JobId::from(row.try_get::<Uuid, _>("id")?);
+    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         if row.try_get("live")? {
-            return Ok((id, Self::Live));
+            return Ok(Self::Live);
         }
         if row.try_get("left_out")? {
-            return Ok((id, Self::LeftOut));
+            return Ok(Self::LeftOut);
         }
-        let found = match row.try_get("outcome")? {
+        Ok(match row.try_get("outcome")? {
             "completed" => Self::Completed { output: row.try_get("output")? },
             "cancelled" => Self::Cancelled,
             "expired" => Self::Expired,
@@ -71,8 +84,7 @@ impl Found {
                 at: time(row.try_get("finished_at")?),
                 errors: errors(row.try_get("errors")?),
             }),
-        };
-        Ok((id, found))
+        })
     }
 }
 
@@ -88,15 +100,15 @@ impl Shared {
         jobs: &[JobId],
         bytes: i64,
         limit: Duration,
-    ) -> Result<HashMap<JobId, Found>, DatabaseError> {
+    ) -> Result<HashMap<JobId, Seen>, DatabaseError> {
         let rows = self.look(jobs, Some(bytes), limit).await?;
-        rows.iter().map(Found::read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
+        rows.iter().map(Seen::read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
     /// Returns whether this job was cancelled.
     pub(crate) async fn was_cancelled(&self, job: JobId) -> Result<bool, DatabaseError> {
-        let found = self.lookup(&[job], 1, ANSWER_WITHIN).await?.remove(&job);
-        Ok(matches!(found, Some(Found::Cancelled)))
+        let seen = self.lookup(&[job], 1, ANSWER_WITHIN).await?.remove(&job);
+        Ok(seen.is_some_and(|seen| matches!(seen.found, Found::Cancelled)))
     }
 
     /// Those of the jobs that are live, or have ended since. What ended before that was another one of the same id.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::JobId;
-use crate::wait::lookup::{ANSWER_WITHIN, Found};
+use crate::wait::lookup::{ANSWER_WITHIN, Found, Seen};
 
 /// The largest number of jobs in one look, and of bytes of results in its answer. A single result may be larger.
 pub(crate) const MOST_JOBS: usize = 10_000;
@@ -43,8 +43,8 @@ impl Pace {
     }
 
     /// A look was answered after this time. The next one asks for more if it was quick.
-    pub(crate) fn answered(&mut self, after: Duration, found: &HashMap<JobId, Found>) {
-        let left_out = found.iter().filter(|(_, found)| matches!(found, Found::LeftOut));
+    pub(crate) fn answered(&mut self, after: Duration, seen: &HashMap<JobId, Seen>) {
+        let left_out = seen.iter().filter(|(_, seen)| matches!(seen.found, Found::LeftOut));
         self.left_out.extend(left_out.map(|(job, _)| *job));
         self.limit = ANSWER_WITHIN;
         if after < ANSWER_WITHIN / 4 {

@@ -40,6 +40,31 @@ pub struct Status {
     pub cancelled: Option<Cancellation>,
 }
 
+impl Status {
+    pub(crate) fn read(id: JobId, row: &PgRow) -> Result<Self, sqlx::Error> {
+        let count = |name| row.try_get::<i32, _>(name).map(i32::unsigned_abs);
+        let maybe = |name| row.try_get::<Option<i64>, _>(name).map(|micros| micros.map(time));
+        let state: JobState = row
+            .try_get::<&str, _>("state")?
+            .parse()
+            .map_err(|error: String| sqlx::Error::Decode(error.into()))?;
+        Ok(Self {
+            id,
+            state,
+            queue: row.try_get::<Option<String>, _>("queue")?.unwrap_or_default(),
+            kind: row.try_get("kind")?,
+            attempts: row.try_get::<i32, _>("attempt")?.unsigned_abs(),
+            failures: count("failures")?,
+            crashes: count("crashes")?,
+            created_at: time(row.try_get("created_at")?),
+            run_at: maybe("run_at")?,
+            finished_at: maybe("finished_at")?,
+            progress: Progress::read(row)?,
+            cancelled: Cancellation::read(row)?,
+        })
+    }
+}
+
 /// Who cancelled a job, and why: from [`Status::cancelled`](crate::Status::cancelled).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -75,6 +100,17 @@ pub struct Progress {
     pub message: String,
     /// When it said so, by the database's clock.
     pub at: SystemTime,
+}
+
+impl Progress {
+    fn read(row: &PgRow) -> Result<Option<Self>, sqlx::Error> {
+        let Some(percent) = row.try_get::<Option<i16>, _>("percent")? else { return Ok(None) };
+        Ok(Some(Self {
+            percent: u8::try_from(percent).unwrap_or(100),
+            message: row.try_get::<Option<String>, _>("message")?.unwrap_or_default(),
+            at: time(row.try_get("said_at")?),
+        }))
+    }
 }
 
 /// The state of a job: from [`Status::state`]. In SQL it is the column `state` of the view `pgjobq.job_states`.

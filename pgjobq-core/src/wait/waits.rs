@@ -11,8 +11,9 @@ use crate::chain::chain;
 use crate::db::listen::{Listener, Signal};
 use crate::db::shared::Shared;
 use crate::jitter::jittered;
+use crate::job::other_kind::check_kind;
 use crate::pump::{Pump, Work};
-use crate::wait::lookup::Found;
+use crate::wait::lookup::{Found, Seen};
 use crate::wait::pace::{MOST_JOBS, Pace};
 use crate::{DatabaseError, JobId, WaitError};
 
@@ -63,6 +64,8 @@ impl Work for Waiting {
 #[derive(Debug)]
 struct Waiter {
     answer: oneshot::Sender<Answer>,
+    /// The kind of the handle.
+    kind: &'static str,
     origin: Origin,
     /// Whether nothing is kept of the job when it completes.
     unkept: bool,
@@ -76,11 +79,11 @@ impl Waits {
     }
 
     /// Waits until the job has ended.
-    pub(crate) async fn wait(&self, job: JobId, origin: Origin, unkept: bool) -> Answer {
+    pub(crate) async fn wait(&self, job: JobId, kind: &'static str, origin: Origin, unkept: bool) -> Answer {
         let since = Instant::now();
         loop {
             let (answer, answered) = oneshot::channel();
-            self.add(job, Waiter { answer, origin, unkept, since })?;
+            self.add(job, Waiter { answer, kind, origin, unkept, since })?;
             // Dropped without an answer: the runtime that the task was on has ended, and this one starts another.
             if let Ok(answer) = answered.await {
                 return answer;
@@ -199,19 +202,21 @@ impl Waits {
         }
     }
 
-    fn answer(&self, jobs: &[JobId], mut found: HashMap<JobId, Found>) {
+    fn answer(&self, jobs: &[JobId], mut seen: HashMap<JobId, Seen>) {
         self.waiting.with(|waiting| {
             for job in jobs {
                 let Some(waiters) = waiting.0.get_mut(job) else { continue };
-                match found.remove(job) {
+                let Some(Seen { kind, found }) = seen.remove(job) else {
+                    answer_missing(*job, waiters);
+                    continue;
+                };
+                refuse_other_kinds(*job, &kind, waiters);
+                match found {
                     // Whoever has seen the row knows that its enqueue was committed.
-                    Some(Found::Live | Found::LeftOut) => {
+                    Found::Live | Found::LeftOut => {
                         waiters.iter_mut().for_each(|waiter| waiter.origin = Origin::Committed)
                     }
-                    Some(ended) => {
-                        waiters.drain(..).for_each(|waiter| drop(waiter.answer.send(Ok(ended.clone()))))
-                    }
-                    None => answer_missing(*job, waiters),
+                    ended => waiters.drain(..).for_each(|waiter| drop(waiter.answer.send(Ok(ended.clone())))),
                 }
             }
         });
@@ -254,6 +259,19 @@ impl Waits {
                 Ok(Signal::Anything) | Err(broadcast::error::RecvError::Lagged(_)) => return,
                 Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
             }
+        }
+    }
+}
+
+/// Answers those whose handle is of another kind than the job.
+fn refuse_other_kinds(job: JobId, kind: &str, waiters: &mut Vec<Waiter>) {
+    if waiters.iter().all(|waiter| waiter.kind == kind) {
+        return;
+    }
+    for waiter in std::mem::take(waiters) {
+        match check_kind(job, waiter.kind, kind) {
+            Ok(()) => waiters.push(waiter),
+            Err(other) => drop(waiter.answer.send(Err(other.into()))),
         }
     }
 }
