@@ -111,13 +111,13 @@ async fn register(runtime: &Runtime) {
 fn start_parts(runtime: &Arc<Runtime>, inboxes: Vec<Inbox>) -> Parts {
     let mut parts = Parts::default();
     let shared = || Arc::clone(runtime);
+    let end = &runtime.stages.end;
     for (place, inbox) in inboxes.into_iter().enumerate() {
         match place {
-            LAGGARDS => parts.spawn("laggards", laggards::record_until_end(shared(), inbox)),
-            place => parts.spawn("finisher", finisher::record_until_end(shared(), place, inbox)),
+            LAGGARDS => parts.spawn_until("laggards", end, laggards::record(shared(), inbox)),
+            place => parts.spawn_until("finisher", end, finisher::record(shared(), place, inbox)),
         }
     }
-    let end = &runtime.stages.end;
     parts.spawn_until("reaper", end, every(Reaper::new(shared())));
     parts.spawn_until("rates", end, every(RateRecorder(shared())));
     parts.spawn_until("promoter", end, every(Promoter::new(shared())));

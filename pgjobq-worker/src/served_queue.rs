@@ -90,7 +90,7 @@ impl ServedQueue {
         self.failed.fetch_add(rates.failed, Ordering::Relaxed);
     }
 
-    /// Takes at most `most` free slots. Only the claim loop takes slots, so nobody else can take them in between.
+    /// Takes at most `most` free slots. Only the claim loop takes slots, so no other task takes them in between.
     pub(crate) fn take_slots(self: &Arc<Self>, most: usize) -> Option<Slots> {
         let count = self.count_free().min(most);
         self.taken.fetch_add(count, Ordering::AcqRel);

@@ -30,27 +30,23 @@ struct Finisher {
     pause: Pause,
 }
 
-/// Records results until the worker ends.
-pub(crate) async fn record_until_end(runtime: Arc<Runtime>, place: usize, mut inbox: Inbox) {
-    let end = runtime.stages.end.clone();
+/// Records results, until the worker drops this at its end.
+pub(crate) async fn record(runtime: Arc<Runtime>, place: usize, mut inbox: Inbox) {
     let mut finisher = Finisher { runtime, place, waiting: VecDeque::new(), pause: Pause::new() };
     let mut received = Vec::with_capacity(BATCH_ROWS);
-    let record = async {
-        loop {
-            if finisher.waiting.is_empty() {
-                inbox.recv_many(&mut received, BATCH_ROWS).await;
-            }
-            finisher.waiting.extend(received.drain(..));
-            while finisher.waiting.len() < BATCH_ROWS
-                && let Ok(result) = inbox.try_recv()
-            {
-                finisher.waiting.push_back(result);
-            }
-            finisher.round().await;
-            finisher.runtime.events.claim.notify_one();
+    loop {
+        if finisher.waiting.is_empty() {
+            inbox.recv_many(&mut received, BATCH_ROWS).await;
         }
-    };
-    end.run_until_cancelled(record).await;
+        finisher.waiting.extend(received.drain(..));
+        while finisher.waiting.len() < BATCH_ROWS
+            && let Ok(result) = inbox.try_recv()
+        {
+            finisher.waiting.push_back(result);
+        }
+        finisher.round().await;
+        finisher.runtime.events.claim.notify_one();
+    }
 }
 
 impl Finisher {

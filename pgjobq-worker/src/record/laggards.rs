@@ -18,13 +18,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The longest pause after an error while the worker drains.
 const LONGEST_PAUSE_WHILE_DRAINING: Duration = Duration::from_millis(500);
 
-/// Records laggards until the worker ends.
-pub(crate) async fn record_until_end(runtime: Arc<Runtime>, inbox: Inbox) {
-    let end = runtime.stages.end.clone();
-    end.run_until_cancelled(record(runtime, inbox)).await;
-}
-
-async fn record(runtime: Arc<Runtime>, mut inbox: Inbox) {
+/// Records laggards, until the worker drops this at its end.
+pub(crate) async fn record(runtime: Arc<Runtime>, mut inbox: Inbox) {
     let mut waiting = VecDeque::new();
     let mut pause = Pause::up_to(LONGEST_PAUSE);
     let mut due = Instant::now();

@@ -21,17 +21,17 @@ const LAST_BEAT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Starts the thread of the heartbeats, which ends with the worker. Returns a part that ends with the thread, and passes on its panic.
 pub(crate) async fn start(runtime: &Arc<Runtime>) -> std::io::Result<impl Future<Output = ()> + use<>> {
     let runtime = Arc::clone(runtime);
-    let (tell, started) = oneshot::channel();
-    let (lives, ended) = oneshot::channel::<()>();
+    let (report, started) = oneshot::channel();
+    let (alive, ended) = oneshot::channel::<()>();
     let thread = thread::Builder::new().name("pgjobq-heartbeat".into()).spawn(move || {
-        let _lives = lives; // Dropped at the end, also by a panic.
+        let _alive = alive; // Dropped at the end, also by a panic.
         // A runtime must not be dropped within a task of another one, so this thread builds and drops its own.
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(io) => {
-                let _ = tell.send(Ok(()));
+                let _ = report.send(Ok(()));
                 io.block_on(beat_until_the_end(&runtime));
             }
-            Err(error) => drop(tell.send(Err(error))),
+            Err(error) => drop(report.send(Err(error))),
         }
     })?;
     started.await.unwrap_or_else(|_| Err(std::io::Error::other("it panicked")))?;

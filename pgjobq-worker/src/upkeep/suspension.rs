@@ -18,7 +18,7 @@ pub(crate) async fn rest(duration: Duration) {
         if let Some(missing) = missing(step, began.elapsed(), by_wall) {
             tracing::warn!(
                 ?missing,
-                "this process was suspended, or a clock was set: a heartbeat tells whether its leases are lost"
+                "this process was suspended, or a clock was set: the next heartbeat shows whether its leases are lost"
             );
             return;
         }
