@@ -20,9 +20,9 @@ use crate::db::schema::{InvalidSchema, Schema};
 use crate::db::shared::{Limits, Shared};
 use crate::db::statements::Statements;
 use crate::db::tx_pool::Transactions;
-use crate::enqueue::batch::{Answer, Batch, MAX_ARGS};
 use crate::enqueue::coalesce::Coalesce;
 use crate::enqueue::deliver::Sender;
+use crate::enqueue::row::{MAX_ARGS, Row};
 use crate::wait::waits::Waits;
 use crate::{DatabaseError, EnqueueError};
 
@@ -257,15 +257,15 @@ impl Client {
         self.inner.listener.join().await;
     }
 
-    /// Enqueues a batch, one of a single job together with those of others.
-    pub(crate) async fn enqueue_batch(&self, batch: &mut Batch) -> Result<Answer, EnqueueError> {
+    /// Enqueues jobs, a single one together with those of other callers. Returns the number of new jobs.
+    pub(crate) async fn insert(&self, rows: &mut Vec<Arc<Row>>) -> Result<u64, EnqueueError> {
         if self.inner.shared.stop.is_cancelled() {
             return Err(EnqueueError::Closed);
         }
         let limit = self.limits().enqueue_timeout;
         let deadline = Instant::now() + limit.min(FOREVER);
-        let [id] = *batch.ids() else { return self.inner.sender.deliver(batch, None, deadline).await };
-        let one = self.inner.coalesce.enqueue(id, std::mem::take(batch), deadline);
+        let [row] = rows.as_slice() else { return self.inner.sender.deliver(rows, None, deadline).await };
+        let one = self.inner.coalesce.enqueue(Arc::clone(row), deadline);
         timeout_at(deadline.into(), one).await.unwrap_or_else(|_| {
             let source = self.inner.shared.exhausted(limit);
             Err(EnqueueError::TimedOut { limit, maybe_enqueued: true, source })

@@ -71,13 +71,13 @@ pub mod __private {
     pub use crate::db::statements::STATEMENTS;
     pub use crate::db::text::{storable, to_ascii};
     pub use crate::db::tx_pool::Places;
-    pub use crate::enqueue::batch::holds_nul;
     pub use crate::jitter::jittered;
     pub use crate::job::app_state::{StateType, States};
     pub use crate::job::argument::{Argument, HandedIn};
     pub use crate::job::descriptor::JobDescriptor;
     pub use crate::job::error::ErrorKind;
     pub use crate::job::job_return::{JobReturn, StoredResult, Unkept, encode_output};
+    pub use crate::job::json::holds_nul;
     pub use crate::job::json::{Unstorable, printed_bytes};
     pub use crate::job::lineage::Meta;
     pub use crate::job::name::check as check_name;

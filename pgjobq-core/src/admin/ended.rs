@@ -259,7 +259,7 @@ fn shown(args: Option<&str>) -> serde_json::Value {
 const LEFT_OUT: &str = "[left out: more than 8 MiB]";
 
 fn read(row: &PgRow) -> Result<EndedJob, sqlx::Error> {
-    let count = |name| row.try_get::<i32, _>(name).map(|count| u32::from(count.unsigned_abs()));
+    let count = |name| row.try_get::<i32, _>(name).map(i32::unsigned_abs);
     let state: String = row.try_get("outcome")?;
     Ok(EndedJob {
         id: JobId::from(row.try_get::<Uuid, _>("id")?),

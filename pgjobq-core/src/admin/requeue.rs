@@ -6,8 +6,8 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::db::ids::QueueId;
 use crate::db::literal::Literal;
-use crate::enqueue::batch::checked_args;
 use crate::enqueue::new_job::NewRow;
+use crate::enqueue::row::checked_args;
 use crate::{DatabaseError, EnqueueError, JobHandle, JobId, NewJob};
 
 /// The result of putting a job back in line: from [`Job::requeue`](crate::Job::requeue), [`JobHandle::requeue`] and

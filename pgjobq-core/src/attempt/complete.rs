@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 use sqlx::{PgConnection, Row};
 
 use crate::attempt::context::JobContext;
-use crate::enqueue::batch::holds_nul;
 use crate::job::job_return::{JobReturn, encode_output};
+use crate::job::json::holds_nul;
 use crate::lock::lock;
 use crate::{DatabaseError, JobError, Tx};
 

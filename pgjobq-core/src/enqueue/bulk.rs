@@ -1,9 +1,12 @@
 //! Enqueuing many jobs.
 
+use std::sync::Arc;
+
 use crate::client::Client;
-use crate::enqueue::batch::{Batch, CHUNK_BYTES, CHUNK_ROWS};
+use crate::enqueue::insert::{MAX_BYTES, MAX_ROWS};
 use crate::enqueue::new_job::NewRow;
-use crate::enqueue::one::of_parent;
+use crate::enqueue::one::checked;
+use crate::enqueue::row::Row;
 use crate::{EnqueueError, NewJob, Target};
 
 /// A job of any kind, not yet enqueued, so that jobs of many kinds fit into one [`enqueue_all`], which has an example.
@@ -77,7 +80,7 @@ pub fn enqueue_all<I>(
 where
     I: IntoIterator<Item: Into<AnyJob>, IntoIter: Send>,
 {
-    send_all(to, jobs.into_iter().map(|job| job.into().0))
+    insert_all(to, jobs.into_iter().map(|job| job.into().0))
 }
 
 impl Client {
@@ -94,24 +97,26 @@ impl Client {
     }
 }
 
-async fn send_all(
+async fn insert_all(
     mut to: impl Target,
     mut rows: impl Iterator<Item = NewRow>,
 ) -> Result<Enqueued, EnqueueAllError> {
     let mut enqueued = Enqueued::default();
-    let mut batch = Batch::default();
-    let mut most = CHUNK_ROWS;
+    let (mut chunk, mut bytes, mut most) = (Vec::new(), 0, MAX_ROWS);
     loop {
         let next = rows.next();
         let last = next.is_none();
-        if let Some(row) = next {
-            let pushed = batch.push(of_parent(row, &to), to.max_args());
-            pushed.map_err(|error| EnqueueAllError { enqueued, error })?;
+        if let Some(job) = next {
+            let row = checked(job, &to).map_err(|error| EnqueueAllError { enqueued, error })?;
+            bytes += row.bytes();
+            chunk.push(row);
         }
-        let full = batch.len() >= most || batch.bytes() >= CHUNK_BYTES;
-        if full || (last && !batch.is_empty()) {
-            let sent = send_in_parts(&mut to, std::mem::take(&mut batch), &mut most, &mut enqueued).await;
-            sent.map_err(|error| EnqueueAllError { enqueued, error })?;
+        let full = chunk.len() >= most || bytes >= MAX_BYTES;
+        if full || (last && !chunk.is_empty()) {
+            let chunk = std::mem::take(&mut chunk);
+            let inserted = insert_in_parts(&mut to, chunk, &mut most, &mut enqueued).await;
+            inserted.map_err(|error| EnqueueAllError { enqueued, error })?;
+            bytes = 0;
         }
         if last {
             return Ok(enqueued);
@@ -119,21 +124,21 @@ async fn send_all(
     }
 }
 
-/// Sends a batch, after a statement timeout in halves, if each statement commits by itself. `most` is the number of jobs that a
-/// statement has from then on.
-async fn send_in_parts(
+/// Inserts jobs, after a statement timeout in halves, if each statement commits by itself. Sets `most` to the number of jobs
+/// that a statement has from then on.
+async fn insert_in_parts(
     to: &mut impl Target,
-    batch: Batch,
+    rows: Vec<Arc<Row>>,
     most: &mut usize,
     enqueued: &mut Enqueued,
 ) -> Result<(), EnqueueError> {
-    let mut parts = vec![batch];
+    let mut parts = vec![rows];
     while let Some(mut part) = parts.pop() {
         let count = part.len() as u64;
-        match to.send(&mut part).await {
-            Ok(answer) => {
-                enqueued.new += answer.new;
-                enqueued.duplicates += count - answer.new;
+        match to.insert(&mut part).await {
+            Ok(inserted) => {
+                enqueued.new += inserted.new;
+                enqueued.duplicates += count - inserted.new;
             }
             Err(EnqueueError::Database(error))
                 if error.is_statement_timeout() && part.len() > 1 && to.commits_each() =>

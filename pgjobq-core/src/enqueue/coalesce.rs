@@ -1,9 +1,9 @@
-//! Single enqueues that come together become one statement and one commit: the commit is what an enqueue costs.
+//! Coalescing: single enqueues that are called at the same time become one statement and one commit, because the commit is
+//! what an enqueue costs.
 //!
-//! A caller who comes while nothing is in flight is sent at once. One who comes while a flight is under way waits, and goes
-//! with the next *flight*: all who have come by then. A flight is a task of its own, so that a caller who goes away takes
-//! nobody along. The flight that lands starts the next one itself, on the runtime of a caller who waits. So no caller has
-//! to be polled for the others to go on.
+//! A caller is served at once if nothing is being sent. Otherwise it waits, and its job goes with the next *group*: all who
+//! wait by then. A group is sent by a task of its own, so that a caller who goes away cancels nobody's enqueue. The task that
+//! ends starts the next one itself, on the runtime of a waiting caller: no caller has to be polled for the others to go on.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,177 +14,167 @@ use tokio::sync::oneshot;
 use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::EnqueueError;
 use crate::db::shared::Shared;
-use crate::enqueue::batch::{Answer, Batch};
 use crate::enqueue::deliver::{FIRST_TRY, Sender};
-use crate::enqueue::flight::{Caller, Flight, PULSE_EVERY, Told, crew};
+use crate::enqueue::group::{BEAT_INTERVAL, Caller, Group, Reply, next_group};
+use crate::enqueue::row::Row;
 use crate::lock::lock;
-use crate::{EnqueueError, JobId};
 
-/// How often a caller checks the flights under way.
-const CHECK_EVERY: Duration = Duration::from_millis(100);
-/// The age from which a flight no longer keeps the next one on the ground: its connection may have fallen silent.
-const SLOW: Duration = Duration::from_secs(2);
-/// How long a flight waits for a caller's open transaction that has inserted one of its ids. Then each of its jobs is sent
-/// alone, so that only the one of that id waits.
-const PATIENCE: Duration = Duration::from_millis(50);
-/// The time that a flight has left when the client is closed.
-const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+/// The interval at which a waiting caller checks the groups that are being sent.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
+/// The age from which a group no longer delays the next one: its connection may have fallen silent.
+const SLOW_AFTER: Duration = Duration::from_secs(2);
+/// The time that a group waits for a caller's open transaction that has inserted one of its ids. After it each job is sent
+/// alone, so that only the one with that id waits.
+const GROUP_PATIENCE: Duration = Duration::from_millis(50);
+/// The time that a group has left when the client is closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The single enqueues of one client.
 #[derive(Clone, Debug)]
 pub(crate) struct Coalesce {
     shared: Arc<Shared>,
     sender: Sender,
-    line: Arc<Mutex<Line>>,
+    state: Arc<Mutex<State>>,
 }
 
-/// Callers who wait for the next flight, and the flights under way: one, unless it is slow.
+/// The callers of the next group, and the groups that are being sent: one, unless it is slow.
 #[derive(Debug, Default)]
-struct Line {
+struct State {
     waiting: VecDeque<Caller>,
-    under_way: Vec<Arc<Flight>>,
+    sending: Vec<Arc<Group>>,
 }
 
 impl Coalesce {
     pub(crate) fn new(shared: Arc<Shared>, sender: Sender) -> Self {
-        Self { shared, sender, line: Arc::default() }
+        Self { shared, sender, state: Arc::default() }
     }
 
-    /// Enqueues a batch of one.
-    pub(crate) async fn enqueue(
-        &self,
-        id: JobId,
-        row: Batch,
-        deadline: Instant,
-    ) -> Result<Answer, EnqueueError> {
-        let row = Arc::new(row);
-        let (told, answer) = oneshot::channel();
-        let caller = Caller { id, row: Arc::clone(&row), told, runtime: Handle::current() };
+    /// Enqueues one job. Returns the number of new jobs: 1, or 0 for a duplicate.
+    pub(crate) async fn enqueue(&self, row: Arc<Row>, deadline: Instant) -> Result<u64, EnqueueError> {
+        let (reply, replied) = oneshot::channel();
+        let caller = Caller { row: Arc::clone(&row), reply, runtime: Handle::current() };
         {
-            let mut line = self.lock();
-            line.waiting.push_back(caller);
-            self.take_off(line, None);
+            let mut state = lock(&self.state);
+            state.waiting.push_back(caller);
+            self.start_next(state, None);
         }
-        let lost = match self.answer(answer).await {
-            Told::Answer(answer) => return answer,
-            Told::Alone { lost } => lost,
+        let lost = match self.wait_for(replied).await {
+            Reply::Enqueued(result) => return result,
+            Reply::SendAlone { lost } => lost,
         };
-        let mut row = Arc::unwrap_or_clone(row);
+        let mut rows = vec![row];
         tokio::select! {
             biased;
             () = self.shared.stop.cancelled() => Err(EnqueueError::Closed),
-            answer = self.sender.deliver(&mut row, lost, deadline) => answer,
+            result = self.sender.deliver(&mut rows, lost, deadline) => result,
         }
     }
 
-    /// Waits for what the caller is told, and meanwhile looks after the flights.
-    async fn answer(&self, mut answer: oneshot::Receiver<Told>) -> Told {
+    /// Waits for the reply to a caller, and checks the groups meanwhile.
+    async fn wait_for(&self, mut reply: oneshot::Receiver<Reply>) -> Reply {
         loop {
             let before = Instant::now();
-            match timeout(CHECK_EVERY, &mut answer).await {
-                Ok(Ok(told)) => return told,
-                Ok(Err(_)) => return Told::Alone { lost: None }, // The client was closed.
-                // A check that comes late says more about this runtime than about the flight's.
-                Err(_) if before.elapsed() < 2 * CHECK_EVERY => self.check(),
+            match timeout(CHECK_INTERVAL, &mut reply).await {
+                Ok(Ok(reply)) => return reply,
+                Ok(Err(_)) => return Reply::SendAlone { lost: None }, // The client was closed.
+                // A check that comes late says more about this runtime than about the group's.
+                Err(_) if before.elapsed() < 2 * CHECK_INTERVAL => self.check(),
                 Err(_) => {}
             }
         }
     }
 
-    /// Gives up flights whose runtime is not driven, and lets the next one take off on this runtime if it should.
+    /// Gives up groups whose runtime is not driven, and starts the next group on this runtime if it is due.
     fn check(&self) {
-        let mut line = self.lock();
-        let (lifeless, under_way) =
-            std::mem::take(&mut line.under_way).into_iter().partition(|flight| flight.is_lifeless());
-        line.under_way = under_way;
-        let lifeless: Vec<Arc<Flight>> = lifeless;
-        for caller in lifeless.iter().rev().flat_map(|flight| flight.abandon().into_iter().rev()) {
-            line.waiting.push_front(caller);
+        let mut state = lock(&self.state);
+        let (stalled, sending): (Vec<Arc<Group>>, Vec<_>) =
+            std::mem::take(&mut state.sending).into_iter().partition(|group| group.is_stalled());
+        state.sending = sending;
+        for caller in stalled.iter().rev().flat_map(|group| group.abandon().into_iter().rev()) {
+            state.waiting.push_front(caller);
         }
-        self.take_off(line, Some(Handle::current()));
+        self.start_next(state, Some(Handle::current()));
     }
 
-    /// The flight is over, however it ended: the next one follows.
-    fn land(&self, flight: &Arc<Flight>) {
-        let mut line = self.lock();
-        line.under_way.retain(|one| !Arc::ptr_eq(one, flight));
+    /// Removes a group that has ended, whatever its result, and starts the next one.
+    fn ended(&self, group: &Arc<Group>) {
+        let mut state = lock(&self.state);
+        state.sending.retain(|one| !Arc::ptr_eq(one, group));
         if self.shared.stop.is_cancelled() {
-            line.waiting.clear(); // Dropping the senders tells them.
+            state.waiting.clear(); // Drops the senders, and so replies to their callers.
         }
-        self.take_off(line, None);
+        self.start_next(state, None);
     }
 
-    /// Takes off with those who wait, unless another flight has only just done so. It runs on the runtime given, or on that
-    /// of the first caller.
-    fn take_off(&self, mut line: MutexGuard<'_, Line>, runtime: Option<Handle>) {
-        if line.under_way.iter().any(|flight| flight.age() < SLOW) {
+    /// Sends the jobs of those who wait, unless another group was started only just before. The task runs on this runtime, or
+    /// on that of the first caller.
+    fn start_next(&self, mut state: MutexGuard<'_, State>, runtime: Option<Handle>) {
+        if state.sending.iter().any(|group| group.age() < SLOW_AFTER) {
             return;
         }
-        let callers = crew(&mut line.waiting);
+        let callers = next_group(&mut state.waiting);
         let Some(first) = callers.first() else { return };
         let runtime = runtime.unwrap_or_else(|| first.runtime.clone());
-        let flight = Arc::new(Flight::new(callers));
-        line.under_way.push(Arc::clone(&flight));
-        drop(line); // A runtime that has ended drops the task at once, which lands the flight.
-        let flying = Flying::new(self.clone(), Arc::clone(&flight));
-        let stop = self.shared.stop.clone();
-        let task = self.shared.tasks.spawn_on(flying.fly(self.sender.clone(), stop), &runtime);
-        flight.flown_by(task.abort_handle());
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Line> {
-        lock(&self.line)
+        let group = Arc::new(Group::new(callers));
+        state.sending.push(Arc::clone(&group));
+        drop(state); // A runtime that has ended drops the task at once, and dropping it locks the state.
+        let sending = Sending { coalesce: self.clone(), group: Arc::clone(&group) };
+        let task = self.shared.tasks.spawn_on(sending.run(), &runtime);
+        group.set_task(task.abort_handle());
     }
 }
 
-/// The task of a flight. However it ends, also with its runtime, the callers are told and the next flight follows.
-struct Flying {
+/// The task of a group. However it ends, also with its runtime, all callers get a reply and the next group starts.
+struct Sending {
     coalesce: Coalesce,
-    flight: Arc<Flight>,
+    group: Arc<Group>,
 }
 
-impl Flying {
-    fn new(coalesce: Coalesce, flight: Arc<Flight>) -> Self {
-        Self { coalesce, flight }
-    }
-
-    async fn fly(self, sender: Sender, stop: CancellationToken) {
-        let flight = &self.flight;
-        let pulse = async {
-            let mut pulse = interval(PULSE_EVERY);
+impl Sending {
+    async fn run(self) {
+        let Self { group, coalesce } = &self;
+        let beat = async {
+            let mut beat = interval(BEAT_INTERVAL);
             loop {
-                pulse.tick().await;
-                flight.beat();
+                beat.tick().await;
+                group.beat();
             }
         };
         tokio::select! {
-            () = send_all(flight, &sender) => {}
-            () = pulse => {}
-            () = async { stop.cancelled().await; sleep(CLOSE_WITHIN).await } => {}
+            () = send_all(group, &coalesce.sender) => {}
+            () = beat => {}
+            () = closed(&coalesce.shared.stop) => {}
         }
     }
 }
 
-impl Drop for Flying {
+impl Drop for Sending {
     fn drop(&mut self) {
-        for caller in self.flight.abandon() {
-            caller.tell(Told::Alone { lost: None });
+        for caller in self.group.abandon() {
+            caller.reply(Reply::SendAlone { lost: None });
         }
-        self.coalesce.land(&self.flight);
+        self.coalesce.ended(&self.group);
     }
 }
 
-/// Sends the rows until each caller was told something.
-async fn send_all(flight: &Flight, sender: &Sender) {
+/// Sends the rows of a group until each caller has a reply.
+async fn send_all(group: &Group, sender: &Sender) {
     loop {
-        let mut batch = flight.load();
-        if batch.is_empty() {
+        let rows = group.rows();
+        if rows.is_empty() {
             return;
         }
-        match sender.ask(&mut batch, PATIENCE, FIRST_TRY, || flight.sending()).await {
-            Ok(answer) => flight.answered(&answer),
-            Err(error) => flight.failed(&error, sender.is_for_all(&error)),
+        match sender.ask(&rows, GROUP_PATIENCE, FIRST_TRY, || group.note_sent()).await {
+            Ok(answer) => group.answered(&answer),
+            Err(error) => group.failed(&error, sender.is_for_all(&error)),
         }
     }
+}
+
+/// Returns when the client was closed and its groups have had their time.
+async fn closed(stop: &CancellationToken) {
+    stop.cancelled().await;
+    sleep(CLOSE_TIMEOUT).await;
 }

@@ -9,7 +9,8 @@ use tokio::time::{sleep, timeout_at};
 use crate::db::notifier::Notifier;
 use crate::db::query::ANSWER_WITHIN;
 use crate::db::shared::Shared;
-use crate::enqueue::batch::{Answer, Batch};
+use crate::enqueue::insert::{Answer, Transaction, insert};
+use crate::enqueue::row::Row;
 use crate::jitter::jittered;
 use crate::{DatabaseError, EnqueueError, JobId};
 
@@ -48,12 +49,12 @@ impl Sender {
     /// but nobody knows any more.
     pub(crate) async fn deliver(
         &self,
-        batch: &mut Batch,
+        rows: &mut Vec<Arc<Row>>,
         lost: Option<Instant>,
         deadline: Instant,
-    ) -> Result<Answer, EnqueueError> {
+    ) -> Result<u64, EnqueueError> {
         let mut tries = Tries { lost, last: None };
-        let answered = timeout_at(deadline.into(), self.deliver_patiently(batch, &mut tries)).await;
+        let answered = timeout_at(deadline.into(), self.deliver_patiently(rows, &mut tries)).await;
         answered.unwrap_or_else(|_| match tries {
             // Nothing was left unanswered: then the last error is the reason.
             Tries { lost: None, last: Some(error) } => Err(error.into()),
@@ -65,18 +66,18 @@ impl Sender {
         })
     }
 
-    async fn deliver_patiently(&self, batch: &mut Batch, tries: &mut Tries) -> Result<Answer, EnqueueError> {
-        let rows = batch.len() as u64;
+    async fn deliver_patiently(
+        &self,
+        rows: &mut Vec<Arc<Row>>,
+        tries: &mut Tries,
+    ) -> Result<u64, EnqueueError> {
+        let count = rows.len() as u64;
         let (mut limit, mut pause) = (FIRST_TRY, FIRST_PAUSE);
         loop {
-            match self.ask_again(batch, limit, &mut tries.lost).await {
+            match self.ask_again(rows, limit, &mut tries.lost).await {
                 Ok(answer) => {
-                    batch.check(&answer)?;
-                    return Ok(if tries.lost.is_some() {
-                        Answer { new: rows, duplicates: Vec::new(), ..answer }
-                    } else {
-                        answer
-                    });
+                    answer.check(rows)?;
+                    return Ok(if tries.lost.is_some() { count } else { answer.new });
                 }
                 Err(error) if tries.lost.is_none() && self.shared.has_waited(&error) => {
                     return Err(error.into());
@@ -95,21 +96,22 @@ impl Sender {
     /// Sends a batch once, without the jobs that an earlier try has committed.
     async fn ask_again(
         &self,
-        batch: &mut Batch,
+        rows: &mut Vec<Arc<Row>>,
         limit: Duration,
         lost: &mut Option<Instant>,
     ) -> Result<Answer, DatabaseError> {
         if let Some(since) = *lost {
             // The statement may have committed, and only its answer been lost: so look the ids up, live and finished since.
             // (A job that was enqueued, run, and not kept in the meantime runs twice; delivery is at least once.)
-            let ids: Vec<JobId> = batch.ids();
-            batch.without(&self.shared.known(&ids, since).await?);
-            if batch.is_empty() {
-                return Ok(Answer { committed: true, ..Answer::default() });
+            let ids: Vec<JobId> = rows.iter().map(|row| row.id).collect();
+            let known = self.shared.known(&ids, since).await?;
+            rows.retain(|row| !known.contains(&row.id));
+            if rows.is_empty() {
+                return Ok(Answer::default());
             }
         }
         let before = *lost;
-        let answer = self.ask(batch, PATIENCE, limit, || {
+        let answer = self.ask(rows, PATIENCE, limit, || {
             lost.get_or_insert_with(Instant::now);
             Ok(())
         });
@@ -127,9 +129,9 @@ impl Sender {
     }
 
     /// Sends a batch once. `sending` is called when a connection is there, and the statement goes out next.
-    pub(crate) async fn ask(
+    pub(super) async fn ask(
         &self,
-        batch: &mut Batch,
+        rows: &[Arc<Row>],
         patience: Duration,
         limit: Duration,
         sending: impl FnOnce() -> Result<(), DatabaseError>,
@@ -137,10 +139,10 @@ impl Sender {
         let shared = &self.shared;
         let ask = async |connection: &mut PgConnection| {
             sending()?;
-            batch.ask(connection, &shared.sql, false, Some(patience)).await
+            insert(rows, connection, &shared.sql, Transaction::Ours { patience }).await
         };
         let answer = shared.borrow(limit, ask).await?;
         self.notifier.wake(&answer.wake);
-        Ok(Answer { committed: true, ..answer })
+        Ok(answer)
     }
 }

@@ -1,11 +1,12 @@
 //! Enqueuing jobs: from a value to its row, alone, together with others, and many at a time.
 
-pub(crate) mod batch;
 pub(crate) mod bulk;
 pub(crate) mod coalesce;
 pub(crate) mod deliver;
 pub(crate) mod error;
-pub(crate) mod flight;
+pub(crate) mod group;
+pub(crate) mod insert;
 pub(crate) mod new_job;
 pub(crate) mod one;
+pub(crate) mod row;
 pub(crate) mod target;

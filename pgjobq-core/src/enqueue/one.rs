@@ -1,8 +1,10 @@
 //! Enqueuing one job.
 
+use std::sync::Arc;
+
 use crate::client::Client;
-use crate::enqueue::batch::Batch;
 use crate::enqueue::new_job::NewRow;
+use crate::enqueue::row::Row;
 use crate::{EnqueueError, JobHandle, NewJob, Target};
 
 impl<T> NewJob<T> {
@@ -19,10 +21,9 @@ impl<T> NewJob<T> {
     /// error: the handle reports it.
     pub async fn enqueue(self, mut to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
         let (id, kind, unkept) = (self.row.id, self.row.kind, self.row.unkept);
-        let mut batch = Batch::default();
-        batch.push(of_parent(self.row, &to), to.max_args())?;
-        let answer = to.send(&mut batch).await?;
-        Ok(JobHandle::enqueued(id, kind, answer.new == 1, answer.committed, unkept))
+        let row = checked(self.row, &to)?;
+        let inserted = to.insert(&mut vec![row]).await?;
+        Ok(JobHandle::enqueued(id, kind, inserted.new == 1, inserted.committed, unkept))
     }
 }
 
@@ -37,10 +38,10 @@ impl Client {
     }
 }
 
-/// The row, with what it has from the job in which it is enqueued.
-pub(super) fn of_parent(mut row: NewRow, to: &impl Target) -> NewRow {
+/// Checks a job for this target. The job inherits the parent and the trace of the job that enqueues it.
+pub(super) fn checked(mut job: NewRow, to: &impl Target) -> Result<Arc<Row>, EnqueueError> {
     if let Some((parent, traceparent)) = to.parent() {
-        row.meta.inherit(parent, traceparent);
+        job.meta.inherit(parent, traceparent);
     }
-    row
+    Row::check(job, to.max_args()).map(Arc::new)
 }

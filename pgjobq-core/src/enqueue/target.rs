@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
@@ -10,11 +11,22 @@ use tokio::time::timeout;
 use crate::client::{Client, ENQUEUE_TIMEOUT};
 use crate::db::client_schemas::CLIENT_SCHEMAS;
 use crate::db::query::acquire;
-use crate::db::statements;
-use crate::enqueue::batch::{Answer, Batch, MAX_ARGS};
+use crate::db::statements::{self, Statements};
+use crate::enqueue::insert::{self, Transaction as In};
+use crate::enqueue::row::{MAX_ARGS, Row};
 use crate::{EnqueueError, JobId, Tx};
 
-type Sending<'s> = Pin<Box<dyn Future<Output = Result<Answer, EnqueueError>> + Send + 's>>;
+type Inserting<'s> = Pin<Box<dyn Future<Output = Result<Inserted, EnqueueError>> + Send + 's>>;
+
+/// The result of an enqueue.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Inserted {
+    /// The number of new jobs; the others are duplicates.
+    pub new: u64,
+    /// Whether the jobs are certainly committed.
+    pub committed: bool,
+}
 
 /// Where jobs can be enqueued: `&client`, `&pool`, `&mut *connection`, `&mut *transaction`, or
 /// [`client.within(&mut *transaction)`](Client::within); in a transactional job, `&mut *tx`.
@@ -45,8 +57,9 @@ type Sending<'s> = Pin<Box<dyn Future<Output = Result<Answer, EnqueueError>> + S
     note = "in a job function, `ctx.enqueue(name::job(…))`, or `&mut *tx` for its transaction"
 )]
 pub trait Target: sealed::Sealed + Send {
+    /// Inserts jobs. After an error, `rows` has those that are not known to be enqueued.
     #[doc(hidden)]
-    fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s>;
+    fn insert<'s>(&'s mut self, rows: &'s mut Vec<Arc<Row>>) -> Inserting<'s>;
 
     /// The job in which this enqueues, and its trace context.
     #[doc(hidden)]
@@ -120,23 +133,17 @@ impl Client {
     }
 }
 
-/// Refuses to write to `pgjobq` for a program whose clients use another schema: its workers would not see the job.
+/// Rejects a write to `pgjobq` by a program whose clients use another schema: its workers would not see the job.
 fn check_schema() -> Result<(), EnqueueError> {
     let other = CLIENT_SCHEMAS.only_other().map(str::to_owned);
     other.map_or(Ok(()), |schema| Err(EnqueueError::OtherSchema { schema }))
 }
 
-/// Sends a batch on a connection of the caller's, which names no client.
-async fn send_bare(batch: &mut Batch, connection: &mut PgConnection) -> Result<Answer, EnqueueError> {
-    check_schema()?;
-    batch.send(connection, &statements::DEFAULT, true).await
-}
-
 #[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &Client {
-    fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
+    fn insert<'s>(&'s mut self, rows: &'s mut Vec<Arc<Row>>) -> Inserting<'s> {
         let client: &Client = self;
-        Box::pin(client.enqueue_batch(batch))
+        Box::pin(async { Ok(Inserted { new: client.insert(rows).await?, committed: true }) })
     }
 
     fn commits_each(&self) -> bool {
@@ -150,8 +157,8 @@ impl Target for &Client {
 
 #[diagnostic::do_not_recommend] // The message above names them.
 impl Target for Within<'_> {
-    fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
-        Box::pin(batch.send(self.connection, self.client.sql(), self.client.limits().notifications))
+    fn insert<'s>(&'s mut self, rows: &'s mut Vec<Arc<Row>>) -> Inserting<'s> {
+        Box::pin(in_callers(rows, self.connection, self.client.sql(), self.client.limits().notifications))
     }
 
     fn max_args(&self) -> usize {
@@ -161,22 +168,19 @@ impl Target for Within<'_> {
 
 #[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &PgPool {
-    fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
+    fn insert<'s>(&'s mut self, rows: &'s mut Vec<Arc<Row>>) -> Inserting<'s> {
         Box::pin(async {
             check_schema()?;
             let mut connection = acquire(self, "pgjobq").await?;
-            let answer = match timeout(ENQUEUE_TIMEOUT, send_bare(batch, &mut connection)).await {
-                Ok(answer) => answer?,
+            let inserted = in_bare(rows, &mut connection);
+            match timeout(ENQUEUE_TIMEOUT, inserted).await {
+                Ok(inserted) => Ok(Inserted { committed: true, ..inserted? }),
                 Err(_) => {
                     drop(connection.detach()); // It may be in the middle of an answer.
-                    return Err(EnqueueError::TimedOut {
-                        limit: ENQUEUE_TIMEOUT,
-                        maybe_enqueued: true,
-                        source: None,
-                    });
+                    let limit = ENQUEUE_TIMEOUT;
+                    Err(EnqueueError::TimedOut { limit, maybe_enqueued: true, source: None })
                 }
-            };
-            Ok(Answer { committed: true, ..answer })
+            }
         })
     }
 
@@ -187,30 +191,30 @@ impl Target for &PgPool {
 
 #[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &mut PgConnection {
-    fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
-        Box::pin(send_bare(batch, self))
+    fn insert<'s>(&'s mut self, rows: &'s mut Vec<Arc<Row>>) -> Inserting<'s> {
+        Box::pin(in_bare(rows, self))
     }
 }
 
 #[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &mut PoolConnection<Postgres> {
-    fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
-        Box::pin(send_bare(batch, self))
+    fn insert<'s>(&'s mut self, rows: &'s mut Vec<Arc<Row>>) -> Inserting<'s> {
+        Box::pin(in_bare(rows, self))
     }
 }
 
 #[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &mut Transaction<'_, Postgres> {
-    fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
-        Box::pin(send_bare(batch, self))
+    fn insert<'s>(&'s mut self, rows: &'s mut Vec<Arc<Row>>) -> Inserting<'s> {
+        Box::pin(in_bare(rows, self))
     }
 }
 
 #[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &mut Tx {
-    fn send<'s>(&'s mut self, batch: &'s mut Batch) -> Sending<'s> {
+    fn insert<'s>(&'s mut self, rows: &'s mut Vec<Arc<Row>>) -> Inserting<'s> {
         let client = self.client().clone();
-        Box::pin(async move { batch.send(self, client.sql(), client.limits().notifications).await })
+        Box::pin(async move { in_callers(rows, self, client.sql(), client.limits().notifications).await })
     }
 
     fn parent(&self) -> Option<(JobId, Option<&str>)> {
@@ -220,6 +224,24 @@ impl Target for &mut Tx {
     fn max_args(&self) -> usize {
         self.client().limits().max_args
     }
+}
+
+/// Inserts jobs on a connection of the caller's, which names no client.
+async fn in_bare(rows: &[Arc<Row>], connection: &mut PgConnection) -> Result<Inserted, EnqueueError> {
+    check_schema()?;
+    in_callers(rows, connection, &statements::DEFAULT, true).await
+}
+
+/// Inserts jobs in a caller's transaction, or on a connection of theirs.
+async fn in_callers(
+    rows: &[Arc<Row>],
+    connection: &mut PgConnection,
+    sql: &Statements,
+    notify: bool,
+) -> Result<Inserted, EnqueueError> {
+    let answer = insert::insert(rows, connection, sql, In::Callers { notify }).await?;
+    answer.check(rows)?;
+    Ok(Inserted { new: answer.new, committed: false })
 }
 
 mod sealed {

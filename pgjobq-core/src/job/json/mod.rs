@@ -102,6 +102,16 @@ fn signed(json: &str) -> Cow<'_, str> {
     out.into()
 }
 
+/// Returns whether a JSON text has the escape `\u0000`, which `jsonb` refuses: one with an odd number of backslashes before it.
+#[doc(hidden)]
+#[must_use]
+pub fn holds_nul(json: &str) -> bool {
+    json.match_indices("u0000").any(|(at, _)| {
+        let backslashes = json.as_bytes()[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        backslashes % 2 == 1
+    })
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -142,5 +152,14 @@ mod tests {
             encode(&f32::NAN).unwrap_err().to_string(),
             "the value is NaN, or holds it, which JSON cannot express: send an `Option`, or text"
         );
+    }
+
+    #[test]
+    fn nul_is_found_and_escaped_backslash_is_not() {
+        let json = |text: &str| serde_json::to_string(text).unwrap();
+        assert!(holds_nul(&json("a\0b")));
+        assert!(holds_nul(&json("\\\0")));
+        assert!(!holds_nul(&json("a\\u0000b")));
+        assert!(!holds_nul(&json("u0000")));
     }
 }

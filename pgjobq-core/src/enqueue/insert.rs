@@ -1,0 +1,142 @@
+//! The statement that inserts new jobs.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
+use uuid::Uuid;
+
+use crate::db::ids::QueueId;
+use crate::db::migrate::version::PROGRAM;
+use crate::db::statements::Statements;
+use crate::enqueue::row::Row;
+use crate::{DatabaseError, EnqueueError};
+
+/// The largest number of jobs in one statement, and about the largest size of their arguments. Larger statements cost
+/// memory here and in the server, and are no faster.
+pub(super) const MAX_ROWS: usize = 1000;
+pub(super) const MAX_BYTES: usize = 4 << 20;
+
+/// The transaction in which jobs are inserted.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Transaction {
+    /// The caller's. With `notify`, the statement notifies idle workers, who hear it when the transaction commits.
+    Callers { notify: bool },
+    /// One of our own, which commits at once. It waits at most this long for an open transaction that has inserted one of
+    /// the ids.
+    Ours { patience: Duration },
+}
+
+/// The answer of the database.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    /// The number of new jobs.
+    pub(super) new: u64,
+    /// The ids of jobs that were live already.
+    pub(super) duplicates: Vec<Uuid>,
+    /// Those among the duplicates that are live with another kind.
+    other_kind: Vec<Uuid>,
+    /// The queues that do not exist. If there are any, the statement has inserted nothing.
+    unknown: Vec<String>,
+    /// The queues in which an idle worker has to be notified; empty if the statement has notified it.
+    pub(super) wake: Vec<QueueId>,
+}
+
+/// Inserts jobs with one statement.
+pub(super) async fn insert(
+    rows: &[impl AsRef<Row>],
+    connection: &mut PgConnection,
+    sql: &Statements,
+    transaction: Transaction,
+) -> Result<Answer, DatabaseError> {
+    let mut rows: Vec<&Row> = rows.iter().map(AsRef::as_ref).collect();
+    // In the order of the key: two statements with the same ids then cannot wait for each other in a circle.
+    rows.sort_by_key(|row| row.id);
+    let (shapes, shape_of_row) = shapes(&rows);
+    let (notify, patience) = match transaction {
+        Transaction::Callers { notify } => (notify, None),
+        Transaction::Ours { patience } => (false, Some(patience.as_millis() as i32)),
+    };
+    let row = sqlx::query(sql.enqueue_many.clone())
+        .bind(shapes.iter().map(|shape| shape.kind).collect::<Vec<_>>())
+        .bind(shapes.iter().map(|shape| shape.queue).collect::<Vec<_>>())
+        .bind(shapes.iter().map(|shape| shape.priority).collect::<Vec<_>>())
+        .bind(shapes.iter().map(|shape| shape.retries).collect::<Vec<_>>())
+        .bind(shapes.iter().map(|shape| shape.max_crashes).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.id.as_uuid()).collect::<Vec<_>>())
+        .bind(shape_of_row)
+        .bind(rows.iter().map(|row| row.args.as_str()).collect::<Vec<_>>())
+        .bind(some_of(&rows, |row| row.meta.as_deref()))
+        .bind(some_of(&rows, |row| row.delay))
+        .bind(some_of(&rows, |row| row.at))
+        .bind(some_of(&rows, |row| row.expires))
+        .bind(notify)
+        .bind(patience)
+        .bind(PROGRAM)
+        .fetch_one(connection)
+        .await
+        .map_err(|error| DatabaseError::new(error, sql.schema.as_str()))?;
+    Answer::read(&row).map_err(DatabaseError::Refused)
+}
+
+impl Answer {
+    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            new: row.try_get::<i32, _>("inserted")?.unsigned_abs().into(),
+            duplicates: row.try_get::<Option<_>, _>("duplicate")?.unwrap_or_default(),
+            other_kind: row.try_get::<Option<_>, _>("other_kind")?.unwrap_or_default(),
+            unknown: row.try_get::<Option<_>, _>("unknown")?.unwrap_or_default(),
+            wake: row.try_get::<Option<_>, _>("wake")?.unwrap_or_default(),
+        })
+    }
+
+    /// Fails if the answer refuses one of these jobs.
+    pub(super) fn check(&self, rows: &[impl AsRef<Row>]) -> Result<(), EnqueueError> {
+        let rows = || rows.iter().map(AsRef::as_ref);
+        if let Some(row) = rows().find(|row| self.unknown.contains(&row.queue)) {
+            return Err(EnqueueError::UnknownQueue { queue: row.queue.clone() });
+        }
+        if let Some(row) = rows().find(|row| self.other_kind.contains(&row.id.as_uuid())) {
+            return Err(EnqueueError::OtherKind { id: row.id, kind: row.kind });
+        }
+        Ok(())
+    }
+
+    /// Returns whether the statement has inserted nothing, because of a queue that does not exist.
+    pub(super) fn has_inserted_nothing(&self) -> bool {
+        !self.unknown.is_empty()
+    }
+}
+
+/// The values that many rows have in common. Each combination is sent once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Shape<'r> {
+    kind: &'static str,
+    queue: &'r str,
+    priority: i16,
+    retries: i16,
+    max_crashes: i16,
+}
+
+/// Returns the shapes of these rows, and for each row the number of its shape, counted from 1 as PostgreSQL does.
+fn shapes<'r>(rows: &[&'r Row]) -> (Vec<Shape<'r>>, Vec<i32>) {
+    let mut shapes: Vec<Shape<'r>> = Vec::new();
+    let numbers = rows.iter().map(|row| {
+        let Row { kind, priority, retries, max_crashes, .. } = **row;
+        let shape = Shape { kind, queue: &row.queue, priority, retries, max_crashes };
+        // Most rows have the shape of the row before.
+        let place = shapes.iter().rposition(|known| *known == shape).unwrap_or_else(|| {
+            shapes.push(shape);
+            shapes.len() - 1
+        });
+        place as i32 + 1
+    });
+    let numbers = numbers.collect();
+    (shapes, numbers)
+}
+
+/// Returns a column, or `None` if no row has a value in it.
+fn some_of<'r, T>(rows: &[&'r Row], pick: impl Fn(&'r Row) -> Option<T>) -> Option<Vec<Option<T>>> {
+    let column: Vec<Option<T>> = rows.iter().copied().map(pick).collect();
+    column.iter().any(Option::is_some).then_some(column)
+}

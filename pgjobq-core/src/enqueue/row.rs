@@ -1,0 +1,134 @@
+//! A new job as the database stores it.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::enqueue::new_job::{Due, NewRow};
+use crate::job::json::{Unstorable, printed_bytes};
+use crate::job::lineage::is_traceparent;
+use crate::job::name;
+use crate::job::policy::LONGEST_DELAY;
+use crate::{EnqueueError, JobId};
+
+/// The default limit of one job's arguments: 1 MiB.
+pub(crate) const MAX_ARGS: usize = 1 << 20;
+/// About the size of a row on the wire without its arguments.
+const ROW_OVERHEAD_BYTES: usize = 48;
+
+/// A new job as the database stores it. Its values have been checked: PostgreSQL can store each of them.
+#[doc(hidden)]
+pub struct Row {
+    pub(super) id: JobId,
+    pub(super) kind: &'static str,
+    pub(super) queue: String,
+    pub(super) priority: i16,
+    pub(super) retries: i16,
+    pub(super) max_crashes: i16,
+    pub(super) args: String,
+    pub(super) meta: Option<String>,
+    /// The delay, or the time of the start, or neither; in microseconds like `expires`.
+    pub(super) delay: Option<i64>,
+    pub(super) at: Option<i64>,
+    pub(super) expires: Option<i64>,
+}
+
+impl Row {
+    /// Checks everything about a job that the database could not store.
+    pub(super) fn check(job: NewRow, max_args: usize) -> Result<Self, EnqueueError> {
+        let kind = job.kind;
+        name::check("kind", kind)?;
+        name::check("queue", &job.queue)?;
+        let tries = |count: u16| i16::try_from(count).map_err(|_| EnqueueError::TooManyTries { kind, count });
+        let args = checked_args(kind, job.args, max_args)?;
+        if !job.meta.traceparent.as_deref().is_none_or(is_traceparent) {
+            return Err(EnqueueError::Traceparent { kind });
+        }
+        let (delay, at) = due_columns(job.due).ok_or(EnqueueError::TooFar { kind })?;
+        if job.expires_in.is_some_and(|time| time > LONGEST_DELAY) {
+            return Err(EnqueueError::TooFar { kind });
+        }
+        if job.expires_in.is_some_and(|time| time <= wait_for(job.due)) {
+            return Err(EnqueueError::ExpiresFirst { kind });
+        }
+        Ok(Self {
+            id: job.id,
+            kind,
+            priority: job.priority as i16,
+            retries: tries(job.retries)?,
+            max_crashes: tries(job.max_crashes)?,
+            queue: job.queue,
+            args,
+            meta: job.meta.to_json(),
+            delay,
+            at,
+            expires: job.expires_in.and_then(|time| i64::try_from(time.as_micros()).ok()),
+        })
+    }
+
+    /// Returns about the size of the row on the wire, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.args.len() + ROW_OVERHEAD_BYTES
+    }
+}
+
+/// Shows no arguments: they may be secret, and debug output goes to logs.
+impl fmt::Debug for Row {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {} in {}", self.kind, self.id, self.queue)
+    }
+}
+
+/// Checks that PostgreSQL can store the arguments, and that their size is at most `max_bytes`.
+pub(crate) fn checked_args(
+    kind: &'static str,
+    args: Result<String, serde_json::Error>,
+    max_bytes: usize,
+) -> Result<String, EnqueueError> {
+    let args = args.map_err(|source| EnqueueError::Args { kind, source })?;
+    let printed = printed_bytes(&args).map_err(|why| match why {
+        Unstorable::Nul => EnqueueError::NulInArgs { kind },
+        Unstorable::Nested { deepest } => EnqueueError::NestedArgs { kind, deepest },
+        Unstorable::Number(number) => EnqueueError::NumberInArgs { kind, number },
+    })?;
+    let bytes = printed.max(args.len());
+    if bytes > max_bytes {
+        return Err(EnqueueError::ArgsTooLarge { kind, bytes, limit: max_bytes });
+    }
+    Ok(args)
+}
+
+/// Returns the delay and the time of a job, in microseconds; `None` if it is too far in the future.
+fn due_columns(due: Due) -> Option<(Option<i64>, Option<i64>)> {
+    let micros = |time: Duration| i64::try_from(time.as_micros()).ok();
+    match due {
+        Due::Now => Some((None, None)),
+        Due::In(delay) if delay > LONGEST_DELAY => None,
+        Due::In(delay) => Some((micros(delay), None)),
+        Due::At(at) if at > SystemTime::now() + LONGEST_DELAY => None,
+        // A time before 1970 is as due as 1970.
+        Due::At(at) => Some((None, micros(at.duration_since(UNIX_EPOCH).unwrap_or_default()))),
+    }
+}
+
+/// Returns the time until a job is due, by this machine's clock.
+fn wait_for(due: Due) -> Duration {
+    match due {
+        Due::Now => Duration::ZERO,
+        Due::In(delay) => delay,
+        Due::At(at) => at.duration_since(SystemTime::now()).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_too_far_away_are_refused_and_past_ones_are_due() {
+        assert_eq!(due_columns(Due::In(Duration::MAX)), None);
+        assert_eq!(due_columns(Due::In(LONGEST_DELAY + Duration::from_secs(1))), None);
+        assert_eq!(due_columns(Due::At(UNIX_EPOCH - Duration::from_secs(9))), Some((None, Some(0))));
+        assert_eq!(due_columns(Due::In(Duration::from_micros(7))), Some((Some(7), None)));
+    }
+}
