@@ -51,12 +51,12 @@ impl Source {
 
 /// Finds a `use` that begins a line.
 fn use_at(statement: &str) -> Option<usize> {
-    let starts = statement.match_indices('\n').map(|(at, _)| at + 1).chain([0]);
+    let mut starts = statement.match_indices('\n').map(|(at, _)| at + 1).chain([0]);
     let is_use = |line: &str| {
         let line = line.strip_prefix("pub").map_or(line, |rest| rest.trim_start_matches("(crate)"));
         line.trim_start().starts_with("use ")
     };
-    starts.filter(|at| is_use(statement[*at..].trim_start_matches(' '))).next_back()
+    starts.rfind(|at| is_use(statement[*at..].trim_start_matches(' ')))
 }
 
 /// Splits a tree, `a::{b, c::d}`, into its paths.

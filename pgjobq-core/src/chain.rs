@@ -1,12 +1,12 @@
-//! How errors are shown: as a message and its causes.
+//! Messages of errors, together with their causes.
 
-/// An error and its causes, outermost first.
+/// Returns the message of an error and of its causes, outermost first.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let told = error.to_string();
-        // Many an error, those of sqlx for one, tells its cause itself.
+        // Some errors, such as those of sqlx, contain the message of their cause.
         if !text.ends_with(&told) {
             text += &format!(": {told}");
         }
@@ -15,7 +15,8 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// `fn main() -> Result<(), Box<dyn Error>>` prints the `Debug` of an error: so ours is its message and its causes.
+/// Implements `Debug` as the message and its causes, because `fn main() -> Result<(), Box<dyn Error>>` prints the
+/// `Debug` of an error.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! debug_as_message {

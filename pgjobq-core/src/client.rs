@@ -1,4 +1,4 @@
-//! The client: enqueues, waits, and looks after what a process shares.
+//! The client: enqueues, waits, and owns what a process shares.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,16 +26,16 @@ use crate::enqueue::row::{MAX_ARGS, Row};
 use crate::wait::waits::Waits;
 use crate::{DatabaseError, EnqueueError};
 
-/// The limit of an enqueue through a client or a pool, unless the client has another.
+/// The default limit of an enqueue through a client or a pool.
 pub(crate) const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(30);
 /// More than any limit that somebody means. An `Instant` cannot be arbitrarily far away.
-const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const MAX_ENQUEUE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// How long a client tries to reach its database at first: it may just be starting.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest number of shards. The schema has the same limit.
 const MAX_SHARDS: i16 = 1024;
 
-/// The way to the jobs in one database: enqueues, waits, and migrates. Cheap to clone; make one per process.
+/// A client of the jobs in one database: enqueues, waits, and migrates. Cheap to clone; make one per process.
 ///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
@@ -60,7 +60,7 @@ struct Inner {
     coalesce: Coalesce,
     waits: Waits,
     listener: Listener,
-    /// Tells the background tasks to stop when the last clone of the client is gone.
+    /// Stops the background tasks when the last clone of the client is dropped.
     _stop: DropGuard,
 }
 
@@ -85,14 +85,14 @@ pub struct ClientBuilder {
     shards: Option<u16>,
 }
 
-/// Why a client cannot be as it was asked for: from [`ClientBuilder::build`].
+/// The error of building a client: from [`ClientBuilder::build`].
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// No schema has this name.
+    /// The name of the schema is invalid.
     #[error(transparent)]
     Schema(#[from] InvalidSchema),
-    /// The `listen_url` is no address.
+    /// The `listen_url` is not an address.
     #[error(
         "the `listen_url` is not the address of a database, which is like postgres://user:password@host/name"
     )]
@@ -107,13 +107,13 @@ pub enum ClientError {
 crate::debug_as_message!(ClientError);
 
 impl ClientBuilder {
-    /// The PostgreSQL schema for everything of pgjobq's; `pgjobq` by default.
+    /// Sets the PostgreSQL schema of all tables and functions; `pgjobq` by default.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = schema.into();
         self
     }
 
-    /// The largest arguments of one job, in bytes of JSON as PostgreSQL prints it; 1 MiB by default.
+    /// Sets the largest size of one job's arguments, in bytes of JSON as PostgreSQL prints it; 1 MiB by default.
     ///
     /// PostgreSQL prints numbers without exponents (`1e308` with 309 digits), and a space after each comma and colon.
     pub fn max_args(mut self, bytes: usize) -> Self {
@@ -121,22 +121,22 @@ impl ClientBuilder {
         self
     }
 
-    /// The time that one enqueue through this client may take, all tries included; 30 seconds by default.
+    /// Sets the time that one enqueue through this client may take, including all tries; 30 seconds by default.
     ///
-    /// Within this time the client waits for a connection, rides out a restart of the database, and sends a job again whose
-    /// answer was lost. After it the enqueue fails: with [`EnqueueError::TimedOut`] if a statement is not answered, or else
-    /// with the last error. If all connections of the pool are in use it fails with [`DatabaseError::NoConnection`] when the pool's
-    /// `acquire_timeout` is over, and does not try again. [`enqueue_all`](crate::enqueue_all) has
-    /// this time for each statement of up to a thousand jobs. An enqueue on a caller's own connection or transaction has no
-    /// limit of ours.
+    /// Within this time the client waits for a connection, survives a restart of the database, and sends a job again
+    /// whose answer was lost. After it the enqueue fails with [`EnqueueError::TimedOut`] if a statement was not
+    /// answered, or else with the last error. If all connections of the pool are in use it fails with
+    /// [`DatabaseError::NoConnection`] after the pool's `acquire_timeout`, without another try.
+    /// [`enqueue_all`](crate::enqueue_all) has this time for each statement of at most a thousand jobs. An enqueue on
+    /// a caller's own connection or transaction has no limit of ours.
     pub fn enqueue_timeout(mut self, limit: Duration) -> Self {
         self.limits.enqueue_timeout = limit;
         self
     }
 
-    /// Where to listen for notifications, if not where the pool is connected to: past a pooler in transaction mode,
-    /// through which nobody can listen. It is the address of the same database. One that cannot be reached costs
-    /// notifications and nothing else, and is warned of in the log.
+    /// Sets the address to listen at for notifications, if it is not the pool's: past a transaction-mode pooler,
+    /// through which nobody can listen. It must be the same database. If it cannot be reached, the client logs a
+    /// warning and works without notifications.
     ///
     /// ```no_run
     /// # use pgjobq_core as pgjobq;
@@ -153,14 +153,15 @@ impl ClientBuilder {
         self
     }
 
-    /// Whether to use notifications; true by default. Without them everything still works, one poll later: for databases
-    /// and poolers that lack them.
+    /// Sets whether to use notifications; true by default. Without them everything works, one poll later. Turn them
+    /// off for databases and poolers that lack them.
     pub fn notifications(mut self, on: bool) -> Self {
         self.limits.notifications = on;
         self
     }
 
-    /// How many shards the first migration makes, 1 to 1024; 1 by default, and right unless the database is distributed.
+    /// Sets the number of shards that the first migration creates, 1 to 1024; the default of 1 is right unless the
+    /// database is distributed.
     pub fn shards(mut self, shards: u16) -> Self {
         self.shards = Some(shards);
         self
@@ -205,7 +206,7 @@ impl ClientBuilder {
 }
 
 impl Client {
-    /// A client with a pool of its own, of up to ten connections.
+    /// Connects with a pool of its own, of up to ten connections.
     ///
     /// # Errors
     ///
@@ -214,7 +215,7 @@ impl Client {
     pub async fn connect(url: &str) -> Result<Self, DatabaseError> {
         let wrong = |error| DatabaseError::new(error, "pgjobq");
         let options = parse_address(url).map_err(wrong)?;
-        let pool = PgPoolOptions::new().acquire_timeout(CONNECT_WITHIN);
+        let pool = PgPoolOptions::new().acquire_timeout(CONNECT_TIMEOUT);
         match pool.connect_with(options.clone()).await {
             Ok(pool) => Ok(Self::new(pool)),
             Err(sqlx::Error::PoolTimedOut) => {
@@ -224,13 +225,13 @@ impl Client {
         }
     }
 
-    /// A client on the pool that the application has.
+    /// Returns a client on the application's pool.
     #[must_use]
     pub fn new(pool: PgPool) -> Self {
         Self::builder(pool).build().expect("the default schema is a valid name")
     }
 
-    /// A client with options, on the pool that the application has.
+    /// Returns a builder of a client with options, on the application's pool.
     pub fn builder(pool: PgPool) -> ClientBuilder {
         let limits = Limits {
             max_args: MAX_ARGS,
@@ -247,8 +248,8 @@ impl Client {
         &self.inner.shared.pool
     }
 
-    /// Stops what the client runs in the background, and waits until it has stopped. Whoever waits for an enqueue is answered,
-    /// or told that the client was closed. The pool stays open.
+    /// Stops the client's background tasks, and waits until they have stopped. Pending enqueues are answered, or fail
+    /// with [`EnqueueError::Closed`]. The pool stays open.
     pub async fn close(&self) {
         self.inner.shared.stop.cancel();
         self.inner.shared.tasks.close();
@@ -263,7 +264,7 @@ impl Client {
             return Err(EnqueueError::Closed);
         }
         let limit = self.limits().enqueue_timeout;
-        let deadline = Instant::now() + limit.min(FOREVER);
+        let deadline = Instant::now() + limit.min(MAX_ENQUEUE_TIMEOUT);
         let [row] = rows.as_slice() else { return self.inner.sender.deliver(rows, None, deadline).await };
         let one = self.inner.coalesce.enqueue(Arc::clone(row), deadline);
         timeout_at(deadline.into(), one).await.unwrap_or_else(|_| {
@@ -292,21 +293,21 @@ impl Client {
         &self.inner.waits
     }
 
-    /// Everything that the listener hears from now on.
+    /// Subscribes to the signals of the listener.
     #[doc(hidden)]
     #[must_use]
     pub fn signals(&self) -> broadcast::Receiver<Signal> {
         self.inner.listener.subscribe()
     }
 
-    /// Sends notifications.
+    /// Returns the sender of notifications.
     #[doc(hidden)]
     #[must_use]
     pub fn notifications(&self) -> Notifier {
         self.inner.notifier.clone()
     }
 
-    /// Signals when the database has answered anybody in this process.
+    /// Returns the signal that the database has answered a task of this process.
     #[doc(hidden)]
     #[must_use]
     pub fn answers(&self) -> Arc<Answers> {

@@ -1,5 +1,5 @@
-//! What a process needs to describe, enqueue, store and await jobs. Users depend on the `pgjobq` crate, which shows the
-//! public part of this one.
+//! Everything that a process needs to describe, enqueue, store and await jobs. Users depend on the `pgjobq` crate,
+//! which re-exports the public part of this one.
 
 mod admin;
 mod attempt;
@@ -52,7 +52,7 @@ pub use wait::handle::JobHandle;
 pub use wait::outcome::{NotCompleted, Outcome};
 pub use wait::status::{Cancellation, JobState, Progress, Status};
 
-/// What the macro's output and the worker name. Not public API.
+/// The names that the macro's output and the worker use. Not public API.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::attempt::complete::{finish_transactional, too_large as result_too_large};

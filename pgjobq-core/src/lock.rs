@@ -1,4 +1,4 @@
-//! Locking a mutex whatever happened to the thread that held it before.
+//! Locks a mutex, also after a panic of the thread that held it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -13,8 +13,8 @@ pub(crate) trait Work: Send + 'static {
     fn abandon(&mut self) {}
 }
 
-/// A background task that runs while there is work for it. Whoever brings work starts it, on their own runtime, unless it
-/// runs already.
+/// A background task that runs while there is work for it. The caller who brings work starts it, on its own runtime,
+/// unless it is running.
 #[derive(Debug)]
 pub(crate) struct Pump<W>(Arc<Mutex<State<W>>>);
 
@@ -24,8 +24,8 @@ struct State<W> {
     running: bool,
 }
 
-/// The task's hold of its pump. Dropped before the work was finished, it lets the next one who brings work start another
-/// task.
+/// The task's hold of its pump. If it is dropped before the work is finished, the next caller who brings work starts
+/// another task.
 pub(crate) struct Running<W: Work>(Option<Pump<W>>);
 
 impl<W: Work> Pump<W> {

@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::db::acted::read_acted;
 use crate::db::text::to_ascii;
 use crate::job::other_kind::{check_kind, names_of};
-use crate::wait::lookup::ANSWER_WITHIN;
+use crate::wait::lookup::LOOKUP_TIMEOUT;
 use crate::{DatabaseError, HandleError, JobId};
 
 /// A request to cancel a job, from [`JobHandle::cancel`](crate::JobHandle::cancel) and [`Job::cancel`](crate::Job::cancel):
@@ -40,13 +40,13 @@ pub struct Cancel<'c> {
     reason: Option<String>,
 }
 
-/// What became of a request to cancel a job.
+/// The result of a request to cancel a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CancelOutcome {
-    /// It waited, and is cancelled now: certainly, it will not run (any more).
+    /// It was waiting, and is cancelled now. It will never run.
     Cancelled,
-    /// It runs. Its worker tells it to stop, and it does not run again: it ends as cancelled, unless it completes or dies
-    /// first.
+    /// It is running. Its worker asks it to stop, and it does not run again: it ends as cancelled, unless it
+    /// completes or dies first.
     StopRequested,
     /// There is no such job, or it has ended.
     NotLive,
@@ -59,13 +59,13 @@ impl<'c> Cancel<'c> {
 }
 
 impl Cancel<'_> {
-    /// Who asks.
+    /// Sets who asks.
     pub fn by(mut self, who: impl Into<String>) -> Self {
         self.by = Some(who.into().replace('\0', ""));
         self
     }
 
-    /// Why.
+    /// Sets the reason.
     pub fn because(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into().replace('\0', ""));
         self
@@ -88,7 +88,7 @@ impl Cancel<'_> {
             self.check_kind().await?;
             return Ok(CancelOutcome::NotLive);
         }
-        let acted = shared.alone(&shared.sql.act_on_request, &[&shard, &&jobs[..]]).await?;
+        let acted = shared.write(&shared.sql.act_on_request, &[&shard, &&jobs[..]]).await?;
         let (cancelled, running) = read_acted(&acted).map_err(|error| shared.error(error))?;
         if !cancelled.is_empty() {
             self.client.notifications().ended(&cancelled);
@@ -98,7 +98,7 @@ impl Cancel<'_> {
         if !running.is_empty() {
             return Ok(CancelOutcome::StopRequested);
         }
-        // A worker may have done it meanwhile.
+        // A worker may have cancelled it meanwhile.
         Ok(match shared.was_cancelled(self.job).await? {
             true => CancelOutcome::Cancelled,
             false => CancelOutcome::NotLive,
@@ -110,7 +110,7 @@ impl Cancel<'_> {
     /// Fails if the job is of another kind, which is why it was not asked.
     async fn check_kind(&self) -> Result<(), HandleError> {
         let Some(kind) = self.kind else { return Ok(()) };
-        let found = self.client.shared().lookup(&[self.job], 0, ANSWER_WITHIN).await?.remove(&self.job);
+        let found = self.client.shared().lookup(&[self.job], 0, LOOKUP_TIMEOUT).await?.remove(&self.job);
         found.map_or(Ok(()), |seen| Ok(check_kind(self.job, kind, &seen.kind)?))
     }
 
@@ -121,7 +121,7 @@ impl Cancel<'_> {
         let jobs = [self.job.as_uuid()];
         let kinds = self.kind.map(names_of);
         let asked = shared
-            .alone(&shared.sql.ask_to_cancel, &[&shard, &&jobs[..], &by, &reason, &kinds.as_deref()])
+            .write(&shared.sql.ask_to_cancel, &[&shard, &&jobs[..], &by, &reason, &kinds.as_deref()])
             .await?;
         let asked: Option<Vec<Uuid>> = asked.try_get("asked").map_err(DatabaseError::Refused)?;
         Ok(asked.is_some())

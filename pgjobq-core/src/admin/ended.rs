@@ -1,4 +1,4 @@
-//! Jobs that have ended badly: a person looks at them, puts them back in line, or forgets them.
+//! Jobs that have ended badly: list, requeue or delete them.
 
 use std::time::SystemTime;
 
@@ -16,8 +16,8 @@ use crate::wait::lookup::errors;
 use crate::wait::status::{Cancellation, JobState};
 use crate::{DatabaseError, JobId};
 
-/// How many jobs one transaction puts back in line, or forgets.
-const BATCH: i64 = 500;
+/// The largest number of jobs that one transaction requeues or deletes.
+const BATCH_SIZE: i64 = 500;
 
 /// Jobs that ended badly, from [`Client::dead_jobs`], [`Client::cancelled_jobs`] and [`Client::expired_jobs`].
 ///
@@ -51,20 +51,20 @@ pub struct EndedJobs<'c> {
 pub struct EndedJob {
     /// The job.
     pub id: JobId,
-    /// How it ended.
+    /// Its state: dead, cancelled or expired.
     pub state: JobState,
     /// Its queue.
     pub queue: String,
     /// Its kind.
     pub kind: String,
-    /// Its arguments, as they are stored. They may be secret: a kind's `redact` says which are shown as `"[redacted]"`. Those
-    /// that are printed in more than 8 MiB are left out, and a string says so.
+    /// Its arguments, as they are stored. They may be secret: arguments that the job function's `redact` names are
+    /// shown as `"[redacted]"`. A string replaces arguments of more than 8 MiB, as PostgreSQL prints them.
     pub args: serde_json::Value,
-    /// How many attempts there were.
+    /// The number of attempts.
     pub attempts: u32,
-    /// How many of them failed.
+    /// The number of attempts that failed.
     pub failures: u32,
-    /// How many of them crashed.
+    /// The number of attempts that crashed.
     pub crashes: u32,
     /// When it was enqueued, by the database's clock.
     pub created_at: SystemTime,
@@ -72,28 +72,28 @@ pub struct EndedJob {
     pub finished_at: SystemTime,
     /// The attempts that failed or crashed, oldest first: the first ten and the last hundred.
     pub errors: Vec<FailedAttempt>,
-    /// Who cancelled it, and why.
+    /// The cancellation, if it was cancelled.
     pub cancelled: Option<Cancellation>,
 }
 
 impl Client {
-    /// The jobs that are dead: failed too often, or fatally, or crashed too often.
+    /// Returns the dead jobs, which failed too often, or fatally, or crashed too often.
     pub fn dead_jobs(&self) -> EndedJobs<'_> {
         EndedJobs::new(self, JobState::Dead)
     }
 
-    /// The jobs that were cancelled.
+    /// Returns the cancelled jobs.
     pub fn cancelled_jobs(&self) -> EndedJobs<'_> {
         EndedJobs::new(self, JobState::Cancelled)
     }
 
-    /// The jobs that were not started in time.
+    /// Returns the expired jobs, which were not started in time.
     pub fn expired_jobs(&self) -> EndedJobs<'_> {
         EndedJobs::new(self, JobState::Expired)
     }
 }
 
-/// What is done with each of many jobs.
+/// An operation on many jobs.
 #[derive(Clone, Copy)]
 enum Act {
     Requeue,
@@ -105,29 +105,29 @@ impl<'c> EndedJobs<'c> {
         Self { client, outcome, queue: None, kind: None, before: None }
     }
 
-    /// Only those of this queue.
+    /// Selects only those of this queue.
     pub fn queue(mut self, name: impl Into<String>) -> Self {
         self.queue = Some(name.into());
         self
     }
 
-    /// Only those of this kind.
+    /// Selects only those of this kind.
     pub fn kind(mut self, kind: impl Into<String>) -> Self {
         self.kind = Some(kind.into());
         self
     }
 
-    /// Only those that ended before this one: the next page of a list.
+    /// Selects only those that ended before this one: the next page of a list.
     pub fn before(mut self, job: &EndedJob) -> Self {
         self.before = Some((job.finished_at, job.id));
         self
     }
 
-    /// The latest of them, at most so many.
+    /// Returns the latest of them, at most `limit`.
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached or refuses.
+    /// If the database cannot be reached, or refuses the statement.
     pub async fn list(&self, most: u32) -> Result<Vec<EndedJob>, DatabaseError> {
         let mut named = Vec::new();
         for shard in self.client.about().await?.all_shards() {
@@ -148,33 +148,36 @@ impl<'c> EndedJobs<'c> {
         Ok(jobs)
     }
 
-    /// Puts them back in line, with new budgets, and says how many. Their attempts go on counting, and what failed before
-    /// is still told should they die again. What is live again under the same id, or whose queue was deleted, is left.
+    /// Requeues them with new budgets, and returns their number. Their attempts go on counting, and earlier failures
+    /// are still listed if they die again. Skips jobs whose id is live again, and jobs whose queue was deleted.
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached or refuses. It goes batch by batch: those before stay in line.
+    /// If the database cannot be reached, or refuses the statement. The work is done batch by batch: the jobs of
+    /// earlier batches stay requeued.
     pub async fn requeue(&self) -> Result<u64, DatabaseError> {
         self.each_batch(Act::Requeue).await
     }
 
-    /// Forgets them for good, and says how many.
+    /// Deletes them for good, and returns their number.
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached or refuses. It goes batch by batch: those before are forgotten.
+    /// If the database cannot be reached, or refuses the statement. The work is done batch by batch: the jobs of
+    /// earlier batches stay deleted.
     pub async fn purge(&self) -> Result<u64, DatabaseError> {
         self.each_batch(Act::Purge).await
     }
 
-    /// Does something with all of them, from the latest to the oldest, and adds up how many it was done with.
-    // Not with an async closure: its future is not `Send` enough for `tokio::spawn`.
+    /// Runs an operation on all of them, from the latest to the oldest, and adds up the numbers of jobs that it
+    /// changed.
+    // Not an async closure, because its future is not `Send` enough for `tokio::spawn`.
     async fn each_batch(&self, act: Act) -> Result<u64, DatabaseError> {
         let mut count = 0;
         for shard in self.client.about().await?.all_shards() {
             let mut before = self.before.map(|(at, id)| Ended { id: id.as_uuid(), at: micros(at) });
             loop {
-                let page = self.page(shard, BATCH, before).await?;
+                let page = self.page(shard, BATCH_SIZE, before).await?;
                 let Some(last) = page.last() else { break };
                 before = Some(*last);
                 let ids: Vec<Uuid> = page.iter().map(|ended| ended.id).collect();
@@ -191,12 +194,12 @@ impl<'c> EndedJobs<'c> {
 
     async fn purge_batch(&self, shard: i16, jobs: &[Uuid]) -> Result<u64, DatabaseError> {
         let shared = self.client.shared();
-        let purged = shared.alone(&shared.sql.purge_ended, &[&shard, &jobs]).await?;
+        let purged = shared.write(&shared.sql.purge_ended, &[&shard, &jobs]).await?;
         let purged: i32 = purged.try_get("purged").map_err(DatabaseError::Refused)?;
         Ok(u64::from(purged.unsigned_abs()))
     }
 
-    /// The next ones, the latest first, without what may be long.
+    /// Returns the next ones, the latest first, without the columns that may be long.
     async fn page(&self, shard: i16, most: i64, before: Option<Ended>) -> Result<Vec<Ended>, DatabaseError> {
         let shared = self.client.shared();
         let (outcome, queue, kind) = (self.outcome.as_str(), self.queue.as_deref(), self.kind.as_deref());
@@ -209,11 +212,11 @@ impl<'c> EndedJobs<'c> {
     }
 }
 
-/// The name of an ended job: an id may have ended more than once.
+/// The key of an ended job, because an id may have ended more than once.
 #[derive(Clone, Copy)]
 struct Ended {
     id: Uuid,
-    /// When, in microseconds since 1970.
+    /// The time of its end, in microseconds since 1970.
     at: i64,
 }
 
@@ -222,13 +225,13 @@ fn micros(at: SystemTime) -> i64 {
 }
 
 impl Client {
-    /// How these jobs of one shard ended the last time.
+    /// Reads how these jobs of one shard ended, each the last time.
     #[doc(hidden)]
     pub async fn ended(&self, shard: Shard, jobs: &[Uuid]) -> Result<Vec<EndedJob>, DatabaseError> {
         self.show_ended(shard.0, jobs, None).await
     }
 
-    /// How these jobs of one shard ended, at these times. Asks for some MiB at a time.
+    /// Reads how these jobs of one shard ended, at these times. Asks for a few MiB at a time.
     async fn show_ended(
         &self,
         shard: i16,
@@ -249,13 +252,14 @@ impl Client {
     }
 }
 
-/// Arguments that PostgreSQL can store and a JSON value cannot (a number out of range, or too deep) are shown as their text.
+/// Shows arguments that PostgreSQL can store and a JSON value cannot (a number out of range, or too deep) as their
+/// text.
 fn shown(args: Option<&str>) -> serde_json::Value {
     let Some(args) = args else { return LEFT_OUT.into() };
     serde_json::from_str(args).unwrap_or_else(|_| serde_json::Value::String(args.to_owned()))
 }
 
-/// Shown in place of arguments that the database does not print.
+/// Stands for arguments that the database does not print.
 const LEFT_OUT: &str = "[left out: more than 8 MiB]";
 
 fn read(row: &PgRow) -> Result<EndedJob, sqlx::Error> {

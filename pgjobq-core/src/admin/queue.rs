@@ -1,4 +1,4 @@
-//! A queue by name: created, set up, looked at, emptied, deleted.
+//! A queue by name: create, configure, inspect, empty or delete it.
 
 use std::time::Duration;
 
@@ -109,9 +109,9 @@ impl<'c> Queue<'c> {
         self
     }
 
-    /// Makes sure that the queue is there, with the options that were set; others stay as they are. Enqueues never create
-    /// queues, so that two transactions cannot block each other over one; `client.migrate()` and a worker's `build()` save
-    /// the queues that the program names.
+    /// Creates the queue if it does not exist, and sets the given options; others stay as they are. Enqueues never
+    /// create queues, so that two transactions cannot block each other over one. `client.migrate()` and a worker's
+    /// `build()` save the queues that the program names.
     ///
     /// # Errors
     ///
@@ -141,7 +141,8 @@ impl<'c> Queue<'c> {
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached or refuses. It goes batch by batch: those before stay cancelled.
+    /// If the database cannot be reached, or refuses the statement. The work is done batch by batch: the jobs of
+    /// earlier batches stay cancelled.
     pub async fn purge(&self) -> Result<u64, DatabaseError> {
         match self.client.queue_id(&self.name).await? {
             Some(id) => self.client.purge(id, "the queue was purged").await,
@@ -149,16 +150,17 @@ impl<'c> Queue<'c> {
         }
     }
 
-    /// Deletes the queue, and cancels its jobs that wait. Those that run go on; what fails after that, and would be tried again,
-    /// is cancelled by a worker, within a minute of coming due, however late that is: the queue is forgotten when no job of it is left, a
-    /// month later at the earliest. False when there is no such queue. Nothing can be enqueued in it until it is saved again; a worker that names it saves it when it is built.
+    /// Deletes the queue, and cancels its waiting jobs. Running jobs go on. If one of them fails and would be
+    /// retried, a worker cancels it within a minute of the time at which it comes due. The queue's row is removed
+    /// when no job of it is left, at the earliest after a month. Returns false if there is no such queue. Nothing can
+    /// be enqueued in it until it is saved again; a worker that names it saves it in `build()`.
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached or refuses. The workers do the rest then.
+    /// If the database cannot be reached, or refuses the statement. The workers then do the rest.
     pub async fn delete(self) -> Result<bool, DatabaseError> {
         let shared = self.client.shared();
-        let deleted = shared.alone(&shared.sql.delete_queue, &[&self.name.as_str()]).await?;
+        let deleted = shared.write(&shared.sql.delete_queue, &[&self.name.as_str()]).await?;
         let id: Option<QueueId> = deleted.try_get("id").map_err(DatabaseError::Refused)?;
         match id {
             Some(id) => self.client.purge(id, "the queue was deleted").await.map(|_| true),
@@ -168,19 +170,19 @@ impl<'c> Queue<'c> {
 }
 
 impl Client {
-    /// A queue by name: to create it, to look at it, to empty it, to delete it.
+    /// Returns a queue by name, to create, inspect, empty or delete it.
     pub fn queue(&self, name: impl Into<String>) -> Queue<'_> {
         Queue::new(self, name.into())
     }
 
-    /// The id of a queue, if it is there.
+    /// Returns the id of a queue, if it exists.
     pub(crate) async fn queue_id(&self, name: &str) -> Result<Option<QueueId>, DatabaseError> {
         let shared = self.shared();
         let found = shared.read(&shared.sql.queue_ids, &[&&[name][..]]).await?;
         found.first().map(|row| row.try_get("id")).transpose().map_err(DatabaseError::Refused)
     }
 
-    /// Makes sure that a queue is there, and gives its id.
+    /// Creates a queue if it does not exist, and returns its id.
     #[doc(hidden)]
     pub async fn save_queue(&self, name: &str) -> Result<QueueId, DatabaseError> {
         self.save_queue_with(name, [None; 4]).await
@@ -195,11 +197,11 @@ impl Client {
         let micros = kept.map(|time| time.map(|time| i64::try_from(time.as_micros()).unwrap_or(i64::MAX)));
         let [completed, dead, cancelled, expired] = &micros;
         let saved =
-            shared.alone(&shared.sql.save_queue, &[&name, completed, dead, cancelled, expired]).await?;
+            shared.write(&shared.sql.save_queue, &[&name, completed, dead, cancelled, expired]).await?;
         saved.try_get("id").map_err(DatabaseError::Refused)
     }
 
-    /// Cancels all jobs of a queue that wait, shard by shard, in batches, and says how many.
+    /// Cancels all waiting jobs of a queue, shard by shard, in batches, and returns their number.
     #[doc(hidden)]
     pub async fn purge(&self, queue: QueueId, why: &str) -> Result<u64, DatabaseError> {
         let mut count = 0;
@@ -227,7 +229,7 @@ impl Client {
     ) -> Result<(Vec<Uuid>, Option<i64>), DatabaseError> {
         let shared = self.shared();
         let values: [&dyn Literal; 6] = [&shard, &queue.0, &priority, &after, &PURGE_BATCH_SIZE, &why];
-        let row = shared.alone(&shared.sql.purge_queue, &values).await?;
+        let row = shared.write(&shared.sql.purge_queue, &values).await?;
         let cancelled: Option<Vec<Uuid>> = row.try_get("cancelled").map_err(DatabaseError::Refused)?;
         Ok((cancelled.unwrap_or_default(), row.try_get("scanned_to").map_err(DatabaseError::Refused)?))
     }

@@ -1,4 +1,4 @@
-//! Putting jobs that have ended badly back in line. Nothing but a person moves a job that has ended.
+//! Requeues jobs that have ended badly. Only a person moves a job that has ended.
 
 use sqlx::Row;
 use uuid::Uuid;
@@ -22,7 +22,7 @@ pub enum RequeueOutcome {
     NothingToRequeue,
 }
 
-/// Why a job was not put back in line: from [`JobHandle::requeue_as`].
+/// The error of requeueing a job: from [`JobHandle::requeue_as`].
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum RequeueError {
@@ -60,7 +60,7 @@ impl<T> JobHandle<T> {
     }
 }
 
-/// What is changed when a job is put back in line.
+/// The changes to a job that is requeued.
 #[derive(Default)]
 pub(crate) struct Changes {
     kind: Option<&'static str>,
@@ -98,7 +98,7 @@ impl Client {
         })
     }
 
-    /// Gives those that are in line again, and those that are live already.
+    /// Returns the jobs that were requeued, and those that are live already.
     pub(crate) async fn requeue(
         &self,
         shard: i16,
@@ -108,7 +108,7 @@ impl Client {
         let shared = self.shared();
         let Changes { kind, args, queue, priority, retries } = changes;
         let values: [&dyn Literal; 7] = [&shard, &jobs, kind, &args.as_deref(), queue, priority, retries];
-        let row = shared.alone(&shared.sql.requeue_jobs, &values).await?;
+        let row = shared.write(&shared.sql.requeue_jobs, &values).await?;
         let ids = |name| row.try_get::<Option<Vec<Uuid>>, _>(name).map(Option::unwrap_or_default);
         let queues: Option<Vec<QueueId>> = row.try_get("queues").map_err(DatabaseError::Refused)?;
         self.notifications().wake(&queues.unwrap_or_default());

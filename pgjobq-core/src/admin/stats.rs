@@ -1,4 +1,4 @@
-//! How a queue stands.
+//! The state of a queue.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use sqlx::postgres::PgRow;
 use crate::DatabaseError;
 use crate::admin::queue::Queue;
 
-/// How a queue stands, at one moment: from [`Queue::stats`].
+/// The state of a queue at one moment: from [`Queue::stats`].
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct QueueStats {
@@ -18,27 +18,28 @@ pub struct QueueStats {
     pub scheduled: u64,
     /// Jobs that wait for their parents.
     pub blocked: u64,
-    /// Jobs that a worker has.
+    /// Jobs that are running.
     pub running: u64,
-    /// Whether these numbers are exact. From ten thousand on, they are the database's estimate: counting ten million rows
-    /// takes longer than anybody looks.
+    /// True if these numbers are exact. From ten thousand on they are the database's estimate, because counting ten
+    /// million rows takes too long.
     pub exact: bool,
-    /// How long ago the job was enqueued that has waited longest, of those that may start.
+    /// The age of the oldest job that may start.
     pub oldest: Option<Duration>,
-    /// How many attempts completed, over the last five minutes.
+    /// The number of attempts that completed in the last five minutes.
     pub completed_per_minute: f64,
-    /// How many attempts failed, over the last five minutes.
+    /// The number of attempts that failed in the last five minutes.
     pub failed_per_minute: f64,
 }
 
 const MINUTES: f64 = 5.0;
 
 impl Queue<'_> {
-    /// How the queue stands, or `None` when there is no such queue. It costs some milliseconds, however many jobs wait.
+    /// Returns the state of the queue, or `None` if there is no such queue. It takes a few milliseconds, however many
+    /// jobs wait.
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached or refuses.
+    /// If the database cannot be reached, or refuses the statement.
     pub async fn stats(&self) -> Result<Option<QueueStats>, DatabaseError> {
         let Some(id) = self.client.queue_id(&self.name).await? else { return Ok(None) };
         let shared = self.client.shared();
@@ -51,7 +52,7 @@ impl Queue<'_> {
 }
 
 impl QueueStats {
-    /// Adds those of one shard.
+    /// Adds the numbers of one shard.
     fn add(&mut self, row: &PgRow) -> Result<(), sqlx::Error> {
         let count = |name| row.try_get::<i64, _>(name).map(|count| count.max(0).unsigned_abs());
         self.ready += count("ready")?;

@@ -10,7 +10,7 @@ use crate::job::json::holds_nul;
 use crate::lock::lock;
 use crate::{DatabaseError, JobError, Tx};
 
-/// Why a job was not completed: from [`JobContext::complete_in`].
+/// The error of completing a job in a transaction: from [`JobContext::complete_in`].
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CompleteError {
@@ -55,7 +55,7 @@ impl JobContext {
     ///
     /// # Errors
     ///
-    /// When the lease is lost, when the result cannot be stored, or when the database refuses.
+    /// If the lease is lost, the result cannot be stored, or the database refuses the statement.
     pub async fn complete_in<T: Serialize + Sync>(
         &self,
         connection: &mut PgConnection,
@@ -105,7 +105,7 @@ impl JobContext {
     }
 }
 
-/// What is wrong with a result of so many bytes, and what to do instead.
+/// Says what is wrong with a result of this size, and what to do instead.
 #[doc(hidden)]
 #[must_use]
 pub fn too_large(bytes: usize, limit: usize) -> String {
@@ -114,7 +114,7 @@ pub fn too_large(bytes: usize, limit: usize) -> String {
     )
 }
 
-/// Ends a transactional job: commits what it wrote together with its completion, or takes all of it back.
+/// Ends a transactional job: commits its writes together with its completion, or rolls all of it back.
 #[doc(hidden)]
 pub async fn finish_transactional<R: JobReturn>(
     context: &JobContext,

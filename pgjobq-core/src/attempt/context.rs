@@ -1,4 +1,4 @@
-//! What a job function may know about the attempt that runs it.
+//! The attempt, as its job function sees it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -52,11 +52,11 @@ pub struct Attempt {
     pub stop: Stop,
     pub states: Arc<States>,
     pub meta: Meta,
-    /// Whether some of its arguments are shown to nobody.
+    /// Set if some of its arguments are redacted.
     pub redacts: bool,
-    /// How long it may run.
+    /// The timeout of the attempt.
     pub timeout: Duration,
-    /// Where it runs; nothing in a test.
+    /// Its right to write about the job; `None` in a test.
     pub held: Option<Held>,
     /// The client of a test.
     pub test_client: Option<Client>,
@@ -126,25 +126,25 @@ impl JobContext {
         self.attempt.kind
     }
 
-    /// The queue the job waited in.
+    /// The queue in which the job waited.
     #[must_use]
     pub fn queue(&self) -> &str {
         &self.attempt.queue
     }
 
-    /// Which attempt this is: 1 for the first. It only grows.
+    /// The number of this attempt: 1 for the first. It only grows.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.attempt.number
     }
 
-    /// How many earlier attempts ended in an error that counted.
+    /// The number of earlier attempts that ended in an error that counted.
     #[must_use]
     pub fn failures(&self) -> u32 {
         self.attempt.failures
     }
 
-    /// The job in which this one was enqueued.
+    /// The job whose attempt enqueued this one.
     #[must_use]
     pub fn parent(&self) -> Option<JobId> {
         self.attempt.meta.parent
@@ -220,8 +220,8 @@ impl JobContext {
             .expect("a context of `for_test` has no client: make it with `for_test_with(&client)`")
     }
 
-    /// Enqueues a job that knows this one as its parent, and has its trace context. It is there at once, however this one
-    /// ends; in a transactional job, `child.enqueue(&mut *tx)` makes it commit or vanish with the rest.
+    /// Enqueues a job with this one as its parent, and with its trace context. The new job is enqueued at once,
+    /// however this one ends; in a transactional job, `child.enqueue(&mut *tx)` commits or vanishes with the rest.
     ///
     /// ```
     /// # use pgjobq_core as pgjobq;
@@ -238,15 +238,15 @@ impl JobContext {
     ///
     /// # Errors
     ///
-    /// What is wrong with the job, with its queue, or with the connection; and in a test, whose context has no client.
+    /// Those of [`NewJob::enqueue`]; and [`EnqueueError::NoClient`] in a test, whose context has no client.
     pub async fn enqueue<T>(&self, mut job: NewJob<T>) -> Result<JobHandle<T>, EnqueueError> {
         let client = self.attempt.client().ok_or(EnqueueError::NoClient)?;
         job.row.meta.inherit(self.id(), self.traceparent());
         job.enqueue(client).await
     }
 
-    /// Says how far the job is, for whoever looks at its handle: [`JobHandle::progress`]. It only takes note, and is written
-    /// every quarter of a second at most; the last word counts.
+    /// Reports the progress of the job, which [`JobHandle::progress`] reads. The call only takes a note. It is
+    /// written at most every quarter of a second; the last report counts.
     ///
     /// ```
     /// # use pgjobq_core as pgjobq;
@@ -260,14 +260,14 @@ impl JobContext {
         }
     }
 
-    /// Whether the attempt has completed its job in a transaction of its own.
+    /// Returns whether the attempt has completed its job in its own transaction.
     #[doc(hidden)]
     #[must_use]
     pub fn completion(&self) -> Completion {
         self.attempt.recording.completion()
     }
 
-    /// The worker's state of this type.
+    /// Returns the worker's state of this type.
     #[doc(hidden)]
     pub fn state<T: Send + Sync + 'static>(&self) -> Result<State<T>, JobError> {
         self.attempt.states.get().ok_or_else(|| {
@@ -278,11 +278,11 @@ impl JobContext {
         })
     }
 
-    /// The arguments of the job.
+    /// Decodes the arguments of the job.
     #[doc(hidden)]
     pub fn decode<A: DeserializeOwned>(&self, args: &RawValue) -> Result<A, JobError> {
         crate::job::json::decode(args.get()).map_err(|error| {
-            // What serde says may quote a value.
+            // Serde's message may quote a value.
             let what = match self.attempt.redacts {
                 true => format!("at line {}, column {}", error.line(), error.column()),
                 false => error.to_string(),

@@ -11,7 +11,7 @@ use crate::store::Hold;
 pub struct Held {
     pub client: Client,
     pub hold: Hold,
-    /// How long the completed job is kept, if at all.
+    /// The retention of the completed job; `None` keeps nothing.
     pub keep: Option<Duration>,
     /// The largest size of a kept result, in bytes of JSON.
     pub max_result: usize,

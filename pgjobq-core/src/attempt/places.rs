@@ -11,14 +11,14 @@ impl Client {
         self.shared().transactions.take_places(most)
     }
 
-    /// Whether a transactional job would find a place.
+    /// Returns whether a transactional job would get a place.
     #[doc(hidden)]
     #[must_use]
     pub fn has_places(&self) -> bool {
         self.free_places() > 0
     }
 
-    /// How many transactional jobs would find a place.
+    /// Returns how many transactional jobs would get a place.
     #[doc(hidden)]
     #[must_use]
     pub fn free_places(&self) -> usize {

@@ -10,7 +10,7 @@ use crate::db::text::to_ascii;
 use crate::pump::{Pump, Running, Work};
 
 /// The least time between two writes of one attempt's progress.
-const SPACING: Duration = Duration::from_millis(250);
+const WRITE_INTERVAL: Duration = Duration::from_millis(250);
 /// The timeout of one write.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest message that is stored, in characters; longer ones are cut.
@@ -49,7 +49,7 @@ async fn write_all(held: Held, mut running: Running<Reported>) {
         }
         tokio::select! {
             () = held.client.shared().stop.cancelled() => {}
-            () = sleep(SPACING) => {}
+            () = sleep(WRITE_INTERVAL) => {}
         }
     }
 }

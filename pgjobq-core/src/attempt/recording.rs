@@ -11,7 +11,7 @@ const BEGUN: u8 = 1;
 const COMMITTED: u8 = 2;
 const AWAITED: u8 = 4;
 
-/// Whether an attempt has completed its job in its own transaction.
+/// The state of a completion in the attempt's own transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(hidden)]
 pub enum Completion {
@@ -20,7 +20,7 @@ pub enum Completion {
     InDoubt,
     /// The transaction has committed.
     Committed {
-        /// Whether a process waits for the end of jobs.
+        /// Set if a process waits for jobs to end.
         awaited: bool,
     },
 }

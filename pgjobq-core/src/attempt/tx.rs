@@ -15,10 +15,10 @@ use crate::{DatabaseError, JobId};
 /// The transaction of a transactional job: what is written in it, the jobs that are enqueued in it, and the job's own
 /// completion commit together, or not at all.
 ///
-/// It derefs to a connection: `.execute(&mut **tx)`. (It is no `Executor` itself: that trait has one more method if any crate of
-/// the program enables sqlx's `macros`.) A job is enqueued in it with `.enqueue(&mut *tx)`, and knows its parent. The
-/// worker commits it when the job function has returned `Ok`, and rolls it back otherwise. [`Tx::begin`] is for a unit test
-/// that calls the job function.
+/// It derefs to a connection: `.execute(&mut **tx)`. (It is not an `Executor` itself, because that trait has one more
+/// method if any crate of the program enables sqlx's `macros`.) A job that is enqueued with `.enqueue(&mut *tx)` has
+/// this job as its parent. The worker commits it if the job function returns `Ok`, and otherwise rolls it back.
+/// [`Tx::begin`] is for a unit test that calls the job function.
 ///
 /// ```
 /// # mod pgjobq { pub use {pgjobq_core::*, sqlx}; pub type Result<T, E = JobError> = std::result::Result<T, E>; }
@@ -43,21 +43,21 @@ pub struct Tx {
     parent: Option<(JobId, Option<String>)>,
 }
 
-/// How long a transaction of a test may be idle.
-const IDLE_IN_TEST: Duration = Duration::from_secs(60);
+/// The time that a transaction of a test may be idle.
+const TEST_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Tx {
     /// Begins a transaction, for a unit test of a transactional job function.
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached or refuses.
+    /// If the database cannot be reached, or refuses the statement.
     pub async fn begin(client: &Client) -> Result<Self, DatabaseError> {
-        Self::begin_for(client, IDLE_IN_TEST, None, None).await
+        Self::begin_for(client, TEST_IDLE_TIMEOUT, None, None).await
     }
 
-    /// Begins the transaction of a job, in its place, or in the next one that is free. One that is idle for this long is ended by the server: a frozen process should not
-    /// hold what it has locked.
+    /// Begins the transaction of a job, in its place or in the next free one. The server ends a transaction that is
+    /// idle for this long, so that a frozen process does not keep its locks.
     pub(crate) async fn begin_for(
         client: &Client,
         idle: Duration,
@@ -69,7 +69,7 @@ impl Tx {
             "begin isolation level read committed read write; set local idle_in_transaction_session_timeout = {millis}"
         );
         let (shared, (answer, answered)) = (Arc::clone(client.shared()), oneshot::channel());
-        // In a task of its own: a transaction must not be left half-begun when the caller goes away.
+        // Runs in a task of its own, because a transaction must not be left half-begun when the caller goes away.
         client.shared().tasks.spawn(async move {
             let begun = async {
                 let place = match place {
@@ -85,21 +85,22 @@ impl Tx {
         Ok(Self { begun, client: client.clone(), parent })
     }
 
-    /// Commits what was written.
+    /// Commits the transaction.
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached or refuses. When it could not be reached, it may have committed nevertheless.
+    /// If the database cannot be reached, or refuses. If it could not be reached, the transaction may have committed
+    /// nevertheless.
     pub async fn commit(self) -> Result<(), DatabaseError> {
         let Self { begun, client, .. } = self;
         begun.transaction.commit().await.map_err(|error| client.shared().error(error))
     }
 
-    /// Takes back what was written.
+    /// Rolls the transaction back.
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached; it takes it back by itself then.
+    /// If the database cannot be reached; it then rolls back by itself.
     pub async fn rollback(self) -> Result<(), DatabaseError> {
         let Self { begun, client, .. } = self;
         begun.transaction.rollback().await.map_err(|error| client.shared().error(error))
@@ -109,7 +110,7 @@ impl Tx {
         &self.client
     }
 
-    /// The job that runs in it, and its trace context.
+    /// Returns the job that runs in it, and its trace context.
     pub(crate) fn parent(&self) -> Option<(JobId, Option<&str>)> {
         self.parent.as_ref().map(|(job, traceparent)| (*job, traceparent.as_deref()))
     }

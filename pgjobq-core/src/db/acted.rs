@@ -4,7 +4,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-/// Those that were cancelled, and those that run.
+/// Reads the ids of the jobs that were cancelled, and of those that run.
 pub(crate) fn read_acted(row: &PgRow) -> Result<(Vec<Uuid>, Vec<Uuid>), sqlx::Error> {
     let jobs = |name| row.try_get::<Option<Vec<Uuid>>, _>(name).map(Option::unwrap_or_default);
     Ok((jobs("cancelled")?, jobs("running")?))

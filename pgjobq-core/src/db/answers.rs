@@ -1,8 +1,9 @@
-//! The signal that the database answers: whoever pauses after an outage goes on when anybody in the process got through.
+//! The signal that the database answers: a task that pauses after an outage goes on when any other task got an
+//! answer.
 
 use tokio::sync::Notify;
 
-/// The signal that the database has answered somebody in this process.
+/// The signal that the database has answered a task of this process.
 #[derive(Debug, Default)]
 #[doc(hidden)]
 pub struct Answers(Notify);
@@ -13,7 +14,7 @@ impl Answers {
         self.0.notify_waiters();
     }
 
-    /// Returns at the next answer.
+    /// Waits for the next answer.
     pub async fn next(&self) {
         self.0.notified().await;
     }

@@ -1,4 +1,4 @@
-//! What can go wrong between this process and the database.
+//! Errors between this process and the database.
 
 use sqlx::postgres::PgDatabaseError;
 
@@ -6,7 +6,7 @@ use crate::db::migrate::version::{PROGRAM, Version};
 
 crate::debug_as_message!(DatabaseError);
 
-/// What can go wrong between this process and the database, whatever the operation. What the database said is its `source`.
+/// An error between this process and the database, of any operation. The error of the database is its `source`.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum DatabaseError {
@@ -17,7 +17,7 @@ pub enum DatabaseError {
     NotMigrated {
         /// The schema.
         schema: String,
-        /// What the database said.
+        /// The error of the database.
         source: Option<sqlx::Error>,
     },
     /// The schema is newer than this program allows.
@@ -40,12 +40,12 @@ pub enum DatabaseError {
         /// Its version.
         found: String,
     },
-    /// The role may not do this.
+    /// The database role lacks a privilege.
     #[error(
         "the database role may not do this ({message}): grant it what `pgjobq::schema_sql` prints for its part"
     )]
     NoPermission {
-        /// What the database said.
+        /// The error of the database.
         message: String,
         /// The error.
         source: sqlx::Error,
@@ -55,7 +55,7 @@ pub enum DatabaseError {
         "row-level security applies to a table of pgjobq's: exempt the role (`alter role … bypassrls`), or disable it there (`alter table … disable row level security`)"
     )]
     RowSecurity(#[source] sqlx::Error),
-    /// Nothing can be written here. It may pass, when a standby takes over.
+    /// The database is read-only. This may pass, when a standby takes over.
     #[error(
         "nothing can be written here: it is a standby, so connect to the primary, or `default_transaction_read_only` is on, so `alter role … set default_transaction_read_only = off`"
     )]
@@ -72,13 +72,12 @@ pub enum DatabaseError {
         /// The time that the call waited.
         after: std::time::Duration,
     },
-    /// All connections of the client's pool were in use for as long as the call, or the pool, lets somebody wait. Nothing was
-    /// sent.
+    /// All connections of the client's pool were in use until the limit of the call or of the pool. Nothing was sent.
     #[error(
         "no connection of the client's pool came free in {waited:?}, because all {connections} are in use. Does this task hold one itself? Then enqueue with `&mut *tx` on that one; otherwise enlarge the pool"
     )]
     NoConnection {
-        /// How long somebody waited: the pool's `acquire_timeout`, or a shorter limit of the call.
+        /// The time that the call waited: the pool's `acquire_timeout`, or a shorter limit of the call.
         waited: std::time::Duration,
         /// The pool's `max_connections`.
         connections: u32,
@@ -86,7 +85,7 @@ pub enum DatabaseError {
     /// The client's pool was closed.
     #[error("the client's pool is closed: keep it open for as long as its clients and workers are in use")]
     PoolClosed,
-    /// Something else that the database said.
+    /// Any other error of the database.
     #[error("the database refused a statement")]
     Refused(#[source] sqlx::Error),
 }
@@ -149,8 +148,8 @@ impl DatabaseError {
         }
     }
 
-    /// Whether the same call may succeed later, with nobody changing anything: the database restarts, a connection broke,
-    /// two transactions met.
+    /// Returns whether the same call may succeed later without a change of anything: the database restarts, a
+    /// connection broke, or two transactions met.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -167,8 +166,8 @@ impl DatabaseError {
         }
     }
 
-    /// Reports whether the statement's content caused the error: sent again unchanged, it fails again. Every other error has a
-    /// cause outside of it (the network, the server, a privilege, somebody's trigger), and ends when that does.
+    /// Returns whether the statement's content caused the error: sent again unchanged, it fails again. Every other
+    /// error has an external cause (the network, the server, a privilege, a trigger), and ends when that does.
     #[doc(hidden)]
     #[must_use]
     pub fn is_about_content(&self) -> bool {
@@ -180,8 +179,8 @@ impl DatabaseError {
         ["22", "23", "54"].iter().any(|class| code.starts_with(class)) && !partition_is_missing
     }
 
-    /// Reports whether what a statement read caused the error: data that cannot be printed, that is damaged (a page, an index, a
-    /// piece of a large value), or that this program cannot read.
+    /// Returns whether data that the statement read caused the error: data that cannot be printed, that is damaged (a
+    /// page, an index, a piece of a large value), or that this program cannot read.
     #[doc(hidden)]
     #[must_use]
     pub fn is_about_stored_data(&self) -> bool {
@@ -210,21 +209,21 @@ impl DatabaseError {
         matches!(self, Self::Unavailable(_) | Self::Unanswered { .. })
     }
 
-    /// Reports whether the server has answered, with a refusal.
+    /// Returns whether the server has answered with an error.
     #[doc(hidden)]
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         self.code().is_some()
     }
 
-    /// Reports whether the database's encoding lacks a character of the statement: it is not UTF-8.
+    /// Returns whether the database's encoding, which is not UTF-8, lacks a character of the statement.
     #[doc(hidden)]
     #[must_use]
     pub fn is_untranslatable(&self) -> bool {
         self.code().as_deref() == Some("22P05")
     }
 
-    /// The SQLSTATE, where the database gave one.
+    /// Returns the SQLSTATE, if the error has one.
     #[doc(hidden)]
     #[must_use]
     pub fn code(&self) -> Option<String> {
@@ -241,7 +240,7 @@ impl DatabaseError {
     }
 }
 
-/// Connection exceptions, and a server that starts, stops or recovers.
+/// Returns whether this SQLSTATE is a connection exception, or of a server that starts, stops or recovers.
 fn is_passing(code: &str) -> bool {
     code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "53300")
 }

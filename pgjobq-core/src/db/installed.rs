@@ -1,4 +1,4 @@
-//! What a client must know of the schema before it uses it.
+//! The installed schema: what a client must know before it uses it.
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
@@ -8,7 +8,7 @@ use crate::db::migrate::version::PROGRAM;
 use crate::db::migrate::whole_digest;
 use crate::db::statements::Statements;
 
-/// What a client must know of the schema before it uses it.
+/// The installed schema, as a client must know it.
 #[derive(Clone, Debug)]
 pub(crate) struct About {
     /// Fixed while jobs live.
@@ -18,7 +18,7 @@ pub(crate) struct About {
 }
 
 impl About {
-    /// Reads it, and refuses a schema that is too old or too new for this program.
+    /// Reads the schema, and rejects one that is too old or too new for this program.
     pub(crate) async fn read(pool: &PgPool, sql: &Statements) -> Result<Self, DatabaseError> {
         let row = sqlx::query(sql.about.clone()).fetch_optional(pool).await;
         Self::of(row.map_err(|error| DatabaseError::new(error, sql.schema.as_str()))?, sql)
@@ -39,13 +39,13 @@ impl About {
         Ok(Self { shards, channel: row.try_get("channel").map_err(DatabaseError::Refused)? })
     }
 
-    /// Every shard.
+    /// Returns all shards.
     pub(crate) fn all_shards(&self) -> Vec<i16> {
         (0..self.shards).collect()
     }
 }
 
-/// Refuses a schema that no longer admits this version of the program.
+/// Rejects a schema that no longer admits this version of the program.
 pub(crate) fn admit(schema: &str, found: i32, oldest: i32) -> Result<(), DatabaseError> {
     if oldest > PROGRAM {
         return Err(DatabaseError::too_new(schema, found, oldest));

@@ -1,9 +1,9 @@
 //! The one connection of a process that listens for notifications.
 //!
-//! A notification is a hint that something can be looked for now and need not wait for the next poll; losing one costs
-//! delay and nothing else. The listener has an operating-system thread of its own, so that job functions which block every
-//! thread of the application's runtime do not stop it. (A connection that listens and does not read holds up the
-//! vacuuming of the whole database.)
+//! A notification is a hint that there is something to do before the next poll; a lost one costs delay and nothing
+//! else. The listener has an operating-system thread of its own, so that job functions which block every thread of
+//! the application's runtime do not stop it. (A connection that listens and does not read delays the vacuuming of the
+//! whole database.)
 
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -16,21 +16,21 @@ use uuid::Uuid;
 
 use crate::chain::chain;
 use crate::db::ids::QueueId;
-use crate::db::listen_connect::{ANSWER_WITHIN, Connected, connect};
+use crate::db::listen_connect::{ANSWER_TIMEOUT, Connected, connect};
 use crate::db::shared::Shared;
 use crate::jitter::jittered;
 use crate::lock::lock;
 
-/// How long a silent connection is trusted. A half-open one would otherwise stay unnoticed for ever.
+/// The time after which a silent connection is checked. Otherwise a half-open one would stay unnoticed.
 const PING_AFTER: Duration = Duration::from_secs(10);
-const RECONNECT_FIRST: Duration = Duration::from_millis(100);
-const RECONNECT_MOST: Duration = Duration::from_secs(5);
+const FIRST_RECONNECT_PAUSE: Duration = Duration::from_millis(100);
+const MAX_RECONNECT_PAUSE: Duration = Duration::from_secs(5);
 
-/// Stands among the queues of a wake-up if a job has a time of its own. No queue has this id.
+/// An entry among the queues of a wake-up that means: a job was scheduled. No queue has this id.
 #[doc(hidden)]
 pub const SCHEDULED: QueueId = QueueId(0);
 
-/// What the listener heard.
+/// A signal that the listener received.
 #[derive(Clone, Debug)]
 #[doc(hidden)]
 pub enum Signal {
@@ -38,11 +38,11 @@ pub enum Signal {
     Wake(Arc<[QueueId]>),
     /// These jobs have ended.
     Ended(Arc<[Uuid]>),
-    /// Somebody has asked to cancel jobs.
+    /// Jobs were requested to be cancelled.
     Cancel,
     /// A queue was deleted.
     Queues,
-    /// Anything may have happened: the connection is new, or too much was said to say what.
+    /// Anything may have happened: the connection is new, or there was too much to list.
     Anything,
 }
 
@@ -59,7 +59,7 @@ impl Listener {
         Self { shared, signals: broadcast::Sender::new(1024), thread: Arc::default() }
     }
 
-    /// Everything that is heard from now on. Nothing ever is when notifications are off.
+    /// Subscribes to all signals from now on. There are none if notifications are off.
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Signal> {
         let signals = self.signals.subscribe();
         let mut thread = lock(&self.thread);
@@ -76,7 +76,7 @@ impl Listener {
         signals
     }
 
-    /// Waits until the thread has ended; it does when the client stops.
+    /// Waits until the thread has ended, which happens when the client stops.
     pub(crate) async fn join(&self) {
         let thread = lock(&self.thread).take();
         if let Some(thread) = thread {
@@ -91,20 +91,20 @@ fn listen_on_thread(shared: &Shared, signals: &broadcast::Sender<Signal>) {
         Ok(runtime) => runtime.block_on(async {
             tokio::select! {
                 () = shared.stop.cancelled() => {}
-                () = listen_for_ever(shared, signals) => {}
+                () = listen_until_stopped(shared, signals) => {}
             }
         }),
         Err(error) => tracing::warn!(%error, "no runtime for the listener: polling only"),
     }
 }
 
-async fn listen_for_ever(shared: &Shared, signals: &broadcast::Sender<Signal>) {
-    let (mut pause, mut first) = (RECONNECT_FIRST, true);
+async fn listen_until_stopped(shared: &Shared, signals: &broadcast::Sender<Signal>) {
+    let (mut pause, mut first) = (FIRST_RECONNECT_PAUSE, true);
     loop {
-        match timeout(ANSWER_WITHIN, connect(shared, first)).await {
+        match timeout(ANSWER_TIMEOUT, connect(shared, first)).await {
             Ok(Ok(Connected::Listens(mut listener))) => {
-                (pause, first) = (RECONNECT_FIRST, false);
-                // First LISTEN, then poll: what was said in between would be lost the other way round.
+                (pause, first) = (FIRST_RECONNECT_PAUSE, false);
+                // LISTEN before the poll: in the other order, notifications in between would be lost.
                 let _ = signals.send(Signal::Anything);
                 let error = hear(&mut listener, signals).await;
                 tracing::debug!(error, "the listener's connection broke; connecting again");
@@ -116,19 +116,19 @@ async fn listen_for_ever(shared: &Shared, signals: &broadcast::Sender<Signal>) {
                 );
                 return;
             }
-            // Said once: it may last.
-            Ok(Err(error)) if pause == RECONNECT_FIRST => {
+            // Logged as a warning only once, because it may last.
+            Ok(Err(error)) if pause == FIRST_RECONNECT_PAUSE => {
                 tracing::warn!(error = chain(&error), "the listener cannot connect: polling until it can");
             }
             Ok(Err(error)) => tracing::debug!(error = chain(&error), "the listener still cannot connect"),
             Err(_) => tracing::debug!("the listener cannot connect in time"),
         }
         sleep(jittered(pause)).await;
-        pause = (pause * 2).min(RECONNECT_MOST);
+        pause = (pause * 2).min(MAX_RECONNECT_PAUSE);
     }
 }
 
-/// Passes on what is heard until the connection breaks, and says how it broke.
+/// Passes on notifications until the connection breaks. Returns the reason.
 async fn hear(listener: &mut PgListener, signals: &broadcast::Sender<Signal>) -> String {
     loop {
         match timeout(PING_AFTER, listener.try_recv()).await {
@@ -137,7 +137,7 @@ async fn hear(listener: &mut PgListener, signals: &broadcast::Sender<Signal>) ->
             }
             Ok(Ok(None)) => return "closed by the server".to_owned(),
             Ok(Err(error)) => return error.to_string(),
-            Err(_) => match timeout(ANSWER_WITHIN, sqlx::query("select 1").execute(&mut *listener)).await {
+            Err(_) => match timeout(ANSWER_TIMEOUT, sqlx::query("select 1").execute(&mut *listener)).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => return error.to_string(),
                 Err(_) => return "silent".to_owned(),
@@ -146,7 +146,7 @@ async fn hear(listener: &mut PgListener, signals: &broadcast::Sender<Signal>) ->
     }
 }
 
-/// Reads a notification. Anybody may send one, so that what cannot be read is only a reason to look.
+/// Reads a notification. Anybody may send one, so an unreadable one only means that something happened.
 fn parse(notification: &PgNotification) -> Signal {
     fn list<T: std::str::FromStr>(text: &str) -> Option<Arc<[T]>> {
         text.split(',').map(|item| item.parse().ok()).collect()

@@ -12,17 +12,17 @@ use crate::db::pooler;
 use crate::db::shared::Shared;
 
 /// The time that a connection has to open, or to answer.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What became of the attempt to listen.
+/// The result of an attempt to listen.
 pub(super) enum Connected {
     Listens(PgListener),
-    /// What is listened to through a pooler in transaction mode is told to somebody else, whom it confuses.
+    /// A transaction-mode pooler would deliver our notifications to another client, which they would confuse.
     Pooler,
 }
 
-/// Listens where the client was told to, else where its pool is connected to. Whether a pooler is in between is asked only
-/// of the first connection.
+/// Listens at the client's `listen_url`, or else where its pool is connected to. Only the first connection is checked
+/// for a pooler.
 pub(super) async fn connect(shared: &Shared, first: bool) -> Result<Connected, DatabaseError> {
     let failed = |error| shared.error(error);
     let (like, options) = match &shared.listen {
@@ -30,10 +30,10 @@ pub(super) async fn connect(shared: &Shared, first: bool) -> Result<Connected, D
         None => (open::like(&shared.pool), shared.pool.connect_options().as_ref().clone()),
     };
     let options = options.application_name("pgjobq listener");
-    // A pool of this thread's own: a connection belongs to the runtime that opened it.
-    let pool = like.max_connections(1).acquire_timeout(ANSWER_WITHIN);
+    // This thread needs its own pool, because a connection belongs to the runtime that opened it.
+    let pool = like.max_connections(1).acquire_timeout(ANSWER_TIMEOUT);
     let pool = pool.connect_with(options.clone()).await.map_err(failed)?;
-    // A server that has no other connection to give is not asked; most likely nothing is in between.
+    // If the server has no other connection free, there is no check; most likely there is no pooler.
     if first && let Ok(mut another) = options.connect().await {
         let mut listening = pool.acquire().await.map_err(failed)?;
         let between = pooler::is_between(&mut [&mut listening, &mut another], &shared.sql).await;

@@ -1,18 +1,19 @@
 //! Values as SQL literals, for a statement that goes to the server in one message with its transaction.
 //!
-//! PostgreSQL binds parameters only in messages of their own, so between `begin` and `commit` the client would have the turn.
+//! PostgreSQL binds parameters only in messages of their own, so a lock between `begin` and `commit` would depend on
+//! the client's next message.
 
 use std::fmt::Write;
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use uuid::Uuid;
 
-/// A value that can be written as a literal. Texts are hexadecimal digits, so that nothing needs an escape, whatever
-/// `standard_conforming_strings` and `client_encoding` are.
+/// A value that can be written as a literal. Texts are written as hexadecimal digits, so that nothing needs an escape
+/// under any `standard_conforming_strings` and `client_encoding`.
 pub(crate) trait Literal: Sync {
     /// The PostgreSQL type.
     fn kind(&self) -> &'static str;
-    /// Appends an expression of the value, without its type.
+    /// Appends the value as an expression, without its type.
     fn write(&self, out: &mut String);
 }
 
@@ -110,7 +111,8 @@ impl<L: Literal> Literal for Option<L> {
     }
 }
 
-/// The statement with its parameters `$1`, `$2`, … replaced by these values, and without its comments, which name them too.
+/// Returns the statement with its parameters `$1`, `$2`, … replaced by these values, and without its comments, which
+/// name them too.
 pub(crate) fn with_values(statement: &str, values: &[&dyn Literal]) -> SqlStr {
     let lines: Vec<_> = statement.lines().filter(|line| !line.starts_with("--")).collect();
     let statement = lines.join("\n");

@@ -24,11 +24,11 @@ use crate::db::literal::Literal;
 use crate::db::shared::Shared;
 use crate::job::registry::{DuplicateKind, Registry};
 
-/// Why the schema was not migrated: from [`Client::migrate`].
+/// The error of migrating the schema: from [`Client::migrate`].
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
-    /// Two job functions answer to one kind.
+    /// Two job functions have the same kind.
     #[error("{0}")]
     DuplicateKind(DuplicateKind),
     /// The schema has another number of shards than was asked for.
@@ -36,9 +36,9 @@ pub enum MigrateError {
         "the schema has {found} shards, and the client was built for {wanted}: their number is fixed while jobs live"
     )]
     Shards {
-        /// How many it has.
+        /// The number of shards it has.
         found: i16,
-        /// How many were asked for.
+        /// The number of shards that were asked for.
         wanted: i16,
     },
     /// The schema was made by another draft of a migration, which only versions that were never released have.
@@ -62,19 +62,19 @@ impl Client {
     /// Brings the schema up to date, and records the queues and policies of the job functions linked into this program.
     /// Call it once at start-up; several processes may do so at the same time.
     ///
-    /// It needs the right to create the schema, and no superuser.
+    /// It needs the privilege to create the schema, and no superuser.
     ///
     /// # Errors
     ///
-    /// When PostgreSQL is older than 15, when the schema is newer than this program can be run on (nothing is changed
-    /// then), or when the database refuses.
+    /// If PostgreSQL is older than 15, if the schema is too new for this program (nothing is changed then), or if the
+    /// database refuses a statement.
     pub async fn migrate(&self) -> Result<(), MigrateError> {
         let (registry, duplicates) = Registry::linked();
         if let Some(duplicate) = duplicates.into_iter().next() {
             return Err(MigrateError::DuplicateKind(duplicate));
         }
         let shared = std::sync::Arc::clone(self.shared());
-        // In a task of its own: a transaction must not be dropped half-way by a caller that goes away.
+        // Runs in a task of its own, because a caller that goes away must not drop a transaction half-way.
         let migrated = tokio::spawn(async move { run(&shared).await }).await;
         migrated.map_err(|error| DatabaseError::Unavailable(sqlx::Error::Protocol(error.to_string())))??;
         self.check_shards().await?;
@@ -94,7 +94,7 @@ impl Client {
     pub async fn migration_sql(&self) -> Result<Option<String>, MigrateError> {
         let shared = self.shared();
         let read = async |connection: &mut PgConnection| Ok(script(connection, shared).await);
-        let script = shared.borrow(MIGRATED_WITHIN, read).await??;
+        let script = shared.with_connection(MIGRATE_TIMEOUT, read).await??;
         Ok(script.map(|script| format!("begin;\n{script}\ncommit;\n")))
     }
 
@@ -110,7 +110,7 @@ impl Client {
     #[doc(hidden)]
     pub async fn repair_tickets(&self) -> Result<(), DatabaseError> {
         let shared = self.shared();
-        let row = shared.alone(&shared.sql.repair_tickets, &[]).await?;
+        let row = shared.write(&shared.sql.repair_tickets, &[]).await?;
         warn_of_repair(&row)
     }
 
@@ -129,18 +129,18 @@ impl Client {
                 &crashes,
                 &job.redact,
             ];
-            shared.alone(&shared.sql.record_kind, &values).await?;
+            shared.write(&shared.sql.record_kind, &values).await?;
         }
         Ok(())
     }
 }
 
-/// A migration is several messages. Should the client fall silent between two of them, the server ends the transaction.
+/// A migration is several messages. If the client falls silent between two of them, the server ends the transaction.
 const BEGIN: &str = "begin isolation level read committed;
 set local statement_timeout = 0; set local lock_timeout = '30s'; set local idle_in_transaction_session_timeout = '5s'";
 
-/// How long all of it may take.
-const MIGRATED_WITHIN: Duration = Duration::from_secs(120);
+/// The timeout of all of it.
+const MIGRATE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Installs what is missing or differs, in one transaction under a lock that ends with it. If nothing does, it only reads.
 async fn run(shared: &Shared) -> Result<(), MigrateError> {
@@ -157,7 +157,7 @@ async fn run(shared: &Shared) -> Result<(), MigrateError> {
         execute(if applied.is_ok() { "commit" } else { "rollback" }, connection).await?;
         Ok(applied)
     };
-    shared.borrow(MIGRATED_WITHIN, migrate).await?
+    shared.with_connection(MIGRATE_TIMEOUT, migrate).await?
 }
 
 async fn apply(connection: &mut PgConnection, shared: &Shared) -> Result<(), MigrateError> {

@@ -14,11 +14,11 @@ use crate::db::shared::Shared;
 use crate::pump::{Pump, Running, Work};
 
 /// The least time between two notifications of one process.
-const SPACING: Duration = Duration::from_millis(4);
-/// How long one may take.
-const SEND_WITHIN: Duration = Duration::from_secs(5);
-/// How many ids fit into one notification, which holds 8,000 bytes; for more it only says that there are some.
-const MOST_IDS: usize = 200;
+const SEND_INTERVAL: Duration = Duration::from_millis(4);
+/// The timeout of one notification.
+const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+/// The largest number of ids in one notification, which holds 8,000 bytes. For more it only says that there are some.
+const MAX_IDS: usize = 200;
 
 /// Sends notifications; several that come together are sent as one.
 #[derive(Clone, Debug)]
@@ -40,21 +40,21 @@ impl Notifier {
         Self { shared, pending: Pump::default() }
     }
 
-    /// Says that there is work in these queues.
+    /// Notifies workers that there is work in these queues.
     pub fn wake(&self, queues: &[QueueId]) {
         if !queues.is_empty() {
             self.add(|pending| pending.queues.extend(queues));
         }
     }
 
-    /// Says that these jobs have ended.
+    /// Notifies those who wait that these jobs have ended.
     pub fn ended(&self, jobs: &[Uuid]) {
         if !jobs.is_empty() {
             self.add(|pending| pending.ended.extend_from_slice(jobs));
         }
     }
 
-    /// Says that somebody has asked to cancel jobs.
+    /// Notifies workers of requests to cancel jobs.
     pub fn cancel(&self) {
         self.add(|pending| pending.cancel = true);
     }
@@ -72,13 +72,13 @@ async fn send(shared: Arc<Shared>, mut running: Running<Pending>) {
     while let Some(payloads) = running.next(Pending::take) {
         for payload in payloads {
             let notify = sqlx::query(shared.sql.notify.clone()).bind(payload);
-            if let Err(error) = shared.rows_within(SEND_WITHIN, notify).await {
+            if let Err(error) = shared.rows_within(SEND_TIMEOUT, notify).await {
                 tracing::debug!(%error, "a notification was not sent; polling finds what it was about");
             }
         }
         tokio::select! {
             () = shared.stop.cancelled() => {}
-            () = tokio::time::sleep(SPACING) => {}
+            () = tokio::time::sleep(SEND_INTERVAL) => {}
         }
     }
 }
@@ -98,7 +98,7 @@ impl Pending {
         }
         match pending.ended.len() {
             0 => {}
-            1..=MOST_IDS => {
+            1..=MAX_IDS => {
                 payloads.push(format!("ended {}", join(pending.ended.iter().map(|id| id.simple()))))
             }
             _ => payloads.push("ended many".to_owned()),

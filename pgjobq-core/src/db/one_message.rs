@@ -1,4 +1,4 @@
-//! A statement of ours in one message: a transaction that is over before the client has the turn again.
+//! Statements in one message: a transaction that ends without another message of the client.
 //!
 //! A client may fall silent after any message that it sends. A lock must not depend on the next one.
 
@@ -7,23 +7,25 @@ use sqlx::{AssertSqlSafe, PgConnection, SqlStr};
 
 use crate::DatabaseError;
 use crate::db::literal::{Literal, with_values};
-use crate::db::query::ANSWER_WITHIN;
+use crate::db::query::STATEMENT_TIMEOUT;
 use crate::db::shared::Shared;
 use crate::db::tries::Tries;
 
-/// READ COMMITTED, because it must see what others have committed a moment ago. `default_transaction_read_only` is obeyed: it
-/// may be a fence.
+/// READ COMMITTED, because it must see what others have just committed. `default_transaction_read_only` is obeyed,
+/// because it may be a fence.
 const WRITE: &str = "begin isolation level read committed";
-/// For a standby too.
+/// Also runs on a standby.
 const READ: &str = "begin isolation level read committed read only";
-/// The limits do not depend on the role's, which may be too short for a lane that a claim has for some milliseconds, or none at
-/// all. `search_path` keeps away what somebody created under the names of PostgreSQL's own functions and operators.
+/// Overrides the role's limits, which may be too short for a lane that a claim has locked for some milliseconds, or
+/// unlimited. `search_path` excludes objects that someone created under the names of PostgreSQL's own functions and
+/// operators.
 const SETTINGS: &str = "set local lock_timeout = '10s'; set local statement_timeout = '30s';
 set local idle_in_transaction_session_timeout = '5s'; set local search_path = pg_catalog, pg_temp";
 
 impl Shared {
-    /// The one row of a statement that writes, committed with it. Retries deadlocks, lock timeouts and serialization failures.
-    pub(crate) async fn alone(
+    /// Runs a statement that writes, and returns its one row. Retries deadlocks, lock timeouts and serialization
+    /// failures.
+    pub(crate) async fn write(
         &self,
         statement: &SqlStr,
         values: &[&dyn Literal],
@@ -32,7 +34,7 @@ impl Shared {
         rows.pop().ok_or(DatabaseError::Refused(sqlx::Error::RowNotFound))
     }
 
-    /// The rows of a statement that people ask now and then, and that writes nothing.
+    /// Returns the rows of a statement that writes nothing and that people run now and then.
     pub(crate) async fn read(
         &self,
         statement: &SqlStr,
@@ -49,12 +51,12 @@ impl Shared {
     ) -> Result<Vec<PgRow>, DatabaseError> {
         let statement = with_values(statement.as_str(), values);
         let message = format!("{begin};\n{SETTINGS};\n{};\ncommit", statement.as_str());
-        let mut tries = Tries::within(ANSWER_WITHIN);
+        let mut tries = Tries::within(STATEMENT_TIMEOUT);
         loop {
             let run = async |connection: &mut PgConnection| {
                 in_one_message(connection, &message).await.map_err(|error| self.error(error))
             };
-            match self.borrow(tries.left(), run).await {
+            match self.with_connection(tries.left(), run).await {
                 Err(error) if tries.again(&error).await => {}
                 answer => return answer,
             }

@@ -1,4 +1,4 @@
-//! New connections like those of the application's pool: with its options of this moment, and set up by its `after_connect`.
+//! New connections like those of the application's pool: with its present options, and set up by its `after_connect`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,18 +8,19 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use tokio::time::{sleep, timeout};
 
-/// How long a connection may take to open.
-pub(crate) const OPEN_WITHIN: Duration = Duration::from_secs(5);
-/// When a connection is late enough to ask why. sqlx's pool tries again until its time is over, and then knows no reason.
-const ASK_WHY_AFTER: Duration = Duration::from_millis(500);
+/// The time that a connection may take to open.
+pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time after which to look for the reason of a late connection. sqlx's pool retries until its time is over, and
+/// then knows no reason.
+const PROBE_AFTER: Duration = Duration::from_millis(500);
 
 /// Opens one connection as the pool would: the application may have set other credentials, or another host, since the last.
 pub(crate) async fn open_like(pool: &PgPool, name: &str) -> Result<PgConnection, sqlx::Error> {
     let options = pool.connect_options().as_ref().clone().application_name(name);
-    let one = like(pool).acquire_timeout(OPEN_WITHIN).max_connections(1).test_before_acquire(false);
+    let one = like(pool).acquire_timeout(OPEN_TIMEOUT).max_connections(1).test_before_acquire(false);
     let one = one.max_lifetime(None).idle_timeout(None).connect_lazy_with(options.clone());
     let refusal = async {
-        sleep(ASK_WHY_AFTER).await;
+        sleep(PROBE_AFTER).await;
         match refusal(&options).await {
             Some(error) => error,
             None => std::future::pending().await,
@@ -32,12 +33,12 @@ pub(crate) async fn open_like(pool: &PgPool, name: &str) -> Result<PgConnection,
     }
 }
 
-/// The options and hooks of a pool, for another one that opens no connection before it needs one.
+/// Returns the options and hooks of a pool, for another one that opens no connection before it needs one.
 pub(crate) fn like(pool: &PgPool) -> PgPoolOptions {
     pool.options().clone().min_connections(0)
 }
 
-/// Tells a pool to connect from now on as another one does, if that one's options have changed since `known`.
+/// Makes a pool connect from now on like another one, if that one's options have changed since `known`.
 pub(crate) fn follow(pool: &PgPool, leader: &PgPool, known: &mut Arc<PgConnectOptions>) {
     let now = leader.connect_options();
     if !Arc::ptr_eq(&now, known) {
@@ -46,7 +47,7 @@ pub(crate) fn follow(pool: &PgPool, leader: &PgPool, known: &mut Arc<PgConnectOp
     }
 }
 
-/// Returns the reason why a pool gave no connection in time, if the database tells one.
+/// Returns the reason why a pool had no connection in time, if the database reports one.
 pub(crate) async fn reason(pool: &PgPool, error: sqlx::Error) -> sqlx::Error {
     let busy = pool.size() >= pool.options().get_max_connections();
     if busy || !matches!(error, sqlx::Error::PoolTimedOut) {
@@ -55,13 +56,14 @@ pub(crate) async fn reason(pool: &PgPool, error: sqlx::Error) -> sqlx::Error {
     refusal(&pool.connect_options()).await.unwrap_or(error)
 }
 
-/// Connects without the pool, to read the error of the database. `None` if it gives a connection, or is silent.
+/// Connects without the pool to read the error of the database. Returns `None` if it connects, or the database is
+/// silent.
 pub(crate) async fn refusal(options: &PgConnectOptions) -> Option<sqlx::Error> {
-    let connection = match timeout(OPEN_WITHIN, options.connect()).await {
+    let connection = match timeout(OPEN_TIMEOUT, options.connect()).await {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => return Some(error),
         Err(_) => return None,
     };
-    let _ = timeout(OPEN_WITHIN, connection.close()).await;
+    let _ = timeout(OPEN_TIMEOUT, connection.close()).await;
     None
 }

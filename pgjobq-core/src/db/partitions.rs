@@ -1,6 +1,7 @@
 //! The partitions of `finished`, made ahead of the days on which ended jobs are dropped.
 //!
-//! A missing partition stops nothing: its rows go to `finished_rest`. So most callers only log why there is none.
+//! A missing partition does not matter at first, because its rows go to `finished_rest`. So most callers only log why
+//! there is none.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::client::Client;
 /// The longest retention, in days. The schema has the same limit.
 const MAX_DAYS: u64 = 3660;
 
-/// Said when `finished_rest` is so large that attaching a partition would lock it for long.
+/// The message if `finished_rest` is so large that attaching a partition would lock it for long.
 const REST_IS_LARGE: &str = "cannot make partitions for ended jobs, because the table `finished_rest` is large, and each partition \
     would lock it for as long as it takes to read it: in a quiet hour, run `make_partitions(0, p_most => 1, p_rest_bytes => null)` \
     until it returns 0";
@@ -24,8 +25,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// With a lock timeout when other sessions hold a lock for some seconds; or when the database refuses. Those made before
-    /// stay.
+    /// With a lock timeout if other sessions hold a lock for some seconds, or if the database refuses. The partitions
+    /// made before stay.
     #[doc(hidden)]
     pub async fn make_partitions(&self, longest: Duration) -> Result<Option<i32>, DatabaseError> {
         let days = longest.as_secs().div_ceil(24 * 60 * 60).min(MAX_DAYS) as i32;
@@ -33,7 +34,7 @@ impl Client {
         let mut count = 0;
         loop {
             // Each try waits only briefly for a lock.
-            let row = shared.alone(&shared.sql.make_partitions, &[&days]).await?;
+            let row = shared.write(&shared.sql.make_partitions, &[&days]).await?;
             match row.try_get::<Option<i32>, _>("made").map_err(DatabaseError::Refused)? {
                 Some(0) => return Ok(Some(count)),
                 Some(made) => count += made,
@@ -46,7 +47,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached, or refuses: [`Self::try_to_make_partitions`] tolerates a refusal.
+    /// If the database cannot be reached, or refuses: [`Self::try_to_make_partitions`] tolerates a refusal.
     pub(crate) async fn make_partitions_unless_locked(
         &self,
         longest: Duration,
@@ -69,7 +70,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached.
+    /// If the database cannot be reached.
     #[doc(hidden)]
     pub async fn try_to_make_partitions(&self, longest: Duration) -> Result<Partitions, DatabaseError> {
         match self.make_partitions_unless_locked(longest).await {
@@ -85,20 +86,20 @@ impl Client {
     }
 }
 
-/// The outcome of a try to make the missing partitions.
+/// The result of making the missing partitions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[doc(hidden)]
 pub enum Partitions {
     /// None is missing.
     Made,
-    /// Another session was in the way: it is worth trying again soon.
+    /// Another session was in the way, so that another try soon is worthwhile.
     Locked,
-    /// Somebody has to act, as this says.
+    /// A person has to act, as the text says.
     Blocked(String),
 }
 
 impl Partitions {
-    /// Logs what somebody has to do, if anything.
+    /// Logs what a person has to do, if anything.
     pub fn warn(&self) {
         if let Self::Blocked(why) = self {
             tracing::warn!("{why}");
@@ -106,7 +107,7 @@ impl Partitions {
     }
 }
 
-/// Whether another session was in the way: a lock timeout, a deadlock, or a statement that took too long.
+/// Returns whether another session was in the way: a lock timeout, a deadlock, or a statement that took too long.
 fn is_locked(error: &DatabaseError) -> bool {
     matches!(error.code().as_deref(), Some("55P03" | "40P01" | "57014"))
 }

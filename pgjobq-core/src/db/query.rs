@@ -1,7 +1,7 @@
-//! Questions of our own over the application's pool.
+//! Our statements on the application's pool, with a time limit.
 //!
-//! sqlx waits for an answer without a limit, and its pool does so too for a connection that is given back in the middle of
-//! one. On a network that fell silent whoever asks would wait for ever, and the connection be missing from the pool.
+//! sqlx waits for an answer without a limit, and so does its pool for a connection that is returned in the middle of
+//! an answer. On a network that fell silent the caller would wait forever, and the pool would lack a connection.
 
 use std::time::{Duration, Instant};
 
@@ -16,23 +16,24 @@ use crate::db::open;
 use crate::db::shared::Shared;
 use crate::db::tries::Tries;
 
-/// How long the answer to a caller may take.
-pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(35);
+/// The default timeout of a statement.
+pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(35);
 
-/// A connection on which an answer is awaited. Dropped before it came, it is closed, and its place in the pool is free.
+/// A connection on which an answer is awaited. If it is dropped before the answer, it is closed, and its place in the
+/// pool is free.
 struct Borrowed(Option<PoolConnection<Postgres>>);
 
 impl Shared {
-    /// The answer to a statement.
+    /// Returns the rows of a statement.
     pub(crate) async fn rows(
         &self,
         query: Query<'_, Postgres, PgArguments>,
     ) -> Result<Vec<PgRow>, DatabaseError> {
-        self.rows_within(ANSWER_WITHIN, query).await
+        self.rows_within(STATEMENT_TIMEOUT, query).await
     }
 
-    /// The answer to a statement, if it comes in this time. It is for statements that read, or write a row that nobody else
-    /// waits for: see [`Shared::alone`] for those that lock.
+    /// Returns the rows of a statement, if they come in this time. Use it for statements that read, or that write a
+    /// row for which nobody else waits; see [`Shared::write`] for statements that lock.
     pub(crate) async fn rows_within(
         &self,
         limit: Duration,
@@ -48,16 +49,17 @@ impl Shared {
             let ask = async |connection: &mut PgConnection| {
                 ask(connection).await.map_err(|error| self.error(error))
             };
-            match self.borrow(tries.left(), ask).await {
+            match self.with_connection(tries.left(), ask).await {
                 Err(error) if tries.again(&error).await => {}
                 answer => return answer,
             }
         }
     }
 
-    /// Something that is asked in at most this time, waiting for a connection included. The connection is given back when the
-    /// server has spoken, and closed otherwise: it may be in the middle of an answer.
-    pub(crate) async fn borrow<T>(
+    /// Runs `ask` on a connection of the pool in at most this time, including the wait for a connection. The
+    /// connection is returned if the server has answered. Otherwise it is closed, because it may be in the middle of
+    /// an answer.
+    pub(crate) async fn with_connection<T>(
         &self,
         limit: Duration,
         ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, DatabaseError>,
@@ -82,13 +84,13 @@ impl Shared {
 }
 
 impl Shared {
-    /// Returns the error of a pool that has given no connection for this long, if all of the client's are in use.
+    /// Returns the error of a pool that had no free connection for this long, if all of the client's are in use.
     pub(crate) fn exhausted(&self, waited: Duration) -> Option<DatabaseError> {
         exhausted(&self.pool, waited)
     }
 
-    /// Reports whether this is the error of a pool that has let somebody wait for all of its `acquire_timeout`, and not only
-    /// for a limit of ours.
+    /// Returns whether the pool has let the call wait for all of its `acquire_timeout`, and not only for a limit of
+    /// ours.
     pub(crate) fn has_waited(&self, error: &DatabaseError) -> bool {
         let patience = self.pool.options().get_acquire_timeout();
         matches!(error, DatabaseError::NoConnection { waited, .. } if *waited >= patience)

@@ -1,14 +1,15 @@
-//! The PostgreSQL schema that everything of ours lives in.
+//! The PostgreSQL schema of our tables and functions.
 
 use std::fmt;
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
-/// The PostgreSQL schema that everything of ours lives in. Its name is part of every statement, so it is checked once, here.
+/// The PostgreSQL schema of our tables and functions. Its name is part of every statement, so it is checked once,
+/// here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Schema(String);
 
-/// A name that no schema of ours can have.
+/// A name that is not allowed for our schema.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a schema's name is 1 to 63 bytes of letters, digits, `_` and `-`, and does not start with `pg_`, but this one is {0:?}"
@@ -17,15 +18,15 @@ pub struct InvalidSchema(pub String);
 
 crate::debug_as_message!(InvalidSchema);
 
-/// As many bytes as an identifier has in PostgreSQL; it cuts longer ones.
-const LONGEST: usize = 63;
+/// The longest identifier of PostgreSQL, which cuts longer ones.
+const MAX_NAME_BYTES: usize = 63;
 
 impl Schema {
     pub(crate) fn new(name: impl Into<String>) -> Result<Self, InvalidSchema> {
         let name = name.into();
         // No quote, no `%` and no `$`: the name also stands in strings, in formats, and between dollar quotes.
         let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-        if (1..=LONGEST).contains(&name.len()) && name.chars().all(plain) && !name.starts_with("pg_") {
+        if (1..=MAX_NAME_BYTES).contains(&name.len()) && name.chars().all(plain) && !name.starts_with("pg_") {
             Ok(Self(name))
         } else {
             Err(InvalidSchema(name))
@@ -36,12 +37,13 @@ impl Schema {
         &self.0
     }
 
-    /// The name as SQL has it. Quoted, it may be a keyword, or have capital letters.
+    /// Returns the name in quotes, so that it may be a keyword or have capital letters.
     pub(crate) fn quoted(&self) -> String {
         format!("\"{}\"", self.0)
     }
 
-    /// A text of ours for this schema. Our files say `pgjobq.` wherever the schema is meant, and nowhere else.
+    /// Renders one of our SQL texts for this schema. The files contain `pgjobq.` wherever the schema is meant, and
+    /// nowhere else.
     pub(crate) fn render(&self, sql: &'static str) -> SqlStr {
         if self.0 == "pgjobq" {
             sql.into_sql_str()

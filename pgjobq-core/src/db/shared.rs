@@ -1,4 +1,4 @@
-//! What a client and its background tasks share.
+//! The pool, the statements and the limits that a client and its background tasks share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +15,11 @@ use crate::db::installed::About;
 use crate::db::statements::Statements;
 use crate::db::tx_pool::Transactions;
 
-/// What the client and its background tasks have in common.
+/// The pool, the statements and the limits that a client and its background tasks share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) pool: PgPool,
-    /// Where to listen, if not where the pool is connected to.
+    /// The address to listen at, if it is not the pool's.
     pub(crate) listen: Option<PgConnectOptions>,
     pub(crate) sql: Arc<Statements>,
     pub(crate) limits: Limits,
@@ -35,7 +35,7 @@ pub(crate) struct Limits {
     pub(crate) max_args: usize,
     pub(crate) enqueue_timeout: Duration,
     pub(crate) notifications: bool,
-    /// How many shards the first migration makes; `None` takes what there is.
+    /// The number of shards that the first migration creates; `None` accepts any number.
     pub(crate) shards: Option<i16>,
 }
 

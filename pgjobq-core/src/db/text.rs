@@ -1,18 +1,19 @@
-//! Texts that a program does not control, as any database can store them.
+//! Texts of unknown content, in a form that any database can store.
 
-/// Cuts a text to at most `most` bytes, and says so with three dots. PostgreSQL cannot store NUL characters: they are replaced.
+/// Cuts a text to at most `most` bytes, and ends it with three dots. NUL characters are replaced, because PostgreSQL
+/// cannot store them.
 #[must_use]
 pub fn storable(text: &str, most: usize) -> String {
     let text = text.replace('\0', "\u{FFFD}");
     if text.len() <= most {
         return text;
     }
-    // No `…`: a database that is not in UTF-8 may not have it.
+    // Not `…`: a database that is not in UTF-8 may lack it.
     format!("{}...", &text[..text.floor_char_boundary(most.saturating_sub(3))])
 }
 
-/// The text in ASCII, each other character as its escape, for example `\u{2717}`: for a database whose encoding lacks one of
-/// them. `None` where it is ASCII already.
+/// Returns the text in ASCII with each other character escaped, for example as `\u{2717}`, for a database whose
+/// encoding lacks one of them. Returns `None` if the text is ASCII already.
 #[must_use]
 pub fn to_ascii(text: &str) -> Option<String> {
     let escaped = |c: char| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() };

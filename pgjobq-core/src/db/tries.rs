@@ -1,16 +1,16 @@
-//! Trying a statement again that met others' transactions.
+//! Tries of a statement that meets other transactions.
 
 use std::time::{Duration, Instant};
 
 use crate::DatabaseError;
 use crate::jitter::jittered;
 
-/// How often a statement is tried that meets others' transactions.
-const TRIES: u32 = 6;
-/// The first pause between two tries; it doubles.
+/// The number of tries of a statement that meets other transactions.
+const MAX_TRIES: u32 = 6;
+/// The first pause between two tries; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
-/// The tries of one statement: at most [`TRIES`], within one time limit for all of them.
+/// The tries of one statement: at most [`MAX_TRIES`], within one time limit for all of them.
 pub(crate) struct Tries {
     until: Instant,
     made: u32,
@@ -21,16 +21,16 @@ impl Tries {
         Self { until: Instant::now() + limit, made: 0 }
     }
 
-    /// How much time is left.
+    /// Returns the time that is left.
     pub(crate) fn left(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
     }
 
-    /// Pauses, and returns true, if another try may succeed: two transactions met, and nothing was written.
+    /// Pauses and returns true if another try may succeed, because two transactions met and nothing was written.
     pub(crate) async fn again(&mut self, error: &DatabaseError) -> bool {
         self.made += 1;
         let pause = jittered(FIRST_PAUSE * (1 << self.made));
-        if !met_another(error) || self.made >= TRIES || pause >= self.left() {
+        if !met_another(error) || self.made >= MAX_TRIES || pause >= self.left() {
             return false;
         }
         tracing::debug!(%error, tries = self.made, "trying again what met another transaction");
@@ -39,7 +39,7 @@ impl Tries {
     }
 }
 
-/// Whether two transactions met: a serialization failure, a deadlock, a lock timeout. Nothing was written.
+/// Returns whether two transactions met: a serialization failure, a deadlock or a lock timeout. Nothing was written.
 fn met_another(error: &DatabaseError) -> bool {
     matches!(error.code().as_deref(), Some("40001" | "40P01" | "55P03"))
 }

@@ -1,8 +1,8 @@
 //! The connections on which transactional jobs run: a pool of their own, as large as the client's and set up like it, so
 //! that they take none of the application's.
 //!
-//! sqlx's pool waits without a limit for the answer of a connection that is given back; one that fell silent is missing for
-//! ever. So the places are counted here, and a pool that has fewer than it should is replaced.
+//! sqlx's pool waits without a limit for the answer of a returned connection, so a connection that fell silent is
+//! lost forever. Therefore the places are counted here, and a pool that has fewer than it should is replaced.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -17,11 +17,11 @@ use crate::db::open;
 use crate::db::statements::Statements;
 use crate::lock::lock;
 
-/// How long it may take to begin, where there is a place.
-const BEGIN_WITHIN: Duration = Duration::from_secs(5);
+/// The time that a transaction may take to begin once it has a place.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the connections may take to close.
-const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+/// The time that the connections have to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The connections on which transactional jobs run.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct Transactions {
     pub(crate) places: Arc<Semaphore>,
 }
 
-/// The pool of now, and how many there were before it.
+/// The present pool, and the number of pools before it.
 #[derive(Debug, Default)]
 struct Current {
     /// With the application's connect options, as they were when the pool last followed them.
@@ -40,13 +40,13 @@ struct Current {
     replaced: u64,
 }
 
-/// A place for a transactional job, or several: the right to begin as many transactions.
+/// One or several places for transactional jobs: the right to begin as many transactions.
 #[derive(Debug)]
 #[doc(hidden)]
 pub struct Places(OwnedSemaphorePermit);
 
 impl Places {
-    /// How many they are.
+    /// Returns the number of places.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.num_permits()
@@ -87,13 +87,13 @@ impl Transactions {
     /// Begins a transaction in this place.
     pub(crate) async fn begin(&self, statement: String, place: Places) -> Result<Begun, DatabaseError> {
         let (pool, replaced) = self.pool();
-        let begun = match timeout(BEGIN_WITHIN, pool.begin_with(AssertSqlSafe(statement.clone()))).await {
+        let begun = match timeout(BEGIN_TIMEOUT, pool.begin_with(AssertSqlSafe(statement.clone()))).await {
             Err(_) | Ok(Err(sqlx::Error::PoolTimedOut)) => {
                 // Connections are missing, or the database does not answer; then a new pool does no harm.
                 self.replace(replaced);
                 let (pool, _) = self.pool();
-                let again = timeout(BEGIN_WITHIN, pool.begin_with(AssertSqlSafe(statement))).await;
-                again.map_err(|_| DatabaseError::Unanswered { after: BEGIN_WITHIN })?
+                let again = timeout(BEGIN_TIMEOUT, pool.begin_with(AssertSqlSafe(statement))).await;
+                again.map_err(|_| DatabaseError::Unanswered { after: BEGIN_TIMEOUT })?
             }
             Ok(begun) => begun,
         };
@@ -101,12 +101,12 @@ impl Transactions {
         Ok(Begun { transaction, _place: place })
     }
 
-    /// Closes the connections that are idle, and the others as their transactions end; those that are silent are left.
+    /// Closes the idle connections, and the others as their transactions end; silent ones are left.
     pub(crate) async fn close(&self) {
         self.places.close();
         let pool = self.lock().pool.take();
         if let Some((pool, _)) = pool {
-            let _ = timeout(CLOSE_WITHIN, pool.close()).await;
+            let _ = timeout(CLOSE_TIMEOUT, pool.close()).await;
         }
     }
 
@@ -115,14 +115,15 @@ impl Transactions {
         let replaced = current.replaced;
         let (pool, options) = current.pool.get_or_insert_with(|| {
             let options = self.like.connect_options();
-            let like = open::like(&self.like).acquire_timeout(BEGIN_WITHIN);
+            let like = open::like(&self.like).acquire_timeout(BEGIN_TIMEOUT);
             (like.connect_lazy_with(options.as_ref().clone()), options)
         });
         open::follow(pool, &self.like, options);
         (pool.clone(), replaced)
     }
 
-    /// Lets go of the pool that came after so many others: once, for all who find it wanting.
+    /// Drops the pool with this number of predecessors. Several callers may find it too small; only the first one
+    /// drops it.
     fn replace(&self, replaced: u64) {
         let mut current = self.lock();
         if current.replaced == replaced {

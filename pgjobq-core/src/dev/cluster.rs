@@ -13,16 +13,16 @@ use super::postmaster::{Postmaster, forget_reused_pid};
 use super::programs::Programs;
 use super::settings::ServerOptions;
 
-/// How long a server may take to start; after a crash it has work to do first.
+/// The time that a server may take to start; after a crash it has to recover first.
 const START: Duration = Duration::from_secs(60);
-/// How long what is left of a killed server may take to go away.
+/// The time that the processes of a killed server may take to end.
 const GOING: Duration = Duration::from_secs(5);
-/// How long a server may take to drop everything.
+/// The time that a server may take to disconnect everyone.
 const REMOVE: Duration = Duration::from_secs(10);
-/// How often a condition is looked at again.
+/// The interval at which a condition is checked.
 const POLL: Duration = Duration::from_millis(10);
 
-/// A data directory and the server on it. Whoever calls a method is the only one to do so.
+/// A data directory and the server on it. Each method needs exclusive access.
 #[derive(Clone, Debug)]
 pub(super) struct Cluster {
     pub(super) programs: Programs,
@@ -31,7 +31,7 @@ pub(super) struct Cluster {
     pub(super) options: ServerOptions,
 }
 
-/// How a server ends.
+/// The way in which a server ends.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Stop {
     /// Disconnects its clients and writes everything down.
@@ -41,7 +41,7 @@ pub(super) enum Stop {
 }
 
 impl Cluster {
-    /// Whether there is a data directory for these programs.
+    /// Returns whether there is a data directory for these programs.
     pub(super) fn is_made(&self) -> bool {
         fs::read_to_string(self.folders.data().join("PG_VERSION"))
             .is_ok_and(|version| version.trim() == self.programs.major.to_string())
@@ -99,7 +99,7 @@ impl Cluster {
         }
     }
 
-    /// Where the running server listens, once it has done starting; `None` if there is none, or no longer.
+    /// Returns the endpoint of the running server, once it has finished starting; `None` if no server runs.
     pub(super) fn running(&self) -> Result<Option<Endpoint>, DevError> {
         let begun = Instant::now();
         while let Some(server) = Postmaster::of(&self.folders.data()) {
@@ -158,7 +158,8 @@ impl Cluster {
         command
     }
 
-    /// Whether it succeeds. Silent, for the server inherits what `pg_ctl` writes to and would keep a pipe open.
+    /// Returns whether the command succeeds. It is silent, because the server inherits the output of `pg_ctl` and
+    /// would keep a pipe open.
     fn run_silent(&self, mut command: Command) -> Result<bool, DevError> {
         let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
         status.map(|status| status.success()).map_err(|source| self.cannot_run("pg_ctl", source))

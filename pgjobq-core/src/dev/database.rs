@@ -20,8 +20,8 @@ use super::shared::{Origin, Share};
 /// the next start takes a moment only; delete the folder that the line names to begin anew. They are **not safe**: the
 /// server does not wait for the disk, and makes a new data directory when it cannot start on the old one.
 ///
-/// When a program is killed, or ends without dropping its [`Database`], the server stays for the next program, which
-/// stops it in the end.
+/// If a program is killed, or ends without dropping its [`Database`], the server stays for the next program, which
+/// finally stops it.
 ///
 /// # Errors
 ///
@@ -55,8 +55,8 @@ pub async fn database() -> Result<Database, DevError> {
 
 /// A database to develop with, from [`database`].
 ///
-/// Keep it until the last connection is closed: the server lives as long as this. Dropping the last one stops the server
-/// and disconnects whoever is still there; that blocks for about 0.1 s, and 10 s at most.
+/// Keep it until the last connection is closed, because the server lives as long as this value. Dropping the last one
+/// stops the server and disconnects its clients; this blocks for about 0.1 s, and for at most 10 s.
 #[derive(Debug)]
 #[must_use = "the server stops when this is dropped"]
 pub struct Database {

@@ -1,4 +1,4 @@
-//! Where a server listens, and how a client names it.
+//! The endpoint of a server, and the names by which a client reaches it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ const SOCKET: &str = ".s.PGSQL.5432";
 /// The longest path of a socket: 107 bytes on Linux, 103 on macOS.
 const LONGEST: usize = 103;
 
-/// Where a server listens: a folder that only its user can enter, or a port of this machine.
+/// The endpoint of a server: a folder that only its user can enter, or a port of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     /// The folder of its socket.
@@ -18,7 +18,7 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
-    /// A port that nobody listens on right now.
+    /// Returns a port on which no program listens now.
     pub(super) fn free_port() -> std::io::Result<Self> {
         let probe = std::net::TcpListener::bind(("127.0.0.1", 0))?;
         Ok(Self::Tcp(probe.local_addr()?.port()))
@@ -31,7 +31,7 @@ impl Endpoint {
         }
     }
 
-    /// What sqlx and libpq understand.
+    /// Returns the form that sqlx and libpq understand.
     pub(super) fn url(&self, database: &str) -> String {
         let database = percent_encode(database, "");
         match self {
@@ -49,7 +49,7 @@ pub(super) fn socket_in(folder: &Path) -> PathBuf {
     folder.join(SOCKET)
 }
 
-/// Whether the operating system can name a socket in that folder.
+/// Returns whether the operating system can name a socket in that folder.
 pub(super) fn fits_socket(folder: &Path) -> bool {
     socket_in(folder).as_os_str().len() <= LONGEST
 }

@@ -1,9 +1,9 @@
-//! What the search for a database depends on, as a value: tests make their own.
+//! The inputs of the search for a database, as a value, so that tests can make their own.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// What the search for a database depends on.
+/// The inputs of the search for a database.
 #[derive(Clone, Debug)]
 pub(super) struct Environment {
     /// A database that is there already.
@@ -12,13 +12,13 @@ pub(super) struct Environment {
     pub(super) pg_bin: Option<PathBuf>,
     /// The folders of `PATH`.
     pub(super) path: Vec<PathBuf>,
-    /// Where packages put PostgreSQL.
+    /// The folders in which packages install PostgreSQL.
     pub(super) shelves: Vec<Shelf>,
-    /// Where data may be kept, best first.
+    /// The folders in which data may be kept, best first.
     pub(super) caches: Vec<PathBuf>,
-    /// Where anything may be put for a while.
+    /// The folders for temporary files.
     pub(super) temps: Vec<PathBuf>,
-    /// Where to fetch PostgreSQL from when this machine has none.
+    /// The address to fetch PostgreSQL from if this machine has none.
     #[cfg(feature = "embedded")]
     pub(super) releases: Option<&'static str>,
 }
@@ -31,12 +31,12 @@ pub(super) struct Shelf {
 }
 
 impl Environment {
-    /// That of this process.
+    /// Reads the environment of this process.
     pub(super) fn current() -> Self {
         Self::from_variables(|name| std::env::var_os(name), std::env::temp_dir())
     }
 
-    /// That which these variables describe. An empty variable is an unset one.
+    /// Reads the environment that these variables describe. An empty variable counts as unset.
     pub(super) fn from_variables(variable: impl Fn(&str) -> Option<OsString>, temp: PathBuf) -> Self {
         let variable = |name| variable(name).filter(|value| !value.is_empty());
         let folder = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());

@@ -1,4 +1,4 @@
-//! Why there is no database to develop with.
+//! The error of finding a database for development.
 
 use std::error::Error;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Why there is no database to develop with, and what to do about it.
+/// The error of finding a database for development, and what to do about it.
 ///
 /// Its `Debug` is the message and its causes, for that is what `fn main() -> Result<(), Box<dyn Error>>` prints.
 #[derive(thiserror::Error)]
@@ -23,18 +23,18 @@ pub enum DevError {
          && export DATABASE_URL=postgres://postgres:pg@localhost/postgres"
     )]
     NoPrograms {
-        /// Where they were looked for, and what was found there that does not do.
+        /// The places that were searched, and the unusable programs that were found there.
         looked: String,
     },
     /// `PGJOBQ_PG_BIN` names a folder that does not do.
     #[error("PGJOBQ_PG_BIN={}: {problem}; name the folder that has initdb, pg_ctl and postgres, 15 or newer", folder.display())]
     BadBin {
-        /// What `PGJOBQ_PG_BIN` says.
+        /// The value of `PGJOBQ_PG_BIN`.
         folder: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: String,
     },
-    /// The server refuses to run as root, and there is nobody else.
+    /// The server refuses to run as root, and there is no other user.
     #[error(
         "PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody` to run it as; set DATABASE_URL"
     )]
@@ -47,25 +47,25 @@ pub enum DevError {
     /// A program could not be run at all.
     #[error("cannot run {}", program.display())]
     Run {
-        /// Which.
+        /// The user.
         program: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// Something is wrong with a file or a folder.
     #[error("cannot {doing} {}", path.display())]
     Files {
-        /// What was tried: "make the folder".
+        /// The action that failed, for example "make the folder".
         doing: &'static str,
         /// With what.
         path: PathBuf,
-        /// Why it did not work.
+        /// The cause.
         source: io::Error,
     },
     /// `initdb` failed.
     #[error("initdb could not make a data directory in {}:\n{output}", folder.display())]
     Init {
-        /// Where.
+        /// The folder.
         folder: PathBuf,
         /// The last lines of what it said.
         output: String,
@@ -86,15 +86,15 @@ pub enum DevError {
     Stuck {
         /// The folder that has its data.
         folder: PathBuf,
-        /// How long it was given.
+        /// The time that it had.
         limit: Duration,
     },
     /// Another process has been starting or stopping the server for too long.
     #[error("another process has been starting or stopping the server for {limit:?}; if there is none, delete {}", lock.display())]
     Busy {
-        /// What it holds.
+        /// The content.
         lock: PathBuf,
-        /// How long was waited.
+        /// The time that was waited.
         limit: Duration,
     },
     /// The Tokio runtime shut down meanwhile.

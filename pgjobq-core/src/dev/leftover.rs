@@ -1,7 +1,7 @@
 //! The folders of private servers, and what killed processes leave of them.
 //!
-//! A living process holds the lock in the folder of its server. One that is killed cannot clean up; whoever starts a
-//! server next does.
+//! A living process holds the lock in the folder of its server. A killed process cannot clean up, so the next process
+//! that starts a server does.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub(super) fn claim_folder(temp: &Path, account: &Account) -> Result<(PathBuf, F
     let path = hidden.join(LOCK);
     let lock = lock_file(&path).map_err(DevError::files("open", &path))?;
     lock.lock().map_err(DevError::files("lock", &path))?;
-    // Nobody sees it under this name before it is locked.
+    // No other process sees it under this name before it is locked.
     let folder = temp.join(format!("{}{number:08x}", prefix(account)));
     fs::rename(&hidden, &folder).map_err(DevError::files("rename", &hidden))?;
     Ok((folder, lock))

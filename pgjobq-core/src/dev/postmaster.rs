@@ -1,4 +1,4 @@
-//! What `postmaster.pid` says of the server of a data directory, and whether that is still so.
+//! The content of `postmaster.pid`, the file about the server of a data directory, and whether it is still true.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::platform;
 #[derive(Clone, Debug)]
 pub(super) struct Postmaster {
     pub(super) endpoint: Endpoint,
-    /// Whether it takes connections, and is neither starting nor stopping.
+    /// Returns whether it accepts connections, and is neither starting nor stopping.
     pub(super) ready: bool,
 }
 
@@ -34,8 +34,8 @@ impl Postmaster {
     }
 }
 
-/// Removes the file of a dead server whose process number went to another program: after a restart of the machine,
-/// PostgreSQL would take that program for its own and refuse to start.
+/// Removes the file of a dead server whose process number went to another program. After a restart of the machine,
+/// PostgreSQL would mistake that program for its own server and refuse to start.
 pub(super) fn forget_reused_pid(data: &Path) {
     let file = data.join("postmaster.pid");
     let Ok(text) = fs::read_to_string(&file) else { return };

@@ -22,8 +22,8 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    /// The first that do: those of `PGJOBQ_PG_BIN` and no others, else of `PATH`, else the newest on a shelf, else, with the feature
-    /// `embedded`, those that can be fetched.
+    /// Returns the first usable programs: those of `PGJOBQ_PG_BIN` and no others, or else of `PATH`, or else the
+    /// newest in the folders of packages, or else, with the feature `embedded`, those that can be fetched.
     pub(super) fn find(environment: &Environment) -> Result<Self, DevError> {
         if let Some(folder) = &environment.pg_bin {
             return Self::inspect(folder).map_err(|problem| DevError::BadBin {
@@ -75,7 +75,7 @@ impl Programs {
     }
 }
 
-/// Why a folder does not do.
+/// Returns the reason why a folder is not usable.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unfit {
     #[error("it has no {0}")]

@@ -31,7 +31,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// As [`database`](super::database), but whatever `DATABASE_URL` says.
+    /// The same as [`database`](super::database), but ignores `DATABASE_URL`.
     pub async fn start(options: ServerOptions) -> Result<Self, DevError> {
         Self::start_in(Environment::current(), options).await
     }

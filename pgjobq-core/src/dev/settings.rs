@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::endpoint::Endpoint;
 
-/// What kind of private server to start.
+/// The options of a private server.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
     settings: Vec<(String, String)>,

@@ -1,8 +1,8 @@
 //! The server that the processes of a user share: started by the first, stopped by the last one out.
 //!
-//! Every user of the server holds `users.lock` shared. Whoever starts or stops it holds `gate.lock` exclusively, so that
-//! nobody comes in while the last one out looks whether he is the last. The operating system releases the locks of a
-//! killed process; the server it leaves behind serves the next one, who stops it in the end.
+//! Every user of the server holds `users.lock` shared. A process that starts or stops it holds `gate.lock`
+//! exclusively, so that none enters while the last one checks whether it is the last. The operating system releases
+//! the locks of a killed process. The server that it leaves behind serves the next one, which finally stops it.
 
 use std::fs::{File, TryLockError};
 use std::thread::sleep;
@@ -32,7 +32,7 @@ pub(super) struct Share {
     users: File,
 }
 
-/// Where the server came from.
+/// The origin of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     /// It was running.
@@ -54,13 +54,13 @@ impl Share {
         let _gate = pass_gate(&cluster, ENTER)?;
         let path = cluster.folders.root.join("users.lock");
         let users = lock_file(&path).map_err(DevError::files("open", &path))?;
-        // Nobody outside the gate holds it exclusively: this does not wait.
+        // No process outside the gate holds it exclusively, so this does not wait.
         users.lock_shared().map_err(DevError::files("lock", &path))?;
         let (endpoint, origin) = ensure_running(&cluster, environment)?;
         Ok(Self { cluster, endpoint, origin, users })
     }
 
-    /// Stops the server if nobody else uses it.
+    /// Stops the server if no other process uses it.
     fn leave(&self) -> Result<(), DevError> {
         let _gate = pass_gate(&self.cluster, LEAVE)?;
         let path = self.cluster.folders.root.join("users.lock");
@@ -105,7 +105,7 @@ fn ensure_running(cluster: &Cluster, environment: &Environment) -> Result<(Endpo
     Ok((endpoint, Origin::Renewed))
 }
 
-/// Waits until nobody else starts or stops the server. The file is the right to do so.
+/// Waits until no other process starts or stops the server. The file is the right to do so.
 fn pass_gate(cluster: &Cluster, limit: Duration) -> Result<File, DevError> {
     let path = cluster.folders.root.join("gate.lock");
     let gate = lock_file(&path).map_err(DevError::files("open", &path))?;

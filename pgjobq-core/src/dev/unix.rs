@@ -1,4 +1,4 @@
-//! What is particular to Unix: users, the owners of folders, sockets.
+//! Unix: users, the owners of folders, sockets.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use super::endpoint::{Endpoint, fits_socket, socket_in};
 use super::error::DevError;
 
-/// Who we are, and as whom the server runs: PostgreSQL refuses to run as root.
+/// This process's user, and the user of the server: PostgreSQL refuses to run as root.
 #[derive(Clone, Debug)]
 pub(super) struct Account {
     uid: u32,
@@ -28,7 +28,7 @@ impl Account {
         Ok(Self { uid, server })
     }
 
-    /// What sets the folders of this user apart in a folder for all.
+    /// Returns the part of a name by which the folders of this user differ from others in a shared folder.
     pub(super) fn label(&self) -> String {
         format!("-{}", self.uid)
     }
@@ -40,7 +40,7 @@ impl Account {
         }
     }
 
-    /// Whether the server's user may enter this folder. Root's home, for one, is closed to it.
+    /// Returns whether the server's user may enter this folder. Root's home, for example, is closed to it.
     pub(super) fn can_reach(&self, folder: &Path) -> bool {
         let open = |folder: &Path| fs::metadata(folder).is_ok_and(|it| it.mode() & 0o001 != 0);
         self.server.is_none() || folder.ancestors().filter(|folder| folder.exists()).all(open)
@@ -70,7 +70,7 @@ impl Account {
         fs::set_permissions(path, Permissions::from_mode(0o644)).map_err(DevError::files("write", path))
     }
 
-    /// Where to listen: in `folder`, or in one of `temps` if the path would be too long.
+    /// Returns the endpoint to listen at: in `folder`, or in one of `temps` if the path would be too long.
     pub(super) fn endpoint(&self, folder: &Path, temps: &[PathBuf]) -> Result<Endpoint, DevError> {
         let name = format!("pgjobq{}-{:08x}", self.label(), hash(folder));
         let short = temps.iter().filter(|temp| self.can_reach(temp)).map(|temp| temp.join(&name));
@@ -87,7 +87,7 @@ pub(super) fn lock_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)
 }
 
-/// Whether somebody listens there.
+/// Returns whether a server listens there.
 pub(super) fn listens(endpoint: &Endpoint) -> bool {
     match endpoint {
         Endpoint::Socket(folder) => UnixStream::connect(socket_in(folder)).is_ok(),
@@ -95,8 +95,8 @@ pub(super) fn listens(endpoint: &Endpoint) -> bool {
     }
 }
 
-/// Makes the folder, or sees to it that the one that is there belongs to the right user: in a folder for all, another
-/// user may have been first.
+/// Makes the folder, or checks that the existing one belongs to the right user: in a shared folder, another user may
+/// have made it first.
 fn private_folder(path: &Path, mode: u32, uid: u32, server: Option<(u32, u32)>) -> Result<(), DevError> {
     let failed = || DevError::files("make the folder", path);
     if let Some(parent) = path.parent() {

@@ -1,4 +1,4 @@
-//! What is particular to Windows: the folders of a user are closed to others, and there is no socket to hide in one.
+//! Windows: the folders of a user are closed to others, and there is no socket to hide in one.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -9,7 +9,7 @@ use std::process::Command;
 use super::endpoint::Endpoint;
 use super::error::DevError;
 
-/// Who we are, and as whom the server runs. `pg_ctl` gives up an administrator's rights by itself.
+/// This process's user, and the user of the server. `pg_ctl` drops an administrator's rights by itself.
 #[derive(Clone, Debug)]
 pub(super) struct Account;
 
@@ -53,7 +53,7 @@ impl Account {
         fs::write(path, text).map_err(DevError::files("write", path))
     }
 
-    /// Where to listen: a free port.
+    /// Returns the endpoint to listen at: a free port.
     pub(super) fn endpoint(&self, folder: &Path, _temps: &[PathBuf]) -> Result<Endpoint, DevError> {
         Endpoint::free_port().map_err(DevError::files("find a free port for", folder))
     }
@@ -64,7 +64,7 @@ pub(super) fn lock_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(false).write(true).open(path)
 }
 
-/// Whether somebody listens there.
+/// Returns whether a server listens there.
 pub(super) fn listens(endpoint: &Endpoint) -> bool {
     match endpoint {
         Endpoint::Socket(_) => false,

@@ -20,39 +20,39 @@ impl<T> From<NewJob<T>> for AnyJob {
     }
 }
 
-/// What became of many jobs: from [`enqueue_all`].
+/// The result of enqueuing many jobs: from [`enqueue_all`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Enqueued {
-    /// How many are new.
+    /// The number of new jobs.
     pub new: u64,
-    /// How many were live already.
+    /// The number of jobs that were live already.
     pub duplicates: u64,
 }
 
-/// Why not all of many jobs were enqueued: from [`enqueue_all`].
+/// The error of enqueuing many jobs: from [`enqueue_all`].
 #[derive(thiserror::Error)]
 #[error("{} jobs were enqueued, and then one could not be", enqueued.new)]
 pub struct EnqueueAllError {
-    /// What became of the jobs before. Through a client they stay enqueued; in a caller's transaction they vanish when it
-    /// is rolled back.
+    /// The result for the jobs before. Through a client they stay enqueued; in a caller's transaction they vanish if
+    /// it is rolled back.
     pub enqueued: Enqueued,
-    /// What went wrong.
+    /// The error.
     #[source]
     pub error: EnqueueError,
 }
 
 crate::debug_as_message!(EnqueueAllError);
 
-/// Enqueues many jobs, of one kind or of many, in statements of up to a thousand. The iterator is read as the statements go
-/// out, so that millions of jobs need little memory.
+/// Enqueues many jobs, of one kind or of many, in statements of at most a thousand. The iterator is read as the
+/// statements are sent, so that millions of jobs need little memory.
 ///
 /// In a transaction (`&mut *tx`) all of them commit or vanish together. Through a client or a pool each statement commits
 /// by itself, and one that meets the server's `statement_timeout` is sent again in halves.
 ///
 /// # Errors
 ///
-/// The first thing that is wrong with a job, a queue or the connection, and what had been enqueued before.
+/// The first error of a job, a queue or the connection, and the number of jobs that were enqueued before it.
 ///
 /// # Examples
 ///
@@ -71,8 +71,8 @@ crate::debug_as_message!(EnqueueAllError);
 /// # Ok(())
 /// # }
 /// ```
-// No `async fn`: of what that returns, the compiler could not tell in a caller's task that it is `Send`, where the iterator
-// has a closure over references.
+// Not an `async fn`: the compiler could not prove in a caller's task that its future is `Send` if the iterator has a
+// closure over references.
 pub fn enqueue_all<I>(
     to: impl Target,
     jobs: I,
@@ -88,7 +88,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong, and what had been enqueued before.
+    /// The first error, and the number of jobs that were enqueued before it.
     pub fn enqueue_all<I>(&self, jobs: I) -> impl Future<Output = Result<Enqueued, EnqueueAllError>> + Send
     where
         I: IntoIterator<Item: Into<AnyJob>, IntoIter: Send>,

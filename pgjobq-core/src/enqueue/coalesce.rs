@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::EnqueueError;
 use crate::db::shared::Shared;
-use crate::enqueue::deliver::{FIRST_TRY, Sender};
+use crate::enqueue::deliver::{FIRST_TRY_TIMEOUT, Sender};
 use crate::enqueue::group::{BEAT_INTERVAL, Caller, Group, Reply, next_group};
 use crate::enqueue::row::Row;
 use crate::lock::lock;
@@ -166,7 +166,7 @@ async fn send_all(group: &Group, sender: &Sender) {
         if rows.is_empty() {
             return;
         }
-        match sender.ask(&rows, GROUP_PATIENCE, FIRST_TRY, || group.note_sent()).await {
+        match sender.ask(&rows, GROUP_PATIENCE, FIRST_TRY_TIMEOUT, || group.note_sent()).await {
             Ok(answer) => group.answered(&answer),
             Err(error) => group.failed(&error, sender.is_for_all(&error)),
         }

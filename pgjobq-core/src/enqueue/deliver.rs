@@ -1,4 +1,4 @@
-//! Sending jobs through a client: again when an answer was lost, but never a job twice, and all in one limited time.
+//! Sends jobs through a client: again if an answer was lost, but never a job twice, and all within one time limit.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,31 +7,32 @@ use sqlx::PgConnection;
 use tokio::time::{sleep, timeout_at};
 
 use crate::db::notifier::Notifier;
-use crate::db::query::ANSWER_WITHIN;
+use crate::db::query::STATEMENT_TIMEOUT;
 use crate::db::shared::Shared;
 use crate::enqueue::insert::{Answer, Transaction, insert};
 use crate::enqueue::row::Row;
 use crate::jitter::jittered;
 use crate::{DatabaseError, EnqueueError, JobId};
 
-/// The time that a statement has to be answered when it is sent first. The connection may have fallen silent.
-pub(crate) const FIRST_TRY: Duration = Duration::from_secs(10);
+/// The timeout of the first try. The connection may have fallen silent.
+pub(crate) const FIRST_TRY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a statement waits for a caller's open transaction that has inserted one of its ids. It is sent again then.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time that a statement waits for a caller's open transaction that has inserted one of its ids. Then it is sent
+/// again.
+const ID_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The first pause after a failure. It doubles, up to the second.
+/// The first and the longest pause after a failure; each pause is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
-/// Sends jobs, each statement a commit of its own, and notifies idle workers once they are committed.
+/// Sends jobs, each statement in a transaction of its own, and notifies idle workers after the commit.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
     shared: Arc<Shared>,
     notifier: Notifier,
 }
 
-/// What is known of a batch that was sent and not answered.
+/// The state of jobs that were sent and not answered.
 #[derive(Debug, Default)]
 struct Tries {
     /// The time of the first statement that may have been committed without an answer.
@@ -44,9 +45,9 @@ impl Sender {
         Self { shared, notifier }
     }
 
-    /// Sends a batch until it is answered, or the deadline has passed. `lost` is the time at which it was sent before, if
-    /// that was not answered. A job that is live after an answer was lost is reported as new: it may have been a duplicate,
-    /// but nobody knows any more.
+    /// Sends jobs until they are answered or the deadline has passed. Returns the number of new jobs. `lost` is the
+    /// time at which they were sent before without an answer. A job that is live after a lost answer counts as new:
+    /// it may have been a duplicate, but that is no longer known.
     pub(crate) async fn deliver(
         &self,
         rows: &mut Vec<Arc<Row>>,
@@ -56,7 +57,7 @@ impl Sender {
         let mut tries = Tries { lost, last: None };
         let answered = timeout_at(deadline.into(), self.deliver_patiently(rows, &mut tries)).await;
         answered.unwrap_or_else(|_| match tries {
-            // Nothing was left unanswered: then the last error is the reason.
+            // Every statement was answered, so the last error is the reason.
             Tries { lost: None, last: Some(error) } => Err(error.into()),
             Tries { lost, last } => Err(EnqueueError::TimedOut {
                 limit: self.shared.limits.enqueue_timeout,
@@ -72,9 +73,9 @@ impl Sender {
         tries: &mut Tries,
     ) -> Result<u64, EnqueueError> {
         let count = rows.len() as u64;
-        let (mut limit, mut pause) = (FIRST_TRY, FIRST_PAUSE);
+        let (mut limit, mut pause) = (FIRST_TRY_TIMEOUT, FIRST_PAUSE);
         loop {
-            match self.ask_again(rows, limit, &mut tries.lost).await {
+            match self.send_unknown(rows, limit, &mut tries.lost).await {
                 Ok(answer) => {
                     answer.check(rows)?;
                     return Ok(if tries.lost.is_some() { count } else { answer.new });
@@ -87,22 +88,23 @@ impl Sender {
                 Err(error) if error.is_transient() => tries.last = Some(error),
                 Err(error) => return Err(error.into()),
             }
-            limit = ANSWER_WITHIN; // A large batch on a slow network needs all the time that is left.
+            limit = STATEMENT_TIMEOUT; // A large batch on a slow network needs all the time that is left.
             sleep(jittered(pause)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(MAX_PAUSE);
         }
     }
 
-    /// Sends a batch once, without the jobs that an earlier try has committed.
-    async fn ask_again(
+    /// Sends the jobs once, without those that an earlier try has committed.
+    async fn send_unknown(
         &self,
         rows: &mut Vec<Arc<Row>>,
         limit: Duration,
         lost: &mut Option<Instant>,
     ) -> Result<Answer, DatabaseError> {
         if let Some(since) = *lost {
-            // The statement may have committed, and only its answer been lost: so look the ids up, live and finished since.
-            // (A job that was enqueued, run, and not kept in the meantime runs twice; delivery is at least once.)
+            // The statement may have committed and only its answer was lost, so look the ids up, both live and
+            // finished since. (A job that was enqueued, run, and not kept in the meantime runs twice; delivery is at
+            // least once.)
             let ids: Vec<JobId> = rows.iter().map(|row| row.id).collect();
             let known = self.shared.known(&ids, since).await?;
             rows.retain(|row| !known.contains(&row.id));
@@ -111,7 +113,7 @@ impl Sender {
             }
         }
         let before = *lost;
-        let answer = self.ask(rows, PATIENCE, limit, || {
+        let answer = self.ask(rows, ID_PATIENCE, limit, || {
             lost.get_or_insert_with(Instant::now);
             Ok(())
         });
@@ -122,13 +124,13 @@ impl Sender {
         answer
     }
 
-    /// Reports whether every caller is to be told of this error, without another try.
+    /// Returns whether every caller gets this error, without another try.
     pub(crate) fn is_for_all(&self, error: &DatabaseError) -> bool {
         matches!(error, DatabaseError::PoolClosed | DatabaseError::TooNew { .. })
             || self.shared.has_waited(error)
     }
 
-    /// Sends a batch once. `sending` is called when a connection is there, and the statement goes out next.
+    /// Sends jobs once. Calls `sending` when it has a connection, just before the statement.
     pub(super) async fn ask(
         &self,
         rows: &[Arc<Row>],
@@ -141,7 +143,7 @@ impl Sender {
             sending()?;
             insert(rows, connection, &shared.sql, Transaction::Ours { patience }).await
         };
-        let answer = shared.borrow(limit, ask).await?;
+        let answer = shared.with_connection(limit, ask).await?;
         self.notifier.wake(&answer.wake);
         Ok(answer)
     }

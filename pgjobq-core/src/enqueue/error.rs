@@ -1,12 +1,12 @@
-//! Why a job was not enqueued.
+//! The error of an enqueue.
 
 use crate::job::name::InvalidName;
 use crate::{DatabaseError, JobId};
 
 crate::debug_as_message!(EnqueueError);
 
-/// Why a job was not enqueued: from [`NewJob::enqueue`](crate::NewJob::enqueue), and the short `my_job::enqueue(…)`.
-/// A duplicate is no error.
+/// The error of an enqueue: from [`NewJob::enqueue`](crate::NewJob::enqueue), and the short `my_job::enqueue(…)`. A
+/// duplicate is not an error.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum EnqueueError {
@@ -15,7 +15,7 @@ pub enum EnqueueError {
     Args {
         /// The job's kind.
         kind: &'static str,
-        /// Why.
+        /// The cause.
         source: serde_json::Error,
     },
     /// The arguments hold a NUL character, which PostgreSQL cannot store.
@@ -43,7 +43,7 @@ pub enum EnqueueError {
     NestedArgs {
         /// The job's kind.
         kind: &'static str,
-        /// How deep they may be nested.
+        /// The deepest nesting that is allowed.
         deepest: usize,
     },
     /// The arguments are too large.
@@ -53,12 +53,12 @@ pub enum EnqueueError {
     ArgsTooLarge {
         /// The job's kind.
         kind: &'static str,
-        /// How large they are, as PostgreSQL prints them: numbers without exponents, and spaces after commas and colons.
+        /// Their size as PostgreSQL prints them: numbers without exponents, and spaces after commas and colons.
         bytes: usize,
-        /// How large they may be.
+        /// The largest size that is allowed.
         limit: usize,
     },
-    /// A name that no kind and no queue can have.
+    /// The name of the kind or the queue is invalid.
     #[error(transparent)]
     Name(#[from] InvalidName),
     /// The job would start or expire in more than a hundred years.
@@ -67,12 +67,12 @@ pub enum EnqueueError {
         /// The job's kind.
         kind: &'static str,
     },
-    /// More retries or crashes than can be counted.
+    /// More retries or crashes than the database can store.
     #[error("the `{kind}` job has {count} retries or crashes, and can have at most 32767")]
     TooManyTries {
         /// The job's kind.
         kind: &'static str,
-        /// How many were asked for.
+        /// The number that was asked for.
         count: u16,
     },
     /// The job would expire before it comes due, and so never run.
@@ -81,7 +81,7 @@ pub enum EnqueueError {
         /// The job's kind.
         kind: &'static str,
     },
-    /// The trace context is none.
+    /// The trace context is invalid.
     #[error(
         "the `traceparent` of the `{kind}` job is not like 00-<32 hex digits>-<16 hex digits>-<2 hex digits>"
     )]
@@ -122,7 +122,7 @@ pub enum EnqueueError {
     /// The client was closed. What was on its way may have been enqueued.
     #[error("the client was closed: enqueue before `client.close()`, or with another client")]
     Closed,
-    /// The database has not answered in the time that an enqueue may take.
+    /// The database has not answered within the timeout of an enqueue.
     #[error(
         "the enqueue was not answered within {limit:?} (`ClientBuilder::enqueue_timeout`): {}",
         if *maybe_enqueued {
@@ -134,7 +134,7 @@ pub enum EnqueueError {
     TimedOut {
         /// The limit: see [`ClientBuilder::enqueue_timeout`](crate::ClientBuilder::enqueue_timeout).
         limit: std::time::Duration,
-        /// Whether a statement was sent and not answered, so that the jobs may be enqueued.
+        /// True if a statement was sent and not answered, so that the jobs may be enqueued.
         maybe_enqueued: bool,
         /// The last error.
         source: Option<DatabaseError>,

@@ -111,7 +111,8 @@ impl Group {
         lock(&self.state).beat.elapsed() > STALLED_AFTER
     }
 
-    /// Gives the group up. Callers whose jobs may have been sent are told to look for them; returns the other callers.
+    /// Gives the group up. Callers whose jobs may have been sent get the reply to look for them; returns the other
+    /// callers.
     pub(super) fn abandon(&self) -> Vec<Caller> {
         if let Some(task) = self.task.get() {
             task.abort();

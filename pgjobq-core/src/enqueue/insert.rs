@@ -34,7 +34,7 @@ pub(super) struct Answer {
     pub(super) new: u64,
     /// The ids of jobs that were live already.
     pub(super) duplicates: Vec<Uuid>,
-    /// Those among the duplicates that are live with another kind.
+    /// The duplicates that are live with another kind.
     other_kind: Vec<Uuid>,
     /// The queues that do not exist. If there are any, the statement has inserted nothing.
     unknown: Vec<String>,

@@ -13,7 +13,7 @@ use crate::{JobId, Priority};
 
 /// A job that has not been enqueued, as a value: change its options, then enqueue it, alone or with others.
 ///
-/// What is set here holds for this job; everything else follows its kind's policy.
+/// Options that are set here hold for this job; all others follow its kind's policy.
 ///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
@@ -38,7 +38,7 @@ pub struct NewJob<T> {
     result: PhantomData<fn() -> T>,
 }
 
-/// What is sent to the database.
+/// A new job, not checked yet.
 pub(crate) struct NewRow {
     pub(crate) id: JobId,
     pub(crate) kind: &'static str,
@@ -49,13 +49,13 @@ pub(crate) struct NewRow {
     pub(crate) due: Due,
     pub(crate) expires_in: Option<Duration>,
     pub(crate) meta: Meta,
-    /// Whether nothing is kept of the job when it completes.
+    /// True if nothing is kept of the job when it completes.
     pub(crate) unkept: bool,
-    /// The arguments as JSON, or why they could not be written; told when the job is enqueued.
+    /// The arguments as JSON, or the error, which the enqueue then returns.
     pub(crate) args: Result<String, serde_json::Error>,
 }
 
-/// When a job may start.
+/// The time at which a job may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
     Now,
@@ -82,13 +82,13 @@ impl<T> NewJob<T> {
         Self { row, result: PhantomData }
     }
 
-    /// The id that the job will have.
+    /// Returns the id that the job will have.
     #[must_use]
     pub fn job_id(&self) -> JobId {
         self.row.id
     }
 
-    /// The arguments as they will be stored, if they can be.
+    /// Returns the arguments as they will be stored, if they can be.
     #[doc(hidden)]
     #[must_use]
     pub fn stored_args(&self) -> Option<&str> {
@@ -102,45 +102,46 @@ impl<T> NewJob<T> {
         self
     }
 
-    /// Sets the queue. It must be there: see [`Queue::save`](crate::Queue::save).
+    /// Sets the queue. It must exist: see [`Queue::save`](crate::Queue::save).
     pub fn queue(mut self, queue: impl Into<String>) -> Self {
         self.row.queue = queue.into();
         self
     }
 
-    /// Sets the priority: which of the jobs that wait in its queue go first.
+    /// Sets the priority among the jobs that wait in its queue.
     pub fn priority(mut self, priority: Priority) -> Self {
         self.row.priority = priority;
         self
     }
 
-    /// Sets how many more tries follow the first failure, 0 to 32767.
+    /// Sets the number of tries that follow the first failure, 0 to 32767.
     pub fn retries(mut self, retries: u16) -> Self {
         self.row.retries = retries;
         self
     }
 
-    /// Sets how many crashes (attempts whose worker died) the job survives, 0 to 32767. With 0 it runs at most once.
+    /// Sets the number of crashes (attempts whose worker died) that the job survives, 0 to 32767. With 0 it runs at
+    /// most once.
     pub fn max_crashes(mut self, max: u16) -> Self {
         self.row.max_crashes = max;
         self
     }
 
-    /// The job may start when this much time has passed, counted from the enqueue and to the microsecond. The database's
-    /// clock decides. Of `delay` and `run_at`, the last one counts.
+    /// Delays the start of the job by this time, counted from the enqueue and to the microsecond, by the database's
+    /// clock. Of `delay` and `run_at`, the last call counts.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.row.due = Due::In(delay);
         self
     }
 
-    /// The job may start at this time. The database's clock decides; a time in the past is now.
+    /// Sets the time at which the job may start, by the database's clock; a time in the past means now.
     pub fn run_at(mut self, at: SystemTime) -> Self {
         self.row.due = Due::At(at);
         self
     }
 
-    /// The job is not run any more when it has not been started within this time, counted from the enqueue: it ends as
-    /// expired. The database's clock decides. Once a worker has claimed it, it has all the time it needs, retries included.
+    /// Expires the job if it has not started within this time, counted from the enqueue by the database's clock. Once
+    /// a worker has claimed it, it has all the time it needs, including retries.
     pub fn expires_in(mut self, time: Duration) -> Self {
         self.row.expires_in = Some(time);
         self
@@ -154,7 +155,7 @@ impl<T> NewJob<T> {
     }
 }
 
-/// Without the arguments: they may be secret, and debug output goes to logs.
+/// Shows no arguments: they may be secret, and debug output goes to logs.
 impl fmt::Debug for NewRow {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, kind, queue, priority, due, .. } = self;

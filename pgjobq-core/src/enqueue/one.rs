@@ -17,8 +17,8 @@ impl<T> NewJob<T> {
     ///
     /// # Errors
     ///
-    /// Mistakes in the job, an unknown queue, [`EnqueueError::TimedOut`], and what the database refuses. A duplicate is no
-    /// error: the handle reports it.
+    /// Mistakes in the job, an unknown queue, [`EnqueueError::TimedOut`], and errors of the database. A duplicate is
+    /// not an error: the handle reports it.
     pub async fn enqueue(self, mut to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
         let (id, kind, unkept) = (self.row.id, self.row.kind, self.row.unkept);
         let row = checked(self.row, &to)?;

@@ -1,4 +1,4 @@
-//! Where jobs can be enqueued.
+//! The targets of an enqueue.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -24,19 +24,19 @@ type Inserting<'s> = Pin<Box<dyn Future<Output = Result<Inserted, EnqueueError>>
 pub struct Inserted {
     /// The number of new jobs; the others are duplicates.
     pub new: u64,
-    /// Whether the jobs are certainly committed.
+    /// True if the jobs are certainly committed.
     pub committed: bool,
 }
 
-/// Where jobs can be enqueued: `&client`, `&pool`, `&mut *connection`, `&mut *transaction`, or
-/// [`client.within(&mut *transaction)`](Client::within); in a transactional job, `&mut *tx`.
+/// A target of an enqueue: `&client`, `&pool`, `&mut *connection`, `&mut *transaction`, or [`client.within(&mut
+/// *transaction)`](Client::within); in a transactional job, `&mut *tx`.
 ///
 /// A bare pool, connection or transaction writes to the schema `pgjobq`. If this process has built clients, and only for other
 /// schemas, such an enqueue fails with [`EnqueueError::OtherSchema`]. The call is one statement. This trait is sealed.
 ///
-/// Through a client an enqueue takes at most its [`enqueue_timeout`](crate::ClientBuilder::enqueue_timeout), all tries
-/// included. Through a bare pool it is tried once, and has 30 seconds from when the pool has given a connection. On a
-/// connection or a transaction of yours it has the limits that you have set there.
+/// Through a client an enqueue takes at most its [`enqueue_timeout`](crate::ClientBuilder::enqueue_timeout),
+/// including all tries. Through a bare pool it is tried once, and has 30 seconds after the pool has returned a
+/// connection. On your own connection or transaction it has the limits that you have set there.
 ///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
@@ -61,7 +61,7 @@ pub trait Target: sealed::Sealed + Send {
     #[doc(hidden)]
     fn insert<'s>(&'s mut self, rows: &'s mut Vec<Arc<Row>>) -> Inserting<'s>;
 
-    /// The job in which this enqueues, and its trace context.
+    /// Returns the job in whose attempt this enqueues, and its trace context.
     #[doc(hidden)]
     fn parent(&self) -> Option<(JobId, Option<&str>)> {
         None
@@ -73,7 +73,7 @@ pub trait Target: sealed::Sealed + Send {
         false
     }
 
-    /// How large the arguments of one job may be, in bytes.
+    /// The largest size of one job's arguments, in bytes.
     #[doc(hidden)]
     fn max_args(&self) -> usize {
         MAX_ARGS

@@ -1,4 +1,4 @@
-//! What a worker hands to job functions by type.
+//! The application's state, which a worker passes to job functions by type.
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
@@ -6,10 +6,10 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// An argument of a job function that the worker hands in: an HTTP client, a pool, a configuration.
+/// An argument of a job function that the worker passes in: an HTTP client, a pool, a configuration.
 ///
-/// Give the worker one of each type with its builder's `state`. A job function of this program that wants a type the
-/// worker lacks is found by `build()`. In a unit test, `State::new(value)` makes one.
+/// Give the worker one value of each type with its builder's `state`. `build()` fails if a job function of this
+/// program takes a type that the worker lacks. In a unit test, `State::new(value)` makes one.
 ///
 /// ```
 /// # use pgjobq_core as pgjobq;
@@ -29,7 +29,7 @@ use std::sync::Arc;
 pub struct State<T: ?Sized>(Arc<T>);
 
 impl<T> State<T> {
-    /// A state by hand, for a test that calls a job function.
+    /// Makes a state for a test that calls a job function.
     #[must_use]
     pub fn new(value: T) -> Self {
         Self(Arc::new(value))
@@ -67,13 +67,13 @@ impl States {
         self.0.insert(TypeId::of::<T>(), Arc::new(state));
     }
 
-    /// Whether there is a state of this type.
+    /// Returns whether there is a state of this type.
     #[must_use]
     pub fn has(&self, wanted: StateType) -> bool {
         self.0.contains_key(&(wanted.id)())
     }
 
-    /// The state of this type.
+    /// Returns the state of this type.
     #[must_use]
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
         let state = Arc::clone(self.0.get(&TypeId::of::<T>())?);
@@ -96,7 +96,7 @@ impl StateType {
         Self { id: TypeId::of::<T>, name: type_name::<T> }
     }
 
-    /// What the compiler calls it.
+    /// The name of the type.
     #[must_use]
     pub fn name(self) -> &'static str {
         (self.name)()

@@ -18,7 +18,7 @@ pub trait Argument: Serialize + DeserializeOwned {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Argument for T {}
 
-/// An argument that the worker hands in.
+/// An argument that the worker passes in.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not pgjobq's",
     label = "named like an argument that the worker hands in",

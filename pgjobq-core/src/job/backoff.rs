@@ -1,10 +1,10 @@
-//! How long a failed job waits before it is tried again.
+//! The time that a failed job waits before it is tried again.
 
 use std::time::Duration;
 
 use crate::jitter::spread;
 
-/// How long a failed job waits before it is tried again: a pure function of how often it has failed.
+/// The time that a failed job waits before it is tried again: a pure function of its number of failures.
 ///
 /// ```
 /// # use pgjobq_core as pgjobq;
@@ -23,7 +23,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Doubles from one second up to six hours: what a job has that names no other.
+    /// The default: doubles from one second up to six hours.
     pub const DEFAULT: Self = Self::exponential(Duration::from_secs(1), Duration::from_secs(6 * 60 * 60));
 
     /// `first` after the first failure, and twice as long after each further one, but never longer than `most`.
@@ -46,7 +46,7 @@ impl Backoff {
         self.first.checked_mul(1 << doubled).unwrap_or(self.most).min(self.most)
     }
 
-    /// The delay with jitter of a fifth to both sides. `chance` is a random number from 0 to 1; it is an argument so
+    /// Returns the delay with a jitter of at most 20 %. `chance` is a random number from 0 to 1; it is an argument so
     /// that this stays a pure function.
     #[must_use]
     pub fn jittered(&self, failures: u32, chance: f64) -> Duration {

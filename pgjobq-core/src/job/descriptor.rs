@@ -1,4 +1,4 @@
-//! What `#[job]` registers about a job function.
+//! The registration of a job function by `#[job]`.
 
 use std::fmt;
 
@@ -6,17 +6,17 @@ use crate::job::app_state::StateType;
 use crate::job::handler::Handler;
 use crate::job::policy::Policy;
 
-/// What `#[job]` registers about a job function: a constant, collected when the program is linked.
+/// The registration of a job function by `#[job]`: a constant, collected when the program is linked.
 #[doc(hidden)]
 pub struct JobDescriptor {
     pub kind: &'static str,
     /// Kinds under which rows of earlier versions of the program may be stored.
     pub aliases: &'static [&'static str],
     pub policy: Policy,
-    /// The arguments that are shown to nobody.
+    /// The arguments that are redacted wherever jobs are shown.
     pub redact: &'static [&'static str],
     pub handler: &'static dyn Handler,
-    /// What the job function takes as `State<T>`.
+    /// The types that the job function takes as `State<T>`.
     pub states: &'static [StateType],
     pub module: &'static str,
     pub file: &'static str,

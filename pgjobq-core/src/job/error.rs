@@ -1,14 +1,14 @@
-//! What a job function returns when it does not complete.
+//! The error that a job function returns.
 
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// What a job function returns when it does not complete.
+/// The error that a job function returns.
 ///
-/// Any error turns into one with `?`, and then counts as a failure: the job is tried again, after its backoff, until its
-/// retries are used up. A job that wants to say more says it with one of the functions below. The error and its causes are kept as text, so that a
-/// person can read them later; put no secrets into them.
+/// Any error turns into one with `?`, and then counts as a failure: the job is tried again, after its backoff, until
+/// its retries are used up. The functions below have other consequences. The error and its causes are stored as text,
+/// so that a person can read them later; put no secrets into them.
 ///
 /// ```
 /// # use pgjobq_core as pgjobq;
@@ -28,14 +28,14 @@ use std::time::Duration;
 /// }
 /// ```
 ///
-/// `JobError` is not an [`Error`] itself, for otherwise not every error could turn into one.
+/// `JobError` is not an [`Error`] itself, because then not every error could turn into one.
 #[derive(Debug)]
 pub struct JobError {
     kind: ErrorKind,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// What an error means for the job.
+/// The consequence of an error for the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(hidden)]
 pub enum ErrorKind {
@@ -45,48 +45,49 @@ pub enum ErrorKind {
     RetryIn(Duration),
     /// Run again after this delay; nothing has failed.
     Snooze(Duration),
-    /// Never mind.
+    /// Cancel the job.
     Cancel,
     /// Trying again cannot help.
     Fatal,
-    /// The stored arguments are not what the job function takes. A rolling deploy can heal that, so it is tried again,
+    /// The stored arguments do not fit the job function. A rolling deploy may heal this, so the job is tried again,
     /// but not for long.
     Decode,
 }
 
 impl JobError {
-    /// The job is dead now, whatever retries it has left: trying again cannot help.
+    /// The job is dead now, even if it has retries left: another attempt cannot help.
     #[must_use]
     pub fn fatal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: ErrorKind::Fatal, source: Some(source.into()) }
     }
 
-    /// The attempt failed, and the job is tried again after this delay, to the microsecond, instead of its backoff. It
-    /// uses up a retry.
+    /// Returns a failure after which the job is tried again after this delay, to the microsecond, instead of its
+    /// backoff. It uses up a retry.
     #[must_use]
     pub fn retry_in(delay: Duration) -> Self {
         Self { kind: ErrorKind::RetryIn(delay), source: None }
     }
 
-    /// Not now: the job runs again after this delay. Nothing has failed, and no retry is used up, however often.
+    /// Makes the job run again after this delay. This is not a failure and uses up no retry, however often it
+    /// happens.
     #[must_use]
     pub fn snooze(delay: Duration) -> Self {
         Self { kind: ErrorKind::Snooze(delay), source: None }
     }
 
-    /// The job need not be done any more: it ends as cancelled.
+    /// Cancels the job, because it is no longer needed.
     #[must_use]
     pub fn cancel() -> Self {
         Self { kind: ErrorKind::Cancel, source: None }
     }
 
-    /// Says why: an error, or a sentence.
+    /// Sets the reason: an error, or a sentence.
     #[must_use]
     pub fn because(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { source: Some(source.into()), ..self }
     }
 
-    /// What was said of why.
+    /// Returns the message.
     #[doc(hidden)]
     #[must_use]
     pub fn reason(&self) -> Option<String> {
@@ -112,7 +113,7 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for JobError {
     }
 }
 
-/// The error and its causes, outermost first.
+/// Returns the error and its causes, outermost first.
 impl fmt::Display for JobError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.source, self.kind) {

@@ -1,4 +1,4 @@
-//! The object-safe face of a job function.
+//! The object-safe interface of a job function.
 
 use async_trait::async_trait;
 use serde_json::value::RawValue;

@@ -9,7 +9,8 @@ use uuid::Uuid;
 /// The identity of a job: a UUID that the client makes.
 ///
 /// Because the client makes it, enqueuing is idempotent (the same id again, while the job lives, is a duplicate and
-/// never a second job) and one can wait for a job before it is enqueued. Bring your own with `JobId::from(uuid)`.
+/// never a second job), and a caller can wait for a job before it is enqueued. Bring your own with
+/// `JobId::from(uuid)`.
 ///
 /// ```
 /// # use pgjobq_core as pgjobq;
@@ -24,21 +25,21 @@ use uuid::Uuid;
 pub struct JobId(Uuid);
 
 impl JobId {
-    /// A new id: a UUIDv7, so that jobs enqueued together lie together in the index.
+    /// Makes a new id: a UUIDv7, so that jobs enqueued together are neighbours in the index.
     #[must_use]
     #[allow(clippy::new_without_default)] // Two defaults that differ would surprise.
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
 
-    /// The id as a UUID.
+    /// Returns the id as a UUID.
     #[must_use]
     pub fn as_uuid(self) -> Uuid {
         self.0
     }
 
-    /// The shard that holds the job: the id's last ten bits, modulo the number of shards. A pure function of the id, so
-    /// that a handle knows where to look.
+    /// Returns the shard of the job: the last ten bits of the id, modulo the number of shards. It is a pure function
+    /// of the id, so that a handle can find its job.
     pub(crate) fn shard(self, shards: i16) -> i16 {
         let bits = (self.0.as_u128() & 0x3ff) as i16;
         bits % shards

@@ -1,4 +1,4 @@
-//! What a job function may return.
+//! The types that a job function may return.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -7,18 +7,18 @@ use serde_json::value::RawValue;
 use crate::JobError;
 use crate::job::json;
 
-/// What a job function may return: `Result<T, E>`, where `T` can be stored as JSON and `E` is any error; or nothing. It is
-/// there for the compiler to check; programs never name it.
+/// The types that a job function may return: `Result<T, E>`, where `T` can be stored as JSON and `E` is any error; or
+/// nothing. The trait exists for the compiler to check; programs never name it.
 #[diagnostic::on_unimplemented(
     message = "a job function cannot return `{Self}`",
     label = "not a job's result",
     note = "return `Result<T, E>`, where `T: Serialize + Deserialize` and `E` is any error type"
 )]
 pub trait JobReturn {
-    /// What a handle of the job gives when the job has completed.
+    /// The result that a handle of the completed job returns.
     type Value: Serialize + DeserializeOwned + Send + 'static;
 
-    /// The value to store, or why there is none.
+    /// Returns the value to store, or the error.
     #[doc(hidden)]
     fn into_result(self) -> Result<Self::Value, JobError>;
 }
@@ -70,7 +70,7 @@ pub fn encode_output<R: JobReturn>(returned: R) -> Result<Box<RawValue>, JobErro
     json::encode_raw(&value).map_err(JobError::fatal)
 }
 
-/// What a job with `retain = "0s"` returns.
+/// The result of a job with `retain = "0s"`.
 #[diagnostic::on_unimplemented(
     message = "a job with `retain = \"0s\"` keeps nothing, so `{Self}` would be lost",
     label = "keeps no result",

@@ -1,10 +1,10 @@
-//! What a job carries besides its arguments: where it comes from.
+//! The lineage of a job: its parent and its trace.
 
 use serde::{Deserialize, Serialize};
 
 use crate::JobId;
 
-/// What a job carries besides its arguments, as the column `meta` has it.
+/// The lineage of a job, as the column `meta` stores it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[doc(hidden)]
 pub struct Meta {
@@ -17,7 +17,7 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// As it is stored: nothing, mostly.
+    /// Returns the stored form: mostly `None`.
     pub(crate) fn to_json(&self) -> Option<String> {
         if *self == Self::default() {
             return None;
@@ -25,12 +25,12 @@ impl Meta {
         serde_json::to_string(self).ok()
     }
 
-    /// As it was stored. What a person has edited into nonsense is nothing.
+    /// Reads the stored form. Returns nothing if a person has edited it into nonsense.
     pub(crate) fn from_json(json: Option<&str>) -> Self {
         json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
     }
 
-    /// What is not set here is taken from the job in which this one is enqueued.
+    /// Takes what is not set from the job that enqueues this one.
     pub(crate) fn inherit(&mut self, parent: JobId, traceparent: Option<&str>) {
         self.parent.get_or_insert(parent);
         if self.traceparent.is_none() {
@@ -39,7 +39,7 @@ impl Meta {
     }
 }
 
-/// Whether this is a W3C trace context, of this version or of a later one.
+/// Returns whether this is a W3C trace context, of this version or of a later one.
 pub(crate) fn is_traceparent(text: &str) -> bool {
     let hex =
         |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit());

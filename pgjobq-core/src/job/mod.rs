@@ -1,4 +1,4 @@
-//! What a job is: its kind, policy, arguments and result, and the job functions linked into the program.
+//! The description of a job: its kind, policy, arguments and result, and the job functions linked into the program.
 
 pub(crate) mod app_state;
 pub(crate) mod argument;

@@ -1,8 +1,8 @@
-//! Which names kinds and queues may have.
+//! The names that kinds and queues may have.
 
 use std::fmt;
 
-/// A name that no kind and no queue can have.
+/// A name that is not allowed for a kind or a queue.
 #[derive(Clone, PartialEq, Eq)]
 pub struct InvalidName {
     what: &'static str,

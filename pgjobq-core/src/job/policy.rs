@@ -1,4 +1,4 @@
-//! What holds for every job of a kind, as its attribute says.
+//! The policy of all jobs of a kind, from its attribute.
 
 use std::time::Duration;
 
@@ -7,25 +7,25 @@ use crate::{Backoff, Priority};
 /// The longest delay of a job: about a hundred years. A longer one is a mistaken unit.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 
-/// What holds for every job of a kind, as its `#[job]` attribute says. Each call may override some of it.
+/// The policy of all jobs of a kind, from its `#[job]` attribute. Each call may override some of it.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Policy {
     /// The queue its jobs wait in.
     pub queue: &'static str,
-    /// How many more tries follow the first failure.
+    /// The number of tries that follow the first failure.
     pub retries: u16,
-    /// How many crashes (attempts whose worker died) a job survives.
+    /// The number of crashes (attempts whose worker died) that a job survives.
     pub max_crashes: u16,
     /// The priority of its jobs.
     pub priority: Priority,
-    /// How long one attempt may run.
+    /// The timeout of one attempt.
     pub timeout: Duration,
-    /// How long a failed job waits.
+    /// The time that a failed job waits.
     pub backoff: Backoff,
-    /// How long a completed job is kept, with its result, where the kind says so itself; else its queue does.
+    /// The retention of a completed job and its result, if the kind sets one; otherwise its queue does.
     pub retain: Option<Duration>,
-    /// Whether each attempt runs in a transaction of its own.
+    /// True if each attempt runs in a transaction of its own.
     pub transactional: bool,
 }
 

@@ -1,15 +1,16 @@
-//! Which of the waiting jobs of a queue goes first.
+//! The priority of a job among those that wait in its queue.
 
-/// Which of the waiting jobs of a queue goes first: the highest priority does, and among equals, roughly, the oldest.
+/// The priority of a job among those that wait in its queue: the highest goes first, and among equals, roughly, the
+/// oldest.
 ///
-/// It is strict: while there are jobs of a higher priority, those of a lower one wait. What must not be held up by others
-/// belongs into a queue of its own. [`NewJob::priority`](crate::NewJob::priority) has an example.
+/// It is strict: jobs of a lower priority wait while there are jobs of a higher one. Put jobs that must not wait for
+/// others into a queue of their own. [`NewJob::priority`](crate::NewJob::priority) has an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i16)]
 pub enum Priority {
     /// After everything else.
     Low = 0,
-    /// The priority of a job that names none.
+    /// The default.
     #[default]
     Normal = 1,
     /// Before normal jobs.

@@ -12,7 +12,7 @@ pub struct Registry {
     by_kind: BTreeMap<&'static str, &'static JobDescriptor>,
 }
 
-/// Two job functions answer to one kind.
+/// Two job functions that have the same kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(hidden)]
 pub struct DuplicateKind {
@@ -22,19 +22,19 @@ pub struct DuplicateKind {
 }
 
 impl Registry {
-    /// How long the kind that says the most keeps its completed jobs.
+    /// Returns the longest retention of any kind.
     pub fn longest_kept(&self) -> std::time::Duration {
         self.jobs().filter_map(|job| job.policy.retain).max().unwrap_or_default()
     }
 
-    /// Every job function linked into this program, and every kind that two of them claim. (A crate that the program
-    /// never mentions is not linked: `use my_jobs as _;`.)
+    /// Returns every job function linked into this program, and every kind that two of them have. (A crate that the
+    /// program never mentions is not linked: `use my_jobs as _;`.)
     #[must_use]
     pub fn linked() -> (Self, Vec<DuplicateKind>) {
         Self::of(inventory::iter::<JobDescriptor>())
     }
 
-    /// The registry of these job functions.
+    /// Returns the registry of these job functions.
     pub fn of(jobs: impl IntoIterator<Item = &'static JobDescriptor>) -> (Self, Vec<DuplicateKind>) {
         let mut jobs: Vec<_> = jobs.into_iter().collect();
         jobs.sort_by_key(|job| (job.file, job.line, job.module)); // The order of linking is not specified; ours is.
@@ -49,23 +49,23 @@ impl Registry {
         (registry, duplicates)
     }
 
-    /// The job function of a kind.
+    /// Returns the job function of a kind.
     #[must_use]
     pub fn get(&self, kind: &str) -> Option<&'static JobDescriptor> {
         self.by_kind.get(kind).copied()
     }
 
-    /// All kinds, aliases included, in alphabetical order.
+    /// Returns all kinds, including aliases, in alphabetical order.
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
         self.by_kind.keys().copied()
     }
 
-    /// All job functions, each once.
+    /// Returns all job functions, each once.
     pub fn jobs(&self) -> impl Iterator<Item = &'static JobDescriptor> {
         self.by_kind.iter().filter(|(kind, job)| **kind == job.kind).map(|(_, job)| *job)
     }
 
-    /// Whether there is no job function at all.
+    /// Returns whether there is no job function at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_kind.is_empty()

@@ -17,11 +17,11 @@ use crate::db::query::acquire;
 use crate::db::statements::Statements;
 use crate::store::connections::Connections;
 
-/// How long a call may take, unless told otherwise: longer than the server lets a statement run.
-const ANSWER_WITHIN: Duration = Duration::from_secs(35);
+/// The default timeout of a call: longer than the server lets a statement run.
+const CALL_TIMEOUT: Duration = Duration::from_secs(35);
 
-/// A worker's way to the database, with connections of its own: however many the application's handlers take, a heartbeat
-/// finds one.
+/// A worker's access to the database, on connections of its own: however many the application's handlers use, a
+/// heartbeat has one.
 #[derive(Clone, Debug)]
 pub struct Store {
     connections: Arc<Connections>,
@@ -31,7 +31,7 @@ pub struct Store {
     answers: Arc<Answers>,
 }
 
-/// Why a worker has no connections.
+/// The error of opening a worker's connections.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     #[error("a pooler in transaction mode")]
@@ -41,7 +41,7 @@ pub enum ConnectError {
 }
 
 impl Store {
-    /// Opens `connections` connections on the client's database, if they are the worker's alone.
+    /// Opens connections to the client's database, and fails if a pooler shares them with others.
     pub async fn connect(client: &Client, connections: u32) -> Result<Self, ConnectError> {
         let sql = Arc::clone(&client.shared().sql);
         // The database may just be starting: a pool waits for it.
@@ -49,33 +49,34 @@ impl Store {
         let connections = Connections::new(client.pool().clone(), Arc::clone(&sql), connections);
         let connections = Arc::new(connections);
         let mut opened = connections.open().await?;
-        // Before anything is set or prepared on them, which would be others' to stumble over.
+        // Checked before any setting or prepared statement could reach others through a pooler.
         if pooler::is_between(&mut opened.iter_mut().collect::<Vec<_>>(), &sql).await? {
             return Err(ConnectError::Pooler);
         }
         connections.keep(opened).await?;
         let shards = client.about().await?.shards;
         let answers = Arc::clone(&client.shared().answers);
-        Ok(Self { connections, sql, shards, answer_within: ANSWER_WITHIN, answers })
+        Ok(Self { connections, sql, shards, answer_within: CALL_TIMEOUT, answers })
     }
 
-    /// The same with connections of another runtime's.
+    /// Returns the same access with other connections, for another runtime.
     pub fn elsewhere(&self, connections: u32) -> Self {
         Self { connections: Arc::new(self.connections.elsewhere(connections)), ..self.clone() }
     }
 
-    /// The same, but a connection on which a call is not answered for this long is given up.
+    /// Returns the same access with another timeout. A connection on which a call is not answered in this time is
+    /// closed.
     #[must_use]
     pub fn answer_within(self, limit: Duration) -> Self {
         Self { answer_within: limit, ..self }
     }
 
-    /// Every shard.
+    /// Returns all shards.
     pub fn shards(&self) -> Vec<Shard> {
         (0..self.shards).map(Shard).collect()
     }
 
-    /// Closes the connections; those that are silent are left to the operating system.
+    /// Closes the connections; silent ones are left to the operating system.
     pub async fn close(&self) {
         self.connections.close().await;
     }

@@ -1,4 +1,4 @@
-//! Claim, and the peek that goes before it.
+//! Claims, and the peek before a claim.
 
 use serde_json::value::RawValue;
 use sqlx::Row;
@@ -11,29 +11,29 @@ use crate::store::access::Store;
 use crate::store::model::{ByPriority, ClaimId, Hold, Lane};
 use crate::{DatabaseError, JobId};
 
-/// What a worker wants from a lane.
+/// The request of a worker to a lane.
 #[derive(Clone, Debug)]
 pub struct Claim<'c> {
     pub id: ClaimId,
-    /// Whether to wait for a lane in which another worker claims just now.
+    /// True to wait for a lane in which another worker claims just now.
     pub wait: bool,
     pub kinds: &'c [&'static str],
     pub want: usize,
     pub near: ByPriority,
-    /// The tickets that a peek found, with their priorities: claim those.
+    /// The tickets, with their priorities, that a peek found and that are to be claimed.
     pub found: Option<&'c [(Ticket, i16)]>,
     pub bounds: Bounds<'c>,
 }
 
-/// What bounds a claim besides the number of jobs.
+/// The limits of a claim besides the number of jobs.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds<'c> {
-    /// The size of all arguments; one job is always claimed.
+    /// The largest size of all arguments; one job is always claimed.
     pub bytes: i64,
     /// Kinds of which at most `scarce_want` jobs are claimed.
     pub scarce: &'c [&'static str],
     pub scarce_want: usize,
-    /// Whether to claim without arguments: [`Store::read_args`] reads them.
+    /// True to claim without arguments: [`Store::read_args`] reads them.
     pub bare: bool,
 }
 
@@ -43,22 +43,22 @@ impl Default for Bounds<'_> {
     }
 }
 
-/// How many bytes of arguments a claim asks for at most.
+/// The largest size of the arguments that a claim asks for, in bytes.
 pub const CLAIM_BYTES: i64 = 8 << 20;
 
-/// What it got.
+/// The result of a claim.
 #[derive(Debug)]
 pub struct Claimed {
     pub jobs: Vec<ClaimedJob>,
-    /// How far each priority has been looked through.
+    /// The ticket up to which each priority was scanned.
     pub reach: ByPriority,
     /// False if another session held the lane.
     pub opened: bool,
-    /// Whether jobs were left because of the [`Bounds`].
+    /// True if jobs were left because of the [`Bounds`].
     pub more: bool,
 }
 
-/// A job that this worker holds now.
+/// A claimed job.
 #[derive(Debug)]
 pub struct ClaimedJob {
     pub id: JobId,
@@ -67,40 +67,40 @@ pub struct ClaimedJob {
     pub args: Option<Box<RawValue>>,
     pub priority: i16,
     pub ticket: Ticket,
-    /// How many attempts have ended before.
+    /// The number of attempts that have ended before.
     pub attempts: i32,
     pub failures: i16,
     pub retries: i16,
     pub max_crashes: i16,
-    /// Where it comes from.
+    /// Its lineage.
     pub meta: Meta,
 }
 
-/// What a worker wants from the quarantine of a lane.
+/// The request of a worker to the quarantine of a lane.
 #[derive(Clone, Copy, Debug)]
 pub struct QuarantineClaim<'c> {
     pub id: ClaimId,
     pub kinds: &'c [&'static str],
     pub want: usize,
-    /// Whether no quarantined job runs in this worker, so that one may run that must run alone.
+    /// True if no quarantined job runs in this worker, so that one may run that must run alone.
     pub alone: bool,
-    /// Whether it goes before those that others may run beside.
+    /// True if it goes before jobs that may run beside others.
     pub lone_first: bool,
-    /// Where the walk begins.
+    /// The start of the walk.
     pub from: ByPriority,
 }
 
-/// What it got, without arguments.
+/// The result of a claim from the quarantine, without arguments.
 #[derive(Debug)]
 pub struct ClaimedQuarantined {
     pub jobs: Vec<ClaimedJob>,
-    /// Where the next walk begins.
+    /// The start of the next walk.
     pub reach: ByPriority,
     /// False if another session held the lane.
     pub opened: bool,
-    /// Whether the job must run alone.
+    /// True if the job must run alone.
     pub alone: bool,
-    /// Whether one that must run alone was left for others.
+    /// True if a job that must run alone was left for others.
     pub passed: bool,
 }
 
@@ -110,25 +110,25 @@ pub struct Peek {
     pub lane: Lane,
     pub low: ByPriority,
     pub high: ByPriority,
-    /// Where the walk through the quarantine begins.
+    /// The start of the walk through the quarantine.
     pub quarantine: ByPriority,
 }
 
-/// What it showed.
+/// The result of a look at a lane.
 #[derive(Clone, Debug, Default)]
 pub struct Peeked {
     /// Free tickets with their priorities, those of the highest priority first.
     pub found: Vec<(Ticket, i16)>,
-    /// How far each priority has been looked through.
+    /// The ticket up to which each priority was scanned.
     pub reach: ByPriority,
-    /// Whether a quarantined job waits.
+    /// True if a quarantined job waits.
     pub quarantined: bool,
-    /// Where the next walk through the quarantine begins.
+    /// The start of the next walk through the quarantine.
     pub quarantine: ByPriority,
 }
 
 impl Store {
-    /// Claims jobs of one lane. Never more than were wanted.
+    /// Claims jobs of one lane, at most as many as were wanted.
     pub async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, DatabaseError> {
         let found: Option<(Vec<Ticket>, Vec<i16>)> = claim.found.map(|found| found.iter().copied().unzip());
         let (found, found_priorities) = found.unzip();
@@ -153,7 +153,7 @@ impl Store {
         Ok(claimed)
     }
 
-    /// Claims jobs that have been in a crash.
+    /// Claims quarantined jobs.
     pub async fn claim_quarantined(
         &self,
         claim: QuarantineClaim<'_>,
@@ -173,7 +173,8 @@ impl Store {
         Ok(claimed)
     }
 
-    /// Reads the arguments of a job that was claimed without them. `None` if it no longer has this ticket.
+    /// Reads the arguments of a job that was claimed without them. Returns `None` if the job no longer has this
+    /// ticket.
     pub async fn read_args(&self, hold: &Hold) -> Result<Option<(Box<RawValue>, Meta)>, DatabaseError> {
         let query = sqlx::query(self.sql.read_args.clone())
             .bind(hold.lease.lane.shard)
@@ -187,7 +188,7 @@ impl Store {
         read().map_err(DatabaseError::Refused)
     }
 
-    /// Returns the leases of a claim whose answer was lost. Gives how many jobs they still had.
+    /// Returns the leases of a claim whose answer was lost. The result is the number of jobs that they still had.
     pub async fn return_claim(&self, claim: ClaimId) -> Result<i32, DatabaseError> {
         let query = sqlx::query(self.sql.return_claim.clone());
         let row = self
@@ -196,7 +197,7 @@ impl Store {
         row.try_get("returned").map_err(DatabaseError::Refused)
     }
 
-    /// Looks at several lanes at once, for up to `want` tickets in each, without touching anything.
+    /// Looks at several lanes at once, for up to `want` tickets in each, without changing anything.
     pub async fn peek(
         &self,
         lanes: &[Peek],

@@ -1,7 +1,7 @@
 //! A worker's connections.
 //!
-//! Not a pool of sqlx's: that one asks a connection whether it lives each time it is given back, a round trip for each
-//! statement; and it waits for the answer without a limit, so that a connection which fell silent is missing for ever.
+//! Not a pool of sqlx's, which checks each returned connection with a round trip, for each statement; and which waits
+//! for that answer without a limit, so that a connection that fell silent is lost forever.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -11,22 +11,22 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use crate::DatabaseError;
-use crate::db::open::{OPEN_WITHIN, open_like};
+use crate::db::open::{OPEN_TIMEOUT, open_like};
 use crate::db::statements::Statements;
 use crate::lock::lock;
 use crate::store::stack::Stack;
 
-/// How long a call waits for a connection that is free.
-const FREE_WITHIN: Duration = Duration::from_secs(5);
-/// How long the connections may take to close.
-const CLOSE_WITHIN: Duration = Duration::from_secs(2);
-/// How long a connection is used, because a server's process only ever grows.
-const USED_FOR: Duration = Duration::from_secs(30 * 60);
+/// The time that a call waits for a free connection.
+const FREE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time that the connections have to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The lifetime of a connection, because a server's process only ever grows.
+const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
-/// A number of connections, each opened when it is needed, and closed when it is not needed for long.
+/// A fixed number of connections. Each is opened when it is needed, and closed when it has not been needed for long.
 #[derive(Debug)]
 pub(super) struct Connections {
-    /// The application's pool, of which each connection that is opened takes the options of that moment, and the hooks.
+    /// The application's pool. Each new connection takes its present options and its hooks.
     like: PgPool,
     sql: Arc<Statements>,
     free: Semaphore,
@@ -39,7 +39,7 @@ struct Opened {
     at: Instant,
 }
 
-/// A connection on loan. When the call that has it is dropped, or not answered in time, it is closed with this.
+/// A connection on loan. If the call that has it is dropped, or not answered in time, the connection is closed.
 pub(super) struct Lent<'c> {
     from: &'c Connections,
     opened: Opened,
@@ -51,12 +51,12 @@ impl Connections {
         Self { like, sql, free: Semaphore::new(most as usize), idle: Mutex::default() }
     }
 
-    /// As many others, to the same database.
+    /// Returns the same for another runtime, with `most` connections.
     pub(super) fn elsewhere(&self, most: u32) -> Self {
         Self::new(self.like.clone(), Arc::clone(&self.sql), most)
     }
 
-    /// Opens all of them, to see whether they can be had; none is ours yet.
+    /// Opens all of them, to find out whether the server allows as many; none is kept yet.
     pub(super) async fn open(&self) -> Result<Vec<PgConnection>, DatabaseError> {
         let mut opened = Vec::new();
         for _ in 0..self.free.available_permits() {
@@ -65,7 +65,7 @@ impl Connections {
         Ok(opened)
     }
 
-    /// Makes these ours, to be lent.
+    /// Keeps these, to be lent.
     pub(super) async fn keep(&self, opened: Vec<PgConnection>) -> Result<(), DatabaseError> {
         for connection in opened {
             let opened = self.set_up(connection).await?;
@@ -75,7 +75,7 @@ impl Connections {
     }
 
     pub(super) async fn lend(&self) -> Result<Lent<'_>, DatabaseError> {
-        let free = timeout(FREE_WITHIN, self.free.acquire()).await;
+        let free = timeout(FREE_TIMEOUT, self.free.acquire()).await;
         let one = free.map_err(|_| self.error(sqlx::Error::PoolTimedOut))?;
         let one = one.map_err(|_| DatabaseError::PoolClosed)?;
         let (idle, unused) = {
@@ -90,7 +90,7 @@ impl Connections {
         Ok(Lent { from: self, opened, _one: one })
     }
 
-    /// Closes those that nobody has, and lends none any more.
+    /// Closes the idle connections, and lends none any more.
     pub(super) async fn close(&self) {
         self.free.close();
         let idle = self.idle().take_all();
@@ -99,7 +99,7 @@ impl Connections {
                 let _ = opened.connection.close().await;
             }
         };
-        let _ = timeout(CLOSE_WITHIN, closed).await;
+        let _ = timeout(CLOSE_TIMEOUT, closed).await;
     }
 
     async fn open_one(&self) -> Result<PgConnection, DatabaseError> {
@@ -108,9 +108,9 @@ impl Connections {
 
     async fn set_up(&self, mut connection: PgConnection) -> Result<Opened, DatabaseError> {
         let set = sqlx::raw_sql(self.sql.own_settings.clone());
-        match timeout(OPEN_WITHIN, connection.execute(set)).await {
+        match timeout(OPEN_TIMEOUT, connection.execute(set)).await {
             Ok(set) => set.map_err(|error| self.error(error))?,
-            Err(_) => return Err(DatabaseError::Unanswered { after: OPEN_WITHIN }),
+            Err(_) => return Err(DatabaseError::Unanswered { after: OPEN_TIMEOUT }),
         };
         Ok(Opened { connection, at: Instant::now() })
     }
@@ -129,9 +129,9 @@ impl Lent<'_> {
         &mut self.opened.connection
     }
 
-    /// It has answered, and can be lent again.
+    /// Returns a connection that has answered, so that it can be lent again.
     pub(super) fn give_back(self) {
-        if self.opened.at.elapsed() < USED_FOR && !self.from.free.is_closed() {
+        if self.opened.at.elapsed() < MAX_LIFETIME && !self.from.free.is_closed() {
             self.from.idle().push(self.opened, Instant::now());
         }
     }

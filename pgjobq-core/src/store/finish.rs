@@ -1,4 +1,4 @@
-//! Finish: what ended attempts mean for their jobs, recorded together.
+//! Finish: records what ended attempts mean for their jobs, many at a time.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::store::access::Store;
 use crate::store::model::{Hold, LeaseKey};
 use crate::{DatabaseError, FailureReason, JobId};
 
-/// What an ended attempt means for its job.
+/// The consequence of an ended attempt for its job.
 #[derive(Debug)]
 pub enum Decision {
-    /// The job is done. It is kept for a while, or not at all.
+    /// The job is done. It is kept for this time, or not at all.
     Complete { keep: Option<Duration>, output: Box<RawValue> },
     /// The attempt failed; again after a while.
     Retry { delay: Duration, reason: FailureReason, message: String },
@@ -25,11 +25,11 @@ pub enum Decision {
     Bury { reason: FailureReason, message: String },
     /// The job has cancelled itself.
     Cancel { reason: Option<String> },
-    /// The attempt was told to stop: again, at once, and no failure.
+    /// The attempt was asked to stop: the job runs again at once, and this is no failure.
     Release,
-    /// The attempt has not begun: as if it had never been claimed.
+    /// The attempt has not begun. The job waits again as if it had never been claimed.
     Return,
-    /// A transaction of the job's own has said what is to be said. Nothing is sent.
+    /// The job's own transaction has recorded the end. Nothing is sent.
     Settled,
 }
 
@@ -40,24 +40,24 @@ pub struct Ended {
     pub decision: Decision,
 }
 
-/// A lease that a batch is about.
+/// A lease whose attempts are in a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct LeaseUse {
     pub key: LeaseKey,
-    /// Whether its last jobs are in the batch, so that it ends with it.
+    /// True if its last jobs are in the batch, so that the lease ends with it.
     pub close: bool,
 }
 
-/// What became of a batch.
+/// The result of recording a batch.
 #[derive(Debug, Default)]
 pub struct Finished {
-    /// The jobs that were no longer ours: their results changed nothing.
+    /// The jobs whose results were stale and changed nothing.
     pub stale: Vec<JobId>,
-    /// The jobs that would have run again, and were cancelled because somebody had asked for it.
+    /// The jobs that would have run again, but were requested to be cancelled.
     pub cancelled: Vec<JobId>,
-    /// The leases, by their place, that were to be closed and could not be just now.
+    /// The leases, by index, that should have been closed and could not be closed now.
     pub unclosed: Vec<usize>,
-    /// Whether some process waits for the end of jobs.
+    /// True if a process waits for jobs to end.
     pub waited: bool,
 }
 
@@ -66,7 +66,7 @@ impl Store {
     ///
     /// # Panics
     ///
-    /// If the lease of an attempt is missing.
+    /// If the lease of an attempt is missing from `leases`.
     pub async fn finish<'e>(
         &self,
         worker: WorkerId,
@@ -116,13 +116,13 @@ fn read_finished(row: &PgRow) -> Result<Finished, sqlx::Error> {
 }
 
 impl Decision {
-    /// Whether the job's row ends with it.
+    /// Returns whether the job's row ends with it.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
         matches!(self, Self::Complete { .. } | Self::Bury { .. } | Self::Cancel { .. })
     }
 
-    /// The word for it in traces.
+    /// Returns the word for it in traces.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -137,7 +137,7 @@ impl Decision {
         }
     }
 
-    /// The word for it in SQL, where a completed job that is not kept has a decision of its own.
+    /// Returns the word for it in SQL, where a completed job that is not kept has a decision of its own.
     fn sql_word(&self) -> &'static str {
         match self {
             Self::Complete { keep: None, .. } => "delete",
@@ -145,13 +145,13 @@ impl Decision {
         }
     }
 
-    /// About how many bytes it is on the wire.
+    /// Returns about the size on the wire, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         64 + self.output().map_or(0, str::len) + self.message().map_or(0, str::len)
     }
 
-    /// The texts of an error or a person, which the database's encoding may lack a character of.
+    /// Returns the texts of errors or people, which may have a character that the database's encoding lacks.
     pub fn text_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::Retry { message, .. } | Self::Bury { message, .. } => Some(message),
@@ -174,7 +174,7 @@ impl Decision {
         }
     }
 
-    /// The result, where it will be kept.
+    /// Returns the result, if it will be kept.
     fn output(&self) -> Option<&str> {
         match self {
             Self::Complete { keep: Some(_), output } => Some(output.get()),

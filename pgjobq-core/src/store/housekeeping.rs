@@ -8,46 +8,46 @@ use crate::db::ids::{QueueId, Shard};
 use crate::store::access::Store;
 
 impl Store {
-    /// The deleted queues in which jobs wait, and those of which nothing is kept any more.
+    /// Returns the deleted queues in which jobs wait, and those of which nothing is left.
     pub async fn deleted_queues(&self) -> Result<(Vec<QueueId>, Vec<QueueId>), DatabaseError> {
         let row = self.row(sqlx::query(self.sql.deleted_queues.clone()).bind(self.shards())).await?;
         let read = || Ok((row.try_get("used")?, row.try_get("over")?));
         read().map_err(DatabaseError::Refused)
     }
 
-    /// Forgets a deleted queue that was emptied.
+    /// Removes the row of a deleted queue that is empty.
     pub async fn forget_queue(&self, queue: QueueId) -> Result<(), DatabaseError> {
         self.rows(sqlx::query(self.sql.forget_queue.clone()).bind(queue)).await.map(drop)
     }
 
-    /// The ids of queues in which jobs wait although no such queue exists.
+    /// Returns the ids of queues in which jobs wait although no such queue exists.
     pub async fn stray_queues(&self) -> Result<Vec<QueueId>, DatabaseError> {
         let rows = self.rows(sqlx::query(self.sql.stray_queues.clone()).bind(self.shards())).await?;
         rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
-    /// Drops the oldest partition of `finished` whose day is over. False when there is none, and `None` if it cannot be dropped
-    /// now. An error that passes means that somebody uses it just now.
+    /// Drops the oldest partition of `finished` whose day is over. Returns false if there is none, and `None` if it
+    /// cannot be dropped now. A transient error means that another session is using it.
     pub async fn drop_partition(&self) -> Result<Option<bool>, DatabaseError> {
         let row = self.row(sqlx::query(self.sql.drop_partition.clone())).await?;
         row.try_get("dropped").map_err(DatabaseError::Refused)
     }
 
-    /// Deletes ended jobs that have no partition of their own and are no longer kept. Returns how many, and whether others
-    /// remain.
+    /// Deletes ended jobs that have no partition of their own and whose retention is over. Returns their number, and
+    /// whether others remain.
     pub async fn tidy_rest(&self, most: i32) -> Result<(i32, bool), DatabaseError> {
         let row = self.row(sqlx::query(self.sql.tidy_rest.clone()).bind(most)).await?;
         let read = || Ok((row.try_get("deleted")?, row.try_get("remain")?));
         read().map_err(DatabaseError::Refused)
     }
 
-    /// Deletes what is no longer true from the tables of hints.
+    /// Deletes outdated rows from the tables of hints.
     pub async fn tidy_hints(&self) -> Result<(), DatabaseError> {
         self.rows(sqlx::query(self.sql.tidy_hints.clone()).bind(self.shards())).await.map(drop)
     }
 
-    /// Deletes failed attempts of jobs that are gone, among the next `most` after that job. Returns how far it came, and `None`
-    /// at the end.
+    /// Deletes failed attempts of jobs that are gone, among the next `most` after that job. Returns the last job that
+    /// it has looked at, and `None` at the end.
     pub async fn tidy_failures(
         &self,
         shard: Shard,

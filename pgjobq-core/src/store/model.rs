@@ -1,4 +1,4 @@
-//! What a worker claims, and the right to write about it.
+//! Lanes, claims and leases, and the right to write about a claimed job.
 
 use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
@@ -7,7 +7,7 @@ use sqlx::query::Query;
 use crate::JobId;
 use crate::db::ids::{LeaseId, QueueId, Shard, Ticket, WorkerId};
 
-/// How many priorities there are.
+/// The number of priorities.
 pub const PRIORITIES: usize = 4;
 
 /// One ticket for each priority, the lowest first.
@@ -28,7 +28,7 @@ pub struct ClaimId {
     pub lease: LeaseId,
 }
 
-/// What names a lease: the key of its row, and the id that its worker made.
+/// The name of a lease: the key of its row, and the id that its worker made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LeaseKey {
     pub lane: Lane,

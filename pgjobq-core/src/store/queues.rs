@@ -10,7 +10,7 @@ use crate::db::ids::QueueId;
 use crate::db::time::duration;
 use crate::store::access::Store;
 
-/// How a queue stands that a worker serves.
+/// The state of a queue that a worker serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueStanding {
     pub name: String,
@@ -19,14 +19,14 @@ pub struct QueueStanding {
     pub deleted: bool,
     /// The number of shards of the schema.
     pub shards: i16,
-    /// Whether its row or one of its lanes is missing.
+    /// True if its row or one of its lanes is missing.
     pub incomplete: bool,
-    /// How many tickets have been drawn, in this database.
+    /// The number of tickets that have been drawn in this database.
     pub drawn: i64,
 }
 
 impl Store {
-    /// How these queues stand.
+    /// Returns the state of these queues.
     pub async fn check_queues(&self, names: &[&str]) -> Result<Vec<QueueStanding>, DatabaseError> {
         let rows =
             self.rows(sqlx::query(self.sql.check_queues.clone()).bind(names).bind(self.shards())).await?;
@@ -43,14 +43,15 @@ impl Store {
         rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
-    /// How long completed jobs of these queues are kept whose kind says nothing.
+    /// Returns the retention of completed jobs in these queues, for kinds that set none.
     pub async fn queue_keeps(&self, queues: &[QueueId]) -> Result<Vec<(QueueId, Duration)>, DatabaseError> {
         let rows = self.rows(sqlx::query(self.sql.queue_keeps.clone()).bind(queues)).await?;
         let read = |row: &PgRow| Ok((row.try_get("id")?, duration(row.try_get("keep")?)));
         rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
-    /// The kinds, with their queues, of jobs that have waited in these queues for long and are of none of these kinds.
+    /// Returns the kinds, with their queues, of jobs that have waited in these queues for long and are of none of
+    /// these kinds.
     pub async fn unknown_kinds(
         &self,
         queues: &[QueueId],

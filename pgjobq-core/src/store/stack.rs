@@ -1,11 +1,11 @@
-//! Things that are used again, the one that was given back last first, so that those nobody needs grow old.
+//! A stack of reusable things. The one returned last is used first, so that unused ones grow old.
 
 use std::time::{Duration, Instant};
 
-/// How long a thing may lie unused.
-const UNUSED_FOR: Duration = Duration::from_secs(5 * 60);
+/// The time that a thing may stay unused.
+const MAX_IDLE: Duration = Duration::from_secs(5 * 60);
 
-/// Things that are used again. At the top lies the one that was given back last.
+/// A stack of reusable things. The one that was returned last is on top.
 #[derive(Debug)]
 pub(super) struct Stack<T>(Vec<(Instant, T)>);
 
@@ -24,9 +24,9 @@ impl<T> Stack<T> {
         self.0.pop().map(|(_, thing)| thing)
     }
 
-    /// Takes off those that were not used for long.
+    /// Removes those that were not used for long.
     pub(super) fn take_unused(&mut self, now: Instant) -> Vec<T> {
-        let unused = self.0.partition_point(|(at, _)| now.saturating_duration_since(*at) > UNUSED_FOR);
+        let unused = self.0.partition_point(|(at, _)| now.saturating_duration_since(*at) > MAX_IDLE);
         self.0.drain(..unused).map(|(_, thing)| thing).collect()
     }
 

@@ -1,4 +1,4 @@
-//! Upkeep: workers that say they live, the jobs of those that no longer do, and scheduled jobs that come due.
+//! Upkeep: heartbeats, reaping, promotion, expiry and requests to cancel.
 
 use std::time::Duration;
 
@@ -13,67 +13,67 @@ use crate::db::time::duration;
 use crate::store::access::Store;
 use crate::store::model::{Lane, LeaseKey};
 
-/// A lease that the database says is ours.
+/// A lease of ours, as the database has it.
 #[derive(Clone, Copy, Debug)]
 pub struct HeldLease {
     pub key: LeaseKey,
     pub age: Duration,
 }
 
-/// A worker's row, as a judge reads it.
+/// A worker's row, as other workers read it to detect its silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerBeats {
     pub shard: Shard,
     pub id: WorkerId,
     /// The number of heartbeats it has sent.
     pub beats: i64,
-    /// How long it may be silent.
+    /// The time that it may be silent.
     pub lease: Duration,
 }
 
-/// What taking back one lease came to.
+/// The result of reaping one lease.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reaped {
     pub shard: Shard,
     pub requeued: i32,
     pub buried: Vec<Uuid>,
-    /// Those that somebody had asked to cancel.
+    /// The jobs that were requested to be cancelled.
     pub cancelled: Vec<Uuid>,
-    /// The lease, when it was left because a job's row was locked.
+    /// The lease, if it was skipped because a job's row was locked.
     pub kept: Option<LeaseId>,
     pub queue: QueueId,
 }
 
-/// What acting on requests to cancel came to.
+/// The result of acting on requests to cancel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ActedOnCancels {
     pub cancelled: Vec<Uuid>,
-    /// Those that have to be told.
+    /// The running jobs, whose workers have to stop them.
     pub running: Vec<Uuid>,
-    /// How far it came; `None` at the end.
+    /// The job after which the next call goes on; `None` at the end.
     pub reach: Option<Uuid>,
 }
 
-/// What ending jobs that were not started in time came to.
+/// The result of expiring jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expired {
     pub jobs: Vec<Uuid>,
-    /// How far it came; `None` at the end.
+    /// The job after which the next call goes on; `None` at the end.
     pub reach: Option<(i64, Uuid)>,
-    /// Where the next round may begin, once this one has come to its end.
+    /// The start of the next round, once this one has come to its end.
     pub looked: i64,
-    /// In how long the next one expires, when there is one.
+    /// The time until the next one expires, if there is one.
     pub next_due: Option<Duration>,
 }
 
-/// What putting scheduled jobs in line came to.
+/// The result of promoting scheduled jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Promoted {
     pub count: i32,
     pub queues: Vec<QueueId>,
-    /// How far it has looked.
+    /// The time up to which it has looked.
     pub reach: i64,
-    /// In how long the next one comes due, when there is one.
+    /// The time until the next one comes due, if there is one.
     pub next_due: Option<Duration>,
 }
 
@@ -88,7 +88,7 @@ pub struct DueShards {
 }
 
 impl Store {
-    /// Registers a worker, which may be silent for `lease`. Without this it can claim nothing.
+    /// Registers a worker, which may be silent for at most `lease`. An unregistered worker can claim nothing.
     pub async fn register(&self, worker: WorkerId, name: &str, lease: Duration) -> Result<(), DatabaseError> {
         let query = sqlx::query(self.sql.register_worker.clone())
             .bind(self.shards())
@@ -98,7 +98,7 @@ impl Store {
         self.rows(query).await.map(drop)
     }
 
-    /// Says that the worker lives, and lists its leases. `None` when it was given up.
+    /// Records a heartbeat of the worker, and returns its leases. Returns `None` if the worker was given up.
     pub async fn heartbeat(&self, worker: WorkerId) -> Result<Option<Vec<HeldLease>>, DatabaseError> {
         let query = sqlx::query(self.sql.heartbeat.clone()).bind(self.shards()).bind(worker);
         let rows = self.rows(query).await?;
@@ -112,19 +112,19 @@ impl Store {
         Ok(Some(held))
     }
 
-    /// Says in which queues the worker wants to be notified of work.
+    /// Records the queues in which the worker wants to be notified of work.
     pub async fn set_idle(&self, worker: WorkerId, queues: &[QueueId]) -> Result<(), DatabaseError> {
         let query = sqlx::query(self.sql.set_idle.clone()).bind(self.shards()).bind(worker).bind(queues);
         self.rows(query).await.map(drop)
     }
 
-    /// The worker leaves. Whatever it still held is taken back by others.
+    /// Removes the worker. Other workers take back the leases that it still had.
     pub async fn leave(&self, worker: WorkerId) -> Result<(), DatabaseError> {
         let query = sqlx::query(self.sql.leave.clone()).bind(self.shards()).bind(worker);
         self.rows(query).await.map(drop)
     }
 
-    /// Gives back a lease whose claim's answer never arrived. Returns how many jobs it still had.
+    /// Returns a lease whose claim was not answered. Returns the number of jobs that it still had.
     pub async fn return_lease(&self, worker: WorkerId, lease: LeaseKey) -> Result<i32, DatabaseError> {
         let query = sqlx::query(self.sql.return_lease.clone())
             .bind(lease.lane.shard)
@@ -137,7 +137,7 @@ impl Store {
         row.try_get("returned").map_err(DatabaseError::Refused)
     }
 
-    /// Every worker of every shard.
+    /// Returns every worker of every shard.
     pub async fn list_workers(&self) -> Result<Vec<WorkerBeats>, DatabaseError> {
         let rows = self.rows(sqlx::query(self.sql.list_workers.clone()).bind(self.shards())).await?;
         let read = |row: &PgRow| {
@@ -151,7 +151,8 @@ impl Store {
         rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
-    /// Gives up workers of a shard, each if its number of heartbeats is still this one. Returns how many.
+    /// Gives up workers of a shard, each only if its number of heartbeats is still this one. Returns the number of
+    /// workers given up.
     pub async fn give_up_workers(
         &self,
         shard: Shard,
@@ -163,15 +164,15 @@ impl Store {
         row.try_get("given_up").map_err(DatabaseError::Refused)
     }
 
-    /// Takes back one lease of a worker that is not there, but none of `except`, in the first of these shards that has one.
-    /// `None` if none has.
+    /// Takes back one lease of a worker that is gone, but none of `except`, in the first of these shards that has
+    /// one. Returns `None` if none has.
     pub async fn reap(&self, shards: &[Shard], except: &[LeaseId]) -> Result<Option<Reaped>, DatabaseError> {
         let query = sqlx::query(self.sql.reap.clone()).bind(shards).bind(except);
         let rows = self.rows(query).await?;
         rows.first().map(read_reaped).transpose().map_err(DatabaseError::Refused)
     }
 
-    /// The shards that have requests to cancel: mostly none.
+    /// Returns the shards that have requests to cancel: mostly none.
     pub async fn shards_with_cancels(&self) -> Result<Vec<Shard>, DatabaseError> {
         let rows = self.rows(sqlx::query(self.sql.shards_with_cancels.clone()).bind(self.shards())).await?;
         rows.iter().map(|row| row.try_get("shard")).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
@@ -199,7 +200,7 @@ impl Store {
         self.find(self.sql.find_expiring.clone(), cursors).await
     }
 
-    /// Ends jobs that were not started in time, those after `after`.
+    /// Expires jobs that were not started in time, those after `after`.
     pub async fn expire(
         &self,
         shard: Shard,
@@ -221,7 +222,7 @@ impl Store {
         read_due_shards(&row).map_err(DatabaseError::Refused)
     }
 
-    /// Puts up to `most` scheduled jobs in line that have come due since `after`, in microseconds since 1970.
+    /// Promotes at most `most` scheduled jobs that have come due since `after`, in microseconds since 1970.
     pub async fn promote(&self, shard: Shard, after: i64, most: i32) -> Result<Promoted, DatabaseError> {
         let query = sqlx::query(self.sql.promote.clone()).bind(shard).bind(most).bind(after);
         let row = self.row(query).await?;

@@ -18,23 +18,23 @@ pub enum HandleError {
     Database(#[from] DatabaseError),
 }
 
-/// Why waiting for a job came to no end: from [`JobHandle::wait`](crate::JobHandle::wait) and
+/// The error of waiting for a job: from [`JobHandle::wait`](crate::JobHandle::wait) and
 /// [`JobHandle::wait_timeout`](crate::JobHandle::wait_timeout).
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// There is no such job, live or finished: it was never enqueued here, its transaction was rolled back, it was purged after
-    /// it ended, or it ended so long ago that its row has been dropped. Nobody knows how it ended.
+    /// There is no such job, live or finished: it was never enqueued here, its transaction was rolled back, it was
+    /// purged after it ended, or it ended so long ago that its row has been dropped. Its outcome is unknown.
     #[error(
         "there is no job {0}: it was never enqueued, was rolled back, was purged, or ended so long ago that it is no longer kept"
     )]
     NotFound(JobId),
-    /// The job completed, but its result is not of the handle's type.
+    /// The job completed, but its result does not fit the handle's type.
     #[error("job {id} completed, but its result does not fit the handle's type")]
     Result {
         /// The job.
         id: JobId,
-        /// Why.
+        /// The cause.
         source: serde_json::Error,
     },
     /// The job is of another kind than the handle. The job goes on.
@@ -48,7 +48,7 @@ pub enum WaitError {
     /// The client was closed.
     #[error("the client was closed: wait before `client.close()`, or with another client")]
     Closed,
-    /// The database. (What passes, such as a restart, is waited for, and does not come out here.)
+    /// The database refused a statement. (Transient errors, such as a restart, are waited for and not returned.)
     #[error(transparent)]
     Database(#[from] std::sync::Arc<DatabaseError>),
 }

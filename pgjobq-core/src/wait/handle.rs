@@ -1,4 +1,4 @@
-//! A handle of an enqueued job: to await it, or to look at it.
+//! The handle of an enqueued job.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,7 +12,7 @@ use crate::wait::outcome::Outcome;
 use crate::wait::waits::Origin;
 use crate::{JobId, WaitError};
 
-/// A handle of an enqueued job that returns `T`. It can be rebuilt from the job's id, in any process: `my_job::handle(id)`.
+/// A handle of an enqueued job that returns `T`. Any process can rebuild it from the job's id: `my_job::handle(id)`.
 ///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
@@ -35,7 +35,7 @@ pub struct JobHandle<T> {
     kind: &'static str,
     is_new: bool,
     origin: Origin,
-    /// Whether nothing is kept of a job of this kind that completes.
+    /// True if nothing is kept of a job of this kind that completes.
     unkept: bool,
     result: PhantomData<fn() -> T>,
 }
@@ -65,7 +65,8 @@ impl<T> JobHandle<T> {
         self.id
     }
 
-    /// Whether the enqueue that gave this handle made a new job. False for a duplicate, and for a rebuilt handle.
+    /// Returns whether the enqueue that returned this handle made a new job. False for a duplicate, and for a rebuilt
+    /// handle.
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.is_new
@@ -78,15 +79,15 @@ impl<T> JobHandle<T> {
 }
 
 impl<T: DeserializeOwned> JobHandle<T> {
-    /// Waits until the job has ended, for as long as it takes: over lost notifications, and over a database that restarts.
+    /// Waits until the job has ended, without a limit, also over lost notifications and restarts of the database.
     ///
-    /// It does not matter in which process the job was enqueued or runs, or whether it has ended already. Dropping the
-    /// future only stops the waiting. There is no limit of ours in time; see [`JobHandle::wait_timeout`].
+    /// The job may have been enqueued in any process, run in any process, and have ended already. Dropping the future
+    /// only stops the waiting. See [`JobHandle::wait_timeout`] for a limit.
     ///
-    /// A wait never takes a job for completed that is not. Of a job with `retain = "0s"` nothing is left when it has
-    /// completed: if its row is gone, and this handle is from its enqueue or its wait has seen the row, it has completed,
-    /// unless somebody has purged it. All waits of a client share a statement, which is answered with at most about 4 MiB of
-    /// results at a time, and less on a slow network; a single result may be larger.
+    /// A wait never takes a job for completed that is not. Nothing is left of a completed job with `retain = "0s"`:
+    /// if its row is gone, and this handle is from its enqueue or its wait has seen the row, the job has completed,
+    /// unless it was purged. All waits of a client share a statement, which returns at most about 4 MiB of results at
+    /// a time, and less on a slow network; a single result may be larger.
     ///
     /// # Errors
     ///
@@ -96,11 +97,11 @@ impl<T: DeserializeOwned> JobHandle<T> {
         client.waits().wait(self.id, self.kind, self.origin, self.unkept).await?.outcome(self.id)
     }
 
-    /// Waits until the job has ended, but not longer than this.
+    /// Waits until the job has ended, but at most this long.
     ///
     /// # Errors
     ///
-    /// [`WaitError::TimedOut`] when the time is over, and those of [`JobHandle::wait`].
+    /// [`WaitError::TimedOut`] if the time is over, and those of [`JobHandle::wait`].
     pub async fn wait_timeout(&self, client: &Client, most: Duration) -> Result<Outcome<T>, WaitError> {
         match tokio::time::timeout(most, self.wait(client)).await {
             Ok(outcome) => outcome,

@@ -1,4 +1,4 @@
-//! How jobs stand whose end somebody awaits.
+//! The lookup of jobs whose end is awaited.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -15,14 +15,14 @@ use crate::wait::failure::{FailedAttempt, Failure};
 use crate::wait::outcome::Outcome;
 use crate::{DatabaseError, JobId, WaitError};
 
-/// How long the answer to a look may take.
-pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// The timeout of a lookup.
+pub(crate) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How a job stands. One that is unknown is not found at all.
+/// The state of a job that was found.
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
     Live,
-    /// It has ended, and the answer had no room for how.
+    /// It has ended, and the answer had no room for its outcome.
     LeftOut,
     Completed {
         output: Option<String>,
@@ -47,17 +47,17 @@ impl Seen {
 }
 
 impl Found {
-    /// A job that completed, and of which nothing was kept.
+    /// Returns the state of a completed job of which nothing was kept.
     pub(crate) fn completed_unkept() -> Self {
         Self::Completed { output: None }
     }
 
-    /// The outcome, for a handle of this type.
+    /// Returns the outcome, for a handle of this type.
     pub(crate) fn outcome<T: DeserializeOwned>(self, id: JobId) -> Result<Outcome<T>, WaitError> {
         match self {
             Self::Completed { output } => match json::decode(output.as_deref().unwrap_or("null")) {
                 Ok(value) => Ok(Outcome::Completed(value)),
-                // Gone without a trace, and yet somebody expects a result: it is no longer kept.
+                // It is gone without a trace, and yet a result is expected: it is no longer kept.
                 Err(_) if output.is_none() => Err(WaitError::NotFound(id)),
                 Err(source) => Err(WaitError::Result { id, source }),
             },
@@ -88,13 +88,13 @@ impl Found {
     }
 }
 
-/// The failed attempts as they are kept. What a person has edited into nonsense is shown as nothing.
+/// Reads the failed attempts. Returns nothing if a person has edited them into nonsense.
 pub(crate) fn errors(json: Option<&str>) -> Vec<FailedAttempt> {
     json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
 }
 
 impl Shared {
-    /// Returns how these jobs stand, in one snapshot, with about this many bytes of results and errors.
+    /// Looks up these jobs in one snapshot, and returns about this many bytes of results and errors.
     pub(crate) async fn lookup(
         &self,
         jobs: &[JobId],
@@ -107,13 +107,14 @@ impl Shared {
 
     /// Returns whether this job was cancelled.
     pub(crate) async fn was_cancelled(&self, job: JobId) -> Result<bool, DatabaseError> {
-        let seen = self.lookup(&[job], 1, ANSWER_WITHIN).await?.remove(&job);
+        let seen = self.lookup(&[job], 1, LOOKUP_TIMEOUT).await?.remove(&job);
         Ok(seen.is_some_and(|seen| matches!(seen.found, Found::Cancelled)))
     }
 
-    /// Those of the jobs that are live, or have ended since. What ended before that was another one of the same id.
+    /// Returns the jobs that are live, or have ended since. A job that ended before that was another one with the
+    /// same id.
     pub(crate) async fn known(&self, jobs: &[JobId], since: Instant) -> Result<Vec<JobId>, DatabaseError> {
-        let rows = self.look(jobs, None, ANSWER_WITHIN).await?;
+        let rows = self.look(jobs, None, LOOKUP_TIMEOUT).await?;
         let within = since.elapsed(); // Measured last: the database said how long ago it was before now.
         let known = |row: &PgRow| {
             let ended_ago: Option<i64> = row.try_get("ended_ago")?;

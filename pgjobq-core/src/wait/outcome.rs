@@ -2,7 +2,7 @@
 
 use crate::wait::failure::Failure;
 
-/// How a job ended: from [`JobHandle::wait`](crate::JobHandle::wait).
+/// The outcome of a job: from [`JobHandle::wait`](crate::JobHandle::wait).
 ///
 /// Match on it, or use `?` on [`into_result`](Self::into_result) if only a result is of use.
 ///

@@ -14,23 +14,23 @@ use crate::jitter::jittered;
 use crate::job::other_kind::check_kind;
 use crate::pump::{Pump, Work};
 use crate::wait::lookup::{Found, Seen};
-use crate::wait::pace::{MOST_JOBS, Pace};
+use crate::wait::pace::{MAX_JOBS, Pace};
 use crate::{DatabaseError, JobId, WaitError};
 
-const POLL_FIRST: Duration = Duration::from_millis(20);
-const POLL_MOST: Duration = Duration::from_secs(2);
-/// How long a handle from a transaction waits to see its job: the transaction may still be open.
-const COMMIT_WITHIN: Duration = Duration::from_secs(30);
-/// How long finishing workers notify this process after it has asked, and how often it asks again.
-const NOTIFIED_FOR: Duration = Duration::from_secs(60);
-const ASK_EVERY: Duration = Duration::from_secs(20);
-/// How long the answer to that may take.
-const ASK_WITHIN: Duration = Duration::from_secs(5);
+const FIRST_POLL: Duration = Duration::from_millis(20);
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// The time that a handle from a transaction waits to see its job: the transaction may still be open.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The time for which finishing workers notify this process after a request, and the interval of the requests.
+const NOTIFICATION_PERIOD: Duration = Duration::from_secs(60);
+const REQUEST_INTERVAL: Duration = Duration::from_secs(20);
+/// The timeout of such a request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a handle knows of its job's beginning.
+/// The origin of a handle: what it knows about the enqueue of its job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// This process saw its enqueue commit. If nothing is kept of its kind, a row gone without a trace has completed.
+    /// This process saw its enqueue commit. If its kind keeps nothing, a job whose row is gone has completed.
     Committed,
     /// It was enqueued in a caller's transaction, which may still be open.
     InTransaction,
@@ -50,7 +50,7 @@ pub(crate) struct Waits {
     process: i64,
 }
 
-/// Those who wait, by job.
+/// The waiters, by job.
 #[derive(Debug, Default)]
 struct Waiting(HashMap<JobId, Vec<Waiter>>);
 
@@ -67,7 +67,7 @@ struct Waiter {
     /// The kind of the handle.
     kind: &'static str,
     origin: Origin,
-    /// Whether nothing is kept of the job when it completes.
+    /// True if nothing is kept of the job when it completes.
     unkept: bool,
     since: Instant,
 }
@@ -108,29 +108,30 @@ impl Waits {
     async fn run(&self) {
         tokio::select! {
             () = self.shared.stop.cancelled() => {}
-            () = self.answer_for_ever() => {}
+            () = self.answer_all_waits() => {}
         }
     }
 
-    async fn answer_for_ever(&self) {
+    async fn answer_all_waits(&self) {
         let mut signals = self.listener.subscribe();
         let mut asked: Option<Instant> = None;
-        let mut pause = POLL_FIRST;
+        let mut pause = FIRST_POLL;
         let mut pace = Pace::new();
         loop {
             let jobs = pace.in_order(self.jobs());
             if jobs.is_empty() {
                 self.added.notified().await;
-                pause = POLL_FIRST;
+                pause = FIRST_POLL;
                 continue;
             }
             let started = Instant::now();
-            // Ask to be notified, and only then look, so that what ends in between is found or told.
-            if self.shared.limits.notifications && asked.is_none_or(|at| at.elapsed() > ASK_EVERY) {
+            // Request notifications before the lookup, so that a job that ends in between is either found or
+            // notified.
+            if self.shared.limits.notifications && asked.is_none_or(|at| at.elapsed() > REQUEST_INTERVAL) {
                 asked = self.ask().await.ok().map(|()| started);
             }
             let mut failed = false;
-            for jobs in jobs.chunks(MOST_JOBS) {
+            for jobs in jobs.chunks(MAX_JOBS) {
                 if let Err(error) = self.look(jobs, &mut pace).await {
                     self.fail(error);
                     failed = true;
@@ -142,18 +143,18 @@ impl Waits {
             {
                 continue; // Whoever awaits job after job, most of them long ended, should not pay for the rest below.
             }
-            // However often it is woken, this task takes about a quarter of one connection's time; but one slow answer
-            // does not hold up the next look for long.
-            sleep((started.elapsed() * 3).min(POLL_MOST)).await;
+            // This task takes about a quarter of one connection's time, however often it is woken. One slow answer
+            // does not delay the next lookup for long.
+            sleep((started.elapsed() * 3).min(MAX_POLL_INTERVAL)).await;
             tokio::select! {
-                () = sleep(jittered(pause)) => pause = (pause * 2).min(POLL_MOST),
-                () = self.added.notified() => pause = POLL_FIRST,
-                () = self.concerned(&mut signals) => {}
+                () = sleep(jittered(pause)) => pause = (pause * 2).min(MAX_POLL_INTERVAL),
+                () = self.added.notified() => pause = FIRST_POLL,
+                () = self.next_relevant_signal(&mut signals) => {}
             }
         }
     }
 
-    /// The jobs that somebody still waits for.
+    /// Returns the jobs that are still awaited.
     fn jobs(&self) -> Vec<JobId> {
         self.waiting.with(|waiting| {
             waiting.0.retain(|_, waiters| {
@@ -169,11 +170,12 @@ impl Waits {
         let ask = sqlx::query(self.shared.sql.wait_until.clone())
             .bind(about.all_shards())
             .bind(self.process)
-            .bind(NOTIFIED_FOR.as_micros() as i64);
-        self.shared.rows_within(ASK_WITHIN, ask).await.map(drop)
+            .bind(NOTIFICATION_PERIOD.as_micros() as i64);
+        self.shared.rows_within(REQUEST_TIMEOUT, ask).await.map(drop)
     }
 
-    /// Looks once, and answers those whose job has ended. If one job's row makes the look fail, it finds that job.
+    /// Looks up jobs once, and answers the waiters of those that have ended. If the row of one job makes the lookup
+    /// fail, finds that job.
     async fn look(&self, jobs: &[JobId], pace: &mut Pace) -> Result<(), DatabaseError> {
         let started = Instant::now();
         match (self.shared.lookup(jobs, pace.bytes, pace.limit).await, jobs) {
@@ -184,7 +186,7 @@ impl Waits {
             }
             (Err(error), [job]) if error.is_about_content() => {
                 tracing::warn!(%job, error = %chain(&error), "how this job ended cannot be read");
-                self.answer_all(&[*job], error);
+                self.answer_with_error(&[*job], error);
                 Ok(())
             }
             (Err(error), _) if error.is_about_content() => {
@@ -193,7 +195,7 @@ impl Waits {
                 Box::pin(self.look(others, pace)).await
             }
             (Err(error), _) => {
-                // A wait for the pool says nothing of how much the network carries.
+                // The wait for the pool does not depend on the speed of the network.
                 if !matches!(error, DatabaseError::NoConnection { .. }) {
                     pace.failed(started.elapsed());
                 }
@@ -222,8 +224,8 @@ impl Waits {
         });
     }
 
-    /// Answers everybody who waits for one of these jobs with an error.
-    fn answer_all(&self, jobs: &[JobId], error: DatabaseError) {
+    /// Answers the waiters of these jobs with an error.
+    fn answer_with_error(&self, jobs: &[JobId], error: DatabaseError) {
         let shared = Arc::new(error);
         self.waiting.with(|waiting| {
             for waiter in jobs.iter().filter_map(|job| waiting.0.remove(job)).flatten() {
@@ -232,7 +234,7 @@ impl Waits {
         });
     }
 
-    /// What passes is waited for; anything else is told to everybody.
+    /// Logs a transient error; answers all waiters with any other one.
     fn fail(&self, error: DatabaseError) {
         if error.is_transient() {
             tracing::debug!(%error, "looking for ended jobs failed; trying again");
@@ -240,11 +242,11 @@ impl Waits {
         }
         tracing::warn!(error = %chain(&error), "looking for ended jobs failed");
         let jobs: Vec<JobId> = self.waiting.with(|waiting| waiting.0.keys().copied().collect());
-        self.answer_all(&jobs, error);
+        self.answer_with_error(&jobs, error);
     }
 
-    /// Returns when a signal is about a job that somebody here waits for.
-    async fn concerned(&self, signals: &mut broadcast::Receiver<Signal>) {
+    /// Returns when a signal is about an awaited job.
+    async fn next_relevant_signal(&self, signals: &mut broadcast::Receiver<Signal>) {
         loop {
             match signals.recv().await {
                 Ok(Signal::Wake(_) | Signal::Cancel | Signal::Queues) => {}
@@ -278,9 +280,9 @@ fn refuse_other_kinds(job: JobId, kind: &str, waiters: &mut Vec<Waiter>) {
 
 /// Answers those who wait for a job that is neither live nor finished.
 fn answer_missing(job: JobId, waiters: &mut Vec<Waiter>) {
-    let (answered, patient) = std::mem::take(waiters)
-        .into_iter()
-        .partition(|waiter| waiter.origin != Origin::InTransaction || waiter.since.elapsed() > COMMIT_WITHIN);
+    let (answered, patient) = std::mem::take(waiters).into_iter().partition(|waiter| {
+        waiter.origin != Origin::InTransaction || waiter.since.elapsed() > COMMIT_TIMEOUT
+    });
     *waiters = patient;
     let answered: Vec<Waiter> = answered;
     for waiter in answered {

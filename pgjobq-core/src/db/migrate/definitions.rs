@@ -27,7 +27,7 @@ files! {
 /// Settings of the functions above. They follow whenever one of those was installed, which resets its settings.
 pub(crate) const PLANS: &str = text!("plans");
 
-/// What the roles of producers and workers may do.
+/// The privileges of the roles of producers and workers.
 pub(crate) const GRANTS: &str = text!("grants");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

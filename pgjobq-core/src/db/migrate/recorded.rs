@@ -1,4 +1,4 @@
-//! What a database has of the schema: read before anything is changed.
+//! The parts of the schema that a database has, read before anything is changed.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::db::schema::Schema;
 
-/// What a database has of the schema.
+/// The parts of the schema that a database has.
 #[derive(Debug)]
 pub(crate) struct Installed {
     /// The version of the program that installed it.

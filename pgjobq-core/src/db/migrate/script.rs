@@ -62,7 +62,7 @@ pub(crate) fn upgrade(schema: &Schema, migrated: usize, recorded: &Recorded) -> 
     schema.render_text(&script)
 }
 
-/// Which definitions an upgrade drops and installs.
+/// The definitions that an upgrade drops and installs.
 struct Plan<'a> {
     /// Recorded, and no longer there.
     gone: Vec<&'a str>,
@@ -162,7 +162,7 @@ fn literal<'a>(names: impl Iterator<Item = &'a str>) -> String {
 ///
 /// # Errors
 ///
-/// When the name of the schema cannot be one.
+/// If the name of the schema is invalid.
 pub fn schema_sql(schema: &str) -> Result<String, InvalidSchema> {
     let schema = Schema::new(schema)?;
     let start = "select pgjobq.create_queue('default');\nselect pgjobq.make_partitions(0);\n";

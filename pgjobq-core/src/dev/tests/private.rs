@@ -5,7 +5,7 @@ use super::guest::Guest;
 use super::{Stage, ask, has_pid_file, run};
 
 #[tokio::test]
-async fn a_durable_server_waits_for_the_disk_and_survives_a_crash() {
+async fn durable_server_survives_a_crash() {
     let stage = Stage::new();
     let options = ServerOptions::durable().set("max_connections", "7");
     let server = Server::start_in(stage.environment(), options).await.unwrap();

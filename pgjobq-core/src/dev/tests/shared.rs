@@ -31,7 +31,7 @@ async fn two_that_start_at_once_share_one_server() {
 }
 
 #[tokio::test]
-async fn a_second_process_joins_and_the_last_one_out_stops_the_server() {
+async fn last_process_of_a_shared_server_stops_it() {
     let stage = Stage::new();
     let database = enter(&stage).await;
     let (guest, inside) = Guest::enter(&stage, "shared");
@@ -56,7 +56,7 @@ async fn what_a_killed_process_leaves_running_is_adopted_and_stopped() {
 }
 
 #[tokio::test]
-async fn a_process_killed_while_it_makes_the_data_directory_does_no_harm() {
+async fn process_killed_during_initdb_does_no_harm() {
     let stage = Stage::new();
     let guest = Guest::begin(&stage, "shared");
     let unfinished = || {
@@ -73,7 +73,7 @@ async fn a_process_killed_while_it_makes_the_data_directory_does_no_harm() {
 }
 
 #[tokio::test]
-async fn data_stay_and_a_killed_server_is_started_again_on_them() {
+async fn killed_server_is_restarted_on_its_data() {
     let stage = Stage::new();
     let database = enter(&stage).await;
     run(database.url(), "create table note as select 'kept' as text").await;
@@ -127,7 +127,7 @@ async fn data_of_another_version_are_set_aside() {
 }
 
 #[tokio::test]
-async fn a_folder_whose_socket_would_have_too_long_a_path_does() {
+async fn folder_with_too_long_a_socket_path_still_works() {
     let stage = Stage::new();
     let deep =
         Stage(stage.0.join("and a folder, with a \"quoted\" part, that makes it go on and on".repeat(3)));

@@ -71,7 +71,7 @@ impl Signed {
     }
 }
 
-/// Gives zeros their sign back.
+/// Restores the sign of zeros.
 fn signed(json: &str) -> Cow<'_, str> {
     if !json.contains(MINUS_ZERO) {
         return json.into();

@@ -3,12 +3,12 @@
 //! `jsonb` prints a space after each colon and comma, characters in place of most escapes, and numbers without exponents:
 //! `1e308` has 5 characters, and is printed with 309. What is claimed, and sent to a worker, is the printed text.
 
-/// How many arrays and objects may lie in each other: serde_json reads back no more.
-const DEEPEST: usize = 127;
+/// The deepest nesting of arrays and objects: serde_json reads back no more.
+const MAX_DEPTH: usize = 127;
 /// The limits of PostgreSQL's `numeric`.
-const MOST_DIGITS: i64 = 131_072;
-const MOST_DECIMALS: i64 = 16_383;
-/// The first exponent, up or down, that PostgreSQL does not read, whatever the number.
+const MAX_DIGITS: i64 = 131_072;
+const MAX_DECIMALS: i64 = 16_383;
+/// The first exponent, positive or negative, that PostgreSQL does not read for any number.
 const NO_EXPONENT: i64 = i32::MAX as i64 / 2;
 
 /// The reason why PostgreSQL cannot store a JSON text, or serde_json not read it back.
@@ -40,8 +40,8 @@ pub fn printed_bytes(json: &str) -> Result<usize, Unstorable> {
             }
             b'[' | b'{' => {
                 depth += 1;
-                if depth > DEEPEST {
-                    return Err(Unstorable::Nested { deepest: DEEPEST });
+                if depth > MAX_DEPTH {
+                    return Err(Unstorable::Nested { deepest: MAX_DEPTH });
                 }
                 (1, 1)
             }
@@ -113,7 +113,7 @@ fn printed_number(number: &str) -> Option<usize> {
     let is_zero = zeros == whole.len() + decimals.len();
     let before = if is_zero { 0 } else { whole.len() as i64 - zeros as i64 + exponent };
     let after = (decimals.len() as i64 - exponent).max(0);
-    if before > MOST_DIGITS || after > MOST_DECIMALS {
+    if before > MAX_DIGITS || after > MAX_DECIMALS {
         return None;
     }
     let point = usize::from(after > 0);
@@ -164,9 +164,9 @@ mod tests {
             assert_eq!(printed_bytes(number), Err(Unstorable::Number(number.to_owned())));
         }
         let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
-        assert!(serde_json::from_str::<serde_json::Value>(&nested(DEEPEST)).is_ok());
-        assert!(serde_json::from_str::<serde_json::Value>(&nested(DEEPEST + 1)).is_err());
-        assert_eq!(printed_bytes(&nested(DEEPEST)), Ok(2 * DEEPEST));
-        assert_eq!(printed_bytes(&nested(DEEPEST + 1)), Err(Unstorable::Nested { deepest: DEEPEST }));
+        assert!(serde_json::from_str::<serde_json::Value>(&nested(MAX_DEPTH)).is_ok());
+        assert!(serde_json::from_str::<serde_json::Value>(&nested(MAX_DEPTH + 1)).is_err());
+        assert_eq!(printed_bytes(&nested(MAX_DEPTH)), Ok(2 * MAX_DEPTH));
+        assert_eq!(printed_bytes(&nested(MAX_DEPTH + 1)), Err(Unstorable::Nested { deepest: MAX_DEPTH }));
     }
 }
