@@ -160,7 +160,7 @@ fn source_files() -> Vec<PathBuf> {
 
 #[test]
 fn files_do_not_import_each_other_in_circles() {
-    for source in ["src", "pgjobq-core/src", "pgjobq-worker/src"] {
+    for source in CRATES {
         let found = Crate::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(source));
         if let Some(cycle) = found.cycle() {
             let names: Vec<String> = cycle.iter().map(|module| module.join("::")).collect();

@@ -28,9 +28,9 @@ use crate::{DatabaseError, EnqueueError};
 
 /// The default limit of an enqueue through a client or a pool.
 pub(crate) const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(30);
-/// More than any limit that somebody means. An `Instant` cannot be arbitrarily far away.
+/// Longer than any limit that makes sense. An `Instant` cannot be arbitrarily far away.
 const MAX_ENQUEUE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-/// How long a client tries to reach its database at first: it may just be starting.
+/// The time that a client tries to reach its database at first, because it may just be starting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest number of shards. The schema has the same limit.
 const MAX_SHARDS: i16 = 1024;

@@ -4,12 +4,12 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
-use crate::attribute::Keys;
 use crate::diagnostics::Diagnostics;
 use crate::hygiene::at;
+use crate::keys::Keys;
 use crate::model::Job;
 use crate::parse::Item;
-use crate::{handler, helpers};
+use crate::{handler, ways_in};
 
 /// The function, exactly as it was written, whatever is wrong with it; then what the macro adds; then every mistake.
 pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
@@ -36,7 +36,7 @@ fn beside(job: &Job) -> TokenStream {
     let summary = format!("The ways to enqueue the job `{}` and to await it.", name.unraw());
     let lints = lints();
     let facade = job.facade();
-    let (helpers, handler) = (helpers::helpers(job), handler::handler(job));
+    let (ways_in, handler) = (ways_in::ways_in(job), handler::handler(job));
     // At the name, which is what another item of that name conflicts with.
     let declared = quote_spanned!(at(name.span())=> #visibility struct #name {});
     let named = quote_spanned!(at(name.span())=> type __Job = #name;);
@@ -53,7 +53,7 @@ fn beside(job: &Job) -> TokenStream {
         const _: () = {
             use #facade::__private as __pgjobq;
             #named
-            #helpers
+            #ways_in
             #handler
         };
     }

@@ -4,10 +4,10 @@ use proc_macro2::Ident;
 use syn::{FnArg, Pat, PatType, ReturnType, Safety};
 
 use crate::diagnostics::Diagnostics;
-use crate::model::Argument;
 use crate::parse::Item;
-use crate::returned::{Returned, future_output};
-use crate::role::{Role, is_meant_as_transaction};
+use crate::returned::Returned;
+use crate::role::{Argument, Role, is_meant_as_transaction};
+use crate::types::future_output;
 use crate::{owned, usage};
 
 /// Returns the arguments and the return type of a job function, and notes every mistake in its signature.

@@ -6,8 +6,8 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use crate::hygiene::{at, local, moved};
-use crate::model::{Argument, Job};
-use crate::role::Role;
+use crate::model::Job;
+use crate::role::{Argument, Role};
 
 /// All of it, for the inside of a nameless constant.
 pub(crate) fn handler(job: &Job) -> TokenStream {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use crate::attribute::Keys;
-use crate::parse::Entry;
+use crate::keys::Keys;
+use crate::parse::{Entry, Form};
 use crate::value;
 
 /// A key of the attribute.
@@ -137,12 +137,13 @@ pub(crate) fn known(key: &Ident) -> Option<&'static Key> {
     const { &KEYS }.iter().find(|known| key == known.name)
 }
 
-/// The form of a key's value and an example, for errors about it.
-pub(crate) fn takes(key: &Ident) -> (&'static str, String) {
-    match known(key) {
-        Some(Key { takes, example, .. }) => (takes, format!("`{key} = {example}`")),
+/// Returns the form of a key's value, for errors about it.
+pub(crate) fn form(key: &Ident) -> Form {
+    let (what, example) = match known(key) {
+        Some(Key { takes, example, .. }) => (*takes, format!("`{key} = {example}`")),
         None => ("a value", format!("`{key} = …`")),
-    }
+    };
+    Form { what, example }
 }
 
 fn expression(duration: Duration) -> TokenStream {

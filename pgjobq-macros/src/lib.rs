@@ -7,9 +7,9 @@ mod duration;
 mod expand;
 mod function;
 mod handler;
-mod helpers;
 mod hygiene;
 mod key;
+mod keys;
 mod model;
 mod names;
 mod owned;
@@ -20,6 +20,7 @@ mod types;
 mod unknown;
 mod usage;
 mod value;
+mod ways_in;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

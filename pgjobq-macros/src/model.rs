@@ -4,13 +4,13 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Path, Type, Visibility};
+use syn::{Attribute, Path, Visibility};
 
-use crate::attribute::Keys;
 use crate::diagnostics::Diagnostics;
+use crate::keys::Keys;
 use crate::parse::Item;
 use crate::returned::Returned;
-use crate::role::Role;
+use crate::role::{Argument, Role};
 use crate::{function, names};
 
 /// A job function and its attribute.
@@ -21,13 +21,6 @@ pub(crate) struct Job {
     pub(crate) name: Ident,
     pub(crate) arguments: Vec<Argument>,
     pub(crate) returned: Returned,
-}
-
-/// An argument of a job function.
-pub(crate) struct Argument {
-    pub(crate) name: Ident,
-    pub(crate) ty: Type,
-    pub(crate) role: Role,
 }
 
 impl Job {

@@ -4,10 +4,8 @@ use std::mem;
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::ext::IdentExt;
-use syn::parse::{Parse, ParseStream};
+use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Attribute, Error, Signature, Token, Visibility};
-
-use crate::key::takes;
 
 /// The item under `#[job]`, without its body: rustc reports the mistakes in there.
 pub(crate) struct Item {
@@ -51,22 +49,31 @@ fn starts_function(input: ParseStream<'_>) -> bool {
 pub(crate) struct Entry {
     pub(crate) key: Ident,
     pub(crate) value: TokenStream,
+    pub(crate) form: Form,
 }
 
-impl Parse for Entry {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+/// The form of a key's value, for errors about it.
+pub(crate) struct Form {
+    /// For "`queue` takes …".
+    pub(crate) what: &'static str,
+    /// An example of the whole entry.
+    pub(crate) example: String,
+}
+
+impl Entry {
+    fn parse(input: ParseStream<'_>, form_of: fn(&Ident) -> Form) -> syn::Result<Self> {
         let key = Ident::parse_any(input)
             .map_err(|error| Error::new(error.span(), "a key is missing here: write `key = value`"))?;
-        let (_, example) = takes(&key);
+        let form = form_of(&key);
         if !input.is_empty() && input.parse::<Token![=]>().is_err() {
-            return Err(input.error(format!("`=` is missing here: write {example}")));
+            return Err(input.error(format!("`=` is missing here: write {}", form.example)));
         }
         let value: TokenStream = input.parse()?;
         match next_key(&value) {
             Some(next) => {
                 Err(Error::new_spanned(&next, format!("a comma is missing before `{next}`: write one")))
             }
-            None => Ok(Self { key, value }),
+            None => Ok(Self { key, value, form }),
         }
     }
 }
@@ -81,7 +88,8 @@ fn next_key(value: &TokenStream) -> Option<Ident> {
 }
 
 /// The entries of an attribute, each of which may be wrong by itself.
-pub(crate) fn entries(attribute: TokenStream) -> Vec<syn::Result<Entry>> {
+pub(crate) fn entries(attribute: TokenStream, form_of: fn(&Ident) -> Form) -> Vec<syn::Result<Entry>> {
+    let read = |entry| (|input: ParseStream<'_>| Entry::parse(input, form_of)).parse2(entry);
     let (mut entries, mut entry) = (Vec::new(), TokenStream::new());
     for token in attribute {
         if !matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ',') {
@@ -89,11 +97,11 @@ pub(crate) fn entries(attribute: TokenStream) -> Vec<syn::Result<Entry>> {
         } else if entry.is_empty() {
             entries.push(Err(Error::new_spanned(token, "nothing stands before this comma: remove it")));
         } else {
-            entries.push(syn::parse2(mem::take(&mut entry)));
+            entries.push(read(mem::take(&mut entry)));
         }
     }
     if !entry.is_empty() {
-        entries.push(syn::parse2(entry)); // A comma after the last entry is welcome, and not needed.
+        entries.push(read(entry)); // A comma after the last entry is welcome, and not needed.
     }
     entries
 }

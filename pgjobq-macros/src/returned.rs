@@ -1,9 +1,9 @@
 //! The return type of a job function.
 
-use syn::{GenericArgument, PathArguments, ReturnType, Signature, Type, TypeParamBound};
+use syn::{ReturnType, Signature, Type, TypeParamBound};
 
 use crate::diagnostics::Diagnostics;
-use crate::types::{is_named, last_segment, shown, type_arguments};
+use crate::types::{future_output, last_segment, shown, surely_no_result, type_arguments};
 use crate::{owned, usage};
 
 /// The return type of a job function.
@@ -50,27 +50,6 @@ impl Returned {
     }
 }
 
-/// The output of `impl Future<Output = …>`, or of the same boxed.
-pub(crate) fn future_output(ty: &Type) -> Option<&Type> {
-    let bounds = match ty {
-        Type::ImplTrait(unnamed) => &unnamed.bounds,
-        Type::TraitObject(object) => &object.bounds,
-        _ if is_named(ty, &["Pin", "Box"]) => {
-            return type_arguments(last_segment(ty)?).find_map(future_output);
-        }
-        _ => return None,
-    };
-    bounds.iter().find_map(|bound| {
-        let TypeParamBound::Trait(bound) = bound else { return None };
-        let segment = bound.path.segments.last().filter(|segment| segment.ident == "Future")?;
-        let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
-        arguments.args.iter().find_map(|argument| match argument {
-            GenericArgument::AssocType(output) => Some(&output.ty),
-            _ => None,
-        })
-    })
-}
-
 /// Returns whether an error is a `Box<dyn Error>` that lacks `Send` or `Sync`.
 fn stays_on_its_thread(error: &Type) -> bool {
     let boxed = last_segment(error).filter(|segment| segment.ident == "Box");
@@ -84,17 +63,4 @@ fn stays_on_its_thread(error: &Type) -> bool {
         })
     };
     has("Error") && !(has("Send") && has("Sync"))
-}
-
-/// Returns whether a type is certainly no `Result`. The compiler judges the others, at more length.
-pub(crate) fn surely_no_result(ty: &Type) -> bool {
-    const NO_RESULTS: [&str; 20] = [
-        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64",
-        "u128", "usize", "String", "Option", "Vec", "Box",
-    ];
-    match ty {
-        Type::Tuple(tuple) => !tuple.elems.is_empty(),
-        Type::Array(_) => true,
-        _ => is_named(ty, &NO_RESULTS),
-    }
 }

@@ -1,8 +1,16 @@
 //! The origin of an argument's value.
 
+use proc_macro2::Ident;
 use syn::Type;
 
 use crate::types::{behind, is_named, last_segment, type_arguments};
+
+/// An argument of a job function.
+pub(crate) struct Argument {
+    pub(crate) name: Ident,
+    pub(crate) ty: Type,
+    pub(crate) role: Role,
+}
 
 /// The origin of an argument's value when the job runs.
 pub(crate) enum Role {

@@ -1,7 +1,7 @@
 //! Types as a macro sees them: tokens.
 
 use quote::ToTokens;
-use syn::{GenericArgument, PathArguments, PathSegment, Type};
+use syn::{GenericArgument, PathArguments, PathSegment, Type, TypeParamBound};
 
 /// The last segment of a type that is a path, seen through the brackets that a declarative macro leaves around it.
 pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
@@ -52,4 +52,38 @@ pub(crate) fn shown(ty: &impl ToTokens) -> String {
 
 fn in_word(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
+}
+
+/// The output of `impl Future<Output = …>`, or of the same boxed.
+pub(crate) fn future_output(ty: &Type) -> Option<&Type> {
+    let bounds = match ty {
+        Type::ImplTrait(unnamed) => &unnamed.bounds,
+        Type::TraitObject(object) => &object.bounds,
+        _ if is_named(ty, &["Pin", "Box"]) => {
+            return type_arguments(last_segment(ty)?).find_map(future_output);
+        }
+        _ => return None,
+    };
+    bounds.iter().find_map(|bound| {
+        let TypeParamBound::Trait(bound) = bound else { return None };
+        let segment = bound.path.segments.last().filter(|segment| segment.ident == "Future")?;
+        let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
+        arguments.args.iter().find_map(|argument| match argument {
+            GenericArgument::AssocType(output) => Some(&output.ty),
+            _ => None,
+        })
+    })
+}
+
+/// Returns whether a type is certainly no `Result`. The compiler judges the others, at more length.
+pub(crate) fn surely_no_result(ty: &Type) -> bool {
+    const NO_RESULTS: [&str; 20] = [
+        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64",
+        "u128", "usize", "String", "Option", "Vec", "Box",
+    ];
+    match ty {
+        Type::Tuple(tuple) => !tuple.elems.is_empty(),
+        Type::Array(_) => true,
+        _ => is_named(ty, &NO_RESULTS),
+    }
 }

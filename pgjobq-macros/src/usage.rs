@@ -3,9 +3,8 @@
 use syn::{FnArg, Pat, ReturnType, Signature, Type};
 
 use crate::owned::owned;
-use crate::returned::{future_output, surely_no_result};
 use crate::role::is_meant_as_transaction;
-use crate::types::shown;
+use crate::types::{future_output, shown, surely_no_result};
 
 /// The signature, corrected as far as tokens tell.
 pub(crate) fn line(signature: &Signature) -> String {

@@ -8,8 +8,7 @@ use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::{Error, LitInt, LitStr, Path, Result, Token, bracketed};
 
-use crate::key::takes;
-use crate::parse::Entry;
+use crate::parse::{Entry, Form};
 use crate::{duration, names};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -20,7 +19,7 @@ const CENTURY: Duration = YEAR.saturating_mul(100);
 /// A value of the wrong form, or none.
 fn misfit(entry: &Entry) -> Error {
     let key = &entry.key;
-    let (what, example) = takes(key);
+    let Form { what, example } = &entry.form;
     if entry.value.is_empty() {
         return Error::new_spanned(key, format!("`{key}` has no value: write {example}"));
     }

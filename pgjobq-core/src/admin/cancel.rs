@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::db::acted::read_acted;
 use crate::db::text::to_ascii;
-use crate::job::other_kind::{check_kind, names_of};
+use crate::job::descriptor::names_of;
+use crate::job::other_kind::OtherKind;
 use crate::wait::lookup::LOOKUP_TIMEOUT;
 use crate::{DatabaseError, HandleError, JobId};
 
@@ -111,7 +112,7 @@ impl Cancel<'_> {
     async fn check_kind(&self) -> Result<(), HandleError> {
         let Some(kind) = self.kind else { return Ok(()) };
         let found = self.client.shared().lookup(&[self.job], 0, LOOKUP_TIMEOUT).await?.remove(&self.job);
-        found.map_or(Ok(()), |seen| Ok(check_kind(self.job, kind, &seen.kind)?))
+        found.map_or(Ok(()), |seen| Ok(OtherKind::check(self.job, &names_of(kind), &seen.kind)?))
     }
 
     /// Records the request. False if the job is not live, or of another kind.

@@ -3,7 +3,8 @@
 use crate::admin::cancel::Cancel;
 use crate::admin::requeue::{Changes, RequeueOutcome};
 use crate::client::Client;
-use crate::job::other_kind::check_kind;
+use crate::job::descriptor::names_of;
+use crate::job::other_kind::OtherKind;
 use crate::wait::status::{Progress, Status};
 use crate::{DatabaseError, HandleError, JobHandle, JobId};
 
@@ -32,7 +33,7 @@ pub struct Job<'c> {
 }
 
 impl Client {
-    /// The job that has this id, whatever its kind. It sends nothing yet.
+    /// Returns the job with this id, of any kind. Sends nothing yet.
     pub fn job(&self, id: impl Into<JobId>) -> Job<'_> {
         Job { client: self, id: id.into(), kind: None }
     }
@@ -57,7 +58,7 @@ impl<'c> Job<'c> {
         let Some(row) = row else { return Ok(None) };
         let status = Status::read(self.id, &row).map_err(DatabaseError::Refused)?;
         if let Some(kind) = self.kind {
-            check_kind(self.id, kind, &status.kind)?;
+            OtherKind::check(self.id, &names_of(kind), &status.kind)?;
         }
         Ok(Some(status))
     }

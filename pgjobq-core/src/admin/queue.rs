@@ -42,7 +42,7 @@ impl From<EndedState> for JobState {
     }
 }
 
-/// Why a queue was not saved: from [`Queue::save`].
+/// The error of saving a queue: from [`Queue::save`].
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum QueueError {

@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::db::tx_pool::Places;
 use crate::job::app_state::{State, States};
 use crate::job::lineage::Meta;
-use crate::{EnqueueError, JobError, JobHandle, JobId, NewJob};
+use crate::{JobError, JobId};
 
 /// The attempt that runs a job function: its job, the request to stop, its progress, and its client.
 ///
@@ -89,7 +89,7 @@ impl Attempt {
         }
     }
 
-    fn client(&self) -> Option<&Client> {
+    pub(super) fn client(&self) -> Option<&Client> {
         self.held.as_ref().map(|held| &held.client).or(self.test_client.as_ref())
     }
 }
@@ -218,31 +218,6 @@ impl JobContext {
         self.attempt
             .client()
             .expect("a context of `for_test` has no client: make it with `for_test_with(&client)`")
-    }
-
-    /// Enqueues a job with this one as its parent, and with its trace context. The new job is enqueued at once,
-    /// however this one ends; in a transactional job, `child.enqueue(&mut *tx)` commits or vanishes with the rest.
-    ///
-    /// ```
-    /// # use pgjobq_core as pgjobq;
-    /// # mod thumbnail { pub fn job(_: i64) -> pgjobq_core::NewJob<()> { unimplemented!() } }
-    /// use pgjobq::{JobContext, JobError};
-    ///
-    /// async fn import(ctx: JobContext, images: Vec<i64>) -> Result<(), JobError> {
-    ///     for image in images {
-    ///         ctx.enqueue(thumbnail::job(image)).await?;
-    ///     }
-    ///     Ok(())
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Those of [`NewJob::enqueue`]; and [`EnqueueError::NoClient`] in a test, whose context has no client.
-    pub async fn enqueue<T>(&self, mut job: NewJob<T>) -> Result<JobHandle<T>, EnqueueError> {
-        let client = self.attempt.client().ok_or(EnqueueError::NoClient)?;
-        job.row.meta.inherit(self.id(), self.traceparent());
-        job.enqueue(client).await
     }
 
     /// Reports the progress of the job, which [`JobHandle::progress`] reads. The call only takes a note. It is

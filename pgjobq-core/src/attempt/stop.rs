@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
-/// Why an attempt should stop: from [`JobContext::stop_reason`](crate::JobContext::stop_reason).
+/// The reason why an attempt should stop: from [`JobContext::stop_reason`](crate::JobContext::stop_reason).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StopReason {

@@ -10,7 +10,7 @@ pub(crate) static CLIENT_SCHEMAS: ClientSchemas = ClientSchemas::new();
 
 #[derive(Debug)]
 pub(crate) struct ClientSchemas {
-    /// Whether one of them is `pgjobq`.
+    /// Set if one of them is `pgjobq`.
     default: AtomicBool,
     /// The first one that is not.
     other: OnceLock<String>,
@@ -39,6 +39,7 @@ impl ClientSchemas {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -42,6 +42,12 @@ impl JobDescriptor {
     }
 }
 
+/// Returns the names under which jobs of this kind are stored: the kind, and then its aliases in this program.
+pub(crate) fn names_of(kind: &'static str) -> Vec<&'static str> {
+    let same = inventory::iter::<JobDescriptor>().filter(|job| job.kind == kind);
+    std::iter::once(kind).chain(same.flat_map(|job| job.aliases.iter().copied())).collect()
+}
+
 impl fmt::Debug for JobDescriptor {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} ({}:{})", self.kind, self.file, self.line)

@@ -18,7 +18,7 @@ impl<T: DeserializeOwned> NewJob<T> {
     }
 }
 
-/// Why a call has no result: from [`NewJob::call`], and `my_job::call(…)`.
+/// The error of a call: from [`NewJob::call`], and `my_job::call(…)`.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {

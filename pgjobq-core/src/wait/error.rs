@@ -1,12 +1,12 @@
-//! Why a call on a job's handle failed.
+//! The errors of calls on a job's handle.
 
 use crate::job::other_kind::OtherKind;
 use crate::{DatabaseError, JobId};
 
 crate::debug_as_message!(WaitError, HandleError);
 
-/// Why a call on a [`Job`](crate::Job) or a [`JobHandle`](crate::JobHandle) failed: of `status`, `progress`, `cancel` and
-/// `requeue`.
+/// The error of a call on a [`Job`](crate::Job) or a [`JobHandle`](crate::JobHandle): of `status`, `progress`,
+/// `cancel` and `requeue`.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum HandleError {

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::db::time::time;
 
-/// Why a job is dead: from [`Outcome::Dead`](crate::Outcome::Dead). `Display` prints the last error and the number of
-/// attempts.
+/// The failure of a dead job: from [`Outcome::Dead`](crate::Outcome::Dead). `Display` prints the last error and the
+/// number of attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failure {
@@ -129,6 +129,7 @@ fn micros<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SystemTime
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::client::Client;
+use crate::job::descriptor::names_of;
 use crate::job::policy::Policy;
 use crate::wait::outcome::Outcome;
 use crate::wait::waits::Origin;
@@ -94,7 +95,7 @@ impl<T: DeserializeOwned> JobHandle<T> {
     /// [`WaitError::NotFound`] if there is no such job: it was purged after it died, for one, or is no longer kept. A handle from
     /// a transaction waits half a minute for its commit. [`WaitError::OtherKind`] if the job is of another kind.
     pub async fn wait(&self, client: &Client) -> Result<Outcome<T>, WaitError> {
-        client.waits().wait(self.id, self.kind, self.origin, self.unkept).await?.outcome(self.id)
+        client.waits().wait(self.id, names_of(self.kind), self.origin, self.unkept).await?.outcome(self.id)
     }
 
     /// Waits until the job has ended, but at most this long.

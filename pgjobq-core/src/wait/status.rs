@@ -10,7 +10,8 @@ use sqlx::postgres::PgRow;
 use crate::JobId;
 use crate::db::time::time;
 
-/// How a job stands, at one moment: from [`JobHandle::status`](crate::JobHandle::status). Times are by the database's clock.
+/// The status of a job at one moment: from [`JobHandle::status`](crate::JobHandle::status). Times are by the
+/// database's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
@@ -22,11 +23,11 @@ pub struct Status {
     pub queue: String,
     /// Its kind.
     pub kind: String,
-    /// How many attempts have ended.
+    /// The number of attempts that have ended.
     pub attempts: u32,
-    /// How many of them failed.
+    /// The number of attempts that failed.
     pub failures: u32,
-    /// How many of them crashed.
+    /// The number of attempts that crashed.
     pub crashes: u32,
     /// When it was enqueued.
     pub created_at: SystemTime,
@@ -34,9 +35,9 @@ pub struct Status {
     pub run_at: Option<SystemTime>,
     /// When it ended.
     pub finished_at: Option<SystemTime>,
-    /// How far it says it is, while it runs.
+    /// The progress that it reported, while it runs.
     pub progress: Option<Progress>,
-    /// Who cancelled it, and why.
+    /// The cancellation, if it was cancelled.
     pub cancelled: Option<Cancellation>,
 }
 
@@ -65,22 +66,22 @@ impl Status {
     }
 }
 
-/// Who cancelled a job, and why: from [`Status::cancelled`](crate::Status::cancelled).
+/// The cancellation of a job: from [`Status::cancelled`](crate::Status::cancelled).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cancellation {
-    /// Who asked: what was given to [`Cancel::by`], else the database role.
+    /// The person who asked, from [`Cancel::by`], or else the database role.
     pub by: String,
     /// The database role whose session asked, which nobody can choose.
     pub role: String,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
     /// When that was asked, by the database's clock.
     pub asked_at: SystemTime,
 }
 
 impl Cancellation {
-    /// Who cancelled a job, where a row says so.
+    /// Reads the cancellation from a row, if there is one.
     pub(crate) fn read(row: &PgRow) -> Result<Option<Self>, sqlx::Error> {
         let Some(by) = row.try_get("cancelled_by")? else { return Ok(None) };
         let asked_at = time(row.try_get("cancelled_at")?);
@@ -89,14 +90,14 @@ impl Cancellation {
     }
 }
 
-/// How far a running job says it is: from [`Status::progress`], said with
-/// [`JobContext::progress`](crate::JobContext::progress).
+/// The progress that a running job reported with [`JobContext::progress`](crate::JobContext::progress): from
+/// [`Status::progress`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
     /// 0 to 100.
     pub percent: u8,
-    /// What it is doing.
+    /// The message.
     pub message: String,
     /// When it said so, by the database's clock.
     pub at: SystemTime,
@@ -131,7 +132,7 @@ pub enum JobState {
     Completed,
     /// It failed too often, or fatally, or crashed too often.
     Dead,
-    /// Somebody cancelled it.
+    /// It was cancelled.
     Cancelled,
     /// It had not started by the time it was to.
     Expired,

@@ -11,7 +11,7 @@ use crate::chain::chain;
 use crate::db::listen::{Listener, Signal};
 use crate::db::shared::Shared;
 use crate::jitter::jittered;
-use crate::job::other_kind::check_kind;
+use crate::job::other_kind::OtherKind;
 use crate::pump::{Pump, Work};
 use crate::wait::lookup::{Found, Seen};
 use crate::wait::pace::{MAX_JOBS, Pace};
@@ -64,8 +64,8 @@ impl Work for Waiting {
 #[derive(Debug)]
 struct Waiter {
     answer: oneshot::Sender<Answer>,
-    /// The kind of the handle.
-    kind: &'static str,
+    /// The kind of the handle, and its aliases.
+    kinds: Vec<&'static str>,
     origin: Origin,
     /// True if nothing is kept of the job when it completes.
     unkept: bool,
@@ -78,13 +78,19 @@ impl Waits {
         Self { shared, listener, waiting: Pump::default(), added: Arc::default(), process }
     }
 
-    /// Waits until the job has ended.
-    pub(crate) async fn wait(&self, job: JobId, kind: &'static str, origin: Origin, unkept: bool) -> Answer {
+    /// Waits until the job has ended. `kinds` are the names of the handle's kind.
+    pub(crate) async fn wait(
+        &self,
+        job: JobId,
+        kinds: Vec<&'static str>,
+        origin: Origin,
+        unkept: bool,
+    ) -> Answer {
         let since = Instant::now();
         loop {
             let (answer, answered) = oneshot::channel();
-            self.add(job, Waiter { answer, kind, origin, unkept, since })?;
-            // Dropped without an answer: the runtime that the task was on has ended, and this one starts another.
+            self.add(job, Waiter { answer, kinds: kinds.clone(), origin, unkept, since })?;
+            // No answer: the runtime of the task has ended, and this one starts another task.
             if let Ok(answer) = answered.await {
                 return answer;
             }
@@ -214,7 +220,7 @@ impl Waits {
                 };
                 refuse_other_kinds(*job, &kind, waiters);
                 match found {
-                    // Whoever has seen the row knows that its enqueue was committed.
+                    // A caller whose job's row was seen knows that its enqueue was committed.
                     Found::Live | Found::LeftOut => {
                         waiters.iter_mut().for_each(|waiter| waiter.origin = Origin::Committed)
                     }
@@ -267,11 +273,11 @@ impl Waits {
 
 /// Answers those whose handle is of another kind than the job.
 fn refuse_other_kinds(job: JobId, kind: &str, waiters: &mut Vec<Waiter>) {
-    if waiters.iter().all(|waiter| waiter.kind == kind) {
+    if waiters.iter().all(|waiter| waiter.kinds.contains(&kind)) {
         return;
     }
     for waiter in std::mem::take(waiters) {
-        match check_kind(job, waiter.kind, kind) {
+        match OtherKind::check(job, &waiter.kinds, kind) {
             Ok(()) => waiters.push(waiter),
             Err(other) => drop(waiter.answer.send(Err(other.into()))),
         }

@@ -7,9 +7,10 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use crate::hygiene::{at, local};
-use crate::model::{Argument, Job};
+use crate::model::Job;
+use crate::role::Argument;
 
-pub(crate) fn helpers(job: &Job) -> TokenStream {
+pub(crate) fn ways_in(job: &Job) -> TokenStream {
     let name = &job.name;
     let (values, actions) = (values(job), actions(job));
     quote_spanned! {at(name.span())=>

@@ -1,0 +1,19 @@
+//! The settings of one job, from its attribute.
+
+use proc_macro2::{Ident, TokenStream};
+use syn::{LitStr, Path};
+
+/// The settings that an attribute gives. A key with a mistake counts as absent.
+#[derive(Default)]
+pub(crate) struct Keys {
+    /// Calls that change `Policy::DEFAULT`, such as `.retries(5)`.
+    pub(crate) policy: Vec<TokenStream>,
+    pub(crate) kind: Option<LitStr>,
+    pub(crate) aliases: Vec<LitStr>,
+    /// The value of `retain`, if completed jobs are not kept at all.
+    pub(crate) keeps_nothing: Option<LitStr>,
+    /// The arguments that are shown to nobody.
+    pub(crate) redact: Vec<Ident>,
+    /// The path of pgjobq.
+    pub(crate) facade: Option<Path>,
+}
