@@ -17,8 +17,8 @@ async fn long(ctx: JobContext) -> Result<String> {
     if ctx.attempt() > 1 {
         return Ok(format!("attempt {}, {} failures", ctx.attempt(), ctx.failures()));
     }
-    ctx.stop_requested().await; // A real job saves what it has got so far.
-    println!("long: asked to stop");
+    let reason = ctx.stop_requested().await; // A real job saves its work so far.
+    println!("long: asked to stop ({reason:?})");
     Err("stopped".into())
 }
 

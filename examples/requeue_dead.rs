@@ -45,7 +45,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let worker =
         Worker::builder(&client).state(MailServer { up: AtomicBool::new(true) }).build().await?.start();
 
-    // All of a kind or a queue, or one: `ada.requeue(&client)`.
+    // All of a kind or a queue; or one, by its id: `client.job(id).requeue()`.
     println!("{} back in line", client.dead_jobs().kind(newsletter::KIND).requeue().await?);
     println!("{:?}", ada.wait(&client).await?);
     worker.shutdown().await?;

@@ -206,7 +206,7 @@ const SHORT: &[(&str, &[&str])] = &[
     (
         "graceful_shutdown",
         &[
-            "long: asked to stop\n",
+            "long: asked to stop (Shutdown)\n",
             "short: Completed(())\n",
             "long:  ready\n",
             "long:  Completed(\"attempt 2, 0 failures\")\n",
