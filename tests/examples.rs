@@ -74,7 +74,7 @@ async fn quickstart_computes_digests_on_every_run() {
 async fn quickstart_without_argument_reads_the_project() {
     let db = TestDb::empty().await;
     let printed = run("quickstart", &[], &db).await;
-    assert_prints(&printed, &["Cargo.lock\n", "migrations/"]);
+    assert_prints(&printed, &["Cargo.lock\n", " files: "]);
 }
 
 #[tokio::test]
