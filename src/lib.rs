@@ -47,6 +47,11 @@
 //!
 //! Dead jobs are kept for thirty days, with every failed attempt: see [`Failure`], or the view `pgjobq.job_states`.
 //!
+//! # Errors
+//!
+//! Each call has an error type that lists what can go wrong in it; all of them turn into [`Error`] with `?`, so that a `main` can
+//! return `Result<(), pgjobq::Error>`. What to do for which error: [a table in the guide](guide::waiting_for_results).
+//!
 //! # Logs
 //!
 //! Everything is logged through [`tracing`](https://docs.rs/tracing), each attempt in a span `job`. **Without a subscriber you see
@@ -65,6 +70,9 @@
 
 extern crate self as pgjobq; // so that #[job] works in our own doctests and unit tests
 
+mod error;
+
+pub use error::Error;
 #[doc(hidden)] // A bound of what a job function may return; programs never name it.
 pub use pgjobq_core::JobReturn;
 #[cfg(feature = "dev")]

@@ -82,3 +82,31 @@ async fn who_forgot_to_migrate_is_told_to() {
         assert!(!error.contains("Some("), "{error}");
     }
 }
+
+/// A program that only passes errors on.
+async fn program(url: &str) -> Result<(), pgjobq::Error> {
+    let client = Client::connect(url).await?;
+    client.migrate().await?;
+    sent_nowhere::call(&client).await?;
+    sent_nowhere::enqueue(&client).await?.wait(&client).await?.into_result()?;
+    client.job(JobId::new()).cancel().await?;
+    client.queue("anywhere").save().await?;
+    client.enqueue_all([sent_nowhere::job()]).await?;
+    let mut tx = client.pool().begin().await?;
+    sent_nowhere::handle(JobId::new()).requeue_as(&client, sent_nowhere::job()).await?;
+    sent_nowhere::job().enqueue(client.within(&mut tx)).await?;
+    Worker::builder(&client).build().await?.run_until(std::future::ready(())).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_error_turns_into_one_that_main_prints_well() {
+    let printed = format!("{:?}", program("mysql://root@127.0.0.1/shop").await.unwrap_err());
+    assert_eq!(
+        printed,
+        "the address of a database is like postgres://user:password@host/name, and this one is not: \
+         error with configuration: it does not begin with postgres://"
+    );
+    let other = pgjobq::Error::from(pgjobq::NotCompleted::Expired);
+    assert_eq!(format!("{other:?}"), "the job expired before a worker started it");
+}

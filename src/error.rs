@@ -1,0 +1,68 @@
+//! One error for a whole program.
+
+use crate::{
+    BuildError, CallError, ClientError, CompleteError, DatabaseError, EnqueueAllError, EnqueueError,
+    HandleError, InvalidName, InvalidSchema, MigrateError, NotCompleted, OtherKind, QueueError, RequeueError,
+    WaitError, WorkerError,
+};
+
+/// Any error of pgjobq: for a `main`, and for functions that only pass errors on.
+///
+/// Each call fails with an error type of its own, which lists what can go wrong in that call. All of them turn into this one
+/// with `?`. `Debug` prints the message and its causes, because a `main` that returns an error prints its `Debug`. The guide has
+/// a table of [what to do for which error](crate::guide::waiting_for_results).
+///
+/// ```no_run
+/// use pgjobq::prelude::*;
+///
+/// #[tokio::main]
+/// async fn main() -> Result<(), pgjobq::Error> {
+///     let client = Client::connect("postgres://localhost/app").await?;
+///     client.migrate().await?;
+///     Worker::builder(&client).build().await?.run_until(shutdown_signal()).await?;
+///     Ok(())
+/// }
+/// ```
+#[derive(thiserror::Error)]
+#[error(transparent)]
+#[non_exhaustive]
+pub enum Error {
+    /// A worker could not be built: from [`WorkerBuilder::build`](crate::WorkerBuilder::build).
+    Build(#[from] BuildError),
+    /// A call has no result: from [`NewJob::call`](crate::NewJob::call).
+    Call(#[from] CallError),
+    /// The options of a client are invalid: from [`ClientBuilder::build`](crate::ClientBuilder::build).
+    Client(#[from] ClientError),
+    /// A job was not completed: from [`JobContext::complete_in`](crate::JobContext::complete_in).
+    Complete(#[from] CompleteError),
+    /// The database could not be reached, or refused: from every call that has no other error.
+    Database(#[from] DatabaseError),
+    /// A job was not enqueued: from [`NewJob::enqueue`](crate::NewJob::enqueue).
+    Enqueue(#[from] EnqueueError),
+    /// Some of many jobs were not enqueued: from [`enqueue_all`](crate::enqueue_all).
+    EnqueueAll(#[from] EnqueueAllError),
+    /// A call on a [`Job`](crate::Job) or a [`JobHandle`](crate::JobHandle) failed.
+    Handle(#[from] HandleError),
+    /// A kind or a queue cannot have this name.
+    InvalidName(#[from] InvalidName),
+    /// A schema cannot have this name.
+    InvalidSchema(#[from] InvalidSchema),
+    /// The schema was not migrated: from [`Client::migrate`](crate::Client::migrate).
+    Migrate(#[from] MigrateError),
+    /// A job ended without a result: from [`Outcome::into_result`](crate::Outcome::into_result).
+    NotCompleted(#[from] NotCompleted),
+    /// A job is of another kind than its handle.
+    OtherKind(#[from] OtherKind),
+    /// A queue was not saved: from [`Queue::save`](crate::Queue::save).
+    Queue(#[from] QueueError),
+    /// A job was not put back in line: from [`JobHandle::requeue_as`](crate::JobHandle::requeue_as).
+    Requeue(#[from] RequeueError),
+    /// A statement or a transaction of the program itself failed.
+    Sqlx(#[from] sqlx::Error),
+    /// A wait failed: from [`JobHandle::wait`](crate::JobHandle::wait).
+    Wait(#[from] WaitError),
+    /// A worker left something undone: from [`Worker::run_until`](crate::Worker::run_until).
+    Worker(#[from] WorkerError),
+}
+
+pgjobq_core::debug_as_message!(Error);
