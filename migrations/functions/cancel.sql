@@ -14,10 +14,12 @@ begin
     return true;
 end $$;
 
--- Asks to cancel jobs: adds a row for each that is live, and locks nothing, so that a caller's transaction may do it. The
--- row names the session's role beside the caller's word; no role but the owner may write that column.
-create or replace function pgjobq.ask_to_cancel(p_shard smallint, p_jobs uuid[], p_by text, p_reason text) returns uuid[]
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Asks to cancel jobs: adds a row for each that is live and of one of the kinds (null: of any), and locks nothing, so that a
+-- caller's transaction may do it. The row names the session's role beside the caller's word; no role but the owner may write
+-- that column.
+create or replace function pgjobq.ask_to_cancel(
+    p_shard smallint, p_jobs uuid[], p_by text, p_reason text, p_kinds text[] default null)
+returns uuid[] language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_asked uuid[];
 begin
@@ -25,7 +27,8 @@ begin
         insert into pgjobq.cancels (shard, job, created_at, asked_by, role, reason)
         select p_shard, j.id, j.created_at, coalesce(p_by, session_user), session_user, p_reason
           from unnest(p_jobs) d(id),
-               lateral (select id, created_at from pgjobq.jobs where shard = p_shard and id = d.id offset 0) j
+               lateral (select id, created_at, kind from pgjobq.jobs where shard = p_shard and id = d.id offset 0) j
+         where p_kinds is null or j.kind = any (p_kinds)
         returning job)
     select array_agg(job) into v_asked from asked;
     return v_asked;

@@ -195,6 +195,7 @@ impl Session {
     pub(crate) async fn cancel(&mut self, ids: &[Uuid]) -> (Cost, Cost) {
         let ask =
             explain("ask_to_cancel").bind(0i16).bind(ids.to_vec()).bind("somebody").bind(None::<String>);
+        let ask = ask.bind(None::<Vec<String>>);
         let asked = self.cost(ask).await;
         let act = explain("act_on_cancels").bind(0i16).bind(None::<Uuid>);
         (asked, self.cost(act.bind(ids.len() as i32)).await)

@@ -25,7 +25,7 @@ const BATCH_SIZE: i64 = 500;
 /// # use pgjobq_core as pgjobq;
 /// # async fn example(client: pgjobq::Client) -> Result<(), pgjobq::DatabaseError> {
 /// for job in client.dead_jobs().queue("mail").list(20).await? {
-///     println!("{} {} {}", job.id, job.kind, job.args);
+///     println!("{} {} {}", job.id, job.kind, job.args); // `client.job(job.id).requeue()` puts this one back in line.
 ///     for failed in &job.errors {
 ///         println!("  attempt {}: {}", failed.attempt, failed.message);
 ///     }
