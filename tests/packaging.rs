@@ -28,13 +28,13 @@ fn cargo(arguments: &[&str]) {
 }
 
 #[test]
-fn a_strict_crate_builds_without_a_warning() {
+fn strict_crate_builds_without_a_warning() {
     cargo(&["clippy", "--all-features", "--all-targets"]);
     cargo(&["clippy"]);
 }
 
 #[test]
-fn a_strict_crate_is_documented_without_a_warning() {
+fn strict_crate_is_documented_without_a_warning() {
     cargo(&["doc", "--no-deps", "--all-features", "--document-private-items"]);
     cargo(&["doc", "--no-deps"]);
 }

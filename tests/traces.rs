@@ -159,7 +159,7 @@ async fn worker_whose_part_panics_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn an_attempt_is_a_span_with_its_outcome_and_says_nothing_of_its_arguments() {
+async fn attempt_is_a_span_without_arguments() {
     let stage = Stage::new().await;
     let client = stage.client.clone();
     let worker = Worker::builder(&client).queue("traced", 5).build().await.unwrap().start();

@@ -29,7 +29,7 @@ async fn claim_buffers(session: &mut Session, near: i64) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_claim_beside_many_leases_costs_what_it_costs_beside_few() {
+async fn claim_costs_the_same_beside_many_leases() {
     let mut buffers = Vec::new();
     for leases in [1_000, 10_000] {
         let db = Db::new(&format!("leases_{leases}")).await;
@@ -43,7 +43,7 @@ async fn a_claim_beside_many_leases_costs_what_it_costs_beside_few() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_million_waiting_jobs_cost_a_claim_what_a_hundred_cost_and_a_stranger_a_bounded_walk() {
+async fn claim_walks_little_among_a_million_jobs() {
     let few = Db::new("waiting_100").await;
     let mut few = Session::new(&few).await;
     few.fill(100, KIND).await;
@@ -76,7 +76,7 @@ async fn a_million_waiting_jobs_cost_a_claim_what_a_hundred_cost_and_a_stranger_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_look_at_eight_shards_costs_no_more_than_eight_statements() {
+async fn look_at_eight_shards_costs_no_more_than_eight() {
     let db = Db::new("eight_shards").await;
     let mut session = Session::new(&db).await;
     session.enqueue(1_000, Some(3_600_000_000)).await;

@@ -33,7 +33,7 @@ async fn enqueue(session: &mut Session, kind: &str, ids: &[Uuid]) -> (i32, Vec<U
 }
 
 #[tokio::test]
-async fn a_large_batch_answers_duplicates_as_a_small_one_does() {
+async fn large_batch_answers_duplicates_as_a_small_one_does() {
     let db = Db::new("large_batch").await;
     let mut session = Session::new(&db).await;
     for (live, new) in [(4, 3), (400, 300)] {

@@ -53,7 +53,7 @@ async fn analysed_with_one_row_and_full_of_dead_rows() -> States {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_job_costs_does_not_depend_on_the_statistics() {
+async fn cost_of_a_job_does_not_depend_on_statistics() {
     let (first, second, third) = tokio::join!(
         tokio::spawn(never_analysed_then_analysed_then_emptied()),
         tokio::spawn(analysed_empty()),

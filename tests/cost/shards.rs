@@ -65,7 +65,7 @@ fn check_shard(name: &str, sql: &str) {
 }
 
 #[tokio::test]
-async fn every_statement_and_function_names_the_shard_of_a_hot_table() {
+async fn statements_and_functions_name_the_shard_of_hot_tables() {
     let db = Db::new("shard_lint").await;
     let mut session = Session::new(&db).await;
     for (name, _) in STATEMENTS {
@@ -81,7 +81,7 @@ async fn every_statement_and_function_names_the_shard_of_a_hot_table() {
 }
 
 #[tokio::test]
-async fn every_unique_index_of_a_hot_table_begins_with_the_shard() {
+async fn indexes_of_hot_tables_begin_with_the_shard() {
     let db = Db::new("shard_keys").await;
     let mut session = Session::new(&db).await;
     let indexes: Vec<(String, String, bool)> = sqlx::query_as(

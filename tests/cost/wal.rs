@@ -9,7 +9,7 @@ const JOBS: usize = 20_000;
 const BATCH: usize = 500;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_costs_few_bytes_of_wal_one_insert_and_one_delete() {
+async fn job_costs_little_wal_one_insert_and_one_delete() {
     let db = Db::new("wal").await;
     let mut session = Session::new(&db).await;
     let (mut enqueued, mut claimed, mut finished) = (Cost::default(), Cost::default(), Cost::default());

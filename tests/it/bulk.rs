@@ -5,9 +5,9 @@ use pgjobq::{AnyJob, enqueue_all};
 
 use sqlx::postgres::PgPoolOptions;
 
+use crate::error_text::whole;
 use crate::harness::TestDb;
 use crate::probe::end_of;
-use crate::says::whole;
 
 #[job]
 async fn number(n: u32) -> Result<u32> {
@@ -19,86 +19,89 @@ async fn word(text: String) -> Result<String> {
     Ok(text)
 }
 
-on_postgres! {
-    async fn jobs_of_many_kinds_go_together(db: TestDb) {
-        let jobs: Vec<AnyJob> = vec![number::job(1).into(), word::job("two".to_owned()).into(), number::job(3).into()];
-        let enqueued = db.client.enqueue_all(jobs).await.unwrap();
-        assert_eq!((enqueued.new, enqueued.duplicates), (3, 0));
-        let worker = db.worker().build().await.unwrap().start();
-        db.until("(select count(*) from pgjobq.finished) = 3").await;
-        assert_eq!(db.number("select count(*) from pgjobq.finished where output in ('1', '\"two\"', '3')").await, 3);
-        worker.shutdown().await.unwrap();
-    }
+on_one_and_eight_shards!(jobs_of_many_kinds_go_together);
+async fn jobs_of_many_kinds_go_together(db: TestDb) {
+    let jobs: Vec<AnyJob> =
+        vec![number::job(1).into(), word::job("two".to_owned()).into(), number::job(3).into()];
+    let enqueued = db.client.enqueue_all(jobs).await.unwrap();
+    assert_eq!((enqueued.new, enqueued.duplicates), (3, 0));
+    let worker = db.worker().build().await.unwrap().start();
+    db.until("(select count(*) from pgjobq.finished) = 3").await;
+    assert_eq!(
+        db.number("select count(*) from pgjobq.finished where output in ('1', '\"two\"', '3')").await,
+        3
+    );
+    worker.shutdown().await.unwrap();
 }
 
-on_one_shard! {
-    async fn a_task_enqueues_what_it_makes_of_what_it_has(db: TestDb) {
-        let (client, orders) = (db.client.clone(), vec!["one".to_owned(), "two".to_owned()]);
-        let enqueued = tokio::spawn(async move { client.enqueue_all(orders.iter().map(|name| word::job(name.clone()))).await });
-        assert_eq!(enqueued.await.unwrap().unwrap().new, 2);
-    }
-}
-
-on_one_shard! {
-    async fn what_ended_before_is_not_taken_for_what_was_sent(db: TestDb) {
-        // A pool that does not look whether its connection is still there.
-        let pool = PgPoolOptions::new().max_connections(1).test_before_acquire(false);
-        let client = Client::new(pool.connect_with(db.options.clone()).await.unwrap());
-        let worker = db.worker().build().await.unwrap().start();
-        let id = JobId::new();
-        let job = number::job(1).id(id).enqueue(&client).await.unwrap();
-        let _ = end_of(&db.client, &job).await;
-        worker.shutdown().await.unwrap();
-        let connection: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(client.pool()).await.unwrap();
-        db.run(&format!("select pg_terminate_backend({connection})")).await;
-        db.until(&format!("not exists (select from pg_stat_activity where pid = {connection})")).await;
-        assert!(number::job(2).id(id).enqueue(&client).await.unwrap().is_new());
-        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1, "it is there again");
-        client.close().await;
-    }
-}
-
-on_postgres! {
-    async fn duplicates_are_counted_and_change_nothing(db: TestDb) {
-        let ids: Vec<JobId> = (0..2500).map(|_| JobId::new()).collect();
-        let first = db.client.enqueue_all(ids[..1500].iter().map(|id| number::job(1).id(*id))).await.unwrap();
-        assert_eq!((first.new, first.duplicates), (1500, 0));
-        let again = db.client.enqueue_all(ids.iter().map(|id| number::job(2).id(*id))).await.unwrap();
-        assert_eq!((again.new, again.duplicates), (1000, 1500));
-        // And in one and the same batch.
-        let twice = db.client.enqueue_all([7, 8].map(|n| number::job(n).id(uuid::Uuid::from_u128(5)))).await.unwrap();
-        assert_eq!((twice.new, twice.duplicates), (1, 1));
-        assert_eq!(db.number("select count(*) from pgjobq.jobs where args ->> 'n' = '1'").await, 1500);
-    }
-}
-
-on_one_shard! {
-    async fn a_transaction_enqueues_all_or_nothing(db: TestDb) {
-        let mut tx = db.pool.begin().await.unwrap();
-        assert_eq!(enqueue_all(&mut *tx, (0..2500).map(number::job)).await.unwrap().new, 2500);
-        tx.rollback().await.unwrap();
-        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
-        let mut tx = db.pool.begin().await.unwrap();
-        assert_eq!(enqueue_all(&mut *tx, (0..2500).map(number::job)).await.unwrap().new, 2500);
-        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0, "not before the commit");
-        tx.commit().await.unwrap();
-        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 2500);
-    }
-}
-
-on_one_shard! {
-    async fn the_first_mistake_ends_it_and_says_how_far_it_came(db: TestDb) {
-        let jobs = (0..3000).map(|n| if n == 2100 { number::job(n).queue("nowhere") } else { number::job(n) });
-        let error = db.client.enqueue_all(jobs).await.unwrap_err();
-        assert_eq!(error.enqueued.new, 2000, "in statements of a thousand");
-        assert_eq!(
-            whole(&error),
-            "2000 jobs were enqueued, and then one could not be\nthere is no queue `nowhere`: create it once with \
-             `client.queue(\"nowhere\").save().await?`, or let `client.migrate()` record the queues of the jobs linked into \
-             the program",
+on_one_shard!(spawned_task_enqueues_mapped_borrowed_values);
+async fn spawned_task_enqueues_mapped_borrowed_values(db: TestDb) {
+    let (client, orders) = (db.client.clone(), vec!["one".to_owned(), "two".to_owned()]);
+    let enqueued =
+        tokio::spawn(
+            async move { client.enqueue_all(orders.iter().map(|name| word::job(name.clone()))).await },
         );
-        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 2000);
-    }
+    assert_eq!(enqueued.await.unwrap().unwrap().new, 2);
+}
+
+on_one_shard!(earlier_job_is_not_mistaken_for_the_sent_one);
+async fn earlier_job_is_not_mistaken_for_the_sent_one(db: TestDb) {
+    // A pool that does not look whether its connection is still there.
+    let pool = PgPoolOptions::new().max_connections(1).test_before_acquire(false);
+    let client = Client::new(pool.connect_with(db.options.clone()).await.unwrap());
+    let worker = db.worker().build().await.unwrap().start();
+    let id = JobId::new();
+    let job = number::job(1).id(id).enqueue(&client).await.unwrap();
+    let _ = end_of(&db.client, &job).await;
+    worker.shutdown().await.unwrap();
+    let connection: i32 =
+        sqlx::query_scalar("select pg_backend_pid()").fetch_one(client.pool()).await.unwrap();
+    db.run(&format!("select pg_terminate_backend({connection})")).await;
+    db.until(&format!("not exists (select from pg_stat_activity where pid = {connection})")).await;
+    assert!(number::job(2).id(id).enqueue(&client).await.unwrap().is_new());
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1, "it is there again");
+    client.close().await;
+}
+
+on_one_and_eight_shards!(duplicates_are_counted_and_change_nothing);
+async fn duplicates_are_counted_and_change_nothing(db: TestDb) {
+    let ids: Vec<JobId> = (0..2500).map(|_| JobId::new()).collect();
+    let first = db.client.enqueue_all(ids[..1500].iter().map(|id| number::job(1).id(*id))).await.unwrap();
+    assert_eq!((first.new, first.duplicates), (1500, 0));
+    let again = db.client.enqueue_all(ids.iter().map(|id| number::job(2).id(*id))).await.unwrap();
+    assert_eq!((again.new, again.duplicates), (1000, 1500));
+    // And in one and the same batch.
+    let twice =
+        db.client.enqueue_all([7, 8].map(|n| number::job(n).id(uuid::Uuid::from_u128(5)))).await.unwrap();
+    assert_eq!((twice.new, twice.duplicates), (1, 1));
+    assert_eq!(db.number("select count(*) from pgjobq.jobs where args ->> 'n' = '1'").await, 1500);
+}
+
+on_one_shard!(transaction_enqueues_all_or_nothing);
+async fn transaction_enqueues_all_or_nothing(db: TestDb) {
+    let mut tx = db.pool.begin().await.unwrap();
+    assert_eq!(enqueue_all(&mut *tx, (0..2500).map(number::job)).await.unwrap().new, 2500);
+    tx.rollback().await.unwrap();
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
+    let mut tx = db.pool.begin().await.unwrap();
+    assert_eq!(enqueue_all(&mut *tx, (0..2500).map(number::job)).await.unwrap().new, 2500);
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0, "not before the commit");
+    tx.commit().await.unwrap();
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 2500);
+}
+
+on_one_shard!(first_mistake_ends_the_call_and_reports_the_count);
+async fn first_mistake_ends_the_call_and_reports_the_count(db: TestDb) {
+    let jobs = (0..3000).map(|n| if n == 2100 { number::job(n).queue("nowhere") } else { number::job(n) });
+    let error = db.client.enqueue_all(jobs).await.unwrap_err();
+    assert_eq!(error.enqueued.new, 2000, "in statements of a thousand");
+    assert_eq!(
+        whole(&error),
+        "2000 jobs were enqueued, and then one could not be\nthere is no queue `nowhere`: create it once with \
+         `client.queue(\"nowhere\").save().await?`, or let `client.migrate()` record the queues of the jobs linked into \
+         the program",
+    );
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 2000);
 }
 
 /// Refuses statements that insert more than so many jobs, as a `statement_timeout` would. The sequence `refused` counts them.
@@ -118,51 +121,49 @@ async fn refuse_more_than(db: &TestDb, most: u32) {
     .await;
 }
 
-on_one_shard! {
-    async fn batch_that_times_out_is_sent_in_halves(db: TestDb) {
-        refuse_more_than(&db, 300).await;
-        assert_eq!(db.client.enqueue_all((0..3000).map(number::job)).await.unwrap().new, 3000);
-        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 3000);
-        assert!(db.number("select last_value from refused").await < 5, "later batches are as small");
-        let mut tx = db.pool.begin().await.unwrap();
-        let error = enqueue_all(&mut *tx, (0..500).map(number::job)).await.unwrap_err();
-        assert!(whole(&error).contains("canceling statement due to statement timeout"), "{error:?}");
-    }
+on_one_shard!(batch_that_times_out_is_sent_in_halves);
+async fn batch_that_times_out_is_sent_in_halves(db: TestDb) {
+    refuse_more_than(&db, 300).await;
+    assert_eq!(db.client.enqueue_all((0..3000).map(number::job)).await.unwrap().new, 3000);
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 3000);
+    assert!(db.number("select last_value from refused").await < 5, "later batches are as small");
+    let mut tx = db.pool.begin().await.unwrap();
+    let error = enqueue_all(&mut *tx, (0..500).map(number::job)).await.unwrap_err();
+    assert!(whole(&error).contains("canceling statement due to statement timeout"), "{error:?}");
 }
 
-on_one_shard! {
-    async fn batch_that_always_times_out_is_not_sent_again(db: TestDb) {
-        refuse_more_than(&db, 0).await;
-        let error = db.client.enqueue_all((0..8).map(number::job)).await.unwrap_err();
-        assert!(whole(&error).contains("canceling statement due to statement timeout"), "{error:?}");
-        // Of 8, 4, 2 and 1: a single job is sent with others first, and then alone.
-        assert_eq!(db.number("select last_value from refused").await, 5);
-        number::enqueue(&db.client, 1).await.unwrap_err();
-        assert!(db.number("select last_value from refused").await <= 7);
-    }
+on_one_shard!(batch_that_always_times_out_is_not_sent_again);
+async fn batch_that_always_times_out_is_not_sent_again(db: TestDb) {
+    refuse_more_than(&db, 0).await;
+    let error = db.client.enqueue_all((0..8).map(number::job)).await.unwrap_err();
+    assert!(whole(&error).contains("canceling statement due to statement timeout"), "{error:?}");
+    // Of 8, 4, 2 and 1: a single job is sent with others first, and then alone.
+    assert_eq!(db.number("select last_value from refused").await, 5);
+    number::enqueue(&db.client, 1).await.unwrap_err();
+    assert!(db.number("select last_value from refused").await <= 7);
 }
 
-on_one_shard! {
-    async fn a_hundred_thousand_jobs_are_read_as_they_go_out(db: TestDb) {
-        use std::sync::atomic::{AtomicUsize, Ordering};
-        let read = AtomicUsize::new(0);
-        let jobs = (0..100_000).map(|_| {
-            read.fetch_add(1, Ordering::Relaxed);
-            word::job("a".repeat(1000))
-        });
-        let enqueued = db.client.enqueue_all(jobs);
-        let watched = async {
-            loop {
-                let (read, there) = (read.load(Ordering::Relaxed) as i64, db.number("select count(*) from pgjobq.jobs").await);
-                assert!(read <= there + 10_000, "{read} jobs were read when {there} were enqueued");
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
-        };
-        let enqueued = tokio::select! {
-            enqueued = enqueued => enqueued.unwrap(),
-            () = watched => unreachable!(),
-        };
-        assert_eq!(enqueued.new, 100_000);
-        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 100_000);
-    }
+on_one_shard!(hundred_thousand_jobs_are_read_as_they_go_out);
+async fn hundred_thousand_jobs_are_read_as_they_go_out(db: TestDb) {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let read = AtomicUsize::new(0);
+    let jobs = (0..100_000).map(|_| {
+        read.fetch_add(1, Ordering::Relaxed);
+        word::job("a".repeat(1000))
+    });
+    let enqueued = db.client.enqueue_all(jobs);
+    let watched = async {
+        loop {
+            let (read, there) =
+                (read.load(Ordering::Relaxed) as i64, db.number("select count(*) from pgjobq.jobs").await);
+            assert!(read <= there + 10_000, "{read} jobs were read when {there} were enqueued");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let enqueued = tokio::select! {
+        enqueued = enqueued => enqueued.unwrap(),
+        () = watched => unreachable!(),
+    };
+    assert_eq!(enqueued.new, 100_000);
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 100_000);
 }

@@ -8,7 +8,7 @@ use pgjobq::{FailureReason, JobState};
 use sqlx::AssertSqlSafe;
 
 use crate::harness::TestDb;
-use crate::life::double;
+use crate::lifecycle::double;
 use crate::probe::end_of;
 
 #[job]
@@ -39,61 +39,81 @@ async fn insert(db: &TestDb, id: JobId, columns: &[(&str, &str)]) -> std::result
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&db.pool).await.map(drop)
 }
 
-on_one_shard! {
-    async fn what_no_job_can_be_is_refused_with_a_message(db: TestDb) {
-        for (column, value) in [
-            ("run_at", "'infinity'"), ("run_at", "'-infinity'"), ("expires_at", "'infinity'"), ("expires_at", "'-infinity'"),
-            ("created_at", "'infinity'"), ("run_at", "'4000-01-01 BC'"), ("run_at", "'294276-01-01'"),
-            ("ticket", "0"), ("ticket", "-7"), ("ticket", "9223372036854775807"),
-            ("attempt", "-1"), ("attempt", "2000000001"), ("failures", "-1"), ("crashes", "-1"), ("waits_for", "-1"), ("retries", "-1"),
-            ("max_crashes", "-1"), ("priority", "4"), ("priority", "-1"), ("kind", "''"),
-            ("meta", "to_jsonb(repeat('x', 9000))"),
-        ] {
-            let in_line = if column == "run_at" || column == "waits_for" { ("ticket", "null") } else { ("key", "null") };
-            let error = insert(&db, JobId::new(), &[(column, value), in_line]).await.expect_err(column);
-            assert_eq!(error.as_database_error().unwrap().code().unwrap(), "23514", "{column} {value}: {error}");
-        }
-        for column in ["created_at", "args", "kind", "queue_id", "shard", "priority", "attempt", "failures", "retries"] {
-            let error = insert(&db, JobId::new(), &[(column, "null")]).await.expect_err(column);
-            assert_eq!(error.as_database_error().unwrap().code().unwrap(), "23502", "{column}: {error}");
-        }
+on_one_shard!(impossible_rows_are_rejected_with_a_message);
+async fn impossible_rows_are_rejected_with_a_message(db: TestDb) {
+    for (column, value) in [
+        ("run_at", "'infinity'"),
+        ("run_at", "'-infinity'"),
+        ("expires_at", "'infinity'"),
+        ("expires_at", "'-infinity'"),
+        ("created_at", "'infinity'"),
+        ("run_at", "'4000-01-01 BC'"),
+        ("run_at", "'294276-01-01'"),
+        ("ticket", "0"),
+        ("ticket", "-7"),
+        ("ticket", "9223372036854775807"),
+        ("attempt", "-1"),
+        ("attempt", "2000000001"),
+        ("failures", "-1"),
+        ("crashes", "-1"),
+        ("waits_for", "-1"),
+        ("retries", "-1"),
+        ("max_crashes", "-1"),
+        ("priority", "4"),
+        ("priority", "-1"),
+        ("kind", "''"),
+        ("meta", "to_jsonb(repeat('x', 9000))"),
+    ] {
+        let in_line =
+            if column == "run_at" || column == "waits_for" { ("ticket", "null") } else { ("key", "null") };
+        let error = insert(&db, JobId::new(), &[(column, value), in_line]).await.expect_err(column);
+        assert_eq!(error.as_database_error().unwrap().code().unwrap(), "23514", "{column} {value}: {error}");
+    }
+    for column in
+        ["created_at", "args", "kind", "queue_id", "shard", "priority", "attempt", "failures", "retries"]
+    {
+        let error = insert(&db, JobId::new(), &[(column, "null")]).await.expect_err(column);
+        assert_eq!(error.as_database_error().unwrap().code().unwrap(), "23502", "{column}: {error}");
     }
 }
 
-on_one_shard! {
-    async fn arguments_meta_and_times_that_make_no_sense_end_with_a_reason(db: TestDb) {
-        let [list, number, null, strange, parent, both, twin] = [(); 7].map(|()| double::handle(JobId::new()));
-        insert(&db, list.id(), &[("args", "'[1, 2, 3]'")]).await.unwrap();
-        insert(&db, number.id(), &[("args", "'7'")]).await.unwrap();
-        insert(&db, null.id(), &[("args", "'null'")]).await.unwrap();
-        insert(&db, strange.id(), &[("meta", "'[7, {}]'")]).await.unwrap();
-        insert(&db, parent.id(), &[("meta", r#"'{"parent": 7, "traceparent": {}}'"#)]).await.unwrap();
-        // The same place in line twice.
-        db.run("select setval('pgjobq.ticket', 1000)").await;
-        for twin in [&both, &twin] {
-            insert(&db, twin.id(), &[("ticket", "1000")]).await.unwrap();
-        }
-        let [stranger, nowhere, far, early] = [(); 4].map(|()| double::handle(JobId::new()));
-        insert(&db, stranger.id(), &[("kind", "'nobody knows'")]).await.unwrap();
-        insert(&db, nowhere.id(), &[("queue_id", "999")]).await.unwrap();
-        insert(&db, far.id(), &[("ticket", "null"), ("run_at", "'9999-01-01'"), ("expires_at", "'9999-12-31'")]).await.unwrap();
-        insert(&db, early.id(), &[("ticket", "null"), ("run_at", "'1970-06-01'")]).await.unwrap();
-        let soon = double::job(4).delay(Duration::from_millis(300)).enqueue(&db.client).await.unwrap();
-
-        let worker = db.worker().build().await.unwrap().start();
-        for job in [&list, &number, &null] {
-            let Outcome::Dead(failure) = end_of(&db.client, job).await else { panic!() };
-            assert_eq!(failure.errors[0].reason, FailureReason::Decode);
-        }
-        for job in [&strange, &parent, &both, &twin, &early] {
-            assert_eq!(end_of(&db.client, job).await, Outcome::Completed(42));
-        }
-        assert_eq!(end_of(&db.client, &soon).await, Outcome::Completed(8));
-        for (job, state) in [(&stranger, JobState::Ready), (&nowhere, JobState::Ready), (&far, JobState::Scheduled)] {
-            assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, state);
-        }
-        worker.shutdown().await.unwrap();
+on_one_shard!(senseless_rows_end_with_a_reason);
+async fn senseless_rows_end_with_a_reason(db: TestDb) {
+    let [list, number, null, strange, parent, both, twin] = [(); 7].map(|()| double::handle(JobId::new()));
+    insert(&db, list.id(), &[("args", "'[1, 2, 3]'")]).await.unwrap();
+    insert(&db, number.id(), &[("args", "'7'")]).await.unwrap();
+    insert(&db, null.id(), &[("args", "'null'")]).await.unwrap();
+    insert(&db, strange.id(), &[("meta", "'[7, {}]'")]).await.unwrap();
+    insert(&db, parent.id(), &[("meta", r#"'{"parent": 7, "traceparent": {}}'"#)]).await.unwrap();
+    // The same place in line twice.
+    db.run("select setval('pgjobq.ticket', 1000)").await;
+    for twin in [&both, &twin] {
+        insert(&db, twin.id(), &[("ticket", "1000")]).await.unwrap();
     }
+    let [stranger, nowhere, far, early] = [(); 4].map(|()| double::handle(JobId::new()));
+    insert(&db, stranger.id(), &[("kind", "'nobody knows'")]).await.unwrap();
+    insert(&db, nowhere.id(), &[("queue_id", "999")]).await.unwrap();
+    insert(&db, far.id(), &[("ticket", "null"), ("run_at", "'9999-01-01'"), ("expires_at", "'9999-12-31'")])
+        .await
+        .unwrap();
+    insert(&db, early.id(), &[("ticket", "null"), ("run_at", "'1970-06-01'")]).await.unwrap();
+    let soon = double::job(4).delay(Duration::from_millis(300)).enqueue(&db.client).await.unwrap();
+
+    let worker = db.worker().build().await.unwrap().start();
+    for job in [&list, &number, &null] {
+        let Outcome::Dead(failure) = end_of(&db.client, job).await else { panic!() };
+        assert_eq!(failure.errors[0].reason, FailureReason::Decode);
+    }
+    for job in [&strange, &parent, &both, &twin, &early] {
+        assert_eq!(end_of(&db.client, job).await, Outcome::Completed(42));
+    }
+    assert_eq!(end_of(&db.client, &soon).await, Outcome::Completed(8));
+    for (job, state) in
+        [(&stranger, JobState::Ready), (&nowhere, JobState::Ready), (&far, JobState::Scheduled)]
+    {
+        assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, state);
+    }
+    worker.shutdown().await.unwrap();
 }
 
 /// As much of everything as the columns hold.
@@ -105,69 +125,69 @@ const MOST: [(&str, &str); 5] = [
     ("max_crashes", "32767"),
 ];
 
-on_one_shard! {
-    async fn jobs_that_have_been_through_as_much_as_can_be_counted_end_like_others(db: TestDb) {
-        let [completes, suspect] = [(); 2].map(|()| double::handle(JobId::new()));
-        let [dies, tries_again] = [(); 2].map(|()| object::handle(JobId::new()));
-        insert(&db, completes.id(), &[MOST[0], MOST[1]]).await.unwrap();
-        insert(&db, suspect.id(), &MOST).await.unwrap();
-        insert(&db, dies.id(), &[MOST[0], MOST[1], MOST[3], ("kind", "'object'")]).await.unwrap();
-        insert(&db, tries_again.id(), &[MOST[0], ("retries", "1"), ("kind", "'object'")]).await.unwrap();
-        // Each is the first in its line.
-        let neighbor = double::enqueue(&db.client, 2).await.unwrap();
-        let worker = db.worker().build().await.unwrap().start();
-        assert_eq!(end_of(&db.client, &neighbor).await, Outcome::Completed(4));
-        assert_eq!(end_of(&db.client, &completes).await, Outcome::Completed(42));
-        assert_eq!(end_of(&db.client, &suspect).await, Outcome::Completed(42));
-        let Outcome::Dead(failure) = end_of(&db.client, &dies).await else { panic!() };
-        assert_eq!(failure.message(), "not 21");
-        let Outcome::Dead(failure) = end_of(&db.client, &tries_again).await else { panic!() };
-        assert_eq!(failure.message(), "not 21");
-        worker.shutdown().await.unwrap();
-    }
+on_one_shard!(jobs_at_the_limit_of_every_counter_end_normally);
+async fn jobs_at_the_limit_of_every_counter_end_normally(db: TestDb) {
+    let [completes, suspect] = [(); 2].map(|()| double::handle(JobId::new()));
+    let [dies, tries_again] = [(); 2].map(|()| object::handle(JobId::new()));
+    insert(&db, completes.id(), &[MOST[0], MOST[1]]).await.unwrap();
+    insert(&db, suspect.id(), &MOST).await.unwrap();
+    insert(&db, dies.id(), &[MOST[0], MOST[1], MOST[3], ("kind", "'object'")]).await.unwrap();
+    insert(&db, tries_again.id(), &[MOST[0], ("retries", "1"), ("kind", "'object'")]).await.unwrap();
+    // Each is the first in its line.
+    let neighbor = double::enqueue(&db.client, 2).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    assert_eq!(end_of(&db.client, &neighbor).await, Outcome::Completed(4));
+    assert_eq!(end_of(&db.client, &completes).await, Outcome::Completed(42));
+    assert_eq!(end_of(&db.client, &suspect).await, Outcome::Completed(42));
+    let Outcome::Dead(failure) = end_of(&db.client, &dies).await else { panic!() };
+    assert_eq!(failure.message(), "not 21");
+    let Outcome::Dead(failure) = end_of(&db.client, &tries_again).await else { panic!() };
+    assert_eq!(failure.message(), "not 21");
+    worker.shutdown().await.unwrap();
 }
 
-on_one_shard! {
-    async fn what_a_dead_worker_leaves_of_them_is_taken_back(db: TestDb) {
-        let (again, dies) = (double::handle(JobId::new()), double::handle(JobId::new()));
-        insert(&db, again.id(), &[("attempt", "1999999999")]).await.unwrap();
-        insert(&db, dies.id(), &[MOST[0]]).await.unwrap();
-        let neighbor = double::enqueue(&db.client, 2).await.unwrap();
-        let leave = "select pgjobq.register_worker(shard, 8, 'gone') from pgjobq.lanes group by shard;
-            select pgjobq.claim(l.shard, l.queue_id, 8, 88, true, array['double'], 9, array[0, 0, 0, 0], null, null)
+on_one_shard!(reap_returns_hand_written_rows_of_a_dead_worker);
+async fn reap_returns_hand_written_rows_of_a_dead_worker(db: TestDb) {
+    let (again, dies) = (double::handle(JobId::new()), double::handle(JobId::new()));
+    insert(&db, again.id(), &[("attempt", "1999999999")]).await.unwrap();
+    insert(&db, dies.id(), &[MOST[0]]).await.unwrap();
+    let neighbor = double::enqueue(&db.client, 2).await.unwrap();
+    let leave = "select pgjobq.register_worker(shard, 8, 'gone') from pgjobq.lanes group by shard;
+        select pgjobq.claim(l.shard, l.queue_id, 8, 88, true, array['double'], 9, array[0, 0, 0, 0], null, null)
+          from pgjobq.lanes l join pgjobq.queues q on q.id = l.queue_id and q.name = 'default';
+        delete from pgjobq.workers where id = 8";
+    db.run(leave).await;
+    let worker = db.worker().build().await.unwrap().start();
+    assert_eq!(end_of(&db.client, &neighbor).await, Outcome::Completed(4));
+    assert_eq!(end_of(&db.client, &again).await, Outcome::Completed(42));
+    let Outcome::Dead(failure) = end_of(&db.client, &dies).await else { panic!() };
+    assert_eq!(failure.errors[0].reason, FailureReason::Crash);
+
+    worker.shutdown().await.unwrap();
+
+    // Crashes beyond counting: one that has no budget left for another.
+    let worn = double::handle(JobId::new());
+    insert(&db, worn.id(), &MOST).await.unwrap();
+    db.run(
+        "select pgjobq.register_worker(shard, 9, 'gone') from pgjobq.lanes group by shard;
+            select pgjobq.claim_quarantined(l.shard, l.queue_id, 9, 99, array['double'], 1, true, '{0,0,0,0}')
               from pgjobq.lanes l join pgjobq.queues q on q.id = l.queue_id and q.name = 'default';
-            delete from pgjobq.workers where id = 8";
-        db.run(leave).await;
-        let worker = db.worker().build().await.unwrap().start();
-        assert_eq!(end_of(&db.client, &neighbor).await, Outcome::Completed(4));
-        assert_eq!(end_of(&db.client, &again).await, Outcome::Completed(42));
-        let Outcome::Dead(failure) = end_of(&db.client, &dies).await else { panic!() };
-        assert_eq!(failure.errors[0].reason, FailureReason::Crash);
-
-        worker.shutdown().await.unwrap();
-
-        // Crashes beyond counting: one that has no budget left for another.
-        let worn = double::handle(JobId::new());
-        insert(&db, worn.id(), &MOST).await.unwrap();
-        db.run("select pgjobq.register_worker(shard, 9, 'gone') from pgjobq.lanes group by shard;
-                select pgjobq.claim_quarantined(l.shard, l.queue_id, 9, 99, array['double'], 1, true, '{0,0,0,0}')
-                  from pgjobq.lanes l join pgjobq.queues q on q.id = l.queue_id and q.name = 'default';
-                delete from pgjobq.workers where id = 9").await;
-        let worker = db.worker().build().await.unwrap().start();
-        let Outcome::Dead(failure) = end_of(&db.client, &worn).await else { panic!() };
-        assert_eq!(failure.errors[0].reason, FailureReason::Crash);
-        worker.shutdown().await.unwrap();
-    }
+            delete from pgjobq.workers where id = 9",
+    )
+    .await;
+    let worker = db.worker().build().await.unwrap().start();
+    let Outcome::Dead(failure) = end_of(&db.client, &worn).await else { panic!() };
+    assert_eq!(failure.errors[0].reason, FailureReason::Crash);
+    worker.shutdown().await.unwrap();
 }
 
-on_one_shard! {
-    async fn they_can_be_cancelled_and_put_back_in_line(db: TestDb) {
-        let job = double::handle(JobId::new());
-        insert(&db, job.id(), &MOST).await.unwrap();
-        assert_eq!(job.cancel(&db.client).await.unwrap(), pgjobq::CancelOutcome::Cancelled);
-        assert_eq!(job.requeue(&db.client).await.unwrap(), pgjobq::RequeueOutcome::Requeued);
-        let worker = db.worker().build().await.unwrap().start();
-        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(42));
-        worker.shutdown().await.unwrap();
-    }
+on_one_shard!(they_can_be_cancelled_and_put_back_in_line);
+async fn they_can_be_cancelled_and_put_back_in_line(db: TestDb) {
+    let job = double::handle(JobId::new());
+    insert(&db, job.id(), &MOST).await.unwrap();
+    assert_eq!(job.cancel(&db.client).await.unwrap(), pgjobq::CancelOutcome::Cancelled);
+    assert_eq!(job.requeue(&db.client).await.unwrap(), pgjobq::RequeueOutcome::Requeued);
+    let worker = db.worker().build().await.unwrap().start();
+    assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(42));
+    worker.shutdown().await.unwrap();
 }

@@ -6,7 +6,7 @@ use pgjobq::EndedState;
 use pgjobq::prelude::*;
 
 use crate::harness::{TestDb, in_time};
-use crate::life::double;
+use crate::lifecycle::double;
 use crate::probe::end_of;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -56,7 +56,7 @@ fn live_through(from: &str, to: &str, every: u32) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_row_is_dropped_early_on_any_day_of_four_years() {
+async fn no_row_is_dropped_early_on_any_date() {
     let db = TestDb::new(1).await;
     // As if it had been installed on New Year's Day: without the partitions of today, whatever day that is.
     db.run("do $$ begin while pgjobq.drop_partition('infinity') loop end loop; end $$").await;
@@ -71,7 +71,7 @@ async fn no_row_is_dropped_early_on_any_day_of_four_years() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn retention_saved_on_a_live_system_makes_its_partitions_at_once() {
+async fn longer_retention_makes_its_partitions_at_once() {
     let db = TestDb::new(1).await;
     db.client.queue("default").retain(EndedState::Completed, 3660 * DAY).save().await.unwrap();
     let missing = "select count(*) from (select pgjobq.drop_day('3660 days') as day) d
@@ -207,7 +207,7 @@ async fn worker_starts_though_partitions_take_too_long() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn day_that_is_over_is_emptied_while_it_cannot_be_dropped() {
+async fn locked_partition_is_emptied_until_it_can_be_dropped() {
     let db = TestDb::new(1).await;
     db.run(
         "insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attempt, failures, crashes, retries,

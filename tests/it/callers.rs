@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::gate::{Gate, result};
 use crate::harness::TestDb;
-use crate::life::{double, fail_twice};
+use crate::lifecycle::{double, fail_twice};
 
 /// Far more than a statement takes, and less than it waits for a lock.
 const AT_ONCE: Duration = Duration::from_secs(9);
@@ -33,29 +33,28 @@ async fn enqueue_all_sorts(connection: &mut PgConnection) -> Vec<JobId> {
     ids
 }
 
-on_postgres! {
-    async fn invariant_13_workers_do_all_their_work_while_a_callers_transaction_is_open(db: TestDb) {
-        let mut caller = PgConnection::connect_with(&db.options).await.unwrap();
-        let mut tx = caller.begin().await.unwrap();
-        let theirs = enqueue_all_sorts(&mut tx).await;
+on_one_and_eight_shards!(invariant_13_workers_work_while_a_callers_transaction_is_open);
+async fn invariant_13_workers_work_while_a_callers_transaction_is_open(db: TestDb) {
+    let mut caller = PgConnection::connect_with(&db.options).await.unwrap();
+    let mut tx = caller.begin().await.unwrap();
+    let theirs = enqueue_all_sorts(&mut tx).await;
 
-        // Claims and finishes; retries, which are promoted; and what a worker left that is gone, which is reaped.
-        let orphan = Gate::new();
-        orphan.open();
-        let lost = orphan.job().enqueue(&db.client).await.unwrap();
-        leave_a_lease(&db, "stand").await;
-        let worker = db.worker().build().await.unwrap().start();
-        assert_eq!(double::call(&db.client, 21).await.unwrap(), 42);
-        assert_eq!(fail_twice::call(&db.client).await.unwrap(), 3);
-        assert_eq!(result(&db, &lost).await, 2);
-        assert_eq!(db.number("select count(*) from pgjobq.finished").await, 3, "none of theirs has run");
+    // Claims and finishes; retries, which are promoted; and what a worker left that is gone, which is reaped.
+    let orphan = Gate::new();
+    orphan.open();
+    let lost = orphan.job().enqueue(&db.client).await.unwrap();
+    leave_a_lease(&db, "stand").await;
+    let worker = db.worker().build().await.unwrap().start();
+    assert_eq!(double::call(&db.client, 21).await.unwrap(), 42);
+    assert_eq!(fail_twice::call(&db.client).await.unwrap(), 3);
+    assert_eq!(result(&db, &lost).await, 2);
+    assert_eq!(db.number("select count(*) from pgjobq.finished").await, 3, "none of theirs has run");
 
-        tx.commit().await.unwrap();
-        for job in theirs {
-            let _ = double::handle(job).wait(&db.client).await.unwrap();
-        }
-        worker.shutdown().await.unwrap();
+    tx.commit().await.unwrap();
+    for job in theirs {
+        let _ = double::handle(job).wait(&db.client).await.unwrap();
     }
+    worker.shutdown().await.unwrap();
 }
 
 /// The worker of these tests.
@@ -83,79 +82,94 @@ async fn leave_a_lease(db: &TestDb, kind: &'static str) {
     assert_eq!(db.number("select count(*) from pgjobq.leases").await, 1);
 }
 
-on_postgres! {
-    async fn invariant_13_no_statement_of_ours_waits_for_a_callers_transaction(db: TestDb) {
-        let store = Store::connect(&db.client, 2).await.unwrap();
-        let queue = store.check_queues(&["default"]).await.unwrap()[0].id.unwrap();
-        let gate = Gate::new();
-        for _ in 0..80 {
-            gate.job().enqueue(&db.client).await.unwrap();
-        }
-        let mut callers = Vec::new();
-        for level in ["read committed", "repeatable read", "serializable"] {
-            let begin = AssertSqlSafe(format!("begin isolation level {level}"));
-            let mut caller = db.pool.begin_with(begin).await.unwrap();
-            enqueue_all_sorts(&mut caller).await;
-            callers.push(caller);
-        }
-
-        at_once("register", store.register(US, "ours", AT_ONCE)).await;
-        for shard in store.shards() {
-            let lane = Lane { shard, queue };
-            let claim = |lease, want| Claim { id: ClaimId { lane, worker: US, lease: LeaseId(lease) }, wait: true, kinds: &["stand", "double"], want,
-                near: [Ticket(0); 4], found: None, bounds: Bounds::default() };
-            let claimed = at_once("claim", store.claim(claim(10, 4))).await;
-            let max_ticket = claimed.jobs.iter().map(|job| job.ticket).max();
-            if let Some(max_ticket) = max_ticket {
-                let key = LeaseKey { lane, priority: 1, max_ticket, id: LeaseId(10) };
-                let leases = [LeaseUse { key, close: true }];
-                let ends = |(n, job): (usize, &pgjobq_core::__private::ClaimedJob)| Ended { hold: Hold { lease: key,
-                    worker: US, job: job.id, ticket: job.ticket }, decision: decision(n) };
-                let ended: Vec<_> = claimed.jobs.iter().enumerate().map(ends).collect();
-                let finished = at_once("finish", store.finish(US, "ours", &leases, &ended)).await;
-                assert!(finished.stale.is_empty() && finished.unclosed.is_empty());
-            }
-            at_once("promote", store.promote(shard, 0, 100)).await;
-            let given_back = at_once("claim", store.claim(claim(11, 1))).await;
-            if let [job] = &*given_back.jobs {
-                let key = LeaseKey { lane, priority: 1, max_ticket: job.ticket, id: LeaseId(11) };
-                assert_eq!(at_once("return_lease", store.return_lease(US, key)).await, 1);
-            }
-            at_once("claim", store.claim(claim(12, 2))).await;
-            let quarantined = QuarantineClaim { id: ClaimId { lane, worker: US, lease: LeaseId(13) }, kinds: &["stand"], want: 9, alone: true, lone_first: false, from: [Ticket(0); 4] };
-            at_once("claim_quarantined", store.claim_quarantined(quarantined)).await;
-            at_once("return_claim", store.return_claim(ClaimId { lane, worker: US, lease: LeaseId(13) })).await;
-        }
-        at_once("heartbeat", store.heartbeat(US)).await;
-        at_once("set_idle", store.set_idle(US, &[queue])).await;
-        at_once("leave", store.leave(US)).await;
-        while at_once("reap", store.reap(&store.shards(), &[])).await.is_some() {}
-        for worker in at_once("list_workers", store.list_workers()).await {
-            at_once("give_up_workers", store.give_up_workers(worker.shard, &[(worker.id, worker.beats)])).await;
-        }
-        assert_eq!(db.number("select count(*) from pgjobq.leases").await, 0);
-        for shard in store.shards() {
-            at_once("act_on_cancels", store.act_on_cancels(shard, None, 100)).await;
-            at_once("tidy_failures", store.tidy_failures(shard, Uuid::nil(), 100)).await;
-            at_once("expire", store.expire(shard, (0, Uuid::nil()), 100)).await;
-        }
-        at_once("note_rates", store.note_rates(&[(queue, 1, 1)])).await;
-        at_once("drop_partition", store.drop_partition()).await;
-        at_once("tidy_hints", store.tidy_hints()).await;
-        at_once("tidy_rest", store.tidy_rest(9)).await;
-        at_once("deleted_queues", store.deleted_queues()).await;
-        at_once("stray_queues", store.stray_queues()).await;
-        at_once("stats", db.client.queue("default").stats()).await;
-        assert!(!at_once("dead", db.client.dead_jobs().list(9)).await.is_empty());
-        assert!(at_once("requeue", db.client.dead_jobs().requeue()).await > 0);
-        assert!(at_once("purge", db.client.queue("default").purge()).await > 0);
-        assert!(at_once("purge", db.client.cancelled_jobs().purge()).await > 0);
-        assert!(at_once("delete", db.client.queue("default").delete()).await);
-        db.client.queue("default").save().await.unwrap();
-        tokio::time::timeout(AT_ONCE, db.client.queue("new").save()).await.expect("save").unwrap();
-        tokio::time::timeout(AT_ONCE, db.client.migrate()).await.expect("migrate").unwrap();
-        tokio::time::timeout(AT_ONCE, double::enqueue(&db.client, 1)).await.expect("enqueue").unwrap();
+on_one_and_eight_shards!(invariant_13_no_statement_of_ours_waits_for_a_callers_transaction);
+async fn invariant_13_no_statement_of_ours_waits_for_a_callers_transaction(db: TestDb) {
+    let store = Store::connect(&db.client, 2).await.unwrap();
+    let queue = store.check_queues(&["default"]).await.unwrap()[0].id.unwrap();
+    let gate = Gate::new();
+    for _ in 0..80 {
+        gate.job().enqueue(&db.client).await.unwrap();
     }
+    let mut callers = Vec::new();
+    for level in ["read committed", "repeatable read", "serializable"] {
+        let begin = AssertSqlSafe(format!("begin isolation level {level}"));
+        let mut caller = db.pool.begin_with(begin).await.unwrap();
+        enqueue_all_sorts(&mut caller).await;
+        callers.push(caller);
+    }
+
+    at_once("register", store.register(US, "ours", AT_ONCE)).await;
+    for shard in store.shards() {
+        let lane = Lane { shard, queue };
+        let claim = |lease, want| Claim {
+            id: ClaimId { lane, worker: US, lease: LeaseId(lease) },
+            wait: true,
+            kinds: &["stand", "double"],
+            want,
+            near: [Ticket(0); 4],
+            found: None,
+            bounds: Bounds::default(),
+        };
+        let claimed = at_once("claim", store.claim(claim(10, 4))).await;
+        let max_ticket = claimed.jobs.iter().map(|job| job.ticket).max();
+        if let Some(max_ticket) = max_ticket {
+            let key = LeaseKey { lane, priority: 1, max_ticket, id: LeaseId(10) };
+            let leases = [LeaseUse { key, close: true }];
+            let ends = |(n, job): (usize, &pgjobq_core::__private::ClaimedJob)| Ended {
+                hold: Hold { lease: key, worker: US, job: job.id, ticket: job.ticket },
+                decision: decision(n),
+            };
+            let ended: Vec<_> = claimed.jobs.iter().enumerate().map(ends).collect();
+            let finished = at_once("finish", store.finish(US, "ours", &leases, &ended)).await;
+            assert!(finished.stale.is_empty() && finished.unclosed.is_empty());
+        }
+        at_once("promote", store.promote(shard, 0, 100)).await;
+        let given_back = at_once("claim", store.claim(claim(11, 1))).await;
+        if let [job] = &*given_back.jobs {
+            let key = LeaseKey { lane, priority: 1, max_ticket: job.ticket, id: LeaseId(11) };
+            assert_eq!(at_once("return_lease", store.return_lease(US, key)).await, 1);
+        }
+        at_once("claim", store.claim(claim(12, 2))).await;
+        let quarantined = QuarantineClaim {
+            id: ClaimId { lane, worker: US, lease: LeaseId(13) },
+            kinds: &["stand"],
+            want: 9,
+            alone: true,
+            lone_first: false,
+            from: [Ticket(0); 4],
+        };
+        at_once("claim_quarantined", store.claim_quarantined(quarantined)).await;
+        at_once("return_claim", store.return_claim(ClaimId { lane, worker: US, lease: LeaseId(13) })).await;
+    }
+    at_once("heartbeat", store.heartbeat(US)).await;
+    at_once("set_idle", store.set_idle(US, &[queue])).await;
+    at_once("leave", store.leave(US)).await;
+    while at_once("reap", store.reap(&store.shards(), &[])).await.is_some() {}
+    for worker in at_once("list_workers", store.list_workers()).await {
+        at_once("give_up_workers", store.give_up_workers(worker.shard, &[(worker.id, worker.beats)])).await;
+    }
+    assert_eq!(db.number("select count(*) from pgjobq.leases").await, 0);
+    for shard in store.shards() {
+        at_once("act_on_cancels", store.act_on_cancels(shard, None, 100)).await;
+        at_once("tidy_failures", store.tidy_failures(shard, Uuid::nil(), 100)).await;
+        at_once("expire", store.expire(shard, (0, Uuid::nil()), 100)).await;
+    }
+    at_once("note_rates", store.note_rates(&[(queue, 1, 1)])).await;
+    at_once("drop_partition", store.drop_partition()).await;
+    at_once("tidy_hints", store.tidy_hints()).await;
+    at_once("tidy_rest", store.tidy_rest(9)).await;
+    at_once("deleted_queues", store.deleted_queues()).await;
+    at_once("stray_queues", store.stray_queues()).await;
+    at_once("stats", db.client.queue("default").stats()).await;
+    assert!(!at_once("dead", db.client.dead_jobs().list(9)).await.is_empty());
+    assert!(at_once("requeue", db.client.dead_jobs().requeue()).await > 0);
+    assert!(at_once("purge", db.client.queue("default").purge()).await > 0);
+    assert!(at_once("purge", db.client.cancelled_jobs().purge()).await > 0);
+    assert!(at_once("delete", db.client.queue("default").delete()).await);
+    db.client.queue("default").save().await.unwrap();
+    tokio::time::timeout(AT_ONCE, db.client.queue("new").save()).await.expect("save").unwrap();
+    tokio::time::timeout(AT_ONCE, db.client.migrate()).await.expect("migrate").unwrap();
+    tokio::time::timeout(AT_ONCE, double::enqueue(&db.client, 1)).await.expect("enqueue").unwrap();
 }
 
 fn decision(n: usize) -> Decision {
@@ -179,67 +193,69 @@ async fn at_once<T>(
     answered.unwrap_or_else(|_| panic!("{what} waits")).unwrap_or_else(|error| panic!("{what}: {error:?}"))
 }
 
-on_postgres! {
-    async fn invariant_13_no_callers_transaction_waits_for_one_of_ours(db: TestDb) {
-        // Every statement that writes, on jobs that are there for it, in a transaction that stays open.
-        let ours = [
-            "select pgjobq.register_worker(s, 2, 'other') from pg_temp.shards s",
-            "select pgjobq.heartbeat(s, 1) from pg_temp.shards s",
-            "select pgjobq.set_idle(s, 1, array[1, 2]) from pg_temp.shards s",
-            "select pgjobq.claim(s, q.id, 1, 8, true, array['stand'], 3, array[0, 0, 0, 0], null, null)
-               from pg_temp.shards s, pgjobq.queues q",
-            "select pgjobq.finish(l.shard, 1, 'ours', array[l.queue_id], array[l.priority], array[l.max_ticket], array[l.id],
-                                  array[true], array_agg(1), array_agg(j.id order by j.id), array_agg(j.ticket order by j.id),
-                                  array_agg('bury'::text), array_agg(null::bigint), array_agg(1000000::bigint),
-                                  array_agg(null::text), array_agg('fatal'::text), array_agg('so'::text))
-               from pgjobq.leases l join pgjobq.jobs j on j.shard = l.shard and l.tickets @> j.ticket
-              group by l.shard, l.queue_id, l.priority, l.max_ticket",
-            "select pgjobq.return_lease(shard, worker, queue_id, priority, max_ticket, id) from pgjobq.leases",
-            "select pgjobq.return_claim(shard, queue_id, worker, id) from pgjobq.leases",
-            "select pgjobq.leave(s, 1) from pg_temp.shards s",
-            "select pgjobq.give_up_workers(s, array[1], array[0]) from pg_temp.shards s",
-            "select pgjobq.give_up_workers(s, array[1], array[0]), pgjobq.reap(s, '{}') from pg_temp.shards s",
-            "select pgjobq.promote(s, 10) from pg_temp.shards s",
-            "select pgjobq.create_queue('default'), pgjobq.create_queue('another')",
-            "select pgjobq.record_kind('double', 'default', 2::smallint, 1::smallint, 1::smallint, '{}')",
-            "select pgjobq.make_partitions(60)",
-            "select pgjobq.act_on_cancels(s, null, '00000000-0000-0000-0000-000000000000', 10) from pg_temp.shards s",
-            "select pgjobq.expire(s, '-infinity', '00000000-0000-0000-0000-000000000000', 10) from pg_temp.shards s",
-            "select pgjobq.purge_queue(s, q.id, 1::smallint, 0, 10, null) from pg_temp.shards s, pgjobq.queues q",
-            "select pgjobq.requeue_jobs(shard, array[id], null, null, null, null, null) from pgjobq.finished",
-            "select pgjobq.purge_ended(shard, array[id]) from pgjobq.finished",
-            "select pgjobq.say_progress(l.shard, 1, l.queue_id, l.priority, l.max_ticket, l.id, j.id, j.ticket, 1::smallint, 'so'),
-                    pgjobq.complete_in(l.shard, 1, l.queue_id, l.priority, l.max_ticket, l.id, j.id, j.ticket, 1000000, '1')
-               from pgjobq.leases l join pgjobq.jobs j on j.shard = l.shard and l.tickets @> j.ticket",
-            "select pgjobq.note_rates(s, array[1], array[1], array[1]) from pg_temp.shards s",
-            "select pgjobq.delete_queue('default')",
-            "select pgjobq.save_queue('default', 1000000, null, null, null)",
-        ];
-        let gate = Gate::new();
-        for _ in 0..40 {
-            gate.job().enqueue(&db.client).await.unwrap();
-            gate.job().delay(Duration::from_millis(1)).enqueue(&db.client).await.unwrap();
-        }
-        gate.job().expires_in(Duration::from_millis(1)).enqueue(&db.client).await.unwrap();
-        let cancelled = gate.job().enqueue(&db.client).await.unwrap();
-        cancelled.cancel(&db.client).await.unwrap();
-        let asked = "select pgjobq.ask_to_cancel(shard, array[id], null, null) from pgjobq.jobs order by ticket desc limit 3";
-        db.run(asked).await;
-        let mut us = PgConnection::connect_with(&db.options).await.unwrap();
-        let stage = "create temp table shards as select s::smallint from pgjobq.settings, generate_series(0, shards - 1) s;
-            select pgjobq.register_worker(s, 1, 'ours') from pg_temp.shards s;
-            select pgjobq.claim(s, q.id, 1, 7, true, array['stand'], 3, array[0, 0, 0, 0], null, null)
-              from pg_temp.shards s, pgjobq.queues q";
-        sqlx::raw_sql(stage).execute(&mut us).await.unwrap();
-        let mut caller = PgConnection::connect_with(&db.options).await.unwrap();
-        sqlx::raw_sql("set lock_timeout = '30s'").execute(&mut caller).await.unwrap();
-        for statement in ours {
-            let mut open = us.begin().await.unwrap();
-            sqlx::query(statement).execute(&mut *open).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
-            let mut tx = caller.begin().await.unwrap();
-            enqueue_all_sorts(&mut tx).await; // It would fail, had it to wait.
-            tx.commit().await.unwrap();
-            open.rollback().await.unwrap();
-        }
+on_one_and_eight_shards!(invariant_13_no_callers_transaction_waits_for_one_of_ours);
+async fn invariant_13_no_callers_transaction_waits_for_one_of_ours(db: TestDb) {
+    // Every statement that writes, on jobs that are there for it, in a transaction that stays open.
+    let ours = [
+        "select pgjobq.register_worker(s, 2, 'other') from pg_temp.shards s",
+        "select pgjobq.heartbeat(s, 1) from pg_temp.shards s",
+        "select pgjobq.set_idle(s, 1, array[1, 2]) from pg_temp.shards s",
+        "select pgjobq.claim(s, q.id, 1, 8, true, array['stand'], 3, array[0, 0, 0, 0], null, null)
+           from pg_temp.shards s, pgjobq.queues q",
+        "select pgjobq.finish(l.shard, 1, 'ours', array[l.queue_id], array[l.priority], array[l.max_ticket], array[l.id],
+                              array[true], array_agg(1), array_agg(j.id order by j.id), array_agg(j.ticket order by j.id),
+                              array_agg('bury'::text), array_agg(null::bigint), array_agg(1000000::bigint),
+                              array_agg(null::text), array_agg('fatal'::text), array_agg('so'::text))
+           from pgjobq.leases l join pgjobq.jobs j on j.shard = l.shard and l.tickets @> j.ticket
+          group by l.shard, l.queue_id, l.priority, l.max_ticket",
+        "select pgjobq.return_lease(shard, worker, queue_id, priority, max_ticket, id) from pgjobq.leases",
+        "select pgjobq.return_claim(shard, queue_id, worker, id) from pgjobq.leases",
+        "select pgjobq.leave(s, 1) from pg_temp.shards s",
+        "select pgjobq.give_up_workers(s, array[1], array[0]) from pg_temp.shards s",
+        "select pgjobq.give_up_workers(s, array[1], array[0]), pgjobq.reap(s, '{}') from pg_temp.shards s",
+        "select pgjobq.promote(s, 10) from pg_temp.shards s",
+        "select pgjobq.create_queue('default'), pgjobq.create_queue('another')",
+        "select pgjobq.record_kind('double', 'default', 2::smallint, 1::smallint, 1::smallint, '{}')",
+        "select pgjobq.make_partitions(60)",
+        "select pgjobq.act_on_cancels(s, null, '00000000-0000-0000-0000-000000000000', 10) from pg_temp.shards s",
+        "select pgjobq.expire(s, '-infinity', '00000000-0000-0000-0000-000000000000', 10) from pg_temp.shards s",
+        "select pgjobq.purge_queue(s, q.id, 1::smallint, 0, 10, null) from pg_temp.shards s, pgjobq.queues q",
+        "select pgjobq.requeue_jobs(shard, array[id], null, null, null, null, null) from pgjobq.finished",
+        "select pgjobq.purge_ended(shard, array[id]) from pgjobq.finished",
+        "select pgjobq.say_progress(l.shard, 1, l.queue_id, l.priority, l.max_ticket, l.id, j.id, j.ticket, 1::smallint, 'so'),
+                pgjobq.complete_in(l.shard, 1, l.queue_id, l.priority, l.max_ticket, l.id, j.id, j.ticket, 1000000, '1')
+           from pgjobq.leases l join pgjobq.jobs j on j.shard = l.shard and l.tickets @> j.ticket",
+        "select pgjobq.note_rates(s, array[1], array[1], array[1]) from pg_temp.shards s",
+        "select pgjobq.delete_queue('default')",
+        "select pgjobq.save_queue('default', 1000000, null, null, null)",
+    ];
+    let gate = Gate::new();
+    for _ in 0..40 {
+        gate.job().enqueue(&db.client).await.unwrap();
+        gate.job().delay(Duration::from_millis(1)).enqueue(&db.client).await.unwrap();
+    }
+    gate.job().expires_in(Duration::from_millis(1)).enqueue(&db.client).await.unwrap();
+    let cancelled = gate.job().enqueue(&db.client).await.unwrap();
+    cancelled.cancel(&db.client).await.unwrap();
+    let asked = "select pgjobq.ask_to_cancel(shard, array[id], null, null) from pgjobq.jobs order by ticket desc limit 3";
+    db.run(asked).await;
+    let mut us = PgConnection::connect_with(&db.options).await.unwrap();
+    let stage = "create temp table shards as select s::smallint from pgjobq.settings, generate_series(0, shards - 1) s;
+        select pgjobq.register_worker(s, 1, 'ours') from pg_temp.shards s;
+        select pgjobq.claim(s, q.id, 1, 7, true, array['stand'], 3, array[0, 0, 0, 0], null, null)
+          from pg_temp.shards s, pgjobq.queues q";
+    sqlx::raw_sql(stage).execute(&mut us).await.unwrap();
+    let mut caller = PgConnection::connect_with(&db.options).await.unwrap();
+    sqlx::raw_sql("set lock_timeout = '30s'").execute(&mut caller).await.unwrap();
+    for statement in ours {
+        let mut open = us.begin().await.unwrap();
+        sqlx::query(statement)
+            .execute(&mut *open)
+            .await
+            .unwrap_or_else(|error| panic!("{statement}: {error}"));
+        let mut tx = caller.begin().await.unwrap();
+        enqueue_all_sorts(&mut tx).await; // It would fail, had it to wait.
+        tx.commit().await.unwrap();
+        open.rollback().await.unwrap();
     }
 }

@@ -54,7 +54,7 @@ async fn insert_swelling(db: &TestDb, jobs: usize, numbers: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn job_too_large_to_print_is_buried_and_its_queue_goes_on() {
+async fn job_too_large_to_print_is_buried_alone() {
     let db = TestDb::new(1).await;
     insert_swelling(&db, 1, 8200).await;
     insert_swelling(&db, 60, 4).await;

@@ -13,10 +13,10 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::error_text::{check_says, whole};
 use crate::harness::TestDb;
-use crate::life::double;
+use crate::lifecycle::double;
 use crate::proxy::Proxy;
-use crate::says::{check_says, whole};
 
 #[job]
 async fn take_json(json: Box<RawValue>) {
@@ -98,201 +98,220 @@ async fn together<T>(
     answers
 }
 
-on_postgres! {
-    async fn a_thousand_that_come_together_are_a_few_commits(db: TestDb) {
-        let mut callers = JoinSet::new();
-        for n in 0..1000 {
-            let client = db.client.clone();
-            callers.spawn(async move { double::enqueue(&client, n).await.unwrap() });
-        }
-        let handles = callers.join_all().await;
-        assert!(handles.iter().all(JobHandle::is_new));
-        assert_eq!(handles.iter().map(JobHandle::id).collect::<HashSet<_>>().len(), 1000);
-        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1000);
-        let commits = db.number(COMMITS).await;
-        assert!(commits < 200, "{commits} commits");
-    }
-}
-
-on_one_shard! {
-    async fn a_flight_carries_a_thousand_jobs_and_four_megabytes(db: TestDb) {
-        together(&db, (0..1500).map(double::job).collect()).await.into_iter().for_each(|one| assert!(one.unwrap().is_new()));
-        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1501);
-        assert_eq!(db.number(COMMITS).await, 3, "one alone, a thousand, and the rest");
-
-        db.run("truncate pgjobq.jobs; drop function stop_here cascade").await;
-        let large = |_| take_json::job(RawValue::from_string(format!("\"{}\"", "a".repeat(500_000))).unwrap());
-        together(&db, (0..20).map(large).collect()).await.into_iter().for_each(|one| assert!(one.unwrap().is_new()));
-        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 21);
-        assert_eq!(db.number(COMMITS).await, 4, "one alone, nine, nine, and two");
-    }
-}
-
-on_postgres! {
-    async fn each_caller_has_an_answer_and_an_error_of_its_own(db: TestDb) {
-        let (live, twice) = (double::enqueue(&db.client, 1).await.unwrap().id(), JobId::new());
-        let of_another_kind = take_json::job(RawValue::from_string("1".to_owned()).unwrap()).id(JobId::new());
-        let id_of_another_kind = of_another_kind.job_id();
-        of_another_kind.enqueue(&db.client).await.unwrap();
-        let jobs = vec![
-            double::job(2),
-            double::job(3).id(live),
-            double::job(4).queue("nowhere"),
-            double::job(5).id(twice),
-            double::job(6).id(twice),
-            double::job(7).id(id_of_another_kind),
-            double::job(8).queue("elsewhere"),
-            double::job(9),
-        ];
-        let ids: Vec<JobId> = jobs.iter().map(NewJob::job_id).collect();
-        let answers = together(&db, jobs).await;
-        let told: Vec<_> = answers.iter().map(|answer| answer.as_ref().map(JobHandle::is_new).ok()).collect();
-        assert_eq!(told, [Some(true), Some(false), None, Some(true), Some(false), None, None, Some(true)]);
-        for (id, answer) in ids.iter().zip(&answers) {
-            assert!(answer.as_ref().ok().is_none_or(|handle| handle.id() == *id), "its own handle");
-        }
-        let said: Vec<String> = answers.into_iter().filter_map(|answer| Some(answer.err()?.to_string())).collect();
-        assert!(said[0].starts_with("there is no queue `nowhere`: "), "{said:?}");
-        assert_eq!(said[1], format!("job {id_of_another_kind} is live already, and of another kind than `double`"));
-        assert!(said[2].starts_with("there is no queue `elsewhere`: "), "{said:?}");
-        let theirs = format!("{COMMITS} where id in ('{}', '{twice}', '{}')", ids[0], ids[7]);
-        assert_eq!(db.number(&theirs).await, 1, "and they still went together");
-        assert_eq!(db.text(&format!("select args ->> 'number' from pgjobq.jobs where id = '{twice}'")).await, "5", "the first");
-    }
-}
-
-on_postgres! {
-    async fn a_row_that_postgres_refuses_fails_its_caller_alone(db: TestDb) {
-        let json = |text: &str| take_json::job(RawValue::from_string(text.to_owned()).unwrap());
-        let mut answers = together(&db, vec![json("1"), json(r#""\ud800""#), json("2"), json(r#"{"a":"\udc00"}"#), json("3")]).await;
-        let [another, surrogate] = [3, 1].map(|place| whole(&answers.remove(place).unwrap_err()));
-        assert!(another.starts_with("the database refused a statement\n") && another.contains("json"), "{another}");
-        assert!(surrogate.starts_with("the database refused a statement\n") && surrogate.contains("json"), "{surrogate}");
-        for answer in answers {
-            assert!(answer.unwrap().is_new());
-        }
-        assert_eq!(whole(&json(r#""\ud800""#).enqueue(&db.client).await.unwrap_err()), surrogate, "and without company");
-        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 4);
-    }
-}
-
-on_one_shard! {
-    async fn only_the_caller_of_an_id_that_an_open_transaction_has_inserted_waits(db: TestDb) {
-        let (committed, rolled_back) = (JobId::new(), JobId::new());
-        let mut commits = db.pool.begin().await.unwrap();
-        double::job(1).id(committed).enqueue(&mut *commits).await.unwrap();
-        let mut rolls_back = db.pool.begin().await.unwrap();
-        double::job(1).id(rolled_back).enqueue(&mut *rolls_back).await.unwrap();
-        let [duplicate, new] = [committed, rolled_back].map(|id| {
-            let client = db.client.clone();
-            tokio::spawn(async move { double::job(2).id(id).enqueue(&client).await.unwrap() })
-        });
-        let others = join_all((0..100).map(|n| double::enqueue(&db.client, n)));
-        for one in tokio::time::timeout(Duration::from_secs(20), others).await.expect("nobody else waits") {
-            assert!(one.unwrap().is_new());
-        }
-        let waiting = "select count(*) from pg_stat_activity where datname = current_database()
-            and wait_event_type = 'Lock' and query like '%from pgjobq.enqueue_many(%'";
-        db.until(&format!("({waiting}) = 2")).await;
-        assert!(!duplicate.is_finished() && !new.is_finished());
-        commits.commit().await.unwrap();
-        rolls_back.rollback().await.unwrap();
-        assert!(!duplicate.await.unwrap().is_new());
-        assert!(new.await.unwrap().is_new());
-    }
-}
-
-on_one_shard! {
-    async fn callers_who_go_away_hurt_nobody(db: TestDb) {
-        // The one in flight goes, and some of those who wait; and the one in flight has committed all the same.
-        let held = Held::commits(&db).await;
-        one_in_flight(&db, &db.client).await.abort();
-        let mut leavers: Vec<_> = (0..3).map(|n| Box::pin(double::enqueue(&db.client, n))).collect();
-        let stayers = join_all((0..3).map(|n| double::enqueue(&db.client, n)));
-        let leaving = async {
-            join_all(leavers.iter_mut().map(|one| tokio::time::timeout(Duration::ZERO, one))).await;
-            drop(leavers);
-            held.let_go().await;
-        };
-        let ((), stayed) = tokio::join!(leaving, stayers);
-        assert_eq!(stayed.len(), stayed.iter().flatten().filter(|one| one.is_new()).count());
-        db.until("(select count(*) from pgjobq.jobs) = 4").await;
-
-        // And at any moment.
-        let mut callers = JoinSet::new();
-        for n in 0..500 {
-            let client = db.client.clone();
-            callers.spawn(async move {
-                let one = double::enqueue(&client, n);
-                if n % 2 == 0 {
-                    return one.await.is_ok_and(|handle| handle.is_new());
-                }
-                let _ = tokio::time::timeout(Duration::from_micros(fastrand::u64(0..30_000)), one).await;
-                true
-            });
-        }
-        let started = Instant::now();
-        assert!(callers.join_all().await.iter().all(|fine| *fine));
-        assert!(started.elapsed() < Duration::from_secs(9), "nobody was overdue: {:?}", started.elapsed());
-    }
-}
-
-on_postgres! {
-    async fn an_answer_that_was_lost_is_found_by_its_caller(db: TestDb) {
-        let proxy = Proxy::to(&db.options).await;
-        let client = Client::new(PgPoolOptions::new().connect_with(proxy.options()).await.unwrap());
-        let mut held = Held::commits(&db).await;
-        let first = one_in_flight(&db, &client).await;
-        let others = join_all((0..10).map(|n| double::enqueue(&client, n)));
-        let cutting = async {
-            held.let_one_through().await;
-            db.until(&format!("({HELD}) = 1")).await; // All of them, in one transaction.
-            proxy.cut();
-            held.let_go().await;
-            db.until("(select count(*) from pgjobq.jobs) = 11").await;
-            proxy.mend();
-        };
-        let (others, ()) = tokio::join!(others, cutting);
-        assert!(first.await.unwrap().unwrap().is_new());
-        assert!(others.into_iter().all(|one| one.unwrap().is_new()));
-        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 11, "and none of them twice");
-        assert_eq!(db.number(COMMITS).await, 2);
-        client.close().await;
-    }
-}
-
-on_one_shard! {
-    async fn nobody_hangs_when_the_runtime_of_a_flight_ends(db: TestDb) {
-        let mut held = Held::commits(&db).await;
-        let first = one_in_flight(&db, &db.client).await;
-        // On a runtime of its own somebody waits in front, and so the next flight takes off there.
-        let elsewhere = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let (waits, waiting) = tokio::sync::oneshot::channel();
+on_one_and_eight_shards!(thousand_concurrent_enqueues_share_few_commits);
+async fn thousand_concurrent_enqueues_share_few_commits(db: TestDb) {
+    let mut callers = JoinSet::new();
+    for n in 0..1000 {
         let client = db.client.clone();
-        elsewhere.spawn(async move {
-            let mut one = std::pin::pin!(double::enqueue(&client, 1));
-            assert!(tokio::time::timeout(Duration::ZERO, &mut one).await.is_err());
-            waits.send(()).unwrap();
-            one.await
-        });
-        waiting.await.unwrap();
-        let mut with_it: Vec<_> = (0..3).map(|n| Box::pin(double::enqueue(&db.client, n))).collect();
-        join_all(with_it.iter_mut().map(|one| tokio::time::timeout(Duration::ZERO, one))).await;
-        held.let_one_through().await;
-        first.await.unwrap().unwrap();
-        db.until(&format!("({HELD}) = 1")).await;
-
-        let after_it = join_all((0..3).map(|n| double::enqueue(&db.client, n)));
-        let ending = async {
-            tokio::task::spawn_blocking(move || drop(elsewhere)).await.unwrap();
-            held.let_go().await;
-        };
-        let started = Instant::now();
-        let (with_it, after_it, ()) = tokio::join!(join_all(with_it), after_it, ending);
-        assert!(with_it.into_iter().chain(after_it).all(|one| one.unwrap().is_new()));
-        assert!(started.elapsed() < Duration::from_secs(9), "nobody was overdue: {:?}", started.elapsed());
-        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 8);
+        callers.spawn(async move { double::enqueue(&client, n).await.unwrap() });
     }
+    let handles = callers.join_all().await;
+    assert!(handles.iter().all(JobHandle::is_new));
+    assert_eq!(handles.iter().map(JobHandle::id).collect::<HashSet<_>>().len(), 1000);
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1000);
+    let commits = db.number(COMMITS).await;
+    assert!(commits < 200, "{commits} commits");
+}
+
+on_one_shard!(flight_carries_a_thousand_jobs_and_four_megabytes);
+async fn flight_carries_a_thousand_jobs_and_four_megabytes(db: TestDb) {
+    together(&db, (0..1500).map(double::job).collect())
+        .await
+        .into_iter()
+        .for_each(|one| assert!(one.unwrap().is_new()));
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1501);
+    assert_eq!(db.number(COMMITS).await, 3, "one alone, a thousand, and the rest");
+
+    db.run("truncate pgjobq.jobs; drop function stop_here cascade").await;
+    let large = |_| take_json::job(RawValue::from_string(format!("\"{}\"", "a".repeat(500_000))).unwrap());
+    together(&db, (0..20).map(large).collect())
+        .await
+        .into_iter()
+        .for_each(|one| assert!(one.unwrap().is_new()));
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 21);
+    assert_eq!(db.number(COMMITS).await, 4, "one alone, nine, nine, and two");
+}
+
+on_one_and_eight_shards!(each_caller_gets_its_own_answer_or_error);
+async fn each_caller_gets_its_own_answer_or_error(db: TestDb) {
+    let (live, twice) = (double::enqueue(&db.client, 1).await.unwrap().id(), JobId::new());
+    let of_another_kind = take_json::job(RawValue::from_string("1".to_owned()).unwrap()).id(JobId::new());
+    let id_of_another_kind = of_another_kind.job_id();
+    of_another_kind.enqueue(&db.client).await.unwrap();
+    let jobs = vec![
+        double::job(2),
+        double::job(3).id(live),
+        double::job(4).queue("nowhere"),
+        double::job(5).id(twice),
+        double::job(6).id(twice),
+        double::job(7).id(id_of_another_kind),
+        double::job(8).queue("elsewhere"),
+        double::job(9),
+    ];
+    let ids: Vec<JobId> = jobs.iter().map(NewJob::job_id).collect();
+    let answers = together(&db, jobs).await;
+    let told: Vec<_> = answers.iter().map(|answer| answer.as_ref().map(JobHandle::is_new).ok()).collect();
+    assert_eq!(told, [Some(true), Some(false), None, Some(true), Some(false), None, None, Some(true)]);
+    for (id, answer) in ids.iter().zip(&answers) {
+        assert!(answer.as_ref().ok().is_none_or(|handle| handle.id() == *id), "its own handle");
+    }
+    let said: Vec<String> =
+        answers.into_iter().filter_map(|answer| Some(answer.err()?.to_string())).collect();
+    assert!(said[0].starts_with("there is no queue `nowhere`: "), "{said:?}");
+    assert_eq!(
+        said[1],
+        format!("job {id_of_another_kind} is live already, and of another kind than `double`")
+    );
+    assert!(said[2].starts_with("there is no queue `elsewhere`: "), "{said:?}");
+    let theirs = format!("{COMMITS} where id in ('{}', '{twice}', '{}')", ids[0], ids[7]);
+    assert_eq!(db.number(&theirs).await, 1, "and they still went together");
+    assert_eq!(
+        db.text(&format!("select args ->> 'number' from pgjobq.jobs where id = '{twice}'")).await,
+        "5",
+        "the first"
+    );
+}
+
+on_one_and_eight_shards!(row_that_postgres_refuses_fails_its_caller_alone);
+async fn row_that_postgres_refuses_fails_its_caller_alone(db: TestDb) {
+    let json = |text: &str| take_json::job(RawValue::from_string(text.to_owned()).unwrap());
+    let mut answers =
+        together(&db, vec![json("1"), json(r#""\ud800""#), json("2"), json(r#"{"a":"\udc00"}"#), json("3")])
+            .await;
+    let [another, surrogate] = [3, 1].map(|place| whole(&answers.remove(place).unwrap_err()));
+    assert!(
+        another.starts_with("the database refused a statement\n") && another.contains("json"),
+        "{another}"
+    );
+    assert!(
+        surrogate.starts_with("the database refused a statement\n") && surrogate.contains("json"),
+        "{surrogate}"
+    );
+    for answer in answers {
+        assert!(answer.unwrap().is_new());
+    }
+    assert_eq!(
+        whole(&json(r#""\ud800""#).enqueue(&db.client).await.unwrap_err()),
+        surrogate,
+        "and without company"
+    );
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 4);
+}
+
+on_one_shard!(only_the_caller_of_an_uncommitted_id_waits);
+async fn only_the_caller_of_an_uncommitted_id_waits(db: TestDb) {
+    let (committed, rolled_back) = (JobId::new(), JobId::new());
+    let mut commits = db.pool.begin().await.unwrap();
+    double::job(1).id(committed).enqueue(&mut *commits).await.unwrap();
+    let mut rolls_back = db.pool.begin().await.unwrap();
+    double::job(1).id(rolled_back).enqueue(&mut *rolls_back).await.unwrap();
+    let [duplicate, new] = [committed, rolled_back].map(|id| {
+        let client = db.client.clone();
+        tokio::spawn(async move { double::job(2).id(id).enqueue(&client).await.unwrap() })
+    });
+    let others = join_all((0..100).map(|n| double::enqueue(&db.client, n)));
+    for one in tokio::time::timeout(Duration::from_secs(20), others).await.expect("nobody else waits") {
+        assert!(one.unwrap().is_new());
+    }
+    let waiting = "select count(*) from pg_stat_activity where datname = current_database()
+        and wait_event_type = 'Lock' and query like '%from pgjobq.enqueue_many(%'";
+    db.until(&format!("({waiting}) = 2")).await;
+    assert!(!duplicate.is_finished() && !new.is_finished());
+    commits.commit().await.unwrap();
+    rolls_back.rollback().await.unwrap();
+    assert!(!duplicate.await.unwrap().is_new());
+    assert!(new.await.unwrap().is_new());
+}
+
+on_one_shard!(callers_who_go_away_hurt_nobody);
+async fn callers_who_go_away_hurt_nobody(db: TestDb) {
+    // The one in flight goes, and some of those who wait; and the one in flight has committed all the same.
+    let held = Held::commits(&db).await;
+    one_in_flight(&db, &db.client).await.abort();
+    let mut leavers: Vec<_> = (0..3).map(|n| Box::pin(double::enqueue(&db.client, n))).collect();
+    let stayers = join_all((0..3).map(|n| double::enqueue(&db.client, n)));
+    let leaving = async {
+        join_all(leavers.iter_mut().map(|one| tokio::time::timeout(Duration::ZERO, one))).await;
+        drop(leavers);
+        held.let_go().await;
+    };
+    let ((), stayed) = tokio::join!(leaving, stayers);
+    assert_eq!(stayed.len(), stayed.iter().flatten().filter(|one| one.is_new()).count());
+    db.until("(select count(*) from pgjobq.jobs) = 4").await;
+
+    // And at any moment.
+    let mut callers = JoinSet::new();
+    for n in 0..500 {
+        let client = db.client.clone();
+        callers.spawn(async move {
+            let one = double::enqueue(&client, n);
+            if n % 2 == 0 {
+                return one.await.is_ok_and(|handle| handle.is_new());
+            }
+            let _ = tokio::time::timeout(Duration::from_micros(fastrand::u64(0..30_000)), one).await;
+            true
+        });
+    }
+    let started = Instant::now();
+    assert!(callers.join_all().await.iter().all(|fine| *fine));
+    assert!(started.elapsed() < Duration::from_secs(9), "nobody was overdue: {:?}", started.elapsed());
+}
+
+on_one_and_eight_shards!(caller_finds_the_answer_that_was_lost);
+async fn caller_finds_the_answer_that_was_lost(db: TestDb) {
+    let proxy = Proxy::to(&db.options).await;
+    let client = Client::new(PgPoolOptions::new().connect_with(proxy.options()).await.unwrap());
+    let mut held = Held::commits(&db).await;
+    let first = one_in_flight(&db, &client).await;
+    let others = join_all((0..10).map(|n| double::enqueue(&client, n)));
+    let cutting = async {
+        held.let_one_through().await;
+        db.until(&format!("({HELD}) = 1")).await; // All of them, in one transaction.
+        proxy.cut();
+        held.let_go().await;
+        db.until("(select count(*) from pgjobq.jobs) = 11").await;
+        proxy.mend();
+    };
+    let (others, ()) = tokio::join!(others, cutting);
+    assert!(first.await.unwrap().unwrap().is_new());
+    assert!(others.into_iter().all(|one| one.unwrap().is_new()));
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 11, "and none of them twice");
+    assert_eq!(db.number(COMMITS).await, 2);
+    client.close().await;
+}
+
+on_one_shard!(no_call_hangs_when_the_runtime_of_a_flight_ends);
+async fn no_call_hangs_when_the_runtime_of_a_flight_ends(db: TestDb) {
+    let mut held = Held::commits(&db).await;
+    let first = one_in_flight(&db, &db.client).await;
+    // On a runtime of its own somebody waits in front, and so the next flight takes off there.
+    let elsewhere =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (waits, waiting) = tokio::sync::oneshot::channel();
+    let client = db.client.clone();
+    elsewhere.spawn(async move {
+        let mut one = std::pin::pin!(double::enqueue(&client, 1));
+        assert!(tokio::time::timeout(Duration::ZERO, &mut one).await.is_err());
+        waits.send(()).unwrap();
+        one.await
+    });
+    waiting.await.unwrap();
+    let mut with_it: Vec<_> = (0..3).map(|n| Box::pin(double::enqueue(&db.client, n))).collect();
+    join_all(with_it.iter_mut().map(|one| tokio::time::timeout(Duration::ZERO, one))).await;
+    held.let_one_through().await;
+    first.await.unwrap().unwrap();
+    db.until(&format!("({HELD}) = 1")).await;
+
+    let after_it = join_all((0..3).map(|n| double::enqueue(&db.client, n)));
+    let ending = async {
+        tokio::task::spawn_blocking(move || drop(elsewhere)).await.unwrap();
+        held.let_go().await;
+    };
+    let started = Instant::now();
+    let (with_it, after_it, ()) = tokio::join!(join_all(with_it), after_it, ending);
+    assert!(with_it.into_iter().chain(after_it).all(|one| one.unwrap().is_new()));
+    assert!(started.elapsed() < Duration::from_secs(9), "nobody was overdue: {:?}", started.elapsed());
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 8);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -407,75 +426,80 @@ async fn blocked_current_thread_runtime_delays_no_other_enqueue() {
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 7);
 }
 
-on_one_shard! {
-    async fn an_enqueue_waits_for_a_caller_with_the_same_id_for_seconds_and_asks_again(db: TestDb) {
-        let id = JobId::new();
-        let mut open = db.pool.begin().await.unwrap();
-        double::job(1).id(id).enqueue(&mut *open).await.unwrap();
-        let client = db.client.clone();
-        let one = tokio::spawn(async move { double::job(2).id(id).enqueue(&client).await });
-        let waiting = "select count(*) = 1 from pg_stat_activity where datname = current_database() and wait_event = 'transactionid'";
-        let for_long = format!("({waiting} and xact_start < clock_timestamp() - interval '1 second')");
-        db.until(&for_long).await;
-        db.until(&format!("({waiting} and xact_start > clock_timestamp() - interval '1 second')")).await;
-        open.rollback().await.unwrap();
-        assert!(one.await.unwrap().unwrap().is_new());
-    }
+on_one_shard!(enqueue_waits_for_an_uncommitted_id_and_retries);
+async fn enqueue_waits_for_an_uncommitted_id_and_retries(db: TestDb) {
+    let id = JobId::new();
+    let mut open = db.pool.begin().await.unwrap();
+    double::job(1).id(id).enqueue(&mut *open).await.unwrap();
+    let client = db.client.clone();
+    let one = tokio::spawn(async move { double::job(2).id(id).enqueue(&client).await });
+    let waiting = "select count(*) = 1 from pg_stat_activity where datname = current_database() and wait_event = 'transactionid'";
+    let for_long = format!("({waiting} and xact_start < clock_timestamp() - interval '1 second')");
+    db.until(&for_long).await;
+    db.until(&format!("({waiting} and xact_start > clock_timestamp() - interval '1 second')")).await;
+    open.rollback().await.unwrap();
+    assert!(one.await.unwrap().unwrap().is_new());
 }
 
-on_one_shard! {
-    async fn nobody_hangs_when_the_client_is_closed(db: TestDb) {
-        let held = Held::commits(&db).await;
-        let client = Client::new(db.pool.clone());
-        let in_flight = one_in_flight(&db, &client).await;
-        let mut waiting: Vec<_> = (0..3).map(|n| Box::pin(double::enqueue(&client, n))).collect();
-        join_all(waiting.iter_mut().map(|one| tokio::time::timeout(Duration::ZERO, one))).await;
-        let (others, ()) = tokio::join!(join_all(waiting), async {
-            let closing = client.close();
-            let letting_go = async {
-                tokio::task::yield_now().await; // It has been told to close by now.
-                held.let_go().await;
-            };
-            tokio::join!(closing, letting_go);
-        });
-        assert!(in_flight.await.unwrap().unwrap().is_new(), "what was in flight has its answer");
-        for one in others {
-            check_says(one, "the client was closed: enqueue before `client.close()`, or with another client");
-        }
-        check_says(double::enqueue(&client, 1).await, "the client was closed: enqueue before `client.close()`, or with another client");
-        check_says(client.enqueue_all((0..2).map(double::job)).await, "0 jobs were enqueued, and then one could not be\nthe client was closed: enqueue before `client.close()`, or with another client");
-        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1);
+on_one_shard!(no_call_hangs_when_the_client_is_closed);
+async fn no_call_hangs_when_the_client_is_closed(db: TestDb) {
+    let held = Held::commits(&db).await;
+    let client = Client::new(db.pool.clone());
+    let in_flight = one_in_flight(&db, &client).await;
+    let mut waiting: Vec<_> = (0..3).map(|n| Box::pin(double::enqueue(&client, n))).collect();
+    join_all(waiting.iter_mut().map(|one| tokio::time::timeout(Duration::ZERO, one))).await;
+    let (others, ()) = tokio::join!(join_all(waiting), async {
+        let closing = client.close();
+        let letting_go = async {
+            tokio::task::yield_now().await; // It has been told to close by now.
+            held.let_go().await;
+        };
+        tokio::join!(closing, letting_go);
+    });
+    assert!(in_flight.await.unwrap().unwrap().is_new(), "what was in flight has its answer");
+    for one in others {
+        check_says(one, "the client was closed: enqueue before `client.close()`, or with another client");
     }
+    check_says(
+        double::enqueue(&client, 1).await,
+        "the client was closed: enqueue before `client.close()`, or with another client",
+    );
+    check_says(
+        client.enqueue_all((0..2).map(double::job)).await,
+        "0 jobs were enqueued, and then one could not be\nthe client was closed: enqueue before `client.close()`, or with another client",
+    );
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1);
 }
 
-on_one_shard! {
-    async fn closing_does_not_wait_for_long_for_what_is_in_flight(db: TestDb) {
-        let held = Held::commits(&db).await;
-        let client = Client::new(db.pool.clone());
-        let in_flight = one_in_flight(&db, &client).await;
-        tokio::time::timeout(Duration::from_secs(20), client.close()).await.expect("the client closes");
-        check_says(in_flight.await.unwrap(), "the client was closed: enqueue before `client.close()`, or with another client");
-        held.let_go().await;
-        db.until("exists (select from pgjobq.jobs)").await; // It may have been enqueued, and has.
-    }
+on_one_shard!(close_waits_briefly_for_enqueues_in_flight);
+async fn close_waits_briefly_for_enqueues_in_flight(db: TestDb) {
+    let held = Held::commits(&db).await;
+    let client = Client::new(db.pool.clone());
+    let in_flight = one_in_flight(&db, &client).await;
+    tokio::time::timeout(Duration::from_secs(20), client.close()).await.expect("the client closes");
+    check_says(
+        in_flight.await.unwrap(),
+        "the client was closed: enqueue before `client.close()`, or with another client",
+    );
+    held.let_go().await;
+    db.until("exists (select from pgjobq.jobs)").await; // It may have been enqueued, and has.
 }
 
-on_one_shard! {
-    async fn a_connection_that_falls_silent_holds_nobody_up_for_long(db: TestDb) {
-        let proxy = Proxy::to(&db.options).await;
-        let client = Client::new(PgPoolOptions::new().connect_with(proxy.options()).await.unwrap());
-        let held = Held::commits(&db).await;
-        let in_flight = one_in_flight(&db, &client).await;
-        proxy.silence();
-        held.let_go().await;
-        proxy.mend(); // For new connections; the one that fell silent is silent for ever.
-        let others = join_all((0..10).map(|n| double::enqueue(&client, n)));
-        for one in tokio::time::timeout(Duration::from_secs(30), others).await.expect("they are answered") {
-            assert!(one.unwrap().is_new());
-        }
-        assert!(in_flight.await.unwrap().unwrap().is_new());
-        let after = Instant::now();
-        double::enqueue(&client, 1).await.unwrap();
-        assert!(after.elapsed() < Duration::from_secs(9), "{:?}", after.elapsed());
+on_one_shard!(silent_connection_delays_callers_briefly);
+async fn silent_connection_delays_callers_briefly(db: TestDb) {
+    let proxy = Proxy::to(&db.options).await;
+    let client = Client::new(PgPoolOptions::new().connect_with(proxy.options()).await.unwrap());
+    let held = Held::commits(&db).await;
+    let in_flight = one_in_flight(&db, &client).await;
+    proxy.silence();
+    held.let_go().await;
+    proxy.mend(); // For new connections; the one that fell silent is silent for ever.
+    let others = join_all((0..10).map(|n| double::enqueue(&client, n)));
+    for one in tokio::time::timeout(Duration::from_secs(30), others).await.expect("they are answered") {
+        assert!(one.unwrap().is_new());
     }
+    assert!(in_flight.await.unwrap().unwrap().is_new());
+    let after = Instant::now();
+    double::enqueue(&client, 1).await.unwrap();
+    assert!(after.elapsed() < Duration::from_secs(9), "{:?}", after.elapsed());
 }

@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Executor};
 
 use crate::harness::{TestDb, in_time};
-use crate::life::double;
+use crate::lifecycle::double;
 
 #[job]
 async fn who_writes(tx: &mut Tx) -> Result<String> {

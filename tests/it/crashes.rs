@@ -76,103 +76,102 @@ async fn crash_a_worker(db: &TestDb) -> i64 {
     running
 }
 
-on_one_shard! {
-    async fn what_must_not_run_twice_does_not_after_an_outage_in_which_nobody_was_heard(db: TestDb) {
-        let probe = Probe::new();
-        let worker = db.worker().lease(std::time::Duration::from_secs(2)).build().await.unwrap().start();
-        let job = pay::enqueue(&db.client, probe.number).await.unwrap();
-        probe.until(|probe| probe.running() == 1).await;
-        // No heartbeat is answered for longer than the lease, and nobody is given up.
-        let mut locked = db.pool.begin().await.unwrap();
-        sqlx::raw_sql("lock table pgjobq.workers").execute(&mut *locked).await.unwrap();
-        probe.until(|probe| probe.running() == 0).await; // It was told that its lease is lost, and dropped a while later.
-        locked.rollback().await.unwrap();
-        assert!(matches!(end_of(&db.client, &job).await, Outcome::Dead(_)));
-        assert_eq!(probe.runs().len(), 1);
-        db.until("not exists (select from pgjobq.leases)").await;
-        worker.shutdown().await.unwrap();
-    }
+on_one_shard!(at_most_once_job_runs_once_despite_an_outage);
+async fn at_most_once_job_runs_once_despite_an_outage(db: TestDb) {
+    let probe = Probe::new();
+    let worker = db.worker().lease(std::time::Duration::from_secs(2)).build().await.unwrap().start();
+    let job = pay::enqueue(&db.client, probe.number).await.unwrap();
+    probe.until(|probe| probe.running() == 1).await;
+    // No heartbeat is answered for longer than the lease, and nobody is given up.
+    let mut locked = db.pool.begin().await.unwrap();
+    sqlx::raw_sql("lock table pgjobq.workers").execute(&mut *locked).await.unwrap();
+    probe.until(|probe| probe.running() == 0).await; // It was told that its lease is lost, and dropped a while later.
+    locked.rollback().await.unwrap();
+    assert!(matches!(end_of(&db.client, &job).await, Outcome::Dead(_)));
+    assert_eq!(probe.runs().len(), 1);
+    db.until("not exists (select from pgjobq.leases)").await;
+    worker.shutdown().await.unwrap();
 }
 
-on_one_shard! {
-    async fn a_panic_while_an_attempt_is_dropped_is_its_end(db: TestDb) {
-        let worker = db.worker().build().await.unwrap().start();
-        let job = drop_badly::enqueue(&db.client).await.unwrap();
-        let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("it is not dead") };
-        assert_eq!(failure.message(), "it panicked: dropped badly");
-        db.until("not exists (select from pgjobq.leases)").await;
-        worker.shutdown().await.unwrap();
-    }
+on_one_shard!(panic_in_a_drop_ends_the_attempt);
+async fn panic_in_a_drop_ends_the_attempt(db: TestDb) {
+    let worker = db.worker().build().await.unwrap().start();
+    let job = drop_badly::enqueue(&db.client).await.unwrap();
+    let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("it is not dead") };
+    assert_eq!(failure.message(), "it panicked: dropped badly");
+    db.until("not exists (select from pgjobq.leases)").await;
+    worker.shutdown().await.unwrap();
 }
 
-on_one_shard! {
-    async fn the_fourth_crash_buries_a_job_and_its_errors_say_so(db: TestDb) {
-        let job = pass::enqueue(&db.client, 0).await.unwrap();
-        for crashes in 1..=3 {
-            assert_eq!(crash_a_worker(&db).await, 1);
-            let status = job.status(&db.client).await.unwrap().unwrap();
-            assert_eq!((status.state, status.attempts, status.crashes, status.failures), (JobState::Ready, crashes, crashes, 0));
-        }
+on_one_shard!(fourth_crash_buries_a_job_with_its_errors);
+async fn fourth_crash_buries_a_job_with_its_errors(db: TestDb) {
+    let job = pass::enqueue(&db.client, 0).await.unwrap();
+    for crashes in 1..=3 {
         assert_eq!(crash_a_worker(&db).await, 1);
-        let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("three crashes are survived, not four") };
-        assert_eq!(failure.attempts, 4);
-        for (error, attempt) in failure.errors.iter().zip(1..) {
-            let FailedAttempt { attempt: number, reason, message, .. } = error;
-            let message_ = "the worker died, or was silent for too long, while it ran the job";
-            assert_eq!((*number, *reason, message.as_str()), (attempt, FailureReason::Crash, message_));
-        }
-        assert_eq!(failure.errors.len(), 4);
-        assert_eq!(db.number("select count(*) from pgjobq.failures").await, 0);
+        let status = job.status(&db.client).await.unwrap().unwrap();
+        assert_eq!(
+            (status.state, status.attempts, status.crashes, status.failures),
+            (JobState::Ready, crashes, crashes, 0)
+        );
     }
+    assert_eq!(crash_a_worker(&db).await, 1);
+    let Outcome::Dead(failure) = end_of(&db.client, &job).await else {
+        panic!("three crashes are survived, not four")
+    };
+    assert_eq!(failure.attempts, 4);
+    for (error, attempt) in failure.errors.iter().zip(1..) {
+        let FailedAttempt { attempt: number, reason, message, .. } = error;
+        let message_ = "the worker died, or was silent for too long, while it ran the job";
+        assert_eq!((*number, *reason, message.as_str()), (attempt, FailureReason::Crash, message_));
+    }
+    assert_eq!(failure.errors.len(), 4);
+    assert_eq!(db.number("select count(*) from pgjobq.failures").await, 0);
 }
 
-on_one_shard! {
-    async fn a_job_without_a_crash_budget_is_dead_after_one_crash(db: TestDb) {
-        let job = pass::job(0).max_crashes(0).enqueue(&db.client).await.unwrap();
-        assert_eq!(crash_a_worker(&db).await, 1);
-        assert!(matches!(end_of(&db.client, &job).await, Outcome::Dead(failure) if failure.attempts == 1));
-    }
+on_one_shard!(job_without_crash_budget_is_dead_after_one_crash);
+async fn job_without_crash_budget_is_dead_after_one_crash(db: TestDb) {
+    let job = pass::job(0).max_crashes(0).enqueue(&db.client).await.unwrap();
+    assert_eq!(crash_a_worker(&db).await, 1);
+    assert!(matches!(end_of(&db.client, &job).await, Outcome::Dead(failure) if failure.attempts == 1));
 }
 
-on_postgres! {
-    async fn quarantined_jobs_run_together_beside_others(db: TestDb) {
-        let (crowd, others) = (Probe::new(), Probe::new());
-        for _ in 0..4 {
-            pass::enqueue(&db.client, crowd.number).await.unwrap();
-        }
-        assert_eq!(crash_a_worker(&db).await, 4);
-        for _ in 0..6 {
-            pass::enqueue(&db.client, others.number).await.unwrap();
-        }
-        let worker = db.worker().build().await.unwrap().start();
-        others.until(|others| others.running() == 6).await;
-        crowd.until(|crowd| crowd.running() == 4).await;
-        crowd.gate.add_permits(4);
-        others.gate.add_permits(6);
-        db.until("not exists (select from pgjobq.jobs)").await;
-        assert!(crowd.runs().iter().all(|(_, attempt)| *attempt == 2));
-        worker.shutdown().await.unwrap();
+on_one_and_eight_shards!(quarantined_jobs_run_together_beside_others);
+async fn quarantined_jobs_run_together_beside_others(db: TestDb) {
+    let (crowd, others) = (Probe::new(), Probe::new());
+    for _ in 0..4 {
+        pass::enqueue(&db.client, crowd.number).await.unwrap();
     }
+    assert_eq!(crash_a_worker(&db).await, 4);
+    for _ in 0..6 {
+        pass::enqueue(&db.client, others.number).await.unwrap();
+    }
+    let worker = db.worker().build().await.unwrap().start();
+    others.until(|others| others.running() == 6).await;
+    crowd.until(|crowd| crowd.running() == 4).await;
+    crowd.gate.add_permits(4);
+    others.gate.add_permits(6);
+    db.until("not exists (select from pgjobq.jobs)").await;
+    assert!(crowd.runs().iter().all(|(_, attempt)| *attempt == 2));
+    worker.shutdown().await.unwrap();
 }
 
-on_postgres! {
-    async fn jobs_that_cannot_afford_a_crash_run_alone(db: TestDb) {
-        let probe = Probe::new();
-        for _ in 0..3 {
-            pass::enqueue(&db.client, probe.number).await.unwrap();
-        }
-        pass::job(probe.number).max_crashes(1).enqueue(&db.client).await.unwrap();
-        // Three have crashed twice; the next crash of the fourth is its last.
-        db.run("update pgjobq.jobs set crashes = case max_crashes when 1 then 1 else 2 end").await;
-        let worker = db.worker().build().await.unwrap().start();
-        for ran in 1..=4 {
-            probe.until(|probe| probe.runs().len() == ran && probe.running() == 1).await;
-            probe.gate.add_permits(1);
-        }
-        db.until("not exists (select from pgjobq.jobs)").await;
-        assert_eq!(probe.most(), 1);
-        worker.shutdown().await.unwrap();
+on_one_and_eight_shards!(jobs_that_cannot_afford_a_crash_run_alone);
+async fn jobs_that_cannot_afford_a_crash_run_alone(db: TestDb) {
+    let probe = Probe::new();
+    for _ in 0..3 {
+        pass::enqueue(&db.client, probe.number).await.unwrap();
     }
+    pass::job(probe.number).max_crashes(1).enqueue(&db.client).await.unwrap();
+    // Three have crashed twice; the next crash of the fourth is its last.
+    db.run("update pgjobq.jobs set crashes = case max_crashes when 1 then 1 else 2 end").await;
+    let worker = db.worker().build().await.unwrap().start();
+    for ran in 1..=4 {
+        probe.until(|probe| probe.runs().len() == ran && probe.running() == 1).await;
+        probe.gate.add_permits(1);
+    }
+    db.until("not exists (select from pgjobq.jobs)").await;
+    assert_eq!(probe.most(), 1);
+    worker.shutdown().await.unwrap();
 }
 
 /// Fails by itself, at once, until its fifteenth attempt.
@@ -244,59 +243,61 @@ async fn quarantine_hides_no_job_behind_unknown_kinds() {
     worker.shutdown().await.unwrap();
 }
 
-on_postgres! {
-    async fn a_suspect_that_completes_leaves_no_trace_of_its_crash_but_in_its_errors(db: TestDb) {
-        let probe = Probe::new();
-        let job = pass::enqueue(&db.client, probe.number).await.unwrap();
-        crash_a_worker(&db).await;
-        probe.gate.add_permits(1);
-        let worker = db.worker().build().await.unwrap().start();
-        let _ = end_of(&db.client, &job).await;
-        assert_eq!(db.number("select count(*) from pgjobq.failures").await, 0);
-        assert_eq!(db.number("select jsonb_array_length(errors) from pgjobq.finished").await, 1);
-        worker.shutdown().await.unwrap();
-    }
+on_one_and_eight_shards!(completed_quarantined_job_keeps_its_crash_as_an_error);
+async fn completed_quarantined_job_keeps_its_crash_as_an_error(db: TestDb) {
+    let probe = Probe::new();
+    let job = pass::enqueue(&db.client, probe.number).await.unwrap();
+    crash_a_worker(&db).await;
+    probe.gate.add_permits(1);
+    let worker = db.worker().build().await.unwrap().start();
+    let _ = end_of(&db.client, &job).await;
+    assert_eq!(db.number("select count(*) from pgjobq.failures").await, 0);
+    assert_eq!(db.number("select jsonb_array_length(errors) from pgjobq.finished").await, 1);
+    worker.shutdown().await.unwrap();
 }
 
-on_postgres! {
-    async fn a_handler_is_told_that_its_lease_is_lost_and_its_result_changes_nothing(db: TestDb) {
-        let probe = Probe::new();
-        let job = notice_the_loss::enqueue(&db.client, probe.number).await.unwrap();
-        let worker = db.worker().build().await.unwrap().start();
-        probe.until(|probe| probe.running() == 1).await;
-        db.run("delete from pgjobq.workers").await;
-        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(2), "the result of the second attempt");
-        probe.until(|probe| probe.told() == 1).await;
-        probe.gate.add_permits(1);
-        probe.until(|probe| probe.running() == 0).await;
-        worker.shutdown().await.unwrap(); // What was late has been said, too.
-        let status = job.status(&db.client).await.unwrap().unwrap();
-        assert_eq!((status.state, status.attempts, status.crashes, status.failures), (JobState::Completed, 2, 1, 0));
-        assert_eq!(db.number("select count(*) from pgjobq.finished").await, 1);
-        assert_eq!(probe.runs(), [(job.id(), 1), (job.id(), 2)]);
-    }
+on_one_and_eight_shards!(lost_lease_stops_the_handler_and_rejects_its_result);
+async fn lost_lease_stops_the_handler_and_rejects_its_result(db: TestDb) {
+    let probe = Probe::new();
+    let job = notice_the_loss::enqueue(&db.client, probe.number).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    probe.until(|probe| probe.running() == 1).await;
+    db.run("delete from pgjobq.workers").await;
+    assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(2), "the result of the second attempt");
+    probe.until(|probe| probe.told() == 1).await;
+    probe.gate.add_permits(1);
+    probe.until(|probe| probe.running() == 0).await;
+    worker.shutdown().await.unwrap(); // What was late has been said, too.
+    let status = job.status(&db.client).await.unwrap().unwrap();
+    assert_eq!(
+        (status.state, status.attempts, status.crashes, status.failures),
+        (JobState::Completed, 2, 1, 0)
+    );
+    assert_eq!(db.number("select count(*) from pgjobq.finished").await, 1);
+    assert_eq!(probe.runs(), [(job.id(), 1), (job.id(), 2)]);
 }
 
-on_postgres! {
-    async fn a_worker_that_was_given_up_goes_on_under_a_new_identity(db: TestDb) {
-        let worker = db.worker().poll_interval(std::time::Duration::from_secs(60)).build().await.unwrap().start();
-        plain::call(&db.client).await.unwrap();
-        let before = db.number("select max(id) from pgjobq.workers").await;
-        db.run("delete from pgjobq.workers").await;
-        let shards = db.number("select shards from pgjobq.settings").await;
-        // It is registered again, and wants to be notified of work as before.
-        db.until(&format!("(select count(*) from pgjobq.workers where id <> {before} and idle <> '{{}}') = {shards}")).await;
-        plain::call(&db.client).await.unwrap();
-        worker.shutdown().await.unwrap();
-        assert_eq!(db.number("select count(*) from pgjobq.workers").await, 0);
-    }
+on_one_and_eight_shards!(reaped_worker_continues_under_a_new_identity);
+async fn reaped_worker_continues_under_a_new_identity(db: TestDb) {
+    let worker = db.worker().poll_interval(std::time::Duration::from_secs(60)).build().await.unwrap().start();
+    plain::call(&db.client).await.unwrap();
+    let before = db.number("select max(id) from pgjobq.workers").await;
+    db.run("delete from pgjobq.workers").await;
+    let shards = db.number("select shards from pgjobq.settings").await;
+    // It is registered again, and wants to be notified of work as before.
+    db.until(&format!(
+        "(select count(*) from pgjobq.workers where id <> {before} and idle <> '{{}}') = {shards}"
+    ))
+    .await;
+    plain::call(&db.client).await.unwrap();
+    worker.shutdown().await.unwrap();
+    assert_eq!(db.number("select count(*) from pgjobq.workers").await, 0);
 }
 
-on_postgres! {
-    async fn a_worker_that_starts_wants_to_be_notified_of_work(db: TestDb) {
-        let worker = db.worker().poll_interval(std::time::Duration::from_secs(60)).build().await.unwrap().start();
-        let shards = db.number("select shards from pgjobq.settings").await;
-        db.until(&format!("(select count(*) from pgjobq.workers where idle <> '{{}}') = {shards}")).await;
-        worker.shutdown().await.unwrap();
-    }
+on_one_and_eight_shards!(new_worker_announces_that_it_is_idle);
+async fn new_worker_announces_that_it_is_idle(db: TestDb) {
+    let worker = db.worker().poll_interval(std::time::Duration::from_secs(60)).build().await.unwrap().start();
+    let shards = db.number("select shards from pgjobq.settings").await;
+    db.until(&format!("(select count(*) from pgjobq.workers where idle <> '{{}}') = {shards}")).await;
+    worker.shutdown().await.unwrap();
 }

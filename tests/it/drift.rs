@@ -6,7 +6,7 @@ use pgjobq::prelude::*;
 use sqlx::Connection;
 
 use crate::harness::{TestDb, in_time};
-use crate::life::double;
+use crate::lifecycle::double;
 use crate::probe::end_of;
 use crate::schema::{Role, printed};
 

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use pgjobq::JobState;
 use pgjobq::prelude::*;
 
+use crate::harness::TestDb;
 use crate::probe::end_of;
 
 #[job(retries = 1, backoff = "1h")]
@@ -18,79 +19,81 @@ async fn at_its_time() {}
 /// What a scheduled job's row says: in how many seconds it comes due, counted from when it was made or last written.
 const DUE_IN: &str = "select extract(epoch from run_at - clock_timestamp()) from pgjobq.jobs";
 
-on_postgres! {
-    async fn a_delayed_job_runs_when_its_time_has_come_and_not_before(db: TestDb) {
-        let worker = db.worker().build().await.unwrap().start();
-        let hour = Duration::from_secs(3600);
-        let delayed = at_its_time::job().delay(hour).enqueue(&db.client).await.unwrap();
-        let seconds = db.number(DUE_IN).await;
-        assert!((3500..=3600).contains(&seconds), "in {seconds} s");
-        let dated = at_its_time::job().run_at(SystemTime::now() + hour).enqueue(&db.client).await.unwrap();
-        let past = at_its_time::job().run_at(SystemTime::now() - hour).enqueue(&db.client).await.unwrap();
-        let _ = end_of(&db.client, &past).await; // Jobs run, and yet those two wait.
-        for job in [&delayed, &dated] {
-            assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, JobState::Scheduled);
-        }
-        // The time comes: the next promotion, at the poll interval at the latest, puts them in line.
-        db.run("update pgjobq.jobs set run_at = run_at - interval '1 hour'").await;
-        let _ = end_of(&db.client, &delayed).await;
-        let _ = end_of(&db.client, &dated).await;
-        worker.shutdown().await.unwrap();
+on_one_and_eight_shards!(delayed_job_runs_at_its_time_and_not_before);
+async fn delayed_job_runs_at_its_time_and_not_before(db: TestDb) {
+    let worker = db.worker().build().await.unwrap().start();
+    let hour = Duration::from_secs(3600);
+    let delayed = at_its_time::job().delay(hour).enqueue(&db.client).await.unwrap();
+    let seconds = db.number(DUE_IN).await;
+    assert!((3500..=3600).contains(&seconds), "in {seconds} s");
+    let dated = at_its_time::job().run_at(SystemTime::now() + hour).enqueue(&db.client).await.unwrap();
+    let past = at_its_time::job().run_at(SystemTime::now() - hour).enqueue(&db.client).await.unwrap();
+    let _ = end_of(&db.client, &past).await; // Jobs run, and yet those two wait.
+    for job in [&delayed, &dated] {
+        assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, JobState::Scheduled);
     }
+    // The time comes: the next promotion, at the poll interval at the latest, puts them in line.
+    db.run("update pgjobq.jobs set run_at = run_at - interval '1 hour'").await;
+    let _ = end_of(&db.client, &delayed).await;
+    let _ = end_of(&db.client, &dated).await;
+    worker.shutdown().await.unwrap();
 }
 
-on_one_shard! {
-    async fn a_short_delay_ends_at_its_time_and_not_at_the_next_poll(db: TestDb) {
-        let worker = db.worker().poll_interval(Duration::from_secs(60)).build().await.unwrap().start();
-        db.until("exists (select from pgjobq.workers where idle <> '{}')").await;
-        let job = at_its_time::job().delay(Duration::from_millis(300)).enqueue(&db.client).await.unwrap();
-        let _ = end_of(&db.client, &job).await;
-        let micros = db.number("select extract(epoch from finished_at - created_at) * 1000000 from pgjobq.finished").await;
-        assert!((300_000..45_000_000).contains(&micros), "after {micros} us");
-        worker.shutdown().await.unwrap();
-    }
+on_one_shard!(short_delay_does_not_wait_for_the_next_poll);
+async fn short_delay_does_not_wait_for_the_next_poll(db: TestDb) {
+    let worker = db.worker().poll_interval(Duration::from_secs(60)).build().await.unwrap().start();
+    db.until("exists (select from pgjobq.workers where idle <> '{}')").await;
+    let job = at_its_time::job().delay(Duration::from_millis(300)).enqueue(&db.client).await.unwrap();
+    let _ = end_of(&db.client, &job).await;
+    let micros =
+        db.number("select extract(epoch from finished_at - created_at) * 1000000 from pgjobq.finished").await;
+    assert!((300_000..45_000_000).contains(&micros), "after {micros} us");
+    worker.shutdown().await.unwrap();
 }
 
-on_one_shard! {
-    async fn a_failed_job_waits_for_its_backoff_with_a_jitter_of_a_fifth(db: TestDb) {
-        let worker = db.worker().build().await.unwrap().start();
-        let mut jobs = Vec::new();
-        for _ in 0..20 {
-            jobs.push(fail_once::enqueue(&db.client).await.unwrap());
-        }
-        db.until("(select count(*) from pgjobq.jobs where run_at is not null and failures = 1) = 20").await;
-        let within = "select count(*) from pgjobq.jobs j join pgjobq.failures f on f.job = j.id
-                      where j.run_at - f.at between interval '48 minutes' - interval '1 minute' and interval '72 minutes'";
-        assert_eq!(db.number(within).await, 20);
-        let spread = "select extract(epoch from max(run_at) - min(run_at)) from pgjobq.jobs";
-        assert!(db.number(spread).await > 60, "they do not come back all at once");
-        db.run("update pgjobq.jobs set run_at = clock_timestamp()").await;
-        for job in jobs {
-            assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(2));
-        }
-        worker.shutdown().await.unwrap();
+on_one_shard!(failed_job_waits_for_its_backoff_with_jitter);
+async fn failed_job_waits_for_its_backoff_with_jitter(db: TestDb) {
+    let worker = db.worker().build().await.unwrap().start();
+    let mut jobs = Vec::new();
+    for _ in 0..20 {
+        jobs.push(fail_once::enqueue(&db.client).await.unwrap());
     }
+    db.until("(select count(*) from pgjobq.jobs where run_at is not null and failures = 1) = 20").await;
+    let within = "select count(*) from pgjobq.jobs j join pgjobq.failures f on f.job = j.id
+                  where j.run_at - f.at between interval '48 minutes' - interval '1 minute' and interval '72 minutes'";
+    assert_eq!(db.number(within).await, 20);
+    let spread = "select extract(epoch from max(run_at) - min(run_at)) from pgjobq.jobs";
+    assert!(db.number(spread).await > 60, "they do not come back all at once");
+    db.run("update pgjobq.jobs set run_at = clock_timestamp()").await;
+    for job in jobs {
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(2));
+    }
+    worker.shutdown().await.unwrap();
 }
 
-on_postgres! {
-    async fn job_that_commits_after_it_came_due_is_swept_up_at_once(db: TestDb) {
-        let worker = db.worker().poll_interval(Duration::from_secs(60)).build().await.unwrap().start();
-        db.until("exists (select from pgjobq.workers where idle <> '{}')").await;
-        let mut open = db.pool.begin().await.unwrap();
-        let late = at_its_time::job().delay(Duration::from_millis(1)).enqueue(&mut *open).await.unwrap();
-        // The promoter looks beyond that time before the job can be seen.
-        let then = db.text("clock_timestamp()").await;
-        db.until(&format!("clock_timestamp() > timestamptz '{then}' + interval '1200 ms'")).await;
-        let other = at_its_time::job().delay(Duration::from_millis(1)).enqueue(&db.client).await.unwrap();
-        let _ = end_of(&db.client, &other).await;
-        open.commit().await.unwrap();
-        let _ = end_of(&db.client, &late).await;
-        let micros = db.number(&format!(
+on_one_and_eight_shards!(sweep_finds_a_job_that_commits_after_its_time);
+async fn sweep_finds_a_job_that_commits_after_its_time(db: TestDb) {
+    let worker = db.worker().poll_interval(Duration::from_secs(60)).build().await.unwrap().start();
+    db.until("exists (select from pgjobq.workers where idle <> '{}')").await;
+    let mut open = db.pool.begin().await.unwrap();
+    let late = at_its_time::job().delay(Duration::from_millis(1)).enqueue(&mut *open).await.unwrap();
+    // The promoter looks beyond that time before the job can be seen.
+    let then = db.text("clock_timestamp()").await;
+    db.until(&format!("clock_timestamp() > timestamptz '{then}' + interval '1200 ms'")).await;
+    let other = at_its_time::job().delay(Duration::from_millis(1)).enqueue(&db.client).await.unwrap();
+    let _ = end_of(&db.client, &other).await;
+    open.commit().await.unwrap();
+    let _ = end_of(&db.client, &late).await;
+    let micros = db
+        .number(&format!(
             "select extract(epoch from (select finished_at from pgjobq.finished where id = '{}')
-                                     - (select finished_at from pgjobq.finished where id = '{}')) * 1000000", late.id(), other.id())).await;
-        assert!(micros < 10_000_000, "after {micros} us");
-        worker.shutdown().await.unwrap();
-    }
+                                 - (select finished_at from pgjobq.finished where id = '{}')) * 1000000",
+            late.id(),
+            other.id()
+        ))
+        .await;
+    assert!(micros < 10_000_000, "after {micros} us");
+    worker.shutdown().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,7 +13,7 @@ fn read(error: impl std::error::Error + 'static) -> String {
 }
 
 #[tokio::test]
-async fn what_is_no_address_is_told_what_one_is_like() {
+async fn invalid_url_error_shows_the_expected_format() {
     let error = read(Client::connect("localhost").await.unwrap_err());
     assert!(error.starts_with("the address of a database is like postgres://"), "{error}");
 }
@@ -65,14 +65,14 @@ async fn closed_pool_fails_a_wait_and_an_enqueue_at_once() {
 }
 
 #[tokio::test]
-async fn who_cannot_be_reached_is_told_why() {
+async fn unreachable_database_error_says_why() {
     let error = read(Client::connect("postgres://nobody@127.0.0.1:1/none").await.unwrap_err());
     assert!(error.starts_with("the database could not be reached: "), "{error}");
     assert_eq!(error.matches("refused").count(), 1, "{error}");
 }
 
 #[tokio::test]
-async fn who_forgot_to_migrate_is_told_to() {
+async fn missing_schema_error_says_to_migrate() {
     let db = TestDb::empty().await;
     let enqueue = read(sent_nowhere::enqueue(&db.client).await.unwrap_err());
     let wait = read(sent_nowhere::handle(JobId::new()).wait(&db.client).await.unwrap_err());

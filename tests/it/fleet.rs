@@ -24,21 +24,20 @@ async fn compute() {
     std::thread::sleep(LEASE * 2 + LEASE / 10);
 }
 
-on_postgres! {
-    async fn several_workers_share_a_queue_and_each_job_runs_once(db: TestDb) {
-        let probe = Probe::new();
-        let mut workers = Vec::new();
-        for _ in 0..3 {
-            workers.push(db.worker().name("twin").build().await.unwrap().start());
-        }
-        db.client.enqueue_all((0..600).map(|_| note::job(probe.number))).await.unwrap();
-        db.until("not exists (select from pgjobq.jobs)").await;
-        let runs = probe.runs();
-        assert_eq!(runs.len(), 600);
-        assert_eq!(runs.iter().collect::<HashSet<_>>().len(), 600);
-        for worker in workers {
-            worker.shutdown().await.unwrap();
-        }
+on_one_and_eight_shards!(several_workers_share_a_queue_and_each_job_runs_once);
+async fn several_workers_share_a_queue_and_each_job_runs_once(db: TestDb) {
+    let probe = Probe::new();
+    let mut workers = Vec::new();
+    for _ in 0..3 {
+        workers.push(db.worker().name("twin").build().await.unwrap().start());
+    }
+    db.client.enqueue_all((0..600).map(|_| note::job(probe.number))).await.unwrap();
+    db.until("not exists (select from pgjobq.jobs)").await;
+    let runs = probe.runs();
+    assert_eq!(runs.len(), 600);
+    assert_eq!(runs.iter().collect::<HashSet<_>>().len(), 600);
+    for worker in workers {
+        worker.shutdown().await.unwrap();
     }
 }
 
@@ -63,62 +62,70 @@ async fn run_one_by_one(db: &TestDb, of_each: usize) -> (Vec<(Priority, JobId)>,
     (enqueued, ran)
 }
 
-on_postgres! {
-    async fn the_highest_priority_goes_first_and_among_equals_the_oldest(db: TestDb) {
-        let (wanted, ran) = run_one_by_one(&db, 2).await;
-        assert_eq!(ran, wanted);
-    }
+on_one_and_eight_shards!(highest_priority_goes_first_and_among_equals_the_oldest);
+async fn highest_priority_goes_first_and_among_equals_the_oldest(db: TestDb) {
+    let (wanted, ran) = run_one_by_one(&db, 2).await;
+    assert_eq!(ran, wanted);
 }
 
-on_postgres! {
-    async fn the_highest_priority_goes_first_also_among_more_jobs_than_a_look_names(db: TestDb) {
-        let (wanted, ran) = run_one_by_one(&db, 5).await;
-        let priorities = |jobs: Vec<(Priority, JobId)>| jobs.into_iter().map(|(priority, _)| priority).collect::<Vec<_>>();
-        assert_eq!(priorities(ran), priorities(wanted));
-    }
+on_one_and_eight_shards!(highest_priority_goes_first_among_many_jobs);
+async fn highest_priority_goes_first_among_many_jobs(db: TestDb) {
+    let (wanted, ran) = run_one_by_one(&db, 5).await;
+    let priorities =
+        |jobs: Vec<(Priority, JobId)>| jobs.into_iter().map(|(priority, _)| priority).collect::<Vec<_>>();
+    assert_eq!(priorities(ran), priorities(wanted));
 }
 
-on_postgres! {
-    async fn a_worker_claims_only_the_kinds_that_it_knows(db: TestDb) {
-        let strange: Uuid = sqlx::query_scalar("select job from pgjobq.enqueue('of_another_program')")
-            .fetch_one(&db.pool).await.unwrap();
-        let worker = db.worker().build().await.unwrap().start();
-        let probe = Probe::new();
-        for _ in 0..3 {
-            note::call(&db.client, probe.number).await.unwrap();
-        }
-        worker.shutdown().await.unwrap();
-        let status = note::handle(strange).status(&db.client).await.unwrap().unwrap();
-        assert_eq!((status.state, status.attempts, status.kind.as_str()), (JobState::Ready, 0, "of_another_program"));
+on_one_and_eight_shards!(worker_claims_only_the_kinds_that_it_knows);
+async fn worker_claims_only_the_kinds_that_it_knows(db: TestDb) {
+    let strange: Uuid = sqlx::query_scalar("select job from pgjobq.enqueue('of_another_program')")
+        .fetch_one(&db.pool)
+        .await
+        .unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    let probe = Probe::new();
+    for _ in 0..3 {
+        note::call(&db.client, probe.number).await.unwrap();
     }
+    worker.shutdown().await.unwrap();
+    let status = note::handle(strange).status(&db.client).await.unwrap().unwrap();
+    assert_eq!(
+        (status.state, status.attempts, status.kind.as_str()),
+        (JobState::Ready, 0, "of_another_program")
+    );
 }
 
-on_one_shard! {
-    async fn heartbeats_go_on_while_handlers_block_every_thread_of_the_runtime(db: TestDb) {
-        let blocked = db.options.clone();
-        let (begun, begins) = tokio::sync::oneshot::channel();
-        let job = compute::enqueue(&db.client).await.unwrap();
-        // A runtime of its own, with one thread, so that this one goes on.
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-            runtime.block_on(async {
-                let pool = sqlx::PgPool::connect_with(blocked).await.unwrap();
-                let client = Client::new(pool);
-                let worker = Worker::builder(&client).queue("blocking", 1)
-                    .heartbeat(LEASE / 20).lease(LEASE).build().await.unwrap();
-                begun.send(()).unwrap();
-                worker.run_until(async { drop(stopped.await) }).await.unwrap();
-            });
+on_one_shard!(heartbeats_continue_while_handlers_block_every_thread);
+async fn heartbeats_continue_while_handlers_block_every_thread(db: TestDb) {
+    let blocked = db.options.clone();
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let job = compute::enqueue(&db.client).await.unwrap();
+    // A runtime of its own, with one thread, so that this one goes on.
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let pool = sqlx::PgPool::connect_with(blocked).await.unwrap();
+            let client = Client::new(pool);
+            let worker = Worker::builder(&client)
+                .queue("blocking", 1)
+                .heartbeat(LEASE / 20)
+                .lease(LEASE)
+                .build()
+                .await
+                .unwrap();
+            begun.send(()).unwrap();
+            worker.run_until(async { drop(stopped.await) }).await.unwrap();
         });
-        begins.await.unwrap();
-        // Others look for silent workers all the time.
-        let rival = db.worker().heartbeat(LEASE / 20).lease(LEASE).build().await.unwrap().start();
-        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
-        assert_eq!(db.number("select sum(attempt) from pgjobq.finished").await, 1, "it ran once");
-        assert_eq!(db.number("select sum(crashes) from pgjobq.finished").await, 0);
-        stop.send(()).unwrap();
-        tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
-        rival.shutdown().await.unwrap();
-    }
+    });
+    begins.await.unwrap();
+    // Others look for silent workers all the time.
+    let rival = db.worker().heartbeat(LEASE / 20).lease(LEASE).build().await.unwrap().start();
+    assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
+    assert_eq!(db.number("select sum(attempt) from pgjobq.finished").await, 1, "it ran once");
+    assert_eq!(db.number("select sum(crashes) from pgjobq.finished").await, 0);
+    stop.send(()).unwrap();
+    tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
+    rival.shutdown().await.unwrap();
 }

@@ -7,11 +7,11 @@ use pgjobq::{CallError, NotCompleted, WaitError};
 use sqlx::Connection;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 
+use crate::error_text::{check_says, whole};
 use crate::harness::TestDb;
-use crate::life::double;
+use crate::lifecycle::double;
 use crate::probe::{Probe, end_of};
 use crate::proxy::Proxy;
-use crate::says::{check_says, whole};
 
 #[job]
 async fn answer(question: String) -> Result<String> {
@@ -30,85 +30,88 @@ async fn refuse() -> Result<()> {
     Err(JobError::fatal("no"))
 }
 
-on_postgres! {
-    async fn a_handle_gives_the_result_before_and_after_the_end_and_in_any_process(db: TestDb) {
-        let elsewhere = Client::new(pgjobq::sqlx::PgPool::connect_with(db.options.clone()).await.unwrap());
-        let handle = answer::enqueue(&db.client, "what".to_owned()).await.unwrap();
-        let rebuilt = answer::handle(handle.id());
-        assert_eq!((handle.is_new(), rebuilt.is_new()), (true, false));
-        let waiting = tokio::spawn({
-            let (client, handle) = (db.client.clone(), handle.clone());
-            async move { end_of(&client, &handle).await }
-        });
-        let waiting_elsewhere = tokio::spawn({
-            let (client, handle) = (elsewhere.clone(), rebuilt.clone());
-            async move { end_of(&client, &handle).await }
-        });
-        // Both wait, and finishing workers know it.
-        db.until("(select count(distinct process) from pgjobq.waiters) = 2").await;
-        let worker = db.worker().build().await.unwrap().start();
-        let result = Outcome::Completed("what: 42".to_owned());
-        assert_eq!(waiting.await.unwrap(), result);
-        assert_eq!(waiting_elsewhere.await.unwrap(), result);
-        assert_eq!(end_of(&db.client, &handle).await, result, "and again, when it has long ended");
-        assert_eq!(end_of(&elsewhere, &rebuilt).await, result);
-        worker.shutdown().await.unwrap();
-        elsewhere.close().await;
-    }
+on_one_and_eight_shards!(handle_returns_the_result_at_any_time_in_any_process);
+async fn handle_returns_the_result_at_any_time_in_any_process(db: TestDb) {
+    let elsewhere = Client::new(pgjobq::sqlx::PgPool::connect_with(db.options.clone()).await.unwrap());
+    let handle = answer::enqueue(&db.client, "what".to_owned()).await.unwrap();
+    let rebuilt = answer::handle(handle.id());
+    assert_eq!((handle.is_new(), rebuilt.is_new()), (true, false));
+    let waiting = tokio::spawn({
+        let (client, handle) = (db.client.clone(), handle.clone());
+        async move { end_of(&client, &handle).await }
+    });
+    let waiting_elsewhere = tokio::spawn({
+        let (client, handle) = (elsewhere.clone(), rebuilt.clone());
+        async move { end_of(&client, &handle).await }
+    });
+    // Both wait, and finishing workers know it.
+    db.until("(select count(distinct process) from pgjobq.waiters) = 2").await;
+    let worker = db.worker().build().await.unwrap().start();
+    let result = Outcome::Completed("what: 42".to_owned());
+    assert_eq!(waiting.await.unwrap(), result);
+    assert_eq!(waiting_elsewhere.await.unwrap(), result);
+    assert_eq!(end_of(&db.client, &handle).await, result, "and again, when it has long ended");
+    assert_eq!(end_of(&elsewhere, &rebuilt).await, result);
+    worker.shutdown().await.unwrap();
+    elsewhere.close().await;
 }
 
-on_one_shard! {
-    async fn a_job_that_is_not_there(db: TestDb) {
-        let id = JobId::new();
-        let handle = answer::handle(id);
-        assert_eq!(handle.status(&db.client).await.unwrap(), None);
-        check_says(
-            handle.wait(&db.client).await,
-            &format!("there is no job {id}: it was never enqueued, was rolled back, was purged, or ended so long ago that it is no longer kept"),
-        );
-    }
+on_one_shard!(missing_job_is_reported);
+async fn missing_job_is_reported(db: TestDb) {
+    let id = JobId::new();
+    let handle = answer::handle(id);
+    assert_eq!(handle.status(&db.client).await.unwrap(), None);
+    check_says(
+        handle.wait(&db.client).await,
+        &format!(
+            "there is no job {id}: it was never enqueued, was rolled back, was purged, or ended so long ago that it is no longer kept"
+        ),
+    );
 }
 
-on_one_shard! {
-    async fn waiting_ends_in_time_and_the_job_goes_on(db: TestDb) {
-        let handle = answer::enqueue(&db.client, "late".to_owned()).await.unwrap();
-        check_says(
-            handle.wait_timeout(&db.client, Duration::from_millis(30)).await,
-            &format!("job {} has not ended in the time given, and goes on: wait again, or look at `client.job(id).status()`", handle.id()),
-        );
-        let worker = db.worker().build().await.unwrap().start();
-        assert_eq!(end_of(&db.client, &handle).await, Outcome::Completed("late: 42".to_owned()));
-        worker.shutdown().await.unwrap();
-    }
+on_one_shard!(waiting_ends_in_time_and_the_job_goes_on);
+async fn waiting_ends_in_time_and_the_job_goes_on(db: TestDb) {
+    let handle = answer::enqueue(&db.client, "late".to_owned()).await.unwrap();
+    check_says(
+        handle.wait_timeout(&db.client, Duration::from_millis(30)).await,
+        &format!(
+            "job {} has not ended in the time given, and goes on: wait again, or look at `client.job(id).status()`",
+            handle.id()
+        ),
+    );
+    let worker = db.worker().build().await.unwrap().start();
+    assert_eq!(end_of(&db.client, &handle).await, Outcome::Completed("late: 42".to_owned()));
+    worker.shutdown().await.unwrap();
 }
 
-on_one_shard! {
-    async fn a_client_that_is_closed_tells_those_who_wait(db: TestDb) {
-        let handle = answer::enqueue(&db.client, "never".to_owned()).await.unwrap();
-        let client = db.client.clone();
-        let waiting = tokio::spawn(async move { handle.wait(&client).await });
-        db.until("exists (select from pgjobq.waiters)").await;
-        db.client.close().await;
-        check_says(waiting.await.unwrap(), "the client was closed: wait before `client.close()`, or with another client");
-    }
+on_one_shard!(closed_client_ends_every_wait);
+async fn closed_client_ends_every_wait(db: TestDb) {
+    let handle = answer::enqueue(&db.client, "never".to_owned()).await.unwrap();
+    let client = db.client.clone();
+    let waiting = tokio::spawn(async move { handle.wait(&client).await });
+    db.until("exists (select from pgjobq.waiters)").await;
+    db.client.close().await;
+    check_says(
+        waiting.await.unwrap(),
+        "the client was closed: wait before `client.close()`, or with another client",
+    );
 }
 
-on_one_shard! {
-    async fn a_handle_from_a_transaction_waits_for_its_commit(db: TestDb) {
-        let worker = db.worker().build().await.unwrap().start();
-        let mut tx = db.pool.begin().await.unwrap();
-        let handle = answer::enqueue(&mut *tx, "soon".to_owned()).await.unwrap();
-        let early = handle.wait_timeout(&db.client, Duration::from_millis(50)).await;
-        assert!(matches!(early, Err(WaitError::TimedOut(_))), "{early:?}");
-        tx.commit().await.unwrap();
-        assert_eq!(end_of(&db.client, &handle).await, Outcome::Completed("soon: 42".to_owned()));
-        worker.shutdown().await.unwrap();
-    }
+on_one_shard!(handle_from_a_transaction_waits_for_its_commit);
+async fn handle_from_a_transaction_waits_for_its_commit(db: TestDb) {
+    let worker = db.worker().build().await.unwrap().start();
+    let mut tx = db.pool.begin().await.unwrap();
+    let handle = answer::enqueue(&mut *tx, "soon".to_owned()).await.unwrap();
+    let early = handle.wait_timeout(&db.client, Duration::from_millis(50)).await;
+    assert!(matches!(early, Err(WaitError::TimedOut(_))), "{early:?}");
+    tx.commit().await.unwrap();
+    assert_eq!(end_of(&db.client, &handle).await, Outcome::Completed("soon: 42".to_owned()));
+    worker.shutdown().await.unwrap();
 }
 
 /// It takes the half minute that such a handle is given.
 #[tokio::test]
-async fn a_handle_from_a_transaction_that_was_rolled_back_is_told_so() {
+async fn handle_of_a_rolled_back_job_returns_not_found() {
     let db = crate::harness::TestDb::new(1).await;
     let mut tx = db.pool.begin().await.unwrap();
     let handle = answer::enqueue(&mut *tx, "never".to_owned()).await.unwrap();
@@ -117,42 +120,43 @@ async fn a_handle_from_a_transaction_that_was_rolled_back_is_told_so() {
     assert!(matches!(told, Err(WaitError::NotFound(id)) if id == handle.id()), "{told:?}");
 }
 
-on_one_shard! {
-    async fn a_result_that_does_not_fit_the_handle(db: TestDb) {
-        let worker = db.worker().build().await.unwrap().start();
-        let handle = answer::enqueue(&db.client, "what".to_owned()).await.unwrap();
-        let _ = end_of(&db.client, &handle).await;
-        db.run("update pgjobq.finished set output = '42'").await; // As if an older program had returned a number.
-        check_says(
-            handle.wait(&db.client).await,
-            &format!(
-                "job {} completed, but its result does not fit the handle's type\n\
-                 invalid type: integer `42`, expected a string at line 1 column 2",
-                handle.id()
-            ),
-        );
-        worker.shutdown().await.unwrap();
-    }
+on_one_shard!(mismatched_result_type_is_reported);
+async fn mismatched_result_type_is_reported(db: TestDb) {
+    let worker = db.worker().build().await.unwrap().start();
+    let handle = answer::enqueue(&db.client, "what".to_owned()).await.unwrap();
+    let _ = end_of(&db.client, &handle).await;
+    db.run("update pgjobq.finished set output = '42'").await; // As if an older program had returned a number.
+    check_says(
+        handle.wait(&db.client).await,
+        &format!(
+            "job {} completed, but its result does not fit the handle's type\n\
+             invalid type: integer `42`, expected a string at line 1 column 2",
+            handle.id()
+        ),
+    );
+    worker.shutdown().await.unwrap();
 }
 
-on_postgres! {
-    async fn what_is_not_kept_has_completed_for_whoever_saw_it_enqueued(db: TestDb) {
-        let probe = Probe::new();
-        let worker = db.worker().build().await.unwrap().start();
-        let handle = leave_no_trace::enqueue(&db.client, probe.number).await.unwrap();
-        let rebuilt = leave_no_trace::handle(handle.id());
-        let early = tokio::spawn({
-            let (client, handle) = (db.client.clone(), rebuilt.clone());
-            async move { handle.wait(&client).await }
-        });
-        db.until("exists (select from pgjobq.waiters)").await;
-        probe.gate.add_permits(1);
-        assert_eq!(end_of(&db.client, &handle).await, Outcome::Completed(()));
-        assert_eq!(db.number("select (select count(*) from pgjobq.finished) + (select count(*) from pgjobq.jobs)").await, 0);
-        drop(early); // Whether it has seen the row in time is not certain; who comes now has not.
-        assert!(matches!(rebuilt.wait(&db.client).await, Err(WaitError::NotFound(_))));
-        worker.shutdown().await.unwrap();
-    }
+on_one_and_eight_shards!(completed_job_without_retention_is_reported_as_completed);
+async fn completed_job_without_retention_is_reported_as_completed(db: TestDb) {
+    let probe = Probe::new();
+    let worker = db.worker().build().await.unwrap().start();
+    let handle = leave_no_trace::enqueue(&db.client, probe.number).await.unwrap();
+    let rebuilt = leave_no_trace::handle(handle.id());
+    let early = tokio::spawn({
+        let (client, handle) = (db.client.clone(), rebuilt.clone());
+        async move { handle.wait(&client).await }
+    });
+    db.until("exists (select from pgjobq.waiters)").await;
+    probe.gate.add_permits(1);
+    assert_eq!(end_of(&db.client, &handle).await, Outcome::Completed(()));
+    assert_eq!(
+        db.number("select (select count(*) from pgjobq.finished) + (select count(*) from pgjobq.jobs)").await,
+        0
+    );
+    drop(early); // Whether it has seen the row in time is not certain; who comes now has not.
+    assert!(matches!(rebuilt.wait(&db.client).await, Err(WaitError::NotFound(_))));
+    worker.shutdown().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -169,34 +173,35 @@ async fn purged_dead_job_is_never_reported_as_completed() {
     worker.shutdown().await.unwrap();
 }
 
-on_one_shard! {
-    async fn a_call_says_why_there_is_no_result(db: TestDb) {
-        let worker = db.worker().build().await.unwrap().start();
-        let error = refuse::call(&db.client).await.unwrap_err();
-        assert_eq!(whole(&error), "the job is dead: no (attempt 1)");
-        assert!(matches!(error, CallError::NotCompleted(NotCompleted::Dead(failure)) if failure.attempts == 1));
-        worker.shutdown().await.unwrap();
-    }
+on_one_shard!(call_returns_why_there_is_no_result);
+async fn call_returns_why_there_is_no_result(db: TestDb) {
+    let worker = db.worker().build().await.unwrap().start();
+    let error = refuse::call(&db.client).await.unwrap_err();
+    assert_eq!(whole(&error), "the job is dead: no (attempt 1)");
+    assert!(matches!(error, CallError::NotCompleted(NotCompleted::Dead(failure)) if failure.attempts == 1));
+    worker.shutdown().await.unwrap();
 }
 
-on_one_shard! {
-    async fn a_wait_survives_a_connection_that_falls_silent_while_it_looks(db: TestDb) {
-        let proxy = Proxy::to(&db.options).await;
-        let one = PgPoolOptions::new().max_connections(1).connect_with(proxy.options()).await.unwrap();
-        let client = Client::new(one); // The silent connection must not be missing from it afterwards.
-        let job = double::enqueue(&client, 4).await.unwrap();
-        let mut holder = PgConnection::connect_with(&db.options).await.unwrap();
-        let mut lock = holder.begin().await.unwrap();
-        sqlx::query("lock table pgjobq.jobs").execute(&mut *lock).await.unwrap();
-        let waiting = tokio::spawn(async move { job.wait(&client).await });
-        db.until("exists (select from pg_stat_activity where datname = current_database()
-                          and wait_event_type = 'Lock' and query like '%pgjobq.lookup(%')").await;
-        proxy.silence();
-        lock.rollback().await.unwrap();
-        proxy.mend(); // For new connections; the one that fell silent is silent for ever.
-        let worker = db.worker().build().await.unwrap().start();
-        let waited = tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("the wait returns");
-        assert_eq!(waited.unwrap().unwrap().completed(), Some(8));
-        worker.shutdown().await.unwrap();
-    }
+on_one_shard!(wait_survives_a_connection_that_falls_silent);
+async fn wait_survives_a_connection_that_falls_silent(db: TestDb) {
+    let proxy = Proxy::to(&db.options).await;
+    let one = PgPoolOptions::new().max_connections(1).connect_with(proxy.options()).await.unwrap();
+    let client = Client::new(one); // The silent connection must not be missing from it afterwards.
+    let job = double::enqueue(&client, 4).await.unwrap();
+    let mut holder = PgConnection::connect_with(&db.options).await.unwrap();
+    let mut lock = holder.begin().await.unwrap();
+    sqlx::query("lock table pgjobq.jobs").execute(&mut *lock).await.unwrap();
+    let waiting = tokio::spawn(async move { job.wait(&client).await });
+    db.until(
+        "exists (select from pg_stat_activity where datname = current_database()
+                      and wait_event_type = 'Lock' and query like '%pgjobq.lookup(%')",
+    )
+    .await;
+    proxy.silence();
+    lock.rollback().await.unwrap();
+    proxy.mend(); // For new connections; the one that fell silent is silent for ever.
+    let worker = db.worker().build().await.unwrap().start();
+    let waited = tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("the wait returns");
+    assert_eq!(waited.unwrap().unwrap().completed(), Some(8));
+    worker.shutdown().await.unwrap();
 }

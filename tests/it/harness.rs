@@ -117,43 +117,43 @@ impl Drop for TestDb {
     }
 }
 
-/// A test that waits for ever has failed.
+/// Fails a test that does not end.
 pub(crate) async fn in_time(test: impl Future<Output = ()>) {
     tokio::time::timeout(Duration::from_secs(180), test).await.expect("the test ends");
 }
 
-/// A test on a migrated database whose number of shards does not matter to it: with one.
+/// Runs a test on a migrated database with this number of shards.
+#[allow(dead_code)]
+pub(crate) async fn run<F: Future<Output = ()>>(shards: u16, test: impl FnOnce(TestDb) -> F) {
+    in_time(test(TestDb::new(shards).await)).await;
+}
+
+/// Makes a test of a function that takes a database. For a test to which the number of shards does not matter.
 #[allow(unused_macros)]
 macro_rules! on_one_shard {
-    ($(#[$meta:meta])* async fn $name:ident($db:ident: TestDb) $body:block) => {
-        $(#[$meta])*
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $name() {
-            let $db = $crate::harness::TestDb::new(1).await;
-            $crate::harness::in_time(async move $body).await;
+    ($name:ident) => {
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn one_shard() {
+                $crate::harness::run(1, super::$name).await;
+            }
         }
     };
 }
 
-/// A test on a migrated database whose number of shards matters: once with one, and once with eight.
+/// Makes two tests of a function that takes a database: one with a single shard, one with eight.
 #[allow(unused_macros)]
-macro_rules! on_postgres {
-    ($(#[$meta:meta])* async fn $name:ident($db:ident: TestDb) $body:block) => {
-        $(#[$meta])*
+macro_rules! on_one_and_eight_shards {
+    ($name:ident) => {
         mod $name {
-            #[allow(unused_imports)]
-            use super::*;
-
-            async fn check($db: $crate::harness::TestDb) $body
-
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn one_shard() {
-                $crate::harness::in_time(check($crate::harness::TestDb::new(1).await)).await;
+                $crate::harness::run(1, super::$name).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn eight_shards() {
-                $crate::harness::in_time(check($crate::harness::TestDb::new(8).await)).await;
+                $crate::harness::run(8, super::$name).await;
             }
         }
     };

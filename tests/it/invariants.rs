@@ -53,107 +53,121 @@ fn every_decision() -> Vec<Decision> {
     ]
 }
 
-on_postgres! {
-    async fn invariant_02_a_stale_write_changes_nothing_and_wakes_nobody(db: TestDb) {
-        let job = stay::enqueue(&db.client).await.unwrap();
-        let store = Store::connect(&db.client, 3).await.unwrap();
-        let shard = (job.id().as_uuid().as_u128() & 0x3ff) as i16 % store.shards().len() as i16;
-        let lane = Lane { shard: Shard(shard), queue: db.client.save_queue("default").await.unwrap() };
-        let claim = |worker, lease| Claim { id: ClaimId { lane, worker: WorkerId(worker), lease: LeaseId(lease) }, wait: true, kinds: &["stay"], want: 1, near: [Ticket(0); 4], found: None,
-            bounds: Bounds::default() };
-        for worker in [1, 2] {
-            store.register(WorkerId(worker), "test", std::time::Duration::from_secs(30)).await.unwrap();
-        }
-        let first = store.claim(claim(1, 11)).await.unwrap().jobs.pop().unwrap();
-        let lease = |job: &pgjobq::__private::ClaimedJob, id| LeaseUse {
-            key: LeaseKey { lane, priority: job.priority, max_ticket: job.ticket, id: LeaseId(id) },
-            close: true,
-        };
-        let finish = async |worker, lease: LeaseUse, ticket, decision| {
-            let hold = Hold { lease: lease.key, worker: WorkerId(worker), job: job.id(), ticket };
-            store.finish(hold.worker, "test", &[lease], &[Ended { hold, decision }]).await.unwrap().stale
-        };
-        let listener = &mut sqlx::postgres::PgListener::connect_with(&db.pool).await.unwrap();
-        let channel: String = sqlx::query_scalar("select pgjobq.channel()").fetch_one(&db.pool).await.unwrap();
-        listener.listen(&channel).await.unwrap();
-        db.run("insert into pgjobq.waiters select s, 1, now() + interval '1 hour' from generate_series(0, 7) s").await;
-
-        // The first worker is silent for too long, and its lease is taken back.
-        store.leave(WorkerId(1)).await.unwrap();
-        assert_eq!(store.reap(&[Shard(shard)], &[]).await.unwrap().unwrap().requeued, 1);
-        store.register(WorkerId(1), "test", std::time::Duration::from_secs(30)).await.unwrap();
-        let waiting = all_rows(&db).await;
-        for decision in every_decision() {
-            assert_eq!(finish(1, lease(&first, 11), first.ticket, decision).await, [job.id()]);
-        }
-        assert_eq!(all_rows(&db).await, waiting, "while the job waits");
-
-        // A second worker runs it.
-        let quarantined = QuarantineClaim { id: ClaimId { lane, worker: WorkerId(2), lease: LeaseId(12) }, kinds: &["stay"], want: 1, alone: true, lone_first: false, from: [Ticket(0); 4] };
-        let second = store.claim_quarantined(quarantined).await.unwrap().jobs.pop().unwrap();
-        let running = all_rows(&db).await;
-        for decision in every_decision() {
-            assert_eq!(finish(1, lease(&first, 11), first.ticket, decision).await, [job.id()]);
-        }
-        for decision in every_decision() {
-            // Whoever knows the new lease, and is another worker, or names an old ticket, is stale as well.
-            assert_eq!(finish(1, lease(&second, 12), second.ticket, decision).await, [job.id()]);
-        }
-        for decision in every_decision() {
-            let open = LeaseUse { close: false, ..lease(&second, 12) };
-            assert_eq!(finish(2, open, first.ticket, decision).await, [job.id()]);
-        }
-        assert_eq!(all_rows(&db).await, running, "while it runs elsewhere");
-
-        // The second completes it; a replay of that changes nothing, either.
-        let done = || every_decision().swap_remove(0);
-        assert!(finish(2, lease(&second, 12), second.ticket, done()).await.is_empty());
-        let ended = all_rows(&db).await;
-        assert_eq!(finish(2, lease(&second, 12), second.ticket, done()).await, [job.id()]);
-        assert_eq!(all_rows(&db).await, ended, "when it has ended");
-
-        // The first thing that anybody hears is said now.
-        db.run("select pg_notify(pgjobq.channel(), 'end of the test')").await;
-        assert_eq!(listener.recv().await.unwrap().payload(), "end of the test");
-        store.close().await;
+on_one_and_eight_shards!(invariant_02_stale_write_changes_nothing_and_wakes_nobody);
+async fn invariant_02_stale_write_changes_nothing_and_wakes_nobody(db: TestDb) {
+    let job = stay::enqueue(&db.client).await.unwrap();
+    let store = Store::connect(&db.client, 3).await.unwrap();
+    let shard = (job.id().as_uuid().as_u128() & 0x3ff) as i16 % store.shards().len() as i16;
+    let lane = Lane { shard: Shard(shard), queue: db.client.save_queue("default").await.unwrap() };
+    let claim = |worker, lease| Claim {
+        id: ClaimId { lane, worker: WorkerId(worker), lease: LeaseId(lease) },
+        wait: true,
+        kinds: &["stay"],
+        want: 1,
+        near: [Ticket(0); 4],
+        found: None,
+        bounds: Bounds::default(),
+    };
+    for worker in [1, 2] {
+        store.register(WorkerId(worker), "test", std::time::Duration::from_secs(30)).await.unwrap();
     }
+    let first = store.claim(claim(1, 11)).await.unwrap().jobs.pop().unwrap();
+    let lease = |job: &pgjobq::__private::ClaimedJob, id| LeaseUse {
+        key: LeaseKey { lane, priority: job.priority, max_ticket: job.ticket, id: LeaseId(id) },
+        close: true,
+    };
+    let finish = async |worker, lease: LeaseUse, ticket, decision| {
+        let hold = Hold { lease: lease.key, worker: WorkerId(worker), job: job.id(), ticket };
+        store.finish(hold.worker, "test", &[lease], &[Ended { hold, decision }]).await.unwrap().stale
+    };
+    let listener = &mut sqlx::postgres::PgListener::connect_with(&db.pool).await.unwrap();
+    let channel: String = sqlx::query_scalar("select pgjobq.channel()").fetch_one(&db.pool).await.unwrap();
+    listener.listen(&channel).await.unwrap();
+    db.run("insert into pgjobq.waiters select s, 1, now() + interval '1 hour' from generate_series(0, 7) s")
+        .await;
+
+    // The first worker is silent for too long, and its lease is taken back.
+    store.leave(WorkerId(1)).await.unwrap();
+    assert_eq!(store.reap(&[Shard(shard)], &[]).await.unwrap().unwrap().requeued, 1);
+    store.register(WorkerId(1), "test", std::time::Duration::from_secs(30)).await.unwrap();
+    let waiting = all_rows(&db).await;
+    for decision in every_decision() {
+        assert_eq!(finish(1, lease(&first, 11), first.ticket, decision).await, [job.id()]);
+    }
+    assert_eq!(all_rows(&db).await, waiting, "while the job waits");
+
+    // A second worker runs it.
+    let quarantined = QuarantineClaim {
+        id: ClaimId { lane, worker: WorkerId(2), lease: LeaseId(12) },
+        kinds: &["stay"],
+        want: 1,
+        alone: true,
+        lone_first: false,
+        from: [Ticket(0); 4],
+    };
+    let second = store.claim_quarantined(quarantined).await.unwrap().jobs.pop().unwrap();
+    let running = all_rows(&db).await;
+    for decision in every_decision() {
+        assert_eq!(finish(1, lease(&first, 11), first.ticket, decision).await, [job.id()]);
+    }
+    for decision in every_decision() {
+        // Whoever knows the new lease, and is another worker, or names an old ticket, is stale as well.
+        assert_eq!(finish(1, lease(&second, 12), second.ticket, decision).await, [job.id()]);
+    }
+    for decision in every_decision() {
+        let open = LeaseUse { close: false, ..lease(&second, 12) };
+        assert_eq!(finish(2, open, first.ticket, decision).await, [job.id()]);
+    }
+    assert_eq!(all_rows(&db).await, running, "while it runs elsewhere");
+
+    // The second completes it; a replay of that changes nothing, either.
+    let done = || every_decision().swap_remove(0);
+    assert!(finish(2, lease(&second, 12), second.ticket, done()).await.is_empty());
+    let ended = all_rows(&db).await;
+    assert_eq!(finish(2, lease(&second, 12), second.ticket, done()).await, [job.id()]);
+    assert_eq!(all_rows(&db).await, ended, "when it has ended");
+
+    // The first thing that anybody hears is said now.
+    db.run("select pg_notify(pgjobq.channel(), 'end of the test')").await;
+    assert_eq!(listener.recv().await.unwrap().payload(), "end of the test");
+    store.close().await;
 }
 
-on_postgres! {
-    async fn invariant_09_no_job_is_missing_at_any_moment(db: TestDb) {
-        let (attempted, acknowledged) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(0)));
-        let producing = Arc::new(AtomicBool::new(true));
-        // A batch is enqueued for every snapshot, so that there are as many of them on a machine of any speed.
-        let snapshots = Arc::new(Semaphore::new(0));
-        let produced = tokio::spawn({
-            let (client, attempted, acknowledged) = (db.client.clone(), Arc::clone(&attempted), Arc::clone(&acknowledged));
-            let (producing, snapshots) = (Arc::clone(&producing), Arc::clone(&snapshots));
-            async move {
-                for batch in 0..30_u32 {
-                    snapshots.acquire().await.unwrap().forget();
-                    attempted.fetch_add(20, Ordering::SeqCst);
-                    client.enqueue_all((0..20).map(|way| end_somehow::job(batch + way))).await.unwrap();
-                    acknowledged.fetch_add(20, Ordering::SeqCst);
-                }
-                producing.store(false, Ordering::SeqCst);
+on_one_and_eight_shards!(invariant_09_no_job_is_missing_at_any_moment);
+async fn invariant_09_no_job_is_missing_at_any_moment(db: TestDb) {
+    let (attempted, acknowledged) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(0)));
+    let producing = Arc::new(AtomicBool::new(true));
+    // A batch is enqueued for every snapshot, so that there are as many of them on a machine of any speed.
+    let snapshots = Arc::new(Semaphore::new(0));
+    let produced = tokio::spawn({
+        let (client, attempted, acknowledged) =
+            (db.client.clone(), Arc::clone(&attempted), Arc::clone(&acknowledged));
+        let (producing, snapshots) = (Arc::clone(&producing), Arc::clone(&snapshots));
+        async move {
+            for batch in 0..30_u32 {
+                snapshots.acquire().await.unwrap().forget();
+                attempted.fetch_add(20, Ordering::SeqCst);
+                client.enqueue_all((0..20).map(|way| end_somehow::job(batch + way))).await.unwrap();
+                acknowledged.fetch_add(20, Ordering::SeqCst);
             }
-        });
-        let workers = [db.worker().build().await.unwrap().start(), db.worker().build().await.unwrap().start()];
-        let there = "select (select count(*) from pgjobq.jobs) + (select count(*) from pgjobq.finished)";
-        while producing.load(Ordering::SeqCst) || db.number("select count(*) from pgjobq.jobs").await > 0 {
-            let at_least = acknowledged.load(Ordering::SeqCst);
-            let there = db.number(there).await;
-            let at_most = attempted.load(Ordering::SeqCst);
-            assert!((at_least..=at_most).contains(&there), "{there} jobs, of {at_least} to {at_most}");
-            snapshots.add_permits(1);
+            producing.store(false, Ordering::SeqCst);
         }
-        produced.await.unwrap();
-        assert_eq!(db.number(there).await, 600);
-        assert_eq!(db.number("select count(*) from pgjobq.finished where outcome = 'dead'").await, 240);
-        assert_eq!(db.number("select count(*) from pgjobq.finished where outcome = 'completed'").await, 360);
-        for worker in workers {
-            worker.shutdown().await.unwrap();
-        }
+    });
+    let workers = [db.worker().build().await.unwrap().start(), db.worker().build().await.unwrap().start()];
+    let there = "select (select count(*) from pgjobq.jobs) + (select count(*) from pgjobq.finished)";
+    while producing.load(Ordering::SeqCst) || db.number("select count(*) from pgjobq.jobs").await > 0 {
+        let at_least = acknowledged.load(Ordering::SeqCst);
+        let there = db.number(there).await;
+        let at_most = attempted.load(Ordering::SeqCst);
+        assert!((at_least..=at_most).contains(&there), "{there} jobs, of {at_least} to {at_most}");
+        snapshots.add_permits(1);
+    }
+    produced.await.unwrap();
+    assert_eq!(db.number(there).await, 600);
+    assert_eq!(db.number("select count(*) from pgjobq.finished where outcome = 'dead'").await, 240);
+    assert_eq!(db.number("select count(*) from pgjobq.finished where outcome = 'completed'").await, 360);
+    for worker in workers {
+        worker.shutdown().await.unwrap();
     }
 }
 
@@ -180,7 +194,7 @@ async fn pages_of_a_claim(db: &TestDb, lease: i64, near: i64) -> i64 {
 }
 
 #[tokio::test]
-async fn invariant_11_a_long_queue_costs_a_claim_the_same_as_a_short_one() {
+async fn invariant_11_claim_costs_the_same_however_many_jobs_wait() {
     let db = TestDb::new(1).await;
     let fill = |count: u32| {
         format!(

@@ -7,10 +7,10 @@ use pgjobq::prelude::*;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection};
 
+use crate::error_text::{check_says, whole};
 use crate::harness::TestDb;
-use crate::life::double;
+use crate::lifecycle::double;
 use crate::proxy::Proxy;
-use crate::says::{check_says, whole};
 
 /// A client with this limit, through a proxy.
 async fn limited(proxy: &Proxy, limit: Duration) -> Client {
@@ -89,7 +89,7 @@ async fn exhausted_pool_fails_an_enqueue_after_one_acquire_timeout() {
 
 /// The limit of an enqueue's first try is ten seconds, less than sqlx's default of thirty.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn exhausted_pool_is_told_where_a_shorter_limit_ends_the_wait() {
+async fn exhausted_pool_is_reported_at_a_shorter_limit() {
     let db = TestDb::new(1).await;
     let pool = PgPoolOptions::new().max_connections(1).connect_with(db.options.clone()).await.unwrap();
     let limited = |limit| Client::builder(pool.clone()).enqueue_timeout(limit).build().unwrap();

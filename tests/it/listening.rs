@@ -7,10 +7,10 @@ use pgjobq_core::__private::{QueueId, Signal};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
+use crate::error_text::check_says;
 use crate::harness::{TestDb, in_time};
-use crate::life::double;
+use crate::lifecycle::double;
 use crate::multiplexer::{Lends, Multiplexer};
-use crate::says::check_says;
 
 /// A pool of one connection, which is always served by the same one of the pooler's: so that statements are prepared where
 /// they are executed.
@@ -49,7 +49,7 @@ async fn past_a_pooler_that_loses_them_notifications_are_heard() {
 }
 
 #[tokio::test]
-async fn nobody_listens_through_a_pooler_in_transaction_mode() {
+async fn listener_rejects_a_pooler_in_transaction_mode() {
     in_time(async {
         let db = TestDb::new(1).await;
         let pooler = Multiplexer::to(&db.options, Lends::Longest, 4).await;
@@ -78,7 +78,7 @@ async fn nobody_listens_through_a_pooler_in_transaction_mode() {
 }
 
 #[tokio::test]
-async fn what_is_no_address_to_listen_at_is_told() {
+async fn invalid_listen_url_is_reported() {
     let pool = PgPoolOptions::new().connect_lazy("postgres://127.0.0.1:1/app").unwrap();
     let said =
         "the `listen_url` is not the address of a database, which is like postgres://user:password@host/name";

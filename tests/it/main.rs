@@ -5,35 +5,35 @@
 mod gate;
 #[macro_use]
 mod harness;
+mod error_text;
 mod multiplexer;
 mod pgbouncer;
 mod probe; // How a test sees into its job functions.
-mod proxy;
-mod says; // What errors say.
+mod proxy; // What errors say.
 
 // What always holds.
 mod bystanders; // A job that runs costs the database nothing.
 mod calendar; // What depends on the day.
 mod callers; // Their transactions and ours.
 mod claims; // Claims are bounded, and one lane delays no other.
-mod endings; // Everything that was started ends, whatever the database does.
 mod growth; // No table grows for ever.
-mod held; // Nothing is held by nobody.
 mod invariants;
+mod killed_process; // The row, not memory, is the truth.
+mod orphaned_leases; // Nothing is held by nobody.
+mod shutdown_paths; // Everything that was started ends, whatever the database does.
 mod silent_clients; // A client that falls silent leaves no lock behind.
 mod slots; // A worker claims what it has slots for.
-mod truth; // The row, not memory, is the truth.
 mod unnotified; // Notifications are hints.
 
 // How a worker behaves.
 mod cancelled; // Jobs that are cancelled, waiting or running.
-mod chosen; // Jobs that choose how they end.
 mod connections; // How connections are opened.
 mod crashes; // Workers that are gone, and what becomes of the jobs they had.
 mod drift; // A database that changes under a worker.
 mod dropped_workers; // Workers that nobody shuts down drain all the same.
 mod due; // Scheduled jobs and retries come due at their time.
 mod fleet; // Several workers share a queue.
+mod job_outcomes; // Jobs that choose how they end.
 mod judging; // Who gives up whom.
 mod panicking; // What the application throws at it.
 mod poolers; // What stands between it and the database.
@@ -49,13 +49,13 @@ mod bad_input; // What nobody should enqueue, and what is said of it.
 mod bulk; // Many jobs at once.
 mod by_hand; // Rows that somebody wrote into the table.
 mod coalesced; // Single enqueues that come together.
-mod ended; // Jobs that ended badly, and what a person does with them.
+mod dead_jobs; // Jobs that ended badly, and what a person does with them.
 mod errors; // What a stranger reads where something was set up wrongly.
 mod fidelity; // Values arrive as they were sent.
 mod from_sql; // Jobs enqueued with SQL.
 mod handles; // Whoever has a job's handle gets its end.
-mod inside; // What a job does from inside.
-mod life; // From an enqueue to the end, and what a handle sees of it.
+mod job_context; // What a job does from inside.
+mod lifecycle; // From an enqueue to the end, and what a handle sees of it.
 mod limits; // How long an enqueue takes at most, and what it says then.
 mod listening; // Where notifications are heard.
 mod migrate; // The schema, and what becomes of one that is not ours.

@@ -289,7 +289,11 @@ async fn failed_upgrade_changes_nothing() {
     db.run("create view public.mine as select * from pgjobq.job_states").await;
     let before = catalog(&db).await;
     let error = db.client.migrate().await.unwrap_err();
-    assert!(crate::says::whole(&error).contains("cannot drop view"), "{}", crate::says::whole(&error));
+    assert!(
+        crate::error_text::whole(&error).contains("cannot drop view"),
+        "{}",
+        crate::error_text::whole(&error)
+    );
     assert_eq!(before, catalog(&db).await);
     db.run("drop view public.mine").await;
     db.client.migrate().await.unwrap();

@@ -4,7 +4,7 @@ use pgjobq::{BuildError, Client, SetupProblem, Worker};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::harness::{TestDb, in_time};
-use crate::life::double;
+use crate::lifecycle::double;
 use crate::multiplexer::{Lends, Multiplexer};
 use crate::pgbouncer::PgBouncer;
 use crate::proxy::Proxy;
@@ -29,7 +29,7 @@ fn assert_explained(error: &BuildError) {
 }
 
 #[tokio::test]
-async fn a_pooler_in_transaction_mode_is_told_however_it_lends() {
+async fn transaction_mode_pooler_is_detected_however_it_lends() {
     in_time(async {
         let db = TestDb::new(1).await;
         for lends in [Lends::Last, Lends::Longest, Lends::Any] {
@@ -51,7 +51,7 @@ async fn a_pooler_in_transaction_mode_is_told_however_it_lends() {
 }
 
 #[tokio::test]
-async fn a_pooler_in_transaction_mode_is_told_while_others_use_it() {
+async fn transaction_mode_pooler_is_detected_while_others_use_it() {
     in_time(async {
         let db = TestDb::new(1).await;
         for lends in [Lends::Last, Lends::Longest, Lends::Any] {
@@ -72,7 +72,7 @@ async fn a_pooler_in_transaction_mode_is_told_while_others_use_it() {
 }
 
 #[tokio::test]
-async fn what_only_passes_everything_on_is_no_pooler() {
+async fn plain_proxy_is_not_taken_for_a_pooler() {
     in_time(async {
         let db = TestDb::new(1).await;
         let network = Proxy::to(&db.options).await;
@@ -82,7 +82,7 @@ async fn what_only_passes_everything_on_is_no_pooler() {
 }
 
 #[tokio::test]
-async fn pgbouncer_is_told_in_transaction_mode_and_does_in_session_mode() {
+async fn pgbouncer_works_in_session_mode_only() {
     in_time(async {
         let db = TestDb::new(1).await;
         let Some(pgbouncer) = PgBouncer::to(&db.options, "transaction").await else { return };

@@ -9,7 +9,7 @@ use pgjobq_core::__private::STATEMENTS;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::harness::{TestDb, in_time};
-use crate::life::double;
+use crate::lifecycle::double;
 use crate::role_defaults::everything_runs;
 use crate::schema::{Role, printed};
 

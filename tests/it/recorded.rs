@@ -279,7 +279,7 @@ async fn die_at(ctx: JobContext, attempt: u32) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn job_with_a_long_past_keeps_its_first_and_last_failures() {
+async fn job_keeps_its_first_and_last_failures() {
     let db = TestDb::new(1).await;
     let later = Duration::from_secs(3600);
     let job = die_at::job(202).delay(later).enqueue(&db.client).await.unwrap();

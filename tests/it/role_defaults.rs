@@ -8,10 +8,10 @@ use pgjobq::{CancelOutcome, RequeueOutcome};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
+use crate::error_text::whole;
 use crate::harness::{TestDb, in_time};
-use crate::life::{double, fail_twice, give_up};
+use crate::lifecycle::{double, fail_twice, give_up};
 use crate::probe::end_of;
-use crate::says::whole;
 
 #[job]
 async fn witness(tx: &mut Tx) -> Result<i64> {
@@ -97,7 +97,7 @@ pub(crate) async fn everything_runs(pool: &PgPool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_that_writes_nothing_is_told_what_to_change() {
+async fn read_only_role_error_says_what_to_change() {
     in_time(async {
         let db = TestDb::empty().await;
         let role = Role::with(&db, &["default_transaction_read_only = on"]).await;
@@ -124,7 +124,7 @@ async fn a_role_that_writes_nothing_is_told_what_to_change() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_worker_counts_on_it_has_set_itself() {
+async fn worker_sets_each_setting_that_it_relies_on() {
     in_time(async {
         let db = TestDb::empty().await;
         let defaults = [

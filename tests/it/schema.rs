@@ -9,9 +9,9 @@ use pgjobq::sqlx::postgres::PgPoolOptions;
 use pgjobq::sqlx::{self, AssertSqlSafe, PgPool};
 use pgjobq::{CancelOutcome, RequeueOutcome};
 
+use crate::error_text::{check_says, whole};
 use crate::harness::TestDb;
 use crate::probe::end_of;
-use crate::says::{check_says, whole};
 
 #[job]
 async fn greet(name: String) -> Result<String> {
@@ -119,7 +119,7 @@ async fn schema_may_have_any_name_once_it_is_quoted() {
 }
 
 #[tokio::test]
-async fn a_database_that_was_not_migrated() {
+async fn unmigrated_database_is_reported() {
     let db = TestDb::empty().await;
     check_first_line(&greet::enqueue(&db.client, String::new()).await.unwrap_err(), NOT_MIGRATED);
     check_first_line(&greet::handle(JobId::new()).status(&db.client).await.unwrap_err(), NOT_MIGRATED);
@@ -130,7 +130,7 @@ async fn a_database_that_was_not_migrated() {
 }
 
 #[tokio::test]
-async fn a_schema_that_is_too_new_is_refused_and_left_alone() {
+async fn newer_schema_is_rejected_and_left_alone() {
     let db = TestDb::new(1).await;
     db.run("update pgjobq.settings set program = 9001000, oldest_program = 9000000, digest = 0").await;
     let said = format!(
@@ -164,7 +164,7 @@ async fn a_schema_that_is_too_new_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_database_that_cannot_be_reached() {
+async fn unreachable_database_is_reported() {
     let error = Client::connect("postgres:///app?host=/nowhere/at/all").await.unwrap_err();
     assert_eq!(
         whole(&error),
@@ -184,7 +184,7 @@ async fn a_database_that_cannot_be_reached() {
 }
 
 #[tokio::test]
-async fn a_server_that_gives_too_few_connections() {
+async fn too_few_connections_are_reported() {
     let db = TestDb::new(1).await;
     let role = Role::new(&db, "login connection limit 3").await;
     db.run(&printed("pgjobq", true)).await;
@@ -230,7 +230,7 @@ impl Role {
 }
 
 #[tokio::test]
-async fn the_printed_schema_and_its_grants_are_all_that_a_producer_and_a_worker_need() {
+async fn printed_grants_suffice_for_producer_and_worker() {
     let db = TestDb::empty().await;
     // Also where nobody has anything that was not granted to them.
     db.run("alter default privileges revoke execute on functions from public; revoke all on schema public from public")
@@ -285,7 +285,7 @@ async fn the_printed_schema_and_its_grants_are_all_that_a_producer_and_a_worker_
 }
 
 #[tokio::test]
-async fn a_role_that_may_not_is_told_what_to_grant() {
+async fn permission_error_says_what_to_grant() {
     let db = TestDb::new(1).await;
     let stranger = Role::new(&db, "login").await;
     let client = Client::new(stranger.pool(1).await);
@@ -300,7 +300,7 @@ async fn a_role_that_may_not_is_told_what_to_grant() {
 }
 
 #[tokio::test]
-async fn the_printed_schema_runs_through_psql() {
+async fn printed_schema_runs_through_psql() {
     let db = TestDb::empty().await;
     let found = Command::new("psql").arg("--version").stdout(Stdio::null()).status();
     if !found.is_ok_and(|status| status.success()) {

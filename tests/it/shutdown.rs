@@ -9,7 +9,7 @@ use pgjobq::sqlx;
 use pgjobq::{JobState, RunningWorker, Status};
 
 use crate::harness::TestDb;
-use crate::life::double;
+use crate::lifecycle::double;
 use crate::probe::{Probe, end_of};
 
 #[job]
@@ -97,130 +97,126 @@ async fn check_nothing_is_held(db: &TestDb) {
     assert_eq!(db.number("select count(*) from pgjobq.workers").await, 0, "workers");
 }
 
-on_postgres! {
-    async fn running_jobs_finish_within_the_grace_and_no_other_is_begun(db: TestDb) {
-        let probe = Probe::new();
-        let worker = db.worker().build().await.unwrap().start();
-        for _ in 0..3 {
-            finish_when_let::enqueue(&db.client, probe.number).await.unwrap();
-        }
-        probe.until(|probe| probe.running() == 3).await;
-        let shutdown = begin_shutdown(worker).await;
-        let late = finish_when_let::enqueue(&db.client, probe.number).await.unwrap();
-        probe.gate.add_permits(10);
-        shutdown.await.unwrap();
-        assert_eq!(db.number("select count(*) from pgjobq.finished where outcome = 'completed'").await, 3);
-        check_waits(&status(&db, &late).await, 0);
-        check_nothing_is_held(&db).await;
-    }
-}
-
-on_one_shard! {
-    async fn run_until_stops_gracefully_when_its_future_is_ready(db: TestDb) {
-        let probe = Probe::new();
+on_one_and_eight_shards!(running_jobs_finish_within_the_grace_and_none_starts);
+async fn running_jobs_finish_within_the_grace_and_none_starts(db: TestDb) {
+    let probe = Probe::new();
+    let worker = db.worker().build().await.unwrap().start();
+    for _ in 0..3 {
         finish_when_let::enqueue(&db.client, probe.number).await.unwrap();
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let worker = db.worker().build().await.unwrap();
-        let running = tokio::spawn(worker.run_until(async { drop(stopped.await) }));
-        probe.until(|probe| probe.running() == 1).await;
-        stop.send(()).unwrap();
-        probe.gate.add_permits(1);
-        running.await.unwrap().unwrap();
-        assert_eq!(db.number("select count(*) from pgjobq.finished where outcome = 'completed'").await, 1);
-        check_nothing_is_held(&db).await;
     }
+    probe.until(|probe| probe.running() == 3).await;
+    let shutdown = begin_shutdown(worker).await;
+    let late = finish_when_let::enqueue(&db.client, probe.number).await.unwrap();
+    probe.gate.add_permits(10);
+    shutdown.await.unwrap();
+    assert_eq!(db.number("select count(*) from pgjobq.finished where outcome = 'completed'").await, 3);
+    check_waits(&status(&db, &late).await, 0);
+    check_nothing_is_held(&db).await;
 }
 
-on_one_shard! {
-    async fn a_job_that_fails_because_it_was_told_to_stop_has_not_failed(db: TestDb) {
-        let probe = Probe::new();
-        let job = stop_when_told::enqueue(&db.client, probe.number).await.unwrap();
-        let worker = db.worker().grace(Duration::from_millis(20)).build().await.unwrap().start();
-        probe.until(|probe| probe.running() == 1).await;
-        worker.shutdown().await.unwrap();
-        assert_eq!(probe.told(), 1);
-        check_waits(&status(&db, &job).await, 1);
-        check_nothing_is_held(&db).await;
-    }
+on_one_shard!(run_until_stops_gracefully_when_its_future_is_ready);
+async fn run_until_stops_gracefully_when_its_future_is_ready(db: TestDb) {
+    let probe = Probe::new();
+    finish_when_let::enqueue(&db.client, probe.number).await.unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let worker = db.worker().build().await.unwrap();
+    let running = tokio::spawn(worker.run_until(async { drop(stopped.await) }));
+    probe.until(|probe| probe.running() == 1).await;
+    stop.send(()).unwrap();
+    probe.gate.add_permits(1);
+    running.await.unwrap().unwrap();
+    assert_eq!(db.number("select count(*) from pgjobq.finished where outcome = 'completed'").await, 1);
+    check_nothing_is_held(&db).await;
 }
 
-on_one_shard! {
-    async fn a_job_that_outlives_the_grace_is_told_then_dropped_and_runs_again_elsewhere(db: TestDb) {
-        let probe = Probe::new();
-        let job = go_on_when_told::enqueue(&db.client, probe.number).await.unwrap();
-        let worker = db.worker().grace(Duration::from_millis(20)).build().await.unwrap().start();
-        probe.until(|probe| probe.running() == 1).await;
-        worker.shutdown().await.unwrap();
-        assert_eq!((probe.told(), probe.running()), (1, 0), "it was told, and is no more");
-        check_waits(&status(&db, &job).await, 1);
-        check_nothing_is_held(&db).await;
-
-        probe.gate.add_permits(1);
-        let other = db.worker().build().await.unwrap().start();
-        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
-        assert_eq!(probe.runs(), [(job.id(), 1), (job.id(), 2)], "no attempt number is used twice");
-        other.shutdown().await.unwrap();
-    }
+on_one_shard!(error_after_a_request_to_stop_is_no_failure);
+async fn error_after_a_request_to_stop_is_no_failure(db: TestDb) {
+    let probe = Probe::new();
+    let job = stop_when_told::enqueue(&db.client, probe.number).await.unwrap();
+    let worker = db.worker().grace(Duration::from_millis(20)).build().await.unwrap().start();
+    probe.until(|probe| probe.running() == 1).await;
+    worker.shutdown().await.unwrap();
+    assert_eq!(probe.told(), 1);
+    check_waits(&status(&db, &job).await, 1);
+    check_nothing_is_held(&db).await;
 }
 
-on_postgres! {
-    async fn jobs_that_were_claimed_and_not_begun_are_returned_as_if_they_never_had_been(db: TestDb) {
-        let probe = Probe::new();
-        // Somebody else is in every lane, so that the worker's claim waits.
-        let mut others = db.pool.begin().await.unwrap();
-        sqlx::query("select from pgjobq.lanes for update").execute(&mut *others).await.unwrap();
-        let job = finish_when_let::enqueue(&db.client, probe.number).await.unwrap();
-        let worker = db.worker().build().await.unwrap().start();
-        db.until("exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
-            and application_name = 'pgjobq worker' and query like '%pgjobq.claim(%')").await;
-        let shutdown = begin_shutdown(worker).await;
-        others.commit().await.unwrap();
-        shutdown.await.unwrap();
-        assert_eq!(probe.runs(), []);
-        check_waits(&status(&db, &job).await, 0);
-        check_nothing_is_held(&db).await;
-    }
+on_one_shard!(job_that_outlives_the_grace_runs_again_elsewhere);
+async fn job_that_outlives_the_grace_runs_again_elsewhere(db: TestDb) {
+    let probe = Probe::new();
+    let job = go_on_when_told::enqueue(&db.client, probe.number).await.unwrap();
+    let worker = db.worker().grace(Duration::from_millis(20)).build().await.unwrap().start();
+    probe.until(|probe| probe.running() == 1).await;
+    worker.shutdown().await.unwrap();
+    assert_eq!((probe.told(), probe.running()), (1, 0), "it was told, and is no more");
+    check_waits(&status(&db, &job).await, 1);
+    check_nothing_is_held(&db).await;
+
+    probe.gate.add_permits(1);
+    let other = db.worker().build().await.unwrap().start();
+    assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
+    assert_eq!(probe.runs(), [(job.id(), 1), (job.id(), 2)], "no attempt number is used twice");
+    other.shutdown().await.unwrap();
 }
 
-on_one_shard! {
-    async fn a_handler_that_blocks_its_thread_does_not_hold_up_the_shutdown_for_ever(db: TestDb) {
-        let probe = Probe::new();
-        let job = block::enqueue(&db.client, probe.number).await.unwrap();
-        let worker = db.worker().grace(Duration::from_millis(20)).build().await.unwrap().start();
-        probe.until(|probe| probe.running() == 1).await;
-        worker.shutdown().await.unwrap();
-        assert_eq!(probe.running(), 1, "it blocks still");
-        check_waits(&status(&db, &job).await, 1);
-        check_nothing_is_held(&db).await;
-        probe.gate.add_permits(1);
-        probe.until(|probe| probe.running() == 0).await;
-        check_waits(&status(&db, &job).await, 1);
-    }
+on_one_and_eight_shards!(jobs_claimed_but_not_started_are_returned_unchanged);
+async fn jobs_claimed_but_not_started_are_returned_unchanged(db: TestDb) {
+    let probe = Probe::new();
+    // Somebody else is in every lane, so that the worker's claim waits.
+    let mut others = db.pool.begin().await.unwrap();
+    sqlx::query("select from pgjobq.lanes for update").execute(&mut *others).await.unwrap();
+    let job = finish_when_let::enqueue(&db.client, probe.number).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    db.until(
+        "exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+        and application_name = 'pgjobq worker' and query like '%pgjobq.claim(%')",
+    )
+    .await;
+    let shutdown = begin_shutdown(worker).await;
+    others.commit().await.unwrap();
+    shutdown.await.unwrap();
+    assert_eq!(probe.runs(), []);
+    check_waits(&status(&db, &job).await, 0);
+    check_nothing_is_held(&db).await;
 }
 
-on_one_shard! {
-    async fn a_job_that_must_not_run_twice_is_buried_by_a_shutdown_that_it_outlives(db: TestDb) {
-        let probe = Probe::new();
-        let awaiting = go_on_when_told::job(probe.number).max_crashes(0).enqueue(&db.client).await.unwrap();
-        let blocking = block_once::enqueue(&db.client, probe.number).await.unwrap();
-        let alerts = Arc::new(AtomicUsize::new(0));
-        let alerted = Arc::clone(&alerts);
-        let worker = db.worker().grace(Duration::from_millis(20)).on_dead(move |_| {
-            alerted.fetch_add(1, Ordering::SeqCst);
-            std::future::ready(())
-        });
-        let worker = worker.build().await.unwrap().start();
-        probe.until(|probe| probe.running() == 2).await;
-        worker.shutdown().await.unwrap();
-        assert_eq!(alerts.load(Ordering::SeqCst), 2);
-        for job in [awaiting, blocking] {
-            let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!() };
-            assert_eq!(failure.message(), "a shutdown ended it, and it must not run twice");
-        }
-        check_nothing_is_held(&db).await;
-        probe.gate.add_permits(1);
-        probe.until(|probe| probe.running() == 0).await;
+on_one_shard!(handler_that_blocks_its_thread_delays_a_shutdown_briefly);
+async fn handler_that_blocks_its_thread_delays_a_shutdown_briefly(db: TestDb) {
+    let probe = Probe::new();
+    let job = block::enqueue(&db.client, probe.number).await.unwrap();
+    let worker = db.worker().grace(Duration::from_millis(20)).build().await.unwrap().start();
+    probe.until(|probe| probe.running() == 1).await;
+    worker.shutdown().await.unwrap();
+    assert_eq!(probe.running(), 1, "it blocks still");
+    check_waits(&status(&db, &job).await, 1);
+    check_nothing_is_held(&db).await;
+    probe.gate.add_permits(1);
+    probe.until(|probe| probe.running() == 0).await;
+    check_waits(&status(&db, &job).await, 1);
+}
+
+on_one_shard!(shutdown_buries_a_job_that_must_not_run_twice);
+async fn shutdown_buries_a_job_that_must_not_run_twice(db: TestDb) {
+    let probe = Probe::new();
+    let awaiting = go_on_when_told::job(probe.number).max_crashes(0).enqueue(&db.client).await.unwrap();
+    let blocking = block_once::enqueue(&db.client, probe.number).await.unwrap();
+    let alerts = Arc::new(AtomicUsize::new(0));
+    let alerted = Arc::clone(&alerts);
+    let worker = db.worker().grace(Duration::from_millis(20)).on_dead(move |_| {
+        alerted.fetch_add(1, Ordering::SeqCst);
+        std::future::ready(())
+    });
+    let worker = worker.build().await.unwrap().start();
+    probe.until(|probe| probe.running() == 2).await;
+    worker.shutdown().await.unwrap();
+    assert_eq!(alerts.load(Ordering::SeqCst), 2);
+    for job in [awaiting, blocking] {
+        let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!() };
+        assert_eq!(failure.message(), "a shutdown ended it, and it must not run twice");
     }
+    check_nothing_is_held(&db).await;
+    probe.gate.add_permits(1);
+    probe.until(|probe| probe.running() == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,7 @@ use pgjobq::prelude::*;
 use pgjobq::{CancelOutcome, DatabaseError, HandleError, JobState};
 
 use crate::harness::in_time;
-use crate::life::double;
+use crate::lifecycle::double;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn standby_shows_jobs_and_changes_none() {

@@ -103,137 +103,142 @@ async fn effects(db: &TestDb) -> Vec<String> {
     sqlx::query_scalar("select what from effects order by what").fetch_all(&db.pool).await.unwrap()
 }
 
-on_postgres! {
-    async fn what_was_written_the_children_and_the_completion_commit_together(db: TestDb) {
-        let worker = stage(&db).await.build().await.unwrap().start();
-        let job = settle::enqueue(&db.client, "succeed".to_owned()).await.unwrap();
-        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed("succeed".to_owned()));
-        db.run("update pgjobq.jobs set run_at = now() where run_at is not null").await;
-        db.until("not exists (select from pgjobq.jobs) and not exists (select from pgjobq.leases)").await;
-        worker.shutdown().await.unwrap();
-        assert_eq!(effects(&db).await, ["succeed 1"]);
-        let of_parent = format!("select count(*) from pgjobq.finished where kind = 'child' and meta->>'parent' = '{}'", job.id());
-        assert_eq!(db.number(&of_parent).await, 1);
-    }
+on_one_and_eight_shards!(writes_children_and_completion_commit_together);
+async fn writes_children_and_completion_commit_together(db: TestDb) {
+    let worker = stage(&db).await.build().await.unwrap().start();
+    let job = settle::enqueue(&db.client, "succeed".to_owned()).await.unwrap();
+    assert_eq!(end_of(&db.client, &job).await, Outcome::Completed("succeed".to_owned()));
+    db.run("update pgjobq.jobs set run_at = now() where run_at is not null").await;
+    db.until("not exists (select from pgjobq.jobs) and not exists (select from pgjobq.leases)").await;
+    worker.shutdown().await.unwrap();
+    assert_eq!(effects(&db).await, ["succeed 1"]);
+    let of_parent = format!(
+        "select count(*) from pgjobq.finished where kind = 'child' and meta->>'parent' = '{}'",
+        job.id()
+    );
+    assert_eq!(db.number(&of_parent).await, 1);
 }
 
-on_one_shard! {
-    async fn a_failure_or_a_panic_takes_everything_back(db: TestDb) {
-        let worker = stage(&db).await.build().await.unwrap().start();
-        for how in ["fail", "panic"] {
-            let job = settle::enqueue(&db.client, how.to_owned()).await.unwrap();
-            db.until("exists (select from pgjobq.jobs where failures = 1)").await;
-            assert_eq!(db.number("select count(*) from effects").await, i64::from(how == "panic"));
-            db.run("update pgjobq.jobs set run_at = now(); select pg_notify(pgjobq.channel(), 'anything')").await;
-            assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(how.to_owned()));
-        }
-        db.until("not exists (select from pgjobq.jobs)").await; // The children, too.
-        worker.shutdown().await.unwrap();
-        assert_eq!(effects(&db).await, ["fail 2", "panic 2"]);
-        assert_eq!(db.number("select count(*) from pgjobq.finished where kind = 'child'").await, 2);
-    }
-}
-
-on_one_shard! {
-    async fn a_transaction_may_be_idle_for_as_long_as_its_job_may_run(db: TestDb) {
-        let worker = stage(&db).await.build().await.unwrap().start();
-        assert_eq!(look::call(&db.client).await.unwrap(), "7s");
-        worker.shutdown().await.unwrap();
-    }
-}
-
-on_one_shard! {
-    async fn a_savepoint_inside_is_a_savepoint(db: TestDb) {
-        let worker = stage(&db).await.build().await.unwrap().start();
-        save::call(&db.client).await.unwrap();
-        worker.shutdown().await.unwrap();
-        assert_eq!(effects(&db).await, ["kept"]);
-    }
-}
-
-on_postgres! {
-    async fn a_stale_attempt_rolls_all_of_it_back(db: TestDb) {
-        let probe = Probe::new();
-        let worker = stage(&db).await.build().await.unwrap().start();
-        let job = hold::enqueue(&db.client, probe.number).await.unwrap();
-        probe.until(|probe| probe.running() == 1).await;
-        // The job is taken back and runs again, while its first attempt is about to complete.
-        db.run("do $$ begin delete from pgjobq.workers; perform pgjobq.reap(shard, '{}') from pgjobq.lanes; end $$").await;
-        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
-        probe.gate.add_permits(1);
-        probe.until(|probe| probe.running() == 0).await;
-        worker.shutdown().await.unwrap();
-        assert_eq!(effects(&db).await, ["hold 2"]);
-        assert_eq!(probe.runs().len(), 2);
-    }
-}
-
-on_one_shard! {
-    async fn a_job_completes_by_hand_in_a_transaction_that_is_held_open(db: TestDb) {
-        let probe = Probe::new();
-        probe.pool.set(db.pool.clone()).unwrap();
-        let worker = stage(&db).await.build().await.unwrap().start();
-        let job = complete_by_hand::enqueue(&db.client, probe.number, true).await.unwrap();
-        probe.until(|probe| probe.told() == 1).await;
-        // Meanwhile it holds up nobody: others are claimed, run, finish; it can be asked to be cancelled; and the worker may
-        // even be given up.
-        child::call(&db.client).await.unwrap();
-        let asked = tokio::time::timeout(Duration::from_secs(60), job.cancel(&db.client).into_future()).await.unwrap();
-        assert_eq!(asked.unwrap(), pgjobq::CancelOutcome::StopRequested);
-        db.run("do $$ declare r record; begin
-            delete from pgjobq.workers;
-            for r in select s.shard, p.skipped from pgjobq.lanes s, lateral pgjobq.reap(s.shard, '{}') p where p.queue is not null loop
-                assert r.skipped is not null, 'the lease was taken, though its job is about to be completed';
-            end loop;
-        end $$").await;
-        probe.gate.add_permits(1);
-        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(1));
-        child::call(&db.client).await.unwrap();
-        db.until("not exists (select from pgjobq.leases)").await;
-        worker.shutdown().await.unwrap();
-        assert_eq!(effects(&db).await, ["by hand 1"]);
-    }
-}
-
-on_one_shard! {
-    async fn what_returned_well_and_did_not_commit_has_failed(db: TestDb) {
-        let probe = Probe::new();
-        probe.gate.add_permits(9);
-        probe.pool.set(db.pool.clone()).unwrap();
-        let worker = stage(&db).await.build().await.unwrap().start();
-        let job = complete_by_hand::enqueue(&db.client, probe.number, false).await.unwrap();
-        db.until("exists (select from pgjobq.failures where message = 'it completed in a transaction that was not committed')").await;
+on_one_shard!(failure_or_panic_rolls_everything_back);
+async fn failure_or_panic_rolls_everything_back(db: TestDb) {
+    let worker = stage(&db).await.build().await.unwrap().start();
+    for how in ["fail", "panic"] {
+        let job = settle::enqueue(&db.client, how.to_owned()).await.unwrap();
+        db.until("exists (select from pgjobq.jobs where failures = 1)").await;
+        assert_eq!(db.number("select count(*) from effects").await, i64::from(how == "panic"));
         db.run("update pgjobq.jobs set run_at = now(); select pg_notify(pgjobq.channel(), 'anything')").await;
-        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(2));
-        // One attempt has failed, and the other has not.
-        db.until("(select (sum(completed), sum(failed)) = (1, 1) from pgjobq.rates)").await;
-        worker.shutdown().await.unwrap();
-        assert_eq!(effects(&db).await, ["by hand 2"]);
+        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(how.to_owned()));
     }
+    db.until("not exists (select from pgjobq.jobs)").await; // The children, too.
+    worker.shutdown().await.unwrap();
+    assert_eq!(effects(&db).await, ["fail 2", "panic 2"]);
+    assert_eq!(db.number("select count(*) from pgjobq.finished where kind = 'child'").await, 2);
 }
 
-on_one_shard! {
-    async fn a_unit_test_calls_a_transactional_function(db: TestDb) {
-        db.run("create table effects (what text)").await;
-        let mut tx = Tx::begin(&db.client).await.unwrap();
-        let settled = settle(JobContext::for_test(), &mut tx, "tested".to_owned()).await;
-        assert_eq!(settled.ok().as_deref(), Some("tested"));
-        tx.rollback().await.unwrap();
-        assert_eq!(db.number("select count(*) from effects").await + db.number("select count(*) from pgjobq.jobs").await, 0);
-    }
+on_one_shard!(transaction_may_idle_until_the_timeout_of_its_job);
+async fn transaction_may_idle_until_the_timeout_of_its_job(db: TestDb) {
+    let worker = stage(&db).await.build().await.unwrap().start();
+    assert_eq!(look::call(&db.client).await.unwrap(), "7s");
+    worker.shutdown().await.unwrap();
 }
 
-on_one_shard! {
-    async fn a_dead_transactional_job_is_put_back_in_line(db: TestDb) {
-        let worker = stage(&db).await.build().await.unwrap().start();
-        let job = settle::job("fail".to_owned()).retries(0).enqueue(&db.client).await.unwrap();
-        assert!(matches!(end_of(&db.client, &job).await, Outcome::Dead(_)));
-        assert_eq!(job.requeue(&db.client).await.unwrap(), RequeueOutcome::Requeued);
-        assert_eq!(end_of(&db.client, &job).await, Outcome::Completed("fail".to_owned()));
-        assert_eq!(job.requeue(&db.client).await.unwrap(), RequeueOutcome::NothingToRequeue, "one that completed is not run again");
-        assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, JobState::Completed);
-        worker.shutdown().await.unwrap();
-    }
+on_one_shard!(nested_transaction_is_a_savepoint);
+async fn nested_transaction_is_a_savepoint(db: TestDb) {
+    let worker = stage(&db).await.build().await.unwrap().start();
+    save::call(&db.client).await.unwrap();
+    worker.shutdown().await.unwrap();
+    assert_eq!(effects(&db).await, ["kept"]);
+}
+
+on_one_and_eight_shards!(stale_attempt_rolls_all_of_it_back);
+async fn stale_attempt_rolls_all_of_it_back(db: TestDb) {
+    let probe = Probe::new();
+    let worker = stage(&db).await.build().await.unwrap().start();
+    let job = hold::enqueue(&db.client, probe.number).await.unwrap();
+    probe.until(|probe| probe.running() == 1).await;
+    // The job is taken back and runs again, while its first attempt is about to complete.
+    db.run(
+        "do $$ begin delete from pgjobq.workers; perform pgjobq.reap(shard, '{}') from pgjobq.lanes; end $$",
+    )
+    .await;
+    assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
+    probe.gate.add_permits(1);
+    probe.until(|probe| probe.running() == 0).await;
+    worker.shutdown().await.unwrap();
+    assert_eq!(effects(&db).await, ["hold 2"]);
+    assert_eq!(probe.runs().len(), 2);
+}
+
+on_one_shard!(job_completes_by_hand_in_an_open_transaction);
+async fn job_completes_by_hand_in_an_open_transaction(db: TestDb) {
+    let probe = Probe::new();
+    probe.pool.set(db.pool.clone()).unwrap();
+    let worker = stage(&db).await.build().await.unwrap().start();
+    let job = complete_by_hand::enqueue(&db.client, probe.number, true).await.unwrap();
+    probe.until(|probe| probe.told() == 1).await;
+    // Meanwhile it holds up nobody: others are claimed, run, finish; it can be asked to be cancelled; and the worker may
+    // even be given up.
+    child::call(&db.client).await.unwrap();
+    let asked =
+        tokio::time::timeout(Duration::from_secs(60), job.cancel(&db.client).into_future()).await.unwrap();
+    assert_eq!(asked.unwrap(), pgjobq::CancelOutcome::StopRequested);
+    db.run("do $$ declare r record; begin
+        delete from pgjobq.workers;
+        for r in select s.shard, p.skipped from pgjobq.lanes s, lateral pgjobq.reap(s.shard, '{}') p where p.queue is not null loop
+            assert r.skipped is not null, 'the lease was taken, though its job is about to be completed';
+        end loop;
+    end $$").await;
+    probe.gate.add_permits(1);
+    assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(1));
+    child::call(&db.client).await.unwrap();
+    db.until("not exists (select from pgjobq.leases)").await;
+    worker.shutdown().await.unwrap();
+    assert_eq!(effects(&db).await, ["by hand 1"]);
+}
+
+on_one_shard!(transactional_job_that_cannot_commit_has_failed);
+async fn transactional_job_that_cannot_commit_has_failed(db: TestDb) {
+    let probe = Probe::new();
+    probe.gate.add_permits(9);
+    probe.pool.set(db.pool.clone()).unwrap();
+    let worker = stage(&db).await.build().await.unwrap().start();
+    let job = complete_by_hand::enqueue(&db.client, probe.number, false).await.unwrap();
+    db.until("exists (select from pgjobq.failures where message = 'it completed in a transaction that was not committed')").await;
+    db.run("update pgjobq.jobs set run_at = now(); select pg_notify(pgjobq.channel(), 'anything')").await;
+    assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(2));
+    // One attempt has failed, and the other has not.
+    db.until("(select (sum(completed), sum(failed)) = (1, 1) from pgjobq.rates)").await;
+    worker.shutdown().await.unwrap();
+    assert_eq!(effects(&db).await, ["by hand 2"]);
+}
+
+on_one_shard!(unit_test_calls_a_transactional_function);
+async fn unit_test_calls_a_transactional_function(db: TestDb) {
+    db.run("create table effects (what text)").await;
+    let mut tx = Tx::begin(&db.client).await.unwrap();
+    let settled = settle(JobContext::for_test(), &mut tx, "tested".to_owned()).await;
+    assert_eq!(settled.ok().as_deref(), Some("tested"));
+    tx.rollback().await.unwrap();
+    assert_eq!(
+        db.number("select count(*) from effects").await + db.number("select count(*) from pgjobq.jobs").await,
+        0
+    );
+}
+
+on_one_shard!(dead_transactional_job_is_put_back_in_line);
+async fn dead_transactional_job_is_put_back_in_line(db: TestDb) {
+    let worker = stage(&db).await.build().await.unwrap().start();
+    let job = settle::job("fail".to_owned()).retries(0).enqueue(&db.client).await.unwrap();
+    assert!(matches!(end_of(&db.client, &job).await, Outcome::Dead(_)));
+    assert_eq!(job.requeue(&db.client).await.unwrap(), RequeueOutcome::Requeued);
+    assert_eq!(end_of(&db.client, &job).await, Outcome::Completed("fail".to_owned()));
+    assert_eq!(
+        job.requeue(&db.client).await.unwrap(),
+        RequeueOutcome::NothingToRequeue,
+        "one that completed is not run again"
+    );
+    assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, JobState::Completed);
+    worker.shutdown().await.unwrap();
 }
 
 /// Its first attempt hangs until its time is over.
@@ -246,23 +251,25 @@ async fn linger(ctx: JobContext, tx: &mut Tx) -> Result<u32> {
     Ok(ctx.attempt())
 }
 
-on_one_shard! {
-    async fn a_transaction_whose_connection_fell_silent_is_not_missing_from_the_pool(db: TestDb) {
-        let proxy = Proxy::to(&db.options).await;
-        let one = PgPoolOptions::new().max_connections(1).connect_with(proxy.options()).await.unwrap();
-        let worker = Worker::builder(&Client::new(one)).queue("default", 1).lease(Duration::from_secs(2));
-        let worker = worker.heartbeat(Duration::from_millis(200)).claim_timeout(Duration::from_secs(2));
-        let worker = worker.build().await.unwrap().start();
-        let job = linger::enqueue(&db.client).await.unwrap();
-        db.until("exists (select from pg_stat_activity where datname = current_database()
-                          and state = 'idle in transaction' and query like '%lingers%')").await;
-        proxy.silence();
-        db.until("(select min(seen_at) from pgjobq.workers) < clock_timestamp() - interval '500 ms'").await;
-        proxy.mend(); // For new connections; those that fell silent are silent for ever.
-        let outcome = job.wait_timeout(&db.client, Duration::from_secs(40)).await.unwrap();
-        assert!(matches!(outcome, Outcome::Completed(2..)), "{outcome:?}");
-        worker.shutdown().await.unwrap();
-    }
+on_one_shard!(silent_transaction_returns_its_place_to_the_pool);
+async fn silent_transaction_returns_its_place_to_the_pool(db: TestDb) {
+    let proxy = Proxy::to(&db.options).await;
+    let one = PgPoolOptions::new().max_connections(1).connect_with(proxy.options()).await.unwrap();
+    let worker = Worker::builder(&Client::new(one)).queue("default", 1).lease(Duration::from_secs(2));
+    let worker = worker.heartbeat(Duration::from_millis(200)).claim_timeout(Duration::from_secs(2));
+    let worker = worker.build().await.unwrap().start();
+    let job = linger::enqueue(&db.client).await.unwrap();
+    db.until(
+        "exists (select from pg_stat_activity where datname = current_database()
+                      and state = 'idle in transaction' and query like '%lingers%')",
+    )
+    .await;
+    proxy.silence();
+    db.until("(select min(seen_at) from pgjobq.workers) < clock_timestamp() - interval '500 ms'").await;
+    proxy.mend(); // For new connections; those that fell silent are silent for ever.
+    let outcome = job.wait_timeout(&db.client, Duration::from_secs(40)).await.unwrap();
+    assert!(matches!(outcome, Outcome::Completed(2..)), "{outcome:?}");
+    worker.shutdown().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

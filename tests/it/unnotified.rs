@@ -6,23 +6,24 @@ use pgjobq::prelude::*;
 
 use crate::gate::{Gate, result};
 use crate::harness::TestDb;
-use crate::life::{double, fail_twice};
+use crate::lifecycle::{double, fail_twice};
 
-on_postgres! {
-    async fn invariant_6_everything_runs_when_notifications_are_off(db: TestDb) {
-        let client = Client::builder(db.pool.clone()).notifications(false).build().unwrap();
-        in_good_time(everything_runs(&db, &client)).await;
-    }
+on_one_and_eight_shards!(invariant_6_everything_runs_when_notifications_are_off);
+async fn invariant_6_everything_runs_when_notifications_are_off(db: TestDb) {
+    let client = Client::builder(db.pool.clone()).notifications(false).build().unwrap();
+    in_good_time(everything_runs(&db, &client)).await;
 }
 
-on_postgres! {
-    async fn invariant_6_everything_runs_when_notifications_are_lost(db: TestDb) {
-        let client = Client::new(db.pool.clone());
-        double::job(1).enqueue(&client).await.unwrap(); // Now it knows the channel on which nothing will be heard.
-        db.run("create or replace function pgjobq.channel() returns text language plpgsql as $$
-            begin return 'elsewhere'; end $$").await;
-        in_good_time(everything_runs(&db, &client)).await;
-    }
+on_one_and_eight_shards!(invariant_6_everything_runs_when_notifications_are_lost);
+async fn invariant_6_everything_runs_when_notifications_are_lost(db: TestDb) {
+    let client = Client::new(db.pool.clone());
+    double::job(1).enqueue(&client).await.unwrap(); // Now it knows the channel on which nothing will be heard.
+    db.run(
+        "create or replace function pgjobq.channel() returns text language plpgsql as $$
+        begin return 'elsewhere'; end $$",
+    )
+    .await;
+    in_good_time(everything_runs(&db, &client)).await;
 }
 
 /// A few polls are a matter of seconds, also on a busy machine.

@@ -9,11 +9,11 @@ use pgjobq::{WaitError, sqlx};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
+use crate::error_text::check_says;
 use crate::harness::TestDb;
-use crate::life::double;
+use crate::lifecycle::double;
 use crate::probe::Probe;
 use crate::proxy::Proxy;
-use crate::says::check_says;
 
 #[job]
 async fn pass_and_double(number: i64, probe: u64) -> Result<i64> {
@@ -38,113 +38,124 @@ async fn looks_of(db: &TestDb, client: Client, pool: PgPool) -> i64 {
     db.number(looks).await
 }
 
-on_postgres! {
-    async fn a_thousand_are_answered_by_few_statements_whoever_enqueued_their_jobs_and_whenever(db: TestDb) {
-        let probe = Probe::new();
-        let worker = db.worker().build().await.unwrap().start();
-        // Some ended before, some are enqueued with SQL, and most by another client.
-        let mut ids = Vec::new();
-        probe.gate.add_permits(50);
-        for n in 0..50 {
-            ids.push(pass_and_double::enqueue(&db.client, n, probe.number).await.unwrap().id());
+on_one_and_eight_shards!(thousand_waiters_share_few_statements);
+async fn thousand_waiters_share_few_statements(db: TestDb) {
+    let probe = Probe::new();
+    let worker = db.worker().build().await.unwrap().start();
+    // Some ended before, some are enqueued with SQL, and most by another client.
+    let mut ids = Vec::new();
+    probe.gate.add_permits(50);
+    for n in 0..50 {
+        ids.push(pass_and_double::enqueue(&db.client, n, probe.number).await.unwrap().id());
+    }
+    db.until("(select count(*) from pgjobq.finished) = 50").await;
+    let with_sql =
+        "select (pgjobq.enqueue('pass_and_double', jsonb_build_object('number', n, 'probe', $1))).job
+                      from generate_series(50, 149) n";
+    ids.extend(
+        sqlx::query_scalar(with_sql)
+            .bind(probe.number as i64)
+            .fetch_all(&db.pool)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|id: uuid::Uuid| JobId::from(id)),
+    );
+    let jobs: Vec<_> = (150..1000).map(|n| pass_and_double::job(n, probe.number)).collect();
+    ids.extend(jobs.iter().map(NewJob::job_id));
+    db.client.enqueue_all(jobs).await.unwrap();
+
+    let (client, pool) = waiting_client(&db).await;
+    let waits = ids.iter().enumerate().map(|(n, id)| {
+        let (client, handle) = (&client, pass_and_double::handle(*id));
+        async move {
+            assert_eq!(handle.wait(client).await.unwrap(), Outcome::Completed(n as i64 * 2));
+            (*id, SystemTime::now())
         }
-        db.until("(select count(*) from pgjobq.finished) = 50").await;
-        let with_sql = "select (pgjobq.enqueue('pass_and_double', jsonb_build_object('number', n, 'probe', $1))).job
-                          from generate_series(50, 149) n";
-        ids.extend(sqlx::query_scalar(with_sql).bind(probe.number as i64).fetch_all(&db.pool).await.unwrap()
-            .into_iter().map(|id: uuid::Uuid| JobId::from(id)));
-        let jobs: Vec<_> = (150..1000).map(|n| pass_and_double::job(n, probe.number)).collect();
-        ids.extend(jobs.iter().map(NewJob::job_id));
-        db.client.enqueue_all(jobs).await.unwrap();
-
-        let (client, pool) = waiting_client(&db).await;
-        let waits = ids.iter().enumerate().map(|(n, id)| {
-            let (client, handle) = (&client, pass_and_double::handle(*id));
-            async move {
-                assert_eq!(handle.wait(client).await.unwrap(), Outcome::Completed(n as i64 * 2));
-                (*id, SystemTime::now())
-            }
-        });
-        let running = async {
-            db.until("exists (select from pgjobq.waiters)").await;
-            probe.gate.add_permits(1000);
-        };
-        let (answered, ()) = tokio::join!(join_all(waits), running);
-        let ended = "select id, (extract(epoch from finished_at) * 1000000)::bigint from pgjobq.finished";
-        let ended: HashMap<uuid::Uuid, i64> = sqlx::query_as(ended).fetch_all(&db.pool).await.unwrap().into_iter().collect();
-        let late = answered[50..].iter().map(|(id, at)| {
-            let ended = SystemTime::UNIX_EPOCH + Duration::from_micros(ended[&id.as_uuid()].unsigned_abs());
-            at.duration_since(ended).unwrap_or_default()
-        });
-        let latest = late.max().unwrap();
-        assert!(latest < Duration::from_secs(30), "the latest had its answer after {latest:?}");
-        let looks = looks_of(&db, client, pool).await;
-        assert!(looks < 100, "{looks} statements");
-        worker.shutdown().await.unwrap();
-    }
-}
-
-on_one_shard! {
-    async fn waits_that_are_dropped_leave_nothing_behind(db: TestDb) {
-        let probe = Probe::new();
-        let jobs: Vec<_> = (0..1000).map(|n| pass_and_double::job(n, probe.number)).collect();
-        let handles: Vec<_> = jobs.iter().map(|job| pass_and_double::handle(job.job_id())).collect();
-        db.client.enqueue_all(jobs).await.unwrap();
-        let (client, pool) = waiting_client(&db).await;
-        let waits = join_all(handles.iter().map(|handle| handle.wait(&client)));
-        let asked = db.until("exists (select from pgjobq.waiters)");
-        tokio::select! {
-            _ = waits => unreachable!("nothing runs"),
-            () = asked => {}
-        }
-        // It looks every few seconds for as long as anybody waits.
-        db.until("not exists (select from pg_stat_activity where application_name = 'waiting'
-            and query_start > clock_timestamp() - interval '5 s')").await;
-        let early = handles[0].wait_timeout(&client, Duration::from_millis(50)).await;
-        assert!(matches!(early, Err(WaitError::TimedOut(_))), "{early:?}");
-        let looks = looks_of(&db, client, pool).await;
-        assert!(looks < 20, "{looks} statements");
-    }
-}
-
-on_one_shard! {
-    async fn a_client_that_is_closed_tells_a_thousand(db: TestDb) {
-        let probe = Probe::new();
-        let jobs: Vec<_> = (0..1000).map(|n| pass_and_double::job(n, probe.number)).collect();
-        let handles: Vec<_> = jobs.iter().map(|job| pass_and_double::handle(job.job_id())).collect();
-        db.client.enqueue_all(jobs).await.unwrap();
-        let (client, _pool) = waiting_client(&db).await;
-        let closing = async {
-            db.until("exists (select from pgjobq.waiters)").await;
-            client.close().await;
-        };
-        let waits = join_all(handles.iter().map(|handle| handle.wait(&client)));
-        let (ends, ()) = tokio::join!(waits, closing);
-        ends.into_iter().for_each(|end| check_says(end, "the client was closed: wait before `client.close()`, or with another client"));
-    }
-}
-
-on_one_shard! {
-    async fn who_waits_on_one_runtime_goes_on_when_another_ends(db: TestDb) {
-        let probe = Probe::new();
-        let handle = pass_and_double::enqueue(&db.client, 21, probe.number).await.unwrap();
-        // The first who waits has the looking done, on a runtime of its own.
-        let elsewhere = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let (client, rebuilt) = (Client::new(db.pool.clone()), pass_and_double::handle(handle.id()));
-        let theirs = client.clone();
-        elsewhere.spawn(async move { rebuilt.wait(&theirs).await });
+    });
+    let running = async {
         db.until("exists (select from pgjobq.waiters)").await;
-        let ending = async {
-            tokio::task::spawn_blocking(move || drop(elsewhere)).await.unwrap();
-            let worker = db.worker().build().await.unwrap().start();
-            probe.gate.add_permits(1);
-            worker
-        };
-        let (end, worker) = tokio::join!(crate::probe::end_of(&client, &handle), ending);
-        assert_eq!(end, Outcome::Completed(42));
-        worker.shutdown().await.unwrap();
-        client.close().await;
+        probe.gate.add_permits(1000);
+    };
+    let (answered, ()) = tokio::join!(join_all(waits), running);
+    let ended = "select id, (extract(epoch from finished_at) * 1000000)::bigint from pgjobq.finished";
+    let ended: HashMap<uuid::Uuid, i64> =
+        sqlx::query_as(ended).fetch_all(&db.pool).await.unwrap().into_iter().collect();
+    let late = answered[50..].iter().map(|(id, at)| {
+        let ended = SystemTime::UNIX_EPOCH + Duration::from_micros(ended[&id.as_uuid()].unsigned_abs());
+        at.duration_since(ended).unwrap_or_default()
+    });
+    let latest = late.max().unwrap();
+    assert!(latest < Duration::from_secs(30), "the latest had its answer after {latest:?}");
+    let looks = looks_of(&db, client, pool).await;
+    assert!(looks < 100, "{looks} statements");
+    worker.shutdown().await.unwrap();
+}
+
+on_one_shard!(waits_that_are_dropped_leave_nothing_behind);
+async fn waits_that_are_dropped_leave_nothing_behind(db: TestDb) {
+    let probe = Probe::new();
+    let jobs: Vec<_> = (0..1000).map(|n| pass_and_double::job(n, probe.number)).collect();
+    let handles: Vec<_> = jobs.iter().map(|job| pass_and_double::handle(job.job_id())).collect();
+    db.client.enqueue_all(jobs).await.unwrap();
+    let (client, pool) = waiting_client(&db).await;
+    let waits = join_all(handles.iter().map(|handle| handle.wait(&client)));
+    let asked = db.until("exists (select from pgjobq.waiters)");
+    tokio::select! {
+        _ = waits => unreachable!("nothing runs"),
+        () = asked => {}
     }
+    // It looks every few seconds for as long as anybody waits.
+    db.until(
+        "not exists (select from pg_stat_activity where application_name = 'waiting'
+        and query_start > clock_timestamp() - interval '5 s')",
+    )
+    .await;
+    let early = handles[0].wait_timeout(&client, Duration::from_millis(50)).await;
+    assert!(matches!(early, Err(WaitError::TimedOut(_))), "{early:?}");
+    let looks = looks_of(&db, client, pool).await;
+    assert!(looks < 20, "{looks} statements");
+}
+
+on_one_shard!(closed_client_ends_a_thousand_waits);
+async fn closed_client_ends_a_thousand_waits(db: TestDb) {
+    let probe = Probe::new();
+    let jobs: Vec<_> = (0..1000).map(|n| pass_and_double::job(n, probe.number)).collect();
+    let handles: Vec<_> = jobs.iter().map(|job| pass_and_double::handle(job.job_id())).collect();
+    db.client.enqueue_all(jobs).await.unwrap();
+    let (client, _pool) = waiting_client(&db).await;
+    let closing = async {
+        db.until("exists (select from pgjobq.waiters)").await;
+        client.close().await;
+    };
+    let waits = join_all(handles.iter().map(|handle| handle.wait(&client)));
+    let (ends, ()) = tokio::join!(waits, closing);
+    ends.into_iter().for_each(|end| {
+        check_says(end, "the client was closed: wait before `client.close()`, or with another client")
+    });
+}
+
+on_one_shard!(wait_continues_when_another_runtime_ends);
+async fn wait_continues_when_another_runtime_ends(db: TestDb) {
+    let probe = Probe::new();
+    let handle = pass_and_double::enqueue(&db.client, 21, probe.number).await.unwrap();
+    // The first who waits has the looking done, on a runtime of its own.
+    let elsewhere =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (client, rebuilt) = (Client::new(db.pool.clone()), pass_and_double::handle(handle.id()));
+    let theirs = client.clone();
+    elsewhere.spawn(async move { rebuilt.wait(&theirs).await });
+    db.until("exists (select from pgjobq.waiters)").await;
+    let ending = async {
+        tokio::task::spawn_blocking(move || drop(elsewhere)).await.unwrap();
+        let worker = db.worker().build().await.unwrap().start();
+        probe.gate.add_permits(1);
+        worker
+    };
+    let (end, worker) = tokio::join!(crate::probe::end_of(&client, &handle), ending);
+    assert_eq!(end, Outcome::Completed(42));
+    worker.shutdown().await.unwrap();
+    client.close().await;
 }
 
 #[job]
@@ -212,7 +223,7 @@ async fn unreadable_row_fails_only_those_who_wait_for_its_job() {
     };
     let (poison, dead, others) =
         tokio::time::timeout(Duration::from_secs(30), waits).await.expect("all are answered");
-    let said = crate::says::whole(&poison.unwrap_err());
+    let said = crate::error_text::whole(&poison.unwrap_err());
     assert!(said.contains("it is too large to print"), "{said}");
     assert!(matches!(dead.unwrap(), Outcome::Dead(_)));
     for (n, other) in (0..).zip(others) {

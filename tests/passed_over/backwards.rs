@@ -6,19 +6,19 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::dice::{Dice, rounds};
+use crate::harness::TestDb;
 use crate::hostile::simulate;
 use crate::world::World;
 
-on_postgres! {
-    async fn invariant_12_a_sequence_that_goes_backwards_hides_no_job_and_leases_none_twice(db: TestDb) {
-        let world = World::new(db).await;
-        let mut dice = Dice::new();
-        for _ in 0..rounds() {
-            world.tickets_collide.store(true, Ordering::Release);
-            let set_back = tokio::spawn(set_back_again_and_again(Arc::clone(&world), dice.fork()));
-            simulate(&world, &mut dice).await;
-            set_back.abort();
-        }
+on_one_and_eight_shards!(invariant_12_sequence_reset_hides_and_doubles_no_job);
+async fn invariant_12_sequence_reset_hides_and_doubles_no_job(db: TestDb) {
+    let world = World::new(db).await;
+    let mut dice = Dice::new();
+    for _ in 0..rounds() {
+        world.tickets_collide.store(true, Ordering::Release);
+        let set_back = tokio::spawn(set_back_again_and_again(Arc::clone(&world), dice.fork()));
+        simulate(&world, &mut dice).await;
+        set_back.abort();
     }
 }
 

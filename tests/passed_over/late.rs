@@ -6,6 +6,7 @@ use std::time::Instant;
 use sqlx::{Connection, PgConnection};
 
 use crate::dice::{Dice, long_writer};
+use crate::harness::TestDb;
 use crate::producers::send_many;
 use crate::workers::Simulated;
 use crate::world::{KINDS, World};
@@ -19,25 +20,22 @@ enum Sweeps {
     Off,
 }
 
-on_postgres! {
-    async fn invariant_12_a_sweep_finds_what_a_long_writer_commits_below_every_guess(db: TestDb) {
-        let world = World::new(db).await;
-        assert_eq!(late(&world, 300, Sweeps::On).await, 0);
-    }
+on_one_and_eight_shards!(invariant_12_sweep_finds_jobs_of_a_late_commit);
+async fn invariant_12_sweep_finds_jobs_of_a_late_commit(db: TestDb) {
+    let world = World::new(db).await;
+    assert_eq!(late(&world, 300, Sweeps::On).await, 0);
 }
 
-on_postgres! {
-    async fn invariant_12_a_sweep_finds_50_000_rows_that_commit_at_once_below_every_guess(db: TestDb) {
-        let world = World::new(db).await;
-        assert_eq!(late(&world, 50_000, Sweeps::On).await, 0);
-    }
+on_one_and_eight_shards!(invariant_12_sweep_finds_50_000_jobs_of_one_commit);
+async fn invariant_12_sweep_finds_50_000_jobs_of_one_commit(db: TestDb) {
+    let world = World::new(db).await;
+    assert_eq!(late(&world, 50_000, Sweeps::On).await, 0);
 }
 
-on_postgres! {
-    async fn without_sweeps_what_a_long_writer_commits_is_passed_over(db: TestDb) {
-        let world = World::new(db).await;
-        assert_eq!(late(&world, 300, Sweeps::Off).await, 300);
-    }
+on_one_and_eight_shards!(without_sweeps_what_a_long_writer_commits_is_passed_over);
+async fn without_sweeps_what_a_long_writer_commits_is_passed_over(db: TestDb) {
+    let world = World::new(db).await;
+    assert_eq!(late(&world, 300, Sweeps::Off).await, 300);
 }
 
 /// A writer sends `rows` and stays open while thousands of others commit and are done; then it commits. Returns how many

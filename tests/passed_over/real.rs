@@ -8,36 +8,34 @@ use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 
 use crate::dice::{Dice, long_writer, rounds};
+use crate::harness::TestDb;
 use crate::producers::{produce, send_many};
 use crate::world::{QUEUES, World};
 
-on_postgres! {
-    async fn invariant_12_workers_run_every_committed_job_once_and_no_other(db: TestDb) {
-        let world = World::new(db).await;
-        let mut dice = Dice::new();
-        let workers = [start(&world).await, start(&world).await];
-        for _ in 0..rounds() {
-            let mut producing = JoinSet::new();
-            for _ in 0..6 {
-                producing.spawn(produce(Arc::clone(&world), dice.fork(), 12));
-            }
-            producing.join_all().await;
-            all_done(&world).await;
+on_one_and_eight_shards!(invariant_12_workers_run_each_committed_job_once);
+async fn invariant_12_workers_run_each_committed_job_once(db: TestDb) {
+    let world = World::new(db).await;
+    let mut dice = Dice::new();
+    let workers = [start(&world).await, start(&world).await];
+    for _ in 0..rounds() {
+        let mut producing = JoinSet::new();
+        for _ in 0..6 {
+            producing.spawn(produce(Arc::clone(&world), dice.fork(), 12));
         }
-        stop(&world, workers).await;
+        producing.join_all().await;
+        all_done(&world).await;
     }
+    stop(&world, workers).await;
 }
 
-on_postgres! {
-    async fn invariant_12_workers_find_what_a_long_writer_commits_after_thousands_of_others(db: TestDb) {
-        late(db, 300).await;
-    }
+on_one_and_eight_shards!(invariant_12_workers_find_jobs_of_a_late_commit);
+async fn invariant_12_workers_find_jobs_of_a_late_commit(db: TestDb) {
+    late(db, 300).await;
 }
 
-on_postgres! {
-    async fn invariant_12_workers_find_50_000_rows_that_commit_at_once_after_thousands_of_others(db: TestDb) {
-        late(db, 50_000).await;
-    }
+on_one_and_eight_shards!(invariant_12_workers_find_50_000_jobs_of_one_commit);
+async fn invariant_12_workers_find_50_000_jobs_of_one_commit(db: TestDb) {
+    late(db, 50_000).await;
 }
 
 /// A writer stays open while thousands of others commit and are done; then it commits.
@@ -59,26 +57,25 @@ async fn late(db: crate::harness::TestDb, rows: usize) {
     stop(&world, workers).await;
 }
 
-on_postgres! {
-    async fn invariant_12_workers_find_every_job_after_the_sequence_was_set_back(db: TestDb) {
-        let world = World::new(db).await;
-        let workers = [start(&world).await];
-        commit_many(&world, 4000).await;
-        all_done(&world).await; // Now the worker believes that what waits begins thousands of tickets further on.
-        world.db.run("select setval('pgjobq.ticket', 1, false)").await;
+on_one_and_eight_shards!(invariant_12_workers_find_jobs_after_a_sequence_reset);
+async fn invariant_12_workers_find_jobs_after_a_sequence_reset(db: TestDb) {
+    let world = World::new(db).await;
+    let workers = [start(&world).await];
+    commit_many(&world, 4000).await;
+    all_done(&world).await; // Now the worker believes that what waits begins thousands of tickets further on.
+    world.db.run("select setval('pgjobq.ticket', 1, false)").await;
 
-        let mut writer = PgConnection::connect_with(&world.db.options).await.unwrap();
-        let mut tx = writer.begin().await.unwrap();
-        let late = send_many(&world, &mut tx, 10).await;
-        for _ in 0..3 {
-            commit_many(&world, 20).await;
-            all_done(&world).await; // Only a sweep has found them, and it has come past the writer.
-        }
-        tx.commit().await.unwrap();
-        world.ledger.committed(&late);
-        all_done(&world).await;
-        stop(&world, workers).await;
+    let mut writer = PgConnection::connect_with(&world.db.options).await.unwrap();
+    let mut tx = writer.begin().await.unwrap();
+    let late = send_many(&world, &mut tx, 10).await;
+    for _ in 0..3 {
+        commit_many(&world, 20).await;
+        all_done(&world).await; // Only a sweep has found them, and it has come past the writer.
     }
+    tx.commit().await.unwrap();
+    world.ledger.committed(&late);
+    all_done(&world).await;
+    stop(&world, workers).await;
 }
 
 /// A worker for every queue.

@@ -30,7 +30,7 @@ impl Victim {
         let this = std::env::current_exe().unwrap();
         let mut command = Command::new(this);
         command
-            .args(["--exact", "truth::works_until_it_is_killed"])
+            .args(["--exact", "killed_process::works_until_it_is_killed"])
             .env(SERVER, server)
             .env(DATABASE, database);
         Self(command.spawn().unwrap())
@@ -47,29 +47,28 @@ async fn works_until_it_is_killed() {
     worker.run_until(std::future::pending()).await.unwrap();
 }
 
-on_one_shard! {
-    async fn invariant_1_a_process_that_is_killed_loses_no_job(db: TestDb) {
-        let gate = Gate::new(); // It never opens for the victim, which has another of that name.
-        gate.open();
-        let mut jobs = Vec::new();
-        for _ in 0..25 {
-            jobs.push(gate.job().enqueue(&db.client).await.unwrap());
-        }
-        let victim = Victim::start(&db);
-        db.until(&format!("({LEASED}) = 10")).await;
-        drop(victim);
-
-        // What the victim had in its hands runs again, as a second attempt, once the victim was silent for long enough.
-        db.run("update pgjobq.workers set lease = interval '1 second'").await;
-        let heir = db.worker().heartbeat(Duration::from_millis(50)).build().await.unwrap().start();
-        let mut attempts = Vec::new();
-        for job in &jobs {
-            attempts.push(result(&db, job).await);
-        }
-        attempts.sort_unstable();
-        assert_eq!(attempts, [vec![1; 15], vec![2; 10]].concat());
-        assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
-        assert_eq!(db.number("select count(*) from pgjobq.finished where crashes = attempt - 1").await, 25);
-        heir.shutdown().await.unwrap();
+on_one_shard!(invariant_1_process_that_is_killed_loses_no_job);
+async fn invariant_1_process_that_is_killed_loses_no_job(db: TestDb) {
+    let gate = Gate::new(); // It never opens for the victim, which has another of that name.
+    gate.open();
+    let mut jobs = Vec::new();
+    for _ in 0..25 {
+        jobs.push(gate.job().enqueue(&db.client).await.unwrap());
     }
+    let victim = Victim::start(&db);
+    db.until(&format!("({LEASED}) = 10")).await;
+    drop(victim);
+
+    // What the victim had in its hands runs again, as a second attempt, once the victim was silent for long enough.
+    db.run("update pgjobq.workers set lease = interval '1 second'").await;
+    let heir = db.worker().heartbeat(Duration::from_millis(50)).build().await.unwrap().start();
+    let mut attempts = Vec::new();
+    for job in &jobs {
+        attempts.push(result(&db, job).await);
+    }
+    attempts.sort_unstable();
+    assert_eq!(attempts, [vec![1; 15], vec![2; 10]].concat());
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
+    assert_eq!(db.number("select count(*) from pgjobq.finished where crashes = attempt - 1").await, 25);
+    heir.shutdown().await.unwrap();
 }
