@@ -1,5 +1,5 @@
--- Drops the functions and views that are gone, and those that `create or replace` would refuse because their signature has
--- changed. Notes the owner of the latter and what was granted on them, for `restore.sql`. `{dropped}` and `{recreated}` are lists
+-- Drops the functions and views that were removed, and those that `create or replace` would reject because their signature has
+-- changed. Notes the owners and grants of the latter for `restore.sql`. `{dropped}` and `{recreated}` are lists
 -- of names.
 do $$
 declare

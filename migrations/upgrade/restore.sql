@@ -1,5 +1,5 @@
--- Restores the owners and grants that `drop.sql` noted. What is new belongs to the owner of the other tables, whoever runs the
--- upgrade: a function with its owner's rights must not get those of a superuser. `{new}` is a list of names.
+-- Restores the owners and grants that `drop.sql` noted. Gives new objects to the owner of the other tables, because a superuser
+-- may run the upgrade, and a `security definer` function must not run with a superuser's rights. `{new}` is a list of names.
 do $$
 declare
     c_new constant text[] := '{new}';

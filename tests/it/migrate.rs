@@ -1,4 +1,4 @@
-//! How the schema is brought up to date, and what becomes of one that is not ours.
+//! The schema is upgraded in place; a schema of another draft is rejected.
 
 use std::collections::BTreeMap;
 

@@ -45,7 +45,7 @@ async fn functions(db: &TestDb) -> BTreeMap<String, Function> {
     rows.iter().map(|row| (row.get(0), Function { source: row.get(1), settings: row.get(2) })).collect()
 }
 
-/// What follows `pgjobq.` in a text, each with whether it is called.
+/// Yields each name after `pgjobq.` in a text, and `true` if a call follows.
 fn named(sql: &str) -> impl Iterator<Item = (&str, bool)> {
     sql.split("pgjobq.").skip(1).map(|rest| {
         let end = rest.find(|c: char| c != '_' && !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
