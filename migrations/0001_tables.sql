@@ -1,8 +1,8 @@
 -- The tables. Everything else follows from them.
 --
--- A job's row is inserted once and deleted once, and nothing in it changes while the job runs. Leases state which jobs run: one row
--- for a whole claimed batch. `shard` is the first column of every key of the tables that grow, so that they can be distributed. On
--- one node it is 0, and costs two bytes.
+-- A job's row is inserted once and deleted once, and nothing in it changes while the job runs. Leases state
+-- which jobs run: one row for a whole claimed batch. `shard` is the first column of every key of the tables
+-- that grow, so that they can be distributed. On one node it is 0, and costs two bytes.
 
 create schema if not exists pgjobq;
 
@@ -26,7 +26,8 @@ create table pgjobq.migrations (
     applied_at timestamptz not null default now()
 );
 
-comment on table pgjobq.migrations is 'The numbered files that were run. They make tables, and each runs once.';
+comment on table pgjobq.migrations is
+    'The numbered files that were run. They make tables, and each runs once.';
 
 create table pgjobq.definitions (
     name text primary key,
@@ -53,7 +54,8 @@ create table pgjobq.queues (
     keep_expired interval check (keep_expired > '0' and keep_expired <= '3660 days')
 );
 
-comment on table pgjobq.queues is 'The queues, with the retention of their ended jobs (null: the default, see `keep_of`).';
+comment on table pgjobq.queues is
+    'The queues, with the retention of their ended jobs (null: the default, see `keep_of`).';
 comment on column pgjobq.queues.deleted_at is
     'When it was deleted. The row stays, because a transaction that is still open may have a job for it.';
 
@@ -102,7 +104,8 @@ create table pgjobq.jobs (
     meta jsonb,
     primary key (shard, id),
     constraint in_line_means_due check (ticket is null or (run_at is null and waits_for = 0)),
-    -- The constraints below refuse rows that are written by hand, and would make a claim or the upkeep fail for all others.
+    -- The constraints below refuse rows that are written by hand, and would make a claim or the upkeep fail
+    -- for all others.
     constraint ticket_fits_a_range check (ticket between 1 and 9223372036854775806),
     -- A claim returns the `meta` of 500 jobs, and does not count their bytes.
     constraint meta_is_small check (pg_column_size(meta) < 8192),
@@ -126,7 +129,8 @@ comment on column pgjobq.jobs.expires_at is
 comment on column pgjobq.jobs.attempt is 'How many attempts have ended. It only grows.';
 comment on column pgjobq.jobs.waits_for is
     'How many parents have not completed. For workflows, which are not built yet: always 0.';
-comment on column pgjobq.jobs.failures is 'How many attempts ended in an error that counts towards `retries`.';
+comment on column pgjobq.jobs.failures is
+    'How many attempts ended in an error that counts towards `retries`.';
 comment on column pgjobq.jobs.crashes is
     'How many attempts ended because their worker died. A job with crashes waits in the quarantine.';
 comment on column pgjobq.jobs.retries is 'How many tries follow the first failure.';
@@ -135,7 +139,8 @@ comment on column pgjobq.jobs.attributes is
     'Typed values to filter by, in claims and bulk actions, which are not built yet: always null.';
 comment on column pgjobq.jobs.key is
     'What jobs share that must respect one limit. Limits are not built yet: always null.';
-comment on column pgjobq.jobs.meta is 'The job that enqueued this one (`parent`), and the trace context (`traceparent`).';
+comment on column pgjobq.jobs.meta is
+    'The job that enqueued this one (`parent`), and the trace context (`traceparent`).';
 
 create index jobs_in_line on pgjobq.jobs (shard, queue_id, priority, ticket)
     where ticket is not null and crashes = 0;
@@ -158,7 +163,8 @@ create table pgjobq.leases (
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, fillfactor = 50);
 
 comment on table pgjobq.leases is
-    'The tickets that a worker holds from one claim. Whoever writes about a running job names its lease: it is the fence.';
+    'The tickets that a worker holds from one claim. Whoever writes about a running job names its lease: it '
+    'is the fence.';
 comment on column pgjobq.leases.max_ticket is 'The highest ticket in it.';
 comment on column pgjobq.leases.id is 'Made by the worker, at random, before it sends the claim.';
 comment on column pgjobq.leases.tickets is 'Exactly the tickets that it covers.';
@@ -178,10 +184,13 @@ create table pgjobq.workers (
 ) with (fillfactor = 50);
 
 comment on table pgjobq.workers is
-    'One row for each running worker and shard. A worker without a row holds nothing: others take its leases back.';
-comment on column pgjobq.workers.beats is 'How many heartbeats it has sent. Other workers judge its silence by this number.';
+    'One row for each running worker and shard. A worker without a row holds nothing: others take its leases '
+    'back.';
+comment on column pgjobq.workers.beats is
+    'How many heartbeats it has sent. Other workers judge its silence by this number.';
 comment on column pgjobq.workers.lease is 'How long it may be silent.';
-comment on column pgjobq.workers.seen_at is 'The time of its last heartbeat, for people. Nothing is decided by it.';
+comment on column pgjobq.workers.seen_at is
+    'The time of its last heartbeat, for people. Nothing is decided by it.';
 comment on column pgjobq.workers.idle is 'The queues in which it waits to be notified of jobs.';
 
 -- One priority's part of a claim: the jobs, as arrays, and what the claim has to know of them.
@@ -203,7 +212,8 @@ create type pgjobq.batch as (
     dropped bigint
 );
 
-comment on type pgjobq.batch is 'Internal. The jobs that a claim takes from one line, as arrays: see `claimed_batch`.';
+comment on type pgjobq.batch is
+    'Internal. The jobs that a claim takes from one line, as arrays: see `claimed_batch`.';
 
 create table pgjobq.failures (
     shard smallint not null,
@@ -220,7 +230,8 @@ create table pgjobq.failures (
 );
 
 comment on table pgjobq.failures is
-    'The failed attempts of live jobs: the first ten of each job and the last hundred. They move to `finished.errors` with it.';
+    'The failed attempts of live jobs: the first ten of each job and the last hundred. They move to '
+    '`finished.errors` with it.';
 comment on column pgjobq.failures.reason is
     'Why the attempt failed. `release` is no failure: a job that has crashed was stopped by a shutdown.';
 comment on column pgjobq.failures.left_out is
@@ -252,8 +263,10 @@ create table pgjobq.finished (
 ) partition by range (drop_on);
 
 comment on table pgjobq.finished is
-    'Jobs that have ended, partitioned by the day on which their row may be dropped: retention drops tables, and deletes no rows.';
-comment on column pgjobq.finished.drop_on is 'The day after which the row is dropped with its partition: see `drop_day`.';
+    'Jobs that have ended, partitioned by the day on which their row may be dropped: retention drops tables, '
+    'and deletes no rows.';
+comment on column pgjobq.finished.drop_on is
+    'The day after which the row is dropped with its partition: see `drop_day`.';
 comment on column pgjobq.finished.output is 'What the job function returned.';
 comment on column pgjobq.finished.errors is 'The failed attempts, oldest first: see `errors_of`.';
 comment on column pgjobq.finished.cancelled is
@@ -267,17 +280,19 @@ create table pgjobq.finished_days (
 );
 
 comment on table pgjobq.finished_days is
-    'The days that have a partition of `finished`. A row goes to the first one on or after the day on which its retention ends.';
+    'The days that have a partition of `finished`. A row goes to the first one on or after the day on which '
+    'its retention ends.';
 
 create table pgjobq.finished_rest partition of pgjobq.finished default;
 
 comment on table pgjobq.finished_rest is
-    'Ended jobs for whose day no partition could be made in time. Usually empty; workers delete its rows when their day is over.';
+    'Ended jobs for whose day no partition could be made in time. Usually empty; workers delete its rows '
+    'when their day is over.';
 
 create index finished_rest_by_day on pgjobq.finished_rest (drop_on);
 
--- PostgreSQL refuses deletes from a table without a key while a publication includes it, unless the whole row identifies a row.
--- That costs nothing unless `wal_level` is logical.
+-- PostgreSQL refuses deletes from a table without a key while a publication includes it, unless the whole row
+-- identifies a row. That costs nothing unless `wal_level` is logical.
 alter table pgjobq.finished replica identity full;
 alter table pgjobq.finished_rest replica identity full;
 
@@ -292,8 +307,9 @@ create table pgjobq.cancels (
 );
 
 comment on table pgjobq.cancels is
-    'Requests to cancel, as they came. A request locks nothing; what follows from it happens after its commit. While the job '
-    'runs, the row is a flag: a retry, a release or the reaper ends the job instead of putting it back.';
+    'Requests to cancel, as they came. A request locks nothing; what follows from it happens after its '
+    'commit. While the job runs, the row is a flag: a retry, a release or the reaper ends the job instead of '
+    'putting it back.';
 comment on column pgjobq.cancels.created_at is
     'Of the job that is meant: once that job has ended, another may get its id.';
 comment on column pgjobq.cancels.asked_by is 'Who requests it, in the caller''s words.';
@@ -314,7 +330,8 @@ create unlogged table pgjobq.progress (
 ) with (fillfactor = 50);
 
 comment on table pgjobq.progress is 'What running jobs report of their progress.';
-comment on column pgjobq.progress.ticket is 'The ticket of the attempt that reported it. It is out of date once the job has another one.';
+comment on column pgjobq.progress.ticket is
+    'The ticket of the attempt that reported it. It is out of date once the job has another one.';
 
 create unlogged table pgjobq.rates (
     shard smallint not null,

@@ -2,7 +2,8 @@
 
 -- A producer enqueues, waits, and looks.
 grant usage on sequence pgjobq.ticket to pgjobq_producer;
-grant select on pgjobq.settings, pgjobq.migrations, pgjobq.queues, pgjobq.kinds, pgjobq.workers, pgjobq.leases,
+grant select on pgjobq.settings, pgjobq.migrations, pgjobq.queues, pgjobq.kinds, pgjobq.workers,
+    pgjobq.leases,
     pgjobq.finished, pgjobq.progress, pgjobq.rates, pgjobq.job_states,
     pgjobq.queue_overview, pgjobq.workers_overview to pgjobq_producer;
 grant select, insert on pgjobq.jobs to pgjobq_producer;
@@ -10,10 +11,12 @@ grant select, insert, update on pgjobq.waiters to pgjobq_producer;
 
 -- Functions that cancel, count or tidy up run with their owner's rights, or call others of this list.
 grant execute on function pgjobq.enqueue, pgjobq.enqueue_many, pgjobq.new_rows, pgjobq.insert_large_batch,
-    pgjobq.duplicates, pgjobq.check_kind, pgjobq.check_args, pgjobq.check_times, pgjobq.check_numbers, pgjobq.reject_program,
-    pgjobq.new_id,
-    pgjobq.shard_of, pgjobq.channel, pgjobq.cancel, pgjobq.ask_to_cancel, pgjobq.act_on_request, pgjobq.lookup,
-    pgjobq.readable, pgjobq.shown_args, pgjobq.progress_of, pgjobq.ended_badly, pgjobq.show_ended, pgjobq.printed,
+    pgjobq.duplicates, pgjobq.check_kind, pgjobq.check_args, pgjobq.check_times, pgjobq.check_numbers,
+        pgjobq.reject_program,
+    pgjobq.new_id, pgjobq.job_row, pgjobq.shard_of, pgjobq.channel, pgjobq.cancel, pgjobq.ask_to_cancel,
+        pgjobq.act_on_request, pgjobq.lookup,
+    pgjobq.readable, pgjobq.shown_args, pgjobq.progress_of, pgjobq.ended_badly, pgjobq.show_ended,
+        pgjobq.printed,
     pgjobq.queue_stats, pgjobq.queue_counts, pgjobq.worker_counts, pgjobq.estimated_jobs, pgjobq.oldest_ready,
     pgjobq.ready_line, pgjobq.quarantine_line, pgjobq.leased_tickets, pgjobq.jobs_of_lease to pgjobq_producer;
 

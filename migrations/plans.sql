@@ -1,22 +1,40 @@
--- Pins the plans of the functions that search a table which grows. It runs last whenever a function was installed, because
--- `create or replace function` resets the settings of a function.
+-- Pins the plans of the functions that search a table which grows. It runs last whenever a function was
+-- installed, because `create or replace function` resets the settings of a function.
 --
--- Plans must not depend on statistics. A queue's table is mostly analysed when it is empty, or full of dead rows, and then a
--- planner that believes the statistics reads the whole table for each job. So only index scans and nested loops are left to it,
--- and the plan is made once. JIT is off as well: a plan with a disabled node looks expensive enough to compile.
+-- Plans must not depend on statistics. A queue's table is mostly analysed when it is empty, or full of dead
+-- rows, and then a planner that believes the statistics reads the whole table for each job. So only index
+-- scans and nested loops are left to it, and the plan is made once. JIT is off as well: a plan with a
+-- disabled node looks expensive enough to compile.
+--
+-- A probe is a look that must use one index, whatever the others are. These forms leave the planner no
+-- choice:
+-- `offset 0` keeps conditions on the outside, so that a row is found by its key alone, and compared after
+--   `order by`       asks for an order that only the meant index has, even where one row can match
+-- `a >= p and a <= p` with `order by a`: equality would make the order mean nothing, and let the planner drop
+-- it
+--   `a + 0 = p`      compares a column and hides it from the planner, where an index on it must not be used
+-- Where the table was analysed with one row and then filled, a plain `=` read a whole shard for each job.
+--
+-- `-- step: …` in a function names a place between two of its steps. The tests in `tests/races` put a pause
+-- there, to
+-- try every order of the steps of two sessions. In production it is a comment.
 do $$
 declare
     c_pinned constant text[] := '{
         act_on_cancels, ask_to_cancel, claim, claim_quarantined, complete_in, deleted_queues, ended_badly,
-        enqueue_many, expire, find_due, find_expiring, finish, give_up_workers, heartbeat, lookup, peek, promote,
-        purge_ended, purge_queue, queue_counts, queue_stats, read_args, reap, repair_tickets, requeue_jobs, return_claim,
+        enqueue_many, expire, find_due, find_expiring, finish, give_up_workers, heartbeat, lookup, peek,
+            promote,
+        purge_ended, purge_queue, queue_counts, queue_stats, read_args, reap, repair_tickets, requeue_jobs,
+            return_claim,
         return_lease, say_progress, show_ended, stray_queues, tidy_failures, tidy_hints, unknown_kinds,
         worker_counts}';
     v_name text;
 begin
     foreach v_name in array c_pinned loop
-        execute format('alter function pgjobq.%I set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off '
-                       'set enable_mergejoin = off set enable_sort = off set enable_memoize = off set jit = off '
+        execute format('alter function pgjobq.%I '
+                       'set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off '
+                       'set enable_mergejoin = off set enable_sort = off set enable_memoize = off set jit = '
+                       'off '
                        'set plan_cache_mode = force_generic_plan', v_name);
     end loop;
     -- It sorts the rows of its batch, which are in no table yet.

@@ -1,5 +1,8 @@
 -- The channel of all notifications of this schema: a hash, because names of channels are short.
-create or replace function pgjobq.channel() returns text language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+create or replace function pgjobq.channel()
+returns text language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
     return 'pgjobq_' || substr(md5('pgjobq.'), 1, 16);
 end $$;
+
+comment on function pgjobq.channel is 'Public. The channel of all notifications of this schema.';

@@ -1,18 +1,24 @@
 -- The checks of `enqueue`. Each raises an error that says what to write instead.
 
+-- Rejects a kind that no job can have.
 create or replace function pgjobq.check_kind(p_kind text) returns void language plpgsql immutable
     set search_path = pg_catalog, pg_temp as $$
 begin
     if coalesce(p_kind, '') !~ '^[A-Za-z0-9_.:/-]{1,100}$' then
-        raise exception 'a kind is 1 to 100 letters, digits, and _ . : / -, but this one is %', quote_nullable(p_kind)
+        raise exception 'a kind is 1 to 100 letters, digits, and _ . : / -, but this one is %',
+            quote_nullable(p_kind)
             using errcode = 'invalid_parameter_value';
     end if;
 end $$;
 
+comment on function pgjobq.check_kind is 'Internal. Rejects a kind that no job can have.';
+
+-- Rejects arguments that no job can have.
 create or replace function pgjobq.check_args(p_args jsonb) returns void language plpgsql immutable
     set search_path = pg_catalog, pg_temp as $$
 declare
-    c_hint constant text := 'Write a JSON object with the job function''s arguments by name, such as {"user_id": 7}.';
+    c_hint constant text := 'Write a JSON object with the job function''s arguments by name, '
+                            'such as {"user_id": 7}.';
     v_bytes int := octet_length(p_args::text);
 begin
     if p_args is null then
@@ -20,18 +26,22 @@ begin
             hint = 'Leave them out, or give a JSON object with the job function''s arguments by name.';
     elsif jsonb_typeof(p_args) <> 'object' then
         raise exception 'the arguments of a job are a JSON object, but these are %: %',
-            case jsonb_typeof(p_args) when 'array' then 'an array' when 'null' then 'the JSON null' else 'a ' || jsonb_typeof(p_args) end,
+            case jsonb_typeof(p_args) when 'array' then 'an array' when 'null' then 'the JSON null'
+                                      else 'a ' || jsonb_typeof(p_args) end,
             left(p_args::text, 100)
             using errcode = 'invalid_parameter_value', hint = c_hint;
     elsif v_bytes > 1048576 then
         raise exception 'the arguments of a job are % bytes, more than 1 MiB', v_bytes
-            using errcode = 'program_limit_exceeded', hint = 'Store them in a table or a bucket, and enqueue their name.';
+            using errcode = 'program_limit_exceeded',
+                hint = 'Store them in a table or a bucket, and enqueue their name.';
     elsif v_bytes > 254 and jsonb_path_exists(
             p_args, 'strict $.**{127} ? (@.type() == "array" || @.type() == "object")', silent => true) then
         raise exception 'the arguments of a job are nested deeper than 127 arrays and objects'
             using errcode = 'program_limit_exceeded', hint = 'Flatten them, or send them as text.';
     end if;
 end $$;
+
+comment on function pgjobq.check_args is 'Internal. Rejects arguments that no job can have.';
 
 -- Returns the time at which the job comes due, or null if that is now.
 create or replace function pgjobq.check_times(p_run_at timestamptz, p_delay interval, p_expires_in interval)
@@ -57,13 +67,22 @@ begin
     return v_at;
 end $$;
 
+comment on function pgjobq.check_times is
+    'Internal. Rejects times that no job can have, and returns when the job comes due.';
+
+-- Rejects a priority, retries or max_crashes that no job can have.
 create or replace function pgjobq.check_numbers(p_priority int, p_retries int, p_max_crashes int) returns void
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
     if coalesce(p_priority, 0) not between 0 and 3 then
         raise exception 'a priority is 0 (low), 1 (normal), 2 (high) or 3 (critical), not %', p_priority
             using errcode = 'invalid_parameter_value';
-    elsif coalesce(p_retries, 0) not between 0 and 32767 or coalesce(p_max_crashes, 0) not between 0 and 32767 then
-        raise exception '`retries` and `max_crashes` are 0 to 32767' using errcode = 'invalid_parameter_value';
+    elsif coalesce(p_retries, 0) not between 0 and 32767
+          or coalesce(p_max_crashes, 0) not between 0 and 32767 then
+        raise exception '`retries` and `max_crashes` are 0 to 32767'
+            using errcode = 'invalid_parameter_value';
     end if;
 end $$;
+
+comment on function pgjobq.check_numbers is
+    'Internal. Rejects a priority, retries or max_crashes that no job can have.';

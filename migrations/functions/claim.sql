@@ -1,7 +1,7 @@
 -- Claim: ready -> running. No job's row is written: one lease row covers the whole batch.
 
--- Claims at most `p_want` jobs of the kinds in `p_kinds`: the highest priority first, and the lowest ticket first among equals.
--- The worker makes `p_lease` at random, and remembers it before it sends the call.
+-- Claims at most `p_want` jobs of the kinds in `p_kinds`: the highest priority first, and the lowest ticket
+-- first among equals. The worker makes `p_lease` at random, and remembers it before it sends the call.
 --
 -- Arrays by priority have four elements, of which the first is for priority 0.
 --   p_scan_hint   where the worker believes that the ready jobs begin
@@ -9,11 +9,16 @@
 --   p_bytes       the claim ends when its arguments reach this size; the first job is always taken
 --   p_scarce      kinds of which it takes at most `p_scarce_want` jobs in all
 --   p_bare        the arguments are null; `read_args` reads them
---   scanned_to    the ticket up to which each line was walked, and at most the last ticket drawn; with `p_found`, the scan hint
+--   scanned_to    the ticket up to which each line was walked, and at most the last ticket drawn; with
+--                 `p_found`, the scan hint
 --   opened        false if another session holds the lane
 --   more          true if jobs were left because of `p_bytes` or `p_scarce`; they are above `scanned_to`
 --
--- The order of the steps is the protocol: lock the lane, then read the leases, then take jobs that no lease covers.
+-- It commits without waiting for the disk, unless one of its jobs must not run twice: a crash of the database
+-- that loses the claim only redelivers its jobs.
+--
+-- The order of the steps is the protocol: lock the lane, then read the leases, then take jobs that no lease
+-- covers.
 create or replace function pgjobq.claim(
     p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_wait boolean, p_kinds text[],
     p_want int, p_scan_hint bigint[], p_found bigint[], p_found_priority smallint[],
@@ -37,7 +42,8 @@ begin
     -- step: lane locked
     for n in reverse 4..1 loop
         if p_found is null then     -- Mostly the line is empty, and no lease is read.
-            v_above := array(select ticket - 1 from pgjobq.ready_line(p_shard, p_queue, n - 1, p_scan_hint[n], 1));
+            v_above := array(select ticket - 1
+                               from pgjobq.ready_line(p_shard, p_queue, n - 1, p_scan_hint[n], 1));
             scanned_to[n] := v_drawn;
         else
             v_up_to := pgjobq.tickets_of(n - 1, p_found, p_found_priority);
@@ -55,7 +61,8 @@ begin
         if p_found is null then
             scanned_to[n] := least(v_drawn, case
                 when more then b.dropped - 1 when b.taken = p_want then b.max_ticket
-                else (select ticket from pgjobq.end_of_walk(p_shard, p_queue, n - 1, v_above[1], p_want + c_walk)) end);
+                else (select ticket
+                        from pgjobq.end_of_walk(p_shard, p_queue, n - 1, v_above[1], p_want + c_walk)) end);
         end if;
         if b.taken > 0 then
             insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
@@ -63,18 +70,21 @@ begin
             -- step: lease inserted
             ids := ids || b.ids; kinds := kinds || b.kinds; args := args || b.args; metas := metas || b.metas;
             priorities := priorities || array_fill((n - 1)::smallint, array[b.taken]);
-            tickets := tickets || b.tickets; attempts := attempts || b.attempts; retries := retries || b.retries;
-            failures := failures || b.failures; max_crashes := max_crashes || b.max_crashes;
-            p_want := p_want - b.taken; p_bytes := p_bytes - b.bytes; p_scarce_want := p_scarce_want - b.scarce;
+            tickets := tickets || b.tickets; attempts := attempts || b.attempts;
+            failures := failures || b.failures; retries := retries || b.retries;
+            max_crashes := max_crashes || b.max_crashes; p_scarce_want := p_scarce_want - b.scarce;
+            p_want := p_want - b.taken; p_bytes := p_bytes - b.bytes;
         end if;
         exit when p_want = 0 or more;
     end loop;
-    -- A crash of the database may lose the claim, which redelivers its jobs. Some must not run twice.
     perform set_config('synchronous_commit', 'off', true) where (0 = any (max_crashes)) is not true;
 end $$;
 
--- One priority's part of a claim: the first `p_want` of the jobs that it may take. `covered` are their tickets. Large arguments
--- are null: `trim_batch` prints them one at a time, and fills `scarce`, `bytes` and `dropped`.
+comment on function pgjobq.claim is 'Internal. Claims ready jobs of one lane.';
+
+-- One priority's part of a claim: the first `p_want` of the jobs that it may take. `covered` are their
+-- tickets. Large arguments are null: `trim_batch` prints them one at a time, and fills `scarce`, `bytes` and
+-- `dropped`.
 create or replace function pgjobq.claimed_batch(
     p_shard smallint, p_queue int, p_priority int, p_above bigint[], p_up_to bigint[], p_rows int,
     p_leased int8multirange, p_kinds text[], p_want int, p_bare boolean)
@@ -92,9 +102,12 @@ returns setof pgjobq.batch language sql stable as $$
              limit p_want) j
 $$;
 
--- Cuts a batch: after the job with whose arguments, as text, `p_bytes` are reached, and to `p_scarce_want` jobs of the kinds
--- in `p_scarce`. It prints the arguments that are still null, one job at a time, so that no job is printed in vain.
--- `scarce` and `bytes` are how much of both it took; `dropped` is the lowest ticket that it left, or null.
+comment on function pgjobq.claimed_batch is 'Internal. One priority''s part of a claim.';
+
+-- Cuts a batch: after the job with whose arguments, as text, `p_bytes` are reached, and to `p_scarce_want`
+-- jobs of the kinds in `p_scarce`. It prints the arguments that are still null, one job at a time, so that no
+-- job is printed in vain. `scarce` and `bytes` are how much of both it took; `dropped` is the lowest ticket
+-- that it left, or null.
 create or replace function pgjobq.trim_batch(
     p_shard smallint, p_bare boolean, p_bytes bigint, p_scarce text[], p_scarce_want int, b pgjobq.batch)
 returns pgjobq.batch language plpgsql as $$
@@ -126,12 +139,16 @@ begin
     return b;
 end $$;
 
+comment on function pgjobq.trim_batch is 'Internal. Cuts a batch to the bounds of its claim.';
+
 -- The elements at these places.
 create or replace function pgjobq.picked(p_array anyarray, p_places int[]) returns anyarray
 language plpgsql immutable as $$
 begin
     return array(select p_array[place] from unnest(p_places) place);
 end $$;
+
+comment on function pgjobq.picked is 'Internal. The elements of an array at some places.';
 
 -- The tickets of one priority, ascending.
 create or replace function pgjobq.tickets_of(p_priority int, p_tickets bigint[], p_priorities smallint[])
@@ -141,9 +158,13 @@ begin
                   where priority = p_priority order by ticket);
 end $$;
 
+comment on function pgjobq.tickets_of is 'Internal. Those of some tickets that have one priority.';
+
 -- Four numbers by priority, none of them above `p_most`.
 create or replace function pgjobq.capped(p_numbers bigint[], p_most bigint) returns bigint[]
 language sql immutable as $$
     select array[least(p_numbers[1], p_most), least(p_numbers[2], p_most), least(p_numbers[3], p_most),
                  least(p_numbers[4], p_most)]
 $$;
+
+comment on function pgjobq.capped is 'Internal. Four numbers by priority, none above a bound.';

@@ -1,8 +1,9 @@
--- What a person does with jobs that have ended badly. Nothing else moves a job that has ended.
+-- Dead, cancelled and expired jobs, for people. Nothing else moves a job that has ended.
 
--- The next `p_most` that ended so, the latest first, before (p_before, p_before_id).
+-- The next `p_most` jobs with this outcome, the latest first, before (p_before, p_before_id).
 create or replace function pgjobq.ended_badly(
-    p_shard smallint, p_outcome text, p_queue int, p_kind text, p_before timestamptz, p_before_id uuid, p_most int)
+    p_shard smallint, p_outcome text, p_queue int, p_kind text, p_before timestamptz, p_before_id uuid,
+    p_most int)
 returns setof pgjobq.finished language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     return query
@@ -13,12 +14,16 @@ begin
      order by f.finished_at desc, f.id desc limit p_most;
 end $$;
 
--- Shows how jobs ended, each named by its id and its end in microseconds since 1970 (null: the latest end of that id), in the
--- order of their `place` from 1 on. It stops after some MiB, with one job at least; the caller goes on after the last `place`.
--- `args` is null if the arguments alone are longer.
+comment on function pgjobq.ended_badly is
+    'Internal. Lists dead, cancelled or expired jobs, the latest first.';
+
+-- Shows how jobs ended, each named by its id and its end in microseconds since 1970 (null: the latest end of
+-- that id). `place` counts from 1. It stops after 8 MiB, with one job at least, and the caller goes on after
+-- the last `place`. `args` is null if the arguments alone are longer.
 create or replace function pgjobq.show_ended(p_shard smallint, p_jobs uuid[], p_at bigint[])
 returns table (place int, id uuid, outcome text, queue text, kind text, args text, attempt int, failures int,
-               crashes int, created_at bigint, finished_at bigint, errors text, cancelled_by text, cancelled_as text,
+               crashes int, created_at bigint, finished_at bigint, errors text, cancelled_by text,
+                   cancelled_as text,
                cancelled_for text, cancelled_at bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -55,8 +60,11 @@ begin
     end loop;
 end $$;
 
--- Returns JSON as text, and null if that is longer than `p_most` bytes. A number such as 1e131071 is stored in some bytes and
--- printed in 131072, so that only the attempt tells, and the text may be longer than PostgreSQL can make.
+comment on function pgjobq.show_ended is 'Internal. Shows how jobs ended.';
+
+-- Returns JSON as text, or null if that is longer than `p_most` bytes. A number such as 1e131071 is stored in
+-- a few bytes and printed in 131072, so only the attempt shows the length. The text may be longer than
+-- PostgreSQL can make.
 create or replace function pgjobq.printed(p_json jsonb, p_most int) returns text language plpgsql stable
     set search_path = pg_catalog, pg_temp as $$
 declare
@@ -67,8 +75,11 @@ exception when program_limit_exceeded or out_of_memory then
     return null;
 end $$;
 
--- Forgets ended jobs for good.
-create or replace function pgjobq.purge_ended(p_shard smallint, p_jobs uuid[]) returns int language plpgsql set search_path = pg_catalog, pg_temp as $$
+comment on function pgjobq.printed is 'Internal. Prints JSON, unless it is too long.';
+
+-- Deletes dead, cancelled or expired jobs.
+create or replace function pgjobq.purge_ended(p_shard smallint, p_jobs uuid[])
+returns int language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_id uuid;
     v_count int := 0;
@@ -79,3 +90,5 @@ begin
     end loop;
     return v_count;
 end $$;
+
+comment on function pgjobq.purge_ended is 'Internal. Deletes dead, cancelled or expired jobs.';

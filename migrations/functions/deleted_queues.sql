@@ -1,6 +1,7 @@
--- Deleted queues with jobs in line or blocked. Each is probed in indexes that begin with the queue. A scheduled job of a deleted
--- queue is found when it has come due.
-create or replace function pgjobq.deleted_queues(p_shards smallint[]) returns int[] language plpgsql stable as $$
+-- Deleted queues with jobs in line or blocked. Each is probed in indexes that begin with the queue. A
+-- scheduled job of a deleted queue is found once it has come due.
+create or replace function pgjobq.deleted_queues(p_shards smallint[])
+returns int[] language plpgsql stable as $$
 begin
     return array(
         select distinct q.id
@@ -13,15 +14,23 @@ begin
                                         order by queue_id limit 1) is not null));
 end $$;
 
--- Queues that were deleted so long ago that what had ended before is no longer kept, if it is kept as the queue says.
-create or replace function pgjobq.forgettable_queues(p_now timestamptz default clock_timestamp()) returns int[] language plpgsql stable as $$
+comment on function pgjobq.deleted_queues is 'Internal. Finds deleted queues with jobs in line or blocked.';
+
+-- Queues that were deleted so long ago that none of their ended jobs is kept any more, if each is kept as the
+-- queue says.
+create or replace function pgjobq.forgettable_queues(p_now timestamptz default clock_timestamp())
+returns int[] language plpgsql stable as $$
 begin
     return array(select id from pgjobq.queues
-                  where deleted_at + greatest(keep_completed, keep_dead, keep_cancelled, keep_expired, '30 days') < p_now - interval '1 day');
+                  where deleted_at + greatest(keep_completed, keep_dead, keep_cancelled, keep_expired,
+                                              '30 days') < p_now - interval '1 day');
 end $$;
 
--- Forgets a deleted queue, unless a job or a lease of it is left, in any shard: without its lanes nobody could end them. No index
--- finds the scheduled jobs of a queue, so this may read all jobs; it happens once in the life of a queue.
+comment on function pgjobq.forgettable_queues is 'Internal. Finds queues that were deleted long ago.';
+
+-- Deletes the row of a deleted queue, unless a job or a lease of it is left in any shard: without its lanes
+-- nothing could end them. No index finds the scheduled jobs of a queue, so this may read all jobs. It happens
+-- once in the life of a queue.
 create or replace function pgjobq.forget_queue(p_queue int) returns void language plpgsql as $$
 begin
     if exists (select 1 from pgjobq.leases where queue_id = p_queue) then
@@ -35,8 +44,10 @@ begin
     end if;
 end $$;
 
--- Ids of queues in which jobs wait although no such queue exists: rows written by hand. Skips from queue to queue; of the
--- scheduled jobs, which no index has by queue, it reads those that come due next.
+comment on function pgjobq.forget_queue is 'Internal. Deletes the row of a deleted queue.';
+
+-- Ids of queues that do not exist although jobs wait in them: rows written by hand. It skips from queue to
+-- queue. No index has the scheduled jobs by queue, so it reads those that come due next.
 create or replace function pgjobq.stray_queues(p_shard smallint) returns int[] language plpgsql stable as $$
 begin
     return array(
@@ -44,10 +55,12 @@ begin
             select -2147483648 as queue_id
             union all
             select least((select j.queue_id from pgjobq.jobs j
-                           where j.shard = p_shard and j.ticket is not null and j.crashes = 0 and j.queue_id > u.queue_id
+                           where j.shard = p_shard and j.ticket is not null and j.crashes = 0
+                             and j.queue_id > u.queue_id
                            order by j.queue_id limit 1),
                          (select j.queue_id from pgjobq.jobs j
-                           where j.shard = p_shard and j.ticket is not null and j.crashes > 0 and j.queue_id > u.queue_id
+                           where j.shard = p_shard and j.ticket is not null and j.crashes > 0
+                             and j.queue_id > u.queue_id
                            order by j.queue_id limit 1),
                          (select j.queue_id from pgjobq.jobs j
                            where j.shard = p_shard and j.waits_for > 0 and j.queue_id > u.queue_id
@@ -62,3 +75,6 @@ begin
          where not exists (select 1 from pgjobq.queues q where q.id = u.queue_id)
          order by queue_id);
 end $$;
+
+comment on function pgjobq.stray_queues is
+    'Internal. Finds the ids of queues that do not exist, in which jobs wait.';

@@ -1,24 +1,28 @@
 -- The end of jobs: the only statements that delete a job's row.
 
--- Locates jobs that still have their ticket, and have a decision: the other half of the fence. `n` is the place in the arrays, and
--- `place` where the row is. With `p_only`, those with one of these decisions. Without `p_ticket`, whatever ticket they have: then
--- the caller has locked them.
+-- Locates jobs that still have their ticket, and have a decision: the other half of the fence. `n` is the
+-- place in the arrays, and `place` where the row is. With `p_only`, those with one of these decisions.
+-- Without `p_ticket`, whatever ticket they have: then the caller has locked them.
 --
--- The probe goes by id alone (see `plans.sql`). The ticket is compared here, and once more in the statement that writes, because
--- the row may move in between.
+-- The probe goes by id alone (see `plans.sql`). The ticket is compared here, and once more in the statement
+-- that writes, because the row may move in between.
 create or replace function pgjobq.locate_jobs(
     p_shard smallint, p_id uuid[], p_ticket bigint[], p_decision text[], p_only text[] default null)
 returns table (n bigint, place tid, id uuid, ticket bigint) language sql stable as $$
     select d.n, j.place, d.id, j.ticket
       from unnest(p_id, p_ticket, p_decision) with ordinality d(id, ticket, decision, n),
-           lateral (select ctid as place, ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) j
+           lateral (select ctid as place, ticket from pgjobq.jobs
+                     where shard = p_shard and id = d.id offset 0) j
      where d.decision is not null and (p_only is null or d.decision = any (p_only))
        and (p_ticket is null or j.ticket = d.ticket)
     offset 0
 $$;
 
+comment on function pgjobq.locate_jobs is 'Internal. Finds the rows of jobs that still have their ticket.';
+
 -- Deletes completed jobs that are not kept: those with the decision `delete`. Returns their ids.
-create or replace function pgjobq.delete_jobs(p_shard smallint, p_id uuid[], p_ticket bigint[], p_decision text[])
+create or replace function pgjobq.delete_jobs(p_shard smallint, p_id uuid[], p_ticket bigint[],
+                                              p_decision text[])
 returns uuid[] language plpgsql as $$
 declare
     v_deleted uuid[];
@@ -35,7 +39,10 @@ begin
     return v_deleted;
 end $$;
 
--- Moves jobs from `jobs` to `finished`, and their failed attempts with them: the only place where that happens. Returns their ids.
+comment on function pgjobq.delete_jobs is 'Internal. Deletes completed jobs that are not kept.';
+
+-- Moves jobs from `jobs` to `finished`, and their failed attempts with them: the only place where that
+-- happens. Returns their ids.
 --   p_decision   complete, bury, cancel or expire; others are left alone
 --   p_ran        the jobs were running: an attempt ends with them, and a cancelled job has cancelled itself
 --   p_keep       how long a completed job is kept, in microseconds
@@ -48,22 +55,28 @@ returns uuid[] language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_keeps bigint[] := array(select distinct keep from unnest(p_keep) keep);
-    v_days date[] := array(select pgjobq.drop_day(keep * interval '1 microsecond', v_now) from unnest(v_keeps) keep);
+    v_days date[] := array(select pgjobq.drop_day(keep * interval '1 microsecond', v_now)
+                             from unnest(v_keeps) keep);
     v_ended uuid[];
     v_tried uuid[];     -- those that had attempts before
 begin
     with deleted as (
         delete from pgjobq.jobs j
          using pgjobq.locate_jobs(p_shard, p_id, p_ticket, p_decision, '{complete,bury,cancel,expire}') l
-         where j.ctid = l.place and j.shard = p_shard and j.id = l.id and j.ticket is not distinct from l.ticket
-        returning j.*, p_output[l.n]::jsonb as output, p_reason[l.n] as reason, p_message[l.n] as message, p_keep[l.n] as keep,
+         where j.ctid = l.place and j.shard = p_shard and j.id = l.id
+           and j.ticket is not distinct from l.ticket
+        returning j.*, p_keep[l.n] as keep, p_output[l.n]::jsonb as output, p_reason[l.n] as reason,
+                  p_message[l.n] as message,
                   case p_decision[l.n] when 'complete' then 'completed' when 'bury' then 'dead'
                                        when 'cancel' then 'cancelled' else 'expired' end as outcome),
     ended as (
-        insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta,
+        insert into pgjobq.finished (
+            shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta,
             attempt, failures, crashes, retries, max_crashes, created_at, output, errors, cancelled, drop_on)
-        select shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta, attempt + p_ran::int,
-               failures + (coalesce(reason, 'crash') <> 'crash')::int, crashes + (coalesce(reason, '') = 'crash')::int,
+        select shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta,
+               attempt + p_ran::int,
+               failures + (coalesce(reason, 'crash') <> 'crash')::int,
+               crashes + (coalesce(reason, '') = 'crash')::int,
                retries, max_crashes, created_at, output,
                case when attempt > 0 or reason is not null then pgjobq.errors_of(shard, id,
                    case when reason is not null then
@@ -81,17 +94,26 @@ begin
     return v_ended;
 end $$;
 
--- Who cancelled a job, as `finished.cancelled` keeps it: the job itself if it ran; else whoever requested it first, or the caller.
+comment on function pgjobq.end_jobs is 'Internal. Moves jobs to `finished`.';
+
+-- Who cancelled a job, as `finished.cancelled` keeps it: the job itself if it ran; else whoever requested it
+-- first, or the caller.
 create or replace function pgjobq.cancellation(
-    p_shard smallint, p_job uuid, p_created_at timestamptz, p_now timestamptz, p_ran boolean, p_by text, p_reason text)
+    p_shard smallint, p_job uuid, p_created_at timestamptz, p_now timestamptz, p_ran boolean, p_by text,
+    p_reason text)
 returns jsonb language plpgsql stable as $$
 declare
     v_request jsonb;
 begin
     if not p_ran then
-        select jsonb_build_object('by', asked_by, 'role', role, 'reason', reason, 'asked_at', asked_at) into v_request
-          from pgjobq.cancels where shard = p_shard and job = p_job and created_at = p_created_at order by asked_at limit 1;
+        select jsonb_build_object('by', asked_by, 'role', role, 'reason', reason, 'asked_at', asked_at)
+          into v_request
+          from pgjobq.cancels where shard = p_shard and job = p_job and created_at = p_created_at
+         order by asked_at limit 1;
     end if;
     return coalesce(v_request, jsonb_build_object(
-        'by', case when p_ran then 'the job itself' else p_by end, 'role', session_user, 'reason', p_reason, 'asked_at', p_now));
+        'by', case when p_ran then 'the job itself' else p_by end, 'role', session_user,
+        'reason', p_reason, 'asked_at', p_now));
 end $$;
+
+comment on function pgjobq.cancellation is 'Internal. Describes who cancelled a job.';

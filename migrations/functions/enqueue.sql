@@ -1,11 +1,13 @@
--- Enqueue: one statement for a whole batch. It locks no existing row of ours, so that a caller's transaction may stay open for as
--- long as it likes, and delays nobody.
+-- Enqueue: one statement for a whole batch. It locks no existing row of ours, so that a caller's transaction
+-- may stay open for as long as it likes, and delays nobody.
 
--- Enqueues one job from SQL: from psql, a trigger, another ORM, another language. An option that is left out follows what programs
--- have recorded of the kind, and then the library's defaults. An unknown queue is an error here, because `perform` would throw an
--- answer away, and the job with it. Returns the job's id, and whether it is new.
+-- Enqueues one job from SQL: from psql, a trigger, another ORM, another language. An option that is left out
+-- follows what programs have recorded of the kind, and then the library's defaults. An unknown queue is an
+-- error here, because `perform` would throw an answer away, and the job with it. Returns the job's id, and
+-- whether it is new.
 create or replace function pgjobq.enqueue(
-    kind text, args jsonb default '{}', queue text default null, priority int default null, retries int default null,
+    kind text, args jsonb default '{}', queue text default null, priority int default null,
+    retries int default null,
     max_crashes int default null, run_at timestamptz default null, delay interval default null,
     id uuid default null, expires_in interval default null, traceparent text default null,
     out job uuid, out is_new boolean)
@@ -41,19 +43,25 @@ begin
     is_new := v_answer.inserted = 1;
 end $$;
 
--- Inserts a batch. What many rows share stands once in the `p_shape` arrays, and each row names its shape. Rows come in the order
--- of (shard, id), so that two batches with the same ids cannot wait for each other in a circle.
+comment on function pgjobq.enqueue is 'Public. Enqueues one job. Returns its id, and whether it is new.';
+
+-- Inserts a batch. What many rows share stands once in the `p_shape` arrays, and each row names its shape.
+-- Rows come in the order of (shard, id), so that two batches with the same ids cannot wait for each other in
+-- a circle.
 --
--- It answers, and does not raise, what a caller can repair: `unknown` queues (then nothing was inserted), `duplicate` ids, which
--- are live already, and among these `other_kind`, which are live with another kind. `wake` are the queues in which a worker waits
--- to be notified, and 0 if a job has a time of its own, because only then workers look for due jobs. With `p_notify` the function
--- notifies them itself, when the caller's transaction commits. With `p_patience` it waits at most so many milliseconds for an
--- open transaction that has inserted one of its ids. It raises PJ002 if the schema no longer admits a program of the version
+-- Times are microseconds: `p_delay` and `p_expires` from now, `p_at` since 1970. Without one the job is due.
+--
+-- It answers, and does not raise, what a caller can repair: `unknown` queues (then nothing was inserted),
+-- `duplicate` ids, which are live already, and among these `other_kind`, which are live with another kind.
+-- `wake` are the queues in which a worker waits to be notified, and 0 if a job has a time of its own, because
+-- only then workers look for due jobs. With `p_notify` the function notifies them itself, when the caller's
+-- transaction commits. With `p_patience` it waits at most so many milliseconds for an open transaction that
+-- has inserted one of its ids. It raises PJ002 if the schema no longer admits a program of the version
 -- `p_program`.
 create or replace function pgjobq.enqueue_many(
     p_shape_kind text[], p_shape_queue text[], p_shape_priority smallint[], p_shape_retries smallint[],
     p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[], p_meta text[],
-    p_delay bigint[], p_at bigint[], p_expires bigint[],   -- microseconds: from now, since 1970 (neither is now), from now
+    p_delay bigint[], p_at bigint[], p_expires bigint[],
     p_notify boolean, p_patience int, p_program int default null,
     out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -72,8 +80,7 @@ begin
       from unnest(p_shape_queue) with ordinality s(name, n)
       left join pgjobq.queues q on q.name = s.name and q.deleted_at is null;
     if unknown is not null then
-        inserted := 0;
-        return;
+        inserted := 0; return;
     end if;
     -- step: queues read
     if cardinality(p_id) >= c_large then
@@ -83,12 +90,12 @@ begin
     end if;
     if v_new is null then
         with new as (
-            insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, run_at, expires_at, retries,
-                max_crashes, created_at, ticket)
+            insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, run_at, expires_at,
+                                     retries, max_crashes, created_at, ticket)
             select r.*, case when r.run_at is null then nextval('pgjobq.ticket') end
               from pgjobq.new_rows(
-                  v_now, v_shards, v_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes,
-                  p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires) r
+                  v_now, v_shards, v_queues, p_shape_kind, p_shape_priority, p_shape_retries,
+                  p_shape_max_crashes, p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires) r
             on conflict (shard, id) do nothing
             returning id)
         select array_agg(id) into v_new from new;
@@ -101,7 +108,8 @@ begin
     end if;
     select array_agg(distinct q.id) into wake
       from pgjobq.workers w, unnest(w.idle) q(id)
-     where w.shard = any (array(select s::smallint from generate_series(0, v_shards - 1) s)) and q.id = any (v_queues);
+     where w.shard = any (array(select s::smallint from generate_series(0, v_shards - 1) s))
+       and q.id = any (v_queues);
     if wake is not null and cardinality(array_remove(p_delay || p_at, null)) > 0 then
         wake := wake || 0;
     end if;
@@ -111,17 +119,21 @@ begin
     end if;
 end $$;
 
+comment on function pgjobq.enqueue_many is 'Internal. Inserts a batch of jobs.';
+
 -- The rows of a batch, without their tickets: a ready job has no `run_at`.
 create or replace function pgjobq.new_rows(
     p_now timestamptz, p_shards smallint, p_queues int[], p_shape_kind text[], p_shape_priority smallint[],
     p_shape_retries smallint[], p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[],
     p_meta text[], p_delay bigint[], p_at bigint[], p_expires bigint[])
 returns table (
-    shard smallint, id uuid, queue_id int, priority smallint, kind text, args jsonb, meta jsonb, run_at timestamptz,
+    shard smallint, id uuid, queue_id int, priority smallint, kind text, args jsonb, meta jsonb,
+        run_at timestamptz,
     expires_at timestamptz, retries smallint, max_crashes smallint, created_at timestamptz)
 language sql stable as $$
     select case when p_shards = 1 then 0::smallint else pgjobq.shard_of(r.id, p_shards) end,
-           r.id, p_queues[r.shape], p_shape_priority[r.shape], p_shape_kind[r.shape], r.args::jsonb, r.meta::jsonb,
+           r.id, p_queues[r.shape], p_shape_priority[r.shape], p_shape_kind[r.shape], r.args::jsonb,
+           r.meta::jsonb,
            case when r.due > p_now then r.due end, p_now + r.expires * interval '1 microsecond',
            p_shape_retries[r.shape], p_shape_max_crashes[r.shape], p_now
       from (select id, shape, args, meta, expires,
@@ -131,9 +143,12 @@ language sql stable as $$
                      u(id, shape, args, meta, delay, at, expires)) r
 $$;
 
--- Inserts a large batch, which expects no duplicate: then PostgreSQL need not confirm each row, which spares a tenth of the WAL
--- and a fifth of the time. If the batch meets a duplicate, nothing is inserted and the answer is null. (The subtransaction would
--- cost a small batch more than it spares, and many of them in one transaction slow down the snapshots of all sessions.)
+comment on function pgjobq.new_rows is 'Internal. The rows of a batch of jobs.';
+
+-- Inserts a large batch, which expects no duplicate: then PostgreSQL need not confirm each row, which spares
+-- a tenth of the WAL and a fifth of the time. If the batch meets a duplicate, nothing is inserted and the
+-- answer is null. (The subtransaction would cost a small batch more than it spares, and many of them in one
+-- transaction slow down the snapshots of all sessions.)
 create or replace function pgjobq.insert_large_batch(
     p_now timestamptz, p_shards smallint, p_queues int[], p_shape_kind text[], p_shape_priority smallint[],
     p_shape_retries smallint[], p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[],
@@ -156,7 +171,10 @@ exception when unique_violation then
     return null;
 end $$;
 
--- The jobs of a batch that are not in `p_new`: they are live already. `other_kind` are those of them with another kind.
+comment on function pgjobq.insert_large_batch is 'Internal. Inserts a large batch, if it has no duplicate.';
+
+-- The jobs of a batch that are not in `p_new`: they are live already. `other_kind` are those of them with
+-- another kind.
 create or replace function pgjobq.duplicates(
     p_shards smallint, p_shape_kind text[], p_id uuid[], p_shape int[], p_new uuid[],
     out live uuid[], out other_kind uuid[])
@@ -165,10 +183,11 @@ begin
     select array_agg(d.id), array_agg(d.id) filter (where j.kind <> p_shape_kind[d.shape])
       into live, other_kind
       from unnest(p_id, p_shape) d(id, shape)
-      left join lateral (select kind from pgjobq.jobs
-                          where shard = pgjobq.shard_of(d.id, p_shards) and id = d.id offset 0) j on true
+      left join lateral pgjobq.job_row(pgjobq.shard_of(d.id, p_shards), d.id) j on true
      where p_new is null or d.id <> all (p_new);
 end $$;
+
+comment on function pgjobq.duplicates is 'Internal. Finds the jobs of a batch that are live already.';
 
 -- Raises the error for a program that is older than the oldest version that the schema admits.
 create or replace function pgjobq.reject_program() returns void language plpgsql
@@ -177,3 +196,5 @@ begin
     raise exception 'the schema does not admit this version of pgjobq' using errcode = 'PJ002',
         detail = (select format('%s %s', program, oldest_program) from pgjobq.settings);
 end $$;
+
+comment on function pgjobq.reject_program is 'Internal. Raises the error for a program that is too old.';

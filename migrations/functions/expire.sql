@@ -1,10 +1,12 @@
--- Ends jobs that have not been started in time, up to `p_most` at once. Those that run meanwhile are passed, and not
--- looked at again in this round, and no lane is locked for them: the next call goes on after `scanned_to` and `scanned_to_id`, which are null at the end. The next round may
--- begin at `looked`, a second ago: what was passed, or commits later, is found by a sweep from the start. `next_due` is in how many
--- microseconds the next one expires.
+-- Ends at most `p_most` jobs that have not started in time. It passes jobs that run meanwhile, does not look
+-- at them again in this round, and locks no lane for them. The next call goes on after `scanned_to` and
+-- `scanned_to_id`, which are null at the end. The next round may begin at `looked`, a second ago: a sweep
+-- from the start finds jobs that were passed, or committed later. `next_due` is the time in microseconds
+-- until the next one expires.
 create or replace function pgjobq.expire(
     p_shard smallint, p_after timestamptz, p_after_id uuid, p_most int,
-    out expired uuid[], out scanned_to timestamptz, out scanned_to_id uuid, out looked timestamptz, out next_due bigint)
+    out expired uuid[], out scanned_to timestamptz, out scanned_to_id uuid, out looked timestamptz,
+    out next_due bigint)
 language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -27,15 +29,19 @@ begin
         scanned_to := null;
         scanned_to_id := null;
         next_due := (extract(epoch from (select expires_at from pgjobq.jobs
-                                          where shard = p_shard and expires_at is not null and expires_at > v_now
-                                          order by expires_at limit 1) - clock_timestamp()) * 1000000)::bigint;
+                                          where shard = p_shard and expires_at is not null
+                                            and expires_at > v_now
+                                          order by expires_at limit 1)
+                                 - clock_timestamp()) * 1000000)::bigint;
     end if;
     -- step: jobs found
-    -- Most of them run: until their attempt ends they keep this time. What is leased after this look is told apart below.
+    -- Most of them run: until their attempt ends they keep this time. What is leased after this look is told
+    -- apart below.
     for v_line in
-        select j.queue_id, j.priority, array_agg(j.id) as ids, array_agg(j.ticket) as tickets, min(j.ticket) as low
+        select j.queue_id, j.priority, array_agg(j.id) as ids, array_agg(j.ticket) as tickets,
+               min(j.ticket) as low
           from unnest(v_jobs) d(id),
-               lateral (select id, queue_id, priority, ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) j
+               lateral pgjobq.job_row(p_shard, d.id) j
          where j.ticket is not null
          group by j.queue_id, j.priority
     loop
@@ -50,7 +56,7 @@ begin
     select t.waiting into expired from pgjobq.take_waiting(p_shard, v_jobs) t;
     -- One that has been started in the meantime, and failed, has all the time it needs.
     expired := array(select d.id from unnest(expired) d(id),
-                            lateral (select expires_at from pgjobq.jobs where shard = p_shard and id = d.id offset 0) j
+                            lateral pgjobq.job_row(p_shard, d.id) j
                       where j.expires_at <= v_now);
     -- step: jobs taken
     if cardinality(expired) > 0 then
@@ -58,18 +64,22 @@ begin
     end if;
 end $$;
 
+comment on function pgjobq.expire is 'Internal. Ends jobs that did not start in time.';
+
 -- Finds the shards that have jobs to expire: one index probe per shard, which starts at its cursor `p_after`.
--- The next round may start at `looked` in the shards that are not `due`. `next_due` is the time in microseconds until the next
--- job of those shards expires; `expire` returns it for the others.
+-- The next round may start at `looked` in the shards that are not `due`. `next_due` is the time in
+-- microseconds until the next job of those shards expires; `expire` returns it for the others.
 create or replace function pgjobq.find_expiring(
-    p_shards smallint[], p_after timestamptz[], out due smallint[], out looked timestamptz, out next_due bigint)
+    p_shards smallint[], p_after timestamptz[], out due smallint[], out looked timestamptz,
+    out next_due bigint)
 language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_next timestamptz;
 begin
     looked := v_now - interval '1 second';
-    select array_agg(s.shard) filter (where j.expires_at <= v_now), min(j.expires_at) filter (where j.expires_at > v_now)
+    select array_agg(s.shard) filter (where j.expires_at <= v_now),
+           min(j.expires_at) filter (where j.expires_at > v_now)
       into due, v_next
       from unnest(p_shards, p_after) s(shard, after),
            lateral (select expires_at from pgjobq.jobs
@@ -77,3 +87,5 @@ begin
                      order by expires_at limit 1) j;
     next_due := (extract(epoch from v_next - clock_timestamp()) * 1000000)::bigint;
 end $$;
+
+comment on function pgjobq.find_expiring is 'Internal. Finds the shards that have jobs to expire.';

@@ -1,11 +1,11 @@
 -- Finish: what ended attempts mean for their jobs, a whole batch in one transaction.
 --
--- The fence: the lease's row is there, it is this worker's, with this id, and the job still has the ticket that was claimed. The
--- ticket is compared in the very statement that deletes or changes the job's row. A result that does not pass the fence is
--- stale: a fact, and no error.
+-- The fence: the lease's row is there, it is this worker's, with this id, and the job still has the ticket
+-- that was claimed. The ticket is compared in the very statement that deletes or changes the job's row. A
+-- result that does not pass the fence is stale: a fact, and no error.
 
--- Records ended attempts. Leases come in the order of their key; `p_lease` names the lease of each job by its place in those
--- arrays. Decisions are
+-- Records ended attempts. Leases come in the order of their key; `p_lease` names the lease of each job by its
+-- place in those arrays. Decisions are
 --   complete   the job is done, and is kept for `p_keep` with `p_output`
 --   delete     the job is done, and is not kept
 --   bury       the job is dead, and is kept with the error
@@ -14,9 +14,10 @@
 --   snooze     the job asked to run again after `p_delay`; no failure
 --   release    the attempt was stopped; the job runs again at once, and this is no failure
 --   return     the attempt has not begun; the job is as if it had never been claimed
--- A job that would run again although someone requested to cancel it is cancelled, and returned in `cancelled`. `p_keep` and
--- `p_delay` are microseconds. A lease with `p_lease_close` is deleted if no other session holds it; otherwise its place is
--- returned in `unclosed`. `stale` are the jobs that did not pass the fence. `waited`: whether a process waits for the end of jobs.
+-- A job that would run again although someone requested to cancel it is cancelled, and returned in
+-- `cancelled`. `p_keep` and `p_delay` are microseconds. A lease with `p_lease_close` is deleted if no other
+-- session holds it; otherwise its place is returned in `unclosed`. `stale` are the jobs that did not pass the
+-- fence. `waited`: whether a process waits for the end of jobs.
 create or replace function pgjobq.finish(
     p_shard smallint, p_worker bigint, p_worker_name text, p_lease_queue int[], p_lease_priority smallint[],
     p_lease_max_ticket bigint[], p_lease_id bigint[], p_lease_close boolean[],
@@ -40,25 +41,25 @@ begin
         p_decision := array(select case when v_held[d.lease] then d.decision end
                               from unnest(p_lease, p_decision) d(lease, decision));
     end if;
-    -- A job whose row moves between probe and write, with the same ticket, is missed. The next round finds it.
+    -- A job whose row moves between probe and write is missed. The next round finds it.
     for round in 1..10 loop
         if 'delete' = any (p_decision) then
             v_done := v_done || pgjobq.delete_jobs(p_shard, p_id, p_ticket, p_decision);
         end if;
         if p_decision && '{complete,bury,cancel}' then
-            v_done := v_done || pgjobq.end_jobs(
-                p_shard, p_worker_name, true, p_id, p_ticket, p_decision, p_keep, p_output, p_reason, p_message);
+            v_done := v_done || pgjobq.end_jobs(p_shard, p_worker_name, true, p_id, p_ticket, p_decision,
+                                                p_keep, p_output, p_reason, p_message);
         end if;
         if p_decision && '{retry,snooze,release,return}' then
-            v_back := v_back || pgjobq.put_back(
-                p_shard, p_worker_name, p_id, p_ticket, p_decision, p_delay, p_reason, p_message);
+            v_back := v_back || pgjobq.put_back(p_shard, p_worker_name, p_id, p_ticket, p_decision, p_delay,
+                                                p_reason, p_message);
         end if;
         -- step: jobs written
         exit when cardinality(v_done) + coalesce(cardinality(v_back), 0) = cardinality(p_id)
                or not exists (select from pgjobq.locate_jobs(p_shard, p_id, p_ticket, p_decision));
     end loop;
     v_done := v_done || v_back;
-    -- The jobs' rows are locked now. A request to cancel is either seen here, or acted upon after this commits.
+    -- The jobs' rows are locked now. A request to cancel is seen here, or acted upon after the commit.
     if exists (select from pgjobq.cancels where shard = p_shard) then
         cancelled := pgjobq.end_flagged(p_shard, v_back);
         perform pgjobq.forget_cancels(p_shard, v_done);
@@ -67,9 +68,8 @@ begin
         perform pgjobq.forget_progress(p_shard, v_done);
     end if;
     delete from pgjobq.leases l
-     using unnest(p_lease_queue, p_lease_priority, p_lease_max_ticket, v_closing) c(queue_id, priority, max_ticket, closing)
-     where c.closing and l.shard = p_shard and l.queue_id = c.queue_id and l.priority = c.priority
-       and l.max_ticket = c.max_ticket;
+     using unnest(p_lease_queue, p_lease_priority, p_lease_max_ticket, v_closing) c(q, p, t, close)
+     where c.close and l.shard = p_shard and l.queue_id = c.q and l.priority = c.p and l.max_ticket = c.t;
     if cardinality(v_done) < cardinality(p_id) then
         stale := array(select id from unnest(p_id) id except select id from unnest(v_done) id);
     end if;
@@ -78,10 +78,14 @@ begin
                 order by until desc limit 1) is not null;
 end $$;
 
--- Locks the leases that are still there and this worker's: `held`, by their place in the arrays. A lease that is to be closed is
--- locked for update if no other session holds it (`closing`). Every other one is locked for share, and none is ever upgraded.
+comment on function pgjobq.finish is 'Internal. Records ended attempts.';
+
+-- Locks the leases that are still there and this worker's: `held`, by their place in the arrays. A lease that
+-- is to be closed is locked for update if no other session holds it (`closing`). Every other one is locked
+-- for share, and none is ever upgraded.
 create or replace function pgjobq.hold_leases(
-    p_shard smallint, p_worker bigint, p_queue int[], p_priority smallint[], p_max_ticket bigint[], p_id bigint[],
+    p_shard smallint, p_worker bigint, p_queue int[], p_priority smallint[], p_max_ticket bigint[],
+    p_id bigint[],
     p_close boolean[],
     out held boolean[], out closing boolean[], out unclosed int[])
 language plpgsql as $$
@@ -109,3 +113,5 @@ begin
         held[i] := found;
     end loop;
 end $$;
+
+comment on function pgjobq.hold_leases is 'Internal. Locks the leases of a finish.';

@@ -1,5 +1,7 @@
+-- Records the queue and the policy of a kind, and creates the queue.
 create or replace function pgjobq.record_kind(
-    p_kind text, p_queue text, p_priority smallint, p_retries smallint, p_max_crashes smallint, p_redact text[]) returns void language plpgsql
+    p_kind text, p_queue text, p_priority smallint, p_retries smallint, p_max_crashes smallint,
+    p_redact text[]) returns void language plpgsql
     set search_path = pg_catalog, pg_temp as $$
 begin
     perform pgjobq.create_queue(p_queue);
@@ -9,12 +11,16 @@ begin
        set queue = excluded.queue, priority = excluded.priority, retries = excluded.retries,
            max_crashes = excluded.max_crashes, redact = excluded.redact, recorded_at = excluded.recorded_at
      where (k.queue, k.priority, k.retries, k.max_crashes, k.redact)
-           is distinct from (excluded.queue, excluded.priority, excluded.retries, excluded.max_crashes, excluded.redact);
+           is distinct from (excluded.queue, excluded.priority, excluded.retries, excluded.max_crashes,
+                             excluded.redact);
 end $$;
 
--- The kinds, other than these, of jobs that were made a minute ago or earlier, and stand near the front of the lines of these queues:
--- nobody here can run them.
-create or replace function pgjobq.unknown_kinds(p_shards smallint[], p_queues int[], p_kinds text[], out queue int, out kind text)
+comment on function pgjobq.record_kind is 'Internal. Records the queue and the policy of a kind.';
+
+-- The kinds, other than these, of jobs that were created at least a minute ago and stand near the front of
+-- the lines of these queues. No worker here can run them.
+create or replace function pgjobq.unknown_kinds(p_shards smallint[], p_queues int[], p_kinds text[],
+                                                out queue int, out kind text)
 returns setof record language plpgsql stable as $$
 #variable_conflict use_column
 begin
@@ -26,7 +32,10 @@ begin
      limit 20;
 end $$;
 
--- The arguments of a job, as people may see them.
+comment on function pgjobq.unknown_kinds is
+    'Internal. Finds kinds of waiting jobs that none of these workers can run.';
+
+-- The arguments of a job, without those that its job function redacts.
 create or replace function pgjobq.shown_args(p_kind text, p_args jsonb) returns jsonb language plpgsql stable
     set search_path = pg_catalog, pg_temp as $$
 declare
@@ -38,3 +47,5 @@ begin
     return (select jsonb_object_agg(key, case when key = any (v_redact) then '"[redacted]"' else value end)
               from jsonb_each(p_args));
 end $$;
+
+comment on function pgjobq.shown_args is 'Internal. The arguments of a job, without those that are redacted.';

@@ -1,6 +1,7 @@
--- Opens a lane for a claim: the worker is registered, and no other claim is in this lane until the transaction ends.
--- False when the worker is not registered (it was silent for too long), or the lane is gone, or busy and not waited for.
-create or replace function pgjobq.open_lane(p_shard smallint, p_queue int, p_worker bigint, p_wait boolean) returns boolean
+-- Opens a lane for a claim: the worker is registered, and no other claim is in this lane until the
+-- transaction ends. False if the lane is gone, or another session has locked it and `p_wait` is false.
+create or replace function pgjobq.open_lane(p_shard smallint, p_queue int, p_worker bigint, p_wait boolean)
+returns boolean
 language plpgsql as $$
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
@@ -19,14 +20,19 @@ begin
     return found;
 end $$;
 
--- The tickets from `p_above` on that live leases of this priority cover. Under the lane's lock, in a snapshot of its own, it
--- sees every lease that there is. The order by `max_ticket`, here as wherever a table has a second index that begins with `shard`,
--- leaves the planner no other index than the one that is meant. Callers pin the plan.
-create or replace function pgjobq.leased_tickets(p_shard smallint, p_queue int, p_priority int, p_above bigint)
+comment on function pgjobq.open_lane is 'Internal. Locks a lane for a claim.';
+
+-- The tickets above `p_above` that leases of this priority cover. Under the lane's lock, and in a snapshot of
+-- its own, it sees every lease.
+create or replace function pgjobq.leased_tickets(p_shard smallint, p_queue int, p_priority int,
+                                                 p_above bigint)
 returns int8multirange language plpgsql as $$
 begin
     return (select range_agg(l.tickets)
               from (select tickets from pgjobq.leases
-                     where shard = p_shard and queue_id = p_queue and priority = p_priority and max_ticket > p_above
+                     where shard = p_shard and queue_id = p_queue and priority = p_priority
+                       and max_ticket > p_above
                      order by max_ticket offset 0) l);
 end $$;
+
+comment on function pgjobq.leased_tickets is 'Internal. The tickets of one line that leases cover.';

@@ -1,23 +1,25 @@
--- How jobs stand whose end somebody awaits: live, or ended and how, or unknown (no row). One snapshot, so that a job is
--- never seen as neither. The latest end wins: an id may have run before. A probe of the primary key of jobs, and, only for
--- what is not live, one of each partition of `finished`, whatever the statistics say: analysed when they were empty or full
--- of dead rows, both tables were read whole.
--- Results and errors are sent in the order of `p_ids`, until `p_bytes` are reached, and at least one of them; `left_out`
--- marks the others. They are counted first by their stored size, so that few are unpacked in vain, and then as text.
--- Without `p_bytes` none is sent.
+-- How jobs stand whose end a process awaits: live, or ended and how, or unknown (no row). All in one
+-- snapshot, so that a job is never seen as neither. The latest end wins, because an id may have run before.
+-- It probes the primary key of `jobs` and, only for ids that are not live, each partition of `finished`.
+--
+-- Results and errors are sent in the order of `p_ids`, until `p_bytes` are reached, and at least one of them;
+-- `left_out` marks the others. Their stored size is counted first, so that few are unpacked in vain, and then
+-- their size as text. Without `p_bytes` none is sent.
 create or replace function pgjobq.lookup(p_shards smallint[], p_ids uuid[], p_bytes bigint)
-returns table (id uuid, kind text, live boolean, outcome text, output text, errors text, attempt int, finished_at bigint, left_out boolean)
+returns table (id uuid, kind text, live boolean, outcome text, output text, errors text, attempt int,
+               finished_at bigint, left_out boolean)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
     return query
     with stored as (
-        select w.id, coalesce(live.kind, ended.kind) as kind, live.kind is not null as live, ended.outcome, ended.output,
-               ended.errors, ended.attempt, ended.finished_at,
+        select w.id, coalesce(live.kind, ended.kind) as kind, live.kind is not null as live, ended.outcome,
+               ended.output, ended.errors, ended.attempt, ended.finished_at,
                coalesce(pg_column_size(ended.output), pg_column_size(ended.errors), 0) as size
           from unnest(p_shards, p_ids) w(shard, id)
-          left join lateral (select j.kind from pgjobq.jobs j where j.shard = w.shard and j.id = w.id offset 0) live on true
-          left join lateral (select f.kind, f.outcome, f.output, case when f.outcome = 'dead' then f.errors end as errors, f.attempt,
+          left join lateral pgjobq.job_row(w.shard, w.id) live on true
+          left join lateral (select f.kind, f.outcome, f.output,
+                                    case when f.outcome = 'dead' then f.errors end as errors, f.attempt,
                                     f.finished_at
                                from pgjobq.finished f
                               where f.shard = w.shard and f.id = w.id and live.kind is null
@@ -26,11 +28,13 @@ begin
         offset 0),
     unpacked as (
         select s.*, case when s.before < p_bytes then s.output::text end as output_text,
-               case when s.before < p_bytes and s.errors is not null then pgjobq.readable(s.errors) end as errors_text
+               case when s.before < p_bytes and s.errors is not null then pgjobq.readable(s.errors) end
+                   as errors_text
           from (select stored.*, sum(size) over (rows unbounded preceding) - size as before from stored) s
         offset 0),
     printed as (
-        select u.*, sum(coalesce(octet_length(u.output_text), octet_length(u.errors_text), 0)) over (rows unbounded preceding)
+        select u.*, sum(coalesce(octet_length(u.output_text), octet_length(u.errors_text), 0))
+                        over (rows unbounded preceding)
                     - coalesce(octet_length(u.output_text), octet_length(u.errors_text), 0) as printed_before
           from unpacked u)
     select p.id, p.kind, p.live, p.outcome, case when p.printed_before < p_bytes then p.output_text end,
@@ -39,3 +43,5 @@ begin
            p.size > 0 and (p.before < p_bytes and p.printed_before < p_bytes) is not true
       from printed p;
 end $$;
+
+comment on function pgjobq.lookup is 'Internal. Shows how jobs stand whose end a process awaits.';

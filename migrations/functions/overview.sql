@@ -4,7 +4,8 @@
 create or replace function pgjobq.queue_counts(
     p_queue int,
     out ready bigint, out scheduled bigint, out running bigint, out quarantined bigint, out dead bigint,
-    out exact boolean, out oldest_ready timestamptz, out completed bigint, out failed bigint, out workers bigint)
+    out exact boolean, out oldest_ready timestamptz, out completed bigint, out failed bigint,
+    out workers bigint)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     c_most constant int := 10000;
@@ -26,15 +27,19 @@ begin
                   from (select id from pgjobq.workers
                          where shard = any (v_shards) and p_queue = any (idle)
                         union all
-                        select worker from pgjobq.leases where shard = any (v_shards) and queue_id = p_queue) w(worker));
+                        select worker from pgjobq.leases
+                         where shard = any (v_shards) and queue_id = p_queue) w(worker));
 end $$;
+
+comment on function pgjobq.queue_counts is 'Internal. The numbers of `queue_overview`.';
 
 -- What a worker holds, in all shards: see the view `workers_overview`.
 create or replace function pgjobq.worker_counts(
     p_worker bigint, out queues text[], out leases bigint, out running bigint)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-    select array_agg(distinct q.name), count(*), coalesce(sum(cardinality(j.ids)), 0) into queues, leases, running
+    select array_agg(distinct q.name), count(*), coalesce(sum(cardinality(j.ids)), 0)
+      into queues, leases, running
       from pgjobq.settings, generate_series(0, shards - 1) s(shard),
            lateral (select shard, queue_id, priority, tickets from pgjobq.leases
                      where shard = s.shard and worker >= p_worker and worker <= p_worker
@@ -42,3 +47,5 @@ begin
            join pgjobq.queues q on q.id = l.queue_id,
            lateral pgjobq.jobs_of_lease(l.shard, l.queue_id, l.priority, l.tickets) j;
 end $$;
+
+comment on function pgjobq.worker_counts is 'Internal. The numbers of `workers_overview`.';

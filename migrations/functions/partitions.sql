@@ -1,12 +1,16 @@
--- Makes the missing partitions of `finished`, up to `p_most`, and returns how many. Attaching locks `finished_rest`, which delays
--- look-ups and whoever ends a job without a partition, so it waits only briefly for others and then raises; the caller tries again.
--- Each attach also reads all of `finished_rest` under that lock, which lasts until the commit: workers make one partition in each
--- transaction, and none while the table is larger than `p_rest_bytes`. Then it returns null. A worker may run this without owning
--- the table, hence the definer's rights. The session's DateStyle must not decide how a day is written.
+-- Makes the missing partitions of `finished`, at most `p_most`, and returns how many it made. Attaching locks
+-- `finished_rest`, which delays look-ups, and sessions that end a job without a partition. So it waits only
+-- briefly for others and then raises, and the caller tries again. Each attach also reads all of
+-- `finished_rest` under that lock, which lasts until the commit: workers make one partition in each
+-- transaction, and none while the table is larger than `p_rest_bytes`. Then it returns null. A worker may run
+-- this without owning the table, hence the definer's rights. The session's DateStyle must not decide how a
+-- day is written.
 create or replace function pgjobq.make_partitions(
-    p_days int, p_now timestamptz default clock_timestamp(), p_most int default null, p_rest_bytes bigint default 8388608)
+    p_days int, p_now timestamptz default clock_timestamp(), p_most int default null,
+    p_rest_bytes bigint default 8388608)
 returns int language plpgsql
-    security definer set search_path = pg_catalog, pg_temp set datestyle = 'ISO, YMD' set lock_timeout = '2s' as $$
+    security definer set search_path = pg_catalog, pg_temp set datestyle = 'ISO, YMD'
+        set lock_timeout = '2s' as $$
 declare
     v_days date[] := pgjobq.missing_days(p_days, p_now);
     v_day date;
@@ -19,12 +23,15 @@ begin
         return null;
     end if;
     perform pg_advisory_xact_lock(hashtext('pgjobq.make_partitions'));
-    v_days := (pgjobq.missing_days(p_days, p_now))[:coalesce(p_most, 10000)]; -- Without those that somebody made meanwhile.
+    -- Without those that somebody made meanwhile.
+    v_days := (pgjobq.missing_days(p_days, p_now))[:coalesce(p_most, 10000)];
     perform set_config('lock_timeout', '100ms', true);
     foreach v_day in array v_days loop
         v_table := 'finished_' || to_char(v_day, 'YYYYMMDD');
-        execute format('create table pgjobq.%I (like pgjobq.finished including defaults including constraints)', v_table);
-        execute format('alter table pgjobq.%I replica identity full', v_table); -- A partition does not inherit it.
+        execute format('create table pgjobq.%I '
+                       '(like pgjobq.finished including defaults including constraints)', v_table);
+        -- A partition does not inherit it.
+        execute format('alter table pgjobq.%I replica identity full', v_table);
         execute format('alter table pgjobq.finished attach partition pgjobq.%I for values from (%L) to (%L)',
                        v_table, v_day, v_day + 1);
         insert into pgjobq.finished_days (day) values (v_day);
@@ -32,13 +39,17 @@ begin
     return cardinality(v_days);
 end $$;
 
+comment on function pgjobq.make_partitions is 'Internal. Makes the missing partitions of `finished`.';
+
 revoke execute on function pgjobq.make_partitions from public;
 
--- Drops the oldest partition whose day is over. True if it did, false if there is none, and null if it cannot be dropped now:
--- somebody else drops one, or a transaction that has completed a job holds `finished`. Then this one is emptied, which locks
--- nothing else. It waits for nobody for longer than an instant, for whoever finishes a job would stand behind it: then it raises,
--- and is tried again.
-create or replace function pgjobq.drop_partition(p_now timestamptz default clock_timestamp()) returns boolean language plpgsql
+-- Drops the oldest partition whose day is over. Returns true if it did and false if there is none. Returns
+-- null if it cannot be dropped now: another session drops one, or a transaction that has completed a job
+-- holds `finished`. Then the partition is emptied, which locks nothing else. It waits only an instant for
+-- others, because every session that finishes a job would wait behind it; then it raises, and the caller
+-- tries again.
+create or replace function pgjobq.drop_partition(p_now timestamptz default clock_timestamp())
+returns boolean language plpgsql
     security definer set search_path = pg_catalog, pg_temp set lock_timeout = '20ms' as $$
 declare
     v_today date := (p_now at time zone 'UTC')::date;
@@ -63,8 +74,9 @@ begin
             null; -- Somebody uses this very partition.
         end;
         if v_day < v_today - 1 then
-            raise exception 'a transaction of another session uses the table `finished`, so that its day % cannot be dropped, though it is over',
-                            v_day using errcode = 'object_in_use', hint = 'End transactions that are open for long: see pg_stat_activity.';
+            raise exception 'the day % is over, but another transaction uses the table `finished`',
+                            v_day using errcode = 'object_in_use',
+                hint = 'End transactions that are open for long: see pg_stat_activity.';
         end if;
         raise;
     end;
@@ -72,18 +84,24 @@ begin
     return true;
 end $$;
 
+comment on function pgjobq.drop_partition is
+    'Internal. Drops the oldest partition of `finished` whose day is over.';
+
 revoke execute on function pgjobq.drop_partition from public;
 
--- The days without a partition that should have one: a week beyond the longest retention of the queues, of the defaults, and of
--- the caller's kinds (`p_days`), so that workers may fail to make partitions for a week. A day with rows in `finished_rest` stays
--- without: its partition could not be attached, and the next day serves as well.
-create or replace function pgjobq.missing_days(p_days int, p_now timestamptz) returns date[] language plpgsql stable as $$
+-- The days without a partition that should have one: up to a week beyond the longest retention of the queues,
+-- of the defaults, and of the caller's kinds (`p_days`). So workers may fail to make partitions for a week. A
+-- day with rows in `finished_rest` stays without one: its partition could not be attached, and the next day
+-- serves as well.
+create or replace function pgjobq.missing_days(p_days int, p_now timestamptz)
+returns date[] language plpgsql stable as $$
 declare
     v_now timestamp := p_now at time zone 'UTC';
     v_last date := 8 + greatest(
         v_now::date + greatest(least(p_days, 3660), 30),
         (select max((v_now + k.keep)::date)
-           from pgjobq.queues, unnest(array[keep_completed, keep_dead, keep_cancelled, keep_expired]) k(keep)));
+           from pgjobq.queues,
+                unnest(array[keep_completed, keep_dead, keep_cancelled, keep_expired]) k(keep)));
 begin
     return array(
         select d.day from unnest(pgjobq.partition_days(v_now::date, v_last)) d(day)
@@ -92,10 +110,14 @@ begin
          order by d.day);
 end $$;
 
--- The days from `p_today` on that should have a partition, up to the first on or after `p_last`: near days each, then Mondays,
--- then the first of months, of quarters, of years. Thus a job is kept at most a third longer than asked (a day, if it is kept for
--- less than a week), and ten years need about fifty partitions. A look-up locks every partition.
-create or replace function pgjobq.partition_days(p_today date, p_last date) returns date[] language plpgsql immutable as $$
+comment on function pgjobq.missing_days is 'Internal. The days without a partition that should have one.';
+
+-- The days from `p_today` on that should have a partition, up to the first on or after `p_last`: each of the
+-- next days, then Mondays, then the first of months, of quarters, of years. So a job is kept at most a third
+-- longer than requested (a day, if it is kept for less than a week), and ten years need about fifty
+-- partitions. A look-up locks every partition.
+create or replace function pgjobq.partition_days(p_today date, p_last date)
+returns date[] language plpgsql immutable as $$
 begin
     return array(
         with days as (
@@ -104,13 +126,17 @@ begin
              where n <= 8
                 or n <= 110 and extract(isodow from p_today + n) = 1
                 or n <= 400 and extract(day from p_today + n) = 1
-                or n <= 1200 and extract(day from p_today + n) = 1 and extract(month from p_today + n) in (1, 4, 7, 10)
+                or n <= 1200 and extract(day from p_today + n) = 1
+                    and extract(month from p_today + n) in (1, 4, 7, 10)
                 or extract(doy from p_today + n) = 1)
         select day from days where day <= (select min(day) from days where day >= p_last) order by day);
 end $$;
 
--- Deletes up to `p_most` rows of `finished_rest` whose day is over. `remain` is true if it still has rows.
-create or replace function pgjobq.tidy_rest(p_most int, p_now timestamptz default clock_timestamp(), out deleted int, out remain boolean)
+comment on function pgjobq.partition_days is 'Internal. The days that should have a partition.';
+
+-- Deletes at most `p_most` rows of `finished_rest` whose day is over. `remain` is true if it still has rows.
+create or replace function pgjobq.tidy_rest(p_most int, p_now timestamptz default clock_timestamp(),
+                                            out deleted int, out remain boolean)
 language plpgsql as $$
 begin
     delete from pgjobq.finished_rest
@@ -120,3 +146,6 @@ begin
     get diagnostics deleted = row_count;
     remain := exists (select 1 from pgjobq.finished_rest);
 end $$;
+
+comment on function pgjobq.tidy_rest is
+    'Internal. Deletes ended jobs that have no partition and are no longer kept.';

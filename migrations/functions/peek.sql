@@ -1,13 +1,15 @@
 -- Looks for free tickets without touching anything: no lock, no transaction id, and no WAL but for hint bits.
 
--- Finds at most `p_want` tickets in (low, high] of each priority, the highest priority first, that no lease covers.
---   scanned_to    how far each line was walked: up to `high` or, where that is the highest number, up to the last ticket drawn,
---                 unless the walk was cut short. Then the next peek goes on from there.
+-- Finds at most `p_want` tickets in (low, high] of each priority, the highest priority first, that no lease
+-- covers.
+--   scanned_to    how far each line was walked: up to `high` or, where that is the highest number, up to the
+--                 last ticket drawn, unless the walk was cut short. Then the next peek goes on from there.
 --   quarantined   whether a quarantined job waits in a bounded walk above `p_quarantine`
 --   quarantine    where the next walk through the quarantine begins, if none does
--- Below any other `high` the last ticket drawn means nothing: the sequence may have been set back, and a sweep that never reaches
--- its end never looks again at the tickets that it passed. With the highest `high` a scan hint may come down: then `scanned_to`
--- is below `p_low`. (No column is called `found`, which is a variable of every plpgsql function.)
+-- Below any other `high` the last ticket drawn means nothing: the sequence may have been set back, and a
+-- sweep that never reaches its end never looks again at the tickets that it passed. With the highest `high` a
+-- scan hint may come down: then `scanned_to` is below `p_low`. (No column is called `found`, which is a
+-- variable of every plpgsql function.)
 create or replace function pgjobq.peek(
     p_shard smallint, p_queue int, p_kinds text[], p_want int, p_low bigint[], p_high bigint[],
     p_quarantine bigint[],
@@ -29,13 +31,14 @@ begin
     for n in reverse 4..1 loop
         continue when p_low[n] >= p_high[n];
         v_leased := pgjobq.leased_tickets(p_shard, p_queue, n - 1, p_low[n]);
-        v_free := array(select j.ticket from pgjobq.ready_jobs(p_shard, p_queue, n - 1, p_low[n:n], p_high[n:n],
-                                                               v_left + c_walk, v_leased, p_kinds) j
-                         limit v_left);
+        v_free := array(
+            select j.ticket from pgjobq.ready_jobs(
+                p_shard, p_queue, n - 1, p_low[n:n], p_high[n:n], v_left + c_walk, v_leased, p_kinds) j
+             limit v_left);
         scanned_to[n] := case
             when cardinality(v_free) = v_left then v_free[v_left]
-            else coalesce((select t.ticket from pgjobq.end_of_walk(p_shard, p_queue, n - 1, p_low[n], v_left + c_walk,
-                                                                   p_high[n]) t),
+            else coalesce((select t.ticket from pgjobq.end_of_walk(
+                              p_shard, p_queue, n - 1, p_low[n], v_left + c_walk, p_high[n]) t),
                           case when p_high[n] < c_top then p_high[n] else v_drawn end) end;
         tickets := tickets || v_free;
         priorities := priorities || array_fill((n - 1)::smallint, array[cardinality(v_free)]);
@@ -43,6 +46,8 @@ begin
         exit when v_left = 0;
     end loop;
 end $$;
+
+comment on function pgjobq.peek is 'Internal. Finds free tickets without touching anything.';
 
 -- Detects whether a quarantined job waits in a bounded walk above `p_from`.
 create or replace function pgjobq.peek_quarantine(
@@ -70,3 +75,5 @@ begin
         next[n] := pgjobq.end_of_quarantine_walk(p_shard, p_queue, n - 1, p_from[n], c_walk);
     end loop;
 end $$;
+
+comment on function pgjobq.peek_quarantine is 'Internal. Detects whether a quarantined job waits.';

@@ -1,4 +1,4 @@
--- Says how far a running job is. False when it is no longer this lease's.
+-- Records the progress of a running job. False if the job is no longer this lease's.
 create or replace function pgjobq.say_progress(
     p_shard smallint, p_worker bigint, p_queue int, p_priority smallint, p_max_ticket bigint, p_lease bigint,
     p_id uuid, p_ticket bigint, p_percent smallint, p_message text) returns boolean
@@ -9,18 +9,23 @@ begin
     insert into pgjobq.progress as p (shard, job, ticket, percent, message, said_at)
     select p_shard, p_id, p_ticket, p_percent, p_message, v_now
       from pgjobq.leases
-     where shard = p_shard and queue_id = p_queue and priority = p_priority and max_ticket = p_max_ticket and id = p_lease and worker = p_worker
+     where shard = p_shard and queue_id = p_queue and priority = p_priority and max_ticket = p_max_ticket
+       and id = p_lease and worker = p_worker
        and exists (select 1 from pgjobq.jobs where shard = p_shard and id = p_id and ticket = p_ticket)
     on conflict (shard, job) do update
-       set ticket = excluded.ticket, percent = excluded.percent, message = excluded.message, said_at = excluded.said_at
+       set ticket = excluded.ticket, percent = excluded.percent, message = excluded.message,
+           said_at = excluded.said_at
      where p.ticket <= excluded.ticket;
     return found;
 end $$;
 
--- How far a running attempt says it is. Nothing on a standby, which has no unlogged tables; a statement that names one is
--- not even planned there, so the name stands in a statement of its own.
+comment on function pgjobq.say_progress is 'Internal. Records the progress of a running job.';
+
+-- What a running attempt reported of its progress. Nothing on a standby, which has no unlogged tables. A
+-- statement that names one is not even planned there, so the name stands in a statement of its own.
 create or replace function pgjobq.progress_of(
-    p_shard smallint, p_job uuid, p_ticket bigint, out percent smallint, out message text, out said_at timestamptz)
+    p_shard smallint, p_job uuid, p_ticket bigint, out percent smallint, out message text,
+    out said_at timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     if pg_is_in_recovery() then
@@ -30,7 +35,11 @@ begin
       from pgjobq.progress p where p.shard = p_shard and p.job = p_job and p.ticket = p_ticket;
 end $$;
 
-create or replace function pgjobq.forget_progress(p_shard smallint, p_jobs uuid[]) returns void language plpgsql as $$
+comment on function pgjobq.progress_of is 'Internal. What a running attempt reported of its progress.';
+
+-- Deletes what these jobs reported of their progress.
+create or replace function pgjobq.forget_progress(p_shard smallint, p_jobs uuid[])
+returns void language plpgsql as $$
 declare
     v_job uuid;
 begin
@@ -38,3 +47,5 @@ begin
         delete from pgjobq.progress where shard = p_shard and job = v_job;
     end loop;
 end $$;
+
+comment on function pgjobq.forget_progress is 'Internal. Deletes what jobs reported of their progress.';

@@ -1,7 +1,8 @@
--- Puts up to `p_most` scheduled jobs in line that have come due since `p_after`. `scanned_to` is how far it has looked: the time of the
--- last of them if there may be more, or else a second ago, which leaves room for transactions that commit late. Later ones are
--- found by a sweep, a call without `p_after`; any other call passes none of the dead index entries of what was promoted before.
--- `next_due` is in how many microseconds the next one comes due; null when none is scheduled.
+-- Puts at most `p_most` scheduled jobs in line that have come due since `p_after`. `scanned_to` is how far it
+-- has looked: the time of the last job if there may be more, or else a second ago, which leaves room for
+-- transactions that commit late. A sweep, a call without `p_after`, finds later ones; any other call passes
+-- no dead index entries of jobs that were promoted before. `next_due` is the time in microseconds until the
+-- next one comes due, and null if none is scheduled.
 create or replace function pgjobq.promote(
     p_shard smallint, p_most int, p_after timestamptz default '-infinity',
     out promoted int, out queues int[], out scanned_to timestamptz, out next_due bigint)
@@ -16,7 +17,8 @@ begin
     -- step: time read
     with due as materialized (
         select id, ctid as place, run_at from pgjobq.jobs
-         where shard = p_shard and run_at is not null and waits_for = 0 and run_at >= v_after and run_at <= v_now
+         where shard = p_shard and run_at is not null and waits_for = 0 and run_at >= v_after
+           and run_at <= v_now
          order by run_at limit p_most for update skip locked)
     select array_agg(id order by run_at, id), array_agg(place order by run_at, id),
            case when count(*) < p_most then v_now - interval '1 second' else max(run_at) end
@@ -28,21 +30,26 @@ begin
         with moved as (
             update pgjobq.jobs j set ticket = v_new[d.n], run_at = null
               from unnest(v_jobs, v_places) with ordinality d(id, place, n)
-             where j.ctid = d.place and j.shard = p_shard and j.id = d.id and j.run_at <= v_now and j.waits_for = 0
+             where j.ctid = d.place and j.shard = p_shard and j.id = d.id and j.run_at <= v_now
+               and j.waits_for = 0
             returning j.queue_id)
         select count(*), array_agg(distinct queue_id) into promoted, queues from moved;
     end if;
     next_due := (extract(epoch from (select run_at from pgjobq.jobs
-                                          where shard = p_shard and run_at is not null and waits_for = 0 and run_at > v_now
+                                          where shard = p_shard and run_at is not null and waits_for = 0
+                                            and run_at > v_now
                                           order by run_at limit 1)
                              - clock_timestamp()) * 1000000)::bigint;
 end $$;
 
--- Finds the shards that have scheduled jobs to promote: one index probe per shard, which starts at its cursor `p_after`.
--- The next round may start at `looked` in the shards that are not `due`. `next_due` is the time in microseconds until the next
--- job of those shards comes due; `promote` returns it for the others.
+comment on function pgjobq.promote is 'Internal. Puts scheduled jobs in line that have come due.';
+
+-- Finds the shards that have scheduled jobs to promote: one index probe per shard, which starts at its cursor
+-- `p_after`. The next round may start at `looked` in the shards that are not `due`. `next_due` is the time in
+-- microseconds until the next job of those shards comes due; `promote` returns it for the others.
 create or replace function pgjobq.find_due(
-    p_shards smallint[], p_after timestamptz[], out due smallint[], out looked timestamptz, out next_due bigint)
+    p_shards smallint[], p_after timestamptz[], out due smallint[], out looked timestamptz,
+    out next_due bigint)
 language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -53,7 +60,10 @@ begin
       into due, v_next
       from unnest(p_shards, p_after) s(shard, after),
            lateral (select run_at from pgjobq.jobs
-                     where shard = s.shard and run_at is not null and waits_for = 0 and run_at >= least(s.after, v_now)
+                     where shard = s.shard and run_at is not null and waits_for = 0
+                       and run_at >= least(s.after, v_now)
                      order by run_at limit 1) j;
     next_due := (extract(epoch from v_next - clock_timestamp()) * 1000000)::bigint;
 end $$;
+
+comment on function pgjobq.find_due is 'Internal. Finds the shards that have scheduled jobs to promote.';

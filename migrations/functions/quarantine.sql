@@ -1,8 +1,9 @@
 -- The quarantine: the separate line of jobs that were running when their worker died.
 
--- Claims at most `p_want` quarantined jobs. Jobs that can afford another crash run together, so that an innocent crowd returns
--- fast. A job that crashed twice, or whose next crash is its last, has to run alone: it is claimed only with `p_alone`, which
--- states that no quarantined job runs in this worker. So a guilty job takes another quarantined job along once at most.
+-- Claims at most `p_want` quarantined jobs. Jobs that can afford another crash run together, so that an
+-- innocent crowd returns fast. A job that crashed twice, or whose next crash is its last, has to run alone:
+-- it is claimed only with `p_alone`, which states that no quarantined job runs in this worker. So a guilty
+-- job takes another quarantined job along once at most.
 --   p_from         where the walk begins, for each priority
 --   p_alone_first  with `p_alone`: a job that has to run alone goes before the others
 --   scanned_to     where the next walk begins; 0 after the end of the line
@@ -10,7 +11,8 @@
 --   passed         a job that has to run alone was left for others of no higher priority
 -- `read_args` reads the arguments. The steps are those of `claim`.
 create or replace function pgjobq.claim_quarantined(
-    p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_kinds text[], p_want int, p_alone boolean,
+    p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_kinds text[], p_want int,
+    p_alone boolean,
     p_from bigint[], p_alone_first boolean default false,
     out ids uuid[], out kinds text[], out priorities smallint[], out tickets bigint[], out attempts int[],
     out failures smallint[], out retries smallint[], out max_crashes smallint[], out scanned_to bigint[],
@@ -30,7 +32,8 @@ begin
     opened := pgjobq.open_lane(p_shard, p_queue, p_worker, true);
     if not opened then return; end if;
     for n in reverse 4..1 loop
-        -- Mostly the line is empty, and no lease is read. The walk begins at the first job, past the dead index entries.
+        -- Mostly the line is empty, and no lease is read. The walk begins at the first job, past the dead
+        -- index entries.
         v_above := (select j.ticket - 1 from pgjobq.quarantine_line(p_shard, p_queue, n - 1, p_from[n], 1) j);
         if v_above is null then
             scanned_to[n] := 0;
@@ -39,8 +42,9 @@ begin
         v_leased := pgjobq.leased_tickets(p_shard, p_queue, n - 1, v_above);
         -- step: leases read
         foreach v_alone in array v_turns loop
-            select * into r from pgjobq.quarantined_batch(p_shard, p_queue, n - 1, v_above, c_walk, v_leased, p_kinds,
-                                                          v_alone, case when v_alone then 1 else p_want end);
+            select * into r from pgjobq.quarantined_batch(
+                p_shard, p_queue, n - 1, v_above, c_walk, v_leased, p_kinds, v_alone,
+                case when v_alone then 1 else p_want end);
             exit when r.taken > 0;
         end loop;
         alone := r.taken > 0 and v_alone;
@@ -49,8 +53,8 @@ begin
         if r.taken > 0 then
             insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
             values (p_shard, p_queue, n - 1, r.max_ticket, p_lease, p_worker, r.covered);
-            ids := r.ids; kinds := r.kinds; tickets := r.tickets; attempts := r.attempts; failures := r.failures;
-            retries := r.retries; max_crashes := r.max_crashes;
+            ids := r.ids; kinds := r.kinds; tickets := r.tickets; attempts := r.attempts;
+            failures := r.failures; retries := r.retries; max_crashes := r.max_crashes;
             priorities := array_fill((n - 1)::smallint, array[r.taken]);
             -- step: lease inserted
             return;
@@ -58,6 +62,8 @@ begin
         scanned_to[n] := pgjobq.end_of_quarantine_walk(p_shard, p_queue, n - 1, v_above, c_walk);
     end loop;
 end $$;
+
+comment on function pgjobq.claim_quarantined is 'Internal. Claims quarantined jobs of one lane.';
 
 -- One priority's part of a claim from the quarantine, as arrays.
 create or replace function pgjobq.quarantined_batch(
@@ -67,9 +73,14 @@ returns table (
     ids uuid[], kinds text[], tickets bigint[], attempts int[], failures smallint[], retries smallint[],
     max_crashes smallint[], covered int8multirange, max_ticket bigint, taken int)
 language sql stable as $$
-    select array_agg(j.id), array_agg(j.kind), array_agg(j.ticket), array_agg(j.attempt), array_agg(j.failures),
+    select array_agg(j.id), array_agg(j.kind), array_agg(j.ticket), array_agg(j.attempt),
+           array_agg(j.failures),
            array_agg(j.retries), array_agg(j.max_crashes), range_agg(int8range(j.ticket, j.ticket, '[]')),
            max(j.ticket), count(*)::int
-      from (select * from pgjobq.quarantined_jobs(p_shard, p_queue, p_priority, p_above, p_rows, p_leased, p_kinds, p_alone)
+      from (select * from pgjobq.quarantined_jobs(p_shard, p_queue, p_priority, p_above, p_rows, p_leased,
+                                                  p_kinds, p_alone)
              limit p_want) j
 $$;
+
+comment on function pgjobq.quarantined_batch is
+    'Internal. One priority''s part of a claim from the quarantine.';

@@ -1,7 +1,8 @@
--- Queues, kinds, and the partitions of `finished`: what is recorded when a program starts, and never by an enqueue.
+-- Queues, kinds, and the partitions of `finished`: what is recorded when a program starts, and never by an
+-- enqueue.
 
--- Creates a queue with its lanes, or what is missing of them, and returns its id. If a transaction that is still open creates
--- the same queue, this waits for it no longer than a moment.
+-- Creates a queue with its lanes, or what is missing of them, and returns its id. If an open transaction
+-- creates the same queue, it waits at most a second, and raises.
 create or replace function pgjobq.create_queue(p_name text) returns int language plpgsql
     set lock_timeout = '1s' set search_path = pg_catalog, pg_temp as $$
 declare
@@ -24,12 +25,19 @@ begin
     on conflict (shard, queue_id) do nothing;
     return v_id;
 exception when lock_not_available then
-    raise exception 'the queue % is being created or changed by a transaction that is still open', quote_literal(p_name)
-        using errcode = 'object_in_use', hint = 'Create queues in transactions of their own, which end at once.';
+    raise exception 'the queue % is being created or changed by a transaction that is still open',
+        quote_literal(p_name)
+        using errcode = 'object_in_use',
+            hint = 'Create queues in transactions of their own, which end at once.';
 end $$;
 
--- Makes sure that a queue is there, and sets how long its ended jobs are kept, in microseconds; null leaves it as it is.
-create or replace function pgjobq.save_queue(p_name text, p_completed bigint, p_dead bigint, p_cancelled bigint, p_expired bigint)
+comment on function pgjobq.create_queue is
+    'Public. Creates a queue, or what is missing of it, and returns its id.';
+
+-- Creates a queue if it is missing, and sets how long its ended jobs are kept, in microseconds. Null leaves a
+-- time as it is.
+create or replace function pgjobq.save_queue(p_name text, p_completed bigint, p_dead bigint,
+                                             p_cancelled bigint, p_expired bigint)
 returns int language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_id int := pgjobq.create_queue(p_name);
@@ -43,13 +51,20 @@ begin
     return v_id;
 end $$;
 
--- Marks a queue as deleted: nothing more is enqueued in it. Its row and its lanes stay, for a transaction that is still open
--- may have a job for it, which is then cancelled. Null when there is no such queue.
-create or replace function pgjobq.delete_queue(p_name text) returns int language plpgsql set search_path = pg_catalog, pg_temp as $$
+comment on function pgjobq.save_queue is
+    'Internal. Creates a queue if it is missing, and sets its retention.';
+
+-- Marks a queue as deleted: nothing more is enqueued in it. Its row and its lanes stay, because an open
+-- transaction may have a job for it, which is cancelled later. Null if there is no such queue.
+create or replace function pgjobq.delete_queue(p_name text)
+returns int language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_id int;
 begin
-    update pgjobq.queues set deleted_at = clock_timestamp() where name = p_name and deleted_at is null returning id into v_id;
+    update pgjobq.queues set deleted_at = clock_timestamp() where name = p_name and deleted_at is null
+        returning id into v_id;
     perform pg_notify(pgjobq.channel(), 'queues changed') where v_id is not null;
     return v_id;
 end $$;
+
+comment on function pgjobq.delete_queue is 'Internal. Marks a queue as deleted.';

@@ -1,9 +1,11 @@
--- Reap: takes back the jobs of workers that died, one lease in each transaction, so that none of them is long.
+-- Reap: takes back the jobs of workers that died, one lease in each transaction, so that none of them is
+-- long.
 
--- Takes back one lease of a worker that is not registered (any more), but none of `p_except`. Each job that still has its ticket
--- gets a crash and a new ticket, in the quarantine. A job past its `max_crashes` is dead, and one that someone requested to cancel
--- is cancelled. A job whose row is locked is about to be completed by a transaction of its own: it is passed over, its lease stays,
--- and `skipped` is that lease's id. `queue` is null if there was no such lease.
+-- Takes back one lease of a worker that is not registered (any more), but none of `p_except`. Each job that
+-- still has its ticket gets a crash and a new ticket, in the quarantine. A job past its `max_crashes` is
+-- dead, and one that someone requested to cancel is cancelled. A job whose row is locked is about to be
+-- completed by a transaction of its own: it is passed over, its lease stays, and `skipped` is that lease's
+-- id. `queue` is null if there was no such lease.
 create or replace function pgjobq.reap(
     p_shard smallint, p_except bigint[],
     out requeued int, out buried uuid[], out cancelled uuid[], out skipped bigint, out queue int)
@@ -38,13 +40,17 @@ begin
     requeued := coalesce(cardinality(v_back), 0) - coalesce(cardinality(cancelled), 0);
     if v_jobs.skipped is null then
         delete from pgjobq.leases
-         where shard = p_shard and queue_id = queue and priority = v_lease.priority and max_ticket = v_lease.max_ticket;
+         where shard = p_shard and queue_id = queue and priority = v_lease.priority
+           and max_ticket = v_lease.max_ticket;
     else
         skipped := v_lease.id;
     end if;
 end $$;
 
--- Locks a lease of a worker that is not registered, and returns it; null if there is none that no other session has locked.
+comment on function pgjobq.reap is 'Internal. Takes back a lease of a worker that is not registered.';
+
+-- Locks a lease of a worker that is not registered, and returns it; null if there is none that no other
+-- session has locked.
 create or replace function pgjobq.lock_dead_lease(p_shard smallint, p_except bigint[]) returns pgjobq.leases
 language plpgsql as $$
 declare
@@ -56,7 +62,8 @@ begin
         with recursive holders as (
             (select worker from pgjobq.leases where shard = p_shard order by worker limit 1)
             union all
-            select (select worker from pgjobq.leases where shard = p_shard and worker > h.worker order by worker limit 1)
+            select (select worker from pgjobq.leases where shard = p_shard and worker > h.worker
+                     order by worker limit 1)
               from holders h where h.worker is not null)
         select worker from holders h
          where worker is not null
@@ -70,12 +77,19 @@ begin
     return v_lease;
 end $$;
 
--- What the death of their worker means for these jobs: `crash`, or `bury` where another crash is one too many.
-create or replace function pgjobq.decide_crashes(p_shard smallint, p_jobs uuid[]) returns text[] language plpgsql as $$
+comment on function pgjobq.lock_dead_lease is 'Internal. Locks a lease of a worker that is not registered.';
+
+-- What the death of their worker means for these jobs: `crash`, or `bury` where another crash is one too
+-- many.
+create or replace function pgjobq.decide_crashes(p_shard smallint, p_jobs uuid[])
+returns text[] language plpgsql as $$
 begin
     return array(
         select case when j.crashes >= j.max_crashes or j.attempt >= 2000000000 then 'bury' else 'crash' end
           from unnest(p_jobs) with ordinality d(id, n),
-               lateral (select crashes, max_crashes, attempt from pgjobq.jobs where shard = p_shard and id = d.id offset 0) j
+               lateral pgjobq.job_row(p_shard, d.id) j
          order by d.n);
 end $$;
+
+comment on function pgjobq.decide_crashes is
+    'Internal. Decides what the death of their worker means for jobs.';

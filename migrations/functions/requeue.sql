@@ -1,8 +1,9 @@
--- Puts jobs back in line that are dead, cancelled or expired: with new budgets, at once, and where given as another kind, with
--- other arguments, another queue, priority or number of retries. Their attempts go on counting. What is live (again) is
--- told in `live`; what has not ended so, or whose queue is deleted, in neither.
+-- Puts dead, cancelled or expired jobs back in line, at once, with all their retries; with `p_kind`, `p_args`
+-- and so on, changed. Their attempts go on counting. Jobs that are live (again) are returned in `live`. A job
+-- with another outcome, or of a deleted queue, is in neither array.
 create or replace function pgjobq.requeue_jobs(
-    p_shard smallint, p_jobs uuid[], p_kind text, p_args text, p_queue int, p_priority smallint, p_retries smallint,
+    p_shard smallint, p_jobs uuid[], p_kind text, p_args text, p_queue int, p_priority smallint,
+    p_retries smallint,
     out requeued uuid[], out live uuid[], out queues int[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -10,21 +11,26 @@ declare
     v_job pgjobq.finished;
 begin
     for v_id in select distinct id from unnest(p_jobs) d(id) order by id loop
-        -- Locked, so that two who do this at once do it once. The latest end counts: an id may have run before.
-        select * into v_job from pgjobq.finished where shard = p_shard and id = v_id order by finished_at desc limit 1 for update;
+        -- Locked, so that two who do this at once do it once. The latest end counts: an id may have run
+        -- before.
+        select * into v_job from pgjobq.finished
+         where shard = p_shard and id = v_id order by finished_at desc limit 1 for update;
         if exists (select 1 from pgjobq.jobs where shard = p_shard and id = v_id) then
             live := live || v_id;
             continue;
         end if;
         continue when v_job.id is null or v_job.outcome = 'completed'
-                   or not exists (select 1 from pgjobq.queues where id = coalesce(p_queue, v_job.queue_id) and deleted_at is null);
+                   or not exists (select from pgjobq.queues
+                                   where id = coalesce(p_queue, v_job.queue_id) and deleted_at is null);
         -- step: ended job locked
         -- Created now, so that nothing which was asked of it before is about it.
-        insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, meta, ticket, attempt, retries,
+        insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, meta, ticket,
+                                 attempt, retries,
                                  max_crashes, created_at)
         values (p_shard, v_id, coalesce(p_queue, v_job.queue_id), coalesce(p_priority, v_job.priority),
                 coalesce(p_kind, v_job.kind),
-                coalesce(p_args::jsonb, v_job.args), v_job.attributes, v_job.key, v_job.meta, nextval('pgjobq.ticket'),
+                coalesce(p_args::jsonb, v_job.args), v_job.attributes, v_job.key, v_job.meta,
+                nextval('pgjobq.ticket'),
                 v_job.attempt, coalesce(p_retries, v_job.retries), v_job.max_crashes, clock_timestamp())
         on conflict (shard, id) do nothing;
         if not found then
@@ -43,3 +49,5 @@ begin
         queues := queues || coalesce(p_queue, v_job.queue_id);
     end loop;
 end $$;
+
+comment on function pgjobq.requeue_jobs is 'Internal. Puts dead, cancelled or expired jobs back in line.';

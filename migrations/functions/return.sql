@@ -1,7 +1,7 @@
 -- Returns leases whose claim's answer never arrived: the jobs are as if they had never been claimed.
 
--- Returns one lease. If another session has locked one of its jobs, an attempt that this worker has given up is about to complete
--- it after all; then the lease stays. Gives the number of jobs that were put back.
+-- Returns one lease. If another session has locked one of its jobs, an attempt that this worker has given up
+-- is about to complete it after all; then the lease stays. Gives the number of jobs that were put back.
 create or replace function pgjobq.return_lease(
     p_shard smallint, p_worker bigint, p_queue int, p_priority smallint, p_max_ticket bigint, p_id bigint)
 returns int language plpgsql as $$
@@ -28,8 +28,10 @@ begin
     return cardinality(v_jobs.ids);
 end $$;
 
--- Returns the leases that one claim has made, whose answer was lost. Under the lane's lock no claim is in the middle of making one.
--- A claim that has not begun yet may still come, so the worker asks again.
+comment on function pgjobq.return_lease is 'Internal. Returns a lease whose claim''s answer was lost.';
+
+-- Returns the leases that one claim has made, whose answer was lost. Under the lane's lock no claim is in the
+-- middle of making one. A claim that has not begun yet may still come, so the worker asks again.
 create or replace function pgjobq.return_claim(p_shard smallint, p_queue int, p_worker bigint, p_lease bigint)
 returns int language plpgsql set lock_timeout = '1s' as $$
 declare
@@ -49,3 +51,5 @@ begin
     end loop;
     return v_jobs;
 end $$;
+
+comment on function pgjobq.return_claim is 'Internal. Returns the leases of a claim whose answer was lost.';

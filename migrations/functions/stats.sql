@@ -1,8 +1,10 @@
--- How a queue stands, for people: bounded counts, for counting ten million rows takes longer than anybody looks.
+-- How a queue stands, for people: bounded counts, for counting ten million rows takes longer than anybody
+-- looks.
 
--- How a queue stands in one shard. Counts are exact up to ten thousand; a larger one is the planner's estimate, and `exact` is
--- false. `ready` contains the quarantined jobs. `oldest` is since when the longest waiting job waits of those that may start, in
--- microseconds since 1970. `completed` and `failed` are attempts of the last five minutes; workers count them in the first shard.
+-- How a queue stands in one shard. Counts are exact up to ten thousand; a larger one is the planner's
+-- estimate, and `exact` is false. `ready` contains the quarantined jobs. `oldest` is since when the longest
+-- waiting job waits of those that may start, in microseconds since 1970. `completed` and `failed` are
+-- attempts of the last five minutes; workers count them in the first shard.
 create or replace function pgjobq.queue_stats(
     p_shard smallint, p_queue int,
     out ready bigint, out scheduled bigint, out blocked bigint, out running bigint, out exact boolean,
@@ -21,7 +23,8 @@ begin
                    lateral ((select from pgjobq.ready_line(
                                p_shard, p_queue, priority, 0, c_most + 1))
                             union all
-                            (select from pgjobq.quarantine_line(p_shard, p_queue, priority, 0, c_most + 1))) line
+                            (select from pgjobq.quarantine_line(p_shard, p_queue, priority, 0,
+                                                                c_most + 1))) line
              limit c_most + 1) lines;
     if ready > c_most then
         exact := false;
@@ -30,13 +33,15 @@ begin
     ready := greatest(ready - running, 0);
     select count(*) filter (where j.queue_id = p_queue), count(*) into scheduled, v_walked
       from (select queue_id from pgjobq.jobs
-             where shard = p_shard and run_at is not null and waits_for = 0 order by run_at limit c_most + 1) j;
+             where shard = p_shard and run_at is not null and waits_for = 0 order by run_at
+             limit c_most + 1) j;
     if v_walked > c_most then
         exact := false;
         scheduled := greatest(scheduled, pgjobq.estimated_jobs(p_shard, p_queue, 'run_at'));
     end if;
     select count(*), exact and count(*) <= c_most into blocked, exact
-      from (select from pgjobq.jobs where shard = p_shard and queue_id = p_queue and waits_for > 0 limit c_most + 1) j;
+      from (select from pgjobq.jobs where shard = p_shard and queue_id = p_queue and waits_for > 0
+             limit c_most + 1) j;
     oldest := (extract(epoch from pgjobq.oldest_ready(p_shard, p_queue, c_most)) * 1000000)::bigint;
     completed := 0;
     failed := 0;
@@ -48,16 +53,21 @@ begin
      where r.shard = p_shard and r.queue_id = p_queue and r.at > clock_timestamp() - interval '5 minutes';
 end $$;
 
+comment on function pgjobq.queue_stats is 'Internal. How a queue stands in one shard.';
+
 -- The planner's estimate of a queue's jobs in which this column is set.
 create or replace function pgjobq.estimated_jobs(p_shard smallint, p_queue int, p_column text) returns bigint
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_plan json;
 begin
-    execute format('explain (format json) select 1 from pgjobq.jobs where shard = %s and queue_id = %s and %I is not null',
+    execute format('explain (format json) select 1 from pgjobq.jobs '
+                   'where shard = %s and queue_id = %s and %I is not null',
                    p_shard, p_queue, p_column) into v_plan;
     return (v_plan->0->'Plan'->>'Plan Rows')::numeric::bigint;
 end $$;
+
+comment on function pgjobq.estimated_jobs is 'Internal. The planner''s estimate of a queue''s jobs.';
 
 -- When the oldest ready job was created, among the first `p_rows` of each priority that no lease covers.
 create or replace function pgjobq.oldest_ready(p_shard smallint, p_queue int, p_rows int) returns timestamptz
@@ -76,13 +86,20 @@ begin
     return v_oldest;
 end $$;
 
--- How many attempts ended in a worker since it last said so.
-create or replace function pgjobq.note_rates(p_shard smallint, p_queues int[], p_completed int[], p_failed int[]) returns void
+comment on function pgjobq.oldest_ready is 'Internal. When the oldest ready job of a queue was created.';
+
+-- Records how many attempts ended in a worker since its last report.
+create or replace function pgjobq.note_rates(p_shard smallint, p_queues int[], p_completed int[],
+                                             p_failed int[]) returns void
 language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
 begin
     insert into pgjobq.rates (shard, queue_id, at, completed, failed)
-    select p_shard, u.queue_id, v_now, u.completed, u.failed from unnest(p_queues, p_completed, p_failed) u(queue_id, completed, failed);
-    delete from pgjobq.rates where shard = p_shard and queue_id = any (p_queues) and at < v_now - interval '10 minutes';
+    select p_shard, u.queue_id, v_now, u.completed, u.failed
+      from unnest(p_queues, p_completed, p_failed) u(queue_id, completed, failed);
+    delete from pgjobq.rates where shard = p_shard and queue_id = any (p_queues)
+        and at < v_now - interval '10 minutes';
 end $$;
+
+comment on function pgjobq.note_rates is 'Internal. Records how many attempts ended in a worker.';

@@ -1,8 +1,10 @@
--- Tidying up: what bounds the tables that no job's end empties. Every worker does it once a minute, for all.
+-- Tidying up: bounds the tables that the end of a job does not empty. Every worker does it once a minute, for
+-- all.
 
--- Deletes what is no longer true from the tables of hints: processes that no longer wait, rates of queues that nobody serves,
--- and the progress of attempts that are over (it may have been reported just after the end).
-create or replace function pgjobq.tidy_hints(p_shard smallint, p_now timestamptz default clock_timestamp()) returns void language plpgsql as $$
+-- Deletes rows of the tables that are not logged: processes that no longer wait, rates of queues that no
+-- worker serves, and the progress of attempts that are over (it may have been reported just after the end).
+create or replace function pgjobq.tidy_hints(p_shard smallint, p_now timestamptz default clock_timestamp())
+returns void language plpgsql as $$
 begin
     delete from pgjobq.waiters where shard = p_shard and until < p_now - interval '1 minute';
     delete from pgjobq.rates where shard = p_shard and at < p_now - interval '10 minutes';
@@ -11,11 +13,16 @@ begin
        and not exists (select 1 from pgjobq.jobs where shard = p_shard and id = p.job and ticket = p.ticket);
 end $$;
 
--- Deletes failed attempts of jobs that are gone, because a person deleted them: looks at the next `p_most` attempts after the
--- job `p_after`. Returns how far it came, and null at the end.
-create or replace function pgjobq.tidy_failures(p_shard smallint, p_after uuid, p_most int) returns uuid language plpgsql as $$
+comment on function pgjobq.tidy_hints is
+    'Internal. Deletes what is out of date in the tables that are not logged.';
+
+-- Deletes failed attempts of jobs that are gone, because a person deleted them. It looks at the next `p_most`
+-- attempts after the job `p_after`, and returns the last job that it came to, or null at the end.
+create or replace function pgjobq.tidy_failures(p_shard smallint, p_after uuid, p_most int)
+returns uuid language plpgsql as $$
 declare
-    v_jobs uuid[] := array(select job from pgjobq.failures where shard = p_shard and job > p_after order by job limit p_most);
+    v_jobs uuid[] := array(select job from pgjobq.failures where shard = p_shard and job > p_after
+                            order by job limit p_most);
     v_job uuid;
 begin
     for v_job in select distinct id from unnest(v_jobs) d(id) loop
@@ -25,3 +32,5 @@ begin
     end loop;
     return v_jobs[p_most];
 end $$;
+
+comment on function pgjobq.tidy_failures is 'Internal. Deletes failed attempts of jobs that are gone.';

@@ -9,21 +9,25 @@ select j.shard, j.id, q.name as queue, j.kind, j.priority,
                             and l.max_ticket >= j.ticket and l.tickets @> j.ticket) then 'running'
             else 'ready' end as state,
        j.run_at, j.attempt, j.failures::int, j.crashes::int, j.created_at, null::timestamptz as finished_at,
-       pgjobq.shown_args(j.kind, j.args) as args, null::jsonb as output, null::jsonb as errors, null::jsonb as cancelled
+       pgjobq.shown_args(j.kind, j.args) as args, null::jsonb as output, null::jsonb as errors,
+           null::jsonb as cancelled
   from pgjobq.jobs j left join pgjobq.queues q on q.id = j.queue_id
 union all
-select f.shard, f.id, q.name, f.kind, f.priority, f.outcome, null, f.attempt, f.failures, f.crashes, f.created_at,
+select f.shard, f.id, q.name, f.kind, f.priority, f.outcome, null, f.attempt, f.failures, f.crashes,
+       f.created_at,
        f.finished_at, pgjobq.shown_args(f.kind, f.args), f.output, f.errors, f.cancelled
   from pgjobq.finished f left join pgjobq.queues q on q.id = f.queue_id;
 
 comment on view pgjobq.job_states is
-    'Public. Every job that is live or still kept, and its state. Ask for one id or a few: the view reads whole tables otherwise.';
+    'Public. Every job that is live or still kept, and its state. Ask for one id or a few: the view reads '
+    'whole tables otherwise.';
 comment on column pgjobq.job_states.state is
     'blocked, scheduled, held, ready, running; completed, dead, cancelled or expired once it has ended.';
 comment on column pgjobq.job_states.args is 'The arguments, without those that the job function redacts.';
 
 create or replace view pgjobq.queue_overview as
-select q.name as queue, c.ready, c.scheduled, c.running, c.quarantined, c.dead, c.exact, c.oldest_ready, c.completed,
+select q.name as queue, c.ready, c.scheduled, c.running, c.quarantined, c.dead, c.exact, c.oldest_ready,
+       c.completed,
        c.failed, c.workers
   from pgjobq.queues q, lateral pgjobq.queue_counts(q.id) c
  where q.deleted_at is null;
@@ -32,18 +36,23 @@ comment on view pgjobq.queue_overview is
     'Public. How each queue stands. A count above ten thousand is an estimate, and then `exact` is false.';
 comment on column pgjobq.queue_overview.ready is 'Jobs that may start now, the quarantined ones among them.';
 comment on column pgjobq.queue_overview.quarantined is
-    'Jobs that were running when their worker died, waiting or running again. At most ten thousand are counted.';
-comment on column pgjobq.queue_overview.dead is 'Its dead jobs among the last ten thousand that died in each shard.';
+    'Jobs that were running when their worker died, waiting or running again. At most ten thousand are '
+    'counted.';
+comment on column pgjobq.queue_overview.dead is
+    'Its dead jobs among the last ten thousand that died in each shard.';
 comment on column pgjobq.queue_overview.oldest_ready is 'When the oldest of the ready jobs was created.';
-comment on column pgjobq.queue_overview.completed is 'Attempts of the last five minutes that completed their job.';
+comment on column pgjobq.queue_overview.completed is
+    'Attempts of the last five minutes that completed their job.';
 comment on column pgjobq.queue_overview.failed is 'Attempts of the last five minutes that did not.';
 comment on column pgjobq.queue_overview.workers is 'Workers that wait for its jobs, or run some.';
 
 create or replace view pgjobq.workers_overview as
-select w.id, w.name, w.started_at, w.heartbeats, w.seen_at, clock_timestamp() - w.seen_at as silent_for, w.lease,
+select w.id, w.name, w.started_at, w.heartbeats, w.seen_at, clock_timestamp() - w.seen_at as silent_for,
+       w.lease,
        (select array_agg(q.name order by q.name) from pgjobq.queues q where q.id = any (w.idle)) as idle_in,
        c.queues as running_in, c.leases, c.running
-  from (select id, min(name) as name, min(started_at) as started_at, max(beats) as heartbeats, max(seen_at) as seen_at,
+  from (select id, min(name) as name, min(started_at) as started_at, max(beats) as heartbeats,
+        max(seen_at) as seen_at,
                max(lease) as lease, array_agg(distinct i) filter (where i is not null) as idle
           from pgjobq.workers left join lateral unnest(idle) i on true group by id) w,
        lateral pgjobq.worker_counts(w.id) c;
@@ -51,6 +60,7 @@ select w.id, w.name, w.started_at, w.heartbeats, w.seen_at, clock_timestamp() - 
 comment on view pgjobq.workers_overview is 'Public. Every registered worker, and what it holds.';
 comment on column pgjobq.workers_overview.name is 'The name that its program gave it.';
 comment on column pgjobq.workers_overview.silent_for is
-    'The time since its last heartbeat. Other workers take its jobs back once it is silent for longer than `lease`.';
+    'The time since its last heartbeat. Other workers take its jobs back once it is silent for longer than '
+    '`lease`.';
 comment on column pgjobq.workers_overview.idle_in is 'The queues in which it waits to be notified of jobs.';
 comment on column pgjobq.workers_overview.running_in is 'The queues of the jobs that it runs.';

@@ -1,12 +1,13 @@
--- Jobs that end without being run to their end: cancelled by a person or a program, or not started in time.
+-- Ends jobs that wait: cancelled by a person or a program, or not started in time.
 --
--- A waiting job may be leased at any moment, so whoever ends one locks its lane first, then its row, and reads the leases in
--- a statement after that: what none of them covers is certainly not running. Locked rows are passed over, never waited
--- for: somebody's transaction, open for who knows how long, may be about to complete that job.
+-- A waiting job may be leased at any moment. So whoever ends one locks its lane first, then its row, and
+-- reads the leases in a statement after that: a job that none of them covers is certainly not running. Locked
+-- rows are passed over, and never waited for: an open transaction may be about to complete that job.
 
--- Tells apart which of some jobs wait (they are locked now, and stay so until the transaction ends) and which run, or
--- cannot be had just now. What is in neither is gone. At most a thousand at a time.
-create or replace function pgjobq.take_waiting(p_shard smallint, p_jobs uuid[], out waiting uuid[], out running uuid[])
+-- Splits `p_jobs`, at most a thousand, into `waiting` (locked until the transaction ends) and `running`
+-- (leased, or locked by another session). Ids in neither array have ended.
+create or replace function pgjobq.take_waiting(p_shard smallint, p_jobs uuid[], out waiting uuid[],
+                                               out running uuid[])
 language plpgsql as $$
 declare
     v_queues int[];
@@ -21,7 +22,7 @@ begin
     end if;
     v_queues := array(select distinct j.queue_id
                         from unnest(p_jobs) d(id),
-                             lateral (select queue_id from pgjobq.jobs where shard = p_shard and id = d.id offset 0) j
+                             lateral pgjobq.job_row(p_shard, d.id) j
                        order by 1);
     foreach v_queue in array v_queues loop
         perform 1 from pgjobq.lanes where shard = p_shard and queue_id = v_queue for update;
@@ -38,9 +39,10 @@ begin
     end loop;
     -- step: jobs locked
     for v_job in
-        select j.queue_id, j.priority, array_agg(j.id) as ids, array_agg(j.ticket) as tickets, min(j.ticket) as low
+        select j.queue_id, j.priority, array_agg(j.id) as ids, array_agg(j.ticket) as tickets,
+               min(j.ticket) as low
           from unnest(v_locked) d(id),
-               lateral (select id, queue_id, priority, ticket from pgjobq.jobs where shard = p_shard and id = d.id offset 0) j
+               lateral pgjobq.job_row(p_shard, d.id) j
          group by j.queue_id, j.priority
     loop
         v_leased := case when v_job.low is not null then
@@ -50,9 +52,12 @@ begin
     end loop;
     running := array(select j.id
                        from unnest(p_jobs) d(id),
-                            lateral (select id from pgjobq.jobs where shard = p_shard and id = d.id offset 0) j
+                            lateral pgjobq.job_row(p_shard, d.id) j
                       where j.id <> all (waiting));
 end $$;
+
+comment on function pgjobq.take_waiting is
+    'Internal. Locks those of some jobs that wait, and tells them from those that run.';
 
 -- Ends jobs whose rows the caller has locked, and which are not running. `p_decision` is cancel or expire.
 create or replace function pgjobq.end_waiting(
@@ -65,3 +70,5 @@ begin
                             p_message => array_fill(p_reason, v_count), p_by => p_by);
     perform pgjobq.forget_cancels(p_shard, p_jobs);
 end $$;
+
+comment on function pgjobq.end_waiting is 'Internal. Ends locked jobs that are not running.';

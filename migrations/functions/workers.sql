@@ -1,27 +1,37 @@
--- Upkeep: workers that say they live, the jobs of those that no longer do, and scheduled jobs that come due. Every worker
--- does all of it, all the time; there is no leader, because each step is a compare-and-set.
+-- The rows of workers: they register, leave, and are given up by others. There is no leader, because each
+-- step is a compare-and-set.
 
 -- Registers a worker. `p_lease` is how long it may be silent before others take its jobs.
-create or replace function pgjobq.register_worker(p_shard smallint, p_worker bigint, p_name text, p_lease interval default '30 seconds')
+create or replace function pgjobq.register_worker(p_shard smallint, p_worker bigint, p_name text,
+                                                  p_lease interval default '30 seconds')
 returns void language plpgsql as $$
 begin
     insert into pgjobq.workers (shard, id, name, lease) values (p_shard, p_worker, p_name, p_lease);
 end $$;
 
-create or replace function pgjobq.set_idle(p_shard smallint, p_worker bigint, p_queues int[]) returns void language plpgsql as $$
+comment on function pgjobq.register_worker is 'Internal. Registers a worker.';
+
+-- Records in which queues a worker waits to be notified.
+create or replace function pgjobq.set_idle(p_shard smallint, p_worker bigint, p_queues int[])
+returns void language plpgsql as $$
 begin
     update pgjobq.workers set idle = p_queues where shard = p_shard and id = p_worker and idle <> p_queues;
 end $$;
 
--- A worker that holds nothing leaves.
+comment on function pgjobq.set_idle is 'Internal. Records in which queues a worker waits to be notified.';
+
+-- Deletes the row of a worker that holds nothing.
 create or replace function pgjobq.leave(p_shard smallint, p_worker bigint) returns void language plpgsql as $$
 begin
     delete from pgjobq.workers where shard = p_shard and id = p_worker;
 end $$;
 
--- Deletes the rows of workers whose number of heartbeats is still the one that a judge has seen for too long. A worker that
--- is in a claim just now is left for the next time. Returns how many were given up.
-create or replace function pgjobq.give_up_workers(p_shard smallint, p_workers bigint[], p_beats bigint[]) returns int language plpgsql as $$
+comment on function pgjobq.leave is 'Internal. Deletes the row of a worker that holds nothing.';
+
+-- Deletes the rows of workers whose number of heartbeats is still the one that another worker has seen for
+-- too long. A worker that is in a claim just now is left for the next time. Returns how many were given up.
+create or replace function pgjobq.give_up_workers(p_shard smallint, p_workers bigint[], p_beats bigint[])
+returns int language plpgsql as $$
 declare
     v_count int;
 begin
@@ -33,3 +43,5 @@ begin
     get diagnostics v_count = row_count;
     return v_count;
 end $$;
+
+comment on function pgjobq.give_up_workers is 'Internal. Deletes the rows of silent workers.';

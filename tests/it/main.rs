@@ -15,6 +15,7 @@ mod proxy; // What errors say.
 mod bystanders; // A job that runs costs the database nothing.
 mod calendar; // What depends on the day.
 mod callers; // Their transactions and ours.
+mod catalog; // The schema as people meet it in psql.
 mod claims; // Claims are bounded, and one lane delays no other.
 mod growth; // No table grows for ever.
 mod invariants;

@@ -40,6 +40,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("ended_badly", BOTH),
     ("enqueue", BOTH),
     ("enqueue_many", BOTH),
+    ("job_row", BOTH),
     ("jobs_of_lease", BOTH),
     ("leased_tickets", BOTH),
     ("lookup", BOTH),
@@ -148,6 +149,7 @@ const DEFINERS: &[&str] = &[
 const INSIDE: &[&str] = &[
     "duplicates",
     "insert_large_batch",
+    "job_row",
     "jobs_of_lease",
     "leased_tickets",
     "new_rows",

@@ -73,7 +73,7 @@ const PLANTED: &[Planted] = &[
                 "where j.shard = p_shard and j.id = l.id",
             ),
             (
-                "where j.ctid = l.place and j.shard = p_shard and j.id = l.id and j.ticket is not distinct from l.ticket",
+                "where j.ctid = l.place and j.shard = p_shard and j.id = l.id\n           and j.ticket is not distinct from l.ticket",
                 1,
                 "where j.shard = p_shard and j.id = l.id",
             ),
@@ -147,7 +147,7 @@ const PLANTED: &[Planted] = &[
         &[
             ("order by run_at limit p_most for update skip locked)", 1, "order by run_at limit p_most)"),
             (
-                "j.ctid = d.place and j.shard = p_shard and j.id = d.id and j.run_at <= v_now and j.waits_for = 0",
+                "j.ctid = d.place and j.shard = p_shard and j.id = d.id and j.run_at <= v_now\n               and j.waits_for = 0",
                 1,
                 "j.shard = p_shard and j.id = d.id",
             ),

@@ -1,0 +1,90 @@
+//! The schema as people meet it in psql: comments, views, and functions that fit a screen.
+
+use std::time::Duration;
+
+use pgjobq::prelude::*;
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::harness::TestDb;
+use crate::life::double;
+
+/// Functions that a caller may use from SQL. A new one needs a line here, and `Public.` in its comment.
+const PUBLIC: &[&str] = &["cancel", "channel", "create_queue", "enqueue", "new_id"];
+
+async fn names(db: &TestDb, sql: &str) -> Vec<String> {
+    sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&db.pool).await.unwrap()
+}
+
+#[tokio::test]
+async fn everything_in_the_schema_has_a_comment() {
+    let db = TestDb::new(1).await;
+    let silent = "select relname::text from pg_class c
+         where relnamespace = 'pgjobq'::regnamespace and relkind in ('r', 'p', 'v') and not relispartition
+           and obj_description(c.oid, 'pg_class') is null
+        union all
+        select proname::text from pg_proc p
+         where pronamespace = 'pgjobq'::regnamespace and obj_description(p.oid, 'pg_proc') is null
+        union all
+        select typname::text from pg_type t
+         where typnamespace = 'pgjobq'::regnamespace and typtype = 'c' and obj_description(t.oid, 'pg_type') is null
+           and exists (select from pg_class where oid = typrelid and relkind = 'c')";
+    assert_eq!(names(&db, silent).await, [""; 0]);
+    let public = "select proname::text from pg_proc p where pronamespace = 'pgjobq'::regnamespace
+         and obj_description(p.oid, 'pg_proc') like 'Public. %' order by 1";
+    assert_eq!(names(&db, public).await, PUBLIC);
+    let neither = "select proname::text from pg_proc p where pronamespace = 'pgjobq'::regnamespace
+         and obj_description(p.oid, 'pg_proc') !~ '^(Public|Internal)[.] '";
+    assert_eq!(names(&db, neither).await, [""; 0]);
+}
+
+#[test]
+fn sql_functions_fit_a_screen() {
+    let schema = pgjobq::schema_sql("pgjobq").unwrap();
+    let long: Vec<_> = schema.lines().filter(|line| line.chars().count() > 110).collect();
+    assert!(long.is_empty(), "lines of more than 110 columns: {long:#?}");
+    let mut function = ("", 0);
+    let mut count = 0;
+    for (number, line) in schema.lines().enumerate() {
+        if line.starts_with("create or replace function ") {
+            function = (line, number);
+        } else if line == "end $$;" || line == "$$;" {
+            let lines = number - function.1 + 1;
+            assert!(lines <= 60, "{} has {lines} lines", function.0);
+            count += 1;
+        }
+    }
+    assert!(count > 90, "{count} functions were found");
+}
+
+#[tokio::test]
+async fn unknown_failure_reason_is_rejected() {
+    let db = TestDb::new(1).await;
+    let insert = "insert into pgjobq.failures (shard, job, attempt, reason, message)
+                  values (0, gen_random_uuid(), 1, 'whim', '')";
+    let error = sqlx::raw_sql(insert).execute(&db.pool).await.unwrap_err();
+    assert!(error.to_string().contains("reason_is_known"), "{error}");
+}
+
+on_postgres! {
+    async fn overviews_show_queues_and_workers(db: TestDb) {
+        db.run("select pgjobq.create_queue('other')").await;
+        double::enqueue(&db.client, 1).await.unwrap();
+        double::job(2).delay(Duration::from_secs(3600)).enqueue(&db.client).await.unwrap();
+        double::job(3).queue("other").enqueue(&db.client).await.unwrap();
+        // Of the two waiting jobs a worker holds one.
+        db.run("select pgjobq.register_worker(shard, 7, 'mine') from pgjobq.lanes group by shard;
+                select pgjobq.claim(l.shard, l.queue_id, 7, 77, true, array['double'], 9, array[0, 0, 0, 0], null, null)
+                  from pgjobq.lanes l join pgjobq.queues q on q.id = l.queue_id and q.name = 'default'").await;
+        let overview = "select string_agg(format('%s: %s ready, %s scheduled, %s running, %s workers, exact %s',
+                                                 queue, ready, scheduled, running, workers, exact), '; ' order by queue)
+                          from pgjobq.queue_overview";
+        let wanted = "default: 0 ready, 1 scheduled, 1 running, 1 workers, exact t; \
+                      other: 1 ready, 0 scheduled, 0 running, 0 workers, exact t";
+        let shown = db.text(overview).await;
+        assert!(shown.ends_with(wanted) || shown == wanted, "{shown}");
+        let row = sqlx::query("select name, running_in, leases, running, silent_for >= '0' as silent from pgjobq.workers_overview")
+            .fetch_one(&db.pool).await.unwrap();
+        let row: (String, Vec<String>, i64, i64, bool) = (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4));
+        assert_eq!(row, ("mine".to_owned(), vec!["default".to_owned()], 1, 1, true));
+    }
+}
