@@ -1,4 +1,5 @@
--- The rights of the two roles. An upgrade runs this again if the roles may use the schema, for functions and tables that are new.
+-- The rights of the two roles. An upgrade runs this again if the roles may use the schema, for functions and
+-- tables that are new.
 
 -- A producer enqueues, waits, and looks.
 grant usage on sequence pgjobq.ticket to pgjobq_producer;

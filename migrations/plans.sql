@@ -6,18 +6,15 @@
 -- scans and nested loops are left to it, and the plan is made once. JIT is off as well: a plan with a
 -- disabled node looks expensive enough to compile.
 --
--- A probe is a look that must use one index, whatever the others are. These forms leave the planner no
--- choice:
--- `offset 0` keeps conditions on the outside, so that a row is found by its key alone, and compared after
---   `order by`       asks for an order that only the meant index has, even where one row can match
--- `a >= p and a <= p` with `order by a`: equality would make the order mean nothing, and let the planner drop
--- it
---   `a + 0 = p`      compares a column and hides it from the planner, where an index on it must not be used
+-- A probe is a look that must use one index, whatever the others are. These forms leave no choice:
+--   `offset 0`            conditions stay outside: a row is found by its key alone, and compared after
+--   `order by a`          asks for an order that only the meant index has, even if at most one row matches
+--   `a >= p and a <= p`   with `order by a`; after `a = p` the planner would drop the order
+--   `a + 0 = p`           compares a column, and hides it where an index on it must not be used
 -- Where the table was analysed with one row and then filled, a plain `=` read a whole shard for each job.
 --
 -- `-- step: …` in a function names a place between two of its steps. The tests in `tests/races` put a pause
--- there, to
--- try every order of the steps of two sessions. In production it is a comment.
+-- there, to try every order of the steps of two sessions. In production it is a comment.
 do $$
 declare
     c_pinned constant text[] := '{

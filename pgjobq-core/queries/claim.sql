@@ -1,5 +1,7 @@
--- Claim jobs of one lane. $1 shard   $2 queue   $3 worker   $4 lease   $5 whether to wait for a busy lane   $6 kinds
--- $7 how many   $8 near, by priority   $9, $10 tickets found by a peek, and their priorities
--- $11 bytes of arguments at most   $12 kinds of which there are places for $13 jobs   $14 whether without arguments
-select ids, kinds, args, priorities, tickets, attempts, failures, retries, max_crashes, metas, scanned_to, opened, more
+-- Claims jobs of one lane. $1 shard   $2 queue   $3 worker   $4 lease   $5 whether to wait for a busy lane
+-- $6 kinds   $7 how many   $8 scan hint, by priority
+-- $9, $10 tickets that a peek found, and their priorities   $11 bytes of arguments at most
+-- $12 kinds of which there are places for $13 jobs   $14 whether without arguments
+select ids, kinds, args, priorities, tickets, attempts, failures, retries, max_crashes, metas, scanned_to,
+       opened, more
   from pgjobq.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)

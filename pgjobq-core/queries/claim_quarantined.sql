@@ -1,5 +1,6 @@
--- Claim quarantined jobs of a lane. $1 shard   $2 queue   $3 worker   $4 lease   $5 kinds   $6 how many
+-- Claims quarantined jobs of a lane. $1 shard   $2 queue   $3 worker   $4 lease   $5 kinds   $6 how many
 -- $7 whether no quarantined job runs in this worker   $8 where the walk begins, by priority
--- $9 whether one that must run alone goes first
-select ids, kinds, priorities, tickets, attempts, failures, retries, max_crashes, scanned_to, opened, alone, passed
+-- $9 whether a job that has to run alone goes first
+select ids, kinds, priorities, tickets, attempts, failures, retries, max_crashes, scanned_to, opened,
+       alone, passed
   from pgjobq.claim_quarantined($1, $2, $3, $4, $5, $6, $7, $8, $9)

@@ -1,2 +1,2 @@
--- Mark a queue as deleted. $1 name
+-- Marks a queue as deleted. $1 name
 select pgjobq.delete_queue($1) as id

@@ -1,2 +1,2 @@
--- Deleted queues in which jobs wait, and those to be forgotten. $1 shards
+-- Finds deleted queues in which jobs wait, and those whose rows may be deleted. $1 shards
 select pgjobq.deleted_queues($1) as used, pgjobq.forgettable_queues(clock_timestamp()) as over

@@ -1,6 +1,8 @@
--- Enqueue a batch. $1-$5 shapes: kind, queue, priority, retries, crash budget   $6 id   $7 shape of each row   $8 args
--- $9 meta   $10 delay   $11 run at   $12 expires in (microseconds, null for now or never)
--- $13 whether to notify in this transaction   $14 how long to wait for somebody's open transaction, in milliseconds
+-- Enqueues a batch. $1-$5 shapes: kind, queue, priority, retries, max_crashes   $6 id
+-- $7 shape of each row   $8 args   $9 meta
+-- $10 delay   $11 run_at   $12 expires_in (microseconds, null for now or never)
+-- $13 whether to notify in this transaction
+-- $14 how long to wait for an open transaction of another session, in milliseconds
 -- $15 the version of this program
 select inserted, unknown, duplicate, other_kind, wake
   from pgjobq.enqueue_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)

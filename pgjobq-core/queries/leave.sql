@@ -1,2 +1,2 @@
--- A worker leaves, in every shard. $1 shards   $2 worker
+-- Deletes the rows of a worker that holds nothing, in every shard. $1 shards   $2 worker
 select pgjobq.leave(s, $2) from unnest($1::smallint[]) s

@@ -1,11 +1,11 @@
--- What our statements count on, whatever the role's defaults are; for a new connection of a worker's. Not told when it
--- is opened: most poolers refuse that, in every mode.
+-- Session settings that our statements rely on, overriding the defaults of the role. A worker sends them to
+-- each new connection as a statement, because most poolers reject them as startup parameters.
 select set_config('statement_timeout', '30s', false),
        set_config('lock_timeout', '10s', false),
-       -- Else a crash of the database could undo the claim of a job that may run only once, and it would run again.
+       -- Otherwise a crash of the database could undo the claim of a job that must not run twice.
        set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false),
        set_config('idle_in_transaction_session_timeout', '30s', false),
-       -- A claim holds its lane until the answer is sent: not for long to a network that takes no more.
+       -- A claim holds its lane until the answer is sent, so a network that takes no more holds it briefly.
        set_config('tcp_user_timeout', '10s', false),
        set_config('idle_session_timeout', '0', false),
        set_config('default_transaction_isolation', 'read committed', false),

@@ -1,2 +1,2 @@
--- Forget ended jobs for good. $1 shard   $2 ids
+-- Deletes dead, cancelled or expired jobs. $1 shard   $2 ids
 select pgjobq.purge_ended($1, $2) as purged

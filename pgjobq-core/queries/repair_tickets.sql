@@ -1,2 +1,2 @@
--- Advance the sequence of tickets if it was set back.
+-- Advances the sequence of tickets if it was set back.
 select set_back, highest from pgjobq.repair_tickets()

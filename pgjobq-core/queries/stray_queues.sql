@@ -1,2 +1,2 @@
--- Ids of queues in which jobs wait although no such queue exists. $1 shards
+-- Ids of queues that do not exist, in which jobs wait. $1 shards
 select distinct id from unnest($1::smallint[]) s, lateral unnest(pgjobq.stray_queues(s)) id

@@ -1,2 +1,3 @@
--- Which process of the server answers. Sent as plain text, for a prepared one would be lost between two of them.
+-- Which process of the server answers. Sent as plain text, because a prepared statement would be lost between
+-- two of them.
 select pg_backend_pid()

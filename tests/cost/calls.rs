@@ -53,19 +53,24 @@ impl Session {
         self.cost(query).await
     }
 
-    /// Claims from `near` on, or the tickets that were found.
-    pub(crate) async fn claim(&mut self, want: usize, near: i64, found: Option<Vec<i64>>) -> (Cost, Lease) {
+    /// Claims from `scan_hint` on, or the tickets that were found.
+    pub(crate) async fn claim(
+        &mut self,
+        want: usize,
+        scan_hint: i64,
+        found: Option<Vec<i64>>,
+    ) -> (Cost, Lease) {
         let lease = fresh_id();
-        let cost = self.claim_as(lease, want, near, found).await;
+        let cost = self.claim_as(lease, want, scan_hint, found).await;
         (cost, self.lease(lease).await.unwrap_or_default())
     }
 
     /// A claim that finds nothing in reach.
-    pub(crate) async fn claim_nothing(&mut self, want: usize, near: i64) -> Cost {
-        self.claim_as(fresh_id(), want, near, None).await
+    pub(crate) async fn claim_nothing(&mut self, want: usize, scan_hint: i64) -> Cost {
+        self.claim_as(fresh_id(), want, scan_hint, None).await
     }
 
-    async fn claim_as(&mut self, lease: i64, want: usize, near: i64, found: Option<Vec<i64>>) -> Cost {
+    async fn claim_as(&mut self, lease: i64, want: usize, scan_hint: i64, found: Option<Vec<i64>>) -> Cost {
         let priorities = found.as_ref().map(|found| vec![1i16; found.len()]);
         let query = explain("claim")
             .bind(0i16)
@@ -75,7 +80,7 @@ impl Session {
             .bind(true)
             .bind(vec![self.kind])
             .bind(want as i32)
-            .bind(vec![near; 4])
+            .bind(vec![scan_hint; 4])
             .bind(found)
             .bind(priorities)
             .bind(8i64 << 20)

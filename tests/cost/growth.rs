@@ -13,11 +13,11 @@ const WALK: f64 = 5000.0;
 const STRANGE: &str = "known_to_nobody";
 
 /// The buffers of a claim of ten jobs, the dearest of several.
-async fn claim_buffers(session: &mut Session, near: i64) -> f64 {
+async fn claim_buffers(session: &mut Session, scan_hint: i64) -> f64 {
     let _quiet = QUIET.read().await;
     let mut dearest = 0.0_f64;
     for round in 0..8 {
-        let (cost, lease) = session.claim(10, near, None).await;
+        let (cost, lease) = session.claim(10, scan_hint, None).await;
         assert_eq!(lease.jobs.len(), 10);
         session.finish(&lease, End::Complete).await;
         // The first call of a session reads the catalog.

@@ -24,9 +24,9 @@ async fn never_analysed_then_analysed_then_emptied() -> States {
     session.run("analyze").await;
     let full = figures(&db, 0).await;
     session.empty().await;
-    let near = session.drawn().await;
+    let scan_hint = session.drawn().await;
     session.fill(50_000, KIND).await;
-    let emptied = figures(&db, near).await;
+    let emptied = figures(&db, scan_hint).await;
     vec![("never analysed", never), ("analysed full", full), ("then emptied", emptied)]
 }
 
@@ -47,9 +47,9 @@ async fn analysed_with_one_row_and_full_of_dead_rows() -> States {
     let one = figures(&db, 0).await;
     session.empty().await;
     session.run("analyze").await;
-    let near = session.drawn().await;
+    let scan_hint = session.drawn().await;
     session.fill(MILLION, KIND).await;
-    vec![("analysed with one row", one), ("analysed full of dead rows", figures(&db, near).await)]
+    vec![("analysed with one row", one), ("analysed full of dead rows", figures(&db, scan_hint).await)]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,20 +10,20 @@ use crate::tables::QUIET;
 /// What each statement cost for each job, by its name and the jobs in a batch: the dearest of all calls.
 pub(crate) type Figures = BTreeMap<(&'static str, usize), Cost>;
 
-/// A figure for each statement, in new sessions. The jobs begin above the ticket `near`.
-pub(crate) async fn figures(db: &Db, near: i64) -> Figures {
+/// A figure for each statement, in new sessions. The jobs begin above the ticket `scan_hint`.
+pub(crate) async fn figures(db: &Db, scan_hint: i64) -> Figures {
     let mut figures = Figures::new();
-    let mut near = near;
+    let mut scan_hint = scan_hint;
     let _quiet = QUIET.read().await;
     for jobs in [10, 500] {
         let mut session = Session::new(db).await;
         // Not counted: reading the catalog, and six calls after which no plan is new any more.
         for (unseen, rounds) in [(1, 2), (5, 2)] {
             for _ in 0..unseen {
-                near = round(&mut session, 1, near, &mut Figures::new()).await;
+                scan_hint = round(&mut session, 1, scan_hint, &mut Figures::new()).await;
             }
             for _ in 0..rounds {
-                near = round(&mut session, jobs, near, &mut figures).await;
+                scan_hint = round(&mut session, jobs, scan_hint, &mut figures).await;
             }
         }
         session.leave().await;
@@ -32,7 +32,7 @@ pub(crate) async fn figures(db: &Db, near: i64) -> Figures {
 }
 
 /// Each statement once. Returns the worker's next guess of where the waiting jobs begin.
-async fn round(session: &mut Session, jobs: usize, near: i64, figures: &mut Figures) -> i64 {
+async fn round(session: &mut Session, jobs: usize, scan_hint: i64, figures: &mut Figures) -> i64 {
     let mut note = |name, cost: Cost| {
         let dearest = figures.entry((name, jobs)).or_default();
         let each = |figure: f64| figure / jobs as f64;
@@ -44,9 +44,9 @@ async fn round(session: &mut Session, jobs: usize, near: i64, figures: &mut Figu
     note("enqueue", cost);
     note("lookup live", session.lookup(&ids).await);
     note("status", session.status(ids[0]).await);
-    note("peek ahead", session.peek(jobs, near, TOP).await);
+    note("peek ahead", session.peek(jobs, scan_hint, TOP).await);
 
-    let (cost, lease) = session.claim(jobs, near, None).await;
+    let (cost, lease) = session.claim(jobs, scan_hint, None).await;
     note("claim", cost);
     note("heartbeat", session.heartbeat().await);
     note("give_up_workers", session.give_up_workers().await);
@@ -54,18 +54,18 @@ async fn round(session: &mut Session, jobs: usize, near: i64, figures: &mut Figu
     note("lookup unknown", session.lookup(&lease.ids()).await);
 
     let found = session.free_tickets(jobs, lease.max_ticket).await;
-    let (cost, lease) = session.claim(jobs, near, Some(found)).await;
+    let (cost, lease) = session.claim(jobs, scan_hint, Some(found)).await;
     note("claim found", cost);
     note("finish kept", session.finish(&lease, End::CompleteKept).await);
     note("lookup kept", session.lookup(&lease.ids()).await);
 
     for (name, end) in [("finish retry", End::Retry), ("finish bury", End::Bury)] {
-        let (_, lease) = session.claim(jobs, near, None).await;
+        let (_, lease) = session.claim(jobs, scan_hint, None).await;
         note(name, session.finish(&lease, end).await);
     }
-    let (_, lease) = session.claim(jobs, near, None).await;
+    let (_, lease) = session.claim(jobs, scan_hint, None).await;
     note("return_lease", session.return_lease(&lease).await);
-    note("peek sweep", session.peek(jobs, near, lease.max_ticket).await);
+    note("peek sweep", session.peek(jobs, scan_hint, lease.max_ticket).await);
 
     session.enqueue(jobs, Some(1)).await;
     note("find_due", session.find_due(8).await);
@@ -80,13 +80,13 @@ async fn round(session: &mut Session, jobs: usize, near: i64, figures: &mut Figu
     note("find_expiring", session.find_expiring(8).await);
     note("expire", session.expire(&ids).await);
 
-    let (_, lease) = session.claim(1, near, None).await;
+    let (_, lease) = session.claim(1, scan_hint, None).await;
     let (said, completed) = session.complete_in(&lease).await;
     note("say_progress", said);
     note("complete_in", completed);
     session.return_lease(&lease).await;
 
-    let (_, lease) = session.claim(jobs, near, None).await;
+    let (_, lease) = session.claim(jobs, scan_hint, None).await;
     session.disappear().await;
     note("reap", session.reap().await);
     for _ in 0..jobs.min(3) {

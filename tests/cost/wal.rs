@@ -16,13 +16,13 @@ async fn job_costs_little_wal_one_insert_and_one_delete() {
     for _ in 0..JOBS / BATCH {
         enqueued += session.enqueue(BATCH, None).await.0;
     }
-    let mut near = 0;
+    let mut scan_hint = 0;
     for _ in 0..JOBS / BATCH {
-        let (cost, lease) = session.claim(BATCH, near, None).await;
+        let (cost, lease) = session.claim(BATCH, scan_hint, None).await;
         assert_eq!(lease.jobs.len(), BATCH);
         claimed += cost;
         finished += session.finish(&lease, End::Complete).await;
-        near = lease.max_ticket - 500 - 2 * BATCH as i64;
+        scan_hint = lease.max_ticket - 500 - 2 * BATCH as i64;
     }
     let per_job = |figure: f64| figure / JOBS as f64;
     at_most("WAL to enqueue a job, bytes", per_job(enqueued.wal), 460.0);

@@ -71,7 +71,7 @@ async fn leave_a_lease(db: &TestDb, kind: &'static str) {
             wait: true,
             kinds: &[kind],
             want: 9,
-            near: [Ticket(0); 4],
+            scan_hint: [Ticket(0); 4],
             found: None,
             bounds: Bounds::default(),
         };
@@ -106,7 +106,7 @@ async fn invariant_13_no_statement_of_ours_waits_for_a_callers_transaction(db: T
             wait: true,
             kinds: &["stand", "double"],
             want,
-            near: [Ticket(0); 4],
+            scan_hint: [Ticket(0); 4],
             found: None,
             bounds: Bounds::default(),
         };

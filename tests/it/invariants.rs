@@ -64,7 +64,7 @@ async fn invariant_02_stale_write_changes_nothing_and_wakes_nobody(db: TestDb) {
         wait: true,
         kinds: &["stay"],
         want: 1,
-        near: [Ticket(0); 4],
+        scan_hint: [Ticket(0); 4],
         found: None,
         bounds: Bounds::default(),
     };
@@ -172,10 +172,10 @@ async fn invariant_09_no_job_is_missing_at_any_moment(db: TestDb) {
 }
 
 /// How many pages a claim of a hundred jobs touches.
-async fn pages_of_a_claim(db: &TestDb, lease: i64, near: i64) -> i64 {
+async fn pages_of_a_claim(db: &TestDb, lease: i64, scan_hint: i64) -> i64 {
     let claim = format!(
         "explain (analyze, buffers, format json)
-         select * from pgjobq.claim(0::smallint, 1, 1, {lease}, true, array['stay'], 100, '{{{near},{near},{near},{near}}}', null, null)"
+         select * from pgjobq.claim(0::smallint, 1, 1, {lease}, true, array['stay'], 100, '{{{scan_hint},{scan_hint},{scan_hint},{scan_hint}}}', null, null)"
     );
     let mut connection = db.pool.acquire().await.unwrap();
     let mut pages = i64::MAX;
@@ -218,10 +218,10 @@ async fn invariant_11_claim_costs_the_same_however_many_jobs_wait() {
     // All of them end while somebody's snapshot is open, so that nothing can be cleaned up behind them.
     let mut open = db.pool.begin_with("begin isolation level repeatable read").await.unwrap();
     sqlx::query("select count(*) from pgjobq.jobs").fetch_one(&mut *open).await.unwrap();
-    let near = db.number("select max(ticket) from pgjobq.jobs").await;
+    let scan_hint = db.number("select max(ticket) from pgjobq.jobs").await;
     db.run("delete from pgjobq.jobs").await;
     db.run(&fill(100)).await;
-    let behind = pages_of_a_claim(&db, 3, near).await;
+    let behind = pages_of_a_claim(&db, 3, scan_hint).await;
     assert!(
         behind <= short + 110,
         "{behind} pages behind 200,000 dead rows, and {short} when the queue was short"

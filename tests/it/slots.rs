@@ -78,7 +78,7 @@ async fn invariant_3_claim_never_returns_more_than_asked(db: TestDb) {
                     wait: true,
                     kinds: &["double"],
                     want,
-                    near: [Ticket(0); 4],
+                    scan_hint: [Ticket(0); 4],
                     found,
                     bounds: Bounds::default(),
                 };

@@ -24,7 +24,7 @@ pub(crate) struct Simulated {
     pub(crate) dice: Dice,
     pub(crate) id: i64,
     kinds: Vec<&'static str>,
-    near: HashMap<Lane, ByPriority>,
+    scan_hint: HashMap<Lane, ByPriority>,
     held: Vec<Held>,
     /// How many tickets it wants of one peek.
     pub(crate) peek: usize,
@@ -44,30 +44,30 @@ impl Simulated {
     pub(crate) async fn new(world: &Arc<World>, mut dice: Dice, kinds: &[&'static str]) -> Self {
         let id = dice.ticket(1..);
         world.store.register(WorkerId(id), "simulated", std::time::Duration::from_secs(30)).await.unwrap();
-        let near = world.lanes.iter().map(|lane| (*lane, [Ticket(0); PRIORITIES])).collect();
+        let scan_hint = world.lanes.iter().map(|lane| (*lane, [Ticket(0); PRIORITIES])).collect();
         let (kinds, held) = (kinds.to_vec(), Vec::new());
-        Self { world: Arc::clone(world), dice, id, kinds, near, held, peek: 500 }
+        Self { world: Arc::clone(world), dice, id, kinds, scan_hint, held, peek: 500 }
     }
 
     /// The least of its guesses in the queue `default`, for the priority of most jobs.
     pub(crate) fn lowest_guess(&self) -> i64 {
-        let lanes = self.near.iter().filter(|(lane, _)| lane.queue == self.world.lanes[0].queue);
-        lanes.map(|(_, near)| near[1].0).min().unwrap()
+        let lanes = self.scan_hint.iter().filter(|(lane, _)| lane.queue == self.world.lanes[0].queue);
+        lanes.map(|(_, scan_hint)| scan_hint[1].0).min().unwrap()
     }
 
     /// Guesses anew, and wrong, in one lane.
     pub(crate) async fn guess_wrong(&mut self) {
         let drawn = self.world.drawn().await;
         let lane = self.dice.pick(&self.world.lanes);
-        for near in self.near.get_mut(&lane).unwrap() {
-            near.0 = match self.dice.number(..7) {
+        for scan_hint in self.scan_hint.get_mut(&lane).unwrap() {
+            scan_hint.0 = match self.dice.number(..7) {
                 0 => 0,                                              // As a new worker.
                 1 => self.dice.ticket(0..=drawn),                    // Anywhere.
                 2 => drawn + self.dice.ticket(0..100),               // Past what is open.
                 3 => drawn + self.dice.ticket(0..1_000_000_000_000), // Far ahead.
-                4 => near.0 - self.dice.ticket(0..1000),             // Set back, even below the first.
+                4 => scan_hint.0 - self.dice.ticket(0..1000),        // Set back, even below the first.
                 5 => i64::MAX,
-                _ => near.0, // Kept.
+                _ => scan_hint.0, // Kept.
             };
         }
     }
@@ -82,13 +82,13 @@ impl Simulated {
         let world = Arc::clone(&self.world);
         let _answered = world.claims.read().await;
         let (lease, wait) = (self.dice.ticket(1..), !self.dice.one_in(4));
-        let near = self.near[&lane];
+        let scan_hint = self.scan_hint[&lane];
         let claim = Claim {
             id: ClaimId { lane, worker: WorkerId(self.id), lease: LeaseId(lease) },
             wait,
             kinds: &self.kinds,
             want,
-            near,
+            scan_hint,
             found: found.as_deref(),
             bounds: Bounds::default(),
         };
@@ -106,8 +106,10 @@ impl Simulated {
             world.ledger.taken(job.id, self.id);
         }
         // As the real one guesses: see `SLACK` there.
-        for (near, reach) in self.near.get_mut(&lane).unwrap().iter_mut().zip(claimed.reach) {
-            *near = (*near).max(Ticket(reach.0 - 1500));
+        for (scan_hint, scanned_to) in
+            self.scan_hint.get_mut(&lane).unwrap().iter_mut().zip(claimed.scanned_to)
+        {
+            *scan_hint = (*scan_hint).max(Ticket(scanned_to.0 - 1500));
         }
         !claimed.jobs.is_empty()
     }
@@ -186,8 +188,8 @@ impl Simulated {
         let before = self.world.ledger.in_line(&self.kinds);
         let (mut found, mut seen) = (Vec::new(), HashSet::new());
         for lane in &self.world.lanes {
-            let near = self.near[lane];
-            for (low, high) in [([Ticket(0); PRIORITIES], near), (near, TOP)] {
+            let scan_hint = self.scan_hint[lane];
+            for (low, high) in [([Ticket(0); PRIORITIES], scan_hint), (scan_hint, TOP)] {
                 for peeked in self.look_through(*lane, low, high).await {
                     seen.extend(self.world.jobs(*lane, &peeked.found).await);
                     found.push((*lane, peeked.found));
@@ -213,8 +215,8 @@ impl Simulated {
             let peeked = self.world.store.peek(&peek, &self.kinds, self.peek).await.unwrap().remove(0);
             // There are too few rows for the bound on a peek's walk.
             let over = peeked.found.len() < self.peek;
-            // Behind a sequence that was set back, `reach` is where the next guess begins, below this look.
-            low.iter_mut().zip(peeked.reach).for_each(|(low, reach)| *low = reach.max(*low));
+            // Behind a sequence that was set back, `scanned_to` is where the next guess begins, below this look.
+            low.iter_mut().zip(peeked.scanned_to).for_each(|(low, scanned_to)| *low = scanned_to.max(*low));
             if !peeked.found.is_empty() {
                 peeks.push(peeked);
             }

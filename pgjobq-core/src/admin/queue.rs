@@ -209,10 +209,10 @@ impl Client {
             for priority in [None, Some(0_i16), Some(1), Some(2), Some(3)] {
                 let mut after = Some(0_i64);
                 while let Some(from) = after {
-                    let (cancelled, reach) = self.purge_batch(shard, queue, priority, from, why).await?;
+                    let (cancelled, scanned_to) = self.purge_batch(shard, queue, priority, from, why).await?;
                     self.notifications().ended(&cancelled);
                     count += cancelled.len() as u64;
-                    after = reach;
+                    after = scanned_to;
                 }
             }
         }

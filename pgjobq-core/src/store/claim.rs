@@ -19,7 +19,7 @@ pub struct Claim<'c> {
     pub wait: bool,
     pub kinds: &'c [&'static str],
     pub want: usize,
-    pub near: ByPriority,
+    pub scan_hint: ByPriority,
     /// The tickets, with their priorities, that a peek found and that are to be claimed.
     pub found: Option<&'c [(Ticket, i16)]>,
     pub bounds: Bounds<'c>,
@@ -51,7 +51,7 @@ pub const CLAIM_BYTES: i64 = 8 << 20;
 pub struct Claimed {
     pub jobs: Vec<ClaimedJob>,
     /// The ticket up to which each priority was scanned.
-    pub reach: ByPriority,
+    pub scanned_to: ByPriority,
     /// False if another session held the lane.
     pub opened: bool,
     /// True if jobs were left because of the [`Bounds`].
@@ -95,7 +95,7 @@ pub struct QuarantineClaim<'c> {
 pub struct ClaimedQuarantined {
     pub jobs: Vec<ClaimedJob>,
     /// The start of the next walk.
-    pub reach: ByPriority,
+    pub scanned_to: ByPriority,
     /// False if another session held the lane.
     pub opened: bool,
     /// True if the job must run alone.
@@ -120,7 +120,7 @@ pub struct Peeked {
     /// Free tickets with their priorities, those of the highest priority first.
     pub found: Vec<(Ticket, i16)>,
     /// The ticket up to which each priority was scanned.
-    pub reach: ByPriority,
+    pub scanned_to: ByPriority,
     /// True if a quarantined job waits.
     pub quarantined: bool,
     /// The start of the next walk through the quarantine.
@@ -140,7 +140,7 @@ impl Store {
             .bind(claim.wait)
             .bind(claim.kinds)
             .bind(claim.want as i32)
-            .bind(claim.near.as_slice())
+            .bind(claim.scan_hint.as_slice())
             .bind(found)
             .bind(found_priorities)
             .bind(claim.bounds.bytes)
@@ -234,7 +234,7 @@ fn read_claimed(row: &PgRow) -> Result<Claimed, sqlx::Error> {
     }
     Ok(Claimed {
         jobs,
-        reach: by_priority(row, "scanned_to")?,
+        scanned_to: by_priority(row, "scanned_to")?,
         opened: row.try_get("opened")?,
         more: row.try_get("more")?,
     })
@@ -243,7 +243,7 @@ fn read_claimed(row: &PgRow) -> Result<Claimed, sqlx::Error> {
 fn read_quarantined(row: &PgRow) -> Result<ClaimedQuarantined, sqlx::Error> {
     Ok(ClaimedQuarantined {
         jobs: read_jobs(row)?,
-        reach: by_priority(row, "scanned_to")?,
+        scanned_to: by_priority(row, "scanned_to")?,
         opened: row.try_get("opened")?,
         alone: row.try_get("alone")?,
         passed: row.try_get("passed")?,
@@ -280,7 +280,7 @@ fn read_peeked(row: &PgRow) -> Result<Peeked, sqlx::Error> {
     let priorities: Option<Vec<i16>> = row.try_get("found_priority")?;
     Ok(Peeked {
         found: found.into_iter().flatten().zip(priorities.into_iter().flatten()).collect(),
-        reach: by_priority(row, "scanned_to")?,
+        scanned_to: by_priority(row, "scanned_to")?,
         quarantined: row.try_get("quarantined")?,
         quarantine: by_priority(row, "quarantine")?,
     })

@@ -51,7 +51,7 @@ pub struct ActedOnCancels {
     /// The running jobs, whose workers have to stop them.
     pub running: Vec<Uuid>,
     /// The job after which the next call goes on; `None` at the end.
-    pub reach: Option<Uuid>,
+    pub scanned_to: Option<Uuid>,
 }
 
 /// The result of expiring jobs.
@@ -59,7 +59,7 @@ pub struct ActedOnCancels {
 pub struct Expired {
     pub jobs: Vec<Uuid>,
     /// The job after which the next call goes on; `None` at the end.
-    pub reach: Option<(i64, Uuid)>,
+    pub scanned_to: Option<(i64, Uuid)>,
     /// The start of the next round, once this one has come to its end.
     pub looked: i64,
     /// The time until the next one expires, if there is one.
@@ -72,7 +72,7 @@ pub struct Promoted {
     pub count: i32,
     pub queues: Vec<QueueId>,
     /// The time up to which it has looked.
-    pub reach: i64,
+    pub scanned_to: i64,
     /// The time until the next one comes due, if there is one.
     pub next_due: Option<Duration>,
 }
@@ -191,7 +191,7 @@ impl Store {
         Ok(ActedOnCancels {
             cancelled,
             running,
-            reach: row.try_get("scanned_to").map_err(DatabaseError::Refused)?,
+            scanned_to: row.try_get("scanned_to").map_err(DatabaseError::Refused)?,
         })
     }
 
@@ -262,10 +262,10 @@ fn read_reaped(row: &PgRow) -> Result<Reaped, sqlx::Error> {
 }
 
 fn read_expired(row: &PgRow) -> Result<Expired, sqlx::Error> {
-    let reach: Option<i64> = row.try_get("scanned_to")?;
+    let scanned_to: Option<i64> = row.try_get("scanned_to")?;
     Ok(Expired {
         jobs: row.try_get::<Option<_>, _>("expired")?.unwrap_or_default(),
-        reach: reach.zip(row.try_get("scanned_to_id")?),
+        scanned_to: scanned_to.zip(row.try_get("scanned_to_id")?),
         looked: row.try_get("looked")?,
         next_due: row.try_get::<Option<i64>, _>("next_due")?.map(duration),
     })
@@ -283,7 +283,7 @@ fn read_promoted(row: &PgRow) -> Result<Promoted, sqlx::Error> {
     let next_due: Option<i64> = row.try_get("next_due")?;
     Ok(Promoted {
         count: row.try_get("promoted")?,
-        reach: row.try_get("scanned_to")?,
+        scanned_to: row.try_get("scanned_to")?,
         queues: row.try_get::<Option<_>, _>("queues")?.unwrap_or_default(),
         next_due: next_due.map(duration),
     })

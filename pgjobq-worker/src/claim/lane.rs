@@ -139,7 +139,7 @@ impl LaneState {
         self.answered();
         let bytes = claimed.jobs.iter().filter_map(|job| Some(job.args.as_ref()?.get().len())).sum();
         self.portion.arrived(bytes);
-        self.scan.advance(claimed.reach);
+        self.scan.advance(claimed.scanned_to);
         if let Some(named) = named {
             self.scan.named(named, claimed.jobs.len());
         }
@@ -170,7 +170,7 @@ impl LaneState {
     pub(crate) fn looked_ahead(&mut self, peeked: Peeked, longest: Duration, now: Instant) {
         self.quarantine.seen(&peeked);
         if peeked.found.is_empty() {
-            self.scan.advance(peeked.reach);
+            self.scan.advance(peeked.scanned_to);
             let since = *self.idle_since.get_or_insert(now);
             let interval = (now - since) / LOOK_SHARE;
             self.look_interval = interval.clamp(FIRST_LOOK_INTERVAL.min(longest), longest);
@@ -184,7 +184,7 @@ impl LaneState {
     /// Notes the answer of a sweep.
     pub(crate) fn swept(&mut self, peeked: Peeked, now: Instant) {
         self.quarantine.seen(&peeked);
-        self.scan.swept(peeked.reach, now);
+        self.scan.swept(peeked.scanned_to, now);
         if !peeked.found.is_empty() {
             self.wake();
             self.scan.take_found(peeked);
@@ -215,7 +215,7 @@ impl LaneQuarantine {
     }
 
     fn claimed(&mut self, claimed: &ClaimedQuarantined, alone: bool) {
-        self.cursor = claimed.reach;
+        self.cursor = claimed.scanned_to;
         self.waits_to_be_alone = claimed.jobs.is_empty() && !alone;
         self.passed_lone = claimed.passed;
         self.waits = !claimed.jobs.is_empty() || self.waits_to_be_alone;

@@ -95,7 +95,7 @@ pub(super) async fn claim(runtime: Arc<Runtime>, claim: InFlight<WalkRequest>) -
         wait: request.wait,
         kinds: if places == 0 { &kinds.plain } else { &kinds.all },
         want: claim.slots.count(),
-        near: request.from,
+        scan_hint: request.from,
         found: request.found.as_deref(),
         bounds: Bounds {
             bytes: request.bytes,

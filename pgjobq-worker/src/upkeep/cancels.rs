@@ -42,7 +42,7 @@ impl Upkeep for Canceller {
                 for job in acted.running {
                     runtime.in_flight.cancel(job.into());
                 }
-                after = acted.reach;
+                after = acted.scanned_to;
                 if after.is_none() {
                     break;
                 }

@@ -42,7 +42,7 @@ impl Expirer {
                 self.runtime.notifier.ended(&expired.jobs);
                 let next = expired.next_due.map(|due| Instant::now() + due);
                 soonest = [soonest, next].into_iter().flatten().min();
-                after = expired.reach;
+                after = expired.scanned_to;
                 *from = expired.looked;
             }
         }

@@ -39,7 +39,7 @@ impl Promoter {
         for (shard, from) in round.with_work(&found) {
             loop {
                 let promoted = store.promote(*shard, *from, PROMOTE_BATCH_SIZE).await?;
-                *from = promoted.reach;
+                *from = promoted.scanned_to;
                 if promoted.count > 0 {
                     self.runtime.work_arrived(&promoted.queues);
                 }
