@@ -1,6 +1,5 @@
 //! Many jobs at once, of several kinds, and none of them twice: `cargo run --example bulk`
 
-use pgjobq::AnyJob;
 use pgjobq::prelude::*;
 
 #[job(queue = "accounts")]
@@ -24,10 +23,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let invoices = (1..=2500).map(invoice::job);
     println!("{:?}", client.enqueue_all(invoices).await?);
 
-    // Jobs of several kinds: `AnyJob` is a job without the type of its result.
+    // Jobs of several kinds: `any` drops the type of a job's result.
     let last = statement::job(7, 2026);
     let id = last.job_id(); // A job has its id before it is enqueued.
-    let jobs: Vec<AnyJob> = vec![invoice::job(7).into(), last.into()];
+    let jobs = [invoice::job(7).any(), last.any()];
 
     // All or nothing, and together with your own writes: in a transaction.
     let mut tx = client.pool().begin().await?;

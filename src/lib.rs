@@ -41,7 +41,7 @@
 //! | has not started in time ([`NewJob::expires_in`]) | is expired, and never runs | `Expired` |
 //! | panics | as after an error | `Dead(failure)` |
 //! | exceeds its `timeout` | is dropped at its next `.await`; as after an error | `Dead(failure)` |
-//! | cannot decode its stored arguments | as after an error, but tried at most three times | `Dead(failure)` |
+//! | cannot decode its stored arguments | tried at most three times: again after 2 and after 15 minutes, in which a rolling deploy may bring the function that takes them | `Dead(failure)` |
 //! | dies with its process | after the lease (30 s), is retried at most `max_crashes` times (three), and then dead | `Dead(failure)` |
 //! | has not ended when a shutdown's grace is over | is released: neither a failure nor a crash | |
 //!

@@ -22,6 +22,10 @@ begin
     perform pgjobq.check_kind(enqueue.kind), pgjobq.check_args(enqueue.args),
             pgjobq.check_numbers(enqueue.priority, enqueue.retries, enqueue.max_crashes);
     select * into v_kind from pgjobq.kinds k where k.kind = enqueue.kind;
+    if not found then
+        raise notice 'no program has recorded the kind %', quote_literal(enqueue.kind)
+            using hint = 'The job waits until a worker with a job function of that kind runs. Is the name right?';
+    end if;
     v_queue := coalesce(enqueue.queue, v_kind.queue, 'default');
     select * into v_answer from pgjobq.enqueue_many(
         array[enqueue.kind], array[v_queue],

@@ -57,6 +57,7 @@ pub use wait::status::{Cancellation, JobState, Progress, Status};
 pub mod __private {
     pub use crate::attempt::complete::{finish_transactional, too_large as result_too_large};
     pub use crate::attempt::context::Attempt;
+    pub use crate::attempt::current::{Current, QueueSlots, as_current};
     pub use crate::attempt::held::Held;
     pub use crate::attempt::progress::Progress;
     pub use crate::attempt::recording::Completion;

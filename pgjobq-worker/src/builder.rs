@@ -6,6 +6,7 @@ use pgjobq_core::__private::{ConnectError, Registry, States, Store};
 use pgjobq_core::{Client, DatabaseError, EndedJob};
 
 use crate::config::{Config, OnDead, QueueLimits};
+use crate::queues;
 use crate::runtime::{QueueToServe, Runtime};
 use crate::setup::{BuildError, SetupProblem, check};
 use crate::worker::Worker;
@@ -146,7 +147,8 @@ impl WorkerBuilder {
         self
     }
 
-    /// Builds the worker, ready to run. Creates its queues if they do not exist.
+    /// Returns the worker, ready to run. It creates the queues that job functions of this program name; a queue that none of them
+    /// names must exist.
     ///
     /// # Errors
     ///
@@ -172,7 +174,7 @@ impl WorkerBuilder {
                 return Err(BuildError { problems });
             }
         };
-        match self.record(&registry).await {
+        match self.record(&registry, &store).await {
             Ok(queues) => {
                 let made = Runtime::new(self.client, store, self.config, registry, self.states, queues);
                 made.0
@@ -181,7 +183,10 @@ impl WorkerBuilder {
                     .map_err(|error| BuildError { problems: vec![error.into()] })?;
                 Ok(Worker::new(made))
             }
-            Err(error) => Err(BuildError { problems: vec![error.into()] }),
+            Err(problems) => {
+                store.close().await;
+                Err(BuildError { problems })
+            }
         }
     }
 
@@ -198,17 +203,28 @@ impl WorkerBuilder {
         })
     }
 
-    /// Registers the kinds and queues of this program. Returns the queues of this worker.
-    async fn record(&self, registry: &Registry) -> Result<Vec<QueueToServe>, DatabaseError> {
-        self.client.record(registry).await?;
-        self.client.repair_tickets().await?;
-        self.client.try_to_make_partitions(registry.longest_kept()).await?.warn();
+    /// Records the kinds and queues of this program, and returns the queues of this worker.
+    async fn record(
+        &self,
+        registry: &Registry,
+        store: &Store,
+    ) -> Result<Vec<QueueToServe>, Vec<SetupProblem>> {
+        let problem = |error: DatabaseError| vec![error.into()];
+        self.client.record(registry).await.map_err(problem)?;
+        self.client.repair_tickets().await.map_err(problem)?;
+        self.client.try_to_make_partitions(registry.longest_kept()).await.map_err(problem)?.warn();
+        let served: Vec<&str> = self.queues.iter().map(|(name, _)| name.as_str()).collect();
+        let standing = store.check_queues(&served).await.map_err(problem)?;
+        let unknown = queues::unknown(&standing, registry);
+        if !unknown.is_empty() {
+            return Err(unknown);
+        }
+        if let Some(others) = queues::left_to_others(&served, registry) {
+            tracing::warn!("{others}");
+        }
         let mut queues = Vec::new();
         for (name, limits) in &self.queues {
-            if !registry.jobs().any(|job| job.policy.queue == name) {
-                tracing::warn!(queue = name, "no job of this program names this queue; is its name right?");
-            }
-            let id = self.client.save_queue(name).await?;
+            let id = self.client.save_queue(name).await.map_err(problem)?;
             queues.push((id, name.clone(), limits.local));
         }
         Ok(queues)

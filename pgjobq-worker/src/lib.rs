@@ -14,6 +14,7 @@ mod worker;
 // The way of a job.
 mod attempt;
 mod claim;
+mod queues;
 mod record;
 
 // Beside the jobs.

@@ -40,6 +40,12 @@ pub(crate) struct Rates {
     pub(crate) failed: i32,
 }
 
+impl pgjobq_core::__private::QueueSlots for ServedQueue {
+    fn all_taken(&self) -> Option<usize> {
+        (self.taken.load(Ordering::Acquire) >= self.limit).then_some(self.limit)
+    }
+}
+
 impl ServedQueue {
     pub(crate) fn new(id: QueueId, name: &str, limit: usize, freed: Arc<Notify>) -> Self {
         Self {

@@ -45,6 +45,16 @@ pub enum SetupProblem {
     /// A queue is named twice.
     #[error("the queue `{0}` is given twice: name it once, with one limit")]
     DuplicateQueue(String),
+    /// A queue does not exist, and no job function of this program names it.
+    #[error(
+        "the queue `{queue}` does not exist, and no job of this program names it{}", advice(queue, *similar)
+    )]
+    UnknownQueue {
+        /// The queue.
+        queue: String,
+        /// A queue of this program's jobs with a similar name.
+        similar: Option<&'static str>,
+    },
     /// A queue has no slots.
     #[error(
         "the queue `{0}` has a limit of 0, so that nothing of it would ever run: give it at least 1, or leave it out"
@@ -92,6 +102,15 @@ pub enum SetupProblem {
     /// The database cannot be reached, or refuses.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+fn advice(queue: &str, similar: Option<&str>) -> String {
+    match similar {
+        Some(similar) => format!(": did you mean `{similar}`?"),
+        None => {
+            format!(": create it once with `client.queue(\"{queue}\").save().await?`, or correct its name")
+        }
+    }
 }
 
 impl fmt::Display for BuildError {

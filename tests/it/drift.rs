@@ -184,21 +184,26 @@ async fn running_worker_repairs_a_sequence_that_was_set_back() {
 async fn queue_that_an_open_transaction_creates_is_not_waited_for() {
     in_time(async {
         let db = TestDb::new(1).await;
+        db.run(
+            "delete from pgjobq.lanes where queue_id = (select id from pgjobq.queues where name = 'shelf');
+             delete from pgjobq.queues where name = 'shelf'",
+        )
+        .await;
         let mut caller = sqlx::PgConnection::connect_with(&db.options).await.unwrap();
         let mut open = caller.begin().await.unwrap();
-        sqlx::query("select pgjobq.create_queue('attic')").execute(&mut *open).await.unwrap();
+        sqlx::query("select pgjobq.create_queue('shelf')").execute(&mut *open).await.unwrap();
         let began = std::time::Instant::now();
-        let error = db.worker().queue("attic", 1).build().await.unwrap_err().to_string();
+        let error = db.worker().queue("shelf", 1).build().await.unwrap_err().to_string();
         assert!(
             error.contains(
-                "the queue 'attic' is being created or changed by a transaction that is still open"
+                "the queue 'shelf' is being created or changed by a transaction that is still open"
             ),
             "{error}"
         );
         assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
         db.client.migrate().await.unwrap();
         open.commit().await.unwrap();
-        let worker = db.worker().queue("attic", 1).build().await.unwrap().start();
+        let worker = db.worker().queue("shelf", 1).build().await.unwrap().start();
         worker.shutdown().await.unwrap();
     })
     .await;

@@ -64,7 +64,7 @@ async fn missing_job_is_reported(db: TestDb) {
     check_says(
         handle.wait(&db.client).await,
         &format!(
-            "there is no job {id}: it was never enqueued, was rolled back, was purged, or ended so long ago that it is no longer kept"
+            "there is no job {id}: its transaction has not committed or was rolled back, it was never enqueued, it was purged, or it ended so long ago that it is no longer kept"
         ),
     );
 }
@@ -103,7 +103,7 @@ async fn handle_from_a_transaction_waits_for_its_commit(db: TestDb) {
     let mut tx = db.pool.begin().await.unwrap();
     let handle = answer::enqueue(&mut *tx, "soon".to_owned()).await.unwrap();
     let early = handle.wait_timeout(&db.client, Duration::from_millis(50)).await;
-    assert!(matches!(early, Err(WaitError::TimedOut(_))), "{early:?}");
+    assert!(matches!(early, Err(WaitError::TimedOut { .. })), "{early:?}");
     tx.commit().await.unwrap();
     assert_eq!(end_of(&db.client, &handle).await, Outcome::Completed("soon: 42".to_owned()));
     worker.shutdown().await.unwrap();

@@ -112,7 +112,7 @@ async fn waits_that_are_dropped_leave_nothing_behind(db: TestDb) {
     )
     .await;
     let early = handles[0].wait_timeout(&client, Duration::from_millis(50)).await;
-    assert!(matches!(early, Err(WaitError::TimedOut(_))), "{early:?}");
+    assert!(matches!(early, Err(WaitError::TimedOut { .. })), "{early:?}");
     let looks = looks_of(&db, client, pool).await;
     assert!(looks < 20, "{looks} statements");
 }

@@ -1,5 +1,6 @@
 //! Enqueuing many jobs.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::client::Client;
@@ -9,10 +10,19 @@ use crate::enqueue::one::checked;
 use crate::enqueue::row::Row;
 use crate::{EnqueueError, NewJob, Target};
 
-/// A job of any kind, not yet enqueued, so that jobs of many kinds fit into one [`enqueue_all`], which has an example.
+/// A job of any kind that has not been enqueued: from [`NewJob::any`]. It lets jobs of several kinds fit into one
+/// [`enqueue_all`].
 #[derive(Debug)]
 #[must_use = "a job does nothing until it is enqueued"]
 pub struct AnyJob(NewRow);
+
+impl<T> NewJob<T> {
+    /// Returns the same job without the type of its result, so that jobs of several kinds fit into one list for
+    /// [`enqueue_all`].
+    pub fn any(self) -> AnyJob {
+        self.into()
+    }
+}
 
 impl<T> From<NewJob<T>> for AnyJob {
     fn from(job: NewJob<T>) -> Self {
@@ -32,17 +42,36 @@ pub struct Enqueued {
 
 /// The error of enqueuing many jobs: from [`enqueue_all`].
 #[derive(thiserror::Error)]
-#[error("{} jobs were enqueued, and then one could not be", enqueued.new)]
+#[error("{} jobs were enqueued, and then {} could not be", enqueued.new, Rejected(self))]
+#[non_exhaustive]
 pub struct EnqueueAllError {
     /// The result for the jobs before. Through a client they stay enqueued; in a caller's transaction they vanish if
     /// it is rolled back.
     pub enqueued: Enqueued,
+    /// The positions of the jobs that were rejected, counted from 0: one job, or all of a statement.
+    pub positions: std::ops::Range<u64>,
+    /// The kind of those jobs, if they are of one kind.
+    pub kind: Option<&'static str>,
     /// The error.
     #[source]
     pub error: EnqueueError,
 }
 
 crate::debug_as_message!(EnqueueAllError);
+
+/// The jobs that were rejected, as text.
+struct Rejected<'e>(&'e EnqueueAllError);
+
+impl fmt::Display for Rejected<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let EnqueueAllError { positions, kind, .. } = self.0;
+        match positions.end - positions.start {
+            1 => write!(out, "job {}", positions.end)?,
+            _ => write!(out, "jobs {} to {}", positions.start + 1, positions.end)?,
+        }
+        kind.map_or(Ok(()), |kind| write!(out, " (`{kind}`)"))
+    }
+}
 
 /// Enqueues many jobs, of one kind or of many, in statements of at most a thousand. The iterator is read as the
 /// statements are sent, so that millions of jobs need little memory.
@@ -61,13 +90,12 @@ crate::debug_as_message!(EnqueueAllError);
 /// # mod receipt { pub fn job(_: i64) -> pgjobq_core::NewJob<()> { unimplemented!() } }
 /// # mod label { pub fn job(_: i64) -> pgjobq_core::NewJob<String> { unimplemented!() } }
 /// # async fn example(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
-/// use pgjobq::{AnyJob, enqueue_all};
+/// use pgjobq::enqueue_all;
 ///
 /// let enqueued = enqueue_all(&pool, (1..=10_000).map(receipt::job)).await?;
 /// assert_eq!(enqueued.new, 10_000);
 ///
-/// let both = [AnyJob::from(receipt::job(7)), label::job(7).into()]; // Of two kinds.
-/// enqueue_all(&pool, both).await?;
+/// enqueue_all(&pool, [receipt::job(7).any(), label::job(7).any()]).await?; // Jobs of several kinds.
 /// # Ok(())
 /// # }
 /// ```
@@ -102,20 +130,26 @@ async fn insert_all(
     mut rows: impl Iterator<Item = NewRow>,
 ) -> Result<Enqueued, EnqueueAllError> {
     let mut enqueued = Enqueued::default();
+    let mut sent: u64 = 0;
     let (mut chunk, mut bytes, mut most) = (Vec::new(), 0, MAX_ROWS);
     loop {
         let next = rows.next();
         let last = next.is_none();
         if let Some(job) = next {
-            let row = checked(job, &to).map_err(|error| EnqueueAllError { enqueued, error })?;
+            let (position, kind) = (sent + chunk.len() as u64, Some(job.kind));
+            let positions = position..position + 1;
+            let row =
+                checked(job, &to).map_err(|error| EnqueueAllError { enqueued, positions, kind, error })?;
             bytes += row.bytes();
             chunk.push(row);
         }
         let full = chunk.len() >= most || bytes >= MAX_BYTES;
         if full || (last && !chunk.is_empty()) {
+            let (positions, kind) = (sent..sent + chunk.len() as u64, kind_of_all(&chunk));
+            sent = positions.end;
             let chunk = std::mem::take(&mut chunk);
             let inserted = insert_in_parts(&mut to, chunk, &mut most, &mut enqueued).await;
-            inserted.map_err(|error| EnqueueAllError { enqueued, error })?;
+            inserted.map_err(|error| EnqueueAllError { enqueued, positions, kind, error })?;
             bytes = 0;
         }
         if last {
@@ -152,4 +186,10 @@ async fn insert_in_parts(
         }
     }
     Ok(())
+}
+
+/// The kind of all these jobs, if they are of one kind.
+fn kind_of_all(rows: &[Arc<Row>]) -> Option<&'static str> {
+    let kind = rows.first()?.kind;
+    rows.iter().all(|row| row.kind == kind).then_some(kind)
 }

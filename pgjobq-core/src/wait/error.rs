@@ -23,10 +23,10 @@ pub enum HandleError {
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// There is no such job, live or finished: it was never enqueued here, its transaction was rolled back, it was
-    /// purged after it ended, or it ended so long ago that its row has been dropped. Its outcome is unknown.
+    /// There is no such job, live or finished: the transaction that enqueued it has not committed or was rolled back, it was never
+    /// enqueued here, it was purged after it ended, or it ended so long ago that its row has been dropped.
     #[error(
-        "there is no job {0}: it was never enqueued, was rolled back, was purged, or ended so long ago that it is no longer kept"
+        "there is no job {0}: its transaction has not committed or was rolled back, it was never enqueued, it was purged, or it ended so long ago that it is no longer kept"
     )]
     NotFound(JobId),
     /// The job completed, but its result does not fit the handle's type.
@@ -42,9 +42,14 @@ pub enum WaitError {
     OtherKind(#[from] OtherKind),
     /// The time given to `wait_timeout` is over; the job goes on.
     #[error(
-        "job {0} has not ended in the time given, and goes on: wait again, or look at `client.job(id).status()`"
+        "job {id} has not ended in the time given, and goes on: wait again, or look at `client.job(id).status()`"
     )]
-    TimedOut(JobId),
+    TimedOut {
+        /// The job.
+        id: JobId,
+        /// The reason why its end may have been missed: the database did not answer.
+        source: Option<std::sync::Arc<DatabaseError>>,
+    },
     /// The client was closed.
     #[error("the client was closed: wait before `client.close()`, or with another client")]
     Closed,

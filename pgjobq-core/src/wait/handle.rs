@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
 use crate::client::Client;
 use crate::job::descriptor::names_of;
 use crate::job::policy::Policy;
+use crate::wait::deadlock;
 use crate::wait::outcome::Outcome;
 use crate::wait::waits::Origin;
 use crate::{JobId, WaitError};
@@ -90,12 +91,17 @@ impl<T: DeserializeOwned> JobHandle<T> {
     /// unless it was purged. All waits of a client share a statement, which returns at most about 4 MiB of results at
     /// a time, and less on a slow network; a single result may be larger.
     ///
+    /// A job that waits for another one keeps its slot meanwhile. If both are in one queue, and every slot of the queue is taken by
+    /// jobs that wait, none of them ends before its timeout: put the awaited jobs into another queue. A wait in a job function
+    /// logs a warning if it comes to that.
+    ///
     /// # Errors
     ///
     /// [`WaitError::NotFound`] if there is no such job: it was purged after it died, for one, or is no longer kept. A handle from
     /// a transaction waits half a minute for its commit. [`WaitError::OtherKind`] if the job is of another kind.
     pub async fn wait(&self, client: &Client) -> Result<Outcome<T>, WaitError> {
-        client.waits().wait(self.id, names_of(self.kind), self.origin, self.unkept).await?.outcome(self.id)
+        let end = client.waits().wait(self.id, names_of(self.kind), self.origin, self.unkept);
+        deadlock::wait_and_warn(client, self.id, end).await?.outcome(self.id)
     }
 
     /// Waits until the job has ended, but at most this long.
@@ -104,10 +110,10 @@ impl<T: DeserializeOwned> JobHandle<T> {
     ///
     /// [`WaitError::TimedOut`] if the time is over, and those of [`JobHandle::wait`].
     pub async fn wait_timeout(&self, client: &Client, most: Duration) -> Result<Outcome<T>, WaitError> {
-        match tokio::time::timeout(most, self.wait(client)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(WaitError::TimedOut(self.id)),
-        }
+        let began = Instant::now();
+        tokio::time::timeout(most, self.wait(client)).await.unwrap_or_else(|_| {
+            Err(WaitError::TimedOut { id: self.id, source: client.waits().trouble_since(began) })
+        })
     }
 }
 

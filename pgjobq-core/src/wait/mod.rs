@@ -1,6 +1,7 @@
 //! Waiting for jobs: handles, statuses and outcomes.
 
 pub(crate) mod call;
+mod deadlock;
 pub(crate) mod error;
 pub(crate) mod failure;
 pub(crate) mod handle;

@@ -52,12 +52,18 @@ pub(crate) struct Waits {
 
 /// The waiters, by job.
 #[derive(Debug, Default)]
-struct Waiting(HashMap<JobId, Vec<Waiter>>);
+struct Waiting {
+    by_job: HashMap<JobId, Vec<Waiter>>,
+    /// The time of the last look that the database answered.
+    answered_at: Option<Instant>,
+    /// The error of the looks since then.
+    trouble: Option<Arc<DatabaseError>>,
+}
 
 impl Work for Waiting {
     /// Drops the waiters: each of them then starts another task, or learns that the client was closed.
     fn abandon(&mut self) {
-        self.0.clear();
+        self.by_job.clear();
     }
 }
 
@@ -97,12 +103,21 @@ impl Waits {
         }
     }
 
+    /// Returns why a wait that began then may have missed the end of its job: the database does not answer.
+    pub(crate) fn trouble_since(&self, began: Instant) -> Option<Arc<DatabaseError>> {
+        self.waiting.with(|waiting| match &waiting.trouble {
+            Some(trouble) => Some(Arc::clone(trouble)),
+            None if waiting.answered_at.is_some_and(|at| at > began) => None,
+            None => self.shared.exhausted(began.elapsed()).map(Arc::new),
+        })
+    }
+
     fn add(&self, job: JobId, waiter: Waiter) -> Result<(), WaitError> {
         if self.shared.stop.is_cancelled() {
             return Err(WaitError::Closed);
         }
         let waits = self.clone();
-        let add = |waiting: &mut Waiting| waiting.0.entry(job).or_default().push(waiter);
+        let add = |waiting: &mut Waiting| waiting.by_job.entry(job).or_default().push(waiter);
         self.waiting.add(&self.shared.tasks, add, |running| async move {
             let _running = running; // Until the client stops, or the runtime ends.
             waits.run().await;
@@ -145,7 +160,7 @@ impl Waits {
                 }
             }
             if (pace.left_out_some() && !failed)
-                || self.waiting.with(|waiting| waiting.0.values().all(Vec::is_empty))
+                || self.waiting.with(|waiting| waiting.by_job.values().all(Vec::is_empty))
             {
                 continue; // Whoever awaits job after job, most of them long ended, should not pay for the rest below.
             }
@@ -163,11 +178,11 @@ impl Waits {
     /// Returns the jobs that are still awaited.
     fn jobs(&self) -> Vec<JobId> {
         self.waiting.with(|waiting| {
-            waiting.0.retain(|_, waiters| {
+            waiting.by_job.retain(|_, waiters| {
                 waiters.retain(|waiter| !waiter.answer.is_closed());
                 !waiters.is_empty()
             });
-            waiting.0.keys().copied().collect()
+            waiting.by_job.keys().copied().collect()
         })
     }
 
@@ -212,8 +227,9 @@ impl Waits {
 
     fn answer(&self, jobs: &[JobId], mut seen: HashMap<JobId, Seen>) {
         self.waiting.with(|waiting| {
+            (waiting.answered_at, waiting.trouble) = (Some(Instant::now()), None);
             for job in jobs {
-                let Some(waiters) = waiting.0.get_mut(job) else { continue };
+                let Some(waiters) = waiting.by_job.get_mut(job) else { continue };
                 let Some(Seen { kind, found }) = seen.remove(job) else {
                     answer_missing(*job, waiters);
                     continue;
@@ -234,7 +250,7 @@ impl Waits {
     fn answer_with_error(&self, jobs: &[JobId], error: DatabaseError) {
         let shared = Arc::new(error);
         self.waiting.with(|waiting| {
-            for waiter in jobs.iter().filter_map(|job| waiting.0.remove(job)).flatten() {
+            for waiter in jobs.iter().filter_map(|job| waiting.by_job.remove(job)).flatten() {
                 let _ = waiter.answer.send(Err(Arc::clone(&shared).into()));
             }
         });
@@ -243,11 +259,17 @@ impl Waits {
     /// Logs a transient error; answers all waiters with any other one.
     fn fail(&self, error: DatabaseError) {
         if error.is_transient() {
-            tracing::debug!(%error, "looking for ended jobs failed; trying again");
+            let text = chain(&error);
+            let is_new = self.waiting.with(|waiting| waiting.trouble.replace(Arc::new(error))).is_none();
+            if is_new {
+                tracing::warn!(error = text, "waits for jobs go on, but the database does not answer them");
+            } else {
+                tracing::debug!(error = text, "looking for ended jobs failed; trying again");
+            }
             return;
         }
         tracing::warn!(error = %chain(&error), "looking for ended jobs failed");
-        let jobs: Vec<JobId> = self.waiting.with(|waiting| waiting.0.keys().copied().collect());
+        let jobs: Vec<JobId> = self.waiting.with(|waiting| waiting.by_job.keys().copied().collect());
         self.answer_with_error(&jobs, error);
     }
 
@@ -258,7 +280,7 @@ impl Waits {
                 Ok(Signal::Wake(_) | Signal::Cancel | Signal::Queues) => {}
                 Ok(Signal::Ended(jobs)) => {
                     let is_awaited = |waiting: &mut Waiting| {
-                        jobs.iter().any(|job| waiting.0.contains_key(&JobId::from(*job)))
+                        jobs.iter().any(|job| waiting.by_job.contains_key(&JobId::from(*job)))
                     };
                     if self.waiting.with(is_awaited) {
                         return;

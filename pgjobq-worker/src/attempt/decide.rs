@@ -6,8 +6,9 @@ use pgjobq_core::__private::{Decision, ErrorKind, LONGEST_DELAY, holds_nul, resu
 use pgjobq_core::{FailureReason, JobError, Policy};
 use serde_json::value::RawValue;
 
-/// The number of tries for arguments that do not decode: a rolling deploy heals them soon, or nothing does.
-const DECODE_TRIES: u32 = 3;
+/// The shortest delays after arguments that do not decode. They give a rolling deploy the time to bring the job function that
+/// takes them. After the last delay there is one more try.
+const DECODE_DELAYS: [Duration; 2] = [Duration::from_secs(2 * 60), Duration::from_secs(15 * 60)];
 /// The number of bytes of an error's text that are kept.
 pub(crate) const MESSAGE_BYTES: usize = 8 << 10;
 
@@ -67,12 +68,7 @@ pub(crate) fn decide(end: End, about: Circumstances<'_>) -> Decision {
                 about.fail(FailureReason::Error, &error.to_string(), about.retries, Some(delay))
             }
             ErrorKind::Failure => about.fail(FailureReason::Error, &error.to_string(), about.retries, None),
-            ErrorKind::Decode => about.fail(
-                FailureReason::Decode,
-                &error.to_string(),
-                about.retries.min(DECODE_TRIES - 1),
-                None,
-            ),
+            ErrorKind::Decode => about.fail_to_decode(&error.to_string()),
         },
         End::Panicked(message) => about.fail(FailureReason::Panic, &message, about.retries, None),
         End::TimedOut => {
@@ -90,8 +86,18 @@ impl Circumstances<'_> {
         if self.failures >= retries {
             return bury(reason, message);
         }
-        let backoff = || self.policy.backoff.jittered(self.failures + 1, self.chance);
-        Decision::Retry { delay: delay.unwrap_or_else(backoff), reason, message: text(message) }
+        Decision::Retry { delay: delay.unwrap_or_else(|| self.backoff()), reason, message: text(message) }
+    }
+
+    /// Decides about arguments that do not decode.
+    fn fail_to_decode(self, message: &str) -> Decision {
+        let retries = self.retries.min(DECODE_DELAYS.len() as u32);
+        let delay = DECODE_DELAYS.get(self.failures as usize).map(|delay| self.backoff().max(*delay));
+        self.fail(FailureReason::Decode, message, retries, delay)
+    }
+
+    fn backoff(self) -> Duration {
+        self.policy.backoff.jittered(self.failures + 1, self.chance)
     }
 }
 
@@ -200,11 +206,16 @@ mod tests {
     }
 
     #[test]
-    fn undecodable_arguments_are_tried_three_times() {
+    fn undecodable_arguments_wait_for_a_deploy_between_three_tries() {
         let decode = || End::Returned(Err(JobError::decode("no such field")));
+        let minutes = |minutes| Duration::from_secs(60 * minutes);
+        assert!(matches!(
+            decide(decode(), about(0, 20)),
+            Decision::Retry { reason: FailureReason::Decode, delay, .. } if delay == minutes(2)
+        ));
         assert!(matches!(
             decide(decode(), about(1, 20)),
-            Decision::Retry { reason: FailureReason::Decode, .. }
+            Decision::Retry { reason: FailureReason::Decode, delay, .. } if delay == minutes(15)
         ));
         assert!(matches!(
             decide(decode(), about(2, 20)),

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use pgjobq_core::__private::{
-    Attempt, ClaimedJob, Completion, Decision, Held, Hold, JobDescriptor, Places, Progress, Recording, Stop,
+    Attempt, ClaimedJob, Completion, Current, Decision, Held, Hold, JobDescriptor, Places, Progress,
+    QueueSlots, Recording, Stop, as_current,
 };
 use pgjobq_core::JobContext;
-use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
 use super::args;
+use super::blocking::watched;
 use super::decide::{Circumstances, End, decide};
 use super::in_doubt::{Resolved, resolve, unless_committed};
 use super::outcome::Outcome;
@@ -87,7 +88,7 @@ impl Execution {
     async fn run_with(&mut self, handler: &'static JobDescriptor, span: Span) {
         let context = self.context(handler);
         self.context = Some(context.clone());
-        let _entry = self.runtime.in_flight.enter(context.clone());
+        let _entry = self.runtime.in_flight.enter(context.clone(), handler.policy.timeout);
         // Dropping an attempt that is given up may panic as well.
         let ended = AssertUnwindSafe(self.attempt(handler, &context)).catch_unwind().await;
         let end = ended.unwrap_or_else(|panic| End::Panicked(panic_text(panic)));
@@ -169,10 +170,18 @@ impl Execution {
     /// Runs the job function, and returns how it ended.
     async fn attempt(&self, handler: &'static JobDescriptor, context: &JobContext) -> End {
         let args = self.job.args.as_deref().expect("they came with the claim, or `run` has read them");
-        let run = AssertUnwindSafe(handler.handler.run(context.clone(), args)).catch_unwind();
+        let queue = self.slot.queue();
+        let current = Current {
+            job: self.job.id,
+            kind: handler.kind,
+            queue: Arc::clone(&queue.name),
+            slots: Arc::clone(queue) as Arc<dyn QueueSlots>,
+        };
+        let run = as_current(current, handler.handler.run(context.clone(), args));
+        let run = AssertUnwindSafe(run).catch_unwind();
         tokio::select! {
             biased;
-            ended = timeout(handler.policy.timeout, run) => match ended {
+            ended = watched(handler.policy.timeout, run) => match ended {
                 Ok(Ok(returned)) => End::Returned(returned),
                 Ok(Err(panic)) => End::Panicked(panic_text(panic)),
                 Err(_) => {

@@ -1,6 +1,7 @@
 //! One attempt: running the job function, and deciding what its end means for the job.
 
 mod args;
+mod blocking;
 pub(crate) mod decide;
 pub(crate) mod execution;
 mod in_doubt;

@@ -70,7 +70,8 @@ async fn look(runtime: &Runtime) -> Result<Vec<String>, DatabaseError> {
         let name = runtime.find_queue(id).map_or("?", |queue| &queue.name);
         problems.push(format!(
             "jobs of the kind `{kind}` wait in the queue `{name}`, and this program has no job function of that kind: \
-             run a worker that has it, or cancel them"
+             run a worker that has it, or cancel them; if it is in another crate of this program, write `use my_jobs as _;` so \
+             that the crate is linked"
         ));
     }
     Ok(problems)

@@ -62,6 +62,7 @@ async fn beat_until(runtime: &Arc<Runtime>, store: &Store, end: &CancellationTok
     let mut pause = Pause::new();
     let mut last_answer = Instant::now();
     while !end.is_cancelled() {
+        runtime.in_flight.warn_of_overdue(); // Here, because a blocked runtime may run nothing else.
         // The lease runs from before the request is sent, because the database counts it from later.
         let sent = Instant::now();
         let could_claim = runtime.liveness.may_claim(config.lease);
