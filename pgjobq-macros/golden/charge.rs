@@ -2,7 +2,7 @@
 async fn r#charge(r#type: u8) -> Outcome {
     body()
 }
-///The ways to enqueue the job `charge` and to await it.
+///The ways to enqueue the job `charge` and to wait for it.
 #[allow(
     dead_code,
     deprecated,
@@ -32,14 +32,14 @@ const _: () = {
     impl __Job {
         /// The name under which the database stores jobs of this kind.
         pub const KIND: &'static str = "billing/charge";
-        ///A `charge` job that has not been enqueued: a value, whose options one can set.
+        ///Makes a `charge` job, which has options and is not enqueued yet.
         pub fn job(
             r#type: u8,
         ) -> __pgjobq::NewJob<<Outcome as __pgjobq::JobReturn>::Value> {
             __stored::<<Outcome as __pgjobq::JobReturn>::Value, u8>()
                 .0(&__Args { r#type })
         }
-        ///The handle of the `charge` job that has this id.
+        ///Returns the handle of the `charge` job with this id.
         #[must_use]
         pub fn handle(
             id: impl ::core::convert::Into<__pgjobq::JobId>,
@@ -54,7 +54,7 @@ const _: () = {
         ///
         /// # Errors
         ///
-        /// What is wrong with the job, with its queue, or with the connection.
+        /// A mistake in the job, a queue that does not exist, and errors of the database.
         pub async fn enqueue(
             to: impl __pgjobq::Target,
             r#type: u8,
@@ -64,11 +64,11 @@ const _: () = {
         > {
             Self::job(r#type).enqueue(to).await
         }
-        ///Enqueues a `charge` job, waits until it ends, and gives what it returned.
+        ///Enqueues a `charge` job, waits until it ends, and returns its result.
         ///
         /// # Errors
         ///
-        /// Why the job could not be enqueued or awaited, or how it ended without a value.
+        /// The errors of the enqueue and of the wait, and an end without a result.
         pub async fn call(
             client: &__pgjobq::Client,
             r#type: u8,

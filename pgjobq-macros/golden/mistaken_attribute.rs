@@ -1,6 +1,6 @@
 #[allow(clippy::unused_async)]
 async fn send(user: i64) {}
-///The ways to enqueue the job `send` and to await it.
+///The ways to enqueue the job `send` and to wait for it.
 #[allow(
     dead_code,
     deprecated,
@@ -30,11 +30,11 @@ const _: () = {
     impl __Job {
         /// The name under which the database stores jobs of this kind.
         pub const KIND: &'static str = "send";
-        ///A `send` job that has not been enqueued: a value, whose options one can set.
+        ///Makes a `send` job, which has options and is not enqueued yet.
         pub fn job(user: i64) -> __pgjobq::NewJob<()> {
             __stored::<(), i64>().0(&__Args { user })
         }
-        ///The handle of the `send` job that has this id.
+        ///Returns the handle of the `send` job with this id.
         #[must_use]
         pub fn handle(
             id: impl ::core::convert::Into<__pgjobq::JobId>,
@@ -49,18 +49,18 @@ const _: () = {
         ///
         /// # Errors
         ///
-        /// What is wrong with the job, with its queue, or with the connection.
+        /// A mistake in the job, a queue that does not exist, and errors of the database.
         pub async fn enqueue(
             to: impl __pgjobq::Target,
             user: i64,
         ) -> ::core::result::Result<__pgjobq::JobHandle<()>, __pgjobq::EnqueueError> {
             Self::job(user).enqueue(to).await
         }
-        ///Enqueues a `send` job, waits until it ends, and gives what it returned.
+        ///Enqueues a `send` job, waits until it ends, and returns its result.
         ///
         /// # Errors
         ///
-        /// Why the job could not be enqueued or awaited, or how it ended without a value.
+        /// The errors of the enqueue and of the wait, and an end without a result.
         pub async fn call(
             client: &__pgjobq::Client,
             user: i64,

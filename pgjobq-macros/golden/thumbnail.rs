@@ -11,7 +11,7 @@ pub(crate) async fn thumbnail(
     store.draw(image_id, width.take(), ctx.attempt()).await
 }
 #[cfg(feature = "images")]
-///The ways to enqueue the job `thumbnail` and to await it.
+///The ways to enqueue the job `thumbnail` and to wait for it.
 ///
 /// Draws a thumbnail.
 #[allow(
@@ -44,11 +44,11 @@ const _: () = {
     impl __Job {
         /// The name under which the database stores jobs of this kind.
         pub const KIND: &'static str = "thumbnail";
-        ///A `thumbnail` job that has not been enqueued: a value, whose options one can set.
+        ///Makes a `thumbnail` job, which has options and is not enqueued yet.
         pub fn job(image_id: i64, width: Option<u32>) -> __pgjobq::NewJob<Thumbnail> {
             __stored::<Thumbnail, i64, Option<u32>>().0(&__Args { image_id, width })
         }
-        ///The handle of the `thumbnail` job that has this id.
+        ///Returns the handle of the `thumbnail` job with this id.
         #[must_use]
         pub fn handle(
             id: impl ::core::convert::Into<__pgjobq::JobId>,
@@ -63,7 +63,7 @@ const _: () = {
         ///
         /// # Errors
         ///
-        /// What is wrong with the job, with its queue, or with the connection.
+        /// A mistake in the job, a queue that does not exist, and errors of the database.
         pub async fn enqueue(
             to: impl __pgjobq::Target,
             image_id: i64,
@@ -74,11 +74,11 @@ const _: () = {
         > {
             Self::job(image_id, width).enqueue(to).await
         }
-        ///Enqueues a `thumbnail` job, waits until it ends, and gives what it returned.
+        ///Enqueues a `thumbnail` job, waits until it ends, and returns its result.
         ///
         /// # Errors
         ///
-        /// Why the job could not be enqueued or awaited, or how it ended without a value.
+        /// The errors of the enqueue and of the wait, and an end without a result.
         pub async fn call(
             client: &__pgjobq::Client,
             image_id: i64,

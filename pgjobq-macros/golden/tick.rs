@@ -1,6 +1,6 @@
 #[allow(clippy::unused_async)]
 async fn tick() {}
-///The ways to enqueue the job `tick` and to await it.
+///The ways to enqueue the job `tick` and to wait for it.
 #[allow(
     dead_code,
     deprecated,
@@ -30,11 +30,11 @@ const _: () = {
     impl __Job {
         /// The name under which the database stores jobs of this kind.
         pub const KIND: &'static str = "tick";
-        ///A `tick` job that has not been enqueued: a value, whose options one can set.
+        ///Makes a `tick` job, which has options and is not enqueued yet.
         pub fn job() -> __pgjobq::NewJob<()> {
             __stored::<()>().0(&__Args {})
         }
-        ///The handle of the `tick` job that has this id.
+        ///Returns the handle of the `tick` job with this id.
         #[must_use]
         pub fn handle(
             id: impl ::core::convert::Into<__pgjobq::JobId>,
@@ -49,17 +49,17 @@ const _: () = {
         ///
         /// # Errors
         ///
-        /// What is wrong with the job, with its queue, or with the connection.
+        /// A mistake in the job, a queue that does not exist, and errors of the database.
         pub async fn enqueue(
             to: impl __pgjobq::Target,
         ) -> ::core::result::Result<__pgjobq::JobHandle<()>, __pgjobq::EnqueueError> {
             Self::job().enqueue(to).await
         }
-        ///Enqueues a `tick` job, waits until it ends, and gives what it returned.
+        ///Enqueues a `tick` job, waits until it ends, and returns its result.
         ///
         /// # Errors
         ///
-        /// Why the job could not be enqueued or awaited, or how it ended without a value.
+        /// The errors of the enqueue and of the wait, and an end without a result.
         pub async fn call(
             client: &__pgjobq::Client,
         ) -> ::core::result::Result<(), __pgjobq::CallError> {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// The duration that a text names; none, if it is not a number and a unit. A number beyond all bounds is the longest
-/// duration, so that it is refused for its length and not for its form.
+/// Returns the duration, or `None` if the text is not a number and a unit. A number that overflows is the longest duration, so that the
+/// error is about its length and not about its form.
 pub(crate) fn parse(text: &str) -> Option<Duration> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(unit_at);

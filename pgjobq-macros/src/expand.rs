@@ -1,4 +1,4 @@
-//! What `#[job]` puts beside the function.
+//! The output of `#[job]`: the function, and the code beside it.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -11,29 +11,31 @@ use crate::model::Job;
 use crate::parse::Item;
 use crate::{handler, ways_in};
 
-/// The function, exactly as it was written, whatever is wrong with it; then what the macro adds; then every mistake.
+/// Returns the function exactly as it was written, also if it is wrong; then the generated code; then every mistake.
 pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
     let keys = Keys::read(attribute, &mut diagnostics);
     let parsed = diagnostics.ok(syn::parse2::<Item>(item.clone()));
     let job = parsed.and_then(|item| Job::new(keys, item, &mut diagnostics));
     let generated = job.as_ref().map(beside);
-    // A job with nothing to await is async for our sake, not by mistake.
+    // The macro demands `async` also of a job that awaits nothing.
     let allowed = job.as_ref().map(|_| quote!(#[allow(clippy::unused_async)]));
     let errors = diagnostics.into_tokens();
     quote!(#allowed #item #generated #errors)
 }
 
-/// A braced struct lives among the types only, so that it can bear the function's name. All else is inside a nameless
-/// constant, where it is in nobody's way, and names everything through the facade's hidden module, so that a user's
-/// crate depends on `pgjobq` alone and may shadow any other name. It names the struct once, so that a conflict about it is
-/// reported once.
+/// Returns the code beside the function.
+///
+/// The struct has the function's name: a braced struct is only a type, so the two do not conflict. All other items are inside an
+/// unnamed constant, where they conflict with nothing. They refer to the struct once, so that a conflict about its name is reported
+/// once, and to everything else through the facade's hidden module. So a user's crate depends on `pgjobq` alone, and may shadow any
+/// other name.
 fn beside(job: &Job) -> TokenStream {
     let Job { visibility, name, .. } = job;
     let cfgs: Vec<_> = job.attributes_named("cfg").collect();
     let docs: Vec<_> = job.attributes_named("doc").collect();
     let gap = docs.first().map(|_| quote!(#[doc = ""]));
-    let summary = format!("The ways to enqueue the job `{}` and to await it.", name.unraw());
+    let summary = format!("The ways to enqueue the job `{}` and to wait for it.", name.unraw());
     let lints = lints();
     let facade = job.facade();
     let (ways_in, handler) = (ways_in::ways_in(job), handler::handler(job));
@@ -59,7 +61,7 @@ fn beside(job: &Job) -> TokenStream {
     }
 }
 
-/// Lints that would blame the user for what the macro wrote. The function itself is outside, and stays linted.
+/// Disables the lints that would report the macro's code to the user. The function itself stays linted.
 fn lints() -> TokenStream {
     quote! {
         #[allow(

@@ -1,4 +1,4 @@
-//! How a worker runs the job: its stored arguments, its policy, its handler, its registration.
+//! The code with which a worker runs the job: the stored arguments, the policy, the handler, and the registration.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -9,15 +9,17 @@ use crate::hygiene::{at, local, moved};
 use crate::model::Job;
 use crate::role::{Argument, Role};
 
-/// All of it, for the inside of a nameless constant.
+/// Returns that code, to stand inside the unnamed constant.
 pub(crate) fn handler(job: &Job) -> TokenStream {
     let parts = [arguments(job), policy(job), implementation(job), registration(job), checks(job)];
     quote!(#(#parts)*)
 }
 
-/// The stored arguments: an object with the arguments' names as keys, so that SQL can read and write it, and so that
-/// changing their order changes nothing. It is generic over their types, as are the functions that need to know them,
-/// so that a type that serde does not know is told where the user wrote it, and not all over the derived code.
+/// The stored arguments: a JSON object with the arguments' names as keys, so that SQL can read and write it, and so that the order of
+/// the arguments may change.
+///
+/// The struct is generic, and so is the one function that needs the types to be storable. Therefore the compiler reports a type that is
+/// not storable once, where the user wrote it, and not all over the derived code.
 fn arguments(job: &Job) -> TokenStream {
     let names = job.stored().map(|argument| &argument.name);
     let types: Vec<_> = (0..job.stored().count()).map(|index| format_ident!("__{index}")).collect();
@@ -47,16 +49,16 @@ fn policy(job: &Job) -> TokenStream {
     quote!(const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT #(#calls)* #transactional;)
 }
 
-/// The handler names no argument of the user's as a variable, so that none can hide the function itself.
+/// The handler. It has no variable with the name of a user's argument, because that could hide the function.
 fn implementation(job: &Job) -> TokenStream {
     let name = &job.name;
     let (context, args) = (local("context"), local("args"));
     let tx = local("tx");
-    let values = job.arguments.iter().map(|argument| value(argument, &context, &args, &tx));
+    let passed = job.arguments.iter().map(|argument| passed(argument, &context, &args, &tx));
     let types = job.stored().map(|argument| &argument.ty);
     let returned = &job.returned.ty;
     let function = moved(name, returned.span());
-    let called = quote_spanned!(at(returned.span())=> #function(#(#values),*).await);
+    let called = quote_spanned!(at(returned.span())=> #function(#(#passed),*).await);
     let confirmed = quote_spanned!(at(returned.span())=> __returns::<#returned>());
     let (begun, encoded) = if job.is_transactional() {
         let begun = quote!(let mut #tx = #context.begin().await?;);
@@ -97,7 +99,8 @@ fn implementation(job: &Job) -> TokenStream {
     }
 }
 
-fn value(argument: &Argument, context: &Ident, args: &Ident, tx: &Ident) -> TokenStream {
+/// The expression that is passed to the function for an argument.
+fn passed(argument: &Argument, context: &Ident, args: &Ident, tx: &Ident) -> TokenStream {
     let Argument { name, ty, role } = argument;
     let context = moved(context, ty.span());
     match role {
@@ -133,7 +136,7 @@ fn registration(job: &Job) -> TokenStream {
     }
 }
 
-/// What only the compiler can judge, asked by bounds on functions that are called with the user's types.
+/// Checks that only the compiler can make: bounds on functions that are called with the user's types.
 fn checks(job: &Job) -> TokenStream {
     let written = job.returned.value.as_ref().map(|value| quote!(<Value = #value>));
     let unkept = job.keys.keeps_nothing.as_ref().map(|retain| {

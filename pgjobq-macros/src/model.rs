@@ -1,4 +1,4 @@
-//! A job whose attribute and signature have been checked: what is here cannot be wrong.
+//! A job whose attribute and signature have been checked.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
@@ -24,8 +24,8 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// The job that an item makes, unless its signature is wrong. Mistakes in the attribute do not hide it: editors
-    /// can go on completing while one corrects them.
+    /// Returns the job of an item, unless its signature is wrong. With a mistake in the attribute it is still generated, so that
+    /// editors complete its functions in the meantime.
     pub(crate) fn new(keys: Keys, item: Item, diagnostics: &mut Diagnostics) -> Option<Self> {
         let (arguments, returned) = diagnostics.unless_wrong(|all| function::check(&item, all))?;
         let Item { attributes, visibility, signature, .. } = item;
@@ -36,7 +36,7 @@ impl Job {
         Some(job)
     }
 
-    /// A kind that the attribute gives has been checked; this is about the function's name.
+    /// Checks the function's name as a kind. A kind in the attribute has been checked.
     fn check_kind(&self, diagnostics: &mut Diagnostics) {
         if let Some(mistake) = names::mistake(&self.kind()) {
             let message = format!("{mistake}, or give the job another name with `kind = \"…\"`");
@@ -44,7 +44,7 @@ impl Job {
         }
     }
 
-    /// A job that has one name twice would be two jobs of one kind to a worker, which then refuses to start.
+    /// Rejects a name that the job has twice: a worker would see two jobs of one kind, and not start.
     fn check_aliases(&self, diagnostics: &mut Diagnostics) {
         let mut taken = vec![self.kind()];
         for alias in &self.keys.aliases {
@@ -64,12 +64,12 @@ impl Job {
         }
     }
 
-    /// Under what name the job is stored.
+    /// The name under which the job is stored.
     pub(crate) fn kind(&self) -> String {
         self.keys.kind.as_ref().map_or_else(|| self.name.unraw().to_string(), syn::LitStr::value)
     }
 
-    /// Where the output finds pgjobq.
+    /// The path of pgjobq in the output.
     pub(crate) fn facade(&self) -> TokenStream {
         self.keys.facade.as_ref().map_or_else(|| quote!(::pgjobq), |path: &Path| quote!(#path))
     }
@@ -89,8 +89,8 @@ impl Job {
         self.attributes.iter().filter(move |attribute| attribute.path().is_ident(name))
     }
 
-    /// What a handle of the job gives. It is shown as the user wrote it, for that reads better in documentation than a
-    /// projection; `handler::confirm_returned` has the compiler confirm it.
+    /// The type of the job's result, as the user wrote it if the macro can see it: documentation shows that instead of a
+    /// projection. `handler::checks` has the compiler confirm it.
     pub(crate) fn value(&self) -> TokenStream {
         let returned = &self.returned.ty;
         match &self.returned.value {

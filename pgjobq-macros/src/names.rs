@@ -2,8 +2,7 @@
 
 use std::cmp::Reverse;
 
-/// What is wrong with the name of a kind or a queue. Such names are stored, filtered by, and shown in paths of a
-/// dashboard, so that they are kept plain.
+/// Returns the mistake in the name of a kind or a queue. Names are plain because they are stored, filtered by, and parts of URLs.
 pub(crate) fn mistake(name: &str) -> Option<String> {
     if name.is_empty() {
         return Some("a name cannot be empty: write 1 to 100 characters".to_owned());
@@ -18,7 +17,7 @@ pub(crate) fn mistake(name: &str) -> Option<String> {
     ))
 }
 
-/// The candidate that a word was probably meant to be.
+/// Returns the candidate that is most similar to a mistyped word, if one is similar.
 pub(crate) fn nearest(word: &str, candidates: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     let distance = |candidate: &str| {
         let part = candidate.contains(word) || word.contains(candidate);
@@ -30,7 +29,7 @@ pub(crate) fn nearest(word: &str, candidates: impl Iterator<Item = &'static str>
     (distance <= 3 && distance < nearest.len()).then_some(nearest)
 }
 
-/// How many characters must be inserted, removed or replaced to make one word of another.
+/// The number of characters to insert, remove or replace to turn one word into another.
 fn edits(from: &str, to: &str) -> usize {
     let mut row: Vec<usize> = (0..=to.chars().count()).collect();
     for (i, a) in from.chars().enumerate() {

@@ -1,4 +1,4 @@
-//! What stands in the source, before any rule of ours is applied to it.
+//! The attribute and the item as syntax, before the rules of jobs are applied.
 
 use std::mem;
 
@@ -29,7 +29,7 @@ impl Parse for Item {
     }
 }
 
-/// Whether what follows is a function, and not merely something that begins like one (`const`, `unsafe impl`, `extern`).
+/// Returns whether a function follows, and not another item that begins like one (`const`, `unsafe impl`, `extern`).
 fn starts_function(input: ParseStream<'_>) -> bool {
     let ahead = input.fork();
     while !ahead.peek(Token![fn]) {
@@ -45,7 +45,7 @@ fn starts_function(input: ParseStream<'_>) -> bool {
     true
 }
 
-/// `key = value` inside `#[job(…)]`. Keys are words, `crate` among them; values are whatever stands before the comma.
+/// `key = value` inside `#[job(…)]`. A key is a word, also `crate`; the value is every token up to the comma.
 pub(crate) struct Entry {
     pub(crate) key: Ident,
     pub(crate) value: TokenStream,
@@ -78,7 +78,7 @@ impl Entry {
     }
 }
 
-/// The key that follows without a comma.
+/// Returns the next key if the comma before it is missing.
 fn next_key(value: &TokenStream) -> Option<Ident> {
     let tokens: Vec<_> = value.clone().into_iter().take(3).collect();
     match tokens.as_slice() {
@@ -87,7 +87,7 @@ fn next_key(value: &TokenStream) -> Option<Ident> {
     }
 }
 
-/// The entries of an attribute, each of which may be wrong by itself.
+/// Returns the entries of an attribute, each with its own mistake if it has one.
 pub(crate) fn entries(attribute: TokenStream, form_of: fn(&Ident) -> Form) -> Vec<syn::Result<Entry>> {
     let read = |entry| (|input: ParseStream<'_>| Entry::parse(input, form_of)).parse2(entry);
     let (mut entries, mut entry) = (Vec::new(), TokenStream::new());

@@ -41,8 +41,8 @@ impl Role {
     }
 }
 
-/// Returns whether a type is meant to be a transaction, but is not written as `&mut Tx`. A `Transaction` by value, without
-/// a lifetime, may be a bank's.
+/// Returns whether a type is meant to be the attempt's transaction without being `&mut Tx`. A `Transaction` by value and without a
+/// lifetime may be any type of the user's, so it is not.
 pub(crate) fn is_meant_as_transaction(ty: &Type) -> bool {
     let has_lifetime = |ty: &Type| {
         last_segment(ty).is_some_and(|segment| match &segment.arguments {

@@ -1,4 +1,4 @@
-//! What `#[job]` expands to, to be read in review: `golden/*.rs`. Rewrite them with `BLESS=1`.
+//! Tests of the expansion against `golden/*.rs`, which are read in review. `BLESS=1` rewrites them.
 
 use std::{env, fs, path::Path};
 
@@ -24,12 +24,12 @@ fn check(name: &str, attribute: TokenStream, item: TokenStream) {
 }
 
 #[test]
-fn a_job_without_arguments() {
+fn job_without_arguments_expands() {
     check("tick", quote!(), quote! { async fn tick() {} });
 }
 
 #[test]
-fn a_job_with_arguments_of_each_kind() {
+fn job_with_every_kind_of_argument_expands() {
     let attribute = quote!(queue = "images", retries = 5);
     let item = quote! {
         /// Draws a thumbnail.
@@ -48,7 +48,7 @@ fn a_job_with_arguments_of_each_kind() {
 }
 
 #[test]
-fn a_job_with_every_key() {
+fn job_with_every_key_expands() {
     let attribute = quote!(
         queue = "billing",
         retries = 0,
@@ -65,17 +65,17 @@ fn a_job_with_every_key() {
 }
 
 #[test]
-fn a_job_whose_attribute_is_wrong_keeps_its_helpers() {
+fn wrong_attribute_keeps_the_functions_of_the_job() {
     check("mistaken_attribute", quote!(retries = -1, queue = "mail"), quote! { async fn send(user: i64) {} });
 }
 
 #[test]
-fn a_job_whose_signature_is_wrong_keeps_its_function() {
+fn wrong_signature_keeps_the_function() {
     check("mistaken_signature", quote!(), quote! { fn send(user: &str) {} });
 }
 
 #[test]
-fn the_body_is_not_looked_at() {
+fn body_may_be_wrong() {
     let item = quote! { async fn broken() { let = ; } };
     let expanded = expand::job(quote!(), item.clone()).to_string();
     assert!(expanded.contains(&item.to_string()), "{expanded}");
@@ -83,7 +83,7 @@ fn the_body_is_not_looked_at() {
 }
 
 #[test]
-fn durations_have_a_number_and_a_unit() {
+fn duration_is_a_number_and_a_unit() {
     let seconds = |text| duration::parse(text).map(|duration| duration.as_secs_f64());
     assert_eq!(seconds("500ms"), Some(0.5));
     assert_eq!(seconds("30s"), Some(30.0));
@@ -110,7 +110,7 @@ fn names_are_plain_and_short() {
 }
 
 #[test]
-fn mistyped_keys_are_recognized() {
+fn mistyped_key_is_recognized() {
     let nearest = |word| names::nearest(word, ["queue", "retries", "retain", "crate"].into_iter());
     assert_eq!(nearest("que"), Some("queue"));
     assert_eq!(nearest("retry"), Some("retries"));

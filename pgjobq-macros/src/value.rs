@@ -13,10 +13,10 @@ use crate::{duration, names};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const YEAR: Duration = DAY.saturating_mul(365);
-/// A bound only so that the moment of deletion is a time that Postgres can name.
+/// The longest retention, so that PostgreSQL can represent the time of the deletion.
 const CENTURY: Duration = YEAR.saturating_mul(100);
 
-/// A value of the wrong form, or none.
+/// The error for a value of the wrong form, or for none.
 fn misfit(entry: &Entry) -> Error {
     let key = &entry.key;
     let Form { what, example } = &entry.form;
@@ -42,7 +42,7 @@ fn plain(name: LitStr) -> Result<LitStr> {
     }
 }
 
-/// Names in brackets; all that are wrong are told.
+/// Names in brackets. The error names every wrong one.
 pub(crate) fn names(entry: &Entry) -> Result<Vec<LitStr>> {
     let list = |input: syn::parse::ParseStream<'_>| {
         let content;
@@ -62,7 +62,7 @@ pub(crate) fn names(entry: &Entry) -> Result<Vec<LitStr>> {
     mistakes.map_or(Ok(names), Err)
 }
 
-/// A number that fits the database's `smallint`.
+/// A number that fits PostgreSQL's `smallint`.
 pub(crate) fn number(entry: &Entry) -> Result<u16> {
     let number: LitInt = syn::parse2(entry.value.clone()).map_err(|_| misfit(entry))?;
     if !matches!(number.suffix(), "" | "u16") {
@@ -96,7 +96,7 @@ pub(crate) fn priority(entry: &Entry) -> Result<Ident> {
     Ok(Ident::new(constant, Span::call_site()))
 }
 
-/// A duration that ends, and within a year.
+/// A duration of more than zero and at most a year.
 pub(crate) fn duration(entry: &Entry) -> Result<Duration> {
     let text = text(entry)?;
     positive(&text, &text.value())
@@ -140,7 +140,7 @@ pub(crate) fn backoff(entry: &Entry) -> Result<(Duration, Duration)> {
     Ok(delays)
 }
 
-/// How long a completed job is kept: not at all, or up to a century; with the text that says so.
+/// The retention of completed jobs, from nothing to a century, and the text that gives it.
 pub(crate) fn retain(entry: &Entry) -> Result<(LitStr, Duration)> {
     let at = text(entry)?;
     let text = at.value();

@@ -1,5 +1,5 @@
-//! The typed ways in: `KIND`, `job`, `handle`, `enqueue`, `call`. Their variables are hygienic, so that an argument may
-//! have the same name as one of them.
+//! The public API of a job: `KIND`, `job`, `handle`, `enqueue`, `call`. Their variables are hygienic, so that an argument may have the
+//! name of one of them.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
@@ -12,25 +12,24 @@ use crate::role::Argument;
 
 pub(crate) fn ways_in(job: &Job) -> TokenStream {
     let name = &job.name;
-    let (values, actions) = (values(job), actions(job));
+    let (constructors, actions) = (constructors(job), actions(job));
     quote_spanned! {at(name.span())=>
         impl __Job {
-            #values
+            #constructors
             #actions
         }
     }
 }
 
-/// The ways in that need no database. All that mentions the user's return type stands at that type, for only then the
-/// compiler sees that its objections to the type are one.
-fn values(job: &Job) -> TokenStream {
+/// The functions that need no database. All code that mentions the user's return type has the span of that type, because only then the
+/// compiler merges its errors about the type.
+fn constructors(job: &Job) -> TokenStream {
     let (kind, value, id) = (job.kind(), job.value(), local("id"));
     let (names, parameters) = (names(job), parameters(job));
     let types = job.stored().map(|argument| &argument.ty);
     let title = job.name.unraw();
-    let about_job =
-        format!("A `{title}` job that has not been enqueued: a value, whose options one can set.");
-    let about_handle = format!("The handle of the `{title}` job that has this id.");
+    let about_job = format!("Makes a `{title}` job, which has options and is not enqueued yet.");
+    let about_handle = format!("Returns the handle of the `{title}` job with this id.");
     let new_job = quote_spanned! {value.span()=>
         __pgjobq::NewJob<#value> { __stored::<#value, #(#types),*>().0(&__Args { #(#names),* }) }
     };
@@ -52,7 +51,7 @@ fn values(job: &Job) -> TokenStream {
     }
 }
 
-/// The ways in that need a database.
+/// The functions that need a database.
 fn actions(job: &Job) -> TokenStream {
     let (value, to, client) = (job.value(), local("to"), local("client"));
     let (names, parameters) = (names(job), parameters(job));
@@ -60,7 +59,7 @@ fn actions(job: &Job) -> TokenStream {
     let about_enqueue = format!(
         "Enqueues a `{title}` job: to `&client`, `&pool`, `&mut *connection` or `&mut *transaction`."
     );
-    let about_call = format!("Enqueues a `{title}` job, waits until it ends, and gives what it returned.");
+    let about_call = format!("Enqueues a `{title}` job, waits until it ends, and returns its result.");
     let enqueued = quote_spanned! {value.span()=>
         ::core::result::Result<__pgjobq::JobHandle<#value>, __pgjobq::EnqueueError> {
             Self::job(#(#names),*).enqueue(#to).await
@@ -76,14 +75,14 @@ fn actions(job: &Job) -> TokenStream {
         ///
         /// # Errors
         ///
-        /// What is wrong with the job, with its queue, or with the connection.
+        /// A mistake in the job, a queue that does not exist, and errors of the database.
         pub async fn enqueue(#to: impl __pgjobq::Target, #parameters) -> #enqueued
 
         #[doc = #about_call]
         ///
         /// # Errors
         ///
-        /// Why the job could not be enqueued or awaited, or how it ended without a value.
+        /// The errors of the enqueue and of the wait, and an end without a result.
         pub async fn call(#client: &__pgjobq::Client, #parameters) -> #called
     }
 }

@@ -1,4 +1,4 @@
-//! No argument's name can meet one of the macro's.
+//! An argument may have any name, also one that the macro uses.
 #![deny(warnings)]
 use pgjobq::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What the worker hands in stands anywhere, under any path, and is no argument of the helpers.
+//! `JobContext` and `State` may be at any position and have any path. They are no arguments of `enqueue`.
 #![deny(warnings)]
 use pgjobq::prelude::*;
 

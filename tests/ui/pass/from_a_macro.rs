@@ -1,4 +1,4 @@
-//! A job may be written by another macro.
+//! Another macro may write a job.
 #![deny(warnings)]
 use pgjobq::prelude::*;
 

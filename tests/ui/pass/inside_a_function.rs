@@ -1,4 +1,4 @@
-//! A job may stand in a function's body, among the types of that function.
+//! A job may be inside a function's body, and use the types there.
 #![deny(warnings)]
 use pgjobq::prelude::*;
 

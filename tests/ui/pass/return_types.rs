@@ -1,4 +1,4 @@
-//! What a job function may return.
+//! Every return type that a job function may have.
 #![deny(warnings)]
 use pgjobq::prelude::{JobHandle, JobId, NewJob, job};
 

@@ -1,4 +1,4 @@
-//! A crate may give the names of the standard library to things of its own.
+//! A crate may define items with the names of the standard library.
 #![allow(dead_code, non_camel_case_types)]
 use ::pgjobq::job;
 

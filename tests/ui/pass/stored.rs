@@ -1,4 +1,4 @@
-//! Arguments are stored under their names, and a job that was stored is found and run by its kind.
+//! Arguments are stored by name, and a stored job is found and run by its kind.
 use std::sync::Arc;
 
 use pgjobq::__private::{Attempt, JobDescriptor, Registry, States, serde_json};

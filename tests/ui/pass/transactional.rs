@@ -1,4 +1,4 @@
-//! A job that takes its transaction, in any place, with what else a job takes, and whose arguments are shown to nobody.
+//! A transactional job may take its transaction at any position, beside other arguments, and redact some of them.
 #![deny(warnings, clippy::pedantic)]
 
 use pgjobq::prelude::*;

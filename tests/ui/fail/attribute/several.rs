@@ -1,4 +1,4 @@
-//! One compile shows them all.
+//! One compile shows every mistake.
 use pgjobq::prelude::*;
 
 #[job(queue = "", retry = 3, max_crashes = -1, timeout = "soon", timeout = "5m", priority)]

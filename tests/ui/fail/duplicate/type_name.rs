@@ -1,4 +1,4 @@
-//! A job's helpers live among the types, where modules live too.
+//! A job defines a type of its name, which conflicts with a module of that name.
 use pgjobq::prelude::*;
 
 mod mail {}

@@ -1,4 +1,4 @@
-//! The macro knows a type by its last segment; the compiler knows better.
+//! The macro recognizes a type by its last segment; the compiler checks which one it is.
 use pgjobq::job;
 
 mod other {

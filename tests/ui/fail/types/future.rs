@@ -1,4 +1,4 @@
-//! A worker runs jobs on many threads.
+//! A worker runs jobs on several threads, so their futures must be `Send`.
 #![allow(unused_variables)]
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! A pool and a client live in the worker's process.
+//! A pool and a client cannot be stored: the worker hands them in.
 #![allow(unused_variables)]
 use pgjobq::prelude::*;
 use pgjobq::sqlx::PgPool;

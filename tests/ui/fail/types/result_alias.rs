@@ -1,4 +1,4 @@
-//! The macro takes the first argument of a `Result` for the value, and the compiler confirms it.
+//! The macro takes the first argument of a `Result` for the type of the value; the compiler checks that.
 #![allow(unused_variables)]
 use pgjobq::prelude::{JobError, job};
 

@@ -1,4 +1,4 @@
-//! The macro does not see the fields.
+//! The macro cannot see the fields of a type, so the error is the compiler's.
 #![allow(unused_variables)]
 use pgjobq::prelude::*;
 
