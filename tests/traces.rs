@@ -37,7 +37,7 @@ impl Visit for Fields {
 
 impl Subscriber for Witness {
     fn enabled(&self, about: &Metadata<'_>) -> bool {
-        about.target().starts_with("pgjobq") || about.target() == "sqlx::postgres::notice"
+        about.target().starts_with("pgjobq")
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
@@ -272,116 +272,5 @@ async fn second_signal_ends_the_grace_and_logs_the_jobs_that_it_cut_off() {
         JobState::Ready,
         "it runs again elsewhere"
     );
-    stage.drop().await;
-}
-
-/// Calls another job of its own queue.
-#[job(queue = "narrow", retries = 0)]
-async fn call_itself(ctx: JobContext, depth: u32) -> Result<()> {
-    if depth > 0 {
-        let child = ctx.enqueue(call_itself::job(depth - 1)).await?;
-        child.wait(ctx.client()).await?.into_result()?;
-    }
-    Ok(())
-}
-
-/// Blocks its thread for longer than its timeout.
-#[job(queue = "narrow", retries = 0, timeout = "50ms")]
-async fn block(millis: u64) -> Result<u64> {
-    std::thread::sleep(Duration::from_millis(millis));
-    Ok(millis)
-}
-
-/// Polls until an event at this level has a message with this text, and returns the message.
-async fn heard(level: &str, text: &str) -> String {
-    let find = || {
-        let events = EVENTS.lock().unwrap();
-        let mut messages = events
-            .iter()
-            .filter(|event| event.0["level"] == level)
-            .filter_map(|event| event.0.get("message"));
-        messages.find(|message| message.contains(text)).cloned()
-    };
-    let found = async {
-        loop {
-            match find() {
-                Some(message) => return message,
-                None => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(90), found)
-        .await
-        .unwrap_or_else(|_| panic!("nobody said: {text}"))
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn job_that_waits_for_its_own_full_queue_is_warned_of() {
-    let stage = Stage::new().await;
-    let worker = Worker::builder(&stage.client).queue("narrow", 1).build().await.unwrap().start();
-    let job = call_itself::enqueue(&stage.client, 1).await.unwrap();
-    let message = heard("WARN", &format!("job {} (`call_itself`) waits for job", job.id())).await;
-    let rest = "(`call_itself`) of its own queue `narrow`, and all 1 slots of this worker are taken: give the queue more slots, \
-                or put the awaited jobs into another queue";
-    assert!(message.ends_with(rest), "{message}");
-    job.cancel(&stage.client).await.unwrap();
-    worker.shutdown().await.unwrap();
-    stage.drop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn job_that_blocks_beyond_its_timeout_is_warned_of() {
-    let stage = Stage::new().await;
-    let worker = Worker::builder(&stage.client).queue("narrow", 1).heartbeat(Duration::from_millis(200));
-    let worker = worker.lease(Duration::from_secs(30)).build().await.unwrap().start();
-    let job = block::enqueue(&stage.client, 4000).await.unwrap();
-    let while_it_runs =
-        format!("job {} (`block`) still runs after its timeout of 50ms, because it does not await", job.id());
-    heard("WARN", &while_it_runs).await;
-    let _ = job.wait(&stage.client).await.unwrap();
-    let afterwards = heard("WARN", "the job function did not await for 4.").await;
-    let rest = "longer than its timeout of 50ms, so nothing could stop it: move blocking work into `tokio::task::spawn_blocking`";
-    assert!(afterwards.ends_with(rest), "{afterwards}");
-    worker.shutdown().await.unwrap();
-    stage.drop().await;
-}
-
-#[tokio::test]
-async fn queue_that_the_worker_leaves_to_others_is_warned_of() {
-    let stage = Stage::new().await;
-    let worker = Worker::builder(&stage.client).queue("traced", 1).build().await.unwrap();
-    let message = heard("WARN", "`narrow` (`block`, tests/traces.rs:").await;
-    let begin = "this worker does not serve these queues of the program's jobs: ";
-    assert!(message.starts_with(begin), "{message}");
-    drop(worker);
-    let mistyped = Worker::builder(&stage.client).queue("tarced", 1).build().await.unwrap_err();
-    assert_eq!(
-        mistyped.to_string(),
-        "the worker cannot start: the queue `tarced` does not exist, and no job of this program names it: did you mean `traced`?"
-    );
-    let unknown = Worker::builder(&stage.client).queue("attic", 1).build().await.unwrap_err();
-    assert_eq!(
-        unknown.to_string(),
-        "the worker cannot start: the queue `attic` does not exist, and no job of this program names it: create it once with \
-         `client.queue(\"attic\").save().await?`, or correct its name"
-    );
-    let count = "select count(*) from pgjobq.queues where name in ('tarced', 'attic')";
-    let created: i64 = sqlx::query_scalar(count).fetch_one(stage.client.pool()).await.unwrap();
-    assert_eq!(created, 0);
-    stage.client.queue("attic").save().await.unwrap();
-    let _ = Worker::builder(&stage.client).queue("attic", 1).build().await.unwrap();
-    stage.drop().await;
-}
-
-#[tokio::test]
-async fn enqueue_from_sql_of_an_unknown_kind_raises_a_notice() {
-    let stage = Stage::new().await;
-    let enqueue =
-        "select pgjobq.enqueue('block', '{\"millis\": 1}'), pgjobq.enqueue('blokc', '{\"millis\": 1}')";
-    sqlx::raw_sql(enqueue).execute(stage.client.pool()).await.unwrap();
-    heard("INFO", "no program has recorded the kind 'blokc'").await;
-    let about_known =
-        |event: &Fields| event.0.get("message").is_some_and(|message| message.contains("'block'"));
-    assert!(!EVENTS.lock().unwrap().iter().any(about_known));
     stage.drop().await;
 }
