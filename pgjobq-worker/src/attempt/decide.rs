@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn undecodable_arguments_wait_for_a_deploy_between_three_tries() {
         let decode = || End::Returned(Err(JobError::decode("no such field")));
-        let minutes = |minutes| Duration::from_secs(60 * minutes);
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         assert!(matches!(
             decide(decode(), about(0, 20)),
             Decision::Retry { reason: FailureReason::Decode, delay, .. } if delay == minutes(2)
