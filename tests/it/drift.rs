@@ -184,12 +184,16 @@ async fn running_worker_repairs_a_sequence_that_was_set_back() {
 async fn queue_that_an_open_transaction_creates_is_not_waited_for() {
     in_time(async {
         let db = TestDb::new(1).await;
+        let mut caller = sqlx::PgConnection::connect_with(&db.options).await.unwrap();
+        let mut open = caller.begin().await.unwrap();
+        sqlx::query("select pgjobq.create_queue('attic')").execute(&mut *open).await.unwrap();
+        db.client.migrate().await.unwrap();
+        open.rollback().await.unwrap();
         db.run(
             "delete from pgjobq.lanes where queue_id = (select id from pgjobq.queues where name = 'shelf');
              delete from pgjobq.queues where name = 'shelf'",
         )
         .await;
-        let mut caller = sqlx::PgConnection::connect_with(&db.options).await.unwrap();
         let mut open = caller.begin().await.unwrap();
         sqlx::query("select pgjobq.create_queue('shelf')").execute(&mut *open).await.unwrap();
         let began = std::time::Instant::now();
@@ -201,7 +205,6 @@ async fn queue_that_an_open_transaction_creates_is_not_waited_for() {
             "{error}"
         );
         assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
-        db.client.migrate().await.unwrap();
         open.commit().await.unwrap();
         let worker = db.worker().queue("shelf", 1).build().await.unwrap().start();
         worker.shutdown().await.unwrap();
