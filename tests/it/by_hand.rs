@@ -111,7 +111,7 @@ async fn senseless_rows_end_with_a_reason(db: TestDb) {
     for (job, state) in
         [(&stranger, JobState::Ready), (&nowhere, JobState::Ready), (&far, JobState::Scheduled)]
     {
-        assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, state);
+        assert_eq!(db.client.job(job.id()).status().await.unwrap().unwrap().state, state);
     }
     worker.shutdown().await.unwrap();
 }

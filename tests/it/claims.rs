@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pgjobq::prelude::*;
-use pgjobq::{Client, Tx, Worker};
+use pgjobq::{Client, Tx, Worker, WorkerBuilder};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{ConnectOptions, Connection};
 
@@ -265,19 +265,28 @@ async fn guesses_never_pass_the_tickets_that_were_drawn() {
     worker.shutdown().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thousand_queues_do_not_slow_down_one_of_them() {
-    let db = TestDb::new(1).await;
-    db.run("select pgjobq.create_queue('q' || n) from generate_series(1, 1000) n").await;
-    let worker = (1..=1000).fold(db.worker(), |worker, n| worker.queue(format!("q{n}"), 4));
+/// Returns how long a worker takes for 400 jobs of the queue `q500`.
+async fn time_of_400(db: &TestDb, worker: WorkerBuilder) -> Duration {
     let worker = worker.build().await.unwrap().start();
     let first = end_at_once::job().queue("q500").enqueue(&db.client).await.unwrap();
     assert_eq!(end_of(&db.client, &first).await, Outcome::Completed(()));
     let begun = Instant::now();
-    db.client.enqueue_all((0..2000).map(|_| end_at_once::job().queue("q500"))).await.unwrap();
+    db.client.enqueue_all((0..400).map(|_| end_at_once::job().queue("q500"))).await.unwrap();
     db.until("not exists (select from pgjobq.jobs)").await;
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    let took = begun.elapsed();
     worker.shutdown().await.unwrap();
+    took
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousand_queues_do_not_slow_down_one_of_them() {
+    let db = TestDb::new(1).await;
+    db.run("select pgjobq.create_queue('q' || n) from generate_series(1, 1000) n").await;
+    let alone = time_of_400(&db, db.worker().queue("q500", 4)).await;
+    let among = (1..=1000).fold(db.worker(), |worker, n| worker.queue(format!("q{n}"), 4));
+    let among = time_of_400(&db, among).await;
+    // Both are timed in one run, because the machine may be busy. A claim that looked at every queue took fifteen times as long.
+    assert!(among < 5 * alone + Duration::from_secs(1), "{among:?} among a thousand, {alone:?} alone");
 }
 
 /// Jobs in line of the queue `default`, one row each: (priority, crashes, kind).
