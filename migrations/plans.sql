@@ -13,8 +13,8 @@
 --   `a + 0 = p`           compares a column, and hides it where an index on it must not be used
 -- Where the table was analysed with one row and then filled, a plain `=` read a whole shard for each job.
 --
--- `-- step: …` in a function names a place between two of its steps. The tests in `tests/races` put a pause
--- there, to try every order of the steps of two sessions. In production it is a comment.
+-- A comment that begins with `step:` names a place between two steps of a function. The tests in `races`
+-- put a pause there, to try every order of the steps of two sessions. In production it is a comment.
 do $$
 declare
     c_pinned constant text[] := '{

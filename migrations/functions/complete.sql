@@ -25,6 +25,7 @@ begin
         v_done := pgjobq.end_jobs(
             p_shard, null, true, array[p_id], array[p_ticket], '{complete}', array[p_keep], array[p_output]);
     end if;
+    -- step: job deleted
     return v_done is not null;
 end $$;
 

@@ -12,13 +12,14 @@ create or replace function pgjobq.reap(
 language plpgsql as $$
 declare
     c_message constant text := 'the worker died, or was silent for too long, while it ran the job';
-    v_lease pgjobq.leases := pgjobq.lock_dead_lease(p_shard, p_except);
+    v_lease pgjobq.leases;
     v_jobs record;
     v_decision text[];
     v_reason text[];
     v_message text[];
     v_back uuid[];
 begin
+    v_lease := pgjobq.lock_dead_lease(p_shard, p_except);
     if v_lease.id is null then return; end if;
     -- step: lease locked
     queue := v_lease.queue_id;

@@ -110,7 +110,8 @@ async fn nothing_is_used_that_a_distributed_table_refuses() {
     );
     assert_eq!(keys.await, 0, "foreign keys");
     for (name, language, source) in functions(&mut session).await {
-        assert_eq!(language, "plpgsql", "the language of {name}");
+        // A function in SQL is put in place of its call, so that a distributed table meets a plain query.
+        assert!(["plpgsql", "sql"].contains(&language.as_str()), "the language of {name} is {language}");
         for (table, rest) in uses(&source) {
             let Some((_, set)) = rest.split_once(" set ") else { continue };
             // Up to where the statement goes on.
