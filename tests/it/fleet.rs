@@ -88,7 +88,7 @@ async fn worker_claims_only_the_kinds_that_it_knows(db: TestDb) {
         note::call(&db.client, probe.number).await.unwrap();
     }
     worker.shutdown().await.unwrap();
-    let status = note::handle(strange).status(&db.client).await.unwrap().unwrap();
+    let status = db.client.job(strange).status().await.unwrap().unwrap();
     assert_eq!(
         (status.state, status.attempts, status.kind.as_str()),
         (JobState::Ready, 0, "of_another_program")

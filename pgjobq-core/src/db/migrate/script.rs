@@ -175,6 +175,14 @@ pub fn schema_sql(schema: &str) -> Result<String, InvalidSchema> {
 mod tests {
     use super::*;
 
+    /// A database that is not in UTF-8 refuses a character that its encoding lacks, also in a comment.
+    #[test]
+    fn installed_text_is_ascii() {
+        let script = schema_sql("pgjobq").unwrap();
+        let odd: Vec<_> = script.lines().filter(|line| !line.is_ascii()).collect();
+        assert_eq!(odd, [""; 0]);
+    }
+
     #[test]
     fn every_numbered_file_is_listed_in_order() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
