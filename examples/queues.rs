@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pgjobq::prelude::*;
 
-/// Urgent and short: a queue of its own, so that no report delays it.
+/// Urgent and short. It has a queue of its own, so that no report takes its slots.
 #[job(queue = "notices", priority = "critical")]
 async fn notice(text: String) -> Result<()> {
     println!("notice: {text}");
@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let client = Client::connect(database.url()).await?;
     client.migrate().await?;
 
-    // A queue belongs to the database. `save` creates it, or changes how long it keeps ended jobs.
+    // A queue is a row in the database. An enqueue from Rust creates it too; `save` makes sure that it exists.
     client.queue("reports").save().await?;
 
     let mut handles = Vec::new();

@@ -12,7 +12,7 @@ grant select, insert, update on pgjobq.waiters to pgjobq_producer;
 
 -- Functions that cancel, count or tidy up run with their owner's rights, or call others of this list.
 grant execute on function pgjobq.enqueue, pgjobq.enqueue_many, pgjobq.new_rows, pgjobq.insert_large_batch,
-    pgjobq.duplicates, pgjobq.check_kind, pgjobq.check_args, pgjobq.check_times, pgjobq.check_numbers,
+    pgjobq.duplicates, pgjobq.check_kind, pgjobq.check_args, pgjobq.resolve_run_at, pgjobq.check_numbers,
         pgjobq.reject_program,
     pgjobq.new_id, pgjobq.job_row, pgjobq.shard_of, pgjobq.channel, pgjobq.cancel, pgjobq.ask_to_cancel,
         pgjobq.act_on_request, pgjobq.lookup,

@@ -20,9 +20,10 @@
 //!   `retries = 0` it runs at most once.)
 //! - **A worker that lost a job changes nothing.** The database rejects its result.
 //! - **It does not start before its time**, by the database's clock.
-//! - **A job that kills its worker is buried**, by the crash after `max_crashes` (three), and takes its neighbors down at most
-//!   twice.
-//! - **A shutdown costs a job nothing.** A job that has not ended when the grace is over is released at once, with all its retries.
+//! - **A job that kills its worker is buried**, by the crash after `max_crashes` (three). An innocent job beside it crashes at
+//!   most twice.
+//! - **A shutdown costs a job no retry.** A job that has not ended when the grace is over is released at once, with all its retries;
+//!   unless `max_crashes = 0`: then it is dead, because it may have run.
 //! - **Notifications are hints.** Without them everything runs, one poll later.
 //!
 //! The README links each to the tests that keep it, and says what is not promised.
@@ -43,7 +44,7 @@
 //! | exceeds its `timeout` | is dropped at its next `.await`; as after an error | `Dead(failure)` |
 //! | cannot decode its stored arguments | tried at most three times: again after 2 and after 15 minutes, in which a rolling deploy may bring the function that takes them | `Dead(failure)` |
 //! | dies with its process | after the lease (30 s), is retried at most `max_crashes` times (three), and then dead | `Dead(failure)` |
-//! | has not ended when a shutdown's grace is over | is released: neither a failure nor a crash | |
+//! | has not ended when a shutdown's grace is over | is released: neither a failure nor a crash. With `max_crashes = 0` it is dead, because it may have run | |
 //!
 //! Dead jobs are kept for thirty days, with every failed attempt: see [`Failure`], or the view `pgjobq.job_states`.
 //!

@@ -1,4 +1,5 @@
--- Cancels a job, from SQL. The request counts once the transaction has committed. True if the job is live.
+-- Requests to cancel a job. Takes effect after the transaction commits. Returns false if no live job has this
+-- id.
 create or replace function pgjobq.cancel(job uuid, reason text default null) returns boolean language plpgsql
     set search_path = pg_catalog, pg_temp as $$
 declare
@@ -14,12 +15,12 @@ begin
 end $$;
 
 comment on function pgjobq.cancel is
-    'Public. Cancels a job, also inside a transaction: it takes effect after the commit. True if the job is '
-    'live.';
+    'Public. Requests to cancel a job. Takes effect after the transaction commits. Returns false if no live '
+    'job has this id.';
 
--- Requests that jobs are cancelled: adds a row for each that is live and of one of the kinds (null: any), and
--- locks nothing, so that a caller's transaction may do it. The row has the session's role beside the caller's
--- words; only the owner may write that column.
+-- Requests to cancel jobs: adds a row for each job that is live and of one of the kinds (null: any). Returns
+-- their ids. It locks nothing, so a caller's transaction may call it. `role` is the session user; `asked_by`
+-- is what the caller claims. Only the owner may write the table.
 create or replace function pgjobq.ask_to_cancel(
     p_shard smallint, p_jobs uuid[], p_by text, p_reason text, p_kinds text[] default null)
 returns uuid[] language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -37,15 +38,15 @@ begin
     return v_asked;
 end $$;
 
-comment on function pgjobq.ask_to_cancel is 'Internal. Requests that jobs are cancelled.';
+comment on function pgjobq.ask_to_cancel is 'Internal. Requests to cancel jobs.';
 
 revoke execute on function pgjobq.ask_to_cancel from public;
 
 -- Acts on the requests to cancel these jobs, for a role that may not lock a lane itself. The lane stays
 -- locked until the transaction ends, and a caller that forgets to commit would stop the queue. So the
 -- function rejects a transaction that was open before this message came. That also rejects the extended
--- protocol (prepared statements, parameters), where each message has a time of its own: call it in one simple
--- query.
+-- protocol (prepared statements, parameters), in which each message has a time of its own. Call the function
+-- in one simple query.
 create or replace function pgjobq.act_on_request(
     p_shard smallint, p_jobs uuid[], out cancelled uuid[], out running uuid[])
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -54,7 +55,7 @@ begin
         raise exception '%', 'this locks a queue until the transaction ends, so it must be called in a '
                              'transaction of its own, in one simple query'
             using errcode = 'active_sql_transaction',
-                  hint = 'Inside a transaction, select pgjobq.cancel(id). It takes effect after the commit.';
+                  hint = 'In a transaction, call pgjobq.cancel(id). It takes effect after the commit.';
     end if;
     select a.cancelled, a.running into cancelled, running
       from pgjobq.act_on_cancels(p_shard, p_jobs, null, null) a;
@@ -65,9 +66,9 @@ comment on function pgjobq.act_on_request is
 
 revoke execute on function pgjobq.act_on_request from public;
 
--- Acts on the requests to cancel these jobs. Without `p_jobs` it acts on the next `p_most` requests after
--- `p_after`, which is null at the start; `scanned_to` is the last job that it came to, and null at the end.
--- Jobs that wait are ended. The caller tells `running` ones to stop.
+-- Acts on the requests for `p_jobs`; if null, on the next `p_most` after the cursor `p_after` (null: from the
+-- start). Ends the jobs that wait (`cancelled`). `running`: workers must be told to stop. `scanned_to`: the
+-- next cursor, null at the end.
 create or replace function pgjobq.act_on_cancels(
     p_shard smallint, p_jobs uuid[], p_after uuid, p_most int, out cancelled uuid[], out running uuid[],
     out scanned_to uuid)
@@ -95,14 +96,14 @@ begin
     if cardinality(cancelled) > 0 then
         perform pgjobq.end_waiting(p_shard, cancelled, 'cancel');
     end if;
-    perform pgjobq.forget_cancels(p_shard, v_jobs); -- Of those that are gone.
+    perform pgjobq.forget_cancels(p_shard, v_jobs);
 end $$;
 
 comment on function pgjobq.act_on_cancels is 'Internal. Acts on requests to cancel.';
 
 revoke execute on function pgjobq.act_on_cancels from public;
 
--- Those of some jobs that someone requested to cancel.
+-- Returns the jobs of `p_jobs` that have a request to cancel.
 create or replace function pgjobq.flagged(p_shard smallint, p_jobs uuid[])
 returns uuid[] language plpgsql as $$
 begin
@@ -113,10 +114,10 @@ begin
                                  where c.shard = p_shard and c.job = j.id and c.created_at = j.created_at));
 end $$;
 
-comment on function pgjobq.flagged is 'Internal. Finds those of some jobs that someone requested to cancel.';
+comment on function pgjobq.flagged is 'Internal. Finds the jobs that have a request to cancel.';
 
--- Ends those of some jobs that someone requested to cancel. The caller has locked them, and they are about to
--- wait again.
+-- Ends the jobs of `p_jobs` that have a request to cancel, and returns them; null if there are none. The
+-- caller has locked the jobs, and they are about to wait again.
 create or replace function pgjobq.end_flagged(p_shard smallint, p_jobs uuid[])
 returns uuid[] language plpgsql as $$
 declare
@@ -130,10 +131,9 @@ begin
 end $$;
 
 comment on function pgjobq.end_flagged is
-    'Internal. Ends those of some locked jobs that someone requested to cancel.';
+    'Internal. Ends the locked jobs that have a request to cancel.';
 
--- Deletes requests to cancel these jobs if they have ended. It goes in the order of the id, so that two
--- sessions which delete the same requests cannot wait for each other in a circle.
+-- Deletes requests whose job no longer exists, in id order (no deadlock).
 create or replace function pgjobq.forget_cancels(p_shard smallint, p_jobs uuid[])
 returns void language plpgsql as $$
 declare

@@ -1,4 +1,4 @@
--- The checks of `enqueue`. Each raises an error that says what to write instead.
+-- The checks of `enqueue`. Each raises an error if no job can have the value.
 
 -- Rejects a kind that no job can have.
 create or replace function pgjobq.check_kind(p_kind text) returns void language plpgsql immutable
@@ -23,9 +23,9 @@ declare
 begin
     if p_args is null then
         raise exception 'the arguments of a job are null' using errcode = 'null_value_not_allowed',
-            hint = 'Leave them out, or give a JSON object with the job function''s arguments by name.';
+            hint = 'Leave them out, or pass a JSON object with the job function''s arguments by name.';
     elsif jsonb_typeof(p_args) <> 'object' then
-        raise exception 'the arguments of a job are a JSON object, but these are %: %',
+        raise exception 'the arguments of a job must be a JSON object, but these are %: %',
             case jsonb_typeof(p_args) when 'array' then 'an array' when 'null' then 'the JSON null'
                                       else 'a ' || jsonb_typeof(p_args) end,
             left(p_args::text, 100)
@@ -33,7 +33,8 @@ begin
     elsif v_bytes > 1048576 then
         raise exception 'the arguments of a job are % bytes, more than 1 MiB', v_bytes
             using errcode = 'program_limit_exceeded',
-                hint = 'Store them in a table or a bucket, and enqueue their name.';
+                hint = 'Store them in a table or a bucket, and enqueue their key.';
+    -- Shorter arguments cannot nest deeper: each level has two brackets.
     elsif v_bytes > 254 and jsonb_path_exists(
             p_args, 'strict $.**{127} ? (@.type() == "array" || @.type() == "object")', silent => true) then
         raise exception 'the arguments of a job are nested deeper than 127 arrays and objects'
@@ -43,8 +44,10 @@ end $$;
 
 comment on function pgjobq.check_args is 'Internal. Rejects arguments that no job can have.';
 
--- Returns the time at which the job comes due, or null if that is now.
-create or replace function pgjobq.check_times(p_run_at timestamptz, p_delay interval, p_expires_in interval)
+-- Returns the time at which the job comes due, or null if it has neither `run_at` nor a delay. Rejects times
+-- that no job can have.
+create or replace function pgjobq.resolve_run_at(
+    p_run_at timestamptz, p_delay interval, p_expires_in interval)
 returns timestamptz language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -53,22 +56,27 @@ begin
     if p_delay > interval '100 years' or (isfinite(p_run_at) and p_run_at > v_now + interval '100 years') then
         raise exception 'a job cannot run in more than a hundred years: at %',
             coalesce('now + ' || p_delay::text, p_run_at::text)
-            using errcode = 'datetime_field_overflow', hint = 'A unit may be wrong.';
+            using errcode = 'datetime_field_overflow',
+                hint = 'A run_at or a delay is at most 100 years ahead. Check its unit.';
     end if;
     v_at := coalesce(v_now + p_delay, p_run_at);
     if not isfinite(v_at) then
-        raise exception 'a job cannot run at %', v_at using errcode = 'datetime_field_overflow';
+        raise exception 'a job cannot run at %', v_at
+            using errcode = 'datetime_field_overflow', hint = 'Write a finite time.';
     elsif p_expires_in <= '0' or p_expires_in >= '100 years' then
-        raise exception 'a job cannot expire in %', p_expires_in using errcode = 'datetime_field_overflow';
+        raise exception 'a job cannot expire in %', p_expires_in
+            using errcode = 'datetime_field_overflow',
+                hint = 'Write an interval of more than 0 and less than 100 years.';
     elsif v_at >= v_now + p_expires_in then
         raise exception 'a job that expires in % and runs at % would never run', p_expires_in, v_at
-            using errcode = 'datetime_field_overflow', hint = 'Let it expire later, or run sooner.';
+            using errcode = 'datetime_field_overflow',
+                hint = 'Write an expires_in that ends after the job comes due.';
     end if;
     return v_at;
 end $$;
 
-comment on function pgjobq.check_times is
-    'Internal. Rejects times that no job can have, and returns when the job comes due.';
+comment on function pgjobq.resolve_run_at is
+    'Internal. Returns the time at which a job comes due. Rejects times that no job can have.';
 
 -- Rejects a priority, retries or max_crashes that no job can have.
 create or replace function pgjobq.check_numbers(p_priority int, p_retries int, p_max_crashes int) returns void

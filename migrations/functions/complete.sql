@@ -1,10 +1,10 @@
 -- Completes a job inside a transaction of the job function's own: the completion commits with the function's
--- writes, or not at all. False if the job is no longer this lease's; then the caller has to roll the
+-- writes, or not at all. Returns false if the lease no longer has the job; then the caller has to roll the
 -- transaction back.
 --
--- It locks no lease, so that a transaction left open holds up its own job alone. Whoever takes a job from its
--- lease gives it a new ticket, or passes a locked row over. So the ticket, compared in the statement that
--- deletes the row, is the fence.
+-- It reads the lease row without a lock, so that a transaction left open holds up its own job alone. The
+-- ticket, compared in the statement that deletes the job's row, decides: each statement that takes a job from
+-- its lease gives it a new ticket, or skips the locked row.
 create or replace function pgjobq.complete_in(
     p_shard smallint, p_worker bigint, p_queue int, p_priority smallint, p_max_ticket bigint, p_lease bigint,
     p_id uuid, p_ticket bigint, p_keep bigint, p_output text)

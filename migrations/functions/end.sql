@@ -1,6 +1,6 @@
 -- The end of jobs: the only statements that delete a job's row.
 
--- Locates jobs that still have their ticket, and have a decision: the other half of the fence. `n` is the
+-- Locates jobs that still have their ticket, and have a decision: the ticket half of the fence. `n` is the
 -- place in the arrays, and `place` where the row is. With `p_only`, those with one of these decisions.
 -- Without `p_ticket`, whatever ticket they have: then the caller has locked them.
 --

@@ -14,7 +14,7 @@ create or replace function pgjobq.enqueue(
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_id uuid := coalesce(enqueue.id, pgjobq.new_id());
-    v_at timestamptz := pgjobq.check_times(enqueue.run_at, enqueue.delay, enqueue.expires_in);
+    v_at timestamptz := pgjobq.resolve_run_at(enqueue.run_at, enqueue.delay, enqueue.expires_in);
     v_kind pgjobq.kinds;
     v_queue text;
     v_answer record;
@@ -24,7 +24,7 @@ begin
     select * into v_kind from pgjobq.kinds k where k.kind = enqueue.kind;
     if not found then
         raise notice 'no program has recorded the kind %', quote_literal(enqueue.kind)
-            using hint = 'The job waits until a worker with a job function of that kind runs. Is the name right?';
+            using hint = 'The job waits for a worker with a job function of that kind. Is the name right?';
     end if;
     v_queue := coalesce(enqueue.queue, v_kind.queue, 'default');
     select * into v_answer from pgjobq.enqueue_many(

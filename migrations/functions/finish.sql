@@ -1,8 +1,8 @@
 -- Finish: what ended attempts mean for their jobs, a whole batch in one transaction.
 --
--- The fence: the lease's row is there, it is this worker's, with this id, and the job still has the ticket
--- that was claimed. The ticket is compared in the very statement that deletes or changes the job's row. A
--- result that does not pass the fence is stale: a fact, and no error.
+-- The fence: the lease row with this key, id and worker exists, and the job still has the claimed ticket. The
+-- statement that deletes or changes the job's row compares the ticket. A result that does not pass the fence
+-- is stale: its job is returned in `stale`; no error is raised.
 
 -- Records ended attempts. Leases come in the order of their key; `p_lease` names the lease of each job by its
 -- place in those arrays. Decisions are
@@ -17,7 +17,7 @@
 -- A job that would run again although someone requested to cancel it is cancelled, and returned in
 -- `cancelled`. `p_keep` and `p_delay` are microseconds. A lease with `p_lease_close` is deleted if no other
 -- session holds it; otherwise its place is returned in `unclosed`. `stale` are the jobs that did not pass the
--- fence. `waited`: whether a process waits for the end of jobs.
+-- fence. `waited` is true if a process waits for the end of jobs.
 create or replace function pgjobq.finish(
     p_shard smallint, p_worker bigint, p_worker_name text, p_lease_queue int[], p_lease_priority smallint[],
     p_lease_max_ticket bigint[], p_lease_id bigint[], p_lease_close boolean[],
@@ -36,12 +36,13 @@ begin
         p_shard, p_worker, p_lease_queue, p_lease_priority, p_lease_max_ticket, p_lease_id, p_lease_close) h;
     -- step: leases held
     v_now := clock_timestamp();
-    -- Half of the fence: a result without its lease has no decision, and no statement below reads it.
+    -- Lease half of the fence (the ticket half is in `locate_jobs`): without a decision a result is not read.
     if false = any (v_held) then
         p_decision := array(select case when v_held[d.lease] then d.decision end
                               from unnest(p_lease, p_decision) d(lease, decision));
     end if;
-    -- A job whose row moves between probe and write is missed. The next round finds it.
+    -- If another statement updates the row (new ctid, same ticket) between `locate_jobs` and the write, the
+    -- write misses it; the next round finds it.
     for round in 1..10 loop
         if 'delete' = any (p_decision) then
             v_done := v_done || pgjobq.delete_jobs(p_shard, p_id, p_ticket, p_decision);
@@ -80,9 +81,9 @@ end $$;
 
 comment on function pgjobq.finish is 'Internal. Records ended attempts.';
 
--- Locks the leases that are still there and this worker's: `held`, by their place in the arrays. A lease that
--- is to be closed is locked for update if no other session holds it (`closing`). Every other one is locked
--- for share, and none is ever upgraded.
+-- Locks the lease rows that exist with this key, id and worker: `held`, by their place in the arrays. Locks a
+-- lease that is to be closed for update if no other session holds it (`closing`). Locks every other one for
+-- share. Upgrades no lock.
 create or replace function pgjobq.hold_leases(
     p_shard smallint, p_worker bigint, p_queue int[], p_priority smallint[], p_max_ticket bigint[],
     p_id bigint[],

@@ -1,8 +1,9 @@
--- Puts at most `p_most` scheduled jobs in line that have come due since `p_after`. `scanned_to` is how far it
--- has looked: the time of the last job if there may be more, or else a second ago, which leaves room for
--- transactions that commit late. A sweep, a call without `p_after`, finds later ones; any other call passes
--- no dead index entries of jobs that were promoted before. `next_due` is the time in microseconds until the
--- next one comes due, and null if none is scheduled.
+-- Promotes at most `p_most` scheduled jobs that came due at `p_after` or later: each gets a ticket.
+-- `scanned_to` is the `p_after` of the next call. It is the last job's time if more jobs may be due.
+-- Otherwise it is one second ago, because a transaction that commits late may add a job with an earlier time.
+-- A sweep (a call without `p_after`) finds the jobs of still later commits. Any other call skips the dead
+-- index entries of jobs that were promoted before. `next_due` is the time in microseconds until the next job
+-- comes due, and null if none is scheduled.
 create or replace function pgjobq.promote(
     p_shard smallint, p_most int, p_after timestamptz default '-infinity',
     out promoted int, out queues int[], out scanned_to timestamptz, out next_due bigint)
@@ -11,7 +12,7 @@ declare
     v_now timestamptz := clock_timestamp();
     v_after timestamptz := least(p_after, v_now); -- The clock may have been set back.
     v_jobs uuid[];
-    v_places tid[];     -- where the locked rows are; nobody moves them any more
+    v_places tid[];     -- the ctid of each locked row; no other session can change it
     v_new bigint[];
 begin
     -- step: time read
@@ -42,7 +43,7 @@ begin
                              - clock_timestamp()) * 1000000)::bigint;
 end $$;
 
-comment on function pgjobq.promote is 'Internal. Puts scheduled jobs in line that have come due.';
+comment on function pgjobq.promote is 'Internal. Promotes scheduled jobs that have come due.';
 
 -- Finds the shards that have scheduled jobs to promote: one index probe per shard, which starts at its cursor
 -- `p_after`. The next round may start at `looked` in the shards that are not `due`. `next_due` is the time in

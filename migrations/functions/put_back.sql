@@ -1,10 +1,10 @@
--- Puts jobs back that ran, or were claimed: the only statement that makes a job claimable again without a
--- person. Each gets a new ticket, or a time at which it comes due, so that no earlier lease covers it.
--- Returns their ids.
+-- Puts jobs back that ran, or were claimed. The only statement that takes a job from its lease and keeps it
+-- live. Each job gets a new ticket, or a time at which it comes due, so that no earlier lease covers it.
+-- Returns the ids of the jobs that it changed.
 --
 -- Decisions are those of `finish` that do not end a job, and `crash`: the worker died, and the job waits in
--- the quarantine. Failures and crashes are recorded, and so are the releases of a job that has crashed: see
--- `crashes_left`.
+-- quarantine. The statement records failures and crashes. It also records the releases of a job that has
+-- crashed: see `crashes_left`.
 create or replace function pgjobq.put_back(
     p_shard smallint, p_worker_name text, p_id uuid[], p_ticket bigint[], p_decision text[],
     p_delay bigint[] default null, p_reason text[] default null, p_message text[] default null)
@@ -13,36 +13,36 @@ declare
     v_now timestamptz := clock_timestamp();
     v_new bigint[] := pgjobq.draw_tickets(cardinality(p_id));
     v_back uuid[];
-    v_long uuid[];      -- those with more failures than are kept
+    v_to_trim uuid[];   -- those that may have more failures than are kept: the first 10 and the last 100
 begin
     with back as (
         update pgjobq.jobs j
-           set ticket = case when l.delay is null then l.new_ticket end,
-               run_at = v_now + l.delay * interval '1 microsecond',
-               attempt = j.attempt + (l.decision <> 'return')::int,
-               failures = j.failures + (l.decision = 'retry')::int,
-               crashes = case when l.decision = 'crash' then j.crashes + 1
-                              when j.crashes > 0 and l.decision in ('retry', 'snooze')
+           set ticket = case when d.delay is null then d.new_ticket end,
+               run_at = v_now + d.delay * interval '1 microsecond',
+               attempt = j.attempt + (d.decision <> 'return')::int,
+               failures = j.failures + (d.decision = 'retry')::int,
+               crashes = case when d.decision = 'crash' then j.crashes + 1
+                              when j.crashes > 0 and d.decision in ('retry', 'snooze')
                               then pgjobq.crashes_left(p_shard, j.id, j.attempt, j.crashes)
                               else j.crashes end,
-               expires_at = case when l.decision = 'return' then j.expires_at end
+               expires_at = case when d.decision = 'return' then j.expires_at end
           from (select l.*, p_decision[n] as decision, p_delay[n] as delay, p_reason[n] as reason,
                        p_message[n] as message, v_new[n] as new_ticket
                   from pgjobq.locate_jobs(
-                      p_shard, p_id, p_ticket, p_decision, '{retry,snooze,release,return,crash}') l) l
-         where j.ctid = l.place and j.shard = p_shard and j.id = l.id and j.ticket = l.ticket
-        returning j.id, j.attempt, l.reason, l.message,
-                  l.decision in ('retry', 'crash')
-                      or (l.decision = 'release' and j.crashes > 0) as is_recorded),
+                      p_shard, p_id, p_ticket, p_decision, '{retry,snooze,release,return,crash}') l) d
+         where j.ctid = d.place and j.shard = p_shard and j.id = d.id and j.ticket = d.ticket
+        returning j.id, j.attempt, d.reason, d.message,
+                  d.decision in ('retry', 'crash')
+                      or (d.decision = 'release' and j.crashes > 0) as is_recorded),
     recorded as (
         insert into pgjobq.failures (shard, job, attempt, reason, message, worker)
         select p_shard, id, attempt, coalesce(reason, 'release'), coalesce(message, 'the worker stopped it'),
                p_worker_name
           from back where is_recorded)
-    select array_agg(id), array_agg(id) filter (where is_recorded and attempt > 110) into v_back, v_long
+    select array_agg(id), array_agg(id) filter (where is_recorded and attempt > 110) into v_back, v_to_trim
       from back;
-    if v_long is not null then
-        perform pgjobq.leave_out_failures(p_shard, v_long);
+    if v_to_trim is not null then
+        perform pgjobq.leave_out_failures(p_shard, v_to_trim);
     end if;
     return v_back;
 end $$;

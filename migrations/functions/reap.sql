@@ -1,10 +1,10 @@
--- Reap: takes back the jobs of workers that died, one lease in each transaction, so that none of them is
+-- Reap: takes back the jobs of workers that died, one lease in each transaction, so that no transaction is
 -- long.
 
--- Takes back one lease of a worker that is not registered (any more), but none of `p_except`. Each job that
--- still has its ticket gets a crash and a new ticket, in the quarantine. A job past its `max_crashes` is
--- dead, and one that someone requested to cancel is cancelled. A job whose row is locked is about to be
--- completed by a transaction of its own: it is passed over, its lease stays, and `skipped` is that lease's
+-- Takes back one lease of a worker that has no row in `workers`, but none of `p_except`. Each job that still
+-- has its ticket gets a crash and a new ticket, and waits in quarantine. A job that has already had
+-- `max_crashes` crashes is dead, and a job with a request to cancel is cancelled. A locked job row is
+-- skipped, because a transactional job may be completing itself: then the lease stays, and `skipped` is its
 -- id. `queue` is null if there was no such lease.
 create or replace function pgjobq.reap(
     p_shard smallint, p_except bigint[],
@@ -50,15 +50,15 @@ end $$;
 
 comment on function pgjobq.reap is 'Internal. Takes back a lease of a worker that is not registered.';
 
--- Locks a lease of a worker that is not registered, and returns it; null if there is none that no other
--- session has locked.
+-- Locks and returns a lease of a worker that has no row in `workers`. Skips leases that other sessions have
+-- locked. Returns null if none is left.
 create or replace function pgjobq.lock_dead_lease(p_shard smallint, p_except bigint[]) returns pgjobq.leases
 language plpgsql as $$
 declare
     v_worker bigint;
     v_lease pgjobq.leases;
 begin
-    -- The workers that hold leases, each found by one probe, however many leases there are.
+    -- `holders` are the distinct workers that hold leases: one index probe for each.
     for v_worker in
         with recursive holders as (
             (select worker from pgjobq.leases where shard = p_shard order by worker limit 1)
@@ -72,6 +72,7 @@ begin
     loop
         select * into v_lease from pgjobq.leases
          where shard = p_shard and worker >= v_worker and worker <= v_worker and id <> all (p_except)
+         -- A probe: see `plans.sql`.
          order by worker limit 1 for update skip locked;
         exit when found;
     end loop;
@@ -80,8 +81,8 @@ end $$;
 
 comment on function pgjobq.lock_dead_lease is 'Internal. Locks a lease of a worker that is not registered.';
 
--- What the death of their worker means for these jobs: `crash`, or `bury` where another crash is one too
--- many.
+-- Returns a decision for each job of a dead worker: `bury` if the job has already had `max_crashes` crashes,
+-- or if its number of attempts cannot grow further; otherwise `crash`.
 create or replace function pgjobq.decide_crashes(p_shard smallint, p_jobs uuid[])
 returns text[] language plpgsql as $$
 begin

@@ -4,11 +4,11 @@ use proc_macro2::TokenStream;
 
 use crate::diagnostics::Diagnostics;
 use crate::key::{form, known};
-use crate::keys::Keys;
 use crate::parse::entries;
+use crate::settings::Settings;
 use crate::unknown;
 
-impl Keys {
+impl Settings {
     /// Reads an attribute and notes its mistakes.
     pub(crate) fn read(attribute: TokenStream, diagnostics: &mut Diagnostics) -> Self {
         let mut keys = Self::default();

@@ -6,15 +6,15 @@ use syn::ext::IdentExt;
 
 use crate::diagnostics::Diagnostics;
 use crate::hygiene::at;
-use crate::keys::Keys;
 use crate::model::Job;
 use crate::parse::Item;
+use crate::settings::Settings;
 use crate::{handler, ways_in};
 
 /// Returns the function exactly as it was written, also if it is wrong; then the generated code; then every mistake.
 pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
-    let keys = Keys::read(attribute, &mut diagnostics);
+    let keys = Settings::read(attribute, &mut diagnostics);
     let parsed = diagnostics.ok(syn::parse2::<Item>(item.clone()));
     let job = parsed.and_then(|item| Job::new(keys, item, &mut diagnostics));
     let generated = job.as_ref().map(beside);

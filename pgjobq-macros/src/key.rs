@@ -5,22 +5,22 @@ use std::time::Duration;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use crate::keys::Keys;
 use crate::parse::{Entry, Form};
+use crate::settings::Settings;
 use crate::value;
 
 /// A key of the attribute.
 pub(crate) struct Key {
     pub(crate) name: &'static str,
-    /// The form of its value, for "`queue` takes …".
+    /// What follows "`queue` takes" in an error.
     takes: &'static str,
     /// An example of its value.
     example: &'static str,
-    pub(crate) set: fn(&mut Keys, &Entry) -> syn::Result<()>,
+    pub(crate) set: fn(&mut Settings, &Entry) -> syn::Result<()>,
 }
 
 /// Every key. A key that only changes the policy needs no other line in this crate.
-pub(crate) const KEYS: [Key; 11] = [
+pub(crate) const KEYS: &[Key] = &[
     Key {
         name: "queue",
         takes: "a name in quotes",
@@ -125,19 +125,19 @@ pub(crate) const KEYS: [Key; 11] = [
     },
 ];
 
-impl Keys {
+impl Settings {
     fn policy(&mut self, call: TokenStream) -> syn::Result<()> {
         self.policy.push(call);
         Ok(())
     }
 }
 
-/// The key of this name.
+/// Returns the key of this name.
 pub(crate) fn known(key: &Ident) -> Option<&'static Key> {
-    const { &KEYS }.iter().find(|known| key == known.name)
+    KEYS.iter().find(|known| key == known.name)
 }
 
-/// Returns the form of a key's value, for errors about it.
+/// Returns the expected value of a key, for errors about it.
 pub(crate) fn form(key: &Ident) -> Form {
     let (what, example) = match known(key) {
         Some(Key { takes, example, .. }) => (*takes, format!("`{key} = {example}`")),

@@ -7,15 +7,15 @@ use syn::spanned::Spanned;
 use syn::{Attribute, Path, Visibility};
 
 use crate::diagnostics::Diagnostics;
-use crate::keys::Keys;
 use crate::parse::Item;
 use crate::returned::Returned;
 use crate::role::{Argument, Role};
+use crate::settings::Settings;
 use crate::{function, names};
 
 /// A job function and its attribute.
 pub(crate) struct Job {
-    pub(crate) keys: Keys,
+    pub(crate) keys: Settings,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) name: Ident,
@@ -26,7 +26,7 @@ pub(crate) struct Job {
 impl Job {
     /// Returns the job of an item, unless its signature is wrong. With a mistake in the attribute it is still generated, so that
     /// editors complete its functions in the meantime.
-    pub(crate) fn new(keys: Keys, item: Item, diagnostics: &mut Diagnostics) -> Option<Self> {
+    pub(crate) fn new(keys: Settings, item: Item, diagnostics: &mut Diagnostics) -> Option<Self> {
         let (arguments, returned) = diagnostics.unless_wrong(|all| function::check(&item, all))?;
         let Item { attributes, visibility, signature, .. } = item;
         let job = Self { keys, attributes, visibility, name: signature.ident, arguments, returned };

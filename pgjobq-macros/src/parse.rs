@@ -1,4 +1,4 @@
-//! The attribute and the item as syntax, before the rules of jobs are applied.
+//! Parses the attribute and the function as syntax. The rules of jobs are in `model`.
 
 use std::mem;
 
@@ -52,15 +52,16 @@ pub(crate) struct Entry {
     pub(crate) form: Form,
 }
 
-/// The form of a key's value, for errors about it.
+/// The expected value of a key, as the errors show it.
 pub(crate) struct Form {
-    /// For "`queue` takes …".
+    /// What follows "`queue` takes", such as "a name in quotes".
     pub(crate) what: &'static str,
     /// An example of the whole entry.
     pub(crate) example: String,
 }
 
 impl Entry {
+    /// Parses one entry. A value with an `=` after its first token means that a comma is missing.
     fn parse(input: ParseStream<'_>, form_of: fn(&Ident) -> Form) -> syn::Result<Self> {
         let key = Ident::parse_any(input)
             .map_err(|error| Error::new(error.span(), "a key is missing here: write `key = value`"))?;
@@ -78,7 +79,7 @@ impl Entry {
     }
 }
 
-/// Returns the next key if the comma before it is missing.
+/// Returns the next key if the comma before it is missing: `5 kind = …`.
 fn next_key(value: &TokenStream) -> Option<Ident> {
     let tokens: Vec<_> = value.clone().into_iter().take(3).collect();
     match tokens.as_slice() {

@@ -1,4 +1,4 @@
-//! A signature as it should be written: the first line of the errors about a wrong one.
+//! The suggested signature of a job function: the first line of the errors about a wrong signature.
 
 use syn::{FnArg, Pat, ReturnType, Signature, Type};
 
@@ -6,7 +6,7 @@ use crate::owned::owned;
 use crate::role::is_meant_as_transaction;
 use crate::types::{future_output, shown, surely_no_result};
 
-/// The signature, corrected as far as tokens tell.
+/// Returns the signature with every mistake corrected that its tokens show.
 pub(crate) fn line(signature: &Signature) -> String {
     let arguments: Vec<String> = signature.inputs.iter().filter_map(argument).collect();
     format!("async fn {}({}){}", signature.ident, arguments.join(", "), arrow(&signature.output))
@@ -16,7 +16,7 @@ fn argument(input: &FnArg) -> Option<String> {
     let FnArg::Typed(argument) = input else { return None };
     let name = match &*argument.pat {
         Pat::Ident(name) => name.ident.to_string(),
-        _ => "value".to_owned(),
+        _ => "value".to_owned(), // A pattern has no name of its own.
     };
     let ty = if is_meant_as_transaction(&argument.ty) { "&mut Tx".to_owned() } else { owned(&argument.ty) };
     Some(format!("{name}: {ty}"))

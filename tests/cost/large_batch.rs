@@ -1,4 +1,4 @@
-//! A large batch is inserted in a cheaper way than a small one, and must answer as that does.
+//! `enqueue_many` inserts a large batch by another path, which is cheaper. Both paths must return the same.
 
 use sqlx::Row;
 use uuid::Uuid;
@@ -7,7 +7,7 @@ use crate::server::Db;
 use crate::session::{Session, statement};
 use crate::tables::ARGS;
 
-/// What the statement answers: how many are new, which are live already, and which of these have another kind.
+/// Enqueues `ids`. Returns the number of new jobs, the ids that are live already, and those of them with another kind.
 async fn enqueue(session: &mut Session, kind: &str, ids: &[Uuid]) -> (i32, Vec<Uuid>, Vec<Uuid>) {
     let row = sqlx::query(statement("enqueue_many"))
         .bind(vec![kind])
@@ -18,13 +18,13 @@ async fn enqueue(session: &mut Session, kind: &str, ids: &[Uuid]) -> (i32, Vec<U
         .bind(ids)
         .bind(vec![1i32; ids.len()])
         .bind(vec![ARGS; ids.len()])
-        .bind(None::<Vec<Option<&str>>>)
-        .bind(None::<Vec<Option<i64>>>)
-        .bind(None::<Vec<Option<i64>>>)
-        .bind(None::<Vec<Option<i64>>>)
-        .bind(false)
-        .bind(None::<i32>)
-        .bind(i32::MAX)
+        .bind(None::<Vec<Option<&str>>>) // meta
+        .bind(None::<Vec<Option<i64>>>) // delay
+        .bind(None::<Vec<Option<i64>>>) // run_at
+        .bind(None::<Vec<Option<i64>>>) // expires_in
+        .bind(false) // notify in this transaction
+        .bind(None::<i32>) // lock_timeout: unchanged
+        .bind(i32::MAX) // the version of this program: newer than all
         .fetch_one(&mut session.measured)
         .await
         .unwrap();
@@ -36,6 +36,7 @@ async fn enqueue(session: &mut Session, kind: &str, ids: &[Uuid]) -> (i32, Vec<U
 async fn large_batch_answers_duplicates_as_a_small_one_does() {
     let db = Db::new("large_batch").await;
     let mut session = Session::new(&db).await;
+    // `insert_large_batch` is used from 50 jobs on.
     for (live, new) in [(4, 3), (400, 300)] {
         let ids: Vec<Uuid> = (0..live + new).map(|_| Uuid::now_v7()).collect();
         let (known, _) = ids.split_at(live);

@@ -6,15 +6,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls; // The shipped statements, with real parameters.
-mod limits; // Comparing a figure with its limit.
-mod rounds;
+mod limits; // Compares a figure with its limit.
+mod rounds; // Every hot statement once.
 mod server; // The server, and databases on it.
-mod session; // One connection, and what a statement costs in it.
-mod tables; // Filling tables, and reading back what a claim took. // Every hot statement once.
+mod session; // One connection, and the cost of a statement in it.
+mod tables; // Fills tables, and reads back what a claim took.
 
 mod growth; // A claim beside many jobs and many leases.
 mod large_batch; // A large batch answers as a small one does.
 mod plans; // Every hot statement, whatever the statistics say.
-mod shards;
+mod shards; // What lets the tables be distributed.
 mod statements; // Each file a statement, each statement a file.
-mod wal; // WAL for each job, and how often its row is written. // What lets the tables be distributed.
+mod wal; // WAL for each job, and how often its row is written.

@@ -21,7 +21,7 @@ async fn add_two(a: i64, b: i64) -> Result<i64> {
     a.checked_add(b).ok_or_else(|| "too large".into())
 }
 
-/// Was called `old_total` when its jobs were enqueued.
+/// A renamed function: an earlier version of the program had it as `old_total`.
 #[job(aliases = ["old_total"])]
 async fn total(numbers: Vec<i64>) -> Result<i64> {
     Ok(numbers.iter().sum())
@@ -80,8 +80,9 @@ async fn handle_of_another_kind_is_refused_at_once(db: TestDb) {
     }
     assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, JobState::Scheduled, "it goes on");
     assert_eq!(job.cancel(&db.client).await.unwrap(), CancelOutcome::Cancelled);
-    let ended = [wrong.cancel(&db.client).await.unwrap_err(), wrong.requeue(&db.client).await.unwrap_err()];
-    assert_eq!(ended.map(|error| error.to_string()), [message.clone(), message.clone()]);
+    let after_its_end =
+        [wrong.cancel(&db.client).await.unwrap_err(), wrong.requeue(&db.client).await.unwrap_err()];
+    assert_eq!(after_its_end.map(|error| error.to_string()), [message.clone(), message.clone()]);
     assert_eq!(wrong.wait(&db.client).await.unwrap_err().to_string(), message);
 }
 
@@ -95,7 +96,11 @@ async fn wrong_handle_leaves_the_wait_of_the_right_one_alone(db: TestDb) {
     gate.until(|count| count.inside == 1).await;
     assert!(matches!(salute::handle(job.id()).wait(&db.client).await, Err(WaitError::OtherKind(_))));
     gate.open();
-    assert_eq!(waiting.await.unwrap().unwrap(), Outcome::Completed(1));
+    assert_eq!(
+        waiting.await.unwrap().unwrap(),
+        Outcome::Completed(1),
+        "the right handle receives the result"
+    );
     worker.shutdown().await.unwrap();
 }
 

@@ -106,7 +106,7 @@ async fn mistakes_are_errors_that_help(db: TestDb) {
     check_refused(
         refused(&db, "select pgjobq.enqueue('nothing', null)").await,
         "the arguments of a job are null",
-        Some("Leave them out, or give a JSON object with the job function's arguments by name."),
+        Some("Leave them out, or pass a JSON object with the job function's arguments by name."),
         "22004",
     );
     let by_name = "Write a JSON object with the job function's arguments by name, such as {\"user_id\": 7}.";
@@ -118,7 +118,7 @@ async fn mistakes_are_errors_that_help(db: TestDb) {
     ] {
         check_refused(
             refused(&db, &format!("select pgjobq.enqueue('nothing', '{args}')")).await,
-            &format!("the arguments of a job are a JSON object, but these are {shown}"),
+            &format!("the arguments of a job must be a JSON object, but these are {shown}"),
             Some(by_name),
             "22023",
         );
@@ -126,13 +126,13 @@ async fn mistakes_are_errors_that_help(db: TestDb) {
     check_refused(
         refused(&db, "select pgjobq.enqueue('nothing', jsonb_build_object('a', repeat('a', 1048577)))").await,
         "the arguments of a job are 1048586 bytes, more than 1 MiB",
-        Some("Store them in a table or a bucket, and enqueue their name."),
+        Some("Store them in a table or a bucket, and enqueue their key."),
         "54000",
     );
     check_refused(
         refused(&db, "select pgjobq.enqueue('nothing', run_at => 'infinity')").await,
         "a job cannot run at infinity",
-        None,
+        Some("Write a finite time."),
         "22008",
     );
     let far = [

@@ -120,8 +120,8 @@ impl<T> NewJob<T> {
         self
     }
 
-    /// Sets the number of crashes (attempts whose worker died) that the job survives, 0 to 32767. With 0 it runs at
-    /// most once.
+    /// Sets the number of crashes (attempts whose worker died) that the job survives, 0 to 32767. With 0, a
+    /// crash is its end, and so is a shutdown that cuts it off, because it may have run.
     pub fn max_crashes(mut self, max: u16) -> Self {
         self.row.max_crashes = max;
         self

@@ -25,7 +25,7 @@ use uuid::Uuid;
 pub struct JobId(Uuid);
 
 impl JobId {
-    /// Makes a new id: a UUIDv7, so that jobs enqueued together are neighbours in the index.
+    /// Makes a new id: a UUIDv7, so that jobs enqueued together are neighbors in the index.
     #[must_use]
     #[allow(clippy::new_without_default)] // Two defaults that differ would surprise.
     pub fn new() -> Self {

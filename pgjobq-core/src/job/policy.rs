@@ -15,7 +15,8 @@ pub struct Policy {
     pub queue: &'static str,
     /// The number of tries that follow the first failure.
     pub retries: u16,
-    /// The number of crashes (attempts whose worker died) that a job survives.
+    /// The number of crashes (attempts whose worker died) that a job survives. With 0, a job that a shutdown cuts off is
+    /// dead, because it may have run.
     pub max_crashes: u16,
     /// The priority of its jobs.
     pub priority: Priority,
@@ -53,13 +54,13 @@ impl Policy {
         Self { queue, ..self }
     }
 
-    /// Sets how many more tries follow the first failure.
+    /// Sets the number of tries that follow the first failure.
     #[must_use]
     pub const fn retries(self, retries: u16) -> Self {
         Self { retries, ..self }
     }
 
-    /// Sets how many crashes a job survives.
+    /// Sets the number of crashes that a job survives.
     #[must_use]
     pub const fn max_crashes(self, max_crashes: u16) -> Self {
         Self { max_crashes, ..self }

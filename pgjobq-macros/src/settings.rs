@@ -5,7 +5,7 @@ use syn::{LitStr, Path};
 
 /// The settings that an attribute gives. A key with a mistake counts as absent.
 #[derive(Default)]
-pub(crate) struct Keys {
+pub(crate) struct Settings {
     /// Calls that change `Policy::DEFAULT`, such as `.retries(5)`.
     pub(crate) policy: Vec<TokenStream>,
     pub(crate) kind: Option<LitStr>,
