@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pgjobq::FailureReason;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::harness::TestDb;
@@ -63,6 +64,20 @@ async fn unknown_failure_reason_is_rejected() {
                   values (0, gen_random_uuid(), 1, 'whim', '')";
     let error = sqlx::raw_sql(insert).execute(&db.pool).await.unwrap_err();
     assert!(error.to_string().contains("reason_is_known"), "{error}");
+}
+
+#[tokio::test]
+async fn failure_reasons_are_the_same_in_sql_and_rust() {
+    let db = TestDb::new(1).await;
+    let check = "select pg_get_constraintdef(c.oid) from pg_constraint c where c.conname = 'reason_is_known'";
+    let check = db.text(check).await;
+    // The words stand between quotes.
+    let mut words: Vec<_> = check.split('\'').skip(1).step_by(2).collect();
+    words.sort_unstable();
+    assert_eq!(words, ["crash", "decode", "error", "fatal", "panic", "release", "timeout"]);
+    for word in words {
+        assert_eq!(word.parse::<FailureReason>().unwrap().as_str(), word);
+    }
 }
 
 on_one_and_eight_shards!(overviews_show_queues_and_workers);
