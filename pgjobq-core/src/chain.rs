@@ -23,7 +23,7 @@ macro_rules! debug_as_message {
     ($($error:ty),* $(,)?) => {$(
         impl std::fmt::Debug for $error {
             fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                out.write_str(&$crate::__private::chain(self))
+                out.write_str(&$crate::worker_api::chain(self))
             }
         }
     )*};

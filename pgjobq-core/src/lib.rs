@@ -52,16 +52,30 @@ pub use wait::handle::JobHandle;
 pub use wait::outcome::{NotCompleted, Outcome};
 pub use wait::status::{Cancellation, JobState, Progress, Status};
 
-/// The names that the macro's output and the worker use. Not public API.
+/// The names that the output of `#[job]` uses. Not public API.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::attempt::complete::{finish_transactional, too_large as result_too_large};
+    pub use crate::attempt::complete::finish_transactional;
+    pub use crate::job::app_state::StateType;
+    pub use crate::job::argument::{Argument, HandedIn};
+    pub use crate::job::descriptor::JobDescriptor;
+    pub use crate::job::job_return::{JobReturn, StoredResult, Unkept, encode_output};
+    pub use crate::{
+        Backoff, CallError, Client, EnqueueError, Handler, JobContext, JobError, JobHandle, JobId, NewJob,
+        Policy, Priority, State, Target,
+    };
+    pub use {async_trait::async_trait, inventory, serde, serde_json};
+}
+
+/// The names that the worker crate uses. Not public API.
+#[doc(hidden)]
+pub mod worker_api {
+    pub use crate::attempt::complete::too_large as result_too_large;
     pub use crate::attempt::context::Attempt;
     pub use crate::attempt::current::{Current, QueueSlots, as_current};
     pub use crate::attempt::held::Held;
     pub use crate::attempt::progress::Progress;
-    pub use crate::attempt::recording::Completion;
-    pub use crate::attempt::recording::Recording;
+    pub use crate::attempt::recording::{Completion, Recording};
     pub use crate::attempt::stop::Stop;
     pub use crate::chain::chain;
     pub use crate::db::answers::Answers;
@@ -74,21 +88,15 @@ pub mod __private {
     pub use crate::db::tx_pool::Places;
     pub use crate::jitter::jittered;
     pub use crate::job::app_state::{StateType, States};
-    pub use crate::job::argument::{Argument, HandedIn};
     pub use crate::job::descriptor::JobDescriptor;
     pub use crate::job::error::ErrorKind;
-    pub use crate::job::job_return::{JobReturn, StoredResult, Unkept, encode_output};
-    pub use crate::job::json::holds_nul;
-    pub use crate::job::json::{Unstorable, printed_bytes};
+    pub use crate::job::json::{Unstorable, holds_nul, printed_bytes};
     pub use crate::job::lineage::Meta;
     pub use crate::job::name::check as check_name;
     pub use crate::job::policy::LONGEST_DELAY;
     pub use crate::job::registry::{DuplicateKind, Registry};
     pub use crate::lock::lock;
     pub use crate::store::*;
-    pub use crate::{
-        Backoff, CallError, Client, EnqueueError, Handler, JobContext, JobError, JobHandle, JobId, NewJob,
-        Policy, Priority, State, Target,
-    };
-    pub use {async_trait::async_trait, inventory, serde, serde_json};
+    pub use crate::{Handler, Policy};
+    pub use {async_trait::async_trait, serde_json};
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgjobq_core::__private::{ConnectError, Registry, States, Store};
+use pgjobq_core::worker_api::{ConnectError, Registry, States, Store};
 use pgjobq_core::{Client, DatabaseError, EndedJob};
 
 use crate::config::{Config, OnDead, QueueLimits};

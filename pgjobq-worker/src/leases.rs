@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pgjobq_core::__private::{HeldLease, Hold, LeaseId, LeaseKey, Ticket, WorkerId};
 use pgjobq_core::JobId;
+use pgjobq_core::worker_api::{HeldLease, Hold, LeaseId, LeaseKey, Ticket, WorkerId};
 use tokio_util::sync::CancellationToken;
 
 /// A lease of this worker's, shared by the attempts that run under it.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::__private::chain;
+use pgjobq_core::worker_api::chain;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pgjobq_core::__private::{QueueStanding, Registry};
+use pgjobq_core::worker_api::{QueueStanding, Registry};
 
 use crate::setup::SetupProblem;
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use pgjobq_core::__private::{Notifier, QueueId, Registry, States, Store, WorkerId};
+use pgjobq_core::worker_api::{Notifier, QueueId, Registry, States, Store, WorkerId};
 use pgjobq_core::{Client, DatabaseError};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};

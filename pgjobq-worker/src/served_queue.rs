@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pgjobq_core::__private::QueueId;
 use pgjobq_core::Policy;
+use pgjobq_core::worker_api::QueueId;
 use tokio::sync::Notify;
 
 /// A queue that this worker serves. Its slots limit how many of its jobs run here at a time.
@@ -40,7 +40,7 @@ pub(crate) struct Rates {
     pub(crate) failed: i32,
 }
 
-impl pgjobq_core::__private::QueueSlots for ServedQueue {
+impl pgjobq_core::worker_api::QueueSlots for ServedQueue {
     fn all_taken(&self) -> Option<usize> {
         (self.taken.load(Ordering::Acquire) >= self.limit).then_some(self.limit)
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use pgjobq_core::__private::{DuplicateKind, Registry, States, chain};
+use pgjobq_core::worker_api::{DuplicateKind, Registry, States, chain};
 use pgjobq_core::{DatabaseError, InvalidName};
 
 use crate::config::{Config, QueueLimits};
@@ -151,7 +151,7 @@ pub(crate) fn check(
         }));
     }
     for (place, (queue, limits)) in queues.iter().enumerate() {
-        if let Err(error) = pgjobq_core::__private::check_name("queue", queue) {
+        if let Err(error) = pgjobq_core::worker_api::check_name("queue", queue) {
             problems.push(SetupProblem::QueueName(error));
         }
         if queues[..place].iter().any(|(earlier, _)| earlier == queue) {

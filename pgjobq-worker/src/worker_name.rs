@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pgjobq_core::__private::to_ascii;
+use pgjobq_core::worker_api::to_ascii;
 
 /// The worker's name. It is escaped once the database's encoding has turned out to lack one of its characters.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use pgjobq_core::__private::STATEMENTS;
+use pgjobq_core::worker_api::STATEMENTS;
 use serde_json::Value;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;

@@ -5,7 +5,7 @@ use sqlx::Row;
 
 use crate::server::Db;
 use crate::session::{Session, statement};
-use pgjobq_core::__private::STATEMENTS;
+use pgjobq_core::worker_api::STATEMENTS;
 
 /// The tables that grow with the jobs.
 const HOT: [&str; 11] = [

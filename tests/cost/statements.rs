@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use pgjobq_core::__private::STATEMENTS;
+use pgjobq_core::worker_api::STATEMENTS;
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
 use crate::server::Db;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use pgjobq::__private::Policy;
 use pgjobq::prelude::*;
 use pgjobq::{CancelOutcome, FailureReason, JobState, RequeueOutcome};
+use pgjobq_core::worker_api::Policy;
 use serde_json::value::RawValue;
 
 use crate::error_text::{check_says, whole};

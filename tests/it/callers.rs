@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pgjobq::FailureReason;
 use pgjobq::prelude::*;
-use pgjobq_core::__private::{
+use pgjobq_core::worker_api::{
     Bounds, Claim, ClaimId, Decision, Ended, Hold, Lane, LeaseId, LeaseKey, LeaseUse, QuarantineClaim, Store,
     Ticket, WorkerId, serde_json,
 };
@@ -115,7 +115,7 @@ async fn invariant_13_no_statement_of_ours_waits_for_a_callers_transaction(db: T
         if let Some(max_ticket) = max_ticket {
             let key = LeaseKey { lane, priority: 1, max_ticket, id: LeaseId(10) };
             let leases = [LeaseUse { key, close: true }];
-            let ends = |(n, job): (usize, &pgjobq_core::__private::ClaimedJob)| Ended {
+            let ends = |(n, job): (usize, &pgjobq_core::worker_api::ClaimedJob)| Ended {
                 hold: Hold { lease: key, worker: US, job: job.id, ticket: job.ticket },
                 decision: decision(n),
             };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pgjobq::prelude::*;
-use pgjobq_core::__private::{printed_bytes, serde_json};
+use pgjobq_core::worker_api::{printed_bytes, serde_json};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 

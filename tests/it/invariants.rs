@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use pgjobq::__private::{
-    Bounds, Claim, ClaimId, Decision, Ended, Hold, Lane, LeaseId, LeaseKey, LeaseUse, QuarantineClaim, Shard,
-    Store, Ticket, WorkerId,
-};
 use pgjobq::FailureReason;
 use pgjobq::prelude::*;
 use pgjobq::sqlx::{self, AssertSqlSafe, Row};
+use pgjobq_core::worker_api::{
+    Bounds, Claim, ClaimId, Decision, Ended, Hold, Lane, LeaseId, LeaseKey, LeaseUse, QuarantineClaim, Shard,
+    Store, Ticket, WorkerId,
+};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -72,7 +72,7 @@ async fn invariant_02_stale_write_changes_nothing_and_wakes_nobody(db: TestDb) {
         store.register(WorkerId(worker), "test", std::time::Duration::from_secs(30)).await.unwrap();
     }
     let first = store.claim(claim(1, 11)).await.unwrap().jobs.pop().unwrap();
-    let lease = |job: &pgjobq::__private::ClaimedJob, id| LeaseUse {
+    let lease = |job: &pgjobq_core::worker_api::ClaimedJob, id| LeaseUse {
         key: LeaseKey { lane, priority: job.priority, max_ticket: job.ticket, id: LeaseId(id) },
         close: true,
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq_core::__private::Signal;
+use pgjobq_core::worker_api::Signal;
 
 use crate::gate::{Gate, result};
 use crate::harness::{TestDb, in_time};

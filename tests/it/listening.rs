@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgjobq::Client;
-use pgjobq_core::__private::{QueueId, Signal};
+use pgjobq_core::worker_api::{QueueId, Signal};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pgjobq_core::__private::STATEMENTS;
+use pgjobq_core::worker_api::STATEMENTS;
 use sqlx::Row;
 
 use crate::harness::TestDb;

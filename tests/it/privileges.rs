@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pgjobq::CancelOutcome;
 use pgjobq::prelude::*;
-use pgjobq_core::__private::STATEMENTS;
+use pgjobq_core::worker_api::STATEMENTS;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::harness::{TestDb, in_time};

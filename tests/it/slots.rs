@@ -1,6 +1,6 @@
 //! A worker claims what it has slots for, and no more.
 
-use pgjobq_core::__private::{Bounds, Claim, ClaimId, Lane, LeaseId, Store, Ticket, WorkerId};
+use pgjobq_core::worker_api::{Bounds, Claim, ClaimId, Lane, LeaseId, Store, Ticket, WorkerId};
 
 use crate::gate::{Gate, result};
 use crate::harness::TestDb;

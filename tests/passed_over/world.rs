@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use pgjobq::prelude::*;
-use pgjobq_core::__private::{Lane, QueueStanding, Store, Ticket};
+use pgjobq_core::worker_api::{Lane, QueueStanding, Store, Ticket};
 use sqlx::Row;
 use tokio::sync::RwLock;
 

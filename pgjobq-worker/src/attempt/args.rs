@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use pgjobq_core::__private::{ClaimedJob, Decision, chain};
+use pgjobq_core::worker_api::{ClaimedJob, Decision, chain};
 use pgjobq_core::{DatabaseError, FailureReason};
 
 use super::decide;

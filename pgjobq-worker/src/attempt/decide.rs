@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgjobq_core::__private::{Decision, ErrorKind, LONGEST_DELAY, holds_nul, result_too_large, storable};
+use pgjobq_core::worker_api::{Decision, ErrorKind, LONGEST_DELAY, holds_nul, result_too_large, storable};
 use pgjobq_core::{FailureReason, JobError, Policy};
 use serde_json::value::RawValue;
 

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use pgjobq_core::__private::{
+use pgjobq_core::JobContext;
+use pgjobq_core::worker_api::{
     Attempt, ClaimedJob, Completion, Current, Decision, Held, Hold, JobDescriptor, Places, Progress,
     QueueSlots, Recording, Stop, as_current,
 };
-use pgjobq_core::JobContext;
 use tracing::{Instrument, Span};
 
 use super::args;

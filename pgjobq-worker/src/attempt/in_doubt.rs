@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use pgjobq_core::__private::{Decision, chain};
 use pgjobq_core::JobError;
+use pgjobq_core::worker_api::{Decision, chain};
 
 use super::decide::End;
 use crate::pause::Pause;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use pgjobq_core::__private::Completion;
+use pgjobq_core::worker_api::Completion;
 use pgjobq_core::{JobContext, JobId};
 
 /// The time after its timeout at which an attempt counts as blocked.

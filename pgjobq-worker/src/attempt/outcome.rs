@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pgjobq_core::__private::Decision;
+use pgjobq_core::worker_api::Decision;
 use tracing::Span;
 
 use super::panic::panic_text;

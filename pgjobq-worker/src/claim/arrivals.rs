@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pgjobq_core::__private::QueueId;
+use pgjobq_core::worker_api::QueueId;
 
 /// The queues in which new work has arrived since the claim loop last asked.
 #[derive(Debug, Default)]

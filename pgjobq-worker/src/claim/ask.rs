@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use pgjobq_core::__private::{ClaimId, Peek};
+use pgjobq_core::worker_api::{ClaimId, Peek};
 
 use super::claim_loop::Claimer;
 use super::lane::LaneState;
@@ -184,7 +184,7 @@ fn share(free: usize, is_shared: bool) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use pgjobq_core::__private::{Lane, QueueId, Shard};
+    use pgjobq_core::worker_api::{Lane, QueueId, Shard};
 
     use super::*;
     use crate::served_queue::ServedQueue;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pgjobq_core::__private::{ClaimId, ClaimedJob, Decision, LeaseKey, PRIORITIES, Places};
+use pgjobq_core::worker_api::{ClaimId, ClaimedJob, Decision, LeaseKey, PRIORITIES, Places};
 
 use super::quarantine::QuarantinePlace;
 use crate::attempt::execution::Execution;

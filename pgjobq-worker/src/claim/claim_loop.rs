@@ -9,7 +9,7 @@ use std::time::Instant;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use pgjobq_core::__private::{Answers, Lane, SCHEDULED, Signal};
+use pgjobq_core::worker_api::{Answers, Lane, SCHEDULED, Signal};
 use tokio::sync::broadcast;
 
 use super::idleness::Idleness;

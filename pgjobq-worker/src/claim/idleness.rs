@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::__private::{QueueId, WorkerId};
+use pgjobq_core::worker_api::{QueueId, WorkerId};
 
 use super::lane::LaneState;
 use crate::runtime::Runtime;

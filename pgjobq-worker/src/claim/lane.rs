@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::__private::{ByPriority, Claimed, ClaimedQuarantined, Lane, Peek, Peeked};
+use pgjobq_core::worker_api::{ByPriority, Claimed, ClaimedQuarantined, Lane, Peek, Peeked};
 
 use super::portion::Portion;
 use super::scan_hint::ScanHint;
@@ -230,7 +230,7 @@ impl LaneQuarantine {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use pgjobq_core::__private::{QueueId, Shard};
+    use pgjobq_core::worker_api::{QueueId, Shard};
 
     use super::*;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgjobq_core::__private::{ClaimId, chain};
+use pgjobq_core::worker_api::{ClaimId, chain};
 
 use crate::pause::Pause;
 use crate::runtime::Runtime;

@@ -1,7 +1,7 @@
 //! The size of claims: smaller after a claim that failed for its size, larger after claims that arrived.
 
-use pgjobq_core::__private::CLAIM_BYTES;
 use pgjobq_core::DatabaseError;
+use pgjobq_core::worker_api::CLAIM_BYTES;
 
 /// The largest number of jobs that a claim asks for.
 pub(crate) const CLAIM_BATCH_SIZE: usize = 500;

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::__private::{
+use pgjobq_core::DatabaseError;
+use pgjobq_core::worker_api::{
     Bounds, ByPriority, Claim, ClaimId, Claimed, ClaimedQuarantined, Peek, Peeked, Places, QuarantineClaim,
     QueueId, WorkerId,
 };
-use pgjobq_core::DatabaseError;
 use tokio::time::sleep;
 
 use super::lost_claim::return_claim;

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use pgjobq_core::__private::{Claimed, ClaimedQuarantined, Peeked, chain};
 use pgjobq_core::DatabaseError;
+use pgjobq_core::worker_api::{Claimed, ClaimedQuarantined, Peeked, chain};
 
 use super::begin::{Reserved, begin};
 use super::claim_loop::Claimer;

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use pgjobq_core::__private::{ByPriority, PRIORITIES, Peeked, Ticket};
+use pgjobq_core::worker_api::{ByPriority, PRIORITIES, Peeked, Ticket};
 
 use super::portion::CLAIM_BATCH_SIZE;
 use crate::pause::jittered;

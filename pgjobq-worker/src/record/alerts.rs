@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgjobq_core::__private::{Shard, chain};
+use pgjobq_core::worker_api::{Shard, chain};
 use pgjobq_core::{EndedJob, JobState};
 use tokio::time::timeout;
 use uuid::Uuid;

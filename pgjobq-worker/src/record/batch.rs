@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pgjobq_core::__private::{Decision, Finished, LeaseUse, chain, storable, to_ascii};
+use pgjobq_core::worker_api::{Decision, Finished, LeaseUse, chain, storable, to_ascii};
 use pgjobq_core::{DatabaseError, FailureReason};
 
 use super::finish::finish;

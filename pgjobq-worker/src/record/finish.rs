@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgjobq_core::__private::{Decision, Finished, LeaseUse, Shard};
 use pgjobq_core::DatabaseError;
+use pgjobq_core::worker_api::{Decision, Finished, LeaseUse, Shard};
 use uuid::Uuid;
 
 use super::unrecorded::Unrecorded;

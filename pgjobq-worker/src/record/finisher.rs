@@ -11,8 +11,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use pgjobq_core::__private::{Shard, WorkerId};
 use pgjobq_core::DatabaseError;
+use pgjobq_core::worker_api::{Shard, WorkerId};
 
 use super::batch::Batch;
 use super::unrecorded::{BATCH_ROWS, Inbox, Unrecorded};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use pgjobq_core::__private::{LeaseUse, chain};
 use pgjobq_core::DatabaseError;
+use pgjobq_core::worker_api::{LeaseUse, chain};
 
 use super::finish::finish;
 use super::unrecorded::Unrecorded;

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use pgjobq_core::__private::chain;
 use pgjobq_core::DatabaseError;
+use pgjobq_core::worker_api::chain;
 use tokio::sync::{Notify, mpsc};
 
 use super::unrecorded::{Inbox, Unrecorded};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use pgjobq_core::__private::{Decision, Ended, Hold};
 use pgjobq_core::JobId;
+use pgjobq_core::worker_api::{Decision, Ended, Hold};
 use tokio::sync::mpsc;
 
 use crate::claim::quarantine::QuarantinePlace;

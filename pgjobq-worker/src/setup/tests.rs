@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use pgjobq_core::__private::{Handler, JobDescriptor, StateType, async_trait, serde_json};
+use pgjobq_core::worker_api::{Handler, JobDescriptor, StateType, async_trait, serde_json};
 use pgjobq_core::{JobContext, JobError, Policy};
 use serde_json::value::RawValue;
 

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgjobq_core::__private::Signal;
 use pgjobq_core::DatabaseError;
+use pgjobq_core::worker_api::Signal;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgjobq_core::__private::{QueueStanding, chain};
 use pgjobq_core::DatabaseError;
+use pgjobq_core::worker_api::{QueueStanding, chain};
 
 use super::Upkeep;
 use crate::pause::jittered;

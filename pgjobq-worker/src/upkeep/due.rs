@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::__private::{DueShards, Shard};
+use pgjobq_core::worker_api::{DueShards, Shard};
 
 use crate::pause::jittered;
 

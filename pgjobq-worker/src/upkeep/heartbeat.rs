@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::__private::{LeaseKey, Store, chain};
 use pgjobq_core::DatabaseError;
+use pgjobq_core::worker_api::{LeaseKey, Store, chain};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::__private::{Partitions, Shard, chain};
 use pgjobq_core::DatabaseError;
+use pgjobq_core::worker_api::{Partitions, Shard, chain};
 use uuid::Uuid;
 
 use super::Upkeep;

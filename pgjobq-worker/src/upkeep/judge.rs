@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::__private::{Shard, WorkerBeats, WorkerId};
+use pgjobq_core::worker_api::{Shard, WorkerBeats, WorkerId};
 
 /// The shortest silence after which a worker is given up, however short its lease is.
 const SHORTEST_SILENCE: Duration = Duration::from_millis(250);

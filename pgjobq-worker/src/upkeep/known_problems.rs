@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pgjobq_core::__private::{Partitions, QueueStanding};
 use pgjobq_core::DatabaseError;
+use pgjobq_core::worker_api::{Partitions, QueueStanding};
 
 /// The problems that the last look at the database has found and could not mend.
 #[derive(Debug, Default)]

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use pgjobq_core::__private::chain;
 use pgjobq_core::DatabaseError;
+use pgjobq_core::worker_api::chain;
 
 use crate::pause::Pause;
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use pgjobq_core::__private::{Decision, Lane, LeaseId, LeaseKey, QueueId, Ticket};
 use pgjobq_core::JobId;
+use pgjobq_core::worker_api::{Decision, Lane, LeaseId, LeaseKey, QueueId, Ticket};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
