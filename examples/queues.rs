@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let client = Client::connect(database.url()).await?;
     client.migrate().await?;
 
-    // A queue is a row in the database. An enqueue from Rust creates it too; `save` makes sure that it exists.
+    // `save` creates the queue if it does not exist. An enqueue to an unknown queue fails.
     client.queue("reports").save().await?;
 
     let mut handles = Vec::new();

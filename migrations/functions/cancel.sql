@@ -77,6 +77,7 @@ declare
     v_jobs uuid[] := p_jobs;
 begin
     if v_jobs is null then
+        -- After `p_after`; if that is null, from the first id, the nil id included.
         v_jobs := array(select job from (select distinct job from (
                             select job from pgjobq.cancels
                              where shard = p_shard
@@ -107,6 +108,7 @@ revoke execute on function pgjobq.act_on_cancels from public;
 create or replace function pgjobq.flagged(p_shard smallint, p_jobs uuid[])
 returns uuid[] language plpgsql as $$
 begin
+    -- With another `created_at` the request is for an earlier job with the same id.
     return array(select j.id
                    from unnest(p_jobs) d(id),
                         lateral pgjobq.job_row(p_shard, d.id) j

@@ -63,6 +63,7 @@ begin
         with recursive holders as (
             (select worker from pgjobq.leases where shard = p_shard order by worker limit 1)
             union all
+            -- The inner query is null after the last worker, which ends the recursion.
             select (select worker from pgjobq.leases where shard = p_shard and worker > h.worker
                      order by worker limit 1)
               from holders h where h.worker is not null)

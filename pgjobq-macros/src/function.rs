@@ -18,7 +18,7 @@ pub(crate) fn check(item: &Item, diagnostics: &mut Diagnostics) -> (Vec<Argument
     check_repetitions(&arguments, diagnostics);
     let returned = Returned::of(&item.signature, diagnostics);
     if diagnostics.len() > 1 {
-        let usage = usage::line(&item.signature);
+        let usage = usage::suggestion(&item.signature);
         diagnostics.headline(&item.signature.ident, format!("a job function looks like this: `{usage}`"));
     }
     (arguments, returned)

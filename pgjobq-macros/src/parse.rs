@@ -66,6 +66,7 @@ impl Entry {
         let key = Ident::parse_any(input)
             .map_err(|error| Error::new(error.span(), "a key is missing here: write `key = value`"))?;
         let form = form_of(&key);
+        // A key alone has an empty value, which the reader of its value reports.
         if !input.is_empty() && input.parse::<Token![=]>().is_err() {
             return Err(input.error(format!("`=` is missing here: write {}", form.example)));
         }

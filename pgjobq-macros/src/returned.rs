@@ -27,7 +27,7 @@ impl Returned {
         match &**ty {
             Type::Never(never) => diagnostics.error(never, "a job ends: return `Result<()>`, or nothing"),
             ty if future_output(ty).is_some() => {
-                let message = format!("a job function is async: write `{}`", usage::line(signature));
+                let message = format!("a job function is async: write `{}`", usage::suggestion(signature));
                 diagnostics.error(ty, message);
             }
             ty if surely_no_result(ty) => {

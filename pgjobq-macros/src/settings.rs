@@ -1,9 +1,9 @@
-//! The settings of one job, from its attribute.
+//! The settings that the attribute of one job makes.
 
 use proc_macro2::{Ident, TokenStream};
 use syn::{LitStr, Path};
 
-/// The settings that an attribute gives. A key with a mistake counts as absent.
+/// The settings that an attribute makes. A key with a mistake is treated as absent.
 #[derive(Default)]
 pub(crate) struct Settings {
     /// Calls that change `Policy::DEFAULT`, such as `.retries(5)`.
@@ -12,7 +12,7 @@ pub(crate) struct Settings {
     pub(crate) aliases: Vec<LitStr>,
     /// The value of `retain`, if completed jobs are not kept at all.
     pub(crate) keeps_nothing: Option<LitStr>,
-    /// The arguments that are shown to nobody.
+    /// The arguments that lists, views and errors hide.
     pub(crate) redact: Vec<Ident>,
     /// The path of pgjobq.
     pub(crate) facade: Option<Path>,

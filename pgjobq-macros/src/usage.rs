@@ -7,7 +7,7 @@ use crate::role::is_meant_as_transaction;
 use crate::types::{future_output, shown, surely_no_result};
 
 /// Returns the signature with every mistake corrected that its tokens show.
-pub(crate) fn line(signature: &Signature) -> String {
+pub(crate) fn suggestion(signature: &Signature) -> String {
     let arguments: Vec<String> = signature.inputs.iter().filter_map(argument).collect();
     format!("async fn {}({}){}", signature.ident, arguments.join(", "), arrow(&signature.output))
 }

@@ -142,19 +142,19 @@ impl Session {
         self.cost(query).await
     }
 
-    /// Gives back a lease of whose claim nobody knows.
+    /// Returns a lease whose claim no worker knows.
     pub(crate) async fn return_lease(&mut self, lease: &Lease) -> Cost {
         let query = explain("return_lease").bind(0i16).bind(self.worker).bind(self.queue).bind(1i16);
         self.cost(query.bind(lease.max_ticket).bind(lease.id)).await
     }
 
-    /// Says that the worker lives, and lists its leases.
+    /// Sends a heartbeat, and lists the leases of the worker.
     pub(crate) async fn heartbeat(&mut self) -> Cost {
         let query = explain("heartbeat").bind(vec![0i16]).bind(self.worker);
         self.cost(query).await
     }
 
-    /// Takes back one lease of a worker that is gone.
+    /// Reaps one lease of a worker without a row.
     pub(crate) async fn reap(&mut self) -> Cost {
         self.cost(explain("reap").bind(vec![0i16]).bind(Vec::<i64>::new())).await
     }
@@ -164,17 +164,17 @@ impl Session {
         self.cost(explain("give_up_workers").bind(0i16).bind(Vec::<i64>::new()).bind(Vec::<i64>::new())).await
     }
 
-    /// Puts in line what has come due.
+    /// Promotes the jobs that have come due.
     pub(crate) async fn promote(&mut self, most: usize) -> Cost {
         self.cost(explain("promote").bind(0i16).bind(most as i32).bind(0i64)).await
     }
 
-    /// Finds which of so many shards have jobs to promote.
+    /// Finds the shards that have jobs to promote.
     pub(crate) async fn find_due(&mut self, shards: i16) -> Cost {
         self.find("find_due", shards).await
     }
 
-    /// Finds which of so many shards have jobs to expire.
+    /// Finds the shards that have jobs to expire.
     pub(crate) async fn find_expiring(&mut self, shards: i16) -> Cost {
         self.find("find_expiring", shards).await
     }
