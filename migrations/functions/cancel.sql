@@ -97,7 +97,7 @@ begin
     if cardinality(cancelled) > 0 then
         perform pgjobq.end_waiting(p_shard, cancelled, 'cancel');
     end if;
-    perform pgjobq.forget_cancels(p_shard, v_jobs);
+    perform pgjobq.forget_cancels(p_shard, v_jobs); -- Requests for ended jobs.
 end $$;
 
 comment on function pgjobq.act_on_cancels is 'Internal. Acts on requests to cancel.';

@@ -17,23 +17,23 @@ declare
 begin
     with back as (
         update pgjobq.jobs j
-           set ticket = case when d.delay is null then d.new_ticket end,
-               run_at = v_now + d.delay * interval '1 microsecond',
-               attempt = j.attempt + (d.decision <> 'return')::int,
-               failures = j.failures + (d.decision = 'retry')::int,
-               crashes = case when d.decision = 'crash' then j.crashes + 1
-                              when j.crashes > 0 and d.decision in ('retry', 'snooze')
+           set ticket = case when l.delay is null then l.new_ticket end,
+               run_at = v_now + l.delay * interval '1 microsecond',
+               attempt = j.attempt + (l.decision <> 'return')::int,
+               failures = j.failures + (l.decision = 'retry')::int,
+               crashes = case when l.decision = 'crash' then j.crashes + 1
+                              when j.crashes > 0 and l.decision in ('retry', 'snooze')
                               then pgjobq.crashes_left(p_shard, j.id, j.attempt, j.crashes)
                               else j.crashes end,
-               expires_at = case when d.decision = 'return' then j.expires_at end
-          from (select l.*, p_decision[n] as decision, p_delay[n] as delay, p_reason[n] as reason,
+               expires_at = case when l.decision = 'return' then j.expires_at end
+          from (select p.*, p_decision[n] as decision, p_delay[n] as delay, p_reason[n] as reason,
                        p_message[n] as message, v_new[n] as new_ticket
                   from pgjobq.locate_jobs(
-                      p_shard, p_id, p_ticket, p_decision, '{retry,snooze,release,return,crash}') l) d
-         where j.ctid = d.place and j.shard = p_shard and j.id = d.id and j.ticket = d.ticket
-        returning j.id, j.attempt, d.reason, d.message,
-                  d.decision in ('retry', 'crash')
-                      or (d.decision = 'release' and j.crashes > 0) as is_recorded),
+                      p_shard, p_id, p_ticket, p_decision, '{retry,snooze,release,return,crash}') p) l
+         where j.ctid = l.place and j.shard = p_shard and j.id = l.id and j.ticket = l.ticket
+        returning j.id, j.attempt, l.reason, l.message,
+                  l.decision in ('retry', 'crash')
+                      or (l.decision = 'release' and j.crashes > 0) as is_recorded),
     recorded as (
         insert into pgjobq.failures (shard, job, attempt, reason, message, worker)
         select p_shard, id, attempt, coalesce(reason, 'release'), coalesce(message, 'the worker stopped it'),

@@ -265,7 +265,7 @@ const PLANTED: &[Planted] = &[
     ),
     planted(
         "requests for jobs that are gone are left",
-        &[("    perform pgjobq.forget_cancels(p_shard, v_jobs); -- Of those that are gone.\n", 1, "")],
+        &[("    perform pgjobq.forget_cancels(p_shard, v_jobs); -- Requests for ended jobs.\n", 1, "")],
         &["ask to cancel", "complete in"],
     ),
     planted(
