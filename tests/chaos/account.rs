@@ -1,4 +1,4 @@
-//! What was attempted, and what was acknowledged: the harness's own knowledge, outside of the database.
+//! The harness's own record, outside of the database: attempted and acknowledged enqueues.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,15 +8,15 @@ use std::time::Instant;
 use pgjobq::JobId;
 use uuid::Uuid;
 
-/// How a job must end.
+/// The end that a job must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ends {
     Completed,
     /// By crashes, one more than its budget.
     Dead,
-    /// It was told that it is.
+    /// A cancel was acknowledged.
     Cancelled,
-    /// That was asked for, and nobody knows whether in time.
+    /// A cancel was requested. It may have come too late.
     CompletedOrCancelled,
     CompletedOrExpired,
 }
@@ -24,11 +24,11 @@ pub(crate) enum Ends {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected {
     pub(crate) ends: Ends,
-    /// Whether it was enqueued together with a row in `orders`.
+    /// True if it was enqueued together with a row in `orders`.
     pub(crate) in_transaction: bool,
 }
 
-/// What was attempted, and what became of it.
+/// All attempted enqueues, with their results.
 #[derive(Default)]
 pub(crate) struct Account {
     pub(crate) attempted: AtomicI64,
@@ -41,7 +41,7 @@ pub(crate) struct Account {
 #[derive(Default)]
 pub(crate) struct Books {
     pub(crate) acknowledged: HashMap<Uuid, Expected>,
-    /// Those whose enqueue gave an error, or no answer.
+    /// Jobs whose enqueue returned an error, or never returned.
     pub(crate) unknown: Vec<Uuid>,
     pub(crate) rolled_back: Vec<Uuid>,
     last_acknowledged: Option<Instant>,
@@ -65,13 +65,13 @@ impl Account {
         self.books().rolled_back.extend(jobs.iter().map(|id| id.as_uuid()));
     }
 
-    /// An enqueue that began at this moment was acknowledged.
+    /// Records that an enqueue that began at this moment was acknowledged.
     pub(crate) fn note_answer(&self, begun: Instant) {
         let mut books = self.books();
         books.last_acknowledged = books.last_acknowledged.max(Some(begun));
     }
 
-    /// Whether a producer's enqueue that began after this was acknowledged.
+    /// Returns whether a producer's enqueue that began after this moment was acknowledged.
     pub(crate) fn acknowledged_since(&self, instant: Instant) -> bool {
         self.books().last_acknowledged.is_some_and(|begun| begun > instant)
     }

@@ -1,4 +1,4 @@
-//! What may cost no job an attempt, with nothing else going wrong: clocks that step, and workers whose leases differ.
+//! Troubles that must cost no job an attempt if nothing else goes wrong: clock steps, and workers with different leases.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ pub(crate) async fn no_attempt_is_lost_to_clocks_or_leases() {
         clock.step_to(seconds);
         let stepped = number("select extract(epoch from clock_timestamp())::bigint").await;
         assert!(seconds == 0 || stepped.abs_diff(true_time) > 1800, "the clock of the server does not step");
-        // Not to wait for something: for so long every worker has the time to take the others for dead.
+        // A fixed pause, not a wait: long enough for every worker to take the others for dead.
         tokio::time::sleep(LEASE + LEASE / 3).await;
     }
     assert_eq!(number("select count(*) from pgjobq.finished").await, 0, "jobs were ended by a clock");

@@ -18,7 +18,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        // Where the server's user can read: the folders of a checkout may be closed to it.
+        // The server's user must be able to read this folder. It may not be able to read a checkout.
         let folder = std::env::temp_dir().join(format!("pgjobq-clock-{}", uuid::Uuid::new_v4().simple()));
         std::fs::create_dir_all(&folder).unwrap();
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clock/shift.c");
@@ -31,13 +31,13 @@ impl Clock {
         Self { folder, offset }
     }
 
-    /// Gives the clock to a server.
+    /// Starts the server under this clock.
     pub(crate) fn of(&self, server: ServerOptions) -> ServerOptions {
         let server = server.variable("LD_PRELOAD", self.folder.join("shift.so"));
         server.variable("CLOCK_OFFSET_FILE", self.folder.join("offset"))
     }
 
-    /// Lets it step to this many seconds from the true time.
+    /// Sets the clock to this many seconds from the true time.
     pub(crate) fn step_to(&self, seconds: i64) {
         self.offset.write_all_at(&(seconds * SECOND).to_ne_bytes(), 0).unwrap();
     }

@@ -1,4 +1,4 @@
-//! What a run has shown, for people.
+//! The printed summary of a run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

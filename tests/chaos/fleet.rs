@@ -10,7 +10,7 @@ use crate::process::{Process, signal};
 use crate::proxy::Proxy;
 use crate::stage::ROLES;
 
-/// How often a died worker is looked for.
+/// The interval between two looks for a dead worker.
 const LOOK: Duration = Duration::from_millis(20);
 /// A shutdown takes a second of grace, three until the last attempt is dropped, ten for the last results, and five to sign off.
 const END_WITHIN: Duration = Duration::from_secs(25);
@@ -27,7 +27,7 @@ pub(crate) struct Fleet {
 
 #[derive(Default)]
 struct Workers {
-    /// Which of [`ROLES`] they connect as.
+    /// The index in [`ROLES`] of the role that they connect as.
     role: usize,
     by_place: Vec<Process>,
     ends: Vec<ExitStatus>,
@@ -43,7 +43,7 @@ impl Fleet {
         fleet
     }
 
-    /// Replaces workers that have died, for ever.
+    /// Replaces dead workers, without an end.
     pub(crate) async fn tend(&self) {
         loop {
             {
@@ -63,12 +63,12 @@ impl Fleet {
         self.workers().by_place[place].kill();
     }
 
-    /// Asks it to shut down, gracefully; another one follows it.
+    /// Asks the worker to shut down gracefully. Another one replaces it.
     pub(crate) fn replace(&self, place: usize) {
         self.workers().by_place[place].ask_to_end();
     }
 
-    /// Stops the process that is there now, and gives its number, for [`Self::thaw`].
+    /// Stops the process that is there now, and returns its number for [`Self::thaw`].
     pub(crate) fn freeze(&self, place: usize) -> u32 {
         let process = self.workers().by_place[place].id();
         signal(process, "-STOP");
@@ -79,13 +79,13 @@ impl Fleet {
         signal(process, "-CONT");
     }
 
-    /// As whom they connect, and as whom they would after a rotation.
+    /// The role that they connect as, and the one that follows after a rotation.
     pub(crate) fn next_role(&self) -> (&'static str, &'static str) {
         let role = self.workers().role;
         (ROLES[role], ROLES[1 - role])
     }
 
-    /// Lets all of them connect as the next role.
+    /// Makes all of them connect as the next role.
     pub(crate) fn take_next_role(&self) {
         let mut workers = self.workers();
         workers.role = 1 - workers.role;
@@ -93,14 +93,14 @@ impl Fleet {
         workers.by_place.iter_mut().for_each(|worker| worker.take_role(role));
     }
 
-    /// How the workers have ended that did so otherwise than by our signals, their jobs' aborts, or a shutdown.
+    /// Unexpected ends of workers: not by our signals, their jobs' aborts, or a shutdown.
     pub(crate) fn odd_ends(&self) -> Vec<String> {
         let known =
             |status: &&ExitStatus| !status.success() && !matches!(status.signal(), Some(SIGABRT | SIGKILL));
         self.workers().ends.iter().filter(known).map(ToString::to_string).collect()
     }
 
-    /// Shuts all of them down. Nobody tends them any more.
+    /// Shuts all workers down. From here on, dead workers are not replaced.
     pub(crate) async fn end(&self) {
         let mut all = std::mem::take(&mut self.workers().by_place);
         all.iter_mut().for_each(Process::ask_to_end);

@@ -1,4 +1,4 @@
-//! What the workers run. All of it writes to the ledger; some of it misbehaves.
+//! The jobs that the workers run. All of them write to the ledger; some of them misbehave.
 
 use std::thread;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(crate) async fn pay(ctx: JobContext, tx: &mut Tx, millis: u64, ledger: State
     Ok(run)
 }
 
-/// What a payment enqueues: each that completes has just one.
+/// The job that a payment enqueues: each completed payment has exactly one.
 #[job(retries = 30000, max_crashes = 30000, backoff = "100ms..1s")]
 pub(crate) async fn receipt(ctx: JobContext, payment: Uuid, ledger: State<Ledger>) -> Result<Uuid> {
     let _ = payment;
@@ -49,7 +49,7 @@ pub(crate) async fn receipt(ctx: JobContext, payment: Uuid, ledger: State<Ledger
     Ok(run)
 }
 
-/// Panics in its first attempt, and returns in its second an error that panics when it is shown.
+/// Panics in its first attempt. In its second, returns an error that panics when it is formatted.
 #[job(retries = 30000, max_crashes = 30000, backoff = "100ms..1s")]
 pub(crate) async fn panics(ctx: JobContext, ledger: State<Ledger>) -> Result<Uuid> {
     let run = ledger.begin(&ctx).await?;
@@ -72,7 +72,7 @@ impl std::fmt::Display for ShownBadly {
 
 impl std::error::Error for ShownBadly {}
 
-/// Has a large argument, and returns as much: the number of its run, and what it was given.
+/// Has a large argument, and returns a result as large: the number of its run, and the argument.
 #[job(retries = 30000, max_crashes = 30000, backoff = "100ms..1s")]
 pub(crate) async fn carry(ctx: JobContext, load: String, ledger: State<Ledger>) -> Result<String> {
     let run = ledger.begin(&ctx).await?;
@@ -87,7 +87,7 @@ pub(crate) async fn aborts(ctx: JobContext, ledger: State<Ledger>) -> Result<Uui
     std::process::abort()
 }
 
-/// Overflows its stack, each time, which takes the process along.
+/// Overflows its stack, each time, which ends the process.
 #[job(retries = 30000, max_crashes = 1, backoff = "100ms..1s")]
 pub(crate) async fn overflows(ctx: JobContext, ledger: State<Ledger>) -> Result<Uuid> {
     let run = ledger.begin(&ctx).await?;
@@ -112,7 +112,7 @@ pub(crate) async fn blocks(ctx: JobContext, ledger: State<Ledger>) -> Result<Uui
     Ok(run)
 }
 
-/// In its first attempt it hears nothing: neither of a lost lease, nor of its timeout, nor of a shutdown.
+/// Ignores, in its first attempt, a lost lease, its timeout and a shutdown.
 #[job(retries = 30000, max_crashes = 30000, backoff = "100ms..1s", timeout = "500ms")]
 pub(crate) async fn ignores(ctx: JobContext, ledger: State<Ledger>) -> Result<Uuid> {
     let run = ledger.begin(&ctx).await?;

@@ -1,12 +1,12 @@
-//! What ran, and under which lease, as a worker process writes it down.
+//! The record that a worker process keeps of its runs and their leases.
 
 use pgjobq::JobContext;
 use pgjobq::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use pgjobq::sqlx::{self, PgPool};
 use uuid::Uuid;
 
-/// A worker process's way to the ledger. It does not go through the broken network: what a worker does while nobody hears
-/// it is just what matters.
+/// A worker process's connection to the ledger. It bypasses the broken network, because the test must see what a worker
+/// does while it is cut off.
 pub(crate) struct Ledger {
     pool: PgPool,
     place: i32,
@@ -29,7 +29,7 @@ impl Ledger {
         &self.pool
     }
 
-    /// Writes down that a run begins, and gives its id.
+    /// Records that a run begins, and returns its id.
     pub(crate) async fn begin(&self, ctx: &JobContext) -> sqlx::Result<Uuid> {
         let run = Uuid::new_v4();
         let begin = "insert into runs (run, job, attempt, place, worker, lease, holder)
@@ -44,7 +44,7 @@ impl Ledger {
         Ok(run)
     }
 
-    /// Writes down that it has done what it was to do.
+    /// Records that a run has done its work.
     pub(crate) async fn end(&self, run: Uuid) -> sqlx::Result<()> {
         let end = sqlx::query("update runs set ended = nextval('moments') where run = $1").bind(run);
         end.execute(&self.pool).await.map(drop)

@@ -1,7 +1,7 @@
 -- The harness's own books. They are in the same database, so that a crash of the server treats them alike; but everything
 -- except `effects` is written outside of the transaction that completes a job.
 
--- What came before what. The server's clock steps.
+-- The order of events. Timestamps cannot give it, because the server's clock steps.
 create sequence moments;
 
 -- Each time that a job function ran: its effect outside. `lease` and `holder` say under whose lease it began.
@@ -19,13 +19,13 @@ create table runs (
 create index runs_by_job on runs (job);
 create index runs_by_beginning on runs (began);
 
--- What a job function wrote in the transaction that completes its job.
+-- Rows that a job function wrote in the transaction that completes its job.
 create table effects (
     job uuid not null,
     run uuid not null
 );
 
--- What a producer wrote in the transaction that enqueues a job.
+-- Rows that a producer wrote in the transaction that enqueues a job.
 create table orders (
     job uuid primary key
 );

@@ -5,24 +5,24 @@
 //! `cargo test --test chaos -- --seed 7 --duration 30m --faults kill,freeze,crash`.
 #![allow(clippy::unwrap_used)]
 
-mod account; // What was attempted, and what was acknowledged.
-mod calm; // What may cost no job an attempt, with nothing else going wrong.
+mod account; // The record of attempted and acknowledged enqueues.
+mod calm; // Troubles that must cost no job an attempt.
 mod clock; // The clock of the server.
-mod figures; // What a run has shown, for people.
+mod figures; // The printed summary of a run.
 mod fleet; // The worker processes.
-mod jobs; // What they run.
-mod ledger; // What ran, and under which lease.
+mod jobs; // The jobs that they run.
+mod ledger; // The record of runs and their leases.
 mod nemesis; // Carries out a plan.
-mod observer; // Conservation, looked at all the time.
-mod operator; // Somebody who looks after a queue, behind a network that falls silent.
-mod overheard; // What the workers warn of.
-mod plan; // What goes wrong, drawn from the seed.
+mod observer; // Checks conservation throughout the run.
+mod operator; // A person who manages a queue through a network that falls silent.
+mod overheard; // The warnings of the workers.
+mod plan; // The faults, drawn from the seed.
 mod process; // A worker process, seen from inside and from outside.
 mod producers; // Enqueue through a network that fails.
 mod proxy; // A network that can be broken.
 mod stage; // The server, the networks, and the workers.
-mod verdict; // What must hold at the end.
-mod wanted; // What the command line asks for.
+mod verdict; // The checks at the end.
+mod wanted; // The options of the command line.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,14 +38,14 @@ use crate::wanted::Wanted;
 
 /// The shortest lease of a worker here, three times its heartbeat.
 const LEASE: Duration = Duration::from_secs(2);
-/// How many jobs each worker runs at a time.
+/// The number of jobs that each worker runs at a time.
 const SLOTS: usize = 5;
 const PRODUCERS: u64 = 2;
 
-/// Before the time is over by this, nothing more is broken, so that what is may heal.
+/// No new fault strikes in this last part of a run, so that the earlier ones can heal.
 const HEALED_WITHIN: Duration = Duration::from_secs(5);
 
-/// How long it may take until all jobs have ended, once everything is healed.
+/// The time limit for all jobs to end, once everything is healed.
 const SETTLE_WITHIN: Duration = Duration::from_secs(60);
 
 fn main() {
@@ -73,7 +73,7 @@ fn main() {
     );
 }
 
-/// Plays one seed, and gives the number of stale results.
+/// Plays one seed, and returns the number of stale results.
 async fn play(seed: u64, wanted: &Wanted) -> u64 {
     let (workers, plans) = Plan::of(seed, &wanted.faults);
     let stage = Arc::new(Stage::new(workers).await);

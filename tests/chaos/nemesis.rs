@@ -14,10 +14,10 @@ use crate::{jobs, operator};
 
 /// Work that does not flow again by then has stopped for good.
 const RECOVER_WITHIN: Duration = Duration::from_secs(60);
-/// How long ordered cuts may take to come about.
+/// The time limit for ordered cuts to happen.
 const CUT_WITHIN: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(20);
-/// The bytes of a large job's argument, and of its result; and how many such jobs come.
+/// The size in bytes of a large job's argument and of its result; and the number of such jobs.
 const LOAD: usize = 1_000_000;
 const LOADS: usize = 6;
 /// Seconds.
@@ -30,7 +30,7 @@ pub(crate) struct Struck {
     pub(crate) recovered_after: Duration,
 }
 
-/// What must be seen to call it healed.
+/// The observation that proves a fault healed.
 enum Sign {
     /// Each of these workers ends a run that began after it.
     Works(Vec<usize>),
@@ -62,7 +62,7 @@ pub(crate) async fn rage(stage: Arc<Stage>, plan: Plan, until: Instant) -> Vec<S
     struck
 }
 
-/// Lets the fault strike, last, and be healed.
+/// Applies the fault, keeps it for its duration, and heals it.
 async fn strike(stage: &Arc<Stage>, step: Step) -> Sign {
     let fleet = &stage.fleet;
     let network = stage.networks[step.place].faults();
@@ -148,7 +148,7 @@ async fn bring(stage: &Stage, job: fn() -> NewJob<uuid::Uuid>, ends: Ends) -> Si
     Sign::Ended(stage.bring(job, ends).await)
 }
 
-/// Lets large jobs come and go over links that carry the load of one in a second, and returns when they have ended.
+/// Enqueues large jobs over links that carry the load of one per second, and returns when they have ended.
 async fn carry(stage: &Stage) {
     let links = &stage.networks[..stage.workers];
     links.iter().for_each(|link| link.faults().set_bytes_per_second(LOAD as u64));
@@ -173,12 +173,12 @@ async fn carry(stage: &Stage) {
     links.iter().for_each(|link| link.faults().set_bytes_per_second(0));
 }
 
-/// Lets the server's clock step, and back.
+/// Steps the server's clock, and steps it back.
 async fn step_clock(stage: &Stage, step: Step) {
     stage.clock.step_to(if step.strength.is_multiple_of(2) { HOUR } else { -HOUR });
     sleep(step.hold).await;
     stage.clock.step_to(0);
-    // What was put off meanwhile was put off until an hour from now.
+    // A job that was delayed meanwhile is due an hour from now.
     let early = "update pgjobq.jobs set run_at = clock_timestamp() where run_at > clock_timestamp() + interval '1 minute'";
     stage.command(early).await;
 }

@@ -1,5 +1,5 @@
-//! Conservation, looked at all the time: in one snapshot, no acknowledged job is missing and none is there that nobody
-//! tried to enqueue.
+//! Checks conservation throughout the run: in one snapshot, no acknowledged job is missing, and each job has an attempted
+//! enqueue.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use crate::stage::Stage;
 
 const EVERY: Duration = Duration::from_millis(200);
 
-/// acknowledged <= completed + dead + cancelled + expired + live <= attempted. Gives the number of samples.
+/// Checks acknowledged <= completed + dead + cancelled + expired + live <= attempted. Returns the number of samples.
 pub(crate) async fn observe(stage: Arc<Stage>, goes_on: Arc<AtomicBool>) -> usize {
     let mut samples = 0;
     let ended =

@@ -1,4 +1,4 @@
-//! Somebody who looks after a queue: cancels, purges, requeues. Their network falls silent in the middle of it, at each step.
+//! A person who manages a queue: cancels, purges, requeues. Their network falls silent at each step in turn.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +13,15 @@ use crate::jobs;
 use crate::proxy::Proxy;
 use crate::stage::Stage;
 
-/// The queue that they look after, of `errand`.
+/// The queue that operators manage; it holds the jobs of `errand`.
 pub(crate) const QUEUE: &str = "side";
-/// After how many answers the network falls silent: one operator for each.
+/// The number of answers after which the network falls silent: one operator for each.
 const ANSWERS: std::ops::Range<u32> = 0..10;
 /// A server that does not answer by then is down.
 const CONNECTED_WITHIN: Duration = Duration::from_secs(3);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// What an operator does.
+/// The action of an operator.
 #[derive(Clone, Copy, Debug)]
 enum Operation {
     Cancel,
@@ -30,8 +30,8 @@ enum Operation {
     SaveQueue,
 }
 
-/// Lets operators do one thing, drawn by `strength`, each behind a network that falls silent after another answer. Returns
-/// a job of their queue, which ends if its workers still get at it.
+/// Runs one action, drawn by `strength`, for several operators, each behind a network that falls silent after another
+/// answer. Returns a job of their queue, which ends only if its workers can still claim it.
 pub(crate) async fn fall_silent(stage: &Arc<Stage>, strength: u32) -> JobId {
     let operations = [Operation::Cancel, Operation::Purge, Operation::Requeue, Operation::SaveQueue];
     let operation = operations[strength as usize % operations.len()];
@@ -49,13 +49,13 @@ async fn operate(stage: Arc<Stage>, operation: Operation, answers: u32) {
     let network = Proxy::to(&stage.server.url("postgres")).await;
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(CONNECTED_WITHIN);
     let client = Client::new(pool.connect_lazy(&network.url()).unwrap());
-    // Connects. The server may be down: then there is nobody to be silent to.
+    // Connects. This fails if the server is down; then there is no connection to silence.
     if !matches!(timeout(CONNECTED_WITHIN, client.queue(QUEUE).stats()).await, Ok(Ok(_))) {
         return;
     }
     network.faults().fall_silent_after(answers);
     let operating = tokio::spawn(async move {
-        // Whatever it returns: its caller waits for an answer that does not come.
+        // The result does not matter: its caller waits for an answer that does not come.
         match operation {
             Operation::Cancel => drop(job.cancel(&client).await),
             Operation::Purge => drop(client.queue(QUEUE).purge().await),
@@ -67,12 +67,12 @@ async fn operate(stage: Arc<Stage>, operation: Operation, answers: u32) {
     });
     tokio::select! {
         () = network.faults().silent() => {}
-        _ = operating => {} // It took fewer answers.
+        _ = operating => {} // The action took fewer answers.
     }
-    stage.silent.lock().unwrap().push(network); // Were it dropped, the server would hear of it.
+    stage.silent.lock().unwrap().push(network); // Dropping it would close the connection.
 }
 
-/// Purges their queue, for its jobs of later would never end.
+/// Purges their queue, because its scheduled jobs would never end.
 pub(crate) async fn tidy_up(stage: &Stage) {
     while stage.client.queue(QUEUE).purge().await.is_err() {
         sleep(Duration::from_millis(20)).await;

@@ -1,4 +1,4 @@
-//! What a worker process warns of, told to the test: a line on standard output for each.
+//! The warnings of a worker process. It sends each to the test as a line on standard output.
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write as _};
@@ -9,10 +9,10 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// The warning that the finisher gives of results that were refused.
+/// The warning that the finisher logs about results that were refused.
 const STALE: &str = "results came after their lease was lost, and changed nothing";
 
-/// Tells the test, in a worker process.
+/// Sends the warnings of a worker process to the test.
 pub(crate) fn tell() {
     tracing::subscriber::set_global_default(Teller).unwrap();
 }
@@ -54,7 +54,7 @@ impl Visit for Line {
     }
 }
 
-/// What all worker processes have told.
+/// The warnings of all worker processes.
 #[derive(Default)]
 pub(crate) struct Overheard(Mutex<Heard>);
 
@@ -80,17 +80,17 @@ impl Overheard {
         *heard.messages.entry(message.to_owned()).or_default() += 1;
     }
 
-    /// How many results were reported in vain.
+    /// The number of stale results.
     pub(crate) fn stale(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).stale
     }
 
-    /// What a person should have looked at.
+    /// The messages that a person should look at.
     pub(crate) fn errors(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).errors.clone()
     }
 
-    /// Each message, and how often it came.
+    /// Each message, and its count.
     pub(crate) fn summary(&self) -> String {
         let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         heard

@@ -1,4 +1,4 @@
-//! What goes wrong, in which order, where, and for how long: all of it drawn from the seed.
+//! The plan of faults: kind, order, target and duration, all drawn from the seed.
 
 use std::time::Duration;
 
@@ -98,19 +98,19 @@ impl Fault {
     }
 }
 
-/// One fault to come. A fault takes of it what it needs.
+/// One fault to come. Each kind of fault uses only the fields that it needs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Step {
-    /// How long nothing of this line goes wrong before.
+    /// The pause before it, in which no fault of this line strikes.
     pub(crate) pause: Duration,
     pub(crate) fault: Fault,
-    /// Which worker, or which network: the last one is that of the producers.
+    /// The worker or the network that it strikes. The last network is that of the producers.
     pub(crate) place: usize,
-    /// How long it lasts.
+    /// The duration.
     pub(crate) hold: Duration,
-    /// How much of it: of the connections, the delay, the cuts.
+    /// The strength: the number of connections, the delay, or the number of cuts.
     pub(crate) strength: u32,
-    /// Which statements are cut.
+    /// The statements that it cuts.
     pub(crate) verb: Verb,
 }
 
@@ -123,7 +123,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// How many workers there are, and the lines that have any of these faults.
+    /// Returns the number of workers, and the lines that have any of these faults.
     pub(crate) fn of(seed: u64, wanted: &[Fault]) -> (usize, Vec<Self>) {
         let mut dice = Rng::with_seed(seed);
         let workers = dice.usize(3..=6);

@@ -21,7 +21,7 @@ const ROLE: &str = "PGJOBQ_CHAOS_ROLE";
 /// The threads of a worker process's runtime.
 pub(crate) const THREADS: usize = 2;
 
-/// What a worker process is told.
+/// The settings that a worker process receives.
 pub(crate) struct Settings {
     url: String,
     ledger: String,
@@ -38,7 +38,7 @@ impl Settings {
     }
 }
 
-/// Works until standard input ends: when the test says so, or is gone. A line of it is the role to connect as from then on.
+/// Works until standard input ends: when the test closes it or dies. Each line names the role to connect as from then on.
 pub(crate) fn run(settings: &Settings) {
     overheard::tell();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -102,7 +102,7 @@ async fn build(
     Ok(worker.build().await?)
 }
 
-/// A worker process of the test's. It ends with this value.
+/// A worker process of the test. Dropping it kills the process.
 pub(crate) struct Process {
     child: Child,
 }
@@ -122,7 +122,7 @@ impl Process {
             .env(ROLE, role)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null()) // Panics and overflown stacks, as they should be.
+            .stderr(Stdio::null()) // Hides the expected panics and stack overflows.
             .spawn()
             .unwrap();
         let (said, overheard) = (child.stdout.take().unwrap(), Arc::clone(overheard));
@@ -138,7 +138,7 @@ impl Process {
         self.child.id()
     }
 
-    /// How it has ended, by itself or by another's hand.
+    /// Returns its exit status, if it has ended.
     pub(crate) fn end(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
@@ -148,7 +148,7 @@ impl Process {
         let _ = self.child.kill();
     }
 
-    /// Lets it connect as another role.
+    /// Makes it connect as another role.
     pub(crate) fn take_role(&mut self, role: &str) {
         if let Some(input) = &mut self.child.stdin {
             let _ = writeln!(input, "{role}"); // It may be dead.

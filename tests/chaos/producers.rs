@@ -15,18 +15,18 @@ use crate::account::{Ends, Expected};
 use crate::jobs;
 use crate::stage::Stage;
 
-/// How many jobs are kept waiting.
+/// The number of jobs that producers keep waiting.
 const BACKLOG: i64 = 200;
 /// A producer gives up an enqueue that is not answered by then, as an application would.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
-/// A producer awaits the end of one in so many of its single jobs.
+/// A producer awaits the end of one in this many of its single jobs.
 const AWAIT_ONE_IN: u32 = 8;
-/// And asks for one in so many to be cancelled.
+/// A producer requests a cancel of one in this many of its single jobs.
 const CANCEL_ONE_IN: u32 = 8;
 /// About as long as the backlog takes.
 const EXPIRY: Duration = Duration::from_secs(2);
 
-/// A producer's way through the network, and what it draws.
+/// A producer's connection through the network, and its random numbers.
 struct Producer {
     stage: Arc<Stage>,
     client: Client,
@@ -37,7 +37,7 @@ struct Producer {
 /// A job that a producer has awaited, and the run whose result it got.
 pub(crate) type Awaited = (JobId, Option<Uuid>);
 
-/// Enqueues until it is told to stop. Gives those who still wait for the ends of jobs.
+/// Enqueues until it is stopped. Returns the tasks that still wait for jobs to end.
 pub(crate) async fn produce(stage: Arc<Stage>, seed: u64, goes_on: Arc<AtomicBool>) -> JoinSet<Awaited> {
     let client = connect(&stage);
     let mut producer = Producer { client, dice: Rng::with_seed(seed), waits: JoinSet::new(), stage };
@@ -87,7 +87,7 @@ impl Producer {
         });
         let answered = answered.await;
         if answered.is_err() {
-            // Its connections may be silent for ever; an application would be restarted.
+            // Its connections may stay silent. An application would be restarted.
             self.client = connect(&self.stage);
         }
         match answered {

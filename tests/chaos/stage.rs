@@ -14,7 +14,7 @@ use crate::fleet::Fleet;
 use crate::proxy::Proxy;
 use crate::{ledger, operator};
 
-/// As whom the workers connect: first as the first, and after each rotation as the other.
+/// The roles of the workers: they begin with the first, and each rotation switches to the other.
 pub(crate) const ROLES: [&str; 2] = ["chaos_even", "chaos_odd"];
 
 pub(crate) struct Stage {
@@ -23,12 +23,12 @@ pub(crate) struct Stage {
     pub(crate) networks: Vec<Proxy>,
     pub(crate) fleet: Fleet,
     pub(crate) account: Account,
-    /// A client and a pool that no network is between, and that no fault is aimed at. Only a crash of the server hits them.
+    /// A client and a pool that bypass all networks. No fault targets them; only a crash of the server hits them.
     pub(crate) client: Client,
     pub(crate) pool: PgPool,
     pub(crate) server: Server,
     pub(crate) clock: Clock,
-    /// Networks that nothing passes through any more, and whose ends believe in them.
+    /// Networks through which nothing passes any more, while both ends take their connections for alive.
     pub(crate) silent: Mutex<Vec<Proxy>>,
 }
 
@@ -80,7 +80,7 @@ impl Stage {
         }
     }
 
-    /// Ends so many connections of the workers, the producers, and the ledgers.
+    /// Terminates this many connections of the workers, the producers, and the ledgers.
     pub(crate) async fn terminate_backends(&self, most: u32) {
         let terminate = format!(
             "select count(pg_terminate_backend(pid)) from (
@@ -95,7 +95,7 @@ impl Stage {
         let id = JobId::new();
         self.account.attempt(1);
         let begun = Instant::now();
-        // Where it is there already, it is a duplicate.
+        // If the row exists already, this is a duplicate.
         while let Err(error) = job().id(id).priority(Priority::High).enqueue(&self.client).await {
             assert!(begun.elapsed() < Duration::from_secs(60), "{error}");
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -104,7 +104,7 @@ impl Stage {
         id
     }
 
-    /// Lets the workers connect as the other role, and the one that they had no longer log in.
+    /// Switches the workers to the other role, and takes the right to log in from the old one.
     pub(crate) async fn rotate_credentials(&self) {
         let (old, new) = self.fleet.next_role();
         self.command(&format!("alter role {new} login")).await;
@@ -116,7 +116,7 @@ impl Stage {
         .await;
     }
 
-    /// Carries out a statement, as soon as the server is there. It may be carried out twice.
+    /// Executes a statement, as soon as the server is there. It may be executed twice.
     pub(crate) async fn command(&self, sql: &str) {
         while let Err(error) = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&self.pool).await {
             assert!(
@@ -127,7 +127,7 @@ impl Stage {
         }
     }
 
-    /// Returns when the query gives true; panics when it does not in time.
+    /// Returns when the query returns true; panics if it does not in time.
     pub(crate) async fn until(&self, sql: &str, within: Duration) {
         let looked = async {
             while self.number(&format!("({sql})::int")).await == 0 {

@@ -1,4 +1,4 @@
-//! What must hold when everything is healed and nothing is left to do.
+//! The conditions that must hold when everything is healed and no work is left.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::account::{Books, Ends, Expected};
 use crate::producers::Awaited;
 use crate::stage::Stage;
 
-/// How a job has ended, as the library tells it.
+/// The end of a job, as the library reports it.
 struct Ended {
     kind: String,
     outcome: String,
@@ -19,7 +19,7 @@ struct Ended {
     run: Option<Uuid>,
 }
 
-/// Statements that must give 0.
+/// Statements that must return 0.
 const NONE: [(&str, &str); 11] = [
     ("jobs that ended twice", "select count(*) - count(distinct id) from pgjobq.finished"),
     ("leases left behind", "select count(*) from pgjobq.leases"),

@@ -1,4 +1,4 @@
-//! What the command line asks for, as far as `cargo test` passes it on.
+//! The options of the command line, as far as `cargo test` passes them on.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The shipped statements, each called with real parameters, and what the call cost.
+//! Calls of the shipped statements with real parameters, and the cost of each call.
 
 use uuid::Uuid;
 
@@ -8,7 +8,7 @@ use crate::tables::{ARGS, KIND, Lease};
 /// A peek up to here looks as far as there are tickets.
 pub(crate) const TOP: i64 = i64::MAX;
 
-/// How an attempt ended.
+/// The end of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum End {
     Complete,
@@ -65,7 +65,7 @@ impl Session {
         (cost, self.lease(lease).await.unwrap_or_default())
     }
 
-    /// A claim that finds nothing in reach.
+    /// A claim that finds nothing within its limit.
     pub(crate) async fn claim_nothing(&mut self, want: usize, scan_hint: i64) -> Cost {
         self.claim_as(fresh_id(), want, scan_hint, None).await
     }
@@ -97,7 +97,7 @@ impl Session {
         (cost, self.lease(lease).await.unwrap_or_default())
     }
 
-    /// A claim of quarantined jobs that finds none in reach.
+    /// A claim of quarantined jobs that finds none within its limit.
     pub(crate) async fn claim_no_quarantined(&mut self) -> Cost {
         self.claim_quarantined_as(fresh_id()).await
     }
@@ -159,7 +159,7 @@ impl Session {
         self.cost(explain("reap").bind(vec![0i16]).bind(Vec::<i64>::new())).await
     }
 
-    /// Gives up the silent workers, of which there are none.
+    /// Reaps the silent workers, of which there are none.
     pub(crate) async fn give_up_workers(&mut self) -> Cost {
         self.cost(explain("give_up_workers").bind(0i16).bind(Vec::<i64>::new()).bind(Vec::<i64>::new())).await
     }
@@ -184,7 +184,7 @@ impl Session {
         self.cost(explain(statement).bind((0..shards).collect::<Vec<_>>()).bind(cursors)).await
     }
 
-    /// Says how far a job is, and completes it in a transaction of its own.
+    /// Reports a job's progress, and completes it in a transaction of its own.
     pub(crate) async fn complete_in(&mut self, lease: &Lease) -> (Cost, Cost) {
         let (job, ticket) = lease.jobs[0];
         let statement = |name| {
@@ -196,7 +196,7 @@ impl Session {
         (said, self.cost(complete.bind(86_400_000_000i64).bind("1")).await)
     }
 
-    /// Asks to cancel jobs, and acts on what is asked.
+    /// Requests to cancel jobs, and acts on the requests.
     pub(crate) async fn cancel(&mut self, ids: &[Uuid]) -> (Cost, Cost) {
         let ask =
             explain("ask_to_cancel").bind(0i16).bind(ids.to_vec()).bind("somebody").bind(None::<String>);
@@ -213,23 +213,23 @@ impl Session {
         self.cost(explain("expire").bind(0i16).bind(0i64).bind(Uuid::nil()).bind(ids.len() as i32)).await
     }
 
-    /// Says how many attempts have ended.
+    /// Reports the number of attempts that have ended.
     pub(crate) async fn note_rates(&mut self) -> Cost {
         let rates = explain("note_rates").bind(0i16).bind(vec![self.queue]).bind(vec![5]).bind(vec![1]);
         self.cost(rates).await
     }
 
-    /// How the queue stands, for people.
+    /// Reads the statistics of the queue.
     pub(crate) async fn stats(&mut self) -> Cost {
         self.cost(explain("queue_stats").bind(vec![0i16]).bind(self.queue)).await
     }
 
-    /// How jobs stand.
+    /// Reads the states of jobs.
     pub(crate) async fn lookup(&mut self, ids: &[Uuid]) -> Cost {
         self.cost(explain("lookup").bind(vec![0i16; ids.len()]).bind(ids.to_vec()).bind(4_i64 << 20)).await
     }
 
-    /// How one job stands, for people.
+    /// Reads the status of one job.
     pub(crate) async fn status(&mut self, id: Uuid) -> Cost {
         self.cost(explain("status").bind(0i16).bind(id)).await
     }

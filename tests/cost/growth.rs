@@ -1,4 +1,4 @@
-//! What a claim costs beside many waiting jobs, many leases, and many jobs that are not for this worker.
+//! The cost of a claim beside many waiting jobs, many leases, and many jobs that are not for this worker.
 
 use crate::calls::{End, TOP};
 use crate::limits::at_most;
@@ -6,7 +6,7 @@ use crate::server::Db;
 use crate::session::Session;
 use crate::tables::{KIND, QUIET};
 
-/// How many rows a claim may pass that are not for it. More would hold the lane for long.
+/// The limit of rows that a claim passes and that are not for it. More would hold the lane for long.
 const WALK: f64 = 5000.0;
 
 /// A kind that the worker does not know.

@@ -1,6 +1,6 @@
 //! Comparing a figure with its limit.
 
-/// What a figure may be above its limit: versions of PostgreSQL differ by that much.
+/// The tolerance of a figure above its limit: versions of PostgreSQL differ by that much.
 const SLACK: f64 = 1.1;
 
 /// Panics unless the figure is within its limit.

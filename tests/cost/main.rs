@@ -1,6 +1,6 @@
-//! What the database pays for a job: WAL, rows and buffers, each figure measured against its limit through
-//! `explain (analyze, wal, buffers)` of the shipped statements. A binary of its own, on a server of its own, so that
-//! nothing else writes, vacuums or analyses.
+//! The database's cost of a job: WAL, rows and buffers, each figure measured against its limit through `explain (analyze,
+//! wal, buffers)` of the shipped statements. The tests are a binary of their own, on a server of their own, so that nothing
+//! else writes, vacuums or analyses.
 //!
 //! With `--nocapture` it prints every figure.
 #![allow(clippy::unwrap_used)]
@@ -14,7 +14,7 @@ mod tables; // Fills tables, and reads back what a claim took.
 
 mod growth; // A claim beside many jobs and many leases.
 mod large_batch; // A large batch answers as a small one does.
-mod plans; // Every hot statement, whatever the statistics say.
-mod shards; // What lets the tables be distributed.
+mod plans; // Every hot statement in every state of the statistics.
+mod shards; // The rules that let the tables be distributed.
 mod statements; // Each file a statement, each statement a file.
 mod wal; // WAL for each job, and how often its row is written.

@@ -10,7 +10,7 @@ use crate::tables::KIND;
 
 const MILLION: usize = 1_000_000;
 
-/// A call of so few buffers is cheap in every state: what it reads of a table that a few dead rows have made longer.
+/// A call of at most this many buffers is cheap in every state: a few dead rows make a table slightly longer.
 const CHEAP: f64 = 50.0;
 
 /// The states, each with its figures.

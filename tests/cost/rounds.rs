@@ -7,10 +7,10 @@ use crate::server::Db;
 use crate::session::{Cost, Session};
 use crate::tables::QUIET;
 
-/// What each statement cost for each job, by its name and the jobs in a batch: the dearest of all calls.
+/// The cost of each statement per job, by its name and the jobs in a batch: the highest of all calls.
 pub(crate) type Figures = BTreeMap<(&'static str, usize), Cost>;
 
-/// A figure for each statement, in new sessions. The jobs begin above the ticket `scan_hint`.
+/// Returns a figure for each statement, in new sessions. The jobs begin above the ticket `scan_hint`.
 pub(crate) async fn figures(db: &Db, scan_hint: i64) -> Figures {
     let mut figures = Figures::new();
     let mut scan_hint = scan_hint;
@@ -31,7 +31,7 @@ pub(crate) async fn figures(db: &Db, scan_hint: i64) -> Figures {
     figures
 }
 
-/// Each statement once. Returns the worker's next guess of where the waiting jobs begin.
+/// Runs each statement once. Returns the worker's next scan hint.
 async fn round(session: &mut Session, jobs: usize, scan_hint: i64, figures: &mut Figures) -> i64 {
     let mut note = |name, cost: Cost| {
         let dearest = figures.entry((name, jobs)).or_default();

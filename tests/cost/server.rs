@@ -8,14 +8,14 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use tokio::sync::Mutex;
 
-/// A migrated database. It goes with the server.
+/// A migrated database. It lasts as long as the server.
 pub(crate) struct Db {
     pub(crate) options: PgConnectOptions,
     _server: Arc<Server>,
 }
 
-/// What makes costs repeatable: nothing is vacuumed or analysed unless a test says so, no checkpoint comes in between, and
-/// no full-page image is written, because how many of them a job bears depends on the checkpoints alone.
+/// Settings that make costs repeatable. Tables are vacuumed or analysed only on request, and no checkpoint interferes.
+/// Full-page images are off, because their number depends on the checkpoints alone.
 async fn start() -> Server {
     let options = ServerOptions::durable()
         .set("autovacuum", "off")
@@ -29,7 +29,7 @@ async fn start() -> Server {
     run(&mut pool.acquire().await.unwrap(), "create database migrated").await;
     let migrated = PgPoolOptions::new().connect(&server.url("migrated")).await.unwrap();
     Client::new(migrated.clone()).migrate().await.unwrap();
-    // As many partitions as a month of retention comes to.
+    // The number of partitions after a month of retention.
     Client::new(migrated.clone()).make_partitions(std::time::Duration::from_secs(30 * 86_400)).await.unwrap();
     migrated.close().await;
     pool.close().await;

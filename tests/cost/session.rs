@@ -1,4 +1,4 @@
-//! One session, and what a statement costs in it.
+//! One session, and the cost of a statement in it.
 
 use std::ops::AddAssign;
 
@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Postgres, Row};
 use crate::server::{Db, run};
 use crate::tables::KIND;
 
-/// What one call cost, all that ran inside of its function included.
+/// The cost of one call, including everything that ran inside of its function.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Cost {
     pub(crate) wal: f64,
@@ -19,8 +19,8 @@ pub(crate) struct Cost {
     pub(crate) milliseconds: f64,
 }
 
-/// A connection on which statements are measured, and one that sets the stage. The second one plans by indexes, whatever
-/// the statistics say, so that it is quick; the first is left as it is.
+/// Two connections: one on which statements are measured, and one that prepares the tables. The second one plans by indexes
+/// regardless of the statistics, so that it is quick; the first one has the default settings.
 pub(crate) struct Session {
     pub(crate) measured: PgConnection,
     pub(crate) stage: PgConnection,
@@ -35,7 +35,7 @@ impl Session {
     pub(crate) async fn new(db: &Db) -> Self {
         let indexed = [("enable_seqscan", "off"), ("enable_bitmapscan", "off"), ("enable_sort", "off")];
         let mut session = Self {
-            // A broken plan reads the table once for each job: that is told, and not waited for.
+            // A broken plan reads the table once for each job. It must fail at this timeout, not run for long.
             measured: db.options.clone().options([("statement_timeout", "5s")]).connect().await.unwrap(),
             stage: db.options.clone().options(indexed).connect().await.unwrap(),
             queue: 0,
@@ -53,7 +53,7 @@ impl Session {
         self.run(&format!("select pgjobq.register_worker(0::smallint, {worker}, 'cost')")).await;
     }
 
-    /// One statement that sets the stage.
+    /// Runs one statement that prepares the tables.
     pub(crate) async fn run(&mut self, sql: &str) {
         run(&mut self.stage, sql).await;
     }
@@ -64,7 +64,7 @@ impl Session {
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut self.stage).await.unwrap()
     }
 
-    /// Runs a shipped statement, made by [`explain`], and tells what it cost.
+    /// Runs a shipped statement, made by [`explain`], and returns its cost.
     pub(crate) async fn cost(&mut self, query: Query<'_, Postgres, PgArguments>) -> Cost {
         let row = match query.persistent(false).fetch_one(&mut self.measured).await {
             Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("57014") => {
@@ -91,7 +91,7 @@ pub(crate) fn statement(name: &str) -> &'static str {
     found.unwrap_or_else(|| panic!("there is no statement {name}")).1
 }
 
-/// A shipped statement, to be bound and given to [`Session::cost`].
+/// A shipped statement, to be bound and passed to [`Session::cost`].
 pub(crate) fn explain<'q>(name: &str) -> Query<'q, Postgres, PgArguments> {
     let sql = format!("explain (analyze, wal, buffers, format json)\n{}", statement(name));
     sqlx::query(AssertSqlSafe(sql))

@@ -1,5 +1,5 @@
-//! What lets the tables be distributed: the shard is first in every key and is named wherever a table is, and nothing is
-//! used that a distributed table refuses.
+//! The rules that let the tables be distributed. The shard is first in every key, and every statement that names a table
+//! names its shard. No statement uses a feature that a distributed table refuses.
 
 use sqlx::Row;
 
@@ -22,7 +22,7 @@ const HOT: [&str; 11] = [
     "job_states",
 ];
 
-/// Functions that are about all shards at once: a queue has a lane in each, and a day has its table.
+/// Functions that concern all shards at once: a queue has a lane in each, and a day has its table.
 const ALL_SHARDS: [&str; 3] = ["create_queue", "forget_queue", "make_partitions"];
 
 /// Our functions: name, language, and text without comments, in one line.
@@ -40,7 +40,7 @@ async fn functions(session: &mut Session) -> Vec<(String, String, String)> {
     rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
 }
 
-/// Where a text names a hot table, and what follows up to the end of that query.
+/// The places at which a text names a hot table, each with the rest of that query.
 fn uses(sql: &str) -> Vec<(&'static str, &str)> {
     let mut found = Vec::new();
     for table in HOT {
@@ -114,7 +114,7 @@ async fn nothing_is_used_that_a_distributed_table_refuses() {
         assert!(["plpgsql", "sql"].contains(&language.as_str()), "the language of {name} is {language}");
         for (table, rest) in uses(&source) {
             let Some((_, set)) = rest.split_once(" set ") else { continue };
-            // Up to where the statement goes on.
+            // The part before the next clause of the statement.
             let set =
                 set.split(" from ").next().unwrap_or_default().split("where").next().unwrap_or_default();
             for volatile in ["nextval", "clock_timestamp", "random", "draw_tickets", "new_id"] {

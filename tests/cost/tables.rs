@@ -25,7 +25,7 @@ pub(crate) struct Lease {
 }
 
 impl Session {
-    /// So many jobs of a kind in line, as one statement.
+    /// Inserts this many waiting jobs of a kind, in one statement.
     pub(crate) async fn fill(&mut self, count: usize, kind: &str) {
         let _alone = QUIET.write().await;
         let first = self.drawn().await;
@@ -40,7 +40,7 @@ impl Session {
         .await;
     }
 
-    /// So many jobs that a worker of old holds, each by a lease of its own.
+    /// Inserts this many jobs that an earlier worker holds, each by a lease of its own.
     pub(crate) async fn fill_leases(&mut self, count: usize) {
         let first = self.drawn().await;
         self.fill(count, KIND).await;
@@ -53,7 +53,7 @@ impl Session {
         .await;
     }
 
-    /// What the claim with this lease took, when it took something.
+    /// Returns the tickets that the claim with this lease took, if it took any.
     pub(crate) async fn lease(&mut self, id: i64) -> Option<Lease> {
         let found: Option<(i64, i64, String)> = sqlx::query_as(
             "select max_ticket, lower(tickets), tickets::text from pgjobq.leases where shard = 0 and worker = $1 and id = $2",
@@ -80,13 +80,13 @@ impl Session {
         Some(Lease { id, max_ticket, jobs })
     }
 
-    /// Deletes what the tables have. The dead rows stay.
+    /// Deletes all rows of the tables. The dead rows stay.
     pub(crate) async fn empty(&mut self) {
         let _alone = QUIET.write().await;
         self.run("delete from pgjobq.jobs; delete from pgjobq.leases; delete from pgjobq.finished").await;
     }
 
-    /// Deletes the suspects.
+    /// Deletes the quarantined jobs.
     pub(crate) async fn drop_suspects(&mut self) {
         let queue = self.queue;
         self.run(&format!(
@@ -104,7 +104,7 @@ impl Session {
         self.number("select coalesce(pg_sequence_last_value('pgjobq.ticket'), 0)").await
     }
 
-    /// The lowest tickets above one that nobody holds.
+    /// Returns the lowest tickets above one that no lease covers.
     pub(crate) async fn free_tickets(&mut self, count: usize, above: i64) -> Vec<i64> {
         sqlx::query_scalar(
             "select ticket from pgjobq.jobs
@@ -119,20 +119,20 @@ impl Session {
         .unwrap()
     }
 
-    /// The worker dies, and another one comes in its place.
+    /// Removes the worker, and registers another one in its place.
     pub(crate) async fn disappear(&mut self) {
         self.leave().await;
         self.worker = fresh_id();
         self.register().await;
     }
 
-    /// The worker's row goes.
+    /// Deletes the worker's row.
     pub(crate) async fn leave(&mut self) {
         let worker = self.worker;
         self.run(&format!("select pgjobq.leave(0::smallint, {worker})")).await;
     }
 
-    /// One row in each of the tables that change.
+    /// Inserts one row into each of the tables that change.
     pub(crate) async fn one_row_everywhere(&mut self) {
         self.fill_leases(1).await;
         let queue = self.queue;

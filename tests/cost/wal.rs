@@ -1,4 +1,4 @@
-//! What a job costs in WAL and in writes to its row, in batches of 500.
+//! The cost of a job in WAL and in writes to its row, in batches of 500.
 
 use crate::calls::End;
 use crate::limits::at_most;

@@ -1,5 +1,5 @@
-//! A worker is stopped for longer than its lease, and wakes. Its jobs have run elsewhere; what it says of them changes
-//! nothing, and its handlers are told.
+//! A worker is stopped for longer than its lease, and continues. Its jobs have run elsewhere: its stale results change
+//! nothing, and its handlers are asked to stop.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,10 +38,10 @@ async fn wakes_after_its_jobs_have_ended(stage: &Stage) {
             "(select count(*) from ledger where process = {zombie_id} and ended_at is not null) = 40"
         ))
         .await;
-    // It goes on under another identity, as good as new.
+    // It continues under another identity, like a new worker.
     other.shut_down().await;
     jobs::work::call(&stage.client, 1).await.unwrap();
-    zombie.shut_down().await; // Everything that it had to say has been said.
+    zombie.shut_down().await; // It has sent all its results.
 
     let mut after = rows(stage).await;
     after.retain(|id, _| before.contains_key(id));
@@ -68,7 +68,7 @@ async fn wakes_while_its_job_runs_elsewhere(stage: &Stage) {
 
     zombie.thaw();
     stage.until(&runs("attempt = 1 and ended_at is not null")).await;
-    zombie.shut_down().await; // Everything that it had to say has been said.
+    zombie.shut_down().await; // It has sent all its results.
     let after: Option<String> = sqlx::query_scalar(row).fetch_optional(&stage.pool).await.unwrap();
     assert_eq!(after, Some(before), "a stale result changed a job that runs elsewhere");
     sqlx::query("insert into gate values (true)").execute(&stage.pool).await.unwrap();

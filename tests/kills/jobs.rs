@@ -1,4 +1,4 @@
-//! What the workers run.
+//! The jobs that the workers run.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use pgjobq::prelude::*;
 
 use crate::ledger::Ledger;
 
-/// Runs for some milliseconds. Six crashes bury it: it takes that many kills that each hit just this one, because from
-/// the first crash on it runs beside no other suspect.
+/// Runs for some milliseconds. Six crashes bury it. Six kills would have to hit this one job, because after the first crash
+/// it runs beside no other quarantined job.
 #[job(max_crashes = 5)]
 pub(crate) async fn work(ctx: JobContext, millis: u64, ledger: State<Ledger>) -> Result<u32> {
     let run = ledger.begin(&ctx).await?;
@@ -16,7 +16,7 @@ pub(crate) async fn work(ctx: JobContext, millis: u64, ledger: State<Ledger>) ->
     Ok(std::process::id())
 }
 
-/// Its first attempt waits until it is told that its lease is lost; the result that it then returns must change nothing.
+/// In its first attempt, waits for the notice that its lease is lost; the result that it then returns must change nothing.
 #[job]
 pub(crate) async fn wait_for_loss(ctx: JobContext, ledger: State<Ledger>) -> Result<u32> {
     let run = ledger.begin(&ctx).await?;
@@ -28,7 +28,7 @@ pub(crate) async fn wait_for_loss(ctx: JobContext, ledger: State<Ledger>) -> Res
     Ok(std::process::id())
 }
 
-/// Its first attempt ends at the moment at which a frozen process wakes, before anybody can tell it of the loss.
+/// Its first attempt ends at the moment at which a frozen process wakes, before the worker notices the loss.
 #[job]
 pub(crate) async fn sleep_through(ctx: JobContext, millis: u64, ledger: State<Ledger>) -> Result<u32> {
     let run = ledger.begin(&ctx).await?;
@@ -39,7 +39,7 @@ pub(crate) async fn sleep_through(ctx: JobContext, millis: u64, ledger: State<Le
     Ok(std::process::id())
 }
 
-/// Its first attempt is `sleep_through`; the second goes on until the test lets it end.
+/// Its first attempt is `sleep_through`; the second runs until the test ends it.
 #[job]
 pub(crate) async fn run_beside(ctx: JobContext, millis: u64, ledger: State<Ledger>) -> Result<u32> {
     let run = ledger.begin(&ctx).await?;

@@ -1,10 +1,10 @@
-//! What ran, written down outside of the transaction that completes a job.
+//! The record of all runs, kept outside of the transaction that completes a job.
 
 use pgjobq::JobContext;
 use pgjobq::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use pgjobq::sqlx::{self, PgPool};
 
-/// A worker process's way to the ledger.
+/// A worker process's connection to the ledger.
 pub(crate) struct Ledger {
     pool: PgPool,
 }

@@ -4,11 +4,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod frozen; // A worker is stopped for longer than its lease, and wakes.
-mod jobs; // What the workers run.
-mod ledger; // What ran, written down outside of the transaction that completes a job.
-mod poison; // A job kills whoever runs it.
+mod jobs; // The jobs that the workers run.
+mod ledger; // The record of all runs.
+mod poison; // A job that kills every worker process that runs it.
 mod process; // A worker process, seen from inside and from outside.
-mod signals; // A worker is told to end more than once.
+mod signals; // A worker receives more than one signal to end.
 mod storm; // Workers are killed while they run jobs.
 
 use std::time::Duration;
@@ -20,7 +20,7 @@ use sqlx::postgres::PgPoolOptions;
 
 use pgjobq::sqlx;
 
-/// The heartbeat and the lease of every worker here: the lease longer than a busy machine lets a living process wait.
+/// The heartbeat and the lease of every worker here. Even on a busy machine, no living process is silent for a lease.
 const HEARTBEAT: Duration = Duration::from_millis(200);
 const LEASE: Duration = Duration::from_secs(2);
 
@@ -49,7 +49,7 @@ fn main() {
 
 const SCENARIOS: [&str; 4] = ["storm", "frozen", "poison", "signals"];
 
-/// What the command line asks for, as far as `cargo test` passes it on.
+/// The options of the command line, as far as `cargo test` passes them on.
 struct Wanted {
     kills: usize,
     list: bool,
@@ -76,7 +76,7 @@ impl Wanted {
     }
 }
 
-/// A durable server with our schema and the ledger, and the ways to it.
+/// A durable server with our schema and the ledger, and connections to it.
 struct Stage {
     url: String,
     pool: PgPool,
@@ -101,7 +101,7 @@ impl Stage {
         sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
     }
 
-    /// Returns when the query gives true; panics when it does not in time.
+    /// Returns when the query returns true; panics if it does not in time.
     async fn until(&self, sql: &str) {
         let looked = async {
             while self.number(&format!("({sql})::int")).await == 0 {

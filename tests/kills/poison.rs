@@ -1,4 +1,5 @@
-//! Jobs that kill whoever runs them. Each is buried at its fourth crash; their neighbors lose two crashes at most, and none dies.
+//! Jobs that kill every process that runs them. Each is buried at its fourth crash. Their neighbors have at most two
+//! crashes, and none dies.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ pub(crate) async fn run() -> String {
     format!("{}; {}; {}", among_neighbors(1).await, among_neighbors(2).await, suspects().await)
 }
 
-/// So many poisons, claimed together with their neighbors.
+/// Buries this many poison jobs that were claimed together with their neighbors.
 async fn among_neighbors(poisons: i64) -> String {
     let stage = Stage::new().await;
     let neighbors = |count| (0..count).map(|_| jobs::work::job(30));

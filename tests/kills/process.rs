@@ -12,7 +12,7 @@ use crate::{HEARTBEAT, LEASE};
 const URL: &str = "PGJOBQ_KILLS_URL";
 const SLOTS: &str = "PGJOBQ_KILLS_SLOTS";
 
-/// What a worker process is told.
+/// The settings that a worker process receives.
 pub(crate) struct Settings {
     url: String,
     slots: usize,
@@ -26,7 +26,7 @@ impl Settings {
     }
 }
 
-/// Works until a signal comes, or standard input ends: when the test says so, or is gone.
+/// Works until a signal comes, or until standard input ends: when the test closes it or dies.
 pub(crate) fn run(settings: Settings) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
@@ -57,7 +57,7 @@ pub(crate) fn run(settings: Settings) {
     });
 }
 
-/// A worker process of the test's. It ends with this value.
+/// A worker process of the test. Dropping it kills the process.
 pub(crate) struct Process {
     child: Child,
 }
@@ -77,12 +77,12 @@ impl Process {
         self.child.id()
     }
 
-    /// Whether it has ended, by itself or by another's hand.
+    /// Returns whether it has ended.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// SIGKILL, and its end.
+    /// Sends SIGKILL, and waits for the end of the process.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -103,7 +103,7 @@ impl Process {
         self.signal("-TERM");
     }
 
-    /// A graceful shutdown; panics when the worker has left something undone.
+    /// Shuts down gracefully; panics if the worker has left work unfinished.
     pub(crate) async fn shut_down(mut self) {
         drop(self.child.stdin.take());
         let ended = async {

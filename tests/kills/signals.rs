@@ -1,4 +1,4 @@
-//! A worker is told to end more than once: the second signal ends its grace.
+//! A worker receives more than one signal to end: the second one ends its grace.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ pub(crate) async fn run() -> String {
     stage.until("(select count(*) from ledger) = 1").await;
     let begun = Instant::now();
     while !worker.has_ended() {
-        worker.terminate(); // Some of them may come together, and are one then.
+        worker.terminate(); // Signals that come together may be merged into one.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let took = begun.elapsed();

@@ -15,7 +15,7 @@ use crate::{LEASE, Stage, jobs};
 
 const WORKERS: usize = 4;
 const SLOTS: usize = 6;
-/// After so many kills comes a freeze.
+/// The number of kills after which a freeze follows.
 const FREEZE_EVERY: usize = 6;
 
 pub(crate) async fn run(kills: usize) -> String {
@@ -30,7 +30,7 @@ pub(crate) async fn run(kills: usize) -> String {
     counts.producing.store(false, Ordering::SeqCst);
     let acknowledged = producer.await.unwrap();
     stage.until("not exists (select from pgjobq.jobs)").await;
-    // The last who died are given up a lease later.
+    // Workers reap the last dead ones one lease later.
     stage.until(&format!("(select count(distinct id) from pgjobq.workers) = {WORKERS}")).await;
     counts.observing.store(false, Ordering::SeqCst);
     let snapshots = observer.await.unwrap();
@@ -69,7 +69,7 @@ impl Default for Counts {
     }
 }
 
-/// Keeps some hundred jobs waiting, and gives the ids of all that were acknowledged.
+/// Keeps some hundred jobs waiting, and returns the ids of all that were acknowledged.
 async fn produce(stage: Arc<Stage>, counts: Arc<Counts>) -> Vec<JobId> {
     let mut acknowledged = Vec::new();
     while counts.producing.load(Ordering::SeqCst) {
@@ -103,15 +103,15 @@ async fn observe(stage: Arc<Stage>, counts: Arc<Counts>) -> usize {
     snapshots
 }
 
-/// Kills workers until so many kills have hit running jobs. Gives the workers that live at the end, and how many freezes
-/// there were.
+/// Kills workers until this many kills have hit running jobs. Returns the workers that live at the end, and the number of
+/// freezes.
 async fn storm(stage: &Arc<Stage>, kills: usize) -> (Vec<Process>, usize) {
     let start = || Process::start(&stage.url, SLOTS);
     let mut workers: Vec<Process> = (0..WORKERS).map(|_| start()).collect();
     let (mut hits, mut freezes) = (0, 0);
     let mut thawing = None;
     while hits < kills {
-        // Work goes on in between: as much of it as keeps the whole, with the default number of kills, to some ten seconds.
+        // Waits for some more runs. With the default number of kills, the whole takes about ten seconds.
         let runs = stage.number("select count(*) from ledger").await;
         stage.until(&format!("(select count(*) from ledger) > {}", runs + fastrand::i64(50..350))).await;
         let victim = hits % WORKERS;
@@ -128,7 +128,7 @@ async fn storm(stage: &Arc<Stage>, kills: usize) -> (Vec<Process>, usize) {
             frozen.freeze();
             freezes += 1;
             thawing = Some(tokio::spawn(async move {
-                tokio::time::sleep(LEASE * 2).await; // Not to wait for something: this is how long it is frozen.
+                tokio::time::sleep(LEASE * 2).await; // The length of the freeze, not a wait for something.
                 frozen.thaw();
                 frozen.shut_down().await;
             }));
@@ -150,8 +150,8 @@ async fn runs_jobs_of(stage: &Stage, process: u32) {
     stage.until(&format!("exists (select from ledger where process = {process} and ended_at is null)")).await;
 }
 
-/// Whether the ledger shows a job that had begun and not ended when the process died. Its connections must be gone first:
-/// what it had sent may still be carried out.
+/// Returns whether the ledger shows a job that began and did not end before the process died. Waits first until its
+/// connections are gone, because the server may still execute what it had sent.
 async fn died_at_work(stage: &Stage, process: u32) -> bool {
     let gone =
         format!("not exists (select from pg_stat_activity where application_name = 'ledger of {process}')");
@@ -160,7 +160,7 @@ async fn died_at_work(stage: &Stage, process: u32) -> bool {
         > 0
 }
 
-/// What must hold at the end.
+/// Checks the conditions that must hold at the end.
 async fn check(stage: &Stage, acknowledged: &[JobId], troubles: usize) {
     let completed: Vec<Uuid> =
         sqlx::query_scalar("select id from pgjobq.finished where outcome = 'completed'")

@@ -1,4 +1,4 @@
-//! What is wrong with the network just now. Everything can be switched while connections are open.
+//! The current faults of a network. All of them can be switched while connections are open.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -6,45 +6,45 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// What is wrong with a network just now: at first nothing.
+/// The current faults of a network: none at first.
 #[derive(Default)]
 pub(crate) struct Faults {
     link: watch::Sender<Link>,
-    /// Connections with a number below these are lost without a word, or reset.
+    /// Connections with a number below these are silently lost, or reset.
     lost_below: watch::Sender<u64>,
     reset_below: watch::Sender<u64>,
     connections: AtomicU64,
     delay_micros: AtomicU64,
-    /// How much passes over each connection in each direction; 0 is all there is.
+    /// The bytes per second over each connection in each direction; 0 means no limit.
     bytes_per_second: AtomicU64,
-    /// After so many answers nothing passes any more.
+    /// After this many answers nothing passes any more.
     answers_left: Mutex<Option<u32>>,
     drops_notifications: AtomicBool,
     cut: Mutex<Option<Cut>>,
     pub(crate) counts: Counts,
 }
 
-/// What has happened to the messages of a network.
+/// Counts of what has happened to the messages of a network.
 #[derive(Default)]
 pub(crate) struct Counts {
     pub(crate) cut_before: AtomicU64,
-    /// Statements that were carried out and whose answer was lost.
+    /// Statements that were executed, and whose answer was lost.
     pub(crate) cut_after: AtomicU64,
     pub(crate) notifications_dropped: AtomicU64,
     pub(crate) connections_reset: AtomicU64,
 }
 
-/// What passes.
+/// The directions in which messages pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Link {
     #[default]
     Everything,
-    /// Requests, and no answers.
+    /// Requests pass, answers do not.
     Requests,
     Nothing,
 }
 
-/// Breaks the next connections that do this.
+/// Breaks the next connections that send such a statement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cut {
     pub(crate) moment: Moment,
@@ -54,13 +54,13 @@ pub(crate) struct Cut {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
-    /// The server never hears that the statement is complete, and undoes what it has of it.
+    /// The server never receives the end of the statement, and rolls back.
     Before,
-    /// The server has committed it, and nobody hears of that.
+    /// The server has committed the statement, and the answer is lost.
     After,
 }
 
-/// What a statement does, as far as it matters here.
+/// The purpose of a statement, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
     Enqueue,
@@ -92,12 +92,12 @@ impl Faults {
         self.link.send_replace(link);
     }
 
-    /// From now on nothing passes over the connections that there are, and nobody is told.
+    /// From now on nothing passes over the existing connections. Neither end learns of it.
     pub(crate) fn lose_connections(&self) {
         self.lost_below.send_replace(self.connections.load(Ordering::SeqCst));
     }
 
-    /// Breaks the connections that there are.
+    /// Breaks the existing connections.
     pub(crate) fn reset_connections(&self) {
         self.reset_below.send_replace(self.connections.load(Ordering::SeqCst));
     }
@@ -110,7 +110,8 @@ impl Faults {
         self.bytes_per_second.store(bytes, Ordering::SeqCst);
     }
 
-    /// Lets so many more answers arrive. The one after them is carried out and not heard, and then nothing passes any more.
+    /// Lets this many more answers arrive. The next statement is executed and its answer lost; then nothing passes any
+    /// more.
     pub(crate) fn fall_silent_after(&self, answers: u32) {
         *self.answers_left.lock().unwrap_or_else(PoisonError::into_inner) = Some(answers);
     }
@@ -128,7 +129,7 @@ impl Faults {
         *self.cut() = cut;
     }
 
-    /// How many of the ordered cuts have not come about.
+    /// The number of ordered cuts that have not happened yet.
     pub(crate) fn cuts_left(&self) -> u32 {
         self.cut().map_or(0, |cut| cut.times)
     }
@@ -141,7 +142,7 @@ impl Faults {
         Duration::from_micros(self.delay_micros.load(Ordering::SeqCst))
     }
 
-    /// How long this many bytes take.
+    /// The time that this many bytes take.
     pub(super) fn passage(&self, bytes: usize) -> Duration {
         match self.bytes_per_second.load(Ordering::SeqCst) {
             0 => Duration::ZERO,
@@ -149,7 +150,7 @@ impl Faults {
         }
     }
 
-    /// Falls silent if this answer is not to arrive; counts it when it is complete.
+    /// Falls silent if this answer must not arrive; counts it when it is complete.
     pub(super) fn note_answer(&self, complete: bool) {
         let mut left = self.answers_left.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *left {
@@ -163,7 +164,7 @@ impl Faults {
         self.drops_notifications.load(Ordering::SeqCst)
     }
 
-    /// Whether, and when, the connection is to be cut that is about to send this.
+    /// Decides whether, and when, to cut the connection that is about to send this message.
     pub(super) fn take_cut(&self, verb: Verb) -> Option<Moment> {
         let mut cut = self.cut();
         let armed = cut.as_mut().filter(|cut| cut.verb == verb && cut.times > 0)?;
@@ -171,7 +172,7 @@ impl Faults {
         Some(armed.moment)
     }
 
-    /// Returns when a message may pass: never, on a connection that is lost.
+    /// Waits until a message may pass. Never returns on a lost connection.
     pub(super) async fn may_pass(&self, connection: u64, answer: bool) {
         let mut link = self.link.subscribe();
         let passes = |link: &Link| match link {

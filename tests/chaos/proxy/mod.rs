@@ -1,7 +1,7 @@
-//! A network between one client and the database that understands PostgreSQL's frames, so that it can be broken at the
-//! moments that matter: before a statement is sent off, and after it was carried out but before its answer arrives.
+//! A proxy between one client and the database that understands PostgreSQL's frames. It can break a connection at the
+//! moments that matter: before a statement is sent, and after it was executed but before its answer arrives.
 
-mod faults; // What is wrong with the network just now.
+mod faults; // The current faults of the network.
 mod frames; // The messages of the protocol, one at a time.
 mod pass; // One connection, and what happens to its messages.
 
@@ -14,7 +14,7 @@ use pgjobq::sqlx::postgres::PgConnectOptions;
 use tokio::net::{TcpListener, UnixStream};
 use tokio::task::{AbortHandle, JoinSet};
 
-/// One network. It lasts as long as this.
+/// One network. It ends when this is dropped.
 pub(crate) struct Proxy {
     address: SocketAddr,
     faults: Arc<Faults>,
@@ -22,7 +22,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// A whole network to the server at this URL, which listens on a socket.
+    /// Creates a network, without faults, to the server at this URL, which listens on a socket.
     pub(crate) async fn to(url: &str) -> Self {
         let options: PgConnectOptions = url.parse().unwrap();
         let folder = options.get_socket().expect("a private server listens on a socket");
@@ -34,7 +34,7 @@ impl Proxy {
         Self { address, faults, serving }
     }
 
-    /// How a client reaches the database through it.
+    /// The URL through which a client reaches the database over this network.
     pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@{}/postgres?sslmode=disable", self.address)
     }
@@ -58,7 +58,7 @@ async fn serve(listener: TcpListener, socket: PathBuf, faults: Arc<Faults>) {
                 let Ok((client, _)) = accepted else { continue };
                 let (socket, faults) = (socket.clone(), Arc::clone(&faults));
                 connections.spawn(async move {
-                    // While the server is down the connection is closed at once.
+                    // While the server is down, the connection is closed at once.
                     if let Ok(server) = UnixStream::connect(socket).await {
                         pass::pass(client, server, &faults).await;
                     }

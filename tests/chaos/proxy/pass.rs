@@ -11,16 +11,16 @@ use tokio::net::{TcpStream, UnixStream};
 use super::faults::{Faults, Moment, Verb};
 use super::frames::Frame;
 
-/// How long the server keeps a connection of which it hears nothing more: as its keepalive would have it.
+/// The time after which the server closes a silent connection, as its keepalive would.
 const KEPT: Duration = Duration::from_secs(10);
 
-/// How a connection ends.
+/// The end of a connection.
 enum End {
     /// One of its ends has closed it.
     Closed,
-    /// It is broken off, and its client told so by a reset.
+    /// The proxy broke it. The client receives a reset.
     Broken,
-    /// The server has closed it, and its client is never told.
+    /// The server has closed it. The client never learns of it.
     Lost,
 }
 
@@ -54,7 +54,7 @@ pub(super) async fn pass(mut client: TcpStream, mut server: UnixStream, faults: 
 struct Passage<'f> {
     faults: &'f Faults,
     number: u64,
-    /// Whether the answer to the last statement is not to arrive.
+    /// True if the answer to the last statement must not arrive.
     swallows: AtomicBool,
 }
 
@@ -88,7 +88,7 @@ impl Passage<'_> {
                 to.flush().await?;
             }
         }
-        // That the client is gone must pass, too.
+        // The end of the client's stream must pass, too.
         self.faults.may_pass(self.number, false).await;
         Ok(End::Closed)
     }
@@ -127,7 +127,7 @@ impl Passage<'_> {
     }
 }
 
-/// Sleeps; unlike a sleep of no time, it costs nothing when there is nothing to wait for.
+/// Sleeps; unlike a sleep of no time, it costs nothing if the duration is zero.
 async fn pause(time: Duration) {
     if !time.is_zero() {
         tokio::time::sleep(time).await;
@@ -142,7 +142,7 @@ fn or_end(frame: io::Result<Frame>) -> io::Result<Option<Frame>> {
     }
 }
 
-/// The statements that a client has prepared, and the one that it is about to have carried out.
+/// The statements that a client has prepared, and the one that it is about to execute.
 #[derive(Default)]
 struct Statements {
     by_name: HashMap<String, Verb>,
@@ -151,7 +151,7 @@ struct Statements {
 }
 
 impl Statements {
-    /// What the server will carry out and commit when it gets this message.
+    /// The statement that the server will execute and commit when it receives this message.
     fn note(&mut self, frame: &Frame) -> Option<Verb> {
         let mut texts = frame.texts();
         match frame.tag {
