@@ -1,4 +1,4 @@
-//! One job by its id, of any kind; and handles of another kind than their job.
+//! `client.job(id)` finds a job of any kind; a handle of another kind than its job fails with an error.
 
 use std::time::Duration;
 
@@ -21,14 +21,14 @@ async fn add_two(a: i64, b: i64) -> Result<i64> {
     a.checked_add(b).ok_or_else(|| "too large".into())
 }
 
-/// A renamed function: an earlier version of the program had it as `old_total`.
+/// A renamed function: an earlier version of the program called it `old_total`.
 #[job(aliases = ["old_total"])]
 async fn total(numbers: Vec<i64>) -> Result<i64> {
     Ok(numbers.iter().sum())
 }
 
-on_one_and_eight_shards!(job_of_any_kind_is_looked_at_cancelled_and_requeued_by_its_id);
-async fn job_of_any_kind_is_looked_at_cancelled_and_requeued_by_its_id(db: TestDb) {
+on_one_and_eight_shards!(any_job_is_inspected_cancelled_and_requeued_by_id);
+async fn any_job_is_inspected_cancelled_and_requeued_by_id(db: TestDb) {
     let id = add_two::job(1, 2).delay(HOUR).enqueue(&db.client).await.unwrap().id();
     let job = db.client.job(id.as_uuid());
     let status = job.status().await.unwrap().unwrap();

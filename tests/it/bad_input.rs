@@ -1,4 +1,4 @@
-//! What nobody should enqueue, and what is said of it. Nothing of it reaches a worker, and no caller's transaction suffers.
+//! Invalid jobs: an enqueue rejects each with a clear error. None reaches a worker, and the caller's transaction goes on.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -134,7 +134,7 @@ async fn arguments_that_cannot_be_stored(db: TestDb) {
             ),
         );
     }
-    // The arguments themselves are an object: one level.
+    // The arguments are an object, which is one level more.
     number(&("[".repeat(126) + &"]".repeat(126))).enqueue(&db.client).await.unwrap();
     check_says(
         number(&("[".repeat(127) + &"]".repeat(127))).enqueue(&db.client).await,
@@ -146,7 +146,7 @@ async fn arguments_that_cannot_be_stored(db: TestDb) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn argument_limit_holds_for_printed_numbers() {
     let db = TestDb::new(1).await;
-    // Five characters that are sent, and 309 that every claim would read.
+    // Each float is five characters when sent, and 309 characters when a claim reads it.
     let floats = |count| take_floats::job(vec![1e308; count]);
     floats(3000).enqueue(&db.client).await.unwrap();
     assert_eq!(db.number("select octet_length(args::text) from pgjobq.jobs").await, 3000 * 311 - 2 + 14);
@@ -227,7 +227,7 @@ async fn id_is_a_duplicate_while_its_job_lives(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
-/// Enqueues, with SQL, a job whose arguments its function does not take; runs it to its end.
+/// Enqueues, with SQL, a job whose arguments do not fit its function, and runs it until it ends.
 async fn dead_of_decoding(db: &TestDb, args: &str) -> Vec<String> {
     let handle = take_number::handle(JobId::new());
     db.run(&format!("select pgjobq.enqueue('take_number', id => '{}')", handle.id())).await;

@@ -1,4 +1,4 @@
-//! Many jobs at once.
+//! `enqueue_all`: many jobs in few statements.
 
 use pgjobq::prelude::*;
 use pgjobq::{AnyJob, enqueue_all};
@@ -46,7 +46,7 @@ async fn spawned_task_enqueues_mapped_borrowed_values(db: TestDb) {
 
 on_one_shard!(earlier_job_is_not_mistaken_for_the_sent_one);
 async fn earlier_job_is_not_mistaken_for_the_sent_one(db: TestDb) {
-    // A pool that does not look whether its connection is still there.
+    // A pool that does not test a connection before it lends it.
     let pool = PgPoolOptions::new().max_connections(1).test_before_acquire(false);
     let client = Client::new(pool.connect_with(db.options.clone()).await.unwrap());
     let worker = db.worker().build().await.unwrap().start();
@@ -70,7 +70,7 @@ async fn duplicates_are_counted_and_change_nothing(db: TestDb) {
     assert_eq!((first.new, first.duplicates), (1500, 0));
     let again = db.client.enqueue_all(ids.iter().map(|id| number::job(2).id(*id))).await.unwrap();
     assert_eq!((again.new, again.duplicates), (1000, 1500));
-    // And in one and the same batch.
+    // The same within one batch.
     let twice =
         db.client.enqueue_all([7, 8].map(|n| number::job(n).id(uuid::Uuid::from_u128(5)))).await.unwrap();
     assert_eq!((twice.new, twice.duplicates), (1, 1));
@@ -104,7 +104,7 @@ async fn first_mistake_ends_the_call_and_reports_the_count(db: TestDb) {
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 2000);
 }
 
-/// Refuses statements that insert more than so many jobs, as a `statement_timeout` would. The sequence `refused` counts them.
+/// Makes statements fail that insert more than `most` jobs, as a `statement_timeout` would. The sequence `refused` counts them.
 async fn refuse_more_than(db: &TestDb, most: u32) {
     db.run(&format!(
         "create sequence refused;
@@ -137,7 +137,7 @@ async fn batch_that_always_times_out_is_not_sent_again(db: TestDb) {
     refuse_more_than(&db, 0).await;
     let error = db.client.enqueue_all((0..8).map(number::job)).await.unwrap_err();
     assert!(whole(&error).contains("canceling statement due to statement timeout"), "{error:?}");
-    // Of 8, 4, 2 and 1: a single job is sent with others first, and then alone.
+    // Refused: 8, 4, 2 and 1. A job is sent alone only after it was sent with others.
     assert_eq!(db.number("select last_value from refused").await, 5);
     number::enqueue(&db.client, 1).await.unwrap_err();
     assert!(db.number("select last_value from refused").await <= 7);

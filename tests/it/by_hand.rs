@@ -1,5 +1,5 @@
-//! Rows that somebody wrote into `pgjobq.jobs` by hand: refused with a message, or run to an end like any other; and nothing
-//! else waits for them.
+//! Rows written into `pgjobq.jobs` by hand: the database rejects each with a message, or it runs and ends like any other job.
+//! No other job waits for it.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn object(number: i64) -> Result<()> {
     Err(format!("not {number}").into())
 }
 
-/// Inserts a job with these columns, and what else it takes to be one.
+/// Inserts a job with these columns, and valid values in all others.
 async fn insert(db: &TestDb, id: JobId, columns: &[(&str, &str)]) -> std::result::Result<(), sqlx::Error> {
     let usual = [
         ("created_at", "now()"),
@@ -85,7 +85,7 @@ async fn senseless_rows_end_with_a_reason(db: TestDb) {
     insert(&db, null.id(), &[("args", "'null'")]).await.unwrap();
     insert(&db, strange.id(), &[("meta", "'[7, {}]'")]).await.unwrap();
     insert(&db, parent.id(), &[("meta", r#"'{"parent": 7, "traceparent": {}}'"#)]).await.unwrap();
-    // The same place in line twice.
+    // Two jobs with the same ticket.
     db.run("select setval('pgjobq.ticket', 1000)").await;
     for twin in [&both, &twin] {
         insert(&db, twin.id(), &[("ticket", "1000")]).await.unwrap();
@@ -116,7 +116,7 @@ async fn senseless_rows_end_with_a_reason(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
-/// As much of everything as the columns hold.
+/// The highest values that the columns hold.
 const MOST: [(&str, &str); 5] = [
     ("attempt", "2000000000"),
     ("failures", "32767"),
@@ -133,7 +133,7 @@ async fn jobs_at_the_limit_of_every_counter_end_normally(db: TestDb) {
     insert(&db, suspect.id(), &MOST).await.unwrap();
     insert(&db, dies.id(), &[MOST[0], MOST[1], MOST[3], ("kind", "'object'")]).await.unwrap();
     insert(&db, tries_again.id(), &[MOST[0], ("retries", "1"), ("kind", "'object'")]).await.unwrap();
-    // Each is the first in its line.
+    // Each is the first in its lane.
     let neighbor = double::enqueue(&db.client, 2).await.unwrap();
     let worker = db.worker().build().await.unwrap().start();
     assert_eq!(end_of(&db.client, &neighbor).await, Outcome::Completed(4));
@@ -165,7 +165,7 @@ async fn reap_returns_hand_written_rows_of_a_dead_worker(db: TestDb) {
 
     worker.shutdown().await.unwrap();
 
-    // Crashes beyond counting: one that has no budget left for another.
+    // A job whose `crashes` has the highest value, so that no further crash can be counted.
     let worn = double::handle(JobId::new());
     insert(&db, worn.id(), &MOST).await.unwrap();
     db.run(

@@ -12,7 +12,7 @@ async fn invariant_10_running_jobs_hold_no_connection_or_lock(db: TestDb) {
     for _ in 0..30 {
         jobs.push(gate.job().enqueue(&db.client).await.unwrap());
     }
-    // More jobs than connections; and, once they run, nothing else to do for a long while.
+    // More jobs than connections. Once they run, the worker has nothing else to do for a long time.
     let long = Duration::from_secs(600);
     let worker = pgjobq::Worker::builder(&db.client)
         .queue("default", 30)
@@ -38,7 +38,7 @@ async fn invariant_10_running_jobs_hold_no_connection_or_lock(db: TestDb) {
     );
     let all_free = async {
         while db.pool.num_idle() < db.pool.size() as usize {
-            tokio::time::sleep(Duration::from_millis(10)).await; // Each is looked at when it is given back.
+            tokio::time::sleep(Duration::from_millis(10)).await; // The pool tests each connection when it is returned.
         }
     };
     tokio::time::timeout(Duration::from_secs(60), all_free)

@@ -1,4 +1,4 @@
-//! The partitions of ended jobs, on every day of four years: no row is dropped before its retention is over.
+//! The partitions of ended jobs on every day of four years: no row is dropped before its retention ends.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::probe::end_of;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Makes and drops partitions as workers do, `every` days, and looks on each day where rows of any retention would go.
+/// Makes and drops partitions as workers do, `every` days, and checks on each day the partition of a row of any retention.
 /// Commits each day, because each partition takes locks until then.
 fn live_through(from: &str, to: &str, every: u32) -> String {
     format!(
@@ -58,9 +58,9 @@ fn live_through(from: &str, to: &str, every: u32) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_row_is_dropped_early_on_any_date() {
     let db = TestDb::new(1).await;
-    // As if it had been installed on New Year's Day: without the partitions of today, whatever day that is.
+    // The state after an installation on New Year's Day, without the partitions around today's date.
     db.run("do $$ begin while pgjobq.drop_partition('infinity') loop end loop; end $$").await;
-    // Every day for two years; then by workers that fail to for up to a week.
+    // Maintenance every day for two years; then by workers that miss it for up to a week.
     db.run(&live_through("2027-01-01", "2028-12-31", 1)).await;
     db.run(&live_through("2029-01-01", "2030-12-31", 8)).await;
     let torn = "select count(*) from (select 'finished_' || to_char(day, 'YYYYMMDD') from pgjobq.finished_days
@@ -83,7 +83,7 @@ async fn longer_retention_makes_its_partitions_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn job_without_a_partition_ends_and_is_kept_as_long() {
     let db = TestDb::new(1).await;
-    // The owner of the functions may drop partitions, and no longer make any.
+    // The owner of the functions may still drop partitions, but no longer create any.
     let owner = format!("pgjobq_test_{}", uuid::Uuid::new_v4().simple());
     db.run(&format!(
         "create role {owner};
@@ -107,7 +107,7 @@ async fn job_without_a_partition_ends_and_is_kept_as_long() {
     assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(42));
     let kept = "select drop_on - ((created_at at time zone 'UTC') + interval '1 day')::date from pgjobq.finished_rest";
     assert!((0..=1).contains(&db.number(kept).await));
-    // Once it may again, new days get partitions; what is in the rest stays until its time is over, and no longer.
+    // With the right restored, new days get partitions. Rows in `finished_rest` stay until their retention ends.
     db.run(&format!("grant create on schema pgjobq to {owner}; update pgjobq.finished set kind = 'first'"))
         .await;
     db.client.migrate().await.unwrap();
@@ -221,14 +221,14 @@ async fn locked_partition_is_emptied_until_it_can_be_dropped() {
             "select pgjobq.drop_partition((min(day) + {later}) at time zone 'UTC') is true from pgjobq.finished_days"
         )
     };
-    // Somebody has completed a job, and leaves the transaction open.
+    // A transaction that completed a job stays open.
     let mut open = db.pool.begin().await.unwrap();
     sqlx::query("lock table only pgjobq.finished in row exclusive mode").execute(&mut *open).await.unwrap();
     db.run(&drop(1)).await;
     assert_eq!(db.number("select count(*) from pgjobq.finished_days").await, days);
     assert_eq!(db.number("select count(*) from pgjobq.finished").await, 0, "its rows are gone");
     for (later, says) in [(1, "lock timeout"), (2, "is over, but another transaction uses the table")] {
-        // The session before may still hold the lock of those who drop, for an instant after its answer.
+        // The session before may hold the lock of `drop_partition` for an instant after its answer.
         let refused = loop {
             if let Err(refused) = sqlx::query(sqlx::AssertSqlSafe(drop(later))).execute(&db.pool).await {
                 break refused;
@@ -239,7 +239,7 @@ async fn locked_partition_is_emptied_until_it_can_be_dropped() {
     open.commit().await.unwrap();
     db.until(&drop(1)).await;
     assert_eq!(db.number("select count(*) from pgjobq.finished_days").await, days - 1);
-    // Somebody else is at it: that is not the same as nothing to drop.
+    // Another session is dropping: the answer differs from "nothing to drop".
     let mut other = db.pool.begin().await.unwrap();
     let at_it = "select pg_advisory_xact_lock(hashtext('pgjobq.make_partitions'))";
     sqlx::query(at_it).execute(&mut *other).await.unwrap();

@@ -1,4 +1,4 @@
-//! Callers' transactions and ours do not wait for each other, however long theirs stay open.
+//! Callers' transactions and ours never wait for each other, even if a caller's stays open for long.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::gate::{Gate, result};
 use crate::harness::TestDb;
 use crate::lifecycle::{double, fail_twice};
 
-/// Far more than a statement takes, and less than it waits for a lock.
+/// A time far longer than a statement takes, and shorter than its `lock_timeout`.
 const AT_ONCE: Duration = Duration::from_secs(9);
 
-/// What a caller may do in one transaction: enqueue one job, many, some for later, some under a savepoint; cancel one.
+/// Does in one transaction all that a caller may: enqueues one job, many, delayed ones, some under a savepoint; cancels one.
 async fn enqueue_all_sorts(connection: &mut PgConnection) -> Vec<JobId> {
     let one = double::enqueue(&mut *connection, 1).await.unwrap();
     let later = double::job(2).delay(Duration::from_millis(1)).enqueue(&mut *connection).await.unwrap();
@@ -39,7 +39,7 @@ async fn invariant_13_workers_work_while_a_callers_transaction_is_open(db: TestD
     let mut tx = caller.begin().await.unwrap();
     let theirs = enqueue_all_sorts(&mut tx).await;
 
-    // Claims and finishes; retries, which are promoted; and what a worker left that is gone, which is reaped.
+    // The worker claims and finishes jobs, promotes retries, and reaps the jobs of a dead worker.
     let orphan = Gate::new();
     orphan.open();
     let lost = orphan.job().enqueue(&db.client).await.unwrap();
@@ -60,7 +60,7 @@ async fn invariant_13_workers_work_while_a_callers_transaction_is_open(db: TestD
 /// The worker of these tests.
 const US: WorkerId = WorkerId(1);
 
-/// Claims everything of a kind, and goes.
+/// Claims all jobs of a kind, and leaves their lease behind.
 async fn leave_a_lease(db: &TestDb, kind: &'static str) {
     let store = Store::connect(&db.client, 1).await.unwrap();
     store.register(US, "gone", AT_ONCE).await.unwrap();
@@ -82,8 +82,8 @@ async fn leave_a_lease(db: &TestDb, kind: &'static str) {
     assert_eq!(db.number("select count(*) from pgjobq.leases").await, 1);
 }
 
-on_one_and_eight_shards!(invariant_13_no_statement_of_ours_waits_for_a_callers_transaction);
-async fn invariant_13_no_statement_of_ours_waits_for_a_callers_transaction(db: TestDb) {
+on_one_and_eight_shards!(invariant_13_our_statements_never_wait_for_callers_transactions);
+async fn invariant_13_our_statements_never_wait_for_callers_transactions(db: TestDb) {
     let store = Store::connect(&db.client, 2).await.unwrap();
     let queue = store.check_queues(&["default"]).await.unwrap()[0].id.unwrap();
     let gate = Gate::new();
@@ -195,7 +195,7 @@ async fn at_once<T>(
 
 on_one_and_eight_shards!(invariant_13_no_callers_transaction_waits_for_one_of_ours);
 async fn invariant_13_no_callers_transaction_waits_for_one_of_ours(db: TestDb) {
-    // Every statement that writes, on jobs that are there for it, in a transaction that stays open.
+    // Every writing statement of ours, each on jobs made for it, in a transaction that stays open.
     let ours = [
         "select pgjobq.register_worker(s, 2, 'other') from pg_temp.shards s",
         "select pgjobq.heartbeat(s, 1) from pg_temp.shards s",
@@ -254,7 +254,7 @@ async fn invariant_13_no_callers_transaction_waits_for_one_of_ours(db: TestDb) {
             .await
             .unwrap_or_else(|error| panic!("{statement}: {error}"));
         let mut tx = caller.begin().await.unwrap();
-        enqueue_all_sorts(&mut tx).await; // It would fail, had it to wait.
+        enqueue_all_sorts(&mut tx).await; // It would fail if it had to wait.
         tx.commit().await.unwrap();
         open.rollback().await.unwrap();
     }

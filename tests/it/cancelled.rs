@@ -1,4 +1,4 @@
-//! Jobs that are cancelled: waiting, running, from SQL, in a transaction, and whatever their workers do meanwhile.
+//! Cancelling jobs that wait or run, from Rust, from SQL and in a transaction, while their workers go on.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use pgjobq::{CancelOutcome, JobState, StopReason};
 use crate::harness::TestDb;
 use crate::probe::{Probe, end_of};
 
-/// Ends when the test lets it; counts when it is told to stop, and then fails.
+/// Ends when the test lets it. When asked to stop, it counts the request and fails.
 #[job(retries = 3)]
 async fn obey(ctx: JobContext, probe: u64) -> Result<()> {
     let probe = Probe::of(probe);
@@ -24,7 +24,7 @@ async fn obey(ctx: JobContext, probe: u64) -> Result<()> {
     }
 }
 
-/// Hears nothing.
+/// Ignores every request to stop.
 #[job]
 async fn go_on(ctx: JobContext, probe: u64) {
     let _run = Probe::of(probe).begin(&ctx);
@@ -93,7 +93,7 @@ async fn job_that_completes_despite_a_request_has_completed(db: TestDb) {
         .start();
     let job = obey::enqueue(&db.client, probe.number).await.unwrap();
     probe.until(|probe| probe.running() == 1).await;
-    // Asked, and the worker not told: as if the notification were lost.
+    // The request exists, but no notification was sent, as if it had been lost.
     db.run("insert into pgjobq.cancels (shard, job, created_at, asked_by) select shard, id, created_at, 'ada' from pgjobq.jobs").await;
     probe.gate.add_permits(1);
     assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
@@ -173,7 +173,7 @@ async fn request_does_not_cancel_the_next_job_with_its_id(db: TestDb) {
         .execute(&mut *asking)
         .await
         .unwrap();
-    // Before that is committed the job ends otherwise, and its id is used again.
+    // Before the cancellation commits, the job ends otherwise, and another job takes its id.
     assert_eq!(first.cancel(&db.client).by("ada").await.unwrap(), CancelOutcome::Cancelled);
     let second = job().enqueue(&db.client).await.unwrap();
     asking.commit().await.unwrap();
@@ -190,7 +190,7 @@ async fn reaped_job_that_was_cancelled_does_not_run_again(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
     let job = obey::enqueue(&db.client, probe.number).await.unwrap();
     probe.until(|probe| probe.running() == 1).await;
-    // In one transaction, so that nobody is told before: asked, given up, taken back.
+    // Request, silence and reap in one transaction, so that no notification precedes the reap.
     db.run(
         "do $$ begin
             insert into pgjobq.cancels (shard, job, created_at, asked_by) select shard, id, created_at, 'ada' from pgjobq.jobs;

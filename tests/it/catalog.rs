@@ -1,4 +1,4 @@
-//! The schema as people meet it in psql: comments, views, and functions that fit a screen.
+//! The schema as a person sees it in psql: comments, views, and functions that fit a screen.
 
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ async fn overviews_show_queues_and_workers(db: TestDb) {
     double::enqueue(&db.client, 1).await.unwrap();
     double::job(2).delay(Duration::from_secs(3600)).enqueue(&db.client).await.unwrap();
     double::job(3).queue("other").enqueue(&db.client).await.unwrap();
-    // Of the two waiting jobs a worker holds one.
+    // A worker holds a lease over one of the two waiting jobs.
     db.run("select pgjobq.register_worker(shard, 7, 'mine') from pgjobq.lanes group by shard;
             select pgjobq.claim(l.shard, l.queue_id, 7, 77, true, array['double'], 9, array[0, 0, 0, 0], null, null)
               from pgjobq.lanes l join pgjobq.queues q on q.id = l.queue_id and q.name = 'default'").await;

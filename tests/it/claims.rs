@@ -1,4 +1,4 @@
-//! Claims are bounded in bytes and in places, and a lane that is locked, slow or refused delays no other.
+//! Claims are bounded in bytes and in slots. A lane that is locked, slow or refused delays no other lane.
 
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ async fn occupy_slot(ctx: JobContext, probe: u64) {
     probe.pass().await;
 }
 
-/// Inserts jobs whose arguments are few bytes on disk and `numbers` times 131,072 digits as text.
+/// Inserts jobs whose arguments take few bytes on disk and `numbers` times 131,072 digits as text.
 async fn insert_swelling(db: &TestDb, jobs: usize, numbers: usize) {
     db.run("alter table pgjobq.jobs drop constraint if exists args_fit").await;
     db.run(&format!(
@@ -89,7 +89,7 @@ async fn large_jobs_arrive_over_a_slow_link() {
     let client = Client::new(PgPoolOptions::new().connect_lazy_with(proxy.options()));
     let args = serde_json::value::to_raw_value(&"x".repeat(400_000)).unwrap();
     db.client.enqueue_all((0..16).map(|_| measure_args::job(args.clone()))).await.unwrap();
-    // All of them take three times as long as a claim may.
+    // To read all of them takes three times the claim timeout.
     let worker = Worker::builder(&client).queue("default", 20).claim_timeout(Duration::from_secs(2));
     let worker = worker.build().await.unwrap().start();
     tokio::time::timeout(Duration::from_secs(100), async {
@@ -107,7 +107,7 @@ async fn lost_answer_of_a_claim_returns_its_jobs_at_once() {
     let db = TestDb::new(1).await;
     let proxy = Proxy::to(&db.options).await;
     let client = Client::new(PgPoolOptions::new().connect_lazy_with(proxy.options()));
-    // Nothing but the return brings them back in time.
+    // Only the return of the lease makes them ready in time.
     let worker = Worker::builder(&client).queue("default", 20).claim_timeout(Duration::from_secs(60));
     let worker = worker
         .lease(Duration::from_secs(300))
@@ -125,7 +125,7 @@ async fn lost_answer_of_a_claim_returns_its_jobs_at_once() {
     db.until("exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%pgjobq.claim(%')").await;
     proxy.cut();
     lock.rollback().await.unwrap();
-    // The server carries the claim out, and nobody hears of it.
+    // The server executes the claim, but its answer is lost.
     db.until("exists (select from pgjobq.leases)").await;
     let lost = Instant::now();
     proxy.mend();
@@ -156,8 +156,8 @@ async fn transactional_jobs_wait_for_places_outside_their_timeout() {
     client.close().await;
 }
 
-/// How many transactions a second the worker makes, once it makes fewer than `limit`. One that spins never does. What it did at its
-/// start, statistics that come late, and vacuuming of a new database count as well, on a busy machine for some windows.
+/// Returns the worker's transactions per second once they are fewer than `limit`. A worker in a busy loop never gets there.
+/// The first windows also count the worker's start, late statistics, and the vacuuming of a new database.
 async fn transactions_a_second(db: &TestDb, limit: i64) -> i64 {
     let count = "select xact_commit + xact_rollback from pg_stat_database where datname = current_database()";
     let mut lowest = i64::MAX;
@@ -191,7 +191,7 @@ async fn idle_or_blocked_worker_never_spins() {
     let idle = transactions_a_second(&db, 40).await;
     assert!(idle < 40, "idle: {idle}");
 
-    // All slots are taken.
+    // Every slot is occupied.
     let jobs: Vec<_> = (0..2).map(|_| occupy_slot::job(probe.number)).collect();
     db.client.enqueue_all(jobs).await.unwrap();
     probe.until(|probe| probe.running() == 2).await;
@@ -199,7 +199,7 @@ async fn idle_or_blocked_worker_never_spins() {
     let full = transactions_a_second(&db, 40).await;
     assert!(full < 40, "all slots are taken: {full}");
 
-    // All lanes are locked, each with work.
+    // Every lane has jobs and is locked.
     let mut holder = db.options.connect().await.unwrap();
     let mut lock = holder.begin().await.unwrap();
     sqlx::query("select from pgjobq.lanes for update").execute(&mut *lock).await.unwrap();
@@ -211,7 +211,7 @@ async fn idle_or_blocked_worker_never_spins() {
     lock.rollback().await.unwrap();
     db.until("not exists (select from pgjobq.jobs)").await;
 
-    // Claims of one queue are refused; the other one goes on.
+    // Claims of one queue fail; the other queue goes on.
     db.run(REFUSE).await;
     db.client.enqueue_all((0..10).map(|_| end_at_once::job())).await.unwrap();
     let refused = transactions_a_second(&db, 40).await;
@@ -224,7 +224,7 @@ async fn idle_or_blocked_worker_never_spins() {
 async fn idle_worker_sends_few_statements_whatever_the_shards() {
     let db = TestDb::new(64).await;
     let worker = db.worker().build().await.unwrap().start();
-    // The worker polls five times a second, and each of its loops sends one statement for all shards.
+    // The worker polls five times per second, and each of its loops sends one statement for all shards.
     let idle = transactions_a_second(&db, 100).await;
     assert!(idle < 100, "{idle} a second");
     worker.shutdown().await.unwrap();
@@ -256,7 +256,7 @@ async fn guesses_never_pass_the_tickets_that_were_drawn() {
               from pgjobq.queues where name = 'default'").await;
     end_at_once::call(&db.client).await.unwrap();
     db.until("not exists (select from pgjobq.jobs)").await;
-    // A guess at the top would find each of these only by a sweep, a quarter of a second later.
+    // With a scan hint at the top, only a sweep, a quarter of a second later, would find each of these.
     let begun = Instant::now();
     for _ in 0..100 {
         end_at_once::call(&db.client).await.unwrap();
@@ -289,7 +289,7 @@ async fn thousand_queues_do_not_slow_down_one_of_them() {
     assert!(among < 5 * alone + Duration::from_secs(1), "{among:?} among a thousand, {alone:?} alone");
 }
 
-/// Jobs in line of the queue `default`, one row each: (priority, crashes, kind).
+/// Inserts ready jobs into the queue `default`, one row each: (priority, crashes, kind).
 async fn insert_in_line(db: &TestDb, rows: &str) {
     db.run(&format!(
         "select pgjobq.register_worker(0::smallint, 7, 'by hand');
@@ -303,7 +303,7 @@ async fn insert_in_line(db: &TestDb, rows: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn places_are_counted_over_all_priorities_of_a_claim() {
     let db = TestDb::new(1).await;
-    // In each priority as many as there are places, which needs no cut of its own.
+    // No priority alone has more jobs than places, so that the cut counts over all priorities.
     let rows =
         "(select p, 0, kind from generate_series(0, 3) p, unnest('{scarce,scarce,plain}'::text[]) kind)";
     insert_in_line(&db, rows).await;
@@ -329,14 +329,14 @@ async fn quarantine_claim_keeps_the_cursors_it_did_not_come_to() {
               where q.name = 'default'"
         )
     };
-    // The line of the highest priority is at its end; the claim stops in the one below.
+    // The highest priority has no job left to scan; the claim stops in the priority below.
     assert_eq!(db.text(&claim(71)).await, "{70,1,0,0}1");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn args_that_are_not_read_hold_up_no_other_job() {
     let db = TestDb::new(1).await;
-    // A damaged row, and one that takes more memory than there is; quarantined, because those are claimed without arguments.
+    // A damaged row, and one that needs too much memory. Both are quarantined, because a claim reads no args of quarantined jobs.
     db.run(
         "create or replace function pgjobq.read_args(p_shard smallint, p_id uuid, p_ticket bigint, out args text, out meta text)
          language plpgsql as $$ declare v_priority int; begin
@@ -387,7 +387,7 @@ async fn slow_claim_of_one_shard_leaves_slots_for_others() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn job_that_must_run_alone_does_not_starve_behind_others() {
     let db = TestDb::new(1).await;
-    // Others begin while those before still run, for a good while.
+    // Further jobs become ready while the earlier ones still run.
     let others = "select 1, 1, 'stay_a_while' from generate_series(1, 400)";
     insert_in_line(&db, &format!("({others} union all select 1, 2, 'end_at_once')")).await;
     let worker = db.worker().build().await.unwrap().start();

@@ -1,5 +1,5 @@
-//! Enqueues that come together share a statement and a commit, and nothing else: each caller has an answer, an error and a
-//! delay of its own.
+//! Concurrent enqueues share a statement and a commit, and nothing else: each caller receives its own answer or error,
+//! and waits only for its own job.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ async fn take_json(json: Box<RawValue>) {
     let _ = json;
 }
 
-/// Holds up every commit of an enqueue, so that those who come meanwhile go together.
+/// Blocks every commit of an enqueue, so that later enqueues share the next statement.
 struct Held {
     db: PgConnectOptions,
     lock: PgConnection,
@@ -47,7 +47,7 @@ impl Held {
         lock
     }
 
-    /// Lets what is held now commit, and holds up what comes after it.
+    /// Lets the blocked transaction commit, and blocks the next one.
     async fn let_one_through(&mut self) {
         let db = self.db.clone();
         let next = tokio::spawn(async move { Self::locked(&db).await });
@@ -66,15 +66,15 @@ impl Held {
     }
 }
 
-/// How many enqueues are held up.
+/// Counts the blocked enqueues.
 const HELD: &str = "select count(*) from pg_locks
     where locktype = 'advisory' and mode = 'ShareLock' and not granted
       and database = (select oid from pg_database where datname = current_database())";
 
-/// How many commits the jobs are from.
+/// Counts the transactions that inserted the jobs.
 const COMMITS: &str = "select count(distinct xmin::text) from pgjobq.jobs";
 
-/// Enqueues one job, and returns when its commit is held up.
+/// Enqueues one job, and returns when its commit is blocked.
 async fn one_in_flight(
     db: &TestDb,
     client: &Client,
@@ -85,7 +85,7 @@ async fn one_in_flight(
     one
 }
 
-/// Enqueues these together: all of them come while one before them is in flight.
+/// Enqueues all these jobs while an earlier enqueue is in flight, so that they share a statement.
 async fn together<T>(
     db: &TestDb,
     jobs: Vec<NewJob<T>>,
@@ -153,7 +153,10 @@ async fn each_caller_gets_its_own_answer_or_error(db: TestDb) {
     let told: Vec<_> = answers.iter().map(|answer| answer.as_ref().map(JobHandle::is_new).ok()).collect();
     assert_eq!(told, [Some(true), Some(false), None, Some(true), Some(false), None, None, Some(true)]);
     for (id, answer) in ids.iter().zip(&answers) {
-        assert!(answer.as_ref().ok().is_none_or(|handle| handle.id() == *id), "its own handle");
+        assert!(
+            answer.as_ref().ok().is_none_or(|handle| handle.id() == *id),
+            "each caller receives its own handle"
+        );
     }
     let said: Vec<String> =
         answers.into_iter().filter_map(|answer| Some(answer.err()?.to_string())).collect();
@@ -164,11 +167,11 @@ async fn each_caller_gets_its_own_answer_or_error(db: TestDb) {
     );
     assert!(said[2].starts_with("there is no queue `elsewhere`: "), "{said:?}");
     let theirs = format!("{COMMITS} where id in ('{}', '{twice}', '{}')", ids[0], ids[7]);
-    assert_eq!(db.number(&theirs).await, 1, "and they still went together");
+    assert_eq!(db.number(&theirs).await, 1, "the valid jobs still shared a statement");
     assert_eq!(
         db.text(&format!("select args ->> 'number' from pgjobq.jobs where id = '{twice}'")).await,
         "5",
-        "the first"
+        "the first of two jobs with one id is stored"
     );
 }
 
@@ -193,7 +196,7 @@ async fn row_that_postgres_refuses_fails_its_caller_alone(db: TestDb) {
     assert_eq!(
         whole(&json(r#""\ud800""#).enqueue(&db.client).await.unwrap_err()),
         surrogate,
-        "and without company"
+        "the error is the same for a job sent alone"
     );
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 4);
 }
@@ -210,7 +213,7 @@ async fn only_the_caller_of_an_uncommitted_id_waits(db: TestDb) {
         tokio::spawn(async move { double::job(2).id(id).enqueue(&client).await.unwrap() })
     });
     let others = join_all((0..100).map(|n| double::enqueue(&db.client, n)));
-    for one in tokio::time::timeout(Duration::from_secs(20), others).await.expect("nobody else waits") {
+    for one in tokio::time::timeout(Duration::from_secs(20), others).await.expect("no other enqueue waits") {
         assert!(one.unwrap().is_new());
     }
     let waiting = "select count(*) from pg_stat_activity where datname = current_database()
@@ -225,7 +228,7 @@ async fn only_the_caller_of_an_uncommitted_id_waits(db: TestDb) {
 
 on_one_shard!(callers_who_go_away_hurt_nobody);
 async fn callers_who_go_away_hurt_nobody(db: TestDb) {
-    // The one in flight goes, and some of those who wait; and the one in flight has committed all the same.
+    // The caller in flight and some waiting callers leave. The job in flight is committed all the same.
     let held = Held::commits(&db).await;
     one_in_flight(&db, &db.client).await.abort();
     let mut leavers: Vec<_> = (0..3).map(|n| Box::pin(double::enqueue(&db.client, n))).collect();
@@ -239,7 +242,7 @@ async fn callers_who_go_away_hurt_nobody(db: TestDb) {
     assert_eq!(stayed.len(), stayed.iter().flatten().filter(|one| one.is_new()).count());
     db.until("(select count(*) from pgjobq.jobs) = 4").await;
 
-    // And at any moment.
+    // The same at random moments.
     let mut callers = JoinSet::new();
     for n in 0..500 {
         let client = db.client.clone();
@@ -266,7 +269,7 @@ async fn caller_finds_the_answer_that_was_lost(db: TestDb) {
     let others = join_all((0..10).map(|n| double::enqueue(&client, n)));
     let cutting = async {
         held.let_one_through().await;
-        db.until(&format!("({HELD}) = 1")).await; // All of them, in one transaction.
+        db.until(&format!("({HELD}) = 1")).await; // All ten jobs, in one transaction.
         proxy.cut();
         held.let_go().await;
         db.until("(select count(*) from pgjobq.jobs) = 11").await;
@@ -275,7 +278,7 @@ async fn caller_finds_the_answer_that_was_lost(db: TestDb) {
     let (others, ()) = tokio::join!(others, cutting);
     assert!(first.await.unwrap().unwrap().is_new());
     assert!(others.into_iter().all(|one| one.unwrap().is_new()));
-    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 11, "and none of them twice");
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 11, "no job is stored twice");
     assert_eq!(db.number(COMMITS).await, 2);
     client.close().await;
 }
@@ -284,7 +287,7 @@ on_one_shard!(no_call_hangs_when_the_runtime_of_a_flight_ends);
 async fn no_call_hangs_when_the_runtime_of_a_flight_ends(db: TestDb) {
     let mut held = Held::commits(&db).await;
     let first = one_in_flight(&db, &db.client).await;
-    // On a runtime of its own somebody waits in front, and so the next flight takes off there.
+    // The first waiting caller has its own runtime, so the next flight runs there.
     let elsewhere =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (waits, waiting) = tokio::sync::oneshot::channel();
@@ -317,7 +320,7 @@ async fn no_call_hangs_when_the_runtime_of_a_flight_ends(db: TestDb) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn flight_on_an_undriven_runtime_delays_others_for_a_moment() {
     let db = TestDb::new(1).await;
-    // It goes on when its runtime is driven again: here, never.
+    // The flight would go on if its runtime were driven again, which never happens here.
     let held = Held::commits(&db).await;
     let asleep = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let client = db.client.clone();
@@ -325,7 +328,7 @@ async fn flight_on_an_undriven_runtime_delays_others_for_a_moment() {
     let asleep = tokio::task::spawn_blocking(move || {
         asleep.block_on(async {
             tokio::select! {
-                one = double::enqueue(&client, 1) => panic!("it is held up: {one:?}"),
+                one = double::enqueue(&client, 1) => panic!("the commit is not blocked: {one:?}"),
                 awake = falls_asleep => awake.unwrap(),
             }
         });
@@ -344,15 +347,15 @@ async fn flight_on_an_undriven_runtime_delays_others_for_a_moment() {
     tokio::task::spawn_blocking(move || drop(asleep)).await.unwrap();
 }
 
-/// Far less than an enqueue waits for a flight that has fallen silent, and far more than it takes on a slow machine.
+/// Fails after a time far shorter than an enqueue waits for a silent flight, and far longer than it takes on a slow machine.
 async fn in_a_moment<T>(doing: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(6), doing).await.expect("nobody is held up")
+    tokio::time::timeout(Duration::from_secs(6), doing).await.expect("no enqueue is delayed")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn futures_held_unpolled_delay_no_other_enqueue() {
     let db = TestDb::new(1).await;
-    // One in front, so that all of the others wait in line, and are then never polled again.
+    // An enqueue in flight makes all others wait. They are not polled again until the end.
     let held = Held::commits(&db).await;
     let first = one_in_flight(&db, &db.client).await;
     let mut unpolled: Vec<_> = (0..20).map(|n| Box::pin(double::enqueue(&db.client, n))).collect();
@@ -385,7 +388,7 @@ async fn paused_stream_of_enqueues_delays_nobody() {
     });
     while let Some(handle) = stream.next().await {
         assert!(handle.unwrap().is_new());
-        // The stream is not polled meanwhile.
+        // The stream is not polled during this enqueue.
         in_a_moment(double::enqueue(&db.client, 1)).await.unwrap();
     }
     elsewhere.await.unwrap();
@@ -397,7 +400,7 @@ async fn blocked_current_thread_runtime_delays_no_other_enqueue() {
     let db = TestDb::new(1).await;
     let held = Held::commits(&db).await;
     let first = one_in_flight(&db, &db.client).await;
-    // It waits in front, so the next flight is its own. Then its thread is blocked.
+    // This caller is the first to wait, so the next flight runs on its runtime. Then its thread is blocked.
     let (waits, waiting) = tokio::sync::oneshot::channel();
     let (unblock, blocked) = std::sync::mpsc::channel::<()>();
     let client = db.client.clone();
@@ -451,12 +454,12 @@ async fn no_call_hangs_when_the_client_is_closed(db: TestDb) {
     let (others, ()) = tokio::join!(join_all(waiting), async {
         let closing = client.close();
         let letting_go = async {
-            tokio::task::yield_now().await; // It has been told to close by now.
+            tokio::task::yield_now().await; // The client has begun to close by now.
             held.let_go().await;
         };
         tokio::join!(closing, letting_go);
     });
-    assert!(in_flight.await.unwrap().unwrap().is_new(), "what was in flight has its answer");
+    assert!(in_flight.await.unwrap().unwrap().is_new(), "the enqueue in flight receives its answer");
     for one in others {
         check_says(one, "the client was closed: enqueue before `client.close()`, or with another client");
     }
@@ -482,7 +485,7 @@ async fn close_waits_briefly_for_enqueues_in_flight(db: TestDb) {
         "the client was closed: enqueue before `client.close()`, or with another client",
     );
     held.let_go().await;
-    db.until("exists (select from pgjobq.jobs)").await; // It may have been enqueued, and has.
+    db.until("exists (select from pgjobq.jobs)").await; // The caller received an error, but the job was stored, which is allowed.
 }
 
 on_one_shard!(silent_connection_delays_callers_briefly);
@@ -493,9 +496,10 @@ async fn silent_connection_delays_callers_briefly(db: TestDb) {
     let in_flight = one_in_flight(&db, &client).await;
     proxy.silence();
     held.let_go().await;
-    proxy.mend(); // For new connections; the one that fell silent is silent for ever.
+    proxy.mend(); // For new connections only; the silent one stays silent.
     let others = join_all((0..10).map(|n| double::enqueue(&client, n)));
-    for one in tokio::time::timeout(Duration::from_secs(30), others).await.expect("they are answered") {
+    for one in tokio::time::timeout(Duration::from_secs(30), others).await.expect("all enqueues are answered")
+    {
         assert!(one.unwrap().is_new());
     }
     assert!(in_flight.await.unwrap().unwrap().is_new());

@@ -1,4 +1,4 @@
-//! Every connection is opened as the application's pool would open one now.
+//! Every connection is opened with the options that the application's pool has now.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ async fn who_writes(tx: &mut Tx) -> Result<String> {
     Ok(sqlx::query_scalar("select current_user::text").fetch_one(&mut **tx).await?)
 }
 
-/// A role with this in its definition, and how to connect as it.
+/// Creates a role with this definition, and returns its name and options to connect as it.
 async fn role(db: &TestDb, definition: &str) -> (String, PgConnectOptions) {
     let name = format!("pgjobq_test_{}", uuid::Uuid::new_v4().simple());
     db.run(&format!("create role {name} {definition}")).await;

@@ -1,4 +1,4 @@
-//! Workers that are gone, and what becomes of the jobs they had. (Processes that really die: `tests/kills`.)
+//! Dead workers, and the reaping of their jobs. (Processes that really die: `tests/kills`.)
 
 use std::sync::atomic::Ordering;
 
@@ -15,7 +15,7 @@ async fn pass(ctx: JobContext, probe: u64) {
     probe.pass().await;
 }
 
-/// Its first attempt hears that its lease is lost, and ends when the test lets it, with a result that must not count.
+/// The first attempt detects that its lease is lost, and ends when the test lets it. The database must reject its result.
 #[job]
 async fn notice_the_loss(ctx: JobContext, probe: u64) -> Result<u32> {
     let probe = Probe::of(probe);
@@ -38,7 +38,7 @@ async fn pay(ctx: JobContext, probe: u64) {
     std::future::pending::<()>().await;
 }
 
-/// What is dropped when its attempt is given up panics.
+/// Holds a value that panics when the worker drops the attempt.
 #[job(retries = 0, timeout = "50ms")]
 async fn drop_badly() {
     struct Bad;
@@ -51,7 +51,7 @@ async fn drop_badly() {
     std::future::pending::<()>().await;
 }
 
-/// Claims everything for a worker that never was, takes it back from that worker, and says how many jobs that worker had.
+/// Claims all jobs for a worker that does not run, reaps that worker, and returns the number of its jobs.
 async fn crash_a_worker(db: &TestDb) -> i64 {
     const GHOST: &str = "do $$ declare l record; begin
         for l in select * from pgjobq.lanes loop
@@ -82,10 +82,10 @@ async fn at_most_once_job_runs_once_despite_an_outage(db: TestDb) {
     let worker = db.worker().lease(std::time::Duration::from_secs(2)).build().await.unwrap().start();
     let job = pay::enqueue(&db.client, probe.number).await.unwrap();
     probe.until(|probe| probe.running() == 1).await;
-    // No heartbeat is answered for longer than the lease, and nobody is given up.
+    // No heartbeat is answered for longer than the lease, and no worker is reaped.
     let mut locked = db.pool.begin().await.unwrap();
     sqlx::raw_sql("lock table pgjobq.workers").execute(&mut *locked).await.unwrap();
-    probe.until(|probe| probe.running() == 0).await; // It was told that its lease is lost, and dropped a while later.
+    probe.until(|probe| probe.running() == 0).await; // It detected that its lease is lost; the worker dropped it later.
     locked.rollback().await.unwrap();
     assert!(matches!(end_of(&db.client, &job).await, Outcome::Dead(_)));
     assert_eq!(probe.runs().len(), 1);
@@ -162,7 +162,7 @@ async fn jobs_that_cannot_afford_a_crash_run_alone(db: TestDb) {
         pass::enqueue(&db.client, probe.number).await.unwrap();
     }
     pass::job(probe.number).max_crashes(1).enqueue(&db.client).await.unwrap();
-    // Three have crashed twice; the next crash of the fourth is its last.
+    // Three jobs have crashed twice; the next crash of the fourth is its last.
     db.run("update pgjobq.jobs set crashes = case max_crashes when 1 then 1 else 2 end").await;
     let worker = db.worker().build().await.unwrap().start();
     for ran in 1..=4 {
@@ -174,7 +174,7 @@ async fn jobs_that_cannot_afford_a_crash_run_alone(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
-/// Fails by itself, at once, until its fifteenth attempt.
+/// Fails at once, until its fifteenth attempt.
 #[job(retries = 30, backoff = "1ms")]
 async fn fail_for_long(ctx: JobContext) -> Result<()> {
     if ctx.attempt() < 15 { Err("not yet".into()) } else { Ok(()) }
@@ -202,7 +202,7 @@ async fn ten_attempts_without_a_crash_restore_trust() {
 async fn released_attempts_restore_no_trust() {
     let db = TestDb::new(1).await;
     pass::enqueue(&db.client, 0).await.unwrap();
-    // It fails twice in fourteen attempts. In all others the worker was shut down.
+    // Two of fourteen attempts fail. The worker was shut down during all others.
     db.run(
         "update pgjobq.jobs set crashes = 2, attempt = 2;
          insert into pgjobq.failures (shard, job, attempt, reason, message)
@@ -267,7 +267,7 @@ async fn lost_lease_stops_the_handler_and_rejects_its_result(db: TestDb) {
     probe.until(|probe| probe.told() == 1).await;
     probe.gate.add_permits(1);
     probe.until(|probe| probe.running() == 0).await;
-    worker.shutdown().await.unwrap(); // What was late has been said, too.
+    worker.shutdown().await.unwrap(); // The late result has been sent as well.
     let status = job.status(&db.client).await.unwrap().unwrap();
     assert_eq!(
         (status.state, status.attempts, status.crashes, status.failures),
@@ -284,7 +284,7 @@ async fn reaped_worker_continues_under_a_new_identity(db: TestDb) {
     let before = db.number("select max(id) from pgjobq.workers").await;
     db.run("delete from pgjobq.workers").await;
     let shards = db.number("select shards from pgjobq.settings").await;
-    // It is registered again, and wants to be notified of work as before.
+    // It has registered again, and asks for notifications as before.
     db.until(&format!(
         "(select count(*) from pgjobq.workers where id <> {before} and idle <> '{{}}') = {shards}"
     ))

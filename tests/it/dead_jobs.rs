@@ -1,4 +1,4 @@
-//! Jobs that ended badly, and what a person does with them.
+//! Dead jobs: a person lists, requeues and purges them.
 
 use pgjobq::prelude::*;
 use pgjobq::{CancelOutcome, EnqueueError, FailureReason, JobState, RequeueError, RequeueOutcome};
@@ -6,7 +6,7 @@ use pgjobq::{CancelOutcome, EnqueueError, FailureReason, JobState, RequeueError,
 use crate::harness::TestDb;
 use crate::probe::end_of;
 
-/// Divides.
+/// Divides; fails on zero.
 #[job(retries = 0, redact = secret)]
 async fn divide(by: u32, secret: String) -> Result<u32> {
     let _ = secret;
@@ -18,7 +18,7 @@ async fn sum(numbers: Vec<u8>) -> Result<u8> {
     numbers.into_iter().try_fold(0_u8, u8::checked_add).ok_or_else(|| "too much".into())
 }
 
-/// Divides otherwise.
+/// Divides, with other arguments.
 #[job]
 async fn halve(number: u32) -> Result<u32> {
     Ok(number / 2)
@@ -88,7 +88,7 @@ async fn requeued_jobs_run_again_with_mended_arguments(db: TestDb) {
     assert_eq!(db.client.dead_jobs().queue("sums").requeue().await.unwrap(), 700, "in several batches");
     let again =
         "(select count(*) from pgjobq.finished where kind = 'sum' and jsonb_array_length(errors) = 2) = 700";
-    db.until(again).await; // Dead again, and what failed before is still told.
+    db.until(again).await; // Dead again, with its earlier failures.
     assert_eq!(db.client.dead_jobs().purge().await.unwrap(), 700);
     assert_eq!(db.client.dead_jobs().list(9).await.unwrap(), []);
     assert_eq!(db.number("select count(*) from pgjobq.finished where outcome <> 'completed'").await, 0);
@@ -146,7 +146,7 @@ async fn long_arguments_stop_no_list() {
                from pgjobq.queues where name = 'default'"
         )
     };
-    // Some bytes each as they are stored, and 26 MB as text.
+    // Each takes some bytes on disk, and 26 MB as text.
     db.run(&insert("(select jsonb_agg(1e131071) from generate_series(1, 200))")).await;
     for _ in 0..10 {
         db.run(&insert("to_jsonb(repeat('long', 500000))")).await;
@@ -156,7 +156,7 @@ async fn long_arguments_stop_no_list() {
     assert!(listed.is_sorted_by(|a, b| (a.finished_at, a.id) > (b.finished_at, b.id)), "the latest first");
     assert_eq!(listed[10].args, "[left out: more than 8 MiB]");
     assert!(listed[..10].iter().all(|job| job.args.as_str().is_some_and(|text| text.len() == 2_000_000)));
-    // No answer has more than the 8 MiB, and the last of its jobs.
+    // An answer has at most 8 MiB, plus its last job.
     let ids = "(select array_agg(id order by finished_at desc, id desc) from pgjobq.finished)";
     let shown = format!("select count(*) from pgjobq.show_ended(0::smallint, {ids}, null)");
     assert_eq!(db.number(&shown).await, 5);

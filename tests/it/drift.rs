@@ -1,4 +1,4 @@
-//! A database that changes under a worker: it mends what it can, and reports the rest.
+//! A database that changes while a worker runs: the worker repairs what it can, and reports the rest.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ async fn missing_lanes_and_queues_are_recreated() {
     .await;
 }
 
-/// A worker that looks by itself only every three minutes.
+/// A worker that polls only every three minutes.
 fn slow_to_look(db: &TestDb) -> pgjobq::WorkerBuilder {
     db.worker().heartbeat(Duration::from_secs(30)).lease(Duration::from_secs(120))
 }
@@ -101,7 +101,7 @@ async fn jobs_that_nobody_runs_are_reported() {
         };
         assert!(problems[0].starts_with("the queue `gone` was deleted"), "{problems:?}");
         assert!(problems[1].starts_with("jobs of the kind `forgotten` wait in the queue `default`"), "{problems:?}");
-        db.run("delete from pgjobq.queues where name = 'gone'").await; // As a worker does in the end.
+        db.run("delete from pgjobq.queues where name = 'gone'").await; // A worker would do so at the end.
         db.run("delete from pgjobq.jobs").await;
         while worker.health().problems.len() > 1 {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -124,7 +124,7 @@ async fn sequence_that_was_set_back_is_repaired() {
         for n in 0..50 {
             double::enqueue(&db.client, n).await.unwrap();
         }
-        // One lease of all, and a job whose ticket nobody can have drawn.
+        // One lease over all jobs, and a job whose ticket the sequence has not reached.
         db.run(
             "select pgjobq.register_worker(0::smallint, 1, 'old');
              insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
@@ -168,11 +168,11 @@ async fn running_worker_repairs_a_sequence_that_was_set_back() {
         )
         .await;
         while worker.health().problems.is_empty() {
-            tokio::time::sleep(Duration::from_millis(20)).await; // It has not looked yet.
+            tokio::time::sleep(Duration::from_millis(20)).await; // It has not noticed yet.
         }
         db.run("select setval('pgjobq.ticket', 3)").await;
         db.until("(select last_value from pgjobq.ticket) > 50").await;
-        // A replica was promoted, and does not know this worker.
+        // As after a failover to a replica that does not know this worker.
         db.run("select setval('pgjobq.ticket', 3); delete from pgjobq.workers").await;
         db.until("(select last_value from pgjobq.ticket) > 50").await;
         worker.shutdown().await.unwrap();

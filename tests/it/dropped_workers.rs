@@ -1,4 +1,4 @@
-//! Workers that are dropped where they should be shut down: they drain all the same.
+//! Workers that are dropped instead of shut down: they drain as well.
 
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ async fn fail_once(ctx: JobContext) -> Result<u32> {
 #[job]
 async fn at_its_time() {}
 
-/// What a scheduled job's row says: in how many seconds it comes due, counted from when it was made or last written.
+/// The seconds until the only job comes due.
 const DUE_IN: &str = "select extract(epoch from run_at - clock_timestamp()) from pgjobq.jobs";
 
 on_one_and_eight_shards!(delayed_job_runs_at_its_time_and_not_before);
@@ -28,11 +28,11 @@ async fn delayed_job_runs_at_its_time_and_not_before(db: TestDb) {
     assert!((3500..=3600).contains(&seconds), "in {seconds} s");
     let dated = at_its_time::job().run_at(SystemTime::now() + hour).enqueue(&db.client).await.unwrap();
     let past = at_its_time::job().run_at(SystemTime::now() - hour).enqueue(&db.client).await.unwrap();
-    let _ = end_of(&db.client, &past).await; // Jobs run, and yet those two wait.
+    let _ = end_of(&db.client, &past).await; // Other jobs run, but those two wait.
     for job in [&delayed, &dated] {
         assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, JobState::Scheduled);
     }
-    // The time comes: the next promotion, at the poll interval at the latest, puts them in line.
+    // Due now: the next promotion, after at most one poll interval, makes them ready.
     db.run("update pgjobq.jobs set run_at = run_at - interval '1 hour'").await;
     let _ = end_of(&db.client, &delayed).await;
     let _ = end_of(&db.client, &dated).await;
@@ -77,7 +77,7 @@ async fn sweep_finds_a_job_that_commits_after_its_time(db: TestDb) {
     db.until("exists (select from pgjobq.workers where idle <> '{}')").await;
     let mut open = db.pool.begin().await.unwrap();
     let late = at_its_time::job().delay(Duration::from_millis(1)).enqueue(&mut *open).await.unwrap();
-    // The promoter looks beyond that time before the job can be seen.
+    // The promoter passes that time before the job is visible to it.
     let then = db.text("clock_timestamp()").await;
     db.until(&format!("clock_timestamp() > timestamptz '{then}' + interval '1200 ms'")).await;
     let other = at_its_time::job().delay(Duration::from_millis(1)).enqueue(&db.client).await.unwrap();

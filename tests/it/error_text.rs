@@ -1,8 +1,8 @@
-//! What errors say: whole, so that whoever reads a test reads what a user reads.
+//! The whole text of errors, so that a test shows exactly what a user reads.
 
 use std::error::Error;
 
-/// An error and its causes, outermost first, one to a line.
+/// Returns an error and its causes, outermost first, one per line.
 pub(crate) fn whole(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -13,7 +13,7 @@ pub(crate) fn whole(error: &dyn Error) -> String {
     text
 }
 
-/// Checks all that a failure says.
+/// Checks the whole text of an error.
 #[track_caller]
 pub(crate) fn check_says<T>(result: Result<T, impl Error>, expected: &str) {
     match result {

@@ -1,4 +1,4 @@
-//! What a stranger reads where something was set up wrongly: each error says what to do, once.
+//! Errors of a wrong setup, as a new user reads them: each names the remedy, once.
 
 use pgjobq::{Client, JobId, prelude::*};
 
@@ -7,7 +7,7 @@ use super::harness::TestDb;
 #[job]
 async fn sent_nowhere() {}
 
-/// What `main` prints when it returns this.
+/// Returns the text that `main` prints when it returns this error.
 fn read(error: impl std::error::Error + 'static) -> String {
     format!("{:?}", Box::<dyn std::error::Error>::from(error))
 }
@@ -83,7 +83,7 @@ async fn missing_schema_error_says_to_migrate() {
     }
 }
 
-/// A program that only passes errors on.
+/// A program that only passes errors on with `?`.
 async fn program(url: &str) -> Result<(), pgjobq::Error> {
     let client = Client::connect(url).await?;
     client.migrate().await?;

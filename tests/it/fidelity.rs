@@ -1,4 +1,4 @@
-//! Values arrive as they were sent, bit by bit, and results come back so.
+//! Args and results arrive exactly as they were sent, bit by bit.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use sqlx::Row;
 use crate::harness::TestDb;
 use crate::probe::end_of;
 
-/// Floats, and their bits, which are integers and so cannot be changed by the same mistake.
+/// Floats with their bits as integers, which the same bug cannot change.
 #[derive(Serialize, Deserialize, Default)]
 struct Floats {
     doubles: Vec<f64>,
@@ -30,7 +30,7 @@ impl Floats {
         self.single_bits.push(single.to_bits());
     }
 
-    /// Those that are not what they were.
+    /// Returns the floats whose bits have changed.
     fn changed(&self) -> Vec<String> {
         assert_eq!(
             (self.doubles.len(), self.singles.len()),
@@ -195,7 +195,7 @@ async fn returned_nan_makes_a_job_dead_with_the_reason() {
     worker.shutdown().await.unwrap();
 }
 
-/// A number, as somebody may write it.
+/// A random number in any notation that JSON allows.
 fn number(random: &mut fastrand::Rng) -> String {
     let digits = |random: &mut fastrand::Rng, most: usize| -> String {
         (0..random.usize(1..=most)).map(|_| if random.bool() { '0' } else { random.digit(10) }).collect()
@@ -220,7 +220,7 @@ fn number(random: &mut fastrand::Rng) -> String {
     number
 }
 
-/// A JSON text, as somebody may write it. No key is there twice.
+/// A random JSON text in any notation. No object has a key twice.
 fn json(random: &mut fastrand::Rng, depth: u8) -> String {
     let string = |random: &mut fastrand::Rng| {
         let parts = [

@@ -1,4 +1,4 @@
-//! Several workers share a queue, and each job runs once, the most urgent first.
+//! Several workers share a queue. Each job runs once, the highest priority first.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -15,7 +15,7 @@ async fn note(ctx: JobContext, probe: u64) {
     Probe::of(probe).begin(&ctx);
 }
 
-/// A busy machine may be late by so much with a heartbeat.
+/// The lease, so long that a busy machine is not late with a heartbeat.
 const LEASE: Duration = Duration::from_secs(3);
 
 /// Blocks its thread for longer than two leases.
@@ -41,10 +41,10 @@ async fn several_workers_share_a_queue_and_each_job_runs_once(db: TestDb) {
     }
 }
 
-/// Enqueues so many jobs of each priority, and gives those of each in the order in which a worker with one slot ran them.
+/// Enqueues `of_each` jobs of each priority, and returns them as enqueued, and as a worker with one slot ran them.
 async fn run_one_by_one(db: &TestDb, of_each: usize) -> (Vec<(Priority, JobId)>, Vec<(Priority, JobId)>) {
     let probe = Probe::new();
-    // Of one shard: lanes take turns.
+    // All in one shard, because lanes take turns.
     let id = || JobId::from(Uuid::from_u128(JobId::new().as_uuid().as_u128() & !0x3ff));
     let mut enqueued = Vec::new();
     for priority in [Priority::Low, Priority::Critical, Priority::Normal, Priority::High] {
@@ -100,7 +100,7 @@ async fn heartbeats_continue_while_handlers_block_every_thread(db: TestDb) {
     let blocked = db.options.clone();
     let (begun, begins) = tokio::sync::oneshot::channel();
     let job = compute::enqueue(&db.client).await.unwrap();
-    // A runtime of its own, with one thread, so that this one goes on.
+    // The worker has its own runtime with one thread, so that the test's runtime goes on.
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let thread = std::thread::spawn(move || {
         let runtime =
@@ -120,7 +120,7 @@ async fn heartbeats_continue_while_handlers_block_every_thread(db: TestDb) {
         });
     });
     begins.await.unwrap();
-    // Others look for silent workers all the time.
+    // Another worker looks for silent workers all the time.
     let rival = db.worker().heartbeat(LEASE / 20).lease(LEASE).build().await.unwrap().start();
     assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
     assert_eq!(db.number("select sum(attempt) from pgjobq.finished").await, 1, "it ran once");

@@ -1,4 +1,4 @@
-//! Jobs enqueued with SQL: from psql, a trigger, another language.
+//! Jobs enqueued with SQL: from psql, a trigger or another language.
 
 use pgjobq::prelude::*;
 use pgjobq::sqlx::{self, AssertSqlSafe, Row};
@@ -14,7 +14,7 @@ async fn letter(to: String) -> Result<String> {
 #[job]
 async fn nothing() {}
 
-/// The message, the hint and the SQLSTATE of a statement that fails.
+/// Returns the message, the hint and the SQLSTATE of a statement that fails.
 async fn refused(db: &TestDb, sql: &str) -> (String, Option<String>, String) {
     let error = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&db.pool).await.unwrap_err();
     let error = error.into_database_error().unwrap().downcast::<sqlx::postgres::PgDatabaseError>();

@@ -1,4 +1,4 @@
-//! A gate that jobs stand at until the test lets them through, and that counts them.
+//! A gate that holds jobs until the test opens it, and counts them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -9,27 +9,27 @@ use tokio::sync::watch;
 
 use crate::harness::TestDb;
 
-/// A gate, with a name of its own.
+/// A gate with a unique name.
 pub(crate) struct Gate {
     pub(crate) name: String,
     state: watch::Sender<Count>,
 }
 
-/// Who came to a gate.
+/// The attempts that reached a gate.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Count {
     pub(crate) open: bool,
-    /// How many stand there.
+    /// The number of attempts that wait now.
     pub(crate) inside: usize,
-    /// How many stood there together, at most.
+    /// The highest number of attempts that waited at one time.
     pub(crate) most: usize,
-    /// Each attempt that came, with its number.
+    /// Each attempt that reached the gate, with its number.
     pub(crate) attempts: Vec<(JobId, u32)>,
 }
 
 static GATES: LazyLock<Mutex<HashMap<String, Arc<Gate>>>> = LazyLock::new(Mutex::default);
 
-/// Stands at a gate. Returns the number of the attempt.
+/// Waits at a gate. Returns the number of the attempt.
 #[job(retries = 100, backoff = "1ms")]
 pub(crate) async fn stand(ctx: JobContext, gate: String) -> Result<u32> {
     let gate = Gate::named(gate);
@@ -44,7 +44,7 @@ pub(crate) async fn stand(ctx: JobContext, gate: String) -> Result<u32> {
     Ok(ctx.attempt())
 }
 
-/// What a job at a gate returns in the end.
+/// Returns the result of a job at a gate, once it has completed.
 pub(crate) async fn result(db: &TestDb, job: &JobHandle<u32>) -> u32 {
     match job.wait_timeout(&db.client, Duration::from_secs(30)).await.unwrap() {
         Outcome::Completed(attempt) => attempt,
@@ -52,7 +52,7 @@ pub(crate) async fn result(db: &TestDb, job: &JobHandle<u32>) -> u32 {
     }
 }
 
-/// Counts a job out, also when its attempt is dropped.
+/// Counts a job out of the gate, also when its attempt is dropped.
 struct Inside(Arc<Gate>);
 
 impl Drop for Inside {
@@ -67,14 +67,14 @@ impl Gate {
         Self::named(uuid::Uuid::new_v4().to_string())
     }
 
-    /// The gate of that name in this process.
+    /// Returns the gate of that name in this process.
     fn named(name: String) -> Arc<Self> {
         let mut gates = GATES.lock().unwrap();
         let closed = || Arc::new(Self { name: name.clone(), state: watch::Sender::new(Count::default()) });
         Arc::clone(gates.entry(name.clone()).or_insert_with(closed))
     }
 
-    /// A job that stands here.
+    /// Returns a job that waits at this gate.
     pub(crate) fn job(&self) -> NewJob<u32> {
         stand::job(self.name.clone())
     }
@@ -87,7 +87,7 @@ impl Gate {
         self.state.borrow().clone()
     }
 
-    /// Returns when the count is so; panics when it is not in time.
+    /// Returns when `so` is true of the count; panics at the timeout.
     pub(crate) async fn until(&self, so: impl FnMut(&Count) -> bool) -> Count {
         let mut counts = self.state.subscribe();
         let counted = tokio::time::timeout(Duration::from_secs(30), counts.wait_for(so)).await;

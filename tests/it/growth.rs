@@ -1,4 +1,4 @@
-//! No table grows for ever, and nothing that is over is read again.
+//! No table grows without bound, and no statement reads the rows of ended jobs again.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn wait_to_fail_again() -> Result<()> {
     Err("no".into())
 }
 
-/// How many pages a statement reads, once the catalogs are in the caches.
+/// Returns the number of pages that a statement reads once the catalogs are cached.
 async fn pages(db: &TestDb, statement: &str) -> i64 {
     let explain = format!("explain (analyze, buffers, format json) {statement}");
     let mut connection = db.pool.acquire().await.unwrap();
@@ -63,7 +63,7 @@ async fn tables_are_empty_again_when_everything_has_ended() {
     }
     assert!(db.number("select count(*) from pgjobq.waiters").await > 0);
     db.until("exists (select from pgjobq.rates)").await;
-    // A person deletes a job that has failed, and asks to cancel one that is gone.
+    // A person deletes a job that has failed, and requests to cancel one that no longer exists.
     let gone = wait_to_fail_again::enqueue(&db.client).await.unwrap();
     db.until(&format!("exists (select from pgjobq.failures where job = '{}')", gone.id())).await;
     db.run(&format!(
@@ -76,7 +76,7 @@ async fn tables_are_empty_again_when_everything_has_ended() {
     db.client.queue("growing").delete().await.unwrap();
     db.until("not exists (select from pgjobq.cancels)").await;
     worker.shutdown().await.unwrap();
-    // Time passes. What workers do each minute:
+    // Runs each minute's maintenance of workers at a later time.
     db.run(
         "select pgjobq.tidy_failures(s::smallint, '00000000-0000-0000-0000-000000000000', 100) from generate_series(0, 1) s;
          select pgjobq.tidy_hints(s::smallint, 'infinity') from generate_series(0, 1) s;
@@ -122,7 +122,7 @@ async fn deleted_queue_does_not_read_the_jobs_of_others() {
     db.run(schedule).await;
     let after = pages(&db, look).await;
     assert!(after <= before + 10, "{after} pages, and {before} when nothing was scheduled");
-    // All are due at one moment, so that the walk cannot stop between them.
+    // All have the same `run_at`, so that the scan cannot stop between them.
     db.run("insert into pgjobq.queues (name) values ('moved'); update pgjobq.jobs set queue_id = (select id from pgjobq.queues where name = 'moved')
              where id in (select id from pgjobq.jobs limit 1200)").await;
     assert_eq!(db.client.queue("moved").purge().await.unwrap(), 1200);
@@ -148,7 +148,7 @@ async fn row_written_by_hand_is_not_where_nobody_looks() {
         db.run(&insert(1, 998)).await;
     }
     assert_eq!(db.text("select pgjobq.stray_queues(1::smallint)").await, "{997,998}");
-    // In quarantine, scheduled, and blocked.
+    // Quarantined, scheduled, and blocked jobs.
     for (queue, change) in [
         (996, "crashes = 1"),
         (995, "ticket = null, run_at = now() + interval '1 hour'"),
@@ -228,7 +228,7 @@ async fn jobs_end_while_a_publication_includes_every_table() {
     pool.close().await;
 }
 
-/// The pages that statements read, each from the start and from the cursor, while an open snapshot keeps 100,000 dead index
+/// Checks the pages that statements read, from the start and from the cursor, while an open snapshot keeps 100,000 dead index
 /// entries of jobs that came due, or expired.
 async fn check_pages_behind_dead_entries(column: &str, statements: [impl Fn(&str) -> String; 2]) {
     let db = TestDb::new(1).await;
@@ -304,7 +304,7 @@ async fn expire_locks_no_lane_for_jobs_that_run() {
     );
     db.run(&expire).await;
     open.commit().await.unwrap();
-    // The third one waits.
+    // The third job stays waiting.
     db.run("update pgjobq.jobs set expires_at = now() - interval '1 hour'").await;
     db.run(&expire).await;
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 2);

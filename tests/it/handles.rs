@@ -1,4 +1,4 @@
-//! Handles: wherever a job was enqueued and runs, whoever has its handle gets its end.
+//! Handles: each receives its job's outcome, independent of the process that enqueued or runs the job.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ async fn handle_returns_the_result_at_any_time_in_any_process(db: TestDb) {
         let (client, handle) = (elsewhere.clone(), rebuilt.clone());
         async move { end_of(&client, &handle).await }
     });
-    // Both wait, and finishing workers know it.
+    // Both processes wait, and are registered as waiters.
     db.until("(select count(distinct process) from pgjobq.waiters) = 2").await;
     let worker = db.worker().build().await.unwrap().start();
     let result = Outcome::Completed("what: 42".to_owned());
@@ -109,7 +109,7 @@ async fn handle_from_a_transaction_waits_for_its_commit(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
-/// It takes the half minute that such a handle is given.
+/// Takes half a minute, because a wait allows such a job that time to appear.
 #[tokio::test]
 async fn handle_of_a_rolled_back_job_returns_not_found() {
     let db = crate::harness::TestDb::new(1).await;
@@ -125,7 +125,7 @@ async fn mismatched_result_type_is_reported(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
     let handle = answer::enqueue(&db.client, "what".to_owned()).await.unwrap();
     let _ = end_of(&db.client, &handle).await;
-    db.run("update pgjobq.finished set output = '42'").await; // As if an older program had returned a number.
+    db.run("update pgjobq.finished set output = '42'").await; // As an older program would have stored it, which returned a number.
     check_says(
         handle.wait(&db.client).await,
         &format!(
@@ -154,7 +154,7 @@ async fn completed_job_without_retention_is_reported_as_completed(db: TestDb) {
         db.number("select (select count(*) from pgjobq.finished) + (select count(*) from pgjobq.jobs)").await,
         0
     );
-    drop(early); // Whether it has seen the row in time is not certain; who comes now has not.
+    drop(early); // The early wait may have seen the row in time; a new wait cannot.
     assert!(matches!(rebuilt.wait(&db.client).await, Err(WaitError::NotFound(_))));
     worker.shutdown().await.unwrap();
 }
@@ -186,7 +186,7 @@ on_one_shard!(wait_survives_a_connection_that_falls_silent);
 async fn wait_survives_a_connection_that_falls_silent(db: TestDb) {
     let proxy = Proxy::to(&db.options).await;
     let one = PgPoolOptions::new().max_connections(1).connect_with(proxy.options()).await.unwrap();
-    let client = Client::new(one); // The silent connection must not be missing from it afterwards.
+    let client = Client::new(one); // The silent connection must not reduce this pool afterwards.
     let job = double::enqueue(&client, 4).await.unwrap();
     let mut holder = PgConnection::connect_with(&db.options).await.unwrap();
     let mut lock = holder.begin().await.unwrap();
@@ -199,7 +199,7 @@ async fn wait_survives_a_connection_that_falls_silent(db: TestDb) {
     .await;
     proxy.silence();
     lock.rollback().await.unwrap();
-    proxy.mend(); // For new connections; the one that fell silent is silent for ever.
+    proxy.mend(); // For new connections only; the silent one stays silent.
     let worker = db.worker().build().await.unwrap().start();
     let waited = tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("the wait returns");
     assert_eq!(waited.unwrap().unwrap().completed(), Some(8));

@@ -1,4 +1,4 @@
-//! The stage for a test: a database of its own, on a server that all tests share.
+//! The test harness: each test has its own database on a server that all tests share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 use self::server::TestServer;
 
-// By its path, because other test programs include this file.
+// `path` is needed because other test programs include this file.
 #[path = "server.rs"]
 mod server;
 
-/// A migrated database of a test's own; it is dropped at the end, also when the test panics.
+/// A migrated database for one test. It is dropped at the end, also when the test panics.
 pub(crate) struct TestDb {
     pub(crate) client: Client,
     pub(crate) pool: PgPool,
@@ -23,14 +23,14 @@ pub(crate) struct TestDb {
 }
 
 impl TestDb {
-    /// A migrated database with so many shards.
+    /// Creates a migrated database with this number of shards.
     pub(crate) async fn new(shards: u16) -> Self {
         let server = TestServer::shared().await;
         let template = server.template(shards).await;
         Self::open(server, &format!("template {template}")).await
     }
 
-    /// A migrated database in this encoding.
+    /// Creates a migrated database in this encoding.
     #[allow(dead_code)]
     pub(crate) async fn encoded(encoding: &str) -> Self {
         let locale = format!("encoding '{encoding}' template template0 lc_collate 'C' lc_ctype 'C'");
@@ -39,7 +39,7 @@ impl TestDb {
         db
     }
 
-    /// A database without our schema.
+    /// Creates a database without our schema.
     pub(crate) async fn empty() -> Self {
         Self::open(TestServer::shared().await, "").await
     }
@@ -51,21 +51,21 @@ impl TestDb {
         Self { client: Client::new(pool.clone()), pool, options, name, server }
     }
 
-    /// Its address, for other programs.
+    /// Returns the database's URL, for other programs.
     pub(crate) fn url(&self) -> String {
-        // The address of the server names another database, in its path.
+        // The path of the server's URL names another database.
         let (url, query) = self.server.url().split_once('?').unwrap_or((self.server.url(), ""));
         let start = url.rfind('/').unwrap();
         format!("{}/{}?{query}", &url[..start], self.name)
     }
 
-    /// Its address, as another process understands it: that of the server, and its name there.
+    /// Returns the server's URL and the database's name, for a process that opens both.
     pub(crate) fn address(&self) -> (&str, &str) {
         (self.server.url(), &self.name)
     }
 
-    /// A worker with short intervals, which takes `default` and what else is named. Its lease is so long that no busy machine
-    /// lets it run out: a test that is about silent workers takes a shorter one.
+    /// Returns a builder with short intervals and the queue `default`. The lease is so long that it does not expire on a busy
+    /// machine; a test of silent workers sets a shorter one.
     pub(crate) fn worker(&self) -> WorkerBuilder {
         Worker::builder(&self.client)
             .queue("default", 20)
@@ -76,24 +76,24 @@ impl TestDb {
             .grace(Duration::from_secs(5))
     }
 
-    /// One number.
+    /// Returns the one number that a query selects.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         let sql = format!("select ({sql})::bigint");
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.pool).await.unwrap()
     }
 
-    /// One value, as text.
+    /// Returns the one value of an expression, as text.
     pub(crate) async fn text(&self, sql: &str) -> String {
         let sql = format!("select ({sql})::text");
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.pool).await.unwrap()
     }
 
-    /// One statement.
+    /// Executes SQL statements.
     pub(crate) async fn run(&self, sql: &str) {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.unwrap();
     }
 
-    /// Returns what `end` returns, and spares failed jobs the delay before their next try meanwhile.
+    /// Awaits `end`, and meanwhile makes failed jobs due at once, without their backoff.
     #[allow(dead_code)]
     pub(crate) async fn without_backoff<T>(&self, end: impl Future<Output = T>) -> T {
         let hasten = async {
@@ -109,7 +109,7 @@ impl TestDb {
         }
     }
 
-    /// Returns when the query gives true; panics when it does not in time.
+    /// Returns when the query returns true; panics at the timeout.
     pub(crate) async fn until(&self, sql: &str) {
         let query = format!("select ({sql})::boolean");
         let looked = async {
@@ -133,7 +133,7 @@ impl Drop for TestDb {
     }
 }
 
-/// Fails a test that does not end.
+/// Fails a test that takes too long.
 pub(crate) async fn in_time(test: impl Future<Output = ()>) {
     tokio::time::timeout(Duration::from_secs(180), test).await.expect("the test ends");
 }
@@ -144,7 +144,7 @@ pub(crate) async fn run<F: Future<Output = ()>>(shards: u16, test: impl FnOnce(T
     in_time(test(TestDb::new(shards).await)).await;
 }
 
-/// Makes a test of a function that takes a database. For a test to which the number of shards does not matter.
+/// Defines a test from a function that takes a database, if the number of shards makes no difference to it.
 #[allow(unused_macros)]
 macro_rules! on_one_shard {
     ($name:ident) => {
@@ -157,7 +157,7 @@ macro_rules! on_one_shard {
     };
 }
 
-/// Makes two tests of a function that takes a database: one with a single shard, one with eight.
+/// Defines two tests from a function that takes a database: one with a single shard, one with eight.
 #[allow(unused_macros)]
 macro_rules! on_one_and_eight_shards {
     ($name:ident) => {

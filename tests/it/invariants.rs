@@ -1,4 +1,4 @@
-//! What always holds, each under the number that the design gives it.
+//! The invariants, each under its number in the design.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -28,7 +28,7 @@ async fn end_somehow(ctx: JobContext, way: u32) -> Result<u32> {
 #[job]
 async fn stay() {}
 
-/// Every row that a write about a job could change, each with the transaction that wrote it.
+/// Returns every row that a write about a job could change, each with the transaction that wrote it.
 async fn all_rows(db: &TestDb) -> Vec<String> {
     let rows = "select 'jobs ' || xmin::text || j::text from pgjobq.jobs j
         union all select 'leases ' || xmin::text || l::text from pgjobq.leases l
@@ -86,7 +86,7 @@ async fn invariant_02_stale_write_changes_nothing_and_wakes_nobody(db: TestDb) {
     db.run("insert into pgjobq.waiters select s, 1, now() + interval '1 hour' from generate_series(0, 7) s")
         .await;
 
-    // The first worker is silent for too long, and its lease is taken back.
+    // The first worker is silent for longer than its lease, and is reaped.
     store.leave(WorkerId(1)).await.unwrap();
     assert_eq!(store.reap(&[Shard(shard)], &[]).await.unwrap().unwrap().requeued, 1);
     store.register(WorkerId(1), "test", std::time::Duration::from_secs(30)).await.unwrap();
@@ -96,7 +96,7 @@ async fn invariant_02_stale_write_changes_nothing_and_wakes_nobody(db: TestDb) {
     }
     assert_eq!(all_rows(&db).await, waiting, "while the job waits");
 
-    // A second worker runs it.
+    // A second worker runs the job.
     let quarantined = QuarantineClaim {
         id: ClaimId { lane, worker: WorkerId(2), lease: LeaseId(12) },
         kinds: &["stay"],
@@ -111,7 +111,7 @@ async fn invariant_02_stale_write_changes_nothing_and_wakes_nobody(db: TestDb) {
         assert_eq!(finish(1, lease(&first, 11), first.ticket, decision).await, [job.id()]);
     }
     for decision in every_decision() {
-        // Whoever knows the new lease, and is another worker, or names an old ticket, is stale as well.
+        // A result with the new lease is stale as well if it names another worker or an old ticket.
         assert_eq!(finish(1, lease(&second, 12), second.ticket, decision).await, [job.id()]);
     }
     for decision in every_decision() {
@@ -120,14 +120,14 @@ async fn invariant_02_stale_write_changes_nothing_and_wakes_nobody(db: TestDb) {
     }
     assert_eq!(all_rows(&db).await, running, "while it runs elsewhere");
 
-    // The second completes it; a replay of that changes nothing, either.
+    // The second worker completes it. A replay of that result changes nothing, either.
     let done = || every_decision().swap_remove(0);
     assert!(finish(2, lease(&second, 12), second.ticket, done()).await.is_empty());
     let ended = all_rows(&db).await;
     assert_eq!(finish(2, lease(&second, 12), second.ticket, done()).await, [job.id()]);
     assert_eq!(all_rows(&db).await, ended, "when it has ended");
 
-    // The first thing that anybody hears is said now.
+    // The first notification since then is this one.
     db.run("select pg_notify(pgjobq.channel(), 'end of the test')").await;
     assert_eq!(listener.recv().await.unwrap().payload(), "end of the test");
     store.close().await;
@@ -137,7 +137,7 @@ on_one_and_eight_shards!(invariant_09_no_job_is_missing_at_any_moment);
 async fn invariant_09_no_job_is_missing_at_any_moment(db: TestDb) {
     let (attempted, acknowledged) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(0)));
     let producing = Arc::new(AtomicBool::new(true));
-    // A batch is enqueued for every snapshot, so that there are as many of them on a machine of any speed.
+    // One batch per snapshot, so that the numbers match on a machine of any speed.
     let snapshots = Arc::new(Semaphore::new(0));
     let produced = tokio::spawn({
         let (client, attempted, acknowledged) =
@@ -171,7 +171,7 @@ async fn invariant_09_no_job_is_missing_at_any_moment(db: TestDb) {
     }
 }
 
-/// How many pages a claim of a hundred jobs touches.
+/// Returns the number of pages that a claim of a hundred jobs touches.
 async fn pages_of_a_claim(db: &TestDb, lease: i64, scan_hint: i64) -> i64 {
     let claim = format!(
         "explain (analyze, buffers, format json)
@@ -179,13 +179,13 @@ async fn pages_of_a_claim(db: &TestDb, lease: i64, scan_hint: i64) -> i64 {
     );
     let mut connection = db.pool.acquire().await.unwrap();
     let mut pages = i64::MAX;
-    // The first ones also read the catalogs.
+    // The first claims also read the catalogs.
     for _ in 0..3 {
         sqlx::raw_sql("begin").execute(&mut *connection).await.unwrap();
         let row = sqlx::query(AssertSqlSafe(claim.clone())).fetch_one(&mut *connection).await.unwrap();
         sqlx::raw_sql("rollback").execute(&mut *connection).await.unwrap();
         let plan: serde_json::Value = row.get(0);
-        // PostgreSQL 18 gives some of them with decimals.
+        // PostgreSQL 18 prints some of these numbers with decimals.
         let count = |name: &str| plan[0]["Plan"][name].as_f64().unwrap() as i64;
         assert_eq!(count("Actual Rows"), 1);
         pages = pages.min(count("Shared Hit Blocks") + count("Shared Read Blocks"));
@@ -215,7 +215,7 @@ async fn invariant_11_claim_costs_the_same_however_many_jobs_wait() {
         let long = pages_of_a_claim(&db, 2, 0).await;
         assert!(long <= short + 110, "{state}: {long} pages, and {short} when the queue was short");
     }
-    // All of them end while somebody's snapshot is open, so that nothing can be cleaned up behind them.
+    // All jobs end while a snapshot is open, so that no dead row can be removed.
     let mut open = db.pool.begin_with("begin isolation level repeatable read").await.unwrap();
     sqlx::query("select count(*) from pgjobq.jobs").fetch_one(&mut *open).await.unwrap();
     let scan_hint = db.number("select max(ticket) from pgjobq.jobs").await;

@@ -1,4 +1,4 @@
-//! What a job does from inside: enqueues others, says how far it is, and hands its trace on. And what is seen from outside.
+//! `JobContext`: a job enqueues others, reports its progress and passes its trace on, all visible from outside.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::probe::{Probe, end_of};
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// Tells of its parent and its trace.
+/// Returns its parent and its trace.
 #[job]
 async fn tell(ctx: JobContext) -> Result<(Option<JobId>, Option<String>)> {
     Ok((ctx.parent(), ctx.traceparent().map(str::to_owned)))
@@ -66,7 +66,7 @@ async fn stale_attempt_reports_no_progress(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
     let job = climb::enqueue(&db.client, probe.number).await.unwrap();
     db.until("exists (select from pgjobq.progress)").await;
-    db.run("update pgjobq.progress set ticket = 0").await; // As if an earlier attempt had said it.
+    db.run("update pgjobq.progress set ticket = 0").await; // As if an earlier attempt had reported it.
     assert_eq!(job.progress(&db.client).await.unwrap(), None);
     probe.gate.add_permits(1);
     let _ = end_of(&db.client, &job).await;
@@ -80,12 +80,12 @@ async fn health_describes_the_worker(db: TestDb) {
     let job = climb::enqueue(&db.client, probe.number).await.unwrap();
     probe.until(|probe| probe.running() == 1).await;
     while !worker.health().is_ready() {
-        tokio::time::sleep(Duration::from_millis(10)).await; // It has not been answered a heartbeat.
+        tokio::time::sleep(Duration::from_millis(10)).await; // No heartbeat has been answered yet.
     }
     let health = worker.health();
     assert!(health.last_heartbeat.is_some_and(|ago| ago < Duration::from_secs(30)), "{health:?}");
     assert_eq!((health.running, health.slots), (1, 20));
-    // Nothing can be written down about workers: no heartbeat is answered, and after half a lease it is not ready.
+    // The lock stops all heartbeats. After half a lease without an answer the worker is not ready.
     let mut locked = db.pool.begin().await.unwrap();
     sqlx::raw_sql("lock table pgjobq.workers").execute(&mut *locked).await.unwrap();
     while worker.health().is_ready() {
@@ -96,7 +96,7 @@ async fn health_describes_the_worker(db: TestDb) {
     while !worker.health().is_ready() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    probe.gate.add_permits(9); // It may have lost its lease, and run again.
+    probe.gate.add_permits(9); // The job may have lost its lease, and run again.
     let _ = end_of(&db.client, &job).await;
     worker.shutdown().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Jobs that choose how they end, and jobs that are not started in time.
+//! Jobs that choose their outcome, and jobs that expire.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::probe::{Probe, end_of};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Its first attempt ends as it is told to; the next one completes.
+/// The first attempt ends as the argument requests; the next one completes.
 #[job(retries = 1)]
 async fn end_as_told(ctx: JobContext, how: String) -> Result<u32> {
     if ctx.attempt() > 1 {
@@ -110,7 +110,7 @@ async fn started_job_never_expires(db: TestDb) {
     let job = recover::job(probe.number).expires_in(HOUR).enqueue(&db.client).await.unwrap();
     probe.until(|probe| probe.runs().len() == 1).await;
     db.run("update pgjobq.jobs set expires_at = now() - interval '1 second'").await;
-    // Another worker's sweep passes it, because it runs.
+    // Another worker's sweep skips the job, because it runs.
     db.run("do $$ begin perform pgjobq.expire(shard, '-infinity', gen_random_uuid(), 10) from pgjobq.lanes; end $$").await;
     probe.gate.add_permits(2);
     db.until("exists (select from pgjobq.jobs where attempt = 1 and expires_at is null)").await;

@@ -1,4 +1,4 @@
-//! Who gives up whom: a worker is silent by its own lease, on the clock of the one that judges.
+//! Reaping of silent workers: the silence is compared with the silent worker's own lease, on the clock of the one that reaps.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn judge_with_short_lease_spares_worker_with_long_one() {
         let often = Worker::builder(&db.client).queue("other", 1).name("often");
         let often = often.heartbeat(Duration::from_millis(100)).lease(Duration::from_millis(400));
         let often = often.build().await.unwrap().start();
-        // Several of its own leases, in which the other one sends no heartbeat.
+        // Several leases of `often`, during which the other worker sends no heartbeat.
         db.until("(select seen_at - started_at > '3 s' from pgjobq.workers where name = 'often')").await;
         gate.open();
         assert_eq!(result(&db, &job).await, 1, "the number of the attempt");
@@ -44,7 +44,7 @@ async fn judge_with_long_lease_gives_up_worker_with_short_one() {
     .await;
 }
 
-/// Makes the database's clock wrong by this much, as far as workers are concerned.
+/// Shifts the database's clock by this much in the functions for workers.
 async fn set_clock(db: &TestDb, by: &str) {
     db.run(&format!(
         "create or replace function be_wrong() returns trigger language plpgsql as $$ begin
@@ -65,7 +65,7 @@ async fn step_of_the_database_clock_costs_no_worker_its_jobs() {
             [db.worker().build().await.unwrap().start(), db.worker().build().await.unwrap().start()];
         let job = gate.job().max_crashes(0).enqueue(&db.client).await.unwrap();
         gate.until(|count| count.inside == 1).await;
-        // For longer than a lease each, so that every worker has had the time to judge.
+        // Each shift lasts longer than a lease, so that every worker could have reaped another.
         for by in ["-1 hour", "1 hour", "-1 day"] {
             set_clock(&db, by).await;
             let beats = db.number("select min(beats) from pgjobq.workers").await;
@@ -113,7 +113,7 @@ async fn worker_whose_heartbeat_is_not_answered_claims_nothing() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let job = gate.job().enqueue(&db.client).await.unwrap();
-        // Some polls later, which is time for it to claim.
+        // Several polls, each of which could claim.
         tokio::time::timeout(Duration::from_secs(1), result(&db, &job)).await.expect_err("it is not claimed");
         db.run("drop trigger refuse on pgjobq.workers").await;
         assert_eq!(result(&db, &job).await, 1, "the number of the attempt");
@@ -132,7 +132,7 @@ async fn slow_heartbeat_wakes_the_claim_loop() {
         let worker = db.worker().heartbeat(Duration::from_secs(4)).lease(Duration::from_secs(12));
         let worker = worker.poll_interval(Duration::from_secs(600)).build().await.unwrap().start();
         result(&db, &gate.job().enqueue(&db.client).await.unwrap()).await;
-        // The next heartbeat is sent in time, and its answer comes after half a lease without any.
+        // The next heartbeat is sent in time, but its answer comes more than half a lease after the last one.
         db.run(
             "create table hold as select 1;
              create function wait_for_test() returns trigger language plpgsql as $$ begin
@@ -149,12 +149,12 @@ async fn slow_heartbeat_wakes_the_claim_loop() {
         let mut signals = db.client.signals();
         let job = gate.job().enqueue(&db.client).await.unwrap();
         while !matches!(signals.recv().await, Ok(Signal::Wake(_))) {}
-        // The claim loop has the same signal, and a few round trips of time to decide against a claim.
+        // The claim loop receives the same signal, and has a few round trips of time to stop its claim.
         for _ in 0..5 {
             db.number("select count(*) from pgjobq.leases").await;
         }
         db.run("delete from hold").await;
-        // Sooner than the next heartbeat, which wakes the claim loop as well.
+        // Before the next heartbeat, because that also wakes the claim loop.
         let claimed = tokio::time::timeout(Duration::from_millis(2500), result(&db, &job)).await;
         assert_eq!(claimed.expect("it is claimed at once"), 1, "the number of the attempt");
         worker.shutdown().await.unwrap();

@@ -1,4 +1,4 @@
-//! The row, not memory, is the truth: a process that is killed loses no job.
+//! A killed process loses no job, because the database holds all state.
 
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::slots::LEASED;
 const SERVER: &str = "PGJOBQ_TEST_VICTIM_SERVER";
 const DATABASE: &str = "PGJOBQ_TEST_VICTIM_DATABASE";
 
-/// Killed when the test ends.
+/// A process that is killed when the test ends.
 struct Victim(Child);
 
 impl Drop for Victim {
@@ -24,7 +24,7 @@ impl Drop for Victim {
 }
 
 impl Victim {
-    /// Starts a worker in a process of its own.
+    /// Starts a worker in a separate process.
     fn start(db: &TestDb) -> Self {
         let (server, database) = db.address();
         let this = std::env::current_exe().unwrap();
@@ -37,7 +37,7 @@ impl Victim {
     }
 }
 
-/// The life of the victim, which another test starts; of itself it does nothing.
+/// The program of the victim, which the other test starts. Run alone, it does nothing.
 #[tokio::test]
 async fn works_until_it_is_killed() {
     let (Ok(server), Ok(database)) = (std::env::var(SERVER), std::env::var(DATABASE)) else { return };
@@ -49,7 +49,7 @@ async fn works_until_it_is_killed() {
 
 on_one_shard!(invariant_1_process_that_is_killed_loses_no_job);
 async fn invariant_1_process_that_is_killed_loses_no_job(db: TestDb) {
-    let gate = Gate::new(); // It never opens for the victim, which has another of that name.
+    let gate = Gate::new(); // It stays closed for the victim, whose process has another gate of that name.
     gate.open();
     let mut jobs = Vec::new();
     for _ in 0..25 {
@@ -59,7 +59,7 @@ async fn invariant_1_process_that_is_killed_loses_no_job(db: TestDb) {
     db.until(&format!("({LEASED}) = 10")).await;
     drop(victim);
 
-    // What the victim had in its hands runs again, as a second attempt, once the victim was silent for long enough.
+    // The victim's running jobs run again, as a second attempt, once its lease has expired.
     db.run("update pgjobq.workers set lease = interval '1 second'").await;
     let heir = db.worker().heartbeat(Duration::from_millis(50)).build().await.unwrap().start();
     let mut attempts = Vec::new();

@@ -1,4 +1,4 @@
-//! From an enqueue to the end, and what a handle sees of it.
+//! The life of a job, from its enqueue to its outcome, as its handle sees it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How long an enqueue takes at most, whatever is the matter, and what its error says then.
+//! Time limits of an enqueue and a wait under any fault, and their errors.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::harness::TestDb;
 use crate::lifecycle::double;
 use crate::proxy::Proxy;
 
-/// A client with this limit, through a proxy.
+/// Returns a client with this limit, connected through a proxy.
 async fn limited(proxy: &Proxy, limit: Duration) -> Client {
     let pool =
         PgPoolOptions::new().acquire_timeout(Duration::from_secs(60)).connect_with(proxy.options()).await;
@@ -141,7 +141,7 @@ async fn duplicate_is_reported_after_connections_failed() {
     proxy.cut();
     let enqueue = async || double::job(2).id(id).enqueue(&client).await.unwrap();
     let mending = async {
-        // Nothing can be sent meanwhile, so nothing can be lost.
+        // Nothing can be sent during this time, so nothing can be lost.
         tokio::time::sleep(Duration::from_millis(300)).await;
         proxy.mend();
     };

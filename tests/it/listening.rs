@@ -1,4 +1,4 @@
-//! Where notifications are heard: past a pooler that loses them, and never through one.
+//! Notifications are received past a pooler that loses them, and never through one.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use crate::harness::{TestDb, in_time};
 use crate::lifecycle::double;
 use crate::multiplexer::{Lends, Multiplexer};
 
-/// A pool of one connection, which is always served by the same one of the pooler's: so that statements are prepared where
-/// they are executed.
+/// Returns a pool of one connection, which the pooler always serves with the same server connection, so that statements are
+/// executed on the connection that prepared them.
 async fn pool_of_one(pooler: &Multiplexer) -> PgPool {
     PgPoolOptions::new().max_connections(1).connect_with(pooler.options.clone()).await.unwrap()
 }
@@ -31,7 +31,7 @@ async fn past_a_pooler_that_loses_them_notifications_are_heard() {
         let heard = tokio::time::timeout(Duration::from_secs(30), signals.recv()).await.expect("it is heard");
         assert!(matches!(heard, Ok(Signal::Wake(queues)) if *queues == [QueueId(7)]));
 
-        // Of the end of a job only those are notified who wait for it.
+        // Only waiters are notified of a job's end.
         let job = double::enqueue(&client, 21).await.unwrap();
         let waiting = tokio::spawn({
             let client = client.clone();
@@ -61,7 +61,7 @@ async fn listener_rejects_a_pooler_in_transaction_mode() {
                 and application_name = 'pgjobq listener' and query like '%pg_backend_pid()%')",
         )
         .await;
-        // Of each connection of the pooler's in turn, again and again.
+        // Tries each connection of the pooler in turn, many times.
         for _ in 0..100 {
             let listening = "select 1 from pg_listening_channels()".to_owned();
             let channels = sqlx::raw_sql(AssertSqlSafe(listening)).fetch_all(&pool).await.unwrap();

@@ -13,7 +13,7 @@ async fn add(a: i32, b: i32) -> Result<i32> {
     Ok(a + b)
 }
 
-/// Everything about a schema that the catalogs say and that does not depend on when an object was made.
+/// Selects all catalog facts of a schema that do not depend on the time at which an object was created.
 const CATALOG: &str = "
     select 'relation ' || c.relname as object,
            concat_ws(' ', c.relkind, c.relpersistence, c.relreplident, c.reloptions, c.relowner::regrole,
@@ -58,7 +58,7 @@ async fn check_equal_to_fresh(db: &TestDb) {
     assert!(differing.is_empty(), "{differing:#?}\nupgraded: {mine:#?}\nfresh: {theirs:#?}");
 }
 
-/// Makes what is installed look like an older release: one function with another body, one with another parameter, one with
+/// Turns the installed schema into one of an older release: one function with another body, one with another parameter, one with
 /// another result, two that are missing, a view that lacks columns, a function that was removed since, and settings of old.
 const OLDER: &str = r#"
     create or replace function pgjobq.new_id() returns uuid language plpgsql as $$ begin return null; end $$;
@@ -100,7 +100,7 @@ async fn printed_upgrade_is_what_migrate_runs() {
     db.run(&upgrade).await;
     check_equal_to_fresh(&db).await;
     assert_eq!(db.client.migration_sql().await.unwrap(), None);
-    // Of an empty database it makes the schema.
+    // In an empty database it creates the schema.
     let empty = TestDb::empty().await;
     let all = empty.client.migration_sql().await.unwrap().unwrap();
     empty.run(&all).await;
@@ -183,7 +183,7 @@ async fn upgrade_keeps_grants_and_owners() {
         let owner = format!("select proowner::regrole from pg_proc where proname = '{function}'");
         assert_eq!(db.text(&owner).await, keeper.name, "{function}");
     }
-    // PUBLIC must not call it, whatever was granted before.
+    // PUBLIC must not call it, even if an earlier release granted that.
     let open = "select exists (select from pg_proc, aclexplode(proacl) where proname = 'ask_to_cancel' and grantee = 0)";
     assert_eq!(db.text(open).await, "false");
     db.run(&format!("reassign owned by {} to current_user", keeper.name)).await;
@@ -225,7 +225,7 @@ async fn new_functions_belong_to_the_owner_of_the_schema() {
     let client = Client::new(owner.pool(2).await);
     client.migrate().await.unwrap();
     sqlx::raw_sql(OLDER).execute(client.pool()).await.unwrap();
-    // By a superuser.
+    // Run by a superuser.
     db.client.migrate().await.unwrap();
     let others = format!(
         "select count(*) from (select proowner from pg_proc where pronamespace = 'pgjobq'::regnamespace

@@ -1,5 +1,5 @@
-//! A pooler in transaction mode, as small as can be: it lends a client a connection of the server's for one transaction,
-//! and then lends it to somebody else. It knows nothing of prepared statements, and loses notifications.
+//! A minimal pooler in transaction mode: it lends a client a server connection for one transaction,
+//! and then lends it to another client. It does not track prepared statements, and loses notifications.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -14,25 +14,25 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::proxy::{Stream, dial, through};
 
-/// Which of the idle connections is lent next.
+/// The order in which idle connections are lent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lends {
-    /// The one that was given back last.
+    /// The connection that was returned last.
     Last,
-    /// The one that has been idle for longest.
+    /// The connection that has been idle for longest.
     Longest,
-    /// Any.
+    /// A random connection.
     Any,
 }
 
-/// A pooler in transaction mode. It lasts as long as this.
+/// A running pooler in transaction mode; dropping it stops the pooler.
 pub(crate) struct Multiplexer {
     pub(crate) options: PgConnectOptions,
     serving: AbortHandle,
 }
 
 impl Multiplexer {
-    /// One to the database of these options, with at most so many connections to it at rest.
+    /// Starts a pooler for the database of these options, with at most `most` idle connections to it.
     pub(crate) async fn to(options: &PgConnectOptions, lends: Lends, most: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
@@ -48,7 +48,7 @@ impl Drop for Multiplexer {
     }
 }
 
-/// The connections to the server that no client has.
+/// The idle connections to the server.
 struct Servers {
     idle: Mutex<VecDeque<Box<dyn Stream>>>,
     free: Semaphore,
@@ -84,7 +84,7 @@ async fn serve(listener: TcpListener, to: PgConnectOptions, servers: Arc<Servers
         client.set_nodelay(true).unwrap();
         let (to, servers) = (to.clone(), Arc::clone(&servers));
         clients.spawn(async move {
-            let _ = serve_client(client, &to, &servers).await; // It ends when either side has gone.
+            let _ = serve_client(client, &to, &servers).await; // It ends when either side disconnects.
         });
     }
 }
@@ -92,7 +92,7 @@ async fn serve(listener: TcpListener, to: PgConnectOptions, servers: Arc<Servers
 async fn serve_client(mut client: TcpStream, to: &PgConnectOptions, servers: &Servers) -> io::Result<()> {
     let mut server = dial(to).await?;
     let ready = introduce(&mut client, &mut server).await;
-    servers.give_back(server); // Each client brings one along, which need not be the one that serves it.
+    servers.give_back(server); // Each client opens one server connection, but another one may serve it.
     ready?;
     while let Some(first) = said(&mut client).await? {
         let mut server = servers.lend().await;
@@ -102,7 +102,7 @@ async fn serve_client(mut client: TcpStream, to: &PgConnectOptions, servers: &Se
     Ok(())
 }
 
-/// Lets a client and a server come to terms, until the server is ready for a query.
+/// Passes on the start-up messages of client and server, until the server is ready for a query.
 async fn introduce(client: &mut TcpStream, server: &mut Box<dyn Stream>) -> io::Result<()> {
     let startup = packet(client, Vec::new()).await?;
     server.write_all(&startup).await?;
@@ -112,7 +112,7 @@ async fn introduce(client: &mut TcpStream, server: &mut Box<dyn Stream>) -> io::
         match message[0] {
             b'Z' => return Ok(()),
             b'E' => return Err(ErrorKind::ConnectionRefused.into()),
-            // All but "it is you" and the end of SASL wait for an answer.
+            // All but `AuthenticationOk` and the end of SASL wait for an answer.
             b'R' if !matches!(message[8], 0 | 12) => {
                 let answer = self::message(client).await?;
                 server.write_all(&answer).await?;
@@ -122,7 +122,7 @@ async fn introduce(client: &mut TcpStream, server: &mut Box<dyn Stream>) -> io::
     }
 }
 
-/// Passes on what client and server say until a transaction is over.
+/// Passes on the messages of client and server until the transaction ends.
 async fn transact(first: Vec<u8>, client: &mut TcpStream, server: &mut Box<dyn Stream>) -> io::Result<()> {
     let mut asked = first;
     loop {
@@ -134,12 +134,12 @@ async fn transact(first: Vec<u8>, client: &mut TcpStream, server: &mut Box<dyn S
     }
 }
 
-/// Passes on an answer, and gives how the transaction stands.
+/// Passes on an answer, and returns the transaction status.
 async fn answer(client: &mut TcpStream, server: &mut Box<dyn Stream>) -> io::Result<u8> {
     loop {
         let message = message(server).await?;
         if message[0] != b'A' {
-            client.write_all(&message).await?; // A notification is for nobody in particular.
+            client.write_all(&message).await?; // A notification has no addressee, so it is dropped.
         }
         if message[0] == b'Z' {
             return Ok(message[5]);
@@ -147,19 +147,19 @@ async fn answer(client: &mut TcpStream, server: &mut Box<dyn Stream>) -> io::Res
     }
 }
 
-/// What a client says next; nothing when it takes its leave.
+/// Reads a client's next message; `None` when it disconnects.
 async fn said(client: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     let message = message(client).await?;
     Ok((message[0] != b'X').then_some(message))
 }
 
-/// A message: its type, its length, its body.
+/// Reads a message: its type, its length, its body.
 async fn message(from: &mut (impl Stream + ?Sized)) -> io::Result<Vec<u8>> {
     let kind = from.read_u8().await?;
     packet(from, vec![kind]).await
 }
 
-/// A length, which counts itself, and a body.
+/// Reads a length, which includes its own four bytes, and a body.
 async fn packet(from: &mut (impl Stream + ?Sized), mut begun: Vec<u8>) -> io::Result<Vec<u8>> {
     let length = from.read_u32().await?;
     begun.extend(length.to_be_bytes());

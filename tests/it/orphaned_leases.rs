@@ -1,4 +1,4 @@
-//! Nothing is held by nobody: what a lost answer or a lost worker leaves behind is soon for others to run.
+//! Leases without an owner, after a lost answer or a lost worker, are soon returned, so that others run their jobs.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use crate::harness::TestDb;
 use crate::proxy::Proxy;
 
 const CLAIM_TIMEOUT: Duration = Duration::from_millis(700);
-/// Far longer than the test: what is given back before is not given back because a worker was silent.
+/// Far longer than the test, so that no lease is returned because a worker was silent.
 const LEASE: Duration = Duration::from_secs(600);
 
-/// How many claims wait for the lane's lock.
+/// Counts the claims that wait for the lane's lock.
 const CLAIMS_THAT_WAIT: &str = "select count(*) from pg_stat_activity
     where datname = current_database() and wait_event_type = 'Lock' and query like '%from pgjobq.claim(%'";
 
@@ -35,7 +35,7 @@ async fn jobs_of_a_cut_claim_run_soon_without_an_attempt(db: TestDb) {
         .start();
     db.until("exists (select from pgjobq.workers)").await;
 
-    // The claim waits for the lane; then its connection is cut, which the server does not notice before it answers.
+    // The claim waits for the lane. Then its connection is cut, which the server detects only when it answers.
     let mut holder = PgConnection::connect_with(&db.options).await.unwrap();
     let mut lock = holder.begin().await.unwrap();
     sqlx::query("select from pgjobq.lanes for update").execute(&mut *lock).await.unwrap();
@@ -50,7 +50,7 @@ async fn jobs_of_a_cut_claim_run_soon_without_an_attempt(db: TestDb) {
     let mended = Instant::now();
     gate.open();
     assert_eq!(result(&db, &job).await, 1, "the number of the attempt");
-    // The claim's timeout, a heartbeat, and what a busy machine adds; not the lease.
+    // Limited by the claim timeout, a heartbeat and a busy machine, not by the lease.
     assert!(mended.elapsed() < LEASE / 10, "{:?}", mended.elapsed());
     check_no_attempt_was_counted(&db).await;
     worker.shutdown().await.unwrap();
@@ -77,7 +77,7 @@ async fn jobs_of_a_late_claim_run_soon_without_an_attempt(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
-/// The one job has been through one attempt, and neither a failure nor a crash.
+/// Checks that the only job had one attempt, and neither a failure nor a crash.
 async fn check_no_attempt_was_counted(db: &crate::harness::TestDb) {
     let clean = "select count(*) from pgjobq.finished where attempt = 1 and failures = 0 and crashes = 0";
     assert_eq!(db.number(clean).await, 1);
@@ -87,7 +87,7 @@ async fn check_no_attempt_was_counted(db: &crate::harness::TestDb) {
 on_one_and_eight_shards!(worker_whose_row_is_gone_loses_its_leases);
 async fn worker_whose_row_is_gone_loses_its_leases(db: TestDb) {
     let gate = Gate::new();
-    // It says that it lives so seldom that it does not notice in time.
+    // Its heartbeats are so rare that it does not notice in time.
     let lost = db.worker().name("lost").heartbeat(Duration::from_secs(60)).lease(LEASE);
     let lost = lost.build().await.unwrap().start();
     let jobs = [gate.job().enqueue(&db.client).await.unwrap(), gate.job().enqueue(&db.client).await.unwrap()];
@@ -96,7 +96,7 @@ async fn worker_whose_row_is_gone_loses_its_leases(db: TestDb) {
     db.until("exists (select from pgjobq.workers where name = 'heir')").await;
 
     db.run("delete from pgjobq.workers where name = 'lost'").await;
-    // The heir takes both back.
+    // The heir reaps both jobs.
     db.until("(select count(*) from pgjobq.jobs where crashes = 1) = 2").await;
     gate.until(|count| count.inside == 4).await;
     gate.open();
@@ -119,7 +119,7 @@ async fn lost_claim_is_returned_after_the_clock_was_set_back(db: TestDb) {
     gate.open();
     let worker = db.worker().build().await.unwrap().start();
     db.until("exists (select from pgjobq.workers)").await;
-    // A claim that the worker does not know, made while the clock was an hour ahead.
+    // A lease that the worker does not know, created while the clock was an hour ahead.
     db.run(&format!(
         "do $$ begin
             perform pgjobq.enqueue('stand', jsonb_build_object('gate', '{}'));

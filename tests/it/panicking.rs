@@ -1,4 +1,4 @@
-//! Code of the application's that panics where nobody expects it: the attempt has failed, and the worker goes on.
+//! Application code that panics in unusual places, such as `Display` or `Drop`: the attempt fails, and the worker goes on.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use pgjobq::prelude::*;
 use crate::harness::TestDb;
 use crate::probe::end_of;
 
-/// An error that panics when it is shown, or dropped.
+/// An error that panics when it is displayed or dropped.
 #[derive(Debug)]
 struct Evil {
     shown: bool,
@@ -33,7 +33,7 @@ impl Drop for Evil {
     }
 }
 
-/// What a panic throws, and which panics itself when it is dropped.
+/// A panic payload that panics when it is dropped.
 struct Thrown;
 
 impl Drop for Thrown {

@@ -1,4 +1,4 @@
-//! PgBouncer, where it is installed, before a test's database.
+//! PgBouncer before a test's database, if it is installed.
 
 use std::fs;
 use std::io::Write;
@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 
 use crate::proxy::through;
 
-/// A PgBouncer. It lasts as long as this.
+/// A running PgBouncer; dropping it stops the process.
 pub(crate) struct PgBouncer {
     pub(crate) options: PgConnectOptions,
     folder: PathBuf,
@@ -21,10 +21,10 @@ pub(crate) struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// One in this mode; none, and a sentence that says so, where it is not installed.
+    /// Starts PgBouncer in this mode. If it is not installed, prints that and returns `None`.
     pub(crate) async fn to(options: &PgConnectOptions, mode: &str) -> Option<Self> {
         let Some(program) = installed() else {
-            // Not by a macro, whose words nobody sees unless the test fails.
+            // Not `eprintln!`, whose output appears only if the test fails.
             let _ = writeln!(std::io::stderr(), "PgBouncer is not installed: its test is skipped");
             return None;
         };
@@ -50,7 +50,7 @@ impl PgBouncer {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true);
-        // It does not run as root, and has to enter the folder of the server's socket.
+        // PgBouncer does not run as root, and must be able to enter the folder of the server's socket.
         if fs::metadata(&folder).unwrap().uid() == 0 {
             let owner = options.get_socket().map(|path| fs::metadata(path).unwrap());
             command.uid(owner.as_ref().map_or(65534, MetadataExt::uid));
@@ -73,7 +73,7 @@ impl Drop for PgBouncer {
     }
 }
 
-/// Debian puts it where not everybody looks.
+/// Finds the program, also in Debian's `/usr/sbin`, which is not in every `PATH`.
 fn installed() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([Path::new("/usr/sbin").to_owned()]);

@@ -10,10 +10,10 @@ use crate::harness::TestDb;
 /// The tables that grow with the jobs.
 const GROWING: &[&str] = &["jobs", "leases", "failures", "finished", "cancels"];
 
-/// Called from SQL or by a view, and by no statement of ours.
+/// Functions that are called from SQL or by a view, and by no statement of ours.
 const FOR_PEOPLE: &[&str] = &["cancel", "enqueue", "queue_counts", "worker_counts"];
 
-/// It reads all jobs once in the life of a queue, because no index has the scheduled jobs of a queue.
+/// Functions without pinned plans: this one reads all jobs, once per queue, because no index has a queue's scheduled jobs.
 const UNPINNED: &[&str] = &["forget_queue"];
 
 const SETTINGS: &[&str] = &[
@@ -53,7 +53,7 @@ fn named(sql: &str) -> impl Iterator<Item = (&str, bool)> {
     })
 }
 
-/// The growing tables that a function reads, itself or through functions that are not pinned.
+/// Returns the growing tables that a function reads, itself or through functions that are not pinned.
 fn searches(name: &str, functions: &BTreeMap<String, Function>, seen: &mut BTreeSet<String>) -> Vec<String> {
     let function = &functions[name];
     if function.is_pinned() || !seen.insert(name.to_owned()) {
@@ -70,7 +70,7 @@ fn searches(name: &str, functions: &BTreeMap<String, Function>, seen: &mut BTree
     found
 }
 
-/// Tells a query from an insert, and from the type of a variable.
+/// Returns `true` if the table is read, not only inserted into or used as the type of a variable.
 fn is_read(source: &str, table: &str) -> bool {
     let words: Vec<_> = source.split_whitespace().collect();
     let table = format!("pgjobq.{table}");

@@ -1,4 +1,4 @@
-//! A pooler before the database: one in transaction mode is told from all else before a worker's first statement.
+//! Poolers: `build()` detects a pooler in transaction mode, and accepts all other connections.
 
 use pgjobq::{BuildError, Client, SetupProblem, Worker};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -34,7 +34,7 @@ async fn transaction_mode_pooler_is_detected_however_it_lends() {
         let db = TestDb::new(1).await;
         for lends in [Lends::Last, Lends::Longest, Lends::Any] {
             for most in [1, 2, 3, 7] {
-                // Two that are lent at random may happen to be told apart by nothing.
+                // With two connections lent at random, the detection may miss the pooler by chance.
                 for connections in if matches!(lends, Lends::Any) { [4, 4] } else { [2, 4] } {
                     let pooler = Multiplexer::to(&db.options, lends, most).await;
                     let built = refusal(&client(&pooler.options), connections).await;

@@ -1,4 +1,4 @@
-//! Who may do what: the roles of the printed grants, and everybody else.
+//! Privileges of the roles of the printed grants, and of all other roles.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::schema::{Role, printed};
 const BOTH: &[&str] = &["pgjobq_producer", "pgjobq_worker"];
 const WORKER: &[&str] = &["pgjobq_worker"];
 
-/// Who may execute each function where PUBLIC may execute none. A new function needs a line here.
+/// The roles that may execute each function if PUBLIC may execute none. A new function needs a line here.
 const FUNCTIONS: &[(&str, &[&str])] = &[
     ("check_args", BOTH),
     ("check_kind", BOTH),
@@ -135,7 +135,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("unknown_kinds", WORKER),
 ];
 
-/// The functions that run with their owner's rights. PUBLIC may execute none of them, wherever they are.
+/// The functions that run with their owner's rights. PUBLIC may execute none of them, in any schema.
 const DEFINERS: &[&str] = &[
     "act_on_cancels",
     "act_on_request",
@@ -145,7 +145,7 @@ const DEFINERS: &[&str] = &[
     "repair_tickets",
 ];
 
-/// Functions for both roles that are called only inside of others, and have the search path of those.
+/// Functions for both roles that only other functions call, and that use the search path of those.
 const INSIDE: &[&str] = &[
     "duplicates",
     "insert_large_batch",
@@ -158,7 +158,7 @@ const INSIDE: &[&str] = &[
     "shard_of",
 ];
 
-/// Those of the schema's functions for which this is true, by name.
+/// Returns the names of the schema's functions for which `so` is true.
 async fn functions(db: &TestDb, so: &str) -> BTreeSet<String> {
     let named =
         format!("select proname::text from pg_proc p where pronamespace = 'pgjobq'::regnamespace and {so}");
@@ -181,7 +181,7 @@ async fn each_function_is_executable_by_the_roles_listed_here() {
         let listed = FUNCTIONS.iter().filter(|(_, roles)| roles.contains(&role)).map(|(name, _)| *name);
         assert_eq!(may, named(listed), "{role}");
     }
-    // A role that may only look into the schema has what PUBLIC has.
+    // A role with only `usage` on the schema has the rights of PUBLIC.
     let reader = Role::new(&db, "nologin").await;
     db.run(&format!("grant usage on schema pgjobq to {}", reader.name)).await;
     let may = functions(&db, &format!("has_function_privilege('{}', oid, 'execute')", reader.name)).await;
@@ -204,12 +204,12 @@ async fn functions_that_callers_run_fix_their_search_path() {
     let for_callers = FUNCTIONS.iter().filter(|(name, roles)| *roles == BOTH && !INSIDE.contains(name));
     let for_callers = named(for_callers.map(|(name, _)| *name).chain(DEFINERS.iter().copied()));
     assert!(for_callers.is_subset(&fixed), "{:?}", for_callers.difference(&fixed));
-    // The sessions of a worker, and of a client's own statements, have it fixed.
+    // The sessions of a worker, and of a client's own statements, fix the search path.
     let settings = STATEMENTS.iter().find(|(name, _)| *name == "own_settings").unwrap().1;
     assert!(settings.contains("'search_path', 'pg_catalog, pg_temp'"), "{settings}");
 }
 
-/// Functions and operators in `public` that match better than PostgreSQL's own, which take any array, or a wider type.
+/// Creates functions and operators in `public` that match better than PostgreSQL's own, which take any array or a wider type.
 const TRAPS: &str = "do $do$
 declare
     v_type text;
@@ -262,7 +262,7 @@ async fn cancellation_names_the_role_that_asked() {
         assert_eq!((&*cancelled.by, &*cancelled.role), ("the boss", &*role.name));
         let listed = client.cancelled_jobs().list(1).await.unwrap().pop().unwrap().cancelled.unwrap();
         assert_eq!(listed, cancelled);
-        // Neither may write what the role would be taken from.
+        // Neither role may write the column that records the role.
         let forged = "insert into pgjobq.cancels (shard, job, created_at, asked_by, role) values (0, gen_random_uuid(), now(), 'me', 'you')";
         let refused = sqlx::query(forged).execute(client.pool()).await.unwrap_err();
         assert!(refused.to_string().contains("permission denied for table cancels"), "{refused}");

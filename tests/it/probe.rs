@@ -1,4 +1,4 @@
-//! How a test sees into the job functions that it has enqueued, and holds them up: by a number among their arguments.
+//! Probes: a test observes and holds its job functions, which find its probe by a number among their arguments.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 static PROBES: LazyLock<Mutex<HashMap<u64, Arc<Probe>>>> = LazyLock::new(Mutex::default);
 
-/// What the jobs of one test say, and wait for.
+/// The runs of one test's jobs, and the gate that they wait for.
 pub(crate) struct Probe {
     pub(crate) number: u64,
     runs: Mutex<Vec<(JobId, u32)>>,
@@ -20,11 +20,11 @@ pub(crate) struct Probe {
     most: AtomicUsize,
     pub(crate) told: AtomicUsize,
     pub(crate) gate: Semaphore,
-    /// A way to the database, for job functions that write there.
+    /// A pool for job functions that write to the database.
     pub(crate) pool: OnceLock<PgPool>,
 }
 
-/// A job that runs, until it ends or is dropped.
+/// An attempt that counts as running until it ends or is dropped.
 pub(crate) struct Run(Arc<Probe>);
 
 impl Probe {
@@ -48,7 +48,7 @@ impl Probe {
         Arc::clone(&PROBES.lock().unwrap()[&number])
     }
 
-    /// An attempt begins.
+    /// Records that an attempt begins.
     pub(crate) fn begin(self: &Arc<Self>, ctx: &JobContext) -> Run {
         self.runs.lock().unwrap().push((ctx.id(), ctx.attempt()));
         let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
@@ -56,22 +56,22 @@ impl Probe {
         Run(Arc::clone(self))
     }
 
-    /// Returns when the test lets one more through.
+    /// Waits until the test lets one more attempt pass.
     pub(crate) async fn pass(&self) {
         self.gate.acquire().await.unwrap().forget();
     }
 
-    /// Every attempt that has begun, in that order.
+    /// Returns every attempt that has begun, in that order.
     pub(crate) fn runs(&self) -> Vec<(JobId, u32)> {
         self.runs.lock().unwrap().clone()
     }
 
-    /// How many attempts run now.
+    /// Returns the number of attempts that run now.
     pub(crate) fn running(&self) -> usize {
         self.running.load(Ordering::SeqCst)
     }
 
-    /// How many attempts ran at one time at most.
+    /// Returns the highest number of attempts that ran at one time.
     pub(crate) fn most(&self) -> usize {
         self.most.load(Ordering::SeqCst)
     }
@@ -80,7 +80,7 @@ impl Probe {
         self.told.load(Ordering::SeqCst)
     }
 
-    /// Returns when this is true of the probe; panics when it is not in time.
+    /// Returns when this is true of the probe; panics at the timeout.
     #[track_caller]
     pub(crate) fn until(&self, what: impl Fn(&Self) -> bool) -> impl Future<Output = ()> {
         let caller = std::panic::Location::caller();
@@ -97,7 +97,7 @@ impl Probe {
     }
 }
 
-/// How a job ends; panics when it does not in time.
+/// Waits for a job's outcome; panics at the timeout.
 #[track_caller]
 pub(crate) fn end_of<T: DeserializeOwned>(
     client: &Client,

@@ -1,4 +1,4 @@
-//! A network between a client and the database, for tests to break.
+//! A network between a client and the database that a test can interrupt.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{Mutex, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-/// A network between a client and the database. It lasts as long as this.
+/// A network between a client and the database; dropping it closes the network.
 pub(crate) struct Proxy {
     address: SocketAddr,
     to: PgConnectOptions,
@@ -21,16 +21,16 @@ pub(crate) struct Proxy {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Network {
     Whole,
-    /// Every connection is broken, and none comes about.
+    /// Every connection is closed, and no new one is accepted.
     Cut,
-    /// Nothing passes any more, and nobody is told: as when a cable is pulled.
+    /// No byte passes any more, and no connection is closed, as when a cable is pulled.
     Silent,
-    /// As many more messages of clients pass, with their answers, and then it is silent. The last one is not answered.
+    /// This number of further client messages pass, with their answers; then it is silent. The last one is not answered.
     SilentAfter(usize),
 }
 
 impl Proxy {
-    /// A whole network to the database of these options.
+    /// Starts a working network to the database of these options.
     pub(crate) async fn to(options: &PgConnectOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -39,7 +39,7 @@ impl Proxy {
         Self { address, to: options.clone(), network, serving }
     }
 
-    /// A network that carries so many bytes a second to the client, over all connections.
+    /// Starts a network that carries at most `bytes_per_second` to the client, over all connections.
     pub(crate) async fn slow_to(options: &PgConnectOptions, bytes_per_second: u32) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -47,32 +47,32 @@ impl Proxy {
         Self { address, to: options.clone(), network: watch::Sender::new(Network::Whole), serving }
     }
 
-    /// How a client reaches the database through it.
+    /// Returns the options with which a client connects through this network.
     pub(crate) fn options(&self) -> PgConnectOptions {
         through(self.address, &self.to)
     }
 
-    /// Breaks every connection. What the server was told before, it still does.
+    /// Closes every connection. The server still executes the statements that it has received.
     pub(crate) fn cut(&self) {
         self.network.send_replace(Network::Cut);
     }
 
-    /// Lets nothing pass, and tells nobody.
+    /// Stops all traffic without closing a connection.
     pub(crate) fn silence(&self) {
         self.network.send_replace(Network::Silent);
     }
 
-    /// Falls silent when so many more messages of clients have reached the server, before the last one is answered.
+    /// Falls silent when `messages` more client messages have reached the server, before the last one is answered.
     pub(crate) fn silence_after(&self, messages: usize) {
         self.network.send_replace(Network::SilentAfter(messages));
     }
 
-    /// Returns when nothing passes any more.
+    /// Waits until no byte passes any more.
     pub(crate) async fn silent(&self) {
         let _ = self.network.subscribe().wait_for(|now| *now == Network::Silent).await;
     }
 
-    /// Lets new connections come about.
+    /// Accepts new connections again.
     pub(crate) fn mend(&self) {
         self.network.send_replace(Network::Whole);
     }
@@ -84,7 +84,7 @@ impl Drop for Proxy {
     }
 }
 
-/// How a client reaches the database of these options at another address.
+/// Returns these options with another address.
 pub(crate) fn through(address: SocketAddr, to: &PgConnectOptions) -> PgConnectOptions {
     PgConnectOptions::new_without_pgpass()
         .host(&address.ip().to_string())
@@ -94,12 +94,12 @@ pub(crate) fn through(address: SocketAddr, to: &PgConnectOptions) -> PgConnectOp
         .ssl_mode(sqlx::postgres::PgSslMode::Disable)
 }
 
-/// Bytes that go both ways.
+/// A stream of bytes in both directions.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
-/// A connection to the server of these options, on which nothing has been said yet.
+/// Opens a connection to the server of these options, without any message.
 pub(crate) async fn dial(to: &PgConnectOptions) -> std::io::Result<Box<dyn Stream>> {
     Ok(match to.get_socket() {
         Some(folder) => {
@@ -152,7 +152,7 @@ async fn serve_slowly(listener: TcpListener, to: PgConnectOptions, bytes_per_sec
     }
 }
 
-/// Passes everything on for as long as the network is whole.
+/// Passes all bytes on while the network works.
 async fn pass(
     mut client: TcpStream,
     server: std::io::Result<Box<dyn Stream>>,
@@ -169,11 +169,11 @@ async fn pass(
     if counting && count_messages(&mut client, &mut server, &network).await.is_none() {
         return;
     }
-    // A silent connection stays, and is never heard of again.
+    // A silent connection stays open, and no byte passes on it again.
     let _ = news.wait_for(|now| *now == Network::Cut).await;
 }
 
-/// Passes messages on until the last one that is to pass; `None` when the connection has ended before.
+/// Passes messages on up to the last one allowed; `None` if the connection ends before.
 async fn count_messages(
     client: &mut TcpStream,
     server: &mut Box<dyn Stream>,

@@ -1,4 +1,4 @@
-//! What people do with a queue: set it up, look at it, empty it, delete it.
+//! Management of queues: saving, statistics, purging and deleting.
 
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ async fn purge_cancels_waiting_jobs_only(db: TestDb) {
 
 on_one_and_eight_shards!(deleted_queue_rejects_jobs_and_loses_none);
 async fn deleted_queue_rejects_jobs_and_loses_none(db: TestDb) {
-    // One that no job of this program names: those are saved by every worker that is built.
+    // A queue that no job of this program names, because each build of a worker saves the named ones.
     db.client.queue("attic").save().await.unwrap();
     let job = || shelve::job(0, false).queue("attic");
     let waiting = job().enqueue(&db.client).await.unwrap();
@@ -99,7 +99,7 @@ async fn deleted_queue_rejects_jobs_and_loses_none(db: TestDb) {
     let refused = job().enqueue(&db.client).await.unwrap_err();
     assert!(matches!(refused, EnqueueError::UnknownQueue { .. }), "{refused}");
     open.commit().await.unwrap();
-    // Somebody's worker, which knows nothing of that queue, tidies up when it starts.
+    // A worker that does not know that queue cleans up when it starts.
     let worker = db.worker().build().await.unwrap().start();
     assert_eq!(end_of(&db.client, &late).await, Outcome::Cancelled);
     db.client.queue("attic").save().await.unwrap();
@@ -113,7 +113,7 @@ async fn ended_jobs_are_kept_for_the_retention_of_their_queue(db: TestDb) {
     let queue =
         db.client.queue("shelf").retain(EndedState::Completed, 3 * day).retain(EndedState::Dead, 90 * day);
     queue.retain(EndedState::Cancelled, 20 * day).save().await.unwrap();
-    db.client.queue("shelf").save().await.unwrap(); // Leaves them as they are.
+    db.client.queue("shelf").save().await.unwrap(); // A save without settings keeps the stored ones.
     let probe = Probe::new();
     probe.gate.add_permits(2);
     let worker = db.worker().queue("shelf", 2).build().await.unwrap().start();
@@ -123,12 +123,12 @@ async fn ended_jobs_are_kept_for_the_retention_of_their_queue(db: TestDb) {
     }
     let late = shelve::job(probe.number, false).delay(HOUR).enqueue(&db.client).await.unwrap();
     late.cancel(&db.client).await.unwrap();
-    // Each is dropped with the first day that has a partition: one of its own, or a Monday.
+    // Each job is dropped with the next partition after its retention, which starts on that day or on a Monday.
     for (outcome, days, most) in [("completed", 3, 0), ("dead", 90, 7), ("cancelled", 20, 7)] {
         let late = format!(
             "select drop_on - (finished_at at time zone 'UTC' + interval '{days} days')::date from pgjobq.finished where outcome = '{outcome}'"
         );
-        let late = db.number(&late).await; // The day may be reckoned a moment before midnight, and `finished_at` after it.
+        let late = db.number(&late).await; // The day may be computed a moment before midnight, and `finished_at` after it.
         assert!((-1..=most).contains(&late), "{outcome}: {late} days later");
     }
     worker.shutdown().await.unwrap();
@@ -137,7 +137,7 @@ async fn ended_jobs_are_kept_for_the_retention_of_their_queue(db: TestDb) {
 on_one_shard!(expired_partition_is_dropped_without_blocking_others);
 async fn expired_partition_is_dropped_without_blocking_others(db: TestDb) {
     let (was, is) = (db.text("select min(day) from pgjobq.finished_days").await, "date '2001-01-01'");
-    // The first day becomes one that is long over, with a job in it.
+    // The first day's partition becomes one of a day long ago, with a job in it.
     let table = format!("finished_{}", was.replace('-', ""));
     db.run(&format!(
         "alter table pgjobq.finished detach partition pgjobq.{table};
@@ -148,7 +148,7 @@ async fn expired_partition_is_dropped_without_blocking_others(db: TestDb) {
                                       max_crashes, created_at, drop_on)
          values (0, gen_random_uuid(), 'dead', 1, 1, 'old', '{{}}', 1, 1, 0, 0, 0, now(), {is})"
     )).await;
-    // Somebody looks at ended jobs, and leaves the transaction open: the worker passes by, at once, again and again.
+    // A transaction that read ended jobs stays open. The worker's drop fails at once, and is tried again later.
     let mut open = db.pool.begin().await.unwrap();
     pgjobq::sqlx::query("select count(*) from pgjobq.finished").execute(&mut *open).await.unwrap();
     let refused = pgjobq::sqlx::query("select pgjobq.drop_partition()").execute(&db.pool).await.unwrap_err();

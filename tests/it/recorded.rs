@@ -1,4 +1,4 @@
-//! Results that cannot be recorded: each is kept, and tried again; none holds up another, and no job runs twice because of it.
+//! Results that cannot be recorded: the worker keeps and retries each. None delays another, and no job runs twice because of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,13 +21,13 @@ async fn once(ctx: JobContext, probe: u64, code: String) -> Result<String> {
     Ok(code)
 }
 
-/// Fails for good, with this text.
+/// Fails with this text as a fatal error.
 #[job]
 async fn die_of(text: String) -> Result<()> {
     Err(JobError::fatal(text))
 }
 
-/// Refuses to let a job end that has a `code` among its arguments, with that SQLSTATE, and counts how often.
+/// Rejects the end of each job that has a `code` among its arguments, with that SQLSTATE, and counts the rejections.
 const REFUSE: &str = "create sequence public.refusals;
     create function refuse() returns trigger language plpgsql as $$ begin
         if new.args->>'code' <> '' then
@@ -52,20 +52,24 @@ async fn refused_result_is_kept_and_its_job_runs_once() {
     let other = once::enqueue(&db.client, probe.number, String::new()).await.unwrap();
     probe.until(|probe| probe.running() == 5).await;
     probe.gate.add_permits(100);
-    assert_eq!(end_of(&db.client, &other).await, Outcome::Completed(String::new()), "it is not held up");
-    // Longer than a claim may take, after which a lease that nobody knows is returned.
+    assert_eq!(
+        end_of(&db.client, &other).await,
+        Outcome::Completed(String::new()),
+        "the other result is not delayed"
+    );
+    // Longer than the claim timeout, after which the heartbeat returns leases that the worker does not know.
     db.until(
         "(select last_value from refusals) >= 10 and exists (select from pgjobq.leases)
               and (select bool_and(claimed_at < now() - interval '3 s') from pgjobq.leases)",
     )
     .await;
-    assert_eq!(probe.runs().len(), 5, "none runs twice: {:?}", probe.runs());
+    assert_eq!(probe.runs().len(), 5, "no job runs twice: {:?}", probe.runs());
 
     db.run("drop trigger refuse on pgjobq.finished").await;
     for (job, code) in jobs.iter().zip(codes) {
         match end_of(&db.client, job).await {
             Outcome::Completed(returned) => assert_eq!(returned, code),
-            // A violated constraint is the fault of what was to be recorded.
+            // A violated constraint is caused by the result itself.
             Outcome::Dead(failure) if code == "23505" => {
                 assert!(failure.message().contains("could not be recorded"), "{failure}");
             }
@@ -100,7 +104,7 @@ async fn job_that_ends_while_logins_are_refused_runs_once() {
     db.run(&end_all).await;
     probe.gate.add_permits(100);
     probe.until(|probe| probe.running() == 0).await;
-    // Until then its lease would have been returned as one that nobody knows, had it been forgotten.
+    // By then the heartbeat would have returned the lease if the worker had forgotten it.
     db.until("(select bool_and(claimed_at < now() - interval '3 s') from pgjobq.leases)").await;
     db.run(&format!("alter role {role} login")).await;
     assert_eq!(end_of(&db.client, &job).await, Outcome::Completed("done".to_owned()));
@@ -112,7 +116,7 @@ async fn job_that_ends_while_logins_are_refused_runs_once() {
     db.run(&format!("drop role {role}")).await;
 }
 
-/// Refuses to let more than three jobs end in one statement, as if it had taken too long.
+/// Rejects statements in which more than three jobs end, as a `statement_timeout` would.
 const REFUSE_MANY: &str = "create sequence public.refusals;
     create function refuse_many() returns trigger language plpgsql as $$ begin
         if (select count(*) from ended) > 3 then
@@ -133,14 +137,14 @@ async fn batch_that_times_out_is_cut() {
     let jobs: Vec<_> = (0..20).map(|_| gate.job()).collect();
     db.client.enqueue_all(jobs).await.unwrap();
     gate.until(|count| count.inside == 20).await;
-    // Nothing can be recorded for a moment, so that all of them come together.
+    // The lock delays all results, so that they arrive in one batch.
     let mut locked = db.pool.begin().await.unwrap();
     sqlx::raw_sql("lock table pgjobq.jobs").execute(&mut *locked).await.unwrap();
     gate.open();
     gate.until(|count| count.inside == 0).await;
     locked.rollback().await.unwrap();
     db.until("(select count(*) from pgjobq.finished) = 20").await;
-    assert!(db.number("select last_value from refusals").await > 1, "they came one by one");
+    assert!(db.number("select last_value from refusals").await > 1, "a batch was rejected");
     db.until("not exists (select from pgjobq.leases)").await;
     worker.shutdown().await.unwrap();
 }
@@ -160,7 +164,7 @@ async fn error_text_beyond_the_database_encoding_is_recorded() {
             let beyond = fail_marked::enqueue(&db.client).await.unwrap();
             let Outcome::Dead(failure) = end_of(&db.client, &beyond).await else { panic!() };
             let stored = if encoding == "SQL_ASCII" { "no ✗" } else { "no \\u{2717}" };
-            assert_eq!((failure.message(), failure.attempts), (stored, 2), "it was tried again");
+            assert_eq!((failure.message(), failure.attempts), (stored, 2), "the job was retried");
             let saying = say_marked::enqueue(&db.client).await.unwrap();
             db.until("exists (select from pgjobq.progress where message <> '')").await;
             let status = saying.status(&db.client).await.unwrap().unwrap();
@@ -176,13 +180,13 @@ async fn error_text_beyond_the_database_encoding_is_recorded() {
     }
 }
 
-/// Fails twice, with a character that few encodings have.
+/// Fails twice, with a character that few encodings contain.
 #[job(retries = 1, backoff = "1ms")]
 async fn fail_marked() -> Result<()> {
     Err("no ✗".into())
 }
 
-/// Says how far it is, with such a character, and waits to be cancelled.
+/// Reports its progress with such a character, and waits until it is cancelled.
 #[job]
 async fn say_marked(ctx: JobContext) -> Result<()> {
     ctx.progress(1, "no ✗");
@@ -238,7 +242,7 @@ async fn retry_after_a_failed_commit_is_promoted_in_time() {
              for each row execute function refuse_first()",
     )
     .await;
-    // A poll would come long after the test has given up.
+    // A poll would come long after the test's timeout.
     let worker = db.worker().poll_interval(Duration::from_secs(600)).build().await.unwrap().start();
     let job = commit_in_vain::enqueue(&db.client).await.unwrap();
     assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(2));
@@ -269,7 +273,7 @@ async fn job_buried_while_its_lease_is_lost_is_alerted_once() {
     assert_eq!(alerts.load(Ordering::SeqCst), 1);
 }
 
-/// Fails until an attempt of its own, and then dies.
+/// Fails until the given attempt, which fails with a fatal error.
 #[job(retries = 1000, backoff = "1ms")]
 async fn die_at(ctx: JobContext, attempt: u32) -> Result<()> {
     match ctx.attempt() == attempt {
@@ -298,7 +302,7 @@ async fn job_keeps_its_first_and_last_failures() {
     let left_out = |failure: &pgjobq::Failure| failure.errors.iter().map(|e| e.left_out).sum::<u32>();
     assert_eq!((left_out(&failure), failure.errors[10].left_out), (91, 91));
 
-    // Its second life goes on counting, and while it lives no more than those are kept, either.
+    // A requeued job continues its count of attempts, and no more failures are kept while it runs.
     db.run("update pgjobq.finished set args = '{\"attempt\": 204}'").await;
     assert!(job.requeue(&db.client).await.unwrap() == pgjobq::RequeueOutcome::Requeued);
     db.until("exists (select from pgjobq.finished where attempt = 204)").await;
@@ -308,7 +312,7 @@ async fn job_keeps_its_first_and_last_failures() {
     worker.shutdown().await.unwrap();
 }
 
-/// Ends when the test lets it, with a result that is refused, and may run again.
+/// Ends when the test lets it, with a result that is rejected if it has a `code`. It may run again.
 #[job]
 async fn again(ctx: JobContext, probe: u64, code: String) -> Result<u32> {
     let probe = Probe::of(probe);
@@ -335,13 +339,19 @@ async fn refused_results_are_handed_back_at_a_shutdown() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), unready).await.expect("health says so");
+    tokio::time::timeout(Duration::from_secs(30), unready)
+        .await
+        .expect("health reports that the worker is not ready");
     assert_eq!((worker.health().recording, worker.health().unrecorded), (false, 2));
     let ended = worker.shutdown().await;
     assert!(matches!(ended, Err(WorkerError::Unrecorded(2))), "{ended:?}");
     let waits = "select count(*) from pgjobq.job_states where state = 'ready' and attempt = 1";
-    assert_eq!(db.number(waits).await, 1, "what may run twice was released");
-    assert_eq!(db.number("select count(*) from pgjobq.leases").await, 1, "what may not was not");
+    assert_eq!(db.number(waits).await, 1, "the job that may run twice was released");
+    assert_eq!(
+        db.number("select count(*) from pgjobq.leases").await,
+        1,
+        "the lease of the job that may not run twice remains"
+    );
 
     db.run("drop trigger refuse on pgjobq.finished").await;
     let heir = db.worker().build().await.unwrap().start();
@@ -361,23 +371,23 @@ async fn result_that_waits_outlives_the_loss_of_its_lease() {
     probe.until(|probe| probe.running() == 1).await;
     probe.gate.add_permits(1);
     db.until("(select last_value from refusals) >= 3").await;
-    // The worker takes the lease for lost, because no heartbeat is answered, and nobody takes it.
+    // The worker considers the lease lost, because no heartbeat is answered, but no other worker reaps it.
     let other = again::enqueue(&db.client, probe.number, String::new()).await.unwrap();
     probe.until(|probe| probe.runs().len() == 2).await;
     let mut locked = db.pool.begin().await.unwrap();
     sqlx::raw_sql("lock table pgjobq.workers").execute(&mut *locked).await.unwrap();
-    probe.until(|probe| probe.running() == 0).await; // That other one was dropped: its lease is lost.
+    probe.until(|probe| probe.running() == 0).await; // The worker dropped the other attempt, because its lease is lost.
     locked.rollback().await.unwrap();
     probe.gate.add_permits(10);
-    assert_eq!(end_of(&db.client, &other).await, Outcome::Completed(2), "it was handed back");
+    assert_eq!(end_of(&db.client, &other).await, Outcome::Completed(2), "the other job was released");
 
     db.run("drop trigger refuse on pgjobq.finished").await;
-    assert_eq!(end_of(&db.client, &refused).await, Outcome::Completed(1), "it did not run again");
+    assert_eq!(end_of(&db.client, &refused).await, Outcome::Completed(1), "the job did not run again");
     db.until("not exists (select from pgjobq.leases)").await;
     worker.shutdown().await.unwrap();
 }
 
-/// Blocks its thread, also after it was told to stop, until the test lets it end. Must not run twice.
+/// Blocks its thread until the test lets it end, even after a request to stop. Must not run twice.
 #[job(retries = 0, max_crashes = 0)]
 async fn outlast_outage(ctx: JobContext, probe: u64) -> Result<u32> {
     let probe = Probe::of(probe);
@@ -402,7 +412,7 @@ async fn attempt_that_outlasts_an_outage_completes() {
     let worker = db.worker().lease(Duration::from_secs(2)).build().await.unwrap().start();
     let job = outlast_outage::enqueue(&db.client, probe.number).await.unwrap();
     probe.until(|probe| probe.running() == 1).await;
-    // No heartbeat is answered for longer than the lease, and nobody takes the job.
+    // No heartbeat is answered for longer than the lease, and no other worker reaps the job.
     let mut locked = db.pool.begin().await.unwrap();
     sqlx::raw_sql("lock table pgjobq.workers").execute(&mut *locked).await.unwrap();
     probe.until(|probe| probe.told() == 1).await;
@@ -422,7 +432,7 @@ async fn refused_return_of_a_lease_fails_no_heartbeat() {
     let worker = db.worker().lease(Duration::from_secs(3)).build().await.unwrap().start();
     let first = again::enqueue(&db.client, probe.number, String::new()).await.unwrap();
     probe.until(|probe| probe.running() == 1).await;
-    // A claim whose answer was lost, and whose lease the database does not take back.
+    // A claim whose answer was lost. The database refuses to delete its lease.
     db.run(
         "create function keep_lease() returns trigger language plpgsql as $$ begin raise exception 'kept'; end $$;
          create trigger keep_lease before delete on pgjobq.leases for each row when (old.id = 7) execute function keep_lease();
@@ -450,15 +460,15 @@ async fn unrecorded_result_keeps_its_place_in_quarantine() {
     let probe = Probe::new();
     let first = again::enqueue(&db.client, probe.number, "P0001".to_owned()).await.unwrap();
     let second = again::enqueue(&db.client, probe.number, String::new()).await.unwrap();
-    // Neither can afford another crash, so that each must run alone.
+    // Another crash would be the last for each, so each must run alone.
     db.run("update pgjobq.jobs set crashes = max_crashes").await;
-    // The first result is refused whichever of them it is.
+    // Both have a `code`, so the first result is rejected in either order.
     db.run("update pgjobq.jobs set args = jsonb_set(args, '{code}', '\"P0001\"')").await;
     let worker = db.worker().build().await.unwrap().start();
     probe.until(|probe| probe.running() == 1).await;
     probe.gate.add_permits(2);
     db.until("(select last_value from refusals) >= 6").await;
-    assert_eq!(probe.runs().len(), 1, "its crash would still count");
+    assert_eq!(probe.runs().len(), 1, "a crash would still count for the first job");
     db.run("drop trigger refuse on pgjobq.finished").await;
     for job in [first, second] {
         assert!(matches!(end_of(&db.client, &job).await, Outcome::Completed(_)));

@@ -1,5 +1,5 @@
-//! The defaults of the database role, set against us: everything runs all the same, or is refused with a sentence that says
-//! what to change.
+//! Unusual defaults of the database role: either everything works, or the setup fails with an error that names the setting
+//! to change.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn witness(tx: &mut Tx) -> Result<i64> {
     Ok(sqlx::query_scalar("select 7::bigint").fetch_one(&mut **tx).await?)
 }
 
-/// A role that may do no more than it must, with these defaults, and a pool of its connections.
+/// A role with minimal privileges and these defaults, and a pool of its connections.
 struct Role<'d> {
     db: &'d TestDb,
     name: String,
@@ -44,7 +44,7 @@ impl<'d> Role<'d> {
     }
 }
 
-/// From the migration to the shutdown, by every way in.
+/// Runs all features, from the migration to the shutdown.
 pub(crate) async fn everything_runs(pool: &PgPool) {
     let client = Client::builder(pool.clone()).shards(8).build().unwrap();
     for _ in 0..2 {
@@ -114,7 +114,7 @@ async fn read_only_role_error_says_what_to_change() {
         assert!(build.to_string().starts_with(&format!("the worker cannot start: {said}")), "{build}");
         let refused = double::enqueue(&role.pool, 1).await.unwrap_err();
         assert_eq!(refused.to_string(), said);
-        // A client tries again, because a standby may take over, and then names the last reason.
+        // A client retries, because a standby may take over, and finally returns the last error.
         let hurried = Client::builder(role.pool.clone()).enqueue_timeout(Duration::from_secs(1)).build().unwrap();
         let refused = double::enqueue(&hurried, 1).await.unwrap_err();
         assert!(whole(&refused).contains(said), "{}", whole(&refused));
@@ -172,7 +172,7 @@ async fn worker_sets_each_setting_that_it_relies_on() {
     .await;
 }
 
-/// Each is a test in a database of its own.
+/// Defines a test per setting, each in its own database.
 macro_rules! everything_runs_with {
     ($($name:ident: $($default:literal),+;)+) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

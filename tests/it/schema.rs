@@ -1,4 +1,4 @@
-//! The schema: made by any number of programs at once, under any name, by hand, and for roles that may do little.
+//! The schema: created by several programs at once, under any name, by hand, and for roles with few privileges.
 
 use std::error::Error;
 use std::process::{Command, Stdio};
@@ -18,20 +18,20 @@ async fn greet(name: String) -> Result<String> {
     Ok(format!("hello {name}"))
 }
 
-/// Says how far it is, in a transaction of its own.
+/// Reports its progress, and completes in its own transaction.
 #[job]
 async fn count(ctx: JobContext, tx: &mut Tx) -> Result<i64> {
     ctx.progress(50, "counting");
     Ok(sqlx::query_scalar("select count(*) from pgjobq.finished").fetch_one(&mut **tx).await?)
 }
 
-/// Checks what an error says. What follows, from PostgreSQL, is another text in each of its versions.
+/// Checks the start of an error's text. The rest comes from PostgreSQL and differs between its versions.
 #[track_caller]
 fn check_first_line(error: &dyn Error, expected: &str) {
     assert_eq!(whole(error).lines().next().unwrap(), expected);
 }
 
-/// What is said to whoever has forgotten to migrate.
+/// The error of a program that did not migrate.
 const NOT_MIGRATED: &str = "the schema `pgjobq` lacks what this version of pgjobq needs: run `client.migrate().await?` once at start-up";
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn eight_programs_migrate_at_once() {
     for _ in 0..8 {
         let options = db.options.clone();
         migrations.push(tokio::spawn(async move {
-            // A pool of one, which a migration that wanted two connections would wait for in vain.
+            // With a pool of one connection, a migration that needed two would time out.
             let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
             Client::new(pool).migrate().await
         }));
@@ -142,20 +142,20 @@ async fn newer_schema_is_rejected_and_left_alone() {
     check_says(fresh.migrate().await, &said);
     let error = Worker::builder(&fresh).queue("default", 1).build().await.unwrap_err();
     assert_eq!(error.to_string(), format!("the worker cannot start: {said}"));
-    // Whoever enqueues on a running client is refused as well, by every way in.
+    // Every kind of enqueue on a running client fails as well.
     check_says(greet::enqueue(&db.client, "N".to_owned()).await, &said);
     check_says(greet::enqueue(&db.pool, "N".to_owned()).await, &said);
     let all = db.client.enqueue_all(vec![greet::job("N".to_owned())]).await.unwrap_err();
     assert!(whole(&all).contains(&said), "{}", whole(&all));
-    // Callers whose jobs travel in one statement are all told.
+    // All callers whose jobs share one statement receive the error.
     let jobs = (0..5).map(|_| greet::enqueue(&db.client, "N".to_owned()));
     for error in futures_util::future::join_all(jobs).await {
         check_says(error, &said);
     }
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
-    // SQL calls the installed functions, which are those of the schema.
+    // SQL calls the installed functions, which always match the schema.
     db.run("select pgjobq.enqueue('greet', '{\"name\": \"SQL\"}'); delete from pgjobq.jobs").await;
-    // One that is newer, and admits this program, is no matter.
+    // A newer schema that admits this program is accepted.
     db.run("update pgjobq.settings set oldest_program = 1000").await;
     fresh.migrate().await.unwrap();
     let worker = Worker::builder(&fresh).queue("default", 1).build().await.unwrap().start();
@@ -198,14 +198,14 @@ async fn too_few_connections_are_reported() {
     role.drop().await;
 }
 
-/// What `schema_sql` prints; of a schema that is there already, the grants alone.
+/// Returns the output of `schema_sql`; with `grants_only`, for a schema that exists, only its grants.
 pub(crate) fn printed(schema: &str, grants_only: bool) -> String {
     let all = pgjobq::schema_sql(schema).unwrap();
     let grants = all.find("-- The grants").unwrap();
     if grants_only { all[grants..].to_owned() } else { all }
 }
 
-/// A role of a test's own, and its way into the test's database.
+/// A role for one test, and its connection options to the test's database.
 pub(crate) struct Role {
     pub(crate) name: String,
     options: sqlx::postgres::PgConnectOptions,
@@ -232,7 +232,7 @@ impl Role {
 #[tokio::test]
 async fn printed_grants_suffice_for_producer_and_worker() {
     let db = TestDb::empty().await;
-    // Also where nobody has anything that was not granted to them.
+    // Also works if no role has any privilege by default.
     db.run("alter default privileges revoke execute on functions from public; revoke all on schema public from public")
         .await;
     db.run(&printed("pgjobq", false)).await;
@@ -254,14 +254,14 @@ async fn printed_grants_suffice_for_producer_and_worker() {
         sqlx::query("select pgjobq.enqueue('greet', '{\"name\": \"SQL\"}')").execute(produces.pool()).await;
     from_sql.unwrap();
     db.until("(select count(*) from pgjobq.finished) = 3").await;
-    // Whoever enqueues may also cancel, and look.
+    // A producer may also cancel jobs and read their status.
     let never = greet::job("Nobody".to_owned()).delay(Duration::from_secs(3600));
     let never = never.enqueue(&produces).await.unwrap();
     assert_eq!(never.cancel(&produces).await.unwrap(), CancelOutcome::Cancelled);
     assert_eq!(produces.cancelled_jobs().list(9).await.unwrap().len(), 1);
     assert!(produces.queue("default").stats().await.unwrap().is_some());
     assert_eq!(job.progress(&produces).await.unwrap(), None);
-    // Whoever may run jobs may also put them back in line, and forget them.
+    // A worker's role may also requeue and purge jobs.
     assert_eq!(count::call(&works).await.unwrap(), 4);
     assert_eq!(never.requeue(&works).await.unwrap(), RequeueOutcome::Requeued);
     assert_eq!(end_of(&works, &never).await, Outcome::Completed("hello Nobody".to_owned()));
@@ -270,11 +270,11 @@ async fn printed_grants_suffice_for_producer_and_worker() {
     assert_eq!(works.queue("default").purge().await.unwrap(), 1);
     assert_eq!(works.cancelled_jobs().purge().await.unwrap(), 1);
     sqlx::raw_sql("select pgjobq.drop_partition()").execute(works.pool()).await.unwrap();
-    // A worker takes back what another one had, and makes partitions of a table that it does not own.
+    // A worker reaps another's jobs, and creates partitions of a table that it does not own.
     db.run("delete from pgjobq.workers").await;
     assert_eq!(greet::call(&works, "again".to_owned()).await.unwrap(), "hello again");
     running.shutdown().await.unwrap();
-    // A producer is no worker.
+    // A producer's role cannot run a worker.
     let error = Worker::builder(&produces).queue("default", 5).build().await.unwrap_err();
     assert!(error.to_string().contains("the database role may not do this"), "{error}");
     for pool in [produces.pool(), works.pool()] {
@@ -304,7 +304,7 @@ async fn printed_schema_runs_through_psql() {
     let db = TestDb::empty().await;
     let found = Command::new("psql").arg("--version").stdout(Stdio::null()).status();
     if !found.is_ok_and(|status| status.success()) {
-        return; // Where there is no psql, the other tests do.
+        return; // Without psql, the other tests suffice.
     }
     let file = std::env::temp_dir().join(format!("pgjobq-schema-{}.sql", std::process::id()));
     std::fs::write(&file, printed("jobs_by_hand", false)).unwrap();
@@ -317,7 +317,7 @@ async fn printed_schema_runs_through_psql() {
     std::fs::remove_file(&file).unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let client = Client::builder(db.pool.clone()).schema("jobs_by_hand").build().unwrap();
-    // What was made by hand is what the program would have made: there is nothing left for it to do.
+    // The schema created by hand equals the program's own, so that a migration changes nothing.
     client.migrate().await.unwrap();
     let worker = Worker::builder(&client).queue("default", 1).build().await.unwrap().start();
     assert_eq!(greet::call(&client, "psql".to_owned()).await.unwrap(), "hello psql");

@@ -1,4 +1,4 @@
-//! The server that the tests of this process share, and the databases on it.
+//! The server that the tests of this process share, and its databases.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -9,10 +9,10 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tokio::sync::Mutex;
 
-/// A server, for as long as a test uses it.
+/// The shared server, kept running while a test uses it.
 pub(crate) struct TestServer {
     database: Database,
-    /// By the number of shards, the migrated databases that those of the tests are copies of: to migrate takes much longer.
+    /// The migrated templates by number of shards. A test's database is a copy, because a migration takes much longer.
     templates: Mutex<HashMap<u16, String>>,
 }
 
@@ -59,7 +59,7 @@ impl TestServer {
         client.migrate().await.unwrap();
         client.close().await;
         pool.close().await;
-        // A connection to it, such as autovacuum's, would delay the copies.
+        // A connection to the template, such as autovacuum's, would delay the copies.
         execute(self.url(), &[format!("alter database {name} allow_connections false")]).await;
         name
     }
@@ -86,7 +86,7 @@ impl Drop for TestServer {
     }
 }
 
-/// Under a shifted clock, a server that has another one would let the tests pass for nothing.
+/// Checks that the server has this process's clock. Otherwise tests under a shifted clock would pass without testing it.
 async fn check_clock(url: &str) {
     if std::env::var_os("CLOCK_OFFSET").is_none() {
         return;

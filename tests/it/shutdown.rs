@@ -1,4 +1,4 @@
-//! A worker stops gracefully: what runs may finish, what does not is handed back at once, and nothing is lost or blamed.
+//! A worker stops gracefully: running jobs may finish, the rest is released at once without a failure, and no job is lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,12 +56,12 @@ async fn block_once(ctx: JobContext, probe: u64) {
     block_the_thread(&ctx, probe);
 }
 
-/// Never awaits, until the test lets it go, or for a minute.
+/// Blocks without awaiting until the test lets it go, for at most a minute.
 fn block_the_thread(ctx: &JobContext, probe: u64) {
     let probe = Probe::of(probe);
     let _run = probe.begin(ctx);
-    // The rest of this runtime, the test among it, goes elsewhere. Blocking alone may take the whole runtime with it, when
-    // the thread is the one that looks after the timers; the worker's own threads live through that (see `fleet`).
+    // Moves this runtime's other tasks, such as the test, to other threads. Plain blocking may stop the whole runtime if
+    // the thread drives the timers; the worker's own threads survive that (see `fleet`).
     tokio::task::block_in_place(|| {
         let since = Instant::now();
         while probe.gate.try_acquire().is_err() && since.elapsed() < Duration::from_secs(60) {
@@ -70,7 +70,7 @@ fn block_the_thread(ctx: &JobContext, probe: u64) {
     });
 }
 
-/// Begins the shutdown, so that the worker claims nothing more, and gives its rest.
+/// Begins the shutdown, so that the worker claims nothing more, and returns the task that completes it.
 async fn begin_shutdown(worker: RunningWorker) -> tokio::task::JoinHandle<()> {
     let mut shutdown = Box::pin(worker.shutdown());
     tokio::select! {
@@ -85,7 +85,7 @@ async fn status<T>(db: &TestDb, job: &JobHandle<T>) -> Status {
     job.status(&db.client).await.unwrap().unwrap()
 }
 
-/// What nobody has run yet, or what was handed back: how often it was tried, and nothing that counts against it.
+/// Checks that a job waits with this number of attempts, and has neither a failure nor a crash.
 #[track_caller]
 fn check_waits(status: &Status, attempts: u32) {
     let Status { state, attempts: ended, failures, crashes, .. } = status;
@@ -162,7 +162,7 @@ async fn job_that_outlives_the_grace_runs_again_elsewhere(db: TestDb) {
 on_one_and_eight_shards!(jobs_claimed_but_not_started_are_returned_unchanged);
 async fn jobs_claimed_but_not_started_are_returned_unchanged(db: TestDb) {
     let probe = Probe::new();
-    // Somebody else is in every lane, so that the worker's claim waits.
+    // Another session locks every lane, so that the worker's claim waits.
     let mut others = db.pool.begin().await.unwrap();
     sqlx::query("select from pgjobq.lanes for update").execute(&mut *others).await.unwrap();
     let job = finish_when_let::enqueue(&db.client, probe.number).await.unwrap();
@@ -264,7 +264,7 @@ async fn claim_in_flight_does_not_delay_the_end() {
         "exists (select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep')",
     )
     .await;
-    // PostgreSQL cancels the claim only after the statement timeout of 30 s.
+    // Without help, PostgreSQL would cancel the claim only after the statement timeout of 30 s.
     let began = Instant::now();
     worker.shutdown().await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());

@@ -1,4 +1,4 @@
-//! Everything that was started goes on until it is told to end, and then ends, whatever the database does.
+//! Every background task runs until its shutdown, and then ends, in any state of the database.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::harness::{TestDb, in_time};
 use crate::lifecycle::double;
 use crate::proxy::Proxy;
 
-/// What a shutdown may take without a grace: 3 s for attempts, 10 s for results, and what a busy machine adds.
+/// The time limit of a shutdown without a grace: 3 s for attempts, 10 s for results, and a margin for a busy machine.
 const PROMPTLY: Duration = Duration::from_secs(60);
 
 on_one_and_eight_shards!(invariant_7_worker_survives_the_loss_of_all_connections);
@@ -48,7 +48,7 @@ async fn invariant_7_nothing_runs_after_shutdown_and_close(db: TestDb) {
     assert_eq!(db.number("select count(*) from pgjobq.workers").await, 0);
 }
 
-/// A worker that does not wait long.
+/// Returns a builder with short timeouts.
 fn worker(client: &Client) -> WorkerBuilder {
     Worker::builder(client)
         .queue("default", 20)
@@ -89,7 +89,7 @@ async fn invariant_7_shutdown_is_prompt_without_a_tcp_server() {
     in_time(shuts_down_without(ServerOptions::durable().over_tcp())).await;
 }
 
-/// Jobs end when the server is gone; so does the worker, and says what it leaves; and the jobs run again when it is back.
+/// Stops the server: attempts end, the worker's shutdown reports the unrecorded results, and the jobs run again later.
 async fn shuts_down_without(options: ServerOptions) {
     let server = Server::start(options).await.unwrap();
     let client = client(&server).await;
@@ -146,7 +146,7 @@ async fn invariant_7_worker_survives_connections_that_fell_silent(db: TestDb) {
     proxy.silence();
     gate.open();
     gate.until(|count| count.inside == 0).await;
-    proxy.mend(); // For new connections; those that fell silent are silent for ever.
+    proxy.mend(); // For new connections only; the silent ones stay silent.
     result(&db, &before).await;
     let after = gate.job().enqueue(&db.client).await.unwrap();
     result(&db, &after).await;

@@ -1,4 +1,4 @@
-//! A client that falls silent in the middle of a call leaves no lock behind, whatever the call.
+//! A client that falls silent in the middle of any call leaves no lock behind.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::probe::end_of;
 use crate::proxy::Proxy;
 
 const HOUR: Duration = Duration::from_secs(3600);
-/// How many messages of a call are tried. A migration sends more, which are all alike.
+/// The highest number of messages tried per call. A migration sends more, but they are all alike.
 const MOST: usize = 16;
 
-/// A client behind a network of its own, with jobs of every kind in a queue of its own.
+/// A client with its own network, and its own queue with jobs in every state.
 struct Stage {
     proxy: Proxy,
     client: Client,
@@ -32,13 +32,13 @@ impl Stage {
         assert_eq!(ended.cancel(&db.client).await.unwrap(), CancelOutcome::Cancelled);
         let proxy = Proxy::to(&db.options).await;
         let client = Client::new(self::pool(&proxy).await);
-        // Everything that a client reads once, it has read.
+        // The client has now read everything that it reads once.
         assert!(waiting.status(&client).await.unwrap().is_some());
         Self { proxy, client, queue, waiting }
     }
 
-    /// Makes the call on a network that falls silent when its `messages`-th message has reached the server. False when the
-    /// call sends no more than that.
+    /// Makes the call on a network that falls silent after its `messages`-th message has reached the server. Returns false if the
+    /// call sends no more messages than that.
     async fn call(&self, call: &str, messages: usize) -> bool {
         self.proxy.silence_after(messages);
         tokio::select! {
@@ -79,12 +79,12 @@ impl Stage {
     }
 }
 
-/// One connection, so that each message is the next one on it.
+/// Returns a pool of one connection, so that all messages follow each other on it.
 async fn pool(proxy: &Proxy) -> PgPool {
     PgPoolOptions::new().max_connections(1).connect_with(proxy.options()).await.unwrap()
 }
 
-/// Falls silent after each message of a call in turn, all at once; then everybody else goes on.
+/// Runs the call once per message, all at once, each silent after another message. Then all other clients must go on.
 async fn locks_are_released(call: &'static str) {
     in_time(async {
         let db = TestDb::new(1).await;
@@ -116,7 +116,7 @@ async fn locks_are_released(call: &'static str) {
     .await;
 }
 
-/// How long any call may take, on a machine that is busy: the limit is 35 s.
+/// The time limit of any call on a busy machine; the specified limit is 35 s.
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -150,7 +150,7 @@ async fn call_on_a_silent_network_ends_in_time() {
     .await;
 }
 
-/// Makes each of the first two attempts to write to `finished` fail in one of the ways in which two transactions meet.
+/// Makes the first two writes to `finished` fail, each with one of the errors of conflicting transactions.
 const MEETINGS: &str = "create sequence public.met;
     create function public.meet() returns trigger language plpgsql as $$
     declare

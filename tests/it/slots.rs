@@ -1,4 +1,4 @@
-//! A worker claims what it has slots for, and no more.
+//! A worker claims at most as many jobs as it has free slots.
 
 use pgjobq_core::worker_api::{Bounds, Claim, ClaimId, Lane, LeaseId, Store, Ticket, WorkerId};
 
@@ -6,7 +6,7 @@ use crate::gate::{Gate, result};
 use crate::harness::TestDb;
 use crate::lifecycle::double;
 
-/// How many jobs are covered by leases.
+/// Counts the jobs that leases cover.
 pub(crate) const LEASED: &str = "select count(*) from pgjobq.leases l join pgjobq.jobs j
     on j.shard = l.shard and j.queue_id = l.queue_id and j.priority = l.priority and l.tickets @> j.ticket";
 
@@ -29,7 +29,7 @@ async fn invariant_3_no_job_is_claimed_without_a_free_slot(db: TestDb) {
         jobs.push(gate.job().queue(["default", "other"][n % 2]).enqueue(&db.client).await.unwrap());
     }
     gate.until(|count| count.inside == 7).await;
-    // Some polls and heartbeats later, which is time for it to claim more.
+    // Several polls and heartbeats, each of which could claim more.
     let beats = "select count(distinct seen_at) = 1 and min(seen_at) > $ from pgjobq.workers where shard = 0";
     for _ in 0..5 {
         let seen = db.text("select max(seen_at) from pgjobq.workers").await;
@@ -51,7 +51,7 @@ async fn invariant_3_claim_never_returns_more_than_asked(db: TestDb) {
     let queue = store.check_queues(&["default"]).await.unwrap()[0].id.unwrap();
     for shard in store.shards() {
         let lane = Lane { shard, queue };
-        // Many in each priority, and two that have the same ticket.
+        // Many jobs in each priority, and two that have the same ticket.
         for priority in [pgjobq::Priority::Low, pgjobq::Priority::Normal, pgjobq::Priority::Critical] {
             let mut ids = std::iter::repeat_with(uuid::Uuid::new_v4)
                 .filter(|id| (id.as_u128() & 0x3ff) as usize % store.shards().len() == shard.0 as usize);
@@ -89,7 +89,7 @@ async fn invariant_3_claim_never_returns_more_than_asked(db: TestDb) {
     }
 }
 
-/// The numbers of an array as PostgreSQL writes it, each twice.
+/// Parses the numbers of a PostgreSQL array, and returns each twice.
 fn numbers<T: std::str::FromStr<Err: std::fmt::Debug> + Copy>(array: &str) -> Vec<T> {
     let numbers = array.trim_matches(['{', '}']).split(',').map(|number| number.parse().unwrap());
     numbers.flat_map(|number| [number, number]).collect()

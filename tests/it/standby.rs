@@ -1,4 +1,4 @@
-//! A standby answers what only reads, and says of the rest that it must go to the primary.
+//! A standby serves calls that only read. All others fail with an error that points to the primary.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn standby_shows_jobs_and_changes_none() {
         assert_eq!(ended.cancel(&primary).await.unwrap(), CancelOutcome::Cancelled);
         primary.close().await;
 
-        // A server that finds this file goes on recovering, and waits for more from a primary.
+        // This file keeps the server in recovery, waiting for a primary.
         std::fs::write(server.data_dir().join("standby.signal"), "").unwrap();
         server.restart().await.unwrap();
         let standby = Client::connect(&server.url("postgres")).await.unwrap();

@@ -1,4 +1,4 @@
-//! Jobs that complete in a transaction of their own: with what they wrote, or not at all.
+//! Transactional jobs: their completion and their writes commit together, or not at all.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -19,7 +19,7 @@ async fn write(connection: &mut sqlx::PgConnection, what: &str) -> sqlx::Result<
 #[job]
 async fn child() {}
 
-/// Writes, enqueues a child, and ends as it is told to.
+/// Writes, enqueues a child, and ends as its argument requests.
 #[job(retries = 1)]
 async fn settle(ctx: JobContext, tx: &mut Tx, how: String) -> Result<String> {
     write(tx, &format!("{how} {}", ctx.attempt())).await?;
@@ -31,7 +31,7 @@ async fn settle(ctx: JobContext, tx: &mut Tx, how: String) -> Result<String> {
     }
 }
 
-/// Looks how long its transaction may be idle.
+/// Returns the idle timeout of its transaction.
 #[job(timeout = "7s")]
 async fn look(tx: &mut Tx) -> Result<String> {
     Ok(sqlx::query_scalar("select current_setting('idle_in_transaction_session_timeout')")
@@ -39,7 +39,7 @@ async fn look(tx: &mut Tx) -> Result<String> {
         .await?)
 }
 
-/// Uses a savepoint, as any code may that gets a connection.
+/// Uses a savepoint, as any code with a connection may.
 #[job]
 async fn save(tx: &mut Tx) -> Result<()> {
     write(tx, "kept").await?;
@@ -61,7 +61,7 @@ async fn hold(ctx: JobContext, tx: &mut Tx, probe: u64) -> Result<()> {
     Ok(())
 }
 
-/// Completes in a transaction of its own, which commits or not, and is held open in between.
+/// Holds its transaction open until the test lets it commit or roll back.
 #[job]
 async fn complete_by_hand(ctx: JobContext, probe: u64, commits: bool) -> Result<u32> {
     let probe = Probe::of(probe);
@@ -79,7 +79,7 @@ async fn complete_by_hand(ctx: JobContext, probe: u64, commits: bool) -> Result<
     Ok(ctx.attempt())
 }
 
-/// Returns well, and leaves the transaction that completes it open until the test lets it commit.
+/// Succeeds, and keeps the transaction that completes it open until the test lets it commit.
 #[job]
 async fn complete_later(ctx: JobContext, probe: u64) -> Result<()> {
     let probe = Probe::of(probe);
@@ -156,7 +156,7 @@ async fn stale_attempt_rolls_all_of_it_back(db: TestDb) {
     let worker = stage(&db).await.build().await.unwrap().start();
     let job = hold::enqueue(&db.client, probe.number).await.unwrap();
     probe.until(|probe| probe.running() == 1).await;
-    // The job is taken back and runs again, while its first attempt is about to complete.
+    // The job is reaped and runs again, while its first attempt is about to complete.
     db.run(
         "do $$ begin delete from pgjobq.workers; perform pgjobq.reap(shard, '{}') from pgjobq.lanes; end $$",
     )
@@ -176,8 +176,8 @@ async fn job_completes_by_hand_in_an_open_transaction(db: TestDb) {
     let worker = stage(&db).await.build().await.unwrap().start();
     let job = complete_by_hand::enqueue(&db.client, probe.number, true).await.unwrap();
     probe.until(|probe| probe.told() == 1).await;
-    // Meanwhile it holds up nobody: others are claimed, run, finish; it can be asked to be cancelled; and the worker may
-    // even be given up.
+    // The open transaction delays nothing else: other jobs are claimed and finish, its cancellation can be requested, and its
+    // worker can even be reaped.
     child::call(&db.client).await.unwrap();
     let asked =
         tokio::time::timeout(Duration::from_secs(60), job.cancel(&db.client).into_future()).await.unwrap();
@@ -206,7 +206,7 @@ async fn transactional_job_that_cannot_commit_has_failed(db: TestDb) {
     db.until("exists (select from pgjobq.failures where message = 'it completed in a transaction that was not committed')").await;
     db.run("update pgjobq.jobs set run_at = now(); select pg_notify(pgjobq.channel(), 'anything')").await;
     assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(2));
-    // One attempt has failed, and the other has not.
+    // One attempt failed, and the other completed.
     db.until("(select (sum(completed), sum(failed)) = (1, 1) from pgjobq.rates)").await;
     worker.shutdown().await.unwrap();
     assert_eq!(effects(&db).await, ["by hand 2"]);
@@ -241,7 +241,7 @@ async fn dead_transactional_job_is_put_back_in_line(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
-/// Its first attempt hangs until its time is over.
+/// The first attempt hangs until its timeout.
 #[job(timeout = "1s", backoff = "10ms")]
 async fn linger(ctx: JobContext, tx: &mut Tx) -> Result<u32> {
     sqlx::query("select 'lingers'").execute(&mut **tx).await?;
@@ -266,7 +266,7 @@ async fn silent_transaction_returns_its_place_to_the_pool(db: TestDb) {
     .await;
     proxy.silence();
     db.until("(select min(seen_at) from pgjobq.workers) < clock_timestamp() - interval '500 ms'").await;
-    proxy.mend(); // For new connections; those that fell silent are silent for ever.
+    proxy.mend(); // For new connections only; the silent ones stay silent.
     let outcome = job.wait_timeout(&db.client, Duration::from_secs(40)).await.unwrap();
     assert!(matches!(outcome, Outcome::Completed(2..)), "{outcome:?}");
     worker.shutdown().await.unwrap();

@@ -1,4 +1,4 @@
-//! Notifications are hints: without them everything still runs, one poll later.
+//! Notifications are hints: without them everything works as well, one poll later.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn invariant_6_everything_runs_when_notifications_are_off(db: TestDb) {
 on_one_and_eight_shards!(invariant_6_everything_runs_when_notifications_are_lost);
 async fn invariant_6_everything_runs_when_notifications_are_lost(db: TestDb) {
     let client = Client::new(db.pool.clone());
-    double::job(1).enqueue(&client).await.unwrap(); // Now it knows the channel on which nothing will be heard.
+    double::job(1).enqueue(&client).await.unwrap(); // The client now knows the channel, on which no notification will arrive.
     db.run(
         "create or replace function pgjobq.channel() returns text language plpgsql as $$
         begin return 'elsewhere'; end $$",
@@ -26,17 +26,17 @@ async fn invariant_6_everything_runs_when_notifications_are_lost(db: TestDb) {
     in_good_time(everything_runs(&db, &client)).await;
 }
 
-/// A few polls are a matter of seconds, also on a busy machine.
+/// Fails if this takes much longer than a few polls on a busy machine.
 async fn in_good_time(runs: impl Future<Output = ()>) {
     tokio::time::timeout(Duration::from_secs(30), runs).await.expect("everything runs");
 }
 
-/// Jobs for now and for later, of callers' transactions and from SQL; retries; and waits for their end.
+/// Runs ready and delayed jobs, from callers' transactions and from SQL, and retries, and waits for their outcomes.
 async fn everything_runs(db: &TestDb, client: &Client) {
     let worker = Worker::builder(client).queue("default", 5).poll_interval(Duration::from_millis(200));
     let worker = worker.build().await.unwrap().start();
     db.until("exists (select from pgjobq.workers)").await;
-    // With one look behind it, the worker is idle.
+    // After its first poll the worker is idle.
     assert_eq!(double::call(client, 1).await.unwrap(), 2);
     assert_eq!(fail_twice::call(client).await.unwrap(), 3);
     let later = double::job(4).delay(Duration::from_millis(300)).enqueue(client).await.unwrap();
@@ -60,7 +60,7 @@ async fn commit_after_a_busy_worker_became_idle_is_found_soon() {
     let gate = Gate::new();
     let before =
         [gate.job().enqueue(&db.client).await.unwrap(), gate.job().enqueue(&db.client).await.unwrap()];
-    // It is busy for so long that it no longer asks to be notified. So the transaction notifies nobody.
+    // The worker is busy for so long that it withdraws its request for notifications, so the transaction sends none.
     db.until("(select idle = '{}' from pgjobq.workers)").await;
     let mut tx = db.pool.begin().await.unwrap();
     let late = double::enqueue(&mut *tx, 4).await.unwrap();
@@ -70,7 +70,7 @@ async fn commit_after_a_busy_worker_became_idle_is_found_soon() {
     }
     db.until("(select idle <> '{}' from pgjobq.workers)").await;
     tx.commit().await.unwrap();
-    // It looks again after an eighth of the time for which it has been idle; at the latest after 5 s.
+    // The worker polls after an eighth of its idle time, and after at most 5 s.
     let committed = std::time::Instant::now();
     assert_eq!(late.wait(&db.client).await.unwrap(), Outcome::Completed(8));
     assert!(committed.elapsed() < Duration::from_secs(3), "{:?}", committed.elapsed());

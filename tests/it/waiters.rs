@@ -1,4 +1,4 @@
-//! A thousand who wait at once, over a client with few connections.
+//! A thousand waits at once share a client with few connections.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -21,14 +21,14 @@ async fn pass_and_double(number: i64, probe: u64) -> Result<i64> {
     Ok(number * 2)
 }
 
-/// A client that only waits, with two connections, of which the server counts the calls.
+/// Returns a client that only waits, with two connections, whose calls the server counts.
 async fn waiting_client(db: &TestDb) -> (Client, PgPool) {
     let options = db.options.clone().application_name("waiting").options([("track_functions", "all")]);
     let pool = PgPoolOptions::new().max_connections(2).connect_with(options).await.unwrap();
     (Client::new(pool.clone()), pool)
 }
 
-/// How often this client has looked how its jobs stand; it is told when the connections are closed.
+/// Closes the client, and returns the number of its status queries, which the server counts when a connection closes.
 async fn looks_of(db: &TestDb, client: Client, pool: PgPool) -> i64 {
     client.close().await;
     pool.close().await;
@@ -42,7 +42,7 @@ on_one_and_eight_shards!(thousand_waiters_share_few_statements);
 async fn thousand_waiters_share_few_statements(db: TestDb) {
     let probe = Probe::new();
     let worker = db.worker().build().await.unwrap().start();
-    // Some ended before, some are enqueued with SQL, and most by another client.
+    // Some jobs have ended already, some are enqueued with SQL, and most by another client.
     let mut ids = Vec::new();
     probe.gate.add_permits(50);
     for n in 0..50 {
@@ -105,7 +105,7 @@ async fn waits_that_are_dropped_leave_nothing_behind(db: TestDb) {
         _ = waits => unreachable!("nothing runs"),
         () = asked => {}
     }
-    // It looks every few seconds for as long as anybody waits.
+    // The client polls every few seconds while a caller waits.
     db.until(
         "not exists (select from pg_stat_activity where application_name = 'waiting'
         and query_start > clock_timestamp() - interval '5 s')",
@@ -139,7 +139,7 @@ on_one_shard!(wait_continues_when_another_runtime_ends);
 async fn wait_continues_when_another_runtime_ends(db: TestDb) {
     let probe = Probe::new();
     let handle = pass_and_double::enqueue(&db.client, 21, probe.number).await.unwrap();
-    // The first who waits has the looking done, on a runtime of its own.
+    // The first wait starts the polling, on its own runtime.
     let elsewhere =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (client, rebuilt) = (Client::new(db.pool.clone()), pass_and_double::handle(handle.id()));
@@ -178,7 +178,7 @@ async fn large_results_arrive_over_a_slow_network() {
     }
     let small = double::enqueue(&db.client, 4).await.unwrap();
     db.until("(select count(*) from pgjobq.finished) = 21").await;
-    // All of them together would take longer than one answer may.
+    // One answer with all of them would exceed the time limit of an answer.
     let proxy = Proxy::slow_to(&db.options, 1_500_000).await;
     let client = Client::new(PgPoolOptions::new().connect_with(proxy.options()).await.unwrap());
     let all = join_all(large.iter().map(|handle| handle.wait(&client)));
