@@ -1,4 +1,4 @@
-//! What there is after some operations.
+//! The state of the database after some operations.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub(crate) struct Row {
     pub(crate) failures: i64,
     pub(crate) crashes: i64,
     pub(crate) priority: i64,
-    /// Whether it has other arguments.
+    /// True if it has other arguments.
     pub(crate) edited: bool,
 }
 
@@ -34,14 +34,14 @@ pub(crate) struct Finished {
     pub(crate) id: Job,
     pub(crate) outcome: String,
     pub(crate) attempt: i64,
-    /// Whether it has been in a crash.
+    /// True if it has a crash.
     pub(crate) crashed: bool,
-    /// Whether it says who cancelled it.
+    /// True if it records who cancelled it.
     pub(crate) asked: bool,
 }
 
 impl After {
-    /// Reads what `races.state()` gives.
+    /// Reads the result of `races.state()`.
     pub(crate) fn read(state: &Value) -> Self {
         let row = |row: &Value| Row {
             ticket: row["ticket"].as_i64(),

@@ -1,4 +1,4 @@
-//! A database with some sessions, and the gates that let them go on one step at a time.
+//! A database with some sessions, and the gates through which each of them advances one step at a time.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use crate::operation::{ASKED, Side, Stage};
 use crate::schedule::Schedule;
 use crate::session::{Ending, GATES, Session};
 
-/// How long a session may take for one step, on a busy machine.
+/// The time limit of a session for one step, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How many sides there are at most.
+/// The highest number of sides.
 const SIDES: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,37 +28,37 @@ enum State {
     Over,
 }
 
-/// What happened to a side.
+/// An event in a side's history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// It went on from its next step.
+    /// It continued from its next step.
     Went(usize),
     Ended(usize),
 }
 
-/// What one interleaving came to.
+/// The result of one interleaving.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) endings: Vec<Ending>,
-    /// The steps that each side came to; only the first, when it failed.
+    /// The steps that each side reached; only the first one if it failed.
     pub(crate) traces: Vec<Vec<String>>,
     pub(crate) history: Vec<Event>,
-    /// Which side waited for the transaction of which other one, while that one was stopped.
+    /// Pairs of sides: the first one waited for the transaction of the second one, while the second one was stopped.
     pub(crate) waits: BTreeSet<(usize, usize)>,
-    /// Everything that there was afterwards.
+    /// The state of the database afterwards.
     pub(crate) state: Value,
-    /// And whether it could be brought to an end.
+    /// The result of `races.drain()` from that state.
     pub(crate) drained: Value,
 }
 
 pub(crate) struct Bench {
     gates: PgConnection,
-    /// Whoever waits for the session of this number is at a gate.
+    /// A session that waits for the session of this number is at a gate.
     pid: i32,
     sessions: Vec<Session>,
-    /// What became of states that were brought to an end before. It depends on nothing else.
+    /// The results of `races.drain()` by state. They depend on the state alone.
     drained: HashMap<String, Value>,
-    /// How many runs there were since the last vacuum.
+    /// The number of runs since the last vacuum.
     untidy: usize,
 }
 
@@ -73,7 +73,7 @@ impl Bench {
         Self { gates, pid, sessions, drained: HashMap::new(), untidy: 0 }
     }
 
-    /// Runs some operations on a fresh stage in the order that the schedule says.
+    /// Runs some operations on a fresh stage in the order that the schedule gives.
     pub(crate) async fn run(&mut self, sides: &[Side], schedule: &mut Schedule) -> Run {
         self.untidy += 1;
         self.reset(Stage::of(sides)).await;
@@ -128,8 +128,8 @@ impl Bench {
             .unwrap();
     }
 
-    /// Opens a gate of a side, and those up to the last one, if any; and returns when no side runs: each is at a gate, waits
-    /// for another, or is over.
+    /// Opens a gate of a side, and those up to the last one, if any. Returns when no side runs: each is at a gate, waits
+    /// for another one, or is over.
     async fn go_on(
         &mut self,
         mut gate: Option<(usize, i32, i32)>,
@@ -159,7 +159,7 @@ impl Bench {
                     _ => State::Blocked,
                 };
             }
-            // In a deadlock, the server ends one of them in a moment.
+            // In a deadlock, the server ends one of them shortly.
             let stuck = !states.contains(&State::Paused) && states.contains(&State::Blocked);
             if !stuck && !states.contains(&State::Running) {
                 for (side, (_, blockers)) in looks.iter().enumerate() {
@@ -173,7 +173,7 @@ impl Bench {
         }
     }
 
-    /// Everything that there is, and what comes of it.
+    /// Returns the state of the database, and the result of draining it.
     async fn look(&mut self) -> (Value, Value) {
         let state: String =
             sqlx::query_scalar("select races.state()::text").fetch_one(&mut self.gates).await.unwrap();
@@ -185,7 +185,7 @@ impl Bench {
         (serde_json::from_str(&state).unwrap(), self.drained[&state].clone())
     }
 
-    /// Forgets the dead rows of earlier runs, now and then: after it, everything is planned anew.
+    /// Vacuums the dead rows of earlier runs from time to time. Afterwards every statement is planned anew.
     pub(crate) async fn tidy(&mut self) {
         if self.untidy < 200 {
             return;
@@ -201,14 +201,14 @@ impl Bench {
 }
 
 impl Run {
-    /// When a side went on from a step, as a place in the history.
+    /// Returns the place in the history at which a side continued from a step.
     pub(crate) fn passed(&self, side: usize, step: &str) -> Option<usize> {
         let number = self.traces[side].iter().position(|at| at == step)?;
-        // When it was the last side, it went on without a stop.
+        // The last remaining side runs on without a stop.
         self.went(side).nth(number).or_else(|| self.went(side).last())
     }
 
-    /// When a side came to a step.
+    /// Returns the place in the history at which a side reached a step.
     pub(crate) fn came_to(&self, side: usize, step: &str) -> Option<usize> {
         let number = self.traces[side].iter().position(|at| at == step)?;
         self.went(side).nth(number.checked_sub(1)?).or_else(|| self.went(side).last())

@@ -1,11 +1,11 @@
--- What the runner needs in a database, beside the shipped schema: pauses, a stage to reset, a look at everything, and a
--- drain that shows that nothing is stranded. Jobs, leases and workers are known by small numbers here.
+-- The runner's additions to the shipped schema: pauses, a reset of the stage, a look at all rows, and a drain that shows
+-- that no job is stranded. Jobs, leases and workers have small numbers here.
 
 create schema races;
 
--- Where a session stops, the first time that it comes to this step, until the runner opens the next gate. A session that the
--- runner did not set up passes. So does one that has passed all gates, for those beyond the last are not locked; and one whose
--- operation skips the step.
+-- Stops a session, the first time that it reaches this step, until the runner opens the next gate. Three kinds of sessions
+-- pass: one that the runner did not set up; one that has passed all gates, because those beyond the last are not locked;
+-- and one whose operation skips the step.
 create function races.pause(p_step text) returns void language plpgsql as $$
 declare
     v_side int := nullif(current_setting('races.side', true), '');
@@ -28,7 +28,7 @@ begin
     return clock_timestamp() - coalesce(nullif(current_setting('races.lag', true), ''), '0')::interval;
 end $$;
 
--- What the library does when a job cannot be completed: it gives the transaction up.
+-- Gives the transaction up if a job cannot be completed, as the library does.
 create function races.must(p_done boolean) returns boolean language plpgsql as $$
 begin
     if not p_done then
@@ -37,9 +37,9 @@ begin
     return true;
 end $$;
 
--- Lets one side go on from a gate, to the last of these, and returns when no session runs any more: which scripts are over (each
--- holds the lock of its side's gate 0 until then), and for which other sessions the rest wait. After a while it returns all
--- the same, and one waits for none. It looks again each millisecond.
+-- Lets one side go on from a gate, to the last of these, and returns when no session runs any more. Returns the scripts
+-- that are over (each holds the lock of its side's gate 0 until then), and the sessions for which the others wait. After a
+-- timeout it returns anyway, with a session that waits for none. It looks again each millisecond.
 create function races.go(p_side int, p_gate int, p_last int, p_sides int[], p_pids int[], out is_over boolean, out blockers int[])
 returns setof record language plpgsql as $$
 declare
@@ -48,7 +48,7 @@ declare
 begin
     perform pg_advisory_unlock(p_side, gate) from generate_series(p_gate, p_last) gate;
     for round in 1..100 loop
-        -- First who is over, then who waits: what is over has let go of its locks.
+        -- Ended sessions are read before waiting ones, because an ended session has released its locks.
         v_over := array(select side from unnest(p_sides) s(side) where races.is_over(side));
         v_waits := array(select pg_blocking_pids(pid)::text from unnest(p_pids) with ordinality p(pid, n) order by n);
         exit when not exists (select 1 from unnest(p_sides, v_waits) s(side, waits) where side <> all (v_over) and waits = '{}');
@@ -73,9 +73,8 @@ begin
     return get_byte(uuid_send(p_id), 15);
 end $$;
 
--- Jobs 1 and 2 run under lease 11 of worker 1, who has been silent for long, or was given up already. Jobs 3 and 4 wait,
--- 5 waits in the quarantine, 6 is due, and 9 is dead. Job 1 has failed before; job 2 has no crash budget, so that a crash
--- kills it.
+-- Jobs 1 and 2 run under lease 11 of worker 1, which has been silent for long, or was reaped already. Jobs 3 and 4 wait, 5
+-- is quarantined, 6 is due, and 9 is dead. Job 1 has failed before; job 2 has `max_crashes = 0`, so that a crash kills it.
 create function races.reset(p_given_up boolean, p_asked int[], p_expiring int[]) returns void language plpgsql as $$
 declare
     v_queue int := (select id from pgjobq.queues where name = 'default');
@@ -112,7 +111,7 @@ begin
     insert into pgjobq.cancels (shard, job, created_at, asked_by) select 0, races.id(n), now(), 'somebody' from unnest(p_asked) n;
 end $$;
 
--- Everything that there is and that decides what comes, in one snapshot.
+-- All rows that decide what happens next, in one snapshot.
 create function races.state() returns jsonb language plpgsql stable as $$
 begin
     return jsonb_build_object(
@@ -135,8 +134,8 @@ begin
         'workers', (select coalesce(jsonb_agg(id order by id), '[]') from pgjobq.workers));
 end $$;
 
--- Acts on all requests, takes everything back, claims it, and completes it. What is left, or was claimed twice, or not at all,
--- is told; and the requests for jobs that do not run, and are live all the same.
+-- Acts on all requests, reaps every lease, claims all jobs, and completes them. Reports jobs that are left, or were claimed
+-- twice or not at all; and requests for jobs that do not run and are still live.
 create function races.drain() returns jsonb language plpgsql as $$
 declare
     v_queue int := (select id from pgjobq.queues where name = 'default');
@@ -180,7 +179,7 @@ begin
         'cancels', (select count(*) from pgjobq.cancels));
 end $$;
 
--- Completes what a claim gave, which has one lease for each priority. Gives what was stale.
+-- Completes the jobs of a claim, which has one lease for each priority. Returns the stale results.
 create function races.complete(p_queue int, p_lease bigint, p_ids uuid[], p_tickets bigint[], p_priorities smallint[])
 returns uuid[] language plpgsql as $$
 declare

@@ -13,25 +13,25 @@ use crate::operations::named;
 use crate::schedule::Schedule;
 use crate::session::Ending;
 
-/// Operations that go on at once, each with the isolation of its transaction.
+/// Operations that run concurrently, each with the isolation of its transaction.
 pub(crate) type Group = Vec<Side>;
 
-/// How many orders of a group are run when there are more than that.
+/// The number of orders of a group that are run, if it has more.
 const SAMPLE: usize = 120;
 
-/// What was done, and what did not hold.
+/// Counts of the runs, and the violations that they found.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     pub(crate) groups: usize,
     pub(crate) interleavings: usize,
     pub(crate) blocked: usize,
     pub(crate) refused: usize,
-    /// The steps that were come to.
+    /// The steps that were reached.
     pub(crate) steps: BTreeSet<String>,
     pub(crate) violations: Vec<String>,
 }
 
-/// Every two of these operations that share rows, and those of callers at every level.
+/// Returns every two of these operations that share rows, and callers' operations at every level.
 pub(crate) fn pairs(operations: &[&'static Operation]) -> Vec<Group> {
     let mut pairs = Vec::new();
     for (place, first) in operations.iter().enumerate() {
@@ -42,7 +42,7 @@ pub(crate) fn pairs(operations: &[&'static Operation]) -> Vec<Group> {
     pairs
 }
 
-/// These operations together, callers' at every level.
+/// Returns these operations as one group, with callers' operations at every level.
 pub(crate) fn together(names: &[&str]) -> Vec<Group> {
     at_every_level(&names.iter().map(|name| named(name)).collect::<Vec<_>>())
 }
@@ -62,7 +62,7 @@ fn at_every_level(operations: &[&'static Operation]) -> Vec<Group> {
         .collect()
 }
 
-/// Runs every interleaving of two; of three, those that are drawn.
+/// Runs every interleaving of two operations; of three operations, only the drawn ones.
 async fn explore(bench: &mut Bench, group: &Group) -> Report {
     let mut report = Report { groups: 1, ..Report::default() };
     bench.tidy().await;
@@ -114,7 +114,7 @@ pub(crate) async fn explore_all(lanes: Vec<PgConnectOptions>, groups: Vec<Group>
 }
 
 impl Report {
-    /// Runs one interleaving. False when something does not hold: one such order is enough to look at.
+    /// Runs one interleaving. Returns false on a violation: one such order is enough to look at.
     async fn run(&mut self, bench: &mut Bench, group: &Group, order: &mut Schedule) -> bool {
         let run = bench.run(group, order).await;
         self.interleavings += 1;

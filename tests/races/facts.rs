@@ -1,11 +1,11 @@
-//! What the answers of an operation say that it did.
+//! The effects of an operation, according to its answers.
 
 use serde_json::Value;
 
 use crate::operation::{Action, Decision, Isolation, Job, LEASE, Operation};
 use crate::session::Ending;
 
-/// What one side did, as it was told. All of it empty when its transaction was rolled back.
+/// The effects that one side's answers report. All of it is empty if its transaction was rolled back.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) inserted: Vec<Job>,
@@ -14,14 +14,14 @@ pub(crate) struct Facts {
     pub(crate) asked: i64,
     pub(crate) accepted: Vec<(Job, Decision)>,
     pub(crate) stale: Vec<Job>,
-    /// Whether it closed lease 11.
+    /// True if it closed lease 11.
     pub(crate) closed: bool,
     /// Jobs that were charged with a crash, and are live.
     pub(crate) requeued: i64,
     pub(crate) buried: i64,
     pub(crate) returned: i64,
     pub(crate) promoted: i64,
-    /// Whether worker 1 was told that it is there.
+    /// True if the database confirmed that worker 1 is registered.
     pub(crate) alive: bool,
     /// Jobs for which a request to cancel is committed.
     pub(crate) requests: Vec<Job>,
@@ -36,11 +36,11 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Reads them; an error that the operation must not have is the error. A deadlock is one, whoever meets it.
+    /// Reads the facts. Fails with an error that the operation must not have, such as any deadlock.
     pub(crate) fn read(operation: &Operation, isolation: Isolation, ending: &Ending) -> Result<Self, String> {
         let answer = match ending {
             Ending::Answered(answer) => answer,
-            // The caller's isolation allows it, and the caller is told.
+            // The caller's isolation allows it, and the caller receives the error.
             Ending::Failed { code, .. }
                 if code == "40001" && operation.is_callers() && isolation != Isolation::ReadCommitted =>
             {
@@ -107,7 +107,7 @@ impl Facts {
                 self.cancelled = jobs_of(&answer["cancelled"]);
                 self.reaped = self.cancelled.len() as i64;
             }
-            // A function that gives one value gives it under its own name.
+            // A function that returns one value names the column after itself.
             Action::ReturnLease => self.returned = number(answer),
             Action::Promote => self.promoted = number(&answer["promoted"]),
             Action::GiveUpWorkers | Action::Leave | Action::DeleteQueue => {}

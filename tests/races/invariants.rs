@@ -1,4 +1,4 @@
-//! What must hold after some operations, in whatever order their steps went.
+//! The conditions that must hold after some operations, in every order of their steps.
 
 use crate::after::{After, Finished};
 use crate::bench::Run;
@@ -12,7 +12,7 @@ pub(crate) struct Check<'c> {
     pub(crate) after: After,
 }
 
-/// The first thing that does not hold.
+/// Returns the first violation.
 pub(crate) fn check(group: &[Side], run: &Run) -> Result<(), String> {
     let facts = group.iter().zip(&run.endings);
     let facts = facts.map(|((operation, level), ending)| Facts::read(operation, *level, ending));
@@ -40,7 +40,7 @@ impl Check<'_> {
         }
     }
 
-    /// A claim returns no more than was asked, and each of its jobs is there with this ticket, under its lease alone.
+    /// A claim returns at most the wanted number of jobs. Each job exists with this ticket, under its lease alone.
     fn claims(&self) -> Result<(), String> {
         for (side, facts) in self.facts.iter().enumerate() {
             if facts.claimed.len() as i64 > facts.asked {
@@ -65,8 +65,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Each job that ran under lease 11 was taken from it at most once; what was refused was another's; and nothing was
-    /// accepted after the lease was closed.
+    /// Each job that ran under lease 11 was taken from it at most once. A refused decision was about a job that another
+    /// operation took. After the lease was closed, no decision was accepted.
     fn fence(&self) -> Result<(), String> {
         for job in [1, 2] {
             let (taken, told) =
@@ -100,7 +100,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// A worker that was told that it lives is there.
+    /// A worker that was confirmed as registered has a row.
     fn heartbeat(&self) -> Result<(), String> {
         let there = self.after.workers.contains(&1);
         match self.facts.iter().any(|facts| facts.alive) && !there {
@@ -109,8 +109,8 @@ impl Check<'_> {
         }
     }
 
-    /// Brought to its end, every live job ran once more, and nothing is left; and before that, each job that somebody asked
-    /// to cancel had ended, or was running.
+    /// After the drain, every live job ran once more, and no row is left. Before the drain, each job with a request to
+    /// cancel had ended, or was running.
     fn nothing_is_stranded(&self) -> Result<(), String> {
         let drained = &self.run.drained;
         let nothing = ["unmet", "stale", "jobs", "leases", "failures", "cancels"];
@@ -120,12 +120,12 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// How many enqueues of this job were acknowledged as new.
+    /// Returns the number of enqueues of this job that were acknowledged as new.
     pub(crate) fn born(&self, job: Job) -> i64 {
         self.count(job, |facts| &facts.inserted)
     }
 
-    /// How often a list of the answers has this job.
+    /// Returns the number of times that a list of the answers contains this job.
     pub(crate) fn count(&self, job: Job, list: fn(&Facts) -> &Vec<Job>) -> i64 {
         self.facts.iter().flat_map(list).filter(|of| **of == job).count() as i64
     }
@@ -146,13 +146,14 @@ impl Check<'_> {
         self.after.finished.iter().filter(move |row| row.id == job)
     }
 
-    /// Whether a job of lease 11 was charged with a crash: it is live, or was cancelled or buried because of it or since.
+    /// Returns the crashes that a job of lease 11 was charged with: it is live, or was cancelled or buried because of it or
+    /// since.
     pub(crate) fn crashed(&self, job: Job) -> i64 {
         let live = self.after.live.get(&job).map_or(0, |row| row.crashes);
         live + self.finished(job).filter(|row| row.crashed).count() as i64
     }
 
-    /// Whether a job ended while it waited.
+    /// Returns whether a job ended while it waited.
     pub(crate) fn ended_waiting(&self, job: Job) -> bool {
         let by = |(side, facts): (&Side, &Facts)| {
             let acts = matches!(
@@ -164,7 +165,7 @@ impl Check<'_> {
         self.group.iter().zip(&self.facts).any(by)
     }
 
-    /// How often a job was taken from lease 11, by a finish, the reaper, or a return.
+    /// Returns the number of times that a job was taken from lease 11, by a finish, the reaper, or a return.
     fn taken(&self, job: Job) -> i64 {
         self.taken_with_a_trace(job) + i64::from(self.given_back(job))
     }
@@ -173,7 +174,7 @@ impl Check<'_> {
         self.accepted(job).count() as i64 + self.crashed(job)
     }
 
-    /// Whether a job has a new ticket, and nothing else says why; or had one when it was cancelled or expired.
+    /// Returns whether a job has a new ticket for no other known reason, or had one when it was cancelled or expired.
     pub(crate) fn given_back(&self, job: Job) -> bool {
         let moved = self.after.live.get(&job).is_some_and(|row| row.ticket != Some(job));
         let returned = self.ended_waiting(job) && self.sum(|facts| facts.returned) > 0;

@@ -1,4 +1,4 @@
-//! What must add up: attempts, and jobs.
+//! The sums that must match: attempts, and jobs.
 
 use crate::after::Row;
 use crate::invariants::Check;
@@ -16,7 +16,7 @@ fn attempts(job: Job) -> i64 {
 }
 
 impl Check<'_> {
-    /// A job's attempts, failures and crashes are what the answers say.
+    /// A job's attempts, failures and crashes match the answers.
     pub(crate) fn attempts(&self) -> Result<(), String> {
         for (job, row) in &self.after.live {
             let old = self.born(*job) == 0;
@@ -38,7 +38,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Every acknowledged enqueue is live, or ended exactly once; and what has ended stays so, unless a person moves it.
+    /// Every acknowledged enqueue is live, or ended exactly once. An ended job stays ended, unless a person requeues it.
     pub(crate) fn conservation(&self) -> Result<(), String> {
         for job in JOBS {
             self.ends(job)?;
@@ -61,7 +61,7 @@ impl Check<'_> {
         self.edits()
     }
 
-    /// What is kept of a job is what the answers say.
+    /// The rows in `finished` match the answers.
     fn ends(&self, job: Job) -> Result<(), String> {
         let moved = self.count(job, |facts| &facts.revived)
             + if job == DEAD { self.sum(|facts| facts.purged) } else { 0 };
@@ -85,7 +85,7 @@ impl Check<'_> {
 
     fn attempts_of_the_ended(&self, job: Job) -> Result<(), String> {
         let (base, born) = (attempts(job), self.born(job) > 0);
-        // What was asked before a job was enqueued is not about that job.
+        // A request from before a job was enqueued does not concern that job.
         let asks = |action| matches!(action, Action::Ask { .. } | Action::Cancel { .. } | Action::PurgeQueue);
         let asked = self.group.iter().any(|(operation, _)| asks(operation.action));
         for row in self.finished(job) {
@@ -104,7 +104,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// A dead job that is live again has the arguments and the priority that the one who moved it gave.
+    /// A dead job that was requeued has the arguments and the priority that the request set.
     fn edits(&self) -> Result<(), String> {
         let Some(row) = self.after.live.get(&DEAD) else { return Ok(()) };
         let moved = self.facts.iter().zip(self.group).find(|(facts, _)| facts.revived.contains(&DEAD));

@@ -1,4 +1,4 @@
-//! The isolation of our own transactions: READ COMMITTED, whatever a role or a database has for its default.
+//! The isolation of our own transactions: READ COMMITTED, regardless of the default of a role or a database.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::pause;
 use crate::server::Databases;
 use crate::session::{Ending, Session};
 
-/// How long a job may take on a busy machine.
+/// The time limit of a job on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[job(retries = 1, backoff = "1ms")]

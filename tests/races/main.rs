@@ -1,10 +1,10 @@
 //! Every two operations on the same rows, in every order of their steps; and some threes.
 //!
-//! The functions of the schema name their steps in comments (`-- step: …`), which are replaced by pauses in the shipped text.
-//! Sessions carry out the operations, and stop at each pause until the runner lets one of them go on; a commit is a step as
-//! well. A session that waits for another's transaction is told by `pg_locks`, and goes on when that has ended. After each run
-//! the answers and the tables must fit together, and everything must come to an end. A deadlock is a violation: it says that
-//! two operations take their locks in different orders.
+//! The functions of the schema name their steps in comments (`-- step: …`). The runner replaces them in the shipped text by
+//! pauses. Sessions execute the operations, and stop at each pause until the runner releases one of them; a commit is a
+//! step as well. `pg_locks` shows a session that waits for another's transaction; it continues when that has ended. After
+//! each run the answers and the tables must fit together, and it must be possible to drain every job. A deadlock is a
+//! violation, because two operations then take their locks in different orders.
 #![allow(clippy::unwrap_used)]
 
 mod after;
@@ -30,7 +30,7 @@ use explore::{Group, Report};
 use operations::{OPERATIONS, TRIPLES};
 use server::Databases;
 
-/// How many databases are worked on at once.
+/// The number of databases that are used at once.
 const LANES: usize = 6;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,4 @@
-//! What sessions do to the same rows: the calls that the library makes, with the rows of the stage (see `bench.sql`).
+//! The operations of sessions on the same rows: the library's calls, with the rows of the stage (see `bench.sql`).
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ pub(crate) type Job = i64;
 /// The lease of jobs 1 and 2.
 pub(crate) const LEASE: i64 = 11;
 
-/// The dead job, which a person may put back in line.
+/// The dead job, which a person may requeue.
 pub(crate) const DEAD: Job = 9;
 
-/// What an attempt means for its job.
+/// The decision about an ended attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     Complete,
@@ -25,7 +25,7 @@ pub(crate) enum Decision {
     Return,
 }
 
-/// What an operation does.
+/// The action of an operation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Action {
     /// In a caller's transaction.
@@ -44,11 +44,11 @@ pub(crate) enum Action {
         enqueued: &'static [Job],
         rolled_back: bool,
     },
-    /// As a handle does it: asks, commits, and acts upon it.
+    /// Cancels as a handle does: requests, commits, and acts on the request.
     Cancel {
         jobs: &'static [Job],
     },
-    /// On these requests, or on all.
+    /// Acts on these requests, or on all.
     ActOnCancels {
         jobs: Option<&'static [Job]>,
     },
@@ -57,7 +57,7 @@ pub(crate) enum Action {
         edited: bool,
     },
     Purge,
-    /// Cancels all that waits.
+    /// Cancels all waiting jobs.
     PurgeQueue,
     DeleteQueue,
     Claim {
@@ -85,28 +85,28 @@ pub(crate) enum Action {
 pub(crate) struct Operation {
     pub(crate) name: &'static str,
     pub(crate) action: Action,
-    /// Whether it finds requests to cancel on the stage.
+    /// True if it finds requests to cancel on the stage.
     pub(crate) asked: bool,
 }
 
 /// An operation, and the isolation of its transaction.
 pub(crate) type Side = (&'static Operation, Isolation);
 
-/// How the stage is set for some operations.
+/// The variant of the stage that some operations need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stage {
-    /// Worker 1 was given up.
+    /// Worker 1 was reaped.
     pub(crate) given_up: bool,
-    /// Somebody has asked to cancel jobs 1, 3 and 6, and 7 and 8, which are not there.
+    /// Jobs 1, 3 and 6 have requests to cancel, and so have 7 and 8, which do not exist.
     pub(crate) asked: bool,
-    /// Jobs 1 and 3 should have been started by now.
+    /// The `expires_at` of jobs 1 and 3 has passed.
     pub(crate) expiring: bool,
 }
 
-/// The jobs that are asked for on the stage.
+/// The jobs that have requests to cancel on the stage.
 pub(crate) const ASKED: &[Job] = &[1, 3, 6, 7, 8];
 
-/// Those of them that are not there, and not in the order in which a look at all of them finds them.
+/// The requested jobs that do not exist. Their order differs from that in which a look at all requests finds them.
 pub(crate) const GONE: &[Job] = &[8, 7];
 
 /// The isolation of a transaction.
@@ -125,7 +125,7 @@ impl Decision {
         matches!(self, Self::Complete | Self::CompleteKept | Self::Bury | Self::Cancel)
     }
 
-    /// How the job's row in `finished` says that it ended, when there is one.
+    /// Returns the outcome in the job's row in `finished`, if there is one.
     pub(crate) fn kept_as(self) -> Option<&'static str> {
         match self {
             Self::CompleteKept => Some("completed"),
@@ -137,13 +137,13 @@ impl Decision {
 }
 
 impl Operation {
-    /// Whether it is a part of a caller's transaction, whose isolation is the caller's choice.
+    /// Returns whether it is part of a caller's transaction, whose isolation the caller chooses.
     pub(crate) fn is_callers(&self) -> bool {
         matches!(self.action, Action::Enqueue { .. } | Action::Ask { .. } | Action::CompleteIn { .. })
     }
 
-    /// Whether its isolation, which is the caller's choice, makes a difference. A request to cancel only adds a row, and what
-    /// is rolled back was never refused.
+    /// Returns whether its isolation, which the caller chooses, makes a difference. A request to cancel only adds a row,
+    /// and an operation that is rolled back was never refused.
     pub(crate) fn minds_its_level(&self) -> bool {
         match self.action {
             Action::Enqueue { rolled_back, .. } | Action::CompleteIn { rolled_back, .. } => !rolled_back,
@@ -151,7 +151,7 @@ impl Operation {
         }
     }
 
-    /// The jobs whose rows it names, so that it may have to wait for another transaction that has written them.
+    /// The jobs whose rows it names. It may have to wait for another transaction that has written them.
     pub(crate) fn names(&self) -> Vec<Job> {
         match self.action {
             Action::Enqueue { jobs, .. } => jobs.to_vec(),
@@ -162,13 +162,13 @@ impl Operation {
         }
     }
 
-    /// Whether both may come to the same row: of a job, of lane, lease or worker. Those that do not are not run together.
+    /// Returns whether both may reach the same row: of a job, lane, lease or worker. Only such operations are run together.
     pub(crate) fn shares_rows(&self, other: &Self) -> bool {
         let theirs = other.rows();
         self.rows().iter().any(|row| theirs.contains(row))
     }
 
-    /// The rows that it may come to. Jobs have their numbers.
+    /// The rows that it may reach. Jobs have their numbers.
     fn rows(&self) -> Vec<Job> {
         const LANE: i64 = -1;
         const THE_LEASE: i64 = -2;
@@ -199,7 +199,7 @@ impl Operation {
 }
 
 impl Stage {
-    /// On which each of these operations finds something to do.
+    /// The stage on which each of these operations finds work.
     pub(crate) fn of(sides: &[Side]) -> Self {
         let any = |wants: fn(&Operation) -> bool| sides.iter().any(|(operation, _)| wants(operation));
         Self {

@@ -6,7 +6,7 @@ const fn simple(name: &'static str, action: Action) -> Operation {
     Operation { name, action, asked: false }
 }
 
-/// One that finds requests to cancel.
+/// An operation that finds requests to cancel.
 const fn asked(operation: Operation) -> Operation {
     Operation { asked: true, ..operation }
 }
@@ -32,7 +32,7 @@ const fn claim(name: &'static str, want: i64, wait: bool, found: &'static str) -
     simple(name, Action::Claim { want, wait, found })
 }
 
-/// All of them. Jobs 7 and 8 do not exist before they are enqueued.
+/// All operations. Jobs 7 and 8 do not exist before they are enqueued.
 pub(crate) const OPERATIONS: &[Operation] = &[
     enqueue("enqueue", &[7], false),
     enqueue("enqueue a live job", &[1], false),
@@ -82,7 +82,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     simple("delete the queue", Action::DeleteQueue),
 ];
 
-/// Threes in which two operations, each right by itself, may leave an opening to the third.
+/// Groups of three in which two operations, each correct by itself, may leave a gap for the third.
 pub(crate) const TRIPLES: &[[&str; 3]] = &[
     ["cancel", "retry now", "reap"],
     ["cancel", "promote", "claim"],
@@ -100,7 +100,7 @@ pub(crate) const TRIPLES: &[[&str; 3]] = &[
     ["delete the queue", "purge the queue", "enqueue"],
 ];
 
-/// The operation of this name.
+/// Returns the operation of this name.
 pub(crate) fn named(name: &str) -> &'static Operation {
     OPERATIONS.iter().find(|operation| operation.name == name).unwrap()
 }

@@ -10,10 +10,10 @@ pub(crate) fn shipped() -> String {
     pgjobq::schema_sql("pgjobq").unwrap()
 }
 
-/// The bench, and this text of the schema with its pauses, as one script.
+/// Returns the bench, and this text of the schema with its pauses, as one script.
 pub(crate) fn with_pauses(schema: &str) -> String {
     let rendered: Vec<_> = schema.lines().map(with_pause).collect();
-    // The pause comes first, for functions are compiled when they are called; what uses the schema comes last.
+    // The pause comes first, because a call compiles a function; the code that uses the schema comes last.
     format!("set check_function_bodies = off;\n{BENCH}\n{}", rendered.join("\n"))
 }
 

@@ -10,9 +10,9 @@ use crate::server::Databases;
 
 struct Planted {
     name: &'static str,
-    /// Texts, how often they are there, and what stands in their place.
+    /// Each cut: a text, the number of its occurrences, and its replacement.
     cuts: &'static [(&'static str, usize, &'static str)],
-    /// The operations among which it must be found.
+    /// The operations among which the runner must find it.
     among: &'static [&'static str],
     claims_at: Isolation,
 }
@@ -25,7 +25,7 @@ const fn planted(
     Planted { name, cuts, among, claims_at: Isolation::ReadCommitted }
 }
 
-/// Where a finish looks at the requests to cancel.
+/// The lines of a finish that read the requests to cancel.
 const FLAG_IS_READ: &str = "cancelled := pgjobq.end_flagged(p_shard, v_back);\n        \
                             perform pgjobq.forget_cancels(p_shard, v_done);";
 
@@ -304,7 +304,7 @@ impl Planted {
         text
     }
 
-    /// All pairs of its operations; of three of them, the three as well.
+    /// Returns all pairs of its operations; of three of them, also the group of three.
     fn groups(&self) -> Vec<Group> {
         let mut pairs = explore::pairs(&self.among.iter().map(|name| named(name)).collect::<Vec<_>>());
         if self.among.len() == 3 {

@@ -1,15 +1,15 @@
-//! What a request to cancel brings about, and who waits for a caller.
+//! The effects of a request to cancel, and the operations that wait for a caller.
 
 use crate::facts::Facts;
 use crate::invariants::Check;
 use crate::operation::{ASKED, Action, Job, Stage};
 
-/// The step at which whoever puts a job back has locked its row, and has not looked at the requests.
+/// The step at which an operation that puts a job back has locked its row, and has not read the requests.
 const WRITTEN: &str = "jobs written";
 
 impl Check<'_> {
-    /// Who puts a job back ends it, if a request was committed before the requests were read. (What is committed later is
-    /// acted upon after its commit.)
+    /// An operation that puts a job back ends it if a request was committed before it read the requests. (The canceller
+    /// acts on a later request after its commit.)
     pub(crate) fn requests_are_met(&self) -> Result<(), String> {
         for side in 0..self.group.len() {
             let Some(read) = self.run.passed(side, WRITTEN) else { continue };

@@ -1,14 +1,14 @@
-//! Which side goes next: every order of the steps of some sides, each once; or orders drawn at random.
+//! The choice of the side that goes next: every order of the steps of some sides, each once; or random orders.
 
-/// One order, as far as it is fixed; what follows is chosen on the way, the first side first.
+/// One order, as far as it is fixed. The rest is chosen during the run, the first side first.
 #[derive(Default)]
 pub(crate) struct Schedule {
     choices: Vec<Choice>,
-    /// How many choices the current run has come to.
+    /// The number of choices that the current run has reached.
     at: usize,
-    /// Whether the sides do the same, so that it does not matter which goes first.
+    /// True if the sides do the same, so that it does not matter which goes first.
     symmetric: bool,
-    /// What an order is drawn with.
+    /// The source of random choices, for a random order.
     dice: Option<Dice>,
 }
 
@@ -21,23 +21,23 @@ struct Choice {
 struct Dice(u64);
 
 impl Schedule {
-    /// The first order of sides that do the same, or not.
+    /// The first order, of sides that do the same or of different ones.
     pub(crate) fn first(symmetric: bool) -> Self {
         Self { symmetric, ..Self::default() }
     }
 
-    /// An order drawn at random, by this number.
+    /// A random order with this seed.
     pub(crate) fn drawn(seed: u64) -> Self {
         Self { dice: Some(Dice(seed)), ..Self::default() }
     }
 
-    /// The side that goes next, of those that can.
+    /// Chooses the side that goes next, of those that can.
     pub(crate) fn choose(&mut self, can_go: &[bool]) -> usize {
         let fixed = self.choices.get(self.at).map(|choice| choice.side);
         self.at += 1;
         match fixed {
             Some(side) if can_go[side] => side,
-            // What a deadlock leaves is up to the server; then the rest of the order is chosen anew.
+            // After a deadlock the server decides which side remains; then the rest of the order is chosen anew.
             _ => {
                 self.choices.truncate(self.at - 1);
                 let mut sides: Vec<_> = (0..can_go.len()).filter(|side| can_go[*side]).rev().collect();
@@ -50,7 +50,7 @@ impl Schedule {
         }
     }
 
-    /// The next order, if there is one: the last open choice is made another way.
+    /// The next order, if there is one: the last open choice is made differently.
     pub(crate) fn next(mut self) -> Option<Self> {
         while let Some(mut last) = self.choices.pop() {
             if let Some(side) = last.open.pop() {
@@ -68,7 +68,7 @@ impl Schedule {
 }
 
 impl Dice {
-    /// A number below this one.
+    /// Returns a random number below this one.
     fn below(&mut self, bound: usize) -> usize {
         // SplitMix64: the same orders on every machine.
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);

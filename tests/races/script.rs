@@ -19,7 +19,7 @@ impl Operation {
             Action::Ask { rolled_back, .. } => {
                 end = if rolled_back { PAUSE_AND_ROLL_BACK } else { "select races.pause('asked');\ncommit;" };
             }
-            // What is stale takes the transaction with it, as the library does.
+            // A stale result rolls the transaction back, as the library does.
             Action::CompleteIn { keep, enqueued, rolled_back } => {
                 let completed = format!("races.must(pgjobq.{})", complete_in(keep));
                 if enqueued.is_empty() {
@@ -28,7 +28,7 @@ impl Operation {
                 }
                 begin.push_str(&format!("\nselect {completed};"));
             }
-            // Committed first; the request is acted upon in a transaction of ours.
+            // The request is committed first; a transaction of ours acts on it.
             Action::Cancel { jobs } => {
                 begin = format!(
                     "set races.skipped = '{skipped}'; begin;\nselect set_config('races.asked', coalesce(to_jsonb(pgjobq.{}), '[]')::text, false);\ncommit;\n\
@@ -36,11 +36,11 @@ impl Operation {
                     ask(jobs)
                 );
             }
-            // A claim whose clock has been read a while ago.
+            // A claim that read the clock a while ago.
             Action::Claim { .. } | Action::ClaimQuarantined { .. } => {
                 begin.insert_str(0, "set races.lag = '1 hour'; ")
             }
-            // The others come to their last step when they have written; between it and the commit they only read.
+            // The other operations reach their last step when they have written. Between it and the commit they only read.
             Action::GiveUpWorkers | Action::Leave | Action::DeleteQueue => {
                 end = "select races.pause('written');\ncommit;";
             }

@@ -1,14 +1,14 @@
-//! A session that carries out one side's operation, as far as the gates are open.
+//! A session that executes one side's operation, as far as the gates are open.
 
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use tokio::task::JoinHandle;
 
-/// How many gates there are for each side: more pauses than any operation comes to.
+/// The number of gates of each side: more than the pauses of any operation.
 pub(crate) const GATES: i32 = 9;
 
-/// How an operation ended.
+/// The end of an operation.
 #[derive(Debug)]
 pub(crate) enum Ending {
     Answered(Value),
@@ -40,13 +40,13 @@ impl Session {
         self.spawn(script, 0);
     }
 
-    /// Carries out a script without stopping.
+    /// Executes a script without stopping.
     pub(crate) async fn carry_out(&mut self, script: &str) -> Ending {
         self.spawn(script, GATES);
         self.end().await.0
     }
 
-    /// How it ended, and the steps that it came to.
+    /// Returns its end, and the steps that it reached.
     pub(crate) async fn end(&mut self) -> (Ending, Vec<String>) {
         let (connection, ending, trace) = self.running.take().unwrap().await.unwrap();
         self.connection = Some(connection);
@@ -80,7 +80,7 @@ async fn run(connection: &mut PgConnection, script: String) -> (Ending, Vec<Stri
             let code = error.code().unwrap_or_default().into_owned();
             let ending = Ending::Failed { code, message: error.message().to_owned() };
             sqlx::raw_sql("rollback").execute(&mut *connection).await.unwrap();
-            // What was set in the transaction went with it.
+            // The rollback has undone the settings of the transaction.
             let trace = "select current_setting('races.trace'), pg_advisory_unlock_all()::text";
             let (trace, _): (String, String) = sqlx::query_as(trace).fetch_one(connection).await.unwrap();
             (ending, steps(&trace))
