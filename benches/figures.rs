@@ -1,6 +1,6 @@
 //! The first figures: enqueue, drain, and latency, on a durable PostgreSQL of their own.
 //!
-//! `cargo bench --bench figures [JOBS]`. Each is measured three times; the median counts. The server shares the machine.
+//! `cargo bench --bench figures [JOBS]`. Each figure is the median of three runs. The server shares the machine.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Mutex;
@@ -23,7 +23,7 @@ async fn noop(user_id: i64, template: String, to: String, subject: String) -> Re
     Ok(())
 }
 
-/// The same, with its result kept for a day.
+/// The same job, with its result kept for a day.
 #[job(queue = "noop")]
 async fn kept(user_id: i64, template: String, to: String, subject: String) -> Result<()> {
     let _ = (user_id, template, to, subject);
@@ -83,7 +83,7 @@ async fn main() {
     pool.close().await;
 }
 
-/// Jobs per second of one worker, from its start until nothing is left in the database.
+/// Jobs per second of one worker, from its start until the table of jobs is empty.
 async fn drained(client: &Client, jobs: i64) -> f64 {
     let worker = Worker::builder(client).queue("noop", 2000).build().await.unwrap();
     RUN.store(0, Ordering::Relaxed);
@@ -135,8 +135,8 @@ async fn one(client: &Client, n: i64) {
     noop::enqueue(client, n, template, to, "hello there, and welcome".to_owned()).await.unwrap();
 }
 
-/// From before the enqueue to the start of the handler, one job at a time. The first ones do not count: a worker that has
-/// just started hears of nothing until it listens, and polls.
+/// The time from before the enqueue to the start of the handler, one job at a time. The first samples are dropped: a new
+/// worker receives no notification until it listens, and polls until then.
 async fn latency(client: &Client) {
     let worker = Worker::builder(client).queue("noop", 100).build().await.unwrap().start();
     let mut samples = Vec::new();

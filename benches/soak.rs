@@ -1,7 +1,7 @@
-//! Many jobs through one worker: does its memory stay flat, and what a claim costs?
+//! Many jobs through one worker: measures whether its memory stays flat, and the cost of a claim.
 //!
-//! `cargo bench --bench soak [JOBS]`, ten million when nothing is said. They are enqueued as they are run, a part ahead. The
-//! server is durable, and shares the machine.
+//! `cargo bench --bench soak [JOBS]`, by default ten million. A producer enqueues them while the worker runs them, at most
+//! one part ahead. The server is durable, and shares the machine.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,7 +42,7 @@ async fn main() {
                 let from = part * jobs / PARTS;
                 let to = (part + 1) * jobs / PARTS;
                 client.enqueue_all((from..to).map(|n| noop::job(n, "welcome".to_owned()))).await.unwrap();
-                // At most one part ahead.
+                // At most one part ahead of the worker.
                 while RUN.load(Ordering::Relaxed) < from {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
@@ -85,7 +85,7 @@ async fn main() {
     pool.close().await;
 }
 
-/// The memory of this process; nothing where the system does not tell.
+/// The memory of this process; zero on systems that do not report it.
 fn resident_megabytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,5 +1,5 @@
-//! The first things that a newcomer meets. Each example runs as it does by hand: it is a process of its own, its output is
-//! compared, and it stays short. The queries of the operations page run.
+//! Tests of what a newcomer meets first. Each example runs in a process of its own, as by hand. The tests compare its
+//! output, and limit the length of its source. They also run the queries of the operations page.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -28,7 +28,7 @@ fn example(name: &str, arguments: &[&str], db: &TestDb) -> Command {
     example
 }
 
-/// The time limit of one example. Most of it is for the build, if that is missing.
+/// The time limit of one example. Most of it is for the build, if the example is not built yet.
 const WITHIN: Duration = Duration::from_secs(300);
 
 /// Runs an example in this database, without a terminal, and returns what it prints.

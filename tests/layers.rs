@@ -13,7 +13,7 @@ const MAX_FUNCTION_LINES: usize = 50;
 /// A path to a module, below the root of its crate: `["db", "query"]`.
 type Module = Vec<String>;
 
-/// The source of one module. A re-export is no import of its own: it leads from those who use it to the item.
+/// The source of one module. A re-export does not count as an import: it leads from its users to the item.
 struct Source {
     /// The imported paths, as they are written.
     imports: Vec<Module>,
@@ -121,7 +121,7 @@ impl Crate {
         found.filter(|import| *import != module).collect()
     }
 
-    /// Finds modules that import each other in a circle, by a search in depth.
+    /// Finds modules that import each other in a circle, by a depth-first search.
     fn cycle(&self) -> Option<Vec<&Module>> {
         let mut done = BTreeSet::new();
         self.0.keys().find_map(|module| self.cycle_from(module, &mut Vec::new(), &mut done))

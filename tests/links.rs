@@ -1,10 +1,10 @@
-//! The documents name files and log lines that exist.
+//! Tests that the files and log lines that the documents name exist.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every `.md` file below this folder, without those of builds and of git.
+/// Every `.md` file below this folder, without build folders and `.git`.
 fn documents(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

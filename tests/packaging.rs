@@ -1,4 +1,4 @@
-//! What holds for a crate that uses pgjobq, whatever that crate demands of itself.
+//! Tests that a crate with strict lints of its own can use pgjobq.
 
 use std::fs;
 use std::process::Command;
@@ -10,7 +10,7 @@ fn cargo(arguments: &[&str]) {
     static LOCKED: Once = Once::new();
     let root = env!("CARGO_MANIFEST_DIR");
     LOCKED.call_once(|| {
-        // The versions that we are tested with; they have been downloaded.
+        // The versions that our tests use. They have been downloaded already.
         let locked = fs::copy(format!("{root}/Cargo.lock"), format!("{root}/tests/crates/strict/Cargo.lock"));
         locked.expect("the lock file can be copied");
     });
@@ -20,7 +20,7 @@ fn cargo(arguments: &[&str]) {
         .arg("--manifest-path")
         .arg(format!("{root}/tests/crates/strict/Cargo.toml"))
         .env("CARGO_TARGET_DIR", format!("{}/strict", env!("CARGO_TARGET_TMPDIR")))
-        .env("DATABASE_URL", "postgres://nowhere/none") // Nothing may ask a database while it is compiled.
+        .env("DATABASE_URL", "postgres://nowhere/none") // The build must not connect to a database.
         .env("RUSTDOCFLAGS", "-D warnings")
         .output()
         .expect("cargo can be run");

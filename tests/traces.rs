@@ -1,4 +1,4 @@
-//! What is told by `tracing`: a span for each attempt, with its outcome, and no arguments.
+//! The `tracing` output: a span for each attempt, with its outcome and without its arguments.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use tracing::{Event, Metadata, Subscriber};
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// Everything that was told: spans by their number, and events, each as its fields.
+/// Everything that was recorded: spans by their number, and events, each as its fields.
 static SPANS: Mutex<BTreeMap<u64, Fields>> = Mutex::new(BTreeMap::new());
 static EVENTS: Mutex<Vec<Fields>> = Mutex::new(Vec::new());
 
@@ -67,7 +67,7 @@ impl Subscriber for Witness {
     fn exit(&self, _: &Id) {}
 }
 
-/// Fails at first, and then does what it is told.
+/// Fails at first; then ends as `fatal` says.
 #[job(queue = "traced", retries = 1, backoff = "1ms")]
 async fn stumble(ctx: JobContext, password: String, fatal: bool) -> Result<()> {
     match (ctx.attempt(), fatal) {
@@ -81,7 +81,7 @@ async fn stumble(ctx: JobContext, password: String, fatal: bool) -> Result<()> {
 #[job(queue = "traced")]
 async fn linger(ctx: JobContext) -> Result<()> {
     ctx.stop_requested().await;
-    Err("told to stop".into())
+    Err("asked to stop".into())
 }
 
 /// Runs until its worker drops it.
@@ -94,13 +94,13 @@ async fn never_end() {
 #[job(queue = "unheard", retries = 0)]
 async fn unspeakable() {}
 
-/// What is logged of its failure makes the subscriber panic.
+/// The log of its failure makes the subscriber panic.
 #[job(queue = "unheard", retries = 0)]
 async fn fail_oddly() -> Result<()> {
     Err("unmentionable".into())
 }
 
-/// A client of a new database, and what drops that.
+/// A client of a new database. [`Stage::drop`] drops the database.
 struct Stage {
     _server: pgjobq::dev::Database,
     admin: PgPool,
@@ -153,7 +153,7 @@ async fn worker_whose_part_panics_ends_by_itself() {
     let missing = "alter table pgjobq.cancels rename to no_cancels";
     sqlx::raw_sql(missing).execute(stage.client.pool()).await.unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(60), worker.run_until(std::future::pending())).await;
-    let ended = ended.expect("it waits for no shutdown");
+    let ended = ended.expect("the worker ends without a shutdown");
     assert!(matches!(ended, Err(WorkerError::Panicked { part: "cancels" })), "{ended:?}");
     stage.drop().await;
 }
@@ -233,7 +233,7 @@ async fn worker_that_never_runs_logs_a_warning() {
 }
 
 #[tokio::test]
-async fn dropped_worker_logs_a_warning_and_a_shut_down_one_none() {
+async fn only_dropped_worker_logs_a_warning() {
     let stage = Stage::new().await;
     let worker = || Worker::builder(&stage.client).name("lost one").queue("unheard", 5);
     worker().build().await.unwrap().start().shutdown().await.unwrap();
@@ -246,7 +246,7 @@ async fn dropped_worker_logs_a_warning_and_a_shut_down_one_none() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn second_signal_ends_the_grace_and_logs_the_jobs_that_it_cut_off() {
+async fn second_signal_ends_grace_and_logs_unfinished_jobs() {
     let stage = Stage::new().await;
     let worker = Worker::builder(&stage.client).queue("endless", 5).grace(Duration::from_secs(600));
     let running = tokio::spawn(worker.build().await.unwrap().run_until(pgjobq::shutdown_signal()));
@@ -256,7 +256,7 @@ async fn second_signal_ends_the_grace_and_logs_the_jobs_that_it_cut_off() {
     }
     let process = std::process::id().to_string();
     let signal = || std::process::Command::new("kill").args(["-TERM", &process]).status().unwrap();
-    // Two signals that come together may be one.
+    // Two signals that come together may be merged into one.
     while !running.is_finished() {
         assert!(signal().success());
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -270,7 +270,7 @@ async fn second_signal_ends_the_grace_and_logs_the_jobs_that_it_cut_off() {
     assert_eq!(
         job.status(&stage.client).await.unwrap().unwrap().state,
         JobState::Ready,
-        "it runs again elsewhere"
+        "the job is back in line"
     );
     stage.drop().await;
 }

@@ -1,4 +1,5 @@
-//! What `#[job]` accepts, and what it says where it does not. Rewrite the sentences with `TRYBUILD=overwrite`.
+//! The functions that `#[job]` accepts, and its errors for those that it rejects. Rewrite the errors with
+//! `TRYBUILD=overwrite`.
 
 #[test]
 fn jobs_that_compile() {
@@ -6,6 +7,6 @@ fn jobs_that_compile() {
 }
 
 #[test]
-fn mistakes_are_told_where_they_are_made() {
+fn mistakes_are_reported_at_their_place() {
     trybuild::TestCases::new().compile_fail("tests/ui/fail/*/*.rs");
 }

@@ -1,4 +1,4 @@
-//! Warnings about jobs that will not run, or that hold up others.
+//! Warnings about jobs that will not run, or that delay others.
 #![allow(clippy::unwrap_used)]
 
 use std::fmt::Debug;
@@ -16,7 +16,7 @@ use harness::TestDb;
 #[path = "it/harness.rs"]
 mod harness;
 
-/// The messages of warnings, and of PostgreSQL's notices.
+/// The messages of our warnings, and of PostgreSQL's notices.
 static MESSAGES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 struct Witness;
@@ -73,7 +73,7 @@ async fn heard(text: &str) -> String {
     };
     tokio::time::timeout(Duration::from_secs(90), found)
         .await
-        .unwrap_or_else(|_| panic!("nobody said: {text}"))
+        .unwrap_or_else(|_| panic!("no warning contains: {text}"))
 }
 
 /// Waits for another job of its own queue.
@@ -94,7 +94,7 @@ async fn block(millis: u64) -> Result<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn job_that_waits_for_its_own_full_queue_is_warned_of() {
+async fn job_waiting_for_own_full_queue_logs_warning() {
     let db = database().await;
     let worker = Worker::builder(&db.client).queue("narrow", 1).build().await.unwrap().start();
     let job = call_itself::enqueue(&db.client, 1).await.unwrap();

@@ -135,8 +135,8 @@ impl ClientBuilder {
     }
 
     /// Sets the address to listen at for notifications, if it is not the pool's: past a transaction-mode pooler,
-    /// through which nobody can listen. It must be the same database. If it cannot be reached, the client logs a
-    /// warning and works without notifications.
+    /// because no client can listen through one. It must lead to the same database. If the client cannot reach it, it
+    /// logs a warning and works without notifications.
     ///
     /// ```no_run
     /// # use pgjobq_core as pgjobq;

@@ -12,7 +12,7 @@ use crate::value;
 /// A key of the attribute.
 pub(crate) struct Key {
     pub(crate) name: &'static str,
-    /// What follows "`queue` takes" in an error.
+    /// The words after "`queue` takes" in an error.
     takes: &'static str,
     /// An example of its value.
     example: &'static str,

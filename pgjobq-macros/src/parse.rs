@@ -54,7 +54,7 @@ pub(crate) struct Entry {
 
 /// The expected value of a key, as the errors show it.
 pub(crate) struct Form {
-    /// What follows "`queue` takes", such as "a name in quotes".
+    /// The words after "`queue` takes", such as "a name in quotes".
     pub(crate) what: &'static str,
     /// An example of the whole entry.
     pub(crate) example: String,

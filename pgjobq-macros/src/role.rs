@@ -41,8 +41,8 @@ impl Role {
     }
 }
 
-/// Returns whether a type is meant to be the attempt's transaction without being `&mut Tx`. A `Transaction` by value and without a
-/// lifetime may be any type of the user's, so it is not.
+/// Returns whether the user wrote a type for the attempt's transaction that is not `&mut Tx`. A `Transaction` by value and
+/// without a lifetime may be any type of the user's, so it is not.
 pub(crate) fn is_meant_as_transaction(ty: &Type) -> bool {
     let has_lifetime = |ty: &Type| {
         last_segment(ty).is_some_and(|segment| match &segment.arguments {

@@ -140,7 +140,7 @@ pub(crate) fn backoff(entry: &Entry) -> Result<(Duration, Duration)> {
     Ok(delays)
 }
 
-/// The retention of completed jobs, from nothing to a century, and the text that gives it.
+/// The retention of completed jobs, from nothing to a century, and the text that sets it.
 pub(crate) fn retain(entry: &Entry) -> Result<(LitStr, Duration)> {
     let at = text(entry)?;
     let text = at.value();

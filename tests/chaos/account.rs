@@ -12,7 +12,7 @@ use uuid::Uuid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ends {
     Completed,
-    /// By crashes, one more than its budget.
+    /// By crashes, one more than its `max_crashes`.
     Dead,
     /// A cancel was acknowledged.
     Cancelled,

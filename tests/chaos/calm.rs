@@ -14,7 +14,7 @@ const JOBS: i64 = 20;
 const LEASE: Duration = Duration::from_secs(6);
 const HOUR: i64 = 3600;
 
-/// Runs until it is let go, and must not be run twice.
+/// Runs until the test ends it. It must not run twice.
 #[job(queue = "calm", retries = 0, max_crashes = 0)]
 async fn stay(ledger: State<Ledger>) -> Result<()> {
     while !sqlx::query_scalar("select exists (select from let_go)").fetch_one(ledger.pool()).await? {

@@ -1,5 +1,5 @@
 //! Everything that can go wrong on one machine goes wrong, and at the end no acknowledged job is lost and no effect is
-//! doubled: `docs/reliability.md` says what is promised and how this tries to break it.
+//! doubled: `docs/reliability.md` lists the promises and the attempts to break them.
 //!
 //! `cargo test --test chaos` plays three seeds of forty seconds. By hand:
 //! `cargo test --test chaos -- --seed 7 --duration 30m --faults kill,freeze,crash`.
@@ -106,7 +106,7 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
     let mut awaited: Vec<Awaited> = Vec::new();
     for waits in waits {
         let all = tokio::time::timeout(Duration::from_secs(30), waits.join_all()).await;
-        awaited.extend(all.expect("whoever waits for a job that has ended is told so"));
+        awaited.extend(all.expect("every wait for an ended job returns"));
     }
     tending.abort();
     stage.fleet.end().await;

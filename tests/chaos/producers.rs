@@ -17,7 +17,7 @@ use crate::stage::Stage;
 
 /// The number of jobs that producers keep waiting.
 const BACKLOG: i64 = 200;
-/// A producer gives up an enqueue that is not answered by then, as an application would.
+/// The timeout of a producer's enqueue, as an application would set one.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 /// A producer awaits the end of one in this many of its single jobs.
 const AWAIT_ONE_IN: u32 = 8;
@@ -106,12 +106,13 @@ impl Producer {
         }
     }
 
-    /// Most jobs are short. Some are as long as a lease, so that what a lost worker says of them comes while they run elsewhere.
+    /// Returns a job's duration. Most jobs are short. Some are as long as a lease, so that the results of a lost worker arrive
+    /// while the jobs run elsewhere.
     fn millis(&mut self) -> u64 {
         if self.dice.u32(..100) < 4 { self.dice.u64(1_000..4_000) } else { self.dice.u64(20..150) }
     }
 
-    /// Asks for the job to be cancelled. The answer says how it must end.
+    /// Requests a cancel of the job. The answer determines the end that the job must have.
     async fn cancel(&self, handle: &JobHandle<Uuid>) {
         let ends = match timeout(ANSWER_WITHIN, handle.cancel(&self.client)).await {
             Ok(Ok(CancelOutcome::Cancelled)) => Ends::Cancelled,

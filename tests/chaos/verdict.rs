@@ -107,7 +107,7 @@ fn check_unacknowledged(books: &Books, ended: &HashMap<Uuid, Ended>) {
     assert_eq!(rolled_back, 0, "jobs of transactions that were rolled back");
     let there = books.unknown.iter().filter(|id| ended.contains_key(id)).count();
     let ended = ended.values().filter(|ended| ended.kind != "receipt").count();
-    assert_eq!(ended, books.acknowledged.len() + there, "jobs that nobody tried to enqueue");
+    assert_eq!(ended, books.acknowledged.len() + there, "jobs without an attempted enqueue");
 }
 
 async fn ended(stage: &Stage) -> HashMap<Uuid, Ended> {

@@ -5,7 +5,7 @@
 //   LD_PRELOAD=$PWD/shift.so CLOCK_OFFSET=-86400 postgres ...
 //
 // CLOCK_OFFSET is in seconds. CLOCK_OFFSET_FILE names a file of eight bytes in its place, a number of nanoseconds in the
-// machine's byte order: whoever writes to it lets the clock of every process that has it step, while they run.
+// machine's byte order: a write to it steps the clock of every process that has mapped it, while they run.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>

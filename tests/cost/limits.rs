@@ -7,5 +7,5 @@ const SLACK: f64 = 1.1;
 #[track_caller]
 pub(crate) fn at_most(what: &str, figure: f64, limit: f64) {
     eprintln!("{what:<60} {figure:>9.1} of {limit:>7.1}");
-    assert!(figure <= limit * SLACK, "{what}: {figure:.1}, and the limit is {limit:.1}");
+    assert!(figure <= limit * SLACK, "{what}: {figure:.1}, limit {limit:.1}");
 }

@@ -103,7 +103,7 @@ pub(crate) fn fresh_id() -> i64 {
 }
 
 impl Cost {
-    /// Of a call that did not come to an end.
+    /// The cost of a call that did not end.
     pub(crate) const ENDLESS: Self =
         Self { wal: f64::INFINITY, buffers: f64::INFINITY, milliseconds: f64::INFINITY };
 }

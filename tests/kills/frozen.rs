@@ -13,7 +13,7 @@ pub(crate) async fn run() -> String {
     let stage = Stage::new().await;
     wakes_after_its_jobs_have_ended(&stage).await;
     wakes_while_its_job_runs_elsewhere(&stage).await;
-    "40 jobs of a frozen worker completed elsewhere; 20 handlers were told, 41 late results changed nothing"
+    "40 jobs of a frozen worker completed elsewhere; 20 handlers were asked to stop, 41 late results changed nothing"
         .to_owned()
 }
 

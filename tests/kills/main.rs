@@ -1,6 +1,6 @@
 //! Workers that die, are frozen, and come back: real processes on a durable server of their own.
 //!
-//! `cargo test --test kills` takes half a minute. `cargo test --test kills -- --kills 2000` goes on for longer.
+//! `cargo test --test kills` takes half a minute. `cargo test --test kills -- --kills 2000` runs longer.
 #![allow(clippy::unwrap_used)]
 
 mod frozen; // A worker is stopped for longer than its lease, and wakes.

@@ -42,7 +42,7 @@ async fn among_neighbors(poisons: i64) -> String {
     assert_eq!(stage.number(completed).await, NEIGHBORS);
     let worst = stage.number("select max(crashes) from pgjobq.finished where outcome = 'completed'").await;
     // Once as a neighbor in the line, and once as a neighbor in quarantine; then it runs alone.
-    assert!(worst <= 2, "a neighbor was charged {worst} times by {poisons} poisons");
+    assert!(worst <= 2, "a neighbor was charged {worst} times by {poisons} poison jobs");
     format!(
         "{poisons} buried after {deaths} crashes, {NEIGHBORS} neighbors completed with {worst} crashes at worst"
     )
@@ -61,7 +61,7 @@ async fn suspects() -> String {
     stage.until("not exists (select from pgjobq.jobs)").await;
     let took = begun.elapsed();
     other.shut_down().await;
-    assert!(took < Duration::from_secs(60), "{SLOTS} suspects took {took:?}");
+    assert!(took < Duration::from_secs(60), "{SLOTS} quarantined jobs took {took:?}");
     assert_eq!(stage.number("select max(crashes) from pgjobq.finished where outcome = 'completed'").await, 1);
-    format!("{SLOTS} suspects of one worker through in {:.1} s", took.as_secs_f64())
+    format!("{SLOTS} quarantined jobs of one worker ended in {:.1} s", took.as_secs_f64())
 }

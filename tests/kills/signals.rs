@@ -19,7 +19,7 @@ pub(crate) async fn run() -> String {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let took = begun.elapsed();
-    assert!(took < GRACE, "it waited for its grace: {took:?}");
+    assert!(took < GRACE, "the worker waited for its whole grace: {took:?}");
     let returned = "select count(*) from pgjobq.job_states where state = 'ready' and attempt = 1";
     assert_eq!(stage.number(returned).await, 1);
     format!("a worker ended {took:.1?} after the first of some signals, and returned its job")

@@ -142,7 +142,7 @@ async fn storm(stage: &Arc<Stage>, kills: usize) -> (Vec<Process>, usize) {
 
 /// Returns when the ledger shows that the worker runs jobs.
 async fn runs_jobs(stage: &Stage, worker: &mut Process) {
-    assert!(!worker.has_ended(), "a worker has ended by itself");
+    assert!(!worker.has_ended(), "a worker ended unexpectedly");
     runs_jobs_of(stage, worker.id()).await;
 }
 
@@ -172,7 +172,7 @@ async fn check(stage: &Stage, acknowledged: &[JobId], troubles: usize) {
     assert_eq!(
         completed.into_iter().collect::<HashSet<_>>(),
         acknowledged,
-        "and it is those that were acknowledged"
+        "exactly the acknowledged jobs complete"
     );
     for (what, count) in [
         ("dead or otherwise ended", "select count(*) from pgjobq.finished where outcome <> 'completed'"),
@@ -184,7 +184,7 @@ async fn check(stage: &Stage, acknowledged: &[JobId], troubles: usize) {
             "select count(*) from pgjobq.finished where attempt <> crashes + 1 or failures <> 0",
         ),
         (
-            "attempt numbers that two runs bear",
+            "attempt numbers that two runs share",
             "select count(*) from (select from ledger group by job, attempt having count(*) > 1) twice",
         ),
         (

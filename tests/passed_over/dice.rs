@@ -1,20 +1,20 @@
-//! Decisions that can be repeated.
+//! Random decisions that a seed repeats.
 
 use std::ops::RangeBounds;
 use std::time::Duration;
 
-/// A source of decisions. The same seed decides the same.
+/// A source of random decisions. The same seed gives the same decisions.
 pub(crate) struct Dice(fastrand::Rng);
 
 impl Dice {
-    /// From `PGJOBQ_TEST_SEED`, or from a new seed; the test's output says from which.
+    /// Takes the seed from `PGJOBQ_TEST_SEED`, or a new one; the test prints it.
     pub(crate) fn new() -> Self {
         let seed = parameter("PGJOBQ_TEST_SEED").unwrap_or_else(|| fastrand::u64(..));
         println!("PGJOBQ_TEST_SEED={seed}");
         Self(fastrand::Rng::with_seed(seed))
     }
 
-    /// Dice for somebody else, who decides at the same time.
+    /// Returns another source of decisions, for a concurrent task.
     pub(crate) fn fork(&mut self) -> Self {
         Self(self.0.fork())
     }
@@ -41,17 +41,17 @@ impl Dice {
     }
 }
 
-/// How often a simulation is run, each time with other decisions.
+/// The number of runs of a simulation, each with other decisions.
 pub(crate) fn rounds() -> u64 {
     parameter("PGJOBQ_TEST_ROUNDS").unwrap_or(2)
 }
 
-/// For how long the long writer stays open, at least.
+/// The shortest time for which the long writer stays open.
 pub(crate) fn long_writer() -> Duration {
     Duration::from_secs(parameter("PGJOBQ_TEST_LONG_WRITER").unwrap_or(2))
 }
 
 fn parameter(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} is to be a number, not {text}")))
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text}")))
 }

@@ -1,4 +1,4 @@
-//! Nothing that a worker guesses hides a job.
+//! No guess of a worker hides a job.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,7 +20,7 @@ async fn invariant_12_next_sweep_finds_every_committed_job(db: TestDb) {
     }
 }
 
-/// Producers and hostile workers, all at once, and then the rest until every job is done.
+/// Runs producers and hostile workers concurrently, and then workers alone until every job is done.
 pub(crate) async fn simulate(world: &Arc<World>, dice: &mut Dice) {
     let mut producing = JoinSet::new();
     for _ in 0..4 {
@@ -29,14 +29,14 @@ pub(crate) async fn simulate(world: &Arc<World>, dice: &mut Dice) {
     let mut working = JoinSet::new();
     for kinds in [&KINDS[..], &KINDS[..1], &KINDS[1..], &KINDS[2..]] {
         let mut worker = Simulated::new(world, dice.fork(), kinds).await;
-        worker.peek = dice.number(5..50); // So few that a sweep takes several.
+        worker.peek = dice.number(5..50); // Few, so that a sweep takes several peeks.
         working.spawn(work(Arc::clone(world), worker));
     }
     producing.join_all().await;
     finish_up(world, &mut working.join_all().await).await;
 }
 
-/// One worker: what it does next, the dice say.
+/// Runs one worker, with random actions.
 async fn work(world: Arc<World>, mut worker: Simulated) -> Simulated {
     for _ in 0..60 {
         match worker.dice.number(..10) {
@@ -58,12 +58,12 @@ async fn work(world: Arc<World>, mut worker: Simulated) -> Simulated {
     worker
 }
 
-/// With guesses as wrong as ever, the sweeps find the rest.
+/// Finds the rest by sweeps, with guesses as wrong as before.
 async fn finish_up(world: &World, workers: &mut [Simulated]) {
     for worker in &mut *workers {
         worker.complete_all().await;
     }
-    world.tickets_collide.store(false, Ordering::Release); // With no lease there, none hides a job.
+    world.tickets_collide.store(false, Ordering::Release); // No lease is left that could hide a job.
     for _ in 0..500 {
         if world.ledger.left_behind().is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! What commits below everybody's guess: the long writer, and many rows at once.
+//! Jobs that commit below every worker's guess: by the long writer, and by many rows at once.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use crate::producers::send_many;
 use crate::workers::Simulated;
 use crate::world::{KINDS, World};
 
-/// How many jobs of others commit meanwhile, at least: enough for every guess, which stays 1,500 tickets behind.
+/// The least number of other jobs that commit meanwhile: enough for every guess, which stays 1,500 tickets behind.
 const OTHERS: usize = 4_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,8 +38,8 @@ async fn without_sweeps_what_a_long_writer_commits_is_passed_over(db: TestDb) {
     assert_eq!(late(&world, 300, Sweeps::Off).await, 300);
 }
 
-/// A writer sends `rows` and stays open while thousands of others commit and are done; then it commits. Returns how many
-/// jobs are left behind by workers that sweep, or not.
+/// A writer sends `rows` and stays open while thousands of other jobs commit and are done; then it commits. Returns the
+/// number of jobs that the workers leave behind, with or without sweeps.
 async fn late(world: &Arc<World>, rows: usize, sweeps: Sweeps) -> usize {
     let mut dice = Dice::new();
     let mut workers = Vec::new();

@@ -1,15 +1,15 @@
-//! What the test itself knows of every job: against this the library is held.
+//! The test's own record of every job, against which it checks the library.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pgjobq::JobId;
 
-/// What the test knows of every job.
+/// The test's own record of every job.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     entries: Mutex<HashMap<JobId, Entry>>,
-    /// What was not as promised. (A worker would catch a panic, and try the job again.)
+    /// Broken promises. (A panic would not fail the test: a worker would catch it, and retry the job.)
     complaints: Mutex<Vec<String>>,
 }
 
@@ -18,7 +18,7 @@ struct Entry {
     kind: &'static str,
     fate: Fate,
     place: Place,
-    /// How often it has changed its place: a job that has not is one that nobody touched.
+    /// The number of times that it changed its place. An unchanged number proves that no worker touched the job.
     moves: u32,
 }
 
@@ -32,21 +32,21 @@ enum Fate {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// For a worker to claim.
+    /// A worker may claim it.
     InLine,
     /// Not in line until it is promoted.
     Scheduled,
     Held {
         worker: i64,
     },
-    /// Its finish is on the way: from here on, another worker may have it.
+    /// Its finish is being sent: from here on, another worker may claim it.
     LetGo {
         worker: i64,
     },
     Done,
 }
 
-/// How a job ends its stay with a worker.
+/// The place of a job after a worker has finished it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leaves {
     Done,
@@ -55,7 +55,7 @@ pub(crate) enum Leaves {
 }
 
 impl Ledger {
-    /// A job is about to be sent.
+    /// Records that a job is about to be sent.
     pub(crate) fn sent(&self, job: JobId, kind: &'static str, scheduled: bool) {
         let place = if scheduled { Place::Scheduled } else { Place::InLine };
         let known = self.lock().insert(job, Entry { kind, fate: Fate::Sent, place, moves: 0 });
@@ -72,7 +72,7 @@ impl Ledger {
         jobs.iter().for_each(|job| entries.get_mut(job).unwrap().fate = Fate::RolledBack);
     }
 
-    /// A worker has it, or starts to run it: nobody else does, and there was a job.
+    /// Records that a worker claimed the job, or starts to run it. The job must exist, and no other worker may hold it.
     pub(crate) fn taken(&self, job: JobId, worker: i64) {
         let mut entries = self.lock();
         let Some(entry) = entries.get_mut(&job) else {
@@ -89,7 +89,7 @@ impl Ledger {
         entry.moves += 1;
     }
 
-    /// Its worker is about to say that it has ended.
+    /// Records that its worker is about to finish it.
     pub(crate) fn let_go(&self, job: JobId, worker: i64) {
         let mut entries = self.lock();
         let entry = entries.get_mut(&job).unwrap();
@@ -99,7 +99,7 @@ impl Ledger {
         entry.place = Place::LetGo { worker };
     }
 
-    /// The database has heard it.
+    /// Records that the database has finished it.
     pub(crate) fn left(&self, job: JobId, worker: i64, leaves: Leaves) {
         let mut entries = self.lock();
         let entry = entries.get_mut(&job).unwrap();
@@ -117,20 +117,20 @@ impl Ledger {
         };
     }
 
-    /// The committed jobs of these kinds that stand in line and nobody holds, each with the number of its moves.
+    /// Returns the committed jobs of these kinds that are in line and not held, each with the number of its moves.
     pub(crate) fn in_line(&self, kinds: &[&'static str]) -> HashMap<JobId, u32> {
         let waits =
             |e: &Entry| e.fate == Fate::Committed && e.place == Place::InLine && kinds.contains(&e.kind);
         self.lock().iter().filter(|(_, e)| waits(e)).map(|(job, e)| (*job, e.moves)).collect()
     }
 
-    /// The committed jobs that are not done.
+    /// Returns the committed jobs that are not done.
     pub(crate) fn left_behind(&self) -> Vec<JobId> {
         let left = |e: &Entry| e.fate == Fate::Committed && e.place != Place::Done;
         self.lock().iter().filter(|(_, e)| left(e)).map(|(job, _)| *job).collect()
     }
 
-    /// Everything was as promised.
+    /// Panics if a promise was broken.
     pub(crate) fn check(&self) {
         let complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(complaints.is_empty(), "{complaints:#?}");

@@ -10,7 +10,7 @@ use crate::dice::Dice;
 use crate::ledger::Ledger;
 use crate::world::{KINDS, QUEUES, World, new_job};
 
-/// Runs so many transactions, one after the other.
+/// Runs this many transactions, one after the other.
 pub(crate) async fn produce(world: Arc<World>, mut dice: Dice, transactions: usize) {
     let mut connection = PgConnection::connect_with(&world.db.options).await.unwrap();
     for _ in 0..transactions {
@@ -39,7 +39,7 @@ async fn transaction(world: &World, connection: &mut PgConnection, dice: &mut Di
         } else {
             kept.extend(send(&world.ledger, &mut tx, dice).await);
         }
-        tokio::time::sleep(dice.millis(20)).await; // Its length, so that others commit in between.
+        tokio::time::sleep(dice.millis(20)).await; // Makes the transaction longer, so that others commit in between.
     }
     if dice.one_in(4) {
         tx.rollback().await.unwrap();
@@ -79,7 +79,7 @@ fn random_job(ledger: &Ledger, dice: &mut Dice) -> NewJob<()> {
     job
 }
 
-/// Sends so many alike into the queue `default`, in one statement for each thousand; does not commit.
+/// Sends this many equal jobs into the queue `default`, in one statement for each thousand; does not commit.
 pub(crate) async fn send_many(world: &World, connection: &mut PgConnection, count: usize) -> Vec<JobId> {
     let jobs: Vec<_> = (0..count).map(|_| new_job(KINDS[0])).collect();
     let ids: Vec<_> = jobs.iter().map(NewJob::job_id).collect();

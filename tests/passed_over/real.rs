@@ -1,4 +1,4 @@
-//! The claim loop and its own guesses, under the same producers.
+//! The claim loop with its own guesses, under the same producers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -62,7 +62,7 @@ async fn invariant_12_workers_find_jobs_after_a_sequence_reset(db: TestDb) {
     let world = World::new(db).await;
     let workers = [start(&world).await];
     commit_many(&world, 4000).await;
-    all_done(&world).await; // Now the worker believes that what waits begins thousands of tickets further on.
+    all_done(&world).await; // Now the worker guesses that the waiting jobs begin thousands of tickets further on.
     world.db.run("select setval('pgjobq.ticket', 1, false)").await;
 
     let mut writer = PgConnection::connect_with(&world.db.options).await.unwrap();
@@ -70,7 +70,7 @@ async fn invariant_12_workers_find_jobs_after_a_sequence_reset(db: TestDb) {
     let late = send_many(&world, &mut tx, 10).await;
     for _ in 0..3 {
         commit_many(&world, 20).await;
-        all_done(&world).await; // Only a sweep has found them, and it has come past the writer.
+        all_done(&world).await; // Only a sweep can have found them, and it has scanned past the writer.
     }
     tx.commit().await.unwrap();
     world.ledger.committed(&late);
@@ -102,7 +102,7 @@ async fn commit_many(world: &World, count: usize) -> Vec<JobId> {
     jobs
 }
 
-/// Returns when every committed job is done; panics when nothing more happens.
+/// Returns when every committed job is done; panics if the jobs stop making progress.
 async fn all_done(world: &World) {
     let mut left = world.ledger.left_behind().len();
     let mut since = Instant::now();

@@ -1,4 +1,4 @@
-//! Simulated workers: they speak to the database as real ones do, but guess what the test wants.
+//! Simulated workers. They send the same statements as real ones, but with guesses that the test chooses.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -26,21 +26,21 @@ pub(crate) struct Simulated {
     kinds: Vec<&'static str>,
     scan_hint: HashMap<Lane, ByPriority>,
     held: Vec<Held>,
-    /// How many tickets it wants of one peek.
+    /// The number of tickets that it wants from one peek.
     pub(crate) peek: usize,
 }
 
-/// A lease that it has, and what is left of it.
+/// A lease that it holds, and the jobs that are left of it.
 struct Held {
     key: LeaseKey,
     jobs: Vec<(JobId, Ticket)>,
 }
 
-/// What a look has found.
+/// The tickets that a look has found.
 type Found = Vec<(Ticket, i16)>;
 
 impl Simulated {
-    /// Registers one.
+    /// Registers a simulated worker.
     pub(crate) async fn new(world: &Arc<World>, mut dice: Dice, kinds: &[&'static str]) -> Self {
         let id = dice.ticket(1..);
         world.store.register(WorkerId(id), "simulated", std::time::Duration::from_secs(30)).await.unwrap();
@@ -55,7 +55,7 @@ impl Simulated {
         lanes.map(|(_, scan_hint)| scan_hint[1].0).min().unwrap()
     }
 
-    /// Guesses anew, and wrong, in one lane.
+    /// Sets a new, wrong guess in one lane.
     pub(crate) async fn guess_wrong(&mut self) {
         let drawn = self.world.drawn().await;
         let lane = self.dice.pick(&self.world.lanes);
@@ -72,12 +72,12 @@ impl Simulated {
         }
     }
 
-    /// Claims from one lane, as its guess says. Returns whether it got anything.
+    /// Claims from one lane, from its guess on. Returns whether it got a job.
     pub(crate) async fn claim(&mut self, lane: Lane, want: usize) -> bool {
         self.claim_found(lane, want, None).await
     }
 
-    /// Claims what a look has found, or what the guess says.
+    /// Claims the tickets that a look has found, or from the guess on.
     async fn claim_found(&mut self, lane: Lane, want: usize, found: Option<Found>) -> bool {
         let world = Arc::clone(&self.world);
         let _answered = world.claims.read().await;
@@ -105,7 +105,7 @@ impl Simulated {
             assert!(self.kinds.contains(&&*job.kind), "worker {} does not know {}", self.id, job.kind);
             world.ledger.taken(job.id, self.id);
         }
-        // As the real one guesses: see `SLACK` there.
+        // Guesses as the real worker does: see `SLACK` there.
         for (scan_hint, scanned_to) in
             self.scan_hint.get_mut(&lane).unwrap().iter_mut().zip(claimed.scanned_to)
         {
@@ -114,7 +114,7 @@ impl Simulated {
         !claimed.jobs.is_empty()
     }
 
-    /// Ends some of the jobs of a lease that it has, in this way or that.
+    /// Ends some of the jobs of a lease that it holds, in random ways.
     pub(crate) async fn finish_some(&mut self) {
         if self.held.is_empty() {
             return;
@@ -126,7 +126,7 @@ impl Simulated {
         self.finish(place, ends).await;
     }
 
-    /// Completes all that it has.
+    /// Completes all jobs that it holds.
     pub(crate) async fn complete_all(&mut self) {
         while let Some(held) = self.held.last() {
             let ends = vec![Leaves::Done; held.jobs.len()];
@@ -175,15 +175,15 @@ impl Simulated {
         }
     }
 
-    /// Puts in line what has come due.
+    /// Promotes the jobs that are due.
     pub(crate) async fn promote(&self) {
         for shard in self.world.store.shards() {
             self.world.store.promote(shard, 0, 100).await.unwrap();
         }
     }
 
-    /// Looks through every lane, below its guess and above it, and checks that no job is passed over which it knows, which
-    /// was committed before, and which nobody touched meanwhile. Returns what it found.
+    /// Looks through every lane, below its guess and above it. Checks that it passes over no job of its kinds that was
+    /// committed before and that no worker touched meanwhile. Returns the tickets that it found.
     pub(crate) async fn look_everywhere(&self) -> Vec<(Lane, Found)> {
         let before = self.world.ledger.in_line(&self.kinds);
         let (mut found, mut seen) = (Vec::new(), HashSet::new());
@@ -196,7 +196,7 @@ impl Simulated {
                 }
             }
         }
-        drop(self.world.claims.write().await); // Until the ledger has the answer of every claim that is on its way.
+        drop(self.world.claims.write().await); // Waits until the ledger has the answer of every claim that was sent.
         let after = self.world.ledger.in_line(&self.kinds);
         let passed_over =
             |(job, moves): &(&JobId, &u32)| after.get(*job) == Some(*moves) && !seen.contains(job);
@@ -206,16 +206,16 @@ impl Simulated {
         found
     }
 
-    /// One sweep, in as many peeks as it takes.
+    /// Runs one sweep, in as many peeks as it needs.
     async fn look_through(&self, lane: Lane, from: ByPriority, high: ByPriority) -> Vec<Peeked> {
         let mut peeks = Vec::new();
         let mut low = from;
         loop {
             let peek = [Peek { lane, low, high, quarantine: [Ticket(0); PRIORITIES] }];
             let peeked = self.world.store.peek(&peek, &self.kinds, self.peek).await.unwrap().remove(0);
-            // There are too few rows for the bound on a peek's walk.
+            // The test has too few rows to reach the bound on a peek's walk.
             let over = peeked.found.len() < self.peek;
-            // Behind a sequence that was set back, `scanned_to` is where the next guess begins, below this look.
+            // If the sequence was set back, `scanned_to` is where the next guess begins, below this look.
             low.iter_mut().zip(peeked.scanned_to).for_each(|(low, scanned_to)| *low = scanned_to.max(*low));
             if !peeked.found.is_empty() {
                 peeks.push(peeked);
@@ -226,7 +226,7 @@ impl Simulated {
         }
     }
 
-    /// Claims by name all that a look everywhere finds. Returns whether it got anything.
+    /// Claims by name all tickets that a look through every lane finds. Returns whether it got a job.
     pub(crate) async fn sweep(&mut self) -> bool {
         let mut got = false;
         for (lane, found) in self.look_everywhere().await {
@@ -236,7 +236,7 @@ impl Simulated {
         got
     }
 
-    /// Claims and completes from every lane until nothing is left where it looks.
+    /// Claims and completes from every lane until claims from its guess on find no job.
     pub(crate) async fn work_from_near(&mut self) {
         for lane in self.world.lanes.clone() {
             while self.claim(lane, 500).await {

@@ -1,4 +1,4 @@
-//! What the producers and workers of one test share.
+//! The state that the producers and workers of one test share.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,7 +11,7 @@ use tokio::sync::RwLock;
 use crate::harness::TestDb;
 use crate::ledger::Ledger;
 
-/// The kinds of the jobs that producers send. Each only says that it runs.
+/// The kinds of the jobs that producers send. Each job only records that it runs.
 pub(crate) const KINDS: [&str; 3] = [red::KIND, green::KIND, blue::KIND];
 /// The queues that they send them to.
 pub(crate) const QUEUES: [&str; 2] = ["default", "side"];
@@ -31,7 +31,7 @@ async fn blue(ctx: JobContext, ledger: State<Arc<Ledger>>) -> Result<()> {
     note(&ctx, &ledger)
 }
 
-/// A real worker runs it: nobody else does, nobody ever did, and there was a job.
+/// Records that a real worker runs the job once. The job must exist, and no worker may ever have run it.
 fn note(ctx: &JobContext, ledger: &Ledger) -> Result<()> {
     ledger.taken(ctx.id(), 0);
     ledger.let_go(ctx.id(), 0);
@@ -48,15 +48,15 @@ pub(crate) fn new_job(kind: &str) -> NewJob<()> {
     }
 }
 
-/// What the producers and workers of one test share.
+/// The state that the producers and workers of one test share.
 pub(crate) struct World {
     pub(crate) db: TestDb,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) store: Store,
     pub(crate) lanes: Vec<Lane>,
-    /// Held shared from before a claim is sent until the ledger has its answer.
+    /// Locked for reading from before a claim is sent until the ledger has its answer.
     pub(crate) claims: RwLock<()>,
-    /// Whether two jobs may have the same ticket just now, so that one may be hidden under the other's lease.
+    /// True while two jobs may have the same ticket, so that one may be hidden under the other's lease.
     pub(crate) tickets_collide: AtomicBool,
 }
 
@@ -73,7 +73,7 @@ impl World {
         Arc::new(Self { db, ledger, store, lanes, claims, tickets_collide })
     }
 
-    /// How many tickets have been drawn, as far as the sequence knows.
+    /// Returns the number of tickets that the sequence has drawn.
     pub(crate) async fn drawn(&self) -> i64 {
         self.db.number("select last_value from pgjobq.ticket").await
     }
@@ -92,7 +92,7 @@ impl World {
         rows.iter().map(|row| row.get::<uuid::Uuid, _>(0).into()).collect()
     }
 
-    /// No job was in two hands, and no ticket is in two live leases.
+    /// Panics if two workers held one job, or if two live leases share a ticket.
     pub(crate) async fn check(&self) {
         self.ledger.check();
         let twice = self.db.number(

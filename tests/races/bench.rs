@@ -168,7 +168,7 @@ impl Bench {
                 }
                 return;
             }
-            assert!(since.elapsed() < PATIENCE, "a step does not end: {states:?}");
+            assert!(since.elapsed() < PATIENCE, "a step did not end in time: {states:?}");
             tokio::task::yield_now().await;
         }
     }

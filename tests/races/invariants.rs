@@ -76,7 +76,7 @@ impl Check<'_> {
             }
             let closed = self.facts.iter().any(|facts| facts.closed && !facts.stale.contains(&job));
             if told > 0 && taken == 0 && !closed {
-                return Err(format!("a result of job {job} is stale, and nobody else had it"));
+                return Err(format!("a result of job {job} is stale, but no other operation took the job"));
             }
             let new_row = self.born(job) > 0;
             let ticket = self.after.live.get(&job).and_then(|row| row.ticket);

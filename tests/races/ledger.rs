@@ -55,7 +55,7 @@ impl Check<'_> {
             }
             let known = job <= 6 || self.born(job) > 0 || self.count(job, |facts| &facts.revived) > 0;
             if !known && self.facts.iter().any(|facts| facts.duplicate.contains(&job)) {
-                return Err(format!("job {job} is said to be a duplicate, and there is none"));
+                return Err(format!("job {job} was reported as a duplicate, but there is none"));
             }
         }
         self.edits()
@@ -98,7 +98,7 @@ impl Check<'_> {
                 _ => row.attempt == base + i64::from(job != DEAD),
             };
             if !right {
-                return Err(format!("job {job} ended with another attempt, or by nobody: {row:?}"));
+                return Err(format!("job {job} ended with another attempt, or without a cause: {row:?}"));
             }
         }
         Ok(())

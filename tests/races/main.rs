@@ -40,7 +40,7 @@ async fn every_interleaving_of_every_pair_keeps_the_invariants() {
     let shipped = pause::shipped();
     let never: Vec<_> =
         pause::steps(&shipped).into_iter().filter(|step| !report.steps.contains(*step)).collect();
-    assert!(never.is_empty(), "no operation comes to these steps: {never:?}");
+    assert!(never.is_empty(), "no operation reaches these steps: {never:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

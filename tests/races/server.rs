@@ -21,7 +21,7 @@ impl Databases {
         self.options(name)
     }
 
-    /// Copies of a database to which nobody is connected.
+    /// Creates copies of a database that has no other connection.
     pub(crate) async fn copy(&self, name: &str, copies: usize) -> Vec<PgConnectOptions> {
         let mut made = Vec::new();
         for copy in 0..copies {

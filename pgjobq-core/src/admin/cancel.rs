@@ -24,7 +24,7 @@ use crate::{DatabaseError, HandleError, JobId};
 ///
 /// match handle.cancel(&client).by("ada").because("the wrong recipient").await? {
 ///     CancelOutcome::Cancelled => println!("it will never run"),
-///     CancelOutcome::StopRequested => println!("it runs, and was told to stop"),
+///     CancelOutcome::StopRequested => println!("it runs, and was asked to stop"),
 ///     CancelOutcome::NotLive => println!("it has ended already"),
 /// }
 /// # Ok(())

@@ -30,7 +30,7 @@ const BATCH_SIZE: i64 = 500;
 ///         println!("  attempt {}: {}", failed.attempt, failed.message);
 ///     }
 /// }
-/// let again = client.dead_jobs().kind("welcome").requeue().await?; // When what was wrong has been mended.
+/// let again = client.dead_jobs().kind("welcome").requeue().await?; // When the cause has been fixed.
 /// println!("{again} jobs are back in line");
 /// # Ok(())
 /// # }

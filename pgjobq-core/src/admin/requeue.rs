@@ -16,7 +16,7 @@ use crate::{DatabaseError, EnqueueError, JobHandle, JobId, NewJob};
 pub enum RequeueOutcome {
     /// The job is in line again.
     Requeued,
-    /// The job is live, and was left as it is.
+    /// The job is live, and was not changed.
     AlreadyLive,
     /// No dead, cancelled or expired job has this id, or its queue was deleted. Enqueue a completed job anew instead.
     NothingToRequeue,

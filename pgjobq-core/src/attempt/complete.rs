@@ -36,8 +36,8 @@ impl JobContext {
     /// Completes the job inside a transaction of your own, with this result: the completion commits with what else was
     /// written there, or not at all. Commit it, and return `Ok` with the same value.
     ///
-    /// A stale attempt is refused, so that nothing of it can commit. Should the transaction not be committed after this, the
-    /// attempt has failed, whatever the job function returns. An argument `tx: &mut Tx` does all of it.
+    /// A stale attempt is rejected, so that nothing of it can commit. If the transaction is not committed after this, the
+    /// attempt has failed, even if the job function returns `Ok`. An argument `tx: &mut Tx` does all of this for you.
     ///
     /// ```
     /// # mod pgjobq { pub use pgjobq_core::*; }

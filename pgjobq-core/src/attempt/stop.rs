@@ -15,7 +15,7 @@ pub enum StopReason {
     /// another worker, with all its retries.
     Shutdown,
     /// The worker was silent for longer than its lease, so that another worker may run the job now. The worker drops the attempt
-    /// five seconds later. Whatever the attempt returns changes nothing.
+    /// five seconds later. A result of the attempt changes nothing.
     LeaseLost,
     /// The attempt ran for longer than the job's `timeout`, and the worker has dropped it. Only tasks and threads that the job
     /// function has started see this reason.

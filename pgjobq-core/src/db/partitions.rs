@@ -94,7 +94,7 @@ pub enum Partitions {
     Made,
     /// Another session was in the way, so that another try soon is worthwhile.
     Locked,
-    /// A person has to act, as the text says.
+    /// A person has to act; the text explains how.
     Blocked(String),
 }
 

@@ -32,8 +32,8 @@ impl Shared {
         self.rows_within(STATEMENT_TIMEOUT, query).await
     }
 
-    /// Returns the rows of a statement, if they come in this time. Use it for statements that read, or that write a
-    /// row for which nobody else waits; see [`Shared::write`] for statements that lock.
+    /// Returns the rows of a statement, if they come in this time. Use it for statements that read, or that write a row for
+    /// which no other session waits; see [`Shared::write`] for statements that lock.
     pub(crate) async fn rows_within(
         &self,
         limit: Duration,

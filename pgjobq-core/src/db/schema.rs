@@ -42,8 +42,8 @@ impl Schema {
         format!("\"{}\"", self.0)
     }
 
-    /// Renders one of our SQL texts for this schema. The files contain `pgjobq.` wherever the schema is meant, and
-    /// nowhere else.
+    /// Renders one of our SQL texts for this schema. In the files, `pgjobq.` always stands for the schema, and every name of
+    /// the schema is written so.
     pub(crate) fn render(&self, sql: &'static str) -> SqlStr {
         if self.0 == "pgjobq" {
             sql.into_sql_str()

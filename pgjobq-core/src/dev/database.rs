@@ -10,7 +10,7 @@ use super::shared::{Origin, Share};
 ///
 /// 1. If the variable `DATABASE_URL` is set, that is it, and nothing is started.
 /// 2. Otherwise the PostgreSQL programs of this machine (15 or newer) start a server, and one line on standard error
-///    says so. They are looked for in `PGJOBQ_PG_BIN`, in `PATH`, and where packages put them.
+///    reports it. The search covers `PGJOBQ_PG_BIN`, `PATH`, and the folders of packages.
 /// 3. Otherwise, with the feature `embedded`, the programs of PostgreSQL 18 are fetched from the releases of
 ///    [postgresql-binaries](https://github.com/theseus-rs/postgresql-binaries), once, into the folder of the server's data.
 /// 4. Otherwise the error lists the ways out.

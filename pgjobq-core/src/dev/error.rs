@@ -67,7 +67,7 @@ pub enum DevError {
     Init {
         /// The folder.
         folder: PathBuf,
-        /// The last lines of what it said.
+        /// The last lines of its output.
         output: String,
     },
     /// The server did not start.
@@ -122,7 +122,7 @@ impl DevError {
     }
 }
 
-/// The end of what a program said, short enough for an error message.
+/// The end of a program's output, short enough for an error message.
 pub(super) fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let from = lines.len().saturating_sub(8);

@@ -1,6 +1,6 @@
 //! A PostgreSQL for newcomers: examples and tests run without anything being set up.
 //!
-//! Not for production: a server that [`database`] starts is fast because it may lose what it was told.
+//! Not for production: a server that [`database`] starts is fast because it may lose committed transactions.
 
 mod cluster;
 mod database;

@@ -42,7 +42,7 @@ pub(super) fn forget_reused_pid(data: &Path) {
     let Some(pid) = text.lines().next() else { return };
     let name = fs::read_to_string(format!("/proc/{}/comm", pid.trim()));
     if name.is_ok_and(|name| name.trim() != "postgres") {
-        // If this fails, PostgreSQL says what is wrong.
+        // If this fails, PostgreSQL reports the reason.
         let _ = fs::remove_file(file);
     }
 }

@@ -15,7 +15,7 @@ const OLDEST: u32 = 15;
 #[derive(Clone, Debug)]
 pub(super) struct Programs {
     bin: PathBuf,
-    /// As PostgreSQL says it: `15.18`.
+    /// The version as PostgreSQL prints it: `15.18`.
     pub(super) version: String,
     /// Data directories of different majors do not mix.
     pub(super) major: u32,

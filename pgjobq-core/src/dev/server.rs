@@ -72,7 +72,7 @@ impl Server {
         .await
     }
 
-    /// Crashes it: it forgets what it has not written, and repairs itself at the next start.
+    /// Crashes the server: it loses what it has not written, and recovers at the next start.
     ///
     /// # Errors
     ///

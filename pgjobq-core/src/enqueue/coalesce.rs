@@ -1,9 +1,9 @@
 //! Coalescing: single enqueues that are called at the same time become one statement and one commit, because the commit is
-//! what an enqueue costs.
+//! most of an enqueue's cost.
 //!
-//! A caller is served at once if nothing is being sent. Otherwise it waits, and its job goes with the next *group*: all who
-//! wait by then. A group is sent by a task of its own, so that a caller who goes away cancels nobody's enqueue. The task that
-//! ends starts the next one itself, on the runtime of a waiting caller: no caller has to be polled for the others to go on.
+//! A job is sent at once if no other is being sent. Otherwise its caller waits, and the job goes with the next *group*: the
+//! jobs of all callers that wait by then. A task of its own sends a group, so that a caller that is dropped cancels no other
+//! caller's enqueue. A task that ends starts the next one itself, on the runtime of a waiting caller: no caller has to be polled for the others to go on.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -79,7 +79,7 @@ impl Coalesce {
             match timeout(CHECK_INTERVAL, &mut reply).await {
                 Ok(Ok(reply)) => return reply,
                 Ok(Err(_)) => return Reply::SendAlone { lost: None }, // The client was closed.
-                // A check that comes late says more about this runtime than about the group's.
+                // A late check shows a delay of this runtime rather than of the group's.
                 Err(_) if before.elapsed() < 2 * CHECK_INTERVAL => self.check(),
                 Err(_) => {}
             }
@@ -98,7 +98,7 @@ impl Coalesce {
         self.start_next(state, Some(Handle::current()));
     }
 
-    /// Removes a group that has ended, whatever its result, and starts the next one.
+    /// Removes a group that has ended, with any result, and starts the next one.
     fn ended(&self, group: &Arc<Group>) {
         let mut state = lock(&self.state);
         state.sending.retain(|one| !Arc::ptr_eq(one, group));

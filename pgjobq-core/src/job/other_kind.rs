@@ -1,4 +1,4 @@
-//! The check that a job is of the kind that its handle says.
+//! The check that a job has the kind that its handle expects.
 
 use crate::JobId;
 

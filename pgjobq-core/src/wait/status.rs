@@ -72,7 +72,7 @@ impl Status {
 pub struct Cancellation {
     /// The person who asked, from [`Cancel::by`], or else the database role.
     pub by: String,
-    /// The database role whose session asked, which nobody can choose.
+    /// The database role of the session that asked. The caller cannot choose it.
     pub role: String,
     /// The reason.
     pub reason: Option<String>,
