@@ -36,6 +36,7 @@ mod due; // Scheduled jobs and retries come due at their time.
 mod fleet; // Several workers share a queue.
 mod job_outcomes; // Jobs that choose their outcome.
 mod judging; // Reaping of silent workers.
+mod lost_leases; // Results of jobs whose lease seems lost.
 mod panicking; // Application code that panics in unusual places.
 mod poolers; // Poolers between a worker and the database.
 mod recorded; // Results that cannot be recorded.
@@ -64,5 +65,6 @@ mod plans; // Plans that do not depend on statistics.
 mod privileges; // Privileges of roles.
 mod queues; // Management of queues.
 mod schema; // Created under any name, for any role.
+mod stalled_flights; // Shared enqueues that stall delay no other.
 mod standby; // A server that only reads.
 mod waiters; // A thousand waits at once.
