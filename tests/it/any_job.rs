@@ -65,7 +65,7 @@ async fn handle_of_another_kind_is_refused_at_once(db: TestDb) {
         job.id()
     );
     let waited = tokio::time::timeout(Duration::from_secs(60), wrong.wait(&db.client)).await;
-    let waited = waited.expect("it does not wait for the end").unwrap_err();
+    let waited = waited.expect("the wait fails at once").unwrap_err();
     assert!(matches!(waited, WaitError::OtherKind(_)), "{waited:?}");
     assert_eq!(waited.to_string(), message);
     let refused = [
@@ -78,7 +78,11 @@ async fn handle_of_another_kind_is_refused_at_once(db: TestDb) {
         assert!(matches!(error, HandleError::OtherKind(_)), "{error:?}");
         assert_eq!(error.to_string(), message);
     }
-    assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, JobState::Scheduled, "it goes on");
+    assert_eq!(
+        job.status(&db.client).await.unwrap().unwrap().state,
+        JobState::Scheduled,
+        "the job is unchanged"
+    );
     assert_eq!(job.cancel(&db.client).await.unwrap(), CancelOutcome::Cancelled);
     let after_its_end =
         [wrong.cancel(&db.client).await.unwrap_err(), wrong.requeue(&db.client).await.unwrap_err()];

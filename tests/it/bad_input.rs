@@ -213,7 +213,10 @@ async fn id_is_a_duplicate_while_its_job_lives(db: TestDb) {
         take_number::job(1).id(id).enqueue(&mut *tx).await,
         &format!("job {id} is live already, and of another kind than `take_number`"),
     );
-    assert!(!text("third").id(id).enqueue(&mut *tx).await.unwrap().is_new(), "the transaction goes on");
+    assert!(
+        !text("third").id(id).enqueue(&mut *tx).await.unwrap().is_new(),
+        "the transaction is still usable"
+    );
     tx.commit().await.unwrap();
     let worker = db.worker().build().await.unwrap().start();
     assert_eq!(end_of(&db.client, &second).await, Outcome::Completed("first".len()));
@@ -236,7 +239,7 @@ async fn dead_of_decoding(db: &TestDb, args: &str) -> Vec<String> {
     let worker = db.worker().build().await.unwrap().start();
     let end = db.without_backoff(end_of(&db.client, &handle)).await;
     let Outcome::Dead(failure) = end else { panic!("{args} fit") };
-    assert_eq!(end_of(&db.client, &good).await, Outcome::Completed(7), "its neighbor does not suffer");
+    assert_eq!(end_of(&db.client, &good).await, Outcome::Completed(7), "the next job still completes");
     worker.shutdown().await.unwrap();
     assert!(failure.errors.iter().all(|error| error.reason == FailureReason::Decode));
     failure.errors.into_iter().map(|error| error.message).collect()
@@ -344,14 +347,10 @@ async fn missing_or_live_jobs_are_neither_requeued_nor_cancelled(db: TestDb) {
         RequeueOutcome::NothingToRequeue
     );
     let worker = db.worker().build().await.unwrap().start();
-    assert_eq!(end_of(&db.client, &live).await, Outcome::Completed(7), "it was left as it was");
+    assert_eq!(end_of(&db.client, &live).await, Outcome::Completed(7), "the live job is unchanged");
     assert_eq!(live.requeue(&db.client).await.unwrap(), RequeueOutcome::NothingToRequeue);
     assert_eq!(live.cancel(&db.client).await.unwrap(), CancelOutcome::NotLive);
     worker.shutdown().await.unwrap();
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
-    assert_eq!(
-        db.number("select count(*) from pgjobq.cancels").await,
-        0,
-        "nothing is left of what was asked"
-    );
+    assert_eq!(db.number("select count(*) from pgjobq.cancels").await, 0, "no request to cancel remains");
 }

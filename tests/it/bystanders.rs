@@ -44,7 +44,7 @@ async fn invariant_10_running_jobs_hold_no_connection_or_lock(db: TestDb) {
     tokio::time::timeout(Duration::from_secs(60), all_free)
         .await
         .expect("the application's connections are all free");
-    assert_eq!(gate.count().inside, 30, "they all run meanwhile");
+    assert_eq!(gate.count().inside, 30, "all jobs run meanwhile");
 
     gate.open();
     for job in jobs {

@@ -11,7 +11,7 @@ use crate::probe::end_of;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Makes and drops partitions as workers do, `every` days, and checks on each day the partition of a row of any retention.
+/// Makes and drops partitions as workers do, `every` days, and finds on each day the partition for each retention.
 /// Commits each day, because each partition takes locks until then.
 fn live_through(from: &str, to: &str, every: u32) -> String {
     format!(

@@ -64,7 +64,7 @@ async fn job_too_large_to_print_is_buried_alone() {
         db.worker().queue("other", 2).claim_timeout(Duration::from_secs(30)).build().await.unwrap().start();
     assert_eq!(end_of(&db.client, &other).await, Outcome::Completed(()));
     let stands_before = "not exists (select from pgjobq.finished where outcome = 'dead')";
-    assert_eq!(db.text(stands_before).await, "true", "the other queue did not wait for it");
+    assert_eq!(db.text(stands_before).await, "true", "the other queue did not wait for this one");
     assert_eq!(
         behind.wait_timeout(&db.client, Duration::from_secs(150)).await.unwrap(),
         Outcome::Completed(())
@@ -379,7 +379,7 @@ async fn slow_claim_of_one_shard_leaves_slots_for_others() {
     assert_eq!(
         db.number("select count(*) from pgjobq.jobs where shard = 0").await,
         30,
-        "its claim is still on its way"
+        "its claim has not been answered yet"
     );
     worker.shutdown().await.unwrap();
 }

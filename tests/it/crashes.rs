@@ -97,7 +97,7 @@ on_one_shard!(panic_in_a_drop_ends_the_attempt);
 async fn panic_in_a_drop_ends_the_attempt(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
     let job = drop_badly::enqueue(&db.client).await.unwrap();
-    let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("it is not dead") };
+    let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("the job is not dead") };
     assert_eq!(failure.message(), "it panicked: dropped badly");
     db.until("not exists (select from pgjobq.leases)").await;
     worker.shutdown().await.unwrap();

@@ -75,7 +75,7 @@ async fn requeued_jobs_run_again_with_mended_arguments(db: TestDb) {
     assert_eq!(
         end_of(&db.client, &halve::handle(other)).await,
         Outcome::Completed(4),
-        "it is of the other kind now"
+        "the requeued job has the other kind"
     );
     let status = divide::handle(id).status(&db.client).await.unwrap().unwrap();
     assert_eq!((status.attempts, status.failures), (2, 0), "attempts go on counting");

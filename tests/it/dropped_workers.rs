@@ -16,7 +16,7 @@ async fn run_until_that_is_dropped_drains(db: TestDb) {
     }
     let late = gate.job().enqueue(&db.client).await.unwrap();
     gate.open();
-    assert_eq!(result(&db, &job).await, 1, "it ended in its first attempt");
+    assert_eq!(result(&db, &job).await, 1, "the job ended in its first attempt");
     db.until("not exists (select from pgjobq.workers)").await;
     assert_eq!(late.status(&db.client).await.unwrap().unwrap().attempts, 0, "nothing more was claimed");
 }

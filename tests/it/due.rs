@@ -63,7 +63,7 @@ async fn failed_job_waits_for_its_backoff_with_jitter(db: TestDb) {
                   where j.run_at - f.at between interval '48 minutes' - interval '1 minute' and interval '72 minutes'";
     assert_eq!(db.number(within).await, 20);
     let spread = "select extract(epoch from max(run_at) - min(run_at)) from pgjobq.jobs";
-    assert!(db.number(spread).await > 60, "they do not come back all at once");
+    assert!(db.number(spread).await > 60, "the retries do not all come due at once");
     db.run("update pgjobq.jobs set run_at = clock_timestamp()").await;
     for job in jobs {
         assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(2));

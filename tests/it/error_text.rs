@@ -17,7 +17,7 @@ pub(crate) fn whole(error: &dyn Error) -> String {
 #[track_caller]
 pub(crate) fn check_says<T>(result: Result<T, impl Error>, expected: &str) {
     match result {
-        Ok(_) => panic!("it was to fail and say: {expected}"),
+        Ok(_) => panic!("expected this error, but the call succeeded: {expected}"),
         Err(error) => assert_eq!(whole(&error), expected),
     }
 }

@@ -26,7 +26,7 @@ async fn url_of_another_database_fails_at_once() {
         error.starts_with("the address of a database is like postgres://user:password@host/name"),
         "{error}"
     );
-    assert!(started.elapsed() < std::time::Duration::from_secs(5), "it was not tried");
+    assert!(started.elapsed() < std::time::Duration::from_secs(5), "no connection was attempted");
 }
 
 #[tokio::test]

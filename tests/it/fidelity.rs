@@ -189,7 +189,7 @@ async fn returned_nan_makes_a_job_dead_with_the_reason() {
     let worker = db.worker().build().await.unwrap().start();
     assert_eq!(return_maybe::call(&db.client, None).await.unwrap(), None);
     let infinite = return_maybe::enqueue(&db.client, Some(2.0)).await.unwrap();
-    let Outcome::Dead(failure) = end_of(&db.client, &infinite).await else { panic!("it is no number") };
+    let Outcome::Dead(failure) = end_of(&db.client, &infinite).await else { panic!("the job is not dead") };
     assert!(failure.message().contains("infinite"), "{failure}");
     assert_eq!(failure.attempts, 1);
     worker.shutdown().await.unwrap();

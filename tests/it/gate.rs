@@ -91,6 +91,9 @@ impl Gate {
     pub(crate) async fn until(&self, so: impl FnMut(&Count) -> bool) -> Count {
         let mut counts = self.state.subscribe();
         let counted = tokio::time::timeout(Duration::from_secs(30), counts.wait_for(so)).await;
-        counted.unwrap_or_else(|_| panic!("never so: {:?}", self.count())).unwrap().clone()
+        counted
+            .unwrap_or_else(|_| panic!("the condition never became true: {:?}", self.count()))
+            .unwrap()
+            .clone()
     }
 }

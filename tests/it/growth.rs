@@ -76,7 +76,7 @@ async fn tables_are_empty_again_when_everything_has_ended() {
     db.client.queue("growing").delete().await.unwrap();
     db.until("not exists (select from pgjobq.cancels)").await;
     worker.shutdown().await.unwrap();
-    // Runs each minute's maintenance of workers at a later time.
+    // Runs the maintenance that workers do each minute.
     db.run(
         "select pgjobq.tidy_failures(s::smallint, '00000000-0000-0000-0000-000000000000', 100) from generate_series(0, 1) s;
          select pgjobq.tidy_hints(s::smallint, 'infinity') from generate_series(0, 1) s;
@@ -104,7 +104,7 @@ async fn finish_reads_no_process_that_no_longer_waits() {
     db.run("insert into pgjobq.waiters select 0, n, now() - interval '1 hour' from generate_series(1, 100000) n; analyze pgjobq.waiters")
         .await;
     let after = pages(&db, &finish).await;
-    assert!(after <= before + 5, "{after} pages, and {before} when nobody had waited");
+    assert!(after <= before + 5, "{after} pages, and {before} before the first wait");
     db.run("select pgjobq.tidy_hints(0::smallint)").await;
     assert_eq!(db.number("select count(*) from pgjobq.waiters").await, 0);
 }
@@ -181,12 +181,12 @@ async fn deleted_queue_keeps_its_lanes_while_a_job_is_left() {
         "select pgjobq.register_worker(1::smallint, 42, 'ghost'),
                 pgjobq.claim(1::smallint, {id}, 42, 7, true, array['stay'], 9, '{{0,0,0,0}}', null, null)"
     );
-    assert_eq!(forgotten(&claim).await, 0, "it runs");
+    assert_eq!(forgotten(&claim).await, 0, "the job runs");
     assert_eq!(db.number("select count(*) from pgjobq.leases").await, 1);
-    assert_eq!(forgotten("delete from pgjobq.leases").await, 0, "it stands in line");
-    assert_eq!(forgotten("update pgjobq.jobs set crashes = 1").await, 0, "it is in quarantine");
+    assert_eq!(forgotten("delete from pgjobq.leases").await, 0, "the job is ready");
+    assert_eq!(forgotten("update pgjobq.jobs set crashes = 1").await, 0, "the job is quarantined");
     let retried = "update pgjobq.jobs set ticket = null, run_at = now() + interval '1 hour'";
-    assert_eq!(forgotten(retried).await, 0, "it waits for its next attempt");
+    assert_eq!(forgotten(retried).await, 0, "the job waits for its next attempt");
     assert_eq!(forgotten("delete from pgjobq.jobs").await, 2);
 }
 

@@ -50,7 +50,7 @@ async fn handle_returns_the_result_at_any_time_in_any_process(db: TestDb) {
     let result = Outcome::Completed("what: 42".to_owned());
     assert_eq!(waiting.await.unwrap(), result);
     assert_eq!(waiting_elsewhere.await.unwrap(), result);
-    assert_eq!(end_of(&db.client, &handle).await, result, "and again, when it has long ended");
+    assert_eq!(end_of(&db.client, &handle).await, result, "a second wait receives the same outcome");
     assert_eq!(end_of(&elsewhere, &rebuilt).await, result);
     worker.shutdown().await.unwrap();
     elsewhere.close().await;

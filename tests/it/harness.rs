@@ -105,7 +105,7 @@ impl TestDb {
         };
         tokio::select! {
             ended = end => ended,
-            () = hasten => unreachable!("it goes on for ever"),
+            () = hasten => unreachable!("this loop never ends"),
         }
     }
 
@@ -123,7 +123,7 @@ impl TestDb {
         };
         tokio::time::timeout(Duration::from_secs(30), looked)
             .await
-            .unwrap_or_else(|_| panic!("never true: {sql}"));
+            .unwrap_or_else(|_| panic!("the condition never became true: {sql}"));
     }
 }
 

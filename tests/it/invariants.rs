@@ -118,14 +118,14 @@ async fn invariant_02_stale_write_changes_nothing_and_wakes_nobody(db: TestDb) {
         let open = LeaseUse { close: false, ..lease(&second, 12) };
         assert_eq!(finish(2, open, first.ticket, decision).await, [job.id()]);
     }
-    assert_eq!(all_rows(&db).await, running, "while it runs elsewhere");
+    assert_eq!(all_rows(&db).await, running, "while the job runs elsewhere");
 
     // The second worker completes it. A replay of that result changes nothing, either.
     let done = || every_decision().swap_remove(0);
     assert!(finish(2, lease(&second, 12), second.ticket, done()).await.is_empty());
     let ended = all_rows(&db).await;
     assert_eq!(finish(2, lease(&second, 12), second.ticket, done()).await, [job.id()]);
-    assert_eq!(all_rows(&db).await, ended, "when it has ended");
+    assert_eq!(all_rows(&db).await, ended, "when the job has ended");
 
     // The first notification since then is this one.
     db.run("select pg_notify(pgjobq.channel(), 'end of the test')").await;

@@ -91,7 +91,7 @@ async fn health_describes_the_worker(db: TestDb) {
     while worker.health().is_ready() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert!(!worker.health().accepting_jobs, "it would lose what it claims now");
+    assert!(!worker.health().accepting_jobs, "the worker would lose a job that it claims now");
     locked.rollback().await.unwrap();
     while !worker.health().is_ready() {
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -77,14 +77,14 @@ async fn on_dead_gets_the_error_with_its_causes(db: TestDb) {
     });
     let worker = worker.build().await.unwrap().start();
     let job = end_as_told::job("fail".to_owned()).retries(0).enqueue(&db.client).await.unwrap();
-    let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("it is not dead") };
+    let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("the job is not dead") };
     assert_eq!(failure.message(), "writing the report: disk full");
     let dead = told.recv().await.unwrap();
     assert_eq!((dead.id, &*dead.kind, &*dead.queue, dead.attempts), (job.id(), "end_as_told", "default", 1));
     assert_eq!(dead.errors, failure.errors);
     assert!(dead.errors[0].at.is_some_and(|at| at <= dead.finished_at && at >= dead.created_at));
     worker.shutdown().await.unwrap();
-    assert!(told.recv().await.is_none(), "once");
+    assert!(told.recv().await.is_none(), "the alert is sent once");
 }
 
 on_one_shard!(job_not_started_in_time_never_runs);

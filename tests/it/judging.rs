@@ -114,7 +114,7 @@ async fn worker_whose_heartbeat_is_not_answered_claims_nothing() {
         }
         let job = gate.job().enqueue(&db.client).await.unwrap();
         // Several polls, each of which could claim.
-        tokio::time::timeout(Duration::from_secs(1), result(&db, &job)).await.expect_err("it is not claimed");
+        tokio::time::timeout(Duration::from_secs(1), result(&db, &job)).await.expect_err("the job is not claimed");
         db.run("drop trigger refuse on pgjobq.workers").await;
         assert_eq!(result(&db, &job).await, 1, "the number of the attempt");
         assert!(ready());
@@ -156,7 +156,7 @@ async fn slow_heartbeat_wakes_the_claim_loop() {
         db.run("delete from hold").await;
         // Before the next heartbeat, because that also wakes the claim loop.
         let claimed = tokio::time::timeout(Duration::from_millis(2500), result(&db, &job)).await;
-        assert_eq!(claimed.expect("it is claimed at once"), 1, "the number of the attempt");
+        assert_eq!(claimed.expect("the job is claimed at once"), 1, "the number of the attempt");
         worker.shutdown().await.unwrap();
     })
     .await;

@@ -171,5 +171,5 @@ async fn closed_pool_is_reported_at_once() {
         check_says(handle.wait(&client).await, said);
         check_says(waiting.await.unwrap(), said);
     });
-    told.await.expect("nobody waits for a pool that is closed");
+    told.await.expect("no call waits for a closed pool");
 }

@@ -26,9 +26,11 @@ async fn past_a_pooler_that_loses_them_notifications_are_heard() {
         let pool = pool_of_one(&pooler).await;
         let client = Client::builder(pool).listen_url(&db.url()).build().unwrap();
         let mut signals = client.signals();
-        assert!(matches!(signals.recv().await, Ok(Signal::Anything)), "it listens");
+        assert!(matches!(signals.recv().await, Ok(Signal::Anything)), "the client listens");
         client.notifications().wake(&[QueueId(7)]); // Sent through the pooler.
-        let heard = tokio::time::timeout(Duration::from_secs(30), signals.recv()).await.expect("it is heard");
+        let heard = tokio::time::timeout(Duration::from_secs(30), signals.recv())
+            .await
+            .expect("the notification arrives");
         assert!(matches!(heard, Ok(Signal::Wake(queues)) if *queues == [QueueId(7)]));
 
         // Only waiters are notified of a job's end.
@@ -40,7 +42,9 @@ async fn past_a_pooler_that_loses_them_notifications_are_heard() {
         db.until("exists (select from pgjobq.waiters)").await;
         let worker = db.worker().build().await.unwrap().start();
         let ended = async { while !matches!(signals.recv().await, Ok(Signal::Ended(_))) {} };
-        tokio::time::timeout(Duration::from_secs(30), ended).await.expect("the end of the job is heard");
+        tokio::time::timeout(Duration::from_secs(30), ended)
+            .await
+            .expect("the notification of the job's end arrives");
         assert_eq!(waiting.await.unwrap().completed(), Some(42));
         worker.shutdown().await.unwrap();
         client.close().await;
@@ -68,10 +72,10 @@ async fn listener_rejects_a_pooler_in_transaction_mode() {
             assert_eq!(
                 channels.len(),
                 0,
-                "whoever is served by this connection next hears what is not for it"
+                "the next client of this connection would receive notifications that are not for it"
             );
         }
-        assert!(signals.try_recv().is_err(), "nobody was told that the listener listens");
+        assert!(signals.try_recv().is_err(), "no subscriber receives the signal that the listener listens");
         client.close().await;
     })
     .await;

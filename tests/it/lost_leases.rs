@@ -120,7 +120,7 @@ async fn refused_return_of_a_lease_fails_no_heartbeat() {
     let second = again::enqueue(&db.client, probe.number, String::new()).await.unwrap();
     probe.until(|probe| probe.running() == 2).await;
     probe.gate.add_permits(2);
-    assert_eq!(end_of(&db.client, &first).await, Outcome::Completed(1), "its lease was not lost");
+    assert_eq!(end_of(&db.client, &first).await, Outcome::Completed(1), "the first job's lease was not lost");
     assert_eq!(end_of(&db.client, &second).await, Outcome::Completed(1));
     db.run("drop trigger keep_lease on pgjobq.leases").await;
     worker.shutdown().await.unwrap();

@@ -96,7 +96,7 @@ async fn printed_upgrade_is_what_migrate_runs() {
     assert_eq!(db.client.migration_sql().await.unwrap(), None);
     db.run(OLDER).await;
     let upgrade = db.client.migration_sql().await.unwrap().unwrap();
-    assert!(!upgrade.contains("pgjobq.promote("), "it installs only what differs");
+    assert!(!upgrade.contains("pgjobq.promote("), "the upgrade contains only functions that differ");
     db.run(&upgrade).await;
     check_equal_to_fresh(&db).await;
     assert_eq!(db.client.migration_sql().await.unwrap(), None);

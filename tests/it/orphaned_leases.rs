@@ -44,7 +44,7 @@ async fn jobs_of_a_cut_claim_run_soon_without_an_attempt(db: TestDb) {
     proxy.cut();
     lock.rollback().await.unwrap();
     db.until("exists (select from pgjobq.leases)").await;
-    assert!(gate.count().attempts.is_empty(), "nobody has heard of the lease");
+    assert!(gate.count().attempts.is_empty(), "no worker knows the lease");
 
     proxy.mend();
     let mended = Instant::now();
@@ -107,7 +107,7 @@ async fn worker_whose_row_is_gone_loses_its_leases(db: TestDb) {
     assert_eq!(
         db.number("select count(*) from pgjobq.finished").await,
         2,
-        "what the lost one said changed nothing"
+        "the lost worker's results changed nothing"
     );
     lost.shutdown().await.unwrap();
     heir.shutdown().await.unwrap();

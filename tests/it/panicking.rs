@@ -69,7 +69,9 @@ async fn panic_after_the_job_function_ends_the_attempt() {
     ];
     for (how, message) in message {
         let job = panic_so::enqueue(&db.client, how.to_owned()).await.unwrap();
-        let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("{how}: it is not dead") };
+        let Outcome::Dead(failure) = end_of(&db.client, &job).await else {
+            panic!("{how}: the job is not dead")
+        };
         assert_eq!((failure.message(), failure.errors[0].reason), (message, FailureReason::Panic), "{how}");
     }
     db.until("not exists (select from pgjobq.leases)").await;

@@ -91,7 +91,11 @@ impl Probe {
                 }
             };
             tokio::time::timeout(Duration::from_secs(30), looked).await.unwrap_or_else(|_| {
-                panic!("never true at {caller}: runs {:?}, running {}", self.runs(), self.running());
+                panic!(
+                    "the condition at {caller} never became true: runs {:?}, running {}",
+                    self.runs(),
+                    self.running()
+                );
             });
         }
     }

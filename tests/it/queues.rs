@@ -123,7 +123,7 @@ async fn ended_jobs_are_kept_for_the_retention_of_their_queue(db: TestDb) {
     }
     let late = shelve::job(probe.number, false).delay(HOUR).enqueue(&db.client).await.unwrap();
     late.cancel(&db.client).await.unwrap();
-    // Each job is dropped with the next partition after its retention, which starts on that day or on a Monday.
+    // A row is dropped with the first partition at or after the end of its retention: of that day, or of a Monday.
     for (outcome, days, most) in [("completed", 3, 0), ("dead", 90, 7), ("cancelled", 20, 7)] {
         let late = format!(
             "select drop_on - (finished_at at time zone 'UTC' + interval '{days} days')::date from pgjobq.finished where outcome = '{outcome}'"

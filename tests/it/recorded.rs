@@ -210,7 +210,7 @@ async fn result_over_the_limit_buries_its_job() {
     assert_eq!(return_large_in::call(&db.client, 998).await.unwrap().len(), 998);
     for job in [return_large::job(999), return_large_in::job(999)] {
         let job = job.enqueue(&db.client).await.unwrap();
-        let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("it is not dead") };
+        let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("the job is not dead") };
         assert!(
             failure.message().contains("is 1001 bytes, more than the limit of 1000: store it"),
             "{failure}"
@@ -269,7 +269,7 @@ async fn job_keeps_its_first_and_last_failures() {
     .await;
     let worker = db.worker().build().await.unwrap().start();
     db.run("update pgjobq.jobs set run_at = now()").await;
-    let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("it is not dead") };
+    let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("the job is not dead") };
     let kept = |failure: &pgjobq::Failure| -> Vec<u32> { failure.errors.iter().map(|e| e.attempt).collect() };
     let first_and_last = |last: std::ops::RangeInclusive<u32>| (1..=10).chain(last).collect::<Vec<_>>();
     assert_eq!(kept(&failure), first_and_last(102..=202));
@@ -280,7 +280,7 @@ async fn job_keeps_its_first_and_last_failures() {
     db.run("update pgjobq.finished set args = '{\"attempt\": 204}'").await;
     assert!(job.requeue(&db.client).await.unwrap() == pgjobq::RequeueOutcome::Requeued);
     db.until("exists (select from pgjobq.finished where attempt = 204)").await;
-    let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("it is not dead") };
+    let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("the job is not dead") };
     assert_eq!(kept(&failure), first_and_last(104..=204));
     assert_eq!(left_out(&failure), 93);
     worker.shutdown().await.unwrap();
@@ -330,7 +330,7 @@ async fn refused_results_are_handed_back_at_a_shutdown() {
     db.run("drop trigger refuse on pgjobq.finished").await;
     let heir = db.worker().build().await.unwrap().start();
     assert_eq!(end_of(&db.client, &again).await, Outcome::Completed(2));
-    let Outcome::Dead(failure) = end_of(&db.client, &once).await else { panic!("it is not dead") };
+    let Outcome::Dead(failure) = end_of(&db.client, &once).await else { panic!("the job is not dead") };
     assert_eq!((failure.errors[0].reason, other.runs().len()), (FailureReason::Crash, 1));
     heir.shutdown().await.unwrap();
 }

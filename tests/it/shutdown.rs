@@ -148,7 +148,7 @@ async fn job_that_outlives_the_grace_runs_again_elsewhere(db: TestDb) {
     let worker = db.worker().grace(Duration::from_millis(20)).build().await.unwrap().start();
     probe.until(|probe| probe.running() == 1).await;
     worker.shutdown().await.unwrap();
-    assert_eq!((probe.told(), probe.running()), (1, 0), "it was told, and is no more");
+    assert_eq!((probe.told(), probe.running()), (1, 0), "the attempt was asked to stop, and has ended");
     check_waits(&status(&db, &job).await, 1);
     check_nothing_is_held(&db).await;
 
@@ -187,7 +187,7 @@ async fn handler_that_blocks_its_thread_delays_a_shutdown_briefly(db: TestDb) {
     let worker = db.worker().grace(Duration::from_millis(20)).build().await.unwrap().start();
     probe.until(|probe| probe.running() == 1).await;
     worker.shutdown().await.unwrap();
-    assert_eq!(probe.running(), 1, "it blocks still");
+    assert_eq!(probe.running(), 1, "the attempt still blocks");
     check_waits(&status(&db, &job).await, 1);
     check_nothing_is_held(&db).await;
     probe.gate.add_permits(1);

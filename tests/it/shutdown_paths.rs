@@ -89,7 +89,7 @@ async fn invariant_7_shutdown_is_prompt_without_a_tcp_server() {
     in_time(shuts_down_without(ServerOptions::durable().over_tcp())).await;
 }
 
-/// Stops the server: attempts end, the worker's shutdown reports the unrecorded results, and the jobs run again later.
+/// Stops the server: attempts end, the worker's shutdown reports the unrecorded results. After a restart the jobs run again.
 async fn shuts_down_without(options: ServerOptions) {
     let server = Server::start(options).await.unwrap();
     let client = client(&server).await;

@@ -16,7 +16,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// The highest number of messages tried per call. A migration sends more, but they are all alike.
 const MOST: usize = 16;
 
-/// A client with its own network, and its own queue with jobs in every state.
+/// A client with its own network, and its own queue with a scheduled and a cancelled job.
 struct Stage {
     proxy: Proxy,
     client: Client,
@@ -32,7 +32,7 @@ impl Stage {
         assert_eq!(ended.cancel(&db.client).await.unwrap(), CancelOutcome::Cancelled);
         let proxy = Proxy::to(&db.options).await;
         let client = Client::new(self::pool(&proxy).await);
-        // The client has now read everything that it reads once.
+        // With this call the client reads everything that it reads only once.
         assert!(waiting.status(&client).await.unwrap().is_some());
         Self { proxy, client, queue, waiting }
     }
@@ -141,7 +141,7 @@ async fn call_on_a_silent_network_ends_in_time() {
                 let stage = Stage::new(db, format!("silent_{}", call.replace(' ', "_"))).await;
                 stage.proxy.silence();
                 let answer = tokio::time::timeout(LIMIT, stage.answer(call)).await;
-                let answer = answer.unwrap_or_else(|_| panic!("{call} goes on"));
+                let answer = answer.unwrap_or_else(|_| panic!("{call} does not return"));
                 assert!(answer.as_ref().is_err_and(DatabaseError::is_transient), "{call}: {answer:?}");
             }
         });

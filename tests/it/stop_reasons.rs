@@ -31,7 +31,7 @@ async fn timeout_asks_the_tasks_of_the_attempt_to_stop(db: TestDb) {
     let probe = Probe::new();
     let worker = db.worker().build().await.unwrap().start();
     let job = leave_a_task::enqueue(&db.client, probe.number).await.unwrap();
-    let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("it times out") };
+    let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("the job is not dead") };
     assert_eq!(failure.errors[0].reason, pgjobq::FailureReason::Timeout);
     probe.until(|probe| probe.told() == 1).await;
     worker.shutdown().await.unwrap();

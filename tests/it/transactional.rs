@@ -61,7 +61,7 @@ async fn hold(ctx: JobContext, tx: &mut Tx, probe: u64) -> Result<()> {
     Ok(())
 }
 
-/// Holds its transaction open until the test lets it commit or roll back.
+/// Completes in its own transaction, and holds that open until the test lets it commit or roll back.
 #[job]
 async fn complete_by_hand(ctx: JobContext, probe: u64, commits: bool) -> Result<u32> {
     let probe = Probe::of(probe);

@@ -185,7 +185,7 @@ async fn large_results_arrive_over_a_slow_network() {
     let (all, small) =
         tokio::time::timeout(Duration::from_secs(60), async { tokio::join!(all, small.wait(&client)) })
             .await
-            .expect("they are answered in some tens of seconds");
+            .expect("all waits end within tens of seconds");
     assert_eq!(small.unwrap(), Outcome::Completed(8));
     for result in all {
         assert_eq!(result.unwrap().completed().unwrap().len(), 1_000_000);
