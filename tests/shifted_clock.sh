@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs tests as if it were another day, for them and for their PostgreSQL, on Linux:
+# Runs tests and their PostgreSQL with a shifted clock, on Linux:
 #   tests/shifted_clock.sh '2028-12-31 23:59:30' --test it
-# The time is UTC. What follows is passed to `cargo test`. Every test program begins at that time.
+# The time is UTC. The other arguments are passed to `cargo test`. Every test program begins at that time.
 set -eu
 if [ "${1:-}" = --run ]; then
     shift
@@ -13,9 +13,9 @@ CLOCK_BEGINS=$(date -u -d "$1" +%s)
 shift
 script=$(realpath "$0")
 cd "$(dirname "$script")/.."
-cargo test --no-run "$@" # Before, for it takes a while, and its own clock must be right.
+cargo test --no-run "$@" # Built first, because it takes a while and needs the true clock.
 
-# A server of its own, in a folder that the server's user can enter: one that runs already has the machine's clock.
+# A separate server, in a folder that its user can enter, because a running server has the true clock.
 folder=$(mktemp -d "${TMPDIR:-/tmp}/pgjobq-clock-XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 chmod 711 "$folder"

@@ -12,7 +12,7 @@ const SECOND: i64 = 1_000_000_000;
 /// The clock of a server. The folder with its files is removed with this.
 pub(crate) struct Clock {
     folder: PathBuf,
-    /// By how many nanoseconds the clock is shifted; the server has mapped it into its memory.
+    /// The shift of the clock in nanoseconds; the server has mapped it into its memory.
     offset: File,
 }
 

@@ -28,7 +28,7 @@ pub(crate) async fn errand(ctx: JobContext, ledger: State<Ledger>) -> Result<Uui
     Ok(run)
 }
 
-/// As `work`, with an effect and another job in the transaction that completes it.
+/// The same as `work`, with an effect and another job in the transaction that completes it.
 #[job(retries = 30000, max_crashes = 30000, backoff = "100ms..1s", timeout = "8s")]
 pub(crate) async fn pay(ctx: JobContext, tx: &mut Tx, millis: u64, ledger: State<Ledger>) -> Result<Uuid> {
     let run = ledger.begin(&ctx).await?;

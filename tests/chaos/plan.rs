@@ -160,7 +160,7 @@ impl Iterator for Plan {
         } else {
             by_workers[dice.usize(..by_workers.len())]
         };
-        // Now and then shorter than a lease, and mostly longer.
+        // Sometimes shorter than a lease, mostly longer.
         let hold = LEASE.mul_f64(0.3 + 1.5 * dice.f64());
         let hold = if fault == Fault::Crash { hold / 4 } else { hold };
         Some(Step { pause, fault, place, hold, strength: dice.u32(4..=16), verb })

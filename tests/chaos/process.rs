@@ -64,7 +64,7 @@ pub(crate) fn run(settings: &Settings) {
             println!("WARN|message=left undone|error={error}");
         }
     });
-    // Not dropped: a job that never awaits would hold it up.
+    // The runtime is not dropped, because a job that never awaits would block the drop.
     runtime.shutdown_background();
 }
 

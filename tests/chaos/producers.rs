@@ -116,7 +116,7 @@ impl Producer {
     async fn cancel(&self, handle: &JobHandle<Uuid>) {
         let ends = match timeout(ANSWER_WITHIN, handle.cancel(&self.client)).await {
             Ok(Ok(CancelOutcome::Cancelled)) => Ends::Cancelled,
-            // Not live: it had completed before, or a worker that saw the request was faster than its answer.
+            // The job is not live: it had completed before, or a worker acted on the request before its answer arrived.
             Ok(Ok(CancelOutcome::StopRequested | CancelOutcome::NotLive) | Err(_)) | Err(_) => {
                 Ends::CompletedOrCancelled
             }

@@ -36,7 +36,7 @@ async fn claim_costs_the_same_beside_many_leases() {
         let mut session = Session::new(&db).await;
         session.fill_leases(leases).await;
         session.fill(1_000, KIND).await;
-        // As a worker knows it that has claimed some of them.
+        // The scan hint of a worker that has claimed some of them.
         buffers.push(claim_buffers(&mut session, leases as i64 - 500 - 2 * 500).await);
     }
     at_most("buffers of a claim beside 10,000 leases", buffers[1], 1.5 * buffers[0]);
@@ -54,7 +54,7 @@ async fn claim_walks_little_among_a_million_jobs() {
     let (few, many) = (claim_buffers(&mut few, 0).await, claim_buffers(&mut session, 0).await);
     at_most("buffers of a claim with a million waiting", many, 1.5 * few);
 
-    // A person who looks at the queue counts no more than ten thousand of each.
+    // The statistics of a queue count at most ten thousand of each.
     let _ = session.stats().await;
     at_most("buffers of the figures of a queue of a million", session.stats().await.buffers, 1000.0);
 

@@ -1,5 +1,5 @@
-//! Every hot statement in every state of the statistics that has broken a plan: buffers per job are counted, in the first
-//! calls of a session, planned for their parameters, and in later ones, by when a plan may have gone generic.
+//! Every hot statement in every state of the statistics that has broken a plan. The test counts buffers per job in the
+//! first calls of a session, which are planned for their parameters, and in later ones, whose plan may be generic.
 
 use std::collections::BTreeMap;
 

@@ -138,7 +138,7 @@ impl Report {
     }
 }
 
-/// Not to be serialized with another transaction.
+/// Returns whether the database could not serialize the transaction with another one.
 fn is_refused(ending: &Ending) -> bool {
     matches!(ending, Ending::Failed { code, .. } if code == "40001")
 }

@@ -93,7 +93,7 @@ impl Check<'_> {
                 "cancelled" => {
                     row.asked && (base..=base + 1).contains(&row.attempt) || born && asked && row.attempt == 0
                 }
-                // It must not have been started.
+                // The job must not have been started.
                 "expired" => row.attempt == base,
                 _ => row.attempt == base + i64::from(job != DEAD),
             };

@@ -1,4 +1,4 @@
-//! All operations, and the threes of them that the design makes dangerous.
+//! All operations, and the groups of three that the design makes dangerous.
 
 use crate::operation::{Action, DEAD, Decision, GONE, Job, Operation};
 

@@ -105,7 +105,7 @@ impl JobContext {
     }
 }
 
-/// Says what is wrong with a result of this size, and what to do instead.
+/// Describes a result that exceeds the limit, and the alternatives.
 #[doc(hidden)]
 #[must_use]
 pub fn too_large(bytes: usize, limit: usize) -> String {

@@ -41,7 +41,7 @@ impl Stop {
 
     /// Requests it because the job was cancelled.
     pub fn cancel(&self) {
-        self.cancelled.cancel(); // First: whoever hears the request finds its reason.
+        self.cancelled.cancel(); // First, so that a task that sees the request finds its reason.
         self.requested.cancel();
     }
 

@@ -69,7 +69,7 @@ impl Tx {
             "begin isolation level read committed read write; set local idle_in_transaction_session_timeout = {millis}"
         );
         let (shared, (answer, answered)) = (Arc::clone(client.shared()), oneshot::channel());
-        // Runs in a task of its own, because a transaction must not be left half-begun when the caller goes away.
+        // Runs in a task of its own, so that a caller that is dropped does not leave a transaction half-begun.
         client.shared().tasks.spawn(async move {
             let begun = async {
                 let place = match place {

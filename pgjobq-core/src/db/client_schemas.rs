@@ -12,7 +12,7 @@ pub(crate) static CLIENT_SCHEMAS: ClientSchemas = ClientSchemas::new();
 pub(crate) struct ClientSchemas {
     /// Set if one of them is `pgjobq`.
     default: AtomicBool,
-    /// The first one that is not.
+    /// The first schema that is not `pgjobq`.
     other: OnceLock<String>,
 }
 
@@ -30,8 +30,8 @@ impl ClientSchemas {
         }
     }
 
-    /// Returns a client's schema if clients were built, and none for `pgjobq`. A job that goes there all the same is lost on
-    /// the wrong queue.
+    /// Returns a client's schema if clients were built, and none for `pgjobq`. A job that goes to `pgjobq` anyway is lost
+    /// on the wrong queue.
     pub(crate) fn only_other(&self) -> Option<&str> {
         let default = self.default.load(Ordering::Acquire);
         self.other.get().filter(|_| !default).map(String::as_str)

@@ -74,7 +74,7 @@ impl Client {
             return Err(MigrateError::DuplicateKind(duplicate));
         }
         let shared = std::sync::Arc::clone(self.shared());
-        // Runs in a task of its own, because a caller that goes away must not drop a transaction half-way.
+        // Runs in a task of its own, so that a caller that is dropped does not drop a transaction half-way.
         let migrated = tokio::spawn(async move { run(&shared).await }).await;
         migrated.map_err(|error| DatabaseError::Unavailable(sqlx::Error::Protocol(error.to_string())))??;
         self.check_shards().await?;

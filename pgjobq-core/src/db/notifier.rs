@@ -17,7 +17,7 @@ use crate::pump::{Pump, Running, Work};
 const SEND_INTERVAL: Duration = Duration::from_millis(4);
 /// The timeout of one notification.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
-/// The largest number of ids in one notification, which holds 8,000 bytes. For more it only says that there are some.
+/// The largest number of ids in one notification, which holds 8,000 bytes. For more, it reports only that there are some.
 const MAX_IDS: usize = 200;
 
 /// Sends notifications; several that come together are sent as one.

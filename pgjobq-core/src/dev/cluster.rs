@@ -47,7 +47,7 @@ impl Cluster {
             .is_ok_and(|version| version.trim() == self.programs.major.to_string())
     }
 
-    /// Makes a new data directory. One that is there is set aside, once the new one is whole.
+    /// Makes a new data directory. An existing one is set aside once the new one is complete.
     pub(super) fn make(&self) -> Result<(), DevError> {
         let folders = &self.folders;
         folders.remove_unfinished();

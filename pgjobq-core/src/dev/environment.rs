@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The inputs of the search for a database.
 #[derive(Clone, Debug)]
 pub(super) struct Environment {
-    /// A database that is there already.
+    /// A database that exists already.
     pub(super) database_url: Option<String>,
     /// The folder that the user named.
     pub(super) pg_bin: Option<PathBuf>,

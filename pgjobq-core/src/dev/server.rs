@@ -22,7 +22,7 @@ pub struct Server {
     cluster: Cluster,
     endpoint: Endpoint,
     data: PathBuf,
-    /// Tells the servers of living processes from what killed ones left.
+    /// Distinguishes the servers of living processes from the leftovers of killed ones.
     _alive: File,
 }
 
@@ -116,7 +116,7 @@ impl Drop for Server {
     }
 }
 
-/// Runs what waits for other programs where it does not hold up the runtime.
+/// Runs work that waits for other programs on a thread where it does not block the runtime.
 pub(super) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, DevError> + Send + 'static,
 ) -> Result<T, DevError> {

@@ -17,7 +17,7 @@ use super::platform::{Account, lock_file};
 use super::programs::Programs;
 use super::settings::ServerOptions;
 
-/// A start is over by then, even one that follows a crash.
+/// The time limit of a start, even of one that follows a crash.
 const ENTER: Duration = Duration::from_secs(90);
 /// Together with [`STOP`], less than the ten seconds that leaving may take.
 const LEAVE: Duration = Duration::from_secs(3);
@@ -39,7 +39,7 @@ pub(super) enum Origin {
     Found,
     /// Started on the data of an earlier one, or on new data.
     Started,
-    /// Started on new data, for it could not be started on the old ones.
+    /// Started on new data, because it could not be started on the old data.
     Renewed,
 }
 
@@ -94,7 +94,7 @@ fn ensure_running(cluster: &Cluster, environment: &Environment) -> Result<(Endpo
     // Twice, for the first may have been killed, as when memory runs out; the data are worth another 0.1 s.
     for _ in 0..2 {
         let Err(problem) = cluster.start(&endpoint) else { return Ok((endpoint, Origin::Started)) };
-        // A process that was killed while starting the server may have got it started all the same.
+        // A process that was killed while it started the server may have succeeded.
         if let Some(endpoint) = cluster.running()? {
             return Ok((endpoint, Origin::Found));
         }

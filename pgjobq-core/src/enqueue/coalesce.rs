@@ -2,8 +2,9 @@
 //! most of an enqueue's cost.
 //!
 //! A job is sent at once if no other is being sent. Otherwise its caller waits, and the job goes with the next *group*: the
-//! jobs of all callers that wait by then. A task of its own sends a group, so that a caller that is dropped cancels no other
-//! caller's enqueue. A task that ends starts the next one itself, on the runtime of a waiting caller: no caller has to be polled for the others to go on.
+//! jobs of all callers that wait by then. A task of its own sends a group, so that a caller that is dropped cancels no
+//! other caller's enqueue. A task that ends starts the next one itself, on the runtime of a waiting caller: no caller has
+//! to be polled for the others to continue.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};

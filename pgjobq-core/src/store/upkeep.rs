@@ -50,7 +50,7 @@ pub struct ActedOnCancels {
     pub cancelled: Vec<Uuid>,
     /// The running jobs, whose workers have to stop them.
     pub running: Vec<Uuid>,
-    /// The job after which the next call goes on; `None` at the end.
+    /// The job after which the next call continues; `None` at the end.
     pub scanned_to: Option<Uuid>,
 }
 
@@ -58,9 +58,9 @@ pub struct ActedOnCancels {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expired {
     pub jobs: Vec<Uuid>,
-    /// The job after which the next call goes on; `None` at the end.
+    /// The job after which the next call continues; `None` at the end.
     pub scanned_to: Option<(i64, Uuid)>,
-    /// The start of the next round, once this one has come to its end.
+    /// The start of the next round, once this one has ended.
     pub looked: i64,
     /// The time until the next one expires, if there is one.
     pub next_due: Option<Duration>,

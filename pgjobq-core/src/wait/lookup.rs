@@ -22,7 +22,7 @@ pub(crate) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
     Live,
-    /// It has ended, and the answer had no room for its outcome.
+    /// It has ended, and its outcome did not fit into the answer.
     LeftOut,
     Completed {
         output: Option<String>,

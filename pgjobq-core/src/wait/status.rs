@@ -99,7 +99,7 @@ pub struct Progress {
     pub percent: u8,
     /// The message.
     pub message: String,
-    /// When it said so, by the database's clock.
+    /// The time of the report, by the database's clock.
     pub at: SystemTime,
 }
 
@@ -134,7 +134,7 @@ pub enum JobState {
     Dead,
     /// It was cancelled.
     Cancelled,
-    /// It had not started by the time it was to.
+    /// It did not start before its `expires_at`.
     Expired,
 }
 

@@ -102,7 +102,7 @@ impl Passage<'_> {
             let ready = frame.tag == Some(b'Z');
             if self.swallows.load(Ordering::SeqCst) {
                 if ready {
-                    // Only now has it been committed.
+                    // The statement is committed only now.
                     self.faults.counts.cut_after.fetch_add(1, Ordering::SeqCst);
                     return Ok(End::Broken);
                 }

@@ -60,7 +60,7 @@ impl Repository for NoReleases {
     }
 }
 
-/// As the releases are: a folder that is named for the version, and `bin` in it.
+/// A folder like those of the releases: it is named for the version, and contains `bin`.
 fn archive() -> Vec<u8> {
     let stage = Stage::new();
     let local = Programs::find(&stage.environment()).unwrap();

@@ -1,4 +1,4 @@
-//! Another process that uses a server, until it is let go or killed.
+//! Another process that uses a server, until the test ends or kills it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

@@ -11,12 +11,12 @@ use super::super::postmaster::Postmaster;
 use super::super::programs::{Programs, parse_version};
 use super::Stage;
 
-/// A folder with programs that only say their version.
+/// A folder with programs that only print their version.
 fn install(stage: &Stage, folder: &str, version: &str) -> std::path::PathBuf {
     let bin = stage.0.join(folder).join("bin");
     fs::create_dir_all(&bin).unwrap();
-    // By another process: a file that this one has open for writing, a child may not execute, nor may one that was
-    // forked meanwhile by another test.
+    // A separate process writes the files. Otherwise a child could not execute them: this process, or one that another test
+    // forked meanwhile, might still have them open for writing.
     let script = r#"for program in initdb pg_ctl postgres; do
         printf '#!/bin/sh\necho "postgres (PostgreSQL) %s"\n' "$1" > $program && chmod 755 $program
     done"#;

@@ -10,7 +10,7 @@ pub struct Thumbnail {
     pub bytes: Vec<u8>,
 }
 
-/// Where pictures are.
+/// The store of the pictures.
 #[derive(Clone, Debug)]
 pub struct Store {
     pictures: Vec<Vec<u8>>,
@@ -39,7 +39,7 @@ pub async fn thumbnail(
     Ok(Thumbnail { bytes: picture.iter().take(width).copied().collect() })
 }
 
-/// Does nothing, at times.
+/// A job that does nothing.
 #[job]
 pub async fn tick() {}
 
