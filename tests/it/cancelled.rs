@@ -66,8 +66,8 @@ async fn waiting_job_is_cancelled_with_requester_and_reason(db: TestDb) {
     assert_eq!(db.number("select count(*) from pgjobq.cancels").await, 0);
 }
 
-on_one_and_eight_shards!(running_job_is_cancelled_whatever_it_returns);
-async fn running_job_is_cancelled_whatever_it_returns(db: TestDb) {
+on_one_and_eight_shards!(running_job_is_cancelled_with_any_result);
+async fn running_job_is_cancelled_with_any_result(db: TestDb) {
     let probe = Probe::new();
     let worker = db.worker().build().await.unwrap().start();
     let job = obey::enqueue(&db.client, probe.number).await.unwrap();

@@ -319,7 +319,7 @@ async fn places_are_counted_over_all_priorities_of_a_claim() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn quarantine_claim_keeps_the_cursors_it_did_not_come_to() {
+async fn quarantine_claim_keeps_cursors_that_it_did_not_reach() {
     let db = TestDb::new(1).await;
     insert_in_line(&db, "(values (2, 1, 'plain'), (1, 1, 'plain'))").await;
     let claim = |lease: i32| {
@@ -329,7 +329,7 @@ async fn quarantine_claim_keeps_the_cursors_it_did_not_come_to() {
               where q.name = 'default'"
         )
     };
-    // The highest priority has no job left to scan; the claim stops in the priority below.
+    // The scan of the highest priority reached its end; the claim stops in the priority below.
     assert_eq!(db.text(&claim(71)).await, "{70,1,0,0}1");
 }
 

@@ -225,8 +225,8 @@ async fn only_the_caller_of_an_uncommitted_id_waits(db: TestDb) {
     assert!(new.await.unwrap().is_new());
 }
 
-on_one_shard!(callers_who_go_away_hurt_nobody);
-async fn callers_who_go_away_hurt_nobody(db: TestDb) {
+on_one_shard!(dropped_enqueues_affect_no_other_caller);
+async fn dropped_enqueues_affect_no_other_caller(db: TestDb) {
     // The caller in flight and some waiting callers leave. The job in flight is committed all the same.
     let held = Held::commits(&db).await;
     one_in_flight(&db, &db.client).await.abort();

@@ -125,8 +125,8 @@ async fn requeue_ignores_completed_and_live_jobs(db: TestDb) {
     assert_eq!(db.number("select count(*) from pgjobq.finished").await, 1);
 }
 
-on_one_shard!(arguments_that_are_secret_are_not_told_by_an_error);
-async fn arguments_that_are_secret_are_not_told_by_an_error(db: TestDb) {
+on_one_shard!(decoding_error_reveals_no_argument_value);
+async fn decoding_error_reveals_no_argument_value(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
     db.run("select pgjobq.enqueue('divide', '{\"by\": \"4111-1111\", \"secret\": 7}', retries => 0)").await;
     db.until("exists (select from pgjobq.finished)").await;

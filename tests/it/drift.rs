@@ -85,7 +85,7 @@ async fn missing_lane_is_recreated_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn jobs_that_nobody_runs_are_reported() {
+async fn jobs_without_a_worker_are_reported() {
     in_time(async {
         let db = TestDb::new(1).await;
         db.client.queue("gone").save().await.unwrap();

@@ -97,7 +97,7 @@ async fn sweep_finds_a_job_that_commits_after_its_time(db: TestDb) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn notification_says_whether_a_job_was_scheduled() {
+async fn notification_distinguishes_scheduled_from_ready_jobs() {
     let db = crate::harness::TestDb::new(1).await;
     let worker = db.worker().poll_interval(Duration::from_secs(60)).build().await.unwrap().start();
     db.until("exists (select from pgjobq.workers where idle <> '{}')").await;

@@ -62,14 +62,14 @@ async fn run_one_by_one(db: &TestDb, of_each: usize) -> (Vec<(Priority, JobId)>,
     (enqueued, ran)
 }
 
-on_one_and_eight_shards!(highest_priority_goes_first_and_among_equals_the_oldest);
-async fn highest_priority_goes_first_and_among_equals_the_oldest(db: TestDb) {
+on_one_and_eight_shards!(highest_priority_runs_first_then_the_oldest_job);
+async fn highest_priority_runs_first_then_the_oldest_job(db: TestDb) {
     let (wanted, ran) = run_one_by_one(&db, 2).await;
     assert_eq!(ran, wanted);
 }
 
-on_one_and_eight_shards!(highest_priority_goes_first_among_many_jobs);
-async fn highest_priority_goes_first_among_many_jobs(db: TestDb) {
+on_one_and_eight_shards!(highest_priority_runs_first_among_many_jobs);
+async fn highest_priority_runs_first_among_many_jobs(db: TestDb) {
     let (wanted, ran) = run_one_by_one(&db, 5).await;
     let priorities =
         |jobs: Vec<(Priority, JobId)>| jobs.into_iter().map(|(priority, _)| priority).collect::<Vec<_>>();

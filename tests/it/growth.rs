@@ -130,7 +130,7 @@ async fn deleted_queue_does_not_read_the_jobs_of_others() {
 }
 
 #[tokio::test]
-async fn row_written_by_hand_is_not_where_nobody_looks() {
+async fn stray_rows_written_by_hand_are_refused_or_found() {
     let db = TestDb::new(2).await;
     let insert = |shard, queue| {
         format!(

@@ -32,7 +32,7 @@ async fn judge_with_short_lease_spares_worker_with_long_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn judge_with_long_lease_gives_up_worker_with_short_one() {
+async fn worker_with_long_lease_reaps_one_with_short_lease() {
     in_time(async {
         let db = TestDb::new(1).await;
         db.run("select pgjobq.register_worker(0::smallint, 42, 'dead', '1 second')").await;
@@ -44,7 +44,7 @@ async fn judge_with_long_lease_gives_up_worker_with_short_one() {
     .await;
 }
 
-/// Shifts the database's clock by this much in the functions for workers.
+/// Shifts `seen_at` of all workers by this much, as a step of the database's clock would.
 async fn set_clock(db: &TestDb, by: &str) {
     db.run(&format!(
         "create or replace function be_wrong() returns trigger language plpgsql as $$ begin
@@ -82,7 +82,7 @@ async fn step_of_the_database_clock_costs_no_worker_its_jobs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn dead_worker_last_seen_in_the_future_is_given_up() {
+async fn dead_worker_last_seen_in_the_future_is_reaped() {
     in_time(async {
         let db = TestDb::new(1).await;
         db.run("select pgjobq.register_worker(0::smallint, 42, 'dead', '1 second')").await;

@@ -19,7 +19,7 @@ async fn pool_of_one(pooler: &Multiplexer) -> PgPool {
 }
 
 #[tokio::test]
-async fn past_a_pooler_that_loses_them_notifications_are_heard() {
+async fn notifications_arrive_past_a_pooler_that_loses_them() {
     in_time(async {
         let db = TestDb::new(1).await;
         let pooler = Multiplexer::to(&db.options, Lends::Last, 1).await;

@@ -84,8 +84,8 @@ async fn check_no_attempt_was_counted(db: &crate::harness::TestDb) {
     db.until("not exists (select from pgjobq.leases)").await;
 }
 
-on_one_and_eight_shards!(worker_whose_row_is_gone_loses_its_leases);
-async fn worker_whose_row_is_gone_loses_its_leases(db: TestDb) {
+on_one_and_eight_shards!(worker_without_a_row_loses_its_leases);
+async fn worker_without_a_row_loses_its_leases(db: TestDb) {
     let gate = Gate::new();
     // Its heartbeats are so rare that it does not notice in time.
     let lost = db.worker().name("lost").heartbeat(Duration::from_secs(60)).lease(LEASE);
@@ -96,7 +96,7 @@ async fn worker_whose_row_is_gone_loses_its_leases(db: TestDb) {
     db.until("exists (select from pgjobq.workers where name = 'heir')").await;
 
     db.run("delete from pgjobq.workers where name = 'lost'").await;
-    // The heir reaps both jobs.
+    // The heir puts both jobs back in line.
     db.until("(select count(*) from pgjobq.jobs where crashes = 1) = 2").await;
     gate.until(|count| count.inside == 4).await;
     gate.open();

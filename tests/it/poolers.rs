@@ -29,7 +29,7 @@ fn assert_explained(error: &BuildError) {
 }
 
 #[tokio::test]
-async fn transaction_mode_pooler_is_detected_however_it_lends() {
+async fn transaction_mode_pooler_is_detected_with_any_lending_order() {
     in_time(async {
         let db = TestDb::new(1).await;
         for lends in [Lends::Last, Lends::Longest, Lends::Any] {

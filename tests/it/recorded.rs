@@ -297,7 +297,7 @@ pub(crate) async fn again(ctx: JobContext, probe: u64, code: String) -> Result<u
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn refused_results_are_handed_back_at_a_shutdown() {
+async fn refused_results_are_released_at_shutdown() {
     let db = TestDb::new(1).await;
     db.run(REFUSE).await;
     let (probe, other) = (Probe::new(), Probe::new());

@@ -105,7 +105,7 @@ async fn futures_held_unpolled_delay_no_other_enqueue() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn paused_stream_of_enqueues_delays_nobody() {
+async fn paused_stream_delays_no_other_enqueue() {
     let db = TestDb::new(1).await;
     let mut stream =
         futures_util::stream::iter(0..12).map(|n| double::enqueue(&db.client, n)).buffer_unordered(4);

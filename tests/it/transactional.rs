@@ -150,8 +150,8 @@ async fn nested_transaction_is_a_savepoint(db: TestDb) {
     assert_eq!(effects(&db).await, ["kept"]);
 }
 
-on_one_and_eight_shards!(stale_attempt_rolls_all_of_it_back);
-async fn stale_attempt_rolls_all_of_it_back(db: TestDb) {
+on_one_and_eight_shards!(stale_attempt_rolls_back_its_transaction);
+async fn stale_attempt_rolls_back_its_transaction(db: TestDb) {
     let probe = Probe::new();
     let worker = stage(&db).await.build().await.unwrap().start();
     let job = hold::enqueue(&db.client, probe.number).await.unwrap();

@@ -194,7 +194,7 @@ async fn large_results_arrive_over_a_slow_network() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn unreadable_row_fails_only_those_who_wait_for_its_job() {
+async fn unreadable_row_fails_only_waits_for_its_job() {
     let db = TestDb::new(1).await;
     let worker = db.worker().build().await.unwrap().start();
     let poison = fail_saying::enqueue(&db.client, "poison".to_owned()).await.unwrap();
