@@ -108,7 +108,7 @@ impl WorkerBuilder {
 
     /// Sets a function to call for each job that has died in this worker, or that this worker has buried for a crashed one: for alerts.
     /// It is called once, after the death is recorded. It is not called if this process dies just then, or if a shutdown buries the
-    /// job and the database does not answer in time: [`Client::dead`](pgjobq_core::Client::dead) lists every dead job.
+    /// job and the database does not answer in time: [`Client::dead_jobs`](pgjobq_core::Client::dead_jobs) lists every dead job.
     ///
     /// ```no_run
     /// # mod pgjobq { pub use {pgjobq_core::Client, pgjobq_worker::Worker}; }
