@@ -37,6 +37,9 @@ pub enum Error {
     Complete(#[from] CompleteError),
     /// The database could not be reached, or refused: from every call that has no other error.
     Database(#[from] DatabaseError),
+    /// No database for development was found or started: from [`dev::database`](crate::dev::database).
+    #[cfg(feature = "dev")]
+    Dev(#[from] crate::dev::DevError),
     /// A job was not enqueued: from [`NewJob::enqueue`](crate::NewJob::enqueue).
     Enqueue(#[from] EnqueueError),
     /// Some of many jobs were not enqueued: from [`enqueue_all`](crate::enqueue_all).
