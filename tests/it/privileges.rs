@@ -262,7 +262,7 @@ async fn cancellation_names_the_role_that_asked() {
         assert_eq!((&*cancelled.by, &*cancelled.role), ("the boss", &*role.name));
         let listed = client.cancelled_jobs().list(1).await.unwrap().pop().unwrap().cancelled.unwrap();
         assert_eq!(listed, cancelled);
-        // Neither role may write the column that records the role.
+        // Neither role may insert into `cancels` itself, because that would forge the recorded role.
         let forged = "insert into pgjobq.cancels (shard, job, created_at, asked_by, role) values (0, gen_random_uuid(), now(), 'me', 'you')";
         let refused = sqlx::query(forged).execute(client.pool()).await.unwrap_err();
         assert!(refused.to_string().contains("permission denied for table cancels"), "{refused}");
