@@ -109,7 +109,7 @@ create table pgjobq.jobs (
     constraint ticket_fits_a_range check (ticket between 1 and 9223372036854775806),
     -- A claim returns the `meta` of 500 jobs, and does not count their bytes.
     constraint meta_is_small check (pg_column_size(meta) < 8192),
-    -- The functions add one, and need not look. (The other counts end at `retries` and `max_crashes`.)
+    -- The functions keep `attempt` at its limit. The other counts end at `retries` and `max_crashes`.
     constraint counts_are_counts check (
         attempt between 0 and 2000000000 and failures >= 0 and crashes >= 0 and waits_for >= 0),
     constraint times_are_of_this_age check (

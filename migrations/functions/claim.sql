@@ -113,6 +113,9 @@ create or replace function pgjobq.trim_batch(
 returns pgjobq.batch language plpgsql as $$
 declare
     v_taken int[] := '{}';
+    -- An assignment to an element of `b.args`, or one with a query on its right side, copies the whole array.
+    v_args text[] := b.args;
+    v_text text;
 begin
     for i in 1..cardinality(b.ids) loop
         if b.bytes >= p_bytes or (b.kinds[i] = any (p_scarce) and b.scarce >= p_scarce_want) then
@@ -120,13 +123,15 @@ begin
             exit when b.bytes >= p_bytes;
             continue;
         end if;
-        if b.args[i] is null and not p_bare then
-            b.args[i] := (select j.args::text from pgjobq.jobs j where j.shard = p_shard and j.id = b.ids[i]);
+        if v_args[i] is null and not p_bare then
+            select j.args::text into v_text from pgjobq.jobs j where j.shard = p_shard and j.id = b.ids[i];
+            v_args[i] := v_text;
         end if;
         v_taken := v_taken || i;
         b.scarce := b.scarce + (b.kinds[i] = any (p_scarce))::int;
-        b.bytes := b.bytes + coalesce(octet_length(b.args[i]), 0);
+        b.bytes := b.bytes + coalesce(octet_length(v_args[i]), 0);
     end loop;
+    b.args := v_args;
     if cardinality(v_taken) < b.taken then
         b.ids := pgjobq.picked(b.ids, v_taken); b.kinds := pgjobq.picked(b.kinds, v_taken);
         b.args := pgjobq.picked(b.args, v_taken); b.metas := pgjobq.picked(b.metas, v_taken);

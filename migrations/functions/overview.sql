@@ -3,7 +3,7 @@
 -- How a queue stands, in all shards: see the view `queue_overview`.
 create or replace function pgjobq.queue_counts(
     p_queue int,
-    out ready bigint, out scheduled bigint, out running bigint, out quarantined bigint, out dead bigint,
+    out ready bigint, out scheduled bigint, out running bigint, out quarantined bigint,
     out exact boolean, out oldest_ready timestamptz, out completed bigint, out failed bigint,
     out workers bigint)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -17,12 +17,6 @@ begin
       from unnest(v_shards) shard, lateral pgjobq.queue_stats(shard, p_queue) q;
     quarantined := (select count(*) from unnest(v_shards) shard, generate_series(0, 3) priority,
                                          lateral pgjobq.quarantine_line(shard, p_queue, priority, 0, c_most));
-    dead := (select count(*)
-               from unnest(v_shards) s(shard),
-                    lateral (select queue_id from pgjobq.finished
-                              where shard = s.shard and outcome = 'dead' and outcome <> 'completed'
-                              order by finished_at desc limit c_most) f
-              where f.queue_id = p_queue);
     workers := (select count(distinct worker)
                   from (select id from pgjobq.workers
                          where shard = any (v_shards) and p_queue = any (idle)
@@ -32,6 +26,22 @@ begin
 end $$;
 
 comment on function pgjobq.queue_counts is 'Internal. The numbers of `queue_overview`.';
+
+-- The dead jobs of each queue, among the last ten thousand that died in each shard. One walk serves all
+-- queues.
+create or replace function pgjobq.dead_counts(out queue_id int, out dead bigint) returns setof record
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    return query
+        select f.queue_id, count(*)
+          from pgjobq.settings, generate_series(0, shards - 1) s(shard),
+               lateral (select j.queue_id from pgjobq.finished j
+                         where j.shard = s.shard and j.outcome = 'dead' and j.outcome <> 'completed'
+                         order by j.finished_at desc limit 10000) f
+         group by f.queue_id;
+end $$;
+
+comment on function pgjobq.dead_counts is 'Internal. The dead jobs of each queue in `queue_overview`.';
 
 -- What a worker holds, in all shards: see the view `workers_overview`.
 create or replace function pgjobq.worker_counts(

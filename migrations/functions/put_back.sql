@@ -19,7 +19,7 @@ begin
         update pgjobq.jobs j
            set ticket = case when l.delay is null then l.new_ticket end,
                run_at = v_now + l.delay * interval '1 microsecond',
-               attempt = j.attempt + (l.decision <> 'return')::int,
+               attempt = least(j.attempt + (l.decision <> 'return')::int, 2000000000),
                failures = j.failures + (l.decision = 'retry')::int,
                crashes = case when l.decision = 'crash' then j.crashes + 1
                               when j.crashes > 0 and l.decision in ('retry', 'snooze')

@@ -31,7 +31,8 @@ begin
                 coalesce(p_kind, v_job.kind),
                 coalesce(p_args::jsonb, v_job.args), v_job.attributes, v_job.key, v_job.meta,
                 nextval('pgjobq.ticket'),
-                v_job.attempt, coalesce(p_retries, v_job.retries), v_job.max_crashes, clock_timestamp())
+                least(v_job.attempt, 2000000000), coalesce(p_retries, v_job.retries), v_job.max_crashes,
+                clock_timestamp())
         on conflict (shard, id) do nothing;
         if not found then
             live := live || v_id;

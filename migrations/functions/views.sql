@@ -26,10 +26,11 @@ comment on column pgjobq.job_states.state is
 comment on column pgjobq.job_states.args is 'The arguments, without those that the job function redacts.';
 
 create or replace view pgjobq.queue_overview as
-select q.name as queue, c.ready, c.scheduled, c.running, c.quarantined, c.dead, c.exact, c.oldest_ready,
-       c.completed,
-       c.failed, c.workers
-  from pgjobq.queues q, lateral pgjobq.queue_counts(q.id) c
+select q.name as queue, c.ready, c.scheduled, c.running, c.quarantined, coalesce(d.dead, 0) as dead, c.exact,
+       c.oldest_ready, c.completed, c.failed, c.workers
+  from pgjobq.queues q
+       cross join lateral pgjobq.queue_counts(q.id) c
+       left join pgjobq.dead_counts() d on d.queue_id = q.id
  where q.deleted_at is null;
 
 comment on view pgjobq.queue_overview is

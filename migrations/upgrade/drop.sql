@@ -26,9 +26,10 @@ begin
                 v_restore := v_restore || format('revoke all on %s pgjobq.%I from public', r.granted_as, r.name);
             end if;
             v_restore := v_restore || array(
-                select format('grant %s on %s pgjobq.%I to %s%s', privilege_type, r.granted_as, r.name, grantee::regrole,
+                select format('grant %s on %s pgjobq.%I to %s%s', privilege_type, r.granted_as, r.name,
+                              case grantee when 0 then 'public' else grantee::regrole::text end,
                               case when is_grantable then ' with grant option' end)
-                  from aclexplode(r.acl) where grantee <> 0 and grantee <> r.owner);
+                  from aclexplode(r.acl) where grantee <> r.owner and (grantee <> 0 or r.kind = 'view'));
         end if;
         execute format('drop %s %s', r.kind, r.object);
     end loop;

@@ -9,17 +9,17 @@ declare
 begin
     execute coalesce(current_setting('upgrade.restore', true), '');
     select relnamespace, relowner into v_schema, v_owner from pg_class where oid = 'pgjobq.settings'::regclass;
-    if v_owner = current_user::regrole then
+    if v_owner = quote_ident(current_user)::regrole then
         return;
     end if;
     for r in
         select case relkind when 'v' then 'view' else 'table' end as kind, oid::regclass::text as object
           from pg_class
-         where relnamespace = v_schema and relowner = current_user::regrole
+         where relnamespace = v_schema and relowner = quote_ident(current_user)::regrole
            and (relkind = 'v' and relname = any (c_new) or relkind in ('r', 'p') and xmin = pg_current_xact_id()::xid)
         union all
         select 'routine', oid::regprocedure::text from pg_proc
-         where pronamespace = v_schema and proowner = current_user::regrole and proname = any (c_new)
+         where pronamespace = v_schema and proowner = quote_ident(current_user)::regrole and proname = any (c_new)
     loop
         execute format('alter %s %s owner to %s', r.kind, r.object, v_owner::regrole);
     end loop;

@@ -159,6 +159,7 @@ async fn upgrade_keeps_grants_and_owners() {
         "revoke execute on function pgjobq.cancel, pgjobq.claim from public;
          grant execute on function pgjobq.cancel, pgjobq.claim to {0} with grant option;
          grant select on pgjobq.job_states to {0};
+         grant select on pgjobq.job_states to public;
          alter function pgjobq.ask_to_cancel owner to {1};
          alter function pgjobq.shown_args owner to {1}",
         reader.name, keeper.name
@@ -179,6 +180,8 @@ async fn upgrade_keeps_grants_and_owners() {
     }
     let sees = format!("select has_table_privilege('{}', 'pgjobq.job_states', 'select')", reader.name);
     assert_eq!(db.text(&sees).await, "true");
+    let open = "select exists (select from pg_class, aclexplode(relacl) where relname = 'job_states' and grantee = 0)";
+    assert_eq!(db.text(open).await, "true");
     for function in ["ask_to_cancel", "shown_args"] {
         let owner = format!("select proowner::regrole from pg_proc where proname = '{function}'");
         assert_eq!(db.text(&owner).await, keeper.name, "{function}");

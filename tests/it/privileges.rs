@@ -30,6 +30,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("resolve_run_at", BOTH),
     ("oldest_ready", BOTH),
     ("quarantine_line", BOTH),
+    ("dead_counts", BOTH),
     ("queue_counts", BOTH),
     ("ready_line", BOTH),
     ("worker_counts", BOTH),

@@ -107,7 +107,7 @@ impl<'a> Plan<'a> {
 fn granted_again() -> String {
     format!(
         "do $upgrade$ begin
-    if (select count(*) from pg_namespace n, aclexplode(n.nspacl) g join pg_roles r on r.oid = g.grantee
+    if (select count(distinct r.rolname) from pg_namespace n, aclexplode(n.nspacl) g join pg_roles r on r.oid = g.grantee
          where n.oid = (select relnamespace from pg_class where oid = 'pgjobq.settings'::regclass)
            and g.privilege_type = 'USAGE' and r.rolname in ('pgjobq_producer', 'pgjobq_worker')) = 2
     then
