@@ -1,5 +1,7 @@
 //! `enqueue_all`: many jobs in few statements.
 
+use std::time::Duration;
+
 use pgjobq::prelude::*;
 use pgjobq::{AnyJob, enqueue_all};
 
@@ -104,13 +106,18 @@ async fn first_mistake_ends_the_call_and_reports_the_count(db: TestDb) {
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 2000);
 }
 
-/// Makes statements fail that insert more than `most` jobs, as a `statement_timeout` would. The sequence `refused` counts them.
+/// Makes statements fail that insert more than `most` jobs, as a `statement_timeout` would. The sequence `refused` counts them,
+/// and `refused_batches` those of several jobs.
 async fn refuse_more_than(db: &TestDb, most: u32) {
     db.run(&format!(
         "create sequence refused;
+         create sequence refused_batches;
          create function refuse() returns trigger language plpgsql as $$ begin
              if (select count(*) from inserted) > {most} then
                  perform nextval('public.refused');
+                 if (select count(*) from inserted) > 1 then
+                     perform nextval('public.refused_batches');
+                 end if;
                  raise exception 'canceling statement due to statement timeout' using errcode = 'query_canceled';
              end if;
              return null;
@@ -135,12 +142,48 @@ async fn batch_that_times_out_is_sent_in_halves(db: TestDb) {
 on_one_shard!(batch_that_always_times_out_is_not_sent_again);
 async fn batch_that_always_times_out_is_not_sent_again(db: TestDb) {
     refuse_more_than(&db, 0).await;
-    let error = db.client.enqueue_all((0..8).map(number::job)).await.unwrap_err();
+    let client = Client::builder(db.pool.clone()).enqueue_timeout(Duration::from_secs(2)).build().unwrap();
+    let error = client.enqueue_all((0..8).map(number::job)).await.unwrap_err();
     assert!(whole(&error).contains("canceling statement due to statement timeout"), "{error:?}");
-    // Refused: 8, 4, 2 and 1. A job is sent alone only after it was sent with others.
-    assert_eq!(db.number("select last_value from refused").await, 5);
-    number::enqueue(&db.client, 1).await.unwrap_err();
-    assert!(db.number("select last_value from refused").await <= 7);
+    assert_eq!((error.enqueued.new, error.positions.clone()), (0, 0..1));
+    assert_eq!(db.number("select last_value from refused_batches").await, 3, "of 8, 4 and 2");
+    assert!(db.number("select last_value from refused").await > 5, "a single job is sent until the deadline");
+}
+
+on_one_shard!(failed_half_is_named_without_the_committed_one);
+async fn failed_half_is_named_without_the_committed_one(db: TestDb) {
+    refuse_more_than(&db, 4).await;
+    db.run(
+        "create function refuse_six() returns trigger language plpgsql as $$ begin
+             if exists (select from inserted where args ->> 'n' = '6') then
+                 raise exception 'six is refused' using errcode = 'invalid_parameter_value';
+             end if;
+             return null;
+         end $$;
+         create trigger refuse_six after insert on pgjobq.jobs referencing new table as inserted
+            for each statement execute function refuse_six()",
+    )
+    .await;
+    let error = db.client.enqueue_all((0..8).map(number::job)).await.unwrap_err();
+    assert!(whole(&error).contains("six is refused"), "{error:?}");
+    assert_eq!((error.enqueued.new, error.positions.clone()), (4, 4..8));
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 4);
+}
+
+on_one_shard!(statement_timeout_does_not_end_the_wait_for_an_id);
+async fn statement_timeout_does_not_end_the_wait_for_an_id(db: TestDb) {
+    let options = db.options.clone().options([("statement_timeout", "1s")]);
+    let client = Client::new(PgPoolOptions::new().connect_with(options).await.unwrap());
+    let id = JobId::new();
+    let mut tx = db.pool.begin().await.unwrap();
+    number::job(1).id(id).enqueue(&mut *tx).await.unwrap();
+    let rollback = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        tx.rollback().await.unwrap();
+    };
+    let (enqueued, ()) = tokio::join!(number::job(2).id(id).enqueue(&client), rollback);
+    assert!(enqueued.unwrap().is_new());
+    client.close().await;
 }
 
 on_one_shard!(hundred_thousand_jobs_are_read_as_they_go_out);
@@ -157,7 +200,7 @@ async fn hundred_thousand_jobs_are_read_as_they_go_out(db: TestDb) {
             let (read, there) =
                 (read.load(Ordering::Relaxed) as i64, db.number("select count(*) from pgjobq.jobs").await);
             assert!(read <= there + 10_000, "{read} jobs were read when {there} were enqueued");
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     let enqueued = tokio::select! {
@@ -173,6 +216,6 @@ async fn rejected_job_of_many_is_named(db: TestDb) {
     let jobs = [number::job(1).any(), word::job("a\0b".to_owned()).any()];
     let error = db.client.enqueue_all(jobs).await.unwrap_err();
     assert_eq!((error.positions.clone(), error.kind), (1..2, Some("word")));
-    assert_eq!(error.to_string(), "0 jobs were enqueued, and then job 2 (`word`) could not be");
-    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
+    assert_eq!(error.to_string(), "1 jobs were enqueued, and then job 2 (`word`) could not be");
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1, "the job before it");
 }

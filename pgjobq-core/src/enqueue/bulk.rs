@@ -48,7 +48,8 @@ pub struct EnqueueAllError {
     /// The result for the jobs before. Through a client they stay enqueued; in a caller's transaction they vanish if
     /// it is rolled back.
     pub enqueued: Enqueued,
-    /// The positions of the jobs that were rejected, counted from 0: one job, or all of a statement.
+    /// The positions of the jobs that were rejected, counted from 0: one job, or all of a statement. Jobs before them were
+    /// sent, and jobs after them were not.
     pub positions: std::ops::Range<u64>,
     /// The kind of those jobs, if they are of one kind.
     pub kind: Option<&'static str>,
@@ -133,24 +134,27 @@ async fn insert_all(
     let mut sent: u64 = 0;
     let (mut chunk, mut bytes, mut most) = (Vec::new(), 0, MAX_ROWS);
     loop {
-        let next = rows.next();
+        let (next, mut rejected) = (rows.next(), None);
         let last = next.is_none();
         if let Some(job) = next {
-            let (position, kind) = (sent + chunk.len() as u64, Some(job.kind));
-            let positions = position..position + 1;
-            let row =
-                checked(job, &to).map_err(|error| EnqueueAllError { enqueued, positions, kind, error })?;
-            bytes += row.bytes();
-            chunk.push(row);
+            let kind = job.kind;
+            match checked(job, &to) {
+                Ok(row) => {
+                    bytes += row.bytes();
+                    chunk.push(row);
+                }
+                Err(error) => rejected = Some((kind, error)),
+            }
         }
         let full = chunk.len() >= most || bytes >= MAX_BYTES;
-        if full || (last && !chunk.is_empty()) {
-            let (positions, kind) = (sent..sent + chunk.len() as u64, kind_of_all(&chunk));
-            sent = positions.end;
+        if full || ((last || rejected.is_some()) && !chunk.is_empty()) {
             let chunk = std::mem::take(&mut chunk);
-            let inserted = insert_in_parts(&mut to, chunk, &mut most, &mut enqueued).await;
-            inserted.map_err(|error| EnqueueAllError { enqueued, positions, kind, error })?;
+            insert_in_parts(&mut to, &chunk, sent, &mut most, &mut enqueued).await?;
+            sent += chunk.len() as u64;
             bytes = 0;
+        }
+        if let Some((kind, error)) = rejected {
+            return Err(EnqueueAllError { enqueued, positions: sent..sent + 1, kind: Some(kind), error });
         }
         if last {
             return Ok(enqueued);
@@ -158,34 +162,50 @@ async fn insert_all(
     }
 }
 
-/// Inserts jobs, after a statement timeout in halves, if each statement commits by itself. Sets `most` to the number of jobs
-/// that a statement has from then on.
+/// Inserts jobs, after a statement timeout in halves, if each statement commits by itself. `first` is the position of the
+/// first one. Sets `most` to the number of jobs that a statement has from then on.
 async fn insert_in_parts(
     to: &mut impl Target,
-    rows: Vec<Arc<Row>>,
+    rows: &[Arc<Row>],
+    first: u64,
     most: &mut usize,
     enqueued: &mut Enqueued,
-) -> Result<(), EnqueueError> {
-    let mut parts = vec![rows];
+) -> Result<(), EnqueueAllError> {
+    let mut parts = vec![rows.to_vec()];
     while let Some(mut part) = parts.pop() {
         let count = part.len() as u64;
-        match to.insert(&mut part).await {
+        let error = match to.insert(&mut part).await {
             Ok(inserted) => {
                 enqueued.new += inserted.new;
                 enqueued.duplicates += count - inserted.new;
+                continue;
             }
-            Err(EnqueueError::Database(error))
+            Err(error) => error,
+        };
+        enqueued.new += count - part.len() as u64; // An earlier try, whose answer was lost, has enqueued these.
+        match error {
+            EnqueueError::Database(error)
                 if error.is_statement_timeout() && part.len() > 1 && to.commits_each() =>
             {
-                enqueued.new += count - part.len() as u64; // An earlier try, whose answer was lost, has enqueued these.
                 *most = part.len().div_ceil(2);
                 let rest = part.split_off(*most);
                 parts.extend([rest, part]);
             }
-            Err(error) => return Err(error),
+            error => {
+                let (positions, kind) = (positions_of(&part, rows, first), kind_of_all(&part));
+                return Err(EnqueueAllError { enqueued: *enqueued, positions, kind, error });
+            }
         }
     }
     Ok(())
+}
+
+/// Returns the positions from the first to the last job of `part`. `first` is the position of the first of `rows`.
+fn positions_of(part: &[Arc<Row>], rows: &[Arc<Row>], first: u64) -> std::ops::Range<u64> {
+    // By address: two jobs may have the same id.
+    let index = |row: &Arc<Row>| rows.iter().position(|one| Arc::ptr_eq(one, row)).unwrap_or_default() as u64;
+    let [start, end] = [part.first().map_or(0, index), part.last().map_or(0, |row| index(row) + 1)];
+    first + start..first + end
 }
 
 /// The kind of all these jobs, if they are of one kind.

@@ -83,8 +83,11 @@ impl Sender {
                 Err(error) if tries.lost.is_none() && self.shared.has_waited(&error) => {
                     return Err(error.into());
                 }
-                // Sent again unchanged it would take as long again: the caller halves it.
-                Err(error) if error.is_statement_timeout() => return Err(error.into()),
+                // Sent again unchanged, a batch would take as long again: the caller halves it. A single job may have
+                // waited for its id. If an answer was lost, only this loop looks up the committed jobs.
+                Err(error) if error.is_statement_timeout() && rows.len() > 1 && tries.lost.is_none() => {
+                    return Err(error.into());
+                }
                 Err(error) if error.is_transient() => tries.last = Some(error),
                 Err(error) => return Err(error.into()),
             }
