@@ -232,9 +232,11 @@ impl DatabaseError {
             | Self::ReadOnly(error)
             | Self::RowSecurity(error)
             | Self::Refused(error)
-            | Self::NoPermission { source: error, .. } => {
+            | Self::NoPermission { source: error, .. }
+            | Self::NotMigrated { source: Some(error), .. } => {
                 error.as_database_error().and_then(|error| error.code()).map(std::borrow::Cow::into_owned)
             }
+            Self::TooNew { .. } => Some("PJ002".to_owned()),
             _ => None,
         }
     }
@@ -243,4 +245,14 @@ impl DatabaseError {
 /// Returns whether this SQLSTATE is a connection exception, or of a server that starts, stops or recovers.
 fn is_passing(code: &str) -> bool {
     code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "53300")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_new_schema_has_its_code() {
+        assert_eq!(DatabaseError::too_new("pgjobq", 2, 2).code().as_deref(), Some("PJ002"));
+    }
 }
