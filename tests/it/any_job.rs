@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{CancelOutcome, HandleError, JobState, RequeueOutcome, WaitError};
+use pgjobq::{CancelOutcome, HandleError, JobState, RequeueError, RequeueOutcome, WaitError};
 
 use crate::gate::Gate;
 use crate::harness::TestDb;
@@ -87,6 +87,10 @@ async fn handle_of_another_kind_is_refused_at_once(db: TestDb) {
     let after_its_end =
         [wrong.cancel(&db.client).await.unwrap_err(), wrong.requeue(&db.client).await.unwrap_err()];
     assert_eq!(after_its_end.map(|error| error.to_string()), [message.clone(), message.clone()]);
+    let refused = wrong.requeue_as(&db.client, salute::job("ada".to_owned())).await.unwrap_err();
+    assert!(matches!(refused, RequeueError::OtherKind(_)), "{refused:?}");
+    assert_eq!(refused.to_string(), message);
+    assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, JobState::Cancelled, "nothing changed");
     assert_eq!(wrong.wait(&db.client).await.unwrap_err().to_string(), message);
 }
 

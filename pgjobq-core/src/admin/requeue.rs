@@ -8,7 +8,8 @@ use crate::db::ids::QueueId;
 use crate::db::literal::Literal;
 use crate::enqueue::new_job::NewRow;
 use crate::enqueue::row::checked_args;
-use crate::{DatabaseError, EnqueueError, JobHandle, JobId, NewJob};
+use crate::job::other_kind::OtherKind;
+use crate::{DatabaseError, EnqueueError, HandleError, JobHandle, JobId, NewJob};
 
 /// The result of putting a job back in line: from [`Job::requeue`](crate::Job::requeue), [`JobHandle::requeue`] and
 /// [`JobHandle::requeue_as`].
@@ -26,6 +27,9 @@ pub enum RequeueOutcome {
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum RequeueError {
+    /// The job is of another kind than the handle. Nothing was changed.
+    #[error(transparent)]
+    OtherKind(#[from] OtherKind),
     /// The new job is invalid.
     #[error(transparent)]
     Job(#[from] EnqueueError),
@@ -36,10 +40,19 @@ pub enum RequeueError {
 
 crate::debug_as_message!(RequeueError);
 
+impl From<HandleError> for RequeueError {
+    fn from(error: HandleError) -> Self {
+        match error {
+            HandleError::OtherKind(error) => Self::OtherKind(error),
+            HandleError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
 impl<T> JobHandle<T> {
     /// Puts a dead, cancelled or expired job back in line, with the kind, the arguments, the queue, the priority and the retries
     /// of another job: if the job itself was wrong. It keeps its id and its parent, and may start at once. The other options of
-    /// the new job have no effect. A job of another kind is requeued too, and gets the kind of the new one.
+    /// the new job have no effect. The new job may be of another kind than this handle.
     ///
     /// ```no_run
     /// # use pgjobq_core as pgjobq;
@@ -53,9 +66,11 @@ impl<T> JobHandle<T> {
     ///
     /// # Errors
     ///
-    /// [`RequeueError`], if the new job is invalid, its queue does not exist, or the database cannot be reached or refuses.
+    /// [`RequeueError`], if the job is of another kind than this handle, the new job is invalid, its queue does not exist, or the
+    /// database cannot be reached or refuses.
     pub async fn requeue_as(&self, client: &Client, job: NewJob<T>) -> Result<RequeueOutcome, RequeueError> {
         let changes = Changes::from_row(client, job.row).await?;
+        self.status(client).await?; // Refuses a job of another kind.
         Ok(client.requeue_one(self.id(), &changes).await?)
     }
 }
