@@ -20,14 +20,23 @@ pub(crate) async fn wait_and_warn<E>(client: &Client, job: JobId, end: impl Futu
         ended = &mut end => return ended,
         () = tokio::time::sleep(CHECK_AFTER) => {}
     }
+    // The check waits for a connection. An end that arrives meanwhile wins.
+    tokio::select! {
+        biased;
+        ended = &mut end => return ended,
+        () = check(client, job, &attempt) => {}
+    }
+    end.await
+}
+
+async fn check(client: &Client, job: JobId, attempt: &Current) {
     if let Some(slots) = attempt.slots.all_taken()
         && let Some(awaited) = status(client, job).await
         && awaited.state == JobState::Ready
         && awaited.queue == *attempt.queue
     {
-        warn(&attempt, &awaited, slots);
+        warn(attempt, &awaited, slots);
     }
-    end.await
 }
 
 async fn status(client: &Client, job: JobId) -> Option<Status> {

@@ -93,7 +93,7 @@ impl<T: DeserializeOwned> JobHandle<T> {
     ///
     /// A job that waits for another one keeps its slot meanwhile. If both are in one queue, and every slot of the queue is taken by
     /// jobs that wait, none of them ends before its timeout: put the awaited jobs into another queue. A wait in a job function
-    /// logs a warning if that happens.
+    /// checks this once, after two seconds, and logs a warning.
     ///
     /// # Errors
     ///
