@@ -175,7 +175,6 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, ClientError> {
         let schema = Schema::new(self.schema)?;
         let shards = self.shards.map(checked_shards).transpose()?;
-        CLIENT_SCHEMAS.record(&schema);
         let sql = Arc::new(Statements::new(&schema));
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
@@ -189,6 +188,7 @@ impl ClientBuilder {
             stop: stop.clone(),
             tasks: TaskTracker::new(),
         });
+        CLIENT_SCHEMAS.record(&schema); // Nothing fails from here on: a client that was not built must not count.
         let listener = Listener::new(Arc::clone(&shared));
         let notifier = Notifier::new(Arc::clone(&shared));
         let sender = Sender::new(Arc::clone(&shared), notifier.clone());

@@ -108,7 +108,7 @@ pub enum EnqueueError {
     /// The job was to be enqueued on a bare connection, which writes to the schema `pgjobq`, in a process whose clients use
     /// another one. Nothing was sent.
     #[error(
-        "a bare connection or transaction writes to the schema `pgjobq`, but this program's client uses `{schema}`: enqueue with `client.within(&mut *tx)`"
+        "a bare connection or transaction writes to the schema `pgjobq`, but this program's client uses `{schema}`: enqueue with `client.within(&mut *tx)` (bare connections are allowed if this process has also built a client of `pgjobq`)"
     )]
     OtherSchema {
         /// The schema of a client.

@@ -123,7 +123,8 @@ impl Client {
     /// assert_eq!(
     ///     refused.to_string(),
     ///     "a bare connection or transaction writes to the schema `pgjobq`, but this program's client uses `background`: \
-    ///      enqueue with `client.within(&mut *tx)`"
+    ///      enqueue with `client.within(&mut *tx)` (bare connections are allowed if this process has also \
+    ///      built a client of `pgjobq`)"
     /// );
     /// # }
     /// ```
