@@ -112,7 +112,7 @@ async fn job_that_blocks_beyond_its_timeout_is_warned_of() {
     let worker = db.worker().queue("wide", 1).build().await.unwrap().start();
     let job = block::enqueue(&db.client, 4000).await.unwrap();
     let name = format!("job {} (`block`)", job.id());
-    heard(&format!("{name} still runs after its timeout of 50ms, because it does not await")).await;
+    heard(&format!("{name} still runs after its timeout of 50ms, because it, or another job on this runtime, does not await")).await;
     job.wait(&db.client).await.unwrap().into_result().unwrap();
     let afterwards = heard("the job function did not await for 4.").await;
     let rest = "longer than its timeout of 50ms, so nothing could stop it: move blocking work into `tokio::task::spawn_blocking`";
@@ -135,7 +135,8 @@ async fn build_rejects_a_queue_that_nobody_knows() {
     let build = async |queue| Worker::builder(&db.client).queue(queue, 1).build().await;
     assert_eq!(
         build("narorw").await.unwrap_err().to_string(),
-        "the worker cannot start: the queue `narorw` does not exist, and no job of this program names it: did you mean `narrow`?"
+        "the worker cannot start: the queue `narorw` does not exist, and no job of this program names it: did you mean `narrow`? \
+         Or create it once with `client.queue(\"narorw\").save().await?`"
     );
     assert_eq!(
         build("attic").await.unwrap_err().to_string(),

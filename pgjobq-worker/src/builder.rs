@@ -152,7 +152,7 @@ impl WorkerBuilder {
     ///
     /// # Errors
     ///
-    /// All mistakes of the set-up at once: see [`SetupProblem`].
+    /// All mistakes of the set-up at once: see [`SetupProblem`]. Unknown queues are looked for only if there are no others.
     pub async fn build(mut self) -> Result<Worker, BuildError> {
         let (registry, duplicates) = Registry::linked();
         if self.queues.is_empty() {

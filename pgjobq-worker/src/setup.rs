@@ -105,11 +105,10 @@ pub enum SetupProblem {
 }
 
 fn advice(queue: &str, similar: Option<&str>) -> String {
+    let create = format!("create it once with `client.queue(\"{queue}\").save().await?`");
     match similar {
-        Some(similar) => format!(": did you mean `{similar}`?"),
-        None => {
-            format!(": create it once with `client.queue(\"{queue}\").save().await?`, or correct its name")
-        }
+        Some(similar) => format!(": did you mean `{similar}`? Or {create}"),
+        None => format!(": {create}, or correct its name"),
     }
 }
 

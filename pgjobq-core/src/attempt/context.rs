@@ -220,7 +220,7 @@ impl JobContext {
             .expect("a context of `for_test` has no client: make it with `for_test_with(&client)`")
     }
 
-    /// Reports the progress of the job, which [`JobHandle::progress`] reads. The call only takes a note. It is
+    /// Reports the progress of the job, which [`JobHandle::progress`](crate::JobHandle::progress) reads. The call only takes a note. It is
     /// written at most every quarter of a second; the last report counts.
     ///
     /// ```

@@ -70,7 +70,7 @@ impl Status {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cancellation {
-    /// The person who asked, from [`Cancel::by`], or else the database role.
+    /// The person who asked, from [`Cancel::by`](crate::Cancel::by), or else the database role.
     pub by: String,
     /// The database role of the session that asked. The caller cannot choose it.
     pub role: String,

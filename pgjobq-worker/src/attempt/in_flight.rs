@@ -32,8 +32,8 @@ impl Running {
 
     fn describe(&self) -> String {
         format!(
-            "job {} (`{}`) still runs after its timeout of {:?}, because it does not await: move blocking work into \
-             `tokio::task::spawn_blocking`",
+            "job {} (`{}`) still runs after its timeout of {:?}, because it, or another job on this \
+             runtime, does not await: move blocking work into `tokio::task::spawn_blocking`",
             self.context.id(),
             self.context.kind(),
             self.timeout
