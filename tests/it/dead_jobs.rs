@@ -71,7 +71,7 @@ async fn requeued_jobs_run_again_with_mended_arguments(db: TestDb) {
     assert_eq!(answer, RequeueOutcome::Requeued);
     assert_eq!(end_of(&db.client, &divide::handle(id)).await, Outcome::Completed(25));
     let other = db.client.dead_jobs().kind("divide").list(1).await.unwrap()[0].id;
-    divide::handle(other).requeue_as(&db.client, halve::job(8)).await.unwrap();
+    db.client.job(other).requeue_as(halve::job(8)).await.unwrap();
     assert_eq!(
         end_of(&db.client, &halve::handle(other)).await,
         Outcome::Completed(4),

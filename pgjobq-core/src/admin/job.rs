@@ -1,12 +1,12 @@
 //! One job by its id, of any kind.
 
 use crate::admin::cancel::Cancel;
-use crate::admin::requeue::{Changes, RequeueOutcome};
+use crate::admin::requeue::{Changes, RequeueError, RequeueOutcome};
 use crate::client::Client;
 use crate::job::descriptor::names_of;
 use crate::job::other_kind::OtherKind;
 use crate::wait::status::{Progress, Status};
-use crate::{DatabaseError, HandleError, JobHandle, JobId};
+use crate::{DatabaseError, HandleError, JobHandle, JobId, NewJob};
 
 /// One job, of any kind, from [`Client::job`]: for dashboards, operators, and URLs with an id in them.
 ///
@@ -90,6 +90,17 @@ impl<'c> Job<'c> {
             self.status().await?; // Refuses a job of another kind.
         }
         Ok(self.client.requeue_one(self.id, &Changes::default()).await?)
+    }
+
+    /// Puts a dead, cancelled or expired job back in line as another job: see [`JobHandle::requeue_as`]. It corrects a kind that
+    /// was misspelt in SQL, or that no program has any more.
+    ///
+    /// # Errors
+    ///
+    /// [`RequeueError`], if the new job is invalid, its queue does not exist, or the database cannot be reached or refuses.
+    pub async fn requeue_as<T>(&self, job: NewJob<T>) -> Result<RequeueOutcome, RequeueError> {
+        let changes = Changes::from_row(self.client, job.row).await?;
+        Ok(self.client.requeue_one(self.id, &changes).await?)
     }
 }
 

@@ -23,7 +23,8 @@ pub enum RequeueOutcome {
     NothingToRequeue,
 }
 
-/// The error of requeueing a job: from [`JobHandle::requeue_as`].
+/// The error of requeueing a job: from [`JobHandle::requeue_as`] and
+/// [`Job::requeue_as`](crate::Job::requeue_as).
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum RequeueError {
@@ -69,9 +70,8 @@ impl<T> JobHandle<T> {
     /// [`RequeueError`], if the job is of another kind than this handle, the new job is invalid, its queue does not exist, or the
     /// database cannot be reached or refuses.
     pub async fn requeue_as(&self, client: &Client, job: NewJob<T>) -> Result<RequeueOutcome, RequeueError> {
-        let changes = Changes::from_row(client, job.row).await?;
         self.status(client).await?; // Refuses a job of another kind.
-        Ok(client.requeue_one(self.id(), &changes).await?)
+        client.job(self.id()).requeue_as(job).await
     }
 }
 
@@ -86,7 +86,7 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    async fn from_row(client: &Client, row: NewRow) -> Result<Self, RequeueError> {
+    pub(crate) async fn from_row(client: &Client, row: NewRow) -> Result<Self, RequeueError> {
         let (kind, priority, retries) = (row.kind, row.priority as i16, row.retries);
         let queue = row.queue.clone();
         let args = checked_args(kind, row.args, client.limits().max_args)?;
