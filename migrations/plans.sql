@@ -18,12 +18,11 @@
 do $$
 declare
     c_pinned constant text[] := '{
-        act_on_cancels, ask_to_cancel, claim, claim_quarantined, complete_in, deleted_queues, ended_badly,
-        enqueue_many, expire, find_due, find_expiring, finish, give_up_workers, heartbeat, lookup, peek,
-            promote,
-        purge_ended, purge_queue, queue_counts, dead_counts, queue_stats, read_args, reap, repair_tickets, requeue_jobs,
-            return_claim,
-        return_lease, say_progress, show_ended, stray_queues, tidy_failures, tidy_hints, unknown_kinds,
+        act_on_cancels, ask_to_cancel, claim, claim_quarantined, complete_in, dead_counts,
+        deleted_queues, ended_badly, enqueue_many, expire, find_due, find_expiring, finish,
+        give_up_workers, heartbeat, lookup, peek, promote, purge_ended, purge_queue, queue_counts,
+        queue_stats, read_args, reap, repair_tickets, requeue_jobs, return_claim, return_lease,
+        say_progress, show_ended, stray_queues, tidy_failures, tidy_hints, unknown_kinds,
         worker_counts}';
     v_name text;
 begin
