@@ -11,6 +11,7 @@ async fn r#charge(r#type: u8) -> Outcome {
     non_camel_case_types,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     clippy::all,
     clippy::pedantic
 )]
@@ -23,6 +24,7 @@ struct r#charge {}
     non_camel_case_types,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     clippy::all,
     clippy::pedantic
 )]

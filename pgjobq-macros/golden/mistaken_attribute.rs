@@ -9,6 +9,7 @@ async fn send(user: i64) {}
     non_camel_case_types,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     clippy::all,
     clippy::pedantic
 )]
@@ -21,6 +22,7 @@ struct send {}
     non_camel_case_types,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     clippy::all,
     clippy::pedantic
 )]

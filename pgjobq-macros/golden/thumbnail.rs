@@ -22,6 +22,7 @@ pub(crate) async fn thumbnail(
     non_camel_case_types,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     clippy::all,
     clippy::pedantic
 )]
@@ -35,6 +36,7 @@ pub(crate) struct thumbnail {}
     non_camel_case_types,
     private_interfaces,
     unreachable_pub,
+    unused_qualifications,
     clippy::all,
     clippy::pedantic
 )]

@@ -72,6 +72,7 @@ fn lints() -> TokenStream {
             non_camel_case_types,
             private_interfaces,
             unreachable_pub,
+            unused_qualifications,
             clippy::all,
             clippy::pedantic
         )]
