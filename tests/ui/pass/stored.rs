@@ -1,8 +1,8 @@
 //! Arguments are stored by name, and a stored job is found and run by its kind.
 use std::sync::Arc;
 
-use pgjobq::__private::{Attempt, JobDescriptor, Registry, States, serde_json};
 use pgjobq::prelude::*;
+use pgjobq_core::worker_api::{Attempt, JobDescriptor, Registry, States, serde_json};
 
 struct Greeting(&'static str);
 

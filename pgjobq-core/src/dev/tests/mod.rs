@@ -69,8 +69,13 @@ fn pid_of(data: &Path) -> String {
     fs::read_to_string(data.join("postmaster.pid")).unwrap().lines().next().unwrap().to_owned()
 }
 
+/// Returns when the process is dead, or waits for its parent to notice: a dying server may still accept a connection.
 fn kill(pid: &str) {
     assert!(Command::new("kill").args(["-KILL", pid]).status().unwrap().success());
+    let status = Path::new("/proc").join(pid).join("stat");
+    eventually("the killed process is gone", || {
+        fs::read_to_string(&status).map_or(true, |status| status.contains(") Z "))
+    });
 }
 
 #[track_caller]
