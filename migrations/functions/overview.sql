@@ -1,6 +1,6 @@
 -- The numbers of the views for people. Each is counted up to a bound.
 
--- How a queue stands, in all shards: see the view `queue_overview`.
+-- The state of a queue in all shards: see the view `queue_overview`.
 create or replace function pgjobq.queue_counts(
     p_queue int,
     out ready bigint, out scheduled bigint, out running bigint, out quarantined bigint,
@@ -43,7 +43,7 @@ end $$;
 
 comment on function pgjobq.dead_counts is 'Internal. The dead jobs of each queue in `queue_overview`.';
 
--- What a worker holds, in all shards: see the view `workers_overview`.
+-- The leases of a worker in all shards: see the view `workers_overview`.
 create or replace function pgjobq.worker_counts(
     p_worker bigint, out queues text[], out leases bigint, out running bigint)
 language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -1,7 +1,7 @@
 -- How a queue stands, for people: bounded counts, for counting ten million rows takes longer than anybody
 -- looks.
 
--- How a queue stands in one shard. Counts are exact up to ten thousand; a larger one is the planner's
+-- The state of a queue in one shard. Counts are exact up to ten thousand; a larger one is the planner's
 -- estimate, and `exact` is false. `ready` contains the quarantined jobs. `oldest` is since when the longest
 -- waiting job waits of those that may start, in microseconds since 1970. `completed` and `failed` are
 -- attempts of the last five minutes; workers count them in the first shard.

@@ -1,4 +1,4 @@
--- How the queues stand that a worker serves, each by its name. $1 names   $2 shards
+-- The state of the queues that a worker serves, by name. $1 names   $2 shards
 select n.name, q.id, q.deleted_at is not null as deleted, s.shards,
        q.id is null or coalesce(l.lanes, 0) < s.shards as incomplete,
        coalesce(pg_sequence_last_value('pgjobq.ticket'), 0) as drawn

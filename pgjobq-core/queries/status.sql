@@ -1,4 +1,4 @@
--- How one job stands, for people. $1 shard   $2 id
+-- The status of one job, for people. $1 shard   $2 id
 select s.state, s.queue, s.kind, s.attempt, s.failures, s.crashes, s.cancelled->>'by' as cancelled_by,
        s.cancelled->>'role' as cancelled_as, s.cancelled->>'reason' as cancelled_for,
        (extract(epoch from (s.cancelled->>'asked_at')::timestamptz) * 1000000)::bigint as cancelled_at,

@@ -19,7 +19,7 @@ struct Running {
     context: JobContext,
     began: Instant,
     timeout: Duration,
-    /// Whether a warning was logged that it goes on after its timeout.
+    /// True once a warning was logged that it goes on after its timeout.
     warned: bool,
 }
 
