@@ -68,7 +68,7 @@ impl Execution {
             return self.send(Decision::Return); // A claim asks for known kinds only, so this is not reached.
         };
         if self.job.args.is_none()
-            && let Err(decision) = args::read(&self.runtime, &mut self.job, &self.lease).await
+            && let Err(decision) = Box::pin(args::read(&self.runtime, &mut self.job, &self.lease)).await
         {
             return self.send(decision);
         }
@@ -114,7 +114,7 @@ impl Execution {
     async fn resolve(&mut self, handler: &'static JobDescriptor, context: &JobContext, end: End) -> Outcome {
         let decision = self.decide(handler, context, unless_committed(end));
         let result = self.result(decision);
-        let resolved = resolve(&self.runtime, result).await;
+        let resolved = Box::pin(resolve(&self.runtime, result)).await;
         self.sent = true;
         match resolved {
             Resolved::Completed => Outcome::Completed,
@@ -244,5 +244,21 @@ impl Drop for Execution {
             _ => Decision::Return, // The task was dropped, with its tokio runtime, before it ran.
         };
         self.send(decision);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, F>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Each running job holds this memory, and it is moved when the task is spawned. Rare and large parts are boxed.
+    #[test]
+    fn task_of_an_attempt_is_small() {
+        let size = size_of_future(Execution::run);
+        assert!(size <= 2048, "the task of an attempt takes {size} bytes");
     }
 }
