@@ -13,8 +13,9 @@ declare
     v_done uuid[];
 begin
     perform from pgjobq.leases
-      where shard = p_shard and queue_id = p_queue and priority = p_priority and max_ticket = p_max_ticket
-        and id = p_lease and worker + 0 = p_worker;
+      where shard = p_shard and queue_id = p_queue and priority = p_priority
+        and max_ticket >= p_max_ticket and max_ticket <= p_max_ticket and id = p_lease and worker = p_worker
+      order by max_ticket;
     if not found then
         return false;
     end if;

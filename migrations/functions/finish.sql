@@ -100,15 +100,17 @@ begin
         if p_close[i] then
             perform from pgjobq.leases
               where shard = p_shard and queue_id = p_queue[i] and priority = p_priority[i]
-                and max_ticket = p_max_ticket[i] and id = p_id[i] and worker + 0 = p_worker
-                for update skip locked;
+                and max_ticket >= p_max_ticket[i] and max_ticket <= p_max_ticket[i]
+                and id = p_id[i] and worker = p_worker
+              order by max_ticket for update skip locked;
             closing[i] := found;
         end if;
         if not closing[i] then
             perform from pgjobq.leases
               where shard = p_shard and queue_id = p_queue[i] and priority = p_priority[i]
-                and max_ticket = p_max_ticket[i] and id = p_id[i] and worker + 0 = p_worker
-                for share;
+                and max_ticket >= p_max_ticket[i] and max_ticket <= p_max_ticket[i]
+                and id = p_id[i] and worker = p_worker
+              order by max_ticket for share;
             unclosed := case when found and p_close[i] then unclosed || i else unclosed end;
         end if;
         held[i] := found;

@@ -9,9 +9,10 @@ begin
     insert into pgjobq.progress as p (shard, job, ticket, percent, message, said_at)
     select p_shard, p_id, p_ticket, p_percent, p_message, v_now
       from pgjobq.leases
-     where shard = p_shard and queue_id = p_queue and priority = p_priority and max_ticket = p_max_ticket
-       and id = p_lease and worker = p_worker
+     where shard = p_shard and queue_id = p_queue and priority = p_priority
+       and max_ticket >= p_max_ticket and max_ticket <= p_max_ticket and id = p_lease and worker = p_worker
        and exists (select 1 from pgjobq.jobs where shard = p_shard and id = p_id and ticket = p_ticket)
+     order by max_ticket
     on conflict (shard, job) do update
        set ticket = excluded.ticket, percent = excluded.percent, message = excluded.message,
            said_at = excluded.said_at

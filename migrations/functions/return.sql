@@ -10,9 +10,9 @@ declare
     v_jobs record;
 begin
     select tickets into v_tickets from pgjobq.leases
-     where shard = p_shard and queue_id = p_queue and priority = p_priority and max_ticket = p_max_ticket
-       and id = p_id and worker + 0 = p_worker
-       for update skip locked;
+     where shard = p_shard and queue_id = p_queue and priority = p_priority
+       and max_ticket >= p_max_ticket and max_ticket <= p_max_ticket and id = p_id and worker = p_worker
+     order by max_ticket for update skip locked;
     if not found then
         return 0;
     end if;

@@ -28,18 +28,41 @@ async fn claim_buffers(session: &mut Session, scan_hint: i64) -> f64 {
     dearest
 }
 
+/// The buffers of the statements that name a lease: a finish, the return of a lease, and a completion in a transaction.
+async fn buffers_by_lease(session: &mut Session, scan_hint: i64) -> [f64; 3] {
+    let _quiet = QUIET.read().await;
+    let mut buffers = [0.0; 3];
+    // The first call of a session reads the catalog.
+    for _ in 0..2 {
+        let (_, lease) = session.claim(1, scan_hint, None).await;
+        let finish = session.finish(&lease, End::Complete).await;
+        let (_, lease) = session.claim(1, scan_hint, None).await;
+        let complete = session.complete_in(&lease).await.0;
+        let (_, lease) = session.claim(1, scan_hint, None).await;
+        let give_back = session.return_lease(&lease).await;
+        buffers = [finish.buffers, give_back.buffers, complete.buffers];
+    }
+    buffers
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn claim_costs_the_same_beside_many_leases() {
-    let mut buffers = Vec::new();
+async fn claim_and_finish_cost_the_same_beside_many_leases() {
+    let (mut claim, mut by_lease) = (Vec::new(), Vec::new());
     for leases in [1_000, 10_000] {
         let db = Db::new(&format!("leases_{leases}")).await;
         let mut session = Session::new(&db).await;
         session.fill_leases(leases).await;
         session.fill(1_000, KIND).await;
         // The scan hint of a worker that has claimed some of them.
-        buffers.push(claim_buffers(&mut session, leases as i64 - 500 - 2 * 500).await);
+        let scan_hint = leases as i64 - 500 - 2 * 500;
+        claim.push(claim_buffers(&mut session, scan_hint).await);
+        by_lease.push(buffers_by_lease(&mut session, scan_hint).await);
     }
-    at_most("buffers of a claim beside 10,000 leases", buffers[1], 1.5 * buffers[0]);
+    at_most("buffers of a claim beside 10,000 leases", claim[1], 1.5 * claim[0]);
+    for (place, call) in ["finish", "return of a lease", "completion in a transaction"].iter().enumerate() {
+        let (few, many) = (by_lease[0][place], by_lease[1][place]);
+        at_most(&format!("buffers of a {call} beside 10,000 leases"), many, 1.5 * few);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -129,9 +129,9 @@ const PLANTED: &[Planted] = &[
         "a lease is given back while its results are recorded",
         &[
             (
-                "and id = p_id and worker + 0 = p_worker\n       for update skip locked;",
+                "and id = p_id and worker = p_worker\n     order by max_ticket for update skip locked;",
                 1,
-                "and id = p_id and worker + 0 = p_worker;",
+                "and id = p_id and worker = p_worker\n     order by max_ticket;",
             ),
             ("elsif v_ticket = v_tickets[i] then", 1, "else"),
         ],
