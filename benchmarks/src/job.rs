@@ -1,0 +1,78 @@
+//! The job that every peer runs, and its arguments.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The arguments: about a hundred bytes of JSON.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Args {
+    /// The number of the job in its run.
+    pub(crate) number: u64,
+    /// The time from which the latency is measured, in nanoseconds of [`handled::now`](crate::handled::now). Zero
+    /// measures nothing.
+    pub(crate) sent: u64,
+    pub(crate) template: String,
+    pub(crate) to: String,
+    pub(crate) subject: String,
+}
+
+/// One job, before a peer translates it into its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) args: Args,
+    pub(crate) kind: Kind,
+    /// The number of its queue, below [`Setup::queues`](crate::peers::Setup::queues).
+    pub(crate) queue: usize,
+    /// 0 to 3, of which 3 runs first.
+    pub(crate) priority: u8,
+    pub(crate) delay: Option<Duration>,
+}
+
+/// What a job does beside counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Nothing is kept of it.
+    Plain,
+    /// The completed job is kept, with a number as its result.
+    Kept,
+    /// Every tenth fails at its first attempt.
+    Flaky,
+}
+
+impl Job {
+    pub(crate) fn new(number: u64) -> Self {
+        let args = Args {
+            number,
+            sent: 0,
+            template: "welcome".to_owned(),
+            to: "alice@example.com".to_owned(),
+            subject: "hello there, and welcome".to_owned(),
+        };
+        Self { args, kind: Kind::Plain, queue: 0, priority: 1, delay: None }
+    }
+
+    /// Measures the latency of this job from now on.
+    pub(crate) fn timed(mut self) -> Self {
+        self.args.sent = crate::handled::now();
+        self
+    }
+
+    pub(crate) fn kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Lengthens the arguments by this many bytes.
+    pub(crate) fn padded(mut self, bytes: usize) -> Self {
+        // Text that PostgreSQL could compress to nothing would measure the compression.
+        let mut state = self.args.number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        self.args.subject.extend((0..bytes).map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            char::from(b'a' + (state % 26) as u8)
+        }));
+        self
+    }
+}

@@ -1,0 +1,89 @@
+//! What was measured: the JSON file, the tables and the plots.
+
+mod figures;
+mod machine;
+mod numbers;
+mod plots;
+mod stats;
+mod tables;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::Options;
+use crate::peers::Entry;
+use crate::sample::Sample;
+pub(crate) use machine::Machine;
+
+/// The content of the JSON file.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Report {
+    machine: Machine,
+    peers: Vec<Settings>,
+    pub(crate) samples: Vec<Sample>,
+}
+
+/// How a peer was set.
+#[derive(Debug, Serialize, Deserialize)]
+struct Settings {
+    name: String,
+    version: String,
+    settings: String,
+}
+
+impl Report {
+    pub(crate) fn new(machine: Machine, peers: &[&Entry]) -> Self {
+        let settings = |peer: &&Entry| Settings {
+            name: peer.name.to_owned(),
+            version: peer.version.to_owned(),
+            settings: peer.settings.to_owned(),
+        };
+        let peers = peers.iter().map(settings).collect();
+        Self { machine, peers, samples: Vec::new() }
+    }
+
+    pub(crate) fn save(&self, file: Option<&Path>) -> Result<()> {
+        let Some(file) = file else { return Ok(()) };
+        fs::write(file, serde_json::to_string_pretty(self)?)
+            .with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    /// Prints the tables, and writes the plots.
+    pub(crate) fn show(&self, plots: Option<&Path>) -> Result<()> {
+        print!("{}", tables::all(self));
+        let Some(folder) = plots else { return Ok(()) };
+        fs::create_dir_all(folder)?;
+        for (name, svg) in plots::all(self) {
+            fs::write(folder.join(name), svg)?;
+        }
+        Ok(())
+    }
+}
+
+/// The tables and plots of an earlier measurement.
+pub(crate) fn from_file(options: &Options) -> Result<()> {
+    let file = options.from.as_deref().context("--from needs a file")?;
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let report: Report = serde_json::from_str(&text)?;
+    report.show(options.plot.as_deref())
+}
+
+/// One run, as a line of the log.
+pub(crate) fn line(sample: &Sample) -> String {
+    let latency = sample.latency.map(|latency| format!(", p50 {:.2} p99 {:.2} ms", latency.p50, latency.p99));
+    let disturbed = if sample.is_disturbed() { "  DISTURBED" } else { "" };
+    format!(
+        "{:13} {:16} round {}: {:>9} jobs/s{}, server {:.1} client {:.1} us/job, others {:.2} cores{disturbed}",
+        sample.workload,
+        sample.peer,
+        sample.round + 1,
+        numbers::short(sample.jobs_per_second()),
+        latency.unwrap_or_default(),
+        sample.per_job(sample.usage.server_cpu) * 1e6,
+        sample.per_job(sample.usage.client_cpu) * 1e6,
+        sample.usage.others,
+    )
+}
