@@ -130,8 +130,8 @@ async fn axum_app_commits_jobs_and_stops_with_its_worker() {
 
     request(address, "POST /accounts/grace").await; // Its job may run during the shutdown.
     let process = app.id().unwrap().to_string(); // Cargo has given its own to the example.
-    let told = Command::new("kill").args(["-TERM", &process]).status().await.unwrap();
-    assert!(told.success());
+    let killed = Command::new("kill").args(["-TERM", &process]).status().await.unwrap();
+    assert!(killed.success());
     let rest = timeout(WITHIN, printed.next_line()).await.expect("the server stops").unwrap().unwrap();
     assert_eq!(rest, "the server and its worker have stopped");
     assert!(timeout(WITHIN, app.wait()).await.expect("the process ends").unwrap().success());

@@ -204,13 +204,13 @@ async fn attempt_is_a_span_without_arguments() {
     }
     assert_eq!(of(lingers.id())[0].0["outcome"], "cancel");
     let events = EVENTS.lock().unwrap().clone();
-    let told = |level: &str, message: &str| {
+    let logged = |level: &str, message: &str| {
         let is = |event: &&Fields| event.0["level"] == level && event.0["message"] == message;
         let of_another_test =
             |event: &&Fields| event.0.get("error").is_some_and(|e| e.contains("outside of"));
         events.iter().filter(is).filter(|event| !of_another_test(event)).count()
     };
-    assert_eq!((told("INFO", "an attempt failed"), told("WARN", "a job is dead")), (2, 1));
+    assert_eq!((logged("INFO", "an attempt failed"), logged("WARN", "a job is dead")), (2, 1));
     let everything = format!("{spans:?} {events:?}");
     assert!(!everything.contains("hunter2"), "{everything}");
 }

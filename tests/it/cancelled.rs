@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{CancelOutcome, JobState, StopReason};
+use pgjobq::{CancelOutcome, JobState, RunningWorker, StopReason};
 
 use crate::harness::TestDb;
 use crate::probe::{Probe, end_of};
@@ -18,8 +18,8 @@ async fn obey(ctx: JobContext, probe: u64) -> Result<()> {
         () = probe.pass() => Ok(()),
         why = ctx.stop_requested() => {
             assert_eq!((why, ctx.stop_reason()), (StopReason::Cancelled, Some(StopReason::Cancelled)));
-            probe.told.fetch_add(1, Ordering::SeqCst);
-            Err("told to stop".into())
+            probe.reached.fetch_add(1, Ordering::SeqCst);
+            Err("asked to stop".into())
         }
     }
 }
@@ -74,23 +74,22 @@ async fn running_job_is_cancelled_with_any_result(db: TestDb) {
     probe.until(|probe| probe.running() == 1).await;
     job.cancel(&db.client).await.unwrap(); // It may have ended before the answer: each one is legal.
     assert_eq!(end_of(&db.client, &job).await, Outcome::Cancelled);
-    assert_eq!((probe.told(), probe.runs().len()), (1, 1));
+    assert_eq!((probe.reached(), probe.runs().len()), (1, 1));
     worker.shutdown().await.unwrap();
     assert_eq!(db.number("select count(*) from pgjobq.cancels").await, 0);
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
 }
 
+/// Starts a worker whose sweeps for requests to cancel are minutes apart: it sees those that it is notified of.
+async fn inattentive_worker(db: &TestDb) -> RunningWorker {
+    let minutes = Duration::from_secs(600);
+    db.worker().heartbeat(minutes).lease(3 * minutes).build().await.unwrap().start()
+}
+
 on_one_shard!(job_that_completes_despite_a_request_has_completed);
 async fn job_that_completes_despite_a_request_has_completed(db: TestDb) {
     let probe = Probe::new();
-    let worker = db
-        .worker()
-        .heartbeat(Duration::from_secs(600))
-        .lease(Duration::from_secs(1800))
-        .build()
-        .await
-        .unwrap()
-        .start();
+    let worker = inattentive_worker(&db).await;
     let job = obey::enqueue(&db.client, probe.number).await.unwrap();
     probe.until(|probe| probe.running() == 1).await;
     // The request exists, but no notification was sent, as if it had been lost.
@@ -116,14 +115,7 @@ async fn job_that_does_not_stop_is_dropped(db: TestDb) {
 on_one_shard!(retry_that_meets_the_request_ends_the_job);
 async fn retry_that_meets_the_request_ends_the_job(db: TestDb) {
     let probe = Probe::new();
-    let worker = db
-        .worker()
-        .heartbeat(Duration::from_secs(600))
-        .lease(Duration::from_secs(1800))
-        .build()
-        .await
-        .unwrap()
-        .start();
+    let worker = inattentive_worker(&db).await;
     let job = keep_failing::enqueue(&db.client, probe.number).await.unwrap();
     probe.until(|probe| probe.running() == 1).await;
     db.run("insert into pgjobq.cancels (shard, job, created_at, asked_by, reason) select shard, id, created_at, 'ada', 'enough' from pgjobq.jobs").await;

@@ -149,8 +149,8 @@ async fn each_caller_gets_its_own_answer_or_error(db: TestDb) {
     ];
     let ids: Vec<JobId> = jobs.iter().map(NewJob::job_id).collect();
     let answers = together(&db, jobs).await;
-    let told: Vec<_> = answers.iter().map(|answer| answer.as_ref().map(JobHandle::is_new).ok()).collect();
-    assert_eq!(told, [Some(true), Some(false), None, Some(true), Some(false), None, None, Some(true)]);
+    let new: Vec<_> = answers.iter().map(|answer| answer.as_ref().map(JobHandle::is_new).ok()).collect();
+    assert_eq!(new, [Some(true), Some(false), None, Some(true), Some(false), None, None, Some(true)]);
     for (id, answer) in ids.iter().zip(&answers) {
         assert!(
             answer.as_ref().ok().is_none_or(|handle| handle.id() == *id),

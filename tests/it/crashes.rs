@@ -22,7 +22,7 @@ async fn notice_the_loss(ctx: JobContext, probe: u64) -> Result<u32> {
     let _run = probe.begin(&ctx);
     if ctx.attempt() == 1 {
         assert_eq!(ctx.stop_requested().await, StopReason::LeaseLost);
-        probe.told.fetch_add(1, Ordering::SeqCst);
+        probe.reached.fetch_add(1, Ordering::SeqCst);
         probe.pass().await;
     }
     Ok(ctx.attempt())
@@ -264,7 +264,7 @@ async fn lost_lease_stops_the_handler_and_rejects_its_result(db: TestDb) {
     probe.until(|probe| probe.running() == 1).await;
     db.run("delete from pgjobq.workers").await;
     assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(2), "the result of the second attempt");
-    probe.until(|probe| probe.told() == 1).await;
+    probe.until(|probe| probe.reached() == 1).await;
     probe.gate.add_permits(1);
     probe.until(|probe| probe.running() == 0).await;
     worker.shutdown().await.unwrap(); // The late result has been sent as well.

@@ -12,7 +12,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// The first attempt ends as the argument requests; the next one completes.
 #[job(retries = 1)]
-async fn end_as_told(ctx: JobContext, how: String) -> Result<u32> {
+async fn end_as_argued(ctx: JobContext, how: String) -> Result<u32> {
     if ctx.attempt() > 1 {
         return Ok(ctx.attempt());
     }
@@ -41,7 +41,7 @@ on_one_shard!(job_chooses_its_delay_or_snoozes);
 async fn job_chooses_its_delay_or_snoozes(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
     for (how, failures) in [("retry", 1), ("snooze", 0)] {
-        let job = end_as_told::enqueue(&db.client, how.to_owned()).await.unwrap();
+        let job = end_as_argued::enqueue(&db.client, how.to_owned()).await.unwrap();
         let put_off =
             "exists (select from pgjobq.jobs where run_at > now() + interval '59 minutes' and attempt = 1)";
         db.until(put_off).await;
@@ -61,7 +61,7 @@ async fn job_chooses_its_delay_or_snoozes(db: TestDb) {
 on_one_shard!(job_cancels_itself_with_a_reason);
 async fn job_cancels_itself_with_a_reason(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
-    let job = end_as_told::enqueue(&db.client, "cancel".to_owned()).await.unwrap();
+    let job = end_as_argued::enqueue(&db.client, "cancel".to_owned()).await.unwrap();
     assert_eq!(end_of(&db.client, &job).await, Outcome::Cancelled);
     let why = job.status(&db.client).await.unwrap().unwrap().cancelled.unwrap();
     assert_eq!((&*why.by, why.reason.as_deref()), ("the job itself", Some("the user has left")));
@@ -70,21 +70,24 @@ async fn job_cancels_itself_with_a_reason(db: TestDb) {
 
 on_one_shard!(on_dead_gets_the_error_with_its_causes);
 async fn on_dead_gets_the_error_with_its_causes(db: TestDb) {
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel::<EndedJob>();
+    let (send, mut alerts) = tokio::sync::mpsc::unbounded_channel::<EndedJob>();
     let worker = db.worker().on_dead(move |job| {
-        let tell = tell.clone();
-        async move { tell.send(job).unwrap() }
+        let send = send.clone();
+        async move { send.send(job).unwrap() }
     });
     let worker = worker.build().await.unwrap().start();
-    let job = end_as_told::job("fail".to_owned()).retries(0).enqueue(&db.client).await.unwrap();
+    let job = end_as_argued::job("fail".to_owned()).retries(0).enqueue(&db.client).await.unwrap();
     let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("the job is not dead") };
     assert_eq!(failure.message(), "writing the report: disk full");
-    let dead = told.recv().await.unwrap();
-    assert_eq!((dead.id, &*dead.kind, &*dead.queue, dead.attempts), (job.id(), "end_as_told", "default", 1));
+    let dead = alerts.recv().await.unwrap();
+    assert_eq!(
+        (dead.id, &*dead.kind, &*dead.queue, dead.attempts),
+        (job.id(), "end_as_argued", "default", 1)
+    );
     assert_eq!(dead.errors, failure.errors);
     assert!(dead.errors[0].at.is_some_and(|at| at <= dead.finished_at && at >= dead.created_at));
     worker.shutdown().await.unwrap();
-    assert!(told.recv().await.is_none(), "the alert is sent once");
+    assert!(alerts.recv().await.is_none(), "the alert is sent once");
 }
 
 on_one_shard!(job_not_started_in_time_never_runs);

@@ -68,7 +68,7 @@ async fn outlast_outage(ctx: JobContext, probe: u64) -> Result<u32> {
     while !ctx.should_stop() {
         std::thread::sleep(Duration::from_millis(2));
     }
-    probe.told.fetch_add(1, Ordering::SeqCst);
+    probe.reached.fetch_add(1, Ordering::SeqCst);
     loop {
         if let Ok(permit) = probe.gate.try_acquire() {
             permit.forget();
@@ -88,7 +88,7 @@ async fn attempt_that_outlasts_an_outage_completes() {
     // No heartbeat is answered for longer than the lease, and no other worker reaps the job.
     let mut locked = db.pool.begin().await.unwrap();
     sqlx::raw_sql("lock table pgjobq.workers").execute(&mut *locked).await.unwrap();
-    probe.until(|probe| probe.told() == 1).await;
+    probe.until(|probe| probe.reached() == 1).await;
     locked.rollback().await.unwrap();
     let beats = db.number("select beats from pgjobq.workers").await;
     db.until(&format!("(select beats from pgjobq.workers) > {beats} + 3")).await;

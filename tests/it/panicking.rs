@@ -82,8 +82,8 @@ async fn panic_after_the_job_function_ends_the_attempt() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn alert_that_panics_costs_no_other_alert() {
     let db = TestDb::new(1).await;
-    let told = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&told);
+    let alerts = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&alerts);
     let worker = db.worker().on_dead(move |_| {
         assert!(counted.fetch_add(1, Ordering::SeqCst) > 0, "the first alert panics before it has begun");
         std::future::ready(())
@@ -92,5 +92,5 @@ async fn alert_that_panics_costs_no_other_alert() {
     let worker = worker.build().await.unwrap().start();
     db.until("(select count(*) from pgjobq.finished where outcome = 'dead') = 5").await;
     worker.shutdown().await.unwrap();
-    assert_eq!(told.load(Ordering::SeqCst), 5);
+    assert_eq!(alerts.load(Ordering::SeqCst), 5);
 }

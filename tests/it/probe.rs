@@ -18,7 +18,8 @@ pub(crate) struct Probe {
     runs: Mutex<Vec<(JobId, u32)>>,
     running: AtomicUsize,
     most: AtomicUsize,
-    pub(crate) told: AtomicUsize,
+    /// The number of times that a job function reported to have reached the point that its test waits for.
+    pub(crate) reached: AtomicUsize,
     pub(crate) gate: Semaphore,
     /// A pool for job functions that write to the database.
     pub(crate) pool: OnceLock<PgPool>,
@@ -36,7 +37,7 @@ impl Probe {
             runs: Mutex::default(),
             running: 0.into(),
             most: 0.into(),
-            told: 0.into(),
+            reached: 0.into(),
             gate: Semaphore::new(0),
             pool: OnceLock::new(),
         });
@@ -76,8 +77,8 @@ impl Probe {
         self.most.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn told(&self) -> usize {
-        self.told.load(Ordering::SeqCst)
+    pub(crate) fn reached(&self) -> usize {
+        self.reached.load(Ordering::SeqCst)
     }
 
     /// Returns when this is true of the probe; panics at the timeout.

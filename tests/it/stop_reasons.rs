@@ -15,7 +15,7 @@ async fn leave_a_task(ctx: JobContext, probe: u64) {
     let task = ctx.clone();
     tokio::spawn(async move {
         assert_eq!(task.stop_requested().await, StopReason::TimedOut);
-        Probe::of(probe).told.fetch_add(1, Ordering::SeqCst);
+        Probe::of(probe).reached.fetch_add(1, Ordering::SeqCst);
     });
     std::future::pending::<()>().await;
 }
@@ -33,7 +33,7 @@ async fn timeout_asks_the_tasks_of_the_attempt_to_stop(db: TestDb) {
     let job = leave_a_task::enqueue(&db.client, probe.number).await.unwrap();
     let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!("the job is not dead") };
     assert_eq!(failure.errors[0].reason, pgjobq::FailureReason::Timeout);
-    probe.until(|probe| probe.told() == 1).await;
+    probe.until(|probe| probe.reached() == 1).await;
     worker.shutdown().await.unwrap();
 }
 

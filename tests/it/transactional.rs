@@ -69,7 +69,7 @@ async fn complete_by_hand(ctx: JobContext, probe: u64, commits: bool) -> Result<
     let mut tx = probe.pool.get().unwrap().begin().await?;
     write(&mut tx, &format!("by hand {}", ctx.attempt())).await?;
     ctx.complete_in(&mut tx, &ctx.attempt()).await?;
-    probe.told.fetch_add(1, Ordering::SeqCst);
+    probe.reached.fetch_add(1, Ordering::SeqCst);
     probe.pass().await;
     if commits || ctx.attempt() > 1 {
         tx.commit().await?
@@ -86,7 +86,7 @@ async fn complete_later(ctx: JobContext, probe: u64) -> Result<()> {
     let _run = probe.begin(&ctx);
     let mut tx = probe.pool.get().unwrap().begin().await?;
     ctx.complete_in(&mut tx, &()).await?;
-    probe.told.fetch_add(1, Ordering::SeqCst);
+    probe.reached.fetch_add(1, Ordering::SeqCst);
     tokio::spawn(async move {
         probe.pass().await;
         tx.commit().await.unwrap();
@@ -175,7 +175,7 @@ async fn job_completes_by_hand_in_an_open_transaction(db: TestDb) {
     probe.pool.set(db.pool.clone()).unwrap();
     let worker = stage(&db).await.build().await.unwrap().start();
     let job = complete_by_hand::enqueue(&db.client, probe.number, true).await.unwrap();
-    probe.until(|probe| probe.told() == 1).await;
+    probe.until(|probe| probe.reached() == 1).await;
     // The open transaction delays nothing else: other jobs are claimed and finish, its cancellation can be requested, and its
     // worker can even be reaped.
     child::call(&db.client).await.unwrap();
@@ -282,7 +282,7 @@ async fn in_doubt_commits_leave_connections_to_other_jobs() {
     let worker = stage(&db).await.connections(4).build().await.unwrap().start();
     let jobs: Vec<_> = (0..JOBS).map(|_| complete_later::job(probe.number)).collect();
     db.client.enqueue_all(jobs).await.unwrap();
-    probe.until(|probe| probe.told() == JOBS as usize && probe.running() == 0).await;
+    probe.until(|probe| probe.reached() == JOBS as usize && probe.running() == 0).await;
     let waiting = "select count(*) from pg_stat_activity
                     where datname = current_database() and wait_event_type = 'Lock' and state = 'active'";
     db.until(&format!("({waiting}) > 0")).await;

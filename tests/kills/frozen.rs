@@ -31,8 +31,8 @@ async fn wakes_after_its_jobs_have_ended(stage: &Stage) {
 
     zombie.thaw();
     let zombie_id = zombie.id();
-    let told = format!("select count(*) from ledger where process = {zombie_id} and told_at is not null");
-    stage.until(&format!("({told}) = 20")).await;
+    let asked = format!("select count(*) from ledger where process = {zombie_id} and asked_at is not null");
+    stage.until(&format!("({asked}) = 20")).await;
     stage
         .until(&format!(
             "(select count(*) from ledger where process = {zombie_id} and ended_at is not null) = 40"

@@ -22,7 +22,7 @@ pub(crate) async fn wait_for_loss(ctx: JobContext, ledger: State<Ledger>) -> Res
     let run = ledger.begin(&ctx).await?;
     if ctx.attempt() == 1 {
         ctx.stop_requested().await;
-        ledger.told(run).await?;
+        ledger.asked_to_stop(run).await?;
     }
     ledger.end(run).await?;
     Ok(std::process::id())

@@ -12,7 +12,7 @@ pub(crate) struct Ledger {
 pub(crate) async fn create(pool: &PgPool) {
     let table = "create table ledger (
         run bigint generated always as identity primary key, job uuid not null, attempt int not null, process int not null,
-        started_at timestamptz not null default clock_timestamp(), told_at timestamptz, ended_at timestamptz);
+        started_at timestamptz not null default clock_timestamp(), asked_at timestamptz, ended_at timestamptz);
         create table gate (opened boolean)";
     sqlx::raw_sql(table).execute(pool).await.unwrap();
 }
@@ -36,9 +36,10 @@ impl Ledger {
             .await
     }
 
-    pub(crate) async fn told(&self, run: i64) -> sqlx::Result<()> {
-        let told = sqlx::query("update ledger set told_at = clock_timestamp() where run = $1").bind(run);
-        told.execute(&self.pool).await.map(drop)
+    /// Records that the attempt was asked to stop.
+    pub(crate) async fn asked_to_stop(&self, run: i64) -> sqlx::Result<()> {
+        let asked = sqlx::query("update ledger set asked_at = clock_timestamp() where run = $1").bind(run);
+        asked.execute(&self.pool).await.map(drop)
     }
 
     /// Returns when the test has put a row into the gate.

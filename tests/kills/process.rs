@@ -47,13 +47,13 @@ pub(crate) fn run(settings: Settings) {
             let _ = std::io::stdin().read_to_end(&mut Vec::new());
             let _ = ended.send(());
         });
-        let told = async {
+        let signal = async {
             tokio::select! {
                 _ = end => {}
                 () = pgjobq::shutdown_signal() => {}
             }
         };
-        worker.run_until(told).await.unwrap();
+        worker.run_until(signal).await.unwrap();
     });
 }
 

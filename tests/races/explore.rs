@@ -122,7 +122,7 @@ impl Report {
         self.refused += run.endings.iter().filter(|ending| is_refused(ending)).count();
         self.steps.extend(run.traces.iter().flatten().cloned());
         if let Err(violation) = check(group, &run) {
-            self.violations.push(told(&violation, group, order, &run));
+            self.violations.push(described(&violation, group, order, &run));
             return false;
         }
         true
@@ -143,7 +143,7 @@ fn is_refused(ending: &Ending) -> bool {
     matches!(ending, Ending::Failed { code, .. } if code == "40001")
 }
 
-fn told(violation: &str, group: &Group, order: &Schedule, run: &Run) -> String {
+fn described(violation: &str, group: &Group, order: &Schedule, run: &Run) -> String {
     let sides: Vec<_> = (group.iter().zip(&run.traces).enumerate())
         .map(|(side, ((operation, level), trace))| {
             format!("\n  {}: {} ({level}): {}", side + 1, operation.name, trace.join(", "))

@@ -69,13 +69,13 @@ impl Check<'_> {
     /// operation took. After the lease was closed, no decision was accepted.
     fn fence(&self) -> Result<(), String> {
         for job in [1, 2] {
-            let (taken, told) =
+            let (taken, stale) =
                 (self.taken(job), self.facts.iter().filter(|f| f.stale.contains(&job)).count());
             if taken > 1 {
                 return Err(format!("job {job} was taken from its lease {taken} times"));
             }
             let closed = self.facts.iter().any(|facts| facts.closed && !facts.stale.contains(&job));
-            if told > 0 && taken == 0 && !closed {
+            if stale > 0 && taken == 0 && !closed {
                 return Err(format!("a result of job {job} is stale, but no other operation took the job"));
             }
             let new_row = self.born(job) > 0;

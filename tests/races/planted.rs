@@ -112,7 +112,7 @@ const PLANTED: &[Planted] = &[
         &["claim one without waiting"],
     ),
     planted(
-        "what was stale is not told",
+        "a stale result is not reported",
         &[("if cardinality(v_done) < cardinality(p_id) then", 1, "if false then")],
         &["complete"],
     ),

@@ -93,7 +93,7 @@ async fn a_machine_without_programs_fetches_them_once() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_fetched_is_told_with_the_ways_out() {
+async fn failed_fetch_error_lists_the_alternatives() {
     repository::registry::register(|url| Ok(url == NOWHERE), Box::new(|_| Ok(Box::new(NoReleases)))).unwrap();
     let stage = Stage::new();
     let error = Database::find(without_programs(&stage, NOWHERE)).await.unwrap_err().to_string();
