@@ -67,7 +67,7 @@ comment on function pgjobq.act_on_request is
 revoke execute on function pgjobq.act_on_request from public;
 
 -- Acts on the requests for `p_jobs`; if null, on the next `p_most` after the cursor `p_after` (null: from the
--- start). Ends the jobs that wait (`cancelled`). `running`: workers must be told to stop. `scanned_to`: the
+-- start). Ends the jobs that wait (`cancelled`). `running`: workers must ask them to stop. `scanned_to`: the
 -- next cursor, null at the end.
 create or replace function pgjobq.act_on_cancels(
     p_shard smallint, p_jobs uuid[], p_after uuid, p_most int, out cancelled uuid[], out running uuid[],

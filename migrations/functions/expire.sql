@@ -35,8 +35,8 @@ begin
                                  - clock_timestamp()) * 1000000)::bigint;
     end if;
     -- step: jobs found
-    -- Most of them run: until their attempt ends they keep this time. What is leased after this look is told
-    -- apart below.
+    -- Most of them run: a running job keeps its time until its attempt ends. `take_waiting` below excludes
+    -- those that are leased after this look.
     for v_line in
         select j.queue_id, j.priority, array_agg(j.id) as ids, array_agg(j.ticket) as tickets,
                min(j.ticket) as low
@@ -54,7 +54,7 @@ begin
         return;
     end if;
     select t.waiting into expired from pgjobq.take_waiting(p_shard, v_jobs) t;
-    -- One that has been started in the meantime, and failed, has all the time it needs.
+    -- A job that has started meanwhile and failed no longer expires.
     expired := array(select d.id from unnest(expired) d(id),
                             lateral pgjobq.job_row(p_shard, d.id) j
                       where j.expires_at <= v_now);

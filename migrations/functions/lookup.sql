@@ -1,5 +1,6 @@
--- How jobs stand whose end a process awaits: live, or ended and how, or unknown (no row). All in one
--- snapshot, so that a job is never seen as neither. The latest end wins, because an id may have run before.
+-- The state of jobs that a process waits for: live, or ended with an outcome, or unknown (no row). All are
+-- read in one snapshot, so that no job seems unknown because it ends just then. The latest end wins, because
+-- an id may have run before.
 -- It probes the primary key of `jobs` and, only for ids that are not live, each partition of `finished`.
 --
 -- Results and errors are sent in the order of `p_ids`, until `p_bytes` are reached, and at least one of them;
@@ -44,4 +45,4 @@ begin
       from printed p;
 end $$;
 
-comment on function pgjobq.lookup is 'Internal. Shows how jobs stand whose end a process awaits.';
+comment on function pgjobq.lookup is 'Internal. The state of jobs that a process waits for.';

@@ -23,7 +23,7 @@ begin
         return null;
     end if;
     perform pg_advisory_xact_lock(hashtext('pgjobq.make_partitions'));
-    -- Without those that somebody made meanwhile.
+    -- Without the days whose partitions another session has made meanwhile.
     v_days := (pgjobq.missing_days(p_days, p_now))[:coalesce(p_most, 10000)];
     perform set_config('lock_timeout', '100ms', true);
     foreach v_day in array v_days loop

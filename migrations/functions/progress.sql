@@ -22,7 +22,7 @@ end $$;
 
 comment on function pgjobq.say_progress is 'Internal. Records the progress of a running job.';
 
--- What a running attempt reported of its progress. Nothing on a standby, which has no unlogged tables. A
+-- The progress that a running attempt reported. No row on a standby, which has no unlogged tables. A
 -- statement that names one is not even planned there, so the name stands in a statement of its own.
 create or replace function pgjobq.progress_of(
     p_shard smallint, p_job uuid, p_ticket bigint, out percent smallint, out message text,

@@ -38,7 +38,7 @@ begin
             live := live || v_id;
             continue;
         end if;
-        -- What failed before is still told, should it die again.
+        -- The failures before are listed again if the job dies again.
         insert into pgjobq.failures (shard, job, attempt, at, reason, message, worker, left_out)
         select p_shard, v_id, e.attempt, e.at, e.reason, e.message, e.worker, coalesce(e.left_out, 0)
           from jsonb_to_recordset(coalesce(v_job.errors, '[]'))

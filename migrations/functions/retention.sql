@@ -1,4 +1,4 @@
--- How long a job of this queue with this outcome is kept, unless its kind says otherwise.
+-- The retention of a job of this queue with this outcome, unless its kind sets one.
 create or replace function pgjobq.keep_of(p_queue int, p_outcome text)
 returns interval language plpgsql stable as $$
 begin

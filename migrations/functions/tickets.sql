@@ -15,7 +15,7 @@ comment on function pgjobq.draw_tickets is 'Internal. Draws tickets.';
 create or replace function pgjobq.repair_tickets(out set_back bigint, out highest bigint) language plpgsql
     security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    -- nobody draws as many; a row with more was written by hand
+    -- more than a sequence ever draws: a row with a higher ticket was written by hand
     c_by_hand constant bigint := 4611686018427387904;
     c_left_out constant bigint := 1000000000;
     v_drawn bigint;
@@ -40,7 +40,7 @@ begin
                       order by s.max_ticket desc limit 1)) t(ticket);
     v_drawn := coalesce(pg_sequence_last_value('pgjobq.ticket'), 0);
     if highest > v_drawn then
-        -- of a second one who finds the same, too
+        -- Another session may have found the same, and repaired it.
         perform pg_advisory_xact_lock(hashtext('pgjobq.repair_tickets'));
         v_drawn := coalesce(pg_sequence_last_value('pgjobq.ticket'), 0);
     end if;

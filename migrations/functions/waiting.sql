@@ -1,8 +1,8 @@
 -- Ends jobs that wait: cancelled by a person or a program, or not started in time.
 --
--- A waiting job may be leased at any moment. So whoever ends one locks its lane first, then its row, and
--- reads the leases in a statement after that: a job that none of them covers is certainly not running. Locked
--- rows are passed over, and never waited for: an open transaction may be about to complete that job.
+-- A waiting job may be leased at any moment. So a function that ends one locks its lane first, then its row,
+-- and reads the leases in a later statement: a job that none of them covers certainly does not run. It skips
+-- locked rows and never waits for them, because an open transaction may be about to complete that job.
 
 -- Splits `p_jobs`, at most a thousand, into `waiting` (locked until the transaction ends) and `running`
 -- (leased, or locked by another session). Ids in neither array have ended.
@@ -57,7 +57,7 @@ begin
 end $$;
 
 comment on function pgjobq.take_waiting is
-    'Internal. Locks those of some jobs that wait, and tells them from those that run.';
+    'Internal. Locks those of some jobs that wait, and lists those that run.';
 
 -- Ends jobs whose rows the caller has locked, and which are not running. `p_decision` is cancel or expire.
 create or replace function pgjobq.end_waiting(

@@ -1,3 +1,3 @@
--- Which process of the server answers. Sent as plain text, because a prepared statement would be lost between
+-- The process of the server that answers. Sent as plain text, because a prepared statement would be lost between
 -- two of them.
 select pg_backend_pid()
