@@ -1,6 +1,6 @@
 //! The output of `#[job]`: the function, and the code beside it.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
@@ -11,7 +11,8 @@ use crate::parse::Item;
 use crate::settings::Settings;
 use crate::{handler, ways_in};
 
-/// Returns the function exactly as it was written, also if it is wrong; then the generated code; then every mistake.
+/// Returns the function exactly as it was written, also if it is wrong, but without the serde attributes of its arguments; then the
+/// generated code; then every mistake.
 pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
     let keys = Settings::read(attribute, &mut diagnostics);
@@ -21,7 +22,38 @@ pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
     // The macro demands `async` also of a job that awaits nothing.
     let allowed = job.as_ref().map(|_| quote!(#[allow(clippy::unused_async)]));
     let errors = diagnostics.into_tokens();
+    let item = without_serde(item);
     quote!(#allowed #item #generated #errors)
+}
+
+/// Removes `#[serde(…)]` inside the parentheses of a signature. They are a mistake, which the compiler would report once more.
+fn without_serde(item: TokenStream) -> TokenStream {
+    let is_hash = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == '#');
+    let is_serde = |token: &TokenTree| {
+        let TokenTree::Group(group) = token else { return false };
+        let name = group.stream().into_iter().next();
+        group.delimiter() == Delimiter::Bracket
+            && matches!(name, Some(TokenTree::Ident(name)) if name == "serde")
+    };
+    let strip = |arguments: &Group| {
+        let tokens: Vec<TokenTree> = arguments.stream().into_iter().collect();
+        if !tokens.iter().any(is_serde) {
+            return arguments.clone();
+        }
+        let kept = tokens.iter().enumerate().filter(|(at, token)| {
+            let begins = is_hash(token) && tokens.get(at + 1).is_some_and(is_serde);
+            let ends = is_serde(token) && *at > 0 && is_hash(&tokens[at - 1]);
+            !begins && !ends
+        });
+        let mut kept = Group::new(Delimiter::Parenthesis, kept.map(|(_, token)| token.clone()).collect());
+        kept.set_span(arguments.span());
+        kept
+    };
+    let tokens = item.into_iter().map(|token| match &token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => strip(group).into(),
+        _ => token,
+    });
+    tokens.collect()
 }
 
 /// Returns the code beside the function.

@@ -82,6 +82,11 @@ fn check_argument(argument: &PatType, diagnostics: &mut Diagnostics) -> Option<A
     if let Some(cfg) = argument.attrs.iter().find(|attribute| attribute.path().is_ident("cfg")) {
         diagnostics.error(cfg, "stored arguments are the same in every build: put `#[cfg]` on the whole job");
     }
+    if let Some(serde) = argument.attrs.iter().find(|attribute| attribute.path().is_ident("serde")) {
+        let message = "an argument has no serde attributes: write `Option<T>` for one that older jobs lack, or take a struct of your \
+                       own, with the attributes on its fields";
+        diagnostics.error(serde, message);
+    }
     let role = Role::of(&argument.ty);
     match role {
         Role::Stored if is_meant_as_transaction(&argument.ty) => {
