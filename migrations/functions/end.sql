@@ -46,7 +46,8 @@ comment on function pgjobq.delete_jobs is 'Internal. Deletes completed jobs that
 --   p_decision   complete, bury, cancel or expire; others are left alone
 --   p_ran        the jobs were running: an attempt ends with them, and a cancelled job has cancelled itself
 --   p_keep       how long a completed job is kept, in microseconds
---   p_reason     why the last attempt failed; `crash` counts as a crash, and anything else as a failure
+--   p_reason     why the last attempt ended; `crash` counts as a crash, `release` as neither, and any other
+--                reason as a failure
 create or replace function pgjobq.end_jobs(
     p_shard smallint, p_worker_name text, p_ran boolean, p_id uuid[], p_ticket bigint[], p_decision text[],
     p_keep bigint[] default null, p_output text[] default null, p_reason text[] default null,
@@ -75,7 +76,7 @@ begin
             attempt, failures, crashes, retries, max_crashes, created_at, output, errors, cancelled, drop_on)
         select shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta,
                attempt + p_ran::int,
-               failures + (coalesce(reason, 'crash') <> 'crash')::int,
+               failures + (coalesce(reason, 'crash') not in ('crash', 'release'))::int,
                crashes + (coalesce(reason, '') = 'crash')::int,
                retries, max_crashes, created_at, output,
                case when attempt > 0 or reason is not null then pgjobq.errors_of(shard, id,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use pgjobq::prelude::*;
 use pgjobq::sqlx;
-use pgjobq::{JobState, RunningWorker, Status};
+use pgjobq::{FailureReason, JobState, RunningWorker, Status};
 
 use crate::harness::TestDb;
 use crate::lifecycle::double;
@@ -20,27 +20,27 @@ async fn finish_when_let(ctx: JobContext, probe: u64) {
 }
 
 #[job]
-async fn stop_when_told(ctx: JobContext, probe: u64) -> Result<()> {
+async fn stop_on_request(ctx: JobContext, probe: u64) -> Result<()> {
     let probe = Probe::of(probe);
     let _run = probe.begin(&ctx);
     tokio::select! {
         () = probe.pass() => Ok(()),
         why = ctx.stop_requested() => {
             assert_eq!(why, pgjobq::StopReason::Shutdown);
-            probe.told.fetch_add(1, Ordering::SeqCst);
+            probe.reached.fetch_add(1, Ordering::SeqCst);
             Err("interrupted".into())
         }
     }
 }
 
 #[job]
-async fn go_on_when_told(ctx: JobContext, probe: u64) {
+async fn go_on_after_request(ctx: JobContext, probe: u64) {
     let probe = Probe::of(probe);
     let _run = probe.begin(&ctx);
     tokio::select! {
         () = probe.pass() => {}
         _ = ctx.stop_requested() => {
-            probe.told.fetch_add(1, Ordering::SeqCst);
+            probe.reached.fetch_add(1, Ordering::SeqCst);
             std::future::pending().await
         }
     }
@@ -132,11 +132,11 @@ async fn run_until_stops_gracefully_when_its_future_is_ready(db: TestDb) {
 on_one_shard!(error_after_a_request_to_stop_is_no_failure);
 async fn error_after_a_request_to_stop_is_no_failure(db: TestDb) {
     let probe = Probe::new();
-    let job = stop_when_told::enqueue(&db.client, probe.number).await.unwrap();
+    let job = stop_on_request::enqueue(&db.client, probe.number).await.unwrap();
     let worker = db.worker().grace(Duration::from_millis(20)).build().await.unwrap().start();
     probe.until(|probe| probe.running() == 1).await;
     worker.shutdown().await.unwrap();
-    assert_eq!(probe.told(), 1);
+    assert_eq!(probe.reached(), 1);
     check_waits(&status(&db, &job).await, 1);
     check_nothing_is_held(&db).await;
 }
@@ -144,11 +144,11 @@ async fn error_after_a_request_to_stop_is_no_failure(db: TestDb) {
 on_one_shard!(job_that_outlives_the_grace_runs_again_elsewhere);
 async fn job_that_outlives_the_grace_runs_again_elsewhere(db: TestDb) {
     let probe = Probe::new();
-    let job = go_on_when_told::enqueue(&db.client, probe.number).await.unwrap();
+    let job = go_on_after_request::enqueue(&db.client, probe.number).await.unwrap();
     let worker = db.worker().grace(Duration::from_millis(20)).build().await.unwrap().start();
     probe.until(|probe| probe.running() == 1).await;
     worker.shutdown().await.unwrap();
-    assert_eq!((probe.told(), probe.running()), (1, 0), "the attempt was asked to stop, and has ended");
+    assert_eq!((probe.reached(), probe.running()), (1, 0), "the attempt was asked to stop, and has ended");
     check_waits(&status(&db, &job).await, 1);
     check_nothing_is_held(&db).await;
 
@@ -198,7 +198,7 @@ async fn handler_that_blocks_its_thread_delays_a_shutdown_briefly(db: TestDb) {
 on_one_shard!(shutdown_buries_a_job_that_must_not_run_twice);
 async fn shutdown_buries_a_job_that_must_not_run_twice(db: TestDb) {
     let probe = Probe::new();
-    let awaiting = go_on_when_told::job(probe.number).max_crashes(0).enqueue(&db.client).await.unwrap();
+    let awaiting = go_on_after_request::job(probe.number).max_crashes(0).enqueue(&db.client).await.unwrap();
     let blocking = block_once::enqueue(&db.client, probe.number).await.unwrap();
     let alerts = Arc::new(AtomicUsize::new(0));
     let alerted = Arc::clone(&alerts);
@@ -213,7 +213,11 @@ async fn shutdown_buries_a_job_that_must_not_run_twice(db: TestDb) {
     for job in [awaiting, blocking] {
         let Outcome::Dead(failure) = end_of(&db.client, &job).await else { panic!() };
         assert_eq!(failure.message(), "a shutdown ended it, and it must not run twice");
+        assert_eq!(failure.errors.last().unwrap().reason, FailureReason::Release);
     }
+    // It is dead without a failure or a crash.
+    let counts = "select string_agg(distinct format('%s %s %s', attempt, failures, crashes), ', ') from pgjobq.finished";
+    assert_eq!(db.text(counts).await, "1 0 0");
     check_nothing_is_held(&db).await;
     probe.gate.add_permits(1);
     probe.until(|probe| probe.running() == 0).await;
@@ -225,7 +229,7 @@ async fn grace_runs_while_a_claim_is_in_flight() {
     let probe = Probe::new();
     let worker = db.worker().grace(Duration::ZERO).claim_timeout(Duration::from_secs(60));
     let worker = worker.build().await.unwrap().start();
-    stop_when_told::enqueue(&db.client, probe.number).await.unwrap();
+    stop_on_request::enqueue(&db.client, probe.number).await.unwrap();
     probe.until(|probe| probe.running() == 1).await;
     db.run(
         "create table hold as select 1;
@@ -242,7 +246,7 @@ async fn grace_runs_while_a_claim_is_in_flight() {
                        and wait_event = 'PgSleep'";
     db.until(&format!("({claiming}) = 1")).await;
     let shutdown = begin_shutdown(worker).await;
-    probe.until(|probe| probe.told() == 1).await;
+    probe.until(|probe| probe.reached() == 1).await;
     assert_eq!(db.number(claiming).await, 1, "the claim is still in flight");
     db.run("delete from hold").await;
     shutdown.await.unwrap();

@@ -80,7 +80,8 @@ pub enum FailureReason {
     Timeout,
     /// The worker died, or was silent for longer than its lease.
     Crash,
-    /// A worker stopped the attempt of a job that had crashed before.
+    /// A worker stopped the attempt of a job that had crashed before, or, at a shutdown, of a job with `max_crashes = 0`. It
+    /// counts neither as a failure nor as a crash.
     Release,
     /// A reason that this version does not know: a newer one recorded it.
     #[serde(other)]

@@ -76,7 +76,7 @@ pub(crate) fn decide(end: End, about: Circumstances<'_>) -> Decision {
             about.fail(FailureReason::Timeout, &message, about.retries, None)
         }
         End::Stopped => stopped(about.at_most_once),
-        End::Lost => released(about.at_most_once, LEASE_LOST),
+        End::Lost => released(about.at_most_once, FailureReason::Crash, LEASE_LOST),
     }
 }
 
@@ -115,13 +115,13 @@ fn complete(output: Box<RawValue>, about: Circumstances<'_>) -> Decision {
 
 /// Decides about an attempt that a shutdown ended.
 pub(crate) fn stopped(at_most_once: bool) -> Decision {
-    released(at_most_once, "a shutdown ended it")
+    released(at_most_once, FailureReason::Release, "a shutdown ended it")
 }
 
 /// Releases the job of a stopped attempt, or buries it if it must not run twice.
-fn released(at_most_once: bool, why: &str) -> Decision {
+fn released(at_most_once: bool, reason: FailureReason, why: &str) -> Decision {
     if at_most_once {
-        return bury(FailureReason::Crash, &format!("{why}, and it must not run twice"));
+        return bury(reason, &format!("{why}, and it must not run twice"));
     }
     Decision::Release
 }
@@ -232,7 +232,8 @@ mod tests {
             Decision::Release
         ));
         let once = Circumstances { at_most_once: true, ..about(0, 0) };
-        assert!(matches!(decide(End::Stopped, once), Decision::Bury { .. }));
+        assert!(matches!(decide(End::Stopped, once), Decision::Bury { reason: FailureReason::Release, .. }));
+        assert!(matches!(decide(End::Lost, once), Decision::Bury { reason: FailureReason::Crash, .. }));
     }
 
     #[test]
