@@ -2,8 +2,8 @@
 
 use crate::{
     BuildError, CallError, ClientError, CompleteError, DatabaseError, EnqueueAllError, EnqueueError,
-    HandleError, InvalidName, InvalidSchema, MigrateError, NotCompleted, OtherKind, QueueError, RequeueError,
-    WaitError, WorkerError,
+    HandleError, InvalidJobId, InvalidName, InvalidSchema, MigrateError, NotCompleted, OtherKind, QueueError,
+    RequeueError, WaitError, WorkerError,
 };
 
 /// Any error of pgjobq: for a `main`, and for functions that only pass errors on.
@@ -46,6 +46,8 @@ pub enum Error {
     EnqueueAll(#[from] EnqueueAllError),
     /// A call on a [`Job`](crate::Job) or a [`JobHandle`](crate::JobHandle) failed.
     Handle(#[from] HandleError),
+    /// A text is no job's id: from parsing a [`JobId`](crate::JobId).
+    InvalidJobId(#[from] InvalidJobId),
     /// A kind or a queue cannot have this name.
     InvalidName(#[from] InvalidName),
     /// A schema cannot have this name.

@@ -81,10 +81,10 @@ pub use pgjobq_core::dev;
 pub use pgjobq_core::{
     AnyJob, Backoff, CallError, Cancel, CancelOutcome, Cancellation, Client, ClientBuilder, ClientError,
     CompleteError, DatabaseError, EndedJob, EndedJobs, EndedState, EnqueueAllError, EnqueueError, Enqueued,
-    FailedAttempt, Failure, FailureReason, HandleError, InvalidName, InvalidSchema, Job, JobContext,
-    JobError, JobHandle, JobId, JobState, MigrateError, NewJob, NotCompleted, OtherKind, Outcome, Priority,
-    Progress, Queue, QueueError, QueueStats, RequeueError, RequeueOutcome, State, Status, StopReason, Target,
-    Tx, WaitError, enqueue_all, schema_sql,
+    FailedAttempt, Failure, FailureReason, HandleError, InvalidJobId, InvalidName, InvalidSchema, Job,
+    JobContext, JobError, JobHandle, JobId, JobState, MigrateError, NewJob, NotCompleted, OtherKind, Outcome,
+    Priority, Progress, Queue, QueueError, QueueStats, RequeueError, RequeueOutcome, State, Status,
+    StopReason, Target, Tx, WaitError, enqueue_all, schema_sql,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;

@@ -10,6 +10,7 @@ use tokio::time::timeout_at;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::chain::cause;
 use crate::db::answers::Answers;
 use crate::db::client_schemas::CLIENT_SCHEMAS;
 use crate::db::installed::About;
@@ -94,9 +95,10 @@ pub enum ClientError {
     Schema(#[from] InvalidSchema),
     /// The `listen_url` is not an address.
     #[error(
-        "the `listen_url` is not the address of a database, which is like postgres://user:password@host/name"
+        "the `listen_url` is not the address of a database, which is like postgres://user:password@host/name: {}",
+        cause(.0)
     )]
-    ListenUrl(#[source] sqlx::Error),
+    ListenUrl(sqlx::Error),
     /// The number of shards is out of range.
     #[error(
         "a database has 1 to 1024 shards, and cannot have {0}: leave `.shards(…)` out unless it is distributed"
@@ -213,8 +215,8 @@ impl Client {
     /// [`DatabaseError::Address`] at once, if the URL is not like `postgres://user:password@host/name`; and
     /// [`DatabaseError::Unavailable`], if the database cannot be reached for ten seconds: it may just be starting.
     pub async fn connect(url: &str) -> Result<Self, DatabaseError> {
-        let wrong = |error| DatabaseError::new(error, "pgjobq");
-        let options = parse_address(url).map_err(wrong)?;
+        let options = parse_address(url).map_err(|error| DatabaseError::new(error, "pgjobq"))?;
+        let wrong = |error| DatabaseError::new(error, "pgjobq").at(&options);
         let pool = PgPoolOptions::new().acquire_timeout(CONNECT_TIMEOUT);
         match pool.connect_with(options.clone()).await {
             Ok(pool) => Ok(Self::new(pool)),
@@ -268,8 +270,8 @@ impl Client {
         let [row] = rows.as_slice() else { return self.inner.sender.deliver(rows, None, deadline).await };
         let one = self.inner.coalesce.enqueue(Arc::clone(row), deadline);
         timeout_at(deadline.into(), one).await.unwrap_or_else(|_| {
-            let source = self.inner.shared.exhausted(limit);
-            Err(EnqueueError::TimedOut { limit, maybe_enqueued: true, source })
+            let last = self.inner.shared.exhausted(limit);
+            Err(EnqueueError::TimedOut { limit, maybe_enqueued: true, last })
         })
     }
 

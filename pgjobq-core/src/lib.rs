@@ -39,7 +39,7 @@ pub use job::app_state::State;
 pub use job::backoff::Backoff;
 pub use job::error::JobError;
 pub use job::handler::Handler;
-pub use job::id::JobId;
+pub use job::id::{InvalidJobId, JobId};
 pub use job::job_return::JobReturn;
 pub use job::name::InvalidName;
 pub use job::other_kind::OtherKind;

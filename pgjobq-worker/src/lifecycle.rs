@@ -47,8 +47,8 @@ pub enum WorkerError {
     #[error("{0} results could not be recorded before the worker ended; their jobs run again")]
     Unrecorded(usize),
     /// The worker's own thread could not be started.
-    #[error("the worker's thread for heartbeats could not be started")]
-    Thread(#[source] std::io::Error),
+    #[error("the worker's thread for heartbeats could not be started: {0}")]
+    Thread(std::io::Error),
     /// A part of the worker panicked, or ended before the worker did: a bug of pgjobq.
     #[error("a part of the worker panicked ({part}), which is a bug of pgjobq's")]
     Panicked {

@@ -64,11 +64,94 @@ async fn closed_pool_fails_a_wait_and_an_enqueue_at_once() {
     }
 }
 
+/// Returns the message of an error. Checks that no cause repeats it, and that `Debug` adds nothing.
+fn check_message(error: impl std::error::Error + 'static) -> String {
+    let message = error.to_string();
+    assert!(error.source().is_none(), "the message contains the cause: {message}");
+    assert_eq!(read(error), message);
+    message
+}
+
 #[tokio::test]
-async fn unreachable_database_error_says_why() {
-    let error = read(Client::connect("postgres://nobody@127.0.0.1:1/none").await.unwrap_err());
-    assert!(error.starts_with("the database could not be reached: "), "{error}");
-    assert_eq!(error.matches("refused").count(), 1, "{error}");
+async fn unreachable_database_error_names_place_and_cause() {
+    let refused = "the database at 127.0.0.1:1 could not be reached: Connection refused (os error 111)";
+    let url = "postgres://nobody:secret@127.0.0.1:1/none";
+    assert_eq!(check_message(Client::connect(url).await.unwrap_err()), refused);
+    let pool = sqlx::postgres::PgPoolOptions::new().acquire_timeout(std::time::Duration::from_millis(100));
+    let client = Client::builder(pool.connect_lazy(url).unwrap()).build().unwrap();
+    assert_eq!(check_message(client.migrate().await.unwrap_err()), refused);
+    assert_eq!(check_message(client.queue("mail").stats().await.unwrap_err()), refused);
+    assert_eq!(
+        check_message(Worker::builder(&client).queue("default", 1).build().await.unwrap_err()),
+        format!("the worker cannot start: {refused}")
+    );
+}
+
+#[tokio::test]
+async fn missing_database_error_names_it() {
+    let db = TestDb::empty().await;
+    let url = db.url();
+    let (start, name) = (url.split_once(db.address().1).unwrap(), "no_such_database");
+    let error = check_message(Client::connect(&format!("{}{name}{}", start.0, start.1)).await.unwrap_err());
+    assert_eq!(
+        error,
+        "the database refused the connection: database \"no_such_database\" does not exist (SQLSTATE 3D000)"
+    );
+}
+
+#[job]
+async fn weigh(grams: f64) {
+    let _ = grams;
+}
+
+#[job]
+async fn count_pairs(pairs: std::collections::BTreeMap<(u8, u8), u8>) {
+    let _ = pairs;
+}
+
+#[tokio::test]
+async fn refused_arguments_are_named_in_every_error() {
+    let db = TestDb::new(1).await;
+    let nan = "the arguments of the `weigh` job could not be written as JSON: `grams` is NaN, or holds it, which JSON cannot \
+               express: send an `Option`, or text";
+    assert_eq!(check_message(weigh::enqueue(&db.client, f64::NAN).await.unwrap_err()), nan);
+    assert_eq!(check_message(weigh::call(&db.client, f64::NAN).await.unwrap_err()), nan);
+    let all = db.client.enqueue_all([weigh::job(1.0), weigh::job(f64::NAN)]).await.unwrap_err();
+    assert_eq!(
+        check_message(pgjobq::Error::from(all)),
+        format!("1 jobs were enqueued, and then job 2 (`weigh`) could not be: {nan}")
+    );
+    let pairs = std::collections::BTreeMap::from([((1, 2), 3)]);
+    assert_eq!(
+        check_message(count_pairs::enqueue(&db.client, pairs).await.unwrap_err()),
+        "the arguments of the `count_pairs` job could not be written as JSON: `pairs` has a map with keys that are no text, and \
+         JSON has no others: send a list of pairs, `Vec<(K, V)>`"
+    );
+}
+
+#[tokio::test]
+async fn server_message_has_its_hint_and_no_line() {
+    let db = TestDb::new(1).await;
+    db.run(
+        "drop function pgjobq.save_queue(text, bigint, bigint, bigint, bigint);
+         create function pgjobq.save_queue(text, bigint, bigint, bigint, bigint) returns int language plpgsql as $$
+         begin raise exception 'no' using errcode = 'object_in_use', hint = 'Try later.'; end $$",
+    )
+    .await;
+    let error = check_message(db.client.queue("mail").save().await.unwrap_err());
+    assert_eq!(error, "the database refused a statement: no (SQLSTATE 55006); Try later.");
+    // A job function's own error of sqlx, as it is recorded.
+    let own = sqlx::query("select 1 / 0").execute(&db.pool).await.unwrap_err();
+    assert!(own.to_string().contains(" at line "), "sqlx prints a line of PostgreSQL's source");
+    assert_eq!(JobError::from(own).to_string(), "error returned from database: division by zero");
+}
+
+#[tokio::test]
+async fn missing_function_is_no_reason_to_go_without_partitions() {
+    let db = TestDb::new(1).await;
+    db.run("drop function pgjobq.make_partitions").await;
+    let error = db.client.try_to_make_partitions(std::time::Duration::ZERO).await.unwrap_err();
+    assert!(matches!(error, pgjobq::DatabaseError::NotMigrated { .. }), "{error:?}");
 }
 
 #[tokio::test]

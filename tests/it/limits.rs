@@ -55,7 +55,7 @@ async fn unanswered_enqueue_says_that_its_job_may_be_enqueued() {
     sqlx::query("lock table pgjobq.jobs in share mode").execute(&mut *lock).await.unwrap();
     check_says(
         client.enqueue_all((0..3).map(double::job)).await,
-        "0 jobs were enqueued, and then jobs 1 to 3 (`double`) could not be\n\
+        "0 jobs were enqueued, and then jobs 1 to 3 (`double`) could not be: \
          the enqueue was not answered within 2s (`ClientBuilder::enqueue_timeout`): the job may be enqueued all the same; \
          trying again with the same id never enqueues a live job twice",
     );
@@ -79,10 +79,13 @@ async fn exhausted_pool_fails_an_enqueue_after_one_acquire_timeout() {
     check_says(another, said);
     check_says(
         client.enqueue_all((0..2).map(double::job)).await,
-        &format!("0 jobs were enqueued, and then jobs 1 to 2 (`double`) could not be\n{said}"),
+        &format!("0 jobs were enqueued, and then jobs 1 to 2 (`double`) could not be: {said}"),
     );
     assert!(started.elapsed() < 7 * patience, "{:?}", started.elapsed());
-    check_says(pgjobq::Worker::builder(&client).build().await, &format!("the worker cannot start: {said}"));
+    check_says(
+        pgjobq::Worker::builder(&client).queue("default", 1).build().await,
+        &format!("the worker cannot start: {said}"),
+    );
     drop(all_of_them);
     double::enqueue(&client, 1).await.unwrap();
 }
@@ -96,14 +99,14 @@ async fn wait_names_an_exhausted_pool() {
     check_says(
         job.wait_timeout(&client, Duration::from_millis(500)).await,
         &format!(
-            "job {} has not ended in the time given, and goes on: wait again, or look at `client.job(id).status()`",
+            "job {} has not ended in the time given. It keeps its place and goes on: wait again with this handle, or with one that is made from its id",
             job.id()
         ),
     );
     let all_of_them = pool.acquire().await.unwrap();
     let said = whole(&job.wait_timeout(&client, Duration::from_secs(2)).await.unwrap_err());
     let expected = format!(
-        "job {} has not ended in the time given, and goes on: wait again, or look at `client.job(id).status()`\nno connection of the client's pool came free in 2",
+        "job {} has not ended in the time given. It keeps its place and goes on: wait again with this handle, or with one that is made from its id; its end may have been missed: no connection of the client's pool came free in 2",
         job.id()
     );
     assert!(said.starts_with(&expected), "{said}");
@@ -122,10 +125,12 @@ async fn exhausted_pool_is_reported_at_a_shorter_limit() {
     let said = "no connection of the client's pool came free in 10s, because all 1 are in use. Does this task hold one itself? \
                 Then enqueue with `&mut *tx` on that one; otherwise enlarge the pool";
     let (many, one) = tokio::join!(client.enqueue_all((0..2).map(double::job)), double::enqueue(&hasty, 1),);
-    check_says(many, &format!("0 jobs were enqueued, and then jobs 1 to 2 (`double`) could not be\n{said}"));
+    check_says(many, &format!("0 jobs were enqueued, and then jobs 1 to 2 (`double`) could not be: {said}"));
     let one = whole(&one.unwrap_err());
     assert!(
-        one.contains("\nno connection of the client's pool came free in 2s, because all 1 are in use."),
+        one.contains(
+            "; the last error: no connection of the client's pool came free in 2s, because all 1 are in use."
+        ),
         "{one}"
     );
     drop(all_of_them);
@@ -162,14 +167,14 @@ async fn closed_pool_is_reported_at_once() {
     db.until("exists (select from pgjobq.waiters)").await;
     pool.close().await;
     let said = "the client's pool is closed: keep it open for as long as its clients and workers are in use";
-    let told = tokio::time::timeout(Duration::from_secs(10), async {
+    let all_fail = tokio::time::timeout(Duration::from_secs(10), async {
         check_says(double::enqueue(&client, 1).await, said);
         check_says(
             client.enqueue_all((0..2).map(double::job)).await,
-            &format!("0 jobs were enqueued, and then jobs 1 to 2 (`double`) could not be\n{said}"),
+            &format!("0 jobs were enqueued, and then jobs 1 to 2 (`double`) could not be: {said}"),
         );
         check_says(handle.wait(&client).await, said);
         check_says(waiting.await.unwrap(), said);
     });
-    told.await.expect("no call waits for a closed pool");
+    all_fail.await.expect("no call waits for a closed pool");
 }

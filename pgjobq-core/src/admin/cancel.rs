@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::client::Client;
 use crate::db::acted::read_acted;
+use crate::db::ids::Shard;
 use crate::db::text::to_ascii;
 use crate::job::descriptor::names_of;
 use crate::job::other_kind::OtherKind;
@@ -116,7 +117,7 @@ impl Cancel<'_> {
     }
 
     /// Records the request. False if the job is not live, or of another kind.
-    async fn ask(&self, shard: i16) -> Result<bool, DatabaseError> {
+    async fn ask(&self, shard: Shard) -> Result<bool, DatabaseError> {
         let shared = self.client.shared();
         let (by, reason) = (self.by.as_deref(), self.reason.as_deref());
         let jobs = [self.job.as_uuid()];

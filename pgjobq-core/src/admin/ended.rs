@@ -192,7 +192,7 @@ impl<'c> EndedJobs<'c> {
         Ok(count)
     }
 
-    async fn purge_batch(&self, shard: i16, jobs: &[Uuid]) -> Result<u64, DatabaseError> {
+    async fn purge_batch(&self, shard: Shard, jobs: &[Uuid]) -> Result<u64, DatabaseError> {
         let shared = self.client.shared();
         let purged = shared.write(&shared.sql.purge_ended, &[&shard, &jobs]).await?;
         let purged: i32 = purged.try_get("purged").map_err(DatabaseError::Refused)?;
@@ -200,7 +200,12 @@ impl<'c> EndedJobs<'c> {
     }
 
     /// Returns the next ones, the latest first, without the columns that may be long.
-    async fn page(&self, shard: i16, most: i64, before: Option<Ended>) -> Result<Vec<Ended>, DatabaseError> {
+    async fn page(
+        &self,
+        shard: Shard,
+        most: i64,
+        before: Option<Ended>,
+    ) -> Result<Vec<Ended>, DatabaseError> {
         let shared = self.client.shared();
         let (outcome, queue, kind) = (self.outcome.as_str(), self.queue.as_deref(), self.kind.as_deref());
         let (at, id) = (before.map(|ended| ended.at), before.map_or(Uuid::max(), |ended| ended.id));
@@ -228,13 +233,13 @@ impl Client {
     /// Reads how these jobs of one shard ended, each the last time.
     #[doc(hidden)]
     pub async fn ended(&self, shard: Shard, jobs: &[Uuid]) -> Result<Vec<EndedJob>, DatabaseError> {
-        self.show_ended(shard.0, jobs, None).await
+        self.show_ended(shard, jobs, None).await
     }
 
     /// Reads how these jobs of one shard ended, at these times. Asks for a few MiB at a time.
     async fn show_ended(
         &self,
-        shard: i16,
+        shard: Shard,
         mut jobs: &[Uuid],
         mut at: Option<&[i64]>,
     ) -> Result<Vec<EndedJob>, DatabaseError> {

@@ -95,6 +95,18 @@ impl<'c> Job<'c> {
     /// Puts a dead, cancelled or expired job back in line as another job: see [`JobHandle::requeue_as`]. It corrects a kind that
     /// was misspelt in SQL, or that no program has any more.
     ///
+    /// ```no_run
+    /// # use pgjobq_core as pgjobq;
+    /// # mod welcome { pub fn job(_: &str) -> pgjobq_core::NewJob<()> { unimplemented!() } }
+    /// # async fn example(client: pgjobq::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// for lost in client.cancelled_jobs().kind("wellcome").list(100).await? {
+    ///     let user = lost.args["user"].as_str().unwrap_or_default();
+    ///     client.job(lost.id).requeue_as(welcome::job(user)).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`RequeueError`], if the new job is invalid, its queue does not exist, or the database cannot be reached or refuses.

@@ -6,7 +6,7 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use crate::client::Client;
-use crate::db::ids::QueueId;
+use crate::db::ids::{QueueId, Shard};
 use crate::db::literal::Literal;
 use crate::job::name;
 use crate::{DatabaseError, InvalidName, JobState};
@@ -221,14 +221,14 @@ impl Client {
 
     async fn purge_batch(
         &self,
-        shard: i16,
+        shard: Shard,
         queue: QueueId,
         priority: Option<i16>,
         after: i64,
         why: &str,
     ) -> Result<(Vec<Uuid>, Option<i64>), DatabaseError> {
         let shared = self.shared();
-        let values: [&dyn Literal; 6] = [&shard, &queue.0, &priority, &after, &PURGE_BATCH_SIZE, &why];
+        let values: [&dyn Literal; 6] = [&shard, &queue, &priority, &after, &PURGE_BATCH_SIZE, &why];
         let row = shared.write(&shared.sql.purge_queue, &values).await?;
         let cancelled: Option<Vec<Uuid>> = row.try_get("cancelled").map_err(DatabaseError::Refused)?;
         Ok((cancelled.unwrap_or_default(), row.try_get("scanned_to").map_err(DatabaseError::Refused)?))

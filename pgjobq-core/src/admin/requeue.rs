@@ -4,7 +4,7 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use crate::client::Client;
-use crate::db::ids::QueueId;
+use crate::db::ids::{QueueId, Shard};
 use crate::db::literal::Literal;
 use crate::enqueue::new_job::NewRow;
 use crate::enqueue::row::checked_args;
@@ -80,7 +80,7 @@ impl<T> JobHandle<T> {
 pub(crate) struct Changes {
     kind: Option<&'static str>,
     args: Option<String>,
-    queue: Option<i32>,
+    queue: Option<QueueId>,
     priority: Option<i16>,
     retries: Option<i16>,
 }
@@ -93,7 +93,7 @@ impl Changes {
         let id = client.queue_id(&queue).await?.ok_or(EnqueueError::UnknownQueue { queue })?;
         let retries =
             i16::try_from(retries).map_err(|_| EnqueueError::TooManyTries { kind, count: retries })?;
-        let (args, queue) = (Some(args), Some(id.0));
+        let (args, queue) = (Some(args), Some(id));
         Ok(Self { kind: Some(kind), args, queue, priority: Some(priority), retries: Some(retries) })
     }
 }
@@ -116,7 +116,7 @@ impl Client {
     /// Returns the jobs that were requeued, and those that are live already.
     pub(crate) async fn requeue(
         &self,
-        shard: i16,
+        shard: Shard,
         jobs: &[Uuid],
         changes: &Changes,
     ) -> Result<(Vec<Uuid>, Vec<Uuid>), DatabaseError> {

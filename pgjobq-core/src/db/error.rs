@@ -1,12 +1,14 @@
 //! Errors between this process and the database.
 
-use sqlx::postgres::PgDatabaseError;
+use sqlx::postgres::{PgConnectOptions, PgDatabaseError};
 
+use crate::chain::cause;
 use crate::db::migrate::version::{PROGRAM, Version};
 
 crate::debug_as_message!(DatabaseError);
 
-/// An error between this process and the database, of any operation. The error of the database is its `source`.
+/// An error between this process and the database, of any operation. The message contains that of the database. The error of
+/// sqlx is in the variant, and is no `source`, so that no chain prints it twice.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum DatabaseError {
@@ -45,27 +47,36 @@ pub enum DatabaseError {
         "the database role may not do this ({message}): grant it what `pgjobq::schema_sql` prints for its part"
     )]
     NoPermission {
-        /// The error of the database.
+        /// The message of the database.
         message: String,
         /// The error.
-        source: sqlx::Error,
+        error: sqlx::Error,
     },
     /// Row-level security hides rows from this role.
     #[error(
-        "row-level security applies to a table of pgjobq's: exempt the role (`alter role … bypassrls`), or disable it there (`alter table … disable row level security`)"
+        "row-level security applies to a table of pgjobq's ({}): exempt the role (`alter role … bypassrls`), or disable it there (`alter table … disable row level security`)",
+        cause(.0)
     )]
-    RowSecurity(#[source] sqlx::Error),
+    RowSecurity(sqlx::Error),
     /// The database is read-only. This may pass, when a standby takes over.
     #[error(
         "nothing can be written here: it is a standby, so connect to the primary, or `default_transaction_read_only` is on, so `alter role … set default_transaction_read_only = off`"
     )]
-    ReadOnly(#[source] sqlx::Error),
+    ReadOnly(sqlx::Error),
     /// The address of the database cannot be read.
-    #[error("the address of a database is like postgres://user:password@host/name, and this one is not")]
-    Address(#[source] sqlx::Error),
+    #[error(
+        "the address of a database is like postgres://user:password@host/name, and this one is not: {}",
+        cause(.0)
+    )]
+    Address(sqlx::Error),
     /// The database could not be reached, or broke the connection.
-    #[error("the database could not be reached")]
-    Unavailable(#[source] sqlx::Error),
+    #[error("the database{} could not be reached: {}", place(at.as_deref()), cause(error))]
+    Unavailable {
+        /// The host and the port, or the socket, if a new connection failed.
+        at: Option<String>,
+        /// The error.
+        error: sqlx::Error,
+    },
     /// The database did not answer in time. A statement that was sent may have been committed.
     #[error("the database did not answer within {after:?}")]
     Unanswered {
@@ -86,8 +97,18 @@ pub enum DatabaseError {
     #[error("the client's pool is closed: keep it open for as long as its clients and workers are in use")]
     PoolClosed,
     /// Any other error of the database.
-    #[error("the database refused a statement")]
-    Refused(#[source] sqlx::Error),
+    #[error("the database refused {}: {}", refused(.0), cause(.0))]
+    Refused(sqlx::Error),
+}
+
+fn place(at: Option<&str>) -> String {
+    at.map(|at| format!(" at {at}")).unwrap_or_default()
+}
+
+/// Names what the database refused: the classes 28 and 3D are about the role and the database of a connection.
+fn refused(error: &sqlx::Error) -> &'static str {
+    let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+    if code.starts_with("28") || code.starts_with("3D") { "the connection" } else { "a statement" }
 }
 
 impl DatabaseError {
@@ -103,22 +124,34 @@ impl DatabaseError {
                 if message.contains("row-level security") {
                     return Self::RowSecurity(error);
                 }
-                Self::NoPermission { message, source: error }
+                Self::NoPermission { message, error }
             }
             "PJ002" => Self::read_too_new(&error, schema).unwrap_or(Self::Refused(error)),
             "25006" => Self::ReadOnly(error),
-            code if is_passing(code) => Self::Unavailable(error),
+            code if is_passing(code) => Self::Unavailable { at: None, error },
             "" => match &error {
                 sqlx::Error::Io(_)
                 | sqlx::Error::Tls(_)
                 | sqlx::Error::Protocol(_)
                 | sqlx::Error::PoolTimedOut
-                | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+                | sqlx::Error::WorkerCrashed => Self::Unavailable { at: None, error },
                 sqlx::Error::PoolClosed => Self::PoolClosed,
                 sqlx::Error::Configuration(_) => Self::Address(error),
                 _ => Self::Refused(error),
             },
             _ => Self::Refused(error),
+        }
+    }
+
+    /// The same error of a new connection with these options.
+    pub(crate) fn at(self, options: &PgConnectOptions) -> Self {
+        match self {
+            Self::Unavailable { error, .. } => {
+                let host = || format!("{}:{}", options.get_host(), options.get_port());
+                let at = options.get_socket().map_or_else(host, |socket| socket.display().to_string());
+                Self::Unavailable { at: Some(at), error }
+            }
+            error => error,
         }
     }
 
@@ -153,7 +186,7 @@ impl DatabaseError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unavailable(_)
+            Self::Unavailable { .. }
             | Self::Unanswered { .. }
             | Self::ReadOnly(_)
             | Self::NoConnection { .. } => true,
@@ -206,7 +239,7 @@ impl DatabaseError {
 
     /// Returns whether a statement that was sent may have been committed: its answer was lost, or did not come in time.
     pub(crate) fn leaves_in_doubt(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Unanswered { .. })
+        matches!(self, Self::Unavailable { .. } | Self::Unanswered { .. })
     }
 
     /// Returns whether the server has answered with an error.
@@ -228,11 +261,11 @@ impl DatabaseError {
     #[must_use]
     pub fn code(&self) -> Option<String> {
         match self {
-            Self::Unavailable(error)
+            Self::Unavailable { error, .. }
             | Self::ReadOnly(error)
             | Self::RowSecurity(error)
             | Self::Refused(error)
-            | Self::NoPermission { source: error, .. }
+            | Self::NoPermission { error, .. }
             | Self::NotMigrated { source: Some(error), .. } => {
                 error.as_database_error().and_then(|error| error.code()).map(std::borrow::Cow::into_owned)
             }
@@ -250,6 +283,34 @@ fn is_passing(code: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_message_is_repeated_by_a_cause() {
+        let error = || sqlx::Error::Protocol("the cause".to_owned());
+        let schema = || "pgjobq".to_owned();
+        for error in [
+            DatabaseError::NotMigrated { schema: schema(), source: Some(error()) },
+            DatabaseError::too_new("pgjobq", 2, 2),
+            DatabaseError::ServerTooOld { found: "14".to_owned() },
+            DatabaseError::NoPermission { message: "the cause".to_owned(), error: error() },
+            DatabaseError::RowSecurity(error()),
+            DatabaseError::ReadOnly(error()),
+            DatabaseError::Address(error()),
+            DatabaseError::Unavailable { at: Some("localhost:5432".to_owned()), error: error() },
+            DatabaseError::Unanswered { after: std::time::Duration::from_secs(1) },
+            DatabaseError::NoConnection { waited: std::time::Duration::from_secs(1), connections: 1 },
+            DatabaseError::PoolClosed,
+            DatabaseError::Refused(error()),
+        ] {
+            let mut chain = error.to_string();
+            let mut cause = std::error::Error::source(&error);
+            while let Some(error) = cause {
+                chain += &format!(": {error}");
+                cause = error.source();
+            }
+            assert!(chain.matches("the cause").count() <= 1, "{chain}");
+        }
+    }
 
     #[test]
     fn too_new_schema_has_its_code() {

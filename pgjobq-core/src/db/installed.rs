@@ -4,6 +4,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use crate::DatabaseError;
+use crate::db::ids::Shard;
 use crate::db::migrate::version::PROGRAM;
 use crate::db::migrate::whole_digest;
 use crate::db::statements::Statements;
@@ -24,7 +25,7 @@ impl About {
         Self::of(row.map_err(|error| DatabaseError::new(error, sql.schema.as_str()))?, sql)
     }
 
-    pub(super) fn of(row: Option<PgRow>, sql: &Statements) -> Result<Self, DatabaseError> {
+    pub(crate) fn of(row: Option<PgRow>, sql: &Statements) -> Result<Self, DatabaseError> {
         let schema = sql.schema.as_str();
         let missing = || DatabaseError::NotMigrated { schema: schema.to_owned(), source: None };
         let row = row.ok_or_else(missing)?;
@@ -40,8 +41,8 @@ impl About {
     }
 
     /// Returns all shards.
-    pub(crate) fn all_shards(&self) -> Vec<i16> {
-        (0..self.shards).collect()
+    pub(crate) fn all_shards(&self) -> Vec<Shard> {
+        (0..self.shards).map(Shard).collect()
     }
 }
 

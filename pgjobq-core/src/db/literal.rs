@@ -8,6 +8,8 @@ use std::fmt::Write;
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use uuid::Uuid;
 
+use crate::db::ids::{QueueId, Shard};
+
 /// A value that can be written as a literal. Texts are written as hexadecimal digits, so that nothing needs an escape
 /// under any `standard_conforming_strings` and `client_encoding`.
 pub(crate) trait Literal: Sync {
@@ -31,7 +33,7 @@ macro_rules! integers {
     )*};
 }
 
-integers!(i16 as "int2", i32 as "int4", i64 as "int8");
+integers!(i16 as "int2", i32 as "int4", i64 as "int8", Shard as "int2", QueueId as "int4");
 
 impl Literal for &str {
     fn kind(&self) -> &'static str {
@@ -86,7 +88,7 @@ macro_rules! arrays {
     )*};
 }
 
-arrays!(Uuid as "uuid[]", i16 as "int2[]", i64 as "int8[]");
+arrays!(Uuid as "uuid[]", Shard as "int2[]", i64 as "int8[]");
 
 fn write_array<'v>(values: impl Iterator<Item = &'v (impl Literal + 'v)>, out: &mut String) {
     out.push_str("array[");

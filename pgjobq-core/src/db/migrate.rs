@@ -76,7 +76,10 @@ impl Client {
         let shared = std::sync::Arc::clone(self.shared());
         // Runs in a task of its own, so that a caller that is dropped does not drop a transaction half-way.
         let migrated = tokio::spawn(async move { run(&shared).await }).await;
-        migrated.map_err(|error| DatabaseError::Unavailable(sqlx::Error::Protocol(error.to_string())))??;
+        migrated.map_err(|error| DatabaseError::Unavailable {
+            at: None,
+            error: sqlx::Error::Protocol(error.to_string()),
+        })??;
         self.check_shards().await?;
         self.save_queue("default").await?;
         self.repair_tickets().await?;
@@ -135,8 +138,9 @@ impl Client {
     }
 }
 
-/// A migration is several messages. If the client falls silent between two of them, the server ends the transaction.
-const BEGIN: &str = "begin isolation level read committed;
+/// A migration is several messages. If the client falls silent between two of them, the server ends the transaction. Notices,
+/// such as that the schema exists already, would be in the program's log.
+const BEGIN: &str = "begin isolation level read committed; set local client_min_messages = warning;
 set local statement_timeout = 0; set local lock_timeout = '30s'; set local idle_in_transaction_session_timeout = '5s'";
 
 /// The timeout of all of it.

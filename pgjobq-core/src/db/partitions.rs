@@ -66,15 +66,17 @@ impl Client {
         }
     }
 
-    /// Makes the missing partitions, or returns why it cannot.
+    /// Makes the missing partitions, or returns why the database refuses them.
     ///
     /// # Errors
     ///
-    /// If the database cannot be reached.
+    /// If the database cannot be reached, or the schema is not that of this program.
     #[doc(hidden)]
     pub async fn try_to_make_partitions(&self, longest: Duration) -> Result<Partitions, DatabaseError> {
         match self.make_partitions_unless_locked(longest).await {
-            Err(error) if error.code().is_some() && !error.is_transient() => {
+            Err(error @ (DatabaseError::Refused(_) | DatabaseError::NoPermission { .. }))
+                if !error.is_transient() =>
+            {
                 Ok(Partitions::Blocked(format!(
                     "cannot make partitions for ended jobs, so these collect in the table `finished_rest` and are deleted row by \
                      row: grant `create` on the schema to the owner of its functions ({})",

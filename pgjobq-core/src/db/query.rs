@@ -107,7 +107,7 @@ pub(crate) async fn acquire(pool: &PgPool, schema: &str) -> Result<PoolConnectio
     if let (sqlx::Error::PoolTimedOut, Some(exhausted)) = (&error, exhausted(pool, waited)) {
         return Err(exhausted);
     }
-    Err(DatabaseError::new(open::reason(pool, error).await, schema))
+    Err(DatabaseError::new(open::reason(pool, error).await, schema).at(&pool.connect_options()))
 }
 
 fn exhausted(pool: &PgPool, waited: Duration) -> Option<DatabaseError> {

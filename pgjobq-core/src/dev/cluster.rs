@@ -165,8 +165,8 @@ impl Cluster {
         status.map(|status| status.success()).map_err(|source| self.cannot_run("pg_ctl", source))
     }
 
-    fn cannot_run(&self, program: &str, source: std::io::Error) -> DevError {
-        DevError::Run { program: self.programs.path(program), source }
+    fn cannot_run(&self, program: &str, error: std::io::Error) -> DevError {
+        DevError::Run { program: self.programs.path(program), error }
     }
 
     fn stuck(&self, limit: Duration) -> DevError {

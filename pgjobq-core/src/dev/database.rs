@@ -16,9 +16,12 @@ use super::shared::{Origin, Share};
 /// 4. Otherwise the error lists the ways out.
 ///
 /// The server listens on a socket in a folder that no other user can enter (on Windows, on a port of 127.0.0.1). All
-/// programs of a user share it: it starts with the first [`Database`] and stops with the last. Its data stay, so that
-/// the next start takes a moment only; delete the folder that the line names to begin anew. They are **not safe**: the
-/// server does not wait for the disk, and makes a new data directory when it cannot start on the old one.
+/// programs of a user share it: it starts with the first [`Database`] and stops with the last.
+///
+/// **It keeps its data from run to run**, so that the next start takes a moment only: jobs of an earlier run that never
+/// ended are still there. They are in the folder that the line names, in `$XDG_CACHE_HOME`, or else in `~/.cache`. Delete
+/// that folder to begin anew, while no program uses the server. The data are **not safe**: the server does not wait for
+/// the disk, and makes a new data directory when it cannot start on the old one.
 ///
 /// If a program is killed, or ends without dropping its [`Database`], the server stays for the next program, which
 /// finally stops it.

@@ -1,7 +1,5 @@
 //! The error of finding a database for development.
 
-use std::error::Error;
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -45,22 +43,22 @@ pub enum DevError {
     )]
     NoFolder,
     /// A program could not be run.
-    #[error("cannot run {}", program.display())]
+    #[error("cannot run {}: {error}", program.display())]
     Run {
-        /// The user.
+        /// The program.
         program: PathBuf,
         /// The cause.
-        source: io::Error,
+        error: io::Error,
     },
     /// Something is wrong with a file or a folder.
-    #[error("cannot {doing} {}", path.display())]
+    #[error("cannot {doing} {}: {error}", path.display())]
     Files {
         /// The action that failed, for example "make the folder".
         doing: &'static str,
         /// The file or folder of that action.
         path: PathBuf,
         /// The cause.
-        source: io::Error,
+        error: io::Error,
     },
     /// `initdb` failed.
     #[error("initdb could not make a data directory in {}:\n{output}", folder.display())]
@@ -102,23 +100,13 @@ pub enum DevError {
     Interrupted,
 }
 
-impl fmt::Debug for DevError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{self}")?;
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            write!(out, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    }
-}
+crate::debug_as_message!(DevError);
 
 impl DevError {
     /// For `map_err` on file operations.
     pub(super) fn files(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Files { doing, path, source }
+        move |error| Self::Files { doing, path, error }
     }
 }
 

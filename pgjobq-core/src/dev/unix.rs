@@ -135,7 +135,7 @@ fn server_account() -> Result<(u32, u32), DevError> {
 /// Asks `id`, for the standard library does not know users.
 fn id(arguments: &[&str]) -> Result<Option<u32>, DevError> {
     let output = Command::new("id").args(arguments).stdin(Stdio::null()).output();
-    let output = output.map_err(|source| DevError::Run { program: "id".into(), source })?;
+    let output = output.map_err(|error| DevError::Run { program: "id".into(), error })?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().parse().ok())
 }
 

@@ -42,7 +42,7 @@ pub struct Enqueued {
 
 /// The error of enqueuing many jobs: from [`enqueue_all`].
 #[derive(thiserror::Error)]
-#[error("{} jobs were enqueued, and then {} could not be", enqueued.new, Rejected(self))]
+#[error("{} jobs were enqueued, and then {} could not be: {error}", enqueued.new, Rejected(self))]
 #[non_exhaustive]
 pub struct EnqueueAllError {
     /// The result for the jobs before. Through a client they stay enqueued; in a caller's transaction they vanish if
@@ -53,8 +53,7 @@ pub struct EnqueueAllError {
     pub positions: std::ops::Range<u64>,
     /// The kind of those jobs, if they are of one kind.
     pub kind: Option<&'static str>,
-    /// The error.
-    #[source]
+    /// The error of those jobs.
     pub error: EnqueueError,
 }
 
@@ -76,6 +75,9 @@ impl fmt::Display for Rejected<'_> {
 
 /// Enqueues many jobs, of one kind or of many, in statements of at most a thousand. The iterator is read as the
 /// statements are sent, so that millions of jobs need little memory.
+///
+/// Jobs of several kinds are of several types, which no array or `Vec` holds (error E0308, "mismatched types"): write
+/// [`.any()`](NewJob::any) behind each.
 ///
 /// In a transaction (`&mut *tx`) all of them commit or vanish together. Through a client or a pool each statement commits
 /// by itself, and one that meets the server's `statement_timeout` is sent again in halves.

@@ -62,7 +62,7 @@ impl Sender {
             Tries { lost, last } => Err(EnqueueError::TimedOut {
                 limit: self.shared.limits.enqueue_timeout,
                 maybe_enqueued: lost.is_some(),
-                source: last.or_else(|| self.shared.exhausted(self.shared.limits.enqueue_timeout)),
+                last: last.or_else(|| self.shared.exhausted(self.shared.limits.enqueue_timeout)),
             }),
         })
     }

@@ -11,12 +11,12 @@ crate::debug_as_message!(EnqueueError);
 #[non_exhaustive]
 pub enum EnqueueError {
     /// The arguments could not be written as JSON.
-    #[error("the arguments of the `{kind}` job could not be written as JSON")]
+    #[error("the arguments of the `{kind}` job could not be written as JSON: {error}")]
     Args {
         /// The job's kind.
         kind: &'static str,
         /// The cause.
-        source: serde_json::Error,
+        error: serde_json::Error,
     },
     /// The arguments hold a NUL character, which PostgreSQL cannot store.
     #[error(
@@ -124,12 +124,13 @@ pub enum EnqueueError {
     Closed,
     /// The database has not answered within the timeout of an enqueue.
     #[error(
-        "the enqueue was not answered within {limit:?} (`ClientBuilder::enqueue_timeout`): {}",
+        "the enqueue was not answered within {limit:?} (`ClientBuilder::enqueue_timeout`): {}{}",
         if *maybe_enqueued {
             "the job may be enqueued all the same; trying again with the same id never enqueues a live job twice"
         } else {
             "nothing was enqueued"
-        }
+        },
+        last.as_ref().map(|last| format!("; the last error: {last}")).unwrap_or_default()
     )]
     TimedOut {
         /// The limit: see [`ClientBuilder::enqueue_timeout`](crate::ClientBuilder::enqueue_timeout).
@@ -137,7 +138,7 @@ pub enum EnqueueError {
         /// True if a statement was sent and not answered, so that the jobs may be enqueued.
         maybe_enqueued: bool,
         /// The last error.
-        source: Option<DatabaseError>,
+        last: Option<DatabaseError>,
     },
     /// The database.
     #[error(transparent)]

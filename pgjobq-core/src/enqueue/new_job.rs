@@ -13,7 +13,8 @@ use crate::{JobId, Priority};
 
 /// A job that has not been enqueued, as a value: change its options, then enqueue it, alone or with others.
 ///
-/// Options that are set here hold for this job; all others follow its kind's policy.
+/// Options that are set here hold for this job; all others follow its kind's policy. `T` is what the job function returns; for a
+/// list of jobs with different types there is [`.any()`](Self::any).
 ///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;

@@ -84,7 +84,7 @@ pub(crate) fn checked_args(
     args: Result<String, serde_json::Error>,
     max_bytes: usize,
 ) -> Result<String, EnqueueError> {
-    let args = args.map_err(|source| EnqueueError::Args { kind, source })?;
+    let args = args.map_err(|error| EnqueueError::Args { kind, error })?;
     let printed = printed_bytes(&args).map_err(|why| match why {
         Unstorable::Nul => EnqueueError::NulInArgs { kind },
         Unstorable::Nested { deepest } => EnqueueError::NestedArgs { kind, deepest },

@@ -179,7 +179,7 @@ impl Target for &PgPool {
                 Err(_) => {
                     drop(connection.detach()); // It may be in the middle of an answer.
                     let limit = ENQUEUE_TIMEOUT;
-                    Err(EnqueueError::TimedOut { limit, maybe_enqueued: true, source: None })
+                    Err(EnqueueError::TimedOut { limit, maybe_enqueued: true, last: None })
                 }
             }
         })

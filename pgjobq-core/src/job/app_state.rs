@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 /// An argument of a job function that the worker passes in: an HTTP client, a pool, a configuration.
 ///
-/// Give the worker one value of each type with its builder's `state`. `build()` fails if a job function of this
-/// program takes a type that the worker lacks. In a unit test, `State::new(value)` makes one.
+/// Give the worker one value of each type with its builder's `state`: the value itself, and no `Arc` of it. `build()` fails if a
+/// job function of a queue that the worker serves takes a type that the worker lacks. In a unit test, `State::new(value)` makes
+/// one.
 ///
 /// ```
 /// # use pgjobq_core as pgjobq;
@@ -59,26 +60,57 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for State<T> {
 /// One state of each type.
 #[derive(Clone, Debug, Default)]
 #[doc(hidden)]
-pub struct States(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+pub struct States {
+    by_type: HashMap<TypeId, (&'static str, Arc<dyn Any + Send + Sync>)>,
+    /// The types of which more than one state was given.
+    repeated: Vec<&'static str>,
+}
 
 impl States {
-    /// Adds a state, in place of an earlier one of its type.
+    /// Adds a state. A second one of its type is a mistake in the set-up.
     pub fn insert<T: Send + Sync + 'static>(&mut self, state: T) {
-        self.0.insert(TypeId::of::<T>(), Arc::new(state));
+        let name = type_name::<T>();
+        if self.by_type.insert(TypeId::of::<T>(), (name, Arc::new(state))).is_some() {
+            self.repeated.push(name);
+        }
+    }
+
+    /// Returns the types of which more than one state was given.
+    #[must_use]
+    pub fn repeated(&self) -> &[&'static str] {
+        &self.repeated
     }
 
     /// Returns whether there is a state of this type.
     #[must_use]
     pub fn has(&self, wanted: StateType) -> bool {
-        self.0.contains_key(&(wanted.id)())
+        self.by_type.contains_key(&(wanted.id)())
     }
 
     /// Returns the state of this type.
     #[must_use]
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
-        let state = Arc::clone(self.0.get(&TypeId::of::<T>())?);
-        state.downcast().ok().map(State)
+        let (_, state) = self.by_type.get(&TypeId::of::<T>())?;
+        Arc::clone(state).downcast().ok().map(State)
     }
+
+    /// Returns the types, in alphabetical order, that contain the wanted one, or that it contains: `Arc<Mailer>` for `Mailer`.
+    #[must_use]
+    pub fn similar(&self, wanted: StateType) -> Vec<&'static str> {
+        let wanted = wanted.name();
+        let names = self.by_type.values().map(|(name, _)| *name);
+        let mut similar: Vec<_> =
+            names.filter(|name| mentions(name, wanted) || mentions(wanted, name)).collect();
+        similar.sort_unstable();
+        similar
+    }
+}
+
+/// Returns whether the name of a type contains the whole name of another one.
+fn mentions(name: &str, other: &str) -> bool {
+    let in_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    name.match_indices(other)
+        .any(|(at, _)| !name[..at].ends_with(in_path) && !name[at + other.len()..].starts_with(in_path))
 }
 
 /// A type that a job function takes as `State<T>`.
@@ -100,5 +132,20 @@ impl StateType {
     #[must_use]
     pub fn name(self) -> &'static str {
         (self.name)()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn similar_types_contain_the_whole_name() {
+        assert!(mentions("alloc::sync::Arc<app::Mailer>", "app::Mailer"));
+        assert!(mentions("&app::Mailer", "app::Mailer"));
+        assert!(mentions("(u8, app::Mailer)", "app::Mailer"));
+        assert!(!mentions("app::Mailers", "app::Mailer"));
+        assert!(!mentions("my_app::Mailer", "app::Mailer"));
+        assert!(!mentions("app::Mailer::Inner", "app::Mailer"));
     }
 }

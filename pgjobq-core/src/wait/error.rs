@@ -25,30 +25,34 @@ pub enum HandleError {
 pub enum WaitError {
     /// There is no such job, live or finished: the transaction that enqueued it has not committed or was rolled back, it was never
     /// enqueued here, it was purged after it ended, or it ended so long ago that its row has been dropped.
-    #[error(
-        "there is no job {0}: its transaction has not committed or was rolled back, it was never enqueued, it was purged, or it ended so long ago that it is no longer kept"
-    )]
-    NotFound(JobId),
+    #[error("there is no job {id}{}", reasons(schema.as_deref()))]
+    NotFound {
+        /// The job.
+        id: JobId,
+        /// Another schema of the same database that has the job.
+        schema: Option<String>,
+    },
     /// The job completed, but its result does not fit the handle's type.
-    #[error("job {id} completed, but its result does not fit the handle's type")]
+    #[error("job {id} completed, but its result does not fit the handle's type: {error}")]
     Result {
         /// The job.
         id: JobId,
         /// The cause.
-        source: serde_json::Error,
+        error: serde_json::Error,
     },
     /// The job is of another kind than the handle. The job goes on.
     #[error(transparent)]
     OtherKind(#[from] OtherKind),
     /// The time given to `wait_timeout` is over; the job goes on.
     #[error(
-        "job {id} has not ended in the time given, and goes on: wait again, or look at `client.job(id).status()`"
+        "job {id} has not ended in the time given. It keeps its place and goes on: wait again with this handle, or with one that is made from its id{}",
+        trouble.as_ref().map(|trouble| format!("; its end may have been missed: {trouble}")).unwrap_or_default()
     )]
     TimedOut {
         /// The job.
         id: JobId,
         /// The reason why its end may have been missed: the database did not answer.
-        source: Option<std::sync::Arc<DatabaseError>>,
+        trouble: Option<std::sync::Arc<DatabaseError>>,
     },
     /// The client was closed.
     #[error("the client was closed: wait before `client.close()`, or with another client")]
@@ -56,4 +60,15 @@ pub enum WaitError {
     /// The database refused a statement. (Transient errors, such as a restart, are waited for and not returned.)
     #[error(transparent)]
     Database(#[from] std::sync::Arc<DatabaseError>),
+}
+
+fn reasons(schema: Option<&str>) -> String {
+    match schema {
+        Some(schema) => format!(
+            " in the schema of this client, but there is one in the schema `{schema}`: wait with a client of that one"
+        ),
+        None => ": its transaction has not committed or was rolled back, it was never enqueued, it was purged, or it ended so long \
+                 ago that it is no longer kept"
+            .to_owned(),
+    }
 }

@@ -123,7 +123,10 @@ mod tests {
     #[test]
     fn outage_seen_by_a_look_pauses_everything() {
         let (mut outages, now) = (Outages::default(), Instant::now());
-        outages.failed(Kind::Look, &Failed::Database(DatabaseError::Unavailable(RowNotFound)));
+        outages.failed(
+            Kind::Look,
+            &Failed::Database(DatabaseError::Unavailable { at: None, error: RowNotFound }),
+        );
         assert!(!outages.looks.is_over(now) && !outages.everything.is_over(now));
         assert!(outages.announcements.is_over(now));
     }

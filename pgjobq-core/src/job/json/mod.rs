@@ -3,7 +3,7 @@
 //! PostgreSQL keeps `jsonb` numbers as `numeric`: exactly, but without exponents, and without the sign of a zero. A float
 //! that is minus zero travels as a zero with [41 decimals](MINUS_ZERO), because `numeric` keeps the decimals of a zero.
 
-mod finite;
+mod expressible;
 mod printed;
 
 use std::borrow::Cow;
@@ -20,16 +20,16 @@ pub use printed::{Unstorable, printed_bytes};
 /// Minus zero, as it is stored. No float is written like this: the shortest text of a zero is `0.0`.
 const MINUS_ZERO: &str = "0.00000000000000000000000000000000000000000";
 
-/// Writes a value as JSON. Fails for NaN and infinities, which JSON does not have.
+/// Writes a value as JSON. Fails for NaN, infinities, and keys of maps that are no text, which JSON does not have.
 pub(crate) fn encode(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let mut json = Vec::with_capacity(128);
-    value.serialize(&mut Serializer::with_formatter(&mut json, Signed))?;
+    let written = value.serialize(&mut Serializer::with_formatter(&mut json, Signed));
     let json = String::from_utf8(json).map_err(serde_json::Error::custom)?;
-    // serde_json writes them as null.
-    if json.contains("null") {
-        value.serialize(finite::Finite).map_err(serde_json::Error::custom)?;
+    // serde_json writes floats that are not finite as null, and its other errors name no field.
+    if written.is_err() || json.contains("null") {
+        value.serialize(expressible::Expressible).map_err(serde_json::Error::custom)?;
     }
-    Ok(json)
+    written.map(|()| json)
 }
 
 /// The same as [`encode`], for a result.
@@ -115,6 +115,8 @@ pub fn holds_nul(json: &str) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -151,6 +153,38 @@ mod tests {
         assert_eq!(
             encode(&f32::NAN).unwrap_err().to_string(),
             "the value is NaN, or holds it, which JSON cannot express: send an `Option`, or text"
+        );
+    }
+
+    #[test]
+    fn keys_that_json_lacks_are_rejected_by_name() {
+        #[derive(Serialize)]
+        struct Args<K: Ord> {
+            prices: BTreeMap<K, u8>,
+        }
+        fn said<K: Ord + Serialize>(key: K) -> String {
+            encode(&Args { prices: BTreeMap::from([(key, 1)]) }).unwrap_err().to_string()
+        }
+        let pairs = "`prices` has a map with keys that are no text, and JSON has no others: send a list of pairs, `Vec<(K, V)>`";
+        assert_eq!(said((1, 2)), pairs);
+        assert_eq!(said(vec![1]), pairs);
+        let keys = Args { prices: BTreeMap::from([(7_u64, 1)]) };
+        assert_eq!(encode(&keys).unwrap(), r#"{"prices":{"7":1}}"#);
+    }
+
+    #[test]
+    fn error_of_a_serialize_names_its_field() {
+        #[derive(Serialize)]
+        struct Args {
+            #[serde(serialize_with = "fail")]
+            secret: u8,
+        }
+        fn fail<S: serde::Serializer>(_: &u8, _: S) -> Result<S::Ok, S::Error> {
+            Err(S::Error::custom("it is locked"))
+        }
+        assert_eq!(
+            encode(&Args { secret: 1 }).unwrap_err().to_string(),
+            "`secret` cannot be written: it is locked"
         );
     }
 

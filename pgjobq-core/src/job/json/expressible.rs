@@ -1,22 +1,24 @@
-//! Finds floats that JSON cannot express. serde_json writes them as null, and a formatter cannot tell them from `None`.
+//! Finds values that JSON cannot express, and names their fields. serde_json writes floats that are not finite as null, and a
+//! formatter cannot tell them from `None`.
 
 use std::fmt::{self, Display};
+use std::io;
 
 use serde::ser::{
     Error, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// Serializes a value into nothing, and fails at the first float that is not finite.
-pub(super) struct Finite;
+/// Serializes a value into nothing, and fails at the first part that JSON cannot express.
+pub(super) struct Expressible;
 
 #[derive(Debug)]
-pub(super) struct NotFinite {
+pub(super) struct Inexpressible {
     field: Option<&'static str>,
     what: String,
 }
 
-impl Display for NotFinite {
+impl Display for Inexpressible {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.field {
             Some(field) => write!(out, "`{field}` {}", self.what),
@@ -25,22 +27,35 @@ impl Display for NotFinite {
     }
 }
 
-impl std::error::Error for NotFinite {}
+impl std::error::Error for Inexpressible {}
 
-impl Error for NotFinite {
+impl Error for Inexpressible {
     fn custom<T: Display>(message: T) -> Self {
         Self { field: None, what: format!("cannot be written: {message}") }
     }
 }
 
-impl NotFinite {
+impl Inexpressible {
     /// The same error in a field. The outermost one wins: it is the argument.
     fn in_field(self, field: &'static str) -> Self {
         Self { field: Some(field), ..self }
     }
 }
 
-fn check(float: f64) -> Result<(), NotFinite> {
+/// The mistake of keys that serde_json cannot write.
+const KEYS: &str =
+    "has a map with keys that are no text, and JSON has no others: send a list of pairs, `Vec<(K, V)>`";
+
+/// A map with this key.
+struct KeyOfMap<'k, T: ?Sized>(&'k T);
+
+impl<T: ?Sized + Serialize> Serialize for KeyOfMap<'_, T> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map([(self.0, ())])
+    }
+}
+
+fn check(float: f64) -> Result<(), Inexpressible> {
     let what = if float.is_finite() {
         return Ok(());
     } else if float.is_nan() {
@@ -48,7 +63,7 @@ fn check(float: f64) -> Result<(), NotFinite> {
     } else {
         "is infinite, or holds such a number"
     };
-    Err(NotFinite {
+    Err(Inexpressible {
         field: None,
         what: format!("{what}, which JSON cannot express: send an `Option`, or text"),
     })
@@ -56,7 +71,7 @@ fn check(float: f64) -> Result<(), NotFinite> {
 
 macro_rules! harmless {
     ($($name:ident($($type:ty),*))*) => {$(
-        fn $name(self, $(_: $type),*) -> Result<(), NotFinite> {
+        fn $name(self, $(_: $type),*) -> Result<(), Inexpressible> {
             Ok(())
         }
     )*};
@@ -64,15 +79,15 @@ macro_rules! harmless {
 
 macro_rules! compound {
     ($($name:ident($($type:ty),*) -> $as:ident)*) => {$(
-        fn $name(self, $(_: $type),*) -> Result<Self::$as, NotFinite> {
+        fn $name(self, $(_: $type),*) -> Result<Self::$as, Inexpressible> {
             Ok(self)
         }
     )*};
 }
 
-impl Serializer for Finite {
+impl Serializer for Expressible {
     type Ok = ();
-    type Error = NotFinite;
+    type Error = Inexpressible;
     type SerializeSeq = Self;
     type SerializeTuple = Self;
     type SerializeTupleStruct = Self;
@@ -81,11 +96,11 @@ impl Serializer for Finite {
     type SerializeStruct = Self;
     type SerializeStructVariant = Self;
 
-    fn serialize_f32(self, float: f32) -> Result<(), NotFinite> {
+    fn serialize_f32(self, float: f32) -> Result<(), Inexpressible> {
         check(float.into())
     }
 
-    fn serialize_f64(self, float: f64) -> Result<(), NotFinite> {
+    fn serialize_f64(self, float: f64) -> Result<(), Inexpressible> {
         check(float)
     }
 
@@ -108,7 +123,7 @@ impl Serializer for Finite {
         serialize_struct_variant(&'static str, u32, &'static str, usize) -> SerializeStructVariant
     }
 
-    fn serialize_some<T: ?Sized + Serialize>(self, value: &T) -> Result<(), NotFinite> {
+    fn serialize_some<T: ?Sized + Serialize>(self, value: &T) -> Result<(), Inexpressible> {
         value.serialize(self)
     }
 
@@ -116,7 +131,7 @@ impl Serializer for Finite {
         self,
         _: &'static str,
         value: &T,
-    ) -> Result<(), NotFinite> {
+    ) -> Result<(), Inexpressible> {
         value.serialize(self)
     }
 
@@ -126,22 +141,22 @@ impl Serializer for Finite {
         _: u32,
         _: &'static str,
         value: &T,
-    ) -> Result<(), NotFinite> {
+    ) -> Result<(), Inexpressible> {
         value.serialize(self)
     }
 }
 
 macro_rules! elements {
     ($($trait:ident $name:ident)*) => {$(
-        impl $trait for Finite {
+        impl $trait for Expressible {
             type Ok = ();
-            type Error = NotFinite;
+            type Error = Inexpressible;
 
-            fn $name<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), NotFinite> {
-                value.serialize(Finite)
+            fn $name<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Inexpressible> {
+                value.serialize(Expressible)
             }
 
-            fn end(self) -> Result<(), NotFinite> {
+            fn end(self) -> Result<(), Inexpressible> {
                 Ok(())
             }
         }
@@ -157,19 +172,19 @@ elements! {
 
 macro_rules! fields {
     ($($trait:ident)*) => {$(
-        impl $trait for Finite {
+        impl $trait for Expressible {
             type Ok = ();
-            type Error = NotFinite;
+            type Error = Inexpressible;
 
             fn serialize_field<T: ?Sized + Serialize>(
                 &mut self,
                 field: &'static str,
                 value: &T,
-            ) -> Result<(), NotFinite> {
-                value.serialize(Finite).map_err(|error| error.in_field(field))
+            ) -> Result<(), Inexpressible> {
+                value.serialize(Expressible).map_err(|error| error.in_field(field))
             }
 
-            fn end(self) -> Result<(), NotFinite> {
+            fn end(self) -> Result<(), Inexpressible> {
                 Ok(())
             }
         }
@@ -178,19 +193,20 @@ macro_rules! fields {
 
 fields! { SerializeStruct SerializeStructVariant }
 
-impl SerializeMap for Finite {
+impl SerializeMap for Expressible {
     type Ok = ();
-    type Error = NotFinite;
+    type Error = Inexpressible;
 
-    fn serialize_key<T: ?Sized + Serialize>(&mut self, _: &T) -> Result<(), NotFinite> {
-        Ok(()) // serde_json has checked it.
+    fn serialize_key<T: ?Sized + Serialize>(&mut self, key: &T) -> Result<(), Inexpressible> {
+        serde_json::to_writer(io::sink(), &KeyOfMap(key))
+            .map_err(|_| Inexpressible { field: None, what: KEYS.to_owned() })
     }
 
-    fn serialize_value<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), NotFinite> {
-        value.serialize(Finite)
+    fn serialize_value<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Inexpressible> {
+        value.serialize(Expressible)
     }
 
-    fn end(self) -> Result<(), NotFinite> {
+    fn end(self) -> Result<(), Inexpressible> {
         Ok(())
     }
 }
