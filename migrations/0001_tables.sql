@@ -180,6 +180,8 @@ create table pgjobq.workers (
     started_at timestamptz not null default clock_timestamp(),
     seen_at timestamptz not null default clock_timestamp(),
     idle int[] not null default '{}',
+    queues text[] not null default '{}',
+    kinds text[] not null default '{}',
     primary key (shard, id)
 ) with (fillfactor = 50);
 
@@ -192,6 +194,10 @@ comment on column pgjobq.workers.lease is 'How long it may be silent.';
 comment on column pgjobq.workers.seen_at is
     'The time of its last heartbeat, for people. Nothing is decided by it.';
 comment on column pgjobq.workers.idle is 'The queues in which it waits to be notified of jobs.';
+comment on column pgjobq.workers.queues is
+    'The queues that it serves, by name, for people. A claim does not read them.';
+comment on column pgjobq.workers.kinds is
+    'The kinds that its program can run, aliases included, for people. A claim does not read them.';
 
 -- One priority's part of a claim: the jobs, as arrays, and what the claim has to know of them.
 create type pgjobq.batch as (
@@ -233,7 +239,7 @@ comment on table pgjobq.failures is
     'The failed attempts of live jobs: the first ten of each job and the last hundred. They move to '
     '`finished.errors` with it.';
 comment on column pgjobq.failures.reason is
-    'Why the attempt failed. `release` is no failure: a job that has crashed was stopped by a shutdown.';
+    'Why the attempt ended. `release` is no failure: a shutdown stopped a job that has crashed before.';
 comment on column pgjobq.failures.left_out is
     'How many failed attempts between the row before and this one were deleted.';
 

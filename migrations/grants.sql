@@ -18,7 +18,8 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_many, pgjobq.new_rows, 
         pgjobq.act_on_request, pgjobq.lookup,
     pgjobq.readable, pgjobq.shown_args, pgjobq.progress_of, pgjobq.ended_badly, pgjobq.show_ended,
         pgjobq.printed,
-    pgjobq.queue_stats, pgjobq.queue_counts, pgjobq.dead_counts, pgjobq.worker_counts,
+    pgjobq.queue_stats, pgjobq.queue_counts, pgjobq.scheduled_counts, pgjobq.dead_counts,
+    pgjobq.worker_counts, pgjobq.workers_of, pgjobq.unstarted,
     pgjobq.estimated_jobs, pgjobq.oldest_ready,
     pgjobq.ready_line, pgjobq.quarantine_line, pgjobq.leased_tickets, pgjobq.jobs_of_lease to pgjobq_producer;
 

@@ -6,7 +6,7 @@
 -- scans and nested loops are left to it, and the plan is made once. JIT is off as well: a plan with a
 -- disabled node looks expensive enough to compile.
 --
--- A probe is a look that must use one index, whatever the others are. These forms leave no choice:
+-- A probe is a look that must use one index, whatever other indexes exist. These forms leave no choice:
 --   `offset 0`            conditions stay outside: a row is found by its key alone, and compared after
 --   `order by a`          asks for an order that only the meant index has, even if at most one row matches
 --   `a >= p and a <= p`   with `order by a`; after `a = p` the planner would drop the order
@@ -21,8 +21,8 @@ declare
         deleted_queues, ended_badly, enqueue_many, expire, find_due, find_expiring, finish,
         give_up_workers, heartbeat, lookup, peek, promote, purge_ended, purge_queue, queue_counts,
         queue_stats, read_args, reap, repair_tickets, requeue_jobs, return_claim, return_lease,
-        say_progress, show_ended, stray_queues, tidy_failures, tidy_hints, unknown_kinds,
-        worker_counts}';
+        say_progress, scheduled_counts, show_ended, stray_queues, tidy_failures, tidy_hints, unknown_kinds,
+        unstarted, worker_counts}';
     v_name text;
 begin
     foreach v_name in array c_pinned loop

@@ -106,6 +106,70 @@ async fn job_waiting_for_own_full_queue_logs_warning() {
     worker.shutdown().await.unwrap();
 }
 
+/// Returns whether a message names this job.
+fn is_named(job: JobId) -> bool {
+    let job = job.to_string();
+    MESSAGES.lock().unwrap().iter().any(|message| message.contains(&job))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wait_before_the_commit_logs_warning() {
+    let db = database().await;
+    let mut tx = db.pool.begin().await.unwrap();
+    let job = block::enqueue(&mut *tx, 1).await.unwrap();
+    let (client, waiting) = (db.client.clone(), job.clone());
+    let wait = tokio::spawn(async move { waiting.wait(&client).await });
+    let message = heard(&format!("job {} (`block`): no such job yet", job.id())).await;
+    assert!(message.ends_with("Is the transaction that enqueued it committed? Commit it before the wait"));
+    tx.commit().await.unwrap();
+    let worker = db.worker().queue("wide", 1).build().await.unwrap().start();
+    assert_eq!(wait.await.unwrap().unwrap(), Outcome::Completed(1));
+    worker.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wait_for_a_job_without_a_worker_logs_warning() {
+    let db = database().await;
+    // These workers are rows without a process: their queues and kinds count. The last one has been silent for too long.
+    db.run(
+        "select pgjobq.register_worker(0::smallint, 1, 'busy', '1 h', '{default, wide}', '{block}');
+         select pgjobq.register_worker(0::smallint, 2, 'other', '1 h', '{narrow}', '{block}');
+         select pgjobq.register_worker(0::smallint, 3, 'dead', '1 s', '{narrow}', '{call_itself}');
+         update pgjobq.workers set seen_at = now() - interval '1 minute' where id = 3",
+    )
+    .await;
+    db.client.queue("attic").save().await.unwrap();
+    let served = block::enqueue(&db.client, 1).await.unwrap();
+    let later = call_itself::job(0).delay(Duration::from_secs(3600)).enqueue(&db.client).await.unwrap();
+    let no_queue = block::job(2).queue("attic").enqueue(&db.client).await.unwrap();
+    let no_kind = call_itself::enqueue(&db.client, 0).await.unwrap();
+    let waits = async {
+        // In this order, so that the first two have been checked when the others are named.
+        tokio::join!(
+            served.wait(&db.client),
+            later.wait(&db.client),
+            no_queue.wait(&db.client),
+            no_kind.wait(&db.client)
+        )
+    };
+    let messages = async {
+        let queue = heard(&format!("job {} (`block`) is awaited", no_queue.id())).await;
+        let kind = heard(&format!("job {} (`call_itself`) is awaited", no_kind.id())).await;
+        (queue, kind)
+    };
+    let (queue, kind) = tokio::select! {
+        _ = waits => unreachable!("no worker runs"),
+        messages = messages => messages,
+    };
+    let rest = "and no running worker serves its queue `attic`: start a worker with `.queue(\"attic\", …)`, or enqueue the job \
+                into another queue";
+    assert!(queue.ends_with(rest), "{queue}");
+    let rest = "and no running worker of its queue `narrow` can run the kind `call_itself`: start one whose program has this job \
+                function, or give a job function the alias `call_itself`";
+    assert!(kind.ends_with(rest), "{kind}");
+    assert!(!is_named(served.id()) && !is_named(later.id()), "a wait that may end soon is not warned of");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn job_that_blocks_beyond_its_timeout_is_warned_of() {
     let db = database().await;
@@ -118,6 +182,25 @@ async fn job_that_blocks_beyond_its_timeout_is_warned_of() {
     let rest = "longer than its timeout of 50ms, so nothing could stop it: move blocking work into `tokio::task::spawn_blocking`";
     assert!(afterwards.ends_with(rest), "{afterwards}");
     worker.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn arguments_that_do_not_decode_are_warned_of() {
+    let db = database().await;
+    let worker = db.worker().build().await.unwrap().start();
+    db.run("select pgjobq.enqueue('block', '{}', queue => 'default', retries => 3)").await;
+    heard("a job does not fit its job function, and is tried again").await;
+    worker.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn first_migration_raises_no_notice() {
+    database().await;
+    let db = TestDb::empty().await;
+    db.run("create schema pgjobq").await;
+    db.client.migrate().await.unwrap();
+    let notice = |message: &&String| message.contains("schema \"pgjobq\" already exists");
+    assert_eq!(MESSAGES.lock().unwrap().iter().find(notice), None);
 }
 
 #[tokio::test]

@@ -1,28 +1,21 @@
 -- The numbers of the views for people. Each is counted up to a bound.
 
--- The state of a queue in all shards: see the view `queue_overview`.
+-- The state of a queue in all shards, except its scheduled jobs: see the view `queue_overview`.
 create or replace function pgjobq.queue_counts(
     p_queue int,
-    out ready bigint, out scheduled bigint, out running bigint, out quarantined bigint,
-    out exact boolean, out oldest_ready timestamptz, out completed bigint, out failed bigint,
-    out workers bigint)
+    out ready bigint, out running bigint, out quarantined bigint,
+    out exact boolean, out oldest_ready timestamptz, out completed bigint, out failed bigint)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     c_most constant int := 10000;
     v_shards smallint[] := array(select s::smallint from pgjobq.settings, generate_series(0, shards - 1) s);
 begin
-    select sum(q.ready), sum(q.scheduled), sum(q.running), bool_and(q.exact),
+    select sum(q.ready), sum(q.running), bool_and(q.exact),
            timestamptz 'epoch' + min(q.oldest) * interval '1 microsecond', sum(q.completed), sum(q.failed)
-      into ready, scheduled, running, exact, oldest_ready, completed, failed
+      into ready, running, exact, oldest_ready, completed, failed
       from unnest(v_shards) shard, lateral pgjobq.queue_stats(shard, p_queue) q;
     quarantined := (select count(*) from unnest(v_shards) shard, generate_series(0, 3) priority,
                                          lateral pgjobq.quarantine_line(shard, p_queue, priority, 0, c_most));
-    workers := (select count(distinct worker)
-                  from (select id from pgjobq.workers
-                         where shard = any (v_shards) and p_queue = any (idle)
-                        union all
-                        select worker from pgjobq.leases
-                         where shard = any (v_shards) and queue_id = p_queue) w(worker));
 end $$;
 
 comment on function pgjobq.queue_counts is 'Internal. The numbers of `queue_overview`.';

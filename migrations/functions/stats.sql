@@ -1,18 +1,16 @@
--- How a queue stands, for people: bounded counts, for counting ten million rows takes longer than anybody
--- looks.
+-- The state of queues, for people. The counts are bounded, because to count ten million rows takes minutes.
 
--- The state of a queue in one shard. Counts are exact up to ten thousand; a larger one is the planner's
--- estimate, and `exact` is false. `ready` contains the quarantined jobs. `oldest` is since when the longest
--- waiting job waits of those that may start, in microseconds since 1970. `completed` and `failed` are
+-- The state of a queue in one shard, except its scheduled jobs. Counts are exact up to ten thousand; a larger
+-- one is the planner's estimate, and `exact` is false. `ready` contains the quarantined jobs. `oldest` is the
+-- time at which the oldest ready job was created, in microseconds since 1970. `completed` and `failed` are
 -- attempts of the last five minutes; workers count them in the first shard.
 create or replace function pgjobq.queue_stats(
     p_shard smallint, p_queue int,
-    out ready bigint, out scheduled bigint, out blocked bigint, out running bigint, out exact boolean,
+    out ready bigint, out blocked bigint, out running bigint, out exact boolean,
     out oldest bigint, out completed bigint, out failed bigint)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     c_most constant int := 10000;
-    v_walked bigint;
 begin
     select coalesce(sum(cardinality(j.ids)), 0), count(*) <= c_most into running, exact
       from (select priority, tickets from pgjobq.leases
@@ -31,14 +29,6 @@ begin
         ready := greatest(ready, pgjobq.estimated_jobs(p_shard, p_queue, 'ticket'));
     end if;
     ready := greatest(ready - running, 0);
-    select count(*) filter (where j.queue_id = p_queue), count(*) into scheduled, v_walked
-      from (select queue_id from pgjobq.jobs
-             where shard = p_shard and run_at is not null and waits_for = 0 order by run_at
-             limit c_most + 1) j;
-    if v_walked > c_most then
-        exact := false;
-        scheduled := greatest(scheduled, pgjobq.estimated_jobs(p_shard, p_queue, 'run_at'));
-    end if;
     select count(*), exact and count(*) <= c_most into blocked, exact
       from (select from pgjobq.jobs where shard = p_shard and queue_id = p_queue and waits_for > 0
              limit c_most + 1) j;
@@ -53,7 +43,40 @@ begin
      where r.shard = p_shard and r.queue_id = p_queue and r.at > clock_timestamp() - interval '5 minutes';
 end $$;
 
-comment on function pgjobq.queue_stats is 'Internal. How a queue stands in one shard.';
+comment on function pgjobq.queue_stats is 'Internal. The state of a queue in one shard.';
+
+-- The scheduled jobs of some queues, with one walk in each shard, because no index has a queue's scheduled
+-- jobs. A walk ends after ten thousand jobs: then the counts are the planner's estimates, if those are
+-- higher, and `exact` is false.
+create or replace function pgjobq.scheduled_counts(
+    p_shards smallint[], p_queues int[], out queue_id int, out scheduled bigint, out exact boolean)
+returns setof record language plpgsql set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    c_most constant int := 10000;
+begin
+    return query
+    with walked as materialized (
+        select s.shard, j.queue_id
+          from unnest(p_shards) s(shard),
+               lateral (select queue_id from pgjobq.jobs
+                         where shard = s.shard and run_at is not null and waits_for = 0 order by run_at
+                         limit c_most + 1) j),
+    counted as materialized (
+        select shard, queue_id, count(*) as jobs from walked group by shard, queue_id),
+    cut as materialized (
+        select shard from counted group by shard having sum(jobs) > c_most)
+    select q.id,
+           sum(greatest(c.jobs, case when cut.shard is not null
+                                     then pgjobq.estimated_jobs(s.shard, q.id, 'run_at') end, 0))::bigint,
+           count(cut.shard) = 0
+      from unnest(p_queues) q(id) cross join unnest(p_shards) s(shard)
+           left join counted c on c.shard = s.shard and c.queue_id = q.id
+           left join cut on cut.shard = s.shard
+     group by q.id;
+end $$;
+
+comment on function pgjobq.scheduled_counts is 'Internal. The scheduled jobs of queues.';
 
 -- The planner's estimate of a queue's jobs in which this column is set.
 create or replace function pgjobq.estimated_jobs(p_shard smallint, p_queue int, p_column text) returns bigint

@@ -26,15 +26,19 @@ comment on column pgjobq.job_states.state is
 comment on column pgjobq.job_states.args is 'The arguments, without those that the job function redacts.';
 
 create or replace view pgjobq.queue_overview as
-select q.name as queue, c.ready, c.scheduled, c.running, c.quarantined, coalesce(d.dead, 0) as dead, c.exact,
-       c.oldest_ready, c.completed, c.failed, c.workers
+select q.name as queue, c.ready, s.scheduled, c.running, c.quarantined, coalesce(d.dead, 0) as dead,
+       c.exact and s.exact as exact, c.oldest_ready, c.completed, c.failed, w.in_queue as workers
   from pgjobq.queues q
        cross join lateral pgjobq.queue_counts(q.id) c
+       cross join lateral pgjobq.workers_of(q.name, null) w
+       join pgjobq.scheduled_counts(
+                array(select n::smallint from pgjobq.settings, generate_series(0, shards - 1) n),
+                array(select id from pgjobq.queues where deleted_at is null)) s on s.queue_id = q.id
        left join pgjobq.dead_counts() d on d.queue_id = q.id
  where q.deleted_at is null;
 
 comment on view pgjobq.queue_overview is
-    'Public. How each queue stands. A count above ten thousand is an estimate, and then `exact` is false.';
+    'Public. The state of each queue. A count above ten thousand is an estimate, and then `exact` is false.';
 comment on column pgjobq.queue_overview.ready is 'Jobs that may start now, the quarantined ones among them.';
 comment on column pgjobq.queue_overview.quarantined is
     'Jobs that were running when their worker died, waiting or running again. At most ten thousand are '
@@ -45,16 +49,19 @@ comment on column pgjobq.queue_overview.oldest_ready is 'When the oldest of the 
 comment on column pgjobq.queue_overview.completed is
     'Attempts of the last five minutes that completed their job.';
 comment on column pgjobq.queue_overview.failed is 'Attempts of the last five minutes that did not.';
-comment on column pgjobq.queue_overview.workers is 'Workers that wait for its jobs, or run some.';
+comment on column pgjobq.queue_overview.workers is
+    'Running workers that serve it. If it is 0, no worker runs its jobs.';
 
 create or replace view pgjobq.workers_overview as
 select w.id, w.name, w.started_at, w.heartbeats, w.seen_at, clock_timestamp() - w.seen_at as silent_for,
        w.lease,
+       w.queues as serves,
        (select array_agg(q.name order by q.name) from pgjobq.queues q where q.id = any (w.idle)) as idle_in,
        c.queues as running_in, c.leases, c.running
   from (select id, min(name) as name, min(started_at) as started_at, max(beats) as heartbeats,
         max(seen_at) as seen_at,
-               max(lease) as lease, array_agg(distinct i) filter (where i is not null) as idle
+               max(lease) as lease, max(queues) as queues,
+               array_agg(distinct i) filter (where i is not null) as idle
           from pgjobq.workers left join lateral unnest(idle) i on true group by id) w,
        lateral pgjobq.worker_counts(w.id) c;
 
@@ -63,5 +70,6 @@ comment on column pgjobq.workers_overview.name is 'The name that its program gav
 comment on column pgjobq.workers_overview.silent_for is
     'The time since its last heartbeat. Other workers take its jobs back once it is silent for longer than '
     '`lease`.';
+comment on column pgjobq.workers_overview.serves is 'The queues that it serves.';
 comment on column pgjobq.workers_overview.idle_in is 'The queues in which it waits to be notified of jobs.';
 comment on column pgjobq.workers_overview.running_in is 'The queues of the jobs that it runs.';

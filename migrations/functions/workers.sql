@@ -1,12 +1,15 @@
 -- The rows of workers: they register, leave, and are given up by others. There is no leader, because each
 -- step is a compare-and-set.
 
--- Registers a worker. `p_lease` is how long it may be silent before others take its jobs.
+-- Registers a worker. `p_lease` is how long it may be silent before others take its jobs. `p_queues` are the
+-- queues that it serves, and `p_kinds` the kinds that it can run: for people.
 create or replace function pgjobq.register_worker(p_shard smallint, p_worker bigint, p_name text,
-                                                  p_lease interval default '30 seconds')
+                                                  p_lease interval default '30 seconds',
+                                                  p_queues text[] default '{}', p_kinds text[] default '{}')
 returns void language plpgsql as $$
 begin
-    insert into pgjobq.workers (shard, id, name, lease) values (p_shard, p_worker, p_name, p_lease);
+    insert into pgjobq.workers (shard, id, name, lease, queues, kinds)
+    values (p_shard, p_worker, p_name, p_lease, p_queues, p_kinds);
 end $$;
 
 comment on function pgjobq.register_worker is 'Internal. Registers a worker.';

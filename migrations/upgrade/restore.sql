@@ -13,10 +13,15 @@ begin
         return;
     end if;
     for r in
-        select case relkind when 'v' then 'view' else 'table' end as kind, oid::regclass::text as object
-          from pg_class
+        select case relkind when 'v' then 'view' when 'S' then 'sequence' when 'c' then 'type' else 'table' end as kind,
+               oid::regclass::text as object
+          from pg_class c
          where relnamespace = v_schema and relowner = quote_ident(current_user)::regrole
-           and (relkind = 'v' and relname = any (c_new) or relkind in ('r', 'p') and xmin = pg_current_xact_id()::xid)
+           and (relkind = 'v' and relname = any (c_new)
+                or relkind in ('r', 'p', 'S', 'c') and xmin = pg_current_xact_id()::xid)
+           -- The sequence of a column follows its table.
+           and not (relkind = 'S' and exists (select from pg_depend d
+                     where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.refobjsubid > 0))
         union all
         select 'routine', oid::regprocedure::text from pg_proc
          where pronamespace = v_schema and proowner = quote_ident(current_user)::regrole and proname = any (c_new)

@@ -62,7 +62,10 @@ impl WorkerBuilder {
         self
     }
 
-    /// Hands this value to job functions that take `State<T>`.
+    /// Hands this value to job functions that take `State<T>`. Pass the value itself, and no `Arc` of it, because `State` shares it.
+    ///
+    /// `build()` fails if a job function of a queue that this worker serves takes a type of which the worker has no state, or if it has
+    /// two of one type. The worker never runs a kind whose states it lacks.
     pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
         self.states.insert(state);
         self
@@ -196,10 +199,10 @@ impl WorkerBuilder {
         // A statement without an answer for a whole lease was in vain: the lease is lost by then.
         store.map(|store| store.answer_within(self.config.lease)).map_err(|error| match error {
             ConnectError::Pooler => SetupProblem::Pooler,
-            ConnectError::Database(source) if source.code().as_deref() == Some("53300") => {
-                SetupProblem::NoConnections { wanted: connections + 1, source }
+            ConnectError::Database(error) if error.code().as_deref() == Some("53300") => {
+                SetupProblem::NoConnections { wanted: connections + 1, error }
             }
-            ConnectError::Database(source) => SetupProblem::Database(source),
+            ConnectError::Database(error) => SetupProblem::Database(error),
         })
     }
 

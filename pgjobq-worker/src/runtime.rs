@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use pgjobq_core::worker_api::{Notifier, QueueId, Registry, States, Store, WorkerId};
+use pgjobq_core::worker_api::{JobDescriptor, Notifier, QueueId, Registry, States, Store, WorkerId};
 use pgjobq_core::{Client, DatabaseError};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
@@ -65,7 +65,7 @@ pub(crate) struct Runtime {
     pub(crate) stages: Stages,
 }
 
-/// The kinds of jobs that this program can run, aliases included.
+/// The kinds of jobs that this worker can run, aliases included: those of the program whose states the worker has.
 #[derive(Debug)]
 pub(crate) struct Kinds {
     pub(crate) all: Vec<&'static str>,
@@ -75,10 +75,12 @@ pub(crate) struct Kinds {
 }
 
 impl Kinds {
-    fn of(registry: &Registry) -> Self {
+    fn of(registry: &Registry, states: &States) -> Self {
+        let can_run = |job: &JobDescriptor| job.states.iter().all(|state| states.has(*state));
+        let all: Vec<_> = registry.kinds().filter(|kind| registry.get(kind).is_some_and(can_run)).collect();
         let is_transactional = |kind: &&str| registry.get(kind).is_some_and(|job| job.policy.transactional);
-        let (transactional, plain) = registry.kinds().partition(is_transactional);
-        Self { all: registry.kinds().collect(), transactional, plain }
+        let (transactional, plain) = all.iter().copied().partition(is_transactional);
+        Self { all, transactional, plain }
     }
 }
 
@@ -131,7 +133,7 @@ impl Runtime {
             store,
             name: WorkerName::new(config.name.clone()),
             config,
-            kinds: Kinds::of(&registry),
+            kinds: Kinds::of(&registry, &states),
             registry,
             states: Arc::new(states),
             queues: queues.into_iter().map(serve).collect(),
@@ -174,10 +176,13 @@ impl Runtime {
 
     /// Registers this worker under the id `worker`.
     pub(crate) async fn register(&self, store: &Store, worker: WorkerId) -> Result<(), DatabaseError> {
-        match store.register(worker, &self.name.storable(), self.config.lease).await {
-            Err(error) if error.is_untranslatable() && self.name.escape() => {
-                store.register(worker, &self.name.storable(), self.config.lease).await
-            }
+        let queues: Vec<&str> = self.queues.iter().map(|queue| &*queue.name).collect();
+        let register = async || {
+            let (name, lease) = (self.name.storable(), self.config.lease);
+            store.register(worker, &name, lease, &queues, &self.kinds.all).await
+        };
+        match register().await {
+            Err(error) if error.is_untranslatable() && self.name.escape() => register().await,
             registered => registered,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use pgjobq_core::worker_api::{DuplicateKind, Registry, States, chain};
+use pgjobq_core::worker_api::{DuplicateKind, JobDescriptor, Registry, States, chain};
 use pgjobq_core::{DatabaseError, InvalidName};
 
 use crate::config::{Config, QueueLimits};
@@ -27,18 +27,30 @@ pub enum SetupProblem {
         "no job is linked into this program: annotate one with `#[job]`, or, where the jobs are in another crate, say `use my_jobs as _;` so that it is linked"
     )]
     NoJobs,
-    /// A job function takes a state that the worker lacks.
-    #[error("the job `{kind}` ({file}:{line}) takes `State<{state}>`: give the worker one with `.state(…)`")]
+    /// A job function of a queue that the worker serves takes a state that the worker lacks.
+    #[error(
+        "the job `{kind}` ({file}:{line}) of the queue `{queue}` takes `State<{state}>`, {}",
+        remedy(state, similar)
+    )]
     MissingState {
         /// The job's kind.
         kind: &'static str,
+        /// Its queue.
+        queue: &'static str,
         /// Its source file.
         file: &'static str,
         /// Its line.
         line: u32,
         /// The type.
         state: &'static str,
+        /// The types of the worker's states that contain the type, or that it contains, such as `Arc<Mailer>`.
+        similar: Vec<&'static str>,
     },
+    /// Two states have the same type.
+    #[error(
+        "two states of the type `{0}` are given, and a job function can take only one: give one, or wrap the other in a type of its own"
+    )]
+    DuplicateState(&'static str),
     /// A name that no queue can have.
     #[error(transparent)]
     QueueName(InvalidName),
@@ -86,13 +98,13 @@ pub enum SetupProblem {
     TooFewConnections(u32),
     /// The server does not give the connections that the worker needs.
     #[error(
-        "the database does not give the {wanted} connections that this worker needs: raise `max_connections`, or the connection limit of the role or the database, or give it fewer with `.connections(…)`"
+        "the database does not give the {wanted} connections that this worker needs: raise `max_connections`, or the connection limit of the role or the database, or give it fewer with `.connections(…)`: {error}"
     )]
     NoConnections {
         /// The number that it needs, the one for heartbeats included.
         wanted: u32,
         /// The error of the database.
-        source: DatabaseError,
+        error: DatabaseError,
     },
     /// A pooler in transaction mode stands between the worker and the database.
     #[error(
@@ -102,6 +114,22 @@ pub enum SetupProblem {
     /// The database cannot be reached, or refuses.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+fn remedy(state: &str, similar: &[&str]) -> String {
+    if similar.contains(&state) {
+        return "and the worker has one of another version of its crate: use the same version in both places"
+            .to_owned();
+    }
+    if similar.is_empty() {
+        return "and the worker has none: give it one with `.state(…)`".to_owned();
+    }
+    let types: Vec<_> = similar.iter().map(|name| format!("`{name}`")).collect();
+    format!(
+        "and the worker has {}: give it the value itself with `.state(…)`, because `State` shares it, or write that type in the job \
+         function",
+        types.join(", ")
+    )
 }
 
 fn advice(queue: &str, similar: Option<&str>) -> String {
@@ -140,13 +168,18 @@ pub(crate) fn check(
     if registry.is_empty() {
         problems.push(SetupProblem::NoJobs);
     }
-    for job in registry.jobs() {
+    problems.extend(states.repeated().iter().copied().map(SetupProblem::DuplicateState));
+    // A worker runs only the kinds whose states it has, so jobs of queues that it does not serve need none.
+    let is_served = |job: &&JobDescriptor| queues.iter().any(|(queue, _)| queue == job.policy.queue);
+    for job in registry.jobs().filter(is_served) {
         let missing = job.states.iter().filter(|state| !states.has(**state));
         problems.extend(missing.map(|state| SetupProblem::MissingState {
             kind: job.kind,
+            queue: job.policy.queue,
             file: job.file,
             line: job.line,
             state: state.name(),
+            similar: states.similar(*state),
         }));
     }
     for (place, (queue, limits)) in queues.iter().enumerate() {

@@ -24,6 +24,28 @@ async fn compute() {
     std::thread::sleep(LEASE * 2 + LEASE / 10);
 }
 
+/// Takes a state that most workers lack.
+#[job(queue = "stateful")]
+async fn read_state(number: State<u16>) -> Result<u16> {
+    Ok(*number)
+}
+
+on_one_shard!(worker_leaves_jobs_whose_state_it_lacks_to_others);
+async fn worker_leaves_jobs_whose_state_it_lacks_to_others(db: TestDb) {
+    let lacking = db.worker().build().await.unwrap().start();
+    let job = read_state::job().queue("default").enqueue(&db.client).await.unwrap();
+    let other = note::enqueue(&db.client, Probe::new().number).await.unwrap();
+    assert_eq!(end_of(&db.client, &other).await, Outcome::Completed(()));
+    let status = job.status(&db.client).await.unwrap().unwrap();
+    assert_eq!((status.state, status.attempts, status.workers), (JobState::Ready, 0, 0));
+    let having = db.worker().state(7_u16).build().await.unwrap().start();
+    assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(7));
+    lacking.shutdown().await.unwrap();
+    having.shutdown().await.unwrap();
+    let error = db.worker().queue("stateful", 1).build().await.unwrap_err().to_string();
+    assert!(error.contains("(tests/it/fleet.rs:") && error.contains("takes `State<u16>`"), "{error}");
+}
+
 on_one_and_eight_shards!(several_workers_share_a_queue_and_each_job_runs_once);
 async fn several_workers_share_a_queue_and_each_job_runs_once(db: TestDb) {
     let probe = Probe::new();

@@ -69,13 +69,28 @@ async fn missing_job_is_reported(db: TestDb) {
     );
 }
 
+on_one_and_eight_shards!(missing_job_of_another_schema_is_named);
+async fn missing_job_of_another_schema_is_named(db: TestDb) {
+    let other = Client::builder(db.pool.clone()).schema("background").build().unwrap();
+    other.migrate().await.unwrap();
+    let handle = answer::enqueue(&other, "there".to_owned()).await.unwrap();
+    check_says(
+        answer::handle(handle.id()).wait(&db.client).await,
+        &format!(
+            "there is no job {} in the schema of this client, but there is one in the schema `background`: wait with a client of that one",
+            handle.id()
+        ),
+    );
+    other.close().await;
+}
+
 on_one_shard!(waiting_ends_in_time_and_the_job_goes_on);
 async fn waiting_ends_in_time_and_the_job_goes_on(db: TestDb) {
     let handle = answer::enqueue(&db.client, "late".to_owned()).await.unwrap();
     check_says(
         handle.wait_timeout(&db.client, Duration::from_millis(30)).await,
         &format!(
-            "job {} has not ended in the time given, and goes on: wait again, or look at `client.job(id).status()`",
+            "job {} has not ended in the time given. It keeps its place and goes on: wait again with this handle, or with one that is made from its id",
             handle.id()
         ),
     );
@@ -116,8 +131,8 @@ async fn handle_of_a_rolled_back_job_returns_not_found() {
     let mut tx = db.pool.begin().await.unwrap();
     let handle = answer::enqueue(&mut *tx, "never".to_owned()).await.unwrap();
     tx.rollback().await.unwrap();
-    let told = handle.wait_timeout(&db.client, Duration::from_secs(50)).await;
-    assert!(matches!(told, Err(WaitError::NotFound(id)) if id == handle.id()), "{told:?}");
+    let ended = handle.wait_timeout(&db.client, Duration::from_secs(50)).await;
+    assert!(matches!(ended, Err(WaitError::NotFound { id, .. }) if id == handle.id()), "{ended:?}");
 }
 
 on_one_shard!(mismatched_result_type_is_reported);
@@ -129,7 +144,7 @@ async fn mismatched_result_type_is_reported(db: TestDb) {
     check_says(
         handle.wait(&db.client).await,
         &format!(
-            "job {} completed, but its result does not fit the handle's type\n\
+            "job {} completed, but its result does not fit the handle's type: \
              invalid type: integer `42`, expected a string at line 1 column 2",
             handle.id()
         ),
@@ -155,7 +170,7 @@ async fn completed_job_without_retention_is_reported_as_completed(db: TestDb) {
         0
     );
     drop(early); // The early wait may have seen the row in time; a new wait cannot.
-    assert!(matches!(rebuilt.wait(&db.client).await, Err(WaitError::NotFound(_))));
+    assert!(matches!(rebuilt.wait(&db.client).await, Err(WaitError::NotFound { .. })));
     worker.shutdown().await.unwrap();
 }
 
@@ -167,8 +182,8 @@ async fn purged_dead_job_is_never_reported_as_completed() {
     db.until("exists (select from pgjobq.finished where outcome = 'dead')").await;
     assert_eq!(db.client.dead_jobs().purge().await.unwrap(), 1);
     for handle in [refuse::handle(handle.id()), handle] {
-        let told = handle.wait(&db.client).await;
-        assert!(matches!(told, Err(WaitError::NotFound(id)) if id == handle.id()), "{told:?}");
+        let ended = handle.wait(&db.client).await;
+        assert!(matches!(ended, Err(WaitError::NotFound { id, .. }) if id == handle.id()), "{ended:?}");
     }
     worker.shutdown().await.unwrap();
 }

@@ -69,7 +69,7 @@ async fn invariant_02_stale_write_changes_nothing_and_wakes_nobody(db: TestDb) {
         bounds: Bounds::default(),
     };
     for worker in [1, 2] {
-        store.register(WorkerId(worker), "test", std::time::Duration::from_secs(30)).await.unwrap();
+        store.register(WorkerId(worker), "test", std::time::Duration::from_secs(30), &[], &[]).await.unwrap();
     }
     let first = store.claim(claim(1, 11)).await.unwrap().jobs.pop().unwrap();
     let lease = |job: &pgjobq_core::worker_api::ClaimedJob, id| LeaseUse {
@@ -89,7 +89,7 @@ async fn invariant_02_stale_write_changes_nothing_and_wakes_nobody(db: TestDb) {
     // The first worker is silent for longer than its lease, and is reaped.
     store.leave(WorkerId(1)).await.unwrap();
     assert_eq!(store.reap(&[Shard(shard)], &[]).await.unwrap().unwrap().requeued, 1);
-    store.register(WorkerId(1), "test", std::time::Duration::from_secs(30)).await.unwrap();
+    store.register(WorkerId(1), "test", std::time::Duration::from_secs(30), &[], &[]).await.unwrap();
     let waiting = all_rows(&db).await;
     for decision in every_decision() {
         assert_eq!(finish(1, lease(&first, 11), first.ticket, decision).await, [job.id()]);

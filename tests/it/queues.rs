@@ -30,8 +30,11 @@ async fn queue_stats_count_jobs_by_state(db: TestDb) {
     assert_eq!((stats.ready, stats.running, stats.scheduled, stats.blocked, stats.exact), (7, 3, 4, 0, true));
     assert!(stats.oldest.is_some_and(|age| age < Duration::from_secs(60)), "{stats:?}");
     probe.gate.add_permits(10);
-    db.until("(select sum(completed) from pgjobq.rates) = 9 and (select sum(failed) from pgjobq.rates) = 1")
-        .await;
+    db.until(
+        "(select sum(completed) from pgjobq.rates) = 9 and (select sum(failed) from pgjobq.rates) = 1
+         and not exists (select from pgjobq.leases)",
+    )
+    .await;
     let stats = db.client.queue("shelf").stats().await.unwrap().unwrap();
     assert_eq!((stats.ready, stats.running, stats.scheduled, stats.oldest), (0, 0, 4, None));
     assert!(
@@ -40,6 +43,34 @@ async fn queue_stats_count_jobs_by_state(db: TestDb) {
     );
     assert_eq!(db.client.queue("default").stats().await.unwrap().unwrap().completed_per_minute, 0.0);
     worker.shutdown().await.unwrap();
+}
+
+on_one_and_eight_shards!(stats_and_status_count_the_workers_that_serve);
+async fn stats_and_status_count_the_workers_that_serve(db: TestDb) {
+    db.client.queue("attic").save().await.unwrap();
+    let job = shelve::job(0, false).delay(HOUR).enqueue(&db.client).await.unwrap();
+    let stray = shelve::job(0, false).queue("attic").enqueue(&db.client).await.unwrap();
+    let workers = async || {
+        let stats = db.client.queue("shelf").stats().await.unwrap().unwrap();
+        let [job, stray] = [job.status(&db.client).await, stray.status(&db.client).await];
+        (stats.workers, job.unwrap().unwrap().workers, stray.unwrap().unwrap().workers)
+    };
+    assert_eq!(workers().await, (0, 0, 0));
+    let first = db.worker().queue("shelf", 3).build().await.unwrap().start();
+    let second = db.worker().queue("shelf", 3).build().await.unwrap().start();
+    db.until("(select count(distinct id) from pgjobq.workers) = 2").await;
+    assert_eq!(workers().await, (2, 2, 0));
+    let waits = "select string_agg(queue, ', ') from pgjobq.queue_overview where ready > 0 and workers = 0";
+    assert_eq!(db.text(waits).await, "attic");
+    first.shutdown().await.unwrap();
+    second.shutdown().await.unwrap();
+    // A worker that died has not been given up yet.
+    db.run(
+        "select pgjobq.register_worker(0::smallint, 7, 'dead', '1 s', '{shelf}', '{shelve}');
+         update pgjobq.workers set seen_at = now() - interval '1 minute'",
+    )
+    .await;
+    assert_eq!(workers().await, (0, 0, 0));
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ async fn invariant_3_no_job_is_claimed_without_a_free_slot(db: TestDb) {
 on_one_and_eight_shards!(invariant_3_claim_never_returns_more_than_asked);
 async fn invariant_3_claim_never_returns_more_than_asked(db: TestDb) {
     let store = Store::connect(&db.client, 1).await.unwrap();
-    store.register(WorkerId(1), "ours", std::time::Duration::from_secs(30)).await.unwrap();
+    store.register(WorkerId(1), "ours", std::time::Duration::from_secs(30), &[], &[]).await.unwrap();
     let queue = store.check_queues(&["default"]).await.unwrap()[0].id.unwrap();
     for shard in store.shards() {
         let lane = Lane { shard, queue };

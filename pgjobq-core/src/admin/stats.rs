@@ -29,6 +29,8 @@ pub struct QueueStats {
     pub completed_per_minute: f64,
     /// The number of attempts that failed in the last five minutes.
     pub failed_per_minute: f64,
+    /// The running workers that serve the queue. If it is 0, no worker runs its jobs.
+    pub workers: u64,
 }
 
 const MINUTES: f64 = 5.0;
@@ -44,7 +46,7 @@ impl Queue<'_> {
         let Some(id) = self.client.queue_id(&self.name).await? else { return Ok(None) };
         let shared = self.client.shared();
         let shards = self.client.about().await?.all_shards();
-        let rows = shared.read(&shared.sql.queue_stats, &[&&shards[..], &id.0]).await?;
+        let rows = shared.read(&shared.sql.queue_stats, &[&&shards[..], &id, &self.name.as_str()]).await?;
         let mut stats = QueueStats { exact: true, ..QueueStats::default() };
         rows.iter().try_for_each(|row| stats.add(row)).map_err(DatabaseError::Refused)?;
         Ok(Some(stats))
@@ -62,6 +64,7 @@ impl QueueStats {
         self.exact &= row.try_get::<bool, _>("exact")?;
         self.completed_per_minute += count("completed")? as f64 / MINUTES;
         self.failed_per_minute += count("failed")? as f64 / MINUTES;
+        self.workers = count("workers")?; // Of all shards.
         let now: i64 = row.try_get("now")?;
         let oldest: Option<i64> = row.try_get("oldest")?;
         let age = oldest.map(|since| Duration::from_micros((now - since).max(0).unsigned_abs()));

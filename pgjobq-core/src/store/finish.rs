@@ -55,8 +55,6 @@ pub struct Finished {
     pub stale: Vec<JobId>,
     /// The jobs that would have run again, but were requested to be cancelled.
     pub cancelled: Vec<JobId>,
-    /// The leases, by index, that should have been closed and could not be closed now.
-    pub unclosed: Vec<usize>,
     /// True if a process waits for jobs to end.
     pub waited: bool,
 }
@@ -106,11 +104,9 @@ impl Store {
 fn read_finished(row: &PgRow) -> Result<Finished, sqlx::Error> {
     let stale: Option<Vec<Uuid>> = row.try_get("stale")?;
     let cancelled: Option<Vec<Uuid>> = row.try_get("cancelled")?;
-    let unclosed: Option<Vec<i32>> = row.try_get("unclosed")?;
     Ok(Finished {
         stale: stale.into_iter().flatten().map(JobId::from).collect(),
         cancelled: cancelled.into_iter().flatten().map(JobId::from).collect(),
-        unclosed: unclosed.into_iter().flatten().map(|place| place as usize - 1).collect(),
         waited: row.try_get("waited")?,
     })
 }

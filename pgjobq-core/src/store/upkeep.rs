@@ -88,13 +88,23 @@ pub struct DueShards {
 }
 
 impl Store {
-    /// Registers a worker, which may be silent for at most `lease`. An unregistered worker can claim nothing.
-    pub async fn register(&self, worker: WorkerId, name: &str, lease: Duration) -> Result<(), DatabaseError> {
+    /// Registers a worker, which may be silent for at most `lease`. An unregistered worker can claim nothing. The queues that it
+    /// serves and the kinds that it can run are for people, and for programs that wait.
+    pub async fn register(
+        &self,
+        worker: WorkerId,
+        name: &str,
+        lease: Duration,
+        queues: &[&str],
+        kinds: &[&str],
+    ) -> Result<(), DatabaseError> {
         let query = sqlx::query(self.sql.register_worker.clone())
             .bind(self.shards())
             .bind(worker)
             .bind(name)
-            .bind(lease.as_micros() as i64);
+            .bind(lease.as_micros() as i64)
+            .bind(queues)
+            .bind(kinds);
         self.rows(query).await.map(drop)
     }
 

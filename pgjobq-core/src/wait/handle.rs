@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::client::Client;
 use crate::job::descriptor::names_of;
 use crate::job::policy::Policy;
-use crate::wait::deadlock;
+use crate::wait::elsewhere;
 use crate::wait::outcome::Outcome;
 use crate::wait::waits::Origin;
 use crate::{JobId, WaitError};
@@ -91,17 +91,26 @@ impl<T: DeserializeOwned> JobHandle<T> {
     /// unless it was purged. All waits of a client share a statement, which returns at most about 4 MiB of results at
     /// a time, and less on a slow network; a single result may be larger.
     ///
+    /// A wait that has lasted for two seconds is checked, once. It logs a warning if its job is not there yet (wait after the
+    /// commit, not before it), if no running worker serves the job's queue and can run its kind, or if the job needs the slot of
+    /// the job that waits for it.
+    ///
     /// A job that waits for another one keeps its slot meanwhile. If both are in one queue, and every slot of the queue is taken by
-    /// jobs that wait, none of them ends before its timeout: put the awaited jobs into another queue. A wait in a job function
-    /// checks this once, after two seconds, and logs a warning.
+    /// jobs that wait, none of them ends before its timeout: put the awaited jobs into another queue.
     ///
     /// # Errors
     ///
     /// [`WaitError::NotFound`] if there is no such job: it was purged after it died, for one, or is no longer kept. A handle from
     /// a transaction waits half a minute for its commit. [`WaitError::OtherKind`] if the job is of another kind.
     pub async fn wait(&self, client: &Client) -> Result<Outcome<T>, WaitError> {
-        let end = client.waits().wait(self.id, names_of(self.kind), self.origin, self.unkept);
-        deadlock::wait_and_warn(client, self.id, end).await?.outcome(self.id)
+        let end = client.waits().wait(self.id, names_of(self.kind), self.origin, self.unkept).await;
+        match end.and_then(|found| found.outcome(self.id)) {
+            Err(WaitError::NotFound { id, .. }) => {
+                let schema = elsewhere::schema_of(client.shared(), id).await;
+                Err(WaitError::NotFound { id, schema })
+            }
+            end => end,
+        }
     }
 
     /// Waits until the job has ended, but at most this long.
@@ -112,7 +121,7 @@ impl<T: DeserializeOwned> JobHandle<T> {
     pub async fn wait_timeout(&self, client: &Client, most: Duration) -> Result<Outcome<T>, WaitError> {
         let began = Instant::now();
         tokio::time::timeout(most, self.wait(client)).await.unwrap_or_else(|_| {
-            Err(WaitError::TimedOut { id: self.id, source: client.waits().trouble_since(began) })
+            Err(WaitError::TimedOut { id: self.id, trouble: client.waits().trouble_since(began) })
         })
     }
 }

@@ -58,8 +58,8 @@ impl Found {
             Self::Completed { output } => match json::decode(output.as_deref().unwrap_or("null")) {
                 Ok(value) => Ok(Outcome::Completed(value)),
                 // It is gone without a trace, and yet a result is expected: it is no longer kept.
-                Err(_) if output.is_none() => Err(WaitError::NotFound(id)),
-                Err(source) => Err(WaitError::Result { id, source }),
+                Err(_) if output.is_none() => Err(WaitError::NotFound { id, schema: None }),
+                Err(error) => Err(WaitError::Result { id, error }),
             },
             Self::Dead(failure) => Ok(Outcome::Dead(failure)),
             Self::Cancelled => Ok(Outcome::Cancelled),

@@ -35,6 +35,8 @@ pub struct Status {
     pub run_at: Option<SystemTime>,
     /// When it ended.
     pub finished_at: Option<SystemTime>,
+    /// The running workers that serve its queue and can run its kind. If it is 0, no worker runs the job.
+    pub workers: u64,
     /// The progress that it reported, while it runs.
     pub progress: Option<Progress>,
     /// The cancellation, if it was cancelled.
@@ -60,6 +62,7 @@ impl Status {
             created_at: time(row.try_get("created_at")?),
             run_at: maybe("run_at")?,
             finished_at: maybe("finished_at")?,
+            workers: row.try_get::<i64, _>("workers")?.unsigned_abs(),
             progress: Progress::read(row)?,
             cancelled: Cancellation::read(row)?,
         })

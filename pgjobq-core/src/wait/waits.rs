@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, broadcast, oneshot};
 use tokio::time::sleep;
 
+use crate::attempt::current::{Current, current};
 use crate::chain::chain;
 use crate::db::listen::{Listener, Signal};
 use crate::db::shared::Shared;
@@ -15,6 +16,7 @@ use crate::job::other_kind::OtherKind;
 use crate::pump::{Pump, Work};
 use crate::wait::lookup::{Found, Seen};
 use crate::wait::pace::{MAX_JOBS, Pace};
+use crate::wait::slow::{self, CHECK_AFTER, SlowWait};
 use crate::{DatabaseError, JobId, WaitError};
 
 const FIRST_POLL: Duration = Duration::from_millis(20);
@@ -76,6 +78,21 @@ struct Waiter {
     /// True if nothing is kept of the job when it completes.
     unkept: bool,
     since: Instant,
+    /// The attempt whose job function waits.
+    attempt: Option<Arc<Current>>,
+    /// True once the wait was checked because it had lasted for [`CHECK_AFTER`].
+    checked: bool,
+}
+
+impl Waiter {
+    /// Returns the wait if it is time to check it.
+    fn check(&mut self, job: JobId, exists: bool) -> Option<SlowWait> {
+        if self.checked || self.since.elapsed() < CHECK_AFTER {
+            return None;
+        }
+        self.checked = true;
+        Some(SlowWait { job, kind: *self.kinds.first()?, exists, attempt: self.attempt.clone() })
+    }
 }
 
 impl Waits {
@@ -92,10 +109,11 @@ impl Waits {
         origin: Origin,
         unkept: bool,
     ) -> Answer {
-        let since = Instant::now();
+        let (since, attempt) = (Instant::now(), current());
         loop {
             let (answer, answered) = oneshot::channel();
-            self.add(job, Waiter { answer, kinds: kinds.clone(), origin, unkept, since })?;
+            let (kinds, attempt) = (kinds.clone(), attempt.clone());
+            self.add(job, Waiter { answer, kinds, origin, unkept, since, attempt, checked: false })?;
             // No answer: the runtime of the task has ended, and this one starts another task.
             if let Ok(answer) = answered.await {
                 return answer;
@@ -226,24 +244,38 @@ impl Waits {
     }
 
     fn answer(&self, jobs: &[JobId], mut seen: HashMap<JobId, Seen>) {
+        let mut slow = Vec::new();
         self.waiting.with(|waiting| {
             (waiting.answered_at, waiting.trouble) = (Some(Instant::now()), None);
             for job in jobs {
                 let Some(waiters) = waiting.by_job.get_mut(job) else { continue };
                 let Some(Seen { kind, found }) = seen.remove(job) else {
                     answer_missing(*job, waiters);
+                    slow.extend(waiters.iter_mut().filter_map(|waiter| waiter.check(*job, false)));
                     continue;
                 };
                 refuse_other_kinds(*job, &kind, waiters);
                 match found {
                     // A caller whose job's row was seen knows that its enqueue was committed.
                     Found::Live | Found::LeftOut => {
-                        waiters.iter_mut().for_each(|waiter| waiter.origin = Origin::Committed)
+                        waiters.iter_mut().for_each(|waiter| waiter.origin = Origin::Committed);
+                        slow.extend(waiters.iter_mut().filter_map(|waiter| waiter.check(*job, true)));
                     }
                     ended => waiters.drain(..).for_each(|waiter| drop(waiter.answer.send(Ok(ended.clone())))),
                 }
             }
         });
+        self.check_slow(slow);
+    }
+
+    /// Checks waits that have lasted for some time, in a task that delays no answer.
+    fn check_slow(&self, waits: Vec<SlowWait>) {
+        if !waits.is_empty() {
+            let shared = Arc::clone(&self.shared);
+            self.shared.tasks.spawn(async move {
+                shared.stop.run_until_cancelled(slow::check(&shared, waits)).await;
+            });
+        }
     }
 
     /// Answers the waiters of these jobs with an error.
@@ -316,7 +348,7 @@ fn answer_missing(job: JobId, waiters: &mut Vec<Waiter>) {
     for waiter in answered {
         let answer = match waiter.origin {
             Origin::Committed if waiter.unkept => Ok(Found::completed_unkept()),
-            _ => Err(WaitError::NotFound(job)),
+            _ => Err(WaitError::NotFound { id: job, schema: None }),
         };
         let _ = waiter.answer.send(answer);
     }

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use pgjobq_core::FailureReason;
 use pgjobq_core::worker_api::Decision;
 use tracing::Span;
 
@@ -66,6 +67,14 @@ impl Outcome {
         match self {
             Self::Decided(Decision::Bury { reason, message }) => {
                 tracing::warn!(reason = reason.as_str(), error = message, "a job is dead");
+            }
+            // A deploy may heal it; until then the job cannot run.
+            Self::Decided(Decision::Retry { reason: FailureReason::Decode, message, delay }) => {
+                tracing::warn!(
+                    error = message,
+                    ?delay,
+                    "a job does not fit its job function, and is tried again"
+                );
             }
             Self::Decided(Decision::Retry { reason, message, delay }) => {
                 tracing::info!(reason = reason.as_str(), error = message, ?delay, "an attempt failed");

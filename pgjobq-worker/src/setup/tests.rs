@@ -91,16 +91,56 @@ fn error_without_jobs_explains_linking() {
     );
 }
 
-#[test]
-fn missing_state_error_names_the_job() {
-    assert_eq!(
-        said_of_jobs(&[&WITH_STATE]),
-        "the worker cannot start: the job `send` (src/mail.rs:12) takes `State<pgjobq_worker::setup::tests::Mailer>`: give \
-         the worker one with `.state(…)`"
-    );
+/// Returns the message about a job that takes `State<Mailer>`, of the queue `default`.
+fn said_of_states(queue: &str, add: impl FnOnce(&mut States)) -> String {
     let mut states = States::default();
-    states.insert(Mailer);
-    assert_eq!(said(&[&WITH_STATE], &[], &states, |_| {}), "");
+    add(&mut states);
+    said(&[&WITH_STATE], &[(queue, 1)], &states, |_| {})
+}
+
+#[test]
+fn missing_state_error_names_the_job_and_similar_states() {
+    let start = "the worker cannot start: the job `send` (src/mail.rs:12) of the queue `default` takes \
+                 `State<pgjobq_worker::setup::tests::Mailer>`, and the worker has ";
+    let none = format!("{start}none: give it one with `.state(…)`");
+    assert_eq!(said_of_states("default", |_| {}), none);
+    assert_eq!(said_of_states("default", |states| states.insert(7_u8)), none);
+    let similar = |types: &str| {
+        format!(
+            "{start}{types}: give it the value itself with `.state(…)`, because `State` shares it, or write that type in the job \
+             function"
+        )
+    };
+    assert_eq!(
+        said_of_states("default", |states| states.insert(std::sync::Arc::new(Mailer))),
+        similar("`alloc::sync::Arc<pgjobq_worker::setup::tests::Mailer>`")
+    );
+    static MAILER: Mailer = Mailer;
+    let two = |states: &mut States| {
+        states.insert(Some(Mailer));
+        states.insert(&MAILER);
+    };
+    assert_eq!(
+        said_of_states("default", two),
+        similar(
+            "`&pgjobq_worker::setup::tests::Mailer`, `core::option::Option<pgjobq_worker::setup::tests::Mailer>`"
+        )
+    );
+    assert_eq!(said_of_states("default", |states| states.insert(Mailer)), "");
+    assert_eq!(said_of_states("reports", |_| {}), "", "the worker does not serve the job's queue");
+}
+
+#[test]
+fn two_states_of_one_type_are_rejected() {
+    let twice = |states: &mut States| {
+        states.insert(Mailer);
+        states.insert(Mailer);
+    };
+    assert_eq!(
+        said_of_states("default", twice),
+        "the worker cannot start: two states of the type `pgjobq_worker::setup::tests::Mailer` are given, and a job function can \
+         take only one: give one, or wrap the other in a type of its own"
+    );
 }
 
 #[test]

@@ -68,11 +68,14 @@ async fn look(runtime: &Runtime) -> Result<Vec<String>, DatabaseError> {
     }
     for (id, kind) in runtime.store.unknown_kinds(&runtime.queue_ids(), &runtime.kinds.all).await? {
         let name = runtime.find_queue(id).map_or("?", |queue| &queue.name);
-        problems.push(format!(
-            "jobs of the kind `{kind}` wait in the queue `{name}`, and this program has no job function of that kind: \
-             run a worker that has it, or cancel them; if it is in another crate of this program, write `use my_jobs as _;` so \
-             that the crate is linked"
-        ));
+        let why = match runtime.registry.get(&kind) {
+            Some(_) => "this worker lacks a state that the job function takes: give it one with `.state(…)`",
+            None => {
+                "this program has no job function of that kind: run a worker that has it, or cancel them; if it is in another \
+                 crate of this program, write `use my_jobs as _;` so that the crate is linked"
+            }
+        };
+        problems.push(format!("jobs of the kind `{kind}` wait in the queue `{name}`, and {why}"));
     }
     Ok(problems)
 }

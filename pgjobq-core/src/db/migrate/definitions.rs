@@ -20,7 +20,7 @@ macro_rules! files {
 files! {
     "ids", "lines", "enqueue", "checks", "channel", "claim", "lanes", "peek", "read_args", "quarantine", "finish", "end", "put_back",
     "failures", "tickets", "complete", "progress", "lookup", "heartbeat", "workers", "reap", "leases", "return", "promote", "cancel",
-    "expire", "waiting", "dead", "requeue", "queues", "kinds", "purge", "stats", "overview", "retention", "partitions",
+    "expire", "waiting", "dead", "requeue", "queues", "kinds", "purge", "serving", "stats", "overview", "retention", "partitions",
     "deleted_queues", "tidy", "views",
 }
 
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn definition_names_are_unique() {
         let names: BTreeSet<_> = DEFINITIONS.iter().map(|definition| definition.name).collect();
-        assert_eq!(names.len(), DEFINITIONS.len(), "overloads and repeated names cannot be told apart");
+        assert_eq!(names.len(), DEFINITIONS.len(), "overloads and repeated names cannot be distinguished");
     }
 
     #[test]
