@@ -18,7 +18,7 @@ do $$
 declare
     c_pinned constant text[] := '{
         act_on_cancels, ask_to_cancel, claim, claim_quarantined, complete_in, dead_counts,
-        deleted_queues, ended_badly, enqueue_many, expire, find_due, find_expiring, finish,
+        deleted_queues, duplicates, ended_badly, expire, find_due, find_expiring, finish,
         give_up_workers, heartbeat, lookup, peek, promote, purge_ended, purge_queue, queue_counts,
         queue_stats, read_args, reap, repair_tickets, requeue_jobs, return_claim, return_lease,
         say_progress, scheduled_counts, show_ended, stray_queues, tidy_failures, tidy_hints, unknown_kinds,
@@ -32,6 +32,4 @@ begin
                        'off '
                        'set plan_cache_mode = force_generic_plan', v_name);
     end loop;
-    -- It sorts the rows of its batch, which are in no table yet.
-    alter function pgjobq.enqueue_many reset enable_sort;
 end $$;

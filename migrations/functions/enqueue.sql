@@ -72,18 +72,23 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     c_large constant int := 50;
     v_now timestamptz := clock_timestamp();     -- The start of a long transaction would be too early.
-    v_shards smallint;
-    v_oldest int;
-    v_queues int[];
-    v_new uuid[];
+    v_shards smallint; v_oldest int; v_queues int[]; v_idle int[];
+    v_new uuid[]; v_set text;
 begin
-    if p_patience is not null then perform set_config('lock_timeout', p_patience::text, true); end if;
-    select shards, oldest_program into v_shards, v_oldest from pgjobq.settings;
+    if p_patience is not null then v_set := set_config('lock_timeout', p_patience::text, true); end if;
+    -- One statement: each has a fixed cost, which is most of the cost of a single job.
+    select s.shards, s.oldest_program, q.ids,
+           array(select distinct i.id from pgjobq.workers w, unnest(w.idle) i(id)
+                  where w.shard = 0 and i.id = any (q.ids))
+      into v_shards, v_oldest, v_queues, v_idle
+      from pgjobq.settings s,
+           lateral (select array(select (select queue.id from pgjobq.queues queue
+                                          where queue.name = shape.name and queue.deleted_at is null)
+                                   from unnest(p_shape_queue) with ordinality shape(name, n)
+                                  order by n) as ids offset 0) q;
     if p_program < v_oldest then perform pgjobq.reject_program(); end if;
-    select array_agg(q.id order by s.n), array_agg(s.name) filter (where q.id is null) into v_queues, unknown
-      from unnest(p_shape_queue) with ordinality s(name, n)
-      left join pgjobq.queues q on q.name = s.name and q.deleted_at is null;
-    if unknown is not null then
+    if array_position(v_queues, null) is not null then
+        unknown := array(select name from unnest(p_shape_queue, v_queues) u(name, id) where id is null);
         inserted := 0; return;
     end if;
     -- step: queues read
@@ -110,13 +115,8 @@ begin
         select d.live, d.other_kind into duplicate, other_kind
           from pgjobq.duplicates(v_shards, p_shape_kind, p_id, p_shape, v_new) d;
     end if;
-    select array_agg(distinct q.id) into wake
-      from pgjobq.workers w, unnest(w.idle) q(id)
-     where w.shard = any (array(select s::smallint from generate_series(0, v_shards - 1) s))
-       and q.id = any (v_queues);
-    if wake is not null and cardinality(array_remove(p_delay || p_at, null)) > 0 then
-        wake := wake || 0;
-    end if;
+    wake := nullif(v_idle, '{}');
+    if wake <> '{}' and cardinality(array_remove(p_delay || p_at, null)) > 0 then wake := wake || 0; end if;
     if p_notify and wake is not null then
         perform pg_notify(pgjobq.channel(), 'wake ' || array_to_string(wake, ','));
         wake := null;

@@ -8,7 +8,7 @@
 -- their size as text. Without `p_bytes` none is sent.
 create or replace function pgjobq.lookup(p_shards smallint[], p_ids uuid[], p_bytes bigint)
 returns table (id uuid, kind text, live boolean, outcome text, output text, errors text, attempt int,
-               finished_at bigint, left_out boolean)
+               finished_at bigint, left_out boolean, created_at timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
@@ -16,12 +16,13 @@ begin
     with stored as (
         select w.id, coalesce(live.kind, ended.kind) as kind, live.kind is not null as live, ended.outcome,
                ended.output, ended.errors, ended.attempt, ended.finished_at,
+               coalesce(live.created_at, ended.created_at) as created_at,
                coalesce(pg_column_size(ended.output), pg_column_size(ended.errors), 0) as size
           from unnest(p_shards, p_ids) w(shard, id)
           left join lateral pgjobq.job_row(w.shard, w.id) live on true
           left join lateral (select f.kind, f.outcome, f.output,
                                     case when f.outcome = 'dead' then f.errors end as errors, f.attempt,
-                                    f.finished_at
+                                    f.finished_at, f.created_at
                                from pgjobq.finished f
                               where f.shard = w.shard and f.id = w.id and live.kind is null
                               order by f.finished_at desc limit 1) ended on true
@@ -41,7 +42,7 @@ begin
     select p.id, p.kind, p.live, p.outcome, case when p.printed_before < p_bytes then p.output_text end,
            case when p.printed_before < p_bytes then p.errors_text end, p.attempt,
            (extract(epoch from p.finished_at) * 1000000)::bigint,
-           p.size > 0 and (p.before < p_bytes and p.printed_before < p_bytes) is not true
+           p.size > 0 and (p.before < p_bytes and p.printed_before < p_bytes) is not true, p.created_at
       from printed p;
 end $$;
 

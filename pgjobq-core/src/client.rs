@@ -14,13 +14,16 @@ use crate::chain::cause;
 use crate::db::answers::Answers;
 use crate::db::client_schemas::CLIENT_SCHEMAS;
 use crate::db::installed::About;
+use crate::db::kept::KeptConnection;
 use crate::db::listen::{Listener, Signal};
+use crate::db::local_workers::{LocalWorker, LocalWorkers};
 use crate::db::notifier::Notifier;
 use crate::db::open;
 use crate::db::schema::{InvalidSchema, Schema};
 use crate::db::shared::{Limits, Shared};
 use crate::db::statements::Statements;
 use crate::db::tx_pool::Transactions;
+use crate::db::wake_ups::WakeUps;
 use crate::enqueue::coalesce::Coalesce;
 use crate::enqueue::deliver::Sender;
 use crate::enqueue::row::{MAX_ARGS, Row};
@@ -178,22 +181,25 @@ impl ClientBuilder {
         let schema = Schema::new(self.schema)?;
         let shards = self.shards.map(checked_shards).transpose()?;
         let sql = Arc::new(Statements::new(&schema));
-        let stop = CancellationToken::new();
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let shared = Arc::new(Shared {
+            kept: KeptConnection::new(self.pool.clone(), stop.clone(), tasks.clone()),
             transactions: Transactions::new(self.pool.clone(), Arc::clone(&sql)),
             answers: Arc::default(),
+            local_workers: LocalWorkers::default(),
             pool: self.pool,
             listen: self.listen.transpose().map_err(ClientError::ListenUrl)?,
             sql,
             limits: Limits { shards, ..self.limits },
             about: OnceCell::new(),
             stop: stop.clone(),
-            tasks: TaskTracker::new(),
+            tasks,
         });
         CLIENT_SCHEMAS.record(&schema); // Nothing fails from here on: a client that was not built must not count.
         let listener = Listener::new(Arc::clone(&shared));
         let notifier = Notifier::new(Arc::clone(&shared));
-        let sender = Sender::new(Arc::clone(&shared), notifier.clone());
+        let wake_ups = WakeUps::new(Arc::clone(&shared), notifier.clone());
+        let sender = Sender::new(Arc::clone(&shared), wake_ups);
         let inner = Inner {
             notifier,
             coalesce: Coalesce::new(Arc::clone(&shared), sender.clone()),
@@ -300,6 +306,12 @@ impl Client {
     #[must_use]
     pub fn signals(&self) -> broadcast::Receiver<Signal> {
         self.inner.listener.subscribe()
+    }
+
+    /// Wakes this worker from now on without the database for jobs that this client enqueues.
+    #[doc(hidden)]
+    pub fn add_local_worker(&self, worker: &Arc<dyn LocalWorker>) {
+        self.inner.shared.local_workers.add(worker);
     }
 
     /// Returns the sender of notifications.

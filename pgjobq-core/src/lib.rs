@@ -81,6 +81,7 @@ pub mod worker_api {
     pub use crate::db::answers::Answers;
     pub use crate::db::ids::{LeaseId, QueueId, Shard, Ticket, WorkerId};
     pub use crate::db::listen::{SCHEDULED, Signal};
+    pub use crate::db::local_workers::{LocalWorker, NewJobs};
     pub use crate::db::notifier::Notifier;
     pub use crate::db::partitions::Partitions;
     pub use crate::db::statements::STATEMENTS;

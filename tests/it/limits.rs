@@ -143,6 +143,7 @@ async fn duplicate_is_reported_after_connections_failed() {
     let proxy = Proxy::to(&db.options).await;
     let client = limited(&proxy, Duration::from_secs(30)).await;
     let id = double::enqueue(&client, 1).await.unwrap().id();
+    db.run("update pgjobq.jobs set created_at = created_at - interval '1 minute'").await;
     proxy.cut();
     let enqueue = async || double::job(2).id(id).enqueue(&client).await.unwrap();
     let mending = async {

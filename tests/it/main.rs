@@ -37,6 +37,7 @@ mod due; // Scheduled jobs and retries come due at their time.
 mod fleet; // Several workers share a queue.
 mod job_outcomes; // Jobs that choose their outcome.
 mod judging; // Reaping of silent workers.
+mod local_wake_ups; // Workers that their own process wakes.
 mod lost_leases; // Results of jobs whose lease seems lost.
 mod panicking; // Application code that panics in unusual places.
 mod poolers; // Poolers between a worker and the database.
@@ -58,6 +59,7 @@ mod fidelity; // Values arrive as they were sent.
 mod from_sql; // Jobs enqueued with SQL.
 mod handles; // Each handle receives its job's outcome.
 mod job_context; // What `JobContext` offers.
+mod kept_connection; // The connection that a client keeps between enqueues.
 mod lifecycle; // From an enqueue to the outcome.
 mod limits; // Time limits of enqueues and waits.
 mod listening; // Notifications past a pooler.

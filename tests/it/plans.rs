@@ -112,8 +112,7 @@ async fn pinned_functions_have_all_settings() {
     for (name, function) in pinned {
         count += 1;
         let lacks = SETTINGS.iter().filter(|setting| !function.settings.iter().any(|has| has == *setting));
-        let may_lack: &[&str] = if name == "enqueue_many" { &["enable_sort=off"] } else { &[] };
-        assert_eq!(lacks.copied().collect::<Vec<_>>(), may_lack, "{name}");
+        assert_eq!(lacks.copied().collect::<Vec<_>>(), [""; 0], "{name}");
     }
     assert!(count > 25, "only {count} functions are pinned");
 }

@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::DatabaseError;
 use crate::db::ids::QueueId;
 use crate::db::shared::Shared;
 use crate::pump::{Pump, Running, Work};
@@ -71,8 +73,7 @@ impl Notifier {
 async fn send(shared: Arc<Shared>, mut running: Running<Pending>) {
     while let Some(payloads) = running.next(Pending::take) {
         for payload in payloads {
-            let notify = sqlx::query(shared.sql.notify.clone()).bind(payload);
-            if let Err(error) = shared.rows_within(SEND_TIMEOUT, notify).await {
+            if let Err(error) = notify(&shared, payload).await {
                 tracing::debug!(%error, "a notification was not sent; polling finds what it was about");
             }
         }
@@ -80,6 +81,20 @@ async fn send(shared: Arc<Shared>, mut running: Running<Pending>) {
             () = shared.stop.cancelled() => {}
             () = tokio::time::sleep(SEND_INTERVAL) => {}
         }
+    }
+}
+
+/// Sends one notification; once more, if the kept connection turns out to be broken.
+async fn notify(shared: &Shared, payload: String) -> Result<(), DatabaseError> {
+    let statement = || sqlx::query(shared.sql.notify.clone()).bind(payload.clone());
+    let send = async |connection: &mut PgConnection| {
+        statement().execute(connection).await.map_err(|error| shared.error(error))
+    };
+    match shared.with_kept_connection(SEND_TIMEOUT, send).await {
+        Err(error) if error.leaves_in_doubt() => {
+            shared.rows_within(SEND_TIMEOUT, statement()).await.map(drop)
+        }
+        sent => sent.map(drop),
     }
 }
 

@@ -12,6 +12,7 @@ use sqlx::{Execute, PgConnection, PgPool, Postgres};
 use tokio::time::timeout;
 
 use crate::DatabaseError;
+use crate::db::kept::{Loan, is_exhausted};
 use crate::db::open;
 use crate::db::shared::Shared;
 use crate::db::tries::Tries;
@@ -21,7 +22,7 @@ pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(35);
 
 /// A connection on which an answer is awaited. If it is dropped before the answer, it is closed, and its place in the
 /// pool is free.
-struct Borrowed(Option<PoolConnection<Postgres>>);
+struct Borrowed(Option<Loan>);
 
 impl Shared {
     /// Returns the rows of a statement.
@@ -65,21 +66,55 @@ impl Shared {
         ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
         let until = Instant::now() + limit;
+        let loan = self.borrow(limit).await?;
+        let (loan, answered) = self.answer(loan, until, limit, ask).await;
+        drop(loan);
+        answered
+    }
+
+    /// Does the same on the connection that is kept between two statements, if there is one, and keeps it. That connection may
+    /// have broken since its last use: use this for statements that may be sent again.
+    pub(crate) async fn with_kept_connection<T>(
+        &self,
+        limit: Duration,
+        ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        let until = Instant::now() + limit;
+        let loan = match self.kept.take() {
+            Some(loan) => loan,
+            None => self.borrow(limit).await?,
+        };
+        let (loan, answered) = self.answer(loan, until, limit, ask).await;
+        if let Some(loan) = loan.filter(|_| answered.is_ok()) {
+            self.kept.keep(loan);
+        }
+        answered
+    }
+
+    async fn borrow(&self, limit: Duration) -> Result<Loan, DatabaseError> {
         let acquired = timeout(limit, acquire(&self.pool, self.sql.schema.as_str())).await;
         let late = |_| Err(self.exhausted(limit).unwrap_or(DatabaseError::Unanswered { after: limit }));
-        let connection = acquired.unwrap_or_else(late)?;
+        acquired.unwrap_or_else(late).map(Loan::new)
+    }
+
+    /// Awaits the answer of `ask`. Also returns the loan, if the server has answered.
+    async fn answer<T>(
+        &self,
+        loan: Loan,
+        until: Instant,
+        limit: Duration,
+        ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, DatabaseError>,
+    ) -> (Option<Loan>, Result<T, DatabaseError>) {
         let left = until.saturating_duration_since(Instant::now());
-        let mut borrowed = Borrowed(Some(connection));
-        let connection = borrowed.0.as_mut().expect("it is there until an answer came");
+        let mut borrowed = Borrowed(Some(loan));
+        let connection = borrowed.0.as_mut().expect("it is there until an answer came").connection();
         let silent = |_| Err(DatabaseError::Unanswered { after: limit });
         let answered = timeout(left, ask(connection)).await.unwrap_or_else(silent);
-        if answered.as_ref().map_or_else(|error| error.code().is_some(), |_| true) {
-            drop(borrowed.0.take()); // Back to the pool.
-        }
         if answered.is_ok() {
             self.answers.note();
         }
-        answered
+        let has_answer = answered.as_ref().map_or_else(|error| error.code().is_some(), |_| true);
+        (has_answer.then(|| borrowed.0.take()).flatten(), answered)
     }
 }
 
@@ -112,14 +147,13 @@ pub(crate) async fn acquire(pool: &PgPool, schema: &str) -> Result<PoolConnectio
 
 fn exhausted(pool: &PgPool, waited: Duration) -> Option<DatabaseError> {
     let connections = pool.options().get_max_connections();
-    let exhausted = pool.size() >= connections && pool.num_idle() == 0;
-    exhausted.then_some(DatabaseError::NoConnection { waited, connections })
+    is_exhausted(pool).then_some(DatabaseError::NoConnection { waited, connections })
 }
 
 impl Drop for Borrowed {
     fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
-            drop(connection.detach());
+        if let Some(loan) = self.0.take() {
+            loan.close();
         }
     }
 }

@@ -12,6 +12,8 @@ use tokio_util::task::TaskTracker;
 use crate::DatabaseError;
 use crate::db::answers::Answers;
 use crate::db::installed::About;
+use crate::db::kept::KeptConnection;
+use crate::db::local_workers::LocalWorkers;
 use crate::db::statements::Statements;
 use crate::db::tx_pool::Transactions;
 
@@ -19,6 +21,7 @@ use crate::db::tx_pool::Transactions;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) pool: PgPool,
+    pub(crate) kept: KeptConnection,
     /// The address to listen at, if it is not the pool's.
     pub(crate) listen: Option<PgConnectOptions>,
     pub(crate) sql: Arc<Statements>,
@@ -28,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) tasks: TaskTracker,
     pub(crate) transactions: Transactions,
     pub(crate) answers: Arc<Answers>,
+    pub(crate) local_workers: LocalWorkers,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -1,16 +1,18 @@
 //! Sends jobs through a client: again if an answer was lost, but never a job twice, and all within one time limit.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::PgConnection;
 use tokio::time::{sleep, timeout_at};
+use uuid::Uuid;
 
-use crate::db::notifier::Notifier;
 use crate::db::query::STATEMENT_TIMEOUT;
 use crate::db::shared::Shared;
+use crate::db::wake_ups::WakeUps;
 use crate::enqueue::insert::{Answer, Transaction, insert};
-use crate::enqueue::row::Row;
+use crate::enqueue::row::{Row, new_jobs};
 use crate::jitter::jittered;
 use crate::{DatabaseError, EnqueueError, JobId};
 
@@ -25,11 +27,11 @@ const ID_PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
-/// Sends jobs, each statement in a transaction of its own, and notifies idle workers after the commit.
+/// Sends jobs, each statement in a transaction of its own, and wakes workers after the commit.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
     shared: Arc<Shared>,
-    notifier: Notifier,
+    wake_ups: WakeUps,
 }
 
 /// The state of jobs that were sent and not answered.
@@ -37,29 +39,31 @@ pub(crate) struct Sender {
 struct Tries {
     /// The time of the first statement that may have been committed without an answer.
     lost: Option<Instant>,
+    /// The jobs that were certainly enqueued before that.
+    older: HashSet<Uuid>,
     last: Option<DatabaseError>,
 }
 
 impl Sender {
-    pub(crate) fn new(shared: Arc<Shared>, notifier: Notifier) -> Self {
-        Self { shared, notifier }
+    pub(crate) fn new(shared: Arc<Shared>, wake_ups: WakeUps) -> Self {
+        Self { shared, wake_ups }
     }
 
     /// Sends jobs until they are answered or the deadline has passed. Returns the number of new jobs. `lost` is the
-    /// time at which they were sent before without an answer. A job that is live after a lost answer counts as new:
-    /// it may have been a duplicate, but that is no longer known.
+    /// time at which they were sent before without an answer. A job that is live after a lost answer counts as new,
+    /// unless it was certainly enqueued before: it may have been a duplicate, but that is no longer known.
     pub(crate) async fn deliver(
         &self,
         rows: &mut Vec<Arc<Row>>,
         lost: Option<Instant>,
         deadline: Instant,
     ) -> Result<u64, EnqueueError> {
-        let mut tries = Tries { lost, last: None };
+        let mut tries = Tries { lost, ..Tries::default() };
         let answered = timeout_at(deadline.into(), self.deliver_patiently(rows, &mut tries)).await;
         answered.unwrap_or_else(|_| match tries {
             // Every statement was answered, so the last error is the reason.
-            Tries { lost: None, last: Some(error) } => Err(error.into()),
-            Tries { lost, last } => Err(EnqueueError::TimedOut {
+            Tries { lost: None, last: Some(error), .. } => Err(error.into()),
+            Tries { lost, last, .. } => Err(EnqueueError::TimedOut {
                 limit: self.shared.limits.enqueue_timeout,
                 maybe_enqueued: lost.is_some(),
                 last: last.or_else(|| self.shared.exhausted(self.shared.limits.enqueue_timeout)),
@@ -75,10 +79,11 @@ impl Sender {
         let count = rows.len() as u64;
         let (mut limit, mut pause) = (FIRST_TRY_TIMEOUT, FIRST_PAUSE);
         loop {
-            match self.send_unknown(rows, limit, &mut tries.lost).await {
+            match self.send_unknown(rows, limit, tries).await {
                 Ok(answer) => {
                     answer.check(rows)?;
-                    return Ok(if tries.lost.is_some() { count } else { answer.new });
+                    let older = answer.duplicates.iter().filter(|id| tries.older.contains(id)).count() as u64;
+                    return Ok(if tries.lost.is_some() { count - older } else { answer.new });
                 }
                 Err(error) if tries.lost.is_none() && self.shared.has_waited(&error) => {
                     return Err(error.into());
@@ -97,12 +102,12 @@ impl Sender {
         }
     }
 
-    /// Sends the jobs once, without those that an earlier try has committed.
+    /// Sends the jobs once, without those that an earlier try seems to have committed.
     async fn send_unknown(
         &self,
         rows: &mut Vec<Arc<Row>>,
         limit: Duration,
-        lost: &mut Option<Instant>,
+        Tries { lost, older, .. }: &mut Tries,
     ) -> Result<Answer, DatabaseError> {
         if let Some(since) = *lost {
             // The statement may have committed and only its answer was lost, so look the ids up, both live and
@@ -110,7 +115,9 @@ impl Sender {
             // least once.)
             let ids: Vec<JobId> = rows.iter().map(|row| row.id).collect();
             let known = self.shared.known(&ids, since).await?;
-            rows.retain(|row| !known.contains(&row.id));
+            let is_older = |(id, older): (&JobId, &bool)| older.then_some(id.as_uuid());
+            *older = known.iter().filter_map(is_older).collect();
+            rows.retain(|row| known.get(&row.id).is_none_or(|older| *older));
             if rows.is_empty() {
                 return Ok(Answer::default());
             }
@@ -146,8 +153,10 @@ impl Sender {
             sending()?;
             insert(rows, connection, &shared.sql, Transaction::Ours { patience }).await
         };
-        let answer = shared.with_connection(limit, ask).await?;
-        self.notifier.wake(&answer.wake);
+        let answer = shared.with_kept_connection(limit, ask).await?;
+        if answer.new > 0 {
+            self.wake_ups.enqueued(&answer.wake, || new_jobs(rows));
+        }
         Ok(answer)
     }
 }

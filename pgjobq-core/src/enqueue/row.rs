@@ -1,8 +1,10 @@
 //! A new job as the database stores it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::db::local_workers::NewJobs;
 use crate::enqueue::new_job::{Due, NewRow};
 use crate::job::json::{Unstorable, printed_bytes};
 use crate::job::lineage::is_traceparent;
@@ -69,6 +71,21 @@ impl Row {
     pub(super) fn bytes(&self) -> usize {
         self.args.len() + ROW_OVERHEAD_BYTES
     }
+}
+
+/// Returns those of the rows that may start now, by queue and kind.
+pub(super) fn new_jobs(rows: &[Arc<Row>]) -> Vec<NewJobs> {
+    let mut new: Vec<NewJobs> = Vec::new();
+    for row in rows.iter().filter(|row| row.delay.is_none() && row.at.is_none()) {
+        match new.iter_mut().rfind(|new| new.queue == row.queue) {
+            Some(known) => {
+                known.kinds.insert(row.kind);
+                known.count += 1;
+            }
+            None => new.push(NewJobs { queue: row.queue.clone(), kinds: [row.kind].into(), count: 1 }),
+        }
+    }
+    new
 }
 
 /// Shows no arguments: they may be secret, and debug output goes to logs.

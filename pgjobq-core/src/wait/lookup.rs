@@ -111,15 +111,21 @@ impl Shared {
         Ok(seen.is_some_and(|seen| matches!(seen.found, Found::Cancelled)))
     }
 
-    /// Returns the jobs that are live, or have ended since. A job that ended before that was another one with the
-    /// same id.
-    pub(crate) async fn known(&self, jobs: &[JobId], since: Instant) -> Result<Vec<JobId>, DatabaseError> {
+    /// Returns the jobs that are live, or have ended since then, each with whether it was certainly enqueued before. A job that
+    /// ended before was another one with the same id.
+    pub(crate) async fn known(
+        &self,
+        jobs: &[JobId],
+        since: Instant,
+    ) -> Result<HashMap<JobId, bool>, DatabaseError> {
         let rows = self.look(jobs, None, LOOKUP_TIMEOUT).await?;
-        let within = since.elapsed(); // Measured last: the database said how long ago it was before now.
-        let known = |row: &PgRow| {
-            let ended_ago: Option<i64> = row.try_get("ended_ago")?;
-            let counts = ended_ago.is_none_or(|ago| i128::from(ago) <= within.as_micros() as i128);
-            Ok(counts.then_some(JobId::from(row.try_get::<Uuid, _>("id")?)))
+        // Measured last: the database said how long ago it was before now.
+        let within = i64::try_from(since.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let known = |row: &PgRow| -> Result<_, sqlx::Error> {
+            let (ended_ago, enqueued_ago): (Option<i64>, i64) =
+                (row.try_get("ended_ago")?, row.try_get("enqueued_ago")?);
+            let id = JobId::from(row.try_get::<Uuid, _>("id")?);
+            Ok(ended_ago.is_none_or(|ago| ago <= within).then_some((id, enqueued_ago > within)))
         };
         rows.iter()
             .filter_map(|row| known(row).transpose())

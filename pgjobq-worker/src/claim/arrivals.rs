@@ -14,12 +14,21 @@ pub(crate) struct Arrivals(Mutex<Arrived>);
 pub(crate) struct Arrived {
     anywhere: bool,
     queues: BTreeSet<QueueId>,
+    /// The queues with jobs of which no other worker was notified.
+    promised: BTreeSet<QueueId>,
 }
 
 impl Arrivals {
     /// Notes new work in these queues.
     pub(crate) fn note(&self, queues: &[QueueId]) {
         self.lock().queues.extend(queues);
+    }
+
+    /// Notes new work in this queue, of which no other worker was notified.
+    pub(crate) fn note_promised(&self, queue: QueueId) {
+        let mut arrived = self.lock();
+        arrived.queues.insert(queue);
+        arrived.promised.insert(queue);
     }
 
     /// Notes that there may be new work anywhere.
@@ -44,5 +53,10 @@ impl Arrived {
 
     pub(crate) fn is_in(&self, queue: QueueId) -> bool {
         self.anywhere || self.queues.contains(&queue)
+    }
+
+    /// Returns whether no other worker was notified of the work in this queue.
+    pub(crate) fn is_promised(&self, queue: QueueId) -> bool {
+        self.promised.contains(&queue)
     }
 }

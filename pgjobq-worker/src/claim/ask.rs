@@ -85,7 +85,8 @@ impl Claimer {
             without_args: lane.portion.without_args,
             places,
         };
-        let id = self.begin_claim(place);
+        let id = self.begin_claim(place, now);
+        self.lanes[place].promise.claim_sent();
         self.send(requests::claim(Arc::clone(&self.runtime), InFlight { place, id, slots, request }));
         true
     }
@@ -106,7 +107,7 @@ impl Claimer {
         let Some(slots) = lane.queue.take_slots(quarantine.count_free()) else { return false };
         let admission = quarantine.admit(slots.count());
         let request = QuarantineRequest { alone, lone_first, from: lane.quarantine.cursor, admission };
-        let id = self.begin_claim(place);
+        let id = self.begin_claim(place, now);
         self.send(requests::claim_quarantined(
             Arc::clone(&self.runtime),
             InFlight { place, id, slots, request },
@@ -114,9 +115,9 @@ impl Claimer {
         true
     }
 
-    fn begin_claim(&mut self, place: usize) -> ClaimId {
+    fn begin_claim(&mut self, place: usize, now: Instant) -> ClaimId {
         let lane = &mut self.lanes[place];
-        lane.asked = true;
+        lane.ask(now);
         self.claims += 1;
         self.troubled += usize::from(lane.is_troubled());
         ClaimId { lane: lane.lane, worker: self.runtime.worker(), lease: self.runtime.leases.begin_claim() }

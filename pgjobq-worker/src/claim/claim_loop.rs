@@ -9,7 +9,7 @@ use std::time::Instant;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use pgjobq_core::worker_api::{Answers, Lane, SCHEDULED, Signal};
+use pgjobq_core::worker_api::{Answers, Lane, LocalWorker, SCHEDULED, Signal};
 use tokio::sync::broadcast;
 
 use super::idleness::Idleness;
@@ -41,17 +41,22 @@ pub(super) struct Claimer {
 
 /// Claims until the worker drains.
 pub(crate) async fn claim_until_drain(runtime: Arc<Runtime>) {
+    let local_worker: Arc<dyn LocalWorker> = Arc::clone(&runtime) as _;
+    runtime.client.add_local_worker(&local_worker);
     let mut claimer = Claimer::new(runtime);
     while !claimer.runtime.stages.drain.is_cancelled() {
         claimer.follow_recreated_queues();
         claimer.note_arrivals();
         claimer.ask();
+        claimer.give_up_promises();
         claimer.wait().await;
     }
     // Jobs of claims that are still in flight are returned.
     while let Some(answer) = claimer.in_flight.next().await {
         claimer.take(answer);
     }
+    claimer.note_arrivals();
+    claimer.give_up_promises();
 }
 
 impl Claimer {
@@ -110,8 +115,22 @@ impl Claimer {
         let (shards, now) = (self.lanes.len() / self.runtime.queues.len().max(1), Instant::now());
         for lane in self.lanes.iter_mut().filter(|lane| arrived.is_in(lane.lane.queue)) {
             // The shard is unknown: one look at all of them costs less than a claim in each.
-            if shards > 1 { lane.wake_to_look(now) } else { lane.wake() }
+            if shards > 1 {
+                lane.wake_to_look(now)
+            } else {
+                lane.wake()
+            }
+            if arrived.is_promised(lane.lane.queue) {
+                lane.promise.make();
+            }
         }
+    }
+
+    /// Notifies other workers of jobs that this one has promised to start, and does not claim now.
+    fn give_up_promises(&mut self) {
+        let open = self.lanes.iter_mut().filter(|lane| !lane.asked);
+        let given_up = open.filter_map(|lane| lane.promise.give_up().then_some(lane.lane.queue));
+        self.runtime.notifier.wake(&given_up.collect::<Vec<_>>());
     }
 
     fn note(&self, signal: &Signal) {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use pgjobq_core::worker_api::{ByPriority, Claimed, ClaimedQuarantined, Lane, Peek, Peeked};
 
 use super::portion::Portion;
+use super::promise::Promise;
 use super::scan_hint::ScanHint;
 use crate::pause::{Pause, jittered};
 use crate::served_queue::ServedQueue;
@@ -21,6 +22,10 @@ pub(crate) struct LaneState {
     pub(crate) queue: Arc<ServedQueue>,
     /// True while a claim of this lane is in flight.
     pub(crate) asked: bool,
+    claim_sent: Instant,
+    /// True if the lane was woken since then.
+    woken: bool,
+    pub(super) promise: Promise,
     /// The size of the next claim.
     pub(crate) portion: Portion,
     pub(crate) scan: ScanHint,
@@ -34,6 +39,16 @@ pub(crate) struct LaneState {
     errors: Pause,
     locked: Pause,
     pub(crate) quarantine: LaneQuarantine,
+}
+
+/// The request of a claim, as its answer is judged by it.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) wanted: usize,
+    /// The number of tickets that it named, if it did not walk the line.
+    pub(crate) named: Option<usize>,
+    /// The time since when each enqueue into this queue has notified this worker.
+    pub(crate) notified_since: Option<Instant>,
 }
 
 /// The quarantine of one lane, as far as the last answer about it has shown.
@@ -56,6 +71,9 @@ impl LaneState {
             lane,
             queue,
             asked: false,
+            claim_sent: now,
+            woken: false,
+            promise: Promise::None,
             portion: Portion::WHOLE,
             scan: ScanHint::new(now),
             idle_since: Some(now),
@@ -94,6 +112,14 @@ impl LaneState {
     /// Makes a claim the next step: there may be work.
     pub(crate) fn wake(&mut self) {
         self.idle_since = None;
+        self.woken = true;
+    }
+
+    /// Notes that a claim is sent.
+    pub(crate) fn ask(&mut self, now: Instant) {
+        self.asked = true;
+        self.claim_sent = now;
+        self.woken = false;
     }
 
     /// Makes a look the next step: there may be work in one of several lanes.
@@ -134,19 +160,24 @@ impl LaneState {
         Peek { lane: self.lane, low, high, quarantine: self.quarantine.cursor }
     }
 
-    /// Notes the answer of a claim. If it got less than it wanted, it has seen the end of the line, so a look is next.
-    pub(crate) fn claimed(&mut self, claimed: &Claimed, wanted: usize, named: Option<usize>, now: Instant) {
+    /// Notes the answer of a claim. If it got less than it wanted, it has seen the end of the line. Then a look is next: at once, unless
+    /// the claim got some jobs, and this worker is notified of all that came after them.
+    pub(crate) fn claimed(&mut self, claimed: &Claimed, asked: &Asked, longest: Duration, now: Instant) {
         self.answered();
         let bytes = claimed.jobs.iter().filter_map(|job| Some(job.args.as_ref()?.get().len())).sum();
         self.portion.arrived(bytes);
         self.scan.advance(claimed.scanned_to);
-        if let Some(named) = named {
+        if let Some(named) = asked.named {
             self.scan.named(named, claimed.jobs.len());
         }
-        if claimed.jobs.len() < wanted && !claimed.more {
-            self.become_idle(now);
-        } else {
-            self.wake();
+        let got_all = claimed.jobs.len() < asked.wanted && !claimed.more;
+        let at_end_of_line = got_all && asked.named.is_none();
+        self.promise.claim_ended(at_end_of_line);
+        let notified_since = asked.notified_since.filter(|since| *since <= self.claim_sent);
+        match notified_since.filter(|_| at_end_of_line && !claimed.jobs.is_empty()) {
+            _ if !got_all || self.woken => self.wake(),
+            Some(since) => self.rest(since, longest, now),
+            None => self.become_idle(now),
         }
     }
 
@@ -172,9 +203,7 @@ impl LaneState {
         if peeked.found.is_empty() {
             self.scan.advance(peeked.scanned_to);
             let since = *self.idle_since.get_or_insert(now);
-            let interval = (now - since) / LOOK_SHARE;
-            self.look_interval = interval.clamp(FIRST_LOOK_INTERVAL.min(longest), longest);
-            self.next_look = now + jittered(self.look_interval);
+            self.rest(since, longest, now);
         } else {
             self.wake();
             self.scan.take_found(peeked);
@@ -189,6 +218,14 @@ impl LaneState {
             self.wake();
             self.scan.take_found(peeked);
         }
+    }
+
+    /// Waits for the next look, after an eighth of the time since then.
+    fn rest(&mut self, since: Instant, longest: Duration, now: Instant) {
+        self.idle_since = Some(since);
+        let interval = (now - since) / LOOK_SHARE;
+        self.look_interval = interval.clamp(FIRST_LOOK_INTERVAL.min(longest), longest);
+        self.next_look = now + jittered(self.look_interval);
     }
 
     fn become_idle(&mut self, now: Instant) {

@@ -9,6 +9,7 @@ mod lane;
 mod lost_claim;
 mod outage;
 pub(crate) mod portion;
+mod promise;
 pub(crate) mod quarantine;
 mod requests;
 mod responses;

@@ -7,6 +7,7 @@ use pgjobq_core::worker_api::{Claimed, ClaimedQuarantined, Peeked, chain};
 
 use super::begin::{Reserved, begin};
 use super::claim_loop::Claimer;
+use super::lane::Asked;
 use super::outage::{Kind, affects_every_lane};
 use super::requests::{Answer, Failed, InFlight, Look, QuarantineRequest, WalkRequest};
 
@@ -31,6 +32,11 @@ impl Claimer {
         let InFlight { place, id, slots, request } = claim;
         self.end_claim(place);
         let lane = &mut self.lanes[place];
+        let asked = Asked {
+            wanted: slots.count(),
+            named: request.found.as_ref().map(Vec::len),
+            notified_since: self.idleness.notified_since(id.worker, id.lane.queue),
+        };
         let claimed = match answer {
             Ok(claimed) => claimed,
             Err(failed) => {
@@ -44,11 +50,12 @@ impl Claimer {
         self.outages.everything.answered();
         let now = Instant::now();
         if claimed.opened {
-            lane.claimed(&claimed, slots.count(), request.found.as_ref().map(Vec::len), now);
+            lane.claimed(&claimed, &asked, self.runtime.config.poll_interval, now);
         } else {
             if request.wait {
                 self.runtime.events.check_queues.notify_one(); // It waited for the lane, whose row is gone.
             }
+            lane.promise.claim_ended(false);
             lane.was_locked(now);
             lane.scan.not_named(request.found);
         }
@@ -114,7 +121,7 @@ impl Claimer {
     }
 
     fn announced(&mut self, answer: Result<(), Failed>) {
-        self.idleness.answered(answer.is_ok());
+        self.idleness.answered(answer.is_ok(), Instant::now());
         match answer {
             Ok(()) => self.outages.announcements.answered(),
             Err(failed) => {
@@ -132,6 +139,7 @@ impl Claimer {
         };
         let now = Instant::now();
         let lane = &mut self.lanes[place];
+        lane.promise.claim_ended(false);
         match code.as_deref() {
             Some(LOCKED) => return lane.was_locked(now),
             // The worker was given up. A heartbeat registers it again; until then its claims are in vain.
