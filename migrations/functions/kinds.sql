@@ -1,12 +1,16 @@
--- Records the queue and the policy of a kind, and creates the queue.
-create or replace function pgjobq.record_kind(
-    p_kind text, p_queue text, p_priority smallint, p_retries smallint, p_max_crashes smallint,
-    p_redact text[]) returns void language plpgsql
+-- Records the queues and the policies of a program's kinds, all at once, and creates the queues. Each element
+-- of `p_kinds` has the columns of `kinds`. The order lets two programs that start together wait for each
+-- other in no circle.
+create or replace function pgjobq.record_kinds(p_kinds jsonb) returns void language plpgsql
     set search_path = pg_catalog, pg_temp as $$
 begin
-    perform pgjobq.create_queue(p_queue);
+    perform pgjobq.create_queue(queue)
+       from (select distinct k.queue from jsonb_to_recordset(p_kinds) k(queue text) order by k.queue) q;
     insert into pgjobq.kinds as k (kind, queue, priority, retries, max_crashes, redact)
-    values (p_kind, p_queue, p_priority, p_retries, p_max_crashes, p_redact)
+    select * from jsonb_to_recordset(p_kinds)
+                  n(kind text, queue text, priority smallint, retries smallint, max_crashes smallint,
+                    redact text[])
+     order by n.kind
     on conflict (kind) do update
        set queue = excluded.queue, priority = excluded.priority, retries = excluded.retries,
            max_crashes = excluded.max_crashes, redact = excluded.redact, recorded_at = excluded.recorded_at
@@ -15,7 +19,7 @@ begin
                              excluded.redact);
 end $$;
 
-comment on function pgjobq.record_kind is 'Internal. Records the queue and the policy of a kind.';
+comment on function pgjobq.record_kinds is 'Internal. Records the queues and the policies of kinds.';
 
 -- The kinds, other than these, of jobs that were created at least a minute ago and stand near the front of
 -- the lines of these queues. No worker here can run them.

@@ -219,7 +219,7 @@ async fn invariant_13_no_callers_transaction_waits_for_one_of_ours(db: TestDb) {
         "select pgjobq.give_up_workers(s, array[1], array[0]), pgjobq.reap(s, '{}') from pg_temp.shards s",
         "select pgjobq.promote(s, 10) from pg_temp.shards s",
         "select pgjobq.create_queue('default'), pgjobq.create_queue('another')",
-        "select pgjobq.record_kind('double', 'default', 2::smallint, 1::smallint, 1::smallint, '{}')",
+        r#"select pgjobq.record_kinds('[{"kind": "double", "queue": "default", "priority": 2, "retries": 1, "max_crashes": 1, "redact": []}]')"#,
         "select pgjobq.make_partitions(60)",
         "select pgjobq.act_on_cancels(s, null, '00000000-0000-0000-0000-000000000000', 10) from pg_temp.shards s",
         "select pgjobq.expire(s, '-infinity', '00000000-0000-0000-0000-000000000000', 10) from pg_temp.shards s",

@@ -135,7 +135,7 @@ impl Drop for TestDb {
 
 /// Fails a test that takes too long.
 pub(crate) async fn in_time(test: impl Future<Output = ()>) {
-    tokio::time::timeout(Duration::from_secs(180), test).await.expect("the test ends");
+    tokio::time::timeout(Duration::from_secs(300), test).await.expect("the test ends");
 }
 
 /// Runs a test on a migrated database with this number of shards.

@@ -120,7 +120,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("purge_queue", WORKER),
     ("read_args", WORKER),
     ("reap", WORKER),
-    ("record_kind", WORKER),
+    ("record_kinds", WORKER),
     ("register_worker", WORKER),
     ("repair_tickets", WORKER),
     ("requeue_jobs", WORKER),

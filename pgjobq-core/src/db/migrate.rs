@@ -7,6 +7,7 @@ pub(crate) mod version;
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
@@ -20,8 +21,8 @@ use self::version::PROGRAM;
 use crate::DatabaseError;
 use crate::client::Client;
 use crate::db::installed;
-use crate::db::literal::Literal;
 use crate::db::shared::Shared;
+use crate::job::descriptor::JobDescriptor;
 use crate::job::registry::{DuplicateKind, Registry};
 
 /// The error of migrating the schema: from [`Client::migrate`].
@@ -121,19 +122,16 @@ impl Client {
     #[doc(hidden)]
     pub async fn record(&self, registry: &Registry) -> Result<(), DatabaseError> {
         let shared = self.shared();
-        for job in registry.jobs() {
-            let count = |count| i16::try_from(count).unwrap_or(i16::MAX);
-            let (retries, crashes) = (count(job.policy.retries), count(job.policy.max_crashes));
-            let values: [&dyn Literal; 6] = [
-                &job.kind,
-                &job.policy.queue,
-                &(job.policy.priority as i16),
-                &retries,
-                &crashes,
-                &job.redact,
-            ];
-            shared.write(&shared.sql.record_kind, &values).await?;
-        }
+        let count = |count| i16::try_from(count).unwrap_or(i16::MAX);
+        let kind = |job: &JobDescriptor| {
+            let policy = &job.policy;
+            json!({
+                "kind": job.kind, "queue": policy.queue, "priority": policy.priority as i16,
+                "retries": count(policy.retries), "max_crashes": count(policy.max_crashes), "redact": job.redact,
+            })
+        };
+        let kinds = registry.jobs().map(kind).collect::<Value>().to_string();
+        shared.write(&shared.sql.record_kinds, &[&kinds.as_str()]).await?;
         Ok(())
     }
 }

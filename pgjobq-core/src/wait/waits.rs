@@ -91,7 +91,7 @@ impl Waiter {
             return None;
         }
         self.checked = true;
-        Some(SlowWait { job, kind: *self.kinds.first()?, exists, attempt: self.attempt.clone() })
+        Some(SlowWait { job, kind: self.kinds.first()?, exists, attempt: self.attempt.clone() })
     }
 }
 
