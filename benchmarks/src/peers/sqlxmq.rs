@@ -3,10 +3,12 @@
 //! It has no bulk enqueue: a batch is a transaction of single spawns. A job that runs holds no connection, but its completion
 //! takes one, so more than 100 at a time do not help. (Tried: 20, 50 and 100.)
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use ::sqlxmq::{CurrentJob, JobBuilder, JobRunnerHandle, JobRunnerOptions};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use async_trait::async_trait;
 use sqlx_0_8::PgPool;
 use sqlx_0_8::postgres::PgPoolOptions;
@@ -31,15 +33,6 @@ pub(super) const ENTRY: Entry = Entry {
     },
 };
 
-/// Its migrations, which a program copies from its repository, as here.
-const MIGRATIONS: [&str; 5] = [
-    include_str!("sqlxmq_migrations/20210316025847_setup.up.sql"),
-    include_str!("sqlxmq_migrations/20210921115907_clear.up.sql"),
-    include_str!("sqlxmq_migrations/20211013151757_fix_mq_latest_message.up.sql"),
-    include_str!("sqlxmq_migrations/20220208120856_fix_concurrent_poll.up.sql"),
-    include_str!("sqlxmq_migrations/20220713122907_fix-clear_all-keep-nil-message.up.sql"),
-];
-
 const MOST_SLOTS: usize = 100;
 const SLOTS_FOR_LATENCY: usize = 20;
 const STOP: Duration = Duration::from_secs(10);
@@ -47,6 +40,28 @@ const STOP: Duration = Duration::from_secs(10);
 struct Sqlxmq {
     setup: Setup,
     pool: PgPool,
+}
+
+/// Its migrations, in order. They are files of its package, which has no function that runs them.
+fn migrations() -> Result<Vec<PathBuf>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let metadata =
+        Command::new(cargo).args(["metadata", "--format-version=1", "--manifest-path", manifest]).output()?;
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout)?;
+    let packages = metadata["packages"].as_array().context("cargo knows no packages")?;
+    let package = packages
+        .iter()
+        .find(|package| package["name"] == "sqlxmq")
+        .context("sqlxmq is not in the lock file")?;
+    let manifest = Path::new(package["manifest_path"].as_str().unwrap_or_default());
+    let mut files = Vec::new();
+    for file in std::fs::read_dir(manifest.with_file_name("migrations"))? {
+        files.push(file?.path());
+    }
+    files.retain(|file| file.to_string_lossy().ends_with(".up.sql"));
+    files.sort();
+    Ok(files)
 }
 
 async fn spawn(job: &Job, executor: impl sqlx_0_8::PgExecutor<'_>) -> Result<()> {
@@ -73,8 +88,9 @@ async fn run(mut job: CurrentJob) -> Result<()> {
 #[async_trait]
 impl Peer for Sqlxmq {
     async fn set_up(&self) -> Result<()> {
-        for migration in MIGRATIONS {
-            sqlx_0_8::raw_sql(migration).execute(&self.pool).await?;
+        for migration in migrations()? {
+            let script = std::fs::read_to_string(migration)?;
+            sqlx_0_8::raw_sql(&script).execute(&self.pool).await?;
         }
         Ok(())
     }
