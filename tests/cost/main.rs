@@ -17,4 +17,5 @@ mod large_batch; // A large batch answers as a small one does.
 mod plans; // Every hot statement in every state of the statistics.
 mod shards; // The rules that let the tables be distributed.
 mod statements; // Each file a statement, each statement a file.
+mod transactions; // Of a lone job, and of an idle worker.
 mod wal; // WAL for each job, and how often its row is written.

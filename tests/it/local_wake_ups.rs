@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pgjobq::RunningWorker;
 use pgjobq::prelude::*;
 use pgjobq_core::__private::NewJob;
 use pgjobq_core::worker_api::{QueueId, Signal};
@@ -25,9 +26,13 @@ async fn idle_workers(db: &TestDb, count: usize) {
     db.until(&format!("(select count(*) from pgjobq.workers where idle <> '{{}}') = {count}")).await;
 }
 
-/// A worker with this number of slots.
-fn serving(client: &Client, slots: usize) -> pgjobq::WorkerBuilder {
-    Worker::builder(client).queue("default", slots).heartbeat(Duration::from_millis(200))
+/// Starts a worker with this number of slots on a client whose first worker it is. Its listener will not wake it any more.
+async fn serving(client: &Client, slots: usize) -> RunningWorker {
+    let mut signals = client.signals();
+    let worker = Worker::builder(client).queue("default", slots).heartbeat(Duration::from_millis(200));
+    let worker = worker.build().await.unwrap().start();
+    assert!(matches!(signals.recv().await, Ok(Signal::Anything)), "the client listens");
+    worker
 }
 
 /// Listens for notifications, on another connection than the client of the test.
@@ -76,13 +81,13 @@ async fn idle_worker_of_the_process_starts_jobs_without_notifications(db: TestDb
 on_one_shard!(others_are_notified_if_the_worker_of_the_process_is_full);
 async fn others_are_notified_if_the_worker_of_the_process_is_full(db: TestDb) {
     looks_find_nothing(&db).await;
-    let full = serving(&db.client, 1).build().await.unwrap().start();
+    let full = serving(&db.client, 1).await;
     idle_workers(&db, 1).await;
     let gate = Gate::new();
     let first = gate.job().enqueue(&db.client).await.unwrap();
     gate.until(|count| count.inside == 1).await;
     let elsewhere = Client::new(db.pool.clone());
-    let other = serving(&elsewhere, 1).build().await.unwrap().start();
+    let other = serving(&elsewhere, 1).await;
     db.until("(select count(*) from pgjobq.workers where started_at = (select max(started_at) from pgjobq.workers) and idle <> '{}') = 1").await;
     let second = gate.job().enqueue(&db.client).await.unwrap();
     gate.until(|count| count.inside == 2).await;
@@ -98,7 +103,7 @@ async fn others_are_notified_if_the_worker_of_the_process_is_full(db: TestDb) {
 on_one_shard!(workers_of_other_processes_share_the_jobs_of_one);
 async fn workers_of_other_processes_share_the_jobs_of_one(db: TestDb) {
     looks_find_nothing(&db).await;
-    let own = serving(&db.client, 4).build().await.unwrap().start();
+    let own = serving(&db.client, 4).await;
     idle_workers(&db, 1).await;
     let (listening, mut signals) = listen(&db).await;
     let gate = Gate::new();
@@ -117,9 +122,9 @@ async fn workers_of_other_processes_share_the_jobs_of_one(db: TestDb) {
 on_one_shard!(worker_that_finds_other_jobs_first_notifies_others);
 async fn worker_that_finds_other_jobs_first_notifies_others(db: TestDb) {
     looks_find_nothing(&db).await;
-    let own = serving(&db.client, 1).build().await.unwrap().start();
+    let own = serving(&db.client, 1).await;
     let elsewhere = Client::new(db.pool.clone());
-    let other = serving(&elsewhere, 1).build().await.unwrap().start();
+    let other = serving(&elsewhere, 1).await;
     idle_workers(&db, 2).await;
     // A job that nobody was woken for takes the only slot.
     let gate = Gate::new();

@@ -143,7 +143,7 @@ impl LaneState {
 
     /// Returns whether a look is due, or will be so soon that it can go with the looks at other lanes.
     pub(crate) fn look_is_near(&self, now: Instant) -> bool {
-        self.is_idle() && self.next_look <= now + self.look_interval / 4
+        self.is_idle() && self.next_look <= now + self.look_interval / 2
     }
 
     /// The look at the tickets above the scan hint.
