@@ -199,8 +199,29 @@ comment on column pgjobq.workers.queues is
 comment on column pgjobq.workers.kinds is
     'The kinds that its program can run, aliases included, for people. A claim does not read them.';
 
+-- A job that waits in one of the lines of its queue, and the address of its row. (A function that returns
+-- rows of `jobs` cannot return their `ctid`.)
+create type pgjobq.job_in_line as (
+    address tid,
+    id uuid,
+    ticket bigint,
+    kind text,
+    args jsonb,
+    meta jsonb,
+    attempt int,
+    failures smallint,
+    crashes smallint,
+    retries smallint,
+    max_crashes smallint,
+    created_at timestamptz,
+    expires_at timestamptz
+);
+
+comment on type pgjobq.job_in_line is 'Internal. A job that waits in a line of its queue.';
+
 -- One priority's part of a claim: the jobs, as arrays, and what the claim has to know of them.
 create type pgjobq.batch as (
+    addresses tid[],
     ids uuid[],
     kinds text[],
     args text[],

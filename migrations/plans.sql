@@ -10,6 +10,9 @@
 --   `offset 0`            conditions stay outside: a row is found by its key alone, and compared after
 --   `order by a`          asks for an order that only the meant index has, even if at most one row matches
 --   `a >= p and a <= p`   with `order by a`; after `a = p` the planner would drop the order
+--   `a + 0 = p`           compares a column, and hides it where an index on it must not be used
+--   `a is not distinct from b`   the same for a type without `+`
+--   `ctid = b`            reads the row at an address, if all other conditions are hidden
 -- Where the table was analysed with one row and then filled, a plain `=` read a whole shard for each job.
 --
 -- A comment that begins with `step:` names a place between two steps of a function. The tests in `races`

@@ -9,6 +9,7 @@
 --   p_bytes       the claim ends when its arguments reach this size; the first job is always taken
 --   p_scarce      kinds of which it takes at most `p_scarce_want` jobs in all
 --   p_bare        the arguments are null; `read_args` reads them
+--   addresses     where the rows are stored, for the finish: nothing in a job's row changes while it runs
 --   scanned_to    the ticket up to which each line was walked, and at most the last ticket drawn; with
 --                 `p_found`, the scan hint
 --   opened        false if another session holds the lane
@@ -24,9 +25,10 @@ create or replace function pgjobq.claim(
     p_want int, p_scan_hint bigint[], p_found bigint[], p_found_priority smallint[],
     p_bytes bigint default 8388608, p_scarce text[] default '{}', p_scarce_want int default 0,
     p_bare boolean default false,
-    out ids uuid[], out kinds text[], out args text[], out priorities smallint[], out tickets bigint[],
-    out attempts int[], out failures smallint[], out retries smallint[], out max_crashes smallint[],
-    out metas text[], out scanned_to bigint[], out opened boolean, out more boolean)
+    out addresses tid[], out ids uuid[], out kinds text[], out args text[], out priorities smallint[],
+    out tickets bigint[], out attempts int[], out failures smallint[], out retries smallint[],
+    out max_crashes smallint[], out metas text[], out scanned_to bigint[], out opened boolean,
+    out more boolean)
 language plpgsql set lock_timeout = '1s' as $$
 declare
     c_walk constant int := 5000;    -- how many rows that are not for this worker it may pass under the lock
@@ -68,7 +70,8 @@ begin
             insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
             values (p_shard, p_queue, n - 1, b.max_ticket, p_lease, p_worker, b.covered);
             -- step: lease inserted
-            ids := ids || b.ids; kinds := kinds || b.kinds; args := args || b.args; metas := metas || b.metas;
+            addresses := addresses || b.addresses; ids := ids || b.ids; kinds := kinds || b.kinds;
+            args := args || b.args; metas := metas || b.metas;
             priorities := priorities || array_fill((n - 1)::smallint, array[b.taken]);
             tickets := tickets || b.tickets; attempts := attempts || b.attempts;
             failures := failures || b.failures; retries := retries || b.retries;
@@ -89,7 +92,7 @@ create or replace function pgjobq.claimed_batch(
     p_shard smallint, p_queue int, p_priority int, p_above bigint[], p_up_to bigint[], p_rows int,
     p_leased int8multirange, p_kinds text[], p_want int, p_bare boolean)
 returns setof pgjobq.batch language sql stable as $$
-    select array_agg(j.id), array_agg(j.kind),
+    select array_agg(j.address), array_agg(j.id), array_agg(j.kind),
            -- PostgreSQL stores larger ones outside of the row.
            array_agg(case when pg_column_size(j.args) <= 2000 and not p_bare then j.args::text end),
            array_agg(case when not p_bare then j.meta::text end),
@@ -133,7 +136,8 @@ begin
     end loop;
     b.args := v_args;
     if cardinality(v_taken) < b.taken then
-        b.ids := pgjobq.picked(b.ids, v_taken); b.kinds := pgjobq.picked(b.kinds, v_taken);
+        b.addresses := pgjobq.picked(b.addresses, v_taken); b.ids := pgjobq.picked(b.ids, v_taken);
+        b.kinds := pgjobq.picked(b.kinds, v_taken);
         b.args := pgjobq.picked(b.args, v_taken); b.metas := pgjobq.picked(b.metas, v_taken);
         b.tickets := pgjobq.picked(b.tickets, v_taken); b.attempts := pgjobq.picked(b.attempts, v_taken);
         b.failures := pgjobq.picked(b.failures, v_taken); b.retries := pgjobq.picked(b.retries, v_taken);

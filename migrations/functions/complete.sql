@@ -21,10 +21,11 @@ begin
     end if;
     -- step: lease seen
     if p_keep is null then
-        v_done := pgjobq.delete_jobs(p_shard, array[p_id], array[p_ticket], '{delete}');
+        v_done := pgjobq.delete_jobs(p_shard, null, array[p_id], array[p_ticket], '{delete}');
     else
         v_done := pgjobq.end_jobs(
-            p_shard, null, true, array[p_id], array[p_ticket], '{complete}', array[p_keep], array[p_output]);
+            p_shard, null, true, null, array[p_id], array[p_ticket], '{complete}', array[p_keep],
+            array[p_output]);
     end if;
     -- step: job deleted
     return v_done is not null;

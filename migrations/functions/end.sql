@@ -1,36 +1,47 @@
 -- The end of jobs: the only statements that delete a job's row.
 
--- Locates jobs that still have their ticket, and have a decision: the ticket half of the fence. `n` is the
--- place in the arrays, and `place` where the row is. With `p_only`, those with one of these decisions.
--- Without `p_ticket`, whatever ticket they have: then the caller has locked them.
+-- Locates jobs that have a decision: `n` is the place in the arrays, and `address` that of the row. With
+-- `p_only`, those with one of these decisions.
 --
--- The probe goes by id alone (see `plans.sql`). The ticket is compared here, and once more in the statement
--- that writes, because the row may move in between.
+-- With `p_address` the answer is what the caller remembers, and no table is read: a row may have moved, and
+-- another job's row may be there. Without it each job is probed by its id alone (see `plans.sql`), and left
+-- out if it no longer has its ticket; without `p_ticket` it may have any, because the caller has locked it.
+--
+-- Either way the statement that writes compares id and ticket with those of the row at that address.
 create or replace function pgjobq.locate_jobs(
-    p_shard smallint, p_id uuid[], p_ticket bigint[], p_decision text[], p_only text[] default null)
-returns table (n bigint, place tid, id uuid, ticket bigint) language sql stable as $$
-    select d.n, j.place, d.id, j.ticket
+    p_shard smallint, p_address tid[], p_id uuid[], p_ticket bigint[], p_decision text[],
+    p_only text[] default null)
+returns table (n bigint, address tid, id uuid, ticket bigint) language sql stable as $$
+    select d.n, d.address, d.id, d.ticket
+      from unnest(p_address, p_id, p_ticket, p_decision) with ordinality d(address, id, ticket, decision, n)
+     where p_address is not null
+       and d.decision is not null and (p_only is null or d.decision = any (p_only))
+    union all
+    select d.n, j.address, d.id, j.ticket
       from unnest(p_id, p_ticket, p_decision) with ordinality d(id, ticket, decision, n),
-           lateral (select ctid as place, ticket from pgjobq.jobs
+           lateral (select ctid as address, ticket from pgjobq.jobs
                      where shard = p_shard and id = d.id offset 0) j
-     where d.decision is not null and (p_only is null or d.decision = any (p_only))
+     where p_address is null
+       and d.decision is not null and (p_only is null or d.decision = any (p_only))
        and (p_ticket is null or j.ticket = d.ticket)
     offset 0
 $$;
 
-comment on function pgjobq.locate_jobs is 'Internal. Finds the rows of jobs that still have their ticket.';
+comment on function pgjobq.locate_jobs is 'Internal. Finds the addresses of jobs'' rows.';
 
 -- Deletes completed jobs that are not kept: those with the decision `delete`. Returns their ids.
-create or replace function pgjobq.delete_jobs(p_shard smallint, p_id uuid[], p_ticket bigint[],
-                                              p_decision text[])
+create or replace function pgjobq.delete_jobs(
+    p_shard smallint, p_address tid[], p_id uuid[], p_ticket bigint[], p_decision text[])
 returns uuid[] language plpgsql as $$
 declare
     v_deleted uuid[];
     v_tried uuid[];     -- those that had attempts before
 begin
     with deleted as (
-        delete from pgjobq.jobs j using pgjobq.locate_jobs(p_shard, p_id, p_ticket, p_decision, '{delete}') l
-         where j.ctid = l.place and j.shard = p_shard and j.id = l.id and j.ticket = l.ticket
+        delete from pgjobq.jobs j
+         using pgjobq.locate_jobs(p_shard, p_address, p_id, p_ticket, p_decision, '{delete}') l
+         where j.ctid = l.address
+           and j.shard + 0 = p_shard and j.id is not distinct from l.id and j.ticket = l.ticket
         returning j.id, j.attempt)
     select array_agg(id), array_agg(id) filter (where attempt > 0) into v_deleted, v_tried from deleted;
     if v_tried is not null then
@@ -49,9 +60,9 @@ comment on function pgjobq.delete_jobs is 'Internal. Deletes completed jobs that
 --   p_reason     why the last attempt ended; `crash` counts as a crash, `release` as neither, and any other
 --                reason as a failure
 create or replace function pgjobq.end_jobs(
-    p_shard smallint, p_worker_name text, p_ran boolean, p_id uuid[], p_ticket bigint[], p_decision text[],
-    p_keep bigint[] default null, p_output text[] default null, p_reason text[] default null,
-    p_message text[] default null, p_by text default null)
+    p_shard smallint, p_worker_name text, p_ran boolean, p_address tid[], p_id uuid[], p_ticket bigint[],
+    p_decision text[], p_keep bigint[] default null, p_output text[] default null,
+    p_reason text[] default null, p_message text[] default null, p_by text default null)
 returns uuid[] language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -63,8 +74,10 @@ declare
 begin
     with deleted as (
         delete from pgjobq.jobs j
-         using pgjobq.locate_jobs(p_shard, p_id, p_ticket, p_decision, '{complete,bury,cancel,expire}') l
-         where j.ctid = l.place and j.shard = p_shard and j.id = l.id
+         using pgjobq.locate_jobs(p_shard, p_address, p_id, p_ticket, p_decision,
+                                  '{complete,bury,cancel,expire}') l
+         where j.ctid = l.address
+           and j.shard + 0 = p_shard and j.id is not distinct from l.id
            and j.ticket is not distinct from l.ticket
         returning j.*, p_keep[l.n] as keep, p_output[l.n]::jsonb as output, p_reason[l.n] as reason,
                   p_message[l.n] as message,

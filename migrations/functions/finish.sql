@@ -18,11 +18,14 @@
 -- `cancelled`. `p_keep` and `p_delay` are microseconds. A lease with `p_lease_close` is deleted if no other
 -- session holds it; otherwise its place is returned in `unclosed`. `stale` are the jobs that did not pass the
 -- fence. `waited` is true if a process waits for the end of jobs.
+--
+-- `p_address` are the addresses that the claim returned, or null where it returned none. The first round goes
+-- straight to them, and reads no index; whatever it misses is found by id.
 create or replace function pgjobq.finish(
     p_shard smallint, p_worker bigint, p_worker_name text, p_lease_queue int[], p_lease_priority smallint[],
     p_lease_max_ticket bigint[], p_lease_id bigint[], p_lease_close boolean[],
     p_lease int[], p_id uuid[], p_ticket bigint[], p_decision text[], p_delay bigint[], p_keep bigint[],
-    p_output text[], p_reason text[], p_message text[],
+    p_output text[], p_reason text[], p_message text[], p_address tid[] default null,
     out stale uuid[], out cancelled uuid[], out unclosed int[], out waited boolean)
 language plpgsql as $$
 declare
@@ -36,28 +39,30 @@ begin
         p_shard, p_worker, p_lease_queue, p_lease_priority, p_lease_max_ticket, p_lease_id, p_lease_close) h;
     -- step: leases held
     v_now := clock_timestamp();
-    -- Lease half of the fence (the ticket half is in `locate_jobs`): without a decision a result is not read.
+    -- The lease half of the fence: without a decision a result is not read. (Whatever writes compares the
+    -- ticket.)
     if false = any (v_held) then
         p_decision := array(select case when v_held[d.lease] then d.decision end
                               from unnest(p_lease, p_decision) d(lease, decision));
     end if;
-    -- If another statement updates the row (new ctid, same ticket) between `locate_jobs` and the write, the
-    -- write misses it; the next round finds it.
+    -- If a row has moved (new address, same ticket) since the claim, or between `locate_jobs` and the write,
+    -- the write misses it; the next round finds it.
     for round in 1..10 loop
         if 'delete' = any (p_decision) then
-            v_done := v_done || pgjobq.delete_jobs(p_shard, p_id, p_ticket, p_decision);
+            v_done := v_done || pgjobq.delete_jobs(p_shard, p_address, p_id, p_ticket, p_decision);
         end if;
         if p_decision && '{complete,bury,cancel}' then
-            v_done := v_done || pgjobq.end_jobs(p_shard, p_worker_name, true, p_id, p_ticket, p_decision,
-                                                p_keep, p_output, p_reason, p_message);
+            v_done := v_done || pgjobq.end_jobs(p_shard, p_worker_name, true, p_address, p_id, p_ticket,
+                                                p_decision, p_keep, p_output, p_reason, p_message);
         end if;
         if p_decision && '{retry,snooze,release,return}' then
             v_back := v_back || pgjobq.put_back(p_shard, p_worker_name, p_id, p_ticket, p_decision, p_delay,
                                                 p_reason, p_message);
         end if;
         -- step: jobs written
-        exit when cardinality(v_done) + coalesce(cardinality(v_back), 0) = cardinality(p_id)
-               or not exists (select from pgjobq.locate_jobs(p_shard, p_id, p_ticket, p_decision));
+        exit when cardinality(v_done) + coalesce(cardinality(v_back), 0) = cardinality(p_id);
+        p_address := null;
+        exit when not exists (select from pgjobq.locate_jobs(p_shard, p_address, p_id, p_ticket, p_decision));
     end loop;
     v_done := v_done || v_back;
     -- The jobs' rows are locked now. A request to cancel is seen here, or acted upon after the commit.

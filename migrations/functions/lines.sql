@@ -7,8 +7,10 @@
 create or replace function pgjobq.ready_line(
     p_shard smallint, p_queue int, p_priority int, p_above bigint, p_rows int,
     p_up_to bigint default 9223372036854775807)
-returns setof pgjobq.jobs language sql stable as $$
-    select * from pgjobq.jobs
+returns setof pgjobq.job_in_line language sql stable as $$
+    select ctid, id, ticket, kind, args, meta, attempt, failures, crashes, retries, max_crashes, created_at,
+           expires_at
+      from pgjobq.jobs
      where shard = p_shard and queue_id = p_queue and priority = p_priority
        and ticket is not null and crashes = 0 and ticket > p_above and ticket <= p_up_to
      order by ticket limit p_rows
@@ -20,8 +22,10 @@ comment on function pgjobq.ready_line is 'Internal. The ready jobs of one priori
 -- `p_above`.
 create or replace function pgjobq.quarantine_line(
     p_shard smallint, p_queue int, p_priority int, p_above bigint, p_rows int)
-returns setof pgjobq.jobs language sql stable as $$
-    select * from pgjobq.jobs
+returns setof pgjobq.job_in_line language sql stable as $$
+    select ctid, id, ticket, kind, args, meta, attempt, failures, crashes, retries, max_crashes, created_at,
+           expires_at
+      from pgjobq.jobs
      where shard = p_shard and queue_id = p_queue and priority = p_priority
        and ticket is not null and crashes > 0 and ticket > p_above
      order by ticket limit p_rows
@@ -39,7 +43,7 @@ comment on function pgjobq.quarantine_line is 'Internal. The quarantined jobs of
 create or replace function pgjobq.ready_jobs(
     p_shard smallint, p_queue int, p_priority int, p_above bigint[], p_up_to bigint[], p_rows int,
     p_leased int8multirange, p_kinds text[])
-returns setof pgjobq.jobs language sql stable as $$
+returns setof pgjobq.job_in_line language sql stable as $$
     select j.*
       from (select unnest(p_above) as above, unnest(p_up_to) as up_to) range,
            lateral pgjobq.ready_line(p_shard, p_queue, p_priority, range.above, p_rows, range.up_to) j
@@ -54,7 +58,7 @@ comment on function pgjobq.ready_jobs is 'Internal. The ready jobs that a worker
 create or replace function pgjobq.quarantined_jobs(
     p_shard smallint, p_queue int, p_priority int, p_above bigint, p_rows int, p_leased int8multirange,
     p_kinds text[], p_alone boolean)
-returns setof pgjobq.jobs language sql stable as $$
+returns setof pgjobq.job_in_line language sql stable as $$
     select j.*
       from pgjobq.quarantine_line(p_shard, p_queue, p_priority, p_above, p_rows) j
      where (p_leased is null or not p_leased @> j.ticket)

@@ -29,8 +29,9 @@ begin
           from (select p.*, p_decision[n] as decision, p_delay[n] as delay, p_reason[n] as reason,
                        p_message[n] as message, v_new[n] as new_ticket
                   from pgjobq.locate_jobs(
-                      p_shard, p_id, p_ticket, p_decision, '{retry,snooze,release,return,crash}') p) l
-         where j.ctid = l.place and j.shard = p_shard and j.id = l.id and j.ticket = l.ticket
+                      p_shard, null, p_id, p_ticket, p_decision, '{retry,snooze,release,return,crash}') p) l
+         where j.ctid = l.address
+           and j.shard + 0 = p_shard and j.id is not distinct from l.id and j.ticket = l.ticket
         returning j.id, j.attempt, l.reason, l.message,
                   l.decision in ('retry', 'crash')
                       or (l.decision = 'release' and j.crashes > 0) as is_recorded),

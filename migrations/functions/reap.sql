@@ -28,8 +28,8 @@ begin
     v_decision := pgjobq.decide_crashes(p_shard, v_jobs.ids);
     v_reason := array_fill('crash'::text, array[cardinality(v_jobs.ids)]);
     v_message := array_fill(c_message, array[cardinality(v_jobs.ids)]);
-    buried := pgjobq.end_jobs(p_shard, v_lease.worker::text, true, v_jobs.ids, v_jobs.held, v_decision,
-                              p_reason => v_reason, p_message => v_message);
+    buried := pgjobq.end_jobs(p_shard, v_lease.worker::text, true, null, v_jobs.ids, v_jobs.held,
+                              v_decision, p_reason => v_reason, p_message => v_message);
     perform pgjobq.forget_cancels(p_shard, buried);
     v_back := pgjobq.put_back(p_shard, v_lease.worker::text, v_jobs.ids, v_jobs.held, v_decision,
                               p_reason => v_reason, p_message => v_message);

@@ -66,7 +66,7 @@ returns void language plpgsql as $$
 declare
     v_count int[] := array[cardinality(p_jobs)];
 begin
-    perform pgjobq.end_jobs(p_shard, null, false, p_jobs, null, array_fill(p_decision, v_count),
+    perform pgjobq.end_jobs(p_shard, null, false, null, p_jobs, null, array_fill(p_decision, v_count),
                             p_message => array_fill(p_reason, v_count), p_by => p_by);
     perform pgjobq.forget_cancels(p_shard, p_jobs);
 end $$;

@@ -84,6 +84,7 @@ pub mod worker_api {
     pub use crate::db::local_workers::{LocalWorker, NewJobs};
     pub use crate::db::notifier::Notifier;
     pub use crate::db::partitions::Partitions;
+    pub use crate::db::row_address::RowAddress;
     pub use crate::db::statements::STATEMENTS;
     pub use crate::db::text::{storable, to_ascii};
     pub use crate::db::tx_pool::Places;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pgjobq_core::JobId;
-use pgjobq_core::worker_api::{HeldLease, Hold, LeaseId, LeaseKey, Ticket, WorkerId};
+use pgjobq_core::worker_api::{ClaimedJob, HeldLease, Hold, LeaseId, LeaseKey, RowAddress, Ticket, WorkerId};
 use tokio_util::sync::CancellationToken;
 
 /// A lease of this worker's, shared by the attempts that run under it.
@@ -32,8 +32,15 @@ pub(crate) struct Lease {
 pub(crate) struct HeldJob {
     pub(crate) id: JobId,
     pub(crate) ticket: Ticket,
+    pub(crate) address: Option<RowAddress>,
     /// True if the job must not run twice: it survives no crash.
     pub(crate) at_most_once: bool,
+}
+
+impl From<&ClaimedJob> for HeldJob {
+    fn from(job: &ClaimedJob) -> Self {
+        Self { id: job.id, ticket: job.ticket, address: job.address, at_most_once: job.max_crashes == 0 }
+    }
 }
 
 impl Lease {
@@ -44,8 +51,9 @@ impl Lease {
     }
 
     /// The right to write about a job of this lease.
-    pub(crate) fn hold(&self, job: JobId, ticket: Ticket) -> Hold {
-        Hold { lease: self.key, worker: self.worker, job, ticket }
+    pub(crate) fn hold(&self, job: impl Into<HeldJob>) -> Hold {
+        let HeldJob { id, ticket, address, .. } = job.into();
+        Hold { lease: self.key, worker: self.worker, job: id, ticket, address }
     }
 
     /// Notes that a statement is about to record the end of `count` jobs. Returns whether these are the last, so that it closes the

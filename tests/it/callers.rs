@@ -116,7 +116,7 @@ async fn invariant_13_our_statements_never_wait_for_callers_transactions(db: Tes
             let key = LeaseKey { lane, priority: 1, max_ticket, id: LeaseId(10) };
             let leases = [LeaseUse { key, close: true }];
             let ends = |(n, job): (usize, &pgjobq_core::worker_api::ClaimedJob)| Ended {
-                hold: Hold { lease: key, worker: US, job: job.id, ticket: job.ticket },
+                hold: Hold { lease: key, worker: US, job: job.id, ticket: job.ticket, address: job.address },
                 decision: decision(n),
             };
             let ended: Vec<_> = claimed.jobs.iter().enumerate().map(ends).collect();

@@ -77,7 +77,7 @@ async fn invariant_02_stale_write_changes_nothing_and_wakes_nobody(db: TestDb) {
         close: true,
     };
     let finish = async |worker, lease: LeaseUse, ticket, decision| {
-        let hold = Hold { lease: lease.key, worker: WorkerId(worker), job: job.id(), ticket };
+        let hold = Hold { lease: lease.key, worker: WorkerId(worker), job: job.id(), ticket, address: None };
         store.finish(hold.worker, "test", &[lease], &[Ended { hold, decision }]).await.unwrap().stale
     };
     let listener = &mut sqlx::postgres::PgListener::connect_with(&db.pool).await.unwrap();

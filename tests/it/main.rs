@@ -43,6 +43,7 @@ mod panicking; // Application code that panics in unusual places.
 mod poolers; // Poolers between a worker and the database.
 mod recorded; // Results that cannot be recorded.
 mod role_defaults; // Unusual defaults of the database role.
+mod row_addresses; // Results of jobs whose rows have moved.
 mod shutdown; // A worker stops gracefully.
 mod stop_reasons; // The request to stop an attempt, and its reason.
 mod transactional; // Transactional jobs.

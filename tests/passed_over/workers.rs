@@ -150,7 +150,8 @@ impl Simulated {
         for ((id, ticket), leaves) in jobs.iter().zip(&ends) {
             self.world.ledger.let_go(*id, self.id);
             let decision = self.decision(*leaves);
-            let hold = Hold { lease: key, worker: WorkerId(self.id), job: *id, ticket: *ticket };
+            let hold =
+                Hold { lease: key, worker: WorkerId(self.id), job: *id, ticket: *ticket, address: None };
             ended.push(Ended { hold, decision });
         }
         ended.sort_by_key(|end| end.hold.job);

@@ -68,12 +68,12 @@ const PLANTED: &[Planted] = &[
         "the ticket is not compared in the statement that deletes or changes the job's row",
         &[
             (
-                "where j.ctid = l.place and j.shard = p_shard and j.id = l.id and j.ticket = l.ticket",
+                "where j.ctid = l.address\n           and j.shard + 0 = p_shard and j.id is not distinct from l.id and j.ticket = l.ticket",
                 2,
                 "where j.shard = p_shard and j.id = l.id",
             ),
             (
-                "where j.ctid = l.place and j.shard = p_shard and j.id = l.id\n           and j.ticket is not distinct from l.ticket",
+                "where j.ctid = l.address\n           and j.shard + 0 = p_shard and j.id is not distinct from l.id\n           and j.ticket is not distinct from l.ticket",
                 1,
                 "where j.shard = p_shard and j.id = l.id",
             ),

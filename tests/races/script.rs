@@ -161,6 +161,8 @@ fn finish(ended: &[(Job, Decision)], close: bool) -> String {
         of(&|_, decision| or_null(decision == Decision::CompleteKept, "'{}'"), "text"),
         of(&|_, _| "'error'".into(), "text"),
         of(&|_, _| "'it failed'".into(), "text"),
+        // Read before the first step, so that a row may move afterwards.
+        of(&|job, _| format!("(select ctid from pgjobq.jobs where id = races.id({job}))"), "tid"),
     ];
     format!(
         "finish(0::smallint, {HOLDER}, 'worker 1', array[{QUEUE}], array[3]::smallint[], array[2]::bigint[], \

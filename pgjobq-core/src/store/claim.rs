@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::db::ids::{QueueId, Shard, Ticket};
+use crate::db::row_address::RowAddress;
 use crate::job::lineage::Meta;
 use crate::store::access::Store;
 use crate::store::model::{ByPriority, ClaimId, Hold, Lane};
@@ -67,6 +68,8 @@ pub struct ClaimedJob {
     pub args: Option<Box<RawValue>>,
     pub priority: i16,
     pub ticket: Ticket,
+    /// The address of its row; `None` if it was quarantined.
+    pub address: Option<RowAddress>,
     /// The number of attempts that have ended before.
     pub attempts: i32,
     pub failures: i16,
@@ -225,8 +228,10 @@ impl Store {
 fn read_claimed(row: &PgRow) -> Result<Claimed, sqlx::Error> {
     let mut jobs = read_jobs(row)?;
     if !jobs.is_empty() {
+        let addresses: Vec<RowAddress> = row.try_get("addresses")?;
         let args: Vec<Option<String>> = row.try_get("args")?;
         let metas: Vec<Option<String>> = row.try_get("metas")?;
+        jobs.iter_mut().zip(addresses).for_each(|(job, address)| job.address = Some(address));
         for (job, (args, meta)) in jobs.iter_mut().zip(args.into_iter().zip(metas)) {
             job.args = args.map(raw).transpose()?;
             job.meta = Meta::from_json(meta.as_deref());
@@ -266,6 +271,7 @@ fn read_jobs(row: &PgRow) -> Result<Vec<ClaimedJob>, sqlx::Error> {
         args: None,
         priority: priorities[place],
         ticket: tickets[place],
+        address: None,
         attempts: attempts[place],
         failures: failures[place],
         retries: retries[place],

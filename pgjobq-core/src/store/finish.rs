@@ -95,7 +95,8 @@ impl Store {
             .bind(ended.iter().map(|e| e.decision.keep()).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.decision.output()).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.decision.reason()).collect::<Vec<_>>())
-            .bind(ended.iter().map(|e| e.decision.message()).collect::<Vec<_>>());
+            .bind(ended.iter().map(|e| e.decision.message()).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.hold.address).collect::<Vec<_>>());
         let row = self.row(query).await?;
         read_finished(&row).map_err(DatabaseError::Refused)
     }

@@ -6,6 +6,7 @@ use sqlx::query::Query;
 
 use crate::JobId;
 use crate::db::ids::{LeaseId, QueueId, Shard, Ticket, WorkerId};
+use crate::db::row_address::RowAddress;
 
 /// The number of priorities.
 pub const PRIORITIES: usize = 4;
@@ -46,6 +47,8 @@ pub struct Hold {
     pub worker: WorkerId,
     pub job: JobId,
     pub ticket: Ticket,
+    /// The address of the job's row, if the claim returned it. A hint, and no part of the fence.
+    pub address: Option<RowAddress>,
 }
 
 impl Hold {

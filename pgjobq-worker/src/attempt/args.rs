@@ -52,7 +52,7 @@ pub(crate) async fn read(runtime: &Runtime, job: &mut ClaimedJob, lease: &Lease)
 /// Reads the arguments once. Returns false if the job no longer has this ticket.
 async fn read_once(runtime: &Runtime, job: &mut ClaimedJob, lease: &Lease) -> Result<bool, DatabaseError> {
     let _turn = runtime.args_reads.acquire().await;
-    let Some((args, meta)) = runtime.store.read_args(&lease.hold(job.id, job.ticket)).await? else {
+    let Some((args, meta)) = runtime.store.read_args(&lease.hold(&*job)).await? else {
         return Ok(false);
     };
     (job.args, job.meta) = (Some(args), meta);

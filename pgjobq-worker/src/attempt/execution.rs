@@ -137,7 +137,7 @@ impl Execution {
 
     /// The right by which this attempt writes about its job.
     fn hold(&self) -> Hold {
-        self.lease.hold(self.job.id, self.job.ticket)
+        self.lease.hold(&self.job)
     }
 
     fn context(&mut self, handler: &'static JobDescriptor) -> JobContext {

@@ -27,7 +27,7 @@ pub(super) fn begin(runtime: &Arc<Runtime>, claim: ClaimId, jobs: Vec<ClaimedJob
         let slot = reserved.slots.split_one().expect("a claim returns at most one job for each slot");
         let quarantined = reserved.quarantined.pop();
         if is_draining {
-            let result = Unrecorded::new(lease.hold(job.id, job.ticket), lease, Decision::Return);
+            let result = Unrecorded::new(lease.hold(&job), lease, Decision::Return);
             runtime.recorders.send(Unrecorded { quarantined, ..result });
             continue;
         }
@@ -45,14 +45,10 @@ fn hold(runtime: &Runtime, claim: ClaimId, mut jobs: Vec<ClaimedJob>) -> Vec<(Cl
         let Some(max_ticket) = jobs.iter().map(|job| job.ticket).max() else { continue };
         let key = LeaseKey { lane: claim.lane, priority, max_ticket, id: claim.lease };
         let stop = runtime.stages.stop_attempts.child_token();
-        let lease = Arc::new(Lease::new(key, claim.worker, jobs.iter().map(held_job).collect(), stop));
+        let lease = Arc::new(Lease::new(key, claim.worker, jobs.iter().map(HeldJob::from).collect(), stop));
         held.extend(jobs.into_iter().map(|job| (job, Arc::clone(&lease))));
         leases.push(lease);
     }
     runtime.leases.end_claim(claim.lease, &leases);
     held
-}
-
-fn held_job(job: &ClaimedJob) -> HeldJob {
-    HeldJob { id: job.id, ticket: job.ticket, at_most_once: job.max_crashes == 0 }
 }

@@ -19,10 +19,7 @@ pub(crate) async fn hand_back(runtime: &Arc<Runtime>, lease: &Arc<Lease>) -> Res
     let mut results: Vec<_> = lease
         .jobs
         .iter()
-        .map(|job| {
-            let hold = lease.hold(job.id, job.ticket);
-            Unrecorded::new(hold, Arc::clone(lease), stopped(job.at_most_once))
-        })
+        .map(|job| Unrecorded::new(lease.hold(*job), Arc::clone(lease), stopped(job.at_most_once)))
         .collect();
     results.sort_unstable_by_key(|result| result.job()); // The order in which jobs are locked.
     let closing = [LeaseUse { key: lease.key, close: true }];

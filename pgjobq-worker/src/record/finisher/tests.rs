@@ -5,7 +5,7 @@ use pgjobq_core::worker_api::{Decision, Lane, LeaseId, LeaseKey, QueueId, Ticket
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::leases::Lease;
+use crate::leases::{HeldJob, Lease};
 
 fn waiting(sizes: &[(usize, usize)]) -> VecDeque<Unrecorded> {
     let key = LeaseKey {
@@ -16,8 +16,8 @@ fn waiting(sizes: &[(usize, usize)]) -> VecDeque<Unrecorded> {
     };
     let lease = Arc::new(Lease::new(key, WorkerId(1), Vec::new(), CancellationToken::new()));
     let result = |&(most, bytes): &(usize, usize)| {
-        let hold = lease.hold(JobId::new(), Ticket(1));
-        let result = Unrecorded::new(hold, Arc::clone(&lease), Decision::Release);
+        let job = HeldJob { id: JobId::new(), ticket: Ticket(1), address: None, at_most_once: false };
+        let result = Unrecorded::new(lease.hold(job), Arc::clone(&lease), Decision::Release);
         Unrecorded { most, bytes, ..result }
     };
     sizes.iter().map(result).collect()
