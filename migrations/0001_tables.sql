@@ -219,28 +219,28 @@ create type pgjobq.job_in_line as (
 
 comment on type pgjobq.job_in_line is 'Internal. A job that waits in a line of its queue.';
 
--- One priority's part of a claim: the jobs, as arrays, and what the claim has to know of them.
-create type pgjobq.batch as (
-    addresses tid[],
-    ids uuid[],
-    kinds text[],
-    args text[],
-    metas text[],
-    tickets bigint[],
-    attempts int[],
-    failures smallint[],
-    retries smallint[],
-    max_crashes smallint[],
-    covered int8multirange,
-    max_ticket bigint,
-    taken int,
-    scarce int,
-    bytes bigint,
-    dropped bigint
+-- A row of the answer of a claim: a job, or the summary, which has only the last three columns.
+create type pgjobq.claimed_job as (
+    priority smallint,
+    ticket bigint,
+    address tid,
+    id uuid,
+    kind text,
+    args jsonb,
+    args_text text,
+    meta jsonb,
+    attempt int,
+    failures smallint,
+    retries smallint,
+    max_crashes smallint,
+    scanned_to bigint[],
+    opened boolean,
+    more boolean
 );
 
-comment on type pgjobq.batch is
-    'Internal. The jobs that a claim takes from one line, as arrays: see `claimed_batch`.';
+comment on type pgjobq.claimed_job is 'Internal. A row of the answer of a claim: see `claim`.';
+comment on column pgjobq.claimed_job.args_text is
+    'The arguments, if the claim had to print them; then `args` is null.';
 
 create table pgjobq.failures (
     shard smallint not null,

@@ -9,7 +9,8 @@
 --   p_bytes       the claim ends when its arguments reach this size; the first job is always taken
 --   p_scarce      kinds of which it takes at most `p_scarce_want` jobs in all
 --   p_bare        the arguments are null; `read_args` reads them
---   addresses     where the rows are stored, for the finish: nothing in a job's row changes while it runs
+--
+-- Returns a row for each job, and a last one without a job, with
 --   scanned_to    the ticket up to which each line was walked, and at most the last ticket drawn; with
 --                 `p_found`, the scan hint
 --   opened        false if another session holds the lane
@@ -18,146 +19,64 @@
 -- It commits without waiting for the disk, unless one of its jobs must not run twice: a crash of the database
 -- that loses the claim only redelivers its jobs.
 --
--- The order of the steps is the protocol: lock the lane, then read the leases, then take jobs that no lease
--- covers.
+-- The order of the steps is the protocol: lock the lane; then, in a later snapshot, read the leases, and take
+-- jobs that no lease covers. Mostly one statement does all that. If a bound may cut the batch, it takes
+-- nothing and returns no row, and `claim_within_bounds` looks at one job after the other.
 create or replace function pgjobq.claim(
     p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_wait boolean, p_kinds text[],
     p_want int, p_scan_hint bigint[], p_found bigint[], p_found_priority smallint[],
     p_bytes bigint default 8388608, p_scarce text[] default '{}', p_scarce_want int default 0,
-    p_bare boolean default false,
-    out addresses tid[], out ids uuid[], out kinds text[], out args text[], out priorities smallint[],
-    out tickets bigint[], out attempts int[], out failures smallint[], out retries smallint[],
-    out max_crashes smallint[], out metas text[], out scanned_to bigint[], out opened boolean,
-    out more boolean)
-language plpgsql set lock_timeout = '1s' as $$
+    p_bare boolean default false)
+returns setof pgjobq.claimed_job language plpgsql set lock_timeout = '1s' as $$
 declare
-    c_walk constant int := 5000;    -- how many rows that are not for this worker it may pass under the lock
+    v_rows int := p_want + 5000;    -- how many rows of a line it walks at most, under the lock
     v_drawn bigint := coalesce(pg_sequence_last_value('pgjobq.ticket'), 0);
-    v_above bigint[];
-    v_up_to bigint[] := '{9223372036854775807}';
-    v_leased int8multirange;
-    b pgjobq.batch;
+    v_summary pgjobq.claimed_job;
 begin
-    scanned_to := pgjobq.capped(p_scan_hint, v_drawn); more := false;
-    opened := pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait);
-    if not opened then return; end if;
+    if not pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait) then
+        v_summary.scanned_to := p_scan_hint; v_summary.opened := false; v_summary.more := false;
+        return next v_summary;
+        return;
+    end if;
     -- step: lane locked
-    for n in reverse 4..1 loop
-        if p_found is null then     -- Mostly the line is empty, and no lease is read.
-            v_above := array(select ticket - 1
-                               from pgjobq.ready_line(p_shard, p_queue, n - 1, p_scan_hint[n], 1));
-            scanned_to[n] := v_drawn;
-        else
-            v_up_to := pgjobq.tickets_of(n - 1, p_found, p_found_priority);
-            v_above := array(select ticket - 1 from unnest(v_up_to) ticket);
-        end if;
-        continue when v_above = '{}';
-        v_leased := pgjobq.leased_tickets(p_shard, p_queue, n - 1, v_above[1]);
-        -- step: leases read
-        select * into b from pgjobq.claimed_batch(
-            p_shard, p_queue, n - 1, v_above, v_up_to, p_want + c_walk, v_leased, p_kinds, p_want, p_bare);
-        if (not p_bare and array_position(b.args, null) is not null) or b.kinds && p_scarce then
-            b := pgjobq.trim_batch(p_shard, p_bare, p_bytes, p_scarce, p_scarce_want, b);
-            more := b.dropped is not null;
-        end if;
-        if p_found is null then
-            scanned_to[n] := least(v_drawn, case
-                when more then b.dropped - 1 when b.taken = p_want then b.max_ticket
-                else (select ticket
-                        from pgjobq.end_of_walk(p_shard, p_queue, n - 1, v_above[1], p_want + c_walk)) end);
-        end if;
-        if b.taken > 0 then
-            insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
-            values (p_shard, p_queue, n - 1, b.max_ticket, p_lease, p_worker, b.covered);
-            -- step: lease inserted
-            addresses := addresses || b.addresses; ids := ids || b.ids; kinds := kinds || b.kinds;
-            args := args || b.args; metas := metas || b.metas;
-            priorities := priorities || array_fill((n - 1)::smallint, array[b.taken]);
-            tickets := tickets || b.tickets; attempts := attempts || b.attempts;
-            failures := failures || b.failures; retries := retries || b.retries;
-            max_crashes := max_crashes || b.max_crashes; p_scarce_want := p_scarce_want - b.scarce;
-            p_want := p_want - b.taken; p_bytes := p_bytes - b.bytes;
-        end if;
-        exit when p_want = 0 or more;
-    end loop;
-    perform set_config('synchronous_commit', 'off', true) where (0 = any (max_crashes)) is not true;
+    return query
+    with taken as materialized (
+        select * from pgjobq.claimable_jobs(
+            p_shard, p_queue, p_scan_hint, p_found, p_found_priority, v_rows, p_kinds, p_bare)
+         limit p_want),
+    total as materialized (
+        select t.*, case when not is_bounded and not at_most_once
+                         then set_config('synchronous_commit', 'off', true) end as commit
+          from (select count(*) as jobs, min(priority) as last,
+                       coalesce(bool_or(max_crashes = 0), false) as at_most_once,
+                       -- PostgreSQL stores larger arguments outside of the row.
+                       coalesce(bool_or(pg_column_size(args) > 2000 or kind = any (p_scarce)), false)
+                           as is_bounded
+                  from taken) t),
+    leased as (
+        insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
+        select p_shard, p_queue, t.priority, max(t.ticket), p_lease, p_worker,
+               pgjobq.ranges_of(array_agg(t.ticket))
+          from taken t, total where not total.is_bounded
+         group by t.priority
+        returning priority, max_ticket)
+    select t.* from taken t, total where not total.is_bounded
+    union all
+    select null, null, null, null, null, null, null, null, null, null, null, null,
+           pgjobq.walked_to(p_shard, p_queue, p_scan_hint, v_rows, v_drawn, case
+               when p_found is not null then 4 when t.jobs = p_want then t.last end, l.max_ticket),
+           true, false
+      from total t left join leased l on l.priority = t.last
+     where not t.is_bounded;
+    if not found then
+        return query select * from pgjobq.claim_within_bounds(
+            p_shard, p_queue, p_worker, p_lease, p_kinds, p_want, p_scan_hint, p_found, p_found_priority,
+            v_rows, v_drawn, p_bytes, p_scarce, p_scarce_want, p_bare);
+    end if;
+    -- step: lease inserted
 end $$;
 
 comment on function pgjobq.claim is 'Internal. Claims ready jobs of one lane.';
-
--- One priority's part of a claim: the first `p_want` of the jobs that it may take. `covered` are their
--- tickets. Large arguments are null: `trim_batch` prints them one at a time, and fills `scarce`, `bytes` and
--- `dropped`.
-create or replace function pgjobq.claimed_batch(
-    p_shard smallint, p_queue int, p_priority int, p_above bigint[], p_up_to bigint[], p_rows int,
-    p_leased int8multirange, p_kinds text[], p_want int, p_bare boolean)
-returns setof pgjobq.batch language sql stable as $$
-    select array_agg(j.address), array_agg(j.id), array_agg(j.kind),
-           -- PostgreSQL stores larger ones outside of the row.
-           array_agg(case when pg_column_size(j.args) <= 2000 and not p_bare then j.args::text end),
-           array_agg(case when not p_bare then j.meta::text end),
-           array_agg(j.ticket), array_agg(j.attempt), array_agg(j.failures), array_agg(j.retries),
-           array_agg(j.max_crashes),
-           range_agg(int8range(j.ticket, j.ticket, '[]')), max(j.ticket), count(*)::int,
-           0, 0::bigint, null::bigint
-      from (select * from pgjobq.ready_jobs(
-                p_shard, p_queue, p_priority, p_above, p_up_to, p_rows, p_leased, p_kinds)
-             limit p_want) j
-$$;
-
-comment on function pgjobq.claimed_batch is 'Internal. One priority''s part of a claim.';
-
--- Cuts a batch: after the job with whose arguments, as text, `p_bytes` are reached, and to `p_scarce_want`
--- jobs of the kinds in `p_scarce`. It prints the arguments that are still null, one job at a time, so that no
--- job is printed in vain. `scarce` and `bytes` are how much of both it took; `dropped` is the lowest ticket
--- that it left, or null.
-create or replace function pgjobq.trim_batch(
-    p_shard smallint, p_bare boolean, p_bytes bigint, p_scarce text[], p_scarce_want int, b pgjobq.batch)
-returns pgjobq.batch language plpgsql as $$
-declare
-    v_taken int[] := '{}';
-    -- An assignment to an element of `b.args`, or one with a query on its right side, copies the whole array.
-    v_args text[] := b.args;
-    v_text text;
-begin
-    for i in 1..cardinality(b.ids) loop
-        if b.bytes >= p_bytes or (b.kinds[i] = any (p_scarce) and b.scarce >= p_scarce_want) then
-            b.dropped := least(b.dropped, b.tickets[i]);
-            exit when b.bytes >= p_bytes;
-            continue;
-        end if;
-        if v_args[i] is null and not p_bare then
-            select j.args::text into v_text from pgjobq.jobs j where j.shard = p_shard and j.id = b.ids[i];
-            v_args[i] := v_text;
-        end if;
-        v_taken := v_taken || i;
-        b.scarce := b.scarce + (b.kinds[i] = any (p_scarce))::int;
-        b.bytes := b.bytes + coalesce(octet_length(v_args[i]), 0);
-    end loop;
-    b.args := v_args;
-    if cardinality(v_taken) < b.taken then
-        b.addresses := pgjobq.picked(b.addresses, v_taken); b.ids := pgjobq.picked(b.ids, v_taken);
-        b.kinds := pgjobq.picked(b.kinds, v_taken);
-        b.args := pgjobq.picked(b.args, v_taken); b.metas := pgjobq.picked(b.metas, v_taken);
-        b.tickets := pgjobq.picked(b.tickets, v_taken); b.attempts := pgjobq.picked(b.attempts, v_taken);
-        b.failures := pgjobq.picked(b.failures, v_taken); b.retries := pgjobq.picked(b.retries, v_taken);
-        b.max_crashes := pgjobq.picked(b.max_crashes, v_taken);
-        select range_agg(int8range(t, t, '[]')), max(t), count(*) into b.covered, b.max_ticket, b.taken
-          from unnest(b.tickets) t;
-    end if;
-    return b;
-end $$;
-
-comment on function pgjobq.trim_batch is 'Internal. Cuts a batch to the bounds of its claim.';
-
--- The elements at these places.
-create or replace function pgjobq.picked(p_array anyarray, p_places int[]) returns anyarray
-language plpgsql immutable as $$
-begin
-    return array(select p_array[place] from unnest(p_places) place);
-end $$;
-
-comment on function pgjobq.picked is 'Internal. The elements of an array at some places.';
 
 -- The tickets of one priority, ascending.
 create or replace function pgjobq.tickets_of(p_priority int, p_tickets bigint[], p_priorities smallint[])
@@ -169,11 +88,129 @@ end $$;
 
 comment on function pgjobq.tickets_of is 'Internal. Those of some tickets that have one priority.';
 
--- Four numbers by priority, none of them above `p_most`.
-create or replace function pgjobq.capped(p_numbers bigint[], p_most bigint) returns bigint[]
-language sql immutable as $$
-    select array[least(p_numbers[1], p_most), least(p_numbers[2], p_most), least(p_numbers[3], p_most),
-                 least(p_numbers[4], p_most)]
+-- The parts of a line that a claim looks at, as `ready_jobs` wants them; no row if nothing is there.
+create or replace function pgjobq.stretches(
+    p_shard smallint, p_queue int, p_priority smallint, p_scan_hint bigint[], p_found bigint[],
+    p_found_priority smallint[])
+returns table (above bigint[], up_to bigint[]) language sql stable as $$
+    select array[j.ticket - 1], '{9223372036854775807}'::bigint[]
+      from pgjobq.ready_line(p_shard, p_queue, p_priority, p_scan_hint[p_priority + 1], 1) j
+     where p_found is null
+    union all
+    select array(select ticket - 1 from unnest(f.tickets) ticket), f.tickets
+      from (select pgjobq.tickets_of(p_priority, p_found, p_found_priority) as tickets) f
+     where p_found is not null and f.tickets <> '{}'
 $$;
 
-comment on function pgjobq.capped is 'Internal. Four numbers by priority, none above a bound.';
+comment on function pgjobq.stretches is 'Internal. The parts of a line that a claim looks at.';
+
+-- The jobs of all priorities that a worker may claim, in the order in which it claims them. Each line is
+-- walked from its scan hint on; or, with `p_found`, only the tickets there are looked at. A line is read when
+-- the ones before it are used up, and its leases only if a job waits in it.
+create or replace function pgjobq.claimable_jobs(
+    p_shard smallint, p_queue int, p_scan_hint bigint[], p_found bigint[], p_found_priority smallint[],
+    p_rows int, p_kinds text[], p_bare boolean)
+returns setof pgjobq.claimed_job language sql stable as $$
+    select p.priority, j.ticket, j.address, j.id, j.kind, case when not p_bare then j.args end, null::text,
+           case when not p_bare then j.meta end, j.attempt, j.failures, j.retries, j.max_crashes,
+           null::bigint[], null::boolean, null::boolean
+      from unnest('{3,2,1,0}'::smallint[]) p(priority),
+           lateral (select s.above, s.up_to,
+                           (select range_agg(l.tickets)
+                              from (select tickets from pgjobq.leases l
+                                     where l.shard = p_shard and l.queue_id = p_queue
+                                       and l.priority = p.priority and l.max_ticket > s.above[1]
+                                     order by l.max_ticket offset 0) l) as leased
+                      from pgjobq.stretches(
+                          p_shard, p_queue, p.priority, p_scan_hint, p_found, p_found_priority) s
+                    offset 0) line,
+           lateral pgjobq.ready_jobs(
+               p_shard, p_queue, p.priority, line.above, line.up_to, p_rows, line.leased, p_kinds) j
+$$;
+
+comment on function pgjobq.claimable_jobs is 'Internal. The jobs that a worker may claim, in order.';
+
+-- The multirange of some tickets, which ascend.
+create or replace function pgjobq.ranges_of(p_tickets bigint[]) returns int8multirange
+language plpgsql immutable as $$
+declare
+    v_last bigint := p_tickets[cardinality(p_tickets)];
+begin
+    -- Mostly there is no gap. A range for each ticket costs as much as the walk.
+    if v_last - p_tickets[1] = cardinality(p_tickets) - 1 then
+        return int8multirange(int8range(p_tickets[1], v_last, '[]'));
+    end if;
+    return (select range_agg(int8range(ticket, ticket, '[]')) from unnest(p_tickets) ticket);
+end $$;
+
+comment on function pgjobq.ranges_of is 'Internal. The multirange of some tickets.';
+
+-- The tickets up to which a claim has walked each line. If it ended early, it ended in the line of priority
+-- `p_last`, at `p_ticket`, and has not walked those of lower priorities.
+create or replace function pgjobq.walked_to(
+    p_shard smallint, p_queue int, p_scan_hint bigint[], p_rows int, p_drawn bigint, p_last int,
+    p_ticket bigint)
+returns bigint[] language plpgsql stable as $$
+begin
+    return array(
+        select least(p_drawn, case
+                   when n - 1 < p_last then p_scan_hint[n]
+                   when n - 1 = p_last then p_ticket
+                   else (select e.ticket
+                           from pgjobq.end_of_walk(p_shard, p_queue, n - 1, p_scan_hint[n], p_rows) e) end)
+          from generate_series(1, 4) n);
+end $$;
+
+comment on function pgjobq.walked_to is 'Internal. The tickets up to which a claim has walked.';
+
+-- The same as the statement of `claim`, for a batch that a bound may cut. It prints the arguments of one job
+-- after the other, and of no job that it leaves. After the first job that it leaves it takes none of a lower
+-- priority.
+create or replace function pgjobq.claim_within_bounds(
+    p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_kinds text[], p_want int,
+    p_scan_hint bigint[], p_found bigint[], p_found_priority smallint[], p_rows int, p_drawn bigint,
+    p_bytes bigint, p_scarce text[], p_scarce_want int, p_bare boolean)
+returns setof pgjobq.claimed_job language plpgsql as $$
+declare
+    j pgjobq.claimed_job;
+    v_priority smallint;
+    v_left bigint;      -- the lowest ticket that it leaves
+    v_priorities smallint[] := '{}';
+    v_tickets bigint[] := '{}';
+    v_at_most_once boolean := false;
+begin
+    for j in select * from pgjobq.claimable_jobs(
+        p_shard, p_queue, p_scan_hint, p_found, p_found_priority, p_rows, p_kinds, p_bare)
+    loop
+        exit when p_want = 0 or v_left is not null and j.priority < v_priority;
+        v_priority := j.priority;
+        if p_bytes <= 0 or (j.kind = any (p_scarce) and p_scarce_want = 0) then
+            v_left := coalesce(v_left, j.ticket);
+            exit when p_bytes <= 0;
+            continue;
+        end if;
+        j.args_text := j.args::text;
+        j.args := null;
+        v_priorities := v_priorities || j.priority;
+        v_tickets := v_tickets || j.ticket;
+        p_want := p_want - 1;
+        p_bytes := p_bytes - coalesce(octet_length(j.args_text), 0);
+        p_scarce_want := p_scarce_want - (j.kind = any (p_scarce))::int;
+        v_at_most_once := v_at_most_once or j.max_crashes = 0;
+        return next j;
+    end loop;
+    insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
+    select p_shard, p_queue, t.priority, max(t.ticket), p_lease, p_worker,
+           pgjobq.ranges_of(array_agg(t.ticket))
+      from unnest(v_priorities, v_tickets) t(priority, ticket) group by t.priority;
+    perform set_config('synchronous_commit', 'off', true) where not v_at_most_once;
+    j := null;
+    j.scanned_to := pgjobq.walked_to(p_shard, p_queue, p_scan_hint, p_rows, p_drawn, case
+        when p_found is not null then 4 when v_left is not null or p_want = 0 then v_priority end,
+        coalesce(v_left - 1, v_tickets[cardinality(v_tickets)]));
+    j.opened := true;
+    j.more := v_left is not null;
+    return next j;
+end $$;
+
+comment on function pgjobq.claim_within_bounds is 'Internal. Claims jobs within bounds.';

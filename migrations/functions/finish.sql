@@ -39,14 +39,12 @@ begin
         p_shard, p_worker, p_lease_queue, p_lease_priority, p_lease_max_ticket, p_lease_id, p_lease_close) h;
     -- step: leases held
     v_now := clock_timestamp();
-    -- The lease half of the fence: without a decision a result is not read. (Whatever writes compares the
-    -- ticket.)
+    -- The lease half of the fence: without a decision a result is not read. Whatever writes reads the ticket.
     if false = any (v_held) then
         p_decision := array(select case when v_held[d.lease] then d.decision end
                               from unnest(p_lease, p_decision) d(lease, decision));
     end if;
-    -- If a row has moved (new address, same ticket) since the claim, or between `locate_jobs` and the write,
-    -- the write misses it; the next round finds it.
+    -- A row may move (same ticket) after the claim, or before the write. Then the next round finds it.
     for round in 1..10 loop
         if 'delete' = any (p_decision) then
             v_done := v_done || pgjobq.delete_jobs(p_shard, p_address, p_id, p_ticket, p_decision);

@@ -138,7 +138,8 @@ impl Session {
             .bind(vec![(end == End::CompleteKept).then_some(86_400_000_000i64); jobs])
             .bind(vec![(end == End::CompleteKept).then_some("{\"sent\": true}"); jobs])
             .bind(vec![failed.then_some("error"); jobs])
-            .bind(vec![failed.then_some("the mail server did not answer"); jobs]);
+            .bind(vec![failed.then_some("the mail server did not answer"); jobs])
+            .bind(lease.addresses.clone());
         self.cost(query).await
     }
 

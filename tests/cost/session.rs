@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use pgjobq_core::worker_api::STATEMENTS;
+use pgjobq_core::worker_api::{RowAddress, STATEMENTS};
 use serde_json::Value;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
@@ -44,6 +44,9 @@ impl Session {
         };
         session.queue = session.number("select id from pgjobq.queues where name = 'default'").await as i32;
         session.register().await;
+        // sqlx looks up the type of a row's address once, which an unnamed statement does not survive.
+        let _: Vec<RowAddress> =
+            sqlx::query_scalar("select '{}'::tid[]").fetch_one(&mut session.measured).await.unwrap();
         session
     }
 

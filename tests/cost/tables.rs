@@ -1,5 +1,6 @@
 //! Filling the tables, and reading back what a claim took.
 
+use pgjobq_core::worker_api::RowAddress;
 use sqlx::AssertSqlSafe;
 use tokio::sync::RwLock;
 use uuid::Uuid;
@@ -22,6 +23,7 @@ pub(crate) struct Lease {
     pub(crate) id: i64,
     pub(crate) max_ticket: i64,
     pub(crate) jobs: Vec<(Uuid, i64)>,
+    pub(crate) addresses: Vec<RowAddress>,
 }
 
 impl Session {
@@ -64,20 +66,21 @@ impl Session {
         .await
         .unwrap();
         let (max_ticket, low, tickets) = found?;
-        let mut jobs = Vec::new();
+        let (mut jobs, mut addresses) = (Vec::new(), Vec::new());
         for line in ["crashes = 0", "crashes > 0"] {
             let sql = format!(
-                "select id, ticket from pgjobq.jobs
+                "select id, ticket, ctid from pgjobq.jobs
                   where shard = 0 and queue_id = {} and priority = 1 and ticket is not null and {line}
                     and ticket >= {low} and ticket <= {max_ticket} and '{tickets}'::int8multirange @> ticket
                   order by ticket",
                 self.queue
             );
-            let found: Vec<(Uuid, i64)> =
+            let found: Vec<(Uuid, i64, RowAddress)> =
                 sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut self.stage).await.unwrap();
-            jobs.extend(found);
+            jobs.extend(found.iter().map(|(id, ticket, _)| (*id, *ticket)));
+            addresses.extend(found.into_iter().map(|(_, _, address)| address));
         }
-        Some(Lease { id, max_ticket, jobs })
+        Some(Lease { id, max_ticket, jobs, addresses })
     }
 
     /// Deletes all rows of the tables. The dead rows stay.

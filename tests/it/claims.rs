@@ -266,7 +266,7 @@ async fn places_are_counted_over_all_priorities_of_a_claim() {
     insert_in_line(&db, rows).await;
     let claimed = db
         .text(
-            "select array_to_string(array(select unnest(c.kinds) order by 1), ',')
+            "select string_agg(c.kind, ',' order by c.kind)
                from pgjobq.queues q, pgjobq.claim(0::smallint, q.id, 7, 70, true, '{scarce,plain}', 100, '{0,0,0,0}',
                     null, null, 8388608, '{scarce}', 3) c
               where q.name = 'default'",

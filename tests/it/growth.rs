@@ -178,8 +178,8 @@ async fn deleted_queue_keeps_its_lanes_while_a_job_is_left() {
         db.number(&format!("select 2 - count(*) from pgjobq.lanes where queue_id = {id}")).await
     };
     let claim = format!(
-        "select pgjobq.register_worker(1::smallint, 42, 'ghost'),
-                pgjobq.claim(1::smallint, {id}, 42, 7, true, array['stay'], 9, '{{0,0,0,0}}', null, null)"
+        "select pgjobq.register_worker(1::smallint, 42, 'ghost');
+         select pgjobq.claim(1::smallint, {id}, 42, 7, true, array['stay'], 9, '{{0,0,0,0}}', null, null)"
     );
     assert_eq!(forgotten(&claim).await, 0, "the job runs");
     assert_eq!(db.number("select count(*) from pgjobq.leases").await, 1);
@@ -291,8 +291,9 @@ async fn expire_locks_no_lane_for_jobs_that_run() {
     db.run(
         "select pgjobq.enqueue('stay') from generate_series(1, 3);
          update pgjobq.jobs set expires_at = now() + interval '1 hour';
-         select pgjobq.register_worker(0::smallint, 42, 'ghost'),
-                pgjobq.claim(0::smallint, queue_id, 42, 7, true, array['stay'], 2, '{0,0,0,0}', null, null) from pgjobq.jobs limit 1;
+         select pgjobq.register_worker(0::smallint, 42, 'ghost');
+         select pgjobq.claim(0::smallint, queue_id, 42, 7, true, array['stay'], 2, '{0,0,0,0}', null, null)
+           from (select queue_id from pgjobq.jobs limit 1) j;
          update pgjobq.jobs set expires_at = now() - interval '1 hour'
           where ticket < (select max(ticket) from pgjobq.jobs)",
     )

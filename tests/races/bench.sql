@@ -161,8 +161,8 @@ begin
     v_live := array(select races.number(id) from pgjobq.jobs order by id);
     loop
         v_lease := v_lease + 1;
-        select c.ids, c.tickets, c.priorities into r
-          from pgjobq.claim(0::smallint, v_queue, 99, v_lease, true, '{kind}', 100, '{0,0,0,0}', null, null) c;
+        select array_agg(c.id) as ids, array_agg(c.ticket) as tickets, array_agg(c.priority) as priorities into r
+          from pgjobq.claim(0::smallint, v_queue, 99, v_lease, true, '{kind}', 100, '{0,0,0,0}', null, null) c where c.id is not null;
         if r.ids is null then
             select c.ids, c.tickets, c.priorities into r
               from pgjobq.claim_quarantined(0::smallint, v_queue, 99, v_lease, '{kind}', 100, true, '{0,0,0,0}') c;

@@ -55,12 +55,26 @@ const PLANTED: &[Planted] = &[
         "the leases are read before the lane is locked",
         &[
             (
-                "    opened := pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait);\n    if not opened then return; end if;\n    -- step: lane locked\n",
+                "    if not pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait) then\n        v_summary.scanned_to",
                 1,
                 "    v_leased := pgjobq.leased_tickets(p_shard, p_queue, 3, 0);\n    \
-                 opened := pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait);\n    if not opened then return; end if;\n    -- step: lane locked\n",
+                 if not pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait) then\n        v_summary.scanned_to",
             ),
-            ("        v_leased := pgjobq.leased_tickets(p_shard, p_queue, n - 1, v_above[1]);\n", 1, ""),
+            (
+                "    v_summary pgjobq.claimed_job;\n",
+                1,
+                "    v_summary pgjobq.claimed_job;\n    v_leased int8multirange;\n",
+            ),
+            (
+                "v_rows, p_kinds, p_bare)\n         limit p_want),",
+                1,
+                "v_rows, p_kinds, p_bare) c\n         where (v_leased @> c.ticket) is not true limit p_want),",
+            ),
+            (
+                "and l.priority = p.priority and l.max_ticket > s.above[1]",
+                1,
+                "and l.priority = p.priority and false",
+            ),
         ],
         &["claim", "claim found tickets"],
     ),
@@ -108,7 +122,11 @@ const PLANTED: &[Planted] = &[
     ),
     planted(
         "a claim takes one more than was asked",
-        &[("p_kinds)\n             limit p_want) j", 1, "p_kinds)\n             limit p_want + 1) j")],
+        &[(
+            "v_rows, p_kinds, p_bare)\n         limit p_want),",
+            1,
+            "v_rows, p_kinds, p_bare)\n         limit p_want + 1),",
+        )],
         &["claim one without waiting"],
     ),
     planted(

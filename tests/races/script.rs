@@ -53,8 +53,16 @@ impl Operation {
             }
             _ => "",
         };
+        let answer = match self.action {
+            // A row for each job, and one for all of them.
+            Action::Claim { .. } => {
+                "jsonb_build_object('ids', jsonb_agg(a.id) filter (where a.id is not null), \
+                                    'tickets', jsonb_agg(a.ticket) filter (where a.id is not null))"
+            }
+            _ => "to_jsonb(a)",
+        };
         format!(
-            "{begin}\nselect coalesce(to_jsonb(a){more}, 'null')::text as answer from pgjobq.{call} a;\n{end}"
+            "{begin}\nselect coalesce({answer}{more}, 'null')::text as answer from pgjobq.{call} a;\n{end}"
         )
     }
 

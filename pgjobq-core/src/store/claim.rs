@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::db::ids::{QueueId, Shard, Ticket};
@@ -150,8 +151,8 @@ impl Store {
             .bind(claim.bounds.scarce)
             .bind(claim.bounds.scarce_want as i32)
             .bind(claim.bounds.bare);
-        let row = self.row(query).await?;
-        let claimed = read_claimed(&row).map_err(DatabaseError::Refused)?;
+        let rows = self.rows(query).await?;
+        let claimed = read_claimed(&rows).map_err(DatabaseError::Refused)?;
         assert!(claimed.jobs.len() <= claim.want, "a claim takes at most what was asked for");
         Ok(claimed)
     }
@@ -225,29 +226,44 @@ impl Store {
     }
 }
 
-fn read_claimed(row: &PgRow) -> Result<Claimed, sqlx::Error> {
-    let mut jobs = read_jobs(row)?;
-    if !jobs.is_empty() {
-        let addresses: Vec<RowAddress> = row.try_get("addresses")?;
-        let args: Vec<Option<String>> = row.try_get("args")?;
-        let metas: Vec<Option<String>> = row.try_get("metas")?;
-        jobs.iter_mut().zip(addresses).for_each(|(job, address)| job.address = Some(address));
-        for (job, (args, meta)) in jobs.iter_mut().zip(args.into_iter().zip(metas)) {
-            job.args = args.map(raw).transpose()?;
-            job.meta = Meta::from_json(meta.as_deref());
-        }
-    }
+/// Reads the answer of a claim: a row for each job, and a last one with what concerns all of them.
+fn read_claimed(rows: &[PgRow]) -> Result<Claimed, sqlx::Error> {
+    let (summary, jobs) = rows.split_last().ok_or(sqlx::Error::RowNotFound)?;
     Ok(Claimed {
-        jobs,
-        scanned_to: by_priority(row, "scanned_to")?,
-        opened: row.try_get("opened")?,
-        more: row.try_get("more")?,
+        jobs: jobs.iter().map(read_job).collect::<Result<_, _>>()?,
+        scanned_to: by_priority(summary, "scanned_to")?,
+        opened: summary.try_get("opened")?,
+        more: summary.try_get("more")?,
     })
 }
 
+/// Reads a job by the places of its columns, because a look-up of each name in each row would be most of the work.
+fn read_job(row: &PgRow) -> Result<ClaimedJob, sqlx::Error> {
+    let args: Option<Json<Box<RawValue>>> = row.try_get(5)?;
+    let args_text: Option<String> = row.try_get(6)?;
+    let meta: Option<Json<&RawValue>> = row.try_get(7)?;
+    Ok(ClaimedJob {
+        priority: row.try_get(0)?,
+        ticket: row.try_get(1)?,
+        address: row.try_get(2)?,
+        id: row.try_get::<Uuid, _>(3)?.into(),
+        kind: row.try_get(4)?,
+        args: match args {
+            Some(Json(args)) => Some(args),
+            None => args_text.map(raw).transpose()?,
+        },
+        meta: Meta::from_json(meta.map(|meta| meta.0.get())),
+        attempts: row.try_get(8)?,
+        failures: row.try_get(9)?,
+        retries: row.try_get(10)?,
+        max_crashes: row.try_get(11)?,
+    })
+}
+
+/// Reads the answer of a claim of quarantined jobs, which are few: one row of arrays.
 fn read_quarantined(row: &PgRow) -> Result<ClaimedQuarantined, sqlx::Error> {
     Ok(ClaimedQuarantined {
-        jobs: read_jobs(row)?,
+        jobs: read_bare_jobs(row)?,
         scanned_to: by_priority(row, "scanned_to")?,
         opened: row.try_get("opened")?,
         alone: row.try_get("alone")?,
@@ -255,8 +271,7 @@ fn read_quarantined(row: &PgRow) -> Result<ClaimedQuarantined, sqlx::Error> {
     })
 }
 
-/// The jobs of a claim, without their arguments.
-fn read_jobs(row: &PgRow) -> Result<Vec<ClaimedJob>, sqlx::Error> {
+fn read_bare_jobs(row: &PgRow) -> Result<Vec<ClaimedJob>, sqlx::Error> {
     let Some(ids) = row.try_get::<Option<Vec<Uuid>>, _>("ids")? else { return Ok(Vec::new()) };
     let kinds: Vec<String> = row.try_get("kinds")?;
     let priorities: Vec<i16> = row.try_get("priorities")?;
