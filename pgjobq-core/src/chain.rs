@@ -44,6 +44,7 @@ pub(crate) fn cause(error: &sqlx::Error) -> String {
             format!("{}{code}{hint}", error.message())
         }
         sqlx::Error::Io(error) => error.to_string(),
+        sqlx::Error::Configuration(error) => error.to_string(),
         error => chain(error),
     }
 }

@@ -117,11 +117,12 @@ async fn arguments_that_cannot_be_stored(db: TestDb) {
     text("a\\u0000b").enqueue(&db.client).await.unwrap(); // Six characters, none of them NUL.
     check_says(
         take_map::job(BTreeMap::from([(vec![1], 1)])).enqueue(&db.client).await,
-        "the arguments of the `take_map` job could not be written as JSON\nkey must be a string",
+        "the arguments of the `take_map` job could not be written as JSON: `map` has a map with keys that are no text, and JSON has no others: send a list of pairs, \
+         `Vec<(K, V)>`",
     );
     for float in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let said = whole(&take_floats::job(vec![1.0, float]).enqueue(&db.client).await.unwrap_err());
-        let start = "the arguments of the `take_floats` job could not be written as JSON\n`floats` is ";
+        let start = "the arguments of the `take_floats` job could not be written as JSON: `floats` is ";
         assert!(said.starts_with(start) && said.contains("which JSON cannot express"), "{said}");
     }
     let number = |text: &str| take_raw::job(RawValue::from_string(text.to_owned()).unwrap());

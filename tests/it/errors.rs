@@ -188,7 +188,7 @@ async fn every_error_turns_into_one_that_main_prints_well() {
     assert_eq!(
         printed,
         "the address of a database is like postgres://user:password@host/name, and this one is not: \
-         error with configuration: it does not begin with postgres://"
+         it does not begin with postgres://"
     );
     let other = pgjobq::Error::from(pgjobq::NotCompleted::Expired);
     assert_eq!(format!("{other:?}"), "the job expired before a worker started it");

@@ -168,18 +168,19 @@ async fn unreachable_database_is_reported() {
     let error = Client::connect("postgres:///app?host=/nowhere/at/all").await.unwrap_err();
     assert_eq!(
         whole(&error),
-        "the database could not be reached\nerror communicating with database: No such file or directory (os error 2)\n\
-         No such file or directory (os error 2)"
+        "the database at /nowhere/at/all could not be reached: No such file or directory (os error 2)"
     );
     let refused = Client::connect("postgres://127.0.0.1:1/app").await.unwrap_err();
-    check_first_line(&refused, "the database could not be reached");
-    assert!(whole(&refused).contains("Connection refused"), "{}", whole(&refused));
+    check_first_line(
+        &refused,
+        "the database at 127.0.0.1:1 could not be reached: Connection refused (os error 111)",
+    );
     let lazy = PgPoolOptions::new().acquire_timeout(Duration::from_millis(50));
     let pool = lazy.connect_lazy("postgres://127.0.0.1:1/app").unwrap();
     let error = Worker::builder(&Client::new(pool)).queue("default", 1).build().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the worker cannot start: the database could not be reached: error communicating with database: Connection refused (os error 111)"
+        "the worker cannot start: the database at 127.0.0.1:1 could not be reached: Connection refused (os error 111)"
     );
 }
 

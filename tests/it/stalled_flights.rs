@@ -185,7 +185,7 @@ async fn no_call_hangs_when_the_client_is_closed(db: TestDb) {
     );
     check_says(
         client.enqueue_all((0..2).map(double::job)).await,
-        "0 jobs were enqueued, and then jobs 1 to 2 (`double`) could not be\nthe client was closed: enqueue before `client.close()`, or with another client",
+        "0 jobs were enqueued, and then jobs 1 to 2 (`double`) could not be: the client was closed: enqueue before `client.close()`, or with another client",
     );
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1);
 }
