@@ -26,6 +26,7 @@ mod parts;
 mod pause;
 mod runtime;
 mod served_queue;
+mod slots;
 mod worker_name;
 
 pub use builder::WorkerBuilder;

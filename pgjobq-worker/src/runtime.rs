@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use pgjobq_core::worker_api::{JobDescriptor, Notifier, QueueId, Registry, States, Store, WorkerId};
-use pgjobq_core::{Client, DatabaseError};
+use pgjobq_core::{Client, DatabaseError, JobId};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -216,6 +216,25 @@ impl Runtime {
     pub(crate) fn notify_ended(&self, jobs: &[Uuid]) {
         let _home = self.home.get().map(Handle::enter);
         self.notifier.ended(jobs);
+    }
+
+    /// Asks the attempt of this job to stop because its job is cancelled, if it runs here. If it waits for a slot here, it is
+    /// returned, which ends it.
+    pub(crate) fn cancel(&self, job: JobId) {
+        let waiting = self.queues.iter().find_map(|queue| queue.occupancy().prefetch.remove(job));
+        match waiting {
+            Some(waiting) => self.recorders.send(waiting.returned()),
+            None => self.in_flight.cancel(job),
+        }
+    }
+
+    /// Wakes this worker and all others that serve these queues, after jobs were put back in line.
+    pub(crate) fn work_returned(&self, queues: &[QueueId]) {
+        if !queues.is_empty() {
+            self.arrivals.note(queues);
+            self.events.claim.notify_one();
+            self.notifier.wake(queues);
+        }
     }
 
     /// Wakes this worker, or the workers that serve the other queues, for new work in these queues.

@@ -1,12 +1,14 @@
-//! A queue that this worker serves, and its slots.
+//! A queue that this worker serves.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use pgjobq_core::Policy;
 use pgjobq_core::worker_api::QueueId;
 use tokio::sync::Notify;
+
+use crate::claim::prefetch::Prefetch;
 
 /// A queue that this worker serves. Its slots limit how many of its jobs run here at a time.
 #[derive(Debug)]
@@ -16,8 +18,8 @@ pub(crate) struct ServedQueue {
     pub(crate) name: Arc<str>,
     /// The number of slots.
     pub(crate) limit: usize,
-    taken: AtomicUsize,
-    /// Notified when slots become free.
+    occupancy: Mutex<Occupancy>,
+    /// Notified when there is room for jobs.
     freed: Arc<Notify>,
     /// The retention of completed jobs whose kind sets none, in microseconds.
     retention: AtomicU64,
@@ -26,11 +28,23 @@ pub(crate) struct ServedQueue {
     failed: AtomicI32,
 }
 
-/// Slots that are taken. They become free when this is dropped, also if the task of an attempt is.
+/// The slots of a queue that are taken, and the jobs that wait for one. Both are under one lock, so that no job waits beside a free
+/// slot.
 #[derive(Debug)]
-pub(crate) struct Slots {
-    queue: Arc<ServedQueue>,
-    count: usize,
+pub(crate) struct Occupancy {
+    pub(crate) taken: usize,
+    pub(crate) prefetch: Prefetch,
+    /// True if the claim loop wants to be woken when there is room.
+    wakes: bool,
+}
+
+/// The number of jobs that a claim may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// The number of free slots.
+    pub(crate) slots: usize,
+    /// The number of jobs to prefetch beyond them.
+    pub(crate) ahead: usize,
 }
 
 /// The attempts of one queue that ended since the rates were last recorded.
@@ -42,7 +56,7 @@ pub(crate) struct Rates {
 
 impl pgjobq_core::worker_api::QueueSlots for ServedQueue {
     fn all_taken(&self) -> Option<usize> {
-        (self.taken.load(Ordering::Acquire) >= self.limit).then_some(self.limit)
+        (self.count_free() == 0).then_some(self.limit)
     }
 }
 
@@ -52,7 +66,11 @@ impl ServedQueue {
             id: AtomicI32::new(id.0),
             name: name.into(),
             limit,
-            taken: AtomicUsize::new(0),
+            occupancy: Mutex::new(Occupancy {
+                taken: 0,
+                prefetch: Prefetch::new(Instant::now()),
+                wakes: false,
+            }),
             freed,
             retention: AtomicU64::new(0),
             completed: AtomicI32::new(0),
@@ -96,19 +114,37 @@ impl ServedQueue {
         self.failed.fetch_add(rates.failed, Ordering::Relaxed);
     }
 
-    /// Takes at most `most` free slots. Only the claim loop takes slots, so no other task takes them in between.
-    pub(crate) fn take_slots(self: &Arc<Self>, most: usize) -> Option<Slots> {
-        let count = self.count_free().min(most);
-        self.taken.fetch_add(count, Ordering::AcqRel);
-        (count > 0).then(|| Slots { queue: Arc::clone(self), count })
-    }
-
-    pub(crate) fn has_free(&self) -> bool {
-        self.count_free() > 0
+    /// Locks the slots.
+    pub(crate) fn occupancy(&self) -> MutexGuard<'_, Occupancy> {
+        self.occupancy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn count_free(&self) -> usize {
-        self.limit.saturating_sub(self.taken.load(Ordering::Acquire))
+        self.limit.saturating_sub(self.occupancy().taken)
+    }
+
+    /// Returns the number of jobs that a claim may ask for now.
+    pub(crate) fn room(&self, now: Instant) -> Room {
+        let mut occupancy = self.occupancy();
+        let slots = self.limit.saturating_sub(occupancy.taken);
+        Room { slots, ahead: occupancy.prefetch.room(self.limit, now) }
+    }
+
+    pub(crate) fn has_room(&self, now: Instant) -> bool {
+        self.room(now) != Room { slots: 0, ahead: 0 }
+    }
+
+    /// Wakes the claim loop once, when there is room.
+    pub(crate) fn wake_for_room(&self) {
+        self.occupancy().wakes = true;
+    }
+
+    /// Wakes the claim loop, if it waits for room and there is some.
+    pub(crate) fn note_room(&self, occupancy: &mut Occupancy) {
+        let has_room = occupancy.taken < self.limit || occupancy.prefetch.has_room();
+        if has_room && std::mem::take(&mut occupancy.wakes) {
+            self.freed.notify_one();
+        }
     }
 }
 
@@ -118,55 +154,13 @@ impl Rates {
     }
 }
 
-impl Slots {
-    pub(crate) fn count(&self) -> usize {
-        self.count
-    }
-
-    pub(crate) fn queue(&self) -> &Arc<ServedQueue> {
-        &self.queue
-    }
-
-    /// Splits off one slot; `None` if none is left.
-    pub(crate) fn split_one(&mut self) -> Option<Self> {
-        self.count = self.count.checked_sub(1)?;
-        Some(Self { queue: Arc::clone(&self.queue), count: 1 })
-    }
-}
-
-impl Drop for Slots {
-    fn drop(&mut self) {
-        if self.count > 0 {
-            self.queue.taken.fetch_sub(self.count, Ordering::AcqRel);
-            self.queue.freed.notify_one();
-        }
-    }
-}
-
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
-    fn queue(limit: usize) -> Arc<ServedQueue> {
-        Arc::new(ServedQueue::new(QueueId(1), "default", limit, Arc::default()))
-    }
-
-    #[test]
-    fn dropped_slots_become_free() {
-        let queue = queue(3);
-        let mut slots = queue.take_slots(10).unwrap();
-        assert!(slots.count() == 3 && queue.take_slots(1).is_none());
-        let one = slots.split_one().unwrap();
-        drop(slots);
-        assert_eq!(queue.count_free(), 2);
-        drop(one);
-        assert_eq!(queue.count_free(), 3);
-    }
-
     #[test]
     fn unrecorded_rates_are_added_back() {
-        let queue = queue(1);
+        let queue = ServedQueue::new(QueueId(1), "default", 1, Arc::default());
         queue.count_ended(false);
         queue.count_ended(true);
         let rates = queue.take_rates();

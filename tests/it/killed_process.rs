@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::gate::{Gate, result};
 use crate::harness::TestDb;
+use crate::lifecycle::double;
 use crate::slots::LEASED;
 
 const SERVER: &str = "PGJOBQ_TEST_VICTIM_SERVER";
@@ -70,5 +71,20 @@ async fn invariant_1_process_that_is_killed_loses_no_job(db: TestDb) {
     assert_eq!(attempts, [vec![1; 15], vec![2; 10]].concat());
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
     assert_eq!(db.number("select count(*) from pgjobq.finished where crashes = attempt - 1").await, 25);
+    heir.shutdown().await.unwrap();
+}
+
+on_one_shard!(process_that_is_killed_while_it_prefetches_loses_no_job);
+async fn process_that_is_killed_while_it_prefetches_loses_no_job(db: TestDb) {
+    db.client.enqueue_all((0..3000).map(double::job)).await.unwrap();
+    let victim = Victim::start(&db);
+    db.until(&format!("({LEASED}) > 10 and (select count(*) from pgjobq.finished) > 100")).await;
+    drop(victim);
+    db.run("update pgjobq.workers set lease = interval '1 second'").await;
+    let heir = db.worker().heartbeat(Duration::from_millis(50)).build().await.unwrap().start();
+    db.until("not exists (select from pgjobq.jobs)").await;
+    assert_eq!(db.number("select count(*) from pgjobq.finished where outcome = 'completed'").await, 3000);
+    let crashed = db.number("select count(*) from pgjobq.finished where crashes = 1 and attempt = 2").await;
+    assert_eq!(db.number("select count(*) from pgjobq.finished where attempt > 1").await, crashed);
     heir.shutdown().await.unwrap();
 }

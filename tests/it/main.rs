@@ -41,6 +41,7 @@ mod local_wake_ups; // Workers that their own process wakes.
 mod lost_leases; // Results of jobs whose lease seems lost.
 mod panicking; // Application code that panics in unusual places.
 mod poolers; // Poolers between a worker and the database.
+mod prefetch; // Short jobs are claimed before a slot is free.
 mod recorded; // Results that cannot be recorded.
 mod role_defaults; // Unusual defaults of the database role.
 mod row_addresses; // Results of jobs whose rows have moved.

@@ -1,4 +1,4 @@
-//! A worker claims at most as many jobs as it has free slots.
+//! A worker claims at most as many jobs as it has room for. Jobs that run for long are claimed for free slots alone.
 
 use pgjobq_core::worker_api::{Bounds, Claim, ClaimId, Lane, LeaseId, Store, Ticket, WorkerId};
 

@@ -10,6 +10,7 @@ use pgjobq_core::worker_api::{
     Attempt, ClaimedJob, Completion, Current, Decision, Held, Hold, JobDescriptor, Places, Progress,
     QueueSlots, Recording, Stop, as_current,
 };
+use tokio::task::coop::consume_budget;
 use tracing::{Instrument, Span};
 
 use super::args;
@@ -22,7 +23,7 @@ use crate::claim::quarantine::QuarantinePlace;
 use crate::leases::Lease;
 use crate::record::unrecorded::Unrecorded;
 use crate::runtime::Runtime;
-use crate::served_queue::Slots;
+use crate::slots::Slots;
 
 /// The number of attempts above which the database refuses to put a job back in line.
 const MOST_ATTEMPTS: i32 = 2_000_000_000;
@@ -62,8 +63,26 @@ impl Execution {
         Self { runtime, job, lease, slot, context: None, sent: false, place, quarantined }
     }
 
-    /// Runs the attempt.
-    pub(crate) async fn run(mut self) {
+    /// Runs the attempt, and then, in the same slot, prefetched jobs of the queue until none waits.
+    pub(crate) async fn run_and_pass_on(self) {
+        let runtime = Arc::clone(&self.runtime);
+        let mut execution = self;
+        while let Some((slot, next)) = execution.run().await.pass_on() {
+            execution = Self::new(&runtime, next.job, next.lease, slot, None, None);
+            consume_budget().await; // Jobs that never await would otherwise keep a thread of the runtime.
+        }
+    }
+
+    /// Runs the attempt. Returns its slot.
+    async fn run(mut self) -> Slots {
+        self.run_to_the_end().await;
+        self.slot.split_one().expect("an execution has one slot until it has ended")
+    }
+
+    async fn run_to_the_end(&mut self) {
+        if self.lease.stop.is_cancelled() {
+            return self.send(Decision::Return); // Lost, or the grace is over, while the job waited for its slot.
+        }
         let Some(handler) = self.runtime.registry.get(&self.job.kind) else {
             return self.send(Decision::Return); // A claim asks for known kinds only, so this is not reached.
         };
@@ -258,7 +277,7 @@ mod tests {
     /// Each running job holds this memory, and it is moved when the task is spawned. Rare and large parts are boxed.
     #[test]
     fn task_of_an_attempt_is_small() {
-        let size = size_of_future(Execution::run);
+        let size = size_of_future(Execution::run_and_pass_on);
         assert!(size <= 2048, "the task of an attempt takes {size} bytes");
     }
 }

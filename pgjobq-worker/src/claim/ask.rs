@@ -8,6 +8,7 @@ use pgjobq_core::worker_api::{ClaimId, Peek};
 use super::claim_loop::Claimer;
 use super::lane::LaneState;
 use super::requests::{self, InFlight, Look, QuarantineRequest, WalkRequest};
+use crate::slots::Slots;
 
 /// The largest number of claims in flight. One of them may be in a lane whose claims are slow, or fail.
 const CLAIMS_IN_FLIGHT: usize = 2;
@@ -61,18 +62,19 @@ impl Claimer {
         }
     }
 
-    /// Claims in one lane, if work seems to wait there and a slot is free.
+    /// Claims in one lane, if work seems to wait there and there is room for it.
     fn claim(&mut self, place: usize, wait: bool, now: Instant) -> bool {
         if self.lanes[place].is_idle() {
             return false;
         }
         let is_transactional = !self.runtime.kinds.transactional.is_empty();
         let shares = shares(&self.lanes, place, self.runtime.queues.len(), is_transactional, now);
-        let lane = &mut self.lanes[place];
-        let most = lane.portion.jobs.min(share(lane.queue.count_free(), shares.slots));
-        let Some(slots) = lane.queue.take_slots(most) else { return false };
-        let client = &self.runtime.client;
-        let most = slots.count().min(share(client.free_places(), shares.places));
+        let slots = self.take_slots(place, shares.slots, now);
+        if slots.jobs() == 0 {
+            return false;
+        }
+        let (lane, client) = (&mut self.lanes[place], &self.runtime.client);
+        let most = slots.count().max(1).min(share(client.free_places(), shares.places));
         let places = is_transactional.then(|| client.take_places(most)).flatten();
         if is_transactional && places.is_none() {
             lane.scan.left_without_place();
@@ -80,15 +82,28 @@ impl Claimer {
         let request = WalkRequest {
             wait,
             from: lane.scan.tickets(),
-            found: lane.scan.take_named(slots.count()),
+            found: lane.scan.take_named(slots.jobs()),
             bytes: lane.portion.bytes,
             without_args: lane.portion.without_args,
             places,
         };
         let id = self.begin_claim(place, now);
         self.lanes[place].promise.claim_sent();
-        self.send(requests::claim(Arc::clone(&self.runtime), InFlight { place, id, slots, request }));
+        let claim = InFlight { place, id, slots, sent: now, request };
+        self.send(requests::claim(Arc::clone(&self.runtime), claim));
         true
+    }
+
+    /// Takes free slots for a claim in this lane, and room for prefetched jobs.
+    fn take_slots(&self, place: usize, is_shared: bool, now: Instant) -> Slots {
+        let LaneState { queue, portion, .. } = &self.lanes[place];
+        let room = queue.room(now);
+        // Quarantined jobs, and jobs without arguments, only begin in slots that are free.
+        let is_quarantined = |lane: &LaneState| Arc::ptr_eq(&lane.queue, queue) && lane.quarantine.waits();
+        let prefetches = !portion.is_reduced() && !self.lanes.iter().any(is_quarantined);
+        let most = portion.jobs.min(share(room.slots, is_shared));
+        let ahead = if prefetches { share(room.ahead, is_shared).min(portion.jobs - most) } else { 0 };
+        Slots::take(queue, most, ahead)
     }
 
     /// Claims quarantined jobs in one lane, if one waits there and more of them may run here.
@@ -104,13 +119,16 @@ impl Claimer {
         if !lane.quarantine.wants_claim(alone) {
             return false;
         }
-        let Some(slots) = lane.queue.take_slots(quarantine.count_free()) else { return false };
+        let slots = Slots::take(&lane.queue, quarantine.count_free(), 0);
+        if slots.count() == 0 {
+            return false;
+        }
         let admission = quarantine.admit(slots.count());
         let request = QuarantineRequest { alone, lone_first, from: lane.quarantine.cursor, admission };
         let id = self.begin_claim(place, now);
         self.send(requests::claim_quarantined(
             Arc::clone(&self.runtime),
-            InFlight { place, id, slots, request },
+            InFlight { place, id, slots, sent: Instant::now(), request },
         ));
         true
     }

@@ -1,15 +1,17 @@
-//! Begins the attempts of claimed jobs, each in its slot.
+//! Begins the attempts of claimed jobs, each in its slot. Jobs without a slot wait for one, if they may.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use pgjobq_core::worker_api::{ClaimId, ClaimedJob, Decision, LeaseKey, PRIORITIES, Places};
+use pgjobq_core::worker_api::{ClaimId, ClaimedJob, LeaseKey, PRIORITIES, Places};
 
+use super::prefetch::PrefetchedJob;
 use super::quarantine::QuarantinePlace;
 use crate::attempt::execution::Execution;
 use crate::leases::{HeldJob, Lease};
 use crate::record::unrecorded::Unrecorded;
 use crate::runtime::Runtime;
-use crate::served_queue::Slots;
+use crate::slots::Slots;
 
 /// The limited resources that claimed jobs occupy while they run.
 pub(super) struct Reserved {
@@ -22,19 +24,52 @@ pub(super) struct Reserved {
 
 /// Begins the attempts of claimed jobs, or returns the jobs if the worker drains.
 pub(super) fn begin(runtime: &Arc<Runtime>, claim: ClaimId, jobs: Vec<ClaimedJob>, mut reserved: Reserved) {
-    let is_draining = runtime.stages.drain.is_cancelled();
+    let (now, is_draining) = (Instant::now(), runtime.stages.drain.is_cancelled());
+    let is_quarantined = !reserved.quarantined.is_empty();
+    let mut prefetched = Vec::with_capacity(jobs.len());
+    let mut has_unprefetchable = false;
     for (job, lease) in hold(runtime, claim, jobs) {
-        let slot = reserved.slots.split_one().expect("a claim returns at most one job for each slot");
-        let quarantined = reserved.quarantined.pop();
+        let job = PrefetchedJob::new(job, lease, now);
         if is_draining {
-            let result = Unrecorded::new(lease.hold(&job), lease, Decision::Return);
-            runtime.recorders.send(Unrecorded { quarantined, ..result });
-            continue;
+            let quarantined = reserved.quarantined.pop();
+            runtime.recorders.send(Unrecorded { quarantined, ..job.returned() });
+        } else if is_quarantined || job.job.args.is_none() {
+            begin_at_once(runtime, job, &mut reserved);
+        } else if may_wait(runtime, &job.job) {
+            prefetched.push(job);
+        } else {
+            has_unprefetchable = true;
+            begin_at_once(runtime, job, &mut reserved);
         }
-        let is_transactional = runtime.kinds.transactional.contains(&job.kind.as_str());
-        let place = reserved.places.as_mut().filter(|_| is_transactional).and_then(Places::split_one);
-        runtime.attempts.spawn(Execution::new(runtime, job, lease, slot, place, quarantined).run());
     }
+    if has_unprefetchable {
+        reserved.slots.queue().occupancy().prefetch.pace.met_unprefetchable(now);
+    }
+    begin_prefetched(runtime, reserved.slots, prefetched);
+}
+
+/// Begins these jobs and those that wait already, in their order, as long as a slot is free. The others wait for one.
+pub(super) fn begin_prefetched(runtime: &Arc<Runtime>, slots: Slots, jobs: Vec<PrefetchedJob>) {
+    for (slot, PrefetchedJob { job, lease, .. }) in slots.begin(jobs) {
+        runtime.attempts.spawn(Execution::new(runtime, job, lease, slot, None, None).run_and_pass_on());
+    }
+}
+
+/// Returns whether a job may wait for a slot: a crash of this worker must not bury it meanwhile, and it occupies nothing else.
+fn may_wait(runtime: &Runtime, job: &ClaimedJob) -> bool {
+    job.max_crashes > 0 && !runtime.kinds.transactional.contains(&job.kind.as_str())
+}
+
+/// Begins a job that must not wait for a slot. Returns it if none is left.
+fn begin_at_once(runtime: &Arc<Runtime>, job: PrefetchedJob, reserved: &mut Reserved) {
+    let quarantined = reserved.quarantined.pop();
+    let Some(slot) = reserved.slots.split_one() else {
+        return runtime.recorders.send(Unrecorded { quarantined, ..job.returned() });
+    };
+    let PrefetchedJob { job, lease, .. } = job;
+    let is_transactional = runtime.kinds.transactional.contains(&job.kind.as_str());
+    let place = reserved.places.as_mut().filter(|_| is_transactional).and_then(Places::split_one);
+    runtime.attempts.spawn(Execution::new(runtime, job, lease, slot, place, quarantined).run_and_pass_on());
 }
 
 /// Registers the leases that a claim has made, one for each priority of its jobs. Returns the jobs, each with its lease.

@@ -1,4 +1,4 @@
-//! Claims jobs for free slots.
+//! Claims jobs for free slots, and short ones before a slot is free.
 //!
 //! One task serves all lanes of a worker: it claims where work seems to wait, looks where none did, and sweeps below its scan
 //! hints. A few requests are in flight at a time, at most one for each lane, so that a slow, locked or failing lane delays no other.
@@ -12,12 +12,15 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use pgjobq_core::worker_api::{Answers, Lane, LocalWorker, SCHEDULED, Signal};
 use tokio::sync::broadcast;
 
+use super::begin::begin_prefetched;
 use super::idleness::Idleness;
 use super::lane::LaneState;
 use super::outage::Outages;
+use super::pace::{LONGEST_WAIT, LONGEST_WAIT_BEFORE_OTHERS};
 use super::requests::Answer;
 use crate::runtime::Runtime;
 use crate::served_queue::ServedQueue;
+use crate::slots::Slots;
 
 pub(super) struct Claimer {
     pub(super) runtime: Arc<Runtime>,
@@ -47,11 +50,13 @@ pub(crate) async fn claim_until_drain(runtime: Arc<Runtime>) {
     while !claimer.runtime.stages.drain.is_cancelled() {
         claimer.follow_recreated_queues();
         claimer.note_arrivals();
+        claimer.serve_prefetched();
         claimer.ask();
         claimer.give_up_promises();
         claimer.wait().await;
     }
-    // Jobs of claims that are still in flight are returned.
+    // Jobs that have not begun are returned, those of claims in flight as well.
+    claimer.return_prefetched();
     while let Some(answer) = claimer.in_flight.next().await {
         claimer.take(answer);
     }
@@ -150,6 +155,34 @@ impl Claimer {
         }
     }
 
+    /// Returns prefetched jobs that did not begin in time. Begins others if a slot is free, because the task of an attempt panicked.
+    fn serve_prefetched(&self) {
+        let now = Instant::now();
+        for queue in &self.runtime.queues {
+            if self.begin_by(queue).is_some_and(|by| by <= now) {
+                let overdue = queue.occupancy().prefetch.take_overdue(now);
+                let jobs = overdue.len();
+                tracing::debug!(queue = &*queue.name, jobs, "prefetched jobs did not begin in time");
+                overdue.into_iter().for_each(|job| self.runtime.recorders.send(job.returned()));
+            }
+            begin_prefetched(&self.runtime, Slots::take(queue, 0, 0), Vec::new());
+        }
+        self.lanes.iter().filter(|lane| !lane.asked).for_each(|lane| lane.queue.wake_for_room());
+    }
+
+    /// Returns when a prefetched job of this queue must have begun.
+    fn begin_by(&self, queue: &Arc<ServedQueue>) -> Option<Instant> {
+        let oldest = queue.occupancy().prefetch.oldest()?;
+        let others_wait = |lane: &LaneState| Arc::ptr_eq(&lane.queue, queue) && !lane.is_idle();
+        let others_wait = self.lanes.iter().any(others_wait);
+        Some(oldest + if others_wait { LONGEST_WAIT_BEFORE_OTHERS } else { LONGEST_WAIT })
+    }
+
+    fn return_prefetched(&self) {
+        let waiting = self.runtime.queues.iter().flat_map(|queue| queue.occupancy().prefetch.take_all());
+        waiting.for_each(|job| self.runtime.recorders.send(job.returned()));
+    }
+
     /// Waits for an answer, or for another reason to begin the next round.
     async fn wait(&mut self) {
         let now = Instant::now();
@@ -177,8 +210,10 @@ impl Claimer {
 
     /// Returns when a lane must be looked at, or a pause ends. Lanes that are due already wait for an answer.
     fn due(&self, now: Instant) -> Option<Instant> {
-        let lanes = self.lanes.iter().filter(|lane| !lane.asked && lane.queue.has_free());
+        let lanes = self.lanes.iter().filter(|lane| !lane.asked && lane.queue.has_room(now));
         let pauses = [self.outages.looks.until(), self.outages.announcements.until()];
-        lanes.filter_map(LaneState::due).chain(pauses.into_iter().flatten()).filter(|due| *due > now).min()
+        let lanes = lanes.filter_map(LaneState::due).chain(pauses.into_iter().flatten());
+        let prefetched = self.runtime.queues.iter().filter_map(|queue| self.begin_by(queue));
+        lanes.filter(|due| *due > now).chain(prefetched).min()
     }
 }

@@ -91,9 +91,9 @@ impl LaneState {
         self.idle_since.is_some()
     }
 
-    /// Returns whether the lane may be asked about now: nothing is in flight, a slot is free, and no pause is left.
+    /// Returns whether the lane may be asked about now: nothing is in flight, there is room for jobs, and no pause is left.
     pub(crate) fn is_open(&self, now: Instant) -> bool {
-        !self.asked && self.queue.has_free() && self.retry_at.is_none_or(|at| at <= now)
+        !self.asked && self.retry_at.is_none_or(|at| at <= now) && self.queue.has_room(now)
     }
 
     /// Returns whether a claim of this lane is likely to be slow, or to fail.
@@ -244,6 +244,11 @@ impl LaneQuarantine {
     /// Returns whether to claim quarantined jobs. `none_runs` says that no quarantined job runs in this worker.
     pub(crate) fn wants_claim(&self, none_runs: bool) -> bool {
         self.waits && (none_runs || !self.waits_to_be_alone)
+    }
+
+    /// Returns whether a quarantined job waits.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits
     }
 
     /// Returns whether a job that must run alone waits, and others were claimed before it.

@@ -16,7 +16,7 @@ use super::portion::{CLAIM_BATCH_SIZE, may_be_caused_by_jobs};
 use super::quarantine::Admission;
 use super::scan_hint::Found;
 use crate::runtime::Runtime;
-use crate::served_queue::Slots;
+use crate::slots::Slots;
 
 /// The timeout of an answer while the worker drains. The jobs of a later claim are returned by the id of its lease.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -50,8 +50,9 @@ pub(super) struct InFlight<R> {
     /// The index of the lane among the worker's lanes.
     pub(super) place: usize,
     pub(super) id: ClaimId,
-    /// One slot for each job that it asks for.
+    /// The slots for its jobs, and the room for those that it prefetches.
     pub(super) slots: Slots,
+    pub(super) sent: Instant,
     pub(super) request: R,
 }
 
@@ -94,7 +95,7 @@ pub(super) async fn claim(runtime: Arc<Runtime>, claim: InFlight<WalkRequest>) -
         id: claim.id,
         wait: request.wait,
         kinds: if places == 0 { &kinds.plain } else { &kinds.all },
-        want: claim.slots.count(),
+        want: claim.slots.jobs(),
         scan_hint: request.from,
         found: request.found.as_deref(),
         bounds: Bounds {

@@ -29,11 +29,12 @@ impl Claimer {
     }
 
     fn claimed(&mut self, claim: InFlight<WalkRequest>, answer: Result<Claimed, Failed>) {
-        let InFlight { place, id, slots, request } = claim;
+        let InFlight { place, id, slots, sent, request } = claim;
         self.end_claim(place);
-        let lane = &mut self.lanes[place];
+        let (lane, now) = (&mut self.lanes[place], Instant::now());
+        slots.queue().occupancy().prefetch.pace.answered(now - sent);
         let asked = Asked {
-            wanted: slots.count(),
+            wanted: slots.jobs(),
             named: request.found.as_ref().map(Vec::len),
             notified_since: self.idleness.notified_since(id.worker, id.lane.queue),
         };
@@ -42,13 +43,12 @@ impl Claimer {
             Err(failed) => {
                 lane.scan.not_named(request.found);
                 if failed.may_be_caused_by_jobs() {
-                    lane.portion.failed(slots.count());
+                    lane.portion.failed(slots.jobs());
                 }
                 return self.failed(place, &failed);
             }
         };
         self.outages.everything.answered();
-        let now = Instant::now();
         if claimed.opened {
             lane.claimed(&claimed, &asked, self.runtime.config.poll_interval, now);
         } else {
@@ -68,7 +68,7 @@ impl Claimer {
         claim: InFlight<QuarantineRequest>,
         answer: Result<ClaimedQuarantined, Failed>,
     ) {
-        let InFlight { place, id, slots, request } = claim;
+        let InFlight { place, id, slots, request, .. } = claim;
         self.end_claim(place);
         let claimed = match answer {
             Ok(claimed) => claimed,

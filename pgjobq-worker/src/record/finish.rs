@@ -1,5 +1,6 @@
 //! The statement that records ended attempts, and its consequences. Everything that a worker records goes this way.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use uuid::Uuid;
 use super::unrecorded::Unrecorded;
 use crate::runtime::Runtime;
 
-/// Records results of one shard and one worker id in one statement. Then notifies waiters, calls `on_dead` and wakes the promoter.
+/// Records results of one shard and one worker id in one statement. Then notifies waiters and idle workers, calls `on_dead` and wakes
+/// the promoter.
 pub(super) async fn finish(
     runtime: &Arc<Runtime>,
     leases: &[LeaseUse],
@@ -34,6 +36,10 @@ fn notify(runtime: &Arc<Runtime>, shard: Shard, results: &[Unrecorded], finished
     if soonest.is_some_and(|soonest| soonest < runtime.config.poll_interval) {
         runtime.events.promote.notify_one();
     }
+    let returned =
+        recorded().filter(|result| matches!(result.ended.decision, Decision::Return | Decision::Release));
+    let queues: BTreeSet<_> = returned.map(|result| result.ended.hold.lease.lane.queue).collect();
+    runtime.work_returned(&Vec::from_iter(queues));
     let is_dead = |result: &&Unrecorded| matches!(result.ended.decision, Decision::Bury { .. });
     runtime.alert(shard, recorded().filter(is_dead).map(|result| result.job().as_uuid()).collect());
     if finished.waited {

@@ -40,7 +40,7 @@ impl Upkeep for Canceller {
                 let acted = runtime.store.act_on_cancels(shard, after, CANCEL_BATCH_SIZE).await?;
                 runtime.notifier.ended(&acted.cancelled);
                 for job in acted.running {
-                    runtime.in_flight.cancel(job.into());
+                    runtime.cancel(job.into());
                 }
                 after = acted.scanned_to;
                 if after.is_none() {
