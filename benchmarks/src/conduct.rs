@@ -90,10 +90,10 @@ async fn run(
         .arg("--run")
         .arg(serde_json::to_string(&spec)?)
         .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
+        .stdout(Stdio::piped())
         .kill_on_drop(true)
-        .output();
-    let output = timeout(LIMIT, child).await.context("the run takes too long")??;
+        .spawn()?;
+    let output = timeout(LIMIT, child.wait_with_output()).await.context("the run takes too long")??;
     if !output.status.success() {
         bail!("the child ended with {}", output.status);
     }

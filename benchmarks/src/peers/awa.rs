@@ -61,8 +61,13 @@ fn options(job: &Job) -> InsertOpts {
 #[async_trait]
 impl Peer for Awa {
     async fn set_up(&self) -> Result<()> {
-        migrations::run(&self.pool).await?;
-        Ok(self.storage.install(&self.pool).await?)
+        // The compiler cannot prove that the future of its migrations is `Send`.
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                migrations::run(&self.pool).await?;
+                Ok(self.storage.install(&self.pool).await?)
+            })
+        })
     }
 
     async fn enqueue(&self, job: Job) -> Result<()> {

@@ -22,6 +22,11 @@ impl Figure {
         !matches!(self, Self::JobsPerSecond | Self::LastToFirst)
     }
 
+    /// Returns whether every workload shows it among the costs of a job.
+    pub(super) fn is_a_cost(self) -> bool {
+        matches!(self, Self::WalPerJob | Self::TransactionsPerJob | Self::ServerCpuPerJob)
+    }
+
     pub(super) fn of(self, sample: &Sample) -> Option<f64> {
         let per_minute = |total: f64| total / sample.usage.seconds * 60.0;
         match self {

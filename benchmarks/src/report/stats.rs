@@ -61,7 +61,10 @@ impl<'a> Runs<'a> {
             self.by(peer).filter_map(|sample| Some((sample.round, figure.of(sample)?))).collect()
         };
         let (ours, theirs) = (by_round(OURS), by_round(peer));
-        Spread::of(ours.iter().filter_map(|(round, ours)| Some(ours / theirs.get(round)?)))
+        Spread::of(ours.iter().filter_map(|(round, ours)| {
+            let theirs = theirs.get(round).filter(|theirs| **theirs > 0.0)?;
+            Some(ours / theirs)
+        }))
     }
 
     /// The peer with the best median, of all but ours and the limit.

@@ -8,7 +8,7 @@ use super::stats::{Runs, Spread};
 use crate::meter::QUIET;
 use crate::peers::{LIMIT, OURS};
 use crate::sample::Sample;
-use crate::workloads::{self, Figure, Workload};
+use crate::workloads::{self, Workload};
 
 /// Everything, for `docs/performance.md`.
 pub(super) fn all(report: &Report) -> String {
@@ -44,6 +44,7 @@ fn ratios(report: &Report) -> String {
         "| workload | figure | pgjobq | best peer | pgjobq ÷ best peer | pgjobq ÷ limit | disturbed |\n|---|---|--:|--:|--:|--:|--:|\n",
     );
     for (workload, runs) in measured(report) {
+        let disturbed = runs.0.iter().filter(|run| run.is_disturbed()).count();
         for figure in workload.figures {
             let Some(ours) = runs.spread(OURS, *figure) else { continue };
             let best = runs.best(*figure);
@@ -56,12 +57,11 @@ fn ratios(report: &Report) -> String {
                     if figure.less_is_better() { " (less is better)" } else { "" }
                 ),
                 short(ours.median),
-                theirs
-                    .map_or("–".to_owned(), |(peer, theirs)| format!("{} ({peer})", short(theirs.median))),
+                theirs.map_or_else(none, |(peer, theirs)| format!("{} ({peer})", short(theirs.median))),
                 best.and_then(|peer| runs.ratio(peer, *figure))
-                    .map_or("–".to_owned(), |ratio| format!("**{}**", spread(ratio))),
-                runs.ratio(LIMIT, *figure).map_or("–".to_owned(), |ratio| short(ratio.median)),
-                format!("{} of {}", runs.0.iter().filter(|run| run.is_disturbed()).count(), runs.0.len()),
+                    .map_or_else(none, |ratio| format!("**{}**", spread(ratio))),
+                runs.ratio(LIMIT, *figure).map_or_else(none, |ratio| short(ratio.median)),
+                format!("{disturbed} of {}", runs.0.len()),
             ];
             let _ = writeln!(text, "| {} |", row.join(" | "));
         }
@@ -69,35 +69,50 @@ fn ratios(report: &Report) -> String {
     text + "\n"
 }
 
-/// All figures of one workload.
+/// All figures of one workload: those that it is about, then the costs of a job.
 fn details(workload: &Workload, runs: &Runs<'_>) -> String {
-    let mut text = format!("### `{}`: {}\n\n", workload.name, workload.about);
-    text += "| peer | jobs/s | p50 · p95 · p99 ms | server µs/job | client µs/job | WAL B/job | transactions/job | client MB | dead rows | others' cores |\n";
-    text += "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
+    let figures: Vec<_> = workload.figures.iter().copied().filter(|figure| !figure.is_a_cost()).collect();
+    let mut columns = vec!["peer"];
+    columns.extend(figures.iter().map(|figure| figure.label()));
+    let has_jobs = runs.0.iter().any(|run| run.jobs > 0);
+    let costs: &[Column] = if has_jobs { &COSTS } else { &COSTS[COSTS.len() - 1..] };
+    columns.extend(costs.iter().map(|(label, _)| *label));
+    let mut text = format!("### `{}`: {}\n\n{}", workload.name, workload.about, head(&columns));
     for peer in runs.peers() {
-        let median = |value: &dyn Fn(&Sample) -> Option<f64>| {
-            Spread::of(runs.by(peer).filter_map(value)).map(|it| it.median)
-        };
-        let cell =
-            |value: &dyn Fn(&Sample) -> f64| median(&|run| Some(value(run))).map_or("–".to_owned(), short);
-        let percentile = |value: &dyn Fn(&crate::sample::Latency) -> f64| {
-            median(&|run| run.latency.as_ref().map(value)).map_or("–".to_owned(), short)
-        };
-        let row = [
-            peer.to_owned(),
-            runs.spread(peer, Figure::JobsPerSecond).map_or("–".to_owned(), spread),
-            [percentile(&|it| it.p50), percentile(&|it| it.p95), percentile(&|it| it.p99)].join(" · "),
-            cell(&|run| run.per_job(run.usage.server_cpu) * 1e6),
-            cell(&|run| run.per_job(run.usage.client_cpu) * 1e6),
-            cell(&|run| run.per_job(run.usage.wal_bytes)),
-            cell(&|run| run.per_job(run.transactions)),
-            cell(&|run| run.memory_megabytes),
-            cell(&|run| run.dead_rows),
-            cell(&|run| run.usage.others),
-        ];
+        let mut row = vec![peer.to_owned()];
+        row.extend(figures.iter().map(|figure| runs.spread(peer, *figure).map_or_else(none, spread)));
+        row.extend(costs.iter().map(|(_, value)| {
+            Spread::of(runs.by(peer).filter_map(value)).map_or_else(none, |found| short(found.median))
+        }));
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "| {} |", row.join(" | "));
     }
     text + "\n"
+}
+
+type Column = (&'static str, fn(&Sample) -> Option<f64>);
+
+/// The columns that every workload has. Without jobs, only the last means anything.
+const COSTS: [Column; 9] = [
+    ("p50 ms", |run| run.latency.map(|latency| latency.p50)),
+    ("p95 ms", |run| run.latency.map(|latency| latency.p95)),
+    ("server µs/job", |run| Some(run.per_job(run.usage.server_cpu) * 1e6)),
+    ("client µs/job", |run| Some(run.per_job(run.usage.client_cpu) * 1e6)),
+    ("WAL B/job", |run| Some(run.per_job(run.usage.wal_bytes))),
+    ("transactions/job", |run| Some(run.per_job(run.transactions))),
+    ("client MB", |run| Some(run.memory_megabytes)),
+    ("dead rows", |run| Some(run.dead_rows)),
+    ("others, cores", |run| Some(run.usage.others)),
+];
+
+/// The head of a table whose first column is text.
+fn head(columns: &[&str]) -> String {
+    format!("| {} |\n|---{}|\n", columns.join(" | "), "|--:".repeat(columns.len() - 1))
+}
+
+/// A cell without a value.
+fn none() -> String {
+    "–".to_owned()
 }
 
 fn settings(report: &Report) -> String {
