@@ -222,7 +222,7 @@ impl Session {
 
     /// Reads the statistics of the queue.
     pub(crate) async fn stats(&mut self) -> Cost {
-        self.cost(explain("queue_stats").bind(vec![0i16]).bind(self.queue)).await
+        self.cost(explain("queue_stats").bind(vec![0i16]).bind(self.queue).bind("default")).await
     }
 
     /// Reads the states of jobs.

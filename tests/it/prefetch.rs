@@ -19,7 +19,7 @@ async fn tick(ctx: JobContext, probe: u64) -> Result<u32> {
 
 /// Waits until the test lets it pass.
 #[job(retries = 0)]
-async fn stay(ctx: JobContext, probe: u64) {
+async fn stay_in_slot(ctx: JobContext, probe: u64) {
     let probe = Probe::of(probe);
     let _run = probe.begin(&ctx);
     probe.pass().await;
@@ -163,7 +163,7 @@ async fn urgent_job_waits_at_most_for_prefetched_ones(db: TestDb) {
 /// Fills the slots of a worker that prefetches. Returns the jobs that wait behind.
 async fn stuck(db: &TestDb, slots: usize, probe: &Probe, behind: usize) -> Vec<JobHandle<u32>> {
     enqueue(db, (0..500).map(|_| tick::job(Probe::new().number))).await;
-    enqueue(db, (0..slots).map(|_| stay::job(probe.number))).await;
+    enqueue(db, (0..slots).map(|_| stay_in_slot::job(probe.number))).await;
     let mut jobs = Vec::new();
     for _ in 0..behind {
         jobs.push(tick::enqueue(&db.client, probe.number).await.unwrap());
