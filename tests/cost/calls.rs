@@ -225,6 +225,11 @@ impl Session {
         self.cost(explain("queue_stats").bind(vec![0i16]).bind(self.queue).bind("default")).await
     }
 
+    /// Reads which of these jobs do not run, and the workers that would take them.
+    pub(crate) async fn unstarted(&mut self, ids: &[Uuid]) -> Cost {
+        self.cost(explain("unstarted").bind(vec![0i16; ids.len()]).bind(ids.to_vec())).await
+    }
+
     /// Reads the states of jobs.
     pub(crate) async fn lookup(&mut self, ids: &[Uuid]) -> Cost {
         self.cost(explain("lookup").bind(vec![0i16; ids.len()]).bind(ids.to_vec()).bind(4_i64 << 20)).await

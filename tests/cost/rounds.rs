@@ -43,6 +43,7 @@ async fn round(session: &mut Session, jobs: usize, scan_hint: i64, figures: &mut
     let (cost, ids) = session.enqueue(jobs, None).await;
     note("enqueue", cost);
     note("lookup live", session.lookup(&ids).await);
+    note("unstarted", session.unstarted(&ids).await);
     note("status", session.status(ids[0]).await);
     note("peek ahead", session.peek(jobs, scan_hint, TOP).await);
 
