@@ -163,8 +163,8 @@ create table pgjobq.leases (
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, fillfactor = 50);
 
 comment on table pgjobq.leases is
-    'The tickets that a worker holds from one claim. Whoever writes about a running job names its lease: it '
-    'is the fence.';
+    'The tickets that a worker holds from one claim. A write about a running job names its lease: it is '
+    'the fence.';
 comment on column pgjobq.leases.max_ticket is 'The highest ticket in it.';
 comment on column pgjobq.leases.id is 'Made by the worker, at random, before it sends the claim.';
 comment on column pgjobq.leases.tickets is 'Exactly the tickets that it covers.';

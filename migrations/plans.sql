@@ -6,7 +6,7 @@
 -- scans and nested loops are left to it, and the plan is made once. JIT is off as well: a plan with a
 -- disabled node looks expensive enough to compile.
 --
--- A probe is a look that must use one index, whatever other indexes exist. These forms leave no choice:
+-- A probe is a look that must use one index, even if others would do. These forms leave no choice:
 --   `offset 0`            conditions stay outside: a row is found by its key alone, and compared after
 --   `order by a`          asks for an order that only the meant index has, even if at most one row matches
 --   `a >= p and a <= p`   with `order by a`; after `a = p` the planner would drop the order

@@ -110,8 +110,8 @@ end $$;
 
 comment on function pgjobq.end_jobs is 'Internal. Moves jobs to `finished`.';
 
--- Who cancelled a job, as `finished.cancelled` keeps it: the job itself if it ran; else whoever requested it
--- first, or the caller.
+-- The cancellation of a job, as `finished.cancelled` keeps it: by the job itself if it ran; else by the first
+-- who requested it, or by the caller.
 create or replace function pgjobq.cancellation(
     p_shard smallint, p_job uuid, p_created_at timestamptz, p_now timestamptz, p_ran boolean, p_by text,
     p_reason text)

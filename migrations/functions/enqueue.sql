@@ -1,5 +1,5 @@
 -- Enqueue: one statement for a whole batch. It locks no existing row of ours, so that a caller's transaction
--- may stay open for as long as it likes, and delays nobody.
+-- may stay open for any time, and delays no other session.
 
 -- Enqueues one job from SQL: from psql, a trigger, another ORM, another language. An option that is left out
 -- follows what programs have recorded of the kind, and then the library's defaults. An unknown queue is an
@@ -59,7 +59,7 @@ comment on function pgjobq.enqueue is 'Public. Enqueues one job. Returns its id,
 -- `duplicate` ids, which are live already, and among these `other_kind`, which are live with another kind.
 -- `wake` are the queues in which a worker waits to be notified, and 0 if a job has a time of its own, because
 -- only then workers look for due jobs. With `p_notify` the function notifies them itself, when the caller's
--- transaction commits. With `p_patience` it waits at most so many milliseconds for an open transaction that
+-- transaction commits. With `p_patience` it waits at most that many milliseconds for an open transaction that
 -- has inserted one of its ids. It raises PJ002 if the schema no longer admits a program of the version
 -- `p_program`.
 create or replace function pgjobq.enqueue_many(

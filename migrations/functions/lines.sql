@@ -1,5 +1,5 @@
--- The two lines of a queue: where its ready jobs wait, and where its quarantined jobs wait. Whoever walks a
--- line builds on these functions. They are SQL, so that the planner puts their text in place of the call;
+-- The two lines of a queue: of its ready jobs, and of its quarantined jobs. Every function that walks a line
+-- uses these functions. They are SQL, so that the planner puts their text in place of the call;
 -- each has an index of its own.
 
 -- The ready jobs of one priority, in the order of their tickets: the first `p_rows` rows above `p_above` and

@@ -1,4 +1,4 @@
--- Which running workers would take a job: for people, and for programs that wait. No claim depends on it.
+-- The running workers that would take a job: for people, and for programs that wait. No claim reads this.
 
 -- Counts the running workers that serve a queue, and those of them that can run a kind. A worker that has
 -- been silent for longer than its lease does not count. Every worker has a row in the first shard.
