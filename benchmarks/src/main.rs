@@ -2,6 +2,7 @@
 //!
 //! The *conductor* starts the server and one child process for each run; [`child`] measures, [`report`] compares.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod child;
 mod cli;

@@ -46,8 +46,9 @@ struct Sqlxmq {
 fn migrations() -> Result<Vec<PathBuf>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    let metadata =
-        Command::new(cargo).args(["metadata", "--format-version=1", "--manifest-path", manifest]).output()?;
+    let metadata = Command::new(cargo)
+        .args(["metadata", "--format-version=1", "--features=sqlxmq", "--manifest-path", manifest])
+        .output()?;
     let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout)?;
     let packages = metadata["packages"].as_array().context("cargo knows no packages")?;
     let package = packages

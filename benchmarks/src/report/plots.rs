@@ -102,59 +102,78 @@ fn bars(report: &Report, workloads: &[&Workload], figure: Figure, title: &str) -
 
 /// One line for each peer: the jobs of each second of its first run.
 fn lines(report: &Report, workload: &str) -> Option<String> {
-    const HEIGHT: f64 = 300.0;
-    const LEFT: f64 = 70.0;
-    const RIGHT: f64 = 130.0;
     let runs = Runs::of(&report.samples, workload);
     let series: Vec<_> =
         runs.peers().into_iter().filter_map(|peer| Some((peer, &runs.by(peer).next()?.seconds))).collect();
-    let highest =
-        series.iter().flat_map(|(_, counts)| counts.iter()).max().copied().filter(|highest| *highest > 0)?
-            as f64;
-    let longest = series.iter().map(|(_, counts)| counts.len()).max().unwrap_or(2).max(2) - 1;
-    let y = |count: f64| 40.0 + HEIGHT * (1.0 - count / highest);
-    let x = |second: f64| LEFT + (WIDTH - LEFT - RIGHT) * second / longest as f64;
-    let mut content = "<text x=\"0\" y=\"16\" font-weight=\"600\">jobs in each second, beside a snapshot held open</text>\n".to_owned();
-    for part in 0..=4 {
-        let count = highest * f64::from(part) / 4.0;
-        let _ = writeln!(
-            content,
-            "<line x1=\"{LEFT}\" x2=\"{:.0}\" y1=\"{:.1}\" y2=\"{:.1}\" stroke=\"{TEXT}\" stroke-opacity=\"0.25\"/>\
-             <text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-            WIDTH - RIGHT,
-            y(count),
-            y(count),
-            LEFT - 8.0,
-            y(count) + 4.0,
-            short(count.round()),
-        );
+    let highest = series.iter().flat_map(|(_, counts)| counts.iter()).max().copied()?;
+    let seconds = series.iter().map(|(_, counts)| counts.len()).max()?;
+    if highest == 0 || seconds < 2 {
+        return None;
     }
+    let chart = Chart { highest: highest as f64, last: (seconds - 1) as f64 };
+    let title = "jobs in each second, beside a snapshot held open";
+    let mut content = format!("<text x=\"0\" y=\"16\" font-weight=\"600\">{title}</text>\n{}", chart.grid());
     for (peer, counts) in series {
-        let points: Vec<_> = counts
-            .iter()
-            .enumerate()
-            .map(|(second, count)| format!("{:.1},{:.1}", x(second as f64), y(*count as f64)))
-            .collect();
-        let last = counts.last().copied().unwrap_or_default() as f64;
-        let color = color(report, peer);
-        let _ = writeln!(
-            content,
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"/>\
-             <text x=\"{:.0}\" y=\"{:.1}\" fill=\"{color}\">{}</text>",
-            points.join(" "),
-            WIDTH - RIGHT + 8.0,
-            y(last) + 4.0,
-            escaped(peer),
-        );
+        content += &chart.line(peer, counts, color(report, peer));
     }
-    let _ = writeln!(
-        content,
-        "<text x=\"{LEFT}\" y=\"{:.0}\">0 s</text><text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"end\">{longest} s</text>",
-        40.0 + HEIGHT + 20.0,
-        WIDTH - RIGHT,
-        40.0 + HEIGHT + 20.0
-    );
-    Some(svg(HEIGHT + 70.0, &content))
+    Some(svg(Chart::BOTTOM + 30.0, &content))
+}
+
+/// The scales of a chart of lines.
+struct Chart {
+    highest: f64,
+    last: f64,
+}
+
+impl Chart {
+    const TOP: f64 = 40.0;
+    const BOTTOM: f64 = 340.0;
+    const LEFT: f64 = 70.0;
+    const RIGHT: f64 = WIDTH - 130.0;
+
+    fn x(&self, second: f64) -> f64 {
+        Self::LEFT + (Self::RIGHT - Self::LEFT) * second / self.last
+    }
+
+    fn y(&self, count: f64) -> f64 {
+        Self::BOTTOM - (Self::BOTTOM - Self::TOP) * count / self.highest
+    }
+
+    fn grid(&self) -> String {
+        let (mut grid, left, right) = (String::new(), Self::LEFT, Self::RIGHT);
+        for part in 0..=4 {
+            let count = self.highest * f64::from(part) / 4.0;
+            let (y, label) = (self.y(count), short(count.round()));
+            let _ = writeln!(
+                grid,
+                "<line x1=\"{left}\" x2=\"{right}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"{TEXT}\" stroke-opacity=\"0.25\"/>\
+                 <text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
+                left - 8.0,
+                y + 4.0,
+            );
+        }
+        let (y, last) = (Self::BOTTOM + 20.0, self.last);
+        let _ = writeln!(
+            grid,
+            "<text x=\"{left}\" y=\"{y}\">0 s</text><text x=\"{right}\" y=\"{y}\" text-anchor=\"end\">{last} s</text>"
+        );
+        grid
+    }
+
+    fn line(&self, peer: &str, counts: &[u64], color: &str) -> String {
+        let points = counts.iter().enumerate();
+        let points = points
+            .map(|(second, count)| format!("{:.1},{:.1}", self.x(second as f64), self.y(*count as f64)));
+        let end = self.y(counts.last().copied().unwrap_or_default() as f64);
+        format!(
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"/>\
+             <text x=\"{:.0}\" y=\"{:.1}\" fill=\"{color}\">{}</text>\n",
+            points.collect::<Vec<_>>().join(" "),
+            Self::RIGHT + 8.0,
+            end + 4.0,
+            escaped(peer),
+        )
+    }
 }
 
 #[cfg(test)]
@@ -174,5 +193,12 @@ mod tests {
         assert_eq!(*name, "throughput.svg");
         assert!(svg.contains("4,000") && svg.contains(OURS_COLOR), "{svg}");
         assert_eq!(svg.matches("<rect").count(), 2);
+    }
+
+    #[test]
+    fn lines_end_within_the_chart() {
+        let chart = Chart { highest: 50.0, last: 10.0 };
+        assert_eq!((chart.x(0.0), chart.x(10.0)), (Chart::LEFT, Chart::RIGHT));
+        assert_eq!((chart.y(0.0), chart.y(50.0)), (Chart::BOTTOM, Chart::TOP));
     }
 }

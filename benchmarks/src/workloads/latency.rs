@@ -17,7 +17,7 @@ const START: Duration = Duration::from_millis(500);
 
 /// The whole costs of these jobs, from the enqueue to the end, are those of lone jobs.
 pub(super) async fn run(stage: &Stage, usual: u64) -> Result<Sample> {
-    let (setup, jobs) = (Setup::quick(), stage.jobs(usual));
+    let (setup, jobs) = (Setup::quick(), stage.jobs(usual).min(usual));
     stage.prepare(&setup, 0, Job::new).await?;
     let peer = stage.open(&setup).await?;
     let worker = peer.start().await?;
