@@ -79,29 +79,29 @@ begin
          where j.ctid = l.address
            and j.shard + 0 = p_shard and j.id is not distinct from l.id
            and j.ticket is not distinct from l.ticket
-        returning j.*, p_keep[l.n] as keep, p_output[l.n]::jsonb as output, p_reason[l.n] as reason,
-                  p_message[l.n] as message,
+        returning l.n, j.id, j.queue_id, j.priority, j.kind, j.args, j.attributes, j.key, j.meta, j.attempt,
+                  j.failures, j.crashes, j.retries, j.max_crashes, j.created_at,
                   case p_decision[l.n] when 'complete' then 'completed' when 'bury' then 'dead'
                                        when 'cancel' then 'cancelled' else 'expired' end as outcome),
     ended as (
         insert into pgjobq.finished (
             shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta,
             attempt, failures, crashes, retries, max_crashes, created_at, output, errors, cancelled, drop_on)
-        select shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta,
+        select p_shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta,
                attempt + p_ran::int,
-               failures + (coalesce(reason, 'crash') not in ('crash', 'release'))::int,
-               crashes + (coalesce(reason, '') = 'crash')::int,
-               retries, max_crashes, created_at, output,
-               case when attempt > 0 or reason is not null then pgjobq.errors_of(shard, id,
-                   case when reason is not null then
-                       pgjobq.error_entry(attempt + 1, v_now, reason, message, p_worker_name) end) end,
+               failures + (coalesce(p_reason[n], 'crash') not in ('crash', 'release'))::int,
+               crashes + (coalesce(p_reason[n], '') = 'crash')::int,
+               retries, max_crashes, created_at, p_output[n]::jsonb,
+               case when attempt > 0 or p_reason[n] is not null then pgjobq.errors_of(p_shard, id,
+                   case when p_reason[n] is not null then pgjobq.error_entry(
+                       attempt + 1, v_now, p_reason[n], p_message[n], p_worker_name) end) end,
                case when outcome = 'cancelled' then
-                   pgjobq.cancellation(shard, id, created_at, v_now, p_ran, p_by, message) end,
-               case when outcome = 'completed' and keep is not null then v_days[array_position(v_keeps, keep)]
+                   pgjobq.cancellation(p_shard, id, created_at, v_now, p_ran, p_by, p_message[n]) end,
+               case when outcome = 'completed' and p_keep[n] is not null
+                    then v_days[array_position(v_keeps, p_keep[n])]
                     else pgjobq.drop_day(pgjobq.keep_of(queue_id, outcome)) end
-          from deleted
-        returning id, attempt)
-    select array_agg(id), array_agg(id) filter (where attempt > p_ran::int) into v_ended, v_tried from ended;
+          from deleted)
+    select array_agg(id), array_agg(id) filter (where attempt > 0) into v_ended, v_tried from deleted;
     if v_tried is not null then
         perform pgjobq.forget_failures(p_shard, v_tried);
     end if;
