@@ -14,6 +14,9 @@ use crate::served_queue::ServedQueue;
 /// The time between the first two looks at an idle lane, and the longest one as a share of its idle time.
 const FIRST_LOOK_INTERVAL: Duration = Duration::from_millis(50);
 const LOOK_SHARE: u32 = 8;
+/// The largest number of jobs after whose claim no look follows at once. After more of them, older ones of the same transaction may
+/// wait below the scan hint.
+const FEW_JOBS: usize = 8;
 
 /// The state of one lane.
 #[derive(Debug)]
@@ -161,7 +164,7 @@ impl LaneState {
     }
 
     /// Notes the answer of a claim. If it got less than it wanted, it has seen the end of the line. Then a look is next: at once, unless
-    /// the claim got some jobs, and this worker is notified of all that came after them.
+    /// the claim got a few jobs, and this worker is notified of all that came after them.
     pub(crate) fn claimed(&mut self, claimed: &Claimed, asked: &Asked, longest: Duration, now: Instant) {
         self.answered();
         let bytes = claimed.jobs.iter().filter_map(|job| Some(job.args.as_ref()?.get().len())).sum();
@@ -174,7 +177,8 @@ impl LaneState {
         let at_end_of_line = got_all && asked.named.is_none();
         self.promise.claim_ended(at_end_of_line);
         let notified_since = asked.notified_since.filter(|since| *since <= self.claim_sent);
-        match notified_since.filter(|_| at_end_of_line && !claimed.jobs.is_empty()) {
+        let got_few = (1..=FEW_JOBS).contains(&claimed.jobs.len());
+        match notified_since.filter(|_| at_end_of_line && got_few) {
             _ if !got_all || self.woken => self.wake(),
             Some(since) => self.rest(since, longest, now),
             None => self.become_idle(now),

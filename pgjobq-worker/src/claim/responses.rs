@@ -33,10 +33,13 @@ impl Claimer {
         self.end_claim(place);
         let (lane, now) = (&mut self.lanes[place], Instant::now());
         slots.queue().occupancy().prefetch.pace.answered(now - sent);
+        let is_sharded = self.runtime.store.shards().len() > 1;
+        let notified_since = self.idleness.notified_since(id.worker, id.lane.queue);
         let asked = Asked {
             wanted: slots.jobs(),
             named: request.found.as_ref().map(Vec::len),
-            notified_since: self.idleness.notified_since(id.worker, id.lane.queue),
+            // With several shards, a wake-up during the claim may have been for another lane.
+            notified_since: notified_since.filter(|_| !is_sharded),
         };
         let claimed = match answer {
             Ok(claimed) => claimed,
