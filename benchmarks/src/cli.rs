@@ -13,7 +13,7 @@ use crate::workloads::{self, Group, Workload};
 
 const USAGE: &str = "\
 benchmarks [WORKLOAD…] [--peer NAME]… [--rounds N] [--jobs N] [--seconds N] [--json FILE] [--plot FOLDER]
-benchmarks --from FILE [--plot FOLDER]     the table of an earlier measurement
+benchmarks --from FILE… [--plot FOLDER]    one table of earlier measurements; --from for each file
 benchmarks --list                          workloads and peers
 
 A WORKLOAD is a name, `main` (if none is given) or `more`. Without --peer, every peer that is compiled in is measured.
@@ -44,7 +44,7 @@ pub(crate) struct Options {
     pub(crate) wait: u64,
     pub(crate) json: Option<PathBuf>,
     pub(crate) plot: Option<PathBuf>,
-    pub(crate) from: Option<PathBuf>,
+    pub(crate) from: Vec<PathBuf>,
 }
 
 impl Default for Options {
@@ -59,7 +59,7 @@ impl Default for Options {
             wait: 10,
             json: None,
             plot: None,
-            from: None,
+            from: Vec::new(),
         }
     }
 }
@@ -108,12 +108,12 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command> 
             "--wait" => options.wait = number(&value()?)?,
             "--json" => options.json = Some(value()?.into()),
             "--plot" => options.plot = Some(value()?.into()),
-            "--from" => options.from = Some(value()?.into()),
+            "--from" => options.from.push(value()?.into()),
             other if other.starts_with('-') => bail!("unknown option {other}\n\n{USAGE}"),
             workload => options.workloads.push(workload.to_owned()),
         }
     }
-    Ok(if options.from.is_some() { Command::Report(options) } else { Command::Measure(options) })
+    Ok(if options.from.is_empty() { Command::Measure(options) } else { Command::Report(options) })
 }
 
 /// A number, with or without underscores.

@@ -27,7 +27,7 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(async {
         match command {
             Command::Measure(options) => conduct::measure(options).await,
-            Command::Report(options) => report::from_file(&options),
+            Command::Report(options) => report::from_files(&options),
             Command::List => {
                 print!("{}", cli::listing());
                 Ok(())

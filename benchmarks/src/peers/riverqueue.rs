@@ -25,7 +25,7 @@ pub(super) const ENTRY: Entry = Entry {
     version: "0.5.0",
     settings: "max_workers: the slots; fetch_cooldown 1 ms; completed jobs are always kept",
     can: &[Need::Kept, Need::Queues, Need::Priorities, Need::Delay, Need::Retries],
-    most_jobs: 100_000,
+    most_jobs: 50_000,
     unfinished: "select exists (select from river_job where state not in ('completed', 'cancelled', 'discarded'))",
     open: |setup| {
         Box::pin(async {

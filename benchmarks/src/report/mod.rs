@@ -45,6 +45,15 @@ impl Report {
         Self { machine, peers, samples: Vec::new() }
     }
 
+    fn add(&mut self, other: Self) {
+        self.samples.extend(other.samples);
+        for peer in other.peers {
+            if self.peers.iter().all(|known| known.name != peer.name) {
+                self.peers.push(peer);
+            }
+        }
+    }
+
     pub(crate) fn save(&self, file: Option<&Path>) -> Result<()> {
         let Some(file) = file else { return Ok(()) };
         fs::write(file, serde_json::to_string_pretty(self)?)
@@ -63,12 +72,18 @@ impl Report {
     }
 }
 
-/// The tables and plots of an earlier measurement.
-pub(crate) fn from_file(options: &Options) -> Result<()> {
-    let file = options.from.as_deref().context("--from needs a file")?;
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let report: Report = serde_json::from_str(&text)?;
-    report.show(options.plot.as_deref())
+/// The tables and plots of earlier measurements on one machine, together.
+pub(crate) fn from_files(options: &Options) -> Result<()> {
+    let mut all: Option<Report> = None;
+    for file in &options.from {
+        let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let report: Report = serde_json::from_str(&text)?;
+        match &mut all {
+            None => all = Some(report),
+            Some(all) => all.add(report),
+        }
+    }
+    all.context("--from needs a file")?.show(options.plot.as_deref())
 }
 
 /// One run, as a line of the log.
