@@ -134,9 +134,11 @@ impl ServedQueue {
         self.room(now) != Room { slots: 0, ahead: 0 }
     }
 
-    /// Wakes the claim loop once, when there is room.
-    pub(crate) fn wake_for_room(&self) {
-        self.occupancy().wakes = true;
+    /// Wakes the claim loop once, as soon as there is room, if there is none now.
+    pub(crate) fn wake_for_room(&self, now: Instant) {
+        let mut occupancy = self.occupancy();
+        let is_full = occupancy.taken >= self.limit && occupancy.prefetch.room(self.limit, now) == 0;
+        occupancy.wakes = is_full;
     }
 
     /// Wakes the claim loop, if it waits for room and there is some.

@@ -64,22 +64,18 @@ impl Execution {
     }
 
     /// Runs the attempt, and then, in the same slot, prefetched jobs of the queue until none waits.
-    pub(crate) async fn run_and_pass_on(self) {
-        let runtime = Arc::clone(&self.runtime);
-        let mut execution = self;
-        while let Some((slot, next)) = execution.run().await.pass_on() {
-            execution = Self::new(&runtime, next.job, next.lease, slot, None, None);
+    pub(crate) async fn run_and_pass_on(mut self) {
+        loop {
+            self.run().await;
+            let slot = self.slot.split_one().expect("an execution has one slot until it has ended");
+            let Some((slot, next)) = slot.pass_on() else { return };
+            self = Self::new(&Arc::clone(&self.runtime), next.job, next.lease, slot, None, None);
             consume_budget().await; // Jobs that never await would otherwise keep a thread of the runtime.
         }
     }
 
-    /// Runs the attempt. Returns its slot.
-    async fn run(mut self) -> Slots {
-        self.run_to_the_end().await;
-        self.slot.split_one().expect("an execution has one slot until it has ended")
-    }
-
-    async fn run_to_the_end(&mut self) {
+    /// Runs the attempt.
+    async fn run(&mut self) {
         if self.lease.stop.is_cancelled() {
             return self.send(Decision::Return); // Lost, or the grace is over, while the job waited for its slot.
         }

@@ -53,6 +53,7 @@ pub(crate) async fn claim_until_drain(runtime: Arc<Runtime>) {
         claimer.serve_prefetched();
         claimer.ask();
         claimer.give_up_promises();
+        claimer.wait_for_room();
         claimer.wait().await;
     }
     // Jobs that have not begun are returned, those of claims in flight as well.
@@ -167,7 +168,12 @@ impl Claimer {
             }
             begin_prefetched(&self.runtime, Slots::take(queue, 0, 0), Vec::new());
         }
-        self.lanes.iter().filter(|lane| !lane.asked).for_each(|lane| lane.queue.wake_for_room());
+    }
+
+    /// Lets full queues wake this task when they have room. Others wait for an answer, for a pause, or for work.
+    fn wait_for_room(&self) {
+        let now = Instant::now();
+        self.lanes.iter().filter(|lane| !lane.asked).for_each(|lane| lane.queue.wake_for_room(now));
     }
 
     /// Returns when a prefetched job of this queue must have begun.
