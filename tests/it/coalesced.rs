@@ -182,11 +182,11 @@ async fn row_that_postgres_refuses_fails_its_caller_alone(db: TestDb) {
             .await;
     let [another, surrogate] = [3, 1].map(|place| whole(&answers.remove(place).unwrap_err()));
     assert!(
-        another.starts_with("the database refused a statement\n") && another.contains("json"),
+        another.starts_with("the database refused a statement: ") && another.contains("json"),
         "{another}"
     );
     assert!(
-        surrogate.starts_with("the database refused a statement\n") && surrogate.contains("json"),
+        surrogate.starts_with("the database refused a statement: ") && surrogate.contains("json"),
         "{surrogate}"
     );
     for answer in answers {

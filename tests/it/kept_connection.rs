@@ -115,7 +115,9 @@ async fn kept_connection_returns_if_others_want_one(db: TestDb) {
             }
         }
         let callers = (0..50).map(|n| double::enqueue(&client, n));
-        futures_util::future::join_all(callers).await.into_iter().for_each(|one| drop(one.unwrap()));
+        for one in futures_util::future::join_all(callers).await {
+            one.unwrap();
+        }
         all_returned(&pool).await;
     }
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 180);
