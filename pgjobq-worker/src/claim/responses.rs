@@ -1,6 +1,6 @@
 //! Uses the answers to the requests of the claim loop.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pgjobq_core::DatabaseError;
 use pgjobq_core::worker_api::{Claimed, ClaimedQuarantined, Peeked, chain};
@@ -13,6 +13,9 @@ use super::requests::{Answer, Failed, InFlight, Look, QuarantineRequest, WalkReq
 
 /// Sweeps take at most one part in this many of a worker's time, over all its lanes.
 const SWEEP_SHARE: u32 = 20;
+/// The longest pause between two sweeps, also if the answer was slow for another reason: only a sweep finds jobs that were committed
+/// late.
+const LONGEST_SWEEP_PAUSE: Duration = Duration::from_secs(10);
 /// The SQLSTATE of a claim by a worker that is not registered.
 const NOT_REGISTERED: &str = "PJ001";
 /// The SQLSTATE of a claim that waited too long for its lane.
@@ -112,7 +115,7 @@ impl Claimer {
         self.outages.looks.answered();
         let (longest, now) = (self.runtime.config.poll_interval, Instant::now());
         if looks.iter().any(|(_, look)| *look == Look::Below) {
-            self.no_sweep_before = now + (now - sent) * SWEEP_SHARE;
+            self.no_sweep_before = now + ((now - sent) * SWEEP_SHARE).min(LONGEST_SWEEP_PAUSE);
         }
         for ((place, look), peeked) in looks.iter().zip(peeked) {
             let lane = &mut self.lanes[*place];
