@@ -79,10 +79,11 @@ impl Claimer {
         if is_transactional && places.is_none() {
             lane.scan.left_without_place();
         }
+        let (from, found) = lane.scan.next_walk(slots.jobs());
         let request = WalkRequest {
             wait,
-            from: lane.scan.tickets(),
-            found: lane.scan.take_named(slots.jobs()),
+            from,
+            found,
             bytes: lane.portion.bytes,
             without_args: lane.portion.without_args,
             places,

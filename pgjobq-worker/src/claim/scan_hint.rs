@@ -49,10 +49,6 @@ impl ScanHint {
         }
     }
 
-    pub(crate) fn tickets(&self) -> ByPriority {
-        self.hint
-    }
-
     /// Returns the range of tickets that a look ahead scans.
     pub(crate) fn ahead(&self) -> (ByPriority, ByPriority) {
         (self.hint, TOP)
@@ -67,16 +63,18 @@ impl ScanHint {
         now >= self.next_sweep && self.hint != BOTTOM
     }
 
-    /// Takes the tickets that the next claim of at most `want` jobs names, if any. If there are more, none is named: the hint
-    /// moves down to them instead, so that later claims find the rest as well.
-    pub(crate) fn take_named(&mut self, want: usize) -> Option<Found> {
-        let found = self.found.take()?;
-        let found = if self.is_contended { half(found) } else { found };
-        if found.len() > want {
-            self.move_down_to(&found);
-            return None;
+    /// Returns where the next claim of at most `want` jobs walks from, and the tickets that it names, if any. If there are more of
+    /// these, none is named: the hint moves down to them instead, so that this claim and later ones find all.
+    pub(crate) fn next_walk(&mut self, want: usize) -> (ByPriority, Option<Found>) {
+        let found = self.found.take();
+        let found = if self.is_contended { found.map(half) } else { found };
+        match found {
+            Some(found) if found.len() > want => {
+                self.move_down_to(&found);
+                (self.hint, None)
+            }
+            found => (self.hint, found),
         }
-        Some(found)
     }
 
     /// Keeps the tickets of a claim that did not come to look for them.
@@ -157,15 +155,12 @@ mod tests {
     fn too_many_found_tickets_move_the_hint_down() {
         let mut scan = ScanHint { hint: [Ticket(5000); PRIORITIES], ..ScanHint::new(Instant::now()) };
         scan.take_found(seen(100..140));
-        assert_eq!(scan.take_named(10), None);
-        assert_eq!(
-            scan.hint,
-            [5000, 99, 5000, 5000].map(Ticket),
-            "the next claims begin at the found tickets"
-        );
+        let from = [5000, 99, 5000, 5000].map(Ticket);
+        assert_eq!(scan.next_walk(10), (from, None), "this claim begins at the found tickets");
+        assert_eq!(scan.hint, from, "and so do the next ones");
         let mut scan = ScanHint { hint: [Ticket(5000); PRIORITIES], ..ScanHint::new(Instant::now()) };
         scan.take_found(seen(100..110));
-        assert_eq!(scan.take_named(10).map(|found| found.len()), Some(10));
+        assert_eq!(scan.next_walk(10).1.map(|found| found.len()), Some(10));
         assert_eq!(scan.hint, [Ticket(5000); PRIORITIES]);
     }
 
@@ -173,9 +168,9 @@ mod tests {
     fn tickets_of_a_failed_claim_are_named_again() {
         let mut scan = ScanHint::new(Instant::now());
         scan.take_found(seen(100..110));
-        let named = scan.take_named(10);
-        assert!(named.is_some() && scan.take_named(10).is_none());
+        let (_, named) = scan.next_walk(10);
+        assert!(named.is_some() && scan.next_walk(10).1.is_none());
         scan.not_named(named.clone());
-        assert_eq!(scan.take_named(10), named);
+        assert_eq!(scan.next_walk(10).1, named);
     }
 }
