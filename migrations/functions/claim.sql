@@ -56,7 +56,7 @@ begin
     leased as (
         insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
         select p_shard, p_queue, t.priority, max(t.ticket), p_lease, p_worker,
-               pgjobq.ranges_of(array_agg(t.ticket))
+               pgjobq.ranges_of(array_agg(distinct t.ticket))
           from taken t, total where not total.is_bounded
          group by t.priority
         returning priority, max_ticket)
@@ -130,7 +130,8 @@ $$;
 
 comment on function pgjobq.claimable_jobs is 'Internal. The jobs that a worker may claim, in order.';
 
--- The multirange of some tickets, which ascend.
+-- The multirange of some tickets, which ascend and differ. (Two jobs may have one ticket, if the sequence was
+-- set back.)
 create or replace function pgjobq.ranges_of(p_tickets bigint[]) returns int8multirange
 language plpgsql immutable as $$
 declare
@@ -201,7 +202,7 @@ begin
     end loop;
     insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
     select p_shard, p_queue, t.priority, max(t.ticket), p_lease, p_worker,
-           pgjobq.ranges_of(array_agg(t.ticket))
+           pgjobq.ranges_of(array_agg(distinct t.ticket))
       from unnest(v_priorities, v_tickets) t(priority, ticket) group by t.priority;
     perform set_config('synchronous_commit', 'off', true) where not v_at_most_once;
     j := null;

@@ -117,6 +117,33 @@ async fn jobs_without_a_worker_are_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lease_of_two_jobs_with_one_ticket_covers_no_other() {
+    in_time(async {
+        let db = TestDb::new(1).await;
+        db.run(
+            "select pgjobq.register_worker(0::smallint, 1, 'one');
+             select pgjobq.create_queue('default');
+             insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, retries, max_crashes, created_at, ticket)
+             select 0, pgjobq.new_id(), q.id, 1, j.kind, '{}', 1, 1, now(), j.ticket
+               from pgjobq.queues q, (values ('mine', 3), ('mine', 3), ('other', 4), ('mine', 5)) j(kind, ticket)
+              where q.name = 'default';
+             select setval('pgjobq.ticket', 10)",
+        )
+        .await;
+        let claim = "(select count(id) from pgjobq.claim(0::smallint, (select id from pgjobq.queues where name = 'default'), 1, 1,
+                          true, '{mine}', 10, '{0,0,0,0}', null, null, p_bytes => $bytes))";
+        for bytes in ["1000000", "10"] {
+            let claimed = claim.replace("$bytes", bytes);
+            assert!(db.number(&claimed).await > 0);
+            let covered = db.text("(select tickets from pgjobq.leases)::text").await;
+            assert!(covered.starts_with("{[3,4)") && !covered.contains("[3,6)"), "{covered}");
+            db.run("delete from pgjobq.leases").await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sequence_that_was_set_back_is_repaired() {
     in_time(async {
         let db = TestDb::new(8).await;
