@@ -10,7 +10,7 @@ use crate::peers::{self, Setup};
 use crate::stage::{Spec, Stage};
 use crate::{handled, workloads};
 
-/// How often a worker process reports its count.
+/// The interval at which a worker process reports its count.
 const REPORT: Duration = Duration::from_millis(5);
 
 /// A worker in a process of its own.

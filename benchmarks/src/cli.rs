@@ -23,7 +23,7 @@ A WORKLOAD is a name, `main` (if none is given) or `more`. Without --peer, every
 --wait      before each run, wait at most so many seconds until the machine is quiet; 10 by default
 ";
 
-/// What the program is asked to do.
+/// The options of the command line.
 pub(crate) enum Command {
     Measure(Options),
     Report(Options),

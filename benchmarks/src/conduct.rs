@@ -33,7 +33,7 @@ pub(crate) async fn measure(options: Options) -> Result<()> {
     for round in 0..options.rounds {
         for workload in &workloads {
             let mut able: Vec<_> = peers.iter().filter(|peer| can(peer, workload)).collect();
-            // Nobody is always first, or always after the same peer.
+            // The order rotates, so that no peer is always first, or always after the same one.
             let first = round % able.len().max(1);
             able.rotate_left(first);
             for peer in able {
@@ -113,7 +113,7 @@ fn delayed(url: &str, round_trip: Duration) -> Result<String> {
     Ok(format!("{head}@{}/{database}", proxy::start(server, round_trip)?))
 }
 
-/// Waits until nothing uses the machine for a moment, at most so many seconds.
+/// Waits until no other program uses the machine, at most `most` seconds.
 async fn wait_for_quiet(most: u64) -> Result<()> {
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(most) {

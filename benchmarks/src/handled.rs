@@ -1,4 +1,4 @@
-//! What the handlers of a process have done: counts and latencies.
+//! The results of the handlers of a process: counts and latencies.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -29,7 +29,7 @@ pub(crate) struct Job {
     pub(crate) delay: Option<Duration>,
 }
 
-/// What a job does beside counting.
+/// The behaviour of a job, besides counting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Nothing is kept of it.

@@ -1,4 +1,4 @@
-//! What a run stands on: its peer, its database, and the measurement.
+//! The stage of a run: its peer, its database, and the measurement.
 
 use std::time::Duration;
 
@@ -113,7 +113,7 @@ impl Begun {
 }
 
 impl Ended {
-    /// The figures of so many jobs. The peer is closed by now, because sessions report their transactions when they end.
+    /// Returns the figures of `jobs` jobs. The peer is closed by now, because sessions report their transactions when they end.
     pub(crate) async fn sample(self, stage: &Stage, jobs: u64) -> Result<Sample> {
         let database = &stage.meter.database;
         database.settle().await?;

@@ -1,4 +1,4 @@
-//! A client keeps the connection of an enqueue for the next one, and nobody else misses it.
+//! A client keeps the connection of an enqueue for the next one, and no other caller misses it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

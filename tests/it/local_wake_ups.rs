@@ -79,8 +79,8 @@ async fn idle_worker_of_the_process_starts_jobs_without_notifications(db: TestDb
     listening.close().await;
 }
 
-on_one_shard!(others_are_notified_if_the_worker_of_the_process_is_full);
-async fn others_are_notified_if_the_worker_of_the_process_is_full(db: TestDb) {
+on_one_shard!(others_are_notified_if_the_local_worker_is_full);
+async fn others_are_notified_if_the_local_worker_is_full(db: TestDb) {
     looks_find_nothing(&db).await;
     let full = serving(&db.client, 1).await;
     idle_workers(&db, 1).await;
@@ -128,7 +128,7 @@ async fn worker_that_finds_other_jobs_first_notifies_others(db: TestDb) {
     let elsewhere = Client::new(db.pool.clone());
     let other = serving(&elsewhere, 1).await;
     idle_workers(&db, 2).await;
-    // A job that nobody was woken for takes the only slot.
+    // A job for which no worker was woken takes the only slot.
     let gate = Gate::new();
     db.run(&format!(
         "insert into pgjobq.jobs (shard, id, created_at, ticket, queue_id, priority, retries, max_crashes, kind, args)

@@ -141,10 +141,10 @@ async fn scans_of_finish(db: &TestDb, decision: &str) -> (i64, i64, i64) {
     (after.0 - before.0, after.1 - before.1, after.2 - before.2)
 }
 
-/// Returns the counts of this session, which the server has not collected yet.
-async fn scans(session: &mut PgConnection) -> (i64, i64, i64) {
+/// Returns the index scans, sequential scans and deleted rows of the open transaction.
+async fn scans(transaction: &mut PgConnection) -> (i64, i64, i64) {
     let counts = "select idx_scan, seq_scan, n_tup_del from pg_stat_xact_user_tables where relname = 'jobs'";
-    sqlx::query_as(counts).fetch_one(session).await.unwrap()
+    sqlx::query_as(counts).fetch_one(transaction).await.unwrap()
 }
 
 #[tokio::test]

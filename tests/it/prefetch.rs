@@ -156,7 +156,7 @@ async fn urgent_job_waits_at_most_for_prefetched_ones(db: TestDb) {
         .await
         .unwrap();
     let before = probe.runs().iter().position(|(id, _)| id.as_uuid() == urgent).unwrap();
-    // Those before it, those that had been claimed, and one more claim.
+    // The jobs before it, the ones that had been claimed, and one more claim.
     assert!(before <= 300 + 500 + 500, "{before} began before it");
 }
 
@@ -171,8 +171,8 @@ async fn stuck(db: &TestDb, slots: usize, probe: &Probe, behind: usize) -> Vec<J
     jobs
 }
 
-on_one_shard!(job_that_gets_no_slot_in_time_runs_on_another_worker);
-async fn job_that_gets_no_slot_in_time_runs_on_another_worker(db: TestDb) {
+on_one_shard!(job_without_a_slot_in_time_runs_elsewhere);
+async fn job_without_a_slot_in_time_runs_elsewhere(db: TestDb) {
     db.run(SEE_LEASES).await;
     let probe = Probe::new();
     let jobs = stuck(&db, 2, &probe, 100).await;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use database::Database;
 pub(crate) use processes::machine;
 
-/// The processes whose use of the machine is told apart.
+/// The groups of processes whose use of the machine is measured separately.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Pids {
     /// The parent of all processes of the server.

@@ -6,14 +6,14 @@ use anyhow::{Context, Result};
 
 /// The unit of CPU times in `/proc`. It is 100 on every system that Linux supports today.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// How often the list of a server's processes is read again because one of them ended meanwhile.
+/// The number of times that the list of a server's processes is read, because one of them may end meanwhile.
 const TRIES: usize = 20;
 
 /// The CPU times of one process, in ticks.
 struct Times {
     parent: u32,
     own: u64,
-    /// Those of children that have ended.
+    /// The ticks of children that have ended.
     of_ended: u64,
 }
 

@@ -58,7 +58,7 @@ pub(crate) trait Running: Send {
     async fn stop(self: Box<Self>) -> Result<()>;
 }
 
-/// What a run asks of a peer.
+/// The options of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Setup {
     pub(crate) url: String,
@@ -83,7 +83,7 @@ impl Setup {
     }
 }
 
-/// What a peer is tuned for.
+/// The goal for which a peer is tuned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Goal {
     /// Many jobs a second.

@@ -1,4 +1,4 @@
-//! What was measured: the JSON file, the tables and the plots.
+//! The report of a measurement: the JSON file, the tables and the plots.
 
 mod figures;
 mod machine;
@@ -26,7 +26,7 @@ pub(crate) struct Report {
     pub(crate) samples: Vec<Sample>,
 }
 
-/// How a peer was set.
+/// The settings of a peer.
 #[derive(Debug, Serialize, Deserialize)]
 struct Settings {
     name: String,

@@ -42,7 +42,7 @@ async fn until_then(peer: Arc<dyn Peer>, until: Instant, numbers: Arc<AtomicU64>
     Ok(())
 }
 
-/// Runs so many tasks at once, to their end.
+/// Runs `tasks` tasks at once, to their end.
 async fn at_once<F>(tasks: u64, make: impl Fn() -> F) -> Result<()>
 where
     F: Future<Output = Result<()>> + Send + 'static,

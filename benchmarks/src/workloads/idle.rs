@@ -9,7 +9,7 @@ use crate::peers::Setup;
 use crate::sample::Sample;
 use crate::stage::Stage;
 
-/// What a worker does at its start is over by then.
+/// The time after which a worker has ended its work of the start.
 const START: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(stage: &Stage, usual: f64) -> Result<Sample> {

@@ -1,4 +1,4 @@
-//! A producer and a worker at once, for so many seconds.
+//! A producer and a worker at once, for a number of seconds.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::stage::{BATCH, Stage};
 
 /// The producer waits while more jobs than this are unhandled.
 const AHEAD: u64 = 20_000;
-/// One job in so many has its latency measured.
+/// The latency of one job in this many is measured.
 const TIMED: u64 = 50;
 const POLL: Duration = Duration::from_millis(1);
 

@@ -58,7 +58,7 @@ impl Idleness {
         Some((worker, queues))
     }
 
-    /// Notes whether the announcement in flight has arrived. If its answer was lost, nobody knows which one the database has.
+    /// Notes whether the announcement in flight has arrived. If its answer was lost, the database may have either one.
     pub(super) fn answered(&mut self, has_arrived: bool, now: Instant) {
         let (before, of) = (std::mem::take(&mut self.announced.1), self.announced.0);
         let Some((worker, queues)) = self.sent.take().filter(|_| has_arrived) else { return };

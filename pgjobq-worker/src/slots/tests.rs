@@ -84,7 +84,7 @@ fn claimed_jobs_begin_in_slots_that_became_free_meanwhile() {
 }
 
 #[test]
-fn room_opens_again_when_half_of_the_waiting_jobs_are_gone() {
+fn room_opens_again_when_half_of_the_jobs_are_gone() {
     let (queue, mut now) = (queue(1), Instant::now());
     (0..100).for_each(|_| queue.occupancy().prefetch.pace.ended());
     assert_eq!(queue.room(now), crate::served_queue::Room { slots: 1, ahead: 100 });
