@@ -31,8 +31,7 @@ begin
         with moved as (
             update pgjobq.jobs j set ticket = v_new[d.n], run_at = null
               from unnest(v_jobs, v_places) with ordinality d(id, place, n)
-             where j.ctid = d.place and j.shard = p_shard and j.id = d.id and j.run_at <= v_now
-               and j.waits_for = 0
+             where j.ctid = d.place and j.shard + 0 = p_shard and j.id is not distinct from d.id
             returning j.queue_id)
         select count(*), array_agg(distinct queue_id) into promoted, queues from moved;
     end if;

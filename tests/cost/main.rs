@@ -12,6 +12,7 @@ mod server; // The server, and databases on it.
 mod session; // One connection, and the cost of a statement in it.
 mod tables; // Fills tables, and reads back what a claim took.
 
+mod due; // Due, expired and cancelled jobs beside many others.
 mod growth; // A claim beside many jobs and many leases.
 mod large_batch; // A large batch answers as a small one does.
 mod plans; // Every hot statement in every state of the statistics.

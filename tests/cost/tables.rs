@@ -42,6 +42,19 @@ impl Session {
         .await;
     }
 
+    /// Inserts this many jobs that have come due, twenty of them in each moment.
+    pub(crate) async fn fill_due(&mut self, count: usize) {
+        let _alone = QUIET.write().await;
+        let queue = self.queue;
+        self.run(&format!(
+            "insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, run_at, retries, max_crashes, created_at)
+             select 0, pgjobq.new_id(), {queue}, 1, '{KIND}', '{ARGS}',
+                    now() - interval '1 hour' + (n / 20) * interval '1 millisecond', 20, 3, now()
+               from generate_series(1, {count}) n"
+        ))
+        .await;
+    }
+
     /// Inserts this many jobs that an earlier worker holds, each by a lease of its own.
     pub(crate) async fn fill_leases(&mut self, count: usize) {
         let first = self.drawn().await;
