@@ -113,10 +113,23 @@ fn lines(report: &Report, workload: &str) -> Option<String> {
     let chart = Chart { highest: highest as f64, last: (seconds - 1) as f64 };
     let title = "jobs in each second, beside a snapshot held open";
     let mut content = format!("<text x=\"0\" y=\"16\" font-weight=\"600\">{title}</text>\n{}", chart.grid());
-    for (peer, counts) in series {
-        content += &chart.line(peer, counts, color(report, peer));
+    let ends = series.iter().map(|(_, counts)| chart.y(counts.last().copied().unwrap_or_default() as f64));
+    let labels = apart(&ends.collect::<Vec<_>>(), 15.0);
+    for ((peer, counts), label) in series.into_iter().zip(labels) {
+        content += &chart.line(peer, counts, color(report, peer), label);
     }
-    Some(svg(Chart::BOTTOM + 30.0, &content))
+    Some(svg(Chart::BOTTOM + 60.0, &content))
+}
+
+/// Moves positions down until any two of them are at least `gap` apart.
+fn apart(positions: &[f64], gap: f64) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..positions.len()).collect();
+    order.sort_by(|a, b| positions[*a].total_cmp(&positions[*b]));
+    let mut moved = positions.to_vec();
+    for pair in order.windows(2) {
+        moved[pair[1]] = moved[pair[1]].max(moved[pair[0]] + gap);
+    }
+    moved
 }
 
 /// The scales of a chart of lines.
@@ -160,17 +173,16 @@ impl Chart {
         grid
     }
 
-    fn line(&self, peer: &str, counts: &[u64], color: &str) -> String {
+    fn line(&self, peer: &str, counts: &[u64], color: &str, label: f64) -> String {
         let points = counts.iter().enumerate();
         let points = points
             .map(|(second, count)| format!("{:.1},{:.1}", self.x(second as f64), self.y(*count as f64)));
-        let end = self.y(counts.last().copied().unwrap_or_default() as f64);
         format!(
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"/>\
              <text x=\"{:.0}\" y=\"{:.1}\" fill=\"{color}\">{}</text>\n",
             points.collect::<Vec<_>>().join(" "),
             Self::RIGHT + 8.0,
-            end + 4.0,
+            label + 4.0,
             escaped(peer),
         )
     }
@@ -183,6 +195,12 @@ mod tests {
     use super::super::machine::Machine;
     use super::super::stats::tests::sample;
     use super::*;
+
+    #[test]
+    fn labels_do_not_overlap() {
+        assert_eq!(apart(&[300.0, 10.0, 305.0, 301.0], 15.0), [300.0, 10.0, 330.0, 315.0]);
+        assert_eq!(apart(&[], 15.0), [0.0; 0]);
+    }
 
     #[test]
     fn plots_are_made_of_what_was_measured() {
