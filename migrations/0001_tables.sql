@@ -131,7 +131,7 @@ comment on column pgjobq.jobs.expires_at is
     'The job ends as expired if it has not started by then; null once it has started.';
 comment on column pgjobq.jobs.attempt is 'How many attempts have ended. It only grows.';
 comment on column pgjobq.jobs.waits_for is
-    'How many parents have not completed. For workflows, which are not built yet: always 0.';
+    'How many parents have not ended as the job demands. While it is above 0, the job is blocked.';
 comment on column pgjobq.jobs.failures is
     'How many attempts ended in an error that counts towards `retries`.';
 comment on column pgjobq.jobs.crashes is
@@ -143,7 +143,8 @@ comment on column pgjobq.jobs.attributes is
 comment on column pgjobq.jobs.key is
     'What jobs share that must respect one limit. Limits are not built yet: always null.';
 comment on column pgjobq.jobs.meta is
-    'The job that enqueued this one (`parent`), and the trace context (`traceparent`).';
+    'The job that enqueued this one (`parent`), the trace context (`traceparent`), and of a step its '
+    '`workflow` and number (`step`).';
 
 create index jobs_in_line on pgjobq.jobs (shard, queue_id, priority, ticket)
     where ticket is not null and crashes = 0;
@@ -331,6 +332,7 @@ create table pgjobq.cancels (
     job uuid not null,
     created_at timestamptz not null,
     asked_at timestamptz not null default clock_timestamp(),
+    is_workflow boolean not null default false,
     asked_by text not null,
     role text not null default session_user,
     reason text
@@ -342,11 +344,102 @@ comment on table pgjobq.cancels is
     'putting it back.';
 comment on column pgjobq.cancels.created_at is
     'Of the job that is meant: once that job has ended, another may get its id.';
+comment on column pgjobq.cancels.is_workflow is 'The request is for a whole workflow, and `job` is its id.';
 comment on column pgjobq.cancels.asked_by is 'Who requests it, in the caller''s words.';
 comment on column pgjobq.cancels.role is 'Who requests it, as the server knows.';
 
 create index cancels_of_a_job on pgjobq.cancels (shard, job);
+create index cancels_of_a_workflow on pgjobq.cancels (shard, job) where is_workflow;
 alter table pgjobq.cancels replica identity full;
+
+-- Workflows: see `functions/workflow.sql` and `functions/settle.sql`. The updates of a running workflow
+-- change no column of an index, and find room on their page.
+create table pgjobq.workflows (
+    created_at timestamptz not null default clock_timestamp(),
+    deadline timestamptz,
+    due_at timestamptz,
+    cancelled_at timestamptz,
+    ended_at timestamptz,
+    live int not null check (live >= 0),
+    roles int not null default 0 check (roles >= 0),
+    failed int not null default 0,
+    size int not null,
+    cancel_from int,
+    shard smallint not null,
+    id uuid not null,
+    name text not null,
+    outcome text check (outcome in ('completed', 'failed', 'cancelled')),
+    cancelled jsonb,
+    primary key (shard, id)
+) with (fillfactor = 50);
+
+comment on table pgjobq.workflows is
+    'The workflows that run, or ended not long ago. All steps of one lie on its shard.';
+comment on column pgjobq.workflows.deadline is
+    'It is cancelled if it has not ended by then; null afterwards.';
+comment on column pgjobq.workflows.due_at is
+    'When the upkeep must look at it: for its deadline, its cancellation, its last steps, or its deletion.';
+comment on column pgjobq.workflows.live is 'How many steps have not ended, without those that have a role.';
+comment on column pgjobq.workflows.roles is
+    'How many steps wait for the end of all others. Once these have ended, they count as `live`.';
+comment on column pgjobq.workflows.failed is 'How many steps ended otherwise than completed.';
+comment on column pgjobq.workflows.size is 'The highest number that a step has.';
+comment on column pgjobq.workflows.cancel_from is
+    'The steps after this number are still to be cancelled; null if none are.';
+comment on column pgjobq.workflows.cancelled is
+    'Who cancelled it (`by`, and the database role), and the reason.';
+
+create index workflows_due on pgjobq.workflows (shard, due_at) where due_at is not null;
+
+create table pgjobq.steps (
+    ended_at timestamptz,
+    n int not null,
+    readers int not null default 0,
+    held int not null default 0,
+    shard smallint not null,
+    workflow uuid not null,
+    job uuid not null,
+    kind text not null,
+    name text,
+    role text check (role in ('complete', 'failure')),
+    outcome text check (outcome in ('completed', 'dead', 'cancelled', 'expired')),
+    children int[] not null default '{}',
+    demands text not null default '',
+    inputs jsonb,
+    output jsonb,
+    failed jsonb,
+    primary key (shard, workflow, n),
+    constraint each_child_has_a_demand check (cardinality(children) = length(demands))
+) with (fillfactor = 50);
+
+comment on table pgjobq.steps is
+    'The steps of workflows, kept until the workflow is deleted: the jobs themselves come and go.';
+comment on column pgjobq.steps.n is 'Its number in the workflow. Edges name steps by number.';
+comment on column pgjobq.steps.children is 'The steps that wait for this one.';
+comment on column pgjobq.steps.demands is
+    'A letter for each child. `o`: this step must complete, or the child is cancelled; `h`: or the child is '
+    'held; `a`: any end will do. A capital letter: the child also reads the output.';
+comment on column pgjobq.steps.inputs is 'The arguments that are outputs of other steps: see `step_args`.';
+comment on column pgjobq.steps.readers is 'How many children still have to get the output.';
+comment on column pgjobq.steps.held is 'How many parents ended badly, so that a person must decide.';
+comment on column pgjobq.steps.role is
+    'It waits until all steps without a role have ended, and runs if they all completed, or if one did not.';
+comment on column pgjobq.steps.output is
+    'What its job returned, or how it failed, until all children have got it.';
+comment on column pgjobq.steps.failed is 'The row of `finished`, if the job did not complete: for a retry.';
+
+create table pgjobq.unsettled (
+    settled_to int not null default 0,
+    shard smallint not null,
+    workflow uuid not null,
+    n int not null,
+    primary key (shard, workflow, n)
+);
+
+comment on table pgjobq.unsettled is
+    'Steps that have ended, and whose children have not been told; and steps that have not, but whose '
+    'arguments are to be completed. Almost always empty.';
+comment on column pgjobq.unsettled.settled_to is 'How many of the children have been told.';
 
 -- The tables below are not logged: after a crash of the database their rows are worth nothing.
 create unlogged table pgjobq.progress (

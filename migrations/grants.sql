@@ -6,8 +6,8 @@ grant usage on sequence pgjobq.ticket to pgjobq_producer;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.queues, pgjobq.kinds, pgjobq.workers,
     pgjobq.leases,
     pgjobq.finished, pgjobq.progress, pgjobq.rates, pgjobq.job_states,
-    pgjobq.queue_overview, pgjobq.workers_overview to pgjobq_producer;
-grant select, insert on pgjobq.jobs to pgjobq_producer;
+    pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview to pgjobq_producer;
+grant select, insert on pgjobq.jobs, pgjobq.workflows, pgjobq.steps to pgjobq_producer;
 grant select, insert, update on pgjobq.waiters to pgjobq_producer;
 
 -- Functions that cancel, count or tidy up run with their owner's rights, or call others of this list.
@@ -21,15 +21,19 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_many, pgjobq.new_rows, 
     pgjobq.queue_stats, pgjobq.queue_counts, pgjobq.scheduled_counts, pgjobq.dead_counts,
     pgjobq.worker_counts, pgjobq.workers_of, pgjobq.unstarted,
     pgjobq.estimated_jobs, pgjobq.oldest_ready,
-    pgjobq.ready_line, pgjobq.quarantine_line, pgjobq.leased_tickets, pgjobq.jobs_of_lease to pgjobq_producer;
+    pgjobq.ready_line, pgjobq.quarantine_line, pgjobq.leased_tickets, pgjobq.jobs_of_lease,
+    pgjobq.enqueue_workflow, pgjobq.insert_steps, pgjobq.metas_of_steps, pgjobq.unknown_queues,
+    pgjobq.cancel_workflow, pgjobq.workflow_status, pgjobq.workflow_steps, pgjobq.states_of_steps,
+    pgjobq.blocked_state to pgjobq_producer;
 
 -- A worker runs the jobs, and may do all that the functions do. It forges no request to cancel.
 grant select, usage on sequence pgjobq.ticket to pgjobq_worker;
 grant select, insert, update, delete on pgjobq.queues, pgjobq.kinds, pgjobq.lanes, pgjobq.jobs, pgjobq.leases,
-    pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.progress, pgjobq.waiters to pgjobq_worker;
+    pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.progress, pgjobq.waiters, pgjobq.workflows,
+    pgjobq.steps, pgjobq.unsettled to pgjobq_worker;
 grant select, delete on pgjobq.cancels to pgjobq_worker;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.job_states,
-    pgjobq.queue_overview, pgjobq.workers_overview to pgjobq_worker;
+    pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview to pgjobq_worker;
 grant select, insert, delete on pgjobq.rates to pgjobq_worker;
 grant select, update, delete on pgjobq.finished_rest to pgjobq_worker;
 grant execute on all functions in schema pgjobq to pgjobq_worker;

@@ -142,7 +142,7 @@ declare
     v_job uuid;
 begin
     for v_job in select distinct id from unnest(p_jobs) d(id) order by id loop
-        delete from pgjobq.cancels c where c.shard = p_shard and c.job = v_job
+        delete from pgjobq.cancels c where c.shard = p_shard and c.job = v_job and not c.is_workflow
            and not exists (select 1 from pgjobq.jobs j
                             where j.shard = p_shard and j.id = v_job and j.created_at = c.created_at);
     end loop;

@@ -11,6 +11,7 @@ create or replace function pgjobq.complete_in(
 returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_done uuid[];
+    v_steps jsonb[];
 begin
     perform from pgjobq.leases
       where shard = p_shard and queue_id = p_queue and priority = p_priority
@@ -21,11 +22,15 @@ begin
     end if;
     -- step: lease seen
     if p_keep is null then
-        v_done := pgjobq.delete_jobs(p_shard, null, array[p_id], array[p_ticket], '{delete}');
+        select d.deleted, d.steps into v_done, v_steps from pgjobq.delete_jobs(
+            p_shard, null, array[p_id], array[p_ticket], '{delete}', array[p_output]) d;
     else
-        v_done := pgjobq.end_jobs(
+        select e.ended, e.steps into v_done, v_steps from pgjobq.end_jobs(
             p_shard, null, true, null, array[p_id], array[p_ticket], '{complete}', array[p_keep],
-            array[p_output]);
+            array[p_output]) e;
+    end if;
+    if v_steps is not null then
+        perform pgjobq.end_steps(p_shard, v_steps, false);
     end if;
     -- step: job deleted
     return v_done is not null;

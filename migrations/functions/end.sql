@@ -29,31 +29,34 @@ $$;
 
 comment on function pgjobq.locate_jobs is 'Internal. Finds the addresses of jobs'' rows.';
 
--- Deletes completed jobs that are not kept: those with the decision `delete`. Returns their ids.
+-- Deletes completed jobs that are not kept: those with the decision `delete`. Returns their ids, and `steps`:
+-- those of them that are steps, for `end_steps`, which the caller must call.
 create or replace function pgjobq.delete_jobs(
-    p_shard smallint, p_address tid[], p_id uuid[], p_ticket bigint[], p_decision text[])
-returns uuid[] language plpgsql as $$
+    p_shard smallint, p_address tid[], p_id uuid[], p_ticket bigint[], p_decision text[], p_output text[],
+    out deleted uuid[], out steps jsonb[])
+language plpgsql as $$
 declare
-    v_deleted uuid[];
     v_tried uuid[];     -- those that had attempts before
 begin
-    with deleted as (
+    with gone as (
         delete from pgjobq.jobs j
          using pgjobq.locate_jobs(p_shard, p_address, p_id, p_ticket, p_decision, '{delete}') l
          where j.ctid = l.address
            and j.shard + 0 = p_shard and j.id is not distinct from l.id and j.ticket = l.ticket
-        returning j.id, j.attempt)
-    select array_agg(id), array_agg(id) filter (where attempt > 0) into v_deleted, v_tried from deleted;
+        returning l.n, j.id, j.attempt, j.meta)
+    select array_agg(id), array_agg(id) filter (where attempt > 0),
+           array_agg(pgjobq.completed_step(id, meta, p_output[n]::jsonb)) filter (where meta ? 'workflow')
+      into deleted, v_tried, steps from gone;
     if v_tried is not null then
         perform pgjobq.forget_failures(p_shard, v_tried);
     end if;
-    return v_deleted;
 end $$;
 
 comment on function pgjobq.delete_jobs is 'Internal. Deletes completed jobs that are not kept.';
 
 -- Moves jobs from `jobs` to `finished`, and their failed attempts with them: the only place where that
--- happens. Returns their ids.
+-- happens. Returns their ids, and `steps`: those of them that are steps, for `end_steps`, which the caller
+-- must call.
 --   p_decision   complete, bury, cancel or expire; others are left alone
 --   p_ran        the jobs were running: an attempt ends with them, and a cancelled job has cancelled itself
 --   p_keep       how long a completed job is kept, in microseconds
@@ -62,14 +65,14 @@ comment on function pgjobq.delete_jobs is 'Internal. Deletes completed jobs that
 create or replace function pgjobq.end_jobs(
     p_shard smallint, p_worker_name text, p_ran boolean, p_address tid[], p_id uuid[], p_ticket bigint[],
     p_decision text[], p_keep bigint[] default null, p_output text[] default null,
-    p_reason text[] default null, p_message text[] default null, p_by text default null)
-returns uuid[] language plpgsql as $$
+    p_reason text[] default null, p_message text[] default null, p_by text default null,
+    out ended uuid[], out steps jsonb[])
+language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_keeps bigint[] := array(select distinct keep from unnest(p_keep) keep);
     v_days date[] := array(select pgjobq.drop_day(keep * interval '1 microsecond', v_now)
                              from unnest(v_keeps) keep);
-    v_ended uuid[];
     v_tried uuid[];     -- those that had attempts before
 begin
     with deleted as (
@@ -83,8 +86,8 @@ begin
                   j.failures, j.crashes, j.retries, j.max_crashes, j.created_at,
                   case p_decision[l.n] when 'complete' then 'completed' when 'bury' then 'dead'
                                        when 'cancel' then 'cancelled' else 'expired' end as outcome),
-    ended as (
-        insert into pgjobq.finished (
+    kept as (
+        insert into pgjobq.finished as f (
             shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta,
             attempt, failures, crashes, retries, max_crashes, created_at, output, errors, cancelled, drop_on)
         select p_shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta,
@@ -100,15 +103,46 @@ begin
                case when outcome = 'completed' and p_keep[n] is not null
                     then v_days[array_position(v_keeps, p_keep[n])]
                     else pgjobq.drop_day(pgjobq.keep_of(queue_id, outcome)) end
-          from deleted)
-    select array_agg(id), array_agg(id) filter (where attempt > 0) into v_ended, v_tried from deleted;
+          from deleted
+        returning case when meta ? 'workflow' then
+                      case when outcome = 'completed' then pgjobq.completed_step(id, meta, output)
+                           else to_jsonb(f) end end as step)
+    select array_agg(id), array_agg(id) filter (where attempt > 0),
+           (select array_agg(step) from kept where step is not null)
+      into ended, v_tried, steps from deleted;
     if v_tried is not null then
         perform pgjobq.forget_failures(p_shard, v_tried);
     end if;
-    return v_ended;
 end $$;
 
 comment on function pgjobq.end_jobs is 'Internal. Moves jobs to `finished`.';
+
+-- Ends the running jobs of a batch that have a decision of either kind.
+create or replace function pgjobq.end_running(
+    p_shard smallint, p_worker_name text, p_address tid[], p_id uuid[], p_ticket bigint[], p_decision text[],
+    p_keep bigint[], p_output text[], p_reason text[], p_message text[], out ended uuid[], out steps jsonb[])
+language plpgsql as $$
+begin
+    if 'delete' = any (p_decision) then
+        select d.deleted, d.steps into ended, steps
+          from pgjobq.delete_jobs(p_shard, p_address, p_id, p_ticket, p_decision, p_output) d;
+    end if;
+    if p_decision && '{complete,bury,cancel}' then
+        select end_running.ended || e.ended, end_running.steps || e.steps into ended, steps
+          from pgjobq.end_jobs(p_shard, p_worker_name, true, p_address, p_id, p_ticket, p_decision, p_keep,
+                               p_output, p_reason, p_message) e;
+    end if;
+end $$;
+
+comment on function pgjobq.end_running is 'Internal. Ends the running jobs of a batch.';
+
+-- What `end_steps` needs to know of a step that completed. Of any other step it needs the row of `finished`.
+create or replace function pgjobq.completed_step(p_id uuid, p_meta jsonb, p_output jsonb)
+returns jsonb language sql stable as $$
+    select jsonb_build_object('id', p_id, 'meta', p_meta, 'outcome', 'completed', 'output', p_output)
+$$;
+
+comment on function pgjobq.completed_step is 'Internal. Describes the end of a step that completed.';
 
 -- The cancellation of a job, as `finished.cancelled` keeps it: by the job itself if it ran; else by the first
 -- who requested it, or by the caller.

@@ -61,12 +61,12 @@ comment on function pgjobq.enqueue is 'Public. Enqueues one job. Returns its id,
 -- only then workers look for due jobs. With `p_notify` the function notifies them itself, when the caller's
 -- transaction commits. With `p_patience` it waits at most that many milliseconds for an open transaction that
 -- has inserted one of its ids. It raises PJ002 if the schema no longer admits a program of the version
--- `p_program`.
+-- `p_program`. `p_waits_for` are the numbers of parents; a job with parents is blocked.
 create or replace function pgjobq.enqueue_many(
     p_shape_kind text[], p_shape_queue text[], p_shape_priority smallint[], p_shape_retries smallint[],
     p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[], p_meta text[],
     p_delay bigint[], p_at bigint[], p_expires bigint[],
-    p_notify boolean, p_patience int, p_program int default null,
+    p_notify boolean, p_patience int, p_program int default null, p_waits_for int[] default null,
     out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -95,16 +95,16 @@ begin
     if cardinality(p_id) >= c_large then
         inserted := pgjobq.insert_large_batch(
             v_now, v_shards, v_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes,
-            p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires);
+            p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires, p_waits_for);
     end if;
     if inserted is null then
         with new as (
             insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, run_at, expires_at,
-                                     retries, max_crashes, created_at, ticket)
-            select r.*, case when r.run_at is null then nextval('pgjobq.ticket') end
+                                     retries, max_crashes, created_at, waits_for, ticket)
+            select r.*, case when r.run_at is null and r.waits_for = 0 then nextval('pgjobq.ticket') end
               from pgjobq.new_rows(
                   v_now, v_shards, v_queues, p_shape_kind, p_shape_priority, p_shape_retries,
-                  p_shape_max_crashes, p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires) r
+                  p_shape_max_crashes, p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires, p_waits_for) r
             on conflict (shard, id) do nothing
             returning id)
         select array_agg(id), count(*) into v_new, inserted from new;
@@ -128,22 +128,22 @@ comment on function pgjobq.enqueue_many is 'Internal. Inserts a batch of jobs.';
 create or replace function pgjobq.new_rows(
     p_now timestamptz, p_shards smallint, p_queues int[], p_shape_kind text[], p_shape_priority smallint[],
     p_shape_retries smallint[], p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[],
-    p_meta text[], p_delay bigint[], p_at bigint[], p_expires bigint[])
+    p_meta text[], p_delay bigint[], p_at bigint[], p_expires bigint[], p_waits_for int[])
 returns table (
     shard smallint, id uuid, queue_id int, priority smallint, kind text, args jsonb, meta jsonb,
-        run_at timestamptz,
-    expires_at timestamptz, retries smallint, max_crashes smallint, created_at timestamptz)
+    run_at timestamptz, expires_at timestamptz, retries smallint, max_crashes smallint,
+    created_at timestamptz, waits_for int)
 language sql stable as $$
     select case when p_shards = 1 then 0::smallint else pgjobq.shard_of(r.id, p_shards) end,
            r.id, p_queues[r.shape], p_shape_priority[r.shape], p_shape_kind[r.shape], r.args::jsonb,
            r.meta::jsonb,
            case when r.due > p_now then r.due end, p_now + r.expires * interval '1 microsecond',
-           p_shape_retries[r.shape], p_shape_max_crashes[r.shape], p_now
-      from (select id, shape, args, meta, expires,
+           p_shape_retries[r.shape], p_shape_max_crashes[r.shape], p_now, r.waits_for
+      from (select id, shape, args, meta, expires, coalesce(waits_for, 0) as waits_for,
                    coalesce(p_now + delay * interval '1 microsecond',
                             timestamptz 'epoch' + at * interval '1 microsecond') as due
-              from unnest(p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires)
-                     u(id, shape, args, meta, delay, at, expires)) r
+              from unnest(p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires, p_waits_for)
+                     u(id, shape, args, meta, delay, at, expires, waits_for)) r
 $$;
 
 comment on function pgjobq.new_rows is 'Internal. The rows of a batch of jobs.';
@@ -156,17 +156,17 @@ comment on function pgjobq.new_rows is 'Internal. The rows of a batch of jobs.';
 create or replace function pgjobq.insert_large_batch(
     p_now timestamptz, p_shards smallint, p_queues int[], p_shape_kind text[], p_shape_priority smallint[],
     p_shape_retries smallint[], p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[],
-    p_meta text[], p_delay bigint[], p_at bigint[], p_expires bigint[])
+    p_meta text[], p_delay bigint[], p_at bigint[], p_expires bigint[], p_waits_for int[])
 returns int language plpgsql as $$
 declare
     v_inserted int;
 begin
     insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, run_at, expires_at, retries,
-        max_crashes, created_at, ticket)
-    select r.*, case when r.run_at is null then nextval('pgjobq.ticket') end
+        max_crashes, created_at, waits_for, ticket)
+    select r.*, case when r.run_at is null and r.waits_for = 0 then nextval('pgjobq.ticket') end
       from pgjobq.new_rows(
           p_now, p_shards, p_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes,
-          p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires) r;
+          p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires, p_waits_for) r;
     get diagnostics v_inserted = row_count;
     if v_inserted < cardinality(p_id) then
         raise unique_violation;     -- A trigger has left jobs out: the caller needs to know which.

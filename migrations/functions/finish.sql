@@ -19,6 +19,9 @@
 -- session holds it; otherwise its place is returned in `unclosed`. `stale` are the jobs that did not pass the
 -- fence. `waited` is true if a process waits for the end of jobs.
 --
+-- For steps of workflows: `queues` have jobs that have become ready (0: or scheduled), `ended` are workflows
+-- that have ended, and with `more` the caller calls `tend_workflows`.
+--
 -- `p_address` are the addresses that the claim returned, or null where it returned none. The first round goes
 -- straight to them, and reads no index; whatever it misses is found by id.
 create or replace function pgjobq.finish(
@@ -26,14 +29,14 @@ create or replace function pgjobq.finish(
     p_lease_max_ticket bigint[], p_lease_id bigint[], p_lease_close boolean[],
     p_lease int[], p_id uuid[], p_ticket bigint[], p_decision text[], p_delay bigint[], p_keep bigint[],
     p_output text[], p_reason text[], p_message text[], p_address tid[] default null,
-    out stale uuid[], out cancelled uuid[], out unclosed int[], out waited boolean)
+    out stale uuid[], out cancelled uuid[], out unclosed int[], out waited boolean,
+    out queues int[], out ended uuid[], out more boolean)
 language plpgsql as $$
 declare
     v_now timestamptz;
-    v_held boolean[];
-    v_closing boolean[];
+    v_held boolean[]; v_closing boolean[];
     v_done uuid[] := '{}';
-    v_back uuid[];
+    v_back uuid[]; v_steps jsonb[];
 begin
     select h.held, h.closing, h.unclosed into v_held, v_closing, unclosed from pgjobq.hold_leases(
         p_shard, p_worker, p_lease_queue, p_lease_priority, p_lease_max_ticket, p_lease_id, p_lease_close) h;
@@ -46,13 +49,9 @@ begin
     end if;
     -- A row may move (same ticket) after the claim, or before the write. Then the next round finds it.
     for round in 1..10 loop
-        if 'delete' = any (p_decision) then
-            v_done := v_done || pgjobq.delete_jobs(p_shard, p_address, p_id, p_ticket, p_decision);
-        end if;
-        if p_decision && '{complete,bury,cancel}' then
-            v_done := v_done || pgjobq.end_jobs(p_shard, p_worker_name, true, p_address, p_id, p_ticket,
-                                                p_decision, p_keep, p_output, p_reason, p_message);
-        end if;
+        select v_done || e.ended, v_steps || e.steps into v_done, v_steps
+          from pgjobq.end_running(p_shard, p_worker_name, p_address, p_id, p_ticket, p_decision, p_keep,
+                                  p_output, p_reason, p_message) e;
         if p_decision && '{retry,snooze,release,return}' then
             v_back := v_back || pgjobq.put_back(p_shard, p_worker_name, p_id, p_ticket, p_decision, p_delay,
                                                 p_reason, p_message);
@@ -76,6 +75,10 @@ begin
      where c.close and l.shard = p_shard and l.queue_id = c.q and l.priority = c.p and l.max_ticket = c.t;
     if cardinality(v_done) < cardinality(p_id) then
         stale := array(select id from unnest(p_id) id except select id from unnest(v_done) id);
+    end if;
+    if v_steps is not null or cancelled is not null then
+        select s.queues, s.ended, s.more into queues, ended, more
+          from pgjobq.end_steps(p_shard, v_steps, true) s;
     end if;
     -- The order leaves the planner only the index by time: processes that no longer wait are not read.
     waited := (select until from pgjobq.waiters where shard = p_shard and until > v_now

@@ -1,7 +1,8 @@
 -- The state of jobs that a process waits for: live, or ended with an outcome, or unknown (no row). All are
 -- read in one snapshot, so that no job seems unknown because it ends just then. The latest end wins, because
--- an id may have run before.
--- It probes the primary key of `jobs` and, only for ids that are not live, each partition of `finished`.
+-- an id may have run before. It probes the primary key of `jobs` and, only for ids that are not live, each
+-- partition of `finished`. An id that is in neither may be a workflow's. It has no kind; `completed`,
+-- `cancelled` and `failed` are its outcomes.
 --
 -- Results and errors are sent in the order of `p_ids`, until `p_bytes` are reached, and at least one of them;
 -- `left_out` marks the others. Their stored size is counted first, so that few are unpacked in vain, and then
@@ -14,9 +15,12 @@ language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     return query
     with stored as (
-        select w.id, coalesce(live.kind, ended.kind) as kind, live.kind is not null as live, ended.outcome,
-               ended.output, ended.errors, ended.attempt, ended.finished_at,
-               coalesce(live.created_at, ended.created_at) as created_at,
+        select w.id, coalesce(live.kind, ended.kind, '') as kind,
+               live.kind is not null or flow.id is not null and flow.outcome is null as live,
+               coalesce(ended.outcome, flow.outcome) as outcome, ended.output, ended.errors,
+               coalesce(ended.attempt, case when flow.id is not null then 0 end) as attempt,
+               coalesce(ended.finished_at, flow.ended_at) as finished_at,
+               coalesce(live.created_at, ended.created_at, flow.created_at) as created_at,
                coalesce(pg_column_size(ended.output), pg_column_size(ended.errors), 0) as size
           from unnest(p_shards, p_ids) w(shard, id)
           left join lateral pgjobq.job_row(w.shard, w.id) live on true
@@ -26,7 +30,10 @@ begin
                                from pgjobq.finished f
                               where f.shard = w.shard and f.id = w.id and live.kind is null
                               order by f.finished_at desc limit 1) ended on true
-         where live.kind is not null or ended.outcome is not null
+          left join lateral (select f.id, f.outcome, f.ended_at, f.created_at from pgjobq.workflows f
+                              where f.shard = w.shard and f.id = w.id and live.kind is null
+                                and ended.outcome is null) flow on true
+         where live.kind is not null or ended.outcome is not null or flow.id is not null
         offset 0),
     unpacked as (
         select s.*, case when s.before < p_bytes then s.output::text end as output_text,

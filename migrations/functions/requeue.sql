@@ -1,6 +1,6 @@
 -- Puts dead, cancelled or expired jobs back in line, at once, with all their retries; with `p_kind`, `p_args`
 -- and so on, changed. Their attempts go on counting. Jobs that are live (again) are returned in `live`. A job
--- with another outcome, or of a deleted queue, is in neither array.
+-- with another outcome, or of a deleted queue, is in neither array. Nor is a step: see `retry_workflow`.
 create or replace function pgjobq.requeue_jobs(
     p_shard smallint, p_jobs uuid[], p_kind text, p_args text, p_queue int, p_priority smallint,
     p_retries smallint,
@@ -19,7 +19,7 @@ begin
             live := live || v_id;
             continue;
         end if;
-        continue when v_job.id is null or v_job.outcome = 'completed'
+        continue when v_job.id is null or v_job.outcome = 'completed' or v_job.meta ? 'workflow'
                    or not exists (select from pgjobq.queues
                                    where id = coalesce(p_queue, v_job.queue_id) and deleted_at is null);
         -- step: ended job locked
@@ -39,11 +39,7 @@ begin
             continue;
         end if;
         -- The failures before are listed again if the job dies again.
-        insert into pgjobq.failures (shard, job, attempt, at, reason, message, worker, left_out)
-        select p_shard, v_id, e.attempt, e.at, e.reason, e.message, e.worker, coalesce(e.left_out, 0)
-          from jsonb_to_recordset(coalesce(v_job.errors, '[]'))
-                 e(attempt int, at timestamptz, reason text, message text, worker text, left_out int)
-        on conflict (shard, job, attempt) do nothing;
+        perform pgjobq.restore_failures(p_shard, v_id, v_job.errors);
         delete from pgjobq.finished where shard = p_shard and id = v_id and drop_on = v_job.drop_on
            and finished_at = v_job.finished_at;
         requeued := requeued || v_id;
@@ -52,3 +48,16 @@ begin
 end $$;
 
 comment on function pgjobq.requeue_jobs is 'Internal. Puts dead, cancelled or expired jobs back in line.';
+
+-- Records the failed attempts of an ended job again, because it is live again.
+create or replace function pgjobq.restore_failures(p_shard smallint, p_job uuid, p_errors jsonb) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    insert into pgjobq.failures (shard, job, attempt, at, reason, message, worker, left_out)
+    select p_shard, p_job, e.attempt, e.at, e.reason, e.message, e.worker, coalesce(e.left_out, 0)
+      from jsonb_to_recordset(coalesce(p_errors, '[]'))
+             e(attempt int, at timestamptz, reason text, message text, worker text, left_out int)
+    on conflict (shard, job, attempt) do nothing;
+end $$;
+
+comment on function pgjobq.restore_failures is 'Internal. Records the failed attempts of an ended job again.';

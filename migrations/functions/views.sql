@@ -1,9 +1,8 @@
 -- Views for people. The state of a job is derived here, and stored nowhere.
 create or replace view pgjobq.job_states as
 select j.shard, j.id, q.name as queue, j.kind, j.priority,
-       case when j.waits_for > 0 then 'blocked'
+       case when j.waits_for > 0 then pgjobq.blocked_state(j.shard, j.meta, j.waits_for)
             when j.run_at is not null then 'scheduled'
-            when j.ticket is null then 'held'
             when exists (select from pgjobq.leases l
                           where l.shard = j.shard and l.queue_id = j.queue_id and l.priority = j.priority
                             and l.max_ticket >= j.ticket and l.tickets @> j.ticket) then 'running'
@@ -73,3 +72,19 @@ comment on column pgjobq.workers_overview.silent_for is
 comment on column pgjobq.workers_overview.serves is 'The queues that it serves.';
 comment on column pgjobq.workers_overview.idle_in is 'The queues in which it waits to be notified of jobs.';
 comment on column pgjobq.workers_overview.running_in is 'The queues of the jobs that it runs.';
+
+create or replace view pgjobq.workflows_overview as
+select w.id, w.name, w.created_at, w.deadline, w.outcome, w.ended_at, w.live + w.roles as live, w.failed,
+       w.cancelled, (select jsonb_object_agg(c.state, c.steps)
+                       from (select state, count(*) as steps
+                               from pgjobq.states_of_steps(w.shard, w.id, 0, null) group by state) c) as steps
+  from pgjobq.workflows w;
+
+comment on view pgjobq.workflows_overview is
+    'Public. Every workflow that runs or is still kept. Ask for one id or a few: the view reads all steps.';
+comment on column pgjobq.workflows_overview.outcome is
+    'completed if each step completed; else cancelled if somebody or the deadline cancelled it; else failed.';
+comment on column pgjobq.workflows_overview.live is 'How many steps have not ended.';
+comment on column pgjobq.workflows_overview.failed is 'How many steps ended otherwise than completed.';
+comment on column pgjobq.workflows_overview.cancelled is 'Who cancelled it, and why.';
+comment on column pgjobq.workflows_overview.steps is 'How many steps are in each state.';

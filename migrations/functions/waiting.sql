@@ -60,14 +60,21 @@ comment on function pgjobq.take_waiting is
     'Internal. Locks those of some jobs that wait, and lists those that run.';
 
 -- Ends jobs whose rows the caller has locked, and which are not running. `p_decision` is cancel or expire.
+-- `p_reasons` gives each job a reason of its own.
 create or replace function pgjobq.end_waiting(
-    p_shard smallint, p_jobs uuid[], p_decision text, p_by text default null, p_reason text default null)
+    p_shard smallint, p_jobs uuid[], p_decision text, p_by text default null, p_reason text default null,
+    p_reasons text[] default null)
 returns void language plpgsql as $$
 declare
     v_count int[] := array[cardinality(p_jobs)];
+    v_steps jsonb[];
 begin
-    perform pgjobq.end_jobs(p_shard, null, false, null, p_jobs, null, array_fill(p_decision, v_count),
-                            p_message => array_fill(p_reason, v_count), p_by => p_by);
+    v_steps := (select e.steps from pgjobq.end_jobs(
+        p_shard, null, false, null, p_jobs, null, array_fill(p_decision, v_count),
+        p_message => coalesce(p_reasons, array_fill(p_reason, v_count)), p_by => p_by) e);
+    if v_steps is not null then
+        perform pgjobq.end_steps(p_shard, v_steps, false);
+    end if;
     perform pgjobq.forget_cancels(p_shard, p_jobs);
 end $$;
 

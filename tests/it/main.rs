@@ -49,6 +49,10 @@ mod shutdown; // A worker stops gracefully.
 mod stop_reasons; // The request to stop an attempt, and its reason.
 mod transactional; // Transactional jobs.
 
+// Workflows.
+mod steps; // Steps wait for each other, and get outputs.
+mod workflow_ends; // How whole workflows end.
+
 // Clients.
 mod any_job; // One job by its id.
 mod bad_input; // Invalid jobs and their errors.

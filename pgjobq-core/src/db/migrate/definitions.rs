@@ -21,7 +21,8 @@ files! {
     "ids", "lines", "enqueue", "checks", "channel", "claim", "lanes", "peek", "read_args", "quarantine", "finish", "end", "put_back",
     "failures", "tickets", "complete", "progress", "lookup", "heartbeat", "workers", "reap", "leases", "return", "promote", "cancel",
     "expire", "waiting", "dead", "requeue", "queues", "kinds", "purge", "serving", "stats", "overview", "retention", "partitions",
-    "deleted_queues", "tidy", "views",
+    "deleted_queues", "tidy", "workflow", "steps", "settle", "unblock", "step_args", "tend", "workflow_end", "workflow_retry",
+    "workflow_status", "views",
 }
 
 /// Settings of the functions above. They follow whenever one of those was installed, which resets its settings.

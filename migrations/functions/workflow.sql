@@ -1,0 +1,119 @@
+-- Workflows: jobs that are enqueued together, and wait for each other. Each step is an ordinary job. With
+-- parents it is inserted blocked (`waits_for` > 0, no ticket), so that no claim finds it. Its `meta` names
+-- the workflow and its number, so that its end is recorded in `steps`: see `end_steps`.
+--
+-- The edges lie in the row of the parent, because the statement that records its end reads that row anyway.
+
+-- Enqueues at most a thousand steps of a workflow. The chunk with the step 1 comes first, and makes the
+-- workflow. All chunks go in one transaction, and each has the shapes of the whole workflow: so an unknown
+-- queue is found before anything is inserted. Jobs are arrays as those of `enqueue_many`.
+--   p_live       how many steps the workflow has, without those that have a role
+--   p_roles      how many have a role
+--   p_deadline   microseconds from now
+--   p_n          the number of each step, from 1
+--   p_role       `complete` or `failure`: it waits for the end of all steps without a role
+--   p_children   for each step an array of numbers, as text: `{2,3}`
+--   p_demands    for each step a letter for each child: see `steps.demands`
+--   p_inputs     for each step the arguments that are outputs of others: see `step_args`
+--   p_waits_for  how many parents each step has; 1 if it has a role
+-- `is_new` is false if the workflow exists: an enqueue whose answer was lost was repeated. `unknown` are
+-- queues that do not exist; then nothing was inserted.
+create or replace function pgjobq.enqueue_workflow(
+    p_workflow uuid, p_name text, p_live int, p_roles int, p_deadline bigint,
+    p_shape_kind text[], p_shape_queue text[], p_shape_priority smallint[], p_shape_retries smallint[],
+    p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[], p_meta text[],
+    p_delay bigint[], p_at bigint[], p_expires bigint[],
+    p_n int[], p_step_name text[], p_role text[], p_children text[], p_demands text[], p_inputs text[],
+    p_waits_for int[], p_notify boolean, p_patience int, p_program int default null,
+    out is_new boolean, out unknown text[], out wake int[])
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_shard smallint := (select pgjobq.shard_of(p_workflow, shards) from pgjobq.settings);
+    v_answer record;
+begin
+    is_new := true;
+    if p_n[1] = 1 then
+        unknown := pgjobq.unknown_queues(p_shape_queue);
+        if unknown is not null then return; end if;
+        perform set_config('lock_timeout', p_patience::text, true) where p_patience is not null;
+        -- First, so that two sessions that repeat an enqueue meet here.
+        insert into pgjobq.workflows (shard, id, name, live, roles, size, deadline, due_at)
+        select v_shard, p_workflow, p_name, p_live, p_roles, p_live + p_roles, d, d
+          from (select clock_timestamp() + p_deadline * interval '1 microsecond' as d) t
+        on conflict (shard, id) do nothing;
+        is_new := found;
+        if not is_new then return; end if;
+    end if;
+    v_answer := pgjobq.enqueue_many(
+        p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes, p_id, p_shape,
+        p_args, pgjobq.metas_of_steps(p_workflow, p_n, p_meta), p_delay, p_at, p_expires, p_notify,
+        p_patience, p_program, p_waits_for);
+    wake := v_answer.wake;
+    perform pgjobq.insert_steps(v_shard, p_workflow, v_answer.inserted, p_id, p_shape_kind, p_shape, p_n,
+                                p_step_name, p_role, p_children, p_demands, p_inputs);
+end $$;
+
+comment on function pgjobq.enqueue_workflow is 'Internal. Enqueues steps of a workflow.';
+
+-- Inserts the rows of steps. Their jobs, `p_inserted` of them, were just inserted, and must lie on the shard
+-- of the workflow.
+create or replace function pgjobq.insert_steps(
+    p_shard smallint, p_workflow uuid, p_inserted int, p_id uuid[], p_shape_kind text[], p_shape int[],
+    p_n int[], p_name text[], p_role text[], p_children text[], p_demands text[], p_inputs text[])
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_count int;
+begin
+    insert into pgjobq.steps (shard, workflow, n, job, kind, name, role, children, demands, inputs, readers)
+    select p_shard, p_workflow, u.n, u.job, p_shape_kind[u.shape], u.name, u.role,
+           coalesce(u.children::int[], '{}'), coalesce(u.demands, ''), u.inputs::jsonb,
+           length(translate(coalesce(u.demands, ''), 'oha', ''))
+      from unnest(p_id, p_shape, p_n, p_name, p_role, p_children, p_demands, p_inputs)
+             u(job, shape, n, name, role, children, demands, inputs),
+           lateral (select from pgjobq.jobs where shard = p_shard and id = u.job offset 0) j;
+    get diagnostics v_count = row_count;
+    if least(v_count, p_inserted) < cardinality(p_id) then
+        raise exception 'a step of workflow % was not inserted', p_workflow
+            using errcode = 'unique_violation',
+                detail = 'Its id is live already or of another shard, or its queue was just deleted.';
+    end if;
+end $$;
+
+comment on function pgjobq.insert_steps is 'Internal. Inserts the rows of steps.';
+
+-- The `meta` of steps: what the caller gives, the workflow, and the number of the step.
+create or replace function pgjobq.metas_of_steps(p_workflow uuid, p_n int[], p_meta text[])
+returns text[] language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    return array(
+        select (coalesce(u.meta::jsonb, '{}')
+                || jsonb_build_object('workflow', p_workflow, 'step', u.n))::text
+          from unnest(p_n, p_meta) with ordinality u(n, meta, i) order by u.i);
+end $$;
+
+comment on function pgjobq.metas_of_steps is 'Internal. The `meta` of steps.';
+
+-- The queues of these that do not exist; null if all do.
+create or replace function pgjobq.unknown_queues(p_names text[]) returns text[] language plpgsql stable
+    set search_path = pg_catalog, pg_temp as $$
+begin
+    return (select array_agg(distinct u.name) from unnest(p_names) u(name)
+             where not exists (select from pgjobq.queues q where q.name = u.name and q.deleted_at is null));
+end $$;
+
+comment on function pgjobq.unknown_queues is 'Internal. Finds queues that do not exist.';
+
+-- Reserves numbers for steps that a running step adds to its workflow, and returns the first; null if no such
+-- workflow runs. Numbers that are not used are lost, which does no harm.
+create or replace function pgjobq.reserve_steps(p_shard smallint, p_workflow uuid, p_count int) returns int
+language plpgsql as $$
+declare
+    v_last int;
+begin
+    update pgjobq.workflows set size = size + p_count
+     where shard = p_shard and id = p_workflow and ended_at is null
+    returning size into v_last;
+    return v_last - p_count + 1;
+end $$;
+
+comment on function pgjobq.reserve_steps is 'Internal. Reserves the numbers of new steps.';
