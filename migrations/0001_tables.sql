@@ -441,6 +441,44 @@ comment on table pgjobq.unsettled is
     'arguments are to be completed. Almost always empty.';
 comment on column pgjobq.unsettled.settled_to is 'How many of the children have been told.';
 
+create table pgjobq.edges (
+    shard smallint not null,
+    child_shard smallint not null,
+    demand "char" not null check (demand in ('o', 'h', 'a')),
+    is_confirmed boolean not null default false,
+    parent uuid not null,
+    child uuid not null,
+    parent_created_at timestamptz not null,
+    child_created_at timestamptz not null,
+    primary key (shard, parent, child, child_created_at)
+);
+
+comment on table pgjobq.edges is
+    'The children that wait for a job outside of their workflow, or are in no workflow. An edge is deleted '
+    'when its parent has ended and its child knows it.';
+comment on column pgjobq.edges.shard is 'Of the parent.';
+comment on column pgjobq.edges.demand is
+    'What the child demands of its parent: `o` that it completes, else the child is cancelled; `h` that it '
+    'completes, else the child is held; `a` that it ends.';
+comment on column pgjobq.edges.is_confirmed is
+    'True once it is certain that the end of the parent sees the edge. An edge is inserted in a transaction '
+    'that may commit at any time, and is confirmed after that.';
+comment on column pgjobq.edges.parent_created_at is
+    'Of the job that is meant: once that job has ended, another may get its id.';
+
+create index edges_to_confirm on pgjobq.edges (shard, parent) where not is_confirmed;
+
+create table pgjobq.ended_parents (
+    shard smallint not null,
+    parent uuid not null,
+    created_at timestamptz not null,
+    outcome text not null,
+    primary key (shard, parent, created_at)
+);
+
+comment on table pgjobq.ended_parents is 'Jobs that have ended and have edges that are not settled.';
+comment on column pgjobq.ended_parents.created_at is 'Of the job, like `edges.parent_created_at`.';
+
 -- The tables below are not logged: after a crash of the database their rows are worth nothing.
 create unlogged table pgjobq.progress (
     shard smallint not null,

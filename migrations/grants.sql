@@ -7,12 +7,13 @@ grant select on pgjobq.settings, pgjobq.migrations, pgjobq.queues, pgjobq.kinds,
     pgjobq.leases,
     pgjobq.finished, pgjobq.progress, pgjobq.rates, pgjobq.job_states,
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview to pgjobq_producer;
-grant select, insert on pgjobq.jobs, pgjobq.workflows, pgjobq.steps to pgjobq_producer;
+grant select, insert on pgjobq.jobs, pgjobq.workflows, pgjobq.steps, pgjobq.edges to pgjobq_producer;
 grant select, insert, update on pgjobq.waiters to pgjobq_producer;
 
 -- Functions that cancel, count or tidy up run with their owner's rights, or call others of this list.
 grant execute on function pgjobq.enqueue, pgjobq.enqueue_many, pgjobq.new_rows, pgjobq.insert_large_batch,
-    pgjobq.duplicates, pgjobq.check_kind, pgjobq.check_args, pgjobq.resolve_run_at, pgjobq.check_numbers,
+    pgjobq.new_edges, pgjobq.insert_edges, pgjobq.reject_parents, pgjobq.duplicates,
+    pgjobq.check_kind, pgjobq.check_args, pgjobq.resolve_run_at, pgjobq.check_numbers,
         pgjobq.reject_program,
     pgjobq.new_id, pgjobq.job_row, pgjobq.shard_of, pgjobq.channel, pgjobq.cancel, pgjobq.ask_to_cancel,
         pgjobq.act_on_request, pgjobq.lookup,
@@ -30,7 +31,7 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_many, pgjobq.new_rows, 
 grant select, usage on sequence pgjobq.ticket to pgjobq_worker;
 grant select, insert, update, delete on pgjobq.queues, pgjobq.kinds, pgjobq.lanes, pgjobq.jobs, pgjobq.leases,
     pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.progress, pgjobq.waiters, pgjobq.workflows,
-    pgjobq.steps, pgjobq.unsettled to pgjobq_worker;
+    pgjobq.steps, pgjobq.unsettled, pgjobq.edges, pgjobq.ended_parents to pgjobq_worker;
 grant select, delete on pgjobq.cancels to pgjobq_worker;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.job_states,
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview to pgjobq_worker;

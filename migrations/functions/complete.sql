@@ -21,6 +21,12 @@ begin
         return false;
     end if;
     -- step: lease seen
+    -- An older snapshot does not see edges that were confirmed since.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        insert into pgjobq.ended_parents (shard, parent, created_at, outcome)
+        select p_shard, p_id, j.created_at, 'completed' from pgjobq.job_row(p_shard, p_id) j
+        on conflict do nothing;
+    end if;
     if p_keep is null then
         select d.deleted, d.steps into v_done, v_steps from pgjobq.delete_jobs(
             p_shard, null, array[p_id], array[p_ticket], '{delete}', array[p_output]) d;
@@ -33,6 +39,7 @@ begin
         perform pgjobq.end_steps(p_shard, v_steps, false);
     end if;
     -- step: job deleted
+    perform pgjobq.end_parents(p_shard, v_done);
     return v_done is not null;
 end $$;
 

@@ -2,14 +2,16 @@
 -- may stay open for any time, and delays no other session.
 
 -- Enqueues one job from SQL: from psql, a trigger, another ORM, another language. An option that is left out
--- follows what programs have recorded of the kind, and then the library's defaults. An unknown queue is an
--- error here, because `perform` would throw an answer away, and the job with it. Returns the job's id, and
--- whether it is new.
+-- follows what programs have recorded of the kind, and then the library's defaults. The job waits until the
+-- jobs `after` have completed; if one of them ends otherwise, it is cancelled. An unknown queue is an error
+-- here, because `perform` would throw an answer away, and the job with it. Returns the job's id, and whether
+-- it is new.
 create or replace function pgjobq.enqueue(
     kind text, args jsonb default '{}', queue text default null, priority int default null,
     retries int default null,
     max_crashes int default null, run_at timestamptz default null, delay interval default null,
     id uuid default null, expires_in interval default null, traceparent text default null,
+    after uuid[] default null,
     out job uuid, out is_new boolean)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -35,7 +37,10 @@ begin
         array[v_id], array[1], array[enqueue.args::text],
         array[nullif(jsonb_strip_nulls(jsonb_build_object('traceparent', enqueue.traceparent)), '{}')::text],
         null, array[(extract(epoch from v_at) * 1000000)::bigint],
-        array[(extract(epoch from enqueue.expires_in) * 1000000)::bigint], true, null);
+        array[(extract(epoch from enqueue.expires_in) * 1000000)::bigint], true, null,
+        p_edges => (select jsonb_agg(jsonb_build_object('child', 1, 'parent', parent, 'demand', 'o'))
+                      from unnest(enqueue.after) parent));
+    perform pgjobq.reject_parents(v_id, enqueue.after, v_answer.missing);
     if v_answer.unknown is not null then
         raise exception 'there is no queue %', quote_literal(v_queue) using errcode = 'undefined_object',
             hint = format('Create it: select pgjobq.create_queue(%L);', v_queue);
@@ -53,6 +58,8 @@ comment on function pgjobq.enqueue is 'Public. Enqueues one job. Returns its id,
 -- Rows come in the order of (shard, id), so that two batches with the same ids cannot wait for each other in
 -- a circle.
 --
+-- One statement reads what it has to know: each has a fixed cost, which is most of the cost of a single job.
+--
 -- Times are microseconds: `p_delay` and `p_expires` from now, `p_at` since 1970. Without one the job is due.
 --
 -- It answers, and does not raise, what a caller can repair: `unknown` queues (then nothing was inserted),
@@ -61,22 +68,22 @@ comment on function pgjobq.enqueue is 'Public. Enqueues one job. Returns its id,
 -- only then workers look for due jobs. With `p_notify` the function notifies them itself, when the caller's
 -- transaction commits. With `p_patience` it waits at most that many milliseconds for an open transaction that
 -- has inserted one of its ids. It raises PJ002 if the schema no longer admits a program of the version
--- `p_program`. `p_waits_for` are the numbers of parents; a job with parents is blocked.
+-- `p_program`. `p_waits_for` are the numbers of parents in the same workflow; a job with parents is blocked.
+-- `p_edges` are other jobs that those of the batch wait for: see `new_edges`. If some of those are unknown,
+-- `missing` has them, and nothing was inserted.
 create or replace function pgjobq.enqueue_many(
     p_shape_kind text[], p_shape_queue text[], p_shape_priority smallint[], p_shape_retries smallint[],
     p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[], p_meta text[],
-    p_delay bigint[], p_at bigint[], p_expires bigint[],
-    p_notify boolean, p_patience int, p_program int default null, p_waits_for int[] default null,
-    out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[])
+    p_delay bigint[], p_at bigint[], p_expires bigint[], p_notify boolean, p_patience int,
+    p_program int default null, p_waits_for int[] default null, p_edges jsonb default null, out inserted int,
+    out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[], out missing uuid[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    c_large constant int := 50;
     v_now timestamptz := clock_timestamp();     -- The start of a long transaction would be too early.
     v_shards smallint; v_oldest int; v_queues int[]; v_idle int[];
-    v_new uuid[]; v_set text;
+    v_new uuid[]; v_set text; v_edges pgjobq.edges[];
 begin
     if p_patience is not null then v_set := set_config('lock_timeout', p_patience::text, true); end if;
-    -- One statement: each has a fixed cost, which is most of the cost of a single job.
     select s.shards, s.oldest_program, q.ids,
            array(select distinct i.id from pgjobq.workers w, unnest(w.idle) i(id)
                   where w.shard = 0 and i.id = any (q.ids))
@@ -89,10 +96,13 @@ begin
     if p_program < v_oldest then perform pgjobq.reject_program(); end if;
     if array_position(v_queues, null) is not null then
         unknown := array(select name from unnest(p_shape_queue, v_queues) u(name, id) where id is null);
-        inserted := 0; return;
+    elsif p_edges is not null then
+        select e.edges, e.waits_for, e.unknown into v_edges, p_waits_for, missing
+          from pgjobq.new_edges(v_now, v_shards, p_id, p_edges, p_waits_for) e;
     end if;
+    if unknown is not null or missing is not null then inserted := 0; return; end if;
     -- step: queues read
-    if cardinality(p_id) >= c_large then
+    if cardinality(p_id) >= 50 then
         inserted := pgjobq.insert_large_batch(
             v_now, v_shards, v_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes,
             p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires, p_waits_for);
@@ -102,14 +112,14 @@ begin
             insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, run_at, expires_at,
                                      retries, max_crashes, created_at, waits_for, ticket)
             select r.*, case when r.run_at is null and r.waits_for = 0 then nextval('pgjobq.ticket') end
-              from pgjobq.new_rows(
-                  v_now, v_shards, v_queues, p_shape_kind, p_shape_priority, p_shape_retries,
+              from pgjobq.new_rows(v_now, v_shards, v_queues, p_shape_kind, p_shape_priority, p_shape_retries,
                   p_shape_max_crashes, p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires, p_waits_for) r
             on conflict (shard, id) do nothing
             returning id)
         select array_agg(id), count(*) into v_new, inserted from new;
     end if;
     -- step: jobs inserted
+    if v_edges is not null then perform pgjobq.insert_edges(v_edges, p_notify); end if;
     if inserted < cardinality(p_id) then
         select d.live, d.other_kind into duplicate, other_kind
           from pgjobq.duplicates(v_shards, p_shape_kind, p_id, p_shape, v_new) d;

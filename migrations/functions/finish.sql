@@ -62,13 +62,14 @@ begin
         exit when not exists (select from pgjobq.locate_jobs(p_shard, p_address, p_id, p_ticket, p_decision));
     end loop;
     v_done := v_done || v_back;
-    -- The jobs' rows are locked now. A request to cancel is seen here, or acted upon after the commit.
-    if exists (select from pgjobq.cancels where shard = p_shard) then
-        cancelled := pgjobq.end_flagged(p_shard, v_back);
-        perform pgjobq.forget_cancels(p_shard, v_done);
-    end if;
-    if exists (select from pgjobq.progress where shard = p_shard) then
-        perform pgjobq.forget_progress(p_shard, v_done);
+    -- The jobs' rows are locked now. A request to cancel is seen here, or acted upon after the commit; and an
+    -- edge is seen here, or confirmed after it.
+    if v_steps is not null or exists (select from pgjobq.cancels where shard = p_shard)
+       or exists (select from pgjobq.progress where shard = p_shard)
+       or exists (select from pgjobq.edges where shard = p_shard)
+    then
+        select f.cancelled, f.queues, f.ended, f.more into cancelled, queues, ended, more
+          from pgjobq.follow_up(p_shard, v_done, v_back, v_steps) f;
     end if;
     delete from pgjobq.leases l
      using unnest(p_lease_queue, p_lease_priority, p_lease_max_ticket, v_closing) c(q, p, t, close)
@@ -76,16 +77,33 @@ begin
     if cardinality(v_done) < cardinality(p_id) then
         stale := array(select id from unnest(p_id) id except select id from unnest(v_done) id);
     end if;
-    if v_steps is not null or cancelled is not null then
-        select s.queues, s.ended, s.more into queues, ended, more
-          from pgjobq.end_steps(p_shard, v_steps, true) s;
-    end if;
     -- The order leaves the planner only the index by time: processes that no longer wait are not read.
     waited := (select until from pgjobq.waiters where shard = p_shard and until > v_now
                 order by until desc limit 1) is not null;
 end $$;
 
 comment on function pgjobq.finish is 'Internal. Records ended attempts.';
+
+-- Does what follows from ended attempts, beside their own rows: ends jobs that would run again and have a
+-- request to cancel, and tells children how their parents ended. The answers are those of `finish`.
+create or replace function pgjobq.follow_up(
+    p_shard smallint, p_done uuid[], p_back uuid[], p_steps jsonb[],
+    out cancelled uuid[], out queues int[], out ended uuid[], out more boolean)
+language plpgsql as $$
+begin
+    if exists (select from pgjobq.cancels where shard = p_shard) then
+        cancelled := pgjobq.end_flagged(p_shard, p_back);
+        perform pgjobq.forget_cancels(p_shard, p_done);
+    end if;
+    perform pgjobq.forget_progress(p_shard, p_done);
+    if p_steps is not null or cancelled is not null then
+        select s.queues, s.ended, s.more into queues, ended, more
+          from pgjobq.end_steps(p_shard, p_steps, true) s;
+    end if;
+    more := pgjobq.end_parents(p_shard, p_done) or more is true or cancelled is not null;
+end $$;
+
+comment on function pgjobq.follow_up is 'Internal. Does what follows from ended attempts.';
 
 -- Locks the lease rows that exist with this key, id and worker: `held`, by their place in the arrays. Locks a
 -- lease that is to be closed for update if no other session holds it (`closing`). Locks every other one for

@@ -36,6 +36,7 @@ begin
         perform pgjobq.end_steps(p_shard, v_steps, false);
     end if;
     perform pgjobq.forget_cancels(p_shard, buried);
+    perform pgjobq.end_parents(p_shard, buried);
     v_back := pgjobq.put_back(p_shard, v_lease.worker::text, v_jobs.ids, v_jobs.held, v_decision,
                               p_reason => v_reason, p_message => v_message);
     -- step: jobs written

@@ -76,6 +76,7 @@ begin
         perform pgjobq.end_steps(p_shard, v_steps, false);
     end if;
     perform pgjobq.forget_cancels(p_shard, p_jobs);
+    perform pgjobq.end_parents(p_shard, p_jobs);
 end $$;
 
 comment on function pgjobq.end_waiting is 'Internal. Ends locked jobs that are not running.';

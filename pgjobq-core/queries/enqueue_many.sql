@@ -3,6 +3,6 @@
 -- $10 delay   $11 run_at   $12 expires_in (microseconds, null for now or never)
 -- $13 whether to notify in this transaction
 -- $14 how long to wait for an open transaction of another session, in milliseconds
--- $15 the version of this program
-select inserted, unknown, duplicate, other_kind, wake
-  from pgjobq.enqueue_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+-- $15 the version of this program   $16 the jobs that they wait for
+select inserted, unknown, duplicate, other_kind, wake, missing
+  from pgjobq.enqueue_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, null, $16::text::jsonb)

@@ -273,7 +273,11 @@ impl Client {
         }
         let limit = self.limits().enqueue_timeout;
         let deadline = Instant::now() + limit.min(MAX_ENQUEUE_TIMEOUT);
-        let [row] = rows.as_slice() else { return self.inner.sender.deliver(rows, None, deadline).await };
+        let row = match rows.as_slice() {
+            // A job with edges goes alone: an unknown parent refuses the whole statement.
+            [row] if row.edges.is_empty() => row,
+            _ => return self.inner.sender.deliver(rows, None, deadline).await,
+        };
         let one = self.inner.coalesce.enqueue(Arc::clone(row), deadline);
         timeout_at(deadline.into(), one).await.unwrap_or_else(|_| {
             let last = self.inner.shared.exhausted(limit);

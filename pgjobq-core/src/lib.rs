@@ -34,6 +34,7 @@ pub use db::schema::InvalidSchema;
 pub use enqueue::bulk::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
 pub use enqueue::error::EnqueueError;
 pub use enqueue::new_job::NewJob;
+pub use enqueue::parents::Parents;
 pub use enqueue::target::Target;
 pub use job::app_state::State;
 pub use job::backoff::Backoff;

@@ -15,13 +15,14 @@ use crate::record::unrecorded::Inbox;
 use crate::record::{finisher, laggards};
 use crate::runtime::Runtime;
 use crate::signal;
-use crate::upkeep::cancels::Canceller;
 use crate::upkeep::drift::DriftWatch;
 use crate::upkeep::expire::Expirer;
+use crate::upkeep::follow_ups::Follower;
 use crate::upkeep::housekeeping::Housekeeper;
 use crate::upkeep::promote::Promoter;
 use crate::upkeep::rates::RateRecorder;
 use crate::upkeep::reap::Reaper;
+use crate::upkeep::settle::Settler;
 use crate::upkeep::{every, heartbeat};
 
 /// The name of the part whose end completes the drain.
@@ -122,7 +123,8 @@ fn start_parts(runtime: &Arc<Runtime>, inboxes: Vec<Inbox>) -> Parts {
     parts.spawn_until("rates", end, every(RateRecorder(shared())));
     parts.spawn_until("promoter", end, every(Promoter::new(shared())));
     parts.spawn_until("expire", end, every(Expirer::new(shared())));
-    parts.spawn_until("cancels", end, every(Canceller::new(shared())));
+    parts.spawn_until("follow-ups", end, every(Follower::new(shared())));
+    parts.spawn_until("settler", end, every(Settler(shared())));
     parts.spawn_until("housekeeping", end, every(Housekeeper::new(shared())));
     parts.spawn_until("drift", end, every(DriftWatch(shared())));
     parts.spawn_until("grace", end, stop_after_the_grace(shared(), signal::another()));

@@ -21,6 +21,7 @@ use crate::record::unrecorded::Inbox;
 use crate::served_queue::ServedQueue;
 use crate::upkeep::known_problems::KnownProblems;
 use crate::upkeep::own_liveness::OwnLiveness;
+use crate::upkeep::settle::Unsettled;
 use crate::worker_name::WorkerName;
 
 /// The number of jobs whose arguments are read at a time, if the arguments did not come with the claim. Large arguments would
@@ -59,6 +60,7 @@ pub(crate) struct Runtime {
     /// Tasks that call `on_dead`.
     pub(crate) alerts: TaskTracker,
     pub(crate) events: Events,
+    pub(crate) unsettled: Unsettled,
     pub(crate) arrivals: Arrivals,
     pub(crate) liveness: OwnLiveness,
     pub(crate) problems: KnownProblems,
@@ -95,6 +97,8 @@ pub(crate) struct Events {
     pub(crate) check_queues: Notify,
     /// Wakes the promoter: a job comes due sooner than it knows.
     pub(crate) promote: Notify,
+    /// Wakes the look for follow-ups: this worker has ended jobs that may have children.
+    pub(crate) follow_up: Notify,
 }
 
 /// The stages of a shutdown. Each begins when its token is cancelled.
@@ -149,6 +153,7 @@ impl Runtime {
             in_flight: Arc::default(),
             alerts: TaskTracker::new(),
             events,
+            unsettled: Unsettled::default(),
             arrivals: Arrivals::default(),
             liveness: OwnLiveness::default(),
             problems: KnownProblems::default(),

@@ -36,7 +36,8 @@ impl Session {
             .bind(None::<Vec<Option<i64>>>)
             .bind(false)
             .bind(None::<i32>)
-            .bind(i32::MAX);
+            .bind(i32::MAX)
+            .bind(None::<&str>);
         (self.cost(query).await, ids)
     }
 

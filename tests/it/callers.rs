@@ -181,7 +181,7 @@ fn decision(n: usize) -> Decision {
     match n {
         0 => Decision::Complete {
             keep: Some(keep),
-            output: serde_json::value::RawValue::from_string("1".into()).unwrap(),
+            output: Some(serde_json::value::RawValue::from_string("1".into()).unwrap()),
         },
         1 => Decision::Retry { delay, reason: FailureReason::Error, message },
         2 => Decision::Bury { reason: FailureReason::Fatal, message },

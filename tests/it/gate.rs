@@ -68,7 +68,7 @@ impl Gate {
     }
 
     /// Returns the gate of that name in this process.
-    fn named(name: String) -> Arc<Self> {
+    pub(crate) fn named(name: String) -> Arc<Self> {
         let mut gates = GATES.lock().unwrap();
         let closed = || Arc::new(Self { name: name.clone(), state: watch::Sender::new(Count::default()) });
         Arc::clone(gates.entry(name.clone()).or_insert_with(closed))

@@ -42,8 +42,8 @@ fn every_decision() -> Vec<Decision> {
     let day = Duration::from_secs(24 * 60 * 60);
     let message = || "late".to_owned();
     vec![
-        Decision::Complete { keep: Some(day), output: output() },
-        Decision::Complete { keep: None, output: output() },
+        Decision::Complete { keep: Some(day), output: Some(output()) },
+        Decision::Complete { keep: None, output: None },
         Decision::Retry { delay: Duration::ZERO, reason: FailureReason::Error, message: message() },
         Decision::Bury { reason: FailureReason::Fatal, message: message() },
         Decision::Snooze { delay: Duration::ZERO },

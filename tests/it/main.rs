@@ -28,6 +28,7 @@ mod slots; // A worker claims at most its free slots.
 mod unnotified; // Notifications are hints.
 
 // Workers.
+mod after; // Jobs that wait for other jobs.
 mod cancelled; // Jobs that are cancelled, waiting or running.
 mod connections; // The options of new connections.
 mod crashes; // Dead workers, and the reaping of their jobs.

@@ -107,12 +107,12 @@ impl ByHand {
 }
 
 fn delete() -> Decision {
-    Decision::Complete { keep: None, output: serde_json::value::to_raw_value(&1).unwrap() }
+    Decision::Complete { keep: None, output: None }
 }
 
 fn keep() -> Decision {
     let output = serde_json::value::to_raw_value(&1).unwrap();
-    Decision::Complete { keep: Some(Duration::from_secs(24 * 60 * 60)), output }
+    Decision::Complete { keep: Some(Duration::from_secs(24 * 60 * 60)), output: Some(output) }
 }
 
 fn bury() -> Decision {

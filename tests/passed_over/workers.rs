@@ -166,9 +166,7 @@ impl Simulated {
 
     fn decision(&mut self, leaves: Leaves) -> Decision {
         match leaves {
-            Leaves::Done => {
-                Decision::Complete { keep: None, output: RawValue::from_string("null".into()).unwrap() }
-            }
+            Leaves::Done => Decision::Complete { keep: None, output: None },
             Leaves::InLine if self.dice.one_in(2) => Decision::Release,
             Leaves::InLine => Decision::Return,
             Leaves::Scheduled => Decision::Retry {

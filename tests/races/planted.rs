@@ -26,8 +26,8 @@ const fn planted(
 }
 
 /// The lines of a finish that read the requests to cancel.
-const FLAG_IS_READ: &str = "cancelled := pgjobq.end_flagged(p_shard, v_back);\n        \
-                            perform pgjobq.forget_cancels(p_shard, v_done);";
+const FLAG_IS_READ: &str = "cancelled := pgjobq.end_flagged(p_shard, p_back);\n        \
+                            perform pgjobq.forget_cancels(p_shard, p_done);";
 
 const PLANTED: &[Planted] = &[
     planted(
@@ -174,7 +174,7 @@ const PLANTED: &[Planted] = &[
     ),
     planted(
         "a finish that retries does not read the requests to cancel",
-        &[(FLAG_IS_READ, 1, "perform pgjobq.forget_cancels(p_shard, v_done);")],
+        &[(FLAG_IS_READ, 1, "perform pgjobq.forget_cancels(p_shard, p_done);")],
         &["ask to cancel", "retry now"],
     ),
     planted(
@@ -186,10 +186,9 @@ const PLANTED: &[Planted] = &[
                 "    cancelled := array(select job from pgjobq.cancels where shard = p_shard);\n    -- step: leases held\n",
             ),
             (
-                FLAG_IS_READ,
+                "pgjobq.follow_up(p_shard, v_done, v_back, v_steps)",
                 1,
-                "cancelled := pgjobq.end_flagged(p_shard, array(select unnest(v_back) intersect select unnest(cancelled)));\n        \
-                 perform pgjobq.forget_cancels(p_shard, v_done);",
+                "pgjobq.follow_up(p_shard, v_done, array(select unnest(v_back) intersect select unnest(cancelled)), v_steps)",
             ),
         ],
         &["ask to cancel", "retry now"],

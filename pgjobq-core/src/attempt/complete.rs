@@ -68,12 +68,14 @@ impl JobContext {
 
     async fn complete(&self, connection: &mut PgConnection, output: &RawValue) -> Result<(), CompleteError> {
         let held = self.attempt.held.as_ref().ok_or(CompleteError::NoJob)?;
-        if held.keep.is_some() && holds_nul(output.get()) {
+        let is_step = self.attempt.meta.workflow.is_some();
+        let stores = held.keep.is_some() || is_step;
+        if stores && holds_nul(output.get()) {
             return Err(CompleteError::Result(
                 "it holds a NUL character (\\u0000): remove it, or encode the bytes".into(),
             ));
         }
-        if held.keep.is_some() && output.get().len() > held.max_result {
+        if stores && output.get().len() > held.max_result {
             let problem = too_large(output.get().len(), held.max_result);
             return Err(CompleteError::Result(format!("it is {problem}")));
         }
@@ -82,7 +84,7 @@ impl JobContext {
         let complete = held.hold.bind(sqlx::query(shared.sql.complete_in.clone()));
         let row = complete
             .bind(held.keep.map(|keep| i64::try_from(keep.as_micros()).unwrap_or(i64::MAX)))
-            .bind(held.keep.map(|_| output.get()))
+            .bind(stores.then(|| output.get()))
             .fetch_one(connection)
             .await
             .map_err(|error| shared.error(error))?;
@@ -91,6 +93,9 @@ impl JobContext {
         }
         if row.try_get("waited").map_err(DatabaseError::Refused)? {
             self.attempt.recording.note_awaited();
+        }
+        if is_step || row.try_get("has_edges").map_err(DatabaseError::Refused)? {
+            self.attempt.recording.note_children();
         }
         Ok(())
     }

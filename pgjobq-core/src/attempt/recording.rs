@@ -10,6 +10,7 @@ pub struct Recording(AtomicU8);
 const BEGUN: u8 = 1;
 const COMMITTED: u8 = 2;
 const AWAITED: u8 = 4;
+const HAS_CHILDREN: u8 = 8;
 
 /// The state of a completion in the attempt's own transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub enum Completion {
     Committed {
         /// Set if a process waits for jobs to end.
         awaited: bool,
+        /// Set if the job is a step, or other jobs wait for it.
+        has_children: bool,
     },
 }
 
@@ -31,7 +34,10 @@ impl Recording {
     pub fn completion(&self) -> Completion {
         let flags = self.0.load(Ordering::Acquire);
         match (flags & BEGUN, flags & COMMITTED) {
-            (_, COMMITTED) => Completion::Committed { awaited: flags & AWAITED != 0 },
+            (_, COMMITTED) => Completion::Committed {
+                awaited: flags & AWAITED != 0,
+                has_children: flags & HAS_CHILDREN != 0,
+            },
             (BEGUN, _) => Completion::InDoubt,
             _ => Completion::NotBegun,
         }
@@ -43,6 +49,10 @@ impl Recording {
 
     pub(super) fn commit(&self) {
         self.set(COMMITTED);
+    }
+
+    pub(super) fn note_children(&self) {
+        self.set(HAS_CHILDREN);
     }
 
     pub(super) fn note_awaited(&self) {

@@ -40,6 +40,8 @@ pub enum Signal {
     Ended(Arc<[Uuid]>),
     /// Jobs were requested to be cancelled.
     Cancel,
+    /// There are edges to confirm.
+    Edges,
     /// A queue was deleted.
     Queues,
     /// Anything may have happened: the connection is new, or there was too much to list.
@@ -155,6 +157,7 @@ fn parse(notification: &PgNotification) -> Signal {
         Some(("wake", queues)) => list(queues).map(Signal::Wake),
         Some(("ended", jobs)) => list(jobs).map(Signal::Ended),
         Some(("cancel", _)) => Some(Signal::Cancel),
+        Some(("edges", _)) => Some(Signal::Edges),
         Some(("queues", _)) => Some(Signal::Queues),
         _ => None,
     };

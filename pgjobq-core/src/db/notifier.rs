@@ -34,6 +34,7 @@ pub struct Notifier {
 struct Pending {
     queues: BTreeSet<QueueId>,
     cancel: bool,
+    edges: bool,
     ended: Vec<Uuid>,
 }
 
@@ -59,6 +60,11 @@ impl Notifier {
     /// Notifies workers of requests to cancel jobs.
     pub fn cancel(&self) {
         self.add(|pending| pending.cancel = true);
+    }
+
+    /// Notifies workers of edges to confirm.
+    pub fn edges(&self) {
+        self.add(|pending| pending.edges = true);
     }
 
     fn add(&self, what: impl FnOnce(&mut Pending)) {
@@ -107,6 +113,9 @@ impl Pending {
         let mut payloads = Vec::new();
         if pending.cancel {
             payloads.push("cancel some".to_owned());
+        }
+        if pending.edges {
+            payloads.push("edges some".to_owned());
         }
         if !pending.queues.is_empty() {
             payloads.push(format!("wake {}", join(pending.queues.iter())));

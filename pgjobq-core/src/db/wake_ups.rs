@@ -54,6 +54,11 @@ impl WakeUps {
         }
     }
 
+    /// Notifies workers of edges to confirm.
+    pub(crate) fn has_edges(&self) {
+        self.notifier.edges();
+    }
+
     async fn wake_later(self, mut running: Running<Pending>) {
         loop {
             tokio::select! {

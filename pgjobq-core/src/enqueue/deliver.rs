@@ -156,6 +156,9 @@ impl Sender {
         let answer = shared.with_kept_connection(limit, ask).await?;
         if answer.new > 0 {
             self.wake_ups.enqueued(&answer.wake, || new_jobs(rows));
+            if rows.iter().any(|row| !row.edges.is_empty()) {
+                self.wake_ups.has_edges();
+            }
         }
         Ok(answer)
     }

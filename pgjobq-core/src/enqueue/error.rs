@@ -97,6 +97,24 @@ pub enum EnqueueError {
         /// The queue's name.
         queue: String,
     },
+    /// The job was to wait for a job that does not exist. Nothing was enqueued, and a caller's transaction goes on.
+    #[error(
+        "the `{kind}` job cannot wait for job {parent}, which does not exist: enqueue that one first, in the same transaction or committed before (of a completed job with `retain = \"0s\"` nothing is left: pass the handle from its enqueue)"
+    )]
+    UnknownParent {
+        /// The kind of the job that was to be enqueued.
+        kind: &'static str,
+        /// The id that it was to wait for.
+        parent: JobId,
+    },
+    /// The job was to wait for itself.
+    #[error("the `{kind}` job {id} was to wait for itself, and would never run: give it another id")]
+    WaitsForItself {
+        /// The id.
+        id: JobId,
+        /// The job's kind.
+        kind: &'static str,
+    },
     /// The id is live with another kind.
     #[error("job {id} is live already, and of another kind than `{kind}`")]
     OtherKind {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::db::ids::QueueId;
 use crate::db::migrate::version::PROGRAM;
 use crate::db::statements::Statements;
+use crate::enqueue::edge;
 use crate::enqueue::row::Row;
 use crate::{DatabaseError, EnqueueError};
 
@@ -38,6 +39,8 @@ pub(super) struct Answer {
     other_kind: Vec<Uuid>,
     /// The queues that do not exist. If there are any, the statement has inserted nothing.
     unknown: Vec<String>,
+    /// The parents that do not exist. If there are any, the statement has inserted nothing.
+    unknown_parents: Vec<Uuid>,
     /// The queues in which an idle worker has to be notified; empty if the statement has notified it.
     pub(super) wake: Vec<QueueId>,
 }
@@ -73,6 +76,7 @@ pub(super) async fn insert(
         .bind(notify)
         .bind(patience)
         .bind(PROGRAM)
+        .bind(edge::to_json(rows.iter().map(|row| &*row.edges)))
         .fetch_one(connection)
         .await
         .map_err(|error| DatabaseError::new(error, sql.schema.as_str()))?;
@@ -86,6 +90,7 @@ impl Answer {
             duplicates: row.try_get::<Option<_>, _>("duplicate")?.unwrap_or_default(),
             other_kind: row.try_get::<Option<_>, _>("other_kind")?.unwrap_or_default(),
             unknown: row.try_get::<Option<_>, _>("unknown")?.unwrap_or_default(),
+            unknown_parents: row.try_get::<Option<_>, _>("missing")?.unwrap_or_default(),
             wake: row.try_get::<Option<_>, _>("wake")?.unwrap_or_default(),
         })
     }
@@ -96,15 +101,22 @@ impl Answer {
         if let Some(row) = rows().find(|row| self.unknown.contains(&row.queue)) {
             return Err(EnqueueError::UnknownQueue { queue: row.queue.clone() });
         }
+        for row in rows() {
+            let unknown =
+                row.edges.iter().find(|edge| self.unknown_parents.contains(&edge.parent.id.as_uuid()));
+            if let Some(edge) = unknown {
+                return Err(EnqueueError::UnknownParent { kind: row.kind, parent: edge.parent.id });
+            }
+        }
         if let Some(row) = rows().find(|row| self.other_kind.contains(&row.id.as_uuid())) {
             return Err(EnqueueError::OtherKind { id: row.id, kind: row.kind });
         }
         Ok(())
     }
 
-    /// Returns whether the statement has inserted nothing, because of a queue that does not exist.
+    /// Returns whether the statement has inserted nothing, because of a queue or a parent that does not exist.
     pub(super) fn has_inserted_nothing(&self) -> bool {
-        !self.unknown.is_empty()
+        !self.unknown.is_empty() || !self.unknown_parents.is_empty()
     }
 }
 

@@ -3,10 +3,12 @@
 pub(crate) mod bulk;
 pub(crate) mod coalesce;
 pub(crate) mod deliver;
+pub(crate) mod edge;
 pub(crate) mod error;
 pub(crate) mod group;
 pub(crate) mod insert;
 pub(crate) mod new_job;
 pub(crate) mod one;
+pub(crate) mod parents;
 pub(crate) mod row;
 pub(crate) mod target;

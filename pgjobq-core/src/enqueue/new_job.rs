@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
+use crate::enqueue::edge::NewEdge;
 use crate::job::json;
 use crate::job::lineage::Meta;
 use crate::job::policy::Policy;
@@ -50,6 +51,8 @@ pub(crate) struct NewRow {
     pub(crate) due: Due,
     pub(crate) expires_in: Option<Duration>,
     pub(crate) meta: Meta,
+    /// The jobs that it waits for.
+    pub(crate) edges: Vec<NewEdge>,
     /// True if nothing is kept of the job when it completes.
     pub(crate) unkept: bool,
     /// The arguments as JSON, or the error, which the enqueue then returns.
@@ -77,6 +80,7 @@ impl<T> NewJob<T> {
             due: Due::Now,
             expires_in: None,
             meta: Meta::default(),
+            edges: Vec::new(),
             unkept: policy.keeps_nothing(),
             args: json::encode(args),
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::db::local_workers::NewJobs;
+use crate::enqueue::edge::NewEdge;
 use crate::enqueue::new_job::{Due, NewRow};
 use crate::job::json::{Unstorable, printed_bytes};
 use crate::job::lineage::is_traceparent;
@@ -16,6 +17,8 @@ use crate::{EnqueueError, JobId};
 pub(crate) const MAX_ARGS: usize = 1 << 20;
 /// About the size of a row on the wire without its arguments.
 const ROW_OVERHEAD_BYTES: usize = 48;
+/// About the size of an edge on the wire.
+const EDGE_BYTES: usize = 80;
 
 /// A new job as the database stores it. Its values have been checked: PostgreSQL can store each of them.
 #[doc(hidden)]
@@ -32,6 +35,7 @@ pub struct Row {
     pub(super) delay: Option<i64>,
     pub(super) at: Option<i64>,
     pub(super) expires: Option<i64>,
+    pub(crate) edges: Vec<NewEdge>,
 }
 
 impl Row {
@@ -52,6 +56,9 @@ impl Row {
         if job.expires_in.is_some_and(|time| time <= wait_for(job.due)) {
             return Err(EnqueueError::ExpiresFirst { kind });
         }
+        if job.edges.iter().any(|edge| edge.parent.id == job.id) {
+            return Err(EnqueueError::WaitsForItself { id: job.id, kind });
+        }
         Ok(Self {
             id: job.id,
             kind,
@@ -64,19 +71,21 @@ impl Row {
             delay,
             at,
             expires: job.expires_in.and_then(|time| i64::try_from(time.as_micros()).ok()),
+            edges: job.edges,
         })
     }
 
     /// Returns about the size of the row on the wire, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.args.len() + ROW_OVERHEAD_BYTES
+        self.args.len() + self.edges.len() * EDGE_BYTES + ROW_OVERHEAD_BYTES
     }
 }
 
 /// Returns those of the rows that may start now, by queue and kind.
 pub(super) fn new_jobs(rows: &[Arc<Row>]) -> Vec<NewJobs> {
     let mut new: Vec<NewJobs> = Vec::new();
-    for row in rows.iter().filter(|row| row.delay.is_none() && row.at.is_none()) {
+    let may_start = |row: &&Arc<Row>| row.delay.is_none() && row.at.is_none() && row.edges.is_empty();
+    for row in rows.iter().filter(may_start) {
         match new.iter_mut().rfind(|new| new.queue == row.queue) {
             Some(known) => {
                 known.kinds.insert(row.kind);

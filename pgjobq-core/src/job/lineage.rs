@@ -11,6 +11,9 @@ pub struct Meta {
     /// The job in which it was enqueued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<JobId>,
+    /// The workflow of which the job is a step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<JobId>,
     /// The W3C trace context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,

@@ -10,13 +10,14 @@ use uuid::Uuid;
 use crate::db::ids::WorkerId;
 use crate::store::access::Store;
 use crate::store::model::{Hold, LeaseKey};
+use crate::store::settle::Settled;
 use crate::{DatabaseError, FailureReason, JobId};
 
 /// The consequence of an ended attempt for its job.
 #[derive(Debug)]
 pub enum Decision {
-    /// The job is done. It is kept for this time, or not at all.
-    Complete { keep: Option<Duration>, output: Box<RawValue> },
+    /// The job is done. It is kept for this time, or not at all. The output is there if it is kept, or if a child may read it.
+    Complete { keep: Option<Duration>, output: Option<Box<RawValue>> },
     /// The attempt failed; again after a while.
     Retry { delay: Duration, reason: FailureReason, message: String },
     /// The job asked to be run again after a while. No failure.
@@ -57,6 +58,8 @@ pub struct Finished {
     pub cancelled: Vec<JobId>,
     /// True if a process waits for jobs to end.
     pub waited: bool,
+    /// What this changed for the children of the ended jobs.
+    pub settled: Settled,
 }
 
 impl Store {
@@ -115,6 +118,7 @@ fn read_finished(row: &PgRow) -> Result<Finished, sqlx::Error> {
         stale: stale.into_iter().flatten().map(JobId::from).collect(),
         cancelled: cancelled.into_iter().flatten().map(JobId::from).collect(),
         waited: row.try_get("waited")?,
+        settled: Settled::read(row)?,
     })
 }
 
@@ -177,10 +181,10 @@ impl Decision {
         }
     }
 
-    /// Returns the result, if it will be kept.
+    /// Returns the result, if it will be stored.
     fn output(&self) -> Option<&str> {
         match self {
-            Self::Complete { keep: Some(_), output } => Some(output.get()),
+            Self::Complete { output, .. } => output.as_deref().map(RawValue::get),
             _ => None,
         }
     }

@@ -7,6 +7,7 @@ mod finish;
 mod housekeeping;
 mod model;
 mod queues;
+mod settle;
 mod stack;
 mod upkeep;
 
@@ -17,4 +18,5 @@ pub use claim::{
 pub use finish::{Decision, Ended, Finished, LeaseUse};
 pub use model::{ByPriority, ClaimId, Hold, Lane, LeaseKey, PRIORITIES};
 pub use queues::QueueStanding;
+pub use settle::{FollowUps, Settled, Tended};
 pub use upkeep::{ActedOnCancels, DueShards, Expired, HeldLease, Promoted, Reaped, WorkerBeats};

@@ -182,12 +182,6 @@ impl Store {
         rows.first().map(read_reaped).transpose().map_err(DatabaseError::Refused)
     }
 
-    /// Returns the shards that have requests to cancel: mostly none.
-    pub async fn shards_with_cancels(&self) -> Result<Vec<Shard>, DatabaseError> {
-        let rows = self.rows(sqlx::query(self.sql.shards_with_cancels.clone()).bind(self.shards())).await?;
-        rows.iter().map(|row| row.try_get("shard")).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
-    }
-
     /// Acts on the next requests to cancel, those after this id or the first ones.
     pub async fn act_on_cancels(
         &self,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 
 use crate::client::Client;
+use crate::enqueue::edge::Parent;
 use crate::job::descriptor::names_of;
 use crate::job::policy::Policy;
 use crate::wait::elsewhere;
@@ -72,6 +73,12 @@ impl<T> JobHandle<T> {
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.is_new
+    }
+
+    /// The job, as one that another waits for. If it was enqueued by this program and nothing is kept of it, a missing row means
+    /// that it has completed.
+    pub(crate) fn as_parent(&self) -> Parent {
+        Parent { id: self.id, unkept: self.unkept && self.origin != Origin::Rebuilt }
     }
 
     /// The kind of the job function.

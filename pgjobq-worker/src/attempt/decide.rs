@@ -40,6 +40,8 @@ pub(crate) struct Circumstances<'p> {
     pub(crate) at_most_once: bool,
     /// The retention of the completed job, if it is kept at all.
     pub(crate) retention: Option<Duration>,
+    /// True if the job is a step, so that others may read its result.
+    pub(crate) is_step: bool,
     /// True if a request to cancel the job was seen.
     pub(crate) cancelled: bool,
     /// True if the attempt was asked to stop.
@@ -101,16 +103,19 @@ impl Circumstances<'_> {
     }
 }
 
-/// Completes the job, or buries it if its result is to be kept and cannot be stored.
+/// Completes the job, or buries it if its result is to be stored and cannot be.
 fn complete(output: Box<RawValue>, about: Circumstances<'_>) -> Decision {
-    if about.retention.is_some() && holds_nul(output.get()) {
+    if about.retention.is_none() && !about.is_step {
+        return Decision::Complete { keep: None, output: None };
+    }
+    if holds_nul(output.get()) {
         return bury(FailureReason::Fatal, NUL_IN_RESULT);
     }
-    if about.retention.is_some() && output.get().len() > about.max_result {
+    if output.get().len() > about.max_result {
         let problem = result_too_large(output.get().len(), about.max_result);
         return bury(FailureReason::Fatal, &format!("its result is {problem}"));
     }
-    Decision::Complete { keep: about.retention, output }
+    Decision::Complete { keep: about.retention, output: Some(output) }
 }
 
 /// Decides about an attempt that a shutdown ended.
@@ -154,6 +159,7 @@ mod tests {
             retries,
             at_most_once: false,
             retention: None,
+            is_step: false,
             cancelled: false,
             stopping: false,
             max_result: 1000,
@@ -247,6 +253,16 @@ mod tests {
         };
         assert!(message.starts_with("its result is 1001 bytes, more than the limit of 1000"), "{message}");
         assert!(matches!(decide(End::Returned(Ok(large())), about(0, 9)), Decision::Complete { .. }));
+        let step = Circumstances { is_step: true, ..about(0, 9) };
+        assert!(matches!(decide(End::Returned(Ok(large())), step), Decision::Bury { .. }));
+    }
+
+    #[test]
+    fn result_of_a_step_is_sent_although_not_kept() {
+        let done = || End::Returned(Ok(RawValue::from_string("1".to_owned()).expect("a number is JSON")));
+        assert!(matches!(decide(done(), about(0, 9)), Decision::Complete { keep: None, output: None }));
+        let step = Circumstances { is_step: true, ..about(0, 9) };
+        assert!(matches!(decide(done(), step), Decision::Complete { keep: None, output: Some(_) }));
     }
 
     #[test]

@@ -116,12 +116,17 @@ impl Execution {
             Completion::InDoubt => self.resolve(handler, &context, end).await,
             Completion::Committed { .. } => Outcome::Completed,
         };
+        // The finish that resolved an in-doubt commit does not know the children of a job that was gone.
+        let resolved_step = matches!(outcome, Outcome::Completed) && self.job.meta.workflow.is_some();
         outcome.log(self.slot.queue(), context.stop().is_cancelled(), &span);
         if !self.sent {
             self.send(outcome.into_decision());
         }
-        if let Completion::Committed { awaited: true } = context.completion() {
+        if let Completion::Committed { awaited: true, .. } = context.completion() {
             self.runtime.notifier.ended(&[self.job.id.as_uuid()]);
+        }
+        if matches!(context.completion(), Completion::Committed { has_children: true, .. }) || resolved_step {
+            self.runtime.unsettled.note(self.lease.key.lane.shard);
         }
     }
 
@@ -226,6 +231,7 @@ impl Execution {
             retries: if job.attempts >= MOST_ATTEMPTS { 0 } else { u32::from(job.retries.unsigned_abs()) },
             at_most_once: job.max_crashes == 0,
             retention: self.slot.queue().retention(&handler.policy),
+            is_step: job.meta.workflow.is_some(),
             cancelled: context.stop().is_cancelled(),
             stopping: context.should_stop(),
             max_result: self.runtime.config.max_result,

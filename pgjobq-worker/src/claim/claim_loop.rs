@@ -152,7 +152,7 @@ impl Claimer {
                 self.runtime.events.promote.notify_one();
             }
             Signal::Queues => self.runtime.events.check_queues.notify_one(),
-            Signal::Ended(_) | Signal::Cancel => {}
+            Signal::Ended(_) | Signal::Cancel | Signal::Edges => {}
         }
     }
 

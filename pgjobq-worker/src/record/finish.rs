@@ -12,7 +12,7 @@ use super::unrecorded::Unrecorded;
 use crate::runtime::Runtime;
 
 /// Records results of one shard and one worker id in one statement. Then notifies waiters and idle workers, calls `on_dead` and wakes
-/// the promoter.
+/// the promoter and the settler.
 pub(super) async fn finish(
     runtime: &Arc<Runtime>,
     leases: &[LeaseUse],
@@ -25,7 +25,12 @@ pub(super) async fn finish(
     }
     let ended = results.iter().map(|result| &result.ended);
     let finished = runtime.store.finish(hold.worker, &runtime.name.storable(), leases, ended).await?;
-    notify(runtime, hold.lease.lane.shard, results, &finished);
+    let shard = hold.lease.lane.shard;
+    notify(runtime, shard, results, &finished);
+    runtime.settled(&finished.settled);
+    if finished.settled.more {
+        runtime.unsettled.note(shard);
+    }
     Ok(finished)
 }
 

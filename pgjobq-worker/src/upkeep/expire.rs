@@ -39,7 +39,7 @@ impl Expirer {
             let mut after = Some((*from, Uuid::nil()));
             while let Some(place) = after {
                 let expired = store.expire(*shard, place, EXPIRE_BATCH_SIZE).await?;
-                self.runtime.notifier.ended(&expired.jobs);
+                self.runtime.ended_jobs(&expired.jobs);
                 let next = expired.next_due.map(|due| Instant::now() + due);
                 soonest = [soonest, next].into_iter().flatten().min();
                 after = expired.scanned_to;

@@ -8,10 +8,10 @@ use pgjobq_core::worker_api::chain;
 
 use crate::pause::Pause;
 
-pub(crate) mod cancels;
 pub(crate) mod drift;
 mod due;
 pub(crate) mod expire;
+pub(crate) mod follow_ups;
 pub(crate) mod heartbeat;
 pub(crate) mod housekeeping;
 mod judge;
@@ -20,6 +20,7 @@ pub(crate) mod own_liveness;
 pub(crate) mod promote;
 pub(crate) mod rates;
 pub(crate) mod reap;
+pub(crate) mod settle;
 mod suspension;
 
 /// A task that does the same again and again until the worker ends.

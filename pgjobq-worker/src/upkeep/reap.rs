@@ -56,7 +56,10 @@ impl Reaper {
             );
             skipped.extend(reaped.kept);
             runtime.work_arrived(&[reaped.queue]);
-            runtime.notifier.ended(&reaped.cancelled);
+            runtime.ended_jobs(&reaped.cancelled);
+            if !reaped.buried.is_empty() {
+                runtime.events.follow_up.notify_one();
+            }
             runtime.alert(reaped.shard, reaped.buried);
         }
         Ok(())

@@ -1,0 +1,12 @@
+-- The shards in which something follows from what others did, of these: requests to cancel; or ended parents
+-- whose children do not know it yet, edges to confirm, and workflows in which something is due. $1 shards
+select shard, cancels, untended or edges as unsettled
+  from unnest($1::smallint[]) s(shard),
+       (select pgjobq.find_untended($1) as shards offset 0) u,
+       lateral (select exists (select from pgjobq.cancels c where c.shard = s.shard) as cancels,
+                       s.shard = any (u.shards) as untended,
+                       exists (select from pgjobq.ended_parents p where p.shard = s.shard)
+                       or exists (select from pgjobq.edges e where e.shard = s.shard and not e.is_confirmed)
+                           as edges
+               offset 0) f
+ where cancels or untended or edges

@@ -1,0 +1,112 @@
+//! Settles parents that have ended: their children become ready, or are cancelled. A finish settles the steps that have few
+//! children; this does the rest, and what a process that died has left.
+//!
+//! It sends nothing unless there is something to settle: a finish says so, an attempt of this process has completed a step, or
+//! the look for follow-ups has found something.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pgjobq_core::DatabaseError;
+use pgjobq_core::worker_api::{SCHEDULED, Settled, Shard, lock};
+use tokio::sync::Notify;
+
+use super::Upkeep;
+use crate::runtime::Runtime;
+
+/// The largest number of children in one transaction.
+const SETTLE_BATCH_SIZE: i32 = 1000;
+/// The pause without anything to settle. The look for follow-ups finds what was missed.
+const IDLE: Duration = Duration::from_secs(60 * 60);
+
+/// The shards in which parents have ended, or edges are new, that a worker has to settle.
+#[derive(Debug, Default)]
+pub(crate) struct Unsettled {
+    shards: Mutex<VecDeque<Shard>>,
+    added: Notify,
+}
+
+impl Unsettled {
+    /// Notes that there is something to settle in a shard.
+    pub(crate) fn note(&self, shard: Shard) {
+        self.put_back(shard);
+        self.added.notify_one();
+    }
+
+    fn put_back(&self, shard: Shard) {
+        let mut shards = lock(&self.shards);
+        if !shards.contains(&shard) {
+            shards.push_back(shard);
+        }
+    }
+
+    fn take(&self) -> Option<Shard> {
+        lock(&self.shards).pop_front()
+    }
+}
+
+/// Settles parents that have ended.
+pub(crate) struct Settler(pub(crate) Arc<Runtime>);
+
+impl Settler {
+    /// Settles one batch of steps, or, if none is left, of edges. Returns whether more may be left.
+    async fn settle(&self, shard: Shard) -> Result<bool, DatabaseError> {
+        let store = &self.0.store;
+        let tended = store.tend_workflows(shard, SETTLE_BATCH_SIZE).await?;
+        self.0.settled(&tended.settled);
+        if tended.cancelling {
+            self.0.events.follow_up.notify_one();
+        }
+        if tended.settled.more || !tended.has_edges {
+            return Ok(tended.settled.more);
+        }
+        let unconfirmed = store.confirm_edges(shard, SETTLE_BATCH_SIZE).await?;
+        let edges = store.settle_edges(shard, SETTLE_BATCH_SIZE).await?;
+        self.0.settled(&edges);
+        if !edges.ended.is_empty() {
+            self.0.events.follow_up.notify_one(); // The children of a cancelled child may be on another shard.
+        }
+        Ok(unconfirmed || edges.more)
+    }
+}
+
+impl Upkeep for Settler {
+    const ACTIVITY: &'static str = "settling parents";
+
+    async fn round(&mut self) -> Result<Duration, DatabaseError> {
+        let unsettled = &self.0.unsettled;
+        while let Some(shard) = unsettled.take() {
+            match self.settle(shard).await {
+                Ok(false) => {}
+                Ok(true) => unsettled.put_back(shard),
+                Err(error) => {
+                    unsettled.put_back(shard);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(IDLE)
+    }
+
+    async fn woken(&mut self) {
+        self.0.unsettled.added.notified().await;
+    }
+
+    fn first_pause(&self) -> Duration {
+        IDLE
+    }
+}
+
+impl Runtime {
+    /// Wakes workers for children that became ready, and notifies those who wait for what has ended.
+    pub(crate) fn settled(&self, settled: &Settled) {
+        if settled.queues.contains(&SCHEDULED) {
+            self.events.promote.notify_one();
+        }
+        if !settled.queues.is_empty() {
+            self.work_arrived(&settled.queues);
+        }
+        self.notify_ended(&settled.ended);
+    }
+}
