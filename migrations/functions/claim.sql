@@ -10,7 +10,7 @@
 --   p_scarce      kinds of which it takes at most `p_scarce_want` jobs in all
 --   p_bare        the arguments are null; `read_args` reads them
 --
--- Returns a row for each job, and a last one without a job, with
+-- Returns a row for each job, and one without a job, with
 --   scanned_to    the ticket up to which each line was walked, and at most the last ticket drawn; with
 --                 `p_found`, the scan hint
 --   opened        false if another session holds the lane
@@ -106,7 +106,9 @@ comment on function pgjobq.stretches is 'Internal. The parts of a line that a cl
 
 -- The jobs of all priorities that a worker may claim, in the order in which it claims them. Each line is
 -- walked from its scan hint on; or, with `p_found`, only the tickets there are looked at. A line is read when
--- the ones before it are used up, and its leases only if a job waits in it.
+-- the ones before it are used up, and its leases only if a job waits in it. They are what `leased_tickets`
+-- returns, written out, because the planner cannot put a plpgsql call in place. This statement's snapshot has
+-- every lease, because the statement begins after the lane was locked.
 create or replace function pgjobq.claimable_jobs(
     p_shard smallint, p_queue int, p_scan_hint bigint[], p_found bigint[], p_found_priority smallint[],
     p_rows int, p_kinds text[], p_bare boolean)

@@ -1,2 +1,2 @@
 -- Returns the leases of a claim whose answer was lost. $1 shard   $2 queue   $3 worker   $4 lease
-select pgjobq.return_claim($1, $2, $3, $4) as returned
+select returned, cancelled from pgjobq.return_claim($1, $2, $3, $4)

@@ -131,7 +131,7 @@ async fn invariant_13_our_statements_never_wait_for_callers_transactions(db: Tes
         let given_back = at_once("claim", store.claim(claim(11, 1))).await;
         if let [job] = &*given_back.jobs {
             let key = LeaseKey { lane, priority: 1, max_ticket: job.ticket, id: LeaseId(11) };
-            assert_eq!(at_once("return_lease", store.return_lease(US, key)).await, 1);
+            assert_eq!(at_once("return_lease", store.return_lease(US, key)).await.jobs, 1);
         }
         at_once("claim", store.claim(claim(12, 2))).await;
         let quarantined = QuarantineClaim {

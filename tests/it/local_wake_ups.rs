@@ -5,7 +5,7 @@ use std::time::Duration;
 use pgjobq::RunningWorker;
 use pgjobq::prelude::*;
 use pgjobq_core::__private::NewJob;
-use pgjobq_core::worker_api::{QueueId, Signal};
+use pgjobq_core::worker_api::{QueueId, SCHEDULED, Signal};
 use tokio::sync::broadcast;
 
 use crate::gate::{Gate, result};
@@ -36,11 +36,19 @@ async fn serving(client: &Client, slots: usize) -> RunningWorker {
 }
 
 /// Listens for notifications, on another connection than the client of the test.
-async fn listen(db: &TestDb) -> (Client, broadcast::Receiver<Signal>) {
+pub(crate) async fn listen(db: &TestDb) -> (Client, broadcast::Receiver<Signal>) {
     let client = Client::new(db.pool.clone());
     let mut signals = client.signals();
     assert!(matches!(signals.recv().await, Ok(Signal::Anything)), "the client listens");
     (client, signals)
+}
+
+/// Returns when workers are notified of ready jobs.
+pub(crate) async fn others_are_notified(signals: &mut broadcast::Receiver<Signal>) {
+    let heard = async {
+        while !matches!(signals.recv().await, Ok(Signal::Wake(queues)) if !queues.contains(&SCHEDULED)) {}
+    };
+    tokio::time::timeout(Duration::from_secs(30), heard).await.expect("other workers are notified");
 }
 
 /// Returns the number of wake-ups that were notified until now.
@@ -110,7 +118,7 @@ async fn workers_of_other_processes_share_the_jobs_of_one(db: TestDb) {
     let (listening, mut signals) = listen(&db).await;
     let gate = Gate::new();
     // At most half of the slots are filled without a notification.
-    for (jobs, notifications) in [(1, 0), (2, 0), (3, 0), (4, 1)] {
+    for (jobs, notifications) in [(1, 0), (2, 0), (3, 1), (4, 1)] {
         gate.job().enqueue(&db.client).await.unwrap();
         gate.until(|count| count.inside == jobs).await;
         assert_eq!(notified(&db, &mut signals).await, notifications, "of {jobs} jobs");
@@ -154,8 +162,63 @@ async fn jobs_of_unknown_kinds_are_notified(db: TestDb) {
     let (listening, mut signals) = listen(&db).await;
     let stranger: NewJob<()> = NewJob::new("stranger", &pgjobq_core::Policy::DEFAULT, &serde_json::json!({}));
     stranger.enqueue(&db.client).await.unwrap();
-    let heard = async { while !matches!(signals.recv().await, Ok(Signal::Wake(_))) {} };
-    tokio::time::timeout(Duration::from_secs(30), heard).await.expect("other workers are notified");
+    others_are_notified(&mut signals).await;
     worker.shutdown().await.unwrap();
     listening.close().await;
+}
+
+on_one_shard!(others_are_notified_if_the_promoters_worker_is_full);
+async fn others_are_notified_if_the_promoters_worker_is_full(db: TestDb) {
+    let full = serving(&db.client, 1).await;
+    let gate = Gate::new();
+    gate.job().enqueue(&db.client).await.unwrap();
+    gate.until(|count| count.inside == 1).await;
+    let (listening, mut signals) = listen(&db).await;
+    gate.job().delay(Duration::from_millis(100)).enqueue(&db.client).await.unwrap();
+    others_are_notified(&mut signals).await;
+    gate.open();
+    full.shutdown().await.unwrap();
+    listening.close().await;
+}
+
+on_one_shard!(others_are_notified_of_reaped_jobs);
+async fn others_are_notified_of_reaped_jobs(db: TestDb) {
+    let (listening, mut signals) = listen(&db).await;
+    let gate = Gate::new();
+    insert_leased(&db, &gate, "7").await;
+    let worker = serving(&db.client, 1).await;
+    others_are_notified(&mut signals).await;
+    gate.open();
+    worker.shutdown().await.unwrap();
+    listening.close().await;
+}
+
+on_one_shard!(others_are_notified_of_the_jobs_of_a_returned_lease);
+async fn others_are_notified_of_the_jobs_of_a_returned_lease(db: TestDb) {
+    let worker = db.worker().build().await.unwrap().start();
+    idle_workers(&db, 1).await;
+    let (listening, mut signals) = listen(&db).await;
+    let gate = Gate::new();
+    insert_leased(&db, &gate, "(select id from pgjobq.workers)").await;
+    others_are_notified(&mut signals).await;
+    gate.open();
+    worker.shutdown().await.unwrap();
+    listening.close().await;
+}
+
+/// Inserts a job without a notification, under a lease of this worker that no process knows.
+async fn insert_leased(db: &TestDb, gate: &Gate, worker: &str) {
+    db.run(&format!(
+        "with job as (
+            insert into pgjobq.jobs (shard, id, created_at, ticket, queue_id, priority, retries, max_crashes, kind, args)
+            select 0, gen_random_uuid(), now(), nextval('pgjobq.ticket'), q.id, 1, 0, 3, 'stand',
+                   jsonb_build_object('gate', '{}')
+              from pgjobq.queues q where q.name = 'default'
+            returning *)
+         insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, claimed_at, tickets)
+         select shard, queue_id, priority, ticket, 7, {worker}, now() - interval '1 hour',
+                int8multirange(int8range(ticket, ticket + 1)) from job",
+        gate.name
+    ))
+    .await;
 }

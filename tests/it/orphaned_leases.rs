@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnection, PgPoolOptions};
 
 use crate::gate::{Gate, result};
 use crate::harness::TestDb;
+use crate::local_wake_ups::{listen, others_are_notified};
 use crate::proxy::Proxy;
 
 const CLAIM_TIMEOUT: Duration = Duration::from_millis(700);
@@ -69,11 +70,14 @@ async fn jobs_of_a_late_claim_run_soon_without_an_attempt(db: TestDb) {
     let job = gate.job().enqueue(&db.pool).await.unwrap();
     // The second claim shows that the worker no longer waits for the first.
     db.until(&format!("({CLAIMS_THAT_WAIT}) > 1")).await;
+    let (listening, mut signals) = listen(&db).await;
     lock.rollback().await.unwrap();
+    others_are_notified(&mut signals).await;
 
     gate.open();
     assert_eq!(result(&db, &job).await, 1, "the number of the attempt");
     check_no_attempt_was_counted(&db).await;
+    listening.close().await;
     worker.shutdown().await.unwrap();
 }
 

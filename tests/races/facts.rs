@@ -107,8 +107,11 @@ impl Facts {
                 self.cancelled = jobs_of(&answer["cancelled"]);
                 self.reaped = self.cancelled.len() as i64;
             }
+            Action::ReturnLease => {
+                self.returned = number(&answer["returned"]);
+                self.cancelled = jobs_of(&answer["cancelled"]);
+            }
             // A function that returns one value names the column after itself.
-            Action::ReturnLease => self.returned = number(answer),
             Action::Promote => self.promoted = number(&answer["promoted"]),
             Action::GiveUpWorkers | Action::Leave | Action::DeleteQueue => {}
         }

@@ -158,7 +158,10 @@ impl Check<'_> {
         let by = |(side, facts): (&Side, &Facts)| {
             let acts = matches!(
                 side.0.action,
-                Action::ActOnCancels { .. } | Action::Cancel { .. } | Action::PurgeQueue
+                Action::ActOnCancels { .. }
+                    | Action::Cancel { .. }
+                    | Action::PurgeQueue
+                    | Action::ReturnLease
             );
             (acts && facts.cancelled.contains(&job)) || facts.expired.contains(&job)
         };

@@ -88,6 +88,7 @@ pub(crate) const TRIPLES: &[[&str; 3]] = &[
     ["cancel", "promote", "claim"],
     ["cancel", "snooze", "promote"],
     ["ask to cancel", "retry now", "claim"],
+    ["ask to cancel", "return the lease", "claim"],
     ["act on requests", "act on all requests", "retry now"],
     ["complete in", "reap", "claim"],
     ["complete in", "return the lease", "claim"],

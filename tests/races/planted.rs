@@ -212,6 +212,11 @@ const PLANTED: &[Planted] = &[
         &["cancel", "reap"],
     ),
     planted(
+        "a returned lease does not read the requests to cancel",
+        &[("cancelled := pgjobq.end_flagged(p_shard, v_jobs.ids);", 1, "")],
+        &["ask to cancel", "return the lease"],
+    ),
+    planted(
         "who cancels does not look at the leases",
         &[("where j.ticket is null or v_leased is null or not v_leased @> j.ticket);", 1, ");")],
         &["act on all requests", "complete"],

@@ -34,6 +34,7 @@ impl Check<'_> {
             Action::Reap => {
                 facts.requeued > 0 && self.after.live.get(&job).is_some_and(|row| row.crashes > 0)
             }
+            Action::ReturnLease => self.given_back(job) && !self.ended_waiting(job),
             _ => false,
         }
     }

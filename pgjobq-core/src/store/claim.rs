@@ -131,6 +131,21 @@ pub struct Peeked {
     pub quarantine: ByPriority,
 }
 
+/// The jobs that returned leases still had.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Returned {
+    pub jobs: i32,
+    /// Those of them that are cancelled, because someone had requested it.
+    pub cancelled: Vec<Uuid>,
+}
+
+impl Returned {
+    pub(super) fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let cancelled: Option<Vec<Uuid>> = row.try_get("cancelled")?;
+        Ok(Self { jobs: row.try_get("returned")?, cancelled: cancelled.unwrap_or_default() })
+    }
+}
+
 impl Store {
     /// Claims jobs of one lane, at most as many as were wanted.
     pub async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, DatabaseError> {
@@ -192,13 +207,13 @@ impl Store {
         read().map_err(DatabaseError::Refused)
     }
 
-    /// Returns the leases of a claim whose answer was lost. The result is the number of jobs that they still had.
-    pub async fn return_claim(&self, claim: ClaimId) -> Result<i32, DatabaseError> {
+    /// Returns the leases of a claim whose answer was lost.
+    pub async fn return_claim(&self, claim: ClaimId) -> Result<Returned, DatabaseError> {
         let query = sqlx::query(self.sql.return_claim.clone());
         let row = self
             .row(query.bind(claim.lane.shard).bind(claim.lane.queue).bind(claim.worker).bind(claim.lease))
             .await?;
-        row.try_get("returned").map_err(DatabaseError::Refused)
+        Returned::read(&row).map_err(DatabaseError::Refused)
     }
 
     /// Looks at several lanes at once, for up to `want` tickets in each, without changing anything.
@@ -226,15 +241,20 @@ impl Store {
     }
 }
 
-/// Reads the answer of a claim: a row for each job, and a last one with what concerns all of them.
+/// Reads the answer of a claim: a row for each job, and one with what concerns all of them, in which alone `opened` is not null.
 fn read_claimed(rows: &[PgRow]) -> Result<Claimed, sqlx::Error> {
-    let (summary, jobs) = rows.split_last().ok_or(sqlx::Error::RowNotFound)?;
-    Ok(Claimed {
-        jobs: jobs.iter().map(read_job).collect::<Result<_, _>>()?,
-        scanned_to: by_priority(summary, "scanned_to")?,
-        opened: summary.try_get("opened")?,
-        more: summary.try_get("more")?,
-    })
+    let (mut jobs, mut summaries) = (Vec::with_capacity(rows.len()), Vec::new());
+    for row in rows {
+        match row.try_get(13)? {
+            None => jobs.push(read_job(row)?),
+            Some(opened) => summaries.push((row, opened)),
+        }
+    }
+    let [(summary, opened)] = summaries[..] else {
+        return Err(sqlx::Error::Decode("a claim has one row without a job".into()));
+    };
+    let scanned_to = by_priority(summary, "scanned_to")?;
+    Ok(Claimed { jobs, scanned_to, opened, more: summary.try_get("more")? })
 }
 
 /// Reads a job by the places of its columns, because a look-up of each name in each row would be most of the work.

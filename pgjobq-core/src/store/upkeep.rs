@@ -11,6 +11,7 @@ use crate::db::acted::read_acted;
 use crate::db::ids::{LeaseId, QueueId, Shard, Ticket, WorkerId};
 use crate::db::time::duration;
 use crate::store::access::Store;
+use crate::store::claim::Returned;
 use crate::store::model::{Lane, LeaseKey};
 
 /// A lease of ours, as the database has it.
@@ -134,8 +135,8 @@ impl Store {
         self.rows(query).await.map(drop)
     }
 
-    /// Returns a lease whose claim was not answered. Returns the number of jobs that it still had.
-    pub async fn return_lease(&self, worker: WorkerId, lease: LeaseKey) -> Result<i32, DatabaseError> {
+    /// Returns a lease whose claim was not answered.
+    pub async fn return_lease(&self, worker: WorkerId, lease: LeaseKey) -> Result<Returned, DatabaseError> {
         let query = sqlx::query(self.sql.return_lease.clone())
             .bind(lease.lane.shard)
             .bind(worker)
@@ -143,8 +144,7 @@ impl Store {
             .bind(lease.priority)
             .bind(lease.max_ticket)
             .bind(lease.id);
-        let row = self.row(query).await?;
-        row.try_get("returned").map_err(DatabaseError::Refused)
+        Returned::read(&self.row(query).await?).map_err(DatabaseError::Refused)
     }
 
     /// Returns every worker of every shard.

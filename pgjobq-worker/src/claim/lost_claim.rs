@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgjobq_core::worker_api::{ClaimId, chain};
+use pgjobq_core::worker_api::{ClaimId, Returned, chain};
 
 use crate::pause::Pause;
 use crate::runtime::Runtime;
@@ -35,11 +35,11 @@ async fn return_when_found(runtime: &Runtime, claim: ClaimId) {
     let mut pause = Pause::up_to(LONGEST_PAUSE);
     loop {
         match runtime.store.return_claim(claim).await {
-            Ok(0) => {}
-            Ok(jobs) => {
+            Ok(Returned { jobs: 0, .. }) => {}
+            Ok(Returned { jobs, cancelled }) => {
                 tracing::info!(lease, jobs, "returned the jobs of a claim whose answer was lost");
-                runtime.arrivals.note(&[claim.lane.queue]);
-                runtime.events.claim.notify_one();
+                runtime.work_returned(&[claim.lane.queue]);
+                runtime.ended_jobs(&cancelled);
                 return;
             }
             Err(error) => {

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pgjobq_core::DatabaseError;
-use pgjobq_core::worker_api::{LeaseKey, Store, chain};
+use pgjobq_core::worker_api::{LeaseKey, Returned, Store, chain};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -121,14 +121,15 @@ async fn rest(runtime: &Runtime, store: &Store, unknown: Vec<LeaseKey>) {
 async fn return_leases(runtime: &Runtime, store: &Store, leases: Vec<LeaseKey>) {
     for lease in leases {
         match store.return_lease(runtime.worker(), lease).await {
-            Ok(0) => {}
-            Ok(jobs) => {
+            Ok(Returned { jobs: 0, .. }) => {}
+            Ok(Returned { jobs, cancelled }) => {
                 tracing::info!(
                     lease = lease.id.0,
                     jobs,
                     "returned the jobs of a claim whose answer never arrived"
                 );
-                runtime.events.claim.notify_one();
+                runtime.work_returned(&[lease.lane.queue]);
+                runtime.ended_jobs(&cancelled);
             }
             Err(error) => {
                 tracing::warn!(
