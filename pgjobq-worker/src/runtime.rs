@@ -233,21 +233,21 @@ impl Runtime {
         }
     }
 
-    /// Wakes this worker and all others that serve these queues, after jobs were put back in line.
+    /// Wakes this worker and all others that serve these queues, after jobs were put back in line. May be called from any thread.
     pub(crate) fn work_returned(&self, queues: &[QueueId]) {
         if !queues.is_empty() {
             self.arrivals.note(queues);
             self.events.claim.notify_one();
+            let _home = self.home.get().map(Handle::enter);
             self.notifier.wake(queues);
         }
     }
 
-    /// Wakes this worker, or the workers that serve the other queues, for new work in these queues.
+    /// Wakes this worker for new work in these queues. Notifies others of the work in queues that it does not serve; of the rest, if
+    /// it cannot start it all.
     pub(crate) fn work_arrived(&self, queues: &[QueueId]) {
-        self.arrivals.note(queues);
-        self.events.claim.notify_one();
-        let others: Vec<QueueId> =
-            queues.iter().copied().filter(|id| self.find_queue(*id).is_none()).collect();
+        let promises = |id: &QueueId| self.find_queue(*id).is_some() && self.promise_to_start(*id);
+        let others: Vec<QueueId> = queues.iter().copied().filter(|id| !promises(id)).collect();
         self.notifier.wake(&others);
     }
 }

@@ -1,8 +1,8 @@
-//! The promise of a worker to its client: it starts new jobs, or notifies other workers of them.
+//! The promise of a worker to its client, or to its own promoter: it starts new jobs, or notifies other workers of them.
 //!
-//! The client wakes a worker of its own process without the database, and then it notifies no other worker. The worker keeps the
-//! promise if a claim that it sends after the wake-up reaches the end of the line. In every other case the claim loop notifies others:
-//! no slot is free, the claim fails or is full, or the worker drains.
+//! The client wakes a worker of its own process without the database, and then it notifies no other worker. Nor does the worker that
+//! has promoted jobs. It keeps the promise if a claim that it sends after the wake-up reaches the end of the line. In every other case
+//! the claim loop notifies others: no slot is free, the claim fails or is full, or the worker drains.
 
 use std::collections::BTreeSet;
 
@@ -58,36 +58,57 @@ impl LocalWorker for Runtime {
         }
         let id = queue.id();
         if idle.contains(&id) {
-            self.arrivals.note_promised(id);
-        } else {
-            self.arrivals.note(&[id]);
+            return self.promise_to_start(id).then_some(id);
         }
+        self.arrivals.note(&[id]);
         self.events.claim.notify_one();
-        // Looked at last: the claim loop takes the arrivals once more after the drain has begun.
         (!self.stages.drain.is_cancelled()).then_some(id)
     }
 }
 
-/// Returns whether the worker seems able to start these jobs now. At most half of the queue's slots are filled in this way, so that
-/// workers of other processes share the jobs of a process that enqueues many. With several shards the worker would have to look at
-/// each of them, and is notified like the others.
+impl Runtime {
+    /// Wakes the claim loop for new jobs in this queue, of which it has to notify others if it cannot start them. Returns false if
+    /// the loop may have ended.
+    pub(crate) fn promise_to_start(&self, queue: QueueId) -> bool {
+        self.arrivals.note_promised(queue);
+        self.events.claim.notify_one();
+        // Looked at last: the claim loop takes the arrivals once more after the drain has begun.
+        !self.stages.drain.is_cancelled()
+    }
+}
+
+/// Returns whether the worker seems able to start these jobs now. With several shards it would have to look at each of them, and is
+/// notified like the others.
 fn can_start(runtime: &Runtime, queue: &ServedQueue, new: &NewJobs) -> bool {
-    let free = queue.count_free();
     let knows = |kind: &&&str| {
         runtime.kinds.plain.contains(*kind)
             || (runtime.kinds.transactional.contains(*kind) && runtime.client.has_places())
     };
-    free >= new.count
-        && free * 2 >= queue.limit
+    leaves_half(queue.count_free(), new.count, queue.limit)
         && new.kinds.iter().filter(knows).count() == new.kinds.len()
         && runtime.store.shards().len() == 1
         && runtime.liveness.may_claim(runtime.config.lease)
         && !runtime.is_behind()
 }
 
+/// Returns whether at most half of the slots, rounded up, are taken after these jobs have begun: workers of other processes share
+/// the jobs of a process that enqueues many.
+fn leaves_half(free: usize, new: usize, slots: usize) -> bool {
+    free.checked_sub(new).is_some_and(|left| left >= slots / 2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_of_the_slots_is_filled_without_a_notification() {
+        let filled =
+            |slots: usize| (0..=slots).take_while(|taken| leaves_half(slots - taken, 1, slots)).count();
+        assert_eq!([1, 2, 3, 4, 10, 100].map(filled), [1, 1, 2, 2, 5, 50]);
+        assert!(leaves_half(10, 5, 10) && !leaves_half(10, 6, 10), "a batch");
+        assert!(!leaves_half(1, 2, 2));
+    }
 
     #[test]
     fn promise_is_kept_by_a_claim_sent_after_it() {

@@ -55,7 +55,7 @@ impl Reaper {
                 "took back a lease of a worker that is gone"
             );
             skipped.extend(reaped.kept);
-            runtime.work_arrived(&[reaped.queue]);
+            runtime.work_returned(&[reaped.queue]);
             runtime.ended_jobs(&reaped.cancelled);
             if !reaped.buried.is_empty() {
                 runtime.events.follow_up.notify_one();
