@@ -34,7 +34,7 @@ pub(crate) struct ServedQueue {
 pub(crate) struct Occupancy {
     pub(crate) taken: usize,
     pub(crate) prefetch: Prefetch,
-    /// True if the claim loop wants to be woken when there is room.
+    /// True if the claim loop has found no room, and must be woken when there is some.
     wakes: bool,
 }
 
@@ -45,6 +45,12 @@ pub(crate) struct Room {
     pub(crate) slots: usize,
     /// The number of jobs to prefetch beyond them.
     pub(crate) ahead: usize,
+}
+
+impl Room {
+    fn is_none(self) -> bool {
+        self == Self { slots: 0, ahead: 0 }
+    }
 }
 
 /// The attempts of one queue that ended since the rates were last recorded.
@@ -123,25 +129,30 @@ impl ServedQueue {
         self.limit.saturating_sub(self.occupancy().taken)
     }
 
-    /// Returns the number of jobs that a claim may ask for now.
+    /// Returns the number of jobs that a claim may ask for now. If that is none, the claim loop is woken when there is room.
     pub(crate) fn room(&self, now: Instant) -> Room {
         let mut occupancy = self.occupancy();
-        let slots = self.limit.saturating_sub(occupancy.taken);
-        Room { slots, ahead: occupancy.prefetch.room(self.limit, now) }
+        let ahead = occupancy.prefetch.room(self.limit, now);
+        self.room_or_wake(&mut occupancy, ahead)
+    }
+
+    /// The same for a claim that prefetches nothing.
+    pub(crate) fn free_slots(&self) -> Room {
+        self.room_or_wake(&mut self.occupancy(), 0)
     }
 
     pub(crate) fn has_room(&self, now: Instant) -> bool {
-        self.room(now) != Room { slots: 0, ahead: 0 }
+        !self.room(now).is_none()
     }
 
-    /// Wakes the claim loop once, as soon as there is room, if there is none now.
-    pub(crate) fn wake_for_room(&self, now: Instant) {
-        let mut occupancy = self.occupancy();
-        let is_full = occupancy.taken >= self.limit && occupancy.prefetch.room(self.limit, now) == 0;
-        occupancy.wakes = is_full;
+    /// Requests the wake-up under the same lock under which it finds no room: no slot becomes free in between.
+    fn room_or_wake(&self, occupancy: &mut Occupancy, ahead: usize) -> Room {
+        let room = Room { slots: self.limit.saturating_sub(occupancy.taken), ahead };
+        occupancy.wakes |= room.is_none();
+        room
     }
 
-    /// Wakes the claim loop, if it waits for room and there is some.
+    /// Wakes the claim loop, if it has found no room and there is some.
     pub(crate) fn note_room(&self, occupancy: &mut Occupancy) {
         let has_room = occupancy.taken < self.limit || occupancy.prefetch.has_room();
         if has_room && std::mem::take(&mut occupancy.wakes) {

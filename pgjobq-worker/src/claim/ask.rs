@@ -98,13 +98,12 @@ impl Claimer {
     /// Takes free slots for a claim in this lane, and room for prefetched jobs.
     fn take_slots(&self, place: usize, is_shared: bool, now: Instant) -> Slots {
         let LaneState { queue, portion, .. } = &self.lanes[place];
-        let room = queue.room(now);
         // Quarantined jobs, and jobs without arguments, only begin in slots that are free.
         let is_quarantined = |lane: &LaneState| Arc::ptr_eq(&lane.queue, queue) && lane.quarantine.waits();
         let prefetches = !portion.is_reduced() && !self.lanes.iter().any(is_quarantined);
+        let room = if prefetches { queue.room(now) } else { queue.free_slots() };
         let most = portion.jobs.min(share(room.slots, is_shared));
-        let ahead = if prefetches { share(room.ahead, is_shared).min(portion.jobs - most) } else { 0 };
-        Slots::take(queue, most, ahead)
+        Slots::take(queue, most, share(room.ahead, is_shared).min(portion.jobs - most))
     }
 
     /// Claims quarantined jobs in one lane, if one waits there and more of them may run here.

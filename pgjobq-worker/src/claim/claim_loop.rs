@@ -53,7 +53,6 @@ pub(crate) async fn claim_until_drain(runtime: Arc<Runtime>) {
         claimer.serve_prefetched();
         claimer.ask();
         claimer.give_up_promises();
-        claimer.wait_for_room();
         claimer.wait().await;
     }
     // Jobs that have not begun are returned, those of claims in flight as well.
@@ -170,12 +169,6 @@ impl Claimer {
         }
     }
 
-    /// Lets full queues wake this task when they have room. Others wait for an answer, for a pause, or for work.
-    fn wait_for_room(&self) {
-        let now = Instant::now();
-        self.lanes.iter().filter(|lane| !lane.asked).for_each(|lane| lane.queue.wake_for_room(now));
-    }
-
     /// Returns when a prefetched job of this queue must have begun.
     fn begin_by(&self, queue: &Arc<ServedQueue>) -> Option<Instant> {
         let oldest = queue.occupancy().prefetch.oldest()?;
@@ -194,7 +187,8 @@ impl Claimer {
         let now = Instant::now();
         let has_outage = !self.outages.everything.is_over(now);
         let due = if has_outage { self.outages.everything.until() } else { self.due(now) };
-        let due = due.unwrap_or_else(|| now + self.runtime.config.poll_interval);
+        let prefetched = self.runtime.queues.iter().filter_map(|queue| self.begin_by(queue));
+        let due = prefetched.chain(due).min().unwrap_or_else(|| now + self.runtime.config.poll_interval);
         let (answers, is_busy) = (Arc::clone(&self.answers), !self.in_flight.is_empty());
         tokio::select! {
             () = self.runtime.stages.drain.cancelled() => {}
@@ -219,7 +213,6 @@ impl Claimer {
         let lanes = self.lanes.iter().filter(|lane| !lane.asked && lane.queue.has_room(now));
         let pauses = [self.outages.looks.until(), self.outages.announcements.until()];
         let lanes = lanes.filter_map(LaneState::due).chain(pauses.into_iter().flatten());
-        let prefetched = self.runtime.queues.iter().filter_map(|queue| self.begin_by(queue));
-        lanes.filter(|due| *due > now).chain(prefetched).min()
+        lanes.filter(|due| *due > now).min()
     }
 }

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use pgjobq_core::JobId;
 use pgjobq_core::worker_api::{ClaimedJob, Lane, LeaseId, LeaseKey, Meta, QueueId, Shard, Ticket, WorkerId};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::leases::Lease;
+use crate::served_queue::Room;
 
 fn queue(limit: usize) -> Arc<ServedQueue> {
     Arc::new(ServedQueue::new(QueueId(1), "default", limit, Arc::default()))
@@ -87,7 +90,7 @@ fn claimed_jobs_begin_in_slots_that_became_free_meanwhile() {
 fn room_opens_again_when_half_of_the_jobs_are_gone() {
     let (queue, mut now) = (queue(1), Instant::now());
     (0..100).for_each(|_| queue.occupancy().prefetch.pace.ended());
-    assert_eq!(queue.room(now), crate::served_queue::Room { slots: 1, ahead: 100 });
+    assert_eq!(queue.room(now), Room { slots: 1, ahead: 100 });
     let claim = Slots::take(&queue, 1, 100);
     assert_eq!(queue.room(now).ahead, 0, "a claim is in flight");
     let (_, mut slots) = begin(claim, (0..100).map(|ticket| job(ticket, 1)).collect());
@@ -103,6 +106,26 @@ fn room_opens_again_when_half_of_the_jobs_are_gone() {
     now += Duration::from_secs(1);
     assert!(!queue.has_room(now), "few have ended in the last moment");
     drop(slot);
+}
+
+#[test]
+fn slot_freed_after_a_look_at_a_full_queue_wakes_the_claim_loop() {
+    let freed = Arc::<Notify>::default();
+    let queue = Arc::new(ServedQueue::new(QueueId(1), "default", 2, Arc::clone(&freed)));
+    let is_woken = || freed.notified().now_or_never().is_some();
+    let now = Instant::now();
+    let (one, other) = (Slots::take(&queue, 1, 0), Slots::take(&queue, 1, 0));
+    assert!(!queue.has_room(now) && !is_woken());
+    drop(one);
+    assert!(is_woken() && queue.has_room(now));
+    drop(other);
+    assert!(!is_woken(), "there was room already");
+    // For a claim that prefetches nothing a queue may be full that has room for others.
+    (0..100).for_each(|_| queue.occupancy().prefetch.pace.ended());
+    let (both, slots) = (Slots::take(&queue, 2, 0), Room { slots: 0, ahead: 0 });
+    assert!(queue.has_room(now) && queue.free_slots() == slots && !is_woken());
+    drop(both);
+    assert!(is_woken());
 }
 
 #[test]
