@@ -163,8 +163,8 @@ impl LaneState {
         Peek { lane: self.lane, low, high, quarantine: self.quarantine.cursor }
     }
 
-    /// Notes the answer of a claim. If it got less than it wanted, it has seen the end of the line. Then a look is next: at once, unless
-    /// the claim got a few jobs, and this worker is notified of all that came after them.
+    /// Notes the answer of a claim. If it got less than it wanted, and its walk was not cut, it has seen the end of the line. Then a
+    /// look is next: at once, unless the claim got a few jobs, and this worker is notified of all that came after them.
     pub(crate) fn claimed(&mut self, claimed: &Claimed, asked: &Asked, longest: Duration, now: Instant) {
         self.answered();
         let bytes = claimed.jobs.iter().filter_map(|job| Some(job.args.as_ref()?.get().len())).sum();
@@ -174,7 +174,7 @@ impl LaneState {
             self.scan.named(named, claimed.jobs.len());
         }
         let got_all = claimed.jobs.len() < asked.wanted && !claimed.more;
-        let at_end_of_line = got_all && asked.named.is_none();
+        let at_end_of_line = got_all && asked.named.is_none() && saw_every_end(&claimed.scanned_to);
         self.promise.claim_ended(at_end_of_line);
         let notified_since = asked.notified_since.filter(|since| *since <= self.claim_sent);
         let got_few = (1..=FEW_JOBS).contains(&claimed.jobs.len());
@@ -201,12 +201,13 @@ impl LaneState {
         self.retry_at = Some(now + self.errors.after_error());
     }
 
-    /// Notes the answer of a look ahead. An idle lane is looked at less and less often, down to every `longest`.
+    /// Notes the answer of a look ahead. An idle lane is looked at less and less often, down to every `longest`. After a walk that was
+    /// cut, the next look continues it soon.
     pub(crate) fn looked_ahead(&mut self, peeked: Peeked, longest: Duration, now: Instant) {
         self.quarantine.seen(&peeked);
         if peeked.found.is_empty() {
             self.scan.advance(peeked.scanned_to);
-            let since = *self.idle_since.get_or_insert(now);
+            let since = self.idle_since.filter(|_| saw_every_end(&peeked.scanned_to)).unwrap_or(now);
             self.rest(since, longest, now);
         } else {
             self.wake();
@@ -244,6 +245,12 @@ impl LaneState {
     }
 }
 
+/// Returns whether a walk that found less than it wanted came to the end of each line, all of which it then has scanned up to the
+/// last ticket drawn. A walk that passed too many rows was cut before.
+fn saw_every_end(scanned_to: &ByPriority) -> bool {
+    scanned_to.iter().all(|ticket| *ticket == scanned_to[0])
+}
+
 impl LaneQuarantine {
     /// Returns whether to claim quarantined jobs. `none_runs` says that no quarantined job runs in this worker.
     pub(crate) fn wants_claim(&self, none_runs: bool) -> bool {
@@ -276,15 +283,40 @@ impl LaneQuarantine {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use pgjobq_core::worker_api::{QueueId, Shard};
+    use pgjobq_core::worker_api::{QueueId, Shard, Ticket};
 
     use super::*;
+
+    fn lane(now: Instant) -> LaneState {
+        let queue = Arc::new(ServedQueue::new(QueueId(1), "default", 10, Arc::default()));
+        LaneState::new(Lane { shard: Shard(0), queue: QueueId(1) }, queue, now)
+    }
+
+    #[test]
+    fn cut_walk_has_not_seen_the_end_of_the_line() {
+        let (start, longest) = (Instant::now(), Duration::from_secs(5));
+        let now = start + Duration::from_secs(60);
+        for (cut, scanned_to) in [(false, [9000; 4]), (true, [9000, 5001, 9000, 9000])] {
+            let scanned_to = scanned_to.map(Ticket);
+            let mut lane = lane(start);
+            lane.promise.make();
+            lane.promise.claim_sent();
+            lane.ask(now);
+            let claimed = Claimed { jobs: Vec::new(), scanned_to, opened: true, more: false };
+            let asked = Asked { wanted: 10, named: None, notified_since: Some(start) };
+            lane.claimed(&claimed, &asked, longest, now);
+            assert_eq!(lane.promise.give_up(), cut, "others are notified");
+
+            lane.idle_since = Some(start);
+            lane.looked_ahead(Peeked { scanned_to, ..Peeked::default() }, longest, now);
+            assert_eq!(lane.look_interval, if cut { FIRST_LOOK_INTERVAL } else { longest });
+        }
+    }
 
     #[test]
     fn idle_lane_is_due_after_its_pause_and_its_wait() {
         let now = Instant::now();
-        let queue = Arc::new(ServedQueue::new(QueueId(1), "default", 10, Arc::default()));
-        let mut lane = LaneState::new(Lane { shard: Shard(0), queue: QueueId(1) }, queue, now);
+        let mut lane = lane(now);
         lane.failed(now);
         let paused = lane.due().unwrap();
         lane.looked_ahead(Peeked::default(), Duration::from_secs(60), now);
