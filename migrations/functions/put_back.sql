@@ -10,8 +10,12 @@ create or replace function pgjobq.put_back(
     p_delay bigint[] default null, p_reason text[] default null, p_message text[] default null)
 returns uuid[] language plpgsql as $$
 declare
+    c_back constant text[] := '{retry,snooze,release,return,crash}';
     v_now timestamptz := clock_timestamp();
-    v_new bigint[] := pgjobq.draw_tickets(cardinality(p_id));
+    -- For the jobs that are ready at once. (In an UPDATE, a volatile function could not be distributed.)
+    v_new bigint[] := array(
+        select case when decision = any (c_back) and delay is null then nextval('pgjobq.ticket') end
+          from unnest(p_decision, p_delay) with ordinality d(decision, delay, n) order by n);
     v_back uuid[];
     v_to_trim uuid[];   -- those that may have more failures than are kept: the first 10 and the last 100
 begin
@@ -28,8 +32,7 @@ begin
                expires_at = case when l.decision = 'return' then j.expires_at end
           from (select p.*, p_decision[n] as decision, p_delay[n] as delay, p_reason[n] as reason,
                        p_message[n] as message, v_new[n] as new_ticket
-                  from pgjobq.locate_jobs(
-                      p_shard, null, p_id, p_ticket, p_decision, '{retry,snooze,release,return,crash}') p) l
+                  from pgjobq.locate_jobs(p_shard, null, p_id, p_ticket, p_decision, c_back) p) l
          where j.ctid = l.address
            and j.shard + 0 = p_shard and j.id is not distinct from l.id and j.ticket = l.ticket
         returning j.id, j.attempt, l.reason, l.message,

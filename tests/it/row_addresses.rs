@@ -1,6 +1,7 @@
 //! A finish goes straight to the rows at the addresses that the claim returned. Here the rows move before the finish, or another
 //! job's row lies at the address: each result still meets its own job, and no other.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use pgjobq::prelude::*;
@@ -214,4 +215,23 @@ async fn job_without_an_address_is_found_by_its_id() {
         assert_eq!(worker.finish(&worker.jobs, end).await, []);
         assert_eq!(worker.left().await, 0);
     }
+}
+
+#[tokio::test]
+async fn finish_draws_tickets_only_for_jobs_ready_at_once() {
+    let worker = ByHand::claim(10).await;
+    let drawn = "select last_value from pgjobq.ticket";
+    let before = worker.db.number(drawn).await;
+    let (made, hour) = (AtomicU32::new(0), Duration::from_secs(3600));
+    let decide = || match made.fetch_add(1, Ordering::Relaxed) {
+        3 => Decision::Release,
+        5 => Decision::Snooze { delay: hour },
+        7 => Decision::Return,
+        _ => delete(),
+    };
+    assert_eq!(worker.finish(&worker.jobs, decide).await, []);
+    assert_eq!(worker.left().await, 3);
+    assert_eq!(worker.db.number(drawn).await, before + 2);
+    let ready = "select count(distinct ticket) from pgjobq.jobs where ticket > ";
+    assert_eq!(worker.db.number(&format!("{ready}{before}")).await, 2);
 }

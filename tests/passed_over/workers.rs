@@ -8,7 +8,7 @@ use std::time::Duration;
 use pgjobq::{FailureReason, JobId};
 use pgjobq_core::worker_api::{
     Bounds, ByPriority, Claim, ClaimId, ClaimedJob, Decision, Ended, Hold, Lane, LeaseId, LeaseKey, LeaseUse,
-    PRIORITIES, Peek, Peeked, Ticket, WorkerId, serde_json::value::RawValue,
+    PRIORITIES, Peek, Peeked, Ticket, WorkerId,
 };
 
 use crate::dice::Dice;
