@@ -68,8 +68,9 @@ impl KeptConnection {
 
     async fn return_in_time(self, mut running: Running<Place>) {
         let end = Instant::now() + LONGEST_LOAN;
+        let is_over = |place: &mut Place| place.0.as_ref().is_some_and(|loan| self.must_return(loan));
         let mut closed = pin!(self.pool.close_event());
-        while Instant::now() < end && !is_exhausted(&self.pool) {
+        while Instant::now() < end && !self.place.with(is_over) && !is_exhausted(&self.pool) {
             tokio::select! {
                 () = sleep(CHECK_INTERVAL) => {}
                 () = self.stop.cancelled() => break,
@@ -115,4 +116,31 @@ impl Work for Place {
 /// Returns whether all connections of the pool are in use, so that the next caller would wait for one.
 pub(crate) fn is_exhausted(pool: &PgPool) -> bool {
     pool.size() >= pool.options().get_max_connections() && pool.num_idle() == 0
+}
+
+#[cfg(all(test, feature = "dev"))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Keeps a connection that the pool has lent this long ago.
+    async fn keep(pool: &PgPool, age: Duration) {
+        let kept = KeptConnection::new(pool.clone(), CancellationToken::new(), TaskTracker::new());
+        let mut loan = Loan::new(pool.acquire().await.unwrap());
+        loan.since -= age;
+        kept.keep(loan);
+    }
+
+    #[tokio::test]
+    async fn kept_connection_returns_a_second_after_it_was_lent() {
+        let database = crate::dev::database().await.unwrap();
+        let new = PgPool::connect(database.url()).await.unwrap();
+        let old = PgPool::connect(database.url()).await.unwrap();
+        keep(&new, Duration::ZERO).await;
+        keep(&old, LONGEST_LOAN - 2 * CHECK_INTERVAL).await;
+        while old.num_idle() == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(new.num_idle(), 0, "it was lent later");
+    }
 }
