@@ -53,7 +53,7 @@ impl Notifier {
     /// Notifies those who wait that these jobs have ended.
     pub fn ended(&self, jobs: &[Uuid]) {
         if !jobs.is_empty() {
-            self.add(|pending| pending.ended.extend_from_slice(jobs));
+            self.add(|pending| pending.add_ended(jobs));
         }
     }
 
@@ -107,6 +107,13 @@ async fn notify(shared: &Shared, payload: String) -> Result<(), DatabaseError> {
 impl Work for Pending {}
 
 impl Pending {
+    /// Adds ended jobs, unless there are already more than a notification can name.
+    fn add_ended(&mut self, jobs: &[Uuid]) {
+        if self.ended.len() <= MAX_IDS {
+            self.ended.extend_from_slice(jobs);
+        }
+    }
+
     /// Takes all that is pending, as the payloads of notifications.
     fn take(&mut self) -> Option<Vec<String>> {
         let pending = std::mem::take(self);
@@ -133,4 +140,19 @@ impl Pending {
 
 fn join<T: ToString>(items: impl Iterator<Item = T>) -> String {
     items.map(|item| item.to_string()).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_ended_jobs_are_bounded_while_a_send_hangs() {
+        let mut pending = Pending::default();
+        (0..100).for_each(|_| pending.add_ended(&[Uuid::nil(); 50]));
+        assert!(pending.ended.len() <= MAX_IDS + 50, "{}", pending.ended.len());
+        assert_eq!(pending.take().as_deref(), Some(&["ended many".to_owned()][..]));
+        pending.add_ended(&[Uuid::nil()]);
+        assert_eq!(pending.take().map(|payloads| payloads.len()), Some(1));
+    }
 }

@@ -29,7 +29,7 @@ impl Tries {
     /// Pauses and returns true if another try may succeed, because two transactions met and nothing was written.
     pub(crate) async fn again(&mut self, error: &DatabaseError) -> bool {
         self.made += 1;
-        let pause = jittered(FIRST_PAUSE * (1 << self.made));
+        let pause = jittered(FIRST_PAUSE * (1 << (self.made - 1)));
         if !met_another(error) || self.made >= MAX_TRIES || pause >= self.left() {
             return false;
         }

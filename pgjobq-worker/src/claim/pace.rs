@@ -35,15 +35,15 @@ pub(crate) struct Pace {
     before: usize,
     /// The mean round trip of a claim.
     round_trip: Duration,
-    /// The queue prefetches nothing until then.
-    paused_until: Instant,
+    /// The end of the last pause, in which the queue prefetches nothing.
+    paused_until: Option<Instant>,
     pause: Duration,
 }
 
 impl Pace {
     pub(crate) fn new(now: Instant) -> Self {
         let (round_trip, pause) = (Duration::ZERO, FIRST_PAUSE);
-        Self { since: now, ended: 0, before: 0, round_trip, paused_until: now, pause }
+        Self { since: now, ended: 0, before: 0, round_trip, paused_until: None, pause }
     }
 
     /// Notes that an attempt has ended.
@@ -65,13 +65,14 @@ impl Pace {
             (self.since, self.ended) = (now, 0);
         }
         let jobs = self.before.max(self.ended);
-        let prefetches = jobs > slots && now >= self.paused_until;
+        let prefetches = jobs > slots && self.paused_until.is_none_or(|until| now >= until);
         if prefetches { jobs.min(CLAIM_BATCH_SIZE.saturating_sub(slots)) } else { 0 }
     }
 
     /// Pauses after prefetched jobs did not begin in time: longer each time, unless the last time was long ago.
     pub(crate) fn was_misjudged(&mut self, now: Instant) {
-        let is_again = now.saturating_duration_since(self.paused_until) < LONGEST_PAUSE;
+        let is_again = |until: Instant| now.saturating_duration_since(until) < LONGEST_PAUSE;
+        let is_again = self.paused_until.is_some_and(is_again);
         self.pause = if is_again { (self.pause * 2).min(LONGEST_PAUSE) } else { FIRST_PAUSE };
         self.pause_for(self.pause, now);
     }
@@ -82,7 +83,7 @@ impl Pace {
     }
 
     fn pause_for(&mut self, pause: Duration, now: Instant) {
-        self.paused_until = self.paused_until.max(now + pause);
+        self.paused_until = self.paused_until.max(Some(now + pause));
         (self.since, self.ended, self.before) = (now, 0, 0);
     }
 }
@@ -136,7 +137,6 @@ mod tests {
         let mut now = Instant::now();
         let mut pace = Pace::new(now);
         let mut pauses = Vec::new();
-        now += LONGEST_PAUSE;
         for _ in 0..12 {
             pace.was_misjudged(now);
             let began = now;

@@ -35,7 +35,6 @@ impl Claimer {
         let InFlight { place, id, slots, sent, request } = claim;
         self.end_claim(place);
         let (lane, now) = (&mut self.lanes[place], Instant::now());
-        slots.queue().occupancy().prefetch.pace.answered(now - sent);
         let is_sharded = self.runtime.store.shards().len() > 1;
         let notified_since = self.idleness.notified_since(id.worker, id.lane.queue);
         let asked = Asked {
@@ -56,6 +55,7 @@ impl Claimer {
         };
         self.outages.everything.answered();
         if claimed.opened {
+            slots.queue().occupancy().prefetch.pace.answered(now - sent);
             lane.claimed(&claimed, &asked, self.runtime.config.poll_interval, now);
         } else {
             if request.wait {

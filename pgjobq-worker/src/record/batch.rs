@@ -49,6 +49,7 @@ impl Batch {
             }
         }
         runtime.recorders.recorded(&self.results);
+        runtime.events.claim.notify_one(); // Fewer results wait, for which the claim loop or the shutdown may wait.
         self.results.iter_mut().for_each(|result| drop(result.quarantined.take()));
         Ok(finished)
     }

@@ -45,7 +45,6 @@ pub(crate) async fn record(runtime: Arc<Runtime>, place: usize, mut inbox: Inbox
             finisher.waiting.push_back(result);
         }
         finisher.round().await;
-        finisher.runtime.events.claim.notify_one();
     }
 }
 

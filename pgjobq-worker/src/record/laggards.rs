@@ -55,7 +55,6 @@ pub(crate) async fn record(runtime: Arc<Runtime>, mut inbox: Inbox) {
                 due = Instant::now() + pause.after_error().min(most);
             }
         }
-        runtime.events.claim.notify_one();
     }
 }
 
