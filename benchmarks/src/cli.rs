@@ -12,7 +12,8 @@ use crate::stage::Spec;
 use crate::workloads::{self, Group, Workload};
 
 const USAGE: &str = "\
-benchmarks [WORKLOAD…] [--peer NAME]… [--rounds N] [--jobs N] [--seconds N] [--json FILE] [--plot FOLDER]
+benchmarks [WORKLOAD…] [--peer NAME]… [--rounds N] [--jobs N] [--seconds N] [--wait N]
+           [--json FILE] [--plot FOLDER]
 benchmarks --from FILE… [--plot FOLDER]    one table of earlier measurements; --from for each file
 benchmarks --list                          workloads and peers
 
@@ -20,7 +21,9 @@ A WORKLOAD is a name, `main` (if none is given) or `more`. Without --peer, every
 --rounds    each peer runs once a round, by turns; 3 by default
 --jobs      the number of jobs of a workload that has one
 --seconds   the length of a workload that has one
---wait      before each run, wait at most so many seconds until the machine is quiet; 10 by default
+--wait      before each run, wait at most N seconds until the machine is quiet; 10 by default
+--json      writes the figures to this file, from which --from makes the tables again
+--plot      draws plots into this folder
 ";
 
 /// The options of the command line.

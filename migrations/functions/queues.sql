@@ -67,4 +67,5 @@ begin
     return v_id;
 end $$;
 
-comment on function pgjobq.delete_queue is 'Internal. Marks a queue as deleted.';
+comment on function pgjobq.delete_queue is
+    'Public. Deletes a queue: nothing more is enqueued in it, and workers cancel its waiting jobs.';

@@ -18,7 +18,8 @@ const STATEMENTS: &str = "select coalesce(sum(calls), 0)::float8 from pg_stat_st
     join pg_database d on d.oid = s.dbid where d.datname = $1";
 const DEAD_ROWS: &str = "select coalesce(sum(n_dead_tup), 0)::float8 from pg_stat_user_tables";
 
-/// The measured database, seen from a session in another one: so that nothing of the measuring is measured.
+/// The measured database. Its counters are read from a session in another one. Only [`wait_until_not`](Self::wait_until_not) looks
+/// inside while a peer runs, and its cost is part of the figures of every peer.
 pub(crate) struct Database {
     outside: PgPool,
     url: String,
