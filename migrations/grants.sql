@@ -11,9 +11,9 @@ grant select, insert on pgjobq.jobs, pgjobq.workflows, pgjobq.steps, pgjobq.edge
 grant select, insert, update on pgjobq.waiters to pgjobq_producer;
 
 -- Functions that cancel, count or tidy up run with their owner's rights, or call others of this list.
-grant execute on function pgjobq.enqueue, pgjobq.enqueue_many, pgjobq.new_rows, pgjobq.insert_large_batch,
-    pgjobq.new_edges, pgjobq.insert_edges, pgjobq.reject_parents, pgjobq.duplicates,
-    pgjobq.check_kind, pgjobq.check_args, pgjobq.resolve_run_at, pgjobq.check_numbers,
+grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_many, pgjobq.new_rows,
+    pgjobq.insert_large_batch, pgjobq.new_edges, pgjobq.insert_edges, pgjobq.reject_parents,
+    pgjobq.duplicates, pgjobq.check_kind, pgjobq.check_args, pgjobq.resolve_run_at, pgjobq.check_numbers,
         pgjobq.reject_program,
     pgjobq.new_id, pgjobq.job_row, pgjobq.shard_of, pgjobq.channel, pgjobq.cancel, pgjobq.ask_to_cancel,
         pgjobq.act_on_request, pgjobq.lookup,

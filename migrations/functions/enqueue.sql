@@ -58,7 +58,7 @@ comment on function pgjobq.enqueue is 'Public. Enqueues one job. Returns its id,
 -- Rows come in the order of (shard, id), so that two batches with the same ids cannot wait for each other in
 -- a circle.
 --
--- One statement reads what it has to know: each has a fixed cost, which is most of the cost of a single job.
+-- One statement reads what it has to know: each has a fixed cost, which is most of the cost of a small batch.
 --
 -- Times are microseconds: `p_delay` and `p_expires` from now, `p_at` since 1970. Without one the job is due.
 --
@@ -71,13 +71,16 @@ comment on function pgjobq.enqueue is 'Public. Enqueues one job. Returns its id,
 -- `p_program`. `p_waits_for` are the numbers of parents in the same workflow; a job with parents is blocked.
 -- `p_edges` are other jobs that those of the batch wait for: see `new_edges`. If some of those are unknown,
 -- `missing` has them, and nothing was inserted.
+--
+-- With its own choice of plans PostgreSQL would plan the first statement anew in each call: it expects fewer
+-- shapes where it can see their array, and believes that such a plan is cheaper.
 create or replace function pgjobq.enqueue_many(
     p_shape_kind text[], p_shape_queue text[], p_shape_priority smallint[], p_shape_retries smallint[],
     p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[], p_meta text[],
     p_delay bigint[], p_at bigint[], p_expires bigint[], p_notify boolean, p_patience int,
     p_program int default null, p_waits_for int[] default null, p_edges jsonb default null, out inserted int,
     out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[], out missing uuid[])
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     v_now timestamptz := clock_timestamp();     -- The start of a long transaction would be too early.
     v_shards smallint; v_oldest int; v_queues int[]; v_idle int[];
@@ -134,7 +137,8 @@ end $$;
 
 comment on function pgjobq.enqueue_many is 'Internal. Inserts a batch of jobs.';
 
--- The rows of a batch, without their tickets: a ready job has no `run_at`.
+-- The rows of a batch, without their tickets: a ready job has no `run_at`. (In `from`, each `unnest` would
+-- first fill a table of its own.)
 create or replace function pgjobq.new_rows(
     p_now timestamptz, p_shards smallint, p_queues int[], p_shape_kind text[], p_shape_priority smallint[],
     p_shape_retries smallint[], p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[],
@@ -152,8 +156,9 @@ language sql stable as $$
       from (select id, shape, args, meta, expires, coalesce(waits_for, 0) as waits_for,
                    coalesce(p_now + delay * interval '1 microsecond',
                             timestamptz 'epoch' + at * interval '1 microsecond') as due
-              from unnest(p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires, p_waits_for)
-                     u(id, shape, args, meta, delay, at, expires, waits_for)) r
+              from (select unnest(p_id) as id, unnest(p_shape) as shape, unnest(p_args) as args,
+                           unnest(p_meta) as meta, unnest(p_delay) as delay, unnest(p_at) as at,
+                           unnest(p_expires) as expires, unnest(p_waits_for) as waits_for) u) r
 $$;
 
 comment on function pgjobq.new_rows is 'Internal. The rows of a batch of jobs.';

@@ -16,6 +16,7 @@ mod due; // Due, expired and cancelled jobs beside many others.
 mod growth; // A claim beside many jobs and many leases.
 mod large_batch; // A large batch answers as a small one does.
 mod plans; // Every hot statement in every state of the statistics.
+mod replans; // An enqueue is planned once in a session.
 mod shards; // The rules that let the tables be distributed.
 mod statements; // Each file a statement, each statement a file.
 mod transactions; // Of a lone job, and of an idle worker.

@@ -216,7 +216,7 @@ async fn only_the_caller_of_an_uncommitted_id_waits(db: TestDb) {
         assert!(one.unwrap().is_new());
     }
     let waiting = "select count(*) from pg_stat_activity where datname = current_database()
-        and wait_event_type = 'Lock' and query like '%from pgjobq.enqueue_many(%'";
+        and wait_event_type = 'Lock' and query like '%from pgjobq.enqueue_%'";
     db.until(&format!("({waiting}) = 2")).await;
     assert!(!duplicate.is_finished() && !new.is_finished());
     commits.commit().await.unwrap();

@@ -14,7 +14,7 @@ use crate::proxy::Proxy;
 
 /// Ends the connection on which the last enqueue was sent.
 const TERMINATE: &str = "select pg_terminate_backend(pid) from pg_stat_activity
-    where datname = current_database() and query like '%from pgjobq.enqueue_many(%' and pid <> pg_backend_pid()";
+    where datname = current_database() and query like '%from pgjobq.enqueue_%' and pid <> pg_backend_pid()";
 
 /// Returns once the pool has each of its connections back.
 async fn all_returned(pool: &sqlx::PgPool) {

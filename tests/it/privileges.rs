@@ -47,6 +47,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("ended_badly", BOTH),
     ("enqueue", BOTH),
     ("enqueue_many", BOTH),
+    ("enqueue_one", BOTH),
     ("job_row", BOTH),
     ("jobs_of_lease", BOTH),
     ("leased_tickets", BOTH),

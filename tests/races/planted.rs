@@ -307,6 +307,15 @@ const PLANTED: &[Planted] = &[
             1,
             "            returning id)",
         )],
+        &["enqueue many"],
+    ),
+    planted(
+        "an enqueue of one job does not expect a duplicate",
+        &[(
+            "    on conflict (shard, id) do nothing;\n    get diagnostics inserted",
+            1,
+            "    ;\n    get diagnostics inserted",
+        )],
         &["enqueue"],
     ),
 ];

@@ -133,6 +133,12 @@ impl Operation {
 const PAUSE_AND_ROLL_BACK: &str = "select races.pause('asked');\nrollback;";
 
 fn enqueue(jobs: &[Job]) -> String {
+    if let [job] = jobs {
+        return format!(
+            "enqueue_one('kind', 'default', 3::smallint, 5::smallint, 3::smallint, races.id({job}), '{{}}', null, null, \
+             null, null, true, null)"
+        );
+    }
     let (ids, shapes) = (ids(jobs), list(jobs, |_| "1".into()));
     let args = list(jobs, |_| "'{}'".into());
     format!(

@@ -1,0 +1,48 @@
+-- Inserts one job: what `enqueue_many` does, with the same answer. Most enqueues are of one job, and without
+-- arrays the function costs half as much.
+create or replace function pgjobq.enqueue_one(
+    p_kind text, p_queue text, p_priority smallint, p_retries smallint, p_max_crashes smallint,
+    p_id uuid, p_args text, p_meta text, p_delay bigint, p_at bigint, p_expires bigint,
+    p_notify boolean, p_patience int, p_program int default null,
+    out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[])
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_now timestamptz := clock_timestamp();     -- The start of a long transaction would be too early.
+    v_due timestamptz := coalesce(v_now + p_delay * interval '1 microsecond',
+                                  timestamptz 'epoch' + p_at * interval '1 microsecond');
+    v_shards smallint; v_oldest int; v_queue int; v_idle boolean; v_set text;
+begin
+    if p_patience is not null then v_set := set_config('lock_timeout', p_patience::text, true); end if;
+    select s.shards, s.oldest_program, q.id,
+           exists (select from pgjobq.workers w where w.shard = 0 and q.id = any (w.idle))
+      into v_shards, v_oldest, v_queue, v_idle
+      from pgjobq.settings s left join pgjobq.queues q on q.name = p_queue and q.deleted_at is null;
+    if p_program < v_oldest then perform pgjobq.reject_program(); end if;
+    if v_queue is null then
+        unknown := array[p_queue];
+        inserted := 0; return;
+    end if;
+    -- step: queues read
+    insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, run_at, expires_at, retries,
+                             max_crashes, created_at, ticket)
+    values (case when v_shards = 1 then 0::smallint else pgjobq.shard_of(p_id, v_shards) end,
+            p_id, v_queue, p_priority, p_kind, p_args::jsonb, p_meta::jsonb,
+            case when v_due > v_now then v_due end, v_now + p_expires * interval '1 microsecond', p_retries,
+            p_max_crashes, v_now, case when v_due > v_now then null else nextval('pgjobq.ticket') end)
+    on conflict (shard, id) do nothing;
+    get diagnostics inserted = row_count;
+    -- step: jobs inserted
+    if inserted = 0 then
+        select d.live, d.other_kind into duplicate, other_kind
+          from pgjobq.duplicates(v_shards, array[p_kind], array[p_id], array[1], null) d;
+    end if;
+    if v_idle then
+        wake := case when coalesce(p_delay, p_at) is null then array[v_queue] else array[v_queue, 0] end;
+        if p_notify then
+            perform pg_notify(pgjobq.channel(), 'wake ' || array_to_string(wake, ','));
+            wake := null;
+        end if;
+    end if;
+end $$;
+
+comment on function pgjobq.enqueue_one is 'Internal. Inserts one job.';
