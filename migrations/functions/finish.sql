@@ -16,20 +16,21 @@
 --   return     the attempt has not begun; the job is as if it had never been claimed
 -- A job that would run again although someone requested to cancel it is cancelled, and returned in
 -- `cancelled`. `p_keep` and `p_delay` are microseconds. A lease with `p_lease_close` is deleted if no other
--- session holds it; otherwise its place is returned in `unclosed`. `stale` are the jobs that did not pass the
--- fence. `waited` is true if a process waits for the end of jobs.
+-- session holds it; otherwise it stays, empty. `stale` are the jobs that did not pass the fence. `waited` is
+-- true if a process waits for the end of jobs.
 --
 -- For steps of workflows: `queues` have jobs that have become ready (0: or scheduled), `ended` are workflows
 -- that have ended, and with `more` the caller calls `tend_workflows`.
 --
--- `p_address` are the addresses that the claim returned, or null where it returned none. The first round goes
--- straight to them, and reads no index; whatever it misses is found by id.
+-- `p_address` are the addresses that the claim returned, or null where it returned none. In the first round a
+-- job that ends is deleted there, and no index is read. Whatever that misses, and each job that is put back,
+-- is found by id.
 create or replace function pgjobq.finish(
     p_shard smallint, p_worker bigint, p_worker_name text, p_lease_queue int[], p_lease_priority smallint[],
     p_lease_max_ticket bigint[], p_lease_id bigint[], p_lease_close boolean[],
     p_lease int[], p_id uuid[], p_ticket bigint[], p_decision text[], p_delay bigint[], p_keep bigint[],
     p_output text[], p_reason text[], p_message text[], p_address tid[] default null,
-    out stale uuid[], out cancelled uuid[], out unclosed int[], out waited boolean,
+    out stale uuid[], out cancelled uuid[], out waited boolean,
     out queues int[], out ended uuid[], out more boolean)
 language plpgsql as $$
 declare
@@ -38,7 +39,7 @@ declare
     v_done uuid[] := '{}';
     v_back uuid[]; v_steps jsonb[];
 begin
-    select h.held, h.closing, h.unclosed into v_held, v_closing, unclosed from pgjobq.hold_leases(
+    select h.held, h.closing into v_held, v_closing from pgjobq.hold_leases(
         p_shard, p_worker, p_lease_queue, p_lease_priority, p_lease_max_ticket, p_lease_id, p_lease_close) h;
     -- step: leases held
     v_now := clock_timestamp();
@@ -112,7 +113,7 @@ create or replace function pgjobq.hold_leases(
     p_shard smallint, p_worker bigint, p_queue int[], p_priority smallint[], p_max_ticket bigint[],
     p_id bigint[],
     p_close boolean[],
-    out held boolean[], out closing boolean[], out unclosed int[])
+    out held boolean[], out closing boolean[])
 language plpgsql as $$
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
@@ -135,7 +136,6 @@ begin
                 and max_ticket >= p_max_ticket[i] and max_ticket <= p_max_ticket[i]
                 and id = p_id[i] and worker = p_worker
               order by max_ticket for share;
-            unclosed := case when found and p_close[i] then unclosed || i else unclosed end;
         end if;
         held[i] := found;
     end loop;

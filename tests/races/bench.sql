@@ -28,6 +28,12 @@ begin
     return clock_timestamp() - coalesce(nullif(current_setting('races.lag', true), ''), '0')::interval;
 end $$;
 
+-- True if the lease is gone, also if this statement has deleted it.
+create function races.is_closed(p_lease bigint) returns boolean language plpgsql volatile as $$
+begin
+    return not exists (select from pgjobq.leases where id = p_lease);
+end $$;
+
 -- Gives the transaction up if a job cannot be completed, as the library does.
 create function races.must(p_done boolean) returns boolean language plpgsql as $$
 begin

@@ -90,7 +90,7 @@ impl Facts {
             Action::Finish { ended, close } => {
                 self.stale = jobs_of(&answer["stale"]);
                 self.accepted = ended.iter().copied().filter(|(job, _)| !self.stale.contains(job)).collect();
-                self.closed = close && answer["unclosed"].is_null();
+                self.closed = close && answer["closed"] == true;
                 self.cancelled = jobs_of(&answer["cancelled"]);
             }
             Action::Heartbeat => {

@@ -49,9 +49,10 @@ impl Operation {
         let call = self.call(side);
         let more = match self.action {
             Action::Cancel { .. } => {
-                " || jsonb_build_object('asked', current_setting('races.asked', true)::jsonb)"
+                " || jsonb_build_object('asked', current_setting('races.asked', true)::jsonb)".into()
             }
-            _ => "",
+            Action::Finish { .. } => format!(" || jsonb_build_object('closed', races.is_closed({LEASE}))"),
+            _ => String::new(),
         };
         let answer = match self.action {
             // A row for each job, and one for all of them.
