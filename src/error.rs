@@ -3,7 +3,7 @@
 use crate::{
     BuildError, CallError, ClientError, CompleteError, DatabaseError, EnqueueAllError, EnqueueError,
     HandleError, InvalidJobId, InvalidName, InvalidSchema, MigrateError, NotCompleted, OtherKind, QueueError,
-    RequeueError, WaitError, WorkerError,
+    RequeueError, RetryError, WaitError, WorkerError, WorkflowError, WorkflowNotCompleted,
 };
 
 /// Any error of pgjobq: for a `main`, and for functions that only pass errors on.
@@ -62,12 +62,18 @@ pub enum Error {
     Queue(#[from] QueueError),
     /// A job was not put back in line: from [`JobHandle::requeue_as`](crate::JobHandle::requeue_as).
     Requeue(#[from] RequeueError),
+    /// A workflow was not retried: from [`WorkflowHandle::retry_failed`](crate::WorkflowHandle::retry_failed).
+    Retry(#[from] RetryError),
     /// A statement or a transaction of the program itself failed.
     Sqlx(#[from] sqlx::Error),
     /// A wait failed: from [`JobHandle::wait`](crate::JobHandle::wait).
     Wait(#[from] WaitError),
     /// A worker left something undone: from [`Worker::run_until`](crate::Worker::run_until).
     Worker(#[from] WorkerError),
+    /// A workflow was not enqueued: from [`Workflow::enqueue`](crate::Workflow::enqueue).
+    Workflow(#[from] WorkflowError),
+    /// A step of a workflow did not complete: from [`WorkflowOutcome::into_result`](crate::WorkflowOutcome::into_result).
+    WorkflowNotCompleted(#[from] WorkflowNotCompleted),
 }
 
 pgjobq_core::debug_as_message!(Error);

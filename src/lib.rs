@@ -81,10 +81,12 @@ pub use pgjobq_core::dev;
 pub use pgjobq_core::{
     AnyJob, Backoff, CallError, Cancel, CancelOutcome, Cancellation, Client, ClientBuilder, ClientError,
     CompleteError, DatabaseError, EndedJob, EndedJobs, EndedState, EnqueueAllError, EnqueueError, Enqueued,
-    FailedAttempt, Failure, FailureReason, HandleError, InvalidJobId, InvalidName, InvalidSchema, Job,
-    JobContext, JobError, JobHandle, JobId, JobState, MigrateError, NewJob, NotCompleted, OtherKind, Outcome,
-    Priority, Progress, Queue, QueueError, QueueStats, RequeueError, RequeueOutcome, State, Status,
-    StopReason, Target, Tx, WaitError, enqueue_all, schema_sql,
+    FailedAttempt, Failure, FailureReason, Gather, Gathered, Graph, HandleError, Input, InvalidJobId,
+    InvalidName, InvalidSchema, Job, JobContext, JobError, JobHandle, JobId, JobState, MigrateError, NewJob,
+    NewStep, NotCompleted, OtherKind, Outcome, Output, Parents, Part, Priority, Progress, Queue, QueueError,
+    QueueStats, RequeueError, RequeueOutcome, RetryError, State, Status, Step, StepResult, StopReason,
+    Target, Tx, WaitError, Workflow, WorkflowError, WorkflowHandle, WorkflowId, WorkflowNotCompleted,
+    WorkflowOutcome, WorkflowPart, WorkflowStatus, enqueue_all, gather, schema_sql,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;
@@ -101,8 +103,8 @@ pub type Result<T, E = JobError> = std::result::Result<T, E>;
 /// Everything that a program with jobs usually names: `use pgjobq::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        Backoff, Client, JobContext, JobError, JobHandle, JobId, NewJob, Outcome, Priority, Result, State,
-        Tx, Worker, job, shutdown_signal,
+        Backoff, Client, Failure, JobContext, JobError, JobHandle, JobId, NewJob, Outcome, Priority, Result,
+        State, Step, Tx, Worker, Workflow, WorkflowHandle, WorkflowOutcome, gather, job, shutdown_signal,
     };
 }
 

@@ -5,6 +5,7 @@
 --   {"parts": {"list": [{"output": 5}, ...]}}       a JSON array of such values
 --   {"parts": {"outputs": [5, 6, 7]}}             the same of many outputs, in fewer bytes
 --   {"parts": {"results": [5, 6, 7]}}
+--   {"page": {"output": "0198…"}}                 the output of a job outside of the workflow, as long as it is kept
 
 -- Completes the arguments of a step. `read` are the steps whose output it read. `reason` says why that is not
 -- possible; then there are no arguments.
@@ -28,7 +29,10 @@ begin
         select s.args, s.missing into args, v_missing
           from pgjobq.step_args(p_shard, p_workflow, p_args, p_inputs) s;
     end if;
-    if v_missing is not null then
+    if v_missing = 0 then
+        reason := 'it needs the output of a job outside of its workflow that did not complete, or is no longer kept';
+        args := null;
+    elsif v_missing is not null then
         reason := (select format('it needs the output of its parent `%s` (%s), which is %s',
                                  coalesce(name, kind), job, coalesce(outcome, 'not there yet'))
                      from pgjobq.steps where shard = p_shard and workflow = p_workflow and n = v_missing);
@@ -97,6 +101,28 @@ begin
 end $$;
 
 comment on function pgjobq.step_arg is 'Internal. The value of one input of a step.';
+
+-- The value of an input from a job outside of the workflow, which has ended; null if it did not end as the
+-- input needs, or is no longer kept.
+create or replace function pgjobq.outside_arg(p_input jsonb) returns jsonb language plpgsql stable as $$
+declare
+    v_id uuid := coalesce(p_input->>'output', p_input->>'result');
+    v_ended pgjobq.finished;
+begin
+    select f.* into v_ended
+      from pgjobq.settings s,
+           lateral (select * from pgjobq.finished
+                     where shard = pgjobq.shard_of(v_id, s.shards) and id = v_id offset 0) f
+     order by f.finished_at desc limit 1;
+    return case when v_ended.outcome = 'completed' and p_input ? 'output' then coalesce(v_ended.output, 'null')
+                when v_ended.outcome = 'completed'
+                    then jsonb_build_object('Ok', coalesce(v_ended.output, 'null'))
+                when v_ended.outcome is not null and p_input ? 'result'
+                    then jsonb_build_object('Err', pgjobq.failure_of(to_jsonb(v_ended))) end;
+end $$;
+
+comment on function pgjobq.outside_arg is
+    'Internal. The value of an input from a job outside of the workflow.';
 
 -- Notes that children have got outputs: `p_read` has the workflow of each child, and the steps that it read.
 -- An output goes with its last reader. The order lets two sessions wait for each other in no circle.

@@ -15,7 +15,8 @@
 --   p_children   for each step an array of numbers, as text: `{2,3}`
 --   p_demands    for each step a letter for each child: see `steps.demands`
 --   p_inputs     for each step the arguments that are outputs of others: see `step_args`
---   p_waits_for  how many parents each step has; 1 if it has a role
+--   p_waits_for  how many parents in the workflow each step has; 1 if it has a role
+--   p_edges      the other parents, as in `enqueue_many`
 -- `is_new` is false if the workflow exists: an enqueue whose answer was lost was repeated. `unknown` are
 -- queues that do not exist; then nothing was inserted.
 create or replace function pgjobq.enqueue_workflow(
@@ -25,7 +26,7 @@ create or replace function pgjobq.enqueue_workflow(
     p_delay bigint[], p_at bigint[], p_expires bigint[],
     p_n int[], p_step_name text[], p_role text[], p_children text[], p_demands text[], p_inputs text[],
     p_waits_for int[], p_notify boolean, p_patience int, p_program int default null,
-    out is_new boolean, out unknown text[], out wake int[])
+    p_edges jsonb default null, out is_new boolean, out unknown text[], out wake int[], out missing uuid[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_shard smallint := (select pgjobq.shard_of(p_workflow, shards) from pgjobq.settings);
@@ -34,7 +35,8 @@ begin
     is_new := true;
     if p_n[1] = 1 then
         unknown := pgjobq.unknown_queues(p_shape_queue);
-        if unknown is not null then return; end if;
+        missing := pgjobq.missing_parents(p_id, p_edges);
+        if unknown is not null or missing is not null then return; end if;
         perform set_config('lock_timeout', p_patience::text, true) where p_patience is not null;
         -- First, so that two sessions that repeat an enqueue meet here.
         insert into pgjobq.workflows (shard, id, name, live, roles, size, deadline, due_at)
@@ -47,13 +49,28 @@ begin
     v_answer := pgjobq.enqueue_many(
         p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes, p_id, p_shape,
         p_args, pgjobq.metas_of_steps(p_workflow, p_n, p_meta), p_delay, p_at, p_expires, p_notify,
-        p_patience, p_program, p_waits_for);
+        p_patience, p_program, p_waits_for, p_edges);
     wake := v_answer.wake;
+    missing := v_answer.missing;
+    if missing is not null then return; end if;
     perform pgjobq.insert_steps(v_shard, p_workflow, v_answer.inserted, p_id, p_shape_kind, p_shape, p_n,
                                 p_step_name, p_role, p_children, p_demands, p_inputs);
 end $$;
 
 comment on function pgjobq.enqueue_workflow is 'Internal. Enqueues steps of a workflow.';
+
+-- The parents of these edges that do not exist; null if there are none.
+create or replace function pgjobq.missing_parents(p_id uuid[], p_edges jsonb) returns uuid[]
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if p_edges is null then
+        return null;
+    end if;
+    return (select e.unknown from pgjobq.settings s,
+                   lateral pgjobq.new_edges(clock_timestamp(), s.shards, p_id, p_edges, null) e);
+end $$;
+
+comment on function pgjobq.missing_parents is 'Internal. Finds parents that do not exist.';
 
 -- Inserts the rows of steps. Their jobs, `p_inserted` of them, were just inserted, and must lie on the shard
 -- of the workflow.

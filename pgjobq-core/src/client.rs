@@ -26,8 +26,10 @@ use crate::db::tx_pool::Transactions;
 use crate::db::wake_ups::WakeUps;
 use crate::enqueue::coalesce::Coalesce;
 use crate::enqueue::deliver::Sender;
-use crate::enqueue::row::{MAX_ARGS, Row};
+use crate::enqueue::new::New;
+use crate::enqueue::row::MAX_ARGS;
 use crate::wait::waits::Waits;
+use crate::workflow::deliver::deliver;
 use crate::{DatabaseError, EnqueueError};
 
 /// The default limit of an enqueue through a client or a pool.
@@ -60,6 +62,7 @@ pub struct Client {
 struct Inner {
     shared: Arc<Shared>,
     notifier: Notifier,
+    wake_ups: WakeUps,
     sender: Sender,
     coalesce: Coalesce,
     waits: Waits,
@@ -199,9 +202,10 @@ impl ClientBuilder {
         let listener = Listener::new(Arc::clone(&shared));
         let notifier = Notifier::new(Arc::clone(&shared));
         let wake_ups = WakeUps::new(Arc::clone(&shared), notifier.clone());
-        let sender = Sender::new(Arc::clone(&shared), wake_ups);
+        let sender = Sender::new(Arc::clone(&shared), wake_ups.clone());
         let inner = Inner {
             notifier,
+            wake_ups,
             coalesce: Coalesce::new(Arc::clone(&shared), sender.clone()),
             sender,
             waits: Waits::new(Arc::clone(&shared), listener.clone()),
@@ -266,13 +270,20 @@ impl Client {
         self.inner.listener.join().await;
     }
 
-    /// Enqueues jobs, a single one together with those of other callers. Returns the number of new jobs.
-    pub(crate) async fn insert(&self, rows: &mut Vec<Arc<Row>>) -> Result<u64, EnqueueError> {
+    /// Enqueues jobs, a single one together with those of other callers, or a workflow. Returns the number of new ones.
+    pub(crate) async fn insert(&self, new: New<'_>) -> Result<u64, EnqueueError> {
         if self.inner.shared.stop.is_cancelled() {
             return Err(EnqueueError::Closed);
         }
         let limit = self.limits().enqueue_timeout;
         let deadline = Instant::now() + limit.min(MAX_ENQUEUE_TIMEOUT);
+        let rows = match new {
+            New::Jobs(rows) => rows,
+            New::Workflow(plan) => {
+                let is_new = deliver(&self.inner.shared, &self.inner.wake_ups, plan, deadline).await?;
+                return Ok(is_new.into());
+            }
+        };
         let row = match rows.as_slice() {
             // A job with edges goes alone: an unknown parent refuses the whole statement.
             [row] if row.edges.is_empty() => row,

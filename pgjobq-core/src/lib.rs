@@ -16,6 +16,7 @@ mod pump;
 #[allow(missing_docs)] // Not public API: the fields are named for what they hold.
 mod store;
 mod wait;
+mod workflow;
 
 pub use admin::cancel::{Cancel, CancelOutcome};
 pub use admin::ended::{EndedJob, EndedJobs};
@@ -52,6 +53,16 @@ pub use wait::failure::{FailedAttempt, Failure, FailureReason};
 pub use wait::handle::JobHandle;
 pub use wait::outcome::{NotCompleted, Outcome};
 pub use wait::status::{Cancellation, JobState, Progress, Status};
+pub use workflow::builder::{Workflow, WorkflowPart};
+pub use workflow::error::{RetryError, WorkflowError};
+pub use workflow::gather::{Gather, Gathered, Part, gather};
+pub use workflow::graph::Graph;
+pub use workflow::handle::WorkflowHandle;
+pub use workflow::identity::WorkflowId;
+pub use workflow::input::Input;
+pub use workflow::new_step::NewStep;
+pub use workflow::status::{WorkflowNotCompleted, WorkflowOutcome, WorkflowStatus};
+pub use workflow::step::{Output, Step, StepResult};
 
 /// The names that the output of `#[job]` uses. Not public API.
 #[doc(hidden)]
@@ -62,8 +73,8 @@ pub mod __private {
     pub use crate::job::descriptor::JobDescriptor;
     pub use crate::job::job_return::{JobReturn, StoredResult, Unkept, encode_output};
     pub use crate::{
-        Backoff, CallError, Client, EnqueueError, Handler, JobContext, JobError, JobHandle, JobId, NewJob,
-        Policy, Priority, State, Target,
+        Backoff, CallError, Client, EnqueueError, Handler, Input, JobContext, JobError, JobHandle, JobId,
+        NewJob, NewStep, Policy, Priority, State, Target,
     };
     pub use {async_trait::async_trait, inventory, serde, serde_json};
 }

@@ -41,6 +41,16 @@ const _: () = {
             __stored::<<Outcome as __pgjobq::JobReturn>::Value, u8>()
                 .0(&__Args { r#type })
         }
+        ///Makes a `charge` step of a workflow. Each argument is a value, or comes from another step: its `output()` or `result()`.
+        pub fn step(
+            r#type: impl __pgjobq::Input<u8>,
+        ) -> __pgjobq::NewStep<<Outcome as __pgjobq::JobReturn>::Value> {
+            __pgjobq::NewStep::new(
+                Self::KIND,
+                &__POLICY,
+                [__pgjobq::Input::<u8>::source(r#type, "type")],
+            )
+        }
         ///Returns the handle of the `charge` job with this id.
         #[must_use]
         pub fn handle(

@@ -36,6 +36,14 @@ const _: () = {
         pub fn job(user: i64) -> __pgjobq::NewJob<()> {
             __stored::<(), i64>().0(&__Args { user })
         }
+        ///Makes a `send` step of a workflow. Each argument is a value, or comes from another step: its `output()` or `result()`.
+        pub fn step(user: impl __pgjobq::Input<i64>) -> __pgjobq::NewStep<()> {
+            __pgjobq::NewStep::new(
+                Self::KIND,
+                &__POLICY,
+                [__pgjobq::Input::<i64>::source(user, "user")],
+            )
+        }
         ///Returns the handle of the `send` job with this id.
         #[must_use]
         pub fn handle(

@@ -50,6 +50,20 @@ const _: () = {
         pub fn job(image_id: i64, width: Option<u32>) -> __pgjobq::NewJob<Thumbnail> {
             __stored::<Thumbnail, i64, Option<u32>>().0(&__Args { image_id, width })
         }
+        ///Makes a `thumbnail` step of a workflow. Each argument is a value, or comes from another step: its `output()` or `result()`.
+        pub fn step(
+            image_id: impl __pgjobq::Input<i64>,
+            width: impl __pgjobq::Input<Option<u32>>,
+        ) -> __pgjobq::NewStep<Thumbnail> {
+            __pgjobq::NewStep::new(
+                Self::KIND,
+                &__POLICY,
+                [
+                    __pgjobq::Input::<i64>::source(image_id, "image_id"),
+                    __pgjobq::Input::<Option<u32>>::source(width, "width"),
+                ],
+            )
+        }
         ///Returns the handle of the `thumbnail` job with this id.
         #[must_use]
         pub fn handle(

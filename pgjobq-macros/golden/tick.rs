@@ -36,6 +36,10 @@ const _: () = {
         pub fn job() -> __pgjobq::NewJob<()> {
             __stored::<()>().0(&__Args {})
         }
+        ///Makes a `tick` step of a workflow. Each argument is a value, or comes from another step: its `output()` or `result()`.
+        pub fn step() -> __pgjobq::NewStep<()> {
+            __pgjobq::NewStep::new(Self::KIND, &__POLICY, [])
+        }
         ///Returns the handle of the `tick` job with this id.
         #[must_use]
         pub fn handle(

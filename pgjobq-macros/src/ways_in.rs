@@ -1,4 +1,4 @@
-//! The public API of a job: `KIND`, `job`, `handle`, `enqueue`, `call`. Their variables are hygienic, so that an argument may have the
+//! The public API of a job: `KIND`, `job`, `step`, `handle`, `enqueue`, `call`. Their variables are hygienic, so that an argument may have the
 //! name of one of them.
 
 use proc_macro2::{Ident, TokenStream};
@@ -29,6 +29,17 @@ fn constructors(job: &Job) -> TokenStream {
     let types = job.stored().map(|argument| &argument.ty);
     let title = job.name.unraw();
     let about_job = format!("Makes a `{title}` job, which has options and is not enqueued yet.");
+    let about_step = format!(
+        "Makes a `{title}` step of a workflow. Each argument is a value, or comes from another step: its `output()` or `result()`."
+    );
+    let inputs = inputs(job);
+    let sources = job.stored().map(|Argument { name, ty, .. }| {
+        let stored = name.unraw().to_string();
+        quote!(__pgjobq::Input::<#ty>::source(#name, #stored))
+    });
+    let new_step = quote_spanned! {value.span()=>
+        __pgjobq::NewStep<#value> { __pgjobq::NewStep::new(Self::KIND, &__POLICY, [#(#sources),*]) }
+    };
     let about_handle = format!("Returns the handle of the `{title}` job with this id.");
     let new_job = quote_spanned! {value.span()=>
         __pgjobq::NewJob<#value> { __stored::<#value, #(#types),*>().0(&__Args { #(#names),* }) }
@@ -44,6 +55,9 @@ fn constructors(job: &Job) -> TokenStream {
 
         #[doc = #about_job]
         pub fn job(#parameters) -> #new_job
+
+        #[doc = #about_step]
+        pub fn step(#inputs) -> #new_step
 
         #[doc = #about_handle]
         #[must_use]
@@ -89,6 +103,12 @@ fn actions(job: &Job) -> TokenStream {
 
 fn names(job: &Job) -> Vec<&Ident> {
     job.stored().map(|argument| &argument.name).collect()
+}
+
+/// The arguments of `step`: values of the arguments' types, or what other steps give.
+fn inputs(job: &Job) -> TokenStream {
+    let inputs = job.stored().map(|Argument { name, ty, .. }| quote!(#name: impl __pgjobq::Input<#ty>));
+    quote!(#(#inputs),*)
 }
 
 fn parameters(job: &Job) -> TokenStream {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::client::Client;
 use crate::enqueue::insert::{MAX_BYTES, MAX_ROWS};
+use crate::enqueue::new::New;
 use crate::enqueue::new_job::NewRow;
 use crate::enqueue::one::checked;
 use crate::enqueue::row::Row;
@@ -176,7 +177,7 @@ async fn insert_in_parts(
     let mut parts = vec![rows.to_vec()];
     while let Some(mut part) = parts.pop() {
         let count = part.len() as u64;
-        let error = match to.insert(&mut part).await {
+        let error = match to.insert(New::Jobs(&mut part)).await {
             Ok(inserted) => {
                 enqueued.new += inserted.new;
                 enqueued.duplicates += count - inserted.new;

@@ -21,11 +21,11 @@ pub(crate) const FIRST_TRY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The time that a statement waits for a caller's open transaction that has inserted one of its ids. Then it is sent
 /// again.
-const ID_PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const ID_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The first and the longest pause after a failure; each pause is twice as long as the one before.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const MAX_PAUSE: Duration = Duration::from_secs(2);
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// Sends jobs, each statement in a transaction of its own, and wakes workers after the commit.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! The edges of a new job: the jobs that it waits for.
+//! The edges of a new job or step: the jobs that it waits for.
 
 use serde::Serialize;
 
@@ -13,15 +13,40 @@ pub struct Parent {
     pub(crate) unkept: bool,
 }
 
-/// What a child demands of its parent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// What a child demands of its parent. Of two demands on one parent the later one in this order counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) enum Demand {
-    /// The parent completes. Otherwise the child is cancelled.
-    #[serde(rename = "o")]
-    Completed,
     /// The parent ends.
     #[serde(rename = "a")]
     AnyEnd,
+    /// The parent completes. Otherwise the child is cancelled.
+    #[serde(rename = "o")]
+    Completed,
+    /// The parent completes. Otherwise the child is held.
+    #[serde(rename = "h")]
+    CompletedOrHeld,
+}
+
+impl Demand {
+    /// The letter in the database.
+    pub(crate) fn letter(self) -> char {
+        match self {
+            Self::AnyEnd => 'a',
+            Self::Completed => 'o',
+            Self::CompletedOrHeld => 'h',
+        }
+    }
+
+    /// Returns the demand of a child that is held, if `holds`, instead of cancelled.
+    pub(crate) fn held_if(self, holds: bool) -> Self {
+        if self == Self::Completed && holds { Self::CompletedOrHeld } else { self }
+    }
+
+    /// Reads the letter in the database, which is a capital if the child takes an argument from the parent.
+    pub(crate) fn of_letter(letter: char) -> Option<Self> {
+        let all = [Self::AnyEnd, Self::Completed, Self::CompletedOrHeld];
+        all.into_iter().find(|demand| demand.letter() == letter.to_ascii_lowercase())
+    }
 }
 
 /// An edge of a new job.
@@ -32,7 +57,7 @@ pub(crate) struct NewEdge {
 }
 
 /// The edges of the rows of one statement, as JSON for the database; `None` if there are none.
-pub(super) fn to_json<'r>(rows: impl Iterator<Item = &'r [NewEdge]>) -> Option<String> {
+pub(crate) fn to_json<'r>(rows: impl Iterator<Item = &'r [NewEdge]>) -> Option<String> {
     #[derive(Serialize)]
     struct Sent {
         /// The place of the row, counted from 1 as PostgreSQL does.

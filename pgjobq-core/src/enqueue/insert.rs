@@ -16,12 +16,12 @@ use crate::{DatabaseError, EnqueueError};
 
 /// The largest number of jobs in one statement, and about the largest size of their arguments. Larger statements cost
 /// memory here and in the server, and are no faster.
-pub(super) const MAX_ROWS: usize = 1000;
-pub(super) const MAX_BYTES: usize = 4 << 20;
+pub(crate) const MAX_ROWS: usize = 1000;
+pub(crate) const MAX_BYTES: usize = 4 << 20;
 
 /// The transaction in which jobs are inserted.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Transaction {
+pub(crate) enum Transaction {
     /// The caller's. With `notify`, the statement notifies idle workers, who hear it when the transaction commits.
     Callers { notify: bool },
     /// One of our own, which commits at once. It waits at most this long for an open transaction that has inserted one of
@@ -91,7 +91,17 @@ fn one<'r>(row: &'r Row, sql: &Statements) -> Query<'r, Postgres, PgArguments> {
 /// The statement for many jobs, or for one that waits for others.
 fn many<'r>(rows: &[&'r Row], sql: &Statements) -> Query<'r, Postgres, PgArguments> {
     let (shapes, shape_of_row) = shapes(rows);
-    sqlx::query(sql.enqueue_many.clone())
+    bind_rows(sqlx::query(sql.enqueue_many.clone()), rows, &shapes, shape_of_row)
+}
+
+/// Binds the columns of these rows: the first twelve parameters of a statement.
+pub(crate) fn bind_rows<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    rows: &[&'q Row],
+    shapes: &[Shape<'q>],
+    shape_of_row: Vec<i32>,
+) -> Query<'q, Postgres, PgArguments> {
+    query
         .bind(shapes.iter().map(|shape| shape.kind).collect::<Vec<_>>())
         .bind(shapes.iter().map(|shape| shape.queue).collect::<Vec<_>>())
         .bind(shapes.iter().map(|shape| shape.priority).collect::<Vec<_>>())
@@ -145,7 +155,7 @@ impl Answer {
 
 /// The values that many rows have in common. Each combination is sent once.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Shape<'r> {
+pub(crate) struct Shape<'r> {
     kind: &'static str,
     queue: &'r str,
     priority: i16,
@@ -154,7 +164,7 @@ struct Shape<'r> {
 }
 
 /// Returns the shapes of these rows, and for each row the number of its shape, counted from 1 as PostgreSQL does.
-fn shapes<'r>(rows: &[&'r Row]) -> (Vec<Shape<'r>>, Vec<i32>) {
+pub(crate) fn shapes<'r>(rows: &[&'r Row]) -> (Vec<Shape<'r>>, Vec<i32>) {
     let mut shapes: Vec<Shape<'r>> = Vec::new();
     let numbers = rows.iter().map(|row| {
         let Row { kind, priority, retries, max_crashes, .. } = **row;
@@ -171,7 +181,7 @@ fn shapes<'r>(rows: &[&'r Row]) -> (Vec<Shape<'r>>, Vec<i32>) {
 }
 
 /// Returns a column, or `None` if no row has a value in it.
-fn some_of<'r, T>(rows: &[&'r Row], pick: impl Fn(&'r Row) -> Option<T>) -> Option<Vec<Option<T>>> {
+pub(crate) fn some_of<'r, R, T>(rows: &[&'r R], pick: impl Fn(&'r R) -> Option<T>) -> Option<Vec<Option<T>>> {
     let column: Vec<Option<T>> = rows.iter().copied().map(pick).collect();
     column.iter().any(Option::is_some).then_some(column)
 }

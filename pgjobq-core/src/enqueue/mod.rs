@@ -7,6 +7,7 @@ pub(crate) mod edge;
 pub(crate) mod error;
 pub(crate) mod group;
 pub(crate) mod insert;
+pub(crate) mod new;
 pub(crate) mod new_job;
 pub(crate) mod one;
 pub(crate) mod parents;

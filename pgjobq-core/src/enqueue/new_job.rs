@@ -67,10 +67,9 @@ pub(crate) enum Due {
     At(SystemTime),
 }
 
-impl<T> NewJob<T> {
-    #[doc(hidden)]
-    pub fn new(kind: &'static str, policy: &Policy, args: &impl Serialize) -> Self {
-        let row = NewRow {
+impl NewRow {
+    pub(crate) fn new(kind: &'static str, policy: &Policy, args: Result<String, serde_json::Error>) -> Self {
+        Self {
             id: JobId::new(),
             kind,
             queue: policy.queue.to_owned(),
@@ -82,9 +81,15 @@ impl<T> NewJob<T> {
             meta: Meta::default(),
             edges: Vec::new(),
             unkept: policy.keeps_nothing(),
-            args: json::encode(args),
-        };
-        Self { row, result: PhantomData }
+            args,
+        }
+    }
+}
+
+impl<T> NewJob<T> {
+    #[doc(hidden)]
+    pub fn new(kind: &'static str, policy: &Policy, args: &impl Serialize) -> Self {
+        Self { row: NewRow::new(kind, policy, json::encode(args)), result: PhantomData }
     }
 
     /// Returns the id that the job will have.

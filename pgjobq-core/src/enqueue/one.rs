@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::client::Client;
+use crate::enqueue::new::New;
 use crate::enqueue::new_job::NewRow;
 use crate::enqueue::row::Row;
 use crate::{EnqueueError, JobHandle, NewJob, Target};
@@ -22,7 +23,7 @@ impl<T> NewJob<T> {
     pub async fn enqueue(self, mut to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
         let (id, kind, unkept) = (self.row.id, self.row.kind, self.row.unkept);
         let row = checked(self.row, &to)?;
-        let inserted = to.insert(&mut vec![row]).await?;
+        let inserted = to.insert(New::Jobs(&mut vec![row])).await?;
         Ok(JobHandle::enqueued(id, kind, inserted.new == 1, inserted.committed, unkept))
     }
 }

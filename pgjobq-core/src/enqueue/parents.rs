@@ -3,32 +3,33 @@
 use uuid::Uuid;
 
 use crate::enqueue::edge::{Demand, NewEdge, Parent};
-use crate::{Job, JobHandle, JobId, NewJob};
+use crate::workflow::reference::Origin;
+use crate::{Job, JobHandle, JobId, NewJob, Step};
 
-/// Jobs that a new one waits for: a [`JobHandle`], a [`JobId`], a [`Job`], a `Uuid`, or arrays, slices, `Vec`s and tuples of
+/// Jobs that a new one waits for: a [`Step`], a [`JobHandle`], a [`JobId`], a [`Job`], a `Uuid`, or arrays, slices, `Vec`s and tuples of
 /// them.
 ///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
-/// # mod publish { pub fn job() -> pgjobq_core::NewJob<()> { unimplemented!() } }
-/// # async fn example(
-/// #     client: pgjobq::Client, upload: pgjobq::JobHandle<u64>, scan: pgjobq::JobHandle<bool>, ids: Vec<pgjobq::JobId>,
-/// # ) -> Result<(), pgjobq::EnqueueError> {
-/// publish::job().after(&upload).after(scan.id()).enqueue(&client).await?;
-/// publish::job().after((&upload, &scan, ids)).enqueue(&client).await?;
-/// # Ok(())
+/// # mod publish { pub fn step() -> pgjobq_core::NewStep<()> { unimplemented!() } }
+/// # fn example(upload: pgjobq::JobHandle<u64>, scan: pgjobq::JobHandle<bool>, ids: Vec<pgjobq::JobId>) {
+/// use pgjobq::Workflow;
+///
+/// let mut flow = Workflow::new("publish");
+/// let first = flow.add(publish::step().after(&upload).after(scan.id()));
+/// flow.add(publish::step().after((&first, &scan, ids)));
 /// # }
 /// ```
 #[diagnostic::on_unimplemented(
     message = "a job cannot wait for `{Self}`",
-    label = "not a job that was enqueued",
-    note = "write `&handle`, `handle.id()`, or an array, slice, `Vec` or tuple of handles and ids",
-    note = "enqueue the other job first: a job can only wait for one that exists"
+    label = "neither a job nor a step",
+    note = "write `&step`, `&handle`, `handle.id()`, or an array, slice, `Vec` or tuple of them",
+    note = "add or enqueue the other one first: a job can only wait for one that exists"
 )]
 pub trait Parents {
     /// Calls `add` for each of them.
     #[doc(hidden)]
-    fn each(&self, add: &mut dyn FnMut(Parent));
+    fn each(&self, add: &mut dyn FnMut(Origin));
 }
 
 impl<T> NewJob<T> {
@@ -48,55 +49,61 @@ impl<T> NewJob<T> {
     }
 
     fn with_edges(mut self, jobs: &impl Parents, demand: Demand) -> Self {
-        jobs.each(&mut |parent| self.row.edges.push(NewEdge { parent, demand }));
+        jobs.each(&mut |origin| self.row.edges.push(NewEdge { parent: origin.into(), demand }));
         self
     }
 }
 
 impl Parents for JobId {
-    fn each(&self, add: &mut dyn FnMut(Parent)) {
-        add(Parent { id: *self, unkept: false });
+    fn each(&self, add: &mut dyn FnMut(Origin)) {
+        add(Origin::Job(Parent { id: *self, unkept: false }));
     }
 }
 
 impl Parents for Uuid {
-    fn each(&self, add: &mut dyn FnMut(Parent)) {
+    fn each(&self, add: &mut dyn FnMut(Origin)) {
         JobId::from(*self).each(add);
     }
 }
 
 impl Parents for Job<'_> {
-    fn each(&self, add: &mut dyn FnMut(Parent)) {
+    fn each(&self, add: &mut dyn FnMut(Origin)) {
         self.id().each(add);
     }
 }
 
 impl<T> Parents for JobHandle<T> {
-    fn each(&self, add: &mut dyn FnMut(Parent)) {
-        add(self.as_parent());
+    fn each(&self, add: &mut dyn FnMut(Origin)) {
+        add(Origin::Job(self.as_parent()));
+    }
+}
+
+impl<T> Parents for Step<T> {
+    fn each(&self, add: &mut dyn FnMut(Origin)) {
+        add(Origin::Step(self.at.clone()));
     }
 }
 
 impl<P: Parents + ?Sized> Parents for &P {
-    fn each(&self, add: &mut dyn FnMut(Parent)) {
+    fn each(&self, add: &mut dyn FnMut(Origin)) {
         (**self).each(add);
     }
 }
 
 impl<P: Parents> Parents for [P] {
-    fn each(&self, add: &mut dyn FnMut(Parent)) {
+    fn each(&self, add: &mut dyn FnMut(Origin)) {
         self.iter().for_each(|jobs| jobs.each(add));
     }
 }
 
 impl<P: Parents, const N: usize> Parents for [P; N] {
-    fn each(&self, add: &mut dyn FnMut(Parent)) {
+    fn each(&self, add: &mut dyn FnMut(Origin)) {
         self.as_slice().each(add);
     }
 }
 
 impl<P: Parents> Parents for Vec<P> {
-    fn each(&self, add: &mut dyn FnMut(Parent)) {
+    fn each(&self, add: &mut dyn FnMut(Origin)) {
         self.as_slice().each(add);
     }
 }
@@ -104,7 +111,7 @@ impl<P: Parents> Parents for Vec<P> {
 macro_rules! tuples {
     ($(($($name:ident $place:tt),+))+) => {$(
         impl<$($name: Parents),+> Parents for ($($name,)+) {
-            fn each(&self, add: &mut dyn FnMut(Parent)) {
+            fn each(&self, add: &mut dyn FnMut(Origin)) {
                 $(self.$place.each(add);)+
             }
         }

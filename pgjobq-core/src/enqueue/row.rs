@@ -23,24 +23,24 @@ const EDGE_BYTES: usize = 80;
 /// A new job as the database stores it. Its values have been checked: PostgreSQL can store each of them.
 #[doc(hidden)]
 pub struct Row {
-    pub(super) id: JobId,
-    pub(super) kind: &'static str,
-    pub(super) queue: String,
-    pub(super) priority: i16,
-    pub(super) retries: i16,
-    pub(super) max_crashes: i16,
-    pub(super) args: String,
-    pub(super) meta: Option<String>,
+    pub(crate) id: JobId,
+    pub(crate) kind: &'static str,
+    pub(crate) queue: String,
+    pub(crate) priority: i16,
+    pub(crate) retries: i16,
+    pub(crate) max_crashes: i16,
+    pub(crate) args: String,
+    pub(crate) meta: Option<String>,
     /// The delay, or the time of the start, or neither; in microseconds like `expires`.
-    pub(super) delay: Option<i64>,
-    pub(super) at: Option<i64>,
-    pub(super) expires: Option<i64>,
+    pub(crate) delay: Option<i64>,
+    pub(crate) at: Option<i64>,
+    pub(crate) expires: Option<i64>,
     pub(crate) edges: Vec<NewEdge>,
 }
 
 impl Row {
     /// Checks everything about a job that the database could not store.
-    pub(super) fn check(job: NewRow, max_args: usize) -> Result<Self, EnqueueError> {
+    pub(crate) fn check(job: NewRow, max_args: usize) -> Result<Self, EnqueueError> {
         let kind = job.kind;
         name::check("kind", kind)?;
         name::check("queue", &job.queue)?;
@@ -76,13 +76,13 @@ impl Row {
     }
 
     /// Returns about the size of the row on the wire, in bytes.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.args.len() + self.edges.len() * EDGE_BYTES + ROW_OVERHEAD_BYTES
     }
 }
 
 /// Returns those of the rows that may start now, by queue and kind.
-pub(super) fn new_jobs(rows: &[Arc<Row>]) -> Vec<NewJobs> {
+pub(crate) fn new_jobs(rows: &[Arc<Row>]) -> Vec<NewJobs> {
     let mut new: Vec<NewJobs> = Vec::new();
     let may_start = |row: &&Arc<Row>| row.delay.is_none() && row.at.is_none() && row.edges.is_empty();
     for row in rows.iter().filter(may_start) {

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
@@ -13,7 +12,9 @@ use crate::db::client_schemas::CLIENT_SCHEMAS;
 use crate::db::query::acquire;
 use crate::db::statements::{self, Statements};
 use crate::enqueue::insert::{self, Transaction as In};
-use crate::enqueue::row::{MAX_ARGS, Row};
+use crate::enqueue::new::New;
+use crate::enqueue::row::MAX_ARGS;
+use crate::workflow::enclosed;
 use crate::{EnqueueError, JobId, Tx};
 
 type Inserting<'s> = Pin<Box<dyn Future<Output = Result<Inserted, EnqueueError>> + Send + 's>>;
@@ -22,7 +23,7 @@ type Inserting<'s> = Pin<Box<dyn Future<Output = Result<Inserted, EnqueueError>>
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Inserted {
-    /// The number of new jobs; the others are duplicates.
+    /// The number of new jobs, or of new workflows; the others are duplicates.
     pub new: u64,
     /// True if the jobs are certainly committed.
     pub committed: bool,
@@ -57,9 +58,9 @@ pub struct Inserted {
     note = "in a job function, `ctx.enqueue(name::job(…))`, or `&mut *tx` for its transaction"
 )]
 pub trait Target: sealed::Sealed + Send {
-    /// Inserts jobs. After an error, `rows` has those that are not known to be enqueued.
+    /// Inserts jobs or a workflow. After an error, the jobs are those that are not known to be enqueued.
     #[doc(hidden)]
-    fn insert<'s>(&'s mut self, rows: &'s mut Vec<Arc<Row>>) -> Inserting<'s>;
+    fn insert<'s>(&'s mut self, new: New<'s>) -> Inserting<'s>;
 
     /// Returns the job in whose attempt this enqueues, and its trace context.
     #[doc(hidden)]
@@ -142,9 +143,9 @@ fn check_schema() -> Result<(), EnqueueError> {
 
 #[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &Client {
-    fn insert<'s>(&'s mut self, rows: &'s mut Vec<Arc<Row>>) -> Inserting<'s> {
+    fn insert<'s>(&'s mut self, new: New<'s>) -> Inserting<'s> {
         let client: &Client = self;
-        Box::pin(async { Ok(Inserted { new: client.insert(rows).await?, committed: true }) })
+        Box::pin(async { Ok(Inserted { new: client.insert(new).await?, committed: true }) })
     }
 
     fn commits_each(&self) -> bool {
@@ -158,8 +159,8 @@ impl Target for &Client {
 
 #[diagnostic::do_not_recommend] // The message above names them.
 impl Target for Within<'_> {
-    fn insert<'s>(&'s mut self, rows: &'s mut Vec<Arc<Row>>) -> Inserting<'s> {
-        Box::pin(in_callers(rows, self.connection, self.client.sql(), self.client.limits().notifications))
+    fn insert<'s>(&'s mut self, new: New<'s>) -> Inserting<'s> {
+        Box::pin(in_callers(new, self.connection, self.client.sql(), self.client.limits().notifications))
     }
 
     fn max_args(&self) -> usize {
@@ -169,11 +170,11 @@ impl Target for Within<'_> {
 
 #[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &PgPool {
-    fn insert<'s>(&'s mut self, rows: &'s mut Vec<Arc<Row>>) -> Inserting<'s> {
+    fn insert<'s>(&'s mut self, new: New<'s>) -> Inserting<'s> {
         Box::pin(async {
             check_schema()?;
             let mut connection = acquire(self, "pgjobq").await?;
-            let inserted = in_bare(rows, &mut connection);
+            let inserted = in_bare(new, &mut connection);
             match timeout(ENQUEUE_TIMEOUT, inserted).await {
                 Ok(inserted) => Ok(Inserted { committed: true, ..inserted? }),
                 Err(_) => {
@@ -192,30 +193,30 @@ impl Target for &PgPool {
 
 #[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &mut PgConnection {
-    fn insert<'s>(&'s mut self, rows: &'s mut Vec<Arc<Row>>) -> Inserting<'s> {
-        Box::pin(in_bare(rows, self))
+    fn insert<'s>(&'s mut self, new: New<'s>) -> Inserting<'s> {
+        Box::pin(in_bare(new, self))
     }
 }
 
 #[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &mut PoolConnection<Postgres> {
-    fn insert<'s>(&'s mut self, rows: &'s mut Vec<Arc<Row>>) -> Inserting<'s> {
-        Box::pin(in_bare(rows, self))
+    fn insert<'s>(&'s mut self, new: New<'s>) -> Inserting<'s> {
+        Box::pin(in_bare(new, self))
     }
 }
 
 #[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &mut Transaction<'_, Postgres> {
-    fn insert<'s>(&'s mut self, rows: &'s mut Vec<Arc<Row>>) -> Inserting<'s> {
-        Box::pin(in_bare(rows, self))
+    fn insert<'s>(&'s mut self, new: New<'s>) -> Inserting<'s> {
+        Box::pin(in_bare(new, self))
     }
 }
 
 #[diagnostic::do_not_recommend] // The message above names them.
 impl Target for &mut Tx {
-    fn insert<'s>(&'s mut self, rows: &'s mut Vec<Arc<Row>>) -> Inserting<'s> {
+    fn insert<'s>(&'s mut self, new: New<'s>) -> Inserting<'s> {
         let client = self.client().clone();
-        Box::pin(async move { in_callers(rows, self, client.sql(), client.limits().notifications).await })
+        Box::pin(async move { in_callers(new, self, client.sql(), client.limits().notifications).await })
     }
 
     fn parent(&self) -> Option<(JobId, Option<&str>)> {
@@ -227,22 +228,28 @@ impl Target for &mut Tx {
     }
 }
 
-/// Inserts jobs on a connection of the caller's, which names no client.
-async fn in_bare(rows: &[Arc<Row>], connection: &mut PgConnection) -> Result<Inserted, EnqueueError> {
+/// Inserts on a connection of the caller's, which names no client.
+async fn in_bare(new: New<'_>, connection: &mut PgConnection) -> Result<Inserted, EnqueueError> {
     check_schema()?;
-    in_callers(rows, connection, &statements::DEFAULT, true).await
+    in_callers(new, connection, &statements::DEFAULT, true).await
 }
 
-/// Inserts jobs in a caller's transaction, or on a connection of theirs.
+/// Inserts in a caller's transaction, or on a connection of theirs.
 async fn in_callers(
-    rows: &[Arc<Row>],
+    new: New<'_>,
     connection: &mut PgConnection,
     sql: &Statements,
     notify: bool,
 ) -> Result<Inserted, EnqueueError> {
-    let answer = insert::insert(rows, connection, sql, In::Callers { notify }).await?;
-    answer.check(rows)?;
-    Ok(Inserted { new: answer.new, committed: false })
+    let new = match new {
+        New::Jobs(rows) => {
+            let answer = insert::insert(rows, connection, sql, In::Callers { notify }).await?;
+            answer.check(rows)?;
+            answer.new
+        }
+        New::Workflow(plan) => enclosed::in_callers(plan, connection, sql, notify).await?.is_new.into(),
+    };
+    Ok(Inserted { new, committed: false })
 }
 
 mod sealed {

@@ -1,4 +1,4 @@
-//! The lineage of a job: its parent and its trace.
+//! The lineage of a job: its parent, its workflow and its trace.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,9 +11,12 @@ pub struct Meta {
     /// The job in which it was enqueued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<JobId>,
-    /// The workflow of which the job is a step.
+    /// The workflow of which it is a step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow: Option<JobId>,
+    /// Its number in that workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
     /// The W3C trace context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,

@@ -1,7 +1,7 @@
 //! The errors of calls on a job's handle.
 
 use crate::job::other_kind::OtherKind;
-use crate::{DatabaseError, JobId};
+use crate::{DatabaseError, JobId, WorkflowId};
 
 crate::debug_as_message!(WaitError, HandleError);
 
@@ -53,6 +53,38 @@ pub enum WaitError {
         id: JobId,
         /// The reason why its end may have been missed: the database did not answer.
         trouble: Option<std::sync::Arc<DatabaseError>>,
+    },
+    /// There is no such workflow: the transaction that enqueued it has not committed or was rolled back, it was never enqueued here, or it
+    /// ended so long ago that it is no longer kept.
+    #[error(
+        "there is no workflow {id}: its transaction has not committed or was rolled back, it was never enqueued in the schema of this client, or it ended so long ago that it is no longer kept"
+    )]
+    NoWorkflow {
+        /// The workflow.
+        id: WorkflowId,
+    },
+    /// The time given to [`WorkflowHandle::wait_timeout`](crate::WorkflowHandle::wait_timeout) is over; the workflow goes on.
+    #[error(
+        "workflow {id} has not ended in the time given, and goes on: wait again{}",
+        trouble.as_ref().map(|trouble| format!("; its end may have been missed: {trouble}")).unwrap_or_default()
+    )]
+    WorkflowTimedOut {
+        /// The workflow.
+        id: WorkflowId,
+        /// The reason why its end may have been missed: the database did not answer.
+        trouble: Option<std::sync::Arc<DatabaseError>>,
+    },
+    /// The step is of another workflow than the handle.
+    #[error(
+        "the step `{step}` is of the workflow `{other}`, and not of workflow {id}: use the handle of `{other}`"
+    )]
+    ForeignStep {
+        /// The step's name.
+        step: String,
+        /// The name of its workflow.
+        other: String,
+        /// The workflow of the handle.
+        id: WorkflowId,
     },
     /// The client was closed.
     #[error("the client was closed: wait before `client.close()`, or with another client")]

@@ -4,45 +4,64 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::db::time::time;
+use crate::JobState;
+use crate::db::time::{micros, time};
 
-/// The failure of a dead job: from [`Outcome::Dead`](crate::Outcome::Dead). `Display` prints the last error and the
-/// number of attempts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The failure of a job: from [`Outcome::Dead`](crate::Outcome::Dead), and in a workflow the `Err` of a step's
+/// [`result()`](crate::Step::result). `Display` prints the last error and the number of attempts, or why the job never ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Failure {
+    /// The state in which the job ended: dead, cancelled or expired. In an [`Outcome::Dead`](crate::Outcome::Dead) it is dead.
+    #[serde(rename = "outcome")]
+    pub state: JobState,
     /// The number of attempts, including those that a shutdown ended.
     pub attempts: u32,
-    /// The time of death, by the database's clock.
+    /// The time of the end, by the database's clock.
+    #[serde(serialize_with = "to_micros", deserialize_with = "of_micros")]
     pub at: SystemTime,
-    /// The attempts that failed or crashed, oldest first: the first ten and the last hundred. The last one killed the job.
+    /// The reason of a cancellation, if one was given.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// The attempts that failed or crashed, oldest first: the first ten and the last hundred. The last one killed a dead job.
+    #[serde(default)]
     pub errors: Vec<FailedAttempt>,
 }
 
 impl Failure {
-    /// The message of the last error.
+    /// The message of the last error; of a job that was cancelled or has expired, the reason.
     #[must_use]
     pub fn message(&self) -> &str {
-        self.errors.last().map_or("unknown", |error| &error.message)
+        let unknown = match self.state {
+            JobState::Cancelled => "it was cancelled",
+            JobState::Expired => "it expired before a worker started it",
+            _ => "unknown",
+        };
+        let last = self.errors.last().filter(|_| self.state == JobState::Dead);
+        last.map(|error| &*error.message).or(self.reason.as_deref()).unwrap_or(unknown)
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} (attempt {})", self.message(), self.attempts)
+        match (self.state, &self.reason) {
+            (JobState::Cancelled, Some(reason)) => write!(out, "cancelled: {reason}"),
+            (JobState::Cancelled | JobState::Expired, _) => out.write_str(self.message()),
+            _ => write!(out, "{} (attempt {})", self.message(), self.attempts),
+        }
     }
 }
 
 /// An attempt that failed or crashed: from [`Failure::errors`].
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FailedAttempt {
     /// The number of the attempt: 1 for the first.
     pub attempt: u32,
     /// The time of the failure, by the database's clock. `None` if a person has edited the row.
-    #[serde(default, deserialize_with = "micros")]
+    #[serde(default, serialize_with = "to_maybe_micros", deserialize_with = "of_maybe_micros")]
     pub at: Option<SystemTime>,
     /// The kind of failure.
     pub reason: FailureReason,
@@ -64,7 +83,7 @@ pub struct FailedAttempt {
 /// assert_eq!(FailureReason::Timeout.as_str(), "timeout");
 /// assert_eq!("timeout".parse(), Ok(FailureReason::Timeout));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FailureReason {
@@ -125,7 +144,19 @@ impl FromStr for FailureReason {
     }
 }
 
-fn micros<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SystemTime>, D::Error> {
+fn to_micros<S: serde::Serializer>(at: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
+    micros(*at).serialize(to)
+}
+
+fn of_micros<'de, D: serde::Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
+    i64::deserialize(from).map(time)
+}
+
+fn to_maybe_micros<S: serde::Serializer>(at: &Option<SystemTime>, to: S) -> Result<S::Ok, S::Error> {
+    at.map(micros).serialize(to)
+}
+
+fn of_maybe_micros<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SystemTime>, D::Error> {
     Ok(Option::<i64>::deserialize(from)?.map(time))
 }
 
@@ -140,6 +171,41 @@ mod tests {
             assert_eq!(reason.as_str().parse(), Ok(reason));
             assert_eq!(serde_json::from_value::<FailureReason>(reason.as_str().into()).unwrap(), reason);
         }
+    }
+
+    #[test]
+    fn failure_survives_as_an_argument() {
+        let failure = Failure {
+            state: JobState::Dead,
+            attempts: 2,
+            at: time(1_764_204_746_000_001),
+            reason: None,
+            errors: vec![FailedAttempt {
+                attempt: 2,
+                at: Some(time(1_764_204_746_000_000)),
+                reason: FailureReason::Panic,
+                message: "no".to_owned(),
+                worker: None,
+                left_out: 0,
+            }],
+        };
+        let json = serde_json::to_string(&Err::<(), _>(&failure)).unwrap();
+        let read: Result<(), Failure> = serde_json::from_str(&json).unwrap();
+        assert_eq!(read, Err(failure));
+    }
+
+    #[test]
+    fn failure_of_a_job_that_never_ran_says_why() {
+        let ended = |state, reason: Option<&str>| Failure {
+            state,
+            attempts: 0,
+            at: time(0),
+            reason: reason.map(str::to_owned),
+            errors: Vec::new(),
+        };
+        assert_eq!(ended(JobState::Cancelled, Some("a test")).to_string(), "cancelled: a test");
+        assert_eq!(ended(JobState::Cancelled, None).to_string(), "it was cancelled");
+        assert_eq!(ended(JobState::Expired, None).to_string(), "it expired before a worker started it");
     }
 
     #[test]

@@ -62,6 +62,10 @@ impl<T> JobHandle<T> {
         Self { id, kind, is_new: false, origin: Origin::Rebuilt, unkept, result: PhantomData }
     }
 
+    pub(crate) fn of_step(id: JobId, kind: &'static str, unkept: bool, origin: Origin) -> Self {
+        Self { id, kind, is_new: false, origin, unkept, result: PhantomData }
+    }
+
     /// The job's id.
     #[must_use]
     pub fn id(&self) -> JobId {

@@ -13,12 +13,15 @@ use crate::db::time::time;
 use crate::job::json;
 use crate::wait::failure::{FailedAttempt, Failure};
 use crate::wait::outcome::Outcome;
-use crate::{DatabaseError, JobId, WaitError};
+use crate::{DatabaseError, JobId, JobState, WaitError, WorkflowOutcome};
 
 /// The timeout of a lookup.
 pub(crate) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The state of a job that was found.
+/// The kind in the place of a job's, if a workflow was found.
+pub(crate) const WORKFLOW_KIND: &str = "";
+
+/// The state of a job or a workflow that was found.
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
     Live,
@@ -30,6 +33,8 @@ pub(crate) enum Found {
     Dead(Failure),
     Cancelled,
     Expired,
+    /// A workflow in which a step did not complete.
+    Failed,
 }
 
 /// A job that was found, and its kind.
@@ -64,7 +69,17 @@ impl Found {
             Self::Dead(failure) => Ok(Outcome::Dead(failure)),
             Self::Cancelled => Ok(Outcome::Cancelled),
             Self::Expired => Ok(Outcome::Expired),
-            Self::Live | Self::LeftOut => unreachable!("a wait is only answered with an end"),
+            Self::Live | Self::LeftOut | Self::Failed => unreachable!("a wait is only answered with an end"),
+        }
+    }
+
+    /// Returns the outcome of a workflow.
+    pub(crate) fn workflow_outcome(&self) -> Option<WorkflowOutcome> {
+        match self {
+            Self::Completed { .. } => Some(WorkflowOutcome::Completed),
+            Self::Failed => Some(WorkflowOutcome::Failed),
+            Self::Cancelled => Some(WorkflowOutcome::Cancelled),
+            Self::Live | Self::LeftOut | Self::Dead(_) | Self::Expired => None,
         }
     }
 
@@ -79,7 +94,10 @@ impl Found {
             "completed" => Self::Completed { output: row.try_get("output")? },
             "cancelled" => Self::Cancelled,
             "expired" => Self::Expired,
+            "failed" => Self::Failed,
             _ => Self::Dead(Failure {
+                state: JobState::Dead,
+                reason: None,
                 attempts: row.try_get::<i32, _>("attempt")?.unsigned_abs(),
                 at: time(row.try_get("finished_at")?),
                 errors: errors(row.try_get("errors")?),

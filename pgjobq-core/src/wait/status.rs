@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
@@ -118,14 +119,15 @@ impl Progress {
 }
 
 /// The state of a job: from [`Status::state`]. In SQL it is the column `state` of the view `pgjobq.job_states`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum JobState {
     /// It waits for its parents.
     Blocked,
     /// It waits for its time.
     Scheduled,
-    /// It waits for its key.
+    /// It waits for a person, because a parent failed.
     Held,
     /// It waits for a worker.
     Ready,

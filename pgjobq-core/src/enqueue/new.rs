@@ -1,0 +1,15 @@
+//! What an enqueue inserts.
+
+use std::sync::Arc;
+
+use crate::enqueue::row::Row;
+use crate::workflow::plan::Plan;
+
+/// What an enqueue inserts: jobs, or all steps of a workflow.
+#[doc(hidden)]
+pub enum New<'n> {
+    /// After an error, those that are not known to be enqueued.
+    Jobs(&'n mut Vec<Arc<Row>>),
+    /// All of it, or nothing.
+    Workflow(&'n Plan),
+}

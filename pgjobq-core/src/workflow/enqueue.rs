@@ -1,0 +1,55 @@
+//! Enqueuing a workflow.
+
+use crate::client::Client;
+use crate::enqueue::new::New;
+use crate::workflow::builder::Workflow;
+use crate::workflow::handle::WorkflowHandle;
+use crate::workflow::plan::{Plan, PlannedStep};
+use crate::{EnqueueError, Target, WorkflowError};
+
+impl Workflow {
+    /// Enqueues the workflow, all of it or nothing: to `&client`, `&pool`, `&mut *connection`, or `&mut *transaction`, with which it
+    /// commits or vanishes.
+    ///
+    /// A thousand steps are one statement. Through a client the call takes at most its
+    /// [`enqueue_timeout`](crate::ClientBuilder::enqueue_timeout), in which it sends the workflow again if an answer was lost.
+    ///
+    /// # Errors
+    ///
+    /// Mistakes in the workflow or in a step, an unknown queue, and errors of the database. A workflow whose id is there already is
+    /// not an error: the handle reports it.
+    pub async fn enqueue(self, mut to: impl Target) -> Result<WorkflowHandle, WorkflowError> {
+        let plan = Plan::of(self.draft, to.max_args(), to.parent())?;
+        let inserted = to.insert(New::Workflow(&plan)).await.map_err(|error| named(error, &plan))?;
+        Ok(WorkflowHandle::enqueued(plan.id, inserted.new > 0, inserted.committed))
+    }
+}
+
+impl Client {
+    /// Enqueues a workflow: another way to write `flow.enqueue(&client)`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Workflow::enqueue`].
+    pub async fn enqueue_workflow(&self, flow: Workflow) -> Result<WorkflowHandle, WorkflowError> {
+        flow.enqueue(self).await
+    }
+}
+
+/// Names the step that the database refused.
+fn named(error: EnqueueError, plan: &Plan) -> WorkflowError {
+    let refused = |step: &&PlannedStep| match &error {
+        EnqueueError::UnknownQueue { queue } => step.row.queue == *queue,
+        EnqueueError::UnknownParent { parent, .. } => {
+            step.row.edges.iter().any(|edge| edge.parent.id == *parent)
+        }
+        _ => false,
+    };
+    match plan.steps.iter().find(refused) {
+        Some(step) => {
+            let (workflow, step) = (plan.name.clone(), step.shown_name().to_owned());
+            WorkflowError::Step { workflow, step, error }
+        }
+        None => error.into(),
+    }
+}

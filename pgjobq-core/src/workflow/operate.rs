@@ -1,0 +1,102 @@
+//! What a person does with a workflow: cancel it, retry what failed, and let a held step run.
+
+use std::time::Duration;
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use crate::client::Client;
+use crate::db::ids::QueueId;
+use crate::db::literal::Literal;
+use crate::db::tries::Tries;
+use crate::jitter::jittered;
+use crate::{DatabaseError, HandleError, RetryError, Step, WorkflowHandle};
+
+/// The time in which a retry waits for steps that are about to end.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(20);
+/// The pause between two tries.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+impl WorkflowHandle {
+    /// Cancels the workflow: steps that have not started end, and running ones are asked to stop. Steps for the end of the workflow
+    /// run all the same. Returns false if the workflow does not run.
+    ///
+    /// The request is stored, and workers act on it. In SQL, also inside a transaction, it is
+    /// `select pgjobq.cancel_workflow('<id>', 'why')`.
+    ///
+    /// # Errors
+    ///
+    /// [`HandleError::Database`], if the database cannot be reached or refuses.
+    pub async fn cancel(&self, client: &Client) -> Result<bool, HandleError> {
+        self.request_cancel(client, None).await
+    }
+
+    /// Cancels the workflow for a reason, which the failures of its steps name: see [`cancel`](Self::cancel).
+    ///
+    /// # Errors
+    ///
+    /// [`HandleError::Database`], if the database cannot be reached or refuses.
+    pub async fn cancel_because(&self, client: &Client, reason: &str) -> Result<bool, HandleError> {
+        self.request_cancel(client, Some(reason)).await
+    }
+
+    async fn request_cancel(&self, client: &Client, reason: Option<&str>) -> Result<bool, HandleError> {
+        let shared = client.shared();
+        let row = shared.write(&shared.sql.cancel_workflow, &[&self.id().as_uuid(), &reason]).await?;
+        Ok(row.try_get("requested").map_err(DatabaseError::Refused)?)
+    }
+
+    /// Runs the steps again that did not complete. Steps that completed keep their outputs, and do not run again. Returns the number
+    /// of steps that run again: 0 if all have completed, or there is no such workflow.
+    ///
+    /// It works as long as the workflow is kept, also if its jobs are not.
+    ///
+    /// # Errors
+    ///
+    /// [`RetryError::Busy`], if a step is about to end in a transaction that is still open, or steps for the end of the workflow
+    /// run; and [`RetryError::Database`].
+    pub async fn retry_failed(&self, client: &Client) -> Result<u64, RetryError> {
+        let (shared, shard) = (client.shared(), self.shard(client).await?);
+        let tries = Tries::within(RETRY_TIMEOUT);
+        loop {
+            let row = shared.write(&shared.sql.retry_workflow, &[&shard, &self.id().as_uuid()]).await?;
+            let is_busy: bool = row.try_get("is_busy").map_err(DatabaseError::Refused)?;
+            client.notifications().cancel(); // Workers look at what is left to do.
+            if !is_busy {
+                let retried: Option<i32> = row.try_get("retried").map_err(DatabaseError::Refused)?;
+                wake(client, &row)?;
+                return Ok(retried.unwrap_or(0).unsigned_abs().into());
+            }
+            if tries.left().is_zero() {
+                return Err(RetryError::Busy { id: self.id() });
+            }
+            tokio::time::sleep(jittered(RETRY_PAUSE)).await;
+        }
+    }
+
+    /// Lets a held step run although parents failed. Returns false if it is not held.
+    ///
+    /// A step that takes the output of a parent that failed cannot run without it: [retry](Self::retry_failed) that parent instead.
+    ///
+    /// # Errors
+    ///
+    /// [`HandleError::Database`], if the step needs an output that does not exist, or the database cannot be reached or refuses.
+    pub async fn resume<T>(&self, client: &Client, step: &Step<T>) -> Result<bool, HandleError> {
+        let (shared, shard) = (client.shared(), self.shard(client).await?);
+        let (workflow, n) = step.at.place();
+        if workflow.id != self.id() {
+            return Ok(false);
+        }
+        let values: [&dyn Literal; 3] = [&shard, &self.id().as_uuid(), &(n as i32)];
+        let row = shared.write(&shared.sql.resume_step, &values).await?;
+        wake(client, &row)?;
+        Ok(row.try_get("resumed").map_err(DatabaseError::Refused)?)
+    }
+}
+
+/// Notifies workers of the queues in which steps have become ready.
+fn wake(client: &Client, row: &PgRow) -> Result<(), DatabaseError> {
+    let queues: Option<Vec<QueueId>> = row.try_get("queues").map_err(DatabaseError::Refused)?;
+    client.notifications().wake(&queues.unwrap_or_default());
+    Ok(())
+}
