@@ -51,6 +51,8 @@ mod stop_reasons; // The request to stop an attempt, and its reason.
 mod transactional; // Transactional jobs.
 
 // Workflows.
+mod flow_targets; // Workflows are enqueued whole, or not at all.
+mod flows; // Workflows of typed steps, from the enqueue to the end.
 mod steps; // Steps wait for each other, and get outputs.
 mod workflow_ends; // How whole workflows end.
 

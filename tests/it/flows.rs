@@ -1,0 +1,240 @@
+//! Workflows of typed steps, from the enqueue to the end.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use pgjobq::prelude::*;
+use pgjobq::{JobState, WaitError};
+
+use crate::harness::TestDb;
+
+#[job]
+async fn wf_length(path: String) -> Result<u64> {
+    Ok(path.len() as u64)
+}
+
+#[job]
+async fn wf_double(number: u64, add: u64) -> Result<u64> {
+    Ok(2 * number + add)
+}
+
+#[job]
+async fn wf_sum(numbers: Vec<u64>, from: Option<u64>) -> Result<u64> {
+    Ok(numbers.iter().sum::<u64>() + from.unwrap_or_default())
+}
+
+#[job]
+async fn wf_describe(pair: (u64, std::result::Result<u64, Failure>)) -> Result<String> {
+    Ok(match pair {
+        (number, Ok(other)) => format!("{number} and {other}"),
+        (number, Err(failure)) => format!("{number}, but {}: {failure}", failure.state),
+    })
+}
+
+#[job(retries = 0)]
+async fn wf_fail(number: u64) -> Result<u64> {
+    Err(format!("no {number}").into())
+}
+
+#[job]
+async fn wf_note(text: String) -> Result<String> {
+    Ok(text)
+}
+
+on_one_and_eight_shards!(outputs_are_arguments_of_other_steps);
+async fn outputs_are_arguments_of_other_steps(db: TestDb) {
+    let worker = db.worker().build().await.unwrap().start();
+    let mut flow = Workflow::new("outputs");
+    let length = flow.add(wf_length::step("a.mp4"));
+    let doubled = [0, 1, 2].map(|add| flow.add(wf_double::step(length.output(), add)));
+    let sum = flow.add(wf_sum::step(gather(doubled.iter().map(Step::output)), Some(100)));
+    let shown = flow.add(wf_describe::step(gather((length.output(), sum.result()))));
+    let run = flow.enqueue(&db.client).await.unwrap();
+    assert!(run.is_new());
+    assert_eq!(run.wait(&db.client).await.unwrap(), WorkflowOutcome::Completed);
+    assert_eq!(run.output(&db.client, &sum).await.unwrap(), Outcome::Completed(133));
+    assert_eq!(run.output(&db.client, &shown).await.unwrap(), Outcome::Completed("5 and 133".to_owned()));
+    let status = run.status(&db.client).await.unwrap().unwrap();
+    assert_eq!((status.name.as_str(), status.total(), status.ended()), ("outputs", 6, 6));
+    assert_eq!(status.outcome, Some(WorkflowOutcome::Completed));
+    worker.shutdown().await.unwrap();
+}
+
+on_one_shard!(failed_parent_cancels_what_needs_it);
+async fn failed_parent_cancels_what_needs_it(db: TestDb) {
+    let worker = db.worker().build().await.unwrap().start();
+    let mut flow = Workflow::new("failing");
+    let length = flow.add(wf_length::step("a.mp4"));
+    let failing = flow.add(wf_fail::step(7).named("the \"seventh\""));
+    let child = flow.add(wf_double::step(failing.output(), 1));
+    let grandchild = flow.add(wf_note::step("never").after(&child));
+    let shown = flow.add(wf_describe::step(gather((length.output(), failing.result()))));
+    let cleaned = flow.add(wf_note::step("cleaned").after_any_end((&child, &grandchild)));
+    let run = flow.enqueue(&db.client).await.unwrap();
+    assert_eq!(run.wait(&db.client).await.unwrap(), WorkflowOutcome::Failed);
+    let described = Outcome::Completed("5, but dead: no 7 (attempt 1)".to_owned());
+    assert_eq!(run.output(&db.client, &shown).await.unwrap(), described);
+    assert_eq!(run.output(&db.client, &cleaned).await.unwrap(), Outcome::Completed("cleaned".to_owned()));
+    assert_eq!(run.output(&db.client, &grandchild).await.unwrap(), Outcome::Cancelled);
+    let cancelled = child.handle().status(&db.client).await.unwrap().unwrap().cancelled.unwrap();
+    let reason = format!("its parent `the \"seventh\"` ({}) is dead: no 7", failing.id());
+    assert_eq!(cancelled.reason, Some(reason));
+    let graph = run.graph(&db.client).await.unwrap().unwrap();
+    let mermaid = graph.mermaid();
+    assert!(mermaid.contains("s2[\"the #34;seventh#34;<br/>dead\"]:::bad"), "{mermaid}");
+    assert!(mermaid.contains("s2 --> s3\n    s2 -.-> s5\n"), "{mermaid}");
+    worker.shutdown().await.unwrap();
+}
+
+static REPAIRED: AtomicBool = AtomicBool::new(false);
+static FETCHES: AtomicU32 = AtomicU32::new(0);
+
+#[job]
+async fn wf_fetch() -> Result<u64> {
+    FETCHES.fetch_add(1, Ordering::SeqCst);
+    Ok(7)
+}
+
+#[job(retries = 0)]
+async fn wf_store(number: u64) -> Result<u64> {
+    if REPAIRED.load(Ordering::SeqCst) { Ok(number) } else { Err("the disk is full".into()) }
+}
+
+on_one_shard!(retry_runs_only_what_did_not_complete);
+async fn retry_runs_only_what_did_not_complete(db: TestDb) {
+    let worker = db.worker().build().await.unwrap().start();
+    let mut flow = Workflow::new("retried");
+    let number = flow.add(wf_fetch::step());
+    let stored = flow.add(wf_store::step(number.output()));
+    let last = flow.add(wf_double::step(stored.output(), 1));
+    let run = flow.enqueue(&db.client).await.unwrap();
+    assert_eq!(run.wait(&db.client).await.unwrap(), WorkflowOutcome::Failed);
+    REPAIRED.store(true, Ordering::SeqCst);
+    db.run("delete from pgjobq.finished").await; // The retry needs none of the jobs that ended.
+    assert_eq!(run.retry_failed(&db.client).await.unwrap(), 2);
+    assert_eq!(run.wait(&db.client).await.unwrap(), WorkflowOutcome::Completed);
+    assert_eq!(run.output(&db.client, &last).await.unwrap(), Outcome::Completed(15));
+    assert_eq!(FETCHES.load(Ordering::SeqCst), 1);
+    assert_eq!(run.retry_failed(&db.client).await.unwrap(), 0);
+    worker.shutdown().await.unwrap();
+}
+
+on_one_shard!(held_step_waits_for_a_person);
+async fn held_step_waits_for_a_person(db: TestDb) {
+    let worker = db.worker().build().await.unwrap().start();
+    let mut flow = Workflow::new("held");
+    let failing = flow.add(wf_fail::step(7));
+    let held = flow.add(wf_note::step("resumed").after(&failing).hold_on_failure());
+    let needs = flow.add(wf_double::step(failing.output(), 1).hold_on_failure());
+    let run = flow.enqueue(&db.client).await.unwrap();
+    let count = async |state| run.status(&db.client).await.unwrap().unwrap().count(state);
+    db.until("select count(*) = 2 from pgjobq.job_states where state = 'held'").await;
+    assert_eq!((count(JobState::Held).await, count(JobState::Dead).await), (2, 1));
+    assert!(run.resume(&db.client, &held).await.unwrap());
+    assert_eq!(run.output(&db.client, &held).await.unwrap(), Outcome::Completed("resumed".to_owned()));
+    assert!(!run.resume(&db.client, &held).await.unwrap());
+    let refused = run.resume(&db.client, &needs).await.unwrap_err().to_string();
+    assert!(refused.contains("it needs the output of its parent `wf_fail`"), "{refused}");
+    assert!(run.cancel_because(&db.client, "nobody needs it").await.unwrap());
+    assert_eq!(run.wait(&db.client).await.unwrap(), WorkflowOutcome::Cancelled);
+    assert_eq!(run.output(&db.client, &needs).await.unwrap(), Outcome::Cancelled);
+    let status = run.status(&db.client).await.unwrap().unwrap();
+    assert_eq!(status.cancelled_for.as_deref(), Some("nobody needs it"));
+    assert!(!run.cancel(&db.client).await.unwrap());
+    worker.shutdown().await.unwrap();
+}
+
+on_one_shard!(steps_for_the_end_run_last);
+async fn steps_for_the_end_run_last(db: TestDb) {
+    let worker = db.worker().build().await.unwrap().start();
+    for fails in [false, true] {
+        let mut flow = Workflow::new("ends");
+        let celebrate = flow.on_complete(wf_note::step("good"));
+        let alert = flow.on_failure(wf_note::step("bad"));
+        if fails {
+            flow.add(wf_fail::step(7));
+        } else {
+            flow.add(wf_length::step("a.mp4"));
+        }
+        let run = flow.enqueue(&db.client).await.unwrap();
+        let (runs, is_left_out) = if fails { (&alert, &celebrate) } else { (&celebrate, &alert) };
+        assert_eq!(run.output(&db.client, is_left_out).await.unwrap(), Outcome::Cancelled);
+        assert!(matches!(run.output(&db.client, runs).await.unwrap(), Outcome::Completed(_)));
+        let ended = if fails { WorkflowOutcome::Failed } else { WorkflowOutcome::Completed };
+        assert_eq!(run.wait(&db.client).await.unwrap(), ended);
+    }
+    worker.shutdown().await.unwrap();
+}
+
+on_one_shard!(deadline_cancels_what_is_left);
+async fn deadline_cancels_what_is_left(db: TestDb) {
+    let worker = db.worker().build().await.unwrap().start();
+    let mut flow = Workflow::new("late").deadline(Duration::from_millis(10));
+    let late = flow.add(wf_note::step("never").delay(Duration::from_secs(3600)));
+    let run = flow.enqueue(&db.client).await.unwrap();
+    assert_eq!(run.wait(&db.client).await.unwrap(), WorkflowOutcome::Cancelled);
+    assert_eq!(run.output(&db.client, &late).await.unwrap(), Outcome::Cancelled);
+    worker.shutdown().await.unwrap();
+}
+
+on_one_shard!(included_workflow_is_one_step);
+async fn included_workflow_is_one_step(db: TestDb) {
+    let worker = db.worker().build().await.unwrap().start();
+    let count = |path: &str| {
+        let mut flow = Workflow::new(format!("count {path}"));
+        let length = flow.add(wf_length::step(path));
+        let doubled = flow.add(wf_double::step(length.output(), 1));
+        flow.add(wf_note::step("beside"));
+        flow.returning(&doubled)
+    };
+    let mut flow = Workflow::new("count all");
+    let counts = ["a", "bb", "ccc"].map(|path| flow.include(count(path)));
+    let sum = flow.add(wf_sum::step(gather(counts.each_ref().map(Step::output)), None));
+    let after = flow.add(wf_note::step("after all").after(&counts));
+    let run = flow.enqueue(&db.client).await.unwrap();
+    assert_eq!(run.output(&db.client, &sum).await.unwrap(), Outcome::Completed(15));
+    assert_eq!(run.output(&db.client, &counts[1]).await.unwrap(), Outcome::Completed(5));
+    assert!(matches!(run.output(&db.client, &after).await.unwrap(), Outcome::Completed(_)));
+    assert_eq!(run.wait(&db.client).await.unwrap(), WorkflowOutcome::Completed);
+    assert_eq!(run.status(&db.client).await.unwrap().unwrap().total(), 11);
+    worker.shutdown().await.unwrap();
+}
+
+on_one_shard!(handle_is_rebuilt_from_an_id);
+async fn handle_is_rebuilt_from_an_id(db: TestDb) {
+    let build = |id: uuid::Uuid| {
+        let mut flow = Workflow::with_id(id, "rebuilt");
+        let length = flow.add(wf_length::step("a.mp4"));
+        (flow, length)
+    };
+    let id = uuid::Uuid::now_v7();
+    let (flow, _) = build(id);
+    flow.enqueue(&db.client).await.unwrap();
+    let other = Client::new(db.pool.clone());
+    let ((again, length), run) = (build(id), WorkflowHandle::from_id(id));
+    assert!(!again.enqueue(&other).await.unwrap().is_new());
+    let timed_out = run.wait_timeout(&other, Duration::ZERO).await.unwrap_err();
+    assert!(matches!(timed_out, WaitError::WorkflowTimedOut { .. }), "{timed_out}");
+    let worker = db.worker().build().await.unwrap().start();
+    assert_eq!(run.output(&other, &length).await.unwrap(), Outcome::Completed(5));
+    assert_eq!(run.wait(&other).await.unwrap(), WorkflowOutcome::Completed);
+    worker.shutdown().await.unwrap();
+}
+
+on_one_shard!(handles_of_others_are_refused);
+async fn handles_of_others_are_refused(db: TestDb) {
+    let unknown = WorkflowHandle::from_id(uuid::Uuid::now_v7());
+    let missing = unknown.wait(&db.client).await.unwrap_err();
+    assert!(matches!(missing, WaitError::NoWorkflow { .. }), "{missing}");
+    assert!(unknown.status(&db.client).await.unwrap().is_none());
+    assert!(unknown.graph(&db.client).await.unwrap().is_none());
+    assert!(!unknown.cancel(&db.client).await.unwrap());
+    assert_eq!(unknown.retry_failed(&db.client).await.unwrap(), 0);
+    let mut flow = Workflow::new("other");
+    let step = flow.add(wf_length::step("a.mp4"));
+    let foreign = unknown.output(&db.client, &step).await.unwrap_err().to_string();
+    assert!(foreign.starts_with("the step `wf_length` is of the workflow `other`"), "{foreign}");
+    let job = wf_length::enqueue(&db.client, String::new()).await.unwrap();
+    let of_job = WorkflowHandle::from_id(uuid::Uuid::from(job.id())).wait(&db.client).await.unwrap_err();
+    assert!(matches!(of_job, WaitError::NoWorkflow { .. }), "{of_job}");
+}
