@@ -154,7 +154,7 @@ async fn worker_whose_part_panics_ends_by_itself() {
     sqlx::raw_sql(missing).execute(stage.client.pool()).await.unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(60), worker.run_until(std::future::pending())).await;
     let ended = ended.expect("the worker ends without a shutdown");
-    assert!(matches!(ended, Err(WorkerError::Panicked { part: "cancels" })), "{ended:?}");
+    assert!(matches!(ended, Err(WorkerError::Panicked { part: "follow-ups" })), "{ended:?}");
     stage.drop().await;
 }
 

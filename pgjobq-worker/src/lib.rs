@@ -27,6 +27,7 @@ mod pause;
 mod runtime;
 mod served_queue;
 mod slots;
+mod unsettled;
 mod worker_name;
 
 pub use builder::WorkerBuilder;

@@ -19,9 +19,9 @@ use crate::leases::Leases;
 use crate::record::recorders::Recorders;
 use crate::record::unrecorded::Inbox;
 use crate::served_queue::ServedQueue;
+use crate::unsettled::Unsettled;
 use crate::upkeep::known_problems::KnownProblems;
 use crate::upkeep::own_liveness::OwnLiveness;
-use crate::upkeep::settle::Unsettled;
 use crate::worker_name::WorkerName;
 
 /// The number of jobs whose arguments are read at a time, if the arguments did not come with the claim. Large arguments would

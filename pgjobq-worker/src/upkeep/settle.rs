@@ -4,13 +4,11 @@
 //! It sends nothing unless there is something to settle: a finish says so, an attempt of this process has completed a step, or
 //! the look for follow-ups has found something.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pgjobq_core::DatabaseError;
-use pgjobq_core::worker_api::{SCHEDULED, Settled, Shard, lock};
-use tokio::sync::Notify;
+use pgjobq_core::worker_api::{SCHEDULED, Settled, Shard};
 
 use super::Upkeep;
 use crate::runtime::Runtime;
@@ -19,32 +17,6 @@ use crate::runtime::Runtime;
 const SETTLE_BATCH_SIZE: i32 = 1000;
 /// The pause without anything to settle. The look for follow-ups finds what was missed.
 const IDLE: Duration = Duration::from_secs(60 * 60);
-
-/// The shards in which parents have ended, or edges are new, that a worker has to settle.
-#[derive(Debug, Default)]
-pub(crate) struct Unsettled {
-    shards: Mutex<VecDeque<Shard>>,
-    added: Notify,
-}
-
-impl Unsettled {
-    /// Notes that there is something to settle in a shard.
-    pub(crate) fn note(&self, shard: Shard) {
-        self.put_back(shard);
-        self.added.notify_one();
-    }
-
-    fn put_back(&self, shard: Shard) {
-        let mut shards = lock(&self.shards);
-        if !shards.contains(&shard) {
-            shards.push_back(shard);
-        }
-    }
-
-    fn take(&self) -> Option<Shard> {
-        lock(&self.shards).pop_front()
-    }
-}
 
 /// Settles parents that have ended.
 pub(crate) struct Settler(pub(crate) Arc<Runtime>);
@@ -90,7 +62,7 @@ impl Upkeep for Settler {
     }
 
     async fn woken(&mut self) {
-        self.0.unsettled.added.notified().await;
+        self.0.unsettled.noted().await;
     }
 
     fn first_pause(&self) -> Duration {
