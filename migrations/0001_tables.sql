@@ -419,7 +419,7 @@ comment on column pgjobq.steps.children is 'The steps that wait for this one.';
 comment on column pgjobq.steps.demands is
     'A letter for each child. `o`: this step must complete, or the child is cancelled; `h`: or the child is '
     'held; `a`: any end will do. A capital letter: the child also reads the output.';
-comment on column pgjobq.steps.inputs is 'The arguments that are outputs of other steps: see `step_args`.';
+comment on column pgjobq.steps.inputs is 'The arguments that are outputs of other steps: see `fill_args`.';
 comment on column pgjobq.steps.readers is 'How many children still have to get the output.';
 comment on column pgjobq.steps.held is 'How many parents ended badly, so that a person must decide.';
 comment on column pgjobq.steps.role is

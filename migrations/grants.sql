@@ -23,7 +23,8 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.worker_counts, pgjobq.workers_of, pgjobq.unstarted,
     pgjobq.estimated_jobs, pgjobq.oldest_ready,
     pgjobq.ready_line, pgjobq.quarantine_line, pgjobq.leased_tickets, pgjobq.jobs_of_lease,
-    pgjobq.enqueue_workflow, pgjobq.missing_parents, pgjobq.insert_steps, pgjobq.metas_of_steps, pgjobq.unknown_queues,
+    pgjobq.enqueue_workflow, pgjobq.missing_parents, pgjobq.insert_steps, pgjobq.metas_of_steps,
+    pgjobq.unknown_queues,
     pgjobq.cancel_workflow, pgjobq.workflow_status, pgjobq.workflow_steps, pgjobq.states_of_steps,
     pgjobq.blocked_state to pgjobq_producer;
 

@@ -231,8 +231,9 @@ begin
                                   array(select w from unnest(s.workflows, s.held) u(w, h) where h > 0),
                                   array(select n from unnest(s.numbers, s.held) u(n, h) where h > 0),
                                   array(select h from unnest(s.held) h where h > 0));
-        select queues || u.queues, u.more into queues, more
-          from pgjobq.unblock_steps(p_shard, s.ids, s.workflows, s.numbers, s.addresses, s.waits, null) u;
+        queues := queues || pgjobq.unblock_steps(p_shard, s.ids, s.workflows, s.numbers, s.addresses, s.waits,
+                                                 null);
+        more := exists (select from pgjobq.unsettled where shard = p_shard);
     end if;
     if f.ids is not null then
         cancelled := f.ids;

@@ -96,7 +96,9 @@ begin
         cancelled := pgjobq.end_flagged(p_shard, p_back);
         perform pgjobq.forget_cancels(p_shard, p_done);
     end if;
-    perform pgjobq.forget_progress(p_shard, p_done);
+    if exists (select from pgjobq.progress where shard = p_shard) then
+        perform pgjobq.forget_progress(p_shard, p_done);
+    end if;
     if p_steps is not null or cancelled is not null then
         select s.queues, s.ended, s.more into queues, ended, more
           from pgjobq.end_steps(p_shard, p_steps, true) s;

@@ -5,69 +5,69 @@
 --   {"parts": {"list": [{"output": 5}, ...]}}       a JSON array of such values
 --   {"parts": {"outputs": [5, 6, 7]}}             the same of many outputs, in fewer bytes
 --   {"parts": {"results": [5, 6, 7]}}
---   {"page": {"output": "0198…"}}                 the output of a job outside of the workflow, as long as it is kept
+--   {"page": {"output": "0198..."}}               the output of a job outside of the workflow
 
--- Completes the arguments of a step. `read` are the steps whose output it read. `reason` says why that is not
--- possible; then there are no arguments.
+-- The arguments of a step that are outputs, with their values. `is_shared` is true if each step with the same
+-- inputs gets the same values. `reason` says why there are none.
 create or replace function pgjobq.fill_args(
     p_shard smallint, p_workflow uuid, p_args jsonb, p_inputs jsonb,
-    out args jsonb, out read int[], out reason text)
+    out given jsonb, out is_shared boolean, out reason text)
 language plpgsql as $$
 declare
     -- As much as a claim returns at once.
     c_most constant int := 8388608;
     c_too_long constant text := 'its arguments, with the outputs of its parents, would be larger than 8 MiB';
     v_missing int;
+    v_bytes bigint;
 begin
-    read := array(select distinct n::int
-                    from jsonb_path_query(p_inputs, 'strict $.** ? (@.type() == "number")') n);
     -- Their stored size first: an array of them may be larger than PostgreSQL can make.
-    if (select coalesce(sum(pg_column_size(s.output)), 0)
-          from unnest(read) d(n), lateral (select output from pgjobq.steps where shard = p_shard
-                                              and workflow = p_workflow and n = d.n offset 0) s) <= c_most
-    then
-        select s.args, s.missing into args, v_missing
-          from pgjobq.step_args(p_shard, p_workflow, p_args, p_inputs) s;
+    select coalesce(sum(pg_column_size(s.output)), 0), coalesce(bool_and(s.output is not null), false)
+      into v_bytes, is_shared
+      from unnest(pgjobq.inputs_of(p_inputs)) d(n),
+           lateral (select output from pgjobq.steps
+                     where shard = p_shard and workflow = p_workflow and n = d.n offset 0) s;
+    if v_bytes <= c_most then
+        select g.given, g.missing into given, v_missing
+          from pgjobq.given_args(p_shard, p_workflow, p_args, p_inputs) g;
     end if;
     if v_missing = 0 then
-        reason := 'it needs the output of a job outside of its workflow that did not complete, or is no longer kept';
-        args := null;
+        reason := 'it needs the output of a job of no step, which did not complete, or is not kept';
     elsif v_missing is not null then
         reason := (select format('it needs the output of its parent `%s` (%s), which is %s',
                                  coalesce(name, kind), job, coalesce(outcome, 'not there yet'))
                      from pgjobq.steps where shard = p_shard and workflow = p_workflow and n = v_missing);
-        args := null;
-    elsif args is null or pg_column_size(args) > c_most then
+    elsif given is null or pg_column_size(given) + pg_column_size(p_args) > c_most then
         reason := c_too_long;
-        args := null;
     end if;
+    given := case when reason is null then given end;
 exception when program_limit_exceeded or out_of_memory then
     reason := c_too_long;
-    args := null;
+    given := null;
 end $$;
 
-comment on function pgjobq.fill_args is 'Internal. Completes the arguments of a step, if that is possible.';
+comment on function pgjobq.fill_args is 'Internal. The arguments of a step that are outputs of others.';
 
--- Returns the arguments, completed. An output that is no longer stored was already given to this step, and
--- its argument stays. `missing` is a step that has no output, because it has not completed.
-create or replace function pgjobq.step_args(
-    p_shard smallint, p_workflow uuid, p_args jsonb, p_inputs jsonb, out args jsonb, out missing int)
-language plpgsql stable as $$
-declare
-    r record;
+-- The steps whose output the inputs name, each once.
+create or replace function pgjobq.inputs_of(p_inputs jsonb) returns int[] language plpgsql immutable as $$
 begin
-    args := p_args;
-    for r in
-        select i.key, a.value, a.missing
-          from jsonb_each(p_inputs) i,
-               lateral pgjobq.step_arg(p_shard, p_workflow, i.value, p_args->i.key) a
-    loop
-        missing := coalesce(missing, r.missing);
-        args := args || jsonb_build_object(r.key, r.value);
-    end loop;
+    return array(select distinct n::int
+                   from jsonb_path_query(p_inputs, 'strict $.** ? (@.type() == "number")') n);
 end $$;
 
-comment on function pgjobq.step_args is 'Internal. Puts the outputs of steps into arguments.';
+comment on function pgjobq.inputs_of is 'Internal. The steps whose output a step reads.';
+
+-- The arguments that are outputs. An output that is no longer stored was already given to this step, and its
+-- argument stays. `missing` is a step that has no output, because it has not completed.
+create or replace function pgjobq.given_args(
+    p_shard smallint, p_workflow uuid, p_args jsonb, p_inputs jsonb, out given jsonb, out missing int)
+language plpgsql stable as $$
+begin
+    select jsonb_object_agg(i.key, a.value), min(a.missing) into given, missing
+      from jsonb_each(p_inputs) i,
+           lateral pgjobq.step_arg(p_shard, p_workflow, i.value, p_args->i.key) a;
+end $$;
+
+comment on function pgjobq.given_args is 'Internal. The arguments of a step that are outputs.';
 
 -- The value of one input. `p_old` is the value that the argument has already.
 create or replace function pgjobq.step_arg(
@@ -82,6 +82,10 @@ begin
         select coalesce(jsonb_agg(a.value order by l.i), '[]'), min(a.missing) into value, missing
           from jsonb_array_elements(p_input->'list') with ordinality l(input, i),
                lateral pgjobq.step_arg(p_shard, p_workflow, l.input, p_old->(l.i - 1)::int) a;
+        return;
+    elsif jsonb_typeof(v_steps) = 'string' then
+        value := coalesce(pgjobq.outside_arg(p_input), p_old);
+        missing := case when value is null then 0 end;
         return;
     end if;
     v_steps := case when v_is_list then v_steps else jsonb_build_array(v_steps) end;
@@ -114,7 +118,8 @@ begin
            lateral (select * from pgjobq.finished
                      where shard = pgjobq.shard_of(v_id, s.shards) and id = v_id offset 0) f
      order by f.finished_at desc limit 1;
-    return case when v_ended.outcome = 'completed' and p_input ? 'output' then coalesce(v_ended.output, 'null')
+    return case when v_ended.outcome = 'completed' and p_input ? 'output'
+                    then coalesce(v_ended.output, 'null')
                 when v_ended.outcome = 'completed'
                     then jsonb_build_object('Ok', coalesce(v_ended.output, 'null'))
                 when v_ended.outcome is not null and p_input ? 'result'
@@ -124,17 +129,20 @@ end $$;
 comment on function pgjobq.outside_arg is
     'Internal. The value of an input from a job outside of the workflow.';
 
--- Notes that children have got outputs: `p_read` has the workflow of each child, and the steps that it read.
--- An output goes with its last reader. The order lets two sessions wait for each other in no circle.
-create or replace function pgjobq.release_outputs(p_shard smallint, p_read jsonb)
+-- Notes that these steps have got the outputs that they read. An output goes with its last reader. The order
+-- lets two sessions wait for each other in no circle.
+create or replace function pgjobq.release_outputs(p_shard smallint, p_workflow uuid[], p_n int[])
 returns void language plpgsql as $$
 declare
     r record;
 begin
     for r in
-        select c.workflow, n::int as n, count(*) as readers
-          from jsonb_to_recordset(p_read) c(workflow uuid, steps jsonb), jsonb_array_elements_text(c.steps) n
-         group by c.workflow, n::int order by c.workflow, n::int
+        select u.workflow, i.n, count(*) as readers
+          from unnest(p_workflow, p_n) u(workflow, n),
+               lateral (select inputs from pgjobq.steps
+                         where shard = p_shard and workflow = u.workflow and n = u.n offset 0) s,
+               unnest(pgjobq.inputs_of(s.inputs)) i(n)
+         group by u.workflow, i.n order by u.workflow, i.n
     loop
         update pgjobq.steps
            set readers = readers - r.readers, output = case when readers > r.readers then output end

@@ -14,7 +14,6 @@ declare
     v_now record;
 begin
     v_all := pgjobq.record_steps(p_shard, p_ended);
-    -- step: steps recorded
     select array_agg(workflow) filter (where fits) as workflows, array_agg(n) filter (where fits) as numbers,
            array_agg(workflow) filter (where not fits) as later,
            array_agg(n) filter (where not fits) as left_out, max(edges) filter (where fits) as edges

@@ -88,7 +88,7 @@ begin
     if not more then
         return;
     elsif true = all (c.unfilled) then
-        queues := pgjobq.fill_steps(p_shard, c.workflows, c.numbers);
+        select f.queues, f.more into queues, more from pgjobq.fill_steps(p_shard, c.workflows, c.numbers) f;
         return;
     end if;
     -- step: ended steps locked
@@ -136,9 +136,11 @@ comment on function pgjobq.note_settled is 'Internal. Notes how many children of
 
 -- Completes the arguments of steps that wait for nothing else: see `unblock_steps`. The caller has locked
 -- their rows in `unsettled`. It does a hundred at most, because those that do not fit are written again. A
--- step that was ended meanwhile keeps its row: its children are to be told.
-create or replace function pgjobq.fill_steps(p_shard smallint, p_workflow uuid[], p_n int[])
-returns int[] language plpgsql as $$
+-- step that was ended meanwhile keeps its row: its children are to be told. `more` is false if it did
+-- nothing.
+create or replace function pgjobq.fill_steps(
+    p_shard smallint, p_workflow uuid[], p_n int[], out queues int[], out more boolean)
+language plpgsql as $$
 declare
     c record;
     l record;
@@ -150,12 +152,13 @@ begin
            lateral (select job, workflow, n from pgjobq.steps
                      where shard = p_shard and workflow = u.flow and n = u.number offset 0) s;
     l := pgjobq.lock_blocked(p_shard, c.jobs);
+    more := l.places is not null;
     for i in 1..coalesce(cardinality(l.places), 0) loop
         l.waits[i] := l.waits[i] - 1;
         delete from pgjobq.unsettled
          where shard = p_shard and workflow = c.workflows[l.places[i]] and n = c.numbers[l.places[i]];
     end loop;
-    return pgjobq.unblock_steps(
+    queues := pgjobq.unblock_steps(
         p_shard, array(select c.jobs[i] from unnest(l.places) i),
         array(select c.workflows[i] from unnest(l.places) i),
         array(select c.numbers[i] from unnest(l.places) i), l.addresses, l.waits, null);

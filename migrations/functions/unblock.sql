@@ -1,7 +1,7 @@
 -- Unblocking: a job that waits for nothing any more gets a ticket, or keeps its time.
 
 -- Locks those of some jobs that are blocked, in the order given, which is that of their ids. `places` are
--- theirs in `p_jobs`.
+-- theirs in `p_jobs`. It locks no other job: that may be completing in a transaction that stays open.
 create or replace function pgjobq.lock_blocked(
     p_shard smallint, p_jobs uuid[], out places int[], out addresses tid[], out waits int[])
 language plpgsql as $$
@@ -9,8 +9,7 @@ begin
     select array_agg(d.i), array_agg(j.address), array_agg(j.waits_for) into places, addresses, waits
       from unnest(p_jobs) with ordinality d(id, i),
            lateral (select ctid as address, waits_for from pgjobq.jobs
-                     where shard = p_shard and id = d.id for update offset 0) j
-     where j.waits_for > 0;
+                     where shard = p_shard and id = d.id and waits_for + 0 > 0 for update offset 0) j;
 end $$;
 
 comment on function pgjobq.lock_blocked is 'Internal. Locks the jobs that are blocked.';
@@ -30,13 +29,13 @@ declare
     v_bytes bigint := 0;
     v_args jsonb[] := array_fill(null::jsonb, array[coalesce(cardinality(p_job), 0)]);
     v_reasons text[] := array_fill(null::text, array[coalesce(cardinality(p_job), 0)]);
-    v_read jsonb := '[]';       -- the outputs that were read: workflow and steps
+    v_filled int[] := '{}';     -- by their place
     v_later int[] := '{}';
+    v_workflow uuid; v_inputs jsonb; v_given jsonb; v_is_shared boolean; v_reason text;
     r record;
-    f record;
 begin
     for r in
-        select d.i, d.workflow, s.inputs, j.args
+        select d.i::int, d.workflow, s.inputs, j.args
           from unnest(p_job, p_workflow, p_n, p_left, p_fatal) with ordinality
                    d(job, workflow, n, waits, fatal, i),
                lateral (select inputs from pgjobq.steps
@@ -46,22 +45,29 @@ begin
     loop
         if v_bytes >= c_bytes then
             p_left[r.i] := 1;
-            v_later := v_later || r.i::int;
-        else
-            f := pgjobq.fill_args(p_shard, r.workflow, r.args, r.inputs);
-            v_args[r.i] := f.args;
-            v_reasons[r.i] := f.reason;
-            v_bytes := v_bytes + coalesce(pg_column_size(f.args), 0);
-            v_read := v_read || jsonb_build_object('workflow', r.workflow, 'steps', f.read);
+            v_later := v_later || r.i;
+            continue;
         end if;
+        -- Many children of one parent have the same inputs.
+        if (v_is_shared and v_inputs = r.inputs and v_workflow = r.workflow) is not true then
+            v_workflow := r.workflow;
+            v_inputs := r.inputs;
+            select f.given, f.is_shared, f.reason into v_given, v_is_shared, v_reason
+              from pgjobq.fill_args(p_shard, r.workflow, r.args, r.inputs) f;
+        end if;
+        v_args[r.i] := r.args || v_given;
+        v_reasons[r.i] := v_reason;
+        v_bytes := v_bytes + coalesce(pg_column_size(v_given), 0);
+        v_filled := case when v_reason is null then v_filled || r.i else v_filled end;
     end loop;
     perform pgjobq.cancel_children(p_shard, p_job, p_workflow, p_fatal, v_reasons);
     queues := pgjobq.unblock_jobs(p_shard, p_job, p_address, p_left, v_args);
     insert into pgjobq.unsettled (shard, workflow, n)
     select p_shard, p_workflow[i], p_n[i] from unnest(v_later) i
     on conflict (shard, workflow, n) do nothing;
-    if v_read <> '[]' then
-        perform pgjobq.release_outputs(p_shard, v_read);
+    if v_filled <> '{}' then
+        perform pgjobq.release_outputs(p_shard, array(select p_workflow[i] from unnest(v_filled) i),
+                                       array(select p_n[i] from unnest(v_filled) i));
     end if;
 end $$;
 

@@ -14,7 +14,7 @@
 --   p_role       `complete` or `failure`: it waits for the end of all steps without a role
 --   p_children   for each step an array of numbers, as text: `{2,3}`
 --   p_demands    for each step a letter for each child: see `steps.demands`
---   p_inputs     for each step the arguments that are outputs of others: see `step_args`
+--   p_inputs     for each step the arguments that are outputs of others: see `fill_args`
 --   p_waits_for  how many parents in the workflow each step has; 1 if it has a role
 --   p_edges      the other parents, as in `enqueue_many`
 -- `is_new` is false if the workflow exists: an enqueue whose answer was lost was repeated. `unknown` are

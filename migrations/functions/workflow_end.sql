@@ -37,7 +37,7 @@ begin
     if not found then
         return false;
     end if;
-    delete from pgjobq.cancels where ctid = v_request.address;
+    delete from pgjobq.cancels where shard = p_shard and ctid = v_request.address;
     update pgjobq.workflows
        set cancelled_at = clock_timestamp(), cancel_from = 0, due_at = clock_timestamp(),
            cancelled = jsonb_build_object('by', v_request.asked_by, 'role', v_request.role,

@@ -19,5 +19,6 @@ mod plans; // Every hot statement in every state of the statistics.
 mod replans; // An enqueue is planned once in a session.
 mod shards; // The rules that let the tables be distributed.
 mod statements; // Each file a statement, each statement a file.
+mod steps; // Steps of workflows, and jobs without one.
 mod transactions; // Of a lone job, and of an idle worker.
 mod wal; // WAL for each job, and how often its row is written.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::operation::{ASKED, Side, Stage};
 use crate::schedule::Schedule;
@@ -34,6 +34,15 @@ pub(crate) enum Event {
     /// It continued from its next step.
     Went(usize),
     Ended(usize),
+}
+
+/// The course of one interleaving.
+#[derive(Debug)]
+pub(crate) struct Played {
+    pub(crate) endings: Vec<Ending>,
+    pub(crate) traces: Vec<Vec<String>>,
+    history: Vec<Event>,
+    waits: BTreeSet<(usize, usize)>,
 }
 
 /// The result of one interleaving.
@@ -82,9 +91,28 @@ impl Bench {
             .enumerate()
             .map(|(side, (operation, level))| operation.script(side + 1, *level))
             .collect();
-        for (session, script) in self.sessions.iter_mut().zip(&scripts) {
+        let Played { endings, traces, history, waits } = self.play(&scripts, schedule).await;
+        let (state, drained) = self.look().await;
+        Run { endings, traces, history, waits, state, drained }
+    }
+
+    /// Runs a statement before an interleaving.
+    pub(crate) async fn prepare(&mut self, sql: &str) {
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut self.gates).await.unwrap();
+    }
+
+    /// Returns a column of texts, or the error.
+    pub(crate) async fn texts(&mut self, sql: &str) -> Vec<String> {
+        let texts = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&mut self.gates).await;
+        texts.unwrap_or_else(|error| vec![error.to_string()])
+    }
+
+    /// Runs some scripts on the stage as it is, in the order that the schedule gives.
+    pub(crate) async fn play(&mut self, scripts: &[String], schedule: &mut Schedule) -> Played {
+        for (session, script) in self.sessions.iter_mut().zip(scripts) {
             session.start(script);
         }
+        let sides = scripts;
         let mut states = vec![State::Over; sides.len()];
         let (mut history, mut waits) = (Vec::new(), BTreeSet::new());
         let mut ends: Vec<_> = sides.iter().map(|_| None).collect();
@@ -111,8 +139,7 @@ impl Bench {
             }
         }
         let (endings, traces) = ends.into_iter().flatten().unzip();
-        let (state, drained) = self.look().await;
-        Run { endings, traces, history, waits, state, drained }
+        Played { endings, traces, history, waits }
     }
 
     async fn reset(&mut self, stage: Stage) {
@@ -192,7 +219,8 @@ impl Bench {
         }
         self.untidy = 0;
         sqlx::raw_sql(
-            "vacuum pgjobq.jobs, pgjobq.leases, pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.cancels",
+            "vacuum pgjobq.jobs, pgjobq.leases, pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.cancels,
+                    pgjobq.workflows, pgjobq.steps, pgjobq.unsettled",
         )
         .execute(&mut self.gates)
         .await

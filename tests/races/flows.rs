@@ -1,0 +1,236 @@
+//! Workflows: every two operations on the same steps, in every order.
+
+use std::collections::BTreeSet;
+
+use crate::bench::Bench;
+use crate::pause;
+use crate::schedule::Schedule;
+use crate::server::Databases;
+use crate::session::Ending;
+
+/// The steps of functions that only these operations reach.
+pub(crate) const STEPS: &[&str] = &[
+    "children locked",
+    "children read",
+    "ended steps locked",
+    "held step locked",
+    "live steps locked",
+    "workflow locked",
+];
+
+/// The steps at which these operations do not stop, because others that have them do.
+const SKIPPED: &str = "leases held,jobs written,jobs read,lanes locked,jobs locked,requests read,jobs taken,lease seen,\
+                       job deleted,lease locked";
+
+/// An operation: its transactions as one script, which answers with a row `answer`.
+#[derive(Clone, Copy)]
+struct Operation {
+    name: &'static str,
+    script: &'static str,
+}
+
+const fn operation(name: &'static str, script: &'static str) -> Operation {
+    Operation { name, script }
+}
+
+const COMPLETE_1: Operation = operation(
+    "complete 1",
+    "select coalesce(to_jsonb(races.finish('{1}', 'complete'))::text, 'null') as answer;",
+);
+const BURY_1: Operation =
+    operation("bury 1", "select coalesce(to_jsonb(races.finish('{1}', 'bury'))::text, 'null') as answer;");
+const COMPLETE_2: Operation = operation(
+    "complete 2",
+    "select coalesce(to_jsonb(races.finish('{2}', 'delete'))::text, 'null') as answer;",
+);
+const BURY_2: Operation =
+    operation("bury 2", "select coalesce(to_jsonb(races.finish('{2}', 'bury'))::text, 'null') as answer;");
+const COMPLETE_BOTH: Operation = operation(
+    "complete both",
+    "select coalesce(to_jsonb(races.finish('{1,2}', 'complete'))::text, 'null') as answer;",
+);
+const COMPLETE_IN: Operation = operation(
+    "complete 2 in a transaction",
+    "begin; select coalesce(to_jsonb(races.complete_in(2))::text, 'null') as answer;\nselect races.pause('completed'); commit;",
+);
+const REAP: Operation = operation(
+    "reap 2",
+    "select races.claim_and_die(2);\nbegin; select coalesce(to_jsonb(pgjobq.reap(0::smallint, '{}'))::text, 'null') as answer; commit;",
+);
+const TEND: Operation = operation(
+    "tend",
+    "begin; select coalesce(to_jsonb(pgjobq.tend_workflows(0::smallint))::text, 'null') as answer; commit;
+     select races.pause('tended once');
+     begin; select pgjobq.tend_workflows(0::smallint); commit;",
+);
+const CANCEL: Operation = operation(
+    "cancel the workflow",
+    "begin; select coalesce(to_jsonb(pgjobq.cancel_workflow(flows.id(0)))::text, 'null') as answer; commit;
+     select races.pause('requested');
+     begin; select pgjobq.tend_workflows(0::smallint); commit;
+     select races.pause('passed on');
+     begin; select pgjobq.tend_workflows(0::smallint); commit;
+     begin; select pgjobq.act_on_cancels(0::smallint, null, null, 100); commit;",
+);
+const PURGE: Operation = operation(
+    "purge",
+    "select coalesce(to_jsonb(pgjobq.purge_queue(0::smallint, 1, null, 0, 100, null))::text, 'null') as answer;",
+);
+const RETRY: Operation = operation(
+    "retry",
+    "begin; select coalesce(to_jsonb(pgjobq.retry_workflow(0::smallint, flows.id(0)))::text, 'null') as answer;
+     select races.pause('retried'); commit;",
+);
+const RESUME: Operation = operation(
+    "resume 7",
+    "begin; select coalesce(to_jsonb(pgjobq.resume_step(0::smallint, flows.id(0), 7))::text, 'null') as answer;
+     select races.pause('resumed'); commit;",
+);
+
+/// The operations that are run together on each stage.
+const STAGES: &[(&str, &[Operation])] = &[
+    (
+        "running",
+        &[COMPLETE_1, BURY_1, COMPLETE_2, BURY_2, COMPLETE_BOTH, COMPLETE_IN, REAP, TEND, CANCEL, PURGE],
+    ),
+    ("failed", &[COMPLETE_2, BURY_2, COMPLETE_IN, REAP, TEND, CANCEL, PURGE, RETRY, RESUME]),
+    ("unsettled", &[COMPLETE_2, BURY_2, TEND, CANCEL, PURGE, RETRY, RESUME]),
+];
+
+/// A bug, planted into the shipped text by cuts: a text, and its replacement.
+struct Planted {
+    name: &'static str,
+    cuts: &'static [(&'static str, &'static str)],
+    /// The stage and the operations with which the runner must find it.
+    among: (&'static str, [Operation; 2]),
+}
+
+const NO_LOCK: (&str, &str) =
+    ("and waits_for + 0 > 0 for update offset 0) j;", "and waits_for + 0 > 0 offset 0) j;");
+
+const PLANTED: &[Planted] = &[
+    Planted { name: "a child counts down without the lock of its row", cuts: &[NO_LOCK], among: ("running", [COMPLETE_1, COMPLETE_2]) },
+    Planted {
+        name: "a child asks whether each parent has ended",
+        cuts: &[
+            NO_LOCK,
+            (
+                "array(select w - c.met[i] from unnest(l.places, l.waits) p(i, w))",
+                "array(select case when exists (select from pgjobq.steps s where s.children @> array[c.numbers[i]]
+                                                and s.outcome is null) then w else 0 end
+                         from unnest(l.places, l.waits) p(i, w))",
+            ),
+        ],
+        among: ("running", [COMPLETE_1, COMPLETE_2]),
+    },
+    Planted {
+        name: "a retry does not lock the live steps",
+        cuts: &[("for update skip locked offset 0) s);", "offset 0) s);")],
+        among: ("failed", [RETRY, COMPLETE_2]),
+    },
+    Planted {
+        name: "a retry ignores children that were not told",
+        cuts: &[(
+            "or exists (select from pgjobq.unsettled where shard = p_shard and workflow = p_workflow)",
+            "or false",
+        )],
+        among: ("unsettled", [RETRY, TEND]),
+    },
+    Planted {
+        name: "a step that ended beside a finish is not left to others",
+        cuts: &[("from unnest(v_now.later, v_now.left_out) u(workflow, n)", "from unnest(v_now.later, v_now.left_out) u(workflow, n) where p_settle")],
+        among: ("running", [PURGE, PURGE]),
+    },
+];
+
+#[derive(Default)]
+struct Report {
+    interleavings: usize,
+    steps: BTreeSet<String>,
+    violations: Vec<String>,
+}
+
+impl Report {
+    /// Runs every order of two operations on a stage, up to the first violation.
+    async fn explore(&mut self, bench: &mut Bench, stage: &str, sides: [Operation; 2]) {
+        let scripts = sides.map(|side| format!("set races.skipped = '{SKIPPED}';\n{}", side.script));
+        let mut schedule = Some(Schedule::first(sides[0].name == sides[1].name));
+        bench.tidy().await;
+        while let Some(mut order) = schedule {
+            bench.prepare(&format!("select races.reset_flow('{stage}')")).await;
+            let played = bench.play(&scripts, &mut order).await;
+            self.interleavings += 1;
+            self.steps.extend(played.traces.iter().flatten().cloned());
+            let mut wrong = bench.texts("select unnest(races.flow_violations())").await;
+            wrong.extend(bench.texts("select unnest(races.drain_flow())").await);
+            wrong.extend(played.endings.iter().filter_map(failure));
+            if !wrong.is_empty() {
+                let (first, second) = (sides[0].name, sides[1].name);
+                eprintln!("violation: {stage}: {first}, {second}: {wrong:?}\n{:?}", played.traces);
+                self.violations.push(format!("{stage}: {first}, {second}: {wrong:#?}\n{played:?}"));
+                return;
+            }
+            schedule = order.next();
+        }
+    }
+
+    /// Runs every two operations of each stage.
+    async fn explore_all(bench: &mut Bench) -> Self {
+        let mut report = Self::default();
+        for (stage, operations) in STAGES {
+            for (place, first) in operations.iter().enumerate() {
+                for second in &operations[place..] {
+                    report.explore(bench, stage, [*first, *second]).await;
+                }
+            }
+        }
+        report
+    }
+}
+
+/// Returns the error of a session. The only one that is expected: two workers cannot hold one job.
+fn failure(ending: &Ending) -> Option<String> {
+    match ending {
+        Ending::Failed { message, .. } if message.contains("leases_pkey") => None,
+        Ending::Failed { code, message } => Some(format!("{code}: {message}")),
+        Ending::Answered(_) => None,
+    }
+}
+
+async fn open(databases: &Databases, name: &str, schema: &str) -> Bench {
+    let options = databases.create(name).await;
+    databases.run(name, &pause::with_pauses(schema)).await;
+    databases.run(name, include_str!("../it/flows.sql")).await;
+    databases.run(name, include_str!("flows.sql")).await;
+    Bench::open(&options).await
+}
+
+pub(crate) async fn every_interleaving_keeps_the_invariants() {
+    let databases = Databases::start().await;
+    let mut bench = open(&databases, "flows", &pause::shipped()).await;
+    let report = Report::explore_all(&mut bench).await;
+    eprintln!("workflows: {} interleavings, {} violations", report.interleavings, report.violations.len());
+    assert!(report.violations.is_empty(), "{}", report.violations.join("\n\n"));
+    let never: Vec<_> = STEPS.iter().filter(|step| !report.steps.contains(**step)).collect();
+    assert!(never.is_empty(), "no operation reaches these steps: {never:?}");
+}
+
+pub(crate) async fn every_planted_bug_is_found() {
+    let databases = Databases::start().await;
+    let mut missed = Vec::new();
+    for (number, bug) in PLANTED.iter().enumerate() {
+        let mut text = pause::shipped();
+        for (old, new) in bug.cuts {
+            assert_eq!(text.matches(old).count(), 1, "`{}`: the schema changed: {old}", bug.name);
+            text = text.replace(old, new);
+        }
+        let mut bench = open(&databases, &format!("flows_{number}"), &text).await;
+        let mut report = Report::default();
+        report.explore(&mut bench, bug.among.0, bug.among.1).await;
+        match report.violations.first() {
+            Some(violation) => eprintln!("planted: {} -> {violation:.300}", bug.name),
+            None => missed.push(format!("{} ({} interleavings)", bug.name, report.interleavings)),
+        }
+    }
+    assert!(missed.is_empty(), "the runner misses: {}", missed.join(", "));
+}

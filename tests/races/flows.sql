@@ -1,0 +1,150 @@
+-- The stages of workflows for the runner, and what must hold of them. `flows` (see `tests/it/flows.sql`) makes the workflow
+-- and ends its steps.
+
+-- Steps 1 and 2 are ready. 3 and 5 need both, 4 only that 1 ends, 6 needs 3, and 7 is held if 2 fails. 8 and 9 are last steps.
+--   running     so it is
+--   failed      1 is dead, its children were told, and so were theirs; 4 has completed
+--   unsettled   1 was cancelled, and nobody was told
+create function races.reset_flow(p_stage text) returns void language plpgsql as $$
+begin
+    perform pg_advisory_unlock_all();
+    perform pg_advisory_lock(side, gate) from generate_series(1, 3) side, generate_series(1, 9) gate;
+    delete from pgjobq.jobs;
+    delete from pgjobq.leases;
+    delete from pgjobq.workers;
+    delete from pgjobq.failures;
+    delete from pgjobq.finished;
+    delete from pgjobq.cancels;
+    delete from pgjobq.unsettled;
+    delete from pgjobq.steps;
+    delete from pgjobq.workflows;
+    perform setval('pgjobq.ticket', 100);
+    perform pgjobq.register_worker(0::smallint, 7, 'by hand');
+    perform flows.enqueue('[{}, {},
+        {"after": {"1": "O", "2": "o"}, "inputs": {"x": {"output": 1}}}, {"after": {"1": "A"}, "inputs": {"x": {"result": 1}}},
+        {"after": {"1": "o", "2": "a"}}, {"after": {"3": "o"}}, {"after": {"1": "a", "2": "h"}},
+        {"role": "complete"}, {"role": "failure"}]');
+    if p_stage = 'failed' then
+        perform flows.finish('{1}', 'bury');
+        perform flows.tend();
+        perform flows.finish('{4}', 'complete');
+    elsif p_stage = 'unsettled' then
+        perform pgjobq.end_waiting(0::smallint, array[flows.id(1)], 'cancel');
+    end if;
+end $$;
+
+-- Ends a step by itself, if it is ready.
+create function races.finish(p_n int[], p_decision text) returns text language plpgsql as $$
+begin
+    if exists (select from unnest(p_n) n where not exists (
+               select from pgjobq.jobs where id = flows.id(n) and ticket is not null)) then
+        return 'gone';
+    end if;
+    return (flows.finish(p_n, p_decision))::text;
+end $$;
+
+-- A worker claims a step and dies.
+create function races.claim_and_die(p_n int) returns void language plpgsql as $$
+begin
+    update pgjobq.jobs set max_crashes = 0 where id = flows.id(p_n);
+    insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
+    select 0, 1, 1, ticket, 5, 5, int8multirange(int8range(ticket, ticket, '[]')) from pgjobq.jobs
+     where id = flows.id(p_n) and ticket is not null;
+end $$;
+
+create function races.complete_in(p_n int) returns text language plpgsql as $$
+begin
+    insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
+    select 0, 1, 1, ticket, 6, 7, int8multirange(int8range(ticket, ticket, '[]')) from pgjobq.jobs
+     where id = flows.id(p_n) and ticket is not null;
+    return (select pgjobq.complete_in(0::smallint, 7, 1, 1::smallint, ticket, 6, id, ticket, null, '1')
+              from pgjobq.jobs where id = flows.id(p_n) and ticket is not null);
+end $$;
+
+-- What is wrong now, in one snapshot.
+create function races.flow_violations() returns text[] language sql as $$
+    with edge as (
+        select p.n as parent, u.child, lower(u.demand) as demand, u.demand <> lower(u.demand) as reads, p.outcome, p.output,
+               exists (select from pgjobq.unsettled t where t.n = p.n) as is_unsettled,
+               exists (select from pgjobq.jobs j where j.id = p.job and j.attempt > 0) as runs_again
+          from pgjobq.steps p, unnest(p.children, string_to_array(p.demands, null)) u(child, demand)),
+    child as (
+        select s.n, s.role, s.held, j.waits_for, j.ticket, j.args, j.id is not null as is_live, s.outcome,
+               count(e.*) filter (where e.outcome is null or e.is_unsettled) as waits,
+               -- A child that is ready does not wait for a parent that runs again.
+               count(e.*) filter (where (e.outcome is null or e.is_unsettled) and not e.runs_again) as must_wait,
+               count(e.*) filter (where e.outcome <> 'completed' and not e.is_unsettled and e.demand = 'h') as held_by,
+               count(e.*) filter (where e.outcome <> 'completed' and not e.is_unsettled and e.demand = 'o') as failed
+          from pgjobq.steps s left join pgjobq.jobs j on j.id = s.job left join edge e on e.child = s.n
+         group by s.n, s.role, s.held, j.waits_for, j.ticket, j.args, j.id, s.outcome)
+    select array(
+        select format('step %s has a job, or none, and the outcome %L', n, outcome) from child
+         where is_live = (outcome is not null)
+        union all
+        select format('step %s runs although it waits for %s', n, must_wait) from child
+         where is_live and waits_for = 0 and must_wait + failed > 0
+        union all
+        select format('step %s counts %s instead of %s + %s held', n, waits_for, waits, held) from child
+         where is_live and waits_for > 0 and role is null and waits_for <> waits + held
+               + (select count(*) from pgjobq.unsettled t where t.n = child.n)
+        union all
+        select format('step %s is live although a parent failed', n) from child where is_live and failed > 0
+        union all
+        select format('step %s is held by %s, and %s are counted', n, held_by, held) from child
+         where is_live and waits_for > 0 and held <> held_by and held > 0
+        union all
+        select format('the output of step %s is gone, and step %s needs it', e.parent, e.child)
+          from edge e join child c on c.n = e.child
+         where e.reads and e.outcome is not null and c.is_live and c.waits_for > 0 and e.output is null
+        union all
+        select format('step %s starts without its argument', n) from child
+         where n in (3, 4) and ticket is not null and not args ? 'x'
+        union all
+        select format('the workflow counts %s + %s instead of %s', w.live, w.roles, c.steps)
+          from pgjobq.workflows w, (select count(*) as steps from pgjobq.steps s
+                                     where outcome is null or exists (select from pgjobq.unsettled t where t.n = s.n)) c
+         where w.live + w.roles <> c.steps)
+$$;
+
+-- Ends all that is left, and returns what was stranded, and outcomes that do not fit.
+create function races.drain_flow() returns text[] language plpgsql as $$
+declare
+    v_steps int[];
+begin
+    for round in 1..30 loop
+        perform flows.tend();
+        perform pgjobq.act_on_cancels(0::smallint, null, null, 100);
+        perform pgjobq.reap(0::smallint, '{}');
+        perform pgjobq.resume_step(0::smallint, flows.id(0), n) from pgjobq.steps where held > 0 and outcome is null;
+        v_steps := array(select n from pgjobq.steps s join pgjobq.jobs j on j.id = s.job where j.ticket is not null);
+        exit when v_steps = '{}' and not exists (select from pgjobq.unsettled)
+              and not exists (select from pgjobq.cancels) and not exists (select from pgjobq.jobs);
+        if v_steps <> '{}' then
+            delete from pgjobq.leases;
+            perform flows.finish(v_steps, 'complete');
+        end if;
+    end loop;
+    return array(
+        select format('step %s is stranded: waits for %s', s.n, j.waits_for)
+          from pgjobq.jobs j join pgjobq.steps s on s.job = j.id
+        union all
+        select format('step %s is unsettled', n) from pgjobq.unsettled
+        union all
+        select 'a request to cancel is left' from pgjobq.cancels
+        union all
+        select format('the workflow has not ended: %s live, %s roles', live, roles) from pgjobq.workflows
+         where outcome is null or live <> 0 or roles <> 0
+        union all
+        select format('the workflow has %s failed steps, and is %s', failed, outcome) from pgjobq.workflows
+         where failed <> (select count(*) from pgjobq.steps
+                           where outcome in ('dead', 'expired') or outcome = 'cancelled' and role is null)
+            or (outcome = 'completed') <> (failed = 0)
+        union all
+        select format('step %s completed although step %s is %s', c.n, p.n, p.outcome)
+          from pgjobq.steps p, unnest(p.children, string_to_array(p.demands, null)) u(child, demand)
+               join pgjobq.steps c on c.n = u.child
+         where lower(u.demand) = 'o' and p.outcome <> 'completed' and c.outcome = 'completed'
+        union all
+        select 'both last steps ran' where (select count(*) from pgjobq.steps where role is not null
+                                             and outcome = 'completed') > 1);
+end $$;
