@@ -3,6 +3,7 @@
 pub(crate) mod acted;
 pub(crate) mod answers;
 pub(crate) mod client_schemas;
+pub(crate) mod columns;
 pub(crate) mod error;
 pub(crate) mod ids;
 pub(crate) mod installed;

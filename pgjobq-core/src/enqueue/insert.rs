@@ -7,6 +7,7 @@ use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres, Row as _};
 use uuid::Uuid;
 
+use crate::db::columns::some_of;
 use crate::db::ids::QueueId;
 use crate::db::migrate::version::PROGRAM;
 use crate::db::statements::Statements;
@@ -178,10 +179,4 @@ pub(crate) fn shapes<'r>(rows: &[&'r Row]) -> (Vec<Shape<'r>>, Vec<i32>) {
     });
     let numbers = numbers.collect();
     (shapes, numbers)
-}
-
-/// Returns a column, or `None` if no row has a value in it.
-pub(crate) fn some_of<'r, R, T>(rows: &[&'r R], pick: impl Fn(&'r R) -> Option<T>) -> Option<Vec<Option<T>>> {
-    let column: Vec<Option<T>> = rows.iter().copied().map(pick).collect();
-    column.iter().any(Option::is_some).then_some(column)
 }

@@ -7,6 +7,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
+use crate::db::columns::some_of;
 use crate::db::ids::WorkerId;
 use crate::store::access::Store;
 use crate::store::model::{Hold, LeaseKey};
@@ -94,21 +95,15 @@ impl Store {
             .bind(ended.iter().map(|e| e.hold.job.as_uuid()).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.hold.ticket).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.decision.sql_word()).collect::<Vec<_>>())
-            .bind(some_of(&ended, Decision::delay))
-            .bind(some_of(&ended, Decision::keep))
-            .bind(some_of(&ended, Decision::output))
-            .bind(some_of(&ended, Decision::reason))
-            .bind(some_of(&ended, Decision::message))
+            .bind(some_of(&ended, |end| end.decision.delay()))
+            .bind(some_of(&ended, |end| end.decision.keep()))
+            .bind(some_of(&ended, |end| end.decision.output()))
+            .bind(some_of(&ended, |end| end.decision.reason()))
+            .bind(some_of(&ended, |end| end.decision.message()))
             .bind(ended.iter().map(|e| e.hold.address).collect::<Vec<_>>());
         let row = self.row(query).await?;
         read_finished(&row).map_err(DatabaseError::Refused)
     }
-}
-
-/// Returns a column, or `None` if no decision has a value in it: most have none.
-fn some_of<'e, T>(ended: &[&'e Ended], pick: impl Fn(&'e Decision) -> Option<T>) -> Option<Vec<Option<T>>> {
-    let column: Vec<Option<T>> = ended.iter().map(|end| pick(&end.decision)).collect();
-    column.iter().any(Option::is_some).then_some(column)
 }
 
 fn read_finished(row: &PgRow) -> Result<Finished, sqlx::Error> {

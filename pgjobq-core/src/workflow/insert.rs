@@ -7,11 +7,12 @@ use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres, Row as _};
 use uuid::Uuid;
 
+use crate::db::columns::some_of;
 use crate::db::ids::QueueId;
 use crate::db::migrate::version::PROGRAM;
 use crate::db::statements::Statements;
 use crate::enqueue::edge;
-use crate::enqueue::insert::{MAX_BYTES, MAX_ROWS, Transaction, bind_rows, shapes, some_of};
+use crate::enqueue::insert::{MAX_BYTES, MAX_ROWS, Transaction, bind_rows, shapes};
 use crate::enqueue::row::Row;
 use crate::workflow::draft::Role;
 use crate::workflow::plan::{Plan, PlannedStep};
