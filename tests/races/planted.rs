@@ -165,9 +165,9 @@ const PLANTED: &[Planted] = &[
         &[
             ("order by run_at limit p_most for update skip locked)", 1, "order by run_at limit p_most)"),
             (
-                "j.ctid = d.place and j.shard = p_shard and j.id = d.id and j.run_at <= v_now\n               and j.waits_for = 0",
+                "where j.ctid = d.place and j.shard + 0 = p_shard and j.id is not distinct from d.id\n            returning j.queue_id)",
                 1,
-                "j.shard = p_shard and j.id = d.id",
+                "where j.shard = p_shard and j.id = d.id\n            returning j.queue_id)",
             ),
         ],
         &["promote"],
