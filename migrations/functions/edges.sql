@@ -14,7 +14,8 @@
 -- The edges of new jobs. `p_edges` is a JSON array of {"child": its place in `p_id`, "parent": its id,
 -- "demand": a letter, "unkept": true if nothing is kept of the parent once it has completed}. Several edges
 -- between the same two jobs are one. An edge whose demand is met already is left out. `waits_for` is the
--- sum of `p_waits_for` and the number of edges, for each job. `unknown` are the parents that are not there.
+-- sum of `p_waits_for` and the number of edges, for each job. `unknown` are the parents that are not there,
+-- those of entries without a child among them.
 create or replace function pgjobq.new_edges(
     p_now timestamptz, p_shards smallint, p_id uuid[], p_edges jsonb, p_waits_for int[],
     out edges pgjobq.edges[], out waits_for int[], out unknown uuid[])
@@ -23,7 +24,8 @@ begin
     select array_agg(row(e.shard, pgjobq.shard_of(p_id[e.child], p_shards), e.demand, false, e.parent,
                          p_id[e.child], coalesce(live.created_at, ended.created_at), p_now)::pgjobq.edges
                      order by e.parent, e.child)
-               filter (where live.id is not null or ended.outcome <> 'completed' and e.demand <> 'a'),
+               filter (where e.child is not null
+                         and (live.id is not null or ended.outcome <> 'completed' and e.demand <> 'a')),
            array_agg(e.parent) filter (where live.id is null and ended.outcome is null and not e.unkept)
       into edges, unknown
       from (select child, parent, pgjobq.shard_of(parent, p_shards) as shard,
@@ -224,6 +226,7 @@ begin
     select array_agg(id order by id) as ids,
            array_agg(pgjobq.describe_end(p_parents[fatal]) order by id) as reasons
       into f from pgjobq.told_children(p_shard, p_parents, p_edges) where fatal is not null;
+    -- step: children counted
     more := false;
     queues := pgjobq.unblock_jobs(p_shard, j.ids, j.addresses, j.waits);
     if s.ids is not null then

@@ -20,7 +20,8 @@
 -- true if a process waits for the end of jobs.
 --
 -- For steps of workflows: `queues` have jobs that have become ready (0: or scheduled), `ended` are workflows
--- that have ended, and with `more` the caller calls `tend_workflows`.
+-- that have ended, and with `more` the caller calls `tend_workflows`. Without `p_settle` the children of all
+-- steps are left to that: see `grow_workflow`.
 --
 -- `p_address` are the addresses that the claim returned, or null where it returned none. In the first round a
 -- job that ends is deleted there, and no index is read. Whatever that misses, and each job that is put back,
@@ -30,7 +31,7 @@ create or replace function pgjobq.finish(
     p_lease_max_ticket bigint[], p_lease_id bigint[], p_lease_close boolean[],
     p_lease int[], p_id uuid[], p_ticket bigint[], p_decision text[], p_delay bigint[], p_keep bigint[],
     p_output text[], p_reason text[], p_message text[], p_address tid[] default null,
-    out stale uuid[], out cancelled uuid[], out waited boolean,
+    p_settle boolean default true, out stale uuid[], out cancelled uuid[], out waited boolean,
     out queues int[], out ended uuid[], out more boolean)
 language plpgsql as $$
 declare
@@ -70,7 +71,7 @@ begin
        or exists (select from pgjobq.edges where shard = p_shard)
     then
         select f.cancelled, f.queues, f.ended, f.more into cancelled, queues, ended, more
-          from pgjobq.follow_up(p_shard, v_done, v_back, v_steps) f;
+          from pgjobq.follow_up(p_shard, v_done, v_back, v_steps, p_settle) f;
     end if;
     delete from pgjobq.leases l
      using unnest(p_lease_queue, p_lease_priority, p_lease_max_ticket, v_closing) c(q, p, t, close)
@@ -88,7 +89,7 @@ comment on function pgjobq.finish is 'Internal. Records ended attempts.';
 -- Does what follows from ended attempts, beside their own rows: ends jobs that would run again and have a
 -- request to cancel, and tells children how their parents ended. The answers are those of `finish`.
 create or replace function pgjobq.follow_up(
-    p_shard smallint, p_done uuid[], p_back uuid[], p_steps jsonb[],
+    p_shard smallint, p_done uuid[], p_back uuid[], p_steps jsonb[], p_settle boolean,
     out cancelled uuid[], out queues int[], out ended uuid[], out more boolean)
 language plpgsql as $$
 begin
@@ -101,7 +102,7 @@ begin
     end if;
     if p_steps is not null or cancelled is not null then
         select s.queues, s.ended, s.more into queues, ended, more
-          from pgjobq.end_steps(p_shard, p_steps, true) s;
+          from pgjobq.end_steps(p_shard, p_steps, p_settle) s;
     end if;
     more := pgjobq.end_parents(p_shard, p_done) or more is true or cancelled is not null;
 end $$;

@@ -78,7 +78,11 @@ declare
     v_is_result boolean := p_input ?| '{result,results}';
     v_steps jsonb := coalesce(p_input->'output', p_input->'result', p_input->'outputs', p_input->'results');
 begin
-    if p_input ? 'list' then
+    if jsonb_typeof(v_steps) = 'string' then
+        value := coalesce(pgjobq.outside_arg(p_input), p_old);
+        missing := case when value is null then 0 end;
+        return;
+    elsif p_input ? 'list' then
         select coalesce(jsonb_agg(a.value order by l.i), '[]'), min(a.missing) into value, missing
           from jsonb_array_elements(p_input->'list') with ordinality l(input, i),
                lateral pgjobq.step_arg(p_shard, p_workflow, l.input, p_old->(l.i - 1)::int) a;

@@ -17,6 +17,8 @@
 --   p_inputs     for each step the arguments that are outputs of others: see `fill_args`
 --   p_waits_for  how many parents in the workflow each step has; 1 if it has a role
 --   p_edges      the other parents, as in `enqueue_many`
+--                The first chunk has those of all chunks, without a `child` for steps of later ones, so that
+--                an unknown job is found before anything is inserted
 -- `is_new` is false if the workflow exists: an enqueue whose answer was lost was repeated. `unknown` are
 -- queues that do not exist; then nothing was inserted.
 create or replace function pgjobq.enqueue_workflow(

@@ -26,6 +26,7 @@ pub use admin::requeue::{RequeueError, RequeueOutcome};
 pub use admin::stats::QueueStats;
 pub use attempt::complete::CompleteError;
 pub use attempt::context::JobContext;
+pub use attempt::growth::{Growth, GrowthError};
 pub use attempt::stop::StopReason;
 pub use attempt::tx::Tx;
 pub use client::{Client, ClientBuilder, ClientError};
@@ -85,6 +86,7 @@ pub mod worker_api {
     pub use crate::attempt::complete::too_large as result_too_large;
     pub use crate::attempt::context::Attempt;
     pub use crate::attempt::current::{Current, QueueSlots, as_current};
+    pub use crate::attempt::growth::{Grown, MOST_STEPS};
     pub use crate::attempt::held::Held;
     pub use crate::attempt::progress::Progress;
     pub use crate::attempt::recording::{Completion, Recording};
@@ -111,6 +113,7 @@ pub mod worker_api {
     pub use crate::job::registry::{DuplicateKind, Registry};
     pub use crate::lock::lock;
     pub use crate::store::*;
+    pub use crate::workflow::plan::Plan;
     pub use crate::{Handler, Policy};
     pub use {async_trait::async_trait, serde_json};
 }

@@ -30,6 +30,12 @@ create table orders (
     job uuid primary key
 );
 
+-- Jobs that wait for another one.
+create table chains (
+    parent uuid not null,
+    child uuid not null
+);
+
 -- Each end of a job, and the lease that covered it at that moment: an account that the library does not keep.
 create table ends (
     job uuid not null,

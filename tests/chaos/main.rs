@@ -119,10 +119,12 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
     stage.fleet.overheard.stale()
 }
 
-/// Returns when no job is left, and no lease of a worker that is gone.
+/// Returns when no job and no edge is left, and no lease of a worker that is gone.
 async fn settle(stage: &Stage) {
     stage.until("not exists (select from pgjobq.jobs)", SETTLE_WITHIN).await;
     stage.until("not exists (select from pgjobq.leases)", SETTLE_WITHIN).await;
+    stage.until("not exists (select from pgjobq.edges)", SETTLE_WITHIN).await;
+    stage.until("not exists (select from pgjobq.ended_parents)", SETTLE_WITHIN).await;
     let workers = format!("(select count(*) from pgjobq.workers) = {}", stage.workers);
     stage.until(&workers, SETTLE_WITHIN).await;
 }

@@ -23,6 +23,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 const AWAIT_ONE_IN: u32 = 8;
 /// A producer requests a cancel of one in this many of its single jobs.
 const CANCEL_ONE_IN: u32 = 8;
+/// In one in this many of its batches, a producer lets all jobs wait for the first one.
+const CHAIN_ONE_IN: u32 = 3;
 /// About as long as the backlog takes.
 const EXPIRY: Duration = Duration::from_secs(2);
 
@@ -72,6 +74,7 @@ impl Producer {
         let ids: Vec<JobId> = jobs.iter().map(NewJob::job_id).collect();
         let awaits = way < 5 && self.dice.u32(..AWAIT_ONE_IN) == 0;
         let cancels = self.dice.u32(..CANCEL_ONE_IN) == 0;
+        let chains = self.dice.u32(..CHAIN_ONE_IN) == 0 && way >= 5 && count > 1 && !expires;
         let (in_transaction, rolls_back) = (way >= 8, way == 9);
         let begun = Instant::now();
         if !rolls_back {
@@ -81,8 +84,8 @@ impl Producer {
         let answered = timeout(ANSWER_WITHIN, async {
             match way {
                 0..5 => one(&self.client, jobs).await.map(Some),
-                5..8 => many(&self.client, jobs).await.map(|()| None),
-                _ => in_a_transaction(&self.client, jobs, rolls_back).await.map(|()| None),
+                5..8 => many(&self.client, jobs, chains).await.map(|()| None),
+                _ => in_a_transaction(&self.client, jobs, chains, rolls_back).await.map(|()| None),
             }
         });
         let answered = answered.await;
@@ -96,6 +99,9 @@ impl Producer {
                 let ends = if expires { Ends::CompletedOrExpired } else { Ends::Completed };
                 self.stage.account.note_answer(begun);
                 self.stage.account.acknowledge(&ids, Expected { ends, in_transaction });
+                if chains {
+                    self.note_chain(&ids).await;
+                }
                 match handle {
                     Some(handle) if awaits => self.wait_for(handle),
                     Some(handle) if cancels && !expires => self.cancel(&handle).await,
@@ -126,6 +132,14 @@ impl Producer {
         expected.expect("only an acknowledged job is cancelled").ends = ends;
     }
 
+    /// Records in the ledger that all jobs wait for the first one.
+    async fn note_chain(&self, ids: &[JobId]) {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+        let chain = sqlx::query("insert into chains (parent, child) select $1, unnest($2::uuid[])");
+        let noted = chain.bind(ids[0]).bind(&ids[1..]).execute(&self.stage.pool).await;
+        drop(noted); // The server may be down just now. Then nobody checks this chain.
+    }
+
     fn wait_for(&mut self, handle: JobHandle<Uuid>) {
         let client = self.client.clone();
         self.waits.spawn(async move {
@@ -142,18 +156,31 @@ async fn one(client: &Client, jobs: Vec<NewJob<Uuid>>) -> Result<JobHandle<Uuid>
     Ok(job.enqueue(client).await?)
 }
 
-async fn many(client: &Client, jobs: Vec<NewJob<Uuid>>) -> Result<(), Refused> {
+async fn many(client: &Client, mut jobs: Vec<NewJob<Uuid>>, chains: bool) -> Result<(), Refused> {
+    if chains {
+        let first = jobs.remove(0).enqueue(client).await?;
+        jobs = jobs.into_iter().map(|job| job.after(&first)).collect();
+    }
     let count = jobs.len() as u64;
     let enqueued = client.enqueue_all(jobs).await?;
     assert_eq!(enqueued.new + enqueued.duplicates, count, "each job is answered for");
     Ok(())
 }
 
-async fn in_a_transaction(client: &Client, jobs: Vec<NewJob<Uuid>>, rolls_back: bool) -> Result<(), Refused> {
+async fn in_a_transaction(
+    client: &Client,
+    mut jobs: Vec<NewJob<Uuid>>,
+    chains: bool,
+    rolls_back: bool,
+) -> Result<(), Refused> {
     let ids: Vec<Uuid> = jobs.iter().map(|job| job.job_id().as_uuid()).collect();
     let mut tx = client.pool().begin().await?;
     let orders = sqlx::query("insert into orders (job) select unnest($1::uuid[])").bind(ids);
     orders.execute(&mut *tx).await?;
+    if chains {
+        let first = jobs.remove(0).enqueue(&mut *tx).await?;
+        jobs = jobs.into_iter().map(|job| job.after(&first)).collect();
+    }
     pgjobq::enqueue_all(&mut *tx, jobs).await?;
     if rolls_back {
         tx.rollback().await?;

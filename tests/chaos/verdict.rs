@@ -20,12 +20,19 @@ struct Ended {
 }
 
 /// Statements that must return 0.
-const NONE: [(&str, &str); 11] = [
+const NONE: [(&str, &str); 14] = [
     ("jobs that ended twice", "select count(*) - count(distinct id) from pgjobq.finished"),
     ("leases left behind", "select count(*) from pgjobq.leases"),
     ("failures left behind", "select count(*) from pgjobq.failures"),
     ("workers left behind", "select count(*) from pgjobq.workers"),
     ("requests to cancel left behind", "select count(*) from pgjobq.cancels"),
+    ("edges left behind", "select count(*) from pgjobq.edges"),
+    ("ends of parents left behind", "select count(*) from pgjobq.ended_parents"),
+    (
+        "runs of a child that began before its parent had ended",
+        "select count(*) from chains c join runs r on r.job = c.child join ends e on e.job = c.parent
+          where r.began < e.at",
+    ),
     (
         "stale results accepted: of a run whose lease no longer covered the job, or never did",
         "select count(*) from pgjobq.finished f

@@ -33,14 +33,7 @@ static GATES: LazyLock<Mutex<HashMap<String, Arc<Gate>>>> = LazyLock::new(Mutex:
 #[job(retries = 100, backoff = "1ms")]
 pub(crate) async fn stand(ctx: JobContext, gate: String) -> Result<u32> {
     let gate = Gate::named(gate);
-    gate.state.send_modify(|count| {
-        count.inside += 1;
-        count.most = count.most.max(count.inside);
-        count.attempts.push((ctx.id(), ctx.attempt()));
-    });
-    let inside = Inside(Arc::clone(&gate));
-    gate.state.subscribe().wait_for(|count| count.open).await.unwrap();
-    drop(inside);
+    gate.enter(&ctx).await;
     Ok(ctx.attempt())
 }
 
@@ -72,6 +65,17 @@ impl Gate {
         let mut gates = GATES.lock().unwrap();
         let closed = || Arc::new(Self { name: name.clone(), state: watch::Sender::new(Count::default()) });
         Arc::clone(gates.entry(name.clone()).or_insert_with(closed))
+    }
+
+    /// Waits at this gate, until it is open.
+    pub(crate) async fn enter(self: &Arc<Self>, ctx: &JobContext) {
+        self.state.send_modify(|count| {
+            count.attempts.push((ctx.id(), ctx.attempt()));
+            count.inside += 1;
+            count.most = count.most.max(count.inside);
+        });
+        let _inside = Inside(Arc::clone(self));
+        self.state.subscribe().wait_for(|count| count.open).await.unwrap();
     }
 
     /// Returns a job that waits at this gate.

@@ -36,6 +36,7 @@ mod drift; // A database that changes while a worker runs.
 mod dropped_workers; // Workers that are dropped drain as well.
 mod due; // Scheduled jobs and retries come due at their time.
 mod fleet; // Several workers share a queue.
+mod growing; // Steps that add steps to their workflow.
 mod job_outcomes; // Jobs that choose their outcome.
 mod judging; // Reaping of silent workers.
 mod local_wake_ups; // Workers that their own process wakes.

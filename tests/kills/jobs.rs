@@ -16,6 +16,40 @@ pub(crate) async fn work(ctx: JobContext, millis: u64, ledger: State<Ledger>) ->
     Ok(std::process::id())
 }
 
+/// The same, as a step that reads what others returned.
+#[job(max_crashes = 5)]
+pub(crate) async fn join(ctx: JobContext, before: Vec<u32>, ledger: State<Ledger>) -> Result<u32> {
+    let _ = before;
+    let run = ledger.begin(&ctx).await?;
+    ledger.end(run).await?;
+    Ok(std::process::id())
+}
+
+/// A step that adds three others to its workflow.
+#[job(max_crashes = 5)]
+pub(crate) async fn spread(ctx: JobContext, ledger: State<Ledger>) -> Result<u32> {
+    let run = ledger.begin(&ctx).await?;
+    let growth = ctx.workflow()?;
+    let added = [1, 2].map(|millis| growth.add(work::step(millis)));
+    growth.add(join::step(gather(added.each_ref().map(Step::output))));
+    ledger.end(run).await?;
+    Ok(std::process::id())
+}
+
+/// The number of steps that `spread` adds.
+pub(crate) const SPREAD: usize = 3;
+
+/// A workflow of which one step spreads, and the ids of its steps.
+pub(crate) fn flow() -> (Workflow, Vec<JobId>) {
+    let mut flow = Workflow::new("storm");
+    let first = flow.add(spread::step());
+    let middle = [2, 5, 8].map(|millis| flow.add(work::step(millis).after(&first)));
+    let last = flow.add(join::step(gather(middle.each_ref().map(Step::output))));
+    let mut ids = vec![first.id(), last.id()];
+    ids.extend(middle.iter().map(Step::id));
+    (flow, ids)
+}
+
 /// In its first attempt, waits for the notice that its lease is lost; the result that it then returns must change nothing.
 #[job]
 pub(crate) async fn wait_for_loss(ctx: JobContext, ledger: State<Ledger>) -> Result<u32> {

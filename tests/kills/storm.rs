@@ -1,5 +1,5 @@
 //! Workers are killed while they run jobs, and some are frozen for longer than their lease. Afterwards every acknowledged
-//! job has completed once, and at every moment none is missing.
+//! job has completed once, and at every moment none is missing. So has every step of every workflow, in its order.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -28,8 +28,10 @@ pub(crate) async fn run(kills: usize) -> String {
     let (workers, freezes) = storm(&stage, kills).await;
 
     counts.producing.store(false, Ordering::SeqCst);
-    let acknowledged = producer.await.unwrap();
+    let mut acknowledged = producer.await.unwrap();
     stage.until("not exists (select from pgjobq.jobs)").await;
+    let workflows = stage.number("select count(*) from pgjobq.workflows").await;
+    acknowledged.extend(grown(&stage, &acknowledged).await);
     // Workers reap the last dead ones one lease later.
     stage.until(&format!("(select count(distinct id) from pgjobq.workers) = {WORKERS}")).await;
     counts.observing.store(false, Ordering::SeqCst);
@@ -46,7 +48,7 @@ pub(crate) async fn run(kills: usize) -> String {
     let worst = stage.number("select max(crashes) from pgjobq.finished");
     format!(
         "{kills} kills on running jobs and {freezes} freezes in {:.0?}; {} jobs acknowledged, each completed once, in {runs} runs; \
-         {} ran to their end more than once; {} were in a crash, at worst {} times; {snapshots} snapshots, nothing missing",
+         {} ran to their end more than once; {} were in a crash, at worst {} times; {workflows} workflows completed; {snapshots} snapshots, nothing missing",
         started.elapsed(),
         acknowledged.len(),
         again.await,
@@ -69,7 +71,8 @@ impl Default for Counts {
     }
 }
 
-/// Keeps some hundred jobs waiting, and returns the ids of all that were acknowledged.
+/// Keeps some hundred jobs waiting, steps of workflows and jobs that wait for others among them. Returns the ids of all that were
+/// acknowledged.
 async fn produce(stage: Arc<Stage>, counts: Arc<Counts>) -> Vec<JobId> {
     let mut acknowledged = Vec::new();
     while counts.producing.load(Ordering::SeqCst) {
@@ -82,7 +85,13 @@ async fn produce(stage: Arc<Stage>, counts: Arc<Counts>) -> Vec<JobId> {
         counts.attempted.fetch_add(100, Ordering::SeqCst);
         assert_eq!(stage.client.enqueue_all(batch).await.unwrap().new, 100);
         counts.acknowledged.fetch_add(100, Ordering::SeqCst);
-        acknowledged.extend(ids);
+        let after = jobs::work::job(1).after(ids[0]).after_any_end(&ids[1..9]);
+        let (flow, steps) = jobs::flow();
+        counts.attempted.fetch_add(1 + (steps.len() + jobs::SPREAD) as i64, Ordering::SeqCst);
+        acknowledged.push(after.enqueue(&stage.client).await.unwrap().id());
+        flow.enqueue(&stage.client).await.unwrap();
+        counts.acknowledged.fetch_add(1 + steps.len() as i64, Ordering::SeqCst);
+        acknowledged.extend(ids.into_iter().chain(steps));
     }
     acknowledged
 }
@@ -160,6 +169,14 @@ async fn died_at_work(stage: &Stage, process: u32) -> bool {
         > 0
 }
 
+/// The steps that were added to running workflows.
+async fn grown(stage: &Stage, enqueued: &[JobId]) -> Vec<JobId> {
+    let enqueued: Vec<Uuid> = enqueued.iter().map(|id| id.as_uuid()).collect();
+    let grown = sqlx::query_scalar("select job from pgjobq.steps where job <> all ($1)").bind(enqueued);
+    let grown: Vec<Uuid> = grown.fetch_all(&stage.pool).await.unwrap();
+    grown.into_iter().map(JobId::from).collect()
+}
+
 /// Checks the conditions that must hold at the end.
 async fn check(stage: &Stage, acknowledged: &[JobId], troubles: usize) {
     let completed: Vec<Uuid> =
@@ -177,6 +194,25 @@ async fn check(stage: &Stage, acknowledged: &[JobId], troubles: usize) {
     for (what, count) in [
         ("dead or otherwise ended", "select count(*) from pgjobq.finished where outcome <> 'completed'"),
         ("left leases", "select count(*) from pgjobq.leases"),
+        (
+            "workflows that have not completed",
+            "select count(*) from pgjobq.workflows where outcome is distinct from 'completed'",
+        ),
+        (
+            "workflows that have not grown once",
+            "select count(*) from (select from pgjobq.steps group by workflow having count(*) <> 8) w",
+        ),
+        (
+            "steps that began before a parent had ended",
+            "select count(*) from pgjobq.steps p, unnest(p.children) c
+               join pgjobq.steps s on s.n = c join ledger l on l.job = s.job
+              where s.workflow = p.workflow and l.started_at < p.ended_at",
+        ),
+        (
+            "left ends of parents",
+            "select (select count(*) from pgjobq.unsettled) + (select count(*) from pgjobq.edges)
+                    + (select count(*) from pgjobq.ended_parents)",
+        ),
         ("left errors", "select count(*) from pgjobq.failures"),
         ("left workers", "select count(*) from pgjobq.workers"),
         (

@@ -186,9 +186,9 @@ const PLANTED: &[Planted] = &[
                 "    cancelled := array(select job from pgjobq.cancels where shard = p_shard);\n    -- step: leases held\n",
             ),
             (
-                "pgjobq.follow_up(p_shard, v_done, v_back, v_steps)",
+                "pgjobq.follow_up(p_shard, v_done, v_back, v_steps, p_settle)",
                 1,
-                "pgjobq.follow_up(p_shard, v_done, array(select unnest(v_back) intersect select unnest(cancelled)), v_steps)",
+                "pgjobq.follow_up(p_shard, v_done, array(select unnest(v_back) intersect select unnest(cancelled)), v_steps, p_settle)",
             ),
         ],
         &["ask to cancel", "retry now"],

@@ -25,6 +25,11 @@ pub enum CompleteError {
     /// The context was made for a test.
     #[error("this context was made for a test, and has no job to complete")]
     NoJob,
+    /// The attempt has added steps to its workflow.
+    #[error(
+        "the step has added others to its workflow, so it completes by returning, and not in a transaction"
+    )]
+    Grows,
     /// The database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -68,6 +73,9 @@ impl JobContext {
 
     async fn complete(&self, connection: &mut PgConnection, output: &RawValue) -> Result<(), CompleteError> {
         let held = self.attempt.held.as_ref().ok_or(CompleteError::NoJob)?;
+        if self.has_grown() {
+            return Err(CompleteError::Grows);
+        }
         let is_step = self.attempt.meta.workflow.is_some();
         let stores = held.keep.is_some() || is_step;
         if stores && holds_nul(output.get()) {

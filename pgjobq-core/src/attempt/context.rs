@@ -14,6 +14,7 @@ use crate::client::Client;
 use crate::db::tx_pool::Places;
 use crate::job::app_state::{State, States};
 use crate::job::lineage::Meta;
+use crate::workflow::draft::Draft;
 use crate::{JobError, JobId};
 
 /// The attempt that runs a job function: its job, the request to stop, its progress, and its client.
@@ -64,6 +65,8 @@ pub struct Attempt {
     pub place: Mutex<Option<Places>>,
     pub recording: Recording,
     pub progress: Progress,
+    /// The steps that it adds to its workflow. `None` if it may add none: it is no step, or is transactional.
+    pub growth: Option<Mutex<Option<Draft>>>,
 }
 
 impl Attempt {
@@ -86,6 +89,7 @@ impl Attempt {
             place: Mutex::default(),
             recording: Recording::default(),
             progress: Progress::default(),
+            growth: None,
         }
     }
 

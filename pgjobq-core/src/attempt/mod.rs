@@ -4,6 +4,7 @@ pub(crate) mod complete;
 pub(crate) mod context;
 pub(crate) mod current;
 pub(crate) mod enqueue;
+pub(crate) mod growth;
 pub(crate) mod held;
 pub(crate) mod places;
 pub(crate) mod progress;

@@ -36,7 +36,7 @@ statements! {
     retry_workflow, resume_step, lookup, status, unstarted, other_schemas, notify, wait_until,
     save_queue, delete_queue, deleted_queues, forget_queue, stray_queues, purge_queue, queue_stats, queue_ids, queue_keeps, note_rates,
     record_kinds, make_partitions, drop_partition, tidy_rest, tidy_hints, tidy_failures,
-    follow_ups, tend_workflows, confirm_edges, settle_edges, claim, claim_quarantined, read_args, return_claim, peek, finish, complete_in, say_progress,
+    follow_ups, tend_workflows, confirm_edges, settle_edges, claim, claim_quarantined, read_args, return_claim, peek, finish, finish_growing, reserve_steps, complete_in, say_progress,
     ask_to_cancel, act_on_request, act_on_cancels, expire, ended_badly, show_ended, requeue_jobs, purge_ended,
     register_worker, heartbeat, set_idle, leave, return_lease, list_workers, check_queues, unknown_kinds,
     repair_tickets, give_up_workers, reap, find_due, promote, find_expiring,

@@ -56,24 +56,30 @@ pub(crate) struct NewEdge {
     pub(crate) demand: Demand,
 }
 
-/// The edges of the rows of one statement, as JSON for the database; `None` if there are none.
-pub(crate) fn to_json<'r>(rows: impl Iterator<Item = &'r [NewEdge]>) -> Option<String> {
+/// The edges of the rows of one statement, as JSON for the database; `None` if there are none. `later` are rows of later statements,
+/// of which the database only checks the parents.
+pub(crate) fn to_json<'r>(
+    rows: impl Iterator<Item = &'r [NewEdge]>,
+    later: impl Iterator<Item = &'r [NewEdge]>,
+) -> Option<String> {
     #[derive(Serialize)]
     struct Sent {
         /// The place of the row, counted from 1 as PostgreSQL does.
-        child: usize,
+        child: Option<usize>,
         parent: JobId,
         demand: Demand,
         unkept: bool,
     }
-    let of_row = |(place, edges): (usize, &'r [NewEdge])| {
+    let of_row = |(child, edges): (Option<usize>, &'r [NewEdge])| {
         edges.iter().map(move |edge| Sent {
-            child: place + 1,
+            child,
             parent: edge.parent.id,
             demand: edge.demand,
             unkept: edge.parent.unkept,
         })
     };
-    let sent: Vec<Sent> = rows.enumerate().flat_map(of_row).collect();
+    let rows = rows.enumerate().map(|(place, edges)| (Some(place + 1), edges));
+    let later = later.map(|edges| (None, edges));
+    let sent: Vec<Sent> = rows.chain(later).flat_map(of_row).collect();
     (!sent.is_empty()).then(|| serde_json::to_string(&sent).expect("ids and letters are JSON"))
 }

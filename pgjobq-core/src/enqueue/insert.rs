@@ -1,5 +1,6 @@
 //! The statement that inserts new jobs.
 
+use std::iter;
 use std::time::Duration;
 
 use sqlx::postgres::{PgArguments, PgRow};
@@ -64,7 +65,7 @@ pub(super) async fn insert(
     let query = match &rows[..] {
         [row] if row.edges.is_empty() => one(row, sql).bind(notify).bind(patience).bind(PROGRAM),
         rows => {
-            let edges = edge::to_json(rows.iter().map(|row| &*row.edges));
+            let edges = edge::to_json(rows.iter().map(|row| &*row.edges), iter::empty());
             many(rows, sql).bind(notify).bind(patience).bind(PROGRAM).bind(edges)
         }
     };

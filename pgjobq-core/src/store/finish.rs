@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use sqlx::Row;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{Postgres, Row, SqlStr};
 use uuid::Uuid;
 
 use crate::db::columns::some_of;
-use crate::db::ids::WorkerId;
+use crate::db::ids::{Shard, WorkerId};
 use crate::store::access::Store;
 use crate::store::model::{Hold, LeaseKey};
 use crate::store::settle::Settled;
+use crate::workflow::insert::bind_growth;
+use crate::workflow::plan::Plan;
 use crate::{DatabaseError, FailureReason, JobId};
 
 /// The consequence of an ended attempt for its job.
@@ -76,34 +79,71 @@ impl Store {
         leases: &[LeaseUse],
         ended: impl IntoIterator<Item = &'e Ended>,
     ) -> Result<Finished, DatabaseError> {
-        let sent = |end: &&Ended| !matches!(end.decision, Decision::Settled);
-        let ended: Vec<&Ended> = ended.into_iter().filter(sent).collect();
-        let place_of = |end: &&Ended| {
-            let place = leases.binary_search_by_key(&end.hold.lease, |lease| lease.key);
-            place.expect("the lease of each attempt is listed, in order") as i32 + 1
-        };
-        let query = sqlx::query(self.sql.finish.clone())
-            .bind(leases.first().map(|lease| lease.key.lane.shard))
-            .bind(worker)
-            .bind(worker_name)
-            .bind(leases.iter().map(|l| l.key.lane.queue).collect::<Vec<_>>())
-            .bind(leases.iter().map(|l| l.key.priority).collect::<Vec<_>>())
-            .bind(leases.iter().map(|l| l.key.max_ticket).collect::<Vec<_>>())
-            .bind(leases.iter().map(|l| l.key.id).collect::<Vec<_>>())
-            .bind(leases.iter().map(|l| l.close).collect::<Vec<_>>())
-            .bind(ended.iter().map(place_of).collect::<Vec<_>>())
-            .bind(ended.iter().map(|e| e.hold.job.as_uuid()).collect::<Vec<_>>())
-            .bind(ended.iter().map(|e| e.hold.ticket).collect::<Vec<_>>())
-            .bind(ended.iter().map(|e| e.decision.sql_word()).collect::<Vec<_>>())
-            .bind(some_of(&ended, |end| end.decision.delay()))
-            .bind(some_of(&ended, |end| end.decision.keep()))
-            .bind(some_of(&ended, |end| end.decision.output()))
-            .bind(some_of(&ended, |end| end.decision.reason()))
-            .bind(some_of(&ended, |end| end.decision.message()))
-            .bind(ended.iter().map(|e| e.hold.address).collect::<Vec<_>>());
+        let query = finish_query(self.sql.finish.clone(), worker, worker_name, leases, ended);
         let row = self.row(query).await?;
         read_finished(&row).map_err(DatabaseError::Refused)
     }
+
+    /// Records an attempt that completes a step, and adds these steps to its workflow, or does neither.
+    pub async fn finish_growing(
+        &self,
+        worker: WorkerId,
+        worker_name: &str,
+        leases: &[LeaseUse],
+        ended: &Ended,
+        growth: &Plan,
+    ) -> Result<Finished, DatabaseError> {
+        let query = finish_query(self.sql.finish_growing.clone(), worker, worker_name, leases, [ended]);
+        let row = self.row(bind_growth(query, growth)).await?;
+        read_finished(&row).map_err(DatabaseError::Refused)
+    }
+
+    /// Reserves numbers for `count` steps that are added to a running workflow, and returns the first. Returns `None` if the workflow
+    /// has ended.
+    pub async fn reserve_steps(
+        &self,
+        shard: Shard,
+        workflow: Uuid,
+        count: i32,
+    ) -> Result<Option<i32>, DatabaseError> {
+        let query = sqlx::query(self.sql.reserve_steps.clone()).bind(shard).bind(workflow).bind(count);
+        self.row(query).await?.try_get("first").map_err(DatabaseError::Refused)
+    }
+}
+
+/// Binds the parameters of a finish.
+fn finish_query<'q, 'e>(
+    sql: SqlStr,
+    worker: WorkerId,
+    worker_name: &'q str,
+    leases: &[LeaseUse],
+    ended: impl IntoIterator<Item = &'e Ended>,
+) -> Query<'q, Postgres, PgArguments> {
+    let sent = |end: &&Ended| !matches!(end.decision, Decision::Settled);
+    let ended: Vec<&Ended> = ended.into_iter().filter(sent).collect();
+    let place_of = |end: &&Ended| {
+        let place = leases.binary_search_by_key(&end.hold.lease, |lease| lease.key);
+        place.expect("the lease of each attempt is listed, in order") as i32 + 1
+    };
+    sqlx::query(sql)
+        .bind(leases.first().map(|lease| lease.key.lane.shard))
+        .bind(worker)
+        .bind(worker_name)
+        .bind(leases.iter().map(|l| l.key.lane.queue).collect::<Vec<_>>())
+        .bind(leases.iter().map(|l| l.key.priority).collect::<Vec<_>>())
+        .bind(leases.iter().map(|l| l.key.max_ticket).collect::<Vec<_>>())
+        .bind(leases.iter().map(|l| l.key.id).collect::<Vec<_>>())
+        .bind(leases.iter().map(|l| l.close).collect::<Vec<_>>())
+        .bind(ended.iter().map(place_of).collect::<Vec<_>>())
+        .bind(ended.iter().map(|e| e.hold.job.as_uuid()).collect::<Vec<_>>())
+        .bind(ended.iter().map(|e| e.hold.ticket).collect::<Vec<_>>())
+        .bind(ended.iter().map(|e| e.decision.sql_word()).collect::<Vec<_>>())
+        .bind(some_of(&ended, |end| end.decision.delay()))
+        .bind(some_of(&ended, |end| end.decision.keep()))
+        .bind(some_of(&ended, |end| end.decision.output()))
+        .bind(some_of(&ended, |end| end.decision.reason()))
+        .bind(some_of(&ended, |end| end.decision.message()))
+        .bind(ended.iter().map(|e| e.hold.address).collect::<Vec<_>>())
 }
 
 fn read_finished(row: &PgRow) -> Result<Finished, sqlx::Error> {

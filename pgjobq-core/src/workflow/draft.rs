@@ -1,5 +1,6 @@
 //! A workflow that is being built: its steps as they were given, not checked yet.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +11,20 @@ use crate::workflow::identity::{Identity, StepRef};
 use crate::workflow::reference::{Origin, Reference};
 
 /// A workflow that is being built.
-pub(crate) struct Draft {
+#[doc(hidden)]
+pub struct Draft {
     pub(crate) identity: Arc<Identity>,
     pub(crate) deadline: Option<Duration>,
     /// In the order of their numbers, which are counted from 1.
     pub(crate) steps: Vec<AddedStep>,
     /// The first mistake that no later call can correct.
     pub(crate) mistake: Option<WorkflowError>,
+}
+
+impl fmt::Debug for Draft {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Draft({} `{}`, {} steps)", self.identity.id, self.identity.name, self.steps.len())
+    }
 }
 
 /// A new step, not checked yet.

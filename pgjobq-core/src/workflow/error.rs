@@ -123,6 +123,16 @@ pub enum WorkflowError {
         /// The workflow's name.
         workflow: String,
     },
+    /// An attempt has added too much to its workflow.
+    #[error(
+        "the steps that it adds to its workflow are {bytes} bytes, more than the limit of {limit}: store their arguments elsewhere, or let the steps add others"
+    )]
+    GrowthTooLarge {
+        /// Their size.
+        bytes: usize,
+        /// The largest size that is allowed.
+        limit: usize,
+    },
     /// A step is invalid: its arguments, its queue, or its times.
     #[error("the step `{step}` of the workflow `{workflow}`: {error}")]
     Step {

@@ -1,5 +1,6 @@
 //! The statements that insert a workflow: one for each thousand of its steps, all in one transaction.
 
+use std::iter;
 use std::ops::Range;
 
 use sqlx::postgres::{PgArguments, PgRow};
@@ -25,7 +26,7 @@ pub(crate) struct Answer {
     pub(crate) is_new: bool,
     /// The queues that do not exist. If there are any, the statement has inserted nothing.
     unknown: Vec<String>,
-    /// The parents outside of the workflow that do not exist. If there are any, the transaction is to be rolled back.
+    /// The earlier jobs that do not exist. If there are any, the statement has inserted nothing.
     missing: Vec<Uuid>,
     /// The queues in which an idle worker has to be notified; empty if the statement has notified it.
     pub(crate) wake: Vec<QueueId>,
@@ -80,7 +81,7 @@ pub(crate) fn is_one_statement(plan: &Plan) -> bool {
 /// Returns the steps of each statement.
 fn parts(steps: &[PlannedStep]) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0;
-    std::iter::from_fn(move || {
+    iter::from_fn(move || {
         let mut bytes = 0;
         let fits = |step: &&PlannedStep| {
             let fits = bytes < MAX_BYTES;
@@ -101,7 +102,9 @@ fn bind_steps<'q>(
     part: Range<usize>,
     transaction: Transaction,
 ) -> Query<'q, Postgres, PgArguments> {
-    let (first, roles) = (part.start as i32 + 1, plan.roles());
+    let (first, roles) = ((plan.before as usize + part.start) as i32 + 1, plan.roles());
+    // The first statement finds every unknown job.
+    let later = if part.start == 0 { &plan.steps[part.end..] } else { &[] };
     let steps: Vec<&PlannedStep> = plan.steps[part].iter().collect();
     let (notify, patience) = match transaction {
         Transaction::Callers { notify } => (notify, None),
@@ -123,7 +126,31 @@ fn bind_steps<'q>(
         .bind(notify)
         .bind(patience)
         .bind(PROGRAM)
-        .bind(edge::to_json(steps.iter().map(|step| &*step.row.edges)))
+        .bind(edge::to_json(
+            steps.iter().map(|step| &*step.row.edges),
+            later.iter().map(|step| &*step.row.edges),
+        ))
+}
+
+/// Binds steps that are added to a running workflow.
+pub(crate) fn bind_growth<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    plan: &'q Plan,
+) -> Query<'q, Postgres, PgArguments> {
+    let rows: Vec<&Row> = plan.steps.iter().map(|step| &*step.row).collect();
+    let steps: Vec<&PlannedStep> = plan.steps.iter().collect();
+    let (shapes, shape_of_row) = shapes(&rows);
+    let first = plan.before as i32 + 1;
+    bind_rows(query, &rows, &shapes, shape_of_row)
+        .bind(plan.id.as_uuid())
+        .bind((first..).take(steps.len()).collect::<Vec<i32>>())
+        .bind(some_of(&steps, |step| step.name.as_deref()))
+        .bind(some_of(&steps, PlannedStep::children))
+        .bind(steps.iter().map(|step| step.demands.as_str()).collect::<Vec<_>>())
+        .bind(some_of(&steps, |step| step.inputs.as_deref()))
+        .bind(steps.iter().map(|step| step.waits_for).collect::<Vec<_>>())
+        .bind(edge::to_json(steps.iter().map(|step| &*step.row.edges), iter::empty()))
+        .bind(PROGRAM)
 }
 
 impl Answer {

@@ -1,6 +1,7 @@
 //! A workflow as the database stores it, checked.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::enqueue::edge::{Demand, NewEdge};
@@ -9,7 +10,6 @@ use crate::job::policy::LONGEST_DELAY;
 use crate::workflow::draft::{AddedStep, Draft, Role, StepParts};
 use crate::workflow::identity::Identity;
 use crate::workflow::links::{Link, links};
-
 use crate::workflow::reference::{Origin, Reference};
 use crate::{JobId, WorkflowError, WorkflowId};
 
@@ -23,9 +23,11 @@ const MAX_NAME: usize = 100;
 pub struct Plan {
     pub(crate) id: WorkflowId,
     pub(crate) name: String,
+    /// The number of steps that the workflow has already, if it runs and grows.
+    pub(crate) before: u32,
     /// In microseconds from the enqueue.
     pub(crate) deadline: Option<i64>,
-    /// In the order of their numbers, which are counted from 1.
+    /// In the order of their numbers, which follow `before`.
     pub(crate) steps: Vec<PlannedStep>,
 }
 
@@ -50,6 +52,27 @@ pub(crate) type Enqueuer<'e> = Option<(JobId, Option<&'e str>)>;
 impl Plan {
     /// Checks a workflow.
     pub(crate) fn of(draft: Draft, max_args: usize, enqueuer: Enqueuer<'_>) -> Result<Self, WorkflowError> {
+        Self::after(0, draft, max_args, enqueuer)
+    }
+
+    /// Checks steps that are added to a running workflow, which has reserved the numbers after `before` for them.
+    pub(crate) fn of_growth(
+        draft: Draft,
+        before: u32,
+        max_args: usize,
+        enqueuer: Enqueuer<'_>,
+    ) -> Result<Self, WorkflowError> {
+        let whole = Identity::new(draft.identity.id, draft.identity.name.clone());
+        draft.identity.include_in(&whole, before);
+        Self::after(before, Draft { identity: whole, ..draft }, max_args, enqueuer)
+    }
+
+    fn after(
+        before: u32,
+        draft: Draft,
+        max_args: usize,
+        enqueuer: Enqueuer<'_>,
+    ) -> Result<Self, WorkflowError> {
         let Draft { identity, deadline, steps, mistake } = draft;
         let workflow = || identity.name.clone();
         check_name(&identity.name)?;
@@ -63,20 +86,26 @@ impl Plan {
             return Err(WorkflowError::TooFar { workflow: workflow() });
         }
         check_names(&identity, &steps)?;
-        let parents = parents_of(&identity, &steps)?;
+        let parents = parents_of(&identity, before, &steps)?;
         let mut planned = Vec::with_capacity(steps.len());
-        for (n, (step, parents)) in (1..).zip(steps.into_iter().zip(&parents)) {
+        for (n, (step, parents)) in (before + 1..).zip(steps.into_iter().zip(&parents)) {
             planned.push(planned_step(&identity, n, step, parents.len(), max_args, enqueuer)?);
         }
         for (child, link) in
             (1..).zip(&parents).flat_map(|(n, links)| links.iter().map(move |link| (n, link)))
         {
             let parent = &mut planned[link.parent as usize - 1];
-            parent.children.push(child);
+            parent.children.push(before + child);
             parent.demands.push(link.letter());
         }
         let deadline = deadline.and_then(|deadline| i64::try_from(deadline.as_micros()).ok());
-        Ok(Self { id: identity.id, name: workflow(), deadline, steps: planned })
+        Ok(Self { id: identity.id, name: workflow(), before, deadline, steps: planned })
+    }
+
+    /// Returns about the size of the steps on the wire, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.steps.iter().map(PlannedStep::bytes).sum()
     }
 
     /// Returns the number of steps with a role.
@@ -87,6 +116,12 @@ impl Plan {
     /// Returns the rows of the steps that wait for no other one.
     pub(crate) fn first_rows(&self) -> Vec<Arc<Row>> {
         self.steps.iter().filter(|step| step.waits_for == 0).map(|step| Arc::clone(&step.row)).collect()
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Plan({} `{}`, {} steps)", self.id, self.name, self.steps.len())
     }
 }
 
@@ -127,18 +162,24 @@ fn check_names(workflow: &Identity, steps: &[AddedStep]) -> Result<(), WorkflowE
     Ok(())
 }
 
-/// Returns the edges to each step, and checks that they come from earlier steps of the same workflow.
-fn parents_of(workflow: &Arc<Identity>, steps: &[AddedStep]) -> Result<Vec<Vec<Link>>, WorkflowError> {
+/// Returns the edges to each step, and checks that they come from earlier ones of these steps. Parents are counted from the first of
+/// them, which follows `before` others.
+fn parents_of(
+    workflow: &Arc<Identity>,
+    before: u32,
+    steps: &[AddedStep],
+) -> Result<Vec<Vec<Link>>, WorkflowError> {
     let mut levels: Vec<u32> = Vec::with_capacity(steps.len());
     let mut parents = Vec::with_capacity(steps.len());
     for (n, added) in (1..).zip(steps) {
         let names = || (workflow.name.clone(), added.at.added().name.clone());
         check_gathered(workflow, added)?;
-        let links = links(workflow, added).map_err(|foreign| {
+        let mut links = links(workflow, added).map_err(|foreign| {
             let (workflow, step) = names();
             let (parent, other) = (foreign.added().name.clone(), foreign.place().0.name.clone());
             WorkflowError::ForeignStep { workflow, step, parent, other }
         })?;
+        links.iter_mut().for_each(|link| link.parent -= before);
         check_role(workflow, added, &links, steps)?;
         if let Some(later) = links.iter().find(|link| link.parent >= n) {
             let (workflow, step) = names();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use pgjobq_core::JobContext;
 use pgjobq_core::worker_api::{
-    Attempt, ClaimedJob, Completion, Current, Decision, Held, Hold, JobDescriptor, Places, Progress,
+    Attempt, ClaimedJob, Completion, Current, Decision, Held, Hold, JobDescriptor, Places, Plan, Progress,
     QueueSlots, Recording, Stop, as_current,
 };
 use tokio::task::coop::consume_budget;
@@ -16,6 +16,7 @@ use tracing::{Instrument, Span};
 use super::args;
 use super::blocking::watched;
 use super::decide::{Circumstances, End, decide};
+use super::growth;
 use super::in_doubt::{Resolved, resolve, unless_committed};
 use super::outcome::Outcome;
 use super::panic::panic_text;
@@ -48,6 +49,8 @@ pub(crate) struct Execution {
     /// The place for the transaction of a transactional job, if it was claimed with one.
     place: Option<Places>,
     quarantined: Option<QuarantinePlace>,
+    /// The steps that the attempt adds to its workflow.
+    growth: Option<Box<Plan>>,
 }
 
 impl Execution {
@@ -60,7 +63,7 @@ impl Execution {
         quarantined: Option<QuarantinePlace>,
     ) -> Self {
         let runtime = Arc::clone(runtime);
-        Self { runtime, job, lease, slot, context: None, sent: false, place, quarantined }
+        Self { runtime, job, lease, slot, context: None, sent: false, place, quarantined, growth: None }
     }
 
     /// Runs the attempt, and then, in the same slot, prefetched jobs of the queue until none waits.
@@ -110,7 +113,21 @@ impl Execution {
         let outcome = match context.completion() {
             Completion::NotBegun => {
                 let lost = matches!(end, End::Lost);
-                let decision = self.decide(handler, &context, end);
+                let mut decision = self.decide(handler, &context, end);
+                if let (Decision::Complete { .. }, Some(grown)) = (&decision, context.take_growth()) {
+                    match Box::pin(growth::plan(
+                        &self.runtime,
+                        &context,
+                        &self.lease,
+                        self.job.max_crashes == 0,
+                        grown,
+                    ))
+                    .await
+                    {
+                        Ok(plan) => self.growth = Some(plan),
+                        Err(instead) => decision = instead,
+                    }
+                }
                 if lost { Outcome::Lost(decision) } else { Outcome::Decided(decision) }
             }
             Completion::InDoubt => self.resolve(handler, &context, end).await,
@@ -152,7 +169,9 @@ impl Execution {
 
     fn result(&mut self, decision: Decision) -> Unrecorded {
         let result = Unrecorded::new(self.hold(), Arc::clone(&self.lease), decision);
-        Unrecorded { quarantined: self.quarantined.take(), ..result }
+        let growth = self.growth.take();
+        let bytes = result.bytes + growth.as_ref().map_or(0, |growth| growth.bytes());
+        Unrecorded { quarantined: self.quarantined.take(), growth, bytes, ..result }
     }
 
     /// The right by which this attempt writes about its job.
@@ -184,6 +203,7 @@ impl Execution {
             place,
             recording: Recording::default(),
             progress: Progress::default(),
+            growth: growth::may_grow(job, handler).then(Mutex::default),
         })
     }
 

@@ -4,6 +4,7 @@ mod args;
 mod blocking;
 pub(crate) mod decide;
 pub(crate) mod execution;
+mod growth;
 mod in_doubt;
 pub(crate) mod in_flight;
 mod outcome;

@@ -97,6 +97,7 @@ fn bury(result: &mut Unrecorded, error: &DatabaseError) -> bool {
     let message = format!("its result could not be recorded: {}", chain(error));
     tracing::warn!(job.id = %result.job(), error = chain(error), "the database refuses a result; its job is dead");
     let message = storable(&message, MESSAGE_BYTES);
+    result.growth = None;
     result.ended.decision = Decision::Bury { reason: FailureReason::Fatal, message };
     true
 }

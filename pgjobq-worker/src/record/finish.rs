@@ -23,8 +23,11 @@ pub(super) async fn finish(
     if results.iter().all(Unrecorded::is_settled) && !leases.iter().any(|lease| lease.close) {
         return Ok(Finished::default());
     }
-    let ended = results.iter().map(|result| &result.ended);
-    let finished = runtime.store.finish(hold.worker, &runtime.name.storable(), leases, ended).await?;
+    let (store, name) = (&runtime.store, runtime.name.storable());
+    let finished = match (results, &first.growth) {
+        ([one], Some(growth)) => store.finish_growing(hold.worker, &name, leases, &one.ended, growth).await?,
+        _ => store.finish(hold.worker, &name, leases, results.iter().map(|result| &result.ended)).await?,
+    };
     let shard = hold.lease.lane.shard;
     notify(runtime, shard, results, &finished);
     runtime.settled(&finished.settled);

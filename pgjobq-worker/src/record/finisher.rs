@@ -101,7 +101,7 @@ impl Finisher {
 fn cut(waiting: &mut VecDeque<Unrecorded>) -> Vec<Unrecorded> {
     let (mut rows, mut bytes) = (BATCH_ROWS, 0);
     let fits = |(place, result): &(usize, &Unrecorded)| {
-        rows = rows.min(result.most);
+        rows = rows.min(result.most_beside());
         bytes += result.bytes;
         *place == 0 || (*place < rows && bytes <= BATCH_BYTES)
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pgjobq_core::JobId;
-use pgjobq_core::worker_api::{Decision, Ended, Hold};
+use pgjobq_core::worker_api::{Decision, Ended, Hold, Plan};
 use tokio::sync::mpsc;
 
 use crate::claim::quarantine::QuarantinePlace;
@@ -26,6 +26,8 @@ pub(crate) struct Unrecorded {
     pub(crate) bytes: usize,
     /// True if a transaction of the job's own may have completed it.
     pub(crate) in_doubt: bool,
+    /// The steps that the attempt adds to its workflow. They are recorded with its completion, and with nothing else.
+    pub(crate) growth: Option<Box<Plan>>,
     /// The place of a quarantined job. It becomes free when the result is recorded.
     pub(crate) quarantined: Option<QuarantinePlace>,
 }
@@ -34,11 +36,16 @@ impl Unrecorded {
     pub(crate) fn new(hold: Hold, lease: Arc<Lease>, decision: Decision) -> Self {
         let bytes = decision.bytes();
         let ended = Ended { hold, decision };
-        Self { lease, ended, most: BATCH_ROWS, bytes, in_doubt: false, quarantined: None }
+        Self { lease, ended, most: BATCH_ROWS, bytes, in_doubt: false, growth: None, quarantined: None }
     }
 
     pub(crate) fn job(&self) -> JobId {
         self.ended.hold.job
+    }
+
+    /// Returns the largest number of results in a statement with this one.
+    pub(crate) fn most_beside(&self) -> usize {
+        if self.growth.is_some() { 1 } else { self.most }
     }
 
     /// Returns whether an earlier statement with this result failed. It may have recorded the result all the same, if only its answer

@@ -1,0 +1,52 @@
+-- Growth: a step that completes adds steps to its own workflow, in the transaction that records its end.
+
+-- Adds steps to a running workflow, unless the end of the step that adds them was stale. The arrays are those
+-- of `enqueue_workflow`, and the numbers were reserved: see `reserve_steps`. It is called in the statement of
+-- the finish, after it. That finish has not told the children of the step, so the workflow has not ended. If
+-- the workflow is cancelled, so are the new steps. `wake` are queues in which a worker waits to be notified.
+--
+-- What the caller cannot repair is an error about the content: the result that would add the steps is
+-- refused.
+create or replace function pgjobq.grow_workflow(
+    p_is_recorded boolean, p_workflow uuid, p_shape_kind text[], p_shape_queue text[],
+    p_shape_priority smallint[], p_shape_retries smallint[], p_shape_max_crashes smallint[], p_id uuid[],
+    p_shape int[], p_args text[], p_meta text[], p_delay bigint[], p_at bigint[], p_expires bigint[],
+    p_n int[], p_step_name text[], p_children text[], p_demands text[], p_inputs text[], p_waits_for int[],
+    p_edges jsonb, p_program int, out wake int[])
+language plpgsql as $$
+declare
+    v_shard smallint := (select pgjobq.shard_of(p_workflow, shards) from pgjobq.settings);
+    v_answer record;
+    v_cancelled jsonb;
+begin
+    if not p_is_recorded then
+        return;
+    end if;
+    v_answer := pgjobq.enqueue_many(
+        p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes, p_id, p_shape,
+        p_args, pgjobq.metas_of_steps(p_workflow, p_n, p_meta), p_delay, p_at, p_expires, false, null,
+        p_program, p_waits_for, p_edges);
+    if v_answer.unknown is not null or v_answer.missing is not null then
+        raise exception 'it adds steps to its workflow, %', case when v_answer.unknown is not null
+            then format('but there is no queue `%s`', v_answer.unknown[1])
+            else format('one of which waits for job %s, which does not exist', v_answer.missing[1]) end
+            using errcode = 'invalid_parameter_value';
+    end if;
+    perform pgjobq.insert_steps(v_shard, p_workflow, v_answer.inserted, p_id, p_shape_kind, p_shape, p_n,
+                                p_step_name, array_fill(null::text, array[cardinality(p_n)]), p_children,
+                                p_demands, p_inputs);
+    -- step: steps added
+    update pgjobq.workflows set live = live + cardinality(p_n)
+     where shard = v_shard and id = p_workflow and ended_at is null
+    returning cancelled into v_cancelled;
+    if not found then
+        raise exception 'it adds steps to workflow %, which has ended', p_workflow
+            using errcode = 'invalid_parameter_value';
+    end if;
+    wake := v_answer.wake;
+    if v_cancelled is not null then
+        perform pgjobq.end_waiting(v_shard, p_id, 'cancel', v_cancelled->>'by', v_cancelled->>'reason');
+    end if;
+end $$;
+
+comment on function pgjobq.grow_workflow is 'Internal. Adds steps to the workflow of a step that completes.';
