@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug)]
 pub(crate) struct Graph {
     pub(crate) seed: u64,
-    /// In an order in which parents precede their children.
+    /// In an order in which parents precede their children. Those that a running step adds are the last.
     pub(crate) nodes: Vec<Node>,
     pub(crate) roles: Vec<Role>,
     /// True if a person cancels the whole workflow while it runs.
@@ -22,6 +22,8 @@ pub(crate) struct Node {
     pub(crate) holds: bool,
     /// True if a person cancels this step while the workflow runs.
     pub(crate) is_cancelled: bool,
+    /// The step that adds this one to its workflow while it runs.
+    pub(crate) grown_by: Option<usize>,
 }
 
 /// A step for the end of the workflow.
@@ -65,10 +67,21 @@ impl Graph {
         let size = 1 + ((most as f64) * dice.f64().powi(3)) as usize;
         // Some graphs have few edges and others many; some fail often, and others seldom.
         let (edges, trouble) = (dice.usize(1..=6), dice.u32(2..40));
-        let nodes = (0..size).map(|n| Node::random(dice, n, edges, trouble)).collect();
+        let mut nodes: Vec<Node> = (0..size).map(|n| Node::random(dice, n, edges, trouble)).collect();
+        for n in 0..size {
+            if dice.u8(..20) == 0 {
+                grow(&mut nodes, n, dice, trouble);
+            }
+        }
         let roles = [Role::OnComplete, Role::OnFailure];
         let roles = roles.into_iter().filter(|_| dice.u8(..4) == 0).collect();
         Self { seed, nodes, roles, is_cancelled: dice.u8(..12) == 0 }
+    }
+
+    /// The steps that a step adds to its workflow. The last of them takes the results of the others.
+    pub(crate) fn grown(&self, n: usize) -> Vec<(usize, Way)> {
+        let nodes = self.nodes.iter().enumerate().filter(|(_, node)| node.grown_by == Some(n));
+        nodes.map(|(grown, node)| (grown, node.way)).collect()
     }
 
     /// The parents of a step, each once: its number, and whether it must complete.
@@ -83,18 +96,35 @@ impl Graph {
     }
 }
 
+/// Lets a step add a few others, and one that takes their results.
+fn grow(nodes: &mut Vec<Node>, n: usize, dice: &mut fastrand::Rng, trouble: u32) {
+    let grown = |way, edges| Node { way, edges, holds: false, is_cancelled: false, grown_by: Some(n) };
+    let mut results = Vec::new();
+    for _ in 0..dice.usize(1..=4) {
+        results.push((nodes.len(), Edge::Result));
+        nodes.push(grown(Way::random(dice, trouble), vec![(n, Edge::After)]));
+    }
+    nodes.push(grown(Way::Complete, results));
+}
+
 impl Node {
     fn random(dice: &mut fastrand::Rng, n: usize, most_edges: usize, trouble: u32) -> Self {
         let edges = if n == 0 { 0 } else { dice.usize(..=most_edges) };
         // Near parents make long chains, and far ones wide fans.
         let span = if dice.bool() { n.min(5) } else { n };
         let edges = (0..edges).map(|_| (n - dice.usize(1..=span), Edge::random(dice))).collect();
-        let way = match dice.u32(..trouble) {
-            0 => [Way::Exhaust, Way::Panic, Way::Fatal, Way::Cancel][dice.usize(..4)],
-            1 => Way::Later(dice.u32(1..=2)),
-            _ => Way::Complete,
-        };
-        Self { way, edges, holds: dice.u8(..5) == 0, is_cancelled: dice.u8(..60) == 0 }
+        let way = Way::random(dice, trouble);
+        Self { way, edges, holds: dice.u8(..5) == 0, is_cancelled: dice.u8(..60) == 0, grown_by: None }
+    }
+}
+
+impl Way {
+    fn random(dice: &mut fastrand::Rng, trouble: u32) -> Self {
+        match dice.u32(..trouble) {
+            0 => [Self::Exhaust, Self::Panic, Self::Fatal, Self::Cancel][dice.usize(..4)],
+            1 => Self::Later(dice.u32(1..=2)),
+            _ => Self::Complete,
+        }
     }
 }
 

@@ -59,11 +59,13 @@ pub(crate) async fn node(
     way: Way,
     outputs: Vec<u64>,
     results: Vec<std::result::Result<u64, Failure>>,
+    grown: Vec<(usize, Way)>,
 ) -> Result<u64> {
     let results = results.into_iter().map(|result| result.map_err(|failure| failure.state)).collect();
     let inputs = Inputs { outputs, results };
     log.add(seed, Event::Began { n, attempt: ctx.attempt(), inputs: inputs.clone() });
     let _running = Running(&log, seed, n);
+    add(&ctx, seed, &grown)?;
     tokio::time::sleep(Duration::from_millis(n as u64 % 4)).await;
     let way = if lock(&log.repaired).contains(&seed) { Way::Complete } else { way };
     match way {
@@ -75,6 +77,17 @@ pub(crate) async fn node(
         Way::Fatal => Err(JobError::fatal("for good")),
         Way::Cancel => Err(JobError::cancel()),
     }
+}
+
+/// Adds steps to the workflow. Those of an attempt that fails vanish. The last one takes the results of the others.
+fn add(ctx: &JobContext, seed: u64, grown: &[(usize, Way)]) -> Result<()> {
+    let Some(((last, way), leaves)) = grown.split_last() else { return Ok(()) };
+    let growth = ctx.workflow()?;
+    let leaf =
+        |&(n, way): &(usize, Way)| node::step(seed, n, way, vec![], vec![], vec![]).named(n.to_string());
+    let results: Vec<_> = leaves.iter().map(|grown| growth.add(leaf(grown)).result()).collect();
+    growth.add(node::step(seed, *last, *way, vec![], gather(results), vec![]).named(last.to_string()));
+    Ok(())
 }
 
 /// A step for the end of a workflow.

@@ -45,7 +45,7 @@ impl Run {
         let after = self.judge(db, log, Some(&before)).await?;
         let last = self.steps.last().expect("a graph has a step");
         let output = self.handle.output(client, last).await.map_err(|error| error.to_string())?;
-        match (output, after.last()) {
+        match (output, after.get(self.steps.len() - 1)) {
             (Outcome::Completed(output), Some(Ok(wanted))) if output == *wanted => Ok(()),
             (output, wanted) => Err(format!("the last step: {output:?}, and the model says {wanted:?}")),
         }
@@ -65,17 +65,16 @@ impl Run {
 
     async fn judge(&self, db: &TestDb, log: &Log, before: Option<&[End]>) -> Result<Vec<End>, String> {
         let outcome = self.handle.wait_timeout(&db.client, WITHIN).await;
-        let states = self.states(db).await;
+        let (states, roles) = self.states(db).await;
         let outcome = outcome.map_err(|error| format!("{error}; its steps: {states:?}"))?;
-        let (plain, roles) = states.split_at(self.graph.nodes.len());
         let events = log.take(self.graph.seed);
         let decisions = self.decisions.lock().unwrap().clone();
         let story =
-            Story { graph: &self.graph, states: plain, decisions: &decisions, events: &events, before };
+            Story { graph: &self.graph, states: &states, decisions: &decisions, events: &events, before };
         let ends = story.ends()?;
         let completed = ends.iter().all(Result::is_ok);
         let may_be_cancelled = self.graph.is_cancelled && before.is_none();
-        for (role, state) in self.graph.roles.iter().zip(roles) {
+        for (role, state) in self.graph.roles.iter().zip(&roles) {
             let wanted = end_of_role(*role, &ends);
             // A step that ran for the failure before the retry has completed.
             if *state != wanted && !(may_be_cancelled && *state == JobState::Cancelled) && before.is_none() {
@@ -88,25 +87,33 @@ impl Run {
             WorkflowOutcome::Cancelled => !completed && may_be_cancelled,
         };
         let status = self.handle.status(&db.client).await.map_err(|error| error.to_string())?;
-        let counted = status.as_ref().is_some_and(|status| self.counts(status, &states));
-        match fits && counted {
+        let all: Vec<JobState> = states.into_iter().flatten().chain(roles).collect();
+        match fits && status.as_ref().is_some_and(|status| counts(status, &all)) {
             true => Ok(ends),
-            false => Err(format!("the workflow {outcome}: {status:?}, and its steps are {states:?}")),
+            false => Err(format!("the workflow {outcome}: {status:?}, and its steps are {all:?}")),
         }
     }
 
-    /// Returns whether the status counts the steps as they are.
-    fn counts(&self, status: &WorkflowStatus, states: &[JobState]) -> bool {
-        let count = |state| states.iter().filter(|other| **other == state).count() as u64;
-        status.total() == states.len() as u64
-            && status.ended() == status.total()
-            && states.iter().all(|state| status.count(*state) == count(*state))
-    }
-
-    async fn states(&self, db: &TestDb) -> Vec<JobState> {
+    /// The states of the steps, and of those that have a role.
+    async fn states(&self, db: &TestDb) -> (Vec<Option<JobState>>, Vec<JobState>) {
         let graph = self.handle.graph(&db.client).await.unwrap().expect("the workflow is there");
         let graph: serde_json::Value = serde_json::from_str(&graph.json()).unwrap();
-        let steps = graph["steps"].as_array().unwrap();
-        steps.iter().map(|step| step["state"].as_str().unwrap().parse().unwrap()).collect()
+        let (mut states, mut roles) = (vec![None; self.graph.nodes.len()], Vec::new());
+        for step in graph["steps"].as_array().unwrap() {
+            let state: JobState = step["state"].as_str().unwrap().parse().unwrap();
+            match step["name"].as_str().unwrap().parse::<usize>() {
+                Ok(n) => assert!(states[n].replace(state).is_none(), "step {n} was added twice"),
+                Err(_) => roles.push(state),
+            }
+        }
+        (states, roles)
     }
+}
+
+/// Returns whether the status counts the steps as they are.
+fn counts(status: &WorkflowStatus, states: &[JobState]) -> bool {
+    let count = |state| states.iter().filter(|other| **other == state).count() as u64;
+    status.total() == states.len() as u64
+        && status.ended() == status.total()
+        && states.iter().all(|state| status.count(*state) == count(*state))
 }

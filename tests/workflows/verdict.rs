@@ -11,7 +11,8 @@ use crate::model::{Decision, End, Inputs, expected};
 /// The steps of a graph until its workflow ended.
 pub(crate) struct Story<'s> {
     pub(crate) graph: &'s Graph,
-    pub(crate) states: &'s [JobState],
+    /// Nothing for a step that was not added, because the one that adds it did not complete.
+    pub(crate) states: &'s [Option<JobState>],
     pub(crate) decisions: &'s BTreeMap<usize, Decision>,
     pub(crate) events: &'s [Event],
     /// How the steps ended before a retry, if there was one.
@@ -37,8 +38,14 @@ impl Story<'_> {
     }
 
     fn end(&self, n: usize, ends: &[End]) -> Result<End, String> {
-        let (node, state) = (&self.graph.nodes[n], self.states[n]);
+        let node = &self.graph.nodes[n];
         let ran = self.attempts(n).count();
+        let is_missing = node.grown_by.is_some_and(|grown_by| ends[grown_by].is_err());
+        let state = match self.states[n] {
+            Some(state) if !is_missing => state,
+            None if is_missing && ran == 0 => return Ok(Err(JobState::Cancelled)),
+            state => return Err(format!("is {state:?}, although the step that adds it is not")),
+        };
         if let Some(Ok(output)) = self.before.map(|before| before[n]) {
             let again = state != JobState::Completed || ran > 0;
             return if again {
