@@ -222,6 +222,27 @@ const SHORT: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "media_pipeline",
+        &[
+            "    s1[\"probe\"]\n    s2[\"wide\"]\n",
+            "    s1 --> s2\n    s1 --> s3\n",
+            "    s4 -.-> s5\n",
+            "    s5[\"clean_up<br/>completed\"]:::good\n",
+            " lines are published\n",
+        ],
+    ),
+    ("word_count", &[" words in ", " files\n", "the workflow completed\n", " steps\n"]),
+    (
+        "saga",
+        &[
+            "paid 700 for the flight to Oslo and the hotel for 3 nights\n",
+            "Oslo: the workflow completed, Some(700)\n",
+            "took back the hotel for 3 nights: the card has a limit of 500\n\
+             took back the flight to Lima: the card has a limit of 500\n",
+            "Lima: the workflow failed, None\n",
+        ],
+    ),
+    (
         "bulk",
         &[
             "Enqueued { new: 2500, duplicates: 0 }\n",
