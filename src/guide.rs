@@ -7,6 +7,7 @@
 //! | [transactions] | How do a job and my data commit together? How does a job write exactly once? |
 //! | [cancelling] | How do I stop a job, and how does a job notice? |
 //! | [waiting_for_results] | How do I get what a job returned? Which error means what? |
+//! | [workflows] | How does a job wait for others, and get what they returned? What happens when one fails? |
 //! | [testing] | How do I test a job, and code that enqueues? |
 //! | [operating] | How many workers, slots and connections? My job does not run: what now? |
 //!
@@ -26,6 +27,9 @@ pub mod cancelling {}
 
 #[doc = include_str!("guide/waiting_for_results.md")]
 pub mod waiting_for_results {}
+
+#[doc = include_str!("guide/workflows.md")]
+pub mod workflows {}
 
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}
