@@ -437,9 +437,9 @@ create table pgjobq.unsettled (
 );
 
 comment on table pgjobq.unsettled is
-    'Steps that have ended, and whose children have not been told; and steps that have not, but whose '
+    'Steps that have ended, and whose edges are not settled; and steps that have not, but whose '
     'arguments are to be completed. Almost always empty.';
-comment on column pgjobq.unsettled.settled_to is 'How many of the children have been told.';
+comment on column pgjobq.unsettled.settled_to is 'How many of the edges are settled.';
 
 create table pgjobq.edges (
     shard smallint not null,

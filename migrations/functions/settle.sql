@@ -1,11 +1,12 @@
--- Settling: the children of ended steps are told. A child counts down `jobs.waits_for`, and is ready at zero.
+-- Settling: the end of a step reaches its children. A child counts down `jobs.waits_for`, and is ready at
+-- zero.
 --
 -- The count is read and written under the lock of the child's row. Whoever asked "has every parent ended?"
 -- instead would strand a child whose last two parents commit together: neither sees the other's end.
 --
 -- Locks are taken in the order: jobs by id, then `steps` by (workflow, n), then `workflows` by id.
 
--- Tells the children of ended steps, or those in the places from `p_from` to `p_to` (null: all). A child
+-- Settles the edges of ended steps, or those in the places from `p_from` to `p_to` (null: all). A child
 -- whose parent did not end as it demands is cancelled, or held.
 create or replace function pgjobq.settle_children(
     p_shard smallint, p_workflow uuid[], p_n int[], p_from int[] default null, p_to int[] default null,
@@ -40,7 +41,7 @@ begin
         array(select c.fatal[i] from unnest(l.places) i));
 end $$;
 
-comment on function pgjobq.settle_children is 'Internal. Tells the children of ended steps.';
+comment on function pgjobq.settle_children is 'Internal. Settles the edges of ended steps.';
 
 -- The children of ended steps that have not ended, each once: how many edges are met, how many hold it, and a
 -- parent whose end is fatal to it.

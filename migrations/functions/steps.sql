@@ -1,8 +1,8 @@
 -- The end of steps: what `end_jobs` and `delete_jobs` report is recorded in `steps`, where retention does not
 -- delete it before the workflow has ended.
 
--- Records the end of steps, each as those functions report it. With `p_settle` their children are told in the
--- same transaction, up to a thousand edges. All other steps are left to `tend_workflows`, and `more` is true.
+-- Records the end of steps, each as those functions report it. With `p_settle` it settles their edges in the
+-- same transaction, up to a thousand. All other steps are left to `tend_workflows`, and `more` is true.
 -- `queues` have jobs that have become ready (0: or scheduled), and `ended` are workflows that have ended.
 create or replace function pgjobq.end_steps(
     p_shard smallint, p_ended jsonb[], p_settle boolean,
@@ -34,7 +34,7 @@ begin
     end if;
 end $$;
 
-comment on function pgjobq.end_steps is 'Internal. Records the end of steps, and tells their children.';
+comment on function pgjobq.end_steps is 'Internal. Records the end of steps, and settles their edges.';
 
 -- Writes the outcome of steps. A row that another session adds a child to moves, and the next round finds it.
 create or replace function pgjobq.record_steps(
@@ -97,7 +97,7 @@ end $$;
 
 comment on function pgjobq.failure_of is 'Internal. Describes the failure of a step to its children.';
 
--- Counts steps of which all children have been told. It is the last that a transaction does, because it locks
+-- Counts steps whose edges are settled. It is the last that a transaction does, because it locks
 -- the rows of their workflows. `ended` are the workflows that have ended with them. `closing` is true if only
 -- the steps with a role are left of one: see `close_workflow`.
 create or replace function pgjobq.count_ended(

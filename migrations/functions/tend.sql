@@ -1,6 +1,6 @@
 -- Tending workflows: what a finish has left over, and what nobody else does. Every worker does it.
 
--- Does the next piece of work in a shard, in one short transaction: tells the children of steps that have
+-- Does the next piece of work in a shard, in one short transaction: settles the edges of steps that have
 -- ended, passes a request to cancel on, or looks at a workflow that is due. `more` is true if it did
 -- anything; then the caller calls it again. `queues` have jobs that have become ready (0: or scheduled),
 -- `ended` are workflows that have ended, and `cancelling` is true if there are new requests to cancel jobs.
@@ -67,7 +67,7 @@ end $$;
 
 comment on function pgjobq.due_workflow is 'Internal. Finds a workflow that is due.';
 
--- Tells the children of ended steps that no finish has told, along at most `p_most` edges. A step with more
+-- Settles at most `p_most` edges of ended steps, which no finish has settled. A step with more
 -- children goes on where it was left. Other sessions do so for other steps.
 create or replace function pgjobq.settle_ended(
     p_shard smallint, p_most int, out queues int[], out ended uuid[], out more boolean)
@@ -109,9 +109,9 @@ begin
     ended := (select e.ended from pgjobq.count_ended(p_shard, v_done.told_all, v_done.told_numbers) e);
 end $$;
 
-comment on function pgjobq.settle_ended is 'Internal. Tells the children of steps that have ended.';
+comment on function pgjobq.settle_ended is 'Internal. Settles the edges of steps that have ended.';
 
--- Notes how many children of ended steps have been told. A step that has told all is settled.
+-- Notes how many edges of ended steps are settled. With the last one the step is settled.
 create or replace function pgjobq.note_settled(p_shard smallint, p_workflow uuid[], p_n int[], p_told int[])
 returns void language plpgsql as $$
 declare
@@ -132,11 +132,11 @@ begin
     end loop;
 end $$;
 
-comment on function pgjobq.note_settled is 'Internal. Notes how many children of ended steps have been told.';
+comment on function pgjobq.note_settled is 'Internal. Notes how many edges of ended steps are settled.';
 
 -- Completes the arguments of steps that wait for nothing else: see `unblock_steps`. The caller has locked
 -- their rows in `unsettled`. It does a hundred at most, because those that do not fit are written again. A
--- step that was ended meanwhile keeps its row: its children are to be told. `more` is false if it did
+-- step that was ended meanwhile keeps its row: its edges are to be settled. `more` is false if it did
 -- nothing.
 create or replace function pgjobq.fill_steps(
     p_shard smallint, p_workflow uuid[], p_n int[], out queues int[], out more boolean)

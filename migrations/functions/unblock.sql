@@ -99,8 +99,8 @@ end $$;
 
 comment on function pgjobq.unblock_jobs is 'Internal. Makes jobs ready that wait for no parent any more.';
 
--- Cancels the blocked steps that have a reason, or a parent whose end was fatal to them. Their own children
--- are told by a later transaction, so that none grows with the graph.
+-- Cancels the blocked steps that have a reason, or a parent whose end was fatal to them. Their own edges
+-- are settled by a later transaction, so that none grows with the graph.
 create or replace function pgjobq.cancel_children(
     p_shard smallint, p_job uuid[], p_workflow uuid[], p_fatal int[], p_reasons text[])
 returns void language plpgsql as $$

@@ -1,9 +1,9 @@
 -- The end of a workflow before its time, its last steps, and its deletion: what `tend_workflows` does with a
 -- workflow that is due.
 
--- Requests to cancel a workflow: steps that have not started end, and running ones are told. It takes effect
--- after the transaction commits. Steps that are added later are cancelled, too. Returns false if no such
--- workflow runs.
+-- Requests to cancel a workflow: steps that have not started end, and running ones are asked to stop. It
+-- takes effect after the transaction commits. Steps that are added later are cancelled, too. Returns false if
+-- no such workflow runs.
 create or replace function pgjobq.cancel_workflow(workflow uuid, reason text default null)
 returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

@@ -4,7 +4,7 @@
 -- again. A child that had counted the end of such a step waits for it again.
 --
 -- All live steps are locked, so that none ends meanwhile: whoever ends one afterwards sees the new jobs.
--- `is_busy` is true if that is not possible now: children are still being told, a step is about to end in a
+-- `is_busy` is true if that is not possible now: edges are still to be settled, a step is about to end in a
 -- transaction that is still open, or the steps with a role run. Then the caller tends the workflow, and tries
 -- again. `retried` is null if there is no such workflow, and otherwise counts the steps. `queues` have jobs
 -- that became ready; after a retry the caller tends the workflow, because other jobs still get their
