@@ -138,8 +138,8 @@ begin
         perform from pgjobq.jobs
           where shard = p_shard and id = v_edge.parent and created_at = v_edge.parent_created_at
             for key share skip locked;
-        -- step: parent locked
         if found then
+            -- step: parent locked
             update pgjobq.edges set is_confirmed = true
              where shard = p_shard and parent = v_edge.parent and parent_created_at = v_edge.parent_created_at
                and not is_confirmed;

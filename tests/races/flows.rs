@@ -12,9 +12,11 @@ use crate::session::Ending;
 pub(crate) const STEPS: &[&str] = &[
     "children locked",
     "children read",
+    "ended parents locked",
     "ended steps locked",
     "held step locked",
     "live steps locked",
+    "parent locked",
     "workflow locked",
 ];
 
@@ -87,8 +89,27 @@ const RESUME: Operation = operation(
      select races.pause('resumed'); commit;",
 );
 
+const ENQUEUE_CHILD: Operation = operation(
+    "enqueue a job after 1",
+    "begin; select to_jsonb(e)::text as answer
+              from pgjobq.enqueue('step', id => flows.id(20), after => array[flows.id(1)]) e;
+     select races.pause('enqueued'); commit;",
+);
+const CONFIRM: Operation = operation(
+    "confirm edges",
+    "begin; select coalesce(to_jsonb(pgjobq.confirm_edges(0::smallint, 100))::text, 'null') as answer;
+     select races.pause('confirmed'); commit;",
+);
+const SETTLE: Operation = operation(
+    "settle edges",
+    "begin; select coalesce(to_jsonb(pgjobq.settle_edges(0::smallint, 100))::text, 'null') as answer;
+     select races.pause('settled'); commit;",
+);
+
 /// The operations that are run together on each stage.
 const STAGES: &[(&str, &[Operation])] = &[
+    ("outside", &[COMPLETE_1, BURY_1, ENQUEUE_CHILD, CONFIRM, SETTLE]),
+    ("child", &[COMPLETE_1, BURY_1, CONFIRM, SETTLE, PURGE]),
     (
         "running",
         &[COMPLETE_1, BURY_1, COMPLETE_2, BURY_2, COMPLETE_BOTH, COMPLETE_IN, REAP, TEND, CANCEL, PURGE],
@@ -109,6 +130,11 @@ const NO_LOCK: (&str, &str) =
     ("and waits_for + 0 > 0 for update offset 0) j;", "and waits_for + 0 > 0 offset 0) j;");
 
 const PLANTED: &[Planted] = &[
+    Planted {
+        name: "an edge is confirmed before the commit",
+        cuts: &[("p_shards), e.demand, false, e.parent,", "p_shards), e.demand, true, e.parent,")],
+        among: ("outside", [ENQUEUE_CHILD, COMPLETE_1]),
+    },
     Planted { name: "a child counts down without the lock of its row", cuts: &[NO_LOCK], among: ("running", [COMPLETE_1, COMPLETE_2]) },
     Planted {
         name: "a child asks whether each parent has ended",

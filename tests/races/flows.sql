@@ -4,7 +4,8 @@
 -- Steps 1 and 2 are ready. 3 and 5 need both, 4 only that 1 ends, 6 needs 3, and 7 is held if 2 fails. 8 and 9 are last steps.
 --   running     so it is
 --   failed      1 is dead, its children were told, and so were theirs; 4 has completed
---   unsettled   1 was cancelled, and nobody was told
+--   unsettled   1 was cancelled, and its edges are not settled
+--   child       a job outside of the workflow waits for 1, and its edge is not confirmed
 create function races.reset_flow(p_stage text) returns void language plpgsql as $$
 begin
     perform pg_advisory_unlock_all();
@@ -16,6 +17,8 @@ begin
     delete from pgjobq.finished;
     delete from pgjobq.cancels;
     delete from pgjobq.unsettled;
+    delete from pgjobq.edges;
+    delete from pgjobq.ended_parents;
     delete from pgjobq.steps;
     delete from pgjobq.workflows;
     perform setval('pgjobq.ticket', 100);
@@ -30,6 +33,8 @@ begin
         perform flows.finish('{4}', 'complete');
     elsif p_stage = 'unsettled' then
         perform pgjobq.end_waiting(0::smallint, array[flows.id(1)], 'cancel');
+    elsif p_stage = 'child' then
+        perform pgjobq.enqueue('step', id => flows.id(20), after => array[flows.id(1)]);
     end if;
 end $$;
 
@@ -100,6 +105,9 @@ create function races.flow_violations() returns text[] language sql as $$
         select format('step %s starts without its argument', n) from child
          where n in (3, 4) and ticket is not null and not args ? 'x'
         union all
+        select 'job 20 is ready, and its parent runs' from pgjobq.jobs j, pgjobq.jobs p
+         where j.id = flows.id(20) and j.ticket is not null and p.id = flows.id(1)
+        union all
         select format('the workflow counts %s + %s instead of %s', w.live, w.roles, c.steps)
           from pgjobq.workflows w, (select count(*) as steps from pgjobq.steps s
                                      where outcome is null or exists (select from pgjobq.unsettled t where t.n = s.n)) c
@@ -115,9 +123,10 @@ begin
         perform flows.tend();
         perform pgjobq.act_on_cancels(0::smallint, null, null, 100);
         perform pgjobq.reap(0::smallint, '{}');
+        perform pgjobq.confirm_edges(0::smallint, 100), pgjobq.settle_edges(0::smallint, 100);
         perform pgjobq.resume_step(0::smallint, flows.id(0), n) from pgjobq.steps where held > 0 and outcome is null;
-        v_steps := array(select n from pgjobq.steps s join pgjobq.jobs j on j.id = s.job where j.ticket is not null);
-        exit when v_steps = '{}' and not exists (select from pgjobq.unsettled)
+        v_steps := array(select ('x' || substr(id::text, 25, 8))::bit(32)::int from pgjobq.jobs where ticket is not null);
+        exit when v_steps = '{}' and not exists (select from pgjobq.unsettled) and not exists (select from pgjobq.edges)
               and not exists (select from pgjobq.cancels) and not exists (select from pgjobq.jobs);
         if v_steps <> '{}' then
             delete from pgjobq.leases;
@@ -125,8 +134,13 @@ begin
         end if;
     end loop;
     return array(
-        select format('step %s is stranded: waits for %s', s.n, j.waits_for)
-          from pgjobq.jobs j join pgjobq.steps s on s.job = j.id
+        select format('job %s is stranded: waits for %s', id, waits_for) from pgjobq.jobs
+        union all
+        select 'an edge is left' from pgjobq.edges
+        union all
+        select format('job 20 is %s, and its parent is %s', f.outcome, s.outcome)
+          from pgjobq.finished f, pgjobq.steps s
+         where f.id = flows.id(20) and s.n = 1 and f.outcome = 'completed' and s.outcome <> 'completed'
         union all
         select format('step %s is unsettled', n) from pgjobq.unsettled
         union all
