@@ -8,6 +8,7 @@ grant select on pgjobq.settings, pgjobq.migrations, pgjobq.queues, pgjobq.kinds,
     pgjobq.finished, pgjobq.progress, pgjobq.rates, pgjobq.job_states,
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview to pgjobq_producer;
 grant select, insert on pgjobq.jobs, pgjobq.workflows, pgjobq.steps, pgjobq.edges to pgjobq_producer;
+grant insert on pgjobq.unsettled to pgjobq_producer;
 grant select, insert, update on pgjobq.waiters to pgjobq_producer;
 
 -- Functions that cancel, count or tidy up run with their owner's rights, or call others of this list.

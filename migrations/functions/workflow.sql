@@ -33,6 +33,7 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_shard smallint := (select pgjobq.shard_of(p_workflow, shards) from pgjobq.settings);
     v_answer record;
+    v_fill int[] := '{}';
 begin
     is_new := true;
     if p_n[1] = 1 then
@@ -48,6 +49,13 @@ begin
         is_new := found;
         if not is_new then return; end if;
     end if;
+    -- Steps that only read outputs of jobs outside, which may have ended: `fill_steps` completes them.
+    if p_edges is not null then
+        v_fill := array(select i from unnest(p_inputs, p_waits_for) with ordinality u(inputs, waits, i)
+                         where inputs is not null and waits = 0);
+        p_waits_for := array(select case when i = any (v_fill) then 1 else waits end
+                               from unnest(p_waits_for) with ordinality u(waits, i) order by i);
+    end if;
     v_answer := pgjobq.enqueue_many(
         p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes, p_id, p_shape,
         p_args, pgjobq.metas_of_steps(p_workflow, p_n, p_meta), p_delay, p_at, p_expires, p_notify,
@@ -57,6 +65,8 @@ begin
     if missing is not null then return; end if;
     perform pgjobq.insert_steps(v_shard, p_workflow, v_answer.inserted, p_id, p_shape_kind, p_shape, p_n,
                                 p_step_name, p_role, p_children, p_demands, p_inputs);
+    insert into pgjobq.unsettled (shard, workflow, n)
+    select v_shard, p_workflow, p_n[i] from unnest(v_fill) i;
 end $$;
 
 comment on function pgjobq.enqueue_workflow is 'Internal. Enqueues steps of a workflow.';

@@ -177,6 +177,30 @@ async fn deadline_cancels_what_is_left(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
+on_one_and_eight_shards!(step_takes_the_output_of_an_earlier_job);
+async fn step_takes_the_output_of_an_earlier_job(db: TestDb) {
+    let earlier = wf_length::enqueue(&db.client, "ended".to_owned()).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    assert_eq!(earlier.wait(&db.client).await.unwrap(), Outcome::Completed(5));
+    let mut first = Workflow::new("first");
+    let inner = first.add(wf_double::step(earlier.output(), 1));
+    let failing = first.add(wf_fail::step(7));
+    let run = first.enqueue(&db.client).await.unwrap();
+    let mut second = Workflow::new("second");
+    let sum =
+        second.add(wf_sum::step(gather([inner.handle().output(), earlier.output()]), None).after(&earlier));
+    let shown = second.add(wf_describe::step(gather((sum.output(), failing.handle().result()))));
+    let cancelled = second.add(wf_note::step("never").after(failing.id()));
+    let next = second.enqueue(&db.client).await.unwrap();
+    assert_eq!(next.output(&db.client, &sum).await.unwrap(), Outcome::Completed(16));
+    let described = Outcome::Completed("16, but dead: no 7 (attempt 1)".to_owned());
+    assert_eq!(next.output(&db.client, &shown).await.unwrap(), described);
+    assert_eq!(next.output(&db.client, &cancelled).await.unwrap(), Outcome::Cancelled);
+    assert_eq!(next.wait(&db.client).await.unwrap(), WorkflowOutcome::Failed);
+    assert_eq!(run.wait(&db.client).await.unwrap(), WorkflowOutcome::Failed);
+    worker.shutdown().await.unwrap();
+}
+
 on_one_shard!(included_workflow_is_one_step);
 async fn included_workflow_is_one_step(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
