@@ -218,9 +218,8 @@ async fn workflow_after_an_unknown_job_is_refused(db: TestDb) {
     flow.add(growing_square::step(7).after(nobody));
     let mut tx = db.pool.begin().await.unwrap();
     let error = flow.enqueue(&mut *tx).await.unwrap_err();
-    let WorkflowError::Step { error: EnqueueError::UnknownParent { parent, .. }, .. } = error else {
-        panic!("{error}")
-    };
+    let WorkflowError::Step { error, .. } = error else { panic!("{error}") };
+    let EnqueueError::UnknownParent { parent, .. } = *error else { panic!("{error}") };
     assert_eq!(parent, nobody);
     tx.commit().await.unwrap();
     assert_eq!(

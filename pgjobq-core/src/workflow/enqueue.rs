@@ -48,7 +48,7 @@ fn named(error: EnqueueError, plan: &Plan) -> WorkflowError {
     match plan.steps.iter().find(refused) {
         Some(step) => {
             let (workflow, step) = (plan.name.clone(), step.shown_name().to_owned());
-            WorkflowError::Step { workflow, step, error }
+            WorkflowError::Step { workflow, step, error: Box::new(error) }
         }
         None => error.into(),
     }

@@ -141,7 +141,7 @@ pub enum WorkflowError {
         /// The step's name.
         step: String,
         /// The error.
-        error: EnqueueError,
+        error: Box<EnqueueError>,
     },
     /// The workflow was not enqueued.
     #[error(transparent)]

@@ -242,7 +242,7 @@ fn planned_step(
     let row = Row::check(row, max_args).map_err(|error| WorkflowError::Step {
         workflow: workflow.name.clone(),
         step: at.added().name.clone(),
-        error,
+        error: Box::new(error),
     })?;
     Ok(PlannedStep {
         row: Arc::new(row),
