@@ -50,6 +50,7 @@ impl Drop for Running<'_> {
 }
 
 /// A step. It ends in the given way, and returns a number that depends on all that it gets.
+#[allow(clippy::too_many_arguments)] // What it does is all in its arguments.
 #[job(queue = "model", retries = 2, backoff = "5ms")]
 pub(crate) async fn node(
     ctx: JobContext,

@@ -58,7 +58,7 @@ impl Story<'_> {
         let model = expected(self.graph, n, ends, self.decisions.get(&n).copied(), repaired);
         let may_be_cancelled = !repaired && (node.is_cancelled || self.graph.is_cancelled);
         let as_expected = model.end.err().unwrap_or(JobState::Completed) == state;
-        if !as_expected && !(may_be_cancelled && state == JobState::Cancelled) {
+        if !(as_expected || may_be_cancelled && state == JobState::Cancelled) {
             return Err(format!("is {state}, and the model says {model:?}"));
         }
         if ran > model.attempts || ran < model.attempts && !may_be_cancelled {

@@ -61,7 +61,7 @@ async fn decide(db: &TestDb, runs: &Runs) {
     for (workflow, n) in held {
         let Some(run) = runs.lock().unwrap().get(&workflow).cloned() else { continue };
         let n = n as usize - 1;
-        let resumes = (run.graph.seed + n as u64) % 3 > 0;
+        let resumes = !(run.graph.seed + n as u64).is_multiple_of(3);
         // Before the step can run. A step that lacks an output cannot, and is cancelled then.
         let decision = if resumes { Decision::Resumed } else { Decision::Cancelled };
         run.decisions.lock().unwrap().insert(n, decision);
