@@ -226,7 +226,6 @@ begin
     select array_agg(id order by id) as ids,
            array_agg(pgjobq.describe_end(p_parents[fatal]) order by id) as reasons
       into f from pgjobq.told_children(p_shard, p_parents, p_edges) where fatal is not null;
-    -- step: children counted
     more := false;
     queues := pgjobq.unblock_jobs(p_shard, j.ids, j.addresses, j.waits);
     if s.ids is not null then

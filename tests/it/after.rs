@@ -117,13 +117,12 @@ async fn unknown_parent_is_refused_and_nothing_is_enqueued(db: TestDb) {
     assert!(is_refused(&all.error), "{all}");
     // A caller's transaction goes on, and a job of an open transaction of another session is not there yet.
     let (mut tx, mut other) = (db.pool.begin().await.unwrap(), db.pool.begin().await.unwrap());
-    let uncommitted = after_end::job(false).id(nobody).enqueue(&mut *other).await.unwrap();
+    let _ = after_end::job(false).id(nobody).enqueue(&mut *other).await.unwrap();
     assert!(is_refused(&child().enqueue(&mut *tx).await.unwrap_err()));
     let own = after_end::job(false).enqueue(&mut *tx).await.unwrap();
     let after_own = after_end::job(false).after(&own).enqueue(&mut *tx).await.unwrap();
     tx.commit().await.unwrap();
     other.rollback().await.unwrap();
-    drop(uncommitted);
     assert_eq!(state(&db, after_own.id()).await, JobState::Blocked);
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 3);
     let sql =
