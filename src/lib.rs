@@ -104,7 +104,8 @@ pub type Result<T, E = JobError> = std::result::Result<T, E>;
 pub mod prelude {
     pub use crate::{
         Backoff, Client, Failure, JobContext, JobError, JobHandle, JobId, NewJob, Outcome, Priority, Result,
-        State, Step, Tx, Worker, Workflow, WorkflowHandle, WorkflowOutcome, gather, job, shutdown_signal,
+        State, Step, Tx, Worker, Workflow, WorkflowHandle, WorkflowId, WorkflowOutcome, gather, job,
+        shutdown_signal,
     };
 }
 

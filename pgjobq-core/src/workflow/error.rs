@@ -14,6 +14,14 @@ pub enum WorkflowError {
         /// The workflow's name.
         workflow: String,
     },
+    /// The workflow has no step but those for its end.
+    #[error(
+        "the workflow `{workflow}` has only steps for its end: add the steps whose end they wait for with `flow.add(my_job::step(…))`"
+    )]
+    OnlyEnd {
+        /// The workflow's name.
+        workflow: String,
+    },
     /// A name is empty, too long, or has a control character.
     #[error(
         "the name of a workflow or a step has 1 to 100 characters and no control characters, and this one is {}",
@@ -114,6 +122,14 @@ pub enum WorkflowError {
         step: String,
         /// The largest number of steps in a chain.
         limit: u32,
+    },
+    /// The deadline is zero.
+    #[error(
+        "the deadline of the workflow `{workflow}` is zero, so all of it would be cancelled: give it some time, or no deadline"
+    )]
+    NoTime {
+        /// The workflow's name.
+        workflow: String,
     },
     /// A deadline of more than a hundred years.
     #[error(

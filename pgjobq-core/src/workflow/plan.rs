@@ -82,6 +82,12 @@ impl Plan {
         if steps.is_empty() {
             return Err(WorkflowError::Empty { workflow: workflow() });
         }
+        if before == 0 && steps.iter().all(|step| step.parts.role.is_some()) {
+            return Err(WorkflowError::OnlyEnd { workflow: workflow() });
+        }
+        if deadline.is_some_and(|deadline| deadline.is_zero()) {
+            return Err(WorkflowError::NoTime { workflow: workflow() });
+        }
         if deadline.is_some_and(|deadline| deadline > LONGEST_DELAY) {
             return Err(WorkflowError::TooFar { workflow: workflow() });
         }

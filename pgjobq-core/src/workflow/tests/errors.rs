@@ -19,6 +19,26 @@ fn empty_workflow_is_refused() {
 }
 
 #[test]
+fn workflow_of_steps_for_its_end_alone_is_refused() {
+    let mut flow = Workflow::new("ingest");
+    flow.on_failure(source::<()>("alarm"));
+    refused(
+        flow,
+        "the workflow `ingest` has only steps for its end: add the steps whose end they wait for with `flow.add(my_job::step(…))`",
+    );
+}
+
+#[test]
+fn deadline_of_zero_is_refused() {
+    let mut flow = Workflow::new("ingest").deadline(Duration::ZERO);
+    flow.add(source::<()>("encode"));
+    refused(
+        flow,
+        "the deadline of the workflow `ingest` is zero, so all of it would be cancelled: give it some time, or no deadline",
+    );
+}
+
+#[test]
 fn two_steps_with_one_name_are_refused() {
     let mut flow = Workflow::new("ingest");
     flow.add(source::<()>("encode"));
