@@ -100,6 +100,9 @@ impl WorkflowHandle {
     /// Waits until a step has ended, and returns how. Its output is kept as that of any job: as long as the `retain` of its kind or its
     /// queue says.
     ///
+    /// [`Outcome::Cancelled`] has no reason. It is in [`Status::cancelled`](crate::Status::cancelled), from
+    /// `step.handle().status(&client)`.
+    ///
     /// # Errors
     ///
     /// [`WaitError::ForeignStep`] if the step is of another workflow, and those of [`JobHandle::wait`].
