@@ -136,7 +136,8 @@ end $$;
 
 comment on function pgjobq.end_running is 'Internal. Ends the running jobs of a batch.';
 
--- What `end_steps` needs to know of a step that completed. Of any other step it needs the row of `finished`.
+-- The values that `end_steps` needs of a step that completed. Of any other step it reads the row of
+-- `finished`.
 create or replace function pgjobq.completed_step(p_id uuid, p_meta jsonb, p_output jsonb)
 returns jsonb language sql stable as $$
     select jsonb_build_object('id', p_id, 'meta', p_meta, 'outcome', 'completed', 'output', p_output)

@@ -84,7 +84,7 @@ end $$;
 
 comment on function pgjobq.locate_steps is 'Internal. Finds the rows of steps that have not ended.';
 
--- How a step ended otherwise than completed, as its children read it. `p_ended` is its row of `finished`.
+-- The end of a step that did not complete, as its children read it. `p_ended` is its row of `finished`.
 -- Times are microseconds since 1970.
 create or replace function pgjobq.failure_of(p_ended jsonb) returns jsonb language plpgsql stable as $$
 begin

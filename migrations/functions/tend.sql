@@ -1,4 +1,5 @@
--- Tending workflows: what a finish has left over, and what nobody else does. Every worker does it.
+-- Tending workflows: the work that a finish has left over, and that of no other statement. Every worker does
+-- it.
 
 -- Does the next piece of work in a shard, in one short transaction: settles the edges of steps that have
 -- ended, passes a request to cancel on, or looks at a workflow that is due. `more` is true if it did

@@ -1,4 +1,4 @@
--- What a person does with a workflow: retry what failed, and let a held step run.
+-- Operations of a person on a workflow: retry the steps that failed, and let a held step run.
 
 -- Retries the steps that did not complete: their jobs are inserted anew, and steps that completed do not run
 -- again. A child that had counted the end of such a step waits for it again.
@@ -109,8 +109,8 @@ end $$;
 
 comment on function pgjobq.insert_again is 'Internal. Inserts the jobs of failed steps anew.';
 
--- How many parents of each step have not completed, by the number of the step. It reads all edges of the
--- workflow, because they lie with the parents.
+-- The number of parents of each step that have not completed, by the number of the step. It reads all edges
+-- of the workflow, because they lie with the parents.
 create or replace function pgjobq.waits_of_steps(p_shard smallint, p_workflow uuid) returns int[]
 language plpgsql as $$
 declare

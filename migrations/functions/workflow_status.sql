@@ -1,4 +1,4 @@
--- How a workflow stands, for handles and for people.
+-- The status of a workflow, for handles and for people.
 
 -- The state of a workflow, and its steps by state, as JSON. Times are microseconds since 1970. No row if it
 -- is not there.

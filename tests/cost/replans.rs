@@ -1,4 +1,4 @@
-//! How often a session plans the statements of an enqueue: at first, and then never again.
+//! The plans of the statements of an enqueue: a session makes them at first, and then never again.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -107,7 +107,7 @@ async fn stale_completion_adds_no_steps(db: TestDb) {
     let run = flow.enqueue(&db.client).await.unwrap();
     let worker = db.worker().build().await.unwrap().start();
     gate.until(|count| count.inside == 1).await;
-    // Somebody has taken the job from its lease, and it runs elsewhere later.
+    // Another session has taken the job from its lease, and it runs elsewhere later.
     db.run("update pgjobq.jobs set ticket = null, run_at = clock_timestamp() + interval '1 hour'").await;
     gate.open();
     db.until("not exists (select from pgjobq.leases)").await;

@@ -66,7 +66,7 @@ begin
               from pgjobq.jobs where id = flows.id(p_n) and ticket is not null);
 end $$;
 
--- What is wrong now, in one snapshot.
+-- The invariants that are violated now, in one snapshot.
 create function races.flow_violations() returns text[] language sql as $$
     with edge as (
         select p.n as parent, u.child, lower(u.demand) as demand, u.demand <> lower(u.demand) as reads, p.outcome, p.output,

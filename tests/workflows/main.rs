@@ -1,4 +1,4 @@
-//! Random workflows end as a small model says, whatever fails, is cancelled or held, and whichever worker dies.
+//! Random workflows end as a small model predicts, with failures, cancels, held steps and workers that die.
 //!
 //! A failed test prints the seed of its graph. `PGJOBQ_TEST_SEED` is the seed of the first graph, and `PGJOBQ_TEST_ROUNDS` the
 //! number of graphs.

@@ -17,7 +17,7 @@ pub(crate) enum Decision {
 /// The end of a step: its output, or the state in which it ended without one.
 pub(crate) type End = Result<u64, JobState>;
 
-/// What a step gets from its parents: outputs, and results.
+/// The inputs of a step from its parents: outputs, and results.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Inputs {
     pub(crate) outputs: Vec<u64>,
@@ -45,7 +45,7 @@ impl Inputs {
     }
 }
 
-/// How a step ends if nobody cancels it, and how often it runs.
+/// The end of a step that nobody cancels, and the number of its attempts.
 #[derive(Debug)]
 pub(crate) struct Expected {
     pub(crate) end: End,
@@ -92,7 +92,7 @@ impl Way {
     }
 }
 
-/// How a step for the end of the workflow ends.
+/// The end of a step for the end of the workflow.
 pub(crate) fn end_of_role(role: Role, ends: &[End]) -> JobState {
     let completed = ends.iter().all(Result::is_ok);
     if completed == (role == Role::OnComplete) { JobState::Completed } else { JobState::Cancelled }

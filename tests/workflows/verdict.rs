@@ -15,7 +15,7 @@ pub(crate) struct Story<'s> {
     pub(crate) states: &'s [Option<JobState>],
     pub(crate) decisions: &'s BTreeMap<usize, Decision>,
     pub(crate) events: &'s [Event],
-    /// How the steps ended before a retry, if there was one.
+    /// The ends of the steps before a retry, if there was one.
     pub(crate) before: Option<&'s [End]>,
 }
 

@@ -1,4 +1,4 @@
-//! What happens beside the workflows: people decide about held steps, workers die, and an observer looks at every moment.
+//! The events beside the workflows: people decide about held steps, workers die, and an observer looks at every moment.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -31,7 +31,7 @@ const EARLY: &str = "
      where p.outcome is null and c.shard = p.shard and c.workflow = p.workflow and c.n = u.child
        and c.outcome is null and j.shard = c.shard and j.id = c.job and j.waits_for = 0";
 
-/// What must be left at the end: nothing that lives, no output, and each ended job once.
+/// The rows that are left at the end: nothing that lives, no output, and each ended job once.
 const LEFT: &str = "
     (select count(*) from pgjobq.jobs) + (select count(*) from pgjobq.unsettled)
   + (select count(*) from pgjobq.steps where outcome is null or output is not null)

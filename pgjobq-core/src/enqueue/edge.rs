@@ -13,7 +13,7 @@ pub struct Parent {
     pub(crate) unkept: bool,
 }
 
-/// What a child demands of its parent. Of two demands on one parent the later one in this order counts.
+/// The demand of a child on its parent. Of two demands on one parent the later one in this order counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) enum Demand {
     /// The parent ends.

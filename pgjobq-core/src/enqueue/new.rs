@@ -1,11 +1,11 @@
-//! What an enqueue inserts.
+//! The input of an enqueue.
 
 use std::sync::Arc;
 
 use crate::enqueue::row::Row;
 use crate::workflow::plan::Plan;
 
-/// What an enqueue inserts: jobs, or all steps of a workflow.
+/// The input of an enqueue: jobs, or all steps of a workflow.
 #[doc(hidden)]
 pub enum New<'n> {
     /// After an error, those that are not known to be enqueued.

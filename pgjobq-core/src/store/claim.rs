@@ -135,7 +135,7 @@ pub struct Peeked {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Returned {
     pub jobs: i32,
-    /// Those of them that are cancelled, because someone had requested it.
+    /// The jobs among them that are cancelled, because someone had requested it.
     pub cancelled: Vec<Uuid>,
 }
 

@@ -62,7 +62,7 @@ pub struct Finished {
     pub cancelled: Vec<JobId>,
     /// True if a process waits for jobs to end.
     pub waited: bool,
-    /// What this changed for the children of the ended jobs.
+    /// The changes for the children of the ended jobs.
     pub settled: Settled,
 }
 

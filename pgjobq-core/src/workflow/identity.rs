@@ -136,7 +136,7 @@ pub(crate) struct Added {
 
 /// The steps of an included workflow, by their numbers in it.
 pub(crate) struct Whole {
-    /// Those that have completed only if all of its steps have.
+    /// The steps that have completed only if all of its steps have.
     pub(crate) last: Vec<u32>,
     /// The number of its steps.
     pub(crate) count: u32,

@@ -1,4 +1,4 @@
-//! What a person does with a workflow: cancel it, retry what failed, and let a held step run.
+//! Operations of a person on a workflow: cancel it, retry the steps that failed, and let a held step run.
 
 use std::time::Duration;
 

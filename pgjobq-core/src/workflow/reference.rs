@@ -19,7 +19,7 @@ pub enum Origin {
 #[derive(Clone, Debug)]
 #[doc(hidden)]
 pub enum Reference {
-    /// What the job returned.
+    /// The value that the job returned.
     Output(Origin),
     /// The same, or why the job did not complete.
     Result(Origin),

@@ -20,7 +20,7 @@ pub struct WorkflowStatus {
     pub id: WorkflowId,
     /// Its name.
     pub name: String,
-    /// How it ended; `None` while it runs.
+    /// Its outcome; `None` while it runs.
     pub outcome: Option<WorkflowOutcome>,
     /// The number of its steps in each state.
     pub steps: BTreeMap<JobState, u64>,
@@ -30,13 +30,13 @@ pub struct WorkflowStatus {
     pub ended_at: Option<SystemTime>,
     /// When what is left of it is cancelled.
     pub deadline: Option<SystemTime>,
-    /// Who cancelled it, if it was cancelled.
+    /// The name of the person or program that cancelled it, if it was cancelled.
     pub cancelled_by: Option<String>,
-    /// Why it was cancelled, if a reason was given.
+    /// The reason of the cancellation, if one was given.
     pub cancelled_for: Option<String>,
 }
 
-/// How a workflow ended: from [`WorkflowHandle::wait`](crate::WorkflowHandle::wait).
+/// The outcome of a workflow: from [`WorkflowHandle::wait`](crate::WorkflowHandle::wait).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a workflow can fail: match on the outcome, or use `?` on `into_result()`"]
 pub enum WorkflowOutcome {
@@ -44,7 +44,7 @@ pub enum WorkflowOutcome {
     Completed,
     /// A step did not complete.
     Failed,
-    /// Somebody cancelled it, or its deadline passed.
+    /// It was cancelled by somebody, or its deadline passed.
     Cancelled,
 }
 

@@ -109,7 +109,7 @@ fn room_opens_again_when_half_of_the_jobs_are_gone() {
 }
 
 #[test]
-fn slot_freed_after_a_look_at_a_full_queue_wakes_the_claim_loop() {
+fn slot_freed_after_a_look_wakes_the_claim_loop() {
     let freed = Arc::<Notify>::default();
     let queue = Arc::new(ServedQueue::new(QueueId(1), "default", 2, Arc::clone(&freed)));
     let is_woken = || freed.notified().now_or_never().is_some();

@@ -1,7 +1,7 @@
 //! Settles parents that have ended: their children become ready, or are cancelled. A finish settles the steps that have few
 //! children; this does the rest, and what a process that died has left.
 //!
-//! It sends nothing unless there is something to settle: a finish says so, an attempt of this process has completed a step, or
+//! It sends nothing unless there is something to settle: a finish reports it, an attempt of this process has completed a step, or
 //! the look for follow-ups has found something.
 
 use std::sync::Arc;

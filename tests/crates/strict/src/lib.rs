@@ -59,7 +59,7 @@ pub async fn send(to: String, text: String) -> Result<()> {
 mod private {
     use pgjobq::prelude::*;
 
-    /// Nobody enqueues this one from Rust.
+    /// No Rust code enqueues this one.
     #[job(retain = "0s", max_crashes = 0)]
     async fn from_sql(tenant: Option<u32>) -> Result<(), std::io::Error> {
         let _known = std::future::ready(tenant).await;
