@@ -34,14 +34,14 @@ const AT_ONCE: usize = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn small_workflows_end_as_the_model_says() {
-    let (seed, rounds) = (parameter("PGJOBQ_TEST_SEED", 1), parameter("PGJOBQ_TEST_ROUNDS", 40) / 2);
+    let (seed, rounds) = (parameter("PGJOBQ_TEST_SEED", 1), parameter("PGJOBQ_TEST_ROUNDS", 140) / 2);
     let db = TestDb::new(1).await;
     run(&db, 1, (seed..seed + rounds).map(|seed| Graph::random(seed, 8)), 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn workflows_end_as_the_model_says_whoever_dies() {
-    let (seed, rounds) = (parameter("PGJOBQ_TEST_SEED", 1000), parameter("PGJOBQ_TEST_ROUNDS", 40));
+    let (seed, rounds) = (parameter("PGJOBQ_TEST_SEED", 1000), parameter("PGJOBQ_TEST_ROUNDS", 140));
     let db = TestDb::new(8).await;
     run(&db, 2, (seed..seed + rounds).map(|seed| Graph::random(seed, 199)), 40).await;
 }

@@ -55,7 +55,7 @@ pub enum WorkflowError {
     },
     /// A step depends on a step of another workflow.
     #[error(
-        "the step `{step}` of the workflow `{workflow}` depends on the step `{parent}` of another workflow, `{other}`: add both to one workflow, or enqueue `{other}` first and depend on its job, `{parent}.handle()`"
+        "the step `{step}` of the workflow `{workflow}` depends on the step `{parent}` of another workflow, `{other}`: add both to one workflow, or enqueue `{other}` first and depend on the job of that step, `.handle()` of it"
     )]
     ForeignStep {
         /// The workflow's name.

@@ -89,7 +89,7 @@ fn step_of_another_workflow_is_refused() {
     refused(
         flow,
         "the step `publish` of the workflow `export` depends on the step `probe` of another workflow, `ingest`: add both to one \
-         workflow, or enqueue `ingest` first and depend on its job, `probe.handle()`",
+         workflow, or enqueue `ingest` first and depend on the job of that step, `.handle()` of it",
     );
 }
 
