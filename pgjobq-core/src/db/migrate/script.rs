@@ -15,7 +15,7 @@ macro_rules! migrations {
     ($($name:literal),* $(,)?) => { &[$(Migration { name: $name, sql: text!($name) }),*] };
 }
 
-pub(crate) const MIGRATIONS: &[Migration] = migrations!["0001_tables"];
+pub(crate) const MIGRATIONS: &[Migration] = migrations!["0001_tables", "0002_workflows"];
 
 const DROP: &str = text!("upgrade/drop");
 const RESTORE: &str = text!("upgrade/restore");
