@@ -311,7 +311,7 @@ async fn schema_of_another_draft_is_refused_by_name() {
     let db = TestDb::new(1).await;
     db.run("update pgjobq.migrations set digest = 1; update pgjobq.settings set digest = 1").await;
     let error = db.client.migrate().await.unwrap_err().to_string();
-    assert!(error.contains("another draft of migration 0001_tables"), "{error}");
+    assert!(error.contains("another draft of migration 0001_jobs"), "{error}");
 }
 
 #[tokio::test]
