@@ -32,6 +32,7 @@ create table pgjobq.workers (
     idle int[] not null default '{}',
     queues text[] not null default '{}',
     kinds text[] not null default '{}',
+    slots int[] not null default '{}',
     primary key (shard, id)
 ) with (fillfactor = 50);
 
@@ -48,6 +49,8 @@ comment on column pgjobq.workers.queues is
     'The queues that it serves, by name, for people. A claim does not read them.';
 comment on column pgjobq.workers.kinds is
     'The kinds that its program can run, aliases included, for people. A claim does not read them.';
+comment on column pgjobq.workers.slots is
+    'How many slots each of its `queues` has, for people. A claim does not read them.';
 
 -- A job that waits in one of the lines of its queue, and the address of its row. (A function that returns
 -- rows of `jobs` cannot return their `ctid`.)

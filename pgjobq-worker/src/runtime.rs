@@ -181,7 +181,7 @@ impl Runtime {
 
     /// Registers this worker under the id `worker`.
     pub(crate) async fn register(&self, store: &Store, worker: WorkerId) -> Result<(), DatabaseError> {
-        let queues: Vec<&str> = self.queues.iter().map(|queue| &*queue.name).collect();
+        let queues: Vec<_> = self.queues.iter().map(|queue| (&*queue.name, queue.limit)).collect();
         let register = async || {
             let (name, lease) = (self.name.storable(), self.config.lease);
             store.register(worker, &name, lease, &queues, &self.kinds.all).await

@@ -88,7 +88,7 @@ async fn overviews_show_queues_and_workers(db: TestDb) {
     double::job(2).delay(Duration::from_secs(3600)).enqueue(&db.client).await.unwrap();
     double::job(3).queue("other").enqueue(&db.client).await.unwrap();
     // A worker holds a lease over one of the two waiting jobs.
-    db.run("select pgjobq.register_worker(shard, 7, 'mine', p_queues => '{default}') from pgjobq.lanes group by shard;
+    db.run("select pgjobq.register_worker(shard, 7, 'mine', p_queues => '{default}', p_slots => '{3}') from pgjobq.lanes group by shard;
             select pgjobq.claim(l.shard, l.queue_id, 7, 77, true, array['double'], 9, array[0, 0, 0, 0], null, null)
               from pgjobq.lanes l join pgjobq.queues q on q.id = l.queue_id and q.name = 'default'").await;
     let overview = "select string_agg(format('%s: %s ready, %s scheduled, %s running, %s workers, exact %s',
@@ -98,12 +98,12 @@ async fn overviews_show_queues_and_workers(db: TestDb) {
                   other: 1 ready, 0 scheduled, 0 running, 0 workers, exact t";
     assert_eq!(db.text(overview).await, wanted);
     let row = sqlx::query(
-        "select name, serves || running_in, leases, running, silent_for >= '0' as silent from pgjobq.workers_overview",
+        "select name, serves || running_in, leases, running, silent_for >= '0' as silent, slots from pgjobq.workers_overview",
     )
     .fetch_one(&db.pool)
     .await
     .unwrap();
-    let row: (String, Vec<String>, i64, i64, bool) =
-        (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4));
-    assert_eq!(row, ("mine".to_owned(), vec!["default".to_owned(); 2], 1, 1, true));
+    let row: (String, Vec<String>, i64, i64, bool, Vec<i32>) =
+        (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4), row.get(5));
+    assert_eq!(row, ("mine".to_owned(), vec!["default".to_owned(); 2], 1, 1, true, vec![3]));
 }

@@ -90,22 +90,26 @@ pub struct DueShards {
 
 impl Store {
     /// Registers a worker, which may be silent for at most `lease`. An unregistered worker can claim nothing. The queues that it
-    /// serves and the kinds that it can run are for people, and for programs that wait.
+    /// serves, each with its slots, and the kinds that it can run are for people, and for programs that wait.
     pub async fn register(
         &self,
         worker: WorkerId,
         name: &str,
         lease: Duration,
-        queues: &[&str],
+        queues: &[(&str, usize)],
         kinds: &[&str],
     ) -> Result<(), DatabaseError> {
+        let (queues, slots): (Vec<&str>, Vec<usize>) = queues.iter().copied().unzip();
+        let slots: Vec<i32> =
+            slots.into_iter().map(|slots| i32::try_from(slots).unwrap_or(i32::MAX)).collect();
         let query = sqlx::query(self.sql.register_worker.clone())
             .bind(self.shards())
             .bind(worker)
             .bind(name)
             .bind(lease.as_micros() as i64)
             .bind(queues)
-            .bind(kinds);
+            .bind(kinds)
+            .bind(slots);
         self.rows(query).await.map(drop)
     }
 
