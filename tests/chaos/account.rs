@@ -8,6 +8,8 @@ use std::time::Instant;
 use pgjobq::JobId;
 use uuid::Uuid;
 
+use crate::flows::Flow;
+
 /// The end that a job must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ends {
@@ -44,6 +46,10 @@ pub(crate) struct Books {
     /// Jobs whose enqueue returned an error, or never returned.
     pub(crate) unknown: Vec<Uuid>,
     pub(crate) rolled_back: Vec<Uuid>,
+    /// All workflows that may have been enqueued.
+    pub(crate) flows: HashMap<Uuid, Flow>,
+    pub(crate) flows_acknowledged: Vec<Uuid>,
+    pub(crate) flows_rolled_back: Vec<Uuid>,
     last_acknowledged: Option<Instant>,
 }
 
@@ -55,6 +61,15 @@ impl Account {
     pub(crate) fn acknowledge(&self, jobs: &[JobId], expected: Expected) {
         self.acknowledged.fetch_add(jobs.len() as i64, Ordering::SeqCst);
         self.books().acknowledged.extend(jobs.iter().map(|id| (id.as_uuid(), expected)));
+    }
+
+    pub(crate) fn acknowledge_flow(&self, workflow: Uuid, steps: i64) {
+        self.acknowledged.fetch_add(steps, Ordering::SeqCst);
+        self.books().flows_acknowledged.push(workflow);
+    }
+
+    pub(crate) fn flow(&self, workflow: Uuid) -> Option<Flow> {
+        self.books().flows.get(&workflow).cloned()
     }
 
     pub(crate) fn note_unknown(&self, jobs: &[JobId]) {

@@ -64,7 +64,7 @@ async fn jobs(table: &mut String, stage: &Stage, waits: usize) {
         (books.acknowledged.len(), books.unknown.len())
     };
     let count = async |of: &str| stage.number(&format!("select count(*) from {of}")).await;
-    let theirs = count("pgjobq.finished where kind <> 'receipt'").await;
+    let theirs = count("pgjobq.finished where kind <> 'receipt' and meta ->> 'workflow' is null").await;
     let committed = theirs - acknowledged as i64;
     line(
         table,
@@ -73,6 +73,7 @@ async fn jobs(table: &mut String, stage: &Stage, waits: usize) {
         ),
     );
     let ended = async |outcome: &str| count(&format!("pgjobq.finished where outcome = '{outcome}'")).await;
+    let flows = async |outcome: &str| count(&format!("pgjobq.workflows where outcome = '{outcome}'")).await;
     line(
         table,
         &format!(
@@ -81,6 +82,20 @@ async fn jobs(table: &mut String, stage: &Stage, waits: usize) {
             ended("cancelled").await,
             ended("expired").await,
             ended("dead").await,
+        ),
+    );
+    line(
+        table,
+        &format!(
+            "workflows completed {} (of which {} after a retry), failed {}, cancelled {}, stuck 0; their steps {}, \
+             of which added while they ran {}",
+            flows("completed").await,
+            count("pgjobq.workflows w join repaired r on r.workflow = w.id where w.outcome = 'completed'")
+                .await,
+            flows("failed").await,
+            flows("cancelled").await,
+            count("pgjobq.steps").await,
+            count("pgjobq.steps where kind in ('leaf', 'total') and n > 7").await,
         ),
     );
     let again = "(select from runs where ended is not null group by job having count(*) > 1) again";

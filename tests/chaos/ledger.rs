@@ -44,6 +44,18 @@ impl Ledger {
         Ok(run)
     }
 
+    /// Records what a run got from its parents.
+    pub(crate) async fn note_inputs(&self, run: Uuid, inputs: &[Uuid]) -> sqlx::Result<()> {
+        let note = sqlx::query("insert into inputs (run, input) select $1, unnest($2::uuid[])");
+        note.bind(run).bind(inputs).execute(&self.pool).await.map(drop)
+    }
+
+    /// Returns whether a person has removed the cause of the failures in this workflow.
+    pub(crate) async fn is_repaired(&self, workflow: Uuid) -> sqlx::Result<bool> {
+        let repaired = sqlx::query_scalar("select exists (select from repaired where workflow = $1)");
+        repaired.bind(workflow).fetch_one(&self.pool).await
+    }
+
     /// Records that a run has done its work.
     pub(crate) async fn end(&self, run: Uuid) -> sqlx::Result<()> {
         let end = sqlx::query("update runs set ended = nextval('moments') where run = $1").bind(run);

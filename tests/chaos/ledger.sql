@@ -36,6 +36,17 @@ create table chains (
     child uuid not null
 );
 
+-- What runs got from the parents of their steps.
+create table inputs (
+    run uuid not null,
+    input uuid not null
+);
+
+-- Workflows in which a person has removed the cause of the failures.
+create table repaired (
+    workflow uuid primary key
+);
+
 -- Each end of a job, and the lease that covered it at that moment: an account that the library does not keep.
 create table ends (
     job uuid not null,

@@ -10,17 +10,22 @@ mod calm; // Troubles that must cost no job an attempt.
 mod clock; // The clock of the server.
 mod figures; // The printed summary of a run.
 mod fleet; // The worker processes.
+mod flow_verdict; // The checks of workflows at the end.
+mod flows; // The workflows.
 mod jobs; // The jobs that they run.
 mod ledger; // The record of runs and their leases.
 mod nemesis; // Carries out a plan.
 mod observer; // Checks conservation throughout the run.
 mod operator; // A person who manages a queue through a network that falls silent.
 mod overheard; // The warnings of the workers.
+mod people; // Look after workflows.
 mod plan; // The faults, drawn from the seed.
+mod planners; // Enqueue workflows.
 mod process; // A worker process, seen from inside and from outside.
 mod producers; // Enqueue through a network that fails.
 mod proxy; // A network that can be broken.
 mod stage; // The server, the networks, and the workers.
+mod steps; // The job functions of workflows.
 mod verdict; // The checks at the end.
 mod wanted; // The options of the command line.
 
@@ -87,6 +92,8 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
     for producer in 0..PRODUCERS {
         producers.spawn(produce(Arc::clone(&stage), seed * PRODUCERS + producer, Arc::clone(&producing)));
     }
+    let planner = tokio::spawn(planners::plan(Arc::clone(&stage), !seed, Arc::clone(&producing)));
+    let people = tokio::spawn(people::look_after(Arc::clone(&stage)));
     let observer = tokio::spawn(observer::observe(Arc::clone(&stage), Arc::clone(&observing)));
 
     let begun = Instant::now();
@@ -99,6 +106,7 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
 
     producing.store(false, Ordering::SeqCst);
     let waits = producers.join_all().await;
+    let flow_waits = planner.await.unwrap();
     operator::tidy_up(&stage).await;
     settle(&stage).await;
     observing.store(false, Ordering::SeqCst);
@@ -108,20 +116,25 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
         let all = tokio::time::timeout(Duration::from_secs(30), waits.join_all()).await;
         awaited.extend(all.expect("every wait for an ended job returns"));
     }
+    let flows = tokio::time::timeout(Duration::from_secs(30), flow_waits.join_all()).await;
+    let flows = flows.expect("every wait for an ended workflow returns");
+    people.abort();
     tending.abort();
     stage.fleet.end().await;
 
     verdict::check(&stage, &awaited).await;
-    println!("{}", figures::table(&stage, seed, lasted, &struck, samples, awaited.len()).await);
+    flow_verdict::check(&stage, &flows).await;
+    println!("{}", figures::table(&stage, seed, lasted, &struck, samples, awaited.len() + flows.len()).await);
     if wanted.verbose {
         println!("warnings of the workers:{}\n", stage.fleet.overheard.summary());
     }
     stage.fleet.overheard.stale()
 }
 
-/// Returns when no job and no edge is left, and no lease of a worker that is gone.
+/// Returns when no job, no edge, and no workflow that a person retries is left, and no lease of a worker that is gone.
 async fn settle(stage: &Stage) {
-    stage.until("not exists (select from pgjobq.jobs)", SETTLE_WITHIN).await;
+    let ended = "not exists (select from pgjobq.jobs) and not exists (select from pgjobq.workflows where ended_at is null)";
+    stage.until(&format!("{ended} and not exists ({})", people::TO_RETRY), SETTLE_WITHIN).await;
     stage.until("not exists (select from pgjobq.leases)", SETTLE_WITHIN).await;
     stage.until("not exists (select from pgjobq.edges)", SETTLE_WITHIN).await;
     stage.until("not exists (select from pgjobq.ended_parents)", SETTLE_WITHIN).await;

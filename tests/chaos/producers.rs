@@ -18,7 +18,7 @@ use crate::stage::Stage;
 /// The number of jobs that producers keep waiting.
 const BACKLOG: i64 = 200;
 /// The timeout of a producer's enqueue, as an application would set one.
-const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 /// A producer awaits the end of one in this many of its single jobs.
 const AWAIT_ONE_IN: u32 = 8;
 /// A producer requests a cancel of one in this many of its single jobs.
@@ -53,7 +53,8 @@ pub(crate) async fn produce(stage: Arc<Stage>, seed: u64, goes_on: Arc<AtomicBoo
     producer.waits
 }
 
-fn connect(stage: &Stage) -> Client {
+/// A client that reaches the server through the network of the producers.
+pub(crate) fn connect(stage: &Stage) -> Client {
     let url = stage.networks[stage.workers].url();
     let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(3));
     Client::new(pool.connect_lazy(&url).unwrap())
@@ -149,7 +150,7 @@ impl Producer {
     }
 }
 
-type Refused = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Refused = Box<dyn std::error::Error + Send + Sync>;
 
 async fn one(client: &Client, jobs: Vec<NewJob<Uuid>>) -> Result<JobHandle<Uuid>, Refused> {
     let job = jobs.into_iter().next().expect("one job is drawn");

@@ -11,7 +11,8 @@ use crate::stage::Stage;
 
 /// The end of a job, as the library reports it.
 struct Ended {
-    kind: String,
+    /// False for a receipt, and for a step of a workflow.
+    is_by_producers: bool,
     outcome: String,
     crashes: i32,
     max_crashes: i16,
@@ -113,17 +114,18 @@ fn check_unacknowledged(books: &Books, ended: &HashMap<Uuid, Ended>) {
     let rolled_back = books.rolled_back.iter().filter(|id| ended.contains_key(id)).count();
     assert_eq!(rolled_back, 0, "jobs of transactions that were rolled back");
     let there = books.unknown.iter().filter(|id| ended.contains_key(id)).count();
-    let ended = ended.values().filter(|ended| ended.kind != "receipt").count();
+    let ended = ended.values().filter(|ended| ended.is_by_producers).count();
     assert_eq!(ended, books.acknowledged.len() + there, "jobs without an attempted enqueue");
 }
 
 async fn ended(stage: &Stage) -> HashMap<Uuid, Ended> {
-    let rows = "select id, kind, outcome, crashes, max_crashes,
-                       case when outcome = 'completed' then left(output #>> '{}', 36)::uuid end as run
+    let rows = "select id, outcome, crashes, max_crashes,
+                       case when outcome = 'completed' then left(output #>> '{}', 36)::uuid end as run,
+                       kind <> 'receipt' and meta ->> 'workflow' is null as is_by_producers
                   from pgjobq.finished";
     let rows = sqlx::query(rows).fetch_all(&stage.pool).await.unwrap();
     let ended = |row: &sqlx::postgres::PgRow| Ended {
-        kind: row.get("kind"),
+        is_by_producers: row.get("is_by_producers"),
         outcome: row.get("outcome"),
         crashes: row.get("crashes"),
         max_crashes: row.get("max_crashes"),
