@@ -8,8 +8,10 @@ create function flows.id(p_n int) returns uuid language sql as $$
 $$;
 
 -- Enqueues a workflow. A plan is an array of steps: {"after": {"1": "o"}, "inputs": {…}, "args": {…}, "role": "failure"},
--- in which `after` names parents and demands.
-create function flows.enqueue(p_plan jsonb, p_deadline bigint default null) returns text language plpgsql as $$
+-- in which `after` names parents and demands, and `outside` jobs that are no steps, by their numbers. The numbers of a second
+-- workflow and of its steps are counted from `p_base`.
+create function flows.enqueue(p_plan jsonb, p_deadline bigint default null, p_base int default 0)
+returns text language plpgsql as $$
 declare
     v_answer record;
 begin
@@ -22,18 +24,21 @@ begin
                case when s.plan ? 'role' then 1 else (select count(*) from edge where child = s.n)::int end as waits
           from step s)
     select e.* into v_answer
-      from (select array_agg(flows.id(n) order by n) as ids, array_agg(1 order by n) as shapes,
+      from (select array_agg(flows.id(p_base + n) order by n) as ids, array_agg(1 order by n) as shapes,
                    array_agg(coalesce(plan->'args', '{}')::text order by n) as args, array_agg(n order by n) as numbers,
                    array_agg(plan->>'name' order by n) as names, array_agg(plan->>'role' order by n) as roles,
                    array_agg(children order by n) as children, array_agg(demands order by n) as demands,
                    array_agg(plan->>'inputs' order by n) as inputs, array_agg(waits order by n) as waits,
                    count(*) filter (where plan ? 'role')::int as with_role, count(*)::int as steps,
-                   array_agg((plan->>'delay')::bigint order by n) as delays
+                   array_agg((plan->>'delay')::bigint order by n) as delays,
+                   (select jsonb_agg(jsonb_build_object('child', n, 'parent', flows.id(key::int), 'demand', value))
+                      from step, jsonb_each_text(plan->'outside')) as edges
               from row) r,
            pgjobq.enqueue_workflow(
-               flows.id(0), 'test', r.steps - r.with_role, r.with_role, p_deadline, array['step'], array['default'],
+               flows.id(p_base), 'test', r.steps - r.with_role, r.with_role, p_deadline, array['step'], array['default'],
                array[1::smallint], array[3::smallint], array[3::smallint], r.ids, r.shapes, r.args, null, r.delays, null,
-               null, r.numbers, r.names, r.roles, r.children, r.demands, r.inputs, r.waits, false, null) e;
+               null, r.numbers, r.names, r.roles, r.children, r.demands, r.inputs, r.waits, false, null,
+               p_edges => r.edges) e;
     return v_answer::text;
 end $$;
 

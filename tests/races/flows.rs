@@ -35,6 +35,18 @@ const fn operation(name: &'static str, script: &'static str) -> Operation {
     Operation { name, script }
 }
 
+/// A step completes and adds two others. The numbers of these are reserved before.
+macro_rules! grow {
+    ($step:literal) => {
+        concat!(
+            "begin; select set_config('races.first', coalesce(pgjobq.reserve_steps(0::smallint, flows.id(0), 2)::text, ''), false); commit;
+             select races.pause('reserved');
+             begin; select coalesce(to_jsonb(races.grow(", $step, ", nullif(current_setting('races.first'), '')::int))::text, 'null') as answer;
+             select races.pause('grown'); commit;"
+        )
+    };
+}
+
 const COMPLETE_1: Operation = operation(
     "complete 1",
     "select coalesce(to_jsonb(races.finish('{1}', 'complete'))::text, 'null') as answer;",
@@ -51,10 +63,33 @@ const COMPLETE_BOTH: Operation = operation(
     "complete both",
     "select coalesce(to_jsonb(races.finish('{1,2}', 'complete'))::text, 'null') as answer;",
 );
+const COMPLETE_30: Operation = operation(
+    "complete 30",
+    "select coalesce(to_jsonb(races.finish('{30}', 'complete'))::text, 'null') as answer;",
+);
+const BURY_30: Operation =
+    operation("bury 30", "select coalesce(to_jsonb(races.finish('{30}', 'bury'))::text, 'null') as answer;");
+const COMPLETE_1_AND_41: Operation = operation(
+    "complete 1 and 41",
+    "select coalesce(to_jsonb(races.finish('{1,41}', 'complete'))::text, 'null') as answer;",
+);
+const COMPLETE_41: Operation = operation(
+    "complete 41",
+    "select coalesce(to_jsonb(races.finish('{41}', 'complete'))::text, 'null') as answer;",
+);
+/// The job that two workflows wait for ends, and a worker settles its edges.
+const END_30: Operation = operation(
+    "complete 30 and settle",
+    "select coalesce(to_jsonb(races.finish('{30}', 'complete'))::text, 'null') as answer;
+     select races.pause('ended');
+     begin; select pgjobq.settle_edges(0::smallint, 100); select races.pause('settled'); commit;",
+);
 const COMPLETE_IN: Operation = operation(
     "complete 2 in a transaction",
     "begin; select coalesce(to_jsonb(races.complete_in(2))::text, 'null') as answer;\nselect races.pause('completed'); commit;",
 );
+const GROW_1: Operation = operation("grow 1", grow!(1));
+const GROW_2: Operation = operation("grow 2", grow!(2));
 const REAP: Operation = operation(
     "reap 2",
     "select races.claim_and_die(2);\nbegin; select coalesce(to_jsonb(pgjobq.reap(0::smallint, '{}'))::text, 'null') as answer; commit;",
@@ -110,11 +145,24 @@ const SETTLE: Operation = operation(
 const STAGES: &[(&str, &[Operation])] = &[
     ("outside", &[COMPLETE_1, BURY_1, ENQUEUE_CHILD, CONFIRM, SETTLE]),
     ("child", &[COMPLETE_1, BURY_1, CONFIRM, SETTLE, PURGE]),
+    ("shared", &[COMPLETE_30, BURY_30, END_30, COMPLETE_1, COMPLETE_41, COMPLETE_1_AND_41, SETTLE, PURGE]),
     (
         "running",
-        &[COMPLETE_1, BURY_1, COMPLETE_2, BURY_2, COMPLETE_BOTH, COMPLETE_IN, REAP, TEND, CANCEL, PURGE],
+        &[
+            COMPLETE_1,
+            BURY_1,
+            COMPLETE_2,
+            BURY_2,
+            COMPLETE_BOTH,
+            COMPLETE_IN,
+            GROW_1,
+            REAP,
+            TEND,
+            CANCEL,
+            PURGE,
+        ],
     ),
-    ("failed", &[COMPLETE_2, BURY_2, COMPLETE_IN, REAP, TEND, CANCEL, PURGE, RETRY, RESUME]),
+    ("failed", &[COMPLETE_2, BURY_2, COMPLETE_IN, GROW_2, REAP, TEND, CANCEL, PURGE, RETRY, RESUME]),
     ("unsettled", &[COMPLETE_2, BURY_2, TEND, CANCEL, PURGE, RETRY, RESUME]),
 ];
 
@@ -136,6 +184,24 @@ const PLANTED: &[Planted] = &[
         among: ("outside", [ENQUEUE_CHILD, COMPLETE_1]),
     },
     Planted { name: "a child counts down without the lock of its row", cuts: &[NO_LOCK], among: ("running", [COMPLETE_1, COMPLETE_2]) },
+    Planted {
+        name: "children of two workflows count down the end of a shared parent without the locks of their rows",
+        cuts: &[NO_LOCK],
+        among: ("shared", [END_30, COMPLETE_1_AND_41]),
+    },
+    Planted {
+        name: "steps that are added to a cancelled workflow run",
+        cuts: &[("if v_cancelled is not null then", "if false then")],
+        among: ("running", [GROW_1, CANCEL]),
+    },
+    Planted {
+        name: "an end is counted from an older number than that with the added steps",
+        cuts: &[(
+            "set live = live - r.plain - case",
+            "set live = (select w.live from pgjobq.workflows w where w.id = r.workflow) - r.plain - case",
+        )],
+        among: ("running", [GROW_1, COMPLETE_2]),
+    },
     Planted {
         name: "a child asks whether each parent has ended",
         cuts: &[
