@@ -23,6 +23,7 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.queue_stats, pgjobq.queue_counts, pgjobq.scheduled_counts, pgjobq.dead_counts,
     pgjobq.worker_counts, pgjobq.workers_of, pgjobq.unstarted,
     pgjobq.estimated_jobs, pgjobq.oldest_ready,
+    pgjobq.matches, pgjobq.filter_columns,
     pgjobq.ready_line, pgjobq.quarantine_line, pgjobq.leased_tickets, pgjobq.jobs_of_lease,
     pgjobq.enqueue_workflow, pgjobq.missing_parents, pgjobq.insert_steps, pgjobq.metas_of_steps,
     pgjobq.unknown_queues,

@@ -79,14 +79,15 @@ pub use pgjobq_core::JobReturn;
 #[cfg(feature = "dev")]
 pub use pgjobq_core::dev;
 pub use pgjobq_core::{
-    AnyJob, Backoff, CallError, Cancel, CancelOutcome, Cancellation, Client, ClientBuilder, ClientError,
-    CompleteError, DatabaseError, EndedJob, EndedJobs, EndedState, EnqueueAllError, EnqueueError, Enqueued,
-    FailedAttempt, Failure, FailureReason, Gather, Gathered, Graph, Growth, GrowthError, HandleError, Input,
-    InvalidJobId, InvalidName, InvalidSchema, Job, JobContext, JobError, JobHandle, JobId, JobState,
-    MigrateError, NewJob, NewStep, NotCompleted, OtherKind, Outcome, Output, Parents, Part, Priority,
-    Progress, Queue, QueueError, QueueStats, RequeueError, RequeueOutcome, RetryError, State, Status, Step,
-    StepResult, StopReason, Target, Tx, WaitError, Workflow, WorkflowError, WorkflowHandle, WorkflowId,
-    WorkflowNotCompleted, WorkflowOutcome, WorkflowPart, WorkflowStatus, enqueue_all, gather, schema_sql,
+    AnyJob, AttributeValue, Backoff, CallError, Cancel, CancelOutcome, Cancellation, Client, ClientBuilder,
+    ClientError, CompleteError, DatabaseError, EndedJob, EndedJobs, EndedState, EnqueueAllError,
+    EnqueueError, Enqueued, FailedAttempt, Failure, FailureReason, Gather, Gathered, Graph, Growth,
+    GrowthError, HandleError, Input, InvalidJobId, InvalidName, InvalidSchema, Job, JobContext, JobError,
+    JobHandle, JobId, JobState, MigrateError, NewJob, NewStep, NotCompleted, OtherKind, Outcome, Output,
+    Parents, Part, Priority, Progress, Queue, QueueError, QueueStats, RequeueError, RequeueOutcome,
+    RetryError, State, Status, Step, StepResult, StopReason, Target, Tx, WaitError, Workflow, WorkflowError,
+    WorkflowHandle, WorkflowId, WorkflowNotCompleted, WorkflowOutcome, WorkflowPart, WorkflowStatus,
+    enqueue_all, filter, gather, schema_sql,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;
@@ -102,6 +103,7 @@ pub type Result<T, E = JobError> = std::result::Result<T, E>;
 
 /// Everything that a program with jobs usually names: `use pgjobq::prelude::*`.
 pub mod prelude {
+    pub use crate::filter::{Filter, attribute};
     pub use crate::{
         Backoff, Client, Failure, JobContext, JobError, JobHandle, JobId, NewJob, Outcome, Priority, Result,
         State, Step, Tx, Worker, Workflow, WorkflowHandle, WorkflowId, WorkflowOutcome, gather, job,

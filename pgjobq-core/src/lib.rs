@@ -9,6 +9,7 @@ mod db;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod enqueue;
+pub mod filter;
 mod jitter;
 mod job;
 mod lock;
@@ -39,6 +40,7 @@ pub use enqueue::new_job::NewJob;
 pub use enqueue::parents::Parents;
 pub use enqueue::target::Target;
 pub use job::app_state::State;
+pub use job::attribute::AttributeValue;
 pub use job::backoff::Backoff;
 pub use job::error::JobError;
 pub use job::handler::Handler;
@@ -102,6 +104,7 @@ pub mod worker_api {
     pub use crate::db::statements::STATEMENTS;
     pub use crate::db::text::{storable, to_ascii};
     pub use crate::db::tx_pool::Places;
+    pub use crate::filter::evaluate::Candidate;
     pub use crate::jitter::jittered;
     pub use crate::job::app_state::{StateType, States};
     pub use crate::job::descriptor::JobDescriptor;

@@ -24,6 +24,8 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("check_numbers", BOTH),
     ("duplicates", BOTH),
     ("estimated_jobs", BOTH),
+    ("filter_columns", BOTH),
+    ("matches", BOTH),
     ("insert_edges", BOTH),
     ("insert_large_batch", BOTH),
     ("new_edges", BOTH),
@@ -223,10 +225,12 @@ const DEFINERS: &[&str] = &[
 /// Functions for both roles that only other functions call, and that use the search path of those.
 const INSIDE: &[&str] = &[
     "duplicates",
+    "filter_columns",
     "insert_large_batch",
     "job_row",
     "jobs_of_lease",
     "leased_tickets",
+    "matches",
     "new_rows",
     "quarantine_line",
     "ready_line",

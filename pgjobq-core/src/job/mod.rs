@@ -2,6 +2,7 @@
 
 pub(crate) mod app_state;
 pub(crate) mod argument;
+pub(crate) mod attribute;
 pub(crate) mod backoff;
 pub(crate) mod descriptor;
 pub(crate) mod error;

@@ -1,0 +1,26 @@
+-- Filters: conditions on jobs that the client compiles to a jsonpath. The attributes are the document, and
+-- the job's own columns are variables. A jsonpath is a value: no text of a user becomes part of a statement.
+
+-- Returns whether a filter matches a job. It is never null, and raises nothing because of the job: the
+-- compiled paths are true or false for each of them. `p_columns` is what `filter_columns` returns, if the
+-- path has variables. (It is SQL, so that the planner puts its text in place of the call.)
+create or replace function pgjobq.matches(p_attributes jsonb, p_path jsonpath, p_columns jsonb default '{}')
+returns boolean language sql immutable as $$
+    select coalesce(jsonb_path_match(coalesce(p_attributes, '{}'), p_path, p_columns, true), false)
+$$;
+
+comment on function pgjobq.matches is 'Internal. Whether a filter matches a job.';
+
+-- The columns of a job, as a filter sees them. `p_errors` are its failed attempts, as `errors_of` returns
+-- them; only a filter that looks at errors needs them.
+create or replace function pgjobq.filter_columns(
+    p_id uuid, p_kind text, p_queue text, p_key text, p_state text, p_priority int, p_attempts int,
+    p_created_at timestamptz, p_errors jsonb default null)
+returns jsonb language sql stable as $$
+    select jsonb_build_object(
+        'id', p_id, 'kind', p_kind, 'queue', p_queue, 'key', p_key, 'state', p_state, 'priority', p_priority,
+        'attempts', p_attempts, 'created_at', (extract(epoch from p_created_at) * 1000000)::bigint,
+        'errors', p_errors)
+$$;
+
+comment on function pgjobq.filter_columns is 'Internal. The columns of a job, as a filter sees them.';

@@ -1,0 +1,109 @@
+//! The errors of filters.
+
+use std::fmt;
+
+/// A filter that cannot be used: from its text form, or where it is used.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct FilterError {
+    /// The column of the text at which the mistake begins, counted in characters from 1. `None` if the filter was not parsed.
+    pub column: Option<usize>,
+    /// The mistake.
+    pub problem: FilterProblem,
+}
+
+/// A mistake in a filter: from [`FilterError::problem`].
+#[derive(Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FilterProblem {
+    /// The text does not continue as it should.
+    #[error("{found} stands where {expected} should")]
+    #[allow(missing_docs)]
+    Syntax { found: String, expected: &'static str },
+    /// A quote is not closed.
+    #[error("the quote is not closed: end it with `{0}`, and write `{0}{0}` for one inside of it")]
+    UnclosedQuote(char),
+    /// There is no such operator.
+    #[error("`{0}` is no operator: write one of = != < <= > >= in like is exists contains")]
+    UnknownOperator(String),
+    /// A number is too large, or no number.
+    #[error(
+        "`{0}` is no number that a filter compares with: an integer has at most 38 digits, and a float is finite"
+    )]
+    Number(String),
+    /// The name of an attribute is one that no attribute can have.
+    #[error("the name of an attribute is 1 to 100 characters without NUL, and this one is {}", shown(.0))]
+    Name(String),
+    /// The value is NaN or infinite.
+    #[error("`{name}` is compared with {value}, which no job has: compare with a finite number")]
+    #[allow(missing_docs)]
+    NotFinite { name: String, value: f64 },
+    /// A text has the character NUL.
+    #[error("`{0}` is compared with a text that has a NUL character (\\u0000), which no job has: remove it")]
+    Nul(String),
+    /// A comparison with null.
+    #[error(
+        "`{0}` is compared with null, which is equal to nothing: write `{0} is null`, in Rust `.is_null()`"
+    )]
+    Null(String),
+    /// The column never has such a value.
+    #[error("`{name}` is compared with {found}, and it is {wants}")]
+    #[allow(missing_docs)]
+    Mismatch { name: &'static str, wants: &'static str, found: String },
+    /// The column has no such test.
+    #[error("`{name}` cannot be tested by `{operator}`: {instead}")]
+    #[allow(missing_docs)]
+    Operator { name: String, operator: &'static str, instead: &'static str },
+    /// A pattern of `like` is too long.
+    #[error("a text of {0} characters is too long for `like` and `contains`: write at most 1,000")]
+    LongPattern(usize),
+    /// A pattern ends with a backslash.
+    #[error("the pattern ends with a backslash, which takes its meaning from the next character: write two")]
+    UnfinishedPattern,
+    /// The filter makes too many comparisons.
+    #[error(
+        "a filter has at most 1,000 terms, and this one has {0}: give the jobs an attribute that says the same"
+    )]
+    TooManyTerms(usize),
+    /// The filter is nested too deeply.
+    #[error("a filter is nested at most 64 levels deep, and this one {0}: write it flatter")]
+    TooDeep(usize),
+    /// The compiled filter is too long.
+    #[error(
+        "the filter has {0} bytes when it is compiled, more than 65,536: compare with fewer or shorter texts"
+    )]
+    TooLong(usize),
+}
+
+fn shown(name: &str) -> String {
+    match name.chars().count() {
+        0 => "empty".to_owned(),
+        1..=100 => format!("{name:?}"),
+        length => format!("{length} characters long: {:?}…", name.chars().take(40).collect::<String>()),
+    }
+}
+
+impl FilterError {
+    pub(super) fn at(column: usize, problem: FilterProblem) -> Self {
+        Self { column: Some(column), problem }
+    }
+}
+
+impl From<FilterProblem> for FilterError {
+    fn from(problem: FilterProblem) -> Self {
+        Self { column: None, problem }
+    }
+}
+
+impl fmt::Display for FilterError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.column {
+            Some(column) => write!(out, "the filter is wrong at column {column}: {}", self.problem),
+            None => write!(out, "the filter is wrong: {}", self.problem),
+        }
+    }
+}
+
+impl std::error::Error for FilterError {}
+
+crate::debug_as_message!(FilterError, FilterProblem);

@@ -1,0 +1,103 @@
+//! The conditions that every job which a filter matches fulfils, for the choice of an index.
+
+use std::collections::BTreeSet;
+
+use super::column::Column;
+use super::tree::{Comparison, Node, Operation, Subject, Test};
+use crate::{AttributeValue, JobId, JobState};
+
+/// Conditions that every matching job fulfils; `None` where there is none. Jobs that fulfil all of them need not match.
+#[doc(hidden)]
+#[derive(Clone, Debug, Default, PartialEq)]
+#[allow(missing_docs)] // Not public API: the fields are named for what they hold.
+pub struct Narrow {
+    /// The states that a matching job may have.
+    pub states: Option<Vec<JobState>>,
+    pub queues: Option<Vec<String>>,
+    pub kinds: Option<Vec<String>>,
+    pub keys: Option<Vec<String>>,
+    pub ids: Option<Vec<JobId>>,
+    /// An attribute, and the value that every matching job has there.
+    pub attribute: Option<(String, AttributeValue)>,
+}
+
+impl Narrow {
+    pub(super) fn of(node: &Node) -> Self {
+        let texts = |column| values(node, column).map(|texts| texts.into_iter().map(str::to_owned).collect());
+        Self {
+            states: values(node, Column::State).map(parsed),
+            queues: texts(Column::Queue),
+            kinds: texts(Column::Kind),
+            keys: texts(Column::Key),
+            ids: values(node, Column::Id).map(parsed),
+            attribute: attribute(node).map(|(name, value)| (name.to_owned(), value.clone())),
+        }
+    }
+}
+
+fn parsed<T: std::str::FromStr>(texts: BTreeSet<&str>) -> Vec<T> {
+    texts.into_iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+/// Returns the values that a column of a matching job may have; `None` if it may have any.
+fn values(node: &Node, column: Column) -> Option<BTreeSet<&str>> {
+    match node {
+        Node::Test(Test { subject: Subject::Column(tested), operation }) if *tested == column => {
+            match operation {
+                Operation::Compare(Comparison::Equal, value) => Some(texts(std::slice::from_ref(value))),
+                Operation::In(values) => Some(texts(values)),
+                _ => None,
+            }
+        }
+        Node::And(nodes) => {
+            let narrowed = nodes.iter().filter_map(|node| values(node, column));
+            narrowed.reduce(|some, others| &some & &others)
+        }
+        Node::Or(nodes) => {
+            let narrowed = nodes.iter().map(|node| values(node, column));
+            narrowed.reduce(|some, others| Some(&some? | &others?)).flatten()
+        }
+        Node::All | Node::Test(_) | Node::Not(_) => None,
+    }
+}
+
+fn texts(values: &[AttributeValue]) -> BTreeSet<&str> {
+    let text = |value| match value {
+        &AttributeValue::Text(ref text) => Some(text.as_str()),
+        _ => None,
+    };
+    values.iter().filter_map(text).collect()
+}
+
+/// Returns the first attribute that equals one value in every matching job.
+fn attribute(node: &Node) -> Option<(&str, &AttributeValue)> {
+    match node {
+        Node::Test(Test { subject: Subject::Attribute(name), operation }) => match operation {
+            Operation::Compare(Comparison::Equal, value) => Some((name, value)),
+            _ => None,
+        },
+        Node::And(nodes) => nodes.iter().find_map(attribute),
+        Node::All | Node::Test(_) | Node::Or(_) | Node::Not(_) => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::filter;
+
+    #[test]
+    fn alternatives_join_and_conjunctions_intersect() {
+        let narrow = |text: &str| text.parse::<filter::Filter>().unwrap().compile().unwrap().narrow;
+        let found = narrow("tenant = 42 and (kind = 'b' or kind = 'a') and kind in ('a', 'c') and a = 1");
+        assert_eq!(found.kinds, Some(vec!["a".to_owned()]));
+        assert_eq!(found.attribute, Some(("tenant".to_owned(), 42.into())));
+        let found =
+            narrow("(state = 'dead' or state = 'expired') and (queue = 'a' or x = 1) and not kind = 'a'");
+        assert_eq!(found.states, Some(vec![JobState::Dead, JobState::Expired]));
+        assert_eq!((found.queues, found.kinds, found.attribute), (None, None, None));
+        assert_eq!(narrow("x = 1 or y = 1").attribute, None);
+        assert_eq!(narrow("kind = 'a' and kind = 'b'").kinds, Some(Vec::new()), "nothing matches");
+    }
+}

@@ -1,0 +1,280 @@
+//! Parses the text form of a filter.
+
+use std::str::FromStr;
+
+use super::check;
+use super::error::{FilterError, FilterProblem};
+use super::expression::{Filter, MOST_LEVELS};
+use super::text;
+use super::tokens::{Token, Tokens};
+use super::tree::{Operation, Subject, Test};
+use crate::AttributeValue;
+
+impl FromStr for Filter {
+    type Err = FilterError;
+
+    fn from_str(text: &str) -> Result<Self, FilterError> {
+        let mut parser = Parser::new(text)?;
+        let filter = parser.alternatives()?;
+        if parser.token != Token::End {
+            return Err(parser.expected("`and`, `or` or the end"));
+        }
+        filter.check()?;
+        Ok(filter)
+    }
+}
+
+struct Parser<'t> {
+    tokens: Tokens<'t>,
+    token: Token,
+    /// The column at which the token begins.
+    column: usize,
+    /// The number of parentheses and negations around the token, so that the parser's own recursion is bounded.
+    levels: usize,
+}
+
+impl<'t> Parser<'t> {
+    fn new(text: &'t str) -> Result<Self, FilterError> {
+        let mut tokens = Tokens::new(text);
+        let (column, token) = tokens.next()?;
+        Ok(Self { tokens, token, column, levels: 0 })
+    }
+
+    fn alternatives(&mut self) -> Result<Filter, FilterError> {
+        let mut filter = self.conjunction()?;
+        while self.skip(&Token::Keyword("or"))? {
+            filter = filter.or(self.conjunction()?);
+        }
+        Ok(filter)
+    }
+
+    fn conjunction(&mut self) -> Result<Filter, FilterError> {
+        let mut filter = self.part()?;
+        while self.skip(&Token::Keyword("and"))? {
+            filter = filter.and(self.part()?);
+        }
+        Ok(filter)
+    }
+
+    fn part(&mut self) -> Result<Filter, FilterError> {
+        let column = self.column;
+        let (is_negated, is_nested) = (self.skip(&Token::Keyword("not"))?, self.token == Token::Sign('('));
+        if !is_negated && !is_nested {
+            return if self.skip(&Token::Keyword("all"))? { Ok(Filter::all()) } else { self.test() };
+        }
+        self.levels += 1;
+        if self.levels > MOST_LEVELS {
+            return Err(FilterError::at(column, FilterProblem::TooDeep(self.levels)));
+        }
+        let filter = if is_negated { self.part()?.not() } else { self.nested()? };
+        self.levels -= 1;
+        Ok(filter)
+    }
+
+    fn nested(&mut self) -> Result<Filter, FilterError> {
+        self.advance()?;
+        let filter = self.alternatives()?;
+        self.require(&Token::Sign(')'), "`and`, `or` or `)`")?;
+        Ok(filter)
+    }
+
+    fn test(&mut self) -> Result<Filter, FilterError> {
+        let column = self.column;
+        let subject = match self.advance()? {
+            Token::Name(name) => Subject::Attribute(name),
+            Token::Column(column) => Subject::Column(column),
+            token => return Err(expected(column, &token, "the name of an attribute or a column")),
+        };
+        let operator_at = self.column;
+        let (value_at, operation) = self.operation(&subject)?;
+        let test = Test { subject, operation };
+        check::test(&test).map_err(|problem| {
+            let at = match problem {
+                FilterProblem::Name(_) => column,
+                FilterProblem::Operator { .. } => operator_at,
+                _ => value_at,
+            };
+            FilterError::at(at, problem)
+        })?;
+        Ok(Filter::test(test))
+    }
+
+    /// Parses what follows the subject. Returns the column at which its value would stand.
+    fn operation(&mut self, subject: &Subject) -> Result<(usize, Operation), FilterError> {
+        const OPERATORS: &str = "an operator: = != < <= > >= in like is exists contains,";
+        let operator_at = self.column;
+        let operator = self.advance()?;
+        let value_at = self.column;
+        let operation = match operator {
+            Token::Compare(comparison) => Operation::Compare(comparison, self.value(subject)?),
+            Token::Keyword("in") => Operation::In(self.values(subject)?),
+            Token::Keyword("like") => Operation::Like(self.text()?),
+            Token::Keyword("contains") => Operation::Contains(self.text()?),
+            Token::Keyword("is") => {
+                self.require(&Token::Keyword("null"), "`null` (and its opposite is `not … is null`)")?;
+                Operation::IsNull
+            }
+            Token::Keyword("exists") => Operation::Exists,
+            Token::Keyword("not") => {
+                return Err(expected(
+                    operator_at,
+                    &operator,
+                    "an operator (`not` is written before the whole test)",
+                ));
+            }
+            token => return Err(expected(operator_at, &token, OPERATORS)),
+        };
+        Ok((value_at, operation))
+    }
+
+    fn values(&mut self, subject: &Subject) -> Result<Vec<AttributeValue>, FilterError> {
+        self.require(&Token::Sign('('), "`(`")?;
+        let mut values = Vec::new();
+        if self.skip(&Token::Sign(')'))? {
+            return Ok(values);
+        }
+        loop {
+            values.push(self.value(subject)?);
+            if !self.skip(&Token::Sign(','))? {
+                self.require(&Token::Sign(')'), "`,` or `)`")?;
+                return Ok(values);
+            }
+        }
+    }
+
+    fn value(&mut self, subject: &Subject) -> Result<AttributeValue, FilterError> {
+        let column = self.column;
+        let value = match self.advance()? {
+            Token::Value(value) => value,
+            Token::Keyword("null") => {
+                return Err(FilterError::at(column, FilterProblem::Null(text::subject(subject))));
+            }
+            token => {
+                return Err(expected(column, &token, "a number, `true`, `false` or a text in single quotes"));
+            }
+        };
+        match subject {
+            Subject::Attribute(_) => Ok(value),
+            Subject::Column(of) => of.value(value).map_err(|problem| FilterError::at(column, problem)),
+        }
+    }
+
+    fn text(&mut self) -> Result<String, FilterError> {
+        let column = self.column;
+        match self.advance()? {
+            Token::Value(AttributeValue::Text(text)) => Ok(text),
+            token => Err(expected(column, &token, "a text in single quotes")),
+        }
+    }
+
+    fn skip(&mut self, token: &Token) -> Result<bool, FilterError> {
+        let is_next = self.token == *token;
+        if is_next {
+            self.advance()?;
+        }
+        Ok(is_next)
+    }
+
+    fn require(&mut self, token: &Token, name: &'static str) -> Result<(), FilterError> {
+        if self.skip(token)? { Ok(()) } else { Err(self.expected(name)) }
+    }
+
+    fn expected(&self, what: &'static str) -> FilterError {
+        expected(self.column, &self.token, what)
+    }
+
+    /// Returns the token, and reads the next one.
+    fn advance(&mut self) -> Result<Token, FilterError> {
+        let (column, next) = self.tokens.next()?;
+        self.column = column;
+        Ok(std::mem::replace(&mut self.token, next))
+    }
+}
+
+fn expected(column: usize, found: &Token, expected: &'static str) -> FilterError {
+    FilterError::at(column, FilterProblem::Syntax { found: shown(found), expected })
+}
+
+fn shown(token: &Token) -> String {
+    match token {
+        Token::End => "the end".to_owned(),
+        Token::Keyword(word) => format!("`{word}`"),
+        Token::Column(column) => format!("`{}`", column.name()),
+        Token::Name(name) => format!("`{}`", name.chars().take(50).collect::<String>()),
+        Token::Compare(comparison) => format!("`{}`", comparison.sign()),
+        Token::Value(value) => text::literal(value).chars().take(50).collect(),
+        Token::Sign(sign) => format!("`{sign}`"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::filter::Filter;
+
+    fn printed(text: &str) -> String {
+        text.parse::<Filter>().unwrap().to_string()
+    }
+
+    #[test]
+    fn text_is_printed_with_as_few_parentheses_as_possible() {
+        for (text, expected) in [
+            ("tenant=42 AND NOT region LIKE 'eu-%'", "tenant = 42 and not region like 'eu-%'"),
+            ("((a = 1)) or ((b <> -2.50) and (c == 'it''s'))", "a = 1 or b != -2.5 and c = 'it''s'"),
+            ("(a = 1 or b = 2) and not (not c exists)", "(a = 1 or b = 2) and c exists"),
+            ("not (a = 1 and b in ())", "not (a = 1 and b in ())"),
+            ("\"unit price\" > 1e3 and \"kind\" is null", "\"unit price\" > 1000.0 and \"kind\" is null"),
+            (
+                "priority >= 'high' and id in ('01980A5C-93F4-7B2E-8D11-6B5C0F7A2E9D')",
+                "priority >= 'high' and id in ('01980a5c-93f4-7b2e-8d11-6b5c0f7a2e9d')",
+            ),
+            ("created_at < '2027-01-31T12:00:00+01:00'", "created_at < '2027-01-31T11:00:00Z'"),
+            ("all and a = true or error contains 'x'", "a = true or error contains 'x'"),
+        ] {
+            assert_eq!(printed(text), expected);
+            assert_eq!(printed(expected), expected);
+        }
+    }
+
+    #[test]
+    fn mistake_is_reported_with_its_column() {
+        for (text, column, says) in [
+            ("", 1, "the end stands where the name of an attribute or a column should"),
+            ("tenant = 'eu", 10, "the quote is not closed"),
+            ("é = 1", 1, "`é` is no operator"),
+            ("a =~ 'x'", 3, "`=~` is no operator: write one of ="),
+            ("a = 1 b = 2", 7, "`b` stands where `and`, `or` or the end should"),
+            ("(a = 1", 7, "the end stands where `and`, `or` or `)` should"),
+            ("a in (1, 2", 11, "the end stands where `,` or `)` should"),
+            ("a = null", 5, "write `a is null`"),
+            ("a not in (1)", 3, "`not` is written before the whole test"),
+            ("a is not null", 6, "its opposite is `not … is null`"),
+            ("a like 5", 8, "5 stands where a text in single quotes should"),
+            ("a = b", 5, "`b` stands where a number, `true`, `false` or a text in single quotes should"),
+            ("a = 12x", 5, "`12x` is no number"),
+            ("a = 1e999", 5, "`1e999` is no number"),
+            ("a = 9999999999999999999999999999999999999999", 5, "an integer has at most 38 digits"),
+            (
+                "priority = 'urgent'",
+                12,
+                "compared with 'urgent', and it is 'low', 'normal', 'high' or 'critical'",
+            ),
+            ("attempts > 'x'", 12, "`attempts` is compared with 'x', and it is a number"),
+            ("a = 1 and state = 'deceased'", 19, "compared with 'deceased', and it is 'blocked'"),
+            ("created_at > 'yesterday'", 14, "and it is a time, like '2027"),
+            ("error = 'x'", 7, "write `error contains '…'`"),
+            ("a contains 'x'", 3, "write `like '%…%'`"),
+            ("a like 'x\\'", 8, "ends with a backslash"),
+            ("\"\" exists", 1, "and this one is empty"),
+            ("state > 'dead'", 7, "it has no order"),
+        ] {
+            let error = text.parse::<Filter>().unwrap_err();
+            assert_eq!(error.column, Some(column), "{text}: {error}");
+            assert!(error.to_string().contains(says), "{text}: {error}");
+        }
+        let nested = "(".repeat(100_000);
+        assert_eq!(nested.parse::<Filter>().unwrap_err().column, Some(65));
+        let long = vec!["a = 1"; 10_000].join(" or ");
+        assert!(long.parse::<Filter>().unwrap_err().to_string().contains("this one has 10000"));
+    }
+}

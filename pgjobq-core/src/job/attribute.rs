@@ -1,0 +1,77 @@
+//! The value of an attribute.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+/// The value of an attribute of a job: see [`NewJob::attribute`](crate::NewJob::attribute).
+///
+/// Numbers, booleans and text turn into it, an `Option` of them too, and references to all of these. For a type of your own,
+/// implement `From<YourType> for AttributeValue`.
+///
+/// ```
+/// # use pgjobq_core as pgjobq;
+/// use pgjobq::AttributeValue;
+///
+/// assert_eq!(AttributeValue::from(42_u64), AttributeValue::Integer(42));
+/// assert_eq!(AttributeValue::from("eu-west"), AttributeValue::Text("eu-west".to_owned()));
+/// assert_eq!(AttributeValue::from(None::<bool>), AttributeValue::Null);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum AttributeValue {
+    /// No value, which is not the same as no attribute.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// An integer. It has room for every integer of 64 bits, signed or not.
+    Integer(i128),
+    /// A number that need not be whole. An enqueue rejects NaN and infinities.
+    Float(f64),
+    /// A text. An enqueue rejects the character NUL.
+    Text(String),
+}
+
+macro_rules! from {
+    ($($of:ty => $make:expr),* $(,)?) => {$(
+        impl From<$of> for AttributeValue {
+            fn from(value: $of) -> Self {
+                let make: fn($of) -> Self = $make;
+                make(value)
+            }
+        }
+    )*};
+}
+
+from! {
+    bool => Self::Bool,
+    i8 => |value| Self::Integer(value.into()),
+    i16 => |value| Self::Integer(value.into()),
+    i32 => |value| Self::Integer(value.into()),
+    i64 => |value| Self::Integer(value.into()),
+    isize => |value| Self::Integer(value as i128),
+    u8 => |value| Self::Integer(value.into()),
+    u16 => |value| Self::Integer(value.into()),
+    u32 => |value| Self::Integer(value.into()),
+    u64 => |value| Self::Integer(value.into()),
+    usize => |value| Self::Integer(value as i128),
+    f32 => |value| Self::Float(value.into()),
+    f64 => Self::Float,
+    char => |value| Self::Text(value.into()),
+    String => Self::Text,
+    &str => |value| Self::Text(value.to_owned()),
+    Box<str> => |value| Self::Text(value.into()),
+    Cow<'_, str> => |value| Self::Text(value.into_owned()),
+}
+
+impl<T: Into<Self>> From<Option<T>> for AttributeValue {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl<T: Clone + Into<Self>> From<&T> for AttributeValue {
+    fn from(value: &T) -> Self {
+        value.clone().into()
+    }
+}
