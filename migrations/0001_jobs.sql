@@ -76,10 +76,13 @@ comment on column pgjobq.kinds.redact is 'The arguments that views and clients d
 create table pgjobq.lanes (
     shard smallint not null,
     queue_id int not null,
+    may_be_paused boolean not null default true,
     primary key (shard, queue_id)
 );
 
 comment on table pgjobq.lanes is 'One row for each shard of each queue. A claim locks it first.';
+comment on column pgjobq.lanes.may_be_paused is
+    'True if a claim has to read `pauses`. A claim that finds none for this lane, and takes a job, clears it.';
 
 -- The columns stand in the order that wastes no bytes on alignment.
 create table pgjobq.jobs (

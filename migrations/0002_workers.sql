@@ -67,7 +67,8 @@ create type pgjobq.job_in_line as (
     retries smallint,
     max_crashes smallint,
     created_at timestamptz,
-    expires_at timestamptz
+    expires_at timestamptz,
+    key text
 );
 
 comment on type pgjobq.job_in_line is 'Internal. A job that waits in a line of its queue.';

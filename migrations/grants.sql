@@ -4,7 +4,7 @@
 -- A producer enqueues, waits, and looks.
 grant usage on sequence pgjobq.ticket to pgjobq_producer;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.queues, pgjobq.kinds, pgjobq.workers,
-    pgjobq.leases,
+    pgjobq.leases, pgjobq.pauses, pgjobq.overrides,
     pgjobq.finished, pgjobq.progress, pgjobq.rates, pgjobq.job_states,
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview to pgjobq_producer;
 grant select, insert on pgjobq.jobs, pgjobq.workflows, pgjobq.steps, pgjobq.edges to pgjobq_producer;
@@ -34,7 +34,8 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
 grant select, usage on sequence pgjobq.ticket to pgjobq_worker;
 grant select, insert, update, delete on pgjobq.queues, pgjobq.kinds, pgjobq.lanes, pgjobq.jobs, pgjobq.leases,
     pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.progress, pgjobq.waiters, pgjobq.workflows,
-    pgjobq.steps, pgjobq.unsettled, pgjobq.edges, pgjobq.ended_parents to pgjobq_worker;
+    pgjobq.steps, pgjobq.unsettled, pgjobq.edges, pgjobq.ended_parents, pgjobq.pauses,
+    pgjobq.overrides to pgjobq_worker;
 grant select, delete on pgjobq.cancels to pgjobq_worker;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.job_states,
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview to pgjobq_worker;

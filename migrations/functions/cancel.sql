@@ -44,19 +44,13 @@ revoke execute on function pgjobq.ask_to_cancel from public;
 
 -- Acts on the requests to cancel these jobs, for a role that may not lock a lane itself. The lane stays
 -- locked until the transaction ends, and a caller that forgets to commit would stop the queue. So the
--- function rejects a transaction that was open before this message came. That also rejects the extended
--- protocol (prepared statements, parameters), in which each message has a time of its own. Call the function
--- in one simple query.
+-- function rejects a transaction that was open before. Call the function in one simple query.
 create or replace function pgjobq.act_on_request(
     p_shard smallint, p_jobs uuid[], out cancelled uuid[], out running uuid[])
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if transaction_timestamp() <> statement_timestamp() then
-        raise exception '%', 'this locks a queue until the transaction ends, so it must be called in a '
-                             'transaction of its own, in one simple query'
-            using errcode = 'active_sql_transaction',
-                  hint = 'In a transaction, call pgjobq.cancel(id). It takes effect after the commit.';
-    end if;
+    perform pgjobq.reject_open_transaction(
+        'In a transaction, call pgjobq.cancel(id). It takes effect after the commit.');
     select a.cancelled, a.running into cancelled, running
       from pgjobq.act_on_cancels(p_shard, p_jobs, null, null) a;
 end $$;

@@ -94,3 +94,21 @@ end $$;
 
 comment on function pgjobq.check_numbers is
     'Internal. Rejects a priority, retries or max_crashes that no job can have.';
+
+-- Rejects a transaction that was open before this message came: the function that calls this locks rows that
+-- others need until the transaction ends, and a caller that forgets to commit would stop them. That also
+-- rejects the extended protocol (prepared statements, parameters), in which each message has a time of its
+-- own.
+create or replace function pgjobq.reject_open_transaction(p_hint text default null) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if transaction_timestamp() <> statement_timestamp() then
+        raise exception '%', 'this locks rows that workers need until the transaction ends, so it must be '
+                             'called in a transaction of its own, in one simple query'
+            using errcode = 'active_sql_transaction',
+                  hint = coalesce(p_hint, 'Call it outside of a transaction, without parameters.');
+    end if;
+end $$;
+
+comment on function pgjobq.reject_open_transaction is
+    'Internal. Rejects a transaction that was open before this message.';

@@ -12,8 +12,8 @@
 --
 -- Returns a row for each job, and one without a job, with
 --   scanned_to    the ticket up to which each line was walked, and at most the last ticket drawn; with
---                 `p_found`, the scan hint
---   opened        false if another session holds the lane
+--                 `p_found`, the scan hint; null if the queue is paused
+--   opened        false if another session holds the lane, or the queue is paused; then it takes nothing
 --   more          true if jobs were left because of `p_bytes` or `p_scarce`; they are above `scanned_to`
 --
 -- It commits without waiting for the disk, unless one of its jobs must not run twice: a crash of the database
@@ -31,10 +31,13 @@ returns setof pgjobq.claimed_job language plpgsql set lock_timeout = '1s' as $$
 declare
     v_rows int := p_want + 5000;    -- how many rows of a line it walks at most, under the lock
     v_drawn bigint := coalesce(pg_sequence_last_value('pgjobq.ticket'), 0);
+    v_lane pgjobq.opened_lane;
     v_summary pgjobq.claimed_job;
 begin
-    if not pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait) then
-        v_summary.scanned_to := p_scan_hint; v_summary.opened := false; v_summary.more := false;
+    v_lane := pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait, p_kinds);
+    if not v_lane.opened then
+        v_summary.scanned_to := case when not v_lane.paused then p_scan_hint end;
+        v_summary.opened := false; v_summary.more := false;
         return next v_summary;
         return;
     end if;
@@ -42,7 +45,8 @@ begin
     return query
     with taken as materialized (
         select * from pgjobq.claimable_jobs(
-            p_shard, p_queue, p_scan_hint, p_found, p_found_priority, v_rows, p_kinds, p_bare)
+            p_shard, p_queue, p_scan_hint, p_found, p_found_priority, v_rows,
+            v_lane.kinds, v_lane.paused_keys, p_bare)
          limit p_want),
     total as materialized (
         select t.*, case when not is_bounded and not at_most_once
@@ -70,10 +74,13 @@ begin
      where not t.is_bounded;
     if not found then
         return query select * from pgjobq.claim_within_bounds(
-            p_shard, p_queue, p_worker, p_lease, p_kinds, p_want, p_scan_hint, p_found, p_found_priority,
-            v_rows, v_drawn, p_bytes, p_scarce, p_scarce_want, p_bare);
+            p_shard, p_queue, p_worker, p_lease, v_lane.kinds, v_lane.paused_keys, p_want, p_scan_hint,
+            p_found, p_found_priority, v_rows, v_drawn, p_bytes, p_scarce, p_scarce_want, p_bare);
     end if;
     -- step: lease inserted
+    if v_lane.marked_in_vain then
+        perform pgjobq.unmark_lane(p_shard, p_queue, p_worker, p_lease);
+    end if;
 end $$;
 
 comment on function pgjobq.claim is 'Internal. Claims ready jobs of one lane.';
@@ -111,7 +118,7 @@ comment on function pgjobq.stretches is 'Internal. The parts of a line that a cl
 -- every lease, because the statement begins after the lane was locked.
 create or replace function pgjobq.claimable_jobs(
     p_shard smallint, p_queue int, p_scan_hint bigint[], p_found bigint[], p_found_priority smallint[],
-    p_rows int, p_kinds text[], p_bare boolean)
+    p_rows int, p_kinds text[], p_paused_keys text[], p_bare boolean)
 returns setof pgjobq.claimed_job language sql stable as $$
     select p.priority, j.ticket, j.address, j.id, j.kind, case when not p_bare then j.args end, null::text,
            case when not p_bare then j.meta end, j.attempt, j.failures, j.retries, j.max_crashes,
@@ -127,7 +134,8 @@ returns setof pgjobq.claimed_job language sql stable as $$
                           p_shard, p_queue, p.priority, p_scan_hint, p_found, p_found_priority) s
                     offset 0) line,
            lateral pgjobq.ready_jobs(
-               p_shard, p_queue, p.priority, line.above, line.up_to, p_rows, line.leased, p_kinds) j
+               p_shard, p_queue, p.priority, line.above, line.up_to, p_rows, line.leased, p_kinds,
+               p_paused_keys) j
 $$;
 
 comment on function pgjobq.claimable_jobs is 'Internal. The jobs that a worker may claim, in order.';
@@ -170,9 +178,9 @@ comment on function pgjobq.walked_to is 'Internal. The tickets up to which a cla
 -- after the other, and of no job that it leaves. After the first job that it leaves it takes none of a lower
 -- priority.
 create or replace function pgjobq.claim_within_bounds(
-    p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_kinds text[], p_want int,
-    p_scan_hint bigint[], p_found bigint[], p_found_priority smallint[], p_rows int, p_drawn bigint,
-    p_bytes bigint, p_scarce text[], p_scarce_want int, p_bare boolean)
+    p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_kinds text[], p_paused_keys text[],
+    p_want int, p_scan_hint bigint[], p_found bigint[], p_found_priority smallint[], p_rows int,
+    p_drawn bigint, p_bytes bigint, p_scarce text[], p_scarce_want int, p_bare boolean)
 returns setof pgjobq.claimed_job language plpgsql as $$
 declare
     j pgjobq.claimed_job;
@@ -183,7 +191,7 @@ declare
     v_at_most_once boolean := false;
 begin
     for j in select * from pgjobq.claimable_jobs(
-        p_shard, p_queue, p_scan_hint, p_found, p_found_priority, p_rows, p_kinds, p_bare)
+        p_shard, p_queue, p_scan_hint, p_found, p_found_priority, p_rows, p_kinds, p_paused_keys, p_bare)
     loop
         exit when p_want = 0 or v_left is not null and j.priority < v_priority;
         v_priority := j.priority;

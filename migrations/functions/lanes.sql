@@ -1,8 +1,13 @@
 -- Opens a lane for a claim: the worker is registered, and no other claim is in this lane until the
--- transaction ends. False if the lane is gone, or another session has locked it and `p_wait` is false.
-create or replace function pgjobq.open_lane(p_shard smallint, p_queue int, p_worker bigint, p_wait boolean)
-returns boolean
-language plpgsql as $$
+-- transaction ends. It is not `opened` if the lane is gone, if another session has locked it and `p_wait` is
+-- false, or if its queue is `paused`. Returns those of `p_kinds` that are not paused, and the paused keys.
+-- `marked_in_vain`: the lane `may_be_paused`, and no pause concerns it.
+create or replace function pgjobq.open_lane(
+    p_shard smallint, p_queue int, p_worker bigint, p_wait boolean, p_kinds text[])
+returns pgjobq.opened_lane language plpgsql as $$
+declare
+    v_may_be_paused boolean;
+    v_pauses pgjobq.pauses_of_lane;
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'a claim needs READ COMMITTED: an older snapshot would not see the latest leases';
@@ -13,11 +18,19 @@ begin
     end if;
     -- step: worker locked
     if p_wait then
-        perform 1 from pgjobq.lanes where shard = p_shard and queue_id = p_queue for update;
+        select may_be_paused into v_may_be_paused from pgjobq.lanes
+         where shard = p_shard and queue_id = p_queue for update;
     else
-        perform 1 from pgjobq.lanes where shard = p_shard and queue_id = p_queue for update skip locked;
+        select may_be_paused into v_may_be_paused from pgjobq.lanes
+         where shard = p_shard and queue_id = p_queue for update skip locked;
     end if;
-    return found;
+    if v_may_be_paused then
+        v_pauses := pgjobq.pauses_of_queue(p_queue);
+        -- step: pauses read
+        return (v_pauses.queue is not true, v_pauses.queue, pgjobq.kinds_without(p_kinds, v_pauses.kinds),
+                v_pauses.keys, v_pauses.queue is null)::pgjobq.opened_lane;
+    end if;
+    return (v_may_be_paused is not null, false, p_kinds, null, false)::pgjobq.opened_lane;
 end $$;
 
 comment on function pgjobq.open_lane is 'Internal. Locks a lane for a claim.';

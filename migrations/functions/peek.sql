@@ -6,6 +6,9 @@
 --                 last ticket drawn, unless the walk was cut short. Then the next peek goes on from there.
 --   quarantined   whether a quarantined job waits in a bounded walk above `p_quarantine`
 --   quarantine    where the next walk through the quarantine begins, if none does
+--   pauses        false if no pause concerns the lane, true if one does; then jobs of paused kinds and keys
+--                 are passed over
+--   paused        the queue is paused: nothing was looked at
 -- Below any other `high` the last ticket drawn means nothing: the sequence may have been set back, and a
 -- sweep that never reaches its end never looks again at the tickets that it passed. With the highest `high` a
 -- scan hint may come down: then `scanned_to` is below `p_low`. (No column is called `found`, which is a
@@ -14,7 +17,7 @@ create or replace function pgjobq.peek(
     p_shard smallint, p_queue int, p_kinds text[], p_want int, p_low bigint[], p_high bigint[],
     p_quarantine bigint[],
     out tickets bigint[], out priorities smallint[], out scanned_to bigint[], out quarantined boolean,
-    out quarantine bigint[])
+    out quarantine bigint[], out pauses boolean, out paused boolean)
 language plpgsql stable as $$
 declare
     c_walk constant int := 20000;
@@ -23,17 +26,27 @@ declare
     v_left int := p_want;
     v_leased int8multirange;
     v_free bigint[];
+    v_pauses pgjobq.pauses_of_lane;
 begin
+    v_pauses := pgjobq.pauses_seen(p_shard, p_queue);
+    pauses := v_pauses.queue is not null;
+    paused := v_pauses.queue is true;
+    if paused then
+        scanned_to := p_low; quarantined := false; quarantine := p_quarantine;
+        return;
+    end if;
+    p_kinds := pgjobq.kinds_without(p_kinds, v_pauses.kinds);
     scanned_to := array(select case when high < c_top then low else least(low, v_drawn) end
                           from unnest(p_low, p_high) bounds(low, high));
     select q.waits, q.next into quarantined, quarantine
-      from pgjobq.peek_quarantine(p_shard, p_queue, p_kinds, p_quarantine) q;
+      from pgjobq.peek_quarantine(p_shard, p_queue, p_kinds, v_pauses.keys, p_quarantine) q;
     for n in reverse 4..1 loop
         continue when p_low[n] >= p_high[n];
         v_leased := pgjobq.leased_tickets(p_shard, p_queue, n - 1, p_low[n]);
         v_free := array(
             select j.ticket from pgjobq.ready_jobs(
-                p_shard, p_queue, n - 1, p_low[n:n], p_high[n:n], v_left + c_walk, v_leased, p_kinds) j
+                p_shard, p_queue, n - 1, p_low[n:n], p_high[n:n], v_left + c_walk, v_leased, p_kinds,
+                v_pauses.keys) j
              limit v_left);
         scanned_to[n] := case
             when cardinality(v_free) = v_left then v_free[v_left]
@@ -51,7 +64,8 @@ comment on function pgjobq.peek is 'Internal. Finds free tickets without touchin
 
 -- Detects whether a quarantined job waits in a bounded walk above `p_from`.
 create or replace function pgjobq.peek_quarantine(
-    p_shard smallint, p_queue int, p_kinds text[], p_from bigint[], out waits boolean, out next bigint[])
+    p_shard smallint, p_queue int, p_kinds text[], p_paused_keys text[], p_from bigint[], out waits boolean,
+    out next bigint[])
 language plpgsql stable as $$
 declare
     c_walk constant int := 5000;    -- as far as a claim of quarantined jobs looks
@@ -67,7 +81,7 @@ begin
     for n in 1..4 loop
         v_leased := pgjobq.leased_tickets(p_shard, p_queue, n - 1, p_from[n]);
         if exists (select from pgjobq.quarantined_jobs(
-                p_shard, p_queue, n - 1, p_from[n], c_walk, v_leased, p_kinds, null)) then
+                p_shard, p_queue, n - 1, p_from[n], c_walk, v_leased, p_kinds, p_paused_keys, null)) then
             waits := true;
             next := p_from;
             return;

@@ -24,12 +24,15 @@ declare
     v_above bigint;
     v_leased int8multirange;
     v_alone boolean;
+    v_lane pgjobq.opened_lane;
     r record;
 begin
     scanned_to := p_from;
     alone := false;
     passed := false;
-    opened := pgjobq.open_lane(p_shard, p_queue, p_worker, true);
+    v_lane := pgjobq.open_lane(p_shard, p_queue, p_worker, true, p_kinds);
+    opened := v_lane.opened;
+    if v_lane.paused then scanned_to := null; end if;
     if not opened then return; end if;
     for n in reverse 4..1 loop
         -- Mostly the line is empty, and no lease is read. The walk begins at the first job, past the dead
@@ -43,13 +46,13 @@ begin
         -- step: leases read
         foreach v_alone in array v_turns loop
             select * into r from pgjobq.quarantined_batch(
-                p_shard, p_queue, n - 1, v_above, c_walk, v_leased, p_kinds, v_alone,
+                p_shard, p_queue, n - 1, v_above, c_walk, v_leased, v_lane.kinds, v_lane.paused_keys, v_alone,
                 case when v_alone then 1 else p_want end);
             exit when r.taken > 0;
         end loop;
         alone := r.taken > 0 and v_alone;
         passed := not alone and (passed or exists (select from pgjobq.quarantined_jobs(
-            p_shard, p_queue, n - 1, v_above, c_walk, v_leased, p_kinds, true)));
+            p_shard, p_queue, n - 1, v_above, c_walk, v_leased, v_lane.kinds, v_lane.paused_keys, true)));
         if r.taken > 0 then
             insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
             values (p_shard, p_queue, n - 1, r.max_ticket, p_lease, p_worker, r.covered);
@@ -68,7 +71,7 @@ comment on function pgjobq.claim_quarantined is 'Internal. Claims quarantined jo
 -- One priority's part of a claim from the quarantine, as arrays.
 create or replace function pgjobq.quarantined_batch(
     p_shard smallint, p_queue int, p_priority int, p_above bigint, p_rows int, p_leased int8multirange,
-    p_kinds text[], p_alone boolean, p_want int)
+    p_kinds text[], p_paused_keys text[], p_alone boolean, p_want int)
 returns table (
     ids uuid[], kinds text[], tickets bigint[], attempts int[], failures smallint[], retries smallint[],
     max_crashes smallint[], covered int8multirange, max_ticket bigint, taken int)
@@ -78,7 +81,7 @@ language sql stable as $$
            array_agg(j.retries), array_agg(j.max_crashes), range_agg(int8range(j.ticket, j.ticket, '[]')),
            max(j.ticket), count(*)::int
       from (select * from pgjobq.quarantined_jobs(p_shard, p_queue, p_priority, p_above, p_rows, p_leased,
-                                                  p_kinds, p_alone)
+                                                  p_kinds, p_paused_keys, p_alone)
              limit p_want) j
 $$;
 

@@ -2,7 +2,7 @@
 -- $5, $6 for each lane and priority, from where and up to where: four numbers a lane, one after the other
 -- $7 where the walk through the quarantine begins: the same
 select n::int as lane, p.tickets as found, p.priorities as found_priority, p.scanned_to, p.quarantined,
-       p.quarantine
+       p.quarantine, p.pauses, p.paused
   from unnest($1::smallint[], $2::int[]) with ordinality l(shard, queue_id, n),
        lateral pgjobq.peek(l.shard, l.queue_id, $3, $4, ($5::bigint[])[4*n-3:4*n], ($6::bigint[])[4*n-3:4*n],
                            ($7::bigint[])[4*n-3:4*n]) p

@@ -23,7 +23,7 @@ const HOT: [&str; 11] = [
 ];
 
 /// Functions that concern all shards at once: a queue has a lane in each, and a day has its table.
-const ALL_SHARDS: [&str; 3] = ["create_queue", "forget_queue", "make_partitions"];
+const ALL_SHARDS: [&str; 4] = ["create_queue", "forget_queue", "make_partitions", "pause"];
 
 /// Our functions: name, language, and text without comments, in one line.
 async fn functions(session: &mut Session) -> Vec<(String, String, String)> {

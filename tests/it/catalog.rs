@@ -9,8 +9,17 @@ use crate::harness::TestDb;
 use crate::lifecycle::double;
 
 /// Functions that a caller may use from SQL. A new one needs a line here, and `Public.` in its comment.
-const PUBLIC: &[&str] =
-    &["cancel", "cancel_workflow", "channel", "create_queue", "delete_queue", "enqueue", "new_id"];
+const PUBLIC: &[&str] = &[
+    "cancel",
+    "cancel_workflow",
+    "channel",
+    "create_queue",
+    "delete_queue",
+    "enqueue",
+    "new_id",
+    "pause",
+    "resume",
+];
 
 async fn names(db: &TestDb, sql: &str) -> Vec<String> {
     sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&db.pool).await.unwrap()

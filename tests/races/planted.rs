@@ -55,10 +55,10 @@ const PLANTED: &[Planted] = &[
         "the leases are read before the lane is locked",
         &[
             (
-                "    if not pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait) then\n        v_summary.scanned_to",
+                "    v_lane := pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait, p_kinds);\n",
                 1,
                 "    v_leased := pgjobq.leased_tickets(p_shard, p_queue, 3, 0);\n    \
-                 if not pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait) then\n        v_summary.scanned_to",
+                 v_lane := pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait, p_kinds);\n",
             ),
             (
                 "    v_summary pgjobq.claimed_job;\n",
@@ -66,9 +66,9 @@ const PLANTED: &[Planted] = &[
                 "    v_summary pgjobq.claimed_job;\n    v_leased int8multirange;\n",
             ),
             (
-                "v_rows, p_kinds, p_bare)\n         limit p_want),",
+                "v_lane.kinds, v_lane.paused_keys, p_bare)\n         limit p_want),",
                 1,
-                "v_rows, p_kinds, p_bare) c\n         where (v_leased @> c.ticket) is not true limit p_want),",
+                "v_lane.kinds, v_lane.paused_keys, p_bare) c\n         where (v_leased @> c.ticket) is not true limit p_want),",
             ),
             (
                 "and l.priority = p.priority and l.max_ticket > s.above[1]",
@@ -123,9 +123,9 @@ const PLANTED: &[Planted] = &[
     planted(
         "a claim takes one more than was asked",
         &[(
-            "v_rows, p_kinds, p_bare)\n         limit p_want),",
+            "v_lane.kinds, v_lane.paused_keys, p_bare)\n         limit p_want),",
             1,
-            "v_rows, p_kinds, p_bare)\n         limit p_want + 1),",
+            "v_lane.kinds, v_lane.paused_keys, p_bare)\n         limit p_want + 1),",
         )],
         &["claim one without waiting"],
     ),

@@ -42,8 +42,10 @@ pub enum Signal {
     Cancel,
     /// There are edges to confirm.
     Edges,
-    /// A queue was deleted.
+    /// A queue was deleted, or its settings have changed.
     Queues,
+    /// A pause has ended.
+    Resumed,
     /// Anything may have happened: the connection is new, or there was too much to list.
     Anything,
 }
@@ -159,6 +161,7 @@ fn parse(notification: &PgNotification) -> Signal {
         Some(("cancel", _)) => Some(Signal::Cancel),
         Some(("edges", _)) => Some(Signal::Edges),
         Some(("queues", _)) => Some(Signal::Queues),
+        Some(("resumed", _)) => Some(Signal::Resumed),
         _ => None,
     };
     known.unwrap_or(Signal::Anything)

@@ -54,10 +54,19 @@ pub struct Claimed {
     pub jobs: Vec<ClaimedJob>,
     /// The ticket up to which each priority was scanned.
     pub scanned_to: ByPriority,
-    /// False if another session held the lane.
-    pub opened: bool,
+    pub lane: Opened,
     /// True if jobs were left because of the [`Bounds`].
     pub more: bool,
+}
+
+/// The state in which a claim found its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    Open,
+    /// Another session held it, or its row is gone.
+    Locked,
+    /// Its queue is paused, and nothing was looked at.
+    Paused,
 }
 
 /// A claimed job.
@@ -100,8 +109,7 @@ pub struct ClaimedQuarantined {
     pub jobs: Vec<ClaimedJob>,
     /// The start of the next walk.
     pub scanned_to: ByPriority,
-    /// False if another session held the lane.
-    pub opened: bool,
+    pub lane: Opened,
     /// True if the job must run alone.
     pub alone: bool,
     /// True if a job that must run alone was left for others.
@@ -129,6 +137,19 @@ pub struct Peeked {
     pub quarantined: bool,
     /// The start of the next walk through the quarantine.
     pub quarantine: ByPriority,
+    /// The pauses that concern the lane.
+    pub pauses: Pauses,
+}
+
+/// The pauses that concern a lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pauses {
+    #[default]
+    None,
+    /// Kinds or keys are paused, which jobs of this lane may have.
+    Some,
+    /// The queue is paused, and nothing was looked at.
+    Queue,
 }
 
 /// The jobs that returned leases still had.
@@ -253,8 +274,18 @@ fn read_claimed(rows: &[PgRow]) -> Result<Claimed, sqlx::Error> {
     let [(summary, opened)] = summaries[..] else {
         return Err(sqlx::Error::Decode("a claim has one row without a job".into()));
     };
-    let scanned_to = by_priority(summary, "scanned_to")?;
-    Ok(Claimed { jobs, scanned_to, opened, more: summary.try_get("more")? })
+    let (lane, scanned_to) = read_opened(summary, opened)?;
+    Ok(Claimed { jobs, scanned_to, lane, more: summary.try_get("more")? })
+}
+
+/// Reads the state of the lane, and how far it was scanned. A claim in a paused queue returns no `scanned_to`.
+fn read_opened(row: &PgRow, opened: bool) -> Result<(Opened, ByPriority), sqlx::Error> {
+    let is_paused = row.try_get::<Option<Vec<Ticket>>, _>("scanned_to")?.is_none();
+    Ok(match (opened, is_paused) {
+        (false, true) => (Opened::Paused, ByPriority::default()),
+        (false, false) => (Opened::Locked, by_priority(row, "scanned_to")?),
+        (true, _) => (Opened::Open, by_priority(row, "scanned_to")?),
+    })
 }
 
 /// Reads a job by the places of its columns, because a look-up of each name in each row would be most of the work.
@@ -282,10 +313,11 @@ fn read_job(row: &PgRow) -> Result<ClaimedJob, sqlx::Error> {
 
 /// Reads the answer of a claim of quarantined jobs, which are few: one row of arrays.
 fn read_quarantined(row: &PgRow) -> Result<ClaimedQuarantined, sqlx::Error> {
+    let (lane, scanned_to) = read_opened(row, row.try_get("opened")?)?;
     Ok(ClaimedQuarantined {
         jobs: read_bare_jobs(row)?,
-        scanned_to: by_priority(row, "scanned_to")?,
-        opened: row.try_get("opened")?,
+        scanned_to,
+        lane,
         alone: row.try_get("alone")?,
         passed: row.try_get("passed")?,
     })
@@ -324,6 +356,11 @@ fn read_peeked(row: &PgRow) -> Result<Peeked, sqlx::Error> {
         scanned_to: by_priority(row, "scanned_to")?,
         quarantined: row.try_get("quarantined")?,
         quarantine: by_priority(row, "quarantine")?,
+        pauses: match (row.try_get("pauses")?, row.try_get("paused")?) {
+            (_, true) => Pauses::Queue,
+            (true, false) => Pauses::Some,
+            (false, false) => Pauses::None,
+        },
     })
 }
 

@@ -13,8 +13,8 @@ mod upkeep;
 
 pub use access::{ConnectError, Store};
 pub use claim::{
-    Bounds, CLAIM_BYTES, Claim, Claimed, ClaimedJob, ClaimedQuarantined, Peek, Peeked, QuarantineClaim,
-    Returned,
+    Bounds, CLAIM_BYTES, Claim, Claimed, ClaimedJob, ClaimedQuarantined, Opened, Pauses, Peek, Peeked,
+    QuarantineClaim, Returned,
 };
 pub use finish::{Decision, Ended, Finished, LeaseUse};
 pub use model::{ByPriority, ClaimId, Hold, Lane, LeaseKey, PRIORITIES};

@@ -314,7 +314,7 @@ impl Waits {
     async fn next_relevant_signal(&self, signals: &mut broadcast::Receiver<Signal>) {
         loop {
             match signals.recv().await {
-                Ok(Signal::Wake(_) | Signal::Cancel | Signal::Edges | Signal::Queues) => {}
+                Ok(Signal::Wake(_) | Signal::Cancel | Signal::Edges | Signal::Queues | Signal::Resumed) => {}
                 Ok(Signal::Ended(jobs)) => {
                     let is_awaited = |waiting: &mut Waiting| {
                         jobs.iter().any(|job| waiting.by_job.contains_key(&JobId::from(*job)))

@@ -125,7 +125,7 @@ impl Claimer {
             } else {
                 lane.wake()
             }
-            if arrived.is_promised(lane.lane.queue) {
+            if arrived.is_promised(lane.lane.queue) && !lane.is_paused() {
                 lane.promise.make();
             }
         }
@@ -138,7 +138,7 @@ impl Claimer {
         self.runtime.notifier.wake(&given_up.collect::<Vec<_>>());
     }
 
-    fn note(&self, signal: &Signal) {
+    fn note(&mut self, signal: &Signal) {
         match signal {
             Signal::Wake(queues) => {
                 self.runtime.arrivals.note(queues);
@@ -151,6 +151,10 @@ impl Claimer {
                 self.runtime.events.promote.notify_one();
             }
             Signal::Queues => self.runtime.events.check_queues.notify_one(),
+            Signal::Resumed => {
+                let now = Instant::now();
+                self.lanes.iter_mut().for_each(|lane| lane.resumed(now));
+            }
             Signal::Ended(_) | Signal::Cancel | Signal::Edges => {}
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pgjobq_core::worker_api::{ByPriority, Claimed, ClaimedQuarantined, Lane, Peek, Peeked};
+use pgjobq_core::worker_api::{ByPriority, Claimed, ClaimedQuarantined, Lane, Pauses, Peek, Peeked};
 
 use super::portion::Portion;
 use super::promise::Promise;
@@ -14,6 +14,8 @@ use crate::served_queue::ServedQueue;
 /// The time between the first two looks at an idle lane, and the longest one as a share of its idle time.
 const FIRST_LOOK_INTERVAL: Duration = Duration::from_millis(50);
 const LOOK_SHARE: u32 = 8;
+/// The time between two looks at a lane that a pause concerns: the pause may be over.
+const PAUSED_LOOK_INTERVAL: Duration = Duration::from_millis(750);
 /// The largest number of jobs after whose claim no look follows at once. After more of them, older ones of the same transaction may
 /// wait below the scan hint.
 const FEW_JOBS: usize = 8;
@@ -41,6 +43,10 @@ pub(crate) struct LaneState {
     retry_at: Option<Instant>,
     errors: Pause,
     locked: Pause,
+    /// The pauses that concern the lane, as far as the last answer has shown.
+    pauses: Pauses,
+    /// True if a pause has ended since a claim was sent whose answer is still to come.
+    resumed: bool,
     pub(crate) quarantine: LaneQuarantine,
 }
 
@@ -86,6 +92,8 @@ impl LaneState {
             retry_at: None,
             errors: Pause::new(),
             locked: Pause::of_locks(),
+            pauses: Pauses::None,
+            resumed: false,
             quarantine: LaneQuarantine::default(),
         }
     }
@@ -112,10 +120,24 @@ impl LaneState {
         self.last_idle
     }
 
+    /// Returns whether the queue was paused when the lane was last looked at. New jobs do not wake the lane then.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.pauses == Pauses::Queue
+    }
+
     /// Makes a claim the next step: there may be work.
     pub(crate) fn wake(&mut self) {
-        self.idle_since = None;
-        self.woken = true;
+        if !self.is_paused() {
+            self.idle_since = None;
+            self.woken = true;
+        }
+    }
+
+    /// Notes that a pause has ended: jobs may wait that claims have passed over.
+    pub(crate) fn resumed(&mut self, now: Instant) {
+        (self.pauses, self.resumed) = (Pauses::None, self.asked);
+        self.scan.restart();
+        self.become_idle(now);
     }
 
     /// Notes that a claim is sent.
@@ -127,7 +149,7 @@ impl LaneState {
 
     /// Makes a look the next step: there may be work in one of several lanes.
     pub(crate) fn wake_to_look(&mut self, now: Instant) {
-        if self.is_idle() {
+        if self.is_idle() && !self.is_paused() {
             self.become_idle(now);
         }
     }
@@ -183,6 +205,20 @@ impl LaneState {
             Some(since) => self.rest(since, longest, now),
             None => self.become_idle(now),
         }
+        if std::mem::take(&mut self.resumed) {
+            self.resumed(now);
+        }
+    }
+
+    /// Notes that a claim found the queue paused. Looks follow until the pause is over.
+    pub(crate) fn was_paused(&mut self, longest: Duration, now: Instant) {
+        self.answered();
+        self.quarantine.waits = false;
+        if std::mem::take(&mut self.resumed) {
+            return self.resumed(now);
+        }
+        self.pauses = Pauses::Queue;
+        self.rest(now, longest, now);
     }
 
     /// Notes the answer of a claim of quarantined jobs.
@@ -205,6 +241,9 @@ impl LaneState {
     /// cut, the next look continues it soon.
     pub(crate) fn looked_ahead(&mut self, peeked: Peeked, longest: Duration, now: Instant) {
         self.quarantine.seen(&peeked);
+        if self.saw_end_of_pauses(peeked.pauses) {
+            return self.resumed(now);
+        }
         if peeked.found.is_empty() {
             self.scan.advance(peeked.scanned_to);
             let since = self.idle_since.filter(|_| saw_every_end(&peeked.scanned_to)).unwrap_or(now);
@@ -218,6 +257,9 @@ impl LaneState {
     /// Notes the answer of a sweep.
     pub(crate) fn swept(&mut self, peeked: Peeked, now: Instant) {
         self.quarantine.seen(&peeked);
+        if self.saw_end_of_pauses(peeked.pauses) {
+            return self.resumed(now);
+        }
         self.scan.swept(peeked.scanned_to, now);
         if !peeked.found.is_empty() {
             self.wake();
@@ -229,8 +271,18 @@ impl LaneState {
     fn rest(&mut self, since: Instant, longest: Duration, now: Instant) {
         self.idle_since = Some(since);
         let interval = (now - since) / LOOK_SHARE;
+        let interval = match self.pauses {
+            Pauses::None => interval,
+            Pauses::Some => interval.min(PAUSED_LOOK_INTERVAL),
+            Pauses::Queue => PAUSED_LOOK_INTERVAL,
+        };
         self.look_interval = interval.clamp(FIRST_LOOK_INTERVAL.min(longest), longest);
         self.next_look = now + jittered(self.look_interval);
+    }
+
+    /// Notes the pauses that a look has seen. Returns whether there were some before, and are none now.
+    fn saw_end_of_pauses(&mut self, seen: Pauses) -> bool {
+        std::mem::replace(&mut self.pauses, seen) != Pauses::None && seen == Pauses::None
     }
 
     fn become_idle(&mut self, now: Instant) {
@@ -283,7 +335,7 @@ impl LaneQuarantine {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use pgjobq_core::worker_api::{QueueId, Shard, Ticket};
+    use pgjobq_core::worker_api::{Opened, QueueId, Shard, Ticket};
 
     use super::*;
 
@@ -302,7 +354,7 @@ mod tests {
             lane.promise.make();
             lane.promise.claim_sent();
             lane.ask(now);
-            let claimed = Claimed { jobs: Vec::new(), scanned_to, opened: true, more: false };
+            let claimed = Claimed { jobs: Vec::new(), scanned_to, lane: Opened::Open, more: false };
             let asked = Asked { wanted: 10, named: None, notified_since: Some(start) };
             lane.claimed(&claimed, &asked, longest, now);
             assert_eq!(lane.promise.give_up(), cut, "others are notified");

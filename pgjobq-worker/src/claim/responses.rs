@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pgjobq_core::DatabaseError;
-use pgjobq_core::worker_api::{Claimed, ClaimedQuarantined, Peeked, chain};
+use pgjobq_core::worker_api::{Claimed, ClaimedQuarantined, Opened, Peeked, chain};
 
 use super::begin::{Reserved, begin};
 use super::claim_loop::Claimer;
@@ -54,16 +54,24 @@ impl Claimer {
             }
         };
         self.outages.everything.answered();
-        if claimed.opened {
-            slots.queue().occupancy().prefetch.pace.answered(now - sent);
-            lane.claimed(&claimed, &asked, self.runtime.config.poll_interval, now);
-        } else {
-            if request.wait {
-                self.runtime.events.check_queues.notify_one(); // It waited for the lane, whose row is gone.
+        let longest = self.runtime.config.poll_interval;
+        match claimed.lane {
+            Opened::Open => {
+                slots.queue().occupancy().prefetch.pace.answered(now - sent);
+                lane.claimed(&claimed, &asked, longest, now);
             }
-            lane.promise.claim_ended(false);
-            lane.was_locked(now);
-            lane.scan.not_named(request.found);
+            Opened::Locked => {
+                if request.wait {
+                    self.runtime.events.check_queues.notify_one(); // It waited for the lane, whose row is gone.
+                }
+                lane.promise.claim_ended(false);
+                lane.was_locked(now);
+                lane.scan.not_named(request.found);
+            }
+            Opened::Paused => {
+                lane.promise.claim_ended(true); // Nobody can start the jobs. They are found after the pause.
+                lane.was_paused(longest, now);
+            }
         }
         let reserved = Reserved { slots, places: request.places, quarantined: Vec::new() };
         begin(&self.runtime, id, claimed.jobs, reserved);
@@ -83,12 +91,14 @@ impl Claimer {
         self.outages.everything.answered();
         let quarantined = request.admission.claimed(claimed.jobs.len(), claimed.alone);
         let lane = &mut self.lanes[place];
-        if claimed.opened {
+        if claimed.lane == Opened::Open {
             // If no passed job is left, the count of passes begins anew. Claims in lanes without such a job do not change it.
             if claimed.passed || lane.quarantine.has_passed_lone() || request.lone_first {
                 self.runtime.quarantine.passed(claimed.passed);
             }
             lane.claimed_quarantined(&claimed, request.alone);
+        } else if claimed.lane == Opened::Paused {
+            lane.was_paused(self.runtime.config.poll_interval, Instant::now());
         } else {
             lane.was_locked(Instant::now());
         }

@@ -96,6 +96,11 @@ impl ScanHint {
         }
     }
 
+    /// Begins at the start of the line again: jobs that were passed over may be claimed now.
+    pub(crate) fn restart(&mut self) {
+        (self.hint, self.swept_to) = (BOTTOM, BOTTOM);
+    }
+
     /// Notes that jobs were left because no place for their transactions was free.
     pub(crate) fn left_without_place(&mut self) {
         let left = self.without_place.get_or_insert(self.hint);

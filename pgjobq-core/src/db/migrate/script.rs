@@ -15,7 +15,8 @@ macro_rules! migrations {
     ($($name:literal),* $(,)?) => { &[$(Migration { name: $name, sql: text!($name) }),*] };
 }
 
-pub(crate) const MIGRATIONS: &[Migration] = migrations!["0001_jobs", "0002_workers", "0003_workflows"];
+pub(crate) const MIGRATIONS: &[Migration] =
+    migrations!["0001_jobs", "0002_workers", "0003_workflows", "0004_operations"];
 
 const DROP: &str = text!("upgrade/drop");
 const RESTORE: &str = text!("upgrade/restore");
