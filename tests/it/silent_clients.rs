@@ -106,9 +106,11 @@ async fn locks_are_released(call: &'static str) {
             let job = double::job(21).queue(&stage.queue).enqueue(&db.client).await.unwrap();
             assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(42));
         }
+        // A transaction that was aborted holds no lock. It stays until its client speaks again, and the time limit of idle
+        // transactions, which is local to it, has ended with it.
         db.until(
             "not exists (select from pg_stat_activity
-              where datname = current_database() and state like 'idle in transaction%')",
+              where datname = current_database() and state = 'idle in transaction')",
         )
         .await;
         worker.shutdown().await.unwrap();
