@@ -7,6 +7,7 @@ use pgjobq_core::worker_api::{ClaimId, Peek};
 
 use super::claim_loop::Claimer;
 use super::lane::LaneState;
+use super::pace::MOST_BUSY;
 use super::requests::{self, InFlight, Look, QuarantineRequest, WalkRequest};
 use crate::slots::Slots;
 
@@ -24,6 +25,7 @@ impl Claimer {
         }
         self.wake_lanes_without_place();
         self.look(now);
+        self.share_claims();
         let waiting = self.lanes.iter().filter(|lane| !lane.is_idle() && lane.is_open(now)).count();
         if !self.is_behind() {
             self.claim_in_turn(waiting <= 1, now);
@@ -33,6 +35,17 @@ impl Claimer {
                 self.idleness.next_announcement(&self.runtime, &mut self.lanes, now)
         {
             self.send(requests::announce(Arc::clone(&self.runtime), worker, queues));
+        }
+    }
+
+    /// Tells each queue how many of them share the claims.
+    fn share_claims(&mut self) {
+        let shards = self.lanes.len() / self.runtime.queues.len().max(1);
+        let busy =
+            self.lanes.iter().filter(|lane| !lane.is_idle()).count().div_ceil(shards.max(1)).min(MOST_BUSY);
+        if std::mem::replace(&mut self.busy_queues, busy) != busy {
+            let busy = u32::try_from(busy).unwrap_or(u32::MAX);
+            self.runtime.queues.iter().for_each(|queue| queue.occupancy().prefetch.pace.shared_by(busy));
         }
     }
 

@@ -40,6 +40,8 @@ pub(super) struct Claimer {
     pub(super) outages: Outages,
     /// The lane to ask first in the next round.
     pub(super) first: usize,
+    /// The number of queues whose lanes are not idle, as far as it matters.
+    pub(super) busy_queues: usize,
 }
 
 /// Claims until the worker drains.
@@ -86,6 +88,7 @@ impl Claimer {
             idleness: Idleness::default(),
             outages: Outages::default(),
             first: 0,
+            busy_queues: 1,
             runtime,
         }
     }

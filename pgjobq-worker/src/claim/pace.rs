@@ -14,10 +14,12 @@ pub(crate) const LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// The same if others waited there: idle workers have those, and a returned job goes to the end of the line.
 pub(crate) const LONGEST_WAIT_BEFORE_OTHERS: Duration = Duration::from_secs(1);
 
-/// The shortest moment: ten times what a claim of 500 jobs takes.
+/// The shortest moment: ten times what a claim of 500 jobs takes. Queues share it: with five that are busy it is five times as long.
 const SHORTEST_MOMENT: Duration = Duration::from_millis(10);
 /// The longest moment, for a distant database. Jobs that run twice as long as before still begin in time.
 const LONGEST_MOMENT: Duration = Duration::from_millis(LONGEST_WAIT.as_millis() as u64 / 2);
+/// The number of busy queues from which on another one changes nothing.
+pub(crate) const MOST_BUSY: usize = (LONGEST_MOMENT.as_millis() / SHORTEST_MOMENT.as_millis()) as usize;
 /// A moment lasts for at least this many round trips of a claim, so that the next jobs arrive before the last ones have begun.
 const ROUND_TRIPS: u32 = 2;
 
@@ -35,6 +37,8 @@ pub(crate) struct Pace {
     before: usize,
     /// The mean round trip of a claim.
     round_trip: Duration,
+    /// The number of queues whose jobs the worker claims just now, this one among them.
+    busy_queues: u32,
     /// The end of the last pause, in which the queue prefetches nothing.
     paused_until: Option<Instant>,
     pause: Duration,
@@ -43,7 +47,7 @@ pub(crate) struct Pace {
 impl Pace {
     pub(crate) fn new(now: Instant) -> Self {
         let (round_trip, pause) = (Duration::ZERO, FIRST_PAUSE);
-        Self { since: now, ended: 0, before: 0, round_trip, paused_until: None, pause }
+        Self { since: now, ended: 0, before: 0, round_trip, busy_queues: 1, paused_until: None, pause }
     }
 
     /// Notes that an attempt has ended.
@@ -56,9 +60,15 @@ impl Pace {
         self.round_trip = (self.round_trip * 7 + round_trip) / 8;
     }
 
+    /// Notes how many queues share the worker's claims. Each then asks less often, and for more jobs.
+    pub(crate) fn shared_by(&mut self, busy_queues: u32) {
+        self.busy_queues = busy_queues.max(1);
+    }
+
     /// Returns the number of jobs to prefetch for a queue with this many slots.
     pub(crate) fn jobs(&mut self, slots: usize, now: Instant) -> usize {
-        let moment = (self.round_trip * ROUND_TRIPS).clamp(SHORTEST_MOMENT, LONGEST_MOMENT);
+        let moment = (self.round_trip * ROUND_TRIPS).max(SHORTEST_MOMENT.saturating_mul(self.busy_queues));
+        let moment = moment.min(LONGEST_MOMENT);
         let elapsed = now.saturating_duration_since(self.since);
         if elapsed >= moment {
             self.before = (self.ended as f64 * (moment.as_secs_f64() / elapsed.as_secs_f64())) as usize;
@@ -114,6 +124,17 @@ mod tests {
         assert_eq!(run(&mut pace, &mut now, 1, 9000, 2000), 0, "its slots alone fill a claim");
         now += Duration::from_secs(1);
         assert_eq!(pace.jobs(10, now), 0, "it was idle");
+    }
+
+    #[test]
+    fn busy_queues_prefetch_for_longer_moments() {
+        let mut now = Instant::now();
+        let mut pace = Pace::new(now);
+        assert_eq!(run(&mut pace, &mut now, 3, 60, 100), 0, "fewer than its slots end in 10 ms");
+        pace.shared_by(3);
+        assert_eq!(run(&mut pace, &mut now, 3, 60, 100), 180);
+        pace.shared_by(1000);
+        assert_eq!(run(&mut pace, &mut now, 6, 60, 100), 300, "no moment is longer than 50 ms");
     }
 
     #[test]
