@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
-use std::time::Duration;
 
 use pgjobq::prelude::*;
 use tokio::sync::watch;
 
-use crate::harness::TestDb;
+use crate::harness::{PATIENCE, TestDb};
 
 /// A gate with a unique name.
 pub(crate) struct Gate {
@@ -39,7 +38,7 @@ pub(crate) async fn stand(ctx: JobContext, gate: String) -> Result<u32> {
 
 /// Returns the result of a job at a gate, once it has completed.
 pub(crate) async fn result(db: &TestDb, job: &JobHandle<u32>) -> u32 {
-    match job.wait_timeout(&db.client, Duration::from_secs(30)).await.unwrap() {
+    match job.wait_timeout(&db.client, PATIENCE).await.unwrap() {
         Outcome::Completed(attempt) => attempt,
         other => panic!("{other:?}"),
     }
@@ -94,7 +93,7 @@ impl Gate {
     /// Returns when `so` is true of the count; panics at the timeout.
     pub(crate) async fn until(&self, so: impl FnMut(&Count) -> bool) -> Count {
         let mut counts = self.state.subscribe();
-        let counted = tokio::time::timeout(Duration::from_secs(30), counts.wait_for(so)).await;
+        let counted = tokio::time::timeout(PATIENCE, counts.wait_for(so)).await;
         counted
             .unwrap_or_else(|_| panic!("the condition never became true: {:?}", self.count()))
             .unwrap()

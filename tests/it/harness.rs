@@ -121,7 +121,7 @@ impl TestDb {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), looked)
+        tokio::time::timeout(PATIENCE, looked)
             .await
             .unwrap_or_else(|_| panic!("the condition never became true: {sql}"));
     }
@@ -132,6 +132,9 @@ impl Drop for TestDb {
         self.server.drop_databases(std::slice::from_ref(&self.name));
     }
 }
+
+/// The time in which anything that a test waits for happens, on a machine that is far slower than usual.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
 
 /// Fails a test that takes too long.
 pub(crate) async fn in_time(test: impl Future<Output = ()>) {

@@ -10,6 +10,8 @@ use pgjobq::{Client, JobContext, JobHandle, JobId, Outcome};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
+use crate::harness::PATIENCE;
+
 static PROBES: LazyLock<Mutex<HashMap<u64, Arc<Probe>>>> = LazyLock::new(Mutex::default);
 
 /// The runs of one test's jobs, and the gate that they wait for.
@@ -91,7 +93,7 @@ impl Probe {
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
             };
-            tokio::time::timeout(Duration::from_secs(30), looked).await.unwrap_or_else(|_| {
+            tokio::time::timeout(PATIENCE, looked).await.unwrap_or_else(|_| {
                 panic!(
                     "the condition at {caller} never became true: runs {:?}, running {}",
                     self.runs(),
@@ -110,7 +112,7 @@ pub(crate) fn end_of<T: DeserializeOwned>(
 ) -> impl Future<Output = Outcome<T>> {
     let caller = std::panic::Location::caller();
     async move {
-        let ended = job.wait_timeout(client, Duration::from_secs(30)).await;
+        let ended = job.wait_timeout(client, PATIENCE).await;
         ended.unwrap_or_else(|error| panic!("{error}, at {caller}"))
     }
 }
