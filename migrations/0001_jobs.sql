@@ -111,9 +111,9 @@ create table pgjobq.jobs (
     -- for all others. Each insert reads their text anew: with one for each column, they were a third of its
     -- cost.
     constraint ticket_fits_a_range check (ticket between 1 and 9223372036854775806),
-    -- A claim returns the `meta` of 500 jobs, and does not count their bytes.
-    constraint kind_and_meta_are_small check (
-        length(kind) between 1 and 100 and pg_column_size(meta) < 8192),
+    -- A claim returns the `meta` of 500 jobs, and does not count their bytes; a filter reads the attributes of
+    -- all jobs that it passes over. An enqueue allows 8 KiB of attributes.
+    constraint texts_are_small check (kind <> '' and pg_column_size((kind, key, attributes, meta)) < 10240),
     -- The functions keep `attempt` at its limit. The other counts end at `retries` and `max_crashes`.
     constraint counts_are_counts check (
         least(priority, failures, crashes, retries, max_crashes) >= 0 and least(attempt, waits_for) >= 0
@@ -142,9 +142,9 @@ comment on column pgjobq.jobs.crashes is
 comment on column pgjobq.jobs.retries is 'How many tries follow the first failure.';
 comment on column pgjobq.jobs.max_crashes is 'How many crashes the job survives.';
 comment on column pgjobq.jobs.attributes is
-    'Typed values to filter by, in claims and bulk actions, which are not built yet: always null.';
+    'Values to filter by: an object of names and strings, numbers, booleans or nulls. Null if it has none.';
 comment on column pgjobq.jobs.key is
-    'What jobs share that must respect one limit. Limits are not built yet: always null.';
+    'What jobs have in common that are handled together, such as `tenant:42`. Null if it has none.';
 comment on column pgjobq.jobs.meta is
     'The job that enqueued this one (`parent`), the trace context (`traceparent`), and of a step its '
     '`workflow` and number (`step`).';

@@ -15,6 +15,7 @@ grant select, insert, update on pgjobq.waiters to pgjobq_producer;
 grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_many, pgjobq.new_rows,
     pgjobq.insert_large_batch, pgjobq.new_edges, pgjobq.insert_edges, pgjobq.reject_parents,
     pgjobq.duplicates, pgjobq.check_kind, pgjobq.check_args, pgjobq.resolve_run_at, pgjobq.check_numbers,
+        pgjobq.check_attributes, pgjobq.check_key,
         pgjobq.reject_program,
     pgjobq.new_id, pgjobq.job_row, pgjobq.shard_of, pgjobq.channel, pgjobq.cancel, pgjobq.ask_to_cancel,
         pgjobq.act_on_request, pgjobq.lookup,

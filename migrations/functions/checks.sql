@@ -112,3 +112,46 @@ end $$;
 
 comment on function pgjobq.reject_open_transaction is
     'Internal. Rejects a transaction that was open before this message.';
+
+-- Rejects attributes that no job can have. They are flat, because a filter compares single values.
+create or replace function pgjobq.check_attributes(p_attributes jsonb) returns void language plpgsql immutable
+    strict set search_path = pg_catalog, pg_temp as $$
+declare
+    c_hint constant text := 'Write an object of names and plain values, such as {"tenant": 42}.';
+    v_name text;
+    v_value jsonb;
+begin
+    if jsonb_typeof(p_attributes) <> 'object' then
+        raise exception 'the attributes of a job must be a JSON object, but these are %',
+            left(p_attributes::text, 100)
+            using errcode = 'invalid_parameter_value', hint = c_hint;
+    elsif pg_column_size(p_attributes) >= 8192 then
+        raise exception 'the attributes of a job are % bytes, more than 8 KiB', pg_column_size(p_attributes)
+            using errcode = 'program_limit_exceeded', hint = 'Keep what is not filtered by in the arguments.';
+    end if;
+    for v_name, v_value in select * from jsonb_each(p_attributes) loop
+        if length(v_name) not between 1 and 100 then
+            raise exception 'the name of an attribute has 1 to 100 characters, not %: %',
+                length(v_name), quote_literal(left(v_name, 100))
+                using errcode = 'invalid_parameter_value';
+        elsif jsonb_typeof(v_value) in ('array', 'object') then
+            raise exception 'the attribute % is not one plain value: %', quote_ident(v_name),
+                left(v_value::text, 100)
+                using errcode = 'invalid_parameter_value', hint = c_hint;
+        end if;
+    end loop;
+end $$;
+
+comment on function pgjobq.check_attributes is 'Internal. Rejects attributes that no job can have.';
+
+-- Rejects a key that no job can have.
+create or replace function pgjobq.check_key(p_key text) returns void language plpgsql immutable
+    strict set search_path = pg_catalog, pg_temp as $$
+begin
+    if length(p_key) not between 1 and 200 then
+        raise exception 'the key of a job has 1 to 200 characters, not %', length(p_key)
+            using errcode = 'invalid_parameter_value';
+    end if;
+end $$;
+
+comment on function pgjobq.check_key is 'Internal. Rejects a key that no job can have.';

@@ -11,7 +11,7 @@ create or replace function pgjobq.enqueue(
     retries int default null,
     max_crashes int default null, run_at timestamptz default null, delay interval default null,
     id uuid default null, expires_in interval default null, traceparent text default null,
-    after uuid[] default null,
+    after uuid[] default null, attributes jsonb default null, key text default null,
     out job uuid, out is_new boolean)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -22,7 +22,8 @@ declare
     v_answer record;
 begin
     perform pgjobq.check_kind(enqueue.kind), pgjobq.check_args(enqueue.args),
-            pgjobq.check_numbers(enqueue.priority, enqueue.retries, enqueue.max_crashes);
+            pgjobq.check_numbers(enqueue.priority, enqueue.retries, enqueue.max_crashes),
+            pgjobq.check_attributes(enqueue.attributes), pgjobq.check_key(enqueue.key);
     select * into v_kind from pgjobq.kinds k where k.kind = enqueue.kind;
     if not found then
         raise notice 'no program has recorded the kind %', quote_literal(enqueue.kind)
@@ -36,7 +37,7 @@ begin
         array[coalesce(enqueue.max_crashes, v_kind.max_crashes, 3)::smallint],
         array[v_id], array[1], array[enqueue.args::text],
         array[nullif(jsonb_strip_nulls(jsonb_build_object('traceparent', enqueue.traceparent)), '{}')::text],
-        null, array[(extract(epoch from v_at) * 1000000)::bigint],
+        array[nullif(enqueue.attributes, '{}')::text], array[enqueue.key], null, array[(extract(epoch from v_at) * 1000000)::bigint],
         array[(extract(epoch from enqueue.expires_in) * 1000000)::bigint], true, null,
         p_edges => (select jsonb_agg(jsonb_build_object('child', 1, 'parent', parent, 'demand', 'o'))
                       from unnest(enqueue.after) parent));
@@ -77,7 +78,8 @@ comment on function pgjobq.enqueue is 'Public. Enqueues one job. Returns its id,
 create or replace function pgjobq.enqueue_many(
     p_shape_kind text[], p_shape_queue text[], p_shape_priority smallint[], p_shape_retries smallint[],
     p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[], p_meta text[],
-    p_delay bigint[], p_at bigint[], p_expires bigint[], p_notify boolean, p_patience int,
+    p_attributes text[], p_key text[], p_delay bigint[], p_at bigint[], p_expires bigint[],
+    p_notify boolean, p_patience int,
     p_program int default null, p_waits_for int[] default null, p_edges jsonb default null, out inserted int,
     out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[], out missing uuid[])
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
@@ -108,15 +110,16 @@ begin
     if cardinality(p_id) >= 50 then
         inserted := pgjobq.insert_large_batch(
             v_now, v_shards, v_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes,
-            p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires, p_waits_for);
+            p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_waits_for);
     end if;
     if inserted is null then
         with new as (
-            insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, run_at, expires_at,
-                                     retries, max_crashes, created_at, waits_for, ticket)
+            insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, attributes, key, run_at,
+                                     expires_at, retries, max_crashes, created_at, waits_for, ticket)
             select r.*, case when r.run_at is null and r.waits_for = 0 then nextval('pgjobq.ticket') end
               from pgjobq.new_rows(v_now, v_shards, v_queues, p_shape_kind, p_shape_priority, p_shape_retries,
-                  p_shape_max_crashes, p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires, p_waits_for) r
+                  p_shape_max_crashes, p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at,
+                  p_expires, p_waits_for) r
             on conflict (shard, id) do nothing
             returning id)
         select array_agg(id), count(*) into v_new, inserted from new;
@@ -142,22 +145,24 @@ comment on function pgjobq.enqueue_many is 'Internal. Inserts a batch of jobs.';
 create or replace function pgjobq.new_rows(
     p_now timestamptz, p_shards smallint, p_queues int[], p_shape_kind text[], p_shape_priority smallint[],
     p_shape_retries smallint[], p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[],
-    p_meta text[], p_delay bigint[], p_at bigint[], p_expires bigint[], p_waits_for int[])
+    p_meta text[], p_attributes text[], p_key text[], p_delay bigint[], p_at bigint[], p_expires bigint[],
+    p_waits_for int[])
 returns table (
     shard smallint, id uuid, queue_id int, priority smallint, kind text, args jsonb, meta jsonb,
-    run_at timestamptz, expires_at timestamptz, retries smallint, max_crashes smallint,
+    attributes jsonb, key text, run_at timestamptz, expires_at timestamptz, retries smallint, max_crashes smallint,
     created_at timestamptz, waits_for int)
 language sql stable as $$
     select case when p_shards = 1 then 0::smallint else pgjobq.shard_of(r.id, p_shards) end,
            r.id, p_queues[r.shape], p_shape_priority[r.shape], p_shape_kind[r.shape], r.args::jsonb,
-           r.meta::jsonb,
+           r.meta::jsonb, r.attributes::jsonb, r.key,
            case when r.due > p_now then r.due end, p_now + r.expires * interval '1 microsecond',
            p_shape_retries[r.shape], p_shape_max_crashes[r.shape], p_now, r.waits_for
-      from (select id, shape, args, meta, expires, coalesce(waits_for, 0) as waits_for,
+      from (select id, shape, args, meta, attributes, key, expires, coalesce(waits_for, 0) as waits_for,
                    coalesce(p_now + delay * interval '1 microsecond',
                             timestamptz 'epoch' + at * interval '1 microsecond') as due
               from (select unnest(p_id) as id, unnest(p_shape) as shape, unnest(p_args) as args,
-                           unnest(p_meta) as meta, unnest(p_delay) as delay, unnest(p_at) as at,
+                           unnest(p_meta) as meta, unnest(p_attributes) as attributes,
+                           unnest(p_key) as key, unnest(p_delay) as delay, unnest(p_at) as at,
                            unnest(p_expires) as expires, unnest(p_waits_for) as waits_for) u) r
 $$;
 
@@ -171,17 +176,18 @@ comment on function pgjobq.new_rows is 'Internal. The rows of a batch of jobs.';
 create or replace function pgjobq.insert_large_batch(
     p_now timestamptz, p_shards smallint, p_queues int[], p_shape_kind text[], p_shape_priority smallint[],
     p_shape_retries smallint[], p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[],
-    p_meta text[], p_delay bigint[], p_at bigint[], p_expires bigint[], p_waits_for int[])
+    p_meta text[], p_attributes text[], p_key text[], p_delay bigint[], p_at bigint[], p_expires bigint[],
+    p_waits_for int[])
 returns int language plpgsql as $$
 declare
     v_inserted int;
 begin
-    insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, run_at, expires_at, retries,
-        max_crashes, created_at, waits_for, ticket)
+    insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, attributes, key, run_at,
+        expires_at, retries, max_crashes, created_at, waits_for, ticket)
     select r.*, case when r.run_at is null and r.waits_for = 0 then nextval('pgjobq.ticket') end
       from pgjobq.new_rows(
           p_now, p_shards, p_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes,
-          p_id, p_shape, p_args, p_meta, p_delay, p_at, p_expires, p_waits_for) r;
+          p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_waits_for) r;
     get diagnostics v_inserted = row_count;
     if v_inserted < cardinality(p_id) then
         raise unique_violation;     -- A trigger has left jobs out: the caller needs to know which.

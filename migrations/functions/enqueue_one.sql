@@ -2,8 +2,8 @@
 -- arrays the function costs half as much.
 create or replace function pgjobq.enqueue_one(
     p_kind text, p_queue text, p_priority smallint, p_retries smallint, p_max_crashes smallint,
-    p_id uuid, p_args text, p_meta text, p_delay bigint, p_at bigint, p_expires bigint,
-    p_notify boolean, p_patience int, p_program int default null,
+    p_id uuid, p_args text, p_meta text, p_attributes text, p_key text, p_delay bigint, p_at bigint,
+    p_expires bigint, p_notify boolean, p_patience int, p_program int default null,
     out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -23,10 +23,10 @@ begin
         inserted := 0; return;
     end if;
     -- step: queues read
-    insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, run_at, expires_at, retries,
-                             max_crashes, created_at, ticket)
+    insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, attributes, key, run_at,
+                             expires_at, retries, max_crashes, created_at, ticket)
     values (case when v_shards = 1 then 0::smallint else pgjobq.shard_of(p_id, v_shards) end,
-            p_id, v_queue, p_priority, p_kind, p_args::jsonb, p_meta::jsonb,
+            p_id, v_queue, p_priority, p_kind, p_args::jsonb, p_meta::jsonb, p_attributes::jsonb, p_key,
             case when v_due > v_now then v_due end, v_now + p_expires * interval '1 microsecond', p_retries,
             p_max_crashes, v_now, case when v_due > v_now then null else nextval('pgjobq.ticket') end)
     on conflict (shard, id) do nothing;

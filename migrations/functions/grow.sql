@@ -10,7 +10,8 @@
 create or replace function pgjobq.grow_workflow(
     p_is_recorded boolean, p_workflow uuid, p_shape_kind text[], p_shape_queue text[],
     p_shape_priority smallint[], p_shape_retries smallint[], p_shape_max_crashes smallint[], p_id uuid[],
-    p_shape int[], p_args text[], p_meta text[], p_delay bigint[], p_at bigint[], p_expires bigint[],
+    p_shape int[], p_args text[], p_meta text[], p_attributes text[], p_key text[], p_delay bigint[],
+    p_at bigint[], p_expires bigint[],
     p_n int[], p_step_name text[], p_children text[], p_demands text[], p_inputs text[], p_waits_for int[],
     p_edges jsonb, p_program int, out wake int[])
 language plpgsql as $$
@@ -24,8 +25,8 @@ begin
     end if;
     v_answer := pgjobq.enqueue_many(
         p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes, p_id, p_shape,
-        p_args, pgjobq.metas_of_steps(p_workflow, p_n, p_meta), p_delay, p_at, p_expires, false, null,
-        p_program, p_waits_for, p_edges);
+        p_args, pgjobq.metas_of_steps(p_workflow, p_n, p_meta), p_attributes, p_key, p_delay, p_at, p_expires,
+        false, null, p_program, p_waits_for, p_edges);
     if v_answer.unknown is not null or v_answer.missing is not null then
         raise exception 'it adds steps to its workflow, %', case when v_answer.unknown is not null
             then format('but there is no queue `%s`', v_answer.unknown[1])

@@ -1,9 +1,10 @@
 -- Puts dead, cancelled or expired jobs back in line, at once, with all their retries; with `p_kind`, `p_args`
--- and so on, changed. Their attempts go on counting. Jobs that are live (again) are returned in `live`. A job
--- with another outcome, or of a deleted queue, is in neither array. Nor is a step: see `retry_workflow`.
+-- and so on, changed. With a kind, `p_attributes` and `p_key` replace theirs, also if they are null. Their
+-- attempts go on counting. Jobs that are live (again) are returned in `live`. A job with another outcome, or
+-- of a deleted queue, is in neither array. Nor is a step: see `retry_workflow`.
 create or replace function pgjobq.requeue_jobs(
     p_shard smallint, p_jobs uuid[], p_kind text, p_args text, p_queue int, p_priority smallint,
-    p_retries smallint,
+    p_retries smallint, p_attributes text default null, p_key text default null,
     out requeued uuid[], out live uuid[], out queues int[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -25,12 +26,12 @@ begin
         -- step: ended job locked
         -- Created now, so that nothing which was asked of it before is about it.
         insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, meta, ticket,
-                                 attempt, retries,
-                                 max_crashes, created_at)
+                                 attempt, retries, max_crashes, created_at)
         values (p_shard, v_id, coalesce(p_queue, v_job.queue_id), coalesce(p_priority, v_job.priority),
                 coalesce(p_kind, v_job.kind),
-                coalesce(p_args::jsonb, v_job.args), v_job.attributes, v_job.key, v_job.meta,
-                nextval('pgjobq.ticket'),
+                coalesce(p_args::jsonb, v_job.args),
+                case when p_kind is null then v_job.attributes else p_attributes::jsonb end,
+                case when p_kind is null then v_job.key else p_key end, v_job.meta, nextval('pgjobq.ticket'),
                 least(v_job.attempt, 2000000000), coalesce(p_retries, v_job.retries), v_job.max_crashes,
                 clock_timestamp())
         on conflict (shard, id) do nothing;

@@ -25,7 +25,7 @@ create or replace function pgjobq.enqueue_workflow(
     p_workflow uuid, p_name text, p_live int, p_roles int, p_deadline bigint,
     p_shape_kind text[], p_shape_queue text[], p_shape_priority smallint[], p_shape_retries smallint[],
     p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[], p_meta text[],
-    p_delay bigint[], p_at bigint[], p_expires bigint[],
+    p_attributes text[], p_key text[], p_delay bigint[], p_at bigint[], p_expires bigint[],
     p_n int[], p_step_name text[], p_role text[], p_children text[], p_demands text[], p_inputs text[],
     p_waits_for int[], p_notify boolean, p_patience int, p_program int default null,
     p_edges jsonb default null, out is_new boolean, out unknown text[], out wake int[], out missing uuid[])
@@ -58,8 +58,8 @@ begin
     end if;
     v_answer := pgjobq.enqueue_many(
         p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes, p_id, p_shape,
-        p_args, pgjobq.metas_of_steps(p_workflow, p_n, p_meta), p_delay, p_at, p_expires, p_notify,
-        p_patience, p_program, p_waits_for, p_edges);
+        p_args, pgjobq.metas_of_steps(p_workflow, p_n, p_meta), p_attributes, p_key, p_delay, p_at, p_expires,
+        p_notify, p_patience, p_program, p_waits_for, p_edges);
     wake := v_answer.wake;
     missing := v_answer.missing;
     if missing is not null then return; end if;

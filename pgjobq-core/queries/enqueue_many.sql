@@ -1,8 +1,9 @@
 -- Enqueues a batch. $1-$5 shapes: kind, queue, priority, retries, max_crashes   $6 id
--- $7 shape of each row   $8 args   $9 meta
--- $10 delay   $11 run_at   $12 expires_in (microseconds, null for now or never)
--- $13 whether to notify in this transaction
--- $14 how long to wait for an open transaction of another session, in milliseconds
--- $15 the version of this program   $16 the jobs that they wait for
+-- $7 shape of each row   $8 args   $9 meta   $10 attributes   $11 key
+-- $12 delay   $13 run_at   $14 expires_in (microseconds, null for now or never)
+-- $15 whether to notify in this transaction
+-- $16 how long to wait for an open transaction of another session, in milliseconds
+-- $17 the version of this program   $18 the jobs that they wait for
 select inserted, unknown, duplicate, other_kind, wake, missing
-  from pgjobq.enqueue_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, null, $16::text::jsonb)
+  from pgjobq.enqueue_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+                           $17, null, $18::text::jsonb)

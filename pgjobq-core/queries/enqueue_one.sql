@@ -1,7 +1,7 @@
 -- Enqueues one job that waits for no other. $1-$5 kind, queue, priority, retries, max_crashes   $6 id   $7 args   $8 meta
--- $9 delay   $10 run_at   $11 expires_in (microseconds, null for now or never)
--- $12 whether to notify in this transaction
--- $13 how long to wait for an open transaction of another session, in milliseconds
--- $14 the version of this program
+-- $9 attributes   $10 key   $11 delay   $12 run_at   $13 expires_in (microseconds, null for now or never)
+-- $14 whether to notify in this transaction
+-- $15 how long to wait for an open transaction of another session, in milliseconds
+-- $16 the version of this program
 select inserted, unknown, duplicate, other_kind, wake, null::uuid[] as missing
-  from pgjobq.enqueue_one($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+  from pgjobq.enqueue_one($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)

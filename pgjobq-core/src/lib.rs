@@ -34,6 +34,7 @@ pub use client::{Client, ClientBuilder, ClientError};
 pub use db::error::DatabaseError;
 pub use db::migrate::{MigrateError, schema_sql};
 pub use db::schema::InvalidSchema;
+pub use enqueue::attributes::InvalidAttribute;
 pub use enqueue::bulk::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
 pub use enqueue::error::EnqueueError;
 pub use enqueue::new_job::NewJob;

@@ -31,6 +31,8 @@ impl Session {
             .bind(vec![1i32; count])
             .bind(vec![ARGS; count])
             .bind(None::<Vec<Option<&str>>>)
+            .bind(None::<Vec<Option<&str>>>)
+            .bind(None::<Vec<Option<&str>>>)
             .bind(delay.map(|delay| vec![Some(delay); count]))
             .bind(None::<Vec<Option<i64>>>)
             .bind(None::<Vec<Option<i64>>>)

@@ -19,6 +19,8 @@ async fn enqueue(session: &mut Session, kind: &str, ids: &[Uuid]) -> (i32, Vec<U
         .bind(vec![1i32; ids.len()])
         .bind(vec![ARGS; ids.len()])
         .bind(None::<Vec<Option<&str>>>) // meta
+        .bind(None::<Vec<Option<&str>>>) // attributes
+        .bind(None::<Vec<Option<&str>>>) // key
         .bind(None::<Vec<Option<i64>>>) // delay
         .bind(None::<Vec<Option<i64>>>) // run_at
         .bind(None::<Vec<Option<i64>>>) // expires_in

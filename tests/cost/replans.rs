@@ -37,13 +37,14 @@ impl io::Write for Count {
 fn enqueue(count: usize) -> Query<'static, Postgres, PgArguments> {
     if count == 1 {
         let query = sqlx::query(statement("enqueue_one")).bind(KIND).bind("default").bind(1i16).bind(20i16);
-        let query = query.bind(3i16).bind(Uuid::now_v7()).bind(ARGS).bind(None::<&str>);
-        return query.bind(None::<i64>).bind(None::<i64>).bind(None::<i64>);
+        let query = query.bind(3i16).bind(Uuid::now_v7()).bind(ARGS).bind(None::<&str>).bind(None::<&str>);
+        return query.bind(None::<&str>).bind(None::<i64>).bind(None::<i64>).bind(None::<i64>);
     }
     let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
     let query = sqlx::query(statement("enqueue_many")).bind(vec![KIND]).bind(vec!["default"]);
     let query = query.bind(vec![1i16]).bind(vec![20i16]).bind(vec![3i16]).bind(ids);
     let query = query.bind(vec![1i32; count]).bind(vec![ARGS; count]).bind(None::<Vec<Option<&str>>>);
+    let query = query.bind(None::<Vec<Option<&str>>>).bind(None::<Vec<Option<&str>>>);
     let none = None::<Vec<Option<i64>>>;
     query.bind(none.clone()).bind(none.clone()).bind(none)
 }

@@ -67,7 +67,7 @@ async fn job_without_a_workflow_touches_none_of_their_tables() {
             .run(
                 "select pgjobq.enqueue_many(array['step'], array['default'], array[1::smallint], array[3::smallint],
                         array[3::smallint], array(select flows.id(n) from generate_series(1, 20) n), array_fill(1, array[20]),
-                        array_fill('{}'::text, array[20]), null, null, null, null, false, null)",
+                        array_fill('{}'::text, array[20]), null, null, null, null, null, null, false, null)",
             )
             .await;
         session.run("select pg_stat_force_next_flush()").await;

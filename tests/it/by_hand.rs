@@ -62,7 +62,9 @@ async fn impossible_rows_are_rejected_with_a_message(db: TestDb) {
         ("priority", "4"),
         ("priority", "-1"),
         ("kind", "''"),
-        ("meta", "to_jsonb(repeat('x', 9000))"),
+        ("meta", "to_jsonb(repeat('x', 11000))"),
+        ("attributes", "to_jsonb(repeat('x', 11000))"),
+        ("kind", "repeat('x', 11000)"),
     ] {
         let in_line =
             if column == "run_at" || column == "waits_for" { ("ticket", "null") } else { ("key", "null") };

@@ -36,8 +36,8 @@ begin
               from row) r,
            pgjobq.enqueue_workflow(
                flows.id(p_base), 'test', r.steps - r.with_role, r.with_role, p_deadline, array['step'], array['default'],
-               array[1::smallint], array[3::smallint], array[3::smallint], r.ids, r.shapes, r.args, null, r.delays, null,
-               null, r.numbers, r.names, r.roles, r.children, r.demands, r.inputs, r.waits, false, null,
+               array[1::smallint], array[3::smallint], array[3::smallint], r.ids, r.shapes, r.args, null, null,
+               null, r.delays, null, null, r.numbers, r.names, r.roles, r.children, r.demands, r.inputs, r.waits, false, null,
                p_edges => r.edges) e;
     return v_answer::text;
 end $$;

@@ -59,6 +59,7 @@ mod workflow_ends; // How whole workflows end.
 
 // Clients.
 mod any_job; // One job by its id.
+mod attributes; // Attributes and keys stay with their job.
 mod bad_input; // Invalid jobs and their errors.
 mod bulk; // Many jobs in few statements.
 mod by_hand; // Rows written into the table by hand.

@@ -20,6 +20,8 @@ const WORKER: &[&str] = &["pgjobq_worker"];
 /// The roles that may execute each function if PUBLIC may execute none. A new function needs a line here.
 const FUNCTIONS: &[(&str, &[&str])] = &[
     ("check_args", BOTH),
+    ("check_attributes", BOTH),
+    ("check_key", BOTH),
     ("check_kind", BOTH),
     ("check_numbers", BOTH),
     ("duplicates", BOTH),

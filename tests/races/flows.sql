@@ -75,7 +75,8 @@ begin
                    false) f,
                lateral pgjobq.grow_workflow(
                    f.stale is null, flows.id(0), '{step}', '{default}', '{1}', '{3}', '{3}',
-                   array[flows.id(p_first), flows.id(p_first + 1)], '{1,1}', '{"{}","{}"}', null, null, null, null,
+                   array[flows.id(p_first), flows.id(p_first + 1)], '{1,1}', '{"{}","{}"}', null, null, null,
+                   null, null, null,
                    array[p_first, p_first + 1], null, array['{' || p_first + 1 || '}', null], '{O,null}',
                    array[null, jsonb_build_object('x', jsonb_build_object('output', p_first))::text], '{0,1}', null,
                    null) g);

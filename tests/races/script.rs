@@ -137,14 +137,14 @@ fn enqueue(jobs: &[Job]) -> String {
     if let [job] = jobs {
         return format!(
             "enqueue_one('kind', 'default', 3::smallint, 5::smallint, 3::smallint, races.id({job}), '{{}}', null, null, \
-             null, null, true, null)"
+             null, null, null, null, true, null)"
         );
     }
     let (ids, shapes) = (ids(jobs), list(jobs, |_| "1".into()));
     let args = list(jobs, |_| "'{}'".into());
     format!(
         "enqueue_many(array['kind'], array['default'], array[3]::smallint[], array[5]::smallint[], \
-         array[3]::smallint[], {ids}, array[{shapes}], array[{args}], null, null, null, null, true, null)"
+         array[3]::smallint[], {ids}, array[{shapes}], array[{args}], null, null, null, null, null, null, true, null)"
     )
 }
 

@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::db::ids::{QueueId, Shard};
 use crate::db::literal::Literal;
 use crate::enqueue::new_job::NewRow;
-use crate::enqueue::row::checked_args;
+use crate::enqueue::row::{check_key, checked_args};
 use crate::job::other_kind::OtherKind;
 use crate::{DatabaseError, EnqueueError, HandleError, JobHandle, JobId, NewJob};
 
@@ -51,8 +51,8 @@ impl From<HandleError> for RequeueError {
 }
 
 impl<T> JobHandle<T> {
-    /// Puts a dead, cancelled or expired job back in line, with the kind, the arguments, the queue, the priority and the retries
-    /// of another job: if the job itself was wrong. It keeps its id and its parent, and may start at once. The other options of
+    /// Puts a dead, cancelled or expired job back in line, with the kind, the arguments, the attributes, the key, the queue,
+    /// the priority and the retries of another job: if the job itself was wrong. It keeps its id and its parent, and may start at once. The other options of
     /// the new job have no effect. The new job may be of another kind than this handle.
     ///
     /// ```no_run
@@ -80,6 +80,8 @@ impl<T> JobHandle<T> {
 pub(crate) struct Changes {
     kind: Option<&'static str>,
     args: Option<String>,
+    attributes: Option<String>,
+    key: Option<String>,
     queue: Option<QueueId>,
     priority: Option<i16>,
     retries: Option<i16>,
@@ -90,11 +92,14 @@ impl Changes {
         let (kind, priority, retries) = (row.kind, row.priority as i16, row.retries);
         let queue = row.queue.clone();
         let args = checked_args(kind, row.args, client.limits().max_args)?;
+        let attributes = row.attributes.to_json().map_err(|error| EnqueueError::Attribute { kind, error })?;
+        check_key(kind, row.key.as_deref())?;
         let id = client.queue_id(&queue).await?.ok_or(EnqueueError::UnknownQueue { queue })?;
         let retries =
             i16::try_from(retries).map_err(|_| EnqueueError::TooManyTries { kind, count: retries })?;
         let (args, queue) = (Some(args), Some(id));
-        Ok(Self { kind: Some(kind), args, queue, priority: Some(priority), retries: Some(retries) })
+        let (kind, priority, retries) = (Some(kind), Some(priority), Some(retries));
+        Ok(Self { kind, args, attributes, key: row.key, queue, priority, retries })
     }
 }
 
@@ -121,8 +126,10 @@ impl Client {
         changes: &Changes,
     ) -> Result<(Vec<Uuid>, Vec<Uuid>), DatabaseError> {
         let shared = self.shared();
-        let Changes { kind, args, queue, priority, retries } = changes;
-        let values: [&dyn Literal; 7] = [&shard, &jobs, kind, &args.as_deref(), queue, priority, retries];
+        let Changes { kind, args, attributes, key, queue, priority, retries } = changes;
+        let (args, attributes, key) = (args.as_deref(), attributes.as_deref(), key.as_deref());
+        let values: [&dyn Literal; 9] =
+            [&shard, &jobs, kind, &args, queue, priority, retries, &attributes, &key];
         let row = shared.write(&shared.sql.requeue_jobs, &values).await?;
         let ids = |name| row.try_get::<Option<Vec<Uuid>>, _>(name).map(Option::unwrap_or_default);
         let queues: Option<Vec<QueueId>> = row.try_get("queues").map_err(DatabaseError::Refused)?;

@@ -1,7 +1,7 @@
 //! The error of an enqueue.
 
 use crate::job::name::InvalidName;
-use crate::{DatabaseError, JobId};
+use crate::{DatabaseError, InvalidAttribute, JobId};
 
 crate::debug_as_message!(EnqueueError);
 
@@ -56,6 +56,24 @@ pub enum EnqueueError {
         /// Their size as PostgreSQL prints them: numbers without exponents, and spaces after commas and colons.
         bytes: usize,
         /// The largest size that is allowed.
+        limit: usize,
+    },
+    /// An attribute is invalid.
+    #[error("the `{kind}` job has an invalid attribute: {error}")]
+    Attribute {
+        /// The job's kind.
+        kind: &'static str,
+        /// The mistake.
+        error: InvalidAttribute,
+    },
+    /// The key is invalid.
+    #[error(
+        "the key of the `{kind}` job is empty, or too long, or holds a NUL character: write 1 to {limit} characters"
+    )]
+    Key {
+        /// The job's kind.
+        kind: &'static str,
+        /// The largest number of characters.
         limit: usize,
     },
     /// The name of the kind or the queue is invalid.

@@ -85,6 +85,8 @@ fn one<'r>(row: &'r Row, sql: &Statements) -> Query<'r, Postgres, PgArguments> {
         .bind(row.id.as_uuid())
         .bind(row.args.as_str())
         .bind(row.meta.as_deref())
+        .bind(row.attributes.as_deref())
+        .bind(row.key.as_deref())
         .bind(row.delay)
         .bind(row.at)
         .bind(row.expires)
@@ -96,7 +98,7 @@ fn many<'r>(rows: &[&'r Row], sql: &Statements) -> Query<'r, Postgres, PgArgumen
     bind_rows(sqlx::query(sql.enqueue_many.clone()), rows, &shapes, shape_of_row)
 }
 
-/// Binds the columns of these rows: the first twelve parameters of a statement.
+/// Binds the columns of these rows: the first fourteen parameters of a statement.
 pub(crate) fn bind_rows<'q>(
     query: Query<'q, Postgres, PgArguments>,
     rows: &[&'q Row],
@@ -113,6 +115,8 @@ pub(crate) fn bind_rows<'q>(
         .bind(shape_of_row)
         .bind(rows.iter().map(|row| row.args.as_str()).collect::<Vec<_>>())
         .bind(some_of(rows, |row| row.meta.as_deref()))
+        .bind(some_of(rows, |row| row.attributes.as_deref()))
+        .bind(some_of(rows, |row| row.key.as_deref()))
         .bind(some_of(rows, |row| row.delay))
         .bind(some_of(rows, |row| row.at))
         .bind(some_of(rows, |row| row.expires))

@@ -1,5 +1,6 @@
 //! Enqueuing jobs: from a value to its row, alone, together with others, and many at a time.
 
+pub(crate) mod attributes;
 pub(crate) mod bulk;
 pub(crate) mod coalesce;
 pub(crate) mod deliver;

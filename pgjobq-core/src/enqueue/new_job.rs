@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
+use crate::enqueue::attributes::Attributes;
 use crate::enqueue::edge::NewEdge;
 use crate::job::json;
 use crate::job::lineage::Meta;
 use crate::job::policy::Policy;
-use crate::{JobId, Priority};
+use crate::{AttributeValue, JobId, Priority};
 
 /// A job that has not been enqueued, as a value: change its options, then enqueue it, alone or with others.
 ///
@@ -51,6 +52,8 @@ pub(crate) struct NewRow {
     pub(crate) due: Due,
     pub(crate) expires_in: Option<Duration>,
     pub(crate) meta: Meta,
+    pub(crate) attributes: Attributes,
+    pub(crate) key: Option<String>,
     /// The jobs that it waits for.
     pub(crate) edges: Vec<NewEdge>,
     /// True if nothing is kept of the job when it completes.
@@ -79,6 +82,8 @@ impl NewRow {
             due: Due::Now,
             expires_in: None,
             meta: Meta::default(),
+            attributes: Attributes::default(),
+            key: None,
             edges: Vec::new(),
             unkept: policy.keeps_nothing(),
             args,
@@ -154,6 +159,29 @@ impl<T> NewJob<T> {
     /// a worker has claimed it, it has all the time it needs, including retries.
     pub fn expires_in(mut self, time: Duration) -> Self {
         self.row.expires_in = Some(time);
+        self
+    }
+
+    /// Sets an attribute: a value by which workers and people find the job. It stays with the job through retries, its end, and
+    /// a requeue. Of several calls with one name, the last counts.
+    ///
+    /// A name has 1 to 100 characters. All attributes of a job have at most 8 KiB.
+    ///
+    /// ```
+    /// # use pgjobq_core as pgjobq;
+    /// # fn example(sync: pgjobq::NewJob<()>) -> pgjobq::NewJob<()> {
+    /// sync.attribute("tenant", 42).attribute("region", "eu-west").attribute("trial", false)
+    /// # }
+    /// ```
+    pub fn attribute(mut self, name: impl Into<String>, value: impl Into<AttributeValue>) -> Self {
+        self.row.attributes.set(name.into(), value.into());
+        self
+    }
+
+    /// Sets the key: what the job has in common with others that are handled together, such as `tenant:42`. It has 1 to 200
+    /// characters, and stays with the job through retries, its end, and a requeue.
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.row.key = Some(key.into());
         self
     }
 

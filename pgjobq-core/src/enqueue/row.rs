@@ -15,6 +15,8 @@ use crate::{EnqueueError, JobId};
 
 /// The default limit of one job's arguments: 1 MiB.
 pub(crate) const MAX_ARGS: usize = 1 << 20;
+/// The largest number of characters in a key.
+const MAX_KEY: usize = 200;
 /// About the size of a row on the wire without its arguments.
 const ROW_OVERHEAD_BYTES: usize = 48;
 /// About the size of an edge on the wire.
@@ -31,6 +33,8 @@ pub struct Row {
     pub(crate) max_crashes: i16,
     pub(crate) args: String,
     pub(crate) meta: Option<String>,
+    pub(crate) attributes: Option<String>,
+    pub(crate) key: Option<String>,
     /// The delay, or the time of the start, or neither; in microseconds like `expires`.
     pub(crate) delay: Option<i64>,
     pub(crate) at: Option<i64>,
@@ -46,6 +50,8 @@ impl Row {
         name::check("queue", &job.queue)?;
         let tries = |count: u16| i16::try_from(count).map_err(|_| EnqueueError::TooManyTries { kind, count });
         let args = checked_args(kind, job.args, max_args)?;
+        let attributes = job.attributes.to_json().map_err(|error| EnqueueError::Attribute { kind, error })?;
+        check_key(kind, job.key.as_deref())?;
         if !job.meta.traceparent.as_deref().is_none_or(is_traceparent) {
             return Err(EnqueueError::Traceparent { kind });
         }
@@ -68,6 +74,8 @@ impl Row {
             queue: job.queue,
             args,
             meta: job.meta.to_json(),
+            attributes,
+            key: job.key,
             delay,
             at,
             expires: job.expires_in.and_then(|time| i64::try_from(time.as_micros()).ok()),
@@ -77,7 +85,8 @@ impl Row {
 
     /// Returns about the size of the row on the wire, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.args.len() + self.edges.len() * EDGE_BYTES + ROW_OVERHEAD_BYTES
+        let optional = [&self.attributes, &self.key].into_iter().flatten().map(String::len).sum::<usize>();
+        self.args.len() + optional + self.edges.len() * EDGE_BYTES + ROW_OVERHEAD_BYTES
     }
 }
 
@@ -121,6 +130,15 @@ pub(crate) fn checked_args(
         return Err(EnqueueError::ArgsTooLarge { kind, bytes, limit: max_bytes });
     }
     Ok(args)
+}
+
+/// Checks the key of a job, if it has one.
+pub(crate) fn check_key(kind: &'static str, key: Option<&str>) -> Result<(), EnqueueError> {
+    let Some(key) = key else { return Ok(()) };
+    if (1..=MAX_KEY).contains(&key.chars().count()) && !key.contains('\0') {
+        return Ok(());
+    }
+    Err(EnqueueError::Key { kind, limit: MAX_KEY })
 }
 
 /// Returns the delay and the time of a job, in microseconds; `None` if it is too far in the future.

@@ -4,13 +4,13 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
-use crate::Priority;
 use crate::enqueue::edge::Demand;
 use crate::enqueue::new_job::{Due, NewRow};
 use crate::enqueue::parents::Parents;
 use crate::job::policy::Policy;
 use crate::workflow::draft::StepParts;
 use crate::workflow::input::{Source, joined};
+use crate::{AttributeValue, Priority};
 
 /// A step that has not been added to a workflow, as a value: from `my_job::step(…)`. Change its options, then
 /// [add](crate::Workflow::add) it.
@@ -104,6 +104,18 @@ impl<T> NewStep<T> {
     /// crash is its end, and so is a shutdown that cuts it off, because it may have run.
     pub fn max_crashes(mut self, max: u16) -> Self {
         self.parts.row.max_crashes = max;
+        self
+    }
+
+    /// Sets an attribute: see [`NewJob::attribute`](crate::NewJob::attribute).
+    pub fn attribute(mut self, name: impl Into<String>, value: impl Into<AttributeValue>) -> Self {
+        self.parts.row.attributes.set(name.into(), value.into());
+        self
+    }
+
+    /// Sets the key: see [`NewJob::key`](crate::NewJob::key).
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.parts.row.key = Some(key.into());
         self
     }
 
