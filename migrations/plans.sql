@@ -27,7 +27,7 @@ declare
         read_args, reap, repair_tickets, requeue_jobs, reserve_steps, resume_step, retry_workflow,
         return_claim, return_lease, say_progress, scheduled_counts, settle_edges, show_ended, stray_queues,
         tend_workflows, tidy_failures, tidy_hints, unknown_kinds, unstarted, worker_counts, workflow_status,
-        workflow_steps}';
+        workflow_steps, explain}';
     v_name text;
 begin
     foreach v_name in array c_pinned loop

@@ -9,7 +9,8 @@
 //! | [waiting_for_results] | How do I get what a job returned? Which error means what? |
 //! | [workflows] | How does a job wait for others, and get what they returned? What happens when one fails? |
 //! | [testing] | How do I test a job, and code that enqueues? |
-//! | [operating] | How many workers, slots and connections? My job does not run: what now? |
+//! | [operating] | How many workers, slots and connections? |
+//! | [why_is_it_not_running] | My job does not run: what now? |
 //!
 //! The [README](crate) lists the guarantees; the reference of `#[job]` is at [`job`](macro@crate::job).
 
@@ -36,3 +37,6 @@ pub mod testing {}
 
 #[doc = include_str!("guide/operating.md")]
 pub mod operating {}
+
+#[doc = include_str!("guide/why_is_it_not_running.md")]
+pub mod why_is_it_not_running {}

@@ -79,15 +79,16 @@ pub use pgjobq_core::JobReturn;
 #[cfg(feature = "dev")]
 pub use pgjobq_core::dev;
 pub use pgjobq_core::{
-    AnyJob, AttributeValue, Backoff, CallError, Cancel, CancelOutcome, Cancellation, Client, ClientBuilder,
-    ClientError, CompleteError, DatabaseError, EndedJob, EndedJobs, EndedState, EnqueueAllError,
-    EnqueueError, Enqueued, FailedAttempt, Failure, FailureReason, Gather, Gathered, Graph, Growth,
-    GrowthError, HandleError, Input, InvalidAttribute, InvalidJobId, InvalidName, InvalidSchema, Job,
-    JobContext, JobError, JobHandle, JobId, JobState, MigrateError, NewJob, NewStep, NotCompleted, OtherKind,
-    Outcome, Output, Parents, Part, Priority, Progress, Queue, QueueError, QueueStats, RequeueError,
-    RequeueOutcome, RetryError, State, Status, Step, StepResult, StopReason, Target, Tx, WaitError, Workflow,
-    WorkflowError, WorkflowHandle, WorkflowId, WorkflowNotCompleted, WorkflowOutcome, WorkflowPart,
-    WorkflowStatus, enqueue_all, filter, gather, schema_sql,
+    AnyJob, AttributeValue, Backoff, CallError, Cancel, CancelOutcome, Cancellation, Cause, Client,
+    ClientBuilder, ClientError, CompleteError, DatabaseError, EndedJob, EndedJobs, EndedState,
+    EnqueueAllError, EnqueueError, Enqueued, Explanation, FailedAttempt, Failure, FailureReason, Gather,
+    Gathered, Graph, Growth, GrowthError, HandleError, Input, InvalidAttribute, InvalidJobId, InvalidName,
+    InvalidSchema, Job, JobContext, JobError, JobHandle, JobId, JobState, MigrateError, NewJob, NewStep,
+    NotCompleted, OtherKind, Outcome, Output, ParentStanding, Parents, Part, Priority, Progress, Queue,
+    QueueError, QueueStats, Reason, RequeueError, RequeueOutcome, RetryError, ScheduledBy, State, Status,
+    Step, StepResult, StopReason, Target, Tx, WaitError, Workflow, WorkflowError, WorkflowHandle, WorkflowId,
+    WorkflowNotCompleted, WorkflowOutcome, WorkflowPart, WorkflowStatus, enqueue_all, filter, gather,
+    schema_sql,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;

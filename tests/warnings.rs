@@ -161,11 +161,11 @@ async fn wait_for_a_job_without_a_worker_logs_warning() {
         _ = waits => unreachable!("no worker runs"),
         messages = messages => messages,
     };
-    let rest = "and no running worker serves its queue `attic`: start a worker with `.queue(\"attic\", …)`, or enqueue the job \
-                into another queue";
+    let rest = "does not start. No live worker takes its queue `attic`. Live workers take: `default`, `narrow`, `wide`. Start one \
+                with `.queue(\"attic\", ...)`, or move the job.";
     assert!(queue.ends_with(rest), "{queue}");
-    let rest = "and no running worker of its queue `narrow` can run the kind `call_itself`: start one whose program has this job \
-                function, or give a job function the alias `call_itself`";
+    let rest = "does not start. One live worker takes its queue `narrow`, and none of them can run its kind `call_itself`: start one \
+                whose program has this job function, or give a job function this alias.";
     assert!(kind.ends_with(rest), "{kind}");
     assert!(!is_named(served.id()) && !is_named(later.id()), "a wait that may end soon is not warned of");
 }

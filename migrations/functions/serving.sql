@@ -13,25 +13,25 @@ end $$;
 
 comment on function pgjobq.workers_of is 'Internal. Counts the running workers that would take a job.';
 
--- Returns those of some jobs that are due and do not run, each with the workers that would take it. Jobs
--- that run, that have ended, or that are not due have no row. It probes the primary key of `jobs`, and the
--- leases above the job's ticket.
+-- Returns those of some jobs that are due and do not run, each with the first reason why no worker takes it,
+-- in the words of `explain`; `sentence` is null if there is none. It probes the primary key of `jobs`, and
+-- the leases above the job's ticket.
 create or replace function pgjobq.unstarted(p_shards smallint[], p_ids uuid[])
-returns table (id uuid, kind text, queue text, in_queue bigint, of_kind bigint)
+returns table (id uuid, kind text, queue text, sentence text)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
     return query
-    select j.id, j.kind, q.name, w.in_queue, w.of_kind
+    select j.id, j.kind, q.name, o.sentence
       from unnest(p_shards, p_ids) d(shard, id),
            lateral pgjobq.job_row(d.shard, d.id) j,
-           lateral (select name from pgjobq.queues where id = j.queue_id offset 0) q,
-           lateral pgjobq.workers_of(q.name, j.kind) w
-     where j.waits_for = 0 and (j.ticket is not null or j.run_at <= clock_timestamp())
+           lateral (select name from pgjobq.queues where id = j.queue_id offset 0) q
+           left join lateral (select sentence from pgjobq.obstacles(j) limit 1) o on true
+     where pgjobq.is_due(j)
        and (j.ticket is null
             or (pgjobq.leased_tickets(j.shard, j.queue_id, j.priority, j.ticket - 1)
                 @> j.ticket) is not true);
 end $$;
 
 comment on function pgjobq.unstarted is
-    'Internal. Returns jobs that are due and do not run, with the workers that would take them.';
+    'Internal. Returns jobs that are due and do not run, with the reason why no worker takes them.';

@@ -9,6 +9,7 @@ mod db;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod enqueue;
+mod explain;
 pub mod filter;
 mod jitter;
 mod job;
@@ -40,6 +41,8 @@ pub use enqueue::error::EnqueueError;
 pub use enqueue::new_job::NewJob;
 pub use enqueue::parents::Parents;
 pub use enqueue::target::Target;
+pub use explain::cause::{Cause, ParentStanding, ScheduledBy};
+pub use explain::explanation::{Explanation, Reason};
 pub use job::app_state::State;
 pub use job::attribute::AttributeValue;
 pub use job::backoff::Backoff;

@@ -238,6 +238,11 @@ impl Session {
         self.cost(explain("lookup").bind(vec![0i16; ids.len()]).bind(ids.to_vec()).bind(4_i64 << 20)).await
     }
 
+    /// Explains why a job is not running.
+    pub(crate) async fn explain(&mut self, id: Uuid) -> Cost {
+        self.cost(explain("explain").bind(id)).await
+    }
+
     /// Reads the status of one job.
     pub(crate) async fn status(&mut self, id: Uuid) -> Cost {
         self.cost(explain("status").bind(0i16).bind(id)).await

@@ -81,6 +81,20 @@ async fn claim_walks_little_among_a_million_jobs() {
     let _ = session.stats().await;
     at_most("buffers of the figures of a queue of a million", session.stats().await.buffers, 1000.0);
 
+    // An explanation counts at most ten thousand jobs before one, and the jobs that run beside it.
+    session
+        .run("update pgjobq.workers set lease = '1 day', queues = '{default}', kinds = '{known_to_nobody}', slots = '{10}'")
+        .await;
+    let last =
+        "select id from pgjobq.jobs where shard = 0 and queue_id = $1 and priority = 1 and ticket is not null
+                   and crashes = 0 order by ticket desc limit 1";
+    let last: uuid::Uuid =
+        sqlx::query_scalar(last).bind(session.queue).fetch_one(&mut session.stage).await.unwrap();
+    let counted = format!("select (details->>'behind')::bigint from pgjobq.explain('{last}')");
+    assert!(session.number(&counted).await > 10_000, "it is in line");
+    let _ = session.explain(last).await;
+    at_most("buffers of an explanation beside a million", session.explain(last).await.buffers, 1000.0);
+
     // The same million, to a worker that knows another kind; and quarantined jobs, of which there are more than a walk as well.
     session.kind = KIND;
     session.fill(1_000, KIND).await;

@@ -45,6 +45,7 @@ async fn round(session: &mut Session, jobs: usize, scan_hint: i64, figures: &mut
     note("lookup live", session.lookup(&ids).await);
     note("unstarted", session.unstarted(&ids).await);
     note("status", session.status(ids[0]).await);
+    note("explain", session.explain(ids[0]).await);
     note("peek ahead", session.peek(jobs, scan_hint, TOP).await);
 
     let (cost, lease) = session.claim(jobs, scan_hint, None).await;

@@ -16,6 +16,7 @@ const PUBLIC: &[&str] = &[
     "create_queue",
     "delete_queue",
     "enqueue",
+    "explain",
     "new_id",
     "pause",
     "resume",

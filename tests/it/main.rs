@@ -66,6 +66,7 @@ mod by_hand; // Rows written into the table by hand.
 mod coalesced; // Concurrent single enqueues share statements.
 mod dead_jobs; // Dead jobs are listed, requeued and purged.
 mod errors; // Errors of a wrong setup.
+mod explain; // Why a job is not running.
 mod fidelity; // Values arrive as they were sent.
 mod from_sql; // Jobs enqueued with SQL.
 mod handles; // Each handle receives its job's outcome.

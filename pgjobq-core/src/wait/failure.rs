@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::JobState;
-use crate::db::time::{micros, time};
+use crate::db::time::{of_maybe_micros, of_micros, to_maybe_micros, to_micros};
 
 /// The failure of a job: from [`Outcome::Dead`](crate::Outcome::Dead), and in a workflow the `Err` of a step's
 /// [`result()`](crate::Step::result). `Display` prints the last error and the number of attempts, or why the job never ran.
@@ -144,26 +144,11 @@ impl FromStr for FailureReason {
     }
 }
 
-fn to_micros<S: serde::Serializer>(at: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
-    micros(*at).serialize(to)
-}
-
-fn of_micros<'de, D: serde::Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
-    i64::deserialize(from).map(time)
-}
-
-fn to_maybe_micros<S: serde::Serializer>(at: &Option<SystemTime>, to: S) -> Result<S::Ok, S::Error> {
-    at.map(micros).serialize(to)
-}
-
-fn of_maybe_micros<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SystemTime>, D::Error> {
-    Ok(Option::<i64>::deserialize(from)?.map(time))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::db::time::time;
 
     #[test]
     fn reason_has_one_spelling() {

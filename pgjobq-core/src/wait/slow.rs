@@ -36,9 +36,8 @@ struct Unstarted {
     job: JobId,
     kind: String,
     queue: String,
-    /// The number of running workers that serve its queue, and of those that can run its kind.
-    in_queue: i64,
-    of_kind: i64,
+    /// Why no worker takes it, if that is so.
+    sentence: Option<String>,
 }
 
 /// Checks waits with at most one statement, and logs a warning for those that cannot end soon.
@@ -69,8 +68,7 @@ async fn unstarted(shared: &Shared, waits: &[SlowWait]) -> Result<Vec<Unstarted>
             job: row.try_get::<Uuid, _>("id")?.into(),
             kind: row.try_get("kind")?,
             queue: row.try_get("queue")?,
-            in_queue: row.try_get("in_queue")?,
-            of_kind: row.try_get("of_kind")?,
+            sentence: row.try_get("sentence")?,
         })
     };
     rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
@@ -87,22 +85,9 @@ fn warn_of_missing(waits: &[SlowWait]) {
 }
 
 fn warn_of_unserved(jobs: &[Unstarted]) {
-    let unserved = jobs.iter().filter(|job| job.of_kind == 0);
-    for ((queue, kind, in_queue), jobs) in
-        grouped(unserved.map(|job| ((&*job.queue, &*job.kind, job.in_queue), job.job)))
-    {
-        let jobs = named(&jobs);
-        if in_queue == 0 {
-            tracing::warn!(
-                "{jobs} (`{kind}`) is awaited, and no running worker serves its queue `{queue}`: start a worker with \
-                 `.queue(\"{queue}\", …)`, or enqueue the job into another queue"
-            );
-        } else {
-            tracing::warn!(
-                "{jobs} (`{kind}`) is awaited, and no running worker of its queue `{queue}` can run the kind `{kind}`: start one \
-                 whose program has this job function, or give a job function the alias `{kind}`"
-            );
-        }
+    let unserved = jobs.iter().filter_map(|job| Some(((&*job.kind, job.sentence.as_deref()?), job.job)));
+    for ((kind, sentence), jobs) in grouped(unserved) {
+        tracing::warn!("{} (`{kind}`) is awaited, and does not start. {sentence}", named(&jobs));
     }
 }
 

@@ -22,7 +22,9 @@ files! {
     "failures", "tickets", "complete", "progress", "lookup", "heartbeat", "workers", "reap", "leases", "return", "promote", "cancel",
     "expire", "waiting", "dead", "requeue", "queues", "pauses", "kinds", "purge", "serving", "stats", "overview", "retention", "partitions",
     "deleted_queues", "tidy", "workflow", "steps", "settle", "unblock", "step_args", "tend", "workflow_end", "workflow_retry",
-    "workflow_status", "views",
+    "workflow_status",
+    "words", "explain", "explain_end", "explain_wait", "explain_parents", "obstacles", "explain_line", "place",
+    "views",
 }
 
 /// Settings of the functions above. They follow whenever one of those was installed, which resets its settings.

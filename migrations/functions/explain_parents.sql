@@ -1,0 +1,78 @@
+-- The parents that a blocked job waits for, and how they stand.
+
+-- Explains a blocked job: it waits for parents, for the other steps of its workflow, or for a person.
+create or replace function pgjobq.explain_parents(p_job pgjobq.jobs)
+returns table (code text, sentence text, details jsonb) language plpgsql stable as $$
+#variable_conflict use_column
+declare
+    v_workflow uuid := (p_job.meta->>'workflow')::uuid;
+    v_step record;
+    v_told text;
+    v_parents jsonb;
+    v_count bigint;
+begin
+    select s.role, s.held, w.live into v_step
+      from (select shard, workflow, role, held from pgjobq.steps
+             where shard = p_job.shard and workflow = v_workflow and n = (p_job.meta->>'step')::int
+            offset 0) s,
+           lateral (select live from pgjobq.workflows
+                     where shard = s.shard and id = s.workflow offset 0) w;
+    select string_agg(format('job %s%s is %s', p.id, coalesce(' (`' || p.name || '`)', ''), p.state), '; '),
+           jsonb_agg(jsonb_build_object('job', p.id, 'name', p.name, 'state', p.state)),
+           coalesce(max(p.count), 0)
+      into v_told, v_parents, v_count from pgjobq.parents_of(p_job, 10) p;
+    v_told := v_told || case when v_count > 10 then '; and ' || pgjobq.counted(v_count - 10, 'other')
+                             else '' end;
+    details := jsonb_build_object('workflow', v_workflow, 'parents', coalesce(v_parents, '[]'),
+                                  'count', v_count);
+    code := case when v_step.held = p_job.waits_for then 'held' when v_count > 0 then 'blocked'
+                 when v_step.role is not null and v_step.live > 0 then 'blocked_by_workflow'
+                 else 'unsettled' end;
+    sentence := case code
+        when 'held' then format('It is held until a person decides: %s. Retry the workflow, resume the step, '
+                                'or cancel it.', v_told)
+        when 'blocked' then format('It waits for %s: %s.', pgjobq.counted(v_count, 'parent'), v_told)
+        when 'blocked_by_workflow' then format('It waits for the other steps of its workflow: %s not ended.',
+            case when v_step.live = 1 then 'one has' else v_step.live || ' have' end)
+        else 'Its parents have ended, and the next look of a worker settles that.' end;
+    details := details || jsonb_build_object('live', v_step.live);
+    return next;
+end $$;
+
+comment on function pgjobq.explain_parents is 'Internal. Explains what a blocked job waits for.';
+
+-- The first `p_most` parents that a job waits for, and the number of all. Those that ended as the job demands
+-- are left out. No index leads from a child to its parents: all steps of the workflow are read, and of the
+-- edges outside of workflows the first ten thousand of each shard.
+create or replace function pgjobq.parents_of(p_job pgjobq.jobs, p_most int)
+returns table (id uuid, name text, state text, count bigint) language plpgsql stable as $$
+#variable_conflict use_column
+begin
+    return query
+    select p.job, coalesce(p.name, j.kind), coalesce(p.outcome, j.state, 'not there'), p.count
+      from (select u.shard, u.job, u.name, u.outcome, count(*) over () as count
+              from (select p_job.shard, s.job, coalesce(s.name, s.kind) as name, s.outcome
+                      from pgjobq.steps s
+                     where s.shard = p_job.shard and s.workflow = (p_job.meta->>'workflow')::uuid
+                       and (s.outcome is null or s.outcome <> 'completed')
+                       and exists (select from unnest(s.children, string_to_array(s.demands, null))
+                                               e(n, demand)
+                                    where e.n = (p_job.meta->>'step')::int
+                                      and (s.outcome is null or lower(e.demand) <> 'a'))
+                    union all
+                    select e.shard, e.parent, null, null
+                      from pgjobq.settings, generate_series(0, shards - 1) n,
+                           lateral (select shard, parent, parent_created_at, child, child_created_at, demand
+                                      from pgjobq.edges where shard = n order by parent limit 10000) e
+                     where e.child = p_job.id and e.child_created_at = p_job.created_at
+                       and not exists (select from pgjobq.ended_parents p
+                                        where p.shard = e.shard and p.parent = e.parent
+                                          and p.created_at = e.parent_created_at
+                                          and (p.outcome = 'completed' or e.demand = 'a'))) u
+             limit p_most) p
+           left join lateral (select state, kind from pgjobq.job_states
+                               where shard = p.shard and id = p.job and p.outcome is null
+                               order by finished_at desc nulls first limit 1) j on true;
+end $$;
+
+comment on function pgjobq.parents_of is 'Internal. The parents that a job waits for, and their states.';

@@ -1,0 +1,258 @@
+//! The causes for which a job is not running, typed.
+
+use std::time::SystemTime;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::db::time::{of_maybe_micros, of_micros};
+use crate::{FailureReason, JobId, WorkflowId};
+
+/// The cause for which a job is not running; or that it runs, or how it ended. From [`Reason::cause`](crate::Reason::cause). Times
+/// are by the database's clock.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Cause {
+    /// No job has this id: its transaction has not committed, or it has ended and is no longer kept.
+    NotFound,
+    /// The id is that of a workflow.
+    Workflow {
+        /// The workflow's name.
+        name: String,
+    },
+    /// It completed.
+    Completed {
+        /// When it ended.
+        #[serde(deserialize_with = "of_micros")]
+        at: SystemTime,
+        /// The number of attempts.
+        attempts: u32,
+    },
+    /// It failed or crashed too often, or failed with a fatal error.
+    Dead {
+        /// When it died.
+        #[serde(deserialize_with = "of_micros")]
+        at: SystemTime,
+        /// The number of attempts.
+        attempts: u32,
+        /// The number of attempts that failed.
+        failures: u32,
+        /// The number of attempts that crashed.
+        crashes: u32,
+        /// Why the last attempt ended.
+        reason: Option<FailureReason>,
+        /// The last error.
+        error: Option<String>,
+    },
+    /// It was cancelled.
+    Cancelled {
+        /// When it ended.
+        #[serde(deserialize_with = "of_micros")]
+        at: SystemTime,
+        /// Who asked, in the caller's words.
+        by: Option<String>,
+        /// The database role that asked.
+        role: Option<String>,
+        /// The reason.
+        reason: Option<String>,
+    },
+    /// No worker started it in time.
+    Expired {
+        /// When it expired.
+        #[serde(deserialize_with = "of_micros")]
+        at: SystemTime,
+    },
+    /// A worker has it, and sends heartbeats.
+    Running {
+        /// The number of the attempt.
+        attempt: u32,
+        /// The worker's name.
+        worker: String,
+        /// When the worker claimed it.
+        #[serde(deserialize_with = "of_micros")]
+        since: SystemTime,
+        /// The worker's last heartbeat.
+        #[serde(deserialize_with = "of_micros")]
+        seen_at: SystemTime,
+    },
+    /// A worker has it, and has been silent for longer than half its lease.
+    WorkerSilent {
+        /// The number of the attempt.
+        attempt: u32,
+        /// The worker's name. `None` if other workers gave it up.
+        worker: Option<String>,
+        /// When the worker claimed it.
+        #[serde(deserialize_with = "of_micros")]
+        since: SystemTime,
+        /// The worker's last heartbeat.
+        #[serde(default, deserialize_with = "of_maybe_micros")]
+        seen_at: Option<SystemTime>,
+    },
+    /// Somebody asked to cancel it, and it has not ended yet.
+    CancelRequested {
+        /// Who asked, in the caller's words.
+        by: String,
+        /// The database role that asked.
+        role: String,
+        /// The reason.
+        reason: Option<String>,
+        /// When that was asked.
+        #[serde(deserialize_with = "of_micros")]
+        asked_at: SystemTime,
+    },
+    /// Parents ended badly, and a person must decide.
+    Held {
+        /// The workflow of the step.
+        workflow: WorkflowId,
+        /// At most ten of these parents.
+        parents: Vec<ParentStanding>,
+    },
+    /// It waits for parents.
+    Blocked {
+        /// The workflow, if it is a step.
+        workflow: Option<WorkflowId>,
+        /// At most ten of the parents that it waits for.
+        parents: Vec<ParentStanding>,
+        /// The number of all of them.
+        count: u64,
+    },
+    /// It waits for the end of all other steps of its workflow.
+    BlockedByWorkflow {
+        /// The workflow.
+        workflow: WorkflowId,
+        /// The number of steps that have not ended.
+        live: u64,
+    },
+    /// Its parents have ended, and a worker is about to let it start.
+    Unsettled {
+        /// The workflow, if it is a step.
+        workflow: Option<WorkflowId>,
+    },
+    /// It waits for its time.
+    Scheduled {
+        /// The time.
+        #[serde(deserialize_with = "of_micros")]
+        until: SystemTime,
+        /// What scheduled it.
+        why: ScheduledBy,
+        /// The number of attempts that have ended.
+        attempts: u32,
+        /// The number of attempts that failed.
+        failures: u32,
+        /// How many tries follow the first failure.
+        retries: u32,
+        /// The error of the last attempt, before a retry.
+        error: Option<String>,
+    },
+    /// Its time has come, and the next look of a worker puts it in line.
+    Due {
+        /// The time.
+        #[serde(deserialize_with = "of_micros")]
+        until: SystemTime,
+    },
+    /// Its queue does not exist. Its row was written by hand.
+    NoQueue {
+        /// The id that no queue has.
+        queue_id: i32,
+    },
+    /// Its queue was deleted.
+    QueueDeleted {
+        /// The queue.
+        queue: String,
+        /// When it was deleted.
+        #[serde(deserialize_with = "of_micros")]
+        at: SystemTime,
+    },
+    /// No live worker takes its queue.
+    NoWorker {
+        /// The queue.
+        queue: String,
+        /// The queues that live workers take. None if no worker is live.
+        served: Vec<String>,
+    },
+    /// Live workers take its queue, and none of them can run its kind.
+    UnknownKind {
+        /// The queue.
+        queue: String,
+        /// The kind.
+        kind: String,
+        /// The number of live workers that take the queue.
+        workers: u64,
+    },
+    /// All slots of the workers that can run it are taken.
+    Busy {
+        /// The number of these workers.
+        workers: u64,
+        /// The number of their slots for jobs of its queue.
+        slots: u64,
+        /// When the last of them was taken.
+        #[serde(deserialize_with = "of_micros")]
+        since: SystemTime,
+    },
+    /// It was running when its worker died, and waits in quarantine.
+    Quarantined {
+        /// How often that happened.
+        crashes: u32,
+        /// How often it survives that.
+        max_crashes: u32,
+        /// The number of quarantined jobs before it.
+        behind: u64,
+        /// True if that number is exact. Above ten thousand it is an estimate.
+        exact: bool,
+        /// True if it runs only while no other quarantined job runs in its worker.
+        alone: bool,
+    },
+    /// It waits for its turn.
+    InLine {
+        /// The queue.
+        queue: String,
+        /// The number of jobs before it.
+        behind: u64,
+        /// True if that number is exact. Above ten thousand it is an estimate.
+        exact: bool,
+        /// The number of jobs of its line that ended each second of the last minute.
+        per_second: f64,
+        /// The number of slots that are free for it.
+        free_slots: u64,
+    },
+    /// A cause that this version does not know: a newer one made the sentence.
+    #[serde(skip)]
+    Other,
+}
+
+/// What scheduled a job: from [`Cause::Scheduled`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ScheduledBy {
+    /// Its enqueue, with a delay or a time.
+    Enqueue,
+    /// Its last attempt, which asked for a snooze.
+    Snooze,
+    /// The failure of its last attempt.
+    Retry,
+    /// Something that this version does not know.
+    #[serde(other)]
+    Other,
+}
+
+/// A parent that a job waits for: from [`Cause::Blocked`].
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct ParentStanding {
+    /// The parent.
+    pub job: JobId,
+    /// Its name in the workflow, or else its kind.
+    pub name: Option<String>,
+    /// Its state, in the words of [`JobState`](crate::JobState); `not there` if there is no such job any more.
+    pub state: String,
+}
+
+impl Cause {
+    /// Reads a code and its details. Returns [`Cause::Other`] for those of a newer version.
+    pub(crate) fn read(code: &str, details: &Value) -> Self {
+        let tagged = Map::from_iter([(code.to_owned(), details.clone())]);
+        serde_json::from_value(Value::Object(tagged)).unwrap_or(Self::Other)
+    }
+}

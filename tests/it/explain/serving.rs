@@ -1,0 +1,78 @@
+//! A job that no worker takes: its queue, or the workers that live.
+
+use std::time::Duration;
+
+use pgjobq::Cause;
+
+use super::{explained, first_cause, register, said};
+use crate::harness::TestDb;
+
+on_one_and_eight_shards!(job_without_a_worker_says_what_workers_take);
+async fn job_without_a_worker_says_what_workers_take(db: TestDb) {
+    let job = explained::enqueue(&db.client, 1).await.unwrap().id();
+    let (codes, sentence) = said(&db, job).await;
+    assert_eq!(codes, ["no_worker"]);
+    assert_eq!(sentence, "No worker is live: none has sent a heartbeat within its lease.");
+
+    register(&db, 1, "w1", "mail,reports", "explained", 9).await;
+    let (codes, sentence) = said(&db, job).await;
+    assert_eq!(codes, ["no_worker"]);
+    assert_eq!(
+        sentence,
+        "No live worker takes its queue `default`. Live workers take: `mail`, `reports`. Start one with `.queue(\"default\", ...)`, or \
+         move the job."
+    );
+
+    // A worker that has been silent for longer than its lease is not live.
+    register(&db, 2, "w2", "default", "explained", 9).await;
+    assert_eq!(said(&db, job).await.0, ["in_line"]);
+    db.run("update pgjobq.workers set seen_at = now() - interval '2 hours' where id = 2").await;
+    let served = vec!["mail".to_owned(), "reports".to_owned()];
+    assert_eq!(first_cause(&db, job).await, Cause::NoWorker { queue: "default".to_owned(), served });
+}
+
+on_one_shard!(kind_that_no_worker_knows_is_named);
+async fn kind_that_no_worker_knows_is_named(db: TestDb) {
+    register(&db, 1, "w1", "default", "other", 9).await;
+    db.run("delete from pgjobq.kinds").await;
+    let job = explained::enqueue(&db.client, 1).await.unwrap().id();
+    let (codes, sentence) = said(&db, job).await;
+    assert_eq!(codes, ["unknown_kind"]);
+    assert_eq!(
+        sentence,
+        "One live worker takes its queue `default`, and none of them can run its kind `explained`: no program has recorded this kind, so \
+         it is misspelt, or no program links its crate."
+    );
+    register(&db, 2, "w2", "default", "other", 9).await;
+    db.client.migrate().await.unwrap(); // Records the kinds of this program.
+    let (_, sentence) = said(&db, job).await;
+    assert_eq!(
+        sentence,
+        "2 live workers take its queue `default`, and none of them can run its kind `explained`: start one whose program has this job \
+         function, or give a job function this alias."
+    );
+    let unknown =
+        Cause::UnknownKind { queue: "default".to_owned(), kind: "explained".to_owned(), workers: 2 };
+    assert_eq!(first_cause(&db, job).await, unknown);
+}
+
+on_one_shard!(scheduled_job_also_says_that_nobody_will_take_it);
+async fn scheduled_job_also_says_that_nobody_will_take_it(db: TestDb) {
+    let job = explained::job(1).delay(Duration::from_secs(3600)).enqueue(&db.client).await.unwrap().id();
+    assert_eq!(said(&db, job).await.0, ["scheduled", "no_worker"]);
+}
+
+on_one_shard!(job_of_a_deleted_or_missing_queue_says_so);
+async fn job_of_a_deleted_or_missing_queue_says_so(db: TestDb) {
+    register(&db, 1, "w1", "attic", "explained", 9).await;
+    db.client.queue("attic").save().await.unwrap();
+    let job = explained::job(1).queue("attic").enqueue(&db.client).await.unwrap().id();
+    db.run("select pgjobq.delete_queue('attic')").await; // Workers empty it later; none runs here.
+    let (codes, sentence) = said(&db, job).await;
+    assert_eq!(codes, ["queue_deleted"]);
+    assert!(sentence.starts_with("Its queue `attic` was deleted at "), "{sentence}");
+    db.run("update pgjobq.jobs set queue_id = 4711").await;
+    let (codes, sentence) = said(&db, job).await;
+    assert_eq!(codes, ["no_queue"]);
+    assert!(sentence.starts_with("Its queue does not exist: no queue has the id 4711."), "{sentence}");
+}
