@@ -61,7 +61,7 @@ begin
                        '(`max_crashes` is %s).%s', p_when, p_end.attempt,
                        pgjobq.counted(p_end.failures, 'time'), p_end.retries,
                        pgjobq.counted(p_end.crashes, 'time'), p_end.max_crashes,
-                       coalesce(format(' Its last error (%s): %s', v_last->>'reason', v_error), ''));
+                       coalesce(' Its last error (' || (v_last->>'reason') || '): ' || v_error, ''));
     details := jsonb_build_object('failures', p_end.failures, 'crashes', p_end.crashes,
                                   'reason', v_last->>'reason', 'error', v_error);
 end $$;

@@ -1,4 +1,5 @@
--- What keeps every worker from a job: its queue, or that no live worker takes the queue, or knows the kind.
+-- What keeps every worker from a job: its queue, a pause, or that no live worker takes the queue, or knows
+-- the kind.
 
 -- Returns what must change before a worker can take a job; no row if nothing must. A worker is live if it has
 -- not been silent for longer than its lease. Every worker has a row in the first shard.
@@ -25,6 +26,7 @@ begin
         return next;
         return;
     end if;
+    return query select * from pgjobq.explain_pauses(v_queue.name, p_job.kind, p_job.key);
     return query select * from pgjobq.unserved(v_queue.name, p_job.kind);
 end $$;
 
@@ -71,3 +73,29 @@ begin
 end $$;
 
 comment on function pgjobq.unserved is 'Internal. Why no live worker takes the jobs of a kind in a queue.';
+
+-- The pauses of a job's queue, kind and key.
+create or replace function pgjobq.explain_pauses(p_queue text, p_kind text, p_key text)
+returns table (code text, sentence text, details jsonb) language plpgsql stable
+    set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    v_now timestamptz := clock_timestamp();
+begin
+    return query
+    select 'paused',
+           format('Its %s `%s` is paused since %s by %s (role `%s`), until %s%s.', p.scope, p.name,
+                  pgjobq.moment(p.paused_at), p.paused_by, p.role,
+                  coalesce(pgjobq.moment(p.until) || ' (in ' || pgjobq.span(p.until - v_now) || ')',
+                           'somebody resumes it'),
+                  coalesce(': ' || p.reason, '')),
+           jsonb_build_object('scope', p.scope, 'name', p.name, 'since', pgjobq.micros(p.paused_at),
+                              'by', p.paused_by, 'role', p.role, 'reason', p.reason,
+                              'until', pgjobq.micros(p.until))
+      from pgjobq.pauses p
+     where (p.until is null or p.until > v_now)
+       and p.name = case p.scope when 'queue' then p_queue when 'kind' then p_kind else p_key end
+     order by p.paused_at;
+end $$;
+
+comment on function pgjobq.explain_pauses is 'Internal. The pauses of a job''s queue, kind and key.';

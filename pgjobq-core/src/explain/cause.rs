@@ -164,6 +164,25 @@ pub enum Cause {
         #[serde(deserialize_with = "of_micros")]
         at: SystemTime,
     },
+    /// Its queue, its kind or its key is paused.
+    Paused {
+        /// `queue`, `kind` or `key`.
+        scope: String,
+        /// The queue, the kind or the key.
+        name: String,
+        /// When it was paused.
+        #[serde(deserialize_with = "of_micros")]
+        since: SystemTime,
+        /// Who paused it, in the caller's words.
+        by: String,
+        /// The database role that paused it.
+        role: String,
+        /// The reason.
+        reason: Option<String>,
+        /// When the pause ends by itself. `None`: when somebody resumes.
+        #[serde(default, deserialize_with = "of_maybe_micros")]
+        until: Option<SystemTime>,
+    },
     /// No live worker takes its queue.
     NoWorker {
         /// The queue.

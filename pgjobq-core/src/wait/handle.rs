@@ -103,8 +103,8 @@ impl<T: DeserializeOwned> JobHandle<T> {
     /// a time, and less on a slow network; a single result may be larger.
     ///
     /// A wait that has lasted for two seconds is checked, once. It logs a warning if its job is not there yet (wait after the
-    /// commit, not before it), if no running worker serves the job's queue and can run its kind, or if the job needs the slot of
-    /// the job that waits for it.
+    /// commit, not before it), if no running worker takes it, in the words of [`Client::explain`], or if the job needs the slot of the
+    /// job that waits for it.
     ///
     /// A job that waits for another one keeps its slot meanwhile. If both are in one queue, and every slot of the queue is taken by
     /// jobs that wait, none of them ends before its timeout: put the awaited jobs into another queue.

@@ -76,3 +76,36 @@ async fn job_of_a_deleted_or_missing_queue_says_so(db: TestDb) {
     assert_eq!(codes, ["no_queue"]);
     assert!(sentence.starts_with("Its queue does not exist: no queue has the id 4711."), "{sentence}");
 }
+
+on_one_shard!(pauses_of_queue_kind_and_key_are_named);
+async fn pauses_of_queue_kind_and_key_are_named(db: TestDb) {
+    register(&db, 1, "w1", "default", "explained", 9).await;
+    let job = explained::job(1).key("tenant:42").enqueue(&db.client).await.unwrap().id();
+    db.run("select pgjobq.pause('queue', 'default', reason => 'the provider is down', by => 'ada')").await;
+    let (codes, sentence) = said(&db, job).await;
+    assert_eq!(codes, ["paused"]);
+    assert!(sentence.starts_with("Its queue `default` is paused since "), "{sentence}");
+    assert!(
+        sentence.contains(" by ada (role `")
+            && sentence.ends_with("until somebody resumes it: the provider is down.")
+    );
+    let Cause::Paused { scope, name, by, until: None, .. } = first_cause(&db, job).await else { panic!() };
+    assert_eq!((&*scope, &*name, &*by), ("queue", "default", "ada"));
+
+    db.run("select pgjobq.resume('queue', 'default')").await;
+    db.run("select pgjobq.pause('kind', 'explained', until => now() + interval '30 minutes 30 seconds')")
+        .await;
+    db.run("select pgjobq.pause('key', 'tenant:42')").await;
+    let (codes, sentence) = said(&db, job).await;
+    assert_eq!(codes, ["paused", "paused"]);
+    assert!(
+        sentence.contains("Its kind `explained` is paused since ") && sentence.contains("(in 30 minutes)"),
+        "{sentence}"
+    );
+    assert!(sentence.contains("Its key `tenant:42` is paused since "), "{sentence}");
+    // Those of others, and those that are over, do not concern it.
+    db.run("select pgjobq.resume('key', 'tenant:42')").await;
+    db.run("select pgjobq.pause('key', 'tenant:43')").await;
+    db.run("update pgjobq.pauses set until = now() - interval '1 second' where scope = 'kind'").await;
+    assert_eq!(said(&db, job).await.0, ["in_line"]);
+}
