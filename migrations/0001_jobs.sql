@@ -11,10 +11,13 @@ create table pgjobq.settings (
     shards smallint not null check (shards between 1 and 1024),
     program int not null,
     oldest_program int not null,
-    digest bigint not null
+    digest bigint not null,
+    changes bigint not null default 0
 );
 
 comment on table pgjobq.settings is 'One row: the number of shards, and what is installed.';
+comment on column pgjobq.settings.changes is
+    'How often operators have changed the settings of queues. A heartbeat returns it: workers then read them.';
 comment on column pgjobq.settings.program is 'The version that installed the functions: 1002003 is 1.2.3.';
 comment on column pgjobq.settings.oldest_program is 'The oldest version that can run on them.';
 comment on column pgjobq.settings.digest is 'The digest of all migrations and definitions together.';
@@ -51,11 +54,19 @@ create table pgjobq.queues (
     keep_completed interval check (keep_completed > '0' and keep_completed <= '3660 days'),
     keep_dead interval check (keep_dead > '0' and keep_dead <= '3660 days'),
     keep_cancelled interval check (keep_cancelled > '0' and keep_cancelled <= '3660 days'),
-    keep_expired interval check (keep_expired > '0' and keep_expired <= '3660 days')
+    keep_expired interval check (keep_expired > '0' and keep_expired <= '3660 days'),
+    slots int,
+    overrides jsonb
 );
 
 comment on table pgjobq.queues is
-    'The queues, with the retention of their ended jobs (null: the default, see `keep_of`).';
+    'The queues, with the retention of their ended jobs as programs set it (null: the default, see '
+    '`default_keep`).';
+comment on column pgjobq.queues.slots is
+    'How many of its jobs run at a time in each worker, as the program of the last worker set it.';
+comment on column pgjobq.queues.overrides is
+    'What operators have set instead, by setting: `value`, `by`, `role` and `at`. It wins until it is reset. '
+    'A retention is in microseconds.';
 comment on column pgjobq.queues.deleted_at is
     'When it was deleted. The row stays, because a transaction that is still open may have a job for it.';
 
@@ -82,7 +93,7 @@ create table pgjobq.lanes (
 
 comment on table pgjobq.lanes is 'One row for each shard of each queue. A claim locks it first.';
 comment on column pgjobq.lanes.may_be_paused is
-    'True if a claim has to read `pauses`. A claim that finds none for this lane, and takes a job, clears it.';
+    'A claim has to read `pauses`. One that finds none for this lane, and takes a job, clears the mark.';
 
 -- The columns stand in the order that wastes no bytes on alignment.
 create table pgjobq.jobs (

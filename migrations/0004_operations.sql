@@ -1,4 +1,4 @@
--- The tables of operators: what they have paused and set.
+-- The tables of operators.
 
 create table pgjobq.pauses (
     scope text not null,
@@ -40,24 +40,3 @@ create type pgjobq.opened_lane as (
 
 comment on type pgjobq.opened_lane is
     'Internal. Whether a claim may take jobs of a lane, and which: those of these kinds without these keys.';
-
-create table pgjobq.overrides (
-    queue_id int not null,
-    setting text not null,
-    value bigint not null check (value > 0),
-    set_by text not null,
-    role text not null default session_user,
-    set_at timestamptz not null default clock_timestamp(),
-    primary key (queue_id, setting),
-    constraint setting_is_known check (
-        setting in ('limit', 'keep_completed', 'keep_dead', 'keep_cancelled', 'keep_expired'))
-);
-
-comment on table pgjobq.overrides is
-    'The settings of queues that operators have changed. They win over what programs say, which is in '
-    '`queues`, until they are reset.';
-comment on column pgjobq.overrides.value is
-    'How many jobs of the queue run at a time in each worker (`limit`); or for how long ended jobs are kept, '
-    'in microseconds.';
-comment on column pgjobq.overrides.set_by is 'Who set it, in the caller''s words.';
-comment on column pgjobq.overrides.role is 'Who set it, as the server knows.';

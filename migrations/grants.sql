@@ -4,9 +4,10 @@
 -- A producer enqueues, waits, and looks.
 grant usage on sequence pgjobq.ticket to pgjobq_producer;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.queues, pgjobq.kinds, pgjobq.workers,
-    pgjobq.leases, pgjobq.pauses, pgjobq.overrides,
+    pgjobq.leases, pgjobq.pauses,
     pgjobq.finished, pgjobq.progress, pgjobq.rates, pgjobq.job_states,
-    pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview to pgjobq_producer;
+    pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview,
+    pgjobq.queue_settings to pgjobq_producer;
 grant select, insert on pgjobq.jobs, pgjobq.workflows, pgjobq.steps, pgjobq.edges to pgjobq_producer;
 grant insert on pgjobq.unsettled to pgjobq_producer;
 grant select, insert, update on pgjobq.waiters to pgjobq_producer;
@@ -22,7 +23,8 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.readable, pgjobq.shown_args, pgjobq.progress_of, pgjobq.ended_badly, pgjobq.show_ended,
         pgjobq.printed,
     pgjobq.queue_stats, pgjobq.queue_counts, pgjobq.scheduled_counts, pgjobq.dead_counts,
-    pgjobq.worker_counts, pgjobq.workers_of, pgjobq.unstarted, pgjobq.explain, pgjobq.obstacles,
+    pgjobq.worker_counts, pgjobq.settings_of, pgjobq.shown_setting, pgjobq.microseconds,
+    pgjobq.default_keep, pgjobq.workers_of, pgjobq.unstarted, pgjobq.explain, pgjobq.obstacles,
     pgjobq.explain_pauses,
     pgjobq.unserved, pgjobq.is_due, pgjobq.counted, pgjobq.listed, pgjobq.moment, pgjobq.micros, pgjobq.span,
     pgjobq.estimated_jobs, pgjobq.oldest_ready,
@@ -37,11 +39,12 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
 grant select, usage on sequence pgjobq.ticket to pgjobq_worker;
 grant select, insert, update, delete on pgjobq.queues, pgjobq.kinds, pgjobq.lanes, pgjobq.jobs, pgjobq.leases,
     pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.progress, pgjobq.waiters, pgjobq.workflows,
-    pgjobq.steps, pgjobq.unsettled, pgjobq.edges, pgjobq.ended_parents, pgjobq.pauses,
-    pgjobq.overrides to pgjobq_worker;
+    pgjobq.steps, pgjobq.unsettled, pgjobq.edges, pgjobq.ended_parents, pgjobq.pauses
+    to pgjobq_worker;
 grant select, delete on pgjobq.cancels to pgjobq_worker;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.job_states,
-    pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview to pgjobq_worker;
+    pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview,
+    pgjobq.queue_settings to pgjobq_worker;
 grant select, insert, delete on pgjobq.rates to pgjobq_worker;
 grant select, update, delete on pgjobq.finished_rest to pgjobq_worker;
 grant execute on all functions in schema pgjobq to pgjobq_worker;

@@ -9,6 +9,8 @@
 //! | [waiting_for_results] | How do I get what a job returned? Which error means what? |
 //! | [workflows] | How does a job wait for others, and get what they returned? What happens when one fails? |
 //! | [testing] | How do I test a job, and code that enqueues? |
+//! | [pausing] | How do I stop the jobs of a queue, a kind or a customer for a while? |
+//! | [settings] | How do I change limits and retentions while workers run? |
 //! | [operating] | How many workers, slots and connections? |
 //! | [why_is_it_not_running] | My job does not run: what now? |
 //!
@@ -34,6 +36,12 @@ pub mod workflows {}
 
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}
+
+#[doc = include_str!("guide/pausing.md")]
+pub mod pausing {}
+
+#[doc = include_str!("guide/settings.md")]
+pub mod settings {}
 
 #[doc = include_str!("guide/operating.md")]
 pub mod operating {}

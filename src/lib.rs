@@ -90,6 +90,9 @@ pub use pgjobq_core::{
     WorkflowNotCompleted, WorkflowOutcome, WorkflowPart, WorkflowStatus, enqueue_all, filter, gather,
     schema_sql,
 };
+pub use pgjobq_core::{
+    ChangeSettings, JobKey, JobKind, Override, Pause, PauseError, PauseScope, Pausing, QueueSettings, Setting,
+};
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;
 pub use pgjobq_worker::{

@@ -22,7 +22,8 @@ create or replace function pgjobq.forgettable_queues(p_now timestamptz default c
 returns int[] language plpgsql stable as $$
 begin
     return array(select id from pgjobq.queues
-                  where deleted_at + greatest(keep_completed, keep_dead, keep_cancelled, keep_expired,
+                  where deleted_at + greatest(pgjobq.keep_of(id, 'completed'), pgjobq.keep_of(id, 'dead'),
+                                              pgjobq.keep_of(id, 'cancelled'), pgjobq.keep_of(id, 'expired'),
                                               '30 days') < p_now - interval '1 day');
 end $$;
 

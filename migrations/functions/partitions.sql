@@ -100,8 +100,8 @@ declare
     v_last date := 8 + greatest(
         v_now::date + greatest(least(p_days, 3660), 30),
         (select max((v_now + k.keep)::date)
-           from pgjobq.queues,
-                unnest(array[keep_completed, keep_dead, keep_cancelled, keep_expired]) k(keep)));
+           from pgjobq.queues, unnest('{completed,dead,cancelled,expired}'::text[]) o(outcome),
+                lateral pgjobq.keep_of(id, outcome) k(keep)));
 begin
     return array(
         select d.day from unnest(pgjobq.partition_days(v_now::date, v_last)) d(day)

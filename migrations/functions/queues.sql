@@ -34,10 +34,11 @@ end $$;
 comment on function pgjobq.create_queue is
     'Public. Creates a queue, or what is missing of it, and returns its id.';
 
--- Creates a queue if it is missing, and sets how long its ended jobs are kept, in microseconds. Null leaves a
--- time as it is.
+-- Creates a queue if it is missing, and sets what the code says: how long its ended jobs are kept, in
+-- microseconds, and how many of its jobs run at a time in each worker. Null leaves a setting as it is. What
+-- operators have set wins.
 create or replace function pgjobq.save_queue(p_name text, p_completed bigint, p_dead bigint,
-                                             p_cancelled bigint, p_expired bigint)
+                                             p_cancelled bigint, p_expired bigint, p_slots int default null)
 returns int language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_id int := pgjobq.create_queue(p_name);
@@ -48,21 +49,26 @@ begin
            keep_cancelled = coalesce(p_cancelled * interval '1 microsecond', keep_cancelled),
            keep_expired = coalesce(p_expired * interval '1 microsecond', keep_expired)
      where id = v_id and coalesce(p_completed, p_dead, p_cancelled, p_expired) is not null;
+    update pgjobq.queues set slots = p_slots where id = v_id and slots is distinct from p_slots
+        and p_slots is not null;
     return v_id;
 end $$;
 
 comment on function pgjobq.save_queue is
-    'Internal. Creates a queue if it is missing, and sets its retention.';
+    'Internal. Creates a queue if it is missing, and sets what the code says.';
 
 -- Marks a queue as deleted: nothing more is enqueued in it. Its row and its lanes stay, because an open
--- transaction may have a job for it, which is cancelled later. Null if there is no such queue.
+-- transaction may have a job for it, which is cancelled later. What operators have set for it is gone. Null
+-- if there is no such queue.
 create or replace function pgjobq.delete_queue(p_name text)
 returns int language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_id int;
 begin
-    update pgjobq.queues set deleted_at = clock_timestamp() where name = p_name and deleted_at is null
+    update pgjobq.queues set deleted_at = clock_timestamp(), overrides = null
+     where name = p_name and deleted_at is null
         returning id into v_id;
+    delete from pgjobq.pauses where scope = 'queue' and name = p_name and v_id is not null;
     perform pg_notify(pgjobq.channel(), 'queues changed') where v_id is not null;
     return v_id;
 end $$;

@@ -89,3 +89,16 @@ comment on column pgjobq.workflows_overview.live is 'How many steps have not end
 comment on column pgjobq.workflows_overview.failed is 'How many steps ended otherwise than completed.';
 comment on column pgjobq.workflows_overview.cancelled is 'Who cancelled it, and why.';
 comment on column pgjobq.workflows_overview.steps is 'How many steps are in each state.';
+
+create or replace view pgjobq.queue_settings as
+select q.name as queue, s.setting, pgjobq.shown_setting(s.setting, s.by_code) as by_code,
+       pgjobq.shown_setting(s.setting, s.by_operator) as by_operator, s.set_by, s.role, s.set_at
+  from pgjobq.queues q, lateral pgjobq.settings_of(q.id) s
+ where q.deleted_at is null;
+
+comment on view pgjobq.queue_settings is
+    'Public. The settings of each queue. What an operator has set wins over what the code says.';
+comment on column pgjobq.queue_settings.by_code is
+    'What the code says; of a limit, the worker that was built last. Null if none was.';
+comment on column pgjobq.queue_settings.by_operator is
+    'What `change_setting` has set instead, in all workers, until it is reset.';

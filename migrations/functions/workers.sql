@@ -24,6 +24,15 @@ end $$;
 
 comment on function pgjobq.set_idle is 'Internal. Records in which queues a worker waits to be notified.';
 
+-- Records how many slots a worker has in each of its queues, after an operator has changed a limit.
+create or replace function pgjobq.set_slots(p_shard smallint, p_worker bigint, p_slots int[])
+returns void language plpgsql as $$
+begin
+    update pgjobq.workers set slots = p_slots where shard = p_shard and id = p_worker and slots <> p_slots;
+end $$;
+
+comment on function pgjobq.set_slots is 'Internal. Records how many slots a worker has in its queues.';
+
 -- Deletes the row of a worker that holds nothing.
 create or replace function pgjobq.leave(p_shard smallint, p_worker bigint) returns void language plpgsql as $$
 begin

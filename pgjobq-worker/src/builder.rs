@@ -180,10 +180,7 @@ impl WorkerBuilder {
         match self.record(&registry, &store).await {
             Ok(queues) => {
                 let made = Runtime::new(self.client, store, self.config, registry, self.states, queues);
-                made.0
-                    .read_retentions()
-                    .await
-                    .map_err(|error| BuildError { problems: vec![error.into()] })?;
+                made.0.read_queues().await.map_err(|error| BuildError { problems: vec![error.into()] })?;
                 Ok(Worker::new(made))
             }
             Err(problems) => {
@@ -227,7 +224,7 @@ impl WorkerBuilder {
         }
         let mut queues = Vec::new();
         for (name, limits) in &self.queues {
-            let id = self.client.save_queue(name).await.map_err(problem)?;
+            let id = self.client.save_served_queue(name, limits.local).await.map_err(problem)?;
             queues.push((id, name.clone(), limits.local));
         }
         Ok(queues)

@@ -44,7 +44,7 @@ impl Health {
             accepting_jobs: !runtime.stages.drain.is_cancelled()
                 && runtime.liveness.may_claim(runtime.config.lease),
             running: runtime.in_flight.count(),
-            slots: runtime.queues.iter().map(|queue| queue.limit).sum(),
+            slots: runtime.queues.iter().map(|queue| queue.limit()).sum(),
             problems: [runtime.problems.list(), runtime.in_flight.overdue()].concat(),
             unrecorded: runtime.recorders.count(),
             recording: runtime.recorders.are_well(),

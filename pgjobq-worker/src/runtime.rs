@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use pgjobq_core::worker_api::{JobDescriptor, Notifier, QueueId, Registry, States, Store, WorkerId};
+use pgjobq_core::worker_api::{
+    JobDescriptor, Notifier, QueueId, QueueStanding, Registry, States, Store, WorkerId,
+};
 use pgjobq_core::{Client, DatabaseError, JobId};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
@@ -64,6 +66,8 @@ pub(crate) struct Runtime {
     pub(crate) arrivals: Arrivals,
     pub(crate) liveness: OwnLiveness,
     pub(crate) problems: KnownProblems,
+    /// How often operators had changed settings when this worker last read them.
+    changes: AtomicI64,
     pub(crate) stages: Stages,
 }
 
@@ -157,6 +161,7 @@ impl Runtime {
             arrivals: Arrivals::default(),
             liveness: OwnLiveness::default(),
             problems: KnownProblems::default(),
+            changes: AtomicI64::default(),
             stages: Stages::default(),
         };
         (Arc::new(runtime), inboxes)
@@ -181,7 +186,7 @@ impl Runtime {
 
     /// Registers this worker under the id `worker`.
     pub(crate) async fn register(&self, store: &Store, worker: WorkerId) -> Result<(), DatabaseError> {
-        let queues: Vec<_> = self.queues.iter().map(|queue| (&*queue.name, queue.limit)).collect();
+        let queues: Vec<_> = self.queues.iter().map(|queue| (&*queue.name, queue.limit())).collect();
         let register = async || {
             let (name, lease) = (self.name.storable(), self.config.lease);
             store.register(worker, &name, lease, &queues, &self.kinds.all).await
@@ -192,21 +197,41 @@ impl Runtime {
         }
     }
 
-    /// Reads the retention of completed jobs in this worker's queues.
-    pub(crate) async fn read_retentions(&self) -> Result<(), DatabaseError> {
-        for (id, retention) in self.store.queue_keeps(&self.queue_ids()).await? {
-            self.queues
-                .iter()
-                .filter(|queue| queue.id() == id)
-                .for_each(|queue| queue.set_retention(retention));
+    /// Reads the queues of this worker, and follows their settings.
+    pub(crate) async fn read_queues(&self) -> Result<Vec<QueueStanding>, DatabaseError> {
+        let names: Vec<&str> = self.queues.iter().map(|queue| &*queue.name).collect();
+        let worker = self.worker();
+        let standing = self.store.check_queues(&names).await?;
+        let mut has_changed = false;
+        for settings in &standing {
+            let Some(queue) = self.queues.iter().find(|queue| *queue.name == settings.name) else { continue };
+            has_changed |= queue.set_limit(settings.limit);
+            if let Some(keep) = settings.keep {
+                queue.set_retention(keep);
+            }
         }
-        Ok(())
+        if has_changed {
+            let slots: Vec<usize> = self.queues.iter().map(|queue| queue.limit()).collect();
+            tracing::info!(?slots, ?names, "the limits of queues were changed; the worker follows them");
+            self.store.set_slots(worker, &slots).await?;
+        }
+        if let Some(queue) = standing.first() {
+            self.changes.store(queue.changes, Ordering::Release);
+        }
+        Ok(standing)
+    }
+
+    /// Requests a look at the queues if operators have changed settings since the last one.
+    pub(crate) fn note_changes(&self, changes: i64) {
+        if self.changes.load(Ordering::Acquire) != changes {
+            self.events.check_queues.notify_one();
+        }
     }
 
     /// Returns whether too many results wait to be recorded, so that the worker claims nothing more. This bounds memory, and the
     /// number of jobs that would run again if this process died.
     pub(crate) fn is_behind(&self) -> bool {
-        let slots = self.queues.iter().map(|queue| queue.limit).sum();
+        let slots = self.queues.iter().map(|queue| queue.limit()).sum();
         self.recorders.is_behind(slots)
     }
 

@@ -16,8 +16,8 @@ pub(crate) struct ServedQueue {
     /// The id of the queue's row. It changes if the queue is recreated.
     id: AtomicI32,
     pub(crate) name: Arc<str>,
-    /// The number of slots.
-    pub(crate) limit: usize,
+    /// The number of slots that the builder gave it. An operator may have set another.
+    limit_by_code: usize,
     occupancy: Mutex<Occupancy>,
     /// Notified when there is room for jobs.
     freed: Arc<Notify>,
@@ -32,6 +32,8 @@ pub(crate) struct ServedQueue {
 /// slot.
 #[derive(Debug)]
 pub(crate) struct Occupancy {
+    /// The number of slots. It may be lowered below the number of those that are taken.
+    pub(crate) limit: usize,
     pub(crate) taken: usize,
     pub(crate) prefetch: Prefetch,
     /// True if the claim loop has found no room, and must be woken when there is some.
@@ -62,7 +64,8 @@ pub(crate) struct Rates {
 
 impl pgjobq_core::worker_api::QueueSlots for ServedQueue {
     fn all_taken(&self) -> Option<usize> {
-        (self.count_free() == 0).then_some(self.limit)
+        let occupancy = self.occupancy();
+        (occupancy.count_free() == 0).then_some(occupancy.limit)
     }
 }
 
@@ -71,8 +74,9 @@ impl ServedQueue {
         Self {
             id: AtomicI32::new(id.0),
             name: name.into(),
-            limit,
+            limit_by_code: limit,
             occupancy: Mutex::new(Occupancy {
+                limit,
                 taken: 0,
                 prefetch: Prefetch::new(Instant::now()),
                 wakes: false,
@@ -125,14 +129,30 @@ impl ServedQueue {
         self.occupancy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns the number of slots.
+    pub(crate) fn limit(&self) -> usize {
+        self.occupancy().limit
+    }
+
+    /// Sets the number of slots: an operator's, or else the builder's. If they become fewer, running jobs go on. Returns whether the
+    /// number has changed.
+    pub(crate) fn set_limit(&self, by_operator: Option<usize>) -> bool {
+        let limit = by_operator.unwrap_or(self.limit_by_code);
+        let mut occupancy = self.occupancy();
+        let before = std::mem::replace(&mut occupancy.limit, limit);
+        self.note_room(&mut occupancy);
+        before != limit
+    }
+
     pub(crate) fn count_free(&self) -> usize {
-        self.limit.saturating_sub(self.occupancy().taken)
+        self.occupancy().count_free()
     }
 
     /// Returns the number of jobs that a claim may ask for now. If that is none, the claim loop is woken when there is room.
     pub(crate) fn room(&self, now: Instant) -> Room {
         let mut occupancy = self.occupancy();
-        let ahead = occupancy.prefetch.room(self.limit, now);
+        let slots = occupancy.limit;
+        let ahead = occupancy.prefetch.room(slots, now);
         self.room_or_wake(&mut occupancy, ahead)
     }
 
@@ -147,17 +167,23 @@ impl ServedQueue {
 
     /// Requests the wake-up under the same lock under which it finds no room: no slot becomes free in between.
     fn room_or_wake(&self, occupancy: &mut Occupancy, ahead: usize) -> Room {
-        let room = Room { slots: self.limit.saturating_sub(occupancy.taken), ahead };
+        let room = Room { slots: occupancy.count_free(), ahead };
         occupancy.wakes |= room.is_none();
         room
     }
 
     /// Wakes the claim loop, if it has found no room and there is some.
     pub(crate) fn note_room(&self, occupancy: &mut Occupancy) {
-        let has_room = occupancy.taken < self.limit || occupancy.prefetch.has_room();
+        let has_room = occupancy.count_free() > 0 || occupancy.prefetch.has_room();
         if has_room && std::mem::take(&mut occupancy.wakes) {
             self.freed.notify_one();
         }
+    }
+}
+
+impl Occupancy {
+    pub(crate) fn count_free(&self) -> usize {
+        self.limit.saturating_sub(self.taken)
     }
 }
 

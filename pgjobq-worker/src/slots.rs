@@ -18,7 +18,7 @@ impl Slots {
     /// Takes at most `most` free slots, and room for `ahead` jobs beyond them.
     pub(crate) fn take(queue: &Arc<ServedQueue>, most: usize, ahead: usize) -> Self {
         let mut occupancy = queue.occupancy();
-        let count = queue.limit.saturating_sub(occupancy.taken).min(most);
+        let count = occupancy.count_free().min(most);
         occupancy.taken += count;
         occupancy.prefetch.expect(ahead);
         drop(occupancy);
@@ -62,11 +62,13 @@ impl Slots {
         begun
     }
 
-    /// Hands the slot of an ended attempt to the next job that waits. Frees it if none does.
+    /// Hands the slot of an ended attempt to the next job that waits. Frees it if none does, or if the queue has fewer slots now.
     pub(crate) fn pass_on(mut self) -> Option<(Self, PrefetchedJob)> {
         let mut occupancy = self.queue.occupancy();
         occupancy.prefetch.pace.ended();
-        let Some(job) = occupancy.prefetch.pop() else {
+        let is_beyond = occupancy.taken > occupancy.limit;
+        let next = if is_beyond { None } else { occupancy.prefetch.pop() };
+        let Some(job) = next else {
             occupancy.taken -= self.count;
             self.queue.note_room(&mut occupancy);
             drop(occupancy);
@@ -80,7 +82,7 @@ impl Slots {
 
     /// Returns whether it has a slot. If none is left, it takes one that has become free.
     fn has_one(&mut self, occupancy: &mut Occupancy) -> bool {
-        if self.count == 0 && occupancy.taken < self.queue.limit {
+        if self.count == 0 && occupancy.count_free() > 0 {
             (occupancy.taken, self.count) = (occupancy.taken + 1, 1);
         }
         self.count > 0

@@ -42,11 +42,13 @@ mod judging; // Reaping of silent workers.
 mod local_wake_ups; // Workers that their own process wakes.
 mod lost_leases; // Results of jobs whose lease seems lost.
 mod panicking; // Application code that panics in unusual places.
+mod pauses; // Pauses of queues, kinds and keys.
 mod poolers; // Poolers between a worker and the database.
 mod prefetch; // Short jobs are claimed before a slot is free.
 mod recorded; // Results that cannot be recorded.
 mod role_defaults; // Unusual defaults of the database role.
 mod row_addresses; // Results of jobs whose rows have moved.
+mod settings; // Settings that operators change.
 mod shutdown; // A worker stops gracefully.
 mod stop_reasons; // The request to stop an attempt, and its reason.
 mod transactional; // Transactional jobs.

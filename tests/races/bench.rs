@@ -146,10 +146,11 @@ impl Bench {
         let numbers = |there: bool, jobs: &[i64]| -> Vec<i32> {
             jobs.iter().filter(|_| there).map(|job| i32::try_from(*job).unwrap()).collect()
         };
-        sqlx::query("select races.reset($1, $2, $3)")
+        sqlx::query("select races.reset($1, $2, $3, $4)")
             .bind(stage.given_up)
             .bind(numbers(stage.asked, ASKED))
             .bind(numbers(stage.expiring, &[1, 3]))
+            .bind(stage.marked)
             .execute(&mut self.gates)
             .await
             .unwrap();

@@ -81,7 +81,8 @@ end $$;
 
 -- Jobs 1 and 2 run under lease 11 of worker 1, which has been silent for long, or was reaped already. Jobs 3 and 4 wait, 5
 -- is quarantined, 6 is due, and 9 is dead. Job 1 has failed before; job 2 has `max_crashes = 0`, so that a crash kills it.
-create function races.reset(p_given_up boolean, p_asked int[], p_expiring int[]) returns void language plpgsql as $$
+create function races.reset(p_given_up boolean, p_asked int[], p_expiring int[], p_marked boolean default false)
+returns void language plpgsql as $$
 declare
     v_queue int := (select id from pgjobq.queues where name = 'default');
 begin
@@ -93,6 +94,8 @@ begin
     delete from pgjobq.failures;
     delete from pgjobq.finished;
     delete from pgjobq.cancels;
+    delete from pgjobq.pauses;
+    update pgjobq.lanes set may_be_paused = p_marked where may_be_paused <> p_marked;
     update pgjobq.queues set deleted_at = null where deleted_at is not null;
     perform setval('pgjobq.ticket', 100);
     insert into pgjobq.workers (shard, id, name, lease)
@@ -137,7 +140,26 @@ begin
         'cancels', (select coalesce(jsonb_agg(races.number(job) order by job), '[]') from pgjobq.cancels),
         'failures', (select coalesce(jsonb_agg(jsonb_build_object('id', races.number(job), 'attempt', attempt)
                             order by job, attempt), '[]') from pgjobq.failures),
-        'workers', (select coalesce(jsonb_agg(id order by id), '[]') from pgjobq.workers));
+        'workers', (select coalesce(jsonb_agg(id order by id), '[]') from pgjobq.workers),
+        'pauses', (select count(*) from pgjobq.pauses),
+        'marked', (select jsonb_agg(may_be_paused) from pgjobq.lanes));
+end $$;
+
+-- Returns the number of jobs that a claim takes although the queue is paused.
+create function races.taken_in_pause(p_queue int) returns int language plpgsql as $$
+declare
+    v_taken int;
+begin
+    if not exists (select from pgjobq.pauses) then
+        return 0;
+    end if;
+    perform pgjobq.register_worker(0::smallint, 98, 'paused');
+    select count(c.id) into v_taken
+      from pgjobq.claim(0::smallint, p_queue, 98, 998, true, '{kind}', 100, '{0,0,0,0}', null, null) c;
+    perform pgjobq.leave(0::smallint, 98);
+    delete from pgjobq.leases where worker = 98;
+    delete from pgjobq.pauses;
+    return v_taken;
 end $$;
 
 -- Acts on all requests, reaps every lease, claims all jobs, and completes them. Reports jobs that are left, or were claimed
@@ -150,6 +172,7 @@ declare
     v_claimed int[] := '{}';
     v_lease bigint := 1000;
     v_stale uuid[] := '{}';
+    v_paused int := races.taken_in_pause(v_queue);
     r record;
 begin
     perform pgjobq.act_on_cancels(0::smallint, null, races.id(0), 100);
@@ -180,7 +203,7 @@ begin
     end loop;
     return jsonb_build_object(
         'live', v_live, 'claimed', (select coalesce(jsonb_agg(c order by c), '[]') from unnest(v_claimed) c),
-        'unmet', v_unmet, 'stale', cardinality(v_stale), 'jobs', (select count(*) from pgjobq.jobs),
+        'unmet', v_unmet, 'paused', v_paused, 'stale', cardinality(v_stale), 'jobs', (select count(*) from pgjobq.jobs),
         'leases', (select count(*) from pgjobq.leases), 'failures', (select count(*) from pgjobq.failures),
         'cancels', (select count(*) from pgjobq.cancels));
 end $$;

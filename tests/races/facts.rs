@@ -113,7 +113,7 @@ impl Facts {
             }
             // A function that returns one value names the column after itself.
             Action::Promote => self.promoted = number(&answer["promoted"]),
-            Action::GiveUpWorkers | Action::Leave | Action::DeleteQueue => {}
+            Action::GiveUpWorkers | Action::Leave | Action::DeleteQueue | Action::Pause { .. } => {}
         }
         Ok(())
     }

@@ -25,6 +25,7 @@ pub(crate) fn check(group: &[Side], run: &Run) -> Result<(), String> {
     check.counts()?;
     check.requests_are_met()?;
     check.nobody_waits_for_a_caller()?;
+    check.pauses()?;
     check.heartbeat()?;
     check.nothing_is_stranded()
 }
@@ -100,6 +101,18 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// Once a pause has committed, no claim that is still open has taken a job.
+    fn pauses(&self) -> Result<(), String> {
+        let is_pause = |side: &usize| matches!(self.group[*side].0.action, Action::Pause { .. });
+        for pause in (0..self.group.len()).filter(is_pause) {
+            let later = |side: &usize| self.run.ended(*side) > self.run.ended(pause);
+            if (0..self.group.len()).filter(later).any(|side| !self.facts[side].claimed.is_empty()) {
+                return Err("a claim took jobs after the queue was paused".into());
+            }
+        }
+        Ok(())
+    }
+
     /// A worker that was confirmed as registered has a row.
     fn heartbeat(&self) -> Result<(), String> {
         let there = self.after.workers.contains(&1);
@@ -113,7 +126,7 @@ impl Check<'_> {
     /// cancel had ended, or was running.
     fn nothing_is_stranded(&self) -> Result<(), String> {
         let drained = &self.run.drained;
-        let nothing = ["unmet", "stale", "jobs", "leases", "failures", "cancels"];
+        let nothing = ["unmet", "paused", "stale", "jobs", "leases", "failures", "cancels"];
         if nothing.iter().any(|what| number(&drained[what]) != 0) || drained["live"] != drained["claimed"] {
             return Err(format!("something is stranded: {drained}"));
         }

@@ -79,6 +79,10 @@ pub(crate) enum Action {
     ReturnLease,
     Promote,
     Leave,
+    /// Pauses the queue, whose lane is marked already or not.
+    Pause {
+        marked: bool,
+    },
 }
 
 #[derive(Clone, Copy)]
@@ -101,6 +105,8 @@ pub(crate) struct Stage {
     pub(crate) asked: bool,
     /// The `expires_at` of jobs 1 and 3 has passed.
     pub(crate) expiring: bool,
+    /// The lane `may_be_paused`, and no pause concerns it.
+    pub(crate) marked: bool,
 }
 
 /// The jobs that have requests to cancel on the stage.
@@ -194,6 +200,7 @@ impl Operation {
             Action::ReturnLease => vec![1, 2, THE_LEASE],
             Action::Promote => vec![1, 2, 6],
             Action::Leave => vec![WORKER_2],
+            Action::Pause { .. } => vec![LANE],
         }
     }
 }
@@ -206,6 +213,7 @@ impl Stage {
             given_up: any(|operation| matches!(operation.action, Action::Reap)),
             asked: any(|operation| operation.asked),
             expiring: any(|operation| matches!(operation.action, Action::Expire)),
+            marked: any(|operation| matches!(operation.action, Action::Pause { marked: true })),
         }
     }
 }

@@ -80,6 +80,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     simple("purge", Action::Purge),
     simple("purge the queue", Action::PurgeQueue),
     simple("delete the queue", Action::DeleteQueue),
+    simple("pause the queue", Action::Pause { marked: false }),
+    simple("pause the queue of a marked lane", Action::Pause { marked: true }),
 ];
 
 /// Groups of three in which two operations, each correct by itself, may leave a gap for the third.
@@ -99,6 +101,7 @@ pub(crate) const TRIPLES: &[[&str; 3]] = &[
     ["expire", "claim", "return"],
     ["expire", "cancel", "claim"],
     ["delete the queue", "purge the queue", "enqueue"],
+    ["pause the queue of a marked lane", "claim", "claim found tickets"],
 ];
 
 /// Returns the operation of this name.

@@ -79,6 +79,27 @@ const PLANTED: &[Planted] = &[
         &["claim", "claim found tickets"],
     ),
     planted(
+        "a claim reads the pauses before it locks the lane",
+        &[
+            (
+                "    -- step: worker locked\n",
+                1,
+                "    v_pauses := pgjobq.pauses_of_queue(p_queue);\n    -- step: worker locked\n",
+            ),
+            ("        v_pauses := pgjobq.pauses_of_queue(p_queue);\n", 1, ""),
+        ],
+        &["claim", "pause the queue of a marked lane"],
+    ),
+    planted(
+        "a pause marks no lane",
+        &[(
+            "set may_be_paused = true where shard = l.shard",
+            1,
+            "set may_be_paused = true where false and shard = l.shard",
+        )],
+        &["claim", "pause the queue"],
+    ),
+    planted(
         "the ticket is not compared in the statement that deletes or changes the job's row",
         &[
             (

@@ -127,6 +127,7 @@ impl Operation {
             }
             Action::Promote => "promote(0::smallint, 100)".into(),
             Action::Leave => format!("leave(0::smallint, {CLAIMER})"),
+            Action::Pause { .. } => "pause('queue', 'default')".into(),
         }
     }
 }

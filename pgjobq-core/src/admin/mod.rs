@@ -3,6 +3,8 @@
 pub(crate) mod cancel;
 pub(crate) mod ended;
 pub(crate) mod job;
+pub(crate) mod pause;
 pub(crate) mod queue;
 pub(crate) mod requeue;
+pub(crate) mod settings;
 pub(crate) mod stats;

@@ -42,7 +42,7 @@ impl From<EndedState> for JobState {
     }
 }
 
-/// The error of saving a queue: from [`Queue::save`].
+/// The error of a queue's settings: from [`Queue::save`] and [`Queue::change`].
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum QueueError {
@@ -61,6 +61,19 @@ pub enum QueueError {
         /// The time.
         time: Duration,
     },
+    /// A limit is out of range.
+    #[error(
+        "queue `{queue}`: a limit of {limit} is not possible; write 1 to 1,000,000, or pause the queue with `.pause()`"
+    )]
+    Limit {
+        /// The queue's name.
+        queue: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// There is no such queue: from [`Queue::change`].
+    #[error("queue `{0}` does not exist; create it with `client.queue(\"{0}\").save()`")]
+    Unknown(String),
     /// The database could not be reached, or refused.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -101,6 +114,8 @@ impl<'c> Queue<'c> {
     /// Sets the retention of jobs that ended in this state, from one minute to ten years. It takes effect with
     /// [`save`](Self::save), for jobs that end a minute later.
     ///
+    /// This is what the code says; what an operator sets with [`change`](Self::change) wins.
+    ///
     /// Without it, completed jobs are kept for a day, dead ones for thirty days, and cancelled and expired ones for a week. The
     /// `retain` of a job function outweighs it for completed jobs. Jobs are dropped by the day, and later days together: a job
     /// that is kept for more than a week may stay up to a week longer, and from a hundred days on up to a third longer.
@@ -118,21 +133,11 @@ impl<'c> Queue<'c> {
     /// [`QueueError::Name`] and [`QueueError::Retention`], before anything is sent; and [`QueueError::Database`].
     pub async fn save(self) -> Result<(), QueueError> {
         name::check("queue", &self.name)?;
-        self.check_retention()?;
-        self.client.save_queue_with(&self.name, self.kept).await?;
+        check_retention(&self.name, self.kept)?;
+        self.client.save_queue_with(&self.name, self.kept, None).await?;
         if self.kept.iter().any(Option::is_some) {
             // Of the queue's retention the database knows.
             self.client.try_to_make_partitions(Duration::ZERO).await?.warn();
-        }
-        Ok(())
-    }
-
-    fn check_retention(&self) -> Result<(), QueueError> {
-        use EndedState::{Cancelled, Completed, Dead, Expired};
-        for (state, time) in [Completed, Dead, Cancelled, Expired].into_iter().zip(self.kept) {
-            if let Some(time) = time.filter(|time| !(SHORTEST_RETENTION..=LONGEST_RETENTION).contains(time)) {
-                return Err(QueueError::Retention { queue: self.name.clone(), state: state.into(), time });
-            }
         }
         Ok(())
     }
@@ -169,6 +174,17 @@ impl<'c> Queue<'c> {
     }
 }
 
+/// Rejects retentions, by [`EndedState`], that no queue can have.
+pub(crate) fn check_retention(queue: &str, kept: [Option<Duration>; 4]) -> Result<(), QueueError> {
+    use EndedState::{Cancelled, Completed, Dead, Expired};
+    for (state, time) in [Completed, Dead, Cancelled, Expired].into_iter().zip(kept) {
+        if let Some(time) = time.filter(|time| !(SHORTEST_RETENTION..=LONGEST_RETENTION).contains(time)) {
+            return Err(QueueError::Retention { queue: queue.to_owned(), state: state.into(), time });
+        }
+    }
+    Ok(())
+}
+
 impl Client {
     /// Returns a queue by name, to create, inspect, empty or delete it.
     pub fn queue(&self, name: impl Into<String>) -> Queue<'_> {
@@ -185,19 +201,26 @@ impl Client {
     /// Creates a queue if it does not exist, and returns its id.
     #[doc(hidden)]
     pub async fn save_queue(&self, name: &str) -> Result<QueueId, DatabaseError> {
-        self.save_queue_with(name, [None; 4]).await
+        self.save_queue_with(name, [None; 4], None).await
+    }
+
+    /// Creates a queue if it does not exist, and records how many of its jobs a worker runs at a time. Returns its id.
+    #[doc(hidden)]
+    pub async fn save_served_queue(&self, name: &str, limit: usize) -> Result<QueueId, DatabaseError> {
+        self.save_queue_with(name, [None; 4], Some(i32::try_from(limit).unwrap_or(i32::MAX))).await
     }
 
     async fn save_queue_with(
         &self,
         name: &str,
         kept: [Option<Duration>; 4],
+        limit: Option<i32>,
     ) -> Result<QueueId, DatabaseError> {
         let shared = self.shared();
         let micros = kept.map(|time| time.map(|time| i64::try_from(time.as_micros()).unwrap_or(i64::MAX)));
         let [completed, dead, cancelled, expired] = &micros;
-        let saved =
-            shared.write(&shared.sql.save_queue, &[&name, completed, dead, cancelled, expired]).await?;
+        let values: [&dyn Literal; 6] = [&name, completed, dead, cancelled, expired, &limit];
+        let saved = shared.write(&shared.sql.save_queue, &values).await?;
         saved.try_get("id").map_err(DatabaseError::Refused)
     }
 

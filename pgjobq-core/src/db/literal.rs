@@ -90,6 +90,16 @@ macro_rules! arrays {
 
 arrays!(Uuid as "uuid[]", Shard as "int2[]", i64 as "int8[]");
 
+impl Literal for &[Option<i64>] {
+    fn kind(&self) -> &'static str {
+        "int8[]"
+    }
+
+    fn write(&self, out: &mut String) {
+        write_array(self.iter(), out);
+    }
+}
+
 fn write_array<'v>(values: impl Iterator<Item = &'v (impl Literal + 'v)>, out: &mut String) {
     out.push_str("array[");
     for (place, value) in values.enumerate() {

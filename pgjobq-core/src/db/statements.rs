@@ -34,11 +34,12 @@ macro_rules! statements {
 statements! {
     about, which_server, own_settings, enqueue_one, enqueue_many, enqueue_workflow, workflow_status, workflow_steps, cancel_workflow,
     retry_workflow, resume_step, lookup, status, explain, unstarted, other_schemas, notify, wait_until,
-    save_queue, delete_queue, deleted_queues, forget_queue, stray_queues, purge_queue, queue_stats, queue_ids, queue_keeps, note_rates,
+    save_queue, delete_queue, deleted_queues, forget_queue, stray_queues, purge_queue, queue_stats, queue_ids, note_rates,
+    queue_settings, change_settings, pause, resume, pauses,
     record_kinds, make_partitions, drop_partition, tidy_rest, tidy_hints, tidy_failures,
     follow_ups, tend_workflows, confirm_edges, settle_edges, claim, claim_quarantined, read_args, return_claim, peek, finish, finish_growing, reserve_steps, complete_in, say_progress,
     ask_to_cancel, act_on_request, act_on_cancels, expire, ended_badly, show_ended, requeue_jobs, purge_ended,
-    register_worker, heartbeat, set_idle, leave, return_lease, list_workers, check_queues, unknown_kinds,
+    register_worker, heartbeat, set_idle, leave, return_lease, list_workers, check_queues, set_slots, unknown_kinds,
     repair_tickets, give_up_workers, reap, find_due, promote, find_expiring,
 }
 

@@ -20,4 +20,4 @@ pub use finish::{Decision, Ended, Finished, LeaseUse};
 pub use model::{ByPriority, ClaimId, Hold, Lane, LeaseKey, PRIORITIES};
 pub use queues::QueueStanding;
 pub use settle::{FollowUps, Settled, Tended};
-pub use upkeep::{ActedOnCancels, DueShards, Expired, HeldLease, Promoted, Reaped, WorkerBeats};
+pub use upkeep::{ActedOnCancels, Beat, DueShards, Expired, HeldLease, Promoted, Reaped, WorkerBeats};

@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use crate::DatabaseError;
-use crate::db::ids::QueueId;
+use crate::db::ids::{QueueId, WorkerId};
 use crate::db::time::duration;
 use crate::store::access::Store;
 
@@ -23,6 +23,12 @@ pub struct QueueStanding {
     pub incomplete: bool,
     /// The number of tickets that have been drawn in this database.
     pub drawn: i64,
+    /// An operator's limit for each worker.
+    pub limit: Option<usize>,
+    /// The retention of completed jobs, for kinds that set none; `None` if there is no such queue.
+    pub keep: Option<Duration>,
+    /// How often operators have changed settings.
+    pub changes: i64,
 }
 
 impl Store {
@@ -38,16 +44,19 @@ impl Store {
                 shards: row.try_get("shards")?,
                 incomplete: row.try_get("incomplete")?,
                 drawn: row.try_get("drawn")?,
+                limit: row.try_get::<Option<i32>, _>("slots")?.and_then(|slots| usize::try_from(slots).ok()),
+                keep: row.try_get::<Option<i64>, _>("keep")?.map(duration),
+                changes: row.try_get("changes")?,
             })
         };
         rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
-    /// Returns the retention of completed jobs in these queues, for kinds that set none.
-    pub async fn queue_keeps(&self, queues: &[QueueId]) -> Result<Vec<(QueueId, Duration)>, DatabaseError> {
-        let rows = self.rows(sqlx::query(self.sql.queue_keeps.clone()).bind(queues)).await?;
-        let read = |row: &PgRow| Ok((row.try_get("id")?, duration(row.try_get("keep")?)));
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
+    /// Records how many slots the worker has in each of its queues, after a limit was changed.
+    pub async fn set_slots(&self, worker: WorkerId, slots: &[usize]) -> Result<(), DatabaseError> {
+        let slots: Vec<i32> = slots.iter().map(|slots| i32::try_from(*slots).unwrap_or(i32::MAX)).collect();
+        let query = sqlx::query(self.sql.set_slots.clone()).bind(self.shards()).bind(worker).bind(slots);
+        self.rows(query).await.map(drop)
     }
 
     /// Returns the kinds, with their queues, of jobs that have waited in these queues for long and are of none of

@@ -21,6 +21,15 @@ pub struct HeldLease {
     pub age: Duration,
 }
 
+/// The answer to a heartbeat of a registered worker.
+#[derive(Clone, Debug)]
+pub struct Beat {
+    /// Its leases in the database.
+    pub held: Vec<HeldLease>,
+    /// How often operators have changed the settings of queues.
+    pub changes: i64,
+}
+
 /// A worker's row, as other workers read it to detect its silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerBeats {
@@ -114,17 +123,18 @@ impl Store {
     }
 
     /// Records a heartbeat of the worker, and returns its leases. Returns `None` if the worker was given up.
-    pub async fn heartbeat(&self, worker: WorkerId) -> Result<Option<Vec<HeldLease>>, DatabaseError> {
+    pub async fn heartbeat(&self, worker: WorkerId) -> Result<Option<Beat>, DatabaseError> {
         let query = sqlx::query(self.sql.heartbeat.clone()).bind(self.shards()).bind(worker);
         let rows = self.rows(query).await?;
-        let mut held = Vec::new();
+        let mut beat = Beat { held: Vec::new(), changes: 0 };
         for row in &rows {
             if !row.try_get::<bool, _>("alive").map_err(DatabaseError::Refused)? {
                 return Ok(None);
             }
-            held.extend(read_held(row).map_err(DatabaseError::Refused)?);
+            beat.held.extend(read_held(row).map_err(DatabaseError::Refused)?);
+            beat.changes = row.try_get("changes").map_err(DatabaseError::Refused)?;
         }
-        Ok(Some(held))
+        Ok(Some(beat))
     }
 
     /// Records the queues in which the worker wants to be notified of work.

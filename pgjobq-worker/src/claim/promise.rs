@@ -84,7 +84,7 @@ fn can_start(runtime: &Runtime, queue: &ServedQueue, new: &NewJobs) -> bool {
         runtime.kinds.plain.contains(*kind)
             || (runtime.kinds.transactional.contains(*kind) && runtime.client.has_places())
     };
-    leaves_half(queue.count_free(), new.count, queue.limit)
+    leaves_half(queue.count_free(), new.count, queue.limit())
         && new.kinds.iter().filter(knows).count() == new.kinds.len()
         && runtime.store.shards().len() == 1
         && runtime.liveness.may_claim(runtime.config.lease)

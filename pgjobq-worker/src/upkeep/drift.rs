@@ -1,4 +1,5 @@
-//! Detects that the database is no longer the one for which the worker was built, mends its queues, and reports other problems.
+//! Detects that the database is no longer the one for which the worker was built, mends its queues, follows their settings, and
+//! reports other problems.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,9 +45,8 @@ impl Upkeep for DriftWatch {
 /// Mends the queues of this worker. Returns the problems that remain.
 async fn look(runtime: &Runtime) -> Result<Vec<String>, DatabaseError> {
     let mut problems = Vec::new();
-    let names: Vec<&str> = runtime.queues.iter().map(|queue| &*queue.name).collect();
     let shards = runtime.store.shards().len();
-    let standing = runtime.store.check_queues(&names).await?;
+    let standing = runtime.read_queues().await?;
     if standing.first().is_some_and(|queue| runtime.problems.is_set_back(queue.drawn)) {
         runtime.store.repair_tickets().await?;
     }

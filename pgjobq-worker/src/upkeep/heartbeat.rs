@@ -101,7 +101,10 @@ async fn beat_until(runtime: &Arc<Runtime>, store: &Store, end: &CancellationTok
 async fn beat(runtime: &Runtime, store: &Store) -> Result<Vec<LeaseKey>, DatabaseError> {
     let before = runtime.leases.all();
     match store.heartbeat(runtime.worker()).await? {
-        Some(held) => Ok(runtime.leases.compare(&before, &held, runtime.config.claim_timeout)),
+        Some(beat) => {
+            runtime.note_changes(beat.changes);
+            Ok(runtime.leases.compare(&before, &beat.held, runtime.config.claim_timeout))
+        }
         None => start_anew(runtime, store).await.map(|()| Vec::new()),
     }
 }

@@ -57,7 +57,6 @@ impl Upkeep for Housekeeper {
 
     async fn round(&mut self) -> Result<Duration, DatabaseError> {
         let runtime = &self.runtime;
-        log("reading how long jobs are kept", runtime.read_retentions().await);
         log("emptying deleted queues", empty_deleted_queues(runtime).await);
         log("forgetting old hints", runtime.store.tidy_hints().await);
         let tidied = tidy_failures(runtime, &mut self.checked_failures).await;

@@ -1,0 +1,111 @@
+-- The settings of queues: what the code says, and what an operator has set instead. Programs write the first
+-- (`save_queue`), and only this file the second, so that no deploy undoes it. Workers follow at the next
+-- notification or heartbeat.
+
+-- Changes settings of a queue. A null in `p_values` resets one to what the code says.
+create or replace function pgjobq.change_settings(
+    p_queue text, p_settings text[], p_values bigint[], p_by text default null)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_set jsonb;
+    v_reset text[];
+begin
+    perform pgjobq.reject_open_transaction();
+    perform pgjobq.check_setting(s.setting, s.value) from unnest(p_settings, p_values) s(setting, value);
+    select jsonb_object_agg(setting, jsonb_build_object(
+               'value', value, 'by', coalesce(p_by, session_user), 'role', session_user,
+               'at', clock_timestamp())) filter (where value is not null),
+           array_agg(setting) filter (where value is null)
+      into v_set, v_reset from unnest(p_settings, p_values) s(setting, value);
+    update pgjobq.queues
+       set overrides = nullif(
+               coalesce(overrides, '{}') - coalesce(v_reset, '{}') || coalesce(v_set, '{}'), '{}')
+     where name = p_queue and deleted_at is null;
+    if not found then
+        raise exception 'there is no queue %', quote_nullable(p_queue)
+            using errcode = 'undefined_object', hint = 'The table pgjobq.queues has their names.';
+    end if;
+    update pgjobq.settings set changes = changes + 1;
+    perform pg_notify(pgjobq.channel(), 'queues changed');
+end $$;
+
+comment on function pgjobq.change_settings is 'Internal. Changes settings of a queue.';
+
+-- Rejects a setting that no queue has, and a value that it cannot have.
+create or replace function pgjobq.check_setting(p_setting text, p_value bigint) returns void
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    if (p_setting in ('limit', 'keep_completed', 'keep_dead', 'keep_cancelled', 'keep_expired')) is not true
+    then
+        raise exception 'a queue has no setting %', quote_nullable(p_setting)
+            using errcode = 'invalid_parameter_value',
+                hint = 'There are limit, keep_completed, keep_dead, keep_cancelled and keep_expired.';
+    elsif p_setting = 'limit' and p_value not between 1 and 1000000 then
+        raise exception 'a limit is 1 to 1000000, not %', p_value
+            using errcode = 'numeric_value_out_of_range', hint = 'To stop a queue, pause it.';
+    elsif p_setting <> 'limit' and p_value not between 60000000 and 316224000000000 then
+        raise exception 'ended jobs are kept from one minute to 3660 days, not for %',
+            p_value * interval '1 microsecond'
+            using errcode = 'numeric_value_out_of_range';
+    end if;
+end $$;
+
+comment on function pgjobq.check_setting is 'Internal. Rejects a setting that no queue can have.';
+
+-- Changes one setting of a queue, for people: a limit is a number, a retention an interval.
+create or replace function pgjobq.change_setting(
+    queue text, setting text, value text, by text default null)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform pgjobq.change_settings(
+        change_setting.queue, array[change_setting.setting],
+        array[case when change_setting.setting = 'limit' then change_setting.value::bigint
+                   else pgjobq.microseconds(change_setting.value::interval) end],
+        change_setting.by);
+end $$;
+
+comment on function pgjobq.change_setting is
+    'Public. Sets what wins over the code: the `limit` of a queue in each worker, or how long its jobs are '
+    'kept (`keep_completed`, `keep_dead`, `keep_cancelled`, `keep_expired`). Null resets it.';
+
+-- The settings of a queue. A limit is a number of jobs, and any other one a time in microseconds.
+create or replace function pgjobq.settings_of(p_queue int)
+returns table (setting text, by_code bigint, by_operator bigint, set_by text, role text, set_at timestamptz)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+    return query
+    select s.setting, s.by_code, (o.entry ->> 'value')::bigint, o.entry ->> 'by', o.entry ->> 'role',
+           (o.entry ->> 'at')::timestamptz
+      from pgjobq.queues q,
+           lateral (select 'limit' as setting, q.slots::bigint as by_code
+                    union all
+                    select 'keep_' || k.outcome,
+                           pgjobq.microseconds(coalesce(k.keep, pgjobq.default_keep(k.outcome)))
+                      from unnest('{completed,dead,cancelled,expired}'::text[],
+                                  array[q.keep_completed, q.keep_dead, q.keep_cancelled, q.keep_expired])
+                           k(outcome, keep)) s,
+           lateral (select q.overrides -> s.setting as entry) o
+     where q.id = p_queue;
+end $$;
+
+comment on function pgjobq.settings_of is 'Internal. The settings of a queue.';
+
+-- An interval as a number.
+create or replace function pgjobq.microseconds(p_interval interval) returns bigint
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    return (extract(epoch from p_interval) * 1000000)::bigint;
+end $$;
+
+comment on function pgjobq.microseconds is 'Internal. An interval as a number of microseconds.';
+
+-- A setting as people write it.
+create or replace function pgjobq.shown_setting(p_setting text, p_value bigint) returns text
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    return case when p_setting = 'limit' then p_value::text
+                else justify_hours(p_value * interval '1 microsecond')::text end;
+end $$;
+
+comment on function pgjobq.shown_setting is 'Internal. A setting as people write it.';

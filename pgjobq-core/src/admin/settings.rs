@@ -1,0 +1,230 @@
+//! The settings of a queue: what the code says, and what an operator has set instead.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::time::{Duration, SystemTime};
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use crate::DatabaseError;
+use crate::admin::queue::{EndedState, Queue, QueueError, check_retention};
+use crate::client::Client;
+use crate::db::literal::Literal;
+use crate::db::time::{duration, time};
+use crate::job::name;
+
+/// The highest limit. The schema has the same.
+const HIGHEST_LIMIT: usize = 1_000_000;
+/// The SQLSTATE of a change in a queue that does not exist.
+const UNDEFINED: &str = "42704";
+
+/// The settings of a queue: from [`Queue::settings`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueSettings {
+    /// The number of its jobs that run at a time in each worker. The code's is that of the worker that was built last.
+    pub limit: Setting<usize>,
+    /// The retention of completed jobs. The `retain` of a job function outweighs it.
+    pub keep_completed: Setting<Duration>,
+    /// The retention of dead jobs.
+    pub keep_dead: Setting<Duration>,
+    /// The retention of cancelled jobs.
+    pub keep_cancelled: Setting<Duration>,
+    /// The retention of expired jobs.
+    pub keep_expired: Setting<Duration>,
+}
+
+/// One setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Setting<T> {
+    /// The code's value, or the default of pgjobq; `None` for the limit of a queue that no worker was built for.
+    pub by_code: Option<T>,
+    /// An operator's value, which wins until it is reset.
+    pub by_operator: Option<Override<T>>,
+}
+
+/// A value that an operator has set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Override<T> {
+    /// The value.
+    pub value: T,
+    /// The person who set it, in the words of the call.
+    pub by: String,
+    /// The database role that set it.
+    pub role: String,
+    /// The time of the change.
+    pub at: SystemTime,
+}
+
+/// Changes to the settings of a queue: await it. From [`Queue::change`].
+///
+/// All running workers follow within seconds, and new ones obey it from the start, whatever their code says. If a limit is lowered,
+/// the jobs that run beyond it end before new ones begin.
+///
+/// ```no_run
+/// # use pgjobq_core as pgjobq;
+/// # async fn example(client: pgjobq::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use pgjobq::EndedState;
+///
+/// let day = Duration::from_secs(86_400);
+/// client.queue("mail").change().limit(20).retain(EndedState::Dead, 90 * day).by("ada").await?;
+///
+/// let settings = client.queue("mail").settings().await?.expect("it exists");
+/// if let Some(set) = &settings.limit.by_operator {
+///     println!("{} at a time, says {}; the code says {:?}", set.value, set.by, settings.limit.by_code);
+/// }
+/// client.queue("mail").change().reset_limit().by("ada").await?; // As the code says again.
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "await it"]
+pub struct ChangeSettings<'c> {
+    client: &'c Client,
+    queue: String,
+    limit: Option<Option<usize>>,
+    /// By [`EndedState`].
+    kept: [Option<Option<Duration>>; 4],
+    by: Option<String>,
+}
+
+impl<'c> Queue<'c> {
+    /// Returns its settings: what the code says of each, and what an operator has set instead. Returns `None` if there is no such
+    /// queue.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be reached, or refuses the statement.
+    pub async fn settings(&self) -> Result<Option<QueueSettings>, DatabaseError> {
+        let shared = self.client.shared();
+        let rows = shared.read(&shared.sql.queue_settings, &[&self.name.as_str()]).await?;
+        QueueSettings::read(&rows).map_err(DatabaseError::Refused)
+    }
+
+    /// Changes settings while workers run: see [`ChangeSettings`]. What the code says is set with [`retain`](Self::retain) and
+    /// [`save`](Self::save), and by each worker's builder; an operator's setting wins.
+    pub fn change(self) -> ChangeSettings<'c> {
+        ChangeSettings { client: self.client, queue: self.name, limit: None, kept: [None; 4], by: None }
+    }
+}
+
+impl ChangeSettings<'_> {
+    /// Sets the number of jobs that run at a time in each worker: from 1 to 1,000,000.
+    pub fn limit(mut self, jobs: usize) -> Self {
+        self.limit = Some(Some(jobs));
+        self
+    }
+
+    /// Lets the limit be what each worker's code says.
+    pub fn reset_limit(mut self) -> Self {
+        self.limit = Some(None);
+        self
+    }
+
+    /// Sets the retention of jobs that end in this state from now on: from one minute to ten years.
+    pub fn retain(mut self, ended: EndedState, time: Duration) -> Self {
+        self.kept[ended as usize] = Some(Some(time));
+        self
+    }
+
+    /// Lets the retention be what the code says.
+    pub fn reset_retention(mut self, ended: EndedState) -> Self {
+        self.kept[ended as usize] = Some(None);
+        self
+    }
+
+    /// Sets who changes them. Without it, the database role is shown.
+    pub fn by(mut self, who: impl Into<String>) -> Self {
+        self.by = Some(who.into().replace('\0', ""));
+        self
+    }
+
+    async fn send(self) -> Result<(), QueueError> {
+        name::check("queue", &self.queue)?;
+        if let Some(limit) = self.limit.flatten()
+            && !(1..=HIGHEST_LIMIT).contains(&limit)
+        {
+            return Err(QueueError::Limit { queue: self.queue, limit });
+        }
+        check_retention(&self.queue, self.kept.map(Option::flatten))?;
+        let (names, values): (Vec<&str>, Vec<Option<i64>>) = self.changes().into_iter().unzip();
+        let shared = self.client.shared();
+        let by = self.by.as_deref();
+        let written: [&dyn Literal; 4] = [&self.queue.as_str(), &&names[..], &&values[..], &by];
+        match shared.write(&shared.sql.change_settings, &written).await {
+            Err(error) if error.code().as_deref() == Some(UNDEFINED) => {
+                return Err(QueueError::Unknown(self.queue));
+            }
+            changed => changed?,
+        };
+        if self.kept.iter().any(Option::is_some) {
+            // Of the queue's retention the database knows.
+            self.client.try_to_make_partitions(Duration::ZERO).await?.warn();
+        }
+        Ok(())
+    }
+
+    /// Returns the settings to change, each with its new value.
+    fn changes(&self) -> Vec<(&'static str, Option<i64>)> {
+        let limit = self.limit.map(|limit| ("limit", limit.and_then(|jobs| i64::try_from(jobs).ok())));
+        let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        let names = ["keep_completed", "keep_dead", "keep_cancelled", "keep_expired"];
+        let kept = names.into_iter().zip(self.kept);
+        let kept = kept.filter_map(|(name, time)| time.map(|time| (name, time.map(micros))));
+        limit.into_iter().chain(kept).collect()
+    }
+}
+
+impl<'c> IntoFuture for ChangeSettings<'c> {
+    type Output = Result<(), QueueError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+impl<T> Setting<T> {
+    /// The value that counts: the operator's, or else the code's.
+    pub fn current(&self) -> Option<&T> {
+        self.by_operator.as_ref().map(|set| &set.value).or(self.by_code.as_ref())
+    }
+
+    fn read(rows: &[PgRow], name: &str, value: fn(i64) -> T) -> Result<Self, sqlx::Error> {
+        let mut found = Self { by_code: None, by_operator: None };
+        for row in rows {
+            if row.try_get::<&str, _>("setting")? == name {
+                found.by_code = row.try_get::<Option<i64>, _>("by_code")?.map(value);
+                if let Some(set) = row.try_get::<Option<i64>, _>("by_operator")? {
+                    found.by_operator = Some(Override {
+                        value: value(set),
+                        by: row.try_get("set_by")?,
+                        role: row.try_get("role")?,
+                        at: time(row.try_get("set_at")?),
+                    });
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl QueueSettings {
+    fn read(rows: &[PgRow]) -> Result<Option<Self>, sqlx::Error> {
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let kept = |name| Setting::read(rows, name, duration);
+        Ok(Some(Self {
+            limit: Setting::read(rows, "limit", |jobs| usize::try_from(jobs).unwrap_or_default())?,
+            keep_completed: kept("keep_completed")?,
+            keep_dead: kept("keep_dead")?,
+            keep_cancelled: kept("keep_cancelled")?,
+            keep_expired: kept("keep_expired")?,
+        }))
+    }
+}
