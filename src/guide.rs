@@ -8,6 +8,7 @@
 //! | [cancelling] | How do I stop a job, and how does a job notice? |
 //! | [waiting_for_results] | How do I get what a job returned? Which error means what? |
 //! | [workflows] | How does a job wait for others, and get what they returned? What happens when one fails? |
+//! | [attributes] | How do I find jobs by tenant, region, or size? |
 //! | [testing] | How do I test a job, and code that enqueues? |
 //! | [pausing] | How do I stop the jobs of a queue, a kind or a customer for a while? |
 //! | [settings] | How do I change limits and retentions while workers run? |
@@ -33,6 +34,9 @@ pub mod waiting_for_results {}
 
 #[doc = include_str!("guide/workflows.md")]
 pub mod workflows {}
+
+#[doc = include_str!("guide/attributes.md")]
+pub mod attributes {}
 
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}

@@ -79,8 +79,10 @@ pub mod __private {
     pub use crate::attempt::complete::finish_transactional;
     pub use crate::job::app_state::StateType;
     pub use crate::job::argument::{Argument, HandedIn};
+    pub use crate::job::attribute::Attribute;
     pub use crate::job::descriptor::JobDescriptor;
     pub use crate::job::job_return::{JobReturn, StoredResult, Unkept, encode_output};
+    pub use crate::workflow::input::Given;
     pub use crate::{
         Backoff, CallError, Client, EnqueueError, Handler, Input, JobContext, JobError, JobHandle, JobId,
         NewJob, NewStep, Policy, Priority, State, Target,

@@ -1,5 +1,5 @@
 #[allow(clippy::unused_async)]
-async fn r#charge(r#type: u8) -> Outcome {
+async fn r#charge(r#type: u8, size: u64, note: String) -> Outcome {
     body()
 }
 ///The ways to enqueue the job `charge` and to wait for it.
@@ -37,19 +37,59 @@ const _: () = {
         ///Makes a `charge` job, which has options and is not enqueued yet.
         pub fn job(
             r#type: u8,
+            size: u64,
+            note: String,
         ) -> __pgjobq::NewJob<<Outcome as __pgjobq::JobReturn>::Value> {
-            __stored::<<Outcome as __pgjobq::JobReturn>::Value, u8>()
-                .0(&__Args { r#type })
+            let attribute_0 = __pgjobq::Attribute::value(&r#type);
+            let attribute_1 = __pgjobq::Attribute::value(size.max(1));
+            let attribute_2 = __pgjobq::Attribute::value(3);
+            __stored::<<Outcome as __pgjobq::JobReturn>::Value, u8, u64, String>()
+                .0(&__Args { r#type, size, note })
+                .attribute("type", attribute_0)
+                .attribute("charge.size", attribute_1)
+                .attribute("version", attribute_2)
         }
         ///Makes a `charge` step of a workflow. Each argument is a value, or comes from another step: its `output()` or `result()`.
         pub fn step(
             r#type: impl __pgjobq::Input<u8>,
+            size: impl __pgjobq::Input<u64>,
+            note: impl __pgjobq::Input<String>,
         ) -> __pgjobq::NewStep<<Outcome as __pgjobq::JobReturn>::Value> {
+            let r#type = __pgjobq::Input::<u8>::given(r#type);
+            let size = __pgjobq::Input::<u64>::given(size);
+            let (r#type, attribute_0) = match (r#type,) {
+                (__pgjobq::Given::Value(r#type, encode_0),) => {
+                    let attribute_0 = ::core::option::Option::Some(
+                        __pgjobq::Attribute::value(&r#type),
+                    );
+                    (__pgjobq::Given::Value(r#type, encode_0), attribute_0)
+                }
+                (r#type,) => (r#type, ::core::option::Option::None),
+            };
+            let (size, attribute_1) = match (size,) {
+                (__pgjobq::Given::Value(size, encode_0),) => {
+                    let attribute_1 = ::core::option::Option::Some(
+                        __pgjobq::Attribute::value(size.max(1)),
+                    );
+                    (__pgjobq::Given::Value(size, encode_0), attribute_1)
+                }
+                (size,) => (size, ::core::option::Option::None),
+            };
+            let attribute_2 = ::core::option::Option::Some(
+                __pgjobq::Attribute::value(3),
+            );
             __pgjobq::NewStep::new(
-                Self::KIND,
-                &__POLICY,
-                [__pgjobq::Input::<u8>::source(r#type, "type")],
-            )
+                    Self::KIND,
+                    &__POLICY,
+                    [
+                        r#type.source("type"),
+                        size.source("size"),
+                        __pgjobq::Input::<String>::source(note, "note"),
+                    ],
+                )
+                .computed("type", attribute_0)
+                .computed("charge.size", attribute_1)
+                .computed("version", attribute_2)
         }
         ///Returns the handle of the `charge` job with this id.
         #[must_use]
@@ -70,11 +110,13 @@ const _: () = {
         pub async fn enqueue(
             to: impl __pgjobq::Target,
             r#type: u8,
+            size: u64,
+            note: String,
         ) -> ::core::result::Result<
             __pgjobq::JobHandle<<Outcome as __pgjobq::JobReturn>::Value>,
             __pgjobq::EnqueueError,
         > {
-            Self::job(r#type).enqueue(to).await
+            Self::job(r#type, size, note).enqueue(to).await
         }
         ///Enqueues a `charge` job, waits until it ends, and returns its result.
         ///
@@ -84,28 +126,36 @@ const _: () = {
         pub async fn call(
             client: &__pgjobq::Client,
             r#type: u8,
+            size: u64,
+            note: String,
         ) -> ::core::result::Result<
             <Outcome as __pgjobq::JobReturn>::Value,
             __pgjobq::CallError,
         > {
-            __call::<<Outcome as __pgjobq::JobReturn>::Value>(Self::job(r#type), client)
+            __call::<
+                <Outcome as __pgjobq::JobReturn>::Value,
+            >(Self::job(r#type, size, note), client)
                 .await
         }
     }
     #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
     #[serde(crate = "__pgjobq::serde")]
-    struct __Args<__0> {
+    struct __Args<__0, __1, __2> {
         r#type: __0,
+        size: __1,
+        note: __2,
     }
     type __NewJob<__T, __A> = fn(&__A) -> __pgjobq::NewJob<__T>;
     type __Decode<__A> = fn(
         &__pgjobq::JobContext,
         &__pgjobq::serde_json::value::RawValue,
     ) -> ::core::result::Result<__A, __pgjobq::JobError>;
-    fn __stored<__T, __0: __pgjobq::Argument>() -> (
-        __NewJob<__T, __Args<__0>>,
-        __Decode<__Args<__0>>,
-    ) {
+    fn __stored<
+        __T,
+        __0: __pgjobq::Argument,
+        __1: __pgjobq::Argument,
+        __2: __pgjobq::Argument,
+    >() -> (__NewJob<__T, __Args<__0, __1, __2>>, __Decode<__Args<__0, __1, __2>>) {
         (
             |args| __pgjobq::NewJob::new(__Job::KIND, &__POLICY, args),
             |context, args| context.decode(args),
@@ -131,9 +181,11 @@ const _: () = {
         ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
         __pgjobq::JobError,
     > {
-        let args = __stored::<(), u8>().1(&context, args)?;
+        let args = __stored::<(), u8, u64, String>().1(&context, args)?;
         __returns::<Outcome>();
-        __pgjobq::encode_output::<Outcome>(r#charge(args.r#type).await)
+        __pgjobq::encode_output::<
+            Outcome,
+        >(r#charge(args.r#type, args.size, args.note).await)
     }
     const _: () = {
         use ::std::boxed::Box;

@@ -5,16 +5,16 @@ use std::time::Duration;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use crate::parse::{Entry, Form};
+use crate::parse::{Entry, Form, Opening};
 use crate::settings::Settings;
-use crate::value;
+use crate::{computed, value};
 
 /// A key of the attribute.
 pub(crate) struct Key {
     pub(crate) name: &'static str,
     /// The words after "`queue` takes" in an error.
     takes: &'static str,
-    /// An example of its value.
+    /// An example of its value. One in parentheses follows the key without `=`.
     example: &'static str,
     pub(crate) set: fn(&mut Settings, &Entry) -> syn::Result<()>,
 }
@@ -115,6 +115,15 @@ pub(crate) const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "attributes",
+        takes: "arguments, or names and expressions",
+        example: "(tenant, region = region.code())",
+        set: |keys, entry| {
+            keys.attributes = computed::read(entry)?;
+            Ok(())
+        },
+    },
+    Key {
         name: "crate",
         takes: "the path of pgjobq",
         example: "my_crate::pgjobq",
@@ -139,11 +148,15 @@ pub(crate) fn known(key: &Ident) -> Option<&'static Key> {
 
 /// Returns the expected value of a key, for errors about it.
 pub(crate) fn form(key: &Ident) -> Form {
-    let (what, example) = match known(key) {
-        Some(Key { takes, example, .. }) => (*takes, format!("`{key} = {example}`")),
-        None => ("a value", format!("`{key} = …`")),
-    };
-    Form { what, example }
+    match known(key) {
+        Some(Key { takes, example, .. }) if example.starts_with('(') => {
+            Form { what: takes, example: format!("`{key}{example}`"), opening: Opening::Parenthesis }
+        }
+        Some(Key { takes, example, .. }) => {
+            Form { what: takes, example: format!("`{key} = {example}`"), opening: Opening::EqualsSign }
+        }
+        None => Form { what: "a value", example: format!("`{key} = …`"), opening: Opening::Any },
+    }
 }
 
 fn expression(duration: Duration) -> TokenStream {

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod attribute;
+mod computed;
+mod constructors;
 mod diagnostics;
 mod duration;
 mod expand;

@@ -29,10 +29,11 @@ impl Job {
     pub(crate) fn new(keys: Settings, item: Item, diagnostics: &mut Diagnostics) -> Option<Self> {
         let (arguments, returned) = diagnostics.unless_wrong(|all| function::check(&item, all))?;
         let Item { attributes, visibility, signature, .. } = item;
-        let job = Self { keys, attributes, visibility, name: signature.ident, arguments, returned };
+        let mut job = Self { keys, attributes, visibility, name: signature.ident, arguments, returned };
         job.check_kind(diagnostics);
         job.check_aliases(diagnostics);
         job.check_redacted(diagnostics);
+        job.check_attributes(diagnostics);
         Some(job)
     }
 
@@ -64,6 +65,22 @@ impl Job {
         }
     }
 
+    /// Rejects and removes each attribute that has no expression and no argument of its name.
+    fn check_attributes(&mut self, diagnostics: &mut Diagnostics) {
+        let arguments: Vec<String> = self.names().map(|name| name.unraw().to_string()).collect();
+        self.keys.attributes.retain(|attribute| {
+            let name = attribute.name.value();
+            let is_known = !attribute.is_argument || arguments.contains(&name);
+            if !is_known {
+                let message = format!(
+                    "the job has no stored argument `{name}`: write the name of one, or `{name} = …`"
+                );
+                diagnostics.error(&attribute.name, message);
+            }
+            is_known
+        });
+    }
+
     /// The name under which the job is stored.
     pub(crate) fn kind(&self) -> String {
         self.keys.kind.as_ref().map_or_else(|| self.name.unraw().to_string(), syn::LitStr::value)
@@ -82,6 +99,17 @@ impl Job {
     /// The arguments that the database holds.
     pub(crate) fn stored(&self) -> impl Iterator<Item = &Argument> {
         self.arguments.iter().filter(|argument| matches!(argument.role, Role::Stored))
+    }
+
+    /// The names of these.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Ident> {
+        self.stored().map(|argument| &argument.name)
+    }
+
+    /// The same with their types, as the parameters of a function.
+    pub(crate) fn parameters(&self) -> TokenStream {
+        let parameters = self.stored().map(|Argument { name, ty, .. }| quote!(#name: #ty));
+        quote!(#(#parameters),*)
     }
 
     /// The attributes of the function that have this name.

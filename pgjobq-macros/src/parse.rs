@@ -5,7 +5,7 @@ use std::mem;
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Attribute, Error, Signature, Token, Visibility};
+use syn::{Attribute, Error, Signature, Token, Visibility, token};
 
 /// The item under `#[job]`, without its body: rustc reports the mistakes in there.
 pub(crate) struct Item {
@@ -45,7 +45,7 @@ fn starts_function(input: ParseStream<'_>) -> bool {
     true
 }
 
-/// `key = value` inside `#[job(…)]`. A key is a word, also `crate`; the value is every token up to the comma.
+/// `key = value` or `key(value)` inside `#[job(…)]`. A key is a word, also `crate`; the value is every token up to the comma.
 pub(crate) struct Entry {
     pub(crate) key: Ident,
     pub(crate) value: TokenStream,
@@ -58,6 +58,18 @@ pub(crate) struct Form {
     pub(crate) what: &'static str,
     /// An example of the whole entry.
     pub(crate) example: String,
+    pub(crate) opening: Opening,
+}
+
+/// The token between a key and its value.
+#[derive(Clone, Copy)]
+pub(crate) enum Opening {
+    /// `key = value`
+    EqualsSign,
+    /// `key(value)`
+    Parenthesis,
+    /// One of the two, because the key is unknown.
+    Any,
 }
 
 impl Entry {
@@ -67,8 +79,14 @@ impl Entry {
             .map_err(|error| Error::new(error.span(), "a key is missing here: write `key = value`"))?;
         let form = form_of(&key);
         // A key alone has an empty value, which the reader of its value reports.
-        if !input.is_empty() && input.parse::<Token![=]>().is_err() {
-            return Err(input.error(format!("`=` is missing here: write {}", form.example)));
+        let parenthesis = input.peek(token::Paren);
+        let (begins, missing) = match form.opening {
+            Opening::EqualsSign => (input.parse::<Token![=]>().is_ok(), "`=` is"),
+            Opening::Parenthesis => (parenthesis, "parentheses are"),
+            Opening::Any => (parenthesis || input.parse::<Token![=]>().is_ok(), "`=` is"),
+        };
+        if !input.is_empty() && !begins {
+            return Err(input.error(format!("{missing} missing here: write {}", form.example)));
         }
         let value: TokenStream = input.parse()?;
         match next_key(&value) {

@@ -3,6 +3,8 @@
 use proc_macro2::{Ident, TokenStream};
 use syn::{LitStr, Path};
 
+use crate::computed::Computed;
+
 /// The settings that an attribute makes. A key with a mistake is treated as absent.
 #[derive(Default)]
 pub(crate) struct Settings {
@@ -14,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) keeps_nothing: Option<LitStr>,
     /// The arguments that lists, views and errors hide.
     pub(crate) redact: Vec<Ident>,
+    /// The attributes of each job, which it computes from its arguments.
+    pub(crate) attributes: Vec<Computed>,
     /// The path of pgjobq.
     pub(crate) facade: Option<Path>,
 }

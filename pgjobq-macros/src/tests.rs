@@ -59,9 +59,14 @@ fn job_with_every_key_expands() {
         backoff = "30s",
         max_crashes = 1,
         retain = "0s",
+        attributes(r#type, "charge.size" = size.max(1), version = 3),
         crate = app::jobs::pgjobq,
     );
-    check("charge", attribute, quote! { async fn r#charge(r#type: u8) -> Outcome { body() } });
+    check(
+        "charge",
+        attribute,
+        quote! { async fn r#charge(r#type: u8, size: u64, note: String) -> Outcome { body() } },
+    );
 }
 
 #[test]

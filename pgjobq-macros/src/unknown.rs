@@ -4,7 +4,7 @@ use crate::key::KEYS;
 use crate::names;
 
 /// Keys of other job libraries, and the answer to each.
-const FOREIGN: [(&[&str], &str); 11] = [
+const FOREIGN: [(&[&str], &str); 12] = [
     (
         &["name", "job_name", "task", "id", "type"],
         "write `kind = \"…\"` for the name under which jobs are stored",
@@ -26,6 +26,10 @@ const FOREIGN: [(&[&str], &str); 11] = [
     (
         &["transactional", "transaction"],
         "the argument `tx: &mut Tx` makes a job transactional, so remove the key",
+    ),
+    (
+        &["tags", "labels", "metadata"],
+        "write `attributes(tenant)`, and the value of the argument `tenant` finds the job",
     ),
     (&["topic", "channel", "lane"], "write `queue = \"mail\"`"),
     (

@@ -17,9 +17,9 @@ const YEAR: Duration = DAY.saturating_mul(365);
 const CENTURY: Duration = YEAR.saturating_mul(100);
 
 /// The error for a value of the wrong form, or for none.
-fn misfit(entry: &Entry) -> Error {
+pub(crate) fn misfit(entry: &Entry) -> Error {
     let key = &entry.key;
-    let Form { what, example } = &entry.form;
+    let Form { what, example, .. } = &entry.form;
     if entry.value.is_empty() {
         return Error::new_spanned(key, format!("`{key}` has no value: write {example}"));
     }

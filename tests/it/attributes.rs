@@ -20,6 +20,27 @@ async fn attributed_growth(ctx: JobContext) -> Result<()> {
     Ok(())
 }
 
+#[derive(serde::Serialize, serde::Deserialize)]
+enum Region {
+    Europe,
+    America,
+}
+
+impl Region {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Europe => "eu",
+            Self::America => "us",
+        }
+    }
+}
+
+#[job(retries = 0, attributes(tenant, region = region.code(), "is.large" = size > 10, version = 3))]
+async fn attributed_by_itself(tenant: u64, region: Region, size: u64) -> Result<u64> {
+    let _ = (tenant, region);
+    Ok(size)
+}
+
 const LIVE: &str = "select string_agg(concat_ws(' ', attributes, key), ', ' order by key) from pgjobq.jobs";
 const ENDED: &str =
     "select string_agg(concat_ws(' ', outcome, attributes, key), ', ' order by key) from pgjobq.finished";
@@ -101,6 +122,45 @@ async fn retried_and_grown_steps_have_their_attributes(db: TestDb) {
     );
     assert_eq!(run.retry_failed(&db.client).await.unwrap(), 2);
     assert_eq!(db.text(LIVE).await, r#"{"n": 1} first, {"n": 2} second"#);
+}
+
+on_one_shard!(job_computes_attributes_from_its_arguments);
+async fn job_computes_attributes_from_its_arguments(db: TestDb) {
+    attributed_by_itself::enqueue(&db.client, u64::MAX, Region::Europe, 11).await.unwrap();
+    attributed_by_itself::job(1, Region::America, 2)
+        .attribute("version", 4)
+        .key("k")
+        .enqueue(&db.client)
+        .await
+        .unwrap();
+    let mut flow = Workflow::new("attributed");
+    let first = flow.add(attributed_by_itself::step(2, Region::Europe, 3));
+    flow.add(
+        attributed_by_itself::step(3, Region::Europe, first.output()).attribute("is.large", None::<bool>),
+    );
+    flow.enqueue(&db.client).await.unwrap();
+    let all = "select string_agg(attributes::text, ', ' order by id) from pgjobq.jobs";
+    let expected = [
+        r#"{"region": "eu", "tenant": 18446744073709551615, "version": 3, "is.large": true}"#,
+        r#"{"region": "us", "tenant": 1, "version": 4, "is.large": false}"#,
+        r#"{"region": "eu", "tenant": 2, "version": 3, "is.large": false}"#,
+        r#"{"region": "eu", "tenant": 3, "version": 3, "is.large": null}"#,
+    ];
+    assert_eq!(db.text(all).await, expected.join(", "));
+}
+
+on_one_shard!(attribute_of_an_unknown_argument_is_refused_by_its_name);
+async fn attribute_of_an_unknown_argument_is_refused_by_its_name(db: TestDb) {
+    let mut flow = Workflow::new("attributed");
+    let first = flow.add(attributed_by_itself::step(2, Region::Europe, 3));
+    flow.add(attributed_by_itself::step(3, Region::Europe, first.output()).named("second"));
+    let error = flow.enqueue(&db.client).await.unwrap_err().to_string();
+    assert!(error.contains("`second`"), "{error}");
+    assert!(error.ends_with(
+        "the attribute `is.large` is computed from an argument that comes from another step: set it on the step, with \
+         `.attribute(\"is.large\", …)`"
+    ), "{error}");
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
 }
 
 on_one_shard!(hostile_names_and_values_arrive_as_they_were_given);

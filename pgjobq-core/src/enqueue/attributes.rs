@@ -14,9 +14,9 @@ const NUMBER_BYTES: usize = 36;
 /// The largest number of characters in the name of an attribute.
 const MAX_NAME: usize = 100;
 
-/// The attributes of a new job, not checked yet.
+/// The attributes of a new job, not checked yet. One is `None` that is computed from an argument which is not known yet.
 #[derive(Debug, Default)]
-pub(crate) struct Attributes(BTreeMap<String, AttributeValue>);
+pub(crate) struct Attributes(BTreeMap<String, Option<AttributeValue>>);
 
 /// A mistake in an attribute: from [`EnqueueError::Attribute`](crate::EnqueueError::Attribute), or a function that takes the name
 /// of one.
@@ -50,6 +50,14 @@ pub enum InvalidAttribute {
         /// The name of the attribute.
         name: String,
     },
+    /// The value is computed from an argument that comes from another step, and is not known yet.
+    #[error(
+        "the attribute `{name}` is computed from an argument that comes from another step: set it on the step, with `.attribute(\"{name}\", …)`"
+    )]
+    FromStep {
+        /// The name of the attribute.
+        name: String,
+    },
     /// The attributes are too large together.
     #[error(
         "the attributes are up to {bytes} bytes as PostgreSQL stores them, more than the limit of {MAX_BYTES}: keep in the arguments what nobody filters by"
@@ -72,7 +80,7 @@ fn shown(name: &str) -> String {
 
 impl Attributes {
     /// Sets an attribute. The last value counts.
-    pub(crate) fn set(&mut self, name: String, value: AttributeValue) {
+    pub(crate) fn set(&mut self, name: String, value: Option<AttributeValue>) {
         self.0.insert(name, value);
     }
 
@@ -84,6 +92,9 @@ impl Attributes {
         let mut bytes = EMPTY_BYTES;
         for (name, value) in &self.0 {
             check_name(name)?;
+            let Some(value) = value else {
+                return Err(InvalidAttribute::FromStep { name: name.clone() });
+            };
             bytes += MEMBER_BYTES + name.len() + checked_bytes(name, value)?;
         }
         if bytes > MAX_BYTES {
@@ -125,7 +136,7 @@ mod tests {
     fn json<const N: usize>(
         attributes: [(&str, AttributeValue); N],
     ) -> Result<Option<String>, InvalidAttribute> {
-        let attributes = attributes.map(|(name, value)| (name.to_owned(), value));
+        let attributes = attributes.map(|(name, value)| (name.to_owned(), Some(value)));
         Attributes(attributes.into()).to_json()
     }
 

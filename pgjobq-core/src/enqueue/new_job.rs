@@ -174,7 +174,7 @@ impl<T> NewJob<T> {
     /// # }
     /// ```
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<AttributeValue>) -> Self {
-        self.row.attributes.set(name.into(), value.into());
+        self.row.attributes.set(name.into(), Some(value.into()));
         self
     }
 

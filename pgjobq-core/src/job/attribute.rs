@@ -75,3 +75,23 @@ impl<T: Clone + Into<Self>> From<&T> for AttributeValue {
         value.clone().into()
     }
 }
+
+/// The value of an attribute that a job computes from its arguments.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no value of an attribute",
+    label = "not a number, a boolean, or text",
+    note = "write an expression behind the name: `region = region.code()`",
+    note = "numbers of at most 64 bits, `bool`, `char` and text are values, and so are an `Option` and a reference of those",
+    note = "for a type of your own, write `impl From<YourType> for pgjobq::AttributeValue`"
+)]
+pub trait Attribute {
+    /// The value to store.
+    fn value(self) -> AttributeValue;
+}
+
+#[diagnostic::do_not_recommend] // The message above names them.
+impl<T: Into<AttributeValue>> Attribute for T {
+    fn value(self) -> AttributeValue {
+        self.into()
+    }
+}

@@ -19,7 +19,23 @@ use crate::workflow::step::{Output, StepResult};
 )]
 pub trait Input<T> {
     #[doc(hidden)]
-    fn source(self, argument: &'static str) -> Source;
+    fn given(self) -> Given<T>;
+
+    #[doc(hidden)]
+    fn source(self, argument: &'static str) -> Source
+    where
+        Self: Sized,
+    {
+        self.given().source(argument)
+    }
+}
+
+/// An argument as it was given: a value, with the function that encodes it, or other steps.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Given<T> {
+    Value(T, fn(&T, &'static str) -> Source),
+    Steps(Reference),
 }
 
 /// The source of an argument: its JSON, as an object with the argument's name as its key, or other steps.
@@ -30,45 +46,55 @@ pub enum Source {
     Steps(&'static str, Reference),
 }
 
+impl<T> Given<T> {
+    #[must_use]
+    pub fn source(self, argument: &'static str) -> Source {
+        match self {
+            Self::Value(value, encode) => encode(&value, argument),
+            Self::Steps(reference) => Source::Steps(argument, reference),
+        }
+    }
+}
+
 #[diagnostic::do_not_recommend] // The message above names them.
 impl<T: Serialize> Input<T> for T {
-    fn source(self, argument: &'static str) -> Source {
-        Source::Value(json::encode(&Named { argument, value: self }))
+    fn given(self) -> Given<T> {
+        Given::Value(self, |value, argument| Source::Value(json::encode(&Named { argument, value })))
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl Input<String> for &str {
-    fn source(self, argument: &'static str) -> Source {
-        Source::Value(json::encode(&Named { argument, value: self }))
+    fn given(self) -> Given<String> {
+        self.to_owned().given()
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl Input<String> for &String {
-    fn source(self, argument: &'static str) -> Source {
-        Input::<String>::source(self.as_str(), argument)
+    fn given(self) -> Given<String> {
+        self.to_owned().given()
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl<T> Input<T> for Output<T> {
-    fn source(self, argument: &'static str) -> Source {
-        Source::Steps(argument, self.reference())
+    fn given(self) -> Given<T> {
+        Given::Steps(self.reference())
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl<T> Input<Result<T, Failure>> for StepResult<T> {
-    fn source(self, argument: &'static str) -> Source {
-        Source::Steps(argument, self.reference())
+    fn given(self) -> Given<Result<T, Failure>> {
+        Given::Steps(self.reference())
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl<V> Input<V> for Gathered<V> {
-    fn source(self, argument: &'static str) -> Source {
-        Source::Steps(argument, self.reference())
+    fn given(self) -> Given<V> {
+        Given::Steps(self.reference())
     }
 }
 

@@ -50,6 +50,13 @@ impl<T> NewStep<T> {
         Self { parts, result: PhantomData }
     }
 
+    /// Sets an attribute that the job computes from its arguments; `None` if they are not known yet.
+    #[doc(hidden)]
+    pub fn computed(mut self, name: &str, value: Option<AttributeValue>) -> Self {
+        self.parts.row.attributes.set(name.to_owned(), value);
+        self
+    }
+
     /// Sets the name that graphs and the status show, instead of the kind. No other step of the workflow may be given the same one.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.parts.name = Some(name.into());
@@ -109,7 +116,7 @@ impl<T> NewStep<T> {
 
     /// Sets an attribute: see [`NewJob::attribute`](crate::NewJob::attribute).
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<AttributeValue>) -> Self {
-        self.parts.row.attributes.set(name.into(), value.into());
+        self.parts.row.attributes.set(name.into(), Some(value.into()));
         self
     }
 
