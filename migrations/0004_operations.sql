@@ -40,3 +40,76 @@ create type pgjobq.opened_lane as (
 
 comment on type pgjobq.opened_lane is
     'Internal. Whether a claim may take jobs of a lane, and which: those of these kinds without these keys.';
+
+-- Which jobs a count, a list or an action is about, and how they are found: see `functions/selection.sql`.
+create type pgjobq.selection as (
+    lists text[],
+    path jsonpath,
+    needs_columns boolean,
+    needs_state boolean,
+    needs_errors boolean,
+    ids uuid[],
+    before timestamptz
+);
+
+comment on type pgjobq.selection is 'Internal. The jobs that an action is about: see `next_matches`.';
+comment on column pgjobq.selection.lists is
+    'Where to look, in this order: `live`; `dead`, `cancelled` and `expired`; `ended`, which are all of those '
+    'and the completed ones.';
+comment on column pgjobq.selection.path is 'The filter, for `matches`, with the columns and the errors that it needs.';
+comment on column pgjobq.selection.ids is 'If not null, no other jobs are looked at.';
+comment on column pgjobq.selection.before is
+    'Only jobs that were created, and ended, by then. So an action ends, whatever is enqueued meanwhile.';
+
+-- A place in the walk through a selection.
+create type pgjobq.place as (
+    list int,
+    shard smallint,
+    at timestamptz,
+    id uuid
+);
+
+comment on type pgjobq.place is 'Internal. A place in the walk through the jobs of a selection.';
+
+-- An action is a row and no transaction. It is no job either: it occupies no slot, and obeys no pause.
+create table pgjobq.actions (
+    id bigint generated always as identity primary key,
+    created_at timestamptz not null default clock_timestamp(),
+    next_at timestamptz not null default clock_timestamp(),
+    ended_at timestamptz,
+    action text not null check (
+        action in ('cancel', 'requeue', 'retry_now', 'delete', 'set_priority', 'move_to', 'run_at')),
+    filter text not null,
+    asked_by text not null,
+    role text not null default session_user,
+    reason text,
+    matched bigint not null default 0,
+    changed bigint not null default 0,
+    left_out jsonb not null default '{}',
+    outcome text check (outcome in ('done', 'stopped')),
+    rate text,
+    pace interval check (pace > '0' and pace <= '1 day'),
+    queue_id int,
+    priority smallint check (priority between 0 and 3),
+    run_at timestamptz,
+    selection pgjobq.selection not null,
+    place pgjobq.place not null,
+    constraint ended_has_an_outcome check ((ended_at is null) = (outcome is null))
+);
+
+comment on table pgjobq.actions is
+    'Actions on all jobs that match a filter: those that go on, and who did what to how many, and why. '
+    'Ended ones are kept for 90 days.';
+comment on column pgjobq.actions.next_at is 'When the next batch is due.';
+comment on column pgjobq.actions.filter is 'The filter, as a person writes it.';
+comment on column pgjobq.actions.asked_by is 'Who requests it, in the caller''s words.';
+comment on column pgjobq.actions.role is 'Who requests it, as the server knows.';
+comment on column pgjobq.actions.matched is 'How many jobs it has reached.';
+comment on column pgjobq.actions.changed is 'How many of them it has changed.';
+comment on column pgjobq.actions.left_out is 'How many it has left as they were, for each reason.';
+comment on column pgjobq.actions.outcome is
+    'done: it has reached all jobs; stopped: somebody stopped it before that.';
+comment on column pgjobq.actions.pace is 'The time that each changed job takes, of the `rate`.';
+comment on column pgjobq.actions.place is 'Where the next batch begins.';
+
+create index actions_due on pgjobq.actions (next_at) where ended_at is null;

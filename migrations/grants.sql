@@ -5,7 +5,7 @@
 grant usage on sequence pgjobq.ticket to pgjobq_producer;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.queues, pgjobq.kinds, pgjobq.workers,
     pgjobq.leases, pgjobq.pauses,
-    pgjobq.finished, pgjobq.progress, pgjobq.rates, pgjobq.job_states,
+    pgjobq.finished, pgjobq.progress, pgjobq.rates, pgjobq.actions, pgjobq.job_states,
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview,
     pgjobq.queue_settings to pgjobq_producer;
 grant select, insert on pgjobq.jobs, pgjobq.workflows, pgjobq.steps, pgjobq.edges to pgjobq_producer;
@@ -22,6 +22,7 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
         pgjobq.act_on_request, pgjobq.lookup,
     pgjobq.readable, pgjobq.shown_args, pgjobq.progress_of, pgjobq.ended_badly, pgjobq.show_ended,
         pgjobq.printed,
+    pgjobq.count_jobs, pgjobq.list_jobs,
     pgjobq.queue_stats, pgjobq.queue_counts, pgjobq.scheduled_counts, pgjobq.dead_counts,
     pgjobq.worker_counts, pgjobq.settings_of, pgjobq.shown_setting, pgjobq.microseconds,
     pgjobq.default_keep, pgjobq.workers_of, pgjobq.unstarted, pgjobq.explain, pgjobq.obstacles,
@@ -42,7 +43,7 @@ grant select, insert, update, delete on pgjobq.queues, pgjobq.kinds, pgjobq.lane
     pgjobq.steps, pgjobq.unsettled, pgjobq.edges, pgjobq.ended_parents, pgjobq.pauses
     to pgjobq_worker;
 grant select, delete on pgjobq.cancels to pgjobq_worker;
-grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.job_states,
+grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.actions, pgjobq.job_states,
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview,
     pgjobq.queue_settings to pgjobq_worker;
 grant select, insert, delete on pgjobq.rates to pgjobq_worker;

@@ -1,9 +1,10 @@
 //! One error for a whole program.
 
 use crate::{
-    BuildError, CallError, ClientError, CompleteError, DatabaseError, EnqueueAllError, EnqueueError,
-    HandleError, InvalidJobId, InvalidName, InvalidSchema, MigrateError, NotCompleted, OtherKind, QueueError,
-    RequeueError, RetryError, WaitError, WorkerError, WorkflowError, WorkflowNotCompleted,
+    ActionError, BuildError, CallError, ClientError, CompleteError, DatabaseError, EnqueueAllError,
+    EnqueueError, HandleError, InvalidJobId, InvalidName, InvalidSchema, MigrateError, NotCompleted,
+    OtherKind, QueueError, RequeueError, RetryError, WaitError, WorkerError, WorkflowError,
+    WorkflowNotCompleted,
 };
 
 /// Any error of pgjobq: for a `main`, and for functions that only pass errors on.
@@ -27,6 +28,8 @@ use crate::{
 #[error(transparent)]
 #[non_exhaustive]
 pub enum Error {
+    /// Jobs that match a filter were not counted, listed or changed: from [`Jobs`](crate::Jobs) and [`Action`](crate::Action).
+    Action(#[from] ActionError),
     /// A worker could not be built: from [`WorkerBuilder::build`](crate::WorkerBuilder::build).
     Build(#[from] BuildError),
     /// A call has no result: from [`NewJob::call`](crate::NewJob::call).

@@ -103,6 +103,8 @@ pub(crate) struct Events {
     pub(crate) promote: Notify,
     /// Wakes the look for follow-ups: this worker has ended jobs that may have children.
     pub(crate) follow_up: Notify,
+    /// Wakes the actor: there is an action on many jobs.
+    pub(crate) act: Notify,
 }
 
 /// The stages of a shutdown. Each begins when its token is cancelled.

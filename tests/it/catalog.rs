@@ -21,6 +21,7 @@ const PUBLIC: &[&str] = &[
     "new_id",
     "pause",
     "resume",
+    "stop_action",
 ];
 
 async fn names(db: &TestDb, sql: &str) -> Vec<String> {

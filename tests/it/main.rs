@@ -60,6 +60,7 @@ mod steps; // Steps wait for each other, and get outputs.
 mod workflow_ends; // How whole workflows end.
 
 // Clients.
+mod actions; // Counts, lists and actions on all jobs that match a filter.
 mod any_job; // One job by its id.
 mod attributes; // Attributes and keys stay with their job.
 mod bad_input; // Invalid jobs and their errors.

@@ -166,7 +166,8 @@ end $$;
 -- twice or not at all; and requests for jobs that do not run and are still live.
 create function races.drain() returns jsonb language plpgsql as $$
 declare
-    v_queue int := (select id from pgjobq.queues where name = 'default');
+    v_queues int[] := array(select id from pgjobq.queues order by id);
+    v_queue int := v_queues[1];
     v_unmet int;
     v_live int[];
     v_claimed int[] := '{}';
@@ -195,7 +196,12 @@ begin
         if r.ids is null then
             select c.ids, c.tickets, c.priorities into r
               from pgjobq.claim_quarantined(0::smallint, v_queue, 99, v_lease, '{kind}', 100, true, '{0,0,0,0}') c;
-            exit when r.ids is null;
+            if r.ids is null then
+                v_queues := v_queues[2:];
+                exit when v_queues = '{}';
+                v_queue := v_queues[1];
+                continue;
+            end if;
         end if;
         v_claimed := v_claimed || array(select races.number(i) from unnest(r.ids) i);
         v_stale := v_stale || races.complete(v_queue, v_lease, r.ids, r.tickets, r.priorities);

@@ -7,6 +7,7 @@
 //! violation, because two operations then take their locks in different orders.
 #![allow(clippy::unwrap_used)]
 
+mod actions;
 mod after;
 mod bench;
 mod explore;
@@ -39,7 +40,9 @@ async fn every_interleaving_of_every_pair_keeps_the_invariants() {
     let pairs = explore::pairs(&OPERATIONS.iter().collect::<Vec<_>>());
     let report = explored("pairs of operations that share rows", pairs).await;
     let shipped = pause::shipped();
-    let reached = |step: &&str| report.steps.contains(*step) || flows::STEPS.contains(step);
+    let reached = |step: &&str| {
+        report.steps.contains(*step) || flows::STEPS.contains(step) || actions::STEPS.contains(step)
+    };
     let never: Vec<_> = pause::steps(&shipped).into_iter().filter(|step| !reached(step)).collect();
     assert!(never.is_empty(), "no operation reaches these steps: {never:?}");
 }
@@ -79,6 +82,16 @@ async fn every_interleaving_of_workflow_operations_keeps_the_invariants() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_bug_planted_in_workflows_is_found() {
     flows::every_planted_bug_is_found().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_interleaving_of_actions_keeps_the_invariants() {
+    actions::every_interleaving_keeps_the_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_bug_planted_in_actions_is_found() {
+    actions::every_planted_bug_is_found().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 pub(crate) mod cancel;
 pub(crate) mod ended;
 pub(crate) mod job;
+pub(crate) mod jobs;
 pub(crate) mod pause;
 pub(crate) mod queue;
 pub(crate) mod requeue;

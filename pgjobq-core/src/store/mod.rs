@@ -1,6 +1,7 @@
 //! The statements of a worker: each call is one statement for a whole batch, in autocommit.
 
 mod access;
+mod act;
 mod claim;
 mod connections;
 mod finish;
@@ -12,6 +13,7 @@ mod stack;
 mod upkeep;
 
 pub use access::{ConnectError, Store};
+pub use act::Acted;
 pub use claim::{
     Bounds, CLAIM_BYTES, Claim, Claimed, ClaimedJob, ClaimedQuarantined, Opened, Pauses, Peek, Peeked,
     QuarantineClaim, Returned,

@@ -37,6 +37,8 @@ pub struct FollowUps {
     pub cancels: bool,
     /// True if there are parents to settle, edges to confirm, or workflows in which something is due.
     pub unsettled: bool,
+    /// True if there are actions on many jobs.
+    pub actions: bool,
 }
 
 impl Store {
@@ -48,6 +50,7 @@ impl Store {
                 shard: row.try_get("shard")?,
                 cancels: row.try_get("cancels")?,
                 unsettled: row.try_get("unsettled")?,
+                actions: row.try_get("actions")?,
             })
         };
         rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)

@@ -1,5 +1,6 @@
 //! Looks for what follows from what others did, and does it: ends waiting jobs that were requested to be cancelled, and asks attempts
-//! that run here to stop; and hands parents that have ended, and workflows in which something is due, to the settler.
+//! that run here to stop; hands parents that have ended, and workflows in which something is due, to the settler; and wakes the
+//! actor for actions on many jobs.
 //!
 //! Every worker looks at all shards in one statement, when it is notified, when it has ended jobs itself, and about as often as it
 //! sends heartbeats.
@@ -54,6 +55,9 @@ impl Upkeep for Follower {
 
     async fn round(&mut self) -> Result<Duration, DatabaseError> {
         for found in self.runtime.store.follow_ups().await? {
+            if found.actions {
+                self.runtime.events.act.notify_one();
+            }
             if found.unsettled {
                 self.runtime.unsettled.note(found.shard);
             }

@@ -8,6 +8,7 @@ use pgjobq_core::worker_api::chain;
 
 use crate::pause::Pause;
 
+pub(crate) mod act;
 pub(crate) mod drift;
 mod due;
 pub(crate) mod expire;

@@ -1,0 +1,55 @@
+-- Changes jobs that wait: their priority, their queue, or the time at which they come due (one in the past:
+-- at once). A null leaves it as it is. At most a thousand jobs.
+--
+-- Like the end of a waiting job (see `waiting.sql`) it locks the lanes of the jobs first. The lane of the
+-- new queue need not be locked: the job comes there as an enqueue comes. A job in line gets a new ticket,
+-- which no lease covers, and no scan hint has passed.
+--
+-- `running` are leased, or locked by others; `same` were so already; `late` would expire before they come
+-- due. Jobs in none of the arrays have ended. `queues` have jobs that may start now; 0 among them: or jobs
+-- with a new time.
+create or replace function pgjobq.change_waiting(
+    p_shard smallint, p_jobs uuid[], p_priority smallint, p_queue int, p_run_at timestamptz,
+    out changed uuid[], out running uuid[], out same uuid[], out late uuid[], out queues int[])
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_waiting uuid[];
+    v_now timestamptz := clock_timestamp();
+    v_new bigint[];
+begin
+    select t.waiting, t.running into v_waiting, running
+      from pgjobq.take_waiting(p_shard, p_jobs) t;
+    -- step: waiting jobs taken
+    late := array(select j.id
+                    from unnest(v_waiting) d(id), lateral pgjobq.job_row(p_shard, d.id) j
+                   where p_run_at > v_now and j.expires_at <= p_run_at);
+    same := array(select j.id
+                    from unnest(v_waiting) d(id), lateral pgjobq.job_row(p_shard, d.id) j
+                   where (p_priority is null or j.priority = p_priority)
+                     and (p_queue is null or j.queue_id = p_queue)
+                     and (p_run_at is null or j.run_at is not distinct from case when p_run_at > v_now
+                                                                                 then p_run_at end)
+                     and j.id <> all (late));
+    v_waiting := array(select id from unnest(v_waiting) d(id)
+                        where id <> all (late) and id <> all (same) order by id);
+    v_new := pgjobq.draw_tickets(cardinality(v_waiting));
+    with moved as (
+        update pgjobq.jobs j
+           set priority = coalesce(p_priority, j.priority), queue_id = coalesce(p_queue, j.queue_id),
+               run_at = l.run_at, ticket = case when l.is_due then v_new[l.n] end
+          from (select d.n, d.id, w.address, w.run_at, w.run_at is null and w.waits_for = 0 as is_due
+                  from unnest(v_waiting) with ordinality d(id, n),
+                       lateral (select ctid as address, waits_for,
+                                       case when p_run_at is null then run_at
+                                            when p_run_at > v_now then p_run_at end as run_at
+                                  from pgjobq.jobs where shard = p_shard and id = d.id offset 0) w) l
+         where j.ctid = l.address and j.shard + 0 = p_shard and j.id is not distinct from l.id
+        returning j.id, j.queue_id, j.ticket, j.run_at)
+    select coalesce(array_agg(id), '{}'),
+           array_agg(distinct case when ticket is not null then queue_id else 0 end)
+               filter (where ticket is not null or run_at = p_run_at)
+      into changed, queues from moved;
+end $$;
+
+comment on function pgjobq.change_waiting is
+    'Internal. Changes the priority, the queue or the time of jobs that wait.';

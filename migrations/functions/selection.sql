@@ -1,0 +1,170 @@
+-- Selections: all jobs that match a filter, in one order for counts, lists and actions: list by list, shard
+-- by shard, and there by id, or by the time of the end. A walk goes on after a place, and never passes
+-- again what it has passed.
+
+-- The next at most `p_most` jobs of a selection from a place on, in one shard of one list. It reads at most
+-- `p_rows` rows. `next` is where to go on, and null at the end; before that, `ids` may be empty.
+create or replace function pgjobq.next_matches(
+    s pgjobq.selection, p_place pgjobq.place, p_rows int, p_most int, out ids uuid[], out next pgjobq.place)
+language plpgsql stable as $$
+declare
+    v_list text := s.lists[p_place.list];
+    v_last uuid;
+    v_last_at timestamptz;
+begin
+    if s.ids is not null then
+        select w.ids, w.last into ids, v_last
+          from pgjobq.walk_named(s, v_list, p_place.shard, p_place.id, p_rows, p_most) w;
+    elsif v_list = 'live' then
+        select w.ids, w.last into ids, v_last
+          from pgjobq.walk_live(s, p_place.shard, p_place.id, p_rows, p_most) w;
+    elsif v_list = 'ended' then
+        select w.ids, w.last into ids, v_last
+          from pgjobq.walk_ended(s, p_place.shard, p_place.id, p_rows, p_most) w;
+    else
+        select w.ids, w.last_at, w.last into ids, v_last_at, v_last
+          from pgjobq.walk_ended_badly(s, v_list, p_place, p_rows, p_most) w;
+    end if;
+    if v_last is not null then
+        next := row(p_place.list, p_place.shard, v_last_at, v_last);
+    elsif p_place.shard + 1 < (select shards from pgjobq.settings) then
+        next := row(p_place.list, p_place.shard + 1, null, null);
+    elsif p_place.list < cardinality(s.lists) then
+        next := row(p_place.list + 1, 0, null, null);
+    end if;
+end $$;
+
+comment on function pgjobq.next_matches is 'Internal. Finds the next jobs of a selection.';
+
+-- The next jobs that have not ended, after the id `p_after` (null: from the first one). `last` is the id to
+-- go on after, and null at the end.
+create or replace function pgjobq.walk_live(
+    s pgjobq.selection, p_shard smallint, p_after uuid, p_rows int, p_most int, out ids uuid[], out last uuid)
+language plpgsql stable as $$
+declare
+    v_from uuid := coalesce(p_after, '00000000-0000-0000-0000-000000000000');   -- an id, too
+begin
+    ids := array(
+        select w.id
+          from (select * from pgjobq.jobs
+                 where shard = p_shard and id >= v_from and (p_after is null or id <> p_after)
+                 order by id limit p_rows) w
+         where pgjobq.live_matches(s, w.shard, w.created_at, w.attributes, w.id, w.kind, w.queue_id,
+                                          w.key, w.priority, w.attempt)
+         limit p_most);
+    last := coalesce(ids[p_most], (
+        select id from pgjobq.jobs
+         where shard = p_shard and id >= v_from and (p_after is null or id <> p_after)
+         order by id offset p_rows - 1 limit 1));
+end $$;
+
+comment on function pgjobq.walk_live is 'Internal. Finds the next jobs of a selection that have not ended.';
+
+-- The same of jobs that have ended, in whatever way. An id that has ended more than once is found once.
+create or replace function pgjobq.walk_ended(
+    s pgjobq.selection, p_shard smallint, p_after uuid, p_rows int, p_most int, out ids uuid[], out last uuid)
+language plpgsql stable as $$
+declare
+    v_from uuid := coalesce(p_after, '00000000-0000-0000-0000-000000000000');
+begin
+    ids := array(
+        select w.id
+          from (select * from pgjobq.finished
+                 where shard = p_shard and id >= v_from and (p_after is null or id <> p_after)
+                 order by id limit p_rows) w
+         where pgjobq.ended_matches(
+                   s, w.created_at, w.finished_at, w.attributes, w.id, w.kind, w.queue_id, w.key, w.outcome,
+                   w.priority, w.attempt, w.errors)
+         limit p_most);
+    last := coalesce(ids[p_most], (
+        select id from pgjobq.finished
+         where shard = p_shard and id >= v_from and (p_after is null or id <> p_after)
+         order by id offset p_rows - 1 limit 1));
+    ids := array(select distinct id from unnest(ids) d(id) order by id);
+end $$;
+
+comment on function pgjobq.walk_ended is 'Internal. Finds the next jobs of a selection that have ended.';
+
+-- The same of jobs with one outcome that is not `completed`, in the order of their ends. The index has no
+-- others, so a million completed jobs are not in the way.
+create or replace function pgjobq.walk_ended_badly(
+    s pgjobq.selection, p_outcome text, p_place pgjobq.place, p_rows int, p_most int,
+    out ids uuid[], out last_at timestamptz, out last uuid)
+language plpgsql stable as $$
+declare
+    v_at timestamptz := coalesce(p_place.at, '-infinity');
+    v_id uuid := coalesce(p_place.id, '00000000-0000-0000-0000-000000000000');
+    v_ends timestamptz[];
+begin
+    select coalesce(array_agg(m.id), '{}'), array_agg(m.finished_at) into ids, v_ends
+      from (select w.id, w.finished_at
+              from (select * from pgjobq.finished
+                     where shard = p_place.shard and outcome = p_outcome and outcome <> 'completed'
+                       and (finished_at, id) > (v_at, v_id)
+                     order by finished_at, id limit p_rows) w
+             where pgjobq.ended_matches(
+                   s, w.created_at, w.finished_at, w.attributes, w.id, w.kind, w.queue_id, w.key, w.outcome,
+                   w.priority, w.attempt, w.errors)
+             limit p_most) m;
+    last := ids[p_most];
+    last_at := v_ends[p_most];
+    if last is null then
+        select finished_at, id into last_at, last from pgjobq.finished
+         where shard = p_place.shard and outcome = p_outcome and outcome <> 'completed'
+           and (finished_at, id) > (v_at, v_id)
+         order by finished_at, id offset p_rows - 1 limit 1;
+    end if;
+end $$;
+
+comment on function pgjobq.walk_ended_badly is
+    'Internal. Finds the next dead, cancelled or expired jobs of a selection.';
+
+-- The same of jobs that the selection names by id.
+create or replace function pgjobq.walk_named(
+    s pgjobq.selection, p_list text, p_shard smallint, p_after uuid, p_rows int, p_most int, out ids uuid[],
+    out last uuid)
+language plpgsql stable as $$
+declare
+    v_named uuid[] := array(
+        select distinct n.id from unnest(s.ids) n(id), pgjobq.settings
+         where pgjobq.shard_of(n.id, shards) = p_shard and (p_after is null or n.id > p_after)
+         order by n.id limit p_rows);
+begin
+    ids := array(select id from unnest(case when p_list = 'live' then pgjobq.still_live(s, p_shard, v_named)
+                                            else pgjobq.still_ended(s, p_shard, v_named) end) d(id)
+                  limit p_most);
+    last := coalesce(ids[p_most], v_named[p_rows]);
+end $$;
+
+comment on function pgjobq.walk_named is 'Internal. Finds the next jobs that a selection names.';
+
+-- Those of some jobs that have not ended and match now, in the order of their ids.
+create or replace function pgjobq.still_live(s pgjobq.selection, p_shard smallint, p_jobs uuid[])
+returns uuid[] language plpgsql stable as $$
+begin
+    return array(select w.id
+                   from unnest(p_jobs) d(id),
+                        lateral pgjobq.job_row(p_shard, d.id) w
+                  where pgjobq.live_matches(s, w.shard, w.created_at, w.attributes, w.id, w.kind, w.queue_id,
+                                          w.key, w.priority, w.attempt)
+                  order by w.id);
+end $$;
+
+comment on function pgjobq.still_live is 'Internal. Finds those of some live jobs that match now.';
+
+-- Those of some jobs whose latest end matches now, in the order of their ids.
+create or replace function pgjobq.still_ended(s pgjobq.selection, p_shard smallint, p_jobs uuid[])
+returns uuid[] language plpgsql stable as $$
+begin
+    return array(select w.id
+                   from (select distinct id from unnest(p_jobs) j(id)) d,
+                        lateral (select * from pgjobq.finished f
+                                  where f.shard = p_shard and f.id = d.id
+                                  order by f.finished_at desc limit 1) w
+                  where pgjobq.ended_matches(
+                   s, w.created_at, w.finished_at, w.attributes, w.id, w.kind, w.queue_id, w.key, w.outcome,
+                   w.priority, w.attempt, w.errors)
+                  order by w.id);
+end $$;
+
+comment on function pgjobq.still_ended is 'Internal. Finds those of some ended jobs that match now.';

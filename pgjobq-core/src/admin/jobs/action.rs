@@ -1,0 +1,178 @@
+//! An action on all jobs that match a filter, before it is started.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::time::SystemTime;
+
+use sqlx::Row;
+
+use super::change::Change;
+use super::count::JobCount;
+use super::error::ActionError;
+use super::list::ListedJob;
+use super::rate::Pace;
+use super::report::{ActionId, ActionReport};
+use super::selection::Selection;
+use super::started::StartedAction;
+use crate::DatabaseError;
+use crate::client::Client;
+use crate::db::ids::QueueId;
+use crate::db::literal::Literal;
+use crate::db::time::micros;
+use crate::filter::Filter;
+use crate::job::policy::LONGEST_DELAY;
+
+/// The number of jobs that a preview shows.
+const SAMPLES: u32 = 10;
+
+/// An action on all jobs that match a filter, from [`Jobs`](crate::Jobs): add a rate, who asks and why, and await it. Nothing is
+/// sent before.
+///
+/// It works in batches of at most 500 jobs, each a short transaction, and takes as much time off as it held its queues, so that
+/// workers beside it go on. Only jobs count that had been created, and those that have ended must have ended, when it started.
+/// Each action is recorded in the table `pgjobq.actions`, and kept there for 90 days.
+///
+/// Awaited, it returns when the last job has been reached. If the program dies meanwhile, the running workers go on with it;
+/// [`start`](Self::start) leaves it to them at once.
+///
+/// ```no_run
+/// # use pgjobq_core as pgjobq;
+/// # async fn example(client: pgjobq::Client) -> Result<(), pgjobq::ActionError> {
+/// use pgjobq::JobState;
+/// use pgjobq::filter::{kind, state};
+///
+/// let failed = client.jobs(kind("send_receipt").and(state(JobState::Dead)));
+/// let replay = failed.requeue().rate("500 per minute").by("ada").because("the mail server is back");
+/// println!("{}", replay.preview().await?); // How many, and ten of them.
+/// println!("{}", replay.await?); // action 12 (requeue) is done: 8211 of 8214 jobs changed; left as they were: 3 steps of workflows
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "await it, start it, or preview it"]
+pub struct Action<'c> {
+    client: &'c Client,
+    filter: Filter,
+    change: Change,
+    rate: Option<String>,
+    by: Option<String>,
+    reason: Option<String>,
+}
+
+/// What an action would do: from [`Action::preview`]. It prints the number and the samples, one on a line.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ActionPreview {
+    /// What it does to each job, as in [`ActionReport::action`].
+    pub action: String,
+    /// The filter, as text.
+    pub filter: String,
+    /// The number of jobs that match, and that the action may concern.
+    pub count: JobCount,
+    /// The first of them, at most ten.
+    pub samples: Vec<ListedJob>,
+}
+
+impl<'c> Action<'c> {
+    pub(super) fn new(client: &'c Client, filter: Filter, change: Change) -> Self {
+        Self { client, filter, change, rate: None, by: None, reason: None }
+    }
+
+    /// Changes at most so many jobs in a time: `"500 per minute"`, or per second, hour or day. So jobs that are put back after an
+    /// outage do not cause the next one.
+    pub fn rate(mut self, rate: impl Into<String>) -> Self {
+        self.rate = Some(rate.into());
+        self
+    }
+
+    /// Sets who asks.
+    pub fn by(mut self, who: impl Into<String>) -> Self {
+        self.by = Some(who.into().replace('\0', ""));
+        self
+    }
+
+    /// Sets the reason.
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into().replace('\0', ""));
+        self
+    }
+
+    /// Returns how many jobs it concerns, and ten of them. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ActionError`]: the same that starting it would return.
+    pub async fn preview(&self) -> Result<ActionPreview, ActionError> {
+        let (selection, _) = self.checked().await?;
+        let count = self.client.count_jobs(&selection).await?;
+        let samples = self.client.list_jobs(&selection, None, SAMPLES).await?.jobs;
+        Ok(ActionPreview { action: self.change.to_string(), filter: self.filter.to_string(), count, samples })
+    }
+
+    /// Starts it, and returns at once. The running workers do it.
+    ///
+    /// # Errors
+    ///
+    /// [`ActionError`], before anything is stored, if the filter, the rate, the queue or the time is wrong.
+    pub async fn start(self) -> Result<StartedAction<'c>, ActionError> {
+        let started = self.record().await?;
+        self.client.notifications().cancel(); // Workers look for actions as well.
+        Ok(started)
+    }
+
+    /// Checks everything, and returns the selection and the queue to which the jobs are moved.
+    async fn checked(&self) -> Result<(Selection, Option<QueueId>), ActionError> {
+        let selection = Selection::new(&self.filter, self.change.concerns())?;
+        self.pace()?;
+        let queue = match &self.change {
+            Change::MoveTo(queue) => {
+                let unknown = || ActionError::UnknownQueue { queue: queue.clone() };
+                Some(self.client.queue_id(queue).await?.ok_or_else(unknown)?)
+            }
+            Change::RunAt(at) if *at > SystemTime::now() + LONGEST_DELAY => return Err(ActionError::TooLate),
+            _ => None,
+        };
+        Ok((selection, queue))
+    }
+
+    fn pace(&self) -> Result<Option<i64>, ActionError> {
+        let pace = self.rate.as_deref().map(str::parse::<Pace>).transpose()?;
+        Ok(pace.map(|Pace(time)| time.as_micros() as i64))
+    }
+
+    async fn record(&self) -> Result<StartedAction<'c>, ActionError> {
+        let (selection, queue) = self.checked().await?;
+        let pace = self.pace()?;
+        let (priority, run_at) = match &self.change {
+            Change::SetPriority(priority) => (Some(*priority as i16), None),
+            Change::RunAt(at) => (None, Some(micros(*at))),
+            _ => (None, None),
+        };
+        let (filter, selection) = (self.filter.to_string(), &selection);
+        let (filter, name) = (filter.as_str(), self.change.name());
+        let (rate, by, reason) = (self.rate.as_deref(), self.by.as_deref(), self.reason.as_deref());
+        let values: [&dyn Literal; 10] =
+            [&name, &filter, &selection, &rate, &pace, &by, &reason, &queue, &priority, &run_at];
+        let shared = self.client.shared();
+        let row = shared.write(&shared.sql.start_action, &values).await?;
+        let id = row.try_get("id").map_err(DatabaseError::Refused)?;
+        Ok(self.client.action(ActionId(id)))
+    }
+}
+
+impl<'c> IntoFuture for Action<'c> {
+    type Output = Result<ActionReport, ActionError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.record().await?.wait().await })
+    }
+}
+
+impl fmt::Display for ActionPreview {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} of {} jobs: {}", self.action, self.count, self.filter)?;
+        self.samples.iter().try_for_each(|job| write!(out, "\n  {job}"))
+    }
+}

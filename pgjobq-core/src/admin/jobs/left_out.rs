@@ -1,0 +1,54 @@
+//! Why an action has left a job as it was.
+
+use std::fmt;
+
+/// Why an action has left a job as it was: in [`ActionReport::left`](crate::ActionReport::left).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum LeftOut {
+    /// It is running, or a transaction holds its row. Actions on waiting jobs leave it alone.
+    Running,
+    /// It was so already.
+    Same,
+    /// It would expire before the new time.
+    TooLate,
+    /// It is a step of a workflow, which [`retry_failed`](crate::WorkflowHandle::retry_failed) puts back.
+    Step,
+    /// A job with its id is live.
+    Live,
+    /// Its queue was deleted.
+    QueueDeleted,
+    /// When its turn came, it had ended, started or changed, and no longer matched.
+    Gone,
+}
+
+impl LeftOut {
+    const ALL: [(&str, Self); 7] = [
+        ("running", Self::Running),
+        ("same", Self::Same),
+        ("late", Self::TooLate),
+        ("step", Self::Step),
+        ("live", Self::Live),
+        ("queue_deleted", Self::QueueDeleted),
+        ("gone", Self::Gone),
+    ];
+
+    /// Returns the reason of this name in the table of actions. An unknown one means that the jobs no longer matched.
+    pub(super) fn named(name: &str) -> Self {
+        Self::ALL.iter().find(|(known, _)| *known == name).map_or(Self::Gone, |(_, reason)| *reason)
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(match self {
+            Self::Running => "running",
+            Self::Same => "so already",
+            Self::TooLate => "expiring before that time",
+            Self::Step => "steps of workflows",
+            Self::Live => "live again",
+            Self::QueueDeleted => "of deleted queues",
+            Self::Gone => "changed meanwhile",
+        })
+    }
+}

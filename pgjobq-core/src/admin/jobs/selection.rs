@@ -1,0 +1,99 @@
+//! A filter as the statements take it: the path, and the lists in which to look for jobs.
+
+use std::collections::HashSet;
+
+use uuid::Uuid;
+
+use crate::JobState;
+use crate::db::literal::Literal;
+use crate::filter::{Compiled, Filter, FilterError};
+
+/// The states in which a job has not ended.
+const LIVE: [JobState; 5] =
+    [JobState::Blocked, JobState::Scheduled, JobState::Held, JobState::Ready, JobState::Running];
+/// The states in which a job has ended otherwise than completed.
+const ENDED_BADLY: [JobState; 3] = [JobState::Dead, JobState::Cancelled, JobState::Expired];
+
+/// The jobs that an operation can concern, of all that match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Concerned {
+    All,
+    Live,
+    Ended,
+    EndedBadly,
+}
+
+/// A filter as the statements take it.
+#[derive(Clone, Debug)]
+pub(super) struct Selection {
+    path: String,
+    needs_columns: bool,
+    needs_state: bool,
+    needs_errors: bool,
+    ids: Option<Vec<Uuid>>,
+    /// See the type `selection` of the schema.
+    lists: Vec<&'static str>,
+}
+
+impl Selection {
+    pub(super) fn new(filter: &Filter, concerned: Concerned) -> Result<Self, FilterError> {
+        let Compiled { path, needs_columns, needs_errors, narrow } = filter.compile()?;
+        let states = narrow.states.map(HashSet::<JobState>::from_iter);
+        let lists = lists(concerned, |state| states.as_ref().is_none_or(|some| some.contains(&state)));
+        let ids = narrow.ids.map(|ids| ids.into_iter().map(|id| id.as_uuid()).collect());
+        // Also true if a text has these characters, which only costs some time.
+        let needs_state = path.contains("$state");
+        Ok(Self { path, needs_columns, needs_state, needs_errors, ids, lists })
+    }
+}
+
+/// It is written as a row without a type; the statements cast it.
+impl Literal for &Selection {
+    fn kind(&self) -> &'static str {
+        "unknown"
+    }
+
+    fn write(&self, out: &mut String) {
+        out.push_str("row(");
+        (&self.lists[..]).write(out);
+        out.push_str("::text[], ");
+        self.path.as_str().write(out);
+        out.push_str(&format!(", {}, {}, {}, ", self.needs_columns, self.needs_state, self.needs_errors));
+        self.ids.as_deref().write(out);
+        out.push_str("::uuid[], pg_catalog.clock_timestamp())");
+    }
+}
+
+/// Returns where to look for jobs in the states that the filter admits.
+fn lists(concerned: Concerned, admits: impl Fn(JobState) -> bool) -> Vec<&'static str> {
+    let live = matches!(concerned, Concerned::All | Concerned::Live) && LIVE.into_iter().any(&admits);
+    let completed = matches!(concerned, Concerned::All | Concerned::Ended) && admits(JobState::Completed);
+    let mut lists = Vec::new();
+    if live {
+        lists.push("live");
+    }
+    if completed {
+        lists.push("ended");
+    } else if concerned != Concerned::Live {
+        lists.extend(ENDED_BADLY.into_iter().filter(|state| admits(*state)).map(JobState::as_str));
+    }
+    lists
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lists_that_may_have_matching_jobs_are_walked() {
+        let of = |concerned, states: &[JobState]| lists(concerned, |state| states.contains(&state));
+        let every = [&LIVE[..], &ENDED_BADLY, &[JobState::Completed]].concat();
+        assert_eq!(of(Concerned::All, &every), ["live", "ended"]);
+        assert_eq!(of(Concerned::Live, &every), ["live"]);
+        assert_eq!(of(Concerned::Ended, &every), ["ended"]);
+        assert_eq!(of(Concerned::EndedBadly, &every), ["dead", "cancelled", "expired"]);
+        assert_eq!(of(Concerned::All, &[JobState::Dead, JobState::Ready]), ["live", "dead"]);
+        assert_eq!(of(Concerned::Live, &[JobState::Dead]), [""; 0]);
+        assert_eq!(of(Concerned::EndedBadly, &[JobState::Completed]), [""; 0]);
+    }
+}

@@ -1,0 +1,99 @@
+//! Counts, pages and previews.
+
+use std::collections::BTreeSet;
+
+use pgjobq::JobState;
+use pgjobq::filter::{all, id, ids, kind, state};
+
+use super::{act_fail, act_greet, tenant, wait_for_tenants};
+use crate::harness::TestDb;
+
+on_one_and_eight_shards!(pages_show_every_matching_job_once);
+async fn pages_show_every_matching_job_once(db: TestDb) {
+    let worker = db.worker().build().await.unwrap().start();
+    db.client.enqueue_all((0..25).map(|n| act_fail::job(n).attribute("tenant", 1))).await.unwrap();
+    db.until("(select count(*) from pgjobq.finished) = 25").await;
+    worker.shutdown().await.unwrap();
+    wait_for_tenants(&db, &[1, 2], 20).await;
+    let (mut seen, mut pages, mut page) = (Vec::new(), 1, db.client.jobs(tenant(1)).list(7).await.unwrap());
+    loop {
+        assert!(page.jobs.len() <= 7);
+        seen.extend(page.jobs.iter().map(|job| (job.id, job.state)));
+        let Some(place) = page.next else { break };
+        page = db.client.jobs(tenant(1)).from(place).list(7).await.unwrap();
+        pages += 1;
+    }
+    let ready = seen.iter().filter(|(_, state)| *state == JobState::Ready).count();
+    let unique: BTreeSet<_> = seen.iter().collect();
+    assert_eq!((seen.len(), unique.len(), ready), (45, 45, 20), "in {pages} pages");
+}
+
+on_one_shard!(listed_job_shows_its_state_and_error);
+async fn listed_job_shows_its_state_and_error(db: TestDb) {
+    let worker = db.worker().build().await.unwrap().start();
+    let dead = act_fail::job(7).attribute("tenant", 1).enqueue(&db.client).await.unwrap();
+    db.until("(select count(*) from pgjobq.finished) = 1").await;
+    worker.shutdown().await.unwrap();
+    let page = db.client.jobs(state(JobState::Dead)).list(10).await.unwrap();
+    let [job] = &page.jobs[..] else { panic!("{page:?}") };
+    assert_eq!((job.id, job.state, job.attempts, job.failures), (dead.id(), JobState::Dead, 1, 1));
+    assert_eq!((&*job.kind, &*job.queue, job.error.as_deref()), ("act_fail", "default", Some("no 7")));
+    assert_eq!(job.attributes, serde_json::json!({"tenant": 1}));
+    assert!(page.next.is_none());
+    assert!(job.to_string().ends_with("dead `act_fail` in `default` {\"tenant\":1}: no 7"), "{job}");
+}
+
+on_one_and_eight_shards!(ids_select_exactly_those_jobs);
+async fn ids_select_exactly_those_jobs(db: TestDb) {
+    wait_for_tenants(&db, &[1], 20).await;
+    let jobs = db.client.jobs(all()).list(100).await.unwrap().jobs;
+    let some: Vec<_> = jobs.iter().map(|job| job.id).take(5).collect();
+    assert_eq!(db.client.jobs(id(some[0])).count().await.unwrap().jobs, 1);
+    let chosen = db.client.jobs(ids(some.iter().copied()).and(kind("act_greet")));
+    assert_eq!(chosen.list(3).await.unwrap().jobs.len(), 3);
+    assert_eq!(chosen.cancel().await.unwrap().changed, 5);
+    let left: BTreeSet<_> = db
+        .client
+        .jobs(state(JobState::Ready))
+        .list(100)
+        .await
+        .unwrap()
+        .jobs
+        .iter()
+        .map(|job| job.id)
+        .collect();
+    assert!(left.len() == 15 && some.iter().all(|id| !left.contains(id)));
+    assert_eq!(chosen.requeue().await.unwrap().changed, 5);
+}
+
+on_one_and_eight_shards!(count_above_its_limit_is_marked_as_estimated);
+async fn count_above_its_limit_is_marked_as_estimated(db: TestDb) {
+    wait_for_tenants(&db, &[1, 2], 100).await;
+    let count = db.client.jobs(tenant(1)).count().await.unwrap();
+    assert_eq!((count.jobs, count.exact, count.to_string()), (100, true, "100".to_owned()));
+    // The same with a limit of ten rows.
+    let counted = "select format('%s %s', jobs, exact) from pgjobq.count_jobs(
+        row('{live}', '$.tenant == 1', false, false, false, null, now())::pgjobq.selection, 10)";
+    assert_eq!(db.text(&format!("({counted})")).await, "100 f", "the sample is the whole table");
+    db.client.jobs(tenant(1)).cancel().await.unwrap();
+    let counted = counted.replace("{live}", "{ended}");
+    assert_eq!(db.text(&format!("({counted})")).await, "100 f");
+}
+
+on_one_shard!(preview_shows_the_number_and_ten_jobs);
+async fn preview_shows_the_number_and_ten_jobs(db: TestDb) {
+    wait_for_tenants(&db, &[1, 2], 15).await;
+    act_greet::job("later".into())
+        .attribute("tenant", 1)
+        .delay(super::HOUR)
+        .enqueue(&db.client)
+        .await
+        .unwrap();
+    let action = db.client.jobs(tenant(1)).retry_now();
+    let preview = action.preview().await.unwrap();
+    assert_eq!((preview.count.jobs, preview.samples.len()), (16, 10));
+    let text = preview.to_string();
+    assert!(text.starts_with("retry_now of 16 jobs: tenant = 1\n  "), "{text}");
+    assert_eq!((text.lines().count(), db.number("select count(*) from pgjobq.actions").await), (11, 0));
+    assert_eq!(db.client.jobs(tenant(1)).requeue().preview().await.unwrap().count.jobs, 0, "none has ended");
+}

@@ -1,0 +1,158 @@
+//! Actions on many jobs, each beside every operation that shares its rows, in every order.
+
+use std::collections::BTreeSet;
+
+use crate::bench::Bench;
+use crate::operation::{Isolation, Operation};
+use crate::operations::named;
+use crate::pause;
+use crate::schedule::Schedule;
+use crate::server::Databases;
+use crate::session::Ending;
+
+/// The steps of functions that only these operations reach.
+pub(crate) const STEPS: &[&str] = &["action locked", "batch found", "waiting jobs taken"];
+
+/// The steps at which an action does not stop, because other operations that have them do.
+const SKIPPED: &str = "requests read,jobs taken,jobs locked";
+
+/// Actions, and the operations that are run beside each of them.
+const GROUPS: [(&[&str], &[&str]); 2] = [
+    (
+        &["cancel", "retry_now", "set_priority", "move_to", "run_at"],
+        &[
+            AGAIN,
+            "claim",
+            "claim quarantined jobs",
+            "complete and keep",
+            "retry now",
+            "retry later",
+            "return the lease",
+            "promote",
+            "complete in and roll back",
+            "cancel",
+            "act on all requests",
+            "purge the queue",
+        ],
+    ),
+    (&["requeue", "delete"], &[AGAIN, "requeue", "purge", "enqueue a dead job", "delete the queue"]),
+];
+
+/// The name of another session that does the same action.
+const AGAIN: &str = "act";
+
+/// A bug, planted into the shipped text by a cut, and the action and the operation with which the runner must find it.
+struct Planted {
+    name: &'static str,
+    cut: (&'static str, &'static str),
+    among: (&'static str, &'static str),
+}
+
+const PLANTED: &[Planted] = &[
+    Planted {
+        name: "two sessions do one batch",
+        cut: ("order by next_at limit 1 for update skip locked;", "order by next_at limit 1;"),
+        among: ("set_priority", AGAIN),
+    },
+    Planted {
+        name: "an action changes a job that was claimed since it was found",
+        cut: (
+            "from pgjobq.take_waiting(p_shard, p_jobs) t;\n    -- step: waiting jobs taken",
+            "from (select p_jobs as waiting, '{}'::uuid[] as running) t;\n    -- step: waiting jobs taken",
+        ),
+        among: ("set_priority", "claim"),
+    },
+];
+
+fn act() -> String {
+    format!(
+        "set races.skipped = '{SKIPPED}'; begin;\nselect coalesce(races.act(), 'null')::text as answer;\ncommit;"
+    )
+}
+
+/// Runs every order of an action and another operation, up to the first violation.
+async fn explore(bench: &mut Bench, action: &str, beside: &str, report: &mut Report) {
+    let other = match beside {
+        AGAIN => act(),
+        beside => script(named(beside)),
+    };
+    let scripts = [act(), other];
+    let mut schedule = Some(Schedule::first(beside == AGAIN));
+    bench.tidy().await;
+    while let Some(mut order) = schedule {
+        bench.prepare(&format!("select races.reset_action('{action}')")).await;
+        let played = bench.play(&scripts, &mut order).await;
+        report.interleavings += 1;
+        report.steps.extend(played.traces.iter().flatten().cloned());
+        let mut wrong = bench.texts("select unnest(races.action_violations())").await;
+        wrong.extend(bench.texts("select unnest(races.action_stranded())").await);
+        wrong.extend(played.endings.iter().filter_map(failure));
+        if !wrong.is_empty() {
+            report.violations.push(format!("{action}, {beside}: {wrong:#?}\n{played:?}"));
+            return;
+        }
+        schedule = order.next();
+    }
+}
+
+fn script(operation: &Operation) -> String {
+    operation.script(2, Isolation::ReadCommitted)
+}
+
+#[derive(Default)]
+struct Report {
+    interleavings: usize,
+    steps: BTreeSet<String>,
+    violations: Vec<String>,
+}
+
+/// Returns the error of a session, which none may have: of a caller whose job was changed meanwhile, the library knows.
+fn failure(ending: &Ending) -> Option<String> {
+    match ending {
+        Ending::Failed { code, .. } if code == "RC001" => None,
+        Ending::Failed { code, message } => Some(format!("{code}: {message}")),
+        Ending::Answered(_) => None,
+    }
+}
+
+async fn open(databases: &Databases, name: &str, schema: &str) -> Bench {
+    let options = databases.create(name).await;
+    databases.run(name, &pause::with_pauses(schema)).await;
+    databases.run(name, include_str!("actions.sql")).await;
+    Bench::open(&options).await
+}
+
+pub(crate) async fn every_interleaving_keeps_the_invariants() {
+    let databases = Databases::start().await;
+    let mut bench = open(&databases, "actions", &pause::shipped()).await;
+    let mut report = Report::default();
+    for (actions, beside) in GROUPS {
+        for (action, beside) in
+            actions.iter().flat_map(|action| beside.iter().map(move |beside| (action, beside)))
+        {
+            explore(&mut bench, action, beside, &mut report).await;
+        }
+    }
+    eprintln!("actions: {} interleavings, {} violations", report.interleavings, report.violations.len());
+    assert!(report.violations.is_empty(), "{}", report.violations.join("\n\n"));
+    let never: Vec<_> = STEPS.iter().filter(|step| !report.steps.contains(**step)).collect();
+    assert!(never.is_empty(), "no operation reaches these steps: {never:?}");
+}
+
+pub(crate) async fn every_planted_bug_is_found() {
+    let databases = Databases::start().await;
+    let mut missed = Vec::new();
+    for (number, bug) in PLANTED.iter().enumerate() {
+        let text = pause::shipped();
+        assert_eq!(text.matches(bug.cut.0).count(), 1, "`{}`: the schema changed", bug.name);
+        let text = text.replace(bug.cut.0, bug.cut.1);
+        let mut bench = open(&databases, &format!("actions_{number}"), &text).await;
+        let mut report = Report::default();
+        explore(&mut bench, bug.among.0, bug.among.1, &mut report).await;
+        match report.violations.first() {
+            Some(violation) => eprintln!("planted: {} -> {violation:.300}", bug.name),
+            None => missed.push(format!("{} ({} interleavings)", bug.name, report.interleavings)),
+        }
+    }
+    assert!(missed.is_empty(), "the runner misses: {}", missed.join(", "));
+}
