@@ -26,7 +26,7 @@ declare
         insert_edges, list_jobs, lookup, new_edges, peek, promote, purge_ended, purge_queue, queue_counts, queue_stats,
         read_args, reap, repair_tickets, requeue_jobs, reserve_steps, resume_step, retry_workflow,
         return_claim, return_lease, say_progress, scheduled_counts, settle_edges, show_ended, stray_queues,
-        tend_workflows, tidy_failures, tidy_hints, unknown_kinds, unstarted, worker_counts, workflow_status,
+        tend_workflows, tidy_failures, tidy_hints, unaccepted, unstarted, worker_counts, workflow_status,
         workflow_steps, explain}';
     v_name text;
 begin

@@ -8,7 +8,7 @@ declare
     v_queue text := (select name from pgjobq.queues where id = p_job.queue_id);
     s record;
 begin
-    s := pgjobq.slots_for(v_queue, p_job.queue_id, p_job.kind);
+    s := pgjobq.slots_for(p_job, v_queue);
     if s.free = 0 and s.slots > 0 then
         code := 'busy';
         sentence := format('%s of the %s that can run it %s taken, the last one since %s (%s ago).',

@@ -21,24 +21,6 @@ end $$;
 
 comment on function pgjobq.record_kinds is 'Internal. Records the queues and the policies of kinds.';
 
--- The kinds, other than these, of jobs that were created at least a minute ago and stand near the front of
--- the lines of these queues. No worker here can run them.
-create or replace function pgjobq.unknown_kinds(p_shards smallint[], p_queues int[], p_kinds text[],
-                                                out queue int, out kind text)
-returns setof record language plpgsql stable as $$
-#variable_conflict use_column
-begin
-    return query
-    select distinct q.id, j.kind
-      from unnest(p_shards) s(shard), unnest(p_queues) q(id), generate_series(0, 3) p(priority),
-           lateral pgjobq.ready_line(s.shard, q.id, p.priority, 0, 100) j
-     where j.kind <> all (p_kinds) and j.created_at < clock_timestamp() - interval '1 minute'
-     limit 20;
-end $$;
-
-comment on function pgjobq.unknown_kinds is
-    'Internal. Finds kinds of waiting jobs that none of these workers can run.';
-
 -- The arguments of a job, without those that its job function redacts.
 create or replace function pgjobq.shown_args(p_kind text, p_args jsonb) returns jsonb language plpgsql stable
     set search_path = pg_catalog, pg_temp as $$

@@ -1,8 +1,7 @@
 -- What keeps every worker from a job: its queue, a pause, or that no live worker takes the queue, or knows
 -- the kind.
 
--- Returns what must change before a worker can take a job; no row if nothing must. A worker is live if it has
--- not been silent for longer than its lease. Every worker has a row in the first shard.
+-- Returns what must change before a worker can take a job; no row if nothing must.
 create or replace function pgjobq.obstacles(p_job pgjobq.jobs)
 returns table (code text, sentence text, details jsonb) language plpgsql stable
     set search_path = pg_catalog, pg_temp as $$
@@ -27,43 +26,41 @@ begin
         return;
     end if;
     return query select * from pgjobq.explain_pauses(v_queue.name, p_job.kind, p_job.key);
-    return query select * from pgjobq.unserved(v_queue.name, p_job.kind);
+    return query select * from pgjobq.unserved(p_job, v_queue.name);
 end $$;
 
 comment on function pgjobq.obstacles is 'Internal. What keeps every worker from a job.';
 
--- Returns why no live worker takes the jobs of a kind in a queue; no row if one does.
-create or replace function pgjobq.unserved(p_queue text, p_kind text)
+-- Returns why no live worker takes a job; no row if one does.
+create or replace function pgjobq.unserved(p_job pgjobq.jobs, p_queue text)
 returns table (code text, sentence text, details jsonb) language plpgsql stable
     set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
     w record;
+    v_served text[];
 begin
-    select count(*) as live, count(*) filter (where p_queue = any (queues)) as in_queue,
-           count(*) filter (where p_queue = any (queues) and p_kind = any (kinds)) as of_kind
-      into w from pgjobq.workers where shard = 0 and seen_at > clock_timestamp() - lease;
-    details := jsonb_build_object('queue', p_queue, 'kind', p_kind, 'workers', w.live);
-    if w.live = 0 then
+    select count(*) as live, count(*) filter (where in_queue) as in_queue,
+           count(*) filter (where of_kind) as of_kind
+      into w from pgjobq.live_workers(p_job, p_queue);
+    details := jsonb_build_object('queue', p_queue, 'kind', p_job.kind);
+    if w.in_queue = 0 then
+        v_served := array(select distinct q from pgjobq.live_workers(p_job, p_queue), unnest(queues) q
+                           order by 1);
         code := 'no_worker';
-        sentence := 'No worker is live: none has sent a heartbeat within its lease.';
-        details := details || '{"served": []}';
-        return next;
-    elsif w.in_queue = 0 then
-        select 'no_worker', details || jsonb_build_object('served', to_jsonb(array_agg(q.name))),
-               format('No live worker takes its queue `%s`. Live workers take: %s. Start one with '
-                      '`.queue("%s", ...)`, or move the job.',
-                      p_queue, pgjobq.listed(array_agg(q.name)), p_queue)
-          into code, details, sentence
-          from (select distinct q.name from pgjobq.workers, unnest(queues) q(name)
-                 where shard = 0 and seen_at > clock_timestamp() - lease order by 1) q;
+        sentence := case
+            when w.live = 0 then 'No worker is live: none has sent a heartbeat within its lease.'
+            else format('No live worker takes its queue `%s`. Live workers take: %s. Start one with '
+                        '`.queue("%s", ...)`, or move the job.',
+                        p_queue, pgjobq.listed(v_served), p_queue) end;
+        details := details || jsonb_build_object('served', v_served);
         return next;
     elsif w.of_kind = 0 then
         code := 'unknown_kind';
         sentence := format('%s its queue `%s`, and none of them can run its kind `%s`: %s.',
             case when w.in_queue = 1 then 'One live worker takes' else w.in_queue || ' live workers take' end,
-            p_queue, p_kind,
-            case when exists (select from pgjobq.kinds where kind = p_kind)
+            p_queue, p_job.kind,
+            case when exists (select from pgjobq.kinds where kind = p_job.kind)
                  then 'start one whose program has this job function, or give a job function this alias'
                  else 'no program has recorded this kind, so it is misspelt, or no program links its crate'
             end);
@@ -72,7 +69,7 @@ begin
     end if;
 end $$;
 
-comment on function pgjobq.unserved is 'Internal. Why no live worker takes the jobs of a kind in a queue.';
+comment on function pgjobq.unserved is 'Internal. Why no live worker takes a job.';
 
 -- The pauses of a job's queue, kind and key.
 create or replace function pgjobq.explain_pauses(p_queue text, p_kind text, p_key text)

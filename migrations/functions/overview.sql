@@ -4,7 +4,8 @@
 create or replace function pgjobq.queue_counts(
     p_queue int,
     out ready bigint, out running bigint, out quarantined bigint,
-    out exact boolean, out oldest_ready timestamptz, out completed bigint, out failed bigint)
+    out exact boolean, out oldest_ready timestamptz, out completed bigint, out failed bigint,
+    out unaccepted bigint)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     c_most constant int := 10000;
@@ -16,6 +17,7 @@ begin
       from unnest(v_shards) shard, lateral pgjobq.queue_stats(shard, p_queue) q;
     quarantined := (select count(*) from unnest(v_shards) shard, generate_series(0, 3) priority,
                                          lateral pgjobq.quarantine_line(shard, p_queue, priority, 0, c_most));
+    unaccepted := (select count(*) from unnest(v_shards) shard, lateral pgjobq.unaccepted(shard, p_queue));
 end $$;
 
 comment on function pgjobq.queue_counts is 'Internal. The numbers of `queue_overview`.';

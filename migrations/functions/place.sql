@@ -69,18 +69,15 @@ comment on function pgjobq.ended_per_second is 'Internal. How fast a line moves.
 -- The slots of the live workers that can run a job, at most a hundred of them, and how many are free. `since`
 -- is when the last of their claims took a job that still runs.
 create or replace function pgjobq.slots_for(
-    p_queue text, p_queue_id int, p_kind text,
+    p_job pgjobq.jobs, p_queue text,
     out workers bigint, out slots bigint, out free bigint, out since timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     select count(*), coalesce(sum(w.slots), 0), coalesce(sum(greatest(w.slots - r.running, 0)), 0),
            max(r.since)
       into workers, slots, free, since
-      from (select l.id, l.slots[array_position(l.queues, p_queue)] as slots from pgjobq.workers l
-             where l.shard = 0 and p_queue = any (l.queues) and p_kind = any (l.kinds)
-               and l.seen_at > clock_timestamp() - l.lease
-             limit 100) w,
-           lateral pgjobq.running_in(w.id, p_queue_id) r;
+      from (select l.id, l.slots from pgjobq.live_workers(p_job, p_queue) l where l.accepts limit 100) w,
+           lateral pgjobq.running_in(w.id, p_job.queue_id) r;
 end $$;
 
 comment on function pgjobq.slots_for is 'Internal. The slots that a job could run in.';

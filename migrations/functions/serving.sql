@@ -1,4 +1,6 @@
--- The running workers that would take a job: for people, and for programs that wait. No claim reads this.
+-- The live workers that would take a job: for people, and for programs that wait. No claim reads this. A
+-- worker that has been silent for longer than its lease is not live. Every worker has a row in the first
+-- shard.
 
 -- Counts the running workers that serve a queue, and those of them that can run a kind. A worker that has
 -- been silent for longer than its lease does not count. Every worker has a row in the first shard.
@@ -12,6 +14,40 @@ begin
 end $$;
 
 comment on function pgjobq.workers_of is 'Internal. Counts the running workers that would take a job.';
+
+-- The live workers, as one job sees them: the slots for its queue, if the worker takes that; if it can run
+-- the kind; and if it accepts the job.
+create or replace function pgjobq.live_workers(p_job pgjobq.jobs, p_queue text)
+returns table (id bigint, name text, queues text[], slots int, in_queue boolean, of_kind boolean,
+               accepts boolean)
+language sql stable as $$
+    select w.id, w.name, w.queues, w.slots[array_position(w.queues, p_queue)], p_queue = any (w.queues),
+           p_queue = any (w.queues) and p_job.kind = any (w.kinds),
+           p_queue = any (w.queues) and p_job.kind = any (w.kinds)
+      from pgjobq.workers w
+     where w.shard = 0 and w.seen_at > clock_timestamp() - w.lease
+$$;
+
+comment on function pgjobq.live_workers is 'Internal. The live workers, as one job sees them.';
+
+-- The jobs among the first hundred of each line of a queue that no live worker accepts.
+create or replace function pgjobq.unaccepted(
+    p_shard smallint, p_queue int, out id uuid, out kind text, out created_at timestamptz)
+returns setof record language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    v_queue text := (select q.name from pgjobq.queues q where q.id = p_queue);
+begin
+    return query
+    select j.id, j.kind, j.created_at
+      from generate_series(0, 3) p(priority),
+           lateral pgjobq.ready_line(p_shard, p_queue, p.priority, 0, 100) l,
+           lateral pgjobq.job_row(p_shard, l.id) j
+     where not exists (select from pgjobq.live_workers(j, v_queue) w where w.accepts);
+end $$;
+
+comment on function pgjobq.unaccepted is
+    'Internal. Jobs near the front of a queue that no live worker accepts.';
 
 -- Returns those of some jobs that are due and do not run, each with the first reason why no worker takes it,
 -- in the words of `explain`; `sentence` is null if there is none. It probes the primary key of `jobs`, and

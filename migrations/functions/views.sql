@@ -26,7 +26,11 @@ comment on column pgjobq.job_states.args is 'The arguments, without those that t
 
 create or replace view pgjobq.queue_overview as
 select q.name as queue, c.ready, s.scheduled, c.running, c.quarantined, coalesce(d.dead, 0) as dead,
-       c.exact and s.exact as exact, c.oldest_ready, c.completed, c.failed, w.in_queue as workers
+       c.exact and s.exact as exact, c.oldest_ready, c.completed, c.failed, w.in_queue as workers,
+       c.unaccepted,
+       exists (select from pgjobq.pauses p
+                where p.scope = 'queue' and p.name = q.name
+                  and (p.until is null or p.until > clock_timestamp())) as paused
   from pgjobq.queues q
        cross join lateral pgjobq.queue_counts(q.id) c
        cross join lateral pgjobq.workers_of(q.name, null) w
@@ -50,6 +54,11 @@ comment on column pgjobq.queue_overview.completed is
 comment on column pgjobq.queue_overview.failed is 'Attempts of the last five minutes that did not.';
 comment on column pgjobq.queue_overview.workers is
     'Running workers that serve it. If it is 0, no worker runs its jobs.';
+comment on column pgjobq.queue_overview.unaccepted is
+    'Jobs among the first hundred of each priority and shard that no running worker accepts: `explain` says '
+    'why.';
+comment on column pgjobq.queue_overview.paused is
+    'True if the queue is paused: the table `pauses` says by whom. Pauses of kinds and keys are there, too.';
 
 create or replace view pgjobq.workers_overview as
 select w.id, w.name, w.started_at, w.heartbeats, w.seen_at, clock_timestamp() - w.seen_at as silent_for,

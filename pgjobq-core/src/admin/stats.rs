@@ -31,6 +31,9 @@ pub struct QueueStats {
     pub failed_per_minute: f64,
     /// The running workers that serve the queue. If it is 0, no worker runs its jobs.
     pub workers: u64,
+    /// Jobs among the first hundred of each priority and shard that no running worker accepts. If it is above 0,
+    /// [`Client::explain`](crate::Client::explain) says why.
+    pub unaccepted: u64,
 }
 
 const MINUTES: f64 = 5.0;
@@ -64,6 +67,7 @@ impl QueueStats {
         self.exact &= row.try_get::<bool, _>("exact")?;
         self.completed_per_minute += count("completed")? as f64 / MINUTES;
         self.failed_per_minute += count("failed")? as f64 / MINUTES;
+        self.unaccepted += count("unaccepted")?;
         self.workers = count("workers")?; // Of all shards.
         let now: i64 = row.try_get("now")?;
         let oldest: Option<i64> = row.try_get("oldest")?;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use crate::DatabaseError;
 use crate::db::ids::{QueueId, WorkerId};
 use crate::db::time::duration;
 use crate::store::access::Store;
+use crate::{DatabaseError, JobId};
 
 /// The state of a queue that a worker serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,15 +59,16 @@ impl Store {
         self.rows(query).await.map(drop)
     }
 
-    /// Returns the kinds, with their queues, of jobs that have waited in these queues for long and are of none of
-    /// these kinds.
-    pub async fn unknown_kinds(
+    /// Returns the kinds, with their queues, of jobs that have waited in these queues for a minute and that no live worker accepts;
+    /// and the oldest job of each.
+    pub async fn unaccepted(
         &self,
         queues: &[QueueId],
-        kinds: &[&str],
-    ) -> Result<Vec<(QueueId, String)>, DatabaseError> {
-        let query = sqlx::query(self.sql.unknown_kinds.clone()).bind(self.shards()).bind(queues).bind(kinds);
-        let read = |row: &PgRow| Ok((row.try_get("queue")?, row.try_get("kind")?));
+    ) -> Result<Vec<(QueueId, String, JobId)>, DatabaseError> {
+        let query = sqlx::query(self.sql.unaccepted.clone()).bind(self.shards()).bind(queues);
+        let read = |row: &PgRow| {
+            Ok((row.try_get("queue")?, row.try_get("kind")?, row.try_get::<uuid::Uuid, _>("job")?.into()))
+        };
         self.rows(query).await?.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgjobq_core::DatabaseError;
 use pgjobq_core::worker_api::{QueueStanding, chain};
+use pgjobq_core::{DatabaseError, JobId};
 
 use super::Upkeep;
 use crate::pause::jittered;
@@ -66,18 +66,29 @@ async fn look(runtime: &Runtime) -> Result<Vec<String>, DatabaseError> {
             mend(runtime, queue).await?;
         }
     }
-    for (id, kind) in runtime.store.unknown_kinds(&runtime.queue_ids(), &runtime.kinds.all).await? {
+    for (id, kind, job) in runtime.store.unaccepted(&runtime.queue_ids()).await? {
         let name = runtime.find_queue(id).map_or("?", |queue| &queue.name);
-        let why = match runtime.registry.get(&kind) {
-            Some(_) => "this worker lacks a state that the job function takes: give it one with `.state(…)`",
-            None => {
-                "this program has no job function of that kind: run a worker that has it, or cancel them; if it is in another \
-                 crate of this program, write `use my_jobs as _;` so that the crate is linked"
-            }
-        };
-        problems.push(format!("jobs of the kind `{kind}` wait in the queue `{name}`, and {why}"));
+        problems.push(format!(
+            "jobs of the kind `{kind}` wait in the queue `{name}`, {}",
+            refusal(runtime, &kind, job)
+        ));
     }
     Ok(problems)
+}
+
+/// Says why no live worker accepts the jobs of a kind, as this worker knows.
+fn refusal(runtime: &Runtime, kind: &str, job: JobId) -> String {
+    if runtime.kinds.all.contains(&kind) {
+        return format!("and no live worker accepts them: `select * from pgjobq.explain('{job}')` says why");
+    }
+    let why = match runtime.registry.get(kind) {
+        Some(_) => "this worker lacks a state that the job function takes: give it one with `.state(…)`",
+        None => {
+            "this program has no job function of that kind: run a worker that has it, or cancel them; if it is in another crate of \
+             this program, write `use my_jobs as _;` so that the crate is linked"
+        }
+    };
+    format!("no live worker can run them, and {why}")
 }
 
 /// Recreates a queue or its lanes if they are gone, and follows a queue that was recreated under another id.

@@ -89,6 +89,10 @@ async fn pauses_of_queue_kind_and_key_are_named(db: TestDb) {
         sentence.contains(" by ada (role `")
             && sentence.ends_with("until somebody resumes it: the provider is down.")
     );
+    assert_eq!(
+        db.text("select string_agg(queue, ',') from pgjobq.queue_overview where paused").await,
+        "default"
+    );
     let Cause::Paused { scope, name, by, until: None, .. } = first_cause(&db, job).await else { panic!() };
     assert_eq!((&*scope, &*name, &*by), ("queue", "default", "ada"));
 
@@ -108,4 +112,20 @@ async fn pauses_of_queue_kind_and_key_are_named(db: TestDb) {
     db.run("select pgjobq.pause('key', 'tenant:43')").await;
     db.run("update pgjobq.pauses set until = now() - interval '1 second' where scope = 'kind'").await;
     assert_eq!(said(&db, job).await.0, ["in_line"]);
+}
+
+on_one_and_eight_shards!(statistics_count_jobs_that_no_worker_accepts);
+async fn statistics_count_jobs_that_no_worker_accepts(db: TestDb) {
+    db.client.enqueue_all((0..30).map(explained::job)).await.unwrap();
+    let counted = async || {
+        let stats = db.client.queue("default").stats().await.unwrap().unwrap();
+        let shown = db.number("select unaccepted from pgjobq.queue_overview where queue = 'default'").await;
+        assert_eq!(stats.unaccepted, shown.unsigned_abs());
+        stats.unaccepted
+    };
+    assert_eq!(counted().await, 30);
+    register(&db, 1, "w1", "default", "other", 9).await;
+    assert_eq!(counted().await, 30);
+    register(&db, 2, "w2", "default", "explained", 9).await;
+    assert_eq!(counted().await, 0);
 }
