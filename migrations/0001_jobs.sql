@@ -17,7 +17,7 @@ create table pgjobq.settings (
 
 comment on table pgjobq.settings is 'One row: the number of shards, and what is installed.';
 comment on column pgjobq.settings.changes is
-    'How often operators have changed the settings of queues. A heartbeat returns it: workers then read them.';
+    'How often operators have changed the settings of queues. A heartbeat returns it, and workers follow.';
 comment on column pgjobq.settings.program is 'The version that installed the functions: 1002003 is 1.2.3.';
 comment on column pgjobq.settings.oldest_program is 'The oldest version that can run on them.';
 comment on column pgjobq.settings.digest is 'The digest of all migrations and definitions together.';

@@ -15,7 +15,7 @@ comment on function pgjobq.keep_of is 'Internal. How long an ended job of a queu
 
 -- The retention with this outcome, if neither an operator nor the code sets one.
 create or replace function pgjobq.default_keep(p_outcome text) returns interval
-language plpgsql immutable as $$
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
     return case p_outcome when 'completed' then interval '1 day' when 'dead' then interval '30 days'
                           else interval '7 days' end;

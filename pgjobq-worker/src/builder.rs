@@ -56,7 +56,8 @@ impl WorkerBuilder {
     }
 
     /// Serves this queue, and runs at most this many of its jobs at a time. If no queue is named, the worker serves the queues of all
-    /// jobs that are linked into the program, with at most 100 jobs of each at a time.
+    /// jobs that are linked into the program, with at most 100 jobs of each at a time. An operator may set another limit
+    /// ([`Queue::change`](pgjobq_core::Queue::change)), which wins until it is reset.
     pub fn queue(mut self, name: impl Into<String>, limits: impl Into<QueueLimits>) -> Self {
         self.queues.push((name.into(), limits.into()));
         self

@@ -204,18 +204,20 @@ impl Runtime {
         let names: Vec<&str> = self.queues.iter().map(|queue| &*queue.name).collect();
         let worker = self.worker();
         let standing = self.store.check_queues(&names).await?;
-        let mut has_changed = false;
-        for settings in &standing {
-            let Some(queue) = self.queues.iter().find(|queue| *queue.name == settings.name) else { continue };
-            has_changed |= queue.set_limit(settings.limit);
-            if let Some(keep) = settings.keep {
+        let settings_of = |queue: &ServedQueue| standing.iter().find(|settings| settings.name == *queue.name);
+        let limit = |queue: &Arc<ServedQueue>| {
+            settings_of(queue).and_then(|settings| settings.limit).unwrap_or(queue.limit_by_code)
+        };
+        let limits: Vec<usize> = self.queues.iter().map(limit).collect();
+        if self.queues.iter().zip(&limits).any(|(queue, limit)| queue.limit() != *limit) {
+            tracing::info!(?names, ?limits, "the limits of queues were changed; the worker follows them");
+            self.store.set_slots(worker, &limits).await?;
+        }
+        for (queue, limit) in self.queues.iter().zip(limits) {
+            queue.set_limit(limit);
+            if let Some(keep) = settings_of(queue).and_then(|settings| settings.keep) {
                 queue.set_retention(keep);
             }
-        }
-        if has_changed {
-            let slots: Vec<usize> = self.queues.iter().map(|queue| queue.limit()).collect();
-            tracing::info!(?slots, ?names, "the limits of queues were changed; the worker follows them");
-            self.store.set_slots(worker, &slots).await?;
         }
         if let Some(queue) = standing.first() {
             self.changes.store(queue.changes, Ordering::Release);

@@ -17,7 +17,7 @@ pub(crate) struct ServedQueue {
     id: AtomicI32,
     pub(crate) name: Arc<str>,
     /// The number of slots that the builder gave it. An operator may have set another.
-    limit_by_code: usize,
+    pub(crate) limit_by_code: usize,
     occupancy: Mutex<Occupancy>,
     /// Notified when there is room for jobs.
     freed: Arc<Notify>,
@@ -134,14 +134,11 @@ impl ServedQueue {
         self.occupancy().limit
     }
 
-    /// Sets the number of slots: an operator's, or else the builder's. If they become fewer, running jobs go on. Returns whether the
-    /// number has changed.
-    pub(crate) fn set_limit(&self, by_operator: Option<usize>) -> bool {
-        let limit = by_operator.unwrap_or(self.limit_by_code);
+    /// Sets the number of slots. If they become fewer, running jobs go on.
+    pub(crate) fn set_limit(&self, limit: usize) {
         let mut occupancy = self.occupancy();
-        let before = std::mem::replace(&mut occupancy.limit, limit);
+        occupancy.limit = limit;
         self.note_room(&mut occupancy);
-        before != limit
     }
 
     pub(crate) fn count_free(&self) -> usize {

@@ -15,6 +15,7 @@ mod tables; // Fills tables, and reads back what a claim took.
 mod due; // Due, expired and cancelled jobs beside many others.
 mod growth; // A claim beside many jobs and many leases.
 mod large_batch; // A large batch answers as a small one does.
+mod pauses; // A claim beside pauses.
 mod plans; // Every hot statement in every state of the statistics.
 mod replans; // An enqueue is planned once in a session.
 mod shards; // The rules that let the tables be distributed.

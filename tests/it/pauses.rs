@@ -28,13 +28,13 @@ async fn hold(ctx: JobContext, probe: u64) {
 }
 
 #[job(kind = "pauses_nothing", queue = "default")]
-async fn do_nothing() {}
+pub(crate) async fn do_nothing() {}
 
 const SERVER: &str = "PGJOBQ_TEST_PAUSED_SERVER";
 const DATABASE: &str = "PGJOBQ_TEST_PAUSED_DATABASE";
 
 /// A worker in a process of its own, which is killed when the test ends.
-struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -44,7 +44,7 @@ impl Drop for Process {
 }
 
 impl Process {
-    fn start(db: &TestDb) -> Self {
+    pub(crate) fn start(db: &TestDb) -> Self {
         let (server, database) = db.address();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
@@ -195,8 +195,9 @@ async fn lanes_of_a_new_queue_obey_earlier_pauses(db: TestDb) {
 on_one_shard!(lane_is_unmarked_by_a_claim_that_takes_jobs);
 async fn lane_is_unmarked_by_a_claim_that_takes_jobs(db: TestDb) {
     db.run("select pgjobq.register_worker(0::smallint, 7, 'mine')").await;
-    let claim = "select count(id) from pgjobq.claim(0::smallint, 1, 7, 77, true, '{pauses_nothing}', 5, '{0,0,0,0}', null, null)";
-    let marked = "select count(*) from pgjobq.lanes where may_be_paused";
+    let claim = "select count(id) from pgjobq.claim(0::smallint, (select id from pgjobq.queues where name = 'default'), 7, 77, true, '{pauses_nothing}', 5, '{0,0,0,0}', null, null)";
+    let marked = "select count(*) from pgjobq.lanes l join pgjobq.queues q on q.id = l.queue_id
+                   where q.name = 'default' and may_be_paused";
     assert_eq!((db.number(claim).await, db.number(marked).await), (0, 1));
     do_nothing::enqueue(&db.client).await.unwrap();
     assert_eq!((db.number(claim).await, db.number(marked).await), (1, 0));

@@ -1,4 +1,4 @@
-//! A queue by name: create, configure, inspect, empty or delete it.
+//! A queue by name: create, inspect, empty or delete it.
 
 use std::time::Duration;
 
@@ -98,7 +98,7 @@ crate::debug_as_message!(QueueError);
 /// # }
 /// ```
 #[derive(Debug)]
-#[must_use = "save it, look at it, purge it, or delete it"]
+#[must_use = "save it, look at it, pause it, change its settings, purge it, or delete it"]
 pub struct Queue<'c> {
     pub(crate) client: &'c Client,
     pub(crate) name: String,
@@ -186,7 +186,7 @@ pub(crate) fn check_retention(queue: &str, kept: [Option<Duration>; 4]) -> Resul
 }
 
 impl Client {
-    /// Returns a queue by name, to create, inspect, empty or delete it.
+    /// Returns a queue by name, to create, inspect, pause, change, empty or delete it.
     pub fn queue(&self, name: impl Into<String>) -> Queue<'_> {
         Queue::new(self, name.into())
     }
