@@ -101,7 +101,7 @@ impl Fleet {
     }
 
     /// Shuts all workers down. From here on, dead workers are not replaced.
-    pub(crate) async fn end(&self) {
+    pub(crate) async fn end(&self, patience: u32) {
         let mut all = std::mem::take(&mut self.workers().by_place);
         all.iter_mut().for_each(Process::ask_to_end);
         let asked = Instant::now();
@@ -109,7 +109,7 @@ impl Fleet {
             let status = loop {
                 match worker.end() {
                     Some(status) => break status,
-                    None if asked.elapsed() > END_WITHIN => panic!("a worker does not shut down"),
+                    None if asked.elapsed() > END_WITHIN * patience => panic!("a worker does not shut down"),
                     None => tokio::time::sleep(LOOK).await,
                 }
             };

@@ -3,6 +3,7 @@
 //!
 //! `cargo test --test chaos` plays three seeds of forty seconds. By hand:
 //! `cargo test --test chaos -- --seed 7 --duration 30m --faults kill,freeze,crash`.
+//! On a machine that does other things as well, `--patience 10` makes the time limits ten times as long.
 #![allow(clippy::unwrap_used)]
 
 mod account; // The record of attempted and acknowledged enqueues.
@@ -50,6 +51,9 @@ const PRODUCERS: u64 = 2;
 /// No new fault strikes in this last part of a run, so that the earlier ones can heal.
 const HEALED_WITHIN: Duration = Duration::from_secs(5);
 
+/// The time limit for waits to return, once everything has ended.
+const WAITS_END_WITHIN: Duration = Duration::from_secs(30);
+
 /// The time limit for all jobs to end, once everything is healed.
 const SETTLE_WITHIN: Duration = Duration::from_secs(60);
 
@@ -81,7 +85,7 @@ fn main() {
 /// Plays one seed, and returns the number of stale results.
 async fn play(seed: u64, wanted: &Wanted) -> u64 {
     let (workers, plans) = Plan::of(seed, &wanted.faults);
-    let stage = Arc::new(Stage::new(workers).await);
+    let stage = Arc::new(Stage::new(workers, wanted.patience).await);
     let tending = tokio::spawn({
         let stage = Arc::clone(&stage);
         async move { stage.fleet.tend().await }
@@ -113,14 +117,14 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
     let samples = observer.await.unwrap();
     let mut awaited: Vec<Awaited> = Vec::new();
     for waits in waits {
-        let all = tokio::time::timeout(Duration::from_secs(30), waits.join_all()).await;
+        let all = tokio::time::timeout(WAITS_END_WITHIN * wanted.patience, waits.join_all()).await;
         awaited.extend(all.expect("every wait for an ended job returns"));
     }
-    let flows = tokio::time::timeout(Duration::from_secs(30), flow_waits.join_all()).await;
+    let flows = tokio::time::timeout(WAITS_END_WITHIN * wanted.patience, flow_waits.join_all()).await;
     let flows = flows.expect("every wait for an ended workflow returns");
     people.abort();
     tending.abort();
-    stage.fleet.end().await;
+    stage.fleet.end(wanted.patience).await;
 
     verdict::check(&stage, &awaited).await;
     flow_verdict::check(&stage, &flows).await;
@@ -133,11 +137,12 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
 
 /// Returns when no job, no edge, and no workflow that a person retries is left, and no lease of a worker that is gone.
 async fn settle(stage: &Stage) {
+    let within = SETTLE_WITHIN * stage.patience;
     let ended = "not exists (select from pgjobq.jobs) and not exists (select from pgjobq.workflows where ended_at is null)";
-    stage.until(&format!("{ended} and not exists ({})", people::TO_RETRY), SETTLE_WITHIN).await;
-    stage.until("not exists (select from pgjobq.leases)", SETTLE_WITHIN).await;
-    stage.until("not exists (select from pgjobq.edges)", SETTLE_WITHIN).await;
-    stage.until("not exists (select from pgjobq.ended_parents)", SETTLE_WITHIN).await;
+    stage.until(&format!("{ended} and not exists ({})", people::TO_RETRY), within).await;
+    stage.until("not exists (select from pgjobq.leases)", within).await;
+    stage.until("not exists (select from pgjobq.edges)", within).await;
+    stage.until("not exists (select from pgjobq.ended_parents)", within).await;
     let workers = format!("(select count(*) from pgjobq.workers) = {}", stage.workers);
-    stage.until(&workers, SETTLE_WITHIN).await;
+    stage.until(&workers, within).await;
 }

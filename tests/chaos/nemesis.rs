@@ -53,7 +53,7 @@ pub(crate) async fn rage(stage: Arc<Stage>, plan: Plan, until: Instant) -> Vec<S
         }
         let sign = strike(&stage, step).await;
         let healed = (Instant::now(), stage.number("select nextval('moments')").await);
-        let limit = if matches!(sign, Sign::Ended(_)) { END_WITHIN } else { RECOVER_WITHIN };
+        let limit = if matches!(sign, Sign::Ended(_)) { END_WITHIN } else { RECOVER_WITHIN } * stage.patience;
         let seen = tokio::time::timeout(limit, seen(&stage, &sign, healed.0, healed.1)).await;
         let warned = || stage.fleet.overheard.summary();
         assert!(seen.is_ok(), "nothing flows {limit:?} after {step:?}; the workers warned:{}", warned());
@@ -156,7 +156,8 @@ async fn carry(stage: &Stage) {
     for _ in 0..LOADS {
         loads.push(stage.bring(|| jobs::carry::job("x".repeat(LOAD)), Ends::Completed).await);
     }
-    let late = sleep(RECOVER_WITHIN);
+    let within = RECOVER_WITHIN * stage.patience;
+    let late = sleep(within);
     tokio::pin!(late);
     for job in loads {
         let sign = Sign::Ended(job);
@@ -166,7 +167,7 @@ async fn carry(stage: &Stage) {
         };
         assert!(
             ended,
-            "the large job {job} did not come through {RECOVER_WITHIN:?}; the workers warned:{}",
+            "the large job {job} did not come through {within:?}; the workers warned:{}",
             stage.fleet.overheard.summary()
         );
     }

@@ -19,6 +19,8 @@ pub(crate) const ROLES: [&str; 2] = ["chaos_even", "chaos_odd"];
 
 pub(crate) struct Stage {
     pub(crate) workers: usize,
+    /// The factor of all time limits.
+    pub(crate) patience: u32,
     /// One for each worker, and the last one for the producers.
     pub(crate) networks: Vec<Proxy>,
     pub(crate) fleet: Fleet,
@@ -33,7 +35,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) async fn new(workers: usize) -> Self {
+    pub(crate) async fn new(workers: usize, patience: u32) -> Self {
         let clock = Clock::new();
         let server = Server::start(clock.of(ServerOptions::durable())).await.unwrap();
         let url = server.url("postgres");
@@ -54,7 +56,18 @@ impl Stage {
         }
         let fleet = Fleet::start(&networks[..workers], url);
         let silent = Mutex::default();
-        Self { workers, networks, fleet, account: Account::default(), client, pool, server, clock, silent }
+        Self {
+            workers,
+            patience,
+            networks,
+            fleet,
+            account: Account::default(),
+            client,
+            pool,
+            server,
+            clock,
+            silent,
+        }
     }
 
     /// One number, or nothing while the server is down.

@@ -8,6 +8,7 @@ pub(crate) struct Wanted {
     pub(crate) seeds: Vec<u64>,
     pub(crate) duration: Duration,
     pub(crate) faults: Vec<Fault>,
+    pub(crate) patience: u32,
     pub(crate) verbose: bool,
     pub(crate) list: bool,
 }
@@ -18,6 +19,7 @@ impl Wanted {
             seeds: vec![1, 2, 3],
             duration: Duration::from_secs(40),
             faults: Fault::all(),
+            patience: 1,
             verbose: false,
             list: false,
         };
@@ -28,6 +30,7 @@ impl Wanted {
                 "--seed" => wanted.seeds = vec![value().parse().expect("a seed is a number")],
                 "--duration" => wanted.duration = duration(&value()),
                 "--faults" => wanted.faults = value().split(',').map(fault).collect(),
+                "--patience" => wanted.patience = value().parse().expect("the patience is a number"),
                 "--verbose" => wanted.verbose = true,
                 "--list" => wanted.list = true,
                 _ => {}

@@ -10,12 +10,12 @@ use crate::harness::TestDb;
 use crate::probe::end_of;
 
 #[job(retries = 0)]
-async fn growing_square(number: u64) -> Result<u64> {
+pub(crate) async fn growing_square(number: u64) -> Result<u64> {
     Ok(number * number)
 }
 
 #[job(retries = 0)]
-async fn growing_sum(numbers: Vec<u64>) -> Result<u64> {
+pub(crate) async fn growing_sum(numbers: Vec<u64>) -> Result<u64> {
     Ok(numbers.iter().sum())
 }
 
@@ -59,7 +59,7 @@ async fn growing_alone(ctx: JobContext) -> Result<String> {
     Ok(ctx.workflow().unwrap_err().to_string())
 }
 
-async fn outcome(db: &TestDb, run: &WorkflowHandle) -> WorkflowOutcome {
+pub(crate) async fn outcome(db: &TestDb, run: &WorkflowHandle) -> WorkflowOutcome {
     run.wait_timeout(&db.client, Duration::from_secs(30)).await.unwrap()
 }
 

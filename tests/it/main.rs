@@ -39,6 +39,7 @@ mod fleet; // Several workers share a queue.
 mod growing; // Steps that add steps to their workflow.
 mod job_outcomes; // Jobs that choose their outcome.
 mod judging; // Reaping of silent workers.
+mod killed_growth; // Connections that die while a step adds others.
 mod local_wake_ups; // Workers that their own process wakes.
 mod lost_leases; // Results of jobs whose lease seems lost.
 mod panicking; // Application code that panics in unusual places.
