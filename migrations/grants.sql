@@ -14,7 +14,8 @@ grant select, insert, update on pgjobq.waiters to pgjobq_producer;
 
 -- Functions that cancel, count or tidy up run with their owner's rights, or call others of this list.
 grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_many, pgjobq.new_rows,
-    pgjobq.insert_large_batch, pgjobq.new_edges, pgjobq.insert_edges, pgjobq.reject_parents,
+    pgjobq.insert_large_batch, pgjobq.delays_of_blocked, pgjobq.new_edges, pgjobq.insert_edges,
+    pgjobq.reject_parents,
     pgjobq.duplicates, pgjobq.check_kind, pgjobq.check_args, pgjobq.resolve_run_at, pgjobq.check_numbers,
         pgjobq.check_attributes, pgjobq.check_key,
         pgjobq.reject_program,
@@ -41,7 +42,7 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
 grant select, usage on sequence pgjobq.ticket to pgjobq_worker;
 grant select, insert, update, delete on pgjobq.queues, pgjobq.kinds, pgjobq.lanes, pgjobq.jobs, pgjobq.leases,
     pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.progress, pgjobq.waiters, pgjobq.workflows,
-    pgjobq.steps, pgjobq.unsettled, pgjobq.edges, pgjobq.ended_parents, pgjobq.pauses
+    pgjobq.steps, pgjobq.unsettled, pgjobq.unreleased, pgjobq.edges, pgjobq.ended_parents, pgjobq.pauses
     to pgjobq_worker;
 grant select, delete on pgjobq.cancels to pgjobq_worker;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.actions, pgjobq.job_states,

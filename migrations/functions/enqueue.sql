@@ -3,9 +3,9 @@
 
 -- Enqueues one job from SQL: from psql, a trigger, another ORM, another language. An option that is left out
 -- follows what programs have recorded of the kind, and then the library's defaults. The job waits until the
--- jobs `after` have completed; if one of them ends otherwise, it is cancelled. An unknown queue is an error
--- here, because `perform` would throw an answer away, and the job with it. Returns the job's id, and whether
--- it is new.
+-- jobs `after` have completed, and then for its `delay`; if one of them ends otherwise, it is cancelled. An
+-- unknown queue is an error here, because `perform` would throw an answer away, and the job with it. Returns
+-- the job's id, and whether it is new.
 create or replace function pgjobq.enqueue(
     kind text, args jsonb default '{}', queue text default null, priority int default null,
     retries int default null,
@@ -17,6 +17,7 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_id uuid := coalesce(enqueue.id, pgjobq.new_id());
     v_at timestamptz := pgjobq.resolve_run_at(enqueue.run_at, enqueue.delay, enqueue.expires_in);
+    v_delay bigint := case when enqueue.after <> '{}' then extract(epoch from enqueue.delay) * 1000000 end;
     v_kind pgjobq.kinds;
     v_queue text;
     v_answer record;
@@ -37,7 +38,8 @@ begin
         array[coalesce(enqueue.max_crashes, v_kind.max_crashes, 3)::smallint],
         array[v_id], array[1], array[enqueue.args::text],
         array[nullif(jsonb_strip_nulls(jsonb_build_object('traceparent', enqueue.traceparent)), '{}')::text],
-        array[nullif(enqueue.attributes, '{}')::text], array[enqueue.key], null, array[(extract(epoch from v_at) * 1000000)::bigint],
+        array[nullif(enqueue.attributes, '{}')::text], array[enqueue.key],
+        array[v_delay], array[case when v_delay is null then extract(epoch from v_at) * 1000000 end::bigint],
         array[(extract(epoch from enqueue.expires_in) * 1000000)::bigint], true, null,
         p_edges => (select jsonb_agg(jsonb_build_object('child', 1, 'parent', parent, 'demand', 'o'))
                       from unnest(enqueue.after) parent));
@@ -62,6 +64,7 @@ comment on function pgjobq.enqueue is 'Public. Enqueues one job. Returns its id,
 -- One statement reads what it has to know: each has a fixed cost, which is most of the cost of a small batch.
 --
 -- Times are microseconds: `p_delay` and `p_expires` from now, `p_at` since 1970. Without one the job is due.
+-- The delay of a blocked job begins when it waits for no parent any more.
 --
 -- It answers, and does not raise, what a caller can repair: `unknown` queues (then nothing was inserted),
 -- `duplicate` ids, which are live already, and among these `other_kind`, which are live with another kind.
@@ -106,6 +109,10 @@ begin
           from pgjobq.new_edges(v_now, v_shards, p_id, p_edges, p_waits_for) e;
     end if;
     if unknown is not null or missing is not null then inserted := 0; return; end if;
+    if p_delay is not null and p_waits_for is not null then
+        select d.meta, d.delay into p_meta, p_delay
+          from pgjobq.delays_of_blocked(p_waits_for, p_meta, p_delay) d;
+    end if;
     -- step: queues read
     if cardinality(p_id) >= 50 then
         inserted := pgjobq.insert_large_batch(
@@ -149,8 +156,8 @@ create or replace function pgjobq.new_rows(
     p_waits_for int[])
 returns table (
     shard smallint, id uuid, queue_id int, priority smallint, kind text, args jsonb, meta jsonb,
-    attributes jsonb, key text, run_at timestamptz, expires_at timestamptz, retries smallint, max_crashes smallint,
-    created_at timestamptz, waits_for int)
+    attributes jsonb, key text, run_at timestamptz, expires_at timestamptz, retries smallint,
+    max_crashes smallint, created_at timestamptz, waits_for int)
 language sql stable as $$
     select case when p_shards = 1 then 0::smallint else pgjobq.shard_of(r.id, p_shards) end,
            r.id, p_queues[r.shape], p_shape_priority[r.shape], p_shape_kind[r.shape], r.args::jsonb,
@@ -167,6 +174,22 @@ language sql stable as $$
 $$;
 
 comment on function pgjobq.new_rows is 'Internal. The rows of a batch of jobs.';
+
+-- Moves the delays of blocked jobs to their `meta`, because a delay begins when its job waits for no parent
+-- any more: see `unblock_jobs`.
+create or replace function pgjobq.delays_of_blocked(
+    p_waits_for int[], p_meta text[], p_delay bigint[], out meta text[], out delay bigint[])
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    select array_agg(case when u.waits > 0 and u.delay > 0
+                          then (coalesce(u.meta::jsonb, '{}') || jsonb_build_object('delay', u.delay))::text
+                          else u.meta end order by n),
+           array_agg(case when (u.waits > 0) is not true then u.delay end order by n)
+      into meta, delay
+      from unnest(p_waits_for, p_meta, p_delay) with ordinality u(waits, meta, delay, n);
+end $$;
+
+comment on function pgjobq.delays_of_blocked is 'Internal. Moves the delays of blocked jobs to their `meta`.';
 
 -- Inserts a large batch, which expects no duplicate: then PostgreSQL need not confirm each row, which spares
 -- a tenth of the WAL and a fifth of the time; and nobody has to list the new ids. If the batch meets a

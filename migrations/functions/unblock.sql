@@ -74,8 +74,8 @@ end $$;
 comment on function pgjobq.unblock_steps is 'Internal. Writes how many parents steps still wait for.';
 
 -- Writes how many parents blocked jobs still wait for, in rows that the caller has locked, and with `p_args`
--- new arguments. A job that waits for none gets a ticket, or keeps the time at which it comes due. Returns
--- the queues of these jobs, and 0 if one has a time. A row that is gone is left out.
+-- new arguments. A job that waits for none gets a ticket; or it keeps the time at which it comes due, or its
+-- delay begins. Returns the queues of these jobs, and 0 if one has a time. A row that is gone is left out.
 create or replace function pgjobq.unblock_jobs(
     p_shard smallint, p_job uuid[], p_address tid[], p_left int[], p_args jsonb[] default null)
 returns int[] language plpgsql as $$
@@ -87,8 +87,11 @@ begin
     with unblocked as (
         update pgjobq.jobs j
            set waits_for = l.waits, args = coalesce(l.args, j.args),
-               ticket = case when l.waits = 0 and (j.run_at is null or j.run_at <= v_now) then l.ticket end,
-               run_at = case when l.waits > 0 or j.run_at > v_now then j.run_at end
+               ticket = case when l.waits = 0 and (j.meta ? 'delay' or j.run_at > v_now) is not true
+                             then l.ticket end,
+               run_at = case when l.waits = 0 and j.meta ? 'delay'
+                             then v_now + (j.meta->>'delay')::bigint * interval '1 microsecond'
+                             when l.waits > 0 or j.run_at > v_now then j.run_at end
           from unnest(p_job, p_address, p_left, p_args, v_tickets) l(id, address, waits, args, ticket)
          where j.ctid = l.address and j.shard + 0 = p_shard and j.id is not distinct from l.id
         returning j.queue_id, j.ticket, j.waits_for)

@@ -271,6 +271,10 @@ async fn child_waits_for_its_time_after_its_parents(db: TestDb) {
     assert_eq!(end_of(&db.client, &soon).await, Outcome::Completed(7));
     settled(&db).await;
     assert_eq!(state(&db, later.id()).await, JobState::Scheduled);
+    let begins = "select (j.run_at >= f.finished_at + interval '1 hour')::text
+                    from pgjobq.jobs j, pgjobq.finished f where f.id = ";
+    let begins = db.text(&format!("{begins} '{}'", parent.id())).await;
+    assert_eq!(begins, "true", "the delay begins when the parent has ended");
     worker.shutdown().await.unwrap();
 }
 
@@ -318,10 +322,18 @@ async fn job_enqueued_with_sql_waits_for_others(db: TestDb) {
         parent.id()
     );
     let child: Uuid = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&db.pool).await.unwrap();
+    let later = format!(
+        "select job from pgjobq.enqueue('after_end', delay => '1 hour', after => array['{}']::uuid[])",
+        child
+    );
+    let later: Uuid = sqlx::query_scalar(sqlx::AssertSqlSafe(later)).fetch_one(&db.pool).await.unwrap();
     assert_eq!(state(&db, child.into()).await, JobState::Blocked);
     let worker = db.worker().build().await.unwrap().start();
     assert_eq!(end_of(&db.client, &after_end::handle(JobId::from(child))).await, Outcome::Completed(7));
     settled(&db).await;
+    let begins = "select (j.run_at >= f.finished_at + interval '1 hour')::text
+                    from pgjobq.jobs j, pgjobq.finished f where f.id =";
+    assert_eq!(db.text(&format!("{begins} '{child}' and j.id = '{later}'")).await, "true");
     worker.shutdown().await.unwrap();
 }
 

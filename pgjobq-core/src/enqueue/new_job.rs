@@ -143,7 +143,8 @@ impl<T> NewJob<T> {
     }
 
     /// Delays the start of the job by this time, counted from the enqueue and to the microsecond, by the database's
-    /// clock. Of `delay` and `run_at`, the last call counts.
+    /// clock. If the job waits for [others](Self::after), the delay begins when the last of them has ended. Of `delay` and `run_at`, the
+    /// last call counts.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.row.due = Due::In(delay);
         self

@@ -126,8 +126,8 @@ impl<T> NewStep<T> {
         self
     }
 
-    /// Delays the start of the step until this time after the enqueue of the workflow, by the database's clock; also if its parents
-    /// end before. Of `delay` and `run_at`, the last call counts.
+    /// Delays the start of the step. The delay begins when its last parent has ended, and for a step without parents with the enqueue,
+    /// by the database's clock. Of `delay` and `run_at`, the last call counts.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.parts.row.due = Due::In(delay);
         self
