@@ -54,6 +54,7 @@ create table pgjobq.steps (
     children int[] not null default '{}',
     demands text not null default '',
     inputs jsonb,
+    outside jsonb,
     output jsonb,
     failed jsonb,
     primary key (shard, workflow, n),
@@ -68,6 +69,8 @@ comment on column pgjobq.steps.demands is
     'A letter for each child. `o`: this step must complete, or the child is cancelled; `h`: or the child is '
     'held; `a`: any end will do. A capital letter: the child also reads the output.';
 comment on column pgjobq.steps.inputs is 'The arguments that are outputs of other steps: see `fill_args`.';
+comment on column pgjobq.steps.outside is
+    'The parents that are no steps of its workflow, as in `new_edges`: a retry waits for them again.';
 comment on column pgjobq.steps.readers is 'How many children still have to get the output.';
 comment on column pgjobq.steps.held is 'How many parents ended badly, so that a person must decide.';
 comment on column pgjobq.steps.role is
@@ -88,6 +91,18 @@ comment on table pgjobq.unsettled is
     'Steps that have ended, and whose edges are not settled; and steps that have not, but whose '
     'arguments are to be completed. Almost always empty.';
 comment on column pgjobq.unsettled.settled_to is 'How many of the edges are settled.';
+
+create table pgjobq.unreleased (
+    released_to int not null default 0,
+    shard smallint not null,
+    workflow uuid not null,
+    n int not null,
+    primary key (shard, workflow, n)
+);
+
+comment on table pgjobq.unreleased is
+    'Steps that have got their arguments, and still count as readers of many outputs. Almost always empty.';
+comment on column pgjobq.unreleased.released_to is 'How many of these outputs count it no longer.';
 
 create table pgjobq.edges (
     shard smallint not null,

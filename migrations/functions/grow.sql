@@ -35,7 +35,7 @@ begin
     end if;
     perform pgjobq.insert_steps(v_shard, p_workflow, v_answer.inserted, p_id, p_shape_kind, p_shape, p_n,
                                 p_step_name, array_fill(null::text, array[cardinality(p_n)]), p_children,
-                                p_demands, p_inputs);
+                                p_demands, p_inputs, p_edges);
     update pgjobq.workflows set live = live + cardinality(p_n)
      where shard = v_shard and id = p_workflow and ended_at is null
     returning cancelled into v_cancelled;

@@ -47,11 +47,11 @@ end $$;
 
 comment on function pgjobq.fill_args is 'Internal. The arguments of a step that are outputs of others.';
 
--- The steps whose output the inputs name, each once.
+-- The steps whose output the inputs name, each once, in order.
 create or replace function pgjobq.inputs_of(p_inputs jsonb) returns int[] language plpgsql immutable as $$
 begin
     return array(select distinct n::int
-                   from jsonb_path_query(p_inputs, 'strict $.** ? (@.type() == "number")') n);
+                   from jsonb_path_query(p_inputs, 'strict $.** ? (@.type() == "number")') n order by 1);
 end $$;
 
 comment on function pgjobq.inputs_of is 'Internal. The steps whose output a step reads.';
@@ -86,10 +86,6 @@ begin
         select coalesce(jsonb_agg(a.value order by l.i), '[]'), min(a.missing) into value, missing
           from jsonb_array_elements(p_input->'list') with ordinality l(input, i),
                lateral pgjobq.step_arg(p_shard, p_workflow, l.input, p_old->(l.i - 1)::int) a;
-        return;
-    elsif jsonb_typeof(v_steps) = 'string' then
-        value := coalesce(pgjobq.outside_arg(p_input), p_old);
-        missing := case when value is null then 0 end;
         return;
     end if;
     v_steps := case when v_is_list then v_steps else jsonb_build_array(v_steps) end;
@@ -133,25 +129,65 @@ end $$;
 comment on function pgjobq.outside_arg is
     'Internal. The value of an input from a job outside of the workflow.';
 
--- Notes that these steps have got the outputs that they read. An output goes with its last reader. The order
--- lets two sessions wait for each other in no circle.
-create or replace function pgjobq.release_outputs(p_shard smallint, p_workflow uuid[], p_n int[])
+-- Notes that these steps have got the outputs that they read: each from the place `p_from` on. An output goes
+-- with its last reader. It counts at most `c_inputs` of them; what is left goes to `unreleased`, and
+-- `release_more` goes on. The order lets two sessions wait for each other in no circle.
+create or replace function pgjobq.release_outputs(
+    p_shard smallint, p_workflow uuid[], p_n int[], p_from int[] default null)
 returns void language plpgsql as $$
 declare
+    c_inputs constant int := 10000;
+    v_last int;
+    c record;
     r record;
 begin
+    select array_agg(i.i order by i.i) as steps, array_agg(i.n order by i.i) as parents into c
+      from (select d.i::int, u.n
+              from unnest(p_workflow, p_n, p_from) with ordinality d(workflow, n, low, i),
+                   lateral (select inputs from pgjobq.steps
+                             where shard = p_shard and workflow = d.workflow and n = d.n offset 0) s,
+                   unnest((pgjobq.inputs_of(s.inputs))[coalesce(d.low, 0) + 1:]) u(n)
+             limit c_inputs) i;
     for r in
-        select u.workflow, i.n, count(*) as readers
-          from unnest(p_workflow, p_n) u(workflow, n),
-               lateral (select inputs from pgjobq.steps
-                         where shard = p_shard and workflow = u.workflow and n = u.n offset 0) s,
-               unnest(pgjobq.inputs_of(s.inputs)) i(n)
-         group by u.workflow, i.n order by u.workflow, i.n
+        select p_workflow[u.i] as workflow, u.n, count(*) as readers
+          from unnest(c.steps, c.parents) u(i, n)
+         group by p_workflow[u.i], u.n order by p_workflow[u.i], u.n
     loop
         update pgjobq.steps
            set readers = readers - r.readers, output = case when readers > r.readers then output end
          where shard = p_shard and workflow = r.workflow and n = r.n;
     end loop;
+    v_last := c.steps[c_inputs];
+    if v_last is not null then
+        insert into pgjobq.unreleased (shard, workflow, n, released_to)
+        select p_shard, p_workflow[i], p_n[i],
+               case when i = v_last then coalesce(p_from[i], 0) + cardinality(array_positions(c.steps, i))
+                    else coalesce(p_from[i], 0) end
+          from generate_series(v_last, cardinality(p_n)) i;
+    end if;
 end $$;
 
 comment on function pgjobq.release_outputs is 'Internal. Deletes outputs that no child waits for any more.';
+
+-- Goes on where `release_outputs` has stopped. False if it did nothing.
+create or replace function pgjobq.release_more(p_shard smallint, p_most int) returns boolean
+language plpgsql as $$
+declare
+    c record;
+begin
+    with taken as (
+        delete from pgjobq.unreleased
+         where ctid = any (array(select ctid from pgjobq.unreleased
+                                  where shard = p_shard
+                                  order by workflow, n limit p_most for update skip locked))
+        returning workflow, n, released_to)
+    select array_agg(workflow) as workflows, array_agg(n) as numbers, array_agg(released_to) as released
+      into c from (select * from taken order by workflow, n) t;
+    if c.workflows is null then
+        return false;
+    end if;
+    perform pgjobq.release_outputs(p_shard, c.workflows, c.numbers, c.released);
+    return true;
+end $$;
+
+comment on function pgjobq.release_more is 'Internal. Goes on deleting outputs that no child waits for.';

@@ -2,9 +2,10 @@
 -- it.
 
 -- Does the next piece of work in a shard, in one short transaction: settles the edges of steps that have
--- ended, passes a request to cancel on, or looks at a workflow that is due. `more` is true if it did
--- anything; then the caller calls it again. `queues` have jobs that have become ready (0: or scheduled),
--- `ended` are workflows that have ended, and `cancelling` is true if there are new requests to cancel jobs.
+-- ended, passes a request to cancel on, looks at a workflow that is due, or deletes outputs. `more` is true
+-- if it did anything; then the caller calls it again. `queues` have jobs that have become ready (0: or
+-- scheduled), `ended` are workflows that have ended, and `cancelling` is true if there are new requests to
+-- cancel jobs.
 create or replace function pgjobq.tend_workflows(
     p_shard smallint, p_most int default 1000,
     out queues int[], out ended uuid[], out cancelling boolean, out more boolean)
@@ -27,7 +28,7 @@ begin
     v_due := pgjobq.due_workflow(p_shard);
     more := v_due.id is not null;
     if not more then
-        return;
+        more := pgjobq.release_more(p_shard, p_most);
     elsif v_due.ended_at is not null then
         perform pgjobq.drop_workflow(p_shard, v_due.id, p_most);
     elsif v_due.cancel_from is not null then
@@ -41,7 +42,7 @@ end $$;
 
 comment on function pgjobq.tend_workflows is 'Internal. Does the next piece of work on workflows.';
 
--- Finds the shards in which `tend_workflows` has something to do: three index probes for each.
+-- Finds the shards in which `tend_workflows` has something to do: four index probes for each.
 create or replace function pgjobq.find_untended(p_shards smallint[]) returns smallint[] language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -49,6 +50,7 @@ begin
     return array(
         select s.shard from unnest(p_shards) s(shard)
          where exists (select from pgjobq.unsettled where shard = s.shard)
+            or exists (select from pgjobq.unreleased where shard = s.shard)
             or exists (select from pgjobq.cancels where shard = s.shard and is_workflow)
             or exists (select from pgjobq.workflows where shard = s.shard and due_at <= v_now));
 end $$;

@@ -64,7 +64,7 @@ begin
     missing := v_answer.missing;
     if missing is not null then return; end if;
     perform pgjobq.insert_steps(v_shard, p_workflow, v_answer.inserted, p_id, p_shape_kind, p_shape, p_n,
-                                p_step_name, p_role, p_children, p_demands, p_inputs);
+                                p_step_name, p_role, p_children, p_demands, p_inputs, p_edges);
     insert into pgjobq.unsettled (shard, workflow, n)
     select v_shard, p_workflow, p_n[i] from unnest(v_fill) i;
 end $$;
@@ -88,17 +88,21 @@ comment on function pgjobq.missing_parents is 'Internal. Finds parents that do n
 -- of the workflow.
 create or replace function pgjobq.insert_steps(
     p_shard smallint, p_workflow uuid, p_inserted int, p_id uuid[], p_shape_kind text[], p_shape int[],
-    p_n int[], p_name text[], p_role text[], p_children text[], p_demands text[], p_inputs text[])
+    p_n int[], p_name text[], p_role text[], p_children text[], p_demands text[], p_inputs text[],
+    p_edges jsonb)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_count int;
 begin
-    insert into pgjobq.steps (shard, workflow, n, job, kind, name, role, children, demands, inputs, readers)
+    insert into pgjobq.steps (shard, workflow, n, job, kind, name, role, children, demands, inputs, readers,
+                              outside)
     select p_shard, p_workflow, u.n, u.job, p_shape_kind[u.shape], u.name, u.role,
            coalesce(u.children::int[], '{}'), coalesce(u.demands, ''), u.inputs::jsonb,
-           length(translate(coalesce(u.demands, ''), 'oha', ''))
-      from unnest(p_id, p_shape, p_n, p_name, p_role, p_children, p_demands, p_inputs)
-             u(job, shape, n, name, role, children, demands, inputs),
+           length(translate(coalesce(u.demands, ''), 'oha', '')), e.outside
+      from unnest(p_id, p_shape, p_n, p_name, p_role, p_children, p_demands, p_inputs) with ordinality
+             u(job, shape, n, name, role, children, demands, inputs, i)
+           left join (select (edge->>'child')::int as child, jsonb_agg(edge - 'child') as outside
+                        from jsonb_array_elements(p_edges) edge group by 1) e on e.child = u.i,
            lateral (select from pgjobq.jobs where shard = p_shard and id = u.job offset 0) j;
     get diagnostics v_count = row_count;
     if least(v_count, p_inserted) < cardinality(p_id) then

@@ -4,11 +4,11 @@
 -- again. A child that had counted the end of such a step waits for it again.
 --
 -- All live steps are locked, so that none ends meanwhile: whoever ends one afterwards sees the new jobs.
--- `is_busy` is true if that is not possible now: edges are still to be settled, a step is about to end in a
--- transaction that is still open, or the steps with a role run. Then the caller tends the workflow, and tries
--- again. `retried` is null if there is no such workflow, and otherwise counts the steps. `queues` have jobs
--- that became ready; after a retry the caller tends the workflow, because other jobs still get their
--- arguments.
+-- `is_busy` is true if that is not possible now: edges are still to be settled, or outputs to be deleted; a
+-- step is about to end in a transaction that is still open; or the steps with a role run. Then the caller
+-- tends the workflow, and tries again. `retried` is null if there is no such workflow, and otherwise counts
+-- the steps. `queues` have jobs that became ready; after a retry the caller tends the workflow, because other
+-- jobs still get their arguments.
 create or replace function pgjobq.retry_workflow(
     p_shard smallint, p_workflow uuid, out retried int, out is_busy boolean, out queues int[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -24,6 +24,7 @@ begin
     -- step: live steps locked
     is_busy := is_busy
         or exists (select from pgjobq.unsettled where shard = p_shard and workflow = p_workflow)
+        or exists (select from pgjobq.unreleased where shard = p_shard and workflow = p_workflow)
         or exists (select from pgjobq.workflows w, pgjobq.steps s
                     where w.shard = p_shard and w.id = p_workflow and w.roles = 0
                       and s.shard = p_shard and s.workflow = p_workflow
@@ -73,20 +74,24 @@ end $$;
 comment on function pgjobq.lock_live_steps is 'Internal. Locks the live steps of a workflow.';
 
 -- Inserts the jobs of failed steps anew, from what `steps.failed` has of them. Returns the queues of those
--- that are ready. One that waits for no parent, but reads outputs, waits for its row in `unsettled`.
+-- that are ready. One that waits for no parent, but reads outputs, waits for its row in `unsettled`. Each
+-- waits again for its parents outside of the workflow, unless they have completed or are no longer kept.
 create or replace function pgjobq.insert_again(p_shard smallint, p_workflow uuid, p_failed int[])
 returns int[] language plpgsql as $$
 declare
+    v_now timestamptz := clock_timestamp();
     v_waits int[] := pgjobq.waits_of_steps(p_shard, p_workflow);
+    v_outside record := pgjobq.edges_again(p_shard, p_workflow, p_failed, v_now);
     v_queues int[] := '{}';
     r record;
 begin
     for r in
         select d.n, f.id, f.queue_id, f.priority, f.kind, f.args, f.attributes, f.key, f.meta, f.attempt,
-               f.retries, f.max_crashes, f.errors, s.role is null and v_waits[d.n] is null as is_due,
-               case when s.role is not null or v_waits[d.n] is null and s.inputs is not null then 1
-                    else coalesce(v_waits[d.n], 0) end as waits
-          from unnest(p_failed) d(n),
+               f.retries, f.max_crashes, f.errors, s.role is null and d.waits = 0 as is_due,
+               case when s.role is not null or d.waits = 0 and s.inputs is not null then 1
+                    else d.waits end as waits
+          from (select n, coalesce(v_waits[n], 0) + outside as waits
+                  from unnest(p_failed, v_outside.waits_for) u(n, outside)) d,
                lateral (select job, role, inputs, failed from pgjobq.steps
                          where shard = p_shard and workflow = p_workflow and n = d.n offset 0) s,
                lateral jsonb_populate_record(null::pgjobq.finished, s.failed) f
@@ -95,7 +100,7 @@ begin
                                  ticket, attempt, retries, max_crashes, created_at)
         values (p_shard, r.id, r.queue_id, r.priority, r.kind, r.args, r.attributes, r.key, r.meta, r.waits,
                 case when r.waits = 0 then nextval('pgjobq.ticket') end, least(r.attempt, 2000000000),
-                r.retries, r.max_crashes, clock_timestamp());
+                r.retries, r.max_crashes, v_now);
         perform pgjobq.restore_failures(p_shard, r.id, nullif(r.errors, 'null'));
         delete from pgjobq.finished where shard = p_shard and id = r.id and outcome <> 'completed';
         if r.waits = 0 then
@@ -104,10 +109,38 @@ begin
             insert into pgjobq.unsettled (shard, workflow, n) values (p_shard, p_workflow, r.n);
         end if;
     end loop;
+    if v_outside.edges is not null then
+        perform pgjobq.insert_edges(v_outside.edges, true);
+    end if;
     return v_queues;
 end $$;
 
 comment on function pgjobq.insert_again is 'Internal. Inserts the jobs of failed steps anew.';
+
+-- The edges of failed steps from parents outside of their workflow, as if the steps were enqueued now.
+create or replace function pgjobq.edges_again(
+    p_shard smallint, p_workflow uuid, p_failed int[], p_now timestamptz,
+    out edges pgjobq.edges[], out waits_for int[])
+language plpgsql as $$
+declare
+    v_jobs uuid[];
+    v_outside jsonb;
+begin
+    v_jobs := array(select s.job from unnest(p_failed) with ordinality d(n, i),
+                           lateral (select job from pgjobq.steps
+                                     where shard = p_shard and workflow = p_workflow and n = d.n offset 0) s
+                     order by d.i);
+    v_outside := (select jsonb_agg(e || jsonb_build_object('child', d.i))
+                    from unnest(p_failed) with ordinality d(n, i),
+                         lateral (select outside from pgjobq.steps
+                                   where shard = p_shard and workflow = p_workflow and n = d.n offset 0) s,
+                         jsonb_array_elements(s.outside) e);
+    select e.edges, e.waits_for into edges, waits_for
+      from pgjobq.settings t, lateral pgjobq.new_edges(p_now, t.shards, v_jobs, v_outside, null) e;
+end $$;
+
+comment on function pgjobq.edges_again is
+    'Internal. The edges of failed steps from parents outside of their workflow.';
 
 -- The number of parents of each step that have not completed, by the number of the step. It reads all edges
 -- of the workflow, because they lie with the parents.

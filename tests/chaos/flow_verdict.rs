@@ -15,7 +15,10 @@ const NONE: [(&str, &str); 12] = [
         "select count(*) from pgjobq.workflows where ended_at is null or live <> 0 or roles <> 0",
     ),
     ("steps that have not ended", "select count(*) from pgjobq.steps where outcome is null"),
-    ("steps with unsettled edges", "select count(*) from pgjobq.unsettled"),
+    (
+        "steps with unsettled edges, or that still count as readers",
+        "select (select count(*) from pgjobq.unsettled) + (select count(*) from pgjobq.unreleased)",
+    ),
     (
         "outputs that no retry needs any more",
         "select count(*) from pgjobq.steps s join pgjobq.workflows w on w.id = s.workflow

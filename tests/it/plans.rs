@@ -18,6 +18,7 @@ const GROWING: &[&str] = &[
     "workflows",
     "steps",
     "unsettled",
+    "unreleased",
     "edges",
     "ended_parents",
 ];

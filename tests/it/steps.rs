@@ -258,12 +258,40 @@ async fn child_learns_of_each_end_of_its_parent() {
 
 #[tokio::test]
 async fn step_with_a_delay_becomes_due_after_its_parents() {
-    let flow =
-        Flow::new(r#"[{}, {"delay": 3600000000, "after": {"1": "o"}}, {"delay": 1, "after": {"1": "o"}}]"#)
-            .await;
+    let plan = r#"[{}, {"delay": 3600000000, "after": {"1": "o"}}, {"after": {"1": "o"}}]"#;
+    let flow = Flow::new(plan).await;
     // 0 tells the worker that a job has a time of its own.
     assert_eq!(flow.finish(&[1], "complete", "1").await, "(\"{0,1}\",,f)");
     assert_eq!(flow.states().await, "completed scheduled ready");
+    let begins =
+        "select (j.run_at >= s.ended_at + interval '1 hour')::text from pgjobq.jobs j, pgjobq.steps s
+                   where j.id = flows.id(2) and s.n = 1";
+    assert_eq!(flow.db.text(begins).await, "true", "the delay begins when the step is ready");
+}
+
+#[tokio::test]
+async fn outputs_of_a_wide_join_are_deleted_in_pieces() {
+    let flow = Flow::new("[{}]").await;
+    let (kept, waiting) = (
+        "select count(*) from pgjobq.steps where output is not null",
+        "select count(*) from pgjobq.unreleased",
+    );
+    flow.db
+        .run(
+            "insert into pgjobq.steps (shard, workflow, n, job, kind, outcome, output, readers)
+             select 0, flows.id(0), n, flows.id(n), 'step', 'completed', '7', 1 from generate_series(2, 12001) n;
+             update pgjobq.steps set inputs = jsonb_build_object('all', jsonb_build_object('outputs', array(
+                 select generate_series(2, 12001)))) where n = 1;
+             select pgjobq.release_outputs(0::smallint, array[flows.id(0)], array[1])",
+        )
+        .await;
+    assert_eq!((flow.db.number(kept).await, flow.db.number(waiting).await), (2000, 1));
+    flow.bury(&[1]).await;
+    let retry = "select is_busy::text from pgjobq.retry_workflow(0::smallint, flows.id(0))";
+    assert_eq!(flow.db.text(retry).await, "true", "a retry counts readers anew, and waits for this");
+    assert_eq!(flow.tend().await, 1);
+    assert_eq!((flow.db.number(kept).await, flow.db.number(waiting).await), (0, 0));
+    assert_eq!(flow.db.text(retry).await, "false");
 }
 
 #[tokio::test]

@@ -103,6 +103,47 @@ async fn blocked_child_waits_again_for_a_retried_parent() {
     assert_eq!(flow.args(3).await, r#"{"v": {"Ok": 1}}"#);
 }
 
+/// A step of a second workflow that waits for the job 30, and for the first step, which fails.
+const OUTSIDE: &str = r#"
+    select pgjobq.enqueue('step', id => flows.id(30));
+    select flows.enqueue('[{}, {"after": {"1": "o"}, "outside": {"30": "o"},
+                                "inputs": {"v": {"output": "00000000-0000-7000-8000-0000001e0000"}}}]', p_base => 40)"#;
+const SETTLE_EDGES: &str =
+    "select pgjobq.confirm_edges(0::smallint, 100); select pgjobq.settle_edges(0::smallint, 100)";
+
+#[tokio::test]
+async fn retried_step_waits_again_for_jobs_outside() {
+    for has_ended in [false, true] {
+        let flow = Flow::new("[{}]").await;
+        flow.db.run(&format!("{OUTSIDE}; {SETTLE_EDGES}")).await;
+        flow.bury(&[41]).await;
+        flow.tend().await;
+        if has_ended {
+            flow.finish(&[30], "complete", "5").await;
+            flow.db.run(SETTLE_EDGES).await;
+        }
+        let retry = "select retried from pgjobq.retry_workflow(0::smallint, flows.id(40))";
+        assert_eq!(flow.db.number(retry).await, 2);
+        flow.complete(&[41]).await;
+        flow.tend().await;
+        let waits = "select waits_for::bigint from pgjobq.jobs where id = flows.id(42)";
+        assert_eq!(flow.db.number(waits).await, i64::from(!has_ended));
+        if !has_ended {
+            flow.db.run(SETTLE_EDGES).await;
+            flow.finish(&[30], "complete", "5").await;
+            flow.db.run(SETTLE_EDGES).await;
+        }
+        flow.tend().await;
+        assert_eq!(flow.args(42).await, r#"{"v": 5}"#);
+        flow.complete(&[42]).await;
+        assert_eq!(
+            flow.db.text("select outcome from pgjobq.workflows where id = flows.id(40)").await,
+            "completed"
+        );
+        assert_eq!(flow.db.number("select count(*) from pgjobq.edges").await, 0);
+    }
+}
+
 #[tokio::test]
 async fn retried_step_keeps_its_failures() {
     let flow = Flow::new("[{}]").await;

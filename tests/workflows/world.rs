@@ -33,7 +33,7 @@ const EARLY: &str = "
 
 /// The rows that are left at the end: nothing that lives, no output, and each ended job once.
 const LEFT: &str = "
-    (select count(*) from pgjobq.jobs) + (select count(*) from pgjobq.unsettled)
+    (select count(*) from pgjobq.jobs) + (select count(*) from pgjobq.unsettled) + (select count(*) from pgjobq.unreleased)
   + (select count(*) from pgjobq.steps where outcome is null or output is not null)
   + (select count(*) from pgjobq.workflows where live <> 0 or roles <> 0 or ended_at is null)
   + abs((select count(*) from pgjobq.finished) - (select count(*) from pgjobq.steps))";

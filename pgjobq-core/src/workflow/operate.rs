@@ -49,6 +49,9 @@ impl WorkflowHandle {
     /// Runs the steps again that did not complete. Steps that completed keep their outputs, and do not run again. Returns the number
     /// of steps that run again: 0 if all have completed, or there is no such workflow.
     ///
+    /// A step that waited for a job outside of the workflow waits for it again, unless that job has completed or is no longer kept. If that
+    /// job failed, requeue it first.
+    ///
     /// It works as long as the workflow is kept, also if its jobs are not.
     ///
     /// # Errors
