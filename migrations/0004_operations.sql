@@ -113,3 +113,12 @@ comment on column pgjobq.actions.pace is 'The time that each changed job takes, 
 comment on column pgjobq.actions.place is 'Where the next batch begins.';
 
 create index actions_due on pgjobq.actions (next_at) where ended_at is null;
+
+create table pgjobq.attribute_indexes (
+    attribute text primary key check (length(attribute) between 1 and 100),
+    created_at timestamptz not null default clock_timestamp()
+);
+
+comment on table pgjobq.attribute_indexes is
+    'The attributes by which jobs are indexed: see `attribute_index_parts`. A new partition of `finished` '
+    'gets its part of each index when it is made.';

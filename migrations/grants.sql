@@ -46,6 +46,7 @@ grant select, insert, update, delete on pgjobq.queues, pgjobq.kinds, pgjobq.lane
     to pgjobq_worker;
 grant select, delete on pgjobq.cancels to pgjobq_worker;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.actions, pgjobq.job_states,
+    pgjobq.attribute_indexes,
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview,
     pgjobq.queue_settings to pgjobq_worker;
 grant select, insert, delete on pgjobq.rates to pgjobq_worker;

@@ -1,9 +1,9 @@
 //! One error for a whole program.
 
 use crate::{
-    ActionError, BuildError, CallError, ClientError, CompleteError, DatabaseError, EnqueueAllError,
-    EnqueueError, HandleError, InvalidJobId, InvalidName, InvalidSchema, MigrateError, NotCompleted,
-    OtherKind, QueueError, RequeueError, RetryError, WaitError, WorkerError, WorkflowError,
+    ActionError, AttributeIndexError, BuildError, CallError, ClientError, CompleteError, DatabaseError,
+    EnqueueAllError, EnqueueError, HandleError, InvalidJobId, InvalidName, InvalidSchema, MigrateError,
+    NotCompleted, OtherKind, QueueError, RequeueError, RetryError, WaitError, WorkerError, WorkflowError,
     WorkflowNotCompleted,
 };
 
@@ -61,6 +61,8 @@ pub enum Error {
     NotCompleted(#[from] NotCompleted),
     /// A job is of another kind than its handle.
     OtherKind(#[from] OtherKind),
+    /// An index by an attribute was not built or dropped: from [`Client::index_attribute`](crate::Client::index_attribute).
+    AttributeIndex(#[from] AttributeIndexError),
     /// A queue was not saved: from [`Queue::save`](crate::Queue::save).
     Queue(#[from] QueueError),
     /// A job was not put back in line: from [`JobHandle::requeue_as`](crate::JobHandle::requeue_as).

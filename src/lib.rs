@@ -79,17 +79,18 @@ pub use pgjobq_core::JobReturn;
 #[cfg(feature = "dev")]
 pub use pgjobq_core::dev;
 pub use pgjobq_core::{
-    Action, ActionError, ActionId, ActionPreview, ActionReport, ActionState, AnyJob, AttributeValue, Backoff,
-    CallError, Cancel, CancelOutcome, Cancellation, Cause, Client, ClientBuilder, ClientError, CompleteError,
-    DatabaseError, EndedJob, EndedJobs, EndedState, EnqueueAllError, EnqueueError, Enqueued, Explanation,
-    FailedAttempt, Failure, FailureReason, Gather, Gathered, Graph, Growth, GrowthError, HandleError, Input,
-    InvalidAttribute, InvalidJobId, InvalidName, InvalidRate, InvalidSchema, Job, JobContext, JobCount,
-    JobError, JobHandle, JobId, JobPage, JobState, Jobs, LeftOut, ListedJob, MigrateError, NewJob, NewStep,
-    NotCompleted, OtherKind, Outcome, Output, ParentStanding, Parents, Part, Place, Priority, Progress,
-    Queue, QueueError, QueueStats, Reason, RequeueError, RequeueOutcome, RetryError, ScheduledBy,
-    StartedAction, State, Status, Step, StepResult, StopReason, Target, Tx, WaitError, Workflow,
-    WorkflowError, WorkflowHandle, WorkflowId, WorkflowNotCompleted, WorkflowOutcome, WorkflowPart,
-    WorkflowStatus, enqueue_all, filter, gather, schema_sql,
+    Action, ActionError, ActionId, ActionPreview, ActionReport, ActionState, AnyJob, AttributeIndex,
+    AttributeIndexError, AttributeIndexState, AttributeValue, Backoff, CallError, Cancel, CancelOutcome,
+    Cancellation, Cause, Client, ClientBuilder, ClientError, CompleteError, DatabaseError, EndedJob,
+    EndedJobs, EndedState, EnqueueAllError, EnqueueError, Enqueued, Explanation, FailedAttempt, Failure,
+    FailureReason, Gather, Gathered, Graph, Growth, GrowthError, HandleError, Input, InvalidAttribute,
+    InvalidJobId, InvalidName, InvalidRate, InvalidSchema, Job, JobContext, JobCount, JobError, JobHandle,
+    JobId, JobPage, JobState, Jobs, LeftOut, ListedJob, MigrateError, NewJob, NewStep, NotCompleted,
+    OtherKind, Outcome, Output, ParentStanding, Parents, Part, Place, Priority, Progress, Queue, QueueError,
+    QueueStats, Reason, RequeueError, RequeueOutcome, RetryError, ScheduledBy, StartedAction, State, Status,
+    Step, StepResult, StopReason, Target, Tx, WaitError, Workflow, WorkflowError, WorkflowHandle, WorkflowId,
+    WorkflowNotCompleted, WorkflowOutcome, WorkflowPart, WorkflowStatus, enqueue_all, filter, gather,
+    schema_sql,
 };
 pub use pgjobq_core::{
     ChangeSettings, JobKey, JobKind, Override, Pause, PauseError, PauseScope, Pausing, QueueSettings, Setting,

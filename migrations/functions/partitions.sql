@@ -15,6 +15,7 @@ declare
     v_days date[] := pgjobq.missing_days(p_days, p_now);
     v_day date;
     v_table text;
+    v_statement text;
 begin
     if v_days = '{}' then
         return 0;
@@ -30,6 +31,10 @@ begin
         v_table := 'finished_' || to_char(v_day, 'YYYYMMDD');
         execute format('create table pgjobq.%I '
                        '(like pgjobq.finished including defaults including constraints)', v_table);
+        for v_statement in select pgjobq.attribute_index_statement(v_table, a.attribute, false)
+                             from pgjobq.attribute_indexes a loop
+            execute v_statement;
+        end loop;
         -- A partition does not inherit it.
         execute format('alter table pgjobq.%I replica identity full', v_table);
         execute format('alter table pgjobq.finished attach partition pgjobq.%I for values from (%L) to (%L)',

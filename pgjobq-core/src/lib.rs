@@ -20,6 +20,7 @@ mod store;
 mod wait;
 mod workflow;
 
+pub use admin::attribute_index::{AttributeIndex, AttributeIndexError, AttributeIndexState};
 pub use admin::cancel::{Cancel, CancelOutcome};
 pub use admin::ended::{EndedJob, EndedJobs};
 pub use admin::job::Job;

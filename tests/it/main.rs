@@ -63,6 +63,7 @@ mod workflow_ends; // How whole workflows end.
 // Clients.
 mod actions; // Counts, lists and actions on all jobs that match a filter.
 mod any_job; // One job by its id.
+mod attribute_indexes; // Indexes by attributes are built beside running jobs.
 mod attributes; // Attributes and keys stay with their job.
 mod bad_input; // Invalid jobs and their errors.
 mod bulk; // Many jobs in few statements.

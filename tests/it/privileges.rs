@@ -19,6 +19,12 @@ const WORKER: &[&str] = &["pgjobq_worker"];
 
 /// The roles that may execute each function if PUBLIC may execute none. A new function needs a line here.
 const FUNCTIONS: &[(&str, &[&str])] = &[
+    ("attribute_index_name", WORKER),
+    ("attribute_index_parts", WORKER),
+    ("attribute_index_statement", WORKER),
+    ("attribute_index_step", WORKER),
+    ("list_attribute_indexes", WORKER),
+    ("want_attribute_index", WORKER),
     ("check_args", BOTH),
     ("check_attributes", BOTH),
     ("check_key", BOTH),

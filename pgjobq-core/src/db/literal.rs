@@ -35,6 +35,16 @@ macro_rules! integers {
 
 integers!(i16 as "int2", i32 as "int4", i64 as "int8", Shard as "int2", QueueId as "int4");
 
+impl Literal for bool {
+    fn kind(&self) -> &'static str {
+        "bool"
+    }
+
+    fn write(&self, out: &mut String) {
+        let _ = write!(out, "'{self}'");
+    }
+}
+
 impl Literal for &str {
     fn kind(&self) -> &'static str {
         "text"

@@ -41,6 +41,7 @@ statements! {
     count_jobs, list_jobs, start_action, act, stop_action, actions,
     ask_to_cancel, act_on_request, act_on_cancels, expire, ended_badly, show_ended, requeue_jobs, purge_ended,
     register_worker, heartbeat, set_idle, leave, return_lease, list_workers, check_queues, set_slots, unaccepted,
+    want_attribute_index, attribute_index_step, attribute_indexes,
     repair_tickets, give_up_workers, reap, find_due, promote, find_expiring,
 }
 
