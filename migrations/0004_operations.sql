@@ -54,9 +54,9 @@ create type pgjobq.selection as (
 
 comment on type pgjobq.selection is 'Internal. The jobs that an action is about: see `next_matches`.';
 comment on column pgjobq.selection.lists is
-    'Where to look, in this order: `live`; `dead`, `cancelled` and `expired`; `ended`, which are all of those '
-    'and the completed ones.';
-comment on column pgjobq.selection.path is 'The filter, for `matches`, with the columns and the errors that it needs.';
+    'Where to look, in this order: `live`; `dead`, `cancelled` and `expired`; `ended`, which are all of '
+    'those and the completed ones.';
+comment on column pgjobq.selection.path is 'The filter, compiled: see `matches`.';
 comment on column pgjobq.selection.ids is 'If not null, no other jobs are looked at.';
 comment on column pgjobq.selection.before is
     'Only jobs that were created, and ended, by then. So an action ends, whatever is enqueued meanwhile.';

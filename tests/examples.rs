@@ -184,6 +184,16 @@ const SHORT: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "incident_replay",
+        &[
+            "requeue of 40 jobs: kind = 'send_receipt' and state = 'dead'\n",
+            ": the mail server is down\n",
+            "(requeue) is done: 40 of 40 jobs changed\n",
+            "(set_priority) is done: 10 of 10 jobs changed\n",
+            "all receipts are sent\n",
+        ],
+    ),
+    (
         "queues",
         &[
             "3 reports are ready\n",

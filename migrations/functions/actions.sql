@@ -2,8 +2,8 @@
 -- transaction: lock the row, find the next jobs after its place, change them, and move the place. So it
 -- goes on wherever it was interrupted, whoever calls.
 
--- Records an action, which has done nothing yet. It counts as asked for by the session user. Actions that ended
--- more than 90 days ago are forgotten then.
+-- Records an action, which has done nothing yet. It counts as asked for by the session user. Actions that
+-- ended more than 90 days ago are forgotten then.
 create or replace function pgjobq.start_action(
     p_action text, p_filter text, s pgjobq.selection, p_rate text, p_pace bigint, p_by text, p_reason text,
     p_queue int, p_priority smallint, p_run_at timestamptz, out id bigint)

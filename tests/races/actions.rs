@@ -19,14 +19,13 @@ const SKIPPED: &str = "requests read,jobs taken,jobs locked";
 /// Actions, and the operations that are run beside each of them.
 const GROUPS: [(&[&str], &[&str]); 2] = [
     (
-        &["cancel", "retry_now", "set_priority", "move_to", "run_at"],
+        &["cancel", "retry_now", "set_priority", "move_to"],
         &[
             AGAIN,
             "claim",
             "claim quarantined jobs",
             "complete and keep",
             "retry now",
-            "retry later",
             "return the lease",
             "promote",
             "complete in and roll back",
@@ -35,7 +34,7 @@ const GROUPS: [(&[&str], &[&str]); 2] = [
             "purge the queue",
         ],
     ),
-    (&["requeue", "delete"], &[AGAIN, "requeue", "purge", "enqueue a dead job", "delete the queue"]),
+    (&["requeue", "delete"], &[AGAIN, "requeue", "purge", "delete the queue"]),
 ];
 
 /// The name of another session that does the same action.

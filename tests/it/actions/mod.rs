@@ -1,5 +1,6 @@
 //! Counts, lists and actions on all jobs that match a filter.
 
+mod beside; // Workers go on beside an action.
 mod changes; // What each action does to which jobs.
 mod lists; // Counts, pages and previews.
 mod refused; // Mistakes are refused before anything is stored.

@@ -1,0 +1,74 @@
+//! A worker goes on beside an action on many jobs of its queue.
+//!
+//! By hand, with a million: `PGJOBQ_ACTION_JOBS=1000000 cargo test --test it -- beside --nocapture` prints the longest batch and the
+//! longest time without a start of a job.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use pgjobq::filter::kind;
+use pgjobq::prelude::*;
+
+use super::act_greet;
+use crate::harness::TestDb;
+
+/// When the last job started, and the longest time between two starts.
+static STARTS: Mutex<Option<(Instant, Duration)>> = Mutex::new(None);
+
+fn note_start() {
+    let (mut starts, now) = (STARTS.lock().unwrap(), Instant::now());
+    let (last, longest) = starts.unwrap_or((now, Duration::ZERO));
+    *starts = Some((now, longest.max(now - last)));
+}
+
+#[job]
+async fn act_tick() {
+    note_start();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+}
+
+on_one_shard!(worker_starts_jobs_beside_an_action);
+async fn worker_starts_jobs_beside_an_action(db: TestDb) {
+    let many = std::env::var("PGJOBQ_ACTION_JOBS").ok().and_then(|many| many.parse().ok()).unwrap_or(5_000);
+    db.client.enqueue_all((0..many).map(|n: u32| act_greet::job(n.to_string()))).await.unwrap();
+    db.run("update pgjobq.jobs set kind = 'act_of_nobody'; analyze pgjobq.jobs").await; // No worker runs them.
+    let feeder = tokio::spawn({
+        let client = db.client.clone();
+        async move {
+            loop {
+                client.enqueue_all((0..40).map(|_| act_tick::job())).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(40)).await;
+            }
+        }
+    });
+    let worker = db.worker().build().await.unwrap().start();
+    let ticks = "select count(*) from pgjobq.finished where kind = 'act_tick'";
+    db.until(&format!("({ticks}) > 0")).await;
+
+    // The client that asked for it dies half-way.
+    let client = db.client.clone();
+    let asks = tokio::spawn(async move { client.jobs(kind("act_of_nobody")).cancel().await });
+    while db.number("select coalesce(max(changed), 0) from pgjobq.actions").await * 2 < i64::from(many) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    asks.abort();
+    let before = db.number(ticks).await;
+    let mut longest = 0;
+    while db.number("select count(*) from pgjobq.actions where ended_at is null").await == 1 {
+        let batch = "select extract(epoch from max(clock_timestamp() - xact_start)) * 1000 from pg_stat_activity
+                      where datname = current_database() and query like '%pgjobq.act(%' and pid <> pg_backend_pid()";
+        longest = longest.max(db.number(&format!("coalesce(({batch}), 0)")).await);
+    }
+    let meanwhile = db.number(ticks).await - before;
+    feeder.abort();
+    let gap = STARTS.lock().unwrap().map_or(Duration::ZERO, |(_, longest)| longest);
+    let took = db.text("(select ended_at - created_at from pgjobq.actions)").await;
+    eprintln!(
+        "{many} jobs cancelled in {took}: {meanwhile} jobs ran in its second half, longest batch {longest} ms, longest pause {gap:?}"
+    );
+    let counts = "select format('%s %s %s', matched, changed, left_out) from pgjobq.actions";
+    assert_eq!(db.text(&format!("({counts})")).await, format!("{many} {many} {{}}"));
+    // In this time the action has had a batch for each 500 jobs; the worker has had a claim for each, too.
+    assert!(meanwhile >= i64::from(many) / 1000, "{meanwhile} jobs ran");
+    worker.shutdown().await.unwrap();
+}
