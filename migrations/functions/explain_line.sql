@@ -11,9 +11,10 @@ begin
     s := pgjobq.slots_for(p_job, v_queue);
     if s.free = 0 and s.slots > 0 then
         code := 'busy';
-        sentence := format('%s of the %s that can run it %s taken, the last one since %s (%s ago).',
+        sentence := format('%s of %s that can run it %s taken, the last one since %s (%s ago).',
             case when s.slots = 1 then 'The only slot' else 'All ' || s.slots || ' slots' end,
-            pgjobq.counted(s.workers, 'worker'), case when s.slots = 1 then 'is' else 'are' end,
+            case when s.seen < s.workers then s.seen || ' of the ' else 'the ' end
+            || pgjobq.counted(s.workers, 'worker'), case when s.slots = 1 then 'is' else 'are' end,
             pgjobq.moment(s.since), pgjobq.span(clock_timestamp() - s.since));
         details := jsonb_build_object('workers', s.workers, 'slots', s.slots,
                                       'since', pgjobq.micros(s.since));

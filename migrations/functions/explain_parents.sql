@@ -47,18 +47,18 @@ comment on function pgjobq.explain_parents is 'Internal. Explains what a blocked
 create or replace function pgjobq.parents_of(p_job pgjobq.jobs, p_most int)
 returns table (id uuid, name text, state text, count bigint) language plpgsql stable as $$
 #variable_conflict use_column
+declare
+    v_workflow uuid := (p_job.meta->>'workflow')::uuid;
+    v_step int := (p_job.meta->>'step')::int;
 begin
     return query
     select p.job, coalesce(p.name, j.kind), coalesce(p.outcome, j.state, 'not there'), p.count
       from (select u.shard, u.job, u.name, u.outcome, count(*) over () as count
               from (select p_job.shard, s.job, coalesce(s.name, s.kind) as name, s.outcome
                       from pgjobq.steps s
-                     where s.shard = p_job.shard and s.workflow = (p_job.meta->>'workflow')::uuid
-                       and (s.outcome is null or s.outcome <> 'completed')
-                       and exists (select from unnest(s.children, string_to_array(s.demands, null))
-                                               e(n, demand)
-                                    where e.n = (p_job.meta->>'step')::int
-                                      and (s.outcome is null or lower(e.demand) <> 'a'))
+                     where s.shard = p_job.shard and s.workflow = v_workflow and v_step = any (s.children)
+                       and (s.outcome is null or s.outcome <> 'completed'
+                            and lower(substr(s.demands, array_position(s.children, v_step), 1)) <> 'a')
                     union all
                     select e.shard, e.parent, null, null
                       from pgjobq.settings, generate_series(0, shards - 1) n,

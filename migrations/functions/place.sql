@@ -1,31 +1,34 @@
 -- The numbers of the jobs before one, and of the slots that it could run in. Each is bounded.
 
 -- The waiting jobs of a line before this one: those of a higher priority, and those with an earlier ticket.
--- Above ten thousand it is the planner's estimate.
+-- Above ten thousand it is the planner's estimate, and beside more than forty thousand jobs that run.
 create or replace function pgjobq.jobs_before(p_job pgjobq.jobs, out jobs bigint, out exact boolean)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     c_most constant int := 10000;
     v_leased int8multirange;
+    v_running bigint;
+    v_rows int;
     v_up_to bigint;
-    v_walked int;
-    v_waiting int;
 begin
     jobs := 0;
     exact := true;
     for priority_ in reverse 3..p_job.priority loop
         v_leased := pgjobq.leased_tickets(p_job.shard, p_job.queue_id, priority_, 0);
+        v_running := (select coalesce(sum(upper(r) - lower(r)), 0) from unnest(v_leased) r);
+        v_rows := c_most + 1 + least(v_running, 40000);
         v_up_to := case when priority_ = p_job.priority then p_job.ticket - 1 else 9223372036854775807 end;
-        select count(*), count(*) filter (where v_leased is null or not v_leased @> l.ticket)
-          into v_walked, v_waiting
-          from ((select ticket from pgjobq.ready_line(p_job.shard, p_job.queue_id, priority_, 0, c_most + 1,
-                                                      v_up_to) where p_job.crashes = 0)
-                union all
-                (select ticket from pgjobq.quarantine_line(p_job.shard, p_job.queue_id, priority_, 0,
-                                                           c_most + 1)
-                  where p_job.crashes > 0 and ticket <= v_up_to)) l;
-        jobs := jobs + v_waiting;
-        exact := exact and v_walked <= c_most;
+        jobs := jobs + (select count(*)
+            from (select from ((select ticket from pgjobq.ready_line(
+                                    p_job.shard, p_job.queue_id, priority_, 0, v_rows, v_up_to)
+                                 where p_job.crashes = 0)
+                               union all
+                               (select ticket from pgjobq.quarantine_line(
+                                    p_job.shard, p_job.queue_id, priority_, 0, v_rows)
+                                 where p_job.crashes > 0 and ticket <= v_up_to)) line
+                   where v_leased is null or not v_leased @> line.ticket
+                   limit c_most + 1) waiting);
+        exact := exact and jobs <= c_most and v_running <= 40000;
         exit when not exact;
     end loop;
     if not exact then
@@ -66,18 +69,29 @@ end $$;
 
 comment on function pgjobq.ended_per_second is 'Internal. How fast a line moves.';
 
--- The slots of the live workers that can run a job, at most a hundred of them, and how many are free. `since`
--- is when the last of their claims took a job that still runs.
+-- The slots of the live workers that accept a job, and how many are free. `since` is when the last of their
+-- claims took a job that still runs. It looks at one worker after the other, those first that wait for jobs
+-- of the queue, until it has seen a thousand slots: `seen` of the `workers`.
 create or replace function pgjobq.slots_for(
     p_job pgjobq.jobs, p_queue text,
-    out workers bigint, out slots bigint, out free bigint, out since timestamptz)
+    out workers bigint, out seen bigint, out slots bigint, out free bigint, out since timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    w record;
+    r record;
 begin
-    select count(*), coalesce(sum(w.slots), 0), coalesce(sum(greatest(w.slots - r.running, 0)), 0),
-           max(r.since)
-      into workers, slots, free, since
-      from (select l.id, l.slots from pgjobq.live_workers(p_job, p_queue) l where l.accepts limit 100) w,
-           lateral pgjobq.running_in(w.id, p_job.queue_id) r;
+    seen := 0; slots := 0; free := 0;
+    for w in select l.id, coalesce(l.slots, 0) as slots, count(*) over () as workers
+               from pgjobq.live_workers(p_job, p_queue) l where l.accepts order by l.is_idle desc, l.id
+    loop
+        workers := w.workers;
+        exit when slots >= 1000;
+        r := pgjobq.running_in(w.id, p_job.queue_id);
+        seen := seen + 1;
+        slots := slots + w.slots;
+        free := free + greatest(w.slots - r.running, 0);
+        since := greatest(since, r.since);
+    end loop;
 end $$;
 
 comment on function pgjobq.slots_for is 'Internal. The slots that a job could run in.';

@@ -16,14 +16,14 @@ end $$;
 comment on function pgjobq.workers_of is 'Internal. Counts the running workers that would take a job.';
 
 -- The live workers, as one job sees them: the slots for its queue, if the worker takes that; if it can run
--- the kind; and if it accepts the job.
+-- the kind; if it accepts the job; and if it waits to be notified of one.
 create or replace function pgjobq.live_workers(p_job pgjobq.jobs, p_queue text)
 returns table (id bigint, name text, queues text[], slots int, in_queue boolean, of_kind boolean,
-               accepts boolean)
+               accepts boolean, is_idle boolean)
 language sql stable as $$
     select w.id, w.name, w.queues, w.slots[array_position(w.queues, p_queue)], p_queue = any (w.queues),
            p_queue = any (w.queues) and p_job.kind = any (w.kinds),
-           p_queue = any (w.queues) and p_job.kind = any (w.kinds)
+           p_queue = any (w.queues) and p_job.kind = any (w.kinds), p_job.queue_id = any (w.idle)
       from pgjobq.workers w
      where w.shard = 0 and w.seen_at > clock_timestamp() - w.lease
 $$;

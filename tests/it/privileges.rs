@@ -425,12 +425,14 @@ async fn cancellation_names_the_role_that_asked() {
         db.run(&format!("grant {member_of} to {}", role.name)).await;
         let client = Client::new(role.pool(1).await);
         let job = double::job(1).delay(Duration::from_secs(3600)).enqueue(&client).await.unwrap();
+        assert_eq!(job.explain(&client).await.unwrap().reasons[0].code, "scheduled", "{member_of}");
         let answer = job.cancel(&client).by("the boss").because("so").await.unwrap();
         assert_eq!(answer, CancelOutcome::Cancelled, "{member_of}");
         let cancelled = job.status(&client).await.unwrap().unwrap().cancelled.unwrap();
         assert_eq!((&*cancelled.by, &*cancelled.role), ("the boss", &*role.name));
         let listed = client.cancelled_jobs().list(1).await.unwrap().pop().unwrap().cancelled.unwrap();
         assert_eq!(listed, cancelled);
+        assert_eq!(job.explain(&client).await.unwrap().reasons[0].code, "cancelled", "{member_of}");
         // Neither role may insert into `cancels` itself, because that would forge the recorded role.
         let forged = "insert into pgjobq.cancels (shard, job, created_at, asked_by, role) values (0, gen_random_uuid(), now(), 'me', 'you')";
         let refused = sqlx::query(forged).execute(client.pool()).await.unwrap_err();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pgjobq::dev::{Server, ServerOptions};
 use pgjobq::prelude::*;
-use pgjobq::{CancelOutcome, DatabaseError, HandleError, JobState};
+use pgjobq::{CancelOutcome, Cause, DatabaseError, HandleError, JobState};
 
 use crate::harness::in_time;
 use crate::lifecycle::double;
@@ -51,6 +51,9 @@ async fn shows_and_changes_nothing(client: &Client, waiting: &JobHandle<i64>, en
     assert_eq!(waiting.status(client).await.unwrap().unwrap().state, JobState::Scheduled);
     assert_eq!(waiting.progress(client).await.unwrap(), None);
     assert_eq!(ended.status(client).await.unwrap().unwrap().state, JobState::Cancelled);
+    let explained = waiting.explain(client).await.unwrap();
+    assert!(matches!(explained.reasons[0].cause, Cause::Scheduled { .. }), "{explained}");
+    assert_eq!(ended.explain(client).await.unwrap().reasons[0].code, "cancelled");
     let stats = client.queue("default").stats().await.unwrap().unwrap();
     assert_eq!((stats.scheduled, stats.ready, stats.completed_per_minute), (1, 0, 0.0));
     assert_eq!(client.cancelled_jobs().list(9).await.unwrap()[0].id, ended.id());

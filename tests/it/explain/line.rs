@@ -109,3 +109,27 @@ async fn long_line_is_counted_to_ten_thousand_and_then_estimated(db: TestDb) {
     let Cause::InLine { behind, exact, .. } = nth(20_000).await else { panic!() };
     assert!(behind > 10_000 && !exact, "{behind}");
 }
+
+on_one_shard!(slots_of_a_large_fleet_are_counted_to_a_thousand);
+async fn slots_of_a_large_fleet_are_counted_to_a_thousand(db: TestDb) {
+    for worker in 1..=4 {
+        register(&db, worker, "w", "default", "explained", 400).await;
+    }
+    db.client.enqueue_all((0..1300).map(explained::job)).await.unwrap();
+    let last =
+        db.text("select id::text from pgjobq.jobs order by ticket desc limit 1").await.parse().unwrap();
+    for worker in 1..=3 {
+        claim(&db, worker, "explained", 400).await;
+    }
+    let (codes, sentence) = said(&db, last).await;
+    assert_eq!(codes, ["busy", "in_line"]);
+    assert!(
+        sentence.starts_with("All 1200 slots of 3 of the 4 workers that can run it are taken"),
+        "{sentence}"
+    );
+    // A worker that waits for jobs is looked at first.
+    db.run("update pgjobq.workers set idle = array[(select id from pgjobq.queues where name = 'default')] where id = 4").await;
+    let (codes, _) = said(&db, last).await;
+    assert_eq!(codes, ["in_line"]);
+    let Cause::InLine { free_slots: 400, behind: 99, .. } = first_cause(&db, last).await else { panic!() };
+}
