@@ -45,6 +45,7 @@ grant select, insert, update, delete on pgjobq.queues, pgjobq.kinds, pgjobq.lane
     pgjobq.steps, pgjobq.unsettled, pgjobq.unreleased, pgjobq.edges, pgjobq.ended_parents, pgjobq.pauses
     to pgjobq_worker;
 grant select, delete on pgjobq.cancels to pgjobq_worker;
+grant update (changes) on pgjobq.settings to pgjobq_worker;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.actions, pgjobq.job_states,
     pgjobq.attribute_indexes,
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview,

@@ -271,6 +271,7 @@ async fn printed_grants_suffice_for_producer_and_worker() {
     assert_eq!(works.queue("default").purge().await.unwrap(), 1);
     assert_eq!(works.cancelled_jobs().purge().await.unwrap(), 1);
     sqlx::raw_sql("select pgjobq.drop_partition()").execute(works.pool()).await.unwrap();
+    check_operators(&works, &produces).await;
     // A worker reaps another's jobs, and creates partitions of a table that it does not own.
     db.run("delete from pgjobq.workers").await;
     assert_eq!(greet::call(&works, "again".to_owned()).await.unwrap(), "hello again");
@@ -283,6 +284,21 @@ async fn printed_grants_suffice_for_producer_and_worker() {
     }
     producer.drop().await;
     worker.drop().await;
+}
+
+/// A worker's role may pause and change settings. A producer's may only look.
+async fn check_operators(works: &Client, produces: &Client) {
+    works.key("tenant:42").pause().await.unwrap();
+    works.queue("default").change().limit(5).await.unwrap();
+    assert_eq!(produces.pauses().await.unwrap().len(), 1);
+    let settings = produces.queue("default").settings().await.unwrap().unwrap();
+    assert_eq!(settings.limit.current(), Some(&5));
+    let paused = produces.key("tenant:43").pause().await.unwrap_err().to_string();
+    let changed = produces.queue("default").change().reset_limit().await.unwrap_err().to_string();
+    for error in [paused, changed] {
+        assert!(error.contains("the database role may not do this"), "{error}");
+    }
+    assert!(works.key("tenant:42").resume().await.unwrap());
 }
 
 #[tokio::test]
