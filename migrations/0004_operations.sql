@@ -49,6 +49,8 @@ create type pgjobq.selection as (
     needs_state boolean,
     needs_errors boolean,
     ids uuid[],
+    attribute text,
+    value jsonb,
     before timestamptz
 );
 
@@ -58,6 +60,8 @@ comment on column pgjobq.selection.lists is
     'those and the completed ones.';
 comment on column pgjobq.selection.path is 'The filter, compiled: see `matches`.';
 comment on column pgjobq.selection.ids is 'If not null, no other jobs are looked at.';
+comment on column pgjobq.selection.attribute is
+    'If not null, every job that matches has `value` there: an index may find them.';
 comment on column pgjobq.selection.before is
     'Only jobs that were created, and ended, by then. So an action ends, whatever is enqueued meanwhile.';
 

@@ -28,7 +28,8 @@ begin
                    where (p_priority is null or j.priority = p_priority)
                      and (p_queue is null or j.queue_id = p_queue)
                      and (p_run_at is null or j.run_at is not distinct from case when p_run_at > v_now
-                                                                                 then p_run_at end)
+                                                                                 then p_run_at end
+                          and (j.waits_for > 0 and j.meta ? 'delay') is not true)
                      and j.id <> all (late));
     v_waiting := array(select id from unnest(v_waiting) d(id)
                         where id <> all (late) and id <> all (same) order by id);
@@ -36,7 +37,8 @@ begin
     with moved as (
         update pgjobq.jobs j
            set priority = coalesce(p_priority, j.priority), queue_id = coalesce(p_queue, j.queue_id),
-               run_at = l.run_at, ticket = case when l.is_due then v_new[l.n] end
+               run_at = l.run_at, ticket = case when l.is_due then v_new[l.n] end,
+               meta = case when p_run_at is not null and j.waits_for > 0 then j.meta - 'delay' else j.meta end
           from (select d.n, d.id, w.address, w.run_at, w.run_at is null and w.waits_for = 0 as is_due
                   from unnest(v_waiting) with ordinality d(id, n),
                        lateral (select ctid as address, waits_for,

@@ -15,6 +15,9 @@ begin
     if s.ids is not null then
         select w.ids, w.last into ids, v_last
           from pgjobq.walk_named(s, v_list, p_place.shard, p_place.id, p_rows, p_most) w;
+    elsif v_list in ('live', 'ended') and pgjobq.is_indexed(s.attribute) then
+        select w.ids, w.last into ids, v_last
+          from pgjobq.walk_attribute(s, v_list, p_place.shard, p_place.id, p_rows, p_most) w;
     elsif v_list = 'live' then
         select w.ids, w.last into ids, v_last
           from pgjobq.walk_live(s, p_place.shard, p_place.id, p_rows, p_most) w;
@@ -118,6 +121,54 @@ end $$;
 
 comment on function pgjobq.walk_ended_badly is
     'Internal. Finds the next dead, cancelled or expired jobs of a selection.';
+
+-- Whether every part of the index by an attribute is there. Without one a walk by attribute would read all
+-- jobs.
+create or replace function pgjobq.is_indexed(p_attribute text) returns boolean language plpgsql stable as $$
+begin
+    return exists (select from pgjobq.attribute_indexes where attribute = p_attribute)
+       and (select bool_and(is_valid) from pgjobq.attribute_index_parts(p_attribute));
+end $$;
+
+comment on function pgjobq.is_indexed is 'Internal. Whether an index by an attribute is ready.';
+
+-- The same of live or ended jobs that have the attribute of the selection with its value, by id. It is
+-- planned anew in each call, with the attribute as a constant, so that the expression is that of its index.
+-- Only that index has the order.
+create or replace function pgjobq.walk_attribute(
+    s pgjobq.selection, p_list text, p_shard smallint, p_after uuid, p_rows int, p_most int, out ids uuid[],
+    out last uuid)
+language plpgsql stable set plan_cache_mode = force_custom_plan as $$
+declare
+    v_attribute text := s.attribute;
+    v_hash bigint := jsonb_hash_extended(s.value, 0);
+    v_from uuid := coalesce(p_after, '00000000-0000-0000-0000-000000000000');
+    v_walked uuid[];
+begin
+    if p_list = 'live' then
+        v_walked := array(
+            select id from pgjobq.jobs
+             where shard = p_shard and attributes ? v_attribute
+               and (jsonb_hash_extended(attributes -> v_attribute, 0), id) >= (v_hash, v_from)
+               and jsonb_hash_extended(attributes -> v_attribute, 0) <= v_hash
+               and (p_after is null or id <> p_after)
+             order by jsonb_hash_extended(attributes -> v_attribute, 0), id limit least(p_rows, p_most));
+        ids := pgjobq.still_live(s, p_shard, v_walked);
+    else
+        v_walked := array(
+            select id from pgjobq.finished
+             where shard = p_shard and attributes ? v_attribute
+               and (jsonb_hash_extended(attributes -> v_attribute, 0), id) >= (v_hash, v_from)
+               and jsonb_hash_extended(attributes -> v_attribute, 0) <= v_hash
+               and (p_after is null or id <> p_after)
+             order by jsonb_hash_extended(attributes -> v_attribute, 0), id limit least(p_rows, p_most));
+        ids := pgjobq.still_ended(s, p_shard, v_walked);
+    end if;
+    last := v_walked[least(p_rows, p_most)];
+end $$;
+
+comment on function pgjobq.walk_attribute is
+    'Internal. Finds the next jobs of a selection along the index by an attribute.';
 
 -- The same of jobs that the selection names by id.
 create or replace function pgjobq.walk_named(

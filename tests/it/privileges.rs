@@ -121,6 +121,8 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("still_ended", WORKER),
     ("still_live", WORKER),
     ("stop_action", WORKER),
+    ("is_indexed", WORKER),
+    ("walk_attribute", WORKER),
     ("walk_ended", WORKER),
     ("walk_ended_badly", WORKER),
     ("walk_live", WORKER),

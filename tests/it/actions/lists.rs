@@ -73,11 +73,40 @@ async fn count_above_its_limit_is_marked_as_estimated(db: TestDb) {
     assert_eq!((count.jobs, count.exact, count.to_string()), (100, true, "100".to_owned()));
     // The same with a limit of ten rows.
     let counted = "select format('%s %s', jobs, exact) from pgjobq.count_jobs(
-        row('{live}', '$.tenant == 1', false, false, false, null, now())::pgjobq.selection, 10)";
+        row('{live}', '$.tenant == 1', false, false, false, null, null, null, now())::pgjobq.selection, 10)";
     assert_eq!(db.text(&format!("({counted})")).await, "100 f", "the sample is the whole table");
     db.client.jobs(tenant(1)).cancel().await.unwrap();
     let counted = counted.replace("{live}", "{ended}");
     assert_eq!(db.text(&format!("({counted})")).await, "100 f");
+}
+
+on_one_and_eight_shards!(index_by_attribute_finds_its_jobs_at_once);
+async fn index_by_attribute_finds_its_jobs_at_once(db: TestDb) {
+    wait_for_tenants(&db, &[1, 2], 200).await;
+    db.client.jobs(all()).cancel().await.unwrap();
+    wait_for_tenants(&db, &[1, 2], 200).await;
+    wait_for_tenants(&db, &[3], 3).await;
+    // At most ten rows of each list and shard are read.
+    let counted = |list: &str, tenant: i64| {
+        format!(
+            "(select format('%s %s', jobs, exact) from pgjobq.count_jobs(row(array['{list}'], '$.tenant == {tenant}', false,
+                false, false, null, 'tenant', '{tenant}', now())::pgjobq.selection, 10))"
+        )
+    };
+    assert_eq!(
+        db.text(&counted("live", 3)).await,
+        "3 f",
+        "a sample, because there are more rows than were read"
+    );
+    db.client.index_attribute("tenant").await.unwrap();
+    assert_eq!(db.text(&counted("live", 3)).await, "3 t");
+    assert_eq!(db.text(&counted("ended", 3)).await, "0 t");
+    assert_eq!(db.text(&counted("live", 1)).await, "200 f");
+    let canceled = db.client.jobs(tenant(1)).cancel().await.unwrap();
+    let deleted = db.client.jobs(tenant(2)).delete().await.unwrap();
+    assert_eq!((canceled.changed, deleted.changed), (200, 200));
+    assert_eq!(db.client.jobs(all()).count().await.unwrap().jobs, 200 + 3 + 400);
+    assert_eq!(db.client.jobs(tenant(1)).list(900).await.unwrap().jobs.len(), 400);
 }
 
 on_one_shard!(preview_shows_the_number_and_ten_jobs);

@@ -99,7 +99,7 @@ impl<'c> Jobs<'c> {
     }
 
     /// Lets those that wait for their time run at once, also those that failed and wait for a retry. A job that waits for its
-    /// parents loses its delay, and still waits for them.
+    /// parents loses its delay or time, and still waits for them.
     pub fn retry_now(&self) -> Action<'c> {
         self.act(Change::RetryNow)
     }

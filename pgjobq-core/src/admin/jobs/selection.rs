@@ -31,6 +31,8 @@ pub(super) struct Selection {
     needs_state: bool,
     needs_errors: bool,
     ids: Option<Vec<Uuid>>,
+    /// An attribute and the value that every matching job has there, as JSON.
+    attribute: Option<(String, String)>,
     /// See the type `selection` of the schema.
     lists: Vec<&'static str>,
 }
@@ -43,7 +45,9 @@ impl Selection {
         let ids = narrow.ids.map(|ids| ids.into_iter().map(|id| id.as_uuid()).collect());
         // Also true if a text has these characters, which only costs some time.
         let needs_state = path.contains("$state");
-        Ok(Self { path, needs_columns, needs_state, needs_errors, ids, lists })
+        let attribute =
+            narrow.attribute.and_then(|(name, value)| Some((name, serde_json::to_string(&value).ok()?)));
+        Ok(Self { path, needs_columns, needs_state, needs_errors, ids, attribute, lists })
     }
 }
 
@@ -60,7 +64,13 @@ impl Literal for &Selection {
         self.path.as_str().write(out);
         out.push_str(&format!(", {}, {}, {}, ", self.needs_columns, self.needs_state, self.needs_errors));
         self.ids.as_deref().write(out);
-        out.push_str("::uuid[], pg_catalog.clock_timestamp())");
+        out.push_str("::uuid[], ");
+        let (name, value) =
+            self.attribute.as_ref().map(|(name, value)| (name.as_str(), value.as_str())).unzip();
+        name.write(out);
+        out.push_str(", ");
+        value.write(out);
+        out.push_str("::jsonb, pg_catalog.clock_timestamp())");
     }
 }
 
