@@ -33,6 +33,8 @@ create table pgjobq.workers (
     queues text[] not null default '{}',
     kinds text[] not null default '{}',
     slots int[] not null default '{}',
+    filter text,
+    filter_path jsonpath,
     primary key (shard, id)
 ) with (fillfactor = 50);
 
@@ -51,6 +53,9 @@ comment on column pgjobq.workers.kinds is
     'The kinds that its program can run, aliases included, for people. A claim does not read them.';
 comment on column pgjobq.workers.slots is
     'How many slots each of its `queues` has, for people. A claim does not read them.';
+comment on column pgjobq.workers.filter is
+    'The jobs that it accepts, for people: null if it accepts all. A claim does not read it.';
+comment on column pgjobq.workers.filter_path is 'The same, compiled for `matches`.';
 
 -- A job that waits in one of the lines of its queue, and the address of its row. (A function that returns
 -- rows of `jobs` cannot return their `ctid`.)
@@ -68,10 +73,21 @@ create type pgjobq.job_in_line as (
     max_crashes smallint,
     created_at timestamptz,
     expires_at timestamptz,
-    key text
+    key text,
+    attributes jsonb
 );
 
 comment on type pgjobq.job_in_line is 'Internal. A job that waits in a line of its queue.';
+
+-- The jobs that a worker accepts: a compiled filter, whether it looks at more than attributes, and then the
+-- name of the queue.
+create type pgjobq.job_filter as (
+    path jsonpath,
+    needs_columns boolean,
+    queue text
+);
+
+comment on type pgjobq.job_filter is 'Internal. The jobs that a worker accepts: see `accepts`.';
 
 -- A row of the answer of a claim: a job, or the summary, which has only the last three columns.
 create type pgjobq.claimed_job as (

@@ -9,6 +9,7 @@
 //! | [waiting_for_results] | How do I get what a job returned? Which error means what? |
 //! | [workflows] | How does a job wait for others, and get what they returned? What happens when one fails? |
 //! | [attributes] | How do I find jobs by tenant, region, or size? |
+//! | [filters] | How does a worker take only some jobs of a queue? |
 //! | [acting_on_many_jobs] | How do I find jobs, and cancel, requeue or move all that match? |
 //! | [testing] | How do I test a job, and code that enqueues? |
 //! | [pausing] | How do I stop the jobs of a queue, a kind or a customer for a while? |
@@ -38,6 +39,9 @@ pub mod workflows {}
 
 #[doc = include_str!("guide/attributes.md")]
 pub mod attributes {}
+
+#[doc = include_str!("guide/filters.md")]
+pub mod filters {}
 
 #[doc = include_str!("guide/acting_on_many_jobs.md")]
 pub mod acting_on_many_jobs {}

@@ -203,6 +203,15 @@ const SHORT: &[(&str, &[&str])] = &[
             "report: weekly\n",
         ],
     ),
+    (
+        "regional_worker",
+        &[
+            "Singapore accepts: not (region = 'eu' or region like 'us-%')\n",
+            "customer 1 of eu was synchronized in Frankfurt\n",
+            "customer 3 of us-west was synchronized in Oregon\n",
+            "customer 4 of jp was synchronized in Singapore\n",
+        ],
+    ),
     ("unit_testing", &["to ada@example.org: 55 bytes\n", "returned 55\n"]),
     (
         "from_sql",

@@ -9,6 +9,7 @@
 --   p_bytes       the claim ends when its arguments reach this size; the first job is always taken
 --   p_scarce      kinds of which it takes at most `p_scarce_want` jobs in all
 --   p_bare        the arguments are null; `read_args` reads them
+--   p_filter      the jobs that the worker accepts; null if all. Others it passes over
 --
 -- Returns a row for each job, and one without a job, with
 --   scanned_to    the ticket up to which each line was walked, and at most the last ticket drawn; with
@@ -26,7 +27,7 @@ create or replace function pgjobq.claim(
     p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_wait boolean, p_kinds text[],
     p_want int, p_scan_hint bigint[], p_found bigint[], p_found_priority smallint[],
     p_bytes bigint default 8388608, p_scarce text[] default '{}', p_scarce_want int default 0,
-    p_bare boolean default false)
+    p_bare boolean default false, p_filter pgjobq.job_filter default null)
 returns setof pgjobq.claimed_job language plpgsql set lock_timeout = '1s' as $$
 declare
     v_rows int := p_want + 5000;    -- how many rows of a line it walks at most, under the lock
@@ -34,48 +35,48 @@ declare
     v_lane pgjobq.opened_lane;
     v_summary pgjobq.claimed_job;
 begin
+    if p_filter.path is not null then
+        v_rows := p_want + pgjobq.rows_to_walk(5000, p_filter);
+        p_filter := pgjobq.with_queue(p_filter, p_queue);
+    end if;
     v_lane := pgjobq.open_lane(p_shard, p_queue, p_worker, p_wait, p_kinds);
     if not v_lane.opened then
         v_summary.scanned_to := case when not v_lane.paused then p_scan_hint end;
         v_summary.opened := false; v_summary.more := false;
-        return next v_summary;
-        return;
+        return next v_summary; return;
     end if;
     -- step: lane locked
     return query
     with taken as materialized (
         select * from pgjobq.claimable_jobs(
             p_shard, p_queue, p_scan_hint, p_found, p_found_priority, v_rows,
-            v_lane.kinds, v_lane.paused_keys, p_bare)
-         limit p_want),
+            v_lane.kinds, v_lane.paused_keys, p_filter, p_bare) limit p_want),
     total as materialized (
         select t.*, case when not is_bounded and not at_most_once
                          then set_config('synchronous_commit', 'off', true) end as commit
           from (select count(*) as jobs, min(priority) as last,
                        coalesce(bool_or(max_crashes = 0), false) as at_most_once,
                        -- PostgreSQL stores larger arguments outside of the row.
-                       coalesce(bool_or(pg_column_size(args) > 2000 or kind = any (p_scarce)), false)
-                           as is_bounded
+                       bool_or(pg_column_size(args) > 2000 or kind = any (p_scarce)) is true as is_bounded
                   from taken) t),
     leased as (
         insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
         select p_shard, p_queue, t.priority, max(t.ticket), p_lease, p_worker,
                pgjobq.ranges_of(array_agg(distinct t.ticket))
           from taken t, total where not total.is_bounded
-         group by t.priority
-        returning priority, max_ticket)
+         group by t.priority returning priority, max_ticket)
     select t.* from taken t, total where not total.is_bounded
     union all
     select null, null, null, null, null, null, null, null, null, null, null, null,
            pgjobq.walked_to(p_shard, p_queue, p_scan_hint, v_rows, v_drawn, case
                when p_found is not null then 4 when t.jobs = p_want then t.last end, l.max_ticket),
            true, false
-      from total t left join leased l on l.priority = t.last
-     where not t.is_bounded;
+      from total t left join leased l on l.priority = t.last where not t.is_bounded;
     if not found then
         return query select * from pgjobq.claim_within_bounds(
-            p_shard, p_queue, p_worker, p_lease, v_lane.kinds, v_lane.paused_keys, p_want, p_scan_hint,
-            p_found, p_found_priority, v_rows, v_drawn, p_bytes, p_scarce, p_scarce_want, p_bare);
+            p_shard, p_queue, p_worker, p_lease, v_lane.kinds, v_lane.paused_keys, p_filter, p_want,
+            p_scan_hint, p_found, p_found_priority, v_rows, v_drawn, p_bytes, p_scarce, p_scarce_want,
+            p_bare);
     end if;
     -- step: lease inserted
     if v_lane.marked_in_vain then
@@ -118,7 +119,7 @@ comment on function pgjobq.stretches is 'Internal. The parts of a line that a cl
 -- every lease, because the statement begins after the lane was locked.
 create or replace function pgjobq.claimable_jobs(
     p_shard smallint, p_queue int, p_scan_hint bigint[], p_found bigint[], p_found_priority smallint[],
-    p_rows int, p_kinds text[], p_paused_keys text[], p_bare boolean)
+    p_rows int, p_kinds text[], p_paused_keys text[], p_filter pgjobq.job_filter, p_bare boolean)
 returns setof pgjobq.claimed_job language sql stable as $$
     select p.priority, j.ticket, j.address, j.id, j.kind, case when not p_bare then j.args end, null::text,
            case when not p_bare then j.meta end, j.attempt, j.failures, j.retries, j.max_crashes,
@@ -135,7 +136,7 @@ returns setof pgjobq.claimed_job language sql stable as $$
                     offset 0) line,
            lateral pgjobq.ready_jobs(
                p_shard, p_queue, p.priority, line.above, line.up_to, p_rows, line.leased, p_kinds,
-               p_paused_keys) j
+               p_paused_keys, p_filter) j
 $$;
 
 comment on function pgjobq.claimable_jobs is 'Internal. The jobs that a worker may claim, in order.';
@@ -157,7 +158,8 @@ end $$;
 comment on function pgjobq.ranges_of is 'Internal. The multirange of some tickets.';
 
 -- The tickets up to which a claim has walked each line. If it ended early, it ended in the line of priority
--- `p_last`, at `p_ticket`, and has not walked those of lower priorities.
+-- `p_last`, at `p_ticket`, and has not walked those of lower priorities. Where fewer tickets were drawn than
+-- a walk has rows, it came to the end of the line, and need not be repeated to find that out.
 create or replace function pgjobq.walked_to(
     p_shard smallint, p_queue int, p_scan_hint bigint[], p_rows int, p_drawn bigint, p_last int,
     p_ticket bigint)
@@ -167,6 +169,7 @@ begin
         select least(p_drawn, case
                    when n - 1 < p_last then p_scan_hint[n]
                    when n - 1 = p_last then p_ticket
+                   when p_drawn - p_scan_hint[n] < p_rows then p_drawn
                    else (select e.ticket
                            from pgjobq.end_of_walk(p_shard, p_queue, n - 1, p_scan_hint[n], p_rows) e) end)
           from generate_series(1, 4) n);
@@ -179,8 +182,9 @@ comment on function pgjobq.walked_to is 'Internal. The tickets up to which a cla
 -- priority.
 create or replace function pgjobq.claim_within_bounds(
     p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_kinds text[], p_paused_keys text[],
-    p_want int, p_scan_hint bigint[], p_found bigint[], p_found_priority smallint[], p_rows int,
-    p_drawn bigint, p_bytes bigint, p_scarce text[], p_scarce_want int, p_bare boolean)
+    p_filter pgjobq.job_filter, p_want int, p_scan_hint bigint[], p_found bigint[],
+    p_found_priority smallint[], p_rows int, p_drawn bigint, p_bytes bigint, p_scarce text[],
+    p_scarce_want int, p_bare boolean)
 returns setof pgjobq.claimed_job language plpgsql as $$
 declare
     j pgjobq.claimed_job;
@@ -191,7 +195,8 @@ declare
     v_at_most_once boolean := false;
 begin
     for j in select * from pgjobq.claimable_jobs(
-        p_shard, p_queue, p_scan_hint, p_found, p_found_priority, p_rows, p_kinds, p_paused_keys, p_bare)
+        p_shard, p_queue, p_scan_hint, p_found, p_found_priority, p_rows, p_kinds, p_paused_keys, p_filter,
+        p_bare)
     loop
         exit when p_want = 0 or v_left is not null and j.priority < v_priority;
         v_priority := j.priority;

@@ -24,3 +24,40 @@ returns jsonb language sql stable as $$
 $$;
 
 comment on function pgjobq.filter_columns is 'Internal. The columns of a job, as a filter sees them.';
+
+-- Returns whether a worker accepts a job that is ready: the condition of its claims.
+create or replace function pgjobq.accepts(
+    p_filter pgjobq.job_filter, p_attributes jsonb, p_id uuid, p_kind text, p_key text, p_priority int,
+    p_attempts int, p_created_at timestamptz)
+returns boolean language sql stable as $$
+    select (p_filter).path is null
+        or pgjobq.matches(p_attributes, (p_filter).path, case
+               when (p_filter).needs_columns
+               then pgjobq.filter_columns(p_id, p_kind, (p_filter).queue, p_key, 'ready', p_priority,
+                                          p_attempts, p_created_at)
+               else '{}' end)
+$$;
+
+comment on function pgjobq.accepts is 'Internal. Whether a worker accepts a job that is ready.';
+
+-- Returns the filter with the name of the queue, if it looks at columns. `accepts` looks up nothing itself,
+-- because a claim without a filter would begin that look-up as well: it was a twentieth of its cost.
+create or replace function pgjobq.with_queue(p_filter pgjobq.job_filter, p_queue int)
+returns pgjobq.job_filter language plpgsql stable as $$
+begin
+    if p_filter.needs_columns then
+        p_filter.queue := (select name from pgjobq.queues where id = p_queue);
+    end if;
+    return p_filter;
+end $$;
+
+comment on function pgjobq.with_queue is 'Internal. A filter with the name of the queue.';
+
+-- How many rows a walk reads at most. With a long filter they are fewer, because each of them takes longer.
+create or replace function pgjobq.rows_to_walk(p_rows int, p_filter pgjobq.job_filter) returns int
+language plpgsql immutable as $$
+begin
+    return p_rows / (1 + pg_column_size(p_filter.path) / 1000);
+end $$;
+
+comment on function pgjobq.rows_to_walk is 'Internal. How many rows a walk reads at most.';

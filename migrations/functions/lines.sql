@@ -9,7 +9,7 @@ create or replace function pgjobq.ready_line(
     p_up_to bigint default 9223372036854775807)
 returns setof pgjobq.job_in_line language sql stable as $$
     select ctid, id, ticket, kind, args, meta, attempt, failures, crashes, retries, max_crashes, created_at,
-           expires_at, key
+           expires_at, key, attributes
       from pgjobq.jobs
      where shard = p_shard and queue_id = p_queue and priority = p_priority
        and ticket is not null and crashes = 0 and ticket > p_above and ticket <= p_up_to
@@ -24,7 +24,7 @@ create or replace function pgjobq.quarantine_line(
     p_shard smallint, p_queue int, p_priority int, p_above bigint, p_rows int)
 returns setof pgjobq.job_in_line language sql stable as $$
     select ctid, id, ticket, kind, args, meta, attempt, failures, crashes, retries, max_crashes, created_at,
-           expires_at, key
+           expires_at, key, attributes
       from pgjobq.jobs
      where shard = p_shard and queue_id = p_queue and priority = p_priority
        and ticket is not null and crashes > 0 and ticket > p_above
@@ -34,15 +34,15 @@ $$;
 comment on function pgjobq.quarantine_line is 'Internal. The quarantined jobs of one priority, in order.';
 
 -- The jobs of the ready line that a worker may claim: not covered by `p_leased`, of a kind in `p_kinds`, with
--- no key in `p_paused_keys`, and not expired. It looks through the tickets above `p_above[i]` and up to
--- `p_up_to[i]`, range after range, and at `p_rows` rows of each at most. A walk is one long range; a ticket
--- that a peek found is a range of its own. Ranges ascend, and so do the tickets.
+-- no key in `p_paused_keys`, matched by `p_filter`, and not expired. It looks through the tickets above
+-- `p_above[i]` and up to `p_up_to[i]`, range after range, and at `p_rows` rows of each at most. A walk is one
+-- long range; a ticket that a peek found is a range of its own. Ranges ascend, and so do the tickets.
 --
 -- The conditions stand outside of the bounded walk, so that a million rows which are not for this worker do
 -- not hold the lane.
 create or replace function pgjobq.ready_jobs(
     p_shard smallint, p_queue int, p_priority int, p_above bigint[], p_up_to bigint[], p_rows int,
-    p_leased int8multirange, p_kinds text[], p_paused_keys text[])
+    p_leased int8multirange, p_kinds text[], p_paused_keys text[], p_filter pgjobq.job_filter)
 returns setof pgjobq.job_in_line language sql stable as $$
     select j.*
       from (select unnest(p_above) as above, unnest(p_up_to) as up_to) range,
@@ -50,6 +50,7 @@ returns setof pgjobq.job_in_line language sql stable as $$
      where (p_leased is null or not p_leased @> j.ticket)
        and j.kind = any (p_kinds) and (j.key = any (p_paused_keys)) is not true
        and (j.expires_at is null or j.expires_at > clock_timestamp())
+       and pgjobq.accepts(p_filter, j.attributes, j.id, j.kind, j.key, p_priority, j.attempt, j.created_at)
 $$;
 
 comment on function pgjobq.ready_jobs is 'Internal. The ready jobs that a worker may claim.';
@@ -58,13 +59,14 @@ comment on function pgjobq.ready_jobs is 'Internal. The ready jobs that a worker
 -- is its last, has to run alone: with `p_alone` these jobs, without it the others, and both if it is null.
 create or replace function pgjobq.quarantined_jobs(
     p_shard smallint, p_queue int, p_priority int, p_above bigint, p_rows int, p_leased int8multirange,
-    p_kinds text[], p_paused_keys text[], p_alone boolean)
+    p_kinds text[], p_paused_keys text[], p_filter pgjobq.job_filter, p_alone boolean)
 returns setof pgjobq.job_in_line language sql stable as $$
     select j.*
       from pgjobq.quarantine_line(p_shard, p_queue, p_priority, p_above, p_rows) j
      where (p_leased is null or not p_leased @> j.ticket)
        and j.kind = any (p_kinds) and (j.key = any (p_paused_keys)) is not true
        and (j.expires_at is null or j.expires_at > clock_timestamp())
+       and pgjobq.accepts(p_filter, j.attributes, j.id, j.kind, j.key, p_priority, j.attempt, j.created_at)
        and (p_alone is null or p_alone = (j.crashes > 1 or j.max_crashes <= j.crashes))
 $$;
 

@@ -15,12 +15,12 @@
 -- variable of every plpgsql function.)
 create or replace function pgjobq.peek(
     p_shard smallint, p_queue int, p_kinds text[], p_want int, p_low bigint[], p_high bigint[],
-    p_quarantine bigint[],
+    p_quarantine bigint[], p_filter pgjobq.job_filter default null,
     out tickets bigint[], out priorities smallint[], out scanned_to bigint[], out quarantined boolean,
     out quarantine bigint[], out pauses boolean, out paused boolean)
 language plpgsql stable as $$
 declare
-    c_walk constant int := 20000;
+    v_walk int := 20000;
     c_top constant bigint := 9223372036854775807;
     v_drawn bigint := coalesce(pg_sequence_last_value('pgjobq.ticket'), 0);
     v_left int := p_want;
@@ -28,6 +28,10 @@ declare
     v_free bigint[];
     v_pauses pgjobq.pauses_of_lane;
 begin
+    if p_filter.path is not null then
+        v_walk := pgjobq.rows_to_walk(20000, p_filter);
+        p_filter := pgjobq.with_queue(p_filter, p_queue);
+    end if;
     v_pauses := pgjobq.pauses_seen(p_shard, p_queue);
     pauses := v_pauses.queue is not null;
     paused := v_pauses.queue is true;
@@ -39,19 +43,19 @@ begin
     scanned_to := array(select case when high < c_top then low else least(low, v_drawn) end
                           from unnest(p_low, p_high) bounds(low, high));
     select q.waits, q.next into quarantined, quarantine
-      from pgjobq.peek_quarantine(p_shard, p_queue, p_kinds, v_pauses.keys, p_quarantine) q;
+      from pgjobq.peek_quarantine(p_shard, p_queue, p_kinds, v_pauses.keys, p_filter, p_quarantine) q;
     for n in reverse 4..1 loop
         continue when p_low[n] >= p_high[n];
         v_leased := pgjobq.leased_tickets(p_shard, p_queue, n - 1, p_low[n]);
         v_free := array(
             select j.ticket from pgjobq.ready_jobs(
-                p_shard, p_queue, n - 1, p_low[n:n], p_high[n:n], v_left + c_walk, v_leased, p_kinds,
-                v_pauses.keys) j
+                p_shard, p_queue, n - 1, p_low[n:n], p_high[n:n], v_left + v_walk, v_leased, p_kinds,
+                v_pauses.keys, p_filter) j
              limit v_left);
         scanned_to[n] := case
             when cardinality(v_free) = v_left then v_free[v_left]
             else coalesce((select t.ticket from pgjobq.end_of_walk(
-                              p_shard, p_queue, n - 1, p_low[n], v_left + c_walk, p_high[n]) t),
+                              p_shard, p_queue, n - 1, p_low[n], v_left + v_walk, p_high[n]) t),
                           case when p_high[n] < c_top then p_high[n] else v_drawn end) end;
         tickets := tickets || v_free;
         priorities := priorities || array_fill((n - 1)::smallint, array[cardinality(v_free)]);
@@ -64,11 +68,11 @@ comment on function pgjobq.peek is 'Internal. Finds free tickets without touchin
 
 -- Detects whether a quarantined job waits in a bounded walk above `p_from`.
 create or replace function pgjobq.peek_quarantine(
-    p_shard smallint, p_queue int, p_kinds text[], p_paused_keys text[], p_from bigint[], out waits boolean,
-    out next bigint[])
+    p_shard smallint, p_queue int, p_kinds text[], p_paused_keys text[], p_filter pgjobq.job_filter,
+    p_from bigint[], out waits boolean, out next bigint[])
 language plpgsql stable as $$
 declare
-    c_walk constant int := 5000;    -- as far as a claim of quarantined jobs looks
+    v_walk int := 5000;    -- as far as a claim of quarantined jobs looks
     v_leased int8multirange;
 begin
     waits := false;
@@ -78,15 +82,19 @@ begin
                                lateral pgjobq.quarantine_line(p_shard, p_queue, priority, 0, 1)) then
         return;
     end if;
+    if p_filter.path is not null then
+        v_walk := pgjobq.rows_to_walk(5000, p_filter);
+    end if;
     for n in 1..4 loop
         v_leased := pgjobq.leased_tickets(p_shard, p_queue, n - 1, p_from[n]);
         if exists (select from pgjobq.quarantined_jobs(
-                p_shard, p_queue, n - 1, p_from[n], c_walk, v_leased, p_kinds, p_paused_keys, null)) then
+                p_shard, p_queue, n - 1, p_from[n], v_walk, v_leased, p_kinds, p_paused_keys, p_filter,
+                null)) then
             waits := true;
             next := p_from;
             return;
         end if;
-        next[n] := pgjobq.end_of_quarantine_walk(p_shard, p_queue, n - 1, p_from[n], c_walk);
+        next[n] := pgjobq.end_of_quarantine_walk(p_shard, p_queue, n - 1, p_from[n], v_walk);
     end loop;
 end $$;
 

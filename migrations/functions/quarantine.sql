@@ -13,13 +13,13 @@
 create or replace function pgjobq.claim_quarantined(
     p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_kinds text[], p_want int,
     p_alone boolean,
-    p_from bigint[], p_alone_first boolean default false,
+    p_from bigint[], p_alone_first boolean default false, p_filter pgjobq.job_filter default null,
     out ids uuid[], out kinds text[], out priorities smallint[], out tickets bigint[], out attempts int[],
     out failures smallint[], out retries smallint[], out max_crashes smallint[], out scanned_to bigint[],
     out opened boolean, out alone boolean, out passed boolean)
 language plpgsql set lock_timeout = '1s' as $$
 declare
-    c_walk constant int := 5000;
+    v_walk int := 5000;
     v_turns boolean[] := case when not p_alone then '{f}' when p_alone_first then '{t,f}' else '{f,t}' end;
     v_above bigint;
     v_leased int8multirange;
@@ -30,6 +30,10 @@ begin
     scanned_to := p_from;
     alone := false;
     passed := false;
+    if p_filter.path is not null then
+        v_walk := pgjobq.rows_to_walk(5000, p_filter);
+        p_filter := pgjobq.with_queue(p_filter, p_queue);
+    end if;
     v_lane := pgjobq.open_lane(p_shard, p_queue, p_worker, true, p_kinds);
     opened := v_lane.opened;
     if v_lane.paused then scanned_to := null; end if;
@@ -46,13 +50,14 @@ begin
         -- step: leases read
         foreach v_alone in array v_turns loop
             select * into r from pgjobq.quarantined_batch(
-                p_shard, p_queue, n - 1, v_above, c_walk, v_leased, v_lane.kinds, v_lane.paused_keys, v_alone,
-                case when v_alone then 1 else p_want end);
+                p_shard, p_queue, n - 1, v_above, v_walk, v_leased, v_lane.kinds, v_lane.paused_keys,
+                p_filter, v_alone, case when v_alone then 1 else p_want end);
             exit when r.taken > 0;
         end loop;
         alone := r.taken > 0 and v_alone;
         passed := not alone and (passed or exists (select from pgjobq.quarantined_jobs(
-            p_shard, p_queue, n - 1, v_above, c_walk, v_leased, v_lane.kinds, v_lane.paused_keys, true)));
+            p_shard, p_queue, n - 1, v_above, v_walk, v_leased, v_lane.kinds, v_lane.paused_keys,
+            p_filter, true)));
         if r.taken > 0 then
             insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
             values (p_shard, p_queue, n - 1, r.max_ticket, p_lease, p_worker, r.covered);
@@ -62,7 +67,7 @@ begin
             -- step: lease inserted
             return;
         end if;
-        scanned_to[n] := pgjobq.end_of_quarantine_walk(p_shard, p_queue, n - 1, v_above, c_walk);
+        scanned_to[n] := pgjobq.end_of_quarantine_walk(p_shard, p_queue, n - 1, v_above, v_walk);
     end loop;
 end $$;
 
@@ -71,7 +76,7 @@ comment on function pgjobq.claim_quarantined is 'Internal. Claims quarantined jo
 -- One priority's part of a claim from the quarantine, as arrays.
 create or replace function pgjobq.quarantined_batch(
     p_shard smallint, p_queue int, p_priority int, p_above bigint, p_rows int, p_leased int8multirange,
-    p_kinds text[], p_paused_keys text[], p_alone boolean, p_want int)
+    p_kinds text[], p_paused_keys text[], p_filter pgjobq.job_filter, p_alone boolean, p_want int)
 returns table (
     ids uuid[], kinds text[], tickets bigint[], attempts int[], failures smallint[], retries smallint[],
     max_crashes smallint[], covered int8multirange, max_ticket bigint, taken int)
@@ -81,7 +86,7 @@ language sql stable as $$
            array_agg(j.retries), array_agg(j.max_crashes), range_agg(int8range(j.ticket, j.ticket, '[]')),
            max(j.ticket), count(*)::int
       from (select * from pgjobq.quarantined_jobs(p_shard, p_queue, p_priority, p_above, p_rows, p_leased,
-                                                  p_kinds, p_paused_keys, p_alone)
+                                                  p_kinds, p_paused_keys, p_filter, p_alone)
              limit p_want) j
 $$;
 

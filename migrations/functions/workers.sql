@@ -2,15 +2,17 @@
 -- step is a compare-and-set.
 
 -- Registers a worker. `p_lease` is how long it may be silent before others take its jobs. `p_queues` are the
--- queues that it serves, with `p_slots` slots, and `p_kinds` the kinds that it can run: for people.
+-- queues that it serves, with `p_slots` slots, `p_kinds` the kinds that it can run, and `p_filter` the jobs
+-- that it accepts, compiled to `p_filter_path`: for people.
 create or replace function pgjobq.register_worker(p_shard smallint, p_worker bigint, p_name text,
                                                   p_lease interval default '30 seconds',
                                                   p_queues text[] default '{}', p_kinds text[] default '{}',
-                                                  p_slots int[] default '{}')
+                                                  p_slots int[] default '{}', p_filter text default null,
+                                                  p_filter_path jsonpath default null)
 returns void language plpgsql as $$
 begin
-    insert into pgjobq.workers (shard, id, name, lease, queues, kinds, slots)
-    values (p_shard, p_worker, p_name, p_lease, p_queues, p_kinds, p_slots);
+    insert into pgjobq.workers (shard, id, name, lease, queues, kinds, slots, filter, filter_path)
+    values (p_shard, p_worker, p_name, p_lease, p_queues, p_kinds, p_slots, p_filter, p_filter_path);
 end $$;
 
 comment on function pgjobq.register_worker is 'Internal. Registers a worker.';

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use pgjobq_core::worker_api::{ConnectError, Registry, States, Store};
+use pgjobq_core::filter::Filter;
+use pgjobq_core::worker_api::{AcceptedJobs, ConnectError, Registry, States, Store};
 use pgjobq_core::{Client, DatabaseError, EndedJob};
 
 use crate::config::{Config, OnDead, QueueLimits};
@@ -40,6 +41,7 @@ pub struct WorkerBuilder {
     config: Config,
     queues: Vec<(String, QueueLimits)>,
     states: States,
+    filter: Option<Filter>,
 }
 
 impl Worker {
@@ -52,7 +54,7 @@ impl Worker {
 impl WorkerBuilder {
     fn new(client: &Client) -> Self {
         let config = Config::new(client.uses_notifications());
-        Self { client: client.clone(), config, queues: Vec::new(), states: States::default() }
+        Self { client: client.clone(), config, queues: Vec::new(), states: States::default(), filter: None }
     }
 
     /// Serves this queue, and runs at most this many of its jobs at a time. If no queue is named, the worker serves the queues of all
@@ -69,6 +71,30 @@ impl WorkerBuilder {
     /// two of one type. The worker never runs a kind whose states it lacks.
     pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
         self.states.insert(state);
+        self
+    }
+
+    /// Claims only jobs that this filter matches; others stay for other workers. A second call adds a condition.
+    ///
+    /// A job that no running worker accepts waits. `build()` fails if the filter is wrong, or tests the `state` or the `error` of
+    /// jobs: the jobs that a worker claims are ready, and most of them have not failed.
+    ///
+    /// ```no_run
+    /// # mod pgjobq { pub use {pgjobq_core::{Client, filter}, pgjobq_worker::Worker}; }
+    /// # fn example(client: pgjobq::Client) {
+    /// use pgjobq::filter::attribute;
+    ///
+    /// let worker = pgjobq::Worker::builder(&client)
+    ///     .queue("sync", 50)
+    ///     .accept(attribute("region").eq("eu"));
+    /// # let _ = worker;
+    /// # }
+    /// ```
+    pub fn accept(mut self, filter: Filter) -> Self {
+        self.filter = Some(match self.filter.take() {
+            Some(earlier) => earlier.and(filter),
+            None => filter,
+        });
         self
     }
 
@@ -167,8 +193,11 @@ impl WorkerBuilder {
                 .collect();
         }
         let mut problems = check(&self.config, &self.queues, &registry, duplicates, &self.states);
+        let accepted = self.filter.as_ref().map(AcceptedJobs::new).transpose().map(Option::flatten);
+        let accepted =
+            accepted.map_err(|error| problems.push(SetupProblem::Filter(error))).unwrap_or_default();
         let store = match self.connect().await {
-            Ok(store) if problems.is_empty() => store,
+            Ok(store) if problems.is_empty() => store.accept(accepted),
             Ok(store) => {
                 store.close().await;
                 return Err(BuildError { problems });
@@ -216,6 +245,9 @@ impl WorkerBuilder {
         self.client.try_to_make_partitions(registry.longest_kept()).await.map_err(problem)?.warn();
         let served: Vec<&str> = self.queues.iter().map(|(name, _)| name.as_str()).collect();
         let standing = store.check_queues(&served).await.map_err(problem)?;
+        if let (Some(filter), Err(error)) = (&self.filter, store.check_filter().await) {
+            return Err(vec![SetupProblem::UnreadableFilter { filter: filter.to_string(), error }]);
+        }
         let unknown = queues::unknown(&standing, registry);
         if !unknown.is_empty() {
             return Err(unknown);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use pgjobq_core::filter::FilterError;
 use pgjobq_core::worker_api::{DuplicateKind, JobDescriptor, Registry, States, chain};
 use pgjobq_core::{DatabaseError, InvalidName};
 
@@ -72,6 +73,17 @@ pub enum SetupProblem {
         "the queue `{0}` has a limit of 0, so that nothing of it would ever run: give it at least 1, or leave it out"
     )]
     NoSlots(String),
+    /// The filter of the jobs that it accepts is wrong.
+    #[error("`accept`: {0}")]
+    Filter(FilterError),
+    /// The database cannot read the filter.
+    #[error("the database cannot read the filter `{filter}`: {error}")]
+    UnreadableFilter {
+        /// The filter.
+        filter: String,
+        /// The error of the database.
+        error: DatabaseError,
+    },
     /// The lease is too short for the heartbeat.
     #[error(
         "a lease of {lease:?} is too short for a heartbeat every {heartbeat:?}: make it three times as long at least"

@@ -52,7 +52,9 @@ impl Session {
             .bind(want as i32)
             .bind(vec![low; 4])
             .bind(vec![high; 4])
-            .bind(vec![0i64; 4]);
+            .bind(vec![0i64; 4])
+            .bind(self.filter)
+            .bind(false);
         self.cost(query).await
     }
 
@@ -89,6 +91,8 @@ impl Session {
             .bind(8i64 << 20)
             .bind(Vec::<&str>::new())
             .bind(0i32)
+            .bind(false)
+            .bind(self.filter)
             .bind(false);
         self.cost(query).await
     }
@@ -107,10 +111,8 @@ impl Session {
 
     async fn claim_quarantined_as(&mut self, lease: i64) -> Cost {
         let query = explain("claim_quarantined").bind(0i16).bind(self.queue).bind(self.worker);
-        self.cost(
-            query.bind(lease).bind(vec![self.kind]).bind(1i32).bind(true).bind(vec![0i64; 4]).bind(false),
-        )
-        .await
+        let query = query.bind(lease).bind(vec![self.kind]).bind(1i32).bind(true).bind(vec![0i64; 4]);
+        self.cost(query.bind(false).bind(self.filter).bind(false)).await
     }
 
     /// Finishes all jobs of a lease, and closes it.

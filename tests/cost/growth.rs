@@ -75,7 +75,8 @@ async fn claim_walks_little_among_a_million_jobs() {
     session.fill(1_000_000, STRANGE).await;
     session.kind = STRANGE;
     let (few, many) = (claim_buffers(&mut few, 0).await, claim_buffers(&mut session, 0).await);
-    at_most("buffers of a claim with a million waiting", many, 1.5 * few);
+    // Where fewer tickets were drawn than a claim may pass, it need not look for the end of its walk.
+    at_most("buffers of a claim with a million waiting", many, 2.0 * few);
 
     // The statistics of a queue count at most ten thousand of each.
     let _ = session.stats().await;

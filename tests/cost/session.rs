@@ -28,6 +28,8 @@ pub(crate) struct Session {
     pub(crate) worker: i64,
     /// The one kind that the worker knows.
     pub(crate) kind: &'static str,
+    /// The jobs that it accepts, as a jsonpath; `None` for all.
+    pub(crate) filter: Option<&'static str>,
 }
 
 impl Session {
@@ -41,6 +43,7 @@ impl Session {
             queue: 0,
             worker: fresh_id(),
             kind: KIND,
+            filter: None,
         };
         session.queue = session.number("select id from pgjobq.queues where name = 'default'").await as i32;
         session.register().await;

@@ -29,13 +29,20 @@ pub(crate) struct Lease {
 impl Session {
     /// Inserts this many waiting jobs of a kind, in one statement.
     pub(crate) async fn fill(&mut self, count: usize, kind: &str) {
+        self.fill_with(count, kind, "null").await;
+    }
+
+    /// Inserts jobs with these attributes: an expression of `n`, which counts them from 1.
+    pub(crate) async fn fill_with(&mut self, count: usize, kind: &str, attributes: &str) {
         let _alone = QUIET.write().await;
         let first = self.drawn().await;
         let queue = self.queue;
         self.run(&format!(
-            "insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, ticket, retries, max_crashes, created_at)
+            "insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, ticket, retries, max_crashes, created_at,
+                    attributes)
              select 0, (lpad(to_hex(1700000000000 + {first} + n), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid,
-                    {queue}, 1, '{kind}', '{ARGS}', {first} + n, 20, 3, now()
+                    {queue}, 1, '{kind}', '{ARGS}', {first} + n, 20, 3, now(),
+                    {attributes}
                from generate_series(1, {count}) n;
              select setval('pgjobq.ticket', {first} + {count});"
         ))

@@ -73,6 +73,7 @@ mod dead_jobs; // Dead jobs are listed, requeued and purged.
 mod errors; // Errors of a wrong setup.
 mod explain; // Why a job is not running.
 mod fidelity; // Values arrive as they were sent.
+mod filters; // What filters match, and workers with filters.
 mod from_sql; // Jobs enqueued with SQL.
 mod handles; // Each handle receives its job's outcome.
 mod job_context; // What `JobContext` offers.

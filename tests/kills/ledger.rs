@@ -12,6 +12,7 @@ pub(crate) struct Ledger {
 pub(crate) async fn create(pool: &PgPool) {
     let table = "create table ledger (
         run bigint generated always as identity primary key, job uuid not null, attempt int not null, process int not null,
+        filter text,
         started_at timestamptz not null default clock_timestamp(), asked_at timestamptz, ended_at timestamptz);
         create table gate (opened boolean)";
     sqlx::raw_sql(table).execute(pool).await.unwrap();
@@ -28,12 +29,15 @@ impl Ledger {
     }
 
     pub(crate) async fn begin(&self, ctx: &JobContext) -> sqlx::Result<i64> {
-        sqlx::query_scalar("insert into ledger (job, attempt, process) values ($1, $2, $3) returning run")
-            .bind(ctx.id().as_uuid())
-            .bind(ctx.attempt() as i32)
-            .bind(std::process::id() as i32)
-            .fetch_one(&self.pool)
-            .await
+        sqlx::query_scalar(
+            "insert into ledger (job, attempt, process, filter) values ($1, $2, $3, $4) returning run",
+        )
+        .bind(ctx.id().as_uuid())
+        .bind(ctx.attempt() as i32)
+        .bind(std::process::id() as i32)
+        .bind(std::env::var(crate::process::FILTER).ok())
+        .fetch_one(&self.pool)
+        .await
     }
 
     /// Records that the attempt was asked to stop.

@@ -4,13 +4,15 @@ use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use pgjobq::{Client, Worker};
+use pgjobq::{Client, Worker, filter};
 
 use crate::ledger::Ledger;
 use crate::{HEARTBEAT, LEASE};
 
 const URL: &str = "PGJOBQ_KILLS_URL";
 const SLOTS: &str = "PGJOBQ_KILLS_SLOTS";
+/// The filter of the jobs that it accepts. The ledger records it.
+pub(crate) const FILTER: &str = "PGJOBQ_KILLS_FILTER";
 
 /// The settings that a worker process receives.
 pub(crate) struct Settings {
@@ -31,7 +33,9 @@ pub(crate) fn run(settings: Settings) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
         let client = Client::connect(&settings.url).await.unwrap();
+        let filter = std::env::var(FILTER).map_or_else(|_| filter::all(), |filter| filter.parse().unwrap());
         let worker = Worker::builder(&client)
+            .accept(filter)
             .queue("default", settings.slots)
             .state(Ledger::open(&settings.url).await)
             .heartbeat(HEARTBEAT)
@@ -64,13 +68,14 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(url: &str, slots: usize) -> Self {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .env(URL, url)
-            .env(SLOTS, slots.to_string())
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
-        Self { child }
+        Self::accepting(None, url, slots)
+    }
+
+    /// A worker that accepts only the jobs that this filter matches.
+    pub(crate) fn accepting(filter: Option<&str>, url: &str, slots: usize) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.env(URL, url).env(SLOTS, slots.to_string()).envs(filter.map(|filter| (FILTER, filter)));
+        Self { child: command.stdin(Stdio::piped()).spawn().unwrap() }
     }
 
     pub(crate) fn id(&self) -> u32 {

@@ -1,5 +1,5 @@
 //! Workers are killed while they run jobs, and some are frozen for longer than their lease. Afterwards every acknowledged
-//! job has completed once, and at every moment none is missing. So has every step of every workflow, in its order.
+//! job has completed once, and at every moment none is missing. Two of the workers accept only some jobs. So has every step of every workflow, in its order.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use crate::{LEASE, Stage, jobs};
 
 const WORKERS: usize = 4;
 const SLOTS: usize = 6;
+/// The jobs that each worker accepts.
+const FILTERS: [Option<&str>; WORKERS] = [Some("region = 'eu'"), Some("not region = 'eu'"), None, None];
 /// The number of kills after which a freeze follows.
 const FREEZE_EVERY: usize = 6;
 
@@ -80,7 +82,9 @@ async fn produce(stage: Arc<Stage>, counts: Arc<Counts>) -> Vec<JobId> {
             tokio::time::sleep(Duration::from_millis(5)).await;
             continue;
         }
-        let batch: Vec<NewJob<u32>> = (0..100).map(|n| jobs::work::job(1 + n % 8)).collect();
+        let batch: Vec<NewJob<u32>> = (0..100)
+            .map(|n| jobs::work::job(1 + n % 8).attribute("region", ["eu", "us"][n as usize % 2]))
+            .collect();
         let ids: Vec<JobId> = batch.iter().map(NewJob::job_id).collect();
         counts.attempted.fetch_add(100, Ordering::SeqCst);
         assert_eq!(stage.client.enqueue_all(batch).await.unwrap().new, 100);
@@ -115,8 +119,8 @@ async fn observe(stage: Arc<Stage>, counts: Arc<Counts>) -> usize {
 /// Kills workers until this many kills have hit running jobs. Returns the workers that live at the end, and the number of
 /// freezes.
 async fn storm(stage: &Arc<Stage>, kills: usize) -> (Vec<Process>, usize) {
-    let start = || Process::start(&stage.url, SLOTS);
-    let mut workers: Vec<Process> = (0..WORKERS).map(|_| start()).collect();
+    let start = |place: usize| Process::accepting(FILTERS[place], &stage.url, SLOTS);
+    let mut workers: Vec<Process> = (0..WORKERS).map(start).collect();
     let (mut hits, mut freezes) = (0, 0);
     let mut thawing = None;
     while hits < kills {
@@ -127,12 +131,12 @@ async fn storm(stage: &Arc<Stage>, kills: usize) -> (Vec<Process>, usize) {
         runs_jobs(stage, &mut workers[victim]).await;
         workers[victim].kill();
         hits += usize::from(died_at_work(stage, workers[victim].id()).await);
-        workers[victim] = start();
+        workers[victim] = start(victim);
         if hits / FREEZE_EVERY > freezes && thawing.as_ref().is_none_or(tokio::task::JoinHandle::is_finished)
         {
             // Another process than the next victim.
             let place = (hits + WORKERS / 2) % WORKERS;
-            let frozen = std::mem::replace(&mut workers[place], start());
+            let frozen = std::mem::replace(&mut workers[place], start(place));
             runs_jobs_of(stage, frozen.id()).await;
             frozen.freeze();
             freezes += 1;
@@ -230,12 +234,20 @@ async fn check(stage: &Stage, acknowledged: &[JobId], troubles: usize) {
                    and l.ended_at <= f.finished_at)",
         ),
         (
+            "runs in a worker that does not accept the job",
+            "select count(*) from ledger l join pgjobq.finished f on f.id = l.job
+              where (l.filter = 'region = ''eu''' and f.attributes->>'region' is distinct from 'eu')
+                 or (l.filter = 'not region = ''eu''' and f.attributes->>'region' = 'eu')",
+        ),
+        (
             "runs after the last attempt",
             "select count(*) from ledger l join pgjobq.finished f on f.id = l.job where l.attempt > f.attempt",
         ),
     ] {
         assert_eq!(stage.number(count).await, 0, "{what}");
     }
+    let accepting = stage.number("select count(distinct filter) from ledger").await;
+    assert_eq!(accepting, 2, "both filters have let jobs through");
     let worst = stage.number("select max(crashes) from pgjobq.finished").await;
     assert!(worst <= troubles as i64, "{worst} crashes of one job, and {troubles} kills and freezes");
 }

@@ -66,9 +66,9 @@ const PLANTED: &[Planted] = &[
                 "    v_summary pgjobq.claimed_job;\n    v_leased int8multirange;\n",
             ),
             (
-                "v_lane.kinds, v_lane.paused_keys, p_bare)\n         limit p_want),",
+                "v_lane.kinds, v_lane.paused_keys, p_filter, p_bare) limit p_want),",
                 1,
-                "v_lane.kinds, v_lane.paused_keys, p_bare) c\n         where (v_leased @> c.ticket) is not true limit p_want),",
+                "v_lane.kinds, v_lane.paused_keys, p_filter, p_bare) c\n         where (v_leased @> c.ticket) is not true limit p_want),",
             ),
             (
                 "and l.priority = p.priority and l.max_ticket > s.above[1]",
@@ -144,9 +144,9 @@ const PLANTED: &[Planted] = &[
     planted(
         "a claim takes one more than was asked",
         &[(
-            "v_lane.kinds, v_lane.paused_keys, p_bare)\n         limit p_want),",
+            "v_lane.kinds, v_lane.paused_keys, p_filter, p_bare) limit p_want),",
             1,
-            "v_lane.kinds, v_lane.paused_keys, p_bare)\n         limit p_want + 1),",
+            "v_lane.kinds, v_lane.paused_keys, p_filter, p_bare) limit p_want + 1),",
         )],
         &["claim one without waiting"],
     ),

@@ -40,7 +40,7 @@ statements! {
     follow_ups, tend_workflows, confirm_edges, settle_edges, claim, claim_quarantined, read_args, return_claim, peek, finish, finish_growing, reserve_steps, complete_in, say_progress,
     count_jobs, list_jobs, start_action, act, stop_action, actions,
     ask_to_cancel, act_on_request, act_on_cancels, expire, ended_badly, show_ended, requeue_jobs, purge_ended,
-    register_worker, heartbeat, set_idle, leave, return_lease, list_workers, check_queues, set_slots, unaccepted,
+    register_worker, heartbeat, set_idle, leave, return_lease, list_workers, check_queues, check_filter, set_slots, unaccepted,
     want_attribute_index, attribute_index_step, attribute_indexes,
     repair_tickets, give_up_workers, reap, find_due, promote, find_expiring,
 }

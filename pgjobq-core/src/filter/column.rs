@@ -66,6 +66,11 @@ impl Column {
         !matches!(self, Self::Id | Self::State | Self::Error)
     }
 
+    /// Returns whether it differs between the jobs that a worker may claim.
+    pub(super) fn tells_ready_jobs_apart(self) -> bool {
+        !matches!(self, Self::State | Self::Error)
+    }
+
     /// Returns whether it is any text, so that it can be like a pattern.
     pub(super) fn is_free_text(self) -> bool {
         matches!(self, Self::Kind | Self::Queue | Self::Key)

@@ -46,13 +46,13 @@ impl Filter {
         if path.len() > MAX_BYTES {
             return Err(FilterProblem::TooLong(path.len()).into());
         }
-        let (mut needs_columns, mut needs_errors) = (false, false);
-        let _ = self.root.visit::<()>(&mut |test| {
-            needs_columns |= matches!(test.subject, Subject::Column(_));
-            needs_errors |= test.subject == Subject::Column(Column::Error);
-            Ok(())
-        });
-        Ok(Compiled { path, needs_columns, needs_errors, narrow: Narrow::of(&self.root) })
+        let columns = self.root.columns();
+        Ok(Compiled {
+            path,
+            needs_columns: !columns.is_empty(),
+            needs_errors: columns.contains(&Column::Error),
+            narrow: Narrow::of(&self.root),
+        })
     }
 }
 

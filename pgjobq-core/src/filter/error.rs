@@ -54,6 +54,11 @@ pub enum FilterProblem {
     #[error("`{name}` cannot be tested by `{operator}`: {instead}")]
     #[allow(missing_docs)]
     Operator { name: String, operator: &'static str, instead: &'static str },
+    /// The filter of a worker tests what says nothing about the jobs that a worker claims.
+    #[error(
+        "a worker cannot accept jobs by their `{0}`: the jobs that it claims are ready, and most have not failed"
+    )]
+    AtClaim(&'static str),
     /// A pattern of `like` is too long.
     #[error("a text of {0} characters is too long for `like` and `contains`: write at most 1,000")]
     LongPattern(usize),

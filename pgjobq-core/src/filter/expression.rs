@@ -81,6 +81,12 @@ impl Filter {
         self.root == Node::All && !self.exceeds_limits()
     }
 
+    /// Returns a column that it tests although that means nothing for the jobs that a worker claims.
+    pub(crate) fn column_not_at_claim(&self) -> Option<&'static str> {
+        let columns = self.root.columns();
+        columns.iter().find(|column| !column.tells_ready_jobs_apart()).map(|column| column.name())
+    }
+
     pub(super) fn exceeds_limits(&self) -> bool {
         self.terms > MOST_TERMS || self.levels > MOST_LEVELS
     }

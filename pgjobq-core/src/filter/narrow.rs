@@ -62,11 +62,11 @@ fn values(node: &Node, column: Column) -> Option<BTreeSet<&str>> {
 }
 
 fn texts(values: &[AttributeValue]) -> BTreeSet<&str> {
-    let text = |value| match value {
-        &AttributeValue::Text(ref text) => Some(text.as_str()),
+    let texts = values.iter().filter_map(|value| match value {
+        AttributeValue::Text(text) => Some(text.as_str()),
         _ => None,
-    };
-    values.iter().filter_map(text).collect()
+    });
+    texts.collect()
 }
 
 /// Returns the first attribute that equals one value in every matching job.

@@ -83,6 +83,18 @@ impl Test {
 }
 
 impl Node {
+    /// Returns the columns that it tests.
+    pub(super) fn columns(&self) -> Vec<Column> {
+        let mut columns = Vec::new();
+        let Ok(()) = self.visit::<std::convert::Infallible>(&mut |test| {
+            if let Subject::Column(column) = test.subject {
+                columns.push(column);
+            }
+            Ok(())
+        });
+        columns
+    }
+
     /// Calls `see` for each test.
     pub(super) fn visit<'n, E>(&'n self, see: &mut impl FnMut(&'n Test) -> Result<(), E>) -> Result<(), E> {
         match self {

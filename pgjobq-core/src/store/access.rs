@@ -15,6 +15,7 @@ use crate::db::ids::Shard;
 use crate::db::pooler;
 use crate::db::query::acquire;
 use crate::db::statements::Statements;
+use crate::store::accepted::AcceptedJobs;
 use crate::store::connections::Connections;
 
 /// The default timeout of a call: longer than the server lets a statement run.
@@ -29,6 +30,8 @@ pub struct Store {
     pub(super) shards: i16,
     answer_within: Duration,
     answers: Arc<Answers>,
+    /// The jobs that its claims and looks accept; `None` for all.
+    pub(super) filter: Option<Arc<AcceptedJobs>>,
 }
 
 /// The error of opening a worker's connections.
@@ -56,7 +59,7 @@ impl Store {
         connections.keep(opened).await?;
         let shards = client.about().await?.shards;
         let answers = Arc::clone(&client.shared().answers);
-        Ok(Self { connections, sql, shards, answer_within: CALL_TIMEOUT, answers })
+        Ok(Self { connections, sql, shards, answer_within: CALL_TIMEOUT, answers, filter: None })
     }
 
     /// Returns the same access with other connections, for another runtime.
@@ -69,6 +72,22 @@ impl Store {
     #[must_use]
     pub fn answer_within(self, limit: Duration) -> Self {
         Self { answer_within: limit, ..self }
+    }
+
+    /// Returns the same access, with claims and looks that pass over all other jobs.
+    #[must_use]
+    pub fn accept(self, accepted: Option<AcceptedJobs>) -> Self {
+        Self { filter: accepted.map(Arc::new), ..self }
+    }
+
+    /// Returns whether this worker leaves some jobs to others.
+    pub fn has_filter(&self) -> bool {
+        self.filter.is_some()
+    }
+
+    /// Returns the filter of its claims, as a jsonpath, and whether it needs columns.
+    pub(super) fn filter_arguments(&self) -> (Option<&str>, bool) {
+        self.filter.as_deref().map_or((None, false), |filter| (Some(&filter.path), filter.needs_columns))
     }
 
     /// Returns all shards.

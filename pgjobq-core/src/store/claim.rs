@@ -172,6 +172,7 @@ impl Store {
     pub async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, DatabaseError> {
         let found: Option<(Vec<Ticket>, Vec<i16>)> = claim.found.map(|found| found.iter().copied().unzip());
         let (found, found_priorities) = found.unzip();
+        let (path, needs_columns) = self.filter_arguments();
         let query = sqlx::query(self.sql.claim.clone())
             .bind(claim.id.lane.shard)
             .bind(claim.id.lane.queue)
@@ -186,7 +187,9 @@ impl Store {
             .bind(claim.bounds.bytes)
             .bind(claim.bounds.scarce)
             .bind(claim.bounds.scarce_want as i32)
-            .bind(claim.bounds.bare);
+            .bind(claim.bounds.bare)
+            .bind(path)
+            .bind(needs_columns);
         let rows = self.rows(query).await?;
         let claimed = read_claimed(&rows).map_err(DatabaseError::Refused)?;
         assert!(claimed.jobs.len() <= claim.want, "a claim takes at most what was asked for");
@@ -198,6 +201,7 @@ impl Store {
         &self,
         claim: QuarantineClaim<'_>,
     ) -> Result<ClaimedQuarantined, DatabaseError> {
+        let (path, needs_columns) = self.filter_arguments();
         let query = sqlx::query(self.sql.claim_quarantined.clone())
             .bind(claim.id.lane.shard)
             .bind(claim.id.lane.queue)
@@ -207,7 +211,9 @@ impl Store {
             .bind(claim.want as i32)
             .bind(claim.alone)
             .bind(claim.from.as_slice())
-            .bind(claim.lone_first);
+            .bind(claim.lone_first)
+            .bind(path)
+            .bind(needs_columns);
         let claimed = read_quarantined(&self.row(query).await?).map_err(DatabaseError::Refused)?;
         assert!(claimed.jobs.len() <= claim.want, "a claim takes at most what was asked for");
         Ok(claimed)
@@ -244,6 +250,7 @@ impl Store {
         kinds: &[&'static str],
         want: usize,
     ) -> Result<Vec<Peeked>, DatabaseError> {
+        let (path, needs_columns) = self.filter_arguments();
         let query = sqlx::query(self.sql.peek.clone())
             .bind(lanes.iter().map(|peek| peek.lane.shard).collect::<Vec<Shard>>())
             .bind(lanes.iter().map(|peek| peek.lane.queue).collect::<Vec<QueueId>>())
@@ -251,7 +258,9 @@ impl Store {
             .bind(want as i32)
             .bind(lanes.iter().flat_map(|peek| peek.low).collect::<Vec<Ticket>>())
             .bind(lanes.iter().flat_map(|peek| peek.high).collect::<Vec<Ticket>>())
-            .bind(lanes.iter().flat_map(|peek| peek.quarantine).collect::<Vec<Ticket>>());
+            .bind(lanes.iter().flat_map(|peek| peek.quarantine).collect::<Vec<Ticket>>())
+            .bind(path)
+            .bind(needs_columns);
         let rows = self.rows(query).await?;
         let mut peeked = vec![Peeked::default(); lanes.len()];
         for row in &rows {

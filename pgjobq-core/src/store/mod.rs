@@ -1,5 +1,6 @@
 //! The statements of a worker: each call is one statement for a whole batch, in autocommit.
 
+mod accepted;
 mod access;
 mod act;
 mod claim;
@@ -12,6 +13,7 @@ mod settle;
 mod stack;
 mod upkeep;
 
+pub use accepted::AcceptedJobs;
 pub use access::{ConnectError, Store};
 pub use act::Acted;
 pub use claim::{

@@ -59,6 +59,12 @@ impl Store {
         self.rows(query).await.map(drop)
     }
 
+    /// Lets the database read the worker's filter. Fails if it cannot: its encoding may lack a character.
+    pub async fn check_filter(&self) -> Result<(), DatabaseError> {
+        let Some(filter) = &self.filter else { return Ok(()) };
+        self.row(sqlx::query(self.sql.check_filter.clone()).bind(&filter.path)).await.map(drop)
+    }
+
     /// Returns the kinds, with their queues, of jobs that have waited in these queues for a minute and that no live worker accepts;
     /// and the oldest job of each.
     pub async fn unaccepted(

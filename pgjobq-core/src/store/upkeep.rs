@@ -99,7 +99,7 @@ pub struct DueShards {
 
 impl Store {
     /// Registers a worker, which may be silent for at most `lease`. An unregistered worker can claim nothing. The queues that it
-    /// serves, each with its slots, and the kinds that it can run are for people, and for programs that wait.
+    /// serves, each with its slots, the kinds that it can run and its filter are for people, and for programs that wait.
     pub async fn register(
         &self,
         worker: WorkerId,
@@ -118,7 +118,9 @@ impl Store {
             .bind(lease.as_micros() as i64)
             .bind(queues)
             .bind(kinds)
-            .bind(slots);
+            .bind(slots)
+            .bind(self.filter.as_deref().map(|filter| filter.text.as_str()))
+            .bind(self.filter_arguments().0);
         self.rows(query).await.map(drop)
     }
 

@@ -121,9 +121,11 @@ impl Claimer {
             return;
         }
         let (shards, now) = (self.lanes.len() / self.runtime.queues.len().max(1), Instant::now());
+        let has_filter = self.runtime.store.has_filter();
         for lane in self.lanes.iter_mut().filter(|lane| arrived.is_in(lane.lane.queue)) {
-            // The shard is unknown: one look at all of them costs less than a claim in each.
-            if shards > 1 {
+            // The shard is unknown: one look at all of them costs less than a claim in each. And a worker with a filter looks before
+            // it locks a lane, because the jobs may be for others.
+            if shards > 1 || has_filter {
                 lane.wake_to_look(now)
             } else {
                 lane.wake()

@@ -68,8 +68,13 @@ impl LocalWorker for Runtime {
 
 impl Runtime {
     /// Wakes the claim loop for new jobs in this queue, of which it has to notify others if it cannot start them. Returns false if
-    /// the loop may have ended.
+    /// the loop may have ended, or if the jobs may not be for this worker.
     pub(crate) fn promise_to_start(&self, queue: QueueId) -> bool {
+        if self.store.has_filter() {
+            self.arrivals.note(&[queue]);
+            self.events.claim.notify_one();
+            return false;
+        }
         self.arrivals.note_promised(queue);
         self.events.claim.notify_one();
         // Looked at last: the claim loop takes the arrivals once more after the drain has begun.
@@ -78,7 +83,7 @@ impl Runtime {
 }
 
 /// Returns whether the worker seems able to start these jobs now. With several shards it would have to look at each of them, and is
-/// notified like the others.
+/// notified like the others. So is a worker with a filter, which may not accept them.
 fn can_start(runtime: &Runtime, queue: &ServedQueue, new: &NewJobs) -> bool {
     let knows = |kind: &&&str| {
         runtime.kinds.plain.contains(*kind)
@@ -87,6 +92,7 @@ fn can_start(runtime: &Runtime, queue: &ServedQueue, new: &NewJobs) -> bool {
     leaves_half(queue.count_free(), new.count, queue.limit())
         && new.kinds.iter().filter(knows).count() == new.kinds.len()
         && runtime.store.shards().len() == 1
+        && !runtime.store.has_filter()
         && runtime.liveness.may_claim(runtime.config.lease)
         && !runtime.is_behind()
 }
