@@ -207,6 +207,34 @@ async fn lane_is_unmarked_by_a_claim_that_takes_jobs(db: TestDb) {
     assert_eq!((db.number(claim).await, db.number(marked).await), (1, 1));
 }
 
+on_one_shard!(lane_born_while_a_pause_is_made_obeys_it);
+async fn lane_born_while_a_pause_is_made_obeys_it(db: TestDb) {
+    let mut gate = db.pool.begin().await.unwrap();
+    sqlx::query("select pg_advisory_xact_lock(4711)").execute(&mut *gate).await.unwrap();
+    let pool = db.pool.clone();
+    let pause = tokio::spawn(async move {
+        let held =
+            "begin; select pgjobq.pause('kind', 'pauses_note'); select pg_advisory_xact_lock(4711); commit";
+        sqlx::raw_sql(held).execute(&pool).await.unwrap();
+    });
+    db.until(
+        "exists (select from pg_locks where locktype = 'advisory' and objid = 4711 and not granted
+                    and database = (select oid from pg_database where datname = current_database()))",
+    )
+    .await;
+    // The pause has marked all lanes that it sees. This one comes later, and a claim in it sees no pause.
+    db.client.queue("pauses_late").save().await.unwrap();
+    db.run("select pgjobq.register_worker(0::smallint, 7, 'mine')").await;
+    let claim = "select count(c.id) from pgjobq.queues q, lateral pgjobq.claim(0::smallint, q.id, 7, 77, true,
+                        '{pauses_note,pauses_other}', 5, '{0,0,0,0}', null, null) c where q.name = 'pauses_late'";
+    other::job(0).queue("pauses_late").enqueue(&db.client).await.unwrap();
+    assert_eq!(db.number(claim).await, 1);
+    gate.rollback().await.unwrap();
+    pause.await.unwrap();
+    note::job(0).queue("pauses_late").enqueue(&db.client).await.unwrap();
+    assert_eq!(db.number(claim).await, 0);
+}
+
 on_one_shard!(deleted_queue_loses_its_pause);
 async fn deleted_queue_loses_its_pause(db: TestDb) {
     db.client.queue("pauses_gone").save().await.unwrap();

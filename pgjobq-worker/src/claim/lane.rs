@@ -45,8 +45,8 @@ pub(crate) struct LaneState {
     locked: Pause,
     /// The pauses that concern the lane, as far as the last answer has shown.
     pauses: Pauses,
-    /// True if a pause has ended since a claim was sent whose answer is still to come.
-    resumed: bool,
+    /// The pauses of which one has ended while a claim was in flight, whose answer does not know that.
+    ended_pauses: Option<Pauses>,
     pub(crate) quarantine: LaneQuarantine,
 }
 
@@ -93,7 +93,7 @@ impl LaneState {
             errors: Pause::new(),
             locked: Pause::of_locks(),
             pauses: Pauses::None,
-            resumed: false,
+            ended_pauses: None,
             quarantine: LaneQuarantine::default(),
         }
     }
@@ -133,9 +133,17 @@ impl LaneState {
         }
     }
 
-    /// Notes that a pause has ended: jobs may wait that claims have passed over.
+    /// Notes that a pause has ended. If it concerned this lane, jobs may wait that claims have passed over.
     pub(crate) fn resumed(&mut self, now: Instant) {
-        (self.pauses, self.resumed) = (Pauses::None, self.asked);
+        let ended = std::mem::take(&mut self.pauses);
+        self.ended_pauses = self.asked.then_some(ended);
+        if ended != Pauses::None {
+            self.restart(now);
+        }
+    }
+
+    /// Looks from the start of the line.
+    fn restart(&mut self, now: Instant) {
         self.scan.restart();
         self.become_idle(now);
     }
@@ -205,8 +213,8 @@ impl LaneState {
             Some(since) => self.rest(since, longest, now),
             None => self.become_idle(now),
         }
-        if std::mem::take(&mut self.resumed) {
-            self.resumed(now);
+        if self.ended_pauses.take().is_some_and(|ended| ended != Pauses::None) {
+            self.restart(now); // The claim has moved the hint up, past the jobs that it left.
         }
     }
 
@@ -214,8 +222,8 @@ impl LaneState {
     pub(crate) fn was_paused(&mut self, longest: Duration, now: Instant) {
         self.answered();
         self.quarantine.waits = false;
-        if std::mem::take(&mut self.resumed) {
-            return self.resumed(now);
+        if self.ended_pauses.take().is_some() {
+            return self.restart(now);
         }
         self.pauses = Pauses::Queue;
         self.rest(now, longest, now);
@@ -241,8 +249,8 @@ impl LaneState {
     /// cut, the next look continues it soon.
     pub(crate) fn looked_ahead(&mut self, peeked: Peeked, longest: Duration, now: Instant) {
         self.quarantine.seen(&peeked);
-        if self.saw_end_of_pauses(peeked.pauses) {
-            return self.resumed(now);
+        if self.saw_end_of_pauses(peeked.pauses, now) {
+            return;
         }
         if peeked.found.is_empty() {
             self.scan.advance(peeked.scanned_to);
@@ -257,8 +265,8 @@ impl LaneState {
     /// Notes the answer of a sweep.
     pub(crate) fn swept(&mut self, peeked: Peeked, now: Instant) {
         self.quarantine.seen(&peeked);
-        if self.saw_end_of_pauses(peeked.pauses) {
-            return self.resumed(now);
+        if self.saw_end_of_pauses(peeked.pauses, now) {
+            return;
         }
         self.scan.swept(peeked.scanned_to, now);
         if !peeked.found.is_empty() {
@@ -281,8 +289,13 @@ impl LaneState {
     }
 
     /// Notes the pauses that a look has seen. Returns whether there were some before, and are none now.
-    fn saw_end_of_pauses(&mut self, seen: Pauses) -> bool {
-        std::mem::replace(&mut self.pauses, seen) != Pauses::None && seen == Pauses::None
+    fn saw_end_of_pauses(&mut self, seen: Pauses, now: Instant) -> bool {
+        let ended = seen == Pauses::None && self.pauses != Pauses::None;
+        if ended {
+            self.resumed(now);
+        }
+        self.pauses = seen;
+        ended
     }
 
     fn become_idle(&mut self, now: Instant) {

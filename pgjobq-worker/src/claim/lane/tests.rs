@@ -62,6 +62,7 @@ fn resumed_lane_looks_from_the_start_of_the_line() {
     assert_eq!((lane.ahead().low, lane.due()), ([Ticket(0); 4], Some(now)));
 
     // The answer of a claim that was sent before does not move the hint up again.
+    lane.looked_ahead(Peeked { pauses: Pauses::Some, scanned_to: high, ..Peeked::default() }, longest, now);
     lane.ask(now);
     lane.resumed(now);
     lane.asked = false;
