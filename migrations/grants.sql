@@ -27,7 +27,7 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.queue_stats, pgjobq.queue_counts, pgjobq.scheduled_counts, pgjobq.dead_counts,
     pgjobq.worker_counts, pgjobq.settings_of, pgjobq.shown_setting, pgjobq.microseconds,
     pgjobq.default_keep, pgjobq.workers_of, pgjobq.unstarted, pgjobq.explain, pgjobq.obstacles,
-    pgjobq.explain_pauses,
+    pgjobq.explain_pauses, pgjobq.explain_filters,
     pgjobq.live_workers, pgjobq.unaccepted, pgjobq.unserved, pgjobq.is_due,
     pgjobq.counted, pgjobq.listed, pgjobq.moment, pgjobq.micros, pgjobq.span,
     pgjobq.estimated_jobs, pgjobq.oldest_ready,

@@ -1,5 +1,5 @@
--- What keeps every worker from a job: its queue, a pause, or that no live worker takes the queue, or knows
--- the kind.
+-- What keeps every worker from a job: its queue, a pause, or that no live worker takes the queue, knows the
+-- kind, or accepts the job.
 
 -- Returns what must change before a worker can take a job; no row if nothing must.
 create or replace function pgjobq.obstacles(p_job pgjobq.jobs)
@@ -41,7 +41,7 @@ declare
     v_served text[];
 begin
     select count(*) as live, count(*) filter (where in_queue) as in_queue,
-           count(*) filter (where of_kind) as of_kind
+           count(*) filter (where of_kind) as of_kind, count(*) filter (where accepts) as accepting
       into w from pgjobq.live_workers(p_job, p_queue);
     details := jsonb_build_object('queue', p_queue, 'kind', p_job.kind);
     if w.in_queue = 0 then
@@ -66,10 +66,36 @@ begin
             end);
         details := details || jsonb_build_object('workers', w.in_queue);
         return next;
+    elsif w.accepting = 0 then
+        return query select * from pgjobq.explain_filters(p_job, p_queue);
     end if;
 end $$;
 
 comment on function pgjobq.unserved is 'Internal. Why no live worker takes a job.';
+
+-- The filters of the workers that could run a job, none of which it matches.
+create or replace function pgjobq.explain_filters(p_job pgjobq.jobs, p_queue text)
+returns table (code text, sentence text, details jsonb) language plpgsql stable
+    set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+    return query
+    select 'not_accepted',
+           format('%s can run it, and none accepts it. Its attributes are %s; they accept: %s.',
+                  pgjobq.counted(sum(f.workers)::bigint, 'live worker'),
+                  left(coalesce(p_job.attributes, '{}')::text, 500),
+                  string_agg(format('`%s` (%s)', left(f.filter, 500), pgjobq.counted(f.workers, 'worker')),
+                             ', ' order by f.place) filter (where f.place <= 10)),
+           jsonb_build_object('queue', p_queue, 'workers', sum(f.workers),
+                              'attributes', coalesce(p_job.attributes, '{}'),
+                              'filters', jsonb_agg(f.filter order by f.place) filter (where f.place <= 10))
+      from (select filter, count(*) as workers,
+                   row_number() over (order by count(*) desc, filter) as place
+              from pgjobq.live_workers(p_job, p_queue) where of_kind group by filter) f;
+end $$;
+
+comment on function pgjobq.explain_filters is
+    'Internal. The filters of the workers that could run a job, none of which it matches.';
 
 -- The pauses of a job's queue, kind and key.
 create or replace function pgjobq.explain_pauses(p_queue text, p_kind text, p_key text)

@@ -19,11 +19,16 @@ comment on function pgjobq.workers_of is 'Internal. Counts the running workers t
 -- the kind; if it accepts the job; and if it waits to be notified of one.
 create or replace function pgjobq.live_workers(p_job pgjobq.jobs, p_queue text)
 returns table (id bigint, name text, queues text[], slots int, in_queue boolean, of_kind boolean,
-               accepts boolean, is_idle boolean)
+               accepts boolean, filter text, is_idle boolean)
 language sql stable as $$
     select w.id, w.name, w.queues, w.slots[array_position(w.queues, p_queue)], p_queue = any (w.queues),
            p_queue = any (w.queues) and p_job.kind = any (w.kinds),
-           p_queue = any (w.queues) and p_job.kind = any (w.kinds), p_job.queue_id = any (w.idle)
+           p_queue = any (w.queues) and p_job.kind = any (w.kinds)
+           and (w.filter_path is null
+                or pgjobq.matches(p_job.attributes, w.filter_path, pgjobq.filter_columns(
+                       p_job.id, p_job.kind, p_queue, p_job.key, 'ready', p_job.priority, p_job.attempt,
+                       p_job.created_at))),
+           w.filter, p_job.queue_id = any (w.idle)
       from pgjobq.workers w
      where w.shard = 0 and w.seen_at > clock_timestamp() - w.lease
 $$;

@@ -63,12 +63,12 @@ comment on column pgjobq.queue_overview.paused is
 create or replace view pgjobq.workers_overview as
 select w.id, w.name, w.started_at, w.heartbeats, w.seen_at, clock_timestamp() - w.seen_at as silent_for,
        w.lease,
-       w.queues as serves, w.slots,
+       w.queues as serves, w.slots, w.filter as accepts,
        (select array_agg(q.name order by q.name) from pgjobq.queues q where q.id = any (w.idle)) as idle_in,
        c.queues as running_in, c.leases, c.running
   from (select id, min(name) as name, min(started_at) as started_at, max(beats) as heartbeats,
         max(seen_at) as seen_at,
-               max(lease) as lease, max(queues) as queues, max(slots) as slots,
+               max(lease) as lease, max(queues) as queues, max(slots) as slots, max(filter) as filter,
                array_agg(distinct i) filter (where i is not null) as idle
           from pgjobq.workers left join lateral unnest(idle) i on true group by id) w,
        lateral pgjobq.worker_counts(w.id) c;
@@ -80,6 +80,8 @@ comment on column pgjobq.workers_overview.silent_for is
     '`lease`.';
 comment on column pgjobq.workers_overview.serves is 'The queues that it serves.';
 comment on column pgjobq.workers_overview.slots is 'How many slots each of these queues has in it.';
+comment on column pgjobq.workers_overview.accepts is
+    'The filter that its jobs match; null if it accepts all.';
 comment on column pgjobq.workers_overview.idle_in is 'The queues in which it waits to be notified of jobs.';
 comment on column pgjobq.workers_overview.running_in is 'The queues of the jobs that it runs.';
 

@@ -52,6 +52,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("explain", BOTH),
     ("obstacles", BOTH),
     ("explain_pauses", BOTH),
+    ("explain_filters", BOTH),
     ("unserved", BOTH),
     ("live_workers", BOTH),
     ("unaccepted", BOTH),

@@ -199,7 +199,16 @@ pub enum Cause {
         /// The number of live workers that take the queue.
         workers: u64,
     },
-    /// All slots of the workers that can run it are taken.
+    /// Live workers can run it, and none of them accepts it.
+    NotAccepted {
+        /// The queue.
+        queue: String,
+        /// The number of live workers that take the queue and can run the kind.
+        workers: u64,
+        /// At most ten of their filters.
+        filters: Vec<String>,
+    },
+    /// All slots of the workers that accept it are taken.
     Busy {
         /// The number of these workers.
         workers: u64,

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use pgjobq::Cause;
+use pgjobq::filter::attribute;
+use pgjobq::prelude::*;
 
 use super::{explained, first_cause, register, said};
 use crate::harness::TestDb;
@@ -128,4 +130,52 @@ async fn statistics_count_jobs_that_no_worker_accepts(db: TestDb) {
     assert_eq!(counted().await, 30);
     register(&db, 2, "w2", "default", "explained", 9).await;
     assert_eq!(counted().await, 0);
+}
+
+on_one_shard!(job_that_no_filter_matches_names_the_filters);
+async fn job_that_no_filter_matches_names_the_filters(db: TestDb) {
+    let eu = db.worker().accept(attribute("region").eq("eu")).build().await.unwrap().start();
+    let rich = db.worker().accept(attribute("size").gt(7)).build().await.unwrap().start();
+    db.until("2 = (select count(distinct id) from pgjobq.workers)").await;
+    let job = explained::job(1).attribute("region", "us").enqueue(&db.client).await.unwrap();
+    let (codes, sentence) = said(&db, job.id()).await;
+    assert_eq!(codes, ["not_accepted"]);
+    assert_eq!(
+        sentence,
+        "2 live workers can run it, and none accepts it. Its attributes are {\"region\": \"us\"}; they accept: `region = 'eu'` (1 \
+         worker), `size > 7` (1 worker)."
+    );
+    let filters = vec!["region = 'eu'".to_owned(), "size > 7".to_owned()];
+    let refused = Cause::NotAccepted { queue: "default".to_owned(), workers: 2, filters };
+    assert_eq!(first_cause(&db, job.id()).await, refused);
+    let accepts = "select string_agg(accepts, ' / ' order by accepts) from pgjobq.workers_overview";
+    assert_eq!(db.text(accepts).await, "region = 'eu' / size > 7");
+    assert_eq!(db.client.queue("default").stats().await.unwrap().unwrap().unaccepted, 1);
+
+    // A worker without a filter takes it.
+    let all = db.worker().build().await.unwrap().start();
+    assert_eq!(job.wait(&db.client).await.unwrap(), Outcome::Completed(()));
+    for worker in [eu, rich, all] {
+        worker.shutdown().await.unwrap();
+    }
+}
+
+on_one_shard!(worker_reports_jobs_that_no_worker_accepts);
+async fn worker_reports_jobs_that_no_worker_accepts(db: TestDb) {
+    let worker = db.worker().accept(attribute("region").eq("eu")).build().await.unwrap().start();
+    let job = explained::enqueue(&db.client, 1).await.unwrap().id();
+    db.run("update pgjobq.jobs set created_at = now() - interval '1 hour'").await;
+    let problem = format!(
+        "jobs of the kind `explained` wait in the queue `default`, and no live worker accepts them: `select * from \
+         pgjobq.explain('{job}')` says why"
+    );
+    while worker.health().problems != [problem.as_str()] {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Another worker accepts them: this one has nothing to report any more.
+    register(&db, 9, "w9", "default", "explained", 1).await;
+    while !worker.health().problems.is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    worker.shutdown().await.unwrap();
 }
