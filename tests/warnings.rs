@@ -139,22 +139,28 @@ async fn wait_for_a_job_without_a_worker_logs_warning() {
     )
     .await;
     db.client.queue("attic").save().await.unwrap();
+    db.client.queue("loft").save().await.unwrap();
     let served = block::enqueue(&db.client, 1).await.unwrap();
     let later = call_itself::job(0).delay(Duration::from_secs(3600)).enqueue(&db.client).await.unwrap();
     let no_queue = block::job(2).queue("attic").enqueue(&db.client).await.unwrap();
     let no_kind = call_itself::enqueue(&db.client, 0).await.unwrap();
+    let mut flow = Workflow::new("unserved");
+    let step = flow.add(block::step(3).queue("loft"));
+    let run = flow.enqueue(&db.client).await.unwrap();
     let waits = async {
         // In this order, so that the first two have been checked when the others are named.
         tokio::join!(
             served.wait(&db.client),
             later.wait(&db.client),
             no_queue.wait(&db.client),
-            no_kind.wait(&db.client)
+            no_kind.wait(&db.client),
+            run.wait(&db.client),
         )
     };
     let messages = async {
         let queue = heard(&format!("job {} (`block`) is awaited", no_queue.id())).await;
         let kind = heard(&format!("job {} (`call_itself`) is awaited", no_kind.id())).await;
+        heard(&format!("job {} (`block`) is awaited", step.id())).await; // The step that the workflow lacks.
         (queue, kind)
     };
     let (queue, kind) = tokio::select! {

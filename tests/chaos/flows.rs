@@ -55,7 +55,7 @@ impl Shape {
     pub(crate) fn build(&self) -> (Workflow, Flow) {
         let mut flow = Workflow::with_id(self.id, "chaos");
         if self.has_deadline {
-            flow = flow.deadline(DEADLINE);
+            flow.deadline(DEADLINE);
         }
         let source = flow.add(fetch::step());
         let inspected = flow.add(inspect::step(source.output(), self.inspect_fails));

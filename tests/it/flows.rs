@@ -169,7 +169,8 @@ async fn steps_for_the_end_run_last(db: TestDb) {
 on_one_shard!(deadline_cancels_what_is_left);
 async fn deadline_cancels_what_is_left(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
-    let mut flow = Workflow::new("late").deadline(Duration::from_millis(10));
+    let mut flow = Workflow::new("late");
+    flow.deadline(Duration::from_millis(10));
     let late = flow.add(wf_note::step("never").delay(Duration::from_secs(3600)));
     let run = flow.enqueue(&db.client).await.unwrap();
     assert_eq!(run.wait(&db.client).await.unwrap(), WorkflowOutcome::Cancelled);

@@ -33,7 +33,7 @@ macro_rules! statements {
 
 statements! {
     about, which_server, own_settings, enqueue_one, enqueue_many, enqueue_workflow, workflow_status, workflow_steps, cancel_workflow,
-    retry_workflow, resume_step, lookup, status, explain, unstarted, other_schemas, notify, wait_until,
+    retry_workflow, resume_step, lookup, status, explain, unstarted, unstarted_steps, other_schemas, notify, wait_until,
     save_queue, delete_queue, deleted_queues, forget_queue, stray_queues, purge_queue, queue_stats, queue_ids, note_rates,
     queue_settings, change_settings, pause, resume, pauses,
     record_kinds, make_partitions, drop_partition, tidy_rest, tidy_hints, tidy_failures,

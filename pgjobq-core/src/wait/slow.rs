@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::attempt::current::Current;
 use crate::chain::chain;
 use crate::db::shared::Shared;
+use crate::wait::lookup::WORKFLOW_KIND;
 use crate::{DatabaseError, JobId};
 
 /// The time after which a wait is checked, once.
@@ -22,8 +23,9 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 /// A wait that has lasted for [`CHECK_AFTER`].
 #[derive(Debug)]
 pub(crate) struct SlowWait {
+    /// The job, or the workflow.
     pub(crate) job: JobId,
-    /// The kind of the handle.
+    /// The kind of the handle; [`WORKFLOW_KIND`] for a workflow.
     pub(crate) kind: &'static str,
     /// True if the job's row was seen.
     pub(crate) exists: bool,
@@ -33,6 +35,8 @@ pub(crate) struct SlowWait {
 
 /// A job that is due and does not run.
 struct Unstarted {
+    /// The same job, or the workflow of which it is a step.
+    awaited: JobId,
     job: JobId,
     kind: String,
     queue: String,
@@ -58,26 +62,37 @@ pub(crate) async fn check(shared: &Shared, waits: Vec<SlowWait>) {
 
 async fn unstarted(shared: &Shared, waits: &[SlowWait]) -> Result<Vec<Unstarted>, DatabaseError> {
     let shards = shared.about().await?.shards;
-    let jobs: BTreeSet<JobId> = waits.iter().map(|wait| wait.job).collect();
-    let query = sqlx::query(shared.sql.unstarted.clone())
-        .bind(jobs.iter().map(|job| job.shard(shards)).collect::<Vec<_>>())
-        .bind(jobs.iter().map(|job| job.as_uuid()).collect::<Vec<_>>());
-    let rows = shared.rows_within(CHECK_TIMEOUT, query).await?;
+    let (workflows, jobs): (Vec<_>, Vec<_>) = waits.iter().partition(|wait| wait.kind == WORKFLOW_KIND);
+    let mut found = Vec::new();
+    for (waits, sql) in [(jobs, &shared.sql.unstarted), (workflows, &shared.sql.unstarted_steps)] {
+        let ids: BTreeSet<JobId> = waits.iter().map(|wait| wait.job).collect();
+        if !ids.is_empty() {
+            let query = sqlx::query(sql.clone())
+                .bind(ids.iter().map(|id| id.shard(shards)).collect::<Vec<_>>())
+                .bind(ids.iter().map(|id| id.as_uuid()).collect::<Vec<_>>());
+            found.extend(shared.rows_within(CHECK_TIMEOUT, query).await?);
+        }
+    }
     let read = |row: &PgRow| {
         Ok(Unstarted {
+            awaited: row.try_get::<Uuid, _>("awaited")?.into(),
             job: row.try_get::<Uuid, _>("id")?.into(),
             kind: row.try_get("kind")?,
             queue: row.try_get("queue")?,
             sentence: row.try_get("sentence")?,
         })
     };
-    rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
+    found.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
 }
 
 fn warn_of_missing(waits: &[SlowWait]) {
     for (kind, jobs) in grouped(waits.iter().map(|wait| (wait.kind, wait.job))) {
+        let (what, of_kind) = match kind {
+            WORKFLOW_KIND => ("workflow", String::new()),
+            kind => ("job", format!(" (`{kind}`)")),
+        };
         tracing::warn!(
-            "{} (`{kind}`): no such job yet, and a wait for it goes on. Is the transaction that enqueued it committed? Commit it \
+            "{what} {}{of_kind}: no such {what} yet, and a wait for it goes on. Is the transaction that enqueued it committed? Commit it \
              before the wait",
             named(&jobs)
         );
@@ -87,7 +102,7 @@ fn warn_of_missing(waits: &[SlowWait]) {
 fn warn_of_unserved(jobs: &[Unstarted]) {
     let unserved = jobs.iter().filter_map(|job| Some(((&*job.kind, job.sentence.as_deref()?), job.job)));
     for ((kind, sentence), jobs) in grouped(unserved) {
-        tracing::warn!("{} (`{kind}`) is awaited, and does not start. {sentence}", named(&jobs));
+        tracing::warn!("job {} (`{kind}`) is awaited, and does not start. {sentence}", named(&jobs));
     }
 }
 
@@ -95,7 +110,7 @@ fn warn_of_unserved(jobs: &[Unstarted]) {
 fn warn_of_deadlocks(waits: &[SlowWait], jobs: &[Unstarted]) {
     for wait in waits {
         let Some(attempt) = &wait.attempt else { continue };
-        let awaited = jobs.iter().find(|job| job.job == wait.job && *job.queue == *attempt.queue);
+        let awaited = jobs.iter().find(|job| job.awaited == wait.job && *job.queue == *attempt.queue);
         if let (Some(awaited), Some(slots)) = (awaited, attempt.slots.all_taken()) {
             tracing::warn!(
                 "job {} (`{}`) waits for job {} (`{}`) of its own queue `{}`, and all {slots} slots of this worker are taken: give \
@@ -123,8 +138,8 @@ fn grouped<K: Ord>(jobs: impl Iterator<Item = (K, JobId)>) -> BTreeMap<K, BTreeS
 fn named(jobs: &BTreeSet<JobId>) -> String {
     let first = jobs.first().map(JobId::to_string).unwrap_or_default();
     match jobs.len() {
-        0 | 1 => format!("job {first}"),
-        count => format!("job {first}, like {} others,", count - 1),
+        0 | 1 => first,
+        count => format!("{first}, like {} others,", count - 1),
     }
 }
 
@@ -138,7 +153,7 @@ mod tests {
         let jobs: Vec<JobId> = (1..=3).map(|n| Uuid::from_u128(n).into()).collect();
         let groups = grouped(jobs.iter().map(|job| ("mail", *job)));
         assert_eq!(groups.len(), 1);
-        assert_eq!(named(&groups["mail"]), format!("job {}, like 2 others,", jobs[0]));
-        assert_eq!(named(&BTreeSet::from([jobs[1]])), format!("job {}", jobs[1]));
+        assert_eq!(named(&groups["mail"]), format!("{}, like 2 others,", jobs[0]));
+        assert_eq!(named(&BTreeSet::from([jobs[1]])), jobs[1].to_string());
     }
 }

@@ -14,7 +14,7 @@ use crate::db::shared::Shared;
 use crate::jitter::jittered;
 use crate::job::other_kind::OtherKind;
 use crate::pump::{Pump, Work};
-use crate::wait::lookup::{Found, Seen, WORKFLOW_KIND};
+use crate::wait::lookup::{Found, Seen};
 use crate::wait::pace::{MAX_JOBS, Pace};
 use crate::wait::slow::{self, CHECK_AFTER, SlowWait};
 use crate::{DatabaseError, JobId, WaitError};
@@ -91,12 +91,7 @@ impl Waiter {
             return None;
         }
         self.checked = true;
-        Some(SlowWait {
-            job,
-            kind: self.kinds.first().filter(|kind| **kind != WORKFLOW_KIND)?,
-            exists,
-            attempt: self.attempt.clone(),
-        })
+        Some(SlowWait { job, kind: self.kinds.first()?, exists, attempt: self.attempt.clone() })
     }
 }
 

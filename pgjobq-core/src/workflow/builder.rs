@@ -63,9 +63,8 @@ impl Workflow {
 
     /// Sets the time in which the workflow has to end, counted from its enqueue by the database's clock. Then what is left of it is
     /// cancelled.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
+    pub fn deadline(&mut self, deadline: Duration) {
         self.draft.deadline = Some(deadline);
-        self
     }
 
     /// The id that the workflow will have.

@@ -53,6 +53,11 @@ pub(crate) enum Role {
 }
 
 impl Role {
+    /// Returns the role with this word.
+    pub(crate) fn of_word(word: &str) -> Option<Self> {
+        [Self::OnComplete, Self::OnFailure].into_iter().find(|role| role.word() == word)
+    }
+
     /// The word in the database.
     pub(crate) fn word(self) -> &'static str {
         match self {

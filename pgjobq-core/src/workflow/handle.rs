@@ -67,6 +67,8 @@ impl WorkflowHandle {
     /// Waits until the workflow has ended, without a limit, also over lost notifications and restarts of the database. All waits of a
     /// client, for jobs and for workflows, share a statement.
     ///
+    /// After two seconds it logs a warning if no worker takes a step that is ready.
+    ///
     /// A workflow with a held step does not end before a person resumes or cancels that step.
     ///
     /// # Errors

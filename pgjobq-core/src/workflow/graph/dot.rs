@@ -10,13 +10,11 @@ pub(super) fn of(graph: &Graph) -> String {
     let mut out = format!("digraph \"{}\" {{\n", escaped(&graph.name));
     out.push_str("    node [shape=box, style=rounded, fontname=\"sans-serif\"];\n");
     for node in &graph.nodes {
-        let (n, name) = (node.n, escaped(&node.name));
-        let _ = match node.state {
-            None => writeln!(out, "    s{n} [label=\"{name}\"];"),
-            Some(state) => {
-                writeln!(out, "    s{n} [label=\"{name}\\n{state}\", color=\"{}\"];", color(state))
-            }
-        };
+        let (n, mut label) = (node.n, escaped(&node.name));
+        node.notes().for_each(|note| label += &format!("\\n{note}"));
+        let style = if node.role.is_some() { ", style=\"rounded,dashed\"" } else { "" };
+        let color = node.state.map(|state| format!(", color=\"{}\"", color(state))).unwrap_or_default();
+        let _ = writeln!(out, "    s{n} [label=\"{label}\"{style}{color}];");
     }
     for edge in &graph.edges {
         let style = match edge.demand {

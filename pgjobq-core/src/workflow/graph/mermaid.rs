@@ -17,14 +17,11 @@ pub(super) fn of(graph: &Graph) -> String {
     let mut out = String::from("flowchart TD\n");
     let class = |state| COLORS.iter().find(|(states, ..)| states.contains(&state));
     for node in &graph.nodes {
-        let (n, name) = (node.n, escaped(&node.name));
-        let _ = match node.state {
-            None => writeln!(out, "    s{n}[\"{name}\"]"),
-            Some(state) => {
-                let class = class(state).map(|(_, class, _)| format!(":::{class}")).unwrap_or_default();
-                writeln!(out, "    s{n}[\"{name}<br/>{state}\"]{class}")
-            }
-        };
+        let (n, mut label) = (node.n, escaped(&node.name));
+        node.notes().for_each(|note| label += &format!("<br/>{note}"));
+        let class = node.state.and_then(class).map(|(_, class, _)| format!(":::{class}")).unwrap_or_default();
+        let (open, close) = if node.role.is_some() { ("([", "])") } else { ("[", "]") };
+        let _ = writeln!(out, "    s{n}{open}\"{label}\"{close}{class}");
     }
     for edge in &graph.edges {
         let arrow = match edge.demand {

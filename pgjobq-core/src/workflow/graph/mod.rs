@@ -10,12 +10,14 @@ use sqlx::postgres::PgRow;
 use crate::JobState;
 use crate::enqueue::edge::Demand;
 use crate::workflow::builder::Workflow;
+use crate::workflow::draft::Role;
 use crate::workflow::links::{Link, links};
 
 /// The graph of a workflow at one moment: from [`Workflow::graph`], and with the states of the steps from
 /// [`WorkflowHandle::graph`](crate::WorkflowHandle::graph).
 ///
-/// An edge that demands that the parent completes is a solid arrow; one that only demands an end is dotted or dashed.
+/// An edge that demands that the parent completes is a solid arrow; one that only demands an end is dotted or dashed. A step for the
+/// end of the workflow waits for all others: it has no arrows, and says so.
 ///
 /// ```
 /// # use pgjobq_core as pgjobq;
@@ -52,6 +54,9 @@ pub(crate) struct Node {
     pub(crate) n: u32,
     pub(crate) name: String,
     pub(crate) kind: String,
+    /// Set if it runs at the end of the workflow.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_word")]
+    pub(crate) role: Option<Role>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) state: Option<JobState>,
 }
@@ -76,6 +81,7 @@ impl Part {
         let invalid = |error: String| sqlx::Error::Decode(error.into());
         let (n, kind): (i32, String) = (row.try_get("n")?, row.try_get("kind")?);
         let (n, name) = (n.unsigned_abs(), row.try_get::<Option<_>, _>("name")?);
+        let role = row.try_get::<Option<&str>, _>("role")?.and_then(Role::of_word);
         let state = row.try_get::<&str, _>("state")?.parse().map_err(invalid)?;
         let (children, demands): (Vec<i32>, &str) = (row.try_get("children")?, row.try_get("demands")?);
         let edge = |(child, letter): (&i32, char)| {
@@ -83,7 +89,7 @@ impl Part {
             Some(Edge { parent: n, child: child.unsigned_abs(), demand })
         };
         Ok(Self {
-            node: Node { n, name: name.unwrap_or_else(|| kind.clone()), kind, state: Some(state) },
+            node: Node { n, name: name.unwrap_or_else(|| kind.clone()), kind, role, state: Some(state) },
             edges: children.iter().zip(demands.chars()).filter_map(edge).collect(),
         })
     }
@@ -111,8 +117,9 @@ impl Graph {
         dot::of(self)
     }
 
-    /// Returns the graph as JSON: `{"workflow": …, "steps": [{"n", "name", "kind", "state"}], "edges": [{"parent", "child", "demand"}]}`.
-    /// A demand is `completed`, `completed_or_held` or `any_end`.
+    /// Returns the graph as JSON: `{"workflow": …, "steps": [{"n", "name", "kind", "role", "state"}], "edges": [{"parent", "child",
+    /// "demand"}]}`. A demand is `completed`, `completed_or_held` or `any_end`. Only steps for the end of the workflow have a role:
+    /// `complete` or `failure`.
     #[must_use]
     pub fn json(&self) -> String {
         serde_json::to_string(self).expect("texts and numbers are JSON")
@@ -126,13 +133,29 @@ impl Workflow {
         let mut graph = Graph::new(self.draft.identity.name.clone());
         for (n, step) in (1..).zip(&self.draft.steps) {
             let added = step.at.added();
-            let node = Node { n, name: added.name.clone(), kind: added.kind.to_owned(), state: None };
+            let (name, kind, role) = (added.name.clone(), added.kind.to_owned(), step.parts.role);
+            let node = Node { n, name, kind, role, state: None };
             let parents = links(&self.draft.identity, step).unwrap_or_default();
             let edge = |link: &Link| Edge { parent: link.parent, child: n, demand: link.demand };
             graph.add(Part { node, edges: parents.iter().map(edge).collect() });
         }
         graph
     }
+}
+
+impl Node {
+    /// The lines under its name.
+    fn notes(&self) -> impl Iterator<Item = &'static str> {
+        let role = self.role.map(|role| match role {
+            Role::OnComplete => "at the end, if all completed",
+            Role::OnFailure => "at the end, if one did not complete",
+        });
+        role.into_iter().chain(self.state.map(JobState::as_str))
+    }
+}
+
+fn as_word<S: serde::Serializer>(role: &Option<Role>, to: S) -> Result<S::Ok, S::Error> {
+    role.map(Role::word).serialize(to)
 }
 
 fn in_words<S: serde::Serializer>(demand: &Demand, to: S) -> Result<S::Ok, S::Error> {

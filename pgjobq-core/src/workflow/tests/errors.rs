@@ -30,7 +30,8 @@ fn workflow_of_steps_for_its_end_alone_is_refused() {
 
 #[test]
 fn deadline_of_zero_is_refused() {
-    let mut flow = Workflow::new("ingest").deadline(Duration::ZERO);
+    let mut flow = Workflow::new("ingest");
+    flow.deadline(Duration::ZERO);
     flow.add(source::<()>("encode"));
     refused(
         flow,
@@ -114,7 +115,8 @@ fn part_with_a_mistake_is_refused() {
         flow.include(part.returning(step));
         flow
     };
-    let mut late = Workflow::new("part").deadline(Duration::from_secs(1));
+    let mut late = Workflow::new("part");
+    late.deadline(Duration::from_secs(1));
     let inner = late.add(source("inner"));
     refused(
         outer(late, &inner),
@@ -164,7 +166,8 @@ fn invalid_job_is_refused_with_its_step() {
         "the step `store` of the workflow `ingest`: the arguments of the `store` job could not be written as JSON: `from` is NaN, or \
          holds it, which JSON cannot express: send an `Option`, or text",
     );
-    let mut flow = Workflow::new("ingest").deadline(Duration::MAX);
+    let mut flow = Workflow::new("ingest");
+    flow.deadline(Duration::MAX);
     flow.add(source::<()>("probe"));
     refused(
         flow,

@@ -44,6 +44,19 @@ fn dot_escapes_names() {
 }
 
 #[test]
+fn step_for_the_end_says_when_it_runs() {
+    let mut flow = Workflow::new("ingest");
+    let _: Step<()> = flow.add(source("probe"));
+    let _: Step<()> = flow.on_failure(source("alarm"));
+    let mermaid = flow.graph().mermaid();
+    assert!(mermaid.contains("s2([\"alarm<br/>at the end, if one did not complete\"])"), "{mermaid}");
+    let dot = flow.graph().dot();
+    let wanted = r#"s2 [label="alarm\nat the end, if one did not complete", style="rounded,dashed"];"#;
+    assert!(dot.contains(wanted), "{dot}");
+    assert!(flow.graph().json().contains(r#""kind":"alarm","role":"failure"}"#), "{}", flow.graph().json());
+}
+
+#[test]
 fn json_has_steps_and_edges() {
     let mut flow = Workflow::new("ingest");
     let first: Step<u64> = flow.add(source("probe"));
@@ -56,7 +69,8 @@ fn json_has_steps_and_edges() {
 
 #[test]
 fn states_have_words_and_colors() {
-    let node = |n, state| Node { n, name: "a".to_owned(), kind: "a".to_owned(), state: Some(state) };
+    let node =
+        |n, state| Node { n, name: "a".to_owned(), kind: "a".to_owned(), role: None, state: Some(state) };
     let graph = Graph {
         name: "ingest".to_owned(),
         nodes: vec![node(1, JobState::Dead), node(2, JobState::Blocked)],
