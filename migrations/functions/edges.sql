@@ -183,7 +183,7 @@ begin
     for r in
         select d.shard, t.cancelled, t.queues, t.more
           from (select distinct child_shard as shard from unnest(v_edges) e order by 1 offset 0) d,
-               lateral pgjobq.tell_children(d.shard, v_parents, v_edges) t
+               lateral pgjobq.settle_outside(d.shard, v_parents, v_edges) t
     loop
         cancelled := cancelled || r.cancelled;
         queues := queues || r.queues;
@@ -200,10 +200,10 @@ end $$;
 
 comment on function pgjobq.settle_edges is 'Internal. Settles edges of parents that have ended.';
 
--- Tells the children of one shard how their parents ended. Each subtracts the edges that are met from its
+-- Settles edges to the children of one shard. Each child subtracts the edges that are met from its
 -- `waits_for`, under the lock of its row, and is ready at zero. A child whose parent did not end as it
 -- demands is cancelled, or held.
-create or replace function pgjobq.tell_children(
+create or replace function pgjobq.settle_outside(
     p_shard smallint, p_parents pgjobq.ended_parents[], p_edges pgjobq.edges[],
     out cancelled uuid[], out queues int[], out more boolean)
 language plpgsql as $$
@@ -217,15 +217,16 @@ begin
     -- step: children locked
     select array_agg(id order by id) as ids, array_agg(address order by id) as addresses,
            array_agg(waits order by id) as waits
-      into j from pgjobq.told_children(p_shard, p_parents, p_edges) where workflow is null and fatal is null;
+      into j from pgjobq.children_of_ended(p_shard, p_parents, p_edges)
+     where workflow is null and fatal is null;
     select array_agg(id order by id) as ids, array_agg(address order by id) as addresses,
            array_agg(waits order by id) as waits, array_agg(workflow order by id) as workflows,
            array_agg(n order by id) as numbers, array_agg(held order by id) as held
-      into s from pgjobq.told_children(p_shard, p_parents, p_edges)
+      into s from pgjobq.children_of_ended(p_shard, p_parents, p_edges)
      where workflow is not null and fatal is null;
     select array_agg(id order by id) as ids,
            array_agg(pgjobq.describe_end(p_parents[fatal]) order by id) as reasons
-      into f from pgjobq.told_children(p_shard, p_parents, p_edges) where fatal is not null;
+      into f from pgjobq.children_of_ended(p_shard, p_parents, p_edges) where fatal is not null;
     more := false;
     queues := pgjobq.unblock_jobs(p_shard, j.ids, j.addresses, j.waits);
     if s.ids is not null then
@@ -244,12 +245,12 @@ begin
     end if;
 end $$;
 
-comment on function pgjobq.tell_children is 'Internal. Tells children how their parents ended.';
+comment on function pgjobq.settle_outside is 'Internal. Settles edges to the children of one shard.';
 
 -- The children of one shard that are still blocked, and what the ends of their parents mean to them: `waits`
 -- is their new `waits_for`, `held` the number of parents that hold them, and `fatal` the place of a parent
 -- that ends them.
-create or replace function pgjobq.told_children(
+create or replace function pgjobq.children_of_ended(
     p_shard smallint, p_parents pgjobq.ended_parents[], p_edges pgjobq.edges[])
 returns table (id uuid, address tid, waits int, workflow uuid, n int, held int, fatal int)
 language plpgsql stable as $$
@@ -272,7 +273,7 @@ begin
      where j.created_at = e.child_created_at and j.waits_for >= e.met and j.waits_for > 0;
 end $$;
 
-comment on function pgjobq.told_children is 'Internal. The children of parents that have ended.';
+comment on function pgjobq.children_of_ended is 'Internal. The children of parents that have ended.';
 
 -- Describes the bad end of a parent, as the reason of its child's cancellation.
 create or replace function pgjobq.describe_end(p_parent pgjobq.ended_parents)

@@ -2,7 +2,7 @@
 
 -- Adds steps to a running workflow, unless the end of the step that adds them was stale. The arrays are those
 -- of `enqueue_workflow`, and the numbers were reserved: see `reserve_steps`. It is called in the statement of
--- the finish, after it. That finish has not told the children of the step, so the workflow has not ended. If
+-- the finish, after it. That finish has not settled the edges of the step, so the workflow has not ended. If
 -- the workflow is cancelled, so are the new steps. `wake` are queues in which a worker waits to be notified.
 --
 -- What the caller cannot repair is an error about the content: the result that would add the steps is

@@ -79,7 +79,7 @@ declare
     c record;
     v_done record;
 begin
-    select array_agg(u.workflow) as workflows, array_agg(u.n) as numbers, array_agg(u.settled_to) as told,
+    select array_agg(u.workflow) as workflows, array_agg(u.n) as numbers, array_agg(u.settled_to) as done,
            array_agg(u.edges) as edges, array_agg(u.outcome is null) as unfilled
       into c
       from (select u.workflow, u.n, u.settled_to, s.outcome, cardinality(s.children) as edges
@@ -95,41 +95,42 @@ begin
         return;
     end if;
     -- step: ended steps locked
-    select array_agg(workflow) as workflows, array_agg(n) as numbers, array_agg(told + 1) as low,
-           array_agg(high) as high, array_agg(workflow) filter (where high = edges) as told_all,
-           array_agg(n) filter (where high = edges) as told_numbers
+    select array_agg(workflow) as workflows, array_agg(n) as numbers, array_agg(done + 1) as low,
+           array_agg(high) as high, array_agg(workflow) filter (where high = edges) as done_all,
+           array_agg(n) filter (where high = edges) as done_numbers
       into v_done
-      from (select workflow, n, told, edges, least(edges, told + p_most - before) as high
-              from (select workflow, n, told, edges,
-                           sum(edges - told) over (rows unbounded preceding)::int - (edges - told) as before
-                      from unnest(c.workflows, c.numbers, c.told, c.edges, c.unfilled)
-                               u(workflow, n, told, edges, unfilled)
+      from (select workflow, n, done, edges, least(edges, done + p_most - before) as high
+              from (select workflow, n, done, edges,
+                           sum(edges - done) over (rows unbounded preceding)::int - (edges - done) as before
+                      from unnest(c.workflows, c.numbers, c.done, c.edges, c.unfilled)
+                               u(workflow, n, done, edges, unfilled)
                      where not unfilled) u
              where before < p_most) u;
     queues := pgjobq.settle_children(
         p_shard, v_done.workflows, v_done.numbers, v_done.low, v_done.high);
     perform pgjobq.note_settled(p_shard, v_done.workflows, v_done.numbers, v_done.high);
-    ended := (select e.ended from pgjobq.count_ended(p_shard, v_done.told_all, v_done.told_numbers) e);
+    ended := (select e.ended from pgjobq.count_ended(p_shard, v_done.done_all, v_done.done_numbers) e);
 end $$;
 
 comment on function pgjobq.settle_ended is 'Internal. Settles the edges of steps that have ended.';
 
 -- Notes how many edges of ended steps are settled. With the last one the step is settled.
-create or replace function pgjobq.note_settled(p_shard smallint, p_workflow uuid[], p_n int[], p_told int[])
+create or replace function pgjobq.note_settled(
+    p_shard smallint, p_workflow uuid[], p_n int[], p_settled_to int[])
 returns void language plpgsql as $$
 declare
     r record;
 begin
     for r in
-        select u.workflow, u.n, u.told, cardinality(s.children) as edges
-          from unnest(p_workflow, p_n, p_told) u(workflow, n, told),
+        select u.workflow, u.n, u.settled_to, cardinality(s.children) as edges
+          from unnest(p_workflow, p_n, p_settled_to) u(workflow, n, settled_to),
                lateral (select children from pgjobq.steps
                          where shard = p_shard and workflow = u.workflow and n = u.n offset 0) s
     loop
-        if r.told = r.edges then
+        if r.settled_to = r.edges then
             delete from pgjobq.unsettled where shard = p_shard and workflow = r.workflow and n = r.n;
         else
-            update pgjobq.unsettled set settled_to = r.told
+            update pgjobq.unsettled set settled_to = r.settled_to
              where shard = p_shard and workflow = r.workflow and n = r.n;
         end if;
     end loop;

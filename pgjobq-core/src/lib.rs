@@ -17,6 +17,7 @@ mod lock;
 mod pump;
 #[allow(missing_docs)] // Not public API: the fields are named for what they hold.
 mod store;
+mod tuples;
 mod wait;
 mod workflow;
 

@@ -221,7 +221,7 @@ const PLANTED: &[Planted] = &[
         among: ("failed", [RETRY, COMPLETE_2]),
     },
     Planted {
-        name: "a retry ignores children that were not told",
+        name: "a retry ignores edges that are not settled",
         cuts: &[(
             "or exists (select from pgjobq.unsettled where shard = p_shard and workflow = p_workflow)",
             "or false",

@@ -3,7 +3,7 @@
 
 -- Steps 1 and 2 are ready. 3 and 5 need both, 4 only that 1 ends, 6 needs 3, and 7 is held if 2 fails. 8 and 9 are last steps.
 --   running     so it is
---   failed      1 is dead, its children were told, and so were theirs; 4 has completed
+--   failed      1 is dead, its edges are settled, and so are those of its children; 4 has completed
 --   unsettled   1 was cancelled, and its edges are not settled
 --   child       a job outside of the workflow waits for 1, and its edge is not confirmed
 --   shared      two workflows, each of a step that is ready, and one that waits for it and for the job 30: 2 that it

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::enqueue::edge::{Demand, NewEdge, Parent};
+use crate::tuples::for_tuples;
 use crate::workflow::reference::Origin;
 use crate::{Job, JobHandle, JobId, NewJob, Step};
 
@@ -118,12 +119,4 @@ macro_rules! tuples {
     )+};
 }
 
-tuples! {
-    (A 0, B 1)
-    (A 0, B 1, C 2)
-    (A 0, B 1, C 2, D 3)
-    (A 0, B 1, C 2, D 3, E 4)
-    (A 0, B 1, C 2, D 3, E 4, F 5)
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6)
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
-}
+for_tuples!(tuples);

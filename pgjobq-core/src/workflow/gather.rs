@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::Failure;
+use crate::tuples::for_tuples;
 use crate::workflow::reference::Reference;
 use crate::workflow::step::{Output, StepResult};
 
@@ -96,15 +97,7 @@ macro_rules! tuples {
     )*};
 }
 
-tuples! {
-    (A 0, B 1)
-    (A 0, B 1, C 2)
-    (A 0, B 1, C 2, D 3)
-    (A 0, B 1, C 2, D 3, E 4)
-    (A 0, B 1, C 2, D 3, E 4, F 5)
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6)
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
-}
+for_tuples!(tuples);
 
 impl<T> Part for Output<T> {
     type Value = T;
