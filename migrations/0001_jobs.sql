@@ -122,8 +122,8 @@ create table pgjobq.jobs (
     -- for all others. Each insert reads their text anew: with one for each column, they were a third of its
     -- cost.
     constraint ticket_fits_a_range check (ticket between 1 and 9223372036854775806),
-    -- A claim returns the `meta` of 500 jobs, and does not count their bytes; a filter reads the attributes of
-    -- all jobs that it passes over. An enqueue allows 8 KiB of attributes.
+    -- A claim returns the `meta` of 500 jobs, and does not count their bytes; a filter reads the attributes
+    -- of all jobs that it passes over. An enqueue allows 8 KiB of attributes.
     constraint texts_are_small check (kind <> '' and pg_column_size((kind, key, attributes, meta)) < 10240),
     -- The functions keep `attempt` at its limit. The other counts end at `retries` and `max_crashes`.
     constraint counts_are_counts check (

@@ -38,7 +38,8 @@ begin
     return query
     select t.name, i.relname::text, coalesce(x.indisvalid, false),
            case when x.indisvalid then 1
-                when p.phase like 'building index: scanning%' then 0.6 * p.blocks_done / greatest(p.blocks_total, 1)
+                when p.phase like 'building index: scanning%'
+                    then 0.6 * p.blocks_done / greatest(p.blocks_total, 1)
                 when p.phase like 'building index%' then 0.6
                 when p.phase = 'index validation: scanning table'
                     then 0.7 + 0.3 * p.blocks_done / greatest(p.blocks_total, 1)
@@ -49,7 +50,8 @@ begin
       from (select c.oid as id, c.relname::text as name, c.relnamespace as schema
               from pg_class c
              where c.oid = 'pgjobq.jobs'::regclass
-                or c.oid in (select inhrelid from pg_inherits where inhparent = 'pgjobq.finished'::regclass)) t
+                or c.oid in (select inhrelid from pg_inherits
+                              where inhparent = 'pgjobq.finished'::regclass)) t
            left join pg_class i on i.relnamespace = t.schema
                                and i.relname = pgjobq.attribute_index_name(t.name, p_attribute)
            left join pg_index x on x.indexrelid = i.oid
@@ -74,7 +76,8 @@ comment on function pgjobq.want_attribute_index is
 
 -- The next statement towards the index that is recorded, or towards none; null at the end. If `waits`,
 -- another session is at such an index: ask again soon. The session keeps its locks until it ends.
-create or replace function pgjobq.attribute_index_step(p_attribute text, out statement text, out waits boolean)
+create or replace function pgjobq.attribute_index_step(
+    p_attribute text, out statement text, out waits boolean)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     c_lock constant int := hashtext('pgjobq.attribute_index');

@@ -1,7 +1,8 @@
 //! Indexes by attributes are built beside running jobs, by one of several calls, and again after a crash.
 
+use pgjobq::filter::{all, attribute, state};
 use pgjobq::prelude::*;
-use pgjobq::{AttributeIndexError, AttributeIndexState, enqueue_all};
+use pgjobq::{AttributeIndexError, AttributeIndexState, JobState, enqueue_all};
 use sqlx::Executor;
 
 use crate::harness::TestDb;
@@ -133,4 +134,53 @@ async fn attribute_is_indexed_in_any_schema_despite_short_timeouts() {
         .await;
     client.index_attribute("tenant").await.unwrap();
     assert_eq!(states(&client).await, [("tenant".to_owned(), AttributeIndexState::Ready)]);
+}
+
+on_one_shard!(index_finds_few_jobs_among_many_others);
+async fn index_finds_few_jobs_among_many_others(db: TestDb) {
+    // A count reads ten thousand jobs at most, and is an estimate if there are more.
+    enqueue_all(&db.client, (0..10_100).map(|_| indexed::job(false).attribute("tenant", 1))).await.unwrap();
+    enqueue_all(&db.client, (0..30).map(|_| indexed::job(false).attribute("tenant", 2))).await.unwrap();
+    let of_the_second = attribute("tenant").eq(2).and(attribute("other").exists().not());
+    let jobs = db.client.jobs(of_the_second.clone());
+    assert!(!jobs.count().await.unwrap().exact);
+    db.client.index_attribute("tenant").await.unwrap();
+    let count = jobs.count().await.unwrap();
+    assert_eq!((count.jobs, count.exact), (30, true));
+    assert_eq!(jobs.cancel().await.unwrap().changed, 30);
+    let ended = db.client.jobs(of_the_second.and(state(JobState::Cancelled)));
+    assert_eq!(ended.requeue().await.unwrap().changed, 30);
+    assert_eq!(jobs.count().await.unwrap().jobs, 30);
+}
+
+on_one_and_eight_shards!(list_goes_on_when_an_index_comes_or_goes);
+async fn list_goes_on_when_an_index_comes_or_goes(db: TestDb) {
+    let some = |n: u64| indexed::job(false).attribute("tenant", n % 2);
+    enqueue_all(&db.client, (0..60).map(some)).await.unwrap();
+    db.client.jobs(all()).cancel().await.unwrap();
+    enqueue_all(&db.client, (0..60).map(some)).await.unwrap();
+    let filter = attribute("tenant").eq(1).and(state(JobState::Cancelled).or(state(JobState::Ready)));
+    for begins_with_the_index in [true, false] {
+        if begins_with_the_index {
+            db.client.index_attribute("tenant").await.unwrap();
+        }
+        let mut ids = Vec::new();
+        let mut page = db.client.jobs(filter.clone()).list(7).await.unwrap();
+        for number in 1.. {
+            ids.extend(page.jobs.iter().map(|job| job.id));
+            let Some(place) = page.next else { break };
+            // In the middle of the live ones, and again of the ended ones.
+            match ([2, 6].contains(&number), begins_with_the_index == (number == 2)) {
+                (true, true) => db.client.drop_attribute_index("tenant").await.unwrap(),
+                (true, false) => db.client.index_attribute("tenant").await.unwrap(),
+                (false, _) => {}
+            }
+            page = db.client.jobs(filter.clone()).from(place).list(7).await.unwrap();
+        }
+        let all = ids.len();
+        ids.sort();
+        ids.dedup();
+        assert_eq!((all, ids.len()), (60, 60));
+        db.client.drop_attribute_index("tenant").await.unwrap();
+    }
 }
