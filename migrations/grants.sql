@@ -14,8 +14,8 @@ grant select, insert, update on pgjobq.waiters to pgjobq_producer;
 
 -- Functions that cancel, count or tidy up run with their owner's rights, or call others of this list.
 grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_many, pgjobq.new_rows,
-    pgjobq.insert_large_batch, pgjobq.delays_of_blocked, pgjobq.new_edges, pgjobq.insert_edges,
-    pgjobq.reject_parents,
+    pgjobq.insert_large_batch, pgjobq.announce_jobs, pgjobq.delays_of_blocked, pgjobq.new_edges,
+    pgjobq.insert_edges, pgjobq.reject_parents,
     pgjobq.duplicates, pgjobq.check_kind, pgjobq.check_args, pgjobq.resolve_run_at, pgjobq.check_numbers,
         pgjobq.check_attributes, pgjobq.check_key,
         pgjobq.reject_program,

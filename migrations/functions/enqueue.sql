@@ -82,9 +82,9 @@ create or replace function pgjobq.enqueue_many(
     p_shape_kind text[], p_shape_queue text[], p_shape_priority smallint[], p_shape_retries smallint[],
     p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[], p_meta text[],
     p_attributes text[], p_key text[], p_delay bigint[], p_at bigint[], p_expires bigint[],
-    p_notify boolean, p_patience int,
-    p_program int default null, p_waits_for int[] default null, p_edges jsonb default null, out inserted int,
-    out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[], out missing uuid[])
+    p_notify boolean, p_patience int, p_program int default null, p_waits_for int[] default null,
+    p_edges jsonb default null, out inserted int, out unknown text[], out duplicate uuid[],
+    out other_kind uuid[], out wake int[], out missing uuid[])
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     v_now timestamptz := clock_timestamp();     -- The start of a long transaction would be too early.
@@ -110,8 +110,7 @@ begin
     end if;
     if unknown is not null or missing is not null then inserted := 0; return; end if;
     if p_delay is not null and p_waits_for is not null then
-        select d.meta, d.delay into p_meta, p_delay
-          from pgjobq.delays_of_blocked(p_waits_for, p_meta, p_delay) d;
+        select * into p_meta, p_delay from pgjobq.delays_of_blocked(p_waits_for, p_meta, p_delay);
     end if;
     -- step: queues read
     if cardinality(p_id) >= 50 then
@@ -137,15 +136,23 @@ begin
         select d.live, d.other_kind into duplicate, other_kind
           from pgjobq.duplicates(v_shards, p_shape_kind, p_id, p_shape, v_new) d;
     end if;
-    wake := nullif(v_idle, '{}');
-    if wake <> '{}' and cardinality(array_remove(p_delay || p_at, null)) > 0 then wake := wake || 0; end if;
-    if p_notify and wake is not null then
-        perform pg_notify(pgjobq.channel(), 'wake ' || array_to_string(wake, ','));
-        wake := null;
-    end if;
+    if v_idle <> '{}' then wake := pgjobq.announce_jobs(v_idle, p_delay || p_at, p_notify); end if;
 end $$;
 
 comment on function pgjobq.enqueue_many is 'Internal. Inserts a batch of jobs.';
+
+-- The queues to notify of new jobs, of which some may have times of their own. With `p_notify` it notifies
+-- them, and returns null.
+create or replace function pgjobq.announce_jobs(p_queues int[], p_times bigint[], p_notify boolean)
+returns int[] language plpgsql as $$
+begin
+    if cardinality(array_remove(p_times, null)) > 0 then p_queues := p_queues || 0; end if;
+    if p_notify is not true then return p_queues; end if;
+    perform pg_notify(pgjobq.channel(), 'wake ' || array_to_string(p_queues, ','));
+    return null;
+end $$;
+
+comment on function pgjobq.announce_jobs is 'Internal. Notifies workers of new jobs.';
 
 -- The rows of a batch, without their tickets: a ready job has no `run_at`. (In `from`, each `unnest` would
 -- first fill a table of its own.)

@@ -19,6 +19,7 @@ const WORKER: &[&str] = &["pgjobq_worker"];
 
 /// The roles that may execute each function if PUBLIC may execute none. A new function needs a line here.
 const FUNCTIONS: &[(&str, &[&str])] = &[
+    ("announce_jobs", BOTH),
     ("attribute_index_name", WORKER),
     ("attribute_index_parts", WORKER),
     ("attribute_index_statement", WORKER),
@@ -317,6 +318,7 @@ const DEFINERS: &[&str] = &[
 
 /// Functions for both roles that only other functions call, and that use the search path of those.
 const INSIDE: &[&str] = &[
+    "announce_jobs",
     "duplicates",
     "filter_columns",
     "is_due",
