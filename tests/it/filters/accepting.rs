@@ -15,7 +15,8 @@ use crate::harness::{PATIENCE, TestDb};
 /// The name of a worker, which its jobs return.
 struct Site(&'static str);
 
-#[job]
+// Not in a queue that other tests serve: their workers lack the state.
+#[job(queue = "filter_sites")]
 async fn filter_names_site(load: String, site: State<Site>) -> Result<String> {
     let _ = load;
     Ok(site.0.to_owned())
@@ -23,7 +24,7 @@ async fn filter_names_site(load: String, site: State<Site>) -> Result<String> {
 
 /// A job for a region. It has long arguments if `is_long`, so that its claim counts bytes.
 fn job_for(region: Option<&str>, is_long: bool) -> NewJob<String> {
-    let job = filter_names_site::job("x".repeat(if is_long { 5000 } else { 1 }));
+    let job = filter_names_site::job("x".repeat(if is_long { 5000 } else { 1 })).queue("default");
     match region {
         Some(region) => job.attribute("region", region),
         None => job,
