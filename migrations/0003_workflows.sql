@@ -26,7 +26,8 @@ comment on table pgjobq.workflows is
 comment on column pgjobq.workflows.deadline is
     'It is cancelled if it has not ended by then; null afterwards.';
 comment on column pgjobq.workflows.due_at is
-    'When the upkeep must look at it: for its deadline, its cancellation, its last steps, or its deletion.';
+    'When the upkeep must look at it: for its deadline, its cancellation, its last steps, or its deletion. '
+    'Minus infinity means at once, also if the clock is set back.';
 comment on column pgjobq.workflows.live is 'How many steps have not ended, without those that have a role.';
 comment on column pgjobq.workflows.roles is
     'How many steps wait for the end of all others. Once these have ended, they count as `live`.';

@@ -142,7 +142,8 @@ declare
     v_now timestamptz := clock_timestamp();
     v_outcome text;
 begin
-    update pgjobq.workflows set due_at = v_now where shard = p_shard and id = p_workflow and roles > 0;
+    update pgjobq.workflows set due_at = '-infinity'
+     where shard = p_shard and id = p_workflow and roles > 0;
     if found then
         return false;
     end if;

@@ -52,6 +52,23 @@ async fn cancelled_workflow_ends_waiting_steps_and_flags_running_ones() {
 }
 
 #[tokio::test]
+async fn work_that_is_due_at_once_does_not_depend_on_the_clock() {
+    let at_once = "select (due_at < created_at - interval '1 year')::text from pgjobq.workflows";
+    let flow = Flow::new(r#"[{}, {"role": "complete"}]"#).await;
+    flow.complete(&[1]).await;
+    assert_eq!(flow.db.text(at_once).await, "true", "its last steps");
+    flow.tend().await;
+    assert_eq!(flow.states().await, "completed ready");
+    let flow = Flow::new("[{}]").await;
+    flow.db
+        .run("select pgjobq.cancel_workflow(flows.id(0)); select pgjobq.tend_workflows(0::smallint)")
+        .await;
+    assert_eq!(flow.db.text(at_once).await, "true", "its cancellation");
+    flow.tend().await;
+    assert_eq!(flow.states().await, "cancelled: cancelled");
+}
+
+#[tokio::test]
 async fn late_workflow_is_cancelled() {
     let flow = Flow::new(r#"[{}, {"after": {"1": "o"}}]"#).await;
     flow.db.run("update pgjobq.workflows set deadline = now(), due_at = now()").await;
