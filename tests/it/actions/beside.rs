@@ -1,6 +1,6 @@
 //! A worker goes on beside an action on many jobs of its queue.
 //!
-//! By hand, with a million: `PGJOBQ_ACTION_JOBS=1000000 cargo test --test it -- beside --nocapture` prints the longest batch and the
+//! By hand, with more: `PGJOBQ_ACTION_JOBS=100000 cargo test --test it -- beside --nocapture` prints the longest batch and the
 //! longest time without a start of a job.
 
 use std::sync::Mutex;
