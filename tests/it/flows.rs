@@ -110,7 +110,12 @@ async fn retry_runs_only_what_did_not_complete(db: TestDb) {
     let run = flow.enqueue(&db.client).await.unwrap();
     assert_eq!(run.wait(&db.client).await.unwrap(), WorkflowOutcome::Failed);
     REPAIRED.store(true, Ordering::SeqCst);
-    db.run("delete from pgjobq.finished").await; // The retry needs none of the jobs that ended.
+    // Neither the status nor the retry needs any of the jobs that ended.
+    db.run("delete from pgjobq.finished").await;
+    let status = run.status(&db.client).await.unwrap().unwrap();
+    let count = |state| status.count(state);
+    let states = [pgjobq::JobState::Completed, pgjobq::JobState::Dead, pgjobq::JobState::Cancelled];
+    assert_eq!((status.total(), states.map(count)), (3, [1, 1, 1]));
     assert_eq!(run.retry_failed(&db.client).await.unwrap(), 2);
     assert_eq!(run.wait(&db.client).await.unwrap(), WorkflowOutcome::Completed);
     assert_eq!(run.output(&db.client, &last).await.unwrap(), Outcome::Completed(15));

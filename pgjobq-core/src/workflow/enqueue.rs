@@ -11,7 +11,8 @@ impl Workflow {
     /// Enqueues the workflow, all of it or nothing: to `&client`, `&pool`, `&mut *connection`, or `&mut *transaction`, with which it
     /// commits or vanishes.
     ///
-    /// A thousand steps are one statement. Through a client the call takes at most its
+    /// A thousand steps are one statement. If you drop the future of a larger workflow that goes to a transaction of yours, roll that
+    /// transaction back: otherwise the steps that were inserted so far would commit, and wait for others that never come. Through a client the call takes at most its
     /// [`enqueue_timeout`](crate::ClientBuilder::enqueue_timeout), in which it sends the workflow again if an answer was lost.
     ///
     /// # Errors
