@@ -22,8 +22,16 @@ const HOT: [&str; 11] = [
     "job_states",
 ];
 
-/// Functions that concern all shards at once: a queue has a lane in each, and a day has its table.
-const ALL_SHARDS: [&str; 4] = ["create_queue", "forget_queue", "make_partitions", "pause"];
+/// Functions that concern all shards at once: a queue has a lane in each, a day has its table, and a sample is of whole tables.
+const ALL_SHARDS: [&str; 7] = [
+    "attribute_index_parts",
+    "create_queue",
+    "forget_queue",
+    "make_partitions",
+    "pause",
+    "sampled_ended",
+    "sampled_live",
+];
 
 /// Our functions: name, language, and text without comments, in one line.
 async fn functions(session: &mut Session) -> Vec<(String, String, String)> {
