@@ -97,7 +97,10 @@ create table pgjobq.actions (
     priority smallint check (priority between 0 and 3),
     run_at timestamptz,
     selection pgjobq.selection not null,
-    place pgjobq.place not null,
+    place pgjobq.place,
+    again uuid[] not null default '{}',
+    cut smallint not null default 0 check (cut between 0 and 6),
+    problem text,
     constraint ended_has_an_outcome check ((ended_at is null) = (outcome is null))
 );
 
@@ -114,7 +117,12 @@ comment on column pgjobq.actions.left_out is 'How many it has left as they were,
 comment on column pgjobq.actions.outcome is
     'done: it has reached all jobs; stopped: somebody stopped it before that.';
 comment on column pgjobq.actions.pace is 'The time that each changed job takes, of the `rate`.';
-comment on column pgjobq.actions.place is 'Where the next batch begins.';
+comment on column pgjobq.actions.place is 'Where the walk goes on; null: it has reached the end.';
+comment on column pgjobq.actions.again is
+    'Jobs that another session had locked. They are visited once more before the walk goes on.';
+comment on column pgjobq.actions.cut is
+    'How much smaller its batches are: each step is a factor of 4. A batch that failed or was slow adds one.';
+comment on column pgjobq.actions.problem is 'Why a batch failed: the last time that one did.';
 
 create index actions_due on pgjobq.actions (next_at) where ended_at is null;
 

@@ -15,7 +15,8 @@ begin
     insert into pgjobq.actions as a (
         created_at, next_at, action, filter, asked_by, reason, rate, pace, queue_id, priority, run_at,
         selection, place, ended_at, outcome)
-    values (s.before, s.before, p_action, p_filter, coalesce(p_by, session_user), p_reason, p_rate,
+    values (s.before, s.before, p_action, p_filter, coalesce(left(p_by, 1000), session_user),
+            left(p_reason, 1000), p_rate,
             p_pace * interval '1 microsecond', p_queue, p_priority, p_run_at, s, row(1, 0, null, null),
             case when s.lists = '{}' then s.before end, case when s.lists = '{}' then 'done' end)
     returning a.id into start_action.id;
@@ -41,53 +42,38 @@ revoke execute on function pgjobq.stop_action from public;
 
 -- Does the next batch of an action, or, if null, of the one that is due first. `acted` is false if none is
 -- due, or another session is at it. `wait` is the time in microseconds until the next batch (of any, if
--- null); null if there is none.
+-- null); null if there is none. `problem` says why the batch failed.
 --
--- A batch takes time off for as long as it held its lanes, so that claims get at least half of the time.
--- With a rate, it is what a second of that rate allows, and the next one comes when the jobs of this one
--- have had their time.
+-- A batch that fails is undone and put off, so that it is in nobody's way, and the next one is smaller. It
+-- waits for a lock no longer than a second: see `batch.sql`.
 --
 -- `queues` are as in `change_waiting`; `cancelled` have ended, and workers must stop the jobs of `running`.
 create or replace function pgjobq.act(
     p_action bigint, p_rows int default 5000, p_most int default 500,
-    out acted boolean, out wait bigint, out queues int[], out cancelled uuid[], out running uuid[])
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+    out acted boolean, out wait bigint, out queues int[], out cancelled uuid[], out running uuid[],
+    out problem text)
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '1s' as $$
 declare
     a pgjobq.actions;
-    f record;       -- the jobs of the batch
-    b record;       -- what became of them
     v_now timestamptz := clock_timestamp();
-    v_found timestamptz;
 begin
     select * into a from pgjobq.actions
-     where ended_at is null and next_at <= v_now and (p_action is null or id = p_action)
+     where ended_at is null and pgjobq.due_in(next_at, pace, v_now) = '0'
+       and (p_action is null or id = p_action)
      order by next_at limit 1 for update skip locked;
     acted := found;
     if acted then
         -- step: action locked
-        select * into f
-          from pgjobq.find_batch(
-                   a.selection, a.place, p_rows,
-                   least(p_most, ceil(1 / extract(epoch from a.pace)))::int);
-        a.place := f.here;
-        v_found := clock_timestamp();
-        -- step: batch found
-        select * into b from pgjobq.apply_action(a, f.ids);
-        queues := b.queues;
-        cancelled := b.cancelled;
-        running := b.running;
-        v_now := clock_timestamp();
-        update pgjobq.actions
-           set matched = matched + cardinality(f.ids), changed = actions.changed + b.changed,
-               left_out = pgjobq.add_counts(left_out, b.left_out),
-               place = coalesce(f.next, a.place),
-               next_at = greatest(v_now + (v_now - v_found),
-                                  greatest(next_at, v_now - interval '1 second') + b.changed * pace),
-               ended_at = case when f.next is null then v_now end,
-               outcome = case when f.next is null then 'done' end
-         where id = a.id;
+        begin
+            select b.queues, b.cancelled, b.running into queues, cancelled, running
+              from pgjobq.do_batch(a, greatest(1, p_rows >> 2 * a.cut), greatest(1, p_most >> 2 * a.cut)) b;
+        exception when others or query_canceled then
+            problem := format('%s (SQLSTATE %s)', sqlerrm, sqlstate);
+            perform pgjobq.put_off(a, problem, left(sqlstate, 2) not in ('40', '53'));
+        end;
     end if;
-    wait := (select greatest(0, extract(epoch from next_at - v_now) * 1000000) from pgjobq.actions
+    v_now := clock_timestamp();
+    wait := (select extract(epoch from pgjobq.due_in(next_at, pace, v_now)) * 1000000 from pgjobq.actions
               where ended_at is null and (p_action is null or id = p_action) order by next_at limit 1);
 end $$;
 
@@ -95,23 +81,12 @@ comment on function pgjobq.act is 'Internal. Does the next batch of an action.';
 
 revoke execute on function pgjobq.act from public;
 
--- The next jobs of a selection, of one shard and one list: `here` is a place there. It goes on to the next
--- shard or list as long as it finds nothing and has not read `p_rows` rows of one.
-create or replace function pgjobq.find_batch(
-    s pgjobq.selection, p_place pgjobq.place, p_rows int, p_most int,
-    out ids uuid[], out here pgjobq.place, out next pgjobq.place)
-language plpgsql stable as $$
-declare
-    m record;
-begin
-    next := p_place;
-    loop
-        here := next;
-        select * into m from pgjobq.next_matches(s, here, p_rows, p_most);
-        ids := m.ids;
-        next := m.next;
-        exit when ids <> '{}' or next is null or (next.list, next.shard) = (here.list, here.shard);
-    end loop;
-end $$;
+-- The time until an action's next batch. One that is further ahead than any pause is due at once: it is from
+-- before the clock was set back.
+create or replace function pgjobq.due_in(p_next_at timestamptz, p_pace interval, p_now timestamptz)
+returns interval language sql stable as $$
+    select case when p_next_at > p_now + coalesce(p_pace, '0') + interval '1 minute' then '0'
+                else greatest('0', p_next_at - p_now) end
+$$;
 
-comment on function pgjobq.find_batch is 'Internal. Finds the next batch of an action.';
+comment on function pgjobq.due_in is 'Internal. The time until the next batch of an action.';

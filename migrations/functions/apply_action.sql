@@ -1,33 +1,33 @@
 -- What each action does to a batch of jobs.
 
 -- Does what the action says to these jobs, which are of one shard, and match, or did a moment ago.
--- `left_out` counts those that it leaves as they are, by reason.
+-- `left_out` counts those that it leaves as they are, by reason. `again` are to be visited once more.
 create or replace function pgjobq.apply_action(
-    a pgjobq.actions, p_jobs uuid[], out changed int, out left_out jsonb, out queues int[],
-    out cancelled uuid[], out running uuid[])
+    a pgjobq.actions, p_shard smallint, p_jobs uuid[], out changed int, out left_out jsonb, out queues int[],
+    out cancelled uuid[], out running uuid[], out again uuid[])
 language plpgsql as $$
 declare
     s pgjobq.selection := a.selection;
-    v_shard smallint := (a.place).shard;
 begin
     left_out := '{}';
+    again := '{}';
     changed := 0;
     if p_jobs = '{}' then
         return;
     elsif a.action = 'cancel' then
         select c.cancelled, c.running into cancelled, running
-          from pgjobq.cancel_for(a, v_shard, pgjobq.still_live(s, v_shard, p_jobs)) c;
+          from pgjobq.cancel_for(a, p_shard, pgjobq.still_live(s, p_shard, p_jobs)) c;
         changed := cardinality(cancelled) + cardinality(running);
     elsif a.action = 'requeue' then
         select r.changed, r.left_out, r.queues into changed, left_out, queues
-          from pgjobq.requeue_for(v_shard, pgjobq.still_ended(s, v_shard, p_jobs)) r;
+          from pgjobq.requeue_for(a, p_shard, pgjobq.still_ended(s, p_shard, p_jobs)) r;
     elsif a.action = 'delete' then
-        changed := pgjobq.delete_ended(s, v_shard, p_jobs);
+        changed := pgjobq.delete_ended(s, p_shard, p_jobs);
     else
-        select c.changed, c.left_out, c.queues into changed, left_out, queues
-          from pgjobq.change_for(a, v_shard, pgjobq.still_live(s, v_shard, p_jobs)) c;
+        select c.changed, c.left_out, c.queues, c.again into changed, left_out, queues, again
+          from pgjobq.change_for(a, p_shard, pgjobq.still_live(s, p_shard, p_jobs)) c;
     end if;
-    left_out := left_out || jsonb_build_object('gone', cardinality(p_jobs) - changed - (
+    left_out := left_out || jsonb_build_object('gone', cardinality(p_jobs) - changed - cardinality(again) - (
         select coalesce(sum(value::int), 0) from jsonb_each_text(left_out)));
 end $$;
 
@@ -41,7 +41,8 @@ language plpgsql as $$
 begin
     insert into pgjobq.cancels (shard, job, created_at, asked_at, asked_by, role, reason)
     select p_shard, j.id, j.created_at, a.created_at, a.asked_by, a.role, a.reason
-      from unnest(p_jobs) d(id), lateral pgjobq.job_row(p_shard, d.id) j;
+      from unnest(p_jobs) d(id), lateral pgjobq.job_row(p_shard, d.id) j
+     where j.created_at <= (a.selection).before;
     select coalesce(c.cancelled, '{}'), coalesce(c.running, '{}') into cancelled, running
       from pgjobq.act_on_cancels(p_shard, p_jobs, null, null) c;
 end $$;
@@ -50,7 +51,7 @@ comment on function pgjobq.cancel_for is 'Internal. Cancels a batch of jobs for 
 
 -- Puts ended jobs back in line.
 create or replace function pgjobq.requeue_for(
-    p_shard smallint, p_jobs uuid[], out changed int, out left_out jsonb, out queues int[])
+    a pgjobq.actions, p_shard smallint, p_jobs uuid[], out changed int, out left_out jsonb, out queues int[])
 language plpgsql as $$
 declare
     v_steps uuid[];
@@ -64,7 +65,7 @@ begin
     select r0.requeued, r0.live, r0.queues into r
       from pgjobq.requeue_jobs(
                p_shard, array(select id from unnest(p_jobs) d(id) where id <> all (v_steps)),
-               null, null, null, null, null) r0;
+               null, null, null, null, null, p_before => (a.selection).before) r0;
     changed := coalesce(cardinality(r.requeued), 0);
     queues := array(select distinct q from unnest(r.queues) q);
     v_live := coalesce(cardinality(r.live), 0);
@@ -94,20 +95,32 @@ end $$;
 
 comment on function pgjobq.delete_ended is 'Internal. Deletes ended jobs that match.';
 
--- Changes jobs that wait.
+-- Changes jobs that wait. Those whose rows other sessions hold are `again`, and at the second visit `locked`.
 create or replace function pgjobq.change_for(
-    a pgjobq.actions, p_shard smallint, p_jobs uuid[], out changed int, out left_out jsonb, out queues int[])
+    a pgjobq.actions, p_shard smallint, p_jobs uuid[], out changed int, out left_out jsonb, out queues int[],
+    out again uuid[])
 language plpgsql as $$
 declare
     c record;
 begin
+    again := '{}';
+    if a.queue_id is not null
+       and not exists (select from pgjobq.queues where id = a.queue_id and deleted_at is null) then
+        changed := 0;
+        left_out := jsonb_build_object('queue_deleted', cardinality(p_jobs));
+        return;
+    end if;
     select * into c
       from pgjobq.change_waiting(p_shard, p_jobs, a.priority, a.queue_id, case a.action
                when 'retry_now' then '-infinity' else a.run_at end);
     changed := cardinality(c.changed);
     queues := c.queues;
+    if a.again = '{}' then
+        again := c.busy;
+    end if;
     left_out := jsonb_build_object('running', cardinality(c.running), 'same', cardinality(c.same),
-                                   'late', cardinality(c.late));
+                                   'late', cardinality(c.late),
+                                   'locked', cardinality(c.busy) - cardinality(again));
 end $$;
 
 comment on function pgjobq.change_for is 'Internal. Changes a batch of waiting jobs for an action.';

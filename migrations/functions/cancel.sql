@@ -29,7 +29,8 @@ declare
 begin
     with asked as (
         insert into pgjobq.cancels (shard, job, created_at, asked_by, role, reason)
-        select p_shard, j.id, j.created_at, coalesce(p_by, session_user), session_user, p_reason
+        select p_shard, j.id, j.created_at, coalesce(left(p_by, 1000), session_user), session_user,
+               left(p_reason, 1000)
           from unnest(p_jobs) d(id),
                lateral pgjobq.job_row(p_shard, d.id) j
          where p_kinds is null or j.kind = any (p_kinds)

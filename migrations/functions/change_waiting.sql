@@ -5,19 +5,21 @@
 -- new queue need not be locked: the job comes there as an enqueue comes. A job in line gets a new ticket,
 -- which no lease covers, and no scan hint has passed.
 --
--- `running` are leased, or locked by others; `same` were so already; `late` would expire before they come
--- due. Jobs in none of the arrays have ended. `queues` have jobs that may start now; 0 among them: or jobs
--- with a new time.
+-- `running` are leased; the rows of `busy` are locked by others; `same` were so already; `late` would expire
+-- before they come due. Jobs in none of the arrays have ended. `queues` have jobs that may start now; 0 among
+-- them: or jobs with a new time.
 create or replace function pgjobq.change_waiting(
     p_shard smallint, p_jobs uuid[], p_priority smallint, p_queue int, p_run_at timestamptz,
-    out changed uuid[], out running uuid[], out same uuid[], out late uuid[], out queues int[])
+    out changed uuid[], out running uuid[], out busy uuid[], out same uuid[], out late uuid[],
+    out queues int[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_waiting uuid[];
     v_now timestamptz := clock_timestamp();
     v_new bigint[];
 begin
-    select t.waiting, t.running into v_waiting, running
+    select t.waiting, array(select unnest(t.running) except select unnest(t.busy)), t.busy
+      into v_waiting, running, busy
       from pgjobq.take_waiting(p_shard, p_jobs) t;
     -- step: waiting jobs taken
     late := array(select j.id

@@ -12,7 +12,7 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp a
 #variable_conflict use_column
 declare
     v_place pgjobq.place := p_place;
-    v_left int := p_most;
+    v_left int := greatest(p_most, 1);
     f record;
 begin
     while v_left > 0 and v_place is distinct from null loop

@@ -1,10 +1,12 @@
 -- Puts dead, cancelled or expired jobs back in line, at once, with all their retries; with `p_kind`, `p_args`
 -- and so on, changed. With a kind, `p_attributes` and `p_key` replace theirs, also if they are null. Their
 -- attempts go on counting. Jobs that are live (again) are returned in `live`. A job with another outcome, or
--- of a deleted queue, is in neither array. Nor is a step: see `retry_workflow`.
+-- of a deleted queue, or that ended after `p_before`, is in neither array. Nor is a step: see
+-- `retry_workflow`.
 create or replace function pgjobq.requeue_jobs(
     p_shard smallint, p_jobs uuid[], p_kind text, p_args text, p_queue int, p_priority smallint,
     p_retries smallint, p_attributes text default null, p_key text default null,
+    p_before timestamptz default null,
     out requeued uuid[], out live uuid[], out queues int[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -21,6 +23,7 @@ begin
             continue;
         end if;
         continue when v_job.id is null or v_job.outcome = 'completed' or v_job.meta ? 'workflow'
+                   or v_job.finished_at > p_before
                    or not exists (select from pgjobq.queues
                                    where id = coalesce(p_queue, v_job.queue_id) and deleted_at is null);
         -- step: ended job locked

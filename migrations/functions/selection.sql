@@ -103,7 +103,7 @@ begin
       from (select w.id, w.finished_at
               from (select * from pgjobq.finished
                      where shard = p_place.shard and outcome = p_outcome and outcome <> 'completed'
-                       and (finished_at, id) > (v_at, v_id)
+                       and (finished_at, id) > (v_at, v_id) and finished_at <= s.before
                      order by finished_at, id limit p_rows) w
              where pgjobq.ended_matches(
                    s, w.created_at, w.finished_at, w.attributes, w.id, w.kind, w.queue_id, w.key, w.outcome,
@@ -114,7 +114,7 @@ begin
     if last is null then
         select finished_at, id into last_at, last from pgjobq.finished
          where shard = p_place.shard and outcome = p_outcome and outcome <> 'completed'
-           and (finished_at, id) > (v_at, v_id)
+           and (finished_at, id) > (v_at, v_id) and finished_at <= s.before
          order by finished_at, id offset p_rows - 1 limit 1;
     end if;
 end $$;
@@ -152,8 +152,8 @@ begin
                and (jsonb_hash_extended(attributes -> v_attribute, 0), id) >= (v_hash, v_from)
                and jsonb_hash_extended(attributes -> v_attribute, 0) <= v_hash
                and (p_after is null or id <> p_after)
-             order by jsonb_hash_extended(attributes -> v_attribute, 0), id limit least(p_rows, p_most));
-        ids := pgjobq.still_live(s, p_shard, v_walked);
+             order by jsonb_hash_extended(attributes -> v_attribute, 0), id limit p_rows);
+        ids := (pgjobq.still_live(s, p_shard, v_walked))[:p_most];
     else
         v_walked := array(
             select id from pgjobq.finished
@@ -161,10 +161,10 @@ begin
                and (jsonb_hash_extended(attributes -> v_attribute, 0), id) >= (v_hash, v_from)
                and jsonb_hash_extended(attributes -> v_attribute, 0) <= v_hash
                and (p_after is null or id <> p_after)
-             order by jsonb_hash_extended(attributes -> v_attribute, 0), id limit least(p_rows, p_most));
-        ids := pgjobq.still_ended(s, p_shard, v_walked);
+             order by jsonb_hash_extended(attributes -> v_attribute, 0), id limit p_rows);
+        ids := (pgjobq.still_ended(s, p_shard, v_walked))[:p_most];
     end if;
-    last := v_walked[least(p_rows, p_most)];
+    last := coalesce(ids[p_most], v_walked[p_rows]);
 end $$;
 
 comment on function pgjobq.walk_attribute is

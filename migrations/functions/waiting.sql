@@ -5,9 +5,9 @@
 -- locked rows and never waits for them, because an open transaction may be about to complete that job.
 
 -- Splits `p_jobs`, at most a thousand, into `waiting` (locked until the transaction ends) and `running`
--- (leased, or locked by another session). Ids in neither array have ended.
+-- (leased, or locked by another session: `busy`). Ids in neither array have ended.
 create or replace function pgjobq.take_waiting(p_shard smallint, p_jobs uuid[], out waiting uuid[],
-                                               out running uuid[])
+                                               out running uuid[], out busy uuid[])
 language plpgsql as $$
 declare
     v_queues int[];
@@ -54,6 +54,7 @@ begin
                        from unnest(p_jobs) d(id),
                             lateral pgjobq.job_row(p_shard, d.id) j
                       where j.id <> all (waiting));
+    busy := array(select unnest(running) except select unnest(v_locked));
 end $$;
 
 comment on function pgjobq.take_waiting is

@@ -1,5 +1,5 @@
 -- Actions on many jobs, the latest first. $1 action (null: all)   $2 how many
-select id, action, filter, matched, changed, outcome, rate, asked_by, role, reason,
+select id, action, filter, matched, changed, problem, outcome, rate, asked_by, role, reason,
        (extract(epoch from created_at) * 1000000)::bigint as created_at,
        (extract(epoch from ended_at) * 1000000)::bigint as ended_at,
        array(select key from jsonb_each_text(left_out) order by key) as reasons,

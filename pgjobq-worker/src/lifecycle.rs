@@ -126,7 +126,7 @@ fn start_parts(runtime: &Arc<Runtime>, inboxes: Vec<Inbox>) -> Parts {
     parts.spawn_until("expire", end, every(Expirer::new(shared())));
     parts.spawn_until("follow-ups", end, every(Follower::new(shared())));
     parts.spawn_until("settler", end, every(Settler(shared())));
-    parts.spawn_until("actor", end, every(Actor(shared())));
+    parts.spawn_until("actor", end, every(Actor::new(shared())));
     parts.spawn_until("housekeeping", end, every(Housekeeper::new(shared())));
     parts.spawn_until("drift", end, every(DriftWatch(shared())));
     parts.spawn_until("grace", end, stop_after_the_grace(shared(), signal::another()));

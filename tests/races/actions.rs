@@ -57,7 +57,7 @@ const PLANTED: &[Planted] = &[
         name: "an action changes a job that was claimed since it was found",
         cut: (
             "from pgjobq.take_waiting(p_shard, p_jobs) t;\n    -- step: waiting jobs taken",
-            "from (select p_jobs as waiting, '{}'::uuid[] as running) t;\n    -- step: waiting jobs taken",
+            "from (select p_jobs as waiting, '{}'::uuid[] as running, '{}'::uuid[] as busy) t;\n    -- step: waiting jobs taken",
         ),
         among: ("set_priority", "claim"),
     },

@@ -24,6 +24,8 @@ pub struct Acted {
     pub cancelled: Vec<Uuid>,
     /// The running jobs, whose workers have to stop them.
     pub running: Vec<Uuid>,
+    /// Why the batch failed. It was undone, and is tried again later.
+    pub problem: Option<String>,
 }
 
 impl Acted {
@@ -34,6 +36,7 @@ impl Acted {
             queues: row.try_get::<Option<_>, _>("queues")?.unwrap_or_default(),
             cancelled: row.try_get::<Option<_>, _>("cancelled")?.unwrap_or_default(),
             running: row.try_get::<Option<_>, _>("running")?.unwrap_or_default(),
+            problem: row.try_get("problem")?,
         })
     }
 }

@@ -6,8 +6,10 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum LeftOut {
-    /// It is running, or a transaction holds its row. Actions on waiting jobs leave it alone.
+    /// It is running. Actions on waiting jobs leave it alone.
     Running,
+    /// Another transaction held its row, twice.
+    Locked,
     /// It was so already.
     Same,
     /// It would expire before the new time.
@@ -18,18 +20,22 @@ pub enum LeftOut {
     Live,
     /// Its queue was deleted.
     QueueDeleted,
+    /// Even alone, it made the action fail: see [`ActionReport::problem`](crate::ActionReport::problem).
+    Refused,
     /// When its turn came, it had ended, started or changed, and no longer matched.
     Gone,
 }
 
 impl LeftOut {
-    const ALL: [(&str, Self); 7] = [
+    const ALL: [(&str, Self); 9] = [
         ("running", Self::Running),
+        ("locked", Self::Locked),
         ("same", Self::Same),
         ("late", Self::TooLate),
         ("step", Self::Step),
         ("live", Self::Live),
         ("queue_deleted", Self::QueueDeleted),
+        ("refused", Self::Refused),
         ("gone", Self::Gone),
     ];
 
@@ -43,11 +49,13 @@ impl fmt::Display for LeftOut {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.pad(match self {
             Self::Running => "running",
+            Self::Locked => "locked by other transactions",
             Self::Same => "so already",
             Self::TooLate => "expiring before that time",
             Self::Step => "steps of workflows",
             Self::Live => "live again",
             Self::QueueDeleted => "of deleted queues",
+            Self::Refused => "refused by the database",
             Self::Gone => "changed meanwhile",
         })
     }

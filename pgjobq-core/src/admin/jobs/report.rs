@@ -50,6 +50,9 @@ pub struct ActionReport {
     pub changed: u64,
     /// The numbers of jobs that it has left as they were, and why.
     pub left: Vec<(LeftOut, u64)>,
+    /// Why a batch failed, the last time that one did. It is tried again, smaller each time; a job that fails alone is left, as
+    /// [`LeftOut::Refused`].
+    pub problem: Option<String>,
     /// Its rate, as it was written.
     pub rate: Option<String>,
     /// The person who asked for it, from [`Action::by`](crate::Action::by), or else the database role.
@@ -83,6 +86,7 @@ impl ActionReport {
             matched: count("matched")?,
             changed: count("changed")?,
             left: left.map(|(name, count)| (LeftOut::named(name), count.unsigned_abs())).collect(),
+            problem: row.try_get("problem")?,
             rate: row.try_get("rate")?,
             asked_by: row.try_get("asked_by")?,
             role: row.try_get("role")?,
@@ -106,6 +110,9 @@ impl fmt::Display for ActionReport {
             let sign = if place == 0 { "; left as they were:" } else { "," };
             write!(out, "{sign} {count} {reason}")?;
         }
-        Ok(())
+        match &self.problem {
+            Some(problem) => write!(out, "; a batch failed: {problem}"),
+            None => Ok(()),
+        }
     }
 }
