@@ -47,8 +47,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", hurry.set_priority(Priority::High).by("ada").await?);
 
     // Why does this one not run? No worker takes its queue just now.
-    let first = hurry.list(1).await?.jobs.remove(0);
-    println!("{}", client.explain(first.id).await?);
+    if let Some(first) = hurry.list(1).await?.jobs.first() {
+        println!("{}", client.job(first.id).explain().await?);
+    }
 
     let worker = Worker::builder(&client).build().await?.start();
     while client.jobs(kind(send_receipt::KIND).and(state(JobState::Completed))).count().await?.jobs < 40 {

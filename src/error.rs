@@ -1,10 +1,11 @@
 //! One error for a whole program.
 
+use crate::filter::FilterError;
 use crate::{
     ActionError, AttributeIndexError, BuildError, CallError, ClientError, CompleteError, DatabaseError,
     EnqueueAllError, EnqueueError, HandleError, InvalidJobId, InvalidName, InvalidSchema, MigrateError,
-    NotCompleted, OtherKind, QueueError, RequeueError, RetryError, WaitError, WorkerError, WorkflowError,
-    WorkflowNotCompleted,
+    NotCompleted, OtherKind, PauseError, QueueError, RequeueError, RetryError, WaitError, WorkerError,
+    WorkflowError, WorkflowNotCompleted,
 };
 
 /// Any error of pgjobq: for a `main`, and for functions that only pass errors on.
@@ -30,6 +31,8 @@ use crate::{
 pub enum Error {
     /// Jobs that match a filter were not counted, listed or changed: from [`Jobs`](crate::Jobs) and [`Action`](crate::Action).
     Action(#[from] ActionError),
+    /// An index by an attribute was not built or dropped: from [`Client::index_attribute`](crate::Client::index_attribute).
+    AttributeIndex(#[from] AttributeIndexError),
     /// A worker could not be built: from [`WorkerBuilder::build`](crate::WorkerBuilder::build).
     Build(#[from] BuildError),
     /// A call has no result: from [`NewJob::call`](crate::NewJob::call).
@@ -47,6 +50,8 @@ pub enum Error {
     Enqueue(#[from] EnqueueError),
     /// Some of many jobs were not enqueued: from [`enqueue_all`](crate::enqueue_all).
     EnqueueAll(#[from] EnqueueAllError),
+    /// A text is no filter: from parsing a [`Filter`](crate::filter::Filter).
+    Filter(#[from] FilterError),
     /// A call on a [`Job`](crate::Job) or a [`JobHandle`](crate::JobHandle) failed.
     Handle(#[from] HandleError),
     /// A text is no job's id: from parsing a [`JobId`](crate::JobId).
@@ -61,9 +66,9 @@ pub enum Error {
     NotCompleted(#[from] NotCompleted),
     /// A job is of another kind than its handle.
     OtherKind(#[from] OtherKind),
-    /// An index by an attribute was not built or dropped: from [`Client::index_attribute`](crate::Client::index_attribute).
-    AttributeIndex(#[from] AttributeIndexError),
-    /// A queue was not saved: from [`Queue::save`](crate::Queue::save).
+    /// Nothing was paused or resumed: from [`Queue::pause`](crate::Queue::pause), and of a kind or a key.
+    Pause(#[from] PauseError),
+    /// A queue was not saved or changed: from [`Queue::save`](crate::Queue::save) and [`Queue::change`](crate::Queue::change).
     Queue(#[from] QueueError),
     /// A job was not put back in line: from [`JobHandle::requeue_as`](crate::JobHandle::requeue_as).
     Requeue(#[from] RequeueError),

@@ -9,7 +9,11 @@
 //! ```
 //!
 //! This is one of the [examples](https://github.com/pgjobq/pgjobq/tree/main/examples): `cargo run --example transactional_enqueue`
-//! needs nothing set up. Read on in the [`guide`].
+//! needs nothing set up. Read on in the [`guide`]: [retries](guide::retries_and_failures), [transactions](guide::transactions),
+//! [cancelling](guide::cancelling), [results](guide::waiting_for_results), [workflows](guide::workflows),
+//! [attributes](guide::attributes), [filters](guide::filters), [acting on many jobs](guide::acting_on_many_jobs),
+//! [pausing](guide::pausing), [settings](guide::settings), [testing](guide::testing), [operating](guide::operating), and
+//! [why a job is not running](guide::why_is_it_not_running).
 //!
 //! # What is guaranteed
 //!
@@ -22,6 +26,7 @@
 //! - **It does not start before its time**, by the database's clock.
 //! - **A job that kills its worker is buried**, by the crash after `max_crashes` (three). An innocent job beside it crashes at
 //!   most twice.
+//! - **A paused queue, kind or key starts no job**, in any process; a job that was claimed before may begin for another second.
 //! - **A shutdown costs a job no retry.** A job that has not ended when the grace is over is released at once, with all its retries;
 //!   unless `max_crashes = 0`: then it is dead, because it may have run.
 //! - **Notifications are hints.** Without them everything runs, one poll later.
@@ -79,21 +84,22 @@ pub use pgjobq_core::JobReturn;
 #[cfg(feature = "dev")]
 pub use pgjobq_core::dev;
 pub use pgjobq_core::{
-    Action, ActionError, ActionId, ActionPreview, ActionReport, ActionState, AnyJob, AttributeIndex,
-    AttributeIndexError, AttributeIndexState, AttributeValue, Backoff, CallError, Cancel, CancelOutcome,
-    Cancellation, Cause, Client, ClientBuilder, ClientError, CompleteError, DatabaseError, EndedJob,
-    EndedJobs, EndedState, EnqueueAllError, EnqueueError, Enqueued, Explanation, FailedAttempt, Failure,
-    FailureReason, Gather, Gathered, Graph, Growth, GrowthError, HandleError, Input, InvalidAttribute,
-    InvalidJobId, InvalidName, InvalidRate, InvalidSchema, Job, JobContext, JobCount, JobError, JobHandle,
-    JobId, JobPage, JobState, Jobs, LeftOut, ListedJob, MigrateError, NewJob, NewStep, NotCompleted,
-    OtherKind, Outcome, Output, ParentStanding, Parents, Part, Place, Priority, Progress, Queue, QueueError,
-    QueueStats, Reason, RequeueError, RequeueOutcome, RetryError, ScheduledBy, StartedAction, State, Status,
-    Step, StepResult, StopReason, Target, Tx, WaitError, Workflow, WorkflowError, WorkflowHandle, WorkflowId,
+    Action, ActionError, ActionId, ActionReport, ActionState, AnyJob, AttributeIndex, AttributeIndexError,
+    AttributeIndexState, AttributeValue, Backoff, CallError, Cancel, CancelOutcome, Cancellation, Cause,
+    Client, ClientBuilder, ClientError, CompleteError, DatabaseError, EndedJob, EndedJobs, EndedState,
+    EnqueueAllError, EnqueueError, Enqueued, Explanation, FailedAttempt, Failure, FailureReason, Gather,
+    Gathered, Graph, Growth, GrowthError, HandleError, Input, InvalidAttribute, InvalidJobId, InvalidName,
+    InvalidRate, InvalidSchema, Job, JobContext, JobCount, JobError, JobHandle, JobId, JobPage, JobState,
+    Jobs, JobsPreview, LeftOut, ListedJob, MigrateError, NewJob, NewStep, NotCompleted, OtherKind, Outcome,
+    Output, ParentStanding, Parents, Part, Place, Priority, Progress, Queue, QueueError, QueueStats, Reason,
+    RequeueError, RequeueOutcome, RetryError, ScheduledBy, StartedAction, State, Status, Step, StepResult,
+    StopReason, Target, Tx, WaitError, Workflow, WorkflowError, WorkflowHandle, WorkflowId,
     WorkflowNotCompleted, WorkflowOutcome, WorkflowPart, WorkflowStatus, enqueue_all, filter, gather,
     schema_sql,
 };
 pub use pgjobq_core::{
-    ChangeSettings, JobKey, JobKind, Override, Pause, PauseError, PauseScope, Pausing, QueueSettings, Setting,
+    ChangeSettings, JobKey, JobKind, Override, Pause, PauseError, PauseScope, Pausing, QueueSettings,
+    SaveQueue, Setting,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;

@@ -207,6 +207,25 @@ async fn shutdown_returns_jobs_that_have_not_begun(db: TestDb) {
     assert_eq!(db.number("select count(*) from pgjobq.leases").await, 0);
 }
 
+on_one_shard!(paused_queue_gets_jobs_back_that_have_not_begun);
+async fn paused_queue_gets_jobs_back_that_have_not_begun(db: TestDb) {
+    let probe = Probe::new();
+    let jobs = stuck(&db, 2, &probe, 100).await;
+    let worker = start(&db, 2).await;
+    probe.until(|probe| probe.running() == 2).await;
+    db.client.queue("default").pause().await.unwrap();
+    db.until(&format!("({LEASED}) = 2")).await;
+    probe.gate.add_permits(2);
+    db.until(&format!("({LEASED}) = 0")).await;
+    for job in &jobs {
+        let status = job.status(&db.client).await.unwrap().unwrap();
+        assert_eq!((status.state, status.attempts, status.crashes), (pgjobq::JobState::Ready, 0, 0));
+    }
+    db.client.queue("default").resume().await.unwrap();
+    db.until(ALL_ENDED).await;
+    worker.shutdown().await.unwrap();
+}
+
 on_one_shard!(cancelled_job_that_waits_for_a_slot_never_begins);
 async fn cancelled_job_that_waits_for_a_slot_never_begins(db: TestDb) {
     let probe = Probe::new();

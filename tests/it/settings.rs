@@ -167,6 +167,8 @@ async fn impossible_settings_are_refused(db: TestDb) {
     }
     let short = queue().retain(EndedState::Dead, Duration::from_secs(1)).await;
     assert!(matches!(short, Err(QueueError::Retention { .. })));
+    let nothing = queue().by("ada").await.unwrap_err();
+    assert!(matches!(&nothing, QueueError::NoChange(queue) if queue == "default"), "{nothing}");
     let unknown = db.client.queue("no_such").change().limit(5).await;
     assert!(matches!(unknown, Err(QueueError::Unknown(queue)) if queue == "no_such"));
     for (call, wanted) in [

@@ -1,5 +1,6 @@
 //! Workers are killed while they run jobs, and some are frozen for longer than their lease. Afterwards every acknowledged
-//! job has completed once, and at every moment none is missing. Two of the workers accept only some jobs. So has every step of every workflow, in its order.
+//! job has completed once, and at every moment none is missing. Every step of every workflow has completed once, too, in its order.
+//! Two of the workers accept only some jobs.
 
 use std::collections::HashSet;
 use std::sync::Arc;

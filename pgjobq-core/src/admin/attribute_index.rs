@@ -17,7 +17,7 @@ use crate::jitter::jittered;
 
 /// The interval at which a call checks if another session has finished.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
-/// The most failures that may come of other sessions, before one is the error of the call.
+/// The most failures in a row that may come of other sessions, before one is the error of the call.
 const MAX_FAILURES: u32 = 20;
 /// The limits of a role would end a statement that takes hours, and names are those of PostgreSQL.
 const SETTINGS: &str = "select set_config(name, '0', false) from pg_catalog.pg_settings
@@ -36,6 +36,7 @@ pub struct AttributeIndex {
 
 /// The state of an index by an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AttributeIndexState {
     /// It is complete, and used.
     Ready,
@@ -136,7 +137,7 @@ impl Client {
         loop {
             match step(&mut connection, shared, attribute).await {
                 Ok(Step::Done) => return Ok(()),
-                Ok(Step::Next) => {}
+                Ok(Step::Next) => failures = 0,
                 Ok(Step::Wait) => sleep(jittered(CHECK_INTERVAL)).await,
                 Err(error) if is_of_others(&error) && failures < MAX_FAILURES => {
                     failures += 1;

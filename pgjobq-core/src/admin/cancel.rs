@@ -6,10 +6,10 @@ use std::pin::Pin;
 use sqlx::Row;
 use uuid::Uuid;
 
+use crate::admin::asked::Asked;
 use crate::client::Client;
 use crate::db::acted::read_acted;
 use crate::db::ids::Shard;
-use crate::db::text::to_ascii;
 use crate::job::descriptor::names_of;
 use crate::job::other_kind::OtherKind;
 use crate::wait::lookup::LOOKUP_TIMEOUT;
@@ -38,8 +38,7 @@ pub struct Cancel<'c> {
     job: JobId,
     /// The kind that the job must have.
     kind: Option<&'static str>,
-    by: Option<String>,
-    reason: Option<String>,
+    asked: Asked,
 }
 
 /// The result of a request to cancel a job.
@@ -56,20 +55,20 @@ pub enum CancelOutcome {
 
 impl<'c> Cancel<'c> {
     pub(crate) fn new(client: &'c Client, job: JobId, kind: Option<&'static str>) -> Self {
-        Self { client, job, kind, by: None, reason: None }
+        Self { client, job, kind, asked: Asked::default() }
     }
 }
 
 impl Cancel<'_> {
     /// Sets who asks.
     pub fn by(mut self, who: impl Into<String>) -> Self {
-        self.by = Some(who.into().replace('\0', ""));
+        self.asked.set_by(who.into());
         self
     }
 
     /// Sets the reason.
     pub fn because(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into().replace('\0', ""));
+        self.asked.set_reason(reason.into());
         self
     }
 
@@ -78,12 +77,7 @@ impl Cancel<'_> {
         let shard = self.job.shard(shared.about().await?.shards);
         let jobs = [self.job.as_uuid()];
         let asked = match self.ask(shard).await {
-            Err(error) if error.is_untranslatable() => {
-                for text in [&mut self.by, &mut self.reason].into_iter().flatten() {
-                    *text = to_ascii(text).unwrap_or_else(|| std::mem::take(text));
-                }
-                self.ask(shard).await?
-            }
+            Err(error) if error.is_untranslatable() && self.asked.escape() => self.ask(shard).await?,
             asked => asked?,
         };
         if !asked {
@@ -119,7 +113,7 @@ impl Cancel<'_> {
     /// Records the request. False if the job is not live, or of another kind.
     async fn ask(&self, shard: Shard) -> Result<bool, DatabaseError> {
         let shared = self.client.shared();
-        let (by, reason) = (self.by.as_deref(), self.reason.as_deref());
+        let (by, reason) = (self.asked.by(), self.asked.reason());
         let jobs = [self.job.as_uuid()];
         let kinds = self.kind.map(names_of);
         let asked = shared

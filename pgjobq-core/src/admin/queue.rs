@@ -42,7 +42,7 @@ impl From<EndedState> for JobState {
     }
 }
 
-/// The error of a queue's settings: from [`Queue::save`] and [`Queue::change`].
+/// The error of a queue's settings: from [`Queue::save`], [`SaveQueue::save`] and [`Queue::change`].
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum QueueError {
@@ -71,6 +71,9 @@ pub enum QueueError {
         /// The limit.
         limit: usize,
     },
+    /// The change has no setting: from [`Queue::change`].
+    #[error("queue `{0}`: nothing is changed; add a setting, such as `.limit(20)` or `.reset_limit()`")]
+    NoChange(String),
     /// There is no such queue: from [`Queue::change`].
     #[error("queue `{0}` does not exist; create it with `client.queue(\"{0}\").save()`")]
     Unknown(String),
@@ -102,44 +105,57 @@ crate::debug_as_message!(QueueError);
 pub struct Queue<'c> {
     pub(crate) client: &'c Client,
     pub(crate) name: String,
-    /// The retentions to save, by [`EndedState`].
+}
+
+/// A queue to create or to change, with the options that the code says: from [`Queue::retain`]. Nothing is sent before
+/// [`save`](Self::save).
+#[derive(Debug)]
+#[must_use = "save it"]
+pub struct SaveQueue<'c> {
+    client: &'c Client,
+    name: String,
+    /// By [`EndedState`].
     kept: [Option<Duration>; 4],
 }
 
 impl<'c> Queue<'c> {
     pub(crate) fn new(client: &'c Client, name: String) -> Self {
-        Self { client, name, kept: [None; 4] }
+        Self { client, name }
     }
 
     /// Sets the retention of jobs that ended in this state, from one minute to ten years. It takes effect with
-    /// [`save`](Self::save), for jobs that end a minute later.
+    /// [`save`](SaveQueue::save), for jobs that end a minute later.
     ///
     /// This is what the code says; what an operator sets with [`change`](Self::change) wins.
     ///
     /// Without it, completed jobs are kept for a day, dead ones for thirty days, and cancelled and expired ones for a week. The
     /// `retain` of a job function outweighs it for completed jobs. Jobs are dropped by the day, and later days together: a job
     /// that is kept for more than a week may stay up to a week longer, and from a hundred days on up to a third longer.
-    pub fn retain(mut self, ended: EndedState, time: Duration) -> Self {
-        self.kept[ended as usize] = Some(time);
-        self
+    ///
+    /// Only `save` follows it, so that no retention is forgotten:
+    ///
+    /// ```compile_fail,E0599
+    /// # use pgjobq_core::{Client, EndedState};
+    /// # async fn example(client: Client, day: std::time::Duration) {
+    /// client.queue("imports").retain(EndedState::Dead, 90 * day).pause().await;
+    /// # }
+    /// ```
+    pub fn retain(self, ended: EndedState, time: Duration) -> SaveQueue<'c> {
+        self.with_options().retain(ended, time)
     }
 
-    /// Creates the queue if it does not exist, and sets the given options; others stay as they are. Enqueues never
-    /// create queues, so that two transactions cannot block each other over one. `client.migrate()` and a worker's
-    /// `build()` save the queues that the program names.
+    /// Creates the queue if it does not exist. Enqueues never create queues, so that two transactions cannot block each other
+    /// over one. `client.migrate()` and a worker's `build()` save the queues that the program names.
     ///
     /// # Errors
     ///
-    /// [`QueueError::Name`] and [`QueueError::Retention`], before anything is sent; and [`QueueError::Database`].
+    /// [`QueueError::Name`], before anything is sent; and [`QueueError::Database`].
     pub async fn save(self) -> Result<(), QueueError> {
-        name::check("queue", &self.name)?;
-        check_retention(&self.name, self.kept)?;
-        self.client.save_queue_with(&self.name, self.kept, None).await?;
-        if self.kept.iter().any(Option::is_some) {
-            // Of the queue's retention the database knows.
-            self.client.try_to_make_partitions(Duration::ZERO).await?.warn();
-        }
-        Ok(())
+        self.with_options().save().await
+    }
+
+    fn with_options(self) -> SaveQueue<'c> {
+        SaveQueue { client: self.client, name: self.name, kept: [None; 4] }
     }
 
     /// Cancels the jobs that wait in the queue, and returns their number. Running jobs go on.
@@ -171,6 +187,30 @@ impl<'c> Queue<'c> {
             Some(id) => self.client.purge(id, "the queue was deleted").await.map(|_| true),
             None => Ok(false),
         }
+    }
+}
+
+impl SaveQueue<'_> {
+    /// Sets another retention: see [`Queue::retain`].
+    pub fn retain(mut self, ended: EndedState, time: Duration) -> Self {
+        self.kept[ended as usize] = Some(time);
+        self
+    }
+
+    /// Creates the queue if it does not exist, and sets the given options; others stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError::Name`] and [`QueueError::Retention`], before anything is sent; and [`QueueError::Database`].
+    pub async fn save(self) -> Result<(), QueueError> {
+        name::check("queue", &self.name)?;
+        check_retention(&self.name, self.kept)?;
+        self.client.save_queue_with(&self.name, self.kept, None).await?;
+        if self.kept.iter().any(Option::is_some) {
+            // Of the queue's retention the database knows.
+            self.client.try_to_make_partitions(Duration::ZERO).await?.warn();
+        }
+        Ok(())
     }
 }
 

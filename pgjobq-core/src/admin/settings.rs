@@ -8,6 +8,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use crate::DatabaseError;
+use crate::admin::asked::Asked;
 use crate::admin::queue::{EndedState, Queue, QueueError, check_retention};
 use crate::client::Client;
 use crate::db::literal::Literal;
@@ -89,7 +90,7 @@ pub struct ChangeSettings<'c> {
     limit: Option<Option<usize>>,
     /// By [`EndedState`].
     kept: [Option<Option<Duration>>; 4],
-    by: Option<String>,
+    asked: Asked,
 }
 
 impl<'c> Queue<'c> {
@@ -106,9 +107,10 @@ impl<'c> Queue<'c> {
     }
 
     /// Changes settings while workers run: see [`ChangeSettings`]. What the code says is set with [`retain`](Self::retain) and
-    /// [`save`](Self::save), and by each worker's builder; an operator's setting wins.
-    pub fn change(self) -> ChangeSettings<'c> {
-        ChangeSettings { client: self.client, queue: self.name, limit: None, kept: [None; 4], by: None }
+    /// [`save`](crate::SaveQueue::save), and by each worker's builder; an operator's setting wins.
+    pub fn change(&self) -> ChangeSettings<'c> {
+        let (client, queue) = (self.client, self.name.clone());
+        ChangeSettings { client, queue, limit: None, kept: [None; 4], asked: Asked::default() }
     }
 }
 
@@ -139,33 +141,43 @@ impl ChangeSettings<'_> {
 
     /// Sets who changes them. Without it, the database role is shown.
     pub fn by(mut self, who: impl Into<String>) -> Self {
-        self.by = Some(who.into().replace('\0', ""));
+        self.asked.set_by(who.into());
         self
     }
 
-    async fn send(self) -> Result<(), QueueError> {
+    async fn send(mut self) -> Result<(), QueueError> {
         name::check("queue", &self.queue)?;
+        if self.changes().is_empty() {
+            return Err(QueueError::NoChange(self.queue));
+        }
         if let Some(limit) = self.limit.flatten()
             && !(1..=HIGHEST_LIMIT).contains(&limit)
         {
             return Err(QueueError::Limit { queue: self.queue, limit });
         }
         check_retention(&self.queue, self.kept.map(Option::flatten))?;
-        let (names, values): (Vec<&str>, Vec<Option<i64>>) = self.changes().into_iter().unzip();
-        let shared = self.client.shared();
-        let by = self.by.as_deref();
-        let written: [&dyn Literal; 4] = [&self.queue.as_str(), &&names[..], &&values[..], &by];
-        match shared.write(&shared.sql.change_settings, &written).await {
+        let written = match self.write().await {
+            Err(error) if error.is_untranslatable() && self.asked.escape() => self.write().await,
+            written => written,
+        };
+        match written {
             Err(error) if error.code().as_deref() == Some(UNDEFINED) => {
                 return Err(QueueError::Unknown(self.queue));
             }
-            changed => changed?,
-        };
+            written => written?,
+        }
         if self.kept.iter().any(Option::is_some) {
             // Of the queue's retention the database knows.
             self.client.try_to_make_partitions(Duration::ZERO).await?.warn();
         }
         Ok(())
+    }
+
+    async fn write(&self) -> Result<(), DatabaseError> {
+        let (names, values): (Vec<&str>, Vec<Option<i64>>) = self.changes().into_iter().unzip();
+        let (shared, by) = (self.client.shared(), self.asked.by());
+        let values: [&dyn Literal; 4] = [&self.queue.as_str(), &&names[..], &&values[..], &by];
+        shared.write(&shared.sql.change_settings, &values).await.map(drop)
     }
 
     /// Returns the settings to change, each with its new value.

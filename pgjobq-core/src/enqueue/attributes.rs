@@ -70,7 +70,8 @@ pub enum InvalidAttribute {
 
 crate::debug_as_message!(InvalidAttribute);
 
-fn shown(name: &str) -> String {
+/// Shows the name of an attribute, which may be long, in an error.
+pub(crate) fn shown(name: &str) -> String {
     match name.chars().count() {
         0 => "empty".to_owned(),
         1..=MAX_NAME => format!("{name:?}"),

@@ -16,7 +16,7 @@ use crate::{EnqueueError, JobId};
 /// The default limit of one job's arguments: 1 MiB.
 pub(crate) const MAX_ARGS: usize = 1 << 20;
 /// The largest number of characters in a key.
-const MAX_KEY: usize = 200;
+pub(crate) const MAX_KEY: usize = 200;
 /// About the size of a row on the wire without its arguments.
 const ROW_OVERHEAD_BYTES: usize = 48;
 /// About the size of an edge on the wire.
@@ -134,11 +134,12 @@ pub(crate) fn checked_args(
 
 /// Checks the key of a job, if it has one.
 pub(crate) fn check_key(kind: &'static str, key: Option<&str>) -> Result<(), EnqueueError> {
-    let Some(key) = key else { return Ok(()) };
-    if (1..=MAX_KEY).contains(&key.chars().count()) && !key.contains('\0') {
-        return Ok(());
-    }
-    Err(EnqueueError::Key { kind, limit: MAX_KEY })
+    if key.is_none_or(is_key) { Ok(()) } else { Err(EnqueueError::Key { kind, limit: MAX_KEY }) }
+}
+
+/// Returns whether a job can have this key.
+pub(crate) fn is_key(text: &str) -> bool {
+    (1..=MAX_KEY).contains(&text.chars().count()) && !text.contains('\0')
 }
 
 /// Returns the delay and the time of a job, in microseconds; `None` if it is too far in the future.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::db::time::{of_maybe_micros, of_micros};
-use crate::{FailureReason, JobId, WorkflowId};
+use crate::{FailureReason, JobId, PauseScope, WorkflowId};
 
 /// The cause for which a job is not running; or that it runs, or how it ended. From [`Reason::cause`](crate::Reason::cause). Times
 /// are by the database's clock.
@@ -23,7 +23,7 @@ pub enum Cause {
     },
     /// It completed.
     Completed {
-        /// When it ended.
+        /// The time of its end.
         #[serde(deserialize_with = "of_micros")]
         at: SystemTime,
         /// The number of attempts.
@@ -31,7 +31,7 @@ pub enum Cause {
     },
     /// It failed or crashed too often, or failed with a fatal error.
     Dead {
-        /// When it died.
+        /// The time of its end.
         #[serde(deserialize_with = "of_micros")]
         at: SystemTime,
         /// The number of attempts.
@@ -40,17 +40,17 @@ pub enum Cause {
         failures: u32,
         /// The number of attempts that crashed.
         crashes: u32,
-        /// Why the last attempt ended.
+        /// The reason for which the last attempt ended.
         reason: Option<FailureReason>,
         /// The last error.
         error: Option<String>,
     },
     /// It was cancelled.
     Cancelled {
-        /// When it ended.
+        /// The time of its end.
         #[serde(deserialize_with = "of_micros")]
         at: SystemTime,
-        /// Who asked, in the caller's words.
+        /// The person who asked, in the caller's words.
         by: Option<String>,
         /// The database role that asked.
         role: Option<String>,
@@ -59,7 +59,7 @@ pub enum Cause {
     },
     /// No worker started it in time.
     Expired {
-        /// When it expired.
+        /// The time of its end.
         #[serde(deserialize_with = "of_micros")]
         at: SystemTime,
     },
@@ -69,7 +69,7 @@ pub enum Cause {
         attempt: u32,
         /// The worker's name.
         worker: String,
-        /// When the worker claimed it.
+        /// The time at which the worker claimed it.
         #[serde(deserialize_with = "of_micros")]
         since: SystemTime,
         /// The worker's last heartbeat.
@@ -82,7 +82,7 @@ pub enum Cause {
         attempt: u32,
         /// The worker's name. `None` if other workers gave it up.
         worker: Option<String>,
-        /// When the worker claimed it.
+        /// The time at which the worker claimed it.
         #[serde(deserialize_with = "of_micros")]
         since: SystemTime,
         /// The worker's last heartbeat.
@@ -91,13 +91,13 @@ pub enum Cause {
     },
     /// Somebody asked to cancel it, and it has not ended yet.
     CancelRequested {
-        /// Who asked, in the caller's words.
+        /// The person who asked, in the caller's words.
         by: String,
         /// The database role that asked.
         role: String,
         /// The reason.
         reason: Option<String>,
-        /// When that was asked.
+        /// The time of the request.
         #[serde(deserialize_with = "of_micros")]
         asked_at: SystemTime,
     },
@@ -134,13 +134,13 @@ pub enum Cause {
         /// The time.
         #[serde(deserialize_with = "of_micros")]
         until: SystemTime,
-        /// What scheduled it.
+        /// The origin of that time.
         why: ScheduledBy,
         /// The number of attempts that have ended.
         attempts: u32,
         /// The number of attempts that failed.
         failures: u32,
-        /// How many tries follow the first failure.
+        /// The number of tries that follow the first failure.
         retries: u32,
         /// The error of the last attempt, before a retry.
         error: Option<String>,
@@ -160,26 +160,26 @@ pub enum Cause {
     QueueDeleted {
         /// The queue.
         queue: String,
-        /// When it was deleted.
+        /// The time of the deletion.
         #[serde(deserialize_with = "of_micros")]
         at: SystemTime,
     },
     /// Its queue, its kind or its key is paused.
     Paused {
-        /// `queue`, `kind` or `key`.
-        scope: String,
+        /// The jobs that the pause stops.
+        scope: PauseScope,
         /// The queue, the kind or the key.
         name: String,
-        /// When it was paused.
+        /// The time of the pause.
         #[serde(deserialize_with = "of_micros")]
         since: SystemTime,
-        /// Who paused it, in the caller's words.
+        /// The person who paused it, in the caller's words.
         by: String,
         /// The database role that paused it.
         role: String,
         /// The reason.
         reason: Option<String>,
-        /// When the pause ends by itself. `None`: when somebody resumes.
+        /// The time at which the pause ends by itself. `None`: when somebody resumes.
         #[serde(default, deserialize_with = "of_maybe_micros")]
         until: Option<SystemTime>,
     },
@@ -214,15 +214,15 @@ pub enum Cause {
         workers: u64,
         /// The number of their slots for jobs of its queue.
         slots: u64,
-        /// When the last of them was taken.
+        /// The time at which the last of them was taken.
         #[serde(deserialize_with = "of_micros")]
         since: SystemTime,
     },
     /// It was running when its worker died, and waits in quarantine.
     Quarantined {
-        /// How often that happened.
+        /// The number of times that this happened.
         crashes: u32,
-        /// How often it survives that.
+        /// The number of times that it survives this.
         max_crashes: u32,
         /// The number of quarantined jobs before it.
         behind: u64,
@@ -249,7 +249,7 @@ pub enum Cause {
     Other,
 }
 
-/// What scheduled a job: from [`Cause::Scheduled`].
+/// The origin of the time of a scheduled job: from [`Cause::Scheduled`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

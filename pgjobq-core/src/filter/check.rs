@@ -5,14 +5,13 @@ use super::error::FilterProblem;
 use super::like::Pattern;
 use super::tree::{Operation, Subject, Test};
 use crate::AttributeValue;
-
-const MAX_NAME: usize = 100;
+use crate::enqueue::attributes::check_name;
 
 /// Returns the mistake in a test, if there is one.
 pub(super) fn test(test: &Test) -> Result<(), FilterProblem> {
     match &test.subject {
         Subject::Attribute(name) => {
-            check_name(name)?;
+            check_name(name).map_err(|_| FilterProblem::Name(name.clone()))?;
             if matches!(test.operation, Operation::Contains(_)) {
                 return refuse(&test.subject, "contains", INSTEAD_OF_CONTAINS);
             }
@@ -35,13 +34,6 @@ pub(super) fn test(test: &Test) -> Result<(), FilterProblem> {
         }
         Operation::IsNull | Operation::Exists => Ok(()),
     }
-}
-
-fn check_name(name: &str) -> Result<(), FilterProblem> {
-    if (1..=MAX_NAME).contains(&name.chars().count()) && !name.contains('\0') {
-        return Ok(());
-    }
-    Err(FilterProblem::Name(name.to_owned()))
 }
 
 const INSTEAD_OF_CONTAINS: &str = "write `like '%…%'`";

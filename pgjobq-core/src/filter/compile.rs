@@ -1,4 +1,5 @@
-//! Compiles a filter to a jsonpath, which travels to the database as a bound parameter.
+//! Compiles a filter to a jsonpath, which travels to the database as a bound parameter of a claim, and as a
+//! literal of hexadecimal digits of every other statement. So no text in a filter is read as SQL.
 //!
 //! The attributes are the document, and the job's own columns are variables. Each test is `exists(value ? (condition))`, which is true or
 //! false for every value: where a comparison in jsonpath is unknown, a filter expression `?` takes nothing. So `!` is the exact
@@ -26,6 +27,8 @@ pub struct Compiled {
     pub path: String,
     /// True if it tests columns, so that `pgjobq.matches` needs `pgjobq.filter_columns` of the job. Otherwise `'{}'` will do.
     pub needs_columns: bool,
+    /// True if these columns include the state of the job.
+    pub needs_state: bool,
     /// True if these columns include the errors of the job.
     pub needs_errors: bool,
     /// Conditions that every matching job fulfils, for the choice of an index.
@@ -50,6 +53,7 @@ impl Filter {
         Ok(Compiled {
             path,
             needs_columns: !columns.is_empty(),
+            needs_state: columns.contains(&Column::State),
             needs_errors: columns.contains(&Column::Error),
             narrow: Narrow::of(&self.root),
         })

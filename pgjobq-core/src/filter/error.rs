@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::enqueue::attributes::shown;
+
 /// A filter that cannot be used: from its text form, or where it is used.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
@@ -78,14 +80,6 @@ pub enum FilterProblem {
         "the filter has {0} bytes when it is compiled, more than 65,536: compare with fewer or shorter texts"
     )]
     TooLong(usize),
-}
-
-fn shown(name: &str) -> String {
-    match name.chars().count() {
-        0 => "empty".to_owned(),
-        1..=100 => format!("{name:?}"),
-        length => format!("{length} characters long: {:?}…", name.chars().take(40).collect::<String>()),
-    }
 }
 
 impl FilterError {

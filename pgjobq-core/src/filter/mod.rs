@@ -47,6 +47,9 @@
 //! `created_at` (`'2027-01-31T12:00:00Z'`), `attempts` (how many have ended), and `error` (`error contains 'timeout'`). Every other name
 //! is that of an attribute. One that is not a plain word is quoted, and so is one that would mean something else: `"unit price" > 5`,
 //! `"kind" = 'x'`.
+//!
+//! The text form says more of the job itself than the functions do: `"kind like 'mail.%' and priority >= 'high'".parse()`. A parsed
+//! filter and one that is put together are joined like any two.
 
 mod check;
 mod column;
@@ -69,5 +72,5 @@ pub use expression::Filter;
 pub use narrow::Narrow;
 pub use subject::{
     Operand, all, attempts, attribute, created_after, created_before, error_contains, id, ids, key, kind,
-    priority, queue, state,
+    kinds, no_key, priority, queue, queues, state, states,
 };

@@ -13,9 +13,6 @@ use crate::{AttributeValue, JobId, JobState};
 pub struct Narrow {
     /// The states that a matching job may have.
     pub states: Option<Vec<JobState>>,
-    pub queues: Option<Vec<String>>,
-    pub kinds: Option<Vec<String>>,
-    pub keys: Option<Vec<String>>,
     pub ids: Option<Vec<JobId>>,
     /// An attribute, and the value that every matching job has there.
     pub attribute: Option<(String, AttributeValue)>,
@@ -23,12 +20,8 @@ pub struct Narrow {
 
 impl Narrow {
     pub(super) fn of(node: &Node) -> Self {
-        let texts = |column| values(node, column).map(|texts| texts.into_iter().map(str::to_owned).collect());
         Self {
             states: values(node, Column::State).map(parsed),
-            queues: texts(Column::Queue),
-            kinds: texts(Column::Kind),
-            keys: texts(Column::Key),
             ids: values(node, Column::Id).map(parsed),
             attribute: attribute(node).map(|(name, value)| (name.to_owned(), value.clone())),
         }
@@ -90,14 +83,16 @@ mod tests {
     #[test]
     fn alternatives_join_and_conjunctions_intersect() {
         let narrow = |text: &str| text.parse::<filter::Filter>().unwrap().compile().unwrap().narrow;
-        let found = narrow("tenant = 42 and (kind = 'b' or kind = 'a') and kind in ('a', 'c') and a = 1");
-        assert_eq!(found.kinds, Some(vec!["a".to_owned()]));
+        let found = narrow(
+            "tenant = 42 and (state = 'dead' or state = 'held') and state in ('held', 'ready') and a = 1",
+        );
+        assert_eq!(found.states, Some(vec![JobState::Held]));
         assert_eq!(found.attribute, Some(("tenant".to_owned(), 42.into())));
         let found =
             narrow("(state = 'dead' or state = 'expired') and (queue = 'a' or x = 1) and not kind = 'a'");
         assert_eq!(found.states, Some(vec![JobState::Dead, JobState::Expired]));
-        assert_eq!((found.queues, found.kinds, found.attribute), (None, None, None));
+        assert_eq!((found.ids, found.attribute), (None, None));
         assert_eq!(narrow("x = 1 or y = 1").attribute, None);
-        assert_eq!(narrow("kind = 'a' and kind = 'b'").kinds, Some(Vec::new()), "nothing matches");
+        assert_eq!(narrow("state = 'dead' and state = 'held'").states, Some(Vec::new()), "nothing matches");
     }
 }

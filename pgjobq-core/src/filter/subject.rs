@@ -102,6 +102,10 @@ fn column(column: Column, comparison: Comparison, value: impl Into<AttributeValu
     Operand(Subject::Column(column)).compare(comparison, value)
 }
 
+fn one_of(column: Column, values: impl Iterator<Item = String>) -> Filter {
+    Operand(Subject::Column(column)).in_(values)
+}
+
 /// Every job.
 ///
 /// ```
@@ -122,6 +126,16 @@ pub fn kind(kind: impl Into<String>) -> Filter {
     column(Column::Kind, Comparison::Equal, kind.into())
 }
 
+/// The jobs of one of these kinds.
+///
+/// ```
+/// # use pgjobq_core as pgjobq;
+/// assert_eq!(pgjobq::filter::kinds(["sync", "export"]).to_string(), "kind in ('sync', 'export')");
+/// ```
+pub fn kinds(kinds: impl IntoIterator<Item = impl Into<String>>) -> Filter {
+    one_of(Column::Kind, kinds.into_iter().map(Into::into))
+}
+
 /// The jobs of this queue.
 ///
 /// ```
@@ -130,6 +144,16 @@ pub fn kind(kind: impl Into<String>) -> Filter {
 /// ```
 pub fn queue(queue: impl Into<String>) -> Filter {
     column(Column::Queue, Comparison::Equal, queue.into())
+}
+
+/// The jobs of one of these queues.
+///
+/// ```
+/// # use pgjobq_core as pgjobq;
+/// assert_eq!(pgjobq::filter::queues(["mail", "sms"]).to_string(), "queue in ('mail', 'sms')");
+/// ```
+pub fn queues(queues: impl IntoIterator<Item = impl Into<String>>) -> Filter {
+    one_of(Column::Queue, queues.into_iter().map(Into::into))
 }
 
 /// The jobs with this key.
@@ -142,6 +166,16 @@ pub fn key(key: impl Into<String>) -> Filter {
     column(Column::Key, Comparison::Equal, key.into())
 }
 
+/// The jobs without a key.
+///
+/// ```
+/// # use pgjobq_core as pgjobq;
+/// assert_eq!(pgjobq::filter::no_key().to_string(), "key is null");
+/// ```
+pub fn no_key() -> Filter {
+    Operand(Subject::Column(Column::Key)).is_null()
+}
+
 /// The jobs in this state.
 ///
 /// ```
@@ -152,6 +186,19 @@ pub fn key(key: impl Into<String>) -> Filter {
 /// ```
 pub fn state(state: JobState) -> Filter {
     column(Column::State, Comparison::Equal, state.as_str())
+}
+
+/// The jobs in one of these states.
+///
+/// ```
+/// # use pgjobq_core as pgjobq;
+/// use pgjobq::{JobState, filter::states};
+///
+/// let ended_badly = states([JobState::Dead, JobState::Expired]);
+/// assert_eq!(ended_badly.to_string(), "state in ('dead', 'expired')");
+/// ```
+pub fn states(states: impl IntoIterator<Item = JobState>) -> Filter {
+    one_of(Column::State, states.into_iter().map(|state| state.as_str().to_owned()))
 }
 
 /// The jobs of this priority.
@@ -187,7 +234,7 @@ pub fn id(id: JobId) -> Filter {
 /// # Ok::<_, pgjobq::InvalidJobId>(())
 /// ```
 pub fn ids(ids: impl IntoIterator<Item = JobId>) -> Filter {
-    Operand(Subject::Column(Column::Id)).in_(ids.into_iter().map(|id| id.to_string()))
+    one_of(Column::Id, ids.into_iter().map(|id| id.to_string()))
 }
 
 /// The jobs that were enqueued before this time, by the database's clock.

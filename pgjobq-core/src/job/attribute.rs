@@ -14,6 +14,7 @@ use serde::Serialize;
 /// use pgjobq::AttributeValue;
 ///
 /// assert_eq!(AttributeValue::from(42_u64), AttributeValue::Integer(42));
+/// assert_eq!(AttributeValue::from(0.1_f32), AttributeValue::Float(0.1));
 /// assert_eq!(AttributeValue::from("eu-west"), AttributeValue::Text("eu-west".to_owned()));
 /// assert_eq!(AttributeValue::from(None::<bool>), AttributeValue::Null);
 /// ```
@@ -55,7 +56,8 @@ from! {
     u32 => |value| Self::Integer(value.into()),
     u64 => |value| Self::Integer(value.into()),
     usize => |value| Self::Integer(value as i128),
-    f32 => |value| Self::Float(value.into()),
+    // 0.1_f32 is 0.1, as it is printed, and not 0.10000000149011612, which no other value equals.
+    f32 => |value| Self::Float(value.to_string().parse().unwrap_or(value.into())),
     f64 => Self::Float,
     char => |value| Self::Text(value.into()),
     String => Self::Text,

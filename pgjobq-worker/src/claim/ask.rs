@@ -38,7 +38,7 @@ impl Claimer {
         }
     }
 
-    /// Tells each queue how many of them share the claims.
+    /// Sets in each queue the number of those that share the claims.
     fn share_claims(&mut self) {
         let shards = self.lanes.len() / self.runtime.queues.len().max(1);
         let busy =

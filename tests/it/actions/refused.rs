@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use pgjobq::filter::{all, attribute};
-use pgjobq::{ActionError, ActionId};
+use pgjobq::filter::{all, attribute, state, states};
+use pgjobq::{ActionError, ActionId, JobState};
 
 use super::{tenant, wait_for_tenants};
 use crate::harness::TestDb;
@@ -18,6 +18,10 @@ async fn wrong_action_is_refused_before_it_is_stored(db: TestDb) {
         (jobs.move_to("nowhere"), "queue `nowhere` does not exist, so no job was moved; create it with"),
         (jobs.run_at(centuries), "more than a hundred years"),
         (db.client.jobs(attribute("a").eq(f64::NAN)).cancel(), "NaN"),
+        (db.client.jobs(state(JobState::Dead)).cancel(), "that have not ended, and the filter admits none"),
+        (db.client.jobs(state(JobState::Ready)).delete(), "`delete` changes jobs that have ended"),
+        (db.client.jobs(state(JobState::Ready)).requeue(), "`retry_now` lets jobs run at once"),
+        (db.client.jobs(states([JobState::Dead])).retry_now(), "`requeue` puts dead"),
     ];
     for (action, says) in wrong {
         for error in [action.preview().await.unwrap_err(), action.clone().start().await.err().unwrap()] {
@@ -42,5 +46,5 @@ async fn unknown_action_is_an_error(db: TestDb) {
     let unknown = db.client.action(ActionId(7));
     assert!(matches!(unknown.progress().await, Err(ActionError::UnknownAction(ActionId(7)))));
     assert!(matches!(unknown.wait().await, Err(ActionError::UnknownAction(_))));
-    assert!(!unknown.stop().await.unwrap());
+    assert!(matches!(unknown.stop().await, Err(ActionError::UnknownAction(_))));
 }

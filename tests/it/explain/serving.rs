@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use pgjobq::Cause;
 use pgjobq::filter::attribute;
 use pgjobq::prelude::*;
+use pgjobq::{Cause, PauseScope};
 
 use super::{explained, first_cause, register, said};
-use crate::harness::TestDb;
+use crate::harness::{PATIENCE, TestDb};
 
 on_one_and_eight_shards!(job_without_a_worker_says_what_workers_take);
 async fn job_without_a_worker_says_what_workers_take(db: TestDb) {
@@ -96,7 +96,7 @@ async fn pauses_of_queue_kind_and_key_are_named(db: TestDb) {
         "default"
     );
     let Cause::Paused { scope, name, by, until: None, .. } = first_cause(&db, job).await else { panic!() };
-    assert_eq!((&*scope, &*name, &*by), ("queue", "default", "ada"));
+    assert_eq!((scope, &*name, &*by), (PauseScope::Queue, "default", "ada"));
 
     db.run("select pgjobq.resume('queue', 'default')").await;
     db.run("select pgjobq.pause('kind', 'explained', until => now() + interval '30 minutes 30 seconds')")
@@ -160,6 +160,16 @@ async fn job_that_no_filter_matches_names_the_filters(db: TestDb) {
     }
 }
 
+/// Returns when the condition holds; panics at the timeout.
+async fn until(holds: impl Fn() -> bool) {
+    let looked = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, looked).await.expect("the condition becomes true");
+}
+
 on_one_shard!(worker_reports_jobs_that_no_worker_accepts);
 async fn worker_reports_jobs_that_no_worker_accepts(db: TestDb) {
     let worker = db.worker().accept(attribute("region").eq("eu")).build().await.unwrap().start();
@@ -169,13 +179,9 @@ async fn worker_reports_jobs_that_no_worker_accepts(db: TestDb) {
         "jobs of the kind `explained` wait in the queue `default`, and no live worker accepts them: `select * from \
          pgjobq.explain('{job}')` says why"
     );
-    while worker.health().problems != [problem.as_str()] {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(|| worker.health().problems == [problem.as_str()]).await;
     // Another worker accepts them: this one has nothing to report any more.
     register(&db, 9, "w9", "default", "explained", 1).await;
-    while !worker.health().problems.is_empty() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(|| worker.health().problems.is_empty()).await;
     worker.shutdown().await.unwrap();
 }

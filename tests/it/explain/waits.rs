@@ -134,8 +134,8 @@ async fn scheduled_job_says_until_when_and_why(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
-on_one_shard!(due_and_expired_jobs_wait_for_the_look_of_a_worker);
-async fn due_and_expired_jobs_wait_for_the_look_of_a_worker(db: TestDb) {
+on_one_shard!(due_and_expired_jobs_wait_for_a_look_of_workers);
+async fn due_and_expired_jobs_wait_for_a_look_of_workers(db: TestDb) {
     register(&db, 1, "w", "default", "explained", 9).await;
     let job = explained::job(1).delay(HOUR).expires_in(2 * HOUR).enqueue(&db.client).await.unwrap();
     db.run("update pgjobq.jobs set run_at = now() - interval '5 minutes'").await;

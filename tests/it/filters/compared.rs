@@ -56,12 +56,9 @@ async fn compare(db: &TestDb, filters: &[Filter], jobs: &[Candidate]) -> usize {
             assert_eq!(answer, job.is_matched_by(filter), "{filter}\n{path}\n{job:?}");
             let lacks = |wanted: bool| assert!(!answer || wanted, "{filter} is narrowed too far: {job:?}");
             lacks(compiled.narrow.states.as_ref().is_none_or(|states| states.contains(&job.state)));
-            lacks(compiled.narrow.kinds.as_ref().is_none_or(|kinds| kinds.contains(&job.kind)));
-            lacks(compiled.narrow.queues.as_ref().is_none_or(|queues| queues.contains(&job.queue)));
             lacks(compiled.narrow.ids.as_ref().is_none_or(|ids| ids.contains(&job.id)));
-            lacks(
-                compiled.narrow.attribute.as_ref().is_none_or(|(name, _)| job.attributes.contains_key(name)),
-            );
+            let narrowed = compiled.narrow.attribute.clone().map(|(name, value)| attribute(name).eq(value));
+            lacks(narrowed.is_none_or(|narrowed| job.is_matched_by(&narrowed)));
             matched += usize::from(answer);
         }
     }

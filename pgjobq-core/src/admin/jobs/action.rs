@@ -1,6 +1,5 @@
 //! An action on all jobs that match a filter, before it is started.
 
-use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::SystemTime;
@@ -8,23 +7,20 @@ use std::time::SystemTime;
 use sqlx::Row;
 
 use super::change::Change;
-use super::count::JobCount;
 use super::error::ActionError;
-use super::list::ListedJob;
+use super::preview::JobsPreview;
 use super::rate::Pace;
 use super::report::{ActionId, ActionReport};
 use super::selection::Selection;
 use super::started::StartedAction;
 use crate::DatabaseError;
+use crate::admin::asked::Asked;
 use crate::client::Client;
 use crate::db::ids::QueueId;
 use crate::db::literal::Literal;
 use crate::db::time::micros;
 use crate::filter::Filter;
 use crate::job::policy::LONGEST_DELAY;
-
-/// The number of jobs that a preview shows.
-const SAMPLES: u32 = 10;
 
 /// An action on all jobs that match a filter, from [`Jobs`](crate::Jobs): add a rate, who asks and why, and await it. Nothing is
 /// sent before.
@@ -33,8 +29,9 @@ const SAMPLES: u32 = 10;
 /// workers beside it go on. Only jobs count that had been created, and those that have ended must have ended, when it started.
 /// Each action is recorded in the table `pgjobq.actions`, and kept there for 90 days.
 ///
-/// Awaited, it returns when the last job has been reached. If the program dies meanwhile, the running workers go on with it;
-/// [`start`](Self::start) leaves it to them at once.
+/// Awaited, it returns when the last job has been reached. If the program dies meanwhile, or drops the future (a timeout, a
+/// `select!`), the running workers go on with it; [`StartedAction::stop`] stops it. [`start`](Self::start) leaves it to the workers
+/// at once.
 ///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
@@ -56,30 +53,15 @@ pub struct Action<'c> {
     filter: Filter,
     change: Change,
     rate: Option<String>,
-    by: Option<String>,
-    reason: Option<String>,
-}
-
-/// What an action would do: from [`Action::preview`]. It prints the number and the samples, one on a line.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ActionPreview {
-    /// What it does to each job, as in [`ActionReport::action`].
-    pub action: String,
-    /// The filter, as text.
-    pub filter: String,
-    /// The number of jobs that match, and that the action may concern.
-    pub count: JobCount,
-    /// The first of them, at most ten.
-    pub samples: Vec<ListedJob>,
+    asked: Asked,
 }
 
 impl<'c> Action<'c> {
     pub(super) fn new(client: &'c Client, filter: Filter, change: Change) -> Self {
-        Self { client, filter, change, rate: None, by: None, reason: None }
+        Self { client, filter, change, rate: None, asked: Asked::default() }
     }
 
-    /// Changes at most so many jobs in a time: `"500 per minute"`, or per second, hour or day. So jobs that are put back after an
+    /// Limits the jobs that it changes in a time: `"500 per minute"`, or per second, hour or day. So jobs that are put back after an
     /// outage do not cause the next one.
     pub fn rate(mut self, rate: impl Into<String>) -> Self {
         self.rate = Some(rate.into());
@@ -88,13 +70,13 @@ impl<'c> Action<'c> {
 
     /// Sets who asks.
     pub fn by(mut self, who: impl Into<String>) -> Self {
-        self.by = Some(who.into().replace('\0', ""));
+        self.asked.set_by(who.into());
         self
     }
 
     /// Sets the reason.
     pub fn because(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into().replace('\0', ""));
+        self.asked.set_reason(reason.into());
         self
     }
 
@@ -103,27 +85,30 @@ impl<'c> Action<'c> {
     /// # Errors
     ///
     /// [`ActionError`]: the same that starting it would return.
-    pub async fn preview(&self) -> Result<ActionPreview, ActionError> {
+    pub async fn preview(&self) -> Result<JobsPreview, ActionError> {
         let (selection, _) = self.checked().await?;
-        let count = self.client.count_jobs(&selection).await?;
-        let samples = self.client.list_jobs(&selection, None, SAMPLES).await?.jobs;
-        Ok(ActionPreview { action: self.change.to_string(), filter: self.filter.to_string(), count, samples })
+        Ok(self.client.preview_jobs(Some(self.change.to_string()), &self.filter, &selection).await?)
     }
 
-    /// Starts it, and returns at once. The running workers do it.
+    /// Starts it, and returns at once. The running workers do it. If none runs, it stands still until one does, or until somebody
+    /// waits for it.
     ///
     /// # Errors
     ///
     /// [`ActionError`], before anything is stored, if the filter, the rate, the queue or the time is wrong.
     pub async fn start(self) -> Result<StartedAction<'c>, ActionError> {
+        let client = self.client;
         let started = self.record().await?;
-        self.client.notifications().cancel(); // Workers look for actions as well.
+        client.notifications().cancel(); // Workers look for actions as well.
         Ok(started)
     }
 
     /// Checks everything, and returns the selection and the queue to which the jobs are moved.
     async fn checked(&self) -> Result<(Selection, Option<QueueId>), ActionError> {
         let selection = Selection::new(&self.filter, self.change.concerns())?;
+        if selection.is_nowhere() {
+            return Err(self.change.wrong_state());
+        }
         self.pace()?;
         let queue = match &self.change {
             Change::MoveTo(queue) => {
@@ -141,23 +126,37 @@ impl<'c> Action<'c> {
         Ok(pace.map(|Pace(time)| time.as_micros() as i64))
     }
 
-    async fn record(&self) -> Result<StartedAction<'c>, ActionError> {
+    async fn record(mut self) -> Result<StartedAction<'c>, ActionError> {
         let (selection, queue) = self.checked().await?;
         let pace = self.pace()?;
+        let id = match self.write(&selection, queue, pace).await {
+            Err(error) if error.is_untranslatable() && self.asked.escape() => {
+                self.write(&selection, queue, pace).await?
+            }
+            written => written?,
+        };
+        Ok(self.client.action(ActionId(id)))
+    }
+
+    async fn write(
+        &self,
+        selection: &Selection,
+        queue: Option<QueueId>,
+        pace: Option<i64>,
+    ) -> Result<i64, DatabaseError> {
         let (priority, run_at) = match &self.change {
             Change::SetPriority(priority) => (Some(*priority as i16), None),
             Change::RunAt(at) => (None, Some(micros(*at))),
             _ => (None, None),
         };
-        let (filter, selection) = (self.filter.to_string(), &selection);
+        let filter = self.filter.to_string();
         let (filter, name) = (filter.as_str(), self.change.name());
-        let (rate, by, reason) = (self.rate.as_deref(), self.by.as_deref(), self.reason.as_deref());
+        let (rate, by, reason) = (self.rate.as_deref(), self.asked.by(), self.asked.reason());
         let values: [&dyn Literal; 10] =
             [&name, &filter, &selection, &rate, &pace, &by, &reason, &queue, &priority, &run_at];
         let shared = self.client.shared();
         let row = shared.write(&shared.sql.start_action, &values).await?;
-        let id = row.try_get("id").map_err(DatabaseError::Refused)?;
-        Ok(self.client.action(ActionId(id)))
+        row.try_get("id").map_err(DatabaseError::Refused)
     }
 }
 
@@ -167,12 +166,5 @@ impl<'c> IntoFuture for Action<'c> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move { self.record().await?.wait().await })
-    }
-}
-
-impl fmt::Display for ActionPreview {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} of {} jobs: {}", self.action, self.count, self.filter)?;
-        self.samples.iter().try_for_each(|job| write!(out, "\n  {job}"))
     }
 }

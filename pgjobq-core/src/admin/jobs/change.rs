@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use super::error::ActionError;
 use super::selection::Concerned;
 use crate::Priority;
 
@@ -41,6 +42,24 @@ impl Change {
                 Concerned::Live
             }
         }
+    }
+}
+
+impl Change {
+    /// The error of a filter that admits none of the jobs that it can change.
+    pub(super) fn wrong_state(&self) -> ActionError {
+        let (concerned, instead) = match self {
+            Self::Requeue => (
+                "are dead, cancelled or expired",
+                "`retry_now` lets jobs run at once that wait for their time, and a completed job is enqueued anew",
+            ),
+            Self::Delete => ("have ended", "`cancel` ends jobs"),
+            Self::Cancel => ("have not ended", "`delete` removes jobs that have"),
+            Self::RetryNow | Self::SetPriority(_) | Self::MoveTo(_) | Self::RunAt(_) => {
+                ("have not ended", "`requeue` puts dead, cancelled and expired jobs back in line")
+            }
+        };
+        ActionError::WrongState { action: self.name(), concerned, instead }
     }
 }
 

@@ -13,6 +13,16 @@ pub enum ActionError {
     /// The filter is invalid. Nothing was changed.
     #[error(transparent)]
     Filter(#[from] FilterError),
+    /// The filter admits only jobs in states in which the action changes none. Nothing was changed.
+    #[error("`{action}` changes jobs that {concerned}, and the filter admits none of them: {instead}")]
+    WrongState {
+        /// The word for the action, as in [`ActionReport::action`](crate::ActionReport::action).
+        action: &'static str,
+        /// The jobs that it changes.
+        concerned: &'static str,
+        /// The call to write instead.
+        instead: &'static str,
+    },
     /// The rate is invalid. Nothing was changed.
     #[error(transparent)]
     Rate(#[from] InvalidRate),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why an action has left a job as it was: in [`ActionReport::left`](crate::ActionReport::left).
+/// The reason for which an action has left a job as it was: in [`ActionReport::left`](crate::ActionReport::left).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum LeftOut {
@@ -24,6 +24,8 @@ pub enum LeftOut {
     Refused,
     /// When its turn came, it had ended, started or changed, and no longer matched.
     Gone,
+    /// A reason that this version does not know: a newer worker wrote it.
+    Other,
 }
 
 impl LeftOut {
@@ -39,9 +41,9 @@ impl LeftOut {
         ("gone", Self::Gone),
     ];
 
-    /// Returns the reason of this name in the table of actions. An unknown one means that the jobs no longer matched.
+    /// Returns the reason of this name in the table of actions.
     pub(super) fn named(name: &str) -> Self {
-        Self::ALL.iter().find(|(known, _)| *known == name).map_or(Self::Gone, |(_, reason)| *reason)
+        Self::ALL.iter().find(|(known, _)| *known == name).map_or(Self::Other, |(_, reason)| *reason)
     }
 }
 
@@ -57,6 +59,18 @@ impl fmt::Display for LeftOut {
             Self::QueueDeleted => "of deleted queues",
             Self::Refused => "refused by the database",
             Self::Gone => "changed meanwhile",
+            Self::Other => "left for a reason of a newer version",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reason_of_a_newer_version_is_not_gone() {
+        assert_eq!(LeftOut::named("locked_by_the_moon"), LeftOut::Other);
+        assert_eq!(LeftOut::named("gone"), LeftOut::Gone);
     }
 }

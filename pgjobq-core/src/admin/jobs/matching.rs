@@ -7,6 +7,7 @@ use super::change::Change;
 use super::count::JobCount;
 use super::error::ActionError;
 use super::list::{JobPage, Place};
+use super::preview::JobsPreview;
 use super::selection::{Concerned, Selection};
 use crate::Priority;
 use crate::client::Client;
@@ -46,14 +47,23 @@ impl Client {
 }
 
 impl<'c> Jobs<'c> {
-    /// Returns their number. It is exact if there are at most ten thousand jobs to look at; otherwise it is estimated from about a
-    /// thousand pages of the table.
+    /// Returns their number. It is exact if there are at most ten thousand jobs to look at; otherwise it is estimated from about
+    /// three hundred pages of the table.
     ///
     /// # Errors
     ///
     /// [`ActionError::Filter`] and [`ActionError::Database`].
     pub async fn count(&self) -> Result<JobCount, ActionError> {
         Ok(self.client.count_jobs(&self.selection()?).await?)
+    }
+
+    /// Returns their number, and ten of them.
+    ///
+    /// # Errors
+    ///
+    /// [`ActionError::Filter`] and [`ActionError::Database`].
+    pub async fn preview(&self) -> Result<JobsPreview, ActionError> {
+        Ok(self.client.preview_jobs(None, &self.filter, &self.selection()?).await?)
     }
 
     /// Returns the next of them, at most `limit` (and at most 1000): the live ones first. The order is the one in which an action

@@ -7,6 +7,7 @@ pub(crate) mod error;
 pub(crate) mod left_out;
 pub(crate) mod list;
 pub(crate) mod matching;
+pub(crate) mod preview;
 pub(crate) mod rate;
 pub(crate) mod report;
 mod selection;

@@ -31,14 +31,14 @@ pub enum ActionState {
     Stopped,
 }
 
-/// How an action stands, and who asked for it: from awaiting an [`Action`](crate::Action), and from
+/// The state of an action, what it has done, and who asked for it: from awaiting an [`Action`](crate::Action), and from
 /// [`StartedAction`](crate::StartedAction). Times are by the database's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ActionReport {
     /// The action.
     pub id: ActionId,
-    /// What it does to each job: `cancel`, `requeue`, `retry_now`, `delete`, `set_priority`, `move_to` or `run_at`.
+    /// The word for what it does to each job: `cancel`, `requeue`, `retry_now`, `delete`, `set_priority`, `move_to` or `run_at`.
     pub action: String,
     /// The filter, as text.
     pub filter: String,

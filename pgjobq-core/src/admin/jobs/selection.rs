@@ -39,15 +39,20 @@ pub(super) struct Selection {
 
 impl Selection {
     pub(super) fn new(filter: &Filter, concerned: Concerned) -> Result<Self, FilterError> {
-        let Compiled { path, needs_columns, needs_errors, narrow } = filter.compile()?;
+        let Compiled { path, needs_columns, needs_state, needs_errors, narrow } = filter.compile()?;
         let states = narrow.states.map(HashSet::<JobState>::from_iter);
         let lists = lists(concerned, |state| states.as_ref().is_none_or(|some| some.contains(&state)));
         let ids = narrow.ids.map(|ids| ids.into_iter().map(|id| id.as_uuid()).collect());
-        // Also true if a text has these characters, which only costs some time.
-        let needs_state = path.contains("$state");
         let attribute =
             narrow.attribute.and_then(|(name, value)| Some((name, serde_json::to_string(&value).ok()?)));
         Ok(Self { path, needs_columns, needs_state, needs_errors, ids, attribute, lists })
+    }
+}
+
+impl Selection {
+    /// Returns whether no job can be in it: the filter admits none of the states that are concerned.
+    pub(super) fn is_nowhere(&self) -> bool {
+        self.lists.is_empty()
     }
 }
 

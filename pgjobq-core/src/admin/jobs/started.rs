@@ -97,11 +97,15 @@ impl StartedAction<'_> {
     ///
     /// # Errors
     ///
-    /// If the database cannot be reached, or refuses the statement.
+    /// [`ActionError::UnknownAction`] and [`ActionError::Database`].
     pub async fn stop(&self) -> Result<bool, ActionError> {
         let shared = self.client.shared();
         let row = shared.write(&shared.sql.stop_action, &[&self.id.0]).await?;
-        Ok(sqlx::Row::try_get(&row, "stopped").map_err(DatabaseError::Refused)?)
+        let stopped: bool = sqlx::Row::try_get(&row, "stopped").map_err(DatabaseError::Refused)?;
+        if !stopped {
+            self.progress().await?; // Fails if there is no such action.
+        }
+        Ok(stopped)
     }
 
     /// Does the next batch, if it is due, and notifies those whom it concerns.
