@@ -36,7 +36,7 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.enqueue_workflow, pgjobq.missing_parents, pgjobq.insert_steps, pgjobq.metas_of_steps,
     pgjobq.unknown_queues,
     pgjobq.cancel_workflow, pgjobq.workflow_status, pgjobq.workflow_steps, pgjobq.states_of_steps,
-    pgjobq.blocked_state to pgjobq_producer;
+    pgjobq.blocked_state, pgjobq.workflow_of, pgjobq.number_of_step to pgjobq_producer;
 
 -- A worker runs the jobs, and may do all that the functions do. It forges no request to cancel.
 grant select, usage on sequence pgjobq.ticket to pgjobq_worker;

@@ -5,15 +5,16 @@ create or replace function pgjobq.explain_parents(p_job pgjobq.jobs)
 returns table (code text, sentence text, details jsonb) language plpgsql stable as $$
 #variable_conflict use_column
 declare
-    v_workflow uuid := (p_job.meta->>'workflow')::uuid;
+    v_workflow uuid := pgjobq.workflow_of(p_job.meta);
     v_step record;
     v_told text;
     v_parents jsonb;
     v_count bigint;
+    v_named int;
 begin
     select s.role, s.held, w.live into v_step
       from (select shard, workflow, role, held from pgjobq.steps
-             where shard = p_job.shard and workflow = v_workflow and n = (p_job.meta->>'step')::int
+             where shard = p_job.shard and workflow = v_workflow and n = pgjobq.number_of_step(p_job.meta)
             offset 0) s,
            lateral (select live from pgjobq.workflows
                      where shard = s.shard and id = s.workflow offset 0) w;
@@ -21,8 +22,13 @@ begin
            jsonb_agg(jsonb_build_object('job', p.id, 'name', p.name, 'state', p.state)),
            coalesce(max(p.count), 0)
       into v_told, v_parents, v_count from pgjobq.parents_of(p_job, 10) p;
-    v_told := v_told || case when v_count > 10 then '; and ' || pgjobq.counted(v_count - 10, 'other')
-                             else '' end;
+    if v_step.role is null and v_count < p_job.waits_for and pgjobq.has_many_edges() then
+        v_count := p_job.waits_for;
+    end if;
+    v_named := coalesce(jsonb_array_length(v_parents), 0);
+    v_told := coalesce(v_told, 'too many jobs wait for others to find out for which')
+              || case when v_count > v_named and v_named > 0
+                      then '; and ' || pgjobq.counted(v_count - v_named, 'other') else '' end;
     details := jsonb_build_object('workflow', v_workflow, 'parents', coalesce(v_parents, '[]'),
                                   'count', v_count);
     code := case when v_step.held = p_job.waits_for then 'held' when v_count > 0 then 'blocked'
@@ -43,13 +49,13 @@ comment on function pgjobq.explain_parents is 'Internal. Explains what a blocked
 
 -- The first `p_most` parents that a job waits for, and the number of all. Those that ended as the job demands
 -- are left out. No index leads from a child to its parents: all steps of the workflow are read, and of the
--- edges outside of workflows the first ten thousand of each shard.
+-- edges outside of workflows the first ten thousand of each shard: see `has_many_edges`.
 create or replace function pgjobq.parents_of(p_job pgjobq.jobs, p_most int)
 returns table (id uuid, name text, state text, count bigint) language plpgsql stable as $$
 #variable_conflict use_column
 declare
-    v_workflow uuid := (p_job.meta->>'workflow')::uuid;
-    v_step int := (p_job.meta->>'step')::int;
+    v_workflow uuid := pgjobq.workflow_of(p_job.meta);
+    v_step int := pgjobq.number_of_step(p_job.meta);
 begin
     return query
     select p.job, coalesce(p.name, j.kind), coalesce(p.outcome, j.state, 'not there'), p.count
@@ -76,3 +82,14 @@ begin
 end $$;
 
 comment on function pgjobq.parents_of is 'Internal. The parents that a job waits for, and their states.';
+
+-- True if a shard has more edges than `parents_of` reads.
+create or replace function pgjobq.has_many_edges() returns boolean language plpgsql stable as $$
+begin
+    return exists (select from pgjobq.settings, generate_series(0, shards - 1) n,
+                               lateral (select from pgjobq.edges where shard = n order by parent
+                                        offset 10000 limit 1) e);
+end $$;
+
+comment on function pgjobq.has_many_edges is
+    'Internal. Whether there are too many edges to find the parents of a job.';

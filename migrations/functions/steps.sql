@@ -74,8 +74,8 @@ returns table (ended jsonb, address tid, workflow uuid, n int) language plpgsql 
 begin
     return query
     select d.ended, s.address, s.workflow, s.n
-      from (select e as ended, (e->'meta'->>'workflow')::uuid as workflow, (e->'meta'->>'step')::int as n,
-                   (e->>'id')::uuid as job
+      from (select e as ended, pgjobq.workflow_of(e->'meta') as workflow,
+                   pgjobq.number_of_step(e->'meta') as n, (e->>'id')::uuid as job
               from unnest(p_ended) e offset 0) d,
            lateral (select ctid as address, workflow, n, job, outcome from pgjobq.steps
                      where shard = p_shard and workflow = d.workflow and n = d.n offset 0) s
@@ -159,3 +159,22 @@ begin
 end $$;
 
 comment on function pgjobq.end_workflow is 'Internal. Records the end of a workflow.';
+
+-- The workflow of a step, by its `meta`. A `meta` that was written by hand may be anything, and fails nothing
+-- for other jobs: null if it cannot be read.
+create or replace function pgjobq.workflow_of(p_meta jsonb) returns uuid language plpgsql immutable as $$
+begin
+    return case when p_meta->>'workflow' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                then (p_meta->>'workflow')::uuid end;
+end $$;
+
+comment on function pgjobq.workflow_of is 'Internal. The workflow of a step.';
+
+-- The number of a step in its workflow, likewise.
+create or replace function pgjobq.number_of_step(p_meta jsonb) returns int
+language plpgsql immutable as $$
+begin
+    return case when p_meta->>'step' ~ '^[0-9]{1,9}$' then (p_meta->>'step')::int end;
+end $$;
+
+comment on function pgjobq.number_of_step is 'Internal. The number of a step.';

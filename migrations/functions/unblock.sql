@@ -90,7 +90,7 @@ begin
                ticket = case when l.waits = 0 and (j.meta ? 'delay' or j.run_at > v_now) is not true
                              then l.ticket end,
                run_at = case when l.waits = 0 and j.meta ? 'delay'
-                             then v_now + (j.meta->>'delay')::bigint * interval '1 microsecond'
+                             then v_now + pgjobq.delay_of(j.meta)
                              when l.waits > 0 or j.run_at > v_now then j.run_at end
           from unnest(p_job, p_address, p_left, p_args, v_tickets) l(id, address, waits, args, ticket)
          where j.ctid = l.address and j.shard + 0 = p_shard and j.id is not distinct from l.id
@@ -101,6 +101,18 @@ begin
 end $$;
 
 comment on function pgjobq.unblock_jobs is 'Internal. Makes jobs ready that wait for no parent any more.';
+
+-- The delay of a job that was enqueued blocked. A `meta` that was written by hand may be anything, and fails
+-- nothing for other jobs: it is no delay if it cannot be read, and none is above a hundred years.
+create or replace function pgjobq.delay_of(p_meta jsonb) returns interval
+language plpgsql immutable as $$
+begin
+    return case when p_meta->>'delay' ~ '^[0-9]{1,18}$'
+                then least((p_meta->>'delay')::bigint, 3162240000000000) else 0 end
+           * interval '1 microsecond';
+end $$;
+
+comment on function pgjobq.delay_of is 'Internal. The delay of a job that was enqueued blocked.';
 
 -- Cancels the blocked steps that have a reason, or a parent whose end was fatal to them. Their own edges
 -- are settled by a later transaction, so that none grows with the graph.

@@ -193,3 +193,36 @@ async fn they_can_be_cancelled_and_put_back_in_line(db: TestDb) {
     assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(42));
     worker.shutdown().await.unwrap();
 }
+
+on_one_shard!(children_with_strange_metas_hold_up_no_other);
+async fn children_with_strange_metas_hold_up_no_other(db: TestDb) {
+    let parent = double::enqueue(&db.client, 1).await.unwrap();
+    let child = double::job(21).after(&parent).enqueue(&db.client).await.unwrap();
+    let metas = [
+        r#"{"delay": "abc"}"#,
+        r#"{"delay": null}"#,
+        r#"{"delay": -1.5}"#,
+        r#"["delay", "workflow"]"#,
+        r#"{"workflow": "zz", "step": "zz"}"#,
+        r#"{"workflow": "019aa000-0000-7000-8000-000000000000", "step": 1e30}"#,
+        r#"{"delay": 999999999999999999}"#,
+    ];
+    let mut strange = Vec::new();
+    for meta in metas {
+        let job = double::job(2).after(&parent).enqueue(&db.client).await.unwrap();
+        db.run(&format!("update pgjobq.jobs set meta = '{meta}' where id = '{}'", job.id())).await;
+        assert_eq!(job.explain(&db.client).await.unwrap().reasons[0].code, "blocked", "{meta}");
+        assert_eq!(job.status(&db.client).await.unwrap().unwrap().state, JobState::Blocked, "{meta}");
+        strange.push(job);
+    }
+    let worker = db.worker().build().await.unwrap().start();
+    assert_eq!(end_of(&db.client, &child).await, Outcome::Completed(42));
+    let late = strange.pop().unwrap();
+    for (job, meta) in strange.iter().zip(metas) {
+        db.until(&format!("not exists (select from pgjobq.jobs where id = '{}')", job.id())).await;
+        assert_eq!(end_of(&db.client, job).await, Outcome::Completed(4), "{meta}");
+    }
+    let state = late.status(&db.client).await.unwrap().unwrap().state;
+    assert_eq!(state, JobState::Scheduled, "a delay ends within a hundred years");
+    worker.shutdown().await.unwrap();
+}

@@ -74,6 +74,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("explain_schedule", WORKER),
     ("explain_wait", WORKER),
     ("parents_of", WORKER),
+    ("has_many_edges", WORKER),
     ("jobs_before", WORKER),
     ("estimated_before", WORKER),
     ("ended_per_second", WORKER),
@@ -209,6 +210,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("kinds_without", WORKER),
     ("pause", WORKER),
     ("check_pause", WORKER),
+    ("reject_many_pauses", WORKER),
     ("resume", WORKER),
     ("reject_open_transaction", WORKER),
     ("change_setting", WORKER),
@@ -249,6 +251,9 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("missing_parents", BOTH),
     ("outside_arg", WORKER),
     ("blocked_state", BOTH),
+    ("workflow_of", BOTH),
+    ("number_of_step", BOTH),
+    ("delay_of", WORKER),
     ("insert_again", WORKER),
     ("lock_live_steps", WORKER),
     ("lock_workflow", WORKER),
@@ -309,13 +314,17 @@ const DEFINERS: &[&str] = &[
     "ask_to_cancel",
     "cancel_steps",
     "cancel_workflow",
+    "change_settings",
     "count_jobs",
+    "delete_queue",
     "drop_partition",
     "explain",
     "list_jobs",
     "make_partitions",
     "pass_cancel_on",
+    "pause",
     "repair_tickets",
+    "resume",
     "start_action",
     "stop_action",
 ];
@@ -337,6 +346,8 @@ const INSIDE: &[&str] = &[
     "ready_line",
     "shard_of",
     "states_of_steps",
+    "workflow_of",
+    "number_of_step",
 ];
 
 /// Returns the names of the schema's functions for which `so` is true.
@@ -452,6 +463,49 @@ async fn cancellation_names_the_role_that_asked() {
         client.pool().close().await;
         role.drop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn worker_role_forges_no_pause_and_no_setting() {
+    let db = TestDb::new(1).await;
+    db.run(&printed("pgjobq", true)).await;
+    let role = Role::new(&db, "login").await;
+    db.run(&format!("grant pgjobq_worker to {}", role.name)).await;
+    let client = Client::new(role.pool(1).await);
+    let key = || client.key("tenant:1");
+    key().pause().by("ada").await.unwrap();
+    let made = "select paused_by || ', ' || role from pgjobq.pauses";
+    assert_eq!(db.text(made).await, format!("ada, {}", role.name));
+    assert!(key().resume().await.unwrap());
+    let set = "select pgjobq.change_setting('default', 'limit', '7')";
+    sqlx::raw_sql(set).execute(client.pool()).await.unwrap();
+    let made = "select overrides->'limit'->>'role' from pgjobq.queues where name = 'default'";
+    assert_eq!(db.text(made).await, role.name);
+    for forged in [
+        "insert into pgjobq.pauses (scope, name, paused_by, role) values ('key', 'k', 'me', 'you')",
+        "update pgjobq.pauses set role = 'you'",
+        "delete from pgjobq.pauses",
+        "update pgjobq.queues set overrides = '{\"limit\": {\"value\": \"many\", \"role\": \"you\"}}'",
+        "insert into pgjobq.queues (name, overrides) values ('mine', '{}')",
+    ] {
+        let refused = sqlx::query(forged).execute(client.pool()).await.unwrap_err();
+        assert!(refused.to_string().contains("permission denied for table "), "{forged}: {refused}");
+    }
+    // All that a worker does with queues goes on.
+    let hour = Duration::from_secs(3600);
+    client.queue("forged").retain(pgjobq::EndedState::Dead, hour).save().await.unwrap();
+    client.queue("forged").pause().await.unwrap();
+    assert!(client.queue("forged").delete().await.unwrap());
+    assert_eq!(db.number("select count(*) from pgjobq.pauses").await, 0);
+    client.queue("forged").save().await.unwrap();
+    client.pool().close().await;
+    role.drop().await;
+}
+
+#[tokio::test]
+async fn no_function_needs_md5_which_strict_servers_lack() {
+    let db = TestDb::new(1).await;
+    assert_eq!(functions(&db, "prosrc like '%md5(%'").await, named([]));
 }
 
 #[tokio::test]
