@@ -70,6 +70,23 @@ async fn ended_parent_that_is_not_settled_is_no_longer_named(db: TestDb) {
     assert_eq!(sentence, "Its parents have ended, and the next look of a worker settles that.");
 }
 
+on_one_shard!(parent_behind_ten_thousand_edges_is_counted);
+async fn parent_behind_ten_thousand_edges_is_counted(db: TestDb) {
+    register(&db, 1, "w", "default", "explained", 9).await;
+    let parent = explained::job(1).delay(HOUR).enqueue(&db.client).await.unwrap();
+    let child = explained::job(2).after(&parent).enqueue(&db.client).await.unwrap();
+    db.run(
+        "insert into pgjobq.edges (shard, child_shard, demand, is_confirmed, parent, child, parent_created_at, child_created_at)
+         select 0, 0, 'o', true, lpad(n::text, 32, '0')::uuid, gen_random_uuid(), now(), now() from generate_series(1, 10000) n",
+    )
+    .await;
+    let (codes, sentence) = said(&db, child.id()).await;
+    assert_eq!(codes, ["blocked"]);
+    assert_eq!(sentence, "It waits for 1 parent: too many jobs wait for others to find out for which.");
+    let Cause::Blocked { parents, count: 1, .. } = first_cause(&db, child.id()).await else { panic!() };
+    assert!(parents.is_empty());
+}
+
 on_one_shard!(step_names_its_parents_or_the_other_steps);
 async fn step_names_its_parents_or_the_other_steps(db: TestDb) {
     register(&db, 1, "w", "default", "explained", 9).await;
