@@ -1,6 +1,7 @@
 -- The place of a job that any worker may take: in quarantine, behind other jobs, behind slots that are taken.
 
--- Explains why a job that workers may take has not been taken yet.
+-- Explains why a job that is in line has not been taken yet. A job that came due and has no ticket yet is in
+-- no line: `explain_wait` has said so.
 create or replace function pgjobq.explain_line(p_job pgjobq.jobs)
 returns table (code text, sentence text, details jsonb) language plpgsql stable as $$
 #variable_conflict use_column
@@ -8,6 +9,9 @@ declare
     v_queue text := (select name from pgjobq.queues where id = p_job.queue_id);
     s record;
 begin
+    if p_job.ticket is null then
+        return;
+    end if;
     s := pgjobq.slots_for(p_job, v_queue);
     if s.free = 0 and s.slots > 0 then
         code := 'busy';
@@ -22,7 +26,7 @@ begin
     end if;
     if p_job.crashes > 0 then
         return query select * from pgjobq.explain_quarantine(p_job);
-    elsif p_job.ticket is not null then
+    else
         return query select * from pgjobq.explain_place(p_job, v_queue, s.free);
     end if;
 end $$;

@@ -90,6 +90,20 @@ async fn quarantined_job_says_why_and_behind_how_many(db: TestDb) {
     assert!(sentence.ends_with(rest), "{sentence}");
 }
 
+on_one_shard!(due_retry_of_a_crashed_job_is_not_quarantined_yet);
+async fn due_retry_of_a_crashed_job_is_not_quarantined_yet(db: TestDb) {
+    register(&db, 1, "w1", "default", "explained", 9).await;
+    let job = explained::enqueue(&db.client, 1).await.unwrap().id();
+    db.run("update pgjobq.jobs set crashes = 1, ticket = null, run_at = now() - interval '1 minute'").await;
+    db.run(
+        "insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, ticket, retries, max_crashes, crashes, created_at)
+         select 0, gen_random_uuid(), queue_id, 3, 'explained', '{}', nextval('pgjobq.ticket'), 1, 3, 1, now()
+           from pgjobq.jobs, generate_series(1, 10001)",
+    )
+    .await;
+    assert_eq!(said(&db, job).await.0, ["due"]);
+}
+
 on_one_shard!(long_line_is_counted_to_ten_thousand_and_then_estimated);
 async fn long_line_is_counted_to_ten_thousand_and_then_estimated(db: TestDb) {
     register(&db, 1, "w1", "default", "explained", 9).await;
