@@ -84,6 +84,7 @@ begin
     perform pg_advisory_xact_lock(hashtext('pgjobq.pause'));
     delete from pgjobq.pauses p where p.until <= clock_timestamp();
     insert into pgjobq.pauses as p (scope, name, until, reason, paused_by)
+    perform pgjobq.reject_many_pauses(pause.scope, pause.name);
     values (pause.scope, pause.name, pause.until, pause.reason, coalesce(pause.by, session_user))
     on conflict on constraint pauses_pkey do update
        set until = excluded.until, reason = excluded.reason, paused_by = excluded.paused_by,
@@ -131,6 +132,25 @@ comment on function pgjobq.check_pause is 'Internal. Rejects a pause of what doe
 -- Ends a pause, and notifies the workers. Returns false if there was none.
 create or replace function pgjobq.resume(scope text, name text) returns boolean language plpgsql
     set lock_timeout = '10s' set search_path = pg_catalog, pg_temp as $$
+-- Rejects a pause of one kind or key too many. A claim compares each job that it walks past with all paused
+-- keys, under the lock of its lane, and reads all pauses.
+create or replace function pgjobq.reject_many_pauses(p_scope text, p_name text) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    c_most constant int := 200;
+begin
+    if p_scope <> 'queue'
+       and (select count(*) from pgjobq.pauses p where p.scope = p_scope and p.name <> p_name) >= c_most
+    then
+        raise exception 'the % % cannot be paused, because % others are, and no more can be',
+            p_scope, quote_literal(p_name), c_most
+            using errcode = 'program_limit_exceeded',
+                hint = 'Resume some. Or pause the queue; or give its workers a filter that leaves jobs out.';
+    end if;
+end $$;
+
+comment on function pgjobq.reject_many_pauses is 'Internal. Rejects a pause of one kind or key too many.';
+
 declare
     v_until timestamptz;
 begin

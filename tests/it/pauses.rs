@@ -291,6 +291,24 @@ async fn reason_beyond_the_database_encoding_is_escaped() {
     .await;
 }
 
+on_one_shard!(pause_of_one_key_too_many_is_refused);
+async fn pause_of_one_key_too_many_is_refused(db: TestDb) {
+    db.run("insert into pgjobq.pauses (scope, name, paused_by) select 'key', 'k' || n, 'ada' from generate_series(1, 200) n")
+        .await;
+    let error = db.client.key("tenant:1").pause().await.unwrap_err();
+    assert!(
+        error.to_string().contains("the key 'tenant:1' cannot be paused, because 200 others are"),
+        "{error}"
+    );
+    assert_eq!(db.number("select count(*) from pgjobq.pauses").await, 200);
+    // Such a pause may be changed, and one that is over makes room.
+    db.client.key("k7").pause().because("still broken").await.unwrap();
+    db.run("update pgjobq.pauses set until = now() - interval '1 second' where name = 'k1'").await;
+    db.client.key("tenant:1").pause().await.unwrap();
+    db.client.kind("of_a_program_to_come").pause().await.unwrap();
+    db.client.queue("default").pause().await.unwrap();
+}
+
 on_one_shard!(impossible_pauses_are_refused);
 async fn impossible_pauses_are_refused(db: TestDb) {
     let client = &db.client;
