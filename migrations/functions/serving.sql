@@ -35,7 +35,8 @@ $$;
 
 comment on function pgjobq.live_workers is 'Internal. The live workers, as one job sees them.';
 
--- The jobs among the first hundred of each line of a queue that no live worker accepts.
+-- The jobs among the first twenty of each line of a queue that no live worker accepts. Many workers are alike:
+-- so it compares each job with the different workers only.
 create or replace function pgjobq.unaccepted(
     p_shard smallint, p_queue int, out id uuid, out kind text, out created_at timestamptz)
 returns setof record language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -44,11 +45,19 @@ declare
     v_queue text := (select q.name from pgjobq.queues q where q.id = p_queue);
 begin
     return query
+    with workers as materialized (
+        select w.kinds, w.filter_path::text::jsonpath as path
+          from pgjobq.workers w
+         where w.shard = 0 and w.seen_at > clock_timestamp() - w.lease and v_queue = any (w.queues)
+         group by w.kinds, w.filter_path::text)
     select j.id, j.kind, j.created_at
       from generate_series(0, 3) p(priority),
-           lateral pgjobq.ready_line(p_shard, p_queue, p.priority, 0, 100) l,
-           lateral pgjobq.job_row(p_shard, l.id) j
-     where not exists (select from pgjobq.live_workers(j, v_queue) w where w.accepts);
+           lateral pgjobq.ready_line(p_shard, p_queue, p.priority, 0, 20) j,
+           lateral (select pgjobq.filter_columns(j.id, j.kind, v_queue, j.key, 'ready', p.priority,
+                                                 j.attempt, j.created_at) as columns offset 0) c
+     where not exists (select from workers w
+                        where j.kind = any (w.kinds)
+                          and (w.path is null or pgjobq.matches(j.attributes, w.path, c.columns)));
 end $$;
 
 comment on function pgjobq.unaccepted is

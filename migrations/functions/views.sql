@@ -55,7 +55,7 @@ comment on column pgjobq.queue_overview.failed is 'Attempts of the last five min
 comment on column pgjobq.queue_overview.workers is
     'Running workers that serve it. If it is 0, no worker runs its jobs.';
 comment on column pgjobq.queue_overview.unaccepted is
-    'Jobs among the first hundred of each priority and shard that no running worker accepts: `explain` says '
+    'Jobs among the first twenty of each priority and shard that no running worker accepts: `explain` says '
     'why.';
 comment on column pgjobq.queue_overview.paused is
     'True if the queue is paused: the table `pauses` says by whom. Pauses of kinds and keys are there, too.';

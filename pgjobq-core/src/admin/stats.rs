@@ -31,7 +31,7 @@ pub struct QueueStats {
     pub failed_per_minute: f64,
     /// The running workers that serve the queue. If it is 0, no worker runs its jobs.
     pub workers: u64,
-    /// Jobs among the first hundred of each priority and shard that no running worker accepts. If it is above 0,
+    /// Jobs among the first twenty of each priority and shard that no running worker accepts. If it is above 0,
     /// [`Client::explain`](crate::Client::explain) says why.
     pub unaccepted: u64,
 }
