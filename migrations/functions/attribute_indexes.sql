@@ -9,7 +9,7 @@
 create or replace function pgjobq.attribute_index_name(p_table text, p_attribute text) returns text
 language plpgsql immutable as $$
 begin
-    return p_table || '_by_attribute_' || left(md5(p_attribute), 12);
+    return p_table || '_by_attribute_' || to_hex(hashtextextended(p_attribute, 0));
 end $$;
 
 comment on function pgjobq.attribute_index_name is 'Internal. The name of a part of an index by attribute.';

@@ -2,7 +2,7 @@
 create or replace function pgjobq.channel()
 returns text language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
-    return 'pgjobq_' || substr(md5('pgjobq.'), 1, 16);
+    return 'pgjobq_' || to_hex(hashtextextended('pgjobq.', 0));
 end $$;
 
 comment on function pgjobq.channel is 'Public. The channel of all notifications of this schema.';
