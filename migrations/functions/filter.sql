@@ -54,10 +54,18 @@ end $$;
 comment on function pgjobq.with_queue is 'Internal. A filter with the name of the queue.';
 
 -- How many rows a walk reads at most. With a long filter they are fewer, because each of them takes longer.
+-- Above all with patterns: one of 60 characters took 0.8 ms for an attribute of 8 KB.
 create or replace function pgjobq.rows_to_walk(p_rows int, p_filter pgjobq.job_filter) returns int
 language plpgsql immutable as $$
+declare
+    c_pattern constant int := 20000;    -- a pattern takes as long as so many bytes of other conditions
+    v_bytes int := pg_column_size(p_filter.path);
+    v_patterns int := cardinality(string_to_array(p_filter.path::text, '" flag "s"')) - 1;
 begin
-    return p_rows / (1 + pg_column_size(p_filter.path) / 1000);
+    if v_patterns > 0 then
+        v_bytes := 10 * v_bytes + c_pattern * v_patterns;
+    end if;
+    return p_rows / (1 + v_bytes / 1000);
 end $$;
 
 comment on function pgjobq.rows_to_walk is 'Internal. How many rows a walk reads at most.';

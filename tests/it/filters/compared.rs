@@ -103,6 +103,21 @@ async fn attributes_written_by_hand_never_fail_a_filter(db: TestDb) {
     assert!(answers.len() == 1500 && answers.iter().all(Option::is_some));
 }
 
+on_one_shard!(walk_with_a_pattern_reads_fewer_rows);
+async fn walk_with_a_pattern_reads_fewer_rows(db: TestDb) {
+    let rows = async |filter: Filter| {
+        let walk = "select pgjobq.rows_to_walk(5000, row($1::jsonpath, false, null)::pgjobq.job_filter)";
+        let path = filter.compile().unwrap().path;
+        sqlx::query_scalar::<_, i32>(walk).bind(path).fetch_one(&db.pool).await.unwrap()
+    };
+    let pattern = |name: &str| attribute(name).like(&format!("%a{}z%", "_".repeat(55)));
+    assert_eq!(rows(attribute("t").eq("like_regex \" flag \"s\"")).await, 5000);
+    let one = rows(pattern("t")).await;
+    assert!(one < 5000 / 20, "{one}");
+    let two = rows(pattern("t").or(pattern("u"))).await;
+    assert!(two < one, "{one} and {two}");
+}
+
 on_one_shard!(largest_filters_are_answered);
 async fn largest_filters_are_answered(db: TestDb) {
     let job = Candidate { attributes: [("a".to_owned(), 999.into())].into(), ..drawn::job() };
