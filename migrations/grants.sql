@@ -38,16 +38,20 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.cancel_workflow, pgjobq.workflow_status, pgjobq.workflow_steps, pgjobq.states_of_steps,
     pgjobq.blocked_state, pgjobq.workflow_of, pgjobq.number_of_step to pgjobq_producer;
 
--- A worker runs the jobs, and may do all that the functions do. It forges no request to cancel.
+-- A worker runs the jobs, and may do all that the functions do. It forges no request to cancel, no pause, and
+-- no setting of an operator.
 grant select, usage on sequence pgjobq.ticket to pgjobq_worker;
-grant select, insert, update, delete on pgjobq.queues, pgjobq.kinds, pgjobq.lanes, pgjobq.jobs, pgjobq.leases,
+grant select, delete on pgjobq.queues to pgjobq_worker;
+grant insert (name), update (deleted_at, keep_completed, keep_dead, keep_cancelled, keep_expired, slots)
+    on pgjobq.queues to pgjobq_worker;
+grant select, insert, update, delete on pgjobq.kinds, pgjobq.lanes, pgjobq.jobs, pgjobq.leases,
     pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.progress, pgjobq.waiters, pgjobq.workflows,
-    pgjobq.steps, pgjobq.unsettled, pgjobq.unreleased, pgjobq.edges, pgjobq.ended_parents, pgjobq.pauses
+    pgjobq.steps, pgjobq.unsettled, pgjobq.unreleased, pgjobq.edges, pgjobq.ended_parents
     to pgjobq_worker;
 grant select, delete on pgjobq.cancels to pgjobq_worker;
 grant update (changes) on pgjobq.settings to pgjobq_worker;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.actions, pgjobq.job_states,
-    pgjobq.attribute_indexes,
+    pgjobq.attribute_indexes, pgjobq.pauses,
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview,
     pgjobq.queue_settings to pgjobq_worker;
 grant select, insert, delete on pgjobq.rates to pgjobq_worker;

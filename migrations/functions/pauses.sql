@@ -69,10 +69,11 @@ comment on function pgjobq.kinds_without is 'Internal. Those of some kinds that 
 -- Pauses a queue, a kind or a key, or changes its pause. Once this has committed, no claim takes a job of it.
 -- The lanes stay locked until the transaction ends, so it must be the only statement of its transaction.
 -- `lanes` are locked in the order in which every transaction locks them. A pause of a kind or key concerns
--- all lanes, because jobs of any queue may have it.
+-- all lanes, because jobs of any queue may have it. Only the owner may write the table, so `role` is true.
 create or replace function pgjobq.pause(
     scope text, name text, until timestamptz default null, reason text default null, by text default null)
-returns void language plpgsql set lock_timeout = '10s' set search_path = pg_catalog, pg_temp as $$
+returns void language plpgsql security definer set lock_timeout = '10s'
+    set search_path = pg_catalog, pg_temp as $$
 declare
     v_queue int;
     l record;
@@ -83,8 +84,8 @@ begin
                  where pause.scope = 'queue' and q.name = pause.name and q.deleted_at is null);
     perform pg_advisory_xact_lock(hashtext('pgjobq.pause'));
     delete from pgjobq.pauses p where p.until <= clock_timestamp();
-    insert into pgjobq.pauses as p (scope, name, until, reason, paused_by)
     perform pgjobq.reject_many_pauses(pause.scope, pause.name);
+    insert into pgjobq.pauses as p (scope, name, until, reason, paused_by)
     values (pause.scope, pause.name, pause.until, pause.reason, coalesce(pause.by, session_user))
     on conflict on constraint pauses_pkey do update
        set until = excluded.until, reason = excluded.reason, paused_by = excluded.paused_by,
@@ -101,6 +102,8 @@ end $$;
 comment on function pgjobq.pause is
     'Public. Pauses a queue, a kind or a key (the scope), until a time or until `resume`: no worker starts a '
     'job of it. Jobs that run go on. Call it in a transaction of its own, in one simple query.';
+
+revoke execute on function pgjobq.pause from public;
 
 -- Rejects a pause of what does not exist, or that would be over at once. A kind may be one of a program that
 -- has not started yet.
@@ -129,9 +132,6 @@ end $$;
 
 comment on function pgjobq.check_pause is 'Internal. Rejects a pause of what does not exist.';
 
--- Ends a pause, and notifies the workers. Returns false if there was none.
-create or replace function pgjobq.resume(scope text, name text) returns boolean language plpgsql
-    set lock_timeout = '10s' set search_path = pg_catalog, pg_temp as $$
 -- Rejects a pause of one kind or key too many. A claim compares each job that it walks past with all paused
 -- keys, under the lock of its lane, and reads all pauses.
 create or replace function pgjobq.reject_many_pauses(p_scope text, p_name text) returns void
@@ -151,6 +151,9 @@ end $$;
 
 comment on function pgjobq.reject_many_pauses is 'Internal. Rejects a pause of one kind or key too many.';
 
+-- Ends a pause, and notifies the workers. Returns false if there was none.
+create or replace function pgjobq.resume(scope text, name text) returns boolean language plpgsql
+    security definer set lock_timeout = '10s' set search_path = pg_catalog, pg_temp as $$
 declare
     v_until timestamptz;
 begin
@@ -166,3 +169,5 @@ end $$;
 
 comment on function pgjobq.resume is
     'Public. Ends the pause of a queue, a kind or a key. Returns false if it was not paused.';
+
+revoke execute on function pgjobq.resume from public;

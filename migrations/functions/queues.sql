@@ -58,10 +58,10 @@ comment on function pgjobq.save_queue is
     'Internal. Creates a queue if it is missing, and sets what the code says.';
 
 -- Marks a queue as deleted: nothing more is enqueued in it. Its row and its lanes stay, because an open
--- transaction may have a job for it, which is cancelled later. What operators have set for it is gone. Null
--- if there is no such queue.
+-- transaction may have a job for it, which is cancelled later. What operators have set for it is gone, and
+-- only the owner may write that. Null if there is no such queue.
 create or replace function pgjobq.delete_queue(p_name text)
-returns int language plpgsql set search_path = pg_catalog, pg_temp as $$
+returns int language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_id int;
 begin
@@ -75,3 +75,5 @@ end $$;
 
 comment on function pgjobq.delete_queue is
     'Public. Deletes a queue: nothing more is enqueued in it, and workers cancel its waiting jobs.';
+
+revoke execute on function pgjobq.delete_queue from public;

@@ -2,10 +2,11 @@
 -- (`save_queue`), and only this file the second, so that no deploy undoes it. Workers follow at the next
 -- notification or heartbeat.
 
--- Changes settings of a queue. A null in `p_values` resets one to what the code says.
+-- Changes settings of a queue. A null in `p_values` resets one to what the code says. Only the owner may write
+-- `overrides`, so that its `role` is true, and each value one that can be read.
 create or replace function pgjobq.change_settings(
     p_queue text, p_settings text[], p_values bigint[], p_by text default null)
-returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_set jsonb;
     v_reset text[];
@@ -30,6 +31,8 @@ begin
 end $$;
 
 comment on function pgjobq.change_settings is 'Internal. Changes settings of a queue.';
+
+revoke execute on function pgjobq.change_settings from public;
 
 -- Rejects a setting that no queue has, and a value that it cannot have.
 create or replace function pgjobq.check_setting(p_setting text, p_value bigint) returns void
