@@ -18,13 +18,14 @@ create table pgjobq.workflows (
     name text not null,
     outcome text check (outcome in ('completed', 'failed', 'cancelled')),
     cancelled jsonb,
-    primary key (shard, id)
+    primary key (shard, id),
+    constraint cancelled_has_no_deadline check (cancelled_at is null or deadline is null)
 ) with (fillfactor = 50);
 
 comment on table pgjobq.workflows is
     'The workflows that run, or ended not long ago. All steps of one lie on its shard.';
 comment on column pgjobq.workflows.deadline is
-    'It is cancelled if it has not ended by then; null afterwards.';
+    'It is cancelled if it has not ended by then; null once it is cancelled or has ended.';
 comment on column pgjobq.workflows.due_at is
     'When the upkeep must look at it: for its deadline, its cancellation, its last steps, or its deletion. '
     'Minus infinity means at once, also if the clock is set back.';

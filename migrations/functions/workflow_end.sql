@@ -39,7 +39,7 @@ begin
     end if;
     delete from pgjobq.cancels where shard = p_shard and ctid = v_request.address;
     update pgjobq.workflows
-       set cancelled_at = clock_timestamp(), cancel_from = 0, due_at = '-infinity',
+       set cancelled_at = clock_timestamp(), cancel_from = 0, due_at = '-infinity', deadline = null,
            cancelled = jsonb_build_object('by', v_request.asked_by, 'role', v_request.role,
                                           'reason', v_request.reason)
      where shard = p_shard and id = v_request.job and ended_at is null and cancelled_at is null;

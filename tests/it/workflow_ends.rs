@@ -79,6 +79,30 @@ async fn late_workflow_is_cancelled() {
 }
 
 #[tokio::test]
+async fn cancelled_workflow_is_left_alone_at_its_deadline() {
+    let flow = Flow::new(r#"[{}, {"after": {"1": "o"}}]"#).await;
+    flow.db
+        .run(
+            "insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
+             select 0, 1, 1, ticket, 9, 8, int8multirange(int8range(ticket, ticket, '[]')) from pgjobq.jobs
+              where id = flows.id(1);
+             update pgjobq.workflows set deadline = now() + interval '1 hour', due_at = now() + interval '1 hour';
+             select pgjobq.cancel_workflow(flows.id(0))",
+        )
+        .await;
+    flow.tend().await;
+    assert_eq!(flow.states().await, "running cancelled");
+    // Its deadline passes while the first step runs.
+    flow.db.run("update pgjobq.workflows set deadline = now() where deadline is not null").await;
+    flow.db.run("update pgjobq.workflows set due_at = now() where due_at is not null").await;
+    assert_eq!(flow.tend().await, 0);
+    flow.db.run("delete from pgjobq.leases").await;
+    flow.complete(&[1]).await;
+    flow.tend().await;
+    assert_eq!(flow.states().await, "completed cancelled: cancelled");
+}
+
+#[tokio::test]
 async fn retry_runs_failed_steps_and_no_others() {
     let plan = r#"[{}, {"after": {"1": "O"}, "inputs": {"v": {"output": 1}}},
                    {"after": {"1": "O", "2": "O"}, "inputs": {"v": {"outputs": [1, 2]}}}, {"role": "complete"}]"#;

@@ -22,7 +22,7 @@ const IDLE: Duration = Duration::from_secs(60 * 60);
 pub(crate) struct Settler(pub(crate) Arc<Runtime>);
 
 impl Settler {
-    /// Settles one batch of steps, or, if none is left, of edges. Returns whether more may be left.
+    /// Settles one batch of steps, and one of edges. Returns whether more may be left.
     async fn settle(&self, shard: Shard) -> Result<bool, DatabaseError> {
         let store = &self.0.store;
         let tended = store.tend_workflows(shard, SETTLE_BATCH_SIZE).await?;
@@ -30,7 +30,7 @@ impl Settler {
         if tended.cancelling {
             self.0.events.follow_up.notify_one();
         }
-        if tended.settled.more || !tended.has_edges {
+        if !tended.has_edges {
             return Ok(tended.settled.more);
         }
         let unconfirmed = store.confirm_edges(shard, SETTLE_BATCH_SIZE).await?;
@@ -39,7 +39,7 @@ impl Settler {
         if !edges.ended.is_empty() {
             self.0.events.follow_up.notify_one(); // The children of a cancelled child may be on another shard.
         }
-        Ok(unconfirmed || edges.more)
+        Ok(tended.settled.more || unconfirmed || edges.more)
     }
 }
 
