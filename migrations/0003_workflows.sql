@@ -131,7 +131,7 @@ comment on column pgjobq.edges.is_confirmed is
 comment on column pgjobq.edges.parent_created_at is
     'Of the job that is meant: once that job has ended, another may get its id.';
 
-create index edges_to_confirm on pgjobq.edges (shard, parent) where not is_confirmed;
+create index edges_to_confirm on pgjobq.edges (shard, parent, parent_created_at) where not is_confirmed;
 
 create table pgjobq.ended_parents (
     shard smallint not null,

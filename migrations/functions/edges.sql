@@ -118,42 +118,45 @@ end $$;
 
 comment on function pgjobq.outcome_of is 'Internal. The outcome of a job that is no longer live.';
 
--- Confirms at most `p_most` edges. It waits for no lock: a parent that another session has locked may be
--- completing, and is left to the next look. `more` is true if it should be called again.
+-- Confirms about `p_most` edges, parent by parent. It waits for no lock: a parent that another session has
+-- locked may be completing, and is left to the next look. The look goes on behind it, so its edges delay no
+-- others. `more` is true if it should be called again.
 create or replace function pgjobq.confirm_edges(p_shard smallint, p_most int, out more boolean)
 language plpgsql as $$
 declare
-    v_edge record;
-    v_seen int := 0;
+    v_parent uuid := '00000000-0000-0000-0000-000000000000';
+    v_created_at timestamptz := '-infinity';
+    v_left int := p_most;
+    v_edges int;
 begin
     more := false;
-    for v_edge in
-        select parent, parent_created_at, count(*) as edges
-          from (select parent, parent_created_at from pgjobq.edges
-                 where shard = p_shard and not is_confirmed
-                 order by parent limit p_most) e
-         group by parent, parent_created_at order by parent
-    loop
-        v_seen := v_seen + v_edge.edges;
+    while v_left > 0 loop
+        select parent, parent_created_at into v_parent, v_created_at from pgjobq.edges
+         where shard = p_shard and not is_confirmed
+           and (parent, parent_created_at) > (v_parent, v_created_at)
+         order by parent, parent_created_at limit 1;
+        exit when not found;
         perform from pgjobq.jobs
-          where shard = p_shard and id = v_edge.parent and created_at = v_edge.parent_created_at
-            for key share skip locked;
+          where shard = p_shard and id = v_parent and created_at = v_created_at for key share skip locked;
         if found then
             -- step: parent locked
             update pgjobq.edges set is_confirmed = true
-             where shard = p_shard and parent = v_edge.parent and parent_created_at = v_edge.parent_created_at
+             where shard = p_shard and parent = v_parent and parent_created_at = v_created_at
                and not is_confirmed;
+            get diagnostics v_edges = row_count;
+            more := true;
         else
-            continue when exists (select from pgjobq.job_row(p_shard, v_edge.parent) j
-                                   where j.created_at = v_edge.parent_created_at);
+            continue when exists (select from pgjobq.job_row(p_shard, v_parent) j
+                                   where j.created_at = v_created_at);
             insert into pgjobq.ended_parents (shard, parent, created_at, outcome)
-            values (p_shard, v_edge.parent, v_edge.parent_created_at,
-                    pgjobq.outcome_of(p_shard, v_edge.parent, v_edge.parent_created_at))
+            values (p_shard, v_parent, v_created_at, pgjobq.outcome_of(p_shard, v_parent, v_created_at))
             on conflict do nothing;
-            continue when not found;
+            v_edges := 1;   -- `settle_edges` deals with them, whether they are confirmed or not
+            more := more or found;
         end if;
-        more := v_seen >= p_most;
+        v_left := v_left - v_edges;
     end loop;
+    more := more and v_left <= 0;
 end $$;
 
 comment on function pgjobq.confirm_edges is
@@ -257,8 +260,8 @@ language plpgsql stable as $$
 #variable_conflict use_column
 begin
     return query
-    select e.child, j.address, j.waits_for - e.met, pgjobq.workflow_of(j.meta),
-           pgjobq.number_of_step(j.meta), e.held, e.fatal
+    select e.child, j.address, j.waits_for - e.met, (j.meta->>'workflow')::uuid, (j.meta->>'step')::int,
+           e.held, e.fatal
       from (select u.child, u.child_created_at,
                    count(*) filter (where u.demand = 'a' or p.outcome = 'completed')::int as met,
                    count(*) filter (where u.demand = 'h' and p.outcome <> 'completed')::int as held,

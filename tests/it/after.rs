@@ -290,6 +290,26 @@ async fn many_children_of_one_parent_run(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
+on_one_shard!(locked_parent_delays_no_edges_but_its_own);
+async fn locked_parent_delays_no_edges_but_its_own(db: TestDb) {
+    let locked = after_end::job(false).id(Uuid::from_u128(1)).enqueue(&db.client).await.unwrap();
+    let other = after_end::job(false).id(Uuid::from_u128(2)).enqueue(&db.client).await.unwrap();
+    for parent in [&locked, &other] {
+        db.client.enqueue_all((0..20).map(|_| after_end::job(false).after(parent))).await.unwrap();
+    }
+    let confirm = "select count(*) from generate_series(1, 10) where pgjobq.confirm_edges(0::smallint, 10)";
+    let confirmed = "select string_agg(is_confirmed::text, ' ' order by parent)
+                       from (select distinct parent, is_confirmed from pgjobq.edges) e";
+    let mut tx = db.pool.begin().await.unwrap();
+    let delete = format!("delete from pgjobq.jobs where id = '{}'", locked.id());
+    sqlx::raw_sql(sqlx::AssertSqlSafe(delete)).execute(&mut *tx).await.unwrap();
+    assert_eq!(db.number(confirm).await, 1);
+    assert_eq!(db.text(confirmed).await, "false true");
+    tx.rollback().await.unwrap();
+    assert_eq!(db.number(confirm).await, 1);
+    assert_eq!(db.text(confirmed).await, "true true");
+}
+
 on_one_shard!(child_of_another_life_is_left_alone);
 async fn child_of_another_life_is_left_alone(db: TestDb) {
     let gate = Gate::new();
