@@ -123,6 +123,8 @@ async fn preview_shows_the_number_and_ten_jobs(db: TestDb) {
     assert_eq!((preview.count.jobs, preview.samples.len()), (16, 10));
     let text = preview.to_string();
     assert!(text.starts_with("retry_now of 16 jobs: tenant = 1\n  "), "{text}");
+    let all = db.client.jobs(tenant(1)).preview().await.unwrap();
+    assert!(all.to_string().starts_with("16 jobs: tenant = 1\n  "), "{all}");
     assert_eq!((text.lines().count(), db.number("select count(*) from pgjobq.actions").await), (11, 0));
     assert_eq!(db.client.jobs(tenant(1)).requeue().preview().await.unwrap().count.jobs, 0, "none has ended");
 }
