@@ -29,7 +29,7 @@ pub use admin::jobs::action::Action;
 pub use admin::jobs::count::JobCount;
 pub use admin::jobs::error::ActionError;
 pub use admin::jobs::left_out::LeftOut;
-pub use admin::jobs::list::{JobPage, ListedJob, Place};
+pub use admin::jobs::list::{InvalidJobPlace, JobPage, JobPlace, ListedJob};
 pub use admin::jobs::matching::Jobs;
 pub use admin::jobs::preview::JobsPreview;
 pub use admin::jobs::rate::InvalidRate;

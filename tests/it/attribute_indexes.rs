@@ -175,7 +175,7 @@ async fn list_goes_on_when_an_index_comes_or_goes(db: TestDb) {
                 (true, false) => db.client.index_attribute("tenant").await.unwrap(),
                 (false, _) => {}
             }
-            page = db.client.jobs(filter.clone()).from(place).list(7).await.unwrap();
+            page = db.client.jobs(filter.clone()).list_after(&place, 7).await.unwrap();
         }
         let all = ids.len();
         ids.sort();

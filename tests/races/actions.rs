@@ -27,6 +27,7 @@ const GROUPS: [(&[&str], &[&str]); 2] = [
             "complete and keep",
             "retry now",
             "return the lease",
+            "reap",
             "promote",
             "complete in and roll back",
             "cancel",

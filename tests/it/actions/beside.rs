@@ -46,6 +46,7 @@ async fn worker_starts_jobs_beside_an_action(db: TestDb) {
     db.until(&format!("({ticks}) > 0")).await;
 
     // The client that asked for it dies half-way.
+    *STARTS.lock().unwrap() = None;
     let client = db.client.clone();
     let asks = tokio::spawn(async move { client.jobs(kind("act_of_nobody")).cancel().await });
     while db.number("select coalesce(max(changed), 0) from pgjobq.actions").await * 2 < i64::from(many) {
@@ -62,13 +63,14 @@ async fn worker_starts_jobs_beside_an_action(db: TestDb) {
     let meanwhile = db.number(ticks).await - before;
     feeder.abort();
     let gap = STARTS.lock().unwrap().map_or(Duration::ZERO, |(_, longest)| longest);
-    let took = db.text("(select ended_at - created_at from pgjobq.actions)").await;
+    let took = db.number("select extract(epoch from ended_at - created_at) * 1000 from pgjobq.actions").await;
     eprintln!(
-        "{many} jobs cancelled in {took}: {meanwhile} jobs ran in its second half, longest batch {longest} ms, longest pause {gap:?}"
+        "{many} jobs cancelled in {took} ms: {meanwhile} jobs ran in its second half, longest batch {longest} ms, longest pause {gap:?}"
     );
     let counts = "select format('%s %s %s', matched, changed, left_out) from pgjobq.actions";
     assert_eq!(db.text(&format!("({counts})")).await, format!("{many} {many} {{}}"));
     // In this time the action has had a batch for each 500 jobs; the worker has had a claim for each, too.
     assert!(meanwhile >= i64::from(many) / 1000, "{meanwhile} jobs ran");
+    assert!((gap.as_millis() as i64) < took, "no job started for {gap:?}, and the action took {took} ms");
     worker.shutdown().await.unwrap();
 }

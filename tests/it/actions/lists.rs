@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use pgjobq::JobState;
 use pgjobq::filter::{all, id, ids, kind, state};
+use pgjobq::{JobState, Priority};
 
 use super::{act_fail, act_greet, tenant, wait_for_tenants};
 use crate::harness::TestDb;
@@ -20,7 +20,9 @@ async fn pages_show_every_matching_job_once(db: TestDb) {
         assert!(page.jobs.len() <= 7);
         seen.extend(page.jobs.iter().map(|job| (job.id, job.state)));
         let Some(place) = page.next else { break };
-        page = db.client.jobs(tenant(1)).from(place).list(7).await.unwrap();
+        // As a link carries it.
+        let place = place.to_string().parse().unwrap();
+        page = db.client.jobs(tenant(1)).list_after(&place, 7).await.unwrap();
         pages += 1;
     }
     let ready = seen.iter().filter(|(_, state)| *state == JobState::Ready).count();
@@ -37,7 +39,11 @@ async fn listed_job_shows_its_state_and_error(db: TestDb) {
     let page = db.client.jobs(state(JobState::Dead)).list(10).await.unwrap();
     let [job] = &page.jobs[..] else { panic!("{page:?}") };
     assert_eq!((job.id, job.state, job.attempts, job.failures), (dead.id(), JobState::Dead, 1, 1));
-    assert_eq!((&*job.kind, &*job.queue, job.error.as_deref()), ("act_fail", "default", Some("no 7")));
+    assert_eq!(
+        (&*job.kind, job.queue.as_deref(), job.error.as_deref()),
+        ("act_fail", Some("default"), Some("no 7"))
+    );
+    assert_eq!(job.priority, Priority::Normal);
     assert_eq!(job.attributes, serde_json::json!({"tenant": 1}));
     assert!(page.next.is_none());
     assert!(job.to_string().ends_with("dead `act_fail` in `default` {\"tenant\":1}: no 7"), "{job}");
@@ -107,6 +113,29 @@ async fn index_by_attribute_finds_its_jobs_at_once(db: TestDb) {
     assert_eq!((canceled.changed, deleted.changed), (200, 200));
     assert_eq!(db.client.jobs(all()).count().await.unwrap().jobs, 200 + 3 + 400);
     assert_eq!(db.client.jobs(tenant(1)).list(900).await.unwrap().jobs.len(), 400);
+}
+
+on_one_shard!(jobs_with_the_attribute_only_do_not_end_a_page);
+async fn jobs_with_the_attribute_only_do_not_end_a_page(db: TestDb) {
+    db.client.index_attribute("tenant").await.unwrap();
+    wait_for_tenants(&db, &[1], 50).await;
+    db.client.enqueue_all((0..5).map(|n| act_fail::job(n).attribute("tenant", 1))).await.unwrap();
+    let few = db.client.jobs(tenant(1).and(kind("act_fail")));
+    assert_eq!(few.list(3).await.unwrap().jobs.len(), 3);
+    assert_eq!(few.set_priority(Priority::High).preview().await.unwrap().samples.len(), 5);
+    // A batch of one job is one transaction.
+    let paced = few.set_priority(Priority::High).rate("1 per hour").start().await.unwrap();
+    db.run("select pgjobq.act(null)").await;
+    assert_eq!(paced.progress().await.unwrap().changed, 1);
+}
+
+on_one_shard!(page_of_no_jobs_has_one);
+async fn page_of_no_jobs_has_one(db: TestDb) {
+    wait_for_tenants(&db, &[1], 2).await;
+    let page = db.client.jobs(all()).list(0).await.unwrap();
+    let last = db.client.jobs(all()).list_after(&page.next.unwrap(), 0).await.unwrap();
+    assert_eq!((page.jobs.len(), last.jobs.len()), (1, 1));
+    assert_ne!(page.jobs, last.jobs);
 }
 
 on_one_shard!(preview_shows_the_number_and_ten_jobs);

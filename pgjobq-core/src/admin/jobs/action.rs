@@ -68,13 +68,13 @@ impl<'c> Action<'c> {
         self
     }
 
-    /// Sets who asks.
+    /// Sets who asks. Of a long text the first 1000 characters are kept.
     pub fn by(mut self, who: impl Into<String>) -> Self {
         self.asked.set_by(who.into());
         self
     }
 
-    /// Sets the reason.
+    /// Sets the reason. Of a long text the first 1000 characters are kept.
     pub fn because(mut self, reason: impl Into<String>) -> Self {
         self.asked.set_reason(reason.into());
         self

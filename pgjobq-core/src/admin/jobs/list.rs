@@ -1,6 +1,7 @@
 //! Jobs as a list shows them.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::SystemTime;
 
 use sqlx::Row;
@@ -11,7 +12,7 @@ use super::selection::Selection;
 use crate::client::Client;
 use crate::db::literal::Literal;
 use crate::db::time::time;
-use crate::{DatabaseError, JobId, JobState};
+use crate::{DatabaseError, JobId, JobState, Priority};
 
 /// The place of the first job.
 const START: &str = "(1,0,,)";
@@ -24,13 +25,57 @@ const MAX_PAGE: u32 = 1000;
 pub struct JobPage {
     /// The jobs.
     pub jobs: Vec<ListedJob>,
-    /// The place after them, for [`Jobs::from`](crate::Jobs::from); `None` at the end.
-    pub next: Option<Place>,
+    /// The place after them, for [`Jobs::list_after`](crate::Jobs::list_after); `None` at the end.
+    pub next: Option<JobPlace>,
 }
 
 /// A place among the jobs that match a filter: from [`JobPage::next`]. It stays good while jobs come and go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place(String);
+///
+/// It can be written as a text and parsed again, for the link to the next page of a web page or a command.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct JobPlace(String);
+
+/// A text is no [`JobPlace`].
+#[derive(Clone, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is no place among jobs: take it from `JobPage::next`, unchanged, or list from the start")]
+pub struct InvalidJobPlace(String);
+
+crate::debug_as_message!(InvalidJobPlace);
+
+impl fmt::Display for JobPlace {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+/// It is a list, a shard, and the time and the id of the last job: `(1,0,,0197…)`. A time has quotes, because it has a space.
+impl FromStr for JobPlace {
+    type Err = InvalidJobPlace;
+
+    fn from_str(text: &str) -> Result<Self, InvalidJobPlace> {
+        let parts = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+        let parts: Vec<_> = parts.unwrap_or_default().split(',').collect();
+        let good = match parts[..] {
+            [list, shard, at, id] => {
+                list.parse::<u8>().is_ok_and(|list| (1..=9).contains(&list))
+                    && shard.parse::<u16>().is_ok_and(|shard| shard < 1024)
+                    && (at.is_empty() || is_timestamp(at))
+                    && (id.is_empty() || id.parse::<Uuid>().is_ok())
+            }
+            _ => false,
+        };
+        if good { Ok(Self(text.to_owned())) } else { Err(InvalidJobPlace(text.to_owned())) }
+    }
+}
+
+/// Returns whether this may be a time as PostgreSQL writes one in a row: `"2026-01-31 12:00:00.5+00"`.
+fn is_timestamp(text: &str) -> bool {
+    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    inner.is_some_and(|time| {
+        (19..40).contains(&time.len())
+            && time.chars().all(|letter| letter.is_ascii_digit() || " :.+-".contains(letter))
+    })
+}
 
 /// A job of any kind and state: from [`Jobs::list`](crate::Jobs::list). [`Client::job`] acts on it by its id.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,10 +85,12 @@ pub struct ListedJob {
     pub id: JobId,
     /// Its state.
     pub state: JobState,
-    /// Its queue.
-    pub queue: String,
+    /// Its queue; `None` if that was deleted long ago.
+    pub queue: Option<String>,
     /// Its kind.
     pub kind: String,
+    /// Its priority.
+    pub priority: Priority,
     /// Its key.
     pub key: Option<String>,
     /// Its attributes by name; an empty object if it has none.
@@ -66,7 +113,10 @@ pub struct ListedJob {
 
 impl fmt::Display for ListedJob {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} {} `{}` in `{}`", self.id, self.state, self.kind, self.queue)?;
+        write!(out, "{} {} `{}`", self.id, self.state, self.kind)?;
+        if let Some(queue) = &self.queue {
+            write!(out, " in `{queue}`")?;
+        }
         if self.attributes.as_object().is_some_and(|attributes| !attributes.is_empty()) {
             write!(out, " {}", self.attributes)?;
         }
@@ -82,15 +132,15 @@ impl Client {
     pub(super) async fn list_jobs(
         &self,
         selection: &Selection,
-        from: Option<&Place>,
+        from: Option<&JobPlace>,
         most: u32,
     ) -> Result<JobPage, DatabaseError> {
         let shared = self.shared();
-        let (from, most) = (from.map_or(START, |place| &place.0), most.min(MAX_PAGE) as i32);
+        let (from, most) = (from.map_or(START, |place| &place.0), most.clamp(1, MAX_PAGE) as i32);
         let values: [&dyn Literal; 3] = [&selection, &from, &most];
         let rows = shared.read(&shared.sql.list_jobs, &values).await?;
         let next = rows.last().map(|row| row.try_get::<Option<String>, _>("next")).transpose();
-        let next = next.map_err(DatabaseError::Refused)?.flatten().map(Place);
+        let next = next.map_err(DatabaseError::Refused)?.flatten().map(JobPlace);
         let jobs = rows.split_last().map_or(&[][..], |(_, jobs)| jobs);
         let jobs = jobs.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)?;
         Ok(JobPage { jobs, next })
@@ -105,13 +155,19 @@ fn read(row: &PgRow) -> Result<ListedJob, sqlx::Error> {
     Ok(ListedJob {
         id: JobId::from(row.try_get::<Uuid, _>("id")?),
         state: state.parse().map_err(|error: String| sqlx::Error::Decode(error.into()))?,
-        queue: row.try_get::<Option<String>, _>("queue")?.unwrap_or_default(),
+        queue: row.try_get("queue")?,
         kind: row.try_get("kind")?,
+        priority: match row.try_get::<i16, _>("priority")? {
+            0 => Priority::Low,
+            1 => Priority::Normal,
+            2 => Priority::High,
+            _ => Priority::Critical,
+        },
         key: row.try_get("key")?,
-        attributes: attributes
-            .as_deref()
-            .and_then(|text| serde_json::from_str(text).ok())
-            .unwrap_or_else(empty),
+        attributes: match attributes.as_deref() {
+            Some(text) => serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))?,
+            None => serde_json::Value::Object(serde_json::Map::new()),
+        },
         attempts: count("attempt")?,
         failures: count("failures")?,
         crashes: count("crashes")?,
@@ -122,6 +178,31 @@ fn read(row: &PgRow) -> Result<ListedJob, sqlx::Error> {
     })
 }
 
-fn empty() -> serde_json::Value {
-    serde_json::Value::Object(serde_json::Map::new())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_place_is_parsed_as_a_place() {
+        let id = "0197d2a0-1f4e-7000-8000-000000000001";
+        let time = "\"2026-01-31 12:00:00.123456+00\"";
+        for text in [START, &format!("(2,7,,{id})"), &format!("(1,0,{time},{id})")] {
+            assert_eq!(text.parse::<JobPlace>().map(|place| place.to_string()), Ok(text.to_owned()));
+        }
+        let wrong = [
+            "",
+            "1",
+            "(1,0,,",
+            "(0,0,,)",
+            "(1,-1,,)",
+            "(1,0,,x)",
+            "(1,0,now,)",
+            "(1,0,\"'; drop table jobs\",)",
+            "(1,0,,,)",
+        ];
+        for text in wrong {
+            let error = text.parse::<JobPlace>().map_err(|error| error.to_string());
+            assert!(error.is_err_and(|error| error.starts_with(&format!("`{text}` is no place"))), "{text}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::action::Action;
 use super::change::Change;
 use super::count::JobCount;
 use super::error::ActionError;
-use super::list::{JobPage, Place};
+use super::list::{JobPage, JobPlace};
 use super::preview::JobsPreview;
 use super::selection::{Concerned, Selection};
 use crate::Priority;
@@ -34,7 +34,6 @@ use crate::filter::Filter;
 pub struct Jobs<'c> {
     client: &'c Client,
     filter: Filter,
-    from: Option<Place>,
 }
 
 impl Client {
@@ -42,7 +41,7 @@ impl Client {
     ///
     /// Every job is meant only by [`filter::all()`](crate::filter::all), or the text `all`.
     pub fn jobs(&self, filter: Filter) -> Jobs<'_> {
-        Jobs { client: self, filter, from: None }
+        Jobs { client: self, filter }
     }
 }
 
@@ -78,7 +77,7 @@ impl<'c> Jobs<'c> {
     ///
     /// let mut page = client.jobs(queue("mail")).list(100).await?;
     /// while let Some(place) = page.next {
-    ///     page = client.jobs(queue("mail")).from(place).list(100).await?;
+    ///     page = client.jobs(queue("mail")).list_after(&place, 100).await?;
     /// }
     /// # Ok(())
     /// # }
@@ -88,13 +87,16 @@ impl<'c> Jobs<'c> {
     ///
     /// [`ActionError::Filter`] and [`ActionError::Database`].
     pub async fn list(&self, limit: u32) -> Result<JobPage, ActionError> {
-        Ok(self.client.list_jobs(&self.selection()?, self.from.as_ref(), limit).await?)
+        Ok(self.client.list_jobs(&self.selection()?, None, limit).await?)
     }
 
-    /// Begins the list at this place: that after another page.
-    pub fn from(mut self, place: Place) -> Self {
-        self.from = Some(place);
-        self
+    /// Returns the next of them after a place: [`JobPage::next`] of the page before.
+    ///
+    /// # Errors
+    ///
+    /// [`ActionError::Filter`] and [`ActionError::Database`].
+    pub async fn list_after(&self, place: &JobPlace, limit: u32) -> Result<JobPage, ActionError> {
+        Ok(self.client.list_jobs(&self.selection()?, Some(place), limit).await?)
     }
 
     /// Cancels those that have not ended. Waiting jobs are certain never to run; running ones are asked to stop.
