@@ -46,6 +46,7 @@ create table pgjobq.steps (
     n int not null,
     readers int not null default 0,
     held int not null default 0,
+    held_outside int not null default 0,
     shard smallint not null,
     workflow uuid not null,
     job uuid not null,
@@ -75,6 +76,8 @@ comment on column pgjobq.steps.outside is
     'The parents that are no steps of its workflow, as in `new_edges`: a retry waits for them again.';
 comment on column pgjobq.steps.readers is 'How many children still have to get the output.';
 comment on column pgjobq.steps.held is 'How many parents ended badly, so that a person must decide.';
+comment on column pgjobq.steps.held_outside is
+    'How many of these are no steps of its workflow: a retry of the workflow does not run them again.';
 comment on column pgjobq.steps.role is
     'It waits until all steps without a role have ended, and runs if they all completed, or if one did not.';
 comment on column pgjobq.steps.output is

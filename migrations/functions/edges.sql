@@ -236,7 +236,7 @@ begin
         perform pgjobq.hold_steps(p_shard,
                                   array(select w from unnest(s.workflows, s.held) u(w, h) where h > 0),
                                   array(select n from unnest(s.numbers, s.held) u(n, h) where h > 0),
-                                  array(select h from unnest(s.held) h where h > 0));
+                                  array(select h from unnest(s.held) h where h > 0), true);
         queues := queues || pgjobq.unblock_steps(p_shard, s.ids, s.workflows, s.numbers, s.addresses, s.waits,
                                                  null);
         more := exists (select from pgjobq.unsettled where shard = p_shard);

@@ -69,8 +69,10 @@ $$;
 
 comment on function pgjobq.edges_to is 'Internal. The children of ended steps.';
 
--- Notes that parents have ended badly, so that a person must decide what becomes of these steps.
-create or replace function pgjobq.hold_steps(p_shard smallint, p_workflow uuid[], p_n int[], p_held int[])
+-- Notes that parents have ended badly, so that a person must decide what becomes of these steps. With
+-- `p_is_outside` these parents are no steps of the same workflow.
+create or replace function pgjobq.hold_steps(
+    p_shard smallint, p_workflow uuid[], p_n int[], p_held int[], p_is_outside boolean default false)
 returns void language plpgsql as $$
 declare
     r record;
@@ -78,7 +80,9 @@ begin
     for r in select workflow, n, held from unnest(p_workflow, p_n, p_held) u(workflow, n, held)
               order by workflow, n
     loop
-        update pgjobq.steps set held = held + r.held
+        update pgjobq.steps
+           set held = held + r.held,
+               held_outside = held_outside + case when p_is_outside then r.held else 0 end
          where shard = p_shard and workflow = r.workflow and n = r.n;
     end loop;
 end $$;

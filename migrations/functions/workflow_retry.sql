@@ -164,14 +164,15 @@ end $$;
 comment on function pgjobq.waits_of_steps is 'Internal. Counts the parents of steps that have not completed.';
 
 -- Lets blocked children that had counted the end of these steps wait for them again. A parent that held its
--- child does no longer, and the child still waits for it.
+-- child does no longer, and the child still waits for it. What parents outside of the workflow hold stays
+-- held.
 create or replace function pgjobq.wait_again(p_shard smallint, p_workflow uuid, p_failed int[]) returns void
 language plpgsql as $$
 declare
     r record;
 begin
     for r in
-        select c.n, c.job, least(c.held, e.held) as freed, e.met + e.held - least(c.held, e.held) as waits
+        select c.n, c.job, c.freed, e.met + e.held - c.freed as waits
           from (select u.child, count(*) filter (where lower(u.demand) = 'a') as met,
                        count(*) filter (where lower(u.demand) = 'h') as held
                   from unnest(p_failed) d(n),
@@ -180,7 +181,7 @@ begin
                        unnest(s.children, string_to_array(s.demands, null)) u(child, demand)
                  where u.demand not in ('o', 'O')
                  group by u.child) e,
-               lateral (select n, job, held, outcome from pgjobq.steps
+               lateral (select n, job, outcome, least(held - held_outside, e.held) as freed from pgjobq.steps
                          where shard = p_shard and workflow = p_workflow and n = e.child offset 0) c
          where c.outcome is null
          order by c.job
@@ -201,7 +202,8 @@ returns void language plpgsql as $$
 declare
     r record;
 begin
-    update pgjobq.steps set outcome = null, ended_at = null, output = null, failed = null, held = 0
+    update pgjobq.steps
+       set outcome = null, ended_at = null, output = null, failed = null, held = 0, held_outside = 0
      where shard = p_shard and workflow = p_workflow and outcome <> 'completed';
     for r in
         select s.n, count(*) filter (where u.demand = upper(u.demand) and j.waits_for > 0) as readers
@@ -258,7 +260,8 @@ begin
                     hint = 'Retry the failed steps of the workflow instead.';
         end if;
     end if;
-    update pgjobq.steps set held = 0 where shard = p_shard and workflow = p_workflow and n = p_n;
+    update pgjobq.steps set held = 0, held_outside = 0
+     where shard = p_shard and workflow = p_workflow and n = p_n;
     queues := pgjobq.unblock_steps(
         p_shard, array[v_job], array[p_workflow], array[p_n], l.addresses, array[l.waits[1] - v_step.held],
         array[null::int]);

@@ -186,6 +186,32 @@ async fn retried_step_waits_again_for_jobs_outside() {
 }
 
 #[tokio::test]
+async fn retry_frees_no_hold_of_a_parent_outside() {
+    let flow = Flow::new("[{}]").await;
+    flow.db
+        .run(
+            r#"select pgjobq.enqueue('step', id => flows.id(30));
+               select flows.enqueue('[{}, {"after": {"1": "h"}, "outside": {"30": "h"}}]', p_base => 40)"#,
+        )
+        .await;
+    flow.db.run(SETTLE_EDGES).await;
+    flow.bury(&[41]).await;
+    flow.db.run("select pgjobq.resume_step(0::smallint, flows.id(40), 2)").await;
+    flow.bury(&[30]).await;
+    flow.db.run(SETTLE_EDGES).await;
+    let waits = "select format('%s of %s', s.held, j.waits_for) from pgjobq.steps s
+                   join pgjobq.jobs j on j.id = s.job where s.job = flows.id(42)";
+    assert_eq!(flow.db.text(waits).await, "1 of 1");
+    flow.db.run("select pgjobq.retry_workflow(0::smallint, flows.id(40))").await;
+    assert_eq!(flow.db.text(waits).await, "1 of 2");
+    flow.complete(&[41]).await;
+    flow.tend().await;
+    assert_eq!(flow.db.text(waits).await, "1 of 1", "the job outside still holds it");
+    flow.db.run("select pgjobq.resume_step(0::smallint, flows.id(40), 2)").await;
+    flow.complete(&[42]).await;
+}
+
+#[tokio::test]
 async fn retried_step_keeps_its_failures() {
     let flow = Flow::new("[{}]").await;
     flow.bury(&[1]).await;
