@@ -56,7 +56,7 @@ create table pgjobq.steps (
     outcome text check (outcome in ('completed', 'dead', 'cancelled', 'expired')),
     children int[] not null default '{}',
     demands text not null default '',
-    inputs jsonb,
+    inputs jsonb check (jsonb_typeof(inputs) = 'object'),
     outside jsonb,
     output jsonb,
     failed jsonb,
@@ -87,14 +87,18 @@ comment on column pgjobq.steps.failed is 'The row of `finished`, if the job did 
 create table pgjobq.unsettled (
     settled_to int not null default 0,
     shard smallint not null,
+    is_ended boolean not null default false,
     workflow uuid not null,
     n int not null,
-    primary key (shard, workflow, n)
+    primary key (shard, workflow, n, is_ended)
 );
 
 comment on table pgjobq.unsettled is
     'Steps that have ended, and whose edges are not settled; and steps that have not, but whose '
     'arguments are to be completed. Almost always empty.';
+comment on column pgjobq.unsettled.is_ended is
+    'True if the end of the step was recorded with this row; false if its arguments are to be completed. A '
+    'producer can write only false, so that none has a step counted twice.';
 comment on column pgjobq.unsettled.settled_to is 'How many of the edges are settled.';
 
 create table pgjobq.unreleased (

@@ -8,8 +8,10 @@ grant select on pgjobq.settings, pgjobq.migrations, pgjobq.queues, pgjobq.kinds,
     pgjobq.finished, pgjobq.progress, pgjobq.rates, pgjobq.actions, pgjobq.job_states,
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview,
     pgjobq.queue_settings to pgjobq_producer;
-grant select, insert on pgjobq.jobs, pgjobq.workflows, pgjobq.steps, pgjobq.edges to pgjobq_producer;
-grant insert on pgjobq.unsettled to pgjobq_producer;
+grant select, insert on pgjobq.jobs, pgjobq.workflows, pgjobq.edges to pgjobq_producer;
+grant select, insert (shard, workflow, n, job, kind, name, role, children, demands, inputs, readers, outside)
+    on pgjobq.steps to pgjobq_producer;
+grant insert (shard, workflow, n) on pgjobq.unsettled to pgjobq_producer;
 grant select, insert, update on pgjobq.waiters to pgjobq_producer;
 
 -- Functions that cancel, count or tidy up run with their owner's rights, or call others of this list.

@@ -40,9 +40,13 @@ begin
         reason := c_too_long;
     end if;
     given := case when reason is null then given end;
-exception when program_limit_exceeded or out_of_memory then
-    reason := c_too_long;
-    given := null;
+exception
+    when program_limit_exceeded or out_of_memory then
+        reason := c_too_long;
+        given := null;
+    when data_exception then
+        reason := format('what it reads of its parents is no valid description: %s', left(sqlerrm, 500));
+        given := null;
 end $$;
 
 comment on function pgjobq.fill_args is 'Internal. The arguments of a step that are outputs of others.';
@@ -51,7 +55,8 @@ comment on function pgjobq.fill_args is 'Internal. The arguments of a step that 
 create or replace function pgjobq.inputs_of(p_inputs jsonb) returns int[] language plpgsql immutable as $$
 begin
     return array(select distinct n::int
-                   from jsonb_path_query(p_inputs, 'strict $.** ? (@.type() == "number")') n order by 1);
+                   from jsonb_path_query(p_inputs, 'strict $.** ? (@.type() == "number" '
+                                                   '&& @ >= 0 && @ < 2147483647)') n order by 1);
 end $$;
 
 comment on function pgjobq.inputs_of is 'Internal. The steps whose output a step reads.';

@@ -24,9 +24,9 @@ begin
     if v_now.edges > 0 then
         queues := pgjobq.settle_children(p_shard, v_now.workflows, v_now.numbers);
     end if;
-    insert into pgjobq.unsettled (shard, workflow, n)
-    select p_shard, workflow, n from unnest(v_now.later, v_now.left_out) u(workflow, n)
-    on conflict (shard, workflow, n) do nothing;
+    insert into pgjobq.unsettled (shard, is_ended, workflow, n)
+    select p_shard, true, workflow, n from unnest(v_now.later, v_now.left_out) u(workflow, n)
+    on conflict (shard, workflow, n, is_ended) do nothing;
     more := exists (select from pgjobq.unsettled where shard = p_shard);
     if v_now.workflows is not null then
         select c.ended, more or c.closing into ended, more

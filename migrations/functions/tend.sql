@@ -80,17 +80,22 @@ declare
     v_done record;
 begin
     select array_agg(u.workflow) as workflows, array_agg(u.n) as numbers, array_agg(u.settled_to) as done,
-           array_agg(u.edges) as edges, array_agg(u.outcome is null) as unfilled
+           array_agg(u.edges) as edges, array_agg(not u.is_ended) as unfilled
       into c
-      from (select u.workflow, u.n, u.settled_to, s.outcome, cardinality(s.children) as edges
-              from (select workflow, n, settled_to from pgjobq.unsettled
-                     where shard = p_shard order by workflow, n limit p_most for update skip locked) u,
-                   lateral (select outcome, children from pgjobq.steps
-                             where shard = p_shard and workflow = u.workflow and n = u.n offset 0) s) u;
+      from (select u.workflow, u.n, u.settled_to, u.is_ended, cardinality(s.children) as edges
+              from (select workflow, n, settled_to, is_ended from pgjobq.unsettled
+                     where shard = p_shard order by workflow, n limit p_most for update skip locked) u
+                   left join lateral (select children from pgjobq.steps
+                             where shard = p_shard and workflow = u.workflow and n = u.n
+                            offset 0) s on true) u;
     more := c.workflows is not null;
     if not more then
         return;
     elsif true = all (c.unfilled) then
+        more := pgjobq.forget_unfilled(p_shard, c.workflows, c.numbers);
+        if more then
+            return;
+        end if;
         select f.queues, f.more into queues, more from pgjobq.fill_steps(p_shard, c.workflows, c.numbers) f;
         return;
     end if;
@@ -114,6 +119,21 @@ end $$;
 
 comment on function pgjobq.settle_ended is 'Internal. Settles the edges of steps that have ended.';
 
+-- Deletes those of some rows, which the caller has locked, whose step has ended or does not exist: no
+-- argument is to be completed any more. False if there are none.
+create or replace function pgjobq.forget_unfilled(p_shard smallint, p_workflow uuid[], p_n int[])
+returns boolean language plpgsql as $$
+begin
+    delete from pgjobq.unsettled u using unnest(p_workflow, p_n) d(workflow, n)
+     where u.shard = p_shard and u.workflow = d.workflow and u.n = d.n and not u.is_ended
+       and not exists (select from pgjobq.steps s
+                        where s.shard = p_shard and s.workflow = d.workflow and s.n = d.n
+                          and s.outcome is null);
+    return found;
+end $$;
+
+comment on function pgjobq.forget_unfilled is 'Internal. Deletes the notes of steps that have ended.';
+
 -- Notes how many edges of ended steps are settled. With the last one the step is settled.
 create or replace function pgjobq.note_settled(
     p_shard smallint, p_workflow uuid[], p_n int[], p_settled_to int[])
@@ -128,10 +148,11 @@ begin
                          where shard = p_shard and workflow = u.workflow and n = u.n offset 0) s
     loop
         if r.settled_to = r.edges then
-            delete from pgjobq.unsettled where shard = p_shard and workflow = r.workflow and n = r.n;
+            delete from pgjobq.unsettled
+             where shard = p_shard and workflow = r.workflow and n = r.n and is_ended;
         else
             update pgjobq.unsettled set settled_to = r.settled_to
-             where shard = p_shard and workflow = r.workflow and n = r.n;
+             where shard = p_shard and workflow = r.workflow and n = r.n and is_ended;
         end if;
     end loop;
 end $$;
@@ -139,9 +160,8 @@ end $$;
 comment on function pgjobq.note_settled is 'Internal. Notes how many edges of ended steps are settled.';
 
 -- Completes the arguments of steps that wait for nothing else: see `unblock_steps`. The caller has locked
--- their rows in `unsettled`. It does a hundred at most, because those that do not fit are written again. A
--- step that was ended meanwhile keeps its row: its edges are to be settled. `more` is false if it did
--- nothing.
+-- their rows in `unsettled`. It does a hundred at most, because those that do not fit are written again. The
+-- row of a step that was ended meanwhile is left to `forget_unfilled`. `more` is false if it did nothing.
 create or replace function pgjobq.fill_steps(
     p_shard smallint, p_workflow uuid[], p_n int[], out queues int[], out more boolean)
 language plpgsql as $$
@@ -160,7 +180,8 @@ begin
     for i in 1..coalesce(cardinality(l.places), 0) loop
         l.waits[i] := l.waits[i] - 1;
         delete from pgjobq.unsettled
-         where shard = p_shard and workflow = c.workflows[l.places[i]] and n = c.numbers[l.places[i]];
+         where shard = p_shard and workflow = c.workflows[l.places[i]] and n = c.numbers[l.places[i]]
+           and not is_ended;
     end loop;
     queues := pgjobq.unblock_steps(
         p_shard, array(select c.jobs[i] from unnest(l.places) i),

@@ -64,7 +64,7 @@ begin
     queues := pgjobq.unblock_jobs(p_shard, p_job, p_address, p_left, v_args);
     insert into pgjobq.unsettled (shard, workflow, n)
     select p_shard, p_workflow[i], p_n[i] from unnest(v_later) i
-    on conflict (shard, workflow, n) do nothing;
+    on conflict (shard, workflow, n, is_ended) do nothing;
     if v_filled <> '{}' then
         perform pgjobq.release_outputs(p_shard, array(select p_workflow[i] from unnest(v_filled) i),
                                        array(select p_n[i] from unnest(v_filled) i));

@@ -280,6 +280,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("failure_of", WORKER),
     ("fill_args", WORKER),
     ("fill_steps", WORKER),
+    ("forget_unfilled", WORKER),
     ("find_untended", WORKER),
     ("hold_steps", WORKER),
     ("insert_steps", BOTH),
@@ -506,6 +507,24 @@ async fn worker_role_forges_no_pause_and_no_setting() {
 async fn no_function_needs_md5_which_strict_servers_lack() {
     let db = TestDb::new(1).await;
     assert_eq!(functions(&db, "prosrc like '%md5(%'").await, named([]));
+}
+
+#[tokio::test]
+async fn producer_inserts_no_step_that_has_ended() {
+    let db = TestDb::new(1).await;
+    db.run(&printed("pgjobq", true)).await;
+    let role = Role::new(&db, "login").await;
+    db.run(&format!("grant pgjobq_producer to {}", role.name)).await;
+    let pool = role.pool(1).await;
+    for (table, column, value) in
+        [("steps", "outcome", "'dead'"), ("unsettled", "settled_to", "7"), ("unsettled", "is_ended", "true")]
+    {
+        let insert = format!("insert into pgjobq.{table} ({column}) values ({value})");
+        let refused = sqlx::query(AssertSqlSafe(insert)).execute(&pool).await.unwrap_err();
+        assert!(refused.to_string().contains("permission denied for table"), "{column}: {refused}");
+    }
+    pool.close().await;
+    role.drop().await;
 }
 
 #[tokio::test]

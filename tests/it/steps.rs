@@ -321,3 +321,44 @@ async fn lookup_finds_a_workflow() {
     flow.complete(&[1]).await;
     assert_eq!(flow.db.text(look).await, "f completed 0");
 }
+
+#[tokio::test]
+async fn notes_by_hand_count_no_step_twice() {
+    let flow = Flow::new(r#"[{}, {"after": {"1": "o"}}, {"after": {"1": "o", "2": "o"}}]"#).await;
+    flow.complete(&[1]).await;
+    for n in [1, 77] {
+        let note = "insert into pgjobq.unsettled (shard, workflow, n)";
+        flow.db.run(&format!("{note} values (0, flows.id(0), {n})")).await;
+    }
+    flow.tend().await;
+    assert_eq!(flow.states().await, "completed ready blocked");
+    assert_eq!(flow.db.number("select count(*) from pgjobq.unsettled").await, 0);
+    flow.complete(&[2]).await;
+    flow.complete(&[3]).await;
+    assert_eq!(flow.states().await, "completed completed completed: completed");
+}
+
+#[tokio::test]
+async fn senseless_inputs_cancel_their_step_alone() {
+    let senseless = [
+        r#"{"output": "zz"}"#,
+        r#"{"output": 1e30}"#,
+        r#"{"output": 1.5}"#,
+        r#"{"outputs": 7}"#,
+        r#"{"list": 5}"#,
+    ];
+    let steps: String =
+        senseless.iter().map(|x| format!(r#", {{"after": {{"1": "O"}}, "inputs": {{"x": {x}}}}}"#)).collect();
+    let flow = Flow::new(&format!(r#"[{{}}{steps}, {{"after": {{"1": "o"}}}}]"#)).await;
+    flow.complete(&[1]).await;
+    flow.tend().await;
+    let cancelled = "cancelled ".repeat(senseless.len());
+    assert_eq!(flow.states().await, format!("completed {cancelled}ready"));
+    let reason = "select min(cancelled->>'reason') from pgjobq.finished where cancelled is not null";
+    let reason = flow.db.text(reason).await;
+    assert!(reason.starts_with("what it reads of its parents is no valid description: "), "{reason}");
+
+    let number = "update pgjobq.steps set inputs = '5' where n = 1";
+    let refused = sqlx::query(number).execute(&flow.db.pool).await.unwrap_err();
+    assert!(refused.to_string().contains("steps_inputs_check"), "{refused}");
+}
