@@ -36,6 +36,17 @@ pub(super) fn test(test: &Test) -> Result<(), FilterProblem> {
     }
 }
 
+/// Returns true if PostgreSQL compiles a regular expression for the operation. A pattern that is a beginning or a whole text is none.
+pub(super) fn is_pattern(operation: &Operation) -> bool {
+    match operation {
+        Operation::Contains(_) => true,
+        Operation::Like(pattern) => {
+            Pattern::new(pattern).is_ok_and(|pattern| matches!(pattern.test(), super::like::Test::Matches(_)))
+        }
+        _ => false,
+    }
+}
+
 const INSTEAD_OF_CONTAINS: &str = "write `like '%…%'`";
 
 fn refuse(subject: &Subject, operator: &'static str, instead: &'static str) -> Result<(), FilterProblem> {

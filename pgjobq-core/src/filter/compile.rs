@@ -169,6 +169,14 @@ mod tests {
         assert!(many(1000).compile().is_ok());
         assert_eq!(problem(many(10_000)), FilterProblem::TooManyTerms(10_000));
         assert_eq!(problem(attribute("a").in_(0..2000)), FilterProblem::TooManyTerms(2000));
+        let patterns = |count: i64| {
+            let pattern = |n| attribute("a").like(format!("%{n}%"));
+            (0..count).map(pattern).reduce(Filter::or).unwrap()
+        };
+        let beginnings = (0..100).map(|n| attribute("a").like(format!("{n}%")));
+        assert!(beginnings.reduce(Filter::or).unwrap().compile().is_ok());
+        assert!(patterns(30).compile().is_ok());
+        assert_eq!(problem(patterns(31)), FilterProblem::TooManyPatterns(31));
         let deep = |levels: i64| {
             let step = |filter: Filter, n| filter.and(attribute("a").eq(n)).not();
             (0..levels).fold(attribute("a").exists(), step)

@@ -72,6 +72,11 @@ pub enum FilterProblem {
         "a filter has at most 1,000 terms, and this one has {0}: give the jobs an attribute that says the same"
     )]
     TooManyTerms(usize),
+    /// The filter has too many patterns.
+    #[error(
+        "a filter searches for at most 30 patterns inside of texts, by `like` and `contains`, and this one for {0}: give the jobs an attribute that says the same"
+    )]
+    TooManyPatterns(usize),
     /// The filter is nested too deeply.
     #[error("a filter is nested at most 64 levels deep, and this one {0}: write it flatter")]
     TooDeep(usize),

@@ -6,6 +6,8 @@ use super::tree::{Node, Test};
 /// The limits of a filter. A job is tested while the line of its queue is locked.
 pub(super) const MOST_TERMS: usize = 1000;
 pub(super) const MOST_LEVELS: usize = 64;
+/// PostgreSQL keeps 32 compiled patterns, and would compile more of them anew for each job.
+pub(super) const MOST_PATTERNS: usize = 30;
 
 /// A condition on jobs: [the module](crate::filter) explains it.
 ///
@@ -124,6 +126,14 @@ impl Filter {
         if self.levels > MOST_LEVELS {
             return Err(super::FilterProblem::TooDeep(self.levels));
         }
-        self.root.visit(&mut check::test)
+        let mut patterns = 0;
+        self.root.visit(&mut |test| {
+            patterns += usize::from(check::is_pattern(&test.operation));
+            check::test(test)
+        })?;
+        if patterns > MOST_PATTERNS {
+            return Err(super::FilterProblem::TooManyPatterns(patterns));
+        }
+        Ok(())
     }
 }
