@@ -118,6 +118,8 @@ create or replace function pgjobq.check_attributes(p_attributes jsonb) returns v
     strict set search_path = pg_catalog, pg_temp as $$
 declare
     c_hint constant text := 'Write an object of names and plain values, such as {"tenant": 42}.';
+    c_least_huge constant numeric := 1e308 * 10;    -- every float of 64 bits is below
+    c_decimals constant int := 400;
     v_name text;
     v_value jsonb;
 begin
@@ -138,6 +140,12 @@ begin
             raise exception 'the attribute % is not one plain value: %', quote_ident(v_name),
                 left(v_value::text, 100)
                 using errcode = 'invalid_parameter_value', hint = c_hint;
+        elsif jsonb_typeof(v_value) = 'number' and (abs(v_value::numeric) >= c_least_huge
+                                                    or scale(v_value::numeric) > c_decimals) then
+            -- A number of 20 bytes, such as 1e131071, is printed with as many digits wherever it is listed.
+            raise exception 'the attribute % is a number with more than 309 digits, or more than % decimal places',
+                quote_ident(v_name), c_decimals
+                using errcode = 'numeric_value_out_of_range', hint = 'Write it as a text, or round it.';
         end if;
     end loop;
 end $$;
