@@ -31,7 +31,9 @@ begin
     alone := false;
     passed := false;
     if p_filter.path is not null then
-        v_walk := pgjobq.rows_to_walk(5000, p_filter);
+        -- Four lines are walked, each up to three times, and a condition on columns takes ten times as long.
+        v_walk := greatest(pgjobq.rows_to_walk(5000, p_filter) / case when p_filter.needs_columns then 40
+                                                                      else 4 end, 10);
         p_filter := pgjobq.with_queue(p_filter, p_queue);
     end if;
     v_lane := pgjobq.open_lane(p_shard, p_queue, p_worker, true, p_kinds);
