@@ -162,7 +162,7 @@ begin
                and jsonb_hash_extended(attributes -> v_attribute, 0) <= v_hash
                and (p_after is null or id <> p_after)
              order by jsonb_hash_extended(attributes -> v_attribute, 0), id limit p_rows);
-        ids := (pgjobq.still_ended(s, p_shard, v_walked))[:p_most];
+        ids := (pgjobq.ended_ever(s, p_shard, v_walked, null))[:p_most];
     end if;
     last := coalesce(ids[p_most], v_walked[p_rows]);
 end $$;
@@ -182,7 +182,8 @@ declare
          order by n.id limit p_rows);
 begin
     ids := array(select id from unnest(case when p_list = 'live' then pgjobq.still_live(s, p_shard, v_named)
-                                            else pgjobq.still_ended(s, p_shard, v_named) end) d(id)
+                                            else pgjobq.ended_ever(s, p_shard, v_named,
+                                                                   nullif(p_list, 'ended')) end) d(id)
                   limit p_most);
     last := coalesce(ids[p_most], v_named[p_rows]);
 end $$;
@@ -203,7 +204,27 @@ end $$;
 
 comment on function pgjobq.still_live is 'Internal. Finds those of some live jobs that match now.';
 
--- Those of some jobs whose latest end matches now, in the order of their ids.
+-- Those of some jobs of which an end matches, with that outcome (null: any), in the order of their ids. An id
+-- may have ended more than once: no walk looks at the latest end alone.
+create or replace function pgjobq.ended_ever(
+    s pgjobq.selection, p_shard smallint, p_jobs uuid[], p_outcome text)
+returns uuid[] language plpgsql stable as $$
+begin
+    return array(select d.id
+                   from (select distinct id from unnest(p_jobs) j(id)) d
+                  where exists (
+                      select from (select * from pgjobq.finished f
+                                    where f.shard = p_shard and f.id = d.id offset 0) w
+                       where (p_outcome is null or w.outcome = p_outcome)
+                         and pgjobq.ended_matches(
+                             s, w.created_at, w.finished_at, w.attributes, w.id, w.kind, w.queue_id, w.key,
+                             w.outcome, w.priority, w.attempt, w.errors))
+                  order by d.id);
+end $$;
+
+comment on function pgjobq.ended_ever is 'Internal. Finds those of some jobs of which an end matches.';
+
+-- Those of some jobs whose latest end matches now, in the order of their ids: only that one is requeued.
 create or replace function pgjobq.still_ended(s pgjobq.selection, p_shard smallint, p_jobs uuid[])
 returns uuid[] language plpgsql stable as $$
 begin

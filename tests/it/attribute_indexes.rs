@@ -184,3 +184,29 @@ async fn list_goes_on_when_an_index_comes_or_goes(db: TestDb) {
         db.client.drop_attribute_index("tenant").await.unwrap();
     }
 }
+
+on_one_shard!(id_that_ended_twice_is_selected_by_either_end);
+async fn id_that_ended_twice_is_selected_by_either_end(db: TestDb) {
+    let job = indexed::job(false).attribute("tenant", 1).enqueue(&db.client).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    job.wait(&db.client).await.unwrap();
+    worker.shutdown().await.unwrap();
+    db.run(
+        r#"insert into pgjobq.finished
+           select (jsonb_populate_record(f, jsonb_build_object(
+                       'finished_at', finished_at + interval '1 microsecond', 'attributes', '{"tenant": 2}'::jsonb))).*
+             from pgjobq.finished f"#,
+    )
+    .await;
+    for is_indexed in [false, true] {
+        if is_indexed {
+            db.client.index_attribute("tenant").await.unwrap();
+        }
+        for tenant in [1, 2] {
+            let jobs = db.client.jobs(attribute("tenant").eq(tenant)).count().await.unwrap().jobs;
+            assert_eq!(jobs, 1, "tenant {tenant}, with an index: {is_indexed}");
+        }
+    }
+    assert_eq!(db.client.jobs(attribute("tenant").eq(1)).delete().await.unwrap().changed, 1);
+    assert_eq!(db.number("select count(*) from pgjobq.finished").await, 1);
+}

@@ -127,6 +127,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("shown_jobs", WORKER),
     ("start_action", WORKER),
     ("still_ended", WORKER),
+    ("ended_ever", WORKER),
     ("still_live", WORKER),
     ("stop_action", WORKER),
     ("is_indexed", WORKER),

@@ -157,3 +157,14 @@ async fn preview_shows_the_number_and_ten_jobs(db: TestDb) {
     assert_eq!((text.lines().count(), db.number("select count(*) from pgjobq.actions").await), (11, 0));
     assert_eq!(db.client.jobs(tenant(1)).requeue().preview().await.unwrap().count.jobs, 0, "none has ended");
 }
+
+on_one_shard!(named_job_is_found_in_the_list_of_its_outcome);
+async fn named_job_is_found_in_the_list_of_its_outcome(db: TestDb) {
+    let dead = act_fail::job(7).enqueue(&db.client).await.unwrap();
+    let completed = act_greet::job("you".to_owned()).enqueue(&db.client).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    db.until("(select count(*) from pgjobq.finished) = 2").await;
+    worker.shutdown().await.unwrap();
+    let requeued = db.client.jobs(ids([dead.id(), completed.id()])).requeue().await.unwrap();
+    assert_eq!((requeued.matched, requeued.changed), (1, 1), "{requeued:?}");
+}
