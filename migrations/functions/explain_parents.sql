@@ -12,8 +12,8 @@ declare
     v_count bigint;
     v_named int;
 begin
-    select s.role, s.held, w.live into v_step
-      from (select shard, workflow, role, held from pgjobq.steps
+    select s.role, s.held, s.held_outside, w.live into v_step
+      from (select shard, workflow, role, held, held_outside from pgjobq.steps
              where shard = p_job.shard and workflow = v_workflow and n = pgjobq.number_of_step(p_job.meta)
             offset 0) s,
            lateral (select live from pgjobq.workflows
@@ -35,8 +35,9 @@ begin
                  when v_step.role is not null and v_step.live > 0 then 'blocked_by_workflow'
                  else 'unsettled' end;
     sentence := case code
-        when 'held' then format('It is held until a person decides: %s. Retry the workflow, resume the step, '
-                                'or cancel it.', v_told)
+        when 'held' then format('It is held until a person decides: %s. %s the step, or cancel it.',
+            case when v_named = 0 then 'a job outside its workflow did not complete' else v_told end,
+            case when v_step.held > v_step.held_outside then 'Retry the workflow, resume' else 'Resume' end)
         when 'blocked' then format('It waits for %s: %s.', pgjobq.counted(v_count, 'parent'), v_told)
         when 'blocked_by_workflow' then format('It waits for the other steps of its workflow: %s not ended.',
             case when v_step.live = 1 then 'one has' else v_step.live || ' have' end)
@@ -56,7 +57,10 @@ returns table (id uuid, name text, state text, count bigint) language plpgsql st
 declare
     v_workflow uuid := pgjobq.workflow_of(p_job.meta);
     v_step int := pgjobq.number_of_step(p_job.meta);
+    v_holds record;
 begin
+    select s.held - s.held_outside as inside, s.held_outside as outside, s.outside as parents into v_holds
+      from pgjobq.steps s where s.shard = p_job.shard and s.workflow = v_workflow and s.n = v_step;
     return query
     select p.job, coalesce(p.name, j.kind), coalesce(p.outcome, j.state, 'not there'), p.count
       from (select u.shard, u.job, u.name, u.outcome, count(*) over () as count
@@ -64,7 +68,8 @@ begin
                       from pgjobq.steps s
                      where s.shard = p_job.shard and s.workflow = v_workflow and v_step = any (s.children)
                        and (s.outcome is null or s.outcome <> 'completed'
-                            and lower(substr(s.demands, array_position(s.children, v_step), 1)) <> 'a')
+                            and case lower(substr(s.demands, array_position(s.children, v_step), 1))
+                                when 'o' then true when 'h' then v_holds.inside > 0 end)
                     union all
                     select e.shard, e.parent, null, null
                       from pgjobq.settings, generate_series(0, shards - 1) n,
@@ -74,7 +79,10 @@ begin
                        and not exists (select from pgjobq.ended_parents p
                                         where p.shard = e.shard and p.parent = e.parent
                                           and p.created_at = e.parent_created_at
-                                          and (p.outcome = 'completed' or e.demand = 'a'))) u
+                                          and (p.outcome = 'completed' or e.demand = 'a'))
+                    union all
+                    select h.shard, h.job, null, null from pgjobq.holders_outside(p_job, v_holds.parents) h
+                     where v_holds.outside > 0) u
              limit p_most) p
            left join lateral (select state, kind from pgjobq.job_states
                                where shard = p.shard and id = p.job and p.outcome is null
@@ -82,6 +90,25 @@ begin
 end $$;
 
 comment on function pgjobq.parents_of is 'Internal. The parents that a job waits for, and their states.';
+
+-- Those parents outside of its workflow that hold a step unless they complete, and have not completed. Their
+-- edges are gone once the step knows the end. `p_parents` is `steps.outside`.
+create or replace function pgjobq.holders_outside(p_job pgjobq.jobs, p_parents jsonb)
+returns table (shard smallint, job uuid) language plpgsql stable as $$
+#variable_conflict use_column
+begin
+    return query
+    select p.shard, p.parent
+      from (select distinct pgjobq.shard_of(o.parent, s.shards) as shard, o.parent
+              from pgjobq.settings s, jsonb_to_recordset(p_parents) o(parent uuid, demand text)
+             where o.demand = 'h') p
+     where not exists (select from pgjobq.edges e where e.shard = p.shard and e.parent = p.parent
+                          and e.child = p_job.id)
+       and not exists (select from pgjobq.job_states j
+                        where j.shard = p.shard and j.id = p.parent and j.state = 'completed');
+end $$;
+
+comment on function pgjobq.holders_outside is 'Internal. The parents outside its workflow that hold a step.';
 
 -- True if a shard has more edges than `parents_of` reads.
 create or replace function pgjobq.has_many_edges() returns boolean language plpgsql stable as $$

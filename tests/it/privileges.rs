@@ -75,6 +75,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("explain_wait", WORKER),
     ("parents_of", WORKER),
     ("has_many_edges", WORKER),
+    ("holders_outside", WORKER),
     ("jobs_before", WORKER),
     ("estimated_before", WORKER),
     ("ended_per_second", WORKER),

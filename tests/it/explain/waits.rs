@@ -125,6 +125,28 @@ async fn held_step_names_the_parent_that_failed(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
+on_one_and_eight_shards!(held_step_names_the_job_outside_that_failed);
+async fn held_step_names_the_job_outside_that_failed(db: TestDb) {
+    let broken = explained_break::enqueue(&db.client).await.unwrap();
+    let mut flow = Workflow::new("held from outside");
+    let inner = flow.add(explained_break::step().named("fetch"));
+    let held = flow.add(explained::step(1).after(&inner).after(&broken).hold_on_failure());
+    flow.enqueue(&db.client).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    db.until("exists (select from pgjobq.steps where held = 2)").await;
+    assert!(explain(&db, held.id()).await.to_string().contains("Retry the workflow"));
+    // As if a person had resumed the step before the job outside died.
+    db.run("update pgjobq.jobs set waits_for = 1 where waits_for = 2; update pgjobq.steps set held = 1 where held = 2").await;
+    assert_eq!(
+        explain(&db, held.id()).await.to_string(),
+        format!(
+            "It is held until a person decides: job {} (`explained_break`) is dead. Resume the step, or cancel it.",
+            broken.id()
+        )
+    );
+    worker.shutdown().await.unwrap();
+}
+
 on_one_shard!(scheduled_job_says_until_when_and_why);
 async fn scheduled_job_says_until_when_and_why(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
