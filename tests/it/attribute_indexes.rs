@@ -189,7 +189,7 @@ on_one_shard!(id_that_ended_twice_is_selected_by_either_end);
 async fn id_that_ended_twice_is_selected_by_either_end(db: TestDb) {
     let job = indexed::job(false).attribute("tenant", 1).enqueue(&db.client).await.unwrap();
     let worker = db.worker().build().await.unwrap().start();
-    job.wait(&db.client).await.unwrap();
+    assert!(matches!(job.wait(&db.client).await.unwrap(), Outcome::Completed(())));
     worker.shutdown().await.unwrap();
     db.run(
         r#"insert into pgjobq.finished
