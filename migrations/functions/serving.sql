@@ -35,8 +35,8 @@ $$;
 
 comment on function pgjobq.live_workers is 'Internal. The live workers, as one job sees them.';
 
--- The jobs among the first twenty of each line of a queue that no live worker accepts. Many workers are alike:
--- so it compares each job with the different workers only.
+-- The jobs among the first twenty of each line of a queue that no live worker accepts. Many workers are
+-- alike: so it compares each job with the different workers only.
 create or replace function pgjobq.unaccepted(
     p_shard smallint, p_queue int, out id uuid, out kind text, out created_at timestamptz)
 returns setof record language plpgsql stable set search_path = pg_catalog, pg_temp as $$

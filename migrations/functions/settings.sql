@@ -2,8 +2,8 @@
 -- (`save_queue`), and only this file the second, so that no deploy undoes it. Workers follow at the next
 -- notification or heartbeat.
 
--- Changes settings of a queue. A null in `p_values` resets one to what the code says. Only the owner may write
--- `overrides`, so that its `role` is true, and each value one that can be read.
+-- Changes settings of a queue. A null in `p_values` resets one to what the code says. Only the owner may
+-- write `overrides`, so that its `role` is true, and each value one that can be read.
 create or replace function pgjobq.change_settings(
     p_queue text, p_settings text[], p_values bigint[], p_by text default null)
 returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

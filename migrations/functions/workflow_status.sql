@@ -65,8 +65,8 @@ language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     if p_meta ? 'workflow' then
         perform from pgjobq.steps
-          where shard = p_shard and workflow = pgjobq.workflow_of(p_meta) and n = pgjobq.number_of_step(p_meta)
-            and held = p_waits_for;
+          where shard = p_shard and workflow = pgjobq.workflow_of(p_meta)
+            and n = pgjobq.number_of_step(p_meta) and held = p_waits_for;
     end if;
     return case when p_meta ? 'workflow' and found then 'held' else 'blocked' end;
 end $$;
