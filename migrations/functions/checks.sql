@@ -143,8 +143,8 @@ begin
         elsif jsonb_typeof(v_value) = 'number' and (abs(v_value::numeric) >= c_least_huge
                                                     or scale(v_value::numeric) > c_decimals) then
             -- A number of 20 bytes, such as 1e131071, is printed with as many digits wherever it is listed.
-            raise exception 'the attribute % is a number with more than 309 digits, or more than % decimal places',
-                quote_ident(v_name), c_decimals
+            raise exception 'the attribute % is a number with more than 309 digits, or more than % decimal '
+                            'places', quote_ident(v_name), c_decimals
                 using errcode = 'numeric_value_out_of_range', hint = 'Write it as a text, or round it.';
         end if;
     end loop;
