@@ -260,7 +260,7 @@ language plpgsql stable as $$
 #variable_conflict use_column
 begin
     return query
-    select e.child, j.address, j.waits_for - e.met, (j.meta->>'workflow')::uuid, (j.meta->>'step')::int,
+    select e.child, j.address, j.waits_for - e.met, pgjobq.workflow_of(j.meta), pgjobq.number_of_step(j.meta),
            e.held, e.fatal
       from (select u.child, u.child_created_at,
                    count(*) filter (where u.demand = 'a' or p.outcome = 'completed')::int as met,

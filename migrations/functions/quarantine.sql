@@ -12,8 +12,8 @@
 -- `read_args` reads the arguments. The steps are those of `claim`.
 create or replace function pgjobq.claim_quarantined(
     p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_kinds text[], p_want int,
-    p_alone boolean,
-    p_from bigint[], p_alone_first boolean default false, p_filter pgjobq.job_filter default null,
+    p_alone boolean, p_from bigint[], p_alone_first boolean default false,
+    p_filter pgjobq.job_filter default null,
     out ids uuid[], out kinds text[], out priorities smallint[], out tickets bigint[], out attempts int[],
     out failures smallint[], out retries smallint[], out max_crashes smallint[], out scanned_to bigint[],
     out opened boolean, out alone boolean, out passed boolean)
@@ -27,9 +27,7 @@ declare
     v_lane pgjobq.opened_lane;
     r record;
 begin
-    scanned_to := p_from;
-    alone := false;
-    passed := false;
+    alone := false; passed := false;
     if p_filter.path is not null then
         -- Four lines are walked, each up to three times, and a condition on columns takes ten times as long.
         v_walk := greatest(pgjobq.rows_to_walk(5000, p_filter) / case when p_filter.needs_columns then 40
@@ -38,7 +36,7 @@ begin
     end if;
     v_lane := pgjobq.open_lane(p_shard, p_queue, p_worker, true, p_kinds);
     opened := v_lane.opened;
-    if v_lane.paused then scanned_to := null; end if;
+    scanned_to := case when v_lane.paused is not true then p_from end;
     if not opened then return; end if;
     for n in reverse 4..1 loop
         -- Mostly the line is empty, and no lease is read. The walk begins at the first job, past the dead

@@ -133,8 +133,8 @@ async fn refused_arguments_are_named_in_every_error() {
 async fn server_message_has_its_hint_and_no_line() {
     let db = TestDb::new(1).await;
     db.run(
-        "drop function pgjobq.save_queue(text, bigint, bigint, bigint, bigint);
-         create function pgjobq.save_queue(text, bigint, bigint, bigint, bigint) returns int language plpgsql as $$
+        "drop function pgjobq.save_queue(text, bigint, bigint, bigint, bigint, int);
+         create function pgjobq.save_queue(text, bigint, bigint, bigint, bigint, int) returns int language plpgsql as $$
          begin raise exception 'no' using errcode = 'object_in_use', hint = 'Try later.'; end $$",
     )
     .await;
