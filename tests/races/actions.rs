@@ -1,12 +1,10 @@
 //! Actions on many jobs, each beside every operation that shares its rows, in every order.
 
-use std::collections::BTreeSet;
-
 use crate::bench::Bench;
 use crate::operation::{Isolation, Operation};
 use crate::operations::named;
+use crate::pairs::{Checks, Findings, Pair};
 use crate::pause;
-use crate::schedule::Schedule;
 use crate::server::Databases;
 use crate::session::Ending;
 
@@ -70,40 +68,27 @@ fn act() -> String {
     )
 }
 
-/// Runs every order of an action and another operation, up to the first violation.
-async fn explore(bench: &mut Bench, action: &str, beside: &str, report: &mut Report) {
+const CHECKS: Checks = Checks {
+    queries: ["select unnest(races.action_violations())", "select unnest(races.action_stranded())"],
+    failure,
+};
+
+/// An action, and another operation beside it.
+fn pair(action: &str, beside: &str) -> Pair {
     let other = match beside {
         AGAIN => act(),
         beside => script(named(beside)),
     };
-    let scripts = [act(), other];
-    let mut schedule = Some(Schedule::first(beside == AGAIN));
-    bench.tidy().await;
-    while let Some(mut order) = schedule {
-        bench.prepare(&format!("select races.reset_action('{action}')")).await;
-        let played = bench.play(&scripts, &mut order).await;
-        report.interleavings += 1;
-        report.steps.extend(played.traces.iter().flatten().cloned());
-        let mut wrong = bench.texts("select unnest(races.action_violations())").await;
-        wrong.extend(bench.texts("select unnest(races.action_stranded())").await);
-        wrong.extend(played.endings.iter().filter_map(failure));
-        if !wrong.is_empty() {
-            report.violations.push(format!("{action}, {beside}: {wrong:#?}\n{played:?}"));
-            return;
-        }
-        schedule = order.next();
+    Pair {
+        name: format!("{action}, {beside}"),
+        scripts: [act(), other],
+        are_alike: beside == AGAIN,
+        stage: format!("select races.reset_action('{action}')"),
     }
 }
 
 fn script(operation: &Operation) -> String {
     operation.script(2, Isolation::ReadCommitted)
-}
-
-#[derive(Default)]
-struct Report {
-    interleavings: usize,
-    steps: BTreeSet<String>,
-    violations: Vec<String>,
 }
 
 /// Returns the error of a session, which none may have: of a caller whose job was changed meanwhile, the library knows.
@@ -125,18 +110,15 @@ async fn open(databases: &Databases, name: &str, schema: &str) -> Bench {
 pub(crate) async fn every_interleaving_keeps_the_invariants() {
     let databases = Databases::start().await;
     let mut bench = open(&databases, "actions", &pause::shipped()).await;
-    let mut report = Report::default();
+    let mut found = Findings::default();
     for (actions, beside) in GROUPS {
         for (action, beside) in
             actions.iter().flat_map(|action| beside.iter().map(move |beside| (action, beside)))
         {
-            explore(&mut bench, action, beside, &mut report).await;
+            found.explore(&mut bench, &pair(action, beside), &CHECKS).await;
         }
     }
-    eprintln!("actions: {} interleavings, {} violations", report.interleavings, report.violations.len());
-    assert!(report.violations.is_empty(), "{}", report.violations.join("\n\n"));
-    let never: Vec<_> = STEPS.iter().filter(|step| !report.steps.contains(**step)).collect();
-    assert!(never.is_empty(), "no operation reaches these steps: {never:?}");
+    found.are_none("actions", STEPS);
 }
 
 pub(crate) async fn every_planted_bug_is_found() {
@@ -147,11 +129,11 @@ pub(crate) async fn every_planted_bug_is_found() {
         assert_eq!(text.matches(bug.cut.0).count(), 1, "`{}`: the schema changed", bug.name);
         let text = text.replace(bug.cut.0, bug.cut.1);
         let mut bench = open(&databases, &format!("actions_{number}"), &text).await;
-        let mut report = Report::default();
-        explore(&mut bench, bug.among.0, bug.among.1, &mut report).await;
-        match report.violations.first() {
+        let mut found = Findings::default();
+        found.explore(&mut bench, &pair(bug.among.0, bug.among.1), &CHECKS).await;
+        match found.violations.first() {
             Some(violation) => eprintln!("planted: {} -> {violation:.300}", bug.name),
-            None => missed.push(format!("{} ({} interleavings)", bug.name, report.interleavings)),
+            None => missed.push(format!("{} ({} interleavings)", bug.name, found.interleavings)),
         }
     }
     assert!(missed.is_empty(), "the runner misses: {}", missed.join(", "));

@@ -1,10 +1,8 @@
 //! Workflows: every two operations on the same steps, in every order.
 
-use std::collections::BTreeSet;
-
 use crate::bench::Bench;
+use crate::pairs::{Checks, Findings, Pair};
 use crate::pause;
-use crate::schedule::Schedule;
 use crate::server::Databases;
 use crate::session::Ending;
 
@@ -235,49 +233,28 @@ const PLANTED: &[Planted] = &[
     },
 ];
 
-#[derive(Default)]
-struct Report {
-    interleavings: usize,
-    steps: BTreeSet<String>,
-    violations: Vec<String>,
+const CHECKS: Checks = Checks {
+    queries: ["select unnest(races.flow_violations())", "select unnest(races.drain_flow())"],
+    failure,
+};
+
+/// Two operations on a stage.
+fn pair(stage: &str, sides: [Operation; 2]) -> Pair {
+    Pair {
+        name: format!("{stage}: {}, {}", sides[0].name, sides[1].name),
+        scripts: sides.map(|side| format!("set races.skipped = '{SKIPPED}';\n{}", side.script)),
+        are_alike: sides[0].name == sides[1].name,
+        stage: format!("select races.reset_flow('{stage}')"),
+    }
 }
 
-impl Report {
-    /// Runs every order of two operations on a stage, up to the first violation.
-    async fn explore(&mut self, bench: &mut Bench, stage: &str, sides: [Operation; 2]) {
-        let scripts = sides.map(|side| format!("set races.skipped = '{SKIPPED}';\n{}", side.script));
-        let mut schedule = Some(Schedule::first(sides[0].name == sides[1].name));
-        bench.tidy().await;
-        while let Some(mut order) = schedule {
-            bench.prepare(&format!("select races.reset_flow('{stage}')")).await;
-            let played = bench.play(&scripts, &mut order).await;
-            self.interleavings += 1;
-            self.steps.extend(played.traces.iter().flatten().cloned());
-            let mut wrong = bench.texts("select unnest(races.flow_violations())").await;
-            wrong.extend(bench.texts("select unnest(races.drain_flow())").await);
-            wrong.extend(played.endings.iter().filter_map(failure));
-            if !wrong.is_empty() {
-                let (first, second) = (sides[0].name, sides[1].name);
-                eprintln!("violation: {stage}: {first}, {second}: {wrong:?}\n{:?}", played.traces);
-                self.violations.push(format!("{stage}: {first}, {second}: {wrong:#?}\n{played:?}"));
-                return;
-            }
-            schedule = order.next();
-        }
-    }
-
-    /// Runs every two operations of each stage.
-    async fn explore_all(bench: &mut Bench) -> Self {
-        let mut report = Self::default();
-        for (stage, operations) in STAGES {
-            for (place, first) in operations.iter().enumerate() {
-                for second in &operations[place..] {
-                    report.explore(bench, stage, [*first, *second]).await;
-                }
-            }
-        }
-        report
-    }
+/// Every two operations of each stage.
+fn pairs() -> impl Iterator<Item = Pair> {
+    STAGES.iter().flat_map(|(stage, operations)| {
+        operations.iter().enumerate().flat_map(move |(place, first)| {
+            operations[place..].iter().map(move |second| pair(stage, [*first, *second]))
+        })
+    })
 }
 
 /// Returns the error of a session. The only one that is expected: two workers cannot hold one job.
@@ -300,11 +277,11 @@ async fn open(databases: &Databases, name: &str, schema: &str) -> Bench {
 pub(crate) async fn every_interleaving_keeps_the_invariants() {
     let databases = Databases::start().await;
     let mut bench = open(&databases, "flows", &pause::shipped()).await;
-    let report = Report::explore_all(&mut bench).await;
-    eprintln!("workflows: {} interleavings, {} violations", report.interleavings, report.violations.len());
-    assert!(report.violations.is_empty(), "{}", report.violations.join("\n\n"));
-    let never: Vec<_> = STEPS.iter().filter(|step| !report.steps.contains(**step)).collect();
-    assert!(never.is_empty(), "no operation reaches these steps: {never:?}");
+    let mut found = Findings::default();
+    for pair in pairs() {
+        found.explore(&mut bench, &pair, &CHECKS).await;
+    }
+    found.are_none("workflows", STEPS);
 }
 
 pub(crate) async fn every_planted_bug_is_found() {
@@ -317,11 +294,11 @@ pub(crate) async fn every_planted_bug_is_found() {
             text = text.replace(old, new);
         }
         let mut bench = open(&databases, &format!("flows_{number}"), &text).await;
-        let mut report = Report::default();
-        report.explore(&mut bench, bug.among.0, bug.among.1).await;
-        match report.violations.first() {
+        let mut found = Findings::default();
+        found.explore(&mut bench, &pair(bug.among.0, bug.among.1), &CHECKS).await;
+        match found.violations.first() {
             Some(violation) => eprintln!("planted: {} -> {violation:.300}", bug.name),
-            None => missed.push(format!("{} ({} interleavings)", bug.name, report.interleavings)),
+            None => missed.push(format!("{} ({} interleavings)", bug.name, found.interleavings)),
         }
     }
     assert!(missed.is_empty(), "the runner misses: {}", missed.join(", "));

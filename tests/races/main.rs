@@ -18,6 +18,7 @@ mod ledger;
 mod levels;
 mod operation;
 mod operations;
+mod pairs;
 mod pause;
 mod planted;
 mod requests;

@@ -1,0 +1,66 @@
+//! Every order of two scripts on a small stage of their own, and what these orders found.
+
+use std::collections::BTreeSet;
+
+use crate::bench::Bench;
+use crate::schedule::Schedule;
+use crate::session::Ending;
+
+/// Two scripts, and the stage on which they run.
+pub(crate) struct Pair {
+    pub(crate) name: String,
+    pub(crate) scripts: [String; 2],
+    /// True if the scripts are the same: then half of the orders are left out.
+    pub(crate) are_alike: bool,
+    /// The statement that prepares the stage.
+    pub(crate) stage: String,
+}
+
+/// What must hold after each order.
+pub(crate) struct Checks {
+    /// The queries that list what is wrong.
+    pub(crate) queries: [&'static str; 2],
+    /// Returns the error of a session that no session may have.
+    pub(crate) failure: fn(&Ending) -> Option<String>,
+}
+
+/// Counts of the orders, and the violations that they found.
+#[derive(Default)]
+pub(crate) struct Findings {
+    pub(crate) interleavings: usize,
+    steps: BTreeSet<String>,
+    pub(crate) violations: Vec<String>,
+}
+
+impl Findings {
+    /// Runs every order of a pair, up to the first violation.
+    pub(crate) async fn explore(&mut self, bench: &mut Bench, pair: &Pair, checks: &Checks) {
+        let mut schedule = Some(Schedule::first(pair.are_alike));
+        bench.tidy().await;
+        while let Some(mut order) = schedule {
+            bench.prepare(&pair.stage).await;
+            let played = bench.play(&pair.scripts, &mut order).await;
+            self.interleavings += 1;
+            self.steps.extend(played.traces.iter().flatten().cloned());
+            let mut wrong = Vec::new();
+            for query in checks.queries {
+                wrong.extend(bench.texts(query).await);
+            }
+            wrong.extend(played.endings.iter().filter_map(checks.failure));
+            if !wrong.is_empty() {
+                eprintln!("violation: {}: {wrong:?}\n{:?}", pair.name, played.traces);
+                self.violations.push(format!("{}: {wrong:#?}\n{played:?}", pair.name));
+                return;
+            }
+            schedule = order.next();
+        }
+    }
+
+    /// Fails if there is a violation, or if a step was never reached.
+    pub(crate) fn are_none(&self, what: &str, steps: &[&str]) {
+        eprintln!("{what}: {} interleavings, {} violations", self.interleavings, self.violations.len());
+        assert!(self.violations.is_empty(), "{}", self.violations.join("\n\n"));
+        let never: Vec<_> = steps.iter().filter(|step| !self.steps.contains(**step)).collect();
+        assert!(never.is_empty(), "no operation reaches these steps: {never:?}");
+    }
+}
