@@ -2,7 +2,7 @@
 
 use pgjobq::prelude::*;
 
-/// Where a worker runs.
+/// The region in which a worker runs.
 struct Site(&'static str);
 
 /// Every job gets its argument `region` as an attribute.

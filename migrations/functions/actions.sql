@@ -1,6 +1,6 @@
 -- Actions on all jobs that match a filter. An action is a row. It is done in batches, each a short
 -- transaction: lock the row, find the next jobs after its place, change them, and move the place. So it
--- goes on wherever it was interrupted, whoever calls.
+-- goes on where it was interrupted, in any session.
 
 -- Records an action, which has done nothing yet. It counts as asked for by the session user. Actions that
 -- ended more than 90 days ago are forgotten then.
@@ -41,10 +41,10 @@ comment on function pgjobq.stop_action is
 revoke execute on function pgjobq.stop_action from public;
 
 -- Does the next batch of an action, or, if null, of the one that is due first. `acted` is false if none is
--- due, or another session is at it. `wait` is the time in microseconds until the next batch (of any, if
+-- due, or another session does it. `wait` is the time in microseconds until the next batch (of any, if
 -- null); null if there is none. `problem` says why the batch failed.
 --
--- A batch that fails is undone and put off, so that it is in nobody's way, and the next one is smaller. It
+-- A batch that fails is undone and put off, so that others go on, and the next one is smaller. It
 -- waits for a lock no longer than a second: see `batch.sql`.
 --
 -- `queues` are as in `change_waiting`; `cancelled` have ended, and workers must stop the jobs of `running`.

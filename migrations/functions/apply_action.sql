@@ -1,4 +1,4 @@
--- What each action does to a batch of jobs.
+-- The effect of each action on a batch of jobs.
 
 -- Does what the action says to these jobs, which are of one shard, and match, or did a moment ago.
 -- `left_out` counts those that it leaves as they are, by reason. `again` are to be visited once more.

@@ -83,7 +83,7 @@ declare
     c_lock constant int := hashtext('pgjobq.attribute_index');
     v_wanted boolean := exists (select from pgjobq.attribute_indexes a where a.attribute = p_attribute);
 begin
-    -- The second lock shows that somebody is at this index. The first one lets one session build at a time:
+    -- The second lock shows that a session is at this index. The first one lets one session build at a time:
     -- two on one table would wait for each other.
     waits := not (pg_try_advisory_lock(c_lock) and pg_try_advisory_lock(c_lock, hashtext(p_attribute)));
     if not waits then
@@ -99,7 +99,7 @@ end $$;
 comment on function pgjobq.attribute_index_step is
     'Internal. The next statement that builds or drops an index by attribute.';
 
--- The indexes by attribute: whether each is ready, whether somebody builds it now, and how many per cent of
+-- The indexes by attribute: whether each is ready, whether a session builds it now, and how many per cent of
 -- the bytes to index are done.
 create or replace function pgjobq.list_attribute_indexes()
 returns table (attribute text, is_ready boolean, is_being_built boolean, percent int)

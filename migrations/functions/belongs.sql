@@ -1,4 +1,4 @@
--- Whether a job belongs to a selection.
+-- The tests of whether a job belongs to a selection.
 
 -- The name of a queue.
 create or replace function pgjobq.queue_name(p_queue int) returns text language plpgsql stable as $$
@@ -24,7 +24,7 @@ end $$;
 
 comment on function pgjobq.live_state is 'Internal. The state of a live job.';
 
--- Whether a live job belongs to a selection. (It is SQL, so that the planner puts its text in place of the
+-- Tests whether a live job belongs to a selection. (It is SQL, so that the planner puts its text in place of the
 -- call, and reads no column that is not needed.)
 create or replace function pgjobq.live_matches(
     s pgjobq.selection, p_shard smallint, p_created_at timestamptz, p_attributes jsonb, p_id uuid,

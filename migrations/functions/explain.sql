@@ -1,4 +1,4 @@
--- Why is a job not running? One answer for people and programs: reasons, each a sentence of its own.
+-- Explains why a job is not running, for people and programs: reasons, each a sentence of its own.
 
 -- Returns the reasons why a job is not running, the most important first; or that it runs, or how it ended.
 -- The sentences are for people. Programs read `code` and `details`; times there are microseconds since 1970.
@@ -25,7 +25,7 @@ begin
     if v_lease.worker is not null then
         return query select * from pgjobq.explain_attempt(v_job, v_lease);
         return query select * from pgjobq.explain_cancel(v_job, true);
-        -- Nobody puts the job back in line if no worker is left.
+        -- No worker puts the job back in line if no worker is left.
         return query select o.* from pgjobq.obstacles(v_job) o
          where not exists (select from pgjobq.workers where shard = v_shard and id = v_lease.worker);
         return;

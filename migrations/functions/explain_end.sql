@@ -1,4 +1,4 @@
--- How a job ended, or that there is none.
+-- The end of a job, or that there is no such job.
 
 -- The latest end of a job with this id; or that none is known.
 create or replace function pgjobq.explain_end(p_shard smallint, p_job uuid)
@@ -49,7 +49,7 @@ end $$;
 
 comment on function pgjobq.explain_end is 'Internal. Explains how a job ended.';
 
--- Why a job died: how often it failed and crashed, and its last error.
+-- The death of a job: how often it failed and crashed, and its last error.
 create or replace function pgjobq.explain_death(
     p_end pgjobq.finished, p_when text, out sentence text, out details jsonb)
 language plpgsql stable as $$

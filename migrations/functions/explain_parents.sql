@@ -91,7 +91,7 @@ end $$;
 
 comment on function pgjobq.parents_of is 'Internal. The parents that a job waits for, and their states.';
 
--- Those parents outside of its workflow that hold a step unless they complete, and have not completed. Their
+-- The parents outside of its workflow that hold a step unless they complete, and have not completed. Their
 -- edges are gone once the step knows the end. `p_parents` is `steps.outside`.
 create or replace function pgjobq.holders_outside(p_job pgjobq.jobs, p_parents jsonb)
 returns table (shard smallint, job uuid) language plpgsql stable as $$

@@ -1,4 +1,4 @@
--- What a job waits for before a worker may take it: its parents, or its time.
+-- The wait of a job before a worker may take it: for its parents, or for its time.
 
 -- The reasons why a job is not due; and that it has not started in time.
 create or replace function pgjobq.explain_wait(p_job pgjobq.jobs)

@@ -22,7 +22,7 @@ end $$;
 
 comment on function pgjobq.pauses_of_queue is 'Internal. Returns the pauses that concern a queue.';
 
--- Clears the mark of a lane, which the caller has locked, if no pause concerns it and nobody makes one just
+-- Clears the mark of a lane, which the caller has locked, if no pause concerns it and no session makes one just
 -- now. Only a claim that took a job does so: claims of an idle worker write nothing.
 create or replace function pgjobq.unmark_lane(p_shard smallint, p_queue int, p_worker bigint, p_lease bigint)
 returns void language plpgsql as $$
@@ -54,7 +54,7 @@ end $$;
 
 comment on function pgjobq.pauses_seen is 'Internal. Returns the pauses that concern a lane.';
 
--- Those of some kinds that are not paused.
+-- Returns those of some kinds that are not paused.
 create or replace function pgjobq.kinds_without(p_kinds text[], p_paused text[]) returns text[]
 language plpgsql immutable as $$
 begin

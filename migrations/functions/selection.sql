@@ -63,7 +63,7 @@ end $$;
 
 comment on function pgjobq.walk_live is 'Internal. Finds the next jobs of a selection that have not ended.';
 
--- The same of jobs that have ended, in whatever way. An id that has ended more than once is found once.
+-- The same of jobs that have ended, with any outcome. An id that has ended more than once is found once.
 create or replace function pgjobq.walk_ended(
     s pgjobq.selection, p_shard smallint, p_after uuid, p_rows int, p_most int, out ids uuid[], out last uuid)
 language plpgsql stable as $$
@@ -122,7 +122,7 @@ end $$;
 comment on function pgjobq.walk_ended_badly is
     'Internal. Finds the next dead, cancelled or expired jobs of a selection.';
 
--- Whether every part of the index by an attribute is there. Without one a walk by attribute would read all
+-- Tests whether every part of the index by an attribute is there. Without one a walk by attribute would read all
 -- jobs.
 create or replace function pgjobq.is_indexed(p_attribute text) returns boolean language plpgsql stable as $$
 begin
@@ -190,7 +190,7 @@ end $$;
 
 comment on function pgjobq.walk_named is 'Internal. Finds the next jobs that a selection names.';
 
--- Those of some jobs that have not ended and match now, in the order of their ids.
+-- Returns those of some jobs that have not ended and match now, in the order of their ids.
 create or replace function pgjobq.still_live(s pgjobq.selection, p_shard smallint, p_jobs uuid[])
 returns uuid[] language plpgsql stable as $$
 begin
@@ -204,7 +204,7 @@ end $$;
 
 comment on function pgjobq.still_live is 'Internal. Finds those of some live jobs that match now.';
 
--- Those of some jobs of which an end matches, with that outcome (null: any), in the order of their ids. An id
+-- Returns those of some jobs of which an end matches, with that outcome (null: any), in the order of their ids. An id
 -- may have ended more than once: no walk looks at the latest end alone.
 create or replace function pgjobq.ended_ever(
     s pgjobq.selection, p_shard smallint, p_jobs uuid[], p_outcome text)
@@ -224,7 +224,7 @@ end $$;
 
 comment on function pgjobq.ended_ever is 'Internal. Finds those of some jobs of which an end matches.';
 
--- Those of some jobs whose latest end matches now, in the order of their ids: only that one is requeued.
+-- Returns those of some jobs whose latest end matches now, in the order of their ids: only that one is requeued.
 create or replace function pgjobq.still_ended(s pgjobq.selection, p_shard smallint, p_jobs uuid[])
 returns uuid[] language plpgsql stable as $$
 begin

@@ -66,7 +66,7 @@ pub(crate) struct Runtime {
     pub(crate) arrivals: Arrivals,
     pub(crate) liveness: OwnLiveness,
     pub(crate) problems: KnownProblems,
-    /// How often operators had changed settings when this worker last read them.
+    /// The number of changes that operators had made to settings when this worker last read them.
     changes: AtomicI64,
     pub(crate) stages: Stages,
 }

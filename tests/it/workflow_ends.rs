@@ -52,7 +52,7 @@ async fn cancelled_workflow_ends_waiting_steps_and_flags_running_ones() {
 }
 
 #[tokio::test]
-async fn work_that_is_due_at_once_does_not_depend_on_the_clock() {
+async fn work_due_at_once_does_not_depend_on_the_clock() {
     let at_once = "select (due_at < created_at - interval '1 year')::text from pgjobq.workflows";
     let flow = Flow::new(r#"[{}, {"role": "complete"}]"#).await;
     flow.complete(&[1]).await;

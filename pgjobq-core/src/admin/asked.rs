@@ -1,4 +1,4 @@
-//! Who asks for a change, and why.
+//! The person or program that asks for a change, and its reason.
 
 use crate::db::text::to_ascii;
 

@@ -149,7 +149,7 @@ impl Client {
     }
 }
 
-/// What remains to be done.
+/// The next step to take.
 enum Step {
     Next,
     Wait,

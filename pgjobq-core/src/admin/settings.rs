@@ -62,7 +62,7 @@ pub struct Override<T> {
 
 /// Changes to the settings of a queue: await it. From [`Queue::change`].
 ///
-/// All running workers follow within seconds, and new ones obey it from the start, whatever their code says. If a limit is lowered,
+/// All running workers follow within seconds, and new ones obey it from the start, also if their code says otherwise. If a limit is lowered,
 /// the jobs that run beyond it end before new ones begin.
 ///
 /// ```no_run

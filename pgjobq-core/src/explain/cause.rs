@@ -89,7 +89,7 @@ pub enum Cause {
         #[serde(default, deserialize_with = "of_maybe_micros")]
         seen_at: Option<SystemTime>,
     },
-    /// Somebody asked to cancel it, and it has not ended yet.
+    /// A person or a program asked to cancel it, and it has not ended yet.
     CancelRequested {
         /// The person who asked, in the caller's words.
         by: String,
@@ -179,7 +179,7 @@ pub enum Cause {
         role: String,
         /// The reason.
         reason: Option<String>,
-        /// The time at which the pause ends by itself. `None`: when somebody resumes.
+        /// The time at which the pause ends by itself. `None`: when it is resumed.
         #[serde(default, deserialize_with = "of_maybe_micros")]
         until: Option<SystemTime>,
     },

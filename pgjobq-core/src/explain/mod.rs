@@ -1,4 +1,4 @@
-//! Why is a job not running? The answer of the SQL function `pgjobq.explain`, as a value.
+//! The reasons why a job is not running: the answer of the SQL function `pgjobq.explain`, as a value.
 
 pub(crate) mod cause;
 pub(crate) mod explanation;

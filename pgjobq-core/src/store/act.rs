@@ -14,7 +14,7 @@ use crate::store::access::Store;
 /// The result of one batch of an action.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Acted {
-    /// False if none was due, or another session was at it.
+    /// False if none was due, or another session does its batch.
     pub acted: bool,
     /// The time until the next batch; `None` if there is none.
     pub wait: Option<Duration>,
@@ -24,7 +24,7 @@ pub struct Acted {
     pub cancelled: Vec<Uuid>,
     /// The running jobs, whose workers have to stop them.
     pub running: Vec<Uuid>,
-    /// Why the batch failed. It was undone, and is tried again later.
+    /// The error of the batch, if it failed. It was undone, and is tried again later.
     pub problem: Option<String>,
 }
 

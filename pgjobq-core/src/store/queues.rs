@@ -27,7 +27,7 @@ pub struct QueueStanding {
     pub limit: Option<usize>,
     /// The retention of completed jobs, for kinds that set none; `None` if there is no such queue.
     pub keep: Option<Duration>,
-    /// How often operators have changed settings.
+    /// The number of times that operators have changed settings.
     pub changes: i64,
 }
 

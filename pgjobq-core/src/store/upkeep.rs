@@ -26,7 +26,7 @@ pub struct HeldLease {
 pub struct Beat {
     /// Its leases in the database.
     pub held: Vec<HeldLease>,
-    /// How often operators have changed the settings of queues.
+    /// The number of times that operators have changed the settings of queues.
     pub changes: i64,
 }
 

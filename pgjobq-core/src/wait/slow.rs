@@ -40,7 +40,7 @@ struct Unstarted {
     job: JobId,
     kind: String,
     queue: String,
-    /// Why no worker takes it, if that is so.
+    /// The reason why no worker takes it, if there is one.
     sentence: Option<String>,
 }
 

@@ -24,7 +24,7 @@ const PATIENCE: u32 = 2;
 /// Does actions on many jobs.
 pub(crate) struct Actor {
     runtime: Arc<Runtime>,
-    /// How many times in a row others were faster.
+    /// The number of times in a row that others were faster.
     late: u32,
 }
 

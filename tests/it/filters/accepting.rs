@@ -248,7 +248,7 @@ async fn wrong_filter_is_an_error_of_build() {
 }
 
 #[tokio::test]
-async fn filter_that_the_database_cannot_read_is_an_error_of_build() {
+async fn filter_that_the_database_cannot_read_fails_the_build() {
     let db = TestDb::encoded("LATIN1").await;
     let worker = db.worker().state(Site("latin"));
     let error = worker.accept(attribute("name").eq("\u{2717}")).build().await.unwrap_err().to_string();

@@ -90,7 +90,7 @@ impl<'c> Action<'c> {
         Ok(self.client.preview_jobs(Some(self.change.to_string()), &self.filter, &selection).await?)
     }
 
-    /// Starts it, and returns at once. The running workers do it. If none runs, it stands still until one does, or until somebody
+    /// Starts it, and returns at once. The running workers do it. If none runs, it stands still until one does, or until a client
     /// waits for it.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What an action does to each job.
+//! The change that an action makes to each job.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -7,7 +7,7 @@ use super::error::ActionError;
 use super::selection::Concerned;
 use crate::Priority;
 
-/// What an action does to each job.
+/// The change that an action makes to each job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Cancel,

@@ -1,4 +1,4 @@
-//! Why an action has left a job as it was.
+//! The reasons for which an action leaves a job as it was.
 
 use std::fmt;
 

@@ -39,7 +39,7 @@ pub struct Jobs<'c> {
 impl Client {
     /// Returns all jobs that match a filter, to count or list them, or to act on all of them. Sends nothing yet.
     ///
-    /// Every job is meant only by [`filter::all()`](crate::filter::all), or the text `all`.
+    /// To mean every job, write [`filter::all()`](crate::filter::all), or the text `all`.
     pub fn jobs(&self, filter: Filter) -> Jobs<'_> {
         Jobs { client: self, filter }
     }

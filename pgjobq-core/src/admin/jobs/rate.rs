@@ -1,4 +1,4 @@
-//! A rate: so many in a second, a minute, an hour or a day.
+//! A rate: a number of jobs in a second, a minute, an hour or a day.
 
 use std::str::FromStr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How an action stands.
+//! The state of an action, and its result.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -27,7 +27,7 @@ pub enum ActionState {
     Running,
     /// It has reached every job that matched.
     Done,
-    /// Somebody stopped it before that. The jobs that it had changed stay changed.
+    /// It was stopped before that. The jobs that it had changed stay changed.
     Stopped,
 }
 
@@ -50,7 +50,7 @@ pub struct ActionReport {
     pub changed: u64,
     /// The numbers of jobs that it has left as they were, and why.
     pub left: Vec<(LeftOut, u64)>,
-    /// Why a batch failed, the last time that one did. It is tried again, smaller each time; a job that fails alone is left, as
+    /// The error of the last batch that failed. It is tried again, smaller each time; a job that fails alone is left, as
     /// [`LeftOut::Refused`].
     pub problem: Option<String>,
     /// Its rate, as it was written.

@@ -12,12 +12,12 @@ use crate::store::Acted;
 
 /// The shortest pause after a batch that another session was at.
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause without a look: somebody may stop the action.
+/// The longest pause without a look: the action may be stopped meanwhile.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// An action that has been started: from [`Action::start`](crate::Action::start) and [`Client::action`].
 ///
-/// It is a row in the database. Whoever waits for it does its batches, and so does every running worker: it goes on if the
+/// It is a row in the database. A client that waits for it does its batches, and so does every running worker: it goes on if the
 /// process that started it dies.
 ///
 /// ```no_run

@@ -19,7 +19,7 @@ pub struct Pause {
     pub scope: PauseScope,
     /// The name of the queue or the kind, or the key.
     pub name: String,
-    /// The time at which it ends by itself; `None` if it lasts until somebody resumes.
+    /// The time at which it ends by itself; `None` if it lasts until it is resumed.
     pub until: Option<SystemTime>,
     /// The reason.
     pub reason: Option<String>,

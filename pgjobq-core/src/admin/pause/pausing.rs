@@ -30,7 +30,7 @@ const OVER: &str = "22008";
 ///
 /// let hour = Duration::from_secs(3600);
 /// client.queue("mail").pause().until(SystemTime::now() + hour).because("the provider is down").by("ada").await?;
-/// client.kind("send_receipt").pause().await?; // In all queues, until somebody resumes.
+/// client.kind("send_receipt").pause().await?; // In all queues, until it is resumed.
 /// client.key("tenant:42").pause().because("it floods us").await?;
 ///
 /// for pause in client.pauses().await? {
