@@ -41,7 +41,8 @@ create type pgjobq.opened_lane as (
 comment on type pgjobq.opened_lane is
     'Internal. Whether a claim may take jobs of a lane, and which: those of these kinds without these keys.';
 
--- The jobs that a count, a list or an action is about, and the way to find them: see `functions/selection.sql`.
+-- The jobs that a count, a list or an action is about, and the way to find them: see
+-- `functions/selection.sql`.
 create type pgjobq.selection as (
     lists text[],
     path jsonpath,

@@ -24,8 +24,8 @@ end $$;
 
 comment on function pgjobq.live_state is 'Internal. The state of a live job.';
 
--- Tests whether a live job belongs to a selection. (It is SQL, so that the planner puts its text in place of the
--- call, and reads no column that is not needed.)
+-- Tests whether a live job belongs to a selection. (It is SQL, so that the planner puts its text in place of
+-- the call, and reads no column that is not needed.)
 create or replace function pgjobq.live_matches(
     s pgjobq.selection, p_shard smallint, p_created_at timestamptz, p_attributes jsonb, p_id uuid,
     p_kind text, p_queue int, p_key text, p_priority smallint, p_attempt int)

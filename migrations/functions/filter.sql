@@ -53,8 +53,8 @@ end $$;
 
 comment on function pgjobq.with_queue is 'Internal. A filter with the name of the queue.';
 
--- The largest number of rows that a walk reads. With a long filter they are fewer, because each of them takes longer.
--- Above all with patterns: one of 60 characters took 0.8 ms for an attribute of 8 KB.
+-- The largest number of rows that a walk reads. With a long filter they are fewer, because each of them takes
+-- longer. Above all with patterns: one of 60 characters took 0.8 ms for an attribute of 8 KB.
 create or replace function pgjobq.rows_to_walk(p_rows int, p_filter pgjobq.job_filter) returns int
 language plpgsql immutable as $$
 declare

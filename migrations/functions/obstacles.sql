@@ -1,5 +1,5 @@
--- The obstacles that keep every worker from a job: its queue, a pause, or that no live worker takes the queue, knows the
--- kind, or accepts the job.
+-- The obstacles that keep every worker from a job: its queue, a pause, or that no live worker takes the
+-- queue, knows the kind, or accepts the job.
 
 -- Returns what must change before a worker can take a job; no row if nothing must.
 create or replace function pgjobq.obstacles(p_job pgjobq.jobs)

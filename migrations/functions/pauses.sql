@@ -22,8 +22,8 @@ end $$;
 
 comment on function pgjobq.pauses_of_queue is 'Internal. Returns the pauses that concern a queue.';
 
--- Clears the mark of a lane, which the caller has locked, if no pause concerns it and no session makes one just
--- now. Only a claim that took a job does so: claims of an idle worker write nothing.
+-- Clears the mark of a lane, which the caller has locked, if no pause concerns it and no session makes one
+-- just now. Only a claim that took a job does so: claims of an idle worker write nothing.
 create or replace function pgjobq.unmark_lane(p_shard smallint, p_queue int, p_worker bigint, p_lease bigint)
 returns void language plpgsql as $$
 begin

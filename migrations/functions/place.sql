@@ -54,7 +54,8 @@ end $$;
 
 comment on function pgjobq.estimated_before is 'Internal. Estimates the jobs of a line before one.';
 
--- The number of attempts of a queue's jobs that ended each second of the last minute, in each shard on average.
+-- The number of attempts of a queue's jobs that ended each second of the last minute, in each shard on
+-- average.
 create or replace function pgjobq.ended_per_second(p_queue int) returns numeric
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
@@ -96,7 +97,8 @@ end $$;
 
 comment on function pgjobq.slots_for is 'Internal. The slots that a job could run in.';
 
--- The number of jobs of a queue that a worker holds, and when the last of its claims took one that still runs.
+-- The number of jobs of a queue that a worker holds, and when the last of its claims took one that still
+-- runs.
 create or replace function pgjobq.running_in(
     p_worker bigint, p_queue int, out running bigint, out since timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

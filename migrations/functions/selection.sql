@@ -122,8 +122,8 @@ end $$;
 comment on function pgjobq.walk_ended_badly is
     'Internal. Finds the next dead, cancelled or expired jobs of a selection.';
 
--- Tests whether every part of the index by an attribute is there. Without one a walk by attribute would read all
--- jobs.
+-- Tests whether every part of the index by an attribute is there. Without one a walk by attribute would read
+-- all jobs.
 create or replace function pgjobq.is_indexed(p_attribute text) returns boolean language plpgsql stable as $$
 begin
     return exists (select from pgjobq.attribute_indexes where attribute = p_attribute)
@@ -204,8 +204,8 @@ end $$;
 
 comment on function pgjobq.still_live is 'Internal. Finds those of some live jobs that match now.';
 
--- Returns those of some jobs of which an end matches, with that outcome (null: any), in the order of their ids. An id
--- may have ended more than once: no walk looks at the latest end alone.
+-- Returns those of some jobs of which an end matches, with that outcome (null: any), in the order of their
+-- ids. An id may have ended more than once: no walk looks at the latest end alone.
 create or replace function pgjobq.ended_ever(
     s pgjobq.selection, p_shard smallint, p_jobs uuid[], p_outcome text)
 returns uuid[] language plpgsql stable as $$
@@ -224,7 +224,8 @@ end $$;
 
 comment on function pgjobq.ended_ever is 'Internal. Finds those of some jobs of which an end matches.';
 
--- Returns those of some jobs whose latest end matches now, in the order of their ids: only that one is requeued.
+-- Returns those of some jobs whose latest end matches now, in the order of their ids: only that one is
+-- requeued.
 create or replace function pgjobq.still_ended(s pgjobq.selection, p_shard smallint, p_jobs uuid[])
 returns uuid[] language plpgsql stable as $$
 begin
