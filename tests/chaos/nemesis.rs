@@ -55,8 +55,12 @@ pub(crate) async fn rage(stage: Arc<Stage>, plan: Plan, until: Instant) -> Vec<S
         let healed = (Instant::now(), stage.number("select nextval('moments')").await);
         let limit = if matches!(sign, Sign::Ended(_)) { END_WITHIN } else { RECOVER_WITHIN } * stage.patience;
         let seen = tokio::time::timeout(limit, seen(&stage, &sign, healed.0, healed.1)).await;
-        let warned = || stage.fleet.overheard.summary();
-        assert!(seen.is_ok(), "nothing flows {limit:?} after {step:?}; the workers warned:{}", warned());
+        if seen.is_err() {
+            let (left, warned) = (stage.left().await, stage.fleet.overheard.summary());
+            panic!(
+                "nothing flows {limit:?} after {step:?}; some of what is left: {left:#?}\nthe workers warned:{warned}"
+            );
+        }
         struck.push(Struck { fault: step.fault, recovered_after: healed.0.elapsed() });
     }
     struck

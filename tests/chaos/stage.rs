@@ -156,13 +156,14 @@ impl Stage {
     }
 
     /// Some jobs that have not ended, and what the server does.
-    async fn left(&self) -> Vec<String> {
+    pub(crate) async fn left(&self) -> Vec<String> {
         let left = "(select j::text from pgjobq.jobs j limit 10) union all
                     (select w::text from pgjobq.workflows w where ended_at is null or outcome <> 'completed' limit 10) union all
                     (select s::text from pgjobq.steps s join pgjobq.workflows w on w.id = s.workflow
                       where w.ended_at is null order by s.workflow, s.n limit 30) union all
                     (select e::text from pgjobq.edges e limit 5) union all (select p::text from pgjobq.ended_parents p limit 5) union all
-                    (select l::text from pgjobq.leases l limit 5) union all
+                    (select l::text from pgjobq.leases l limit 20) union all
+                    (select concat('place ', place, ': last run began ', max(began), ', ended ', max(ended)) from runs group by place) union all
                     (select concat_ws(' ', application_name, state, wait_event_type, age(clock_timestamp(), state_change), left(query, 60))
                        from pg_stat_activity where backend_type = 'client backend')";
         sqlx::query_scalar(left).fetch_all(&self.pool).await.unwrap_or_default()
