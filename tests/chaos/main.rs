@@ -126,6 +126,8 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
     tending.abort();
     stage.fleet.end(wanted.patience).await;
 
+    // Without statistics of the tables as they are now, a check of a long run is planned as if they were small.
+    stage.command("analyze").await;
     verdict::check(&stage, &awaited).await;
     flow_verdict::check(&stage, &flows).await;
     println!("{}", figures::table(&stage, seed, lasted, &struck, samples, awaited.len() + flows.len()).await);

@@ -155,7 +155,7 @@ impl Stage {
         }
     }
 
-    /// Some jobs that have not ended, and what the server does.
+    /// Some jobs, workflows and leases that are left, the last run of each worker, and what the server does.
     pub(crate) async fn left(&self) -> Vec<String> {
         let left = "(select j::text from pgjobq.jobs j limit 10) union all
                     (select w::text from pgjobq.workflows w where ended_at is null or outcome <> 'completed' limit 10) union all
