@@ -82,6 +82,7 @@ impl Sender {
             match self.send_unknown(rows, limit, tries).await {
                 Ok(answer) => {
                     answer.check(rows)?;
+                    answer.note_duplicates(rows, |id| tries.lost.is_some() && !tries.older.contains(id));
                     let older = answer.duplicates.iter().filter(|id| tries.older.contains(id)).count() as u64;
                     return Ok(if tries.lost.is_some() { count - older } else { answer.new });
                 }

@@ -149,6 +149,7 @@ impl Group {
                 Err(error) => caller.reply(Reply::Enqueued(Err(error))),
                 Ok(()) if answer.has_inserted_nothing() => state.callers.push(caller),
                 Ok(()) => {
+                    answer.note_duplicates(slice::from_ref(&caller.row), |_| false);
                     let new = !answer.duplicates.contains(&caller.row.id.as_uuid());
                     caller.reply(Reply::Enqueued(Ok(new.into())));
                 }

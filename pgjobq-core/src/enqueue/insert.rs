@@ -13,6 +13,7 @@ use crate::db::ids::QueueId;
 use crate::db::migrate::version::PROGRAM;
 use crate::db::statements::Statements;
 use crate::enqueue::edge;
+use crate::enqueue::outcome::EnqueueOutcome;
 use crate::enqueue::row::Row;
 use crate::{DatabaseError, EnqueueError};
 
@@ -151,6 +152,19 @@ impl Answer {
             return Err(EnqueueError::OtherKind { id: row.id, kind: row.kind });
         }
         Ok(())
+    }
+
+    /// Notes which of these jobs are duplicates: those that were live already, without the ones that an earlier try may have enqueued.
+    pub(super) fn note_duplicates(&self, rows: &[impl AsRef<Row>], maybe_ours: impl Fn(&Uuid) -> bool) {
+        if self.duplicates.is_empty() {
+            return;
+        }
+        for row in rows.iter().map(AsRef::as_ref) {
+            let id = row.id.as_uuid();
+            if self.duplicates.contains(&id) && !maybe_ours(&id) {
+                row.outcome.set(EnqueueOutcome::Duplicate(row.id));
+            }
+        }
     }
 
     /// Returns whether the statement has inserted nothing, because of a queue or a parent that does not exist.

@@ -11,6 +11,7 @@ pub(crate) mod insert;
 pub(crate) mod new;
 pub(crate) mod new_job;
 pub(crate) mod one;
+pub(crate) mod outcome;
 pub(crate) mod parents;
 pub(crate) mod row;
 pub(crate) mod target;

@@ -21,10 +21,10 @@ impl<T> NewJob<T> {
     /// Mistakes in the job, an unknown queue, [`EnqueueError::TimedOut`], and errors of the database. A duplicate is
     /// not an error: the handle reports it.
     pub async fn enqueue(self, mut to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
-        let (id, kind, unkept) = (self.row.id, self.row.kind, self.row.unkept);
+        let (kind, unkept) = (self.row.kind, self.row.unkept);
         let row = checked(self.row, &to)?;
-        let inserted = to.insert(New::Jobs(&mut vec![row])).await?;
-        Ok(JobHandle::enqueued(id, kind, inserted.new == 1, inserted.committed, unkept))
+        let inserted = to.insert(New::Jobs(&mut vec![Arc::clone(&row)])).await?;
+        Ok(JobHandle::enqueued(row.id, kind, row.outcome.get(), inserted.committed, unkept))
     }
 }
 

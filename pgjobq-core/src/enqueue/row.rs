@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::db::local_workers::NewJobs;
 use crate::enqueue::edge::NewEdge;
 use crate::enqueue::new_job::{Due, NewRow};
+use crate::enqueue::outcome::OutcomeCell;
 use crate::job::json::{Unstorable, printed_bytes};
 use crate::job::lineage::is_traceparent;
 use crate::job::name;
@@ -40,6 +41,8 @@ pub struct Row {
     pub(crate) at: Option<i64>,
     pub(crate) expires: Option<i64>,
     pub(crate) edges: Vec<NewEdge>,
+    /// What the enqueue has done with the job, once that is known.
+    pub(crate) outcome: OutcomeCell,
 }
 
 impl Row {
@@ -80,6 +83,7 @@ impl Row {
             at,
             expires: job.expires_in.and_then(|time| i64::try_from(time.as_micros()).ok()),
             edges: job.edges,
+            outcome: OutcomeCell::default(),
         })
     }
 

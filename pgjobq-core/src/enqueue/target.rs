@@ -245,6 +245,7 @@ async fn in_callers(
         New::Jobs(rows) => {
             let answer = insert::insert(rows, connection, sql, In::Callers { notify }).await?;
             answer.check(rows)?;
+            answer.note_duplicates(rows, |_| false);
             answer.new
         }
         New::Workflow(plan) => enclosed::in_callers(plan, connection, sql, notify).await?.is_new.into(),

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::client::Client;
 use crate::enqueue::edge::Parent;
+use crate::enqueue::outcome::EnqueueOutcome;
 use crate::job::descriptor::names_of;
 use crate::job::policy::Policy;
 use crate::wait::elsewhere;
@@ -36,7 +37,7 @@ use crate::{JobId, WaitError};
 pub struct JobHandle<T> {
     id: JobId,
     kind: &'static str,
-    is_new: bool,
+    outcome: EnqueueOutcome,
     origin: Origin,
     /// True if nothing is kept of a job of this kind that completes.
     unkept: bool,
@@ -47,26 +48,34 @@ impl<T> JobHandle<T> {
     pub(crate) fn enqueued(
         id: JobId,
         kind: &'static str,
-        is_new: bool,
+        outcome: EnqueueOutcome,
         committed: bool,
         unkept: bool,
     ) -> Self {
         let origin = if committed { Origin::Committed } else { Origin::InTransaction };
-        Self { id, kind, is_new, origin, unkept, result: PhantomData }
+        let id = match outcome {
+            EnqueueOutcome::New | EnqueueOutcome::Dropped => id,
+            EnqueueOutcome::Duplicate(holder) | EnqueueOutcome::Replaced(holder) => holder,
+        };
+        Self { id, kind, outcome, origin, unkept, result: PhantomData }
     }
 
     #[doc(hidden)]
     #[must_use]
     pub fn from_id(id: JobId, kind: &'static str, policy: &Policy) -> Self {
         let unkept = policy.keeps_nothing();
-        Self { id, kind, is_new: false, origin: Origin::Rebuilt, unkept, result: PhantomData }
+        Self::existing(id, kind, unkept, Origin::Rebuilt)
     }
 
     pub(crate) fn of_step(id: JobId, kind: &'static str, unkept: bool, origin: Origin) -> Self {
-        Self { id, kind, is_new: false, origin, unkept, result: PhantomData }
+        Self::existing(id, kind, unkept, origin)
     }
 
-    /// The job's id.
+    fn existing(id: JobId, kind: &'static str, unkept: bool, origin: Origin) -> Self {
+        Self { id, kind, outcome: EnqueueOutcome::Duplicate(id), origin, unkept, result: PhantomData }
+    }
+
+    /// The job's id. If the enqueue has met another job with the unique key, it is that job's, for which the handle then waits.
     #[must_use]
     pub fn id(&self) -> JobId {
         self.id
@@ -76,7 +85,17 @@ impl<T> JobHandle<T> {
     /// handle.
     #[must_use]
     pub fn is_new(&self) -> bool {
-        self.is_new
+        self.outcome == EnqueueOutcome::New
+    }
+
+    /// Returns what the enqueue that returned this handle has done with the job: it is new, or a duplicate. A rebuilt handle is a
+    /// duplicate of its own job.
+    ///
+    /// In a caller's transaction this is what the enqueue has found. The other job, if it is to be replaced, changes after the commit. If
+    /// it has started or ended by then, this job may be enqueued after all.
+    #[must_use]
+    pub fn outcome(&self) -> EnqueueOutcome {
+        self.outcome
     }
 
     /// The job, as one that another waits for. If it was enqueued by this program and nothing is kept of it, a missing row means
@@ -149,7 +168,7 @@ impl<T> fmt::Debug for JobHandle<T> {
         out.debug_struct("JobHandle")
             .field("id", &self.id)
             .field("kind", &self.kind)
-            .field("is_new", &self.is_new)
+            .field("outcome", &self.outcome)
             .finish_non_exhaustive()
     }
 }
