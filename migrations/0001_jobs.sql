@@ -12,12 +12,16 @@ create table pgjobq.settings (
     program int not null,
     oldest_program int not null,
     digest bigint not null,
-    changes bigint not null default 0
+    changes bigint not null default 0,
+    limited jsonb
 );
 
 comment on table pgjobq.settings is 'One row: the number of shards, and what is installed.';
 comment on column pgjobq.settings.changes is
     'How often operators have changed the settings of queues. A heartbeat returns it, and workers follow.';
+comment on column pgjobq.settings.limited is
+    'The kinds and queues that have limits, with the `limits` of their new jobs: `kind sync` and `queue api` '
+    'are names. Null if there are none. An enqueue reads it; `note_limits` writes it.';
 comment on column pgjobq.settings.program is 'The version that installed the functions: 1002003 is 1.2.3.';
 comment on column pgjobq.settings.oldest_program is 'The oldest version that can run on them.';
 comment on column pgjobq.settings.digest is 'The digest of all migrations and definitions together.';
@@ -102,9 +106,15 @@ create table pgjobq.jobs (
     ticket bigint,
     run_at timestamptz,
     expires_at timestamptz,
+    arrival bigint,
     queue_id int not null,
     attempt int not null default 0,
     waits_for int not null default 0,
+    permit int,
+    queue_permit int,
+    weight int,
+    limits smallint,
+    unique_slot smallint,
     shard smallint not null,
     priority smallint not null,
     failures smallint not null default 0,
@@ -116,15 +126,21 @@ create table pgjobq.jobs (
     attributes jsonb,
     key text,
     meta jsonb,
+    unique_key text,
     primary key (shard, id),
-    constraint in_line_means_due check (ticket is null or (run_at is null and waits_for = 0)),
+    -- In line means also: with each permit that `limits` names. `may_be_in_line` says the same.
+    constraint in_line_means_due check (
+        ticket is null or (run_at is null and waits_for = 0 and (limits is null
+            or ((limits & 1::smallint = 0 or permit is not null)
+                and (limits & 2::smallint = 0 or queue_permit is not null))))),
     -- The constraints below refuse rows that are written by hand, and would make a claim or the upkeep fail
     -- for all others. Each insert reads their text anew: with one for each column, they were a third of its
     -- cost.
     constraint ticket_fits_a_range check (ticket between 1 and 9223372036854775806),
     -- A claim returns the `meta` of 500 jobs, and does not count their bytes; a filter reads the attributes
     -- of all jobs that it passes over. An enqueue allows 8 KiB of attributes.
-    constraint texts_are_small check (kind <> '' and pg_column_size((kind, key, attributes, meta)) < 10240),
+    constraint texts_are_small check (
+        kind <> '' and pg_column_size((kind, key, attributes, meta, unique_key)) < 10240),
     -- The functions keep `attempt` at its limit. The other counts end at `retries` and `max_crashes`.
     constraint counts_are_counts check (
         least(priority, failures, crashes, retries, max_crashes) >= 0 and least(attempt, waits_for) >= 0
@@ -139,10 +155,25 @@ create table pgjobq.jobs (
 
 comment on table pgjobq.jobs is
     'The jobs that have not ended: waiting or running. The view `job_states` shows the state of each.';
-comment on column pgjobq.jobs.ticket is 'The position in line; null while the job is scheduled or blocked.';
+comment on column pgjobq.jobs.ticket is
+    'The position in line; null while the job is scheduled, blocked, or in the waiting room.';
 comment on column pgjobq.jobs.run_at is 'When a scheduled job comes due; null when it is in line.';
 comment on column pgjobq.jobs.expires_at is
     'The job ends as expired if it has not started by then; null once it has started.';
+comment on column pgjobq.jobs.limits is
+    'The limits that it is under, as bits; null if there are none. 1: its kind''s, so it needs a `permit`. '
+    '2: its queue''s, so it needs a `queue_permit`. 4: one of them is a rate, which its claim checks. 8: it '
+    'occupies room in a bounded queue. 16: its kind''s limit holds for its key. 32: it keeps its permit '
+    'while it is scheduled again.';
+comment on column pgjobq.jobs.arrival is
+    'The order of its enqueue, in the waiting room. Null if it needs no permit.';
+comment on column pgjobq.jobs.permit is
+    'The right to be in line or run, under its kind''s limit: its number, or 0 if the limit is only a rate. '
+    'A due job without a permit that it needs is in the waiting room: it has neither ticket nor `run_at`.';
+comment on column pgjobq.jobs.queue_permit is 'The same under the limit of its queue.';
+comment on column pgjobq.jobs.weight is 'How much it counts for a rate; null: 1.';
+comment on column pgjobq.jobs.unique_key is 'At most one job of its kind has this text, while it counts.';
+comment on column pgjobq.jobs.unique_slot is 'Its number among the jobs with this unique key.';
 comment on column pgjobq.jobs.attempt is 'How many attempts have ended. It only grows.';
 comment on column pgjobq.jobs.waits_for is
     'How many parents have not ended as the job demands. While it is above 0, the job is blocked.';
@@ -165,7 +196,23 @@ create index jobs_in_line on pgjobq.jobs (shard, queue_id, priority, ticket)
 create index jobs_in_quarantine on pgjobq.jobs (shard, queue_id, priority, ticket)
     where ticket is not null and crashes > 0;
 create index jobs_coming_due on pgjobq.jobs (shard, run_at) where run_at is not null and waits_for = 0;
-create index jobs_blocked on pgjobq.jobs (shard, queue_id) where waits_for > 0;
+-- Blocked, or in the waiting room: in no line, and not scheduled.
+create index jobs_held_back on pgjobq.jobs (shard, queue_id)
+    where ticket is null and (waits_for > 0 or run_at is null);
+-- One permit has one job: the row is the right, and ends with the job. The third column is the key, if the
+-- kind's limit holds for each key; `permit_key` says the same.
+create unique index jobs_with_permit on pgjobq.jobs (
+        shard, kind, coalesce(case when limits & 16::smallint > 0 then key end, ''), permit)
+    where permit > 0;
+create unique index jobs_with_queue_permit on pgjobq.jobs (shard, queue_id, queue_permit)
+    where queue_permit > 0;
+-- The waiting room: the due jobs without a permit of their kind; and those that lack only their queue's.
+create index jobs_without_permit on pgjobq.jobs (
+        shard, kind, coalesce(case when limits & 16::smallint > 0 then key end, ''), priority desc, arrival)
+    where limits & 1::smallint > 0 and permit is null and ticket is null and run_at is null and waits_for = 0;
+create index jobs_without_queue_permit on pgjobq.jobs (shard, queue_id, priority desc, arrival)
+    where limits & 2::smallint > 0 and queue_permit is null and ticket is null and run_at is null
+      and waits_for = 0 and (limits & 1::smallint = 0 or permit is not null);
 create index jobs_expiring on pgjobq.jobs (shard, expires_at, id) where expires_at is not null;
 
 create table pgjobq.failures (
@@ -199,6 +246,7 @@ create table pgjobq.finished (
     failures int not null,
     crashes int not null,
     drop_on date not null,
+    weight int,
     shard smallint not null,
     priority smallint not null,
     retries smallint not null,
@@ -210,6 +258,7 @@ create table pgjobq.finished (
     attributes jsonb,
     key text,
     meta jsonb,
+    unique_key text,
     output jsonb,
     errors jsonb,
     cancelled jsonb

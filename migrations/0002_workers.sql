@@ -74,7 +74,8 @@ create type pgjobq.job_in_line as (
     created_at timestamptz,
     expires_at timestamptz,
     key text,
-    attributes jsonb
+    attributes jsonb,
+    limits smallint
 );
 
 comment on type pgjobq.job_in_line is 'Internal. A job that waits in a line of its queue.';
@@ -89,7 +90,8 @@ create type pgjobq.job_filter as (
 
 comment on type pgjobq.job_filter is 'Internal. The jobs that a worker accepts: see `accepts`.';
 
--- A row of the answer of a claim: a job, or the summary, which has only the last three columns.
+-- A row of the answer of a claim: a job, or the summary, which has only the last three columns. A job without
+-- limits is returned without its key.
 create type pgjobq.claimed_job as (
     priority smallint,
     ticket bigint,
@@ -103,6 +105,8 @@ create type pgjobq.claimed_job as (
     failures smallint,
     retries smallint,
     max_crashes smallint,
+    limits smallint,
+    key text,
     scanned_to bigint[],
     opened boolean,
     more boolean

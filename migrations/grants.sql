@@ -4,10 +4,10 @@
 -- A producer enqueues, waits, and looks.
 grant usage on sequence pgjobq.ticket to pgjobq_producer;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.queues, pgjobq.kinds, pgjobq.workers,
-    pgjobq.leases, pgjobq.pauses,
+    pgjobq.leases, pgjobq.pauses, pgjobq.limits,
     pgjobq.finished, pgjobq.progress, pgjobq.rates, pgjobq.actions, pgjobq.job_states,
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview,
-    pgjobq.queue_settings to pgjobq_producer;
+    pgjobq.queue_settings, pgjobq.limits_overview to pgjobq_producer;
 grant select, insert on pgjobq.jobs, pgjobq.workflows, pgjobq.edges to pgjobq_producer;
 grant select, insert (shard, workflow, n, job, kind, name, role, children, demands, inputs, readers, outside)
     on pgjobq.steps to pgjobq_producer;
@@ -16,7 +16,9 @@ grant select, insert, update on pgjobq.waiters to pgjobq_producer;
 
 -- Functions that cancel, count or tidy up run with their owner's rights, or call others of this list.
 grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_many, pgjobq.new_rows,
-    pgjobq.insert_large_batch, pgjobq.announce_jobs, pgjobq.delays_of_blocked, pgjobq.new_edges,
+    pgjobq.insert_small_batch, pgjobq.insert_large_batch, pgjobq.announce_jobs, pgjobq.announce_limited,
+    pgjobq.limits_for, pgjobq.limits_of_shapes, pgjobq.needs_permit, pgjobq.admit_jobs,
+    pgjobq.delays_of_blocked, pgjobq.new_edges,
     pgjobq.insert_edges, pgjobq.reject_parents,
     pgjobq.duplicates, pgjobq.check_kind, pgjobq.check_args, pgjobq.resolve_run_at, pgjobq.check_numbers,
         pgjobq.check_attributes, pgjobq.check_key,
@@ -27,7 +29,8 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
         pgjobq.printed,
     pgjobq.count_jobs, pgjobq.list_jobs,
     pgjobq.queue_stats, pgjobq.queue_counts, pgjobq.scheduled_counts, pgjobq.dead_counts,
-    pgjobq.worker_counts, pgjobq.settings_of, pgjobq.shown_setting, pgjobq.microseconds,
+    pgjobq.worker_counts, pgjobq.limit_counts, pgjobq.count_permits, pgjobq.count_waiting,
+    pgjobq.concurrency_of, pgjobq.settings_of, pgjobq.shown_setting, pgjobq.microseconds,
     pgjobq.default_keep, pgjobq.workers_of, pgjobq.unstarted, pgjobq.explain, pgjobq.obstacles,
     pgjobq.explain_pauses, pgjobq.explain_filters,
     pgjobq.live_workers, pgjobq.unaccepted, pgjobq.unserved, pgjobq.is_due,
@@ -50,12 +53,14 @@ grant select, insert, update, delete on pgjobq.kinds, pgjobq.lanes, pgjobq.jobs,
     pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.progress, pgjobq.waiters, pgjobq.workflows,
     pgjobq.steps, pgjobq.unsettled, pgjobq.unreleased, pgjobq.edges, pgjobq.ended_parents
     to pgjobq_worker;
-grant select, delete on pgjobq.cancels to pgjobq_worker;
+grant select, delete on pgjobq.limits, pgjobq.cancels to pgjobq_worker;
+grant insert (scope, name, per_key, concurrency, holds, on_conflict, rates, recorded_at),
+    update (per_key, concurrency, holds, on_conflict, rates, recorded_at) on pgjobq.limits to pgjobq_worker;
 grant update (changes) on pgjobq.settings to pgjobq_worker;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.actions, pgjobq.job_states,
     pgjobq.attribute_indexes, pgjobq.pauses,
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview,
-    pgjobq.queue_settings to pgjobq_worker;
+    pgjobq.queue_settings, pgjobq.limits_overview to pgjobq_worker;
 grant select, insert, delete on pgjobq.rates to pgjobq_worker;
 grant select, update, delete on pgjobq.finished_rest to pgjobq_worker;
 grant execute on all functions in schema pgjobq to pgjobq_worker;

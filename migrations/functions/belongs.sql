@@ -14,6 +14,7 @@ language plpgsql stable as $$
 begin
     return (select case when j.waits_for > 0 then pgjobq.blocked_state(j.shard, j.meta, j.waits_for)
                         when j.run_at is not null then 'scheduled'
+                        when j.ticket is null then 'limited'
                         when exists (select from pgjobq.leases l
                                       where l.shard = j.shard and l.queue_id = j.queue_id
                                         and l.priority = j.priority

@@ -3,7 +3,8 @@
 --
 -- Like the end of a waiting job (see `waiting.sql`) it locks the lanes of the jobs first. The lane of the
 -- new queue need not be locked: the job comes there as an enqueue comes. A job in line gets a new ticket,
--- which no lease covers, and no scan hint has passed.
+-- which no lease covers, and no scan hint has passed. It keeps the permit of its kind, unless it waits for a
+-- new time and does not hold it; and that of its queue, if it stays in line there.
 --
 -- `running` are leased; the rows of `busy` are locked by others; `same` were so already; `late` would expire
 -- before they come due. Jobs in none of the arrays have ended. `queues` have jobs that may start now; 0 among
@@ -17,6 +18,7 @@ declare
     v_waiting uuid[];
     v_now timestamptz := clock_timestamp();
     v_new bigint[];
+    v_limited uuid[];
 begin
     select t.waiting, array(select unnest(t.running) except select unnest(t.busy)), t.busy
       into v_waiting, running, busy
@@ -39,21 +41,49 @@ begin
     with moved as (
         update pgjobq.jobs j
            set priority = coalesce(p_priority, j.priority), queue_id = coalesce(p_queue, j.queue_id),
-               run_at = l.run_at, ticket = case when l.is_due then v_new[l.n] end,
+               run_at = l.run_at,
+               ticket = case when l.is_due and pgjobq.may_be_in_line(l.limits, l.permit, l.queue_permit)
+                             then v_new[l.n] end,
+               limits = l.limits, permit = l.permit, queue_permit = l.queue_permit,
+               arrival = case when pgjobq.needs_permit(l.limits) then coalesce(j.arrival, v_new[l.n]) end,
                meta = case when p_run_at is not null and j.waits_for > 0 then j.meta - 'delay' else j.meta end
-          from (select d.n, d.id, w.address, w.run_at, w.run_at is null and w.waits_for = 0 as is_due
+          from (select d.n, w.*, w.run_at is null and w.waits_for = 0 as is_due
                   from unnest(v_waiting) with ordinality d(id, n),
-                       lateral (select ctid as address, waits_for,
-                                       case when p_run_at is null then run_at
-                                            when p_run_at > v_now then p_run_at end as run_at
-                                  from pgjobq.jobs where shard = p_shard and id = d.id offset 0) w) l
+                       lateral pgjobq.changed_job(p_shard, d.id, p_queue, p_run_at, v_now) w) l
          where j.ctid = l.address and j.shard + 0 = p_shard and j.id is not distinct from l.id
-        returning j.id, j.queue_id, j.ticket, j.run_at)
+        returning j.id, j.queue_id, j.ticket, j.run_at, j.waits_for, j.limits)
     select coalesce(array_agg(id), '{}'),
            array_agg(distinct case when ticket is not null then queue_id else 0 end)
-               filter (where ticket is not null or run_at = p_run_at)
-      into changed, queues from moved;
+               filter (where ticket is not null or run_at = p_run_at),
+           array_agg(id) filter (where pgjobq.needs_permit(limits))
+      into changed, queues, v_limited from moved;
+    if v_limited is not null then
+        -- Some wait for a permit now, and some have given one back.
+        perform pgjobq.announce_limited(null);
+    end if;
 end $$;
 
 comment on function pgjobq.change_waiting is
     'Internal. Changes the priority, the queue or the time of jobs that wait.';
+
+-- A waiting job as a change leaves it: its time, and what it keeps of its limits.
+create or replace function pgjobq.changed_job(
+    p_shard smallint, p_id uuid, p_queue int, p_run_at timestamptz, p_now timestamptz)
+returns table (id uuid, address tid, waits_for int, run_at timestamptz, limits smallint, permit int,
+               queue_permit int)
+language sql stable as $$
+    select j.id, j.address, j.waits_for, c.run_at, j.limits,
+           case when c.run_at is null or j.limits & 32::smallint > 0 then j.permit end,
+           case when c.run_at is null and (p_queue is null or p_queue = j.queue_id) then j.queue_permit end
+      from (select w.id, w.ctid as address, w.queue_id, w.waits_for, w.run_at, w.permit, w.queue_permit,
+                   case when p_queue is null then w.limits
+                        -- Those of its kind stay as they are.
+                        else nullif(coalesce(w.limits, 0::smallint) & 49::smallint
+                                    | coalesce(pgjobq.limits_in(w.kind, p_queue), 0::smallint) & 14::smallint,
+                                    0::smallint) end as limits
+              from pgjobq.jobs w where w.shard = p_shard and w.id = p_id offset 0) j,
+           lateral (select case when p_run_at is null then j.run_at when p_run_at > p_now then p_run_at end
+                               as run_at) c
+$$;
+
+comment on function pgjobq.changed_job is 'Internal. A waiting job as a change leaves it.';

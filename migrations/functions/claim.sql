@@ -67,7 +67,7 @@ begin
          group by t.priority returning priority, max_ticket)
     select t.* from taken t, total where not total.is_bounded
     union all
-    select null, null, null, null, null, null, null, null, null, null, null, null,
+    select null, null, null, null, null, null, null, null, null, null, null, null, null, null,
            pgjobq.walked_to(p_shard, p_queue, p_scan_hint, v_rows, v_drawn, case
                when p_found is not null then 4 when t.jobs = p_want then t.last end, l.max_ticket),
            true, false
@@ -123,6 +123,7 @@ create or replace function pgjobq.claimable_jobs(
 returns setof pgjobq.claimed_job language sql stable as $$
     select p.priority, j.ticket, j.address, j.id, j.kind, case when not p_bare then j.args end, null::text,
            case when not p_bare then j.meta end, j.attempt, j.failures, j.retries, j.max_crashes,
+           j.limits, case when j.limits is not null then j.key end,
            null::bigint[], null::boolean, null::boolean
       from unnest('{3,2,1,0}'::smallint[]) p(priority),
            lateral (select s.above, s.up_to,

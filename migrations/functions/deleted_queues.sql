@@ -1,5 +1,5 @@
--- Deleted queues with jobs in line or blocked. Each is probed in indexes that begin with the queue. A
--- scheduled job of a deleted queue is found once it has come due.
+-- Deleted queues with jobs in line, blocked or waiting for permits. Each is probed in indexes that begin with
+-- the queue. A scheduled job of a deleted queue is found once it has come due.
 create or replace function pgjobq.deleted_queues(p_shards smallint[])
 returns int[] language plpgsql stable as $$
 begin
@@ -10,7 +10,8 @@ begin
            and (exists (select from pgjobq.ready_line(s.shard, q.id, p.priority, 0, 1))
                 or exists (select from pgjobq.quarantine_line(s.shard, q.id, p.priority, 0, 1))
                 or p.priority = 0 and (select queue_id from pgjobq.jobs
-                                        where shard = s.shard and queue_id = q.id and waits_for > 0
+                                        where shard = s.shard and queue_id = q.id
+                                          and ticket is null and (waits_for > 0 or run_at is null)
                                         order by queue_id limit 1) is not null));
 end $$;
 
@@ -64,7 +65,8 @@ begin
                              and j.queue_id > u.queue_id
                            order by j.queue_id limit 1),
                          (select j.queue_id from pgjobq.jobs j
-                           where j.shard = p_shard and j.waits_for > 0 and j.queue_id > u.queue_id
+                           where j.shard = p_shard and j.ticket is null
+                             and (j.waits_for > 0 or j.run_at is null) and j.queue_id > u.queue_id
                            order by j.queue_id limit 1))
               from used u where u.queue_id is not null)
         select queue_id from (

@@ -60,13 +60,14 @@ comment on function pgjobq.delete_jobs is 'Internal. Deletes completed jobs that
 --   p_decision   complete, bury, cancel or expire; others are left alone
 --   p_ran        the jobs were running: an attempt ends with them, and a cancelled job has cancelled itself
 --   p_keep       how long a completed job is kept, in microseconds
+--   freed        true if one of them had a permit
 --   p_reason     why the last attempt ended; `crash` counts as a crash, `release` as neither, and any other
 --                reason as a failure
 create or replace function pgjobq.end_jobs(
     p_shard smallint, p_worker_name text, p_ran boolean, p_address tid[], p_id uuid[], p_ticket bigint[],
     p_decision text[], p_keep bigint[] default null, p_output text[] default null,
     p_reason text[] default null, p_message text[] default null, p_by text default null,
-    out ended uuid[], out steps jsonb[])
+    out ended uuid[], out steps jsonb[], out freed boolean)
 language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -83,18 +84,20 @@ begin
            and j.shard + 0 = p_shard and j.id is not distinct from l.id
            and j.ticket is not distinct from l.ticket
         returning l.n, j.id, j.queue_id, j.priority, j.kind, j.args, j.attributes, j.key, j.meta, j.attempt,
-                  j.failures, j.crashes, j.retries, j.max_crashes, j.created_at,
+                  j.failures, j.crashes, j.retries, j.max_crashes, j.created_at, j.weight, j.unique_key,
+                  coalesce(j.permit, j.queue_permit) is not null as had_permit,
                   case p_decision[l.n] when 'complete' then 'completed' when 'bury' then 'dead'
                                        when 'cancel' then 'cancelled' else 'expired' end as outcome),
     kept as (
         insert into pgjobq.finished as f (
             shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta,
-            attempt, failures, crashes, retries, max_crashes, created_at, output, errors, cancelled, drop_on)
+            attempt, failures, crashes, retries, max_crashes, created_at, weight, unique_key, output, errors,
+            cancelled, drop_on)
         select p_shard, id, outcome, queue_id, priority, kind, args, attributes, key, meta,
                attempt + p_ran::int,
                failures + (coalesce(p_reason[n], 'crash') not in ('crash', 'release'))::int,
                crashes + (coalesce(p_reason[n], '') = 'crash')::int,
-               retries, max_crashes, created_at, p_output[n]::jsonb,
+               retries, max_crashes, created_at, weight, unique_key, p_output[n]::jsonb,
                case when attempt > 0 or p_reason[n] is not null then pgjobq.errors_of(p_shard, id,
                    case when p_reason[n] is not null then pgjobq.error_entry(
                        attempt + 1, v_now, p_reason[n], p_message[n], p_worker_name) end) end,
@@ -108,8 +111,8 @@ begin
                       case when outcome = 'completed' then pgjobq.completed_step(id, meta, output)
                            else to_jsonb(f) end end as step)
     select array_agg(id), array_agg(id) filter (where attempt > 0),
-           (select array_agg(step) from kept where step is not null)
-      into ended, v_tried, steps from deleted;
+           (select array_agg(step) from kept where step is not null), bool_or(had_permit)
+      into ended, v_tried, steps, freed from deleted;
     if v_tried is not null then
         perform pgjobq.forget_failures(p_shard, v_tried);
     end if;

@@ -76,6 +76,11 @@ comment on function pgjobq.enqueue is 'Public. Enqueues one job. Returns its id,
 -- `p_edges` are other jobs that those of the batch wait for: see `new_edges`. If some of those are unknown,
 -- `missing` has them, and nothing was inserted.
 --
+-- `p_weight` and `p_unique_key` are null if no job has one. `p_shape_options` has what else the shapes say of
+-- limits and unique keys, each as JSON; null if none says anything. `limited` is true if new jobs wait for
+-- permits: then the caller calls `admit_jobs` with the ids, once this has committed. With `p_notify` the
+-- function notifies the workers of them instead.
+--
 -- With its own choice of plans PostgreSQL would plan the first statement anew in each call: it expects fewer
 -- shapes where it can see their array, and believes that such a plan is cheaper.
 create or replace function pgjobq.enqueue_many(
@@ -83,19 +88,20 @@ create or replace function pgjobq.enqueue_many(
     p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[], p_meta text[],
     p_attributes text[], p_key text[], p_delay bigint[], p_at bigint[], p_expires bigint[],
     p_notify boolean, p_patience int, p_program int default null, p_waits_for int[] default null,
-    p_edges jsonb default null, out inserted int, out unknown text[], out duplicate uuid[],
-    out other_kind uuid[], out wake int[], out missing uuid[])
+    p_edges jsonb default null, p_weight int[] default null, p_unique_key text[] default null,
+    p_shape_options text[] default null, out inserted int, out unknown text[], out duplicate uuid[],
+    out other_kind uuid[], out wake int[], out missing uuid[], out limited boolean)
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     v_now timestamptz := clock_timestamp();     -- The start of a long transaction would be too early.
-    v_shards smallint; v_oldest int; v_queues int[]; v_idle int[];
-    v_new uuid[]; v_set text; v_edges pgjobq.edges[];
+    v_shards smallint; v_oldest int; v_queues int[]; v_idle int[]; v_any jsonb;
+    v_new uuid[]; v_set text; v_edges pgjobq.edges[]; v_limits smallint[];
 begin
     if p_patience is not null then v_set := set_config('lock_timeout', p_patience::text, true); end if;
-    select s.shards, s.oldest_program, q.ids,
+    select s.shards, s.oldest_program, s.limited, q.ids,
            array(select distinct i.id from pgjobq.workers w, unnest(w.idle) i(id)
                   where w.shard = 0 and i.id = any (q.ids))
-      into v_shards, v_oldest, v_queues, v_idle
+      into v_shards, v_oldest, v_any, v_queues, v_idle
       from pgjobq.settings s,
            lateral (select array(select (select queue.id from pgjobq.queues queue
                                           where queue.name = shape.name and queue.deleted_at is null)
@@ -112,23 +118,19 @@ begin
     if p_delay is not null and p_waits_for is not null then
         select * into p_meta, p_delay from pgjobq.delays_of_blocked(p_waits_for, p_meta, p_delay);
     end if;
+    if v_any is not null then v_limits := pgjobq.limits_of_shapes(v_any, p_shape_kind, p_shape_queue); end if;
     -- step: queues read
     if cardinality(p_id) >= 50 then
         inserted := pgjobq.insert_large_batch(
             v_now, v_shards, v_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes,
-            p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_waits_for);
+            p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_waits_for,
+            v_limits, p_weight, p_unique_key);
     end if;
     if inserted is null then
-        with new as (
-            insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, attributes, key, run_at,
-                                     expires_at, retries, max_crashes, created_at, waits_for, ticket)
-            select r.*, case when r.run_at is null and r.waits_for = 0 then nextval('pgjobq.ticket') end
-              from pgjobq.new_rows(v_now, v_shards, v_queues, p_shape_kind, p_shape_priority, p_shape_retries,
-                  p_shape_max_crashes, p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at,
-                  p_expires, p_waits_for) r
-            on conflict (shard, id) do nothing
-            returning id)
-        select array_agg(id), count(*) into v_new, inserted from new;
+        select b.inserted, b.new into inserted, v_new from pgjobq.insert_small_batch(
+            v_now, v_shards, v_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes,
+            p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_waits_for,
+            v_limits, p_weight, p_unique_key) b;
     end if;
     -- step: jobs inserted
     if v_edges is not null then perform pgjobq.insert_edges(v_edges, p_notify); end if;
@@ -136,6 +138,7 @@ begin
         select d.live, d.other_kind into duplicate, other_kind
           from pgjobq.duplicates(v_shards, p_shape_kind, p_id, p_shape, v_new) d;
     end if;
+    if v_limits is not null and inserted > 0 then limited := pgjobq.announce_limited(p_id, p_notify); end if;
     if v_idle <> '{}' then wake := pgjobq.announce_jobs(v_idle, p_delay || p_at, p_notify); end if;
 end $$;
 
@@ -160,24 +163,28 @@ create or replace function pgjobq.new_rows(
     p_now timestamptz, p_shards smallint, p_queues int[], p_shape_kind text[], p_shape_priority smallint[],
     p_shape_retries smallint[], p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[],
     p_meta text[], p_attributes text[], p_key text[], p_delay bigint[], p_at bigint[], p_expires bigint[],
-    p_waits_for int[])
+    p_waits_for int[], p_limits smallint[], p_weight int[], p_unique_key text[])
 returns table (
     shard smallint, id uuid, queue_id int, priority smallint, kind text, args jsonb, meta jsonb,
     attributes jsonb, key text, run_at timestamptz, expires_at timestamptz, retries smallint,
-    max_crashes smallint, created_at timestamptz, waits_for int)
+    max_crashes smallint, created_at timestamptz, waits_for int, limits smallint, weight int,
+    unique_key text)
 language sql stable as $$
     select case when p_shards = 1 then 0::smallint else pgjobq.shard_of(r.id, p_shards) end,
            r.id, p_queues[r.shape], p_shape_priority[r.shape], p_shape_kind[r.shape], r.args::jsonb,
            r.meta::jsonb, r.attributes::jsonb, r.key,
            case when r.due > p_now then r.due end, p_now + r.expires * interval '1 microsecond',
-           p_shape_retries[r.shape], p_shape_max_crashes[r.shape], p_now, r.waits_for
+           p_shape_retries[r.shape], p_shape_max_crashes[r.shape], p_now, r.waits_for, p_limits[r.shape],
+           r.weight, r.unique_key
       from (select id, shape, args, meta, attributes, key, expires, coalesce(waits_for, 0) as waits_for,
+                   weight, unique_key,
                    coalesce(p_now + delay * interval '1 microsecond',
                             timestamptz 'epoch' + at * interval '1 microsecond') as due
               from (select unnest(p_id) as id, unnest(p_shape) as shape, unnest(p_args) as args,
                            unnest(p_meta) as meta, unnest(p_attributes) as attributes,
                            unnest(p_key) as key, unnest(p_delay) as delay, unnest(p_at) as at,
-                           unnest(p_expires) as expires, unnest(p_waits_for) as waits_for) u) r
+                           unnest(p_expires) as expires, unnest(p_waits_for) as waits_for,
+                           unnest(p_weight) as weight, unnest(p_unique_key) as unique_key) u) r
 $$;
 
 comment on function pgjobq.new_rows is 'Internal. The rows of a batch of jobs.';
@@ -198,6 +205,33 @@ end $$;
 
 comment on function pgjobq.delays_of_blocked is 'Internal. Moves the delays of blocked jobs to their `meta`.';
 
+-- Inserts a small batch, and leaves out jobs whose ids are live. `new` are the ids of the others.
+create or replace function pgjobq.insert_small_batch(
+    p_now timestamptz, p_shards smallint, p_queues int[], p_shape_kind text[], p_shape_priority smallint[],
+    p_shape_retries smallint[], p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[],
+    p_meta text[], p_attributes text[], p_key text[], p_delay bigint[], p_at bigint[], p_expires bigint[],
+    p_waits_for int[], p_limits smallint[], p_weight int[], p_unique_key text[],
+    out inserted int, out new uuid[])
+language plpgsql as $$
+begin
+    with n as (
+        insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, attributes, key, run_at,
+            expires_at, retries, max_crashes, created_at, waits_for, limits, weight, unique_key, arrival,
+            ticket)
+        select r.*, case when pgjobq.needs_permit(r.limits) then nextval('pgjobq.ticket') end,
+               case when r.run_at is null and r.waits_for = 0 and not pgjobq.needs_permit(r.limits)
+                    then nextval('pgjobq.ticket') end
+          from pgjobq.new_rows(
+              p_now, p_shards, p_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes,
+              p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_waits_for,
+              p_limits, p_weight, p_unique_key) r
+        on conflict (shard, id) do nothing
+        returning id)
+    select array_agg(id), count(*) into new, inserted from n;
+end $$;
+
+comment on function pgjobq.insert_small_batch is 'Internal. Inserts a small batch.';
+
 -- Inserts a large batch, which expects no duplicate: then PostgreSQL need not confirm each row, which spares
 -- a tenth of the WAL and a fifth of the time; and nobody has to list the new ids. If the batch meets a
 -- duplicate, nothing is inserted and the answer is null; otherwise it is the number of jobs. (The
@@ -207,17 +241,20 @@ create or replace function pgjobq.insert_large_batch(
     p_now timestamptz, p_shards smallint, p_queues int[], p_shape_kind text[], p_shape_priority smallint[],
     p_shape_retries smallint[], p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[],
     p_meta text[], p_attributes text[], p_key text[], p_delay bigint[], p_at bigint[], p_expires bigint[],
-    p_waits_for int[])
+    p_waits_for int[], p_limits smallint[], p_weight int[], p_unique_key text[])
 returns int language plpgsql as $$
 declare
     v_inserted int;
 begin
     insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, attributes, key, run_at,
-        expires_at, retries, max_crashes, created_at, waits_for, ticket)
-    select r.*, case when r.run_at is null and r.waits_for = 0 then nextval('pgjobq.ticket') end
+        expires_at, retries, max_crashes, created_at, waits_for, limits, weight, unique_key, arrival, ticket)
+    select r.*, case when pgjobq.needs_permit(r.limits) then nextval('pgjobq.ticket') end,
+           case when r.run_at is null and r.waits_for = 0 and not pgjobq.needs_permit(r.limits)
+                then nextval('pgjobq.ticket') end
       from pgjobq.new_rows(
           p_now, p_shards, p_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes,
-          p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_waits_for) r;
+          p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_waits_for,
+          p_limits, p_weight, p_unique_key) r;
     get diagnostics v_inserted = row_count;
     if v_inserted < cardinality(p_id) then
         raise unique_violation;     -- A trigger has left jobs out: the caller needs to know which.

@@ -1,26 +1,37 @@
 -- Inserts one job: what `enqueue_many` does, with the same answer. Most enqueues are of one job, and without
--- arrays the function costs half as much.
+-- arrays the function costs half as much. A job under a limit is passed on to that function.
 create or replace function pgjobq.enqueue_one(
     p_kind text, p_queue text, p_priority smallint, p_retries smallint, p_max_crashes smallint,
     p_id uuid, p_args text, p_meta text, p_attributes text, p_key text, p_delay bigint, p_at bigint,
     p_expires bigint, p_notify boolean, p_patience int, p_program int default null,
-    out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[])
+    out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[],
+    out limited boolean)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_now timestamptz := clock_timestamp();     -- The start of a long transaction would be too early.
     v_due timestamptz := coalesce(v_now + p_delay * interval '1 microsecond',
                                   timestamptz 'epoch' + p_at * interval '1 microsecond');
-    v_shards smallint; v_oldest int; v_queue int; v_idle boolean; v_set text;
+    v_shards smallint; v_oldest int; v_queue int; v_idle boolean; v_set text; v_is_limited boolean;
 begin
     if p_patience is not null then v_set := set_config('lock_timeout', p_patience::text, true); end if;
     select s.shards, s.oldest_program, q.id,
-           exists (select from pgjobq.workers w where w.shard = 0 and q.id = any (w.idle))
-      into v_shards, v_oldest, v_queue, v_idle
+           exists (select from pgjobq.workers w where w.shard = 0 and q.id = any (w.idle)),
+           pgjobq.limits_for(s.limited, p_kind, p_queue) is not null
+      into v_shards, v_oldest, v_queue, v_idle, v_is_limited
       from pgjobq.settings s left join pgjobq.queues q on q.name = p_queue and q.deleted_at is null;
     if p_program < v_oldest then perform pgjobq.reject_program(); end if;
     if v_queue is null then
         unknown := array[p_queue];
         inserted := 0; return;
+    end if;
+    if v_is_limited then
+        select e.inserted, e.unknown, e.duplicate, e.other_kind, e.wake, e.limited
+          into inserted, unknown, duplicate, other_kind, wake, limited
+          from pgjobq.enqueue_many(
+              array[p_kind], array[p_queue], array[p_priority], array[p_retries], array[p_max_crashes],
+              array[p_id], '{1}', array[p_args], array[p_meta], array[p_attributes], array[p_key],
+              array[p_delay], array[p_at], array[p_expires], p_notify, p_patience, p_program) e;
+        return;
     end if;
     -- step: queues read
     insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, attributes, key, run_at,

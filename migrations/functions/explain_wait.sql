@@ -1,4 +1,4 @@
--- The wait of a job before a worker may take it: for its parents, or for its time.
+-- The wait of a job before a worker may take it: for its parents, for its time, or for a permit.
 
 -- The reasons why a job is not due; and that it has not started in time.
 create or replace function pgjobq.explain_wait(p_job pgjobq.jobs)
@@ -15,6 +15,8 @@ begin
         return query select * from pgjobq.explain_parents(p_job);
     elsif p_job.run_at is not null then
         return query select * from pgjobq.explain_schedule(p_job);
+    elsif p_job.ticket is null then
+        return query select * from pgjobq.explain_limit(p_job);
     end if;
 end $$;
 

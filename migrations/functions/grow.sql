@@ -13,7 +13,8 @@ create or replace function pgjobq.grow_workflow(
     p_shape int[], p_args text[], p_meta text[], p_attributes text[], p_key text[], p_delay bigint[],
     p_at bigint[], p_expires bigint[],
     p_n int[], p_step_name text[], p_children text[], p_demands text[], p_inputs text[], p_waits_for int[],
-    p_edges jsonb, p_program int, out wake int[])
+    p_edges jsonb, p_program int, p_weight int[] default null, p_unique_key text[] default null,
+    p_shape_options text[] default null, out wake int[])
 language plpgsql as $$
 declare
     v_shard smallint := (select pgjobq.shard_of(p_workflow, shards) from pgjobq.settings);
@@ -26,7 +27,7 @@ begin
     v_answer := pgjobq.enqueue_many(
         p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes, p_id, p_shape,
         p_args, pgjobq.metas_of_steps(p_workflow, p_n, p_meta), p_attributes, p_key, p_delay, p_at, p_expires,
-        false, null, p_program, p_waits_for, p_edges);
+        false, null, p_program, p_waits_for, p_edges, p_weight, p_unique_key, p_shape_options);
     if v_answer.unknown is not null or v_answer.missing is not null then
         raise exception 'it adds steps to its workflow, %', case when v_answer.unknown is not null
             then format('but there is no queue `%s`', v_answer.unknown[1])
@@ -44,6 +45,7 @@ begin
             using errcode = 'invalid_parameter_value';
     end if;
     wake := v_answer.wake;
+    perform pgjobq.announce_limited(p_id) where v_answer.limited;
     if v_cancelled is not null then
         perform pgjobq.end_waiting(v_shard, p_id, 'cancel', v_cancelled->>'by', v_cancelled->>'reason');
     end if;

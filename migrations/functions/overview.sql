@@ -54,3 +54,67 @@ begin
 end $$;
 
 comment on function pgjobq.worker_counts is 'Internal. The numbers of `workers_overview`.';
+
+-- The permits that are taken under a limit, and the jobs that wait for one, in all shards: see the view
+-- `limits_overview`. At most ten thousand of each are counted in a shard; then `exact` is false.
+create or replace function pgjobq.limit_counts(
+    p_scope text, p_name text, out permits bigint, out waiting bigint, out exact boolean)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    c_most constant int := 10000;
+    v_queue int := (select id from pgjobq.queues where p_scope = 'queue' and name = p_name);
+    r record;
+begin
+    permits := 0; waiting := 0; exact := true;
+    for r in
+        select t.jobs as taken, w.jobs as waits
+          from pgjobq.settings, generate_series(0, shards - 1) s(shard),
+               lateral pgjobq.count_permits(s.shard::smallint, p_scope, p_name, v_queue, c_most + 1) t,
+               lateral pgjobq.count_waiting(s.shard::smallint, p_scope, p_name, v_queue, c_most + 1) w
+    loop
+        permits := permits + least(r.taken, c_most);
+        waiting := waiting + least(r.waits, c_most);
+        exact := exact and greatest(r.taken, r.waits) <= c_most;
+    end loop;
+end $$;
+
+comment on function pgjobq.limit_counts is 'Internal. The numbers of `limits_overview`.';
+
+-- The jobs of a shard that have a permit under a limit, at most `p_most`.
+create or replace function pgjobq.count_permits(
+    p_shard smallint, p_scope text, p_kind text, p_queue int, p_most int, out jobs bigint)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    jobs := case when p_scope = 'kind'
+        then (select count(*) from (select from pgjobq.jobs
+                                     where shard = p_shard and kind = p_kind and permit > 0
+                                     order by coalesce(case when limits & 16::smallint > 0 then key end, '')
+                                     limit p_most) t)
+        else (select count(*) from (select from pgjobq.jobs
+                                     where shard = p_shard and queue_id = p_queue and queue_permit > 0
+                                     order by queue_permit limit p_most) t) end;
+end $$;
+
+comment on function pgjobq.count_permits is 'Internal. Counts the permits that are taken under a limit.';
+
+-- The jobs of a shard that wait for a permit under a limit, at most `p_most`.
+create or replace function pgjobq.count_waiting(
+    p_shard smallint, p_scope text, p_kind text, p_queue int, p_most int, out jobs bigint)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    jobs := case when p_scope = 'kind'
+        then (select count(*) from (select from pgjobq.jobs
+                                     where shard = p_shard and kind = p_kind
+                                       and limits & 1::smallint > 0 and permit is null and ticket is null
+                                       and run_at is null and waits_for = 0
+                                     order by coalesce(case when limits & 16::smallint > 0 then key end, '')
+                                     limit p_most) t)
+        else (select count(*) from (select from pgjobq.jobs
+                                     where shard = p_shard and queue_id = p_queue
+                                       and limits & 2::smallint > 0 and queue_permit is null
+                                       and ticket is null and run_at is null and waits_for = 0
+                                       and (limits & 1::smallint = 0 or permit is not null)
+                                     order by priority desc, arrival limit p_most) t) end;
+end $$;
+
+comment on function pgjobq.count_waiting is 'Internal. Counts the jobs that wait for a permit under a limit.';

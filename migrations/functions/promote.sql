@@ -1,4 +1,5 @@
--- Promotes at most `p_most` scheduled jobs that came due at `p_after` or later: each gets a ticket.
+-- Promotes at most `p_most` scheduled jobs that came due at `p_after` or later: each gets a ticket. `limited`
+-- are those that wait for a permit instead; the caller admits them once this has committed.
 -- `scanned_to` is the `p_after` of the next call. It is the last job's time if more jobs may be due.
 -- Otherwise it is one second ago, because a transaction that commits late may add a job with an earlier time.
 -- A sweep (a call without `p_after`) finds the jobs of still later commits. Any other call skips the dead
@@ -6,7 +7,7 @@
 -- comes due, and null if none is scheduled.
 create or replace function pgjobq.promote(
     p_shard smallint, p_most int, p_after timestamptz default '-infinity',
-    out promoted int, out queues int[], out scanned_to timestamptz, out next_due bigint)
+    out promoted int, out queues int[], out scanned_to timestamptz, out next_due bigint, out limited uuid[])
 language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -29,11 +30,16 @@ begin
     if v_jobs is not null then
         v_new := pgjobq.draw_tickets(cardinality(v_jobs));
         with moved as (
-            update pgjobq.jobs j set ticket = v_new[d.n], run_at = null
+            update pgjobq.jobs j
+               set ticket = case when pgjobq.may_be_in_line(j.limits, j.permit, j.queue_permit)
+                                 then v_new[d.n] end,
+                   run_at = null
               from unnest(v_jobs, v_places) with ordinality d(id, place, n)
              where j.ctid = d.place and j.shard + 0 = p_shard and j.id is not distinct from d.id
-            returning j.queue_id)
-        select count(*), array_agg(distinct queue_id) into promoted, queues from moved;
+            returning j.id, j.queue_id, j.ticket)
+        select count(*), array_agg(distinct queue_id) filter (where ticket is not null),
+               array_agg(id) filter (where ticket is null)
+          into promoted, queues, limited from moved;
     end if;
     next_due := (extract(epoch from (select run_at from pgjobq.jobs
                                           where shard = p_shard and run_at is not null and waits_for = 0

@@ -1,6 +1,6 @@
 -- Cancels waiting jobs of a queue, at most `p_most` at once: of one priority the jobs in line after the
 -- ticket `p_after`; without a priority the jobs scheduled after that time, in microseconds since 1970, and
--- the blocked ones. `scanned_to` is where to go on, and null at the end.
+-- the blocked ones, and those that wait for permits. `scanned_to` is where to go on, and null at the end.
 create or replace function pgjobq.purge_queue(
     p_shard smallint, p_queue int, p_priority smallint, p_after bigint, p_most int, p_reason text,
     out cancelled uuid[], out scanned_to bigint)
@@ -21,7 +21,8 @@ begin
         select s.ids, s.scanned_to into v_jobs, scanned_to
           from pgjobq.scheduled_jobs(p_shard, p_queue, p_after, p_most) s;
         v_jobs := v_jobs || array(select id from pgjobq.jobs
-                                   where shard = p_shard and queue_id = p_queue and waits_for > 0
+                                   where shard = p_shard and queue_id = p_queue
+                                     and ticket is null and (waits_for > 0 or run_at is null)
                                    order by queue_id limit p_most);
     end if;
     -- step: jobs read

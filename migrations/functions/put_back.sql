@@ -5,6 +5,9 @@
 -- Decisions are those of `finish` that do not end a job, and `crash`: the worker died, and the job waits in
 -- quarantine. The statement records failures and crashes. It also records the releases of a job that has
 -- crashed: see `crashes_left`.
+--
+-- A job that is ready at once keeps its permits. One with a delay gives back that of its queue, and that of
+-- its kind unless it holds it; the caller then lets another job have them.
 create or replace function pgjobq.put_back(
     p_shard smallint, p_worker_name text, p_id uuid[], p_ticket bigint[], p_decision text[],
     p_delay bigint[] default null, p_reason text[] default null, p_message text[] default null)
@@ -23,6 +26,8 @@ begin
         update pgjobq.jobs j
            set ticket = case when l.delay is null then l.new_ticket end,
                run_at = v_now + l.delay * interval '1 microsecond',
+               permit = case when l.delay is null or j.limits & 32::smallint > 0 then j.permit end,
+               queue_permit = case when l.delay is null then j.queue_permit end,
                attempt = least(j.attempt + (l.decision <> 'return')::int, 2000000000),
                failures = j.failures + (l.decision = 'retry')::int,
                crashes = case when l.decision = 'crash' then j.crashes + 1

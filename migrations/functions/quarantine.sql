@@ -15,8 +15,8 @@ create or replace function pgjobq.claim_quarantined(
     p_alone boolean, p_from bigint[], p_alone_first boolean default false,
     p_filter pgjobq.job_filter default null,
     out ids uuid[], out kinds text[], out priorities smallint[], out tickets bigint[], out attempts int[],
-    out failures smallint[], out retries smallint[], out max_crashes smallint[], out scanned_to bigint[],
-    out opened boolean, out alone boolean, out passed boolean)
+    out failures smallint[], out retries smallint[], out max_crashes smallint[], out limits smallint[],
+    out keys text[], out scanned_to bigint[], out opened boolean, out alone boolean, out passed boolean)
 language plpgsql set lock_timeout = '1s' as $$
 declare
     v_walk int := 5000;
@@ -61,8 +61,8 @@ begin
         if r.taken > 0 then
             insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
             values (p_shard, p_queue, n - 1, r.max_ticket, p_lease, p_worker, r.covered);
-            ids := r.ids; kinds := r.kinds; tickets := r.tickets; attempts := r.attempts;
-            failures := r.failures; retries := r.retries; max_crashes := r.max_crashes;
+            ids := r.ids; kinds := r.kinds; tickets := r.tickets; attempts := r.attempts; keys := r.keys;
+            failures := r.failures; retries := r.retries; max_crashes := r.max_crashes; limits := r.limits;
             priorities := array_fill((n - 1)::smallint, array[r.taken]);
             -- step: lease inserted
             return;
@@ -79,12 +79,13 @@ create or replace function pgjobq.quarantined_batch(
     p_kinds text[], p_paused_keys text[], p_filter pgjobq.job_filter, p_alone boolean, p_want int)
 returns table (
     ids uuid[], kinds text[], tickets bigint[], attempts int[], failures smallint[], retries smallint[],
-    max_crashes smallint[], covered int8multirange, max_ticket bigint, taken int)
+    max_crashes smallint[], limits smallint[], keys text[], covered int8multirange, max_ticket bigint,
+    taken int)
 language sql stable as $$
     select array_agg(j.id), array_agg(j.kind), array_agg(j.ticket), array_agg(j.attempt),
            array_agg(j.failures),
-           array_agg(j.retries), array_agg(j.max_crashes), range_agg(int8range(j.ticket, j.ticket, '[]')),
-           max(j.ticket), count(*)::int
+           array_agg(j.retries), array_agg(j.max_crashes), array_agg(j.limits), array_agg(j.key),
+           range_agg(int8range(j.ticket, j.ticket, '[]')), max(j.ticket), count(*)::int
       from (select * from pgjobq.quarantined_jobs(p_shard, p_queue, p_priority, p_above, p_rows, p_leased,
                                                   p_kinds, p_paused_keys, p_filter, p_alone)
              limit p_want) j

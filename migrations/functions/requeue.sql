@@ -12,6 +12,8 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_id uuid;
     v_job pgjobq.finished;
+    v_limits smallint;
+    v_is_limited boolean := false;
 begin
     for v_id in select distinct id from unnest(p_jobs) d(id) order by id loop
         -- Locked, so that two who do this at once do it once. The latest end counts: an id may have run
@@ -27,14 +29,18 @@ begin
                    or not exists (select from pgjobq.queues
                                    where id = coalesce(p_queue, v_job.queue_id) and deleted_at is null);
         -- step: ended job locked
+        v_limits := pgjobq.limits_in(coalesce(p_kind, v_job.kind), coalesce(p_queue, v_job.queue_id));
+        v_is_limited := v_is_limited or pgjobq.needs_permit(v_limits);
         -- Created now, so that nothing which was asked of it before is about it.
-        insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, meta, ticket,
-                                 attempt, retries, max_crashes, created_at)
+        insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, meta, limits,
+                                 weight, arrival, ticket, attempt, retries, max_crashes, created_at)
         values (p_shard, v_id, coalesce(p_queue, v_job.queue_id), coalesce(p_priority, v_job.priority),
                 coalesce(p_kind, v_job.kind),
                 coalesce(p_args::jsonb, v_job.args),
                 case when p_kind is null then v_job.attributes else p_attributes::jsonb end,
-                case when p_kind is null then v_job.key else p_key end, v_job.meta, nextval('pgjobq.ticket'),
+                case when p_kind is null then v_job.key else p_key end, v_job.meta, v_limits, v_job.weight,
+                case when pgjobq.needs_permit(v_limits) then nextval('pgjobq.ticket') end,
+                case when not pgjobq.needs_permit(v_limits) then nextval('pgjobq.ticket') end,
                 least(v_job.attempt, 2000000000), coalesce(p_retries, v_job.retries), v_job.max_crashes,
                 clock_timestamp())
         on conflict (shard, id) do nothing;
@@ -49,6 +55,7 @@ begin
         requeued := requeued || v_id;
         queues := queues || coalesce(p_queue, v_job.queue_id);
     end loop;
+    perform pgjobq.announce_limited(requeued) where v_is_limited;
 end $$;
 
 comment on function pgjobq.requeue_jobs is 'Internal. Puts dead, cancelled or expired jobs back in line.';

@@ -6,7 +6,7 @@
 -- attempts of the last five minutes; workers count them in the first shard.
 create or replace function pgjobq.queue_stats(
     p_shard smallint, p_queue int,
-    out ready bigint, out blocked bigint, out running bigint, out exact boolean,
+    out ready bigint, out blocked bigint, out limited bigint, out running bigint, out exact boolean,
     out oldest bigint, out completed bigint, out failed bigint)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -29,9 +29,13 @@ begin
         ready := greatest(ready, pgjobq.estimated_jobs(p_shard, p_queue, 'ticket'));
     end if;
     ready := greatest(ready - running, 0);
-    select count(*), exact and count(*) <= c_most into blocked, exact
-      from (select from pgjobq.jobs where shard = p_shard and queue_id = p_queue and waits_for > 0
-             limit c_most + 1) j;
+    select count(*) filter (where waits_for > 0), count(*) filter (where waits_for = 0),
+           exact and count(*) <= c_most
+      into blocked, limited, exact
+      from (select waits_for from pgjobq.jobs
+             where shard = p_shard and queue_id = p_queue
+               and ticket is null and (waits_for > 0 or run_at is null)
+             order by queue_id limit c_most + 1) j;
     oldest := (extract(epoch from pgjobq.oldest_ready(p_shard, p_queue, c_most)) * 1000000)::bigint;
     completed := 0;
     failed := 0;

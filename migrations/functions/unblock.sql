@@ -74,29 +74,35 @@ end $$;
 comment on function pgjobq.unblock_steps is 'Internal. Writes how many parents steps still wait for.';
 
 -- Writes how many parents blocked jobs still wait for, in rows that the caller has locked, and with `p_args`
--- new arguments. A job that waits for none gets a ticket; or it keeps the time at which it comes due, or its
--- delay begins. Returns the queues of these jobs, and 0 if one has a time. A row that is gone is left out.
+-- new arguments. A job that waits for none gets a ticket, or waits for a permit; or it keeps the time at
+-- which it comes due, or its delay begins. Returns the queues of these jobs, and 0 if one has a time. A row
+-- that is gone is left out.
 create or replace function pgjobq.unblock_jobs(
     p_shard smallint, p_job uuid[], p_address tid[], p_left int[], p_args jsonb[] default null)
 returns int[] language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_tickets bigint[] := pgjobq.draw_tickets(cardinality(p_job));
-    v_queues int[];
+    v_queues int[]; v_limited uuid[];
 begin
     with unblocked as (
         update pgjobq.jobs j
            set waits_for = l.waits, args = coalesce(l.args, j.args),
                ticket = case when l.waits = 0 and (j.meta ? 'delay' or j.run_at > v_now) is not true
+                              and pgjobq.may_be_in_line(j.limits, j.permit, j.queue_permit)
                              then l.ticket end,
                run_at = case when l.waits = 0 and j.meta ? 'delay'
                              then v_now + pgjobq.delay_of(j.meta)
                              when l.waits > 0 or j.run_at > v_now then j.run_at end
           from unnest(p_job, p_address, p_left, p_args, v_tickets) l(id, address, waits, args, ticket)
          where j.ctid = l.address and j.shard + 0 = p_shard and j.id is not distinct from l.id
-        returning j.queue_id, j.ticket, j.waits_for)
-    select array_agg(distinct case when ticket is not null then queue_id else 0 end) into v_queues
+        returning j.id, j.queue_id, j.ticket, j.waits_for, j.run_at)
+    select array_agg(distinct case when ticket is not null then queue_id else 0 end)
+               filter (where ticket is not null or run_at is not null),
+           array_agg(id) filter (where ticket is null and run_at is null)
+      into v_queues, v_limited
       from unblocked where waits_for = 0;
+    perform pgjobq.announce_limited(v_limited) where v_limited is not null;
     return v_queues;
 end $$;
 

@@ -3,6 +3,7 @@ create or replace view pgjobq.job_states as
 select j.shard, j.id, q.name as queue, j.kind, j.priority,
        case when j.waits_for > 0 then pgjobq.blocked_state(j.shard, j.meta, j.waits_for)
             when j.run_at is not null then 'scheduled'
+            when j.ticket is null then 'limited'
             when exists (select from pgjobq.leases l
                           where l.shard = j.shard and l.queue_id = j.queue_id and l.priority = j.priority
                             and l.max_ticket >= j.ticket and l.tickets @> j.ticket) then 'running'
@@ -21,7 +22,8 @@ comment on view pgjobq.job_states is
     'Public. Every job that is live or still kept, and its state. Ask for one id or a few: the view reads '
     'whole tables otherwise.';
 comment on column pgjobq.job_states.state is
-    'blocked, scheduled, held, ready, running; completed, dead, cancelled or expired once it has ended.';
+    'blocked, scheduled, held, limited, ready, running; completed, dead, cancelled or expired once it has '
+    'ended.';
 comment on column pgjobq.job_states.args is 'The arguments, without those that the job function redacts.';
 
 create or replace view pgjobq.queue_overview as
@@ -113,3 +115,18 @@ comment on column pgjobq.queue_settings.by_code is
     'What the code says; of a limit, the worker that was built last. Null if none was.';
 comment on column pgjobq.queue_settings.by_operator is
     'What `change_setting` has set instead, in all workers, until it is reset.';
+
+create or replace view pgjobq.limits_overview as
+select l.scope, l.name, l.per_key, pgjobq.concurrency_of(l.scope, l.name) as concurrency, c.permits,
+       c.waiting, c.exact
+  from pgjobq.limits l, lateral pgjobq.limit_counts(l.scope, l.name) c;
+
+comment on view pgjobq.limits_overview is
+    'Public. The limits of kinds and queues in the whole fleet, and how full they are. At most ten thousand '
+    'permits and jobs of each are counted in a shard, and then `exact` is false.';
+comment on column pgjobq.limits_overview.per_key is
+    'The limit holds for each key of the kind; the numbers are those of all keys together.';
+comment on column pgjobq.limits_overview.concurrency is
+    'How many jobs are in line or run at most. Null: it is limited otherwise.';
+comment on column pgjobq.limits_overview.permits is 'Jobs that are in line, run, or hold their place.';
+comment on column pgjobq.limits_overview.waiting is 'Due jobs that wait for a permit.';

@@ -69,10 +69,12 @@ returns void language plpgsql as $$
 declare
     v_count int[] := array[cardinality(p_jobs)];
     v_steps jsonb[];
+    v_freed boolean;
 begin
-    v_steps := (select e.steps from pgjobq.end_jobs(
+    select e.steps, e.freed into v_steps, v_freed from pgjobq.end_jobs(
         p_shard, null, false, null, p_jobs, null, array_fill(p_decision, v_count),
-        p_message => coalesce(p_reasons, array_fill(p_reason, v_count)), p_by => p_by) e);
+        p_message => coalesce(p_reasons, array_fill(p_reason, v_count)), p_by => p_by) e;
+    perform pgjobq.announce_limited(null) where v_freed;
     if v_steps is not null then
         perform pgjobq.end_steps(p_shard, v_steps, false);
     end if;

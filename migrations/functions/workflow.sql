@@ -28,7 +28,9 @@ create or replace function pgjobq.enqueue_workflow(
     p_attributes text[], p_key text[], p_delay bigint[], p_at bigint[], p_expires bigint[],
     p_n int[], p_step_name text[], p_role text[], p_children text[], p_demands text[], p_inputs text[],
     p_waits_for int[], p_notify boolean, p_patience int, p_program int default null,
-    p_edges jsonb default null, out is_new boolean, out unknown text[], out wake int[], out missing uuid[])
+    p_edges jsonb default null, p_weight int[] default null, p_unique_key text[] default null,
+    p_shape_options text[] default null, out is_new boolean, out unknown text[], out wake int[],
+    out missing uuid[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_shard smallint := (select pgjobq.shard_of(p_workflow, shards) from pgjobq.settings);
@@ -59,8 +61,9 @@ begin
     v_answer := pgjobq.enqueue_many(
         p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes, p_id, p_shape,
         p_args, pgjobq.metas_of_steps(p_workflow, p_n, p_meta), p_attributes, p_key, p_delay, p_at, p_expires,
-        p_notify, p_patience, p_program, p_waits_for, p_edges);
+        p_notify, p_patience, p_program, p_waits_for, p_edges, p_weight, p_unique_key, p_shape_options);
     wake := v_answer.wake;
+    perform pgjobq.announce_limited(p_id) where v_answer.limited;
     missing := v_answer.missing;
     if missing is not null then return; end if;
     perform pgjobq.insert_steps(v_shard, p_workflow, v_answer.inserted, p_id, p_shape_kind, p_shape, p_n,

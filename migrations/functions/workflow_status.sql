@@ -46,6 +46,7 @@ returns table (n int, state text) language sql stable as $$
                          case when j.waits_for = s.held and s.held > 0 then 'held'
                               when j.waits_for > 0 then 'blocked'
                               when j.run_at is not null then 'scheduled'
+                              when j.ticket is null and j.priority is not null then 'limited'
                               when exists (select from pgjobq.leases l
                                             where l.shard = p_shard and l.queue_id = j.queue_id
                                               and l.priority = j.priority and l.max_ticket >= j.ticket

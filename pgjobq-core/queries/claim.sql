@@ -4,6 +4,6 @@
 -- $12 kinds of which there are places for $13 jobs   $14 whether without arguments
 -- $15 the filter of the worker, a jsonpath   $16 whether it needs columns
 select priority, ticket, address, id, kind, args, args_text, meta, attempt, failures, retries, max_crashes,
-       scanned_to, opened, more
+       limits, key, scanned_to, opened, more
   from pgjobq.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
          case when $15::text is not null then row($15::text::jsonpath, $16, null)::pgjobq.job_filter end)

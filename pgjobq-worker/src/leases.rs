@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pgjobq_core::JobId;
-use pgjobq_core::worker_api::{ClaimedJob, HeldLease, Hold, LeaseId, LeaseKey, RowAddress, Ticket, WorkerId};
+use pgjobq_core::worker_api::{
+    ClaimedJob, HeldLease, Hold, LeaseId, LeaseKey, Limit, RowAddress, Ticket, WorkerId,
+};
 use tokio_util::sync::CancellationToken;
 
 /// A lease of this worker's, shared by the attempts that run under it.
@@ -17,6 +19,8 @@ pub(crate) struct Lease {
     pub(crate) worker: WorkerId,
     /// The claimed jobs.
     pub(crate) jobs: Vec<HeldJob>,
+    /// The limits of those jobs that have any.
+    limits: HashMap<JobId, Vec<Limit>>,
     /// The number of jobs whose end is not recorded.
     outstanding: AtomicUsize,
     /// True while a statement in flight records the last jobs, and closes the lease.
@@ -44,10 +48,24 @@ impl From<&ClaimedJob> for HeldJob {
 }
 
 impl Lease {
-    pub(crate) fn new(key: LeaseKey, worker: WorkerId, jobs: Vec<HeldJob>, stop: CancellationToken) -> Self {
+    pub(crate) fn new(
+        key: LeaseKey,
+        worker: WorkerId,
+        jobs: &mut [ClaimedJob],
+        stop: CancellationToken,
+    ) -> Self {
         let outstanding = AtomicUsize::new(jobs.len());
         let closing = AtomicBool::new(false);
-        Self { key, worker, jobs, outstanding, closing, lost: CancellationToken::new(), stop }
+        let has_limits = |job: &&mut ClaimedJob| !job.limits.is_empty();
+        let take_limits = |job: &mut ClaimedJob| (job.id, std::mem::take(&mut job.limits));
+        let limits = jobs.iter_mut().filter(has_limits).map(take_limits).collect();
+        let jobs = jobs.iter().map(|job| HeldJob::from(&*job)).collect();
+        Self { key, worker, jobs, limits, outstanding, closing, lost: CancellationToken::new(), stop }
+    }
+
+    /// Returns the limits of a job, under which it has permits.
+    pub(crate) fn limits_of(&self, job: JobId) -> &[Limit] {
+        self.limits.get(&job).map_or(&[], |limits| limits)
     }
 
     /// The right to write about a job of this lease.

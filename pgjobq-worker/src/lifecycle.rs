@@ -16,6 +16,7 @@ use crate::record::{finisher, laggards};
 use crate::runtime::Runtime;
 use crate::signal;
 use crate::upkeep::act::Actor;
+use crate::upkeep::admit::Admitter;
 use crate::upkeep::drift::DriftWatch;
 use crate::upkeep::expire::Expirer;
 use crate::upkeep::follow_ups::Follower;
@@ -126,6 +127,7 @@ fn start_parts(runtime: &Arc<Runtime>, inboxes: Vec<Inbox>) -> Parts {
     parts.spawn_until("expire", end, every(Expirer::new(shared())));
     parts.spawn_until("follow-ups", end, every(Follower::new(shared())));
     parts.spawn_until("settler", end, every(Settler(shared())));
+    parts.spawn_until("admitter", end, every(Admitter::new(shared())));
     parts.spawn_until("actor", end, every(Actor::new(shared())));
     parts.spawn_until("housekeeping", end, every(Housekeeper::new(shared())));
     parts.spawn_until("drift", end, every(DriftWatch(shared())));

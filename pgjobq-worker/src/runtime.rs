@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::admissions::Admissions;
 use crate::attempt::in_flight::InFlight;
 use crate::claim::arrivals::Arrivals;
 use crate::claim::quarantine::Quarantine;
@@ -63,6 +64,7 @@ pub(crate) struct Runtime {
     pub(crate) alerts: TaskTracker,
     pub(crate) events: Events,
     pub(crate) unsettled: Unsettled,
+    pub(crate) admissions: Admissions,
     pub(crate) arrivals: Arrivals,
     pub(crate) liveness: OwnLiveness,
     pub(crate) problems: KnownProblems,
@@ -160,6 +162,7 @@ impl Runtime {
             alerts: TaskTracker::new(),
             events,
             unsettled: Unsettled::default(),
+            admissions: Admissions::default(),
             arrivals: Arrivals::default(),
             liveness: OwnLiveness::default(),
             problems: KnownProblems::default(),

@@ -39,7 +39,10 @@ impl Session {
             .bind(false)
             .bind(None::<i32>)
             .bind(i32::MAX)
-            .bind(None::<&str>);
+            .bind(None::<&str>)
+            .bind(None::<Vec<Option<i32>>>)
+            .bind(None::<Vec<Option<&str>>>)
+            .bind(None::<Vec<Option<&str>>>);
         (self.cost(query).await, ids)
     }
 

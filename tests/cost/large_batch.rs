@@ -26,8 +26,11 @@ async fn enqueue(session: &mut Session, kind: &str, ids: &[Uuid]) -> (i32, Vec<U
         .bind(None::<Vec<Option<i64>>>) // expires_in
         .bind(false) // notify in this transaction
         .bind(None::<i32>) // lock_timeout: unchanged
-        .bind(i32::MAX)
-        .bind(None::<&str>) // the version of this program: newer than all
+        .bind(i32::MAX) // the version of this program: newer than all
+        .bind(None::<&str>) // edges
+        .bind(None::<Vec<Option<i32>>>) // weight
+        .bind(None::<Vec<Option<&str>>>) // unique key
+        .bind(None::<Vec<Option<&str>>>) // options of the shapes
         .fetch_one(&mut session.measured)
         .await
         .unwrap();

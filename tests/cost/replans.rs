@@ -62,7 +62,12 @@ async fn enqueues_are_not_planned_again() {
         for call in 0..20 {
             let before = planned();
             let query = enqueue(count).bind(false).bind(None::<i32>).bind(i32::MAX);
-            let query = if count == 1 { query } else { query.bind(None::<&str>) };
+            let query = if count == 1 {
+                query
+            } else {
+                let none = None::<Vec<Option<&str>>>;
+                query.bind(None::<&str>).bind(None::<Vec<Option<i32>>>).bind(none.clone()).bind(none)
+            };
             query.fetch_one(&mut session.measured).await.unwrap();
             // PostgreSQL makes five plans for the given parameters before it may decide for one for all.
             match call {

@@ -44,6 +44,7 @@ mod local_wake_ups; // Workers that their own process wakes.
 mod lost_leases; // Results of jobs whose lease seems lost.
 mod panicking; // Application code that panics in unusual places.
 mod pauses; // Pauses of queues, kinds and keys.
+mod permits; // Limits of the fleet.
 mod poolers; // Poolers between a worker and the database.
 mod prefetch; // Short jobs are claimed before a slot is free.
 mod recorded; // Results that cannot be recorded.

@@ -16,6 +16,7 @@ mod flows;
 mod invariants;
 mod ledger;
 mod levels;
+mod limits;
 mod operation;
 mod operations;
 mod pairs;
@@ -42,7 +43,10 @@ async fn every_interleaving_of_every_pair_keeps_the_invariants() {
     let report = explored("pairs of operations that share rows", pairs).await;
     let shipped = pause::shipped();
     let reached = |step: &&str| {
-        report.steps.contains(*step) || flows::STEPS.contains(step) || actions::STEPS.contains(step)
+        report.steps.contains(*step)
+            || flows::STEPS.contains(step)
+            || actions::STEPS.contains(step)
+            || limits::STEPS.contains(step)
     };
     let never: Vec<_> = pause::steps(&shipped).into_iter().filter(|step| !reached(step)).collect();
     assert!(never.is_empty(), "no operation reaches these steps: {never:?}");
@@ -93,6 +97,16 @@ async fn every_interleaving_of_actions_keeps_the_invariants() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_bug_planted_in_actions_is_found() {
     actions::every_planted_bug_is_found().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_interleaving_of_limits_keeps_the_invariants() {
+    limits::every_interleaving_keeps_the_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_bug_planted_in_limits_is_found() {
+    limits::every_planted_bug_is_found().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

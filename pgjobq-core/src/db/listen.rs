@@ -46,6 +46,8 @@ pub enum Signal {
     Queues,
     /// A pause has ended.
     Resumed,
+    /// These jobs wait for permits; or, if there are none, permits may be free.
+    Limited(Arc<[Uuid]>),
     /// Anything may have happened: the connection is new, or there was too much to list.
     Anything,
 }
@@ -162,6 +164,8 @@ fn parse(notification: &PgNotification) -> Signal {
         Some(("edges", _)) => Some(Signal::Edges),
         Some(("queues", _)) => Some(Signal::Queues),
         Some(("resumed", _)) => Some(Signal::Resumed),
+        Some(("limited", "some")) => Some(Signal::Limited(Arc::default())),
+        Some(("limited", jobs)) => list(jobs).map(Signal::Limited),
         _ => None,
     };
     known.unwrap_or(Signal::Anything)

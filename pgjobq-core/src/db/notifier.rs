@@ -35,6 +35,7 @@ struct Pending {
     queues: BTreeSet<QueueId>,
     cancel: bool,
     edges: bool,
+    limited: bool,
     ended: Vec<Uuid>,
 }
 
@@ -65,6 +66,11 @@ impl Notifier {
     /// Notifies workers of edges to confirm.
     pub fn edges(&self) {
         self.add(|pending| pending.edges = true);
+    }
+
+    /// Notifies workers of jobs that wait for permits.
+    pub fn limited(&self) {
+        self.add(|pending| pending.limited = true);
     }
 
     fn add(&self, what: impl FnOnce(&mut Pending)) {
@@ -123,6 +129,9 @@ impl Pending {
         }
         if pending.edges {
             payloads.push("edges some".to_owned());
+        }
+        if pending.limited {
+            payloads.push("limited some".to_owned());
         }
         if !pending.queues.is_empty() {
             payloads.push(format!("wake {}", join(pending.queues.iter())));

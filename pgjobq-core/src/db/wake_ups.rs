@@ -59,6 +59,11 @@ impl WakeUps {
         self.notifier.edges();
     }
 
+    /// Notifies workers of jobs that wait for permits.
+    pub(crate) fn has_limited(&self) {
+        self.notifier.limited();
+    }
+
     async fn wake_later(self, mut running: Running<Pending>) {
         loop {
             tokio::select! {

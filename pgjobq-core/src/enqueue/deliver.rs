@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::db::query::STATEMENT_TIMEOUT;
 use crate::db::shared::Shared;
 use crate::db::wake_ups::WakeUps;
-use crate::enqueue::insert::{Answer, Transaction, insert};
+use crate::enqueue::insert::{Answer, Transaction, admit, insert};
 use crate::enqueue::row::{Row, new_jobs};
 use crate::jitter::jittered;
 use crate::{DatabaseError, EnqueueError, JobId};
@@ -152,7 +152,11 @@ impl Sender {
         let shared = &self.shared;
         let ask = async |connection: &mut PgConnection| {
             sending()?;
-            insert(rows, connection, &shared.sql, Transaction::Ours { patience }).await
+            let answer = insert(rows, connection, &shared.sql, Transaction::Ours { patience }).await?;
+            if answer.limited && admit(rows, connection, &shared.sql).await.is_err() {
+                self.wake_ups.has_limited();
+            }
+            Ok(answer)
         };
         let answer = shared.with_kept_connection(limit, ask).await?;
         if answer.new > 0 {

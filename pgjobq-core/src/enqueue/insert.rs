@@ -47,6 +47,8 @@ pub(super) struct Answer {
     unknown_parents: Vec<Uuid>,
     /// The queues in which an idle worker has to be notified; empty if the statement has notified it.
     pub(super) wake: Vec<QueueId>,
+    /// True if new jobs wait for permits, and the caller has to admit them.
+    pub(super) limited: bool,
 }
 
 /// Inserts jobs with one statement.
@@ -64,10 +66,13 @@ pub(super) async fn insert(
     // In the order of the key: two statements with the same ids then cannot wait for each other in a circle.
     rows.sort_by_key(|row| row.id);
     let query = match &rows[..] {
-        [row] if row.edges.is_empty() => one(row, sql).bind(notify).bind(patience).bind(PROGRAM),
+        [row] if row.is_simple() => one(row, sql).bind(notify).bind(patience).bind(PROGRAM),
         rows => {
             let edges = edge::to_json(rows.iter().map(|row| &*row.edges), iter::empty());
-            many(rows, sql).bind(notify).bind(patience).bind(PROGRAM).bind(edges)
+            let (shapes, shape_of_row) = shapes(rows);
+            let query = bind_rows(sqlx::query(sql.enqueue_many.clone()), rows, &shapes, shape_of_row);
+            let query = query.bind(notify).bind(patience).bind(PROGRAM).bind(edges);
+            bind_options(query, rows, &shapes)
         }
     };
     let row =
@@ -75,7 +80,17 @@ pub(super) async fn insert(
     Answer::read(&row).map_err(DatabaseError::Refused)
 }
 
-/// The statement for one job that waits for no other. It costs the server half as much as the one for many.
+/// Lets new jobs into line, as many as there are permits. It follows their commit, in a transaction of its own.
+pub(super) async fn admit(
+    rows: &[impl AsRef<Row>],
+    connection: &mut PgConnection,
+    sql: &Statements,
+) -> Result<(), sqlx::Error> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.as_ref().id.as_uuid()).collect();
+    sqlx::query(sql.admit_jobs.clone()).bind(ids).execute(connection).await.map(drop)
+}
+
+/// The statement for one job that is [simple](Row::is_simple). It costs the server half as much as the one for many.
 fn one<'r>(row: &'r Row, sql: &Statements) -> Query<'r, Postgres, PgArguments> {
     sqlx::query(sql.enqueue_one.clone())
         .bind(row.kind)
@@ -91,12 +106,6 @@ fn one<'r>(row: &'r Row, sql: &Statements) -> Query<'r, Postgres, PgArguments> {
         .bind(row.delay)
         .bind(row.at)
         .bind(row.expires)
-}
-
-/// The statement for many jobs, or for one that waits for others.
-fn many<'r>(rows: &[&'r Row], sql: &Statements) -> Query<'r, Postgres, PgArguments> {
-    let (shapes, shape_of_row) = shapes(rows);
-    bind_rows(sqlx::query(sql.enqueue_many.clone()), rows, &shapes, shape_of_row)
 }
 
 /// Binds the columns of these rows: the first fourteen parameters of a statement.
@@ -123,6 +132,18 @@ pub(crate) fn bind_rows<'q>(
         .bind(some_of(rows, |row| row.expires))
 }
 
+/// Binds what few rows have: the last three parameters of a statement.
+pub(crate) fn bind_options<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    rows: &[&'q Row],
+    shapes: &[Shape<'q>],
+) -> Query<'q, Postgres, PgArguments> {
+    query
+        .bind(some_of(rows, |row| row.weight))
+        .bind(some_of(rows, |row| row.unique_key.as_deref()))
+        .bind(some_of(&Vec::from_iter(shapes), |shape| shape.options))
+}
+
 impl Answer {
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
@@ -132,6 +153,7 @@ impl Answer {
             unknown: row.try_get::<Option<_>, _>("unknown")?.unwrap_or_default(),
             unknown_parents: row.try_get::<Option<_>, _>("missing")?.unwrap_or_default(),
             wake: row.try_get::<Option<_>, _>("wake")?.unwrap_or_default(),
+            limited: row.try_get::<Option<_>, _>("limited")?.unwrap_or_default(),
         })
     }
 
@@ -181,6 +203,7 @@ pub(crate) struct Shape<'r> {
     priority: i16,
     retries: i16,
     max_crashes: i16,
+    options: Option<&'r str>,
 }
 
 /// Returns the shapes of these rows, and for each row the number of its shape, counted from 1 as PostgreSQL does.
@@ -188,7 +211,8 @@ pub(crate) fn shapes<'r>(rows: &[&'r Row]) -> (Vec<Shape<'r>>, Vec<i32>) {
     let mut shapes: Vec<Shape<'r>> = Vec::new();
     let numbers = rows.iter().map(|row| {
         let Row { kind, priority, retries, max_crashes, .. } = **row;
-        let shape = Shape { kind, queue: &row.queue, priority, retries, max_crashes };
+        let options = row.options.as_deref();
+        let shape = Shape { kind, queue: &row.queue, priority, retries, max_crashes, options };
         // Most rows have the shape of the row before.
         let place = shapes.iter().rposition(|known| *known == shape).unwrap_or_else(|| {
             shapes.push(shape);

@@ -43,6 +43,11 @@ pub struct Row {
     pub(crate) edges: Vec<NewEdge>,
     /// What the enqueue has done with the job, once that is known.
     pub(crate) outcome: OutcomeCell,
+    /// How much it counts for a rate, if not 1.
+    pub(crate) weight: Option<i32>,
+    pub(crate) unique_key: Option<String>,
+    /// What else the job says of limits and unique keys, as JSON. It stands in the row's shape, so few jobs should differ in it.
+    pub(crate) options: Option<String>,
 }
 
 impl Row {
@@ -84,12 +89,25 @@ impl Row {
             expires: job.expires_in.and_then(|time| i64::try_from(time.as_micros()).ok()),
             edges: job.edges,
             outcome: OutcomeCell::default(),
+            weight: None,
+            unique_key: None,
+            options: None,
         })
+    }
+
+    /// Returns whether the job waits for no other, and says nothing of limits or unique keys.
+    pub(crate) fn is_simple(&self) -> bool {
+        let Self { edges, weight, unique_key, options, .. } = self;
+        edges.is_empty() && weight.is_none() && unique_key.is_none() && options.is_none()
     }
 
     /// Returns about the size of the row on the wire, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        let optional = [&self.attributes, &self.key].into_iter().flatten().map(String::len).sum::<usize>();
+        let optional = [&self.attributes, &self.key, &self.unique_key]
+            .into_iter()
+            .flatten()
+            .map(String::len)
+            .sum::<usize>();
         self.args.len() + optional + self.edges.len() * EDGE_BYTES + ROW_OVERHEAD_BYTES
     }
 }

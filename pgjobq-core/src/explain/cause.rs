@@ -151,6 +151,21 @@ pub enum Cause {
         #[serde(deserialize_with = "of_micros")]
         until: SystemTime,
     },
+    /// It waits for a permit, because as many jobs as the limit allows are in line or run.
+    Limited {
+        /// The jobs that the limit is about: `kind` or `queue`.
+        scope: String,
+        /// The kind or the queue.
+        name: String,
+        /// The key, if the limit holds for each key of the kind.
+        key: Option<String>,
+        /// The limit. `None` if it was removed, so that the job starts soon.
+        limit: Option<u32>,
+        /// At most ten of the jobs that have permits.
+        holders: Vec<JobId>,
+        /// The number of jobs that wait before it, counted up to 10001.
+        behind: u64,
+    },
     /// Its queue does not exist. Its row was written by hand.
     NoQueue {
         /// The id that no queue has.

@@ -10,6 +10,7 @@ use crate::db::ids::{QueueId, Shard, Ticket};
 use crate::db::row_address::RowAddress;
 use crate::job::lineage::Meta;
 use crate::store::access::Store;
+use crate::store::admission::Limit;
 use crate::store::model::{ByPriority, ClaimId, Hold, Lane};
 use crate::{DatabaseError, JobId};
 
@@ -85,6 +86,8 @@ pub struct ClaimedJob {
     pub failures: i16,
     pub retries: i16,
     pub max_crashes: i16,
+    /// The limits under which it has permits.
+    pub limits: Vec<Limit>,
     /// Its lineage.
     pub meta: Meta,
 }
@@ -191,7 +194,7 @@ impl Store {
             .bind(path)
             .bind(needs_columns);
         let rows = self.rows(query).await?;
-        let claimed = read_claimed(&rows).map_err(DatabaseError::Refused)?;
+        let claimed = read_claimed(&rows, claim.id.lane.queue).map_err(DatabaseError::Refused)?;
         assert!(claimed.jobs.len() <= claim.want, "a claim takes at most what was asked for");
         Ok(claimed)
     }
@@ -214,7 +217,8 @@ impl Store {
             .bind(claim.lone_first)
             .bind(path)
             .bind(needs_columns);
-        let claimed = read_quarantined(&self.row(query).await?).map_err(DatabaseError::Refused)?;
+        let row = self.row(query).await?;
+        let claimed = read_quarantined(&row, claim.id.lane.queue).map_err(DatabaseError::Refused)?;
         assert!(claimed.jobs.len() <= claim.want, "a claim takes at most what was asked for");
         Ok(claimed)
     }
@@ -272,11 +276,11 @@ impl Store {
 }
 
 /// Reads the answer of a claim: a row for each job, and one with what concerns all of them, in which alone `opened` is not null.
-fn read_claimed(rows: &[PgRow]) -> Result<Claimed, sqlx::Error> {
+fn read_claimed(rows: &[PgRow], queue: QueueId) -> Result<Claimed, sqlx::Error> {
     let (mut jobs, mut summaries) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in rows {
-        match row.try_get(13)? {
-            None => jobs.push(read_job(row)?),
+        match row.try_get(15)? {
+            None => jobs.push(read_job(row, queue)?),
             Some(opened) => summaries.push((row, opened)),
         }
     }
@@ -298,7 +302,12 @@ fn read_opened(row: &PgRow, opened: bool) -> Result<(Opened, ByPriority), sqlx::
 }
 
 /// Reads a job by the places of its columns, because a look-up of each name in each row would be most of the work.
-fn read_job(row: &PgRow) -> Result<ClaimedJob, sqlx::Error> {
+fn read_job(row: &PgRow, queue: QueueId) -> Result<ClaimedJob, sqlx::Error> {
+    let kind: String = row.try_get(4)?;
+    let limits = match row.try_get(12)? {
+        None => Vec::new(),
+        Some(bits) => Limit::of_job(bits, &kind, row.try_get(13)?, queue),
+    };
     let args: Option<Json<Box<RawValue>>> = row.try_get(5)?;
     let args_text: Option<String> = row.try_get(6)?;
     let meta: Option<Json<&RawValue>> = row.try_get(7)?;
@@ -307,7 +316,7 @@ fn read_job(row: &PgRow) -> Result<ClaimedJob, sqlx::Error> {
         ticket: row.try_get(1)?,
         address: row.try_get(2)?,
         id: row.try_get::<Uuid, _>(3)?.into(),
-        kind: row.try_get(4)?,
+        kind,
         args: match args {
             Some(Json(args)) => Some(args),
             None => args_text.map(raw).transpose()?,
@@ -317,14 +326,15 @@ fn read_job(row: &PgRow) -> Result<ClaimedJob, sqlx::Error> {
         failures: row.try_get(9)?,
         retries: row.try_get(10)?,
         max_crashes: row.try_get(11)?,
+        limits,
     })
 }
 
 /// Reads the answer of a claim of quarantined jobs, which are few: one row of arrays.
-fn read_quarantined(row: &PgRow) -> Result<ClaimedQuarantined, sqlx::Error> {
+fn read_quarantined(row: &PgRow, queue: QueueId) -> Result<ClaimedQuarantined, sqlx::Error> {
     let (lane, scanned_to) = read_opened(row, row.try_get("opened")?)?;
     Ok(ClaimedQuarantined {
-        jobs: read_bare_jobs(row)?,
+        jobs: read_bare_jobs(row, queue)?,
         scanned_to,
         lane,
         alone: row.try_get("alone")?,
@@ -332,7 +342,7 @@ fn read_quarantined(row: &PgRow) -> Result<ClaimedQuarantined, sqlx::Error> {
     })
 }
 
-fn read_bare_jobs(row: &PgRow) -> Result<Vec<ClaimedJob>, sqlx::Error> {
+fn read_bare_jobs(row: &PgRow, queue: QueueId) -> Result<Vec<ClaimedJob>, sqlx::Error> {
     let Some(ids) = row.try_get::<Option<Vec<Uuid>>, _>("ids")? else { return Ok(Vec::new()) };
     let kinds: Vec<String> = row.try_get("kinds")?;
     let priorities: Vec<i16> = row.try_get("priorities")?;
@@ -341,8 +351,13 @@ fn read_bare_jobs(row: &PgRow) -> Result<Vec<ClaimedJob>, sqlx::Error> {
     let failures: Vec<i16> = row.try_get("failures")?;
     let retries: Vec<i16> = row.try_get("retries")?;
     let max_crashes: Vec<i16> = row.try_get("max_crashes")?;
+    let limits: Vec<Option<i16>> = row.try_get("limits")?;
+    let keys: Vec<Option<String>> = row.try_get("keys")?;
+    let limits_of =
+        |place: usize, kind: &str| Some(Limit::of_job(limits[place]?, kind, keys[place].clone(), queue));
     let job = |(place, (id, kind)): (usize, (Uuid, String))| ClaimedJob {
         id: id.into(),
+        limits: limits_of(place, &kind).unwrap_or_default(),
         kind,
         args: None,
         priority: priorities[place],

@@ -3,6 +3,7 @@
 mod accepted;
 mod access;
 mod act;
+mod admission;
 mod claim;
 mod connections;
 mod finish;
@@ -16,6 +17,7 @@ mod upkeep;
 pub use accepted::AcceptedJobs;
 pub use access::{ConnectError, Store};
 pub use act::Acted;
+pub use admission::{Admissible, Admitted, Limit, LimitCursor};
 pub use claim::{
     Bounds, CLAIM_BYTES, Claim, Claimed, ClaimedJob, ClaimedQuarantined, Opened, Pauses, Peek, Peeked,
     QuarantineClaim, Returned,

@@ -39,6 +39,8 @@ pub struct FollowUps {
     pub unsettled: bool,
     /// True if there are actions on many jobs.
     pub actions: bool,
+    /// True if jobs wait for permits.
+    pub limited: bool,
 }
 
 impl Store {
@@ -51,6 +53,7 @@ impl Store {
                 cancels: row.try_get("cancels")?,
                 unsettled: row.try_get("unsettled")?,
                 actions: row.try_get("actions")?,
+                limited: row.try_get("limited")?,
             })
         };
         rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)

@@ -80,7 +80,10 @@ pub struct Expired {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Promoted {
     pub count: i32,
+    /// The queues in which jobs may start now.
     pub queues: Vec<QueueId>,
+    /// The jobs that wait for permits.
+    pub limited: Vec<Uuid>,
     /// The time up to which it has looked.
     pub scanned_to: i64,
     /// The time until the next one comes due, if there is one.
@@ -305,6 +308,7 @@ fn read_promoted(row: &PgRow) -> Result<Promoted, sqlx::Error> {
         count: row.try_get("promoted")?,
         scanned_to: row.try_get("scanned_to")?,
         queues: row.try_get::<Option<_>, _>("queues")?.unwrap_or_default(),
+        limited: row.try_get::<Option<_>, _>("limited")?.unwrap_or_default(),
         next_due: next_due.map(duration),
     })
 }

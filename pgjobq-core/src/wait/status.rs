@@ -129,6 +129,8 @@ pub enum JobState {
     Scheduled,
     /// It waits for a person, because a parent failed.
     Held,
+    /// It waits for a permit: as many jobs as its kind, its key or its queue may have are in line or run.
+    Limited,
     /// It waits for a worker.
     Ready,
     /// A worker has it.
@@ -151,6 +153,7 @@ impl JobState {
             Self::Blocked => "blocked",
             Self::Scheduled => "scheduled",
             Self::Held => "held",
+            Self::Limited => "limited",
             Self::Ready => "ready",
             Self::Running => "running",
             Self::Completed => "completed",
@@ -171,8 +174,8 @@ impl FromStr for JobState {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        use JobState::{Blocked, Cancelled, Completed, Dead, Expired, Held, Ready, Running, Scheduled};
-        [Blocked, Scheduled, Held, Ready, Running, Completed, Dead, Cancelled, Expired]
+        use JobState::*;
+        [Blocked, Scheduled, Held, Limited, Ready, Running, Completed, Dead, Cancelled, Expired]
             .into_iter()
             .find(|state| state.as_str() == word)
             .ok_or_else(|| format!("`{word}` is no state of a job"))

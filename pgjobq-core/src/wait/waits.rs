@@ -309,7 +309,14 @@ impl Waits {
     async fn next_relevant_signal(&self, signals: &mut broadcast::Receiver<Signal>) {
         loop {
             match signals.recv().await {
-                Ok(Signal::Wake(_) | Signal::Cancel | Signal::Edges | Signal::Queues | Signal::Resumed) => {}
+                Ok(
+                    Signal::Wake(_)
+                    | Signal::Cancel
+                    | Signal::Edges
+                    | Signal::Queues
+                    | Signal::Resumed
+                    | Signal::Limited(_),
+                ) => {}
                 Ok(Signal::Ended(jobs)) => {
                     let is_awaited = |waiting: &mut Waiting| {
                         jobs.iter().any(|job| waiting.by_job.contains_key(&JobId::from(*job)))

@@ -13,7 +13,7 @@ use crate::db::ids::QueueId;
 use crate::db::migrate::version::PROGRAM;
 use crate::db::statements::Statements;
 use crate::enqueue::edge;
-use crate::enqueue::insert::{MAX_BYTES, MAX_ROWS, Transaction, bind_rows, shapes};
+use crate::enqueue::insert::{MAX_BYTES, MAX_ROWS, Transaction, bind_options, bind_rows, shapes};
 use crate::enqueue::row::Row;
 use crate::workflow::draft::Role;
 use crate::workflow::plan::{Plan, PlannedStep};
@@ -49,7 +49,8 @@ pub(crate) async fn insert(
             &shapes, // Of the whole workflow, so that the first statement finds every unknown queue.
             shape_of_row[part.clone()].to_vec(),
         );
-        let query = bind_steps(shaped, plan, part, transaction);
+        let query = bind_steps(shaped, plan, part.clone(), transaction);
+        let query = bind_options(query, &rows[part], &shapes);
         let row = query.fetch_one(&mut *connection).await;
         let row = row.map_err(|error| DatabaseError::new(error, sql.schema.as_str()))?;
         let next = Answer::read(&row).map_err(DatabaseError::Refused)?;
@@ -141,7 +142,7 @@ pub(crate) fn bind_growth<'q>(
     let steps: Vec<&PlannedStep> = plan.steps.iter().collect();
     let (shapes, shape_of_row) = shapes(&rows);
     let first = plan.before as i32 + 1;
-    bind_rows(query, &rows, &shapes, shape_of_row)
+    let query = bind_rows(query, &rows, &shapes, shape_of_row)
         .bind(plan.id.as_uuid())
         .bind((first..).take(steps.len()).collect::<Vec<i32>>())
         .bind(some_of(&steps, |step| step.name.as_deref()))
@@ -150,7 +151,8 @@ pub(crate) fn bind_growth<'q>(
         .bind(some_of(&steps, |step| step.inputs.as_deref()))
         .bind(steps.iter().map(|step| step.waits_for).collect::<Vec<_>>())
         .bind(edge::to_json(steps.iter().map(|step| &*step.row.edges), iter::empty()))
-        .bind(PROGRAM)
+        .bind(PROGRAM);
+    bind_options(query, &rows, &shapes)
 }
 
 impl Answer {

@@ -8,7 +8,7 @@ use pgjobq_core::worker_api::{ClaimId, ClaimedJob, LeaseKey, PRIORITIES, Places}
 use super::prefetch::PrefetchedJob;
 use super::quarantine::QuarantinePlace;
 use crate::attempt::execution::Execution;
-use crate::leases::{HeldJob, Lease};
+use crate::leases::Lease;
 use crate::record::unrecorded::Unrecorded;
 use crate::runtime::Runtime;
 use crate::slots::Slots;
@@ -76,11 +76,11 @@ fn begin_at_once(runtime: &Arc<Runtime>, job: PrefetchedJob, reserved: &mut Rese
 fn hold(runtime: &Runtime, claim: ClaimId, mut jobs: Vec<ClaimedJob>) -> Vec<(ClaimedJob, Arc<Lease>)> {
     let (mut held, mut leases) = (Vec::with_capacity(jobs.len()), Vec::new());
     for priority in (0..PRIORITIES as i16).rev() {
-        let jobs: Vec<_> = jobs.extract_if(.., |job| job.priority == priority).collect();
+        let mut jobs: Vec<_> = jobs.extract_if(.., |job| job.priority == priority).collect();
         let Some(max_ticket) = jobs.iter().map(|job| job.ticket).max() else { continue };
         let key = LeaseKey { lane: claim.lane, priority, max_ticket, id: claim.lease };
         let stop = runtime.stages.stop_attempts.child_token();
-        let lease = Arc::new(Lease::new(key, claim.worker, jobs.iter().map(HeldJob::from).collect(), stop));
+        let lease = Arc::new(Lease::new(key, claim.worker, &mut jobs, stop));
         held.extend(jobs.into_iter().map(|job| (job, Arc::clone(&lease))));
         leases.push(lease);
     }

@@ -21,6 +21,7 @@ pub(super) async fn finish(
     let Some(first) = results.first() else { return Ok(Finished::default()) };
     let hold = first.ended.hold;
     if results.iter().all(Unrecorded::is_settled) && !leases.iter().any(|lease| lease.close) {
+        free_permits(runtime, results);
         return Ok(Finished::default());
     }
     let (store, name) = (&runtime.store, runtime.name.storable());
@@ -29,12 +30,23 @@ pub(super) async fn finish(
         _ => store.finish(hold.worker, &name, leases, results.iter().map(|result| &result.ended)).await?,
     };
     let shard = hold.lease.lane.shard;
+    free_permits(runtime, results);
     notify(runtime, shard, results, &finished);
     runtime.settled(&finished.settled);
     if finished.settled.more {
         runtime.unsettled.note(shard);
     }
     Ok(finished)
+}
+
+/// Notes the limits under which these jobs had permits, for others to get them. A job that is in line again keeps its own.
+fn free_permits(runtime: &Runtime, results: &[Unrecorded]) {
+    for result in results {
+        let limits = result.lease.limits_of(result.job());
+        if !limits.is_empty() && !matches!(result.ended.decision, Decision::Return | Decision::Release) {
+            runtime.admissions.freed(result.ended.hold.lease.lane.shard, limits.iter().cloned());
+        }
+    }
 }
 
 fn notify(runtime: &Arc<Runtime>, shard: Shard, results: &[Unrecorded], finished: &Finished) {

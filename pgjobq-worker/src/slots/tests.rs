@@ -20,7 +20,7 @@ fn queue(limit: usize) -> Arc<ServedQueue> {
 fn job(ticket: i64, priority: i16) -> PrefetchedJob {
     let lane = Lane { shard: Shard(0), queue: QueueId(1) };
     let key = LeaseKey { lane, priority, max_ticket: Ticket(99), id: LeaseId(1) };
-    let lease = Lease::new(key, WorkerId(1), Vec::new(), CancellationToken::new());
+    let lease = Lease::new(key, WorkerId(1), &mut [], CancellationToken::new());
     let job = ClaimedJob {
         id: JobId::new(),
         kind: "mail".into(),
@@ -31,6 +31,7 @@ fn job(ticket: i64, priority: i16) -> PrefetchedJob {
         attempts: 0,
         failures: 0,
         retries: 0,
+        limits: Vec::new(),
         max_crashes: 3,
         meta: Meta::default(),
     };

@@ -58,6 +58,9 @@ impl Upkeep for Follower {
             if found.actions {
                 self.runtime.events.act.notify_one();
             }
+            if found.limited {
+                self.runtime.admissions.sweep();
+            }
             if found.unsettled {
                 self.runtime.unsettled.note(found.shard);
             }

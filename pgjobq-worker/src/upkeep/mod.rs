@@ -9,6 +9,7 @@ use pgjobq_core::worker_api::chain;
 use crate::pause::Pause;
 
 pub(crate) mod act;
+pub(crate) mod admit;
 pub(crate) mod drift;
 mod due;
 pub(crate) mod expire;

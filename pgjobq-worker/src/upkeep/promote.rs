@@ -40,7 +40,8 @@ impl Promoter {
             loop {
                 let promoted = store.promote(*shard, *from, PROMOTE_BATCH_SIZE).await?;
                 *from = promoted.scanned_to;
-                if promoted.count > 0 {
+                self.runtime.admissions.waiting(&promoted.limited);
+                if !promoted.queues.is_empty() {
                     self.runtime.work_arrived(&promoted.queues);
                 }
                 if promoted.count < PROMOTE_BATCH_SIZE {

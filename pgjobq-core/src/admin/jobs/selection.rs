@@ -9,8 +9,14 @@ use crate::db::literal::Literal;
 use crate::filter::{Compiled, Filter, FilterError};
 
 /// The states in which a job has not ended.
-const LIVE: [JobState; 5] =
-    [JobState::Blocked, JobState::Scheduled, JobState::Held, JobState::Ready, JobState::Running];
+const LIVE: [JobState; 6] = [
+    JobState::Blocked,
+    JobState::Scheduled,
+    JobState::Held,
+    JobState::Limited,
+    JobState::Ready,
+    JobState::Running,
+];
 /// The states in which a job has ended otherwise than completed.
 const ENDED_BADLY: [JobState; 3] = [JobState::Dead, JobState::Cancelled, JobState::Expired];
 

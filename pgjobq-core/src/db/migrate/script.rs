@@ -16,7 +16,7 @@ macro_rules! migrations {
 }
 
 pub(crate) const MIGRATIONS: &[Migration] =
-    migrations!["0001_jobs", "0002_workers", "0003_workflows", "0004_operations"];
+    migrations!["0001_jobs", "0002_workers", "0003_workflows", "0004_operations", "0005_limits"];
 
 const DROP: &str = text!("upgrade/drop");
 const RESTORE: &str = text!("upgrade/restore");

@@ -33,7 +33,7 @@ fn color(state: JobState) -> &'static str {
         JobState::Completed => "green3",
         JobState::Running => "dodgerblue",
         JobState::Dead | JobState::Cancelled | JobState::Expired | JobState::Held => "red3",
-        JobState::Blocked | JobState::Scheduled | JobState::Ready => "gray40",
+        JobState::Blocked | JobState::Scheduled | JobState::Limited | JobState::Ready => "gray40",
     }
 }
 

@@ -14,7 +14,7 @@ fn waiting(sizes: &[(usize, usize)]) -> VecDeque<Unrecorded> {
         max_ticket: Ticket(1),
         id: LeaseId(1),
     };
-    let lease = Arc::new(Lease::new(key, WorkerId(1), Vec::new(), CancellationToken::new()));
+    let lease = Arc::new(Lease::new(key, WorkerId(1), &mut [], CancellationToken::new()));
     let result = |&(most, bytes): &(usize, usize)| {
         let job = HeldJob { id: JobId::new(), ticket: Ticket(1), address: None, at_most_once: false };
         let result = Unrecorded::new(lease.hold(job), Arc::clone(&lease), Decision::Release);

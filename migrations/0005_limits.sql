@@ -1,0 +1,34 @@
+-- The table of limits. What it says of a kind or a queue reaches a new job as its `limits`; what a job has
+-- taken of a limit is in the job's own row, and ends with it.
+
+create table pgjobq.limits (
+    scope text not null,
+    name text not null check (length(name) between 1 and 100),
+    per_key boolean not null default false,
+    concurrency int,
+    holds boolean,
+    on_conflict text not null default 'wait',
+    rates jsonb,
+    overrides jsonb,
+    recorded_at timestamptz not null default clock_timestamp(),
+    primary key (scope, name),
+    constraint limit_is_of_a_kind_or_queue check (scope in ('kind', 'queue')),
+    constraint only_kinds_have_keys check (not per_key or scope = 'kind'),
+    constraint concurrency_is_sane check (concurrency between 1 and 10000),
+    constraint conflict_is_known check (on_conflict in ('wait', 'drop', 'cancel_waiting', 'cancel_running'))
+);
+
+comment on table pgjobq.limits is
+    'One row for each kind or queue that has limits for the whole fleet: what the code says, and what '
+    'operators have set instead. Whoever writes it calls `note_limits`.';
+comment on column pgjobq.limits.per_key is 'The limits of the kind hold for each key, and not for all jobs.';
+comment on column pgjobq.limits.concurrency is
+    'How many of its jobs are in line or run at most; null if that is not limited.';
+comment on column pgjobq.limits.holds is
+    'A job that is retried or snoozed keeps its permit until then. Null: only if `concurrency` is 1.';
+comment on column pgjobq.limits.on_conflict is
+    'What becomes of a new job that finds no permit: `wait`; `drop`: it is cancelled; `cancel_waiting`: all '
+    'that wait but the newest are; `cancel_running`: the same, and the oldest that has a permit is asked to '
+    'stop.';
+comment on column pgjobq.limits.overrides is
+    'What operators have set instead, by setting: `value`, `by`, `role` and `at`, as in `queues`.';

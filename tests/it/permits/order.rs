@@ -1,0 +1,63 @@
+//! The order of the jobs of a key.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
+
+use pgjobq::prelude::*;
+
+use super::{hold, limit};
+use crate::harness::TestDb;
+use crate::probe::Probe;
+
+/// The jobs of each key that have completed, in that order.
+static DONE: LazyLock<Mutex<HashMap<u32, Vec<u32>>>> = LazyLock::new(Mutex::default);
+
+/// Fails once, if its number says so.
+#[job(kind = "permits_in_order", queue = "default", retries = 2, backoff = "1ms")]
+async fn in_order(ctx: JobContext, key: u32, n: u32) -> Result<()> {
+    if (key + n).is_multiple_of(13) && ctx.failures() == 0 {
+        return Err("the first attempt fails".into());
+    }
+    DONE.lock().unwrap().entry(key).or_default().push(n);
+    Ok(())
+}
+
+const KEYS: u32 = 1000;
+const JOBS: u32 = 20;
+
+on_one_shard!(jobs_of_a_key_run_in_the_order_of_their_enqueue);
+async fn jobs_of_a_key_run_in_the_order_of_their_enqueue(db: TestDb) {
+    limit(&db, "kind", "permits_in_order", true, 1).await;
+    let workers = [db.worker().build().await.unwrap().start(), db.worker().build().await.unwrap().start()];
+    for n in 0..JOBS {
+        let jobs = (0..KEYS).map(|key| in_order::job(key, n).key(format!("order/{key}")));
+        db.client.enqueue_all(jobs).await.unwrap();
+    }
+    db.until("not exists (select from pgjobq.jobs)").await;
+    for worker in workers {
+        worker.shutdown().await.unwrap();
+    }
+    let done = DONE.lock().unwrap();
+    assert_eq!(done.len(), KEYS as usize);
+    for (key, done) in done.iter() {
+        assert_eq!(*done, Vec::from_iter(0..JOBS), "key {key}");
+    }
+}
+
+on_one_shard!(higher_priority_goes_first_within_a_key);
+async fn higher_priority_goes_first_within_a_key(db: TestDb) {
+    limit(&db, "kind", "permits_hold", true, 1).await;
+    let probe = Probe::new();
+    let mut jobs = Vec::new();
+    for priority in [Priority::Normal, Priority::Low, Priority::Normal, Priority::Critical] {
+        let job = hold::job(probe.number).key("first").priority(priority);
+        jobs.push(job.enqueue(&db.client).await.unwrap().id());
+    }
+    probe.gate.add_permits(4);
+    let worker = db.worker().build().await.unwrap().start();
+    db.until("not exists (select from pgjobq.jobs)").await;
+    worker.shutdown().await.unwrap();
+    let order: Vec<_> = probe.runs().iter().map(|(id, _)| *id).collect();
+    // The first one was let in before the others came.
+    assert_eq!(order, [jobs[0], jobs[3], jobs[2], jobs[1]]);
+}

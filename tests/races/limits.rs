@@ -1,0 +1,184 @@
+//! Limits: every two operations that take or free permits, each followed by the admission that it leads to, in every order.
+
+use crate::bench::Bench;
+use crate::operation::Isolation;
+use crate::operations::named;
+use crate::pairs::{Checks, Findings, Pair};
+use crate::pause;
+use crate::server::Databases;
+use crate::session::Ending;
+
+/// The steps of functions that only these operations reach.
+pub(crate) const STEPS: &[&str] = &["limits locked", "permits found"];
+
+/// The steps at which these operations do not stop. Each stops when it has written, when it has committed, and in its admission.
+const SKIPPED: &str = "action locked,batch found,ended job locked,job deleted,jobs taken,lane locked,lanes locked,lease locked,\
+                       lease seen,leases held,no pause is made,pause recorded,pauses read,queues read,request committed,\
+                       requests read,time read,worker locked";
+
+/// Operations of the runner.
+const OPERATIONS: &[&str] = &[
+    "enqueue",
+    "complete",
+    "complete some",
+    "complete in",
+    "complete in and roll back",
+    "bury",
+    "retry later",
+    "retry now",
+    "release",
+    "reap",
+    "promote",
+    "requeue",
+    "cancel",
+    "claim",
+    "pause the queue",
+];
+
+/// Operations of these tests.
+const CHANGES: &[(&str, &str)] = &[
+    ("admit", "begin; select races.admit()::text as answer; commit;"),
+    (
+        "raise the limit",
+        "begin; select races.change_limit(3)::text as answer;\nselect races.pause('changed'); commit;",
+    ),
+    (
+        "lower the limit",
+        "begin; select races.change_limit(1)::text as answer;\nselect races.pause('changed'); commit;",
+    ),
+];
+
+const ADMIT: &str = "\nselect races.pause('committed');\nbegin; select races.admit(); commit;";
+
+/// A bug, planted into the shipped text by cuts, and the operations with which the runner must find it.
+struct Planted {
+    name: &'static str,
+    cuts: &'static [(&'static str, &'static str)],
+    among: (&'static str, &'static str),
+}
+
+const PLANTED: &[Planted] = &[
+    Planted {
+        name: "an admission locks no limit",
+        cuts: &[(
+            "perform pg_advisory_xact_lock(hashtext('pgjobq.limits'),",
+            "perform hashint8(hashtext('pgjobq.limits') + ",
+        )],
+        among: ("complete", "enqueue"),
+    },
+    Planted {
+        name: "the permits are read before the limit is locked",
+        cuts: &[
+            ("    v := pgjobq.next_for_kinds(p_shard, p_kind, p_key, p_most);\n", ""),
+            (
+                "    admitted := 0;\n    perform pgjobq.lock_limits(p_shard, 0,",
+                "    admitted := 0;\n    v := pgjobq.next_for_kinds(p_shard, p_kind, p_key, p_most);\n    \
+                 perform pgjobq.lock_limits(p_shard, 0,",
+            ),
+        ],
+        among: ("complete", "complete some"),
+    },
+    Planted {
+        name: "taken permits above a lowered limit do not count",
+        cuts: &[("least(p_want, p_most - cardinality(p_taken))", "p_want")],
+        among: ("complete some", "lower the limit"),
+    },
+    Planted {
+        name: "a permit is freed before the fence is checked",
+        cuts: &[(
+            "    -- step: leases held\n",
+            "    update pgjobq.jobs set permit = null, ticket = null where id = any (p_id);\n    -- step: leases held\n",
+        )],
+        among: ("complete", "reap"),
+    },
+    Planted {
+        name: "a promoted job gets a ticket without a permit",
+        cuts: &[(
+            "               set ticket = case when pgjobq.may_be_in_line(j.limits, j.permit, j.queue_permit)\n                                 then v_new[d.n] end,",
+            "               set permit = 3, ticket = v_new[d.n],",
+        )],
+        among: ("promote", "claim"),
+    },
+    Planted {
+        name: "a job that is retried at once loses its permit",
+        cuts: &[(
+            "permit = case when l.delay is null or j.limits & 32::smallint > 0 then j.permit end,",
+            "permit = null,",
+        )],
+        among: ("retry now", "claim"),
+    },
+];
+
+const CHECKS: Checks = Checks {
+    queries: ["select unnest(races.limit_violations())", "select unnest(races.limits_stranded())"],
+    failure,
+};
+
+/// Returns an operation as a script, with the admission that it leads to.
+fn script(name: &str, side: usize) -> String {
+    let script = match CHANGES.iter().find(|(change, _)| *change == name) {
+        Some((_, script)) => format!("set races.skipped = ''; {script}"),
+        None => named(name).script(side, Isolation::ReadCommitted),
+    };
+    let (before, rest) = script.split_once("set races.skipped = '").unwrap();
+    let (_, rest) = rest.split_once('\'').unwrap();
+    format!("{before}set races.skipped = '{SKIPPED}'{rest}{ADMIT}")
+}
+
+fn pair(first: &str, second: &str) -> Pair {
+    Pair {
+        name: format!("{first}, {second}"),
+        scripts: [script(first, 1), script(second, 2)],
+        are_alike: first == second,
+        stage: "select races.reset_limits()".to_owned(),
+    }
+}
+
+/// Returns the error of a session, which none may have: of a caller whose job was changed meanwhile, the library knows.
+fn failure(ending: &Ending) -> Option<String> {
+    match ending {
+        Ending::Failed { code, .. } if code == "RC001" => None,
+        Ending::Failed { code, message } => Some(format!("{code}: {message}")),
+        Ending::Answered(_) => None,
+    }
+}
+
+async fn open(databases: &Databases, name: &str, schema: &str) -> Bench {
+    let options = databases.create(name).await;
+    databases.run(name, &pause::with_pauses(schema)).await;
+    databases.run(name, include_str!("limits.sql")).await;
+    Bench::open(&options).await
+}
+
+pub(crate) async fn every_interleaving_keeps_the_invariants() {
+    let databases = Databases::start().await;
+    let mut bench = open(&databases, "limits", &pause::shipped()).await;
+    let mut found = Findings::default();
+    let all: Vec<&str> = OPERATIONS.iter().chain(CHANGES.iter().map(|(name, _)| name)).copied().collect();
+    for (place, first) in all.iter().enumerate() {
+        for second in &all[place..] {
+            found.explore(&mut bench, &pair(first, second), &CHECKS).await;
+        }
+    }
+    found.are_none("limits", STEPS);
+}
+
+pub(crate) async fn every_planted_bug_is_found() {
+    let databases = Databases::start().await;
+    let mut missed = Vec::new();
+    for (number, bug) in PLANTED.iter().enumerate() {
+        let mut text = pause::shipped();
+        for (cut, other) in bug.cuts {
+            assert_eq!(text.matches(cut).count(), 1, "`{}`: the schema changed", bug.name);
+            text = text.replace(cut, other);
+        }
+        let mut bench = open(&databases, &format!("limits_{number}"), &text).await;
+        let mut found = Findings::default();
+        found.explore(&mut bench, &pair(bug.among.0, bug.among.1), &CHECKS).await;
+        match found.violations.first() {
+            Some(violation) => eprintln!("planted: {} -> {violation:.300}", bug.name),
+            None => missed.push(format!("{} ({} interleavings)", bug.name, found.interleavings)),
+        }
+    }
+    assert!(missed.is_empty(), "the runner misses: {}", missed.join(", "));
+}
