@@ -81,12 +81,17 @@ create table pgjobq.kinds (
     retries smallint not null,
     max_crashes smallint not null,
     redact text[] not null default '{}',
-    recorded_at timestamptz not null default now()
+    recorded_at timestamptz not null default now(),
+    computed jsonb
 );
 
 comment on table pgjobq.kinds is
     'The kinds of jobs, as programs last recorded them: the defaults of an enqueue from SQL.';
 comment on column pgjobq.kinds.redact is 'The arguments that views and clients do not show.';
+comment on column pgjobq.kinds.computed is
+    'What each of its jobs computes: its `key`, `weight` and `unique` key, each from a list of arguments, of '
+    'which `*` means all, and `?` an expression that SQL does not know; and the `options` of a unique job, as '
+    'an enqueue has them. Null if it computes nothing.';
 
 create table pgjobq.lanes (
     shard smallint not null,

@@ -98,8 +98,9 @@ pub use pgjobq_core::{
     WorkflowStatus, enqueue_all, filter, gather, schema_sql,
 };
 pub use pgjobq_core::{
-    ChangeSettings, JobKey, JobKind, Override, Pause, PauseError, PauseScope, Pausing, QueueSettings,
-    SaveQueue, Setting,
+    ChangeLimits, ChangeSettings, JobKey, JobKind, LimitError, LimitSettings, OnConflict, OnDuplicate,
+    OnRetry, Override, Pause, PauseError, PauseScope, Pausing, QueueSettings, Rate, SaveQueue, Setting,
+    UniqueWhile,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;

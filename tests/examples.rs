@@ -212,6 +212,24 @@ const SHORT: &[(&str, &[&str])] = &[
             "customer 4 of jp was synchronized in Singapore\n",
         ],
     ),
+    (
+        "tenant_importer",
+        &[
+            "187 files wait; those of dora wait behind those of acme, bolt and cafe\n",
+            "acme: 150 files, never more than 2 at once\n",
+            "bolt: 30 files, never more than 2 at once\n",
+            "dora: 1 files, never more than 1 at once\n",
+            "the last to end: acme\n",
+        ],
+    ),
+    (
+        "rate_limited_api",
+        &[
+            "refused: the weight of the `look_up` job is 11, and at most 10 may start in one window of its rate",
+            "50 calls for 99 cities took ",
+            "in no second more than 50: true\n",
+        ],
+    ),
     ("unit_testing", &["to ada@example.org: 55 bytes\n", "returned 55\n"]),
     (
         "from_sql",

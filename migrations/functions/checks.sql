@@ -163,3 +163,22 @@ begin
 end $$;
 
 comment on function pgjobq.check_key is 'Internal. Rejects a key that no job can have.';
+
+-- Rejects a unique key, a weight, and an answer to a full limit that no job can have.
+create or replace function pgjobq.check_limits(p_unique_key text, p_weight int, p_on_conflict text)
+returns void language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    if p_unique_key = '' then
+        raise exception 'a unique key has at least one character' using errcode = 'invalid_parameter_value';
+    elsif p_weight not between 1 and 1000000 then
+        raise exception 'a weight is 1 to 1000000, not %', p_weight
+            using errcode = 'invalid_parameter_value';
+    elsif p_on_conflict not in ('wait', 'drop', 'cancel_waiting', 'cancel_running') then
+        raise exception 'there is no answer % to a conflict', quote_literal(p_on_conflict)
+            using errcode = 'invalid_parameter_value',
+                hint = 'There are wait, drop, cancel_waiting and cancel_running.';
+    end if;
+end $$;
+
+comment on function pgjobq.check_limits is
+    'Internal. Rejects a unique key, a weight, and an answer to a full limit that no job can have.';

@@ -2,60 +2,95 @@
 -- may stay open for any time, and delays no other session.
 
 -- Enqueues one job from SQL: from psql, a trigger, another ORM, another language. An option that is left out
--- follows what programs have recorded of the kind, and then the library's defaults. The job waits until the
--- jobs `after` have completed, and then for its `delay`; if one of them ends otherwise, it is cancelled. An
--- unknown queue is an error here, because `perform` would throw an answer away, and the job with it. Returns
--- the job's id, and whether it is new.
+-- follows what programs have recorded of the kind, and then the library's defaults. A key, a weight and a
+-- unique key are computed from the arguments, as the kind's code says; if it computes one in another way,
+-- that one must be written here. The job waits until the jobs `after` have completed, and then for its
+-- `delay`; if one of them ends otherwise, it is cancelled. An unknown queue is an error here, because
+-- `perform` would throw an answer away, and the job with it. Returns the job's id, and whether it is new.
 create or replace function pgjobq.enqueue(
     kind text, args jsonb default '{}', queue text default null, priority int default null,
     retries int default null,
     max_crashes int default null, run_at timestamptz default null, delay interval default null,
     id uuid default null, expires_in interval default null, traceparent text default null,
     after uuid[] default null, attributes jsonb default null, key text default null,
+    unique_key text default null, weight int default null, on_conflict text default null,
     out job uuid, out is_new boolean)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    v_id uuid := coalesce(enqueue.id, pgjobq.new_id());
     v_at timestamptz := pgjobq.resolve_run_at(enqueue.run_at, enqueue.delay, enqueue.expires_in);
     v_delay bigint := case when enqueue.after <> '{}' then extract(epoch from enqueue.delay) * 1000000 end;
     v_kind pgjobq.kinds;
     v_queue text;
+    v_own record;
     v_answer record;
 begin
     perform pgjobq.check_kind(enqueue.kind), pgjobq.check_args(enqueue.args),
             pgjobq.check_numbers(enqueue.priority, enqueue.retries, enqueue.max_crashes),
-            pgjobq.check_attributes(enqueue.attributes), pgjobq.check_key(enqueue.key);
-    select * into v_kind from pgjobq.kinds k where k.kind = enqueue.kind;
-    if not found then
-        raise notice 'no program has recorded the kind %', quote_literal(enqueue.kind)
-            using hint = 'The job waits for a worker with a job function of that kind. Is the name right?';
-    end if;
+            pgjobq.check_attributes(enqueue.attributes),
+            pgjobq.check_limits(enqueue.unique_key, enqueue.weight, enqueue.on_conflict);
+    v_kind := pgjobq.recorded_kind(enqueue.kind);
     v_queue := coalesce(enqueue.queue, v_kind.queue, 'default');
+    select * into v_own from pgjobq.compute(v_kind, v_queue, enqueue.args, enqueue.id, enqueue.key,
+                                            enqueue.unique_key, enqueue.weight, enqueue.on_conflict);
+    job := v_own.job;
     select * into v_answer from pgjobq.enqueue_many(
         array[enqueue.kind], array[v_queue],
         array[coalesce(enqueue.priority, v_kind.priority, 1)::smallint],
         array[coalesce(enqueue.retries, v_kind.retries, 20)::smallint],
         array[coalesce(enqueue.max_crashes, v_kind.max_crashes, 3)::smallint],
-        array[v_id], array[1], array[enqueue.args::text],
+        array[job], array[1], array[enqueue.args::text],
         array[nullif(jsonb_strip_nulls(jsonb_build_object('traceparent', enqueue.traceparent)), '{}')::text],
-        array[nullif(enqueue.attributes, '{}')::text], array[enqueue.key],
+        array[nullif(enqueue.attributes, '{}')::text], array[v_own.key],
         array[v_delay], array[case when v_delay is null then extract(epoch from v_at) * 1000000 end::bigint],
         array[(extract(epoch from enqueue.expires_in) * 1000000)::bigint], true, null,
         p_edges => (select jsonb_agg(jsonb_build_object('child', 1, 'parent', parent, 'demand', 'o'))
-                      from unnest(enqueue.after) parent));
-    perform pgjobq.reject_parents(v_id, enqueue.after, v_answer.missing);
-    if v_answer.unknown is not null then
-        raise exception 'there is no queue %', quote_literal(v_queue) using errcode = 'undefined_object',
-            hint = format('Create it: select pgjobq.create_queue(%L);', v_queue);
-    elsif v_answer.other_kind is not null then
-        raise exception 'job % is live with another kind than %', v_id, quote_literal(enqueue.kind)
-            using errcode = 'unique_violation';
-    end if;
-    job := v_id;
+                      from unnest(enqueue.after) parent),
+        p_weight => array[v_own.weight], p_unique_key => array[v_own.unique_key],
+        p_shape_options => array[v_own.options]);
+    perform pgjobq.reject_parents(job, enqueue.after, v_answer.missing);
+    perform pgjobq.reject_answer(enqueue.kind, v_queue, job, v_answer.unknown, v_answer.other_kind,
+                                 v_answer.misplaced);
     is_new := v_answer.inserted = 1;
 end $$;
 
 comment on function pgjobq.enqueue is 'Public. Enqueues one job. Returns its id, and whether it is new.';
+
+-- What programs have recorded of a kind; with the name alone if none has.
+create or replace function pgjobq.recorded_kind(p_kind text) returns pgjobq.kinds
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    v_kind pgjobq.kinds;
+begin
+    select * into v_kind from pgjobq.kinds where kind = p_kind;
+    if not found then
+        raise notice 'no program has recorded the kind %', quote_literal(p_kind)
+            using hint = 'The job waits for a worker with a job function of that kind. Is the name right?';
+        v_kind.kind := p_kind;
+    end if;
+    return v_kind;
+end $$;
+
+comment on function pgjobq.recorded_kind is 'Internal. What programs have recorded of a kind.';
+
+-- Raises the error for a job that was refused.
+create or replace function pgjobq.reject_answer(
+    p_kind text, p_queue text, p_id uuid, p_unknown text[], p_other_kind uuid[], p_misplaced uuid[])
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if p_unknown is not null then
+        raise exception 'there is no queue %', quote_literal(p_queue) using errcode = 'undefined_object',
+            hint = format('Create it: select pgjobq.create_queue(%L);', p_queue);
+    elsif p_other_kind is not null then
+        raise exception 'job % is live with another kind than %', p_id, quote_literal(p_kind)
+            using errcode = 'unique_violation';
+    elsif p_misplaced is not null then
+        raise exception 'job % is under a limit or unique, and its id is on another shard than those with '
+                        'which it is compared', p_id
+            using errcode = 'invalid_parameter_value', hint = 'Leave out the id: the function makes one.';
+    end if;
+end $$;
+
+comment on function pgjobq.reject_answer is 'Internal. Raises the error for a job that was refused.';
 
 -- Inserts a batch. What many rows share stands once in the `p_shape` arrays, and each row names its shape.
 -- Rows come in the order of (shard, id), so that two batches with the same ids cannot wait for each other in
@@ -74,7 +109,7 @@ comment on function pgjobq.enqueue is 'Public. Enqueues one job. Returns its id,
 -- has inserted one of its ids. It raises PJ002 if the schema no longer admits a program of the version
 -- `p_program`. `p_waits_for` are the numbers of parents in the same workflow; a job with parents is blocked.
 -- `p_edges` are other jobs that those of the batch wait for: see `new_edges`. If some of those are unknown,
--- `missing` has them, and nothing was inserted.
+-- `missing` has them, and nothing was inserted; nor if some jobs are `misplaced`: see `misplaced_jobs`.
 --
 -- `p_weight` and `p_unique_key` are null if no job has one. `p_shape_options` has what else the shapes say of
 -- limits and unique keys, each as JSON; null if none says anything. `limited` is true if new jobs wait for
@@ -90,7 +125,7 @@ create or replace function pgjobq.enqueue_many(
     p_notify boolean, p_patience int, p_program int default null, p_waits_for int[] default null,
     p_edges jsonb default null, p_weight int[] default null, p_unique_key text[] default null,
     p_shape_options text[] default null, out inserted int, out unknown text[], out duplicate uuid[],
-    out other_kind uuid[], out wake int[], out missing uuid[], out limited boolean)
+    out other_kind uuid[], out wake int[], out missing uuid[], out limited boolean, out misplaced uuid[])
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     v_now timestamptz := clock_timestamp();     -- The start of a long transaction would be too early.
@@ -114,11 +149,14 @@ begin
         select e.edges, e.waits_for, e.unknown into v_edges, p_waits_for, missing
           from pgjobq.new_edges(v_now, v_shards, p_id, p_edges, p_waits_for) e;
     end if;
-    if unknown is not null or missing is not null then inserted := 0; return; end if;
+    if v_any is not null then v_limits := pgjobq.limits_of_shapes(
+        v_any, p_shape_kind, p_shape_queue, v_shards, p_shape_options); end if;
+    if v_shards > 1 and (v_limits is not null or p_unique_key is not null) then misplaced :=
+        pgjobq.misplaced_jobs(v_shards, p_shape_kind, v_limits, p_id, p_shape, p_key, p_unique_key); end if;
+    if coalesce(unknown::text, missing::text, misplaced::text) is not null then inserted := 0; return; end if;
     if p_delay is not null and p_waits_for is not null then
         select * into p_meta, p_delay from pgjobq.delays_of_blocked(p_waits_for, p_meta, p_delay);
     end if;
-    if v_any is not null then v_limits := pgjobq.limits_of_shapes(v_any, p_shape_kind, p_shape_queue); end if;
     -- step: queues read
     if cardinality(p_id) >= 50 then
         inserted := pgjobq.insert_large_batch(

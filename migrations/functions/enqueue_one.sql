@@ -5,7 +5,7 @@ create or replace function pgjobq.enqueue_one(
     p_id uuid, p_args text, p_meta text, p_attributes text, p_key text, p_delay bigint, p_at bigint,
     p_expires bigint, p_notify boolean, p_patience int, p_program int default null,
     out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[],
-    out limited boolean)
+    out limited boolean, out misplaced uuid[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_now timestamptz := clock_timestamp();     -- The start of a long transaction would be too early.
@@ -25,8 +25,8 @@ begin
         inserted := 0; return;
     end if;
     if v_is_limited then
-        select e.inserted, e.unknown, e.duplicate, e.other_kind, e.wake, e.limited
-          into inserted, unknown, duplicate, other_kind, wake, limited
+        select e.inserted, e.unknown, e.duplicate, e.other_kind, e.wake, e.limited, e.misplaced
+          into inserted, unknown, duplicate, other_kind, wake, limited, misplaced
           from pgjobq.enqueue_many(
               array[p_kind], array[p_queue], array[p_priority], array[p_retries], array[p_max_crashes],
               array[p_id], '{1}', array[p_args], array[p_meta], array[p_attributes], array[p_key],

@@ -28,10 +28,12 @@ begin
         p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes, p_id, p_shape,
         p_args, pgjobq.metas_of_steps(p_workflow, p_n, p_meta), p_attributes, p_key, p_delay, p_at, p_expires,
         false, null, p_program, p_waits_for, p_edges, p_weight, p_unique_key, p_shape_options);
-    if v_answer.unknown is not null or v_answer.missing is not null then
-        raise exception 'it adds steps to its workflow, %', case when v_answer.unknown is not null
-            then format('but there is no queue `%s`', v_answer.unknown[1])
-            else format('one of which waits for job %s, which does not exist', v_answer.missing[1]) end
+    if coalesce(v_answer.unknown::text, v_answer.missing::text, v_answer.misplaced::text) is not null then
+        raise exception 'it adds steps to its workflow, %', case
+            when v_answer.unknown is not null then format('but there is no queue `%s`', v_answer.unknown[1])
+            when v_answer.missing is not null
+            then format('one of which waits for job %s, which does not exist', v_answer.missing[1])
+            else 'one of which is under a limit, in a database with several shards' end
             using errcode = 'invalid_parameter_value';
     end if;
     perform pgjobq.insert_steps(v_shard, p_workflow, v_answer.inserted, p_id, p_shape_kind, p_shape, p_n,

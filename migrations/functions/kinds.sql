@@ -1,22 +1,24 @@
 -- Records the queues and the policies of a program's kinds, all at once, and creates the queues. Each element
--- of `p_kinds` has the columns of `kinds`. The order lets two programs that start together wait for each
--- other in no circle.
+-- of `p_kinds` has the columns of `kinds`, the `aliases`, and the `limit` (see `record_limits`). The order
+-- lets two programs that start together wait for each other in no circle.
 create or replace function pgjobq.record_kinds(p_kinds jsonb) returns void language plpgsql
     set search_path = pg_catalog, pg_temp as $$
 begin
     perform pgjobq.create_queue(queue)
        from (select distinct k.queue from jsonb_to_recordset(p_kinds) k(queue text) order by k.queue) q;
-    insert into pgjobq.kinds as k (kind, queue, priority, retries, max_crashes, redact)
+    insert into pgjobq.kinds as k (kind, queue, priority, retries, max_crashes, redact, computed)
     select * from jsonb_to_recordset(p_kinds)
                   n(kind text, queue text, priority smallint, retries smallint, max_crashes smallint,
-                    redact text[])
+                    redact text[], computed jsonb)
      order by n.kind
     on conflict (kind) do update
        set queue = excluded.queue, priority = excluded.priority, retries = excluded.retries,
-           max_crashes = excluded.max_crashes, redact = excluded.redact, recorded_at = excluded.recorded_at
-     where (k.queue, k.priority, k.retries, k.max_crashes, k.redact)
+           max_crashes = excluded.max_crashes, redact = excluded.redact, computed = excluded.computed,
+           recorded_at = excluded.recorded_at
+     where (k.queue, k.priority, k.retries, k.max_crashes, k.redact, k.computed)
            is distinct from (excluded.queue, excluded.priority, excluded.retries, excluded.max_crashes,
-                             excluded.redact);
+                             excluded.redact, excluded.computed);
+    perform pgjobq.record_limits(p_kinds);
 end $$;
 
 comment on function pgjobq.record_kinds is 'Internal. Records the queues and the policies of kinds.';

@@ -56,14 +56,21 @@ end $$;
 
 comment on function pgjobq.limits_in is 'Internal. The limits of a job that comes to a queue.';
 
--- The limits of each shape of a batch; null if none has any.
-create or replace function pgjobq.limits_of_shapes(p_limited jsonb, p_kind text[], p_queue text[])
+-- The limits of each shape of a batch; null if none has any. With several shards, a job is under its kind's
+-- limit only if the code that enqueues it knows that (`limit` in the options: `kind`, or `key` if it holds
+-- for each key). Otherwise its code is older than the limit, and its id does not name the limit's shard.
+create or replace function pgjobq.limits_of_shapes(
+    p_limited jsonb, p_kind text[], p_queue text[], p_shards smallint, p_options text[])
 returns smallint[] language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
     v_limits smallint[];
 begin
-    v_limits := array(select pgjobq.limits_for(p_limited, s.kind, s.queue)
-                        from unnest(p_kind, p_queue) with ordinality s(kind, queue, n) order by s.n);
+    v_limits := array(
+        select case when p_shards = 1 or s.options::jsonb ->> 'limit' = l.scope then l.limits end
+          from unnest(p_kind, p_queue, p_options) with ordinality s(kind, queue, options, n),
+               lateral (select f.limits, case when f.limits & 16 > 0 then 'key' else 'kind' end as scope
+                          from (select pgjobq.limits_for(p_limited, s.kind, s.queue) as limits) f) l
+         order by s.n);
     return case when array_remove(v_limits, null) <> '{}' then v_limits end;
 end $$;
 

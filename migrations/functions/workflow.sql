@@ -30,7 +30,7 @@ create or replace function pgjobq.enqueue_workflow(
     p_waits_for int[], p_notify boolean, p_patience int, p_program int default null,
     p_edges jsonb default null, p_weight int[] default null, p_unique_key text[] default null,
     p_shape_options text[] default null, out is_new boolean, out unknown text[], out wake int[],
-    out missing uuid[])
+    out missing uuid[], out misplaced text[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_shard smallint := (select pgjobq.shard_of(p_workflow, shards) from pgjobq.settings);
@@ -41,7 +41,8 @@ begin
     if p_n[1] = 1 then
         unknown := pgjobq.unknown_queues(p_shape_queue);
         missing := pgjobq.missing_parents(p_id, p_edges);
-        if unknown is not null or missing is not null then return; end if;
+        misplaced := pgjobq.misplaced_kinds(p_shape_kind);
+        if unknown is not null or missing is not null or misplaced is not null then return; end if;
         perform set_config('lock_timeout', p_patience::text, true) where p_patience is not null;
         -- First, so that two sessions that repeat an enqueue meet here.
         insert into pgjobq.workflows (shard, id, name, live, roles, size, deadline, due_at)

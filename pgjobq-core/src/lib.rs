@@ -23,6 +23,7 @@ mod workflow;
 
 pub use admin::attribute_index::{AttributeIndex, AttributeIndexError, AttributeIndexState};
 pub use admin::cancel::{Cancel, CancelOutcome};
+pub use admin::change_limits::{ChangeLimits, LimitError};
 pub use admin::ended::{EndedJob, EndedJobs};
 pub use admin::job::Job;
 pub use admin::jobs::action::Action;
@@ -32,9 +33,9 @@ pub use admin::jobs::left_out::LeftOut;
 pub use admin::jobs::list::{InvalidJobPlace, JobPage, JobPlace, ListedJob};
 pub use admin::jobs::matching::Jobs;
 pub use admin::jobs::preview::JobsPreview;
-pub use admin::jobs::rate::InvalidRate;
 pub use admin::jobs::report::{ActionId, ActionReport, ActionState};
 pub use admin::jobs::started::StartedAction;
+pub use admin::limits::LimitSettings;
 pub use admin::pause::error::PauseError;
 pub use admin::pause::paused::Pause;
 pub use admin::pause::pausing::Pausing;
@@ -69,10 +70,13 @@ pub use job::error::JobError;
 pub use job::handler::Handler;
 pub use job::id::{InvalidJobId, JobId};
 pub use job::job_return::JobReturn;
+pub use job::limit::{OnConflict, OnRetry};
 pub use job::name::InvalidName;
 pub use job::other_kind::OtherKind;
 pub use job::policy::Policy;
 pub use job::priority::Priority;
+pub use job::rate::{InvalidRate, Rate};
+pub use job::unique::{OnDuplicate, UniqueWhile};
 pub use wait::call::CallError;
 pub use wait::error::{HandleError, WaitError};
 pub use wait::failure::{FailedAttempt, Failure, FailureReason};
@@ -97,12 +101,14 @@ pub mod __private {
     pub use crate::job::app_state::StateType;
     pub use crate::job::argument::{Argument, HandedIn};
     pub use crate::job::attribute::Attribute;
+    pub use crate::job::computed::{ComputedFrom, Key, UniqueValue, Weight, unique_by, unique_by_all};
     pub use crate::job::descriptor::JobDescriptor;
     pub use crate::job::job_return::{JobReturn, StoredResult, Unkept, encode_output};
     pub use crate::workflow::input::Given;
     pub use crate::{
         Backoff, CallError, Client, EnqueueError, Handler, Input, JobContext, JobError, JobHandle, JobId,
-        NewJob, NewStep, Policy, Priority, State, Target,
+        NewJob, NewStep, OnConflict, OnDuplicate, OnRetry, Policy, Priority, Rate, State, Target,
+        UniqueWhile,
     };
     pub use {async_trait::async_trait, inventory, serde, serde_json};
 }

@@ -40,14 +40,14 @@ const _: () = {
             size: u64,
             note: String,
         ) -> __pgjobq::NewJob<<Outcome as __pgjobq::JobReturn>::Value> {
-            let attribute_0 = __pgjobq::Attribute::value(&r#type);
-            let attribute_1 = __pgjobq::Attribute::value(size.max(1));
-            let attribute_2 = __pgjobq::Attribute::value(3);
+            let computed_0 = __pgjobq::Attribute::value(&r#type);
+            let computed_1 = __pgjobq::Attribute::value(size.max(1));
+            let computed_2 = __pgjobq::Attribute::value(3);
             __stored::<<Outcome as __pgjobq::JobReturn>::Value, u8, u64, String>()
                 .0(&__Args { r#type, size, note })
-                .attribute("type", attribute_0)
-                .attribute("charge.size", attribute_1)
-                .attribute("version", attribute_2)
+                .attribute("type", computed_0)
+                .attribute("charge.size", computed_1)
+                .attribute("version", computed_2)
         }
         ///Makes a `charge` step of a workflow. Each argument is a value, or comes from another step: its `output()` or `result()`.
         pub fn step(
@@ -57,27 +57,25 @@ const _: () = {
         ) -> __pgjobq::NewStep<<Outcome as __pgjobq::JobReturn>::Value> {
             let r#type = __pgjobq::Input::<u8>::given(r#type);
             let size = __pgjobq::Input::<u64>::given(size);
-            let (r#type, attribute_0) = match (r#type,) {
+            let (r#type, computed_0) = match (r#type,) {
                 (__pgjobq::Given::Value(r#type, encode_0),) => {
-                    let attribute_0 = ::core::option::Option::Some(
+                    let computed_0 = ::core::option::Option::Some(
                         __pgjobq::Attribute::value(&r#type),
                     );
-                    (__pgjobq::Given::Value(r#type, encode_0), attribute_0)
+                    (__pgjobq::Given::Value(r#type, encode_0), computed_0)
                 }
                 (r#type,) => (r#type, ::core::option::Option::None),
             };
-            let (size, attribute_1) = match (size,) {
+            let (size, computed_1) = match (size,) {
                 (__pgjobq::Given::Value(size, encode_0),) => {
-                    let attribute_1 = ::core::option::Option::Some(
+                    let computed_1 = ::core::option::Option::Some(
                         __pgjobq::Attribute::value(size.max(1)),
                     );
-                    (__pgjobq::Given::Value(size, encode_0), attribute_1)
+                    (__pgjobq::Given::Value(size, encode_0), computed_1)
                 }
                 (size,) => (size, ::core::option::Option::None),
             };
-            let attribute_2 = ::core::option::Option::Some(
-                __pgjobq::Attribute::value(3),
-            );
+            let computed_2 = ::core::option::Option::Some(__pgjobq::Attribute::value(3));
             __pgjobq::NewStep::new(
                     Self::KIND,
                     &__POLICY,
@@ -87,9 +85,9 @@ const _: () = {
                         __pgjobq::Input::<String>::source(note, "note"),
                     ],
                 )
-                .computed("type", attribute_0)
-                .computed("charge.size", attribute_1)
-                .computed("version", attribute_2)
+                .computed("type", computed_0)
+                .computed("charge.size", computed_1)
+                .computed("version", computed_2)
         }
         ///Returns the handle of the `charge` job with this id.
         #[must_use]

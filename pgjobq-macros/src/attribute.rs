@@ -12,10 +12,9 @@ impl Settings {
     /// Reads an attribute and notes its mistakes.
     pub(crate) fn read(attribute: TokenStream, diagnostics: &mut Diagnostics) -> Self {
         let mut keys = Self::default();
-        let mut seen = Vec::new();
         for entry in entries(attribute, form) {
             let Some(entry) = diagnostics.ok(entry) else { continue };
-            if seen.contains(&entry.key) {
+            if keys.given.contains(&entry.key) {
                 let message = format!("`{}` is given twice: remove one of the two", entry.key);
                 diagnostics.error(&entry.key, message);
                 continue;
@@ -24,7 +23,7 @@ impl Settings {
                 Some(key) => drop(diagnostics.ok((key.set)(&mut keys, &entry))),
                 None => diagnostics.error(&entry.key, unknown::answer(&entry.key.to_string())),
             }
-            seen.push(entry.key);
+            keys.given.push(entry.key);
         }
         keys
     }

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
-use crate::computed::Computed;
+use crate::computed::{Computed, Of};
 use crate::hygiene::{at, local};
 use crate::model::Job;
 use crate::role::Argument;
@@ -43,17 +43,17 @@ pub(crate) fn constructors(job: &Job) -> TokenStream {
     }
 }
 
-/// The return type of `job`, and its body. The attributes are computed first, because the arguments are moved then.
+/// The return type of `job`, and its body. The computed values come first, because the arguments are moved then.
 fn new_job(job: &Job) -> TokenStream {
     let (value, names) = (job.value(), job.names());
     let types = job.stored().map(|argument| &argument.ty);
-    let attributes = &job.keys.attributes;
-    let (values, locals) = (attributes.iter().map(Computed::value), locals(attributes));
-    let titles = attributes.iter().map(|attribute| &attribute.name);
+    let computed = &job.keys.computed;
+    let (values, locals) = (computed.iter().map(Computed::value), locals(computed.len()));
+    let calls = computed.iter().zip(&locals).map(|(computed, local)| computed.of_job(local));
     quote_spanned! {value.span()=>
         __pgjobq::NewJob<#value> {
             #(let #locals = #values;)*
-            __stored::<#value, #(#types),*>().0(&__Args { #(#names),* }) #(.attribute(#titles, #locals))*
+            __stored::<#value, #(#types),*>().0(&__Args { #(#names),* }) #(#calls)*
         }
     }
 }
@@ -61,15 +61,17 @@ fn new_job(job: &Job) -> TokenStream {
 /// The return type of `step`, and its body.
 fn new_step(job: &Job) -> TokenStream {
     let value = job.value();
-    let attributes = &job.keys.attributes;
-    let is_used = |argument: &&Argument| attributes.iter().any(|attribute| attribute.uses(&argument.name));
+    let computed: Vec<_> =
+        job.keys.computed.iter().filter(|computed| !matches!(computed.of, Of::Unique)).collect();
+    let is_used = |argument: &&Argument| computed.iter().any(|computed| computed.uses(&argument.name));
     let given = job
         .stored()
         .filter(is_used)
         .map(|Argument { name, ty, .. }| quote!(let #name = __pgjobq::Input::<#ty>::given(#name);));
-    let computed = attributes.iter().zip(locals(attributes)).map(|(attribute, local)| {
-        let used = job.names().filter(|name| attribute.uses(name)).collect::<Vec<_>>();
-        if_known(attribute, &used, &local)
+    let locals = locals(computed.len());
+    let values = computed.iter().zip(&locals).map(|(computed, local)| {
+        let used = job.names().filter(|name| computed.uses(name)).collect::<Vec<_>>();
+        if_known(computed, &used, local)
     });
     let sources = job.stored().map(|argument| {
         let Argument { name, ty, .. } = argument;
@@ -79,19 +81,19 @@ fn new_step(job: &Job) -> TokenStream {
             false => quote!(__pgjobq::Input::<#ty>::source(#name, #stored)),
         }
     });
-    let (titles, locals) = (attributes.iter().map(|attribute| &attribute.name), locals(attributes));
+    let calls = computed.iter().zip(&locals).map(|(computed, local)| computed.of_step(local));
     quote_spanned! {value.span()=>
         __pgjobq::NewStep<#value> {
             #(#given)*
-            #(#computed)*
-            __pgjobq::NewStep::new(Self::KIND, &__POLICY, [#(#sources),*]) #(.computed(#titles, #locals))*
+            #(#values)*
+            __pgjobq::NewStep::new(Self::KIND, &__POLICY, [#(#sources),*]) #(#calls)*
         }
     }
 }
 
-/// Computes an attribute if each argument that it uses is known, and not the output of another step.
-fn if_known(attribute: &Computed, used: &[&Ident], local: &Ident) -> TokenStream {
-    let value = attribute.value();
+/// Computes a value if each argument that it uses is known, and not the output of another step.
+fn if_known(computed: &Computed, used: &[&Ident], local: &Ident) -> TokenStream {
+    let value = computed.value();
     if used.is_empty() {
         return quote!(let #local = ::core::option::Option::Some(#value););
     }
@@ -108,9 +110,9 @@ fn if_known(attribute: &Computed, used: &[&Ident], local: &Ident) -> TokenStream
     }
 }
 
-/// The variables that hold the values of attributes.
-fn locals(attributes: &[Computed]) -> Vec<Ident> {
-    (0..attributes.len()).map(|at| local(&format!("attribute_{at}"))).collect()
+/// The variables that hold the computed values.
+fn locals(count: usize) -> Vec<Ident> {
+    (0..count).map(|at| local(&format!("computed_{at}"))).collect()
 }
 
 /// The arguments of `step`: values of the arguments' types, or what other steps give.

@@ -5,6 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
+use crate::computed::Computed;
 use crate::hygiene::{at, local, moved};
 use crate::model::Job;
 use crate::role::{Argument, Role};
@@ -46,7 +47,8 @@ fn arguments(job: &Job) -> TokenStream {
 fn policy(job: &Job) -> TokenStream {
     let calls = &job.keys.policy;
     let transactional = job.is_transactional().then(|| quote!(.transactional()));
-    quote!(const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT #(#calls)* #transactional;)
+    let computed = job.keys.computed.iter().filter_map(Computed::of_policy);
+    quote!(const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT #(#calls)* #(#computed)* #transactional;)
 }
 
 /// The handler. It has no variable with the name of a user's argument, because that could hide the function.

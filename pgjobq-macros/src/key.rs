@@ -5,9 +5,12 @@ use std::time::Duration;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
+use crate::computed::Of;
 use crate::parse::{Entry, Form, Opening};
+use crate::rate::Rate;
 use crate::settings::Settings;
-use crate::{computed, value};
+use crate::value::{OnDuplicate, UniqueWhile};
+use crate::{computed, rate, value};
 
 /// A key of the attribute.
 pub(crate) struct Key {
@@ -119,8 +122,123 @@ pub(crate) const KEYS: &[Key] = &[
         takes: "arguments, or names and expressions",
         example: "(tenant, region = region.code())",
         set: |keys, entry| {
-            keys.attributes = computed::read(entry)?;
+            keys.computed.extend(computed::attributes(entry)?);
             Ok(())
+        },
+    },
+    Key {
+        name: "key",
+        takes: "an argument, or an expression with one",
+        example: "tenant",
+        set: |keys, entry| {
+            keys.computed.push(computed::expression(Of::Key, entry)?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "concurrency",
+        takes: "a whole number",
+        example: "10",
+        set: |keys, entry| {
+            let jobs = value::whole(entry, 1..=10_000)?;
+            keys.policy(quote!(.concurrency(#jobs)))
+        },
+    },
+    Key {
+        name: "on_conflict",
+        takes: "a word in quotes",
+        example: "\"wait\"",
+        set: |keys, entry| {
+            let answer = value::on_conflict(entry)?;
+            keys.policy(quote!(.on_conflict(__pgjobq::OnConflict::#answer)))
+        },
+    },
+    Key {
+        name: "on_retry",
+        takes: "a word in quotes",
+        example: "\"let_pass\"",
+        set: |keys, entry| {
+            let place = value::on_retry(entry)?;
+            keys.policy(quote!(.on_retry(__pgjobq::OnRetry::#place)))
+        },
+    },
+    Key {
+        name: "rate",
+        takes: "a rate in quotes, or several in brackets",
+        example: "\"100 per minute\"",
+        set: |keys, entry| {
+            keys.rates = value::rates(entry)?;
+            let rates = keys.rates.iter().map(|Rate { count, window }| {
+                let window = expression(*window);
+                quote!(__pgjobq::Rate::new(#count, #window))
+            });
+            let rates = quote!(const { &[#(#rates),*] });
+            keys.policy(quote!(.rates(#rates)))
+        },
+    },
+    Key {
+        name: "burst",
+        takes: "a whole number",
+        example: "20",
+        set: |keys, entry| {
+            let burst = value::whole(entry, 1..=rate::MAX_COUNT)?;
+            keys.burst = Some((entry.value.clone(), burst.base10_parse()?));
+            keys.policy(quote!(.burst(#burst)))
+        },
+    },
+    Key {
+        name: "weight",
+        takes: "an argument, or an expression",
+        example: "1 + items.len() / 100",
+        set: |keys, entry| {
+            keys.computed.push(computed::expression(Of::Weight, entry)?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "unique",
+        takes: "the word `args`, arguments in parentheses, or an expression",
+        example: "args",
+        set: |keys, entry| match computed::unique(entry)? {
+            Some(computed) => {
+                keys.computed.push(computed);
+                Ok(())
+            }
+            None => {
+                keys.unique_by_all = Some(entry.value.clone());
+                keys.policy(quote!(.unique(__pgjobq::ComputedFrom::AllArguments)))
+            }
+        },
+    },
+    Key {
+        name: "unique_while",
+        takes: "a word or a duration in quotes",
+        example: "\"live\"",
+        set: |keys, entry| {
+            let time = match value::unique_while(entry)? {
+                UniqueWhile::Live => quote!(Live),
+                UniqueWhile::Waiting => quote!(Waiting),
+                UniqueWhile::For(time) => {
+                    let time = expression(time);
+                    quote!(For(#time))
+                }
+            };
+            keys.policy(quote!(.unique_while(__pgjobq::UniqueWhile::#time)))
+        },
+    },
+    Key {
+        name: "on_duplicate",
+        takes: "a word in quotes",
+        example: "\"keep\"",
+        set: |keys, entry| {
+            let answer = match value::on_duplicate(entry)? {
+                OnDuplicate::Debounce(time) => {
+                    let time = expression(time);
+                    quote!(Debounce(#time))
+                }
+                OnDuplicate::Named(answer) => quote!(#answer),
+            };
+            keys.policy(quote!(.on_duplicate(__pgjobq::OnDuplicate::#answer)))
         },
     },
     Key {

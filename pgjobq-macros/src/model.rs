@@ -33,7 +33,7 @@ impl Job {
         job.check_kind(diagnostics);
         job.check_aliases(diagnostics);
         job.check_redacted(diagnostics);
-        job.check_attributes(diagnostics);
+        job.check_limits(diagnostics);
         Some(job)
     }
 
@@ -63,22 +63,6 @@ impl Job {
                 diagnostics.error(name, message);
             }
         }
-    }
-
-    /// Rejects and removes each attribute that has no expression and no argument of its name.
-    fn check_attributes(&mut self, diagnostics: &mut Diagnostics) {
-        let arguments: Vec<String> = self.names().map(|name| name.unraw().to_string()).collect();
-        self.keys.attributes.retain(|attribute| {
-            let name = attribute.name.value();
-            let is_known = !attribute.is_argument || arguments.contains(&name);
-            if !is_known {
-                let message = format!(
-                    "the job has no stored argument `{name}`: write the name of one, or `{name} = …`"
-                );
-                diagnostics.error(&attribute.name, message);
-            }
-            is_known
-        });
     }
 
     /// The name under which the job is stored.

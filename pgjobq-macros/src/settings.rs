@@ -4,6 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use syn::{LitStr, Path};
 
 use crate::computed::Computed;
+use crate::rate::Rate;
 
 /// The settings that an attribute makes. A key with a mistake is treated as absent.
 #[derive(Default)]
@@ -16,8 +17,22 @@ pub(crate) struct Settings {
     pub(crate) keeps_nothing: Option<LitStr>,
     /// The arguments that lists, views and errors hide.
     pub(crate) redact: Vec<Ident>,
-    /// The attributes of each job, which it computes from its arguments.
-    pub(crate) attributes: Vec<Computed>,
+    /// The values that each job computes from its arguments.
+    pub(crate) computed: Vec<Computed>,
+    /// The word `args`, if it makes the job unique.
+    pub(crate) unique_by_all: Option<TokenStream>,
+    pub(crate) rates: Vec<Rate>,
+    /// The burst, and its number.
+    pub(crate) burst: Option<(TokenStream, u32)>,
     /// The path of pgjobq.
     pub(crate) facade: Option<Path>,
+    /// Every key of the attribute, also with a mistake in its value.
+    pub(crate) given: Vec<Ident>,
+}
+
+impl Settings {
+    /// Returns the key of this name, if it is given.
+    pub(crate) fn given(&self, key: &str) -> Option<&Ident> {
+        self.given.iter().find(|given| *given == key)
+    }
 }

@@ -5,7 +5,7 @@ use std::{env, fs, path::Path};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::{duration, expand, names};
+use crate::{duration, expand, names, rate};
 
 #[track_caller]
 fn check(name: &str, attribute: TokenStream, item: TokenStream) {
@@ -67,6 +67,33 @@ fn job_with_every_key_expands() {
         attribute,
         quote! { async fn r#charge(r#type: u8, size: u64, note: String) -> Outcome { body() } },
     );
+}
+
+#[test]
+fn job_with_limits_expands() {
+    let attribute = quote!(
+        key = format!("{tenant}/{region}"),
+        concurrency = 2,
+        on_conflict = "cancel_waiting",
+        on_retry = "let_pass",
+        rate = ["100 per minute", "10 per second"],
+        weight = pages,
+        unique = (tenant, region.code()),
+        unique_while = "1h",
+        on_duplicate = "debounce 5s",
+    );
+    check("import", attribute, quote! { async fn import(tenant: u64, region: Region, pages: u32) {} });
+}
+
+#[test]
+fn rate_is_a_number_per_unit() {
+    let rate = |text| rate::parse(text).map(|rate| (rate.count, rate.window.as_secs()));
+    assert_eq!(rate("100 per minute"), Some((100, 60)));
+    assert_eq!(rate("1 per day"), Some((1, 86_400)));
+    for wrong in ["", "100", "0 per second", "1000001 per day", "100 per fortnight", "-1 per day", "1 a day"]
+    {
+        assert_eq!(rate(wrong), None, "{wrong}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::key::KEYS;
 use crate::names;
 
 /// Keys of other job libraries, and the answer to each.
-const FOREIGN: [(&[&str], &str); 12] = [
+const FOREIGN: [(&[&str], &str); 17] = [
     (
         &["name", "job_name", "task", "id", "type"],
         "write `kind = \"…\"` for the name under which jobs are stored",
@@ -19,10 +19,21 @@ const FOREIGN: [(&[&str], &str); 12] = [
     ),
     (&["delay", "run_at", "run_in"], "each job has its own: write `name::job(…).delay(…).enqueue(&client)`"),
     (
-        &["concurrency", "max_concurrency", "limit", "workers"],
-        "write `.queue(\"name\", 50)` on the worker's builder",
+        &["max_concurrency", "concurrency_limit", "limit", "max_running"],
+        "write `concurrency = 10` for all workers together, or `.queue(\"name\", 50)` on the builder of each worker",
     ),
-    (&["unique", "unique_key", "dedup"], "give the job an id of yours: `name::job(…).id(uuid)`"),
+    (&["workers", "slots"], "write `.queue(\"name\", 50)` on the worker's builder"),
+    (&["rate_limit", "rates", "throttle", "limiter"], "write `rate = \"100 per minute\"`"),
+    (
+        &["group", "partition", "partition_key", "concurrency_key", "singleton_key"],
+        "write `key = tenant`, and `concurrency = 1` for one job of each key at a time",
+    ),
+    (
+        &["unique_key", "unique_by", "dedup", "singleton"],
+        "write `unique = args`, or `unique = (tenant, region)` for some of the arguments",
+    ),
+    (&["unique_for", "unique_period", "while"], "write `unique_while = \"1h\"`"),
+    (&["debounce", "replace"], "write `on_duplicate = \"debounce 5s\"`, or `\"replace\"`"),
     (
         &["transactional", "transaction"],
         "the argument `tx: &mut Tx` makes a job transactional, so remove the key",

@@ -1,5 +1,6 @@
 //! The values of the attribute's keys.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use proc_macro2::{Ident, Span};
@@ -9,7 +10,8 @@ use syn::punctuated::Punctuated;
 use syn::{Error, LitInt, LitStr, Path, Result, Token, bracketed};
 
 use crate::parse::{Entry, Form};
-use crate::{duration, names};
+use crate::rate::Rate;
+use crate::{duration, names, rate};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const YEAR: Duration = DAY.saturating_mul(365);
@@ -78,22 +80,140 @@ pub(crate) fn number(entry: &Entry) -> Result<u16> {
     }
 }
 
+/// A number in this range, without a suffix.
+pub(crate) fn whole(entry: &Entry, range: RangeInclusive<u32>) -> Result<LitInt> {
+    let number: LitInt = syn::parse2(entry.value.clone()).map_err(|_| misfit(entry))?;
+    if !number.suffix().is_empty() {
+        return Err(misfit(entry));
+    }
+    if number.base10_parse().is_ok_and(|number| range.contains(&number)) {
+        return Ok(number);
+    }
+    let (key, least, most) = (&entry.key, range.start(), range.end());
+    let message = format!("`{number}` is out of range: `{key}` takes a number from {least} to {most}");
+    Err(Error::new_spanned(&entry.value, message))
+}
+
 /// The constant of `Priority` that a word names.
 pub(crate) fn priority(entry: &Entry) -> Result<Ident> {
-    let text = text(entry)?;
-    let constant = match text.value().as_str() {
-        "low" => "Low",
-        "normal" => "Normal",
-        "high" => "High",
-        "critical" => "Critical",
-        other => {
-            let message = format!(
-                "there is no priority `{other}`: write one of `\"low\"`, `\"normal\"`, `\"high\"`, `\"critical\"`"
-            );
-            return Err(Error::new_spanned(text, message));
+    const PRIORITIES: [(&str, &str); 4] =
+        [("low", "Low"), ("normal", "Normal"), ("high", "High"), ("critical", "Critical")];
+    word(&text(entry)?, "priority", &PRIORITIES, "")
+}
+
+/// The constant of `OnConflict` that a word names.
+pub(crate) fn on_conflict(entry: &Entry) -> Result<Ident> {
+    const ANSWERS: [(&str, &str); 4] = [
+        ("wait", "Wait"),
+        ("drop", "Drop"),
+        ("cancel_waiting", "CancelWaiting"),
+        ("cancel_running", "CancelRunning"),
+    ];
+    word(&text(entry)?, "answer to a conflict", &ANSWERS, "")
+}
+
+/// The constant of `OnRetry` that a word names.
+pub(crate) fn on_retry(entry: &Entry) -> Result<Ident> {
+    word(&text(entry)?, "way to wait for a retry", &[("hold", "Hold"), ("let_pass", "LetPass")], "")
+}
+
+/// The constant that one of these words names.
+fn word(text: &LitStr, what: &str, words: &[(&str, &str)], or: &str) -> Result<Ident> {
+    let word = text.value();
+    if let Some((_, constant)) = words.iter().find(|(name, _)| *name == word) {
+        return Ok(Ident::new(constant, Span::call_site()));
+    }
+    let names = words.iter().map(|(name, _)| format!("`\"{name}\"`")).collect::<Vec<_>>().join(", ");
+    let message = format!("there is no {what} `{word}`: write one of {names}{or}");
+    Err(Error::new_spanned(text, message))
+}
+
+/// One rate, or several in brackets. The error names every wrong one.
+pub(crate) fn rates(entry: &Entry) -> Result<Vec<Rate>> {
+    let list = |input: syn::parse::ParseStream<'_>| {
+        if !input.peek(syn::token::Bracket) {
+            return Ok(vec![input.parse::<LitStr>()?]);
         }
+        let content;
+        bracketed!(content in input);
+        let rates = Punctuated::<LitStr, Token![,]>::parse_terminated(&content)?;
+        Ok(rates.into_iter().collect())
     };
-    Ok(Ident::new(constant, Span::call_site()))
+    let list: Vec<LitStr> = list.parse2(entry.value.clone()).map_err(|_| misfit(entry))?;
+    if list.is_empty() {
+        return Err(misfit(entry));
+    }
+    let mut rates: Vec<Rate> = Vec::new();
+    let mut mistakes: Option<Error> = None;
+    for text in list {
+        let mistake = match rate::parse(&text.value()) {
+            Some(rate) if rates.iter().any(|other| other.window == rate.window) => {
+                "there is a rate for this window already: keep the lower one".to_owned()
+            }
+            Some(rate) => {
+                rates.push(rate);
+                continue;
+            }
+            None => format!(
+                "`{}` is no rate: write a number from 1 to {} per second, minute, hour or day, such as `100 per minute`",
+                text.value(),
+                rate::MAX_COUNT
+            ),
+        };
+        let mistake = Error::new_spanned(text, mistake);
+        match &mut mistakes {
+            Some(mistakes) => mistakes.combine(mistake),
+            none => *none = Some(mistake),
+        }
+    }
+    mistakes.map_or(Ok(rates), Err)
+}
+
+/// The time in which a unique job is the only one.
+pub(crate) enum UniqueWhile {
+    Live,
+    Waiting,
+    For(Duration),
+}
+
+pub(crate) fn unique_while(entry: &Entry) -> Result<UniqueWhile> {
+    let at = text(entry)?;
+    let text = at.value();
+    match text.as_str() {
+        "live" => Ok(UniqueWhile::Live),
+        "waiting" => Ok(UniqueWhile::Waiting),
+        _ if duration::parse(&text).is_some() => positive(&at, &text).map(UniqueWhile::For),
+        _ => {
+            let message = format!(
+                "`{text}` is no time of a unique job: write `\"live\"`, `\"waiting\"`, or a duration such as `\"1h\"`"
+            );
+            Err(Error::new_spanned(at, message))
+        }
+    }
+}
+
+/// What becomes of a second job with the same unique key.
+pub(crate) enum OnDuplicate {
+    /// The constant of this name.
+    Named(Ident),
+    Debounce(Duration),
+}
+
+pub(crate) fn on_duplicate(entry: &Entry) -> Result<OnDuplicate> {
+    const ANSWERS: [(&str, &str); 4] = [
+        ("keep", "Keep"),
+        ("replace", "Replace"),
+        ("replace_args", "ReplaceArgs"),
+        ("replace_run_at", "ReplaceRunAt"),
+    ];
+    let at = text(entry)?;
+    let text = at.value();
+    match text.strip_prefix("debounce ") {
+        Some(time) => positive(&at, time).map(OnDuplicate::Debounce),
+        None => {
+            word(&at, "answer to a duplicate", &ANSWERS, ", or `\"debounce 5s\"`").map(OnDuplicate::Named)
+        }
+    }
 }
 
 /// A duration of more than zero and at most a year.

@@ -12,6 +12,7 @@ use crate::lifecycle::double;
 const PUBLIC: &[&str] = &[
     "cancel",
     "cancel_workflow",
+    "change_kind_setting",
     "change_setting",
     "channel",
     "create_queue",

@@ -45,6 +45,7 @@ mod lost_leases; // Results of jobs whose lease seems lost.
 mod panicking; // Application code that panics in unusual places.
 mod pauses; // Pauses of queues, kinds and keys.
 mod permits; // Limits of the fleet.
+mod policies; // Limits and unique keys, as the code, SQL and operators state them.
 mod poolers; // Poolers between a worker and the database.
 mod prefetch; // Short jobs are claimed before a slot is free.
 mod recorded; // Results that cannot be recorded.

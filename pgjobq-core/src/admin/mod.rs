@@ -3,11 +3,14 @@
 mod asked;
 pub(crate) mod attribute_index;
 pub(crate) mod cancel;
+pub(crate) mod change_limits;
 pub(crate) mod ended;
 pub(crate) mod job;
 pub(crate) mod jobs;
+pub(crate) mod limits;
 pub(crate) mod pause;
 pub(crate) mod queue;
+mod queue_limit;
 pub(crate) mod requeue;
 pub(crate) mod settings;
 pub(crate) mod stats;

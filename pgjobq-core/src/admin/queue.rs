@@ -5,6 +5,8 @@ use std::time::Duration;
 use sqlx::Row;
 use uuid::Uuid;
 
+use crate::admin::change_limits::LimitError;
+use crate::admin::queue_limit::QueueLimit;
 use crate::client::Client;
 use crate::db::ids::{QueueId, Shard};
 use crate::db::literal::Literal;
@@ -71,6 +73,14 @@ pub enum QueueError {
         /// The limit.
         limit: usize,
     },
+    /// A limit over the whole fleet is wrong, or the queue cannot have one.
+    #[error("queue `{queue}`: {error}")]
+    Fleet {
+        /// The queue's name.
+        queue: String,
+        /// The mistake.
+        error: Box<LimitError>,
+    },
     /// The change has no setting: from [`Queue::change`].
     #[error("queue `{0}`: nothing is changed; add a setting, such as `.limit(20)` or `.reset_limit()`")]
     NoChange(String),
@@ -116,6 +126,7 @@ pub struct SaveQueue<'c> {
     name: String,
     /// By [`EndedState`].
     kept: [Option<Duration>; 4],
+    pub(super) limit: Option<QueueLimit>,
 }
 
 impl<'c> Queue<'c> {
@@ -154,8 +165,8 @@ impl<'c> Queue<'c> {
         self.with_options().save().await
     }
 
-    fn with_options(self) -> SaveQueue<'c> {
-        SaveQueue { client: self.client, name: self.name, kept: [None; 4] }
+    pub(super) fn with_options(self) -> SaveQueue<'c> {
+        SaveQueue { client: self.client, name: self.name, kept: [None; 4], limit: None }
     }
 
     /// Cancels the jobs that wait in the queue, and returns their number. Running jobs go on.
@@ -201,11 +212,17 @@ impl SaveQueue<'_> {
     ///
     /// # Errors
     ///
-    /// [`QueueError::Name`] and [`QueueError::Retention`], before anything is sent; and [`QueueError::Database`].
+    /// [`QueueError::Name`], [`QueueError::Retention`] and [`QueueError::Fleet`] for what cannot be, before anything is sent;
+    /// [`QueueError::Fleet`] for a limit in a database with several shards; and [`QueueError::Database`].
     pub async fn save(self) -> Result<(), QueueError> {
         name::check("queue", &self.name)?;
         check_retention(&self.name, self.kept)?;
+        let fleet = |error| QueueError::Fleet { queue: self.name.clone(), error: Box::new(error) };
+        let limit = self.limit.as_ref().map(QueueLimit::checked).transpose().map_err(fleet)?;
         self.client.save_queue_with(&self.name, self.kept, None).await?;
+        if let Some(limit) = limit {
+            limit.save(self.client, &self.name).await.map_err(fleet)?;
+        }
         if self.kept.iter().any(Option::is_some) {
             // Of the queue's retention the database knows.
             self.client.try_to_make_partitions(Duration::ZERO).await?.warn();

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::db::ids::{QueueId, Shard};
 use crate::db::literal::Literal;
-use crate::enqueue::new_job::NewRow;
+use crate::enqueue::new_row::NewRow;
 use crate::enqueue::row::{check_key, checked_args};
 use crate::job::other_kind::OtherKind;
 use crate::{DatabaseError, EnqueueError, HandleError, JobHandle, JobId, NewJob};

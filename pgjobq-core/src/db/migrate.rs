@@ -7,7 +7,6 @@ pub(crate) mod version;
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
@@ -22,7 +21,6 @@ use crate::DatabaseError;
 use crate::client::Client;
 use crate::db::installed;
 use crate::db::shared::Shared;
-use crate::job::descriptor::JobDescriptor;
 use crate::job::registry::{DuplicateKind, Registry};
 
 /// The error of migrating the schema: from [`Client::migrate`].
@@ -116,23 +114,6 @@ impl Client {
         let shared = self.shared();
         let row = shared.write(&shared.sql.repair_tickets, &[]).await?;
         warn_of_repair(&row)
-    }
-
-    /// Records the policy of every kind, so that an enqueue from SQL follows it, and creates their queues.
-    #[doc(hidden)]
-    pub async fn record(&self, registry: &Registry) -> Result<(), DatabaseError> {
-        let shared = self.shared();
-        let count = |count| i16::try_from(count).unwrap_or(i16::MAX);
-        let kind = |job: &JobDescriptor| {
-            let policy = &job.policy;
-            json!({
-                "kind": job.kind, "queue": policy.queue, "priority": policy.priority as i16,
-                "retries": count(policy.retries), "max_crashes": count(policy.max_crashes), "redact": job.redact,
-            })
-        };
-        let kinds = registry.jobs().map(kind).collect::<Value>().to_string();
-        shared.write(&shared.sql.record_kinds, &[&kinds.as_str()]).await?;
-        Ok(())
     }
 }
 

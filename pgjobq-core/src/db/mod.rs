@@ -19,6 +19,7 @@ pub(crate) mod open;
 pub(crate) mod partitions;
 pub(crate) mod pooler;
 pub(crate) mod query;
+pub(crate) mod record;
 pub(crate) mod row_address;
 pub(crate) mod schema;
 pub(crate) mod shared;

@@ -35,7 +35,7 @@ statements! {
     about, which_server, own_settings, enqueue_one, enqueue_many, enqueue_workflow, workflow_status, workflow_steps, cancel_workflow,
     retry_workflow, resume_step, lookup, status, explain, unstarted, unstarted_steps, other_schemas, notify, wait_until,
     save_queue, delete_queue, deleted_queues, forget_queue, stray_queues, purge_queue, queue_stats, queue_ids, note_rates,
-    queue_settings, change_settings, pause, resume, pauses,
+    queue_settings, change_settings, save_limit, limit_settings, change_limits, pause, resume, pauses,
     record_kinds, make_partitions, drop_partition, tidy_rest, tidy_hints, tidy_failures,
     admit, admit_jobs, find_admissible,
     follow_ups, tend_workflows, confirm_edges, settle_edges, claim, claim_quarantined, read_args, return_claim, peek, finish, finish_growing, reserve_steps, complete_in, say_progress,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::client::Client;
 use crate::enqueue::insert::{MAX_BYTES, MAX_ROWS};
 use crate::enqueue::new::New;
-use crate::enqueue::new_job::NewRow;
+use crate::enqueue::new_row::NewRow;
 use crate::enqueue::one::checked;
 use crate::enqueue::row::Row;
 use crate::{EnqueueError, NewJob, Target};

@@ -76,6 +76,45 @@ pub enum EnqueueError {
         /// The largest number of characters.
         limit: usize,
     },
+    /// The unique key is invalid.
+    #[error(
+        "the unique key of the `{kind}` job is empty, or holds a NUL character: write at least one character"
+    )]
+    UniqueKey {
+        /// The job's kind.
+        kind: &'static str,
+    },
+    /// The weight is larger than the smallest rate allows, so that the job would never start.
+    #[error(
+        "the weight of the `{kind}` job is {weight}, and at most {allowance} may start in one window of its rate: split the job, or raise the rate"
+    )]
+    Weight {
+        /// The job's kind.
+        kind: &'static str,
+        /// The job's weight.
+        weight: u32,
+        /// The smallest number of its rates.
+        allowance: u32,
+    },
+    /// The key or the weight of a step is computed from an argument that comes from another step, and is not known yet.
+    #[error(
+        "the {what} of the `{kind}` job is computed from an argument that comes from another step: set it on the step, with `.{what}(…)`"
+    )]
+    FromStep {
+        /// The job's kind.
+        kind: &'static str,
+        /// The key of `#[job]` that computes it.
+        what: &'static str,
+    },
+    /// The job is under a limit, or unique, and its id is on another shard than those with which it is compared. Nothing was enqueued,
+    /// and a caller's transaction goes on.
+    #[error(
+        "the `{kind}` job is under a limit or unique, so that pgjobq must choose its id: in a database with several shards leave out `.id(…)`, and do not make it a step of a workflow"
+    )]
+    Misplaced {
+        /// The job's kind.
+        kind: &'static str,
+    },
     /// The name of the kind or the queue is invalid.
     #[error(transparent)]
     Name(#[from] InvalidName),

@@ -47,6 +47,8 @@ pub(super) struct Answer {
     unknown_parents: Vec<Uuid>,
     /// The queues in which an idle worker has to be notified; empty if the statement has notified it.
     pub(super) wake: Vec<QueueId>,
+    /// The jobs that are not on the shard of their limit. If there are any, the statement has inserted nothing.
+    misplaced: Vec<Uuid>,
     /// True if new jobs wait for permits, and the caller has to admit them.
     pub(super) limited: bool,
 }
@@ -153,6 +155,7 @@ impl Answer {
             unknown: row.try_get::<Option<_>, _>("unknown")?.unwrap_or_default(),
             unknown_parents: row.try_get::<Option<_>, _>("missing")?.unwrap_or_default(),
             wake: row.try_get::<Option<_>, _>("wake")?.unwrap_or_default(),
+            misplaced: row.try_get::<Option<_>, _>("misplaced")?.unwrap_or_default(),
             limited: row.try_get::<Option<_>, _>("limited")?.unwrap_or_default(),
         })
     }
@@ -169,6 +172,9 @@ impl Answer {
             if let Some(edge) = unknown {
                 return Err(EnqueueError::UnknownParent { kind: row.kind, parent: edge.parent.id });
             }
+        }
+        if let Some(row) = rows().find(|row| self.misplaced.contains(&row.id.as_uuid())) {
+            return Err(EnqueueError::Misplaced { kind: row.kind });
         }
         if let Some(row) = rows().find(|row| self.other_kind.contains(&row.id.as_uuid())) {
             return Err(EnqueueError::OtherKind { id: row.id, kind: row.kind });
@@ -189,9 +195,9 @@ impl Answer {
         }
     }
 
-    /// Returns whether the statement has inserted nothing, because of a queue or a parent that does not exist.
+    /// Returns whether the statement has inserted nothing, because of a queue or a parent that does not exist, or of a job's shard.
     pub(super) fn has_inserted_nothing(&self) -> bool {
-        !self.unknown.is_empty() || !self.unknown_parents.is_empty()
+        !self.unknown.is_empty() || !self.unknown_parents.is_empty() || !self.misplaced.is_empty()
     }
 }
 

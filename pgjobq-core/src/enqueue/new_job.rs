@@ -6,12 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::enqueue::attributes::Attributes;
-use crate::enqueue::edge::NewEdge;
+use crate::enqueue::new_row::{Due, NewRow};
+use crate::job::computed::UniqueValue;
 use crate::job::json;
-use crate::job::lineage::Meta;
 use crate::job::policy::Policy;
-use crate::{AttributeValue, JobId, Priority};
+use crate::{AttributeValue, JobId, OnConflict, OnDuplicate, Priority, UniqueWhile};
 
 /// A job that has not been enqueued, as a value: change its options, then enqueue it, alone or with others.
 ///
@@ -41,66 +40,31 @@ pub struct NewJob<T> {
     result: PhantomData<fn() -> T>,
 }
 
-/// A new job, not checked yet.
-pub(crate) struct NewRow {
-    pub(crate) id: JobId,
-    pub(crate) kind: &'static str,
-    pub(crate) queue: String,
-    pub(crate) priority: Priority,
-    pub(crate) retries: u16,
-    pub(crate) max_crashes: u16,
-    pub(crate) due: Due,
-    pub(crate) expires_in: Option<Duration>,
-    pub(crate) meta: Meta,
-    pub(crate) attributes: Attributes,
-    pub(crate) key: Option<String>,
-    /// The jobs that it waits for.
-    pub(crate) edges: Vec<NewEdge>,
-    /// True if nothing is kept of the job when it completes.
-    pub(crate) unkept: bool,
-    /// The arguments as JSON, or the error, which the enqueue then returns.
-    pub(crate) args: Result<String, serde_json::Error>,
-}
-
-/// The time at which a job may start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
-    Now,
-    In(Duration),
-    At(SystemTime),
-}
-
-impl NewRow {
-    pub(crate) fn new(kind: &'static str, policy: &Policy, args: Result<String, serde_json::Error>) -> Self {
-        Self {
-            id: JobId::new(),
-            kind,
-            queue: policy.queue.to_owned(),
-            priority: policy.priority,
-            retries: policy.retries,
-            max_crashes: policy.max_crashes,
-            due: Due::Now,
-            expires_in: None,
-            meta: Meta::default(),
-            attributes: Attributes::default(),
-            key: None,
-            edges: Vec::new(),
-            unkept: policy.keeps_nothing(),
-            args,
-        }
-    }
-}
-
 impl<T> NewJob<T> {
     #[doc(hidden)]
     pub fn new(kind: &'static str, policy: &Policy, args: &impl Serialize) -> Self {
         Self { row: NewRow::new(kind, policy, json::encode(args)), result: PhantomData }
     }
 
-    /// Returns the id that the job will have.
+    /// Sets the key that the job computes from its arguments.
+    #[doc(hidden)]
+    pub fn computed_key(mut self, key: Option<String>) -> Self {
+        self.row.key = key;
+        self
+    }
+
+    /// Sets the value that makes the job unique, which it computes from its arguments.
+    #[doc(hidden)]
+    pub fn computed_unique(mut self, value: UniqueValue) -> Self {
+        self.row.unique.set(value);
+        self
+    }
+
+    /// Returns the id that the job will have. Jobs that share a limit or a unique key are on one shard, so the last bits of an id
+    /// that the caller has not set follow from the [`key`](Self::key) and [`unique`](Self::unique): set those first.
     #[must_use]
     pub fn job_id(&self) -> JobId {
-        self.row.id
+        self.row.id()
     }
 
     /// Returns the arguments as they will be stored, if they can be.
@@ -111,9 +75,9 @@ impl<T> NewJob<T> {
     }
 
     /// Sets the id. Enqueuing an id again while its job lives is a duplicate, never a second job; after that it may run
-    /// again.
+    /// again. In a database with several shards, a job under a limit and a unique job cannot have an id of yours.
     pub fn id(mut self, id: impl Into<JobId>) -> Self {
-        self.row.id = id.into();
+        self.row.give_id(id.into());
         self
     }
 
@@ -180,9 +144,50 @@ impl<T> NewJob<T> {
     }
 
     /// Sets the key: what the job has in common with others that are handled together, such as `tenant:42`. It has 1 to 200
-    /// characters, and stays with the job through retries, its end, and a requeue.
+    /// characters, and stays with the job through retries, its end, and a requeue. A limit of the kind holds for each key on its own.
+    /// It overrides the key that `#[job(key = …)]` computes.
     pub fn key(mut self, key: impl Into<String>) -> Self {
-        self.row.key = Some(key.into());
+        self.row.set_key(key.into());
+        self
+    }
+
+    /// Sets the answer to a key that is at its limit: see [`OnConflict`]. It has no effect on a kind without `concurrency`.
+    pub fn on_conflict(mut self, answer: OnConflict) -> Self {
+        self.row.limit.on_conflict = Some(answer);
+        self
+    }
+
+    /// Sets the weight: the number of starts that this one counts for, under the rates of its kind and its queue. It is at least 1.
+    pub fn weight(mut self, weight: u32) -> Self {
+        self.row.set_weight(weight);
+        self
+    }
+
+    /// Makes the job unique among those of its kind: while another one with this unique key lives, it is not enqueued a second time.
+    /// A job of a kind with a limit is unique among those with its [`key`](Self::key).
+    ///
+    /// ```
+    /// # use pgjobq_core as pgjobq;
+    /// use std::time::Duration;
+    /// use pgjobq::OnDuplicate;
+    /// # fn example(reindex: pgjobq::NewJob<()>) -> pgjobq::NewJob<()> {
+    /// reindex.unique("document:7").on_duplicate(OnDuplicate::Debounce(Duration::from_secs(5)))
+    /// # }
+    /// ```
+    pub fn unique(mut self, unique_key: impl Into<String>) -> Self {
+        self.row.unique.set(Some(Ok(unique_key.into())));
+        self
+    }
+
+    /// Sets how long a unique job is the only one.
+    pub fn unique_while(mut self, time: UniqueWhile) -> Self {
+        self.row.unique.lasts = time;
+        self
+    }
+
+    /// Sets what becomes of this job if another one has its unique key.
+    pub fn on_duplicate(mut self, answer: OnDuplicate) -> Self {
+        self.row.unique.on_duplicate = answer;
         self
     }
 
@@ -191,14 +196,6 @@ impl<T> NewJob<T> {
     pub fn traceparent(mut self, traceparent: impl Into<String>) -> Self {
         self.row.meta.traceparent = Some(traceparent.into());
         self
-    }
-}
-
-/// Shows no arguments: they may be secret, and debug output goes to logs.
-impl fmt::Debug for NewRow {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, kind, queue, priority, due, .. } = self;
-        write!(out, "{kind} {id} in {queue}, {priority:?}, {due:?}")
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::client::Client;
 use crate::enqueue::new::New;
-use crate::enqueue::new_job::NewRow;
+use crate::enqueue::new_row::NewRow;
 use crate::enqueue::row::Row;
 use crate::{EnqueueError, JobHandle, NewJob, Target};
 

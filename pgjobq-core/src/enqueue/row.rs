@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::db::local_workers::NewJobs;
 use crate::enqueue::edge::NewEdge;
-use crate::enqueue::new_job::{Due, NewRow};
+use crate::enqueue::new_row::{Due, NewIdentity, NewRow};
 use crate::enqueue::outcome::OutcomeCell;
 use crate::job::json::{Unstorable, printed_bytes};
 use crate::job::lineage::is_traceparent;
@@ -18,6 +18,8 @@ use crate::{EnqueueError, JobId};
 pub(crate) const MAX_ARGS: usize = 1 << 20;
 /// The largest number of characters in a key.
 pub(crate) const MAX_KEY: usize = 200;
+/// The largest weight: the highest number of a rate.
+const MAX_WEIGHT: u32 = 1_000_000;
 /// About the size of a row on the wire without its arguments.
 const ROW_OVERHEAD_BYTES: usize = 48;
 /// About the size of an edge on the wire.
@@ -52,46 +54,51 @@ pub struct Row {
 
 impl Row {
     /// Checks everything about a job that the database could not store.
-    pub(crate) fn check(job: NewRow, max_args: usize) -> Result<Self, EnqueueError> {
+    pub(crate) fn check(mut job: NewRow, max_args: usize) -> Result<Self, EnqueueError> {
         let kind = job.kind;
         name::check("kind", kind)?;
         name::check("queue", &job.queue)?;
         let tries = |count: u16| i16::try_from(count).map_err(|_| EnqueueError::TooManyTries { kind, count });
-        let args = checked_args(kind, job.args, max_args)?;
+        job.args = Ok(checked_args(kind, job.args, max_args)?);
         let attributes = job.attributes.to_json().map_err(|error| EnqueueError::Attribute { kind, error })?;
         check_key(kind, job.key.as_deref())?;
         if !job.meta.traceparent.as_deref().is_none_or(is_traceparent) {
             return Err(EnqueueError::Traceparent { kind });
         }
         let (delay, at) = due_columns(job.due).ok_or(EnqueueError::TooFar { kind })?;
-        if job.expires_in.is_some_and(|time| time > LONGEST_DELAY) {
-            return Err(EnqueueError::TooFar { kind });
+        check_times(&job)?;
+        let NewIdentity { id, unique_key } = job.identity();
+        if job.edges.iter().any(|edge| edge.parent.id == id) {
+            return Err(EnqueueError::WaitsForItself { id, kind });
         }
-        if job.expires_in.is_some_and(|time| time <= wait_for(job.due)) {
-            return Err(EnqueueError::ExpiresFirst { kind });
+        if let Some(what) = job.unknown.first() {
+            return Err(EnqueueError::FromStep { kind, what });
         }
-        if job.edges.iter().any(|edge| edge.parent.id == job.id) {
-            return Err(EnqueueError::WaitsForItself { id: job.id, kind });
+        let weight = checked_weight(kind, job.weight, job.limit.allowance)?;
+        let (lasts, on_duplicate) = (job.unique.lasts, job.unique.on_duplicate);
+        let unique = unique_key.is_some().then_some((lasts, on_duplicate));
+        if !job.unique.checked().map_err(|error| EnqueueError::Args { kind, error })? {
+            return Err(EnqueueError::UniqueKey { kind });
         }
         Ok(Self {
-            id: job.id,
+            id,
             kind,
             priority: job.priority as i16,
             retries: tries(job.retries)?,
             max_crashes: tries(job.max_crashes)?,
             queue: job.queue,
-            args,
+            args: job.args.map_err(|error| EnqueueError::Args { kind, error })?,
             meta: job.meta.to_json(),
             attributes,
             key: job.key,
             delay,
             at,
             expires: job.expires_in.and_then(|time| i64::try_from(time.as_micros()).ok()),
+            weight,
+            unique_key,
+            options: job.limit.options(unique).to_json(),
             edges: job.edges,
             outcome: OutcomeCell::default(),
-            weight: None,
-            unique_key: None,
-            options: None,
         })
     }
 
@@ -103,13 +110,23 @@ impl Row {
 
     /// Returns about the size of the row on the wire, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        let optional = [&self.attributes, &self.key, &self.unique_key]
-            .into_iter()
-            .flatten()
-            .map(String::len)
-            .sum::<usize>();
+        let optional = [&self.attributes, &self.key, &self.unique_key];
+        let optional = optional.into_iter().flatten().map(String::len).sum::<usize>();
         self.args.len() + optional + self.edges.len() * EDGE_BYTES + ROW_OVERHEAD_BYTES
     }
+}
+
+/// Checks the times of a job that are not its start.
+fn check_times(job: &NewRow) -> Result<(), EnqueueError> {
+    let kind = job.kind;
+    let times = [job.expires_in, job.unique.lasts.time(), job.unique.on_duplicate.time()];
+    if times.into_iter().flatten().any(|time| time > LONGEST_DELAY) {
+        return Err(EnqueueError::TooFar { kind });
+    }
+    if job.expires_in.is_some_and(|time| time <= wait_for(job.due)) {
+        return Err(EnqueueError::ExpiresFirst { kind });
+    }
+    Ok(())
 }
 
 /// Returns those of the rows that may start now, by queue and kind.
@@ -157,6 +174,20 @@ pub(crate) fn checked_args(
 /// Checks the key of a job, if it has one.
 pub(crate) fn check_key(kind: &'static str, key: Option<&str>) -> Result<(), EnqueueError> {
     if key.is_none_or(is_key) { Ok(()) } else { Err(EnqueueError::Key { kind, limit: MAX_KEY }) }
+}
+
+/// Checks a weight. Returns `None` for a weight of 1, which is not stored.
+fn checked_weight(
+    kind: &'static str,
+    weight: Option<u32>,
+    allowance: Option<u32>,
+) -> Result<Option<i32>, EnqueueError> {
+    let weight = weight.unwrap_or(1);
+    let allowance = allowance.unwrap_or(MAX_WEIGHT);
+    if weight > allowance {
+        return Err(EnqueueError::Weight { kind, weight, allowance });
+    }
+    Ok(i32::try_from(weight).ok().filter(|weight| *weight > 1))
 }
 
 /// Returns whether a job can have this key.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::{Backoff, Priority};
+use crate::job::computed::ComputedFrom;
+use crate::{Backoff, OnConflict, OnDuplicate, OnRetry, Priority, Rate, UniqueWhile};
 
 /// The longest delay of a job: about a hundred years. A longer one is a mistaken unit.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
@@ -28,6 +29,26 @@ pub struct Policy {
     pub retain: Option<Duration>,
     /// True if each attempt runs in a transaction of its own.
     pub transactional: bool,
+    /// The origin of the key of each job.
+    pub key: ComputedFrom,
+    /// The number of its jobs that run at a time in all workers together, for each key on its own.
+    pub concurrency: Option<u16>,
+    /// What becomes of a new job whose key is at its limit.
+    pub on_conflict: OnConflict,
+    /// What a job that waits to be retried does with its place; `None`: it holds the place if the limit is 1.
+    pub on_retry: Option<OnRetry>,
+    /// The rates at which its jobs start, for each key on its own.
+    pub rates: &'static [Rate],
+    /// The number of jobs that may start at once under its rate.
+    pub burst: Option<u32>,
+    /// The origin of the weight of each job, which counts towards the rates.
+    pub weight: ComputedFrom,
+    /// The origin of the value that makes a job unique.
+    pub unique: ComputedFrom,
+    /// The time in which a unique job is the only one.
+    pub unique_while: UniqueWhile,
+    /// What becomes of a second one.
+    pub on_duplicate: OnDuplicate,
 }
 
 impl Policy {
@@ -41,11 +62,37 @@ impl Policy {
         backoff: Backoff::DEFAULT,
         retain: None,
         transactional: false,
+        key: ComputedFrom::Nothing,
+        concurrency: None,
+        on_conflict: OnConflict::Wait,
+        on_retry: None,
+        rates: &[],
+        burst: None,
+        weight: ComputedFrom::Nothing,
+        unique: ComputedFrom::Nothing,
+        unique_while: UniqueWhile::Live,
+        on_duplicate: OnDuplicate::Keep,
     };
 
     /// Returns whether nothing is kept of a job that completes.
     pub(crate) fn keeps_nothing(&self) -> bool {
         self.retain == Some(Duration::ZERO)
+    }
+
+    /// Returns whether jobs of the kind are under a limit of its own.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.concurrency.is_some() || !self.rates.is_empty()
+    }
+
+    /// Returns whether the limit holds for each key on its own.
+    pub(crate) fn is_per_key(&self) -> bool {
+        self.key != ComputedFrom::Nothing
+    }
+
+    /// Returns the windows of its rates, also that of the burst.
+    pub(crate) fn windows(&self) -> Vec<Rate> {
+        let burst = self.burst.zip(self.rates.first()).map(|(burst, rate)| rate.burst(burst));
+        self.rates.iter().copied().chain(burst).collect()
     }
 
     /// Sets the queue.
@@ -94,5 +141,65 @@ impl Policy {
     #[must_use]
     pub const fn transactional(self) -> Self {
         Self { transactional: true, ..self }
+    }
+
+    /// Lets each job compute its key.
+    #[must_use]
+    pub const fn key(self, from: ComputedFrom) -> Self {
+        Self { key: from, ..self }
+    }
+
+    /// Sets the number of jobs that run at a time, for each key on its own.
+    #[must_use]
+    pub const fn concurrency(self, jobs: u16) -> Self {
+        Self { concurrency: Some(jobs), ..self }
+    }
+
+    /// Sets what becomes of a new job whose key is at its limit.
+    #[must_use]
+    pub const fn on_conflict(self, on_conflict: OnConflict) -> Self {
+        Self { on_conflict, ..self }
+    }
+
+    /// Sets what a job that waits to be retried does with its place.
+    #[must_use]
+    pub const fn on_retry(self, on_retry: OnRetry) -> Self {
+        Self { on_retry: Some(on_retry), ..self }
+    }
+
+    /// Sets the rates at which jobs start, for each key on its own.
+    #[must_use]
+    pub const fn rates(self, rates: &'static [Rate]) -> Self {
+        Self { rates, ..self }
+    }
+
+    /// Sets the number of jobs that may start at once under the rate.
+    #[must_use]
+    pub const fn burst(self, burst: u32) -> Self {
+        Self { burst: Some(burst), ..self }
+    }
+
+    /// Lets each job compute its weight.
+    #[must_use]
+    pub const fn weight(self, from: ComputedFrom) -> Self {
+        Self { weight: from, ..self }
+    }
+
+    /// Makes each job unique.
+    #[must_use]
+    pub const fn unique(self, from: ComputedFrom) -> Self {
+        Self { unique: from, ..self }
+    }
+
+    /// Sets the time in which a unique job is the only one.
+    #[must_use]
+    pub const fn unique_while(self, unique_while: UniqueWhile) -> Self {
+        Self { unique_while, ..self }
+    }
+
+    /// Sets what becomes of a second one.
+    #[must_use]
+    pub const fn on_duplicate(self, on_duplicate: OnDuplicate) -> Self {
+        Self { on_duplicate, ..self }
     }
 }

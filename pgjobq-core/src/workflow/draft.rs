@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::WorkflowError;
 use crate::enqueue::edge::Demand;
-use crate::enqueue::new_job::NewRow;
+use crate::enqueue::new_row::NewRow;
 use crate::workflow::identity::{Identity, StepRef};
 use crate::workflow::reference::{Origin, Reference};
 

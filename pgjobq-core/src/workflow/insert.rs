@@ -28,6 +28,8 @@ pub(crate) struct Answer {
     unknown: Vec<String>,
     /// The earlier jobs that do not exist. If there are any, the statement has inserted nothing.
     missing: Vec<Uuid>,
+    /// The kinds of steps that would not be on the shard of their limit. If there are any, the statement has inserted nothing.
+    misplaced: Vec<String>,
     /// The queues in which an idle worker has to be notified; empty if the statement has notified it.
     pub(crate) wake: Vec<QueueId>,
 }
@@ -59,6 +61,9 @@ pub(crate) async fn insert(
         }
         if let Some(parent) = next.missing.first() {
             return Err(unknown_parent(plan, (*parent).into()));
+        }
+        if let Some(row) = rows.iter().find(|row| next.misplaced.iter().any(|kind| kind == row.kind)) {
+            return Err(EnqueueError::Misplaced { kind: row.kind });
         }
         if !next.is_new {
             return Ok(next);
@@ -161,6 +166,7 @@ impl Answer {
             is_new: row.try_get("is_new")?,
             unknown: row.try_get::<Option<_>, _>("unknown")?.unwrap_or_default(),
             missing: row.try_get::<Option<_>, _>("missing")?.unwrap_or_default(),
+            misplaced: row.try_get::<Option<_>, _>("misplaced")?.unwrap_or_default(),
             wake: row.try_get::<Option<_>, _>("wake")?.unwrap_or_default(),
         })
     }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
 use crate::enqueue::edge::Demand;
-use crate::enqueue::new_job::{Due, NewRow};
+use crate::enqueue::new_row::{Due, NewRow};
 use crate::enqueue::parents::Parents;
 use crate::job::policy::Policy;
 use crate::workflow::draft::StepParts;
@@ -45,7 +45,8 @@ impl<T> NewStep<T> {
                 Source::Steps(argument, reference) => inputs.push((argument, reference)),
             }
         }
-        let row = NewRow::new(kind, policy, joined(values));
+        let mut row = NewRow::new(kind, policy, joined(values));
+        row.unique.set(None); // The others wait for this very step, so it is no duplicate.
         let parts = StepParts { row, inputs, after: Vec::new(), holds: false, name: None, role: None };
         Self { parts, result: PhantomData }
     }
@@ -54,6 +55,26 @@ impl<T> NewStep<T> {
     #[doc(hidden)]
     pub fn computed(mut self, name: &str, value: Option<AttributeValue>) -> Self {
         self.parts.row.attributes.set(name.to_owned(), value);
+        self
+    }
+
+    /// Sets the key that the job computes from its arguments; `None` if they are not known yet.
+    #[doc(hidden)]
+    pub fn computed_key(mut self, key: Option<Option<String>>) -> Self {
+        match key {
+            Some(key) => self.parts.row.key = key,
+            None => self.parts.row.unknown.push("key"),
+        }
+        self
+    }
+
+    /// Sets the weight that the job computes from its arguments; `None` if they are not known yet.
+    #[doc(hidden)]
+    pub fn computed_weight(mut self, weight: Option<u32>) -> Self {
+        match weight {
+            Some(weight) => self.parts.row.weight = Some(weight),
+            None => self.parts.row.unknown.push("weight"),
+        }
         self
     }
 
@@ -122,7 +143,13 @@ impl<T> NewStep<T> {
 
     /// Sets the key: see [`NewJob::key`](crate::NewJob::key).
     pub fn key(mut self, key: impl Into<String>) -> Self {
-        self.parts.row.key = Some(key.into());
+        self.parts.row.set_key(key.into());
+        self
+    }
+
+    /// Sets the weight: see [`NewJob::weight`](crate::NewJob::weight).
+    pub fn weight(mut self, weight: u32) -> Self {
+        self.parts.row.set_weight(weight);
         self
     }
 

@@ -240,7 +240,7 @@ fn planned_step(
     enqueuer: Enqueuer<'_>,
 ) -> Result<PlannedStep, WorkflowError> {
     let StepParts { mut row, inputs, after, holds, name, role } = parts;
-    row.id = workflow.id.step(n);
+    row.give_id(workflow.id.step(n));
     row.edges = outside_edges(&inputs, &after, holds);
     if let Some((parent, traceparent)) = enqueuer {
         row.meta.inherit(parent, traceparent);

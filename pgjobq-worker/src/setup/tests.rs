@@ -71,6 +71,20 @@ fn duplicate_kind_error_names_both_places() {
 }
 
 #[test]
+fn one_kind_cannot_have_two_limits() {
+    static LIMITED: JobDescriptor = JobDescriptor {
+        policy: Policy::DEFAULT.concurrency(2),
+        aliases: &["send"],
+        ..job("deliver", "src/post.rs", 9)
+    };
+    assert_eq!(
+        said_of_jobs(&[&FIRST, &LIMITED]),
+        "the worker cannot start: two jobs are of kind `send`: at src/mail.rs:12 and at src/post.rs:9; give one of them \
+         another name, or `kind = \"…\"`"
+    );
+}
+
+#[test]
 fn module_compiled_twice_is_explained() {
     static IN_LIBRARY: JobDescriptor =
         JobDescriptor { module: "my_crate::jobs", ..job("send", "src/jobs.rs", 2) };

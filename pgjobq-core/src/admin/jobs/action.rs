@@ -9,7 +9,6 @@ use sqlx::Row;
 use super::change::Change;
 use super::error::ActionError;
 use super::preview::JobsPreview;
-use super::rate::Pace;
 use super::report::{ActionId, ActionReport};
 use super::selection::Selection;
 use super::started::StartedAction;
@@ -21,6 +20,7 @@ use crate::db::literal::Literal;
 use crate::db::time::micros;
 use crate::filter::Filter;
 use crate::job::policy::LONGEST_DELAY;
+use crate::job::rate::Rate;
 
 /// An action on all jobs that match a filter, from [`Jobs`](crate::Jobs): add a rate, who asks and why, and await it. Nothing is
 /// sent before.
@@ -121,9 +121,10 @@ impl<'c> Action<'c> {
         Ok((selection, queue))
     }
 
+    /// Returns the time of each job, in microseconds.
     fn pace(&self) -> Result<Option<i64>, ActionError> {
-        let pace = self.rate.as_deref().map(str::parse::<Pace>).transpose()?;
-        Ok(pace.map(|Pace(time)| time.as_micros() as i64))
+        let rate = self.rate.as_deref().map(str::parse::<Rate>).transpose()?;
+        Ok(rate.map(|rate| rate.window().as_micros() as i64 / i64::from(rate.count())))
     }
 
     async fn record(mut self) -> Result<StartedAction<'c>, ActionError> {

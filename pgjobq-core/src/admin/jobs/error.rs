@@ -1,9 +1,9 @@
 //! The error of an action on many jobs.
 
-use super::rate::InvalidRate;
 use super::report::ActionId;
 use crate::DatabaseError;
 use crate::filter::FilterError;
+use crate::job::rate::InvalidRate;
 
 /// The error of counting, listing or changing all jobs that match a filter: from [`Jobs`](crate::Jobs) and
 /// [`Action`](crate::Action).

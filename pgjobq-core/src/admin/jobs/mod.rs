@@ -8,7 +8,6 @@ pub(crate) mod left_out;
 pub(crate) mod list;
 pub(crate) mod matching;
 pub(crate) mod preview;
-pub(crate) mod rate;
 pub(crate) mod report;
 mod selection;
 pub(crate) mod started;

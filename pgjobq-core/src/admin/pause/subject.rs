@@ -11,10 +11,10 @@ use crate::client::Client;
 
 /// A kind by name, from [`Client::kind`].
 #[derive(Debug)]
-#[must_use = "pause or resume it"]
+#[must_use = "pause or resume it, or change its limits"]
 pub struct JobKind<'c> {
-    client: &'c Client,
-    name: String,
+    pub(crate) client: &'c Client,
+    pub(crate) name: String,
 }
 
 /// A key that jobs share, from [`Client::key`].
@@ -26,7 +26,7 @@ pub struct JobKey<'c> {
 }
 
 impl Client {
-    /// Returns a kind by name, to pause its jobs or to resume them.
+    /// Returns a kind by name, to pause its jobs, to resume them, or to change their limits.
     pub fn kind(&self, name: impl Into<String>) -> JobKind<'_> {
         JobKind { client: self, name: name.into() }
     }

@@ -3,6 +3,7 @@
 //! PostgreSQL keeps `jsonb` numbers as `numeric`: exactly, but without exponents, and without the sign of a zero. A float
 //! that is minus zero travels as a zero with [41 decimals](MINUS_ZERO), because `numeric` keeps the decimals of a zero.
 
+mod canonical;
 mod expressible;
 mod printed;
 
@@ -15,6 +16,7 @@ use serde::ser::Error;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 use serde_json::value::RawValue;
 
+pub(crate) use canonical::canonical;
 pub use printed::{Unstorable, printed_bytes};
 
 /// Minus zero, as it is stored. No float is written like this: the shortest text of a zero is `0.0`.

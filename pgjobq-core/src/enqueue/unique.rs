@@ -1,0 +1,101 @@
+//! The uniqueness of a new job.
+
+use crate::job::computed::{ComputedFrom, UniqueValue};
+use crate::job::json;
+use crate::job::policy::Policy;
+use crate::job::sha256::{hex, sha256};
+use crate::{OnDuplicate, UniqueWhile};
+
+/// The largest number of bytes of a unique key that is stored as it is. Of a longer one the digest is stored.
+const MAX_BYTES: usize = 200;
+
+/// The uniqueness of a new job.
+#[derive(Debug)]
+pub(crate) struct NewUnique {
+    by: UniqueBy,
+    pub(crate) lasts: UniqueWhile,
+    pub(crate) on_duplicate: OnDuplicate,
+}
+
+/// The value that makes a job unique.
+#[derive(Debug)]
+enum UniqueBy {
+    /// None: the job is not unique.
+    Nothing,
+    /// All arguments.
+    Args,
+    /// This text.
+    Value(String),
+    /// A value that cannot be written as JSON.
+    Error(serde_json::Error),
+}
+
+impl NewUnique {
+    pub(crate) fn of(policy: &Policy) -> Self {
+        let by = match policy.unique {
+            ComputedFrom::AllArguments => UniqueBy::Args,
+            _ => UniqueBy::Nothing,
+        };
+        Self { by, lasts: policy.unique_while, on_duplicate: policy.on_duplicate }
+    }
+
+    /// Sets the value that makes the job unique.
+    pub(crate) fn set(&mut self, value: UniqueValue) {
+        self.by = match value {
+            None => UniqueBy::Nothing,
+            Some(Ok(value)) => UniqueBy::Value(value),
+            Some(Err(error)) => UniqueBy::Error(error),
+        };
+    }
+
+    /// Returns the unique key as it is stored, among the jobs with a key; `None` if the job is not unique, or its value is invalid.
+    pub(crate) fn stored(&self, key: Option<&str>, args: &str) -> Option<String> {
+        let value = match &self.by {
+            UniqueBy::Nothing | UniqueBy::Error(_) => return None,
+            UniqueBy::Args => json::canonical(args).ok()?,
+            UniqueBy::Value(value) => value.clone(),
+        };
+        let value = match key {
+            Some(key) => json::encode(&[key, &value]).and_then(|json| json::canonical(&json)).ok()?,
+            None => value,
+        };
+        let is_short = value.len() <= MAX_BYTES;
+        Some(if is_short { value } else { hex(sha256(value.as_bytes())) })
+    }
+
+    /// Returns the error of its value, or whether it is a text that no unique key can be.
+    pub(crate) fn checked(self) -> Result<bool, serde_json::Error> {
+        match self.by {
+            UniqueBy::Error(error) => Err(error),
+            UniqueBy::Value(value) => Ok(!value.is_empty() && !value.contains('\0')),
+            UniqueBy::Nothing | UniqueBy::Args => Ok(true),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn unique(value: &str) -> NewUnique {
+        let mut unique = NewUnique::of(&Policy::DEFAULT);
+        unique.set(Some(Ok(value.to_owned())));
+        unique
+    }
+
+    #[test]
+    fn unique_key_is_short_and_includes_the_key_of_a_limit() {
+        assert_eq!(unique("a").stored(None, "{}").unwrap(), "a");
+        assert_eq!(unique("a").stored(Some("b c"), "{}").unwrap(), r#"["b c", "a"]"#);
+        assert_eq!(unique(&"a".repeat(200)).stored(None, "{}").unwrap().len(), 200);
+        assert_eq!(unique(&"a".repeat(201)).stored(None, "{}").unwrap().len(), 64);
+    }
+
+    #[test]
+    fn arguments_make_one_unique_key_in_any_order() {
+        let args = NewUnique::of(&Policy::DEFAULT.unique(ComputedFrom::AllArguments));
+        let stored = |json| args.stored(None, json).unwrap();
+        assert_eq!(stored(r#"{"b":{"y":1,"x":2},"a":1}"#), stored(r#"{"a":1,"b":{"x":2,"y":1}}"#));
+    }
+}

@@ -1,0 +1,38 @@
+//! What a limit does with a job for which it has no place.
+
+/// What a limit does with a new job whose key, or kind, is at its limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnConflict {
+    /// The job waits for its turn.
+    #[default]
+    Wait,
+    /// The job is dropped: it is not enqueued, and its handle says so. One that slipped in beside another is cancelled.
+    Drop,
+    /// The other waiting jobs are cancelled: the newest one waits alone.
+    CancelWaiting,
+    /// The other waiting jobs are cancelled, and the job that has run the longest is asked to stop.
+    CancelRunning,
+}
+
+/// What a job does with its place under a limit while it waits to be retried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnRetry {
+    /// It holds its place, so that no later job passes it. The default of a limit of one.
+    Hold,
+    /// It gives the place back, and others pass. The default of a limit of more than one.
+    LetPass,
+}
+
+impl OnConflict {
+    /// Its name in the database.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Drop => "drop",
+            Self::CancelWaiting => "cancel_waiting",
+            Self::CancelRunning => "cancel_running",
+        }
+    }
+}
