@@ -30,7 +30,6 @@ begin
     admitted := 0;
     perform pgjobq.lock_limits(p_shard, 0, array(select u.kind || ' ' || u.key
                                                    from unnest(p_kind, p_key) u(kind, key)));
-    -- step: limits locked
     v := pgjobq.next_for_kinds(p_shard, p_kind, p_key, p_most);
     -- step: permits found
     more := v.more is true;

@@ -83,12 +83,13 @@ declare
     v_waits int[] := pgjobq.waits_of_steps(p_shard, p_workflow);
     v_outside record := pgjobq.edges_again(p_shard, p_workflow, p_failed, v_now);
     v_queues int[] := '{}';
-    v_limits smallint; v_is_limited boolean := false;
+    v_is_limited boolean := false;
     r record;
 begin
     for r in
         select d.n, f.id, f.queue_id, f.priority, f.kind, f.args, f.attributes, f.key, f.meta, f.attempt,
-               f.retries, f.max_crashes, f.errors, f.weight, s.role is null and d.waits = 0 as is_due,
+               f.retries, f.max_crashes, f.errors, f.weight,
+               pgjobq.limits_in(f.kind, f.queue_id) as limits, s.role is null and d.waits = 0 as is_due,
                case when s.role is not null or d.waits = 0 and s.inputs is not null then 1
                     else d.waits end as waits
           from (select n, coalesce(v_waits[n], 0) + outside as waits
@@ -97,16 +98,15 @@ begin
                          where shard = p_shard and workflow = p_workflow and n = d.n offset 0) s,
                lateral jsonb_populate_record(null::pgjobq.finished, s.failed) f
     loop
-        v_limits := pgjobq.limits_in(r.kind, r.queue_id);
-        v_is_limited := v_is_limited or pgjobq.needs_permit(v_limits);
         insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, meta, waits_for,
                                  limits, weight, arrival, ticket, attempt, retries, max_crashes, created_at)
         values (p_shard, r.id, r.queue_id, r.priority, r.kind, r.args, r.attributes, r.key, r.meta, r.waits,
-                v_limits, r.weight,
-                case when pgjobq.needs_permit(v_limits) then nextval('pgjobq.ticket') end,
-                case when r.waits = 0 and not pgjobq.needs_permit(v_limits)
+                r.limits, r.weight,
+                case when pgjobq.needs_permit(r.limits) then nextval('pgjobq.ticket') end,
+                case when r.waits = 0 and not pgjobq.needs_permit(r.limits)
                      then nextval('pgjobq.ticket') end, least(r.attempt, 2000000000),
                 r.retries, r.max_crashes, v_now);
+        v_is_limited := v_is_limited or pgjobq.needs_permit(r.limits);
         perform pgjobq.restore_failures(p_shard, r.id, nullif(r.errors, 'null'));
         delete from pgjobq.finished where shard = p_shard and id = r.id and outcome <> 'completed';
         if r.waits = 0 then
