@@ -60,6 +60,10 @@ create table pgjobq.queues (
     keep_cancelled interval check (keep_cancelled > '0' and keep_cancelled <= '3660 days'),
     keep_expired interval check (keep_expired > '0' and keep_expired <= '3660 days'),
     slots int,
+    bound int check (bound between 1 and 1000000),
+    when_full text not null default 'wait' check (when_full in ('wait', 'reject', 'drop_oldest', 'drop_new')),
+    is_bounded boolean not null default false,
+    capacity int,
     overrides jsonb
 );
 
@@ -68,6 +72,11 @@ comment on table pgjobq.queues is
     '`default_keep`).';
 comment on column pgjobq.queues.slots is
     'How many of its jobs run at a time in each worker, as the program of the last worker set it.';
+comment on column pgjobq.queues.bound is 'The highest number of its live jobs, as the code says.';
+comment on column pgjobq.queues.when_full is 'What an enqueue does when the queue is full.';
+comment on column pgjobq.queues.is_bounded is 'Enqueues take room. Then `capacity` is the bound.';
+comment on column pgjobq.queues.capacity is
+    'How many places there are: those in `room`, and those that jobs occupy. Null before the first bound.';
 comment on column pgjobq.queues.overrides is
     'What operators have set instead, by setting: `value`, `by`, `role` and `at`. It wins until it is reset. '
     'A retention is in microseconds.';

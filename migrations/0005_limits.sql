@@ -32,3 +32,33 @@ comment on column pgjobq.limits.on_conflict is
     'stop.';
 comment on column pgjobq.limits.overrides is
     'What operators have set instead, by setting: `value`, `by`, `role` and `at`, as in `queues`.';
+
+-- The room of bounded queues, and the line of those who wait for it.
+
+create table pgjobq.room (
+    shard smallint not null,
+    queue_id int not null,
+    id bigint not null,
+    places int not null check (places > 0),
+    primary key (shard, queue_id, id)
+) with (
+    fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000
+);
+
+comment on table pgjobq.room is
+    'The free places of bounded queues, in chunks. With the jobs that occupy places they are always as many '
+    'as `queues.capacity`.';
+
+create unlogged table pgjobq.room_waiters (
+    shard smallint not null,
+    queue_id int not null,
+    number bigint not null,
+    want int not null,
+    until timestamptz not null,
+    primary key (shard, queue_id, number)
+) with (fillfactor = 50);
+
+comment on table pgjobq.room_waiters is
+    'The line of those who wait for room in full queues. A place expires unless it is renewed.';
+comment on column pgjobq.room_waiters.number is 'The place in line, from the sequence of tickets.';
+comment on column pgjobq.room_waiters.want is 'For how many jobs.';

@@ -13,13 +13,19 @@ grant select, insert (shard, workflow, n, job, kind, name, role, children, deman
     on pgjobq.steps to pgjobq_producer;
 grant insert (shard, workflow, n) on pgjobq.unsettled to pgjobq_producer;
 grant select, insert, update on pgjobq.waiters to pgjobq_producer;
+grant select, insert, update, delete on pgjobq.room, pgjobq.room_waiters to pgjobq_producer;
 
 -- Functions that cancel, count or tidy up run with their owner's rights, or call others of this list.
 grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_many, pgjobq.new_rows,
-    pgjobq.insert_small_batch, pgjobq.insert_large_batch, pgjobq.announce_jobs, pgjobq.announce_limited,
-    pgjobq.limits_for, pgjobq.limits_of_shapes, pgjobq.needs_permit, pgjobq.admit_jobs,
+    pgjobq.insert_batch, pgjobq.insert_large_batch, pgjobq.announce_jobs, pgjobq.announce_limited,
+    pgjobq.limits_for, pgjobq.limits_of_shapes, pgjobq.needs_permit, pgjobq.any_needs_permit,
+    pgjobq.with_room, pgjobq.mark_counted, pgjobq.admit_jobs,
     pgjobq.delays_of_blocked, pgjobq.new_edges,
     pgjobq.insert_edges, pgjobq.reject_parents,
+    pgjobq.take_room, pgjobq.hold_chunks, pgjobq.hold_old_chunks, pgjobq.give_room, pgjobq.chunk_id,
+    pgjobq.chunk_size, pgjobq.free_places, pgjobq.has_room_line, pgjobq.await_room, pgjobq.leave_room_line,
+    pgjobq.enqueue_bounded, pgjobq.take_batch_room, pgjobq.seat_jobs, pgjobq.give_surplus,
+    pgjobq.without_room, pgjobq.describe_full, pgjobq.slice, pgjobq.edges_of, pgjobq.drop_oldest, pgjobq.room,
     pgjobq.duplicates, pgjobq.check_kind, pgjobq.check_args, pgjobq.resolve_run_at, pgjobq.check_numbers,
         pgjobq.check_attributes, pgjobq.check_key, pgjobq.check_limits,
     pgjobq.recorded_kind, pgjobq.reject_answer, pgjobq.compute, pgjobq.computed_text, pgjobq.computed_weight,
@@ -50,11 +56,13 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
 -- no setting of an operator.
 grant select, usage on sequence pgjobq.ticket to pgjobq_worker;
 grant select, delete on pgjobq.queues to pgjobq_worker;
-grant insert (name), update (deleted_at, keep_completed, keep_dead, keep_cancelled, keep_expired, slots)
+grant insert (name), update (deleted_at, keep_completed, keep_dead, keep_cancelled, keep_expired, slots,
+        bound, when_full, is_bounded, capacity)
     on pgjobq.queues to pgjobq_worker;
 grant select, insert, update, delete on pgjobq.kinds, pgjobq.lanes, pgjobq.jobs, pgjobq.leases,
     pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.progress, pgjobq.waiters, pgjobq.workflows,
-    pgjobq.steps, pgjobq.unsettled, pgjobq.unreleased, pgjobq.edges, pgjobq.ended_parents
+    pgjobq.steps, pgjobq.unsettled, pgjobq.unreleased, pgjobq.edges, pgjobq.ended_parents,
+    pgjobq.room, pgjobq.room_waiters
     to pgjobq_worker;
 grant select, delete on pgjobq.limits, pgjobq.cancels to pgjobq_worker;
 grant insert (scope, name, per_key, concurrency, holds, on_conflict, rates, recorded_at),

@@ -52,6 +52,9 @@ pub mod testing {}
 #[doc = include_str!("guide/pausing.md")]
 pub mod pausing {}
 
+#[doc = include_str!("guide/bounded_queues.md")]
+pub mod bounded_queues {}
+
 #[doc = include_str!("guide/settings.md")]
 pub mod settings {}
 

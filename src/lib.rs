@@ -12,7 +12,7 @@
 //! needs nothing set up. Read on in the [`guide`]: [retries](guide::retries_and_failures), [transactions](guide::transactions),
 //! [cancelling](guide::cancelling), [results](guide::waiting_for_results), [workflows](guide::workflows),
 //! [attributes](guide::attributes), [filters](guide::filters), [acting on many jobs](guide::acting_on_many_jobs),
-//! [pausing](guide::pausing), [settings](guide::settings), [testing](guide::testing), [operating](guide::operating), and
+//! [pausing](guide::pausing), [settings](guide::settings), [bounded queues](guide::bounded_queues), [testing](guide::testing), [operating](guide::operating), and
 //! [why a job is not running](guide::why_is_it_not_running).
 //!
 //! # What is guaranteed
@@ -100,7 +100,7 @@ pub use pgjobq_core::{
 pub use pgjobq_core::{
     ChangeLimits, ChangeSettings, JobKey, JobKind, LimitError, LimitSettings, OnConflict, OnDuplicate,
     OnRetry, Override, Pause, PauseError, PauseScope, Pausing, QueueSettings, Rate, SaveQueue, Setting,
-    UniqueWhile,
+    UniqueWhile, WhenFull,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;

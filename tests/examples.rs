@@ -280,9 +280,18 @@ const SHORT: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "back_pressure",
+        &[
+            "400 uploads were enqueued, at most 20 at a time\n",
+            "503: uploads has 20 jobs, come back later\n",
+            "the last sample: Completed(11)\n",
+            "samples were dropped: true\n",
+        ],
+    ),
+    (
         "bulk",
         &[
-            "Enqueued { new: 2500, duplicates: 0 }\n",
+            "Enqueued { new: 2500, duplicates: 0, dropped: 0 }\n",
             "Completed(\"2026 of customer 7\")\n",
             "new: true, then false\n",
         ],

@@ -56,22 +56,24 @@ language plpgsql as $$
 declare
     v_steps uuid[];
     v_live int;
+    v_full int;
     r record;
 begin
     v_steps := array(select d.id
                        from unnest(p_jobs) d(id)
                       where exists (select from pgjobq.finished f
                                      where f.shard = p_shard and f.id = d.id and f.meta ? 'workflow'));
-    select r0.requeued, r0.live, r0.queues into r
+    select r0.requeued, r0.live, r0.queues, r0."full" into r
       from pgjobq.requeue_jobs(
                p_shard, array(select id from unnest(p_jobs) d(id) where id <> all (v_steps)),
                null, null, null, null, null, p_before => (a.selection).before) r0;
     changed := coalesce(cardinality(r.requeued), 0);
     queues := array(select distinct q from unnest(r.queues) q);
     v_live := coalesce(cardinality(r.live), 0);
+    v_full := coalesce(cardinality(r."full"), 0);
     left_out := jsonb_build_object(
-        'step', cardinality(v_steps), 'live', v_live,
-        'queue_deleted', cardinality(p_jobs) - cardinality(v_steps) - v_live - changed);
+        'step', cardinality(v_steps), 'live', v_live, 'full', v_full,
+        'queue_deleted', cardinality(p_jobs) - cardinality(v_steps) - v_live - v_full - changed);
 end $$;
 
 comment on function pgjobq.requeue_for is 'Internal. Puts a batch of jobs back in line for an action.';
@@ -119,7 +121,7 @@ begin
         again := c.busy;
     end if;
     left_out := jsonb_build_object('running', cardinality(c.running), 'same', cardinality(c.same),
-                                   'late', cardinality(c.late),
+                                   'late', cardinality(c.late), 'full', cardinality(c."full"),
                                    'locked', cardinality(c.busy) - cardinality(again));
 end $$;
 

@@ -7,18 +7,19 @@
 -- new time and does not hold it; and that of its queue, if it stays in line there.
 --
 -- `running` are leased; the rows of `busy` are locked by others; `same` were so already; `late` would expire
--- before they come due. Jobs in none of the arrays have ended. `queues` have jobs that may start now; 0 among
--- them: or jobs with a new time.
+-- before they come due; `full` have no room in the new queue. Jobs in none of the arrays have ended. `queues`
+-- have jobs that may start now; 0 among them: or jobs with a new time.
 create or replace function pgjobq.change_waiting(
     p_shard smallint, p_jobs uuid[], p_priority smallint, p_queue int, p_run_at timestamptz,
     out changed uuid[], out running uuid[], out busy uuid[], out same uuid[], out late uuid[],
-    out queues int[])
+    out queues int[], out "full" uuid[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_waiting uuid[];
     v_now timestamptz := clock_timestamp();
     v_new bigint[];
     v_limited uuid[];
+    v_seats record;
 begin
     select t.waiting, array(select unnest(t.running) except select unnest(t.busy)), t.busy
       into v_waiting, running, busy
@@ -37,6 +38,9 @@ begin
                      and j.id <> all (late));
     v_waiting := array(select id from unnest(v_waiting) d(id)
                         where id <> all (late) and id <> all (same) order by id);
+    v_seats := pgjobq.seat_moved(p_shard, v_waiting, p_queue);
+    "full" := v_seats."full";
+    v_waiting := v_seats.seated;
     v_new := pgjobq.draw_tickets(cardinality(v_waiting));
     with moved as (
         update pgjobq.jobs j
@@ -44,7 +48,10 @@ begin
                run_at = l.run_at,
                ticket = case when l.is_due and pgjobq.may_be_in_line(l.limits, l.permit, l.queue_permit)
                              then v_new[l.n] end,
-               limits = l.limits, permit = l.permit, queue_permit = l.queue_permit,
+               limits = case when p_queue is null then l.limits
+                             when p_queue = j.queue_id then pgjobq.with_room(l.limits, j.limits & 8 > 0)
+                             else pgjobq.with_room(l.limits, v_seats.is_bounded) end,
+               permit = l.permit, queue_permit = l.queue_permit,
                arrival = case when pgjobq.needs_permit(l.limits) then coalesce(j.arrival, v_new[l.n]) end,
                meta = case when p_run_at is not null and j.waits_for > 0 then j.meta - 'delay' else j.meta end
           from (select d.n, w.*, w.run_at is null and w.waits_for = 0 as is_due
@@ -87,3 +94,36 @@ language sql stable as $$
 $$;
 
 comment on function pgjobq.changed_job is 'Internal. A waiting job as a change leaves it.';
+
+-- Takes places for locked jobs that move to a bounded queue: `seated` are those that have one. Without a
+-- bound these are all. Those of them that leave a bounded queue return their places there.
+create or replace function pgjobq.seat_moved(
+    p_shard smallint, p_jobs uuid[], p_queue int,
+    out seated uuid[], out "full" uuid[], out is_bounded boolean)
+language plpgsql as $$
+declare
+    v_moved uuid[];
+    v_left int[];
+    v_got int;
+begin
+    seated := p_jobs;
+    "full" := '{}';
+    if p_queue is null then
+        return;
+    end if;
+    is_bounded := (select q.is_bounded from pgjobq.queues q where q.id = p_queue);
+    if is_bounded then
+        v_moved := array(select j.id from unnest(p_jobs) d(id), lateral pgjobq.job_row(p_shard, d.id) j
+                          where j.queue_id <> p_queue order by j.id);
+        v_got := pgjobq.take_room(p_queue, cardinality(v_moved), false);
+        "full" := v_moved[v_got + 1:];
+        seated := array(select id from unnest(p_jobs) d(id) where id <> all ("full") order by id);
+    end if;
+    v_left := array(select j.queue_id from unnest(seated) d(id), lateral pgjobq.job_row(p_shard, d.id) j
+                     where j.queue_id <> p_queue and j.limits & 8 > 0);
+    if v_left <> '{}' then
+        perform pgjobq.give_room(p_shard, v_left, true);
+    end if;
+end $$;
+
+comment on function pgjobq.seat_moved is 'Internal. Takes places for jobs that move to another queue.';

@@ -12,6 +12,7 @@ returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_done uuid[];
     v_steps jsonb[];
+    v_places int[];
 begin
     perform from pgjobq.leases
       where shard = p_shard and queue_id = p_queue and priority = p_priority
@@ -28,15 +29,19 @@ begin
         on conflict do nothing;
     end if;
     if p_keep is null then
-        select d.deleted, d.steps into v_done, v_steps from pgjobq.delete_jobs(
+        select d.deleted, d.steps, d.places into v_done, v_steps, v_places from pgjobq.delete_jobs(
             p_shard, null, array[p_id], array[p_ticket], '{delete}', array[p_output]) d;
     else
-        select e.ended, e.steps into v_done, v_steps from pgjobq.end_jobs(
+        select e.ended, e.steps, e.places into v_done, v_steps, v_places from pgjobq.end_jobs(
             p_shard, null, true, null, array[p_id], array[p_ticket], '{complete}', array[p_keep],
             array[p_output]) e;
     end if;
     if v_steps is not null then
         perform pgjobq.end_steps(p_shard, v_steps, false);
+    end if;
+    -- Who waits for room finds it at the next look: a notification would hold up other commits.
+    if v_places is not null then
+        perform pgjobq.give_room(p_shard, v_places, false);
     end if;
     -- step: job deleted
     perform pgjobq.end_parents(p_shard, v_done);

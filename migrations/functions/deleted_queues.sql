@@ -43,6 +43,7 @@ begin
        and not exists (select 1 from pgjobq.jobs where queue_id = p_queue);
     if found then
         delete from pgjobq.lanes where queue_id = p_queue;
+        delete from pgjobq.room where queue_id = p_queue;
     end if;
 end $$;
 

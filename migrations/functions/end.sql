@@ -29,11 +29,12 @@ $$;
 
 comment on function pgjobq.locate_jobs is 'Internal. Finds the addresses of jobs'' rows.';
 
--- Deletes completed jobs that are not kept: those with the decision `delete`. Returns their ids, and `steps`:
--- those of them that are steps, for `end_steps`, which the caller must call.
+-- Deletes completed jobs that are not kept: those with the decision `delete`. Returns their ids. The caller
+-- must pass `steps`, those of them that are steps, to `end_steps`; and `places`, the queue of each job that
+-- occupied a place in a bounded queue, to `give_room`.
 create or replace function pgjobq.delete_jobs(
     p_shard smallint, p_address tid[], p_id uuid[], p_ticket bigint[], p_decision text[], p_output text[],
-    out deleted uuid[], out steps jsonb[])
+    out deleted uuid[], out steps jsonb[], out places int[])
 language plpgsql as $$
 declare
     v_tried uuid[];     -- those that had attempts before
@@ -43,10 +44,11 @@ begin
          using pgjobq.locate_jobs(p_shard, p_address, p_id, p_ticket, p_decision, '{delete}') l
          where j.ctid = l.address
            and j.shard + 0 = p_shard and j.id is not distinct from l.id and j.ticket = l.ticket
-        returning l.n, j.id, j.attempt, j.meta)
+        returning l.n, j.id, j.attempt, j.meta, j.limits, j.queue_id)
     select array_agg(id), array_agg(id) filter (where attempt > 0),
-           array_agg(pgjobq.completed_step(id, meta, p_output[n]::jsonb)) filter (where meta ? 'workflow')
-      into deleted, v_tried, steps from gone;
+           array_agg(pgjobq.completed_step(id, meta, p_output[n]::jsonb)) filter (where meta ? 'workflow'),
+           array_agg(queue_id) filter (where limits & 8 > 0)
+      into deleted, v_tried, steps, places from gone;
     if v_tried is not null then
         perform pgjobq.forget_failures(p_shard, v_tried);
     end if;
@@ -55,8 +57,7 @@ end $$;
 comment on function pgjobq.delete_jobs is 'Internal. Deletes completed jobs that are not kept.';
 
 -- Moves jobs from `jobs` to `finished`, and their failed attempts with them: the only place where that
--- happens. Returns their ids, and `steps`: those of them that are steps, for `end_steps`, which the caller
--- must call.
+-- happens. Returns their ids, and what `delete_jobs` returns.
 --   p_decision   complete, bury, cancel or expire; others are left alone
 --   p_ran        the jobs were running: an attempt ends with them, and a cancelled job has cancelled itself
 --   p_keep       how long a completed job is kept, in microseconds
@@ -67,7 +68,7 @@ create or replace function pgjobq.end_jobs(
     p_shard smallint, p_worker_name text, p_ran boolean, p_address tid[], p_id uuid[], p_ticket bigint[],
     p_decision text[], p_keep bigint[] default null, p_output text[] default null,
     p_reason text[] default null, p_message text[] default null, p_by text default null,
-    out ended uuid[], out steps jsonb[], out freed boolean)
+    out ended uuid[], out steps jsonb[], out freed boolean, out places int[])
 language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -85,6 +86,7 @@ begin
            and j.ticket is not distinct from l.ticket
         returning l.n, j.id, j.queue_id, j.priority, j.kind, j.args, j.attributes, j.key, j.meta, j.attempt,
                   j.failures, j.crashes, j.retries, j.max_crashes, j.created_at, j.weight, j.unique_key,
+                  j.limits,
                   coalesce(j.permit, j.queue_permit) is not null as had_permit,
                   case p_decision[l.n] when 'complete' then 'completed' when 'bury' then 'dead'
                                        when 'cancel' then 'cancelled' else 'expired' end as outcome),
@@ -111,8 +113,9 @@ begin
                       case when outcome = 'completed' then pgjobq.completed_step(id, meta, output)
                            else to_jsonb(f) end end as step)
     select array_agg(id), array_agg(id) filter (where attempt > 0),
-           (select array_agg(step) from kept where step is not null), bool_or(had_permit)
-      into ended, v_tried, steps, freed from deleted;
+           (select array_agg(step) from kept where step is not null), bool_or(had_permit),
+           array_agg(queue_id) filter (where limits & 8 > 0)
+      into ended, v_tried, steps, freed, places from deleted;
     if v_tried is not null then
         perform pgjobq.forget_failures(p_shard, v_tried);
     end if;
@@ -123,15 +126,17 @@ comment on function pgjobq.end_jobs is 'Internal. Moves jobs to `finished`.';
 -- Ends the running jobs of a batch that have a decision of either kind.
 create or replace function pgjobq.end_running(
     p_shard smallint, p_worker_name text, p_address tid[], p_id uuid[], p_ticket bigint[], p_decision text[],
-    p_keep bigint[], p_output text[], p_reason text[], p_message text[], out ended uuid[], out steps jsonb[])
+    p_keep bigint[], p_output text[], p_reason text[], p_message text[], out ended uuid[], out steps jsonb[],
+    out places int[])
 language plpgsql as $$
 begin
     if 'delete' = any (p_decision) then
-        select d.deleted, d.steps into ended, steps
+        select d.deleted, d.steps, d.places into ended, steps, places
           from pgjobq.delete_jobs(p_shard, p_address, p_id, p_ticket, p_decision, p_output) d;
     end if;
     if p_decision && '{complete,bury,cancel}' then
-        select end_running.ended || e.ended, end_running.steps || e.steps into ended, steps
+        select end_running.ended || e.ended, end_running.steps || e.steps, end_running.places || e.places
+          into ended, steps, places
           from pgjobq.end_jobs(p_shard, p_worker_name, true, p_address, p_id, p_ticket, p_decision, p_keep,
                                p_output, p_reason, p_message) e;
     end if;

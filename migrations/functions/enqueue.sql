@@ -49,7 +49,7 @@ begin
         p_shape_options => array[v_own.options]);
     perform pgjobq.reject_parents(job, enqueue.after, v_answer.missing);
     perform pgjobq.reject_answer(enqueue.kind, v_queue, job, v_answer.unknown, v_answer.other_kind,
-                                 v_answer.misplaced);
+                                 v_answer.misplaced, v_answer."full" -> v_queue);
     is_new := v_answer.inserted = 1;
 end $$;
 
@@ -74,7 +74,8 @@ comment on function pgjobq.recorded_kind is 'Internal. What programs have record
 
 -- Raises the error for a job that was refused.
 create or replace function pgjobq.reject_answer(
-    p_kind text, p_queue text, p_id uuid, p_unknown text[], p_other_kind uuid[], p_misplaced uuid[])
+    p_kind text, p_queue text, p_id uuid, p_unknown text[], p_other_kind uuid[], p_misplaced uuid[],
+    p_full jsonb)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if p_unknown is not null then
@@ -87,6 +88,10 @@ begin
         raise exception 'job % is under a limit or unique, and its id is on another shard than those with '
                         'which it is compared', p_id
             using errcode = 'invalid_parameter_value', hint = 'Leave out the id: the function makes one.';
+    elsif p_full ->> 'when_full' <> 'drop_new' then
+        raise exception 'queue % is full: its bound is %', quote_literal(p_queue), p_full ->> 'bound'
+            using errcode = 'PJ003',
+                hint = 'Try again when jobs of it have ended; select pgjobq.room(…) says how many fit.';
     end if;
 end $$;
 
@@ -116,6 +121,9 @@ comment on function pgjobq.reject_answer is 'Internal. Raises the error for a jo
 -- permits: then the caller calls `admit_jobs` with the ids, once this has committed. With `p_notify` the
 -- function notifies the workers of them instead.
 --
+-- If a queue has a bound, `enqueue_bounded` takes room first, as `p_room` says, and calls this function
+-- again: then `p_counted` are the queues whose jobs have their places.
+--
 -- With its own choice of plans PostgreSQL would plan the first statement anew in each call: it expects fewer
 -- shapes where it can see their array, and believes that such a plan is cheaper.
 create or replace function pgjobq.enqueue_many(
@@ -124,8 +132,9 @@ create or replace function pgjobq.enqueue_many(
     p_attributes text[], p_key text[], p_delay bigint[], p_at bigint[], p_expires bigint[],
     p_notify boolean, p_patience int, p_program int default null, p_waits_for int[] default null,
     p_edges jsonb default null, p_weight int[] default null, p_unique_key text[] default null,
-    p_shape_options text[] default null, out inserted int, out unknown text[], out duplicate uuid[],
-    out other_kind uuid[], out wake int[], out missing uuid[], out limited boolean, out misplaced uuid[])
+    p_shape_options text[] default null, p_room text default 'all', p_counted int[] default null,
+    out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[],
+    out missing uuid[], out limited boolean, out misplaced uuid[], out "full" jsonb)
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     v_now timestamptz := clock_timestamp();     -- The start of a long transaction would be too early.
@@ -135,16 +144,23 @@ begin
     if p_patience is not null then v_set := set_config('lock_timeout', p_patience::text, true); end if;
     select s.shards, s.oldest_program, s.limited, q.ids,
            array(select distinct i.id from pgjobq.workers w, unnest(w.idle) i(id)
-                  where w.shard = 0 and i.id = any (q.ids))
+                  where w.shard = 0 and (i.id = any (q.ids) or -i.id = any (q.ids)))
       into v_shards, v_oldest, v_any, v_queues, v_idle
       from pgjobq.settings s,
-           lateral (select array(select (select queue.id from pgjobq.queues queue
-                                          where queue.name = shape.name and queue.deleted_at is null)
+           lateral (select array(select (select case when o.is_bounded then -o.id else o.id end
+                                      from pgjobq.queues o where o.name = shape.name and o.deleted_at is null)
                                    from unnest(p_shape_queue) with ordinality shape(name, n)
                                   order by n) as ids offset 0) q;
     if p_program < v_oldest then perform pgjobq.reject_program(); end if;
     if array_position(v_queues, null) is not null then
         unknown := array(select name from unnest(p_shape_queue, v_queues) u(name, id) where id is null);
+    elsif p_counted is null and 0 > any (v_queues) then     -- The ids of bounded queues are negative here.
+        select * into inserted, unknown, duplicate, other_kind, wake, missing, limited, "full"
+          from pgjobq.enqueue_bounded(
+              v_queues, p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes,
+              p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_notify,
+              p_patience, p_program, p_waits_for, p_edges, p_weight, p_unique_key, p_shape_options, p_room);
+        return;
     elsif p_edges is not null then
         select e.edges, e.waits_for, e.unknown into v_edges, p_waits_for, missing
           from pgjobq.new_edges(v_now, v_shards, p_id, p_edges, p_waits_for) e;
@@ -154,29 +170,20 @@ begin
     if v_shards > 1 and (v_limits is not null or p_unique_key is not null) then misplaced :=
         pgjobq.misplaced_jobs(v_shards, p_shape_kind, v_limits, p_id, p_shape, p_key, p_unique_key); end if;
     if coalesce(unknown::text, missing::text, misplaced::text) is not null then inserted := 0; return; end if;
-    if p_delay is not null and p_waits_for is not null then
-        select * into p_meta, p_delay from pgjobq.delays_of_blocked(p_waits_for, p_meta, p_delay);
-    end if;
+    if p_delay is not null and p_waits_for is not null then select * into p_meta, p_delay
+        from pgjobq.delays_of_blocked(p_waits_for, p_meta, p_delay); end if;
+    if p_counted is not null then v_limits := pgjobq.mark_counted(v_queues, v_limits, p_counted); end if;
     -- step: queues read
-    if cardinality(p_id) >= 50 then
-        inserted := pgjobq.insert_large_batch(
-            v_now, v_shards, v_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes,
-            p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_waits_for,
-            v_limits, p_weight, p_unique_key);
-    end if;
-    if inserted is null then
-        select b.inserted, b.new into inserted, v_new from pgjobq.insert_small_batch(
-            v_now, v_shards, v_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes,
-            p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_waits_for,
-            v_limits, p_weight, p_unique_key) b;
-    end if;
+    select b.inserted, b.new into inserted, v_new from pgjobq.insert_batch(
+        v_now, v_shards, v_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes, p_id,
+        p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_waits_for, v_limits,
+        p_weight, p_unique_key) b;
     -- step: jobs inserted
     if v_edges is not null then perform pgjobq.insert_edges(v_edges, p_notify); end if;
-    if inserted < cardinality(p_id) then
-        select d.live, d.other_kind into duplicate, other_kind
-          from pgjobq.duplicates(v_shards, p_shape_kind, p_id, p_shape, v_new) d;
-    end if;
-    if v_limits is not null and inserted > 0 then limited := pgjobq.announce_limited(p_id, p_notify); end if;
+    if inserted < cardinality(p_id) then select d.live, d.other_kind into duplicate, other_kind
+        from pgjobq.duplicates(v_shards, p_shape_kind, p_id, p_shape, v_new) d; end if;
+    limited := case when v_any is not null and inserted > 0 and pgjobq.any_needs_permit(v_limits)
+                    then pgjobq.announce_limited(p_id, p_notify) end;
     if v_idle <> '{}' then wake := pgjobq.announce_jobs(v_idle, p_delay || p_at, p_notify); end if;
 end $$;
 
@@ -209,7 +216,7 @@ returns table (
     unique_key text)
 language sql stable as $$
     select case when p_shards = 1 then 0::smallint else pgjobq.shard_of(r.id, p_shards) end,
-           r.id, p_queues[r.shape], p_shape_priority[r.shape], p_shape_kind[r.shape], r.args::jsonb,
+           r.id, abs(p_queues[r.shape]), p_shape_priority[r.shape], p_shape_kind[r.shape], r.args::jsonb,
            r.meta::jsonb, r.attributes::jsonb, r.key,
            case when r.due > p_now then r.due end, p_now + r.expires * interval '1 microsecond',
            p_shape_retries[r.shape], p_shape_max_crashes[r.shape], p_now, r.waits_for, p_limits[r.shape],
@@ -243,8 +250,9 @@ end $$;
 
 comment on function pgjobq.delays_of_blocked is 'Internal. Moves the delays of blocked jobs to their `meta`.';
 
--- Inserts a small batch, and leaves out jobs whose ids are live. `new` are the ids of the others.
-create or replace function pgjobq.insert_small_batch(
+-- Inserts a batch, and leaves out jobs whose ids are live. `new` are the ids of the others; null after a
+-- large batch without such jobs.
+create or replace function pgjobq.insert_batch(
     p_now timestamptz, p_shards smallint, p_queues int[], p_shape_kind text[], p_shape_priority smallint[],
     p_shape_retries smallint[], p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[],
     p_meta text[], p_attributes text[], p_key text[], p_delay bigint[], p_at bigint[], p_expires bigint[],
@@ -252,6 +260,13 @@ create or replace function pgjobq.insert_small_batch(
     out inserted int, out new uuid[])
 language plpgsql as $$
 begin
+    if cardinality(p_id) >= 50 then
+        inserted := pgjobq.insert_large_batch(
+            p_now, p_shards, p_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes,
+            p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_waits_for,
+            p_limits, p_weight, p_unique_key);
+        if inserted is not null then return; end if;
+    end if;
     with n as (
         insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, attributes, key, run_at,
             expires_at, retries, max_crashes, created_at, waits_for, limits, weight, unique_key, arrival,
@@ -268,7 +283,7 @@ begin
     select array_agg(id), count(*) into new, inserted from n;
 end $$;
 
-comment on function pgjobq.insert_small_batch is 'Internal. Inserts a small batch.';
+comment on function pgjobq.insert_batch is 'Internal. Inserts a batch, without duplicates.';
 
 -- Inserts a large batch, which expects no duplicate: then PostgreSQL need not confirm each row, which spares
 -- a tenth of the WAL and a fifth of the time; and nobody has to list the new ids. If the batch meets a

@@ -17,7 +17,7 @@
 -- A job that would run again although someone requested to cancel it is cancelled, and returned in
 -- `cancelled`. `p_keep` and `p_delay` are microseconds. A lease with `p_lease_close` is deleted if no other
 -- session holds it; otherwise it stays, empty. `stale` are the jobs that did not pass the fence. `waited` is
--- true if a process waits for the end of jobs.
+-- true if a process waits for the end of jobs, and `room` are bounded queues in which others wait for room.
 --
 -- For steps of workflows: `queues` have jobs that have become ready (0: or scheduled), `ended` are workflows
 -- that have ended, and with `more` the caller calls `tend_workflows`. Without `p_settle` the children of all
@@ -32,13 +32,13 @@ create or replace function pgjobq.finish(
     p_lease int[], p_id uuid[], p_ticket bigint[], p_decision text[], p_delay bigint[], p_keep bigint[],
     p_output text[], p_reason text[], p_message text[], p_address tid[] default null,
     p_settle boolean default true, out stale uuid[], out cancelled uuid[], out waited boolean,
-    out queues int[], out ended uuid[], out more boolean)
+    out queues int[], out ended uuid[], out more boolean, out room int[])
 language plpgsql as $$
 declare
     v_now timestamptz;
     v_held boolean[]; v_closing boolean[];
     v_done uuid[] := '{}';
-    v_back uuid[]; v_steps jsonb[];
+    v_back uuid[]; v_steps jsonb[]; v_places int[];
 begin
     select h.held, h.closing into v_held, v_closing from pgjobq.hold_leases(
         p_shard, p_worker, p_lease_queue, p_lease_priority, p_lease_max_ticket, p_lease_id, p_lease_close) h;
@@ -51,7 +51,7 @@ begin
     end if;
     -- A row may move (same ticket) after the claim, or before the write. Then the next round finds it.
     for round in 1..10 loop
-        select v_done || e.ended, v_steps || e.steps into v_done, v_steps
+        select v_done || e.ended, v_steps || e.steps, v_places || e.places into v_done, v_steps, v_places
           from pgjobq.end_running(p_shard, p_worker_name, p_address, p_id, p_ticket, p_decision, p_keep,
                                   p_output, p_reason, p_message) e;
         if p_decision && '{retry,snooze,release,return}' then
@@ -64,6 +64,7 @@ begin
         exit when not exists (select from pgjobq.locate_jobs(p_shard, p_address, p_id, p_ticket, p_decision));
     end loop;
     v_done := v_done || v_back;
+    if v_places is not null then room := pgjobq.give_room(p_shard, v_places, false); end if;
     -- The jobs' rows are locked now. A request to cancel is seen here, or acted upon after the commit; and an
     -- edge is seen here, or confirmed after it.
     if v_steps is not null or exists (select from pgjobq.cancels where shard = p_shard)

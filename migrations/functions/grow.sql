@@ -27,7 +27,9 @@ begin
     v_answer := pgjobq.enqueue_many(
         p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes, p_id, p_shape,
         p_args, pgjobq.metas_of_steps(p_workflow, p_n, p_meta), p_attributes, p_key, p_delay, p_at, p_expires,
-        false, null, p_program, p_waits_for, p_edges, p_weight, p_unique_key, p_shape_options);
+        false, null, p_program, p_waits_for, p_edges, p_weight, p_unique_key, p_shape_options,
+        'whole');
+    perform pgjobq.reject_growth_without_room(v_answer."full") where v_answer."full" is not null;
     if coalesce(v_answer.unknown::text, v_answer.missing::text, v_answer.misplaced::text) is not null then
         raise exception 'it adds steps to its workflow, %', case
             when v_answer.unknown is not null then format('but there is no queue `%s`', v_answer.unknown[1])
@@ -54,3 +56,23 @@ begin
 end $$;
 
 comment on function pgjobq.grow_workflow is 'Internal. Adds steps to the workflow of a step that completes.';
+
+-- Raises the error for steps that have no room in a full queue. It is no error about the content, so the
+-- result is sent again until there is room; unless there never will be.
+create or replace function pgjobq.reject_growth_without_room(p_full jsonb) returns void
+language plpgsql as $$
+declare
+    q record;
+begin
+    select key as name, (value->>'bound')::int as bound, jsonb_array_length(value->'jobs') as jobs into q
+      from jsonb_each(p_full)
+     order by jsonb_array_length(value->'jobs') > (value->>'bound')::int desc limit 1;
+    if q.jobs > q.bound then
+        raise exception 'it adds % steps to queue %, whose bound is %', q.jobs, quote_literal(q.name), q.bound
+            using errcode = 'invalid_parameter_value';
+    end if;
+    raise exception 'it adds steps to queue %, which is full', quote_literal(q.name) using errcode = 'PJ003';
+end $$;
+
+comment on function pgjobq.reject_growth_without_room is
+    'Internal. Raises the error for steps that have no room.';

@@ -76,6 +76,15 @@ end $$;
 
 comment on function pgjobq.limits_of_shapes is 'Internal. The limits of each shape of a batch.';
 
+-- True if jobs of one of these shapes need a permit.
+create or replace function pgjobq.any_needs_permit(p_limits smallint[]) returns boolean
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    return exists (select from unnest(p_limits) l where pgjobq.needs_permit(l));
+end $$;
+
+comment on function pgjobq.any_needs_permit is 'Internal. Whether jobs of a batch need permits.';
+
 -- How many jobs of a kind or a queue are in line or run at most; null if there is no such limit.
 create or replace function pgjobq.concurrency_of(p_scope text, p_name text) returns int
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -20,6 +20,7 @@ declare
     v_back uuid[];
     v_steps jsonb[];
     v_freed boolean;
+    v_places int[];
 begin
     v_lease := pgjobq.lock_dead_lease(p_shard, p_except);
     if v_lease.id is null then return; end if;
@@ -30,13 +31,14 @@ begin
     v_decision := pgjobq.decide_crashes(p_shard, v_jobs.ids);
     v_reason := array_fill('crash'::text, array[cardinality(v_jobs.ids)]);
     v_message := array_fill(c_message, array[cardinality(v_jobs.ids)]);
-    select e.ended, e.steps, e.freed into buried, v_steps, v_freed
+    select e.ended, e.steps, e.freed, e.places into buried, v_steps, v_freed, v_places
       from pgjobq.end_jobs(p_shard, v_lease.worker::text, true, null, v_jobs.ids, v_jobs.held,
                            v_decision, p_reason => v_reason, p_message => v_message) e;
     if v_steps is not null then
         perform pgjobq.end_steps(p_shard, v_steps, false);
     end if;
     perform pgjobq.announce_limited(null) where v_freed;
+    if v_places is not null then perform pgjobq.give_room(p_shard, v_places, true); end if;
     perform pgjobq.forget_cancels(p_shard, buried);
     perform pgjobq.end_parents(p_shard, buried);
     v_back := pgjobq.put_back(p_shard, v_lease.worker::text, v_jobs.ids, v_jobs.held, v_decision,

@@ -2,16 +2,18 @@
 -- and so on, changed. With a kind, `p_attributes` and `p_key` replace theirs, also if they are null. Their
 -- attempts go on counting. Jobs that are live (again) are returned in `live`. A job with another outcome, or
 -- of a deleted queue, or that ended after `p_before`, is in neither array. Nor is a step: see
--- `retry_workflow`.
+-- `retry_workflow`. `full` have a queue without room for them.
 create or replace function pgjobq.requeue_jobs(
     p_shard smallint, p_jobs uuid[], p_kind text, p_args text, p_queue int, p_priority smallint,
     p_retries smallint, p_attributes text default null, p_key text default null,
     p_before timestamptz default null,
-    out requeued uuid[], out live uuid[], out queues int[])
+    out requeued uuid[], out live uuid[], out queues int[], out "full" uuid[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_id uuid;
     v_job pgjobq.finished;
+    v_queue int;
+    v_bounded boolean;
     v_limits smallint;
     v_is_limited boolean := false;
 begin
@@ -21,20 +23,23 @@ begin
         select * into v_job from pgjobq.finished
          where shard = p_shard and id = v_id order by finished_at desc limit 1 for update;
         if exists (select 1 from pgjobq.jobs where shard = p_shard and id = v_id) then
-            live := live || v_id;
-            continue;
+            live := live || v_id; continue;
         end if;
         continue when v_job.id is null or v_job.outcome = 'completed' or v_job.meta ? 'workflow'
-                   or v_job.finished_at > p_before
-                   or not exists (select from pgjobq.queues
-                                   where id = coalesce(p_queue, v_job.queue_id) and deleted_at is null);
+                   or v_job.finished_at > p_before;
+        select q.id, q.is_bounded into v_queue, v_bounded from pgjobq.queues q
+         where q.id = coalesce(p_queue, v_job.queue_id) and q.deleted_at is null;
+        continue when v_queue is null;
         -- step: ended job locked
-        v_limits := pgjobq.limits_in(coalesce(p_kind, v_job.kind), coalesce(p_queue, v_job.queue_id));
+        if v_bounded and pgjobq.take_room(v_queue, 1, true) = 0 then
+            "full" := "full" || v_id; continue;
+        end if;
+        v_limits := pgjobq.with_room(pgjobq.limits_in(coalesce(p_kind, v_job.kind), v_queue), v_bounded);
         v_is_limited := v_is_limited or pgjobq.needs_permit(v_limits);
         -- Created now, so that nothing which was asked of it before is about it.
         insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, meta, limits,
                                  weight, arrival, ticket, attempt, retries, max_crashes, created_at)
-        values (p_shard, v_id, coalesce(p_queue, v_job.queue_id), coalesce(p_priority, v_job.priority),
+        values (p_shard, v_id, v_queue, coalesce(p_priority, v_job.priority),
                 coalesce(p_kind, v_job.kind),
                 coalesce(p_args::jsonb, v_job.args),
                 case when p_kind is null then v_job.attributes else p_attributes::jsonb end,
@@ -46,6 +51,7 @@ begin
         on conflict (shard, id) do nothing;
         if not found then
             live := live || v_id;
+            if v_bounded then perform pgjobq.give_room(p_shard, array[v_queue], true); end if;
             continue;
         end if;
         -- The failures before are listed again if the job dies again.
@@ -53,7 +59,7 @@ begin
         delete from pgjobq.finished where shard = p_shard and id = v_id and drop_on = v_job.drop_on
            and finished_at = v_job.finished_at;
         requeued := requeued || v_id;
-        queues := queues || coalesce(p_queue, v_job.queue_id);
+        queues := queues || v_queue;
     end loop;
     perform pgjobq.announce_limited(requeued) where v_is_limited;
 end $$;

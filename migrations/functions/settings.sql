@@ -26,6 +26,7 @@ begin
         raise exception 'there is no queue %', quote_nullable(p_queue)
             using errcode = 'undefined_object', hint = 'The table pgjobq.queues has their names.';
     end if;
+    perform pgjobq.fit_room(id) from pgjobq.queues where name = p_queue and 'bound' = any (p_settings);
     update pgjobq.settings set changes = changes + 1;
     perform pg_notify(pgjobq.channel(), 'queues changed');
 end $$;
@@ -38,15 +39,16 @@ revoke execute on function pgjobq.change_settings from public;
 create or replace function pgjobq.check_setting(p_setting text, p_value bigint) returns void
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
-    if (p_setting in ('limit', 'keep_completed', 'keep_dead', 'keep_cancelled', 'keep_expired')) is not true
+    if (p_setting in ('limit', 'bound', 'keep_completed', 'keep_dead', 'keep_cancelled', 'keep_expired'))
+       is not true
     then
         raise exception 'a queue has no setting %', quote_nullable(p_setting)
             using errcode = 'invalid_parameter_value',
-                hint = 'There are limit, keep_completed, keep_dead, keep_cancelled and keep_expired.';
-    elsif p_setting = 'limit' and p_value not between 1 and 1000000 then
-        raise exception 'a limit is 1 to 1000000, not %', p_value
+                hint = 'There are limit, bound, keep_completed, keep_dead, keep_cancelled and keep_expired.';
+    elsif p_setting in ('limit', 'bound') and p_value not between 1 and 1000000 then
+        raise exception 'a % is 1 to 1000000, not %', p_setting, p_value
             using errcode = 'numeric_value_out_of_range', hint = 'To stop a queue, pause it.';
-    elsif p_setting <> 'limit' and p_value not between 60000000 and 316224000000000 then
+    elsif p_setting not in ('limit', 'bound') and p_value not between 60000000 and 316224000000000 then
         raise exception 'ended jobs are kept from one minute to 3660 days, not for %',
             p_value * interval '1 microsecond'
             using errcode = 'numeric_value_out_of_range';
@@ -55,23 +57,23 @@ end $$;
 
 comment on function pgjobq.check_setting is 'Internal. Rejects a setting that no queue can have.';
 
--- Changes one setting of a queue, for people: a limit is a number, a retention an interval.
+-- Changes one setting of a queue, for people: a limit or a bound is a number, a retention an interval.
 create or replace function pgjobq.change_setting(
     queue text, setting text, value text, by text default null)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     perform pgjobq.change_settings(
         change_setting.queue, array[change_setting.setting],
-        array[case when change_setting.setting = 'limit' then change_setting.value::bigint
+        array[case when change_setting.setting in ('limit', 'bound') then change_setting.value::bigint
                    else pgjobq.microseconds(change_setting.value::interval) end],
         change_setting.by);
 end $$;
 
 comment on function pgjobq.change_setting is
-    'Public. Sets what wins over the code: the `limit` of a queue in each worker, or how long its jobs are '
-    'kept (`keep_completed`, `keep_dead`, `keep_cancelled`, `keep_expired`). Null resets it.';
+    'Public. Sets what wins over the code: the `limit` of a queue in each worker, its `bound`, or how long '
+    'its jobs are kept (`keep_completed`, `keep_dead`, `keep_cancelled`, `keep_expired`). Null resets it.';
 
--- The settings of a queue. A limit is a number of jobs, and any other one a time in microseconds.
+-- The settings of a queue. A limit or a bound is a number of jobs, and any other one a time in microseconds.
 create or replace function pgjobq.settings_of(p_queue int)
 returns table (setting text, by_code bigint, by_operator bigint, set_by text, role text, set_at timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -81,13 +83,13 @@ begin
     select s.setting, s.by_code, (o.entry ->> 'value')::bigint, o.entry ->> 'by', o.entry ->> 'role',
            (o.entry ->> 'at')::timestamptz
       from pgjobq.queues q,
-           lateral (select 'limit' as setting, q.slots::bigint as by_code
+           lateral (values ('limit', q.slots::bigint), ('bound', q.bound::bigint)
                     union all
                     select 'keep_' || k.outcome,
                            pgjobq.microseconds(coalesce(k.keep, pgjobq.default_keep(k.outcome)))
                       from unnest('{completed,dead,cancelled,expired}'::text[],
                                   array[q.keep_completed, q.keep_dead, q.keep_cancelled, q.keep_expired])
-                           k(outcome, keep)) s,
+                           k(outcome, keep)) s(setting, by_code),
            lateral (select q.overrides -> s.setting as entry) o
      where q.id = p_queue;
 end $$;
@@ -107,7 +109,7 @@ comment on function pgjobq.microseconds is 'Internal. An interval as a number of
 create or replace function pgjobq.shown_setting(p_setting text, p_value bigint) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
-    return case when p_setting = 'limit' then p_value::text
+    return case when p_setting in ('limit', 'bound') then p_value::text
                 else justify_hours(p_value * interval '1 microsecond')::text end;
 end $$;
 

@@ -32,7 +32,8 @@ select q.name as queue, c.ready, s.scheduled, c.running, c.quarantined, coalesce
        c.unaccepted,
        exists (select from pgjobq.pauses p
                 where p.scope = 'queue' and p.name = q.name
-                  and (p.until is null or p.until > clock_timestamp())) as paused
+                  and (p.until is null or p.until > clock_timestamp())) as paused,
+       case when q.is_bounded then q.capacity end as bound, pgjobq.room(q.name) as room
   from pgjobq.queues q
        cross join lateral pgjobq.queue_counts(q.id) c
        cross join lateral pgjobq.workers_of(q.name, null) w
@@ -59,6 +60,8 @@ comment on column pgjobq.queue_overview.workers is
 comment on column pgjobq.queue_overview.unaccepted is
     'Jobs among the first twenty of each priority and shard that no running worker accepts: `explain` says '
     'why.';
+comment on column pgjobq.queue_overview.bound is 'The highest number of its live jobs; null if it has none.';
+comment on column pgjobq.queue_overview.room is 'How many more jobs fit below the bound.';
 comment on column pgjobq.queue_overview.paused is
     'True if the queue is paused: the table `pauses` says by whom. Pauses of kinds and keys are there, too.';
 

@@ -70,11 +70,15 @@ declare
     v_count int[] := array[cardinality(p_jobs)];
     v_steps jsonb[];
     v_freed boolean;
+    v_places int[];
 begin
-    select e.steps, e.freed into v_steps, v_freed from pgjobq.end_jobs(
+    select e.steps, e.freed, e.places into v_steps, v_freed, v_places from pgjobq.end_jobs(
         p_shard, null, false, null, p_jobs, null, array_fill(p_decision, v_count),
         p_message => coalesce(p_reasons, array_fill(p_reason, v_count)), p_by => p_by) e;
     perform pgjobq.announce_limited(null) where v_freed;
+    if v_places is not null then
+        perform pgjobq.give_room(p_shard, v_places, true);
+    end if;
     if v_steps is not null then
         perform pgjobq.end_steps(p_shard, v_steps, false);
     end if;

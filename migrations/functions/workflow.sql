@@ -20,7 +20,7 @@
 --                The first chunk has those of all chunks, without a `child` for steps of later ones, so that
 --                an unknown job is found before anything is inserted
 -- `is_new` is false if the workflow exists: an enqueue whose answer was lost was repeated. `unknown` are
--- queues that do not exist; then nothing was inserted.
+-- queues that do not exist, and `full` has one without room for all of its steps; then nothing was inserted.
 create or replace function pgjobq.enqueue_workflow(
     p_workflow uuid, p_name text, p_live int, p_roles int, p_deadline bigint,
     p_shape_kind text[], p_shape_queue text[], p_shape_priority smallint[], p_shape_retries smallint[],
@@ -30,7 +30,7 @@ create or replace function pgjobq.enqueue_workflow(
     p_waits_for int[], p_notify boolean, p_patience int, p_program int default null,
     p_edges jsonb default null, p_weight int[] default null, p_unique_key text[] default null,
     p_shape_options text[] default null, out is_new boolean, out unknown text[], out wake int[],
-    out missing uuid[], out misplaced text[])
+    out missing uuid[], out misplaced text[], out "full" jsonb)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_shard smallint := (select pgjobq.shard_of(p_workflow, shards) from pgjobq.settings);
@@ -62,11 +62,16 @@ begin
     v_answer := pgjobq.enqueue_many(
         p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes, p_id, p_shape,
         p_args, pgjobq.metas_of_steps(p_workflow, p_n, p_meta), p_attributes, p_key, p_delay, p_at, p_expires,
-        p_notify, p_patience, p_program, p_waits_for, p_edges, p_weight, p_unique_key, p_shape_options);
+        p_notify, p_patience, p_program, p_waits_for, p_edges, p_weight, p_unique_key, p_shape_options,
+        'whole');
     wake := v_answer.wake;
     perform pgjobq.announce_limited(p_id) where v_answer.limited;
     missing := v_answer.missing;
-    if missing is not null then return; end if;
+    "full" := v_answer."full";
+    if "full" is not null then
+        delete from pgjobq.workflows where shard = v_shard and id = p_workflow and p_n[1] = 1;
+    end if;
+    if missing is not null or "full" is not null then return; end if;
     perform pgjobq.insert_steps(v_shard, p_workflow, v_answer.inserted, p_id, p_shape_kind, p_shape, p_n,
                                 p_step_name, p_role, p_children, p_demands, p_inputs, p_edges);
     insert into pgjobq.unsettled (shard, workflow, n)

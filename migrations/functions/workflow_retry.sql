@@ -7,13 +7,16 @@
 -- `is_busy` is true if that is not possible now: edges are still to be settled, or outputs to be deleted; a
 -- step is about to end in a transaction that is still open; or the steps with a role run. Then the caller
 -- tends the workflow, and tries again. `retried` is null if there is no such workflow, and otherwise counts
--- the steps. `queues` have jobs that became ready; after a retry the caller tends the workflow, because other
--- jobs still get their arguments.
+-- the steps. `full` describes a queue without room for its steps; then none is retried. `queues` have jobs
+-- that became ready; after a retry the caller tends the workflow, because other jobs still get their
+-- arguments.
 create or replace function pgjobq.retry_workflow(
-    p_shard smallint, p_workflow uuid, out retried int, out is_busy boolean, out queues int[])
+    p_shard smallint, p_workflow uuid, out retried int, out is_busy boolean, out queues int[],
+    out "full" jsonb)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_failed int[];
+    v_counted int[];
 begin
     perform pgjobq.lock_workflow(p_workflow);
     if not exists (select from pgjobq.workflows where shard = p_shard and id = p_workflow) then
@@ -38,7 +41,12 @@ begin
     if retried = 0 then
         return;
     end if;
-    queues := pgjobq.insert_again(p_shard, p_workflow, v_failed);
+    select s.counted, s."full" into v_counted, "full" from pgjobq.seat_again(p_shard, p_workflow, v_failed) s;
+    if "full" is not null then
+        retried := 0;
+        return;
+    end if;
+    queues := pgjobq.insert_again(p_shard, p_workflow, v_failed, v_counted);
     perform pgjobq.wait_again(p_shard, p_workflow, v_failed);
     perform pgjobq.reopen_workflow(p_shard, p_workflow, v_failed);
 end $$;
@@ -76,7 +84,8 @@ comment on function pgjobq.lock_live_steps is 'Internal. Locks the live steps of
 -- Inserts the jobs of failed steps anew, from what `steps.failed` has of them. Returns the queues of those
 -- that are ready. One that waits for no parent, but reads outputs, waits for its row in `unsettled`. Each
 -- waits again for its parents outside of the workflow, unless they have completed or are no longer kept.
-create or replace function pgjobq.insert_again(p_shard smallint, p_workflow uuid, p_failed int[])
+create or replace function pgjobq.insert_again(
+    p_shard smallint, p_workflow uuid, p_failed int[], p_counted int[])
 returns int[] language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -89,7 +98,8 @@ begin
     for r in
         select d.n, f.id, f.queue_id, f.priority, f.kind, f.args, f.attributes, f.key, f.meta, f.attempt,
                f.retries, f.max_crashes, f.errors, f.weight,
-               pgjobq.limits_in(f.kind, f.queue_id) as limits, s.role is null and d.waits = 0 as is_due,
+               pgjobq.with_room(pgjobq.limits_in(f.kind, f.queue_id), f.queue_id = any (p_counted)) as limits,
+               s.role is null and d.waits = 0 as is_due,
                case when s.role is not null or d.waits = 0 and s.inputs is not null then 1
                     else d.waits end as waits
           from (select n, coalesce(v_waits[n], 0) + outside as waits
@@ -123,6 +133,35 @@ begin
 end $$;
 
 comment on function pgjobq.insert_again is 'Internal. Inserts the jobs of failed steps anew.';
+
+-- Takes places for failed steps: of each bounded queue (`counted`) for all of its steps, or none at all. Then
+-- `full` describes a queue without room.
+create or replace function pgjobq.seat_again(
+    p_shard smallint, p_workflow uuid, p_failed int[], out counted int[], out "full" jsonb)
+language plpgsql as $$
+declare
+    q record;
+    v_taken int[];
+begin
+    for q in
+        select b.id, array_agg(s.job) as jobs
+          from unnest(p_failed) d(n),
+               lateral (select job, failed from pgjobq.steps
+                         where shard = p_shard and workflow = p_workflow and n = d.n offset 0) s
+          join pgjobq.queues b on b.id = (s.failed->>'queue_id')::int and b.is_bounded
+         group by b.id order by b.id
+    loop
+        if pgjobq.take_room(q.id, cardinality(q.jobs), true) = 0 then
+            "full" := pgjobq.describe_full(q.id, q.jobs);
+            perform pgjobq.give_room(p_shard, v_taken, true) where v_taken is not null;
+            return;
+        end if;
+        counted := counted || q.id;
+        v_taken := v_taken || array_fill(q.id, array[cardinality(q.jobs)]);
+    end loop;
+end $$;
+
+comment on function pgjobq.seat_again is 'Internal. Takes places for failed steps.';
 
 -- The edges of failed steps from parents outside of their workflow, as if the steps were enqueued now.
 create or replace function pgjobq.edges_again(

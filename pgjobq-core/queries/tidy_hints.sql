@@ -1,2 +1,2 @@
--- Deletes what is out of date in the tables that are not logged. $1 shards
-select pgjobq.tidy_hints(s, clock_timestamp()) from unnest($1::smallint[]) s
+-- Deletes what is out of date in the tables that are not logged, and folds small chunks of room. $1 shards
+select pgjobq.tidy_hints(s, clock_timestamp()), pgjobq.fold_room(s) from unnest($1::smallint[]) s

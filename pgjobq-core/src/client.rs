@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::sync::{OnceCell, broadcast};
-use tokio::time::timeout_at;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -27,7 +26,10 @@ use crate::db::wake_ups::WakeUps;
 use crate::enqueue::coalesce::Coalesce;
 use crate::enqueue::deliver::Sender;
 use crate::enqueue::new::New;
+use crate::enqueue::room::Rooms;
 use crate::enqueue::row::MAX_ARGS;
+use crate::enqueue::sending::Sending;
+use crate::enqueue::target::Inserted;
 use crate::wait::waits::Waits;
 use crate::workflow::deliver::deliver;
 use crate::{DatabaseError, EnqueueError};
@@ -65,6 +67,7 @@ struct Inner {
     wake_ups: WakeUps,
     sender: Sender,
     coalesce: Coalesce,
+    rooms: Rooms,
     waits: Waits,
     listener: Listener,
     /// Stops the background tasks when the last clone of the client is dropped.
@@ -207,6 +210,7 @@ impl ClientBuilder {
             notifier,
             wake_ups,
             coalesce: Coalesce::new(Arc::clone(&shared), sender.clone()),
+            rooms: Rooms::new(Arc::clone(&shared), sender.clone(), listener.clone()),
             sender,
             waits: Waits::new(Arc::clone(&shared), listener.clone()),
             listener,
@@ -270,30 +274,22 @@ impl Client {
         self.inner.listener.join().await;
     }
 
-    /// Enqueues jobs, a single one together with those of other callers, or a workflow. Returns the number of new ones.
-    pub(crate) async fn insert(&self, new: New<'_>) -> Result<u64, EnqueueError> {
+    /// Enqueues jobs, a single one together with those of other callers, or a workflow.
+    pub(crate) async fn insert(&self, new: New<'_>) -> Result<Inserted, EnqueueError> {
         if self.inner.shared.stop.is_cancelled() {
             return Err(EnqueueError::Closed);
         }
-        let limit = self.limits().enqueue_timeout;
-        let deadline = Instant::now() + limit.min(MAX_ENQUEUE_TIMEOUT);
-        let rows = match new {
-            New::Jobs(rows) => rows,
+        let limit = self.limits().enqueue_timeout.min(MAX_ENQUEUE_TIMEOUT);
+        let Inner { shared, coalesce, sender, rooms, notifier, .. } = &*self.inner;
+        let waits = !matches!(new, New::AtOnce(_));
+        let sending = Sending { shared, coalesce, sender, rooms, notifier, limit, waits };
+        match new {
+            New::Jobs(rows) | New::AtOnce(rows) => sending.send(rows).await,
             New::Workflow(plan) => {
-                let is_new = deliver(&self.inner.shared, &self.inner.wake_ups, plan, deadline).await?;
-                return Ok(is_new.into());
+                let is_new = deliver(shared, &self.inner.wake_ups, plan, Instant::now() + limit).await?;
+                Ok(Inserted { new: is_new.into(), dropped: 0, committed: true })
             }
-        };
-        let row = match rows.as_slice() {
-            // A job with edges goes alone: an unknown parent refuses the whole statement.
-            [row] if row.edges.is_empty() => row,
-            _ => return self.inner.sender.deliver(rows, None, deadline).await,
-        };
-        let one = self.inner.coalesce.enqueue(Arc::clone(row), deadline);
-        timeout_at(deadline.into(), one).await.unwrap_or_else(|_| {
-            let last = self.inner.shared.exhausted(limit);
-            Err(EnqueueError::TimedOut { limit, maybe_enqueued: true, last })
-        })
+        }
     }
 
     pub(crate) async fn about(&self) -> Result<&About, DatabaseError> {

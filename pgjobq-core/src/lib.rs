@@ -57,6 +57,7 @@ pub use db::schema::InvalidSchema;
 pub use enqueue::attributes::InvalidAttribute;
 pub use enqueue::bulk::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
 pub use enqueue::error::EnqueueError;
+pub use enqueue::full::WhenFull;
 pub use enqueue::new_job::NewJob;
 pub use enqueue::outcome::EnqueueOutcome;
 pub use enqueue::parents::Parents;

@@ -42,7 +42,8 @@ impl Session {
             .bind(None::<&str>)
             .bind(None::<Vec<Option<i32>>>)
             .bind(None::<Vec<Option<&str>>>)
-            .bind(None::<Vec<Option<&str>>>);
+            .bind(None::<Vec<Option<&str>>>)
+            .bind("all");
         (self.cost(query).await, ids)
     }
 

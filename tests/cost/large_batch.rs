@@ -31,6 +31,7 @@ async fn enqueue(session: &mut Session, kind: &str, ids: &[Uuid]) -> (i32, Vec<U
         .bind(None::<Vec<Option<i32>>>) // weight
         .bind(None::<Vec<Option<&str>>>) // unique key
         .bind(None::<Vec<Option<&str>>>) // options of the shapes
+        .bind("all") // what to do without room
         .fetch_one(&mut session.measured)
         .await
         .unwrap();

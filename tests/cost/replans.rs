@@ -68,7 +68,7 @@ async fn enqueues_are_not_planned_again() {
                 let none = None::<Vec<Option<&str>>>;
                 query.bind(None::<&str>).bind(None::<Vec<Option<i32>>>).bind(none.clone()).bind(none)
             };
-            query.fetch_one(&mut session.measured).await.unwrap();
+            query.bind("all").fetch_one(&mut session.measured).await.unwrap();
             // PostgreSQL makes five plans for the given parameters before it may decide for one for all.
             match call {
                 0..10 => at_first += planned() - before,

@@ -68,6 +68,7 @@ mod any_job; // One job by its id.
 mod attribute_indexes; // Indexes by attributes are built beside running jobs.
 mod attributes; // Attributes and keys stay with their job.
 mod bad_input; // Invalid jobs and their errors.
+mod bounded; // Bounded queues.
 mod bulk; // Many jobs in few statements.
 mod by_hand; // Rows written into the table by hand.
 mod coalesced; // Concurrent single enqueues share statements.

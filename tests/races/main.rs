@@ -10,6 +10,7 @@
 mod actions;
 mod after;
 mod bench;
+mod bounds;
 mod explore;
 mod facts;
 mod flows;
@@ -47,6 +48,7 @@ async fn every_interleaving_of_every_pair_keeps_the_invariants() {
             || flows::STEPS.contains(step)
             || actions::STEPS.contains(step)
             || limits::STEPS.contains(step)
+            || bounds::STEPS.contains(step)
     };
     let never: Vec<_> = pause::steps(&shipped).into_iter().filter(|step| !reached(step)).collect();
     assert!(never.is_empty(), "no operation reaches these steps: {never:?}");
@@ -107,6 +109,16 @@ async fn every_interleaving_of_limits_keeps_the_invariants() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_bug_planted_in_limits_is_found() {
     limits::every_planted_bug_is_found().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_interleaving_of_bounded_enqueues_keeps_the_invariants() {
+    bounds::every_interleaving_keeps_the_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_bug_planted_in_bounds_is_found() {
+    bounds::every_planted_bug_is_found().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,6 +2,7 @@
 
 mod asked;
 pub(crate) mod attribute_index;
+pub(crate) mod bound;
 pub(crate) mod cancel;
 pub(crate) mod change_limits;
 pub(crate) mod ended;

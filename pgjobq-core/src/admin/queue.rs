@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::Row;
 use uuid::Uuid;
 
+use crate::admin::bound::Bounding;
 use crate::admin::change_limits::LimitError;
 use crate::admin::queue_limit::QueueLimit;
 use crate::client::Client;
@@ -81,6 +82,31 @@ pub enum QueueError {
         /// The mistake.
         error: Box<LimitError>,
     },
+    /// A bound is out of range.
+    #[error(
+        "queue `{queue}`: a bound of {bound} is not possible; write 1 to 1,000,000, remove it with `.unbounded()`, or pause the queue with `.pause()`"
+    )]
+    Bound {
+        /// The queue's name.
+        queue: String,
+        /// The bound.
+        bound: usize,
+    },
+    /// More jobs occupy places in the queue than the new bound allows.
+    #[error(
+        "queue `{queue}`: {jobs} jobs are in it, or about to be enqueued, more than a bound of {bound}; write at least as many, or try again when jobs have ended"
+    )]
+    BoundTooSmall {
+        /// The queue's name.
+        queue: String,
+        /// The bound.
+        bound: usize,
+        /// The number of those jobs.
+        jobs: u64,
+    },
+    /// The database has several shards.
+    #[error("queue `{0}`: it cannot have a bound, because the database has several shards")]
+    BoundOnShards(String),
     /// The change has no setting: from [`Queue::change`].
     #[error("queue `{0}`: nothing is changed; add a setting, such as `.limit(20)` or `.reset_limit()`")]
     NoChange(String),
@@ -127,6 +153,7 @@ pub struct SaveQueue<'c> {
     /// By [`EndedState`].
     kept: [Option<Duration>; 4],
     pub(super) limit: Option<QueueLimit>,
+    pub(super) bounding: Bounding,
 }
 
 impl<'c> Queue<'c> {
@@ -166,7 +193,8 @@ impl<'c> Queue<'c> {
     }
 
     pub(super) fn with_options(self) -> SaveQueue<'c> {
-        SaveQueue { client: self.client, name: self.name, kept: [None; 4], limit: None }
+        let Self { client, name } = self;
+        SaveQueue { client, name, kept: [None; 4], limit: None, bounding: Bounding::default() }
     }
 
     /// Cancels the jobs that wait in the queue, and returns their number. Running jobs go on.
@@ -212,17 +240,20 @@ impl SaveQueue<'_> {
     ///
     /// # Errors
     ///
-    /// [`QueueError::Name`], [`QueueError::Retention`] and [`QueueError::Fleet`] for what cannot be, before anything is sent;
-    /// [`QueueError::Fleet`] for a limit in a database with several shards; and [`QueueError::Database`].
+    /// [`QueueError::Name`], [`QueueError::Retention`], [`QueueError::Bound`] and [`QueueError::Fleet`] for what cannot be, before
+    /// anything is sent; [`QueueError::BoundTooSmall`]; [`QueueError::Fleet`] and [`QueueError::BoundOnShards`] for a limit or a
+    /// bound in a database with several shards; and [`QueueError::Database`].
     pub async fn save(self) -> Result<(), QueueError> {
         name::check("queue", &self.name)?;
         check_retention(&self.name, self.kept)?;
+        self.bounding.check(&self.name)?;
         let fleet = |error| QueueError::Fleet { queue: self.name.clone(), error: Box::new(error) };
         let limit = self.limit.as_ref().map(QueueLimit::checked).transpose().map_err(fleet)?;
-        self.client.save_queue_with(&self.name, self.kept, None).await?;
+        let id = self.client.save_queue_with(&self.name, self.kept, None).await?;
         if let Some(limit) = limit {
             limit.save(self.client, &self.name).await.map_err(fleet)?;
         }
+        self.bounding.save(self.client, &self.name, id).await?;
         if self.kept.iter().any(Option::is_some) {
             // Of the queue's retention the database knows.
             self.client.try_to_make_partitions(Duration::ZERO).await?.warn();

@@ -19,6 +19,8 @@ pub enum RequeueOutcome {
     Requeued,
     /// The job is live, and was not changed.
     AlreadyLive,
+    /// The queue is full, and the job was not changed: try again when others have ended.
+    QueueFull,
     /// No dead, cancelled or expired job has this id, or its queue was deleted. Enqueue a completed job anew instead.
     NothingToRequeue,
 }
@@ -110,21 +112,22 @@ impl Client {
         changes: &Changes,
     ) -> Result<RequeueOutcome, DatabaseError> {
         let shard = job.shard(self.about().await?.shards);
-        let (requeued, live) = self.requeue(shard, &[job.as_uuid()], changes).await?;
-        Ok(match (requeued.is_empty(), live.is_empty()) {
-            (false, _) => RequeueOutcome::Requeued,
-            (_, false) => RequeueOutcome::AlreadyLive,
+        let [requeued, live, full] = self.requeue(shard, &[job.as_uuid()], changes).await?;
+        Ok(match (requeued.is_empty(), live.is_empty(), full.is_empty()) {
+            (false, ..) => RequeueOutcome::Requeued,
+            (_, false, _) => RequeueOutcome::AlreadyLive,
+            (.., false) => RequeueOutcome::QueueFull,
             _ => RequeueOutcome::NothingToRequeue,
         })
     }
 
-    /// Returns the jobs that were requeued, and those that are live already.
+    /// Returns the jobs that were requeued, those that are live already, and those whose queue is full.
     pub(crate) async fn requeue(
         &self,
         shard: Shard,
         jobs: &[Uuid],
         changes: &Changes,
-    ) -> Result<(Vec<Uuid>, Vec<Uuid>), DatabaseError> {
+    ) -> Result<[Vec<Uuid>; 3], DatabaseError> {
         let shared = self.shared();
         let Changes { kind, args, attributes, key, queue, priority, retries } = changes;
         let (args, attributes, key) = (args.as_deref(), attributes.as_deref(), key.as_deref());
@@ -134,6 +137,7 @@ impl Client {
         let ids = |name| row.try_get::<Option<Vec<Uuid>>, _>(name).map(Option::unwrap_or_default);
         let queues: Option<Vec<QueueId>> = row.try_get("queues").map_err(DatabaseError::Refused)?;
         self.notifications().wake(&queues.unwrap_or_default());
-        Ok((ids("requeued").map_err(DatabaseError::Refused)?, ids("live").map_err(DatabaseError::Refused)?))
+        let read = || Ok([ids("requeued")?, ids("live")?, ids("full")?]);
+        read().map_err(DatabaseError::Refused)
     }
 }

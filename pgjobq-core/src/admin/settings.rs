@@ -9,6 +9,7 @@ use sqlx::postgres::PgRow;
 
 use crate::DatabaseError;
 use crate::admin::asked::Asked;
+use crate::admin::bound::{check_bound, refused};
 use crate::admin::queue::{EndedState, Queue, QueueError, check_retention};
 use crate::client::Client;
 use crate::db::literal::Literal;
@@ -26,6 +27,8 @@ const UNDEFINED: &str = "42704";
 pub struct QueueSettings {
     /// The number of its jobs that run at a time in each worker. The code's is that of the worker that was built last.
     pub limit: Setting<usize>,
+    /// The highest number of its live jobs; `None` if it has no bound.
+    pub bound: Setting<usize>,
     /// The retention of completed jobs. The `retain` of a job function outweighs it.
     pub keep_completed: Setting<Duration>,
     /// The retention of dead jobs.
@@ -88,6 +91,7 @@ pub struct ChangeSettings<'c> {
     client: &'c Client,
     queue: String,
     limit: Option<Option<usize>>,
+    bound: Option<Option<usize>>,
     /// By [`EndedState`].
     kept: [Option<Option<Duration>>; 4],
     asked: Asked,
@@ -110,7 +114,7 @@ impl<'c> Queue<'c> {
     /// [`save`](crate::SaveQueue::save), and by each worker's builder; an operator's setting wins.
     pub fn change(&self) -> ChangeSettings<'c> {
         let (client, queue) = (self.client, self.name.clone());
-        ChangeSettings { client, queue, limit: None, kept: [None; 4], asked: Asked::default() }
+        ChangeSettings { client, queue, limit: None, bound: None, kept: [None; 4], asked: Asked::default() }
     }
 }
 
@@ -124,6 +128,18 @@ impl ChangeSettings<'_> {
     /// Lets the limit be what each worker's code says.
     pub fn reset_limit(mut self) -> Self {
         self.limit = Some(None);
+        self
+    }
+
+    /// Sets the highest number of live jobs in the queue, from 1 to 1,000,000: see [`Queue::bounded`].
+    pub fn bound(mut self, jobs: usize) -> Self {
+        self.bound = Some(Some(jobs));
+        self
+    }
+
+    /// Lets the bound be what the code says.
+    pub fn reset_bound(mut self) -> Self {
+        self.bound = Some(None);
         self
     }
 
@@ -155,6 +171,9 @@ impl ChangeSettings<'_> {
         {
             return Err(QueueError::Limit { queue: self.queue, limit });
         }
+        if let Some(bound) = self.bound.flatten() {
+            check_bound(&self.queue, bound)?;
+        }
         check_retention(&self.queue, self.kept.map(Option::flatten))?;
         let written = match self.write().await {
             Err(error) if error.is_untranslatable() && self.asked.escape() => self.write().await,
@@ -164,7 +183,8 @@ impl ChangeSettings<'_> {
             Err(error) if error.code().as_deref() == Some(UNDEFINED) => {
                 return Err(QueueError::Unknown(self.queue));
             }
-            written => written?,
+            Err(error) => return Err(refused(error, &self.queue, self.bound.flatten().unwrap_or_default())),
+            Ok(()) => {}
         }
         if self.kept.iter().any(Option::is_some) {
             // Of the queue's retention the database knows.
@@ -187,7 +207,8 @@ impl ChangeSettings<'_> {
         let names = ["keep_completed", "keep_dead", "keep_cancelled", "keep_expired"];
         let kept = names.into_iter().zip(self.kept);
         let kept = kept.filter_map(|(name, time)| time.map(|time| (name, time.map(micros))));
-        limit.into_iter().chain(kept).collect()
+        let bound = self.bound.map(|bound| ("bound", bound.and_then(|jobs| i64::try_from(jobs).ok())));
+        limit.into_iter().chain(bound).chain(kept).collect()
     }
 }
 
@@ -231,8 +252,10 @@ impl QueueSettings {
             return Ok(None);
         }
         let kept = |name| Setting::read(rows, name, duration);
+        let jobs = |name| Setting::read(rows, name, |jobs| usize::try_from(jobs).unwrap_or_default());
         Ok(Some(Self {
-            limit: Setting::read(rows, "limit", |jobs| usize::try_from(jobs).unwrap_or_default())?,
+            limit: jobs("limit")?,
+            bound: jobs("bound")?,
             keep_completed: kept("keep_completed")?,
             keep_dead: kept("keep_dead")?,
             keep_cancelled: kept("keep_cancelled")?,

@@ -48,6 +48,8 @@ pub enum Signal {
     Resumed,
     /// These jobs wait for permits; or, if there are none, permits may be free.
     Limited(Arc<[Uuid]>),
+    /// There may be room in these queues.
+    Room(Arc<[QueueId]>),
     /// Anything may have happened: the connection is new, or there was too much to list.
     Anything,
 }
@@ -166,6 +168,7 @@ fn parse(notification: &PgNotification) -> Signal {
         Some(("resumed", _)) => Some(Signal::Resumed),
         Some(("limited", "some")) => Some(Signal::Limited(Arc::default())),
         Some(("limited", jobs)) => list(jobs).map(Signal::Limited),
+        Some(("room", queues)) => list(queues).map(Signal::Room),
         _ => None,
     };
     known.unwrap_or(Signal::Anything)

@@ -33,6 +33,7 @@ pub struct Notifier {
 #[derive(Debug, Default)]
 struct Pending {
     queues: BTreeSet<QueueId>,
+    room: BTreeSet<QueueId>,
     cancel: bool,
     edges: bool,
     limited: bool,
@@ -48,6 +49,13 @@ impl Notifier {
     pub fn wake(&self, queues: &[QueueId]) {
         if !queues.is_empty() {
             self.add(|pending| pending.queues.extend(queues));
+        }
+    }
+
+    /// Notifies those who wait for room in these queues.
+    pub fn room(&self, queues: &[QueueId]) {
+        if !queues.is_empty() {
+            self.add(|pending| pending.room.extend(queues));
         }
     }
 
@@ -135,6 +143,9 @@ impl Pending {
         }
         if !pending.queues.is_empty() {
             payloads.push(format!("wake {}", join(pending.queues.iter())));
+        }
+        if !pending.room.is_empty() {
+            payloads.push(format!("room {}", join(pending.room.iter())));
         }
         match pending.ended.len() {
             0 => {}

@@ -39,6 +39,8 @@ pub struct Enqueued {
     pub new: u64,
     /// The number of jobs that were live already.
     pub duplicates: u64,
+    /// The number of jobs that were dropped, because their queue is full: see [`WhenFull::DropNew`](crate::WhenFull::DropNew).
+    pub dropped: u64,
 }
 
 /// The error of enqueuing many jobs: from [`enqueue_all`].
@@ -82,6 +84,10 @@ impl fmt::Display for Rejected<'_> {
 ///
 /// In a transaction (`&mut *tx`) all of them commit or vanish together. Through a client or a pool each statement commits
 /// by itself, and one that meets the server's `statement_timeout` is sent again in halves.
+///
+/// If a [bounded](crate::SaveQueue::bounded) queue is full, the call through a client enqueues as many jobs as there is room for, and
+/// waits for more. It fails with [`EnqueueError::QueueFull`] if no room has come for the client's
+/// [`enqueue_timeout`](crate::ClientBuilder::enqueue_timeout); in a transaction it does so at once.
 ///
 /// # Errors
 ///
@@ -180,7 +186,8 @@ async fn insert_in_parts(
         let error = match to.insert(New::Jobs(&mut part)).await {
             Ok(inserted) => {
                 enqueued.new += inserted.new;
-                enqueued.duplicates += count - inserted.new;
+                enqueued.dropped += inserted.dropped;
+                enqueued.duplicates += count - inserted.new - inserted.dropped;
                 continue;
             }
             Err(error) => error,

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::EnqueueError;
 use crate::db::shared::Shared;
 use crate::enqueue::deliver::{FIRST_TRY_TIMEOUT, Sender};
+use crate::enqueue::full::{Full, Room};
 use crate::enqueue::group::{BEAT_INTERVAL, Caller, Group, Reply, next_group};
 use crate::enqueue::row::Row;
 use crate::lock::lock;
@@ -31,6 +32,15 @@ const SLOW_AFTER: Duration = Duration::from_secs(2);
 const GROUP_PATIENCE: Duration = Duration::from_millis(50);
 /// The time that a group has left when the client is closed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What has become of a single job.
+#[derive(Debug)]
+pub(crate) enum Coalesced {
+    /// The number of new jobs: 1, or 0 for a duplicate.
+    Enqueued(u64),
+    /// Its queue is full.
+    Full(Full),
+}
 
 /// The single enqueues of one client.
 #[derive(Clone, Debug)]
@@ -52,8 +62,8 @@ impl Coalesce {
         Self { shared, sender, state: Arc::default() }
     }
 
-    /// Enqueues one job. Returns the number of new jobs: 1, or 0 for a duplicate.
-    pub(crate) async fn enqueue(&self, row: Arc<Row>, deadline: Instant) -> Result<u64, EnqueueError> {
+    /// Enqueues one job.
+    pub(crate) async fn enqueue(&self, row: Arc<Row>, deadline: Instant) -> Result<Coalesced, EnqueueError> {
         let (reply, replied) = oneshot::channel();
         let caller = Caller { row: Arc::clone(&row), reply, runtime: Handle::current() };
         {
@@ -61,16 +71,30 @@ impl Coalesce {
             state.waiting.push_back(caller);
             self.start_next(state, None);
         }
-        let lost = match self.wait_for(replied).await {
-            Reply::Enqueued(result) => return result,
+        let reply = self.wait_for(replied).await;
+        self.follow(reply, row, deadline).await
+    }
+
+    /// Does what a reply asks the caller to do.
+    pub(super) async fn follow(
+        &self,
+        reply: Reply,
+        row: Arc<Row>,
+        deadline: Instant,
+    ) -> Result<Coalesced, EnqueueError> {
+        let lost = match reply {
+            Reply::Enqueued(result) => return result.map(Coalesced::Enqueued),
+            Reply::Full(full) => return Ok(Coalesced::Full(full)),
             Reply::SendAlone { lost } => lost,
         };
         let mut rows = vec![row];
-        tokio::select! {
+        let delivered = tokio::select! {
             biased;
             () = self.shared.stop.cancelled() => Err(EnqueueError::Closed),
-            result = self.sender.deliver(&mut rows, lost, deadline) => result,
-        }
+            result = self.sender.deliver(&mut rows, lost, deadline, Room::ForSome) => result,
+        }?;
+        let full = delivered.full.into_iter().next();
+        Ok(full.map_or(Coalesced::Enqueued(delivered.new), Coalesced::Full))
     }
 
     /// Waits for the reply to a caller, and checks the groups meanwhile.
@@ -167,7 +191,8 @@ async fn send_all(group: &Group, sender: &Sender) {
         if rows.is_empty() {
             return;
         }
-        match sender.ask(&rows, GROUP_PATIENCE, FIRST_TRY_TIMEOUT, || group.note_sent()).await {
+        match sender.ask(&rows, GROUP_PATIENCE, FIRST_TRY_TIMEOUT, Room::ForSome, || group.note_sent()).await
+        {
             Ok(answer) => group.answered(&answer),
             Err(error) => group.failed(&error, sender.is_for_all(&error)),
         }

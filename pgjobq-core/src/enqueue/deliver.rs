@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::db::query::STATEMENT_TIMEOUT;
 use crate::db::shared::Shared;
 use crate::db::wake_ups::WakeUps;
+use crate::enqueue::full::{Full, Room};
 use crate::enqueue::insert::{Answer, Transaction, admit, insert};
 use crate::enqueue::row::{Row, new_jobs};
 use crate::jitter::jittered;
@@ -34,6 +35,15 @@ pub(crate) struct Sender {
     wake_ups: WakeUps,
 }
 
+/// What has become of jobs that were sent and answered.
+#[derive(Debug, Default)]
+pub(crate) struct Delivered {
+    /// The number of new jobs.
+    pub(crate) new: u64,
+    /// The queues that had no room for some of the jobs.
+    pub(crate) full: Vec<Full>,
+}
+
 /// The state of jobs that were sent and not answered.
 #[derive(Debug, Default)]
 struct Tries {
@@ -49,7 +59,7 @@ impl Sender {
         Self { shared, wake_ups }
     }
 
-    /// Sends jobs until they are answered or the deadline has passed. Returns the number of new jobs. `lost` is the
+    /// Sends jobs until they are answered or the deadline has passed. Leaves in `rows` those without room. `lost` is the
     /// time at which they were sent before without an answer. A job that is live after a lost answer counts as new,
     /// unless it was certainly enqueued before: it may have been a duplicate, but that is no longer known.
     pub(crate) async fn deliver(
@@ -57,9 +67,10 @@ impl Sender {
         rows: &mut Vec<Arc<Row>>,
         lost: Option<Instant>,
         deadline: Instant,
-    ) -> Result<u64, EnqueueError> {
+        room: Room,
+    ) -> Result<Delivered, EnqueueError> {
         let mut tries = Tries { lost, ..Tries::default() };
-        let answered = timeout_at(deadline.into(), self.deliver_patiently(rows, &mut tries)).await;
+        let answered = timeout_at(deadline.into(), self.deliver_patiently(rows, room, &mut tries)).await;
         answered.unwrap_or_else(|_| match tries {
             // Every statement was answered, so the last error is the reason.
             Tries { lost: None, last: Some(error), .. } => Err(error.into()),
@@ -74,17 +85,23 @@ impl Sender {
     async fn deliver_patiently(
         &self,
         rows: &mut Vec<Arc<Row>>,
+        room: Room,
         tries: &mut Tries,
-    ) -> Result<u64, EnqueueError> {
+    ) -> Result<Delivered, EnqueueError> {
         let count = rows.len() as u64;
         let (mut limit, mut pause) = (FIRST_TRY_TIMEOUT, FIRST_PAUSE);
         loop {
-            match self.send_unknown(rows, limit, tries).await {
+            match self.send_unknown(rows, limit, room, tries).await {
                 Ok(answer) => {
                     answer.check(rows)?;
                     answer.note_duplicates(rows, |id| tries.lost.is_some() && !tries.older.contains(id));
                     let older = answer.duplicates.iter().filter(|id| tries.older.contains(id)).count() as u64;
-                    return Ok(if tries.lost.is_some() { count - older } else { answer.new });
+                    rows.retain(|row| answer.left_out(row.id).is_some());
+                    let new = count - older - rows.len() as u64;
+                    return Ok(Delivered {
+                        new: if tries.lost.is_some() { new } else { answer.new },
+                        full: answer.full,
+                    });
                 }
                 Err(error) if tries.lost.is_none() && self.shared.has_waited(&error) => {
                     return Err(error.into());
@@ -108,6 +125,7 @@ impl Sender {
         &self,
         rows: &mut Vec<Arc<Row>>,
         limit: Duration,
+        room: Room,
         Tries { lost, older, .. }: &mut Tries,
     ) -> Result<Answer, DatabaseError> {
         if let Some(since) = *lost {
@@ -124,7 +142,7 @@ impl Sender {
             }
         }
         let before = *lost;
-        let answer = self.ask(rows, ID_PATIENCE, limit, || {
+        let answer = self.ask(rows, ID_PATIENCE, limit, room, || {
             lost.get_or_insert_with(Instant::now);
             Ok(())
         });
@@ -147,12 +165,13 @@ impl Sender {
         rows: &[Arc<Row>],
         patience: Duration,
         limit: Duration,
+        room: Room,
         sending: impl FnOnce() -> Result<(), DatabaseError>,
     ) -> Result<Answer, DatabaseError> {
         let shared = &self.shared;
         let ask = async |connection: &mut PgConnection| {
             sending()?;
-            let answer = insert(rows, connection, &shared.sql, Transaction::Ours { patience }).await?;
+            let answer = insert(rows, connection, &shared.sql, Transaction::Ours { patience, room }).await?;
             if answer.limited && admit(rows, connection, &shared.sql).await.is_err() {
                 self.wake_ups.has_limited();
             }

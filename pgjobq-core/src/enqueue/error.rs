@@ -154,6 +154,16 @@ pub enum EnqueueError {
         /// The queue's name.
         queue: String,
     },
+    /// The queue has reached its bound. Nothing of the statement was enqueued, and a caller's transaction goes on.
+    #[error(
+        "queue `{queue}` is full: it is bounded at {bound} jobs; try again when jobs of it have ended, or raise the bound with `client.queue(\"{queue}\").bounded(…).save()`"
+    )]
+    QueueFull {
+        /// The queue's name.
+        queue: String,
+        /// Its bound.
+        bound: u32,
+    },
     /// The job was to wait for a job that does not exist. Nothing was enqueued, and a caller's transaction goes on.
     #[error(
         "the `{kind}` job cannot wait for job {parent}, which does not exist: enqueue that one first, in the same transaction or committed before (of a completed job with `retain = \"0s\"` nothing is left: pass the handle from its enqueue)"

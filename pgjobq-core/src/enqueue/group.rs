@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
+use crate::enqueue::full::Full;
 use crate::enqueue::insert::{Answer, MAX_BYTES, MAX_ROWS};
 use crate::enqueue::row::Row;
 use crate::lock::lock;
@@ -36,6 +37,8 @@ pub(super) enum Reply {
     /// The caller has to send the job alone. If it was sent in a group and not answered, it may be committed: `lost` is the
     /// time at which it was sent.
     SendAlone { lost: Option<Instant> },
+    /// The job was left out, because its queue is full.
+    Full(Full),
 }
 
 impl Caller {
@@ -145,6 +148,11 @@ impl Group {
         let mut state = lock(&self.state);
         state.sent = None;
         for caller in std::mem::take(&mut state.callers) {
+            if let Some(full) = answer.left_out(caller.row.id) {
+                let full = full.of(caller.row.id);
+                caller.reply(Reply::Full(full));
+                continue;
+            }
             match answer.check(slice::from_ref(&caller.row)) {
                 Err(error) => caller.reply(Reply::Enqueued(Err(error))),
                 Ok(()) if answer.has_inserted_nothing() => state.callers.push(caller),

@@ -13,9 +13,10 @@ use crate::db::ids::QueueId;
 use crate::db::migrate::version::PROGRAM;
 use crate::db::statements::Statements;
 use crate::enqueue::edge;
+use crate::enqueue::full::{Full, Room, WhenFull};
 use crate::enqueue::outcome::EnqueueOutcome;
 use crate::enqueue::row::Row;
-use crate::{DatabaseError, EnqueueError};
+use crate::{DatabaseError, EnqueueError, JobId};
 
 /// The largest number of jobs in one statement, and about the largest size of their arguments. Larger statements cost
 /// memory here and in the server, and are no faster.
@@ -29,7 +30,7 @@ pub(crate) enum Transaction {
     Callers { notify: bool },
     /// One of our own, which commits at once. It waits at most this long for an open transaction that has inserted one of
     /// the ids.
-    Ours { patience: Duration },
+    Ours { patience: Duration, room: Room },
 }
 
 /// The answer of the database.
@@ -51,6 +52,9 @@ pub(super) struct Answer {
     misplaced: Vec<Uuid>,
     /// True if new jobs wait for permits, and the caller has to admit them.
     pub(super) limited: bool,
+    /// The queues that had no room for some of their jobs, which were left out; or no job was inserted, in a caller's
+    /// transaction.
+    pub(super) full: Vec<Full>,
 }
 
 /// Inserts jobs with one statement.
@@ -60,21 +64,21 @@ pub(super) async fn insert(
     sql: &Statements,
     transaction: Transaction,
 ) -> Result<Answer, DatabaseError> {
-    let (notify, patience) = match transaction {
-        Transaction::Callers { notify } => (notify, None),
-        Transaction::Ours { patience } => (false, Some(patience.as_millis() as i32)),
+    let (notify, patience, room) = match transaction {
+        Transaction::Callers { notify } => (notify, None, Room::ForAll),
+        Transaction::Ours { patience, room } => (false, Some(patience.as_millis() as i32), room),
     };
     let mut rows: Vec<&Row> = rows.iter().map(AsRef::as_ref).collect();
     // In the order of the key: two statements with the same ids then cannot wait for each other in a circle.
     rows.sort_by_key(|row| row.id);
     let query = match &rows[..] {
-        [row] if row.is_simple() => one(row, sql).bind(notify).bind(patience).bind(PROGRAM),
+        [row] if row.is_simple() => one(row, sql).bind(notify).bind(patience).bind(PROGRAM).bind(room.word()),
         rows => {
             let edges = edge::to_json(rows.iter().map(|row| &*row.edges), iter::empty());
             let (shapes, shape_of_row) = shapes(rows);
             let query = bind_rows(sqlx::query(sql.enqueue_many.clone()), rows, &shapes, shape_of_row);
             let query = query.bind(notify).bind(patience).bind(PROGRAM).bind(edges);
-            bind_options(query, rows, &shapes)
+            bind_options(query, rows, &shapes).bind(room.word())
         }
     };
     let row =
@@ -157,7 +161,27 @@ impl Answer {
             wake: row.try_get::<Option<_>, _>("wake")?.unwrap_or_default(),
             misplaced: row.try_get::<Option<_>, _>("misplaced")?.unwrap_or_default(),
             limited: row.try_get::<Option<_>, _>("limited")?.unwrap_or_default(),
+            full: Full::read(row.try_get("full")?).map_err(|error| sqlx::Error::Decode(error.into()))?,
         })
+    }
+
+    /// Returns the error of the first queue that refuses jobs because it is full, instead of dropping them.
+    pub(super) fn check_room(&self) -> Result<(), EnqueueError> {
+        let refuses = |full: &&Full| full.when_full != WhenFull::DropNew;
+        self.full.iter().find(refuses).map_or(Ok(()), |full| Err(full.error()))
+    }
+
+    /// Returns the queue that had no room for this job.
+    pub(super) fn left_out(&self, id: JobId) -> Option<&Full> {
+        self.full.iter().find(|full| full.jobs.contains(&id.as_uuid()))
+    }
+
+    /// Notes which of these jobs were dropped because their queue is full, and returns their number.
+    pub(super) fn note_dropped(&self, rows: &[impl AsRef<Row>]) -> u64 {
+        let drops =
+            |row: &&Row| self.left_out(row.id).is_some_and(|full| full.when_full == WhenFull::DropNew);
+        let dropped = rows.iter().map(AsRef::as_ref).filter(drops);
+        dropped.inspect(|row| row.outcome.set(EnqueueOutcome::Dropped)).count() as u64
     }
 
     /// Fails if the answer refuses one of these jobs.

@@ -10,6 +10,8 @@ use crate::workflow::plan::Plan;
 pub enum New<'n> {
     /// After an error, those that are not known to be enqueued.
     Jobs(&'n mut Vec<Arc<Row>>),
+    /// The same, without a wait for room in a full queue.
+    AtOnce(&'n mut Vec<Arc<Row>>),
     /// All of it, or nothing.
     Workflow(&'n Plan),
 }

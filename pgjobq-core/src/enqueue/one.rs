@@ -14,16 +14,49 @@ impl<T> NewJob<T> {
     ///
     /// The arguments of one job are at most 1 MiB, or the client's [`max_args`](crate::ClientBuilder::max_args). Through a
     /// client the call takes at most 30 seconds, or its [`enqueue_timeout`](crate::ClientBuilder::enqueue_timeout), in
-    /// which it waits for a connection, and sends the job again if an answer was lost.
+    /// which it waits for a connection, for room in a [bounded](crate::SaveQueue::bounded) queue, and sends the job again if an
+    /// answer was lost.
     ///
     /// # Errors
     ///
-    /// Mistakes in the job, an unknown queue, [`EnqueueError::TimedOut`], and errors of the database. A duplicate is
+    /// Mistakes in the job, an unknown queue, [`EnqueueError::QueueFull`], [`EnqueueError::TimedOut`], and errors of the database. A duplicate is
     /// not an error: the handle reports it.
-    pub async fn enqueue(self, mut to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
+    pub async fn enqueue(self, to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
+        self.insert_into(to, |rows| New::Jobs(rows)).await
+    }
+
+    /// Enqueues the job, and does not wait for room if its queue is full: then it fails with [`EnqueueError::QueueFull`] at once.
+    /// In a caller's transaction [`enqueue`](Self::enqueue) does the same.
+    ///
+    /// ```no_run
+    /// # use pgjobq_core as pgjobq;
+    /// # mod thumbnail { pub fn job(_: i64) -> pgjobq_core::NewJob<()> { unimplemented!() } }
+    /// # async fn example(client: pgjobq::Client) -> Result<(), pgjobq::EnqueueError> {
+    /// use pgjobq::EnqueueError;
+    ///
+    /// match thumbnail::job(7).try_enqueue(&client).await {
+    ///     Err(EnqueueError::QueueFull { bound, .. }) => println!("{bound} wait already: come back later"),
+    ///     enqueued => _ = enqueued?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`enqueue`](Self::enqueue).
+    pub async fn try_enqueue(self, to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
+        self.insert_into(to, |rows| New::AtOnce(rows)).await
+    }
+
+    async fn insert_into(
+        self,
+        mut to: impl Target,
+        new: fn(&mut Vec<Arc<Row>>) -> New<'_>,
+    ) -> Result<JobHandle<T>, EnqueueError> {
         let (kind, unkept) = (self.row.kind, self.row.unkept);
         let row = checked(self.row, &to)?;
-        let inserted = to.insert(New::Jobs(&mut vec![Arc::clone(&row)])).await?;
+        let inserted = to.insert(new(&mut vec![Arc::clone(&row)])).await?;
         Ok(JobHandle::enqueued(row.id, kind, row.outcome.get(), inserted.committed, unkept))
     }
 }
@@ -36,6 +69,15 @@ impl Client {
     /// Those of [`NewJob::enqueue`].
     pub async fn enqueue<T>(&self, job: NewJob<T>) -> Result<JobHandle<T>, EnqueueError> {
         job.enqueue(self).await
+    }
+
+    /// Enqueues one job, and does not wait for room: another way to write `job.try_enqueue(&client)`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`NewJob::try_enqueue`].
+    pub async fn try_enqueue<T>(&self, job: NewJob<T>) -> Result<JobHandle<T>, EnqueueError> {
+        job.try_enqueue(self).await
     }
 }
 

@@ -25,6 +25,8 @@ type Inserting<'s> = Pin<Box<dyn Future<Output = Result<Inserted, EnqueueError>>
 pub struct Inserted {
     /// The number of new jobs, or of new workflows; the others are duplicates.
     pub new: u64,
+    /// The number of jobs that were dropped, because their queue is full.
+    pub dropped: u64,
     /// True if the jobs are certainly committed.
     pub committed: bool,
 }
@@ -145,7 +147,7 @@ fn check_schema() -> Result<(), EnqueueError> {
 impl Target for &Client {
     fn insert<'s>(&'s mut self, new: New<'s>) -> Inserting<'s> {
         let client: &Client = self;
-        Box::pin(async { Ok(Inserted { new: client.insert(new).await?, committed: true }) })
+        Box::pin(client.insert(new))
     }
 
     fn commits_each(&self) -> bool {
@@ -241,16 +243,19 @@ async fn in_callers(
     sql: &Statements,
     notify: bool,
 ) -> Result<Inserted, EnqueueError> {
-    let new = match new {
-        New::Jobs(rows) => {
+    match new {
+        New::Jobs(rows) | New::AtOnce(rows) => {
             let answer = insert::insert(rows, connection, sql, In::Callers { notify }).await?;
+            answer.check_room()?;
             answer.check(rows)?;
             answer.note_duplicates(rows, |_| false);
-            answer.new
+            Ok(Inserted { new: answer.new, dropped: answer.note_dropped(rows), committed: false })
         }
-        New::Workflow(plan) => enclosed::in_callers(plan, connection, sql, notify).await?.is_new.into(),
-    };
-    Ok(Inserted { new, committed: false })
+        New::Workflow(plan) => {
+            let is_new = enclosed::in_callers(plan, connection, sql, notify).await?.is_new;
+            Ok(Inserted { new: is_new.into(), dropped: 0, committed: false })
+        }
+    }
 }
 
 mod sealed {

@@ -9,7 +9,7 @@ use sqlx::{Postgres, Row, SqlStr};
 use uuid::Uuid;
 
 use crate::db::columns::some_of;
-use crate::db::ids::{Shard, WorkerId};
+use crate::db::ids::{QueueId, Shard, WorkerId};
 use crate::store::access::Store;
 use crate::store::model::{Hold, LeaseKey};
 use crate::store::settle::Settled;
@@ -62,6 +62,8 @@ pub struct Finished {
     pub cancelled: Vec<JobId>,
     /// True if a process waits for jobs to end.
     pub waited: bool,
+    /// The queues that have room again, and for which a process waits.
+    pub room: Vec<QueueId>,
     /// The changes for the children of the ended jobs.
     pub settled: Settled,
 }
@@ -153,6 +155,7 @@ fn read_finished(row: &PgRow) -> Result<Finished, sqlx::Error> {
         stale: stale.into_iter().flatten().map(JobId::from).collect(),
         cancelled: cancelled.into_iter().flatten().map(JobId::from).collect(),
         waited: row.try_get("waited")?,
+        room: row.try_get::<Option<_>, _>("room")?.unwrap_or_default(),
         settled: Settled::read(row)?,
     })
 }

@@ -311,6 +311,7 @@ impl Waits {
             match signals.recv().await {
                 Ok(
                     Signal::Wake(_)
+                    | Signal::Room(_)
                     | Signal::Cancel
                     | Signal::Edges
                     | Signal::Queues

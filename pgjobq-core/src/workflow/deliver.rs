@@ -9,6 +9,7 @@ use crate::db::query::STATEMENT_TIMEOUT;
 use crate::db::shared::Shared;
 use crate::db::wake_ups::WakeUps;
 use crate::enqueue::deliver::{FIRST_PAUSE, FIRST_TRY_TIMEOUT, ID_PATIENCE, MAX_PAUSE};
+use crate::enqueue::full::Room;
 use crate::enqueue::insert::Transaction as In;
 use crate::enqueue::row::new_jobs;
 use crate::jitter::jittered;
@@ -96,7 +97,7 @@ async fn send_on(
     plan: &Plan,
     connection: &mut PgConnection,
 ) -> Result<Answer, EnqueueError> {
-    let ours = In::Ours { patience: ID_PATIENCE };
+    let ours = In::Ours { patience: ID_PATIENCE, room: Room::ForAll };
     if is_one_statement(plan) {
         return insert(plan, connection, &shared.sql, ours).await;
     }

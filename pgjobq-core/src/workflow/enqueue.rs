@@ -17,7 +17,7 @@ impl Workflow {
     ///
     /// # Errors
     ///
-    /// Mistakes in the workflow or in a step, an unknown queue, and errors of the database. A workflow whose id is there already is
+    /// Mistakes in the workflow or in a step, an unknown queue, a full queue (a workflow does not wait for room), and errors of the database. A workflow whose id is there already is
     /// not an error: the handle reports it.
     pub async fn enqueue(self, mut to: impl Target) -> Result<WorkflowHandle, WorkflowError> {
         let plan = Plan::of(self.draft, to.max_args(), to.parent())?;
@@ -40,7 +40,9 @@ impl Client {
 /// Names the step that the database refused.
 fn named(error: EnqueueError, plan: &Plan) -> WorkflowError {
     let refused = |step: &&PlannedStep| match &error {
-        EnqueueError::UnknownQueue { queue } => step.row.queue == *queue,
+        EnqueueError::UnknownQueue { queue } | EnqueueError::QueueFull { queue, .. } => {
+            step.row.queue == *queue
+        }
         EnqueueError::UnknownParent { parent, .. } => {
             step.row.edges.iter().any(|edge| edge.parent.id == *parent)
         }

@@ -176,6 +176,18 @@ pub enum RetryError {
         /// The workflow.
         id: WorkflowId,
     },
+    /// A queue has no room for the steps that would run again.
+    #[error(
+        "workflow {id} cannot be retried now, because queue `{queue}`, which is bounded at {bound} jobs, has no room for its steps: try again when others have ended"
+    )]
+    QueueFull {
+        /// The workflow.
+        id: WorkflowId,
+        /// The queue's name.
+        queue: String,
+        /// Its bound.
+        bound: u32,
+    },
     /// The database could not be reached, or refused.
     #[error(transparent)]
     Database(#[from] DatabaseError),

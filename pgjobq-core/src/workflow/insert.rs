@@ -13,6 +13,7 @@ use crate::db::ids::QueueId;
 use crate::db::migrate::version::PROGRAM;
 use crate::db::statements::Statements;
 use crate::enqueue::edge;
+use crate::enqueue::full::Full;
 use crate::enqueue::insert::{MAX_BYTES, MAX_ROWS, Transaction, bind_options, bind_rows, shapes};
 use crate::enqueue::row::Row;
 use crate::workflow::draft::Role;
@@ -30,6 +31,8 @@ pub(crate) struct Answer {
     missing: Vec<Uuid>,
     /// The kinds of steps that would not be on the shard of their limit. If there are any, the statement has inserted nothing.
     misplaced: Vec<String>,
+    /// The queues without room for all steps. If there are any, the statement has inserted nothing.
+    full: Vec<Full>,
     /// The queues in which an idle worker has to be notified; empty if the statement has notified it.
     pub(crate) wake: Vec<QueueId>,
 }
@@ -58,6 +61,9 @@ pub(crate) async fn insert(
         let next = Answer::read(&row).map_err(DatabaseError::Refused)?;
         if let Some(queue) = next.unknown.first() {
             return Err(EnqueueError::UnknownQueue { queue: queue.clone() });
+        }
+        if let Some(full) = next.full.first() {
+            return Err(full.error());
         }
         if let Some(parent) = next.missing.first() {
             return Err(unknown_parent(plan, (*parent).into()));
@@ -114,7 +120,7 @@ fn bind_steps<'q>(
     let steps: Vec<&PlannedStep> = plan.steps[part].iter().collect();
     let (notify, patience) = match transaction {
         Transaction::Callers { notify } => (notify, None),
-        Transaction::Ours { patience } => (false, Some(patience.as_millis() as i32)),
+        Transaction::Ours { patience, .. } => (false, Some(patience.as_millis() as i32)),
     };
     query
         .bind(plan.id.as_uuid())
@@ -167,6 +173,7 @@ impl Answer {
             unknown: row.try_get::<Option<_>, _>("unknown")?.unwrap_or_default(),
             missing: row.try_get::<Option<_>, _>("missing")?.unwrap_or_default(),
             misplaced: row.try_get::<Option<_>, _>("misplaced")?.unwrap_or_default(),
+            full: Full::read(row.try_get("full")?).map_err(|error| sqlx::Error::Decode(error.into()))?,
             wake: row.try_get::<Option<_>, _>("wake")?.unwrap_or_default(),
         })
     }

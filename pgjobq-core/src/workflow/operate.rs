@@ -9,6 +9,7 @@ use crate::client::Client;
 use crate::db::ids::QueueId;
 use crate::db::literal::Literal;
 use crate::db::tries::Tries;
+use crate::enqueue::full::Full;
 use crate::jitter::jittered;
 use crate::{DatabaseError, HandleError, RetryError, Step, WorkflowHandle};
 
@@ -57,7 +58,7 @@ impl WorkflowHandle {
     /// # Errors
     ///
     /// [`RetryError::Busy`], if a step is about to end in a transaction that is still open, or steps for the end of the workflow
-    /// run; and [`RetryError::Database`].
+    /// run; [`RetryError::QueueFull`], if a queue has no room for all of its steps; and [`RetryError::Database`].
     pub async fn retry_failed(&self, client: &Client) -> Result<u64, RetryError> {
         let (shared, shard) = (client.shared(), self.shard(client).await?);
         let tries = Tries::within(RETRY_TIMEOUT);
@@ -66,6 +67,12 @@ impl WorkflowHandle {
             let is_busy: bool = row.try_get("is_busy").map_err(DatabaseError::Refused)?;
             client.notifications().cancel(); // Workers look at what is left to do.
             if !is_busy {
+                let full: Option<&str> = row.try_get("full").map_err(DatabaseError::Refused)?;
+                let full = Full::read(full)
+                    .map_err(|error| DatabaseError::Refused(sqlx::Error::Decode(error.into())))?;
+                if let Some(Full { queue, bound, .. }) = full.into_iter().next() {
+                    return Err(RetryError::QueueFull { id: self.id(), queue, bound });
+                }
                 let retried: Option<i32> = row.try_get("retried").map_err(DatabaseError::Refused)?;
                 wake(client, &row)?;
                 return Ok(retried.unwrap_or(0).unsigned_abs().into());

@@ -61,6 +61,7 @@ fn notify(runtime: &Arc<Runtime>, shard: Shard, results: &[Unrecorded], finished
     let queues: BTreeSet<_> = returned.map(|result| result.ended.hold.lease.lane.queue).collect();
     runtime.work_returned(&Vec::from_iter(queues));
     let is_dead = |result: &&Unrecorded| matches!(result.ended.decision, Decision::Bury { .. });
+    runtime.notifier.room(&finished.room);
     runtime.alert(shard, recorded().filter(is_dead).map(|result| result.job().as_uuid()).collect());
     if finished.waited {
         let terminal = recorded().filter(|result| result.ended.decision.is_terminal());

@@ -20,6 +20,8 @@ pub enum LeftOut {
     Live,
     /// Its queue was deleted.
     QueueDeleted,
+    /// The queue that it was to come to is full.
+    QueueFull,
     /// Even alone, it made the action fail: see [`ActionReport::problem`](crate::ActionReport::problem).
     Refused,
     /// When its turn came, it had ended, started or changed, and no longer matched.
@@ -29,7 +31,7 @@ pub enum LeftOut {
 }
 
 impl LeftOut {
-    const ALL: [(&str, Self); 9] = [
+    const ALL: [(&str, Self); 10] = [
         ("running", Self::Running),
         ("locked", Self::Locked),
         ("same", Self::Same),
@@ -37,6 +39,7 @@ impl LeftOut {
         ("step", Self::Step),
         ("live", Self::Live),
         ("queue_deleted", Self::QueueDeleted),
+        ("full", Self::QueueFull),
         ("refused", Self::Refused),
         ("gone", Self::Gone),
     ];
@@ -57,6 +60,7 @@ impl fmt::Display for LeftOut {
             Self::Step => "steps of workflows",
             Self::Live => "live again",
             Self::QueueDeleted => "of deleted queues",
+            Self::QueueFull => "without room in a full queue",
             Self::Refused => "refused by the database",
             Self::Gone => "changed meanwhile",
             Self::Other => "left for a reason of a newer version",

@@ -1,0 +1,96 @@
+//! Bounds that change.
+
+use pgjobq::prelude::*;
+
+use super::{assert_accounted, bound, quick, room};
+use crate::harness::TestDb;
+
+on_one_shard!(bound_follows_code_and_operator);
+async fn bound_follows_code_and_operator(db: TestDb) {
+    let queue = || db.client.queue("bounded");
+    queue().save().await.unwrap();
+    assert_eq!((queue().room().await.unwrap(), db.client.queue("none").room().await.unwrap()), (None, None));
+    bound(&db, 5).await;
+    db.client.enqueue_all((0..3).map(quick::job)).await.unwrap();
+    assert_eq!(room(&db).await, 2);
+    queue().change().bound(1000).by("ada").await.unwrap();
+    assert_eq!(room(&db).await, 997);
+    bound(&db, 4).await; // A deploy: the operator's wins.
+    assert_eq!(room(&db).await, 997);
+    let setting = queue().settings().await.unwrap().unwrap().bound;
+    assert_eq!(
+        (setting.by_code, setting.current(), setting.by_operator.clone().unwrap().by),
+        (Some(4), Some(&1000), "ada".into())
+    );
+    queue().change().reset_bound().await.unwrap();
+    assert_eq!(room(&db).await, 1);
+    let shown = "select bound || ', ' || room from pgjobq.queue_overview where queue = 'bounded'";
+    assert_eq!(db.text(&format!("({shown})")).await, "4, 1");
+    assert_accounted(&db).await;
+}
+
+on_one_shard!(unchanged_bound_writes_nothing);
+async fn unchanged_bound_writes_nothing(db: TestDb) {
+    bound(&db, 5).await;
+    let row = "(select xmin::text || xmax::text from pgjobq.queues where name = 'bounded')";
+    let before = db.text(row).await;
+    bound(&db, 5).await;
+    assert_eq!(db.text(row).await, before);
+}
+
+on_one_shard!(removed_bound_returns_with_its_jobs_counted);
+async fn removed_bound_returns_with_its_jobs_counted(db: TestDb) {
+    quick::enqueue(&db.client, 0).await.unwrap(); // Before there is a bound: not counted.
+    bound(&db, 3).await;
+    let counted = quick::enqueue(&db.client, 1).await.unwrap();
+    db.client.queue("bounded").unbounded().save().await.unwrap();
+    assert_eq!(db.client.queue("bounded").room().await.unwrap(), None);
+    db.client.enqueue_all((2..10).map(quick::job)).await.unwrap();
+    bound(&db, 3).await;
+    assert_eq!(room(&db).await, 2);
+    counted.cancel(&db.client).await.unwrap();
+    assert_eq!(room(&db).await, 3);
+    assert_accounted(&db).await;
+}
+
+on_one_shard!(waiting_enqueue_follows_a_raised_or_removed_bound);
+async fn waiting_enqueue_follows_a_raised_or_removed_bound(db: TestDb) {
+    bound(&db, 1).await;
+    quick::enqueue(&db.client, 0).await.unwrap();
+    for change in 1..=2 {
+        let client = super::patient(&db, crate::harness::PATIENCE);
+        let waiting = tokio::spawn(async move { quick::enqueue(&client, change).await });
+        db.until("exists (select from pgjobq.room_waiters where until > clock_timestamp())").await;
+        match change {
+            1 => bound(&db, 2).await,
+            _ => db.client.queue("bounded").unbounded().save().await.unwrap(),
+        }
+        assert!(waiting.await.unwrap().unwrap().is_new());
+    }
+    assert_accounted(&db).await;
+}
+
+on_one_shard!(waiting_enqueue_ends_with_a_deleted_queue);
+async fn waiting_enqueue_ends_with_a_deleted_queue(db: TestDb) {
+    bound(&db, 1).await;
+    quick::enqueue(&db.client, 0).await.unwrap();
+    let client = super::patient(&db, crate::harness::PATIENCE);
+    let waiting = tokio::spawn(async move { quick::enqueue(&client, 1).await });
+    db.until("exists (select from pgjobq.room_waiters where until > clock_timestamp())").await;
+    db.client.queue("bounded").delete().await.unwrap();
+    let error = waiting.await.unwrap().unwrap_err();
+    assert!(matches!(error, pgjobq::EnqueueError::UnknownQueue { .. }), "{error}");
+    assert_accounted(&db).await;
+}
+
+on_one_shard!(recount_finds_places_of_rows_deleted_by_hand);
+async fn recount_finds_places_of_rows_deleted_by_hand(db: TestDb) {
+    bound(&db, 5).await;
+    db.client.enqueue_all((0..5).map(quick::job)).await.unwrap();
+    db.run("delete from pgjobq.jobs where id in (select id from pgjobq.jobs limit 2)").await;
+    assert_eq!(room(&db).await, 0);
+    assert_eq!(db.number("select pgjobq.recount_room('bounded')").await, 2);
+    assert_eq!(db.number("select pgjobq.recount_room('bounded')").await, 0);
+    assert_eq!(room(&db).await, 2);
+    assert_accounted(&db).await;
+}
