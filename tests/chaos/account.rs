@@ -35,7 +35,7 @@ pub(crate) struct Expected {
 pub(crate) struct Account {
     pub(crate) attempted: AtomicI64,
     pub(crate) acknowledged: AtomicI64,
-    /// Jobs that wait or run, as last seen.
+    /// Jobs without limits that wait or run, as last seen.
     pub(crate) live: AtomicI64,
     books: Mutex<Books>,
 }

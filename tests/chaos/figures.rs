@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::limit_verdict;
 use crate::nemesis::Struck;
 use crate::plan::Fault;
 use crate::proxy::Counts;
@@ -54,6 +55,7 @@ pub(crate) async fn table(
         ),
     );
     jobs(&mut table, stage, waits).await;
+    limit_verdict::figures(stage).await.iter().for_each(|figures| line(&mut table, figures));
     line(&mut table, &format!("conserved in each of {samples} snapshots"));
     table
 }

@@ -14,7 +14,9 @@ pub(crate) struct Ledger {
 }
 
 pub(crate) async fn create(pool: &PgPool) {
-    sqlx::raw_sql(include_str!("ledger.sql")).execute(pool).await.unwrap();
+    for books in [include_str!("ledger.sql"), include_str!("limits.sql")] {
+        sqlx::raw_sql(books).execute(pool).await.unwrap();
+    }
 }
 
 impl Ledger {
@@ -32,10 +34,12 @@ impl Ledger {
     /// Records that a run begins, and returns its id.
     pub(crate) async fn begin(&self, ctx: &JobContext) -> sqlx::Result<Uuid> {
         let run = Uuid::new_v4();
-        let begin = "insert into runs (run, job, attempt, place, worker, lease, holder)
-            select $1, $2, $3, $4, $5, l.id, w.name
+        let begin =
+            "insert into runs (run, job, attempt, place, worker, lease, holder, kind, key, queue, ticket)
+            select $1, $2, $3, $4, $5, l.id, w.name, j.kind, j.key, q.name, j.ticket
               from (select) one
               left join pgjobq.jobs j on j.shard = 0 and j.id = $2
+              left join pgjobq.queues q on q.id = j.queue_id
               left join pgjobq.leases l on l.shard = 0 and l.queue_id = j.queue_id and l.priority = j.priority
                                        and l.tickets @> j.ticket
               left join pgjobq.workers w on w.shard = 0 and w.id = l.worker";

@@ -14,7 +14,11 @@ create table runs (
     place int not null,
     lease bigint,
     holder text,
-    worker text not null
+    worker text not null,
+    kind text,
+    key text,
+    queue text,
+    ticket bigint
 );
 create index runs_by_job on runs (job);
 create index runs_by_beginning on runs (began);
@@ -66,3 +70,33 @@ begin
 end $$;
 
 create trigger note_end after delete on pgjobq.jobs for each row execute function note_end();
+
+-- Each time that a live job lost its ticket: another attempt of it begins under another one.
+create table tickets_lost (
+    job uuid not null,
+    ticket bigint not null,
+    at bigint not null default nextval('public.moments')
+);
+create index tickets_lost_by_job on tickets_lost (job);
+
+create function note_lost_ticket() returns trigger language plpgsql as $$
+begin
+    insert into public.tickets_lost (job, ticket) values (old.id, old.ticket);
+    return null;
+end $$;
+
+create trigger note_lost_ticket after update of ticket on pgjobq.jobs for each row
+    when (old.ticket is not null and old.ticket is distinct from new.ticket) execute function note_lost_ticket();
+
+-- The times at which jobs were running under a lease that covered them: from the beginning of the job function until it
+-- ended, or the job lost its ticket or its row. These moments are drawn inside of the time that they stand for: a start after
+-- the claim, an end before the commit. So a time here is never longer than the true one.
+create view held as
+    select * from (
+        select r.job, r.ticket, r.kind, r.key, r.queue, r.lease, min(r.began) as began,
+               max(least(r.ended,
+                         (select min(l.at) from tickets_lost l where l.job = r.job and l.ticket = r.ticket),
+                         (select min(e.at) from ends e where e.job = r.job))) as until
+          from runs r where r.holder = r.worker
+         group by r.job, r.ticket, r.kind, r.key, r.queue, r.lease) h
+     where until > began;

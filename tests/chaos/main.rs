@@ -4,10 +4,12 @@
 //! `cargo test --test chaos` plays three seeds of forty seconds. By hand:
 //! `cargo test --test chaos -- --seed 7 --duration 30m --faults kill,freeze,crash`.
 //! On a machine that does other things as well, `--patience 10` makes the time limits ten times as long.
+//! `--workers 8 --keys 1000` plays with more of them.
 #![allow(clippy::unwrap_used)]
 
 mod account; // The record of attempted and acknowledged enqueues.
 mod calm; // Troubles that must cost no job an attempt.
+mod changes; // A person who changes a limit.
 mod clock; // The clock of the server.
 mod figures; // The printed summary of a run.
 mod fleet; // The worker processes.
@@ -15,6 +17,8 @@ mod flow_verdict; // The checks of workflows at the end.
 mod flows; // The workflows.
 mod jobs; // The jobs that they run.
 mod ledger; // The record of runs and their leases.
+mod limit_verdict; // The checks of limits at the end.
+mod limited; // The jobs under limits.
 mod nemesis; // Carries out a plan.
 mod observer; // Checks conservation throughout the run.
 mod operator; // A person who manages a queue through a network that falls silent.
@@ -25,8 +29,10 @@ mod planners; // Enqueue workflows.
 mod process; // A worker process, seen from inside and from outside.
 mod producers; // Enqueue through a network that fails.
 mod proxy; // A network that can be broken.
+mod sabotage; // Faults of the library that the checks must find.
 mod stage; // The server, the networks, and the workers.
 mod steps; // The job functions of workflows.
+mod tenants; // Enqueue jobs under limits.
 mod verdict; // The checks at the end.
 mod wanted; // The options of the command line.
 
@@ -84,8 +90,8 @@ fn main() {
 
 /// Plays one seed, and returns the number of stale results.
 async fn play(seed: u64, wanted: &Wanted) -> u64 {
-    let (workers, plans) = Plan::of(seed, &wanted.faults);
-    let stage = Arc::new(Stage::new(workers, wanted.patience).await);
+    let (workers, plans) = Plan::of(seed, &wanted.faults, wanted.workers);
+    let stage = Arc::new(Stage::new(workers, wanted.keys, wanted.patience).await);
     let tending = tokio::spawn({
         let stage = Arc::clone(&stage);
         async move { stage.fleet.tend().await }
@@ -96,6 +102,13 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
     for producer in 0..PRODUCERS {
         producers.spawn(produce(Arc::clone(&stage), seed * PRODUCERS + producer, Arc::clone(&producing)));
     }
+    let mut tenants = JoinSet::new();
+    for tenant in 0..PRODUCERS {
+        let seed = seed.rotate_left(32) + tenant;
+        tenants.spawn(tenants::produce(Arc::clone(&stage), tenant, seed, Arc::clone(&producing)));
+    }
+    let changes = tokio::spawn(changes::change(Arc::clone(&stage), seed));
+    let planted = wanted.plant.clone().map(|fault| tokio::spawn(sabotage::plant(Arc::clone(&stage), fault)));
     let planner = tokio::spawn(planners::plan(Arc::clone(&stage), !seed, Arc::clone(&producing)));
     let people = tokio::spawn(people::look_after(Arc::clone(&stage)));
     let observer = tokio::spawn(observer::observe(Arc::clone(&stage), Arc::clone(&observing)));
@@ -111,6 +124,7 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
     producing.store(false, Ordering::SeqCst);
     let waits = producers.join_all().await;
     let flow_waits = planner.await.unwrap();
+    tenants.join_all().await;
     operator::tidy_up(&stage).await;
     settle(&stage).await;
     observing.store(false, Ordering::SeqCst);
@@ -123,6 +137,8 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
     let flows = tokio::time::timeout(WAITS_END_WITHIN * wanted.patience, flow_waits.join_all()).await;
     let flows = flows.expect("every wait for an ended workflow returns");
     people.abort();
+    changes.abort();
+    planted.iter().for_each(tokio::task::JoinHandle::abort);
     tending.abort();
     stage.fleet.end(wanted.patience).await;
 
@@ -130,6 +146,7 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
     stage.command("analyze").await;
     verdict::check(&stage, &awaited).await;
     flow_verdict::check(&stage, &flows).await;
+    limit_verdict::check(&stage).await;
     println!("{}", figures::table(&stage, seed, lasted, &struck, samples, awaited.len() + flows.len()).await);
     if wanted.verbose {
         println!("warnings of the workers:{}\n", stage.fleet.overheard.summary());

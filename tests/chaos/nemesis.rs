@@ -180,9 +180,9 @@ async fn carry(stage: &Stage) {
 
 /// Steps the server's clock, and steps it back.
 async fn step_clock(stage: &Stage, step: Step) {
-    stage.clock.step_to(if step.strength.is_multiple_of(2) { HOUR } else { -HOUR });
+    stage.step_clock_to(if step.strength.is_multiple_of(2) { HOUR } else { -HOUR }).await;
     sleep(step.hold).await;
-    stage.clock.step_to(0);
+    stage.step_clock_to(0).await;
     // A job that was delayed meanwhile is due an hour from now.
     let early = "update pgjobq.jobs set run_at = clock_timestamp() where run_at > clock_timestamp() + interval '1 minute'";
     stage.command(early).await;

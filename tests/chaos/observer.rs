@@ -14,19 +14,22 @@ pub(crate) async fn observe(stage: Arc<Stage>, goes_on: Arc<AtomicBool>) -> usiz
     let mut samples = 0;
     let ended =
         "select count(*) from pgjobq.finished where outcome in ('completed', 'dead', 'cancelled', 'expired')";
-    // Both numbers of one snapshot in one: nothing here has a billion jobs.
-    let both = format!("(select count(*) from pgjobq.jobs) * 1000000000 + ({ended})");
+    // All numbers of one snapshot in one: nothing here has a million live or a billion jobs.
+    let limited = "select count(*) from pgjobq.jobs where limits is not null or unique_key is not null";
+    let all =
+        format!("(({limited}) * 1000000 + (select count(*) from pgjobq.jobs)) * 1000000000 + ({ended})");
     while goes_on.load(Ordering::SeqCst) {
         let at_least = stage.account.acknowledged.load(Ordering::SeqCst);
-        if let Some(both) = stage.try_number(&both).await {
-            let (live, ended) = (both / 1_000_000_000, both % 1_000_000_000);
+        if let Some(all) = stage.try_number(&all).await {
+            let (live, ended) = (all / 1_000_000_000, all % 1_000_000_000);
+            let (limited, live) = (live / 1_000_000, live % 1_000_000);
             let at_most = stage.account.attempted.load(Ordering::SeqCst);
             let there = live + ended;
             assert!(
                 (at_least..=at_most).contains(&there),
                 "{there} jobs ({live} live), of {at_least} acknowledged and {at_most} attempted"
             );
-            stage.account.live.store(live, Ordering::SeqCst);
+            stage.account.live.store(live - limited, Ordering::SeqCst);
             samples += 1;
         }
         tokio::time::sleep(EVERY).await;

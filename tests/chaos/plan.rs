@@ -123,10 +123,11 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Returns the number of workers, and the lines that have any of these faults.
-    pub(crate) fn of(seed: u64, wanted: &[Fault]) -> (usize, Vec<Self>) {
+    /// Returns the number of workers, drawn unless it is given, and the lines that have any of these faults.
+    pub(crate) fn of(seed: u64, wanted: &[Fault], workers: Option<usize>) -> (usize, Vec<Self>) {
         let mut dice = Rng::with_seed(seed);
-        let workers = dice.usize(3..=6);
+        let drawn = dice.usize(3..=6);
+        let workers = workers.unwrap_or(drawn);
         let mut plans = Vec::new();
         for line in LINES {
             let dice = dice.fork();
@@ -170,7 +171,7 @@ impl Iterator for Plan {
 /// A plan that a seed does not fix could not be played again.
 pub(crate) fn assert_fixed_by_the_seed(seed: u64, wanted: &[Fault]) {
     let steps = |seed| {
-        let (workers, plans) = Plan::of(seed, wanted);
+        let (workers, plans) = Plan::of(seed, wanted, None);
         (workers, plans.into_iter().map(|plan| plan.take(50).collect()).collect::<Vec<Vec<Step>>>())
     };
     assert_eq!(steps(seed), steps(seed), "the seed does not fix the plan");

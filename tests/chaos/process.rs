@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::ledger::Ledger;
 use crate::overheard::{self, Overheard};
-use crate::{LEASE, SLOTS, operator};
+use crate::{LEASE, SLOTS, limited, operator};
 
 const URL: &str = "PGJOBQ_CHAOS_URL";
 const LEDGER: &str = "PGJOBQ_CHAOS_LEDGER";
@@ -93,6 +93,8 @@ async fn build(
         .queue("default", SLOTS)
         .state(Ledger::new(&settings.ledger, settings.place, &name))
         .queue(operator::QUEUE, 2)
+        .queue(limited::QUEUE, SLOTS)
+        .queue(limited::NARROW, 2)
         .heartbeat(lease / 3)
         .lease(lease)
         .claim_timeout(LEASE)

@@ -152,12 +152,12 @@ impl Producer {
 
 pub(crate) type Refused = Box<dyn std::error::Error + Send + Sync>;
 
-async fn one(client: &Client, jobs: Vec<NewJob<Uuid>>) -> Result<JobHandle<Uuid>, Refused> {
+pub(crate) async fn one(client: &Client, jobs: Vec<NewJob<Uuid>>) -> Result<JobHandle<Uuid>, Refused> {
     let job = jobs.into_iter().next().expect("one job is drawn");
     Ok(job.enqueue(client).await?)
 }
 
-async fn many(client: &Client, mut jobs: Vec<NewJob<Uuid>>, chains: bool) -> Result<(), Refused> {
+pub(crate) async fn many(client: &Client, mut jobs: Vec<NewJob<Uuid>>, chains: bool) -> Result<(), Refused> {
     if chains {
         let first = jobs.remove(0).enqueue(client).await?;
         jobs = jobs.into_iter().map(|job| job.after(&first)).collect();
@@ -168,7 +168,7 @@ async fn many(client: &Client, mut jobs: Vec<NewJob<Uuid>>, chains: bool) -> Res
     Ok(())
 }
 
-async fn in_a_transaction(
+pub(crate) async fn in_a_transaction(
     client: &Client,
     mut jobs: Vec<NewJob<Uuid>>,
     chains: bool,

@@ -12,13 +12,15 @@ use crate::account::{Account, Ends, Expected};
 use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::proxy::Proxy;
-use crate::{ledger, operator};
+use crate::{ledger, limited, operator};
 
 /// The roles of the workers: they begin with the first, and each rotation switches to the other.
 pub(crate) const ROLES: [&str; 2] = ["chaos_even", "chaos_odd"];
 
 pub(crate) struct Stage {
     pub(crate) workers: usize,
+    /// The number of keys of each tenant.
+    pub(crate) keys: usize,
     /// The factor of all time limits.
     pub(crate) patience: u32,
     /// One for each worker, and the last one for the producers.
@@ -35,7 +37,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) async fn new(workers: usize, patience: u32) -> Self {
+    pub(crate) async fn new(workers: usize, keys: usize, patience: u32) -> Self {
         let clock = Clock::new();
         let server = Server::start(clock.of(ServerOptions::durable())).await.unwrap();
         let url = server.url("postgres");
@@ -46,6 +48,7 @@ impl Stage {
         client.migrate().await.unwrap();
         client.queue(operator::QUEUE).save().await.unwrap();
         ledger::create(&pool).await;
+        limited::set_up(&client).await;
         for role in ROLES {
             let create = format!("create role {role} login superuser");
             sqlx::query(sqlx::AssertSqlSafe(create)).execute(&pool).await.unwrap();
@@ -58,6 +61,7 @@ impl Stage {
         let silent = Mutex::default();
         Self {
             workers,
+            keys,
             patience,
             networks,
             fleet,
@@ -127,6 +131,14 @@ impl Stage {
             "select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = '{old}'"
         ))
         .await;
+    }
+
+    /// Steps the server's clock to this many seconds from the true time, and records the moments before and after that.
+    pub(crate) async fn step_clock_to(&self, seconds: i64) {
+        // No crash of the server strikes meanwhile, so each is executed once.
+        self.command("insert into clock_steps default values").await;
+        self.clock.step_to(seconds);
+        self.command("insert into clock_steps default values").await;
     }
 
     /// Executes a statement, as soon as the server is there. It may be executed twice.

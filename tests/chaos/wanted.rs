@@ -9,6 +9,12 @@ pub(crate) struct Wanted {
     pub(crate) duration: Duration,
     pub(crate) faults: Vec<Fault>,
     pub(crate) patience: u32,
+    /// The number of workers, instead of the seed's.
+    pub(crate) workers: Option<usize>,
+    /// The number of keys of each tenant.
+    pub(crate) keys: usize,
+    /// A fault of the library, of which a check must panic.
+    pub(crate) plant: Option<String>,
     pub(crate) verbose: bool,
     pub(crate) list: bool,
 }
@@ -20,6 +26,9 @@ impl Wanted {
             duration: Duration::from_secs(40),
             faults: Fault::all(),
             patience: 1,
+            workers: None,
+            keys: 4,
+            plant: None,
             verbose: false,
             list: false,
         };
@@ -31,6 +40,9 @@ impl Wanted {
                 "--duration" => wanted.duration = duration(&value()),
                 "--faults" => wanted.faults = value().split(',').map(fault).collect(),
                 "--patience" => wanted.patience = value().parse().expect("the patience is a number"),
+                "--workers" => wanted.workers = Some(value().parse().expect("the workers are a number")),
+                "--keys" => wanted.keys = value().parse().expect("the keys are a number"),
+                "--plant" => wanted.plant = Some(value()),
                 "--verbose" => wanted.verbose = true,
                 "--list" => wanted.list = true,
                 _ => {}

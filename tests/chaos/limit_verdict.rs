@@ -1,0 +1,54 @@
+//! The checks of limits at the end.
+
+use pgjobq::sqlx;
+use uuid::Uuid;
+
+use crate::stage::Stage;
+
+/// Statements that must return 0.
+const NONE: [(&str, &str); 2] = [
+    (
+        "instants at which more jobs ran under a live lease than their limit allowed",
+        "select count(*) from under_limits where running > most",
+    ),
+    (
+        "jobs with a unique key that came before the last one with it had ended",
+        "select count(*) from (
+            select u.at, lag(e.at) over (partition by u.kind, u.unique_key order by u.at) as ended
+              from unique_jobs u join ends e using (job)) u
+          where at < ended",
+    ),
+];
+
+/// Acknowledged jobs of which the last one of the same key had not ended when they began. (A job whose enqueue was not
+/// answered may have come later than the next one.)
+const OUT_OF_ORDER: &str = "select count(*) from (
+    select h.began, lag(e.at) over (partition by f.key order by (f.args ->> 'number')::bigint) as ended
+      from pgjobq.finished f
+      join lateral (select min(at) as at from ends where job = f.id) e on true
+      join lateral (select min(began) as began from held where job = f.id) h on true
+     where f.kind = 'lined' and f.id = any ($1)) lined
+  where began < ended or began is null";
+
+/// Panics unless all of it holds.
+pub(crate) async fn check(stage: &Stage) {
+    for (what, sql) in NONE {
+        assert_eq!(stage.number(sql).await, 0, "{what}");
+    }
+    let acknowledged: Vec<Uuid> = stage.account.books().acknowledged.keys().copied().collect();
+    let out_of_order = sqlx::query_scalar::<_, i64>(OUT_OF_ORDER).bind(acknowledged);
+    let out_of_order = out_of_order.fetch_one(&stage.pool).await.unwrap();
+    assert_eq!(out_of_order, 0, "jobs that began before the one ahead of them in their key had ended");
+}
+
+/// A line about each limit: the highest number of running jobs, and what it allowed.
+pub(crate) async fn figures(stage: &Stage) -> Vec<String> {
+    let lines = "select concat(u.scope, ' ', u.name, ': at most ', max(u.running), ' at a time, where ',
+                               min(s.least), case when min(s.least) < max(s.most) then '..' || max(s.most) end,
+                               ' may; ', count(*), ' began; limit changed ', min(s.changes), ' times')
+                   from under_limits u,
+                        lateral (select min(most) as least, max(most) as most, count(*) - 1 as changes
+                                   from limits_set s where s.scope = u.scope and s.name = u.name) s
+                  group by u.scope, u.name order by 1";
+    sqlx::query_scalar(lines).fetch_all(&stage.pool).await.unwrap()
+}

@@ -1,0 +1,66 @@
+//! The jobs under limits: of a key, a kind, a queue, a rate.
+
+use std::time::Duration;
+
+use pgjobq::prelude::*;
+use pgjobq::sqlx;
+use uuid::Uuid;
+
+use crate::ledger::Ledger;
+
+/// The queue of most jobs under limits.
+pub(crate) const QUEUE: &str = "limited";
+/// A queue with a limit of its own.
+pub(crate) const NARROW: &str = "narrow";
+/// At most this many jobs of that queue run at a time.
+const NARROW_MOST: u16 = 3;
+
+/// One at a time of each key, in the order of their numbers. One in ten fails once, and holds its place.
+#[job(queue = "limited", key = key, concurrency = 1, retries = 30000, max_crashes = 30000, backoff = "100ms..1s")]
+pub(crate) async fn lined(
+    ctx: JobContext,
+    key: String,
+    number: u64,
+    millis: u64,
+    ledger: State<Ledger>,
+) -> Result<Uuid> {
+    let _ = key;
+    work(&ctx, &ledger, millis, number.is_multiple_of(10)).await
+}
+
+/// A few at a time of each key. A person changes how many.
+#[job(queue = "limited", key = key, concurrency = 3, retries = 30000, max_crashes = 30000, backoff = "100ms..1s")]
+pub(crate) async fn crowded(
+    ctx: JobContext,
+    key: String,
+    millis: u64,
+    ledger: State<Ledger>,
+) -> Result<Uuid> {
+    let _ = key;
+    work(&ctx, &ledger, millis, millis.is_multiple_of(10)).await
+}
+
+/// Two at a time in the whole fleet. Its queue has a limit as well, which it shares with jobs of `crowded`.
+#[job(queue = "narrow", concurrency = 2, retries = 30000, max_crashes = 30000, backoff = "100ms..1s")]
+pub(crate) async fn scarce(ctx: JobContext, millis: u64, ledger: State<Ledger>) -> Result<Uuid> {
+    work(&ctx, &ledger, millis, false).await
+}
+
+async fn work(ctx: &JobContext, ledger: &Ledger, millis: u64, fails: bool) -> Result<Uuid> {
+    let run = ledger.begin(ctx).await?;
+    if fails && ctx.failures() == 0 {
+        return Err("its first attempt fails".into());
+    }
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+    ledger.end(run).await?;
+    Ok(run)
+}
+
+/// Makes the queues, and records the limits.
+pub(crate) async fn set_up(client: &Client) {
+    client.queue(QUEUE).save().await.unwrap();
+    client.queue(NARROW).concurrency(NARROW_MOST).save().await.unwrap();
+    let note = "insert into limits_set (scope, name, per_key, most)
+        select scope, name, per_key, concurrency from pgjobq.limits where concurrency is not null";
+    sqlx::query(note).execute(client.pool()).await.unwrap();
+}

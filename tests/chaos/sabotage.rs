@@ -1,0 +1,35 @@
+//! Faults of the library itself, planted by hand: each must be found by a check of the harness.
+//!
+//! `--plant order` makes a run that must panic.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::stage::Stage;
+
+const EVERY: Duration = Duration::from_millis(100);
+
+/// The faults, and what is executed over and over.
+const FAULTS: [(&str, &str); 2] = [
+    (
+        "limit",
+        "update pgjobq.limits set concurrency = 3 where name in ('lined', 'scarce', 'narrow') and concurrency < 3;
+         update pgjobq.limits set overrides = '{\"concurrency\": {\"value\": 9}}' where name = 'crowded'",
+    ),
+    (
+        "order",
+        "update pgjobq.jobs set arrival = -arrival
+          where kind = 'lined' and permit is null and ticket is null and arrival > 0",
+    ),
+];
+
+/// Plants a fault, until it is aborted.
+pub(crate) async fn plant(stage: Arc<Stage>, name: String) {
+    let names: Vec<_> = FAULTS.iter().map(|(name, _)| *name).collect();
+    let fault = FAULTS.iter().find(|(fault, _)| *fault == name);
+    let (_, sql) = fault.unwrap_or_else(|| panic!("{name} is no fault; there are {}", names.join(", ")));
+    loop {
+        stage.command(sql).await;
+        tokio::time::sleep(EVERY).await;
+    }
+}
