@@ -14,7 +14,7 @@ const FOREIGN: [(&[&str], &str); 17] = [
         "schedules are not built yet; enqueue the job with `.delay(…)` or `.run_at(…)`, or from a timer of yours",
     ),
     (
-        &["max_attempts", "attempts", "tries", "max_tries", "max_failures"],
+        &["retry", "max_attempts", "attempts", "tries", "max_tries", "max_failures"],
         "write `retries = 5` for five more tries after the first failure",
     ),
     (&["delay", "run_at", "run_in"], "each job has its own: write `name::job(…).delay(…).enqueue(&client)`"),

@@ -12,7 +12,7 @@ async fn tried() {}
 #[job(max_retries = 3)]
 async fn retried() {}
 
-#[job(concurrency = 3)]
+#[job(workers = 3)]
 async fn limited() {}
 
 fn main() {}
