@@ -227,6 +227,12 @@ create index jobs_without_permit on pgjobq.jobs (
 create index jobs_without_queue_permit on pgjobq.jobs (shard, queue_id, priority desc, arrival)
     where limits & 2::smallint > 0 and queue_permit is null and ticket is null and run_at is null
       and waits_for = 0 and (limits & 1::smallint = 0 or permit is not null);
+-- In line or running, under a rate.
+create index jobs_under_rate on pgjobq.jobs (
+        shard, kind, coalesce(case when limits & 16::smallint > 0 then key end, ''), ticket)
+    where limits & 5::smallint = 5 and ticket is not null;
+create index jobs_under_queue_rate on pgjobq.jobs (shard, queue_id, ticket)
+    where limits & 6::smallint = 6 and ticket is not null;
 create index jobs_expiring on pgjobq.jobs (shard, expires_at, id) where expires_at is not null;
 
 create table pgjobq.failures (

@@ -62,3 +62,45 @@ comment on table pgjobq.room_waiters is
     'The line of those who wait for room in full queues. A place expires unless it is renewed.';
 comment on column pgjobq.room_waiters.number is 'The place in line, from the sequence of tickets.';
 comment on column pgjobq.room_waiters.want is 'For how many jobs.';
+
+-- A rate: at most `most` starts in any window of `span` microseconds.
+create type pgjobq.rate as (
+    most int,
+    span bigint
+);
+
+comment on type pgjobq.rate is 'Internal. At most `most` starts in any window of `span` microseconds.';
+
+-- Some jobs that are under one limit with rates, and their weights.
+create type pgjobq.rated_group as (
+    scope text,
+    name text,
+    key text,
+    rates pgjobq.rate[],
+    ids uuid[],
+    weights int[]
+);
+
+comment on type pgjobq.rated_group is 'Internal. Some jobs that are under one limit with rates.';
+
+create table pgjobq.starts (
+    next_at timestamptz,
+    shard smallint not null,
+    scope text not null,
+    name text not null,
+    key text not null,
+    at bigint[] not null default '{}',
+    weights int[] not null default '{}',
+    primary key (shard, scope, name, key)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
+comment on table pgjobq.starts is
+    'The history of each kind, key or queue that has a rate: which of its jobs have started within its '
+    'windows. A claim writes it. See `room_at`.';
+comment on column pgjobq.starts.next_at is
+    'When a start may be possible again for a job in the waiting room. Null if none waits for that.';
+comment on column pgjobq.starts.key is 'The key, if the rates of the kind hold for each key; else empty.';
+comment on column pgjobq.starts.at is 'The times of starts, ascending, in microseconds since 1970.';
+comment on column pgjobq.starts.weights is 'The weight that started at each of these times.';
+
+create index starts_awaited on pgjobq.starts (shard, next_at) where next_at is not null;

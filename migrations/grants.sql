@@ -62,7 +62,7 @@ grant insert (name), update (deleted_at, keep_completed, keep_dead, keep_cancell
 grant select, insert, update, delete on pgjobq.kinds, pgjobq.lanes, pgjobq.jobs, pgjobq.leases,
     pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.progress, pgjobq.waiters, pgjobq.workflows,
     pgjobq.steps, pgjobq.unsettled, pgjobq.unreleased, pgjobq.edges, pgjobq.ended_parents,
-    pgjobq.room, pgjobq.room_waiters
+    pgjobq.starts, pgjobq.room, pgjobq.room_waiters
     to pgjobq_worker;
 grant select, delete on pgjobq.limits, pgjobq.cancels to pgjobq_worker;
 grant insert (scope, name, per_key, concurrency, holds, on_conflict, rates, recorded_at),

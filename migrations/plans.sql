@@ -28,8 +28,8 @@ declare
         new_edges, peek, promote, purge_ended, purge_queue, queue_counts, queue_stats, read_args,
         reap, repair_tickets, requeue_jobs, reserve_steps, resume_step, retry_workflow,
         return_claim, return_lease, say_progress, scheduled_counts, settle_edges, show_ended,
-        stray_queues, tend_workflows, tidy_failures, tidy_hints, unaccepted, unstarted,
-        worker_counts, workflow_status, workflow_steps}';
+        stray_queues, take_awaited, tend_workflows, tidy_failures, tidy_hints, tidy_starts, unaccepted,
+        unstarted, worker_counts, workflow_status, workflow_steps}';
     v_name text;
 begin
     foreach v_name in array c_pinned loop

@@ -13,10 +13,11 @@
 -- Gives free permits under these limits: of kinds, each with a key or an empty text; and of queues. A job
 -- that needs both gets that of its kind first, and then waits with it for its queue's. At most `p_most` jobs
 -- of each limit. `queues` are those in which jobs may start now; `more` is true if there may be more to do.
--- `ended` are jobs that a conflict has ended: see `settle_conflicts`.
+-- `ended` are jobs that a conflict has ended: see `settle_conflicts`. `next_look` is when a rate may have room
+-- for those that wait, if nobody was to look by then.
 create or replace function pgjobq.admit(
     p_shard smallint, p_kind text[], p_key text[], p_queue int[], p_most int default 500,
-    out admitted int, out queues int[], out more boolean, out ended uuid[])
+    out admitted int, out queues int[], out more boolean, out ended uuid[], out next_look timestamptz)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v record;       -- the waiting jobs that get a permit, as arrays
@@ -39,15 +40,17 @@ begin
     end if;
     ended := pgjobq.settle_conflicts(p_shard, p_kind, p_key);
     p_queue := array(select unnest(p_queue) union select unnest(v_next) order by 1);
-    if p_queue = '{}' then
-        return;
+    if p_queue <> '{}' then
+        perform pgjobq.lock_limits(p_shard, 1, p_queue::text[]);
+        v := pgjobq.next_for_queues(p_shard, p_queue, p_most);
+        more := more or v.more is true;
+        if v.ids is not null then
+            select admit.admitted + m.admitted, admit.queues || m.queues into admitted, queues
+              from pgjobq.give_queue_permits(p_shard, v.ids, v.places, v.permits) m;
+        end if;
     end if;
-    perform pgjobq.lock_limits(p_shard, 1, p_queue::text[]);
-    v := pgjobq.next_for_queues(p_shard, p_queue, p_most);
-    more := more or v.more is true;
-    if v.ids is not null then
-        select admit.admitted + m.admitted, admit.queues || m.queues into admitted, queues
-          from pgjobq.give_queue_permits(p_shard, v.ids, v.places, v.permits) m;
+    if pgjobq.are_rated(p_kind, p_queue) then
+        next_look := pgjobq.await_room(p_shard, p_kind, p_key, p_queue);
     end if;
 end $$;
 
@@ -72,7 +75,8 @@ end $$;
 
 comment on function pgjobq.lock_limits is 'Internal. Locks limits until the transaction ends.';
 
--- Locks the next jobs that wait for a permit of their kind, as many as there are free ones under each limit.
+-- Locks the next jobs that wait for a permit of their kind, as many as there are free ones under each limit,
+-- and as its rates have room for.
 -- If a kind has no such limit, they get the permit 0, of which there are any number.
 create or replace function pgjobq.next_for_kinds(
     p_shard smallint, p_kind text[], p_key text[], p_most int,
@@ -82,7 +86,8 @@ begin
     select array_agg(w.id order by w.arrival), array_agg(w.place order by w.arrival),
            array_agg(w.permit order by w.arrival), bool_or(w.n = p_most)
       into ids, places, permits, more
-      from (select kind, pgjobq.concurrency_of('kind', kind) as most
+      from (select kind, pgjobq.concurrency_of('kind', kind) as most,
+                   pgjobq.rates_of('kind', kind) as rates
               from (select distinct kind from unnest(p_kind) u(kind)) d offset 0) c,
            lateral (select distinct u.key from unnest(p_kind, p_key) u(kind, key) where u.kind = c.kind) l,
            lateral (select array(select permit from pgjobq.jobs
@@ -91,14 +96,18 @@ begin
                                     and permit > 0
                                   order by permit) as permits offset 0) taken,
            lateral (select pgjobq.free_permits(taken.permits, c.most, p_most) as permits offset 0) free,
-           lateral (select r.*, free.permits[row_number() over ()] as permit, row_number() over () as n
-                      from (select id, ctid as place, arrival from pgjobq.jobs
+           lateral pgjobq.room_under(p_shard, 'kind', c.kind, l.key, c.rates) rate,
+           lateral (select r.*, free.permits[row_number() over ()] as permit, row_number() over () as n,
+                           sum(least(r.weight, rate.most)) over (rows unbounded preceding) as weights
+                      from (select id, ctid as place, arrival, coalesce(weight, 1) as weight from pgjobq.jobs
                              where shard = p_shard and kind = c.kind
                                and coalesce(case when limits & 16::smallint > 0 then key end, '') = l.key
                                and limits & 1::smallint > 0 and permit is null and ticket is null
                                and run_at is null and waits_for = 0
-                             order by priority desc, arrival limit cardinality(free.permits)
-                               for update skip locked) r) w;
+                             order by priority desc, arrival
+                             limit least(cardinality(free.permits), rate.room)
+                               for update skip locked) r) w
+     where rate.room is null or w.weights <= rate.room;
 end $$;
 
 comment on function pgjobq.next_for_kinds is 'Internal. Locks the next jobs that get permits of their kinds.';
@@ -112,20 +121,25 @@ begin
     select array_agg(w.id order by w.arrival), array_agg(w.place order by w.arrival),
            array_agg(w.permit order by w.arrival), bool_or(w.n = p_most)
       into ids, places, permits, more
-      from (select q.id as queue_id, pgjobq.concurrency_of('queue', q.name) as most
+      from (select q.id as queue_id, q.name, pgjobq.concurrency_of('queue', q.name) as most,
+                   pgjobq.rates_of('queue', q.name) as rates
               from unnest(p_queue) d(id) join pgjobq.queues q on q.id = d.id offset 0) c,
            lateral (select array(select queue_permit from pgjobq.jobs
                                   where shard = p_shard and queue_id = c.queue_id and queue_permit > 0
                                   order by queue_permit) as permits offset 0) taken,
            lateral (select pgjobq.free_permits(taken.permits, c.most, p_most) as permits offset 0) free,
-           lateral (select r.*, free.permits[row_number() over ()] as permit, row_number() over () as n
-                      from (select id, ctid as place, arrival from pgjobq.jobs
+           lateral pgjobq.room_under(p_shard, 'queue', c.name, '', c.rates) rate,
+           lateral (select r.*, free.permits[row_number() over ()] as permit, row_number() over () as n,
+                           sum(least(r.weight, rate.most)) over (rows unbounded preceding) as weights
+                      from (select id, ctid as place, arrival, coalesce(weight, 1) as weight from pgjobq.jobs
                              where shard = p_shard and queue_id = c.queue_id
                                and limits & 2::smallint > 0 and queue_permit is null and ticket is null
                                and run_at is null and waits_for = 0
                                and (limits & 1::smallint = 0 or permit is not null)
-                             order by priority desc, arrival limit cardinality(free.permits)
-                               for update skip locked) r) w;
+                             order by priority desc, arrival
+                             limit least(cardinality(free.permits), rate.room)
+                               for update skip locked) r) w
+     where rate.room is null or w.weights <= rate.room;
 end $$;
 
 comment on function pgjobq.next_for_queues is 'Internal. Locks the next jobs that get queue permits.';
@@ -194,7 +208,7 @@ comment on function pgjobq.give_queue_permits is 'Internal. Gives jobs permits o
 -- theirs back. Jobs that are gone or wait for nothing are left out.
 create or replace function pgjobq.admit_jobs(
     p_shard smallint, p_jobs uuid[], out admitted int, out queues int[], out more boolean,
-    out ended uuid[])
+    out ended uuid[], out next_look timestamptz)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_kinds text[]; v_keys text[]; v_queues int[];
@@ -208,7 +222,8 @@ begin
      where j.limits is not null and j.ticket is null and j.run_at is null and j.waits_for = 0;
     admitted := 0;
     if v_kinds is not null or v_queues is not null then
-        select a.admitted, a.queues, a.more, a.ended into admitted, queues, more, ended
+        select a.admitted, a.queues, a.more, a.ended, a.next_look
+          into admitted, queues, more, ended, next_look
           from pgjobq.admit(p_shard, v_kinds, v_keys, v_queues) a;
     end if;
 end $$;
@@ -245,12 +260,13 @@ begin
         exit when next_kind is null;
         v_most := case when v_kind = next_kind then v_most else pgjobq.concurrency_of('kind', next_kind) end;
         v_kind := next_kind;
-        if v_most is null or v_most > (
-            select count(*) from (select from pgjobq.jobs
-                                   where shard = p_shard and kind = next_kind
-                                     and coalesce(case when limits & 16::smallint > 0 then key end, '')
-                                         = next_key and permit > 0
-                                   order by permit limit v_most) t)
+        if (v_most is null or v_most > (
+                select count(*) from (select from pgjobq.jobs
+                                       where shard = p_shard and kind = next_kind
+                                         and coalesce(case when limits & 16::smallint > 0 then key end, '')
+                                             = next_key and permit > 0
+                                       order by permit limit v_most) t))
+           and not pgjobq.awaits_room(p_shard, 'kind', next_kind, next_key)
         then
             kinds := kinds || next_kind;
             keys := keys || next_key;

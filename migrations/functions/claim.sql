@@ -17,12 +17,13 @@
 --   opened        false if another session holds the lane, or the queue is paused; then it takes nothing
 --   more          true if jobs were left because of `p_bytes` or `p_scarce`; they are above `scanned_to`
 --
--- It commits without waiting for the disk, unless one of its jobs must not run twice: a crash of the database
--- that loses the claim only redelivers its jobs.
+-- It commits without waiting for the disk, unless one of its jobs must not run twice, or is counted for a
+-- rate: a crash of the database that loses the claim only redelivers its jobs.
 --
 -- The order of the steps is the protocol: lock the lane; then, in a later snapshot, read the leases, and take
--- jobs that no lease covers. Mostly one statement does all that. If a bound may cut the batch, it takes
--- nothing and returns no row, and `claim_within_bounds` looks at one job after the other.
+-- jobs that no lease covers. Mostly one statement does all that. If a bound may cut the batch (large arguments,
+-- which PostgreSQL stores outside of the row; scarce kinds; rates), it takes nothing and returns no row, and
+-- `claim_within_bounds` looks at one job after the other.
 create or replace function pgjobq.claim(
     p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_wait boolean, p_kinds text[],
     p_want int, p_scan_hint bigint[], p_found bigint[], p_found_priority smallint[],
@@ -56,8 +57,8 @@ begin
                          then set_config('synchronous_commit', 'off', true) end as commit
           from (select count(*) as jobs, min(priority) as last,
                        coalesce(bool_or(max_crashes = 0), false) as at_most_once,
-                       -- PostgreSQL stores larger arguments outside of the row.
-                       bool_or(pg_column_size(args) > 2000 or kind = any (p_scarce)) is true as is_bounded
+                       bool_or(pg_column_size(args) > 2000 or kind = any (p_scarce)
+                               or limits & 4::smallint > 0) is true as is_bounded
                   from taken) t),
     leased as (
         insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
@@ -178,9 +179,9 @@ end $$;
 
 comment on function pgjobq.walked_to is 'Internal. The tickets up to which a claim has walked.';
 
--- The same as the statement of `claim`, for a batch that a bound may cut. It prints the arguments of one job
--- after the other, and of no job that it leaves. After the first job that it leaves it takes none of a lower
--- priority.
+-- The same as the statement of `claim`, for a batch that a bound or a rate may cut. It prints the arguments
+-- of one job after the other, and of no job that it leaves. After the first that it leaves it takes none of a
+-- lower priority. At the first job under a rate it decides about all that may follow: see `startable`.
 create or replace function pgjobq.claim_within_bounds(
     p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_kinds text[], p_paused_keys text[],
     p_filter pgjobq.job_filter, p_want int, p_scan_hint bigint[], p_found bigint[],
@@ -194,6 +195,9 @@ declare
     v_priorities smallint[] := '{}';
     v_tickets bigint[] := '{}';
     v_at_most_once boolean := false;
+    v_most int := p_want;
+    v_startable uuid[]; -- null until a job under a rate was met
+    v_rated uuid[] := '{}';
 begin
     for j in select * from pgjobq.claimable_jobs(
         p_shard, p_queue, p_scan_hint, p_found, p_found_priority, p_rows, p_kinds, p_paused_keys, p_filter,
@@ -201,7 +205,15 @@ begin
     loop
         exit when p_want = 0 or v_left is not null and j.priority < v_priority;
         v_priority := j.priority;
-        if p_bytes <= 0 or (j.kind = any (p_scarce) and p_scarce_want = 0) then
+        if j.limits & 4::smallint > 0 and v_startable is null then
+            v_startable := pgjobq.startable(p_shard, p_queue, array(
+                select id from pgjobq.claimable_jobs(
+                    p_shard, p_queue, p_scan_hint, p_found, p_found_priority, p_rows, p_kinds, p_paused_keys,
+                    p_filter, true) limit v_most));
+        end if;
+        if p_bytes <= 0 or (j.kind = any (p_scarce) and p_scarce_want = 0)
+           or (j.limits & 4::smallint > 0 and j.id <> all (v_startable))
+        then
             v_left := coalesce(v_left, j.ticket);
             exit when p_bytes <= 0;
             continue;
@@ -214,13 +226,13 @@ begin
         p_bytes := p_bytes - coalesce(octet_length(j.args_text), 0);
         p_scarce_want := p_scarce_want - (j.kind = any (p_scarce))::int;
         v_at_most_once := v_at_most_once or j.max_crashes = 0;
+        if j.limits & 4::smallint > 0 then
+            v_rated := v_rated || j.id;
+        end if;
         return next j;
     end loop;
-    insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
-    select p_shard, p_queue, t.priority, max(t.ticket), p_lease, p_worker,
-           pgjobq.ranges_of(array_agg(distinct t.ticket))
-      from unnest(v_priorities, v_tickets) t(priority, ticket) group by t.priority;
-    perform set_config('synchronous_commit', 'off', true) where not v_at_most_once;
+    perform pgjobq.lease_jobs(p_shard, p_queue, p_worker, p_lease, v_priorities, v_tickets, v_rated);
+    perform set_config('synchronous_commit', 'off', true) where not v_at_most_once and v_rated = '{}';
     j := null;
     j.scanned_to := pgjobq.walked_to(p_shard, p_queue, p_scan_hint, p_rows, p_drawn, case
         when p_found is not null then 4 when v_left is not null or p_want = 0 then v_priority end,
@@ -231,3 +243,22 @@ begin
 end $$;
 
 comment on function pgjobq.claim_within_bounds is 'Internal. Claims jobs within bounds.';
+
+-- Leases jobs of a claim. Those under a rate (`p_rated`) are counted at the time that the lease states.
+create or replace function pgjobq.lease_jobs(
+    p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_priorities smallint[],
+    p_tickets bigint[], p_rated uuid[])
+returns void language plpgsql as $$
+declare
+    v_now timestamptz := clock_timestamp();
+begin
+    insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, claimed_at, tickets)
+    select p_shard, p_queue, t.priority, max(t.ticket), p_lease, p_worker, v_now,
+           pgjobq.ranges_of(array_agg(distinct t.ticket))
+      from unnest(p_priorities, p_tickets) t(priority, ticket) group by t.priority;
+    if p_rated <> '{}' then
+        perform pgjobq.count_starts(p_shard, p_queue, p_rated, v_now);
+    end if;
+end $$;
+
+comment on function pgjobq.lease_jobs is 'Internal. Leases jobs of a claim.';

@@ -16,7 +16,10 @@ begin
     elsif p_job.run_at is not null then
         return query select * from pgjobq.explain_schedule(p_job);
     elsif p_job.ticket is null then
-        return query select * from pgjobq.explain_limit(p_job);
+        return query select * from pgjobq.explain_rate(p_job);
+        if not found then
+            return query select * from pgjobq.explain_limit(p_job);
+        end if;
     end if;
 end $$;
 

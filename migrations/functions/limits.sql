@@ -105,13 +105,14 @@ begin
     select jsonb_object_agg(b.scope || ' ' || b.name, b.bits) into v_limited
       from (select l.scope, l.name,
                    case when l.scope = 'kind'
-                        then case when n.concurrency is not null or l.rates is not null then 1 else 0 end
+                        then case when n.concurrency is not null or n.rates is not null then 1 else 0 end
                              | case when l.per_key then 16 else 0 end
                              | case when coalesce(l.holds, n.concurrency = 1, false) then 32 else 0 end
-                        else case when n.concurrency is not null or l.rates is not null then 2 else 0 end end
-                   | case when l.rates is not null then 4 else 0 end as bits
+                        else case when n.concurrency is not null or n.rates is not null then 2 else 0 end end
+                   | case when n.rates is not null then 4 else 0 end as bits
               from pgjobq.limits l,
-                   lateral (select pgjobq.concurrency_of(l.scope, l.name) as concurrency) n) b
+                   lateral (select pgjobq.concurrency_of(l.scope, l.name) as concurrency,
+                                   pgjobq.rates_of(l.scope, l.name) as rates) n) b
      where b.bits & 15 > 0;
     update pgjobq.settings set limited = v_limited where limited is distinct from v_limited;
 end $$;

@@ -53,13 +53,15 @@ comment on function pgjobq.promote is 'Internal. Promotes scheduled jobs that ha
 -- Finds the shards that have scheduled jobs to promote: one index probe per shard, which starts at its cursor
 -- `p_after`. The next round may start at `looked` in the shards that are not `due`. `next_due` is the time in
 -- microseconds until the next job of those shards comes due; `promote` returns it for the others.
+-- `awaited` are the shards in which a rate may have room again: see `take_awaited`.
 create or replace function pgjobq.find_due(
     p_shards smallint[], p_after timestamptz[], out due smallint[], out looked timestamptz,
-    out next_due bigint)
+    out next_due bigint, out awaited smallint[])
 language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_next timestamptz;
+    v_next_look timestamptz;
 begin
     looked := v_now - interval '1 second';
     select array_agg(s.shard) filter (where j.run_at <= v_now), min(j.run_at) filter (where j.run_at > v_now)
@@ -69,7 +71,12 @@ begin
                      where shard = s.shard and run_at is not null and waits_for = 0
                        and run_at >= least(s.after, v_now)
                      order by run_at limit 1) j;
-    next_due := (extract(epoch from v_next - clock_timestamp()) * 1000000)::bigint;
+    select array_agg(s.shard) filter (where r.next_at <= v_now), min(r.next_at) filter (where r.next_at > v_now)
+      into awaited, v_next_look
+      from unnest(p_shards) s(shard),
+           lateral (select next_at from pgjobq.starts where shard = s.shard and next_at is not null
+                     order by next_at limit 1) r;
+    next_due := (extract(epoch from least(v_next, v_next_look) - clock_timestamp()) * 1000000)::bigint;
 end $$;
 
 comment on function pgjobq.find_due is 'Internal. Finds the shards that have scheduled jobs to promote.';

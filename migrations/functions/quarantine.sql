@@ -49,7 +49,7 @@ begin
         v_leased := pgjobq.leased_tickets(p_shard, p_queue, n - 1, v_above);
         -- step: leases read
         foreach v_alone in array v_turns loop
-            select * into r from pgjobq.quarantined_batch(
+            select * into r from pgjobq.startable_batch(
                 p_shard, p_queue, n - 1, v_above, v_walk, v_leased, v_lane.kinds, v_lane.paused_keys,
                 p_filter, v_alone, case when v_alone then 1 else p_want end);
             exit when r.taken > 0;
@@ -59,11 +59,10 @@ begin
             p_shard, p_queue, n - 1, v_above, v_walk, v_leased, v_lane.kinds, v_lane.paused_keys,
             p_filter, true)));
         if r.taken > 0 then
-            insert into pgjobq.leases (shard, queue_id, priority, max_ticket, id, worker, tickets)
-            values (p_shard, p_queue, n - 1, r.max_ticket, p_lease, p_worker, r.covered);
             ids := r.ids; kinds := r.kinds; tickets := r.tickets; attempts := r.attempts; keys := r.keys;
             failures := r.failures; retries := r.retries; max_crashes := r.max_crashes; limits := r.limits;
             priorities := array_fill((n - 1)::smallint, array[r.taken]);
+            perform pgjobq.lease_jobs(p_shard, p_queue, p_worker, p_lease, priorities, tickets, r.rated);
             -- step: lease inserted
             return;
         end if;
@@ -76,20 +75,45 @@ comment on function pgjobq.claim_quarantined is 'Internal. Claims quarantined jo
 -- One priority's part of a claim from the quarantine, as arrays.
 create or replace function pgjobq.quarantined_batch(
     p_shard smallint, p_queue int, p_priority int, p_above bigint, p_rows int, p_leased int8multirange,
-    p_kinds text[], p_paused_keys text[], p_filter pgjobq.job_filter, p_alone boolean, p_want int)
+    p_kinds text[], p_paused_keys text[], p_filter pgjobq.job_filter, p_alone boolean, p_want int,
+    p_among uuid[] default null)
 returns table (
     ids uuid[], kinds text[], tickets bigint[], attempts int[], failures smallint[], retries smallint[],
-    max_crashes smallint[], limits smallint[], keys text[], covered int8multirange, max_ticket bigint,
-    taken int)
+    max_crashes smallint[], limits smallint[], keys text[], rated uuid[], taken int)
 language sql stable as $$
     select array_agg(j.id), array_agg(j.kind), array_agg(j.ticket), array_agg(j.attempt),
            array_agg(j.failures),
            array_agg(j.retries), array_agg(j.max_crashes), array_agg(j.limits), array_agg(j.key),
-           range_agg(int8range(j.ticket, j.ticket, '[]')), max(j.ticket), count(*)::int
+           coalesce(array_agg(j.id) filter (where j.limits & 4::smallint > 0), '{}'), count(*)::int
       from (select * from pgjobq.quarantined_jobs(p_shard, p_queue, p_priority, p_above, p_rows, p_leased,
                                                   p_kinds, p_paused_keys, p_filter, p_alone)
+             where p_among is null or id = any (p_among)
              limit p_want) j
 $$;
 
 comment on function pgjobq.quarantined_batch is
     'Internal. One priority''s part of a claim from the quarantine.';
+
+-- The same, of jobs that may start under their rates.
+create or replace function pgjobq.startable_batch(
+    p_shard smallint, p_queue int, p_priority int, p_above bigint, p_rows int, p_leased int8multirange,
+    p_kinds text[], p_paused_keys text[], p_filter pgjobq.job_filter, p_alone boolean, p_want int)
+returns table (
+    ids uuid[], kinds text[], tickets bigint[], attempts int[], failures smallint[], retries smallint[],
+    max_crashes smallint[], limits smallint[], keys text[], rated uuid[], taken int)
+language plpgsql as $$
+begin
+    select b.* into ids, kinds, tickets, attempts, failures, retries, max_crashes, limits, keys, rated, taken
+      from pgjobq.quarantined_batch(p_shard, p_queue, p_priority, p_above, p_rows, p_leased, p_kinds,
+                                    p_paused_keys, p_filter, p_alone, p_want) b;
+    if rated <> '{}' then
+        return query select b.* from pgjobq.quarantined_batch(
+            p_shard, p_queue, p_priority, p_above, p_rows, p_leased, p_kinds, p_paused_keys, p_filter,
+            p_alone, p_want, pgjobq.startable(p_shard, p_queue, ids)) b;
+    else
+        return next;
+    end if;
+end $$;
+
+comment on function pgjobq.startable_batch is
+    'Internal. One priority''s part of a claim from the quarantine, of jobs that may start.';

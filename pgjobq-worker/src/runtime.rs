@@ -103,6 +103,8 @@ pub(crate) struct Events {
     pub(crate) check_queues: Notify,
     /// Wakes the promoter: a job comes due sooner than it knows.
     pub(crate) promote: Notify,
+    /// Wakes the promoter: a rate may have room again sooner than it knows.
+    pub(crate) awaited: Notify,
     /// Wakes the look for follow-ups: this worker has ended jobs that may have children.
     pub(crate) follow_up: Notify,
     /// Wakes the actor: there is an action on many jobs.

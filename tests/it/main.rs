@@ -48,6 +48,7 @@ mod permits; // Limits of the fleet.
 mod policies; // Limits and unique keys, as the code, SQL and operators state them.
 mod poolers; // Poolers between a worker and the database.
 mod prefetch; // Short jobs are claimed before a slot is free.
+mod rates; // How many jobs start in any window of time.
 mod recorded; // Results that cannot be recorded.
 mod role_defaults; // Unusual defaults of the database role.
 mod row_addresses; // Results of jobs whose rows have moved.

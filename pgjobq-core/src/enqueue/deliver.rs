@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use tokio::time::{sleep, timeout_at};
 use uuid::Uuid;
 
+use crate::db::listen::SCHEDULED;
 use crate::db::query::STATEMENT_TIMEOUT;
 use crate::db::shared::Shared;
 use crate::db::wake_ups::WakeUps;
@@ -171,9 +172,13 @@ impl Sender {
         let shared = &self.shared;
         let ask = async |connection: &mut PgConnection| {
             sending()?;
-            let answer = insert(rows, connection, &shared.sql, Transaction::Ours { patience, room }).await?;
-            if answer.limited && admit(rows, connection, &shared.sql).await.is_err() {
-                self.wake_ups.has_limited();
+            let mut answer =
+                insert(rows, connection, &shared.sql, Transaction::Ours { patience, room }).await?;
+            if answer.limited {
+                match admit(rows, connection, &shared.sql).await {
+                    Ok(awaits) => answer.wake.extend(awaits.then_some(SCHEDULED)),
+                    Err(_) => self.wake_ups.has_limited(),
+                }
             }
             Ok(answer)
         };

@@ -86,14 +86,16 @@ pub(super) async fn insert(
     Answer::read(&row).map_err(DatabaseError::Refused)
 }
 
-/// Lets new jobs into line, as many as there are permits. It follows their commit, in a transaction of its own.
+/// Lets new jobs into line, as many as there are permits. It follows their commit, in a transaction of its own. Returns true if the
+/// others wait for a rate, and nobody was to look by then.
 pub(super) async fn admit(
     rows: &[impl AsRef<Row>],
     connection: &mut PgConnection,
     sql: &Statements,
-) -> Result<(), sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.as_ref().id.as_uuid()).collect();
-    sqlx::query(sql.admit_jobs.clone()).bind(ids).execute(connection).await.map(drop)
+    let rows = sqlx::query(sql.admit_jobs.clone()).bind(ids).fetch_all(connection).await?;
+    rows.iter().try_fold(false, |any, row| Ok(any | row.try_get::<bool, _>("awaits")?))
 }
 
 /// The statement for one job that is [simple](Row::is_simple). It costs the server half as much as the one for many.

@@ -11,6 +11,7 @@ use crate::store::access::Store;
 /// The bits of `jobs.limits`.
 const OF_KIND: i16 = 1;
 const OF_QUEUE: i16 = 2;
+const RATE: i16 = 4;
 const PER_KEY: i16 = 16;
 
 /// A limit under which jobs have permits.
@@ -23,8 +24,14 @@ pub enum Limit {
 }
 
 impl Limit {
+    /// Returns whether one of the limits of a job is a rate.
+    pub(super) fn is_rate(bits: Option<i16>) -> bool {
+        bits.is_some_and(|bits| bits & RATE != 0)
+    }
+
     /// Returns the limits of a job, from its row.
-    pub(super) fn of_job(bits: i16, kind: &str, key: Option<String>, queue: QueueId) -> Vec<Self> {
+    pub(super) fn of_job(bits: Option<i16>, kind: &str, key: Option<String>, queue: QueueId) -> Vec<Self> {
+        let bits = bits.unwrap_or(0);
         let key = key.filter(|_| bits & PER_KEY != 0).unwrap_or_default();
         let of_kind = (bits & OF_KIND != 0).then(|| Self::Kind { kind: kind.to_owned(), key });
         let of_queue = (bits & OF_QUEUE != 0).then_some(Self::Queue(queue));
@@ -43,6 +50,8 @@ pub struct Admitted {
     pub more: bool,
     /// The jobs that have ended, because their limit lets none wait.
     pub ended: Vec<Uuid>,
+    /// True if a rate may have room again sooner than anybody was to look.
+    pub awaits: bool,
 }
 
 /// A place in the walk through the limits under which jobs wait: the kind and the key of the last one.
@@ -85,6 +94,12 @@ impl Store {
         Ok(parts.into_iter().fold(Admitted::default(), Admitted::and))
     }
 
+    /// Takes at most `most` limits whose rates may have room again from all other workers, for a second.
+    pub async fn take_awaited(&self, shard: Shard, most: i32) -> Result<Vec<Limit>, DatabaseError> {
+        let row = self.row(sqlx::query(self.sql.take_awaited.clone()).bind(shard).bind(most)).await?;
+        read_limits(&row).map(Iterator::collect).map_err(DatabaseError::Refused)
+    }
+
     /// Looks at the next `most` limits under which jobs wait, without a lock.
     pub async fn find_admissible(
         &self,
@@ -105,29 +120,35 @@ impl Admitted {
             queues: row.try_get::<Option<_>, _>("queues")?.unwrap_or_default(),
             more: row.try_get("more")?,
             ended: row.try_get::<Option<_>, _>("ended")?.unwrap_or_default(),
+            awaits: row.try_get("awaits")?,
         })
     }
 
     fn and(mut self, other: Self) -> Self {
         self.queues.extend(other.queues);
         self.ended.extend(other.ended);
-        Self { jobs: self.jobs + other.jobs, more: self.more || other.more, ..self }
+        let (more, awaits) = (self.more || other.more, self.awaits || other.awaits);
+        Self { jobs: self.jobs + other.jobs, more, awaits, ..self }
     }
 }
 
 impl Admissible {
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let texts = |name| row.try_get::<Option<Vec<String>>, _>(name).map(Option::unwrap_or_default);
-        let queues: Option<Vec<QueueId>> = row.try_get("queues")?;
-        let of_kinds =
-            texts("kinds")?.into_iter().zip(texts("keys")?).map(|(kind, key)| Limit::Kind { kind, key });
         let next: (Option<String>, Option<String>) = (row.try_get("next_kind")?, row.try_get("next_key")?);
         Ok(Self {
-            limits: of_kinds.chain(queues.into_iter().flatten().map(Limit::Queue)).collect(),
+            limits: read_limits(row)?.collect(),
             next: next.0.zip(next.1),
             waiting: row.try_get("waiting")?,
         })
     }
+}
+
+fn read_limits(row: &PgRow) -> Result<impl Iterator<Item = Limit> + use<>, sqlx::Error> {
+    let texts = |name| row.try_get::<Option<Vec<String>>, _>(name).map(Option::unwrap_or_default);
+    let queues: Option<Vec<QueueId>> = row.try_get("queues")?;
+    let of_kinds =
+        texts("kinds")?.into_iter().zip(texts("keys")?).map(|(kind, key)| Limit::Kind { kind, key });
+    Ok(of_kinds.chain(queues.into_iter().flatten().map(Limit::Queue)))
 }
 
 #[cfg(test)]
@@ -136,7 +157,7 @@ mod tests {
 
     #[test]
     fn job_has_the_limits_that_its_bits_name() {
-        let limits = |bits| Limit::of_job(bits, "sync", Some("a".to_owned()), QueueId(3));
+        let limits = |bits| Limit::of_job(Some(bits), "sync", Some("a".to_owned()), QueueId(3));
         let kind = |key: &str| Limit::Kind { kind: "sync".to_owned(), key: key.to_owned() };
         assert_eq!(limits(OF_KIND), [kind("")]);
         assert_eq!(limits(OF_KIND | PER_KEY), [kind("a")]);

@@ -88,6 +88,8 @@ pub struct ClaimedJob {
     pub max_crashes: i16,
     /// The limits under which it has permits.
     pub limits: Vec<Limit>,
+    /// True if its claim was counted for a rate.
+    pub is_rated: bool,
     /// Its lineage.
     pub meta: Meta,
 }
@@ -304,10 +306,8 @@ fn read_opened(row: &PgRow, opened: bool) -> Result<(Opened, ByPriority), sqlx::
 /// Reads a job by the places of its columns, because a look-up of each name in each row would be most of the work.
 fn read_job(row: &PgRow, queue: QueueId) -> Result<ClaimedJob, sqlx::Error> {
     let kind: String = row.try_get(4)?;
-    let limits = match row.try_get(12)? {
-        None => Vec::new(),
-        Some(bits) => Limit::of_job(bits, &kind, row.try_get(13)?, queue),
-    };
+    let bits: Option<i16> = row.try_get(12)?;
+    let limits = Limit::of_job(bits, &kind, row.try_get(13)?, queue);
     let args: Option<Json<Box<RawValue>>> = row.try_get(5)?;
     let args_text: Option<String> = row.try_get(6)?;
     let meta: Option<Json<&RawValue>> = row.try_get(7)?;
@@ -327,6 +327,7 @@ fn read_job(row: &PgRow, queue: QueueId) -> Result<ClaimedJob, sqlx::Error> {
         retries: row.try_get(10)?,
         max_crashes: row.try_get(11)?,
         limits,
+        is_rated: Limit::is_rate(bits),
     })
 }
 
@@ -353,11 +354,10 @@ fn read_bare_jobs(row: &PgRow, queue: QueueId) -> Result<Vec<ClaimedJob>, sqlx::
     let max_crashes: Vec<i16> = row.try_get("max_crashes")?;
     let limits: Vec<Option<i16>> = row.try_get("limits")?;
     let keys: Vec<Option<String>> = row.try_get("keys")?;
-    let limits_of =
-        |place: usize, kind: &str| Some(Limit::of_job(limits[place]?, kind, keys[place].clone(), queue));
     let job = |(place, (id, kind)): (usize, (Uuid, String))| ClaimedJob {
         id: id.into(),
-        limits: limits_of(place, &kind).unwrap_or_default(),
+        limits: Limit::of_job(limits[place], &kind, keys[place].clone(), queue),
+        is_rated: Limit::is_rate(limits[place]),
         kind,
         args: None,
         priority: priorities[place],

@@ -57,4 +57,16 @@ impl Store {
         let query = sqlx::query(self.sql.tidy_failures.clone()).bind(shard).bind(after).bind(most);
         self.row(query).await?.try_get("scanned_to").map_err(DatabaseError::Refused)
     }
+
+    /// Deletes histories in which no start counts any more, of the next `most` limits after that one (its scope, name and key).
+    /// Returns the last limit that it has looked at, and nothing at the end.
+    pub async fn tidy_starts(
+        &self,
+        shard: Shard,
+        after: &[String],
+        most: i32,
+    ) -> Result<Vec<String>, DatabaseError> {
+        let query = sqlx::query(self.sql.tidy_starts.clone()).bind(shard).bind(after).bind(most);
+        self.row(query).await?.try_get("scanned_to").map_err(DatabaseError::Refused)
+    }
 }

@@ -96,8 +96,10 @@ pub struct DueShards {
     pub due: Vec<Shard>,
     /// The cursor of the next round in the shards that are not `due`, in microseconds since 1970.
     pub looked: i64,
-    /// The time until the first job of those shards is due.
+    /// The time until the first job of those shards is due, or a rate may have room again.
     pub next_due: Option<Duration>,
+    /// The shards in which a rate may have room again.
+    pub awaited: Vec<Shard>,
 }
 
 impl Store {
@@ -220,7 +222,8 @@ impl Store {
 
     /// Finds the shards that have jobs to expire, in one statement. Each starts at its cursor, in microseconds since 1970.
     pub async fn find_expiring(&self, cursors: &[(Shard, i64)]) -> Result<DueShards, DatabaseError> {
-        self.find(self.sql.find_expiring.clone(), cursors).await
+        let row = self.find(self.sql.find_expiring.clone(), cursors).await?;
+        read_due_shards(&row).map_err(DatabaseError::Refused)
     }
 
     /// Expires jobs that were not started in time, those after `after`.
@@ -236,13 +239,17 @@ impl Store {
 
     /// Finds the shards that have scheduled jobs to promote, in one statement. Each starts at its cursor, in microseconds since 1970.
     pub async fn find_due(&self, cursors: &[(Shard, i64)]) -> Result<DueShards, DatabaseError> {
-        self.find(self.sql.find_due.clone(), cursors).await
+        let row = self.find(self.sql.find_due.clone(), cursors).await?;
+        let read = |row: &PgRow| -> Result<_, sqlx::Error> {
+            let awaited = row.try_get::<Option<_>, _>("awaited")?.unwrap_or_default();
+            Ok(DueShards { awaited, ..read_due_shards(row)? })
+        };
+        read(&row).map_err(DatabaseError::Refused)
     }
 
-    async fn find(&self, sql: SqlStr, cursors: &[(Shard, i64)]) -> Result<DueShards, DatabaseError> {
+    async fn find(&self, sql: SqlStr, cursors: &[(Shard, i64)]) -> Result<PgRow, DatabaseError> {
         let (shards, after): (Vec<Shard>, Vec<i64>) = cursors.iter().copied().unzip();
-        let row = self.row(sqlx::query(sql).bind(shards).bind(after)).await?;
-        read_due_shards(&row).map_err(DatabaseError::Refused)
+        self.row(sqlx::query(sql).bind(shards).bind(after)).await
     }
 
     /// Promotes at most `most` scheduled jobs that have come due since `after`, in microseconds since 1970.
@@ -299,6 +306,7 @@ fn read_due_shards(row: &PgRow) -> Result<DueShards, sqlx::Error> {
         due: row.try_get::<Option<_>, _>("due")?.unwrap_or_default(),
         looked: row.try_get("looked")?,
         next_due: row.try_get::<Option<i64>, _>("next_due")?.map(duration),
+        awaited: Vec::new(),
     })
 }
 

@@ -55,9 +55,10 @@ pub(super) fn begin_prefetched(runtime: &Arc<Runtime>, slots: Slots, jobs: Vec<P
     }
 }
 
-/// Returns whether a job may wait for a slot: a crash of this worker must not bury it meanwhile, and it occupies nothing else.
+/// Returns whether a job may wait for a slot: a crash of this worker must not bury it meanwhile, it occupies nothing else, and its
+/// start was not counted.
 fn may_wait(runtime: &Runtime, job: &ClaimedJob) -> bool {
-    job.max_crashes > 0 && !runtime.kinds.transactional.contains(&job.kind.as_str())
+    job.max_crashes > 0 && !job.is_rated && !runtime.kinds.transactional.contains(&job.kind.as_str())
 }
 
 /// Begins a job that must not wait for a slot. Returns it if none is left.

@@ -32,6 +32,7 @@ fn job(ticket: i64, priority: i16) -> PrefetchedJob {
         failures: 0,
         retries: 0,
         limits: Vec::new(),
+        is_rated: false,
         max_crashes: 3,
         meta: Meta::default(),
     };

@@ -77,6 +77,9 @@ impl Admitter {
         if !admitted.queues.is_empty() {
             self.runtime.work_arrived(&admitted.queues);
         }
+        if admitted.awaits {
+            self.runtime.events.awaited.notify_one();
+        }
     }
 
     /// Looks at the next limits, and admits what it can.

@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn shard_without_work_is_passed() {
         let mut round = Due::new([0, 1, 2].map(Shard).to_vec(), Instant::now()).round(Instant::now());
-        let found = DueShards { due: vec![Shard(1)], looked: 90, next_due: None };
+        let found = DueShards { due: vec![Shard(1)], looked: 90, ..DueShards::default() };
         for (shard, reached) in round.with_work(&found) {
             assert_eq!((*shard, *reached), (Shard(1), START));
             *reached = 50;

@@ -20,6 +20,8 @@ const DROP_RETRIES: u32 = 20;
 const DROP_RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// The number of failed attempts in each shard that one round checks for jobs that were deleted by hand.
 const FAILURES_BATCH_SIZE: i32 = 1000;
+/// The number of histories of starts in each shard that one round checks.
+const STARTS_BATCH_SIZE: i32 = 5000;
 /// The reason for cancelling the jobs of a deleted queue.
 const QUEUE_DELETED: &str = "the queue was deleted";
 /// The number of ended jobs without a partition of their own that one transaction deletes.
@@ -31,12 +33,15 @@ pub(crate) struct Housekeeper {
     partitions_due: Instant,
     /// The jobs up to which the failed attempts of each shard have been checked.
     checked_failures: Vec<(Shard, Uuid)>,
+    /// The limits up to which the histories of each shard have been checked.
+    checked_starts: Vec<(Shard, Vec<String>)>,
 }
 
 impl Housekeeper {
     pub(crate) fn new(runtime: Arc<Runtime>) -> Self {
         let checked_failures = runtime.store.shards().into_iter().map(|shard| (shard, Uuid::nil())).collect();
-        Self { runtime, partitions_due: Instant::now(), checked_failures }
+        let checked_starts = runtime.store.shards().into_iter().map(|shard| (shard, Vec::new())).collect();
+        Self { runtime, partitions_due: Instant::now(), checked_failures, checked_starts }
     }
 
     async fn tend_partitions(&mut self) {
@@ -61,6 +66,8 @@ impl Upkeep for Housekeeper {
         log("forgetting old hints", runtime.store.tidy_hints().await);
         let tidied = tidy_failures(runtime, &mut self.checked_failures).await;
         log("forgetting failures of deleted jobs", tidied);
+        let tidied = tidy_starts(runtime, &mut self.checked_starts).await;
+        log("forgetting starts that no rate counts", tidied);
         log("deleting ended jobs without a partition", tidy_rest(runtime).await);
         if Instant::now() >= self.partitions_due {
             log("looking for jobs in no queue", warn_of_strays(runtime).await);
@@ -101,6 +108,14 @@ async fn empty_deleted_queues(runtime: &Runtime) -> Result<(), DatabaseError> {
 async fn tidy_failures(runtime: &Runtime, places: &mut [(Shard, Uuid)]) -> Result<(), DatabaseError> {
     for (shard, after) in places {
         *after = runtime.store.tidy_failures(*shard, *after, FAILURES_BATCH_SIZE).await?.unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Checks some histories of starts of each shard, and continues there in the next round.
+async fn tidy_starts(runtime: &Runtime, places: &mut [(Shard, Vec<String>)]) -> Result<(), DatabaseError> {
+    for (shard, after) in places {
+        *after = runtime.store.tidy_starts(*shard, after, STARTS_BATCH_SIZE).await?;
     }
     Ok(())
 }

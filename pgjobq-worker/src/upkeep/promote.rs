@@ -1,4 +1,5 @@
-//! Promotes scheduled jobs: puts each in line when it comes due. Every worker does this for all.
+//! Promotes scheduled jobs: puts each in line when it comes due. With the same look it finds the limits whose rates may have room
+//! again, and has them admit. Every worker does this for all.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +13,8 @@ use crate::runtime::Runtime;
 
 /// The largest number of jobs in one transaction.
 const PROMOTE_BATCH_SIZE: i32 = 1000;
+/// The largest number of limits to take at a time.
+const AWAITED_BATCH_SIZE: i32 = 200;
 /// The shortest pause between two rounds.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
@@ -51,6 +54,13 @@ impl Promoter {
                 }
             }
         }
+        for shard in found.awaited {
+            let limits = store.take_awaited(shard, AWAITED_BATCH_SIZE).await?;
+            if limits.len() == AWAITED_BATCH_SIZE as usize {
+                soonest = Some(Instant::now());
+            }
+            self.runtime.admissions.freed(shard, limits);
+        }
         let sweeps = round.sweeps;
         self.due.looked(round, Instant::now());
         Ok((soonest, sweeps))
@@ -72,7 +82,9 @@ impl Upkeep for Promoter {
     }
 
     async fn woken(&mut self) {
-        self.runtime.events.promote.notified().await;
-        self.owes_sweep = true;
+        tokio::select! {
+            () = self.runtime.events.promote.notified() => self.owes_sweep = true,
+            () = self.runtime.events.awaited.notified() => {}
+        }
     }
 }
