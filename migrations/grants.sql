@@ -47,7 +47,7 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.estimated_jobs, pgjobq.oldest_ready,
     pgjobq.matches, pgjobq.filter_columns,
     pgjobq.ready_line, pgjobq.quarantine_line, pgjobq.leased_tickets, pgjobq.jobs_of_lease,
-    pgjobq.enqueue_workflow, pgjobq.missing_parents, pgjobq.insert_steps, pgjobq.metas_of_steps,
+    pgjobq.enqueue_workflow, pgjobq.refused_parents, pgjobq.insert_steps, pgjobq.metas_of_steps,
     pgjobq.unknown_queues,
     pgjobq.cancel_workflow, pgjobq.workflow_status, pgjobq.workflow_steps, pgjobq.states_of_steps,
     pgjobq.blocked_state, pgjobq.workflow_of, pgjobq.number_of_step to pgjobq_producer;

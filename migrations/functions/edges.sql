@@ -12,13 +12,14 @@
 -- Cycles cannot be made: a parent exists before the statement that enqueues its child.
 
 -- The edges of new jobs. `p_edges` is a JSON array of {"child": its place in `p_id`, "parent": its id,
--- "demand": a letter, "unkept": true if nothing is kept of the parent once it has completed}. Several edges
--- between the same two jobs are one. An edge whose demand is met already is left out. `waits_for` is the
--- sum of `p_waits_for` and the number of edges, for each job. `unknown` are the parents that are not there,
--- those of entries without a child among them.
+-- "demand": a letter, "unkept": true if nothing is kept of the parent once it has completed, "kinds": what its
+-- kind may be, if the caller knows}. Several edges between the same two jobs are one. An edge whose demand is
+-- met already is left out. `waits_for` is the sum of `p_waits_for` and the number of edges, for each job.
+-- `refused` has the parents that are of another kind, with their kind, and those that are not there, with
+-- null: {"id": "kind"}. Those of entries without a child are among them. It is null if there are none.
 create or replace function pgjobq.new_edges(
     p_now timestamptz, p_shards smallint, p_id uuid[], p_edges jsonb, p_waits_for int[],
-    out edges pgjobq.edges[], out waits_for int[], out unknown uuid[])
+    out edges pgjobq.edges[], out waits_for int[], out refused jsonb)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     select array_agg(row(e.shard, pgjobq.shard_of(p_id[e.child], p_shards), e.demand, false, e.parent,
@@ -26,17 +27,23 @@ begin
                      order by e.parent, e.child)
                filter (where e.child is not null
                          and (live.id is not null or ended.outcome <> 'completed' and e.demand <> 'a')),
-           array_agg(e.parent) filter (where live.id is null and ended.outcome is null and not e.unkept)
-      into edges, unknown
+           jsonb_object_agg(e.parent, coalesce(live.kind, ended.kind))
+               filter (where live.id is null and ended.outcome is null and not e.unkept
+                          or e.kinds is not null
+                         and exists (select from jsonb_array_elements(e.kinds) known
+                                      where not known ? coalesce(live.kind, ended.kind)))
+      into edges, refused
       from (select child, parent, pgjobq.shard_of(parent, p_shards) as shard,
+                   jsonb_agg(kinds) filter (where kinds is not null) as kinds,
                    case when bool_or(demand = 'o') then 'o' when bool_or(demand = 'h') then 'h'
                         else 'a' end::"char" as demand,
                    coalesce(bool_or(unkept), false) as unkept
-              from jsonb_to_recordset(p_edges) r(child int, parent uuid, demand text, unkept boolean)
+              from jsonb_to_recordset(p_edges)
+                       r(child int, parent uuid, demand text, unkept boolean, kinds jsonb)
              group by child, parent
             offset 0) e
       left join lateral pgjobq.job_row(e.shard, e.parent) live on true
-      left join lateral (select f.outcome, f.created_at from pgjobq.finished f
+      left join lateral (select f.outcome, f.kind, f.created_at from pgjobq.finished f
                           where f.shard = e.shard and f.id = e.parent and live.id is null
                           order by f.finished_at desc limit 1) ended on true;
     waits_for := array(select coalesce(d.waits_for, 0) + coalesce(c.count, 0)
@@ -68,14 +75,15 @@ end $$;
 comment on function pgjobq.insert_edges is 'Internal. Inserts the edges of new jobs.';
 
 -- Rejects a job of `enqueue` that would wait for itself, or for jobs that do not exist.
-create or replace function pgjobq.reject_parents(p_job uuid, p_after uuid[], p_unknown uuid[])
+create or replace function pgjobq.reject_parents(p_job uuid, p_after uuid[], p_refused jsonb)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if p_job = any (p_after) then
         raise exception 'job % would wait for itself, and never run', p_job
             using errcode = 'invalid_parameter_value', hint = 'Give it another id.';
-    elsif p_unknown is not null then
-        raise exception 'job % cannot wait for job %, which does not exist', p_job, p_unknown[1]
+    elsif p_refused is not null then
+        raise exception 'job % cannot wait for job %, which does not exist in this schema', p_job,
+            (select min(parent) from jsonb_object_keys(p_refused) parent)
             using errcode = 'undefined_object',
                 hint = 'Enqueue that one first. Of a job that is not kept, nothing is left once it has '
                        'completed.';

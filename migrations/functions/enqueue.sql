@@ -47,7 +47,7 @@ begin
                       from unnest(enqueue.after) parent),
         p_weight => array[v_own.weight], p_unique_key => array[v_own.unique_key],
         p_shape_options => array[v_own.options]);
-    perform pgjobq.reject_parents(job, enqueue.after, v_answer.missing);
+    perform pgjobq.reject_parents(job, enqueue.after, v_answer.refused);
     perform pgjobq.reject_answer(enqueue.kind, v_queue, job, v_answer.unknown, v_answer.other_kind,
                                  v_answer.misplaced, v_answer."full" -> v_queue);
     is_new := v_answer.inserted = 1;
@@ -113,8 +113,9 @@ comment on function pgjobq.reject_answer is 'Internal. Raises the error for a jo
 -- transaction commits. With `p_patience` it waits at most that many milliseconds for an open transaction that
 -- has inserted one of its ids. It raises PJ002 if the schema no longer admits a program of the version
 -- `p_program`. `p_waits_for` are the numbers of parents in the same workflow; a job with parents is blocked.
--- `p_edges` are other jobs that those of the batch wait for: see `new_edges`. If some of those are unknown,
--- `missing` has them, and nothing was inserted; nor if some jobs are `misplaced`: see `misplaced_jobs`.
+-- `p_edges` are other jobs that those of the batch wait for: see `new_edges`. If some of those cannot be
+-- waited for, `refused` has them, and nothing was inserted; nor if some jobs are `misplaced`: see
+-- `misplaced_jobs`.
 --
 -- `p_weight` and `p_unique_key` are null if no job has one. `p_shape_options` has what else the shapes say of
 -- limits and unique keys, each as JSON; null if none says anything. `limited` is true if new jobs wait for
@@ -134,7 +135,7 @@ create or replace function pgjobq.enqueue_many(
     p_edges jsonb default null, p_weight int[] default null, p_unique_key text[] default null,
     p_shape_options text[] default null, p_room text default 'all', p_counted int[] default null,
     out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[],
-    out missing uuid[], out limited boolean, out misplaced uuid[], out "full" jsonb)
+    out refused jsonb, out limited boolean, out misplaced uuid[], out "full" jsonb)
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     v_now timestamptz := clock_timestamp();     -- The start of a long transaction would be too early.
@@ -155,21 +156,21 @@ begin
     if array_position(v_queues, null) is not null then
         unknown := array(select name from unnest(p_shape_queue, v_queues) u(name, id) where id is null);
     elsif p_counted is null and 0 > any (v_queues) then     -- The ids of bounded queues are negative here.
-        select * into inserted, unknown, duplicate, other_kind, wake, missing, limited, "full"
+        select * into inserted, unknown, duplicate, other_kind, wake, refused, limited, "full"
           from pgjobq.enqueue_bounded(
               v_queues, p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes,
               p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_notify,
               p_patience, p_program, p_waits_for, p_edges, p_weight, p_unique_key, p_shape_options, p_room);
         return;
     elsif p_edges is not null then
-        select e.edges, e.waits_for, e.unknown into v_edges, p_waits_for, missing
+        select e.edges, e.waits_for, e.refused into v_edges, p_waits_for, refused
           from pgjobq.new_edges(v_now, v_shards, p_id, p_edges, p_waits_for) e;
     end if;
     if v_any is not null then v_limits := pgjobq.limits_of_shapes(
         v_any, p_shape_kind, p_shape_queue, v_shards, p_shape_options); end if;
     if v_shards > 1 and (v_limits is not null or p_unique_key is not null) then misplaced :=
         pgjobq.misplaced_jobs(v_shards, p_shape_kind, v_limits, p_id, p_shape, p_key, p_unique_key); end if;
-    if coalesce(unknown::text, missing::text, misplaced::text) is not null then inserted := 0; return; end if;
+    if coalesce(unknown::text, refused::text, misplaced::text) is not null then inserted := 0; return; end if;
     if p_delay is not null and p_waits_for is not null then select * into p_meta, p_delay
         from pgjobq.delays_of_blocked(p_waits_for, p_meta, p_delay); end if;
     if p_counted is not null then v_limits := pgjobq.mark_counted(v_queues, v_limits, p_counted); end if;

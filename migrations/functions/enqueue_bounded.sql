@@ -14,7 +14,7 @@ create or replace function pgjobq.enqueue_bounded(
     p_notify boolean, p_patience int, p_program int, p_waits_for int[], p_edges jsonb, p_weight int[],
     p_unique_key text[], p_shape_options text[], p_room text,
     out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[],
-    out missing uuid[], out limited boolean, out "full" jsonb)
+    out refused jsonb, out limited boolean, out "full" jsonb)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     t record;
@@ -38,7 +38,7 @@ begin
         pgjobq.slice(p_unique_key, k), p_shape_options, p_counted => t.counted);
     inserted := v_answer.inserted;
     unknown := v_answer.unknown;
-    missing := v_answer.missing;
+    refused := v_answer.refused;
     wake := v_answer.wake;
     limited := v_answer.limited;
     duplicate := v_answer.duplicate || t.live;

@@ -30,11 +30,14 @@ begin
         false, null, p_program, p_waits_for, p_edges, p_weight, p_unique_key, p_shape_options,
         'whole');
     perform pgjobq.reject_growth_without_room(v_answer."full") where v_answer."full" is not null;
-    if coalesce(v_answer.unknown::text, v_answer.missing::text, v_answer.misplaced::text) is not null then
+    if coalesce(v_answer.unknown::text, v_answer.refused::text, v_answer.misplaced::text) is not null then
         raise exception 'it adds steps to its workflow, %', case
             when v_answer.unknown is not null then format('but there is no queue `%s`', v_answer.unknown[1])
-            when v_answer.missing is not null
-            then format('one of which waits for job %s, which does not exist', v_answer.missing[1])
+            when v_answer.refused is not null
+            then (select format('one of which waits for job %s, which %s', parent,
+                                coalesce(format('is of the kind `%s`, not of that of its handle', kind),
+                                         'does not exist in this schema'))
+                    from jsonb_each_text(v_answer.refused) r(parent, kind) limit 1)
             else 'one of which is under a limit, in a database with several shards' end
             using errcode = 'invalid_parameter_value';
     end if;

@@ -18,7 +18,7 @@
 --   p_waits_for  how many parents in the workflow each step has; 1 if it has a role
 --   p_edges      the other parents, as in `enqueue_many`
 --                The first chunk has those of all chunks, without a `child` for steps of later ones, so that
---                an unknown job is found before anything is inserted
+--                a refused job is found before anything is inserted
 -- `is_new` is false if the workflow exists: an enqueue whose answer was lost was repeated. `unknown` are
 -- queues that do not exist, and `full` has one without room for all of its steps; then nothing was inserted.
 create or replace function pgjobq.enqueue_workflow(
@@ -30,7 +30,7 @@ create or replace function pgjobq.enqueue_workflow(
     p_waits_for int[], p_notify boolean, p_patience int, p_program int default null,
     p_edges jsonb default null, p_weight int[] default null, p_unique_key text[] default null,
     p_shape_options text[] default null, out is_new boolean, out unknown text[], out wake int[],
-    out missing uuid[], out misplaced text[], out "full" jsonb)
+    out refused jsonb, out misplaced text[], out "full" jsonb)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_shard smallint := (select pgjobq.shard_of(p_workflow, shards) from pgjobq.settings);
@@ -40,9 +40,9 @@ begin
     is_new := true;
     if p_n[1] = 1 then
         unknown := pgjobq.unknown_queues(p_shape_queue);
-        missing := pgjobq.missing_parents(p_id, p_edges);
+        refused := pgjobq.refused_parents(p_id, p_edges);
         misplaced := pgjobq.misplaced_kinds(p_shape_kind);
-        if unknown is not null or missing is not null or misplaced is not null then return; end if;
+        if unknown is not null or refused is not null or misplaced is not null then return; end if;
         perform set_config('lock_timeout', p_patience::text, true) where p_patience is not null;
         -- First, so that two sessions that repeat an enqueue meet here.
         insert into pgjobq.workflows (shard, id, name, live, roles, size, deadline, due_at)
@@ -66,12 +66,12 @@ begin
         'whole');
     wake := v_answer.wake;
     perform pgjobq.announce_limited(p_id) where v_answer.limited;
-    missing := v_answer.missing;
+    refused := v_answer.refused;
     "full" := v_answer."full";
     if "full" is not null then
         delete from pgjobq.workflows where shard = v_shard and id = p_workflow and p_n[1] = 1;
     end if;
-    if missing is not null or "full" is not null then return; end if;
+    if refused is not null or "full" is not null then return; end if;
     perform pgjobq.insert_steps(v_shard, p_workflow, v_answer.inserted, p_id, p_shape_kind, p_shape, p_n,
                                 p_step_name, p_role, p_children, p_demands, p_inputs, p_edges);
     insert into pgjobq.unsettled (shard, workflow, n)
@@ -80,18 +80,18 @@ end $$;
 
 comment on function pgjobq.enqueue_workflow is 'Internal. Enqueues steps of a workflow.';
 
--- The parents of these edges that do not exist; null if there are none.
-create or replace function pgjobq.missing_parents(p_id uuid[], p_edges jsonb) returns uuid[]
+-- The parents of these edges that cannot be waited for, as in `new_edges`.
+create or replace function pgjobq.refused_parents(p_id uuid[], p_edges jsonb) returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     if p_edges is null then
         return null;
     end if;
-    return (select e.unknown from pgjobq.settings s,
+    return (select e.refused from pgjobq.settings s,
                    lateral pgjobq.new_edges(clock_timestamp(), s.shards, p_id, p_edges, null) e);
 end $$;
 
-comment on function pgjobq.missing_parents is 'Internal. Finds parents that do not exist.';
+comment on function pgjobq.refused_parents is 'Internal. Finds parents that cannot be waited for.';
 
 -- Inserts the rows of steps. Their jobs, `p_inserted` of them, were just inserted, and must lie on the shard
 -- of the workflow.
@@ -110,7 +110,7 @@ begin
            length(translate(coalesce(u.demands, ''), 'oha', '')), e.outside
       from unnest(p_id, p_shape, p_n, p_name, p_role, p_children, p_demands, p_inputs) with ordinality
              u(job, shape, n, name, role, children, demands, inputs, i)
-           left join (select (edge->>'child')::int as child, jsonb_agg(edge - 'child') as outside
+           left join (select (edge->>'child')::int as child, jsonb_agg(edge - '{child,kinds}'::text[]) as outside
                         from jsonb_array_elements(p_edges) edge group by 1) e on e.child = u.i,
            lateral (select from pgjobq.jobs where shard = p_shard and id = u.job offset 0) j;
     get diagnostics v_count = row_count;

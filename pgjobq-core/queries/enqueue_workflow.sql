@@ -5,7 +5,7 @@
 -- $28 how long to wait for an open transaction of another session, in milliseconds
 -- $29 the version of this program   $30 the parents outside of the workflow
 -- $31 weight   $32 unique key   $33 for each shape, what else it says of limits and unique keys
-select is_new, unknown, wake, missing, misplaced, "full"::text as "full"
+select is_new, unknown, wake, refused, misplaced, "full"::text as "full"
   from pgjobq.enqueue_workflow($15, $16, $17, $18, $19, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
                                $13, $14, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29,
                                $30::text::jsonb, $31, $32, $33)

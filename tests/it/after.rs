@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{EnqueueError, JobState, Tx};
+use pgjobq::{Client, EnqueueError, JobState, Tx, Workflow, WorkflowError};
 use uuid::Uuid;
 
 use crate::gate::Gate;
@@ -17,6 +17,11 @@ async fn after_end(fails: bool) -> Result<u32> {
 
 #[job(retain = "0s")]
 async fn after_unkept() {}
+
+#[job]
+async fn after_sum(part: u32) -> Result<u32> {
+    Ok(part)
+}
 
 #[job]
 async fn after_transactional(tx: &mut Tx) -> Result<()> {
@@ -132,6 +137,50 @@ async fn unknown_parent_is_refused_and_nothing_is_enqueued(db: TestDb) {
         error.to_string().contains(&format!("cannot wait for job {nobody}, which does not exist")),
         "{error}"
     );
+}
+
+on_one_shard!(parent_of_another_schema_is_refused);
+async fn parent_of_another_schema_is_refused(db: TestDb) {
+    let other = Client::builder(db.pool.clone()).schema("background").build().unwrap();
+    other.migrate().await.unwrap();
+    let there = after_end::enqueue(&other, false).await.unwrap();
+    let error = after_end::job(false).after(&there).enqueue(&db.client).await.unwrap_err();
+    assert!(matches!(&error, EnqueueError::UnknownParent { parent, .. } if *parent == there.id()), "{error}");
+    assert!(error.to_string().contains("which does not exist in this schema"), "{error}");
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
+    other.close().await;
+}
+
+on_one_shard!(parent_of_another_kind_than_its_handle_is_refused);
+async fn parent_of_another_kind_than_its_handle_is_refused(db: TestDb) {
+    let ended = after_end::enqueue(&db.client, false).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    assert_eq!(end_of(&db.client, &ended).await, Outcome::Completed(7));
+    worker.shutdown().await.unwrap();
+    let live = after_end::enqueue(&db.client, false).await.unwrap();
+    for parent in [live.id(), ended.id()] {
+        let child = || after_unkept::job().after(after_sum::handle(parent));
+        let error = child().enqueue(&db.client).await.unwrap_err();
+        let both = format!(
+            "the `after_unkept` job cannot wait for job {parent} with a handle of the kind `after_sum`, because that job is of the kind `after_end`"
+        );
+        assert!(error.to_string().starts_with(&both), "{error}");
+        let is_refused = |error: &EnqueueError| matches!(error, EnqueueError::ParentOfOtherKind { .. });
+        let beside_the_right_one = child().after((after_end::handle(parent), parent));
+        assert!(is_refused(&beside_the_right_one.enqueue(&db.client).await.unwrap_err()));
+        // A caller's transaction goes on.
+        let mut tx = db.pool.begin().await.unwrap();
+        let all = pgjobq::enqueue_all(&mut *tx, [after_unkept::job(), child()]).await.unwrap_err();
+        assert!(is_refused(&all.error), "{all}");
+        let mut flow = Workflow::new("of another kind");
+        flow.add(after_sum::step(after_sum::handle(parent).output()));
+        let WorkflowError::Step { error, .. } = flow.enqueue(&mut *tx).await.unwrap_err() else { panic!() };
+        assert!(is_refused(&error), "{error}");
+        tx.commit().await.unwrap();
+    }
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1);
+    let right = after_unkept::job().after((after_end::handle(live.id()), live.id()));
+    assert_eq!(state(&db, right.enqueue(&db.client).await.unwrap().id()).await, JobState::Blocked);
 }
 
 on_one_shard!(cycle_through_ids_is_refused);

@@ -47,6 +47,13 @@ async fn growing_wait(ctx: JobContext, gate: String, queue: String) -> Result<()
     Ok(())
 }
 
+/// Adds a step that reads the output of a job, with a handle of the wrong kind.
+#[job(retries = 0)]
+async fn growing_misread(ctx: JobContext, job: JobId) -> Result<()> {
+    ctx.workflow()?.add(growing_square::step(growing_square::handle(job).output()));
+    Ok(())
+}
+
 #[job(retries = 0)]
 async fn growing_transactional(ctx: JobContext, tx: &mut Tx) -> Result<()> {
     let _ = tx;
@@ -153,6 +160,8 @@ async fn step_that_adds_invalid_steps_is_dead(db: TestDb) {
     let mut flow = Workflow::new("invalid");
     let unknown = flow.add(growing_wait::step(&gate.name, "nowhere"));
     let many = flow.add(growing_list::step(10_000, 0));
+    let later = growing_alone::job().delay(Duration::from_secs(3600)).enqueue(&db.client).await.unwrap();
+    let misread = flow.add(growing_misread::step(later.id()));
     let run = flow.enqueue(&db.client).await.unwrap();
     assert_eq!(outcome(&db, &run).await, WorkflowOutcome::Failed);
     let Outcome::Dead(failure) = end_of(&db.client, &unknown.handle()).await else { panic!() };
@@ -160,9 +169,15 @@ async fn step_that_adds_invalid_steps_is_dead(db: TestDb) {
         failure.message().contains("it adds steps to its workflow, but there is no queue `nowhere`"),
         "{failure}"
     );
+    let Outcome::Dead(failure) = end_of(&db.client, &misread.handle()).await else { panic!() };
+    let misread = format!(
+        "one of which waits for job {}, which is of the kind `growing_alone`, not of that of its handle",
+        later.id()
+    );
+    assert!(failure.message().contains(&misread), "{failure}");
     let Outcome::Dead(failure) = end_of(&db.client, &many.handle()).await else { panic!() };
     assert_eq!(failure.message(), "it adds 10001 steps to its workflow, more than the limit of 10000");
-    assert_eq!(db.number("select count(*) from pgjobq.steps").await, 2);
+    assert_eq!(db.number("select count(*) from pgjobq.steps").await, 3);
     worker.shutdown().await.unwrap();
 }
 

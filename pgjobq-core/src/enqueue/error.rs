@@ -166,13 +166,28 @@ pub enum EnqueueError {
     },
     /// The job was to wait for a job that does not exist. Nothing was enqueued, and a caller's transaction goes on.
     #[error(
-        "the `{kind}` job cannot wait for job {parent}, which does not exist: enqueue that one first, in the same transaction or committed before (of a completed job with `retain = \"0s\"` nothing is left: pass the handle from its enqueue)"
+        "the `{kind}` job cannot wait for job {parent}, which does not exist in this schema: enqueue that one first, in the same transaction or committed before (of a completed job with `retain = \"0s\"` nothing is left: pass the handle from its enqueue)"
     )]
     UnknownParent {
         /// The kind of the job that was to be enqueued.
         kind: &'static str,
         /// The id that it was to wait for.
         parent: JobId,
+    },
+    /// The job was to wait for a job of another kind than its handle says, which was made from an id. Nothing was enqueued, and a
+    /// caller's transaction goes on.
+    #[error(
+        "the `{kind}` job cannot wait for job {parent} with a handle of the kind `{expected}`, because that job is of the kind `{found}`: make the handle with the `handle(id)` of that job function, or pass only the id to `after`"
+    )]
+    ParentOfOtherKind {
+        /// The kind of the job that was to be enqueued.
+        kind: &'static str,
+        /// The job that it was to wait for.
+        parent: JobId,
+        /// The kind of the handle.
+        expected: &'static str,
+        /// The kind of the job.
+        found: String,
     },
     /// The job was to wait for itself.
     #[error("the `{kind}` job {id} was to wait for itself, and would never run: give it another id")]

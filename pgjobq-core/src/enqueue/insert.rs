@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
+use sqlx::types::Json;
 use sqlx::{PgConnection, Postgres, Row as _};
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use crate::db::columns::some_of;
 use crate::db::ids::QueueId;
 use crate::db::migrate::version::PROGRAM;
 use crate::db::statements::Statements;
-use crate::enqueue::edge;
+use crate::enqueue::edge::{self, Refused};
 use crate::enqueue::full::{Full, Room, WhenFull};
 use crate::enqueue::outcome::EnqueueOutcome;
 use crate::enqueue::row::Row;
@@ -44,8 +45,8 @@ pub(super) struct Answer {
     other_kind: Vec<Uuid>,
     /// The queues that do not exist. If there are any, the statement has inserted nothing.
     unknown: Vec<String>,
-    /// The parents that do not exist. If there are any, the statement has inserted nothing.
-    unknown_parents: Vec<Uuid>,
+    /// The parents that cannot be waited for. If there are any, the statement has inserted nothing.
+    refused: Refused,
     /// The queues in which an idle worker has to be notified; empty if the statement has notified it.
     pub(super) wake: Vec<QueueId>,
     /// The jobs that are not on the shard of their limit. If there are any, the statement has inserted nothing.
@@ -159,7 +160,10 @@ impl Answer {
             duplicates: row.try_get::<Option<_>, _>("duplicate")?.unwrap_or_default(),
             other_kind: row.try_get::<Option<_>, _>("other_kind")?.unwrap_or_default(),
             unknown: row.try_get::<Option<_>, _>("unknown")?.unwrap_or_default(),
-            unknown_parents: row.try_get::<Option<_>, _>("missing")?.unwrap_or_default(),
+            refused: row
+                .try_get::<Option<Json<_>>, _>("refused")?
+                .map(|Json(refused)| refused)
+                .unwrap_or_default(),
             wake: row.try_get::<Option<_>, _>("wake")?.unwrap_or_default(),
             misplaced: row.try_get::<Option<_>, _>("misplaced")?.unwrap_or_default(),
             limited: row.try_get::<Option<_>, _>("limited")?.unwrap_or_default(),
@@ -193,11 +197,7 @@ impl Answer {
             return Err(EnqueueError::UnknownQueue { queue: row.queue.clone() });
         }
         for row in rows() {
-            let unknown =
-                row.edges.iter().find(|edge| self.unknown_parents.contains(&edge.parent.id.as_uuid()));
-            if let Some(edge) = unknown {
-                return Err(EnqueueError::UnknownParent { kind: row.kind, parent: edge.parent.id });
-            }
+            self.refused.check(row.kind, &row.edges)?;
         }
         if let Some(row) = rows().find(|row| self.misplaced.contains(&row.id.as_uuid())) {
             return Err(EnqueueError::Misplaced { kind: row.kind });
@@ -221,9 +221,10 @@ impl Answer {
         }
     }
 
-    /// Returns whether the statement has inserted nothing, because of a queue or a parent that does not exist, or of a job's shard.
+    /// Returns whether the statement has inserted nothing, because of a queue that does not exist, a parent that cannot be
+    /// waited for, or a job's shard.
     pub(super) fn has_inserted_nothing(&self) -> bool {
-        !self.unknown.is_empty() || !self.unknown_parents.is_empty() || !self.misplaced.is_empty()
+        !self.unknown.is_empty() || !self.refused.is_empty() || !self.misplaced.is_empty()
     }
 }
 

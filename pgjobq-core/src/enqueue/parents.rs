@@ -38,7 +38,9 @@ impl<T> NewJob<T> {
     /// reason names it.
     ///
     /// They may wait, run, or have ended, and may be in any queue. Each has to exist already, in this transaction or committed;
-    /// an unknown id is [`EnqueueError::UnknownParent`](crate::EnqueueError::UnknownParent). So no cycle can be written. Several calls add
+    /// an unknown id is [`EnqueueError::UnknownParent`](crate::EnqueueError::UnknownParent), as is a job of another schema. A handle that
+    /// was made from the id of a job of another kind is
+    /// [`EnqueueError::ParentOfOtherKind`](crate::EnqueueError::ParentOfOtherKind). So no cycle can be written. Several calls add
     /// up, and a job that is named twice is waited for once.
     pub fn after(self, jobs: impl Parents) -> Self {
         self.with_edges(&jobs, Demand::Completed)
@@ -57,7 +59,7 @@ impl<T> NewJob<T> {
 
 impl Parents for JobId {
     fn each(&self, add: &mut dyn FnMut(Origin)) {
-        add(Origin::Job(Parent { id: *self, unkept: false }));
+        add(Origin::Job(Parent { id: *self, unkept: false, kinds: Vec::new() }));
     }
 }
 

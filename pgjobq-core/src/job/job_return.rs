@@ -74,7 +74,8 @@ pub fn encode_output<R: JobReturn>(returned: R) -> Result<Box<RawValue>, JobErro
 #[diagnostic::on_unimplemented(
     message = "a job with `retain = \"0s\"` keeps nothing, so `{Self}` would be lost",
     label = "keeps no result",
-    note = "return `Result<()>`, or keep completed jobs for a while: `retain = \"1h\"`"
+    note = "return `Result<()>`, or keep completed jobs for a while: `retain = \"1h\"`",
+    note = "if only steps of a workflow read the value, write `retain = \"1m\"`: the workflow keeps it until the last of them has it"
 )]
 pub trait Unkept {}
 

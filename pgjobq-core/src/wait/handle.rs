@@ -99,9 +99,11 @@ impl<T> JobHandle<T> {
     }
 
     /// The job, as one that another waits for. If it was enqueued by this program and nothing is kept of it, a missing row means
-    /// that it has completed.
+    /// that it has completed. The kind of a rebuilt handle is compared with the job's.
     pub(crate) fn as_parent(&self) -> Parent {
-        Parent { id: self.id, unkept: self.unkept && self.origin != Origin::Rebuilt }
+        let is_rebuilt = self.origin == Origin::Rebuilt;
+        let kinds = if is_rebuilt { names_of(self.kind) } else { Vec::new() };
+        Parent { id: self.id, unkept: self.unkept && !is_rebuilt, kinds }
     }
 
     /// The kind of the job function.

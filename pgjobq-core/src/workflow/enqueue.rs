@@ -43,7 +43,7 @@ fn named(error: EnqueueError, plan: &Plan) -> WorkflowError {
         EnqueueError::UnknownQueue { queue } | EnqueueError::QueueFull { queue, .. } => {
             step.row.queue == *queue
         }
-        EnqueueError::UnknownParent { parent, .. } => {
+        EnqueueError::UnknownParent { parent, .. } | EnqueueError::ParentOfOtherKind { parent, .. } => {
             step.row.edges.iter().any(|edge| edge.parent.id == *parent)
         }
         _ => false,

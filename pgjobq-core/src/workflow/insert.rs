@@ -5,20 +5,20 @@ use std::ops::Range;
 
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
+use sqlx::types::Json;
 use sqlx::{PgConnection, Postgres, Row as _};
-use uuid::Uuid;
 
 use crate::db::columns::some_of;
 use crate::db::ids::QueueId;
 use crate::db::migrate::version::PROGRAM;
 use crate::db::statements::Statements;
-use crate::enqueue::edge;
+use crate::enqueue::edge::{self, Refused};
 use crate::enqueue::full::Full;
 use crate::enqueue::insert::{MAX_BYTES, MAX_ROWS, Transaction, bind_options, bind_rows, shapes};
 use crate::enqueue::row::Row;
 use crate::workflow::draft::Role;
 use crate::workflow::plan::{Plan, PlannedStep};
-use crate::{DatabaseError, EnqueueError, JobId};
+use crate::{DatabaseError, EnqueueError};
 
 /// The answer of the database.
 #[derive(Debug, Default)]
@@ -27,8 +27,8 @@ pub(crate) struct Answer {
     pub(crate) is_new: bool,
     /// The queues that do not exist. If there are any, the statement has inserted nothing.
     unknown: Vec<String>,
-    /// The earlier jobs that do not exist. If there are any, the statement has inserted nothing.
-    missing: Vec<Uuid>,
+    /// The earlier jobs that cannot be waited for. If there are any, the statement has inserted nothing.
+    refused: Refused,
     /// The kinds of steps that would not be on the shard of their limit. If there are any, the statement has inserted nothing.
     misplaced: Vec<String>,
     /// The queues without room for all steps. If there are any, the statement has inserted nothing.
@@ -65,8 +65,8 @@ pub(crate) async fn insert(
         if let Some(full) = next.full.first() {
             return Err(full.error());
         }
-        if let Some(parent) = next.missing.first() {
-            return Err(unknown_parent(plan, (*parent).into()));
+        for step in plan.steps.iter().filter(|_| !next.refused.is_empty()) {
+            next.refused.check(step.row.kind, &step.row.edges)?;
         }
         if let Some(row) = rows.iter().find(|row| next.misplaced.iter().any(|kind| kind == row.kind)) {
             return Err(EnqueueError::Misplaced { kind: row.kind });
@@ -78,11 +78,6 @@ pub(crate) async fn insert(
         answer.wake.extend(next.wake);
     }
     Ok(answer)
-}
-
-fn unknown_parent(plan: &Plan, parent: JobId) -> EnqueueError {
-    let child = plan.steps.iter().find(|step| step.row.edges.iter().any(|edge| edge.parent.id == parent));
-    EnqueueError::UnknownParent { kind: child.map_or("", |step| step.row.kind), parent }
 }
 
 /// Returns whether one statement inserts all of it.
@@ -171,7 +166,10 @@ impl Answer {
         Ok(Self {
             is_new: row.try_get("is_new")?,
             unknown: row.try_get::<Option<_>, _>("unknown")?.unwrap_or_default(),
-            missing: row.try_get::<Option<_>, _>("missing")?.unwrap_or_default(),
+            refused: row
+                .try_get::<Option<Json<_>>, _>("refused")?
+                .map(|Json(refused)| refused)
+                .unwrap_or_default(),
             misplaced: row.try_get::<Option<_>, _>("misplaced")?.unwrap_or_default(),
             full: Full::read(row.try_get("full")?).map_err(|error| sqlx::Error::Decode(error.into()))?,
             wake: row.try_get::<Option<_>, _>("wake")?.unwrap_or_default(),

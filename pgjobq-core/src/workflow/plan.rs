@@ -269,8 +269,8 @@ fn outside_edges(
 ) -> Vec<NewEdge> {
     let mut edges = Vec::new();
     let mut add = |origin: &Origin, demand: Demand| {
-        if let Origin::Job(parent) = *origin {
-            edges.push(NewEdge { parent, demand: demand.held_if(holds) });
+        if let Origin::Job(parent) = origin {
+            edges.push(NewEdge { parent: parent.clone(), demand: demand.held_if(holds) });
         }
     };
     for (_, reference) in inputs {

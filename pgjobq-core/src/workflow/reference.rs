@@ -81,7 +81,7 @@ impl Reference {
 impl From<Origin> for Parent {
     fn from(origin: Origin) -> Self {
         match origin {
-            Origin::Step(step) => Self { id: step.job(), unkept: step.added().unkept },
+            Origin::Step(step) => Self { id: step.job(), unkept: step.added().unkept, kinds: Vec::new() },
             Origin::Job(parent) => parent,
         }
     }
