@@ -150,3 +150,17 @@ create table pgjobq.ended_parents (
 
 comment on table pgjobq.ended_parents is 'Jobs that have ended and have edges that are not settled.';
 comment on column pgjobq.ended_parents.created_at is 'Of the job, like `edges.parent_created_at`.';
+comment on column pgjobq.ended_parents.outcome is
+    'As in `finished`; or `unknown`, if the record of the end was deleted before a child was committed.';
+
+create table pgjobq.lost_ends (
+    shard smallint not null,
+    ended_at timestamptz not null
+);
+
+comment on table pgjobq.lost_ends is
+    'When the latest job ended of those dead, cancelled and expired ones whose records are deleted. Only the '
+    'latest row of a shard means something; the others are deleted.';
+
+create index lost_ends_by_time on pgjobq.lost_ends (shard, ended_at);
+alter table pgjobq.lost_ends replica identity full;

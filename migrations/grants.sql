@@ -61,7 +61,7 @@ grant insert (name), update (deleted_at, keep_completed, keep_dead, keep_cancell
     on pgjobq.queues to pgjobq_worker;
 grant select, insert, update, delete on pgjobq.kinds, pgjobq.lanes, pgjobq.jobs, pgjobq.leases,
     pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.progress, pgjobq.waiters, pgjobq.workflows,
-    pgjobq.steps, pgjobq.unsettled, pgjobq.unreleased, pgjobq.edges, pgjobq.ended_parents,
+    pgjobq.steps, pgjobq.unsettled, pgjobq.unreleased, pgjobq.edges, pgjobq.ended_parents, pgjobq.lost_ends,
     pgjobq.starts, pgjobq.room, pgjobq.room_waiters
     to pgjobq_worker;
 grant select, delete on pgjobq.limits, pgjobq.cancels to pgjobq_worker;

@@ -84,14 +84,22 @@ returns int language plpgsql as $$
 declare
     v_id uuid;
     v_count int := 0;
+    r record;
+    v_ended_at timestamptz;     -- the latest bad end
 begin
     for v_id in select distinct id from unnest(p_jobs) d(id) order by id loop
-        delete from pgjobq.finished w
-         where w.shard = p_shard and w.id = v_id and pgjobq.ended_matches(
-                   s, w.created_at, w.finished_at, w.attributes, w.id, w.kind, w.queue_id, w.key, w.outcome,
-                   w.priority, w.attempt, w.errors);
-        v_count := v_count + found::int;
+        with gone as (
+            delete from pgjobq.finished w
+             where w.shard = p_shard and w.id = v_id and pgjobq.ended_matches(
+                       s, w.created_at, w.finished_at, w.attributes, w.id, w.kind, w.queue_id, w.key,
+                       w.outcome, w.priority, w.attempt, w.errors)
+            returning finished_at, outcome)
+        select count(*) > 0 as found, max(finished_at) filter (where outcome <> 'completed') as bad
+          into r from gone;
+        v_count := v_count + r.found::int;
+        v_ended_at := greatest(v_ended_at, r.bad);
     end loop;
+    perform pgjobq.note_lost_ends(p_shard, v_ended_at);
     return v_count;
 end $$;
 

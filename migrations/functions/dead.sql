@@ -83,11 +83,18 @@ returns int language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_id uuid;
     v_count int := 0;
+    v_last timestamptz;         -- the latest end of this id
+    v_ended_at timestamptz;     -- and of all
 begin
     for v_id in select distinct id from unnest(p_jobs) d(id) order by id loop
-        delete from pgjobq.finished where shard = p_shard and id = v_id and outcome <> 'completed';
-        v_count := v_count + found::int;
+        with gone as (
+            delete from pgjobq.finished where shard = p_shard and id = v_id and outcome <> 'completed'
+            returning finished_at)
+        select max(finished_at) into v_last from gone;
+        v_count := v_count + (v_last is not null)::int;
+        v_ended_at := greatest(v_ended_at, v_last);
     end loop;
+    perform pgjobq.note_lost_ends(p_shard, v_ended_at);
     return v_count;
 end $$;
 

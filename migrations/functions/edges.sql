@@ -12,11 +12,12 @@
 -- Cycles cannot be made: a parent exists before the statement that enqueues its child.
 
 -- The edges of new jobs. `p_edges` is a JSON array of {"child": its place in `p_id`, "parent": its id,
--- "demand": a letter, "unkept": true if nothing is kept of the parent once it has completed, "kinds": what its
--- kind may be, if the caller knows}. Several edges between the same two jobs are one. An edge whose demand is
--- met already is left out. `waits_for` is the sum of `p_waits_for` and the number of edges, for each job.
--- `refused` has the parents that are of another kind, with their kind, and those that are not there, with
--- null: {"id": "kind"}. Those of entries without a child are among them. It is null if there are none.
+-- "demand": a letter, "unkept": true if nothing is kept of the parent once it has completed, "kinds": what
+-- its kind may be, if the caller knows}. Several edges between the same two jobs are one. An edge whose
+-- demand is met already is left out. `waits_for` is the sum of `p_waits_for` and the number of edges, for
+-- each job. `refused` has the parents that are of another kind, with their kind, and those that are not
+-- there, with null: {"id": "kind"}. Those of entries without a child are among them. It is null if there are
+-- none.
 create or replace function pgjobq.new_edges(
     p_now timestamptz, p_shards smallint, p_id uuid[], p_edges jsonb, p_waits_for int[],
     out edges pgjobq.edges[], out waits_for int[], out refused jsonb)
@@ -101,7 +102,8 @@ begin
         return false;
     end if;
     insert into pgjobq.ended_parents (shard, parent, created_at, outcome)
-    select p_shard, e.parent, e.parent_created_at, pgjobq.outcome_of(p_shard, e.parent, e.parent_created_at)
+    select p_shard, e.parent, e.parent_created_at,
+           coalesce(pgjobq.outcome_of(p_shard, e.parent, e.parent_created_at), 'completed')
       from (select distinct d.id from unnest(p_jobs) d(id)) d,
            lateral (select distinct parent, parent_created_at from pgjobq.edges
                      where shard = p_shard and parent = d.id offset 0) e
@@ -113,15 +115,14 @@ end $$;
 
 comment on function pgjobq.end_parents is 'Internal. Records the ends of jobs that have edges.';
 
--- Returns the outcome of a job that is no longer live. A job without a record has completed, and was not
--- kept.
+-- Returns the outcome of a job that is no longer live; null if it has no record.
 create or replace function pgjobq.outcome_of(p_shard smallint, p_job uuid, p_created_at timestamptz)
 returns text language plpgsql stable as $$
 begin
-    return coalesce((select f.outcome
-                       from (select outcome, created_at, finished_at from pgjobq.finished
-                              where shard = p_shard and id = p_job offset 0) f
-                      where f.created_at = p_created_at order by f.finished_at desc limit 1), 'completed');
+    return (select f.outcome
+              from (select outcome, created_at, finished_at from pgjobq.finished
+                     where shard = p_shard and id = p_job offset 0) f
+             where f.created_at = p_created_at order by f.finished_at desc limit 1);
 end $$;
 
 comment on function pgjobq.outcome_of is 'Internal. The outcome of a job that is no longer live.';
@@ -136,6 +137,7 @@ declare
     v_created_at timestamptz := '-infinity';
     v_left int := p_most;
     v_edges int;
+    v_outcome text;
 begin
     more := false;
     while v_left > 0 loop
@@ -156,8 +158,12 @@ begin
         else
             continue when exists (select from pgjobq.job_row(p_shard, v_parent) j
                                    where j.created_at = v_created_at);
+            v_outcome := pgjobq.outcome_of(p_shard, v_parent, v_created_at);
+            -- step: end looked up
+            -- What was deleted before that statement is noted for this one.
             insert into pgjobq.ended_parents (shard, parent, created_at, outcome)
-            values (p_shard, v_parent, v_created_at, pgjobq.outcome_of(p_shard, v_parent, v_created_at))
+            values (p_shard, v_parent, v_created_at,
+                    coalesce(v_outcome, pgjobq.outcome_without_record(p_shard, v_parent, v_created_at)))
             on conflict do nothing;
             v_edges := 1;   -- `settle_edges` deals with them, whether they are confirmed or not
             more := more or found;
@@ -296,7 +302,10 @@ begin
           from (select kind, id, outcome, errors, cancelled, created_at, finished_at from pgjobq.finished
                  where shard = p_parent.shard and id = p_parent.parent offset 0) f
          where f.created_at = p_parent.created_at order by f.finished_at desc limit 1),
-        format('its parent (%s) is %s', p_parent.parent, p_parent.outcome));
+        format(case when p_parent.outcome = 'unknown'
+                    then 'its parent (%s) has ended, and nobody knows how: the record was deleted, or the '
+                         'job was requeued, before this one was committed'
+                    else 'its parent (%s) is ' || p_parent.outcome end, p_parent.parent));
 end $$;
 
 comment on function pgjobq.describe_end is 'Internal. Describes the bad end of a parent.';

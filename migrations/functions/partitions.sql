@@ -68,6 +68,7 @@ begin
         return null;
     end if;
     begin
+        perform pgjobq.note_lost_partition(v_table) where to_regclass(v_table) is not null;
         execute 'drop table if exists ' || v_table;
     exception when lock_not_available then
         begin
@@ -144,11 +145,18 @@ create or replace function pgjobq.tidy_rest(p_most int, p_now timestamptz defaul
                                             out deleted int, out remain boolean)
 language plpgsql as $$
 begin
-    delete from pgjobq.finished_rest
-     where ctid = any (array(select ctid from pgjobq.finished_rest
-                              where drop_on < (p_now at time zone 'UTC')::date order by drop_on limit p_most
-                                for update skip locked));
-    get diagnostics deleted = row_count;
+    with gone as (
+        delete from pgjobq.finished_rest
+         where ctid = any (array(select ctid from pgjobq.finished_rest
+                                  where drop_on < (p_now at time zone 'UTC')::date
+                                  order by drop_on limit p_most for update skip locked))
+        returning shard, finished_at, outcome),
+    noted as (
+        select g.count, pgjobq.note_lost_ends(g.shard, g.ended_at)
+          from (select shard, count(*) as count,
+                       max(finished_at) filter (where outcome <> 'completed') as ended_at
+                  from gone group by shard) g)
+    select coalesce(sum(count), 0) into deleted from noted;
     remain := exists (select 1 from pgjobq.finished_rest);
 end $$;
 

@@ -16,6 +16,7 @@ declare
     v_bounded boolean;
     v_limits smallint;
     v_is_limited boolean := false;
+    v_ended_at timestamptz;     -- the latest end of those requeued
 begin
     for v_id in select distinct id from unnest(p_jobs) d(id) order by id loop
         -- Locked, so that two who do this at once do it once. The latest end counts: an id may have run
@@ -58,10 +59,12 @@ begin
         perform pgjobq.restore_failures(p_shard, v_id, v_job.errors);
         delete from pgjobq.finished where shard = p_shard and id = v_id and drop_on = v_job.drop_on
            and finished_at = v_job.finished_at;
+        v_ended_at := greatest(v_ended_at, v_job.finished_at);
         requeued := requeued || v_id;
         queues := queues || v_queue;
     end loop;
     perform pgjobq.announce_limited(requeued) where v_is_limited;
+    perform pgjobq.note_lost_ends(p_shard, v_ended_at);
 end $$;
 
 comment on function pgjobq.requeue_jobs is 'Internal. Puts dead, cancelled or expired jobs back in line.';

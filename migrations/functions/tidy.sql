@@ -1,8 +1,9 @@
 -- Tidying up: bounds the tables that the end of a job does not empty. Every worker does it once a minute, for
 -- all.
 
--- Deletes rows of the tables that are not logged: processes that no longer wait, rates of queues that no
--- worker serves, and the progress of attempts that are over (it may have been reported just after the end).
+-- Deletes hints that are out of date: processes that no longer wait, rates of queues that no worker serves,
+-- the progress of attempts that are over (it may have been reported just after the end), and notes of lost
+-- ends before the latest one.
 create or replace function pgjobq.tidy_hints(p_shard smallint, p_now timestamptz default clock_timestamp())
 returns void language plpgsql as $$
 begin
@@ -12,10 +13,11 @@ begin
     delete from pgjobq.progress p
      where p.shard = p_shard and p.said_at < p_now - interval '1 minute'
        and not exists (select 1 from pgjobq.jobs where shard = p_shard and id = p.job and ticket = p.ticket);
+    delete from pgjobq.lost_ends
+     where shard = p_shard and ended_at < (select max(ended_at) from pgjobq.lost_ends where shard = p_shard);
 end $$;
 
-comment on function pgjobq.tidy_hints is
-    'Internal. Deletes what is out of date in the tables that are not logged.';
+comment on function pgjobq.tidy_hints is 'Internal. Deletes hints that are out of date.';
 
 -- Deletes failed attempts of jobs that are gone, because a person deleted them. It looks at the next `p_most`
 -- attempts after the job `p_after`, and returns the last job that it came to, or null at the end.

@@ -110,7 +110,8 @@ begin
            length(translate(coalesce(u.demands, ''), 'oha', '')), e.outside
       from unnest(p_id, p_shape, p_n, p_name, p_role, p_children, p_demands, p_inputs) with ordinality
              u(job, shape, n, name, role, children, demands, inputs, i)
-           left join (select (edge->>'child')::int as child, jsonb_agg(edge - '{child,kinds}'::text[]) as outside
+           left join (select (edge->>'child')::int as child,
+                             jsonb_agg(edge - '{child,kinds}'::text[]) as outside
                         from jsonb_array_elements(p_edges) edge group by 1) e on e.child = u.i,
            lateral (select from pgjobq.jobs where shard = p_shard and id = u.job offset 0) j;
     get diagnostics v_count = row_count;

@@ -118,7 +118,7 @@ begin
                 r.retries, r.max_crashes, v_now);
         v_is_limited := v_is_limited or pgjobq.needs_permit(r.limits);
         perform pgjobq.restore_failures(p_shard, r.id, nullif(r.errors, 'null'));
-        delete from pgjobq.finished where shard = p_shard and id = r.id and outcome <> 'completed';
+        perform pgjobq.purge_ended(p_shard, array[r.id]);
         if r.waits = 0 then
             v_queues := array_remove(v_queues, r.queue_id) || r.queue_id;
         elsif r.is_due then

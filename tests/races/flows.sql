@@ -21,6 +21,7 @@ begin
     delete from pgjobq.unsettled;
     delete from pgjobq.edges;
     delete from pgjobq.ended_parents;
+    delete from pgjobq.lost_ends;
     delete from pgjobq.steps;
     delete from pgjobq.workflows;
     perform setval('pgjobq.ticket', 100);
