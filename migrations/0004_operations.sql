@@ -50,8 +50,8 @@ create type pgjobq.selection as (
     needs_state boolean,
     needs_errors boolean,
     ids uuid[],
-    attribute text,
-    value jsonb,
+    attributes text[],
+    values jsonb[],
     before timestamptz
 );
 
@@ -61,8 +61,9 @@ comment on column pgjobq.selection.lists is
     'those and the completed ones.';
 comment on column pgjobq.selection.path is 'The filter, compiled: see `matches`.';
 comment on column pgjobq.selection.ids is 'If not null, no other jobs are looked at.';
-comment on column pgjobq.selection.attribute is
-    'If not null, every job that matches has `value` there: an index may find them.';
+comment on column pgjobq.selection.attributes is
+    'Every job that matches has the value of the same place in `values` here. The first of them that is '
+    'indexed finds the jobs.';
 comment on column pgjobq.selection.before is
     'Only jobs that were created, and ended, by then. So an action ends, whatever is enqueued meanwhile.';
 

@@ -9,15 +9,16 @@ create or replace function pgjobq.next_matches(
 language plpgsql stable as $$
 declare
     v_list text := s.lists[p_place.list];
+    v_equality int := pgjobq.indexed_equality(s.attributes);
     v_last uuid;
     v_last_at timestamptz;
 begin
     if s.ids is not null then
         select w.ids, w.last into ids, v_last
           from pgjobq.walk_named(s, v_list, p_place.shard, p_place.id, p_rows, p_most) w;
-    elsif v_list in ('live', 'ended') and pgjobq.is_indexed(s.attribute) then
+    elsif v_list in ('live', 'ended') and v_equality is not null then
         select w.ids, w.last into ids, v_last
-          from pgjobq.walk_attribute(s, v_list, p_place.shard, p_place.id, p_rows, p_most) w;
+          from pgjobq.walk_attribute(s, v_equality, v_list, p_place.shard, p_place.id, p_rows, p_most) w;
     elsif v_list = 'live' then
         select w.ids, w.last into ids, v_last
           from pgjobq.walk_live(s, p_place.shard, p_place.id, p_rows, p_most) w;
@@ -122,26 +123,32 @@ end $$;
 comment on function pgjobq.walk_ended_badly is
     'Internal. Finds the next dead, cancelled or expired jobs of a selection.';
 
--- Tests whether every part of the index by an attribute is there. Without one a walk by attribute would read
--- all jobs.
-create or replace function pgjobq.is_indexed(p_attribute text) returns boolean language plpgsql stable as $$
+-- The place of the first of some attributes that is indexed; null if none is. Every part of its index has to
+-- be there: without one a walk along it would read all jobs.
+create or replace function pgjobq.indexed_equality(p_attributes text[]) returns int
+language plpgsql stable as $$
 begin
-    return exists (select from pgjobq.attribute_indexes where attribute = p_attribute)
-       and (select bool_and(is_valid) from pgjobq.attribute_index_parts(p_attribute));
+    return (select a.place
+              from unnest(p_attributes) with ordinality a(name, place),
+                   lateral (select from pgjobq.attribute_indexes where attribute = a.name) wanted,
+                   lateral (select bool_and(is_valid) as is_ready
+                              from pgjobq.attribute_index_parts(a.name)) parts
+             where parts.is_ready
+             order by a.place limit 1);
 end $$;
 
-comment on function pgjobq.is_indexed is 'Internal. Whether an index by an attribute is ready.';
+comment on function pgjobq.indexed_equality is 'Internal. Finds the first attribute that is indexed.';
 
--- The same of live or ended jobs that have the attribute of the selection with its value, by id. It is
--- planned anew in each call, with the attribute as a constant, so that the expression is that of its index.
--- Only that index has the order.
+-- The same of live or ended jobs that have one attribute of the selection with its value, by id. It is planned
+-- anew in each call, with the attribute as a constant, so that the expression is that of its index. Only that
+-- index has the order.
 create or replace function pgjobq.walk_attribute(
-    s pgjobq.selection, p_list text, p_shard smallint, p_after uuid, p_rows int, p_most int, out ids uuid[],
-    out last uuid)
+    s pgjobq.selection, p_equality int, p_list text, p_shard smallint, p_after uuid, p_rows int, p_most int,
+    out ids uuid[], out last uuid)
 language plpgsql stable set plan_cache_mode = force_custom_plan as $$
 declare
-    v_attribute text := s.attribute;
-    v_hash bigint := jsonb_hash_extended(s.value, 0);
+    v_attribute text := s.attributes[p_equality];
+    v_hash bigint := jsonb_hash_extended(s.values[p_equality], 0);
     v_from uuid := coalesce(p_after, '00000000-0000-0000-0000-000000000000');
     v_walked uuid[];
 begin

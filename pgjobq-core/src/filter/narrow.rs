@@ -14,8 +14,8 @@ pub struct Narrow {
     /// The states that a matching job may have.
     pub states: Option<Vec<JobState>>,
     pub ids: Option<Vec<JobId>>,
-    /// An attribute, and the value that every matching job has there.
-    pub attribute: Option<(String, AttributeValue)>,
+    /// Attributes, each with the value that every matching job has there, in the order of the filter.
+    pub equals: Vec<(String, AttributeValue)>,
 }
 
 impl Narrow {
@@ -23,7 +23,7 @@ impl Narrow {
         Self {
             states: values(node, Column::State).map(parsed),
             ids: values(node, Column::Id).map(parsed),
-            attribute: attribute(node).map(|(name, value)| (name.to_owned(), value.clone())),
+            equals: equals(node),
         }
     }
 }
@@ -62,15 +62,15 @@ fn texts(values: &[AttributeValue]) -> BTreeSet<&str> {
     texts.collect()
 }
 
-/// Returns the first attribute that equals one value in every matching job.
-fn attribute(node: &Node) -> Option<(&str, &AttributeValue)> {
+/// Returns the attributes that equal one value in every matching job, with that value.
+fn equals(node: &Node) -> Vec<(String, AttributeValue)> {
     match node {
-        Node::Test(Test { subject: Subject::Attribute(name), operation }) => match operation {
-            Operation::Compare(Comparison::Equal, value) => Some((name, value)),
-            _ => None,
-        },
-        Node::And(nodes) => nodes.iter().find_map(attribute),
-        Node::All | Node::Test(_) | Node::Or(_) | Node::Not(_) => None,
+        Node::Test(Test {
+            subject: Subject::Attribute(name),
+            operation: Operation::Compare(Comparison::Equal, value),
+        }) => vec![(name.clone(), value.clone())],
+        Node::And(nodes) => nodes.iter().flat_map(equals).collect(),
+        Node::All | Node::Test(_) | Node::Or(_) | Node::Not(_) => Vec::new(),
     }
 }
 
@@ -87,12 +87,12 @@ mod tests {
             "tenant = 42 and (state = 'dead' or state = 'held') and state in ('held', 'ready') and a = 1",
         );
         assert_eq!(found.states, Some(vec![JobState::Held]));
-        assert_eq!(found.attribute, Some(("tenant".to_owned(), 42.into())));
+        assert_eq!(found.equals, [("tenant".to_owned(), 42.into()), ("a".to_owned(), 1.into())]);
         let found =
             narrow("(state = 'dead' or state = 'expired') and (queue = 'a' or x = 1) and not kind = 'a'");
         assert_eq!(found.states, Some(vec![JobState::Dead, JobState::Expired]));
-        assert_eq!((found.ids, found.attribute), (None, None));
-        assert_eq!(narrow("x = 1 or y = 1").attribute, None);
+        assert_eq!((found.ids, found.equals), (None, Vec::new()));
+        assert_eq!(narrow("x = 1 or y = 1").equals, []);
         assert_eq!(narrow("state = 'dead' and state = 'held'").states, Some(Vec::new()), "nothing matches");
     }
 }

@@ -96,7 +96,7 @@ async fn index_by_attribute_finds_its_jobs_at_once(db: TestDb) {
     let counted = |list: &str, tenant: i64| {
         format!(
             "(select format('%s %s', jobs, exact) from pgjobq.count_jobs(row(array['{list}'], '$.tenant == {tenant}', false,
-                false, false, null, 'tenant', '{tenant}', now())::pgjobq.selection, 10))"
+                false, false, null, '{{region,tenant}}', '{{1,{tenant}}}', now())::pgjobq.selection, 10))"
         )
     };
     assert_eq!(

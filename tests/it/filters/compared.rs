@@ -57,8 +57,11 @@ async fn compare(db: &TestDb, filters: &[Filter], jobs: &[Candidate]) -> usize {
             let lacks = |wanted: bool| assert!(!answer || wanted, "{filter} is narrowed too far: {job:?}");
             lacks(compiled.narrow.states.as_ref().is_none_or(|states| states.contains(&job.state)));
             lacks(compiled.narrow.ids.as_ref().is_none_or(|ids| ids.contains(&job.id)));
-            let narrowed = compiled.narrow.attribute.clone().map(|(name, value)| attribute(name).eq(value));
-            lacks(narrowed.is_none_or(|narrowed| job.is_matched_by(&narrowed)));
+            lacks(compiled.narrow.kinds.as_ref().is_none_or(|kinds| kinds.contains(&job.kind)));
+            lacks(compiled.narrow.queues.as_ref().is_none_or(|queues| queues.contains(&job.queue)));
+            for (name, value) in compiled.narrow.equals.iter().cloned() {
+                lacks(job.is_matched_by(&attribute(name).eq(value)));
+            }
             matched += usize::from(answer);
         }
     }

@@ -206,7 +206,7 @@ pub(super) const FUNCTIONS: &[(&str, &[&str])] = &[
     ("ended_ever", WORKER),
     ("still_live", WORKER),
     ("stop_action", WORKER),
-    ("is_indexed", WORKER),
+    ("indexed_equality", WORKER),
     ("walk_attribute", WORKER),
     ("walk_ended", WORKER),
     ("walk_ended_badly", WORKER),

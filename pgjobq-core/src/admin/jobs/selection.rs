@@ -37,8 +37,9 @@ pub(super) struct Selection {
     needs_state: bool,
     needs_errors: bool,
     ids: Option<Vec<Uuid>>,
-    /// An attribute and the value that every matching job has there, as JSON.
-    attribute: Option<(String, String)>,
+    /// Attributes that every matching job has, and beside each the value there, as JSON.
+    attributes: Vec<String>,
+    values: Vec<String>,
     /// See the type `selection` of the schema.
     lists: Vec<&'static str>,
 }
@@ -49,9 +50,9 @@ impl Selection {
         let states = narrow.states.map(HashSet::<JobState>::from_iter);
         let lists = lists(concerned, |state| states.as_ref().is_none_or(|some| some.contains(&state)));
         let ids = narrow.ids.map(|ids| ids.into_iter().map(|id| id.as_uuid()).collect());
-        let attribute =
-            narrow.attribute.and_then(|(name, value)| Some((name, serde_json::to_string(&value).ok()?)));
-        Ok(Self { path, needs_columns, needs_state, needs_errors, ids, attribute, lists })
+        let as_json = |(name, value)| Some((name, serde_json::to_string(&value).ok()?));
+        let (attributes, values) = narrow.equals.into_iter().filter_map(as_json).unzip();
+        Ok(Self { path, needs_columns, needs_state, needs_errors, ids, attributes, values, lists })
     }
 }
 
@@ -76,13 +77,15 @@ impl Literal for &Selection {
         out.push_str(&format!(", {}, {}, {}, ", self.needs_columns, self.needs_state, self.needs_errors));
         self.ids.as_deref().write(out);
         out.push_str("::uuid[], ");
-        let (name, value) =
-            self.attribute.as_ref().map(|(name, value)| (name.as_str(), value.as_str())).unzip();
-        name.write(out);
-        out.push_str(", ");
-        value.write(out);
-        out.push_str("::jsonb, pg_catalog.clock_timestamp())");
+        write_texts(&self.attributes, out);
+        out.push_str("::text[], ");
+        write_texts(&self.values, out);
+        out.push_str("::text[]::jsonb[], pg_catalog.clock_timestamp())");
     }
+}
+
+fn write_texts(texts: &[String], out: &mut String) {
+    (&texts.iter().map(String::as_str).collect::<Vec<_>>()[..]).write(out);
 }
 
 /// Returns where to look for jobs in the states that the filter admits.
