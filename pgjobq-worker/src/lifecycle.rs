@@ -130,7 +130,7 @@ fn start_parts(runtime: &Arc<Runtime>, inboxes: Vec<Inbox>) -> Parts {
     parts.spawn_until("admitter", end, every(Admitter::new(shared())));
     parts.spawn_until("actor", end, every(Actor::new(shared())));
     parts.spawn_until("housekeeping", end, every(Housekeeper::new(shared())));
-    parts.spawn_until("drift", end, every(DriftWatch(shared())));
+    parts.spawn_until("drift", end, every(DriftWatch::new(shared())));
     parts.spawn_until("grace", end, stop_after_the_grace(shared(), signal::another()));
     parts
 }

@@ -2,12 +2,13 @@
 //! reports other problems.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use pgjobq_core::worker_api::{QueueStanding, chain};
+use pgjobq_core::worker_api::{QueueId, QueueStanding, chain};
 use pgjobq_core::{DatabaseError, JobId};
 
 use super::Upkeep;
+use super::lasting::Lasting;
 use crate::pause::jittered;
 use crate::runtime::Runtime;
 
@@ -17,63 +18,83 @@ const HEARTBEATS_PER_LOOK: u32 = 6;
 const REQUEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Looks at the worker's queues, mends them, and reports problems.
-pub(crate) struct DriftWatch(pub(crate) Arc<Runtime>);
+pub(crate) struct DriftWatch {
+    runtime: Arc<Runtime>,
+    unaccepted: Lasting<(QueueId, String, JobId)>,
+}
+
+impl DriftWatch {
+    pub(crate) fn new(runtime: Arc<Runtime>) -> Self {
+        Self { runtime, unaccepted: Lasting::new() }
+    }
+
+    /// The time for which no worker must have accepted a job before it is reported. After the database's clock was set forward every
+    /// worker seems silent until its next heartbeat.
+    fn patience(&self) -> Duration {
+        self.runtime.config.heartbeat * 2
+    }
+}
 
 impl Upkeep for DriftWatch {
     const ACTIVITY: &'static str = "looking at the worker's queues";
 
     async fn round(&mut self) -> Result<Duration, DatabaseError> {
-        let problems = match look(&self.0).await {
+        let problems = match self.look().await {
             Ok(problems) => problems,
             Err(error) if error.is_transient() => return Err(error),
             Err(error) => vec![format!("the worker's queues cannot be read: {}", chain(&error))],
         };
-        self.0.problems.replace(problems);
-        Ok(self.first_pause())
+        self.runtime.problems.replace(problems);
+        let is_pending = self.unaccepted.is_pending(Instant::now(), self.patience());
+        Ok(if is_pending { self.patience() } else { self.first_pause() })
     }
 
     async fn woken(&mut self) {
-        self.0.events.check_queues.notified().await;
+        self.runtime.events.check_queues.notified().await;
         tokio::time::sleep(REQUEST_PAUSE).await;
     }
 
     fn first_pause(&self) -> Duration {
-        jittered(self.0.config.heartbeat * HEARTBEATS_PER_LOOK)
+        jittered(self.runtime.config.heartbeat * HEARTBEATS_PER_LOOK)
     }
 }
 
-/// Mends the queues of this worker. Returns the problems that remain.
-async fn look(runtime: &Runtime) -> Result<Vec<String>, DatabaseError> {
-    let mut problems = Vec::new();
-    let shards = runtime.store.shards().len();
-    let standing = runtime.read_queues().await?;
-    if standing.first().is_some_and(|queue| runtime.problems.is_set_back(queue.drawn)) {
-        runtime.store.repair_tickets().await?;
-    }
-    for queue in standing {
-        if usize::try_from(queue.shards) != Ok(shards) {
-            let now = queue.shards;
-            return Ok(vec![format!(
-                "the schema has {now} shards and had {shards} when this worker was built: restart the worker"
-            )]);
+impl DriftWatch {
+    /// Mends the queues of this worker. Returns the problems that remain.
+    async fn look(&mut self) -> Result<Vec<String>, DatabaseError> {
+        let runtime = &self.runtime;
+        let mut problems = Vec::new();
+        let shards = runtime.store.shards().len();
+        let standing = runtime.read_queues().await?;
+        if standing.first().is_some_and(|queue| runtime.problems.is_set_back(queue.drawn)) {
+            runtime.store.repair_tickets().await?;
         }
-        if runtime.problems.is_deleted(&queue) {
-            let name = &queue.name;
+        for queue in standing {
+            if usize::try_from(queue.shards) != Ok(shards) {
+                let now = queue.shards;
+                return Ok(vec![format!(
+                    "the schema has {now} shards and had {shards} when this worker was built: restart the worker"
+                )]);
+            }
+            if runtime.problems.is_deleted(&queue) {
+                let name = &queue.name;
+                problems.push(format!(
+                    "the queue `{name}` was deleted while this worker serves it: save it again, or restart the worker"
+                ));
+            } else {
+                mend(runtime, queue).await?;
+            }
+        }
+        let found = runtime.store.unaccepted(&runtime.queue_ids()).await?;
+        for (id, kind, job) in self.unaccepted.note(found, Instant::now(), self.patience()) {
+            let name = self.runtime.find_queue(id).map_or("?", |queue| &queue.name);
             problems.push(format!(
-                "the queue `{name}` was deleted while this worker serves it: save it again, or restart the worker"
+                "jobs of the kind `{kind}` wait in the queue `{name}`, {}",
+                refusal(&self.runtime, &kind, job)
             ));
-        } else {
-            mend(runtime, queue).await?;
         }
+        Ok(problems)
     }
-    for (id, kind, job) in runtime.store.unaccepted(&runtime.queue_ids()).await? {
-        let name = runtime.find_queue(id).map_or("?", |queue| &queue.name);
-        problems.push(format!(
-            "jobs of the kind `{kind}` wait in the queue `{name}`, {}",
-            refusal(runtime, &kind, job)
-        ));
-    }
-    Ok(problems)
 }
 
 /// Says why no live worker accepts the jobs of a kind, as this worker knows.

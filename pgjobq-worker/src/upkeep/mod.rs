@@ -18,6 +18,7 @@ pub(crate) mod heartbeat;
 pub(crate) mod housekeeping;
 mod judge;
 pub(crate) mod known_problems;
+mod lasting;
 pub(crate) mod own_liveness;
 pub(crate) mod promote;
 pub(crate) mod rates;
