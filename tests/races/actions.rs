@@ -15,7 +15,7 @@ pub(crate) const STEPS: &[&str] = &["action locked", "batch found", "waiting job
 const SKIPPED: &str = "requests read,jobs taken,jobs locked";
 
 /// Actions, and the operations that are run beside each of them.
-const GROUPS: [(&[&str], &[&str]); 2] = [
+const GROUPS: [(&[&str], &[&str]); 3] = [
     (
         &["cancel", "retry_now", "set_priority", "move_to"],
         &[
@@ -33,11 +33,14 @@ const GROUPS: [(&[&str], &[&str]); 2] = [
             "purge the queue",
         ],
     ),
+    (&["move_to"], &[DELETE_TARGET, "delete the queue"]),
     (&["requeue", "delete"], &[AGAIN, "requeue", "purge", "delete the queue"]),
 ];
 
 /// The name of another session that does the same action.
 const AGAIN: &str = "act";
+/// The name of another session that deletes the queue to which the jobs move.
+const DELETE_TARGET: &str = "delete the queue to which it moves";
 
 /// A bug, planted into the shipped text by a cut, and the action and the operation with which the runner must find it.
 struct Planted {
@@ -77,6 +80,9 @@ const CHECKS: Checks = Checks {
 fn pair(action: &str, beside: &str) -> Pair {
     let other = match beside {
         AGAIN => act(),
+        DELETE_TARGET => "begin; select to_jsonb(pgjobq.delete_queue('other'))::text as answer;
+                          select races.pause('deleted'); commit;"
+            .to_owned(),
         beside => script(named(beside)),
     };
     Pair {
