@@ -7,6 +7,7 @@ use pgjobq::prelude::*;
 use pgjobq::{JobState, WaitError};
 
 use crate::harness::TestDb;
+use crate::probe::end_of;
 
 #[job]
 async fn wf_length(path: String) -> Result<u64> {
@@ -31,6 +32,18 @@ async fn wf_describe(pair: (u64, std::result::Result<u64, Failure>)) -> Result<S
     })
 }
 
+/// Nothing is kept of it once it has completed.
+#[job(retries = 0, retain = "0s")]
+async fn wf_touch(fails: bool) -> Result<()> {
+    if fails { Err("it cannot be touched".into()) } else { Ok(()) }
+}
+
+#[job]
+async fn wf_touched(nothing: (), first: std::result::Result<(), Failure>) -> Result<String> {
+    let () = nothing;
+    Ok(first.map_or_else(|failure| failure.message().to_owned(), |()| "touched".to_owned()))
+}
+
 #[job(retries = 0)]
 async fn wf_fail(number: u64) -> Result<u64> {
     Err(format!("no {number}").into())
@@ -39,6 +52,26 @@ async fn wf_fail(number: u64) -> Result<u64> {
 #[job]
 async fn wf_note(text: String) -> Result<String> {
     Ok(text)
+}
+
+on_one_shard!(step_that_is_not_kept_hands_its_end_on);
+async fn step_that_is_not_kept_hands_its_end_on(db: TestDb) {
+    let mut flow = Workflow::new("unkept");
+    let (good, bad) = (flow.add(wf_touch::step(false)), flow.add(wf_touch::step(true)));
+    let after = [&good, &bad].map(|step| flow.add(wf_touched::step(good.output(), step.result())));
+    let _ = flow.enqueue(&db.client).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    assert_eq!(end_of(&db.client, &after[0].handle()).await, Outcome::Completed("touched".to_owned()));
+    assert_eq!(
+        end_of(&db.client, &after[1].handle()).await,
+        Outcome::Completed("it cannot be touched".to_owned())
+    );
+    assert_eq!(
+        db.number("select count(*) from pgjobq.finished where outcome = 'completed' and kind = 'wf_touch'")
+            .await,
+        0
+    );
+    worker.shutdown().await.unwrap();
 }
 
 on_one_and_eight_shards!(outputs_are_arguments_of_other_steps);
