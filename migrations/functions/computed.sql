@@ -82,7 +82,7 @@ create or replace function pgjobq.reject_uncomputed(p_kind text, p_what text, p_
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception 'the code of % computes the % of each job, which SQL cannot', quote_literal(p_kind),
-        p_what using errcode = 'null_value_not_allowed', hint = format('Write it: %s => …', p_parameter);
+        p_what using errcode = 'null_value_not_allowed', hint = format('Write it: %s => ...', p_parameter);
 end $$;
 
 comment on function pgjobq.reject_uncomputed is 'Internal. Rejects an enqueue that lacks a computed value.';

@@ -91,7 +91,7 @@ begin
     elsif p_full ->> 'when_full' <> 'drop_new' then
         raise exception 'queue % is full: its bound is %', quote_literal(p_queue), p_full ->> 'bound'
             using errcode = 'PJ003',
-                hint = 'Try again when jobs of it have ended; select pgjobq.room(…) says how many fit.';
+                hint = 'Try again when jobs of it have ended; select pgjobq.room(queue) says how many fit.';
     end if;
 end $$;
 

@@ -26,6 +26,8 @@ pub(crate) enum Of {
     Unique,
 }
 
+const NAMELESS: &str = "an expression needs a name: write `name = …`, with the name of the attribute";
+
 /// Reads the attributes in the parentheses. The error names every wrong one.
 pub(crate) fn attributes(entry: &Entry) -> Result<Vec<Computed>> {
     let list = |input: ParseStream<'_>| {
@@ -33,7 +35,8 @@ pub(crate) fn attributes(entry: &Entry) -> Result<Vec<Computed>> {
         parenthesized!(content in input);
         content.parse_terminated(NamedExpression::parse, Token![,])
     };
-    let list = list.parse2(entry.value.clone()).map_err(|_| misfit(entry))?;
+    let list = list.parse2(entry.value.clone());
+    let list = list.map_err(|error| if error.to_string() == NAMELESS { error } else { misfit(entry) })?;
     if list.is_empty() {
         return Err(misfit(entry));
     }
@@ -87,6 +90,9 @@ impl Parse for NamedExpression {
         let name = LitStr::new(&argument.unraw().to_string(), argument.span());
         if input.is_empty() || input.peek(Token![,]) {
             return Ok(Self { name, expression: syn::parse2(argument.into_token_stream())? });
+        }
+        if !input.peek(Token![=]) {
+            return Err(Error::new(argument.span(), NAMELESS));
         }
         input.parse::<Token![=]>()?;
         Ok(Self { name, expression: input.parse()? })

@@ -6,6 +6,7 @@ use pgjobq_core::filter::Filter;
 use pgjobq_core::worker_api::{AcceptedJobs, ConnectError, Registry, States, Store};
 use pgjobq_core::{Client, DatabaseError, EndedJob};
 
+use crate::accepted::nothing_to_run;
 use crate::config::{Config, OnDead, QueueLimits};
 use crate::queues;
 use crate::runtime::{QueueToServe, Runtime};
@@ -77,7 +78,8 @@ impl WorkerBuilder {
     /// Claims only jobs that this filter matches; others stay for other workers. A second call adds a condition.
     ///
     /// A job that no running worker accepts waits. `build()` fails if the filter is wrong, or tests the `state` or the `error` of
-    /// jobs: the jobs that a worker claims are ready, and most of them have not failed.
+    /// jobs: the jobs that a worker claims are ready, and most of them have not failed. It logs a warning if the filter asks only for
+    /// kinds that the program does not have, or for queues that the worker does not serve.
     ///
     /// ```no_run
     /// # mod pgjobq { pub use {pgjobq_core::{Client, filter}, pgjobq_worker::Worker}; }
@@ -251,6 +253,11 @@ impl WorkerBuilder {
         let unknown = queues::unknown(&standing, registry);
         if !unknown.is_empty() {
             return Err(unknown);
+        }
+        if let Some(nothing) =
+            self.filter.as_ref().and_then(|filter| nothing_to_run(filter, &served, registry))
+        {
+            tracing::warn!("{nothing}");
         }
         if let Some(others) = queues::left_to_others(&served, registry) {
             tracing::warn!("{others}");

@@ -2,6 +2,7 @@
 //! public part of this one.
 
 // From set-up to shutdown.
+mod accepted;
 mod admissions;
 mod builder;
 mod config;

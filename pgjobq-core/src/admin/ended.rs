@@ -183,7 +183,7 @@ impl<'c> EndedJobs<'c> {
                 let ids: Vec<Uuid> = page.iter().map(|ended| ended.id).collect();
                 count += match act {
                     Act::Requeue => {
-                        self.client.requeue(shard, &ids, &Changes::default()).await?[0].len() as u64
+                        self.client.requeue_batch(shard, &ids, &Changes::default()).await?[0].len() as u64
                     }
                     Act::Purge => self.purge_batch(shard, &ids).await?,
                 };

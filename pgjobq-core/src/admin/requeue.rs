@@ -112,7 +112,7 @@ impl Client {
         changes: &Changes,
     ) -> Result<RequeueOutcome, DatabaseError> {
         let shard = job.shard(self.about().await?.shards);
-        let [requeued, live, full] = self.requeue(shard, &[job.as_uuid()], changes).await?;
+        let [requeued, live, full] = self.requeue_batch(shard, &[job.as_uuid()], changes).await?;
         Ok(match (requeued.is_empty(), live.is_empty(), full.is_empty()) {
             (false, ..) => RequeueOutcome::Requeued,
             (_, false, _) => RequeueOutcome::AlreadyLive,
@@ -122,7 +122,7 @@ impl Client {
     }
 
     /// Returns the jobs that were requeued, those that are live already, and those whose queue is full.
-    pub(crate) async fn requeue(
+    pub(crate) async fn requeue_batch(
         &self,
         shard: Shard,
         jobs: &[Uuid],

@@ -36,6 +36,20 @@ pub(super) fn test(test: &Test) -> Result<(), FilterProblem> {
     }
 }
 
+/// Returns the operators that a subject has, for an error.
+pub(super) fn operators(subject: &Subject) -> &'static str {
+    match subject {
+        Subject::Attribute(_) => "an operator: = != < <= > >= in like is exists",
+        Subject::Column(Column::Error) => "`contains`",
+        Subject::Column(Column::Key) => "an operator: = != < <= > >= in like is",
+        Subject::Column(Column::Kind | Column::Queue) => "an operator: = != < <= > >= in like",
+        Subject::Column(Column::Id | Column::State) => "an operator: = != in",
+        Subject::Column(Column::Priority | Column::CreatedAt | Column::Attempts) => {
+            "an operator: = != < <= > >= in"
+        }
+    }
+}
+
 /// Returns true if PostgreSQL compiles a regular expression for the operation. A pattern that is a beginning or a whole text is none.
 pub(super) fn is_pattern(operation: &Operation) -> bool {
     match operation {

@@ -18,6 +18,9 @@ pub struct FilterError {
 #[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FilterProblem {
+    /// The text is empty.
+    #[error("the text is empty: write `all` to mean every job")]
+    Empty,
     /// The text does not continue as it should.
     #[error("{found} stands where {expected} should")]
     #[allow(missing_docs)]
@@ -26,8 +29,14 @@ pub enum FilterProblem {
     #[error("the quote is not closed: end it with `{0}`, and write `{0}{0}` for one inside of it")]
     UnclosedQuote(char),
     /// There is no such operator.
-    #[error("`{0}` is no operator: write one of = != < <= > >= in like is exists contains")]
+    #[error("`{0}` is no operator: {instead}", instead = instead_of(.0))]
     UnknownOperator(String),
+    /// A name with other characters than letters, digits and underscores has no quotes.
+    #[error("the name `{0}` is no plain word: write it in double quotes, `\"{0}\"`")]
+    UnquotedName(String),
+    /// A text has no single quotes.
+    #[error("`{0}` is no value: a text stands in single quotes, `'{0}'`; two attributes cannot be compared")]
+    UnquotedText(String),
     /// A number is too large, or no number.
     #[error(
         "`{0}` is no number that a filter compares with: an integer has at most 38 digits, and a float is finite"
@@ -57,9 +66,7 @@ pub enum FilterProblem {
     #[allow(missing_docs)]
     Operator { name: String, operator: &'static str, instead: &'static str },
     /// The filter of a worker tests what says nothing about the jobs that a worker claims.
-    #[error(
-        "a worker cannot accept jobs by their `{0}`: the jobs that it claims are ready, and most have not failed"
-    )]
+    #[error("a worker cannot accept jobs by their `{0}`: {instead}", instead = instead_at_claim(.0))]
     AtClaim(&'static str),
     /// A pattern of `like` is too long.
     #[error("a text of {0} characters is too long for `like` and `contains`: write at most 1,000")]
@@ -85,6 +92,28 @@ pub enum FilterProblem {
         "the filter has {0} bytes when it is compiled, more than 65,536: compare with fewer or shorter texts"
     )]
     TooLong(usize),
+}
+
+fn instead_of(operator: &str) -> &'static str {
+    match operator {
+        "&&" | "&" => "write `and`",
+        "||" | "|" => "write `or`",
+        "!" => "write `not` before the whole test",
+        "=>" => "write `>=`",
+        "=<" => "write `<=`",
+        "~" | "~*" | "~~" | "=~" | "*" | "%" => "write `like 'eu-%'`",
+        "[" => "write a list in parentheses, `in (1, 2)`",
+        _ => "write one of = != < <= > >= in like is exists",
+    }
+}
+
+fn instead_at_claim(column: &str) -> &'static str {
+    match column {
+        "error" => {
+            "most jobs that it claims have not failed; write `attempts > 0` for those that had an attempt"
+        }
+        _ => "all jobs that it claims are ready; to act on jobs by their state, write `client.jobs(…)`",
+    }
 }
 
 impl FilterError {

@@ -10,6 +10,9 @@
 //! let filter = attribute("tenant").eq(42).and(kind("sync").or(attribute("size").gt(1 << 20)));
 //! assert_eq!(filter.to_string(), "tenant = 42 and (kind = 'sync' or size > 1048576)");
 //! assert_eq!(filter.to_string().parse::<Filter>()?, filter);
+//! // The operators of Rust do the same: `!` before `&` before `|`.
+//! let same = attribute("tenant").eq(42) & (kind("sync") | attribute("size").gt(1 << 20));
+//! assert_eq!(same, filter);
 //! # Ok::<_, pgjobq::filter::FilterError>(())
 //! ```
 //!
@@ -60,6 +63,7 @@ mod expression;
 mod instant;
 mod like;
 mod narrow;
+mod operators;
 mod parse;
 mod subject;
 mod text;

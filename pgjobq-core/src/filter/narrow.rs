@@ -14,6 +14,8 @@ pub struct Narrow {
     /// The states that a matching job may have.
     pub states: Option<Vec<JobState>>,
     pub ids: Option<Vec<JobId>>,
+    pub kinds: Option<Vec<String>>,
+    pub queues: Option<Vec<String>>,
     /// Attributes, each with the value that every matching job has there, in the order of the filter.
     pub equals: Vec<(String, AttributeValue)>,
 }
@@ -23,6 +25,8 @@ impl Narrow {
         Self {
             states: values(node, Column::State).map(parsed),
             ids: values(node, Column::Id).map(parsed),
+            kinds: values(node, Column::Kind).map(parsed),
+            queues: values(node, Column::Queue).map(parsed),
             equals: equals(node),
         }
     }
@@ -92,6 +96,10 @@ mod tests {
             narrow("(state = 'dead' or state = 'expired') and (queue = 'a' or x = 1) and not kind = 'a'");
         assert_eq!(found.states, Some(vec![JobState::Dead, JobState::Expired]));
         assert_eq!((found.ids, found.equals), (None, Vec::new()));
+        assert_eq!((found.kinds, found.queues), (None, None));
+        let found = narrow("kind in ('b', 'a') and (queue = 'mail' or queue = 'post') and not queue = 'x'");
+        assert_eq!(found.kinds, Some(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(found.queues, Some(vec!["mail".to_owned(), "post".to_owned()]));
         assert_eq!(narrow("x = 1 or y = 1").equals, []);
         assert_eq!(narrow("state = 'dead' and state = 'held'").states, Some(Vec::new()), "nothing matches");
     }

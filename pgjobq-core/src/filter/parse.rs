@@ -14,6 +14,9 @@ impl FromStr for Filter {
     type Err = FilterError;
 
     fn from_str(text: &str) -> Result<Self, FilterError> {
+        if text.trim().is_empty() {
+            return Err(FilterError::at(1, FilterProblem::Empty));
+        }
         let mut parser = Parser::new(text)?;
         let filter = parser.alternatives()?;
         if parser.token != Token::End {
@@ -83,6 +86,7 @@ impl<'t> Parser<'t> {
         let subject = match self.advance()? {
             Token::Name(name) => Subject::Attribute(name),
             Token::Column(column) => Subject::Column(column),
+            Token::Unquoted(name) => return Err(FilterError::at(column, FilterProblem::UnquotedName(name))),
             token => return Err(expected(column, &token, "the name of an attribute or a column")),
         };
         let operator_at = self.column;
@@ -101,7 +105,6 @@ impl<'t> Parser<'t> {
 
     /// Parses what follows the subject. Returns the column at which its value would stand.
     fn operation(&mut self, subject: &Subject) -> Result<(usize, Operation), FilterError> {
-        const OPERATORS: &str = "an operator: = != < <= > >= in like is exists contains,";
         let operator_at = self.column;
         let operator = self.advance()?;
         let value_at = self.column;
@@ -122,7 +125,14 @@ impl<'t> Parser<'t> {
                     "an operator (`not` is written before the whole test)",
                 ));
             }
-            token => return Err(expected(operator_at, &token, OPERATORS)),
+            Token::Name(name) if name.eq_ignore_ascii_case("between") => {
+                return Err(expected(
+                    operator_at,
+                    &Token::Name(name),
+                    "an operator (a range is `size >= 1 and size <= 5`)",
+                ));
+            }
+            token => return Err(expected(operator_at, &token, check::operators(subject))),
         };
         Ok((value_at, operation))
     }
@@ -149,6 +159,9 @@ impl<'t> Parser<'t> {
             Token::Keyword("null") => {
                 return Err(FilterError::at(column, FilterProblem::Null(text::subject(subject))));
             }
+            Token::Name(text) | Token::Unquoted(text) => {
+                return Err(FilterError::at(column, FilterProblem::UnquotedText(text)));
+            }
             token => {
                 return Err(expected(column, &token, "a number, `true`, `false` or a text in single quotes"));
             }
@@ -163,6 +176,9 @@ impl<'t> Parser<'t> {
         let column = self.column;
         match self.advance()? {
             Token::Value(AttributeValue::Text(text)) => Ok(text),
+            Token::Name(text) | Token::Unquoted(text) => {
+                Err(FilterError::at(column, FilterProblem::UnquotedText(text)))
+            }
             token => Err(expected(column, &token, "a text in single quotes")),
         }
     }
@@ -200,7 +216,9 @@ fn shown(token: &Token) -> String {
         Token::End => "the end".to_owned(),
         Token::Keyword(word) => format!("`{word}`"),
         Token::Column(column) => format!("`{}`", column.name()),
-        Token::Name(name) => format!("`{}`", name.chars().take(50).collect::<String>()),
+        Token::Name(name) | Token::Unquoted(name) => {
+            format!("`{}`", name.chars().take(50).collect::<String>())
+        }
         Token::Compare(comparison) => format!("`{}`", comparison.sign()),
         Token::Value(value) => text::literal(value).chars().take(50).collect(),
         Token::Sign(sign) => format!("`{sign}`"),
@@ -236,13 +254,43 @@ mod tests {
         }
     }
 
+    fn assert_mistakes(mistakes: &[(&str, usize, &str)]) {
+        for (text, column, says) in mistakes {
+            let error = text.parse::<Filter>().unwrap_err();
+            assert_eq!(error.column, Some(*column), "{text}: {error}");
+            assert!(error.to_string().contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn habit_of_another_language_is_answered_with_what_to_write() {
+        assert_mistakes(&[
+            ("a = 1 or order.id = 1", 10, "the name `order.id` is no plain word"),
+            ("unit-price > 1", 1, "write it in double quotes, `\"unit-price\"`"),
+            ("a =~ 'x'", 3, "`=~` is no operator: write `like 'eu-%'`"),
+            ("a === 'x'", 3, "`===` is no operator: write one of ="),
+            ("a = 1 && b = 2", 7, "`&&` is no operator: write `and`"),
+            ("a = 1 || b = 2", 7, "`||` is no operator: write `or`"),
+            ("!a exists", 1, "`!` is no operator: write `not`"),
+            ("a in [1]", 6, "write a list in parentheses"),
+            ("a between 1 and 5", 3, "a range is `size >= 1 and size <= 5`"),
+            ("a ends 'x'", 3, "an operator: = != < <= > >= in like is exists should"),
+            ("error ends 'x'", 7, "`ends` stands where `contains` should"),
+            ("id ends 'x'", 4, "an operator: = != in should"),
+            ("region = \"eu\"", 10, "`eu` is no value: a text stands in single quotes, `'eu'`"),
+            ("region = eu-west", 10, "a text stands in single quotes, `'eu-west'`"),
+            ("region like eu", 13, "a text stands in single quotes, `'eu'`"),
+        ]);
+    }
+
     #[test]
     fn mistake_is_reported_with_its_column() {
-        for (text, column, says) in [
-            ("", 1, "the end stands where the name of an attribute or a column should"),
+        assert_mistakes(&[
+            ("", 1, "the text is empty: write `all`"),
+            (" \n", 1, "the text is empty: write `all`"),
+            ("a = 1 and", 10, "the end stands where the name of an attribute or a column should"),
             ("tenant = 'eu", 10, "the quote is not closed"),
-            ("é = 1", 1, "`é` is no operator"),
-            ("a =~ 'x'", 3, "`=~` is no operator: write one of ="),
+            ("é = 1", 1, "the name `é` is no plain word: write it in double quotes, `\"é\"`"),
             ("a = 1 b = 2", 7, "`b` stands where `and`, `or` or the end should"),
             ("(a = 1", 7, "the end stands where `and`, `or` or `)` should"),
             ("a in (1, 2", 11, "the end stands where `,` or `)` should"),
@@ -250,7 +298,8 @@ mod tests {
             ("a not in (1)", 3, "`not` is written before the whole test"),
             ("a is not null", 6, "its opposite is `not … is null`"),
             ("a like 5", 8, "5 stands where a text in single quotes should"),
-            ("a = b", 5, "`b` stands where a number, `true`, `false` or a text in single quotes should"),
+            ("a = b", 5, "two attributes cannot be compared"),
+            ("a = (", 5, "`(` stands where a number, `true`, `false` or a text in single quotes should"),
             ("a = 12x", 5, "`12x` is no number"),
             ("a = 1e999", 5, "`1e999` is no number"),
             ("a = 9999999999999999999999999999999999999999", 5, "an integer has at most 38 digits"),
@@ -267,11 +316,7 @@ mod tests {
             ("a like 'x\\'", 8, "ends with a backslash"),
             ("\"\" exists", 1, "and this one is empty"),
             ("state > 'dead'", 7, "it has no order"),
-        ] {
-            let error = text.parse::<Filter>().unwrap_err();
-            assert_eq!(error.column, Some(column), "{text}: {error}");
-            assert!(error.to_string().contains(says), "{text}: {error}");
-        }
+        ]);
         let nested = "(".repeat(100_000);
         assert_eq!(nested.parse::<Filter>().unwrap_err().column, Some(65));
         let long = vec!["a = 1"; 10_000].join(" or ");

@@ -16,6 +16,8 @@ pub(super) enum Token {
     Column(Column),
     /// The name of an attribute.
     Name(String),
+    /// A word with other characters in it, which means something only in quotes.
+    Unquoted(String),
     Compare(Comparison),
     Value(AttributeValue),
     /// A parenthesis or a comma.
@@ -72,10 +74,23 @@ impl<'t> Tokens<'t> {
             '\'' => Token::Value(self.quoted(first).map_err(at)?.into()),
             '"' => Token::Name(self.quoted(first).map_err(at)?),
             '0'..='9' | '-' | '.' => Token::Value(self.number().map_err(at)?),
-            '_' | 'a'..='z' | 'A'..='Z' => word(self.take(is_part_of_word)),
+            '_' => self.word(),
+            letter if letter.is_alphabetic() => self.word(),
             _ => Token::Compare(self.comparison().map_err(at)?),
         };
         Ok((column, token))
+    }
+
+    fn word(&mut self) -> Token {
+        let text = self.rest;
+        let end = text.char_indices().find(|(at, c)| {
+            let goes_on = c.is_alphanumeric()
+                || *c == '_'
+                || (".-:/@".contains(*c) && text[at + 1..].starts_with(char::is_alphanumeric));
+            !goes_on
+        });
+        let text = self.take_bytes(end.map_or(text.len(), |(at, _)| at));
+        if text.chars().all(is_part_of_word) { word(text) } else { Token::Unquoted(text.to_owned()) }
     }
 
     fn quoted(&mut self, quote: char) -> Result<String, FilterProblem> {

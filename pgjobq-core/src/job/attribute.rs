@@ -66,6 +66,24 @@ from! {
     Cow<'_, str> => |value| Self::Text(value.into_owned()),
 }
 
+impl AttributeValue {
+    /// Reads a stored value. An array or object, which only a person can have written by hand, becomes its text.
+    pub(crate) fn from_json(value: serde_json::Value) -> Self {
+        use serde_json::Value;
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(value),
+            Value::String(text) => Self::Text(text),
+            Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+                (Some(integer), ..) => Self::Integer(integer.into()),
+                (_, Some(integer), _) => Self::Integer(integer.into()),
+                (.., float) => Self::Float(float.unwrap_or(f64::MAX)),
+            },
+            other => Self::Text(other.to_string()),
+        }
+    }
+}
+
 impl<T: Into<Self>> From<Option<T>> for AttributeValue {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)

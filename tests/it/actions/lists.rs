@@ -44,7 +44,7 @@ async fn listed_job_shows_its_state_and_error(db: TestDb) {
         ("act_fail", Some("default"), Some("no 7"))
     );
     assert_eq!(job.priority, Priority::Normal);
-    assert_eq!(job.attributes, serde_json::json!({"tenant": 1}));
+    assert_eq!(job.attributes, [("tenant".to_owned(), 1.into())].into());
     assert!(page.next.is_none());
     assert!(job.to_string().ends_with("dead `act_fail` in `default` {\"tenant\":1}: no 7"), "{job}");
 }

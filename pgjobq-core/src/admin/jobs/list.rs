@@ -1,5 +1,6 @@
 //! Jobs as a list shows them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
@@ -12,7 +13,7 @@ use super::selection::Selection;
 use crate::client::Client;
 use crate::db::literal::Literal;
 use crate::db::time::time;
-use crate::{DatabaseError, JobId, JobState, Priority};
+use crate::{AttributeValue, DatabaseError, JobId, JobState, Priority};
 
 /// The place of the first job.
 const START: &str = "(1,0,,)";
@@ -93,8 +94,8 @@ pub struct ListedJob {
     pub priority: Priority,
     /// Its key.
     pub key: Option<String>,
-    /// Its attributes by name; an empty object if it has none.
-    pub attributes: serde_json::Value,
+    /// Its attributes by name; empty if it has none.
+    pub attributes: BTreeMap<String, AttributeValue>,
     /// The number of attempts that have ended.
     pub attempts: u32,
     /// The number of attempts that failed.
@@ -117,8 +118,9 @@ impl fmt::Display for ListedJob {
         if let Some(queue) = &self.queue {
             write!(out, " in `{queue}`")?;
         }
-        if self.attributes.as_object().is_some_and(|attributes| !attributes.is_empty()) {
-            write!(out, " {}", self.attributes)?;
+        if !self.attributes.is_empty() {
+            let json = serde_json::to_string(&self.attributes).map_err(|_| fmt::Error)?;
+            write!(out, " {json}")?;
         }
         match self.error.as_deref().and_then(|error| error.lines().next()) {
             Some(line) => write!(out, ": {line}"),
@@ -165,8 +167,8 @@ fn read(row: &PgRow) -> Result<ListedJob, sqlx::Error> {
         },
         key: row.try_get("key")?,
         attributes: match attributes.as_deref() {
-            Some(text) => serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))?,
-            None => serde_json::Value::Object(serde_json::Map::new()),
+            Some(text) => attributes_of(text).map_err(|error| sqlx::Error::Decode(error.into()))?,
+            None => BTreeMap::new(),
         },
         attempts: count("attempt")?,
         failures: count("failures")?,
@@ -178,9 +180,30 @@ fn read(row: &PgRow) -> Result<ListedJob, sqlx::Error> {
     })
 }
 
+fn attributes_of(text: &str) -> serde_json::Result<BTreeMap<String, AttributeValue>> {
+    let values: BTreeMap<String, serde_json::Value> = serde_json::from_str(text)?;
+    Ok(values.into_iter().map(|(name, value)| (name, AttributeValue::from_json(value))).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn attributes_have_the_types_with_which_they_were_set() {
+        let set: [(&str, AttributeValue); 7] = [
+            ("a", None::<u8>.into()),
+            ("b", true.into()),
+            ("c", (-42_i64).into()),
+            ("d", u64::MAX.into()),
+            ("e", 0.5.into()),
+            ("f", 1e300.into()),
+            ("g", "42".into()),
+        ];
+        let set = BTreeMap::from(set.map(|(name, value)| (name.to_owned(), value)));
+        let stored = serde_json::to_string(&set).map(|json| json.replace("1e300", &format!("{:.0}", 1e300)));
+        assert_eq!(stored.and_then(|json| attributes_of(&json)).ok(), Some(set));
+    }
 
     #[test]
     fn only_a_place_is_parsed_as_a_place() {

@@ -46,8 +46,8 @@ impl Client {
 }
 
 impl<'c> Jobs<'c> {
-    /// Returns their number. It is exact if there are at most ten thousand jobs to look at; otherwise it is estimated from about
-    /// three hundred pages of the table.
+    /// Returns their number. It is exact if there are at most ten thousand jobs to look at in each shard: ten thousand live ones, and as
+    /// many that ended, of each outcome if the filter has one. Otherwise it is estimated from about three hundred pages of the table.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl<'c> Jobs<'c> {
     /// Returns the next of them, at most `limit` (and at most 1000): the live ones first. The order is the one in which an action
     /// reaches them: by id, which is mostly the order of their enqueues, within each shard.
     ///
-    /// A page reads at most ten thousand rows. So it may have fewer jobs, or none, and still a [`next`](JobPage::next) place.
+    /// A page reads at most ten thousand rows of a shard and list that has more. So it may have fewer jobs, or none, and still a [`next`](JobPage::next) place.
     ///
     /// ```no_run
     /// # use pgjobq_core as pgjobq;
