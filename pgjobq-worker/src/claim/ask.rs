@@ -223,7 +223,7 @@ mod tests {
 
     fn lanes(queues: &[&Arc<ServedQueue>], shards: i16, now: Instant) -> Vec<LaneState> {
         let lane = |shard, queue: &Arc<ServedQueue>| {
-            LaneState::new(Lane { shard, queue: queue.id() }, Arc::clone(queue), now)
+            LaneState::new(Lane { shard, queue: queue.id() }, Arc::clone(queue), false, now)
         };
         (0..shards).map(Shard).flat_map(|shard| queues.iter().map(move |queue| lane(shard, queue))).collect()
     }

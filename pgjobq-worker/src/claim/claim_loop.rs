@@ -68,9 +68,9 @@ pub(crate) async fn claim_until_drain(runtime: Arc<Runtime>) {
 
 impl Claimer {
     fn new(runtime: Arc<Runtime>) -> Self {
-        let now = Instant::now();
+        let (has_filter, now) = (runtime.store.has_filter(), Instant::now());
         let lane = |shard, queue: &Arc<ServedQueue>| {
-            LaneState::new(Lane { shard, queue: queue.id() }, Arc::clone(queue), now)
+            LaneState::new(Lane { shard, queue: queue.id() }, Arc::clone(queue), has_filter, now)
         };
         let shards = runtime.store.shards();
         let lanes =
@@ -99,11 +99,12 @@ impl Claimer {
 
     /// Replaces the lanes of queues that were recreated under another id.
     fn follow_recreated_queues(&mut self) {
-        let now = Instant::now();
+        let (has_filter, now) = (self.runtime.store.has_filter(), Instant::now());
         let is_old = |lane: &&mut LaneState| !lane.asked && lane.lane.queue != lane.queue.id();
         for lane in self.lanes.iter_mut().filter(is_old) {
             let queue = Arc::clone(&lane.queue);
-            *lane = LaneState::new(Lane { shard: lane.lane.shard, queue: queue.id() }, queue, now);
+            *lane =
+                LaneState::new(Lane { shard: lane.lane.shard, queue: queue.id() }, queue, has_filter, now);
         }
     }
 

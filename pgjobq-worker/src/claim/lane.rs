@@ -75,7 +75,7 @@ pub(crate) struct LaneQuarantine {
 
 impl LaneState {
     /// A lane that no look has seen. The first hint comes from a look, not from a walk under the lane's lock.
-    pub(crate) fn new(lane: Lane, queue: Arc<ServedQueue>, now: Instant) -> Self {
+    pub(crate) fn new(lane: Lane, queue: Arc<ServedQueue>, has_filter: bool, now: Instant) -> Self {
         Self {
             lane,
             queue,
@@ -84,7 +84,7 @@ impl LaneState {
             woken: false,
             promise: Promise::None,
             portion: Portion::WHOLE,
-            scan: ScanHint::new(now),
+            scan: ScanHint::new(has_filter, now),
             idle_since: Some(now),
             last_idle: now,
             next_look: now,

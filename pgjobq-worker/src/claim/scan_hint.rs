@@ -12,6 +12,9 @@ use crate::pause::jittered;
 
 /// The distance between the hint and the last ticket that was scanned: room for transactions that commit out of order.
 const SLACK: i64 = 500 + 2 * CLAIM_BATCH_SIZE as i64;
+/// The same of a worker with a filter, whose claims and looks read all jobs in it again each time, because those of others stay. The
+/// sweep finds what commits later.
+const SLACK_WITH_FILTER: i64 = CLAIM_BATCH_SIZE as i64;
 /// The least time between two sweeps of one lane.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
 /// Above every ticket.
@@ -26,6 +29,7 @@ pub(crate) type Found = Vec<(Ticket, i16)>;
 #[derive(Debug)]
 pub(crate) struct ScanHint {
     hint: ByPriority,
+    slack: i64,
     /// The tickets up to which the sweep has come, on its way from zero to the hint.
     swept_to: ByPriority,
     next_sweep: Instant,
@@ -38,9 +42,10 @@ pub(crate) struct ScanHint {
 }
 
 impl ScanHint {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(crate) fn new(has_filter: bool, now: Instant) -> Self {
         Self {
             hint: BOTTOM,
+            slack: if has_filter { SLACK_WITH_FILTER } else { SLACK },
             swept_to: BOTTOM,
             next_sweep: now + jittered(SWEEP_INTERVAL),
             found: None,
@@ -91,7 +96,7 @@ impl ScanHint {
     /// moves down, because nothing waits above.
     pub(crate) fn advance(&mut self, scanned_to: ByPriority) {
         for (hint, scanned_to) in self.hint.iter_mut().zip(scanned_to) {
-            let behind = Ticket((scanned_to.0 - SLACK).max(0));
+            let behind = Ticket((scanned_to.0 - self.slack).max(0));
             *hint = if scanned_to < *hint { behind } else { behind.max(*hint) };
         }
     }
@@ -158,12 +163,12 @@ mod tests {
 
     #[test]
     fn too_many_found_tickets_move_the_hint_down() {
-        let mut scan = ScanHint { hint: [Ticket(5000); PRIORITIES], ..ScanHint::new(Instant::now()) };
+        let mut scan = ScanHint { hint: [Ticket(5000); PRIORITIES], ..ScanHint::new(false, Instant::now()) };
         scan.take_found(seen(100..140));
         let from = [5000, 99, 5000, 5000].map(Ticket);
         assert_eq!(scan.next_walk(10), (from, None), "this claim begins at the found tickets");
         assert_eq!(scan.hint, from, "and so do the next ones");
-        let mut scan = ScanHint { hint: [Ticket(5000); PRIORITIES], ..ScanHint::new(Instant::now()) };
+        let mut scan = ScanHint { hint: [Ticket(5000); PRIORITIES], ..ScanHint::new(false, Instant::now()) };
         scan.take_found(seen(100..110));
         assert_eq!(scan.next_walk(10).1.map(|found| found.len()), Some(10));
         assert_eq!(scan.hint, [Ticket(5000); PRIORITIES]);
@@ -171,7 +176,7 @@ mod tests {
 
     #[test]
     fn tickets_of_a_failed_claim_are_named_again() {
-        let mut scan = ScanHint::new(Instant::now());
+        let mut scan = ScanHint::new(false, Instant::now());
         scan.take_found(seen(100..110));
         let (_, named) = scan.next_walk(10);
         assert!(named.is_some() && scan.next_walk(10).1.is_none());

@@ -6,7 +6,7 @@ use super::*;
 
 fn lane(now: Instant) -> LaneState {
     let queue = Arc::new(ServedQueue::new(QueueId(1), "default", 10, Arc::default()));
-    LaneState::new(Lane { shard: Shard(0), queue: QueueId(1) }, queue, now)
+    LaneState::new(Lane { shard: Shard(0), queue: QueueId(1) }, queue, false, now)
 }
 
 #[test]
