@@ -139,9 +139,9 @@ end $$;
 
 comment on function pgjobq.indexed_equality is 'Internal. Finds the first attribute that is indexed.';
 
--- The same of live or ended jobs that have one attribute of the selection with its value, by id. It is planned
--- anew in each call, with the attribute as a constant, so that the expression is that of its index. Only that
--- index has the order.
+-- The same of live or ended jobs that have one attribute of the selection with its value, by id. It is
+-- planned anew in each call, with the attribute as a constant, so that the expression is that of its index.
+-- Only that index has the order.
 create or replace function pgjobq.walk_attribute(
     s pgjobq.selection, p_equality int, p_list text, p_shard smallint, p_after uuid, p_rows int, p_most int,
     out ids uuid[], out last uuid)

@@ -104,9 +104,11 @@ fn mistake(computed: &Computed, arguments: &[Ident]) -> Option<(TokenStream, Str
     match (&computed.of, unknown) {
         (Of::Attribute(name), Some(unknown)) if unknown == name.value() => {
             let known: Vec<_> = arguments.iter().map(|name| format!("`{}`", name.unraw())).collect();
-            let one_of = if known.is_empty() { String::new() } else { format!("one of {}, or ", known.join(", ")) };
-            let message =
-                format!("the job has no stored argument `{unknown}`: write {one_of}`{unknown} = …` with the value");
+            let one_of =
+                if known.is_empty() { String::new() } else { format!("one of {}, or ", known.join(", ")) };
+            let message = format!(
+                "the job has no stored argument `{unknown}`: write {one_of}`{unknown} = …` with the value"
+            );
             Some((name.to_token_stream(), message))
         }
         (Of::Attribute(_), _) | (Of::Weight, None) => None,

@@ -1,7 +1,7 @@
 //! A worker goes on beside an action on many jobs of its queue.
 //!
 //! By hand, with more: `PGJOBQ_ACTION_JOBS=100000 cargo test --test it -- beside --nocapture` prints the longest batch and the
-//! longest time without a start of a job.
+//! longest time without a start of a job, and who went on after the client that had asked died.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -54,18 +54,22 @@ async fn worker_starts_jobs_beside_an_action(db: TestDb) {
     }
     asks.abort();
     let before = db.number(ticks).await;
-    let mut longest = 0;
+    let (mut longest, mut by) = (0, String::new());
     while db.number("select count(*) from pgjobq.actions where ended_at is null").await == 1 {
-        let batch = "select extract(epoch from max(clock_timestamp() - xact_start)) * 1000 from pg_stat_activity
-                      where datname = current_database() and query like '%pgjobq.act(%' and pid <> pg_backend_pid()";
-        longest = longest.max(db.number(&format!("coalesce(({batch}), 0)")).await);
+        let batch = "pg_stat_activity where datname = current_database() and query like '%pgjobq.act(%'
+                         and state = 'active' and pid <> pg_backend_pid()";
+        let took =
+            format!("select extract(epoch from max(clock_timestamp() - xact_start)) * 1000 from {batch}");
+        longest = longest.max(db.number(&format!("coalesce(({took}), 0)")).await);
+        let name = db.text(&format!("coalesce((select max(application_name) from {batch}), '')")).await;
+        by = if name.is_empty() { by } else { name };
     }
     let meanwhile = db.number(ticks).await - before;
     feeder.abort();
     let gap = STARTS.lock().unwrap().map_or(Duration::ZERO, |(_, longest)| longest);
     let took = db.number("select extract(epoch from ended_at - created_at) * 1000 from pgjobq.actions").await;
     eprintln!(
-        "{many} jobs cancelled in {took} ms: {meanwhile} jobs ran in its second half, longest batch {longest} ms, longest pause {gap:?}"
+        "{many} jobs cancelled in {took} ms: {meanwhile} jobs ran in its second half, longest batch {longest} ms, longest pause {gap:?}; `{by}` went on"
     );
     let counts = "select format('%s %s %s', matched, changed, left_out) from pgjobq.actions";
     assert_eq!(db.text(&format!("({counts})")).await, format!("{many} {many} {{}}"));
