@@ -50,7 +50,7 @@ begin
         end if;
     end if;
     if pgjobq.are_rated(p_kind, p_queue) then
-        next_look := pgjobq.await_room(p_shard, p_kind, p_key, p_queue);
+        next_look := pgjobq.await_rates(p_shard, p_kind, p_key, p_queue);
     end if;
 end $$;
 

@@ -118,7 +118,7 @@ comment on function pgjobq.first_waiting is 'Internal. The first job that waits 
 
 -- Notes when to look again at those of some limits that have a rate and still have jobs that wait, and that
 -- nobody waits under the others. Returns the first of these times by which nobody was to look before.
-create or replace function pgjobq.await_room(
+create or replace function pgjobq.await_rates(
     p_shard smallint, p_kind text[], p_key text[], p_queue int[])
 returns timestamptz language plpgsql as $$
 declare
@@ -153,7 +153,7 @@ begin
               from unnest(v_groups) g);
 end $$;
 
-comment on function pgjobq.await_room is 'Internal. Notes when a rate may have room again.';
+comment on function pgjobq.await_rates is 'Internal. Notes when a rate may have room again.';
 
 -- Takes the limits whose time has come from all other workers, for a second: the caller admits under them,
 -- which notes the next time.

@@ -8,7 +8,7 @@ use crate::tables::{KIND, QUIET};
 
 /// The cheapest of several claims of ten jobs: what each of them pays. The first one reads the catalog and clears the
 /// lane's mark, and now and then one of them tidies a page.
-async fn cheapest_claim(session: &mut Session) -> Cost {
+pub(crate) async fn cheapest_claim(session: &mut Session) -> Cost {
     let _quiet = QUIET.read().await;
     let mut cheapest = Cost::ENDLESS;
     for _ in 0..8 {

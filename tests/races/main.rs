@@ -23,6 +23,7 @@ mod operations;
 mod pairs;
 mod pause;
 mod planted;
+mod rates;
 mod requests;
 mod schedule;
 mod script;
@@ -49,6 +50,7 @@ async fn every_interleaving_of_every_pair_keeps_the_invariants() {
             || actions::STEPS.contains(step)
             || limits::STEPS.contains(step)
             || bounds::STEPS.contains(step)
+            || rates::STEPS.contains(step)
     };
     let never: Vec<_> = pause::steps(&shipped).into_iter().filter(|step| !reached(step)).collect();
     assert!(never.is_empty(), "no operation reaches these steps: {never:?}");
@@ -119,6 +121,16 @@ async fn every_interleaving_of_bounded_enqueues_keeps_the_invariants() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_bug_planted_in_bounds_is_found() {
     bounds::every_planted_bug_is_found().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_interleaving_of_rates_keeps_the_invariants() {
+    rates::every_interleaving_keeps_the_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_bug_planted_in_rates_is_found() {
+    rates::every_planted_bug_is_found().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

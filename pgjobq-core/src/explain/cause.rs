@@ -166,6 +166,20 @@ pub enum Cause {
         /// The number of jobs that wait before it, counted up to 10001.
         behind: u64,
     },
+    /// It waits, because its rate is used up.
+    RateUsedUp {
+        /// The jobs that the rate is about: `kind` or `queue`.
+        scope: String,
+        /// The kind or the queue.
+        name: String,
+        /// The key, if the rate holds for each key of the kind.
+        key: Option<String>,
+        /// The rate, such as `100 per minute`.
+        rate: String,
+        /// The time at which the next start is possible.
+        #[serde(deserialize_with = "of_micros")]
+        next: SystemTime,
+    },
     /// Its queue does not exist. Its row was written by hand.
     NoQueue {
         /// The id that no queue has.

@@ -1,5 +1,7 @@
 //! Retries and crashes under a rate, and the end of a history.
 
+use pgjobq::Cause;
+
 use super::{fail, ledger, limit, make_ledger, note};
 use crate::harness::TestDb;
 
@@ -16,7 +18,7 @@ async fn each_retry_counts_as_a_start(db: TestDb) {
     assert_eq!(db.number(COUNTED).await, 3);
     let explanation = db.client.explain(job.id()).await.unwrap();
     let sentence = explanation.to_string();
-    assert_eq!(explanation.reasons[0].code, "rate_used_up", "{sentence}");
+    assert!(matches!(explanation.reasons[0].cause, Cause::RateUsedUp { .. }), "{sentence}");
     assert!(
         sentence.contains("Its rate of 3 per hour is used up (kind `rates_fail`); the next start"),
         "{sentence}"
