@@ -98,9 +98,9 @@ comment on table pgjobq.kinds is
     'The kinds of jobs, as programs last recorded them: the defaults of an enqueue from SQL.';
 comment on column pgjobq.kinds.redact is 'The arguments that views and clients do not show.';
 comment on column pgjobq.kinds.computed is
-    'What each of its jobs computes: its `key`, `weight` and `unique` key, each from a list of arguments, of '
-    'which `*` means all, and `?` an expression that SQL does not know; and the `options` of a unique job, as '
-    'an enqueue has them. Null if it computes nothing.';
+    'What each of its jobs computes: its `key`, `weight` and `unique` key, each from a list of arguments, '
+    'of which `*` means all, and `?` an expression that SQL does not know; and the `options` of a unique '
+    'job, as an enqueue has them. Null if it computes nothing.';
 
 create table pgjobq.lanes (
     shard smallint not null,
@@ -178,7 +178,7 @@ comment on column pgjobq.jobs.limits is
     'The limits that it is under, as bits; null if there are none. 1: its kind''s, so it needs a `permit`. '
     '2: its queue''s, so it needs a `queue_permit`. 4: one of them is a rate, which its claim checks. 8: it '
     'occupies room in a bounded queue. 16: its kind''s limit holds for its key. 32: it keeps its permit '
-    'while it is scheduled again.';
+    'while it is scheduled again. 64, 128, 256: its own answer if it finds no permit.';
 comment on column pgjobq.jobs.arrival is
     'The order of its enqueue, in the waiting room. Null if it needs no permit.';
 comment on column pgjobq.jobs.permit is
@@ -233,6 +233,10 @@ create index jobs_under_rate on pgjobq.jobs (
     where limits & 5::smallint = 5 and ticket is not null;
 create index jobs_under_queue_rate on pgjobq.jobs (shard, queue_id, ticket)
     where limits & 6::smallint = 6 and ticket is not null;
+-- Those that say themselves what becomes of them if they find no permit. There are hardly ever any.
+create index jobs_with_own_answer on pgjobq.jobs (shard, kind)
+    where limits & 384::smallint > 0 and permit is null and ticket is null and run_at is null
+      and waits_for = 0;
 create index jobs_expiring on pgjobq.jobs (shard, expires_at, id) where expires_at is not null;
 
 create table pgjobq.failures (

@@ -18,7 +18,8 @@ grant select, insert, update, delete on pgjobq.room, pgjobq.room_waiters to pgjo
 -- Functions that cancel, count or tidy up run with their owner's rights, or call others of this list.
 grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_many, pgjobq.new_rows,
     pgjobq.insert_batch, pgjobq.insert_large_batch, pgjobq.announce_jobs, pgjobq.announce_limited,
-    pgjobq.limits_for, pgjobq.limits_of_shapes, pgjobq.needs_permit, pgjobq.any_needs_permit,
+    pgjobq.limits_for, pgjobq.limits_of_shapes, pgjobq.own_answer, pgjobq.needs_permit,
+    pgjobq.any_needs_permit,
     pgjobq.with_room, pgjobq.mark_counted, pgjobq.admit_jobs,
     pgjobq.delays_of_blocked, pgjobq.new_edges,
     pgjobq.insert_edges, pgjobq.reject_parents,

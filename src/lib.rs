@@ -118,9 +118,9 @@ pub type Result<T, E = JobError> = std::result::Result<T, E>;
 pub mod prelude {
     pub use crate::filter::{Filter, attribute};
     pub use crate::{
-        Backoff, Client, Failure, JobContext, JobError, JobHandle, JobId, JobState, NewJob, Outcome,
-        Priority, Result, State, Step, Tx, Worker, Workflow, WorkflowHandle, WorkflowId, WorkflowOutcome,
-        gather, job, shutdown_signal,
+        Backoff, Client, EnqueueOutcome, Failure, JobContext, JobError, JobHandle, JobId, JobState, NewJob,
+        OnConflict, OnDuplicate, Outcome, Priority, Result, State, Step, Tx, Worker, Workflow,
+        WorkflowHandle, WorkflowId, WorkflowOutcome, gather, job, shutdown_signal,
     };
 }
 

@@ -1,54 +1,93 @@
--- Conflicts: what becomes of the jobs that find no permit, if their kind says more than that they wait.
+-- Conflicts: what becomes of the jobs that find no permit, if their kind says more than that they wait, or
+-- they say so themselves.
 
 -- Ends waiting jobs of these limits, which the caller has locked and whose free permits it has given away.
--- `on_conflict` says which: `drop` ends all, `cancel_waiting` and `cancel_running` all but the one that came
--- last. With `cancel_running` that one also requests that the oldest job with a permit is cancelled. A job
--- that has run before stays. Returns the jobs that have ended.
+-- Returns the jobs that have ended.
 create or replace function pgjobq.settle_conflicts(p_shard smallint, p_kind text[], p_key text[])
 returns uuid[] language plpgsql as $$
 declare
-    v_late uuid[];
+    v_kinds text[] := array(select distinct kind from unnest(p_kind) kind);
+    v_own text[] := array(select kind from unnest(v_kinds) kind where pgjobq.has_own_answers(p_shard, kind));
     v_ended uuid[];
     l record;
 begin
     for l in
-        select c.name as kind, k.key, c.on_conflict
-          from pgjobq.limits c,
-               lateral (select distinct u.key from unnest(p_kind, p_key) u(kind, key) where u.kind = c.name) k
-         where c.scope = 'kind' and c.name = any (p_kind) and c.on_conflict <> 'wait'
+        select k.kind, u.key, k.answer
+          from (select kind, coalesce(c.on_conflict, 'wait') as answer
+                  from unnest(v_kinds) kind
+                  left join pgjobq.limits c on c.scope = 'kind' and c.name = kind) k,
+               lateral (select distinct u.key from unnest(p_kind, p_key) u(kind, key) where u.kind = k.kind) u
+         where k.answer <> 'wait' or k.kind = any (v_own)
     loop
-        v_late := pgjobq.latest_waiting(p_shard, l.kind, l.key);
-        if l.on_conflict = 'cancel_running' and v_late <> '{}' then
-            perform pgjobq.cancel_oldest_holder(p_shard, l.kind, l.key, v_late[1]);
-        end if;
-        if l.on_conflict <> 'drop' then
-            v_late := v_late[2:];
-        end if;
-        if v_late <> '{}' then
-            perform pgjobq.end_waiting(p_shard, v_late, 'cancel', 'its limit', case l.on_conflict
-                when 'drop' then 'no permit was free when it was enqueued' else 'a newer job waits' end);
-            v_ended := v_ended || v_late;
-        end if;
+        v_ended := v_ended || pgjobq.settle_conflict(p_shard, l.kind, l.key, l.answer);
     end loop;
     return v_ended;
 end $$;
 
 comment on function pgjobq.settle_conflicts is 'Internal. Ends waiting jobs of limits that let none wait.';
 
--- Locks jobs that wait for a permit and have not run, the one that came last first; at most a thousand.
-create or replace function pgjobq.latest_waiting(p_shard smallint, p_kind text, p_key text) returns uuid[]
-language plpgsql as $$
-declare
-    v_jobs uuid[];
+-- True if jobs of a kind wait for a permit that have answers of their own.
+create or replace function pgjobq.has_own_answers(p_shard smallint, p_kind text) returns boolean
+language plpgsql stable as $$
 begin
-    select array_agg(w.id order by w.arrival desc) into v_jobs
-      from (select id, arrival from pgjobq.jobs
+    return exists (select from (select kind from pgjobq.jobs
+                                 where shard = p_shard and kind >= p_kind and kind <= p_kind
+                                   and limits & 384::smallint > 0 and permit is null and ticket is null
+                                   and run_at is null and waits_for = 0
+                                 order by shard, kind limit 1) j);
+end $$;
+
+comment on function pgjobq.has_own_answers is 'Internal. Whether waiting jobs have answers of their own.';
+
+-- Ends waiting jobs of one limit. A job whose answer is `drop` ends. Of the others, the one that came last
+-- with the answer `cancel_waiting` or `cancel_running` ends all that came before it; with `cancel_running` it
+-- also requests that the oldest job with a permit is cancelled. A job that has run before stays.
+create or replace function pgjobq.settle_conflict(p_shard smallint, p_kind text, p_key text, p_answer text)
+returns uuid[] language plpgsql as $$
+declare
+    v_waiting record;
+    v_last bigint;
+    v_dropped uuid[];
+    v_older uuid[];
+begin
+    v_waiting := pgjobq.latest_waiting(p_shard, p_kind, p_key, p_answer);
+    select min(n) into v_last
+      from unnest(v_waiting.answers) with ordinality w(answer, n) where answer like 'cancel%';
+    if v_waiting.answers[v_last] = 'cancel_running' then
+        perform pgjobq.cancel_oldest_holder(p_shard, p_kind, p_key, v_waiting.ids[v_last]);
+    end if;
+    select array_agg(id) filter (where answer = 'drop'),
+           array_agg(id) filter (where answer <> 'drop' and n > v_last)
+      into v_dropped, v_older
+      from unnest(v_waiting.ids, v_waiting.answers) with ordinality w(id, answer, n);
+    if v_dropped is not null then
+        perform pgjobq.end_waiting(p_shard, v_dropped, 'cancel', 'its limit',
+                                   'no permit was free when it was enqueued');
+    end if;
+    if v_older is not null then
+        perform pgjobq.end_waiting(p_shard, v_older, 'cancel', 'its limit', 'a newer job waits');
+    end if;
+    return v_dropped || v_older;
+end $$;
+
+comment on function pgjobq.settle_conflict is 'Internal. Ends waiting jobs of one limit.';
+
+-- Locks jobs that wait for a permit and have not run, the one that came last first; at most a thousand. Their
+-- answers are their own, or else those of their kind.
+create or replace function pgjobq.latest_waiting(
+    p_shard smallint, p_kind text, p_key text, p_answer text, out ids uuid[], out answers text[])
+language plpgsql as $$
+begin
+    select array_agg(w.id order by w.arrival desc),
+           array_agg(case w.own when 64 then 'wait' when 128 then 'drop' when 256 then 'cancel_waiting'
+                                when 384 then 'cancel_running' else p_answer end order by w.arrival desc)
+      into ids, answers
+      from (select id, arrival, limits & 448::smallint as own from pgjobq.jobs
              where shard = p_shard and kind = p_kind
                and coalesce(case when limits & 16::smallint > 0 then key end, '') = p_key
                and limits & 1::smallint > 0 and permit is null and ticket is null and run_at is null
                and waits_for = 0 and attempt = 0
              order by priority desc, arrival limit 1000 for update skip locked) w;
-    return coalesce(v_jobs, '{}');
 end $$;
 
 comment on function pgjobq.latest_waiting is 'Internal. Locks jobs that wait for a permit and have not run.';

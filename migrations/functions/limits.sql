@@ -58,7 +58,8 @@ comment on function pgjobq.limits_in is 'Internal. The limits of a job that come
 
 -- The limits of each shape of a batch; null if none has any. With several shards, a job is under its kind's
 -- limit only if the code that enqueues it knows that (`limit` in the options: `kind`, or `key` if it holds
--- for each key). Otherwise its code is older than the limit, and its id does not name the limit's shard.
+-- for each key). Otherwise its code is older than the limit, and its id does not name the limit's shard. Its
+-- own answer to a conflict (`on_conflict`) is three bits more.
 create or replace function pgjobq.limits_of_shapes(
     p_limited jsonb, p_kind text[], p_queue text[], p_shards smallint, p_options text[])
 returns smallint[] language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
@@ -66,7 +67,9 @@ declare
     v_limits smallint[];
 begin
     v_limits := array(
-        select case when p_shards = 1 or s.options::jsonb ->> 'limit' = l.scope then l.limits end
+        select case when p_shards = 1 or s.options::jsonb ->> 'limit' = l.scope
+                    then l.limits | case when l.limits & 1 > 0 then pgjobq.own_answer(s.options)
+                                         else 0::smallint end end
           from unnest(p_kind, p_queue, p_options) with ordinality s(kind, queue, options, n),
                lateral (select f.limits, case when f.limits & 16 > 0 then 'key' else 'kind' end as scope
                           from (select pgjobq.limits_for(p_limited, s.kind, s.queue) as limits) f) l
@@ -75,6 +78,16 @@ begin
 end $$;
 
 comment on function pgjobq.limits_of_shapes is 'Internal. The limits of each shape of a batch.';
+
+-- The bits of a job's own answer to a conflict; 0 if it has none.
+create or replace function pgjobq.own_answer(p_options text) returns smallint
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    return case p_options::jsonb ->> 'on_conflict' when 'wait' then 64 when 'drop' then 128
+               when 'cancel_waiting' then 256 when 'cancel_running' then 384 else 0 end;
+end $$;
+
+comment on function pgjobq.own_answer is 'Internal. The bits of a job''s own answer to a conflict.';
 
 -- True if jobs of one of these shapes need a permit.
 create or replace function pgjobq.any_needs_permit(p_limits smallint[]) returns boolean

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{EnqueueError, LimitError, OnConflict, OnDuplicate, QueueError, Rate, UniqueWhile};
+use pgjobq::{EnqueueError, LimitError, QueueError, Rate, UniqueWhile};
 
 use crate::harness::TestDb;
 
@@ -41,7 +41,7 @@ on_one_shard!(migrate_records_the_limits_of_the_code);
 async fn migrate_records_the_limits_of_the_code(db: TestDb) {
     assert_eq!(
         db.text(LIMITS).await,
-        "policy_expression t wait [[1000, 1000000]]; policy_fleet f 10 wait; policy_fleet_old f 10 wait; \
+        "policy_expression t wait [[1000, 1000000]]; policy_fleet f 10 wait; policy_fleet_old f 10 wait; policy_held t 1 wait; \
          policy_import t 2 t drop [[100, 60000000], [20, 12000000]]; policy_sized t 1 wait"
     );
     let computed = "select computed from pgjobq.kinds where kind = 'policy_fleet'";
@@ -247,4 +247,32 @@ async fn id_of_the_callers_own_may_be_misplaced() {
     let place = db.number("select pgjobq.place_of('policy_plain', 'a') % 8").await;
     assert_eq!(refused.is_err(), place != 0);
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1 + i64::from(place == 0));
+}
+
+/// Waits until the test lets it end.
+#[job(kind = "policy_held", key = key, concurrency = 1)]
+async fn held(key: String, gate: State<std::sync::Arc<tokio::sync::Semaphore>>) {
+    let _ = key;
+    gate.acquire().await.unwrap().forget();
+}
+
+on_one_shard!(job_has_its_own_answer_to_a_full_key);
+async fn job_has_its_own_answer_to_a_full_key(db: TestDb) {
+    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    let job = || held::job("a".to_owned());
+    let first = job().enqueue(&db.client).await.unwrap();
+    let patient = job().enqueue(&db.client).await.unwrap();
+    let dropped = job().on_conflict(OnConflict::Drop).enqueue(&db.client).await.unwrap();
+    assert_eq!((dropped.outcome(), dropped.is_new()), (EnqueueOutcome::Dropped, false));
+    assert!(matches!(dropped.wait(&db.client).await, Ok(Outcome::Cancelled)));
+    let newest = job().on_conflict(OnConflict::CancelWaiting).enqueue(&db.client).await.unwrap();
+    assert!(matches!(patient.wait(&db.client).await, Ok(Outcome::Cancelled)));
+    let later = job().enqueue(&db.client).await.unwrap();
+
+    let worker = db.worker().state(std::sync::Arc::clone(&gate)).build().await.unwrap().start();
+    gate.add_permits(3);
+    for handle in [first, newest, later] {
+        assert!(matches!(handle.wait(&db.client).await, Ok(Outcome::Completed(()))), "{handle:?}");
+    }
+    worker.shutdown().await.unwrap();
 }

@@ -87,16 +87,23 @@ pub(super) async fn insert(
     Answer::read(&row).map_err(DatabaseError::Refused)
 }
 
-/// Lets new jobs into line, as many as there are permits. It follows their commit, in a transaction of its own. Returns true if the
-/// others wait for a rate, and nobody was to look by then.
+/// Lets new jobs into line, as many as there are permits, and notes which of them have ended because they found none. It follows
+/// their commit, in a transaction of its own. Returns true if the others wait for a rate, and nobody was to look by then.
 pub(super) async fn admit(
     rows: &[impl AsRef<Row>],
     connection: &mut PgConnection,
     sql: &Statements,
 ) -> Result<bool, sqlx::Error> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.as_ref().id.as_uuid()).collect();
-    let rows = sqlx::query(sql.admit_jobs.clone()).bind(ids).fetch_all(connection).await?;
-    rows.iter().try_fold(false, |any, row| Ok(any | row.try_get::<bool, _>("awaits")?))
+    let mut awaits = false;
+    for admitted in sqlx::query(sql.admit_jobs.clone()).bind(ids).fetch_all(connection).await? {
+        let ended: Vec<Uuid> = admitted.try_get::<Option<_>, _>("ended")?.unwrap_or_default();
+        let has_ended = |row: &&Row| ended.contains(&row.id.as_uuid());
+        let dropped = rows.iter().map(AsRef::as_ref).filter(has_ended);
+        dropped.for_each(|row| row.outcome.set(EnqueueOutcome::Dropped));
+        awaits |= admitted.try_get::<bool, _>("awaits")?;
+    }
+    Ok(awaits)
 }
 
 /// The statement for one job that is [simple](Row::is_simple). It costs the server half as much as the one for many.

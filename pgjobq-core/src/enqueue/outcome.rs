@@ -31,7 +31,9 @@ pub enum EnqueueOutcome {
     Duplicate(JobId),
     /// The job was not enqueued. This one, which waits, has its unique key, and got its arguments or its time.
     Replaced(JobId),
-    /// The job was not enqueued, because there is no room for it, and it was not to wait for room. There is no such job.
+    /// The job was not enqueued, because there is no room for it, and it was not to wait for room. There is no such job. Or its key is
+    /// at its limit, and it was not to wait: then the job is cancelled. In a caller's transaction that is decided after the commit, and
+    /// the outcome is `New`.
     Dropped,
 }
 

@@ -7,7 +7,7 @@ pub enum OnConflict {
     /// The job waits for its turn.
     #[default]
     Wait,
-    /// The job is dropped: it is not enqueued, and its handle says so. One that slipped in beside another is cancelled.
+    /// The job is cancelled at once, and its handle says that it was [dropped](crate::EnqueueOutcome::Dropped).
     Drop,
     /// The other waiting jobs are cancelled: the newest one waits alone.
     CancelWaiting,
