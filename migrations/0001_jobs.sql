@@ -64,6 +64,7 @@ create table pgjobq.queues (
     when_full text not null default 'wait' check (when_full in ('wait', 'reject', 'drop_oldest', 'drop_new')),
     is_bounded boolean not null default false,
     capacity int,
+    ageing interval check (ageing >= '0' and ageing <= '366 days'),
     overrides jsonb
 );
 
@@ -77,9 +78,11 @@ comment on column pgjobq.queues.when_full is 'What an enqueue does when the queu
 comment on column pgjobq.queues.is_bounded is 'Enqueues take room. Then `capacity` is the bound.';
 comment on column pgjobq.queues.capacity is
     'How many places there are: those in `room`, and those that jobs occupy. Null before the first bound.';
+comment on column pgjobq.queues.ageing is
+    'How long a job waits until it moves up one priority, as programs set it; null or 0: it does not.';
 comment on column pgjobq.queues.overrides is
     'What operators have set instead, by setting: `value`, `by`, `role` and `at`. It wins until it is reset. '
-    'A retention is in microseconds.';
+    'A time is in microseconds.';
 comment on column pgjobq.queues.deleted_at is
     'When it was deleted. The row stays, because a transaction that is still open may have a job for it.';
 

@@ -136,3 +136,21 @@ create table pgjobq.attribute_indexes (
 comment on table pgjobq.attribute_indexes is
     'The attributes by which jobs are indexed: see `attribute_index_parts`. A new partition of `finished` '
     'gets its part of each index when it is made.';
+
+-- Ageing: see `functions/ageing.sql`.
+create table pgjobq.ageing (
+    next_at timestamptz not null default '-infinity',
+    queue_id int not null,
+    shard smallint not null,
+    times timestamptz[] not null default '{}',
+    tickets bigint[] not null default '{}',
+    passed bigint[] not null default '{0,0,0}',
+    primary key (shard, queue_id)
+);
+
+comment on table pgjobq.ageing is
+    'What the upkeep knows of each lane whose waiting jobs move up with time. Empty unless a queue ages.';
+comment on column pgjobq.ageing.next_at is 'When the next look at the lane is due.';
+comment on column pgjobq.ageing.times is 'Times, and beside each in `tickets` the last ticket drawn by then.';
+comment on column pgjobq.ageing.passed is
+    'The tickets up to which jobs have moved up once, twice and three times.';

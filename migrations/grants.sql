@@ -58,12 +58,12 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
 grant select, usage on sequence pgjobq.ticket to pgjobq_worker;
 grant select, delete on pgjobq.queues to pgjobq_worker;
 grant insert (name), update (deleted_at, keep_completed, keep_dead, keep_cancelled, keep_expired, slots,
-        bound, when_full, is_bounded, capacity)
+        bound, when_full, is_bounded, capacity, ageing)
     on pgjobq.queues to pgjobq_worker;
 grant select, insert, update, delete on pgjobq.kinds, pgjobq.lanes, pgjobq.jobs, pgjobq.leases,
     pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.progress, pgjobq.waiters, pgjobq.workflows,
     pgjobq.steps, pgjobq.unsettled, pgjobq.unreleased, pgjobq.edges, pgjobq.ended_parents, pgjobq.lost_ends,
-    pgjobq.starts, pgjobq.room, pgjobq.room_waiters
+    pgjobq.ageing, pgjobq.starts, pgjobq.room, pgjobq.room_waiters
     to pgjobq_worker;
 grant select, delete on pgjobq.limits, pgjobq.cancels to pgjobq_worker;
 grant insert (scope, name, per_key, concurrency, holds, on_conflict, rates, recorded_at),

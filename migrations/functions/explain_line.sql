@@ -77,7 +77,11 @@ begin
         when p_free > 0 then format('It is next in the line of its queue `%s`, and %s free: a worker takes '
             'it within moments.', p_queue,
             case when p_free = 1 then 'a slot is' else p_free || ' slots are' end)
-        else format('It is next in the line of its queue `%s`.', p_queue) end;
+        else format('It is next in the line of its queue `%s`.', p_queue) end
+        || coalesce((select format(' It moves up one priority whenever it has waited for %s.',
+                                   pgjobq.span(a.age))
+                       from pgjobq.ageing_of(p_job.queue_id) a(age)
+                      where a.age is not null and b.jobs > 0 and p_job.priority < 3), '');
     details := jsonb_build_object('queue', p_queue, 'behind', b.jobs, 'exact', b.exact,
                                   'per_second', round(v_rate, 2), 'free_slots', p_free);
     return next;

@@ -39,16 +39,21 @@ revoke execute on function pgjobq.change_settings from public;
 create or replace function pgjobq.check_setting(p_setting text, p_value bigint) returns void
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
-    if (p_setting in ('limit', 'bound', 'keep_completed', 'keep_dead', 'keep_cancelled', 'keep_expired'))
-       is not true
+    if (p_setting in ('limit', 'bound', 'ageing', 'keep_completed', 'keep_dead', 'keep_cancelled',
+                      'keep_expired')) is not true
     then
         raise exception 'a queue has no setting %', quote_nullable(p_setting)
             using errcode = 'invalid_parameter_value',
-                hint = 'There are limit, bound, keep_completed, keep_dead, keep_cancelled and keep_expired.';
+                hint = 'There are limit, bound, ageing, keep_completed, keep_dead, keep_cancelled and '
+                       'keep_expired.';
     elsif p_setting in ('limit', 'bound') and p_value not between 1 and 1000000 then
         raise exception 'a % is 1 to 1000000, not %', p_setting, p_value
             using errcode = 'numeric_value_out_of_range', hint = 'To stop a queue, pause it.';
-    elsif p_setting not in ('limit', 'bound') and p_value not between 60000000 and 316224000000000 then
+    elsif p_setting = 'ageing' and p_value <> 0 and p_value not between 1000000 and 31622400000000 then
+        raise exception 'a job moves up after one second to 366 days, not after %',
+            p_value * interval '1 microsecond'
+            using errcode = 'numeric_value_out_of_range', hint = 'To turn ageing off, write 0.';
+    elsif p_setting like 'keep%' and p_value not between 60000000 and 316224000000000 then
         raise exception 'ended jobs are kept from one minute to 3660 days, not for %',
             p_value * interval '1 microsecond'
             using errcode = 'numeric_value_out_of_range';
@@ -57,7 +62,8 @@ end $$;
 
 comment on function pgjobq.check_setting is 'Internal. Rejects a setting that no queue can have.';
 
--- Changes one setting of a queue, for people: a limit or a bound is a number, a retention an interval.
+-- Changes one setting of a queue, for people: a limit or a bound is a number, any other one an
+-- interval.
 create or replace function pgjobq.change_setting(
     queue text, setting text, value text, by text default null)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -70,8 +76,9 @@ begin
 end $$;
 
 comment on function pgjobq.change_setting is
-    'Public. Sets what wins over the code: the `limit` of a queue in each worker, its `bound`, or how long '
-    'its jobs are kept (`keep_completed`, `keep_dead`, `keep_cancelled`, `keep_expired`). Null resets it.';
+    'Public. Sets what wins over the code: the `limit` of a queue in each worker, its `bound`, how long its '
+    'jobs are kept (`keep_completed`, `keep_dead`, `keep_cancelled`, `keep_expired`), or after how long '
+    'those that wait move up one priority (`ageing`; 0: never). Null resets it.';
 
 -- The settings of a queue. A limit or a bound is a number of jobs, and any other one a time in microseconds.
 create or replace function pgjobq.settings_of(p_queue int)
@@ -84,6 +91,8 @@ begin
            (o.entry ->> 'at')::timestamptz
       from pgjobq.queues q,
            lateral (values ('limit', q.slots::bigint), ('bound', q.bound::bigint)
+                    union all
+                    select 'ageing', pgjobq.microseconds(q.ageing)
                     union all
                     select 'keep_' || k.outcome,
                            pgjobq.microseconds(coalesce(k.keep, pgjobq.default_keep(k.outcome)))

@@ -17,6 +17,7 @@ use crate::runtime::Runtime;
 use crate::signal;
 use crate::upkeep::act::Actor;
 use crate::upkeep::admit::Admitter;
+use crate::upkeep::age::Ager;
 use crate::upkeep::drift::DriftWatch;
 use crate::upkeep::expire::Expirer;
 use crate::upkeep::follow_ups::Follower;
@@ -129,6 +130,7 @@ fn start_parts(runtime: &Arc<Runtime>, inboxes: Vec<Inbox>) -> Parts {
     parts.spawn_until("settler", end, every(Settler(shared())));
     parts.spawn_until("admitter", end, every(Admitter::new(shared())));
     parts.spawn_until("actor", end, every(Actor::new(shared())));
+    parts.spawn_until("ager", end, every(Ager(shared())));
     parts.spawn_until("housekeeping", end, every(Housekeeper::new(shared())));
     parts.spawn_until("drift", end, every(DriftWatch::new(shared())));
     parts.spawn_until("grace", end, stop_after_the_grace(shared(), signal::another()));

@@ -109,6 +109,8 @@ pub(crate) struct Events {
     pub(crate) follow_up: Notify,
     /// Wakes the actor: there is an action on many jobs.
     pub(crate) act: Notify,
+    /// Wakes the ager: a queue has ageing now.
+    pub(crate) age: Notify,
 }
 
 /// The stages of a shutdown. Each begins when its token is cancelled.
@@ -222,6 +224,9 @@ impl Runtime {
             queue.set_limit(limit);
             if let Some(keep) = settings_of(queue).and_then(|settings| settings.keep) {
                 queue.set_retention(keep);
+            }
+            if queue.set_ages(settings_of(queue).is_some_and(|settings| settings.ages)) {
+                self.events.age.notify_one();
             }
         }
         if let Some(queue) = standing.first() {

@@ -1,6 +1,6 @@
 //! A queue that this worker serves.
 
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,8 @@ pub(crate) struct ServedQueue {
     freed: Arc<Notify>,
     /// The retention of completed jobs whose kind sets none, in microseconds.
     retention: AtomicU64,
+    /// True if its waiting jobs move up with time.
+    ages: AtomicBool,
     /// The attempts that ended since the rates were last recorded.
     completed: AtomicI32,
     failed: AtomicI32,
@@ -83,6 +85,7 @@ impl ServedQueue {
             }),
             freed,
             retention: AtomicU64::new(0),
+            ages: AtomicBool::new(false),
             completed: AtomicI32::new(0),
             failed: AtomicI32::new(0),
         }
@@ -104,6 +107,15 @@ impl ServedQueue {
 
     pub(crate) fn set_retention(&self, retention: Duration) {
         self.retention.store(u64::try_from(retention.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(crate) fn ages(&self) -> bool {
+        self.ages.load(Ordering::Relaxed)
+    }
+
+    /// Sets whether its waiting jobs move up with time. Returns true if they do now, and did not before.
+    pub(crate) fn set_ages(&self, ages: bool) -> bool {
+        !self.ages.swap(ages, Ordering::Relaxed) && ages
     }
 
     /// Counts an ended attempt.

@@ -29,6 +29,7 @@ mod unnotified; // Notifications are hints.
 
 // Workers.
 mod after; // Jobs that wait for other jobs.
+mod ageing; // Jobs that have waited for long move up.
 mod cancelled; // Jobs that are cancelled, waiting or running.
 mod connections; // The options of new connections.
 mod crashes; // Dead workers, and the reaping of their jobs.

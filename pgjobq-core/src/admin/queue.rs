@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::Row;
 use uuid::Uuid;
 
+use crate::admin::ageing::check_ageing;
 use crate::admin::bound::Bounding;
 use crate::admin::change_limits::LimitError;
 use crate::admin::queue_limit::QueueLimit;
@@ -61,6 +62,16 @@ pub enum QueueError {
         queue: String,
         /// The state of the jobs.
         state: JobState,
+        /// The time.
+        time: Duration,
+    },
+    /// A time of ageing is out of range.
+    #[error(
+        "queue `{queue}`: a job cannot move up every {time:?}; write a time from one second to 366 days, or `Duration::ZERO` to turn ageing off"
+    )]
+    Ageing {
+        /// The queue's name.
+        queue: String,
         /// The time.
         time: Duration,
     },
@@ -154,6 +165,7 @@ pub struct SaveQueue<'c> {
     kept: [Option<Duration>; 4],
     pub(super) limit: Option<QueueLimit>,
     pub(super) bounding: Bounding,
+    pub(super) ageing: Option<Duration>,
 }
 
 impl<'c> Queue<'c> {
@@ -194,7 +206,7 @@ impl<'c> Queue<'c> {
 
     pub(super) fn with_options(self) -> SaveQueue<'c> {
         let Self { client, name } = self;
-        SaveQueue { client, name, kept: [None; 4], limit: None, bounding: Bounding::default() }
+        SaveQueue { client, name, kept: [None; 4], limit: None, bounding: Bounding::default(), ageing: None }
     }
 
     /// Cancels the jobs that wait in the queue, and returns their number. Running jobs go on.
@@ -240,12 +252,13 @@ impl SaveQueue<'_> {
     ///
     /// # Errors
     ///
-    /// [`QueueError::Name`], [`QueueError::Retention`], [`QueueError::Bound`] and [`QueueError::Fleet`] for what cannot be, before
+    /// [`QueueError::Name`], [`QueueError::Retention`], [`QueueError::Ageing`], [`QueueError::Bound`] and [`QueueError::Fleet`] for what cannot be, before
     /// anything is sent; [`QueueError::BoundTooSmall`]; [`QueueError::Fleet`] and [`QueueError::BoundOnShards`] for a limit or a
     /// bound in a database with several shards; and [`QueueError::Database`].
     pub async fn save(self) -> Result<(), QueueError> {
         name::check("queue", &self.name)?;
         check_retention(&self.name, self.kept)?;
+        check_ageing(&self.name, self.ageing)?;
         self.bounding.check(&self.name)?;
         let fleet = |error| QueueError::Fleet { queue: self.name.clone(), error: Box::new(error) };
         let limit = self.limit.as_ref().map(QueueLimit::checked).transpose().map_err(fleet)?;
@@ -254,6 +267,9 @@ impl SaveQueue<'_> {
             limit.save(self.client, &self.name).await.map_err(fleet)?;
         }
         self.bounding.save(self.client, &self.name, id).await?;
+        if let Some(ageing) = self.ageing {
+            self.client.save_ageing(id, ageing).await?;
+        }
         if self.kept.iter().any(Option::is_some) {
             // Of the queue's retention the database knows.
             self.client.try_to_make_partitions(Duration::ZERO).await?.warn();

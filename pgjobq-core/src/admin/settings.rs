@@ -8,6 +8,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use crate::DatabaseError;
+use crate::admin::ageing::check_ageing;
 use crate::admin::asked::Asked;
 use crate::admin::bound::{check_bound, refused};
 use crate::admin::queue::{EndedState, Queue, QueueError, check_retention};
@@ -29,6 +30,8 @@ pub struct QueueSettings {
     pub limit: Setting<usize>,
     /// The highest number of its live jobs; `None` if it has no bound.
     pub bound: Setting<usize>,
+    /// The time after which a waiting job moves up one priority; zero if it does not.
+    pub ageing: Setting<Duration>,
     /// The retention of completed jobs. The `retain` of a job function outweighs it.
     pub keep_completed: Setting<Duration>,
     /// The retention of dead jobs.
@@ -92,6 +95,7 @@ pub struct ChangeSettings<'c> {
     queue: String,
     limit: Option<Option<usize>>,
     bound: Option<Option<usize>>,
+    ageing: Option<Option<Duration>>,
     /// By [`EndedState`].
     kept: [Option<Option<Duration>>; 4],
     asked: Asked,
@@ -114,7 +118,15 @@ impl<'c> Queue<'c> {
     /// [`save`](crate::SaveQueue::save), and by each worker's builder; an operator's setting wins.
     pub fn change(&self) -> ChangeSettings<'c> {
         let (client, queue) = (self.client, self.name.clone());
-        ChangeSettings { client, queue, limit: None, bound: None, kept: [None; 4], asked: Asked::default() }
+        ChangeSettings {
+            client,
+            queue,
+            limit: None,
+            bound: None,
+            ageing: None,
+            kept: [None; 4],
+            asked: Asked::default(),
+        }
     }
 }
 
@@ -140,6 +152,18 @@ impl ChangeSettings<'_> {
     /// Lets the bound be what the code says.
     pub fn reset_bound(mut self) -> Self {
         self.bound = Some(None);
+        self
+    }
+
+    /// Sets the time after which a waiting job moves up one priority: see [`Queue::ageing`]. `Duration::ZERO` turns that off.
+    pub fn ageing(mut self, time: Duration) -> Self {
+        self.ageing = Some(Some(time));
+        self
+    }
+
+    /// Lets ageing be what the code says.
+    pub fn reset_ageing(mut self) -> Self {
+        self.ageing = Some(None);
         self
     }
 
@@ -175,6 +199,7 @@ impl ChangeSettings<'_> {
             check_bound(&self.queue, bound)?;
         }
         check_retention(&self.queue, self.kept.map(Option::flatten))?;
+        check_ageing(&self.queue, self.ageing.flatten())?;
         let written = match self.write().await {
             Err(error) if error.is_untranslatable() && self.asked.escape() => self.write().await,
             written => written,
@@ -208,7 +233,8 @@ impl ChangeSettings<'_> {
         let kept = names.into_iter().zip(self.kept);
         let kept = kept.filter_map(|(name, time)| time.map(|time| (name, time.map(micros))));
         let bound = self.bound.map(|bound| ("bound", bound.and_then(|jobs| i64::try_from(jobs).ok())));
-        limit.into_iter().chain(bound).chain(kept).collect()
+        let ageing = self.ageing.map(|time| ("ageing", time.map(micros)));
+        limit.into_iter().chain(bound).chain(ageing).chain(kept).collect()
     }
 }
 
@@ -256,6 +282,7 @@ impl QueueSettings {
         Ok(Some(Self {
             limit: jobs("limit")?,
             bound: jobs("bound")?,
+            ageing: kept("ageing")?,
             keep_completed: kept("keep_completed")?,
             keep_dead: kept("keep_dead")?,
             keep_cancelled: kept("keep_cancelled")?,

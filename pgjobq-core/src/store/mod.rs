@@ -4,6 +4,7 @@ mod accepted;
 mod access;
 mod act;
 mod admission;
+mod age;
 mod claim;
 mod connections;
 mod finish;

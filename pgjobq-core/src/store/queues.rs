@@ -27,6 +27,8 @@ pub struct QueueStanding {
     pub limit: Option<usize>,
     /// The retention of completed jobs, for kinds that set none; `None` if there is no such queue.
     pub keep: Option<Duration>,
+    /// True if its waiting jobs move up with time.
+    pub ages: bool,
     /// The number of times that operators have changed settings.
     pub changes: i64,
 }
@@ -46,6 +48,7 @@ impl Store {
                 drawn: row.try_get("drawn")?,
                 limit: row.try_get::<Option<i32>, _>("slots")?.and_then(|slots| usize::try_from(slots).ok()),
                 keep: row.try_get::<Option<i64>, _>("keep")?.map(duration),
+                ages: row.try_get("ages")?,
                 changes: row.try_get("changes")?,
             })
         };

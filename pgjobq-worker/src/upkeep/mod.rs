@@ -10,6 +10,7 @@ use crate::pause::Pause;
 
 pub(crate) mod act;
 pub(crate) mod admit;
+pub(crate) mod age;
 pub(crate) mod drift;
 mod due;
 pub(crate) mod expire;
