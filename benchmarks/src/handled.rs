@@ -36,6 +36,11 @@ pub(crate) fn record(nanoseconds: u64) {
     latencies.saturating_record(nanoseconds.max(1_000));
 }
 
+/// The number of latencies that were recorded and not taken out.
+pub(crate) fn recorded() -> u64 {
+    LATENCIES.lock().unwrap_or_else(PoisonError::into_inner).len()
+}
+
 /// Returns whether this attempt fails: the first one of every tenth job.
 pub(crate) fn fails(number: u64) -> bool {
     number.is_multiple_of(10) && FAILED.lock().unwrap_or_else(PoisonError::into_inner).insert(number)

@@ -38,7 +38,14 @@ pub(crate) enum Kind {
     Kept,
     /// Every tenth fails at its first attempt.
     Flaky,
+    /// It has one of 10,000 keys, of each of which one job runs at a time.
+    Keyed,
+    /// It belongs to a tenant: the first 100,000 to the same one, each other to one of its own. Ten jobs of a tenant run at a time.
+    OfTenant,
 }
+
+/// The jobs of the tenant that has many.
+pub(crate) const MANY: u64 = 100_000;
 
 impl Job {
     pub(crate) fn new(number: u64) -> Self {

@@ -46,6 +46,8 @@ pub(crate) struct Books {
     /// Jobs whose enqueue returned an error, or never returned.
     pub(crate) unknown: Vec<Uuid>,
     pub(crate) rolled_back: Vec<Uuid>,
+    /// Jobs that were live with the unique key of another one, which therefore was not enqueued.
+    pub(crate) holders: Vec<Uuid>,
     /// All workflows that may have been enqueued.
     pub(crate) flows: HashMap<Uuid, Flow>,
     pub(crate) flows_acknowledged: Vec<Uuid>,

@@ -1,9 +1,16 @@
 //! The checks of limits at the end.
 
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+
 use pgjobq::sqlx;
 use uuid::Uuid;
 
+use crate::limited::PACE;
 use crate::stage::Stage;
+
+/// In microseconds.
+const SECOND: i64 = 1_000_000;
 
 /// Statements that must return 0.
 const NONE: [(&str, &str); 2] = [
@@ -38,7 +45,30 @@ pub(crate) async fn check(stage: &Stage) {
     let acknowledged: Vec<Uuid> = stage.account.books().acknowledged.keys().copied().collect();
     let out_of_order = sqlx::query_scalar::<_, i64>(OUT_OF_ORDER).bind(acknowledged);
     let out_of_order = out_of_order.fetch_one(&stage.pool).await.unwrap();
+    let holders: HashSet<Uuid> = stage.account.books().holders.iter().copied().collect();
+    let there = "select count(*) from pgjobq.finished where id = any ($1)";
+    let there = sqlx::query_scalar::<_, i64>(there).bind(Vec::from_iter(holders.clone()));
+    let there = there.fetch_one(&stage.pool).await.unwrap();
+    assert_eq!(there, holders.len() as i64, "jobs that were named as holders of a unique key");
+    assert!(highest_rate(stage).await <= PACE, "starts in one second above a rate");
     assert_eq!(out_of_order, 0, "jobs that began before the one ahead of them in their key had ended");
+}
+
+/// The most jobs of a key with a rate that started within one second. Only seconds in which the clock did not step are
+/// looked at. A start is in a second if the claim that counted it began and ended there.
+async fn highest_rate(stage: &Stage) -> usize {
+    let starts = "select key, segment, pgjobq.micros(began), pgjobq.micros(counted) from starts
+                   where segment % 2 = 0 order by key, segment, began";
+    let starts: Vec<(String, i64, i64, i64)> = sqlx::query_as(starts).fetch_all(&stage.pool).await.unwrap();
+    let within = |first: usize| {
+        let (key, segment, began, _) = &starts[first];
+        let second = |start: &&(String, i64, i64, i64)| {
+            (&start.0, &start.1) == (key, segment) && start.2 < began + SECOND
+        };
+        let starts = starts[first..].iter().take_while(second);
+        starts.filter(|start| start.3 < began + SECOND).count()
+    };
+    (0..starts.len()).map(within).max().unwrap_or(0)
 }
 
 /// A line about each limit: the highest number of running jobs, and what it allowed.
@@ -50,5 +80,14 @@ pub(crate) async fn figures(stage: &Stage) -> Vec<String> {
                         lateral (select min(most) as least, max(most) as most, count(*) - 1 as changes
                                    from limits_set s where s.scope = u.scope and s.name = u.name) s
                   group by u.scope, u.name order by 1";
-    sqlx::query_scalar(lines).fetch_all(&stage.pool).await.unwrap()
+    let mut lines: Vec<String> = sqlx::query_scalar(lines).fetch_all(&stage.pool).await.unwrap();
+    lines.push(format!(
+        "bounded queue: {} jobs enqueued, {} times full, never above its bound",
+        stage.answers.enqueued.load(Ordering::SeqCst),
+        stage.answers.full.load(Ordering::SeqCst)
+    ));
+    let (most, duplicates) = (highest_rate(stage).await, stage.account.books().holders.len());
+    lines.push(format!("kind paced: at most {most} starts of a key in a second, where {PACE} may"));
+    lines.push(format!("unique jobs: {duplicates} duplicates, never two of a name at a time"));
+    lines
 }

@@ -12,6 +12,12 @@ use crate::ledger::Ledger;
 pub(crate) const QUEUE: &str = "limited";
 /// A queue with a limit of its own.
 pub(crate) const NARROW: &str = "narrow";
+/// A bounded queue.
+pub(crate) const PACKED: &str = "packed";
+/// The most live jobs of that queue, as the code says.
+const PACKED_MOST: usize = 20;
+/// At most this many jobs of a key of `paced` start in a second.
+pub(crate) const PACE: usize = 5;
 /// At most this many jobs of that queue run at a time.
 const NARROW_MOST: u16 = 3;
 
@@ -46,6 +52,33 @@ pub(crate) async fn scarce(ctx: JobContext, millis: u64, ledger: State<Ledger>) 
     work(&ctx, &ledger, millis, false).await
 }
 
+/// A few a second of each key.
+#[job(
+    queue = "limited",
+    key = key,
+    rate = "5 per second",
+    retries = 30000,
+    max_crashes = 30000,
+    backoff = "100ms..1s"
+)]
+pub(crate) async fn paced(ctx: JobContext, key: String, ledger: State<Ledger>) -> Result<Uuid> {
+    let _ = key;
+    work(&ctx, &ledger, 1, false).await
+}
+
+/// The only one of its name, while it is live.
+#[job(queue = "limited", unique = name, retries = 30000, max_crashes = 30000, backoff = "100ms..1s")]
+pub(crate) async fn only(ctx: JobContext, name: String, millis: u64, ledger: State<Ledger>) -> Result<Uuid> {
+    let _ = name;
+    work(&ctx, &ledger, millis, millis.is_multiple_of(5)).await
+}
+
+/// A job of a bounded queue.
+#[job(queue = "packed", retries = 30000, max_crashes = 30000, backoff = "100ms..1s")]
+pub(crate) async fn packed(ctx: JobContext, millis: u64, ledger: State<Ledger>) -> Result<Uuid> {
+    work(&ctx, &ledger, millis, false).await
+}
+
 async fn work(ctx: &JobContext, ledger: &Ledger, millis: u64, fails: bool) -> Result<Uuid> {
     let run = ledger.begin(ctx).await?;
     if fails && ctx.failures() == 0 {
@@ -60,6 +93,7 @@ async fn work(ctx: &JobContext, ledger: &Ledger, millis: u64, fails: bool) -> Re
 pub(crate) async fn set_up(client: &Client) {
     client.queue(QUEUE).save().await.unwrap();
     client.queue(NARROW).concurrency(NARROW_MOST).save().await.unwrap();
+    client.queue(PACKED).bounded(PACKED_MOST).save().await.unwrap();
     let note = "insert into limits_set (scope, name, per_key, most)
         select scope, name, per_key, concurrency from pgjobq.limits where concurrency is not null";
     sqlx::query(note).execute(client.pool()).await.unwrap();

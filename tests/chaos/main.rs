@@ -23,6 +23,7 @@ mod nemesis; // Carries out a plan.
 mod observer; // Checks conservation throughout the run.
 mod operator; // A person who manages a queue through a network that falls silent.
 mod overheard; // The warnings of the workers.
+mod packers; // Enqueue into a bounded queue.
 mod people; // Look after workflows.
 mod plan; // The faults, drawn from the seed.
 mod planners; // Enqueue workflows.
@@ -53,6 +54,7 @@ const LEASE: Duration = Duration::from_secs(2);
 /// The number of jobs that each worker runs at a time.
 const SLOTS: usize = 5;
 const PRODUCERS: u64 = 2;
+const PACKERS: u64 = 4;
 
 /// No new fault strikes in this last part of a run, so that the earlier ones can heal.
 const HEALED_WITHIN: Duration = Duration::from_secs(5);
@@ -106,6 +108,10 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
     for tenant in 0..PRODUCERS {
         let seed = seed.rotate_left(32) + tenant;
         tenants.spawn(tenants::produce(Arc::clone(&stage), tenant, seed, Arc::clone(&producing)));
+    }
+    for packer in 0..PACKERS {
+        let seed = seed.rotate_left(16) + packer;
+        tenants.spawn(packers::pack(Arc::clone(&stage), packer, seed, Arc::clone(&producing)));
     }
     let changes = tokio::spawn(changes::change(Arc::clone(&stage), seed));
     let planted = wanted.plant.clone().map(|fault| tokio::spawn(sabotage::plant(Arc::clone(&stage), fault)));

@@ -7,6 +7,21 @@ use std::time::Duration;
 
 use crate::stage::Stage;
 
+/// In one snapshot: the jobs of the bounded queue above its bound; and the places that are neither occupied nor free, or both.
+const BOUND: [(&str, &str); 2] = [
+    (
+        "jobs above the bound",
+        "select greatest((select count(*) from pgjobq.jobs j where j.queue_id = q.id) - pgjobq.bound_of(q), 0)
+           from pgjobq.queues q where name = 'packed'",
+    ),
+    (
+        "places lost",
+        "select q.capacity - (select count(*) from pgjobq.jobs j where j.queue_id = q.id)
+                - (select coalesce(sum(places), 0) from pgjobq.room r where r.queue_id = q.id)
+           from pgjobq.queues q where name = 'packed'",
+    ),
+];
+
 const EVERY: Duration = Duration::from_millis(200);
 
 /// Checks acknowledged <= completed + dead + cancelled + expired + live <= attempted. Returns the number of samples.
@@ -31,6 +46,9 @@ pub(crate) async fn observe(stage: Arc<Stage>, goes_on: Arc<AtomicBool>) -> usiz
             );
             stage.account.live.store(live - limited, Ordering::SeqCst);
             samples += 1;
+        }
+        for (what, sql) in BOUND {
+            assert!(matches!(stage.try_number(sql).await, None | Some(0)), "{what}");
         }
         tokio::time::sleep(EVERY).await;
     }

@@ -95,6 +95,7 @@ async fn build(
         .queue(operator::QUEUE, 2)
         .queue(limited::QUEUE, SLOTS)
         .queue(limited::NARROW, 2)
+        .queue(limited::PACKED, 1)
         .heartbeat(lease / 3)
         .lease(lease)
         .claim_timeout(LEASE)

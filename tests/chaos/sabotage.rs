@@ -10,7 +10,7 @@ use crate::stage::Stage;
 const EVERY: Duration = Duration::from_millis(100);
 
 /// The faults, and what is executed over and over.
-const FAULTS: [(&str, &str); 2] = [
+const FAULTS: [(&str, &str); 5] = [
     (
         "limit",
         "update pgjobq.limits set concurrency = 3 where name in ('lined', 'scarce', 'narrow') and concurrency < 3;
@@ -21,6 +21,14 @@ const FAULTS: [(&str, &str); 2] = [
         "update pgjobq.jobs set arrival = -arrival
           where kind = 'lined' and permit is null and ticket is null and arrival > 0",
     ),
+    (
+        "bound",
+        "update pgjobq.queues set capacity = capacity + 1 where name = 'packed';
+         insert into pgjobq.room (shard, queue_id, id, places)
+         select 0, id, (random() * 1e15)::bigint, 1 from pgjobq.queues where name = 'packed'",
+    ),
+    ("rate", "update pgjobq.limits set rates = '[[9, 1000000]]' where name = 'paced'"),
+    ("unique", "update pgjobq.jobs set unique_key = null where unique_key is not null"),
 ];
 
 /// Plants a fault, until it is aborted.

@@ -11,6 +11,7 @@ use pgjobq::{Client, JobId, NewJob, Priority};
 use crate::account::{Account, Ends, Expected};
 use crate::clock::Clock;
 use crate::fleet::Fleet;
+use crate::packers::Answers;
 use crate::proxy::Proxy;
 use crate::{ledger, limited, operator};
 
@@ -27,6 +28,7 @@ pub(crate) struct Stage {
     pub(crate) networks: Vec<Proxy>,
     pub(crate) fleet: Fleet,
     pub(crate) account: Account,
+    pub(crate) answers: Answers,
     /// A client and a pool that bypass all networks. No fault targets them; only a crash of the server hits them.
     pub(crate) client: Client,
     pub(crate) pool: PgPool,
@@ -66,6 +68,7 @@ impl Stage {
             networks,
             fleet,
             account: Account::default(),
+            answers: Answers::default(),
             client,
             pool,
             server,

@@ -68,13 +68,15 @@ pub(crate) struct Setup {
     pub(crate) queues: usize,
     /// Ended jobs are kept.
     pub(crate) kept: bool,
+    /// The most live jobs of a queue.
+    pub(crate) bound: Option<usize>,
     pub(crate) goal: Goal,
 }
 
 impl Setup {
     /// One queue whose jobs are not kept, for many jobs a second.
     pub(crate) fn slots(slots: usize) -> Self {
-        Self { url: String::new(), slots, queues: 1, kept: false, goal: Goal::Throughput }
+        Self { url: String::new(), slots, queues: 1, kept: false, bound: None, goal: Goal::Throughput }
     }
 
     /// The set-up for latency.
@@ -103,6 +105,10 @@ pub(crate) enum Need {
     Retries,
     /// A caller waits for the result of its job.
     Call,
+    /// Jobs have keys, and a limit for each key.
+    Keys,
+    /// A queue holds at most a number of jobs.
+    Bound,
 }
 
 /// A peer in the list of all.

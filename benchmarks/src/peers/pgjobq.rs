@@ -1,5 +1,7 @@
 //! pgjobq itself, with the defaults of client and worker.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use async_trait::async_trait;
 use pgjobq::prelude::*;
@@ -7,13 +9,22 @@ use pgjobq::{AnyJob, RunningWorker};
 
 use super::{Entry, Need, OURS, Peer, Running, Setup};
 use crate::handled;
-use crate::job::{Args, Job, Kind};
+use crate::job::{Args, Job, Kind, MANY};
 
 pub(super) const ENTRY: Entry = Entry {
     name: OURS,
     version: env!("CARGO_PKG_VERSION"),
     settings: "defaults of client and worker; slots as the workload says; retain = \"0s\", or the default of a day where jobs are kept",
-    can: &[Need::Kept, Need::Queues, Need::Priorities, Need::Delay, Need::Retries, Need::Call],
+    can: &[
+        Need::Kept,
+        Need::Queues,
+        Need::Priorities,
+        Need::Delay,
+        Need::Retries,
+        Need::Call,
+        Need::Keys,
+        Need::Bound,
+    ],
     most_jobs: u64::MAX,
     unfinished: "select exists (select from pgjobq.jobs)",
     open: |setup| Box::pin(async { Ok(Box::new(Pgjobq::open(setup).await?) as Box<dyn Peer>) }),
@@ -43,6 +54,32 @@ async fn flaky(number: u64, sent: u64, template: String, to: String, subject: St
     Ok(())
 }
 
+#[job(queue = "bench0", retain = "0s", key = number % 10_000, concurrency = 1)]
+async fn keyed(number: u64, sent: u64, template: String, to: String, subject: String) -> pgjobq::Result<()> {
+    let _ = (number, template, to, subject);
+    handled::handle(sent);
+    Ok(())
+}
+
+#[job(queue = "bench0", retain = "0s", key = number.saturating_sub(MANY), concurrency = 10)]
+async fn of_tenant(
+    number: u64,
+    sent: u64,
+    template: String,
+    to: String,
+    subject: String,
+) -> pgjobq::Result<()> {
+    let _ = (template, to, subject);
+    handled::handle(sent);
+    if number < MANY {
+        tokio::time::sleep(WORK).await;
+    }
+    Ok(())
+}
+
+/// The time that a job of the tenant with many takes.
+const WORK: Duration = Duration::from_millis(5);
+
 struct Pgjobq {
     setup: Setup,
     client: Client,
@@ -69,6 +106,8 @@ fn any(job: Job) -> AnyJob {
         Kind::Plain => configured(plain::job(number, sent, template, to, subject), &job).any(),
         Kind::Kept => configured(kept::job(number, sent, template, to, subject), &job).any(),
         Kind::Flaky => configured(flaky::job(number, sent, template, to, subject), &job).any(),
+        Kind::Keyed => configured(keyed::job(number, sent, template, to, subject), &job).any(),
+        Kind::OfTenant => configured(of_tenant::job(number, sent, template, to, subject), &job).any(),
     }
 }
 
@@ -84,7 +123,11 @@ impl Peer for Pgjobq {
     async fn set_up(&self) -> Result<()> {
         self.client.migrate().await?;
         for number in 0..self.setup.queues {
-            self.client.queue(queue(number)).save().await?;
+            let queue = self.client.queue(queue(number));
+            match self.setup.bound {
+                Some(bound) => queue.bounded(bound).save().await?,
+                None => queue.save().await?,
+            }
         }
         // A worker records the kinds of a program; the enqueues of a run start where a program stands that has run before.
         self.start().await?.stop().await
@@ -105,6 +148,16 @@ impl Peer for Pgjobq {
             }
             Kind::Flaky => {
                 configured(flaky::job(number, sent, template, to, subject), &job)
+                    .enqueue(&self.client)
+                    .await?;
+            }
+            Kind::Keyed => {
+                configured(keyed::job(number, sent, template, to, subject), &job)
+                    .enqueue(&self.client)
+                    .await?;
+            }
+            Kind::OfTenant => {
+                configured(of_tenant::job(number, sent, template, to, subject), &job)
                     .enqueue(&self.client)
                     .await?;
             }

@@ -115,7 +115,7 @@ impl Peer for River {
         let options = options(&job)?;
         match job.kind {
             Kind::Flaky => drop(self.client.insert(Flaky(job.args)).opts(options).await?),
-            Kind::Plain | Kind::Kept => drop(self.client.insert(job.args).opts(options).await?),
+            _ => drop(self.client.insert(job.args).opts(options).await?),
         }
         Ok(())
     }

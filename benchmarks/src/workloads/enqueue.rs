@@ -15,8 +15,7 @@ use crate::stage::{BATCH, Stage};
 const SECONDS: f64 = 3.0;
 
 /// Tasks enqueue one job after the other, through one client. The latency is that of the call.
-pub(super) async fn singly(stage: &Stage, tasks: u64) -> Result<Sample> {
-    let setup = Setup::slots(100);
+pub(super) async fn singly(stage: &Stage, setup: Setup, tasks: u64) -> Result<Sample> {
     stage.prepare(&setup, 0, Job::new).await?;
     let peer: Arc<dyn Peer> = stage.open(&setup).await?.into();
     // The first statement of a connection is slower.
@@ -55,8 +54,7 @@ where
 }
 
 /// One task enqueues batches, one after the other. The latency is that of a batch.
-pub(super) async fn in_bulk(stage: &Stage, pad: usize) -> Result<Sample> {
-    let setup = Setup::slots(100);
+pub(super) async fn in_bulk(stage: &Stage, setup: Setup, pad: usize) -> Result<Sample> {
     stage.prepare(&setup, 0, Job::new).await?;
     let peer = stage.open(&setup).await?;
     let batch = |first: u64| (first..first + BATCH).map(|number| Job::new(number).padded(pad)).collect();

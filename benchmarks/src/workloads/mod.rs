@@ -3,6 +3,7 @@
 mod drain;
 mod due;
 mod enqueue;
+mod fair;
 mod idle;
 mod latency;
 mod processes;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
-use crate::job::{Job, Kind};
+use crate::job::{Job, Kind, MANY};
 use crate::peers::{Need, Setup};
 use crate::sample::Sample;
 use crate::stage::Stage;
@@ -106,10 +107,10 @@ impl Workload {
 /// All workloads, in the order in which they run.
 #[rustfmt::skip] // One line each.
 pub(crate) const ALL: &[Workload] = &[
-    workload("enqueue-1", "enqueue one at a time, 1 task", RATE, |stage| Box::pin(enqueue::singly(stage, 1))),
-    workload("enqueue-16", "enqueue one at a time, 16 tasks", RATE, |stage| Box::pin(enqueue::singly(stage, 16))),
-    workload("enqueue-256", "enqueue one at a time, 256 tasks", RATE, |stage| Box::pin(enqueue::singly(stage, 256))),
-    workload("bulk", "bulk enqueue, batches of 1,000", RATE, |stage| Box::pin(enqueue::in_bulk(stage, 0))),
+    workload("enqueue-1", "enqueue one at a time, 1 task", RATE, |stage| Box::pin(enqueue::singly(stage, Setup::slots(100), 1))),
+    workload("enqueue-16", "enqueue one at a time, 16 tasks", RATE, |stage| Box::pin(enqueue::singly(stage, Setup::slots(100), 16))),
+    workload("enqueue-256", "enqueue one at a time, 256 tasks", RATE, |stage| Box::pin(enqueue::singly(stage, Setup::slots(100), 256))),
+    workload("bulk", "bulk enqueue, batches of 1,000", RATE, |stage| Box::pin(enqueue::in_bulk(stage, Setup::slots(100), 0))),
     workload("drain", "drain, 2,000 slots, nothing kept", RATE, |stage| Box::pin(drain::run(stage, Setup::slots(2000), 300_000, Job::new))),
     workload("drain-100", "drain, 100 slots", RATE, |stage| Box::pin(drain::run(stage, Setup::slots(100), 200_000, Job::new))),
     workload("drain-10", "drain, 10 slots", RATE, |stage| Box::pin(drain::run(stage, Setup::slots(10), 100_000, Job::new))),
@@ -128,8 +129,8 @@ pub(crate) const ALL: &[Workload] = &[
         .needs(&[Need::Retries]).more(),
     workload("priorities", "drain, four priorities", RATE, |stage| Box::pin(drain::run(stage, Setup::slots(2000), 200_000, ranked)))
         .needs(&[Need::Priorities]).more(),
-    workload("bulk-1k", "bulk enqueue, 1 KB of arguments", RATE, |stage| Box::pin(enqueue::in_bulk(stage, 1000))).more(),
-    workload("bulk-10k", "bulk enqueue, 10 KB of arguments", RATE, |stage| Box::pin(enqueue::in_bulk(stage, 10_000))).more(),
+    workload("bulk-1k", "bulk enqueue, 1 KB of arguments", RATE, |stage| Box::pin(enqueue::in_bulk(stage, Setup::slots(100), 1000))).more(),
+    workload("bulk-10k", "bulk enqueue, 10 KB of arguments", RATE, |stage| Box::pin(enqueue::in_bulk(stage, Setup::slots(100), 10_000))).more(),
     workload("drain-1k", "drain, 1 KB of arguments", RATE, |stage| Box::pin(drain::run(stage, Setup::slots(2000), 100_000, |n| Job::new(n).padded(1000)))).more(),
     workload("drain-10k", "drain, 10 KB of arguments", RATE, |stage| Box::pin(drain::run(stage, Setup::slots(2000), 20_000, |n| Job::new(n).padded(10_000)))).more(),
     workload("due", "100,000 scheduled jobs come due at once", DUE, |stage| Box::pin(due::run(stage, 100_000)))
@@ -144,9 +145,32 @@ pub(crate) const ALL: &[Workload] = &[
         .round_trip(1).more(),
     workload("latency-20ms", "latency when idle, 20 ms round trip", LATENCY, |stage| Box::pin(latency::run(stage, 100)))
         .round_trip(20).more(),
+    workload("keyed", "drain, 10,000 keys, one job of each at a time", RATE, |stage| Box::pin(drain::run(stage, Setup::slots(2000), 300_000, keyed)))
+        .needs(&[Need::Keys]).more(),
+    workload("tenant-alone", "latency of tenants with one job", LATENCY, |stage| Box::pin(fair::run(stage, 0)))
+        .needs(&[Need::Keys]).more(),
+    workload("tenant-beside", "the same, beside one with 100,000 jobs", LATENCY, |stage| Box::pin(fair::run(stage, MANY)))
+        .needs(&[Need::Keys]).more(),
+    workload("bounded-1", "enqueue one at a time into a bounded queue, 1 task", RATE, |stage| Box::pin(enqueue::singly(stage, bounded(), 1)))
+        .needs(&[Need::Bound]).more(),
+    workload("bounded-16", "the same, 16 tasks", RATE, |stage| Box::pin(enqueue::singly(stage, bounded(), 16)))
+        .needs(&[Need::Bound]).more(),
+    workload("bounded-bulk", "bulk enqueue into a bounded queue, batches of 1,000", RATE, |stage| Box::pin(enqueue::in_bulk(stage, bounded(), 0)))
+        .needs(&[Need::Bound]).more(),
+    workload("bounded-drain", "drain of a bounded queue, 2,000 slots", RATE, |stage| Box::pin(drain::run(stage, Setup { slots: 2000, ..bounded() }, 300_000, Job::new)))
+        .needs(&[Need::Bound]).more(),
     workload("idle", "an idle worker", IDLE, |stage| Box::pin(idle::run(stage, 30.0))).more(),
     workload("backlog", "drain a backlog of 10,000,000", RATE, |stage| Box::pin(drain::run(stage, Setup::slots(2000), 10_000_000, Job::new))).long(),
 ];
+
+/// A bound that no run reaches.
+fn bounded() -> Setup {
+    Setup { bound: Some(1_000_000), ..Setup::slots(100) }
+}
+
+fn keyed(number: u64) -> Job {
+    Job::new(number).kind(Kind::Keyed)
+}
 
 fn kept(number: u64) -> Job {
     Job::new(number).kind(Kind::Kept)
