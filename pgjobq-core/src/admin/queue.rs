@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::Row;
 use uuid::Uuid;
 
-use crate::admin::ageing::check_ageing;
+use crate::admin::ageing;
 use crate::admin::bound::Bounding;
 use crate::admin::change_limits::LimitError;
 use crate::admin::queue_limit::QueueLimit;
@@ -165,7 +165,7 @@ pub struct SaveQueue<'c> {
     kept: [Option<Duration>; 4],
     pub(super) limit: Option<QueueLimit>,
     pub(super) bounding: Bounding,
-    pub(super) ageing: Option<Duration>,
+    ageing: Option<Duration>,
 }
 
 impl<'c> Queue<'c> {
@@ -192,6 +192,25 @@ impl<'c> Queue<'c> {
     /// ```
     pub fn retain(self, ended: EndedState, time: Duration) -> SaveQueue<'c> {
         self.with_options().retain(ended, time)
+    }
+
+    /// Lets each waiting job move up one priority whenever it has waited for this time, until it is critical. It takes effect with
+    /// [`save`](SaveQueue::save); `Duration::ZERO` turns it off, which is the default. What an operator sets with
+    /// [`change`](Self::change) wins.
+    ///
+    /// So a stream of jobs of a higher priority does not keep a job waiting without end: a low job is critical after three times
+    /// this time and an eighth more, and then only jobs that came before it are ahead of it. It keeps its new priority, also for its
+    /// retries. Jobs in quarantine do not move up. A job that waited when ageing was turned on waits from that moment on.
+    ///
+    /// ```no_run
+    /// # use pgjobq_core as pgjobq;
+    /// # async fn example(client: pgjobq::Client) -> Result<(), pgjobq::QueueError> {
+    /// client.queue("mail").ageing(std::time::Duration::from_secs(10 * 60)).save().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ageing(self, time: Duration) -> SaveQueue<'c> {
+        self.with_options().ageing(time)
     }
 
     /// Creates the queue if it does not exist. Enqueues never create queues, so that two transactions cannot block each other
@@ -248,6 +267,12 @@ impl SaveQueue<'_> {
         self
     }
 
+    /// Lets waiting jobs move up: see [`Queue::ageing`].
+    pub fn ageing(mut self, time: Duration) -> Self {
+        self.ageing = Some(time);
+        self
+    }
+
     /// Creates the queue if it does not exist, and sets the given options; others stay as they are.
     ///
     /// # Errors
@@ -275,6 +300,14 @@ impl SaveQueue<'_> {
             self.client.try_to_make_partitions(Duration::ZERO).await?.warn();
         }
         Ok(())
+    }
+}
+
+/// Rejects a time of ageing that no queue can have.
+pub(crate) fn check_ageing(queue: &str, ageing: Option<Duration>) -> Result<(), QueueError> {
+    match ageing.filter(|time| !ageing::is_possible(*time)) {
+        Some(time) => Err(QueueError::Ageing { queue: queue.to_owned(), time }),
+        None => Ok(()),
     }
 }
 

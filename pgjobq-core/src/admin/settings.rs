@@ -8,10 +8,9 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use crate::DatabaseError;
-use crate::admin::ageing::check_ageing;
 use crate::admin::asked::Asked;
 use crate::admin::bound::{check_bound, refused};
-use crate::admin::queue::{EndedState, Queue, QueueError, check_retention};
+use crate::admin::queue::{EndedState, Queue, QueueError, check_ageing, check_retention};
 use crate::client::Client;
 use crate::db::literal::Literal;
 use crate::db::time::{duration, time};
