@@ -67,9 +67,10 @@ declare
 begin
     is_refused := false;
     for q in
-        select b.id, b.when_full, array_agg(u.n::int order by u.n) as rows
-          from unnest(p_shape) with ordinality u(shape, n) join pgjobq.queues b on b.id = -p_queues[u.shape]
-         group by b.id order by b.id
+        select b.id, b.when_full,
+               array(select n::int from unnest(p_shape) with ordinality u(shape, n)
+                      where p_queues[u.shape] = -b.id) as rows
+          from pgjobq.queues b where b.id = any (array(select -u from unnest(p_queues) u)) order by b.id
     loop
         counted := counted || q.id;
         v_all := p_room = 'whole' or p_room = 'all' and q.when_full <> 'drop_new';

@@ -36,8 +36,7 @@ begin
         return;
     end if;
     -- step: queues read
-    if v_bounded and (p_room <> 'turn' and pgjobq.has_room_line(v_queue)
-                      or pgjobq.take_room(v_queue, 1, true) = 0) then
+    if v_bounded and not pgjobq.seat_job(v_queue, p_room = 'turn') then
         select r.duplicate, r.other_kind, r."full" into duplicate, other_kind, "full"
           from pgjobq.without_room(v_queue, p_kind, p_id) r;
         inserted := 0; return;

@@ -12,8 +12,7 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_id uuid;
     v_job pgjobq.finished;
-    v_queue int;
-    v_bounded boolean;
+    v_queue int; v_bounded boolean;
     v_limits smallint;
     v_is_limited boolean := false;
     v_ended_at timestamptz;     -- the latest end of those requeued
@@ -40,8 +39,7 @@ begin
         -- Created now, so that nothing which was asked of it before is about it.
         insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, meta, limits,
                                  weight, arrival, ticket, attempt, retries, max_crashes, created_at)
-        values (p_shard, v_id, v_queue, coalesce(p_priority, v_job.priority),
-                coalesce(p_kind, v_job.kind),
+        values (p_shard, v_id, v_queue, coalesce(p_priority, v_job.priority), coalesce(p_kind, v_job.kind),
                 coalesce(p_args::jsonb, v_job.args),
                 case when p_kind is null then v_job.attributes else p_attributes::jsonb end,
                 case when p_kind is null then v_job.key else p_key end, v_job.meta, v_limits, v_job.weight,
@@ -51,9 +49,8 @@ begin
                 clock_timestamp())
         on conflict (shard, id) do nothing;
         if not found then
-            live := live || v_id;
             if v_bounded then perform pgjobq.give_room(p_shard, array[v_queue], true); end if;
-            continue;
+            live := live || v_id; continue;
         end if;
         -- The failures before are listed again if the job dies again.
         perform pgjobq.restore_failures(p_shard, v_id, v_job.errors);

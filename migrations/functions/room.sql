@@ -41,6 +41,34 @@ end $$;
 
 comment on function pgjobq.take_room is 'Internal. Takes places of a bounded queue.';
 
+-- Takes a place for one job; false if there is none, or if others wait in line before it. It does what
+-- `take_room` does, and what `has_room_line` asks, but almost always with two statements: single enqueues are
+-- many, and the fixed cost of a statement is most of the cost.
+create or replace function pgjobq.seat_job(p_queue int, p_turn boolean) returns boolean
+language plpgsql as $$
+declare
+    v_from bigint := random() * 9007199254740991;
+    v_id bigint;
+    v_places int;
+begin
+    select id, places into v_id, v_places from pgjobq.room
+     where shard = 0 and queue_id = p_queue and id >= v_from
+       and current_setting('transaction_isolation') = 'read committed'
+       and (p_turn or not exists (select from pgjobq.room_waiters
+                                   where shard = 0 and queue_id = p_queue and until > clock_timestamp()))
+     order by id limit 1 for update skip locked;
+    if v_places > 1 then
+        update pgjobq.room set places = v_places - 1 where shard = 0 and queue_id = p_queue and id = v_id;
+        return true;
+    elsif v_places = 1 then
+        delete from pgjobq.room where shard = 0 and queue_id = p_queue and id = v_id;
+        return true;
+    end if;
+    return (p_turn or not pgjobq.has_room_line(p_queue)) and pgjobq.take_room(p_queue, 1, true) = 1;
+end $$;
+
+comment on function pgjobq.seat_job is 'Internal. Takes a place for one job.';
+
 -- Locks chunks with at least `p_want` places, or all that no other session holds. It begins at a random chunk
 -- and goes on from the first one: so producers rarely meet, and a look does not pass the index entries of all
 -- chunks that were used up.

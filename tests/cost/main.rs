@@ -12,6 +12,7 @@ mod server; // The server, and databases on it.
 mod session; // One connection, and the cost of a statement in it.
 mod tables; // Fills tables, and reads back what a claim took.
 
+mod bounds; // Jobs in a bounded queue, and beside one.
 mod due; // Due, expired and cancelled jobs beside many others.
 mod filters; // A claim of a worker that accepts one job in a thousand.
 mod growth; // A claim beside many jobs and many leases.

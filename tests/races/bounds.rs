@@ -71,18 +71,10 @@ const PLANTED: &[Planted] = &[
     Planted {
         name: "places are returned before the fence is checked",
         cut: (
-            "if v_freed is not null then room := pgjobq.give_room(p_shard, v_freed, false); end if;",
+            "if v_places is not null then room := pgjobq.give_room(p_shard, v_places, false); end if;",
             "room := pgjobq.give_room(p_shard, array_fill(p_lease_queue[1], array[cardinality(p_id)]), false);",
         ),
         among: ("retry now", "complete"),
-    },
-    Planted {
-        name: "a raised bound adds its places twice",
-        cut: (
-            "select * into q from pgjobq.queues where id = p_queue for update;\n    v_bound",
-            "perform from pgjobq.queues where id = p_queue for update;\n    v_bound",
-        ),
-        among: (RAISE, RAISE),
     },
     Planted {
         name: "a job that is put back in line takes no place",

@@ -42,7 +42,7 @@ begin
         union all
         select format('job %s has no place', races.number(j.id))
           from pgjobq.jobs j join pgjobq.queues q on q.id = j.queue_id
-         where (j.limits & 8 > 0) is distinct from (q.name = 'default'));
+         where (coalesce(j.limits, 0) & 8 > 0) <> (q.name = 'default'));
 end $$;
 
 -- After what `races.drain` does, every place is free.

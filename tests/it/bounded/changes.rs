@@ -1,7 +1,5 @@
 //! Bounds that change.
 
-use pgjobq::prelude::*;
-
 use super::{assert_accounted, bound, quick, room};
 use crate::harness::TestDb;
 

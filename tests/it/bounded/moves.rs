@@ -65,7 +65,7 @@ async fn workflow_is_retried_only_if_all_steps_have_room(db: TestDb) {
 
 #[job(kind = "bounded_grow", queue = "default", retries = 0)]
 async fn grow(ctx: JobContext, steps: u64) -> Result<()> {
-    let mut flow = ctx.workflow()?;
+    let flow = ctx.workflow()?;
     for number in 0..steps {
         flow.add(quick::step(number));
     }
