@@ -29,7 +29,9 @@ begin
     update pgjobq.queues set is_bounded = true, capacity = v_bound where id = p_queue;
     v_more := v_bound - coalesce(q.capacity, 0);
     if v_more > 0 then
-        perform pgjobq.give_room(0::smallint, array_fill(p_queue, array[v_more]), true);
+        if pgjobq.add_places(0::smallint, p_queue, v_more) then
+            perform pg_notify(pgjobq.channel(), 'room ' || p_queue);
+        end if;
     elsif v_more < 0 then
         v_got := pgjobq.take_room(p_queue, -v_more, false);
         if v_got < -v_more then
@@ -85,7 +87,7 @@ begin
            - (select count(*) from pgjobq.jobs where shard = 0 and queue_id = q.id and limits & 8 > 0)
       into v_missing;
     if v_missing > 0 then
-        perform pgjobq.give_room(0::smallint, array_fill(q.id, array[v_missing]), true);
+        perform pgjobq.add_places(0::smallint, q.id, v_missing);
     elsif v_missing < 0 then
         v_missing := -pgjobq.take_room(q.id, -v_missing, false);
     end if;

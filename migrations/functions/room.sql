@@ -116,7 +116,7 @@ end $$;
 comment on function pgjobq.hold_chunks is 'Internal. Locks chunks of places.';
 
 -- The same with an older snapshot, in a caller's transaction: chunks that were changed since cannot be
--- locked, and are skipped.
+-- locked, and are skipped. It tries at most two hundred, or twice as many as are needed.
 create or replace function pgjobq.hold_old_chunks(
     p_queue int, p_want int, p_start bigint, out ids bigint[], out places int[], out total int)
 language plpgsql as $$
@@ -127,7 +127,7 @@ begin
     total := 0;
     for v_id in
         select r.id from pgjobq.room r where r.shard = 0 and r.queue_id = p_queue
-         order by r.id <= p_start, r.id
+         order by r.id <= p_start, r.id limit greatest(200, p_want / 32)
     loop
         begin
             select r.places into v_places from pgjobq.room r
@@ -153,23 +153,29 @@ returns int[] language plpgsql as $$
 declare
     v_waiting int[];
 begin
-    insert into pgjobq.room (shard, queue_id, id, places)
-    select p_shard, q.queue_id, pgjobq.chunk_id(), least(s.size, q.freed - given)
-      from (select queue_id, count(*)::int as freed from unnest(p_queues) u(queue_id) group by queue_id) q,
-           lateral (select pgjobq.chunk_size(q.queue_id) as size offset 0) s,
-           generate_series(0, q.freed - 1, s.size) given;
-    v_waiting := array(
-        select distinct q.queue_id from unnest(p_queues) q(queue_id)
-         where pgjobq.has_room_line(q.queue_id));
-    if v_waiting = '{}' then
-        return null;
-    elsif p_notify then
+    select array_agg(q.queue_id) filter (where pgjobq.add_places(p_shard, q.queue_id, q.places))
+      into v_waiting
+      from (select queue_id, count(*)::int as places from unnest(p_queues) u(queue_id) group by queue_id) q;
+    if p_notify and v_waiting is not null then
         perform pg_notify(pgjobq.channel(), 'room ' || array_to_string(v_waiting, ','));
     end if;
     return v_waiting;
 end $$;
 
 comment on function pgjobq.give_room is 'Internal. Gives places of bounded queues back.';
+
+-- Inserts chunks with this many places. True if somebody waits for room in the queue.
+create or replace function pgjobq.add_places(p_shard smallint, p_queue int, p_places int) returns boolean
+language plpgsql as $$
+begin
+    insert into pgjobq.room (shard, queue_id, id, places)
+    select p_shard, p_queue, pgjobq.chunk_id(), least(s.size, p_places - given)
+      from (select pgjobq.chunk_size(p_queue) as size offset 0) s,
+           generate_series(0, p_places - 1, s.size) given;
+    return pgjobq.has_room_line(p_queue);
+end $$;
+
+comment on function pgjobq.add_places is 'Internal. Adds free places to a bounded queue.';
 
 -- An id for a chunk: random, so that the ids of used-up chunks are spread over the index.
 create or replace function pgjobq.chunk_id() returns bigint language plpgsql volatile as $$
@@ -219,7 +225,7 @@ begin
              where r.shard = p_shard and r.queue_id = q.id and r.id = s.id
             returning r.places)
         select sum(places) into v_places from small;
-        perform pgjobq.give_room(p_shard, array_fill(q.id, array[v_places]), false) where v_places > 0;
+        perform pgjobq.add_places(p_shard, q.id, v_places) where v_places > 0;
     end loop;
 end $$;
 

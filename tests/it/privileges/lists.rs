@@ -60,6 +60,7 @@ pub(super) const FUNCTIONS: &[(&str, &[&str])] = &[
     ("with_room", BOTH),
     ("mark_counted", BOTH),
     ("take_room", BOTH),
+    ("add_places", BOTH),
     ("seat_job", BOTH),
     ("hold_chunks", BOTH),
     ("hold_old_chunks", BOTH),
@@ -427,6 +428,7 @@ pub(super) const DEFINERS: &[&str] = &[
 
 /// Functions for both roles that only other functions call, and that use the search path of those.
 pub(super) const INSIDE: &[&str] = &[
+    "add_places",
     "announce_jobs",
     "chunk_id",
     "chunk_size",
