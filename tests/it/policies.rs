@@ -6,6 +6,7 @@ use pgjobq::prelude::*;
 use pgjobq::{EnqueueError, LimitError, QueueError, Rate, UniqueWhile};
 
 use crate::harness::TestDb;
+use crate::probe::Probe;
 
 /// Two at a time for each tenant.
 #[job(kind = "policy_import", key = tenant, concurrency = 2, on_conflict = "drop", on_retry = "hold", rate = "100 per minute", burst = 20, weight = pages, unique = (tenant, file))]
@@ -251,15 +252,17 @@ async fn id_of_the_callers_own_may_be_misplaced() {
 
 /// Waits until the test lets it end.
 #[job(kind = "policy_held", key = key, concurrency = 1)]
-async fn held(key: String, gate: State<std::sync::Arc<tokio::sync::Semaphore>>) {
+async fn held(ctx: JobContext, key: String, probe: u64) {
     let _ = key;
-    gate.acquire().await.unwrap().forget();
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    probe.pass().await;
 }
 
 on_one_shard!(job_has_its_own_answer_to_a_full_key);
 async fn job_has_its_own_answer_to_a_full_key(db: TestDb) {
-    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
-    let job = || held::job("a".to_owned());
+    let probe = Probe::new();
+    let job = || held::job("a".to_owned(), probe.number);
     let first = job().enqueue(&db.client).await.unwrap();
     let patient = job().enqueue(&db.client).await.unwrap();
     let dropped = job().on_conflict(OnConflict::Drop).enqueue(&db.client).await.unwrap();
@@ -269,8 +272,8 @@ async fn job_has_its_own_answer_to_a_full_key(db: TestDb) {
     assert!(matches!(patient.wait(&db.client).await, Ok(Outcome::Cancelled)));
     let later = job().enqueue(&db.client).await.unwrap();
 
-    let worker = db.worker().state(std::sync::Arc::clone(&gate)).build().await.unwrap().start();
-    gate.add_permits(3);
+    let worker = db.worker().build().await.unwrap().start();
+    probe.gate.add_permits(3);
     for handle in [first, newest, later] {
         assert!(matches!(handle.wait(&db.client).await, Ok(Outcome::Completed(()))), "{handle:?}");
     }
