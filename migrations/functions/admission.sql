@@ -63,14 +63,11 @@ create or replace function pgjobq.lock_limits(p_shard smallint, p_class int, p_l
 language plpgsql as $$
 declare
     c_numbers constant int := 256;
-    v_number int;
+    v_numbers int[] := array(
+        select distinct hashtext(l) & (c_numbers - 1) from unnest(p_limits) l order by 1);
 begin
-    for v_number in
-        select distinct hashtext(l) & (c_numbers - 1) from unnest(p_limits) l order by 1
-    loop
-        perform pg_advisory_xact_lock(hashtext('pgjobq.limits'),
-                                      (p_shard * 2 + p_class) * c_numbers + v_number);
-    end loop;
+    perform pg_advisory_xact_lock(hashtext('pgjobq.limits'), (p_shard * 2 + p_class) * c_numbers + number)
+       from unnest(v_numbers) number;
 end $$;
 
 comment on function pgjobq.lock_limits is 'Internal. Locks limits until the transaction ends.';
@@ -150,15 +147,23 @@ create or replace function pgjobq.free_permits(p_taken int[], p_most int, p_want
 language plpgsql immutable as $$
 declare
     v_free int := least(p_want, p_most - cardinality(p_taken));
+    v_numbers int[] := '{}';
 begin
     if p_most is null then
         return array_fill(0, array[p_want]);
     elsif v_free <= 0 then
         return '{}';
-    elsif p_taken = '{}' then
-        return array(select generate_series(1, v_free));
+    elsif p_most > 64 then
+        return array(select generate_series(1, p_most) except select unnest(p_taken) limit v_free);
     end if;
-    return array(select generate_series(1, p_most) except select unnest(p_taken) limit v_free);
+    -- Without a statement: there may be hundreds of keys with a few permits each.
+    for number in 1..p_most loop
+        if number <> all (p_taken) then
+            v_numbers := v_numbers || number;
+            exit when cardinality(v_numbers) = v_free;
+        end if;
+    end loop;
+    return v_numbers;
 end $$;
 
 comment on function pgjobq.free_permits is 'Internal. The numbers of free permits.';

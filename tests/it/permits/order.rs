@@ -5,7 +5,7 @@ use std::sync::{LazyLock, Mutex};
 
 use pgjobq::prelude::*;
 
-use super::{hold, limit};
+use super::hold;
 use crate::harness::TestDb;
 use crate::probe::Probe;
 
@@ -13,7 +13,7 @@ use crate::probe::Probe;
 static DONE: LazyLock<Mutex<HashMap<u32, Vec<u32>>>> = LazyLock::new(Mutex::default);
 
 /// Fails once, if its number says so.
-#[job(kind = "permits_in_order", queue = "default", retries = 2, backoff = "1ms")]
+#[job(kind = "permits_in_order", queue = "default", key = key, concurrency = 1, retries = 2, backoff = "1ms")]
 async fn in_order(ctx: JobContext, key: u32, n: u32) -> Result<()> {
     if (key + n).is_multiple_of(13) && ctx.failures() == 0 {
         return Err("the first attempt fails".into());
@@ -27,10 +27,9 @@ const JOBS: u32 = 20;
 
 on_one_shard!(jobs_of_a_key_run_in_the_order_of_their_enqueue);
 async fn jobs_of_a_key_run_in_the_order_of_their_enqueue(db: TestDb) {
-    limit(&db, "kind", "permits_in_order", true, 1).await;
     let workers = [db.worker().build().await.unwrap().start(), db.worker().build().await.unwrap().start()];
     for n in 0..JOBS {
-        let jobs = (0..KEYS).map(|key| in_order::job(key, n).key(format!("order/{key}")));
+        let jobs = (0..KEYS).map(|key| in_order::job(key, n));
         db.client.enqueue_all(jobs).await.unwrap();
     }
     db.until("not exists (select from pgjobq.jobs)").await;
@@ -46,11 +45,10 @@ async fn jobs_of_a_key_run_in_the_order_of_their_enqueue(db: TestDb) {
 
 on_one_shard!(higher_priority_goes_first_within_a_key);
 async fn higher_priority_goes_first_within_a_key(db: TestDb) {
-    limit(&db, "kind", "permits_hold", true, 1).await;
     let probe = Probe::new();
     let mut jobs = Vec::new();
     for priority in [Priority::Normal, Priority::Low, Priority::Normal, Priority::Critical] {
-        let job = hold::job(probe.number).key("first").priority(priority);
+        let job = hold::job(probe.number, "first".to_owned()).priority(priority);
         jobs.push(job.enqueue(&db.client).await.unwrap().id());
     }
     probe.gate.add_permits(4);

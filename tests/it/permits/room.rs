@@ -5,18 +5,14 @@ use std::time::Duration;
 use pgjobq::JobState;
 use pgjobq::prelude::*;
 
-use super::{count, fail, hold, in_state, limit, most_running, set};
+use super::{count, hold, hold_any, in_state, limit, most_running};
 use crate::harness::TestDb;
 use crate::probe::{Probe, end_of};
 
 on_one_shard!(no_key_runs_above_its_limit);
 async fn no_key_runs_above_its_limit(db: TestDb) {
-    limit(&db, "kind", "permits_count", true, 2).await;
     let keys = || (0..20).map(|key| format!("above/{key}"));
-    let jobs = (0..400).map(|n| {
-        let key = format!("above/{}", n % 20);
-        count::job(key.clone()).key(key)
-    });
+    let jobs = (0..400).map(|n| count::job(format!("above/{}", n % 20)));
     let workers = [db.worker().build().await.unwrap().start(), db.worker().build().await.unwrap().start()];
     db.client.enqueue_all(jobs).await.unwrap();
     db.until("not exists (select from pgjobq.jobs)").await;
@@ -29,11 +25,10 @@ async fn no_key_runs_above_its_limit(db: TestDb) {
 
 on_one_shard!(kind_runs_as_many_jobs_as_its_limit_allows);
 async fn kind_runs_as_many_jobs_as_its_limit_allows(db: TestDb) {
-    limit(&db, "kind", "permits_hold", false, 3).await;
     let probe = Probe::new();
     let workers = [db.worker().build().await.unwrap().start(), db.worker().build().await.unwrap().start()];
     // Their keys make no difference to a limit of the kind.
-    let jobs = (0..9).map(|n| hold::job(probe.number).key(format!("kind/{n}")));
+    let jobs = (0..9).map(|n| hold_any::job(probe.number).key(format!("kind/{n}")));
     db.client.enqueue_all(jobs).await.unwrap();
     probe.until(|probe| probe.running() == 3).await;
     assert_eq!(in_state(&db, "limited").await, 6);
@@ -47,11 +42,11 @@ async fn kind_runs_as_many_jobs_as_its_limit_allows(db: TestDb) {
 
 on_one_shard!(job_under_two_limits_needs_both_permits);
 async fn job_under_two_limits_needs_both_permits(db: TestDb) {
-    limit(&db, "kind", "permits_hold", true, 2).await;
-    limit(&db, "queue", "default", false, 3).await;
+    limit(&db, "permits_hold", 2).await;
+    db.client.queue("default").concurrency(3).save().await.unwrap();
     let probe = Probe::new();
     let worker = db.worker().build().await.unwrap().start();
-    let jobs = (0..12).map(|n| hold::job(probe.number).key(format!("both/{}", n % 3)));
+    let jobs = (0..12).map(|n| hold::job(probe.number, format!("both/{}", n % 3)));
     db.client.enqueue_all(jobs).await.unwrap();
     probe.until(|probe| probe.running() == 3).await;
     assert_eq!(db.number("select count(*) from pgjobq.jobs where permit is not null").await, 6);
@@ -64,10 +59,9 @@ async fn job_under_two_limits_needs_both_permits(db: TestDb) {
 
 on_one_shard!(job_of_an_open_transaction_is_admitted_after_its_commit);
 async fn job_of_an_open_transaction_is_admitted_after_its_commit(db: TestDb) {
-    limit(&db, "kind", "permits_count", true, 1).await;
     let worker = db.worker().build().await.unwrap().start();
     let mut tx = db.pool.begin().await.unwrap();
-    let job = count::job("open".to_owned()).key("open").enqueue(&mut *tx).await.unwrap();
+    let job = count::job("open".to_owned()).enqueue(&mut *tx).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
     worker.shutdown().await.unwrap();
@@ -75,12 +69,11 @@ async fn job_of_an_open_transaction_is_admitted_after_its_commit(db: TestDb) {
 
 on_one_shard!(scheduled_job_needs_a_permit_when_it_is_due);
 async fn scheduled_job_needs_a_permit_when_it_is_due(db: TestDb) {
-    limit(&db, "kind", "permits_hold", true, 1).await;
     let probe = Probe::new();
     let worker = db.worker().build().await.unwrap().start();
-    let later = hold::job(probe.number).key("due").delay(Duration::from_secs(3600));
+    let later = hold::job(probe.number, "due".to_owned()).delay(Duration::from_secs(3600));
     let later = later.enqueue(&db.client).await.unwrap();
-    let first = hold::job(probe.number).key("due").enqueue(&db.client).await.unwrap();
+    let first = hold::job(probe.number, "due".to_owned()).enqueue(&db.client).await.unwrap();
     probe.until(|probe| probe.running() == 1).await;
     db.run("update pgjobq.jobs set run_at = clock_timestamp() where run_at is not null").await;
     db.until("exists (select from pgjobq.job_states where state = 'limited')").await;
@@ -94,10 +87,9 @@ async fn scheduled_job_needs_a_permit_when_it_is_due(db: TestDb) {
 
 on_one_shard!(cancelled_job_gives_its_permit_back);
 async fn cancelled_job_gives_its_permit_back(db: TestDb) {
-    limit(&db, "kind", "permits_hold", true, 1).await;
     let probe = Probe::new();
-    let first = hold::job(probe.number).key("cancel").enqueue(&db.client).await.unwrap();
-    let second = hold::job(probe.number).key("cancel").enqueue(&db.client).await.unwrap();
+    let first = hold::job(probe.number, "cancel".to_owned()).enqueue(&db.client).await.unwrap();
+    let second = hold::job(probe.number, "cancel".to_owned()).enqueue(&db.client).await.unwrap();
     assert_eq!(in_state(&db, "limited").await, 1);
     first.cancel(&db.client).await.unwrap();
     let worker = db.worker().build().await.unwrap().start();
@@ -108,9 +100,8 @@ async fn cancelled_job_gives_its_permit_back(db: TestDb) {
 
 on_one_shard!(crashed_job_keeps_its_permit_until_it_ends);
 async fn crashed_job_keeps_its_permit_until_it_ends(db: TestDb) {
-    limit(&db, "kind", "permits_hold", true, 1).await;
     let probe = Probe::new();
-    let jobs = (0..2).map(|_| hold::job(probe.number).key("crash"));
+    let jobs = (0..2).map(|_| hold::job(probe.number, "crash".to_owned()));
     db.client.enqueue_all(jobs).await.unwrap();
     db.run(
         "do $$ begin
@@ -132,9 +123,8 @@ async fn crashed_job_keeps_its_permit_until_it_ends(db: TestDb) {
 
 on_one_shard!(sweep_admits_jobs_of_which_no_notification_came);
 async fn sweep_admits_jobs_of_which_no_notification_came(db: TestDb) {
-    limit(&db, "kind", "permits_count", true, 1).await;
     let keys = ["lost/a", "lost/b"];
-    let jobs = keys.map(|key| count::job(key.to_owned()).key(key));
+    let jobs = keys.map(|key| count::job(key.to_owned()));
     db.client.enqueue_all(jobs).await.unwrap();
     // As if the process had died between the commit of the enqueue and the admission.
     db.run("update pgjobq.jobs set ticket = null, permit = null").await;
@@ -143,16 +133,35 @@ async fn sweep_admits_jobs_of_which_no_notification_came(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
+/// Fails in its first attempts.
+#[job(kind = "permits_fail", queue = "default", key = key, concurrency = 1, retries = 3, backoff = "1h")]
+async fn fail(ctx: JobContext, probe: u64, key: String, failures: u32) -> Result<()> {
+    let _ = key;
+    let _run = Probe::of(probe).begin(&ctx);
+    if ctx.failures() < failures { Err("not yet".into()) } else { Ok(()) }
+}
+
+/// The same, and lets others pass until it is retried.
+#[job(kind = "permits_pass", queue = "default", key = key, concurrency = 1, on_retry = "let_pass", retries = 3, backoff = "1h")]
+async fn fail_and_let_pass(ctx: JobContext, probe: u64, key: String, failures: u32) -> Result<()> {
+    let _ = key;
+    let _run = Probe::of(probe).begin(&ctx);
+    if ctx.failures() < failures { Err("not yet".into()) } else { Ok(()) }
+}
+
 on_one_shard!(retried_job_holds_its_place_or_lets_others_pass);
 async fn retried_job_holds_its_place_or_lets_others_pass(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
-    for (holds, key) in [("null", "holds"), ("false", "passes")] {
-        set(&db, &format!("('kind', 'permits_fail', true, 1, {holds})")).await;
+    for lets_pass in [false, true] {
         let probe = Probe::new();
-        let first = fail::job(probe.number, 1).key(key).enqueue(&db.client).await.unwrap();
-        let second = fail::job(probe.number, 0).key(key).enqueue(&db.client).await.unwrap();
+        let job = |failures| match lets_pass {
+            false => fail::job(probe.number, "a".to_owned(), failures),
+            true => fail_and_let_pass::job(probe.number, "a".to_owned(), failures),
+        };
+        let first = job(1).enqueue(&db.client).await.unwrap();
+        let second = job(0).enqueue(&db.client).await.unwrap();
         db.until("exists (select from pgjobq.jobs where failures = 1 and run_at is not null)").await;
-        if holds == "false" {
+        if lets_pass {
             assert_eq!(end_of(&db.client, &second).await, Outcome::Completed(()));
         } else {
             assert_eq!(second.status(&db.client).await.unwrap().unwrap().state, JobState::Limited);
@@ -161,12 +170,8 @@ async fn retried_job_holds_its_place_or_lets_others_pass(db: TestDb) {
         assert_eq!(end_of(&db.client, &first).await, Outcome::Completed(()));
         assert_eq!(end_of(&db.client, &second).await, Outcome::Completed(()));
         let order: Vec<_> = probe.runs().iter().map(|(id, _)| *id).collect();
-        let expected = if holds == "false" {
-            vec![first.id(), second.id(), first.id()]
-        } else {
-            vec![first.id(), first.id(), second.id()]
-        };
-        assert_eq!(order, expected);
+        let (first, second) = (first.id(), second.id());
+        assert_eq!(order, if lets_pass { [first, second, first] } else { [first, first, second] });
     }
     worker.shutdown().await.unwrap();
 }

@@ -1,0 +1,104 @@
+//! What becomes of the jobs that find no permit, if their kind lets them not wait.
+
+use pgjobq::prelude::*;
+use pgjobq::{EnqueueOutcome, JobState, OnConflict};
+
+use super::hold;
+use crate::harness::TestDb;
+use crate::probe::{Probe, end_of};
+
+#[job(kind = "permits_drop", queue = "default", key = key, concurrency = 1, on_conflict = "drop")]
+async fn drop_others(ctx: JobContext, probe: u64, key: String) {
+    let _ = key;
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    probe.pass().await;
+}
+
+#[job(kind = "permits_newest", queue = "default", key = key, concurrency = 1, on_conflict = "cancel_waiting")]
+async fn newest_waits(ctx: JobContext, probe: u64, key: String) {
+    let _ = key;
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    probe.pass().await;
+}
+
+#[job(kind = "permits_takes_over", queue = "default", key = key, concurrency = 1, on_conflict = "cancel_running")]
+async fn newest_runs(ctx: JobContext, probe: u64, key: String) {
+    let _ = key;
+    let probe = Probe::of(probe);
+    let _run = probe.begin(&ctx);
+    tokio::select! {
+        () = probe.pass() => {}
+        _ = ctx.stop_requested() => {}
+    }
+}
+
+on_one_shard!(job_of_a_full_key_is_dropped);
+async fn job_of_a_full_key_is_dropped(db: TestDb) {
+    let probe = Probe::new();
+    let worker = db.worker().build().await.unwrap().start();
+    let key = || "a".to_owned();
+    let first = drop_others::job(probe.number, key()).enqueue(&db.client).await.unwrap();
+    let second = drop_others::job(probe.number, key()).enqueue(&db.client).await.unwrap();
+    let other = drop_others::job(probe.number, "b".to_owned()).enqueue(&db.client).await.unwrap();
+    assert_eq!(
+        [&first, &second, &other].map(|job| job.outcome()),
+        [EnqueueOutcome::New, EnqueueOutcome::Dropped, EnqueueOutcome::New,]
+    );
+    assert_eq!(second.status(&db.client).await.unwrap().unwrap().state, JobState::Cancelled);
+    probe.gate.add_permits(2);
+    assert_eq!(end_of(&db.client, &first).await, Outcome::Completed(()));
+    assert_eq!(end_of(&db.client, &other).await, Outcome::Completed(()));
+    worker.shutdown().await.unwrap();
+    assert_eq!(probe.runs().len(), 2);
+}
+
+on_one_shard!(newest_waiting_job_replaces_older_ones);
+async fn newest_waiting_job_replaces_older_ones(db: TestDb) {
+    let probe = Probe::new();
+    let worker = db.worker().build().await.unwrap().start();
+    let mut jobs = Vec::new();
+    for _ in 0..4 {
+        jobs.push(newest_waits::job(probe.number, "a".to_owned()).enqueue(&db.client).await.unwrap());
+    }
+    for older in &jobs[1..3] {
+        assert_eq!(older.status(&db.client).await.unwrap().unwrap().state, JobState::Cancelled);
+    }
+    probe.gate.add_permits(2);
+    assert_eq!(end_of(&db.client, &jobs[0]).await, Outcome::Completed(()));
+    assert_eq!(end_of(&db.client, &jobs[3]).await, Outcome::Completed(()));
+    worker.shutdown().await.unwrap();
+}
+
+on_one_shard!(newest_job_stops_the_running_one);
+async fn newest_job_stops_the_running_one(db: TestDb) {
+    let probe = Probe::new();
+    let worker = db.worker().build().await.unwrap().start();
+    let first = newest_runs::job(probe.number, "a".to_owned()).enqueue(&db.client).await.unwrap();
+    probe.until(|probe| probe.running() == 1).await;
+    let second = newest_runs::job(probe.number, "a".to_owned()).enqueue(&db.client).await.unwrap();
+    let _ = end_of(&db.client, &first).await; // Not by the gate, which is closed.
+    probe.gate.add_permits(1);
+    assert_eq!(end_of(&db.client, &second).await, Outcome::Completed(()));
+    assert_eq!(probe.most(), 1);
+    worker.shutdown().await.unwrap();
+}
+
+on_one_shard!(job_says_itself_what_becomes_of_it);
+async fn job_says_itself_what_becomes_of_it(db: TestDb) {
+    let probe = Probe::new();
+    let job = || hold::job(probe.number, "itself".to_owned());
+    let first = job().enqueue(&db.client).await.unwrap();
+    let waits = job().enqueue(&db.client).await.unwrap();
+    let dropped = job().on_conflict(OnConflict::Drop).enqueue(&db.client).await.unwrap();
+    assert_eq!(dropped.outcome(), EnqueueOutcome::Dropped);
+    assert_eq!(waits.status(&db.client).await.unwrap().unwrap().state, JobState::Limited);
+    let newest = job().on_conflict(OnConflict::CancelWaiting).enqueue(&db.client).await.unwrap();
+    assert_eq!(waits.status(&db.client).await.unwrap().unwrap().state, JobState::Cancelled);
+    probe.gate.add_permits(2);
+    let worker = db.worker().build().await.unwrap().start();
+    assert_eq!(end_of(&db.client, &first).await, Outcome::Completed(()));
+    assert_eq!(end_of(&db.client, &newest).await, Outcome::Completed(()));
+    worker.shutdown().await.unwrap();
+}
