@@ -11,6 +11,7 @@
 //! | [attributes] | How do I find jobs by tenant, region, or size? |
 //! | [filters] | How does a worker take only some jobs of a queue? |
 //! | [acting_on_many_jobs] | How do I find jobs, and cancel, requeue or move all that match? |
+//! | [limits] | How do I run at most two jobs of a customer at a time? |
 //! | [rates] | How do I start at most 100 jobs of a customer in a minute? |
 //! | [testing] | How do I test a job, and code that enqueues? |
 //! | [pausing] | How do I stop the jobs of a queue, a kind or a customer for a while? |
@@ -46,6 +47,9 @@ pub mod filters {}
 
 #[doc = include_str!("guide/acting_on_many_jobs.md")]
 pub mod acting_on_many_jobs {}
+
+#[doc = include_str!("guide/limits.md")]
+pub mod limits {}
 
 #[doc = include_str!("guide/rates.md")]
 pub mod rates {}

@@ -91,3 +91,18 @@ pub(crate) async fn poison(ctx: JobContext, ledger: State<Ledger>) -> Result<()>
     ledger.begin(&ctx).await?;
     std::process::abort()
 }
+
+/// Makes a job function with a limit for each key. It runs for some milliseconds.
+macro_rules! keyed {
+    ($($name:ident $most:literal),*) => {
+        $(#[job(max_crashes = 9, key = key, concurrency = $most)]
+        pub(crate) async fn $name(ctx: JobContext, key: u32, n: u32, ledger: State<Ledger>) -> Result<()> {
+            let run = ledger.begin(&ctx).await?;
+            tokio::time::sleep(Duration::from_millis(u64::from((key + n) % 5))).await;
+            ledger.end(run).await?;
+            Ok(())
+        })*
+    };
+}
+
+keyed!(keyed_1 1, keyed_2 2, keyed_3 3, keyed_4 4, keyed_5 5);

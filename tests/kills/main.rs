@@ -6,6 +6,7 @@
 mod frozen; // A worker is stopped for longer than its lease, and wakes.
 mod jobs; // The jobs that the workers run.
 mod ledger; // The record of all runs.
+mod limits; // Jobs of a thousand keys, whose workers die.
 mod poison; // A job that kills every worker process that runs it.
 mod process; // A worker process, seen from inside and from outside.
 mod signals; // A worker receives more than one signal to end.
@@ -40,6 +41,7 @@ fn main() {
                 "storm" => storm::run(wanted.kills).await,
                 "frozen" => frozen::run().await,
                 "signals" => signals::run().await,
+                "limits" => limits::run(wanted.kills).await,
                 _ => poison::run().await,
             }
         });
@@ -47,7 +49,7 @@ fn main() {
     }
 }
 
-const SCENARIOS: [&str; 4] = ["storm", "frozen", "poison", "signals"];
+const SCENARIOS: [&str; 5] = ["storm", "frozen", "poison", "signals", "limits"];
 
 /// The options of the command line, as far as `cargo test` passes them on.
 struct Wanted {
@@ -99,6 +101,11 @@ impl Stage {
     async fn number(&self, sql: &str) -> i64 {
         let sql = sqlx::AssertSqlSafe(format!("select ({sql})::bigint"));
         sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    }
+
+    /// Runs statements.
+    async fn run(&self, sql: &str) {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.unwrap();
     }
 
     /// Returns when the query returns true; panics if it does not in time.
