@@ -189,8 +189,10 @@ comment on column pgjobq.jobs.permit is
     'A due job without a permit that it needs is in the waiting room: it has neither ticket nor `run_at`.';
 comment on column pgjobq.jobs.queue_permit is 'The same under the limit of its queue.';
 comment on column pgjobq.jobs.weight is 'How much it counts for a rate; null: 1.';
-comment on column pgjobq.jobs.unique_key is 'At most one job of its kind has this text, while it counts.';
-comment on column pgjobq.jobs.unique_slot is 'Its number among the jobs with this unique key.';
+comment on column pgjobq.jobs.unique_key is 
+    'No other job of its kind with this text is enqueued while it holds that. Null if it is not unique.';
+comment on column pgjobq.jobs.unique_slot is 
+    '0 if it holds its unique key as long as it is live: only one job has this. Null otherwise.';
 comment on column pgjobq.jobs.attempt is 'How many attempts have ended. It only grows.';
 comment on column pgjobq.jobs.waits_for is
     'How many parents have not ended as the job demands. While it is above 0, the job is blocked.';
@@ -240,6 +242,9 @@ create index jobs_under_queue_rate on pgjobq.jobs (shard, queue_id, ticket)
 create index jobs_with_own_answer on pgjobq.jobs (shard, kind)
     where limits & 384::smallint > 0 and permit is null and ticket is null and run_at is null
       and waits_for = 0;
+-- Who holds a unique key, and that at most one job has it in slot 0: see `functions/unique.sql`.
+create unique index jobs_with_unique_key on pgjobq.jobs (shard, kind, unique_key, unique_slot)
+    where unique_key is not null;
 create index jobs_expiring on pgjobq.jobs (shard, expires_at, id) where expires_at is not null;
 
 create table pgjobq.failures (

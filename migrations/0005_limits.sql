@@ -104,3 +104,65 @@ comment on column pgjobq.starts.at is 'The times of starts, ascending, in micros
 comment on column pgjobq.starts.weights is 'The weight that started at each of these times.';
 
 create index starts_awaited on pgjobq.starts (shard, next_at) where next_at is not null;
+
+-- Unique jobs: see `functions/unique.sql`.
+
+create unlogged table pgjobq.unique_locks (
+    shard smallint not null,
+    kind text not null,
+    unique_key text not null,
+    primary key (shard, kind, unique_key)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
+
+comment on table pgjobq.unique_locks is
+    'The unique keys of jobs that are being enqueued. A row is deleted by the transaction that inserts it. So '
+    'nobody else sees it; but an enqueue of the same key waits for that transaction.';
+
+create table pgjobq.unique_until (
+    until timestamptz not null,
+    shard smallint not null,
+    job uuid not null,
+    kind text not null,
+    unique_key text not null,
+    primary key (shard, kind, unique_key)
+);
+
+comment on table pgjobq.unique_until is
+    'The unique keys that are taken for a time, and the job that has each. A row whose time is over is as '
+    'good as none; workers delete it.';
+
+create index unique_keys_by_time on pgjobq.unique_until (shard, until);
+
+create table pgjobq.unique_requests (
+    n bigint generated always as identity,
+    holder_created_at timestamptz,
+    shard smallint not null,
+    id uuid not null,
+    holder uuid,
+    lasts text not null check (lasts in ('live', 'waiting', 'time')),
+    answer text not null check (answer in ('keep', 'replace', 'replace_args', 'replace_run_at')),
+    job jsonb not null,
+    primary key (shard, id)
+);
+
+comment on table pgjobq.unique_requests is
+    'Jobs that met another one with their unique key, as long as it is not settled what becomes of them: '
+    'they change that job, or are enqueued after all. A request locks nothing; what follows from it happens '
+    'after its commit. Almost always empty.';
+comment on column pgjobq.unique_requests.id is 'Of the job that was to be enqueued.';
+comment on column pgjobq.unique_requests.holder is
+    'The job that has the unique key; null if the enqueue could not know.';
+comment on column pgjobq.unique_requests.holder_created_at is
+    'Of the holder that is meant: once that job has ended, another may get its id.';
+comment on column pgjobq.unique_requests.lasts is 'How long a job is the only one: see `unique_holders`.';
+comment on column pgjobq.unique_requests.answer is 'What it changes of the holder, if that still waits.';
+comment on column pgjobq.unique_requests.job is 'The row in `jobs` that it would have been.';
+
+-- A unique job of a batch: its place in the batch, its key, how long a job holds that, what it changes of the
+-- holder, and its delay in microseconds if it is debounced.
+create type pgjobq.unique_job as (
+    n int, shard smallint, kind text, unique_key text, lasts text, lasts_for interval, answer text,
+    debounce bigint, is_blocked boolean, id uuid);
+
+-- The job that holds the key of a job of a batch. `created_at` is null if it has ended.
+create type pgjobq.unique_holder as (n int, id uuid, created_at timestamptz);

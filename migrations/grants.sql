@@ -12,12 +12,19 @@ grant select, insert on pgjobq.jobs, pgjobq.workflows, pgjobq.edges to pgjobq_pr
 grant select, insert (shard, workflow, n, job, kind, name, role, children, demands, inputs, readers, outside)
     on pgjobq.steps to pgjobq_producer;
 grant insert (shard, workflow, n) on pgjobq.unsettled to pgjobq_producer;
-grant select, insert, update on pgjobq.waiters to pgjobq_producer;
+grant select, insert, update on pgjobq.waiters, pgjobq.unique_until to pgjobq_producer;
+grant select, insert, delete on pgjobq.unique_locks to pgjobq_producer;
+grant insert (shard, id, holder, holder_created_at, lasts, answer, job) on pgjobq.unique_requests
+    to pgjobq_producer;
 grant select, insert, update, delete on pgjobq.room, pgjobq.room_waiters to pgjobq_producer;
 
 -- Functions that cancel, count or tidy up run with their owner's rights, or call others of this list.
 grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_many, pgjobq.new_rows,
     pgjobq.insert_batch, pgjobq.insert_large_batch, pgjobq.announce_jobs, pgjobq.announce_limited,
+    pgjobq.insert_unique, pgjobq.ids_at, pgjobq.debounced, pgjobq.admit_unique, pgjobq.unique_jobs,
+    pgjobq.unique_holders, pgjobq.jobs_with_unique_key, pgjobq.is_leased, pgjobq.jobs_not_held,
+    pgjobq.lock_unique_keys, pgjobq.held_within_batch, pgjobq.take_unique_keys, pgjobq.announce_unique,
+    pgjobq.settle_own_unique,
     pgjobq.limits_for, pgjobq.limits_of_shapes, pgjobq.own_answer, pgjobq.needs_permit,
     pgjobq.any_needs_permit,
     pgjobq.with_room, pgjobq.mark_counted, pgjobq.admit_jobs,
@@ -76,4 +83,7 @@ grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq
     pgjobq.queue_settings, pgjobq.limits_overview to pgjobq_worker;
 grant select, insert, delete on pgjobq.rates to pgjobq_worker;
 grant select, update, delete on pgjobq.finished_rest to pgjobq_worker;
+grant select, insert, update, delete on pgjobq.unique_until, pgjobq.unique_locks to pgjobq_worker;
+grant select, insert (shard, id, holder, holder_created_at, lasts, answer, job) on pgjobq.unique_requests
+    to pgjobq_worker;
 grant execute on all functions in schema pgjobq to pgjobq_worker;

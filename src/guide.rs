@@ -14,6 +14,7 @@
 //! | [limits] | How do I run at most two jobs of a customer at a time? |
 //! | [rates] | How do I start at most 100 jobs of a customer in a minute? |
 //! | [testing] | How do I test a job, and code that enqueues? |
+//! | [unique_jobs] | How do I enqueue a job only if no other does the same? |
 //! | [pausing] | How do I stop the jobs of a queue, a kind or a customer for a while? |
 //! | [settings] | How do I change limits and retentions while workers run? |
 //! | [operating] | How many workers, slots and connections? |
@@ -56,6 +57,9 @@ pub mod rates {}
 
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}
+
+#[doc = include_str!("guide/unique_jobs.md")]
+pub mod unique_jobs {}
 
 #[doc = include_str!("guide/pausing.md")]
 pub mod pausing {}

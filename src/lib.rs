@@ -12,7 +12,8 @@
 //! needs nothing set up. Read on in the [`guide`]: [retries](guide::retries_and_failures), [transactions](guide::transactions),
 //! [cancelling](guide::cancelling), [results](guide::waiting_for_results), [workflows](guide::workflows),
 //! [attributes](guide::attributes), [filters](guide::filters), [acting on many jobs](guide::acting_on_many_jobs),
-//! [pausing](guide::pausing), [settings](guide::settings), [bounded queues](guide::bounded_queues), [testing](guide::testing), [operating](guide::operating), and
+//! [unique jobs](guide::unique_jobs), [bounded queues](guide::bounded_queues), [pausing](guide::pausing),
+//! [settings](guide::settings), [testing](guide::testing), [operating](guide::operating), and
 //! [why a job is not running](guide::why_is_it_not_running).
 //!
 //! # What is guaranteed
@@ -95,7 +96,7 @@ pub use pgjobq_core::{
     Priority, Progress, Queue, QueueError, QueueStats, Reason, RequeueError, RequeueOutcome, RetryError,
     ScheduledBy, StartedAction, State, Status, Step, StepResult, StopReason, Target, Tx, WaitError, Workflow,
     WorkflowError, WorkflowHandle, WorkflowId, WorkflowNotCompleted, WorkflowOutcome, WorkflowPart,
-    WorkflowStatus, enqueue_all, filter, gather, schema_sql,
+    WorkflowStatus, enqueue_all, enqueue_each, filter, gather, schema_sql,
 };
 pub use pgjobq_core::{
     ChangeLimits, ChangeSettings, JobKey, JobKind, LimitError, LimitSettings, OnConflict, OnDuplicate,

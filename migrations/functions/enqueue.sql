@@ -6,7 +6,8 @@
 -- unique key are computed from the arguments, as the kind's code says; if it computes one in another way,
 -- that one must be written here. The job waits until the jobs `after` have completed, and then for its
 -- `delay`; if one of them ends otherwise, it is cancelled. An unknown queue is an error here, because
--- `perform` would throw an answer away, and the job with it. Returns the job's id, and whether it is new.
+-- `perform` would throw an answer away, and the job with it. Returns the job's id, or that of the job that
+-- has its unique key, and whether it is new.
 create or replace function pgjobq.enqueue(
     kind text, args jsonb default '{}', queue text default null, priority int default null,
     retries int default null,
@@ -45,11 +46,12 @@ begin
         array[(extract(epoch from enqueue.expires_in) * 1000000)::bigint], true, null,
         p_edges => (select jsonb_agg(jsonb_build_object('child', 1, 'parent', parent, 'demand', 'o'))
                       from unnest(enqueue.after) parent),
-        p_weight => array[v_own.weight], p_unique_key => array[v_own.unique_key],
+        p_weight => array[v_own.weight], p_unique_key => nullif(array[v_own.unique_key], '{null}'),
         p_shape_options => array[v_own.options]);
     perform pgjobq.reject_parents(job, enqueue.after, v_answer.refused);
     perform pgjobq.reject_answer(enqueue.kind, v_queue, job, v_answer.unknown, v_answer.other_kind,
                                  v_answer.misplaced, v_answer."full" -> v_queue);
+    job := coalesce((v_answer.held->0->>1)::uuid, job);
     is_new := v_answer.inserted = 1;
 end $$;
 
@@ -120,7 +122,8 @@ comment on function pgjobq.reject_answer is 'Internal. Raises the error for a jo
 -- `p_weight` and `p_unique_key` are null if no job has one. `p_shape_options` has what else the shapes say of
 -- limits and unique keys, each as JSON; null if none says anything. `limited` is true if new jobs wait for
 -- permits: then the caller calls `admit_jobs` with the ids, once this has committed. With `p_notify` the
--- function notifies the workers of them instead.
+-- function notifies the workers of them instead. `held`, `holders` and `asked` are of unique jobs: see
+-- `insert_unique`; the `duplicate` ids include the held ones.
 --
 -- If a queue has a bound, `enqueue_bounded` takes room first, as `p_room` says, and calls this function
 -- again: then `p_counted` are the queues whose jobs have their places.
@@ -135,7 +138,7 @@ create or replace function pgjobq.enqueue_many(
     p_edges jsonb default null, p_weight int[] default null, p_unique_key text[] default null,
     p_shape_options text[] default null, p_room text default 'all', p_counted int[] default null,
     out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[],
-    out refused jsonb, out limited boolean, out misplaced uuid[], out "full" jsonb)
+    out refused jsonb, out limited boolean, out misplaced uuid[], out "full" jsonb, out held jsonb)
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     v_now timestamptz := clock_timestamp();     -- The start of a long transaction would be too early.
@@ -156,7 +159,7 @@ begin
     if array_position(v_queues, null) is not null then
         unknown := array(select name from unnest(p_shape_queue, v_queues) u(name, id) where id is null);
     elsif p_counted is null and 0 > any (v_queues) then     -- The ids of bounded queues are negative here.
-        select * into inserted, unknown, duplicate, other_kind, wake, refused, limited, "full"
+        select * into inserted, unknown, duplicate, other_kind, wake, refused, limited, "full", held
           from pgjobq.enqueue_bounded(
               v_queues, p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes,
               p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_notify,
@@ -175,10 +178,10 @@ begin
         from pgjobq.delays_of_blocked(p_waits_for, p_meta, p_delay); end if;
     if p_counted is not null then v_limits := pgjobq.mark_counted(v_queues, v_limits, p_counted); end if;
     -- step: queues read
-    select b.inserted, b.new into inserted, v_new from pgjobq.insert_batch(
+    select b.inserted, b.new, b.delays, b.held into inserted, v_new, p_delay, held from pgjobq.insert_batch(
         v_now, v_shards, v_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes, p_id,
         p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_waits_for, v_limits,
-        p_weight, p_unique_key) b;
+        p_weight, p_unique_key, null, p_shape_options, p_patience is null, p_notify) b;
     -- step: jobs inserted
     if v_edges is not null then perform pgjobq.insert_edges(v_edges, p_notify); end if;
     if inserted < cardinality(p_id) then select d.live, d.other_kind into duplicate, other_kind
@@ -209,19 +212,19 @@ create or replace function pgjobq.new_rows(
     p_now timestamptz, p_shards smallint, p_queues int[], p_shape_kind text[], p_shape_priority smallint[],
     p_shape_retries smallint[], p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[],
     p_meta text[], p_attributes text[], p_key text[], p_delay bigint[], p_at bigint[], p_expires bigint[],
-    p_waits_for int[], p_limits smallint[], p_weight int[], p_unique_key text[])
+    p_waits_for int[], p_limits smallint[], p_weight int[], p_unique_key text[], p_slots smallint[])
 returns table (
     shard smallint, id uuid, queue_id int, priority smallint, kind text, args jsonb, meta jsonb,
     attributes jsonb, key text, run_at timestamptz, expires_at timestamptz, retries smallint,
     max_crashes smallint, created_at timestamptz, waits_for int, limits smallint, weight int,
-    unique_key text)
+    unique_key text, unique_slot smallint)
 language sql stable as $$
     select case when p_shards = 1 then 0::smallint else pgjobq.shard_of(r.id, p_shards) end,
            r.id, abs(p_queues[r.shape]), p_shape_priority[r.shape], p_shape_kind[r.shape], r.args::jsonb,
            r.meta::jsonb, r.attributes::jsonb, r.key,
            case when r.due > p_now then r.due end, p_now + r.expires * interval '1 microsecond',
            p_shape_retries[r.shape], p_shape_max_crashes[r.shape], p_now, r.waits_for, p_limits[r.shape],
-           r.weight, r.unique_key
+           r.weight, r.unique_key, case when r.unique_key is not null then p_slots[r.shape] end
       from (select id, shape, args, meta, attributes, key, expires, coalesce(waits_for, 0) as waits_for,
                    weight, unique_key,
                    coalesce(p_now + delay * interval '1 microsecond',
@@ -230,7 +233,8 @@ language sql stable as $$
                            unnest(p_meta) as meta, unnest(p_attributes) as attributes,
                            unnest(p_key) as key, unnest(p_delay) as delay, unnest(p_at) as at,
                            unnest(p_expires) as expires, unnest(p_waits_for) as waits_for,
-                           unnest(p_weight) as weight, unnest(p_unique_key) as unique_key) u) r
+                           unnest(p_weight) as weight, unnest(p_unique_key) as unique_key) u
+             where id is not null) r
 $$;
 
 comment on function pgjobq.new_rows is 'Internal. The rows of a batch of jobs.';
@@ -251,35 +255,44 @@ end $$;
 
 comment on function pgjobq.delays_of_blocked is 'Internal. Moves the delays of blocked jobs to their `meta`.';
 
--- Inserts a batch, and leaves out jobs whose ids are live. `new` are the ids of the others; null after a
--- large batch without such jobs.
+-- Inserts a batch, and leaves out jobs whose ids are live or null. `new` are the ids of the others; null
+-- after a large batch without such jobs. Without `p_slots`, unique jobs are left out as `insert_unique` says,
+-- which has the other answers.
 create or replace function pgjobq.insert_batch(
     p_now timestamptz, p_shards smallint, p_queues int[], p_shape_kind text[], p_shape_priority smallint[],
     p_shape_retries smallint[], p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[],
     p_meta text[], p_attributes text[], p_key text[], p_delay bigint[], p_at bigint[], p_expires bigint[],
-    p_waits_for int[], p_limits smallint[], p_weight int[], p_unique_key text[],
-    out inserted int, out new uuid[])
+    p_waits_for int[], p_limits smallint[], p_weight int[], p_unique_key text[], p_slots smallint[],
+    p_options text[] default null, p_is_callers boolean default null, p_notify boolean default null,
+    out inserted int, out new uuid[], out held jsonb, out delays bigint[])
 language plpgsql as $$
 begin
-    if cardinality(p_id) >= 50 then
+    delays := p_delay;
+    if p_unique_key is not null and p_slots is null then
+        select u.* into inserted, new, held, delays from pgjobq.insert_unique(
+            p_now, p_shards, p_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes,
+            p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_waits_for,
+            p_limits, p_weight, p_unique_key, p_options, p_is_callers, p_notify) u;
+        return;
+    elsif cardinality(p_id) >= 50 and array_position(p_id, null) is null then
         inserted := pgjobq.insert_large_batch(
             p_now, p_shards, p_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes,
             p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_waits_for,
-            p_limits, p_weight, p_unique_key);
+            p_limits, p_weight, p_unique_key, p_slots);
         if inserted is not null then return; end if;
     end if;
     with n as (
         insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, attributes, key, run_at,
-            expires_at, retries, max_crashes, created_at, waits_for, limits, weight, unique_key, arrival,
-            ticket)
+            expires_at, retries, max_crashes, created_at, waits_for, limits, weight, unique_key,
+            unique_slot, arrival, ticket)
         select r.*, case when pgjobq.needs_permit(r.limits) then nextval('pgjobq.ticket') end,
                case when r.run_at is null and r.waits_for = 0 and not pgjobq.needs_permit(r.limits)
                     then nextval('pgjobq.ticket') end
           from pgjobq.new_rows(
               p_now, p_shards, p_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes,
               p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_waits_for,
-              p_limits, p_weight, p_unique_key) r
-        on conflict (shard, id) do nothing
+              p_limits, p_weight, p_unique_key, p_slots) r
+        on conflict do nothing
         returning id)
     select array_agg(id), count(*) into new, inserted from n;
 end $$;
@@ -295,20 +308,22 @@ create or replace function pgjobq.insert_large_batch(
     p_now timestamptz, p_shards smallint, p_queues int[], p_shape_kind text[], p_shape_priority smallint[],
     p_shape_retries smallint[], p_shape_max_crashes smallint[], p_id uuid[], p_shape int[], p_args text[],
     p_meta text[], p_attributes text[], p_key text[], p_delay bigint[], p_at bigint[], p_expires bigint[],
-    p_waits_for int[], p_limits smallint[], p_weight int[], p_unique_key text[])
+    p_waits_for int[], p_limits smallint[], p_weight int[], p_unique_key text[],
+    p_slots smallint[])
 returns int language plpgsql as $$
 declare
     v_inserted int;
 begin
     insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, attributes, key, run_at,
-        expires_at, retries, max_crashes, created_at, waits_for, limits, weight, unique_key, arrival, ticket)
+        expires_at, retries, max_crashes, created_at, waits_for, limits, weight, unique_key,
+        unique_slot, arrival, ticket)
     select r.*, case when pgjobq.needs_permit(r.limits) then nextval('pgjobq.ticket') end,
            case when r.run_at is null and r.waits_for = 0 and not pgjobq.needs_permit(r.limits)
                 then nextval('pgjobq.ticket') end
       from pgjobq.new_rows(
           p_now, p_shards, p_queues, p_shape_kind, p_shape_priority, p_shape_retries, p_shape_max_crashes,
           p_id, p_shape, p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_waits_for,
-          p_limits, p_weight, p_unique_key) r;
+          p_limits, p_weight, p_unique_key, p_slots) r;
     get diagnostics v_inserted = row_count;
     if v_inserted < cardinality(p_id) then
         raise unique_violation;     -- A trigger has left jobs out: the caller needs to know which.

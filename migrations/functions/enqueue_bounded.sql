@@ -14,7 +14,7 @@ create or replace function pgjobq.enqueue_bounded(
     p_notify boolean, p_patience int, p_program int, p_waits_for int[], p_edges jsonb, p_weight int[],
     p_unique_key text[], p_shape_options text[], p_room text,
     out inserted int, out unknown text[], out duplicate uuid[], out other_kind uuid[], out wake int[],
-    out refused jsonb, out limited boolean, out "full" jsonb)
+    out refused jsonb, out limited boolean, out "full" jsonb, out held jsonb)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     t record;
@@ -41,9 +41,11 @@ begin
     refused := v_answer.refused;
     wake := v_answer.wake;
     limited := v_answer.limited;
+    held := v_answer.held;
     duplicate := v_answer.duplicate || t.live;
     other_kind := v_answer.other_kind || t.other_kind;
-    if inserted < cardinality(pgjobq.slice(p_id, k)) then
+    -- A job that is only asked for takes its place when it is enqueued after all.
+    if inserted < cardinality(pgjobq.slice(p_id, k)) or held is not null then
         perform pgjobq.give_surplus(
             t.taken, case when inserted > 0 then pgjobq.slice(p_id, k) end, v_answer.duplicate);
     end if;

@@ -1,25 +1,24 @@
 -- Puts dead, cancelled or expired jobs back in line, at once, with all their retries; with `p_kind`, `p_args`
--- and so on, changed. With a kind, `p_attributes` and `p_key` replace theirs, also if they are null. Their
--- attempts go on counting. Jobs that are live (again) are returned in `live`. A job with another outcome, or
+-- and so on, changed. With a kind, `p_attributes`, `p_key` and `p_unique_key` replace theirs, also if they
+-- are null. Their attempts go on counting. A unique job comes back whoever holds its key: it takes no slot,
+-- so it waits for nobody. Jobs that are live (again) are returned in `live`. A job with another outcome, or
 -- of a deleted queue, or that ended after `p_before`, is in neither array. Nor is a step: see
 -- `retry_workflow`. `full` have a queue without room for them.
 create or replace function pgjobq.requeue_jobs(
     p_shard smallint, p_jobs uuid[], p_kind text, p_args text, p_queue int, p_priority smallint,
     p_retries smallint, p_attributes text default null, p_key text default null,
-    p_before timestamptz default null,
+    p_before timestamptz default null, p_unique_key text default null,
     out requeued uuid[], out live uuid[], out queues int[], out "full" uuid[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_id uuid;
     v_job pgjobq.finished;
     v_queue int; v_bounded boolean;
-    v_limits smallint;
-    v_is_limited boolean := false;
+    v_limits smallint; v_is_limited boolean := false;
     v_ended_at timestamptz;     -- the latest end of those requeued
 begin
     for v_id in select distinct id from unnest(p_jobs) d(id) order by id loop
-        -- Locked, so that two who do this at once do it once. The latest end counts: an id may have run
-        -- before.
+        -- Locked, so that two who do this at once do it once. An id may have run before: the latest end counts.
         select * into v_job from pgjobq.finished
          where shard = p_shard and id = v_id order by finished_at desc limit 1 for update;
         if exists (select 1 from pgjobq.jobs where shard = p_shard and id = v_id) then
@@ -37,13 +36,14 @@ begin
         v_limits := pgjobq.with_room(pgjobq.limits_in(coalesce(p_kind, v_job.kind), v_queue), v_bounded);
         v_is_limited := v_is_limited or pgjobq.needs_permit(v_limits);
         -- Created now, so that nothing which was asked of it before is about it.
-        insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, meta, limits,
-                                 weight, arrival, ticket, attempt, retries, max_crashes, created_at)
-        values (p_shard, v_id, v_queue, coalesce(p_priority, v_job.priority), coalesce(p_kind, v_job.kind),
-                coalesce(p_args::jsonb, v_job.args),
+        insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, unique_key, meta,
+                                 limits, weight, arrival, ticket, attempt, retries, max_crashes, created_at)
+        values (p_shard, v_id, v_queue, coalesce(p_priority, v_job.priority),
+                coalesce(p_kind, v_job.kind), coalesce(p_args::jsonb, v_job.args),
                 case when p_kind is null then v_job.attributes else p_attributes::jsonb end,
-                case when p_kind is null then v_job.key else p_key end, v_job.meta, v_limits, v_job.weight,
-                case when pgjobq.needs_permit(v_limits) then nextval('pgjobq.ticket') end,
+                case when p_kind is null then v_job.key else p_key end,
+                case when p_kind is null then v_job.unique_key else p_unique_key end, v_job.meta, v_limits,
+                v_job.weight, case when pgjobq.needs_permit(v_limits) then nextval('pgjobq.ticket') end,
                 case when not pgjobq.needs_permit(v_limits) then nextval('pgjobq.ticket') end,
                 least(v_job.attempt, 2000000000), coalesce(p_retries, v_job.retries), v_job.max_crashes,
                 clock_timestamp())

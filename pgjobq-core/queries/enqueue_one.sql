@@ -4,5 +4,6 @@
 -- $15 how long to wait for an open transaction of another session, in milliseconds
 -- $16 the version of this program
 -- $17 what to do in a full queue: see `enqueue_bounded`
-select inserted, unknown, duplicate, other_kind, wake, null::jsonb as refused, limited, misplaced, "full"::text as "full"
+select inserted, unknown, duplicate, other_kind, wake, null::jsonb as refused, limited, misplaced,
+       "full"::text as "full", null::text as held
   from pgjobq.enqueue_one($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)

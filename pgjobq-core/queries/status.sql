@@ -5,7 +5,7 @@ select s.state, s.queue, s.kind, s.attempt, s.failures, s.crashes, s.cancelled->
        (extract(epoch from s.created_at) * 1000000)::bigint as created_at,
        (extract(epoch from s.run_at) * 1000000)::bigint as run_at,
        (extract(epoch from s.finished_at) * 1000000)::bigint as finished_at,
-       p.percent, p.message, (extract(epoch from p.said_at) * 1000000)::bigint as said_at,
+       s.unique_key, p.percent, p.message, (extract(epoch from p.said_at) * 1000000)::bigint as said_at,
        w.of_kind as workers
   from pgjobq.job_states s
   left join pgjobq.jobs j on j.shard = s.shard and j.id = s.id and s.finished_at is null

@@ -56,6 +56,7 @@ pub use db::migrate::{MigrateError, schema_sql};
 pub use db::schema::InvalidSchema;
 pub use enqueue::attributes::InvalidAttribute;
 pub use enqueue::bulk::{AnyJob, EnqueueAllError, Enqueued, enqueue_all};
+pub use enqueue::each::enqueue_each;
 pub use enqueue::error::EnqueueError;
 pub use enqueue::full::WhenFull;
 pub use enqueue::new_job::NewJob;

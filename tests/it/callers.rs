@@ -160,7 +160,7 @@ async fn invariant_13_our_statements_never_wait_for_callers_transactions(db: Tes
     }
     at_once("note_rates", store.note_rates(&[(queue, 1, 1)])).await;
     at_once("drop_partition", store.drop_partition()).await;
-    at_once("tidy_hints", store.tidy_hints()).await;
+    at_once("tidy_hints", store.tidy_hints(100)).await;
     at_once("tidy_rest", store.tidy_rest(9)).await;
     at_once("deleted_queues", store.deleted_queues()).await;
     at_once("stray_queues", store.stray_queues()).await;

@@ -57,6 +57,7 @@ mod settings; // Settings that operators change.
 mod shutdown; // A worker stops gracefully.
 mod stop_reasons; // The request to stop an attempt, and its reason.
 mod transactional; // Transactional jobs.
+mod unique; // Unique jobs.
 
 // Workflows.
 mod flow_targets; // Workflows are enqueued whole, or not at all.

@@ -29,6 +29,7 @@ mod schedule;
 mod script;
 mod server;
 mod session;
+mod unique;
 
 use std::time::Instant;
 
@@ -46,11 +47,9 @@ async fn every_interleaving_of_every_pair_keeps_the_invariants() {
     let shipped = pause::shipped();
     let reached = |step: &&str| {
         report.steps.contains(*step)
-            || flows::STEPS.contains(step)
-            || actions::STEPS.contains(step)
-            || limits::STEPS.contains(step)
-            || bounds::STEPS.contains(step)
-            || rates::STEPS.contains(step)
+            || [flows::STEPS, actions::STEPS, limits::STEPS, bounds::STEPS, rates::STEPS, unique::STEPS]
+                .iter()
+                .any(|steps| steps.contains(step))
     };
     let never: Vec<_> = pause::steps(&shipped).into_iter().filter(|step| !reached(step)).collect();
     assert!(never.is_empty(), "no operation reaches these steps: {never:?}");
@@ -131,6 +130,16 @@ async fn every_interleaving_of_rates_keeps_the_invariants() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_bug_planted_in_rates_is_found() {
     rates::every_planted_bug_is_found().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_interleaving_of_unique_jobs_keeps_the_invariants() {
+    unique::every_interleaving_keeps_the_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_bug_planted_in_unique_jobs_is_found() {
+    unique::every_planted_bug_is_found().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

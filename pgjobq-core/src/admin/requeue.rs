@@ -84,6 +84,7 @@ pub(crate) struct Changes {
     args: Option<String>,
     attributes: Option<String>,
     key: Option<String>,
+    unique_key: Option<String>,
     queue: Option<QueueId>,
     priority: Option<i16>,
     retries: Option<i16>,
@@ -92,7 +93,7 @@ pub(crate) struct Changes {
 impl Changes {
     pub(crate) async fn from_row(client: &Client, row: NewRow) -> Result<Self, RequeueError> {
         let (kind, priority, retries) = (row.kind, row.priority as i16, row.retries);
-        let queue = row.queue.clone();
+        let (queue, unique_key) = (row.queue.clone(), row.identity().unique_key);
         let args = checked_args(kind, row.args, client.limits().max_args)?;
         let attributes = row.attributes.to_json().map_err(|error| EnqueueError::Attribute { kind, error })?;
         check_key(kind, row.key.as_deref())?;
@@ -101,7 +102,7 @@ impl Changes {
             i16::try_from(retries).map_err(|_| EnqueueError::TooManyTries { kind, count: retries })?;
         let (args, queue) = (Some(args), Some(id));
         let (kind, priority, retries) = (Some(kind), Some(priority), Some(retries));
-        Ok(Self { kind, args, attributes, key: row.key, queue, priority, retries })
+        Ok(Self { kind, args, attributes, key: row.key, unique_key, queue, priority, retries })
     }
 }
 
@@ -129,10 +130,11 @@ impl Client {
         changes: &Changes,
     ) -> Result<[Vec<Uuid>; 3], DatabaseError> {
         let shared = self.shared();
-        let Changes { kind, args, attributes, key, queue, priority, retries } = changes;
-        let (args, attributes, key) = (args.as_deref(), attributes.as_deref(), key.as_deref());
-        let values: [&dyn Literal; 9] =
-            [&shard, &jobs, kind, &args, queue, priority, retries, &attributes, &key];
+        let Changes { kind, args, attributes, key, unique_key, queue, priority, retries } = changes;
+        let (args, attributes) = (args.as_deref(), attributes.as_deref());
+        let (key, unique_key) = (key.as_deref(), unique_key.as_deref());
+        let values: [&dyn Literal; 10] =
+            [&shard, &jobs, kind, &args, queue, priority, retries, &attributes, &key, &unique_key];
         let row = shared.write(&shared.sql.requeue_jobs, &values).await?;
         let ids = |name| row.try_get::<Option<Vec<Uuid>>, _>(name).map(Option::unwrap_or_default);
         let queues: Option<Vec<QueueId>> = row.try_get("queues").map_err(DatabaseError::Refused)?;

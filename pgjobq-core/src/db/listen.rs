@@ -42,6 +42,8 @@ pub enum Signal {
     Cancel,
     /// There are edges to confirm.
     Edges,
+    /// There are unique jobs that have met another one with their key.
+    Unique,
     /// A queue was deleted, or its settings have changed.
     Queues,
     /// A pause has ended.
@@ -164,6 +166,7 @@ fn parse(notification: &PgNotification) -> Signal {
         Some(("ended", jobs)) => list(jobs).map(Signal::Ended),
         Some(("cancel", _)) => Some(Signal::Cancel),
         Some(("edges", _)) => Some(Signal::Edges),
+        Some(("unique", _)) => Some(Signal::Unique),
         Some(("queues", _)) => Some(Signal::Queues),
         Some(("resumed", _)) => Some(Signal::Resumed),
         Some(("limited", "some")) => Some(Signal::Limited(Arc::default())),

@@ -37,7 +37,7 @@ statements! {
     save_queue, delete_queue, deleted_queues, forget_queue, stray_queues, purge_queue, queue_stats, queue_ids, note_rates,
     queue_settings, change_settings, save_limit, limit_settings, change_limits, pause, resume, pauses,
     record_kinds, make_partitions, drop_partition, tidy_rest, tidy_hints, tidy_failures,
-    admit, admit_jobs, find_admissible, take_awaited, tidy_starts,
+    settle_unique, settle_own_unique, admit, admit_jobs, find_admissible, take_awaited, tidy_starts,
     follow_ups, tend_workflows, confirm_edges, settle_edges, claim, claim_quarantined, read_args, return_claim, peek, finish, finish_growing, reserve_steps, complete_in, say_progress,
     count_jobs, list_jobs, start_action, act, stop_action, actions,
     ask_to_cancel, act_on_request, act_on_cancels, expire, ended_badly, show_ended, requeue_jobs, purge_ended,

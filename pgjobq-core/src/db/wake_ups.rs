@@ -54,6 +54,11 @@ impl WakeUps {
         }
     }
 
+    /// Notifies workers of jobs of these queues that may start now, or have new times.
+    pub(crate) fn settled(&self, queues: &[QueueId]) {
+        self.notifier.wake(queues);
+    }
+
     /// Notifies workers of edges to confirm.
     pub(crate) fn has_edges(&self) {
         self.notifier.edges();

@@ -37,7 +37,7 @@ impl<T> From<NewJob<T>> for AnyJob {
 pub struct Enqueued {
     /// The number of new jobs.
     pub new: u64,
-    /// The number of jobs that were live already.
+    /// The number of jobs that were live already, or whose unique key another job has.
     pub duplicates: u64,
     /// The number of jobs that were dropped, because their queue is full: see [`WhenFull::DropNew`](crate::WhenFull::DropNew).
     pub dropped: u64,
@@ -118,7 +118,7 @@ pub fn enqueue_all<I>(
 where
     I: IntoIterator<Item: Into<AnyJob>, IntoIter: Send>,
 {
-    insert_all(to, jobs.into_iter().map(|job| job.into().0))
+    insert_all(to, jobs.into_iter().map(|job| job.into().0), |_| {})
 }
 
 impl Client {
@@ -135,9 +135,11 @@ impl Client {
     }
 }
 
-async fn insert_all(
+/// Inserts jobs, and calls `done` with each one whose statement was answered.
+pub(super) async fn insert_all(
     mut to: impl Target,
     mut rows: impl Iterator<Item = NewRow>,
+    mut done: impl FnMut(&Row),
 ) -> Result<Enqueued, EnqueueAllError> {
     let mut enqueued = Enqueued::default();
     let mut sent: u64 = 0;
@@ -159,6 +161,7 @@ async fn insert_all(
         if full || ((last || rejected.is_some()) && !chunk.is_empty()) {
             let chunk = std::mem::take(&mut chunk);
             insert_in_parts(&mut to, &chunk, sent, &mut most, &mut enqueued).await?;
+            chunk.iter().for_each(|row| done(row));
             sent += chunk.len() as u64;
             bytes = 0;
         }

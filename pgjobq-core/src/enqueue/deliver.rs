@@ -96,7 +96,8 @@ impl Sender {
                 Ok(answer) => {
                     answer.check(rows)?;
                     answer.note_duplicates(rows, |id| tries.lost.is_some() && !tries.older.contains(id));
-                    let older = answer.duplicates.iter().filter(|id| tries.older.contains(id)).count() as u64;
+                    let is_older = |id: &&Uuid| tries.older.contains(*id) || answer.held.has(**id);
+                    let older = answer.duplicates.iter().filter(is_older).count() as u64;
                     rows.retain(|row| answer.left_out(row.id).is_some());
                     let new = count - older - rows.len() as u64;
                     return Ok(Delivered {
@@ -182,7 +183,8 @@ impl Sender {
             }
             Ok(answer)
         };
-        let answer = shared.with_kept_connection(limit, ask).await?;
+        let mut answer = shared.with_kept_connection(limit, ask).await?;
+        self.settle_held(&mut answer).await;
         if answer.new > 0 {
             self.wake_ups.enqueued(&answer.wake, || new_jobs(rows));
             if rows.iter().any(|row| !row.edges.is_empty()) {
@@ -190,5 +192,17 @@ impl Sender {
             }
         }
         Ok(answer)
+    }
+
+    /// Settles what becomes of unique jobs that have met another one, now that their enqueue has committed.
+    async fn settle_held(&self, answer: &mut Answer) {
+        if !answer.held.has_requests() {
+            return;
+        }
+        let before = answer.held.count();
+        let settled = answer.held.settle(&self.shared).await;
+        answer.new = (answer.new + before).saturating_sub(answer.held.count());
+        answer.duplicates.retain(|job| !settled.new.contains(job));
+        self.wake_ups.settled(&settled.queues);
     }
 }

@@ -15,6 +15,7 @@ use crate::db::migrate::version::PROGRAM;
 use crate::db::statements::Statements;
 use crate::enqueue::edge::{self, Refused};
 use crate::enqueue::full::{Full, Room, WhenFull};
+use crate::enqueue::held::Held;
 use crate::enqueue::outcome::EnqueueOutcome;
 use crate::enqueue::row::Row;
 use crate::{DatabaseError, EnqueueError, JobId};
@@ -43,6 +44,8 @@ pub(super) struct Answer {
     pub(super) duplicates: Vec<Uuid>,
     /// The duplicates that are live with another kind.
     other_kind: Vec<Uuid>,
+    /// The unique jobs whose unique key another job holds. They are among the duplicates.
+    pub(super) held: Held,
     /// The queues that do not exist. If there are any, the statement has inserted nothing.
     unknown: Vec<String>,
     /// The parents that cannot be waited for. If there are any, the statement has inserted nothing.
@@ -84,7 +87,7 @@ pub(super) async fn insert(
     };
     let row =
         query.fetch_one(connection).await.map_err(|error| DatabaseError::new(error, sql.schema.as_str()))?;
-    Answer::read(&row).map_err(DatabaseError::Refused)
+    Answer::read(&row, &rows).map_err(DatabaseError::Refused)
 }
 
 /// Lets new jobs into line, as many as there are permits, and notes which of them have ended because they found none. It follows
@@ -161,8 +164,9 @@ pub(crate) fn bind_options<'q>(
 }
 
 impl Answer {
-    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
+    fn read(row: &PgRow, rows: &[&Row]) -> Result<Self, sqlx::Error> {
         Ok(Self {
+            held: Held::read(row, rows)?,
             new: row.try_get::<i32, _>("inserted")?.unsigned_abs().into(),
             duplicates: row.try_get::<Option<_>, _>("duplicate")?.unwrap_or_default(),
             other_kind: row.try_get::<Option<_>, _>("other_kind")?.unwrap_or_default(),
@@ -222,7 +226,9 @@ impl Answer {
         }
         for row in rows.iter().map(AsRef::as_ref) {
             let id = row.id.as_uuid();
-            if self.duplicates.contains(&id) && !maybe_ours(&id) {
+            if let Some(outcome) = self.held.outcome(row.id) {
+                row.outcome.set(outcome);
+            } else if self.duplicates.contains(&id) && !maybe_ours(&id) {
                 row.outcome.set(EnqueueOutcome::Duplicate(row.id));
             }
         }

@@ -54,10 +54,9 @@ impl<T> NewJob<T> {
         mut to: impl Target,
         new: fn(&mut Vec<Arc<Row>>) -> New<'_>,
     ) -> Result<JobHandle<T>, EnqueueError> {
-        let (kind, unkept) = (self.row.kind, self.row.unkept);
         let row = checked(self.row, &to)?;
         let inserted = to.insert(new(&mut vec![Arc::clone(&row)])).await?;
-        Ok(JobHandle::enqueued(row.id, kind, row.outcome.get(), inserted.committed, unkept))
+        Ok(JobHandle::enqueued(&row, row.outcome.get(), inserted.committed))
     }
 }
 

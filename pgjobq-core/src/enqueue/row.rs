@@ -12,7 +12,7 @@ use crate::job::json::{Unstorable, printed_bytes};
 use crate::job::lineage::is_traceparent;
 use crate::job::name;
 use crate::job::policy::LONGEST_DELAY;
-use crate::{EnqueueError, JobId};
+use crate::{EnqueueError, JobId, OnDuplicate};
 
 /// The default limit of one job's arguments: 1 MiB.
 pub(crate) const MAX_ARGS: usize = 1 << 20;
@@ -48,6 +48,10 @@ pub struct Row {
     /// How much it counts for a rate, if not 1.
     pub(crate) weight: Option<i32>,
     pub(crate) unique_key: Option<String>,
+    /// True if the job changes another one that has its unique key.
+    pub(crate) replaces: bool,
+    /// True if nothing is kept of the job when it completes.
+    pub(crate) unkept: bool,
     /// What else the job says of limits and unique keys, as JSON. It stands in the row's shape, so few jobs should differ in it.
     pub(crate) options: Option<String>,
 }
@@ -65,15 +69,11 @@ impl Row {
         if !job.meta.traceparent.as_deref().is_none_or(is_traceparent) {
             return Err(EnqueueError::Traceparent { kind });
         }
+        let NewIdentity { id, unique_key } = job.identity();
+        job.due = debounced(&job, unique_key.is_some());
         let (delay, at) = due_columns(job.due).ok_or(EnqueueError::TooFar { kind })?;
         check_times(&job)?;
-        let NewIdentity { id, unique_key } = job.identity();
-        if job.edges.iter().any(|edge| edge.parent.id == id) {
-            return Err(EnqueueError::WaitsForItself { id, kind });
-        }
-        if let Some(what) = job.unknown.first() {
-            return Err(EnqueueError::FromStep { kind, what });
-        }
+        check_origins(&job, id)?;
         let weight = checked_weight(kind, job.weight, job.limit.allowance)?;
         let (lasts, on_duplicate) = (job.unique.lasts, job.unique.on_duplicate);
         let unique = unique_key.is_some().then_some((lasts, on_duplicate));
@@ -99,6 +99,8 @@ impl Row {
             options: job.limit.options(unique).to_json(),
             edges: job.edges,
             outcome: OutcomeCell::default(),
+            replaces: on_duplicate != OnDuplicate::Keep,
+            unkept: job.unkept,
         })
     }
 
@@ -113,6 +115,23 @@ impl Row {
         let optional = [&self.attributes, &self.key, &self.unique_key];
         let optional = optional.into_iter().flatten().map(String::len).sum::<usize>();
         self.args.len() + optional + self.edges.len() * EDGE_BYTES + ROW_OVERHEAD_BYTES
+    }
+}
+
+/// Checks that the job waits for other jobs only, and that what it computes is known.
+fn check_origins(job: &NewRow, id: JobId) -> Result<(), EnqueueError> {
+    let kind = job.kind;
+    if job.edges.iter().any(|edge| edge.parent.id == id) {
+        return Err(EnqueueError::WaitsForItself { id, kind });
+    }
+    job.unknown.first().map_or(Ok(()), |what| Err(EnqueueError::FromStep { kind, what }))
+}
+
+/// The start of a job. The first one that is debounced waits, too.
+fn debounced(job: &NewRow, is_unique: bool) -> Due {
+    match (job.due, job.unique.on_duplicate) {
+        (Due::Now, OnDuplicate::Debounce(quiet)) if is_unique => Due::In(quiet),
+        (due, _) => due,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Housekeeping: removes what no job needs any more.
 
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::DatabaseError;
@@ -41,9 +42,12 @@ impl Store {
         read().map_err(DatabaseError::Refused)
     }
 
-    /// Deletes outdated rows from the tables of hints.
-    pub async fn tidy_hints(&self) -> Result<(), DatabaseError> {
-        self.rows(sqlx::query(self.sql.tidy_hints.clone()).bind(self.shards())).await.map(drop)
+    /// Deletes outdated rows from the tables of hints, and in each shard at most `most` unique keys whose time is over. Returns
+    /// whether more of these may be left.
+    pub async fn tidy_hints(&self, most: i32) -> Result<bool, DatabaseError> {
+        let rows = self.rows(sqlx::query(self.sql.tidy_hints.clone()).bind(self.shards()).bind(most)).await?;
+        let more = |row: &PgRow| row.try_get::<bool, _>("more").map_err(DatabaseError::Refused);
+        rows.iter().try_fold(false, |any, row| Ok(more(row)? || any))
     }
 
     /// Deletes failed attempts of jobs that are gone, among the next `most` after that job. Returns the last job that

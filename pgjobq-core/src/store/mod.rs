@@ -13,6 +13,7 @@ mod model;
 mod queues;
 mod settle;
 mod stack;
+mod unique;
 mod upkeep;
 
 pub use accepted::AcceptedJobs;
@@ -27,4 +28,5 @@ pub use finish::{Decision, Ended, Finished, LeaseUse};
 pub use model::{ByPriority, ClaimId, Hold, Lane, LeaseKey, PRIORITIES};
 pub use queues::QueueStanding;
 pub use settle::{FollowUps, Settled, Tended};
+pub use unique::SettledUnique;
 pub use upkeep::{ActedOnCancels, Beat, DueShards, Expired, HeldLease, Promoted, Reaped, WorkerBeats};

@@ -41,6 +41,8 @@ pub struct FollowUps {
     pub actions: bool,
     /// True if jobs wait for permits.
     pub limited: bool,
+    /// True if there are requests of unique jobs that have met another one.
+    pub unique: bool,
 }
 
 impl Store {
@@ -54,6 +56,7 @@ impl Store {
                 unsettled: row.try_get("unsettled")?,
                 actions: row.try_get("actions")?,
                 limited: row.try_get("limited")?,
+                unique: row.try_get("unique_requests")?,
             })
         };
         rows.iter().map(read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::client::Client;
 use crate::enqueue::edge::Parent;
 use crate::enqueue::outcome::EnqueueOutcome;
+use crate::enqueue::row::Row;
 use crate::job::descriptor::names_of;
 use crate::job::policy::Policy;
 use crate::wait::elsewhere;
@@ -45,19 +46,13 @@ pub struct JobHandle<T> {
 }
 
 impl<T> JobHandle<T> {
-    pub(crate) fn enqueued(
-        id: JobId,
-        kind: &'static str,
-        outcome: EnqueueOutcome,
-        committed: bool,
-        unkept: bool,
-    ) -> Self {
+    pub(crate) fn enqueued(row: &Row, outcome: EnqueueOutcome, committed: bool) -> Self {
         let origin = if committed { Origin::Committed } else { Origin::InTransaction };
         let id = match outcome {
-            EnqueueOutcome::New | EnqueueOutcome::Dropped => id,
+            EnqueueOutcome::New | EnqueueOutcome::Dropped => row.id,
             EnqueueOutcome::Duplicate(holder) | EnqueueOutcome::Replaced(holder) => holder,
         };
-        Self { id, kind, outcome, origin, unkept, result: PhantomData }
+        Self { id, kind: row.kind, outcome, origin, unkept: row.unkept, result: PhantomData }
     }
 
     #[doc(hidden)]

@@ -42,6 +42,8 @@ pub struct Status {
     pub progress: Option<Progress>,
     /// The cancellation, if it was cancelled.
     pub cancelled: Option<Cancellation>,
+    /// Its unique key, if it is unique.
+    pub unique_key: Option<String>,
 }
 
 impl Status {
@@ -66,6 +68,7 @@ impl Status {
             workers: row.try_get::<i64, _>("workers")?.unsigned_abs(),
             progress: Progress::read(row)?,
             cancelled: Cancellation::read(row)?,
+            unique_key: row.try_get("unique_key")?,
         })
     }
 }

@@ -316,7 +316,8 @@ impl Waits {
                     | Signal::Edges
                     | Signal::Queues
                     | Signal::Resumed
-                    | Signal::Limited(_),
+                    | Signal::Limited(_)
+                    | Signal::Unique,
                 ) => {}
                 Ok(Signal::Ended(jobs)) => {
                     let is_awaited = |waiting: &mut Waiting| {

@@ -161,7 +161,8 @@ impl Claimer {
                 let now = Instant::now();
                 self.lanes.iter_mut().for_each(|lane| lane.resumed(now));
             }
-            Signal::Ended(_) | Signal::Room(_) | Signal::Cancel | Signal::Edges | Signal::Limited(_) => {}
+            Signal::Ended(_) | Signal::Room(_) | Signal::Cancel => {}
+            Signal::Edges | Signal::Limited(_) | Signal::Unique => {}
         }
     }
 

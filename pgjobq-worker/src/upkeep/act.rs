@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgjobq_core::DatabaseError;
-use pgjobq_core::worker_api::{Acted, SCHEDULED};
+use pgjobq_core::worker_api::Acted;
 
 use super::Upkeep;
 use crate::pause::jittered;
@@ -71,12 +71,7 @@ impl Upkeep for Actor {
 impl Runtime {
     /// Passes on what a batch has changed: jobs that may start now, that have ended, or that must stop.
     fn acted(&self, acted: &Acted) {
-        if acted.queues.contains(&SCHEDULED) {
-            self.events.promote.notify_one();
-        }
-        if !acted.queues.is_empty() {
-            self.work_arrived(&acted.queues);
-        }
+        self.work_may_start(&acted.queues);
         self.ended_jobs(&acted.cancelled);
         for job in &acted.running {
             self.cancel((*job).into());

@@ -22,6 +22,8 @@ const DROP_RETRY_PAUSE: Duration = Duration::from_secs(1);
 const FAILURES_BATCH_SIZE: i32 = 1000;
 /// The number of histories of starts in each shard that one round checks.
 const STARTS_BATCH_SIZE: i32 = 5000;
+/// The number of unique keys in each shard that one transaction deletes.
+const UNIQUE_KEYS_BATCH_SIZE: i32 = 5000;
 /// The reason for cancelling the jobs of a deleted queue.
 const QUEUE_DELETED: &str = "the queue was deleted";
 /// The number of ended jobs without a partition of their own that one transaction deletes.
@@ -63,7 +65,7 @@ impl Upkeep for Housekeeper {
     async fn round(&mut self) -> Result<Duration, DatabaseError> {
         let runtime = &self.runtime;
         log("emptying deleted queues", empty_deleted_queues(runtime).await);
-        log("forgetting old hints", runtime.store.tidy_hints().await);
+        log("forgetting old hints and unique keys", tidy_hints(runtime).await);
         let tidied = tidy_failures(runtime, &mut self.checked_failures).await;
         log("forgetting failures of deleted jobs", tidied);
         let tidied = tidy_starts(runtime, &mut self.checked_starts).await;
@@ -102,6 +104,12 @@ async fn empty_deleted_queues(runtime: &Runtime) -> Result<(), DatabaseError> {
         outcome = outcome.and(emptied.map(drop)).and(forgotten);
     }
     outcome
+}
+
+/// Deletes hints that are out of date, and unique keys whose time is over.
+async fn tidy_hints(runtime: &Runtime) -> Result<(), DatabaseError> {
+    while runtime.store.tidy_hints(UNIQUE_KEYS_BATCH_SIZE).await? {}
+    Ok(())
 }
 
 /// Checks some failed attempts of each shard, and continues there in the next round.

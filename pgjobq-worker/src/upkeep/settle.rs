@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgjobq_core::DatabaseError;
-use pgjobq_core::worker_api::{SCHEDULED, Settled, Shard};
+use pgjobq_core::worker_api::{Settled, Shard};
 
 use super::Upkeep;
 use crate::runtime::Runtime;
@@ -73,12 +73,7 @@ impl Upkeep for Settler {
 impl Runtime {
     /// Wakes workers for children that became ready, and notifies those who wait for what has ended.
     pub(crate) fn settled(&self, settled: &Settled) {
-        if settled.queues.contains(&SCHEDULED) {
-            self.events.promote.notify_one();
-        }
-        if !settled.queues.is_empty() {
-            self.work_arrived(&settled.queues);
-        }
+        self.work_may_start(&settled.queues);
         self.notify_ended(&settled.ended);
     }
 }
