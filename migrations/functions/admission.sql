@@ -13,8 +13,8 @@
 -- Gives free permits under these limits: of kinds, each with a key or an empty text; and of queues. A job
 -- that needs both gets that of its kind first, and then waits with it for its queue's. At most `p_most` jobs
 -- of each limit. `queues` are those in which jobs may start now; `more` is true if there may be more to do.
--- `ended` are jobs that a conflict has ended: see `settle_conflicts`. `next_look` is when a rate may have room
--- for those that wait, if nobody was to look by then.
+-- `ended` are jobs that a conflict has ended: see `settle_conflicts`. `next_look` is when a rate may have
+-- room for those that wait, if nobody was to look by then.
 create or replace function pgjobq.admit(
     p_shard smallint, p_kind text[], p_key text[], p_queue int[], p_most int default 500,
     out admitted int, out queues int[], out more boolean, out ended uuid[], out next_look timestamptz)

@@ -21,9 +21,9 @@
 -- rate: a crash of the database that loses the claim only redelivers its jobs.
 --
 -- The order of the steps is the protocol: lock the lane; then, in a later snapshot, read the leases, and take
--- jobs that no lease covers. Mostly one statement does all that. If a bound may cut the batch (large arguments,
--- which PostgreSQL stores outside of the row; scarce kinds; rates), it takes nothing and returns no row, and
--- `claim_within_bounds` looks at one job after the other.
+-- jobs that no lease covers. Mostly one statement does all that. If a bound may cut the batch (large
+-- arguments, which PostgreSQL stores outside of the row; scarce kinds; rates), it takes nothing and returns
+-- no row, and `claim_within_bounds` looks at one job after the other.
 create or replace function pgjobq.claim(
     p_shard smallint, p_queue int, p_worker bigint, p_lease bigint, p_wait boolean, p_kinds text[],
     p_want int, p_scan_hint bigint[], p_found bigint[], p_found_priority smallint[],

@@ -16,7 +16,8 @@ begin
     select 'rate_used_up',
            format('Its rate of %s is used up (%s `%s`%s); the next start is possible at %s (in %s).',
                   pgjobq.shown_rate(r.rate), v_scope, v_name,
-                  case when v_key <> '' then format(', key `%s`', v_key) else '' end, pgjobq.moment(t.next), pgjobq.span(t.next - clock_timestamp())),
+                  case when v_key <> '' then format(', key `%s`', v_key) else '' end, pgjobq.moment(t.next),
+                  pgjobq.span(t.next - clock_timestamp())),
            jsonb_build_object('scope', v_scope, 'name', v_name, 'key', nullif(v_key, ''),
                               'rate', pgjobq.shown_rate(r.rate), 'next', r.next)
       from (select u.rate, pgjobq.room_at(array[u.rate], s.at, s.weights, v_now, 0,

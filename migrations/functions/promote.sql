@@ -71,7 +71,8 @@ begin
                      where shard = s.shard and run_at is not null and waits_for = 0
                        and run_at >= least(s.after, v_now)
                      order by run_at limit 1) j;
-    select array_agg(s.shard) filter (where r.next_at <= v_now), min(r.next_at) filter (where r.next_at > v_now)
+    select array_agg(s.shard) filter (where r.next_at <= v_now),
+           min(r.next_at) filter (where r.next_at > v_now)
       into awaited, v_next_look
       from unnest(p_shards) s(shard),
            lateral (select next_at from pgjobq.starts where shard = s.shard and next_at is not null

@@ -1,5 +1,6 @@
--- Rates at admission: no more jobs come into line than may start now. The rest waits in the waiting room, where
--- no claim sees it, until `next_at`. This is a bound on the work of claims, and no promise: a claim decides.
+-- Rates at admission: no more jobs come into line than may start now. The rest waits in the waiting room,
+-- where no claim sees it, until `next_at`. This is a bound on the work of claims, and no promise: a claim
+-- decides.
 
 -- The weight of the jobs in line under a limit with a rate, which have not started. It looks at the last
 -- `p_most` of those that are in line or run; if more run that were let in later, it may miss some.
@@ -181,8 +182,8 @@ end $$;
 
 comment on function pgjobq.take_awaited is 'Internal. Takes the limits whose rates may have room again.';
 
--- Deletes histories in which no start counts any more, of the next `p_most` limits after `p_after` (scope, name
--- and key). Returns the last limit that it came to, and nothing at the end.
+-- Deletes histories in which no start counts any more, of the next `p_most` limits after `p_after` (scope,
+-- name and key). Returns the last limit that it came to, and nothing at the end.
 create or replace function pgjobq.tidy_starts(p_shard smallint, p_after text[], p_most int) returns text[]
 language plpgsql as $$
 declare
