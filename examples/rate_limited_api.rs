@@ -66,6 +66,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let Api { calls, most_in_a_second } = &*api.lock().unwrap();
     let cities: u32 = calls.iter().map(|(_, weight)| weight).sum();
     println!("{} calls for {cities} cities took {:.1} s", calls.len(), start.elapsed().as_secs_f64());
-    println!("in no second more than 50: {}", *most_in_a_second <= 50);
+    // The rate counts starts by the database's clock, and the API a moment later: leave a margin below its own limit.
+    println!("at most {most_in_a_second} cities in a second, as the API saw it");
     Ok(())
 }

@@ -73,7 +73,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     worker.shutdown().await?;
 
     for (tenant, Tally { most_at_once, done, .. }) in &*ledger.lock().unwrap() {
-        println!("{tenant}: {done} files, never more than {most_at_once} at once");
+        println!("{tenant}: {done} files, never more than two at once: {}", *most_at_once <= 2);
     }
     println!("the last to end: {}", order.last().copied().unwrap_or_default());
     Ok(())

@@ -216,9 +216,9 @@ const SHORT: &[(&str, &[&str])] = &[
         "tenant_importer",
         &[
             "187 files wait; those of dora wait behind those of acme, bolt and cafe\n",
-            "acme: 150 files, never more than 2 at once\n",
-            "bolt: 30 files, never more than 2 at once\n",
-            "dora: 1 files, never more than 1 at once\n",
+            "acme: 150 files, never more than two at once: true\n",
+            "bolt: 30 files, never more than two at once: true\n",
+            "dora: 1 files, never more than two at once: true\n",
             "the last to end: acme\n",
         ],
     ),
@@ -227,7 +227,7 @@ const SHORT: &[(&str, &[&str])] = &[
         &[
             "refused: the weight of the `look_up` job is 11, and at most 10 may start in one window of its rate",
             "50 calls for 99 cities took ",
-            "in no second more than 50: true\n",
+            " cities in a second, as the API saw it\n",
         ],
     ),
     ("unit_testing", &["to ada@example.org: 55 bytes\n", "returned 55\n"]),
