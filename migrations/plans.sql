@@ -20,7 +20,7 @@
 do $$
 declare
     c_pinned constant text[] := '{
-        act, act_on_cancels, admit_unique, settle_unique, tidy_unique,
+        act, act_on_cancels, settle_unique, tidy_unique, unique_holders,
         age_jobs, admit, admit_jobs, ask_to_cancel, blocked_state, cancel_workflow,
         claim, claim_quarantined, complete_in, confirm_edges, count_jobs, count_permits,
         count_waiting, dead_counts, deleted_queues, duplicates, ended_badly, enqueue_workflow,
