@@ -115,8 +115,8 @@ create unlogged table pgjobq.unique_locks (
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 
 comment on table pgjobq.unique_locks is
-    'The unique keys of jobs that are being enqueued. A row is deleted by the transaction that inserts it. So '
-    'nobody else sees it; but an enqueue of the same key waits for that transaction.';
+    'The unique keys of jobs that are being enqueued. A row is deleted by the transaction that inserts it: '
+    'nobody else sees it, but an enqueue of the same key waits for that transaction.';
 
 create table pgjobq.unique_until (
     until timestamptz not null,
@@ -164,5 +164,9 @@ create type pgjobq.unique_job as (
     n int, shard smallint, kind text, unique_key text, lasts text, lasts_for interval, answer text,
     debounce bigint, is_blocked boolean, id uuid);
 
+comment on type pgjobq.unique_job is 'Internal. A unique job of a batch.';
+
 -- The job that holds the key of a job of a batch. `created_at` is null if it has ended.
 create type pgjobq.unique_holder as (n int, id uuid, created_at timestamptz);
+
+comment on type pgjobq.unique_holder is 'Internal. The job that has the unique key of another one.';
