@@ -33,7 +33,7 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.take_room, pgjobq.seat_job, pgjobq.hold_chunks, pgjobq.hold_old_chunks, pgjobq.give_room,
     pgjobq.add_places, pgjobq.chunk_id,
     pgjobq.chunk_size, pgjobq.free_places, pgjobq.has_room_line, pgjobq.await_room, pgjobq.leave_room_line,
-    pgjobq.enqueue_bounded, pgjobq.take_batch_room, pgjobq.seat_jobs, pgjobq.give_surplus,
+    pgjobq.enqueue_bounded, pgjobq.take_batch_room, pgjobq.seat_jobs, pgjobq.live_jobs, pgjobq.give_surplus,
     pgjobq.without_room, pgjobq.describe_full, pgjobq.slice, pgjobq.edges_of, pgjobq.drop_oldest, pgjobq.room,
     pgjobq.duplicates, pgjobq.check_kind, pgjobq.check_args, pgjobq.resolve_run_at, pgjobq.check_numbers,
         pgjobq.check_attributes, pgjobq.check_key, pgjobq.check_limits,

@@ -23,14 +23,15 @@ declare
         act, act_on_cancels, settle_unique, tidy_unique, unique_holders,
         age_jobs, admit, admit_jobs, ask_to_cancel, blocked_state, cancel_workflow,
         claim, claim_quarantined, complete_in, confirm_edges, count_jobs, count_permits,
-        count_waiting, dead_counts, deleted_queues, duplicates, ended_badly, enqueue_workflow,
+        count_waiting, dead_counts, deleted_queues, drop_oldest, duplicates, ended_badly, enqueue_workflow,
         expire, explain, find_admissible, find_due, find_expiring, find_untended, finish,
-        give_up_workers, grow_workflow, has_limited, heartbeat, insert_edges, list_jobs, lookup,
+        give_surplus, give_up_workers, grow_workflow, has_limited, heartbeat, insert_edges, list_jobs,
+        live_jobs, lookup,
         new_edges, peek, promote, purge_ended, purge_queue, queue_counts, queue_stats, read_args,
         reap, repair_tickets, requeue_jobs, reserve_steps, resume_step, retry_workflow,
         return_claim, return_lease, say_progress, scheduled_counts, settle_edges, show_ended,
         stray_queues, take_awaited, tend_workflows, tidy_failures, tidy_hints, tidy_starts, unaccepted,
-        unstarted, worker_counts, workflow_status, workflow_steps}';
+        unstarted, without_room, worker_counts, workflow_status, workflow_steps}';
     v_name text;
 begin
     foreach v_name in array c_pinned loop

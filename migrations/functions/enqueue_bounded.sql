@@ -113,9 +113,8 @@ begin
     if got = cardinality(p_rows) then
         return;
     end if;
-    select array_agg(j.id), array_agg(j.id) filter (where j.kind <> p_shape_kind[p_shape[r.n]])
-      into live, other_kind
-      from unnest(p_rows) r(n), lateral pgjobq.job_row(0::smallint, p_id[r.n]) j;
+    select l.live, l.other_kind into live, other_kind
+      from pgjobq.live_jobs(p_rows, p_shape_kind, p_id, p_shape) l;
     v_new := array(select n from unnest(p_rows) n where (p_id[n] = any (live)) is not true order by n);
     if v_may and got = 0 and live is not null then
         got := pgjobq.take_room(p_queue, cardinality(v_new), p_all);
@@ -124,6 +123,18 @@ begin
 end $$;
 
 comment on function pgjobq.seat_jobs is 'Internal. Takes places for the new jobs of one queue.';
+
+-- The jobs at these places in the arrays that are live already, and those of them with another kind.
+create or replace function pgjobq.live_jobs(
+    p_rows int[], p_shape_kind text[], p_id uuid[], p_shape int[], out live uuid[], out other_kind uuid[])
+language plpgsql as $$
+begin
+    select array_agg(j.id), array_agg(j.id) filter (where j.kind <> p_shape_kind[p_shape[r.n]])
+      into live, other_kind
+      from unnest(p_rows) r(n), lateral pgjobq.job_row(0::smallint, p_id[r.n]) j;
+end $$;
+
+comment on function pgjobq.live_jobs is 'Internal. The jobs of a batch that are live already.';
 
 -- Gives back the places that were taken for jobs of the batch which were not inserted: they are live already,
 -- or twice in it, or a trigger has left them out.

@@ -21,7 +21,9 @@ const PUBLIC: &[&str] = &[
     "explain",
     "new_id",
     "pause",
+    "recount_room",
     "resume",
+    "room",
     "stop_action",
 ];
 
