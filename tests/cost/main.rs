@@ -18,6 +18,7 @@ mod filters; // A claim of a worker that accepts one job in a thousand.
 mod growth; // A claim beside many jobs and many leases.
 mod large_batch; // A large batch answers as a small one does.
 mod pauses; // A claim beside pauses.
+mod permits; // A look beside jobs that wait for a permit.
 mod plans; // Every hot statement in every state of the statistics.
 mod rates; // A claim beside jobs that a rate holds back.
 mod replans; // An enqueue is planned once in a session.
