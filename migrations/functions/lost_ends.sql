@@ -21,7 +21,7 @@ comment on function pgjobq.note_lost_ends is 'Internal. Notes that records of ba
 
 -- The same of all records in a partition of `finished`. It looks at the latest one of each outcome.
 create or replace function pgjobq.note_lost_partition(p_table text) returns void language plpgsql
-    set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+    set search_path = pg_catalog, pg_temp as $$
 begin
     execute format('
         select pgjobq.note_lost_ends(s.shard::smallint, max(f.finished_at))

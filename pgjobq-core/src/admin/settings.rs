@@ -9,8 +9,9 @@ use sqlx::postgres::PgRow;
 
 use crate::DatabaseError;
 use crate::admin::asked::Asked;
-use crate::admin::bound::{check_bound, refused};
-use crate::admin::queue::{EndedState, Queue, QueueError, check_ageing, check_retention};
+use crate::admin::bounding::{check_bound, refused};
+use crate::admin::queue::{EndedState, Queue, check_ageing, check_retention};
+use crate::admin::queue_error::QueueError;
 use crate::client::Client;
 use crate::db::literal::Literal;
 use crate::db::time::{duration, time};

@@ -12,6 +12,7 @@ pub(crate) mod group;
 mod held;
 mod in_line;
 pub(crate) mod insert;
+pub(crate) mod inserted;
 pub(crate) mod new;
 pub(crate) mod new_job;
 pub(crate) mod new_row;

@@ -12,10 +12,10 @@ use crate::db::shared::Shared;
 use crate::enqueue::coalesce::{Coalesce, Coalesced};
 use crate::enqueue::deliver::Sender;
 use crate::enqueue::full::{Full, Room, WhenFull};
+use crate::enqueue::inserted::Inserted;
 use crate::enqueue::outcome::EnqueueOutcome;
 use crate::enqueue::room::Rooms;
 use crate::enqueue::row::Row;
-use crate::enqueue::target::Inserted;
 use crate::{DatabaseError, EnqueueError};
 
 /// Sends jobs through a client.

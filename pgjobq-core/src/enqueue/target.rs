@@ -12,24 +12,13 @@ use crate::db::client_schemas::CLIENT_SCHEMAS;
 use crate::db::query::acquire;
 use crate::db::statements::{self, Statements};
 use crate::enqueue::insert::{self, Transaction as In};
+use crate::enqueue::inserted::Inserted;
 use crate::enqueue::new::New;
 use crate::enqueue::row::MAX_ARGS;
 use crate::workflow::enclosed;
 use crate::{EnqueueError, JobId, Tx};
 
 type Inserting<'s> = Pin<Box<dyn Future<Output = Result<Inserted, EnqueueError>> + Send + 's>>;
-
-/// The result of an enqueue.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub struct Inserted {
-    /// The number of new jobs, or of new workflows; the others are duplicates.
-    pub new: u64,
-    /// The number of jobs that were dropped, because their queue is full.
-    pub dropped: u64,
-    /// True if the jobs are certainly committed.
-    pub committed: bool,
-}
 
 /// A target of an enqueue: `&client`, `&pool`, `&mut *connection`, `&mut *transaction`, or [`client.within(&mut
 /// *transaction)`](Client::within); in a transactional job, `&mut *tx`.
