@@ -59,7 +59,7 @@ impl Lease {
         let has_limits = |job: &&mut ClaimedJob| !job.limits.is_empty();
         let take_limits = |job: &mut ClaimedJob| (job.id, std::mem::take(&mut job.limits));
         let limits = jobs.iter_mut().filter(has_limits).map(take_limits).collect();
-        let jobs = jobs.iter().map(|job| HeldJob::from(&*job)).collect();
+        let jobs = jobs.iter().map(HeldJob::from).collect();
         Self { key, worker, jobs, limits, outstanding, closing, lost: CancellationToken::new(), stop }
     }
 
