@@ -128,7 +128,7 @@ begin
         union all
         -- What a caller has written is seen by a job that starts afterwards.
         select format('nobody sees what %s callers wrote', v_written)
-         where exists (select from races.answers where lasts = 'waiting')
+         where v_written > 0 and exists (select from races.answers where lasts = 'waiting')
            and not exists (select from races.claimed where saw >= v_written)
            and not exists (select from pgjobq.jobs j where not pgjobq.is_leased(j))
         union all
