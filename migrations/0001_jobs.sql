@@ -146,18 +146,23 @@ create table pgjobq.jobs (
     unique_key text,
     primary key (shard, id),
     -- In line means also: with each permit that `limits` names. `may_be_in_line` says the same.
+    -- And who needs a permit has a place in the waiting room.
     constraint in_line_means_due check (
-        ticket is null or (run_at is null and waits_for = 0 and (limits is null
+        (limits is null or limits & 3::smallint = 0 or arrival is not null)
+        and (ticket is null or (run_at is null and waits_for = 0 and (limits is null
             or ((limits & 1::smallint = 0 or permit is not null)
-                and (limits & 2::smallint = 0 or queue_permit is not null))))),
+                and (limits & 2::smallint = 0 or queue_permit is not null)))))),
     -- The constraints below refuse rows that are written by hand, and would make a claim or the upkeep fail
     -- for all others. Each insert reads their text anew: with one for each column, they were a third of its
     -- cost.
     constraint ticket_fits_a_range check (ticket between 1 and 9223372036854775806),
     -- A claim returns the `meta` of 500 jobs, and does not count their bytes; a filter reads the attributes
-    -- of all jobs that it passes over. An enqueue allows 8 KiB of attributes.
+    -- of all jobs that it passes over. An enqueue allows 8 KiB of attributes, and 200 characters of the texts
+    -- in indexes, of which an entry has at most 2,700 bytes.
     constraint texts_are_small check (
-        kind <> '' and pg_column_size((kind, key, attributes, meta, unique_key)) < 10240),
+        kind <> '' and pg_column_size((kind, key, attributes, meta, unique_key)) < 10240
+        and octet_length(kind) <= 800 and coalesce(octet_length(key), 0) <= 800
+        and coalesce(octet_length(unique_key), 0) <= 800),
     -- The functions keep `attempt` at its limit. The other counts end at `retries` and `max_crashes`.
     constraint counts_are_counts check (
         least(priority, failures, crashes, retries, max_crashes) >= 0 and least(attempt, waits_for) >= 0

@@ -18,7 +18,7 @@
 create or replace function pgjobq.admit(
     p_shard smallint, p_kind text[], p_key text[], p_queue int[], p_most int default 500,
     out admitted int, out queues int[], out more boolean, out ended uuid[], out next_look timestamptz)
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set lock_timeout = '1s' set search_path = pg_catalog, pg_temp as $$
 declare
     v record;       -- the waiting jobs that get a permit, as arrays
     v_next int[];   -- the queues whose permits the jobs that were just admitted need
@@ -38,7 +38,8 @@ begin
         select m.admitted, m.queues, m.next into admitted, queues, v_next
           from pgjobq.give_permits(p_shard, v.ids, v.places, v.permits) m;
     end if;
-    ended := pgjobq.settle_conflicts(p_shard, p_kind, p_key);
+    select c.ended, c.more or admit.more into ended, more
+      from pgjobq.settle_conflicts(p_shard, p_kind, p_key, more) c;
     p_queue := array(select unnest(p_queue) union select unnest(v_next) order by 1);
     if p_queue <> '{}' then
         perform pgjobq.lock_limits(p_shard, 1, p_queue::text[]);
@@ -169,7 +170,8 @@ end $$;
 comment on function pgjobq.free_permits is 'Internal. The numbers of free permits.';
 
 -- Gives locked jobs permits of their kinds, and a ticket if they need no other. The others wait for that of
--- their queue: `next`.
+-- their queue (`next`), behind those that wait there already: so the keys take turns, and one with many jobs
+-- does not delay the others.
 create or replace function pgjobq.give_permits(
     p_shard smallint, p_id uuid[], p_place tid[], p_permit int[],
     out admitted int, out queues int[], out next int[])
@@ -181,7 +183,9 @@ begin
         update pgjobq.jobs j
            set permit = d.permit,
                ticket = case when pgjobq.may_be_in_line(j.limits, d.permit, j.queue_permit)
-                             then v_new[d.n] end
+                             then v_new[d.n] end,
+               arrival = case when pgjobq.may_be_in_line(j.limits, d.permit, j.queue_permit)
+                              then j.arrival else v_new[d.n] end
           from unnest(p_id, p_place, p_permit) with ordinality d(id, place, permit, n)
          where j.ctid = d.place and j.shard + 0 = p_shard and j.id is not distinct from d.id
         returning j.queue_id, j.ticket)
@@ -210,7 +214,8 @@ end $$;
 comment on function pgjobq.give_queue_permits is 'Internal. Gives jobs permits of their queues.';
 
 -- Admits what it can under the limits of these jobs, of one shard, which wait for permits or have just given
--- theirs back. Jobs that are gone or wait for nothing are left out.
+-- theirs back. Jobs that are gone or wait for nothing are left out. It waits at most a second for a limit. It
+-- must not be called in an open transaction, which would hold the limits: producers may call it.
 create or replace function pgjobq.admit_jobs(
     p_shard smallint, p_jobs uuid[], out admitted int, out queues int[], out more boolean,
     out ended uuid[], out next_look timestamptz)
@@ -218,6 +223,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_kinds text[]; v_keys text[]; v_queues int[];
 begin
+    perform pgjobq.reject_open_transaction();
     select array_agg(j.kind) filter (where j.limits & 1::smallint > 0 and j.permit is null),
            array_agg(pgjobq.permit_key(j.limits, j.key))
                filter (where j.limits & 1::smallint > 0 and j.permit is null),
@@ -226,6 +232,8 @@ begin
       from unnest(p_jobs) d(id), lateral pgjobq.job_row(p_shard, d.id) j
      where j.limits is not null and j.ticket is null and j.run_at is null and j.waits_for = 0;
     admitted := 0;
+    select o.kinds, o.keys, o.queues into v_kinds, v_keys, v_queues
+      from pgjobq.open_limits(p_shard, v_kinds, v_keys, v_queues) o;
     if v_kinds is not null or v_queues is not null then
         select a.admitted, a.queues, a.more, a.ended, a.next_look
           into admitted, queues, more, ended, next_look
@@ -237,10 +245,42 @@ comment on function pgjobq.admit_jobs is 'Internal. Admits what it can under the
 
 revoke execute on function pgjobq.admit_jobs from public;
 
--- The next limits, after the cursor (`p_kind`, `p_key`), under which jobs wait and a permit is free; at most
--- `p_most` limits are looked at. Those of queues come with the end, where `next_kind` is null. `waiting` is
--- true if any job waits for a permit. It locks nothing: `admit` reads again. All else that leads to an
--- admission is a hint; this finds what was missed.
+-- Those of these limits that have a free permit, or let no job wait. It looks without a lock: a permit that
+-- is given back after this look is followed by an admission, which sees the jobs that the caller knows of.
+create or replace function pgjobq.open_limits(
+    p_shard smallint, p_kind text[], p_key text[], p_queue int[],
+    out kinds text[], out keys text[], out queues int[])
+language plpgsql as $$
+begin
+    select array_agg(l.kind), array_agg(l.key) into kinds, keys
+      from (select d.kind, pgjobq.concurrency_of('kind', d.kind) as most,
+                   pgjobq.has_own_answers(p_shard, d.kind)
+                   or exists (select from pgjobq.limits
+                               where scope = 'kind' and name = d.kind and on_conflict <> 'wait') as answers
+              from (select distinct kind from unnest(p_kind) u(kind)) d offset 0) k,
+           lateral (select distinct k.kind, u.key from unnest(p_kind, p_key) u(kind, key)
+                     where u.kind = k.kind) l
+     where k.most is null or k.answers or k.most > (
+           select count(*) from (select from pgjobq.jobs
+                                  where shard = p_shard and kind = l.kind
+                                    and coalesce(case when limits & 16::smallint > 0 then key end, '') = l.key
+                                    and permit > 0
+                                  order by permit limit k.most) t);
+    queues := (select array_agg(q.id)
+                 from (select d.id, pgjobq.concurrency_of('queue', o.name) as most
+                         from unnest(p_queue) d(id) join pgjobq.queues o on o.id = d.id offset 0) q
+                where q.most is null or q.most > (
+                      select count(*) from (select from pgjobq.jobs
+                                             where shard = p_shard and queue_id = q.id and queue_permit > 0
+                                             order by queue_permit limit q.most) t));
+end $$;
+
+comment on function pgjobq.open_limits is 'Internal. Finds limits under which a job may be let in.';
+
+-- The next limits, after the cursor (`p_kind`, `p_key`), under which jobs wait and a permit is free, or under
+-- which a job waits that should not; at most `p_most` limits are looked at. Those of queues come with the
+-- end, where `next_kind` is null. `waiting` is true if any job waits for a permit. It locks nothing: `admit`
+-- reads again. All else that leads to an admission is a hint; this finds what was missed.
 create or replace function pgjobq.find_admissible(
     p_shard smallint, p_kind text, p_key text, p_most int,
     out kinds text[], out keys text[], out queues int[], out next_kind text, out next_key text,
@@ -265,13 +305,9 @@ begin
         exit when next_kind is null;
         v_most := case when v_kind = next_kind then v_most else pgjobq.concurrency_of('kind', next_kind) end;
         v_kind := next_kind;
-        if (v_most is null or v_most > (
-                select count(*) from (select from pgjobq.jobs
-                                       where shard = p_shard and kind = next_kind
-                                         and coalesce(case when limits & 16::smallint > 0 then key end, '')
-                                             = next_key and permit > 0
-                                       order by permit limit v_most) t))
+        if pgjobq.permit_is_free(p_shard, next_kind, next_key, v_most)
            and not pgjobq.awaits_room(p_shard, 'kind', next_kind, next_key)
+           or pgjobq.has_conflict(p_shard, next_kind, next_key)
         then
             kinds := kinds || next_kind;
             keys := keys || next_key;
@@ -286,6 +322,20 @@ end $$;
 
 comment on function pgjobq.find_admissible is
     'Internal. Finds limits under which waiting jobs may be let in.';
+
+-- True if fewer than `p_most` jobs have permits under the limit of a kind; null: there is no such limit.
+create or replace function pgjobq.permit_is_free(p_shard smallint, p_kind text, p_key text, p_most int)
+returns boolean language plpgsql as $$
+begin
+    return p_most is null or p_most > (
+        select count(*) from (select from pgjobq.jobs
+                               where shard = p_shard and kind = p_kind
+                                 and coalesce(case when limits & 16::smallint > 0 then key end, '') = p_key
+                                 and permit > 0
+                               order by permit limit p_most) t);
+end $$;
+
+comment on function pgjobq.permit_is_free is 'Internal. Whether a permit of a kind is free.';
 
 -- The queues in whose waiting room jobs are, and of which a permit is free.
 create or replace function pgjobq.queues_with_room(p_shard smallint) returns int[] language plpgsql as $$
@@ -318,17 +368,17 @@ comment on function pgjobq.queues_with_room is 'Internal. Finds queues in which 
 -- True if a job waits for a permit: two index probes.
 create or replace function pgjobq.has_limited(p_shard smallint) returns boolean language plpgsql as $$
 begin
-    return (select arrival from pgjobq.jobs
+    return exists (select from (select from pgjobq.jobs
              where shard = p_shard
                and limits & 1::smallint > 0 and permit is null and ticket is null and run_at is null
                and waits_for = 0
              order by kind, coalesce(case when limits & 16::smallint > 0 then key end, '')
-             limit 1) is not null
-        or (select arrival from pgjobq.jobs
+             limit 1) j)
+        or exists (select from (select from pgjobq.jobs
              where shard = p_shard
                and limits & 2::smallint > 0 and queue_permit is null and ticket is null and run_at is null
                and waits_for = 0 and (limits & 1::smallint = 0 or permit is not null)
-             order by queue_id limit 1) is not null;
+             order by queue_id limit 1) j);
 end $$;
 
 comment on function pgjobq.has_limited is 'Internal. Whether a job waits for a permit.';

@@ -85,9 +85,9 @@ language sql stable as $$
       from (select w.id, w.ctid as address, w.queue_id, w.waits_for, w.run_at, w.permit, w.queue_permit,
                    case when p_queue is null then w.limits
                         -- Those of its kind stay as they are.
-                        else nullif(coalesce(w.limits, 0::smallint) & 49::smallint
-                                    | coalesce(pgjobq.limits_in(w.kind, p_queue), 0::smallint) & 14::smallint,
-                                    0::smallint) end as limits
+                        else nullif((coalesce(w.limits, 0::smallint) & 497::smallint)
+                                    | (coalesce(pgjobq.limits_in(p_shard, w.kind, w.key, p_queue),
+                                                0::smallint) & 14::smallint), 0::smallint) end as limits
               from pgjobq.jobs w where w.shard = p_shard and w.id = p_id offset 0) j,
            lateral (select case when p_run_at is null then j.run_at when p_run_at > p_now then p_run_at end
                                as run_at) c

@@ -1,30 +1,55 @@
 -- Conflicts: what becomes of the jobs that find no permit, if their kind says more than that they wait, or
 -- they say so themselves.
 
--- Ends waiting jobs of these limits, which the caller has locked and whose free permits it has given away.
--- Returns the jobs that have ended.
-create or replace function pgjobq.settle_conflicts(p_shard smallint, p_kind text[], p_key text[])
-returns uuid[] language plpgsql as $$
+-- Ends waiting jobs of these limits, which the caller has locked. It leaves a limit that still has a permit
+-- for them to the next call, and one with a rate if the caller has not given all that it could (`p_more`).
+-- `ended` are the jobs that have ended, and `more` is true if others may have to.
+create or replace function pgjobq.settle_conflicts(
+    p_shard smallint, p_kind text[], p_key text[], p_more boolean, out ended uuid[], out more boolean)
+language plpgsql as $$
 declare
     v_kinds text[] := array(select distinct kind from unnest(p_kind) kind);
     v_own text[] := array(select kind from unnest(v_kinds) kind where pgjobq.has_own_answers(p_shard, kind));
     v_ended uuid[];
     l record;
 begin
+    more := false;
     for l in
-        select k.kind, u.key, k.answer
+        select k.kind, u.key, k.answer, pgjobq.concurrency_of('kind', k.kind) as most
           from (select kind, coalesce(c.on_conflict, 'wait') as answer
                   from unnest(v_kinds) kind
                   left join pgjobq.limits c on c.scope = 'kind' and c.name = kind) k,
                lateral (select distinct u.key from unnest(p_kind, p_key) u(kind, key) where u.kind = k.kind) u
          where k.answer <> 'wait' or k.kind = any (v_own)
     loop
-        v_ended := v_ended || pgjobq.settle_conflict(p_shard, l.kind, l.key, l.answer);
+        continue when case when pgjobq.rates_of('kind', l.kind) is null
+                           then pgjobq.permit_is_free(p_shard, l.kind, l.key, l.most) else p_more end;
+        v_ended := pgjobq.settle_conflict(p_shard, l.kind, l.key, l.answer);
+        ended := ended || v_ended;
+        more := more or v_ended is not null and pgjobq.has_conflict(p_shard, l.kind, l.key) is true;
     end loop;
-    return v_ended;
 end $$;
 
 comment on function pgjobq.settle_conflicts is 'Internal. Ends waiting jobs of limits that let none wait.';
+
+-- True if a job that waits under a limit should not: its answer is `drop`, or it came before one whose answer
+-- is to cancel it. Or if a job that runs should make room for it. It locks nothing.
+create or replace function pgjobq.has_conflict(p_shard smallint, p_kind text, p_key text) returns boolean
+language plpgsql as $$
+declare
+    v_answer text := (select on_conflict from pgjobq.limits where scope = 'kind' and name = p_kind);
+begin
+    if coalesce(v_answer, 'wait') = 'wait' and not pgjobq.has_own_answers(p_shard, p_kind) then
+        return false;
+    end if;
+    return (select bool_or(w.answer = 'drop')
+                   or min(w.arrival) < max(w.arrival) filter (where w.answer like 'cancel%')
+                   or (array_agg(w.answer order by w.arrival desc) filter (where w.answer like 'cancel%'))[1]
+                      = 'cancel_running' and pgjobq.holder_to_cancel(p_shard, p_kind, p_key) is not null
+              from pgjobq.waiting_with_answers(p_shard, p_kind, p_key, v_answer) w);
+end $$;
+
+comment on function pgjobq.has_conflict is 'Internal. Whether a job waits that should not.';
 
 -- True if jobs of a kind wait for a permit that have answers of their own.
 create or replace function pgjobq.has_own_answers(p_shard smallint, p_kind text) returns boolean
@@ -72,30 +97,61 @@ end $$;
 
 comment on function pgjobq.settle_conflict is 'Internal. Ends waiting jobs of one limit.';
 
--- Locks jobs that wait for a permit and have not run, the one that came last first; at most a thousand. Their
--- answers are their own, or else those of their kind.
+-- Locks jobs that wait for a permit and have not run, the one that came last first.
 create or replace function pgjobq.latest_waiting(
     p_shard smallint, p_kind text, p_key text, p_answer text, out ids uuid[], out answers text[])
 language plpgsql as $$
 begin
-    select array_agg(w.id order by w.arrival desc),
-           array_agg(case w.own when 64 then 'wait' when 128 then 'drop' when 256 then 'cancel_waiting'
-                                when 384 then 'cancel_running' else p_answer end order by w.arrival desc)
+    select array_agg(w.id order by w.arrival desc), array_agg(w.answer order by w.arrival desc)
       into ids, answers
-      from (select id, arrival, limits & 448::smallint as own from pgjobq.jobs
-             where shard = p_shard and kind = p_kind
-               and coalesce(case when limits & 16::smallint > 0 then key end, '') = p_key
-               and limits & 1::smallint > 0 and permit is null and ticket is null and run_at is null
-               and waits_for = 0 and attempt = 0
-             order by priority desc, arrival limit 1000 for update skip locked) w;
+      from pgjobq.waiting_with_answers(p_shard, p_kind, p_key, p_answer) w,
+           lateral (select from pgjobq.jobs
+                     where shard = p_shard and id = w.id and ticket is null and permit is null
+                       for update skip locked offset 0) locked;
 end $$;
 
 comment on function pgjobq.latest_waiting is 'Internal. Locks jobs that wait for a permit and have not run.';
+
+-- The jobs that wait for a permit and have not run, of each priority the last thousand. Their answers are
+-- their own, or else those of their kind.
+create or replace function pgjobq.waiting_with_answers(
+    p_shard smallint, p_kind text, p_key text, p_answer text)
+returns table (id uuid, arrival bigint, answer text) language plpgsql as $$
+begin
+    return query
+    select w.id, w.arrival,
+           case w.own when 64 then 'wait' when 128 then 'drop' when 256 then 'cancel_waiting'
+                      when 384 then 'cancel_running' else p_answer end
+      from generate_series(0, 3) p(priority),
+           lateral (select j.id, j.arrival, j.limits & 448::smallint as own from pgjobq.jobs j
+                     where j.shard = p_shard and j.kind = p_kind
+                       and coalesce(case when j.limits & 16::smallint > 0 then j.key end, '') = p_key
+                       and j.limits & 1::smallint > 0 and j.permit is null and j.ticket is null
+                       and j.run_at is null and j.waits_for = 0 and j.priority = p.priority and j.attempt = 0
+                     order by j.arrival desc limit 1000) w;
+end $$;
+
+comment on function pgjobq.waiting_with_answers is 'Internal. Waiting jobs and their answers.';
 
 -- Requests that the oldest job with a permit is cancelled, unless that was requested before.
 create or replace function pgjobq.cancel_oldest_holder(
     p_shard smallint, p_kind text, p_key text, p_for uuid)
 returns void language plpgsql as $$
+declare
+    v_oldest uuid := pgjobq.holder_to_cancel(p_shard, p_kind, p_key);
+begin
+    if v_oldest is not null then
+        perform pgjobq.ask_to_cancel(p_shard, array[v_oldest], 'its limit', 'job ' || p_for || ' is newer');
+        perform pg_notify(pgjobq.channel(), 'cancel some');
+    end if;
+end $$;
+
+comment on function pgjobq.cancel_oldest_holder is
+    'Internal. Requests that the oldest job under a limit is cancelled.';
+
+-- The oldest job with a permit; null if it was requested already that it is cancelled.
+create or replace function pgjobq.holder_to_cancel(p_shard smallint, p_kind text, p_key text) returns uuid
+language plpgsql as $$
 declare
     v_oldest uuid;
 begin
@@ -106,13 +162,8 @@ begin
                             and permit > 0
                           order by permit) h
                   order by h.arrival limit 1);
-    if v_oldest is not null and not exists (
-        select from pgjobq.cancels where shard = p_shard and job = v_oldest)
-    then
-        perform pgjobq.ask_to_cancel(p_shard, array[v_oldest], 'its limit', 'job ' || p_for || ' is newer');
-        perform pg_notify(pgjobq.channel(), 'cancel some');
-    end if;
+    return case when not exists (select from pgjobq.cancels where shard = p_shard and job = v_oldest)
+                then v_oldest end;
 end $$;
 
-comment on function pgjobq.cancel_oldest_holder is
-    'Internal. Requests that the oldest job under a limit is cancelled.';
+comment on function pgjobq.holder_to_cancel is 'Internal. The job that a newer one replaces.';

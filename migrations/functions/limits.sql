@@ -42,16 +42,24 @@ $$;
 
 comment on function pgjobq.limits_for is 'Internal. The limits of a new job.';
 
--- The same for a job that comes (back) to a queue.
-create or replace function pgjobq.limits_in(p_kind text, p_queue int) returns smallint
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- The same for a job that comes (back) to a queue. A job that lies on another shard than its kind's limit is
+-- under none: it was enqueued before the limit existed, and permits there would be counted by themselves.
+create or replace function pgjobq.limits_in(p_shard smallint, p_kind text, p_key text, p_queue int)
+returns smallint language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
-    v_limited jsonb := (select limited from pgjobq.settings);
+    v_limited jsonb; v_shards smallint; v_limits smallint;
 begin
+    select limited, shards into v_limited, v_shards from pgjobq.settings;
     if v_limited is null then
         return null;
     end if;
-    return pgjobq.limits_for(v_limited, p_kind, (select name from pgjobq.queues where id = p_queue));
+    v_limits := pgjobq.limits_for(v_limited, p_kind, (select name from pgjobq.queues where id = p_queue));
+    if v_shards > 1 and v_limits & 1::smallint > 0
+       and p_shard <> pgjobq.place_of(p_kind, case when v_limits & 16::smallint > 0 then p_key end) % v_shards
+    then
+        return null;    -- No queue has a limit in a database with several shards.
+    end if;
+    return v_limits;
 end $$;
 
 comment on function pgjobq.limits_in is 'Internal. The limits of a job that comes to a queue.';
@@ -109,13 +117,25 @@ end $$;
 comment on function pgjobq.concurrency_of is 'Internal. The highest number of running jobs under a limit.';
 
 -- Writes which kinds and queues have limits to where an enqueue reads it, if that has changed. Whoever
--- changes `limits` calls it, in the same transaction.
+-- changes `limits` calls it, in the same transaction. It reads them in a statement after the lock: another
+-- session that changes other limits meanwhile has committed then, or waits for this one.
 create or replace function pgjobq.note_limits() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    v_limited jsonb;
 begin
-    select jsonb_object_agg(b.scope || ' ' || b.name, b.bits) into v_limited
+    perform from pgjobq.settings for update;
+    update pgjobq.settings s set limited = l.limited
+      from pgjobq.limited_now() l where s.limited is distinct from l.limited;
+end $$;
+
+comment on function pgjobq.note_limits is 'Internal. Notes which kinds and queues have limits.';
+
+revoke execute on function pgjobq.note_limits from public;
+
+-- The kinds and queues that have limits, as `settings.limited` should have them; null if there are none.
+create or replace function pgjobq.limited_now(out limited jsonb)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    select jsonb_object_agg(b.scope || ' ' || b.name, b.bits) into limited
       from (select l.scope, l.name,
                    case when l.scope = 'kind'
                         then case when n.concurrency is not null or n.rates is not null then 1 else 0 end
@@ -127,12 +147,9 @@ begin
                    lateral (select pgjobq.concurrency_of(l.scope, l.name) as concurrency,
                                    pgjobq.rates_of(l.scope, l.name) as rates) n) b
      where b.bits & 15 > 0;
-    update pgjobq.settings set limited = v_limited where limited is distinct from v_limited;
 end $$;
 
-comment on function pgjobq.note_limits is 'Internal. Notes which kinds and queues have limits.';
-
-revoke execute on function pgjobq.note_limits from public;
+comment on function pgjobq.limited_now is 'Internal. Which kinds and queues have limits.';
 
 -- Notifies workers that these jobs are in the waiting room; or, without jobs, that permits may have become
 -- free. It takes effect when the caller's transaction commits. True if it has not notified them, because

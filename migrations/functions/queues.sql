@@ -58,8 +58,8 @@ comment on function pgjobq.save_queue is
     'Internal. Creates a queue if it is missing, and sets what the code says.';
 
 -- Marks a queue as deleted: nothing more is enqueued in it. Its row and its lanes stay, because an open
--- transaction may have a job for it, which is cancelled later. Its bound is gone, and what operators have set
--- for it, and only the owner may write that. Null if there is no such queue.
+-- transaction may have a job for it, which is cancelled later. Its bound and its limit are gone, and what
+-- operators have set for it, and only the owner may write that. Null if there is no such queue.
 create or replace function pgjobq.delete_queue(p_name text)
 returns int language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -70,6 +70,8 @@ begin
      where name = p_name and deleted_at is null
         returning id into v_id;
     delete from pgjobq.pauses where scope = 'queue' and name = p_name and v_id is not null;
+    delete from pgjobq.limits where scope = 'queue' and name = p_name and v_id is not null;
+    if found then perform pgjobq.note_limits(), pgjobq.announce_limited('{}'); end if;
     perform pg_notify(pgjobq.channel(), 'queues changed') where v_id is not null;
     return v_id;
 end $$;

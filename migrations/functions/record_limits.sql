@@ -19,7 +19,7 @@ begin
               from jsonb_to_recordset(p_kinds) k(kind text, aliases text[], "limit" jsonb)) n;
     v_changed := pgjobq.write_limits(coalesce(v_new, '{}'));
     v_changed := pgjobq.remove_limits('kind', coalesce(v_old, '{}')) or v_changed;
-    if v_changed then
+    if v_changed or (select limited from pgjobq.settings) is distinct from pgjobq.limited_now() then
         perform pgjobq.note_limits(), pgjobq.announce_limited('{}');
     end if;
 end $$;

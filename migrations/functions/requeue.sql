@@ -34,7 +34,9 @@ begin
         if v_bounded and pgjobq.take_room(v_queue, 1, true) = 0 then
             "full" := "full" || v_id; continue;
         end if;
-        v_limits := pgjobq.with_room(pgjobq.limits_in(coalesce(p_kind, v_job.kind), v_queue), v_bounded);
+        v_limits := pgjobq.with_room(pgjobq.limits_in(
+            p_shard, coalesce(p_kind, v_job.kind), case when p_kind is null then v_job.key else p_key end,
+            v_queue), v_bounded);
         v_is_limited := v_is_limited or pgjobq.needs_permit(v_limits);
         -- Created now, so that nothing which was asked of it before is about it.
         insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, unique_key, meta,

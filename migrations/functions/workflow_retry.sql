@@ -98,7 +98,8 @@ begin
     for r in
         select d.n, f.id, f.queue_id, f.priority, f.kind, f.args, f.attributes, f.key, f.meta, f.attempt,
                f.retries, f.max_crashes, f.errors, f.weight,
-               pgjobq.with_room(pgjobq.limits_in(f.kind, f.queue_id), f.queue_id = any (p_counted)) as limits,
+               pgjobq.with_room(pgjobq.limits_in(p_shard, f.kind, f.key, f.queue_id),
+                                f.queue_id = any (p_counted)) as limits,
                s.role is null and d.waits = 0 as is_due,
                case when s.role is not null or d.waits = 0 and s.inputs is not null then 1
                     else d.waits end as waits

@@ -68,6 +68,11 @@ impl Admissions {
         self.added.notify_one();
     }
 
+    /// Requests the same without waking the task that admits.
+    pub(crate) fn sweep_later(&self) {
+        self.sweep.store(true, Ordering::Release);
+    }
+
     /// Takes the request for a look at all limits.
     pub(crate) fn take_sweep(&self) -> bool {
         self.sweep.swap(false, Ordering::AcqRel)

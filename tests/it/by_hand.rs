@@ -65,9 +65,19 @@ async fn impossible_rows_are_rejected_with_a_message(db: TestDb) {
         ("meta", "to_jsonb(repeat('x', 11000))"),
         ("attributes", "to_jsonb(repeat('x', 11000))"),
         ("kind", "repeat('x', 11000)"),
+        // An index has them, and its entries are small.
+        ("kind", "repeat('x', 801)"),
+        ("key", "repeat('x', 801)"),
+        ("unique_key", "repeat('x', 801)"),
+        // It would have no place in the waiting room.
+        ("limits", "1"),
+        ("limits", "2"),
     ] {
-        let in_line =
-            if column == "run_at" || column == "waits_for" { ("ticket", "null") } else { ("key", "null") };
+        let in_line = if matches!(column, "run_at" | "waits_for" | "limits") {
+            ("ticket", "null")
+        } else {
+            ("weight", "null")
+        };
         let error = insert(&db, JobId::new(), &[(column, value), in_line]).await.expect_err(column);
         assert_eq!(error.as_database_error().unwrap().code().unwrap(), "23514", "{column} {value}: {error}");
     }

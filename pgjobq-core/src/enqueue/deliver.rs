@@ -176,10 +176,11 @@ impl Sender {
             let mut answer =
                 insert(rows, connection, &shared.sql, Transaction::Ours { patience, room }).await?;
             if answer.limited {
-                match admit(rows, connection, &shared.sql).await {
-                    Ok(awaits) => answer.wake.extend(awaits.then_some(SCHEDULED)),
-                    Err(_) => self.wake_ups.has_limited(),
+                let admission = admit(rows, connection, &shared.sql).await;
+                if admission.as_ref().map_or(true, |admission| admission.more) {
+                    self.wake_ups.has_limited();
                 }
+                answer.wake.extend(admission.is_ok_and(|admission| admission.awaits).then_some(SCHEDULED));
             }
             Ok(answer)
         };

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::db::columns::some_of;
 use crate::db::ids::QueueId;
+use crate::db::literal::with_values;
 use crate::db::migrate::version::PROGRAM;
 use crate::db::statements::Statements;
 use crate::enqueue::edge::{self, Refused};
@@ -24,6 +25,8 @@ use crate::{DatabaseError, EnqueueError, JobId};
 /// memory here and in the server, and are no faster.
 pub(crate) const MAX_ROWS: usize = 1000;
 pub(crate) const MAX_BYTES: usize = 4 << 20;
+/// The largest number of admissions after one statement, each of at most 500 jobs of a limit. Workers do the rest.
+const MAX_ADMISSIONS: usize = 4;
 
 /// The transaction in which jobs are inserted.
 #[derive(Clone, Copy, Debug)]
@@ -90,23 +93,40 @@ pub(super) async fn insert(
     Answer::read(&row, &rows).map_err(DatabaseError::Refused)
 }
 
+/// The result of an admission after an enqueue.
+#[derive(Debug, Default)]
+pub(super) struct Admission {
+    /// True if jobs wait for a rate, and nobody was to look by then.
+    pub(super) awaits: bool,
+    /// True if there may be more to admit.
+    pub(super) more: bool,
+}
+
 /// Lets new jobs into line, as many as there are permits, and notes which of them have ended because they found none. It follows
-/// their commit, in a transaction of its own. Returns true if the others wait for a rate, and nobody was to look by then.
+/// their commit, in a transaction of its own, which is one message: it locks limits, and must not depend on the next message.
 pub(super) async fn admit(
     rows: &[impl AsRef<Row>],
     connection: &mut PgConnection,
     sql: &Statements,
-) -> Result<bool, sqlx::Error> {
+) -> Result<Admission, sqlx::Error> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.as_ref().id.as_uuid()).collect();
-    let mut awaits = false;
-    for admitted in sqlx::query(sql.admit_jobs.clone()).bind(ids).fetch_all(connection).await? {
-        let ended: Vec<Uuid> = admitted.try_get::<Option<_>, _>("ended")?.unwrap_or_default();
-        let has_ended = |row: &&Row| ended.contains(&row.id.as_uuid());
-        let dropped = rows.iter().map(AsRef::as_ref).filter(has_ended);
-        dropped.for_each(|row| row.outcome.set(EnqueueOutcome::Dropped));
-        awaits |= admitted.try_get::<bool, _>("awaits")?;
+    let mut admission = Admission::default();
+    for _ in 0..MAX_ADMISSIONS {
+        admission.more = false;
+        let statement = with_values(sql.admit_jobs.as_str(), &[&ids.as_slice()]);
+        for admitted in sqlx::raw_sql(statement).fetch_all(&mut *connection).await? {
+            let ended: Vec<Uuid> = admitted.try_get::<Option<_>, _>("ended")?.unwrap_or_default();
+            let has_ended = |row: &&Row| ended.contains(&row.id.as_uuid());
+            let dropped = rows.iter().map(AsRef::as_ref).filter(has_ended);
+            dropped.for_each(|row| row.outcome.set(EnqueueOutcome::Dropped));
+            admission.awaits |= admitted.try_get::<bool, _>("awaits")?;
+            admission.more |= admitted.try_get::<bool, _>("more")?;
+        }
+        if !admission.more {
+            break;
+        }
     }
-    Ok(awaits)
+    Ok(admission)
 }
 
 /// The statement for one job that is [simple](Row::is_simple). It costs the server half as much as the one for many.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::Postgres;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
+use sqlx::{Execute, Executor as _, Postgres};
 use tokio::time::timeout;
 
 use crate::DatabaseError;
@@ -100,12 +100,12 @@ impl Store {
         self.connections.close().await;
     }
 
-    pub(super) async fn rows(
+    pub(super) async fn rows<'q>(
         &self,
-        query: Query<'_, Postgres, PgArguments>,
+        query: impl Execute<'q, Postgres> + 'q,
     ) -> Result<Vec<PgRow>, DatabaseError> {
         let mut lent = self.connections.lend().await?;
-        let answered = timeout(self.answer_within, query.fetch_all(lent.connection())).await;
+        let answered = timeout(self.answer_within, lent.connection().fetch_all(query)).await;
         let Ok(answered) = answered else {
             return Err(DatabaseError::Unanswered { after: self.answer_within });
         };

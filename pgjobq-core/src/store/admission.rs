@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::DatabaseError;
 use crate::db::ids::{QueueId, Shard};
+use crate::db::literal::with_values;
 use crate::store::access::Store;
 
 /// The bits of `jobs.limits`.
@@ -86,9 +87,10 @@ impl Store {
         Admitted::read(&row).map_err(DatabaseError::Refused)
     }
 
-    /// Gives free permits under the limits of these jobs. Returns the results of all shards together.
+    /// Gives free permits under the limits of these jobs, in one message. Returns the results of all shards together.
     pub async fn admit_jobs(&self, jobs: &[Uuid]) -> Result<Admitted, DatabaseError> {
-        let rows = self.rows(sqlx::query(self.sql.admit_jobs.clone()).bind(jobs)).await?;
+        let statement = with_values(self.sql.admit_jobs.as_str(), &[&jobs]);
+        let rows = self.rows(sqlx::raw_sql(statement)).await?;
         let parts: Result<Vec<Admitted>, _> = rows.iter().map(Admitted::read).collect();
         let parts = parts.map_err(DatabaseError::Refused)?;
         Ok(parts.into_iter().fold(Admitted::default(), Admitted::and))

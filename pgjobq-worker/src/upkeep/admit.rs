@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pgjobq_core::DatabaseError;
-use pgjobq_core::worker_api::{Admitted, LimitCursor, Signal};
+use pgjobq_core::worker_api::{Admitted, Limit, LimitCursor, Shard, Signal};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::Upkeep;
+use crate::admissions::Admissions;
 use crate::pause::jittered;
 use crate::runtime::Runtime;
 
@@ -23,6 +24,8 @@ const SWEEP_BATCH_SIZE: i32 = 100;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Sweeps take at most one part in this many of a worker's time.
 const SWEEP_SHARE: u32 = 20;
+/// The time over which workers spread their looks after a notification.
+const NOTIFIED_SPREAD: Duration = Duration::from_millis(10);
 /// The pause while no job waits. The look for follow-ups finds what was missed.
 const IDLE: Duration = Duration::from_secs(60 * 60);
 
@@ -51,23 +54,39 @@ impl Admitter {
         Self { runtime, signals, sweep: None, next_sweep: Instant::now() }
     }
 
-    /// Admits what it can under the limits, and of the jobs, that were noted. After an error they are noted again.
+    /// Admits what it can under the limits, and of the jobs, that were noted. If the database refuses a batch, it admits under each
+    /// limit by itself, so that one which fails delays no other; the next sweep tries that one again. After any other error they
+    /// are noted again.
     async fn admit_noted(&self) -> Result<(), DatabaseError> {
         let Runtime { admissions, store, .. } = &*self.runtime;
         while let Some((shard, limits)) = admissions.take_limits() {
-            let admitted = store.admit(shard, &limits, ADMIT_BATCH_SIZE).await;
-            if admitted.as_ref().map_or(true, |admitted| admitted.more) {
-                admissions.put_limits_back(shard, limits);
+            match self.admit(shard, limits.clone()).await {
+                Err(DatabaseError::Refused(_)) if limits.len() > 1 => {
+                    for limit in limits {
+                        refused(self.admit(shard, vec![limit]).await, admissions)?;
+                    }
+                }
+                answer => refused(answer, admissions)?,
             }
-            self.woken_by(&admitted?);
         }
         while let Some(jobs) = admissions.take_jobs() {
             let admitted = store.admit_jobs(&jobs).await;
-            if admitted.as_ref().map_or(true, |admitted| admitted.more) {
+            if admitted.as_ref().map_or_else(is_passing, |admitted| admitted.more) {
                 admissions.put_jobs_back(&jobs);
             }
-            self.woken_by(&admitted?);
+            refused(admitted.map(|admitted| self.woken_by(&admitted)), admissions)?;
         }
+        Ok(())
+    }
+
+    /// Admits what it can under these limits. They are noted again if there is more to do, or the database was not reached.
+    async fn admit(&self, shard: Shard, limits: Vec<Limit>) -> Result<(), DatabaseError> {
+        let Runtime { admissions, store, .. } = &*self.runtime;
+        let admitted = store.admit(shard, &limits, ADMIT_BATCH_SIZE).await;
+        if admitted.as_ref().map_or_else(is_passing, |admitted| admitted.more) {
+            admissions.put_limits_back(shard, limits);
+        }
+        self.woken_by(&admitted?);
         Ok(())
     }
 
@@ -109,6 +128,23 @@ impl Admitter {
     }
 }
 
+/// Returns whether the same may succeed soon. What the database refuses is left to the next sweep.
+fn is_passing(error: &DatabaseError) -> bool {
+    !matches!(error, DatabaseError::Refused(_))
+}
+
+/// Leaves what the database refuses to the next sweep, and returns all other errors.
+fn refused(answer: Result<(), DatabaseError>, admissions: &Admissions) -> Result<(), DatabaseError> {
+    match answer {
+        Err(DatabaseError::Refused(error)) => {
+            tracing::debug!(%error, "an admission failed; the next sweep tries again");
+            admissions.sweep_later();
+            Ok(())
+        }
+        answer => answer,
+    }
+}
+
 impl Upkeep for Admitter {
     const ACTIVITY: &'static str = "admitting";
 
@@ -138,7 +174,14 @@ impl Upkeep for Admitter {
                 signal = self.signals.recv() => signal,
             };
             match signal {
-                Ok(Signal::Limited(jobs)) if !jobs.is_empty() => return admissions.waiting(&jobs),
+                Ok(Signal::Limited(jobs)) if !jobs.is_empty() => {
+                    admissions.put_jobs_back(&jobs);
+                    // All workers hear of it. The first one to look lets the jobs in, and the others find nothing.
+                    return tokio::select! {
+                        () = admissions.noted() => {}
+                        () = tokio::time::sleep(NOTIFIED_SPREAD.mul_f64(fastrand::f64())) => {}
+                    };
+                }
                 Ok(Signal::Limited(_) | Signal::Anything) | Err(RecvError::Lagged(_)) => {
                     return admissions.sweep();
                 }

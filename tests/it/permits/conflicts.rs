@@ -102,3 +102,38 @@ async fn job_says_itself_what_becomes_of_it(db: TestDb) {
     assert_eq!(end_of(&db.client, &newest).await, Outcome::Completed(()));
     worker.shutdown().await.unwrap();
 }
+
+#[job(kind = "permits_many_drop", queue = "default", concurrency = 700, on_conflict = "drop")]
+async fn many_drop() {}
+
+on_one_shard!(no_job_is_dropped_while_permits_are_free);
+async fn no_job_is_dropped_while_permits_are_free(db: TestDb) {
+    let all = db.client.enqueue_all((0..900).map(|_| many_drop::job())).await.unwrap();
+    assert_eq!((all.new, db.number("select count(*) from pgjobq.jobs where permit > 0").await), (900, 700));
+    assert_eq!(db.number("select count(*) from pgjobq.finished").await, 200);
+}
+
+on_one_shard!(sweep_ends_jobs_that_should_not_wait);
+async fn sweep_ends_jobs_that_should_not_wait(db: TestDb) {
+    let probe = Probe::new();
+    let worker = db.worker().build().await.unwrap().start();
+    let first = drop_others::job(probe.number, "swept".to_owned()).enqueue(&db.client).await.unwrap();
+    let running = newest_runs::job(probe.number, "swept".to_owned()).enqueue(&db.client).await.unwrap();
+    probe.until(|probe| probe.running() == 2).await;
+    // Processes that enqueue, and die before the admission.
+    db.run(
+        "select * from pgjobq.enqueue_many('{permits_drop,permits_takes_over}', '{default,default}', '{1,1}',
+             '{0,0}', '{3,3}', array[pgjobq.new_id(), pgjobq.new_id()], '{1,2}',
+             (select array[args::text, args::text] from pgjobq.jobs limit 1), null, null, '{swept,swept}',
+             null, null, null, false, null)",
+    )
+    .await;
+    db.run("select pgjobq.announce_limited(null)").await;
+    let dropped =
+        "(select count(*) from pgjobq.finished where kind = 'permits_drop' and outcome = 'cancelled') = 1";
+    db.until(dropped).await;
+    let _ = end_of(&db.client, &running).await; // Not by the gate, which is closed.
+    probe.gate.add_permits(2);
+    assert_eq!(end_of(&db.client, &first).await, Outcome::Completed(()));
+    worker.shutdown().await.unwrap();
+}

@@ -59,3 +59,18 @@ async fn higher_priority_goes_first_within_a_key(db: TestDb) {
     // The first one was let in before the others came.
     assert_eq!(order, [jobs[0], jobs[3], jobs[2], jobs[1]]);
 }
+
+on_one_shard!(keys_take_turns_under_the_limit_of_their_queue);
+async fn keys_take_turns_under_the_limit_of_their_queue(db: TestDb) {
+    db.client.queue("default").concurrency(1).save().await.unwrap();
+    let probe = Probe::new();
+    let job = |key: &str| hold::job(probe.number, key.to_owned());
+    db.client.enqueue_all((0..20).map(|_| job("many"))).await.unwrap();
+    let last = job("one").enqueue(&db.client).await.unwrap();
+    probe.gate.add_permits(21);
+    let worker = db.worker().build().await.unwrap().start();
+    db.until("not exists (select from pgjobq.jobs)").await;
+    worker.shutdown().await.unwrap();
+    let place = probe.runs().iter().position(|(id, _)| *id == last.id());
+    assert_eq!(place, Some(1));
+}

@@ -175,3 +175,48 @@ async fn retried_job_holds_its_place_or_lets_others_pass(db: TestDb) {
     }
     worker.shutdown().await.unwrap();
 }
+
+on_one_shard!(limit_that_cannot_be_admitted_delays_no_other);
+async fn limit_that_cannot_be_admitted_delays_no_other(db: TestDb) {
+    db.run(
+        "create function public.refuse() returns trigger language plpgsql as
+            $$ begin if new.key = 'refused/b' then raise 'refused by a test'; end if; return new; end $$;
+         create trigger refuse before update on pgjobq.jobs for each row execute function public.refuse()",
+    )
+    .await;
+    let jobs = ["a", "b", "c"].map(|key| count::job(format!("refused/{key}")));
+    db.client.enqueue_all(jobs).await.unwrap();
+    assert_eq!(in_state(&db, "limited").await, 3);
+    let worker = db.worker().build().await.unwrap().start();
+    db.until("(select array_agg(key) from pgjobq.jobs) = '{refused/b}'").await;
+    db.run("drop trigger refuse on pgjobq.jobs").await;
+    db.until("not exists (select from pgjobq.jobs)").await;
+    worker.shutdown().await.unwrap();
+}
+
+on_one_shard!(producer_holds_no_limit_until_its_commit);
+async fn producer_holds_no_limit_until_its_commit(db: TestDb) {
+    db.client.enqueue(count::job("producer".to_owned())).await.unwrap();
+    let mut tx = db.pool.begin().await.unwrap();
+    let admit = "select pgjobq.admit_jobs(0::smallint, array(select id from pgjobq.jobs))";
+    let error = sqlx::raw_sql(admit).execute(&mut *tx).await.unwrap_err();
+    assert_eq!(error.as_database_error().unwrap().code().unwrap(), "25001");
+    tx.rollback().await.unwrap();
+    db.run(admit).await;
+}
+
+on_one_shard!(limit_that_is_locked_delays_no_other);
+async fn limit_that_is_locked_delays_no_other(db: TestDb) {
+    let keys = ["locked/a", "locked/b", "locked/c"];
+    let mut tx = db.pool.begin().await.unwrap();
+    sqlx::raw_sql("select pgjobq.lock_limits(0::smallint, 0, '{permits_count locked/b}')")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    db.client.enqueue_all(keys.map(|key| count::job(key.to_owned()))).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    db.until("(select array_agg(key) from pgjobq.jobs) = '{locked/b}'").await;
+    tx.rollback().await.unwrap();
+    db.until("not exists (select from pgjobq.jobs)").await;
+    worker.shutdown().await.unwrap();
+}
