@@ -41,7 +41,7 @@ pub(crate) async fn produce(stage: Arc<Stage>, name: u64, seed: u64, goes_on: Ar
 impl Tenant {
     /// One enqueue of a kind of which not enough jobs wait.
     async fn step(&mut self) {
-        let kinds = ["lined", "crowded", "scarce", "paced"];
+        let kinds = ["lined", "crowded", "scarce", "paced", "only"];
         let kind = kinds[self.dice.usize(..kinds.len())];
         let live =
             self.stage.number(&format!("select count(*) from pgjobq.jobs where kind = '{kind}'")).await;
