@@ -61,7 +61,7 @@ async fn keyed(number: u64, sent: u64, template: String, to: String, subject: St
     Ok(())
 }
 
-#[job(queue = "bench0", retain = "0s", key = number.saturating_sub(MANY), concurrency = 10)]
+#[job(queue = "bench0", retain = "0s", key = (number + 1).saturating_sub(MANY), concurrency = 10)]
 async fn of_tenant(
     number: u64,
     sent: u64,
