@@ -1,10 +1,11 @@
 //! Tenants that share one importer, and none of which starves: `cargo run --example tenant_importer`
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pgjobq::prelude::*;
+use tokio::sync::Mutex;
 
 /// What the handlers of one tenant have done, and do.
 #[derive(Default)]
@@ -20,13 +21,13 @@ type Ledger = Arc<Mutex<BTreeMap<String, Tally>>>;
 #[job(key = tenant, concurrency = 2)]
 async fn import(tenant: String, file: u32, ledger: State<Ledger>) -> Result<u32> {
     {
-        let mut ledger = ledger.lock().unwrap();
+        let mut ledger = ledger.lock().await;
         let tally = ledger.entry(tenant.clone()).or_default();
         tally.running += 1;
         tally.most_at_once = tally.most_at_once.max(tally.running);
     }
     tokio::time::sleep(Duration::from_millis(20)).await;
-    let mut ledger = ledger.lock().unwrap();
+    let mut ledger = ledger.lock().await;
     let tally = ledger.entry(tenant).or_default();
     tally.running -= 1;
     tally.done += 1;
@@ -58,7 +59,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let mut order = Vec::new();
     while order.len() < TENANTS.len() {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let ledger = ledger.lock().unwrap();
+        let ledger = ledger.lock().await;
         let cell = |(tenant, files): (&str, u32)| match ledger.get(tenant) {
             Some(Tally { running, done, .. }) => format!("{:>12}", format!("{done}/{files} +{running}")),
             None => format!("{:>12}", format!("0/{files}")),
@@ -72,7 +73,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     }
     worker.shutdown().await?;
 
-    for (tenant, Tally { most_at_once, done, .. }) in &*ledger.lock().unwrap() {
+    for (tenant, Tally { most_at_once, done, .. }) in &*ledger.lock().await {
         println!("{tenant}: {done} files, never more than two at once: {}", *most_at_once <= 2);
     }
     println!("the last to end: {}", order.last().copied().unwrap_or_default());

@@ -41,7 +41,7 @@ async fn claims_of_two_lanes_share_a_rate_without_deadlock(db: TestDb) {
     // Also a rate of one of the queues: its jobs are under both.
     limit(&db, "queue", "api", "[[20, 300000], [5, 50000]]").await;
     let workers = start(&db, 3).await;
-    let queue = |n: usize| if n % 2 == 0 { "api" } else { "default" };
+    let queue = |n: usize| if n.is_multiple_of(2) { "api" } else { "default" };
     db.client.enqueue_all((0..200).map(|n| note::job(probe).queue(queue(n)))).await.unwrap();
     db.until("not exists (select from pgjobq.jobs)").await;
     stop(workers).await;
