@@ -220,3 +220,15 @@ async fn limit_that_is_locked_delays_no_other(db: TestDb) {
     db.until("not exists (select from pgjobq.jobs)").await;
     worker.shutdown().await.unwrap();
 }
+
+on_one_shard!(look_at_a_full_key_takes_no_lock);
+async fn look_at_a_full_key_takes_no_lock(db: TestDb) {
+    db.client.enqueue_all((0..2).map(|_| hold::job(0, "unlocked".to_owned()))).await.unwrap();
+    let mut tx = db.pool.begin().await.unwrap();
+    let lock = "select pgjobq.lock_limits(0::smallint, 0, '{permits_hold unlocked}')";
+    sqlx::raw_sql(lock).execute(&mut *tx).await.unwrap();
+    // It would fail with a lock timeout.
+    db.run("select pgjobq.admit_jobs(0::smallint, array(select id from pgjobq.jobs))").await;
+    assert_eq!(in_state(&db, "limited").await, 1);
+    tx.rollback().await.unwrap();
+}
