@@ -8,7 +8,11 @@ grant select on pgjobq.settings, pgjobq.migrations, pgjobq.queues, pgjobq.kinds,
     pgjobq.finished, pgjobq.progress, pgjobq.rates, pgjobq.actions, pgjobq.job_states,
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview,
     pgjobq.queue_settings, pgjobq.limits_overview to pgjobq_producer;
-grant select, insert on pgjobq.jobs, pgjobq.workflows, pgjobq.edges to pgjobq_producer;
+grant select, insert on pgjobq.workflows, pgjobq.edges to pgjobq_producer;
+-- No permit: admission alone gives those.
+grant select, insert (shard, id, queue_id, priority, kind, args, meta, attributes, key, run_at, expires_at,
+    retries, max_crashes, created_at, waits_for, limits, weight, unique_key, unique_slot, arrival, ticket)
+    on pgjobq.jobs to pgjobq_producer;
 grant select, insert (shard, workflow, n, job, kind, name, role, children, demands, inputs, readers, outside)
     on pgjobq.steps to pgjobq_producer;
 grant insert (shard, workflow, n) on pgjobq.unsettled to pgjobq_producer;
@@ -34,7 +38,8 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.add_places, pgjobq.chunk_id,
     pgjobq.chunk_size, pgjobq.free_places, pgjobq.has_room_line, pgjobq.await_room, pgjobq.leave_room_line,
     pgjobq.enqueue_bounded, pgjobq.take_batch_room, pgjobq.seat_jobs, pgjobq.live_jobs, pgjobq.give_surplus,
-    pgjobq.without_room, pgjobq.describe_full, pgjobq.slice, pgjobq.edges_of, pgjobq.drop_oldest, pgjobq.room,
+    pgjobq.without_room, pgjobq.describe_full, pgjobq.withdraw_workflow, pgjobq.slice, pgjobq.edges_of,
+    pgjobq.drop_oldest, pgjobq.room,
     pgjobq.duplicates, pgjobq.check_kind, pgjobq.check_args, pgjobq.resolve_run_at, pgjobq.check_numbers,
         pgjobq.check_attributes, pgjobq.check_key, pgjobq.check_limits,
     pgjobq.recorded_kind, pgjobq.reject_answer, pgjobq.compute, pgjobq.computed_text, pgjobq.computed_weight,

@@ -97,8 +97,8 @@ end $$;
 comment on function pgjobq.recount_room is
     'Public. Counts the room of a queue anew, after rows of jobs were deleted by hand.';
 
--- The free places of a queue, of which no transaction that is still open has taken any. Null if it has no
--- bound, or does not exist.
+-- The free places of a queue. Those that an open transaction has taken or is giving back change the number
+-- when it commits. Null if the queue has no bound, or does not exist.
 create or replace function pgjobq.room(queue text) returns int language plpgsql stable
     set search_path = pg_catalog, pg_temp as $$
 declare
@@ -111,21 +111,29 @@ end $$;
 comment on function pgjobq.room is
     'Public. How many jobs a bounded queue has room for. Null if it has no bound.';
 
--- Cancels the jobs of a full queue that have waited in line for the longest time: at most `p_most`. Returns
--- them. The lane stays locked until the transaction ends, so the function rejects one that was open before.
+-- Cancels the jobs of a full queue that have waited in line for the longest time: as many as `p_most` new
+-- jobs lack places. Returns them; null if there are places now, or the queue does not drop jobs any more. It
+-- looks at the first ten thousand jobs of each priority. The lane stays locked until the transaction ends, so
+-- the function rejects one that was open before.
 create or replace function pgjobq.drop_oldest(p_queue int, p_most int) returns uuid[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_jobs uuid[];
 begin
     perform pgjobq.reject_open_transaction();
+    -- Places that another transaction holds are no places.
+    p_most := p_most - (select h.total from pgjobq.hold_chunks(p_queue, p_most) h);
+    if p_most <= 0 or not exists (select from pgjobq.queues
+                                   where id = p_queue and is_bounded and when_full = 'drop_oldest') then
+        return null;
+    end if;
     v_jobs := array(
         select j.id
           from generate_series(0, 3) p(priority),
                lateral (select pgjobq.leased_tickets(0::smallint, p_queue, p.priority, 0) as leased
                         offset 0) l,
                lateral (select r.id, r.ticket
-                          from pgjobq.ready_line(0::smallint, p_queue, p.priority, 0, 2147483647) r,
+                          from pgjobq.ready_line(0::smallint, p_queue, p.priority, 0, 10000) r,
                                lateral pgjobq.job_row(0::smallint, r.id) o
                          where (l.leased is null or not l.leased @> r.ticket) and o.limits & 8 > 0
                          limit p_most) j
@@ -135,7 +143,7 @@ begin
         perform pgjobq.end_waiting(0::smallint, v_jobs, 'cancel', 'pgjobq',
                                    'newer jobs came, and the queue was full');
     end if;
-    return v_jobs;
+    return coalesce(v_jobs, '{}');
 end $$;
 
 comment on function pgjobq.drop_oldest is 'Internal. Cancels the oldest waiting jobs of a full queue.';

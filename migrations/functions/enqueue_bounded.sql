@@ -5,6 +5,8 @@
 -- that had no room for some of their jobs: see `describe_full`. `p_room` says what happens then:
 --   `all`     nothing is inserted, unless the queue drops new jobs: for callers' transactions
 --   `whole`   nothing is inserted: for workflows
+--   `growth`  nothing is inserted; those who wait in line for room do not come before: they may wait for
+--             jobs that end only when this one does
 --   `some`    as many jobs as fit are inserted, but none before those who wait in line for room
 --   `turn`    as many as fit: the caller has waited in line
 create or replace function pgjobq.enqueue_bounded(
@@ -21,13 +23,19 @@ declare
     k int[];    -- the places in the arrays of the jobs to insert
     v_answer record;
 begin
-    t := pgjobq.take_batch_room(p_queues, p_shape_kind, p_id, p_shape, p_room);
+    if p_room in ('some', 'turn', 'growth') then     -- Nothing is refused, or the caller raises.
+        t := pgjobq.take_batch_room(p_queues, p_shape_kind, p_id, p_shape, p_room);
+    else
+        -- What a refused batch has taken or locked is free again at once, not when the transaction ends.
+        begin
+            t := pgjobq.take_batch_room(p_queues, p_shape_kind, p_id, p_shape, p_room);
+            if t.is_refused then raise exception 'refused' using errcode = 'PJ003'; end if;
+        exception when sqlstate 'PJ003' then
+            "full" := t."full"; inserted := 0; return;
+        end;
+    end if;
     "full" := t."full";
     -- step: room taken
-    if t.is_refused then
-        perform pgjobq.give_room(0::smallint, t.taken, false) where t.taken is not null;
-        inserted := 0; return;
-    end if;
     k := t.keep;
     v_answer := pgjobq.enqueue_many(
         p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes,
@@ -68,6 +76,7 @@ declare
     v_all boolean;
 begin
     is_refused := false;
+    counted := '{}';
     for q in
         select b.id, b.when_full,
                array(select n::int from unnest(p_shape) with ordinality u(shape, n)
@@ -75,8 +84,9 @@ begin
           from pgjobq.queues b where b.id = any (array(select -u from unnest(p_queues) u)) order by b.id
     loop
         counted := counted || q.id;
-        v_all := p_room = 'whole' or p_room = 'all' and q.when_full <> 'drop_new';
-        s := pgjobq.seat_jobs(q.id, q.rows, p_shape_kind, p_id, p_shape, v_all, p_room = 'turn');
+        v_all := p_room in ('whole', 'growth') or p_room = 'all' and q.when_full <> 'drop_new';
+        s := pgjobq.seat_jobs(q.id, q.rows, p_shape_kind, p_id, p_shape, v_all,
+                              p_room in ('turn', 'growth'));
         taken := taken || array_fill(q.id, array[s.got]);
         live := live || s.live;
         other_kind := other_kind || s.other_kind;
@@ -118,6 +128,9 @@ begin
     v_new := array(select n from unnest(p_rows) n where (p_id[n] = any (live)) is not true order by n);
     if v_may and got = 0 and live is not null then
         got := pgjobq.take_room(p_queue, cardinality(v_new), p_all);
+    elsif got > cardinality(v_new) then
+        perform pgjobq.give_room(0::smallint, array_fill(p_queue, array[got - cardinality(v_new)]), true);
+        got := cardinality(v_new);
     end if;
     without := coalesce(v_new[got + 1:], '{}');
 end $$;

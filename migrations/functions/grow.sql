@@ -28,7 +28,7 @@ begin
         p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes, p_id, p_shape,
         p_args, pgjobq.metas_of_steps(p_workflow, p_n, p_meta), p_attributes, p_key, p_delay, p_at, p_expires,
         false, null, p_program, p_waits_for, p_edges, p_weight, p_unique_key, p_shape_options,
-        'whole');
+        'growth');
     perform pgjobq.reject_growth_without_room(v_answer."full") where v_answer."full" is not null;
     if coalesce(v_answer.unknown::text, v_answer.refused::text, v_answer.misplaced::text) is not null then
         raise exception 'it adds steps to its workflow, %', case

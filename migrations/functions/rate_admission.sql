@@ -48,12 +48,17 @@ begin
         return;
     end if;
     most := (select min(r.most) from unnest(p_rates) r);
-    -- One statement, so that a job which starts meanwhile is in line, or in the history.
-    room := (select coalesce(min(r.allowed - r.used), room_under.most)
-               from pgjobq.starts s,
-                    unnest(p_rates, pgjobq.used_of(p_rates, s.at, s.weights, v_now)) r(allowed, span, used)
-              where s.shard = p_shard and s.scope = p_scope and s.name = p_name and s.key = p_key)
-            - pgjobq.rated_in_line(p_shard, p_scope, p_name, p_key, most + 1000);
+    -- One statement, so that a job which starts meanwhile is in line, or in the history. A thousand in line
+    -- are enough, and so no look has to count more: `look_again` notes when the next may come.
+    room := (select case when l.weight < 1000 then h.room - l.weight else 0 end
+               from (select coalesce(min(r.allowed - r.used), room_under.most) as room
+                       from pgjobq.starts s,
+                            unnest(p_rates, pgjobq.used_of(p_rates, s.at, s.weights, v_now))
+                                r(allowed, span, used)
+                      where s.shard = p_shard and s.scope = p_scope and s.name = p_name
+                        and s.key = p_key) h,
+                    pgjobq.rated_in_line(p_shard, p_scope, p_name, p_key, least(most, 1000) + 1000)
+                        l(weight));
     room := greatest(room, 0);
 end $$;
 
@@ -149,7 +154,8 @@ begin
     v_now := clock_timestamp();
     return (select min(pgjobq.look_again(
                        p_shard, g.scope, g.name, g.key, g.rates, v_now,
-                       pgjobq.rated_in_line(p_shard, g.scope, g.name, g.key, (g.rates[1]).most + 1000),
+                       pgjobq.rated_in_line(p_shard, g.scope, g.name, g.key,
+                                            least((g.rates[1]).most, 1000) + 1000),
                        g.weights[1]))
               from unnest(v_groups) g);
 end $$;

@@ -55,7 +55,8 @@ begin
      where shard = 0 and queue_id = p_queue and id >= v_from
        and current_setting('transaction_isolation') = 'read committed'
        and (p_turn or not exists (select from pgjobq.room_waiters
-                                   where shard = 0 and queue_id = p_queue and until > clock_timestamp()))
+                                   where shard = 0 and queue_id = p_queue and until > clock_timestamp()
+                                     and until <= clock_timestamp() + interval '3 seconds'))
      order by id limit 1 for update skip locked;
     if v_places > 1 then
         update pgjobq.room set places = v_places - 1 where shard = 0 and queue_id = p_queue and id = v_id;
@@ -204,24 +205,28 @@ end $$;
 
 comment on function pgjobq.free_places is 'Internal. Counts the free places of a bounded queue.';
 
--- Folds small chunks into whole ones, for each queue that has many of them: at most a thousand of a queue.
+-- Folds small chunks into whole ones, for each queue that has many of them: half of them, and at most a
+-- thousand of a queue. The others can be taken meanwhile.
 create or replace function pgjobq.fold_room(p_shard smallint) returns void language plpgsql as $$
 declare
     c_few constant int := 32;
     q record;
+    v_small int;
     v_places int;
 begin
     for q in
         select queues.id, pgjobq.chunk_size(queues.id) as size from pgjobq.queues where capacity is not null
     loop
-        continue when (select count(*) from (
+        v_small := (select count(*) from (
             select from pgjobq.room where shard = p_shard and queue_id = q.id and places < q.size
-             limit c_few + 1) c) <= c_few;
-        with small as (
-            delete from pgjobq.room r
-             using (select id from pgjobq.room
-                     where shard = p_shard and queue_id = q.id and places < q.size
-                     order by id limit 1000 for update skip locked) s
+             limit 2000) c);
+        continue when v_small <= c_few;
+        with looked as materialized (     -- Once: a join might look again and again, each time for others.
+            select id from pgjobq.room
+             where shard = p_shard and queue_id = q.id and places < q.size
+             order by id limit least(v_small / 2, 1000) for update skip locked),
+        small as (
+            delete from pgjobq.room r using looked s
              where r.shard = p_shard and r.queue_id = q.id and r.id = s.id
             returning r.places)
         select sum(places) into v_places from small;

@@ -2,11 +2,13 @@
 -- lived, and renewed by each look, so that a process that died delays the others for a moment only. The order
 -- is fair, and no more than that: what is exact is the room itself.
 
--- True if somebody waits for room in this queue.
+-- True if somebody waits for room in this queue. A place that seems to last for longer than a look gives was
+-- taken before the clock was set back, and is none.
 create or replace function pgjobq.has_room_line(p_queue int) returns boolean language plpgsql stable as $$
 begin
     return exists (select from pgjobq.room_waiters
-                    where shard = 0 and queue_id = p_queue and until > clock_timestamp());
+                    where shard = 0 and queue_id = p_queue and until > clock_timestamp()
+                      and until <= clock_timestamp() + interval '3 seconds');
 end $$;
 
 comment on function pgjobq.has_room_line is 'Internal. Whether somebody waits for room in a queue.';
@@ -26,7 +28,8 @@ begin
     values (0, p_queue, await_room.number, p_want, v_now + interval '3 seconds')
     on conflict (shard, queue_id, number) do update set want = excluded.want, until = excluded.until;
     select coalesce(sum(w.want), 0) into v_before from pgjobq.room_waiters w
-     where w.shard = 0 and w.queue_id = p_queue and w.number < await_room.number and w.until > v_now;
+     where w.shard = 0 and w.queue_id = p_queue and w.number < await_room.number
+       and w.until > v_now and w.until <= v_now + interval '3 seconds';
     await_room.turn := case when exists (select from pgjobq.queues where id = p_queue and is_bounded
                                                           and deleted_at is null)
                  then greatest(pgjobq.free_places(p_queue, (least(v_before, 1000000) + p_want)::int)

@@ -159,6 +159,8 @@ begin
     if p_weight is not null then
         v_next := timestamptz 'epoch' + interval '1 microsecond' * nullif(
             pgjobq.room_at(p_rates, v_old.at, v_old.weights, v_now, p_in_line, p_weight), v_now);
+        -- Admission lets nothing in as long as so much is in line.
+        if v_next is null and p_in_line >= 1000 then v_next := p_now + interval '250 milliseconds'; end if;
     end if;
     update pgjobq.starts
        set next_at = v_next,

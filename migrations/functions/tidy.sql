@@ -7,7 +7,8 @@
 create or replace function pgjobq.tidy_hints(p_shard smallint, p_now timestamptz default clock_timestamp())
 returns void language plpgsql as $$
 begin
-    delete from pgjobq.room_waiters where shard = p_shard and until < p_now - interval '1 minute';
+    delete from pgjobq.room_waiters
+     where shard = p_shard and until not between p_now - interval '1 minute' and p_now + interval '1 minute';
     delete from pgjobq.waiters where shard = p_shard and until < p_now - interval '1 minute';
     delete from pgjobq.rates where shard = p_shard and at < p_now - interval '10 minutes';
     delete from pgjobq.progress p

@@ -69,7 +69,7 @@ begin
     refused := v_answer.refused;
     "full" := v_answer."full";
     if "full" is not null then
-        delete from pgjobq.workflows where shard = v_shard and id = p_workflow and p_n[1] = 1;
+        perform pgjobq.withdraw_workflow(v_shard, p_workflow) where p_n[1] = 1;
     end if;
     if refused is not null or "full" is not null then return; end if;
     perform pgjobq.insert_steps(v_shard, p_workflow, v_answer.inserted, p_id, p_shape_kind, p_shape, p_n,
@@ -79,6 +79,20 @@ begin
 end $$;
 
 comment on function pgjobq.enqueue_workflow is 'Internal. Enqueues steps of a workflow.';
+
+-- Deletes a workflow that has no steps: one that was just inserted, and for whose steps there is no room. A
+-- producer may not delete any other.
+create or replace function pgjobq.withdraw_workflow(p_shard smallint, p_workflow uuid) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    delete from pgjobq.workflows w
+     where w.shard = p_shard and w.id = p_workflow and w.ended_at is null
+       and not exists (select from pgjobq.steps s where s.shard = p_shard and s.workflow = p_workflow);
+end $$;
+
+comment on function pgjobq.withdraw_workflow is 'Internal. Deletes a workflow without steps.';
+
+revoke execute on function pgjobq.withdraw_workflow from public;
 
 -- The parents of these edges that cannot be waited for, as in `new_edges`.
 create or replace function pgjobq.refused_parents(p_id uuid[], p_edges jsonb) returns jsonb

@@ -37,7 +37,7 @@ impl<'c> Queue<'c> {
 
     /// Returns how many jobs the queue has room for. Returns `None` if it has no bound, or does not exist.
     ///
-    /// Places that an open transaction has taken are not free until it is rolled back, or its jobs have ended.
+    /// Places that an open transaction has taken still count as free, but nobody else gets them unless it is rolled back.
     ///
     /// # Errors
     ///

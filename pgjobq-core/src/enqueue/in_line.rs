@@ -1,7 +1,7 @@
 //! A place in the line of those who wait for room in a full queue.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::Row as _;
 use tokio::runtime::Handle;
@@ -17,6 +17,10 @@ use crate::jitter::jittered;
 /// The first and the longest pause between two looks. The longest is well below the time for which a place is kept (3 s).
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const MAX_PAUSE: Duration = Duration::from_millis(300);
+/// A pause is at least so many times as long as a look: all who wait look, and a look may be slow. Still it is shorter than the time
+/// for which a place is kept.
+const LOOKS_IN_A_PAUSE: u32 = 20;
+const MAX_SLOW_PAUSE: Duration = Duration::from_secs(2);
 /// The timeout of one look.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -28,13 +32,25 @@ pub(super) struct InLine {
     number: Option<i64>,
     signals: Receiver<Signal>,
     pause: Duration,
+    /// The time that the last look took.
+    look: Duration,
+    /// Jobs of this place were enqueued.
+    has_progress: bool,
 }
 
 impl InLine {
     /// Joins the line with the first look.
     pub(super) fn new(shared: &Arc<Shared>, listener: &Listener, queue: QueueId) -> Self {
         let signals = listener.subscribe();
-        Self { shared: Arc::clone(shared), queue, number: None, signals, pause: FIRST_PAUSE }
+        Self {
+            shared: Arc::clone(shared),
+            queue,
+            number: None,
+            signals,
+            pause: FIRST_PAUSE,
+            look: Duration::ZERO,
+            has_progress: false,
+        }
     }
 
     /// Looks how many of `want` jobs have room now, after those of all who came before. Zero after an error that may pass.
@@ -42,7 +58,10 @@ impl InLine {
         let want = i32::try_from(want).unwrap_or(i32::MAX);
         let look = sqlx::query(self.shared.sql.await_room.clone());
         let look = look.bind(self.queue).bind(self.number).bind(want);
-        let row = match self.shared.rows_within(LOOK_TIMEOUT, look).await {
+        let begun = Instant::now();
+        let rows = self.shared.rows_within(LOOK_TIMEOUT, look).await;
+        self.look = begun.elapsed();
+        let row = match rows {
             Ok(mut rows) => rows.pop().ok_or(DatabaseError::Refused(sqlx::Error::RowNotFound))?,
             Err(error) if error.is_transient() => return Ok(0),
             Err(error) => return Err(error),
@@ -56,11 +75,12 @@ impl InLine {
     /// Notes that jobs of this place were enqueued, so that the next look comes soon.
     pub(super) fn note_progress(&mut self) {
         self.pause = FIRST_PAUSE;
+        self.has_progress = true;
     }
 
     /// Waits until there may be room: for a notification, or for a moment.
     pub(super) async fn wait(&mut self) {
-        let pause = jittered(self.pause);
+        let pause = jittered(pause_after(self.look, self.pause));
         self.pause = (self.pause * 2).min(MAX_PAUSE);
         let notified = async {
             loop {
@@ -82,7 +102,8 @@ impl Drop for InLine {
     fn drop(&mut self) {
         let (Some(number), Ok(runtime)) = (self.number, Handle::try_current()) else { return };
         let (shared, queue) = (Arc::clone(&self.shared), self.queue);
-        let notify = shared.limits.notifications;
+        // Otherwise those behind have been notified of what there is.
+        let notify = self.has_progress && shared.limits.notifications;
         let leave = async move {
             let leave = sqlx::query(shared.sql.leave_room_line.clone()).bind(queue).bind(number).bind(notify);
             if let Err(error) = shared.rows_within(LOOK_TIMEOUT, leave).await {
@@ -90,5 +111,23 @@ impl Drop for InLine {
             }
         };
         self.shared.tasks.spawn_on(leave, &runtime);
+    }
+}
+
+/// Returns the pause after a look that took this time.
+fn pause_after(look: Duration, pause: Duration) -> Duration {
+    pause.max((look * LOOKS_IN_A_PAUSE).min(MAX_SLOW_PAUSE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_looks_are_rare() {
+        let (slow, stuck) = (Duration::from_millis(50), Duration::from_secs(4));
+        assert_eq!(pause_after(Duration::from_micros(10), FIRST_PAUSE), FIRST_PAUSE);
+        assert_eq!(pause_after(slow, FIRST_PAUSE), slow * 20);
+        assert_eq!(pause_after(stuck, MAX_PAUSE), MAX_SLOW_PAUSE);
     }
 }

@@ -37,6 +37,14 @@ pub(crate) struct Rooms {
 #[derive(Debug, Default)]
 struct Line(VecDeque<Caller>);
 
+/// The jobs of a group that had room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    All,
+    Some,
+    Nothing,
+}
+
 impl Work for Line {
     /// Each caller gets the reply to send its job alone, and joins the line again.
     fn abandon(&mut self) {
@@ -81,12 +89,15 @@ impl Rooms {
         while let Some(waiting) = running.next(Line::waiting) {
             match place.turn(waiting).await {
                 Ok(0) => {}
-                // Those who are left out meanwhile join the line again.
-                Ok(turn) => {
-                    self.send(&Group::new(line.with(|line| line.take(turn)))).await;
-                    place.note_progress();
-                    continue;
-                }
+                // Those who are left out meanwhile join the line again, during the pause.
+                Ok(turn) => match self.send(&Group::new(line.with(|line| line.take(turn)))).await {
+                    Sent::All => {
+                        place.note_progress();
+                        continue;
+                    }
+                    Sent::Some => place.note_progress(),
+                    Sent::Nothing => {}
+                },
                 Err(error) => Group::new(line.with(|line| line.take(waiting))).failed(&error, true),
             }
             tokio::select! {
@@ -97,17 +108,28 @@ impl Rooms {
     }
 
     /// Sends a group once. Each caller gets a reply.
-    async fn send(&self, group: &Group) {
+    async fn send(&self, group: &Group) -> Sent {
         let rows = group.rows();
         if rows.is_empty() {
-            return;
+            return Sent::Nothing;
         }
         let sent = self.sender.ask(&rows, ID_PATIENCE, FIRST_TRY_TIMEOUT, Room::InTurn, || group.note_sent());
-        match sent.await {
-            Ok(answer) => group.answered(&answer),
-            Err(error) => group.failed(&error, self.sender.is_for_all(&error)),
-        }
+        let sent = match sent.await {
+            Ok(answer) => {
+                group.answered(&answer);
+                match rows.iter().filter(|row| answer.left_out(row.id).is_some()).count() {
+                    0 => Sent::All,
+                    left if left < rows.len() => Sent::Some,
+                    _ => Sent::Nothing,
+                }
+            }
+            Err(error) => {
+                group.failed(&error, self.sender.is_for_all(&error));
+                Sent::Nothing
+            }
+        };
         group.abandon().into_iter().for_each(|caller| caller.reply(Reply::SendAlone { lost: None }));
+        sent
     }
 
     /// Enqueues the jobs of a batch that had no room, in order. Returns the number of new ones, and leaves in `rows` those that are

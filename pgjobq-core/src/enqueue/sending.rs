@@ -121,13 +121,14 @@ impl Sending<'_> {
         }
     }
 
-    /// Cancels the jobs of a full queue that have waited in line for the longest time. Fails if there are none.
+    /// Cancels the jobs of a full queue that have waited in line for the longest time, unless there is room now. Fails if there are
+    /// none.
     async fn drop_oldest(self, full: &Full, most: usize) -> Result<(), EnqueueError> {
         let shared = self.shared;
         let most = i32::try_from(most).unwrap_or(i32::MAX);
         let row = shared.write(&shared.sql.drop_oldest, &[&full.id, &most]).await?;
         let dropped: Option<Vec<Uuid>> = row.try_get("dropped").map_err(DatabaseError::Refused)?;
-        let dropped = dropped.unwrap_or_default();
+        let Some(dropped) = dropped else { return Ok(()) };
         self.notifier.ended(&dropped);
         if dropped.is_empty() { Err(full.error()) } else { Ok(()) }
     }

@@ -182,8 +182,57 @@ async fn small_chunks_are_folded(db: TestDb) {
     }
     let small = "select count(*) from pgjobq.room where places < 64";
     assert!(db.number(small).await > 32);
-    db.run("select pgjobq.fold_room(0::smallint)").await;
-    assert!(db.number(small).await <= 2);
+    for _ in 0..5 {
+        db.run("select pgjobq.fold_room(0::smallint)").await;
+    }
+    assert!(db.number(small).await <= 32);
     assert_eq!(room(&db).await, 6300);
+    assert_accounted(&db).await;
+}
+
+on_one_shard!(live_jobs_in_a_batch_with_little_room_lose_no_place);
+async fn live_jobs_in_a_batch_with_little_room_lose_no_place(db: TestDb) {
+    super::bound_and(&db, 20, pgjobq::WhenFull::DropNew).await;
+    let ids: Vec<JobId> = (0..18).map(|_| JobId::new()).collect();
+    let jobs = || ids.iter().map(|id| quick::job(0).id(*id));
+    db.client.enqueue_all(jobs()).await.unwrap();
+    // Two places for nineteen jobs, of which one is new.
+    let all = db.client.enqueue_all(jobs().chain([quick::job(1)])).await.unwrap();
+    assert_eq!((all.new, all.duplicates, all.dropped), (1, 18, 0));
+    assert_accounted(&db).await;
+}
+
+on_one_shard!(refused_transaction_holds_no_room);
+async fn refused_transaction_holds_no_room(db: TestDb) {
+    bound(&db, 20).await;
+    db.client.queue("bounded_b").bounded(1).save().await.unwrap();
+    let (mut takes, mut refused, mut next) =
+        (db.pool.begin().await.unwrap(), db.pool.begin().await.unwrap(), db.pool.begin().await.unwrap());
+    enqueue_all(&mut *takes, (0..15).map(quick::job)).await.unwrap();
+    let error = enqueue_all(&mut *refused, (0..10).map(quick::job)).await.unwrap_err();
+    assert!(matches!(error.error, EnqueueError::QueueFull { .. }), "{error}");
+    takes.rollback().await.unwrap();
+    // It has room in one queue, and none in the other.
+    let both = (0..10).map(quick::job).chain((0..2).map(|n| quick::job(n).queue("bounded_b")));
+    enqueue_all(&mut *refused, both).await.unwrap_err();
+    assert_eq!(enqueue_all(&mut *next, (0..20).map(quick::job)).await.unwrap().new, 20);
+    next.commit().await.unwrap();
+    refused.rollback().await.unwrap();
+    assert_accounted(&db).await;
+}
+
+on_one_shard!(room_can_be_taken_while_it_is_folded);
+async fn room_can_be_taken_while_it_is_folded(db: TestDb) {
+    bound(&db, 128).await;
+    db.run(
+        "delete from pgjobq.room;
+         select pgjobq.give_room(0::smallint, array[id], false)
+           from pgjobq.queues, generate_series(1, 128) where name = 'bounded'",
+    )
+    .await;
+    let mut folds = db.pool.begin().await.unwrap();
+    sqlx::query("select pgjobq.fold_room(0::smallint)").execute(&mut *folds).await.unwrap();
+    assert!(quick::job(1).try_enqueue(&db.client).await.unwrap().is_new());
+    folds.commit().await.unwrap();
     assert_accounted(&db).await;
 }

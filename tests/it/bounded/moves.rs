@@ -88,3 +88,27 @@ async fn added_steps_wait_for_room(db: TestDb) {
     worker.shutdown().await.unwrap();
     assert_accounted(&db).await;
 }
+
+on_one_shard!(added_steps_do_not_wait_behind_the_line);
+async fn added_steps_do_not_wait_behind_the_line(db: TestDb) {
+    bound(&db, 5).await;
+    let pool = db.pool.clone();
+    let others = tokio::spawn(async move {
+        let place = "insert into pgjobq.room_waiters (shard, queue_id, number, want, until)
+                     select 0, id, 0, 1000, clock_timestamp() + interval '2 seconds' from pgjobq.queues
+                      where name = 'bounded'
+                     on conflict (shard, queue_id, number) do update set until = excluded.until";
+        loop {
+            sqlx::query(place).execute(&pool).await.unwrap();
+        }
+    });
+    db.until("exists (select from pgjobq.room_waiters)").await;
+    let mut flow = Workflow::new("bounded");
+    flow.add(grow::step(2));
+    flow.enqueue(&db.client).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    db.until("(select count(*) from pgjobq.jobs where limits & 8 > 0) = 2").await;
+    worker.shutdown().await.unwrap();
+    others.abort();
+    assert_accounted(&db).await;
+}

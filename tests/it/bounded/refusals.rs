@@ -113,6 +113,22 @@ async fn oldest_waiting_job_is_dropped(db: TestDb) {
     assert_accounted(&db).await;
 }
 
+on_one_shard!(no_job_is_dropped_for_jobs_that_have_room);
+async fn no_job_is_dropped_for_jobs_that_have_room(db: TestDb) {
+    bound_and(&db, 10, WhenFull::DropOldest).await;
+    db.client.enqueue_all((0..8).map(quick::job)).await.unwrap();
+    let drop = async |most: i32| {
+        let queue = "(select id from pgjobq.queues where name = 'bounded')";
+        db.run(&format!("select pgjobq.drop_oldest({queue}, {most})")).await;
+        db.number("select count(*) from pgjobq.jobs").await
+    };
+    assert_eq!(drop(2).await, 8, "there is room");
+    assert_eq!(drop(5).await, 5);
+    bound_and(&db, 10, WhenFull::Wait).await;
+    assert_eq!(drop(9).await, 5, "it drops none any more");
+    assert_accounted(&db).await;
+}
+
 on_one_shard!(scheduled_jobs_are_not_dropped_for_newer_ones);
 async fn scheduled_jobs_are_not_dropped_for_newer_ones(db: TestDb) {
     bound_and(&db, 1, WhenFull::DropOldest).await;
@@ -140,7 +156,13 @@ async fn workflow_has_room_for_all_steps_or_none(db: TestDb) {
         id
     };
     assert_eq!(db.number("select count(*) from pgjobq.workflows").await, 0, "{id}");
+    // A role that may only enqueue goes on in its transaction.
+    let all = pgjobq::schema_sql("pgjobq").unwrap();
+    db.run(&all[all.find("-- The grants").unwrap()..]).await;
     let mut tx = db.pool.begin().await.unwrap();
+    sqlx::raw_sql("set local role pgjobq_producer").execute(&mut *tx).await.unwrap();
+    let error = flow(4).enqueue(&mut *tx).await.unwrap_err();
+    assert!(matches!(&error, WorkflowError::Step { error, .. } if is_full(error)), "{error}");
     flow(3).enqueue(&mut *tx).await.unwrap();
     assert!(flow(1).enqueue(&mut *tx).await.is_err());
     tx.commit().await.unwrap();

@@ -177,3 +177,40 @@ async fn full_queue_delays_no_enqueue_elsewhere(db: TestDb) {
     assert_eq!((error.enqueued.new, error.positions.clone()), (4, 0..1), "{error}");
     assert_accounted(&db).await;
 }
+
+on_one_shard!(place_in_line_is_kept_while_room_is_uncommitted);
+async fn place_in_line_is_kept_while_room_is_uncommitted(db: TestDb) {
+    bound(&db, 5).await;
+    let mut tx = db.pool.begin().await.unwrap();
+    pgjobq::enqueue_all(&mut *tx, (0..5).map(quick::job)).await.unwrap();
+    let client = patient(&db, PATIENCE);
+    let waiting = tokio::spawn(async move { quick::enqueue(&client, 9).await });
+    db.until(&format!("{LINE} = 1")).await;
+    let number = db.number("select min(number) from pgjobq.room_waiters").await;
+    for _ in 0..5 {
+        let renewed = db.text("select max(until)::text from pgjobq.room_waiters").await;
+        db.until(&format!("(select max(until) from pgjobq.room_waiters) > '{renewed}'")).await;
+    }
+    assert_eq!(db.number("select max(number) from pgjobq.room_waiters").await, number);
+    tx.rollback().await.unwrap();
+    assert!(waiting.await.unwrap().unwrap().is_new());
+    assert_accounted(&db).await;
+}
+
+on_one_shard!(place_from_before_the_clock_was_set_back_counts_no_more);
+async fn place_from_before_the_clock_was_set_back_counts_no_more(db: TestDb) {
+    bound(&db, 5).await;
+    db.run(
+        "insert into pgjobq.room_waiters (shard, queue_id, number, want, until)
+         select 0, id, 0, 5, clock_timestamp() + interval '1 hour' from pgjobq.queues where name = 'bounded'",
+    )
+    .await;
+    assert!(quick::job(1).try_enqueue(&db.client).await.unwrap().is_new());
+    assert_eq!(db.client.enqueue_all((2..4).map(quick::job)).await.unwrap().new, 2);
+    let turn =
+        "select turn from pgjobq.await_room((select id from pgjobq.queues where name = 'bounded'), null, 2)";
+    assert_eq!(db.number(&turn.replace("turn from", "turn::bigint from")).await, 2);
+    db.run("select pgjobq.tidy_hints(0::smallint)").await;
+    assert_eq!(db.number("select count(*) from pgjobq.room_waiters where number = 0").await, 0);
+    assert_accounted(&db).await;
+}

@@ -175,15 +175,19 @@ async fn no_function_needs_md5_which_strict_servers_lack() {
 }
 
 #[tokio::test]
-async fn producer_inserts_no_step_that_has_ended() {
+async fn producer_inserts_no_ended_step_and_no_permit() {
     let db = TestDb::new(1).await;
     db.run(&printed("pgjobq", true)).await;
     let role = Role::new(&db, "login").await;
     db.run(&format!("grant pgjobq_producer to {}", role.name)).await;
     let pool = role.pool(1).await;
-    for (table, column, value) in
-        [("steps", "outcome", "'dead'"), ("unsettled", "settled_to", "7"), ("unsettled", "is_ended", "true")]
-    {
+    for (table, column, value) in [
+        ("steps", "outcome", "'dead'"),
+        ("unsettled", "settled_to", "7"),
+        ("unsettled", "is_ended", "true"),
+        ("jobs", "permit", "1"),
+        ("jobs", "queue_permit", "1"),
+    ] {
         let insert = format!("insert into pgjobq.{table} ({column}) values ({value})");
         let refused = sqlx::query(AssertSqlSafe(insert)).execute(&pool).await.unwrap_err();
         assert!(refused.to_string().contains("permission denied for table"), "{column}: {refused}");

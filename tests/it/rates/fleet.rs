@@ -105,3 +105,16 @@ async fn job_that_must_start_under_a_rate_is_not_prefetched(db: TestDb) {
     // A returned job would have been counted twice.
     assert_eq!(ledger(&db, "").await.len(), 300);
 }
+
+on_one_shard!(high_rate_lets_no_more_into_line_than_claims_need);
+async fn high_rate_lets_no_more_into_line_than_claims_need(db: TestDb) {
+    limit(&db, "kind", "rates_other", "[[100000, 3600000000]]").await;
+    for _ in 0..5 {
+        db.client.enqueue_all((0..1000).map(|_| other::job())).await.unwrap();
+    }
+    let in_line = db.number("select count(*) from pgjobq.jobs where ticket is not null").await;
+    assert!((1000..=2000).contains(&in_line), "{in_line}");
+    let workers = start(&db, 1).await;
+    db.until("not exists (select from pgjobq.jobs)").await;
+    stop(workers).await;
+}
