@@ -225,8 +225,9 @@ declare
     v_at timestamptz := case when p_job.failures + p_job.crashes > 0 then greatest(p_job.run_at, p_new.run_at)
                              else p_new.run_at end;
     v_is_due boolean;
-    j pgjobq.jobs := p_job;
+    j pgjobq.jobs;
 begin
+    j := p_job;
     if p_args then
         j.args := p_new.args; j.attributes := p_new.attributes; j.weight := p_new.weight;
     end if;

@@ -33,7 +33,7 @@ async fn jobs_over_their_rate_cost_a_claim_nothing() {
         .run(&format!(
             "insert into pgjobq.limits (scope, name, rates) values ('kind', '{KIND}', '[[1000000, 3600000000]]');
              select pgjobq.note_limits();
-             update pgjobq.jobs set limits = 5, permit = 0 where kind = '{KIND}'"
+             update pgjobq.jobs set limits = 5, arrival = ticket, permit = 0 where kind = '{KIND}'"
         ))
         .await;
     session.run("vacuum pgjobq.jobs").await;
