@@ -84,6 +84,8 @@ fn failure(ending: &Ending) -> Option<String> {
 async fn open(databases: &Databases, name: &str, schema: &str) -> Bench {
     let options = databases.create(name).await;
     databases.run(name, &pause::with_pauses(schema)).await;
+    // A session stands in its admission for as long as the runner likes.
+    databases.run(name, "alter function pgjobq.admit reset lock_timeout").await;
     databases.run(name, include_str!("rates.sql")).await;
     Bench::open(&options).await
 }
