@@ -13,13 +13,11 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_id uuid;
     v_job pgjobq.finished;
-    v_queue int; v_bounded boolean;
-    v_limits smallint; v_is_limited boolean := false;
+    v_queue int; v_bounded boolean; v_limits smallint; v_is_limited boolean := false;
     v_ended_at timestamptz;     -- the latest end of those requeued
 begin
     for v_id in select distinct id from unnest(p_jobs) d(id) order by id loop
-        -- Locked, so that two who do this at once do it once. Of an id that ran twice, the latest end
-        -- counts.
+        -- Locked, so that two who do this at once do it once. The latest end of an id counts.
         select * into v_job from pgjobq.finished
          where shard = p_shard and id = v_id order by finished_at desc limit 1 for update;
         if exists (select 1 from pgjobq.jobs where shard = p_shard and id = v_id) then
