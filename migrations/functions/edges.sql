@@ -94,7 +94,10 @@ end $$;
 comment on function pgjobq.reject_parents is 'Internal. Rejects parents that a job cannot have.';
 
 -- Records the ends of jobs that have edges. The caller has deleted the jobs' rows in an earlier statement: so
--- this one sees every edge that was confirmed before. Returns true if there are edges to settle.
+-- this one sees every edge that was confirmed before. Returns true if there are edges to settle or to confirm.
+--
+-- An edge that is not confirmed may be to an earlier life of the job. If that has no record, `confirm_edges`
+-- finds out what is known of its end.
 create or replace function pgjobq.end_parents(p_shard smallint, p_jobs uuid[])
 returns boolean language plpgsql as $$
 begin
@@ -102,15 +105,21 @@ begin
         return false;
     end if;
     insert into pgjobq.ended_parents (shard, parent, created_at, outcome)
-    select p_shard, e.parent, e.parent_created_at,
-           coalesce(pgjobq.outcome_of(p_shard, e.parent, e.parent_created_at), 'completed')
+    select p_shard, e.parent, e.parent_created_at, e.outcome
       from (select distinct d.id from unnest(p_jobs) d(id)) d,
-           lateral (select distinct parent, parent_created_at from pgjobq.edges
-                     where shard = p_shard and parent = d.id offset 0) e
-     where not exists (select from pgjobq.job_row(p_shard, e.parent) j
+           lateral (select parent, parent_created_at,
+                           coalesce(pgjobq.outcome_of(p_shard, parent, parent_created_at),
+                                    case when bool_or(is_confirmed) then 'completed' end) as outcome
+                      from pgjobq.edges
+                     where shard = p_shard and parent = d.id
+                     group by parent, parent_created_at offset 0) e
+     where e.outcome is not null
+       and not exists (select from pgjobq.job_row(p_shard, e.parent) j
                         where j.created_at = e.parent_created_at)
     on conflict do nothing;
-    return found;
+    return found or exists (select from unnest(p_jobs) d(id),
+                                   lateral (select from pgjobq.edges
+                                             where shard = p_shard and parent = d.id limit 1) e);
 end $$;
 
 comment on function pgjobq.end_parents is 'Internal. Records the ends of jobs that have edges.';

@@ -334,6 +334,26 @@ async fn child_of_a_lost_bad_end_does_not_run(db: TestDb) {
     }
 }
 
+on_one_and_eight_shards!(end_of_a_second_life_says_nothing_of_the_first);
+async fn end_of_a_second_life_says_nothing_of_the_first(db: TestDb) {
+    let dies = after_end::enqueue(&db.client, true).await.unwrap();
+    let mut tx = db.pool.begin().await.unwrap();
+    let child = after_end::job(false).after(&dies).enqueue(&mut *tx).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    let _ = end_of(&db.client, &dies).await;
+    worker.shutdown().await.unwrap();
+    lose(&db, &dies, Loss::Requeue).await;
+    tx.commit().await.unwrap();
+    // The second life ends before anybody has confirmed the edge to the first one.
+    assert_eq!(dies.cancel(&db.client).await.unwrap(), pgjobq::CancelOutcome::Cancelled);
+    let worker = db.worker().build().await.unwrap().start();
+    assert_eq!(end_of(&db.client, &child).await, Outcome::Cancelled);
+    let reason = why_cancelled(&db, child.id()).await;
+    assert!(reason.contains(UNKNOWN_END), "{reason}");
+    settled(&db).await;
+    worker.shutdown().await.unwrap();
+}
+
 on_one_and_eight_shards!(unkept_parent_completes_beside_older_lost_ends);
 async fn unkept_parent_completes_beside_older_lost_ends(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
