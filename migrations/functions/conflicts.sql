@@ -167,3 +167,17 @@ begin
 end $$;
 
 comment on function pgjobq.holder_to_cancel is 'Internal. The job that a newer one replaces.';
+
+-- Those of these jobs that a conflict has ended.
+create or replace function pgjobq.ended_by_limit(p_shard smallint, p_jobs uuid[]) returns uuid[]
+language plpgsql as $$
+begin
+    return array(
+        select d.id from unnest(p_jobs) d(id)
+         where not exists (select from pgjobq.job_row(p_shard, d.id) j)
+           and exists (select from (select outcome, cancelled from pgjobq.finished
+                                     where shard = p_shard and id = d.id order by finished_at desc limit 1) f
+                        where f.outcome = 'cancelled' and f.cancelled ->> 'by' = 'its limit'));
+end $$;
+
+comment on function pgjobq.ended_by_limit is 'Internal. Those of these jobs that a conflict has ended.';

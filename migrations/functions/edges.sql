@@ -94,7 +94,8 @@ end $$;
 comment on function pgjobq.reject_parents is 'Internal. Rejects parents that a job cannot have.';
 
 -- Records the ends of jobs that have edges. The caller has deleted the jobs' rows in an earlier statement: so
--- this one sees every edge that was confirmed before. Returns true if there are edges to settle or to confirm.
+-- this one sees every edge that was confirmed before. Returns true if there are edges to settle or to
+-- confirm.
 --
 -- An edge that is not confirmed may be to an earlier life of the job. If that has no record, `confirm_edges`
 -- finds out what is known of its end.

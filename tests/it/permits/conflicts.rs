@@ -2,6 +2,7 @@
 
 use pgjobq::prelude::*;
 use pgjobq::{EnqueueOutcome, JobState, OnConflict};
+use sqlx::{AssertSqlSafe, Row};
 
 use super::hold;
 use crate::harness::TestDb;
@@ -52,6 +53,24 @@ async fn job_of_a_full_key_is_dropped(db: TestDb) {
     assert_eq!(end_of(&db.client, &other).await, Outcome::Completed(()));
     worker.shutdown().await.unwrap();
     assert_eq!(probe.runs().len(), 2);
+}
+
+on_one_shard!(job_that_another_admission_dropped_is_reported);
+async fn job_that_another_admission_dropped_is_reported(db: TestDb) {
+    let job = || drop_others::job(0, "a".to_owned());
+    let holder = job().enqueue(&db.client).await.unwrap();
+    let mut tx = db.pool.begin().await.unwrap();
+    let second = job().enqueue(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    db.run("select pgjobq.admit(0::smallint, '{permits_drop}', '{a}', '{}')").await;
+    let ended = format!(
+        "select (pgjobq.admit_jobs(0::smallint, '{{{}, {}}}')).ended::text",
+        holder.id(),
+        second.id()
+    );
+    // One simple query, as the client sends it.
+    let row = sqlx::raw_sql(AssertSqlSafe(ended)).fetch_one(&db.pool).await.unwrap();
+    assert_eq!(row.get::<&str, _>(0), format!("{{{}}}", second.id()));
 }
 
 on_one_shard!(newest_waiting_job_replaces_older_ones);

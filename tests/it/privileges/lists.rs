@@ -118,6 +118,7 @@ pub(super) const FUNCTIONS: &[(&str, &[&str])] = &[
     ("changed_job", WORKER),
     ("settle_conflicts", WORKER),
     ("settle_conflict", WORKER),
+    ("ended_by_limit", WORKER),
     ("has_own_answers", WORKER),
     ("own_answer", BOTH),
     ("latest_waiting", WORKER),
