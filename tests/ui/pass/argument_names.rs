@@ -1,5 +1,6 @@
 //! An argument may have any name, also one that the macro uses.
 #![deny(warnings)]
+#![allow(clippy::too_many_arguments)]
 use pgjobq::prelude::*;
 
 #[job]
@@ -53,7 +54,8 @@ async fn to(client: u8) -> Result<u8> {
 #[job]
 async fn id() {}
 
-fn main() {
+#[test]
+fn arguments_and_functions_may_have_any_name() {
     assert_eq!(r#type::KIND, "type");
     let _: NewJob<()> = names::job(1, 2, 3, 4, 5, 6, 7, 8);
     let _: NewJob<String> = itself::job(String::new());

@@ -29,27 +29,35 @@ impl From<Tenant> for AttributeValue {
 }
 
 #[job(attributes(tenant, "tenant.id" = tenant.0, region = region.code(), r#type, "note.length" = note.len(), large = size > 1 << 20, version = 3))]
-async fn synchronize(tenant: Tenant, region: Region, r#type: Option<String>, note: String, size: u64) -> Result<u64> {
+async fn mirror(
+    tenant: Tenant,
+    region: Region,
+    r#type: Option<String>,
+    note: String,
+    size: u64,
+) -> Result<u64> {
     let _ = (tenant, region, r#type, note, size);
     Ok(1)
 }
 
 // A name of the generated code, and an argument in the text of a format.
 #[job(attributes(attribute_0, encode_0, shown = format!("{attribute_0}-{encode_0}")))]
-async fn hidden(attribute_0: u32, encode_0: char) {
+async fn named_like_code(attribute_0: u32, encode_0: char) {
     let _ = (attribute_0, encode_0);
 }
 
 #[job(attributes(trial = true))]
 async fn constant() {}
 
-fn main() {
-    let _: NewJob<u64> = synchronize::job(Tenant(7), Region::Europe, None, "note".to_owned(), 1);
+#[test]
+fn attributes_are_computed_from_arguments() {
+    let _: NewJob<u64> = mirror::job(Tenant(7), Region::Europe, None, "note".to_owned(), 1);
     let mut flow = Workflow::new("attributes");
-    let first = flow.add(synchronize::step(Tenant(7), Region::America, None, "note", 1));
-    let second: NewStep<u64> = synchronize::step(Tenant(7), Region::Europe, Some("a".to_owned()), "", first.output());
+    let first = flow.add(mirror::step(Tenant(7), Region::America, None, "note", 1));
+    let second: NewStep<u64> =
+        mirror::step(Tenant(7), Region::Europe, Some("a".to_owned()), "", first.output());
     flow.add(second.attribute("large", false));
-    flow.add(hidden::step(3, 'a'));
+    flow.add(named_like_code::step(3, 'a'));
     flow.add(constant::step());
-    let _ = (hidden::job(3, 'a'), constant::job());
+    let _ = (named_like_code::job(3, 'a'), constant::job());
 }

@@ -28,7 +28,8 @@ async fn thumbnail(image_id: i64, width: u32) -> std::result::Result<Thumbnail, 
 #[job]
 async fn tick() {}
 
-fn main() {
+#[test]
+fn job_of_the_crate_page_compiles() {
     assert_eq!(thumbnail::KIND, "thumbnail");
     let _: NewJob<Thumbnail> = thumbnail::job(7, 320);
     let _: JobHandle<()> = tick::handle(JobId::new());

@@ -18,7 +18,8 @@ async fn everywhere(
 #[job]
 async fn alone(_ctx: pgjobq::JobContext) {}
 
-fn main() {
+#[test]
+fn context_and_state_may_be_at_any_position() {
     let _: NewJob<()> = everywhere::job(7, "ada".to_owned());
     let _: NewJob<()> = alone::job();
     let _future = everywhere(JobContext::for_test(), 7, State::new(Store), String::new(), State::new(Store));

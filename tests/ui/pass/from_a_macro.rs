@@ -14,7 +14,8 @@ macro_rules! jobs {
 
 jobs!(numbers(numbers: Vec<u8>, JobContext) -> Vec<u8>, text(value: String, pgjobq::JobContext) -> String);
 
-fn main() {
+#[test]
+fn another_macro_may_write_a_job() {
     let _: NewJob<Vec<u8>> = numbers::job(Vec::new());
     let _: NewJob<String> = text::job(String::new());
 }

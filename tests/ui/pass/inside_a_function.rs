@@ -2,7 +2,8 @@
 #![deny(warnings)]
 use pgjobq::prelude::*;
 
-fn main() {
+#[test]
+fn function_body_may_hold_jobs() {
     #[derive(serde::Serialize, serde::Deserialize)]
     struct Local(u8);
 
@@ -12,10 +13,10 @@ fn main() {
     }
 
     {
-        #[job(kind = "inner")]
+        #[job(kind = "innermost")]
         async fn same_name() {}
 
-        assert_eq!(same_name::KIND, "inner");
+        assert_eq!(same_name::KIND, "innermost");
     }
     assert_eq!(same_name::KIND, "outer");
     let _: NewJob<Local> = same_name::job(Local(5));

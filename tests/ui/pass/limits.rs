@@ -45,8 +45,10 @@ fn region() -> Region {
     Region { name: "eu".to_owned() }
 }
 
-fn main() {
-    let _ = (fleet::job(), synchronize::job(None, true).key("other"), hidden::job(7).unique("other").weight(3));
+#[test]
+fn keys_weights_and_unique_keys_are_computed_from_arguments() {
+    let _ =
+        (fleet::job(), synchronize::job(None, true).key("other"), hidden::job(7).unique("other").weight(3));
     let _: NewJob<usize> = import::job(7, region(), vec![]);
     let mut flow = Workflow::new("limits");
     let first = flow.add(import::step(7, region(), vec![1]));

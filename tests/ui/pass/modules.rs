@@ -1,5 +1,6 @@
 //! A job is as visible as its function, and one `use` imports both.
 #![deny(warnings)]
+#![allow(unreachable_pub)]
 use pgjobq::prelude::*;
 
 mod mail {
@@ -25,7 +26,7 @@ mod mail {
     pub(crate) async fn visible_in_the_crate() {}
 
     #[job]
-    pub(in crate::mail) async fn visible_here() {}
+    pub(in crate::pass::modules::mail) async fn visible_here() {}
 
     pub fn here() -> NewJob<()> {
         visible_here::job()
@@ -34,7 +35,8 @@ mod mail {
 
 use mail::{inner, send};
 
-fn main() {
+#[test]
+fn job_is_as_visible_as_its_function() {
     assert_eq!(send::KIND, "mail/send");
     assert_eq!(mail::visible_in_the_crate::KIND, "visible_in_the_crate");
     let _ = (send(mail::Letter(String::new())), inner(), mail::here(), inner::job());

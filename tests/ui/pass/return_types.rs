@@ -46,7 +46,8 @@ async fn kept_nowhere() -> Result<(), std::fmt::Error> {
     Ok(())
 }
 
-fn main() {
+#[test]
+fn every_return_type_compiles() {
     let _: (NewJob<()>, NewJob<()>) = (nothing::job(), unit::job());
     let _: (NewJob<Vec<u8>>, NewJob<u8>) = (facade::job(), standard::job());
     let _: (NewJob<()>, NewJob<()>, NewJob<()>) =

@@ -41,6 +41,7 @@ async fn with_context(context: ::pgjobq::JobContext, state: ::pgjobq::State<u8>)
     let _ = (context, state);
 }
 
-fn main() {
+#[test]
+fn names_of_the_standard_library_may_be_shadowed() {
     let _: ::pgjobq::NewJob<u8> = shadowed::job(5);
 }

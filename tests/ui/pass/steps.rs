@@ -33,24 +33,33 @@ async fn pair(both: (u64, std::result::Result<String, Failure>)) {
 }
 
 #[job]
-async fn nothing() {}
+async fn rest() {}
 
 fn generic(flow: &mut Workflow, image: impl pgjobq::Input<i64>) -> Output<String> {
     flow.add(scale::step(image, 320, 'a')).output()
 }
 
-fn main() {
+#[test]
+fn values_of_steps_infer_like_those_of_functions() {
     let name = "ada".to_owned();
     let mut flow = Workflow::new("everything");
     let first = flow.add(everything::step(7, -1.5, "ada", None, vec![], (-3, true)));
-    flow.add(everything::step(first.output(), 0.0, &name, Some(3), vec![None, Some(name.clone())], (1, false)));
+    flow.add(everything::step(
+        first.output(),
+        0.0,
+        &name,
+        Some(3),
+        vec![None, Some(name.clone())],
+        (1, false),
+    ));
     flow.add(everything::step(u64::MAX, 2.0, name, None, Vec::new(), (1, 1 == 2)));
-    let scaled: Vec<Step<String>> = [1, 2].into_iter().map(|id| flow.add(scale::step(id, 1 << 4, 'b'))).collect();
+    let scaled: Vec<Step<String>> =
+        [1, 2].into_iter().map(|id| flow.add(scale::step(id, 1 << 4, 'b'))).collect();
     let name = generic(&mut flow, 7);
     flow.add(report::step(first.result(), gather(scaled.iter().map(Step::output))));
     flow.add(report::step(Ok(7), gather(vec![name.clone(), name])));
     flow.add(pair::step(gather((first.output(), scaled[0].result()))));
-    let all: NewStep<()> = nothing::step().named("clean up").after(&scaled).after_any_end((&first, &scaled[1]));
+    let all: NewStep<()> = rest::step().named("clean up").after(&scaled).after_any_end((&first, &scaled[1]));
     flow.add(all);
     assert!(flow.graph().mermaid().contains("clean up"));
 }

@@ -1,4 +1,6 @@
 //! Arguments are stored by name, and a stored job is found and run by its kind.
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use pgjobq::prelude::*;
@@ -23,7 +25,7 @@ async fn fails() -> Result<(), &'static str> {
 }
 
 #[job]
-async fn tick() {}
+async fn idle() {}
 
 fn attempt() -> JobContext {
     let mut states = States::default();
@@ -37,17 +39,18 @@ async fn run(job: &JobDescriptor, args: &str) -> Result<String, String> {
     output.map(|output| output.get().to_owned()).map_err(|error| error.to_string())
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
+#[tokio::test]
+async fn stored_job_is_found_and_run_by_its_kind() {
     let (registry, duplicates) = Registry::linked();
     assert!(duplicates.is_empty());
-    assert_eq!(registry.kinds().collect::<Vec<_>>(), ["fails", "greet", "hello", "tick"]);
+    let is_here = |kind: &&str| registry.get(kind).unwrap().file.ends_with("stored.rs");
+    assert_eq!(registry.kinds().filter(is_here).collect::<Vec<_>>(), ["fails", "greet", "hello", "idle"]);
 
     let job = registry.get("hello").unwrap();
     assert_eq!((job.kind, job.policy.queue, job.policy.retries), ("greet", "mail", 3));
     assert_eq!(job.policy.timeout.as_secs(), 90);
     assert!(job.file.ends_with("stored.rs"), "{}", job.file);
-    assert_eq!(job.line, 9);
+    assert_eq!(job.line, 11);
     assert!(job.states[0].name().ends_with("Greeting"));
 
     assert_eq!(run(job, r#"{"name": "Ada"}"#).await.unwrap(), r#""hello Ada #2""#);
@@ -55,11 +58,11 @@ async fn main() {
     assert_eq!(twice.unwrap(), r#""hello A #2hello A #2""#);
     let unfit = run(job, r#"{"name": 5}"#).await.unwrap_err();
     assert!(unfit.contains("do not fit") && unfit.contains("a string"), "{unfit}");
-    assert_eq!(run(registry.get("tick").unwrap(), "{}").await.unwrap(), "null");
+    assert_eq!(run(registry.get("idle").unwrap(), "{}").await.unwrap(), "null");
     assert_eq!(run(registry.get("fails").unwrap(), "{}").await.unwrap_err(), "no");
 
     let job = greet::job("Ada".to_owned(), None);
     assert_eq!(job.stored_args(), Some(r#"{"name":"Ada","times":null}"#));
     assert!(!format!("{job:?}").contains("Ada"), "arguments may be secret");
-    assert_eq!(tick::job().stored_args(), Some("{}"));
+    assert_eq!(idle::job().stored_args(), Some("{}"));
 }

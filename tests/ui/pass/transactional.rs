@@ -1,5 +1,6 @@
 //! A transactional job may take its transaction at any position, beside other arguments, and redact some of them.
 #![deny(warnings, clippy::pedantic)]
+#![allow(unreachable_pub)]
 
 use pgjobq::prelude::*;
 use pgjobq::sqlx;
@@ -35,7 +36,8 @@ async fn nothing_to_say(#[allow(unused)] tx: &mut Tx, secret: String) {
     drop(secret);
 }
 
-fn main() {
+#[test]
+fn transactional_job_takes_its_transaction_at_any_position() {
     // The transaction is the worker's to give.
     let _: NewJob<u32> = charge::job(7, "4111".to_owned(), 1);
     let _: NewJob<()> = nothing_to_say::job("hush".to_owned());

@@ -1,10 +1,10 @@
 //! The functions that `#[job]` accepts, and its errors for those that it rejects. Rewrite the errors with
 //! `TRYBUILD=overwrite`.
 
-#[test]
-fn jobs_that_compile() {
-    trybuild::TestCases::new().pass("tests/ui/pass/*.rs");
-}
+// For `pass::renamed_crate`: only here does an `extern crate` give the crate a name everywhere.
+extern crate pgjobq as queue;
+
+mod pass;
 
 #[test]
 fn mistakes_are_reported_at_their_place() {
