@@ -53,6 +53,7 @@ begin
     select * into a from pgjobq.ageing where shard = p_shard and queue_id = p_queue for update skip locked;
     -- A time that is far ahead is from before the clock was set back.
     if found and (a.next_at <= v_began or a.next_at > v_began + v_age) then
+        -- step: marks locked
         a := pgjobq.with_mark(a, v_began, v_age);
         for n in 1..3 loop
             v_old := pgjobq.ticket_at(a, v_began - n * v_age);
@@ -132,6 +133,7 @@ begin
         return;
     end if;
     perform from pgjobq.lanes where shard = p_shard and queue_id = p_queue for update;
+    -- step: lane of the old locked
     for v_priority in reverse 2..0 loop
         v_leased := pgjobq.leased_tickets(p_shard, p_queue, v_priority, p_above);
         with waiting as materialized (

@@ -1,9 +1,11 @@
 //! Actions on many jobs, each beside every operation that shares its rows, in every order.
 
+use sqlx::postgres::PgConnectOptions;
+
 use crate::bench::Bench;
 use crate::operation::{Isolation, Operation};
 use crate::operations::named;
-use crate::pairs::{Checks, Findings, Pair};
+use crate::pairs::{Checks, Findings, Pair, explore_all};
 use crate::pause;
 use crate::server::Databases;
 use crate::session::Ending;
@@ -106,24 +108,20 @@ fn failure(ending: &Ending) -> Option<String> {
     }
 }
 
-async fn open(databases: &Databases, name: &str, schema: &str) -> Bench {
+async fn set_up(databases: &Databases, name: &str, schema: &str) -> PgConnectOptions {
     let options = databases.create(name).await;
     databases.run(name, &pause::with_pauses(schema)).await;
     databases.run(name, include_str!("actions.sql")).await;
-    Bench::open(&options).await
+    options
 }
 
 pub(crate) async fn every_interleaving_keeps_the_invariants() {
     let databases = Databases::start().await;
-    let mut bench = open(&databases, "actions", &pause::shipped()).await;
-    let mut found = Findings::default();
-    for (actions, beside) in GROUPS {
-        for (action, beside) in
-            actions.iter().flat_map(|action| beside.iter().map(move |beside| (action, beside)))
-        {
-            found.explore(&mut bench, &pair(action, beside), &CHECKS).await;
-        }
-    }
+    set_up(&databases, "actions", &pause::shipped()).await;
+    let pairs = GROUPS.iter().flat_map(|(actions, beside)| {
+        actions.iter().flat_map(|action| beside.iter().map(|beside| pair(action, beside)))
+    });
+    let found = explore_all(databases.lanes("actions").await, pairs.collect(), &CHECKS).await;
     found.are_none("actions", STEPS);
 }
 
@@ -134,7 +132,7 @@ pub(crate) async fn every_planted_bug_is_found() {
         let text = pause::shipped();
         assert_eq!(text.matches(bug.cut.0).count(), 1, "`{}`: the schema changed", bug.name);
         let text = text.replace(bug.cut.0, bug.cut.1);
-        let mut bench = open(&databases, &format!("actions_{number}"), &text).await;
+        let mut bench = Bench::open(&set_up(&databases, &format!("actions_{number}"), &text).await).await;
         let mut found = Findings::default();
         found.explore(&mut bench, &pair(bug.among.0, bug.among.1), &CHECKS).await;
         match found.violations.first() {

@@ -84,7 +84,6 @@ impl Bench {
 
     /// Runs some operations on a fresh stage in the order that the schedule gives.
     pub(crate) async fn run(&mut self, sides: &[Side], schedule: &mut Schedule) -> Run {
-        self.untidy += 1;
         self.reset(Stage::of(sides)).await;
         let scripts: Vec<_> = sides
             .iter()
@@ -109,6 +108,7 @@ impl Bench {
 
     /// Runs some scripts on the stage as it is, in the order that the schedule gives.
     pub(crate) async fn play(&mut self, scripts: &[String], schedule: &mut Schedule) -> Played {
+        self.untidy += 1;
         for (session, script) in self.sessions.iter_mut().zip(scripts) {
             session.start(script);
         }
@@ -219,13 +219,7 @@ impl Bench {
             return;
         }
         self.untidy = 0;
-        sqlx::raw_sql(
-            "vacuum pgjobq.jobs, pgjobq.leases, pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.cancels,
-                    pgjobq.workflows, pgjobq.steps, pgjobq.unsettled",
-        )
-        .execute(&mut self.gates)
-        .await
-        .unwrap();
+        sqlx::raw_sql("vacuum").execute(&mut self.gates).await.unwrap();
     }
 }
 

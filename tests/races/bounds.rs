@@ -1,9 +1,11 @@
 //! Enqueues into a bounded queue, each beside every operation that takes or returns a place, in every order.
 
+use sqlx::postgres::PgConnectOptions;
+
 use crate::bench::Bench;
 use crate::operation::{Isolation, LEVELS};
 use crate::operations::named;
-use crate::pairs::{Checks, Findings, Pair};
+use crate::pairs::{Checks, Findings, Pair, explore_all};
 use crate::pause;
 use crate::server::Databases;
 use crate::session::Ending;
@@ -125,27 +127,24 @@ fn failure(ending: &Ending) -> Option<String> {
     }
 }
 
-async fn open(databases: &Databases, name: &str, schema: &str) -> Bench {
+async fn set_up(databases: &Databases, name: &str, schema: &str) -> PgConnectOptions {
     let options = databases.create(name).await;
     databases.run(name, &pause::with_pauses(schema)).await;
     databases.run(name, include_str!("bounds.sql")).await;
-    Bench::open(&options).await
+    options
 }
 
 pub(crate) async fn every_interleaving_keeps_the_invariants() {
     let databases = Databases::start().await;
-    let mut bench = open(&databases, "bounds", &pause::shipped()).await;
-    let mut found = Findings::default();
+    set_up(&databases, "bounds", &pause::shipped()).await;
+    let mut pairs = Vec::new();
     for one in PRODUCERS.iter().chain(&[RAISE, LOWER, MOVE, "requeue"]) {
-        for other in BESIDE {
-            found.explore(&mut bench, &pair(one, other, Isolation::ReadCommitted), &CHECKS).await;
-        }
+        pairs.extend(BESIDE.iter().map(|other| pair(one, other, Isolation::ReadCommitted)));
     }
     for level in LEVELS.into_iter().filter(|level| *level != Isolation::ReadCommitted) {
-        for other in BESIDE {
-            found.explore(&mut bench, &pair("enqueue many", other, level), &CHECKS).await;
-        }
+        pairs.extend(BESIDE.iter().map(|other| pair("enqueue many", other, level)));
     }
+    let found = explore_all(databases.lanes("bounds").await, pairs, &CHECKS).await;
     found.are_none("bounds", STEPS);
 }
 
@@ -156,7 +155,7 @@ pub(crate) async fn every_planted_bug_is_found() {
         let text = pause::shipped();
         assert_eq!(text.matches(bug.cut.0).count(), 1, "`{}`: the schema changed", bug.name);
         let text = text.replace(bug.cut.0, bug.cut.1);
-        let mut bench = open(&databases, &format!("bounds_{number}"), &text).await;
+        let mut bench = Bench::open(&set_up(&databases, &format!("bounds_{number}"), &text).await).await;
         let mut found = Findings::default();
         found.explore(&mut bench, &pair(bug.among.0, bug.among.1, Isolation::ReadCommitted), &CHECKS).await;
         match found.violations.first() {

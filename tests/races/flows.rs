@@ -1,7 +1,9 @@
 //! Workflows: every two operations on the same steps, in every order.
 
+use sqlx::postgres::PgConnectOptions;
+
 use crate::bench::Bench;
-use crate::pairs::{Checks, Findings, Pair};
+use crate::pairs::{Checks, Findings, Pair, explore_all};
 use crate::pause;
 use crate::server::Databases;
 use crate::session::Ending;
@@ -280,21 +282,18 @@ fn failure(ending: &Ending) -> Option<String> {
     }
 }
 
-async fn open(databases: &Databases, name: &str, schema: &str) -> Bench {
+async fn set_up(databases: &Databases, name: &str, schema: &str) -> PgConnectOptions {
     let options = databases.create(name).await;
     databases.run(name, &pause::with_pauses(schema)).await;
     databases.run(name, include_str!("../it/flows.sql")).await;
     databases.run(name, include_str!("flows.sql")).await;
-    Bench::open(&options).await
+    options
 }
 
 pub(crate) async fn every_interleaving_keeps_the_invariants() {
     let databases = Databases::start().await;
-    let mut bench = open(&databases, "flows", &pause::shipped()).await;
-    let mut found = Findings::default();
-    for pair in pairs() {
-        found.explore(&mut bench, &pair, &CHECKS).await;
-    }
+    set_up(&databases, "flows", &pause::shipped()).await;
+    let found = explore_all(databases.lanes("flows").await, pairs().collect(), &CHECKS).await;
     found.are_none("workflows", STEPS);
 }
 
@@ -307,7 +306,7 @@ pub(crate) async fn every_planted_bug_is_found() {
             assert_eq!(text.matches(old).count(), 1, "`{}`: the schema changed: {old}", bug.name);
             text = text.replace(old, new);
         }
-        let mut bench = open(&databases, &format!("flows_{number}"), &text).await;
+        let mut bench = Bench::open(&set_up(&databases, &format!("flows_{number}"), &text).await).await;
         let mut found = Findings::default();
         found.explore(&mut bench, &pair(bug.among.0, bug.among.1), &CHECKS).await;
         match found.violations.first() {

@@ -1,9 +1,11 @@
 //! Limits: every two operations that take or free permits, each followed by the admission that it leads to, in every order.
 
+use sqlx::postgres::PgConnectOptions;
+
 use crate::bench::Bench;
 use crate::operation::Isolation;
 use crate::operations::named;
-use crate::pairs::{Checks, Findings, Pair};
+use crate::pairs::{Checks, Findings, Pair, explore_all};
 use crate::pause;
 use crate::server::Databases;
 use crate::session::Ending;
@@ -154,25 +156,25 @@ fn failure(ending: &Ending) -> Option<String> {
     }
 }
 
-async fn open(databases: &Databases, name: &str, schema: &str) -> Bench {
+async fn set_up(databases: &Databases, name: &str, schema: &str) -> PgConnectOptions {
     let options = databases.create(name).await;
     databases.run(name, &pause::with_pauses(schema)).await;
     // A session stands in its admission for as long as the runner likes.
     databases.run(name, "alter function pgjobq.admit reset lock_timeout").await;
     databases.run(name, include_str!("limits.sql")).await;
-    Bench::open(&options).await
+    options
 }
 
 pub(crate) async fn every_interleaving_keeps_the_invariants() {
     let databases = Databases::start().await;
-    let mut bench = open(&databases, "limits", &pause::shipped()).await;
-    let mut found = Findings::default();
+    set_up(&databases, "limits", &pause::shipped()).await;
     let all: Vec<&str> = OPERATIONS.iter().chain(CHANGES.iter().map(|(name, _)| name)).copied().collect();
+    let mut pairs = Vec::new();
     for (place, first) in BESIDE_ALL.iter().enumerate() {
-        for second in all.iter().filter(|second| !BESIDE_ALL[..place].contains(second)) {
-            found.explore(&mut bench, &pair(first, second, 2), &CHECKS).await;
-        }
+        let others = all.iter().filter(|second| !BESIDE_ALL[..place].contains(second));
+        pairs.extend(others.map(|second| pair(first, second, 2)));
     }
+    let found = explore_all(databases.lanes("limits").await, pairs, &CHECKS).await;
     found.are_none("limits", STEPS);
 }
 
@@ -185,7 +187,7 @@ pub(crate) async fn every_planted_bug_is_found() {
             assert_eq!(text.matches(cut).count(), 1, "`{}`: the schema changed", bug.name);
             text = text.replace(cut, other);
         }
-        let mut bench = open(&databases, &format!("limits_{number}"), &text).await;
+        let mut bench = Bench::open(&set_up(&databases, &format!("limits_{number}"), &text).await).await;
         let mut found = Findings::default();
         found.explore(&mut bench, &pair(bug.among.0, bug.among.1, bug.limit), &CHECKS).await;
         match found.violations.first() {

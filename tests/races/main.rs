@@ -9,6 +9,7 @@
 
 mod actions;
 mod after;
+mod ageing;
 mod bench;
 mod bounds;
 mod explore;
@@ -37,9 +38,6 @@ use explore::{Group, Report};
 use operations::{OPERATIONS, TRIPLES};
 use server::Databases;
 
-/// The number of databases that are used at once.
-const LANES: usize = 6;
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_interleaving_of_every_pair_keeps_the_invariants() {
     let pairs = explore::pairs(&OPERATIONS.iter().collect::<Vec<_>>());
@@ -47,9 +45,17 @@ async fn every_interleaving_of_every_pair_keeps_the_invariants() {
     let shipped = pause::shipped();
     let reached = |step: &&str| {
         report.steps.contains(*step)
-            || [flows::STEPS, actions::STEPS, limits::STEPS, bounds::STEPS, rates::STEPS, unique::STEPS]
-                .iter()
-                .any(|steps| steps.contains(step))
+            || [
+                flows::STEPS,
+                actions::STEPS,
+                limits::STEPS,
+                bounds::STEPS,
+                rates::STEPS,
+                unique::STEPS,
+                ageing::STEPS,
+            ]
+            .iter()
+            .any(|steps| steps.contains(step))
     };
     let never: Vec<_> = pause::steps(&shipped).into_iter().filter(|step| !reached(step)).collect();
     assert!(never.is_empty(), "no operation reaches these steps: {never:?}");
@@ -67,7 +73,7 @@ async fn explored(what: &str, groups: Vec<Group>) -> Report {
     let databases = Databases::start().await;
     databases.create("races").await;
     databases.run("races", &pause::with_pauses(&pause::shipped())).await;
-    let report = explore::explore_all(databases.copy("races", LANES).await, groups).await;
+    let report = explore::explore_all(databases.lanes("races").await, groups).await;
     eprintln!(
         "races: {} interleavings of {} {what} (callers' at three isolation levels), {} violations, {:.0} s; \
          in {} one side waited for another, {} callers could not be serialized",
@@ -140,6 +146,16 @@ async fn every_interleaving_of_unique_jobs_keeps_the_invariants() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_bug_planted_in_unique_jobs_is_found() {
     unique::every_planted_bug_is_found().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_interleaving_of_ageing_keeps_the_invariants() {
+    ageing::every_interleaving_keeps_the_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_bug_planted_in_ageing_is_found() {
+    ageing::every_planted_bug_is_found().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,10 @@
 //! Every order of two scripts on a small stage of their own, and what these orders found.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use sqlx::postgres::PgConnectOptions;
+use tokio::task::JoinSet;
 
 use crate::bench::Bench;
 use crate::schedule::Schedule;
@@ -30,6 +34,35 @@ pub(crate) struct Findings {
     pub(crate) interleavings: usize,
     steps: BTreeSet<String>,
     pub(crate) violations: Vec<String>,
+}
+
+/// Runs every order of each pair, on several databases at once: copies of one.
+pub(crate) async fn explore_all(
+    lanes: Vec<PgConnectOptions>,
+    pairs: Vec<Pair>,
+    checks: &'static Checks,
+) -> Findings {
+    let pairs = Arc::new(Mutex::new(pairs.into_iter()));
+    let mut exploring = JoinSet::new();
+    for lane in lanes {
+        let pairs = Arc::clone(&pairs);
+        exploring.spawn(async move {
+            let mut bench = Bench::open(&lane).await;
+            let mut found = Findings::default();
+            loop {
+                let pair = pairs.lock().unwrap().next();
+                let Some(pair) = pair else { return found };
+                found.explore(&mut bench, &pair, checks).await;
+            }
+        });
+    }
+    let mut found = Findings::default();
+    for other in exploring.join_all().await {
+        found.interleavings += other.interleavings;
+        found.steps.extend(other.steps);
+        found.violations.extend(other.violations);
+    }
+    found
 }
 
 impl Findings {

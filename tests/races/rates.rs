@@ -1,7 +1,9 @@
 //! Rates: claims of two lanes whose jobs are under one rate, and what reads or deletes its history meanwhile, in every order.
 
+use sqlx::postgres::PgConnectOptions;
+
 use crate::bench::Bench;
-use crate::pairs::{Checks, Findings, Pair};
+use crate::pairs::{Checks, Findings, Pair, explore_all};
 use crate::pause;
 use crate::server::Databases;
 use crate::session::Ending;
@@ -81,27 +83,28 @@ fn failure(ending: &Ending) -> Option<String> {
     }
 }
 
-async fn open(databases: &Databases, name: &str, schema: &str) -> Bench {
+async fn set_up(databases: &Databases, name: &str, schema: &str) -> PgConnectOptions {
     let options = databases.create(name).await;
     databases.run(name, &pause::with_pauses(schema)).await;
     // A session stands in its admission for as long as the runner likes.
     databases.run(name, "alter function pgjobq.admit reset lock_timeout").await;
     databases.run(name, include_str!("rates.sql")).await;
-    Bench::open(&options).await
+    options
 }
 
 pub(crate) async fn every_interleaving_keeps_the_invariants() {
     let databases = Databases::start().await;
-    let mut bench = open(&databases, "rates", &pause::shipped()).await;
-    let mut found = Findings::default();
+    set_up(&databases, "rates", &pause::shipped()).await;
+    let mut pairs = Vec::new();
     for (place, (one, _)) in OPERATIONS.iter().enumerate() {
         for (other, _) in &OPERATIONS[place..] {
-            let are_claims = *one == CLAIM && *other == CLAIM_OTHER;
-            for has_history in [true, false].into_iter().take(1 + usize::from(are_claims)) {
-                found.explore(&mut bench, &pair(one, other, has_history), &CHECKS).await;
+            pairs.push(pair(one, other, true));
+            if *one == CLAIM && *other == CLAIM_OTHER {
+                pairs.push(pair(one, other, false));
             }
         }
     }
+    let found = explore_all(databases.lanes("rates").await, pairs, &CHECKS).await;
     found.are_none("rates", STEPS);
 }
 
@@ -110,7 +113,9 @@ pub(crate) async fn every_planted_bug_is_found() {
     for (number, Planted { name, cut, among }) in PLANTED.iter().enumerate() {
         let text = pause::shipped();
         assert_eq!(text.matches(cut.0).count(), 1, "`{name}`: the schema changed");
-        let mut bench = open(&databases, &format!("rates_{number}"), &text.replace(cut.0, cut.1)).await;
+        let mut bench =
+            Bench::open(&set_up(&databases, &format!("rates_{number}"), &text.replace(cut.0, cut.1)).await)
+                .await;
         let mut found = Findings::default();
         found.explore(&mut bench, &pair(among.0, among.1, true), &CHECKS).await;
         assert!(!found.violations.is_empty(), "the runner misses: {name}");

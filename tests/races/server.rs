@@ -4,6 +4,9 @@ use pgjobq::dev::{Server, ServerOptions};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+/// The number of databases that are used at once.
+const LANES: usize = 6;
+
 pub(crate) struct Databases {
     server: Server,
 }
@@ -21,10 +24,10 @@ impl Databases {
         self.options(name)
     }
 
-    /// Creates copies of a database that has no other connection.
-    pub(crate) async fn copy(&self, name: &str, copies: usize) -> Vec<PgConnectOptions> {
+    /// Creates the copies of a database that are used at once. It must have no other connection.
+    pub(crate) async fn lanes(&self, name: &str) -> Vec<PgConnectOptions> {
         let mut made = Vec::new();
-        for copy in 0..copies {
+        for copy in 0..LANES {
             let copy = format!("{name}_{copy}");
             self.run("postgres", &format!("create database {copy} template {name}")).await;
             made.push(self.options(&copy));
