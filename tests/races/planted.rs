@@ -39,14 +39,14 @@ const PLANTED: &[Planted] = &[
         "the lane lock is removed",
         &[
             (
-                "where shard = p_shard and queue_id = p_queue for update;",
+                "from pgjobq.lanes\n         where shard = p_shard and queue_id = p_queue for update;",
                 1,
-                "where shard = p_shard and queue_id = p_queue;",
+                "from pgjobq.lanes\n         where shard = p_shard and queue_id = p_queue;",
             ),
             (
-                "where shard = p_shard and queue_id = p_queue for update skip locked;",
+                "from pgjobq.lanes\n         where shard = p_shard and queue_id = p_queue for update skip locked;",
                 1,
-                "where shard = p_shard and queue_id = p_queue;",
+                "from pgjobq.lanes\n         where shard = p_shard and queue_id = p_queue;",
             ),
         ],
         &["claim", "claim found tickets"],
@@ -186,9 +186,9 @@ const PLANTED: &[Planted] = &[
         &[
             ("order by run_at limit p_most for update skip locked)", 1, "order by run_at limit p_most)"),
             (
-                "where j.ctid = d.place and j.shard + 0 = p_shard and j.id is not distinct from d.id\n            returning j.queue_id)",
+                "where j.ctid = d.place and j.shard + 0 = p_shard and j.id is not distinct from d.id\n            returning j.id, j.queue_id, j.ticket)",
                 1,
-                "where j.shard = p_shard and j.id = d.id\n            returning j.queue_id)",
+                "where j.shard = p_shard and j.id = d.id\n            returning j.id, j.queue_id, j.ticket)",
             ),
         ],
         &["promote"],
@@ -323,11 +323,7 @@ const PLANTED: &[Planted] = &[
     ),
     planted(
         "an enqueue does not expect a duplicate",
-        &[(
-            "            on conflict (shard, id) do nothing\n            returning id)",
-            1,
-            "            returning id)",
-        )],
+        &[("        on conflict do nothing\n        returning id)", 1, "        returning id)")],
         &["enqueue many"],
     ),
     planted(
