@@ -54,6 +54,7 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.queue_stats, pgjobq.queue_counts, pgjobq.scheduled_counts, pgjobq.dead_counts,
     pgjobq.worker_counts, pgjobq.limit_counts, pgjobq.count_permits, pgjobq.count_waiting,
     pgjobq.concurrency_of, pgjobq.settings_of, pgjobq.shown_setting, pgjobq.microseconds,
+    pgjobq.shown_limit, pgjobq.shown_rate,
     pgjobq.default_keep, pgjobq.workers_of, pgjobq.unstarted, pgjobq.explain, pgjobq.obstacles,
     pgjobq.explain_pauses, pgjobq.explain_filters,
     pgjobq.live_workers, pgjobq.unaccepted, pgjobq.unserved, pgjobq.is_due,

@@ -146,3 +146,16 @@ begin
 end $$;
 
 comment on function pgjobq.limit_settings is 'Internal. The settings of a limit.';
+
+-- A setting of a limit as people write it.
+create or replace function pgjobq.shown_limit(p_setting text, p_value jsonb) returns text
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    if p_setting <> 'rates' then
+        return p_value;
+    end if;
+    return (select string_agg(pgjobq.shown_rate(row((r->>0)::int, (r->>1)::bigint)), ', ' order by n)
+              from jsonb_array_elements(p_value) with ordinality u(r, n));
+end $$;
+
+comment on function pgjobq.shown_limit is 'Internal. A setting of a limit as people write it.';

@@ -7,7 +7,8 @@
 -- that one must be written here. The job waits until the jobs `after` have completed, and then for its
 -- `delay`; if one of them ends otherwise, it is cancelled. An unknown queue is an error here, because
 -- `perform` would throw an answer away, and the job with it. Returns the job's id, or that of the job that
--- has its unique key, and whether it is new.
+-- has its unique key; whether it is new; and the outcome: `new`, `duplicate`, or `dropped` (without an id) if
+-- its queue is full and drops new jobs then. A key at its limit is looked at after the commit: see `admit`.
 create or replace function pgjobq.enqueue(
     kind text, args jsonb default '{}', queue text default null, priority int default null,
     retries int default null,
@@ -15,7 +16,7 @@ create or replace function pgjobq.enqueue(
     id uuid default null, expires_in interval default null, traceparent text default null,
     after uuid[] default null, attributes jsonb default null, key text default null,
     unique_key text default null, weight int default null, on_conflict text default null,
-    out job uuid, out is_new boolean)
+    out job uuid, out is_new boolean, out outcome text)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_at timestamptz := pgjobq.resolve_run_at(enqueue.run_at, enqueue.delay, enqueue.expires_in);
@@ -51,11 +52,13 @@ begin
     perform pgjobq.reject_parents(job, enqueue.after, v_answer.refused);
     perform pgjobq.reject_answer(enqueue.kind, v_queue, job, v_answer.unknown, v_answer.other_kind,
                                  v_answer.misplaced, v_answer."full" -> v_queue);
-    job := coalesce((v_answer.held->0->>1)::uuid, job);
     is_new := v_answer.inserted = 1;
+    outcome := case when is_new then 'new' when v_answer."full" is null then 'duplicate' else 'dropped' end;
+    job := case when outcome <> 'dropped' then coalesce((v_answer.held->0->>1)::uuid, job) end;
 end $$;
 
-comment on function pgjobq.enqueue is 'Public. Enqueues one job. Returns its id, and whether it is new.';
+comment on function pgjobq.enqueue is
+    'Public. Enqueues one job. Returns its id, whether it is new, and `new`, `duplicate` or `dropped`.';
 
 -- What programs have recorded of a kind; with the name alone if none has.
 create or replace function pgjobq.recorded_kind(p_kind text) returns pgjobq.kinds

@@ -15,7 +15,10 @@ declare
 begin
     select * into v_job from pgjobq.job_row(v_shard, explain.job);
     if v_job.id is null then
-        return query select * from pgjobq.explain_end(v_shard, explain.job);
+        return query select * from pgjobq.explain_duplicate(v_shard, explain.job);
+        if not found then
+            return query select * from pgjobq.explain_end(v_shard, explain.job);
+        end if;
         return;
     end if;
     select l.* into v_lease from pgjobq.leases l
@@ -25,6 +28,7 @@ begin
     if v_lease.worker is not null then
         return query select * from pgjobq.explain_attempt(v_job, v_lease);
         return query select * from pgjobq.explain_cancel(v_job, true);
+        return query select * from pgjobq.explain_unique(v_job, true);
         -- No worker puts the job back in line if no worker is left.
         return query select o.* from pgjobq.obstacles(v_job) o
          where not exists (select from pgjobq.workers where shard = v_shard and id = v_lease.worker);
@@ -36,6 +40,7 @@ begin
     if not found and pgjobq.is_due(v_job) then
         return query select * from pgjobq.explain_line(v_job);
     end if;
+    return query select * from pgjobq.explain_unique(v_job, false);
 end $$;
 
 comment on function pgjobq.explain is

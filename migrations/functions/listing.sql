@@ -5,9 +5,9 @@
 -- most `p_rows` rows of a shard and list that has more.
 create or replace function pgjobq.list_jobs(
     s pgjobq.selection, p_place pgjobq.place, p_most int, p_rows int default 10000)
-returns table (id uuid, state text, queue text, kind text, priority smallint, key text, attributes text,
-               attempt int, failures int, crashes int, created_at bigint, run_at bigint, finished_at bigint,
-               error text, next text)
+returns table (id uuid, state text, queue text, kind text, priority smallint, key text,
+               unique_key text, attributes text, attempt int, failures int, crashes int,
+               created_at bigint, run_at bigint, finished_at bigint, error text, next text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -34,16 +34,16 @@ revoke execute on function pgjobq.list_jobs from public;
 -- Jobs as a list shows them: the live ones, or the latest end of each id. Times are in microseconds since
 -- 1970.
 create or replace function pgjobq.shown_jobs(p_shard smallint, p_jobs uuid[], p_live boolean)
-returns table (id uuid, state text, queue text, kind text, priority smallint, key text, attributes text,
-               attempt int, failures int, crashes int, created_at bigint, run_at bigint, finished_at bigint,
-               error text)
+returns table (id uuid, state text, queue text, kind text, priority smallint, key text,
+               unique_key text, attributes text, attempt int, failures int, crashes int,
+               created_at bigint, run_at bigint, finished_at bigint, error text)
 language plpgsql stable as $$
 #variable_conflict use_column
 begin
     if p_live then
         return query
-        select j.id, v.state, v.queue, v.kind, v.priority, j.key, j.attributes::text, v.attempt, v.failures,
-               v.crashes, (extract(epoch from v.created_at) * 1000000)::bigint,
+        select j.id, v.state, v.queue, v.kind, v.priority, j.key, j.unique_key, j.attributes::text,
+               v.attempt, v.failures, v.crashes, (extract(epoch from v.created_at) * 1000000)::bigint,
                (extract(epoch from v.run_at) * 1000000)::bigint, null::bigint,
                (select f.message from pgjobq.failures f
                  where f.shard = p_shard and f.job = j.id order by f.attempt desc limit 1)
@@ -53,8 +53,9 @@ begin
                          where shard = p_shard and id = d.id and finished_at is null offset 0) v;
     else
         return query
-        select f.id, f.outcome, q.name, f.kind, f.priority, f.key, f.attributes::text, f.attempt, f.failures,
-               f.crashes, (extract(epoch from f.created_at) * 1000000)::bigint, null::bigint,
+        select f.id, f.outcome, q.name, f.kind, f.priority, f.key, f.unique_key, f.attributes::text,
+               f.attempt, f.failures, f.crashes,
+               (extract(epoch from f.created_at) * 1000000)::bigint, null::bigint,
                (extract(epoch from f.finished_at) * 1000000)::bigint,
                coalesce(f.errors->-1->>'message', f.cancelled->>'reason')
           from unnest(p_jobs) d(id),

@@ -44,8 +44,8 @@ begin
     then
         raise exception 'a queue has no setting %', quote_nullable(p_setting)
             using errcode = 'invalid_parameter_value',
-                hint = 'There are limit, bound, ageing, keep_completed, keep_dead, keep_cancelled and '
-                       'keep_expired.';
+                hint = 'There are limit, concurrency, rate, bound, ageing, keep_completed, keep_dead, '
+                       'keep_cancelled and keep_expired.';
     elsif p_setting in ('limit', 'bound') and p_value not between 1 and 1000000 then
         raise exception 'a % is 1 to 1000000, not %', p_setting, p_value
             using errcode = 'numeric_value_out_of_range', hint = 'To stop a queue, pause it.';
@@ -62,12 +62,18 @@ end $$;
 
 comment on function pgjobq.check_setting is 'Internal. Rejects a setting that no queue can have.';
 
--- Changes one setting of a queue, for people: a limit or a bound is a number, any other one an
--- interval.
+-- Changes one setting of a queue, for people: a limit, a concurrency or a bound is a number, a rate is as
+-- `value_of_limit` reads it, and any other one is an interval.
 create or replace function pgjobq.change_setting(
     queue text, setting text, value text, by text default null)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
+    if change_setting.setting in ('concurrency', 'rate') then
+        perform pgjobq.change_limits(
+            'queue', change_setting.queue, array[pgjobq.name_of_limit(change_setting.setting)],
+            array[pgjobq.value_of_limit(change_setting.setting, change_setting.value)], change_setting.by);
+        return;
+    end if;
     perform pgjobq.change_settings(
         change_setting.queue, array[change_setting.setting],
         array[case when change_setting.setting in ('limit', 'bound') then change_setting.value::bigint
@@ -76,9 +82,10 @@ begin
 end $$;
 
 comment on function pgjobq.change_setting is
-    'Public. Sets what wins over the code: the `limit` of a queue in each worker, its `bound`, how long its '
-    'jobs are kept (`keep_completed`, `keep_dead`, `keep_cancelled`, `keep_expired`), or after how long '
-    'those that wait move up one priority (`ageing`; 0: never). Null resets it.';
+    'Public. Sets what wins over the code: the `limit` of a queue in each worker, its `concurrency` or its '
+    '`rate` (`100 per minute`) in all of them, its `bound`, how long its jobs are kept (`keep_completed`, '
+    '`keep_dead`, `keep_cancelled`, `keep_expired`), or after how long those that wait move up one priority '
+    '(`ageing`; 0: never). Null resets it.';
 
 -- The settings of a queue. A limit or a bound is a number of jobs, and any other one a time in microseconds.
 create or replace function pgjobq.settings_of(p_queue int)

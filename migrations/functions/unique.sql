@@ -23,8 +23,10 @@ language plpgsql as $$
 declare
     v_jobs pgjobq.unique_job[] := pgjobq.unique_jobs(
         p_shards, p_shape_kind, p_options, p_id, p_shape, p_unique_key, p_waits_for);
-    v_slots smallint[] := array(select case when coalesce(o::jsonb->>'unique', 'live') = 'live' then 0 end
-                                  from unnest(p_options) with ordinality u(o, n) order by n);
+    -- Without options of any job there is no array of them.
+    v_slots smallint[] := array(
+        select case when coalesce(p_options[n]::jsonb->>'unique', 'live') = 'live' then 0 end
+          from generate_subscripts(p_shape_kind, 1) n order by n);
     v_admitted record := pgjobq.admit_unique(v_jobs, p_now, p_is_callers);
     v_held int[] := array(select n from unnest(v_admitted.held));
     v_ids uuid[];

@@ -111,6 +111,12 @@ create or replace view pgjobq.queue_settings as
 select q.name as queue, s.setting, pgjobq.shown_setting(s.setting, s.by_code) as by_code,
        pgjobq.shown_setting(s.setting, s.by_operator) as by_operator, s.set_by, s.role, s.set_at
   from pgjobq.queues q, lateral pgjobq.settings_of(q.id) s
+ where q.deleted_at is null
+ union all
+select q.name, case s.setting when 'rates' then 'rate' else s.setting end,
+       pgjobq.shown_limit(s.setting, s.by_code), pgjobq.shown_limit(s.setting, s.by_operator), s.set_by,
+       s.role, s.set_at
+  from pgjobq.queues q, lateral pgjobq.limit_settings('queue', q.name) s
  where q.deleted_at is null;
 
 comment on view pgjobq.queue_settings is

@@ -55,9 +55,10 @@ async fn every_option_can_be_given(db: TestDb) {
     let row = "select count(*) from pgjobq.jobs where priority = 3 and retries = 1 and max_crashes = 0";
     assert_eq!(db.number(row).await, 1);
     for first in [true, false] {
-        let once =
-            "select is_new::int from pgjobq.enqueue('nothing', id => '018f0000-0000-7000-8000-000000000000')";
-        assert_eq!(db.number(once).await, i64::from(first), "the second time it is a duplicate, and says so");
+        let once = "(select concat_ws(' ', job, is_new, outcome)
+                       from pgjobq.enqueue('nothing', id => '018f0000-0000-7000-8000-000000000000'))";
+        let answer = if first { "t new" } else { "f duplicate" };
+        assert_eq!(db.text(once).await, format!("018f0000-0000-7000-8000-000000000000 {answer}"));
     }
 }
 

@@ -155,6 +155,23 @@ async fn retention_of_an_operator_decides_when_jobs_are_dropped(db: TestDb) {
     assert!(db.number(last).await >= 400);
 }
 
+on_one_shard!(psql_sets_and_resets_the_limits_of_a_queue);
+async fn psql_sets_and_resets_the_limits_of_a_queue(db: TestDb) {
+    db.run("select pgjobq.change_setting('default', 'concurrency', '3', by => 'ada')").await;
+    db.run("select pgjobq.change_setting('default', 'rate', '10 per second, 100 per minute', by => 'bob')")
+        .await;
+    let limits = db.client.queue("default").limits().await.unwrap();
+    assert_eq!(limits.concurrency.current(), Some(&3));
+    assert_eq!(limits.rates.by_operator.as_ref().unwrap().by, "bob");
+    let shown = "(select string_agg(concat_ws(' ', setting, by_operator, set_by), '; ' order by setting)
+                    from pgjobq.queue_settings where queue = 'default' and by_operator is not null)";
+    assert_eq!(db.text(shown).await, "concurrency 3 ada; rate 10 per second, 100 per minute bob");
+    for setting in ["concurrency", "rate"] {
+        db.run(&format!("select pgjobq.change_setting('default', '{setting}', null, by => 'ada')")).await;
+    }
+    assert_eq!(db.number("select count(*) from pgjobq.limits").await, 0);
+}
+
 on_one_shard!(impossible_settings_are_refused);
 async fn impossible_settings_are_refused(db: TestDb) {
     let queue = || db.client.queue("default").change();
@@ -175,6 +192,9 @@ async fn impossible_settings_are_refused(db: TestDb) {
         ("'default', 'limit', '0'", "a limit is 1 to 1000000, not 0"),
         ("'default', 'keep_dead', '1 s'", "from one minute to 3660 days"),
         ("'default', 'colour', '1'", "a queue has no setting 'colour'"),
+        ("'default', 'concurrency', '0'", "a concurrency is 1 to 10000, not 0"),
+        ("'default', 'rate', '5 per fortnight'", "'5 per fortnight' is no rate"),
+        ("'no_such', 'concurrency', '1'", "there is no queue 'no_such'"),
         ("'no_such', 'limit', '1'", "there is no queue 'no_such'"),
     ] {
         let sql = format!("select pgjobq.change_setting({call})");

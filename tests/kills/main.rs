@@ -1,12 +1,16 @@
 //! Workers that die, are frozen, and come back: real processes on a durable server of their own.
 //!
-//! `cargo test --test kills` takes half a minute. `cargo test --test kills -- --kills 2000` runs longer.
+//! `cargo test --test kills` takes a minute. `cargo test --test kills -- --kills 2000` runs longer. `cargo test --test kills -- limits
+//! --plant lock` must panic: `planted.rs` has the faults.
 #![allow(clippy::unwrap_used)]
 
 mod frozen; // A worker is stopped for longer than its lease, and wakes.
 mod jobs; // The jobs that the workers run.
 mod ledger; // The record of all runs.
-mod limits; // Jobs of a thousand keys, whose workers die.
+mod limit_verdict; // The checks of limits at the end.
+mod limits; // Jobs of a thousand keys, whose workers die, freeze and lose their connections.
+mod order; // The jobs of a thousand keys run in their order.
+mod planted; // Faults of the library, which the verdict on limits must find.
 mod poison; // A job that kills every worker process that runs it.
 mod process; // A worker process, seen from inside and from outside.
 mod signals; // A worker receives more than one signal to end.
@@ -41,7 +45,8 @@ fn main() {
                 "storm" => storm::run(wanted.kills).await,
                 "frozen" => frozen::run().await,
                 "signals" => signals::run().await,
-                "limits" => limits::run(wanted.kills).await,
+                "limits" => limits::run(wanted.kills, wanted.plant.as_deref()).await,
+                "order" => order::run(wanted.kills).await,
                 _ => poison::run().await,
             }
         });
@@ -49,22 +54,25 @@ fn main() {
     }
 }
 
-const SCENARIOS: [&str; 5] = ["storm", "frozen", "poison", "signals", "limits"];
+const SCENARIOS: [&str; 6] = ["storm", "frozen", "poison", "signals", "limits", "order"];
 
 /// The options of the command line, as far as `cargo test` passes them on.
 struct Wanted {
     kills: usize,
+    /// A fault of the library, of which the scenario must panic.
+    plant: Option<String>,
     list: bool,
     filters: Vec<String>,
 }
 
 impl Wanted {
     fn from_arguments() -> Self {
-        let mut wanted = Self { kills: 24, list: false, filters: Vec::new() };
+        let mut wanted = Self { kills: 24, plant: None, list: false, filters: Vec::new() };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--kills" => wanted.kills = arguments.next().unwrap().parse().unwrap(),
+                "--plant" => wanted.plant = arguments.next(),
                 "--list" => wanted.list = true,
                 flag if flag.starts_with('-') => {}
                 filter => wanted.filters.push(filter.to_owned()),

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use pgjobq::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use pgjobq::{Client, Worker, filter};
 
 use crate::ledger::Ledger;
@@ -11,6 +12,8 @@ use crate::{HEARTBEAT, LEASE};
 
 const URL: &str = "PGJOBQ_KILLS_URL";
 const SLOTS: &str = "PGJOBQ_KILLS_SLOTS";
+/// The role as which the worker connects. Its ledger connects as the owner.
+const ROLE: &str = "PGJOBQ_KILLS_ROLE";
 /// The filter of the jobs that it accepts. The ledger records it.
 pub(crate) const FILTER: &str = "PGJOBQ_KILLS_FILTER";
 
@@ -32,9 +35,15 @@ impl Settings {
 pub(crate) fn run(settings: Settings) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
-        let client = Client::connect(&settings.url).await.unwrap();
+        let options: PgConnectOptions = settings.url.parse().unwrap();
+        let options = match std::env::var(ROLE) {
+            Ok(role) => options.username(&role),
+            Err(_) => options,
+        };
+        let client = Client::new(PgPoolOptions::new().connect_with(options).await.unwrap());
         let filter = std::env::var(FILTER).map_or_else(|_| filter::all(), |filter| filter.parse().unwrap());
         let worker = Worker::builder(&client)
+            .name(std::process::id().to_string())
             .accept(filter)
             .queue("default", settings.slots)
             .state(Ledger::open(&settings.url).await)
@@ -73,8 +82,17 @@ impl Process {
 
     /// A worker that accepts only the jobs that this filter matches.
     pub(crate) fn accepting(filter: Option<&str>, url: &str, slots: usize) -> Self {
+        Self::spawn(filter.map(|filter| (FILTER, filter)), url, slots)
+    }
+
+    /// A worker that connects as this role.
+    pub(crate) fn with_role(role: &str, url: &str, slots: usize) -> Self {
+        Self::spawn(Some((ROLE, role)), url, slots)
+    }
+
+    fn spawn(more: Option<(&str, &str)>, url: &str, slots: usize) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.env(URL, url).env(SLOTS, slots.to_string()).envs(filter.map(|filter| (FILTER, filter)));
+        command.env(URL, url).env(SLOTS, slots.to_string()).envs(more);
         Self { child: command.stdin(Stdio::piped()).spawn().unwrap() }
     }
 

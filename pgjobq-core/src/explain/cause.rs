@@ -180,6 +180,21 @@ pub enum Cause {
         #[serde(deserialize_with = "of_micros")]
         next: SystemTime,
     },
+    /// It has a unique key, so that a new job of its kind with that key is a duplicate. It delays nothing, and comes last.
+    HasUniqueKey {
+        /// The key.
+        key: String,
+        /// The time until which it has the key. `None`: while it lives or waits.
+        #[serde(default, deserialize_with = "of_maybe_micros")]
+        until: Option<SystemTime>,
+    },
+    /// It is not enqueued, because another job has its unique key. Soon that one is changed, or this one is enqueued after all.
+    Duplicate {
+        /// The key.
+        key: String,
+        /// The job that has it. `None` if the transaction of the enqueue could not see.
+        holder: Option<JobId>,
+    },
     /// Its queue does not exist. Its row was written by hand.
     NoQueue {
         /// The id that no queue has.

@@ -1,6 +1,6 @@
 //! Bounds that change.
 
-use super::{assert_accounted, bound, quick, room};
+use super::{assert_accounted, bound, bound_and, quick, room};
 use crate::harness::TestDb;
 
 on_one_shard!(bound_follows_code_and_operator);
@@ -48,6 +48,25 @@ async fn removed_bound_returns_with_its_jobs_counted(db: TestDb) {
     assert_eq!(room(&db).await, 2);
     counted.cancel(&db.client).await.unwrap();
     assert_eq!(room(&db).await, 3);
+    assert_accounted(&db).await;
+}
+
+on_one_shard!(first_bound_leaves_out_the_jobs_that_are_there);
+async fn first_bound_leaves_out_the_jobs_that_are_there(db: TestDb) {
+    db.client.queue("bounded").save().await.unwrap();
+    db.client.enqueue_all((0..5).map(quick::job)).await.unwrap();
+    bound_and(&db, 2, pgjobq::WhenFull::Reject).await; // Fewer than are there: a program that says so starts.
+    assert_eq!(room(&db).await, 2);
+    for number in 5..7 {
+        quick::enqueue(&db.client, number).await.unwrap();
+    }
+    quick::enqueue(&db.client, 7).await.unwrap_err();
+    let worker = super::worker(&db, 1).await;
+    db.until("(select count(*) from pgjobq.finished) = 7").await;
+    worker.shutdown().await.unwrap();
+    assert_eq!(room(&db).await, 2, "those of before give no place back");
+    db.client.enqueue_all((8..10).map(quick::job)).await.unwrap();
+    quick::enqueue(&db.client, 10).await.unwrap_err();
     assert_accounted(&db).await;
 }
 

@@ -85,6 +85,8 @@ async fn new_job_is_dropped_without_an_error(db: TestDb) {
     let mut tx = db.pool.begin().await.unwrap();
     assert_eq!(quick::job(2).enqueue(&mut *tx).await.unwrap().outcome(), EnqueueOutcome::Dropped);
     tx.commit().await.unwrap();
+    let in_sql = "(select concat_ws(', ', outcome, is_new, job) from pgjobq.enqueue('bounded_quick', '{\"number\": 2}', 'bounded'))";
+    assert_eq!(db.text(in_sql).await, "dropped, f");
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 2);
     assert_accounted(&db).await;
 }

@@ -9,6 +9,7 @@ mod attempts; // A job that runs, and one that is to be cancelled.
 mod ends; // A job that has ended, and one that does not exist.
 mod line; // A job that workers may take.
 mod serving; // A job that no worker takes.
+mod unique; // A job that has a unique key, and one that is a duplicate.
 mod waits; // A job that is not due.
 
 #[job]

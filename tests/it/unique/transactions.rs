@@ -113,6 +113,23 @@ async fn old_snapshot_enqueues_no_second_waiting_job(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
+on_one_shard!(old_snapshot_enqueues_no_second_live_job);
+async fn old_snapshot_enqueues_no_second_live_job(db: TestDb) {
+    let mut caller = db.pool.acquire().await.unwrap();
+    for isolation in ["repeatable read", "serializable"] {
+        let begin = sqlx::AssertSqlSafe(format!("begin isolation level {isolation}"));
+        let mut tx = caller.begin_with(begin).await.unwrap();
+        sqlx::raw_sql("select 1 from pgjobq.settings").execute(&mut *tx).await.unwrap();
+        let first = sync(1).enqueue(&db.client).await.unwrap();
+        assert!(first.is_new());
+        let error = sync(1).enqueue(&mut *tx).await.unwrap_err().to_string();
+        assert!(error.contains("could not serialize access"), "{error}");
+        tx.rollback().await.unwrap();
+        assert_eq!(jobs(&db).await, 1);
+        first.cancel(&db.client).await.unwrap();
+    }
+}
+
 on_one_shard!(request_waits_while_a_transaction_has_the_key);
 async fn request_waits_while_a_transaction_has_the_key(db: TestDb) {
     let first = sync(1).enqueue(&db.client).await.unwrap();

@@ -94,6 +94,8 @@ pub struct ListedJob {
     pub priority: Priority,
     /// Its key.
     pub key: Option<String>,
+    /// Its unique key.
+    pub unique_key: Option<String>,
     /// Its attributes by name; empty if it has none.
     pub attributes: BTreeMap<String, AttributeValue>,
     /// The number of attempts that have ended.
@@ -166,6 +168,7 @@ fn read(row: &PgRow) -> Result<ListedJob, sqlx::Error> {
             _ => Priority::Critical,
         },
         key: row.try_get("key")?,
+        unique_key: row.try_get("unique_key")?,
         attributes: match attributes.as_deref() {
             Some(text) => attributes_of(text).map_err(|error| sqlx::Error::Decode(error.into()))?,
             None => BTreeMap::new(),

@@ -23,7 +23,7 @@ files! {
     "expire", "waiting", "dead", "requeue", "queues", "pauses", "settings", "kinds", "record_limits", "change_limits", "purge", "serving", "stats", "overview", "retention", "attribute_indexes", "partitions",
     "deleted_queues", "tidy", "workflow", "steps", "settle", "unblock", "step_args", "tend", "workflow_end", "workflow_retry",
     "workflow_status",
-    "words", "explain", "explain_end", "explain_wait", "explain_parents", "explain_limit", "explain_rate", "obstacles", "explain_line", "place",
+    "words", "explain", "explain_end", "explain_wait", "explain_parents", "explain_limit", "explain_rate", "explain_unique", "obstacles", "explain_line", "place",
     "change_waiting", "ageing", "belongs", "selection", "listing", "actions", "batch", "apply_action",
     "views",
 }
