@@ -92,7 +92,7 @@ comment on function pgjobq.reject_uncomputed is 'Internal. Rejects an enqueue th
 create or replace function pgjobq.stored_unique_key(p_key text, p_unique_key text) returns text
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
-    v_stored text := case when p_key is null then p_unique_key
+    v_stored text := case when p_key is null or p_unique_key is null then p_unique_key
                           else jsonb_build_array(p_key, p_unique_key)::text end;
 begin
     if octet_length(convert_to(v_stored, 'UTF8')) > 200 then

@@ -181,3 +181,17 @@ async fn mistakes_are_errors_that_help(db: TestDb) {
     db.run("select pgjobq.enqueue('nothing', ('{\"a\":' || repeat('[', 126) || '1' || repeat(']', 126) || '}')::jsonb)").await;
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 2);
 }
+
+on_one_shard!(jobs_of_one_limited_key_are_all_new);
+async fn jobs_of_one_limited_key_are_all_new(db: TestDb) {
+    db.run(
+        "insert into pgjobq.limits (scope, name, per_key, concurrency) values ('kind', 'nothing', true, 1);
+         select pgjobq.note_limits()",
+    )
+    .await;
+    for _ in 0..2 {
+        let new = "select is_new::int from pgjobq.enqueue('nothing', key => 'tenant')";
+        assert_eq!(db.number(new).await, 1);
+    }
+    assert_eq!(db.number("select count(*) from pgjobq.jobs where unique_key is null").await, 2);
+}
