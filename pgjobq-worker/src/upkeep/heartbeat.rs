@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use pgjobq_core::DatabaseError;
 use pgjobq_core::worker_api::{LeaseKey, Returned, Store, chain};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,7 @@ const LAST_BEAT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Starts the thread of the heartbeats, which ends with the worker. Returns a part that ends with the thread, and passes on its panic.
 pub(crate) async fn start(runtime: &Arc<Runtime>) -> std::io::Result<impl Future<Output = ()> + use<>> {
     let runtime = Arc::clone(runtime);
+    let application = Handle::current();
     let (report, started) = oneshot::channel();
     let (alive, ended) = oneshot::channel::<()>();
     let thread = thread::Builder::new().name("pgjobq-heartbeat".into()).spawn(move || {
@@ -29,7 +31,7 @@ pub(crate) async fn start(runtime: &Arc<Runtime>) -> std::io::Result<impl Future
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(io) => {
                 let _ = report.send(Ok(()));
-                io.block_on(beat_until_the_end(&runtime));
+                io.block_on(beat_until_the_end(&runtime, &application));
             }
             Err(error) => drop(report.send(Err(error))),
         }
@@ -43,7 +45,7 @@ pub(crate) async fn start(runtime: &Arc<Runtime>) -> std::io::Result<impl Future
     })
 }
 
-async fn beat_until_the_end(runtime: &Arc<Runtime>) {
+async fn beat_until_the_end(runtime: &Arc<Runtime>, application: &Handle) {
     let store = runtime.store.elsewhere(1);
     let end = &runtime.stages.end;
     let cut_off = async {
@@ -52,17 +54,18 @@ async fn beat_until_the_end(runtime: &Arc<Runtime>) {
     };
     tokio::select! {
         () = cut_off => {}
-        () = beat_until(runtime, &store, end) => {}
+        () = beat_until(runtime, &store, application, end) => {}
     }
     store.close().await;
 }
 
-async fn beat_until(runtime: &Arc<Runtime>, store: &Store, end: &CancellationToken) {
+async fn beat_until(runtime: &Arc<Runtime>, store: &Store, application: &Handle, end: &CancellationToken) {
     let config = &runtime.config;
     let mut pause = Pause::new();
     let mut last_answer = Instant::now();
     while !end.is_cancelled() {
         runtime.in_flight.warn_of_overdue(); // Here, because a blocked runtime may run nothing else.
+        wake(application);
         // The lease runs from before the request is sent, because the database counts it from later.
         let sent = Instant::now();
         let could_claim = runtime.liveness.may_claim(config.lease);
@@ -95,6 +98,12 @@ async fn beat_until(runtime: &Arc<Runtime>, store: &Store, end: &CancellationTok
         let rest = tokio::time::sleep(pause.after_error().min(config.heartbeat));
         end.run_until_cancelled(rest).await;
     }
+}
+
+/// Wakes a thread of the application's runtime. One of its threads waits for timers and sockets for all of them. If that one is
+/// woken to run a job function that blocks it, the others may go on sleeping until something wakes them.
+fn wake(application: &Handle) {
+    drop(application.spawn(async {}));
 }
 
 /// Sends one heartbeat. Returns the leases in the database that this process does not know.
