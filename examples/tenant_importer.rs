@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pgjobq::prelude::*;
 use tokio::sync::Mutex;
 
-/// What the handlers of one tenant have done, and do.
+/// The work of the handlers of one tenant.
 #[derive(Default)]
 struct Tally {
     running: u32,

@@ -12,7 +12,7 @@
 //! needs nothing set up. Read on in the [`guide`]: [retries](guide::retries_and_failures), [transactions](guide::transactions),
 //! [cancelling](guide::cancelling), [results](guide::waiting_for_results), [workflows](guide::workflows),
 //! [attributes](guide::attributes), [filters](guide::filters), [acting on many jobs](guide::acting_on_many_jobs),
-//! [unique jobs](guide::unique_jobs), [bounded queues](guide::bounded_queues), [pausing](guide::pausing),
+//! [limits](guide::limits), [rates](guide::rates), [unique jobs](guide::unique_jobs), [bounded queues](guide::bounded_queues), [pausing](guide::pausing),
 //! [settings](guide::settings), [testing](guide::testing), [operating](guide::operating), and
 //! [why a job is not running](guide::why_is_it_not_running).
 //!
@@ -120,8 +120,8 @@ pub mod prelude {
     pub use crate::filter::{Filter, attribute};
     pub use crate::{
         Backoff, Client, EnqueueOutcome, Failure, JobContext, JobError, JobHandle, JobId, JobState, NewJob,
-        OnConflict, OnDuplicate, Outcome, Priority, Result, State, Step, Tx, Worker, Workflow,
-        WorkflowHandle, WorkflowId, WorkflowOutcome, gather, job, shutdown_signal,
+        OnConflict, OnDuplicate, OnRetry, Outcome, Priority, Result, State, Step, Tx, UniqueWhile, WhenFull,
+        Worker, Workflow, WorkflowHandle, WorkflowId, WorkflowOutcome, gather, job, shutdown_signal,
     };
 }
 

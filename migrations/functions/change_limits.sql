@@ -117,13 +117,14 @@ begin
         return to_jsonb(p_value::numeric);
     end if;
     foreach v_rate in array string_to_array(p_value, ',') loop
-        v_words := regexp_match(v_rate, '^\s*(\d{1,7})\s+per\s+(second|minute|hour|day)\s*$');
+        v_words := regexp_match(v_rate, '^\s*(\d{1,7})\s+per\s+(second|minute|hour|day|\d{1,11}(?:us|ms|s))\s*$');
         if v_words is null then
             raise exception '% is no rate', quote_literal(v_rate)
                 using errcode = 'invalid_parameter_value', hint = 'A rate is like 100 per minute.';
         end if;
         v_rates := v_rates || jsonb_build_array(jsonb_build_array(
-            v_words[1]::int, pgjobq.microseconds(('1 ' || v_words[2])::interval)));
+            v_words[1]::int, pgjobq.microseconds(
+                (case when v_words[2] ~ '^\d' then v_words[2] else '1 ' || v_words[2] end)::interval)));
     end loop;
     return v_rates;
 end $$;

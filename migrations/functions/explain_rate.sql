@@ -39,7 +39,9 @@ language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
     return p_rate.most || ' per ' || case p_rate.span
         when 1000000 then 'second' when 60000000 then 'minute' when 3600000000 then 'hour'
-        when 86400000000 then 'day' else trim_scale(p_rate.span / 1000000.0) || ' s' end;
+        when 86400000000 then 'day' else case when p_rate.span % 1000000 = 0 then p_rate.span / 1000000 || 's'
+                                     when p_rate.span % 1000 = 0 then p_rate.span / 1000 || 'ms'
+                                     else p_rate.span || 'us' end end;
 end $$;
 
 comment on function pgjobq.shown_rate is 'Internal. A rate, as people write it.';

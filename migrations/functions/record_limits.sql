@@ -78,14 +78,16 @@ end $$;
 
 comment on function pgjobq.remove_limits is 'Internal. Removes what the code stated of limits.';
 
--- Sets the limit of a queue, as the code states it; null removes it. All jobs under one limit are on one
--- shard, and those of a queue are on all of them: so there is none in a database with several shards.
+-- Sets columns of the limit of a queue, as the code states it; the others stay. All jobs under one limit are
+-- on one shard, and those of a queue are on all of them: so there is none in a database with several shards.
 create or replace function pgjobq.save_limit(p_queue text, p_limit jsonb) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_changed boolean;
 begin
-    if p_limit is null then
+    p_limit := coalesce((select jsonb_build_object('concurrency', concurrency, 'rates', rates)
+                           from pgjobq.limits where scope = 'queue' and name = p_queue), '{}') || p_limit;
+    if jsonb_strip_nulls(p_limit) = '{}' then
         v_changed := pgjobq.remove_limits('queue', array[p_queue]);
     else
         perform pgjobq.reject_shards(p_queue);

@@ -9,11 +9,10 @@ use crate::diagnostics::Diagnostics;
 use crate::model::Job;
 
 /// Keys, and the key without which each of them would do nothing.
-const NEEDS: [(&str, &str, &str); 4] = [
+const NEEDS: [(&str, &str, &str); 3] = [
     ("on_conflict", "concurrency", "concurrency = 1"),
     ("on_retry", "concurrency", "concurrency = 1"),
     ("burst", "rate", "rate = \"100 per minute\""),
-    ("weight", "rate", "rate = \"100 per minute\""),
 ];
 
 impl Job {

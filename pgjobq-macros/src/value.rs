@@ -192,7 +192,7 @@ pub(crate) fn unique_while(entry: &Entry) -> Result<UniqueWhile> {
     }
 }
 
-/// What becomes of a second job with the same unique key.
+/// The answer to a second job with the same unique key.
 pub(crate) enum OnDuplicate {
     /// The constant of this name.
     Named(Ident),

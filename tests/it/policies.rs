@@ -93,9 +93,11 @@ async fn operator_changes_limits_of_kinds_and_queues(db: TestDb) {
     db.client.queue("api").concurrency(20).save().await.unwrap();
     let limits = db.client.queue("api").limits().await.unwrap();
     assert_eq!((limits.concurrency.by_code, limits.concurrency.current()), (Some(20), Some(&1)));
-    assert_eq!(limits.rates.by_code, None, "what is not named is removed");
+    assert_eq!(limits.rates.by_code.unwrap().len(), 1, "what is not named stays");
     db.client.queue("api").change_limits().reset_concurrency().await.unwrap();
-    db.client.queue("api").unlimited().save().await.unwrap();
+    db.client.queue("api").no_rate().save().await.unwrap();
+    assert_eq!(db.client.queue("api").limits().await.unwrap().rates.by_code, None);
+    db.client.queue("api").no_concurrency().save().await.unwrap();
     assert_eq!(db.number("select count(*) from pgjobq.limits where scope = 'queue'").await, 0);
 }
 

@@ -297,14 +297,14 @@ async fn outputs_of_a_wide_join_are_deleted_in_pieces() {
 #[tokio::test]
 async fn rejected_workflow_leaves_nothing_behind() {
     let flow = Flow::new("[{}]").await;
-    assert_eq!(flow.enqueue("[{}]").await, "(f,,,)");
+    assert_eq!(flow.enqueue("[{}]").await, "(f,,,,,)");
     assert_eq!(flow.db.number("select count(*) from pgjobq.jobs").await, 1);
     flow.db
         .run(
             "delete from pgjobq.workflows; delete from pgjobq.steps; update pgjobq.queues set name = 'gone' where id = 1",
         )
         .await;
-    assert_eq!(flow.enqueue("[{}]").await, "(t,{default},,)");
+    assert_eq!(flow.enqueue("[{}]").await, "(t,{default},,,,)");
     assert_eq!(flow.db.number("select count(*) from pgjobq.workflows").await, 0);
     flow.db.run("update pgjobq.queues set name = 'default' where id = 1").await;
     let error = sqlx::query("select flows.enqueue('[{}, {}]')").execute(&flow.db.pool).await.unwrap_err();

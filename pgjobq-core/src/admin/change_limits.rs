@@ -19,7 +19,7 @@ const UNDEFINED: &str = "42704";
 /// The SQLSTATE of a limit of jobs that lie on several shards.
 const SHARDED: &str = "0A000";
 
-/// What has the limit.
+/// The subject of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LimitScope {
     Kind,

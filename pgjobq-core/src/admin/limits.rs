@@ -1,12 +1,13 @@
 //! The limits of a kind or a queue over the whole fleet: what the code says, and what an operator has set instead.
 
+use std::time::Duration;
+
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use crate::admin::change_limits::{ChangeLimits, LimitScope};
 use crate::admin::pause::subject::JobKind;
 use crate::admin::queue::{Queue, SaveQueue};
-use crate::admin::queue_limit::QueueLimit;
 use crate::admin::settings::{Override, Setting};
 use crate::client::Client;
 use crate::db::time::time;
@@ -55,14 +56,20 @@ impl<'c> Queue<'c> {
         self.with_options().concurrency(jobs)
     }
 
-    /// Limits the rate at which its jobs start in all workers together, such as `100 per minute`: see [`concurrency`](Self::concurrency).
+    /// Limits the rate at which its jobs start in all workers together: a text such as `100 per minute`, or a [`Rate`](crate::Rate). See
+    /// [`concurrency`](Self::concurrency).
     pub fn rate(self, rate: impl Into<String>) -> SaveQueue<'c> {
         self.with_options().rate(rate)
     }
 
-    /// Removes the limits that the code has set with [`concurrency`](Self::concurrency) and [`rate`](Self::rate).
-    pub fn unlimited(self) -> SaveQueue<'c> {
-        self.with_options().unlimited()
+    /// Removes the number that the code has set with [`concurrency`](Self::concurrency).
+    pub fn no_concurrency(self) -> SaveQueue<'c> {
+        self.with_options().no_concurrency()
+    }
+
+    /// Removes the rates that the code has set with [`rate`](Self::rate).
+    pub fn no_rate(self) -> SaveQueue<'c> {
+        self.with_options().no_rate()
     }
 
     /// Returns its limits over the whole fleet: what the code says of each, and what an operator has set instead.
@@ -82,22 +89,27 @@ impl<'c> Queue<'c> {
 }
 
 impl SaveQueue<'_> {
-    /// Sets the number of its jobs that run at a time in all workers together: see [`Queue::concurrency`]. Of concurrency and rates,
-    /// what is not named is removed.
+    /// Sets the number of its jobs that run at a time in all workers together: see [`Queue::concurrency`].
     pub fn concurrency(mut self, jobs: u16) -> Self {
-        self.limit.get_or_insert_default().concurrency = Some(jobs);
+        self.limit.concurrency = Some(Some(jobs));
+        self
+    }
+
+    /// Removes the number that the code has set.
+    pub fn no_concurrency(mut self) -> Self {
+        self.limit.concurrency = Some(None);
         self
     }
 
     /// Sets the rate at which its jobs start: see [`Queue::rate`]. With several calls, all of the rates hold.
     pub fn rate(mut self, rate: impl Into<String>) -> Self {
-        self.limit.get_or_insert_default().rates.push(rate.into());
+        self.limit.rates.get_or_insert_default().push(rate.into());
         self
     }
 
-    /// Removes the limits that the code has set.
-    pub fn unlimited(mut self) -> Self {
-        self.limit = Some(QueueLimit::default());
+    /// Removes the rates that the code has set.
+    pub fn no_rate(mut self) -> Self {
+        self.limit.rates = Some(Vec::new());
         self
     }
 }
@@ -111,7 +123,11 @@ impl LimitSettings {
 
     fn read(rows: &[PgRow]) -> Result<Self, sqlx::Error> {
         let number = |json: &str| serde_json::from_str(json).ok();
-        let rates = |json: &str| serde_json::from_str::<Vec<Rate>>(json).ok();
+        let rates = |json: &str| {
+            let stored = serde_json::from_str::<Vec<(u32, u64)>>(json).ok()?;
+            let rate = |(count, micros)| Rate::new(count, Duration::from_micros(micros));
+            Some(stored.into_iter().map(rate).collect())
+        };
         Ok(Self { concurrency: setting(rows, "concurrency", number)?, rates: setting(rows, "rates", rates)? })
     }
 }

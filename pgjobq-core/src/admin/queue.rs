@@ -77,7 +77,7 @@ pub struct SaveQueue<'c> {
     name: String,
     /// By [`EndedState`].
     kept: [Option<Duration>; 4],
-    pub(super) limit: Option<QueueLimit>,
+    pub(super) limit: QueueLimit,
     pub(super) bounding: Bounding,
     ageing: Option<Duration>,
 }
@@ -139,7 +139,14 @@ impl<'c> Queue<'c> {
 
     pub(super) fn with_options(self) -> SaveQueue<'c> {
         let Self { client, name } = self;
-        SaveQueue { client, name, kept: [None; 4], limit: None, bounding: Bounding::default(), ageing: None }
+        SaveQueue {
+            client,
+            name,
+            kept: [None; 4],
+            limit: QueueLimit::default(),
+            bounding: Bounding::default(),
+            ageing: None,
+        }
     }
 
     /// Cancels the jobs that wait in the queue, and returns their number. Running jobs go on.
@@ -200,7 +207,7 @@ impl SaveQueue<'_> {
         check_ageing(&self.name, self.ageing)?;
         self.bounding.check(&self.name)?;
         let fleet = |error| QueueError::Fleet { queue: self.name.clone(), error: Box::new(error) };
-        let limit = self.limit.as_ref().map(QueueLimit::checked).transpose().map_err(fleet)?;
+        let limit = self.limit.checked().map_err(fleet)?;
         let id = self.client.save_queue_with(&self.name, self.kept, None).await?;
         if let Some(limit) = limit {
             limit.save(self.client, &self.name).await.map_err(fleet)?;

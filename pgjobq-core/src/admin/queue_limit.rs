@@ -1,34 +1,41 @@
 //! The limits of a queue over the whole fleet, as the code says them.
 
-use serde_json::json;
+use serde_json::{Map, json};
 
 use crate::admin::change_limits::{LimitError, LimitScope, checked_concurrency, parsed_rates};
 use crate::client::Client;
 use crate::db::record::stored_rates;
 
-/// The limits of a queue, as the code says them. Without any, they are removed.
+/// The limits of a queue, as the code says them. What is `None` stays as it is.
 #[derive(Debug, Default)]
 pub(super) struct QueueLimit {
-    pub(super) concurrency: Option<u16>,
-    pub(super) rates: Vec<String>,
+    /// The number of jobs; or that there is no such limit.
+    pub(super) concurrency: Option<Option<u16>>,
+    /// The rates; empty if there are none.
+    pub(super) rates: Option<Vec<String>>,
 }
 
-/// The same, checked: with the columns of `limits`, as JSON; `None` if they are removed.
-pub(super) struct CheckedLimit(Option<String>);
+/// The same, checked: columns of `limits`, as JSON.
+pub(super) struct CheckedLimit(String);
 
 impl QueueLimit {
-    pub(super) fn checked(&self) -> Result<CheckedLimit, LimitError> {
-        let concurrency = checked_concurrency(self.concurrency)?;
-        let rates = stored_rates(&parsed_rates(&self.rates)?);
-        let is_set = concurrency.is_some() || rates.is_some();
-        Ok(CheckedLimit(is_set.then(|| json!({ "concurrency": concurrency, "rates": rates }).to_string())))
+    /// Returns the limits to save, if any are given.
+    pub(super) fn checked(&self) -> Result<Option<CheckedLimit>, LimitError> {
+        let mut columns = Map::new();
+        if let Some(jobs) = self.concurrency {
+            columns.insert("concurrency".into(), json!(checked_concurrency(jobs)?));
+        }
+        if let Some(rates) = &self.rates {
+            columns.insert("rates".into(), json!(stored_rates(&parsed_rates(rates)?)));
+        }
+        Ok((!columns.is_empty()).then(|| CheckedLimit(json!(columns).to_string())))
     }
 }
 
 impl CheckedLimit {
     pub(super) async fn save(self, client: &Client, queue: &str) -> Result<(), LimitError> {
         let shared = client.shared();
-        let saved = shared.write(&shared.sql.save_limit, &[&queue, &self.0.as_deref()]).await;
+        let saved = shared.write(&shared.sql.save_limit, &[&queue, &self.0.as_str()]).await;
         saved.map(drop).map_err(|error| LimitError::of(error, LimitScope::Queue, queue.to_owned()))
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn stored_rates(rates: &[Rate]) -> Option<Value> {
     (!rates.is_empty()).then(|| rates.iter().map(pair).collect())
 }
 
-/// What each job of a kind computes from its arguments.
+/// The values that each job of a kind computes from its arguments.
 fn computed(policy: &Policy) -> Option<Value> {
     let mut computed = serde_json::Map::new();
     let values = [("key", policy.key), ("weight", policy.weight), ("unique", policy.unique)];

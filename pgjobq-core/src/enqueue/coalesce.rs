@@ -33,7 +33,7 @@ const GROUP_PATIENCE: Duration = Duration::from_millis(50);
 /// The time that a group has left when the client is closed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What has become of a single job.
+/// The outcome of a single job.
 #[derive(Debug)]
 pub(crate) enum Coalesced {
     /// The number of new jobs: 1, or 0 for a duplicate.

@@ -36,7 +36,7 @@ pub(crate) struct Sender {
     wake_ups: WakeUps,
 }
 
-/// What has become of jobs that were sent and answered.
+/// The outcome of jobs that were sent and answered.
 #[derive(Debug, Default)]
 pub(crate) struct Delivered {
     /// The number of new jobs.

@@ -84,16 +84,32 @@ pub enum EnqueueError {
         /// The job's kind.
         kind: &'static str,
     },
+    /// A weight, or a time of its uniqueness, is zero.
+    #[error("the {what} of the `{kind}` job is zero: write at least one")]
+    Zero {
+        /// The job's kind.
+        kind: &'static str,
+        /// The option: `weight`, or a time.
+        what: &'static str,
+    },
+    /// The call says how long the job is unique, or what becomes of a duplicate, and the job is not unique.
+    #[error(
+        "the `{kind}` job is not unique, so `.unique_while(…)` and `.on_duplicate(…)` do nothing: add `.unique(\"…\")`, or `unique = args` to its `#[job]`"
+    )]
+    NotUnique {
+        /// The job's kind.
+        kind: &'static str,
+    },
     /// The weight is larger than the smallest rate allows, so that the job would never start.
     #[error(
-        "the weight of the `{kind}` job is {weight}, and at most {allowance} may start in one window of its rate: split the job, or raise the rate"
+        "the weight of the `{kind}` job is {weight}, and at most {allowance} may start in one window of the rate in its code: split the job, or raise the rate there"
     )]
     Weight {
         /// The job's kind.
         kind: &'static str,
         /// The job's weight.
         weight: u32,
-        /// The smallest number of its rates.
+        /// The smallest number of the rates that its code states.
         allowance: u32,
     },
     /// The key or the weight of a step is computed from an argument that comes from another step, and is not known yet.

@@ -12,8 +12,8 @@ use crate::{EnqueueError, JobId};
 ///
 /// In a caller's transaction an enqueue never waits and cancels nothing: there, and on a bare pool or connection, `Wait` and
 /// `DropOldest` are like `Reject`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum WhenFull {
     /// It waits in line for room, at most the client's [`enqueue_timeout`](crate::ClientBuilder::enqueue_timeout). The default.
     #[default]
@@ -27,6 +27,12 @@ pub enum WhenFull {
 }
 
 impl WhenFull {
+    /// Returns what this word of SQL says. A word that a later version wrote is like `wait`.
+    pub(crate) fn of(word: &str) -> Self {
+        let all = [Self::Wait, Self::Reject, Self::DropOldest, Self::DropNew];
+        all.into_iter().find(|policy| policy.word() == word).unwrap_or_default()
+    }
+
     /// Returns the word for it in SQL.
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -62,7 +68,7 @@ impl Full {
         struct Described {
             id: i32,
             bound: u32,
-            when_full: WhenFull,
+            when_full: String,
             jobs: Vec<Uuid>,
         }
         let Some(text) = text else { return Ok(Vec::new()) };
@@ -71,7 +77,7 @@ impl Full {
             queue,
             id: QueueId(id),
             bound,
-            when_full,
+            when_full: WhenFull::of(&when_full),
             jobs,
         });
         Ok(full.collect())
@@ -88,7 +94,7 @@ impl Full {
     }
 }
 
-/// What a statement does if a bounded queue has less room than it needs.
+/// The behaviour of a statement if a bounded queue has less room than it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     /// It inserts nothing.

@@ -25,7 +25,7 @@ pub(super) struct Held {
     asked: Vec<Uuid>,
 }
 
-/// What a look at requests has changed.
+/// The changes that a look at requests has made.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     /// The jobs that were enqueued after all.

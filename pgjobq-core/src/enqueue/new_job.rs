@@ -182,12 +182,14 @@ impl<T> NewJob<T> {
     /// Sets how long a unique job is the only one.
     pub fn unique_while(mut self, time: UniqueWhile) -> Self {
         self.row.unique.lasts = time;
+        self.row.unique.says_more = true;
         self
     }
 
     /// Sets what becomes of this job if another one has its unique key.
     pub fn on_duplicate(mut self, answer: OnDuplicate) -> Self {
         self.row.unique.on_duplicate = answer;
+        self.row.unique.says_more = true;
         self
     }
 

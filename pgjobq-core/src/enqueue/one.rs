@@ -25,8 +25,8 @@ impl<T> NewJob<T> {
         self.insert_into(to, |rows| New::Jobs(rows)).await
     }
 
-    /// Enqueues the job, and does not wait for room if its queue is full: then it fails with [`EnqueueError::QueueFull`] at once.
-    /// In a caller's transaction [`enqueue`](Self::enqueue) does the same.
+    /// Enqueues the job, and does not wait for room if its queue is full: then it fails with [`EnqueueError::QueueFull`] at once, unless
+    /// the queue [drops](crate::WhenFull) jobs. In a caller's transaction [`enqueue`](Self::enqueue) does the same.
     ///
     /// ```no_run
     /// # use pgjobq_core as pgjobq;
@@ -44,7 +44,7 @@ impl<T> NewJob<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`enqueue`](Self::enqueue).
+    /// The same as those of [`enqueue`](Self::enqueue).
     pub async fn try_enqueue(self, to: impl Target) -> Result<JobHandle<T>, EnqueueError> {
         self.insert_into(to, |rows| New::AtOnce(rows)).await
     }
@@ -74,7 +74,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`NewJob::try_enqueue`].
+    /// The same as those of [`NewJob::try_enqueue`].
     pub async fn try_enqueue<T>(&self, job: NewJob<T>) -> Result<JobHandle<T>, EnqueueError> {
         job.try_enqueue(self).await
     }

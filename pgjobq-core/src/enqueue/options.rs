@@ -12,7 +12,7 @@ pub(crate) struct Options {
     pub(crate) limit: Option<&'static str>,
     /// The answer to a key at its limit, if it is not that of the kind.
     pub(crate) on_conflict: Option<OnConflict>,
-    /// How long a unique job is the only one, and what becomes of a second.
+    /// The time in which a unique job is the only one, and the answer to a second.
     pub(crate) unique: Option<(UniqueWhile, OnDuplicate)>,
 }
 

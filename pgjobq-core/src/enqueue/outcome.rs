@@ -1,10 +1,10 @@
-//! What an enqueue has done with a job.
+//! The outcome of an enqueue.
 
 use std::sync::OnceLock;
 
 use crate::JobId;
 
-/// What an enqueue has done with a job: from [`JobHandle::outcome`](crate::JobHandle::outcome).
+/// The outcome of an enqueue: from [`JobHandle::outcome`](crate::JobHandle::outcome).
 ///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
@@ -31,9 +31,8 @@ pub enum EnqueueOutcome {
     Duplicate(JobId),
     /// The job was not enqueued. This one, which waits, has its unique key, and got its arguments or its time.
     Replaced(JobId),
-    /// The job was not enqueued, because there is no room for it, and it was not to wait for room. There is no such job. Or its key is
-    /// at its limit, and it was not to wait: then the job is cancelled. In a caller's transaction that is decided after the commit, and
-    /// the outcome is `New`.
+    /// The job does not run. Either its queue is full and drops new jobs: then nothing is stored. Or its key is at its limit, which lets
+    /// no job wait: then the job is cancelled. A caller's transaction cannot know of the limit before its commit, and says `New`.
     Dropped,
 }
 

@@ -1,4 +1,4 @@
-//! What a new job knows of the limit of its kind. The database knows the rest.
+//! The limit of a new job's kind, as far as its code knows it. The database knows the rest.
 
 use crate::enqueue::options::Options;
 use crate::job::policy::Policy;

@@ -43,16 +43,16 @@ pub struct Row {
     pub(crate) at: Option<i64>,
     pub(crate) expires: Option<i64>,
     pub(crate) edges: Vec<NewEdge>,
-    /// What the enqueue has done with the job, once that is known.
+    /// The outcome of the enqueue, once it is known.
     pub(crate) outcome: OutcomeCell,
-    /// How much it counts for a rate, if not 1.
+    /// Its weight for a rate, if that is not 1.
     pub(crate) weight: Option<i32>,
     pub(crate) unique_key: Option<String>,
     /// True if the job changes another one that has its unique key.
     pub(crate) replaces: bool,
     /// True if nothing is kept of the job when it completes.
     pub(crate) unkept: bool,
-    /// What else the job says of limits and unique keys, as JSON. It stands in the row's shape, so few jobs should differ in it.
+    /// The rest that the job says of limits and unique keys, as JSON. It stands in the row's shape, so few jobs should differ in it.
     pub(crate) options: Option<String>,
 }
 
@@ -118,11 +118,14 @@ impl Row {
     }
 }
 
-/// Checks that the job waits for other jobs only, and that what it computes is known.
+/// Checks that the job waits for other jobs only, that it is unique if the call says more of that, and that what it computes is known.
 fn check_origins(job: &NewRow, id: JobId) -> Result<(), EnqueueError> {
     let kind = job.kind;
     if job.edges.iter().any(|edge| edge.parent.id == id) {
         return Err(EnqueueError::WaitsForItself { id, kind });
+    }
+    if job.unique.says_more_in_vain() {
+        return Err(EnqueueError::NotUnique { kind });
     }
     job.unknown.first().map_or(Ok(()), |what| Err(EnqueueError::FromStep { kind, what }))
 }
@@ -138,7 +141,13 @@ fn debounced(job: &NewRow, is_unique: bool) -> Due {
 /// Checks the times of a job that are not its start.
 fn check_times(job: &NewRow) -> Result<(), EnqueueError> {
     let kind = job.kind;
-    let times = [job.expires_in, job.unique.lasts.time(), job.unique.on_duplicate.time()];
+    let (lasts, quiet) = (job.unique.lasts.time(), job.unique.on_duplicate.time());
+    for (what, time) in [("time in which it is unique", lasts), ("pause of its `debounce`", quiet)] {
+        if time == Some(Duration::ZERO) {
+            return Err(EnqueueError::Zero { kind, what });
+        }
+    }
+    let times = [job.expires_in, lasts, quiet];
     if times.into_iter().flatten().any(|time| time > LONGEST_DELAY) {
         return Err(EnqueueError::TooFar { kind });
     }
@@ -202,6 +211,9 @@ fn checked_weight(
     allowance: Option<u32>,
 ) -> Result<Option<i32>, EnqueueError> {
     let weight = weight.unwrap_or(1);
+    if weight == 0 {
+        return Err(EnqueueError::Zero { kind, what: "weight" });
+    }
     let allowance = allowance.unwrap_or(MAX_WEIGHT);
     if weight > allowance {
         return Err(EnqueueError::Weight { kind, weight, allowance });

@@ -15,12 +15,16 @@ pub(crate) struct NewUnique {
     by: UniqueBy,
     pub(crate) lasts: UniqueWhile,
     pub(crate) on_duplicate: OnDuplicate,
+    /// True if the call has set one of the two before.
+    pub(crate) says_more: bool,
 }
 
 /// The value that makes a job unique.
 #[derive(Debug)]
 enum UniqueBy {
-    /// None: the job is not unique.
+    /// None, because neither its kind nor the call says that it is unique.
+    Unsaid,
+    /// None, for this job.
     Nothing,
     /// All arguments.
     Args,
@@ -34,9 +38,9 @@ impl NewUnique {
     pub(crate) fn of(policy: &Policy) -> Self {
         let by = match policy.unique {
             ComputedFrom::AllArguments => UniqueBy::Args,
-            _ => UniqueBy::Nothing,
+            _ => UniqueBy::Unsaid,
         };
-        Self { by, lasts: policy.unique_while, on_duplicate: policy.on_duplicate }
+        Self { by, lasts: policy.unique_while, on_duplicate: policy.on_duplicate, says_more: false }
     }
 
     /// Sets the value that makes the job unique.
@@ -48,10 +52,15 @@ impl NewUnique {
         };
     }
 
+    /// Returns whether the call says more of a job's uniqueness, and the job is not unique.
+    pub(crate) fn says_more_in_vain(&self) -> bool {
+        self.says_more && matches!(self.by, UniqueBy::Unsaid)
+    }
+
     /// Returns the unique key as it is stored, among the jobs with a key; `None` if the job is not unique, or its value is invalid.
     pub(crate) fn stored(&self, key: Option<&str>, args: &str) -> Option<String> {
         let value = match &self.by {
-            UniqueBy::Nothing | UniqueBy::Error(_) => return None,
+            UniqueBy::Unsaid | UniqueBy::Nothing | UniqueBy::Error(_) => return None,
             UniqueBy::Args => json::canonical(args).ok()?,
             UniqueBy::Value(value) => value.clone(),
         };
@@ -68,7 +77,7 @@ impl NewUnique {
         match self.by {
             UniqueBy::Error(error) => Err(error),
             UniqueBy::Value(value) => Ok(!value.is_empty() && !value.contains('\0')),
-            UniqueBy::Nothing | UniqueBy::Args => Ok(true),
+            UniqueBy::Unsaid | UniqueBy::Nothing | UniqueBy::Args => Ok(true),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What a limit does with a job for which it has no place.
+//! The answers of a limit that has no permit for a job.
 
-/// What a limit does with a new job whose key, or kind, is at its limit.
+/// The answer of a limit to a new job whose key, or kind, is at its limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnConflict {
@@ -15,13 +15,13 @@ pub enum OnConflict {
     CancelRunning,
 }
 
-/// What a job does with its place under a limit while it waits to be retried.
+/// The permit of a job that waits to be retried: the job holds it, or gives it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnRetry {
-    /// It holds its place, so that no later job passes it. The default of a limit of one.
+    /// It holds its permit, so that no later job passes it. The default of a limit of one.
     Hold,
-    /// It gives the place back, and others pass. The default of a limit of more than one.
+    /// It gives the permit back, and others pass. The default of a limit of more than one.
     LetPass,
 }
 

@@ -33,9 +33,9 @@ pub struct Policy {
     pub key: ComputedFrom,
     /// The number of its jobs that run at a time in all workers together, for each key on its own.
     pub concurrency: Option<u16>,
-    /// What becomes of a new job whose key is at its limit.
+    /// The answer to a new job whose key is at its limit.
     pub on_conflict: OnConflict,
-    /// What a job that waits to be retried does with its place; `None`: it holds the place if the limit is 1.
+    /// The permit of a job that waits to be retried; `None`: the job holds it if the limit is 1.
     pub on_retry: Option<OnRetry>,
     /// The rates at which its jobs start, for each key on its own.
     pub rates: &'static [Rate],
@@ -47,7 +47,7 @@ pub struct Policy {
     pub unique: ComputedFrom,
     /// The time in which a unique job is the only one.
     pub unique_while: UniqueWhile,
-    /// What becomes of a second one.
+    /// The answer to a second one.
     pub on_duplicate: OnDuplicate,
 }
 

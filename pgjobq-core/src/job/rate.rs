@@ -1,13 +1,12 @@
-//! A rate: a number of jobs in a second, a minute, an hour or a day.
+//! A rate: a number of jobs in a window of time.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Deserialize;
-
 /// The highest number in a rate.
 const MAX_COUNT: u32 = 1_000_000;
+const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
 const UNITS: [(&str, Duration); 4] = [
     ("second", Duration::from_secs(1)),
@@ -16,7 +15,10 @@ const UNITS: [(&str, Duration); 4] = [
     ("day", Duration::from_secs(24 * 60 * 60)),
 ];
 
-/// A rate: at most so many starts in any window of time, such as `100 per minute`.
+/// A rate: at most so many starts in any window of time, such as `100 per minute`, or `20 per 12s`.
+///
+/// The window is a `second`, a `minute`, an `hour` or a `day`, or a number of `us`, `ms` or `s`, of at most a day. The text of a rate
+/// is read back as the same rate.
 ///
 /// ```
 /// # use pgjobq_core as pgjobq;
@@ -25,11 +27,11 @@ const UNITS: [(&str, Duration); 4] = [
 ///
 /// let rate: Rate = "100 per minute".parse()?;
 /// assert_eq!((rate.count(), rate.window()), (100, Duration::from_secs(60)));
+/// assert_eq!("20 per 12s".parse::<Rate>()?.to_string(), "20 per 12s");
 /// assert!("100 per fortnight".parse::<Rate>().is_err());
 /// # Ok::<_, pgjobq::InvalidRate>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(from = "(u32, u64)")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
     count: u32,
     window: Duration,
@@ -71,11 +73,27 @@ impl Rate {
     }
 }
 
-/// A rate as it is stored: a number, and a window in microseconds.
-impl From<(u32, u64)> for Rate {
-    fn from((count, micros): (u32, u64)) -> Self {
-        Self { count, window: Duration::from_micros(micros) }
+/// Lets a rate be given where its text may be.
+impl From<Rate> for String {
+    fn from(rate: Rate) -> Self {
+        rate.to_string()
     }
+}
+
+/// Returns the window of a word, such as `minute` or `12s`.
+fn window(word: &str) -> Option<Duration> {
+    if let Some((_, time)) = UNITS.iter().find(|(name, _)| *name == word) {
+        return Some(*time);
+    }
+    let (digits, unit) = word.split_at(word.find(|c: char| !c.is_ascii_digit())?);
+    let micros: u64 = match unit {
+        "us" => 1,
+        "ms" => 1000,
+        "s" => 1_000_000,
+        _ => return None,
+    };
+    let time = Duration::from_micros(digits.parse::<u64>().ok()?.checked_mul(micros)?);
+    (!time.is_zero() && time <= LONGEST_WINDOW).then_some(time)
 }
 
 impl FromStr for Rate {
@@ -84,10 +102,9 @@ impl FromStr for Rate {
     fn from_str(text: &str) -> Result<Self, InvalidRate> {
         let words: Vec<_> = text.split_whitespace().collect();
         let parsed = match words[..] {
-            [count, "per", unit] => {
-                let window = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, time)| *time);
+            [count, "per", word] => {
                 let count = count.parse().ok().filter(|count| (1..=MAX_COUNT).contains(count));
-                window.zip(count)
+                window(word).zip(count)
             }
             _ => None,
         };
@@ -99,9 +116,12 @@ impl FromStr for Rate {
 
 impl fmt::Display for Rate {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match UNITS.iter().find(|(_, time)| *time == self.window) {
-            Some((unit, _)) => write!(out, "{} per {unit}", self.count),
-            None => write!(out, "{} per {:?}", self.count, self.window),
+        let count = self.count;
+        match (UNITS.iter().find(|(_, time)| *time == self.window), self.window.as_micros()) {
+            (Some((unit, _)), _) => write!(out, "{count} per {unit}"),
+            (None, micros) if micros % 1_000_000 == 0 => write!(out, "{count} per {}s", micros / 1_000_000),
+            (None, micros) if micros % 1000 == 0 => write!(out, "{count} per {}ms", micros / 1000),
+            (None, micros) => write!(out, "{count} per {micros}us"),
         }
     }
 }
@@ -124,14 +144,34 @@ mod tests {
         let burst = |text: &str, burst| text.parse::<Rate>().unwrap().burst(burst);
         assert_eq!(burst("100 per minute", 20), Rate::new(20, Duration::from_secs(12)));
         assert_eq!(burst("1000000 per second", 1), Rate::new(1, Duration::from_micros(1)));
-        assert_eq!(burst("100 per minute", 20).to_string(), "20 per 12s");
+    }
+
+    #[test]
+    fn text_of_a_rate_is_read_back() {
+        for text in ["20 per 12s", "3 per 1500ms", "7 per 1us", "1 per 90s", "5 per hour"] {
+            assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
+        }
+        assert_eq!("2 per 60s".parse::<Rate>().unwrap().to_string(), "2 per minute");
+        let burst = "7 per minute".parse::<Rate>().unwrap().burst(3);
+        assert_eq!(burst.to_string().parse::<Rate>().unwrap(), burst);
     }
 
     #[test]
     fn other_texts_are_no_rates() {
-        for text in
-            ["100 per fortnight", "0 per second", "1000001 per day", "-1 per day", "5", "", "1.5 per hour"]
-        {
+        for text in [
+            "100 per fortnight",
+            "0 per second",
+            "1000001 per day",
+            "-1 per day",
+            "5",
+            "",
+            "1.5 per hour",
+            "1 per 0s",
+            "1 per 86401s",
+            "1 per s",
+            "1 per 5m",
+            "1 per 99999999999999999999s",
+        ] {
             let error = text.parse::<Rate>().unwrap_err().to_string();
             assert!(
                 error.starts_with(&format!("`{text}` is no rate")) && error.contains("500 per minute"),

@@ -15,7 +15,7 @@ pub enum UniqueWhile {
     For(Duration),
 }
 
-/// What becomes of a new job whose unique key another job has.
+/// The answer to a new job whose unique key another job has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnDuplicate {

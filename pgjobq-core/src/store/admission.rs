@@ -61,7 +61,7 @@ pub type LimitCursor = (String, String);
 /// A look at the next limits under which jobs wait.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admissible {
-    /// Those of which a permit is free.
+    /// The limits of which a permit is free.
     pub limits: Vec<Limit>,
     /// The next place; `None` at the end.
     pub next: Option<LimitCursor>,

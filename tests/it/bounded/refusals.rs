@@ -1,4 +1,4 @@
-//! What an enqueue does when its queue is full.
+//! Enqueues into a full queue.
 
 use pgjobq::prelude::*;
 use pgjobq::{

@@ -1,4 +1,4 @@
-//! What becomes of the jobs that find no permit, if their kind lets them not wait.
+//! Conflicts: jobs that find no permit, if their kind lets them not wait.
 
 use pgjobq::prelude::*;
 use pgjobq::{EnqueueOutcome, JobState, OnConflict};

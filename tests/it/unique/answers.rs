@@ -1,4 +1,4 @@
-//! What each enqueue answers, alone and in bulk.
+//! The answers of enqueues, alone and in bulk.
 
 use pgjobq::enqueue_each;
 

@@ -19,8 +19,8 @@ async fn burst_above_the_rate() {}
 #[job(rate = ["100 per minute", "10 per second"], burst = 5)]
 async fn burst_of_two() {}
 
-#[job(burst = 5, weight = size)]
-async fn without_rate(size: u32) {}
+#[job(burst = 5)]
+async fn without_rate() {}
 
 #[job(rate = ["100 per minute", "10 per second"], weight = 11)]
 async fn never_starts() {}
