@@ -32,7 +32,8 @@ async fn waiting_client(db: &TestDb) -> (Client, PgPool) {
 async fn looks_of(db: &TestDb, client: Client, pool: PgPool) -> i64 {
     client.close().await;
     pool.close().await;
-    db.until("not exists (select from pg_stat_activity where application_name = 'waiting')").await;
+    let theirs = "from pg_stat_activity where datname = current_database() and application_name = 'waiting'";
+    db.until(&format!("not exists (select {theirs})")).await;
     let looks = "select coalesce((select calls from pg_stat_user_functions where funcname = 'lookup'), 0)";
     db.until(&format!("({looks}) > 0")).await;
     db.number(looks).await
@@ -107,7 +108,7 @@ async fn waits_that_are_dropped_leave_nothing_behind(db: TestDb) {
     }
     // The client polls every few seconds while a caller waits.
     db.until(
-        "not exists (select from pg_stat_activity where application_name = 'waiting'
+        "not exists (select from pg_stat_activity where datname = current_database() and application_name = 'waiting'
         and query_start > clock_timestamp() - interval '5 s')",
     )
     .await;

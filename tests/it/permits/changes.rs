@@ -67,7 +67,11 @@ async fn two_sessions_that_change_limits_lose_none(db: TestDb) {
     let pool = db.pool.clone();
     let change = change("second");
     let second = tokio::spawn(async move { pool.execute(sqlx::raw_sql(change)).await });
-    db.until("exists (select from pg_stat_activity where wait_event_type = 'Lock' and query like '%second%' and pid <> pg_backend_pid())").await;
+    db.until(
+        "exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+                                                and query like '%second%')",
+    )
+    .await;
     first.commit().await.unwrap();
     second.await.unwrap().unwrap();
     let noted = "select count(*) from pgjobq.settings where limited ?& '{kind first,kind second}'";

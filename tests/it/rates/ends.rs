@@ -2,11 +2,8 @@
 
 use pgjobq::Cause;
 
-use super::{fail, ledger, limit, make_ledger, note};
+use super::{COUNTED, fail, ledger, limit, make_ledger, note};
 use crate::harness::TestDb;
-
-/// The weight in all histories.
-const COUNTED: &str = "(select coalesce(sum(w), 0) from pgjobq.starts, unnest(weights) w)";
 
 on_one_shard!(each_retry_counts_as_a_start);
 async fn each_retry_counts_as_a_start(db: TestDb) {

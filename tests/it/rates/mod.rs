@@ -8,7 +8,11 @@ use crate::probe::Probe;
 mod changes; // Rates that are changed, and clocks that are.
 mod ends; // Retries, crashes, and what becomes of a history.
 mod fleet; // Several workers, queues and keys.
+mod saturated; // How much of an allowance is used.
 mod windows; // The arithmetic, against a ledger that remembers every start.
+
+/// The weight in all histories.
+const COUNTED: &str = "(select coalesce(sum(w), 0) from pgjobq.starts, unnest(weights) w)";
 
 /// Notes when it was claimed.
 #[job(kind = "rates_note", queue = "default")]

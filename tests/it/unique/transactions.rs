@@ -30,7 +30,8 @@ async fn key_of_an_open_transaction_is_waited_for(db: TestDb) {
         let client = db.client.clone();
         let ours = tokio::spawn(async move { sync(tenant).enqueue(&client).await.unwrap() });
         db.until(
-            "exists (select from pg_stat_activity where wait_event_type = 'Lock' and query like '%enqueue%')",
+            "exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+                                                    and query like '%enqueue%')",
         )
         .await;
         assert!(sync(10 + tenant).enqueue(&db.client).await.unwrap().is_new(), "other keys are not");
