@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::limit_verdict;
 use crate::nemesis::Struck;
+use crate::observer::Snapshots;
 use crate::plan::Fault;
 use crate::proxy::Counts;
 use crate::stage::Stage;
@@ -17,7 +18,7 @@ pub(crate) async fn table(
     seed: u64,
     lasted: Duration,
     struck: &[Struck],
-    samples: usize,
+    snapshots: &Snapshots,
     waits: usize,
 ) -> String {
     let mut table = format!(
@@ -55,8 +56,11 @@ pub(crate) async fn table(
         ),
     );
     jobs(&mut table, stage, waits).await;
-    limit_verdict::figures(stage).await.iter().for_each(|figures| line(&mut table, figures));
-    line(&mut table, &format!("conserved in each of {samples} snapshots"));
+    limit_verdict::figures(stage, snapshots.bounded)
+        .await
+        .iter()
+        .for_each(|figures| line(&mut table, figures));
+    line(&mut table, &format!("conserved in each of {} snapshots", snapshots.conserved));
     table
 }
 

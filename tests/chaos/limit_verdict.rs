@@ -50,13 +50,19 @@ pub(crate) async fn check(stage: &Stage) {
     let there = sqlx::query_scalar::<_, i64>(there).bind(Vec::from_iter(holders.clone()));
     let there = there.fetch_one(&stage.pool).await.unwrap();
     assert_eq!(there, holders.len() as i64, "jobs that were named as holders of a unique key");
-    assert!(highest_rate(stage).await <= PACE, "starts in one second above a rate");
+    assert!(highest_rate(stage).await.most <= PACE, "starts in one second above a rate");
     assert_eq!(out_of_order, 0, "jobs that began before the one ahead of them in their key had ended");
+}
+
+/// The seconds that were looked at, each from a start of a key on, and the most starts in one of them.
+struct Seconds {
+    count: usize,
+    most: usize,
 }
 
 /// The most jobs of a key with a rate that started within one second. Only seconds in which the clock did not step are
 /// looked at. A start is in a second if the claim that counted it began and ended there.
-async fn highest_rate(stage: &Stage) -> usize {
+async fn highest_rate(stage: &Stage) -> Seconds {
     let starts = "select key, segment, pgjobq.micros(began), pgjobq.micros(counted) from starts
                    where segment % 2 = 0 order by key, segment, began";
     let starts: Vec<(String, i64, i64, i64)> = sqlx::query_as(starts).fetch_all(&stage.pool).await.unwrap();
@@ -68,26 +74,31 @@ async fn highest_rate(stage: &Stage) -> usize {
         let starts = starts[first..].iter().take_while(second);
         starts.filter(|start| start.3 < began + SECOND).count()
     };
-    (0..starts.len()).map(within).max().unwrap_or(0)
+    Seconds { count: starts.len(), most: (0..starts.len()).map(within).max().unwrap_or(0) }
 }
 
-/// A line about each limit: the highest number of running jobs, and what it allowed.
-pub(crate) async fn figures(stage: &Stage) -> Vec<String> {
+/// A line about each limit: the highest number of running jobs, what it allowed, and how much was checked. The bound was looked at in
+/// this many snapshots.
+pub(crate) async fn figures(stage: &Stage, snapshots: usize) -> Vec<String> {
     let lines = "select concat(u.scope, ' ', u.name, ': at most ', max(u.running), ' at a time, where ',
                                min(s.least), case when min(s.least) < max(s.most) then '..' || max(s.most) end,
-                               ' may; ', count(*), ' began; limit changed ', min(s.changes), ' times')
+                               ' may; ', count(*), ' instants checked, at each of which one began; limit changed ',
+                               min(s.changes), ' times')
                    from under_limits u,
                         lateral (select min(most) as least, max(most) as most, count(*) - 1 as changes
                                    from limits_set s where s.scope = u.scope and s.name = u.name) s
                   group by u.scope, u.name order by 1";
     let mut lines: Vec<String> = sqlx::query_scalar(lines).fetch_all(&stage.pool).await.unwrap();
     lines.push(format!(
-        "bounded queue: {} jobs enqueued, {} times full, never above its bound",
+        "bounded queue: {} jobs enqueued, {} times full; in none of {snapshots} snapshots above its bound",
         stage.answers.enqueued.load(Ordering::SeqCst),
         stage.answers.full.load(Ordering::SeqCst)
     ));
-    let (most, duplicates) = (highest_rate(stage).await, stage.account.books().holders.len());
-    lines.push(format!("kind paced: at most {most} starts of a key in a second, where {PACE} may"));
+    let (Seconds { count, most }, duplicates) =
+        (highest_rate(stage).await, stage.account.books().holders.len());
+    lines.push(format!(
+        "kind paced: at most {most} starts of a key in a second, where {PACE} may; {count} seconds checked, each from a start on"
+    ));
     lines.push(format!("unique jobs: {duplicates} duplicates, never two of a name at a time"));
     lines
 }

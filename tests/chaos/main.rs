@@ -134,7 +134,7 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
     operator::tidy_up(&stage).await;
     settle(&stage).await;
     observing.store(false, Ordering::SeqCst);
-    let samples = observer.await.unwrap();
+    let snapshots = observer.await.unwrap();
     let mut awaited: Vec<Awaited> = Vec::new();
     for waits in waits {
         let all = tokio::time::timeout(WAITS_END_WITHIN * wanted.patience, waits.join_all()).await;
@@ -153,7 +153,10 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
     verdict::check(&stage, &awaited).await;
     flow_verdict::check(&stage, &flows).await;
     limit_verdict::check(&stage).await;
-    println!("{}", figures::table(&stage, seed, lasted, &struck, samples, awaited.len() + flows.len()).await);
+    println!(
+        "{}",
+        figures::table(&stage, seed, lasted, &struck, &snapshots, awaited.len() + flows.len()).await
+    );
     if wanted.verbose {
         println!("warnings of the workers:{}\n", stage.fleet.overheard.summary());
     }

@@ -24,9 +24,16 @@ const BOUND: [(&str, &str); 2] = [
 
 const EVERY: Duration = Duration::from_millis(200);
 
-/// Checks acknowledged <= completed + dead + cancelled + expired + live <= attempted. Returns the number of samples.
-pub(crate) async fn observe(stage: Arc<Stage>, goes_on: Arc<AtomicBool>) -> usize {
-    let mut samples = 0;
+/// The numbers of snapshots that were checked.
+#[derive(Default)]
+pub(crate) struct Snapshots {
+    pub(crate) conserved: usize,
+    pub(crate) bounded: usize,
+}
+
+/// Checks acknowledged <= completed + dead + cancelled + expired + live <= attempted, and the bound of a queue.
+pub(crate) async fn observe(stage: Arc<Stage>, goes_on: Arc<AtomicBool>) -> Snapshots {
+    let mut snapshots = Snapshots::default();
     let ended =
         "select count(*) from pgjobq.finished where outcome in ('completed', 'dead', 'cancelled', 'expired')";
     // All numbers of one snapshot in one: nothing here has a million live or a billion jobs.
@@ -45,12 +52,14 @@ pub(crate) async fn observe(stage: Arc<Stage>, goes_on: Arc<AtomicBool>) -> usiz
                 "{there} jobs ({live} live), of {at_least} acknowledged and {at_most} attempted"
             );
             stage.account.live.store(live - limited, Ordering::SeqCst);
-            samples += 1;
+            snapshots.conserved += 1;
         }
         for (what, sql) in BOUND {
-            assert!(matches!(stage.try_number(sql).await, None | Some(0)), "{what}");
+            let found = stage.try_number(sql).await;
+            assert!(matches!(found, None | Some(0)), "{what}");
+            snapshots.bounded += usize::from(found.is_some() && what == BOUND[0].0);
         }
         tokio::time::sleep(EVERY).await;
     }
-    samples
+    snapshots
 }

@@ -169,7 +169,7 @@ async fn psql_sets_and_resets_the_limits_of_a_queue(db: TestDb) {
     for setting in ["concurrency", "rate"] {
         db.run(&format!("select pgjobq.change_setting('default', '{setting}', null, by => 'ada')")).await;
     }
-    assert_eq!(db.number("select count(*) from pgjobq.limits").await, 0);
+    assert_eq!(db.number("select count(*) from pgjobq.limits where scope = 'queue'").await, 0);
 }
 
 on_one_shard!(impossible_settings_are_refused);

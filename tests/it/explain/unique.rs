@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use pgjobq::prelude::*;
 use pgjobq::{Cause, NewJob, UniqueWhile};
 
 use super::{claim, explain, explained, register, said};
