@@ -69,7 +69,7 @@ pub(crate) async fn run(troubles: usize, plant: Option<&str>) -> String {
         }
         struck += 1;
     }
-    stage.until("not exists (select from pgjobq.jobs)").await;
+    stage.drained().await;
     for end in ends {
         end.await.unwrap();
     }

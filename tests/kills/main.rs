@@ -46,7 +46,7 @@ fn main() {
                 "frozen" => frozen::run().await,
                 "signals" => signals::run().await,
                 "limits" => limits::run(wanted.kills, wanted.plant.as_deref()).await,
-                "order" => order::run(wanted.kills).await,
+                "order" => order::run(wanted.kills, wanted.plant.as_deref()).await,
                 _ => poison::run().await,
             }
         });
@@ -114,6 +114,18 @@ impl Stage {
     /// Runs statements.
     async fn run(&self, sql: &str) {
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.unwrap();
+    }
+
+    /// Returns when no job is left; panics if none ends for a time.
+    async fn drained(&self) {
+        let jobs = "select count(*) from pgjobq.jobs";
+        loop {
+            let left = self.number(jobs).await;
+            if left == 0 {
+                return;
+            }
+            self.until(&format!("({jobs}) < {left}")).await;
+        }
     }
 
     /// Returns when the query returns true; panics if it does not in time.

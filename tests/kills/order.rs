@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::process::Process;
-use crate::{LEASE, Stage, jobs, limit_verdict};
+use crate::{LEASE, Stage, jobs, limit_verdict, planted};
 
 const WORKERS: usize = 2;
 const SLOTS: usize = 40;
@@ -12,13 +12,16 @@ const JOBS: u32 = 20;
 /// The number of kills after which a freeze follows.
 const FREEZE_EVERY: usize = 4;
 
-pub(crate) async fn run(troubles: usize) -> String {
+pub(crate) async fn run(troubles: usize, plant: Option<&str>) -> String {
     let stage = Stage::new().await;
     stage.run(include_str!("limits.sql")).await;
     let started = Instant::now();
     let mut workers: Vec<Process> = (0..WORKERS).map(|_| Process::start(&stage.url, SLOTS)).collect();
     stage.until("(select count(*) from pgjobq.limits) = 5").await;
     stage.run("insert into limits_set (kind, most) select name, concurrency from pgjobq.limits").await;
+    if let Some(fault) = plant {
+        planted::plant(&stage, fault).await;
+    }
     for n in 0..JOBS {
         stage.client.enqueue_all((0..KEYS).map(|key| jobs::keyed_1::job(key, n))).await.unwrap();
     }
@@ -44,7 +47,7 @@ pub(crate) async fn run(troubles: usize) -> String {
             victim.shut_down().await;
         }));
     }
-    stage.until("not exists (select from pgjobq.jobs)").await;
+    stage.drained().await;
     for freeze in freezes {
         freeze.await.unwrap();
     }

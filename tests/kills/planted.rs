@@ -19,14 +19,18 @@ pub(crate) async fn plant(stage: &Stage, name: &str) {
     match name {
         "lock" => {
             stage.run(NO_INDEX).await;
-            stage.run(&cut(ADMISSION, "perform pg_advisory_xact_lock(", "perform (")).await;
+            stage.run(&cut(ADMISSION, "perform pg_advisory_xact_lock(", 1, "perform (")).await;
         }
-        "freed" => stage.run(&cut(FINISH, "begin\n    select h.held", FREED_FIRST)).await,
-        _ => panic!("{name} is no fault; there are lock and freed"),
+        "freed" => stage.run(&cut(FINISH, "begin\n    select h.held", 1, FREED_FIRST)).await,
+        "order" => {
+            let by_arrival = "order by priority desc, arrival\n";
+            stage.run(&cut(ADMISSION, by_arrival, 2, &by_arrival.replace('\n', " desc\n"))).await;
+        }
+        _ => panic!("{name} is no fault; there are lock, freed and order"),
     }
 }
 
-fn cut(text: &str, old: &str, new: &str) -> String {
-    assert_eq!(text.matches(old).count(), 1, "the schema changed: {old}");
+fn cut(text: &str, old: &str, times: usize, new: &str) -> String {
+    assert_eq!(text.matches(old).count(), times, "the schema changed: {old}");
     text.replace(old, new)
 }
