@@ -5,7 +5,7 @@ use sqlx::postgres::PgConnectOptions;
 use crate::bench::Bench;
 use crate::operation::{Isolation, Operation};
 use crate::operations::named;
-use crate::pairs::{Checks, Findings, Pair, explore_all};
+use crate::pairs::{Checks, Findings, Pair, explore_all, stage};
 use crate::pause;
 use crate::server::Databases;
 use crate::session::Ending;
@@ -91,7 +91,7 @@ fn pair(action: &str, beside: &str) -> Pair {
         name: format!("{action}, {beside}"),
         scripts: [act(), other],
         are_alike: beside == AGAIN,
-        stage: format!("select races.reset_action('{action}')"),
+        stage: stage(&format!("select races.reset_action('{action}')"), [action, beside]),
     }
 }
 

@@ -5,7 +5,7 @@ use sqlx::postgres::PgConnectOptions;
 use crate::bench::Bench;
 use crate::operation::Isolation;
 use crate::operations::named;
-use crate::pairs::{Checks, Findings, Pair, explore_all};
+use crate::pairs::{Checks, Findings, Pair, explore_all, stage};
 use crate::pause;
 use crate::server::Databases;
 use crate::session::Ending;
@@ -87,7 +87,7 @@ fn pair(beside: &str) -> Pair {
         name: format!("{AGE}, {beside}"),
         scripts: [script(AGE, 1), script(beside, 2)],
         are_alike: beside == AGE,
-        stage: "select races.reset_ageing()".to_owned(),
+        stage: stage("select races.reset_ageing()", [AGE, beside]),
     }
 }
 

@@ -36,13 +36,22 @@ pub(crate) enum Event {
     Ended(usize),
 }
 
+/// A side that waited for the transaction of another one, while that was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Wait {
+    pub(crate) waiter: usize,
+    pub(crate) holder: usize,
+    /// The number of steps that each had passed.
+    passed: (usize, usize),
+}
+
 /// The course of one interleaving.
 #[derive(Debug)]
 pub(crate) struct Played {
     pub(crate) endings: Vec<Ending>,
     pub(crate) traces: Vec<Vec<String>>,
     history: Vec<Event>,
-    waits: BTreeSet<(usize, usize)>,
+    waits: BTreeSet<Wait>,
 }
 
 /// The result of one interleaving.
@@ -52,8 +61,7 @@ pub(crate) struct Run {
     /// The steps that each side reached; only the first one if it failed.
     pub(crate) traces: Vec<Vec<String>>,
     pub(crate) history: Vec<Event>,
-    /// Pairs of sides: the first one waited for the transaction of the second one, while the second one was stopped.
-    pub(crate) waits: BTreeSet<(usize, usize)>,
+    pub(crate) waits: BTreeSet<Wait>,
     /// The state of the database afterwards.
     pub(crate) state: Value,
     /// The result of `races.drain()` from that state.
@@ -118,7 +126,7 @@ impl Bench {
         let mut ends: Vec<_> = sides.iter().map(|_| None).collect();
         let mut passed = vec![0; sides.len()];
         while states.iter().any(|state| *state != State::Paused) {
-            self.go_on(None, &mut states, &mut waits).await;
+            self.go_on(None, &mut states, &passed, &mut waits).await;
         }
         while ends.iter().any(Option::is_none) {
             let can_go: Vec<_> = states.iter().map(|state| *state == State::Paused).collect();
@@ -130,7 +138,7 @@ impl Bench {
                 let alone = states.iter().enumerate().all(|(at, state)| at == side || *state == State::Over);
                 gate = Some((side, passed[side], if alone { GATES } else { passed[side] }));
             }
-            self.go_on(gate, &mut states, &mut waits).await;
+            self.go_on(gate, &mut states, &passed, &mut waits).await;
             for side in 0..sides.len() {
                 if states[side] == State::Over && ends[side].is_none() {
                     ends[side] = Some(self.sessions[side].end().await);
@@ -162,7 +170,8 @@ impl Bench {
         &mut self,
         mut gate: Option<(usize, i32, i32)>,
         states: &mut [State],
-        waits: &mut BTreeSet<(usize, usize)>,
+        passed: &[i32],
+        waits: &mut BTreeSet<Wait>,
     ) {
         let since = Instant::now();
         let sessions = &self.sessions[..states.len()];
@@ -190,9 +199,12 @@ impl Bench {
             // In a deadlock, the server ends one of them shortly.
             let stuck = !states.contains(&State::Paused) && states.contains(&State::Blocked);
             if !stuck && !states.contains(&State::Running) {
-                for (side, (_, blockers)) in looks.iter().enumerate() {
+                for (waiter, (_, blockers)) in looks.iter().enumerate() {
                     let held_by = |other: &usize| blockers.contains(&sessions[*other].pid);
-                    waits.extend((0..states.len()).filter(held_by).map(|other| (side, other)));
+                    waits.extend((0..states.len()).filter(held_by).map(|holder| {
+                        let passed = (passed[waiter] as usize, passed[holder] as usize);
+                        Wait { waiter, holder, passed }
+                    }));
                 }
                 return;
             }
@@ -220,6 +232,17 @@ impl Bench {
         }
         self.untidy = 0;
         sqlx::raw_sql("vacuum").execute(&mut self.gates).await.unwrap();
+    }
+}
+
+impl Played {
+    /// Returns a wait of a side that had passed a step for one that had not.
+    pub(crate) fn wait_after(&self, step: &str) -> Option<Wait> {
+        let has_passed =
+            |side: usize, passed: usize| self.traces[side].iter().take(passed).any(|at| at == step);
+        let is_early =
+            |wait: &&Wait| has_passed(wait.waiter, wait.passed.0) && !has_passed(wait.holder, wait.passed.1);
+        self.waits.iter().find(is_early).copied()
     }
 }
 

@@ -5,7 +5,7 @@ use sqlx::postgres::PgConnectOptions;
 use crate::bench::Bench;
 use crate::operation::{Isolation, LEVELS};
 use crate::operations::named;
-use crate::pairs::{Checks, Findings, Pair, explore_all};
+use crate::pairs::{Checks, Findings, Pair, explore_all, stage};
 use crate::pause;
 use crate::server::Databases;
 use crate::session::Ending;
@@ -113,7 +113,7 @@ fn pair(one: &str, other: &str, level: Isolation) -> Pair {
         name: format!("{one} at {level}, {other}"),
         scripts: [script(one, 1, level), script(other, 2, Isolation::ReadCommitted)],
         are_alike: one == other && level == Isolation::ReadCommitted,
-        stage: "select races.reset_bounds()".to_owned(),
+        stage: stage("select races.reset_bounds()", [one, other]),
     }
 }
 

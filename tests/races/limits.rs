@@ -5,7 +5,7 @@ use sqlx::postgres::PgConnectOptions;
 use crate::bench::Bench;
 use crate::operation::Isolation;
 use crate::operations::named;
-use crate::pairs::{Checks, Findings, Pair, explore_all};
+use crate::pairs::{Checks, Findings, Pair, explore_all, stage};
 use crate::pause;
 use crate::server::Databases;
 use crate::session::Ending;
@@ -42,7 +42,7 @@ const BESIDE_ALL: &[&str] = &["admit", "enqueue", "complete", "lower the limit"]
 
 /// Operations of these tests.
 const CHANGES: &[(&str, &str)] = &[
-    ("admit", "begin; select races.admit()::text as answer; commit;"),
+    ("admit", "select 'null' as answer;"),
     (
         "raise the limit",
         "begin; select races.change_limit(3)::text as answer;\nselect races.pause('changed'); commit;",
@@ -53,6 +53,7 @@ const CHANGES: &[(&str, &str)] = &[
     ),
 ];
 
+/// What follows from an operation: see [`COMMITTED`](crate::pairs::COMMITTED).
 const ADMIT: &str = "\nselect races.pause('committed');\nbegin; select races.admit(); commit;";
 
 /// A bug, planted into the shipped text by cuts, and the operations with which the runner must find it.
@@ -120,6 +121,53 @@ const PLANTED: &[Planted] = &[
         among: ("retry now", "claim"),
         limit: 2,
     },
+    Planted {
+        name: "a counter says how many permits are taken, and not the rows",
+        cuts: &[
+            // Two are taken at first.
+            (
+                "    overrides jsonb,\n    recorded_at",
+                "    overrides jsonb,\n    taken int not null default 2,\n    recorded_at",
+            ),
+            (
+                "pgjobq.free_permits(taken.permits, c.most, p_most) as permits offset 0) free,\n           \
+                 lateral pgjobq.room_under(p_shard, 'kind',",
+                "array_fill(0, array[greatest(0, c.most - (select l.taken from pgjobq.limits l where l.name = c.kind))]) \
+                 as permits offset 0) free,\n           lateral pgjobq.room_under(p_shard, 'kind',",
+            ),
+            (
+                "      into admitted, queues, next from given;\n",
+                "      into admitted, queues, next from given;\n    \
+                 update pgjobq.limits set taken = taken + cardinality(p_id);\n",
+            ),
+            (
+                "    v_done := v_done || v_back;\n    if v_places",
+                "    update pgjobq.limits set taken = taken - cardinality(v_done);\n    \
+                 v_done := v_done || v_back;\n    if v_places",
+            ),
+        ],
+        among: ("complete", "reap"),
+        limit: 2,
+    },
+    Planted {
+        name: "an admission in the transaction of the enqueue",
+        cuts: &[(
+            "    limited := case when v_any is not null and inserted > 0 and pgjobq.any_needs_permit(v_limits)\n",
+            "    perform pgjobq.admit(0::smallint, p_shape_kind, array[''], null);\n    \
+             limited := case when v_any is not null and inserted > 0 and pgjobq.any_needs_permit(v_limits)\n",
+        )],
+        among: ("enqueue", "complete"),
+        limit: 2,
+    },
+    Planted {
+        name: "an admission in the transaction of the finish",
+        cuts: &[(
+            "    -- The order leaves the planner only the index by time: processes that no longer wait are not read.\n",
+            "    perform pgjobq.admit(p_shard, '{kind}', '{\"\"}', null);\n",
+        )],
+        among: ("complete", "enqueue"),
+        limit: 2,
+    },
 ];
 
 const CHECKS: Checks = Checks {
@@ -143,7 +191,7 @@ fn pair(first: &str, second: &str, limit: usize) -> Pair {
         name: format!("{first}, {second}"),
         scripts: [script(first, 1), script(second, 2)],
         are_alike: first == second,
-        stage: format!("select races.reset_limits({limit})"),
+        stage: stage(&format!("select races.reset_limits({limit})"), [first, second]),
     }
 }
 

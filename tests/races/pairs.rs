@@ -16,8 +16,17 @@ pub(crate) struct Pair {
     pub(crate) scripts: [String; 2],
     /// True if the scripts are the same: then half of the orders are left out.
     pub(crate) are_alike: bool,
-    /// The statement that prepares the stage.
+    /// The statements that prepare the stage.
     pub(crate) stage: String,
+}
+
+/// The step between the transaction of an operation and the one that follows from it.
+pub(crate) const COMMITTED: &str = "committed";
+
+/// Returns the statements that prepare the stage of these operations. A reap finds a lease only if its worker has been given up.
+pub(crate) fn stage(reset: &str, operations: [&str; 2]) -> String {
+    let gives_up = operations.contains(&"reap");
+    format!("{reset}{}", if gives_up { "; delete from pgjobq.workers where id = 1" } else { "" })
 }
 
 /// What must hold after each order.
@@ -80,6 +89,11 @@ impl Findings {
                 wrong.extend(bench.texts(query).await);
             }
             wrong.extend(played.endings.iter().filter_map(checks.failure));
+            // An operation may be in a caller's transaction, which stays open for as long as the caller likes.
+            let waits = played.wait_after(COMMITTED);
+            wrong.extend(
+                waits.map(|wait| format!("what follows from an operation waits for another one: {wait:?}")),
+            );
             if !wrong.is_empty() {
                 eprintln!("violation: {}: {wrong:?}\n{:?}", pair.name, played.traces);
                 self.violations.push(format!("{}: {wrong:#?}\n{played:?}", pair.name));

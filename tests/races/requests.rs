@@ -50,8 +50,8 @@ impl Check<'_> {
 
     /// No transaction of ours waits for a caller's, except for the very job that it has written.
     pub(crate) fn nobody_waits_for_a_caller(&self) -> Result<(), String> {
-        for (waiter, holder) in &self.run.waits {
-            let ((waiter, _), (holder, _)) = (self.group[*waiter], self.group[*holder]);
+        for wait in &self.run.waits {
+            let ((waiter, _), (holder, _)) = (self.group[wait.waiter], self.group[wait.holder]);
             let written = holder.names();
             if holder.is_callers()
                 && !waiter.is_callers()
