@@ -19,6 +19,7 @@ mod growth; // A claim beside many jobs and many leases.
 mod large_batch; // A large batch answers as a small one does.
 mod pauses; // A claim beside pauses.
 mod permits; // A look beside jobs that wait for a permit.
+mod plain; // An enqueue of jobs without limits.
 mod plans; // Every hot statement in every state of the statistics.
 mod rates; // A claim beside jobs that a rate holds back.
 mod replans; // An enqueue is planned once in a session.
