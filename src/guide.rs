@@ -14,6 +14,7 @@
 //! | [limits] | How do I run at most two jobs of a customer at a time? |
 //! | [rates] | How do I start at most 100 jobs of a customer in a minute? |
 //! | [testing] | How do I test a job, and code that enqueues? |
+//! | [bounded_queues] | How do I make fast producers wait for slow workers? |
 //! | [unique_jobs] | How do I enqueue a job only if no other does the same? |
 //! | [pausing] | How do I stop the jobs of a queue, a kind or a customer for a while? |
 //! | [settings] | How do I change limits and retentions while workers run? |

@@ -114,6 +114,10 @@ declare
     v_rate text;
 begin
     if p_setting <> 'rate' then
+        if p_value !~ '^\s*\d{1,9}\s*$' then
+            raise exception '% is no %', quote_literal(p_value), p_setting
+                using errcode = 'invalid_parameter_value', hint = 'It is a number of jobs.';
+        end if;
         return to_jsonb(p_value::numeric);
     end if;
     foreach v_rate in array string_to_array(p_value, ',') loop

@@ -14,11 +14,13 @@ declare
     v_behind bigint := pgjobq.waiting_before(p_job, v_of_kind);
 begin
     code := 'limited';
-    sentence := format('It waits for a permit of its %s `%s`%s. %s. %s.',
+    sentence := format('It waits for %s of its %s `%s`%s. %s. %s.',
+        case when v_most is null then 'the rate' else 'a permit' end,
         case when v_of_kind then 'kind' else 'queue' end, v_name,
         case when v_of_kind and v_key is not null then format(' for the key `%s`', v_key) else '' end,
         case when v_most is null or cardinality(v_holders) < least(v_most, 100)
-             then 'One is free, and the next look of a worker lets a job in'
+             then format('%s, and the next look of a worker lets a job in',
+                         case when v_most is null then 'It has room' else 'One is free' end)
              else format('The limit is %s, and these jobs are in line or run: %s', v_most,
                          pgjobq.listed(v_holders::text[])) end,
         case when v_behind = 0 then 'It is next'

@@ -76,9 +76,7 @@ begin
     end if;
     perform pgjobq.change_settings(
         change_setting.queue, array[change_setting.setting],
-        array[case when change_setting.setting in ('limit', 'bound') then change_setting.value::bigint
-                   else pgjobq.microseconds(change_setting.value::interval) end],
-        change_setting.by);
+        array[pgjobq.value_of_setting(change_setting.setting, change_setting.value)], change_setting.by);
 end $$;
 
 comment on function pgjobq.change_setting is
@@ -86,6 +84,21 @@ comment on function pgjobq.change_setting is
     '`rate` (`100 per minute`) in all of them, its `bound`, how long its jobs are kept (`keep_completed`, '
     '`keep_dead`, `keep_cancelled`, `keep_expired`), or after how long those that wait move up one priority '
     '(`ageing`; 0: never). Null resets it.';
+
+-- The value of a setting that a person has written.
+create or replace function pgjobq.value_of_setting(p_setting text, p_value text) returns bigint
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    perform pgjobq.check_setting(p_setting, null);
+    return case when p_setting in ('limit', 'bound') then p_value::bigint
+                else pgjobq.microseconds(p_value::interval) end;
+exception when invalid_text_representation or invalid_datetime_format or datetime_field_overflow then
+    raise exception '% is no value of the setting %', quote_literal(p_value), p_setting
+        using errcode = 'invalid_parameter_value',
+            hint = 'limit and bound are numbers of jobs; the others are times, such as 2 days.';
+end $$;
+
+comment on function pgjobq.value_of_setting is 'Internal. The value of a setting that a person has written.';
 
 -- The settings of a queue. A limit or a bound is a number of jobs, and any other one a time in microseconds.
 create or replace function pgjobq.settings_of(p_queue int)

@@ -186,6 +186,14 @@ impl Computed {
         }
     }
 
+    /// Returns the text that the value is, if it is one.
+    pub(crate) fn text(&self) -> Option<String> {
+        match self.expressions.as_slice() {
+            [Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. })] => Some(text.value()),
+            _ => None,
+        }
+    }
+
     /// Returns whether an expression may use an argument. A field or a method of that name counts, too.
     pub(crate) fn uses(&self, argument: &Ident) -> bool {
         let name = argument.unraw().to_string();
@@ -215,12 +223,31 @@ fn is_place(expression: &Expr) -> bool {
     }
 }
 
-/// Returns whether a name stands among these tokens, also in a text such as `"{name}"`.
+/// Returns whether a name stands among these tokens, also in the text of a macro such as `format!("{name}")`.
 fn mentions(tokens: TokenStream, name: &str) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(word) => word.unraw() == name,
-        TokenTree::Literal(literal) => literal.to_string().contains(name),
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        TokenTree::Punct(_) => false,
+    let mut after_bang = false;
+    tokens.into_iter().any(|token| {
+        let is_in_macro = std::mem::take(&mut after_bang);
+        match token {
+            TokenTree::Ident(word) => word.unraw() == name,
+            TokenTree::Literal(_) => false,
+            TokenTree::Group(group) => {
+                mentions(group.stream(), name) || is_in_macro && formats(group.stream(), name)
+            }
+            TokenTree::Punct(punct) => {
+                after_bang = punct.as_char() == '!';
+                false
+            }
+        }
+    })
+}
+
+/// Returns whether the arguments of a macro begin with a text such as `"{name}"`, `"{name:?}"` or `"{:name$}"`.
+fn formats(arguments: TokenStream, name: &str) -> bool {
+    let Some(TokenTree::Literal(text)) = arguments.into_iter().next() else { return false };
+    let text = text.to_string().replace("{{", "");
+    text.match_indices(name).any(|(at, _)| {
+        let (before, after) = (text[..at].chars().next_back(), text[at + name.len()..].chars().next());
+        before == Some('{') && matches!(after, Some('}' | ':')) || after == Some('$')
     })
 }

@@ -56,13 +56,15 @@ impl Job {
         };
         let weight = self.keys.computed.iter().find(|computed| matches!(computed.of, Of::Weight));
         let Some(number) = weight.and_then(Computed::literal) else { return };
-        let fits = number.base10_parse().is_ok_and(|weight: u32| (1..=allowance).contains(&weight));
-        if !fits {
-            let message = format!(
-                "a job of weight {number} would never start, or not count: the rate allows weights from 1 to {allowance}"
-            );
-            diagnostics.error(number, message);
-        }
+        let why = match number.base10_parse::<u32>() {
+            Ok(0) => "would not count",
+            Ok(weight) if weight <= allowance => return,
+            _ => "would never start",
+        };
+        let message = format!(
+            "a job of weight {number} {why}: the rate and its burst allow weights from 1 to {allowance}"
+        );
+        diagnostics.error(number, message);
     }
 
     /// Rejects and removes each value that names what is no argument, or that is the same for all jobs.
@@ -93,29 +95,54 @@ fn mistake(computed: &Computed, arguments: &[Ident]) -> Option<(TokenStream, Str
     let unknown = computed.arguments().unwrap_or_default().into_iter();
     let unknown =
         unknown.map(IdentExt::unraw).find(|name| !arguments.iter().any(|other| other.unraw() == *name));
-    let same_for_all = |what: &str, or: &str| {
-        let message = format!(
-            "the {what} is the same for all jobs: write an argument, or an expression with one; or {or}"
-        );
+    let constant = |what: &str, or: &str| {
         (!arguments.iter().any(|argument| computed.uses(argument)))
-            .then(|| (computed.to_token_stream(), message))
+            .then(|| (computed.to_token_stream(), same_for_all(what, or, computed, arguments)))
     };
     match (&computed.of, unknown) {
         (Of::Attribute(name), Some(unknown)) if unknown == name.value() => {
-            let known: Vec<_> = arguments.iter().map(|name| format!("`{}`", name.unraw())).collect();
-            let one_of =
-                if known.is_empty() { String::new() } else { format!("one of {}, or ", known.join(", ")) };
-            let message = format!(
-                "the job has no stored argument `{unknown}`: write {one_of}`{unknown} = …` with the value"
-            );
-            Some((name.to_token_stream(), message))
+            let or = format!("`{unknown} = …` with the value");
+            Some((name.to_token_stream(), no_argument(&unknown, arguments, &or)))
         }
         (Of::Attribute(_), _) | (Of::Weight, None) => None,
-        (Of::Key | Of::Weight | Of::Unique, Some(unknown)) => Some((
-            unknown.to_token_stream(),
-            format!("the job has no stored argument `{unknown}`: write the name of one, or an expression"),
-        )),
-        (Of::Key, None) => same_for_all("key", "leave the key out"),
-        (Of::Unique, None) => same_for_all("unique key", "write `unique = args`"),
+        (Of::Key | Of::Weight | Of::Unique, Some(unknown)) => {
+            let message = no_argument(&unknown, arguments, "an expression");
+            Some((unknown.to_token_stream(), message))
+        }
+        (Of::Key, None) => constant("key", "leave the key out"),
+        (Of::Unique, None) => constant("unique key", "write `unique = args`"),
     }
+}
+
+/// The message for a value that is the same for all jobs.
+fn same_for_all(what: &str, or: &str, computed: &Computed, arguments: &[Ident]) -> String {
+    let text = computed.text().unwrap_or_default();
+    let quoted = arguments.iter().map(|name| name.unraw().to_string());
+    let quoted = quoted.into_iter().find(|name| text == *name || text.contains(&format!("{{{name}}}")));
+    match quoted {
+        Some(name) if text == name => {
+            format!("the {what} is the text `{text}`, the same for all jobs: write `{name}`, without quotes")
+        }
+        Some(_) => format!("the {what} is this text, the same for all jobs: write `format!({text:?})`"),
+        None => format!(
+            "the {what} uses {}, so it is the same for all jobs: write one, or an expression with one; or {or}",
+            match list(arguments) {
+                Some(list) => format!("none of the stored arguments ({list})"),
+                None => "no argument of the job".to_owned(),
+            }
+        ),
+    }
+}
+
+/// The message for a name that is no argument.
+fn no_argument(unknown: &Ident, arguments: &[Ident], or: &str) -> String {
+    match list(arguments) {
+        Some(list) => format!("the job has no stored argument `{unknown}`: write one of {list}, or {or}"),
+        None => format!("the job has no stored argument `{unknown}`, and no other: write {or}"),
+    }
+}
+
+fn list(arguments: &[Ident]) -> Option<String> {
+    let names: Vec<_> = arguments.iter().map(|name| format!("`{}`", name.unraw())).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }

@@ -4,7 +4,7 @@ use crate::key::KEYS;
 use crate::names;
 
 /// Keys of other job libraries, and the answer to each.
-const FOREIGN: [(&[&str], &str); 17] = [
+const FOREIGN: [(&[&str], &str); 19] = [
     (
         &["name", "job_name", "task", "id", "type"],
         "write `kind = \"…\"` for the name under which jobs are stored",
@@ -33,6 +33,11 @@ const FOREIGN: [(&[&str], &str); 17] = [
         "write `unique = args`, or `unique = (tenant, region)` for some of the arguments",
     ),
     (&["unique_for", "unique_period", "while"], "write `unique_while = \"1h\"`"),
+    (&["ageing", "aging"], "a queue has it: write `client.queue(\"mail\").ageing(…).save()`"),
+    (
+        &["bounded", "bound", "max_size", "max_length"],
+        "a queue has it: write `client.queue(\"mail\").bounded(100).save()`",
+    ),
     (&["debounce", "replace"], "write `on_duplicate = \"debounce 5s\"`, or `\"replace\"`"),
     (
         &["transactional", "transaction"],

@@ -166,7 +166,7 @@ async fn argument_limit_holds_for_printed_numbers() {
 
 on_one_shard!(times_and_counts_that_make_no_sense);
 async fn times_and_counts_that_make_no_sense(db: TestDb) {
-    let far = "the `take_text` job was to start or expire in more than a hundred years: a unit may be wrong";
+    let far = "the `take_text` job was to start or expire in more than a hundred years, or to be unique for as long: a unit may be wrong";
     check_says(text("").delay(Duration::MAX).enqueue(&db.client).await, far);
     let centuries = Duration::from_secs(300 * 366 * 24 * 60 * 60);
     check_says(text("").run_at(SystemTime::now() + centuries).enqueue(&db.client).await, far);

@@ -52,15 +52,18 @@ impl<'c> Queue<'c> {
 }
 
 impl SaveQueue<'_> {
-    /// Sets the highest number of live jobs, from 1 to 1,000,000: see [`Queue::bounded`].
+    /// Sets the highest number of live jobs, from 1 to 1,000,000: see [`Queue::bounded`]. Without [`when_full`](Self::when_full) an
+    /// enqueue then waits for room, whatever was saved before.
     pub fn bounded(mut self, jobs: usize) -> Self {
         self.bounding.bound = Some(Some(jobs));
+        self.bounding.when_full.get_or_insert_default();
         self
     }
 
     /// Removes the bound: see [`Queue::unbounded`].
     pub fn unbounded(mut self) -> Self {
         self.bounding.bound = Some(None);
+        self.bounding.when_full.get_or_insert_default();
         self
     }
 

@@ -134,8 +134,10 @@ pub enum EnqueueError {
     /// The name of the kind or the queue is invalid.
     #[error(transparent)]
     Name(#[from] InvalidName),
-    /// The job would start or expire in more than a hundred years.
-    #[error("the `{kind}` job was to start or expire in more than a hundred years: a unit may be wrong")]
+    /// The job would start, expire, or be unique until then, in more than a hundred years.
+    #[error(
+        "the `{kind}` job was to start or expire in more than a hundred years, or to be unique for as long: a unit may be wrong"
+    )]
     TooFar {
         /// The job's kind.
         kind: &'static str,

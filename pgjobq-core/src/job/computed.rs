@@ -36,6 +36,7 @@ impl ComputedFrom {
     message = "`{Self}` is no key",
     label = "not a number, a boolean, or text",
     note = "write an expression that is text: `key = format!(\"{{region}}/{{tenant}}\")`, or `key = tenant.to_string()`",
+    note = "for `unique`, write the arguments themselves, of any type: `unique = (tenant, region)`",
     note = "an `Option` is a key, too: without a value, the job has none"
 )]
 pub trait Key {

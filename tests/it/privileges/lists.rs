@@ -339,6 +339,7 @@ pub(super) const FUNCTIONS: &[(&str, &[&str])] = &[
     ("change_setting", WORKER),
     ("change_settings", WORKER),
     ("check_setting", WORKER),
+    ("value_of_setting", WORKER),
     ("default_keep", BOTH),
     ("microseconds", BOTH),
     ("settings_of", BOTH),

@@ -18,6 +18,15 @@ async fn unknown_argument(tenant: u64) {}
 #[job(key = "fixed", concurrency = 1)]
 async fn one_key_for_all(tenant: u64) {}
 
+#[job(key = "tenant", concurrency = 1)]
+async fn argument_in_quotes(tenant: u64) {}
+
+#[job(key = "{tenant}", concurrency = 1)]
+async fn format_without_a_macro(tenant: u64) {}
+
+#[job(key = format!("{tennant}"), concurrency = 1)]
+async fn unknown_name_in_a_format(tenant: u64, page: u64) {}
+
 #[job(key = ctx, concurrency = 1)]
 async fn not_stored(ctx: JobContext, tenant: u64) {}
 
