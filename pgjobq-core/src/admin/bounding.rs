@@ -2,9 +2,6 @@
 
 use sqlx::postgres::PgDatabaseError;
 
-use crate::client::Client;
-use crate::db::ids::QueueId;
-use crate::db::literal::Literal;
 use crate::{DatabaseError, QueueError, WhenFull};
 
 /// The highest bound. The schema has the same.
@@ -28,19 +25,14 @@ impl Bounding {
         self.bound.flatten().map_or(Ok(()), |bound| check_bound(queue, bound))
     }
 
-    /// Records it.
-    pub(crate) async fn save(self, client: &Client, queue: &str, id: QueueId) -> Result<(), QueueError> {
-        if self.bound.is_none() && self.when_full.is_none() {
-            return Ok(());
-        }
-        let shared = client.shared();
-        let bound = self.bound.map(|bound| bound.map_or(0, |bound| i32::try_from(bound).unwrap_or(i32::MAX)));
-        let when_full = self.when_full.map(WhenFull::word);
-        let values: [&dyn Literal; 3] = [&id, &bound, &when_full];
-        match shared.write(&shared.sql.save_bound, &values).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(refused(error, queue, self.bound.flatten().unwrap_or_default())),
-        }
+    /// Returns the bound as the database stores it: 0 if there is none, and `None` if it stays as it was.
+    pub(crate) fn stored(self) -> Option<i32> {
+        self.bound.map(|bound| bound.map_or(0, |bound| i32::try_from(bound).unwrap_or(i32::MAX)))
+    }
+
+    /// The error of what the database refused.
+    pub(crate) fn refused(self, error: DatabaseError, queue: &str) -> QueueError {
+        refused(error, queue, self.bound.flatten().unwrap_or_default())
     }
 }
 

@@ -17,7 +17,7 @@ const HIGHEST_CONCURRENCY: u16 = 10_000;
 /// The SQLSTATE of a change of a kind or a queue that does not exist.
 const UNDEFINED: &str = "42704";
 /// The SQLSTATE of a limit of jobs that lie on several shards.
-const SHARDED: &str = "0A000";
+pub(super) const SHARDED: &str = "0A000";
 
 /// The subject of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,4 +17,5 @@ pub(crate) mod queue_error;
 mod queue_limit;
 pub(crate) mod requeue;
 pub(crate) mod settings;
+mod stated;
 pub(crate) mod stats;

@@ -7,7 +7,9 @@ use uuid::Uuid;
 
 use crate::admin::ageing;
 use crate::admin::bounding::Bounding;
+use crate::admin::change_limits::{LimitError, LimitScope};
 use crate::admin::queue_limit::QueueLimit;
+use crate::admin::stated::Stated;
 use crate::client::Client;
 use crate::db::ids::{QueueId, Shard};
 use crate::db::literal::Literal;
@@ -208,14 +210,14 @@ impl SaveQueue<'_> {
         self.bounding.check(&self.name)?;
         let fleet = |error| QueueError::Fleet { queue: self.name.clone(), error: Box::new(error) };
         let limit = self.limit.checked().map_err(fleet)?;
-        let id = self.client.save_queue_with(&self.name, self.kept, None).await?;
-        if let Some(limit) = limit {
-            limit.save(self.client, &self.name).await.map_err(fleet)?;
-        }
-        self.bounding.save(self.client, &self.name, id).await?;
-        if let Some(ageing) = self.ageing {
-            self.client.save_ageing(id, ageing).await?;
-        }
+        let (kept, bounding, ageing) = (self.kept, self.bounding, self.ageing);
+        let stated = Stated { kept, slots: None, limit: limit.as_ref(), bounding, ageing };
+        self.client.record_queue(&self.name, stated).await.map_err(|error| match &limit {
+            Some(limit) if limit.is_refused(&error) => {
+                fleet(LimitError::of(error, LimitScope::Queue, self.name.clone()))
+            }
+            _ => bounding.refused(error, &self.name),
+        })?;
         if self.kept.iter().any(Option::is_some) {
             // Of the queue's retention the database knows.
             self.client.try_to_make_partitions(Duration::ZERO).await?.warn();
@@ -259,27 +261,14 @@ impl Client {
     /// Creates a queue if it does not exist, and returns its id.
     #[doc(hidden)]
     pub async fn save_queue(&self, name: &str) -> Result<QueueId, DatabaseError> {
-        self.save_queue_with(name, [None; 4], None).await
+        self.record_queue(name, Stated::default()).await
     }
 
     /// Creates a queue if it does not exist, and records how many of its jobs a worker runs at a time. Returns its id.
     #[doc(hidden)]
     pub async fn save_served_queue(&self, name: &str, limit: usize) -> Result<QueueId, DatabaseError> {
-        self.save_queue_with(name, [None; 4], Some(i32::try_from(limit).unwrap_or(i32::MAX))).await
-    }
-
-    async fn save_queue_with(
-        &self,
-        name: &str,
-        kept: [Option<Duration>; 4],
-        limit: Option<i32>,
-    ) -> Result<QueueId, DatabaseError> {
-        let shared = self.shared();
-        let micros = kept.map(|time| time.map(|time| i64::try_from(time.as_micros()).unwrap_or(i64::MAX)));
-        let [completed, dead, cancelled, expired] = &micros;
-        let values: [&dyn Literal; 6] = [&name, completed, dead, cancelled, expired, &limit];
-        let saved = shared.write(&shared.sql.save_queue, &values).await?;
-        saved.try_get("id").map_err(DatabaseError::Refused)
+        let slots = Some(i32::try_from(limit).unwrap_or(i32::MAX));
+        self.record_queue(name, Stated { slots, ..Stated::default() }).await
     }
 
     /// Cancels all waiting jobs of a queue, shard by shard, in batches, and returns their number.
@@ -291,7 +280,7 @@ impl Client {
                 let mut after = Some(0_i64);
                 while let Some(from) = after {
                     let (cancelled, scanned_to) = self.purge_batch(shard, queue, priority, from, why).await?;
-                    self.notifications().ended(&cancelled);
+                    self.notifications().cancelled(&cancelled);
                     count += cancelled.len() as u64;
                     after = scanned_to;
                 }

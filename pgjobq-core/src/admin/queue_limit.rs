@@ -2,8 +2,8 @@
 
 use serde_json::{Map, json};
 
-use crate::admin::change_limits::{LimitError, LimitScope, checked_concurrency, parsed_rates};
-use crate::client::Client;
+use crate::DatabaseError;
+use crate::admin::change_limits::{LimitError, SHARDED, checked_concurrency, parsed_rates};
 use crate::db::record::stored_rates;
 
 /// The limits of a queue, as the code says them. What is `None` stays as it is.
@@ -16,6 +16,7 @@ pub(super) struct QueueLimit {
 }
 
 /// The same, checked: columns of `limits`, as JSON.
+#[derive(Debug)]
 pub(super) struct CheckedLimit(String);
 
 impl QueueLimit {
@@ -33,9 +34,12 @@ impl QueueLimit {
 }
 
 impl CheckedLimit {
-    pub(super) async fn save(self, client: &Client, queue: &str) -> Result<(), LimitError> {
-        let shared = client.shared();
-        let saved = shared.write(&shared.sql.save_limit, &[&queue, &self.0.as_str()]).await;
-        saved.map(drop).map_err(|error| LimitError::of(error, LimitScope::Queue, queue.to_owned()))
+    pub(super) fn as_json(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns whether this error is about the limit.
+    pub(super) fn is_refused(&self, error: &DatabaseError) -> bool {
+        error.code().as_deref() == Some(SHARDED)
     }
 }

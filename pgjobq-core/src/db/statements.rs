@@ -32,10 +32,10 @@ macro_rules! statements {
 }
 
 statements! {
-    about, which_server, own_settings, enqueue_one, enqueue_many, await_room, leave_room_line, drop_oldest, room, save_bound, enqueue_workflow, workflow_status, workflow_steps, cancel_workflow,
-    retry_workflow, resume_step, lookup, status, explain, unstarted, unstarted_steps, other_schemas, notify, wait_until,
+    about, which_server, own_settings, enqueue_one, enqueue_many, await_room, leave_room_line, drop_oldest, room, enqueue_workflow, workflow_status, workflow_steps, cancel_workflow,
+    retry_workflow, resume_step, lookup, is_requested, status, explain, unstarted, unstarted_steps, other_schemas, notify, wait_until,
     save_queue, delete_queue, deleted_queues, forget_queue, stray_queues, purge_queue, queue_stats, queue_ids, note_rates,
-    queue_settings, change_settings, save_limit, limit_settings, change_limits, pause, resume, pauses,
+    queue_settings, change_settings, limit_settings, change_limits, pause, resume, pauses,
     record_kinds, make_partitions, drop_partition, tidy_rest, tidy_hints, tidy_failures,
     settle_unique, settle_own_unique, admit, admit_jobs, find_admissible, take_awaited, tidy_starts,
     follow_ups, tend_workflows, confirm_edges, settle_edges, claim, claim_quarantined, read_args, return_claim, peek, finish, finish_growing, reserve_steps, complete_in, say_progress,
@@ -43,7 +43,7 @@ statements! {
     ask_to_cancel, act_on_request, act_on_cancels, expire, ended_badly, show_ended, requeue_jobs, purge_ended,
     register_worker, heartbeat, set_idle, leave, return_lease, list_workers, check_queues, check_filter, set_slots, unaccepted,
     want_attribute_index, attribute_index_step, attribute_indexes,
-    repair_tickets, give_up_workers, reap, find_due, promote, find_expiring, age_jobs, save_ageing,
+    repair_tickets, give_up_workers, reap, find_due, promote, find_expiring, age_jobs,
 }
 
 /// The statements for the schema `pgjobq`, which bare connections write to.

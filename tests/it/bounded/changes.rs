@@ -1,5 +1,7 @@
 //! Bounds that change.
 
+use std::time::Duration;
+
 use super::{assert_accounted, bound, bound_and, quick, room};
 use crate::harness::TestDb;
 
@@ -110,4 +112,27 @@ async fn recount_finds_places_of_rows_deleted_by_hand(db: TestDb) {
     assert_eq!(db.number("select pgjobq.recount_room('bounded')").await, 0);
     assert_eq!(room(&db).await, 2);
     assert_accounted(&db).await;
+}
+
+on_one_shard!(queue_is_saved_with_its_bound_or_not_at_all);
+async fn queue_is_saved_with_its_bound_or_not_at_all(db: TestDb) {
+    db.run(
+        "create function refuse_bounds() returns trigger language plpgsql as $$ begin
+             if new.bound = 13 then
+                 raise exception 'no' using errcode = 'invalid_parameter_value';
+             end if;
+             return new;
+         end $$;
+         create trigger refuse_bounds before update on pgjobq.queues for each row execute function refuse_bounds()",
+    )
+    .await;
+    let save =
+        |bound| db.client.queue("fresh").concurrency(7).bounded(bound).ageing(Duration::from_secs(60)).save();
+    save(13).await.unwrap_err();
+    let known = "select count(*) from pgjobq.queues where name = 'fresh'";
+    let limited = "select count(*) from pgjobq.limits where name = 'fresh' and concurrency = 7";
+    assert_eq!((db.number(known).await, db.number(limited).await), (0, 0));
+    save(12).await.unwrap();
+    let known = format!("{known} and bound = 12 and is_bounded and ageing = '1 minute'");
+    assert_eq!((db.number(&known).await, db.number(limited).await), (1, 1));
 }
