@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 /// The largest number of limits in one admission, each of which holds a lock, and of jobs.
 const BATCH: usize = 200;
-/// The largest number of jobs to remember. A look at all limits finds more.
-const MAX_JOBS: usize = 10_000;
+/// The largest number of jobs, and of limits of a shard, to remember. A look at all limits finds more.
+const MOST: usize = 10_000;
 
 /// The limits under which permits may have become free, and the jobs that wait for permits.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ impl Admissions {
     pub(crate) fn freed(&self, shard: Shard, limits: impl IntoIterator<Item = Limit>) {
         let mut limits = limits.into_iter().peekable();
         if limits.peek().is_some() {
-            lock(&self.noted).limits.entry(shard).or_default().extend(limits);
+            self.put_limits_back(shard, limits);
             self.added.notify_one();
         }
     }
@@ -48,15 +48,21 @@ impl Admissions {
     }
 
     /// Adds limits without waking the task that admits.
-    pub(crate) fn put_limits_back(&self, shard: Shard, limits: Vec<Limit>) {
-        lock(&self.noted).limits.entry(shard).or_default().extend(limits);
+    pub(crate) fn put_limits_back(&self, shard: Shard, limits: impl IntoIterator<Item = Limit>) {
+        let mut noted = lock(&self.noted);
+        let of_shard = noted.limits.entry(shard).or_default();
+        of_shard.extend(limits);
+        if of_shard.len() > MOST {
+            noted.limits.remove(&shard);
+            self.sweep.store(true, Ordering::Release);
+        }
     }
 
     /// Adds jobs without waking the task that admits.
     pub(crate) fn put_jobs_back(&self, jobs: &[Uuid]) {
         let mut noted = lock(&self.noted);
         noted.jobs.extend(jobs);
-        if noted.jobs.len() > MAX_JOBS {
+        if noted.jobs.len() > MOST {
             noted.jobs.clear();
             self.sweep.store(true, Ordering::Release);
         }
@@ -126,11 +132,23 @@ mod tests {
     #[test]
     fn too_many_waiting_jobs_become_one_look_at_all() {
         let admissions = Admissions::default();
-        let jobs: Vec<Uuid> = (0..=MAX_JOBS as u128).map(Uuid::from_u128).collect();
-        admissions.waiting(&jobs[..MAX_JOBS]);
+        let jobs: Vec<Uuid> = (0..=MOST as u128).map(Uuid::from_u128).collect();
+        admissions.waiting(&jobs[..MOST]);
         assert!(!admissions.take_sweep());
-        admissions.waiting(&jobs[MAX_JOBS..]);
+        admissions.waiting(&jobs[MOST..]);
         assert!(admissions.take_sweep());
         assert_eq!(admissions.take_jobs(), None);
+    }
+
+    #[test]
+    fn too_many_limits_become_one_look_at_all() {
+        let admissions = Admissions::default();
+        admissions.freed(Shard(1), keys(0..1));
+        admissions.freed(Shard(0), keys(0..MOST));
+        assert!(!admissions.take_sweep());
+        admissions.freed(Shard(0), keys(MOST..MOST + 1));
+        assert!(admissions.take_sweep());
+        let taken: Vec<_> = std::iter::from_fn(|| admissions.take_limits()).collect();
+        assert_eq!(taken.iter().map(|(shard, _)| shard.0).collect::<Vec<_>>(), [1]);
     }
 }

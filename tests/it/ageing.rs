@@ -181,3 +181,37 @@ async fn ageing_is_set_by_code_and_by_operators(db: TestDb) {
     after_minutes(&db, 0, 500).await;
     assert_eq!(db.number("select count(*) from pgjobq.ageing").await, 0);
 }
+
+on_one_shard!(ageing_that_was_off_for_a_moment_goes_on);
+async fn ageing_that_was_off_for_a_moment_goes_on(db: TestDb) {
+    db.client.queue("default").ageing(Duration::from_secs(1)).save().await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    db.until("exists (select from pgjobq.ageing)").await;
+    // Without a notification, so that the worker's settings stay as they were.
+    db.run("update pgjobq.queues set ageing = null where name = 'default'").await;
+    db.until("not exists (select from pgjobq.ageing)").await;
+    db.run("update pgjobq.queues set ageing = '1 s' where name = 'default'").await;
+    db.until("exists (select from pgjobq.ageing)").await;
+    worker.shutdown().await.unwrap();
+}
+
+on_one_shard!(lane_that_cannot_age_delays_no_other);
+async fn lane_that_cannot_age_delays_no_other(db: TestDb) {
+    for queue in ["default", "other"] {
+        db.client.queue(queue).ageing(Duration::from_secs(1)).save().await.unwrap();
+    }
+    db.run(
+        "create function refuse() returns trigger language plpgsql as $$ begin
+             if new.queue_id = (select id from pgjobq.queues where name = 'default') then
+                 raise exception 'no' using errcode = 'invalid_parameter_value';
+             end if;
+             return new;
+         end $$;
+         create trigger refuse before insert on pgjobq.ageing for each row execute function refuse();
+         select pgjobq.enqueue('known_to_nobody', queue => 'other')",
+    )
+    .await;
+    let worker = db.worker().queue("other", 1).build().await.unwrap().start();
+    db.until("exists (select from pgjobq.jobs where priority > 1)").await;
+    worker.shutdown().await.unwrap();
+}

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pgjobq_core::DatabaseError;
 use pgjobq_core::worker_api::{Admitted, Limit, LimitCursor, Shard, Signal};
 use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::Upkeep;
 use crate::admissions::Admissions;
@@ -62,9 +62,7 @@ impl Admitter {
         while let Some((shard, limits)) = admissions.take_limits() {
             match self.admit(shard, limits.clone()).await {
                 Err(DatabaseError::Refused(_)) if limits.len() > 1 => {
-                    for limit in limits {
-                        refused(self.admit(shard, vec![limit]).await, admissions)?;
-                    }
+                    self.admit_one_by_one(shard, limits).await?;
                 }
                 answer => refused(answer, admissions)?,
             }
@@ -75,6 +73,20 @@ impl Admitter {
                 admissions.put_jobs_back(&jobs);
             }
             refused(admitted.map(|admitted| self.woken_by(&admitted)), admissions)?;
+        }
+        Ok(())
+    }
+
+    /// Admits under each of these limits by itself. After an error that passes, those that are left are noted again.
+    async fn admit_one_by_one(&self, shard: Shard, limits: Vec<Limit>) -> Result<(), DatabaseError> {
+        let admissions = &self.runtime.admissions;
+        let mut limits = limits.into_iter();
+        while let Some(limit) = limits.next() {
+            let admitted = refused(self.admit(shard, vec![limit]).await, admissions);
+            if admitted.is_err() {
+                admissions.put_limits_back(shard, limits);
+                return admitted;
+            }
         }
         Ok(())
     }
@@ -128,6 +140,20 @@ impl Admitter {
     }
 }
 
+/// Notes all jobs of which this worker was notified by now, so that a stream of notifications fills no buffer.
+fn note_all(signals: &mut broadcast::Receiver<Signal>, admissions: &Admissions) {
+    loop {
+        match signals.try_recv() {
+            Ok(Signal::Limited(jobs)) if !jobs.is_empty() => admissions.put_jobs_back(&jobs),
+            Ok(Signal::Limited(_) | Signal::Anything) | Err(TryRecvError::Lagged(_)) => {
+                admissions.sweep_later();
+            }
+            Ok(_) => {}
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+        }
+    }
+}
+
 /// Returns whether the same may succeed soon. What the database refuses is left to the next sweep.
 fn is_passing(error: &DatabaseError) -> bool {
     !matches!(error, DatabaseError::Refused(_))
@@ -177,10 +203,11 @@ impl Upkeep for Admitter {
                 Ok(Signal::Limited(jobs)) if !jobs.is_empty() => {
                     admissions.put_jobs_back(&jobs);
                     // All workers hear of it. The first one to look lets the jobs in, and the others find nothing.
-                    return tokio::select! {
+                    tokio::select! {
                         () = admissions.noted() => {}
                         () = tokio::time::sleep(NOTIFIED_SPREAD.mul_f64(fastrand::f64())) => {}
-                    };
+                    }
+                    return note_all(&mut self.signals, admissions);
                 }
                 Ok(Signal::Limited(_) | Signal::Anything) | Err(RecvError::Lagged(_)) => {
                     return admissions.sweep();
@@ -189,5 +216,29 @@ impl Upkeep for Admitter {
                 Err(RecvError::Closed) => return admissions.noted().await,
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn all_notifications_that_came_are_noted_at_once() {
+        let (sender, admissions) = (broadcast::Sender::new(64), Admissions::default());
+        let mut signals = sender.subscribe();
+        let jobs: Vec<Uuid> = (0..50).map(Uuid::from_u128).collect();
+        for job in &jobs {
+            sender.send(Signal::Limited([*job].into())).unwrap();
+        }
+        note_all(&mut signals, &admissions);
+        assert_eq!(admissions.take_jobs().unwrap(), jobs);
+        assert!(!admissions.take_sweep());
+        jobs.iter().chain(&jobs).for_each(|job| _ = sender.send(Signal::Limited([*job].into())).unwrap());
+        note_all(&mut signals, &admissions);
+        assert!(admissions.take_sweep(), "some were lost");
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgjobq_core::DatabaseError;
+use pgjobq_core::worker_api::chain;
 
 use super::Upkeep;
 use crate::pause::jittered;
@@ -23,13 +24,21 @@ impl Upkeep for Ager {
     const ACTIVITY: &'static str = "raising jobs that have waited for long";
 
     async fn round(&mut self) -> Result<Duration, DatabaseError> {
-        let store = &self.0.store;
+        let Runtime { store, queues, config, .. } = &*self.0;
         let mut pause = IDLE;
-        for queue in self.0.queues.iter().filter(|queue| queue.ages()) {
+        for queue in queues.iter().filter(|queue| queue.ages()) {
             for shard in store.shards() {
-                if let Some(wait) = store.age_jobs(shard, queue.id()).await? {
-                    pause = pause.min(jittered(wait).max(SHORTEST));
-                }
+                let wait = match store.age_jobs(shard, queue.id()).await {
+                    Ok(Some(wait)) => wait.max(SHORTEST),
+                    // Its ageing was turned off, and may be on again before this worker looks at its settings.
+                    Ok(None) => config.heartbeat,
+                    Err(error) => {
+                        let (queue, activity) = (&*queue.name, Self::ACTIVITY);
+                        tracing::debug!(queue, error = chain(&error), "{activity} failed; trying again");
+                        config.heartbeat
+                    }
+                };
+                pause = pause.min(jittered(wait));
             }
         }
         Ok(pause)
