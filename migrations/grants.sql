@@ -18,7 +18,7 @@ grant select, insert (shard, workflow, n, job, kind, name, role, children, deman
 grant insert (shard, workflow, n) on pgjobq.unsettled to pgjobq_producer;
 grant select, insert, update on pgjobq.waiters, pgjobq.unique_until to pgjobq_producer;
 grant select, insert, delete on pgjobq.unique_locks to pgjobq_producer;
-grant insert (shard, id, holder, holder_created_at, lasts, answer, job) on pgjobq.unique_requests
+grant select, insert (shard, id, holder, holder_created_at, lasts, answer, job) on pgjobq.unique_requests
     to pgjobq_producer;
 grant select, insert, update, delete on pgjobq.room, pgjobq.room_waiters to pgjobq_producer;
 

@@ -35,12 +35,16 @@ returns table (code text, sentence text, details jsonb) language plpgsql stable 
 declare
     v_request pgjobq.unique_requests;
     v_key text;
+    v_full text;    -- the queue, if it is full
 begin
     select r.* into v_request from pgjobq.unique_requests r where r.shard = p_shard and r.id = p_job;
     if v_request.id is null then
         return;
     end if;
     v_key := v_request.job ->> 'unique_key';
+    v_full := (select name from pgjobq.queues
+                where id = (v_request.job ->> 'queue_id')::int and is_bounded
+                  and pgjobq.free_places(id, 1) = 0);
     code := 'duplicate';
     sentence := case when v_request.holder is null
         then format('It is not enqueued: its transaction could not see whether another job has its unique '
@@ -48,8 +52,9 @@ begin
         else format('It is not enqueued: job %s has its unique key `%s`. Within moments a worker %s, or '
                     'enqueues this one after all if that one has started or ended.', v_request.holder, v_key,
                     case when v_request.answer = 'keep' then 'forgets this one'
-                         else 'changes that one as this one asks' end) end;
-    details := jsonb_build_object('key', v_key, 'holder', v_request.holder);
+                         else 'changes that one as this one asks' end) end
+        || coalesce(format(' Its queue `%s` is full: it is not enqueued before there is room.', v_full), '');
+    details := jsonb_build_object('key', v_key, 'holder', v_request.holder, 'full', v_full is not null);
     return next;
 end $$;
 

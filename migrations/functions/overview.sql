@@ -5,7 +5,7 @@ create or replace function pgjobq.queue_counts(
     p_queue int,
     out ready bigint, out running bigint, out quarantined bigint,
     out exact boolean, out oldest_ready timestamptz, out completed bigint, out failed bigint,
-    out unaccepted bigint)
+    out unaccepted bigint, out requested bigint)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     c_most constant int := 10000;
@@ -18,6 +18,10 @@ begin
     quarantined := (select count(*) from unnest(v_shards) shard, generate_series(0, 3) priority,
                                          lateral pgjobq.quarantine_line(shard, p_queue, priority, 0, c_most));
     unaccepted := (select count(*) from unnest(v_shards) shard, lateral pgjobq.unaccepted(shard, p_queue));
+    requested := (select count(*) from unnest(v_shards) s(shard),
+                         lateral (select from pgjobq.unique_requests u
+                                   where u.shard = s.shard and (u.job->>'queue_id')::int = p_queue
+                                   limit c_most) r);
 end $$;
 
 comment on function pgjobq.queue_counts is 'Internal. The numbers of `queue_overview`.';

@@ -34,7 +34,7 @@ select q.name as queue, c.ready, s.scheduled, c.running, c.quarantined, coalesce
        exists (select from pgjobq.pauses p
                 where p.scope = 'queue' and p.name = q.name
                   and (p.until is null or p.until > clock_timestamp())) as paused,
-       case when q.is_bounded then q.capacity end as bound, pgjobq.room(q.name) as room
+       case when q.is_bounded then q.capacity end as bound, pgjobq.room(q.name) as room, c.requested
   from pgjobq.queues q
        cross join lateral pgjobq.queue_counts(q.id) c
        cross join lateral pgjobq.workers_of(q.name, null) w
@@ -56,6 +56,9 @@ comment on column pgjobq.queue_overview.oldest_ready is 'When the oldest of the 
 comment on column pgjobq.queue_overview.completed is
     'Attempts of the last five minutes that completed their job.';
 comment on column pgjobq.queue_overview.failed is 'Attempts of the last five minutes that did not.';
+comment on column pgjobq.queue_overview.requested is
+    'Unique jobs that have met another one with their key, and are not enqueued yet. If it stays above 0 while '
+    'workers run, the queue is full.';
 comment on column pgjobq.queue_overview.workers is
     'Running workers that serve it. If it is 0, no worker runs its jobs.';
 comment on column pgjobq.queue_overview.unaccepted is

@@ -194,6 +194,9 @@ pub enum Cause {
         key: String,
         /// The job that has it. `None` if the transaction of the enqueue could not see.
         holder: Option<JobId>,
+        /// True if its queue is full, so that this one cannot be enqueued now.
+        #[serde(default)]
+        full: bool,
     },
     /// Its queue does not exist. Its row was written by hand.
     NoQueue {

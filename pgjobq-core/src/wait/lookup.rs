@@ -151,6 +151,17 @@ impl Shared {
             .map_err(DatabaseError::Refused)
     }
 
+    /// Returns whether this unique job has met another one, so that it may still be enqueued. False if that cannot be read.
+    pub(crate) async fn is_requested(&self, job: JobId) -> bool {
+        let is_requested = async {
+            let shard = job.shard(self.about().await?.shards);
+            let query = sqlx::query(self.sql.is_requested.clone()).bind(shard).bind(job.as_uuid());
+            let rows = self.rows_within(LOOKUP_TIMEOUT, query).await?;
+            rows.first().map_or(Ok(false), |row| row.try_get("requested")).map_err(DatabaseError::Refused)
+        };
+        is_requested.await.unwrap_or(false)
+    }
+
     async fn look(
         &self,
         jobs: &[JobId],

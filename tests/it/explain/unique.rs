@@ -52,7 +52,7 @@ async fn duplicate_that_is_not_settled_names_the_holder(db: TestDb) {
     assert_eq!(duplicate.enqueue(&mut *tx).await.unwrap().id(), holder.id());
     tx.commit().await.unwrap();
     let explanation = explain(&db, id).await;
-    let cause = Cause::Duplicate { key: "tenant:7".to_owned(), holder: Some(holder.id()) };
+    let cause = Cause::Duplicate { key: "tenant:7".to_owned(), holder: Some(holder.id()), full: false };
     assert_eq!(explanation.reasons[0].cause, cause);
     let of_holder = format!(
         "It is not enqueued: job {} has its unique key `tenant:7`. Within moments a worker forgets",
