@@ -57,8 +57,8 @@ comment on column pgjobq.queue_overview.completed is
     'Attempts of the last five minutes that completed their job.';
 comment on column pgjobq.queue_overview.failed is 'Attempts of the last five minutes that did not.';
 comment on column pgjobq.queue_overview.requested is
-    'Unique jobs that have met another one with their key, and are not enqueued yet. If it stays above 0 while '
-    'workers run, the queue is full.';
+    'Unique jobs that have met another one with their key, and are not enqueued yet. If it stays above 0 '
+    'while workers run, the queue is full.';
 comment on column pgjobq.queue_overview.workers is
     'Running workers that serve it. If it is 0, no worker runs its jobs.';
 comment on column pgjobq.queue_overview.unaccepted is

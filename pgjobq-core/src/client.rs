@@ -280,14 +280,17 @@ impl Client {
             return Err(EnqueueError::Closed);
         }
         let limit = self.limits().enqueue_timeout.min(MAX_ENQUEUE_TIMEOUT);
-        let Inner { shared, coalesce, sender, rooms, notifier, .. } = &*self.inner;
+        let Inner { shared, coalesce, sender, rooms, wake_ups, .. } = &*self.inner;
         let waits = !matches!(new, New::AtOnce(_));
-        let sending = Sending { shared, coalesce, sender, rooms, notifier, limit, waits };
+        let sending = Sending { shared, coalesce, sender, rooms, wake_ups, limit, waits };
         match new {
-            New::Jobs(rows) | New::AtOnce(rows) => sending.send(rows).await,
+            New::Jobs(rows) | New::AtOnce(rows) => {
+                sending.send(rows).await?;
+                Ok(Inserted { is_new: true, committed: true })
+            }
             New::Workflow(plan) => {
-                let is_new = deliver(shared, &self.inner.wake_ups, plan, Instant::now() + limit).await?;
-                Ok(Inserted { new: is_new.into(), dropped: 0, committed: true })
+                let is_new = deliver(shared, wake_ups, plan, Instant::now() + limit).await?;
+                Ok(Inserted { is_new, committed: true })
             }
         }
     }

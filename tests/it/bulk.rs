@@ -145,7 +145,7 @@ async fn batch_that_always_times_out_is_not_sent_again(db: TestDb) {
     let client = Client::builder(db.pool.clone()).enqueue_timeout(Duration::from_secs(2)).build().unwrap();
     let error = client.enqueue_all((0..8).map(number::job)).await.unwrap_err();
     assert!(whole(&error).contains("canceling statement due to statement timeout"), "{error:?}");
-    assert_eq!((error.enqueued.new, error.positions.clone()), (0, 0..1));
+    assert_eq!((error.enqueued.new, error.positions.clone(), error.unsent_from), (0, vec![0], 1));
     assert_eq!(db.number("select last_value from refused_batches").await, 3, "of 8, 4 and 2");
     assert!(db.number("select last_value from refused").await > 5, "a single job is sent until the deadline");
 }
@@ -166,7 +166,7 @@ async fn failed_half_is_named_without_the_committed_one(db: TestDb) {
     .await;
     let error = db.client.enqueue_all((0..8).map(number::job)).await.unwrap_err();
     assert!(whole(&error).contains("six is refused"), "{error:?}");
-    assert_eq!((error.enqueued.new, error.positions.clone()), (4, 4..8));
+    assert_eq!((error.enqueued.new, error.positions.clone(), error.unsent_from), (4, vec![4, 5, 6, 7], 8));
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 4);
 }
 
@@ -215,7 +215,7 @@ on_one_shard!(rejected_job_of_many_is_named);
 async fn rejected_job_of_many_is_named(db: TestDb) {
     let jobs = [number::job(1).any(), word::job("a\0b".to_owned()).any()];
     let error = db.client.enqueue_all(jobs).await.unwrap_err();
-    assert_eq!((error.positions.clone(), error.kind), (1..2, Some("word")));
+    assert_eq!((error.positions.clone(), error.unsent_from, error.kind), (vec![1], 2, Some("word")));
     let start = "1 jobs were enqueued, and then job 2 (`word`) could not be: the arguments of the `word` job hold a NUL";
     assert!(error.to_string().starts_with(start), "{error}");
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1, "the job before it");

@@ -87,7 +87,7 @@ impl Cancel<'_> {
         let acted = shared.write(&shared.sql.act_on_request, &[&shard, &&jobs[..]]).await?;
         let (cancelled, running) = read_acted(&acted).map_err(|error| shared.error(error))?;
         if !cancelled.is_empty() {
-            self.client.notifications().ended(&cancelled);
+            self.client.notifications().cancelled(&cancelled);
             return Ok(CancelOutcome::Cancelled);
         }
         self.client.notifications().cancel();

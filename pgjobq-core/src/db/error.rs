@@ -224,6 +224,11 @@ impl DatabaseError {
         }
     }
 
+    /// Returns whether the statement has waited too long for a lock of another transaction. It has changed nothing.
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        self.code().as_deref() == Some("55P03")
+    }
+
     /// Returns whether the server cancelled the statement, mostly for its `statement_timeout`: sent again unchanged, it takes as
     /// long again.
     pub(crate) fn is_statement_timeout(&self) -> bool {

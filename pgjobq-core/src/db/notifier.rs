@@ -66,6 +66,14 @@ impl Notifier {
         }
     }
 
+    /// The same of jobs that a person or a program has ended, and workers of what may follow from that.
+    pub(crate) fn cancelled(&self, jobs: &[Uuid]) {
+        if !jobs.is_empty() {
+            self.ended(jobs);
+            self.edges();
+        }
+    }
+
     /// Notifies workers of requests to cancel jobs.
     pub fn cancel(&self) {
         self.add(|pending| pending.cancel = true);

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use uuid::Uuid;
+
 use crate::db::ids::QueueId;
 use crate::db::local_workers::NewJobs;
 use crate::db::notifier::Notifier;
@@ -57,6 +59,15 @@ impl WakeUps {
     /// Notifies workers of jobs of these queues that may start now, or have new times.
     pub(crate) fn settled(&self, queues: &[QueueId]) {
         self.notifier.wake(queues);
+    }
+
+    /// Notifies those who wait that these jobs have ended, and workers if something may follow from that: other jobs wait for jobs,
+    /// or there are workflows.
+    pub(crate) fn ended(&self, jobs: &[Uuid], has_followers: bool) {
+        self.notifier.ended(jobs);
+        if has_followers && !jobs.is_empty() {
+            self.notifier.edges();
+        }
     }
 
     /// Notifies workers of edges to confirm.

@@ -1,5 +1,6 @@
 //! Enqueuing many jobs.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use crate::enqueue::insert::{MAX_BYTES, MAX_ROWS};
 use crate::enqueue::new::New;
 use crate::enqueue::new_row::NewRow;
 use crate::enqueue::one::checked;
+use crate::enqueue::outcome::EnqueueOutcome;
 use crate::enqueue::row::Row;
 use crate::{EnqueueError, NewJob, Target};
 
@@ -39,7 +41,8 @@ pub struct Enqueued {
     pub new: u64,
     /// The number of jobs that were live already, or whose unique key another job has.
     pub duplicates: u64,
-    /// The number of jobs that were dropped, because their queue is full: see [`WhenFull::DropNew`](crate::WhenFull::DropNew).
+    /// The number of jobs that were [dropped](crate::EnqueueOutcome::Dropped), because their queue or their limit is full: see
+    /// [`WhenFull::DropNew`](crate::WhenFull::DropNew) and [`OnConflict::Drop`](crate::OnConflict::Drop).
     pub dropped: u64,
 }
 
@@ -48,12 +51,15 @@ pub struct Enqueued {
 #[error("{} jobs were enqueued, and then {} could not be: {error}", enqueued.new, Rejected(self))]
 #[non_exhaustive]
 pub struct EnqueueAllError {
-    /// The result for the jobs before. Through a client they stay enqueued; in a caller's transaction they vanish if
+    /// The result for the jobs that were enqueued. Through a client they stay so; in a caller's transaction they vanish if
     /// it is rolled back.
     pub enqueued: Enqueued,
-    /// The positions of the jobs that were rejected, counted from 0: one job, or all of a statement. Jobs before them were
-    /// sent, and jobs after them were not.
-    pub positions: std::ops::Range<u64>,
+    /// The positions of the jobs that were rejected, counted from 0, in their order: one job, or those of a statement that are not
+    /// known to be enqueued.
+    pub positions: Vec<u64>,
+    /// The position of the first job that was not sent; no later one was. To resume, send the jobs at `positions` and those
+    /// from here on.
+    pub unsent_from: u64,
     /// The kind of those jobs, if they are of one kind.
     pub kind: Option<&'static str>,
     /// The error of those jobs.
@@ -68,9 +74,11 @@ struct Rejected<'e>(&'e EnqueueAllError);
 impl fmt::Display for Rejected<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let EnqueueAllError { positions, kind, .. } = self.0;
-        match positions.end - positions.start {
-            1 => write!(out, "job {}", positions.end)?,
-            _ => write!(out, "jobs {} to {}", positions.start + 1, positions.end)?,
+        let (first, last) = (positions.first().map_or(0, |n| n + 1), positions.last().map_or(0, |n| n + 1));
+        match positions.len() as u64 {
+            1 => write!(out, "job {first}")?,
+            count if count == last + 1 - first => write!(out, "jobs {first} to {last}")?,
+            count => write!(out, "{count} of the jobs {first} to {last}")?,
         }
         kind.map_or(Ok(()), |kind| write!(out, " (`{kind}`)"))
     }
@@ -84,6 +92,9 @@ impl fmt::Display for Rejected<'_> {
 ///
 /// In a transaction (`&mut *tx`) all of them commit or vanish together. Through a client or a pool each statement commits
 /// by itself, and one that meets the server's `statement_timeout` is sent again in halves.
+///
+/// A client sends a statement again whose answer was lost. Its jobs that are live or have ended then count as new, although some of
+/// them may have been duplicates, or may have been dropped.
 ///
 /// If a [bounded](crate::SaveQueue::bounded) queue is full, the call through a client enqueues as many jobs as there is room for, and
 /// waits for more. It fails with [`EnqueueError::QueueFull`] if no room has come for the client's
@@ -166,7 +177,8 @@ pub(super) async fn insert_all(
             bytes = 0;
         }
         if let Some((kind, error)) = rejected {
-            return Err(EnqueueAllError { enqueued, positions: sent..sent + 1, kind: Some(kind), error });
+            let (positions, unsent_from) = (vec![sent], sent + 1);
+            return Err(EnqueueAllError { enqueued, positions, unsent_from, kind: Some(kind), error });
         }
         if last {
             return Ok(enqueued);
@@ -184,41 +196,59 @@ async fn insert_in_parts(
     enqueued: &mut Enqueued,
 ) -> Result<(), EnqueueAllError> {
     let mut parts = vec![rows.to_vec()];
-    while let Some(mut part) = parts.pop() {
-        let count = part.len() as u64;
-        let error = match to.insert(New::Jobs(&mut part)).await {
-            Ok(inserted) => {
-                enqueued.new += inserted.new;
-                enqueued.dropped += inserted.dropped;
-                enqueued.duplicates += count - inserted.new - inserted.dropped;
-                continue;
-            }
-            Err(error) => error,
+    while let Some(part) = parts.pop() {
+        let mut left = part.clone();
+        let Err(error) = to.insert(New::Jobs(&mut left)).await else {
+            enqueued.add(&part);
+            continue;
         };
-        enqueued.new += count - part.len() as u64; // An earlier try, whose answer was lost, has enqueued these.
+        enqueued.add(&without(&part, &left));
         match error {
             EnqueueError::Database(error)
-                if error.is_statement_timeout() && part.len() > 1 && to.commits_each() =>
+                if error.is_statement_timeout() && left.len() > 1 && to.commits_each() =>
             {
-                *most = part.len().div_ceil(2);
-                let rest = part.split_off(*most);
-                parts.extend([rest, part]);
+                *most = left.len().div_ceil(2);
+                let rest = left.split_off(*most);
+                parts.extend([rest, left]);
             }
             error => {
-                let (positions, kind) = (positions_of(&part, rows, first), kind_of_all(&part));
-                return Err(EnqueueAllError { enqueued: *enqueued, positions, kind, error });
+                let (positions, kind) = (positions_of(&left, rows, first), kind_of_all(&left));
+                let unsent_from = positions_of(&part, rows, first).last().map_or(first, |last| last + 1);
+                let enqueued = *enqueued;
+                return Err(EnqueueAllError { enqueued, positions, unsent_from, kind, error });
             }
         }
     }
     Ok(())
 }
 
-/// Returns the positions from the first to the last job of `part`. `first` is the position of the first of `rows`.
-fn positions_of(part: &[Arc<Row>], rows: &[Arc<Row>], first: u64) -> std::ops::Range<u64> {
-    // By address: two jobs may have the same id.
-    let index = |row: &Arc<Row>| rows.iter().position(|one| Arc::ptr_eq(one, row)).unwrap_or_default() as u64;
-    let [start, end] = [part.first().map_or(0, index), part.last().map_or(0, |row| index(row) + 1)];
-    first + start..first + end
+impl Enqueued {
+    /// Adds the outcomes of jobs of one statement. Of two with the same id the second is a duplicate.
+    fn add(&mut self, rows: &[Arc<Row>]) {
+        let mut ids = HashSet::with_capacity(rows.len());
+        for row in rows {
+            if !ids.insert(row.id) {
+                row.outcome.set(EnqueueOutcome::Duplicate(row.id));
+            }
+            match row.outcome.get() {
+                EnqueueOutcome::New => self.new += 1,
+                EnqueueOutcome::Duplicate(_) | EnqueueOutcome::Replaced(_) => self.duplicates += 1,
+                EnqueueOutcome::Dropped => self.dropped += 1,
+            }
+        }
+    }
+}
+
+/// Returns the rows that are not among `left`. By address: two jobs may have the same id.
+fn without(rows: &[Arc<Row>], left: &[Arc<Row>]) -> Vec<Arc<Row>> {
+    let left: HashSet<*const Row> = left.iter().map(Arc::as_ptr).collect();
+    rows.iter().filter(|row| !left.contains(&Arc::as_ptr(row))).cloned().collect()
+}
+
+/// Returns the positions of the jobs of `part`, in their order. `first` is the position of the first of `rows`.
+fn positions_of(part: &[Arc<Row>], rows: &[Arc<Row>], first: u64) -> Vec<u64> {
+    let part: HashSet<*const Row> = part.iter().map(Arc::as_ptr).collect();
+    (first..).zip(rows).filter(|(_, row)| part.contains(&Arc::as_ptr(row))).map(|(n, _)| n).collect()
 }
 
 /// The kind of all these jobs, if they are of one kind.

@@ -17,30 +17,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::EnqueueError;
 use crate::db::shared::Shared;
-use crate::enqueue::deliver::{FIRST_TRY_TIMEOUT, Sender};
+use crate::enqueue::deliver::{FIRST_TRY_TIMEOUT, GROUP_PATIENCE, Sender};
 use crate::enqueue::full::{Full, Room};
 use crate::enqueue::group::{BEAT_INTERVAL, Caller, Group, Reply, next_group};
 use crate::enqueue::row::Row;
+use crate::enqueue::settling::settle_later;
 use crate::lock::lock;
 
 /// The interval at which a waiting caller checks the groups that are being sent.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 /// The age from which a group no longer delays the next one: its connection may have fallen silent.
 const SLOW_AFTER: Duration = Duration::from_secs(2);
-/// The time that a group waits for a caller's open transaction that has inserted one of its ids. After it each job is sent
-/// alone, so that only the one with that id waits.
-const GROUP_PATIENCE: Duration = Duration::from_millis(50);
 /// The time that a group has left when the client is closed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The outcome of a single job.
-#[derive(Debug)]
-pub(crate) enum Coalesced {
-    /// The number of new jobs: 1, or 0 for a duplicate.
-    Enqueued(u64),
-    /// Its queue is full.
-    Full(Full),
-}
 
 /// The single enqueues of one client.
 #[derive(Clone, Debug)]
@@ -62,8 +51,12 @@ impl Coalesce {
         Self { shared, sender, state: Arc::default() }
     }
 
-    /// Enqueues one job.
-    pub(crate) async fn enqueue(&self, row: Arc<Row>, deadline: Instant) -> Result<Coalesced, EnqueueError> {
+    /// Enqueues one job. Returns its queue if that is full.
+    pub(crate) async fn enqueue(
+        &self,
+        row: Arc<Row>,
+        deadline: Instant,
+    ) -> Result<Option<Full>, EnqueueError> {
         let (reply, replied) = oneshot::channel();
         let caller = Caller { row: Arc::clone(&row), reply, runtime: Handle::current() };
         {
@@ -81,20 +74,18 @@ impl Coalesce {
         reply: Reply,
         row: Arc<Row>,
         deadline: Instant,
-    ) -> Result<Coalesced, EnqueueError> {
+    ) -> Result<Option<Full>, EnqueueError> {
         let lost = match reply {
-            Reply::Enqueued(result) => return result.map(Coalesced::Enqueued),
-            Reply::Full(full) => return Ok(Coalesced::Full(full)),
+            Reply::Enqueued(result) => return result.map(|()| None),
+            Reply::Full(full) => return Ok(Some(full)),
             Reply::SendAlone { lost } => lost,
         };
         let mut rows = vec![row];
-        let delivered = tokio::select! {
+        tokio::select! {
             biased;
             () = self.shared.stop.cancelled() => Err(EnqueueError::Closed),
-            result = self.sender.deliver(&mut rows, lost, deadline, Room::ForSome) => result,
-        }?;
-        let full = delivered.full.into_iter().next();
-        Ok(full.map_or(Coalesced::Enqueued(delivered.new), Coalesced::Full))
+            result = self.sender.deliver(&mut rows, lost, deadline, Room::ForSome) => result.map(|mut full| full.pop()),
+        }
     }
 
     /// Waits for the reply to a caller, and checks the groups meanwhile.
@@ -168,7 +159,7 @@ impl Sending {
             }
         };
         tokio::select! {
-            () = send_all(group, &coalesce.sender) => {}
+            () = send_all(group, coalesce) => {}
             () = beat => {}
             () = closed(&coalesce.shared.stop) => {}
         }
@@ -185,7 +176,7 @@ impl Drop for Sending {
 }
 
 /// Sends the rows of a group until each caller has a reply.
-async fn send_all(group: &Group, sender: &Sender) {
+async fn send_all(group: &Group, Coalesce { shared, sender, .. }: &Coalesce) {
     loop {
         let rows = group.rows();
         if rows.is_empty() {
@@ -193,14 +184,18 @@ async fn send_all(group: &Group, sender: &Sender) {
         }
         match sender.ask(&rows, GROUP_PATIENCE, FIRST_TRY_TIMEOUT, Room::ForSome, || group.note_sent()).await
         {
-            Ok(answer) => group.answered(&answer),
+            Ok(answer) => {
+                if let Some(unsettled) = group.answered(&answer) {
+                    settle_later(shared, sender, unsettled, answer);
+                }
+            }
             Err(error) => group.failed(&error, sender.is_for_all(&error)),
         }
     }
 }
 
 /// Returns when the client was closed and its groups have had their time.
-async fn closed(stop: &CancellationToken) {
+pub(super) async fn closed(stop: &CancellationToken) {
     stop.cancelled().await;
     sleep(CLOSE_TIMEOUT).await;
 }

@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use tokio::time::{sleep, timeout_at};
 use uuid::Uuid;
 
+use crate::db::ids::QueueId;
 use crate::db::listen::SCHEDULED;
 use crate::db::query::STATEMENT_TIMEOUT;
 use crate::db::shared::Shared;
@@ -25,6 +26,10 @@ pub(crate) const FIRST_TRY_TIMEOUT: Duration = Duration::from_secs(10);
 /// again.
 pub(crate) const ID_PATIENCE: Duration = Duration::from_secs(5);
 
+/// The same for the jobs of several callers. After it they are sent in smaller groups or alone, so that only the one with that id
+/// waits.
+pub(super) const GROUP_PATIENCE: Duration = Duration::from_millis(50);
+
 /// The first and the longest pause after a failure; each pause is twice as long as the one before.
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) const MAX_PAUSE: Duration = Duration::from_secs(2);
@@ -34,15 +39,6 @@ pub(crate) const MAX_PAUSE: Duration = Duration::from_secs(2);
 pub(crate) struct Sender {
     shared: Arc<Shared>,
     wake_ups: WakeUps,
-}
-
-/// The outcome of jobs that were sent and answered.
-#[derive(Debug, Default)]
-pub(crate) struct Delivered {
-    /// The number of new jobs.
-    pub(crate) new: u64,
-    /// The queues that had no room for some of the jobs.
-    pub(crate) full: Vec<Full>,
 }
 
 /// The state of jobs that were sent and not answered.
@@ -60,16 +56,17 @@ impl Sender {
         Self { shared, wake_ups }
     }
 
-    /// Sends jobs until they are answered or the deadline has passed. Leaves in `rows` those without room. `lost` is the
-    /// time at which they were sent before without an answer. A job that is live after a lost answer counts as new,
-    /// unless it was certainly enqueued before: it may have been a duplicate, but that is no longer known.
+    /// Sends jobs until they are answered or the deadline has passed. Returns the queues that had no room for some of them, and
+    /// leaves those in `rows`. `lost` is the time at which they were sent before without an answer. A job that is live after a
+    /// lost answer counts as new, unless it was certainly enqueued before: it may have been a duplicate, but that is no longer
+    /// known.
     pub(crate) async fn deliver(
         &self,
         rows: &mut Vec<Arc<Row>>,
         lost: Option<Instant>,
         deadline: Instant,
         room: Room,
-    ) -> Result<Delivered, EnqueueError> {
+    ) -> Result<Vec<Full>, EnqueueError> {
         let mut tries = Tries { lost, ..Tries::default() };
         let answered = timeout_at(deadline.into(), self.deliver_patiently(rows, room, &mut tries)).await;
         answered.unwrap_or_else(|_| match tries {
@@ -78,7 +75,9 @@ impl Sender {
             Tries { lost, last, .. } => Err(EnqueueError::TimedOut {
                 limit: self.shared.limits.enqueue_timeout,
                 maybe_enqueued: lost.is_some(),
-                last: last.or_else(|| self.shared.exhausted(self.shared.limits.enqueue_timeout)),
+                last: last
+                    .or_else(|| self.shared.exhausted(self.shared.limits.enqueue_timeout))
+                    .map(Arc::new),
             }),
         })
     }
@@ -88,22 +87,15 @@ impl Sender {
         rows: &mut Vec<Arc<Row>>,
         room: Room,
         tries: &mut Tries,
-    ) -> Result<Delivered, EnqueueError> {
-        let count = rows.len() as u64;
+    ) -> Result<Vec<Full>, EnqueueError> {
         let (mut limit, mut pause) = (FIRST_TRY_TIMEOUT, FIRST_PAUSE);
         loop {
             match self.send_unknown(rows, limit, room, tries).await {
                 Ok(answer) => {
                     answer.check(rows)?;
                     answer.note_duplicates(rows, |id| tries.lost.is_some() && !tries.older.contains(id));
-                    let is_older = |id: &&Uuid| tries.older.contains(*id) || answer.held.has(**id);
-                    let older = answer.duplicates.iter().filter(is_older).count() as u64;
                     rows.retain(|row| answer.left_out(row.id).is_some());
-                    let new = count - older - rows.len() as u64;
-                    return Ok(Delivered {
-                        new: if tries.lost.is_some() { new } else { answer.new },
-                        full: answer.full,
-                    });
+                    return Ok(answer.full);
                 }
                 Err(error) if tries.lost.is_none() && self.shared.has_waited(&error) => {
                     return Err(error.into());
@@ -148,9 +140,12 @@ impl Sender {
             lost.get_or_insert_with(Instant::now);
             Ok(())
         });
-        let answer = answer.await;
+        let mut answer = answer.await;
         if !answer.as_ref().is_err_and(DatabaseError::leaves_in_doubt) {
             *lost = before; // The database has answered this one.
+        }
+        if let Ok(answer) = &mut answer {
+            self.settle_held(answer).await;
         }
         answer
     }
@@ -161,7 +156,8 @@ impl Sender {
             || self.shared.has_waited(error)
     }
 
-    /// Sends jobs once. Calls `sending` when it has a connection, just before the statement.
+    /// Sends jobs once, and wakes workers. Calls `sending` when it has a connection, just before the statement. The caller settles
+    /// what becomes of unique jobs that have met another one: see [`Self::settle_held`].
     pub(super) async fn ask(
         &self,
         rows: &[Arc<Row>],
@@ -176,34 +172,39 @@ impl Sender {
             let mut answer =
                 insert(rows, connection, &shared.sql, Transaction::Ours { patience, room }).await?;
             if answer.limited {
-                let admission = admit(rows, connection, &shared.sql).await;
-                if admission.as_ref().map_or(true, |admission| admission.more) {
-                    self.wake_ups.has_limited();
-                }
-                answer.wake.extend(admission.is_ok_and(|admission| admission.awaits).then_some(SCHEDULED));
+                answer.admission = admit(rows, connection, &shared.sql).await;
             }
             Ok(answer)
         };
-        let mut answer = shared.with_kept_connection(limit, ask).await?;
-        self.settle_held(&mut answer).await;
-        if answer.new > 0 {
-            self.wake_ups.enqueued(&answer.wake, || new_jobs(rows));
-            if rows.iter().any(|row| !row.edges.is_empty()) {
-                self.wake_ups.has_edges();
-            }
-        }
+        let answer = shared.with_kept_connection(limit, ask).await?;
+        self.wake(rows, &answer);
         Ok(answer)
     }
 
-    /// Settles what becomes of unique jobs that have met another one, now that their enqueue has committed.
-    async fn settle_held(&self, answer: &mut Answer) {
-        if !answer.held.has_requests() {
+    /// Wakes workers for new jobs and those that were admitted with them, and notifies those who wait for jobs that have ended.
+    fn wake(&self, rows: &[Arc<Row>], Answer { new, wake, admission, .. }: &Answer) {
+        if *new == 0 {
             return;
         }
-        let before = answer.held.count();
-        let settled = answer.held.settle(&self.shared).await;
-        answer.new = (answer.new + before).saturating_sub(answer.held.count());
-        answer.duplicates.retain(|job| !settled.new.contains(job));
-        self.wake_ups.settled(&settled.queues);
+        let awaits = admission.awaits.then_some(SCHEDULED);
+        let wake: Vec<QueueId> = wake.iter().chain(&admission.wake).copied().chain(awaits).collect();
+        self.wake_ups.enqueued(&wake, || new_jobs(rows));
+        self.wake_ups.ended(&admission.ended, admission.has_followers);
+        if admission.more {
+            self.wake_ups.has_limited();
+        }
+        if rows.iter().any(|row| !row.edges.is_empty()) {
+            self.wake_ups.has_edges();
+        }
+    }
+
+    /// Settles what becomes of unique jobs that have met another one, now that their enqueue has committed. It takes a few seconds
+    /// at most; workers do the rest.
+    pub(super) async fn settle_held(&self, answer: &mut Answer) {
+        if answer.held.has_requests() {
+            let settled = answer.held.settle(&self.shared).await;
+            answer.duplicates.retain(|job| !settled.new.contains(job));
+            self.wake_ups.settled(&settled.queues);
+        }
     }
 }

@@ -1,9 +1,7 @@
 //! Enqueuing many jobs, with a handle for each.
 
-use std::collections::HashSet;
-
 use crate::enqueue::bulk::insert_all;
-use crate::enqueue::outcome::EnqueueOutcome;
+use crate::enqueue::row::Row;
 use crate::{EnqueueAllError, JobHandle, NewJob, Target};
 
 /// Enqueues many jobs that return the same, in statements of at most a thousand, and returns a handle for each, in their order. Each
@@ -41,15 +39,9 @@ where
     let committed = to.commits_each();
     let rows = jobs.into_iter().map(|job| job.row);
     async move {
-        let (mut handles, mut seen) = (Vec::new(), HashSet::new());
-        insert_all(to, rows, |row| {
-            let outcome = match seen.insert(row.id) {
-                true => row.outcome.get(),
-                false => EnqueueOutcome::Duplicate(row.id), // Its id is that of an earlier one.
-            };
-            handles.push(JobHandle::enqueued(row, outcome, committed));
-        })
-        .await?;
+        let mut handles = Vec::new();
+        let done = |row: &Row| handles.push(JobHandle::enqueued(row, row.outcome.get(), committed));
+        insert_all(to, rows, done).await?;
         Ok(handles)
     }
 }

@@ -256,7 +256,7 @@ pub enum EnqueueError {
         /// True if a statement was sent and not answered, so that the jobs may be enqueued.
         maybe_enqueued: bool,
         /// The last error.
-        last: Option<DatabaseError>,
+        last: Option<std::sync::Arc<DatabaseError>>,
     },
     /// The database.
     #[error(transparent)]

@@ -32,8 +32,8 @@ pub(super) struct Caller {
 /// The reply to a caller.
 #[derive(Debug)]
 pub(super) enum Reply {
-    /// The number of new jobs: 1, or 0 for a duplicate.
-    Enqueued(Result<u64, EnqueueError>),
+    /// The job was enqueued, or not: its row has the outcome.
+    Enqueued(Result<(), EnqueueError>),
     /// The caller has to send the job alone. If it was sent in a group and not answered, it may be committed: `lost` is the
     /// time at which it was sent.
     SendAlone { lost: Option<Instant> },
@@ -90,8 +90,12 @@ struct State {
 
 impl Group {
     pub(super) fn new(callers: Vec<Caller>) -> Self {
+        Self::sent(callers, None)
+    }
+
+    fn sent(callers: Vec<Caller>, sent: Option<Instant>) -> Self {
         let since = Instant::now();
-        let state = State { callers, sent: None, beat: since };
+        let state = State { callers, sent, beat: since };
         Self { since, state: Mutex::new(state), task: OnceLock::new() }
     }
 
@@ -143,10 +147,12 @@ impl Group {
     }
 
     /// Replies to each caller. If a queue does not exist, the statement has inserted nothing: the callers with other queues
-    /// get no reply yet, and their jobs are sent again.
-    pub(super) fn answered(&self, answer: &Answer) {
+    /// get no reply yet, and their jobs are sent again. Returns the callers whose outcome is to be settled, as a group of their own.
+    #[must_use]
+    pub(super) fn answered(&self, answer: &Answer) -> Option<Self> {
         let mut state = lock(&self.state);
-        state.sent = None;
+        let sent = state.sent.take();
+        let mut unsettled = Vec::new();
         for caller in std::mem::take(&mut state.callers) {
             if let Some(full) = answer.left_out(caller.row.id) {
                 let full = full.of(caller.row.id);
@@ -156,13 +162,21 @@ impl Group {
             match answer.check(slice::from_ref(&caller.row)) {
                 Err(error) => caller.reply(Reply::Enqueued(Err(error))),
                 Ok(()) if answer.has_inserted_nothing() => state.callers.push(caller),
+                Ok(()) if answer.held.has_asked(caller.row.id) => unsettled.push(caller),
                 Ok(()) => {
                     answer.note_duplicates(slice::from_ref(&caller.row), |_| false);
-                    let new = !answer.duplicates.contains(&caller.row.id.as_uuid());
-                    caller.reply(Reply::Enqueued(Ok(new.into())));
+                    caller.reply(Reply::Enqueued(Ok(())));
                 }
             }
         }
+        (!unsettled.is_empty()).then(|| Self::sent(unsettled, sent))
+    }
+
+    /// Takes the callers back, after an error that says that nothing was enqueued.
+    pub(super) fn take_back(&self) -> Vec<Caller> {
+        let mut state = lock(&self.state);
+        state.sent = None;
+        std::mem::take(&mut state.callers)
     }
 
     /// Replies to all callers after an error. Any row may have caused most errors, so each caller sends its job alone and gets

@@ -1,9 +1,11 @@
 //! Unique jobs whose unique key another job holds.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::db::ids::{QueueId, Shard};
@@ -13,8 +15,9 @@ use crate::enqueue::row::Row;
 use crate::wait::lookup::LOOKUP_TIMEOUT;
 use crate::{DatabaseError, JobId};
 
-/// The largest number of times that requests are looked at. Workers settle those that are left.
+/// The largest number of times that requests are looked at, and the longest time. Workers settle those that are left.
 const MAX_LOOKS: u32 = 5;
+const MAX_TIME: Duration = Duration::from_secs(5);
 
 /// The jobs of a statement whose unique key another job holds.
 #[derive(Debug, Default)]
@@ -52,29 +55,29 @@ impl Held {
         Ok(held)
     }
 
-    /// The number of jobs that were not enqueued.
-    pub(super) fn count(&self) -> u64 {
-        self.outcomes.len() as u64
-    }
-
     /// Returns the outcome of a job; `None` if nothing holds its key.
     pub(super) fn outcome(&self, job: JobId) -> Option<EnqueueOutcome> {
         self.outcomes.get(&job.as_uuid()).copied()
-    }
-
-    pub(super) fn has(&self, job: Uuid) -> bool {
-        self.outcomes.contains_key(&job)
     }
 
     pub(super) fn has_requests(&self) -> bool {
         !self.asked.is_empty()
     }
 
+    /// Returns whether there is a request of this job, so that its outcome may change.
+    pub(super) fn has_asked(&self, job: JobId) -> bool {
+        self.asked.contains(&job.as_uuid())
+    }
+
     /// Settles the requests, which are committed. What fails is left to the workers, and then the outcome is what the enqueue has found.
     pub(super) async fn settle(&mut self, shared: &Shared) -> Settled {
-        let mut settled = Settled::default();
-        if let Err(error) = self.try_to_settle(shared, &mut settled).await {
-            tracing::debug!(%error, "workers settle what becomes of unique jobs that met another one");
+        let (mut settled, asked) = (Settled::default(), std::mem::take(&mut self.asked));
+        match timeout(MAX_TIME, self.try_to_settle(shared, asked, &mut settled)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "workers settle what becomes of unique jobs that met another one");
+            }
+            Err(_) => tracing::debug!("workers settle what becomes of unique jobs that met another one"),
         }
         for job in &settled.new {
             self.outcomes.remove(job);
@@ -82,10 +85,15 @@ impl Held {
         settled
     }
 
-    async fn try_to_settle(&mut self, shared: &Shared, all: &mut Settled) -> Result<(), DatabaseError> {
+    async fn try_to_settle(
+        &mut self,
+        shared: &Shared,
+        jobs: Vec<Uuid>,
+        all: &mut Settled,
+    ) -> Result<(), DatabaseError> {
         let shards = shared.about().await?.shards;
         let mut asked: BTreeMap<Shard, Vec<Uuid>> = BTreeMap::new();
-        for job in std::mem::take(&mut self.asked) {
+        for job in jobs {
             asked.entry(JobId::from(job).shard(shards)).or_default().push(job);
         }
         let mut left = Vec::new();

@@ -1,18 +1,20 @@
 //! A place in the line of those who wait for room in a full queue.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sqlx::Row as _;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast::Receiver;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, sleep_until, timeout_at};
 
 use crate::DatabaseError;
 use crate::db::ids::QueueId;
 use crate::db::listen::{Listener, Signal};
 use crate::db::shared::Shared;
+use crate::enqueue::looks::Looks;
 use crate::jitter::jittered;
+use crate::lock::lock;
 
 /// The first and the longest pause between two looks. The longest is well below the time for which a place is kept (3 s).
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -23,6 +25,10 @@ const LOOKS_IN_A_PAUSE: u32 = 20;
 const MAX_SLOW_PAUSE: Duration = Duration::from_secs(2);
 /// The timeout of one look.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
+/// The interval at which a place is renewed while its jobs are sent.
+const RENEW_INTERVAL: Duration = Duration::from_secs(1);
+/// The timeout of leaving the line. A place that is not left expires soon after.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A place in the line of a full queue. Nothing else is held: if this is dropped, or its process dies, the line moves up.
 pub(super) struct InLine {
@@ -34,6 +40,7 @@ pub(super) struct InLine {
     pause: Duration,
     /// The time that the last look took.
     look: Duration,
+    looks: Arc<Mutex<Looks>>,
     /// Jobs of this place were enqueued.
     has_progress: bool,
 }
@@ -49,8 +56,14 @@ impl InLine {
             signals,
             pause: FIRST_PAUSE,
             look: Duration::ZERO,
+            looks: Arc::default(),
             has_progress: false,
         }
+    }
+
+    /// The answers of the looks so far.
+    pub(super) fn looks(&self) -> Arc<Mutex<Looks>> {
+        Arc::clone(&self.looks)
     }
 
     /// Looks how many of `want` jobs have room now, after those of all who came before. Zero after an error that may pass.
@@ -59,17 +72,36 @@ impl InLine {
         let look = sqlx::query(self.shared.sql.await_room.clone());
         let look = look.bind(self.queue).bind(self.number).bind(want);
         let begun = Instant::now();
+        lock(&self.looks).ask();
         let rows = self.shared.rows_within(LOOK_TIMEOUT, look).await;
         self.look = begun.elapsed();
         let row = match rows {
             Ok(mut rows) => rows.pop().ok_or(DatabaseError::Refused(sqlx::Error::RowNotFound))?,
-            Err(error) if error.is_transient() => return Ok(0),
+            Err(error) if error.is_transient() => {
+                lock(&self.looks).failed(error);
+                return Ok(0);
+            }
             Err(error) => return Err(error),
         };
         let read = || Ok((row.try_get("number")?, row.try_get::<i32, _>("turn")?));
         let (number, turn) = read().map_err(DatabaseError::Refused)?;
         self.number = number;
+        lock(&self.looks).answered();
         Ok(usize::try_from(turn).unwrap_or_default())
+    }
+
+    /// Keeps the place during some work for `want` jobs.
+    pub(super) async fn keep_during<T>(&mut self, want: usize, work: impl Future<Output = T>) -> T {
+        let renew = async {
+            loop {
+                sleep(RENEW_INTERVAL).await;
+                let _ = self.turn(want).await;
+            }
+        };
+        tokio::select! {
+            done = work => done,
+            never = renew => never,
+        }
     }
 
     /// Notes that jobs of this place were enqueued, so that the next look comes soon.
@@ -78,7 +110,8 @@ impl InLine {
         self.has_progress = true;
     }
 
-    /// Waits until there may be room: for a notification, or for a moment.
+    /// Waits until there may be room: for a notification, or for a moment. All who wait hear the same notification, so after one they
+    /// also wait: for twenty times as long as a look takes.
     pub(super) async fn wait(&mut self) {
         let pause = jittered(pause_after(self.look, self.pause));
         self.pause = (self.pause * 2).min(MAX_PAUSE);
@@ -93,7 +126,11 @@ impl InLine {
                 }
             }
         };
-        let _ = timeout(pause, notified).await;
+        let end = tokio::time::Instant::now() + pause;
+        if timeout_at(end, notified).await.is_ok() {
+            let spread = jittered(pause_after(self.look, Duration::ZERO));
+            sleep_until(end.min(tokio::time::Instant::now() + spread)).await;
+        }
     }
 }
 
@@ -106,7 +143,7 @@ impl Drop for InLine {
         let notify = self.has_progress && shared.limits.notifications;
         let leave = async move {
             let leave = sqlx::query(shared.sql.leave_room_line.clone()).bind(queue).bind(number).bind(notify);
-            if let Err(error) = shared.rows_within(LOOK_TIMEOUT, leave).await {
+            if let Err(error) = shared.rows_within(LEAVE_TIMEOUT, leave).await {
                 tracing::debug!(%error, "a place in the line of a full queue was not left; it expires");
             }
         };

@@ -1,5 +1,6 @@
 //! The statement that inserts new jobs.
 
+use std::collections::HashSet;
 use std::iter;
 use std::time::Duration;
 
@@ -59,6 +60,8 @@ pub(super) struct Answer {
     misplaced: Vec<Uuid>,
     /// True if new jobs wait for permits, and the caller has to admit them.
     pub(super) limited: bool,
+    /// What the admission after the enqueue has done.
+    pub(super) admission: Admission,
     /// The queues that had no room for some of their jobs, which were left out; or no job was inserted, in a caller's
     /// transaction.
     pub(super) full: Vec<Full>,
@@ -100,33 +103,52 @@ pub(super) struct Admission {
     pub(super) awaits: bool,
     /// True if there may be more to admit.
     pub(super) more: bool,
+    /// The jobs that have ended, because their limit lets none wait: of any enqueue.
+    pub(super) ended: Vec<Uuid>,
+    /// True if something may follow from their ends.
+    pub(super) has_followers: bool,
+    /// The queues with jobs that may start now, in which a worker waits to be notified.
+    pub(super) wake: Vec<QueueId>,
 }
 
 /// Lets new jobs into line, as many as there are permits, and notes which of them have ended because they found none. It follows
-/// their commit, in a transaction of its own, which is one message: it locks limits, and must not depend on the next message.
+/// their commit, in a transaction of its own, which is one message: it locks limits, and must not depend on the next message. What
+/// fails is left to workers.
 pub(super) async fn admit(
     rows: &[impl AsRef<Row>],
     connection: &mut PgConnection,
     sql: &Statements,
-) -> Result<Admission, sqlx::Error> {
+) -> Admission {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.as_ref().id.as_uuid()).collect();
     let mut admission = Admission::default();
     for _ in 0..MAX_ADMISSIONS {
         admission.more = false;
         let statement = with_values(sql.admit_jobs.as_str(), &[&ids.as_slice()]);
-        for admitted in sqlx::raw_sql(statement).fetch_all(&mut *connection).await? {
-            let ended: Vec<Uuid> = admitted.try_get::<Option<_>, _>("ended")?.unwrap_or_default();
-            let has_ended = |row: &&Row| ended.contains(&row.id.as_uuid());
-            let dropped = rows.iter().map(AsRef::as_ref).filter(has_ended);
-            dropped.for_each(|row| row.outcome.set(EnqueueOutcome::Dropped));
-            admission.awaits |= admitted.try_get::<bool, _>("awaits")?;
-            admission.more |= admitted.try_get::<bool, _>("more")?;
+        let admitted = sqlx::raw_sql(statement).fetch_all(&mut *connection).await;
+        if admitted.and_then(|rows| rows.iter().try_for_each(|row| admission.add(row))).is_err() {
+            admission.more = true;
+            break;
         }
         if !admission.more {
             break;
         }
     }
-    Ok(admission)
+    let ended: HashSet<&Uuid> = admission.ended.iter().collect();
+    let dropped = rows.iter().map(AsRef::as_ref).filter(|row: &&Row| ended.contains(&row.id.as_uuid()));
+    dropped.for_each(|row| row.outcome.set(EnqueueOutcome::Dropped));
+    admission
+}
+
+impl Admission {
+    /// Adds the answer of one shard.
+    fn add(&mut self, row: &PgRow) -> Result<(), sqlx::Error> {
+        self.ended.extend(row.try_get::<Option<Vec<Uuid>>, _>("ended")?.unwrap_or_default());
+        self.wake.extend(row.try_get::<Vec<QueueId>, _>("wake")?);
+        self.awaits |= row.try_get::<bool, _>("awaits")?;
+        self.more |= row.try_get::<bool, _>("more")?;
+        self.has_followers |= row.try_get::<bool, _>("has_followers")?;
+        Ok(())
+    }
 }
 
 /// The statement for one job that is [simple](Row::is_simple). It costs the server half as much as the one for many.
@@ -198,6 +220,7 @@ impl Answer {
             wake: row.try_get::<Option<_>, _>("wake")?.unwrap_or_default(),
             misplaced: row.try_get::<Option<_>, _>("misplaced")?.unwrap_or_default(),
             limited: row.try_get::<Option<_>, _>("limited")?.unwrap_or_default(),
+            admission: Admission::default(),
             full: Full::read(row.try_get("full")?).map_err(|error| sqlx::Error::Decode(error.into()))?,
         })
     }
@@ -213,12 +236,12 @@ impl Answer {
         self.full.iter().find(|full| full.jobs.contains(&id.as_uuid()))
     }
 
-    /// Notes which of these jobs were dropped because their queue is full, and returns their number.
-    pub(super) fn note_dropped(&self, rows: &[impl AsRef<Row>]) -> u64 {
+    /// Notes which of these jobs were dropped because their queue is full.
+    pub(super) fn note_dropped(&self, rows: &[impl AsRef<Row>]) {
         let drops =
             |row: &&Row| self.left_out(row.id).is_some_and(|full| full.when_full == WhenFull::DropNew);
         let dropped = rows.iter().map(AsRef::as_ref).filter(drops);
-        dropped.inspect(|row| row.outcome.set(EnqueueOutcome::Dropped)).count() as u64
+        dropped.for_each(|row| row.outcome.set(EnqueueOutcome::Dropped));
     }
 
     /// Fails if the answer refuses one of these jobs.

@@ -1,13 +1,11 @@
 //! The result of an enqueue.
 
-/// The result of an enqueue.
+/// The result of an enqueue. What has become of each job is in its row.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Inserted {
-    /// The number of new jobs, or of new workflows; the others are duplicates.
-    pub new: u64,
-    /// The number of jobs that were dropped, because their queue is full.
-    pub dropped: u64,
-    /// True if the jobs are certainly committed.
+    /// False if it was a workflow that had been enqueued before.
+    pub is_new: bool,
+    /// True if it is certainly committed.
     pub committed: bool,
 }

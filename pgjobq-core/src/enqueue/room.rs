@@ -15,12 +15,15 @@ use crate::EnqueueError;
 use crate::db::ids::QueueId;
 use crate::db::listen::Listener;
 use crate::db::shared::Shared;
-use crate::enqueue::deliver::{FIRST_TRY_TIMEOUT, ID_PATIENCE, Sender};
+use crate::enqueue::coalesce::closed;
+use crate::enqueue::deliver::{FIRST_TRY_TIMEOUT, GROUP_PATIENCE, Sender};
 use crate::enqueue::full::{Full, Room};
 use crate::enqueue::group::{Caller, Group, Reply, next_group};
 use crate::enqueue::in_line::InLine;
 use crate::enqueue::insert::MAX_ROWS;
+use crate::enqueue::looks::Looks;
 use crate::enqueue::row::Row;
+use crate::enqueue::settling::settle_later;
 use crate::lock::lock;
 use crate::pump::{Pump, Running, Work};
 
@@ -35,20 +38,26 @@ pub(crate) struct Rooms {
 
 /// The callers who wait for room in one queue.
 #[derive(Debug, Default)]
-struct Line(VecDeque<Caller>);
+struct Line {
+    callers: VecDeque<Caller>,
+    /// The looks of the task that sends their jobs.
+    looks: Arc<Mutex<Looks>>,
+}
 
 /// The jobs of a group that had room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Sent {
     All,
     Some,
     Nothing,
+    /// An open transaction has locked the id or the unique key of one of them. Nothing was enqueued.
+    Locked(Vec<Caller>),
 }
 
 impl Work for Line {
     /// Each caller gets the reply to send its job alone, and joins the line again.
     fn abandon(&mut self) {
-        self.0.clear();
+        self.callers.clear();
     }
 }
 
@@ -67,61 +76,86 @@ impl Rooms {
         let line = lock(&self.lines).entry(full.id).or_default().clone();
         let (reply, replied) = oneshot::channel();
         let caller = Caller { row: Arc::clone(row), reply, runtime: Handle::current() };
-        let join = |line: &mut Line| line.0.push_back(caller);
+        let (joined, limit) = (Instant::now(), self.shared.limits.enqueue_timeout);
+        let join = |line: &mut Line| line.callers.push_back(caller);
         line.add(&self.shared.tasks, join, |running| {
             self.clone().send_in_turn(full.id, line.clone(), running)
         });
         match timeout_at(deadline.into(), replied).await {
             Ok(reply) => Ok(reply.unwrap_or(Reply::SendAlone { lost: None })),
             // It was not sent, and will not be.
-            Err(_) if line.with(|line| line.leave(row)) => Err(full.error()),
-            Err(_) => Err(EnqueueError::TimedOut {
-                limit: self.shared.limits.enqueue_timeout,
-                maybe_enqueued: true,
-                last: None,
-            }),
+            Err(_) if line.with(|line| line.leave(row)) => {
+                Err(line.with(|line| lock(&line.looks).error(full, joined, limit)))
+            }
+            Err(_) => Err(EnqueueError::TimedOut { limit, maybe_enqueued: true, last: None }),
         }
     }
 
-    /// Sends the jobs of those who wait for room in a queue, each when it is its turn.
-    async fn send_in_turn(self, queue: QueueId, line: Pump<Line>, mut running: Running<Line>) {
-        let mut place = InLine::new(&self.shared, &self.listener, queue);
+    /// Sends the jobs of those who wait for room in a queue, each when it is its turn, until nobody waits or the client is closed.
+    async fn send_in_turn(self, queue: QueueId, line: Pump<Line>, running: Running<Line>) {
+        let place = InLine::new(&self.shared, &self.listener, queue);
+        line.with(|line| line.looks = place.looks());
+        tokio::select! {
+            () = self.send_all_in_turn(place, &line, running) => {}
+            () = closed(&self.shared.stop) => {}
+        }
+    }
+
+    async fn send_all_in_turn(&self, mut place: InLine, line: &Pump<Line>, mut running: Running<Line>) {
+        let stop = &self.shared.stop;
+        let mut most = MAX_ROWS;
         while let Some(waiting) = running.next(Line::waiting) {
-            match place.turn(waiting).await {
+            let Some(turn) = stop.run_until_cancelled(place.turn(waiting)).await else { return };
+            match turn {
                 Ok(0) => {}
-                // Those who are left out meanwhile join the line again, during the pause.
-                Ok(turn) => match self.send(&Group::new(line.with(|line| line.take(turn)))).await {
-                    Sent::All => {
-                        place.note_progress();
-                        continue;
+                Ok(turn) => {
+                    let group = Group::new(line.with(|line| line.take(turn.min(most))));
+                    match place.keep_during(waiting, self.send(&group)).await {
+                        Sent::All => {
+                            most = (most * 2).min(MAX_ROWS);
+                            place.note_progress();
+                            continue;
+                        }
+                        // Those who are left out join the line again, during the pause.
+                        Sent::Some => place.note_progress(),
+                        Sent::Nothing => {}
+                        Sent::Locked(callers) => {
+                            most = (callers.len() / 2).max(1);
+                            line.with(|line| line.put_back(callers));
+                            continue;
+                        }
                     }
-                    Sent::Some => place.note_progress(),
-                    Sent::Nothing => {}
-                },
+                }
                 Err(error) => Group::new(line.with(|line| line.take(waiting))).failed(&error, true),
             }
-            tokio::select! {
-                () = self.shared.stop.cancelled() => return,
-                () = place.wait() => {}
+            if stop.run_until_cancelled(place.wait()).await.is_none() {
+                return;
             }
         }
     }
 
-    /// Sends a group once. Each caller gets a reply.
+    /// Sends a group once. Each caller gets a reply, unless one of several jobs is locked.
     async fn send(&self, group: &Group) -> Sent {
         let rows = group.rows();
         if rows.is_empty() {
             return Sent::Nothing;
         }
-        let sent = self.sender.ask(&rows, ID_PATIENCE, FIRST_TRY_TIMEOUT, Room::InTurn, || group.note_sent());
+        let sent =
+            self.sender.ask(&rows, GROUP_PATIENCE, FIRST_TRY_TIMEOUT, Room::InTurn, || group.note_sent());
         let sent = match sent.await {
             Ok(answer) => {
-                group.answered(&answer);
-                match rows.iter().filter(|row| answer.left_out(row.id).is_some()).count() {
+                let sent = match rows.iter().filter(|row| answer.left_out(row.id).is_some()).count() {
                     0 => Sent::All,
                     left if left < rows.len() => Sent::Some,
                     _ => Sent::Nothing,
+                };
+                if let Some(unsettled) = group.answered(&answer) {
+                    settle_later(&self.shared, &self.sender, unsettled, answer);
                 }
+                sent
+            }
+            Err(error) if error.is_lock_timeout() && rows.len() > 1 => {
+                return Sent::Locked(group.take_back());
             }
             Err(error) => {
                 group.failed(&error, self.sender.is_for_all(&error));
@@ -132,67 +166,68 @@ impl Rooms {
         sent
     }
 
-    /// Enqueues the jobs of a batch that had no room, in order. Returns the number of new ones, and leaves in `rows` those that are
-    /// not known to be enqueued. Each time that some of them were, it has `limit` for the next.
+    /// Enqueues the jobs of a batch that had no room, in order, and leaves in `rows` those that are not known to be enqueued. Each time
+    /// that some of them were, it has `limit` for the next.
     pub(crate) async fn deliver(
         &self,
         rows: &mut Vec<Arc<Row>>,
         full: &Full,
         limit: Duration,
-    ) -> Result<u64, EnqueueError> {
+    ) -> Result<(), EnqueueError> {
+        let stop = &self.shared.stop;
         let mut place = InLine::new(&self.shared, &self.listener, full.id);
-        let (mut new, mut deadline) = (0, Instant::now() + limit);
+        let mut began = Instant::now();
         while !rows.is_empty() {
-            let turn = timeout_at(deadline.into(), place.turn(rows.len())).await;
-            let turn = turn.unwrap_or(Ok(0))?.min(rows.len());
+            let (want, deadline) = (rows.len(), began + limit);
+            let turn = stop.run_until_cancelled(timeout_at(deadline.into(), place.turn(want))).await;
+            let turn = turn.ok_or(EnqueueError::Closed)?.unwrap_or(Ok(0))?.min(want);
             let mut now: Vec<_> = rows.drain(..turn).collect();
             let sent = if now.is_empty() {
                 Ok(Vec::new())
             } else {
-                self.sender.deliver(&mut now, None, deadline, Room::InTurn).await.map(|delivered| {
-                    new += delivered.new;
-                    delivered.full
-                })
+                let deliver = self.sender.deliver(&mut now, None, deadline, Room::InTurn);
+                place.keep_during(want, deliver).await
             };
             let left = now.len();
             rows.splice(..0, now);
             sent?;
             if left < turn {
                 place.note_progress();
-                deadline = Instant::now() + limit;
+                began = Instant::now();
             } else if Instant::now() >= deadline {
-                return Err(full.error());
+                return Err(lock(&place.looks()).error(full, began, limit));
             } else {
-                tokio::select! {
-                    () = self.shared.stop.cancelled() => return Err(EnqueueError::Closed),
-                    () = place.wait() => {}
-                }
+                stop.run_until_cancelled(place.wait()).await.ok_or(EnqueueError::Closed)?;
             }
         }
-        Ok(new)
+        Ok(())
     }
 }
 
 impl Line {
     /// Returns the number of callers who wait, at most as many as one statement carries. `None` if there are none.
     fn waiting(&mut self) -> Option<usize> {
-        self.0.retain(|caller| !caller.reply.is_closed());
-        (!self.0.is_empty()).then(|| self.0.len().min(MAX_ROWS))
+        self.callers.retain(|caller| !caller.reply.is_closed());
+        (!self.callers.is_empty()).then(|| self.callers.len().min(MAX_ROWS))
     }
 
     /// Takes the first callers.
     fn take(&mut self, most: usize) -> Vec<Caller> {
-        let mut first: VecDeque<_> = self.0.drain(..most.min(self.0.len())).collect();
+        let mut first: VecDeque<_> = self.callers.drain(..most.min(self.callers.len())).collect();
         let group = next_group(&mut first);
-        // Another job with the same id, or too many bytes.
-        first.into_iter().rev().for_each(|caller| self.0.push_front(caller));
+        self.put_back(first); // Another job with the same id, or too many bytes.
         group
+    }
+
+    /// Puts these callers back before all others.
+    fn put_back(&mut self, callers: impl IntoIterator<Item = Caller, IntoIter: DoubleEndedIterator>) {
+        callers.into_iter().rev().for_each(|caller| self.callers.push_front(caller));
     }
 
     /// Removes the caller of this job, unless it was taken.
     fn leave(&mut self, row: &Arc<Row>) -> bool {
-        let before = self.0.len();
-        self.0.retain(|caller| !Arc::ptr_eq(&caller.row, row));
-        self.0.len() < before
+        let before = self.callers.len();
+        self.callers.retain(|caller| !Arc::ptr_eq(&caller.row, row));
+        self.callers.len() < before
     }
 }

@@ -49,7 +49,7 @@ type Inserting<'s> = Pin<Box<dyn Future<Output = Result<Inserted, EnqueueError>>
     note = "in a job function, `ctx.enqueue(name::job(…))`, or `&mut *tx` for its transaction"
 )]
 pub trait Target: sealed::Sealed + Send {
-    /// Inserts jobs or a workflow. After an error, the jobs are those that are not known to be enqueued.
+    /// Inserts jobs or a workflow. What becomes of each job is then in its row. After an error, the jobs are those that are not known to be enqueued.
     #[doc(hidden)]
     fn insert<'s>(&'s mut self, new: New<'s>) -> Inserting<'s>;
 
@@ -238,11 +238,12 @@ async fn in_callers(
             answer.check_room()?;
             answer.check(rows)?;
             answer.note_duplicates(rows, |_| false);
-            Ok(Inserted { new: answer.new, dropped: answer.note_dropped(rows), committed: false })
+            answer.note_dropped(rows);
+            Ok(Inserted { is_new: true, committed: false })
         }
         New::Workflow(plan) => {
             let is_new = enclosed::in_callers(plan, connection, sql, notify).await?.is_new;
-            Ok(Inserted { new: is_new.into(), dropped: 0, committed: false })
+            Ok(Inserted { is_new, committed: false })
         }
     }
 }

@@ -32,6 +32,15 @@ pub enum WaitError {
         /// Another schema of the same database that has the job.
         schema: Option<String>,
     },
+    /// The enqueue has dropped the job: its [outcome](crate::JobHandle::outcome) is
+    /// [`EnqueueOutcome::Dropped`](crate::EnqueueOutcome::Dropped).
+    #[error(
+        "job {id} never existed: its enqueue dropped it, because there was no room for it; look at the `outcome()` of the handle before you wait"
+    )]
+    Dropped {
+        /// The id that the job would have had.
+        id: JobId,
+    },
     /// The job completed, but its result does not fit the handle's type.
     #[error("job {id} completed, but its result does not fit the handle's type: {error}")]
     Result {

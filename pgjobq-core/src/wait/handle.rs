@@ -47,10 +47,11 @@ pub struct JobHandle<T> {
 
 impl<T> JobHandle<T> {
     pub(crate) fn enqueued(row: &Row, outcome: EnqueueOutcome, committed: bool) -> Self {
-        let origin = if committed { Origin::Committed } else { Origin::InTransaction };
-        let id = match outcome {
-            EnqueueOutcome::New | EnqueueOutcome::Dropped => row.id,
-            EnqueueOutcome::Duplicate(holder) | EnqueueOutcome::Replaced(holder) => holder,
+        let sent = if committed { Origin::Committed } else { Origin::InTransaction };
+        let (id, origin) = match outcome {
+            EnqueueOutcome::New => (row.id, sent),
+            EnqueueOutcome::Duplicate(holder) | EnqueueOutcome::Replaced(holder) => (holder, sent),
+            EnqueueOutcome::Dropped => (row.id, Origin::Dropped),
         };
         Self { id, kind: row.kind, outcome, origin, unkept: row.unkept, result: PhantomData }
     }
@@ -96,9 +97,12 @@ impl<T> JobHandle<T> {
     /// The job, as one that another waits for. If it was enqueued by this program and nothing is kept of it, a missing row means
     /// that it has completed. The kind of a rebuilt handle is compared with the job's.
     pub(crate) fn as_parent(&self) -> Parent {
-        let is_rebuilt = self.origin == Origin::Rebuilt;
-        let kinds = if is_rebuilt { names_of(self.kind) } else { Vec::new() };
-        Parent { id: self.id, unkept: self.unkept && !is_rebuilt, kinds }
+        let (was_enqueued, kinds) = match self.origin {
+            Origin::Committed | Origin::InTransaction => (true, Vec::new()),
+            Origin::Dropped => (false, Vec::new()),
+            Origin::Rebuilt => (false, names_of(self.kind)),
+        };
+        Parent { id: self.id, unkept: self.unkept && was_enqueued, kinds }
     }
 
     /// The kind of the job function.
@@ -127,16 +131,24 @@ impl<T: DeserializeOwned> JobHandle<T> {
     ///
     /// # Errors
     ///
-    /// [`WaitError::NotFound`] if there is no such job: it was purged after it died, for one, or is no longer kept. A handle from
+    /// [`WaitError::Dropped`] if the enqueue has dropped the job, because its queue is full. [`WaitError::NotFound`] if there is no
+    /// such job: it was purged after it died, for one, or is no longer kept. A handle from
     /// a transaction waits half a minute for its commit. [`WaitError::OtherKind`] if the job is of another kind.
     pub async fn wait(&self, client: &Client) -> Result<Outcome<T>, WaitError> {
-        let end = client.waits().wait(self.id, names_of(self.kind), self.origin, self.unkept).await;
-        match end.and_then(|found| found.outcome(self.id)) {
-            Err(WaitError::NotFound { id, .. }) => {
-                let schema = elsewhere::schema_of(client.shared(), id).await;
-                Err(WaitError::NotFound { id, schema })
+        let mut origin = self.origin;
+        loop {
+            let end = client.waits().wait(self.id, names_of(self.kind), origin, self.unkept).await;
+            match end.and_then(|found| found.outcome(self.id)) {
+                // It has met another job with its unique key, and may still be enqueued.
+                Err(WaitError::NotFound { .. }) if client.shared().is_requested(self.id).await => {
+                    origin = Origin::InTransaction;
+                }
+                Err(WaitError::NotFound { id, .. }) => {
+                    let schema = elsewhere::schema_of(client.shared(), id).await;
+                    return Err(WaitError::NotFound { id, schema });
+                }
+                end => return end,
             }
-            end => end,
         }
     }
 

@@ -36,6 +36,8 @@ pub(crate) enum Origin {
     Committed,
     /// It was enqueued in a caller's transaction, which may still be open.
     InTransaction,
+    /// Its enqueue has dropped it: there is no such job, unless its limit has cancelled it.
+    Dropped,
     /// The handle was made from an id.
     Rebuilt,
 }
@@ -357,7 +359,10 @@ fn answer_missing(job: JobId, waiters: &mut Vec<Waiter>) {
     for waiter in answered {
         let answer = match waiter.origin {
             Origin::Committed if waiter.unkept => Ok(Found::completed_unkept()),
-            _ => Err(WaitError::NotFound { id: job, schema: None }),
+            Origin::Dropped => Err(WaitError::Dropped { id: job }),
+            Origin::Committed | Origin::InTransaction | Origin::Rebuilt => {
+                Err(WaitError::NotFound { id: job, schema: None })
+            }
         };
         let _ = waiter.answer.send(answer);
     }

@@ -1,5 +1,6 @@
 //! Sends a workflow through a client: again if an answer was lost, and all within one time limit.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection, PgConnection};
@@ -31,7 +32,9 @@ pub(crate) async fn deliver(
         let limit = shared.limits.enqueue_timeout;
         Err(match tries {
             Tries { lost: false, last: Some(error), .. } => error.into(),
-            Tries { lost, last, .. } => EnqueueError::TimedOut { limit, maybe_enqueued: lost, last },
+            Tries { lost, last, .. } => {
+                EnqueueError::TimedOut { limit, maybe_enqueued: lost, last: last.map(Arc::new) }
+            }
         })
     })?;
     if answer.is_new || tries.lost {

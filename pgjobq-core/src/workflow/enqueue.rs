@@ -22,7 +22,7 @@ impl Workflow {
     pub async fn enqueue(self, mut to: impl Target) -> Result<WorkflowHandle, WorkflowError> {
         let plan = Plan::of(self.draft, to.max_args(), to.parent())?;
         let inserted = to.insert(New::Workflow(&plan)).await.map_err(|error| named(error, &plan))?;
-        Ok(WorkflowHandle::enqueued(plan.id, inserted.new > 0, inserted.committed))
+        Ok(WorkflowHandle::enqueued(plan.id, inserted.is_new, inserted.committed))
     }
 }
 

@@ -1,8 +1,11 @@
 //! Bounded queues.
 
 mod changes;
+mod dropped;
 mod exact;
+mod line;
 mod moves;
+mod partial;
 mod refusals;
 mod waiting;
 

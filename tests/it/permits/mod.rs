@@ -1,5 +1,6 @@
 //! Limits of the fleet: how many jobs of a kind, a key or a queue are in line or run at a time.
 
+mod announced; // What an enqueue announces of jobs of others.
 mod changes; // Limits that are set, changed and removed while jobs wait.
 mod conflicts; // What becomes of jobs that find no permit.
 mod order; // The order of the jobs of a key.

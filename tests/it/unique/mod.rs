@@ -1,9 +1,11 @@
 //! Unique jobs.
 
 mod answers; // What each enqueue answers, alone and in bulk.
+mod bystanders; // Jobs that are enqueued together with unique ones.
 mod changes; // Jobs that change the one which has their key.
 mod debounce; // Jobs that wait until no more come.
 mod lifecycle; // Failures, crashes, cancellations and requeues of unique jobs.
+mod requested; // Jobs of which it is not settled yet if they are enqueued.
 mod storms; // Many enqueues of few keys at the same time.
 mod transactions; // Unique jobs in a caller's transaction.
 

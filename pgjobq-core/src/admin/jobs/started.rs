@@ -116,7 +116,7 @@ impl StartedAction<'_> {
         let acted = Acted::read(&row).map_err(DatabaseError::Refused)?;
         let notifications = self.client.notifications();
         notifications.wake(&acted.queues);
-        notifications.ended(&acted.cancelled);
+        notifications.cancelled(&acted.cancelled);
         if !acted.running.is_empty() {
             notifications.cancel();
         }
