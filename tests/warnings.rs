@@ -218,6 +218,32 @@ async fn queue_that_the_worker_leaves_to_others_is_warned_of() {
     assert!(message.starts_with(begin), "{message}");
 }
 
+#[job(kind = "limited_twice", concurrency = 2)]
+async fn limited_twice() {}
+
+#[tokio::test]
+async fn other_limits_of_another_program_are_warned_of() {
+    let db = database().await;
+    let other = r#"[{"kind": "limited_twice", "queue": "default", "priority": 1, "retries": 20, "max_crashes": 3, "redact": [],
+                     "limit": {"concurrency": 5, "rates": [[100, 60000000]]}}]"#;
+    let about = "different limits of the kind `limited_twice`";
+    db.run(&format!("select pgjobq.record_kinds('{other}')")).await;
+    let _ = db.worker().build().await.unwrap();
+    db.run(&format!("select pgjobq.record_kinds('{other}')")).await;
+    assert!(!MESSAGES.lock().unwrap().iter().any(|message| message.contains(about)), "no worker lives");
+    db.run("select pgjobq.register_worker(0::smallint, 7, 'elsewhere')").await;
+    let _ = db.worker().build().await.unwrap();
+    let message = heard(about).await;
+    assert!(
+        message.contains("this one 2 at a time, and another one 5 at a time and 100 per minute"),
+        "{message}"
+    );
+    assert!(message.contains("`elsewhere`"), "{message}");
+    let _ = db.worker().build().await.unwrap();
+    let warnings = MESSAGES.lock().unwrap().iter().filter(|message| message.contains(about)).count();
+    assert_eq!(warnings, 1, "the same code warns of nothing");
+}
+
 #[tokio::test]
 async fn build_rejects_a_queue_that_nobody_knows() {
     let db = database().await;

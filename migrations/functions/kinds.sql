@@ -1,7 +1,7 @@
 -- Records the queues and the policies of a program's kinds, all at once, and creates the queues. Each element
 -- of `p_kinds` has the columns of `kinds`, the `aliases`, and the `limit` (see `record_limits`). The order
--- lets two programs that start together wait for each other in no circle.
-create or replace function pgjobq.record_kinds(p_kinds jsonb) returns void language plpgsql
+-- lets two programs that start together wait for each other in no circle. Returns warnings, for people.
+create or replace function pgjobq.record_kinds(p_kinds jsonb, out warnings text[]) language plpgsql
     set search_path = pg_catalog, pg_temp as $$
 begin
     perform pgjobq.create_queue(queue)
@@ -18,7 +18,7 @@ begin
      where (k.queue, k.priority, k.retries, k.max_crashes, k.redact, k.computed)
            is distinct from (excluded.queue, excluded.priority, excluded.retries, excluded.max_crashes,
                              excluded.redact, excluded.computed);
-    perform pgjobq.record_limits(p_kinds);
+    warnings := pgjobq.record_limits(p_kinds);
 end $$;
 
 comment on function pgjobq.record_kinds is 'Internal. Records the queues and the policies of kinds.';

@@ -3,8 +3,9 @@
 
 -- Records the limits of a program's kinds and their aliases, and removes those that the code has no more. It
 -- writes only what differs, so that programs that start with the same code write nothing. A `limit` has the
--- columns of `limits`; `rates` are pairs of a number and a window in microseconds.
-create or replace function pgjobq.record_limits(p_kinds jsonb) returns void
+-- columns of `limits`; `rates` are pairs of a number and a window in microseconds. Returns warnings: see
+-- `overwritten_limits`.
+create or replace function pgjobq.record_limits(p_kinds jsonb, out warnings text[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_new pgjobq.limits[];
@@ -17,6 +18,7 @@ begin
       into v_new, v_old
       from (select unnest(k.kind || coalesce(k.aliases, '{}')) as name, k."limit"
               from jsonb_to_recordset(p_kinds) k(kind text, aliases text[], "limit" jsonb)) n;
+    warnings := pgjobq.overwritten_limits(v_new, v_old);
     v_changed := pgjobq.write_limits(coalesce(v_new, '{}'));
     v_changed := pgjobq.remove_limits('kind', coalesce(v_old, '{}')) or v_changed;
     if v_changed or (select limited from pgjobq.settings) is distinct from pgjobq.limited_now() then

@@ -1,6 +1,7 @@
 //! Records what the job functions of this program say: policies, queues and limits, for enqueues from SQL and for the fleet.
 
 use serde_json::{Value, json};
+use sqlx::Row;
 
 use crate::client::Client;
 use crate::job::descriptor::JobDescriptor;
@@ -11,11 +12,14 @@ use crate::{DatabaseError, OnRetry};
 
 impl Client {
     /// Records the policy and the limit of every kind, so that an enqueue from SQL follows them, and creates their queues.
+    /// Logs a warning if another program has recorded another limit of a kind, and workers live.
     #[doc(hidden)]
     pub async fn record(&self, registry: &Registry) -> Result<(), DatabaseError> {
         let shared = self.shared();
         let kinds = registry.jobs().map(kind).collect::<Value>().to_string();
-        shared.write(&shared.sql.record_kinds, &[&kinds.as_str()]).await?;
+        let row = shared.write(&shared.sql.record_kinds, &[&kinds.as_str()]).await?;
+        let warnings: Option<Vec<String>> = row.try_get("warnings").map_err(DatabaseError::Refused)?;
+        warnings.into_iter().flatten().for_each(|warning| tracing::warn!("{warning}"));
         Ok(())
     }
 }
