@@ -116,28 +116,52 @@ comment on table pgjobq.lanes is 'One row for each shard of each queue. A claim 
 comment on column pgjobq.lanes.may_be_paused is
     'A claim has to read `pauses`. One that finds none for this lane, and takes a job, clears the mark.';
 
+-- Types of columns of `jobs`. They refuse rows that are written by hand, and would make a claim or the upkeep
+-- fail for all others. A session reads the text of a domain once, but that of a constraint of the table again
+-- for each statement that writes a row, where every operator counts: such constraints were a third of the
+-- cost of an enqueue. So what is about one column is a domain, and the constraints of the table are short.
+create domain pgjobq.job_time as timestamptz
+    constraint time_is_of_this_age check (value between '1970-01-01Z' and '9999-12-31Z');
+create domain pgjobq.job_priority as smallint constraint priority_is_known check (value between 0 and 3);
+create domain pgjobq.small_count as smallint constraint count_is_a_count check (value >= 0);
+-- The functions keep `attempt` at this limit. The other counts end at `retries` and `max_crashes`.
+create domain pgjobq.large_count as int constraint count_is_a_count check (value between 0 and 2000000000);
+
+-- True if a job that is under limits may be stored so: in line only with each permit that its `limits` name,
+-- which `may_be_in_line` says as well; and if it needs a permit, with a place in the waiting room.
+create function pgjobq.has_its_permits(
+    p_ticket bigint, p_limits smallint, p_arrival bigint, p_permit int, p_queue_permit int)
+returns boolean language plpgsql immutable as $$
+begin
+    return (p_limits & 3 = 0 or p_arrival is not null)
+       and (p_ticket is null or ((p_limits & 1 = 0 or p_permit is not null)
+                                 and (p_limits & 2 = 0 or p_queue_permit is not null)));
+end $$;
+
+comment on function pgjobq.has_its_permits is 'Internal. Whether a job under limits may be stored so.';
+
 -- The columns stand in the order that wastes no bytes on alignment.
 create table pgjobq.jobs (
     id uuid not null,
-    created_at timestamptz not null,
+    created_at pgjobq.job_time not null,
     ticket bigint,
-    run_at timestamptz,
-    expires_at timestamptz,
+    run_at pgjobq.job_time,
+    expires_at pgjobq.job_time,
     arrival bigint,
     queue_id int not null,
-    attempt int not null default 0,
-    waits_for int not null default 0,
+    attempt pgjobq.large_count not null default 0,
+    waits_for pgjobq.large_count not null default 0,
     permit int,
     queue_permit int,
     weight int,
     limits smallint,
     unique_slot smallint,
     shard smallint not null,
-    priority smallint not null,
-    failures smallint not null default 0,
-    crashes smallint not null default 0,
-    retries smallint not null,
-    max_crashes smallint not null,
+    priority pgjobq.job_priority not null,
+    failures pgjobq.small_count not null default 0,
+    crashes pgjobq.small_count not null default 0,
+    retries pgjobq.small_count not null,
+    max_crashes pgjobq.small_count not null,
     kind text not null,
     args jsonb not null,
     attributes jsonb,
@@ -145,31 +169,17 @@ create table pgjobq.jobs (
     meta jsonb,
     unique_key text,
     primary key (shard, id),
-    -- In line means also: with each permit that `limits` names. `may_be_in_line` says the same.
-    -- And who needs a permit has a place in the waiting room.
     constraint in_line_means_due check (
-        (limits is null or limits & 3::smallint = 0 or arrival is not null)
-        and (ticket is null or (run_at is null and waits_for = 0 and (limits is null
-            or ((limits & 1::smallint = 0 or permit is not null)
-                and (limits & 2::smallint = 0 or queue_permit is not null)))))),
-    -- The constraints below refuse rows that are written by hand, and would make a claim or the upkeep fail
-    -- for all others. Each insert reads their text anew: with one for each column, they were a third of its
-    -- cost.
-    constraint ticket_fits_a_range check (ticket between 1 and 9223372036854775806),
+        (ticket is null or (run_at is null and waits_for = 0))
+        and (limits is null or pgjobq.has_its_permits(ticket, limits, arrival, permit, queue_permit))),
+    -- Between 1 and the last bigint but one: a range ends one above it.
+    constraint ticket_fits_a_range check (ticket % 9223372036854775807 > 0),
     -- A claim returns the `meta` of 500 jobs, and does not count their bytes; a filter reads the attributes
-    -- of all jobs that it passes over. An enqueue allows 8 KiB of attributes, and 200 characters of the texts
+    -- of all jobs that it passes over. An enqueue allows 8 KiB of attributes, and 200 characters of each text
     -- in indexes, of which an entry has at most 2,700 bytes.
     constraint texts_are_small check (
-        kind <> '' and pg_column_size((kind, key, attributes, meta, unique_key)) < 10240
-        and octet_length(kind) <= 800 and coalesce(octet_length(key), 0) <= 800
-        and coalesce(octet_length(unique_key), 0) <= 800),
-    -- The functions keep `attempt` at its limit. The other counts end at `retries` and `max_crashes`.
-    constraint counts_are_counts check (
-        least(priority, failures, crashes, retries, max_crashes) >= 0 and least(attempt, waits_for) >= 0
-        and priority <= 3 and attempt <= 2000000000),
-    constraint times_are_of_this_age check (
-        least(created_at, run_at, expires_at) >= '1970-01-01Z'
-        and greatest(created_at, run_at, expires_at) <= '9999-12-31Z')
+        kind <> '' and pg_column_size((kind, key, unique_key)) <= 2460
+        and pg_column_size((attributes, meta)) < 10240)
 ) with (
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50000,
     autovacuum_vacuum_insert_scale_factor = 0.2
@@ -237,16 +247,12 @@ create index jobs_without_permit on pgjobq.jobs (
 create index jobs_without_queue_permit on pgjobq.jobs (shard, queue_id, priority desc, arrival)
     where limits & 2::smallint > 0 and queue_permit is null and ticket is null and run_at is null
       and waits_for = 0 and (limits & 1::smallint = 0 or permit is not null);
--- In line or running, under a rate.
+-- In line or running, under a rate of its kind.
 create index jobs_under_rate on pgjobq.jobs (
         shard, kind, coalesce(case when limits & 16::smallint > 0 then key end, ''), ticket)
     where limits & 5::smallint = 5 and ticket is not null;
-create index jobs_under_queue_rate on pgjobq.jobs (shard, queue_id, ticket)
-    where limits & 6::smallint = 6 and ticket is not null;
 -- Those that say themselves what becomes of them if they find no permit. There are hardly ever any.
-create index jobs_with_own_answer on pgjobq.jobs (shard, kind)
-    where limits & 384::smallint > 0 and permit is null and ticket is null and run_at is null
-      and waits_for = 0;
+create index jobs_with_own_answer on pgjobq.jobs (shard, kind) where limits >= 128 and ticket is null;
 -- Who holds a unique key, and that at most one job has it in slot 0: see `functions/unique.sql`.
 create unique index jobs_with_unique_key on pgjobq.jobs (shard, kind, unique_key, unique_slot)
     where unique_key is not null;

@@ -30,6 +30,7 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.lock_unique_keys, pgjobq.held_within_batch, pgjobq.take_unique_keys, pgjobq.announce_unique,
     pgjobq.settle_own_unique,
     pgjobq.limits_for, pgjobq.limits_of_shapes, pgjobq.own_answer, pgjobq.needs_permit,
+    pgjobq.has_its_permits,
     pgjobq.any_needs_permit,
     pgjobq.with_room, pgjobq.mark_counted, pgjobq.admit_jobs,
     pgjobq.delays_of_blocked, pgjobq.new_edges,

@@ -57,7 +57,7 @@ language plpgsql stable as $$
 begin
     return exists (select from (select kind from pgjobq.jobs
                                  where shard = p_shard and kind >= p_kind and kind <= p_kind
-                                   and limits & 384::smallint > 0 and permit is null and ticket is null
+                                   and limits >= 128 and permit is null and ticket is null
                                    and run_at is null and waits_for = 0
                                  order by shard, kind limit 1) j);
 end $$;

@@ -189,8 +189,8 @@ begin
     if v_edges is not null then perform pgjobq.insert_edges(v_edges, p_notify); end if;
     if inserted < cardinality(p_id) then select d.live, d.other_kind into duplicate, other_kind
         from pgjobq.duplicates(v_shards, p_shape_kind, p_id, p_shape, v_new) d; end if;
-    limited := case when v_any is not null and inserted > 0 and pgjobq.any_needs_permit(v_limits)
-                    then pgjobq.announce_limited(p_id, p_notify) end;
+    if v_limits is not null and inserted > 0 then limited := case when pgjobq.any_needs_permit(v_limits)
+        then pgjobq.announce_limited(p_id, p_notify) end; end if;
     if v_idle <> '{}' then wake := pgjobq.announce_jobs(v_idle, p_delay || p_at, p_notify); end if;
 end $$;
 

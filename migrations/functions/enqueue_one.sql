@@ -11,22 +11,22 @@ declare
     v_now timestamptz := clock_timestamp();     -- The start of a long transaction would be too early.
     v_due timestamptz := coalesce(v_now + p_delay * interval '1 microsecond',
                                   timestamptz 'epoch' + p_at * interval '1 microsecond');
-    v_shards smallint; v_oldest int; v_queue int; v_bounded boolean; v_idle boolean; v_limited boolean;
-    v_set text;
+    v_shards smallint; v_oldest int; v_queue int; v_bounded boolean; v_idle boolean; v_any jsonb;
+    v_limited boolean; v_seated boolean; v_set text;
 begin
     if p_patience is not null then v_set := set_config('lock_timeout', p_patience::text, true); end if;
     select s.shards, s.oldest_program, q.id, q.is_bounded,
-           exists (select from pgjobq.workers w where w.shard = 0 and q.id = any (w.idle)),
-           pgjobq.limits_for(s.limited, p_kind, p_queue) is not null
-      into v_shards, v_oldest, v_queue, v_bounded, v_idle, v_limited
+           exists (select from pgjobq.workers w where w.shard = 0 and q.id = any (w.idle)), s.limited
+      into v_shards, v_oldest, v_queue, v_bounded, v_idle, v_any
       from pgjobq.settings s left join pgjobq.queues q on q.name = p_queue and q.deleted_at is null;
     if p_program < v_oldest then perform pgjobq.reject_program(); end if;
     if v_queue is null then
-        unknown := array[p_queue];
-        inserted := 0; return;
-    elsif v_limited then
-        select e.inserted, e.unknown, e.duplicate, e.other_kind, e.wake, e.limited, e.misplaced,
-               e."full"
+        unknown := array[p_queue]; inserted := 0; return;
+    end if;
+    -- Even an operand that is not evaluated has a cost: each transaction prepares the whole expression.
+    if v_any is not null then v_limited := pgjobq.limits_for(v_any, p_kind, p_queue) is not null; end if;
+    if v_limited then
+        select e.inserted, e.unknown, e.duplicate, e.other_kind, e.wake, e.limited, e.misplaced, e."full"
           into inserted, unknown, duplicate, other_kind, wake, limited, misplaced, "full"
           from pgjobq.enqueue_many(
               array[p_kind], array[p_queue], array[p_priority], array[p_retries], array[p_max_crashes],
@@ -36,7 +36,8 @@ begin
         return;
     end if;
     -- step: queues read
-    if v_bounded and not pgjobq.seat_job(v_queue, p_room = 'turn') then
+    if v_bounded then v_seated := pgjobq.seat_job(v_queue, p_room = 'turn'); end if;
+    if not v_seated then
         select r.duplicate, r.other_kind, r."full" into duplicate, other_kind, "full"
           from pgjobq.without_room(v_queue, p_kind, p_id) r;
         inserted := 0; return;
@@ -56,8 +57,8 @@ begin
         select d.live, d.other_kind into duplicate, other_kind
           from pgjobq.duplicates(v_shards, array[p_kind], array[p_id], array[1], null) d;
     end if;
-    wake := case when v_idle
-                 then pgjobq.announce_jobs(array[v_queue], array[coalesce(p_delay, p_at)], p_notify) end;
+    if v_idle then wake := pgjobq.announce_jobs(
+        array[v_queue], array[coalesce(p_delay, p_at)], p_notify); end if;
 end $$;
 
 comment on function pgjobq.enqueue_one is 'Internal. Inserts one job.';

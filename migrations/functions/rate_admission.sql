@@ -3,7 +3,8 @@
 -- decides.
 
 -- The weight of the jobs in line under a limit with a rate, which have not started. It looks at the last
--- `p_most` of those that are in line or run; if more run that were let in later, it may miss some.
+-- `p_most` of those that are in line or run (of a queue, for each priority, and not at its quarantine); if
+-- more run that were let in later, it may miss some.
 create or replace function pgjobq.rated_in_line(
     p_shard smallint, p_scope text, p_name text, p_key text, p_most bigint)
 returns bigint language plpgsql stable as $$
@@ -20,10 +21,14 @@ begin
                             and k.limits & 5::smallint = 5 and k.ticket is not null
                           order by k.ticket desc limit p_most)
                         union all
-                        (select q.queue_id, q.priority, q.ticket, q.weight from pgjobq.jobs q
-                          where q.shard = p_shard and q.queue_id = v_queue
-                            and q.limits & 6::smallint = 6 and q.ticket is not null
-                          order by q.ticket desc limit p_most)) j
+                        (select q.queue_id, q.priority, q.ticket, q.weight
+                           from generate_series(0, 3) p(priority),
+                                lateral (select * from pgjobq.jobs i
+                                          where i.shard = p_shard and i.queue_id = v_queue
+                                            and i.priority = p.priority and i.ticket is not null
+                                            and i.crashes = 0
+                                          order by i.ticket desc limit p_most) q
+                          where q.limits & 6::smallint = 6)) j
                  group by j.queue_id, j.priority) lines,
                lateral (select range_agg(l.tickets) as tickets
                           from (select tickets from pgjobq.leases

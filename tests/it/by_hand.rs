@@ -65,10 +65,10 @@ async fn impossible_rows_are_rejected_with_a_message(db: TestDb) {
         ("meta", "to_jsonb(repeat('x', 11000))"),
         ("attributes", "to_jsonb(repeat('x', 11000))"),
         ("kind", "repeat('x', 11000)"),
-        // An index has them, and its entries are small.
-        ("kind", "repeat('x', 801)"),
-        ("key", "repeat('x', 801)"),
-        ("unique_key", "repeat('x', 801)"),
+        // Indexes have them, and their entries are small.
+        ("kind", "repeat('x', 2440)"),
+        ("key", "repeat('x', 2440)"),
+        ("unique_key", "repeat('x', 2440)"),
         // It would have no place in the waiting room.
         ("limits", "1"),
         ("limits", "2"),
@@ -80,6 +80,15 @@ async fn impossible_rows_are_rejected_with_a_message(db: TestDb) {
         };
         let error = insert(&db, JobId::new(), &[(column, value), in_line]).await.expect_err(column);
         assert_eq!(error.as_database_error().unwrap().code().unwrap(), "23514", "{column} {value}: {error}");
+    }
+    // In line without a permit of its kind, and without one of its queue.
+    for columns in [
+        [("limits", "1"), ("arrival", "7"), ("queue_permit", "7")],
+        [("limits", "2"), ("arrival", "7"), ("permit", "7")],
+        [("limits", "3"), ("arrival", "7"), ("permit", "7")],
+    ] {
+        let error = insert(&db, JobId::new(), &columns).await.unwrap_err();
+        assert_eq!(error.as_database_error().unwrap().constraint(), Some("in_line_means_due"), "{error}");
     }
     for column in
         ["created_at", "args", "kind", "queue_id", "shard", "priority", "attempt", "failures", "retries"]
