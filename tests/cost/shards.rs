@@ -55,7 +55,8 @@ fn uses(sql: &str) -> Vec<(&'static str, &str)> {
         for (at, name) in sql.match_indices(&format!("pgjobq.{table}")) {
             let rest = &sql[at + name.len()..];
             // `jobs` is not `jobs_of_lease`, and a type of a variable or of a cast is no query.
-            let declared = rest.trim_start().starts_with(';') || sql[..at].ends_with("::");
+            let declared =
+                [";", ":="].iter().any(|end| rest.trim_start().starts_with(end)) || sql[..at].ends_with("::");
             if !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_') && !declared {
                 found.push((table, rest.split(';').next().unwrap_or_default()));
             }
