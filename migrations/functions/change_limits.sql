@@ -121,7 +121,8 @@ begin
         return to_jsonb(p_value::numeric);
     end if;
     foreach v_rate in array string_to_array(p_value, ',') loop
-        v_words := regexp_match(v_rate, '^\s*(\d{1,7})\s+per\s+(second|minute|hour|day|\d{1,11}(?:us|ms|s))\s*$');
+        v_words := regexp_match(
+            v_rate, '^\s*(\d{1,7})\s+per\s+(second|minute|hour|day|\d{1,11}(?:us|ms|s))\s*$');
         if v_words is null then
             raise exception '% is no rate', quote_literal(v_rate)
                 using errcode = 'invalid_parameter_value', hint = 'A rate is like 100 per minute.';
