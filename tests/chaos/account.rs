@@ -48,6 +48,8 @@ pub(crate) struct Books {
     pub(crate) rolled_back: Vec<Uuid>,
     /// Jobs that were live with the unique key of another one, which therefore was not enqueued.
     pub(crate) holders: Vec<Uuid>,
+    /// Of jobs that others may take the place of, each with the one that has; itself if none has.
+    pub(crate) chosen: Vec<(Uuid, Uuid)>,
     /// All workflows that may have been enqueued.
     pub(crate) flows: HashMap<Uuid, Flow>,
     pub(crate) flows_acknowledged: Vec<Uuid>,

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::limit_verdict;
 use crate::nemesis::Struck;
 use crate::observer::Snapshots;
 use crate::plan::Fault;
 use crate::proxy::Counts;
 use crate::stage::Stage;
+use crate::{chosen_verdict, limit_verdict};
 
 /// The table of one seed.
 pub(crate) async fn table(
@@ -60,6 +60,7 @@ pub(crate) async fn table(
         .await
         .iter()
         .for_each(|figures| line(&mut table, figures));
+    line(&mut table, &chosen_verdict::figures(stage).await);
     line(&mut table, &format!("conserved in each of {} snapshots", snapshots.conserved));
     table
 }

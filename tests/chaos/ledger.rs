@@ -14,7 +14,7 @@ pub(crate) struct Ledger {
 }
 
 pub(crate) async fn create(pool: &PgPool) {
-    for books in [include_str!("ledger.sql"), include_str!("limits.sql")] {
+    for books in [include_str!("ledger.sql"), include_str!("limits.sql"), include_str!("chosen.sql")] {
         sqlx::raw_sql(books).execute(pool).await.unwrap();
     }
 }
@@ -58,6 +58,20 @@ impl Ledger {
     pub(crate) async fn is_repaired(&self, workflow: Uuid) -> sqlx::Result<bool> {
         let repaired = sqlx::query_scalar("select exists (select from repaired where workflow = $1)");
         repaired.bind(workflow).fetch_one(&self.pool).await
+    }
+
+    /// Records the version that a run got as an argument.
+    pub(crate) async fn note_version(&self, run: Uuid, version: i32) -> sqlx::Result<()> {
+        let note = sqlx::query("insert into sights (run, version) values ($1, $2)");
+        note.bind(run).bind(version).execute(&self.pool).await.map(drop)
+    }
+
+    /// Records the version of a document that a run reads.
+    pub(crate) async fn note_document(&self, run: Uuid, name: &str) -> sqlx::Result<()> {
+        let note = sqlx::query(
+            "insert into sights (run, version) select $1, coalesce(max(version), 0) from documents where name = $2",
+        );
+        note.bind(run).bind(name).execute(&self.pool).await.map(drop)
     }
 
     /// Records that a run has done its work.

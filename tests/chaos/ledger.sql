@@ -55,6 +55,7 @@ create table repaired (
 create table ends (
     job uuid not null,
     lease bigint,
+    ticket bigint,
     at bigint not null default nextval('public.moments')
 );
 create index ends_by_job on ends (job);
@@ -62,10 +63,11 @@ create index ends_by_job on ends (job);
 -- Some functions of the library look for names in its schema only, and this is called from them.
 create function note_end() returns trigger language plpgsql as $$
 begin
-    insert into public.ends (job, lease)
-      values (old.id, (select l.id from pgjobq.leases l
-                        where l.shard = old.shard and l.queue_id = old.queue_id and l.priority = old.priority
-                          and l.tickets @> old.ticket));
+    insert into public.ends (job, ticket, lease)
+      values (old.id, old.ticket,
+              (select l.id from pgjobq.leases l
+                where l.shard = old.shard and l.queue_id = old.queue_id and l.priority = old.priority
+                  and l.tickets @> old.ticket));
     return null;
 end $$;
 

@@ -6,11 +6,14 @@ use std::sync::atomic::Ordering;
 use pgjobq::sqlx;
 use uuid::Uuid;
 
-use crate::limited::PACE;
+use crate::limited::RATES;
 use crate::stage::Stage;
 
 /// In microseconds.
 const SECOND: i64 = 1_000_000;
+
+/// The key and the segment of a start, when its claim began, when it was counted, and its weight.
+type Start = (String, i64, i64, i64, i64);
 
 /// Statements that must return 0.
 const NONE: [(&str, &str); 2] = [
@@ -22,7 +25,7 @@ const NONE: [(&str, &str); 2] = [
         "jobs with a unique key that came before the last one with it had ended",
         "select count(*) from (
             select u.at, lag(e.at) over (partition by u.kind, u.unique_key order by u.at) as ended
-              from unique_jobs u join ends e using (job)) u
+              from unique_jobs u join ends e using (job) where u.kind = 'only') u
           where at < ended",
     ),
 ];
@@ -50,29 +53,33 @@ pub(crate) async fn check(stage: &Stage) {
     let there = sqlx::query_scalar::<_, i64>(there).bind(Vec::from_iter(holders.clone()));
     let there = there.fetch_one(&stage.pool).await.unwrap();
     assert_eq!(there, holders.len() as i64, "jobs that were named as holders of a unique key");
-    assert!(highest_rate(stage).await.most <= PACE, "starts in one second above a rate");
+    for (rate, most) in RATES {
+        assert!(
+            highest_rate(stage, rate).await.most <= most,
+            "starts in one second above the rate of {rate}"
+        );
+    }
     assert_eq!(out_of_order, 0, "jobs that began before the one ahead of them in their key had ended");
 }
 
-/// The seconds that were looked at, each from a start of a key on, and the most starts in one of them.
+/// The seconds that were looked at, each from a start on, and the highest weight that started in one of them.
 struct Seconds {
     count: usize,
-    most: usize,
+    most: i64,
 }
 
-/// The most jobs of a key with a rate that started within one second. Only seconds in which the clock did not step are
-/// looked at. A start is in a second if the claim that counted it began and ended there.
-async fn highest_rate(stage: &Stage) -> Seconds {
-    let starts = "select key, segment, pgjobq.micros(began), pgjobq.micros(counted) from starts
-                   where segment % 2 = 0 order by key, segment, began";
-    let starts: Vec<(String, i64, i64, i64)> = sqlx::query_as(starts).fetch_all(&stage.pool).await.unwrap();
+/// The highest weight of jobs under a rate, and of one key, that started within one second. Only seconds in which the clock did
+/// not step are looked at. A start is in a second if the claim that counted it began and ended there.
+async fn highest_rate(stage: &Stage, rate: &str) -> Seconds {
+    let starts =
+        "select key, segment, pgjobq.micros(began), pgjobq.micros(counted), weight::bigint from starts
+                   where rate = $1 and segment % 2 = 0 order by key, segment, began";
+    let starts: Vec<Start> = sqlx::query_as(starts).bind(rate).fetch_all(&stage.pool).await.unwrap();
     let within = |first: usize| {
-        let (key, segment, began, _) = &starts[first];
-        let second = |start: &&(String, i64, i64, i64)| {
-            (&start.0, &start.1) == (key, segment) && start.2 < began + SECOND
-        };
+        let (key, segment, began, ..) = &starts[first];
+        let second = |start: &&Start| (&start.0, &start.1) == (key, segment) && start.2 < began + SECOND;
         let starts = starts[first..].iter().take_while(second);
-        starts.filter(|start| start.3 < began + SECOND).count()
+        starts.filter(|start| start.3 < began + SECOND).map(|start| start.4).sum()
     };
     Seconds { count: starts.len(), most: (0..starts.len()).map(within).max().unwrap_or(0) }
 }
@@ -94,11 +101,13 @@ pub(crate) async fn figures(stage: &Stage, snapshots: usize) -> Vec<String> {
         stage.answers.enqueued.load(Ordering::SeqCst),
         stage.answers.full.load(Ordering::SeqCst)
     ));
-    let (Seconds { count, most }, duplicates) =
-        (highest_rate(stage).await, stage.account.books().holders.len());
-    lines.push(format!(
-        "kind paced: at most {most} starts of a key in a second, where {PACE} may; {count} seconds checked, each from a start on"
-    ));
+    for (rate, may) in RATES {
+        let Seconds { count, most } = highest_rate(stage, rate).await;
+        lines.push(format!(
+            "{rate}: at most {most} starts in a second, by weight, where {may} may; {count} seconds checked, each from a start on"
+        ));
+    }
+    let duplicates = stage.account.books().holders.len();
     lines.push(format!("unique jobs: {duplicates} duplicates, never two of a name at a time"));
     lines
 }

@@ -16,8 +16,8 @@ pub(crate) const NARROW: &str = "narrow";
 pub(crate) const PACKED: &str = "packed";
 /// The most live jobs of that queue, as the code says.
 const PACKED_MOST: usize = 20;
-/// At most this many jobs of a key of `paced` start in a second.
-pub(crate) const PACE: usize = 5;
+/// The rates, and the weight that may start under each of them, or under each key of its kind, in a second.
+pub(crate) const RATES: [(&str, i64); 3] = [("kind paced", 5), ("kind tolled", 8), ("queue tolled", 20)];
 /// At most this many jobs of that queue run at a time.
 const NARROW_MOST: u16 = 3;
 

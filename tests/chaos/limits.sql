@@ -57,12 +57,15 @@ create table unique_jobs (
     job uuid not null,
     kind text not null,
     unique_key text not null,
+    created_at timestamptz not null,
+    clock timestamptz not null default clock_timestamp(),
     at bigint not null default nextval('public.moments')
 );
 
 create function note_unique() returns trigger language plpgsql as $$
 begin
-    insert into public.unique_jobs (job, kind, unique_key) values (new.id, new.kind, new.unique_key);
+    insert into public.unique_jobs (job, kind, unique_key, created_at)
+    values (new.id, new.kind, new.unique_key, new.created_at);
     return null;
 end $$;
 
@@ -92,9 +95,11 @@ create table clock_steps (
     at bigint not null default nextval('moments')
 );
 
--- The starts of the jobs of a kind with a rate. The clock did not step between those of one segment. An odd segment is one
--- in which it does.
+-- The starts of jobs under each rate, with their weights. The clock did not step between those of one segment. An odd segment is
+-- one in which it does.
 create view starts as
-    select h.kind, h.key, c.began, c.counted, (select count(*) from clock_steps s where s.at < c.at) as segment
-      from held h join claims c on c.lease = h.lease and c.tickets @> h.ticket
-     where h.kind = 'paced';
+    select r.rate, r.key, coalesce((f.args ->> 'load')::int, 1) as weight, c.began, c.counted,
+           (select count(*) from clock_steps s where s.at < c.at) as segment
+      from held h join claims c on c.lease = h.lease and c.tickets @> h.ticket join pgjobq.finished f on f.id = h.job,
+           lateral (values ('kind ' || h.kind, h.key), ('queue ' || h.queue, '')) r(rate, key)
+     where h.kind in ('paced', 'tolled');

@@ -10,6 +10,9 @@
 mod account; // The record of attempted and acknowledged enqueues.
 mod calm; // Troubles that must cost no job an attempt.
 mod changes; // A person who changes a limit.
+mod choosers; // Enqueue jobs that others may take the place of.
+mod chosen; // These jobs.
+mod chosen_verdict; // The checks of these jobs at the end.
 mod clock; // The clock of the server.
 mod figures; // The printed summary of a run.
 mod fleet; // The worker processes.
@@ -55,6 +58,7 @@ const LEASE: Duration = Duration::from_secs(2);
 const SLOTS: usize = 5;
 const PRODUCERS: u64 = 2;
 const PACKERS: u64 = 4;
+const CHOOSERS: u64 = 2;
 
 /// No new fault strikes in this last part of a run, so that the earlier ones can heal.
 const HEALED_WITHIN: Duration = Duration::from_secs(5);
@@ -109,6 +113,10 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
         let seed = seed.rotate_left(32) + tenant;
         tenants.spawn(tenants::produce(Arc::clone(&stage), tenant, seed, Arc::clone(&producing)));
     }
+    for chooser in 0..CHOOSERS {
+        let seed = seed.rotate_left(48) + chooser;
+        tenants.spawn(choosers::choose(Arc::clone(&stage), chooser, seed, Arc::clone(&producing)));
+    }
     for packer in 0..PACKERS {
         let seed = seed.rotate_left(16) + packer;
         tenants.spawn(packers::pack(Arc::clone(&stage), packer, seed, Arc::clone(&producing)));
@@ -153,6 +161,7 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
     verdict::check(&stage, &awaited).await;
     flow_verdict::check(&stage, &flows).await;
     limit_verdict::check(&stage).await;
+    chosen_verdict::check(&stage).await;
     println!(
         "{}",
         figures::table(&stage, seed, lasted, &struck, &snapshots, awaited.len() + flows.len()).await
@@ -163,10 +172,11 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
     stage.fleet.overheard.stale()
 }
 
-/// Returns when no job, no edge, and no workflow that a person retries is left, and no lease of a worker that is gone.
+/// Returns when no job, no request for one, no edge, and no workflow that a person retries is left, and no lease of a worker that is gone.
 async fn settle(stage: &Stage) {
     let within = SETTLE_WITHIN * stage.patience;
-    let ended = "not exists (select from pgjobq.jobs) and not exists (select from pgjobq.workflows where ended_at is null)";
+    let ended = "not exists (select from pgjobq.jobs) and not exists (select from pgjobq.unique_requests)
+                 and not exists (select from pgjobq.workflows where ended_at is null)";
     stage.until(&format!("{ended} and not exists ({})", people::TO_RETRY), within).await;
     stage.until("not exists (select from pgjobq.leases)", within).await;
     stage.until("not exists (select from pgjobq.edges)", within).await;

@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use crate::stage::Stage;
 
-/// In one snapshot: the jobs of the bounded queue above its bound; and the places that are neither occupied nor free, or both.
+/// In one snapshot: the jobs of bounded queues above their bounds; and the places that are neither occupied nor free, or both.
 const BOUND: [(&str, &str); 2] = [
     (
         "jobs above the bound",
-        "select greatest((select count(*) from pgjobq.jobs j where j.queue_id = q.id) - pgjobq.bound_of(q), 0)
-           from pgjobq.queues q where name = 'packed'",
+        "select sum(greatest((select count(*) from pgjobq.jobs j where j.queue_id = q.id) - pgjobq.bound_of(q), 0))
+           from pgjobq.queues q where is_bounded",
     ),
     (
         "places lost",
-        "select q.capacity - (select count(*) from pgjobq.jobs j where j.queue_id = q.id)
-                - (select coalesce(sum(places), 0) from pgjobq.room r where r.queue_id = q.id)
-           from pgjobq.queues q where name = 'packed'",
+        "select sum(abs(q.capacity - (select count(*) from pgjobq.jobs j where j.queue_id = q.id)
+                        - (select coalesce(sum(places), 0) from pgjobq.room r where r.queue_id = q.id)))
+           from pgjobq.queues q where is_bounded",
     ),
 ];
 

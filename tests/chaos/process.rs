@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::ledger::Ledger;
 use crate::overheard::{self, Overheard};
-use crate::{LEASE, SLOTS, limited, operator};
+use crate::{LEASE, SLOTS, chosen, limited, operator};
 
 const URL: &str = "PGJOBQ_CHAOS_URL";
 const LEDGER: &str = "PGJOBQ_CHAOS_LEDGER";
@@ -96,6 +96,10 @@ async fn build(
         .queue(limited::QUEUE, SLOTS)
         .queue(limited::NARROW, 2)
         .queue(limited::PACKED, 1)
+        .queue(chosen::QUEUE, 3)
+        .queue(chosen::TOLLED, 3)
+        .queue(chosen::NEW, 1)
+        .queue(chosen::OLD, 1)
         .heartbeat(lease / 3)
         .lease(lease)
         .claim_timeout(LEASE)

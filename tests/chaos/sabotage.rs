@@ -10,7 +10,7 @@ use crate::stage::Stage;
 const EVERY: Duration = Duration::from_millis(100);
 
 /// The faults, and what is executed over and over.
-const FAULTS: [(&str, &str); 5] = [
+const FAULTS: [(&str, &str); 10] = [
     (
         "limit",
         "update pgjobq.limits set concurrency = 3 where name in ('lined', 'scarce', 'narrow') and concurrency < 3;
@@ -28,7 +28,16 @@ const FAULTS: [(&str, &str); 5] = [
          select 0, id, (random() * 1e15)::bigint, 1 from pgjobq.queues where name = 'packed'",
     ),
     ("rate", "update pgjobq.limits set rates = '[[9, 1000000]]' where name = 'paced'"),
-    ("unique", "update pgjobq.jobs set unique_key = null where unique_key is not null"),
+    ("unique", "update pgjobq.jobs set unique_key = null where kind = 'only' and unique_key is not null"),
+    ("waiting", "update pgjobq.jobs set unique_key = null where kind = 'synced' and unique_key is not null"),
+    ("time", "delete from pgjobq.unique_until"),
+    ("debounce", "update pgjobq.jobs set run_at = clock_timestamp() where kind = 'debounced' and run_at > clock_timestamp()"),
+    (
+        "newest",
+        "update pgjobq.jobs set arrival = arrival + 1000000000
+          where kind = 'newest' and permit is null and ticket is null and arrival < 1000000000",
+    ),
+    ("weight", "update pgjobq.jobs set weight = 1 where kind = 'tolled' and weight > 1"),
 ];
 
 /// Plants a fault, until it is aborted.

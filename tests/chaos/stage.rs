@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::packers::Answers;
 use crate::proxy::Proxy;
-use crate::{ledger, limited, operator};
+use crate::{chosen, ledger, limited, operator};
 
 /// The roles of the workers: they begin with the first, and each rotation switches to the other.
 pub(crate) const ROLES: [&str; 2] = ["chaos_even", "chaos_odd"];
@@ -51,6 +51,7 @@ impl Stage {
         client.queue(operator::QUEUE).save().await.unwrap();
         ledger::create(&pool).await;
         limited::set_up(&client).await;
+        chosen::set_up(&client).await;
         for role in ROLES {
             let create = format!("create role {role} login superuser");
             sqlx::query(sqlx::AssertSqlSafe(create)).execute(&pool).await.unwrap();
