@@ -80,6 +80,8 @@ async fn enqueue_of_plain_jobs_is_one_statement() {
     let heard =
         tracing_subscriber::fmt().with_max_level(Level::DEBUG).with_writer(move || writer.clone()).finish();
     let _heard = tracing::subscriber::set_default(heard);
+    // If one subscriber exists, `tracing` asks that of the thread which meets an event first, in another test perhaps.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let pool = PgPoolOptions::new().max_connections(1).connect_with(db.options.clone()).await.unwrap();
     let client = Client::new(pool.clone());
     client.queue("plain").save().await.unwrap();
