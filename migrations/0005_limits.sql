@@ -145,6 +145,8 @@ create table pgjobq.unique_requests (
     primary key (shard, id)
 );
 
+create index unique_requests_by_holder on pgjobq.unique_requests (shard, holder, n);
+
 comment on table pgjobq.unique_requests is
     'Jobs that met another one with their unique key, as long as it is not settled what becomes of them: '
     'they change that job, or are enqueued after all. A request locks nothing; what follows from it happens '

@@ -114,7 +114,7 @@ declare
     v_rate text;
 begin
     if p_setting <> 'rate' then
-        if p_value !~ '^\s*\d{1,9}\s*$' then
+        if p_value !~ '^\s*-?\d{1,9}(\.\d{1,9})?\s*$' then
             raise exception '% is no %', quote_literal(p_value), p_setting
                 using errcode = 'invalid_parameter_value', hint = 'It is a number of jobs.';
         end if;

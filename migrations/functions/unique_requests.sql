@@ -16,15 +16,14 @@ create or replace function pgjobq.settle_unique(
     out scanned_to uuid)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    v_requests pgjobq.unique_requests[] := pgjobq.lock_unique_requests(p_shard, p_ids, p_after, p_most);
+    v_ids uuid[] := coalesce(p_ids, pgjobq.next_unique_requests(p_shard, p_after, p_most));
+    v_requests pgjobq.unique_requests[] := pgjobq.lock_unique_requests(p_shard, v_ids);
     v_left pgjobq.unique_requests[] := '{}';
     r pgjobq.unique_requests;
     v_done record;
 begin
     again := false;
-    if p_ids is null and cardinality(v_requests) = p_most then
-        scanned_to := (select max(u.id::text)::uuid from unnest(v_requests) u);
-    end if;
+    scanned_to := case when p_ids is null then v_ids[p_most] end;
     -- step: unique requests locked
     -- Before any lane is locked, because it may wait a moment for an open transaction.
     foreach r in array v_requests loop
@@ -73,27 +72,48 @@ comment on function pgjobq.settle_own_unique is
 revoke execute on function pgjobq.settle_own_unique from public;
 
 -- Locks requests that no other session settles just now, and returns them in the order in which they were
--- made.
-create or replace function pgjobq.lock_unique_requests(
-    p_shard smallint, p_ids uuid[], p_after uuid, p_most int)
+-- made. With those for the jobs `p_ids` come the earlier ones for the same holders. One that has an earlier
+-- one which another session settles is left for later: the holder must keep what the last one asked for.
+create or replace function pgjobq.lock_unique_requests(p_shard smallint, p_ids uuid[])
 returns pgjobq.unique_requests[] language plpgsql as $$
+declare
+    v_ids uuid[];
+    v_locked pgjobq.unique_requests[];
 begin
-    if p_ids is not null then
-        return array(
-            select u from (select r.* from unnest(p_ids) d(id),
-                                  lateral (select * from pgjobq.unique_requests
-                                            where shard = p_shard and id = d.id
-                                              for update skip locked offset 0) r) u order by u.n);
-    end if;
+    v_ids := array(select unnest(p_ids) union
+                   select e.id
+                     from unnest(p_ids) d(id),
+                          lateral (select holder, n from pgjobq.unique_requests
+                                    where shard = p_shard and id = d.id offset 0) r,
+                          lateral (select id, n from pgjobq.unique_requests
+                                    where shard = p_shard and holder = r.holder order by n) e
+                    where e.n < r.n
+                    order by 1);
+    v_locked := array(select r from unnest(v_ids) d(id),
+                                    lateral (select * from pgjobq.unique_requests
+                                              where shard = p_shard and id = d.id
+                                                for update skip locked offset 0) r);
     return array(
-        select u from (select * from pgjobq.unique_requests
-                        where shard = p_shard
-                          and id >= coalesce(p_after, '00000000-0000-0000-0000-000000000000')
-                          and (p_after is null or id <> p_after)
-                        order by id limit p_most for update skip locked) u order by u.n);
+        select r from unnest(v_locked) r
+         where not exists (select from (select id, n from pgjobq.unique_requests
+                                         where shard = p_shard and holder = r.holder order by n) e
+                            where e.n < r.n and e.id <> all (array(select l.id from unnest(v_locked) l)))
+         order by r.n);
 end $$;
 
 comment on function pgjobq.lock_unique_requests is 'Internal. Locks requests of unique jobs.';
+
+-- The next `p_most` requests after the job `p_after` (null: from the start), by their jobs.
+create or replace function pgjobq.next_unique_requests(p_shard smallint, p_after uuid, p_most int)
+returns uuid[] language plpgsql as $$
+begin
+    return array(select id from pgjobq.unique_requests
+                  where shard = p_shard and id >= coalesce(p_after, '00000000-0000-0000-0000-000000000000')
+                    and (p_after is null or id <> p_after)
+                  order by id limit p_most);
+end $$;
+
+comment on function pgjobq.next_unique_requests is 'Internal. The next requests of unique jobs.';
 
 -- False if the holder of a key does not count for a request: it has ended, or holds the key only while it
 -- waits, and has been claimed. A key that is taken for a time stays so.

@@ -70,6 +70,7 @@ pub(super) const FUNCTIONS: &[(&str, &[&str])] = &[
     ("settle_own_unique", BOTH),
     ("settle_unique", WORKER),
     ("lock_unique_requests", WORKER),
+    ("next_unique_requests", WORKER),
     ("holder_counts", WORKER),
     ("enqueue_after_all", WORKER),
     ("insert_after_all", WORKER),

@@ -89,6 +89,21 @@ async fn replacement_is_enqueued_anew_after_its_holder_has_ended(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
+on_one_shard!(last_replacement_counts_whoever_settles_first);
+async fn last_replacement_counts_whoever_settles_first(db: TestDb) {
+    let version =
+        |version| unique_sync::job(version, 0).unique("tenant:1").on_duplicate(OnDuplicate::Replace);
+    let first = version(1).enqueue(&db.client).await.unwrap();
+    let mut tx = db.pool.begin().await.unwrap();
+    version(2).enqueue(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap(); // No worker runs, so nobody settles this request.
+    assert_eq!(version(3).enqueue(&db.client).await.unwrap().outcome(), EnqueueOutcome::Replaced(first.id()));
+    let worker = db.worker().build().await.unwrap().start();
+    assert_eq!(first.wait(&db.client).await.unwrap(), Outcome::Completed(3));
+    db.until("not exists (select from pgjobq.unique_requests)").await;
+    worker.shutdown().await.unwrap();
+}
+
 on_one_shard!(old_snapshot_enqueues_no_second_waiting_job);
 async fn old_snapshot_enqueues_no_second_waiting_job(db: TestDb) {
     let mut caller = db.pool.acquire().await.unwrap();
