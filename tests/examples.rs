@@ -225,7 +225,7 @@ const SHORT: &[(&str, &[&str])] = &[
     (
         "rate_limited_api",
         &[
-            "refused: the weight of the `look_up` job is 11, and at most 10 may start in one window of its rate",
+            "refused: the weight of the `look_up` job is 11, and at most 10 may start in one window of the rate in its code",
             "50 calls for 99 cities took ",
             " cities in a second, as the API saw it\n",
         ],
@@ -339,6 +339,10 @@ fn blocks(document: &str, language: &str) -> Vec<String> {
     }
     blocks
 }
+
+/// A kind whose limits the page changes.
+#[pgjobq::job(kind = "sync")]
+async fn synchronize() {}
 
 #[tokio::test]
 async fn queries_of_the_operations_page_run() {
