@@ -92,13 +92,13 @@ pub(crate) async fn poison(ctx: JobContext, ledger: State<Ledger>) -> Result<()>
     std::process::abort()
 }
 
-/// Makes a job function with a limit for each key. It runs for some milliseconds, and fails at first if its numbers say so.
+/// Makes a job function with a limit for each key. It runs for at most 50 milliseconds, and fails at first if its numbers say so.
 macro_rules! keyed {
     ($($name:ident $most:literal),*) => {
         $(#[job(max_crashes = 30, key = key, concurrency = $most, retries = 5, backoff = "1ms..50ms")]
         pub(crate) async fn $name(ctx: JobContext, key: u32, n: u32, ledger: State<Ledger>) -> Result<()> {
             let run = ledger.begin(&ctx).await?;
-            tokio::time::sleep(Duration::from_millis(u64::from((key + n) % 5))).await;
+            tokio::time::sleep(Duration::from_millis(u64::from((key + n) % 50))).await;
             ledger.end(run).await?;
             match (key + n) % 7 {
                 0 if ctx.failures() == 0 => Err("the first attempt fails".into()),
