@@ -42,7 +42,10 @@ pub(crate) async fn run(troubles: usize, plant: Option<&str>) -> String {
     if let Some(fault) = plant {
         planted::plant(&stage, fault).await;
     }
+    // All are there before the first one starts, so that workers have much to lose until the end.
+    stage.client.queue("default").pause().await.unwrap();
     enqueue(&stage.client).await;
+    stage.client.queue("default").resume().await.unwrap();
     let (mut struck, mut ends) = (0, Vec::new());
     while struck < troubles && stage.number("select count(*) from pgjobq.jobs").await > 0 {
         let next = stage.number("select count(*) from ledger").await + fastrand::i64(100..300);

@@ -22,9 +22,11 @@ pub(crate) async fn run(troubles: usize, plant: Option<&str>) -> String {
     if let Some(fault) = plant {
         planted::plant(&stage, fault).await;
     }
+    stage.client.queue("default").pause().await.unwrap(); // All are there before the first one starts.
     for n in 0..JOBS {
         stage.client.enqueue_all((0..KEYS).map(|key| jobs::keyed_1::job(key, n))).await.unwrap();
     }
+    stage.client.queue("default").resume().await.unwrap();
     let most = i64::from(KEYS * JOBS) / troubles.max(1) as i64;
     let (mut struck, mut freezes) = (0, Vec::new());
     while struck < troubles && stage.number("select count(*) from pgjobq.jobs").await > 0 {
