@@ -3,9 +3,9 @@
 use crate::filter::FilterError;
 use crate::{
     ActionError, AttributeIndexError, BuildError, CallError, ClientError, CompleteError, DatabaseError,
-    EnqueueAllError, EnqueueError, HandleError, InvalidJobId, InvalidName, InvalidSchema, MigrateError,
-    NotCompleted, OtherKind, PauseError, QueueError, RequeueError, RetryError, WaitError, WorkerError,
-    WorkflowError, WorkflowNotCompleted,
+    EnqueueAllError, EnqueueError, HandleError, InvalidJobId, InvalidName, InvalidSchema, LimitError,
+    MigrateError, NotCompleted, OtherKind, PauseError, QueueError, RequeueError, RetryError, WaitError,
+    WorkerError, WorkflowError, WorkflowNotCompleted,
 };
 
 /// Any error of pgjobq: for a `main`, and for functions that only pass errors on.
@@ -60,6 +60,8 @@ pub enum Error {
     InvalidName(#[from] InvalidName),
     /// A schema cannot have this name.
     InvalidSchema(#[from] InvalidSchema),
+    /// The limits of a kind or a queue were not changed: from [`JobKind::change_limits`](crate::JobKind::change_limits), and of a queue.
+    Limit(#[from] LimitError),
     /// The schema was not migrated: from [`Client::migrate`](crate::Client::migrate).
     Migrate(#[from] MigrateError),
     /// A job ended without a result: from [`Outcome::into_result`](crate::Outcome::into_result).
