@@ -193,8 +193,8 @@ async fn small_chunks_are_folded(db: TestDb) {
     assert_accounted(&db).await;
 }
 
-on_one_shard!(live_jobs_in_a_batch_with_little_room_lose_no_place);
-async fn live_jobs_in_a_batch_with_little_room_lose_no_place(db: TestDb) {
+on_one_shard!(live_jobs_in_a_batch_lose_no_room);
+async fn live_jobs_in_a_batch_lose_no_room(db: TestDb) {
     super::bound_and(&db, 20, pgjobq::WhenFull::DropNew).await;
     let ids: Vec<JobId> = (0..18).map(|_| JobId::new()).collect();
     let jobs = || ids.iter().map(|id| quick::job(0).id(*id));

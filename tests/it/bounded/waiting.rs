@@ -200,8 +200,8 @@ async fn place_in_line_is_kept_while_room_is_uncommitted(db: TestDb) {
     assert_accounted(&db).await;
 }
 
-on_one_shard!(place_from_before_the_clock_was_set_back_counts_no_more);
-async fn place_from_before_the_clock_was_set_back_counts_no_more(db: TestDb) {
+on_one_shard!(place_from_before_a_clock_step_is_void);
+async fn place_from_before_a_clock_step_is_void(db: TestDb) {
     bound(&db, 5).await;
     db.run(
         "insert into pgjobq.room_waiters (shard, queue_id, number, want, until)

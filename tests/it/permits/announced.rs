@@ -1,4 +1,4 @@
-//! What the admission after an enqueue through a client announces of jobs that others have enqueued.
+//! Announcements of the admission after a client's enqueue, about jobs that others have enqueued.
 
 use pgjobq::{Client, EnqueueOutcome, OnConflict};
 use pgjobq_core::worker_api::Signal;

@@ -25,8 +25,8 @@ async fn in_order(ctx: JobContext, key: u32, n: u32) -> Result<()> {
 const KEYS: u32 = 1000;
 const JOBS: u32 = 20;
 
-on_one_shard!(jobs_of_a_key_run_in_the_order_of_their_enqueue);
-async fn jobs_of_a_key_run_in_the_order_of_their_enqueue(db: TestDb) {
+on_one_shard!(jobs_of_a_key_run_in_order);
+async fn jobs_of_a_key_run_in_order(db: TestDb) {
     let workers = [db.worker().build().await.unwrap().start(), db.worker().build().await.unwrap().start()];
     for n in 0..JOBS {
         let jobs = (0..KEYS).map(|key| in_order::job(key, n));

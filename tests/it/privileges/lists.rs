@@ -1,4 +1,4 @@
-//! What each function may be used for. A new function needs its line here.
+//! The role that may call each function. A new function needs its line here.
 
 /// Producers and workers.
 pub(super) const BOTH: &[&str] = &["pgjobq_producer", "pgjobq_worker"];

@@ -36,8 +36,8 @@ fn idle(starts: &[(i64, i64)]) -> i64 {
     (1..starts.len()).map(since_room).sum()
 }
 
-on_one_shard!(saturated_rate_is_idle_no_longer_than_scheduled_jobs_are_late);
-async fn saturated_rate_is_idle_no_longer_than_scheduled_jobs_are_late(db: TestDb) {
+on_one_shard!(saturated_rate_is_hardly_idle);
+async fn saturated_rate_is_hardly_idle(db: TestDb) {
     let probe = make_ledger(&db).await;
     db.run("create table public.late (late bigint)").await;
     limit(&db, "kind", "rates_note", &format!("[[{MOST}, {SPAN}]]")).await;
