@@ -136,9 +136,11 @@ impl Drop for TestDb {
 /// The time in which anything that a test waits for happens, on a machine that is far slower than usual.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
 
-/// Fails a test that takes too long.
+/// Fails a test that takes too long: 300 seconds, or `PGJOBQ_TEST_SECONDS` for a larger run by hand.
 pub(crate) async fn in_time(test: impl Future<Output = ()>) {
-    tokio::time::timeout(Duration::from_secs(300), test).await.expect("the test ends");
+    let by_hand = std::env::var("PGJOBQ_TEST_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    let limit = Duration::from_secs(by_hand.unwrap_or(300));
+    tokio::time::timeout(limit, test).await.expect("the test ends");
 }
 
 /// Runs a test on a migrated database with this number of shards.

@@ -1,7 +1,7 @@
 //! A worker goes on beside an action on many jobs of its queue.
 //!
-//! By hand, with more: `PGJOBQ_ACTION_JOBS=100000 cargo test --test it -- beside --nocapture` prints the longest batch and the
-//! longest time without a start of a job, and who went on after the client that had asked died.
+//! By hand, with more: `PGJOBQ_ACTION_JOBS=1000000 PGJOBQ_TEST_SECONDS=3600 cargo test --test it -- actions::beside --nocapture`
+//! prints the longest batch, the longest time without a start of a job, and who went on after the client that had asked died.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
