@@ -1,6 +1,8 @@
 //! Privileges of the roles of the printed grants, and of all other roles.
 
+mod both; // What producers and workers may call.
 mod lists;
+mod worker; // What only workers may call.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,7 +12,9 @@ use pgjobq::prelude::*;
 use pgjobq_core::worker_api::STATEMENTS;
 use sqlx::{AssertSqlSafe, Row};
 
-use self::lists::{BOTH, DEFINERS, FUNCTIONS, INSIDE};
+use self::both::BOTH;
+use self::lists::{DEFINERS, INSIDE};
+use self::worker::WORKER;
 use crate::harness::{TestDb, in_time};
 use crate::lifecycle::double;
 use crate::role_defaults::everything_runs;
@@ -33,11 +37,12 @@ async fn each_function_is_executable_by_the_roles_listed_here() {
     db.run("alter default privileges revoke execute on functions from public").await;
     db.client.migrate().await.unwrap();
     db.run(&printed("pgjobq", true)).await;
-    assert_eq!(functions(&db, "true").await, named(FUNCTIONS.iter().map(|(name, _)| *name)));
-    for role in ["pgjobq_producer", "pgjobq_worker"] {
+    let all = || BOTH.iter().chain(WORKER).copied();
+    assert_eq!(functions(&db, "true").await, named(all()));
+    for (role, listed) in [("pgjobq_producer", named(BOTH.iter().copied())), ("pgjobq_worker", named(all()))]
+    {
         let may = functions(&db, &format!("has_function_privilege('{role}', oid, 'execute')")).await;
-        let listed = FUNCTIONS.iter().filter(|(_, roles)| roles.contains(&role)).map(|(name, _)| *name);
-        assert_eq!(may, named(listed), "{role}");
+        assert_eq!(may, listed, "{role}");
     }
     // A role with only `usage` on the schema has the rights of PUBLIC.
     let reader = Role::new(&db, "nologin").await;
@@ -59,8 +64,8 @@ async fn functions_with_their_owners_rights_are_not_for_public() {
 async fn functions_that_callers_run_fix_their_search_path() {
     let db = TestDb::new(1).await;
     let fixed = functions(&db, "'search_path=pg_catalog, pg_temp' = any (proconfig)").await;
-    let for_callers = FUNCTIONS.iter().filter(|(name, roles)| *roles == BOTH && !INSIDE.contains(name));
-    let for_callers = named(for_callers.map(|(name, _)| *name).chain(DEFINERS.iter().copied()));
+    let for_callers = BOTH.iter().filter(|name| !INSIDE.contains(name));
+    let for_callers = named(for_callers.chain(DEFINERS).copied());
     assert!(for_callers.is_subset(&fixed), "{:?}", for_callers.difference(&fixed));
     // The sessions of a worker, and of a client's own statements, fix the search path.
     let settings = STATEMENTS.iter().find(|(name, _)| *name == "own_settings").unwrap().1;

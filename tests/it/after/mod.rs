@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{Client, EnqueueError, JobState, Tx, Workflow, WorkflowError};
+use pgjobq::{EnqueueError, JobState, Tx};
 use uuid::Uuid;
 
 use crate::gate::Gate;
 use crate::harness::TestDb;
 use crate::probe::end_of;
+
+mod lost_ends; // Parents whose end was lost.
+mod refusals; // Edges that are refused.
 
 #[job(retries = 0)]
 async fn after_end(fails: bool) -> Result<u32> {
@@ -105,119 +108,6 @@ async fn cancelled_parent_cancels_its_children(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
-on_one_shard!(unknown_parent_is_refused_and_nothing_is_enqueued);
-async fn unknown_parent_is_refused_and_nothing_is_enqueued(db: TestDb) {
-    let known = after_end::enqueue(&db.client, false).await.unwrap();
-    let nobody = JobId::new();
-    let child = || after_end::job(false).after((&known, nobody));
-    let is_refused = |error: &EnqueueError| matches!(error, EnqueueError::UnknownParent { kind: "after_end", parent } if *parent == nobody);
-    let error = child().enqueue(&db.client).await.unwrap_err();
-    assert!(is_refused(&error), "{error}");
-    assert!(
-        error
-            .to_string()
-            .starts_with(&format!("the `after_end` job cannot wait for job {nobody}, which does not exist"))
-    );
-    let all = db.client.enqueue_all([after_end::job(false), child()]).await.unwrap_err();
-    assert!(is_refused(&all.error), "{all}");
-    // A caller's transaction goes on, and a job of an open transaction of another session is not there yet.
-    let (mut tx, mut other) = (db.pool.begin().await.unwrap(), db.pool.begin().await.unwrap());
-    let _ = after_end::job(false).id(nobody).enqueue(&mut *other).await.unwrap();
-    assert!(is_refused(&child().enqueue(&mut *tx).await.unwrap_err()));
-    let own = after_end::job(false).enqueue(&mut *tx).await.unwrap();
-    let after_own = after_end::job(false).after(&own).enqueue(&mut *tx).await.unwrap();
-    tx.commit().await.unwrap();
-    other.rollback().await.unwrap();
-    assert_eq!(state(&db, after_own.id()).await, JobState::Blocked);
-    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 3);
-    let sql =
-        format!("select job from pgjobq.enqueue('after_end', '{{}}', after => array['{nobody}'::uuid])");
-    let error = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&db.pool).await.unwrap_err();
-    assert!(
-        error.to_string().contains(&format!("cannot wait for job {nobody}, which does not exist")),
-        "{error}"
-    );
-}
-
-on_one_shard!(parent_of_another_schema_is_refused);
-async fn parent_of_another_schema_is_refused(db: TestDb) {
-    let other = Client::builder(db.pool.clone()).schema("background").build().unwrap();
-    other.migrate().await.unwrap();
-    let there = after_end::enqueue(&other, false).await.unwrap();
-    let error = after_end::job(false).after(&there).enqueue(&db.client).await.unwrap_err();
-    assert!(matches!(&error, EnqueueError::UnknownParent { parent, .. } if *parent == there.id()), "{error}");
-    assert!(error.to_string().contains("which does not exist in this schema"), "{error}");
-    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
-    other.close().await;
-}
-
-on_one_shard!(parent_of_another_kind_than_its_handle_is_refused);
-async fn parent_of_another_kind_than_its_handle_is_refused(db: TestDb) {
-    let ended = after_end::enqueue(&db.client, false).await.unwrap();
-    let worker = db.worker().build().await.unwrap().start();
-    assert_eq!(end_of(&db.client, &ended).await, Outcome::Completed(7));
-    worker.shutdown().await.unwrap();
-    let live = after_end::enqueue(&db.client, false).await.unwrap();
-    for parent in [live.id(), ended.id()] {
-        let child = || after_unkept::job().after(after_sum::handle(parent));
-        let error = child().enqueue(&db.client).await.unwrap_err();
-        let both = format!(
-            "the `after_unkept` job cannot wait for job {parent} with a handle of the kind `after_sum`, because that job is of the kind `after_end`"
-        );
-        assert!(error.to_string().starts_with(&both), "{error}");
-        let is_refused = |error: &EnqueueError| matches!(error, EnqueueError::ParentOfOtherKind { .. });
-        let beside_the_right_one = child().after((after_end::handle(parent), parent));
-        assert!(is_refused(&beside_the_right_one.enqueue(&db.client).await.unwrap_err()));
-        // A caller's transaction goes on.
-        let mut tx = db.pool.begin().await.unwrap();
-        let all = pgjobq::enqueue_all(&mut *tx, [after_unkept::job(), child()]).await.unwrap_err();
-        assert!(is_refused(&all.error), "{all}");
-        let mut flow = Workflow::new("of another kind");
-        flow.add(after_sum::step(after_sum::handle(parent).output()));
-        let WorkflowError::Step { error, .. } = flow.enqueue(&mut *tx).await.unwrap_err() else { panic!() };
-        assert!(is_refused(&error), "{error}");
-        tx.commit().await.unwrap();
-    }
-    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1);
-    let right = after_unkept::job().after((after_end::handle(live.id()), live.id()));
-    assert_eq!(state(&db, right.enqueue(&db.client).await.unwrap().id()).await, JobState::Blocked);
-}
-
-on_one_shard!(cycle_through_ids_is_refused);
-async fn cycle_through_ids_is_refused(db: TestDb) {
-    let ids = [JobId::new(), JobId::new(), JobId::new()];
-    let error = after_end::job(false).id(ids[0]).after(ids[0]).enqueue(&db.client).await.unwrap_err();
-    assert!(matches!(error, EnqueueError::WaitsForItself { id, .. } if id == ids[0]), "{error}");
-    let sql = format!(
-        "select pgjobq.enqueue('after_end', '{{}}', id => '{0}', after => array['{0}'::uuid])",
-        ids[0]
-    );
-    let error = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&db.pool).await.unwrap_err();
-    assert!(error.to_string().contains("would wait for itself"), "{error}");
-    // Each waits for the next one. Whichever comes first names one that is not there, in one statement, too.
-    let ring = || (0..3).map(|n| after_end::job(false).id(ids[n]).after(ids[(n + 1) % 3]));
-    for job in ring() {
-        let error = job.enqueue(&db.client).await.unwrap_err();
-        assert!(matches!(error, EnqueueError::UnknownParent { .. }), "{error}");
-    }
-    let mut tx = db.pool.begin().await.unwrap();
-    let error = pgjobq::enqueue_all(&mut *tx, ring()).await.unwrap_err().error;
-    assert!(matches!(error, EnqueueError::UnknownParent { .. }), "{error}");
-    tx.commit().await.unwrap();
-    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 0);
-    // A job that is live already keeps the edges that it has.
-    after_end::job(false).id(ids[2]).enqueue(&db.client).await.unwrap();
-    for n in [1, 0] {
-        after_end::job(false).id(ids[n]).after(ids[n + 1]).enqueue(&db.client).await.unwrap();
-    }
-    let again = after_end::job(false).id(ids[2]).after(ids[0]).enqueue(&db.client).await.unwrap();
-    assert!(!again.is_new());
-    assert_eq!(state(&db, ids[2]).await, JobState::Ready);
-    let worker = db.worker().build().await.unwrap().start();
-    assert_eq!(end_of(&db.client, &after_end::handle(ids[0])).await, Outcome::Completed(7));
-    worker.shutdown().await.unwrap();
-}
-
 on_one_shard!(duplicate_edges_collapse);
 async fn duplicate_edges_collapse(db: TestDb) {
     let parent = after_end::enqueue(&db.client, true).await.unwrap();
@@ -269,113 +159,6 @@ async fn parent_that_ends_before_the_commit_is_found(db: TestDb) {
     assert_eq!(end_of(&db.client, &cancelled).await, Outcome::Cancelled);
     assert_eq!(end_of(&db.client, &runs).await, Outcome::Completed(7));
     settled(&db).await;
-    worker.shutdown().await.unwrap();
-}
-
-/// The ways in which the record of a bad end is lost.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Loss {
-    Requeue,
-    Purge,
-    Delete,
-    Drop,
-}
-
-const UNKNOWN_END: &str = "has ended, and nobody knows how: the record was deleted, or the job was requeued";
-
-async fn lose(db: &TestDb, parent: &JobHandle<u32>, loss: Loss) {
-    match loss {
-        Loss::Requeue => {
-            assert!(matches!(parent.requeue(&db.client).await.unwrap(), pgjobq::RequeueOutcome::Requeued))
-        }
-        Loss::Purge => assert_eq!(db.client.dead_jobs().purge().await.unwrap(), 1),
-        Loss::Delete => {
-            let all = db.client.jobs(pgjobq::filter::id(parent.id())).delete().await.unwrap();
-            assert_eq!(all.changed, 1);
-        }
-        Loss::Drop => {
-            db.run(
-                "do $$ begin while pgjobq.drop_partition(now() + interval '100 days') loop end loop; end $$",
-            )
-            .await;
-        }
-    }
-}
-
-on_one_and_eight_shards!(child_of_a_lost_bad_end_does_not_run);
-async fn child_of_a_lost_bad_end_does_not_run(db: TestDb) {
-    for loss in [Loss::Requeue, Loss::Purge, Loss::Delete, Loss::Drop] {
-        let dies = after_end::enqueue(&db.client, true).await.unwrap();
-        let mut tx = db.pool.begin().await.unwrap();
-        let child = after_end::job(false).after(&dies).enqueue(&mut *tx).await.unwrap();
-        let any_end = after_end::job(false).after_any_end(&dies).enqueue(&mut *tx).await.unwrap();
-        let worker = db.worker().build().await.unwrap().start();
-        let _ = end_of(&db.client, &dies).await;
-        worker.shutdown().await.unwrap();
-        // A partition is not dropped while the transaction is open, because it has read `finished`.
-        if loss == Loss::Drop {
-            tx.commit().await.unwrap();
-            lose(&db, &dies, loss).await;
-        } else {
-            lose(&db, &dies, loss).await;
-            tx.commit().await.unwrap();
-        }
-        let worker = db.worker().build().await.unwrap().start();
-        assert_eq!(end_of(&db.client, &child).await, Outcome::Cancelled, "{loss:?}");
-        let reason = why_cancelled(&db, child.id()).await;
-        assert!(
-            reason.contains(UNKNOWN_END) && reason.contains(&dies.id().to_string()),
-            "{loss:?}: {reason}"
-        );
-        assert_eq!(end_of(&db.client, &any_end).await, Outcome::Completed(7), "{loss:?}");
-        settled(&db).await;
-        worker.shutdown().await.unwrap();
-        db.run("delete from pgjobq.finished").await;
-    }
-}
-
-on_one_and_eight_shards!(end_of_a_second_life_says_nothing_of_the_first);
-async fn end_of_a_second_life_says_nothing_of_the_first(db: TestDb) {
-    let dies = after_end::enqueue(&db.client, true).await.unwrap();
-    let mut tx = db.pool.begin().await.unwrap();
-    let child = after_end::job(false).after(&dies).enqueue(&mut *tx).await.unwrap();
-    let worker = db.worker().build().await.unwrap().start();
-    let _ = end_of(&db.client, &dies).await;
-    worker.shutdown().await.unwrap();
-    lose(&db, &dies, Loss::Requeue).await;
-    tx.commit().await.unwrap();
-    // The second life ends before anybody has confirmed the edge to the first one.
-    assert_eq!(dies.cancel(&db.client).await.unwrap(), pgjobq::CancelOutcome::Cancelled);
-    let worker = db.worker().build().await.unwrap().start();
-    assert_eq!(end_of(&db.client, &child).await, Outcome::Cancelled);
-    let reason = why_cancelled(&db, child.id()).await;
-    assert!(reason.contains(UNKNOWN_END), "{reason}");
-    settled(&db).await;
-    worker.shutdown().await.unwrap();
-}
-
-on_one_and_eight_shards!(unkept_parent_completes_beside_older_lost_ends);
-async fn unkept_parent_completes_beside_older_lost_ends(db: TestDb) {
-    let worker = db.worker().build().await.unwrap().start();
-    for _ in 0..10 {
-        let dies = after_end::enqueue(&db.client, true).await.unwrap();
-        let _ = end_of(&db.client, &dies).await;
-    }
-    db.run("update pgjobq.finished set finished_at = finished_at - interval '1 hour'").await;
-    assert_eq!(db.client.dead_jobs().purge().await.unwrap(), 10);
-    let notes = "select count(*) from pgjobq.lost_ends";
-    assert!(db.number(notes).await > 0);
-    db.run("select pgjobq.tidy_hints(s::smallint) from generate_series(0, 7) s").await;
-    assert_eq!(db.number(notes).await, db.number("select count(distinct shard) from pgjobq.lost_ends").await);
-    let gate = Gate::new();
-    let held = gate.job().enqueue(&db.client).await.unwrap();
-    let vanishes = after_unkept::job().after(&held).enqueue(&db.client).await.unwrap();
-    let mut tx = db.pool.begin().await.unwrap();
-    let child = after_end::job(false).after(&vanishes).enqueue(&mut *tx).await.unwrap();
-    gate.open();
-    db.until("not exists (select from pgjobq.jobs)").await;
-    tx.commit().await.unwrap();
-    assert_eq!(end_of(&db.client, &child).await, Outcome::Completed(7));
     worker.shutdown().await.unwrap();
 }
 
