@@ -68,6 +68,11 @@ pub(crate) fn unique(entry: &Entry) -> Result<Option<Computed>> {
         Expr::Tuple(tuple) if tuple.elems.is_empty() => Err(misfit(entry)),
         Expr::Tuple(tuple) => Ok(Some(list(tuple.elems.into_iter().collect()))),
         Expr::Paren(one) => Ok(Some(list(vec![*one.expr]))),
+        Expr::Array(array) => {
+            let names = array.elems.to_token_stream();
+            let message = format!("arguments stand in parentheses: write `unique = ({names})`");
+            Err(Error::new_spanned(array, message))
+        }
         one if name(&one).is_some() => Ok(Some(list(vec![one]))),
         other => Ok(Some(Computed::one(Of::Unique, other))),
     }

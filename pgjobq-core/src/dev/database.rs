@@ -23,6 +23,9 @@ use super::shared::{Origin, Share};
 /// that folder to begin anew, while no program uses the server. The data are **not safe**: the server does not wait for
 /// the disk, and makes a new data directory when it cannot start on the old one.
 ///
+/// **Keep the [`Database`] in a variable** for as long as you use the server, and not only its address:
+/// `let url = database().await?.url().to_owned();` drops it at the end of that line, which stops the server.
+///
 /// If a program is killed, or ends without dropping its [`Database`], the server stays for the next program, which
 /// finally stops it.
 ///
@@ -44,6 +47,9 @@ use super::shared::{Origin, Share};
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let database = pgjobq::dev::database().await?; // The server lives as long as this.
 /// let pool = PgPool::connect(database.url()).await?;
+/// // …
+/// pool.close().await;
+/// drop(database); // Stops the server, if no other program uses it.
 /// # Ok(())
 /// # }
 /// ```
@@ -61,14 +67,14 @@ pub async fn database() -> Result<Database, DevError> {
 /// Keep it until the last connection is closed, because the server lives as long as this value. Dropping the last one
 /// stops the server and disconnects its clients; this blocks for about 0.1 s, and for at most 10 s.
 #[derive(Debug)]
-#[must_use = "the server stops when this is dropped"]
+#[must_use = "dropping it stops the server: keep it in a variable, as in `let database = …`"]
 pub struct Database {
     url: String,
     share: Option<Share>,
 }
 
 impl Database {
-    /// Its address, for `PgPool::connect`.
+    /// Its address, for `PgPool::connect`. It leads nowhere once the [`Database`] is dropped.
     ///
     /// ```no_run
     /// # use pgjobq_core as pgjobq;

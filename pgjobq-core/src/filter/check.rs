@@ -39,13 +39,13 @@ pub(super) fn test(test: &Test) -> Result<(), FilterProblem> {
 /// Returns the operators that a subject has, for an error.
 pub(super) fn operators(subject: &Subject) -> &'static str {
     match subject {
-        Subject::Attribute(_) => "an operator: = != < <= > >= in like is exists",
+        Subject::Attribute(_) => "one of = != < <= > >= in like is exists",
         Subject::Column(Column::Error) => "`contains`",
-        Subject::Column(Column::Key) => "an operator: = != < <= > >= in like is",
-        Subject::Column(Column::Kind | Column::Queue) => "an operator: = != < <= > >= in like",
-        Subject::Column(Column::Id | Column::State) => "an operator: = != in",
+        Subject::Column(Column::Key) => "one of = != < <= > >= in like is",
+        Subject::Column(Column::Kind | Column::Queue) => "one of = != < <= > >= in like",
+        Subject::Column(Column::Id | Column::State) => "one of = != in",
         Subject::Column(Column::Priority | Column::CreatedAt | Column::Attempts) => {
-            "an operator: = != < <= > >= in"
+            "one of = != < <= > >= in"
         }
     }
 }

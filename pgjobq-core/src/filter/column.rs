@@ -52,7 +52,7 @@ impl Column {
             Self::Kind | Self::Queue | Self::Key => "a text",
             Self::Id => "the id of a job, like '01980a5c-93f4-7b2e-8d11-6b5c0f7a2e9d'",
             Self::State => {
-                "'blocked', 'scheduled', 'held', 'ready', 'running', 'completed', 'dead', 'cancelled' or 'expired'"
+                "'blocked', 'scheduled', 'held', 'limited', 'ready', 'running', 'completed', 'dead', 'cancelled' or 'expired'"
             }
             Self::Priority => "'low', 'normal', 'high' or 'critical'",
             Self::CreatedAt => "a time, like '2027-01-31T12:00:00Z'",

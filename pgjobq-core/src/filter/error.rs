@@ -96,6 +96,9 @@ pub enum FilterProblem {
 
 fn instead_of(operator: &str) -> &'static str {
     match operator {
+        "not" => "write it before the whole test, `not size in (1, 2)`",
+        "is not" => "write `not size is null`",
+        word if word.eq_ignore_ascii_case("between") => "write a range as `size >= 1 and size <= 5`",
         "&&" | "&" => "write `and`",
         "||" | "|" => "write `or`",
         "!" => "write `not` before the whole test",

@@ -113,24 +113,22 @@ impl<'t> Parser<'t> {
             Token::Keyword("in") => Operation::In(self.values(subject)?),
             Token::Keyword("like") => Operation::Like(self.text()?),
             Token::Keyword("contains") => Operation::Contains(self.text()?),
+            Token::Keyword("is") if self.token == Token::Keyword("not") => {
+                return Err(FilterError::at(
+                    operator_at,
+                    FilterProblem::UnknownOperator("is not".to_owned()),
+                ));
+            }
             Token::Keyword("is") => {
-                self.require(&Token::Keyword("null"), "`null` (and its opposite is `not … is null`)")?;
+                self.require(&Token::Keyword("null"), "`null`")?;
                 Operation::IsNull
             }
             Token::Keyword("exists") => Operation::Exists,
             Token::Keyword("not") => {
-                return Err(expected(
-                    operator_at,
-                    &operator,
-                    "an operator (`not` is written before the whole test)",
-                ));
+                return Err(FilterError::at(operator_at, FilterProblem::UnknownOperator("not".to_owned())));
             }
             Token::Name(name) if name.eq_ignore_ascii_case("between") => {
-                return Err(expected(
-                    operator_at,
-                    &Token::Name(name),
-                    "an operator (a range is `size >= 1 and size <= 5`)",
-                ));
+                return Err(FilterError::at(operator_at, FilterProblem::UnknownOperator(name)));
             }
             token => return Err(expected(operator_at, &token, check::operators(subject))),
         };
@@ -228,6 +226,7 @@ fn shown(token: &Token) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use crate::JobState;
     use crate::filter::Filter;
 
     fn printed(text: &str) -> String {
@@ -273,14 +272,31 @@ mod tests {
             ("a = 1 || b = 2", 7, "`||` is no operator: write `or`"),
             ("!a exists", 1, "`!` is no operator: write `not`"),
             ("a in [1]", 6, "write a list in parentheses"),
-            ("a between 1 and 5", 3, "a range is `size >= 1 and size <= 5`"),
-            ("a ends 'x'", 3, "an operator: = != < <= > >= in like is exists should"),
+            ("a between 1 and 5", 3, "`between` is no operator: write a range as `size >= 1 and size <= 5`"),
+            ("a BETWEEN 1 and 5", 3, "`BETWEEN` is no operator: write a range"),
+            ("a ends 'x'", 3, "`ends` stands where one of = != < <= > >= in like is exists should"),
             ("error ends 'x'", 7, "`ends` stands where `contains` should"),
-            ("id ends 'x'", 4, "an operator: = != in should"),
+            ("id ends 'x'", 4, "`ends` stands where one of = != in should"),
             ("region = \"eu\"", 10, "`eu` is no value: a text stands in single quotes, `'eu'`"),
             ("region = eu-west", 10, "a text stands in single quotes, `'eu-west'`"),
             ("region like eu", 13, "a text stands in single quotes, `'eu'`"),
         ]);
+    }
+
+    #[test]
+    fn error_lists_every_state() {
+        let error = "state = 'deceased'".parse::<Filter>().unwrap_err().to_string();
+        let [.., list] = error.split("it is ").collect::<Vec<_>>()[..] else { unreachable!() };
+        for state in list.split([',', ' ']).filter(|word| !matches!(*word, "" | "or")) {
+            assert!(format!("state = {state}").parse::<Filter>().is_ok(), "{state}");
+        }
+        use JobState::{
+            Blocked, Cancelled, Completed, Dead, Expired, Held, Limited, Ready, Running, Scheduled,
+        };
+        for state in [Blocked, Scheduled, Held, Limited, Ready, Running, Completed, Dead, Cancelled, Expired]
+        {
+            assert!(list.contains(&format!("'{state}'")), "{state} is not in {list}");
+        }
     }
 
     #[test]
@@ -295,8 +311,9 @@ mod tests {
             ("(a = 1", 7, "the end stands where `and`, `or` or `)` should"),
             ("a in (1, 2", 11, "the end stands where `,` or `)` should"),
             ("a = null", 5, "write `a is null`"),
-            ("a not in (1)", 3, "`not` is written before the whole test"),
-            ("a is not null", 6, "its opposite is `not … is null`"),
+            ("a not in (1)", 3, "`not` is no operator: write it before the whole test, `not size in (1, 2)`"),
+            ("a is not null", 3, "`is not` is no operator: write `not size is null`"),
+            ("a is 5", 6, "5 stands where `null` should"),
             ("a like 5", 8, "5 stands where a text in single quotes should"),
             ("a = b", 5, "two attributes cannot be compared"),
             ("a = (", 5, "`(` stands where a number, `true`, `false` or a text in single quotes should"),

@@ -28,4 +28,7 @@ async fn keyword(tenant: u64) {}
 #[job(unique = &region.0[..], key = region)]
 async fn no_key(region: Region) {}
 
+#[job(unique = [tenant])]
+async fn brackets(tenant: u64) {}
+
 fn main() {}
