@@ -3,9 +3,9 @@
 use crate::filter::FilterError;
 use crate::{
     ActionError, AttributeIndexError, BuildError, CallError, ClientError, CompleteError, DatabaseError,
-    EnqueueAllError, EnqueueError, HandleError, InvalidJobId, InvalidName, InvalidSchema, LimitError,
-    MigrateError, NotCompleted, OtherKind, PauseError, QueueError, RequeueError, RetryError, WaitError,
-    WorkerError, WorkflowError, WorkflowNotCompleted,
+    EnqueueAllError, EnqueueEachError, EnqueueError, HandleError, InvalidJobId, InvalidName, InvalidSchema,
+    LimitError, MigrateError, NotCompleted, OtherKind, PauseError, QueueError, RequeueError, RetryError,
+    WaitError, WorkerError, WorkflowError, WorkflowNotCompleted,
 };
 
 /// Any error of pgjobq: for a `main`, and for functions that only pass errors on.
@@ -89,3 +89,9 @@ pub enum Error {
 }
 
 pgjobq_core::debug_as_message!(Error);
+
+impl<T> From<EnqueueEachError<T>> for Error {
+    fn from(error: EnqueueEachError<T>) -> Self {
+        Self::EnqueueAll(error.error)
+    }
+}

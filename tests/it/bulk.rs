@@ -168,6 +168,14 @@ async fn failed_half_is_named_without_the_committed_one(db: TestDb) {
     assert!(whole(&error).contains("six is refused"), "{error:?}");
     assert_eq!((error.enqueued.new, error.positions.clone(), error.unsent_from), (4, vec![4, 5, 6, 7], 8));
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 4);
+
+    let error = db.client.enqueue_each((0..8).map(number::job)).await.unwrap_err();
+    let ids: Vec<_> = error.handles.iter().map(|handle| handle.id().as_uuid()).collect();
+    assert_eq!((ids.len(), &*error.error.positions, error.error.unsent_from), (4, &[4, 5, 6, 7][..], 8));
+    let ours = "select array_agg((args->>'n')::int order by array_position($1, id)) from pgjobq.jobs where id = any ($1)";
+    let ours: Vec<i32> = sqlx::query_scalar(ours).bind(ids).fetch_one(&db.pool).await.unwrap();
+    assert_eq!(ours, [0, 1, 2, 3]);
+    assert_eq!(error.to_string(), error.error.to_string());
 }
 
 on_one_shard!(statement_timeout_does_not_end_the_wait_for_an_id);

@@ -146,7 +146,7 @@ impl Client {
     }
 }
 
-/// Inserts jobs, and calls `done` with each one whose statement was answered.
+/// Inserts jobs, and calls `done` with each one that is enqueued, or a duplicate, or dropped; in their order.
 pub(super) async fn insert_all(
     mut to: impl Target,
     mut rows: impl Iterator<Item = NewRow>,
@@ -171,8 +171,7 @@ pub(super) async fn insert_all(
         let full = chunk.len() >= most || bytes >= MAX_BYTES;
         if full || ((last || rejected.is_some()) && !chunk.is_empty()) {
             let chunk = std::mem::take(&mut chunk);
-            insert_in_parts(&mut to, &chunk, sent, &mut most, &mut enqueued).await?;
-            chunk.iter().for_each(|row| done(row));
+            insert_in_parts(&mut to, &chunk, sent, &mut most, &mut enqueued, &mut done).await?;
             sent += chunk.len() as u64;
             bytes = 0;
         }
@@ -194,15 +193,20 @@ async fn insert_in_parts(
     first: u64,
     most: &mut usize,
     enqueued: &mut Enqueued,
+    done: &mut impl FnMut(&Row),
 ) -> Result<(), EnqueueAllError> {
     let mut parts = vec![rows.to_vec()];
+    let mut add = |enqueued: &mut Enqueued, rows: &[Arc<Row>]| {
+        enqueued.add(rows);
+        rows.iter().for_each(|row| done(row));
+    };
     while let Some(part) = parts.pop() {
         let mut left = part.clone();
         let Err(error) = to.insert(New::Jobs(&mut left)).await else {
-            enqueued.add(&part);
+            add(enqueued, &part);
             continue;
         };
-        enqueued.add(&without(&part, &left));
+        add(enqueued, &without(&part, &left));
         match error {
             EnqueueError::Database(error)
                 if error.is_statement_timeout() && left.len() > 1 && to.commits_each() =>

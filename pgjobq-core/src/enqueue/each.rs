@@ -1,8 +1,45 @@
 //! Enqueuing many jobs, with a handle for each.
 
+use std::fmt;
+
+use crate::client::Client;
 use crate::enqueue::bulk::insert_all;
 use crate::enqueue::row::Row;
 use crate::{EnqueueAllError, JobHandle, NewJob, Target};
+
+/// The error of enqueuing many jobs with a handle for each: from [`enqueue_each`].
+#[non_exhaustive]
+pub struct EnqueueEachError<T> {
+    /// The handles of the jobs before it: of all jobs before the position [`unsent_from`](EnqueueAllError::unsent_from), but for those
+    /// at [`positions`](EnqueueAllError::positions), in their order. Through a client these jobs stay enqueued.
+    pub handles: Vec<JobHandle<T>>,
+    /// The error.
+    pub error: EnqueueAllError,
+}
+
+impl<T> fmt::Display for EnqueueEachError<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.error, out)
+    }
+}
+
+impl<T> fmt::Debug for EnqueueEachError<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.error, out)
+    }
+}
+
+impl<T> std::error::Error for EnqueueEachError<T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.error)
+    }
+}
+
+impl<T> From<EnqueueEachError<T>> for EnqueueAllError {
+    fn from(error: EnqueueEachError<T>) -> Self {
+        error.error
+    }
+}
 
 /// Enqueues many jobs that return the same, in statements of at most a thousand, and returns a handle for each, in their order. Each
 /// handle says if its job is [new](JobHandle::outcome).
@@ -11,7 +48,7 @@ use crate::{EnqueueAllError, JobHandle, NewJob, Target};
 ///
 /// # Errors
 ///
-/// The first error of a job, a queue or the connection, and the number of jobs that were enqueued before it.
+/// The first error of a job, a queue or the connection, and the handles of the jobs that were enqueued before it.
 ///
 /// # Examples
 ///
@@ -31,7 +68,7 @@ use crate::{EnqueueAllError, JobHandle, NewJob, Target};
 pub fn enqueue_each<T, I>(
     to: impl Target,
     jobs: I,
-) -> impl Future<Output = Result<Vec<JobHandle<T>>, EnqueueAllError>> + Send
+) -> impl Future<Output = Result<Vec<JobHandle<T>>, EnqueueEachError<T>>> + Send
 where
     I: IntoIterator<Item = NewJob<T>, IntoIter: Send>,
     T: 'static,
@@ -41,7 +78,27 @@ where
     async move {
         let mut handles = Vec::new();
         let done = |row: &Row| handles.push(JobHandle::enqueued(row, row.outcome.get(), committed));
-        insert_all(to, rows, done).await?;
-        Ok(handles)
+        match insert_all(to, rows, done).await {
+            Ok(_) => Ok(handles),
+            Err(error) => Err(EnqueueEachError { handles, error }),
+        }
+    }
+}
+
+impl Client {
+    /// Enqueues many jobs, and returns a handle for each: see [`enqueue_each`], of which this is the short form.
+    ///
+    /// # Errors
+    ///
+    /// The first error, and the handles of the jobs that were enqueued before it.
+    pub fn enqueue_each<T, I>(
+        &self,
+        jobs: I,
+    ) -> impl Future<Output = Result<Vec<JobHandle<T>>, EnqueueEachError<T>>> + Send
+    where
+        I: IntoIterator<Item = NewJob<T>, IntoIter: Send>,
+        T: 'static,
+    {
+        enqueue_each(self, jobs)
     }
 }
