@@ -168,9 +168,10 @@ end $$;
 comment on function pgjobq.await_rates is 'Internal. Notes when a rate may have room again.';
 
 -- Takes the limits whose time has come from all other workers, for a second: the caller admits under them,
--- which notes the next time.
+-- which notes the next time. `more` is true if the time of others has come, too: also of those whose history
+-- another session has locked.
 create or replace function pgjobq.take_awaited(
-    p_shard smallint, p_most int, out kinds text[], out keys text[], out queues int[])
+    p_shard smallint, p_most int, out kinds text[], out keys text[], out queues int[], out more boolean)
 language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -189,6 +190,9 @@ begin
            array_agg(t.key) filter (where t.scope = 'kind'), array_agg(q.id) filter (where t.scope = 'queue')
       into kinds, keys, queues
       from taken t left join pgjobq.queues q on t.scope = 'queue' and q.name = t.name;
+    more := exists (select from (select next_at from pgjobq.starts
+                                  where shard = p_shard and next_at is not null order by next_at limit 1) s
+                     where s.next_at <= v_now);
 end $$;
 
 comment on function pgjobq.take_awaited is 'Internal. Takes the limits whose rates may have room again.';

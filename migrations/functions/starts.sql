@@ -144,7 +144,8 @@ comment on function pgjobq.count_starts is 'Internal. Counts the starts of jobs 
 
 -- Notes when admission has to look at a limit again, whose history is locked: when this weight has room, if
 -- what is in line starts now. Never, if no job waits, or something else holds it back. Returns that time if
--- nobody was to look by then. Starts in the future move to the present: see `add_start`.
+-- nobody is to look by then: a time that is over, and of which nobody has taken the limit, is nobody's. Starts
+-- in the future move to the present: see `add_start`.
 create or replace function pgjobq.look_again(
     p_shard smallint, p_scope text, p_name text, p_key text, p_rates pgjobq.rate[], p_now timestamptz,
     p_in_line bigint, p_weight int)
@@ -168,7 +169,8 @@ begin
                               from pgjobq.add_start(p_rates, v_now, 0, v_old.at, v_old.weights) h)
      where shard = p_shard and scope = p_scope and name = p_name and key = p_key
        and (next_at is not null or v_next is not null);
-    return case when v_old.next_at is null or v_next < v_old.next_at then v_next end;
+    return case when v_old.next_at is null or v_next < v_old.next_at or v_old.next_at <= p_now
+                then v_next end;
 end $$;
 
 comment on function pgjobq.look_again is 'Internal. Notes when admission has to look at a limit again.';

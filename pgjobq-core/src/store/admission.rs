@@ -55,6 +55,15 @@ pub struct Admitted {
     pub awaits: bool,
 }
 
+/// The limits whose rates may have room again, as far as they were taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Awaited {
+    /// The limits under which the caller has to admit.
+    pub limits: Vec<Limit>,
+    /// True if the time of others has come, too.
+    pub more: bool,
+}
+
 /// A place in the walk through the limits under which jobs wait: the kind and the key of the last one.
 pub type LimitCursor = (String, String);
 
@@ -97,9 +106,10 @@ impl Store {
     }
 
     /// Takes at most `most` limits whose rates may have room again from all other workers, for a second.
-    pub async fn take_awaited(&self, shard: Shard, most: i32) -> Result<Vec<Limit>, DatabaseError> {
+    pub async fn take_awaited(&self, shard: Shard, most: i32) -> Result<Awaited, DatabaseError> {
         let row = self.row(sqlx::query(self.sql.take_awaited.clone()).bind(shard).bind(most)).await?;
-        read_limits(&row).map(Iterator::collect).map_err(DatabaseError::Refused)
+        let read = || Ok(Awaited { limits: read_limits(&row)?.collect(), more: row.try_get("more")? });
+        read().map_err(DatabaseError::Refused)
     }
 
     /// Looks at the next `most` limits under which jobs wait, without a lock.

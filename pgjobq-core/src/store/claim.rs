@@ -56,8 +56,9 @@ pub struct Claimed {
     /// The ticket up to which each priority was scanned.
     pub scanned_to: ByPriority,
     pub lane: Opened,
-    /// True if jobs were left because of the [`Bounds`].
+    /// True if jobs were left because of the [`Bounds`], or of a rate, which `held_back` says.
     pub more: bool,
+    pub held_back: bool,
 }
 
 /// The state in which a claim found its lane.
@@ -290,7 +291,8 @@ fn read_claimed(rows: &[PgRow], queue: QueueId) -> Result<Claimed, sqlx::Error> 
         return Err(sqlx::Error::Decode("a claim has one row without a job".into()));
     };
     let (lane, scanned_to) = read_opened(summary, opened)?;
-    Ok(Claimed { jobs, scanned_to, lane, more: summary.try_get("more")? })
+    let (more, held_back) = (summary.try_get("more")?, Limit::is_rate(summary.try_get("limits")?));
+    Ok(Claimed { jobs, scanned_to, lane, more, held_back })
 }
 
 /// Reads the state of the lane, and how far it was scanned. A claim in a paused queue returns no `scanned_to`.

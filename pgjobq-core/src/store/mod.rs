@@ -19,7 +19,7 @@ mod upkeep;
 pub use accepted::AcceptedJobs;
 pub use access::{ConnectError, Store};
 pub use act::Acted;
-pub use admission::{Admissible, Admitted, Limit, LimitCursor};
+pub use admission::{Admissible, Admitted, Awaited, Limit, LimitCursor};
 pub use claim::{
     Bounds, CLAIM_BYTES, Claim, Claimed, ClaimedJob, ClaimedQuarantined, Opened, Pauses, Peek, Peeked,
     QuarantineClaim, Returned,

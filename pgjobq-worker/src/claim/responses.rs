@@ -54,6 +54,9 @@ impl Claimer {
             }
         };
         self.outages.everything.answered();
+        if claimed.held_back {
+            self.runtime.events.awaited.notify_one(); // The claim has noted when their rate has room.
+        }
         let longest = self.runtime.config.poll_interval;
         match claimed.lane {
             Opened::Open => {

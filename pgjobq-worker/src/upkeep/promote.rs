@@ -15,6 +15,8 @@ use crate::runtime::Runtime;
 const PROMOTE_BATCH_SIZE: i32 = 1000;
 /// The largest number of limits to take at a time.
 const AWAITED_BATCH_SIZE: i32 = 200;
+/// The pause while other sessions lock the limits to admit under.
+const LOCKED_PAUSE: Duration = Duration::from_millis(5);
 /// The shortest pause between two rounds.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
@@ -55,11 +57,13 @@ impl Promoter {
             }
         }
         for shard in found.awaited {
-            let limits = store.take_awaited(shard, AWAITED_BATCH_SIZE).await?;
-            if limits.len() == AWAITED_BATCH_SIZE as usize {
-                soonest = Some(Instant::now());
+            let awaited = store.take_awaited(shard, AWAITED_BATCH_SIZE).await?;
+            if awaited.more {
+                // If it took none, others have locked all of them: with a claim, or an admission.
+                let pause = if awaited.limits.is_empty() { LOCKED_PAUSE } else { Duration::ZERO };
+                soonest = [soonest, Some(Instant::now() + pause)].into_iter().flatten().min();
             }
-            self.runtime.admissions.freed(shard, limits);
+            self.runtime.admissions.freed(shard, awaited.limits);
         }
         let sweeps = round.sweeps;
         self.due.looked(round, Instant::now());

@@ -8,6 +8,7 @@ use crate::probe::Probe;
 mod changes; // Rates that are changed, and clocks that are.
 mod ends; // Retries, crashes, and what becomes of a history.
 mod fleet; // Several workers, queues and keys.
+mod looks; // When a rate is looked at again.
 mod saturated; // How much of an allowance is used.
 mod windows; // The arithmetic, against a ledger that remembers every start.
 

@@ -19,7 +19,8 @@ fn cut_walk_has_not_seen_the_end_of_the_line() {
         lane.promise.make();
         lane.promise.claim_sent();
         lane.ask(now);
-        let claimed = Claimed { jobs: Vec::new(), scanned_to, lane: Opened::Open, more: false };
+        let claimed =
+            Claimed { jobs: Vec::new(), scanned_to, lane: Opened::Open, more: false, held_back: false };
         let asked = Asked { wanted: 10, named: None, notified_since: Some(start) };
         lane.claimed(&claimed, &asked, longest, now);
         assert_eq!(lane.promise.give_up(), cut, "others are notified");
@@ -66,7 +67,8 @@ fn resumed_lane_looks_from_the_start_of_the_line() {
     lane.ask(now);
     lane.resumed(now);
     lane.asked = false;
-    let claimed = Claimed { jobs: Vec::new(), scanned_to: high, lane: Opened::Open, more: false };
+    let claimed =
+        Claimed { jobs: Vec::new(), scanned_to: high, lane: Opened::Open, more: false, held_back: false };
     lane.claimed(&claimed, &Asked { wanted: 10, named: None, notified_since: None }, longest, now);
     assert_eq!((lane.ahead().low, lane.due()), ([Ticket(0); 4], Some(now)));
 }
