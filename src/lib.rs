@@ -88,20 +88,20 @@ pub use pgjobq_core::{
     Action, ActionError, ActionId, ActionReport, ActionState, AnyJob, AttributeIndex, AttributeIndexError,
     AttributeIndexState, AttributeValue, Backoff, CallError, Cancel, CancelOutcome, Cancellation, Cause,
     Client, ClientBuilder, ClientError, CompleteError, DatabaseError, EndedJob, EndedJobs, EndedState,
-    EnqueueAllError, EnqueueError, EnqueueOutcome, Enqueued, Explanation, FailedAttempt, Failure,
-    FailureReason, Gather, Gathered, Graph, Growth, GrowthError, HandleError, Input, InvalidAttribute,
-    InvalidJobId, InvalidJobPlace, InvalidName, InvalidRate, InvalidSchema, Job, JobContext, JobCount,
-    JobError, JobHandle, JobId, JobPage, JobPlace, JobState, Jobs, JobsPreview, LeftOut, ListedJob,
-    MigrateError, NewJob, NewStep, NotCompleted, OtherKind, Outcome, Output, ParentStanding, Parents, Part,
-    Priority, Progress, Queue, QueueError, QueueStats, Reason, RequeueError, RequeueOutcome, RetryError,
-    ScheduledBy, StartedAction, State, Status, Step, StepResult, StopReason, Target, Tx, WaitError, Workflow,
-    WorkflowError, WorkflowHandle, WorkflowId, WorkflowNotCompleted, WorkflowOutcome, WorkflowPart,
-    WorkflowStatus, enqueue_all, enqueue_each, filter, gather, schema_sql,
+    EnqueueAllError, EnqueueEachError, EnqueueError, EnqueueOutcome, Enqueued, Explanation, FailedAttempt,
+    Failure, FailureReason, Gather, Gathered, Graph, Growth, GrowthError, HandleError, Input,
+    InvalidAttribute, InvalidJobId, InvalidJobPlace, InvalidName, InvalidRate, InvalidSchema, Job,
+    JobContext, JobCount, JobError, JobHandle, JobId, JobPage, JobPlace, JobState, Jobs, JobsPreview,
+    LeftOut, ListedJob, MigrateError, NewJob, NewStep, NotCompleted, OtherKind, Outcome, Output,
+    ParentStanding, Parents, Part, Priority, Progress, Queue, QueueError, QueueStats, Reason, RequeueError,
+    RequeueOutcome, RetryError, ScheduledBy, StartedAction, State, Status, Step, StepResult, StopReason,
+    Target, Tx, WaitError, Workflow, WorkflowError, WorkflowHandle, WorkflowId, WorkflowNotCompleted,
+    WorkflowOutcome, WorkflowPart, WorkflowStatus, enqueue_all, enqueue_each, filter, gather, schema_sql,
 };
 pub use pgjobq_core::{
-    ChangeLimits, ChangeSettings, JobKey, JobKind, LimitError, LimitSettings, OnConflict, OnDuplicate,
-    OnRetry, Override, Pause, PauseError, PauseScope, Pausing, QueueSettings, Rate, SaveQueue, Setting,
-    UniqueWhile, WhenFull,
+    ChangeLimits, ChangeSettings, JobKey, JobKind, LimitError, LimitScope, LimitSettings, OnConflict,
+    OnDuplicate, OnRetry, Override, Pause, PauseError, PauseScope, Pausing, QueueSettings, Rate, SaveQueue,
+    Setting, UniqueWhile, WhenFull,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;

@@ -53,6 +53,14 @@ end $$;
 
 comment on function pgjobq.bound_of is 'Internal. The bound of a queue.';
 
+-- What an enqueue does when the queue is full: what an operator has set, or else the code.
+create or replace function pgjobq.when_full_of(q pgjobq.queues) returns text language plpgsql immutable as $$
+begin
+    return coalesce(q.overrides -> 'when_full' ->> 'value', q.when_full);
+end $$;
+
+comment on function pgjobq.when_full_of is 'Internal. What an enqueue does when the queue is full.';
+
 -- Sets what the code says of a queue's bound: 0 removes it, and null leaves it as it is. `p_when_full` is
 -- what an enqueue does when the queue is full: `wait` for room, `reject`, `drop_oldest` or `drop_new`.
 create or replace function pgjobq.save_bound(p_queue int, p_bound int, p_when_full text) returns void
@@ -124,7 +132,8 @@ begin
     -- Places that another transaction holds are no places.
     p_most := p_most - (select h.total from pgjobq.hold_chunks(p_queue, p_most) h);
     if p_most <= 0 or not exists (select from pgjobq.queues
-                                   where id = p_queue and is_bounded and when_full = 'drop_oldest') then
+                                   where id = p_queue and is_bounded
+                                     and pgjobq.when_full_of(queues) = 'drop_oldest') then
         return null;
     end if;
     v_jobs := array(

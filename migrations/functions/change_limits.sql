@@ -49,6 +49,10 @@ begin
                p_value, 'strict $[*] ? (!(@[0] >= 1 && @[0] <= 1000000 && @[1] >= 1))', silent => true)) then
         raise exception 'a rate is 1 to 1000000 jobs per second, minute, hour or day, not %', p_value
             using errcode = 'numeric_value_out_of_range';
+    elsif p_setting = 'rates' and p_value is not null
+          and (select count(distinct r -> 1) < count(*) from jsonb_array_elements(p_value) r) then
+        raise exception '%: there is a rate for this window already', pgjobq.shown_limit('rates', p_value)
+            using errcode = 'invalid_parameter_value', hint = 'Keep the lower one.';
     end if;
 end $$;
 

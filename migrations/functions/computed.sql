@@ -5,13 +5,15 @@
 -- or of its unique key. `options` are those of `enqueue_many`.
 create or replace function pgjobq.compute(
     p_kind pgjobq.kinds, p_queue text, p_args jsonb, p_id uuid, p_key text, p_unique_key text, p_weight int,
-    p_on_conflict text, out job uuid, out key text, out unique_key text, out weight int, out options text)
+    p_on_conflict text, p_unique_while text, p_on_duplicate text,
+    out job uuid, out key text, out unique_key text, out weight int, out options text)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     c_kind constant text := p_kind.kind;
     c_by constant jsonb := p_kind.computed;
     v_limits int := coalesce(pgjobq.limits_for((select limited from pgjobq.settings), c_kind, p_queue), 0);
     v_limit_key text;
+    v_unique jsonb := pgjobq.unique_options(c_by -> 'options', p_unique_while, p_on_duplicate);
 begin
     key := coalesce(p_key, pgjobq.computed_text(c_kind, 'key', c_by -> 'key', p_args));
     perform pgjobq.check_key(key);
@@ -19,8 +21,13 @@ begin
     v_limit_key := case when v_limits & 16 > 0 then key end;
     unique_key := pgjobq.stored_unique_key(
         v_limit_key, coalesce(p_unique_key, pgjobq.computed_unique(c_kind, c_by -> 'unique', p_args)));
+    if unique_key is null and coalesce(p_unique_while, p_on_duplicate) is not null then
+        raise exception 'jobs of the kind % are not unique', quote_literal(c_kind)
+            using errcode = 'invalid_parameter_value',
+                hint = 'Write unique_key => ..., or leave out unique_while and on_duplicate.';
+    end if;
     options := nullif(
-        case when unique_key is not null then coalesce(c_by -> 'options', '{}') else '{}' end
+        case when unique_key is not null then v_unique else '{}' end
         || jsonb_strip_nulls(jsonb_build_object('on_conflict', p_on_conflict, 'limit', case
                when v_limits & 16 > 0 then 'key' when v_limits & 1 > 0 then 'kind' end)), '{}');
     job := coalesce(p_id, pgjobq.new_id());

@@ -16,6 +16,7 @@ create or replace function pgjobq.enqueue(
     id uuid default null, expires_in interval default null, traceparent text default null,
     after uuid[] default null, attributes jsonb default null, key text default null,
     unique_key text default null, weight int default null, on_conflict text default null,
+    unique_while text default null, on_duplicate text default null,
     out job uuid, out is_new boolean, out outcome text)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -33,7 +34,8 @@ begin
     v_kind := pgjobq.recorded_kind(enqueue.kind);
     v_queue := coalesce(enqueue.queue, v_kind.queue, 'default');
     select * into v_own from pgjobq.compute(v_kind, v_queue, enqueue.args, enqueue.id, enqueue.key,
-                                            enqueue.unique_key, enqueue.weight, enqueue.on_conflict);
+                                            enqueue.unique_key, enqueue.weight, enqueue.on_conflict,
+                                            enqueue.unique_while, enqueue.on_duplicate);
     job := v_own.job;
     select * into v_answer from pgjobq.enqueue_many(
         array[enqueue.kind], array[v_queue],

@@ -78,7 +78,7 @@ begin
     is_refused := false;
     counted := '{}';
     for q in
-        select b.id, b.when_full,
+        select b.id, pgjobq.when_full_of(b) as when_full,
                array(select n::int from unnest(p_shape) with ordinality u(shape, n)
                       where p_queues[u.shape] = -b.id) as rows
           from pgjobq.queues b where b.id = any (array(select -u from unnest(p_queues) u)) order by b.id
@@ -209,8 +209,8 @@ create or replace function pgjobq.describe_full(p_queue int, p_jobs uuid[]) retu
 language plpgsql stable as $$
 begin
     return (select jsonb_build_object(name, jsonb_build_object(
-                       'id', id, 'bound', capacity, 'when_full', when_full, 'jobs', p_jobs))
-              from pgjobq.queues where id = p_queue);
+                       'id', id, 'bound', capacity, 'when_full', pgjobq.when_full_of(q), 'jobs', p_jobs))
+              from pgjobq.queues q where id = p_queue);
 end $$;
 
 comment on function pgjobq.describe_full is 'Internal. Describes a full queue.';

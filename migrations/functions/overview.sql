@@ -3,7 +3,7 @@
 -- The state of a queue in all shards, except its scheduled jobs: see the view `queue_overview`.
 create or replace function pgjobq.queue_counts(
     p_queue int,
-    out ready bigint, out running bigint, out quarantined bigint,
+    out ready bigint, out blocked bigint, out limited bigint, out running bigint, out quarantined bigint,
     out exact boolean, out oldest_ready timestamptz, out completed bigint, out failed bigint,
     out unaccepted bigint, out requested bigint)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -11,9 +11,9 @@ declare
     c_most constant int := 10000;
     v_shards smallint[] := array(select s::smallint from pgjobq.settings, generate_series(0, shards - 1) s);
 begin
-    select sum(q.ready), sum(q.running), bool_and(q.exact),
+    select sum(q.ready), sum(q.blocked), sum(q.limited), sum(q.running), bool_and(q.exact),
            timestamptz 'epoch' + min(q.oldest) * interval '1 microsecond', sum(q.completed), sum(q.failed)
-      into ready, running, exact, oldest_ready, completed, failed
+      into ready, blocked, limited, running, exact, oldest_ready, completed, failed
       from unnest(v_shards) shard, lateral pgjobq.queue_stats(shard, p_queue) q;
     quarantined := (select count(*) from unnest(v_shards) shard, generate_series(0, 3) priority,
                                          lateral pgjobq.quarantine_line(shard, p_queue, priority, 0, c_most));
@@ -83,6 +83,32 @@ begin
 end $$;
 
 comment on function pgjobq.limit_counts is 'Internal. The numbers of `limits_overview`.';
+
+-- What is left of each rate of a limit now, in their order; null if it has none. Of the keys of a kind it is
+-- the least, among the first ten thousand in a shard: a key that has no history has all of it.
+create or replace function pgjobq.rates_left(p_scope text, p_name text) returns bigint[]
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_rates pgjobq.rate[] := pgjobq.rates_of(p_scope, p_name);
+    v_now bigint := pgjobq.micros(clock_timestamp());
+begin
+    if v_rates is null then
+        return null;
+    end if;
+    return (
+        with used as materialized (
+            select u.n, max(u.weight) as weight
+              from pgjobq.settings, generate_series(0, shards - 1) s(shard),
+                   lateral (select at, weights from pgjobq.starts
+                             where shard = s.shard and scope = p_scope and name = p_name
+                             order by key limit 10000) h,
+                   unnest(pgjobq.used_of(v_rates, h.at, h.weights, v_now)) with ordinality u(weight, n)
+             group by u.n)
+        select array_agg(greatest(r.most - coalesce(used.weight, 0), 0) order by r.n)
+          from unnest(v_rates) with ordinality r(most, span, n) left join used on used.n = r.n);
+end $$;
+
+comment on function pgjobq.rates_left is 'Internal. What is left of each rate of a limit.';
 
 -- The jobs of a shard that have a permit under a limit, at most `p_most`.
 create or replace function pgjobq.count_permits(

@@ -80,24 +80,34 @@ end $$;
 
 comment on function pgjobq.remove_limits is 'Internal. Removes what the code stated of limits.';
 
--- Sets columns of the limit of a queue, as the code states it; the others stay. All jobs under one limit are
--- on one shard, and those of a queue are on all of them: so there is none in a database with several shards.
+-- Sets the columns of the limit of a queue that `p_limit` names, as the code states them. The others stay as
+-- they are in the row then, and not as a statement before has read them: another program may have set them
+-- meanwhile. All jobs under one limit are on one shard, and those of a queue are on all of them: so there is
+-- none in a database with several shards.
 create or replace function pgjobq.save_limit(p_queue text, p_limit jsonb) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    v_changed boolean;
+    v_new pgjobq.limits := pgjobq.limit_in_code('queue', p_queue, p_limit);
+    v_old pgjobq.limits;
 begin
-    p_limit := coalesce((select jsonb_build_object('concurrency', concurrency, 'rates', rates)
-                           from pgjobq.limits where scope = 'queue' and name = p_queue), '{}') || p_limit;
-    if jsonb_strip_nulls(p_limit) = '{}' then
-        v_changed := pgjobq.remove_limits('queue', array[p_queue]);
-    else
+    if jsonb_strip_nulls(p_limit) <> '{}' then
         perform pgjobq.reject_shards(p_queue);
-        v_changed := pgjobq.write_limits(array[pgjobq.limit_in_code('queue', p_queue, p_limit)]);
     end if;
-    if v_changed then
-        perform pgjobq.note_limits(), pgjobq.announce_limited('{}');
+    select * into v_old from pgjobq.limits where scope = 'queue' and name = p_queue;
+    if (not p_limit ? 'concurrency' or v_old.concurrency is not distinct from v_new.concurrency)
+       and (not p_limit ? 'rates' or v_old.rates is not distinct from v_new.rates)
+    then
+        return;     -- An unchanged start writes nothing.
     end if;
+    insert into pgjobq.limits as l (scope, name, concurrency, rates)
+    values ('queue', p_queue, v_new.concurrency, v_new.rates)
+    on conflict (scope, name) do update
+       set concurrency = case when p_limit ? 'concurrency' then excluded.concurrency else l.concurrency end,
+           rates = case when p_limit ? 'rates' then excluded.rates else l.rates end,
+           recorded_at = excluded.recorded_at;
+    delete from pgjobq.limits
+     where scope = 'queue' and name = p_queue and concurrency is null and rates is null and overrides is null;
+    perform pgjobq.note_limits(), pgjobq.announce_limited('{}');
 end $$;
 
 comment on function pgjobq.save_limit is 'Internal. Sets the limit of a queue, as the code states it.';

@@ -14,7 +14,8 @@ begin
     perform pgjobq.reject_open_transaction();
     perform pgjobq.check_setting(s.setting, s.value) from unnest(p_settings, p_values) s(setting, value);
     select jsonb_object_agg(setting, jsonb_build_object(
-               'value', value, 'by', coalesce(p_by, session_user), 'role', session_user,
+               'value', case when setting = 'when_full' then to_jsonb((pgjobq.full_policies())[value])
+                             else to_jsonb(value) end, 'by', coalesce(p_by, session_user), 'role', session_user,
                'at', clock_timestamp())) filter (where value is not null),
            array_agg(setting) filter (where value is null)
       into v_set, v_reset from unnest(p_settings, p_values) s(setting, value);
@@ -39,13 +40,16 @@ revoke execute on function pgjobq.change_settings from public;
 create or replace function pgjobq.check_setting(p_setting text, p_value bigint) returns void
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
-    if (p_setting in ('limit', 'bound', 'ageing', 'keep_completed', 'keep_dead', 'keep_cancelled',
+    if (p_setting in ('limit', 'bound', 'when_full', 'ageing', 'keep_completed', 'keep_dead', 'keep_cancelled',
                       'keep_expired')) is not true
     then
         raise exception 'a queue has no setting %', quote_nullable(p_setting)
             using errcode = 'invalid_parameter_value',
-                hint = 'There are limit, concurrency, rate, bound, ageing, keep_completed, keep_dead, '
-                       'keep_cancelled and keep_expired.';
+                hint = 'There are limit, concurrency, rate, bound, when_full, ageing, keep_completed, '
+                       'keep_dead, keep_cancelled and keep_expired.';
+    elsif p_setting = 'when_full' and p_value not between 1 and 4 then
+        raise exception 'there is no policy % of a full queue', p_value
+            using errcode = 'numeric_value_out_of_range';
     elsif p_setting in ('limit', 'bound') and p_value not between 1 and 1000000 then
         raise exception 'a % is 1 to 1000000, not %', p_setting, p_value
             using errcode = 'numeric_value_out_of_range', hint = 'To stop a queue, pause it.';
@@ -63,7 +67,7 @@ end $$;
 comment on function pgjobq.check_setting is 'Internal. Rejects a setting that no queue can have.';
 
 -- Changes one setting of a queue, for people: a limit, a concurrency or a bound is a number, a rate is as
--- `value_of_limit` reads it, and any other one is an interval.
+-- `value_of_limit` reads it, `when_full` a word, and any other one is an interval.
 create or replace function pgjobq.change_setting(
     queue text, setting text, value text, by text default null)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -81,7 +85,8 @@ end $$;
 
 comment on function pgjobq.change_setting is
     'Public. Sets what wins over the code: the `limit` of a queue in each worker, its `concurrency` or its '
-    '`rate` (`100 per minute`) in all of them, its `bound`, how long its jobs are kept (`keep_completed`, '
+    '`rate` (`100 per minute`) in all of them, its `bound`, what an enqueue does when it is full '
+    '(`when_full`: wait, reject, drop_oldest, drop_new), how long its jobs are kept (`keep_completed`, '
     '`keep_dead`, `keep_cancelled`, `keep_expired`), or after how long those that wait move up one priority '
     '(`ageing`; 0: never). Null resets it.';
 
@@ -90,27 +95,50 @@ create or replace function pgjobq.value_of_setting(p_setting text, p_value text)
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
     perform pgjobq.check_setting(p_setting, null);
+    if p_setting = 'when_full' then
+        if (p_value = any (pgjobq.full_policies())) is false then
+            raise exception '% is no policy of a full queue', quote_literal(p_value)
+                using errcode = 'invalid_parameter_value',
+                    hint = 'There are ' || array_to_string(pgjobq.full_policies(), ', ') || '.';
+        end if;
+        return array_position(pgjobq.full_policies(), p_value);
+    end if;
     return case when p_setting in ('limit', 'bound') then p_value::bigint
                 else pgjobq.microseconds(p_value::interval) end;
 exception when invalid_text_representation or invalid_datetime_format or datetime_field_overflow then
     raise exception '% is no value of the setting %', quote_literal(p_value), p_setting
         using errcode = 'invalid_parameter_value',
-            hint = 'limit and bound are numbers of jobs; the others are times, such as 2 days.';
+            hint = 'limit and bound are numbers of jobs, when_full is a word; the others are times, such as 2 '
+                   'days.';
 end $$;
 
 comment on function pgjobq.value_of_setting is 'Internal. The value of a setting that a person has written.';
 
--- The settings of a queue. A limit or a bound is a number of jobs, and any other one a time in microseconds.
+-- What an enqueue may do when its queue is full. As a number, a policy is its place here.
+create or replace function pgjobq.full_policies() returns text[]
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    return '{wait,reject,drop_oldest,drop_new}';
+end $$;
+
+comment on function pgjobq.full_policies is 'Internal. What an enqueue may do when its queue is full.';
+
+-- The settings of a queue. A limit or a bound is a number of jobs, `when_full` is that of a policy, and any
+-- other one a time in microseconds.
 create or replace function pgjobq.settings_of(p_queue int)
 returns table (setting text, by_code bigint, by_operator bigint, set_by text, role text, set_at timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
     return query
-    select s.setting, s.by_code, (o.entry ->> 'value')::bigint, o.entry ->> 'by', o.entry ->> 'role',
-           (o.entry ->> 'at')::timestamptz
+    select s.setting, s.by_code,
+           case when s.setting = 'when_full'
+                then array_position(pgjobq.full_policies(), o.entry ->> 'value')::bigint
+                else (o.entry ->> 'value')::bigint end,
+           o.entry ->> 'by', o.entry ->> 'role', (o.entry ->> 'at')::timestamptz
       from pgjobq.queues q,
-           lateral (values ('limit', q.slots::bigint), ('bound', q.bound::bigint)
+           lateral (values ('limit', q.slots::bigint), ('bound', q.bound::bigint),
+                           ('when_full', array_position(pgjobq.full_policies(), q.when_full)::bigint)
                     union all
                     select 'ageing', pgjobq.microseconds(q.ageing)
                     union all
@@ -139,6 +167,7 @@ create or replace function pgjobq.shown_setting(p_setting text, p_value bigint) 
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     return case when p_setting in ('limit', 'bound') then p_value::text
+                when p_setting = 'when_full' then (pgjobq.full_policies())[p_value]
                 else justify_hours(p_value * interval '1 microsecond')::text end;
 end $$;
 

@@ -28,7 +28,7 @@ comment on column pgjobq.job_states.state is
 comment on column pgjobq.job_states.args is 'The arguments, without those that the job function redacts.';
 
 create or replace view pgjobq.queue_overview as
-select q.name as queue, c.ready, s.scheduled, c.running, c.quarantined, coalesce(d.dead, 0) as dead,
+select q.name as queue, c.ready, s.scheduled, c.blocked, c.limited, c.running, c.quarantined, coalesce(d.dead, 0) as dead,
        c.exact and s.exact as exact, c.oldest_ready, c.completed, c.failed, w.in_queue as workers,
        c.unaccepted,
        exists (select from pgjobq.pauses p
@@ -47,6 +47,9 @@ select q.name as queue, c.ready, s.scheduled, c.running, c.quarantined, coalesce
 comment on view pgjobq.queue_overview is
     'Public. The state of each queue. A count above ten thousand is an estimate, and then `exact` is false.';
 comment on column pgjobq.queue_overview.ready is 'Jobs that may start now, the quarantined ones among them.';
+comment on column pgjobq.queue_overview.blocked is 'Jobs that wait for their parents.';
+comment on column pgjobq.queue_overview.limited is
+    'Jobs that wait for a permit of a limit, or for the next start under its rate: see `limits_overview`.';
 comment on column pgjobq.queue_overview.quarantined is
     'Jobs that were running when their worker died, waiting or running again. At most ten thousand are '
     'counted.';
@@ -131,7 +134,8 @@ comment on column pgjobq.queue_settings.by_operator is
 
 create or replace view pgjobq.limits_overview as
 select l.scope, l.name, l.per_key, pgjobq.concurrency_of(l.scope, l.name) as concurrency, c.permits,
-       c.waiting, c.exact
+       pgjobq.shown_limit('rates', coalesce(l.overrides -> 'rates' -> 'value', l.rates)) as rates,
+       pgjobq.rates_left(l.scope, l.name) as rates_left, c.waiting, c.exact
   from pgjobq.limits l, lateral pgjobq.limit_counts(l.scope, l.name) c;
 
 comment on view pgjobq.limits_overview is
@@ -142,4 +146,10 @@ comment on column pgjobq.limits_overview.per_key is
 comment on column pgjobq.limits_overview.concurrency is
     'How many jobs are in line or run at most. Null: it is limited otherwise.';
 comment on column pgjobq.limits_overview.permits is 'Jobs that are in line, run, or hold their place.';
-comment on column pgjobq.limits_overview.waiting is 'Due jobs that wait for a permit.';
+comment on column pgjobq.limits_overview.rates is
+    'How many jobs start at most in any window of a time, with commas between them. Null: at any rate.';
+comment on column pgjobq.limits_overview.rates_left is
+    'For each of `rates`, in their order: how many more jobs may start now, with their weights. If the limit '
+    'holds for each key, the number is that of the key which has the least left.';
+comment on column pgjobq.limits_overview.waiting is
+    'Due jobs that wait for a permit, or for the next start under a rate.';

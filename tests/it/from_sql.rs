@@ -195,3 +195,61 @@ async fn jobs_of_one_limited_key_are_all_new(db: TestDb) {
     }
     assert_eq!(db.number("select count(*) from pgjobq.jobs where unique_key is null").await, 2);
 }
+
+on_one_shard!(call_states_how_long_a_job_is_unique);
+async fn call_states_how_long_a_job_is_unique(db: TestDb) {
+    let enqueue = async |rest: &str| {
+        let enqueue = format!("(select outcome from pgjobq.enqueue('nothing', unique_key => {rest}))");
+        db.text(&enqueue).await
+    };
+    let hour = "'hour', unique_while => '1h', on_duplicate => 'debounce 5m'";
+    assert_eq!(enqueue(hour).await, "new");
+    assert_eq!(enqueue(hour).await, "duplicate");
+    let until =
+        "select count(*) from pgjobq.unique_until where until - clock_timestamp() between '59 min' and '1 h'";
+    assert_eq!(db.number(until).await, 1);
+    let first =
+        "select count(*) from pgjobq.jobs where run_at - clock_timestamp() between '4 min' and '5 min'";
+    assert_eq!(db.number(first).await, 1, "the first one waits, too");
+
+    let waiting = "'waits', unique_while => 'waiting', on_duplicate => 'replace_args', args => ";
+    assert_eq!(enqueue(&format!("{waiting} '{{\"n\": 1}}'")).await, "new");
+    assert_eq!(enqueue(&format!("{waiting} '{{\"n\": 2}}'")).await, "duplicate");
+    let request = "(select concat_ws(' ', lasts, answer) from pgjobq.unique_requests where job->>'unique_key' = 'waits')";
+    assert_eq!(db.text(request).await, "waiting replace_args");
+}
+
+on_one_shard!(wrong_words_for_unique_jobs_are_refused);
+async fn wrong_words_for_unique_jobs_are_refused(db: TestDb) {
+    let answers =
+        "There are keep, replace, replace_args, replace_run_at, and debounce with a time: debounce 5s.";
+    let range = "Write one from 1 microsecond to 366 days.";
+    for (call, message, hint) in [
+        (
+            "unique_key => 'a', unique_while => 'ever'",
+            "'ever' is no time of a unique job",
+            "There are live, waiting, or a time, such as 1 hour.",
+        ),
+        ("unique_key => 'a', on_duplicate => 'merge'", "'merge' is no answer to a duplicate", answers),
+        ("unique_key => 'a', on_duplicate => '5s'", "'5s' is no answer to a duplicate", answers),
+        (
+            "unique_key => 'a', on_duplicate => 'debounce soon'",
+            "'debounce soon' is no answer to a duplicate",
+            answers,
+        ),
+        ("unique_key => 'a', unique_while => '0s'", "the time '0s' is out of range", range),
+        (
+            "unique_key => 'a', on_duplicate => 'debounce 400 days'",
+            "the time '400 days' is out of range",
+            range,
+        ),
+        (
+            "unique_while => 'waiting'",
+            "jobs of the kind 'nothing' are not unique",
+            "Write unique_key => ..., or leave out unique_while and on_duplicate.",
+        ),
+    ] {
+        let answer = refused(&db, &format!("select pgjobq.enqueue('nothing', {call})")).await;
+        check_refused(answer, message, Some(hint), "22023");
+    }
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{EnqueueError, LimitError, QueueError, Rate, UniqueWhile};
+use pgjobq::{EnqueueError, LimitError, LimitScope, QueueError, Rate, UniqueWhile};
 
 use crate::harness::TestDb;
 use crate::probe::Probe;
@@ -101,6 +101,28 @@ async fn operator_changes_limits_of_kinds_and_queues(db: TestDb) {
     assert_eq!(db.number("select count(*) from pgjobq.limits where scope = 'queue'").await, 0);
 }
 
+on_one_shard!(limits_that_two_programs_save_at_once_both_stay);
+async fn limits_that_two_programs_save_at_once_both_stay(db: TestDb) {
+    let concurrency = "select pgjobq.save_limit('api', '{\"concurrency\": 5}')";
+    let rates = "select pgjobq.save_limit('api', '{\"rates\": [[3, 1000000]]}')";
+    for (first, second) in [(concurrency, rates), (rates, concurrency)] {
+        db.client.queue("api").concurrency(1).rate("9 per second").save().await.unwrap();
+        let mut open = db.pool.begin().await.unwrap();
+        sqlx::raw_sql(first).execute(&mut *open).await.unwrap();
+        let pool = db.pool.clone();
+        let other = tokio::spawn(async move { sqlx::raw_sql(second).execute(&pool).await.map(drop) });
+        db.until(
+            "exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+                                                    and query like '%save_limit%')",
+        )
+        .await;
+        open.commit().await.unwrap();
+        other.await.unwrap().unwrap();
+        let saved = "(select concat_ws(' ', concurrency, rates) from pgjobq.limits where name = 'api')";
+        assert_eq!(db.text(saved).await, "5 [[3, 1000000]]");
+    }
+}
+
 on_one_shard!(people_change_limits_in_sql);
 async fn people_change_limits_in_sql(db: TestDb) {
     db.run("select pgjobq.change_kind_setting('policy_import', 'concurrency', '7', by => 'ada')").await;
@@ -112,6 +134,7 @@ async fn people_change_limits_in_sql(db: TestDb) {
         ("'policy_import', 'concurrency', '0'", "a concurrency is 1 to 10000, not 0"),
         ("'policy_import', 'concurrency', '1.5'", "a concurrency is 1 to 10000, not 1.5"),
         ("'policy_import', 'rate', '5 per fortnight'", "'5 per fortnight' is no rate"),
+        ("'policy_import', 'rate', '5 per minute, 7 per 60s'", "there is a rate for this window already"),
         ("'policy_import', 'rate', '0 per second'", "a rate is 1 to 1000000 jobs"),
         ("'policy_import', 'size', '5'", "a limit has no setting 'size'"),
         ("'policy_nobody', 'concurrency', '5'", "no program has recorded the kind 'policy_nobody'"),
@@ -131,8 +154,19 @@ async fn wrong_limits_are_refused_before_anything_is_sent() {
     assert!(matches!(kind().concurrency(0).await, Err(LimitError::Concurrency(0))));
     assert!(matches!(kind().concurrency(10_001).await, Err(LimitError::Concurrency(10_001))));
     assert!(matches!(kind().rate("5 per fortnight").await, Err(LimitError::Rate(_))));
+    let twice = kind().rate("5 per minute").rate("7 per 60s").await.unwrap_err();
+    assert_eq!(
+        twice.to_string(),
+        "`7 per minute`: there is a rate for this window already: keep the lower one"
+    );
     let nobody = db.client.kind("policy_nobody").change_limits().concurrency(5).await;
-    assert!(matches!(nobody, Err(LimitError::Unknown { .. })), "{nobody:?}");
+    let nobody = nobody.unwrap_err();
+    assert!(matches!(nobody, LimitError::Unknown { scope: LimitScope::Kind, .. }), "{nobody:?}");
+    let looked = db.client.kind("policy_nobody").limits().await.unwrap_err();
+    assert_eq!(looked.to_string(), nobody.to_string());
+    let typo = db.client.queue("defualt").limits().await.unwrap_err().to_string();
+    assert!(typo.starts_with("the queue `defualt` does not exist; "), "{typo}");
+    assert!(typo.contains("; there are ") && typo.contains("`default`"), "{typo}");
     let sharded = db.client.kind("policy_plain").change_limits().concurrency(5).await;
     assert!(matches!(sharded, Err(LimitError::Shards { .. })), "{sharded:?}");
     db.client.kind("policy_import").change_limits().concurrency(5).await.unwrap();

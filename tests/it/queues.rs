@@ -45,6 +45,18 @@ async fn queue_stats_count_jobs_by_state(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
+on_one_shard!(jobs_that_wait_for_a_limit_are_counted);
+async fn jobs_that_wait_for_a_limit_are_counted(db: TestDb) {
+    db.client.queue("shelf").concurrency(1).save().await.unwrap();
+    db.client.enqueue_all((0..4).map(|_| shelve::job(0, false))).await.unwrap();
+    db.until("exists (select from pgjobq.jobs where ticket is not null)").await;
+    let stats = db.client.queue("shelf").stats().await.unwrap().unwrap();
+    assert_eq!((stats.ready, stats.limited, stats.exact), (1, 3, true));
+    let overview =
+        "(select concat_ws(' ', ready, limited, blocked) from pgjobq.queue_overview where queue = 'shelf')";
+    assert_eq!(db.text(overview).await, "1 3 0");
+}
+
 on_one_and_eight_shards!(stats_and_status_count_the_workers_that_serve);
 async fn stats_and_status_count_the_workers_that_serve(db: TestDb) {
     db.client.queue("attic").save().await.unwrap();

@@ -187,7 +187,7 @@ async fn impossible_settings_are_refused(db: TestDb) {
     let nothing = queue().by("ada").await.unwrap_err();
     assert!(matches!(&nothing, QueueError::NoChange(queue) if queue == "default"), "{nothing}");
     let unknown = db.client.queue("no_such").change().limit(5).await;
-    assert!(matches!(unknown, Err(QueueError::Unknown(queue)) if queue == "no_such"));
+    assert!(matches!(unknown, Err(QueueError::Unknown { queue, .. }) if queue == "no_such"));
     for (call, wanted) in [
         ("'default', 'limit', '0'", "a limit is 1 to 1000000, not 0"),
         ("'default', 'keep_dead', '1 s'", "from one minute to 3660 days"),

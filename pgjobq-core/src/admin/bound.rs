@@ -2,8 +2,11 @@
 
 use sqlx::Row as _;
 
+use crate::admin::limit_scope::LimitScope;
 use crate::admin::queue::{Queue, SaveQueue};
-use crate::{DatabaseError, WhenFull};
+use crate::admin::settings::ChangeSettings;
+use crate::client::Client;
+use crate::{DatabaseError, QueueError, WhenFull};
 
 impl<'c> Queue<'c> {
     /// Bounds the queue: at most this many jobs are live in it, waiting or running. It takes effect with
@@ -35,17 +38,20 @@ impl<'c> Queue<'c> {
         self.with_options().unbounded()
     }
 
-    /// Returns how many jobs the queue has room for. Returns `None` if it has no bound, or does not exist.
+    /// Returns how many jobs the queue has room for. Returns `None` if it has no bound.
     ///
     /// Places that an open transaction has taken still count as free, but nobody else gets them unless it is rolled back.
     ///
     /// # Errors
     ///
-    /// If the database cannot be reached, or refuses the statement.
-    pub async fn room(&self) -> Result<Option<u64>, DatabaseError> {
+    /// [`QueueError::Unknown`] if there is no such queue, and [`QueueError::Database`].
+    pub async fn room(&self) -> Result<Option<u64>, QueueError> {
         let shared = self.client.shared();
         let row = shared.read(&shared.sql.room, &[&self.name.as_str()]).await?.pop();
         let row = row.ok_or(DatabaseError::Refused(sqlx::Error::RowNotFound))?;
+        if !row.try_get::<bool, _>("known").map_err(DatabaseError::Refused)? {
+            return Err(self.client.unknown_queue(self.name.clone()).await);
+        }
         let room: Option<i32> = row.try_get("room").map_err(DatabaseError::Refused)?;
         Ok(room.map(|room| u64::from(room.unsigned_abs())))
     }
@@ -71,5 +77,41 @@ impl SaveQueue<'_> {
     pub fn when_full(mut self, when_full: WhenFull) -> Self {
         self.bounding.when_full = Some(when_full);
         self
+    }
+}
+
+impl ChangeSettings<'_> {
+    /// Sets the highest number of live jobs in the queue, from 1 to 1,000,000: see [`Queue::bounded`].
+    pub fn bound(mut self, jobs: usize) -> Self {
+        self.bound = Some(Some(jobs));
+        self
+    }
+
+    /// Lets the bound be what the code says.
+    pub fn reset_bound(mut self) -> Self {
+        self.bound = Some(None);
+        self
+    }
+
+    /// Sets what an enqueue does when the queue is full: see [`SaveQueue::when_full`].
+    pub fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.when_full = Some(Some(when_full));
+        self
+    }
+
+    /// Lets an enqueue into the full queue do what the code says.
+    pub fn reset_when_full(mut self) -> Self {
+        self.when_full = Some(None);
+        self
+    }
+}
+
+impl Client {
+    /// The error about a queue that does not exist.
+    pub(super) async fn unknown_queue(&self, queue: String) -> QueueError {
+        match self.existing(LimitScope::Queue).await {
+            Ok(existing) => QueueError::Unknown { queue, existing },
+            Err(error) => error.into(),
+        }
     }
 }

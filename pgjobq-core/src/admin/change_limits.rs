@@ -6,6 +6,8 @@ use std::pin::Pin;
 use serde_json::{Map, Value, json};
 
 use crate::admin::asked::Asked;
+use crate::admin::existing::listed;
+use crate::admin::limit_scope::LimitScope;
 use crate::client::Client;
 use crate::db::literal::Literal;
 use crate::db::record::stored_rates;
@@ -18,22 +20,6 @@ const HIGHEST_CONCURRENCY: u16 = 10_000;
 const UNDEFINED: &str = "42704";
 /// The SQLSTATE of a limit of jobs that lie on several shards.
 pub(super) const SHARDED: &str = "0A000";
-
-/// The subject of a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LimitScope {
-    Kind,
-    Queue,
-}
-
-impl LimitScope {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Kind => "kind",
-            Self::Queue => "queue",
-        }
-    }
-}
 
 /// Changes to the limits of a kind or a queue over the whole fleet: await it. From [`JobKind::change_limits`](crate::JobKind::change_limits)
 /// and [`Queue::change_limits`](crate::Queue::change_limits).
@@ -80,26 +66,32 @@ pub enum LimitError {
     /// A text is no rate.
     #[error(transparent)]
     Rate(#[from] InvalidRate),
+    /// Two rates have the same window.
+    #[error("`{0}`: there is a rate for this window already: keep the lower one")]
+    SameWindow(Rate),
     /// The change has no setting.
     #[error("nothing is changed; add a setting, such as `.concurrency(5)` or `.reset_concurrency()`")]
     NoChange,
     /// There is no such queue, or no program has recorded the kind.
     #[error(
-        "the {scope} `{name}` does not exist; a worker or `client.migrate()` records the kinds of its program, and `client.queue(…).save()` a queue"
+        "the {scope} `{name}` does not exist; a worker or `client.migrate()` records the kinds of its program, and `client.queue(…).save()` a queue{list}",
+        list = listed(.existing)
     )]
     Unknown {
-        /// `kind` or `queue`.
-        scope: &'static str,
+        /// The jobs of the limit.
+        scope: LimitScope,
         /// Its name.
         name: String,
+        /// The first twenty names of those that exist.
+        existing: Vec<String>,
     },
     /// The jobs lie on several shards, and a limit compares jobs of one shard.
     #[error(
         "the {scope} `{name}` cannot have a limit, because the database has several shards: write one in the code of its kinds, `#[job(concurrency = 10)]`"
     )]
     Shards {
-        /// `kind` or `queue`.
-        scope: &'static str,
+        /// The jobs of the limit.
+        scope: LimitScope,
         /// Its name.
         name: String,
     },
@@ -152,7 +144,12 @@ impl<'c> ChangeLimits<'c> {
             Err(error) if error.is_untranslatable() && self.asked.escape() => self.write(&changes).await,
             written => written,
         };
-        written.map_err(|error| LimitError::of(error, self.scope, self.name))
+        match written {
+            Err(error) if error.code().as_deref() == Some(UNDEFINED) => {
+                Err(LimitError::unknown(self.client, self.scope, self.name).await)
+            }
+            written => written.map_err(|error| LimitError::of(error, self.scope, self.name)),
+        }
     }
 
     async fn write(&self, changes: &str) -> Result<(), DatabaseError> {
@@ -175,10 +172,16 @@ impl<'c> ChangeLimits<'c> {
 }
 
 impl LimitError {
+    /// The error about a queue or a kind that does not exist.
+    pub(super) async fn unknown(client: &Client, scope: LimitScope, name: String) -> Self {
+        match client.existing(scope).await {
+            Ok(existing) => Self::Unknown { scope, name, existing },
+            Err(error) => error.into(),
+        }
+    }
+
     pub(super) fn of(error: DatabaseError, scope: LimitScope, name: String) -> Self {
-        let scope = scope.as_str();
         match error.code().as_deref() {
-            Some(UNDEFINED) => Self::Unknown { scope, name },
             Some(SHARDED) => Self::Shards { scope, name },
             _ => Self::Database(error),
         }
@@ -193,8 +196,16 @@ pub(super) fn checked_concurrency(jobs: Option<u16>) -> Result<Option<u16>, Limi
     }
 }
 
-pub(super) fn parsed_rates(rates: &[String]) -> Result<Vec<Rate>, InvalidRate> {
-    rates.iter().map(|rate| rate.parse()).collect()
+pub(super) fn parsed_rates(texts: &[String]) -> Result<Vec<Rate>, LimitError> {
+    let mut rates: Vec<Rate> = Vec::with_capacity(texts.len());
+    for text in texts {
+        let rate: Rate = text.parse()?;
+        if rates.iter().any(|other| other.window() == rate.window()) {
+            return Err(LimitError::SameWindow(rate));
+        }
+        rates.push(rate);
+    }
+    Ok(rates)
 }
 
 impl<'c> IntoFuture for ChangeLimits<'c> {

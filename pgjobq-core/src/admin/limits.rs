@@ -5,7 +5,8 @@ use std::time::Duration;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use crate::admin::change_limits::{ChangeLimits, LimitScope};
+use crate::admin::change_limits::{ChangeLimits, LimitError};
+use crate::admin::limit_scope::LimitScope;
 use crate::admin::pause::subject::JobKind;
 use crate::admin::queue::{Queue, SaveQueue};
 use crate::admin::settings::{Override, Setting};
@@ -28,8 +29,8 @@ impl<'c> JobKind<'c> {
     ///
     /// # Errors
     ///
-    /// If the database cannot be reached, or refuses the statement.
-    pub async fn limits(&self) -> Result<LimitSettings, DatabaseError> {
+    /// [`LimitError::Unknown`] if it does not exist, and [`LimitError::Database`].
+    pub async fn limits(&self) -> Result<LimitSettings, LimitError> {
         LimitSettings::of(self.client, LimitScope::Kind, &self.name).await
     }
 
@@ -76,8 +77,8 @@ impl<'c> Queue<'c> {
     ///
     /// # Errors
     ///
-    /// If the database cannot be reached, or refuses the statement.
-    pub async fn limits(&self) -> Result<LimitSettings, DatabaseError> {
+    /// [`LimitError::Unknown`] if it does not exist, and [`LimitError::Database`].
+    pub async fn limits(&self) -> Result<LimitSettings, LimitError> {
         LimitSettings::of(self.client, LimitScope::Queue, &self.name).await
     }
 
@@ -115,10 +116,14 @@ impl SaveQueue<'_> {
 }
 
 impl LimitSettings {
-    async fn of(client: &Client, scope: LimitScope, name: &str) -> Result<Self, DatabaseError> {
+    async fn of(client: &Client, scope: LimitScope, name: &str) -> Result<Self, LimitError> {
         let shared = client.shared();
         let rows = shared.read(&shared.sql.limit_settings, &[&scope.as_str(), &name]).await?;
-        Self::read(&rows).map_err(DatabaseError::Refused)
+        let known: Result<Vec<bool>, _> = rows.iter().map(|row| row.try_get("known")).collect();
+        if known.map_err(DatabaseError::Refused)?.contains(&false) {
+            return Err(LimitError::unknown(client, scope, name.to_owned()).await);
+        }
+        Ok(Self::read(&rows).map_err(DatabaseError::Refused)?)
     }
 
     fn read(rows: &[PgRow]) -> Result<Self, sqlx::Error> {

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use crate::admin::ageing;
 use crate::admin::bounding::Bounding;
-use crate::admin::change_limits::{LimitError, LimitScope};
+use crate::admin::change_limits::LimitError;
+use crate::admin::limit_scope::LimitScope;
 use crate::admin::queue_limit::QueueLimit;
 use crate::admin::stated::Stated;
 use crate::client::Client;

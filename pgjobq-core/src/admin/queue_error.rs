@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::admin::change_limits::LimitError;
+use crate::admin::existing::listed;
 use crate::{DatabaseError, InvalidName, JobState};
 
-/// The error of a queue's settings: from [`Queue::save`](crate::Queue::save), [`SaveQueue::save`](crate::SaveQueue::save) and [`Queue::change`](crate::Queue::change).
+/// The error of a queue's settings: from [`Queue::save`](crate::Queue::save), [`SaveQueue::save`](crate::SaveQueue::save),
+/// [`Queue::change`](crate::Queue::change) and [`Queue::room`](crate::Queue::room).
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum QueueError {
@@ -80,9 +82,17 @@ pub enum QueueError {
     /// The change has no setting: from [`Queue::change`](crate::Queue::change).
     #[error("queue `{0}`: nothing is changed; add a setting, such as `.limit(20)` or `.reset_limit()`")]
     NoChange(String),
-    /// There is no such queue: from [`Queue::change`](crate::Queue::change).
-    #[error("queue `{0}` does not exist; create it with `client.queue(\"{0}\").save()`")]
-    Unknown(String),
+    /// There is no such queue: from [`Queue::change`](crate::Queue::change) and [`Queue::room`](crate::Queue::room).
+    #[error(
+        "queue `{queue}` does not exist; create it with `client.queue(\"{queue}\").save()`{list}",
+        list = listed(.existing)
+    )]
+    Unknown {
+        /// The queue's name.
+        queue: String,
+        /// The first twenty names of those that exist.
+        existing: Vec<String>,
+    },
     /// The database could not be reached, or refused.
     #[error(transparent)]
     Database(#[from] DatabaseError),

@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use crate::DatabaseError;
 use crate::admin::asked::Asked;
 use crate::admin::bounding::{check_bound, refused};
 use crate::admin::queue::{EndedState, Queue, check_ageing, check_retention};
@@ -16,6 +15,7 @@ use crate::client::Client;
 use crate::db::literal::Literal;
 use crate::db::time::{duration, time};
 use crate::job::name;
+use crate::{DatabaseError, WhenFull};
 
 /// The highest limit. The schema has the same.
 const HIGHEST_LIMIT: usize = 1_000_000;
@@ -30,6 +30,8 @@ pub struct QueueSettings {
     pub limit: Setting<usize>,
     /// The highest number of its live jobs; `None` if it has no bound.
     pub bound: Setting<usize>,
+    /// What an enqueue does when the queue has reached its bound.
+    pub when_full: Setting<WhenFull>,
     /// The time after which a waiting job moves up one priority; zero if it does not.
     pub ageing: Setting<Duration>,
     /// The retention of completed jobs. The `retain` of a job function outweighs it.
@@ -94,7 +96,8 @@ pub struct ChangeSettings<'c> {
     client: &'c Client,
     queue: String,
     limit: Option<Option<usize>>,
-    bound: Option<Option<usize>>,
+    pub(super) bound: Option<Option<usize>>,
+    pub(super) when_full: Option<Option<WhenFull>>,
     ageing: Option<Option<Duration>>,
     /// By [`EndedState`].
     kept: [Option<Option<Duration>>; 4],
@@ -123,6 +126,7 @@ impl<'c> Queue<'c> {
             queue,
             limit: None,
             bound: None,
+            when_full: None,
             ageing: None,
             kept: [None; 4],
             asked: Asked::default(),
@@ -140,18 +144,6 @@ impl ChangeSettings<'_> {
     /// Lets the limit be what each worker's code says.
     pub fn reset_limit(mut self) -> Self {
         self.limit = Some(None);
-        self
-    }
-
-    /// Sets the highest number of live jobs in the queue, from 1 to 1,000,000: see [`Queue::bounded`].
-    pub fn bound(mut self, jobs: usize) -> Self {
-        self.bound = Some(Some(jobs));
-        self
-    }
-
-    /// Lets the bound be what the code says.
-    pub fn reset_bound(mut self) -> Self {
-        self.bound = Some(None);
         self
     }
 
@@ -206,7 +198,7 @@ impl ChangeSettings<'_> {
         };
         match written {
             Err(error) if error.code().as_deref() == Some(UNDEFINED) => {
-                return Err(QueueError::Unknown(self.queue));
+                return Err(self.client.unknown_queue(self.queue).await);
             }
             Err(error) => return Err(refused(error, &self.queue, self.bound.flatten().unwrap_or_default())),
             Ok(()) => {}
@@ -234,7 +226,8 @@ impl ChangeSettings<'_> {
         let kept = kept.filter_map(|(name, time)| time.map(|time| (name, time.map(micros))));
         let bound = self.bound.map(|bound| ("bound", bound.and_then(|jobs| i64::try_from(jobs).ok())));
         let ageing = self.ageing.map(|time| ("ageing", time.map(micros)));
-        limit.into_iter().chain(bound).chain(ageing).chain(kept).collect()
+        let when_full = self.when_full.map(|policy| ("when_full", policy.map(WhenFull::number)));
+        limit.into_iter().chain(bound).chain(when_full).chain(ageing).chain(kept).collect()
     }
 }
 
@@ -282,6 +275,7 @@ impl QueueSettings {
         Ok(Some(Self {
             limit: jobs("limit")?,
             bound: jobs("bound")?,
+            when_full: Setting::read(rows, "when_full", WhenFull::numbered)?,
             ageing: kept("ageing")?,
             keep_completed: kept("keep_completed")?,
             keep_dead: kept("keep_dead")?,

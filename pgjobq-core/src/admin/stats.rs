@@ -18,6 +18,8 @@ pub struct QueueStats {
     pub scheduled: u64,
     /// Jobs that wait for their parents.
     pub blocked: u64,
+    /// Jobs that wait for a permit of a limit over the whole fleet, or for the next start under its rate.
+    pub limited: u64,
     /// Jobs that are running.
     pub running: u64,
     /// True if these numbers are exact. From ten thousand on they are the database's estimate, because counting ten
@@ -63,6 +65,7 @@ impl QueueStats {
         self.ready += count("ready")?;
         self.scheduled += count("scheduled")?;
         self.blocked += count("blocked")?;
+        self.limited += count("limited")?;
         self.running += count("running")?;
         self.exact &= row.try_get::<bool, _>("exact")?;
         self.completed_per_minute += count("completed")? as f64 / MINUTES;

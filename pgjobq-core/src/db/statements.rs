@@ -32,7 +32,7 @@ macro_rules! statements {
 }
 
 statements! {
-    about, which_server, own_settings, enqueue_one, enqueue_many, await_room, leave_room_line, drop_oldest, room, enqueue_workflow, workflow_status, workflow_steps, cancel_workflow,
+    about, which_server, own_settings, enqueue_one, enqueue_many, await_room, leave_room_line, drop_oldest, room, existing, enqueue_workflow, workflow_status, workflow_steps, cancel_workflow,
     retry_workflow, resume_step, lookup, is_requested, status, explain, unstarted, unstarted_steps, other_schemas, notify, wait_until,
     save_queue, delete_queue, deleted_queues, forget_queue, stray_queues, purge_queue, queue_stats, queue_ids, note_rates,
     queue_settings, change_settings, limit_settings, change_limits, pause, resume, pauses,

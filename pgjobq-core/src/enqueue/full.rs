@@ -27,10 +27,22 @@ pub enum WhenFull {
 }
 
 impl WhenFull {
+    /// In the order of `full_policies` in the schema.
+    const ALL: [Self; 4] = [Self::Wait, Self::Reject, Self::DropOldest, Self::DropNew];
+
     /// Returns what this word of SQL says. A word that a later version wrote is like `wait`.
     pub(crate) fn of(word: &str) -> Self {
-        let all = [Self::Wait, Self::Reject, Self::DropOldest, Self::DropNew];
-        all.into_iter().find(|policy| policy.word() == word).unwrap_or_default()
+        Self::ALL.into_iter().find(|policy| policy.word() == word).unwrap_or_default()
+    }
+
+    /// Returns its number as a setting, counted from 1.
+    pub(crate) fn number(self) -> i64 {
+        self as i64 + 1
+    }
+
+    /// Returns the policy with this number. A number that a later version wrote is like `wait`.
+    pub(crate) fn numbered(number: i64) -> Self {
+        Self::ALL.into_iter().find(|policy| policy.number() == number).unwrap_or_default()
     }
 
     /// Returns the word for it in SQL.

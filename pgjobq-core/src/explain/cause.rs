@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::db::time::{of_maybe_micros, of_micros};
-use crate::{FailureReason, JobId, PauseScope, WorkflowId};
+use crate::{FailureReason, JobId, LimitScope, PauseScope, WorkflowId};
 
 /// The cause for which a job is not running; or that it runs, or how it ended. From [`Reason::cause`](crate::Reason::cause). Times
 /// are by the database's clock.
@@ -153,8 +153,8 @@ pub enum Cause {
     },
     /// It waits for a permit, because as many jobs as the limit allows are in line or run.
     Limited {
-        /// The jobs that the limit is about: `kind` or `queue`.
-        scope: String,
+        /// The jobs that the limit is about.
+        scope: LimitScope,
         /// The kind or the queue.
         name: String,
         /// The key, if the limit holds for each key of the kind.
@@ -168,8 +168,8 @@ pub enum Cause {
     },
     /// It waits, because its rate is used up.
     RateUsedUp {
-        /// The jobs that the rate is about: `kind` or `queue`.
-        scope: String,
+        /// The jobs that the rate is about.
+        scope: LimitScope,
         /// The kind or the queue.
         name: String,
         /// The key, if the rate holds for each key of the kind.

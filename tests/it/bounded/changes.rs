@@ -2,14 +2,43 @@
 
 use std::time::Duration;
 
+use pgjobq::{EnqueueError, EnqueueOutcome, WhenFull};
+
 use super::{assert_accounted, bound, bound_and, quick, room};
 use crate::harness::TestDb;
+
+on_one_shard!(operator_changes_what_a_full_queue_does);
+async fn operator_changes_what_a_full_queue_does(db: TestDb) {
+    let queue = || db.client.queue("bounded");
+    queue().bounded(1).when_full(WhenFull::Reject).save().await.unwrap();
+    quick::enqueue(&db.client, 1).await.unwrap();
+    assert!(matches!(quick::enqueue(&db.client, 1).await, Err(EnqueueError::QueueFull { .. })));
+    queue().change().when_full(WhenFull::DropNew).by("ada").await.unwrap();
+    assert_eq!(quick::enqueue(&db.client, 1).await.unwrap().outcome(), EnqueueOutcome::Dropped);
+    let settings = queue().settings().await.unwrap().unwrap();
+    assert_eq!(settings.when_full.by_code, Some(WhenFull::Reject));
+    assert_eq!(settings.when_full.by_operator.unwrap().value, WhenFull::DropNew);
+    let shown = "(select concat_ws(' ', by_code, by_operator, set_by) from pgjobq.queue_settings
+                   where queue = 'bounded' and setting = 'when_full')";
+    assert_eq!(db.text(shown).await, "reject drop_new ada");
+
+    db.run("select pgjobq.change_setting('bounded', 'when_full', 'drop_oldest')").await;
+    assert_eq!(quick::enqueue(&db.client, 1).await.unwrap().outcome(), EnqueueOutcome::New);
+    let unknown = "select pgjobq.change_setting('bounded', 'when_full', 'drop')";
+    let unknown = sqlx::raw_sql(unknown).execute(&db.pool).await.unwrap_err().to_string();
+    assert!(unknown.contains("'drop' is no policy of a full queue"), "{unknown}");
+    queue().change().reset_when_full().await.unwrap();
+    assert!(matches!(quick::enqueue(&db.client, 1).await, Err(EnqueueError::QueueFull { .. })));
+}
 
 on_one_shard!(bound_follows_code_and_operator);
 async fn bound_follows_code_and_operator(db: TestDb) {
     let queue = || db.client.queue("bounded");
     queue().save().await.unwrap();
-    assert_eq!((queue().room().await.unwrap(), db.client.queue("none").room().await.unwrap()), (None, None));
+    assert_eq!(queue().room().await.unwrap(), None);
+    let unknown = db.client.queue("bouned").room().await.unwrap_err().to_string();
+    let says = "queue `bouned` does not exist; create it with `client.queue(\"bouned\").save()`; there are ";
+    assert!(unknown.starts_with(says) && unknown.contains("`bounded`"), "{unknown}");
     bound(&db, 5).await;
     db.client.enqueue_all((0..3).map(quick::job)).await.unwrap();
     assert_eq!(room(&db).await, 2);
