@@ -28,7 +28,7 @@ declare
         give_surplus, give_up_workers, grow_workflow, has_limited, heartbeat, insert_edges, list_jobs,
         live_jobs, lookup,
         new_edges, note_lost_partition,
-        peek, promote, purge_ended, purge_queue, queue_counts, queue_stats, read_args,
+        peek, promote, purge_ended, purge_queue, queue_counts, queue_stats, rates_left, read_args,
         reap, repair_tickets, requeue_jobs, reserve_steps, resume_step, retry_workflow,
         return_claim, return_lease, say_progress, scheduled_counts, settle_edges, show_ended,
         stray_queues, take_awaited, tend_workflows, tidy_failures, tidy_hints, tidy_starts, unaccepted,

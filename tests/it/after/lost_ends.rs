@@ -1,6 +1,5 @@
 //! Parents whose end was lost: requeued, purged, deleted or dropped.
 
-use pgjobq::Workflow;
 use pgjobq::prelude::*;
 
 use super::*;
