@@ -74,38 +74,51 @@ end $$;
 comment on function pgjobq.lock_limits is 'Internal. Locks limits until the transaction ends.';
 
 -- Locks the next jobs that wait for a permit of their kind, as many as there are free ones under each limit,
--- and as its rates have room for.
+-- and as its rates have room for. Their order is that of their arrival.
 -- If a kind has no such limit, they get the permit 0, of which there are any number.
+--
+-- Mostly no other job has the key: then `free` is null, and the permits from 1 on are free. What only rates
+-- and larger limits need is called for those alone, and one window numbers the jobs of all keys.
 create or replace function pgjobq.next_for_kinds(
     p_shard smallint, p_kind text[], p_key text[], p_most int,
     out ids uuid[], out places tid[], out permits int[], out more boolean)
 language plpgsql as $$
 begin
-    select array_agg(w.id order by w.arrival), array_agg(w.place order by w.arrival),
-           array_agg(w.permit order by w.arrival), bool_or(w.n = p_most)
+    select array_agg(w.id), array_agg(w.place),
+           array_agg(coalesce(w.free[w.n], w.n::int)), bool_or(w.n = p_most)
       into ids, places, permits, more
-      from (select kind, pgjobq.concurrency_of('kind', kind) as most,
-                   pgjobq.rates_of('kind', kind) as rates
-              from (select distinct kind from unnest(p_kind) u(kind)) d offset 0) c,
-           lateral (select distinct u.key from unnest(p_kind, p_key) u(kind, key) where u.kind = c.kind) l,
-           lateral (select array(select permit from pgjobq.jobs
-                                  where shard = p_shard and kind = c.kind
-                                    and coalesce(case when limits & 16::smallint > 0 then key end, '') = l.key
-                                    and permit > 0
-                                  order by permit) as permits offset 0) taken,
-           lateral (select pgjobq.free_permits(taken.permits, c.most, p_most) as permits offset 0) free,
-           lateral pgjobq.room_under(p_shard, 'kind', c.kind, l.key, c.rates) rate,
-           lateral (select r.*, free.permits[row_number() over ()] as permit, row_number() over () as n,
-                           sum(least(r.weight, rate.most)) over (rows unbounded preceding) as weights
-                      from (select id, ctid as place, arrival, coalesce(weight, 1) as weight from pgjobq.jobs
+      from (select r.*, free.permits as free, rate.room, row_number() over per_key as n,
+                   sum(least(r.weight, rate.most)) over per_key as weights
+              from (select kind, pgjobq.concurrency_of('kind', kind) as most,
+                           pgjobq.rates_of('kind', kind) as rates
+                      from (select distinct kind from unnest(p_kind) u(kind)) d offset 0) c,
+                   lateral (select u.key, min(u.n) as n
+                              from unnest(p_kind, p_key) with ordinality u(kind, key, n)
+                             where u.kind = c.kind group by u.key) l,
+                   lateral (select array(
+                        select permit from pgjobq.jobs
+                         where shard = p_shard and kind = c.kind
+                           and coalesce(case when limits & 16::smallint > 0 then key end, '') = l.key
+                           and permit > 0
+                         order by permit) as permits offset 0) taken,
+                   lateral (select case when c.most is null or taken.permits <> '{}'
+                                   then pgjobq.free_permits(taken.permits, c.most, p_most) end as permits
+                            offset 0) free
+                   left join lateral (select u.room, u.most
+                                        from pgjobq.room_under(p_shard, 'kind', c.kind, l.key, c.rates) u
+                                       where c.rates is not null) rate on true,
+                   lateral (select id, ctid as place, priority, arrival, coalesce(weight, 1) as weight
+                              from pgjobq.jobs
                              where shard = p_shard and kind = c.kind
                                and coalesce(case when limits & 16::smallint > 0 then key end, '') = l.key
                                and limits & 1::smallint > 0 and permit is null and ticket is null
                                and run_at is null and waits_for = 0
                              order by priority desc, arrival
-                             limit least(cardinality(free.permits), rate.room)
-                               for update skip locked) r) w
-     where rate.room is null or w.weights <= rate.room;
+                             limit least(coalesce(cardinality(free.permits), c.most), p_most, rate.room)
+                               for update skip locked) r
+            window per_key as (partition by l.n order by r.priority desc, r.arrival rows unbounded preceding)
+             order by r.arrival) w
+     where w.room is null or w.weights <= w.room;
 end $$;
 
 comment on function pgjobq.next_for_kinds is 'Internal. Locks the next jobs that get permits of their kinds.';

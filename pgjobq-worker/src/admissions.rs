@@ -1,16 +1,16 @@
 //! The limits under which permits may have become free, and the jobs that wait for permits, which a worker of this process has to look
 //! at.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use pgjobq_core::worker_api::{Limit, Shard, lock};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-/// The largest number of limits in one admission, each of which holds a lock, and of jobs.
-const BATCH: usize = 200;
+/// The largest number of limits, and of jobs, in one admission: as many as a finish has results. Each admission has a fixed cost.
+const BATCH: usize = 500;
 /// The largest number of jobs, and of limits of a shard, to remember. A look at all limits finds more.
 const MOST: usize = 10_000;
 
@@ -25,8 +25,30 @@ pub(crate) struct Admissions {
 
 #[derive(Debug, Default)]
 struct Noted {
-    limits: BTreeMap<Shard, BTreeSet<Limit>>,
+    limits: BTreeMap<Shard, Limits>,
     jobs: BTreeSet<Uuid>,
+}
+
+/// Limits in the order in which they were noted, each once. In any other order a limit could wait for as long as others are noted.
+#[derive(Debug, Default)]
+struct Limits {
+    line: VecDeque<Arc<Limit>>,
+    known: HashSet<Arc<Limit>>,
+}
+
+impl Limits {
+    fn add(&mut self, limit: Limit) {
+        let limit = Arc::new(limit);
+        if self.known.insert(limit.clone()) {
+            self.line.push_back(limit);
+        }
+    }
+
+    fn take(&mut self) -> Option<Limit> {
+        let limit = self.line.pop_front()?;
+        self.known.remove(&limit);
+        Some(Arc::unwrap_or_clone(limit))
+    }
 }
 
 impl Admissions {
@@ -51,8 +73,8 @@ impl Admissions {
     pub(crate) fn put_limits_back(&self, shard: Shard, limits: impl IntoIterator<Item = Limit>) {
         let mut noted = lock(&self.noted);
         let of_shard = noted.limits.entry(shard).or_default();
-        of_shard.extend(limits);
-        if of_shard.len() > MOST {
+        limits.into_iter().for_each(|limit| of_shard.add(limit));
+        if of_shard.line.len() > MOST {
             noted.limits.remove(&shard);
             self.sweep.store(true, Ordering::Release);
         }
@@ -89,8 +111,8 @@ impl Admissions {
         let mut noted = lock(&self.noted);
         let mut entry = noted.limits.first_entry()?;
         let (shard, limits) = (*entry.key(), entry.get_mut());
-        let batch = std::iter::from_fn(|| limits.pop_first()).take(BATCH).collect();
-        if limits.is_empty() {
+        let batch = std::iter::from_fn(|| limits.take()).take(BATCH).collect();
+        if limits.line.is_empty() {
             entry.remove();
         }
         Some((shard, batch))
@@ -127,6 +149,18 @@ mod tests {
         let taken: Vec<_> = std::iter::from_fn(|| admissions.take_limits()).collect();
         let sizes: Vec<_> = taken.iter().map(|(shard, limits)| (shard.0, limits.len())).collect();
         assert_eq!(sizes, [(0, BATCH), (0, 1), (1, 1)]);
+    }
+
+    #[test]
+    fn limits_are_taken_in_the_order_in_which_they_were_noted() {
+        let admissions = Admissions::default();
+        let noted: Vec<_> =
+            keys(0..BATCH).chain(keys(BATCH..2 * BATCH).collect::<Vec<_>>().into_iter().rev()).collect();
+        admissions.freed(Shard(0), noted.clone());
+        let (_, first) = admissions.take_limits().unwrap();
+        admissions.freed(Shard(0), first.iter().cloned());
+        let (_, second) = admissions.take_limits().unwrap();
+        assert_eq!([first, second].concat(), noted, "those that are noted again come last");
     }
 
     #[test]

@@ -69,3 +69,63 @@ async fn million_waiting_jobs_of_a_full_key_cost_nothing() {
         at_most(&format!("WAL of a {name} beside a million waiting jobs,"), beside_many.wal, beside_few.wal);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn admission_calls_no_function_for_each_key() {
+    let db = Db::new("admission").await;
+    let mut session = Session::new(&db).await;
+    session
+        .run(&format!(
+            "insert into pgjobq.limits (scope, name, per_key, concurrency) values ('kind', 'keyed', true, 1);
+             select pgjobq.note_limits();
+             insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, key, retries, max_crashes, created_at,
+                                      waits_for, limits, arrival)
+             select 0, gen_random_uuid(), {}, 1, 'keyed', '{{}}', n, 3, 3, clock_timestamp(), 0, 1 | 16,
+                    nextval('pgjobq.ticket')
+               from generate_series(1, 100) n",
+            session.queue
+        ))
+        .await;
+    session.run("set track_functions = 'all'; begin").await;
+    let admitted = "select admitted from pgjobq.admit(0::smallint, array_fill('keyed'::text, array[100]),
+                                                      array(select n::text from generate_series(1, 100) n), null)";
+    assert_eq!(session.number(&format!("select ({admitted})::bigint")).await, 100);
+    // The table calls one itself, for each row of a job under limits.
+    let calls = session
+        .number(
+            "select sum(calls)::bigint from pg_stat_xact_user_functions
+              where schemaname = 'pgjobq' and funcname <> 'has_its_permits'",
+        )
+        .await;
+    session.run("rollback").await;
+    at_most("calls of functions in an admission of a hundred keys", calls as f64, 30.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn look_for_own_answers_passes_no_job_under_a_rate() {
+    let db = Db::new("answers").await;
+    let mut session = Session::new(&db).await;
+    for setting in ["enable_seqscan", "enable_bitmapscan", "enable_sort"] {
+        let off = "select set_config($1, 'off', false)";
+        sqlx::query(off).bind(setting).execute(&mut session.measured).await.unwrap();
+    }
+    let mut costs = Vec::new();
+    for jobs in [10, 5_000] {
+        session.fill(jobs, "rated").await;
+        session
+            .run(
+                "update pgjobq.jobs set limits = 5, arrival = ticket, permit = 0 where kind = 'rated' and limits is null",
+            )
+            .await;
+        session.run("vacuum pgjobq.jobs").await;
+        let look = "explain (analyze, wal, buffers, format json) select pgjobq.has_own_answers(0::smallint, 'rated')";
+        let _quiet = QUIET.read().await;
+        let mut least = Cost::ENDLESS;
+        for _ in 0..4 {
+            let cost = session.cost(sqlx::query(look)).await;
+            least.buffers = least.buffers.min(cost.buffers);
+        }
+        costs.push(least.buffers);
+    }
+    at_most("buffers of a look beside 5,000 jobs under a rate", costs[1], costs[0] + 6.0);
+}

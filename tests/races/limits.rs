@@ -130,10 +130,10 @@ const PLANTED: &[Planted] = &[
                 "    overrides jsonb,\n    taken int not null default 2,\n    recorded_at",
             ),
             (
-                "pgjobq.free_permits(taken.permits, c.most, p_most) as permits offset 0) free,\n           \
-                 lateral pgjobq.room_under(p_shard, 'kind',",
+                "case when c.most is null or taken.permits <> '{}'\n                                   \
+                 then pgjobq.free_permits(taken.permits, c.most, p_most) end as permits",
                 "array_fill(0, array[greatest(0, c.most - (select l.taken from pgjobq.limits l where l.name = c.kind))]) \
-                 as permits offset 0) free,\n           lateral pgjobq.room_under(p_shard, 'kind',",
+                 as permits",
             ),
             (
                 "      into admitted, queues, next from given;\n",

@@ -20,8 +20,9 @@ pub(super) async fn finish(
 ) -> Result<Finished, DatabaseError> {
     let Some(first) = results.first() else { return Ok(Finished::default()) };
     let hold = first.ended.hold;
+    let shard = hold.lease.lane.shard;
     if results.iter().all(Unrecorded::is_settled) && !leases.iter().any(|lease| lease.close) {
-        free_permits(runtime, results);
+        free_permits(runtime, shard, results);
         return Ok(Finished::default());
     }
     let (store, name) = (&runtime.store, runtime.name.storable());
@@ -29,8 +30,7 @@ pub(super) async fn finish(
         ([one], Some(growth)) => store.finish_growing(hold.worker, &name, leases, &one.ended, growth).await?,
         _ => store.finish(hold.worker, &name, leases, results.iter().map(|result| &result.ended)).await?,
     };
-    let shard = hold.lease.lane.shard;
-    free_permits(runtime, results);
+    free_permits(runtime, shard, results);
     notify(runtime, shard, results, &finished);
     runtime.settled(&finished.settled);
     if finished.settled.more {
@@ -39,14 +39,13 @@ pub(super) async fn finish(
     Ok(finished)
 }
 
-/// Notes the limits under which these jobs had permits, for others to get them. A job that is in line again keeps its own.
-fn free_permits(runtime: &Runtime, results: &[Unrecorded]) {
-    for result in results {
-        let limits = result.lease.limits_of(result.job());
-        if !limits.is_empty() && !matches!(result.ended.decision, Decision::Return | Decision::Release) {
-            runtime.admissions.freed(result.ended.hold.lease.lane.shard, limits.iter().cloned());
-        }
-    }
+/// Notes the limits under which these jobs had permits, for others to get them. A job that is in line again keeps its own. They are
+/// noted together, because the task that admits begins at once.
+fn free_permits(runtime: &Runtime, shard: Shard, results: &[Unrecorded]) {
+    let gave_back =
+        |result: &&Unrecorded| !matches!(result.ended.decision, Decision::Return | Decision::Release);
+    let limits = results.iter().filter(gave_back).flat_map(|result| result.lease.limits_of(result.job()));
+    runtime.admissions.freed(shard, limits.cloned());
 }
 
 fn notify(runtime: &Arc<Runtime>, shard: Shard, results: &[Unrecorded], finished: &Finished) {
