@@ -247,12 +247,14 @@ create index jobs_without_permit on pgjobq.jobs (
 create index jobs_without_queue_permit on pgjobq.jobs (shard, queue_id, priority desc, arrival)
     where limits & 2::smallint > 0 and queue_permit is null and ticket is null and run_at is null
       and waits_for = 0 and (limits & 1::smallint = 0 or permit is not null);
--- In line or running, under a rate of its kind.
+-- Two kinds of jobs, because each index has a cost for every enqueue: those in line or running, under a rate
+-- of their kind; and, with null for the key, those without a ticket that say themselves what becomes of them
+-- if they find no permit. There are hardly ever any of the latter.
 create index jobs_under_rate on pgjobq.jobs (
-        shard, kind, coalesce(case when limits & 16::smallint > 0 then key end, ''), ticket)
-    where limits & 5::smallint = 5 and ticket is not null;
--- Those that say themselves what becomes of them if they find no permit. There are hardly ever any.
-create index jobs_with_own_answer on pgjobq.jobs (shard, kind) where limits >= 128 and ticket is null;
+        shard, kind,
+        (case when ticket is not null
+              then coalesce(case when limits & 16::smallint > 0 then key end, '') end), ticket)
+    where (limits & 5::smallint = 5 and ticket is not null) or (limits >= 128 and ticket is null);
 -- Who holds a unique key, and that at most one job has it in slot 0: see `functions/unique.sql`.
 create unique index jobs_with_unique_key on pgjobq.jobs (shard, kind, unique_key, unique_slot)
     where unique_key is not null;

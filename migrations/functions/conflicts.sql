@@ -55,11 +55,15 @@ comment on function pgjobq.has_conflict is 'Internal. Whether a job waits that s
 create or replace function pgjobq.has_own_answers(p_shard smallint, p_kind text) returns boolean
 language plpgsql stable as $$
 begin
-    return exists (select from (select kind from pgjobq.jobs
-                                 where shard = p_shard and kind >= p_kind and kind <= p_kind
-                                   and limits >= 128 and permit is null and ticket is null
-                                   and run_at is null and waits_for = 0
-                                 order by shard, kind limit 1) j);
+    return exists (select from (
+        select kind from pgjobq.jobs
+         where shard = p_shard and kind = p_kind
+           and case when ticket is not null
+                    then coalesce(case when limits & 16::smallint > 0 then key end, '') end is null
+           and limits >= 128 and permit is null and ticket is null and run_at is null and waits_for = 0
+         order by case when ticket is not null
+                       then coalesce(case when limits & 16::smallint > 0 then key end, '') end
+         limit 1) j);
 end $$;
 
 comment on function pgjobq.has_own_answers is 'Internal. Whether waiting jobs have answers of their own.';

@@ -17,7 +17,9 @@ begin
                        array_agg(coalesce(j.weight, 1)) as weights
                   from ((select k.queue_id, k.priority, k.ticket, k.weight from pgjobq.jobs k
                           where k.shard = p_shard and k.kind = p_name and p_scope = 'kind'
-                            and coalesce(case when k.limits & 16::smallint > 0 then k.key end, '') = p_key
+                            and case when k.ticket is not null
+                                     then coalesce(case when k.limits & 16::smallint > 0 then k.key end, '')
+                                     end = p_key
                             and k.limits & 5::smallint = 5 and k.ticket is not null
                           order by k.ticket desc limit p_most)
                         union all

@@ -36,10 +36,12 @@ pub(crate) fn fresh(schema: &Schema, shards: i16) -> String {
         script += &format!("\n-- functions/{name}\n{text}");
     }
     script += &format!("\n-- plans\n{PLANS}");
-    // A row in another shard, written by hand, would be where no worker looks.
+    // A row in another shard, written by hand, would be where no worker looks. Each enqueue reads the text of the constraint.
+    let exists =
+        if shards == 1 { "shard = 0".to_owned() } else { format!("shard >= 0 and shard < {shards}") };
     script += &format!(
         "\ninsert into pgjobq.settings (shards, program, oldest_program, digest) values ({shards}, 0, 0, 0);\n\
-         alter table pgjobq.jobs add constraint shard_exists check (shard >= 0 and shard < {shards});\n"
+         alter table pgjobq.jobs add constraint shard_exists check ({exists});\n"
     );
     script += &record();
     schema.render_text(&script)
