@@ -181,6 +181,7 @@ begin
     if coalesce(unknown::text, refused::text, misplaced::text) is not null then inserted := 0; return; end if;
     if p_delay is not null and p_waits_for is not null then select * into p_meta, p_delay
         from pgjobq.delays_of_blocked(p_waits_for, p_meta, p_delay); end if;
+    if v_limits is not null then limited := pgjobq.any_needs_permit(v_limits); end if;
     if p_counted is not null then v_limits := pgjobq.mark_counted(v_queues, v_limits, p_counted); end if;
     -- step: queues read
     select b.inserted, b.new, b.delays, b.held into inserted, v_new, p_delay, held from pgjobq.insert_batch(
@@ -191,8 +192,7 @@ begin
     if v_edges is not null then perform pgjobq.insert_edges(v_edges, p_notify); end if;
     if inserted < cardinality(p_id) then select d.live, d.other_kind into duplicate, other_kind
         from pgjobq.duplicates(v_shards, p_shape_kind, p_id, p_shape, v_new) d; end if;
-    if v_limits is not null and inserted > 0 then limited := case when pgjobq.any_needs_permit(v_limits)
-        then pgjobq.announce_limited(p_id, p_notify) end; end if;
+    if limited then limited := inserted > 0 and pgjobq.announce_limited(p_id, p_notify); end if;
     if v_idle <> '{}' then wake := pgjobq.announce_jobs(v_idle, p_delay || p_at, p_notify); end if;
 end $$;
 

@@ -37,13 +37,19 @@ begin
     "full" := t."full";
     -- step: room taken
     k := t.keep;
+    -- Mostly there is room for all, and each call has a cost.
+    if k is not null then
+        p_id := pgjobq.slice(p_id, k); p_shape := pgjobq.slice(p_shape, k); p_args := pgjobq.slice(p_args, k);
+        p_meta := pgjobq.slice(p_meta, k); p_attributes := pgjobq.slice(p_attributes, k);
+        p_key := pgjobq.slice(p_key, k); p_delay := pgjobq.slice(p_delay, k); p_at := pgjobq.slice(p_at, k);
+        p_expires := pgjobq.slice(p_expires, k); p_waits_for := pgjobq.slice(p_waits_for, k);
+        p_weight := pgjobq.slice(p_weight, k); p_unique_key := pgjobq.slice(p_unique_key, k);
+        p_edges := pgjobq.edges_of(p_edges, k);
+    end if;
     v_answer := pgjobq.enqueue_many(
-        p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes,
-        pgjobq.slice(p_id, k), pgjobq.slice(p_shape, k), pgjobq.slice(p_args, k), pgjobq.slice(p_meta, k),
-        pgjobq.slice(p_attributes, k), pgjobq.slice(p_key, k), pgjobq.slice(p_delay, k),
-        pgjobq.slice(p_at, k), pgjobq.slice(p_expires, k), p_notify, p_patience, p_program,
-        pgjobq.slice(p_waits_for, k), pgjobq.edges_of(p_edges, k), pgjobq.slice(p_weight, k),
-        pgjobq.slice(p_unique_key, k), p_shape_options, p_counted => t.counted);
+        p_shape_kind, p_shape_queue, p_shape_priority, p_shape_retries, p_shape_max_crashes, p_id, p_shape,
+        p_args, p_meta, p_attributes, p_key, p_delay, p_at, p_expires, p_notify, p_patience, p_program,
+        p_waits_for, p_edges, p_weight, p_unique_key, p_shape_options, p_counted => t.counted);
     inserted := v_answer.inserted;
     unknown := v_answer.unknown;
     refused := v_answer.refused;
@@ -53,9 +59,8 @@ begin
     duplicate := v_answer.duplicate || t.live;
     other_kind := v_answer.other_kind || t.other_kind;
     -- A job that is only asked for takes its place when it is enqueued after all.
-    if inserted < cardinality(pgjobq.slice(p_id, k)) or held is not null then
-        perform pgjobq.give_surplus(
-            t.taken, case when inserted > 0 then pgjobq.slice(p_id, k) end, v_answer.duplicate);
+    if inserted < cardinality(p_id) or held is not null then
+        perform pgjobq.give_surplus(t.taken, case when inserted > 0 then p_id end, v_answer.duplicate);
     end if;
 end $$;
 

@@ -152,9 +152,9 @@ const PLANTED: &[Planted] = &[
     Planted {
         name: "an admission in the transaction of the enqueue",
         cuts: &[(
-            "    if v_limits is not null and inserted > 0 then limited := case when pgjobq.any_needs_permit(v_limits)\n",
+            "    if limited then limited := inserted > 0",
             "    perform pgjobq.admit(0::smallint, p_shape_kind, array[''], null);\n    \
-             if v_limits is not null and inserted > 0 then limited := case when pgjobq.any_needs_permit(v_limits)\n",
+             if limited then limited := inserted > 0",
         )],
         among: ("enqueue", "complete"),
         limit: 2,
