@@ -96,7 +96,8 @@ pub use pgjobq_core::{
     ParentStanding, Parents, Part, Priority, Progress, Queue, QueueError, QueueStats, Reason, RequeueError,
     RequeueOutcome, RetryError, ScheduledBy, StartedAction, State, Status, Step, StepResult, StopReason,
     Target, Tx, WaitError, Workflow, WorkflowError, WorkflowHandle, WorkflowId, WorkflowNotCompleted,
-    WorkflowOutcome, WorkflowPart, WorkflowStatus, enqueue_all, enqueue_each, filter, gather, schema_sql,
+    WorkflowOutcome, WorkflowPart, WorkflowStatus, enqueue_all, enqueue_each, filter, gather, observe,
+    schema_sql,
 };
 pub use pgjobq_core::{
     ChangeLimits, ChangeSettings, JobKey, JobKind, LimitError, LimitScope, LimitSettings, OnConflict,

@@ -1,5 +1,6 @@
 //! The client: enqueues, waits, and owns what a process shares.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,7 @@ use crate::enqueue::new::New;
 use crate::enqueue::room::Rooms;
 use crate::enqueue::row::MAX_ARGS;
 use crate::enqueue::sending::Sending;
+use crate::observe::observer::{Observer, Observers};
 use crate::wait::waits::Waits;
 use crate::workflow::deliver::deliver;
 use crate::{DatabaseError, EnqueueError};
@@ -85,7 +87,6 @@ struct Inner {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 #[must_use = "finish with `build()`"]
 pub struct ClientBuilder {
     pool: PgPool,
@@ -93,6 +94,7 @@ pub struct ClientBuilder {
     schema: String,
     limits: Limits,
     shards: Option<u16>,
+    observers: Vec<Box<dyn Observer>>,
 }
 
 /// The error of building a client: from [`ClientBuilder::build`].
@@ -116,6 +118,12 @@ pub enum ClientError {
 }
 
 crate::debug_as_message!(ClientError);
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("ClientBuilder").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
 
 impl ClientBuilder {
     /// Sets the PostgreSQL schema of all tables and functions; `pgjobq` by default.
@@ -178,6 +186,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Adds an observer of what this process does: see [`observe`](crate::observe). There may be several.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Box::new(observer));
+        self
+    }
+
     /// Makes the client. It sends nothing yet.
     ///
     /// # Errors
@@ -193,6 +207,7 @@ impl ClientBuilder {
             transactions: Transactions::new(self.pool.clone(), Arc::clone(&sql)),
             answers: Arc::default(),
             local_workers: LocalWorkers::default(),
+            observers: Observers::start(self.observers),
             pool: self.pool,
             listen: self.listen.transpose().map_err(ClientError::ListenUrl)?,
             sql,
@@ -255,7 +270,14 @@ impl Client {
             notifications: true,
             shards: None,
         };
-        ClientBuilder { pool, listen: None, schema: "pgjobq".to_owned(), limits, shards: None }
+        ClientBuilder {
+            pool,
+            listen: None,
+            schema: "pgjobq".to_owned(),
+            limits,
+            shards: None,
+            observers: Vec::new(),
+        }
     }
 
     /// The pool.
@@ -265,13 +287,14 @@ impl Client {
     }
 
     /// Stops the client's background tasks, and waits until they have stopped. Pending enqueues are answered, or fail
-    /// with [`EnqueueError::Closed`]. The pool stays open.
+    /// with [`EnqueueError::Closed`]. Observers have then seen everything that happened. The pool stays open.
     pub async fn close(&self) {
         self.inner.shared.stop.cancel();
         self.inner.shared.tasks.close();
         self.inner.shared.transactions.close().await; // First: there may be tasks that wait for a place.
         self.inner.shared.tasks.wait().await;
         self.inner.listener.join().await;
+        self.inner.shared.observers.delivered().await;
     }
 
     /// Enqueues jobs, a single one together with those of other callers, or a workflow.
@@ -340,6 +363,13 @@ impl Client {
     #[must_use]
     pub fn answers(&self) -> Arc<Answers> {
         Arc::clone(&self.inner.shared.answers)
+    }
+
+    /// Returns those who observe what this process does.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn observers(&self) -> &Observers {
+        &self.inner.shared.observers
     }
 
     #[doc(hidden)]

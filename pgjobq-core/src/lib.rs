@@ -14,6 +14,7 @@ pub mod filter;
 mod jitter;
 mod job;
 mod lock;
+pub mod observe;
 mod pump;
 #[allow(missing_docs)] // Not public API: the fields are named for what they hold.
 mod store;
@@ -150,6 +151,8 @@ pub mod worker_api {
     pub use crate::job::policy::LONGEST_DELAY;
     pub use crate::job::registry::{DuplicateKind, Registry};
     pub use crate::lock::lock;
+    pub use crate::observe::attempt::ObservedAttempt;
+    pub use crate::observe::observer::Observers;
     pub use crate::store::*;
     pub use crate::workflow::plan::Plan;
     pub use crate::{Handler, Policy};

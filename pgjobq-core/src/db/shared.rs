@@ -16,6 +16,7 @@ use crate::db::kept::KeptConnection;
 use crate::db::local_workers::LocalWorkers;
 use crate::db::statements::Statements;
 use crate::db::tx_pool::Transactions;
+use crate::observe::observer::Observers;
 
 /// The pool, the statements and the limits that a client and its background tasks share.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) transactions: Transactions,
     pub(crate) answers: Arc<Answers>,
     pub(crate) local_workers: LocalWorkers,
+    pub(crate) observers: Observers,
 }
 
 #[derive(Clone, Copy, Debug)]
