@@ -147,6 +147,7 @@ create table pgjobq.jobs (
     ticket bigint,
     run_at pgjobq.job_time,
     expires_at pgjobq.job_time,
+    due_at pgjobq.job_time,
     arrival bigint,
     queue_id int not null,
     attempt pgjobq.large_count not null default 0,
@@ -192,6 +193,8 @@ comment on column pgjobq.jobs.ticket is
 comment on column pgjobq.jobs.run_at is 'When a scheduled job comes due; null when it is in line.';
 comment on column pgjobq.jobs.expires_at is
     'The job ends as expired if it has not started by then; null once it has started.';
+comment on column pgjobq.jobs.due_at is
+    'When it last came due, if it was scheduled or blocked; null: when it was enqueued, or put back.';
 comment on column pgjobq.jobs.limits is
     'The limits that it is under, as bits; null if there are none. 1: its kind''s, so it needs a `permit`. '
     '2: its queue''s, so it needs a `queue_permit`. 4: one of them is a rate, which its claim checks. 8: it '

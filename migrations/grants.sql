@@ -51,6 +51,7 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.new_id, pgjobq.job_row, pgjobq.shard_of, pgjobq.channel, pgjobq.cancel, pgjobq.ask_to_cancel,
         pgjobq.act_on_request, pgjobq.lookup,
     pgjobq.readable, pgjobq.shown_args, pgjobq.progress_of, pgjobq.ended_badly, pgjobq.show_ended,
+        pgjobq.ended_as,
         pgjobq.printed,
     pgjobq.count_jobs, pgjobq.list_jobs,
     pgjobq.queue_stats, pgjobq.queue_counts, pgjobq.scheduled_counts, pgjobq.dead_counts,

@@ -62,6 +62,23 @@ end $$;
 
 comment on function pgjobq.show_ended is 'Internal. Shows how jobs ended.';
 
+-- The last ends of these jobs: what an observer is told of jobs that ended without an attempt.
+create or replace function pgjobq.ended_as(p_shards smallint[], p_ids uuid[])
+returns table (id uuid, queue text, kind text, outcome text, attempt int)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+    return query
+    select w.id, q.name, f.kind, f.outcome, f.attempt
+      from unnest(p_shards, p_ids) w(shard, id),
+           lateral (select queue_id, kind, outcome, attempt from pgjobq.finished
+                     where shard = w.shard and id = w.id
+                     order by finished_at desc limit 1) f,
+           lateral (select name from pgjobq.queues where id = f.queue_id offset 0) q;
+end $$;
+
+comment on function pgjobq.ended_as is 'Internal. The last ends of jobs.';
+
 -- Returns JSON as text, or null if that is longer than `p_most` bytes. A number such as 1e131071 is stored in
 -- a few bytes and printed in 131072, so only the attempt shows the length. The text may be longer than
 -- PostgreSQL can make.

@@ -33,7 +33,7 @@ begin
             update pgjobq.jobs j
                set ticket = case when pgjobq.may_be_in_line(j.limits, j.permit, j.queue_permit)
                                  then v_new[d.n] end,
-                   run_at = null
+                   due_at = j.run_at, run_at = null
               from unnest(v_jobs, v_places) with ordinality d(id, place, n)
              where j.ctid = d.place and j.shard + 0 = p_shard and j.id is not distinct from d.id
             returning j.id, j.queue_id, j.ticket)

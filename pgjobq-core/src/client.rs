@@ -1,12 +1,14 @@
 //! The client: enqueues, waits, and owns what a process shares.
 
+mod for_workers;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use tokio::sync::{OnceCell, broadcast};
+use tokio::sync::OnceCell;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -15,8 +17,8 @@ use crate::db::answers::Answers;
 use crate::db::client_schemas::CLIENT_SCHEMAS;
 use crate::db::installed::About;
 use crate::db::kept::KeptConnection;
-use crate::db::listen::{Listener, Signal};
-use crate::db::local_workers::{LocalWorker, LocalWorkers};
+use crate::db::listen::Listener;
+use crate::db::local_workers::LocalWorkers;
 use crate::db::notifier::Notifier;
 use crate::db::open;
 use crate::db::schema::{InvalidSchema, Schema};
@@ -29,9 +31,10 @@ use crate::enqueue::deliver::Sender;
 use crate::enqueue::inserted::Inserted;
 use crate::enqueue::new::New;
 use crate::enqueue::room::Rooms;
-use crate::enqueue::row::MAX_ARGS;
+use crate::enqueue::row::{MAX_ARGS, Row};
 use crate::enqueue::sending::Sending;
-use crate::observe::observer::{Observer, Observers};
+use crate::observe::telemetry::{Receiving, Telemetry};
+use crate::observe::{ExplainSampler, Observer, TelemetryHook};
 use crate::wait::waits::Waits;
 use crate::workflow::deliver::deliver;
 use crate::{DatabaseError, EnqueueError};
@@ -94,7 +97,7 @@ pub struct ClientBuilder {
     schema: String,
     limits: Limits,
     shards: Option<u16>,
-    observers: Vec<Box<dyn Observer>>,
+    telemetry: Receiving,
 }
 
 /// The error of building a client: from [`ClientBuilder::build`].
@@ -188,7 +191,19 @@ impl ClientBuilder {
 
     /// Adds an observer of what this process does: see [`observe`](crate::observe). There may be several.
     pub fn observer(mut self, observer: impl Observer) -> Self {
-        self.observers.push(Box::new(observer));
+        self.telemetry.observers.push(Box::new(observer));
+        self
+    }
+
+    /// Adds a hook that sees each statement which this process sends. There may be several.
+    pub fn telemetry_hook(mut self, hook: impl TelemetryHook) -> Self {
+        self.telemetry.hooks.push(Box::new(hook));
+        self
+    }
+
+    /// Samples plans of the statements that this process sends.
+    pub fn explain_sampler(mut self, sampler: ExplainSampler) -> Self {
+        self.telemetry.sampler = Some(sampler);
         self
     }
 
@@ -200,16 +215,21 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, ClientError> {
         let schema = Schema::new(self.schema)?;
         let shards = self.shards.map(checked_shards).transpose()?;
-        let sql = Arc::new(Statements::new(&schema));
+        let listen = self.listen.transpose().map_err(ClientError::ListenUrl)?;
+        let telemetry = Telemetry::start(self.telemetry);
+        let answers = Arc::new(Answers::new(telemetry.observers.clone()));
+        let sql = Arc::new(Statements { telemetry, ..Statements::new(&schema) });
+        let ends = TaskTracker::new();
+        ends.close();
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let shared = Arc::new(Shared {
             kept: KeptConnection::new(self.pool.clone(), stop.clone(), tasks.clone()),
             transactions: Transactions::new(self.pool.clone(), Arc::clone(&sql)),
-            answers: Arc::default(),
+            answers,
             local_workers: LocalWorkers::default(),
-            observers: Observers::start(self.observers),
+            ends,
             pool: self.pool,
-            listen: self.listen.transpose().map_err(ClientError::ListenUrl)?,
+            listen,
             sql,
             limits: Limits { shards, ..self.limits },
             about: OnceCell::new(),
@@ -276,7 +296,7 @@ impl Client {
             schema: "pgjobq".to_owned(),
             limits,
             shards: None,
-            observers: Vec::new(),
+            telemetry: Receiving::default(),
         }
     }
 
@@ -294,7 +314,7 @@ impl Client {
         self.inner.shared.transactions.close().await; // First: there may be tasks that wait for a place.
         self.inner.shared.tasks.wait().await;
         self.inner.listener.join().await;
-        self.inner.shared.observers.delivered().await;
+        self.inner.shared.told().await;
     }
 
     /// Enqueues jobs, a single one together with those of other callers, or a workflow.
@@ -308,11 +328,22 @@ impl Client {
         let sending = Sending { shared, coalesce, sender, rooms, wake_ups, limit, waits };
         match new {
             New::Jobs(rows) | New::AtOnce(rows) => {
-                sending.send(rows).await?;
+                let observers = self.observers();
+                let all = if observers.listen() { rows.clone() } else { Vec::new() };
+                let sent = sending.send(rows).await;
+                let is_left = |row: &&Arc<Row>| rows.iter().any(|left| Arc::ptr_eq(left, row));
+                observers.enqueued(
+                    all.iter().filter(|row| sent.is_ok() || !is_left(row)).map(AsRef::as_ref),
+                    true,
+                );
+                sent?;
                 Ok(Inserted { is_new: true, committed: true })
             }
             New::Workflow(plan) => {
                 let is_new = deliver(shared, wake_ups, plan, Instant::now() + limit).await?;
+                if is_new {
+                    self.observers().enqueued(plan.steps.iter().map(|step| &*step.row), true);
+                }
                 Ok(Inserted { is_new, committed: true })
             }
         }
@@ -336,46 +367,6 @@ impl Client {
 
     pub(crate) fn waits(&self) -> &Waits {
         &self.inner.waits
-    }
-
-    /// Subscribes to the signals of the listener.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn signals(&self) -> broadcast::Receiver<Signal> {
-        self.inner.listener.subscribe()
-    }
-
-    /// Wakes this worker from now on without the database for jobs that this client enqueues.
-    #[doc(hidden)]
-    pub fn add_local_worker(&self, worker: &Arc<dyn LocalWorker>) {
-        self.inner.shared.local_workers.add(worker);
-    }
-
-    /// Returns the sender of notifications.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn notifications(&self) -> Notifier {
-        self.inner.notifier.clone()
-    }
-
-    /// Returns the signal that the database has answered a task of this process.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn answers(&self) -> Arc<Answers> {
-        Arc::clone(&self.inner.shared.answers)
-    }
-
-    /// Returns those who observe what this process does.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn observers(&self) -> &Observers {
-        &self.inner.shared.observers
-    }
-
-    #[doc(hidden)]
-    #[must_use]
-    pub fn uses_notifications(&self) -> bool {
-        self.limits().notifications
     }
 }
 

@@ -226,7 +226,8 @@ impl WorkerBuilder {
         let connections = self.config.connections.max(1);
         let store = Store::connect(&self.client, connections).await;
         // A statement without an answer for a whole lease was in vain: the lease is lost by then.
-        store.map(|store| store.answer_within(self.config.lease)).map_err(|error| match error {
+        let named = |store: Store| store.answer_within(self.config.lease).named(&self.config.name);
+        store.map(named).map_err(|error| match error {
             ConnectError::Pooler => SetupProblem::Pooler,
             ConnectError::Database(error) if error.code().as_deref() == Some("53300") => {
                 SetupProblem::NoConnections { wanted: connections + 1, error }

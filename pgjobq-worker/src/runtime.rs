@@ -262,6 +262,12 @@ impl Runtime {
         self.notifier.ended(jobs);
     }
 
+    /// Tells observers that these jobs have ended without an attempt. May be called from any thread.
+    pub(crate) fn observe_ended(&self, jobs: &[Uuid]) {
+        let _home = self.home.get().map(Handle::enter);
+        self.client.observe_ended(jobs);
+    }
+
     /// Asks the attempt of this job to stop because its job is cancelled, if it runs here. If it waits for a slot here, it is
     /// returned, which ends it.
     pub(crate) fn cancel(&self, job: JobId) {

@@ -27,6 +27,9 @@ mod silent_clients; // A client that falls silent leaves no lock behind.
 mod slots; // A worker claims at most its free slots.
 mod unnotified; // Notifications are hints.
 
+// Telemetry.
+mod observed; // Observers and hooks learn of everything, and hurt nobody.
+
 // Workers.
 mod after; // Jobs that wait for other jobs.
 mod ageing; // Jobs that have waited for long move up.

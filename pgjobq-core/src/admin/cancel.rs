@@ -88,6 +88,7 @@ impl Cancel<'_> {
         let (cancelled, running) = read_acted(&acted).map_err(|error| shared.error(error))?;
         if !cancelled.is_empty() {
             self.client.notifications().cancelled(&cancelled);
+            shared.observe_ended(&cancelled);
             return Ok(CancelOutcome::Cancelled);
         }
         self.client.notifications().cancel();

@@ -282,6 +282,7 @@ impl Client {
                 while let Some(from) = after {
                     let (cancelled, scanned_to) = self.purge_batch(shard, queue, priority, from, why).await?;
                     self.notifications().cancelled(&cancelled);
+                    self.shared().observe_ended(&cancelled);
                     count += cancelled.len() as u64;
                     after = scanned_to;
                 }

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use sqlx::{PgConnection, Row};
 
 use crate::attempt::context::JobContext;
+use crate::db::watch::Sender;
 use crate::job::job_return::{JobReturn, encode_output};
 use crate::job::json::holds_nul;
 use crate::lock::lock;
@@ -90,12 +91,11 @@ impl JobContext {
         self.attempt.recording.begin();
         let shared = held.client.shared();
         let complete = held.hold.bind(sqlx::query(shared.sql.complete_in.clone()));
-        let row = complete
+        let complete = complete
             .bind(held.keep.map(|keep| i64::try_from(keep.as_micros()).unwrap_or(i64::MAX)))
-            .bind(stores.then(|| output.get()))
-            .fetch_one(connection)
-            .await
-            .map_err(|error| shared.error(error))?;
+            .bind(stores.then(|| output.get()));
+        let row = shared.sql.row(connection, complete, Sender::IN_TRANSACTION).await;
+        let row = row.map_err(|error| shared.error(error))?;
         if !row.try_get::<bool, _>("completed").map_err(DatabaseError::Refused)? {
             return Err(CompleteError::LeaseLost);
         }

@@ -181,6 +181,11 @@ impl DatabaseError {
         }
     }
 
+    /// Returns whether the database could not be reached, or did not answer.
+    pub(crate) fn is_about_connection(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Unanswered { .. })
+    }
+
     /// Returns whether the same call may succeed later without a change of anything: the database restarts, a
     /// connection broke, or two transactions met.
     #[must_use]

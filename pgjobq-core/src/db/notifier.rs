@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::DatabaseError;
 use crate::db::ids::QueueId;
 use crate::db::shared::Shared;
+use crate::db::watch::Sender;
 use crate::pump::{Pump, Running, Work};
 
 /// The least time between two notifications of one process.
@@ -116,7 +117,8 @@ async fn send(shared: Arc<Shared>, mut running: Running<Pending>) {
 async fn notify(shared: &Shared, payload: String) -> Result<(), DatabaseError> {
     let statement = || sqlx::query(shared.sql.notify.clone()).bind(payload.clone());
     let send = async |connection: &mut PgConnection| {
-        statement().execute(connection).await.map_err(|error| shared.error(error))
+        let sent = shared.sql.rows(connection, statement(), Sender::ALONE).await;
+        sent.map_err(|error| shared.error(error))
     };
     match shared.with_kept_connection(SEND_TIMEOUT, send).await {
         Err(error) if error.leaves_in_doubt() => {

@@ -3,12 +3,13 @@
 //! A client may fall silent after any message that it sends. A lock must not depend on the next one.
 
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection, SqlStr};
+use sqlx::{AssertSqlSafe, PgConnection, SqlSafeStr as _, SqlStr};
 
 use crate::DatabaseError;
 use crate::db::literal::{Literal, with_values};
 use crate::db::query::STATEMENT_TIMEOUT;
 use crate::db::shared::Shared;
+use crate::db::statements::Statements;
 use crate::db::tries::Tries;
 
 /// READ COMMITTED, because it must see what others have just committed. `default_transaction_read_only` is obeyed,
@@ -49,12 +50,13 @@ impl Shared {
         statement: &SqlStr,
         values: &[&dyn Literal],
     ) -> Result<Vec<PgRow>, DatabaseError> {
+        let name = self.sql.name_of(statement.as_str());
         let statement = with_values(statement.as_str(), values);
         let message = format!("{begin};\n{SETTINGS};\n{};\ncommit", statement.as_str());
         let mut tries = Tries::within(STATEMENT_TIMEOUT);
         loop {
             let run = async |connection: &mut PgConnection| {
-                in_one_message(connection, &message).await.map_err(|error| self.error(error))
+                in_one_message(&self.sql, connection, name, &message).await.map_err(|error| self.error(error))
             };
             match self.with_connection(tries.left(), run).await {
                 Err(error) if tries.again(&error).await => {}
@@ -65,9 +67,14 @@ impl Shared {
 }
 
 /// Runs a transaction that is written as one message. If it failed, the server has released its locks already.
-async fn in_one_message(connection: &mut PgConnection, message: &str) -> Result<Vec<PgRow>, sqlx::Error> {
-    let message = sqlx::raw_sql(AssertSqlSafe(message.to_owned()));
-    let rows = message.fetch_all(&mut *connection).await;
+async fn in_one_message(
+    sql: &Statements,
+    connection: &mut PgConnection,
+    name: &'static str,
+    message: &str,
+) -> Result<Vec<PgRow>, sqlx::Error> {
+    let message = AssertSqlSafe(message.to_owned()).into_sql_str();
+    let rows = sql.rows_of_message(connection, name, message).await;
     if rows.is_err() {
         sqlx::raw_sql("rollback").execute(connection).await?;
     }

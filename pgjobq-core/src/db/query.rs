@@ -16,6 +16,7 @@ use crate::db::kept::{Loan, is_exhausted};
 use crate::db::open;
 use crate::db::shared::Shared;
 use crate::db::tries::Tries;
+use crate::db::watch::Sender;
 
 /// The default timeout of a statement.
 pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(35);
@@ -46,9 +47,9 @@ impl Shared {
         let mut tries = Tries::within(limit);
         loop {
             let query = sqlx::query_with(statement.clone(), arguments.clone());
-            let ask = async |connection: &mut PgConnection| query.fetch_all(connection).await;
             let ask = async |connection: &mut PgConnection| {
-                ask(connection).await.map_err(|error| self.error(error))
+                let rows = self.sql.rows(connection, query, Sender::ALONE).await;
+                rows.map_err(|error| self.error(error))
             };
             match self.with_connection(tries.left(), ask).await {
                 Err(error) if tries.again(&error).await => {}
@@ -94,7 +95,8 @@ impl Shared {
     async fn borrow(&self, limit: Duration) -> Result<Loan, DatabaseError> {
         let acquired = timeout(limit, acquire(&self.pool, self.sql.schema.as_str())).await;
         let late = |_| Err(self.exhausted(limit).unwrap_or(DatabaseError::Unanswered { after: limit }));
-        acquired.unwrap_or_else(late).map(Loan::new)
+        let acquired = acquired.unwrap_or_else(late);
+        acquired.inspect_err(|error| self.answers.note_error(error)).map(Loan::new)
     }
 
     /// Awaits the answer of `ask`. Also returns the loan, if the server has answered.
@@ -110,8 +112,9 @@ impl Shared {
         let connection = borrowed.0.as_mut().expect("it is there until an answer came").connection();
         let silent = |_| Err(DatabaseError::Unanswered { after: limit });
         let answered = timeout(left, ask(connection)).await.unwrap_or_else(silent);
-        if answered.is_ok() {
-            self.answers.note();
+        match &answered {
+            Ok(_) => self.answers.note(),
+            Err(error) => self.answers.note_error(error),
         }
         let has_answer = answered.as_ref().map_or_else(|error| error.code().is_some(), |_| true);
         (has_answer.then(|| borrowed.0.take()).flatten(), answered)

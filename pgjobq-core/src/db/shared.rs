@@ -33,7 +33,8 @@ pub(crate) struct Shared {
     pub(crate) transactions: Transactions,
     pub(crate) answers: Arc<Answers>,
     pub(crate) local_workers: LocalWorkers,
-    pub(crate) observers: Observers,
+    /// The look-ups of ended jobs for observers. It is closed, which only lets others wait for it.
+    pub(crate) ends: TaskTracker,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +53,17 @@ impl Shared {
             About::of(rows.into_iter().next(), &self.sql)
         };
         self.about.get_or_try_init(read).await
+    }
+
+    /// Returns those who observe what this process does.
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.sql.telemetry.observers
+    }
+
+    /// Waits until observers and hooks have seen everything that happened before.
+    pub(crate) async fn told(&self) {
+        self.ends.wait().await;
+        self.sql.telemetry.delivered().await;
     }
 
     pub(crate) fn error(&self, error: sqlx::Error) -> DatabaseError {

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use sqlx::SqlStr;
 
 use crate::db::schema::Schema;
+use crate::observe::telemetry::Telemetry;
 
 macro_rules! statements {
     ($($name:ident),* $(,)?) => {
@@ -15,12 +16,22 @@ macro_rules! statements {
         #[derive(Debug)]
         pub(crate) struct Statements {
             pub(crate) schema: Schema,
+            /// Those who want to know of statements.
+            pub(crate) telemetry: Telemetry,
             $(pub(crate) $name: SqlStr,)*
         }
 
         impl Statements {
             pub(crate) fn new(schema: &Schema) -> Self {
-                Self { schema: schema.clone(), $($name: schema.render(include_str!(concat!("../../queries/", stringify!($name), ".sql"))),)* }
+                Self { schema: schema.clone(), telemetry: Telemetry::default(), $($name: schema.render(include_str!(concat!("../../queries/", stringify!($name), ".sql"))),)* }
+            }
+
+            /// Returns the name of one of these statements.
+            pub(crate) fn name_of(&self, statement: &str) -> &'static str {
+                $(if std::ptr::eq(self.$name.as_str(), statement) {
+                    return stringify!($name);
+                })*
+                "other"
             }
         }
 
@@ -38,9 +49,9 @@ statements! {
     queue_settings, change_settings, limit_settings, change_limits, pause, resume, pauses,
     record_kinds, make_partitions, drop_partition, tidy_rest, tidy_hints, tidy_failures,
     settle_unique, settle_own_unique, admit, admit_jobs, find_admissible, take_awaited, tidy_starts,
-    follow_ups, tend_workflows, confirm_edges, settle_edges, claim, claim_quarantined, read_args, return_claim, peek, finish, finish_growing, reserve_steps, complete_in, say_progress,
+    follow_ups, tend_workflows, confirm_edges, settle_edges, claim, claim_observed, claim_quarantined, read_args, return_claim, peek, finish, finish_growing, reserve_steps, complete_in, say_progress,
     count_jobs, list_jobs, start_action, act, stop_action, actions,
-    ask_to_cancel, act_on_request, act_on_cancels, expire, ended_badly, show_ended, requeue_jobs, purge_ended,
+    ask_to_cancel, act_on_request, act_on_cancels, expire, ended_badly, show_ended, ended_as, requeue_jobs, purge_ended,
     register_worker, heartbeat, set_idle, leave, return_lease, list_workers, check_queues, check_filter, set_slots, unaccepted,
     want_attribute_index, attribute_index_step, attribute_indexes,
     repair_tickets, give_up_workers, reap, find_due, promote, find_expiring, age_jobs,

@@ -17,6 +17,7 @@ use crate::enqueue::full::{Full, Room};
 use crate::enqueue::insert::{Answer, Transaction, admit, insert};
 use crate::enqueue::row::{Row, new_jobs};
 use crate::jitter::jittered;
+use crate::observe::Event;
 use crate::{DatabaseError, EnqueueError, JobId};
 
 /// The timeout of the first try. The connection may have fallen silent.
@@ -177,6 +178,7 @@ impl Sender {
             Ok(answer)
         };
         let answer = shared.with_kept_connection(limit, ask).await?;
+        shared.observers().emit_one(|| Event::enqueue(rows.len()));
         self.wake(rows, &answer);
         Ok(answer)
     }

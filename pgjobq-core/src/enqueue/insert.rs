@@ -15,6 +15,7 @@ use crate::db::ids::QueueId;
 use crate::db::literal::with_values;
 use crate::db::migrate::version::PROGRAM;
 use crate::db::statements::Statements;
+use crate::db::watch::Sender;
 use crate::enqueue::edge::{self, Refused};
 use crate::enqueue::full::{Full, Room, WhenFull};
 use crate::enqueue::held::Held;
@@ -78,6 +79,10 @@ pub(super) async fn insert(
         Transaction::Callers { notify } => (notify, None, Room::ForAll),
         Transaction::Ours { patience, room } => (false, Some(patience.as_millis() as i32), room),
     };
+    let sender = match transaction {
+        Transaction::Callers { .. } => Sender::IN_TRANSACTION,
+        Transaction::Ours { .. } => Sender::ALONE,
+    };
     let mut rows: Vec<&Row> = rows.iter().map(AsRef::as_ref).collect();
     // In the order of the key: two statements with the same ids then cannot wait for each other in a circle.
     rows.sort_by_key(|row| row.id);
@@ -91,8 +96,10 @@ pub(super) async fn insert(
             bind_options(query, rows, &shapes).bind(room.word())
         }
     };
-    let row =
-        query.fetch_one(connection).await.map_err(|error| DatabaseError::new(error, sql.schema.as_str()))?;
+    let row = sql
+        .row(connection, query, sender)
+        .await
+        .map_err(|error| DatabaseError::new(error, sql.schema.as_str()))?;
     Answer::read(&row, &rows).map_err(DatabaseError::Refused)
 }
 
@@ -124,7 +131,7 @@ pub(super) async fn admit(
     for _ in 0..MAX_ADMISSIONS {
         admission.more = false;
         let statement = with_values(sql.admit_jobs.as_str(), &[&ids.as_slice()]);
-        let admitted = sqlx::raw_sql(statement).fetch_all(&mut *connection).await;
+        let admitted = sql.rows_of_message(connection, "admit_jobs", statement).await;
         if admitted.and_then(|rows| rows.iter().try_for_each(|row| admission.add(row))).is_err() {
             admission.more = true;
             break;

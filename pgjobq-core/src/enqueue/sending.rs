@@ -25,7 +25,7 @@ const MAX_PAUSE: Duration = Duration::from_millis(320);
 /// Sends jobs through a client.
 #[derive(Clone, Copy)]
 pub(crate) struct Sending<'c> {
-    pub(crate) shared: &'c Shared,
+    pub(crate) shared: &'c Arc<Shared>,
     pub(crate) coalesce: &'c Coalesce,
     pub(crate) sender: &'c Sender,
     pub(crate) rooms: &'c Rooms,
@@ -144,6 +144,7 @@ impl Sending<'_> {
         let (dropped, has_followers): (Option<Vec<Uuid>>, bool) = read().map_err(DatabaseError::Refused)?;
         let Some(dropped) = dropped else { return Ok(()) };
         self.wake_ups.ended(&dropped, has_followers);
+        shared.observe_ended(&dropped);
         if dropped.is_empty() { Err(full.error()) } else { Ok(()) }
     }
 }

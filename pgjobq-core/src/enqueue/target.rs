@@ -239,10 +239,14 @@ async fn in_callers(
             answer.check(rows)?;
             answer.note_duplicates(rows, |_| false);
             answer.note_dropped(rows);
+            sql.telemetry.observers.enqueued(rows.iter().map(AsRef::as_ref), false);
             Ok(Inserted { is_new: true, committed: false })
         }
         New::Workflow(plan) => {
             let is_new = enclosed::in_callers(plan, connection, sql, notify).await?.is_new;
+            if is_new {
+                sql.telemetry.observers.enqueued(plan.steps.iter().map(|step| &*step.row), false);
+            }
             Ok(Inserted { is_new, committed: false })
         }
     }

@@ -44,12 +44,7 @@ impl ObservedAttempt {
     }
 
     /// Adds the event of an attempt whose result was recorded.
-    pub fn ended(
-        mut self: Box<Self>,
-        outcome: Outcome,
-        reason: Option<FailureReason>,
-        events: &mut Vec<Event>,
-    ) {
+    pub fn ended(mut self, outcome: Outcome, reason: Option<FailureReason>, events: &mut Vec<Event>) {
         self.stop();
         self.settled = true;
         let job = self.job.clone();
@@ -57,7 +52,7 @@ impl ObservedAttempt {
     }
 
     /// Adds the events of an attempt whose result was refused.
-    pub fn refused(mut self: Box<Self>, outcome: Outcome, events: &mut Vec<Event>) {
+    pub fn refused(mut self, outcome: Outcome, events: &mut Vec<Event>) {
         self.settled = true;
         events.push(Event::StaleResult(StaleResult { job: self.job.clone(), outcome }));
         events.push(Event::LeaseLost(LeaseLost { job: self.job.clone() }));

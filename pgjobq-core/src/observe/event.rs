@@ -220,6 +220,63 @@ pub struct Dropped {
 }
 
 impl Event {
+    /// A statement recorded the ends of this many attempts.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn finished(attempts: usize) -> Self {
+        Self::Batch(Batch { of: BatchOf::Finish, size: attempts as u64 })
+    }
+
+    /// A claim took this many jobs.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn claim(jobs: usize) -> Self {
+        Self::Batch(Batch { of: BatchOf::Claim, size: jobs as u64 })
+    }
+
+    /// A worker has claimed this job.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn claimed(id: JobId, kind: &'static str, queue: &Arc<str>, attempt: u32) -> Self {
+        Self::Claimed(Claimed {
+            job: ObservedJob { id, kind: kind.into(), queue: Arc::clone(queue), attempt },
+        })
+    }
+
+    /// A sweep found this many jobs in a queue.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn swept(queue: &Arc<str>, jobs: usize) -> Self {
+        Self::Swept(Swept { queue: Arc::clone(queue), jobs: jobs as u64 })
+    }
+
+    /// This many jobs came due.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn promoted(jobs: u64) -> Self {
+        Self::Promoted(Promoted { jobs })
+    }
+
+    /// A lease of a worker that is gone was taken back.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn crash_recovered(queue: Option<Arc<str>>, requeued: u64, buried: usize, cancelled: usize) -> Self {
+        let (buried, cancelled) = (buried as u64, cancelled as u64);
+        Self::CrashRecovered(CrashRecovered { queue, requeued, buried, cancelled })
+    }
+
+    pub(crate) fn enqueue(jobs: usize) -> Self {
+        Self::Batch(Batch { of: BatchOf::Enqueue, size: jobs as u64 })
+    }
+
+    pub(crate) fn connection_lost(error: &dyn fmt::Display) -> Self {
+        Self::ConnectionLost(ConnectionLost { error: error.to_string().into() })
+    }
+
+    pub(crate) fn connection_regained(after: Duration) -> Self {
+        Self::ConnectionRegained(ConnectionRegained { after })
+    }
+
     /// Returns the job that it is about, if it is about one.
     ///
     /// ```

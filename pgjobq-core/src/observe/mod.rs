@@ -22,8 +22,14 @@
 
 pub(crate) mod attempt;
 mod delivery;
+mod ended;
+mod enqueued;
 mod event;
 pub(crate) mod observer;
+pub(crate) mod receivers;
+pub(crate) mod sampler;
+pub(crate) mod statement;
+pub(crate) mod telemetry;
 mod throttle;
 
 pub use event::{
@@ -31,3 +37,5 @@ pub use event::{
     Event, LeaseLost, ObservedJob, Outcome, Promoted, StaleResult, Started, Swept,
 };
 pub use observer::Observer;
+pub use sampler::ExplainSampler;
+pub use statement::{Plan, Statement, TelemetryHook};

@@ -1,10 +1,8 @@
 //! Observers, and what emits events to them.
 
-use std::fmt;
-use std::sync::Arc;
-
-use super::delivery::{Delivery, Sink};
+use super::delivery::Sink;
 use super::event::{Dropped, Event};
+use super::receivers::Receivers;
 
 /// Something that wants to know what happens: see [the module](super). A closure that takes an [`Event`] is one.
 ///
@@ -49,53 +47,8 @@ impl<F: Fn(&Event) + Send + Sync + 'static> Observer for F {
     }
 }
 
-/// The observers of a client. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Observers(Option<Arc<[Delivery<Event>]>>);
-
-impl Observers {
-    /// Starts the threads of these observers.
-    pub(crate) fn start(observers: Vec<Box<dyn Observer>>) -> Self {
-        if observers.is_empty() {
-            return Self(None);
-        }
-        Self(Some(
-            observers.into_iter().map(|observer| Delivery::start("pgjobq-observer", observer)).collect(),
-        ))
-    }
-
-    /// Returns whether somebody listens.
-    #[must_use]
-    pub fn listen(&self) -> bool {
-        self.0.is_some()
-    }
-
-    /// Emits the events that `make` adds to a list, if somebody listens.
-    #[inline]
-    pub fn emit(&self, make: impl FnOnce(&mut Vec<Event>)) {
-        if let Some(observers) = &self.0 {
-            let mut events = Vec::new();
-            make(&mut events);
-            if !events.is_empty() {
-                let events: Arc<[Event]> = events.into();
-                observers.iter().for_each(|observer| observer.push(&events));
-            }
-        }
-    }
-
-    /// Waits until every observer has seen every event that was emitted before.
-    pub async fn delivered(&self) {
-        for observer in self.0.iter().flat_map(|observers| observers.iter()) {
-            observer.delivered().await;
-        }
-    }
-}
-
-impl fmt::Debug for Observers {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} observers", self.0.as_ref().map_or(0, |observers| observers.len()))
-    }
-}
+/// The observers of a client.
+pub type Observers = Receivers<Event>;
 
 impl Sink<Event> for Box<dyn Observer> {
     fn deliver(&self, event: &Event) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{Execute, Executor as _, Postgres};
+use sqlx::{Execute, Postgres};
 use tokio::time::timeout;
 
 use crate::DatabaseError;
@@ -15,6 +15,7 @@ use crate::db::ids::Shard;
 use crate::db::pooler;
 use crate::db::query::acquire;
 use crate::db::statements::Statements;
+use crate::db::watch::Sender;
 use crate::store::accepted::AcceptedJobs;
 use crate::store::connections::Connections;
 
@@ -30,6 +31,8 @@ pub struct Store {
     pub(super) shards: i16,
     answer_within: Duration,
     answers: Arc<Answers>,
+    /// The name of the worker, for hooks.
+    worker: Arc<str>,
     /// The jobs that its claims and looks accept; `None` for all.
     pub(super) filter: Option<Arc<AcceptedJobs>>,
 }
@@ -59,7 +62,8 @@ impl Store {
         connections.keep(opened).await?;
         let shards = client.about().await?.shards;
         let answers = Arc::clone(&client.shared().answers);
-        Ok(Self { connections, sql, shards, answer_within: CALL_TIMEOUT, answers, filter: None })
+        let worker = "".into();
+        Ok(Self { connections, sql, shards, answer_within: CALL_TIMEOUT, answers, worker, filter: None })
     }
 
     /// Returns the same access with other connections, for another runtime.
@@ -72,6 +76,12 @@ impl Store {
     #[must_use]
     pub fn answer_within(self, limit: Duration) -> Self {
         Self { answer_within: limit, ..self }
+    }
+
+    /// Returns the same access, for a worker of this name.
+    #[must_use]
+    pub fn named(self, worker: &str) -> Self {
+        Self { worker: worker.into(), ..self }
     }
 
     /// Returns the same access, with claims and looks that pass over all other jobs.
@@ -104,10 +114,11 @@ impl Store {
         &self,
         query: impl Execute<'q, Postgres> + 'q,
     ) -> Result<Vec<PgRow>, DatabaseError> {
-        let mut lent = self.connections.lend().await?;
-        let answered = timeout(self.answer_within, lent.connection().fetch_all(query)).await;
+        let mut lent = self.connections.lend().await.map_err(|error| self.failed(error))?;
+        let sender = Sender { worker: Some(&self.worker), alone: true };
+        let answered = timeout(self.answer_within, self.sql.rows(lent.connection(), query, sender)).await;
         let Ok(answered) = answered else {
-            return Err(DatabaseError::Unanswered { after: self.answer_within });
+            return Err(self.failed(DatabaseError::Unanswered { after: self.answer_within }));
         };
         match answered {
             Ok(rows) => {
@@ -121,9 +132,15 @@ impl Store {
                 if error.as_database_error().is_some() {
                     lent.give_back();
                 }
-                Err(self.error(error))
+                Err(self.failed(self.error(error)))
             }
         }
+    }
+
+    /// Takes note of an error that may be that of the connection.
+    fn failed(&self, error: DatabaseError) -> DatabaseError {
+        self.answers.note_error(&error);
+        error
     }
 
     pub(super) async fn row(&self, query: Query<'_, Postgres, PgArguments>) -> Result<PgRow, DatabaseError> {

@@ -1,17 +1,19 @@
 //! Claims, and the peek before a claim.
 
+use std::time::{Duration, Instant};
+
 use serde_json::value::RawValue;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::db::ids::{QueueId, Shard, Ticket};
+use crate::db::ids::{QueueId, Ticket};
 use crate::db::row_address::RowAddress;
 use crate::job::lineage::Meta;
 use crate::store::access::Store;
 use crate::store::admission::Limit;
-use crate::store::model::{ByPriority, ClaimId, Hold, Lane};
+use crate::store::model::{ByPriority, ClaimId, Hold};
 use crate::{DatabaseError, JobId};
 
 /// The request of a worker to a lane.
@@ -93,6 +95,8 @@ pub struct ClaimedJob {
     pub is_rated: bool,
     /// Its lineage.
     pub meta: Meta,
+    /// When it was due. Only the claims of an observed worker ask for it.
+    pub due: Option<Instant>,
 }
 
 /// The request of a worker to the quarantine of a lane.
@@ -122,42 +126,6 @@ pub struct ClaimedQuarantined {
     pub passed: bool,
 }
 
-/// A look at one lane.
-#[derive(Clone, Copy, Debug)]
-pub struct Peek {
-    pub lane: Lane,
-    pub low: ByPriority,
-    pub high: ByPriority,
-    /// The start of the walk through the quarantine.
-    pub quarantine: ByPriority,
-}
-
-/// The result of a look at a lane.
-#[derive(Clone, Debug, Default)]
-pub struct Peeked {
-    /// Free tickets with their priorities, those of the highest priority first.
-    pub found: Vec<(Ticket, i16)>,
-    /// The ticket up to which each priority was scanned.
-    pub scanned_to: ByPriority,
-    /// True if a quarantined job waits.
-    pub quarantined: bool,
-    /// The start of the next walk through the quarantine.
-    pub quarantine: ByPriority,
-    /// The pauses that concern the lane.
-    pub pauses: Pauses,
-}
-
-/// The pauses that concern a lane.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Pauses {
-    #[default]
-    None,
-    /// Kinds or keys are paused, which jobs of this lane may have.
-    Some,
-    /// The queue is paused, and nothing was looked at.
-    Queue,
-}
-
 /// The jobs that returned leases still had.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Returned {
@@ -179,7 +147,9 @@ impl Store {
         let found: Option<(Vec<Ticket>, Vec<i16>)> = claim.found.map(|found| found.iter().copied().unzip());
         let (found, found_priorities) = found.unzip();
         let (path, needs_columns) = self.filter_arguments();
-        let query = sqlx::query(self.sql.claim.clone())
+        let is_observed = self.sql.telemetry.observers.listen();
+        let sql = if is_observed { &self.sql.claim_observed } else { &self.sql.claim };
+        let query = sqlx::query(sql.clone())
             .bind(claim.id.lane.shard)
             .bind(claim.id.lane.queue)
             .bind(claim.id.worker)
@@ -197,7 +167,10 @@ impl Store {
             .bind(path)
             .bind(needs_columns);
         let rows = self.rows(query).await?;
-        let claimed = read_claimed(&rows, claim.id.lane.queue).map_err(DatabaseError::Refused)?;
+        let mut claimed = read_claimed(&rows, claim.id.lane.queue).map_err(DatabaseError::Refused)?;
+        if is_observed {
+            read_due(&rows, &mut claimed.jobs).map_err(DatabaseError::Refused)?;
+        }
         assert!(claimed.jobs.len() <= claim.want, "a claim takes at most what was asked for");
         Ok(claimed)
     }
@@ -249,33 +222,6 @@ impl Store {
             .await?;
         Returned::read(&row).map_err(DatabaseError::Refused)
     }
-
-    /// Looks at several lanes at once, for up to `want` tickets in each, without changing anything.
-    pub async fn peek(
-        &self,
-        lanes: &[Peek],
-        kinds: &[&'static str],
-        want: usize,
-    ) -> Result<Vec<Peeked>, DatabaseError> {
-        let (path, needs_columns) = self.filter_arguments();
-        let query = sqlx::query(self.sql.peek.clone())
-            .bind(lanes.iter().map(|peek| peek.lane.shard).collect::<Vec<Shard>>())
-            .bind(lanes.iter().map(|peek| peek.lane.queue).collect::<Vec<QueueId>>())
-            .bind(kinds)
-            .bind(want as i32)
-            .bind(lanes.iter().flat_map(|peek| peek.low).collect::<Vec<Ticket>>())
-            .bind(lanes.iter().flat_map(|peek| peek.high).collect::<Vec<Ticket>>())
-            .bind(lanes.iter().flat_map(|peek| peek.quarantine).collect::<Vec<Ticket>>())
-            .bind(path)
-            .bind(needs_columns);
-        let rows = self.rows(query).await?;
-        let mut peeked = vec![Peeked::default(); lanes.len()];
-        for row in &rows {
-            let lane: i32 = row.try_get("lane").map_err(DatabaseError::Refused)?;
-            peeked[lane as usize - 1] = read_peeked(row).map_err(DatabaseError::Refused)?;
-        }
-        Ok(peeked)
-    }
 }
 
 /// Reads the answer of a claim: a row for each job, and one with what concerns all of them, in which alone `opened` is not null.
@@ -293,6 +239,18 @@ fn read_claimed(rows: &[PgRow], queue: QueueId) -> Result<Claimed, sqlx::Error> 
     let (lane, scanned_to) = read_opened(summary, opened)?;
     let (more, held_back) = (summary.try_get("more")?, Limit::is_rate(summary.try_get("limits")?));
     Ok(Claimed { jobs, scanned_to, lane, more, held_back })
+}
+
+/// Reads since when the jobs of an observed claim were due.
+fn read_due(rows: &[PgRow], jobs: &mut [ClaimedJob]) -> Result<(), sqlx::Error> {
+    let now = Instant::now();
+    let waits = rows.iter().map(|row| row.try_get::<Option<i64>, _>("waited"));
+    let waits: Vec<Option<i64>> = waits.collect::<Result<_, _>>()?;
+    // The row without a job has no wait. A clock that was set back would make one negative.
+    for (job, waited) in jobs.iter_mut().zip(waits.into_iter().flatten()) {
+        job.due = now.checked_sub(Duration::from_micros(waited.max(0).unsigned_abs()));
+    }
+    Ok(())
 }
 
 /// Reads the state of the lane, and how far it was scanned. A claim in a paused queue returns no `scanned_to`.
@@ -330,6 +288,7 @@ fn read_job(row: &PgRow, queue: QueueId) -> Result<ClaimedJob, sqlx::Error> {
         max_crashes: row.try_get(11)?,
         limits,
         is_rated: Limit::is_rate(bits),
+        due: None,
     })
 }
 
@@ -370,27 +329,12 @@ fn read_bare_jobs(row: &PgRow, queue: QueueId) -> Result<Vec<ClaimedJob>, sqlx::
         retries: retries[place],
         max_crashes: max_crashes[place],
         meta: Meta::from_json(None),
+        due: None,
     };
     Ok(ids.into_iter().zip(kinds).enumerate().map(job).collect())
 }
 
-fn read_peeked(row: &PgRow) -> Result<Peeked, sqlx::Error> {
-    let found: Option<Vec<Ticket>> = row.try_get("found")?;
-    let priorities: Option<Vec<i16>> = row.try_get("found_priority")?;
-    Ok(Peeked {
-        found: found.into_iter().flatten().zip(priorities.into_iter().flatten()).collect(),
-        scanned_to: by_priority(row, "scanned_to")?,
-        quarantined: row.try_get("quarantined")?,
-        quarantine: by_priority(row, "quarantine")?,
-        pauses: match (row.try_get("pauses")?, row.try_get("paused")?) {
-            (_, true) => Pauses::Queue,
-            (true, false) => Pauses::Some,
-            (false, false) => Pauses::None,
-        },
-    })
-}
-
-fn by_priority(row: &PgRow, column: &str) -> Result<ByPriority, sqlx::Error> {
+pub(super) fn by_priority(row: &PgRow, column: &str) -> Result<ByPriority, sqlx::Error> {
     let tickets: Vec<Ticket> = row.try_get(column)?;
     tickets.try_into().map_err(|_| sqlx::Error::Decode("there are four priorities".into()))
 }

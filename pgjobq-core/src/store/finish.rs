@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::db::columns::some_of;
 use crate::db::ids::{QueueId, Shard, WorkerId};
+use crate::observe::Outcome;
 use crate::store::access::Store;
 use crate::store::model::{Hold, LeaseKey};
 use crate::store::settle::Settled;
@@ -167,6 +168,29 @@ impl Decision {
         matches!(self, Self::Complete { .. } | Self::Bury { .. } | Self::Cancel { .. })
     }
 
+    /// Returns the outcome for observers; `None` if the attempt has not begun.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::Complete { .. } | Self::Settled => Some(Outcome::Completed),
+            Self::Retry { .. } => Some(Outcome::Retried),
+            Self::Snooze { .. } => Some(Outcome::Snoozed),
+            Self::Bury { .. } => Some(Outcome::Dead),
+            Self::Cancel { .. } => Some(Outcome::Cancelled),
+            Self::Release => Some(Outcome::Released),
+            Self::Return => None,
+        }
+    }
+
+    /// Returns the reason of a failure.
+    #[must_use]
+    pub fn failure(&self) -> Option<FailureReason> {
+        match self {
+            Self::Retry { reason, .. } | Self::Bury { reason, .. } => Some(*reason),
+            _ => None,
+        }
+    }
+
     /// Returns the word for it in traces.
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -228,10 +252,7 @@ impl Decision {
     }
 
     fn reason(&self) -> Option<&'static str> {
-        match self {
-            Self::Retry { reason, .. } | Self::Bury { reason, .. } => Some(reason.as_str()),
-            _ => None,
-        }
+        self.failure().map(FailureReason::as_str)
     }
 
     fn message(&self) -> Option<&str> {

@@ -10,6 +10,7 @@ mod connections;
 mod finish;
 mod housekeeping;
 mod model;
+mod peek;
 mod queues;
 mod settle;
 mod stack;
@@ -21,11 +22,11 @@ pub use access::{ConnectError, Store};
 pub use act::Acted;
 pub use admission::{Admissible, Admitted, Awaited, Limit, LimitCursor};
 pub use claim::{
-    Bounds, CLAIM_BYTES, Claim, Claimed, ClaimedJob, ClaimedQuarantined, Opened, Pauses, Peek, Peeked,
-    QuarantineClaim, Returned,
+    Bounds, CLAIM_BYTES, Claim, Claimed, ClaimedJob, ClaimedQuarantined, Opened, QuarantineClaim, Returned,
 };
 pub use finish::{Decision, Ended, Finished, LeaseUse};
 pub use model::{ByPriority, ClaimId, Hold, Lane, LeaseKey, PRIORITIES};
+pub use peek::{Pauses, Peek, Peeked};
 pub use queues::QueueStanding;
 pub use settle::{FollowUps, Settled, Tended};
 pub use unique::SettledUnique;

@@ -12,6 +12,7 @@ use crate::db::columns::some_of;
 use crate::db::ids::QueueId;
 use crate::db::migrate::version::PROGRAM;
 use crate::db::statements::Statements;
+use crate::db::watch::Sender;
 use crate::enqueue::edge::{self, Refused};
 use crate::enqueue::full::Full;
 use crate::enqueue::insert::{MAX_BYTES, MAX_ROWS, Transaction, bind_options, bind_rows, shapes};
@@ -56,7 +57,7 @@ pub(crate) async fn insert(
         );
         let query = bind_steps(shaped, plan, part.clone(), transaction);
         let query = bind_options(query, &rows[part], &shapes);
-        let row = query.fetch_one(&mut *connection).await;
+        let row = sql.row(&mut *connection, query, Sender::IN_TRANSACTION).await;
         let row = row.map_err(|error| DatabaseError::new(error, sql.schema.as_str()))?;
         let next = Answer::read(&row).map_err(DatabaseError::Refused)?;
         if let Some(queue) = next.unknown.first() {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use pgjobq_core::JobContext;
 use pgjobq_core::worker_api::{
-    Attempt, ClaimedJob, Completion, Current, Decision, Held, Hold, JobDescriptor, Places, Plan, Progress,
-    QueueSlots, Recording, Stop, as_current,
+    Attempt, ClaimedJob, Completion, Current, Decision, Held, Hold, JobDescriptor, ObservedAttempt, Places,
+    Plan, Progress, QueueSlots, Recording, Stop, as_current,
 };
 use tokio::task::coop::consume_budget;
 use tracing::{Instrument, Span};
@@ -51,6 +51,8 @@ pub(crate) struct Execution {
     quarantined: Option<QuarantinePlace>,
     /// The steps that the attempt adds to its workflow.
     growth: Option<Box<Plan>>,
+    /// The attempt, once it has begun, if somebody observes it.
+    observed: Option<Box<ObservedAttempt>>,
 }
 
 impl Execution {
@@ -63,7 +65,18 @@ impl Execution {
         quarantined: Option<QuarantinePlace>,
     ) -> Self {
         let runtime = Arc::clone(runtime);
-        Self { runtime, job, lease, slot, context: None, sent: false, place, quarantined, growth: None }
+        Self {
+            runtime,
+            job,
+            lease,
+            slot,
+            context: None,
+            sent: false,
+            place,
+            quarantined,
+            growth: None,
+            observed: None,
+        }
     }
 
     /// Runs the attempt, and then, in the same slot, prefetched jobs of the queue until none waits.
@@ -100,6 +113,7 @@ impl Execution {
         let span = tracing::info_span!("job", job.id = %self.job.id, job.kind = handler.kind,
             queue = &*self.slot.queue().name, attempt = self.job.attempts.unsigned_abs() + 1,
             traceparent = self.job.meta.traceparent, outcome = tracing::field::Empty);
+        self.observe(handler);
         self.run_with(handler, span.clone()).instrument(span).await;
     }
 
@@ -110,6 +124,7 @@ impl Execution {
         // Dropping an attempt that is given up may panic as well.
         let ended = AssertUnwindSafe(self.attempt(handler, &context)).catch_unwind().await;
         let end = ended.unwrap_or_else(|panic| End::Panicked(panic_text(panic)));
+        self.observed.iter_mut().for_each(|observed| observed.stop());
         let outcome = match context.completion() {
             Completion::NotBegun => {
                 let lost = matches!(end, End::Lost);
@@ -160,9 +175,26 @@ impl Execution {
         }
     }
 
+    /// Begins to observe the attempt, if somebody does.
+    fn observe(&mut self, handler: &'static JobDescriptor) {
+        let observers = self.runtime.client.observers();
+        if observers.listen() {
+            let (queue, number) = (&self.slot.queue().name, self.job.attempts.unsigned_abs() + 1);
+            let start = ObservedAttempt::start(observers, handler, self.job.id, queue, number, self.job.due);
+            self.observed = Some(start);
+        }
+    }
+
     /// Sends the decision to be recorded.
     fn send(&mut self, decision: Decision) {
         self.sent = true;
+        // An attempt may end before its job function begins, because of its arguments.
+        if self.context.is_none()
+            && !matches!(decision, Decision::Return)
+            && let Some(handler) = self.runtime.registry.get(&self.job.kind)
+        {
+            self.observe(handler);
+        }
         let result = self.result(decision);
         self.runtime.recorders.send(result);
     }
@@ -171,7 +203,13 @@ impl Execution {
         let result = Unrecorded::new(self.hold(), Arc::clone(&self.lease), decision);
         let growth = self.growth.take();
         let bytes = result.bytes + growth.as_ref().map_or(0, |growth| growth.bytes());
-        Unrecorded { quarantined: self.quarantined.take(), growth, bytes, ..result }
+        Unrecorded {
+            quarantined: self.quarantined.take(),
+            growth,
+            bytes,
+            observed: self.observed.take(),
+            ..result
+        }
     }
 
     /// The right by which this attempt writes about its job.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use pgjobq_core::observe::Event;
 use pgjobq_core::worker_api::{ClaimId, ClaimedJob, LeaseKey, PRIORITIES, Places};
 
 use super::prefetch::PrefetchedJob;
@@ -24,6 +25,7 @@ pub(super) struct Reserved {
 
 /// Begins the attempts of claimed jobs, or returns the jobs if the worker drains.
 pub(super) fn begin(runtime: &Arc<Runtime>, claim: ClaimId, jobs: Vec<ClaimedJob>, mut reserved: Reserved) {
+    observe(runtime, &jobs, &reserved.slots.queue().name);
     let (now, is_draining) = (Instant::now(), runtime.stages.drain.is_cancelled());
     let is_quarantined = !reserved.quarantined.is_empty();
     let mut prefetched = Vec::with_capacity(jobs.len());
@@ -46,6 +48,20 @@ pub(super) fn begin(runtime: &Arc<Runtime>, claim: ClaimId, jobs: Vec<ClaimedJob
         reserved.slots.queue().occupancy().prefetch.pace.met_unprefetchable(now);
     }
     begin_prefetched(runtime, reserved.slots, prefetched);
+}
+
+/// Tells observers which jobs were claimed.
+fn observe(runtime: &Runtime, jobs: &[ClaimedJob], queue: &Arc<str>) {
+    if jobs.is_empty() {
+        return;
+    }
+    runtime.client.observers().emit(|events| {
+        events.push(Event::claim(jobs.len()));
+        events.extend(jobs.iter().filter_map(|job| {
+            let kind = runtime.registry.get(&job.kind)?.kind;
+            Some(Event::claimed(job.id, kind, queue, job.attempts.unsigned_abs() + 1))
+        }));
+    });
 }
 
 /// Begins these jobs and those that wait already, in their order, as long as a slot is free. The others wait for one.

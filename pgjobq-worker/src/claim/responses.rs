@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pgjobq_core::DatabaseError;
+use pgjobq_core::observe::Event;
 use pgjobq_core::worker_api::{Claimed, ClaimedQuarantined, Opened, Peeked, chain};
 
 use super::begin::{Reserved, begin};
@@ -134,7 +135,14 @@ impl Claimer {
             let lane = &mut self.lanes[*place];
             match look {
                 Look::Ahead => lane.looked_ahead(peeked, longest, now),
-                Look::Below => lane.swept(peeked, now),
+                Look::Below => {
+                    let jobs = peeked.found.len();
+                    if jobs > 0 {
+                        let queue = &lane.queue.name;
+                        self.runtime.client.observers().emit(|events| events.push(Event::swept(queue, jobs)));
+                    }
+                    lane.swept(peeked, now);
+                }
             }
         }
     }

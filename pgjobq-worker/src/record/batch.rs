@@ -7,6 +7,7 @@ use pgjobq_core::worker_api::{Decision, Finished, LeaseUse, chain, storable, to_
 use pgjobq_core::{DatabaseError, FailureReason};
 
 use super::finish::finish;
+use super::observe::observe;
 use super::unrecorded::Unrecorded;
 use crate::attempt::decide::MESSAGE_BYTES;
 use crate::leases::Lease;
@@ -42,6 +43,7 @@ impl Batch {
                 return Err(error);
             }
         };
+        observe(runtime, &mut self.results, &finished);
         for (lease, count) in leases {
             // If another session had locked the lease, it still exists, empty: a heartbeat returns it.
             if lease.recorded(count) {

@@ -6,5 +6,6 @@ mod finish;
 pub(crate) mod finisher;
 pub(crate) mod hand_back;
 pub(crate) mod laggards;
+mod observe;
 pub(crate) mod recorders;
 pub(crate) mod unrecorded;

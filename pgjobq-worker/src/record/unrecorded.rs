@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pgjobq_core::JobId;
-use pgjobq_core::worker_api::{Decision, Ended, Hold, Plan};
+use pgjobq_core::worker_api::{Decision, Ended, Hold, ObservedAttempt, Plan};
 use tokio::sync::mpsc;
 
 use crate::claim::quarantine::QuarantinePlace;
@@ -30,13 +30,24 @@ pub(crate) struct Unrecorded {
     pub(crate) growth: Option<Box<Plan>>,
     /// The place of a quarantined job. It becomes free when the result is recorded.
     pub(crate) quarantined: Option<QuarantinePlace>,
+    /// The attempt, if somebody observes it.
+    pub(crate) observed: Option<Box<ObservedAttempt>>,
 }
 
 impl Unrecorded {
     pub(crate) fn new(hold: Hold, lease: Arc<Lease>, decision: Decision) -> Self {
         let bytes = decision.bytes();
         let ended = Ended { hold, decision };
-        Self { lease, ended, most: BATCH_ROWS, bytes, in_doubt: false, growth: None, quarantined: None }
+        Self {
+            lease,
+            ended,
+            most: BATCH_ROWS,
+            bytes,
+            in_doubt: false,
+            growth: None,
+            quarantined: None,
+            observed: None,
+        }
     }
 
     pub(crate) fn job(&self) -> JobId {

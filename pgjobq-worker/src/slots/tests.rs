@@ -34,6 +34,7 @@ fn job(ticket: i64, priority: i16) -> PrefetchedJob {
         limits: Vec::new(),
         is_rated: false,
         max_crashes: 3,
+        due: None,
         meta: Meta::default(),
     };
     PrefetchedJob::new(job, Arc::new(lease), Instant::now())

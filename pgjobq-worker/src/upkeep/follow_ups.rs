@@ -130,6 +130,7 @@ impl Runtime {
     pub(crate) fn ended_jobs(&self, jobs: &[uuid::Uuid]) {
         if !jobs.is_empty() {
             self.notify_ended(jobs);
+            self.observe_ended(jobs);
             self.events.follow_up.notify_one();
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pgjobq_core::DatabaseError;
+use pgjobq_core::observe::Event;
 
 use super::Upkeep;
 use super::due::Due;
@@ -45,6 +46,10 @@ impl Promoter {
             loop {
                 let promoted = store.promote(*shard, *from, PROMOTE_BATCH_SIZE).await?;
                 *from = promoted.scanned_to;
+                if promoted.count > 0 {
+                    let event = Event::promoted(promoted.count.unsigned_abs().into());
+                    self.runtime.client.observers().emit(|events| events.push(event));
+                }
                 self.runtime.admissions.waiting(&promoted.limited);
                 if !promoted.queues.is_empty() {
                     self.runtime.work_arrived(&promoted.queues);

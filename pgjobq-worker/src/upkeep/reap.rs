@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pgjobq_core::DatabaseError;
+use pgjobq_core::observe::Event;
 
 use super::Upkeep;
 use super::judge::{Judge, Verdict};
@@ -54,12 +55,19 @@ impl Reaper {
                 cancelled = reaped.cancelled.len(),
                 "took back a lease of a worker that is gone"
             );
+            runtime.client.observers().emit(|events| {
+                let queue = runtime.find_queue(reaped.queue).map(|queue| Arc::clone(&queue.name));
+                let requeued = reaped.requeued.unsigned_abs().into();
+                let (buried, cancelled) = (reaped.buried.len(), reaped.cancelled.len());
+                events.push(Event::crash_recovered(queue, requeued, buried, cancelled));
+            });
             skipped.extend(reaped.kept);
             runtime.work_returned(&[reaped.queue]);
             runtime.ended_jobs(&reaped.cancelled);
             if !reaped.buried.is_empty() {
                 runtime.events.follow_up.notify_one();
             }
+            runtime.observe_ended(&reaped.buried);
             runtime.alert(reaped.shard, reaped.buried);
         }
         Ok(())

@@ -117,6 +117,7 @@ impl StartedAction<'_> {
         let notifications = self.client.notifications();
         notifications.wake(&acted.queues);
         notifications.cancelled(&acted.cancelled);
+        shared.observe_ended(&acted.cancelled);
         if !acted.running.is_empty() {
             notifications.cancel();
         }

@@ -1,0 +1,68 @@
+//! The receivers of one kind of thing.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::delivery::{Delivery, Sink};
+
+/// The receivers of one kind of thing, each with a thread of its own. Cheap to clone.
+pub struct Receivers<T>(Option<Arc<[Delivery<T>]>>);
+
+impl<T: Send + Sync + 'static> Receivers<T> {
+    /// Starts their threads.
+    pub(crate) fn start(name: &str, sinks: Vec<impl Sink<T>>) -> Self {
+        let start = |sink| Delivery::start(name, sink);
+        Self((!sinks.is_empty()).then(|| sinks.into_iter().map(start).collect()))
+    }
+
+    /// Returns whether somebody listens.
+    #[must_use]
+    #[inline]
+    pub fn listen(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Emits what `make` adds to a list, if somebody listens.
+    #[inline]
+    pub fn emit(&self, make: impl FnOnce(&mut Vec<T>)) {
+        if let Some(receivers) = &self.0 {
+            let mut items = Vec::new();
+            make(&mut items);
+            if !items.is_empty() {
+                let items: Arc<[T]> = items.into();
+                receivers.iter().for_each(|receiver| receiver.push(&items));
+            }
+        }
+    }
+
+    /// Emits one thing, if somebody listens.
+    #[inline]
+    pub fn emit_one(&self, make: impl FnOnce() -> T) {
+        self.emit(|items| items.push(make()));
+    }
+
+    /// Waits until every receiver has seen everything that was emitted before.
+    pub async fn delivered(&self) {
+        for receiver in self.0.iter().flat_map(|receivers| receivers.iter()) {
+            receiver.delivered().await;
+        }
+    }
+}
+
+impl<T> Clone for Receivers<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Default for Receivers<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> fmt::Debug for Receivers<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} receivers", self.0.as_ref().map_or(0, |receivers| receivers.len()))
+    }
+}

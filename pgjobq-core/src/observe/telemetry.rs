@@ -1,0 +1,82 @@
+//! The observers, the hooks and the sampler of a client.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::observer::{Observer, Observers};
+use super::receivers::Receivers;
+use super::sampler::{ExplainSampler, Sampling};
+use super::statement::{Plan, Seen, TelemetryHook};
+
+/// The largest number of files of plans.
+const MOST_FILES: u64 = 1000;
+
+/// The observers, the hooks and the sampler of a client. Without any, a statement costs one branch.
+#[derive(Debug, Default)]
+pub(crate) struct Telemetry {
+    pub(crate) observers: Observers,
+    pub(crate) hooks: Receivers<Seen>,
+    pub(crate) sampling: Option<Sampling>,
+}
+
+/// What a program has set, before its threads are started.
+#[derive(Default)]
+pub(crate) struct Receiving {
+    pub(crate) observers: Vec<Box<dyn Observer>>,
+    pub(crate) hooks: Vec<Box<dyn TelemetryHook>>,
+    pub(crate) sampler: Option<ExplainSampler>,
+}
+
+impl Telemetry {
+    pub(crate) fn start(set: Receiving) -> Self {
+        let Receiving { observers, mut hooks, sampler } = set;
+        let sampling = sampler.as_ref().map(Sampling::new);
+        if let Some(folder) = sampler.and_then(|sampler| sampler.folder) {
+            hooks.push(Box::new(Folder(folder, AtomicU64::default())));
+        }
+        let observers = Receivers::start("pgjobq-observer", observers);
+        Self { observers, hooks: Receivers::start("pgjobq-hook", hooks), sampling }
+    }
+
+    /// Returns whether nobody wants to know of statements.
+    #[inline]
+    pub(crate) fn is_off(&self) -> bool {
+        !self.hooks.listen() && self.sampling.is_none()
+    }
+
+    /// Waits until everybody has seen everything that happened before.
+    pub(crate) async fn delivered(&self) {
+        self.observers.delivered().await;
+        self.hooks.delivered().await;
+    }
+
+    /// Passes on plans.
+    pub(crate) fn emit_plans(&self, plans: Vec<Plan>) {
+        for plan in &plans {
+            tracing::debug!(target: "pgjobq::plan", statement = plan.statement, worker = plan.worker.as_deref(),
+                analyzed = plan.analyzed, inner = plan.inner, query = plan.query, plan = %plan.json);
+        }
+        self.hooks.emit(|seen| seen.extend(plans.into_iter().map(|plan| Seen::Plan(Box::new(plan)))));
+    }
+}
+
+/// A hook that writes each plan to a file.
+struct Folder(PathBuf, AtomicU64);
+
+impl TelemetryHook for Folder {
+    fn on_statement(&self, _: &super::Statement) {}
+
+    fn on_plan(&self, plan: &Plan) {
+        let number = self.1.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{:04}.json", number % MOST_FILES);
+        let text = serde_json::json!({ "statement": plan.statement, "worker": plan.worker.as_deref(),
+            "analyzed": plan.analyzed, "inner": plan.inner, "query": plan.query, "explain": plan.json });
+        let written = std::fs::create_dir_all(&self.0)
+            .and_then(|()| std::fs::write(self.0.join(name), format!("{text:#}\n")));
+        if let Err(error) = written
+            && number == 0
+        {
+            tracing::warn!(%error, folder = %self.0.display(), "plans cannot be written");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Tells observers which results were recorded, and which were refused.
+
+use pgjobq_core::observe::{Event, Outcome};
+use pgjobq_core::worker_api::{Finished, ObservedAttempt};
+
+use super::unrecorded::Unrecorded;
+use crate::runtime::Runtime;
+
+/// Emits the events of a batch that the database has answered.
+pub(super) fn observe(runtime: &Runtime, results: &mut [Unrecorded], finished: &Finished) {
+    runtime.client.observers().emit(|events| {
+        events.push(Event::finished(results.len()));
+        for result in results {
+            if let Some(observed) = result.observed.take() {
+                settle(*observed, result, finished, events);
+            }
+        }
+    });
+}
+
+fn settle(observed: ObservedAttempt, result: &Unrecorded, finished: &Finished, events: &mut Vec<Event>) {
+    let decision = &result.ended.decision;
+    let Some(outcome) = decision.outcome() else { return };
+    let job = result.job();
+    if finished.stale.contains(&job) {
+        // The row of a job in doubt is gone if its transaction has committed.
+        if result.in_doubt {
+            observed.ended(Outcome::Completed, None, events);
+        } else {
+            observed.refused(outcome, events);
+        }
+    } else if finished.cancelled.contains(&job) {
+        observed.ended(Outcome::Cancelled, None, events);
+    } else {
+        observed.ended(outcome, decision.failure(), events);
+    }
+}
