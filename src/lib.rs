@@ -97,7 +97,7 @@ pub use pgjobq_core::{
     RequeueOutcome, RetryError, ScheduledBy, StartedAction, State, Status, Step, StepResult, StopReason,
     Target, Tx, WaitError, Workflow, WorkflowError, WorkflowHandle, WorkflowId, WorkflowNotCompleted,
     WorkflowOutcome, WorkflowPart, WorkflowStatus, enqueue_all, enqueue_each, filter, gather, observe,
-    schema_sql,
+    schema_sql, trace,
 };
 pub use pgjobq_core::{
     ChangeLimits, ChangeSettings, JobKey, JobKind, LimitError, LimitScope, LimitSettings, OnConflict,

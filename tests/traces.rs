@@ -43,7 +43,9 @@ impl Subscriber for Witness {
     fn new_span(&self, span: &Attributes<'_>) -> Id {
         let mut fields = Fields(BTreeMap::from([("span", span.metadata().name().to_owned())]));
         span.record(&mut fields);
-        assert_ne!(fields.0.get("job.kind").map(String::as_str), Some("unspeakable"), "a subscriber's bug");
+        let is_attempt = span.metadata().name() == "job";
+        let kind = fields.0.get("messaging.pgjobq.kind").map(String::as_str).filter(|_| is_attempt);
+        assert_ne!(kind, Some("unspeakable"), "a subscriber's bug");
         let id = self.0.fetch_add(1, Ordering::Relaxed);
         SPANS.lock().unwrap().insert(id, fields);
         Id::from_u64(id)
@@ -75,6 +77,12 @@ async fn stumble(ctx: JobContext, password: String, fatal: bool) -> Result<()> {
         (_, true) => Err(JobError::fatal("no")),
         (_, false) => Ok(()),
     }
+}
+
+/// Returns its trace context.
+#[job(queue = "traced")]
+async fn quiet(ctx: JobContext) -> Result<Option<String>> {
+    Ok(ctx.traceparent().map(str::to_owned))
 }
 
 /// Runs until it is cancelled.
@@ -177,16 +185,23 @@ async fn attempt_is_a_span_without_arguments() {
 
     let spans: Vec<Fields> = SPANS.lock().unwrap().values().cloned().collect();
     let of = |job: JobId| {
-        let mine = |fields: &&Fields| fields.0.get("job.id").is_some_and(|id| *id == job.to_string());
+        let is_of =
+            |fields: &Fields, name: &str, value: &str| fields.0.get(name).is_some_and(|is| is == value);
+        let mine = |fields: &&Fields| {
+            is_of(fields, "messaging.message.id", &job.to_string()) && is_of(fields, "span", "job")
+        };
         spans.iter().filter(mine).cloned().collect::<Vec<_>>()
     };
     let expected = |attempt: &str, outcome: &str| {
         [
-            ("span", "job"),
-            ("job.kind", "stumble"),
-            ("queue", "traced"),
-            ("attempt", attempt),
-            ("outcome", outcome),
+            ("otel.name", "process traced"),
+            ("otel.kind", "consumer"),
+            ("messaging.system", "pgjobq"),
+            ("messaging.operation.type", "process"),
+            ("messaging.pgjobq.kind", "stumble"),
+            ("messaging.destination.name", "traced"),
+            ("messaging.pgjobq.attempt", attempt),
+            ("messaging.pgjobq.outcome", outcome),
         ]
         .map(|(name, value)| (name, value.to_owned()))
     };
@@ -200,9 +215,16 @@ async fn attempt_is_a_span_without_arguments() {
                 assert_eq!(attempt.0.get(name), Some(&value), "{name} of {attempt:?}");
             }
             assert_eq!(attempt.0.get("traceparent").map(String::as_str), trace);
+            let error = match outcome {
+                "retry" => Some("error"),
+                "bury" => Some("fatal"),
+                _ => None,
+            };
+            assert_eq!(attempt.0.get("error.type").map(String::as_str), error);
+            assert_eq!(attempt.0.get("otel.status_code").map(String::as_str), error.map(|_| "ERROR"));
         }
     }
-    assert_eq!(of(lingers.id())[0].0["outcome"], "cancel");
+    assert_eq!(of(lingers.id())[0].0["messaging.pgjobq.outcome"], "cancel");
     let events = EVENTS.lock().unwrap().clone();
     let logged = |level: &str, message: &str| {
         let is = |event: &&Fields| event.0["level"] == level && event.0["message"] == message;
@@ -213,6 +235,50 @@ async fn attempt_is_a_span_without_arguments() {
     assert_eq!((logged("INFO", "an attempt failed"), logged("WARN", "a job is dead")), (2, 1));
     let everything = format!("{spans:?} {events:?}");
     assert!(!everything.contains("hunter2"), "{everything}");
+}
+
+#[tokio::test]
+async fn enqueue_is_a_span_with_its_queue_and_error() {
+    let stage = Stage::new().await;
+    let job = stumble::enqueue(&stage.client, "hunter2".to_owned(), true).await.unwrap();
+    let jobs = (0..3).map(|_| stumble::job("hunter2".to_owned(), true));
+    stage.client.enqueue_all(jobs).await.unwrap();
+    let lost = linger::job().queue("nowhere").enqueue(&stage.client).await;
+    assert!(matches!(lost, Err(pgjobq::EnqueueError::UnknownQueue { .. })), "{lost:?}");
+    stage.drop().await;
+
+    let spans: Vec<Fields> = SPANS.lock().unwrap().values().cloned().collect();
+    let found = |name: &str, value: &str| {
+        let is = |fields: &&Fields| {
+            fields.0["span"] == "enqueue" && fields.0.get(name).is_some_and(|is| is == value)
+        };
+        spans.iter().find(is).cloned().unwrap().0
+    };
+    let one = found("messaging.message.id", &job.id().to_string());
+    assert_eq!((&*one["otel.name"], &*one["otel.kind"]), ("send traced", "producer"));
+    assert_eq!(one.get("error.type"), None);
+    let many = found("messaging.batch.message_count", "3");
+    assert_eq!((&*many["otel.name"], &*many["otel.kind"]), ("send traced", "client"));
+    assert_eq!(many["messaging.destination.name"], "traced");
+    let failed = found("messaging.destination.name", "nowhere");
+    assert_eq!((&*failed["error.type"], &*failed["otel.status_code"]), ("unknown_queue", "ERROR"));
+    assert!(!format!("{spans:?}").contains("hunter2"), "no arguments");
+}
+
+#[tokio::test]
+async fn malformed_trace_context_is_dropped_with_a_warning() {
+    let stage = Stage::new().await;
+    let worker = Worker::builder(&stage.client).queue("traced", 5).build().await.unwrap().start();
+    let job = quiet::job().traceparent("00-\0-nonsense").enqueue(&stage.client).await.unwrap();
+    assert_eq!(job.wait(&stage.client).await.unwrap(), Outcome::Completed(None));
+    assert_eq!(warnings("a new job has a malformed trace context").len(), 1);
+    let by_sql = "select pgjobq.enqueue('quiet', queue => 'traced', traceparent => '00-4bf9-01')";
+    sqlx::raw_sql(by_sql).execute(stage.client.pool()).await.unwrap();
+    while warnings("a job carries a malformed trace context").is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    worker.shutdown().await.unwrap();
+    stage.drop().await;
 }
 
 /// The fields of the warnings whose message contains `part`.

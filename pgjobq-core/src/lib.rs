@@ -18,6 +18,7 @@ pub mod observe;
 mod pump;
 #[allow(missing_docs)] // Not public API: the fields are named for what they hold.
 mod store;
+pub mod trace;
 mod tuples;
 mod wait;
 mod workflow;
@@ -154,6 +155,7 @@ pub mod worker_api {
     pub use crate::observe::attempt::ObservedAttempt;
     pub use crate::observe::observer::Observers;
     pub use crate::store::*;
+    pub use crate::trace::carry::follow;
     pub use crate::workflow::plan::Plan;
     pub use crate::{Handler, Policy};
     pub use {async_trait::async_trait, serde_json};

@@ -112,7 +112,7 @@ impl JobContext {
     #[doc(hidden)]
     pub async fn begin(&self) -> Result<Tx, JobError> {
         let held = self.attempt.held.as_ref().ok_or(CompleteError::NoJob)?;
-        let parent = (self.id(), self.traceparent().map(str::to_owned));
+        let parent = (self.id(), self.trace());
         let place = lock(&self.attempt.place).take();
         Ok(Tx::begin_for(&held.client, self.attempt.timeout, Some(parent), place).await?)
     }

@@ -14,6 +14,7 @@ use crate::client::Client;
 use crate::db::tx_pool::Places;
 use crate::job::app_state::{State, States};
 use crate::job::lineage::Meta;
+use crate::trace::context::TraceContext;
 use crate::workflow::draft::Draft;
 use crate::{JobError, JobId};
 
@@ -158,6 +159,12 @@ impl JobContext {
     #[must_use]
     pub fn traceparent(&self) -> Option<&str> {
         self.attempt.meta.traceparent.as_deref()
+    }
+
+    /// Returns the W3C trace context that the job carries, with its `tracestate`.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.attempt.meta.trace()
     }
 
     /// Waits until this attempt should stop, and returns why: the job was cancelled, the worker shuts down and its grace is

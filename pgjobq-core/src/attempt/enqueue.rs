@@ -1,6 +1,7 @@
 //! Enqueuing from inside a job.
 
 use crate::attempt::context::JobContext;
+use crate::enqueue::target::FromJob;
 use crate::{EnqueueError, JobHandle, NewJob};
 
 impl JobContext {
@@ -23,9 +24,8 @@ impl JobContext {
     /// # Errors
     ///
     /// Those of [`NewJob::enqueue`]; and [`EnqueueError::NoClient`] in a test, whose context has no client.
-    pub async fn enqueue<T>(&self, mut job: NewJob<T>) -> Result<JobHandle<T>, EnqueueError> {
+    pub async fn enqueue<T>(&self, job: NewJob<T>) -> Result<JobHandle<T>, EnqueueError> {
         let client = self.attempt.client().ok_or(EnqueueError::NoClient)?;
-        job.row.meta.inherit(self.id(), self.traceparent());
-        job.enqueue(client).await
+        job.enqueue(FromJob { client, job: self.id(), trace: self.trace() }).await
     }
 }

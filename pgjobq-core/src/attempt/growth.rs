@@ -2,9 +2,12 @@
 
 use std::sync::Mutex;
 
+use tracing::Span;
+
 use crate::attempt::context::JobContext;
 use crate::enqueue::row::MAX_ARGS;
 use crate::lock::lock;
+use crate::trace::carry;
 use crate::workflow::builder::Workflow;
 use crate::workflow::draft::Draft;
 use crate::workflow::plan::Plan;
@@ -129,7 +132,8 @@ impl Grown {
     /// Checks the steps, for which the workflow has reserved the numbers from `first` on.
     pub fn plan(self, context: &JobContext, first: u32) -> Result<Plan, WorkflowError> {
         let max_args = context.attempt.client().map_or(MAX_ARGS, |client| client.limits().max_args);
-        let plan = Plan::of_growth(self.0, first - 1, max_args, Some((context.id(), context.traceparent())))?;
+        let trace = carry::context_of(&Span::current()).or_else(|| context.trace());
+        let plan = Plan::of_growth(self.0, first - 1, max_args, Some((context.id(), trace.as_ref())))?;
         if plan.bytes() > MOST_BYTES {
             return Err(WorkflowError::GrowthTooLarge { bytes: plan.bytes(), limit: MOST_BYTES });
         }

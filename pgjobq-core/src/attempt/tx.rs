@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::client::Client;
 use crate::db::tx_pool::{Begun, Places};
+use crate::trace::context::TraceContext;
 use crate::{DatabaseError, JobId};
 
 /// The transaction of a transactional job: what is written in it, the jobs that are enqueued in it, and the job's own
@@ -40,7 +41,7 @@ use crate::{DatabaseError, JobId};
 pub struct Tx {
     begun: Begun,
     client: Client,
-    parent: Option<(JobId, Option<String>)>,
+    parent: Option<(JobId, Option<TraceContext>)>,
 }
 
 /// The time that a transaction of a test may be idle.
@@ -61,7 +62,7 @@ impl Tx {
     pub(crate) async fn begin_for(
         client: &Client,
         idle: Duration,
-        parent: Option<(JobId, Option<String>)>,
+        parent: Option<(JobId, Option<TraceContext>)>,
         place: Option<Places>,
     ) -> Result<Self, DatabaseError> {
         let millis = i32::try_from(idle.as_millis()).unwrap_or(i32::MAX).max(1);
@@ -111,8 +112,8 @@ impl Tx {
     }
 
     /// Returns the job that runs in it, and its trace context.
-    pub(crate) fn parent(&self) -> Option<(JobId, Option<&str>)> {
-        self.parent.as_ref().map(|(job, traceparent)| (*job, traceparent.as_deref()))
+    pub(crate) fn parent(&self) -> Option<(JobId, Option<&TraceContext>)> {
+        self.parent.as_ref().map(|(job, trace)| (*job, trace.as_ref()))
     }
 }
 

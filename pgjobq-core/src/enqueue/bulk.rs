@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use crate::client::Client;
 use crate::enqueue::insert::{MAX_BYTES, MAX_ROWS};
 use crate::enqueue::new::New;
@@ -11,6 +13,7 @@ use crate::enqueue::new_row::NewRow;
 use crate::enqueue::one::checked;
 use crate::enqueue::outcome::EnqueueOutcome;
 use crate::enqueue::row::Row;
+use crate::trace::producer::Batch;
 use crate::{EnqueueError, NewJob, Target};
 
 /// A job of any kind that has not been enqueued: from [`NewJob::any`]. It lets jobs of several kinds fit into one
@@ -148,9 +151,21 @@ impl Client {
 
 /// Inserts jobs, and calls `done` with each one that is enqueued, or a duplicate, or dropped; in their order.
 pub(super) async fn insert_all(
+    to: impl Target,
+    rows: impl Iterator<Item = NewRow>,
+    done: impl FnMut(&Row),
+) -> Result<Enqueued, EnqueueAllError> {
+    let mut batch = Batch::default();
+    let inserted = insert_batch(to, rows, done, &mut batch).await;
+    batch.end(inserted.as_ref().err().map(|error| &error.error));
+    inserted
+}
+
+async fn insert_batch(
     mut to: impl Target,
     mut rows: impl Iterator<Item = NewRow>,
     mut done: impl FnMut(&Row),
+    batch: &mut Batch,
 ) -> Result<Enqueued, EnqueueAllError> {
     let mut enqueued = Enqueued::default();
     let mut sent: u64 = 0;
@@ -158,8 +173,9 @@ pub(super) async fn insert_all(
     loop {
         let (next, mut rejected) = (rows.next(), None);
         let last = next.is_none();
-        if let Some(job) = next {
+        if let Some(mut job) = next {
             let kind = job.kind;
+            batch.add(&job.queue, &mut job.meta);
             match checked(job, &to) {
                 Ok(row) => {
                     bytes += row.bytes();
@@ -171,7 +187,8 @@ pub(super) async fn insert_all(
         let full = chunk.len() >= most || bytes >= MAX_BYTES;
         if full || ((last || rejected.is_some()) && !chunk.is_empty()) {
             let chunk = std::mem::take(&mut chunk);
-            insert_in_parts(&mut to, &chunk, sent, &mut most, &mut enqueued, &mut done).await?;
+            let inserting = insert_in_parts(&mut to, &chunk, sent, &mut most, &mut enqueued, &mut done);
+            inserting.instrument(batch.span()).await?;
             sent += chunk.len() as u64;
             bytes = 0;
         }

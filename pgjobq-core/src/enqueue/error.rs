@@ -156,14 +156,6 @@ pub enum EnqueueError {
         /// The job's kind.
         kind: &'static str,
     },
-    /// The trace context is invalid.
-    #[error(
-        "the `traceparent` of the `{kind}` job is not like 00-<32 hex digits>-<16 hex digits>-<2 hex digits>"
-    )]
-    Traceparent {
-        /// The job's kind.
-        kind: &'static str,
-    },
     /// There is no such queue. Nothing was enqueued, and a caller's transaction goes on.
     #[error(
         "there is no queue `{queue}`: create it once with `client.queue(\"{queue}\").save().await?`, or let `client.migrate()` record the queues of the jobs linked into the program"

@@ -10,6 +10,7 @@ use crate::enqueue::new_row::{Due, NewRow};
 use crate::job::computed::UniqueValue;
 use crate::job::json;
 use crate::job::policy::Policy;
+use crate::trace::context::TraceContext;
 use crate::{AttributeValue, JobId, OnConflict, OnDuplicate, Priority, UniqueWhile};
 
 /// A job that has not been enqueued, as a value: change its options, then enqueue it, alone or with others.
@@ -195,8 +196,29 @@ impl<T> NewJob<T> {
 
     /// Sets the W3C trace context that the job carries, as text: `00-4bf92f35…-00f067aa…-01`. A job that is enqueued from
     /// a job inherits that one's.
-    pub fn traceparent(mut self, traceparent: impl Into<String>) -> Self {
-        self.row.meta.traceparent = Some(traceparent.into());
+    ///
+    /// It is for a context that comes from outside, such as the header of a request. A malformed one is dropped with a warning, as the
+    /// standard demands: a stranger's header is no reason to refuse a job. With a [propagation](crate::trace::set_propagation) the span of
+    /// the enqueue becomes the child of this context, and the job carries the span's; a job among many carries this one.
+    pub fn traceparent(self, traceparent: impl Into<String>) -> Self {
+        let traceparent = traceparent.into();
+        match TraceContext::new(&*traceparent) {
+            Some(context) => self.trace(context),
+            None => {
+                let kind = self.row.kind;
+                tracing::warn!(
+                    kind,
+                    traceparent,
+                    "a new job has a malformed trace context, which is dropped"
+                );
+                self
+            }
+        }
+    }
+
+    /// Sets the W3C trace context that the job carries, with its `tracestate`: see [`traceparent`](Self::traceparent).
+    pub fn trace(mut self, context: TraceContext) -> Self {
+        self.row.meta.set_trace(context);
         self
     }
 }

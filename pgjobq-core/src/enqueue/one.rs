@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use crate::client::Client;
 use crate::enqueue::new::New;
 use crate::enqueue::new_row::NewRow;
 use crate::enqueue::row::Row;
+use crate::trace::producer;
 use crate::{EnqueueError, JobHandle, NewJob, Target};
 
 impl<T> NewJob<T> {
@@ -50,13 +53,19 @@ impl<T> NewJob<T> {
     }
 
     async fn insert_into(
-        self,
+        mut self,
         mut to: impl Target,
         new: fn(&mut Vec<Arc<Row>>) -> New<'_>,
     ) -> Result<JobHandle<T>, EnqueueError> {
-        let row = checked(self.row, &to)?;
-        let inserted = to.insert(new(&mut vec![Arc::clone(&row)])).await?;
-        Ok(JobHandle::enqueued(&row, row.outcome.get(), inserted.committed))
+        let span = producer::of_one(&mut self.row);
+        let inserted = async {
+            let row = checked(self.row, &to)?;
+            let inserted = to.insert(new(&mut vec![Arc::clone(&row)])).await?;
+            Ok(JobHandle::enqueued(&row, row.outcome.get(), inserted.committed))
+        };
+        let inserted = inserted.instrument(span.clone()).await;
+        producer::failed(&span, inserted.as_ref().err());
+        inserted
     }
 }
 
@@ -82,8 +91,8 @@ impl Client {
 
 /// Checks a job for this target. The job inherits the parent and the trace of the job that enqueues it.
 pub(super) fn checked(mut job: NewRow, to: &impl Target) -> Result<Arc<Row>, EnqueueError> {
-    if let Some((parent, traceparent)) = to.parent() {
-        job.meta.inherit(parent, traceparent);
+    if let Some((parent, trace)) = to.parent() {
+        job.meta.inherit(parent, trace);
     }
     Row::check(job, to.max_args()).map(Arc::new)
 }

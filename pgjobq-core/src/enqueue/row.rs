@@ -9,7 +9,6 @@ use crate::enqueue::edge::NewEdge;
 use crate::enqueue::new_row::{Due, NewIdentity, NewRow};
 use crate::enqueue::outcome::OutcomeCell;
 use crate::job::json::{Unstorable, printed_bytes};
-use crate::job::lineage::is_traceparent;
 use crate::job::name;
 use crate::job::policy::LONGEST_DELAY;
 use crate::{EnqueueError, JobId, OnDuplicate};
@@ -66,9 +65,6 @@ impl Row {
         job.args = Ok(checked_args(kind, job.args, max_args)?);
         let attributes = job.attributes.to_json().map_err(|error| EnqueueError::Attribute { kind, error })?;
         check_key(kind, job.key.as_deref())?;
-        if !job.meta.traceparent.as_deref().is_none_or(is_traceparent) {
-            return Err(EnqueueError::Traceparent { kind });
-        }
         let NewIdentity { id, unique_key } = job.identity();
         job.due = debounced(&job, unique_key.is_some());
         let (delay, at) = due_columns(job.due).ok_or(EnqueueError::TooFar { kind })?;

@@ -15,6 +15,7 @@ use crate::enqueue::insert::{self, Transaction as In};
 use crate::enqueue::inserted::Inserted;
 use crate::enqueue::new::New;
 use crate::enqueue::row::MAX_ARGS;
+use crate::trace::context::TraceContext;
 use crate::workflow::enclosed;
 use crate::{EnqueueError, JobId, Tx};
 
@@ -55,7 +56,7 @@ pub trait Target: sealed::Sealed + Send {
 
     /// Returns the job in whose attempt this enqueues, and its trace context.
     #[doc(hidden)]
-    fn parent(&self) -> Option<(JobId, Option<&str>)> {
+    fn parent(&self) -> Option<(JobId, Option<&TraceContext>)> {
         None
     }
 
@@ -126,6 +127,14 @@ impl Client {
     }
 }
 
+/// A client, in the attempt of a job, which becomes the parent.
+#[derive(Debug)]
+pub(crate) struct FromJob<'c> {
+    pub(crate) client: &'c Client,
+    pub(crate) job: JobId,
+    pub(crate) trace: Option<TraceContext>,
+}
+
 /// Rejects a write to `pgjobq` by a program whose clients use another schema: its workers would not see the job.
 fn check_schema() -> Result<(), EnqueueError> {
     let other = CLIENT_SCHEMAS.only_other().map(str::to_owned);
@@ -145,6 +154,24 @@ impl Target for &Client {
 
     fn max_args(&self) -> usize {
         self.limits().max_args
+    }
+}
+
+impl Target for FromJob<'_> {
+    fn insert<'s>(&'s mut self, new: New<'s>) -> Inserting<'s> {
+        Box::pin(self.client.insert(new))
+    }
+
+    fn parent(&self) -> Option<(JobId, Option<&TraceContext>)> {
+        Some((self.job, self.trace.as_ref()))
+    }
+
+    fn commits_each(&self) -> bool {
+        true
+    }
+
+    fn max_args(&self) -> usize {
+        self.client.limits().max_args
     }
 }
 
@@ -210,7 +237,7 @@ impl Target for &mut Tx {
         Box::pin(async move { in_callers(new, self, client.sql(), client.limits().notifications).await })
     }
 
-    fn parent(&self) -> Option<(JobId, Option<&str>)> {
+    fn parent(&self) -> Option<(JobId, Option<&TraceContext>)> {
         Tx::parent(self)
     }
 
@@ -253,10 +280,11 @@ async fn in_callers(
 }
 
 mod sealed {
-    use super::{Client, PgConnection, PgPool, PoolConnection, Postgres, Transaction, Tx, Within};
+    use super::{Client, FromJob, PgConnection, PgPool, PoolConnection, Postgres, Transaction, Tx, Within};
 
     pub trait Sealed {}
     impl Sealed for &Client {}
+    impl Sealed for FromJob<'_> {}
     impl Sealed for Within<'_> {}
     impl Sealed for &PgPool {}
     impl Sealed for &mut PgConnection {}

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::JobId;
+use crate::trace::context::TraceContext;
 
 /// The lineage of a job, as the column `meta` stores it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,9 @@ pub struct Meta {
     /// The W3C trace context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// What vendors add to the trace context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracestate: Option<String>,
 }
 
 impl Meta {
@@ -37,39 +41,25 @@ impl Meta {
     }
 
     /// Takes what is not set from the job that enqueues this one.
-    pub(crate) fn inherit(&mut self, parent: JobId, traceparent: Option<&str>) {
+    pub(crate) fn inherit(&mut self, parent: JobId, trace: Option<&TraceContext>) {
         self.parent.get_or_insert(parent);
-        if self.traceparent.is_none() {
-            self.traceparent = traceparent.map(str::to_owned);
+        if let Some(trace) = trace.filter(|_| self.traceparent.is_none()) {
+            self.set_trace(trace.clone());
         }
     }
-}
 
-/// Returns whether this is a W3C trace context, of this version or of a later one.
-pub(crate) fn is_traceparent(text: &str) -> bool {
-    let hex =
-        |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let mut parts = text.splitn(4, '-');
-    let [version, trace, span, rest] =
-        [parts.next(), parts.next(), parts.next(), parts.next()].map(Option::unwrap_or_default);
-    hex(version, 2)
-        && hex(trace, 32)
-        && hex(span, 16)
-        && rest.is_ascii()
-        && text.len() <= 200
-        && hex(rest.get(..2).unwrap_or_default(), 2)
-}
+    /// Returns the trace context, unless it is malformed.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        let context = TraceContext::new(self.traceparent.as_deref()?)?;
+        Some(match &self.tracestate {
+            Some(state) => context.with_tracestate(state),
+            None => context,
+        })
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_trace_context_has_four_parts() {
-        assert!(is_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
-        assert!(is_traceparent("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-comes-later"));
-        for wrong in ["", "00-", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7", "00-\u{0}-x-01"] {
-            assert!(!is_traceparent(wrong), "{wrong}");
-        }
+    pub(crate) fn set_trace(&mut self, context: TraceContext) {
+        self.traceparent = Some(context.traceparent().to_owned());
+        self.tracestate = context.tracestate().map(str::to_owned);
     }
 }

@@ -1,8 +1,13 @@
 //! Enqueuing a workflow.
 
+use tracing::Instrument as _;
+
 use crate::client::Client;
 use crate::enqueue::new::New;
+use crate::enqueue::new_row::NewRow;
+use crate::trace::producer::Batch;
 use crate::workflow::builder::Workflow;
+use crate::workflow::draft::Draft;
 use crate::workflow::handle::WorkflowHandle;
 use crate::workflow::plan::{Plan, PlannedStep};
 use crate::{EnqueueError, Target, WorkflowError};
@@ -19,9 +24,15 @@ impl Workflow {
     ///
     /// Mistakes in the workflow or in a step, an unknown queue, a full queue (a workflow does not wait for room), and errors of the database. A workflow whose id is there already is
     /// not an error: the handle reports it.
-    pub async fn enqueue(self, mut to: impl Target) -> Result<WorkflowHandle, WorkflowError> {
+    pub async fn enqueue(mut self, mut to: impl Target) -> Result<WorkflowHandle, WorkflowError> {
+        let mut batch = Batch::begin(only_queue(&self.draft));
+        for NewRow { queue, meta, .. } in self.draft.steps.iter_mut().map(|step| &mut step.parts.row) {
+            batch.add(queue, meta);
+        }
         let plan = Plan::of(self.draft, to.max_args(), to.parent())?;
-        let inserted = to.insert(New::Workflow(&plan)).await.map_err(|error| named(error, &plan))?;
+        let inserted = to.insert(New::Workflow(&plan)).instrument(batch.span()).await;
+        batch.of_workflow(plan.id).end(inserted.as_ref().err());
+        let inserted = inserted.map_err(|error| named(error, &plan))?;
         Ok(WorkflowHandle::enqueued(plan.id, inserted.is_new, inserted.committed))
     }
 }
@@ -35,6 +46,13 @@ impl Client {
     pub async fn enqueue_workflow(&self, flow: Workflow) -> Result<WorkflowHandle, WorkflowError> {
         flow.enqueue(self).await
     }
+}
+
+/// Returns the queue of the steps, if they are all in one.
+fn only_queue(draft: &Draft) -> Option<&str> {
+    let mut queues = draft.steps.iter().map(|step| &*step.parts.row.queue);
+    let first = queues.next()?;
+    queues.all(|queue| queue == first).then_some(first)
 }
 
 /// Names the step that the database refused.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::enqueue::edge::{Demand, NewEdge};
 use crate::enqueue::row::Row;
 use crate::job::policy::LONGEST_DELAY;
+use crate::trace::context::TraceContext;
 use crate::workflow::draft::{AddedStep, Draft, Role, StepParts};
 use crate::workflow::identity::Identity;
 use crate::workflow::links::{Link, links};
@@ -47,7 +48,7 @@ pub(crate) struct PlannedStep {
 }
 
 /// The job in whose attempt a workflow is enqueued, and its trace context.
-pub(crate) type Enqueuer<'e> = Option<(JobId, Option<&'e str>)>;
+pub(crate) type Enqueuer<'e> = Option<(JobId, Option<&'e TraceContext>)>;
 
 impl Plan {
     /// Checks a workflow.
@@ -242,8 +243,8 @@ fn planned_step(
     let StepParts { mut row, inputs, after, holds, name, role } = parts;
     row.give_id(workflow.id.step(n));
     row.edges = outside_edges(&inputs, &after, holds);
-    if let Some((parent, traceparent)) = enqueuer {
-        row.meta.inherit(parent, traceparent);
+    if let Some((parent, trace)) = enqueuer {
+        row.meta.inherit(parent, trace);
     }
     let row = Row::check(row, max_args).map_err(|error| WorkflowError::Step {
         workflow: workflow.name.clone(),

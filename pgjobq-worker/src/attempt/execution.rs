@@ -20,6 +20,7 @@ use super::growth;
 use super::in_doubt::{Resolved, resolve, unless_committed};
 use super::outcome::Outcome;
 use super::panic::panic_text;
+use super::span;
 use crate::claim::quarantine::QuarantinePlace;
 use crate::leases::Lease;
 use crate::record::unrecorded::Unrecorded;
@@ -110,9 +111,7 @@ impl Execution {
                 () = self.lease.stop.cancelled() => return self.send(Decision::Return),
             }
         }
-        let span = tracing::info_span!("job", job.id = %self.job.id, job.kind = handler.kind,
-            queue = &*self.slot.queue().name, attempt = self.job.attempts.unsigned_abs() + 1,
-            traceparent = self.job.meta.traceparent, outcome = tracing::field::Empty);
+        let span = span::of(&mut self.job, handler, &self.slot.queue().name);
         self.observe(handler);
         self.run_with(handler, span.clone()).instrument(span).await;
     }

@@ -9,3 +9,4 @@ mod in_doubt;
 pub(crate) mod in_flight;
 mod outcome;
 mod panic;
+mod span;

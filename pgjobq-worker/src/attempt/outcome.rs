@@ -7,6 +7,7 @@ use pgjobq_core::worker_api::Decision;
 use tracing::Span;
 
 use super::panic::panic_text;
+use super::span;
 use crate::served_queue::ServedQueue;
 
 /// The outcome of an attempt, as far as this worker knows.
@@ -33,7 +34,7 @@ impl Outcome {
     /// Logs the outcome and counts it for the queue's rates. A panic of a tracing subscriber is contained.
     pub(super) fn log(&self, queue: &ServedQueue, cancelled: bool, span: &Span) {
         let log = || {
-            span.record("outcome", self.word(cancelled));
+            span::ended(span, self.word(cancelled), self.error());
             if let Some(failed) = self.has_failed() {
                 queue.count_ended(failed);
             }
@@ -51,6 +52,17 @@ impl Outcome {
             Self::Decided(decision) => decision.word(),
             Self::Lost(_) => "lost",
             Self::Unknown => "unknown",
+        }
+    }
+
+    /// Returns the type of the attempt's error, and its message.
+    fn error(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Decided(Decision::Bury { reason, message } | Decision::Retry { reason, message, .. }) => {
+                Some((reason.as_str(), message))
+            }
+            Self::Lost(_) => Some(("lease_lost", "the lease was lost: another worker may run the job")),
+            Self::Completed | Self::Decided(_) | Self::Unknown => None,
         }
     }
 
