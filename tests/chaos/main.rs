@@ -39,6 +39,7 @@ mod steps; // The job functions of workflows.
 mod tenants; // Enqueue jobs under limits.
 mod verdict; // The checks at the end.
 mod wanted; // The options of the command line.
+mod witness; // What observers in the workers have seen.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -162,10 +163,12 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
     flow_verdict::check(&stage, &flows).await;
     limit_verdict::check(&stage).await;
     chosen_verdict::check(&stage).await;
+    let witnessed = stage.fleet.overheard.witnessed.check(&stage).await;
     println!(
         "{}",
         figures::table(&stage, seed, lasted, &struck, &snapshots, awaited.len() + flows.len()).await
     );
+    println!("{witnessed}\n");
     if wanted.verbose {
         println!("warnings of the workers:{}\n", stage.fleet.overheard.summary());
     }

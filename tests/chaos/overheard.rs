@@ -9,6 +9,8 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use crate::witness::Witnessed;
+
 /// The warning that the finisher logs about results that were refused.
 const STALE: &str = "results came after their lease was lost, and changed nothing";
 
@@ -54,9 +56,12 @@ impl Visit for Line {
     }
 }
 
-/// The warnings of all worker processes.
+/// The warnings of all worker processes, and the events that they have observed.
 #[derive(Default)]
-pub(crate) struct Overheard(Mutex<Heard>);
+pub(crate) struct Overheard {
+    heard: Mutex<Heard>,
+    pub(crate) witnessed: Witnessed,
+}
 
 #[derive(Default)]
 struct Heard {
@@ -66,8 +71,12 @@ struct Heard {
 }
 
 impl Overheard {
-    pub(crate) fn note(&self, line: &str) {
-        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Takes note of a line of this process.
+    pub(crate) fn note(&self, process: u32, line: &str) {
+        if self.witnessed.note(process, line) {
+            return;
+        }
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let fields = || line.split('|').filter_map(|field| field.split_once('='));
         let of = |wanted: &str| fields().find(|(name, _)| *name == wanted).map(|(_, value)| value);
         let message = of("message").unwrap_or(line);
@@ -82,17 +91,17 @@ impl Overheard {
 
     /// The number of stale results.
     pub(crate) fn stale(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).stale
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).stale
     }
 
     /// The messages that a person should look at.
     pub(crate) fn errors(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).errors.clone()
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).errors.clone()
     }
 
     /// Each message, and its count.
     pub(crate) fn summary(&self) -> String {
-        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard
             .messages
             .iter()

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::ledger::Ledger;
 use crate::overheard::{self, Overheard};
-use crate::{LEASE, SLOTS, chosen, limited, operator};
+use crate::{LEASE, SLOTS, chosen, limited, operator, witness};
 
 const URL: &str = "PGJOBQ_CHAOS_URL";
 const LEDGER: &str = "PGJOBQ_CHAOS_LEDGER";
@@ -60,8 +60,9 @@ pub(crate) fn run(settings: &Settings) {
                 Ok(Err(_)) | Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         };
-        if let Err(error) = worker.run_until(async { drop(end.await) }).await {
-            println!("WARN|message=left undone|error={error}");
+        match worker.run_until(async { drop(end.await) }).await {
+            Ok(()) => witness::tell_end().await,
+            Err(error) => println!("WARN|message=left undone|error={error}"),
         }
     });
     // The runtime is not dropped, because a job that never awaits would block the drop.
@@ -85,7 +86,7 @@ async fn build(
             }
         }
     });
-    let client = Client::new(pool);
+    let client = Client::builder(pool).observer(witness::tell).build()?;
     // Every third has a heartbeat that is longer than the lease of the others.
     let lease = if settings.place % 3 == 1 { LEASE * 4 } else { LEASE };
     let worker = Worker::builder(&client)
@@ -133,10 +134,13 @@ impl Process {
             .spawn()
             .unwrap();
         let (said, overheard) = (child.stdout.take().unwrap(), Arc::clone(overheard));
+        let process = child.id();
+        overheard.witnessed.note_open();
         std::thread::spawn(move || {
             for line in BufReader::new(said).lines().map_while(std::io::Result::ok) {
-                overheard.note(&line);
+                overheard.note(process, &line);
             }
+            overheard.witnessed.note_closed();
         });
         Self { child }
     }

@@ -78,7 +78,7 @@ async fn observer_enqueues_jobs_itself(db: TestDb) {
 
 on_one_shard!(dropped_client_delivers_the_rest_and_ends_its_threads);
 async fn dropped_client_delivers_the_rest_and_ends_its_threads(db: TestDb) {
-    struct Ends(Seen, mpsc::Sender<()>);
+    struct Ends(Seen, #[allow(dead_code)] mpsc::Sender<()>); // The sender is dropped with the observer.
     impl pgjobq::observe::Observer for Ends {
         fn on_event(&self, event: &Event) {
             self.0.note(event);
