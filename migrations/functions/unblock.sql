@@ -87,7 +87,8 @@ declare
 begin
     with unblocked as (
         update pgjobq.jobs j
-           set waits_for = l.waits, due_at = case when l.waits = 0 then v_now end, args = coalesce(l.args, j.args),
+           set waits_for = l.waits, args = coalesce(l.args, j.args),
+               due_at = case when l.waits = 0 then v_now end,
                ticket = case when l.waits = 0 and (j.meta ? 'delay' or j.run_at > v_now) is not true
                               and pgjobq.may_be_in_line(j.limits, j.permit, j.queue_permit)
                              then l.ticket end,
