@@ -93,6 +93,7 @@ grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview,
     pgjobq.queue_settings, pgjobq.limits_overview to pgjobq_worker;
 grant select, insert, delete on pgjobq.rates to pgjobq_worker;
+grant select, insert, update on pgjobq.fleet to pgjobq_worker;
 grant select, update, delete on pgjobq.finished_rest to pgjobq_worker;
 grant select, insert, update, delete on pgjobq.unique_until, pgjobq.unique_locks to pgjobq_worker;
 grant select, insert (shard, id, holder, holder_created_at, lasts, answer, job) on pgjobq.unique_requests

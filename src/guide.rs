@@ -19,6 +19,7 @@
 //! | [pausing] | How do I stop the jobs of a queue, a kind or a customer for a while? |
 //! | [settings] | How do I change limits and retentions while workers run? |
 //! | [operating] | How many workers, slots and connections? |
+//! | [what_to_alert_on] | Which metrics should wake somebody? |
 //! | [why_is_it_not_running] | My job does not run: what now? |
 //!
 //! The [README](crate) lists the guarantees; the reference of `#[job]` is at [`job`](macro@crate::job).
@@ -73,6 +74,9 @@ pub mod settings {}
 
 #[doc = include_str!("guide/operating.md")]
 pub mod operating {}
+
+#[doc = include_str!("guide/what_to_alert_on.md")]
+pub mod what_to_alert_on {}
 
 #[doc = include_str!("guide/why_is_it_not_running.md")]
 pub mod why_is_it_not_running {}

@@ -13,7 +13,7 @@
 //! [cancelling](guide::cancelling), [results](guide::waiting_for_results), [workflows](guide::workflows),
 //! [attributes](guide::attributes), [filters](guide::filters), [acting on many jobs](guide::acting_on_many_jobs),
 //! [limits](guide::limits), [rates](guide::rates), [unique jobs](guide::unique_jobs), [bounded queues](guide::bounded_queues), [pausing](guide::pausing),
-//! [settings](guide::settings), [testing](guide::testing), [operating](guide::operating), and
+//! [settings](guide::settings), [testing](guide::testing), [operating](guide::operating), [alerts](guide::what_to_alert_on), and
 //! [why a job is not running](guide::why_is_it_not_running).
 //!
 //! # What is guaranteed
@@ -70,6 +70,7 @@
 //! |---|---|
 //! | `dev` | [`dev::database`]: a throwaway PostgreSQL, for examples and tests |
 //! | `embedded` | the same without an installed PostgreSQL: its programs are downloaded, once |
+//! | `metrics` | `Client::builder(pool).metrics()`: [metrics](measure) through the facade of the crate `metrics` |
 //! | `tls-native-tls`, `tls-rustls` | TLS, which remote databases usually require; passed through to sqlx. Make sqlx's other choices on `sqlx` itself |
 //!
 //! None is on by default.
@@ -96,8 +97,8 @@ pub use pgjobq_core::{
     ParentStanding, Parents, Part, Priority, Progress, Queue, QueueError, QueueStats, Reason, RequeueError,
     RequeueOutcome, RetryError, ScheduledBy, StartedAction, State, Status, Step, StepResult, StopReason,
     Target, Tx, WaitError, Workflow, WorkflowError, WorkflowHandle, WorkflowId, WorkflowNotCompleted,
-    WorkflowOutcome, WorkflowPart, WorkflowStatus, enqueue_all, enqueue_each, filter, gather, observe,
-    schema_sql, trace,
+    WorkflowOutcome, WorkflowPart, WorkflowStatus, enqueue_all, enqueue_each, filter, gather, measure,
+    observe, schema_sql, trace,
 };
 pub use pgjobq_core::{
     ChangeLimits, ChangeSettings, JobKey, JobKind, LimitError, LimitScope, LimitSettings, OnConflict,

@@ -315,7 +315,7 @@ fn every_example_is_run_and_listed() {
         let name = path.file_stem().unwrap().to_str().unwrap();
         if path.extension().is_some_and(|extension| extension == "rs") {
             let run = SHORT.iter().any(|(short, _)| *short == name)
-                || ["quickstart", "transactional_enqueue", "axum"].contains(&name);
+                || ["quickstart", "transactional_enqueue", "axum", "metrics_endpoint"].contains(&name);
             assert!(run, "no test runs {name}");
             assert!(list.contains(&format!("({name}.rs)")), "examples/README.md does not list {name}");
             let lines = fs::read_to_string(&path).unwrap().lines().count();

@@ -97,7 +97,7 @@ pub struct ClientBuilder {
     schema: String,
     limits: Limits,
     shards: Option<u16>,
-    telemetry: Receiving,
+    pub(crate) telemetry: Receiving,
 }
 
 /// The error of building a client: from [`ClientBuilder::build`].

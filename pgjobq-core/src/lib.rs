@@ -14,6 +14,7 @@ pub mod filter;
 mod jitter;
 mod job;
 mod lock;
+pub mod measure;
 pub mod observe;
 mod pump;
 #[allow(missing_docs)] // Not public API: the fields are named for what they hold.

@@ -1,4 +1,4 @@
-//! OpenTelemetry for [pgjobq](https://docs.rs/pgjobq): a job carries the trace context of its enqueue.
+//! OpenTelemetry for [pgjobq](https://docs.rs/pgjobq): a job carries the trace context of its enqueue, and metrics go to a `Meter`.
 //!
 //! pgjobq's spans already have OpenTelemetry's names. The crate `tracing-opentelemetry` exports them; this one connects the spans of
 //! an enqueue with those of its attempts, in whichever process they run.
@@ -16,7 +16,9 @@
 //! Its version moves with OpenTelemetry's, and not with pgjobq's.
 #![forbid(unsafe_code)]
 
+mod meter;
 mod propagation;
 mod w3c;
 
+pub use meter::OtelMeter;
 pub use propagation::TraceContextPropagation;

@@ -54,7 +54,7 @@ statements! {
     ask_to_cancel, act_on_request, act_on_cancels, expire, ended_badly, show_ended, ended_as, requeue_jobs, purge_ended,
     register_worker, heartbeat, set_idle, leave, return_lease, list_workers, check_queues, check_filter, set_slots, unaccepted,
     want_attribute_index, attribute_index_step, attribute_indexes,
-    repair_tickets, give_up_workers, reap, find_due, promote, find_expiring, age_jobs,
+    repair_tickets, give_up_workers, reap, find_due, promote, find_expiring, age_jobs, fleet_state,
 }
 
 /// The statements for the schema `pgjobq`, which bare connections write to.

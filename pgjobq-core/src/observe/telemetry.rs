@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::observer::{Observer, Observers};
 use super::receivers::Receivers;
 use super::sampler::{ExplainSampler, Sampling};
 use super::statement::{Plan, Seen, TelemetryHook};
+use crate::measure::measures::Measures;
 
+/// The default time between two measurements of the fleet.
+const FLEET_INTERVAL: Duration = Duration::from_secs(15);
 /// The largest number of files of plans.
 const MOST_FILES: u64 = 1000;
 
@@ -17,6 +21,9 @@ pub(crate) struct Telemetry {
     pub(crate) observers: Observers,
     pub(crate) hooks: Receivers<Seen>,
     pub(crate) sampling: Option<Sampling>,
+    /// The metrics, which workers also give the state of the fleet.
+    pub(crate) measures: Vec<Measures>,
+    pub(crate) fleet_interval: Duration,
 }
 
 /// What a program has set, before its threads are started.
@@ -25,17 +32,21 @@ pub(crate) struct Receiving {
     pub(crate) observers: Vec<Box<dyn Observer>>,
     pub(crate) hooks: Vec<Box<dyn TelemetryHook>>,
     pub(crate) sampler: Option<ExplainSampler>,
+    pub(crate) measures: Vec<Measures>,
+    pub(crate) fleet_interval: Option<Duration>,
 }
 
 impl Telemetry {
     pub(crate) fn start(set: Receiving) -> Self {
-        let Receiving { observers, mut hooks, sampler } = set;
+        let Receiving { observers, mut hooks, sampler, measures, fleet_interval } = set;
+        let fleet_interval = fleet_interval.unwrap_or(FLEET_INTERVAL);
         let sampling = sampler.as_ref().map(Sampling::new);
         if let Some(folder) = sampler.and_then(|sampler| sampler.folder) {
             hooks.push(Box::new(Folder(folder, AtomicU64::default())));
         }
         let observers = Receivers::start("pgjobq-observer", observers);
-        Self { observers, hooks: Receivers::start("pgjobq-hook", hooks), sampling }
+        let hooks = Receivers::start("pgjobq-hook", hooks);
+        Self { observers, hooks, sampling, measures, fleet_interval }
     }
 
     /// Returns whether nobody wants to know of statements.

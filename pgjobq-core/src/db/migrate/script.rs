@@ -15,8 +15,14 @@ macro_rules! migrations {
     ($($name:literal),* $(,)?) => { &[$(Migration { name: $name, sql: text!($name) }),*] };
 }
 
-pub(crate) const MIGRATIONS: &[Migration] =
-    migrations!["0001_jobs", "0002_workers", "0003_workflows", "0004_operations", "0005_limits"];
+pub(crate) const MIGRATIONS: &[Migration] = migrations![
+    "0001_jobs",
+    "0002_workers",
+    "0003_workflows",
+    "0004_operations",
+    "0005_limits",
+    "0006_telemetry"
+];
 
 const DROP: &str = text!("upgrade/drop");
 const RESTORE: &str = text!("upgrade/restore");

@@ -1,0 +1,192 @@
+-- The state of the fleet: depth, age and workers of each queue, and the health of the database. It is
+-- measured once in an interval for all processes that ask.
+
+-- Returns the state of the fleet as JSON, and its age in microseconds. If it is older than `p_max_age`
+-- microseconds, this session measures it anew, unless another session is doing so: then it is the old one,
+-- or null if there is none yet. A time that is ahead is from before the clock was set back.
+create or replace function pgjobq.fleet_state(p_max_age bigint, out state text, out age bigint,
+                                              out is_new boolean)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_before timestamptz := v_now - p_max_age * interval '1 microsecond';
+    f pgjobq.fleet;
+begin
+    select * into f from pgjobq.fleet;
+    is_new := false;
+    if f.measured_at is null or f.measured_at <= v_before or f.measured_at > v_now + interval '1 second' then
+        insert into pgjobq.fleet default values on conflict do nothing;
+        -- Who waited in vain for this row finds it measured, and is left without it.
+        select * into f from pgjobq.fleet
+         where measured_at <= v_before or measured_at > v_now + interval '1 second' for update skip locked;
+        is_new := found;
+    end if;
+    if is_new then
+        f := pgjobq.measure_fleet(f);
+        update pgjobq.fleet
+           set measured_at = f.measured_at, state = f.state, mark_times = f.mark_times,
+               mark_tickets = f.mark_tickets;
+    else
+        select * into f from pgjobq.fleet;
+    end if;
+    if f.measured_at > '-infinity' then
+        state := f.state::text;
+        age := greatest(extract(epoch from clock_timestamp() - f.measured_at) * 1000000, 0)::bigint;
+    end if;
+end $$;
+
+comment on function pgjobq.fleet_state is
+    'Internal. Returns the state of the fleet, measured anew if it is too old.';
+
+-- Measures the state of the fleet, and adds a mark. When there are 240 marks, every other one of the older
+-- half is left out: the older a job is, the less exact is its age.
+create or replace function pgjobq.measure_fleet(p_last pgjobq.fleet) returns pgjobq.fleet
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_marks int := cardinality(p_last.mark_times);
+    f pgjobq.fleet;
+begin
+    f.only_row := true;
+    f.measured_at := v_now;
+    select coalesce(array_agg(m.at order by m.n), '{}'), coalesce(array_agg(m.ticket order by m.n), '{}')
+      into f.mark_times, f.mark_tickets
+      from unnest(p_last.mark_times, p_last.mark_tickets) with ordinality m(at, ticket, n)
+     where m.at < v_now and (v_marks < 240 or m.n > 120 or m.n % 2 = 0);
+    f.state := pgjobq.measure_database()
+               || pgjobq.measure_queues(f.mark_times, f.mark_tickets, v_now + interval '1 second');
+    f.mark_times := f.mark_times || v_now;
+    f.mark_tickets := f.mark_tickets
+        || (select case when is_called then last_value else last_value - 1 end from pgjobq.ticket);
+    return f;
+end $$;
+
+comment on function pgjobq.measure_fleet is 'Internal. Measures the state of the fleet.';
+
+-- Measures at most two hundred queues, and no further one after `p_until`. Then `complete` is false. Counts
+-- are bounded as in `queue_stats`.
+create or replace function pgjobq.measure_queues(
+    p_times timestamptz[], p_tickets bigint[], p_until timestamptz) returns jsonb
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_shards smallint[] := array(select s::smallint from pgjobq.settings, generate_series(0, shards - 1) s);
+    v_queues jsonb[] := '{}';
+    v_complete boolean := true;
+    v_scheduled jsonb := '{}'; v_dead jsonb := '{}'; v_due jsonb := '{}';
+    q record;
+begin
+    select coalesce(jsonb_object_agg(s.queue_id, array[s.scheduled, s.exact::int]), '{}') into v_scheduled
+      from pgjobq.scheduled_counts(v_shards, array(select id from pgjobq.queues where deleted_at is null)) s;
+    select coalesce(jsonb_object_agg(d.queue_id, d.dead), '{}') into v_dead from pgjobq.dead_counts() d;
+    select coalesce(jsonb_object_agg(o.queue_id, o.since), '{}') into v_due from pgjobq.overdue(v_shards) o;
+    for q in select id, name from pgjobq.queues where deleted_at is null order by name limit 201 loop
+        if cardinality(v_queues) = 200 or clock_timestamp() > p_until then
+            v_complete := false;
+            exit;
+        end if;
+        v_queues := v_queues || (
+            pgjobq.measure_queue(v_shards, q.id, p_times, p_tickets, (v_due ->> q.id::text)::timestamptz)
+            || jsonb_build_object('queue', q.name, 'scheduled', v_scheduled -> q.id::text -> 0,
+                                  'dead', coalesce(v_dead -> q.id::text, '0'),
+                                  'scheduled_exact', v_scheduled -> q.id::text -> 1 = '1'));
+    end loop;
+    return jsonb_build_object('queues', v_queues, 'complete', v_complete);
+end $$;
+
+comment on function pgjobq.measure_queues is 'Internal. Measures the queues for `fleet_state`.';
+
+-- Measures one queue. `p_due` is the time of its first scheduled job that is due and was not promoted.
+create or replace function pgjobq.measure_queue(
+    p_shards smallint[], p_queue int, p_times timestamptz[], p_tickets bigint[], p_due timestamptz)
+returns jsonb language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_counts jsonb;
+    v_since timestamptz;
+    v_name text := (select name from pgjobq.queues where id = p_queue);
+begin
+    select jsonb_build_object('ready', sum(s.ready), 'running', sum(s.running), 'blocked', sum(s.blocked),
+                              'limited', sum(s.limited), 'exact', bool_and(s.exact)) into v_counts
+      from unnest(p_shards) shard, lateral pgjobq.queue_stats(shard, p_queue) s;
+    select least(min(pgjobq.due_since(shard, p_queue, p_times, p_tickets)), p_due) into v_since
+      from unnest(p_shards) shard;
+    return v_counts || jsonb_build_object(
+        'oldest', extract(epoch from clock_timestamp() - v_since),
+        'workers', (select count(*) from pgjobq.workers w
+                     where w.shard = 0 and v_name = any (w.queues)
+                       and w.seen_at > clock_timestamp() - w.lease),
+        'slots', (select coalesce(sum(w.slots[array_position(w.queues, v_name)]), 0) from pgjobq.workers w
+                   where w.shard = 0 and v_name = any (w.queues)
+                     and w.seen_at > clock_timestamp() - w.lease),
+        'unserved', (select coalesce(jsonb_object_agg(u.kind, u.jobs), '{}')
+                       from (select kind, count(*) as jobs
+                               from unnest(p_shards) shard, lateral pgjobq.unaccepted(shard, p_queue)
+                              group by kind order by kind limit 20) u));
+end $$;
+
+comment on function pgjobq.measure_queue is 'Internal. Measures one queue for `fleet_state`.';
+
+-- The time since which the oldest ready job of a queue is due: that of the last mark before its ticket, but
+-- not before the job was created. So a job that was enqueued without a delay has its exact time, and one that
+-- was promoted is too old by at most one interval of the marks.
+create or replace function pgjobq.due_since(
+    p_shard smallint, p_queue int, p_times timestamptz[], p_tickets bigint[]) returns timestamptz
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_leased int8multirange;
+    v_since timestamptz;
+begin
+    for priority_ in 0..3 loop
+        v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, 0);
+        v_since := least(v_since, (
+            select greatest(j.created_at, (select max(m.at) from unnest(p_times, p_tickets) m(at, ticket)
+                                            where m.ticket < j.ticket))
+              from pgjobq.ready_line(p_shard, p_queue, priority_, 0, 10000) j
+             where v_leased is null or not v_leased @> j.ticket
+             limit 1));
+    end loop;
+    return v_since;
+end $$;
+
+comment on function pgjobq.due_since is 'Internal. The time since which the oldest ready job is due.';
+
+-- The time of the first scheduled job of each queue that is due, and that no worker has promoted, among the
+-- first thousand of each shard.
+create or replace function pgjobq.overdue(p_shards smallint[], out queue_id int, out since timestamptz)
+returns setof record language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    return query
+        select j.queue_id, min(j.run_at)
+          from unnest(p_shards) s(shard),
+               lateral (select d.queue_id, d.run_at from pgjobq.jobs d
+                         where d.shard = s.shard and d.run_at is not null and d.waits_for = 0
+                           and d.run_at <= clock_timestamp()
+                         order by d.run_at limit 1000) j
+         group by j.queue_id;
+end $$;
+
+comment on function pgjobq.overdue is 'Internal. The first scheduled job of each queue that is due.';
+
+-- Measures the database: `xmin_age`, the number of transactions that vacuum cannot look behind, because a
+-- session, a prepared transaction or a replication slot holds it back; `transaction`, the seconds of the
+-- oldest transaction; and the dead rows of our tables. Of sessions of other roles it sees only what
+-- `pg_read_all_stats` shows.
+create or replace function pgjobq.measure_database() returns jsonb
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    return jsonb_build_object(
+        'xmin_age', greatest(
+            (select max(age(backend_xmin)) from pg_stat_activity
+              where datname = current_database() or datname is null),
+            (select max(greatest(age(xmin), age(catalog_xmin))) from pg_replication_slots),
+            (select max(age(transaction)) from pg_prepared_xacts where database = current_database())),
+        'transaction', (select extract(epoch from clock_timestamp() - min(xact_start)) from pg_stat_activity
+                         where datname = current_database() and backend_type = 'client backend'),
+        'dead_rows', (select coalesce(sum(pg_stat_get_dead_tuples(c.oid)), 0) from pg_class c
+                       where c.relkind in ('r', 't')
+                         and c.relnamespace = (select relnamespace from pg_class
+                                                where oid = 'pgjobq.jobs'::regclass)),
+        'workers', (select count(*) from pgjobq.workers
+                     where shard = 0 and seen_at > clock_timestamp() - lease));
+end $$;
+
+comment on function pgjobq.measure_database is 'Internal. Measures the database for `fleet_state`.';

@@ -1,0 +1,193 @@
+//! Adds up events and statements to metrics.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::lock::lock;
+use crate::measure::fleet::{FleetState, QueueState};
+use crate::measure::labels::{Key, Names};
+use crate::measure::meter::{Instrument, Meter};
+use crate::measure::metric::{self, Metric};
+use crate::observe::{Ended, Event, ObservedJob, Observer, Outcome, Statement, TelemetryHook};
+
+/// Adds up events and statements to metrics. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Measures(Arc<Inner>);
+
+struct Inner {
+    meter: Box<dyn Meter>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    queues: Names,
+    kinds: Names,
+    instruments: HashMap<Key, Instrument>,
+    /// The gauges of the fleet that are not zero.
+    gauges: Vec<(&'static Metric, Key)>,
+}
+
+impl Measures {
+    pub(crate) fn new(meter: impl Meter) -> Self {
+        Self(Arc::new(Inner { meter: Box::new(meter), state: Mutex::default() }))
+    }
+
+    fn record(&self, metric: &'static Metric, value: f64, key: impl FnOnce(&mut State) -> Key) {
+        let mut state = lock(&self.0.state);
+        let key = key(&mut state);
+        self.0.record(&mut state, metric, key, value);
+    }
+
+    /// Records a value about a job.
+    fn job(&self, metric: &'static Metric, value: f64, job: &ObservedJob, outcome: Option<Outcome>) {
+        self.record(metric, value, |state| {
+            let (queue, kind) = (state.queues.label(&job.queue), state.kinds.label(&job.kind));
+            Key {
+                queue: Some(queue),
+                kind: Some(kind),
+                word: outcome.map(Outcome::as_str),
+                ..Key::of(metric)
+            }
+        });
+    }
+
+    /// Records a value about a queue, or about none in particular.
+    fn queue(&self, metric: &'static Metric, value: u64, queue: Option<&str>) {
+        self.record(metric, value as f64, |state| Key {
+            queue: queue.map(|queue| state.queues.label(queue)),
+            ..Key::of(metric)
+        });
+    }
+
+    fn ended(&self, ended: &Ended) {
+        let (job, outcome) = (&ended.job, ended.outcome);
+        if let Some(run) = ended.run {
+            self.job(&metric::PROCESS_DURATION, run.as_secs_f64(), job, Some(outcome));
+        }
+        if outcome.is_final() {
+            self.job(&metric::ENDED, 1.0, job, Some(outcome));
+        }
+        if outcome == Outcome::Retried {
+            self.job(&metric::RETRIES, 1.0, job, None);
+        }
+    }
+
+    /// Sets the gauges to a state of the fleet. Those of queues and kinds that it does not have become zero.
+    pub(crate) fn set_fleet(&self, fleet: &FleetState) {
+        let mut state = lock(&self.0.state);
+        let state = &mut *state;
+        let mut values = Values::default();
+        fleet.queues.iter().for_each(|queue| values.add_queue(queue, state));
+        let measured = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        values.add(
+            &metric::MEASURED,
+            Key::of(&metric::MEASURED),
+            measured.saturating_sub(fleet.age).as_secs_f64(),
+        );
+        values.add(&metric::WORKERS, Key::of(&metric::WORKERS), fleet.workers as f64);
+        let database = &fleet.database;
+        values.add(&metric::DEAD_ROWS, Key::of(&metric::DEAD_ROWS), database.dead_rows as f64);
+        let age = database.xmin_age.unwrap_or_default() as f64;
+        values.add(&metric::XMIN_AGE, Key::of(&metric::XMIN_AGE), age);
+        let age = database.oldest_transaction.unwrap_or_default().as_secs_f64();
+        values.add(&metric::OLDEST_TRANSACTION, Key::of(&metric::OLDEST_TRANSACTION), age);
+        for (metric, key) in std::mem::take(&mut state.gauges) {
+            values.0.entry(key).or_insert((metric, 0.0));
+        }
+        for (key, (metric, value)) in values.0 {
+            if value != 0.0 {
+                state.gauges.push((metric, key.clone()));
+            }
+            self.0.record(state, metric, key, value);
+        }
+    }
+}
+
+impl Inner {
+    fn record(&self, state: &mut State, metric: &'static Metric, key: Key, value: f64) {
+        let new = |key: &Key| self.meter.instrument(metric, &key.labels(metric));
+        state.instruments.entry(key).or_insert_with_key(new)(value);
+    }
+}
+
+/// The values of gauges.
+#[derive(Default)]
+struct Values(HashMap<Key, (&'static Metric, f64)>);
+
+impl Values {
+    /// Adds to a gauge, of which several queues may share one.
+    fn add(&mut self, metric: &'static Metric, key: Key, value: f64) {
+        self.0.entry(key).or_insert((metric, 0.0)).1 += value;
+    }
+
+    fn add_queue(&mut self, queue: &QueueState, state: &mut State) {
+        let name = state.queues.label(&queue.queue);
+        let key = |metric| Key { queue: Some(Arc::clone(&name)), ..Key::of(metric) };
+        for (state, jobs) in queue.jobs() {
+            self.add(&metric::QUEUE_JOBS, key(&metric::QUEUE_JOBS).word(state), jobs as f64);
+        }
+        let exact = if queue.exact { 1.0 } else { 0.0 };
+        self.0.insert(key(&metric::QUEUE_EXACT), (&metric::QUEUE_EXACT, exact));
+        let oldest = self.0.entry(key(&metric::QUEUE_OLDEST)).or_insert((&metric::QUEUE_OLDEST, 0.0));
+        oldest.1 = oldest.1.max(queue.oldest.unwrap_or_default().as_secs_f64());
+        self.add(&metric::QUEUE_WORKERS, key(&metric::QUEUE_WORKERS), queue.workers as f64);
+        self.add(&metric::QUEUE_SLOTS, key(&metric::QUEUE_SLOTS), queue.slots as f64);
+        for (kind, jobs) in &queue.unserved {
+            let key = Key { kind: Some(state.kinds.label(kind)), ..key(&metric::QUEUE_UNSERVED) };
+            self.add(&metric::QUEUE_UNSERVED, key, *jobs as f64);
+        }
+    }
+}
+
+impl Observer for Measures {
+    fn on_event(&self, event: &Event) {
+        match event {
+            Event::Enqueued(event) => self.job(&metric::SENT, 1.0, &event.job, None),
+            Event::Claimed(event) => self.job(&metric::CONSUMED, 1.0, &event.job, None),
+            Event::Started(event) => {
+                if let Some(wait) = event.wait {
+                    self.job(&metric::WAIT_DURATION, wait.as_secs_f64(), &event.job, None);
+                }
+            }
+            Event::Ended(event) => self.ended(event),
+            Event::LeaseLost(event) => self.job(&metric::LEASES_LOST, 1.0, &event.job, None),
+            Event::StaleResult(event) => self.job(&metric::STALE_RESULTS, 1.0, &event.job, None),
+            Event::CrashRecovered(event) => {
+                let jobs = event.requeued + event.buried + event.cancelled;
+                self.queue(&metric::CRASHES, jobs, event.queue.as_deref());
+            }
+            Event::Swept(event) => self.queue(&metric::SWEPT, event.jobs, Some(&event.queue)),
+            Event::Promoted(event) => self.queue(&metric::PROMOTED, event.jobs, None),
+            Event::Batch(event) => {
+                let key = |_: &mut State| Key::of(&metric::BATCH_SIZE).operation(event.of.as_str());
+                self.record(&metric::BATCH_SIZE, event.size as f64, key);
+            }
+            Event::ConnectionLost(_) => self.queue(&metric::CONNECTIONS_LOST, 1, None),
+            Event::ConnectionRegained(_) => {}
+            Event::Dropped(event) => self.queue(&metric::EVENTS_DROPPED, event.count, None),
+        }
+    }
+}
+
+impl TelemetryHook for Measures {
+    fn on_statement(&self, statement: &Statement) {
+        let seconds = statement.duration.as_secs_f64();
+        let outcome = if statement.error.is_none() { "ok" } else { "error" };
+        self.record(&metric::OPERATION_DURATION, seconds, |_| {
+            Key::of(&metric::OPERATION_DURATION).word(outcome).operation(statement.name)
+        });
+    }
+
+    fn on_dropped(&self, count: u64) {
+        self.queue(&metric::EVENTS_DROPPED, count, None);
+    }
+}
+
+impl fmt::Debug for Measures {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Measures({} instruments)", lock(&self.0.state).instruments.len())
+    }
+}

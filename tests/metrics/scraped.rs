@@ -1,0 +1,97 @@
+//! What Prometheus gets from the example, over HTTP; and odd labels.
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusBuilder;
+use pgjobq::measure::{Facade, METRICS, Meter, MetricKind, describe};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::Command;
+use tokio::time::{sleep, timeout};
+
+use crate::exposition::{Sample, parse};
+use crate::harness::TestDb;
+
+/// The time limit. Most of it is for the build, if the example is not built yet.
+const WITHIN: Duration = Duration::from_secs(300);
+
+async fn scrape(address: &str) -> Vec<Sample> {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+    parse(body)
+}
+
+/// The sum of the samples with this name whose labels contain `labels`.
+fn sum(samples: &[Sample], name: &str, labels: &[(&str, &str)]) -> f64 {
+    let has =
+        |sample: &Sample, label: &(&str, &str)| sample.labels.get(label.0).is_some_and(|is| is == label.1);
+    let are = |sample: &&Sample| sample.name == name && labels.iter().all(|label| has(sample, label));
+    samples.iter().filter(are).map(|sample| sample.value).sum()
+}
+
+#[tokio::test]
+async fn prometheus_scrapes_the_example() {
+    let db = TestDb::empty().await;
+    let mut example = Command::new(env!("CARGO"));
+    example.args(["run", "--quiet", "--offline", "--example", "metrics_endpoint", "--", "127.0.0.1:0"]);
+    example.env("DATABASE_URL", db.url()).kill_on_drop(true).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut example = example.spawn().unwrap();
+    let mut printed = BufReader::new(example.stdout.take().unwrap()).lines();
+    let first = timeout(WITHIN, printed.next_line()).await.expect("it starts").unwrap().unwrap();
+    let address = first.strip_prefix("listening on http://").unwrap().strip_suffix("/metrics").unwrap();
+
+    let completed = &[("queue", "mail"), ("kind", "send"), ("outcome", "completed")];
+    let samples = timeout(WITHIN, async {
+        loop {
+            let samples = scrape(address).await;
+            let workers = sum(&samples, "pgjobq_fleet_workers", &[]);
+            if sum(&samples, "pgjobq_jobs_ended_total", completed) == 9.0 && workers == 1.0 {
+                return samples;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let samples = samples.await.expect("all jobs complete");
+    let mail = &[("queue", "mail")];
+    assert_eq!(sum(&samples, "messaging_client_sent_messages_total", mail), 9.0);
+    assert_eq!(sum(&samples, "messaging_process_duration_seconds_count", mail), 12.0);
+    assert_eq!(sum(&samples, "pgjobq_job_retries_total", mail), 3.0);
+    assert_eq!(sum(&samples, "pgjobq_queue_slots", mail), 10.0);
+    let buckets = sum(&samples, "messaging_process_duration_seconds_bucket", &[("le", "+Inf")]);
+    assert_eq!(buckets, 12.0);
+    let known: BTreeSet<String> = METRICS.iter().map(|metric| metric.prometheus_name()).collect();
+    for Sample { name, .. } in &samples {
+        let base = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
+        assert!(
+            known.contains(name) || base.is_some_and(|base| known.contains(base)),
+            "{name} is not in the table"
+        );
+    }
+    let process = example.id().unwrap().to_string(); // Cargo has given its own to the example.
+    assert!(Command::new("kill").args(["-TERM", &process]).status().await.unwrap().success());
+    assert!(timeout(WITHIN, example.wait()).await.expect("it ends").unwrap().success());
+}
+
+#[test]
+fn labels_of_punctuation_survive_the_scrape() {
+    let prometheus = PrometheusBuilder::new().with_recommended_naming(true).install_recorder().unwrap();
+    describe();
+    // Without backslashes, of which the exporter loses every other one.
+    let odd: String = "\"{}',=#\n!$%&()*+-./:;<>?@[]^_`|~ ".chars().cycle().take(100).collect();
+    for metric in METRICS {
+        let labels: Vec<_> = metric.labels.iter().map(|label| (*label, &*odd)).collect();
+        Facade.instrument(metric, &labels)(1.0);
+    }
+    let samples = parse(&prometheus.render());
+    for metric in METRICS.iter().filter(|metric| metric.kind != MetricKind::Histogram) {
+        let sample = samples.iter().find(|sample| sample.name == metric.prometheus_name()).unwrap();
+        assert!(metric.labels.iter().all(|label| sample.labels[*label] == odd), "{sample:?}");
+    }
+}
