@@ -1,6 +1,7 @@
 //! The spans of enqueues, with the fields of OpenTelemetry's conventions for messaging.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use tracing::Span;
 use tracing::field::{Empty, display};
@@ -37,9 +38,8 @@ pub(crate) struct Batch {
 impl Batch {
     /// Begins the span of jobs that are all in this queue, or in several.
     pub(crate) fn begin(queue: Option<&str>) -> Self {
-        let name = queue.map_or(Cow::from("send"), |queue| format!("send {queue}").into());
         let span = tracing::info_span!("enqueue",
-            otel.name = &*name, otel.kind = "client",
+            otel.name = %Name(queue), otel.kind = "client",
             messaging.system = "pgjobq", messaging.operation.type = "send", messaging.operation.name = "send",
             messaging.destination.name = Empty, messaging.batch.message_count = Empty,
             messaging.pgjobq.workflow = Empty, otel.status_code = Empty, error.type = Empty);
@@ -80,6 +80,16 @@ impl Batch {
             span.record("messaging.destination.name", &*self.queue);
         }
         failed(span, error);
+    }
+}
+
+/// The name of the span of a batch.
+struct Name<'q>(Option<&'q str>);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("send")?;
+        self.0.map_or(Ok(()), |queue| write!(out, " {queue}"))
     }
 }
 
