@@ -63,7 +63,9 @@ impl Sample<'_> {
     async fn mode(&self, connection: &mut PgConnection) -> Result<Mode, sqlx::Error> {
         if self.sampling.mode() == Mode::Unknown {
             let can: Option<bool> = connection.fetch_one(sqlx::raw_sql(CAN_ANALYZE)).await?.try_get(0)?;
-            self.sampling.set_mode(if can == Some(true) { Mode::Analyze } else { Mode::Plan });
+            let can = can == Some(true);
+            tracing::info!(auto_explain = can, "plans of statements are sampled");
+            self.sampling.set_mode(if can { Mode::Analyze } else { Mode::Plan });
         }
         Ok(self.sampling.mode())
     }
