@@ -147,6 +147,15 @@ pub(super) async fn admit(
 }
 
 impl Admission {
+    /// Returns the jobs that have ended, without these: they were dropped before anybody was told of them.
+    pub(super) fn ended_of_others(&self, rows: &[impl AsRef<Row>]) -> Vec<Uuid> {
+        if self.ended.is_empty() {
+            return Vec::new();
+        }
+        let ours: HashSet<Uuid> = rows.iter().map(|row| row.as_ref().id.as_uuid()).collect();
+        self.ended.iter().filter(|job| !ours.contains(job)).copied().collect()
+    }
+
     /// Adds the answer of one shard.
     fn add(&mut self, row: &PgRow) -> Result<(), sqlx::Error> {
         self.ended.extend(row.try_get::<Option<Vec<Uuid>>, _>("ended")?.unwrap_or_default());
