@@ -48,7 +48,7 @@ async fn main() -> std::result::Result<(), Box<dyn Error>> {
     let mut worker = Command::new(std::env::current_exe()?);
     worker.arg("worker").env("DATABASE_URL", database.url()).stdin(Stdio::piped()).stdout(Stdio::piped());
     let worker = worker.spawn()?;
-    order.wait(&client).await?;
+    order.wait(&client).await?.into_result()?;
     let of_worker = worker.wait_with_output()?; // It ends when its standard input does.
 
     let mut spans = lines(&exporter, "this process")?;
