@@ -194,7 +194,7 @@ comment on column pgjobq.jobs.run_at is 'When a scheduled job comes due; null wh
 comment on column pgjobq.jobs.expires_at is
     'The job ends as expired if it has not started by then; null once it has started.';
 comment on column pgjobq.jobs.due_at is
-    'When it last came due, if it was scheduled or blocked; null: when it was enqueued, or put back.';
+    'When it last came due, if that was after its enqueue; null: when it was enqueued.';
 comment on column pgjobq.jobs.limits is
     'The limits that it is under, as bits; null if there are none. 1: its kind''s, so it needs a `permit`. '
     '2: its queue''s, so it needs a `queue_permit`. 4: one of them is a rate, which its claim checks. 8: it '

@@ -228,11 +228,11 @@ comment on function pgjobq.give_queue_permits is 'Internal. Gives jobs permits o
 
 -- Admits what it can under the limits of these jobs, of one shard, which wait for permits or have just given
 -- theirs back. Jobs that are gone or wait for nothing are left out. It waits at most a second for a limit. It
--- must not be called in an open transaction, which would hold the limits: producers may call it. `ended` has
--- those of these jobs, too, that the admission of another session has ended before.
+-- must not be called in an open transaction, which would hold the limits: producers may call it. `dropped`
+-- are those of these jobs that an admission has ended: this one, or that of another session.
 create or replace function pgjobq.admit_jobs(
     p_shard smallint, p_jobs uuid[], out admitted int, out queues int[], out more boolean,
-    out ended uuid[], out next_look timestamptz)
+    out ended uuid[], out next_look timestamptz, out dropped uuid[])
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_kinds text[]; v_keys text[]; v_queues int[];
@@ -253,7 +253,7 @@ begin
           into admitted, queues, more, ended, next_look
           from pgjobq.admit(p_shard, v_kinds, v_keys, v_queues) a;
     end if;
-    ended := ended || pgjobq.ended_by_limit(p_shard, p_jobs);
+    dropped := pgjobq.ended_by_limit(p_shard, p_jobs);
 end $$;
 
 comment on function pgjobq.admit_jobs is 'Internal. Admits what it can under the limits of these jobs.';

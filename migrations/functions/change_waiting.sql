@@ -46,6 +46,7 @@ begin
         update pgjobq.jobs j
            set priority = coalesce(p_priority, j.priority), queue_id = coalesce(p_queue, j.queue_id),
                run_at = l.run_at,
+               due_at = case when l.is_due and j.run_at is not null then v_now else j.due_at end,
                ticket = case when l.is_due and pgjobq.may_be_in_line(l.limits, l.permit, l.queue_permit)
                              then v_new[l.n] end,
                limits = case when p_queue is null then l.limits

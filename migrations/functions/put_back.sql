@@ -26,6 +26,7 @@ begin
         update pgjobq.jobs j
            set ticket = case when l.delay is null then l.new_ticket end,
                run_at = v_now + l.delay * interval '1 microsecond',
+               due_at = case when l.decision = 'return' then j.due_at when l.delay is null then v_now end,
                permit = case when l.delay is null or j.limits & 32::smallint > 0 then j.permit end,
                queue_permit = case when l.delay is null then j.queue_permit end,
                attempt = least(j.attempt + (l.decision <> 'return')::int, 2000000000),

@@ -253,6 +253,7 @@ begin
     end if;
     if p_time then
         j.run_at := case when v_at > v_now then v_at end;
+        j.due_at := case when j.run_at is null and p_job.run_at is not null then v_now else j.due_at end;
         j.expires_at := case when p_job.attempt = 0 then p_new.expires_at end;
         j.meta := case when j.waits_for > 0 then j.meta - 'delay' else j.meta end;
         -- As in `changed_job`: a job that waits for a time gives its permits back, unless it holds its own.
@@ -263,8 +264,8 @@ begin
     j.ticket := case when v_is_due and pgjobq.may_be_in_line(j.limits, j.permit, j.queue_permit)
                      then coalesce(j.ticket, nextval('pgjobq.ticket')) end;
     update pgjobq.jobs
-       set args = j.args, attributes = j.attributes, weight = j.weight, run_at = j.run_at, meta = j.meta,
-           expires_at = j.expires_at, permit = j.permit, queue_permit = j.queue_permit, ticket = j.ticket
+       set args = j.args, attributes = j.attributes, weight = j.weight, run_at = j.run_at, due_at = j.due_at,
+           meta = j.meta, expires_at = j.expires_at, permit = j.permit, queue_permit = j.queue_permit, ticket = j.ticket
      where shard = p_job.shard and id = p_job.id;
     perform pgjobq.announce_limited(case when v_is_due and j.ticket is null then array[j.id] end)
       where pgjobq.needs_permit(j.limits) and p_time;

@@ -192,7 +192,7 @@ impl Sender {
         let wake: Vec<QueueId> = wake.iter().chain(&admission.wake).copied().chain(awaits).collect();
         self.wake_ups.enqueued(&wake, || new_jobs(rows));
         self.wake_ups.ended(&admission.ended, admission.has_followers);
-        self.shared.observe_ended(&admission.ended_of_others(rows));
+        self.shared.observe_ended(&admission.ended_before());
         if admission.more {
             self.wake_ups.has_limited();
         }

@@ -110,8 +110,10 @@ pub(super) struct Admission {
     pub(super) awaits: bool,
     /// True if there may be more to admit.
     pub(super) more: bool,
-    /// The jobs that have ended, because their limit lets none wait: of any enqueue.
+    /// The jobs that this admission has ended, because their limit lets none wait: of any enqueue.
     pub(super) ended: Vec<Uuid>,
+    /// The new jobs that an admission has ended, this one or another one.
+    dropped: HashSet<Uuid>,
     /// True if something may follow from their ends.
     pub(super) has_followers: bool,
     /// The queues with jobs that may start now, in which a worker waits to be notified.
@@ -140,25 +142,22 @@ pub(super) async fn admit(
             break;
         }
     }
-    let ended: HashSet<&Uuid> = admission.ended.iter().collect();
-    let dropped = rows.iter().map(AsRef::as_ref).filter(|row: &&Row| ended.contains(&row.id.as_uuid()));
+    let is_dropped = |row: &&Row| admission.dropped.contains(&row.id.as_uuid());
+    let dropped = rows.iter().map(AsRef::as_ref).filter(is_dropped);
     dropped.for_each(|row| row.outcome.set(EnqueueOutcome::Dropped));
     admission
 }
 
 impl Admission {
-    /// Returns the jobs that have ended, without these: they were dropped before anybody was told of them.
-    pub(super) fn ended_of_others(&self, rows: &[impl AsRef<Row>]) -> Vec<Uuid> {
-        if self.ended.is_empty() {
-            return Vec::new();
-        }
-        let ours: HashSet<Uuid> = rows.iter().map(|row| row.as_ref().id.as_uuid()).collect();
-        self.ended.iter().filter(|job| !ours.contains(job)).copied().collect()
+    /// Returns the jobs that have ended and were enqueued before: observers have not seen an enqueue of a new job that was dropped.
+    pub(super) fn ended_before(&self) -> Vec<Uuid> {
+        self.ended.iter().filter(|job| !self.dropped.contains(job)).copied().collect()
     }
 
     /// Adds the answer of one shard.
     fn add(&mut self, row: &PgRow) -> Result<(), sqlx::Error> {
         self.ended.extend(row.try_get::<Option<Vec<Uuid>>, _>("ended")?.unwrap_or_default());
+        self.dropped.extend(row.try_get::<Option<Vec<Uuid>>, _>("dropped")?.unwrap_or_default());
         self.wake.extend(row.try_get::<Vec<QueueId>, _>("wake")?);
         self.awaits |= row.try_get::<bool, _>("awaits")?;
         self.more |= row.try_get::<bool, _>("more")?;

@@ -8,6 +8,7 @@ use pgjobq_core::DatabaseError;
 use pgjobq_core::worker_api::{Decision, Finished, LeaseUse, Shard};
 use uuid::Uuid;
 
+use super::observe::observe_without_attempts;
 use super::unrecorded::Unrecorded;
 use crate::runtime::Runtime;
 
@@ -32,6 +33,7 @@ pub(super) async fn finish(
     };
     free_permits(runtime, shard, results);
     notify(runtime, shard, results, &finished);
+    observe_without_attempts(runtime, results, &finished);
     runtime.settled(&finished.settled);
     if finished.settled.more {
         runtime.unsettled.note(shard);

@@ -1,7 +1,8 @@
-//! Tells observers which results were recorded, and which were refused.
+//! Notifies observers which results were recorded, and which were refused.
 
 use pgjobq_core::observe::{Event, Outcome};
 use pgjobq_core::worker_api::{Finished, ObservedAttempt};
+use uuid::Uuid;
 
 use super::unrecorded::Unrecorded;
 use crate::runtime::Runtime;
@@ -16,6 +17,21 @@ pub(super) fn observe(runtime: &Runtime, results: &mut [Unrecorded], finished: &
             }
         }
     });
+}
+
+/// Notifies observers of jobs that have ended although no attempt ends with them: one that was returned is cancelled, or one whose attempt
+/// could not be stopped is dead.
+pub(super) fn observe_without_attempts(runtime: &Runtime, results: &[Unrecorded], finished: &Finished) {
+    if !runtime.client.observers().listen() {
+        return;
+    }
+    let has_ended = |result: &&Unrecorded| {
+        let job = result.job();
+        let is_recorded = result.ended.decision.is_terminal() && !finished.stale.contains(&job);
+        result.observed.is_none() && (is_recorded || finished.cancelled.contains(&job))
+    };
+    let ended: Vec<Uuid> = results.iter().filter(has_ended).map(|result| result.job().as_uuid()).collect();
+    runtime.observe_ended(&ended);
 }
 
 fn settle(observed: ObservedAttempt, result: &Unrecorded, finished: &Finished, events: &mut Vec<Event>) {

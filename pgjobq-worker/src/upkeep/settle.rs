@@ -36,6 +36,7 @@ impl Settler {
         let unconfirmed = store.confirm_edges(shard, SETTLE_BATCH_SIZE).await?;
         let edges = store.settle_edges(shard, SETTLE_BATCH_SIZE).await?;
         self.0.settled(&edges);
+        self.0.observe_ended(&edges.ended);
         if !edges.ended.is_empty() {
             self.0.events.follow_up.notify_one(); // The children of a cancelled child may be on another shard.
         }

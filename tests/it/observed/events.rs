@@ -12,7 +12,7 @@ use crate::probe::{Probe, end_of};
 
 /// Ends as its argument says.
 #[job(retries = 1, backoff = "1ms")]
-async fn observed_end(ctx: JobContext, how: String) -> Result<()> {
+pub(super) async fn observed_end(ctx: JobContext, how: String) -> Result<()> {
     match &*how {
         "fail" => Err("as it should".into()),
         "fail once" if ctx.attempt() == 1 => Err("as it should".into()),
@@ -26,7 +26,7 @@ async fn observed_end(ctx: JobContext, how: String) -> Result<()> {
 
 /// Runs until its test opens the gate, or it is asked to stop.
 #[job]
-async fn observed_wait(ctx: JobContext, probe: u64) -> Result<()> {
+pub(super) async fn observed_wait(ctx: JobContext, probe: u64) -> Result<()> {
     let probe = Probe::of(probe);
     let _run = probe.begin(&ctx);
     tokio::select! {
@@ -113,35 +113,6 @@ async fn enqueue_in_a_transaction_is_observed_as_uncommitted(db: TestDb) {
     assert_eq!(new, [(job.id(), false), (id, true)], "a duplicate is no new job");
 }
 
-on_one_and_eight_shards!(jobs_that_end_without_an_attempt_are_observed_once);
-async fn jobs_that_end_without_an_attempt_are_observed_once(db: TestDb) {
-    let (client, seen) = observed(&db);
-    let (other, seen_by_other) = observed(&db);
-    let cancelled =
-        observed_end::job(String::new()).delay(Duration::from_secs(3600)).enqueue(&client).await.unwrap();
-    cancelled.cancel(&client).await.unwrap();
-    let purged =
-        observed_end::job(String::new()).delay(Duration::from_secs(3600)).enqueue(&client).await.unwrap();
-    let expired = observed_end::job(String::new()).queue("unserved").expires_in(Duration::from_millis(1));
-    client.queue("unserved").save().await.unwrap();
-    let expired = expired.enqueue(&client).await.unwrap();
-    let one = worker(&client).build().await.unwrap().start();
-    let two = worker(&other).build().await.unwrap().start();
-    client.queue("default").purge().await.unwrap();
-    db.until("not exists (select from pgjobq.jobs)").await;
-    one.shutdown().await.unwrap();
-    two.shutdown().await.unwrap();
-    client.close().await;
-    other.close().await;
-    let both = |job| [seen.outcomes(job), seen_by_other.outcomes(job)].concat();
-    assert_eq!(both(cancelled.id()), [Outcome::Cancelled]);
-    assert_eq!(both(purged.id()), [Outcome::Cancelled]);
-    assert_eq!(both(expired.id()), [Outcome::Expired]);
-    for ended in [seen.ended(), seen_by_other.ended()].concat() {
-        assert_eq!((&*ended.job.kind, ended.job.attempt, ended.run), ("observed_end", 0, None));
-    }
-}
-
 on_one_shard!(shutdown_releases_and_cancel_ends_running_attempts);
 async fn shutdown_releases_and_cancel_ends_running_attempts(db: TestDb) {
     let (client, seen) = observed(&db);
@@ -156,28 +127,6 @@ async fn shutdown_releases_and_cancel_ends_running_attempts(db: TestDb) {
     assert_eq!(seen.outcomes(released.id()), [Outcome::Released], "a shutdown waits for observers");
     assert_eq!(seen.outcomes(cancelled.id()), [Outcome::Cancelled]);
     client.close().await;
-}
-
-on_one_shard!(scheduled_jobs_are_promoted_and_wait_from_when_they_are_due);
-async fn scheduled_jobs_are_promoted_and_wait_from_when_they_are_due(db: TestDb) {
-    let (client, seen) = observed(&db);
-    let scheduled =
-        observed_end::job(String::new()).delay(Duration::from_secs(3600)).enqueue(&client).await.unwrap();
-    // It was enqueued a day ago, and came due an hour ago.
-    db.run(
-        "update pgjobq.jobs set created_at = clock_timestamp() - interval '1 day',
-                                run_at = clock_timestamp() - interval '1 hour'",
-    )
-    .await;
-    let worker = worker(&client).build().await.unwrap().start();
-    seen.until(|event| matches!(event, Event::Ended(ended) if ended.job.id == scheduled.id())).await;
-    worker.shutdown().await.unwrap();
-    client.close().await;
-    let promoted = |event: &Event| matches!(event, Event::Promoted(promoted) if promoted.jobs == 1);
-    assert_eq!(seen.count(promoted), 1);
-    let wait = seen.ended()[0].wait.unwrap();
-    let (least, most) = (Duration::from_secs(3600), Duration::from_secs(7200));
-    assert!(least <= wait && wait < most, "{wait:?}");
 }
 
 on_one_shard!(jobs_committed_late_are_observed_as_swept);

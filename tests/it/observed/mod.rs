@@ -1,10 +1,12 @@
 //! Observers learn of everything that happens, once, and cannot hurt anybody.
 
+mod ends; // Jobs that end without an attempt.
 mod events; // A scenario for each event.
 mod hurting; // Observers that panic, block or enqueue.
 mod plans; // Samples of plans.
 mod statements; // Hooks see each statement.
 mod troubles; // Lost leases, crashes and outages.
+mod waits; // The wait of an attempt.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

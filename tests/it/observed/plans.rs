@@ -30,8 +30,7 @@ async fn run_sampled(db: &TestDb, pool: PgPool, sampler: ExplainSampler) -> Vec<
                                                         and output = args -> 'number'";
     assert_eq!(db.number(ended).await, i64::from(JOBS), "each job has run once, and has its result");
     assert_eq!(db.number("select count(*) from pgjobq.leases").await, 0);
-    let plans = hook.plans.lock().unwrap().clone();
-    plans
+    hook.plans.lock().unwrap().clone()
 }
 
 fn names(plans: &[Plan]) -> BTreeSet<&'static str> {

@@ -63,14 +63,15 @@ async fn job_that_another_admission_dropped_is_reported(db: TestDb) {
     let second = job().enqueue(&mut *tx).await.unwrap();
     tx.commit().await.unwrap();
     db.run("select pgjobq.admit(0::smallint, '{permits_drop}', '{a}', '{}')").await;
-    let ended = format!(
-        "select (pgjobq.admit_jobs(0::smallint, '{{{}, {}}}')).ended::text",
+    let admit = format!(
+        "select a.dropped::text, a.ended::text from pgjobq.admit_jobs(0::smallint, '{{{}, {}}}') a",
         holder.id(),
         second.id()
     );
     // One simple query, as the client sends it.
-    let row = sqlx::raw_sql(AssertSqlSafe(ended)).fetch_one(&db.pool).await.unwrap();
+    let row = sqlx::raw_sql(AssertSqlSafe(admit)).fetch_one(&db.pool).await.unwrap();
     assert_eq!(row.get::<&str, _>(0), format!("{{{}}}", second.id()));
+    assert_eq!(row.get::<Option<&str>, _>(1), None, "the other admission has reported its end");
 }
 
 on_one_shard!(newest_waiting_job_replaces_older_ones);
