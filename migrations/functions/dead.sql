@@ -62,7 +62,7 @@ end $$;
 
 comment on function pgjobq.show_ended is 'Internal. Shows how jobs ended.';
 
--- The last ends of these jobs: what an observer is told of jobs that ended without an attempt.
+-- The last ends of these jobs: the events of jobs that ended without an attempt.
 create or replace function pgjobq.ended_as(p_shards smallint[], p_ids uuid[])
 returns table (id uuid, queue text, kind text, outcome text, attempt int)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

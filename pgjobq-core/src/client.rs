@@ -307,14 +307,15 @@ impl Client {
     }
 
     /// Stops the client's background tasks, and waits until they have stopped. Pending enqueues are answered, or fail
-    /// with [`EnqueueError::Closed`]. Observers have then seen everything that happened. The pool stays open.
+    /// with [`EnqueueError::Closed`]. Observers have then seen everything that happened,
+    /// unless one blocks for more than five seconds. The pool stays open.
     pub async fn close(&self) {
         self.inner.shared.stop.cancel();
         self.inner.shared.tasks.close();
         self.inner.shared.transactions.close().await; // First: there may be tasks that wait for a place.
         self.inner.shared.tasks.wait().await;
         self.inner.listener.join().await;
-        self.inner.shared.told().await;
+        self.inner.shared.delivered().await;
     }
 
     /// Enqueues jobs, a single one together with those of other callers, or a workflow.

@@ -40,8 +40,6 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(1);
 const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time that the last calls of `on_dead` have.
 const LAST_ALERTS_TIMEOUT: Duration = Duration::from_secs(5);
-/// The time that observers have for the last events.
-const LAST_EVENTS_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time that a worker has to hand back its jobs and to sign off.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -92,9 +90,7 @@ pub(crate) async fn run(runtime: Arc<Runtime>, inboxes: Vec<Inbox>) -> Result<()
         tracing::warn!(timeout = ?LAST_ALERTS_TIMEOUT, "`on_dead` did not end in time");
     }
     runtime.store.close().await;
-    if timeout(LAST_EVENTS_TIMEOUT, runtime.client.told()).await.is_err() {
-        tracing::warn!(timeout = ?LAST_EVENTS_TIMEOUT, "an observer did not take the last events in time");
-    }
+    runtime.client.delivered().await;
     tracing::info!(worker = runtime.config.name, "the worker has ended");
     match failed {
         Some(part) => Err(WorkerError::Panicked { part }),

@@ -262,7 +262,7 @@ impl Runtime {
         self.notifier.ended(jobs);
     }
 
-    /// Tells observers that these jobs have ended without an attempt. May be called from any thread.
+    /// Notifies observers that these jobs have ended without an attempt. May be called from any thread.
     pub(crate) fn observe_ended(&self, jobs: &[Uuid]) {
         let _home = self.home.get().map(Handle::enter);
         self.client.observe_ended(jobs);

@@ -10,6 +10,26 @@ async fn metrics_send(fails: u32, ctx: JobContext) -> Result<()> {
     if ctx.attempt() <= fails { Err("no such user".into()) } else { Ok(()) }
 }
 
+#[job(
+    queue = "metrics_mail",
+    kind = "_-.:/_-.:/_-.:/_-.:/_-.:/_-.:/_-.:/_-.:/_-.:/_-.:/_-.:/_-.:/_-.:/_-.:/_-.:/_-.:/_-.:/_-.:/_-.:/_-.:/"
+)]
+async fn metrics_punctuation() {}
+
+on_one_shard!(kind_of_a_hundred_punctuation_characters_is_a_label);
+async fn kind_of_a_hundred_punctuation_characters_is_a_label(db: TestDb) {
+    let recorded = Recorded::default();
+    let client = Client::builder(db.pool.clone()).measured_by(recorded.clone()).build().unwrap();
+    client.queue("metrics_mail").save().await.unwrap();
+    let worker = Worker::builder(&client).queue("metrics_mail", 5).build().await.unwrap().start();
+    metrics_punctuation::enqueue(&client).await.unwrap();
+    let kind = "_-.:/".repeat(20);
+    let ended = format!("pgjobq.jobs.ended{{queue=metrics_mail,kind={kind},outcome=completed}}");
+    recorded.until(&ended, 1.0).await;
+    worker.shutdown().await.unwrap();
+    client.close().await;
+}
+
 on_one_shard!(outcomes_of_jobs_and_attempts_are_counted);
 async fn outcomes_of_jobs_and_attempts_are_counted(db: TestDb) {
     let recorded = Recorded::default();

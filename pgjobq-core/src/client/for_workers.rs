@@ -48,11 +48,11 @@ impl Client {
 
     /// Waits until observers and hooks have seen everything that happened before.
     #[doc(hidden)]
-    pub async fn told(&self) {
-        self.inner.shared.told().await;
+    pub async fn delivered(&self) {
+        self.inner.shared.delivered().await;
     }
 
-    /// Tells observers that these jobs have ended without an attempt.
+    /// Notifies observers that these jobs have ended without an attempt.
     #[doc(hidden)]
     pub fn observe_ended(&self, jobs: &[uuid::Uuid]) {
         self.inner.shared.observe_ended(jobs);

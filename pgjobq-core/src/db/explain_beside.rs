@@ -13,7 +13,7 @@ use crate::observe::telemetry::Telemetry;
 
 /// Begins the transaction of a sampled statement: our statements need READ COMMITTED.
 const BEGIN: &str = "begin isolation level read committed";
-/// Whether `auto_explain` is loaded, and the role may set it.
+/// A query: true if `auto_explain` is loaded, and the role may set it.
 const CAN_ANALYZE: &str = "select current_setting('auto_explain.log_min_duration', true) is not null
             and bool_and(has_parameter_privilege('auto_explain.' || name, 'set'))
        from unnest('{log_min_duration,log_analyze,log_buffers,log_wal,log_timing,log_format,log_level,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +18,9 @@ use crate::db::local_workers::LocalWorkers;
 use crate::db::statements::Statements;
 use crate::db::tx_pool::Transactions;
 use crate::observe::observer::Observers;
+
+/// The time that observers have for the last events.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The pool, the statements and the limits that a client and its background tasks share.
 #[derive(Debug)]
@@ -60,10 +64,15 @@ impl Shared {
         &self.sql.telemetry.observers
     }
 
-    /// Waits until observers and hooks have seen everything that happened before.
-    pub(crate) async fn told(&self) {
-        self.ends.wait().await;
-        self.sql.telemetry.delivered().await;
+    /// Waits until observers and hooks have seen everything that happened before; a while at most, because one may block.
+    pub(crate) async fn delivered(&self) {
+        let delivered = async {
+            self.ends.wait().await;
+            self.sql.telemetry.delivered().await;
+        };
+        if timeout(DELIVERY_TIMEOUT, delivered).await.is_err() {
+            tracing::warn!(timeout = ?DELIVERY_TIMEOUT, "an observer did not take the last events in time");
+        }
     }
 
     pub(crate) fn error(&self, error: sqlx::Error) -> DatabaseError {

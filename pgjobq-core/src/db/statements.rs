@@ -16,7 +16,7 @@ macro_rules! statements {
         #[derive(Debug)]
         pub(crate) struct Statements {
             pub(crate) schema: Schema,
-            /// Those who want to know of statements.
+            /// The observers, the hooks and the sampler.
             pub(crate) telemetry: Telemetry,
             $(pub(crate) $name: SqlStr,)*
         }

@@ -43,7 +43,7 @@ impl<'w> Watch<'w> {
         self.started = Instant::now();
     }
 
-    /// Tells hooks of the answer, and returns it.
+    /// Notifies hooks of the answer, and returns it.
     pub(super) fn stop(mut self, answer: Result<Vec<PgRow>, sqlx::Error>) -> Result<Vec<PgRow>, sqlx::Error> {
         self.stopped = true;
         let rows = answer.as_ref().map_or(0, Vec::len);
@@ -51,11 +51,11 @@ impl<'w> Watch<'w> {
             let code = error.as_database_error().and_then(|error| error.code());
             code.map_or_else(|| "connection".into(), |code| Arc::from(&*code))
         });
-        self.tell(rows, error, self.started.elapsed());
+        self.report(rows, error, self.started.elapsed());
         answer
     }
 
-    fn tell(&self, rows: usize, error: Option<Arc<str>>, duration: Duration) {
+    fn report(&self, rows: usize, error: Option<Arc<str>>, duration: Duration) {
         if let Some(sampling) = &self.telemetry.sampling {
             sampling.took(self.name, duration);
         }
@@ -69,7 +69,7 @@ impl<'w> Watch<'w> {
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
         if !self.stopped {
-            self.tell(0, Some("unanswered".into()), self.started.elapsed());
+            self.report(0, Some("unanswered".into()), self.started.elapsed());
         }
     }
 }

@@ -21,7 +21,7 @@ pub struct Meta {
     /// The W3C trace context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
-    /// What vendors add to the trace context.
+    /// The additions of vendors to the trace context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracestate: Option<String>,
 }

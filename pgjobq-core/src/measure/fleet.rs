@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
+
 /// The state of the whole fleet: from [`Client::fleet_state`](crate::Client::fleet_state).
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[non_exhaustive]

@@ -2,7 +2,7 @@
 
 use crate::measure::metric::Metric;
 
-/// What takes the values of one metric with one set of labels: the increment of a counter, the value of a histogram or a gauge.
+/// The receiver of the values of one metric with one set of labels: the increment of a counter, the value of a histogram or a gauge.
 pub type Instrument = Box<dyn Fn(f64) + Send + Sync>;
 
 /// A library of metrics.

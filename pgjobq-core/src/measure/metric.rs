@@ -16,7 +16,7 @@ pub struct Metric {
     pub labels: &'static [&'static str],
     /// The bounds of a histogram's buckets.
     pub buckets: &'static [f64],
-    /// What it measures.
+    /// The description: the thing that it measures.
     pub description: &'static str,
 }
 

@@ -19,7 +19,7 @@ const MOST_WAITING: usize = 50_000;
 /// The time for which the thread waits for more items after the first one.
 const LINGER: Duration = Duration::from_millis(2);
 
-/// What receives the items of a [`Delivery`].
+/// The receiver of the items of a [`Delivery`].
 pub(crate) trait Sink<T>: Send + 'static {
     fn deliver(&self, item: &T);
 
@@ -46,7 +46,7 @@ struct Queue<T> {
     /// The number of items that were dropped since the last one that was accepted.
     dropped: u64,
     reports: Throttle,
-    /// Those who wait until everything has been delivered that came before them.
+    /// The senders that wake those who wait until everything before them has been delivered.
     flushes: Vec<oneshot::Sender<()>>,
     closed: bool,
 }

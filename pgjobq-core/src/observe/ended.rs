@@ -1,4 +1,4 @@
-//! Tells observers of jobs that have ended without an attempt. Whoever ended them knows only their ids, so that somebody has to look
+//! Notifies observers of jobs that have ended without an attempt. Whoever ended them knows only their ids, so that somebody has to look
 //! them up; nobody does if nobody listens.
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ const LOOKUP_SIZE: usize = 500;
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Shared {
-    /// Tells observers that these jobs have ended without an attempt.
+    /// Notifies observers that these jobs have ended without an attempt.
     pub(crate) fn observe_ended(self: &Arc<Self>, jobs: &[Uuid]) {
         if jobs.is_empty() || !self.observers().listen() {
             return;
@@ -27,19 +27,19 @@ impl Shared {
         let (shared, jobs) = (Arc::clone(self), jobs.to_vec());
         self.ends.spawn(async move {
             for jobs in jobs.chunks(LOOKUP_SIZE) {
-                if let Err(error) = shared.tell_ended(jobs).await {
+                if let Err(error) = shared.emit_ended(jobs).await {
                     let error = chain(&error);
                     tracing::warn!(
                         error,
                         jobs = jobs.len(),
-                        "observers were not told of jobs that have ended"
+                        "observers were not notified of jobs that have ended"
                     );
                 }
             }
         });
     }
 
-    async fn tell_ended(&self, jobs: &[Uuid]) -> Result<(), crate::DatabaseError> {
+    async fn emit_ended(&self, jobs: &[Uuid]) -> Result<(), crate::DatabaseError> {
         let shards = self.about().await?.shards;
         let query = sqlx::query(self.sql.ended_as.clone())
             .bind(jobs.iter().map(|job| JobId::from(*job).shard(shards)).collect::<Vec<_>>())

@@ -1,4 +1,4 @@
-//! Tells observers of new jobs.
+//! Notifies observers of new jobs.
 
 use std::sync::Arc;
 

@@ -177,13 +177,13 @@ pub struct Promoted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Batch {
-    /// What the statement did.
+    /// The operation.
     pub of: BatchOf,
     /// The number of jobs; a claim that finds none is no batch.
     pub size: u64,
 }
 
-/// What a statement about several jobs did.
+/// The operation of a statement about several jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BatchOf {

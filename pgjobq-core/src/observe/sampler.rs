@@ -76,7 +76,7 @@ impl ExplainSampler {
     }
 }
 
-/// How this process gets plans.
+/// The way in which this process gets plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// It has not tried yet.

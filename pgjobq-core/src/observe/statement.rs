@@ -80,7 +80,7 @@ pub struct Plan {
     pub json: serde_json::Value,
 }
 
-/// What a hook receives.
+/// An item for a hook.
 #[derive(Debug)]
 pub(crate) enum Seen {
     Statement(Statement),

@@ -26,7 +26,7 @@ pub(crate) struct Telemetry {
     pub(crate) fleet_interval: Duration,
 }
 
-/// What a program has set, before its threads are started.
+/// The settings of a program, before its threads are started.
 #[derive(Default)]
 pub(crate) struct Receiving {
     pub(crate) observers: Vec<Box<dyn Observer>>,

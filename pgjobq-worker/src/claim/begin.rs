@@ -50,7 +50,7 @@ pub(super) fn begin(runtime: &Arc<Runtime>, claim: ClaimId, jobs: Vec<ClaimedJob
     begin_prefetched(runtime, reserved.slots, prefetched);
 }
 
-/// Tells observers which jobs were claimed.
+/// Notifies observers which jobs were claimed.
 fn observe(runtime: &Runtime, jobs: &[ClaimedJob], queue: &Arc<str>) {
     if jobs.is_empty() {
         return;

@@ -1,0 +1,32 @@
+//! The example `otel_trace` prints one trace of two processes.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::process::Command;
+
+use pgjobq::sqlx::ConnectOptions as _;
+
+use self::common::Stage;
+
+#[tokio::test]
+async fn example_prints_one_trace_of_two_processes() {
+    let stage = Stage::new("example").await;
+    let url = stage.client.pool().connect_options().to_url_lossy();
+    let mut example = Command::new(env!("CARGO"));
+    example.args(["run", "--quiet", "--offline", "-p", "pgjobq-otel", "--example", "otel_trace"]);
+    let printed = example.env("DATABASE_URL", url.as_str()).output().unwrap();
+    assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "POST /orders (internal, in this process)",
+            "  send shop (client, in this process)",
+            "    process shop (consumer, in the worker)",
+            "    process shop (consumer, in the worker)",
+        ]
+    );
+    stage.drop().await;
+}
