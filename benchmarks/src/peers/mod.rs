@@ -10,6 +10,8 @@ mod awa;
 #[cfg(feature = "graphile_worker")]
 mod graphile_worker;
 mod limit;
+#[cfg(feature = "observed")]
+mod observed;
 mod pgjobq;
 #[cfg(feature = "pgmq")]
 mod pgmq;
@@ -131,6 +133,10 @@ pub(crate) type Opening = std::pin::Pin<Box<dyn Future<Output = Result<Box<dyn P
 /// The peers that are compiled in; pgjobq first, and the limit of the machine last.
 pub(crate) const ALL: &[Entry] = &[
     pgjobq::ENTRY,
+    #[cfg(feature = "observed")]
+    observed::OBSERVED,
+    #[cfg(feature = "observed")]
+    observed::TRACED,
     #[cfg(feature = "pgmq")]
     pgmq::ENTRY,
     #[cfg(feature = "graphile_worker")]

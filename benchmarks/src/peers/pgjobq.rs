@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
+#[cfg(feature = "observed")]
+use pgjobq::ClientBuilder;
 use pgjobq::prelude::*;
 use pgjobq::{AnyJob, RunningWorker};
 
@@ -11,22 +13,26 @@ use super::{Entry, Need, OURS, Peer, Running, Setup};
 use crate::handled;
 use crate::job::{Args, Job, Kind, MANY};
 
+pub(super) const CAN: &[Need] = &[
+    Need::Kept,
+    Need::Queues,
+    Need::Priorities,
+    Need::Delay,
+    Need::Retries,
+    Need::Call,
+    Need::Keys,
+    Need::Bound,
+];
+/// A query that returns true while a job has not ended.
+pub(super) const UNFINISHED: &str = "select exists (select from pgjobq.jobs)";
+
 pub(super) const ENTRY: Entry = Entry {
     name: OURS,
     version: env!("CARGO_PKG_VERSION"),
     settings: "defaults of client and worker; slots as the workload says; retain = \"0s\", or the default of a day where jobs are kept",
-    can: &[
-        Need::Kept,
-        Need::Queues,
-        Need::Priorities,
-        Need::Delay,
-        Need::Retries,
-        Need::Call,
-        Need::Keys,
-        Need::Bound,
-    ],
+    can: CAN,
     most_jobs: u64::MAX,
-    unfinished: "select exists (select from pgjobq.jobs)",
+    unfinished: UNFINISHED,
     open: |setup| Box::pin(async { Ok(Box::new(Pgjobq::open(setup).await?) as Box<dyn Peer>) }),
 };
 
@@ -80,7 +86,7 @@ async fn of_tenant(
 /// The time that a job of the tenant with many takes.
 const WORK: Duration = Duration::from_millis(5);
 
-struct Pgjobq {
+pub(super) struct Pgjobq {
     setup: Setup,
     client: Client,
 }
@@ -114,6 +120,16 @@ fn any(job: Job) -> AnyJob {
 impl Pgjobq {
     async fn open(setup: Setup) -> Result<Self> {
         let client = Client::new(super::pool(&setup.url).await?);
+        Ok(Self { setup, client })
+    }
+
+    /// The same with another client.
+    #[cfg(feature = "observed")]
+    pub(super) async fn observed(
+        setup: Setup,
+        observe: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Self> {
+        let client = observe(Client::builder(super::pool(&setup.url).await?)).build()?;
         Ok(Self { setup, client })
     }
 }

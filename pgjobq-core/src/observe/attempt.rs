@@ -34,7 +34,7 @@ impl ObservedAttempt {
         let job = ObservedJob { id, kind: handler.kind.into(), queue: Arc::clone(queue), attempt };
         let started = Instant::now();
         let wait = due.map(|due| started.saturating_duration_since(due));
-        observers.emit(|events| events.push(Event::Started(Started { job: job.clone(), wait })));
+        observers.emit_one(|| Event::Started(Started { job: job.clone(), wait }));
         Box::new(Self { observers: observers.clone(), job, wait, started, run: None, settled: false })
     }
 

@@ -38,7 +38,10 @@ impl<T: Send + Sync + 'static> Receivers<T> {
     /// Emits one thing, if somebody listens.
     #[inline]
     pub fn emit_one(&self, make: impl FnOnce() -> T) {
-        self.emit(|items| items.push(make()));
+        if let Some(receivers) = &self.0 {
+            let item: Arc<[T]> = Arc::new([make()]);
+            receivers.iter().for_each(|receiver| receiver.push(&item));
+        }
     }
 
     /// Waits until every receiver has seen everything that was emitted before.
