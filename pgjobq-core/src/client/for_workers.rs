@@ -46,7 +46,7 @@ impl Client {
         self.inner.shared.observers()
     }
 
-    /// Waits until observers and hooks have seen everything that happened before.
+    /// Waits until observers and hooks have seen everything that happened before, but not without end for one that blocks.
     #[doc(hidden)]
     pub async fn delivered(&self) {
         self.inner.shared.delivered().await;

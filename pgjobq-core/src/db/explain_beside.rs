@@ -54,9 +54,14 @@ impl Sample<'_> {
             watch.restart();
             return self.analyzed(connection, sql, arguments, watch).await;
         }
-        self.explain(connection, sql.as_str(), arguments.clone()).await?;
+        let refused = self.explain(connection, sql.as_str(), arguments.clone()).await?;
         watch.restart();
-        watch.stop(connection.fetch_all(sqlx::query_with(sql, arguments)).await)
+        let answer = watch.stop(connection.fetch_all(sqlx::query_with(sql, arguments)).await);
+        // A role that may not run the statement may not explain it either, but others.
+        if let (Some(refused), Ok(_)) = (refused, &answer) {
+            self.sampling.cannot(Mode::Off, &refused);
+        }
+        answer
     }
 
     /// Returns the way to get plans, which it finds out once.
@@ -118,13 +123,14 @@ impl Sample<'_> {
         Plan { statement: self.name, worker: self.worker.cloned(), analyzed, inner, query, json }
     }
 
-    /// Plans the statement without executing it. An error of the server is reported, and nothing else.
+    /// Plans the statement without executing it. An error of the server is reported, and nothing else. Returns the error if the role
+    /// lacks a privilege.
     async fn explain(
         &self,
         connection: &mut PgConnection,
         sql: &str,
         arguments: PgArguments,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<Option<sqlx::Error>, sqlx::Error> {
         let text = format!("explain (format json)\n{sql}");
         let mut planned = plan(connection, &text, arguments.clone()).await;
         if planned.as_ref().is_err_and(|error| code_of(error) == UNPREPARED) {
@@ -134,15 +140,12 @@ impl Sample<'_> {
             Ok(mut json) => {
                 let json = json.get_mut(0).map(serde_json::Value::take).unwrap_or_default();
                 self.telemetry.emit_plans(vec![self.plan(false, false, sql.to_owned(), json)]);
-                Ok(())
+                Ok(None)
             }
-            Err(error) if code_of(&error) == NO_PERMISSION => {
-                self.sampling.cannot(Mode::Off, &error);
-                Ok(())
-            }
+            Err(error) if code_of(&error) == NO_PERMISSION => Ok(Some(error)),
             Err(error) if error.as_database_error().is_some() => {
                 tracing::debug!(%error, statement = self.name, "a statement was not explained");
-                Ok(())
+                Ok(None)
             }
             Err(error) => Err(error),
         }

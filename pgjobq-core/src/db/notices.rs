@@ -16,9 +16,9 @@ use crate::lock::lock;
 
 /// The target under which sqlx passes on notices.
 const TARGET: &str = "sqlx::postgres::notice";
-/// The largest number of notices that are kept, and the largest size of one of them.
+/// The largest number of notices that are kept, and their largest size together.
 const MOST_NOTICES: usize = 500;
-const MOST_BYTES: usize = 1 << 20;
+const MOST_BYTES: usize = 4 << 20;
 
 /// Awaits `statement`. Also returns the notices that came meanwhile.
 pub(super) async fn heard_during<T>(statement: impl Future<Output = T>) -> (T, Vec<String>) {
@@ -98,7 +98,8 @@ struct Hear<'h>(&'h mut Vec<String>);
 
 impl Visit for Hear<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "message" && self.0.len() < MOST_NOTICES && value.len() <= MOST_BYTES {
+        let kept: usize = self.0.iter().map(String::len).sum();
+        if field.name() == "message" && self.0.len() < MOST_NOTICES && kept + value.len() <= MOST_BYTES {
             self.0.push(value.to_owned());
         }
     }

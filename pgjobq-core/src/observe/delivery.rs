@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::throttle::Throttle;
 use crate::lock::lock;
 
-/// The largest number of items that wait for a receiver, each of about 150 bytes.
+/// The largest number of items that wait for a receiver, each of about 150 bytes. A large item counts as several.
 const MOST_WAITING: usize = 50_000;
 /// The time for which the thread waits for more items after the first one.
 const LINGER: Duration = Duration::from_millis(2);
@@ -23,12 +23,20 @@ const LINGER: Duration = Duration::from_millis(2);
 pub(crate) trait Sink<T>: Send + 'static {
     fn deliver(&self, item: &T);
 
+    /// The number of usual items that take as much memory as this one.
+    fn size(_item: &T) -> usize {
+        1
+    }
+
     /// This many items were dropped before the next one.
     fn dropped(&self, count: u64);
 }
 
 /// The way to one receiver. Its thread ends, having delivered everything, when this is dropped.
-pub(crate) struct Delivery<T>(Arc<Shared<T>>);
+pub(crate) struct Delivery<T> {
+    shared: Arc<Shared<T>>,
+    size: fn(&T) -> usize,
+}
 
 struct Shared<T> {
     queue: Mutex<Queue<T>>,
@@ -41,8 +49,8 @@ struct Shared<T> {
 struct Queue<T> {
     /// Batches, each with the number of items that were dropped before it.
     waiting: VecDeque<(u64, Arc<[T]>)>,
-    /// The number of items in `waiting`.
-    count: usize,
+    /// The size of the items in `waiting`.
+    size: usize,
     /// The number of items that were dropped since the last one that was accepted.
     dropped: u64,
     reports: Throttle,
@@ -61,10 +69,10 @@ struct Next<T> {
 
 impl<T: Send + Sync + 'static> Delivery<T> {
     /// Starts the thread.
-    pub(crate) fn start(name: &str, sink: impl Sink<T>) -> Self {
+    pub(crate) fn start<S: Sink<T>>(name: &str, sink: S) -> Self {
         let queue = Queue {
             waiting: VecDeque::new(),
-            count: 0,
+            size: 0,
             dropped: 0,
             reports: Throttle::default(),
             flushes: Vec::new(),
@@ -79,16 +87,17 @@ impl<T: Send + Sync + 'static> Delivery<T> {
             tracing::error!(%error, "the thread `{name}` cannot be started: its observer receives nothing");
             lock(&shared.queue).closed = true;
         }
-        Self(shared)
+        Self { shared, size: S::size }
     }
 
     /// Adds a batch to the queue, or drops it if the queue is full.
     pub(crate) fn push(&self, batch: &Arc<[T]>) {
-        let mut queue = lock(&self.0.queue);
+        let size: usize = batch.iter().map(self.size).sum();
+        let mut queue = lock(&self.shared.queue);
         if queue.closed {
             return;
         }
-        if queue.count > 0 && queue.count + batch.len() > MOST_WAITING {
+        if queue.size > 0 && queue.size + size > MOST_WAITING {
             queue.dropped += batch.len() as u64;
             if let Some(dropped) = queue.reports.count(batch.len() as u64) {
                 tracing::warn!(dropped, "an observer is too slow: events are dropped");
@@ -97,15 +106,15 @@ impl<T: Send + Sync + 'static> Delivery<T> {
         }
         let is_first = queue.waiting.is_empty();
         let dropped = std::mem::take(&mut queue.dropped);
-        queue.count += batch.len();
+        queue.size += size;
         queue.waiting.push_back((dropped, Arc::clone(batch)));
-        let is_half = queue.count >= MOST_WAITING / 2;
+        let is_half = queue.size >= MOST_WAITING / 2;
         drop(queue);
         if is_first {
-            self.0.arrived.notify_one();
+            self.shared.arrived.notify_one();
         }
         if is_half {
-            self.0.hurry.notify_one();
+            self.shared.hurry.notify_one();
         }
     }
 
@@ -113,21 +122,21 @@ impl<T: Send + Sync + 'static> Delivery<T> {
     pub(crate) async fn delivered(&self) {
         let (sender, delivered) = oneshot::channel();
         {
-            let mut queue = lock(&self.0.queue);
+            let mut queue = lock(&self.shared.queue);
             if queue.closed {
                 return;
             }
             queue.flushes.push(sender);
         }
-        self.0.wake();
+        self.shared.wake();
         let _ = delivered.await;
     }
 }
 
 impl<T> Drop for Delivery<T> {
     fn drop(&mut self) {
-        lock(&self.0.queue).closed = true;
-        self.0.wake();
+        lock(&self.shared.queue).closed = true;
+        self.shared.wake();
     }
 }
 
@@ -163,7 +172,7 @@ impl<T> Shared<T> {
         if queue.flushes.is_empty() && !queue.closed {
             queue = self.hurry.wait_timeout(queue, LINGER).unwrap_or_else(PoisonError::into_inner).0;
         }
-        queue.count = 0;
+        queue.size = 0;
         Next {
             batches: std::mem::take(&mut queue.waiting),
             dropped: std::mem::take(&mut queue.dropped),

@@ -25,6 +25,8 @@ use crate::lock::lock;
 /// **Without it**: the sampler sends a plain `EXPLAIN` of the same text with the same parameters just before the statement. That executes
 /// nothing. It shows the plan of the outer statement alone: for most of ours a call of a function, into which it cannot see.
 ///
+/// A role that may do neither is logged once, and its statements run without samples.
+///
 /// It samples statements that a worker or a client sends alone, which are all hot ones. It leaves out statements in a caller's
 /// transaction, those that are sent as one message together with their transaction (as `cancel`), and migrations. Plans may contain
 /// values that a statement has as parameters.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::delivery::Sink;
 
 /// Something that wants to know of the statements that this process sends: see
@@ -77,7 +79,7 @@ pub struct Plan {
     /// The text of the statement that was planned.
     pub query: String,
     /// The plan as PostgreSQL prints it with `format json`: an object with the key `Plan`. It may contain values of the statement.
-    pub json: serde_json::Value,
+    pub json: Value,
 }
 
 /// An item for a hook.
@@ -95,7 +97,26 @@ impl Sink<Seen> for Box<dyn TelemetryHook> {
         }
     }
 
+    /// A plan is counted by its bytes, because it may have a megabyte of them.
+    fn size(seen: &Seen) -> usize {
+        match seen {
+            Seen::Statement(_) => 1,
+            Seen::Plan(plan) => 1 + (plan.query.len() + bytes(&plan.json)) / 150,
+        }
+    }
+
     fn dropped(&self, count: u64) {
         self.on_dropped(count);
     }
+}
+
+/// The approximate memory of a value.
+fn bytes(json: &Value) -> usize {
+    let inner = match json {
+        Value::Array(values) => values.iter().map(bytes).sum(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| 24 + name.len() + bytes(value)).sum(),
+        Value::String(text) => text.len(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    };
+    size_of::<Value>() + inner
 }

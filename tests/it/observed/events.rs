@@ -129,6 +129,23 @@ async fn shutdown_releases_and_cancel_ends_running_attempts(db: TestDb) {
     client.close().await;
 }
 
+on_one_shard!(clock_that_is_set_back_makes_no_wait_negative);
+async fn clock_that_is_set_back_makes_no_wait_negative(db: TestDb) {
+    let (client, seen) = observed(&db);
+    client.enqueue_all((0..3).map(|_| observed_end::job(String::new()))).await.unwrap();
+    // As if the clock of the server had been a day ahead.
+    db.run("update pgjobq.jobs set created_at = created_at + interval '1 day'").await;
+    let worker = worker(&client).build().await.unwrap().start();
+    db.until("not exists (select from pgjobq.jobs)").await;
+    worker.shutdown().await.unwrap();
+    client.close().await;
+    let ended = seen.ended();
+    assert_eq!(ended.len(), 3);
+    let hour = Duration::from_secs(3600);
+    assert!(ended.iter().all(|ended| ended.wait.is_some_and(|wait| wait < hour)), "{ended:?}");
+    assert!(ended.iter().all(|ended| ended.run.is_some_and(|run| run < hour)), "{ended:?}");
+}
+
 on_one_shard!(jobs_committed_late_are_observed_as_swept);
 async fn jobs_committed_late_are_observed_as_swept(db: TestDb) {
     let (client, seen) = observed(&db);

@@ -54,6 +54,47 @@ async fn observer_that_blocks_delays_neither_jobs_nor_other_observers(db: TestDb
     assert_eq!((late.ended().len(), seen.ended().len()), (20, 20), "nothing was lost");
 }
 
+// It takes one event, and then blocks until far more have come than may wait.
+on_one_shard!(observer_that_blocks_learns_how_many_events_it_missed);
+async fn observer_that_blocks_learns_how_many_events_it_missed(db: TestDb) {
+    const JOBS: usize = 70_000;
+    let (release, blocked) = mpsc::channel::<()>();
+    let blocked = std::sync::Mutex::new(blocked);
+    let (received, missed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (receive, miss) = (Arc::clone(&received), Arc::clone(&missed));
+    let builder = Client::builder(db.pool.clone()).observer(move |event: &Event| {
+        let _ = blocked.lock().unwrap().recv();
+        match event {
+            Event::Enqueued(_) => _ = receive.fetch_add(1, Ordering::SeqCst),
+            Event::Dropped(dropped) => _ = miss.fetch_add(dropped.count as usize, Ordering::SeqCst),
+            _ => {}
+        }
+    });
+    let client = builder.build().unwrap();
+    // Each statement is one more event.
+    client.enqueue_all((0..JOBS).map(|_| observed_badly::job())).await.unwrap();
+    drop(release);
+    client.close().await;
+    let (received, missed) = (received.load(Ordering::SeqCst), missed.load(Ordering::SeqCst));
+    assert!(received < JOBS && received + missed >= JOBS, "{received} received, {missed} missed");
+    assert!(received + missed <= JOBS + JOBS / 100, "{received} received, {missed} missed");
+}
+
+on_one_shard!(client_closes_beside_an_observer_that_blocks);
+async fn client_closes_beside_an_observer_that_blocks(db: TestDb) {
+    let (release, blocked) = mpsc::channel::<()>();
+    let blocked = std::sync::Mutex::new(blocked);
+    let builder = Client::builder(db.pool.clone()).observer(move |_: &Event| {
+        let _ = blocked.lock().unwrap().recv();
+    });
+    let client = builder.build().unwrap();
+    observed_badly::enqueue(&client).await.unwrap();
+    tokio::time::timeout(crate::harness::PATIENCE, client.close())
+        .await
+        .expect("it does not wait without end");
+    drop(release);
+}
+
 // The thread of an observer has no runtime: it uses the program's, and a client that it does not observe.
 on_one_shard!(observer_enqueues_jobs_itself);
 async fn observer_enqueues_jobs_itself(db: TestDb) {

@@ -4,6 +4,7 @@ mod ends; // Jobs that end without an attempt.
 mod events; // A scenario for each event.
 mod hurting; // Observers that panic, block or enqueue.
 mod plans; // Samples of plans.
+mod refused; // Roles that may not explain statements.
 mod statements; // Hooks see each statement.
 mod troubles; // Lost leases, crashes and outages.
 mod waits; // The wait of an attempt.

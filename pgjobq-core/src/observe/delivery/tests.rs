@@ -2,6 +2,9 @@ use std::sync::mpsc;
 
 use super::*;
 
+/// An item as large as a full queue.
+const LARGE: u32 = 7;
+
 /// Receives numbers, waits for a permit before each, and panics at 13.
 struct Slow {
     permits: Mutex<mpsc::Receiver<()>>,
@@ -13,6 +16,10 @@ impl Sink<u32> for Slow {
         let _ = lock(&self.permits).recv();
         assert_ne!(*item, 13, "an unlucky number");
         let _ = self.seen.send(Ok(*item));
+    }
+
+    fn size(item: &u32) -> usize {
+        if *item == LARGE { MOST_WAITING } else { 1 }
     }
 
     fn dropped(&self, count: u64) {
@@ -39,7 +46,7 @@ async fn panic_of_a_receiver_costs_one_item() {
 async fn blocked_receiver_drops_and_counts() {
     let (delivery, permit, seen) = slow();
     delivery.push(&Arc::from([0]));
-    while !lock(&delivery.0.queue).waiting.is_empty() {
+    while !lock(&delivery.shared.queue).waiting.is_empty() {
         thread::yield_now();
     }
     let full: Arc<[u32]> = (0..MOST_WAITING as u32).map(|_| 1).collect();
@@ -53,6 +60,20 @@ async fn blocked_receiver_drops_and_counts() {
     let seen = Vec::from_iter(seen.try_iter());
     assert_eq!(seen.len(), 1 + MOST_WAITING + 1 + 1);
     assert_eq!(seen[seen.len() - 2..], [Err(3), Ok(3)]);
+}
+
+#[tokio::test]
+async fn large_item_fills_the_queue() {
+    let (delivery, permit, seen) = slow();
+    delivery.push(&Arc::from([0]));
+    while !lock(&delivery.shared.queue).waiting.is_empty() {
+        thread::yield_now();
+    }
+    delivery.push(&Arc::from([LARGE]));
+    delivery.push(&Arc::from([1]));
+    drop(permit);
+    delivery.delivered().await;
+    assert_eq!(Vec::from_iter(seen.try_iter()), [Ok(0), Ok(LARGE), Err(1)]);
 }
 
 #[test]
