@@ -21,6 +21,9 @@ grant select, insert, delete on pgjobq.unique_locks to pgjobq_producer;
 grant select, insert (shard, id, holder, holder_created_at, lasts, answer, job) on pgjobq.unique_requests
     to pgjobq_producer;
 grant select, insert, update, delete on pgjobq.room, pgjobq.room_waiters to pgjobq_producer;
+-- Whoever has gauges may measure the fleet.
+grant select, insert, update on pgjobq.fleet to pgjobq_producer, pgjobq_worker;
+grant select on sequence pgjobq.ticket to pgjobq_producer;
 
 -- Functions that cancel, count or tidy up run with their owner's rights, or call others of this list.
 grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_many, pgjobq.new_rows,
@@ -69,6 +72,8 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.ready_line, pgjobq.quarantine_line, pgjobq.leased_tickets, pgjobq.jobs_of_lease,
     pgjobq.enqueue_workflow, pgjobq.refused_parents, pgjobq.insert_steps, pgjobq.metas_of_steps,
     pgjobq.unknown_queues,
+    pgjobq.fleet_state, pgjobq.measure_fleet, pgjobq.measure_queues, pgjobq.measure_queue, pgjobq.due_since,
+    pgjobq.overdue, pgjobq.measure_database,
     pgjobq.cancel_workflow, pgjobq.workflow_status, pgjobq.workflow_steps, pgjobq.states_of_steps,
     pgjobq.blocked_state, pgjobq.workflow_of, pgjobq.number_of_step to pgjobq_producer;
 
@@ -93,7 +98,6 @@ grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview,
     pgjobq.queue_settings, pgjobq.limits_overview to pgjobq_worker;
 grant select, insert, delete on pgjobq.rates to pgjobq_worker;
-grant select, insert, update on pgjobq.fleet to pgjobq_worker;
 grant select, update, delete on pgjobq.finished_rest to pgjobq_worker;
 grant select, insert, update, delete on pgjobq.unique_until, pgjobq.unique_locks to pgjobq_worker;
 grant select, insert (shard, id, holder, holder_created_at, lasts, answer, job) on pgjobq.unique_requests

@@ -14,8 +14,12 @@ mod counted;
 mod exposition;
 #[path = "metrics/fleet.rs"]
 mod fleet;
+#[path = "metrics/gauges.rs"]
+mod gauges;
 #[path = "metrics/recorded.rs"]
 mod recorded;
+#[path = "metrics/restarted.rs"]
+mod restarted;
 #[path = "metrics/scraped.rs"]
 mod scraped;
 #[path = "metrics/table.rs"]

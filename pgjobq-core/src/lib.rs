@@ -153,6 +153,7 @@ pub mod worker_api {
     pub use crate::job::policy::LONGEST_DELAY;
     pub use crate::job::registry::{DuplicateKind, Registry};
     pub use crate::lock::lock;
+    pub use crate::measure::measures::SlotsOfQueue;
     pub use crate::observe::attempt::ObservedAttempt;
     pub use crate::observe::observer::Observers;
     pub use crate::store::*;

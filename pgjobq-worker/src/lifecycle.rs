@@ -20,8 +20,8 @@ use crate::upkeep::admit::Admitter;
 use crate::upkeep::age::Ager;
 use crate::upkeep::drift::DriftWatch;
 use crate::upkeep::expire::Expirer;
-use crate::upkeep::fleet::FleetWatch;
 use crate::upkeep::follow_ups::Follower;
+use crate::upkeep::gauges::Gauges;
 use crate::upkeep::housekeeping::Housekeeper;
 use crate::upkeep::promote::Promoter;
 use crate::upkeep::rates::RateRecorder;
@@ -136,7 +136,7 @@ fn start_parts(runtime: &Arc<Runtime>, inboxes: Vec<Inbox>) -> Parts {
     parts.spawn_until("housekeeping", end, every(Housekeeper::new(shared())));
     parts.spawn_until("drift", end, every(DriftWatch::new(shared())));
     if runtime.client.is_measured() {
-        parts.spawn_until("fleet", end, every(FleetWatch::new(shared())));
+        parts.spawn_until("gauges", end, every(Gauges::new(shared())));
     }
     parts.spawn_until("grace", end, stop_after_the_grace(shared(), signal::another()));
     parts

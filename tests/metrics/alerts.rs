@@ -1,5 +1,6 @@
 //! Each expression of the dashboard and of the alert rules parses, and names metrics and labels that exist.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use pgjobq::measure::{METRICS, Metric, MetricKind};
@@ -87,6 +88,55 @@ fn dashboard_names_metrics_that_exist() {
         count += 1;
     });
     assert!(count >= 12, "{count}");
+}
+
+#[test]
+fn dashboard_can_be_imported() {
+    let dashboard = fs::read_to_string(format!("{FOLDER}/grafana.json")).unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let ids: BTreeSet<_> = panels.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids.len(), panels.len(), "each panel has an id of its own");
+    for panel in panels {
+        let place = &panel["gridPos"];
+        assert!(["h", "w", "x", "y"].iter().all(|name| place[*name].is_u64()), "{panel}");
+        assert!(place["x"].as_u64().unwrap() + place["w"].as_u64().unwrap() <= 24, "{panel}");
+        assert!(!panel["title"].as_str().unwrap().is_empty());
+        // The variable of the dashboard, which Grafana asks for.
+        assert_eq!(panel["datasource"]["uid"], "${datasource}");
+        let queries = panel["targets"].as_array().unwrap();
+        let letters: BTreeSet<_> = queries.iter().map(|query| query["refId"].as_str().unwrap()).collect();
+        assert_eq!(letters.len(), queries.len(), "each query has a letter of its own: {panel}");
+        queries.iter().for_each(|query| legend(query));
+    }
+    assert_eq!(dashboard["templating"]["list"][0]["name"], "datasource");
+    assert!(dashboard["schemaVersion"].is_u64() && dashboard["uid"].is_string());
+}
+
+/// Checks that a legend names labels that its expression leaves.
+fn legend(query: &serde_json::Value) {
+    let (expression, legend) = (query["expr"].as_str().unwrap(), query["legendFormat"].as_str().unwrap());
+    for label in legend.split("{{").skip(1).filter_map(|rest| rest.split("}}").next()) {
+        assert!(labels_of(expression).contains(&label.trim()), "{label} of {expression}");
+    }
+}
+
+/// The labels that an expression leaves.
+fn labels_of(expression: &str) -> Vec<&str> {
+    let kept = expression.split("by (").skip(1).filter_map(|rest| rest.split(')').next());
+    kept.flat_map(|list| list.split(", ")).collect()
+}
+
+#[test]
+fn summaries_of_alerts_name_labels_that_exist() {
+    let rules = fs::read_to_string(format!("{FOLDER}/alerts.yml")).unwrap();
+    let mut expression = "";
+    for line in rules.lines().map(str::trim) {
+        expression = line.strip_prefix("expr: ").unwrap_or(expression);
+        for label in line.split("$labels.").skip(1).filter_map(|rest| rest.split([' ', '}']).next()) {
+            assert!(labels_of(expression).contains(&label), "{label} in {line}");
+        }
+    }
 }
 
 #[test]

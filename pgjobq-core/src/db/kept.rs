@@ -88,6 +88,11 @@ impl Loan {
         Self { connection, since: Instant::now() }
     }
 
+    /// Returns when the pool lent it.
+    pub(crate) fn since(&self) -> Instant {
+        self.since
+    }
+
     pub(crate) fn connection(&mut self) -> &mut PoolConnection<Postgres> {
         &mut self.connection
     }

@@ -96,7 +96,7 @@ impl Shared {
         let acquired = timeout(limit, acquire(&self.pool, self.sql.schema.as_str())).await;
         let late = |_| Err(self.exhausted(limit).unwrap_or(DatabaseError::Unanswered { after: limit }));
         let acquired = acquired.unwrap_or_else(late);
-        acquired.inspect_err(|error| self.answers.note_error(error)).map(Loan::new)
+        acquired.inspect_err(|error| self.answers.note_error(error, None)).map(Loan::new)
     }
 
     /// Awaits the answer of `ask`. Also returns the loan, if the server has answered.
@@ -108,13 +108,14 @@ impl Shared {
         ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, DatabaseError>,
     ) -> (Option<Loan>, Result<T, DatabaseError>) {
         let left = until.saturating_duration_since(Instant::now());
+        let since = loan.since();
         let mut borrowed = Borrowed(Some(loan));
         let connection = borrowed.0.as_mut().expect("it is there until an answer came").connection();
         let silent = |_| Err(DatabaseError::Unanswered { after: limit });
         let answered = timeout(left, ask(connection)).await.unwrap_or_else(silent);
         match &answered {
             Ok(_) => self.answers.note(),
-            Err(error) => self.answers.note_error(error),
+            Err(error) => self.answers.note_error(error, Some(since)),
         }
         let has_answer = answered.as_ref().map_or_else(|error| error.code().is_some(), |_| true);
         (has_answer.then(|| borrowed.0.take()).flatten(), answered)

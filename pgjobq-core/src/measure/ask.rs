@@ -16,7 +16,7 @@ impl Client {
     /// whoever finds it too old measures it anew, and all others get that answer. While another process measures, this one gets the
     /// state before, or `None` if there is none.
     ///
-    /// It takes some milliseconds for each queue, and at most about a second. The role needs the rights of a worker.
+    /// It takes some milliseconds for each queue, and at most about a second. The role needs the rights of a producer.
     ///
     /// ```no_run
     /// # use pgjobq_core as pgjobq;
@@ -46,24 +46,5 @@ impl Client {
         let age: i64 = row.try_get("age").map_err(DatabaseError::Refused)?;
         let is_new = row.try_get("is_new").map_err(DatabaseError::Refused)?;
         Ok(Some(FleetState { age: Duration::from_micros(age.max(0).unsigned_abs()), is_new, ..fleet }))
-    }
-
-    /// Returns whether the state of the fleet becomes gauges.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn is_measured(&self) -> bool {
-        !self.sql().telemetry.measures.is_empty()
-    }
-
-    /// The time between two measurements of the fleet.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn fleet_interval(&self) -> Duration {
-        self.sql().telemetry.fleet_interval
-    }
-
-    /// Sets the gauges to this state. It is for a program without a worker: a worker does so by itself.
-    pub fn set_gauges(&self, fleet: &FleetState) {
-        self.sql().telemetry.measures.iter().for_each(|measures| measures.set_fleet(fleet));
     }
 }

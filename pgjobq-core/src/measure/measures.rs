@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::lock::lock;
 use crate::measure::fleet::{FleetState, QueueState};
-use crate::measure::labels::{Key, Names};
+use crate::measure::labels::{ByKey, Key, Names};
 use crate::measure::meter::{Instrument, Meter};
 use crate::measure::metric::{self, Metric};
 use crate::observe::{Ended, Event, ObservedJob, Observer, Outcome, Statement, TelemetryHook};
@@ -21,13 +21,29 @@ struct Inner {
     state: Mutex<State>,
 }
 
+/// A gauge with its labels.
+type Gauge = (&'static Metric, Key);
+
 #[derive(Default)]
 struct State {
     queues: Names,
     kinds: Names,
-    instruments: HashMap<Key, Instrument>,
+    instruments: ByKey<Instrument>,
     /// The gauges of the fleet that are not zero.
-    gauges: Vec<(&'static Metric, Key)>,
+    fleet: Vec<Gauge>,
+    /// The slots of the workers of this process, by worker, and their gauges that are not zero.
+    workers: HashMap<usize, Vec<SlotsOfQueue>>,
+    slots: Vec<Gauge>,
+}
+
+/// The slots that a worker has for one queue.
+#[derive(Clone, Debug)]
+#[doc(hidden)]
+pub struct SlotsOfQueue {
+    pub queue: Arc<str>,
+    pub slots: usize,
+    /// The number of those in which a job runs.
+    pub used: usize,
 }
 
 impl Measures {
@@ -94,15 +110,28 @@ impl Measures {
         values.add(&metric::XMIN_AGE, Key::of(&metric::XMIN_AGE), age);
         let age = database.oldest_transaction.unwrap_or_default().as_secs_f64();
         values.add(&metric::OLDEST_TRANSACTION, Key::of(&metric::OLDEST_TRANSACTION), age);
-        for (metric, key) in std::mem::take(&mut state.gauges) {
-            values.0.entry(key).or_insert((metric, 0.0));
+        let last = std::mem::take(&mut state.fleet);
+        state.fleet = self.0.set(state, values, last);
+    }
+
+    /// Sets the gauges of a worker's slots, to which those of the other workers of this process are added.
+    pub(crate) fn set_slots(&self, worker: usize, slots: &[SlotsOfQueue]) {
+        let mut state = lock(&self.0.state);
+        let state = &mut *state;
+        if slots.is_empty() {
+            state.workers.remove(&worker);
+        } else {
+            state.workers.insert(worker, slots.to_vec());
         }
-        for (key, (metric, value)) in values.0 {
-            if value != 0.0 {
-                state.gauges.push((metric, key.clone()));
-            }
-            self.0.record(state, metric, key, value);
+        let mut values = Values::default();
+        for of_queue in state.workers.values().flatten() {
+            let name = state.queues.label(&of_queue.queue);
+            let key = |metric| Key { queue: Some(Arc::clone(&name)), ..Key::of(metric) };
+            values.add(&metric::WORKER_SLOTS, key(&metric::WORKER_SLOTS), of_queue.slots as f64);
+            values.add(&metric::WORKER_USED, key(&metric::WORKER_USED), of_queue.used as f64);
         }
+        let last = std::mem::take(&mut state.slots);
+        state.slots = self.0.set(state, values, last);
     }
 }
 
@@ -111,11 +140,26 @@ impl Inner {
         let new = |key: &Key| self.meter.instrument(metric, &key.labels(metric));
         state.instruments.entry(key).or_insert_with_key(new)(value);
     }
+
+    /// Sets gauges, and those of the last time that have no value any more to zero. Returns those that are not zero.
+    fn set(&self, state: &mut State, mut values: Values, last: Vec<Gauge>) -> Vec<Gauge> {
+        for (metric, key) in last {
+            values.0.entry(key).or_insert((metric, 0.0));
+        }
+        let mut set = Vec::new();
+        for (key, (metric, value)) in values.0 {
+            if value != 0.0 {
+                set.push((metric, key.clone()));
+            }
+            self.record(state, metric, key, value);
+        }
+        set
+    }
 }
 
 /// The values of gauges.
 #[derive(Default)]
-struct Values(HashMap<Key, (&'static Metric, f64)>);
+struct Values(ByKey<(&'static Metric, f64)>);
 
 impl Values {
     /// Adds to a gauge, of which several queues may share one.

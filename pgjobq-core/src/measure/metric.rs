@@ -28,7 +28,7 @@ pub enum MetricKind {
     Counter,
     /// The distribution of a value.
     Histogram,
-    /// A value that goes up and down. Those of the fleet are the same in every process.
+    /// A value that goes up and down. Those of the fleet are the same in every process; those of workers are its own.
     Gauge,
 }
 
@@ -106,6 +106,10 @@ metrics! {
         "How often the database stopped answering this process.";
     EVENTS_DROPPED = "pgjobq.events.dropped", Counter, "{event}", [], &[],
         "Events and statements that these metrics have missed, because the process was too busy to count them.";
+    WORKER_SLOTS = "pgjobq.worker.slots", Gauge, "{slot}", ["queue"], &[],
+        "The slots of the workers of this process.";
+    WORKER_USED = "pgjobq.worker.slots.used", Gauge, "{slot}", ["queue"], &[],
+        "The slots of the workers of this process in which a job runs.";
     QUEUE_JOBS = "pgjobq.queue.jobs", Gauge, "{job}", ["queue", "state"], &[],
         "Live jobs by state, and the dead ones that are kept. Above ten thousand it is an estimate.";
     QUEUE_EXACT = "pgjobq.queue.exact", Gauge, "1", ["queue"], &[],

@@ -12,6 +12,7 @@ mod builder;
 #[cfg(feature = "metrics")]
 mod facade;
 pub(crate) mod fleet;
+mod gauges;
 mod labels;
 pub(crate) mod measures;
 pub(crate) mod meter;

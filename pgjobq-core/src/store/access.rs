@@ -1,7 +1,7 @@
 //! A worker's access to the database.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
@@ -114,11 +114,12 @@ impl Store {
         &self,
         query: impl Execute<'q, Postgres> + 'q,
     ) -> Result<Vec<PgRow>, DatabaseError> {
-        let mut lent = self.connections.lend().await.map_err(|error| self.failed(error))?;
+        let mut lent = self.connections.lend().await.map_err(|error| self.failed(error, None))?;
+        let opened = Some(lent.opened_at());
         let sender = Sender { worker: Some(&self.worker), alone: true };
         let answered = timeout(self.answer_within, self.sql.rows(lent.connection(), query, sender)).await;
         let Ok(answered) = answered else {
-            return Err(self.failed(DatabaseError::Unanswered { after: self.answer_within }));
+            return Err(self.failed(DatabaseError::Unanswered { after: self.answer_within }, opened));
         };
         match answered {
             Ok(rows) => {
@@ -132,14 +133,14 @@ impl Store {
                 if error.as_database_error().is_some() {
                     lent.give_back();
                 }
-                Err(self.failed(self.error(error)))
+                Err(self.failed(self.error(error), opened))
             }
         }
     }
 
     /// Takes note of an error that may be that of the connection.
-    fn failed(&self, error: DatabaseError) -> DatabaseError {
-        self.answers.note_error(&error);
+    fn failed(&self, error: DatabaseError, opened: Option<Instant>) -> DatabaseError {
+        self.answers.note_error(&error, opened);
         error
     }
 

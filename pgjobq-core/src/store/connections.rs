@@ -125,6 +125,10 @@ impl Connections {
 }
 
 impl Lent<'_> {
+    pub(super) fn opened_at(&self) -> Instant {
+        self.opened.at
+    }
+
     pub(super) fn connection(&mut self) -> &mut PgConnection {
         &mut self.opened.connection
     }

@@ -81,6 +81,15 @@ impl InFlight {
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     }
 
+    /// Returns the number of attempts that run, by queue.
+    pub(crate) fn by_queue(&self) -> HashMap<String, usize> {
+        let mut running = HashMap::new();
+        for attempt in self.lock().values() {
+            *running.entry(attempt.context.queue().to_owned()).or_default() += 1;
+        }
+        running
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.lock().len()
     }
