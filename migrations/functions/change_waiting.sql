@@ -39,8 +39,7 @@ begin
     v_waiting := array(select id from unnest(v_waiting) d(id)
                         where id <> all (late) and id <> all (same) order by id);
     v_seats := pgjobq.seat_moved(p_shard, v_waiting, p_queue);
-    "full" := v_seats."full";
-    v_waiting := v_seats.seated;
+    "full" := v_seats."full"; v_waiting := v_seats.seated;
     v_new := pgjobq.draw_tickets(cardinality(v_waiting));
     with moved as (
         update pgjobq.jobs j

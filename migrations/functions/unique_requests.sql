@@ -265,7 +265,8 @@ begin
                      then coalesce(j.ticket, nextval('pgjobq.ticket')) end;
     update pgjobq.jobs
        set args = j.args, attributes = j.attributes, weight = j.weight, run_at = j.run_at, due_at = j.due_at,
-           meta = j.meta, expires_at = j.expires_at, permit = j.permit, queue_permit = j.queue_permit, ticket = j.ticket
+           meta = j.meta, expires_at = j.expires_at, permit = j.permit, queue_permit = j.queue_permit,
+           ticket = j.ticket
      where shard = p_job.shard and id = p_job.id;
     perform pgjobq.announce_limited(case when v_is_due and j.ticket is null then array[j.id] end)
       where pgjobq.needs_permit(j.limits) and p_time;

@@ -1,7 +1,7 @@
 -- Admits what it can under the limits of jobs that wait for permits, shard by shard. $1 ids
 -- `ended`: the jobs that this admission has ended. `dropped`: those of $1 that any admission has ended.
--- `wake`: the queues with jobs that may start now, in which a worker waits to be notified. `has_followers`: something may follow from
--- the ends of jobs.
+-- `wake`: the queues with jobs that may start now, in which a worker waits to be notified.
+-- `has_followers`: something may follow from the ends of jobs.
 select g.shard, a.admitted, a.queues, a.more is true as more, a.ended, a.dropped, a.next_look is not null as awaits,
        array(select distinct i.id from pgjobq.workers w, unnest(w.idle) i(id)
               where w.shard = 0 and i.id = any (a.queues)) as wake,
