@@ -16,7 +16,7 @@
 --                 `p_found`, the scan hint; null if the queue is paused
 --   opened        false if another session holds the lane, or the queue is paused; then it takes nothing
 --   more          true if jobs were left because of `p_bytes` or `p_scarce`; they are above `scanned_to`
---   limits        4 if a rate held back some of them; `starts.next_at` has the time of the next look
+--   limits        4 if a rate may have held back some of them: `starts.next_at` has the next look's time
 --
 -- It commits without waiting for the disk, unless one of its jobs must not run twice, or is counted for a
 -- rate: a crash of the database that loses the claim only redelivers its jobs.
@@ -199,7 +199,6 @@ declare
     v_most int := p_want;
     v_startable uuid[]; -- null until a job under a rate was met
     v_rated uuid[] := '{}';
-    v_held_back boolean := false;
 begin
     for j in select * from pgjobq.claimable_jobs(
         p_shard, p_queue, p_scan_hint, p_found, p_found_priority, p_rows, p_kinds, p_paused_keys, p_filter,
@@ -217,7 +216,6 @@ begin
            or (j.limits & 4::smallint > 0 and j.id <> all (v_startable))
         then
             v_left := coalesce(v_left, j.ticket);
-            v_held_back := v_held_back or (j.limits & 4::smallint > 0 and j.id <> all (v_startable)) is true;
             exit when p_bytes <= 0;
             continue;
         end if;
@@ -242,7 +240,7 @@ begin
         coalesce(v_left - 1, v_tickets[cardinality(v_tickets)]));
     j.opened := true;
     j.more := v_left is not null;
-    j.limits := case when v_held_back then 4 end;
+    j.limits := case when j.more and v_startable is not null then 4 end;
     return next j;
 end $$;
 

@@ -15,7 +15,8 @@ begin
     perform pgjobq.check_setting(s.setting, s.value) from unnest(p_settings, p_values) s(setting, value);
     select jsonb_object_agg(setting, jsonb_build_object(
                'value', case when setting = 'when_full' then to_jsonb((pgjobq.full_policies())[value])
-                             else to_jsonb(value) end, 'by', coalesce(p_by, session_user), 'role', session_user,
+                             else to_jsonb(value) end,
+               'by', coalesce(p_by, session_user), 'role', session_user,
                'at', clock_timestamp())) filter (where value is not null),
            array_agg(setting) filter (where value is null)
       into v_set, v_reset from unnest(p_settings, p_values) s(setting, value);
@@ -40,8 +41,8 @@ revoke execute on function pgjobq.change_settings from public;
 create or replace function pgjobq.check_setting(p_setting text, p_value bigint) returns void
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
-    if (p_setting in ('limit', 'bound', 'when_full', 'ageing', 'keep_completed', 'keep_dead', 'keep_cancelled',
-                      'keep_expired')) is not true
+    if (p_setting in ('limit', 'bound', 'when_full', 'ageing', 'keep_completed', 'keep_dead',
+                      'keep_cancelled', 'keep_expired')) is not true
     then
         raise exception 'a queue has no setting %', quote_nullable(p_setting)
             using errcode = 'invalid_parameter_value',
@@ -108,8 +109,8 @@ begin
 exception when invalid_text_representation or invalid_datetime_format or datetime_field_overflow then
     raise exception '% is no value of the setting %', quote_literal(p_value), p_setting
         using errcode = 'invalid_parameter_value',
-            hint = 'limit and bound are numbers of jobs, when_full is a word; the others are times, such as 2 '
-                   'days.';
+            hint = 'limit and bound are numbers of jobs, when_full is a word; the others are times, such as '
+                   '2 days.';
 end $$;
 
 comment on function pgjobq.value_of_setting is 'Internal. The value of a setting that a person has written.';

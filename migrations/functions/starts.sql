@@ -144,8 +144,8 @@ comment on function pgjobq.count_starts is 'Internal. Counts the starts of jobs 
 
 -- Notes when admission has to look at a limit again, whose history is locked: when this weight has room, if
 -- what is in line starts now. Never, if no job waits, or something else holds it back. Returns that time if
--- nobody is to look by then: a time that is over, and of which nobody has taken the limit, is nobody's. Starts
--- in the future move to the present: see `add_start`.
+-- nobody is to look by then: a time that is over, and of which nobody has taken the limit, is nobody's.
+-- Starts in the future move to the present: see `add_start`.
 create or replace function pgjobq.look_again(
     p_shard smallint, p_scope text, p_name text, p_key text, p_rates pgjobq.rate[], p_now timestamptz,
     p_in_line bigint, p_weight int)

@@ -1,5 +1,5 @@
--- The words with which an enqueue from SQL says how long a job is the only one with its unique key, and what a
--- second one changes. They are those of `#[job]`.
+-- The words with which an enqueue from SQL says how long a job is the only one with its unique key, and what
+-- a second one changes. They are those of `#[job]`.
 
 -- The options of a unique job: those of its kind, and what the call says instead.
 create or replace function pgjobq.unique_options(p_of_kind jsonb, p_while text, p_answer text) returns jsonb
@@ -13,7 +13,8 @@ begin
             v_options := v_options || '{"unique": "waiting"}';
         elsif p_while <> 'live' then
             v_options := v_options || jsonb_build_object('unique', 'time', 'unique_for',
-                pgjobq.unique_time(p_while, 'time of a unique job', 'live, waiting, or a time, such as 1 hour'));
+                pgjobq.unique_time(
+                    p_while, 'time of a unique job', 'live, waiting, or a time, such as 1 hour'));
         end if;
     end if;
     if p_answer is not null then

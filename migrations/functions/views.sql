@@ -28,7 +28,8 @@ comment on column pgjobq.job_states.state is
 comment on column pgjobq.job_states.args is 'The arguments, without those that the job function redacts.';
 
 create or replace view pgjobq.queue_overview as
-select q.name as queue, c.ready, s.scheduled, c.blocked, c.limited, c.running, c.quarantined, coalesce(d.dead, 0) as dead,
+select q.name as queue, c.ready, s.scheduled, c.blocked, c.limited, c.running, c.quarantined,
+       coalesce(d.dead, 0) as dead,
        c.exact and s.exact as exact, c.oldest_ready, c.completed, c.failed, w.in_queue as workers,
        c.unaccepted,
        exists (select from pgjobq.pauses p
