@@ -107,7 +107,7 @@ fn dashboard_can_be_imported() {
         let queries = panel["targets"].as_array().unwrap();
         let letters: BTreeSet<_> = queries.iter().map(|query| query["refId"].as_str().unwrap()).collect();
         assert_eq!(letters.len(), queries.len(), "each query has a letter of its own: {panel}");
-        queries.iter().for_each(|query| legend(query));
+        queries.iter().for_each(legend);
     }
     assert_eq!(dashboard["templating"]["list"][0]["name"], "datasource");
     assert!(dashboard["schemaVersion"].is_u64() && dashboard["uid"].is_string());

@@ -54,7 +54,7 @@ async fn dead_worker_is_observed_by_those_who_recover_its_jobs(db: TestDb) {
     // A worker that claims both, and dies.
     db.run(
         "do $$ declare l record; begin
-             for l in select l.* from pgjobq.lanes l join pgjobq.queues q on q.id = l.queue_id
+             for l in select n.* from pgjobq.lanes n join pgjobq.queues q on q.id = n.queue_id
                        where q.name = 'default' loop
                  perform pgjobq.register_worker(l.shard, 42, 'ghost');
                  perform pgjobq.claim(l.shard, l.queue_id, 42, 7, true, array['observed_stubborn'], 100,
