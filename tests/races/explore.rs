@@ -16,8 +16,10 @@ use crate::session::Ending;
 /// Operations that run concurrently, each with the isolation of its transaction.
 pub(crate) type Group = Vec<Side>;
 
-/// The number of orders of a group that are run, if it has more.
+/// The number of orders of three operations that are run, if there are more.
 const SAMPLE: usize = 120;
+/// The same for two operations above READ COMMITTED, unless `PGJOBQ_RACES` is `all`.
+const STRICT_SAMPLE: usize = 6;
 
 /// Counts of the runs, and the violations that they found.
 #[derive(Debug, Default)]
@@ -62,11 +64,14 @@ fn at_every_level(operations: &[&'static Operation]) -> Vec<Group> {
         .collect()
 }
 
-/// Runs every interleaving of two operations; of three operations, only the drawn ones.
+/// Runs every interleaving of two operations; of three operations, or above READ COMMITTED, only the drawn ones.
 async fn explore(bench: &mut Bench, group: &Group) -> Report {
     let mut report = Report { groups: 1, ..Report::default() };
     bench.tidy().await;
-    if group.len() == 2 {
+    let all = std::env::var("PGJOBQ_RACES").is_ok_and(|orders| orders == "all");
+    let strict = !all && group.iter().any(|(_, level)| *level != Isolation::ReadCommitted);
+    let sample = if group.len() == 2 { STRICT_SAMPLE } else { SAMPLE };
+    if group.len() == 2 && !strict {
         let mut schedule = Some(Schedule::first(group[0].0.name == group[1].0.name));
         while let Some(mut order) = schedule {
             if !report.run(bench, group, &mut order).await {
@@ -76,9 +81,9 @@ async fn explore(bench: &mut Bench, group: &Group) -> Report {
         }
     } else {
         let mut drawn = BTreeSet::new();
-        for seed in 0..2 * SAMPLE as u64 {
+        for seed in 0..2 * sample as u64 {
             let mut order = Schedule::drawn(seed);
-            if drawn.len() == SAMPLE || !report.run(bench, group, &mut order).await {
+            if drawn.len() == sample || !report.run(bench, group, &mut order).await {
                 break;
             }
             drawn.insert(order.sides());
