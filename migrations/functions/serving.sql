@@ -39,7 +39,7 @@ comment on function pgjobq.live_workers is 'Internal. The live workers, as one j
 -- alike: so it compares each job with the different workers only.
 create or replace function pgjobq.unaccepted(
     p_shard smallint, p_queue int, out id uuid, out kind text, out created_at timestamptz)
-returns setof record language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+returns setof record language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
     v_queue text := (select q.name from pgjobq.queues q where q.id = p_queue);
@@ -68,7 +68,7 @@ comment on function pgjobq.unaccepted is
 -- the leases above the job's ticket.
 create or replace function pgjobq.unstarted(p_shards smallint[], p_ids uuid[])
 returns table (id uuid, kind text, queue text, sentence text)
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
     return query

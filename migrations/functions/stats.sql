@@ -54,7 +54,7 @@ comment on function pgjobq.queue_stats is 'Internal. The state of a queue in one
 -- higher, and `exact` is false.
 create or replace function pgjobq.scheduled_counts(
     p_shards smallint[], p_queues int[], out queue_id int, out scheduled bigint, out exact boolean)
-returns setof record language plpgsql set search_path = pg_catalog, pg_temp as $$
+returns setof record language plpgsql rows 10 set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
     c_most constant int := 10000;

@@ -7,7 +7,8 @@ select n.name, q.id, q.deleted_at is not null as deleted, s.shards,
        (q.overrides -> 'limit' ->> 'value')::int as slots,
        pgjobq.microseconds(pgjobq.keep_of(q.id, 'completed')) as keep,
        pgjobq.ageing_of(q.id) is not null as ages, s.changes
-  from pgjobq.settings s cross join unnest($1::text[]) n(name)
+  -- One row, which the planner does not know of a table that is never analysed.
+  from (select shards, changes from pgjobq.settings limit 1) s cross join unnest($1::text[]) n(name)
   left join pgjobq.queues q on q.name = n.name
   left join (select queue_id, count(*) as lanes from pgjobq.lanes where shard = any ($2) group by queue_id) l
     on l.queue_id = q.id

@@ -13,6 +13,7 @@ mod session; // One connection, and the cost of a statement in it.
 mod tables; // Fills tables, and reads back what a claim took.
 
 mod bounds; // Jobs in a bounded queue, and beside one.
+mod compiled; // No statement is compiled.
 mod due; // Due, expired and cancelled jobs beside many others.
 mod filters; // A claim of a worker that accepts one job in a thousand.
 mod growth; // A claim beside many jobs and many leases.
