@@ -130,8 +130,9 @@ end $$;
 comment on function pgjobq.holder_counts is 'Internal. Whether the holder of a unique key still counts.';
 
 -- Enqueues a job whose key nobody seems to hold any more, and deletes its request. `is_new` is false if
--- another job holds the key: the request is about that one then. It is null if the queue is full; or if an
--- open transaction enqueues a job with this key, for which no transaction of ours waits longer than a moment.
+-- another job holds the key: the request is about that one then, and changes nothing of it if it came later,
+-- because its content is newer. It is null if the queue is full; or if an open transaction enqueues a job
+-- with this key, for which no transaction of ours waits longer than a moment.
 -- `queue` is the queue of a job that may start now; 0 if it has a time.
 create or replace function pgjobq.enqueue_after_all(
     p_request pgjobq.unique_requests, out is_new boolean, out queue int)
@@ -159,7 +160,9 @@ begin
             delete from pgjobq.unique_requests where shard = p_request.shard and id = p_request.id;
         end if;
     else
-        update pgjobq.unique_requests set holder = v_holder.id, holder_created_at = v_holder.created_at
+        update pgjobq.unique_requests
+           set holder = v_holder.id, holder_created_at = v_holder.created_at,
+               answer = case when v_holder.created_at > v_job.created_at then 'keep' else answer end
          where shard = p_request.shard and id = p_request.id;
     end if;
     perform set_config('lock_timeout', v_timeout, true);
@@ -170,8 +173,8 @@ end $$;
 comment on function pgjobq.enqueue_after_all is
     'Internal. Enqueues a unique job whose key is no longer held.';
 
--- Inserts the job of a request, as if it was enqueued now. Returns its queue if it may start; 0 if it has a
--- time.
+-- Inserts the job of a request. It was created when it was asked for, which tells what is newer; its place in
+-- line is one of now. Returns its queue if it may start; 0 if it has a time.
 create or replace function pgjobq.insert_after_all(p_job pgjobq.jobs) returns int language plpgsql as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -180,12 +183,13 @@ declare
     v_is_limited boolean := pgjobq.needs_permit(p_job.limits);
 begin
     insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, meta, attributes, key, run_at,
-                             expires_at, retries, max_crashes, created_at, limits, weight, unique_key,
-                             unique_slot, arrival, ticket)
+                             due_at, expires_at, retries, max_crashes, created_at, limits, weight,
+                             unique_key, unique_slot, arrival, ticket)
     values (p_job.shard, p_job.id, p_job.queue_id, p_job.priority, p_job.kind, p_job.args, p_job.meta,
-            p_job.attributes, p_job.key, case when not v_is_due then p_job.run_at end, p_job.expires_at,
-            p_job.retries, p_job.max_crashes, v_now, p_job.limits, p_job.weight, p_job.unique_key,
-            p_job.unique_slot, case when v_is_limited then v_ticket end,
+            p_job.attributes, p_job.key, case when not v_is_due then p_job.run_at end,
+            case when v_is_due then p_job.run_at end, p_job.expires_at, p_job.retries, p_job.max_crashes,
+            p_job.created_at, p_job.limits, p_job.weight, p_job.unique_key, p_job.unique_slot,
+            case when v_is_limited then v_ticket end,
             case when v_is_due and not v_is_limited then v_ticket end)
     on conflict do nothing;
     if v_is_due and v_is_limited then

@@ -104,6 +104,51 @@ async fn last_replacement_counts_whoever_settles_first(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
+/// A job with the key of tenant 1, which replaces the arguments of one that waits.
+fn version(version: u32) -> NewJob<u32> {
+    let job = unique_sync::job(version, 0).unique("tenant:1").on_duplicate(OnDuplicate::Replace);
+    job.unique_while(UniqueWhile::Waiting)
+}
+
+/// Settles the requests as a worker does: the first look may find another holder.
+async fn settle(db: &TestDb) {
+    for _ in 0..2 {
+        db.run("select from pgjobq.settle_unique(0::smallint, null, null, 10)").await;
+    }
+    assert_eq!(db.number("select count(*) from pgjobq.unique_requests").await, 0);
+}
+
+on_one_shard!(earlier_replacement_leaves_a_newer_job_unchanged);
+async fn earlier_replacement_leaves_a_newer_job_unchanged(db: TestDb) {
+    version(1).enqueue(&db.client).await.unwrap();
+    let mut tx = db.pool.begin().await.unwrap();
+    version(2).enqueue(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    claim_all(&db).await; // Before anybody has settled this request.
+    let newest = version(3).enqueue(&db.client).await.unwrap();
+    assert!(newest.is_new(), "{newest:?}");
+    settle(&db).await;
+    assert_eq!(db.number("select sum((args ->> 'tenant')::int) from pgjobq.jobs").await, 1 + 3);
+}
+
+on_one_shard!(later_replacement_changes_the_job_of_an_earlier_one);
+async fn later_replacement_changes_the_job_of_an_earlier_one(db: TestDb) {
+    let first = version(1).enqueue(&db.client).await.unwrap();
+    let earlier = version(2);
+    let id = earlier.job_id();
+    let mut tx = db.pool.begin().await.unwrap();
+    earlier.enqueue(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = db.pool.begin().await.unwrap();
+    version(3).enqueue(&mut *tx).await.unwrap();
+    first.cancel(&db.client).await.unwrap();
+    settle(&db).await; // The earlier one is enqueued after all.
+    tx.commit().await.unwrap();
+    settle(&db).await;
+    assert_eq!(db.text(&format!("select args ->> 'tenant' from pgjobq.jobs where id = '{id}'")).await, "3");
+    assert_eq!(jobs(&db).await, 1);
+}
+
 on_one_shard!(old_snapshot_enqueues_no_second_waiting_job);
 async fn old_snapshot_enqueues_no_second_waiting_job(db: TestDb) {
     let mut caller = db.pool.acquire().await.unwrap();
