@@ -53,7 +53,7 @@ begin
                     'enqueues this one after all if that one has started or ended.', v_request.holder, v_key,
                     case when v_request.answer = 'keep' then 'forgets this one'
                          else 'changes that one as this one asks' end) end
-        || coalesce(format(' Its queue `%s` is full: it is not enqueued before there is room.', v_full), '');
+        || coalesce(' Its queue `' || v_full || '` is full: it is not enqueued before there is room.', '');
     details := jsonb_build_object('key', v_key, 'holder', v_request.holder, 'full', v_full is not null);
     return next;
 end $$;

@@ -35,7 +35,7 @@ begin
             when v_answer.unknown is not null then format('but there is no queue `%s`', v_answer.unknown[1])
             when v_answer.refused is not null
             then (select format('one of which waits for job %s, which %s', parent,
-                                coalesce(format('is of the kind `%s`, not of that of its handle', kind),
+                                coalesce('is of the kind `' || kind || '`, not of that of its handle',
                                          'does not exist in this schema'))
                     from jsonb_each_text(v_answer.refused) r(parent, kind) limit 1)
             else 'one of which is under a limit, in a database with several shards' end

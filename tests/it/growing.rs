@@ -162,6 +162,8 @@ async fn step_that_adds_invalid_steps_is_dead(db: TestDb) {
     let many = flow.add(growing_list::step(10_000, 0));
     let later = growing_alone::job().delay(Duration::from_secs(3600)).enqueue(&db.client).await.unwrap();
     let misread = flow.add(growing_misread::step(later.id()));
+    let nobodys = growing_alone::job().job_id(); // Of a job that is never enqueued.
+    let missing = flow.add(growing_misread::step(nobodys));
     let run = flow.enqueue(&db.client).await.unwrap();
     assert_eq!(outcome(&db, &run).await, WorkflowOutcome::Failed);
     let Outcome::Dead(failure) = end_of(&db.client, &unknown.handle()).await else { panic!() };
@@ -175,9 +177,12 @@ async fn step_that_adds_invalid_steps_is_dead(db: TestDb) {
         later.id()
     );
     assert!(failure.message().contains(&misread), "{failure}");
+    let Outcome::Dead(failure) = end_of(&db.client, &missing.handle()).await else { panic!() };
+    let missing = format!("one of which waits for job {nobodys}, which does not exist in this schema");
+    assert!(failure.message().contains(&missing), "{failure}");
     let Outcome::Dead(failure) = end_of(&db.client, &many.handle()).await else { panic!() };
     assert_eq!(failure.message(), "it adds 10001 steps to its workflow, more than the limit of 10000");
-    assert_eq!(db.number("select count(*) from pgjobq.steps").await, 3);
+    assert_eq!(db.number("select count(*) from pgjobq.steps").await, 4);
     worker.shutdown().await.unwrap();
 }
 

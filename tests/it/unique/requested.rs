@@ -33,3 +33,31 @@ async fn requested_job_without_room_is_explained(db: TestDb) {
     assert_eq!((db.number(requested).await, jobs(&db).await), (0, 1));
     assert!(handle.status(&db.client).await.unwrap().is_some());
 }
+
+on_one_shard!(deleted_request_changes_and_enqueues_nothing);
+async fn deleted_request_changes_and_enqueues_nothing(db: TestDb) {
+    let ended = sync(1).enqueue(&db.client).await.unwrap();
+    let mut tx = db.pool.begin().await.unwrap();
+    let anew = sync(1).on_duplicate(OnDuplicate::Replace);
+    let id = anew.job_id();
+    anew.enqueue(&mut *tx).await.unwrap();
+    ended.cancel(&db.client).await.unwrap();
+    let waits = sync(2).enqueue(&db.client).await.unwrap();
+    let change = unique_sync::job(9, 0).unique("tenant:2").on_duplicate(OnDuplicate::Replace);
+    let change_id = change.job_id();
+    change.enqueue(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    for id in [id, change_id] {
+        let reason = db.client.explain(id).await.unwrap().reasons.swap_remove(0);
+        assert!(matches!(reason.cause, Cause::Duplicate { full: false, .. }), "{reason:?}");
+        assert!(!reason.sentence.contains("full"), "{reason:?}");
+        // As the documentation for operators says.
+        db.run(&format!("delete from pgjobq.unique_requests where id = '{id}'")).await;
+        assert_eq!(db.client.explain(id).await.unwrap().reasons[0].cause, Cause::NotFound);
+    }
+    let worker = db.worker().build().await.unwrap().start();
+    assert_eq!(waits.wait(&db.client).await.unwrap(), Outcome::Completed(2));
+    worker.shutdown().await.unwrap();
+    assert!(unique_sync::handle(id).status(&db.client).await.unwrap().is_none());
+    assert_eq!(jobs(&db).await, 0);
+}
