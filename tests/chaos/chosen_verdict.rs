@@ -11,13 +11,14 @@ const INDEX: &str = "create index if not exists claims_by_ticket on claims using
 /// Statements that must return 0. `$1` and `$2` are the answered enqueues: the job, and the one that has taken its place, if any.
 const NONE: [(&str, &str); 7] = [
     (
-        // What was asked of a holder may meet another one when it is carried out, after the commit.
+        // What was asked of a holder may meet another one when it is carried out: after the commit, or by a worker, because the
+        // network of the client failed. Its run has the same content, or a newer one.
         "enqueues after which no run of their job, or of the one in its place, has seen what was written before them",
         "select count(*) from unnest($1, $2) a(job, holder) join asked k using (job)
           where k.kind in ('synced', 'replaced', 'debounced') and not exists (
             select from runs r join sights s using (run) join asked o on o.job = r.job
              where o.kind = k.kind and o.name = k.name and r.ended is not null and r.began > k.at
-               and (s.version >= k.version or k.kind <> 'synced')
+               and s.version >= k.version
                and (r.job in (a.job, a.holder) or k.in_transaction or k.kind <> 'synced'))",
     ),
     (

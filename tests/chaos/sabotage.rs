@@ -10,7 +10,7 @@ use crate::stage::Stage;
 const EVERY: Duration = Duration::from_millis(100);
 
 /// The faults, and what is executed over and over.
-const FAULTS: [(&str, &str); 10] = [
+const FAULTS: [(&str, &str); 11] = [
     (
         "limit",
         "update pgjobq.limits set concurrency = 3 where name in ('lined', 'scarce', 'narrow') and concurrency < 3;
@@ -36,6 +36,13 @@ const FAULTS: [(&str, &str); 10] = [
         "newest",
         "update pgjobq.jobs set arrival = arrival + 1000000000
           where kind = 'newest' and permit is null and ticket is null and arrival < 1000000000",
+    ),
+    (
+        "change",
+        "create or replace function public.keep() returns trigger language plpgsql as
+             $$ begin new.answer := 'keep'; return new; end $$;
+         create or replace trigger keep before insert on pgjobq.unique_requests
+             for each row execute function public.keep()",
     ),
     ("weight", "update pgjobq.jobs set weight = 1 where kind = 'tolled' and weight > 1"),
 ];
