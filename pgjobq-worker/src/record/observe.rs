@@ -39,9 +39,9 @@ fn settle(observed: ObservedAttempt, result: &Unrecorded, finished: &Finished, e
     let Some(outcome) = decision.outcome() else { return };
     let job = result.job();
     if finished.stale.contains(&job) {
-        // The row of a job in doubt is gone if its transaction has committed.
+        // The row of a job in doubt is gone if its transaction has committed, or if another worker has the job: nobody knows which.
         if result.in_doubt {
-            observed.ended(Outcome::Completed, None, events);
+            drop(observed); // It counts as lost.
         } else {
             observed.refused(outcome, events);
         }
