@@ -91,8 +91,11 @@ async fn interrupted_index_is_completed_by_another_call(db: TestDb) {
     old.execute("lock pgjobq.jobs in row exclusive mode").await.unwrap();
     let client = db.client.clone();
     let build = tokio::spawn(async move { client.index_attribute("tenant").await });
-    db.until("exists (select from pg_stat_progress_create_index where phase like 'waiting for writers%')")
-        .await;
+    db.until(
+        "exists (select from pg_stat_progress_create_index
+                  where datname = current_database() and phase like 'waiting for writers%')",
+    )
+    .await;
     assert_eq!(
         states(&db.client).await,
         [("tenant".to_owned(), AttributeIndexState::Building { percent: 0 })]

@@ -139,12 +139,12 @@ async fn job_computes_attributes_from_its_arguments(db: TestDb) {
         attributed_by_itself::step(3, Region::Europe, first.output()).attribute("is.large", None::<bool>),
     );
     flow.enqueue(&db.client).await.unwrap();
-    let all = "select string_agg(attributes::text, ', ' order by id) from pgjobq.jobs";
+    let all = "select string_agg(attributes::text, ', ' order by attributes -> 'tenant') from pgjobq.jobs";
     let expected = [
-        r#"{"region": "eu", "tenant": 18446744073709551615, "version": 3, "is.large": true}"#,
         r#"{"region": "us", "tenant": 1, "version": 4, "is.large": false}"#,
         r#"{"region": "eu", "tenant": 2, "version": 3, "is.large": false}"#,
         r#"{"region": "eu", "tenant": 3, "version": 3, "is.large": null}"#,
+        r#"{"region": "eu", "tenant": 18446744073709551615, "version": 3, "is.large": true}"#,
     ];
     assert_eq!(db.text(all).await, expected.join(", "));
 }
