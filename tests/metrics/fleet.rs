@@ -42,8 +42,8 @@ async fn fleet_state_counts_jobs_workers_and_unserved_kinds(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
-on_one_shard!(age_of_a_scheduled_job_begins_when_it_comes_into_line);
-async fn age_of_a_scheduled_job_begins_when_it_comes_into_line(db: TestDb) {
+on_one_shard!(age_of_a_scheduled_job_begins_in_line);
+async fn age_of_a_scheduled_job_begins_in_line(db: TestDb) {
     db.client.queue("metrics_fleet").save().await.unwrap();
     metrics_idle::job().delay(HOUR).enqueue(&db.client).await.unwrap();
     db.run("update pgjobq.jobs set created_at = created_at - interval '1 day'").await;

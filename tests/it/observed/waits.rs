@@ -27,8 +27,8 @@ fn last_wait(seen: &Seen) -> Duration {
     seen.ended().last().unwrap().wait.unwrap()
 }
 
-on_one_shard!(scheduled_jobs_are_promoted_and_wait_from_when_they_are_due);
-async fn scheduled_jobs_are_promoted_and_wait_from_when_they_are_due(db: TestDb) {
+on_one_shard!(promoted_jobs_wait_from_when_they_are_due);
+async fn promoted_jobs_wait_from_when_they_are_due(db: TestDb) {
     let (client, seen) = observed(&db);
     let scheduled =
         observed_end::job(String::new()).delay(Duration::from_secs(3600)).enqueue(&client).await.unwrap();
