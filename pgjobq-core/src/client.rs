@@ -31,7 +31,7 @@ use crate::enqueue::deliver::Sender;
 use crate::enqueue::inserted::Inserted;
 use crate::enqueue::new::New;
 use crate::enqueue::room::Rooms;
-use crate::enqueue::row::{MAX_ARGS, Row};
+use crate::enqueue::row::{MAX_ARGS, without};
 use crate::enqueue::sending::Sending;
 use crate::observe::telemetry::{Receiving, Telemetry};
 use crate::observe::{ExplainSampler, Observer, TelemetryHook};
@@ -307,8 +307,8 @@ impl Client {
     }
 
     /// Stops the client's background tasks, and waits until they have stopped. Pending enqueues are answered, or fail
-    /// with [`EnqueueError::Closed`]. Observers have then seen everything that happened,
-    /// unless one blocks for more than five seconds. The pool stays open.
+    /// with [`EnqueueError::Closed`]. Observers have then seen everything that happened, unless one blocks for more than five
+    /// seconds. The pool stays open.
     pub async fn close(&self) {
         self.inner.shared.stop.cancel();
         self.inner.shared.tasks.close();
@@ -332,11 +332,8 @@ impl Client {
                 let observers = self.observers();
                 let all = if observers.listen() { rows.clone() } else { Vec::new() };
                 let sent = sending.send(rows).await;
-                let is_left = |row: &&Arc<Row>| rows.iter().any(|left| Arc::ptr_eq(left, row));
-                observers.enqueued(
-                    all.iter().filter(|row| sent.is_ok() || !is_left(row)).map(AsRef::as_ref),
-                    true,
-                );
+                let enqueued = if sent.is_ok() { all } else { without(&all, rows) };
+                observers.enqueued(enqueued.iter().map(AsRef::as_ref), true);
                 sent?;
                 Ok(Inserted { is_new: true, committed: true })
             }

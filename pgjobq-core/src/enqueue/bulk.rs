@@ -12,7 +12,7 @@ use crate::enqueue::new::New;
 use crate::enqueue::new_row::NewRow;
 use crate::enqueue::one::checked;
 use crate::enqueue::outcome::EnqueueOutcome;
-use crate::enqueue::row::Row;
+use crate::enqueue::row::{Row, without};
 use crate::trace::producer::Batch;
 use crate::{EnqueueError, NewJob, Target};
 
@@ -258,12 +258,6 @@ impl Enqueued {
             }
         }
     }
-}
-
-/// Returns the rows that are not among `left`. By address: two jobs may have the same id.
-fn without(rows: &[Arc<Row>], left: &[Arc<Row>]) -> Vec<Arc<Row>> {
-    let left: HashSet<*const Row> = left.iter().map(Arc::as_ptr).collect();
-    rows.iter().filter(|row| !left.contains(&Arc::as_ptr(row))).cloned().collect()
 }
 
 /// Returns the positions of the jobs of `part`, in their order. `first` is the position of the first of `rows`.

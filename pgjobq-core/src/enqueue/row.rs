@@ -1,5 +1,6 @@
 //! A new job as the database stores it.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -167,6 +168,12 @@ pub(crate) fn new_jobs(rows: &[Arc<Row>]) -> Vec<NewJobs> {
         }
     }
     new
+}
+
+/// Returns the rows that are not among `left`. By address: two jobs may have the same id.
+pub(crate) fn without(rows: &[Arc<Row>], left: &[Arc<Row>]) -> Vec<Arc<Row>> {
+    let left: HashSet<*const Row> = left.iter().map(Arc::as_ptr).collect();
+    rows.iter().filter(|row| !left.contains(&Arc::as_ptr(row))).cloned().collect()
 }
 
 /// Shows no arguments: they may be secret, and debug output goes to logs.

@@ -62,8 +62,7 @@ impl ObservedAttempt {
 impl Drop for ObservedAttempt {
     fn drop(&mut self) {
         if !self.settled {
-            let lost = Event::LeaseLost(LeaseLost { job: self.job.clone() });
-            self.observers.emit(|events| events.push(lost));
+            self.observers.emit_one(|| Event::LeaseLost(LeaseLost { job: self.job.clone() }));
         }
     }
 }

@@ -139,7 +139,7 @@ impl Claimer {
                     let jobs = peeked.found.len();
                     if jobs > 0 {
                         let queue = &lane.queue.name;
-                        self.runtime.client.observers().emit(|events| events.push(Event::swept(queue, jobs)));
+                        self.runtime.client.observers().emit_one(|| Event::swept(queue, jobs));
                     }
                     lane.swept(peeked, now);
                 }

@@ -47,8 +47,8 @@ impl Promoter {
                 let promoted = store.promote(*shard, *from, PROMOTE_BATCH_SIZE).await?;
                 *from = promoted.scanned_to;
                 if promoted.count > 0 {
-                    let event = Event::promoted(promoted.count.unsigned_abs().into());
-                    self.runtime.client.observers().emit(|events| events.push(event));
+                    let jobs = promoted.count.unsigned_abs().into();
+                    self.runtime.client.observers().emit_one(|| Event::promoted(jobs));
                 }
                 self.runtime.admissions.waiting(&promoted.limited);
                 if !promoted.queues.is_empty() {

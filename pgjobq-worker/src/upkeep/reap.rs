@@ -55,11 +55,11 @@ impl Reaper {
                 cancelled = reaped.cancelled.len(),
                 "took back a lease of a worker that is gone"
             );
-            runtime.client.observers().emit(|events| {
+            runtime.client.observers().emit_one(|| {
                 let queue = runtime.find_queue(reaped.queue).map(|queue| Arc::clone(&queue.name));
                 let requeued = reaped.requeued.unsigned_abs().into();
                 let (buried, cancelled) = (reaped.buried.len(), reaped.cancelled.len());
-                events.push(Event::crash_recovered(queue, requeued, buried, cancelled));
+                Event::crash_recovered(queue, requeued, buried, cancelled)
             });
             skipped.extend(reaped.kept);
             runtime.work_returned(&[reaped.queue]);
