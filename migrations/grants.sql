@@ -67,7 +67,7 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.explain_pauses, pgjobq.explain_filters,
     pgjobq.live_workers, pgjobq.unaccepted, pgjobq.unserved, pgjobq.is_due,
     pgjobq.counted, pgjobq.listed, pgjobq.moment, pgjobq.micros, pgjobq.span,
-    pgjobq.estimated_jobs, pgjobq.oldest_ready,
+    pgjobq.estimated_jobs,
     pgjobq.matches, pgjobq.filter_columns,
     pgjobq.ready_line, pgjobq.quarantine_line, pgjobq.leased_tickets, pgjobq.jobs_of_lease,
     pgjobq.enqueue_workflow, pgjobq.refused_parents, pgjobq.insert_steps, pgjobq.metas_of_steps,

@@ -2,7 +2,7 @@
 -- measured once in an interval for all processes that ask.
 
 -- Returns the state of the fleet as JSON, and its age in microseconds. If it is older than `p_max_age`
--- microseconds, this session measures it anew, unless another session is doing so: then it is the old one,
+-- microseconds, the call measures it anew, unless another one is doing so: then it is the old one,
 -- or null if there is none yet. A time that is ahead is from before the clock was set back.
 create or replace function pgjobq.fleet_state(p_max_age bigint, out state text, out age bigint,
                                               out is_new boolean)
@@ -107,7 +107,7 @@ begin
     select jsonb_build_object('ready', sum(s.ready), 'running', sum(s.running), 'blocked', sum(s.blocked),
                               'limited', sum(s.limited), 'exact', bool_and(s.exact)) into v_counts
       from unnest(p_shards) shard, lateral pgjobq.queue_stats(shard, p_queue) s;
-    select least(min(pgjobq.due_since(shard, p_queue, p_times, p_tickets)), p_due) into v_since
+    select least(min(pgjobq.due_since(shard, p_queue, 10000, p_times, p_tickets)), p_due) into v_since
       from unnest(p_shards) shard;
     return v_counts || jsonb_build_object(
         'oldest', extract(epoch from clock_timestamp() - v_since),
@@ -124,30 +124,6 @@ begin
 end $$;
 
 comment on function pgjobq.measure_queue is 'Internal. Measures one queue for `fleet_state`.';
-
--- The time since which the oldest ready job of a queue is due: that of the last mark before its ticket, but
--- not before the job was created. So a job that was enqueued without a delay has its exact time, and one that
--- was promoted is too old by at most one interval of the marks.
-create or replace function pgjobq.due_since(
-    p_shard smallint, p_queue int, p_times timestamptz[], p_tickets bigint[]) returns timestamptz
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-    v_leased int8multirange;
-    v_since timestamptz;
-begin
-    for priority_ in 0..3 loop
-        v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, 0);
-        v_since := least(v_since, (
-            select greatest(j.created_at, (select max(m.at) from unnest(p_times, p_tickets) m(at, ticket)
-                                            where m.ticket < j.ticket))
-              from pgjobq.ready_line(p_shard, p_queue, priority_, 0, 10000) j
-             where v_leased is null or not v_leased @> j.ticket
-             limit 1));
-    end loop;
-    return v_since;
-end $$;
-
-comment on function pgjobq.due_since is 'Internal. The time since which the oldest ready job is due.';
 
 -- The time of the first scheduled job of each queue that is due, and that no worker has promoted, among the
 -- first thousand of each shard.

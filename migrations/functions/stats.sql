@@ -36,7 +36,7 @@ begin
              where shard = p_shard and queue_id = p_queue
                and ticket is null and (waits_for > 0 or run_at is null)
              order by queue_id limit c_most + 1) j;
-    oldest := (extract(epoch from pgjobq.oldest_ready(p_shard, p_queue, c_most)) * 1000000)::bigint;
+    oldest := (extract(epoch from pgjobq.due_since(p_shard, p_queue, c_most)) * 1000000)::bigint;
     completed := 0;
     failed := 0;
     if pg_is_in_recovery() then
@@ -96,24 +96,31 @@ end $$;
 
 comment on function pgjobq.estimated_jobs is 'Internal. The planner''s estimate of a queue''s jobs.';
 
--- When the oldest ready job was created, among the first `p_rows` of each priority that no lease covers.
-create or replace function pgjobq.oldest_ready(p_shard smallint, p_queue int, p_rows int) returns timestamptz
+-- The time since which the oldest ready job of a queue is due, among the first `p_rows` of each priority that
+-- no lease covers: that of the last mark before its ticket, but not before the job was created; without marks
+-- the latter. So a job that was enqueued without a delay has its exact time, and one that was promoted is too
+-- old by at most one interval of the marks.
+create or replace function pgjobq.due_since(
+    p_shard smallint, p_queue int, p_rows int,
+    p_times timestamptz[] default '{}', p_tickets bigint[] default '{}') returns timestamptz
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_leased int8multirange;
-    v_oldest timestamptz;
+    v_since timestamptz;
 begin
     for priority_ in 0..3 loop
         v_leased := pgjobq.leased_tickets(p_shard, p_queue, priority_, 0);
-        v_oldest := least(v_oldest, (
-            select j.created_at from pgjobq.ready_line(p_shard, p_queue, priority_, 0, p_rows) j
+        v_since := least(v_since, (
+            select greatest(j.created_at, (select max(m.at) from unnest(p_times, p_tickets) m(at, ticket)
+                                            where m.ticket < j.ticket))
+              from pgjobq.ready_line(p_shard, p_queue, priority_, 0, p_rows) j
              where v_leased is null or not v_leased @> j.ticket
              limit 1));
     end loop;
-    return v_oldest;
+    return v_since;
 end $$;
 
-comment on function pgjobq.oldest_ready is 'Internal. When the oldest ready job of a queue was created.';
+comment on function pgjobq.due_since is 'Internal. The time since which the oldest ready job is due.';
 
 -- Records how many attempts ended in a worker since its last report.
 create or replace function pgjobq.note_rates(p_shard smallint, p_queues int[], p_completed int[],

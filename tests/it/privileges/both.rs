@@ -85,7 +85,6 @@ pub(super) const BOTH: &[&str] = &[
     "reject_parents",
     "reject_program",
     "resolve_run_at",
-    "oldest_ready",
     "quarantine_line",
     "dead_counts",
     "queue_counts",
