@@ -1,8 +1,9 @@
 //! The values of labels, of which there are few.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
+
+use foldhash::fast::RandomState;
 
 use crate::measure::metric::Metric;
 
@@ -51,30 +52,12 @@ impl Key {
     }
 }
 
-/// A map by labels.
-pub(super) type ByKey<V> = HashMap<Key, V, BuildHasherDefault<NameHasher>>;
-
-/// A fast hash. Each event looks up several names, of which there are few: nobody can fill a map with those that collide.
-#[derive(Debug, Default)]
-pub(super) struct NameHasher(u64);
-
-impl Hasher for NameHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.0 = (self.0.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x517c_c1b7_2722_0a95);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 32)
-    }
-}
+/// A map by labels, with a fast hash: each event looks up several names, of which there are few.
+pub(super) type ByKey<V> = HashMap<Key, V, RandomState>;
 
 /// The names that have metrics of their own.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashSet<Arc<str>, BuildHasherDefault<NameHasher>>);
+pub(super) struct Names(HashSet<Arc<str>, RandomState>);
 
 impl Names {
     /// Returns the label of a name: the name itself, or `other` if there are too many.
