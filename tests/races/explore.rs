@@ -20,6 +20,17 @@ pub(crate) type Group = Vec<Side>;
 const SAMPLE: usize = 60;
 /// The same for two operations above READ COMMITTED, unless `PGJOBQ_RACES` is `all`.
 const STRICT_SAMPLE: usize = 6;
+/// The number of drawn orders in which a planted bug is looked for.
+const SEARCH: usize = 1_000;
+
+/// The end of an exploration.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// All groups have been run.
+    Done,
+    /// A violation has been found. Pairs are run in every order, and triples in many.
+    Found,
+}
 
 /// Counts of the runs, and the violations that they found.
 #[derive(Debug, Default)]
@@ -65,13 +76,11 @@ fn at_every_level(operations: &[&'static Operation]) -> Vec<Group> {
 }
 
 /// Runs every interleaving of two operations; of three operations, or above READ COMMITTED, only the drawn ones.
-async fn explore(bench: &mut Bench, group: &Group) -> Report {
+async fn explore(bench: &mut Bench, group: &Group, until: Until) -> Report {
     let mut report = Report { groups: 1, ..Report::default() };
     bench.tidy().await;
-    let all = std::env::var("PGJOBQ_RACES").is_ok_and(|orders| orders == "all");
-    let strict = !all && group.iter().any(|(_, level)| *level != Isolation::ReadCommitted);
-    let sample = if group.len() == 2 { STRICT_SAMPLE } else { SAMPLE };
-    if group.len() == 2 && !strict {
+    let all = until == Until::Found || std::env::var("PGJOBQ_RACES").is_ok_and(|orders| orders == "all");
+    if group.len() == 2 && (all || !is_strict(group)) {
         let mut schedule = Some(Schedule::first(group[0].0.name == group[1].0.name));
         while let Some(mut order) = schedule {
             if !report.run(bench, group, &mut order).await {
@@ -80,6 +89,11 @@ async fn explore(bench: &mut Bench, group: &Group) -> Report {
             schedule = order.next();
         }
     } else {
+        let sample = match (until, group.len()) {
+            (Until::Found, _) => SEARCH,
+            (Until::Done, 2) => STRICT_SAMPLE,
+            (Until::Done, _) => SAMPLE,
+        };
         let mut drawn = BTreeSet::new();
         for seed in 0..2 * sample as u64 {
             let mut order = Schedule::drawn(seed);
@@ -94,7 +108,7 @@ async fn explore(bench: &mut Bench, group: &Group) -> Report {
 }
 
 /// Runs the groups on copies of one database.
-pub(crate) async fn explore_all(lanes: Vec<PgConnectOptions>, groups: Vec<Group>) -> Report {
+pub(crate) async fn explore_all(lanes: Vec<PgConnectOptions>, groups: Vec<Group>, until: Until) -> Report {
     let (next, groups) = (Arc::new(AtomicUsize::new(0)), Arc::new(groups));
     let mut threads = Vec::new();
     for lane in lanes {
@@ -105,7 +119,10 @@ pub(crate) async fn explore_all(lanes: Vec<PgConnectOptions>, groups: Vec<Group>
                 let mut bench = Bench::open(&lane).await;
                 let mut total = Report::default();
                 while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    total.add(explore(&mut bench, group).await);
+                    total.add(explore(&mut bench, group, until).await);
+                    if until == Until::Found && !total.violations.is_empty() {
+                        break;
+                    }
                 }
                 total
             })
@@ -141,6 +158,11 @@ impl Report {
         self.steps.extend(other.steps);
         self.violations.extend(other.violations);
     }
+}
+
+/// Returns whether a transaction of the group is above READ COMMITTED.
+pub(crate) fn is_strict(group: &Group) -> bool {
+    group.iter().any(|(_, level)| *level != Isolation::ReadCommitted)
 }
 
 /// Returns whether the database could not serialize the transaction with another one.

@@ -35,7 +35,7 @@ mod unique;
 
 use std::time::Instant;
 
-use explore::{Group, Report};
+use explore::{Group, Report, Until};
 use operations::{OPERATIONS, TRIPLES};
 use server::Databases;
 
@@ -74,7 +74,7 @@ async fn explored(what: &str, groups: Vec<Group>) -> Report {
     let databases = Databases::start().await;
     databases.create("races").await;
     databases.run("races", &pause::with_pauses(&pause::shipped())).await;
-    let report = explore::explore_all(databases.lanes("races").await, groups).await;
+    let report = explore::explore_all(databases.lanes("races").await, groups, Until::Done).await;
     eprintln!(
         "races: {} interleavings of {} {what} (callers' at three isolation levels), {} violations, {:.0} s; \
          in {} one side waited for another, {} callers could not be serialized",
