@@ -225,7 +225,8 @@ comment on column pgjobq.jobs.attributes is
 comment on column pgjobq.jobs.key is
     'What jobs have in common that are handled together, such as `tenant:42`. Null if it has none.';
 comment on column pgjobq.jobs.meta is
-    'The job that enqueued this one (`parent`), the trace context (`traceparent`), of a step its '
+    'The job that enqueued this one (`parent`), the trace context (`traceparent`), the `version` of its '
+    'arguments if that is not the first one, who changed them (`edited`), of a step its '
     '`workflow` and number (`step`), and of a job that was enqueued blocked its `delay` in microseconds.';
 
 create index jobs_in_line on pgjobq.jobs (shard, queue_id, priority, ticket)

@@ -50,7 +50,8 @@ comment on column pgjobq.workers.idle is 'The queues in which it waits to be not
 comment on column pgjobq.workers.queues is
     'The queues that it serves, by name, for people. A claim does not read them.';
 comment on column pgjobq.workers.kinds is
-    'The kinds that its program can run, aliases included, for people. A claim does not read them.';
+    'The kinds that its program can run, aliases included, for people. A claim does not read them. '
+    '`thumbnail@2` is version 2 of the arguments of `thumbnail`.';
 comment on column pgjobq.workers.slots is
     'How many slots each of its `queues` has, for people. A claim does not read them.';
 comment on column pgjobq.workers.filter is

@@ -22,10 +22,10 @@ declare
     c_pinned constant text[] := '{
         act, act_on_cancels, settle_unique, tidy_unique, unique_holders,
         age_jobs, admit, admit_jobs, ask_to_cancel, blocked_state, cancel_workflow,
-        claim, claim_quarantined, complete_in, confirm_edges, count_jobs, count_permits,
+        claim, claim_quarantined, change_args, complete_in, confirm_edges, count_jobs, count_permits,
         count_waiting, dead_counts, deleted_queues, drop_oldest, due_since, duplicates, ended_as, ended_badly,
         enqueue_workflow,
-        expire, explain, find_admissible, find_due, find_expiring, find_untended, finish,
+        expire, explain, export_jobs, find_admissible, find_due, find_expiring, find_untended, finish,
         give_surplus, give_up_workers, grow_workflow, has_limited, heartbeat, insert_edges, list_jobs,
         live_jobs, lookup,
         new_edges, note_lost_partition, overdue,
@@ -33,7 +33,7 @@ declare
         reap, repair_tickets, requeue_jobs, reserve_steps, resume_step, retry_workflow,
         return_claim, return_lease, say_progress, scheduled_counts, settle_edges, show_ended,
         stray_queues, take_awaited, tend_workflows, tidy_failures, tidy_hints, tidy_starts, unaccepted,
-        unstarted, without_room, worker_counts, workflow_status, workflow_steps}';
+        unstarted, waiting_args, without_room, worker_counts, workflow_status, workflow_steps}';
     v_name text;
 begin
     foreach v_name in array c_pinned loop

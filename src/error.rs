@@ -5,7 +5,7 @@ use crate::{
     ActionError, AttributeIndexError, BuildError, CallError, ClientError, CompleteError, DatabaseError,
     EnqueueAllError, EnqueueEachError, EnqueueError, HandleError, InvalidJobId, InvalidName, InvalidSchema,
     LimitError, MigrateError, NotCompleted, OtherKind, PauseError, QueueError, RequeueError, RetryError,
-    WaitError, WorkerError, WorkflowError, WorkflowNotCompleted,
+    SetArgsError, UnreadableArgs, WaitError, WorkerError, WorkflowError, WorkflowNotCompleted,
 };
 
 /// Any error of pgjobq: for a `main`, and for functions that only pass errors on.
@@ -76,8 +76,12 @@ pub enum Error {
     Requeue(#[from] RequeueError),
     /// A workflow was not retried: from [`WorkflowHandle::retry_failed`](crate::WorkflowHandle::retry_failed).
     Retry(#[from] RetryError),
+    /// The arguments of a job were not changed: from [`Job::set_args`](crate::Job::set_args).
+    SetArgs(#[from] SetArgsError),
     /// A statement or a transaction of the program itself failed.
     Sqlx(#[from] sqlx::Error),
+    /// Waiting jobs would not survive this program: from [`WaitingReport::into_result`](crate::WaitingReport::into_result).
+    UnreadableArgs(#[from] UnreadableArgs),
     /// A wait failed: from [`JobHandle::wait`](crate::JobHandle::wait).
     Wait(#[from] WaitError),
     /// A worker left something undone: from [`Worker::run_until`](crate::Worker::run_until).

@@ -105,6 +105,10 @@ pub use pgjobq_core::{
     OnDuplicate, OnRetry, Override, Pause, PauseError, PauseScope, Pausing, QueueSettings, Rate, SaveQueue,
     Setting, UniqueWhile, WhenFull,
 };
+pub use pgjobq_core::{
+    CheckedKind, Export, NewArgs, Readability, SetArgs, SetArgsError, SetArgsOutcome, UnreadableArgs,
+    UnreadableJob, WaitingReport, check_waiting,
+};
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;
 pub use pgjobq_worker::{
@@ -126,6 +130,9 @@ pub mod prelude {
         Worker, Workflow, WorkflowHandle, WorkflowId, WorkflowOutcome, gather, job, shutdown_signal,
     };
 }
+
+#[cfg(feature = "testing")]
+pub mod testing;
 
 #[doc(hidden)] // Not public API: the output of #[job] names it.
 pub mod __private {

@@ -153,6 +153,18 @@ async fn request(address: &str, request: &str) -> String {
 /// Examples that need no argument, and lines that each of them prints.
 const SHORT: &[(&str, &[&str])] = &[
     (
+        "evolving_jobs",
+        &[
+            "thumbnail, version 1: 1 readable\n",
+            "thumbnail, version 2: 1 readable, 1 NOT readable\n",
+            "unknown variant `Tiny`",
+            "thumbnail, version 3: 1 of a newer version, which newer workers take\n",
+            "may go live: false\ncorrected: Changed\n",
+            "Completed(\"image 1, Medium\")\nCompleted(\"image 2, Small\")\nCompleted(\"image 4, Small\")\n",
+            "Its arguments are of version 3, and no live worker of its queue `default` reads that version of `thumbnail`: 1 worker reads 1, 2.",
+        ],
+    ),
+    (
         "retries",
         &[
             "fetch:  Completed(\"https://example.org on attempt 3\")\n",

@@ -9,6 +9,9 @@
 -- `perform` would throw an answer away, and the job with it. Returns the job's id, or that of the job that
 -- has its unique key; whether it is new; and the outcome: `new`, `duplicate`, or `dropped` (without an id) if
 -- its queue is full and drops new jobs then. A key at its limit is looked at after the commit: see `admit`.
+--
+-- `version` is that of the arguments. SQL is not deployed together with the code, and keeps the shape that it
+-- was written for: so it is the first one unless the call names another, and workers lift it.
 create or replace function pgjobq.enqueue(
     kind text, args jsonb default '{}', queue text default null, priority int default null,
     retries int default null,
@@ -16,7 +19,7 @@ create or replace function pgjobq.enqueue(
     id uuid default null, expires_in interval default null, traceparent text default null,
     after uuid[] default null, attributes jsonb default null, key text default null,
     unique_key text default null, weight int default null, on_conflict text default null,
-    unique_while text default null, on_duplicate text default null,
+    unique_while text default null, on_duplicate text default null, version int default 1,
     out job uuid, out is_new boolean, out outcome text)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -30,7 +33,8 @@ begin
     perform pgjobq.check_kind(enqueue.kind), pgjobq.check_args(enqueue.args),
             pgjobq.check_numbers(enqueue.priority, enqueue.retries, enqueue.max_crashes),
             pgjobq.check_attributes(enqueue.attributes),
-            pgjobq.check_limits(enqueue.unique_key, enqueue.weight, enqueue.on_conflict);
+            pgjobq.check_limits(enqueue.unique_key, enqueue.weight, enqueue.on_conflict),
+            pgjobq.check_version(enqueue.version);
     v_kind := pgjobq.recorded_kind(enqueue.kind);
     v_queue := coalesce(enqueue.queue, v_kind.queue, 'default');
     select * into v_own from pgjobq.compute(v_kind, v_queue, enqueue.args, enqueue.id, enqueue.key,
@@ -43,7 +47,8 @@ begin
         array[coalesce(enqueue.retries, v_kind.retries, 20)::smallint],
         array[coalesce(enqueue.max_crashes, v_kind.max_crashes, 3)::smallint],
         array[job], array[1], array[enqueue.args::text],
-        array[nullif(jsonb_strip_nulls(jsonb_build_object('traceparent', enqueue.traceparent)), '{}')::text],
+        array[pgjobq.with_version(jsonb_strip_nulls(jsonb_build_object('traceparent', enqueue.traceparent)),
+                                  to_jsonb(enqueue.version))::text],
         array[nullif(enqueue.attributes, '{}')::text], array[v_own.key],
         array[v_delay], array[case when v_delay is null then extract(epoch from v_at) * 1000000 end::bigint],
         array[(extract(epoch from enqueue.expires_in) * 1000000)::bigint], true, null,

@@ -29,6 +29,7 @@ begin
         return query select * from pgjobq.explain_attempt(v_job, v_lease);
         return query select * from pgjobq.explain_cancel(v_job, true);
         return query select * from pgjobq.explain_unique(v_job, true);
+        return query select * from pgjobq.explain_edit(v_job.meta);
         -- No worker puts the job back in line if no worker is left.
         return query select o.* from pgjobq.obstacles(v_job) o
          where not exists (select from pgjobq.workers where shard = v_shard and id = v_lease.worker);
@@ -41,6 +42,7 @@ begin
         return query select * from pgjobq.explain_line(v_job);
     end if;
     return query select * from pgjobq.explain_unique(v_job, false);
+    return query select * from pgjobq.explain_edit(v_job.meta);
 end $$;
 
 comment on function pgjobq.explain is

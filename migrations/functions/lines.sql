@@ -33,10 +33,11 @@ $$;
 
 comment on function pgjobq.quarantine_line is 'Internal. The quarantined jobs of one priority, in order.';
 
--- The jobs of the ready line that a worker may claim: not covered by `p_leased`, of a kind in `p_kinds`, with
--- no key in `p_paused_keys`, matched by `p_filter`, and not expired. It looks through the tickets above
--- `p_above[i]` and up to `p_up_to[i]`, range after range, and at `p_rows` rows of each at most. A walk is one
--- long range; a ticket that a peek found is a range of its own. Ranges ascend, and so do the tickets.
+-- The jobs of the ready line that a worker may claim: not covered by `p_leased`, of a kind in `p_kinds` (as
+-- `versioned_kind` names it), with no key in `p_paused_keys`, matched by `p_filter`, and not expired. It
+-- looks through the tickets above `p_above[i]` and up to `p_up_to[i]`, range after range, and at `p_rows`
+-- rows of each at most. A walk is one long range; a ticket that a peek found is a range of its own. Ranges
+-- ascend, and so do the tickets.
 --
 -- The conditions stand outside of the bounded walk, so that a million rows which are not for this worker do
 -- not hold the lane.
@@ -48,7 +49,8 @@ returns setof pgjobq.job_in_line language sql stable as $$
       from (select unnest(p_above) as above, unnest(p_up_to) as up_to) range,
            lateral pgjobq.ready_line(p_shard, p_queue, p_priority, range.above, p_rows, range.up_to) j
      where (p_leased is null or not p_leased @> j.ticket)
-       and j.kind = any (p_kinds) and (j.key = any (p_paused_keys)) is not true
+       and pgjobq.versioned_kind(j.kind, j.meta) = any (p_kinds)
+       and (j.key = any (p_paused_keys)) is not true
        and (j.expires_at is null or j.expires_at > clock_timestamp())
        and pgjobq.accepts(p_filter, j.attributes, j.id, j.kind, j.key, p_priority, j.attempt, j.created_at)
 $$;
@@ -64,7 +66,8 @@ returns setof pgjobq.job_in_line language sql stable as $$
     select j.*
       from pgjobq.quarantine_line(p_shard, p_queue, p_priority, p_above, p_rows) j
      where (p_leased is null or not p_leased @> j.ticket)
-       and j.kind = any (p_kinds) and (j.key = any (p_paused_keys)) is not true
+       and pgjobq.versioned_kind(j.kind, j.meta) = any (p_kinds)
+       and (j.key = any (p_paused_keys)) is not true
        and (j.expires_at is null or j.expires_at > clock_timestamp())
        and pgjobq.accepts(p_filter, j.attributes, j.id, j.kind, j.key, p_priority, j.attempt, j.created_at)
        and (p_alone is null or p_alone = (j.crashes > 1 or j.max_crashes <= j.crashes))

@@ -56,6 +56,10 @@ begin
         details := details || jsonb_build_object('served', v_served);
         return next;
     elsif w.of_kind = 0 then
+        return query select * from pgjobq.unread_version(p_job, p_queue);
+        if found then
+            return;
+        end if;
         code := 'unknown_kind';
         sentence := format('%s its queue `%s`, and none of them can run its kind `%s`: %s.',
             case when w.in_queue = 1 then 'One live worker takes' else w.in_queue || ' live workers take' end,
@@ -72,6 +76,38 @@ begin
 end $$;
 
 comment on function pgjobq.unserved is 'Internal. Why no live worker takes a job.';
+
+-- The versions of a job's kind that live workers read, if they know the kind and not the version of the job.
+create or replace function pgjobq.unread_version(p_job pgjobq.jobs, p_queue text)
+returns table (code text, sentence text, details jsonb) language plpgsql stable
+    set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    v_version text := left(coalesce(p_job.meta ->> 'version', '1'), 100);
+    w record;
+begin
+    select count(distinct l.id) as workers, array_agg(distinct v.version order by v.version) as reads into w
+      from pgjobq.live_workers(p_job, p_queue) l,
+           lateral unnest(pgjobq.versions_in(l.kinds, p_job.kind)) v(version)
+     where l.in_queue;
+    if w.workers = 0 then
+        return;
+    end if;
+    code := 'unread_version';
+    sentence := format('Its arguments are of version %s, and no live worker of its queue `%s` reads that '
+                       'version of `%s`: %s %s. %s', v_version, p_queue, p_job.kind,
+                       pgjobq.counted(w.workers, 'worker'),
+                       case when w.workers = 1 then 'reads ' else 'read ' end
+                       || array_to_string(w.reads[1:10], ', '),
+                       case when v_version ~ '^[0-9]{1,5}$' and v_version::int > w.reads[cardinality(w.reads)]
+                            then 'Newer code enqueued it: a worker of that code takes it.'
+                            else 'Start a worker that reads it: its struct stays in `upcast_from`.' end);
+    details := jsonb_build_object('queue', p_queue, 'kind', p_job.kind, 'version', v_version,
+                                  'reads', w.reads, 'workers', w.workers);
+    return next;
+end $$;
+
+comment on function pgjobq.unread_version is 'Internal. The versions of a job''s kind that workers read.';
 
 -- The filters of the workers that could run a job, none of which it matches.
 create or replace function pgjobq.explain_filters(p_job pgjobq.jobs, p_queue text)

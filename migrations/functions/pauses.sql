@@ -54,14 +54,14 @@ end $$;
 
 comment on function pgjobq.pauses_seen is 'Internal. Returns the pauses that concern a lane.';
 
--- Returns those of some kinds that are not paused.
+-- Returns those of some kinds that are not paused, in all their versions (see `versioned_kind`).
 create or replace function pgjobq.kinds_without(p_kinds text[], p_paused text[]) returns text[]
 language plpgsql immutable as $$
 begin
     if p_paused is null then
         return p_kinds;
     end if;
-    return array(select kind from unnest(p_kinds) kind where kind <> all (p_paused));
+    return array(select kind from unnest(p_kinds) kind where split_part(kind, '@', 1) <> all (p_paused));
 end $$;
 
 comment on function pgjobq.kinds_without is 'Internal. Those of some kinds that are not paused.';

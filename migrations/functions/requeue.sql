@@ -1,13 +1,14 @@
 -- Puts dead, cancelled or expired jobs back in line, at once, with all their retries; with `p_kind`, `p_args`
 -- and so on, changed. With a kind, `p_attributes`, `p_key` and `p_unique_key` replace theirs, also if they
--- are null. Their attempts go on counting. A unique job comes back whoever holds its key: it takes no slot,
+-- are null; `p_args` are of `p_version` (null: the first one). Their
+-- attempts go on counting. A unique job comes back whoever holds its key: it takes no slot,
 -- so it waits for nobody. Jobs that are live (again) are returned in `live`. A job with another outcome, or
 -- of a deleted queue, or that ended after `p_before`, is in neither array. Nor is a step: see
 -- `retry_workflow`. `full` have a queue without room for them.
 create or replace function pgjobq.requeue_jobs(
     p_shard smallint, p_jobs uuid[], p_kind text, p_args text, p_queue int, p_priority smallint,
     p_retries smallint, p_attributes text default null, p_key text default null,
-    p_before timestamptz default null, p_unique_key text default null,
+    p_before timestamptz default null, p_unique_key text default null, p_version int default null,
     out requeued uuid[], out live uuid[], out queues int[], out "full" uuid[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -43,7 +44,9 @@ begin
                 coalesce(p_kind, v_job.kind), coalesce(p_args::jsonb, v_job.args),
                 case when p_kind is null then v_job.attributes else p_attributes::jsonb end,
                 case when p_kind is null then v_job.key else p_key end,
-                case when p_kind is null then v_job.unique_key else p_unique_key end, v_job.meta, v_limits,
+                case when p_kind is null then v_job.unique_key else p_unique_key end,
+                case when p_args is null then v_job.meta
+                     else pgjobq.with_version(v_job.meta, to_jsonb(p_version)) end, v_limits,
                 v_job.weight, case when pgjobq.needs_permit(v_limits) then nextval('pgjobq.ticket') end,
                 case when not pgjobq.needs_permit(v_limits) then nextval('pgjobq.ticket') end,
                 least(v_job.attempt, 2000000000), coalesce(p_retries, v_job.retries), v_job.max_crashes,

@@ -16,27 +16,28 @@ end $$;
 comment on function pgjobq.workers_of is 'Internal. Counts the running workers that would take a job.';
 
 -- The live workers, as one job sees them: the slots for its queue, if the worker takes that; if it can run
--- the kind; if it accepts the job; and if it waits to be notified of one.
+-- the kind, and reads the version of the arguments; if it accepts the job; and if it waits to be notified.
 create or replace function pgjobq.live_workers(p_job pgjobq.jobs, p_queue text)
-returns table (id bigint, name text, queues text[], slots int, in_queue boolean, of_kind boolean,
-               accepts boolean, filter text, is_idle boolean)
+returns table (id bigint, name text, queues text[], kinds text[], slots int, in_queue boolean,
+               of_kind boolean, accepts boolean, filter text, is_idle boolean)
 language sql stable as $$
-    select w.id, w.name, w.queues, w.slots[array_position(w.queues, p_queue)], p_queue = any (w.queues),
-           p_queue = any (w.queues) and p_job.kind = any (w.kinds),
-           p_queue = any (w.queues) and p_job.kind = any (w.kinds)
+    select w.id, w.name, w.queues, w.kinds, w.slots[array_position(w.queues, p_queue)],
+           p_queue = any (w.queues), p_queue = any (w.queues) and k.kind = any (w.kinds),
+           p_queue = any (w.queues) and k.kind = any (w.kinds)
            and (w.filter_path is null
                 or pgjobq.matches(p_job.attributes, w.filter_path, pgjobq.filter_columns(
                        p_job.id, p_job.kind, p_queue, p_job.key, 'ready', p_job.priority, p_job.attempt,
                        p_job.created_at))),
            w.filter, p_job.queue_id = any (w.idle)
-      from pgjobq.workers w
+      from pgjobq.workers w,
+           lateral (select pgjobq.versioned_kind(p_job.kind, p_job.meta) as kind) k
      where w.shard = 0 and w.seen_at > clock_timestamp() - w.lease
 $$;
 
 comment on function pgjobq.live_workers is 'Internal. The live workers, as one job sees them.';
 
 -- The jobs among the first twenty of each line of a queue that no live worker accepts. Many workers are
--- alike: so it compares each job with the different workers only.
+-- alike: so it compares each job with the different workers only. `kind` is the versioned one.
 create or replace function pgjobq.unaccepted(
     p_shard smallint, p_queue int, out id uuid, out kind text, out created_at timestamptz)
 returns setof record language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp as $$
@@ -50,13 +51,14 @@ begin
           from pgjobq.workers w
          where w.shard = 0 and w.seen_at > clock_timestamp() - w.lease and v_queue = any (w.queues)
          group by w.kinds, w.filter_path::text)
-    select j.id, j.kind, j.created_at
+    select j.id, k.kind, j.created_at
       from generate_series(0, 3) p(priority),
            lateral pgjobq.ready_line(p_shard, p_queue, p.priority, 0, 20) j,
+           lateral (select pgjobq.versioned_kind(j.kind, j.meta) as kind) k,
            lateral (select pgjobq.filter_columns(j.id, j.kind, v_queue, j.key, 'ready', p.priority,
                                                  j.attempt, j.created_at) as columns offset 0) c
      where not exists (select from workers w
-                        where j.kind = any (w.kinds)
+                        where k.kind = any (w.kinds)
                           and (w.path is null or pgjobq.matches(j.attributes, w.path, c.columns)));
 end $$;
 

@@ -27,11 +27,13 @@ mod workflow;
 pub use admin::attribute_index::{AttributeIndex, AttributeIndexError, AttributeIndexState};
 pub use admin::cancel::{Cancel, CancelOutcome};
 pub use admin::change_limits::{ChangeLimits, LimitError};
+pub use admin::check_waiting::check_waiting;
 pub use admin::ended::{EndedJob, EndedJobs};
 pub use admin::job::Job;
 pub use admin::jobs::action::Action;
 pub use admin::jobs::count::JobCount;
 pub use admin::jobs::error::ActionError;
+pub use admin::jobs::export::Export;
 pub use admin::jobs::left_out::LeftOut;
 pub use admin::jobs::list::{InvalidJobPlace, JobPage, JobPlace, ListedJob};
 pub use admin::jobs::matching::Jobs;
@@ -48,8 +50,10 @@ pub use admin::pause::subject::{JobKey, JobKind};
 pub use admin::queue::{EndedState, Queue, SaveQueue};
 pub use admin::queue_error::QueueError;
 pub use admin::requeue::{RequeueError, RequeueOutcome};
+pub use admin::set_args::{NewArgs, SetArgs, SetArgsError, SetArgsOutcome};
 pub use admin::settings::{ChangeSettings, Override, QueueSettings, Setting};
 pub use admin::stats::QueueStats;
+pub use admin::waiting_report::{CheckedKind, Readability, UnreadableArgs, UnreadableJob, WaitingReport};
 pub use attempt::complete::CompleteError;
 pub use attempt::context::JobContext;
 pub use attempt::growth::{Growth, GrowthError};
@@ -111,6 +115,11 @@ pub mod __private {
     pub use crate::job::computed::{ComputedFrom, Key, UniqueValue, Weight, unique_by, unique_by_all};
     pub use crate::job::descriptor::JobDescriptor;
     pub use crate::job::job_return::{JobReturn, StoredResult, Unkept, encode_output};
+    pub use crate::job::shape::ArgumentShape;
+    #[cfg(feature = "testing")]
+    pub use crate::job::shape::trace;
+    pub use crate::job::stored_args::StoredArgs;
+    pub use crate::shape_of;
     pub use crate::workflow::input::Given;
     pub use crate::{
         Backoff, CallError, Client, EnqueueError, Handler, Input, JobContext, JobError, JobHandle, JobId,
@@ -152,6 +161,8 @@ pub mod worker_api {
     pub use crate::job::name::check as check_name;
     pub use crate::job::policy::LONGEST_DELAY;
     pub use crate::job::registry::{DuplicateKind, Registry};
+    pub use crate::job::shape::ArgumentShape;
+    pub use crate::job::stored_args::StoredArgs;
     pub use crate::lock::lock;
     pub use crate::measure::measures::SlotsOfQueue;
     pub use crate::observe::attempt::ObservedAttempt;

@@ -145,19 +145,37 @@ const _: () = {
     }
     type __NewJob<__T, __A> = fn(&__A) -> __pgjobq::NewJob<__T>;
     type __Decode<__A> = fn(
-        &__pgjobq::JobContext,
-        &__pgjobq::serde_json::value::RawValue,
+        &__pgjobq::StoredArgs<'_>,
     ) -> ::core::result::Result<__A, __pgjobq::JobError>;
+    type __Shape = fn() -> ::std::vec::Vec<__pgjobq::ArgumentShape>;
     fn __stored<
         __T,
         __0: __pgjobq::Argument,
         __1: __pgjobq::Argument,
         __2: __pgjobq::Argument,
-    >() -> (__NewJob<__T, __Args<__0, __1, __2>>, __Decode<__Args<__0, __1, __2>>) {
+    >() -> (
+        __NewJob<__T, __Args<__0, __1, __2>>,
+        __Decode<__Args<__0, __1, __2>>,
+        __Shape,
+    ) {
         (
             |args| __pgjobq::NewJob::new(__Job::KIND, &__POLICY, args),
-            |context, args| context.decode(args),
+            |args| args.decode(),
+            || {
+                ::std::vec![
+                    __pgjobq::ArgumentShape { name : "type", ty : "u8", inside :
+                    __pgjobq::shape_of!(__0) }, __pgjobq::ArgumentShape { name : "size",
+                    ty : "u64", inside : __pgjobq::shape_of!(__1) },
+                    __pgjobq::ArgumentShape { name : "note", ty : "String", inside :
+                    __pgjobq::shape_of!(__2) }
+                ]
+            },
         )
+    }
+    fn __decode(
+        stored: &__pgjobq::StoredArgs<'_>,
+    ) -> ::core::result::Result<__Args<u8, u64, String>, __pgjobq::JobError> {
+        __stored::<(), u8, u64, String>().1(stored)
     }
     const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT
         .queue("billing")
@@ -179,7 +197,7 @@ const _: () = {
         ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
         __pgjobq::JobError,
     > {
-        let args = __stored::<(), u8, u64, String>().1(&context, args)?;
+        let args = __decode(&context.stored(args))?;
         __returns::<Outcome>();
         __pgjobq::encode_output::<
             Outcome,
@@ -199,6 +217,15 @@ const _: () = {
                 __pgjobq::JobError,
             > {
                 __run(context, args).await
+            }
+            fn check(
+                &self,
+                args: &__pgjobq::StoredArgs<'_>,
+            ) -> ::core::result::Result<(), __pgjobq::JobError> {
+                __decode(args).map(|_| ())
+            }
+            fn shape(&self) -> ::std::vec::Vec<__pgjobq::ArgumentShape> {
+                __stored::<(), u8, u64, String>().2()
             }
         }
     };

@@ -111,17 +111,30 @@ const _: () = {
     }
     type __NewJob<__T, __A> = fn(&__A) -> __pgjobq::NewJob<__T>;
     type __Decode<__A> = fn(
-        &__pgjobq::JobContext,
-        &__pgjobq::serde_json::value::RawValue,
+        &__pgjobq::StoredArgs<'_>,
     ) -> ::core::result::Result<__A, __pgjobq::JobError>;
+    type __Shape = fn() -> ::std::vec::Vec<__pgjobq::ArgumentShape>;
     fn __stored<__T, __0: __pgjobq::Argument, __1: __pgjobq::Argument>() -> (
         __NewJob<__T, __Args<__0, __1>>,
         __Decode<__Args<__0, __1>>,
+        __Shape,
     ) {
         (
             |args| __pgjobq::NewJob::new(__Job::KIND, &__POLICY, args),
-            |context, args| context.decode(args),
+            |args| args.decode(),
+            || {
+                ::std::vec![
+                    __pgjobq::ArgumentShape { name : "image_id", ty : "i64", inside :
+                    __pgjobq::shape_of!(__0) }, __pgjobq::ArgumentShape { name : "width",
+                    ty : "Option<u32>", inside : __pgjobq::shape_of!(__1) }
+                ]
+            },
         )
+    }
+    fn __decode(
+        stored: &__pgjobq::StoredArgs<'_>,
+    ) -> ::core::result::Result<__Args<i64, Option<u32>>, __pgjobq::JobError> {
+        __stored::<(), i64, Option<u32>>().1(stored)
     }
     const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT
         .queue("images")
@@ -133,7 +146,7 @@ const _: () = {
         ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
         __pgjobq::JobError,
     > {
-        let args = __stored::<(), i64, Option<u32>>().1(&context, args)?;
+        let args = __decode(&context.stored(args))?;
         __returns::<Result<Thumbnail, ImageError>>();
         __pgjobq::encode_output::<
             Result<Thumbnail, ImageError>,
@@ -161,6 +174,15 @@ const _: () = {
                 __pgjobq::JobError,
             > {
                 __run(context, args).await
+            }
+            fn check(
+                &self,
+                args: &__pgjobq::StoredArgs<'_>,
+            ) -> ::core::result::Result<(), __pgjobq::JobError> {
+                __decode(args).map(|_| ())
+            }
+            fn shape(&self) -> ::std::vec::Vec<__pgjobq::ArgumentShape> {
+                __stored::<(), i64, Option<u32>>().2()
             }
         }
     };

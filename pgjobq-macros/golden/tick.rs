@@ -77,14 +77,20 @@ const _: () = {
     struct __Args {}
     type __NewJob<__T, __A> = fn(&__A) -> __pgjobq::NewJob<__T>;
     type __Decode<__A> = fn(
-        &__pgjobq::JobContext,
-        &__pgjobq::serde_json::value::RawValue,
+        &__pgjobq::StoredArgs<'_>,
     ) -> ::core::result::Result<__A, __pgjobq::JobError>;
-    fn __stored<__T>() -> (__NewJob<__T, __Args>, __Decode<__Args>) {
+    type __Shape = fn() -> ::std::vec::Vec<__pgjobq::ArgumentShape>;
+    fn __stored<__T>() -> (__NewJob<__T, __Args>, __Decode<__Args>, __Shape) {
         (
             |args| __pgjobq::NewJob::new(__Job::KIND, &__POLICY, args),
-            |context, args| context.decode(args),
+            |args| args.decode(),
+            || ::std::vec![],
         )
+    }
+    fn __decode(
+        stored: &__pgjobq::StoredArgs<'_>,
+    ) -> ::core::result::Result<__Args, __pgjobq::JobError> {
+        __stored::<()>().1(stored)
     }
     const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT;
     async fn __run(
@@ -94,7 +100,7 @@ const _: () = {
         ::std::boxed::Box<__pgjobq::serde_json::value::RawValue>,
         __pgjobq::JobError,
     > {
-        let args = __stored::<()>().1(&context, args)?;
+        let args = __decode(&context.stored(args))?;
         __returns::<()>();
         __pgjobq::encode_output::<()>(tick().await)
     }
@@ -112,6 +118,15 @@ const _: () = {
                 __pgjobq::JobError,
             > {
                 __run(context, args).await
+            }
+            fn check(
+                &self,
+                args: &__pgjobq::StoredArgs<'_>,
+            ) -> ::core::result::Result<(), __pgjobq::JobError> {
+                __decode(args).map(|_| ())
+            }
+            fn shape(&self) -> ::std::vec::Vec<__pgjobq::ArgumentShape> {
+                __stored::<()>().2()
             }
         }
     };

@@ -5,11 +5,11 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use crate::diagnostics::Diagnostics;
-use crate::hygiene::at;
+use crate::hygiene::{at, lints};
 use crate::model::Job;
 use crate::parse::Item;
 use crate::settings::Settings;
-use crate::{handler, ways_in};
+use crate::{handler, versions, ways_in};
 
 /// Returns the function exactly as it was written, also if it is wrong, but without the serde attributes of its arguments; then the
 /// generated code; then every mistake.
@@ -74,6 +74,7 @@ fn beside(job: &Job) -> TokenStream {
     // At the name, which is what another item of that name conflicts with.
     let declared = quote_spanned!(at(name.span())=> #visibility struct #name {});
     let named = quote_spanned!(at(name.span())=> type __Job = #name;);
+    let current = versions::current(job).map(|current| quote!(#(#cfgs)* #current));
     quote! {
         #(#cfgs)*
         #[doc = #summary]
@@ -81,6 +82,8 @@ fn beside(job: &Job) -> TokenStream {
         #(#docs)*
         #lints
         #declared
+
+        #current
 
         #(#cfgs)*
         #lints
@@ -90,23 +93,5 @@ fn beside(job: &Job) -> TokenStream {
             #ways_in
             #handler
         };
-    }
-}
-
-/// Disables the lints that would report the macro's code to the user. The function itself stays linted.
-fn lints() -> TokenStream {
-    quote! {
-        #[allow(
-            dead_code,
-            deprecated,
-            missing_copy_implementations,
-            missing_debug_implementations,
-            non_camel_case_types,
-            private_interfaces,
-            unreachable_pub,
-            unused_qualifications,
-            clippy::all,
-            clippy::pedantic
-        )]
     }
 }

@@ -9,10 +9,13 @@ use crate::computed::Computed;
 use crate::hygiene::{at, local, moved};
 use crate::model::Job;
 use crate::role::{Argument, Role};
+use crate::types::shown;
+use crate::versions;
 
 /// Returns that code, to stand inside the unnamed constant.
 pub(crate) fn handler(job: &Job) -> TokenStream {
-    let parts = [arguments(job), policy(job), implementation(job), registration(job), checks(job)];
+    let (arguments, decode) = (arguments(job), versions::decode(job));
+    let parts = [arguments, decode, policy(job), implementation(job), registration(job), checks(job)];
     quote!(#(#parts)*)
 }
 
@@ -24,6 +27,10 @@ pub(crate) fn handler(job: &Job) -> TokenStream {
 fn arguments(job: &Job) -> TokenStream {
     let names = job.stored().map(|argument| &argument.name);
     let types: Vec<_> = (0..job.stored().count()).map(|index| format_ident!("__{index}")).collect();
+    let shapes = job.stored().zip(&types).map(|(Argument { name, ty, .. }, generic)| {
+        let (name, ty) = (name.unraw().to_string(), shown(ty));
+        quote!(__pgjobq::ArgumentShape { name: #name, ty: #ty, inside: __pgjobq::shape_of!(#generic) })
+    });
     quote! {
         #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
         #[serde(crate = "__pgjobq::serde")]
@@ -32,14 +39,17 @@ fn arguments(job: &Job) -> TokenStream {
         }
 
         type __NewJob<__T, __A> = fn(&__A) -> __pgjobq::NewJob<__T>;
-        type __Decode<__A> = fn(
-            &__pgjobq::JobContext,
-            &__pgjobq::serde_json::value::RawValue,
-        ) -> ::core::result::Result<__A, __pgjobq::JobError>;
+        type __Decode<__A> =
+            fn(&__pgjobq::StoredArgs<'_>) -> ::core::result::Result<__A, __pgjobq::JobError>;
+        type __Shape = fn() -> ::std::vec::Vec<__pgjobq::ArgumentShape>;
 
         fn __stored<__T, #(#types: __pgjobq::Argument),*>()
-        -> (__NewJob<__T, __Args<#(#types),*>>, __Decode<__Args<#(#types),*>>) {
-            (|args| __pgjobq::NewJob::new(__Job::KIND, &__POLICY, args), |context, args| context.decode(args))
+        -> (__NewJob<__T, __Args<#(#types),*>>, __Decode<__Args<#(#types),*>>, __Shape) {
+            (
+                |args| __pgjobq::NewJob::new(__Job::KIND, &__POLICY, args),
+                |args| args.decode(),
+                || ::std::vec![#(#shapes),*],
+            )
         }
     }
 }
@@ -48,7 +58,11 @@ fn policy(job: &Job) -> TokenStream {
     let calls = &job.keys.policy;
     let transactional = job.is_transactional().then(|| quote!(.transactional()));
     let computed = job.keys.computed.iter().filter_map(Computed::of_policy);
-    quote!(const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT #(#calls)* #(#computed)* #transactional;)
+    let version = versions::of_policy(job);
+    quote! {
+        const __POLICY: __pgjobq::Policy =
+            __pgjobq::Policy::DEFAULT #(#calls)* #(#computed)* #version #transactional;
+    }
 }
 
 /// The handler. It has no variable with the name of a user's argument, because that could hide the function.
@@ -57,7 +71,7 @@ fn implementation(job: &Job) -> TokenStream {
     let (context, args) = (local("context"), local("args"));
     let tx = local("tx");
     let passed = job.arguments.iter().map(|argument| passed(argument, &context, &args, &tx));
-    let types = job.stored().map(|argument| &argument.ty);
+    let types: Vec<_> = job.stored().map(|argument| &argument.ty).collect();
     let returned = &job.returned.ty;
     let function = moved(name, returned.span());
     let called = quote_spanned!(at(returned.span())=> #function(#(#passed),*).await);
@@ -77,7 +91,7 @@ fn implementation(job: &Job) -> TokenStream {
             #context: __pgjobq::JobContext,
             #args: &__pgjobq::serde_json::value::RawValue,
         ) -> ::core::result::Result<::std::boxed::Box<__pgjobq::serde_json::value::RawValue>, __pgjobq::JobError> {
-            let #args = __stored::<(), #(#types),*>().1(&#context, #args)?;
+            let #args = __decode(&#context.stored(#args))?;
             #confirmed;
             #begun
             #encoded
@@ -95,6 +109,17 @@ fn implementation(job: &Job) -> TokenStream {
                     args: &__pgjobq::serde_json::value::RawValue,
                 ) -> ::core::result::Result<Box<__pgjobq::serde_json::value::RawValue>, __pgjobq::JobError> {
                     __run(context, args).await
+                }
+
+                fn check(
+                    &self,
+                    args: &__pgjobq::StoredArgs<'_>,
+                ) -> ::core::result::Result<(), __pgjobq::JobError> {
+                    __decode(args).map(|_| ())
+                }
+
+                fn shape(&self) -> ::std::vec::Vec<__pgjobq::ArgumentShape> {
+                    __stored::<(), #(#types),*>().2()
                 }
             }
         };

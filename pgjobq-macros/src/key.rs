@@ -61,6 +61,25 @@ pub(crate) const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "version",
+        takes: "a whole number",
+        example: "2",
+        set: |keys, entry| {
+            let version = value::whole(entry, 1..=32_767)?;
+            keys.version = Some((version.base10_parse()?, version));
+            Ok(())
+        },
+    },
+    Key {
+        name: "upcast_from",
+        takes: "a struct, or several in brackets",
+        example: "ThumbnailV1",
+        set: |keys, entry| {
+            keys.upcast_from = value::structs(entry)?;
+            Ok(())
+        },
+    },
+    Key {
         name: "priority",
         takes: "a word in quotes",
         example: "\"high\"",

@@ -24,6 +24,7 @@ mod types;
 mod unknown;
 mod usage;
 mod value;
+mod versions;
 mod ways_in;
 
 #[cfg(test)]

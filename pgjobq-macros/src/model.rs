@@ -34,6 +34,7 @@ impl Job {
         job.check_aliases(diagnostics);
         job.check_redacted(diagnostics);
         job.check_limits(diagnostics);
+        job.check_versions(diagnostics);
         Some(job)
     }
 

@@ -1,7 +1,7 @@
 //! The settings that the attribute of one job makes.
 
 use proc_macro2::{Ident, TokenStream};
-use syn::{LitStr, Path};
+use syn::{LitInt, LitStr, Path};
 
 use crate::computed::Computed;
 use crate::rate::Rate;
@@ -13,6 +13,10 @@ pub(crate) struct Settings {
     pub(crate) policy: Vec<TokenStream>,
     pub(crate) kind: Option<LitStr>,
     pub(crate) aliases: Vec<LitStr>,
+    /// The version of the arguments, and where it stands.
+    pub(crate) version: Option<(u16, LitInt)>,
+    /// The structs of older versions, oldest first.
+    pub(crate) upcast_from: Vec<Path>,
     /// The value of `retain`, if completed jobs are not kept at all.
     pub(crate) keeps_nothing: Option<LitStr>,
     /// The arguments that lists, views and errors hide.

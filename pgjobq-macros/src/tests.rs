@@ -86,6 +86,12 @@ fn job_with_limits_expands() {
 }
 
 #[test]
+fn job_with_older_versions_expands() {
+    let attribute = quote!(version = 4, upcast_from = [old::SendV2, SendV3]);
+    check("send_mail", attribute, quote! { pub async fn send_mail(to: Vec<String>, ctx: JobContext) {} });
+}
+
+#[test]
 fn rate_is_a_number_per_unit() {
     let rate = |text| rate::parse(text).map(|rate| (rate.count, rate.window.as_secs()));
     assert_eq!(rate("100 per minute"), Some((100, 60)));

@@ -285,6 +285,21 @@ pub(crate) fn arguments(entry: &Entry) -> Result<Vec<Ident>> {
     list.parse2(entry.value.clone()).map_err(|_| misfit(entry))
 }
 
+/// The paths of structs: one, or several in brackets.
+pub(crate) fn structs(entry: &Entry) -> Result<Vec<Path>> {
+    let list = |input: syn::parse::ParseStream<'_>| {
+        if !input.peek(syn::token::Bracket) {
+            return Ok(vec![input.parse::<Path>()?]);
+        }
+        let content;
+        bracketed!(content in input);
+        let structs = Punctuated::<Path, Token![,]>::parse_terminated(&content)?;
+        Ok(structs.into_iter().collect())
+    };
+    let structs: Vec<_> = list.parse2(entry.value.clone()).map_err(|_| misfit(entry))?;
+    if structs.is_empty() { Err(misfit(entry)) } else { Ok(structs) }
+}
+
 /// A path, in quotes or without.
 pub(crate) fn path(entry: &Entry) -> Result<Path> {
     let path = match syn::parse2::<LitStr>(entry.value.clone()) {

@@ -76,19 +76,30 @@ pub(crate) struct Runtime {
 /// The kinds of jobs that this worker can run, aliases included: those of the program whose states the worker has.
 #[derive(Debug)]
 pub(crate) struct Kinds {
-    pub(crate) all: Vec<&'static str>,
+    /// As a claim names them: in every version of their arguments that the program reads.
+    pub(crate) all: Vec<String>,
+    /// Those of them that are not transactional.
+    pub(crate) plain: Vec<String>,
     pub(crate) transactional: Vec<&'static str>,
-    /// The kinds that are not transactional.
-    pub(crate) plain: Vec<&'static str>,
 }
 
 impl Kinds {
     fn of(registry: &Registry, states: &States) -> Self {
-        let can_run = |job: &JobDescriptor| job.states.iter().all(|state| states.has(*state));
-        let all: Vec<_> = registry.kinds().filter(|kind| registry.get(kind).is_some_and(can_run)).collect();
-        let is_transactional = |kind: &&str| registry.get(kind).is_some_and(|job| job.policy.transactional);
-        let (transactional, plain) = all.iter().copied().partition(is_transactional);
-        Self { all, transactional, plain }
+        let can_run = |job: &&JobDescriptor| job.states.iter().all(|state| states.has(*state));
+        let jobs: Vec<_> = registry.jobs().filter(can_run).collect();
+        let is_transactional = |job: &&&'static JobDescriptor| job.policy.transactional;
+        let transactional = jobs.iter().filter(is_transactional).flat_map(|job| job.names()).collect();
+        let mut plain: Vec<_> =
+            jobs.iter().filter(|job| !is_transactional(job)).flat_map(|job| job.claimable()).collect();
+        let mut all: Vec<_> = jobs.iter().flat_map(|job| job.claimable()).collect();
+        plain.sort_unstable();
+        all.sort_unstable();
+        Self { all, plain, transactional }
+    }
+
+    /// Returns whether this worker can run jobs of a kind that this program enqueues.
+    pub(crate) fn can_run(&self, kind: &str) -> bool {
+        self.all.iter().any(|name| name.split('@').next() == Some(kind))
     }
 }
 

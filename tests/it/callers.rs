@@ -69,7 +69,7 @@ async fn leave_a_lease(db: &TestDb, kind: &'static str) {
         let claim = Claim {
             id: ClaimId { lane: Lane { shard, queue }, worker: US, lease },
             wait: true,
-            kinds: &[kind],
+            kinds: &[kind.to_owned()],
             want: 9,
             scan_hint: [Ticket(0); 4],
             found: None,
@@ -101,10 +101,11 @@ async fn invariant_13_our_statements_never_wait_for_callers_transactions(db: Tes
     at_once("register", store.register(US, "ours", AT_ONCE, &[], &[])).await;
     for shard in store.shards() {
         let lane = Lane { shard, queue };
+        let kinds = ["stand", "double"].map(str::to_owned);
         let claim = |lease, want| Claim {
             id: ClaimId { lane, worker: US, lease: LeaseId(lease) },
             wait: true,
-            kinds: &["stand", "double"],
+            kinds: &kinds,
             want,
             scan_hint: [Ticket(0); 4],
             found: None,
@@ -136,7 +137,7 @@ async fn invariant_13_our_statements_never_wait_for_callers_transactions(db: Tes
         at_once("claim", store.claim(claim(12, 2))).await;
         let quarantined = QuarantineClaim {
             id: ClaimId { lane, worker: US, lease: LeaseId(13) },
-            kinds: &["stand"],
+            kinds: &["stand".to_owned()],
             want: 9,
             alone: true,
             lone_first: false,

@@ -59,10 +59,11 @@ async fn invariant_02_stale_write_changes_nothing_and_wakes_nobody(db: TestDb) {
     let store = Store::connect(&db.client, 3).await.unwrap();
     let shard = (job.id().as_uuid().as_u128() & 0x3ff) as i16 % store.shards().len() as i16;
     let lane = Lane { shard: Shard(shard), queue: db.client.save_queue("default").await.unwrap() };
+    let kinds = ["stay".to_owned()];
     let claim = |worker, lease| Claim {
         id: ClaimId { lane, worker: WorkerId(worker), lease: LeaseId(lease) },
         wait: true,
-        kinds: &["stay"],
+        kinds: &kinds,
         want: 1,
         scan_hint: [Ticket(0); 4],
         found: None,
@@ -99,7 +100,7 @@ async fn invariant_02_stale_write_changes_nothing_and_wakes_nobody(db: TestDb) {
     // A second worker runs the job.
     let quarantined = QuarantineClaim {
         id: ClaimId { lane, worker: WorkerId(2), lease: LeaseId(12) },
-        kinds: &["stay"],
+        kinds: &kinds,
         want: 1,
         alone: true,
         lone_first: false,

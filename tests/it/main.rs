@@ -81,6 +81,7 @@ mod coalesced; // Concurrent single enqueues share statements.
 mod dead_jobs; // Dead jobs are listed, requeued and purged.
 mod errors; // Errors of a wrong setup.
 mod explain; // Why a job is not running.
+mod exported; // Ended jobs as lines of JSON.
 mod fidelity; // Values arrive as they were sent.
 mod filters; // What filters match, and workers with filters.
 mod from_sql; // Jobs enqueued with SQL.
@@ -97,4 +98,5 @@ mod queues; // Management of queues.
 mod schema; // Created under any name, for any role.
 mod stalled_flights; // Shared enqueues that stall delay no other.
 mod standby; // A server that only reads.
+mod versions; // Arguments of older and newer code.
 mod waiters; // A thousand waits at once.

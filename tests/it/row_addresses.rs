@@ -40,7 +40,7 @@ impl ByHand {
         let claimed = store.claim(Claim {
             id,
             wait: true,
-            kinds: &["lie_still"],
+            kinds: &["lie_still".to_owned()],
             want: jobs as usize,
             scan_hint: [Ticket(0); 4],
             found: None,

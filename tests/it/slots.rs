@@ -76,7 +76,7 @@ async fn invariant_3_claim_never_returns_more_than_asked(db: TestDb) {
                 let claim = Claim {
                     id: ClaimId { lane, worker: WorkerId(1), lease: LeaseId(lease) },
                     wait: true,
-                    kinds: &["double"],
+                    kinds: &["double".to_owned()],
                     want,
                     scan_hint: [Ticket(0); 4],
                     found,

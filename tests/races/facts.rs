@@ -33,6 +33,8 @@ pub(crate) struct Facts {
     /// Dead jobs that were put back in line.
     pub(crate) revived: Vec<Job>,
     pub(crate) purged: i64,
+    /// Jobs that have other arguments.
+    pub(crate) changed: Vec<Job>,
 }
 
 impl Facts {
@@ -81,6 +83,9 @@ impl Facts {
             }
             Action::Expire => self.expired = jobs_of(&answer["expired"]),
             Action::Requeue { .. } => self.revived = jobs_of(&answer["requeued"]),
+            Action::ChangeArgs { job } => {
+                self.changed = (answer["answer"] == "changed").then_some(job).into_iter().collect();
+            }
             Action::Purge => self.purged = number(answer),
             Action::Claim { want, .. } | Action::ClaimQuarantined { want } => {
                 self.asked = want;

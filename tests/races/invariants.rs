@@ -1,6 +1,6 @@
 //! The conditions that must hold after some operations, in every order of their steps.
 
-use crate::after::{After, Finished};
+use crate::after::{After, Finished, Lease};
 use crate::bench::Run;
 use crate::facts::{Facts, number};
 use crate::operation::{Action, Decision, Job, LEASE, Side};
@@ -26,6 +26,7 @@ pub(crate) fn check(group: &[Side], run: &Run) -> Result<(), String> {
     check.requests_are_met()?;
     check.nobody_waits_for_a_caller()?;
     check.pauses()?;
+    check.changes()?;
     check.heartbeat()?;
     check.nothing_is_stranded()
 }
@@ -108,6 +109,30 @@ impl Check<'_> {
             let later = |side: &usize| self.run.ended(*side) > self.run.ended(pause);
             if (0..self.group.len()).filter(later).any(|side| !self.facts[side].claimed.is_empty()) {
                 return Err("a claim took jobs after the queue was paused".into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Arguments change only while the job does not run: before a claim takes it, and never under its lease.
+    fn changes(&self) -> Result<(), String> {
+        for (side, facts) in self.facts.iter().enumerate() {
+            for job in &facts.changed {
+                let earlier = |other: usize| self.run.ended(other) < self.run.ended(side);
+                let claimed = |other: usize| self.facts[other].claimed.iter().any(|(of, _)| of == job);
+                if (0..self.facts.len()).any(|other| earlier(other) && claimed(other)) {
+                    return Err(format!("the arguments of job {job} changed after it was claimed"));
+                }
+                let Some(row) = self.after.live.get(job).filter(|_| self.born(*job) == 0) else { continue };
+                if !row.edited {
+                    return Err(format!("the arguments of job {job} were changed, and are the old ones"));
+                }
+                let held = |lease: &Lease| {
+                    lease.id == LEASE && row.ticket.is_some_and(|t| lease.tickets.contains(&t))
+                };
+                if self.after.leases.iter().any(held) {
+                    return Err(format!("the arguments of job {job} changed while it ran"));
+                }
             }
         }
         Ok(())

@@ -56,6 +56,10 @@ pub(crate) enum Action {
     Requeue {
         edited: bool,
     },
+    /// Changes the arguments of a job that does not run.
+    ChangeArgs {
+        job: Job,
+    },
     Purge,
     /// Cancels all waiting jobs.
     PurgeQueue,
@@ -163,7 +167,7 @@ impl Operation {
             Action::Enqueue { jobs, .. } => jobs.to_vec(),
             Action::CompleteIn { enqueued, .. } => [&[1], enqueued].concat(),
             Action::Finish { ended, .. } => ended.iter().map(|(job, _)| *job).collect(),
-            Action::Requeue { .. } | Action::Purge => vec![DEAD],
+            Action::Requeue { .. } | Action::Purge | Action::ChangeArgs { job: DEAD } => vec![DEAD],
             _ => Vec::new(),
         }
     }
@@ -189,6 +193,7 @@ impl Operation {
             Action::Ask { jobs, .. } => jobs.to_vec(),
             Action::CompleteIn { .. } | Action::Finish { .. } => [self.names(), vec![THE_LEASE]].concat(),
             Action::Cancel { jobs } => [jobs, &[LANE, THE_LEASE]].concat(),
+            Action::ChangeArgs { job } => vec![job, LANE, THE_LEASE],
             Action::ActOnCancels { jobs: Some(GONE) } => GONE.to_vec(),
             Action::ActOnCancels { jobs } => [jobs.unwrap_or(ASKED), &[LANE, THE_LEASE]].concat(),
             Action::Expire => vec![1, 3, LANE, THE_LEASE],

@@ -293,6 +293,16 @@ const PLANTED: &[Planted] = &[
         &["complete in", "reap"],
     ),
     planted(
+        "arguments change without a look at the leases",
+        &[(
+            "select * into v_taken from pgjobq.take_waiting(v_shard, array[p_job]);",
+            1,
+            "select case when exists (select from pgjobq.job_row(v_shard, p_job)) then array[p_job] else '{}' end as waiting,
+               '{}'::uuid[] as running, '{}'::uuid[] as busy into v_taken;",
+        )],
+        &["claim", "change arguments in line"],
+    ),
+    planted(
         "an ended job is put back in line without a lock",
         &[("order by finished_at desc limit 1 for update;", 1, "order by finished_at desc limit 1;")],
         &["requeue", "purge"],

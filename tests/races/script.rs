@@ -103,6 +103,9 @@ impl Operation {
                 };
                 format!("requeue_jobs(0::smallint, {}, {other})", ids(&[DEAD]))
             }
+            Action::ChangeArgs { job } => format!(
+                "change_args(races.id({job}), '{{\"edited\": true}}', null, null, null, 'somebody', null)"
+            ),
             Action::Purge => format!("purge_ended(0::smallint, {})", ids(&[DEAD])),
             Action::PurgeQueue => format!("purge_queue(0::smallint, {QUEUE}, 3::smallint, 0, 100, null)"),
             Action::DeleteQueue => "delete_queue('default')".into(),

@@ -2,6 +2,7 @@
 
 use crate::admin::cancel::Cancel;
 use crate::admin::requeue::{Changes, RequeueError, RequeueOutcome};
+use crate::admin::set_args::{NewArgs, SetArgs};
 use crate::client::Client;
 use crate::job::descriptor::names_of;
 use crate::job::other_kind::OtherKind;
@@ -80,6 +81,14 @@ impl<'c> Job<'c> {
         Cancel::new(self.client, self.id, self.kind)
     }
 
+    /// Changes the arguments of a job that does not run. Await the returned change, after who asks and why.
+    ///
+    /// A job that died of arguments which do not decode is requeued after it. In SQL it is
+    /// `select pgjobq.set_args('<id>', '{"user_id": 7}', by => 'ada')`.
+    pub fn set_args(&self, args: impl NewArgs) -> SetArgs<'c> {
+        SetArgs::new(self.client, self.id, self.kind, args)
+    }
+
     /// Puts a dead, cancelled or expired job back in line, with all its retries.
     ///
     /// # Errors
@@ -142,6 +151,11 @@ impl<T> JobHandle<T> {
     /// Cancels the job: see [`Job::cancel`]. A job of another kind is refused, and goes on.
     pub fn cancel<'c>(&self, client: &'c Client) -> Cancel<'c> {
         self.on(client).cancel()
+    }
+
+    /// Changes the arguments of the job, which must not run: see [`Job::set_args`]. A job of another kind is refused.
+    pub fn set_args<'c>(&self, client: &'c Client, job: NewJob<T>) -> SetArgs<'c> {
+        self.on(client).set_args(job)
     }
 
     /// Puts a dead, cancelled or expired job back in line, with all its retries.

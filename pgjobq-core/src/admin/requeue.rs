@@ -82,6 +82,8 @@ impl<T> JobHandle<T> {
 pub(crate) struct Changes {
     kind: Option<&'static str>,
     args: Option<String>,
+    /// The version of these, unless it is the first one.
+    version: Option<i16>,
     attributes: Option<String>,
     key: Option<String>,
     unique_key: Option<String>,
@@ -94,6 +96,7 @@ impl Changes {
     pub(crate) async fn from_row(client: &Client, row: NewRow) -> Result<Self, RequeueError> {
         let (kind, priority, retries) = (row.kind, row.priority as i16, row.retries);
         let (queue, unique_key) = (row.queue.clone(), row.identity().unique_key);
+        let version = row.meta.version.and_then(|version| i16::try_from(version).ok());
         let args = checked_args(kind, row.args, client.limits().max_args)?;
         let attributes = row.attributes.to_json().map_err(|error| EnqueueError::Attribute { kind, error })?;
         check_key(kind, row.key.as_deref())?;
@@ -102,7 +105,7 @@ impl Changes {
             i16::try_from(retries).map_err(|_| EnqueueError::TooManyTries { kind, count: retries })?;
         let (args, queue) = (Some(args), Some(id));
         let (kind, priority, retries) = (Some(kind), Some(priority), Some(retries));
-        Ok(Self { kind, args, attributes, key: row.key, unique_key, queue, priority, retries })
+        Ok(Self { kind, args, version, attributes, key: row.key, unique_key, queue, priority, retries })
     }
 }
 
@@ -130,11 +133,11 @@ impl Client {
         changes: &Changes,
     ) -> Result<[Vec<Uuid>; 3], DatabaseError> {
         let shared = self.shared();
-        let Changes { kind, args, attributes, key, unique_key, queue, priority, retries } = changes;
+        let Changes { kind, args, version, attributes, key, unique_key, queue, priority, retries } = changes;
         let (args, attributes) = (args.as_deref(), attributes.as_deref());
         let (key, unique_key) = (key.as_deref(), unique_key.as_deref());
-        let values: [&dyn Literal; 10] =
-            [&shard, &jobs, kind, &args, queue, priority, retries, &attributes, &key, &unique_key];
+        let values: [&dyn Literal; 11] =
+            [&shard, &jobs, kind, &args, queue, priority, retries, &attributes, &key, &unique_key, version];
         let row = shared.write(&shared.sql.requeue_jobs, &values).await?;
         let ids = |name| row.try_get::<Option<Vec<Uuid>>, _>(name).map(Option::unwrap_or_default);
         let queues: Option<Vec<QueueId>> = row.try_get("queues").map_err(DatabaseError::Refused)?;

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::attempt::held::Held;
@@ -14,6 +13,7 @@ use crate::client::Client;
 use crate::db::tx_pool::Places;
 use crate::job::app_state::{State, States};
 use crate::job::lineage::Meta;
+use crate::job::stored_args::StoredArgs;
 use crate::trace::context::TraceContext;
 use crate::workflow::draft::Draft;
 use crate::{JobError, JobId};
@@ -264,16 +264,10 @@ impl JobContext {
         })
     }
 
-    /// Decodes the arguments of the job.
+    /// Returns the arguments of the job, to be read.
     #[doc(hidden)]
-    pub fn decode<A: DeserializeOwned>(&self, args: &RawValue) -> Result<A, JobError> {
-        crate::job::json::decode(args.get()).map_err(|error| {
-            // Serde's message may quote a value.
-            let what = match self.attempt.redacts {
-                true => format!("at line {}, column {}", error.line(), error.column()),
-                false => error.to_string(),
-            };
-            JobError::decode(format!("the arguments do not fit the job function: {what}"))
-        })
+    #[must_use]
+    pub fn stored<'a>(&self, args: &'a RawValue) -> StoredArgs<'a> {
+        StoredArgs::new(args, self.attempt.meta.version(), self.attempt.redacts)
     }
 }

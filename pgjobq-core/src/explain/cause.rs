@@ -188,6 +188,18 @@ pub enum Cause {
         #[serde(default, deserialize_with = "of_maybe_micros")]
         until: Option<SystemTime>,
     },
+    /// A person has changed its arguments. It delays nothing, and comes last.
+    Edited {
+        /// The person, in the caller's words.
+        by: String,
+        /// The database role.
+        role: String,
+        /// The reason.
+        reason: Option<String>,
+        /// The time of the change.
+        #[serde(deserialize_with = "of_micros")]
+        at: SystemTime,
+    },
     /// It is not enqueued, because another job has its unique key. Soon that one is changed, or this one is enqueued after all.
     Duplicate {
         /// The key.
@@ -244,6 +256,20 @@ pub enum Cause {
         /// The kind.
         kind: String,
         /// The number of live workers that take the queue.
+        workers: u64,
+    },
+    /// Live workers can run its kind, and none of them reads the version of its arguments. Mostly newer code enqueued it, and it
+    /// waits for a worker of that code.
+    UnreadVersion {
+        /// The queue.
+        queue: String,
+        /// The kind.
+        kind: String,
+        /// The version of its arguments.
+        version: String,
+        /// The versions that these workers read.
+        reads: Vec<u16>,
+        /// The number of these workers.
         workers: u64,
     },
     /// Live workers can run it, and none of them accepts it.

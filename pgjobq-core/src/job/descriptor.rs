@@ -1,6 +1,7 @@
 //! The registration of a job function by `#[job]`.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use crate::job::app_state::StateType;
 use crate::job::handler::Handler;
@@ -40,12 +41,33 @@ impl JobDescriptor {
     pub fn place(&self) -> Place {
         Place { module: self.module, file: self.file, line: self.line }
     }
+
+    /// Returns the name of the kind, and then its aliases.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.kind).chain(self.aliases.iter().copied())
+    }
+
+    /// Returns the versions of arguments that it can read.
+    #[must_use]
+    pub fn versions(&self) -> RangeInclusive<u16> {
+        self.policy.reads_from..=self.policy.version
+    }
+
+    /// Returns its names in each version that it can read, as a claim compares them: `thumbnail`, `thumbnail@2`.
+    pub fn claimable(&self) -> impl Iterator<Item = String> {
+        self.names().flat_map(|name| self.versions().map(move |version| versioned(name, version)))
+    }
 }
 
 /// Returns the names under which jobs of this kind are stored: the kind, and then its aliases in this program.
 pub(crate) fn names_of(kind: &'static str) -> Vec<&'static str> {
     let same = inventory::iter::<JobDescriptor>().filter(|job| job.kind == kind);
     std::iter::once(kind).chain(same.flat_map(|job| job.aliases.iter().copied())).collect()
+}
+
+/// Returns the name of a kind whose arguments are of a version, as `versioned_kind` of the schema does.
+fn versioned(kind: &str, version: u16) -> String {
+    if version > 1 { format!("{kind}@{version}") } else { kind.to_owned() }
 }
 
 impl fmt::Debug for JobDescriptor {

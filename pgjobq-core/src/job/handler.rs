@@ -3,6 +3,8 @@
 use async_trait::async_trait;
 use serde_json::value::RawValue;
 
+use crate::job::shape::ArgumentShape;
+use crate::job::stored_args::StoredArgs;
 use crate::{JobContext, JobError};
 
 /// Runs one attempt of a job: decodes the arguments, calls the job function, encodes what it returned.
@@ -11,4 +13,12 @@ use crate::{JobContext, JobError};
 pub trait Handler: Send + Sync {
     /// Runs one attempt.
     async fn run(&self, context: JobContext, args: &RawValue) -> Result<Box<RawValue>, JobError>;
+
+    /// Reads arguments, of any version that the job reads, and runs nothing.
+    #[doc(hidden)]
+    fn check(&self, args: &StoredArgs<'_>) -> Result<(), JobError>;
+
+    /// Returns the shape of the arguments in the current version.
+    #[doc(hidden)]
+    fn shape(&self) -> Vec<ArgumentShape>;
 }

@@ -1,11 +1,11 @@
-//! The lineage of a job: its parent, its workflow and its trace.
+//! What a job carries beside its arguments: its lineage, its trace, and the version of the arguments.
 
 use serde::{Deserialize, Serialize};
 
 use crate::JobId;
 use crate::trace::context::TraceContext;
 
-/// The lineage of a job, as the column `meta` stores it.
+/// The lineage of a job, its trace, and the version of its arguments, as the column `meta` stores them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[doc(hidden)]
 pub struct Meta {
@@ -18,6 +18,9 @@ pub struct Meta {
     /// Its number in that workflow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<u32>,
+    /// The version of its arguments, unless that is the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u16>,
     /// The W3C trace context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
@@ -38,6 +41,12 @@ impl Meta {
     /// Reads the stored form. Returns nothing if a person has edited it into nonsense.
     pub(crate) fn from_json(json: Option<&str>) -> Self {
         json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
+    }
+
+    /// Returns the version of the arguments.
+    #[must_use]
+    pub fn version(&self) -> u16 {
+        self.version.unwrap_or(1)
     }
 
     /// Takes what is not set from the job that enqueues this one.

@@ -21,4 +21,6 @@ pub(crate) mod priority;
 pub(crate) mod rate;
 pub(crate) mod registry;
 pub(crate) mod sha256;
+pub(crate) mod shape;
+pub(crate) mod stored_args;
 pub(crate) mod unique;

@@ -19,6 +19,10 @@ pub struct Policy {
     /// The number of crashes (attempts whose worker died) that a job survives. With 0, a job that a shutdown cuts off is
     /// dead, because it may have run.
     pub max_crashes: u16,
+    /// The version of the arguments that it stores.
+    pub version: u16,
+    /// The oldest version that it reads, too.
+    pub reads_from: u16,
     /// The priority of its jobs.
     pub priority: Priority,
     /// The timeout of one attempt.
@@ -57,6 +61,8 @@ impl Policy {
         queue: "default",
         retries: 20,
         max_crashes: 3,
+        version: 1,
+        reads_from: 1,
         priority: Priority::Normal,
         timeout: Duration::from_secs(5 * 60),
         backoff: Backoff::DEFAULT,
@@ -111,6 +117,12 @@ impl Policy {
     #[must_use]
     pub const fn max_crashes(self, max_crashes: u16) -> Self {
         Self { max_crashes, ..self }
+    }
+
+    /// Sets the version of the arguments, and the oldest one that can be read.
+    #[must_use]
+    pub const fn version(self, version: u16, reads_from: u16) -> Self {
+        Self { version, reads_from, ..self }
     }
 
     /// Sets the priority.

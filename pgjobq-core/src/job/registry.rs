@@ -40,7 +40,7 @@ impl Registry {
         jobs.sort_by_key(|job| (job.file, job.line, job.module)); // The order of linking is not specified; ours is.
         let (mut registry, mut duplicates) = (Self::default(), Vec::new());
         for second in jobs {
-            for kind in std::iter::once(second.kind).chain(second.aliases.iter().copied()) {
+            for kind in second.names() {
                 if let Some(first) = registry.by_kind.insert(kind, second) {
                     duplicates.push(DuplicateKind { kind, first: first.place(), second: second.place() });
                 }

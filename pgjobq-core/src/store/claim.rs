@@ -22,7 +22,8 @@ pub struct Claim<'c> {
     pub id: ClaimId,
     /// True to wait for a lane in which another worker claims just now.
     pub wait: bool,
-    pub kinds: &'c [&'static str],
+    /// In every version that the worker reads: see `versioned_kind` of the schema.
+    pub kinds: &'c [String],
     pub want: usize,
     pub scan_hint: ByPriority,
     /// The tickets, with their priorities, that a peek found and that are to be claimed.
@@ -103,7 +104,8 @@ pub struct ClaimedJob {
 #[derive(Clone, Copy, Debug)]
 pub struct QuarantineClaim<'c> {
     pub id: ClaimId,
-    pub kinds: &'c [&'static str],
+    /// In every version that the worker reads: see `versioned_kind` of the schema.
+    pub kinds: &'c [String],
     pub want: usize,
     /// True if no quarantined job runs in this worker, so that one may run that must run alone.
     pub alone: bool,

@@ -50,7 +50,7 @@ impl Store {
     pub async fn peek(
         &self,
         lanes: &[Peek],
-        kinds: &[&'static str],
+        kinds: &[String],
         want: usize,
     ) -> Result<Vec<Peeked>, DatabaseError> {
         let (path, needs_columns) = self.filter_arguments();

@@ -68,7 +68,7 @@ impl Store {
         self.row(sqlx::query(self.sql.check_filter.clone()).bind(&filter.path)).await.map(drop)
     }
 
-    /// Returns the kinds, with their queues, of jobs that have waited in these queues for a minute and that no live worker accepts;
+    /// Returns the versioned kinds, with their queues, of jobs that have waited in these queues for a minute and that no live worker accepts;
     /// and the oldest job of each.
     pub async fn unaccepted(
         &self,

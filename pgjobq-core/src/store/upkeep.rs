@@ -111,7 +111,7 @@ impl Store {
         name: &str,
         lease: Duration,
         queues: &[(&str, usize)],
-        kinds: &[&str],
+        kinds: &[String],
     ) -> Result<(), DatabaseError> {
         let (queues, slots): (Vec<&str>, Vec<usize>) = queues.iter().copied().unzip();
         let slots: Vec<i32> =

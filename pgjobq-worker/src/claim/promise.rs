@@ -86,8 +86,8 @@ impl Runtime {
 /// notified like the others. So is a worker with a filter, which may not accept them.
 fn can_start(runtime: &Runtime, queue: &ServedQueue, new: &NewJobs) -> bool {
     let knows = |kind: &&&str| {
-        runtime.kinds.plain.contains(*kind)
-            || (runtime.kinds.transactional.contains(*kind) && runtime.client.has_places())
+        runtime.kinds.can_run(kind)
+            && (!runtime.kinds.transactional.contains(*kind) || runtime.client.has_places())
     };
     leaves_half(queue.count_free(), new.count, queue.limit())
         && new.kinds.iter().filter(knows).count() == new.kinds.len()

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use pgjobq_core::worker_api::{Handler, JobDescriptor, StateType, async_trait, serde_json};
+use pgjobq_core::worker_api::{
+    ArgumentShape, Handler, JobDescriptor, StateType, StoredArgs, async_trait, serde_json,
+};
 use pgjobq_core::{JobContext, JobError, Policy};
 use serde_json::value::RawValue;
 
@@ -12,6 +14,14 @@ struct Idle;
 impl Handler for Idle {
     async fn run(&self, _: JobContext, _: &RawValue) -> Result<Box<RawValue>, JobError> {
         Err("never run".into())
+    }
+
+    fn check(&self, _: &StoredArgs<'_>) -> Result<(), JobError> {
+        Ok(())
+    }
+
+    fn shape(&self) -> Vec<ArgumentShape> {
+        Vec::new()
     }
 }
 

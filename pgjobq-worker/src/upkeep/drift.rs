@@ -97,12 +97,16 @@ impl DriftWatch {
     }
 }
 
-/// Says why no live worker accepts the jobs of a kind, as this worker knows.
-fn refusal(runtime: &Runtime, kind: &str, job: JobId) -> String {
-    if runtime.kinds.all.contains(&kind) {
+/// Says why no live worker accepts the jobs of a versioned kind, as this worker knows.
+fn refusal(runtime: &Runtime, versioned: &str, job: JobId) -> String {
+    let kind = versioned.split('@').next().unwrap_or(versioned);
+    if runtime.kinds.all.iter().any(|name| name == versioned) {
         return format!("and no live worker accepts them: `select * from pgjobq.explain('{job}')` says why");
     }
     let why = match runtime.registry.get(kind) {
+        Some(_) if runtime.kinds.can_run(kind) => {
+            "this program does not read that version of their arguments: run a worker of the code that enqueued them"
+        }
         Some(_) => "this worker lacks a state that the job function takes: give it one with `.state(…)`",
         None => {
             "this program has no job function of that kind: run a worker that has it, or cancel them; if it is in another crate of \

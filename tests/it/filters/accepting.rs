@@ -150,14 +150,19 @@ struct ByHand {
     lane: Lane,
 }
 
-const KINDS: &[&str] = &["filter_names_site"];
+fn kinds() -> Vec<String> {
+    ["filter_names_site"].map(str::to_owned).to_vec()
+}
 const WORKER: WorkerId = WorkerId(7);
 
 impl ByHand {
     async fn new(db: &TestDb) -> Self {
         let accepted = AcceptedJobs::new(&attribute("region").eq("eu")).unwrap();
         let store = Store::connect(&db.client, 2).await.unwrap().accept(accepted);
-        store.register(WORKER, "by hand", Duration::from_secs(60), &[("default", 9)], KINDS).await.unwrap();
+        store
+            .register(WORKER, "by hand", Duration::from_secs(60), &[("default", 9)], &kinds())
+            .await
+            .unwrap();
         let queue = db.number("select id from pgjobq.queues where name = 'default'").await;
         Self { store, lane: Lane { shard: Shard(0), queue: pgjobq_core::worker_api::QueueId(queue as i32) } }
     }
@@ -168,7 +173,7 @@ impl ByHand {
 
     async fn claim(&self, scan_hint: ByPriority, found: Option<&[(Ticket, i16)]>) -> usize {
         let (id, bounds) = (self.claim_id(), Default::default());
-        let claim = Claim { id, wait: true, kinds: KINDS, want: 100, scan_hint, found, bounds };
+        let claim = Claim { id, wait: true, kinds: &kinds(), want: 100, scan_hint, found, bounds };
         let claimed = self.store.claim(claim).await.unwrap();
         assert_eq!(claimed.lane, Opened::Open);
         claimed.jobs.len()
@@ -188,7 +193,7 @@ async fn hostile_scan_hint_does_no_harm(db: TestDb) {
     let named: Vec<_> = foreign.iter().map(|ticket| (Ticket(*ticket), 1)).collect();
     assert_eq!(by_hand.claim(bottom, Some(&named)).await, 0, "tickets of other workers' jobs");
     let peek = Peek { lane: by_hand.lane, low: bottom, high: top, quarantine: bottom };
-    let found = by_hand.store.peek(&[peek], KINDS, 100).await.unwrap().remove(0).found;
+    let found = by_hand.store.peek(&[peek], &kinds(), 100).await.unwrap().remove(0).found;
     assert_eq!(found.len(), 30, "the sweep finds what the hint missed");
     assert_eq!(by_hand.claim(top, Some(&found)).await, 30);
     assert_eq!(by_hand.claim(bottom, None).await, 0);
@@ -204,10 +209,11 @@ async fn quarantined_job_waits_for_a_worker_that_accepts_it(db: TestDb) {
     db.run("update pgjobq.jobs set crashes = 1").await;
     let [bottom, top] = [Ticket(0), Ticket(i64::MAX)].map(|ticket| [ticket; 4]);
     let peek = Peek { lane: by_hand.lane, low: bottom, high: top, quarantine: bottom };
-    let look = async || by_hand.store.peek(&[peek], KINDS, 100).await.unwrap().remove(0).quarantined;
+    let look = async || by_hand.store.peek(&[peek], &kinds(), 100).await.unwrap().remove(0).quarantined;
     assert!(look().await);
     let id = by_hand.claim_id();
-    let claim = QuarantineClaim { id, kinds: KINDS, want: 9, alone: true, lone_first: false, from: bottom };
+    let claim =
+        QuarantineClaim { id, kinds: &kinds(), want: 9, alone: true, lone_first: false, from: bottom };
     assert_eq!(by_hand.store.claim_quarantined(claim).await.unwrap().jobs.len(), 1);
     assert!(!look().await, "the job of the other region is left, and is for others");
     let again = QuarantineClaim { id: by_hand.claim_id(), ..claim };

@@ -10,6 +10,7 @@ pub(super) const DEFINERS: &[&str] = &[
     "ask_to_cancel",
     "cancel_steps",
     "cancel_workflow",
+    "change_args",
     "change_limits",
     "change_settings",
     "count_jobs",
@@ -18,6 +19,7 @@ pub(super) const DEFINERS: &[&str] = &[
     "withdraw_workflow",
     "drop_partition",
     "explain",
+    "export_jobs",
     "list_jobs",
     "make_partitions",
     "note_limits",
@@ -33,6 +35,8 @@ pub(super) const DEFINERS: &[&str] = &[
 
 /// Functions for both roles that only other functions call, and that use the search path of those.
 pub(super) const INSIDE: &[&str] = &[
+    "versioned_kind",
+    "with_version",
     "rates_of",
     "used_of",
     "when_full_of",

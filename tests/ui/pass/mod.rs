@@ -14,3 +14,4 @@ mod shadowed_names;
 mod steps;
 mod stored;
 mod transactional;
+mod versions;

@@ -6,6 +6,7 @@ use super::action::Action;
 use super::change::Change;
 use super::count::JobCount;
 use super::error::ActionError;
+use super::export::Export;
 use super::list::{JobPage, JobPlace};
 use super::preview::JobsPreview;
 use super::selection::{Concerned, Selection};
@@ -97,6 +98,11 @@ impl<'c> Jobs<'c> {
     /// [`ActionError::Filter`] and [`ActionError::Database`].
     pub async fn list_after(&self, place: &JobPlace, limit: u32) -> Result<JobPage, ActionError> {
         Ok(self.client.list_jobs(&self.selection()?, Some(place), limit).await?)
+    }
+
+    /// Exports those that have ended as lines of JSON, to a file or a warehouse: every end that is still kept.
+    pub fn export(&self) -> Export<'c> {
+        Export::new(self.client, self.filter.clone())
     }
 
     /// Cancels those that have not ended. Waiting jobs are certain never to run; running ones are asked to stop.

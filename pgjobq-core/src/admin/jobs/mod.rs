@@ -4,6 +4,7 @@ pub(crate) mod action;
 pub(crate) mod change;
 pub(crate) mod count;
 pub(crate) mod error;
+pub(crate) mod export;
 pub(crate) mod left_out;
 pub(crate) mod list;
 pub(crate) mod matching;

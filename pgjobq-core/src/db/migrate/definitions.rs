@@ -18,13 +18,13 @@ macro_rules! files {
 }
 
 files! {
-    "ids", "filter", "lines", "limits", "admission", "conflicts", "rate_window", "starts", "rate_admission", "enqueue", "enqueue_one", "unique", "unique_requests", "enqueue_bounded", "room", "room_line", "bound", "computed", "unique_options", "edges", "lost_ends", "grow", "checks", "channel", "claim", "lanes", "peek", "read_args", "quarantine", "finish", "end", "put_back",
+    "ids", "filter", "versions", "lines", "limits", "admission", "conflicts", "rate_window", "starts", "rate_admission", "enqueue", "enqueue_one", "unique", "unique_requests", "enqueue_bounded", "room", "room_line", "bound", "computed", "unique_options", "edges", "lost_ends", "grow", "checks", "channel", "claim", "lanes", "peek", "read_args", "quarantine", "finish", "end", "put_back",
     "failures", "tickets", "complete", "progress", "lookup", "heartbeat", "workers", "reap", "leases", "return", "promote", "cancel",
     "expire", "waiting", "dead", "requeue", "queues", "pauses", "settings", "kinds", "record_limits", "overwritten_limits", "change_limits", "purge", "serving", "stats", "overview", "fleet", "retention", "attribute_indexes", "partitions",
     "deleted_queues", "tidy", "workflow", "steps", "settle", "unblock", "step_args", "tend", "workflow_end", "workflow_retry",
     "workflow_status",
     "words", "explain", "explain_end", "explain_wait", "explain_parents", "explain_limit", "explain_rate", "explain_unique", "obstacles", "explain_line", "place",
-    "change_waiting", "ageing", "belongs", "selection", "listing", "actions", "batch", "apply_action",
+    "change_waiting", "stored_args", "ageing", "belongs", "selection", "listing", "export", "actions", "batch", "apply_action",
     "views",
 }
 

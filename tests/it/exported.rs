@@ -1,0 +1,123 @@
+//! Ended jobs as lines of JSON.
+
+use std::collections::BTreeSet;
+
+use pgjobq::filter::{self, kind, state};
+use pgjobq::prelude::*;
+use serde_json::Value;
+
+use crate::harness::TestDb;
+use crate::lifecycle::double;
+use crate::probe::end_of;
+
+#[job(retries = 0, redact = secret)]
+async fn divide(by: u32, secret: String) -> Result<u32> {
+    let _ = secret;
+    100_u32.checked_div(by).ok_or_else(|| "divided by zero".into())
+}
+
+async fn lines(mut export: pgjobq::Export<'_>) -> Vec<Value> {
+    let mut lines = Vec::new();
+    while let Some(line) = export.next().await.unwrap() {
+        assert!(!line.contains('\n'), "{line}");
+        lines.push(serde_json::from_str(&line).unwrap());
+    }
+    lines
+}
+
+fn ids(lines: &[Value]) -> BTreeSet<String> {
+    lines.iter().map(|line| line["id"].as_str().unwrap().to_owned()).collect()
+}
+
+on_one_shard!(ended_job_is_exported_with_all_that_is_known);
+async fn ended_job_is_exported_with_all_that_is_known(db: TestDb) {
+    let worker = db.worker().build().await.unwrap().start();
+    let job =
+        divide::job(0, "hush".to_owned()).attribute("tenant", 42).key("a").enqueue(&db.client).await.unwrap();
+    assert!(matches!(end_of(&db.client, &job).await, Outcome::Dead(_)));
+    assert_eq!(double::call(&db.client, 4).await.unwrap(), 8);
+    let waits = double::job(1).delay(std::time::Duration::from_secs(900)).enqueue(&db.client).await.unwrap();
+    worker.shutdown().await.unwrap();
+
+    let all = lines(db.client.jobs(filter::all()).export()).await;
+    assert_eq!(all.len(), 2, "no job that waits: {}", waits.id());
+    let dead = lines(db.client.jobs(state(JobState::Dead)).export()).await;
+    let [line] = &dead[..] else { panic!("{dead:?}") };
+    assert_eq!(line["id"], job.id().to_string());
+    for (name, expected) in [
+        ("kind", "\"divide\""),
+        ("version", "1"),
+        ("queue", "\"default\""),
+        ("state", "\"dead\""),
+        ("key", "\"a\""),
+        ("attributes", r#"{"tenant":42}"#),
+        ("args", r#"{"by":0,"secret":"[redacted]"}"#),
+        ("output", "null"),
+        ("attempts", "1"),
+        ("failures", "1"),
+        ("edited", "null"),
+    ] {
+        assert_eq!(line[name].to_string(), expected, "{name}");
+    }
+    assert_eq!(line["errors"][0]["message"], "divided by zero");
+    let at = line["finished_at"].as_str().unwrap();
+    assert!(at.len() == 27 && at.ends_with('Z') && at.contains('T'), "{at}");
+    let completed = lines(db.client.jobs(kind("double")).export()).await;
+    assert_eq!(completed[0]["output"], 8);
+    assert!(all.iter().all(|line| line.as_object().unwrap().len() == 26), "the members are the same");
+    assert_eq!(lines(db.client.jobs(state(JobState::Ready)).export()).await, [Value::Null; 0]);
+}
+
+/// Ended jobs, as many as take several pages. Every third id ended twice.
+async fn many(db: &TestDb) -> i64 {
+    db.run(
+        "insert into pgjobq.finished (shard, id, created_at, finished_at, queue_id, attempt, failures, crashes,
+             drop_on, priority, retries, max_crashes, outcome, kind, args)
+         select pgjobq.shard_of(j.id, s.shards), j.id, now() - interval '1 hour', now() - interval '1 minute' * (e + 1),
+                1, 1, 0, 0, '9999-12-31', 1, 1, 1, 'completed', 'double', jsonb_build_object('number', n)
+           from pgjobq.settings s, (select n, pgjobq.new_id() as id from generate_series(1, 2600) n offset 0) j,
+                generate_series(0, case when n % 3 = 0 then 1 else 0 end) e",
+    )
+    .await;
+    db.number("select count(*) from pgjobq.finished").await
+}
+
+on_one_and_eight_shards!(pages_are_joined_without_gap_or_repetition);
+async fn pages_are_joined_without_gap_or_repetition(db: TestDb) {
+    let count = many(&db).await;
+    let all = lines(db.client.jobs(filter::all()).export()).await;
+    assert_eq!((all.len() as i64, ids(&all).len()), (count, 2600));
+}
+
+on_one_and_eight_shards!(export_goes_on_after_each_place);
+async fn export_goes_on_after_each_place(db: TestDb) {
+    let count = many(&db).await;
+    let jobs = db.client.jobs(filter::all());
+    let (mut seen, mut ends) = (BTreeSet::new(), BTreeSet::new());
+    let mut place = None;
+    // Each export is abandoned after 700 lines, and the next one goes on from the text of its place.
+    for _ in 0..20 {
+        let mut export = jobs.export();
+        if let Some(place) = &place {
+            export = export.after(place);
+        }
+        for _ in 0..700 {
+            let Some(line) = export.next().await.unwrap() else { break };
+            let line: Value = serde_json::from_str(&line).unwrap();
+            seen.insert(line["id"].to_string());
+            ends.insert((line["id"].to_string(), line["finished_at"].to_string()));
+        }
+        place = Some(export.place().to_string().parse().unwrap());
+    }
+    assert_eq!((seen.len(), ends.len() as i64), (2600, count));
+}
+
+on_one_shard!(unprintable_arguments_are_left_out);
+async fn unprintable_arguments_are_left_out(db: TestDb) {
+    many(&db).await;
+    db.run("delete from pgjobq.finished where args <> '{\"number\": 1}'").await;
+    db.run("update pgjobq.finished set args = jsonb_build_object('a', (select jsonb_agg(1e131071::numeric) from generate_series(1, 100)))")
+        .await;
+    let lines = lines(db.client.jobs(filter::all()).export()).await;
+    assert_eq!(lines[0]["args"], "[left out: more than 8 MiB]");
+}
