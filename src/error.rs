@@ -46,6 +46,12 @@ pub enum Error {
     /// No database for development was found or started: from [`dev::database`](crate::dev::database).
     #[cfg(feature = "dev")]
     Dev(#[from] crate::dev::DevError),
+    /// A test could not run its jobs: from [`TestQueue::drain`](crate::testing::TestQueue::drain).
+    #[cfg(feature = "testing")]
+    Drain(#[from] crate::testing::DrainError),
+    /// A test could not let time pass: from [`TestQueue::advance`](crate::testing::TestQueue::advance).
+    #[cfg(feature = "testing")]
+    Advance(#[from] crate::testing::AdvanceError),
     /// A job was not enqueued: from [`NewJob::enqueue`](crate::NewJob::enqueue).
     Enqueue(#[from] EnqueueError),
     /// Some of many jobs were not enqueued: from [`enqueue_all`](crate::enqueue_all).

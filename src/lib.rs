@@ -70,6 +70,7 @@
 //! |---|---|
 //! | `dev` | [`dev::database`]: a throwaway PostgreSQL, for examples and tests |
 //! | `embedded` | the same without an installed PostgreSQL: its programs are downloaded, once |
+//! | `testing` | [`testing`]: a database for each test, jobs that run when the test says so, and assertions |
 //! | `metrics` | `Client::builder(pool).metrics()`: [metrics](measure) through the facade of the crate `metrics` |
 //! | `tls-native-tls`, `tls-rustls` | TLS, which remote databases usually require; passed through to sqlx. Make sqlx's other choices on `sqlx` itself |
 //!
@@ -79,6 +80,8 @@
 extern crate self as pgjobq; // so that #[job] works in our own doctests and unit tests
 
 mod error;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::Error;
 #[doc(hidden)] // A bound of what a job function may return; programs never name it.
@@ -111,6 +114,9 @@ pub use pgjobq_core::{
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;
+#[cfg(feature = "testing")]
+#[doc = include_str!("testing/test.md")]
+pub use pgjobq_macros::test;
 pub use pgjobq_worker::{
     BuildError, Health, QueueLimits, RunningWorker, SetupProblem, Worker, WorkerBuilder, WorkerError,
     shutdown_signal,

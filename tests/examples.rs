@@ -139,6 +139,27 @@ async fn axum_app_commits_jobs_and_stops_with_its_worker() {
     assert_eq!(db.number("select count(*) from pgjobq.leases").await, 0, "and has left nothing half done");
 }
 
+#[tokio::test]
+async fn newsletter_mails_its_subscribers_and_stops() {
+    let db = TestDb::empty().await;
+    let mut app = example("newsletter", &["127.0.0.1:0"], &db);
+    let mut app = app.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut printed = BufReader::new(app.stdout.take().unwrap()).lines();
+    let mut line = async || timeout(WITHIN, printed.next_line()).await.expect("it prints").unwrap().unwrap();
+    let first = line().await;
+    let address = first.strip_prefix("listening on http://").unwrap();
+    let answer = request(address, "POST /subscribers/ada@example.org").await;
+    assert_prints(&answer, &["HTTP/1.1 202 Accepted\r\n"]);
+    assert_eq!(line().await, "to ada@example.org: Please confirm your subscription");
+    let answer = request(address, "POST /subscribers/ada@example.org").await;
+    assert_prints(&answer, &["HTTP/1.1 409 Conflict\r\n"]);
+    let process = app.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &process]).status().await.unwrap().success());
+    assert_eq!(line().await, "the server and its worker have stopped");
+    assert!(timeout(WITHIN, app.wait()).await.expect("the process ends").unwrap().success());
+    assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1, "the reminder");
+}
+
 /// Sends a request and returns the answer.
 async fn request(address: &str, request: &str) -> String {
     let mut server = TcpStream::connect(address).await.unwrap();
@@ -325,7 +346,10 @@ fn every_example_is_run_and_listed() {
     for file in fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
-        if path.extension().is_some_and(|extension| extension == "rs") {
+        if path.is_dir() {
+            assert_eq!(name, "newsletter", "no test runs {name}");
+            assert!(list.contains(&format!("({name}/main.rs)")), "examples/README.md does not list {name}");
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
             let run = SHORT.iter().any(|(short, _)| *short == name)
                 || ["quickstart", "transactional_enqueue", "axum", "metrics_endpoint"].contains(&name);
             assert!(run, "no test runs {name}");

@@ -75,6 +75,8 @@ struct Inner {
     rooms: Rooms,
     waits: Waits,
     listener: Listener,
+    #[cfg(feature = "testing")]
+    inline: crate::testing::Inline,
     /// Stops the background tasks when the last clone of the client is dropped.
     _stop: DropGuard,
 }
@@ -249,6 +251,8 @@ impl ClientBuilder {
             sender,
             waits: Waits::new(Arc::clone(&shared), listener.clone()),
             listener,
+            #[cfg(feature = "testing")]
+            inline: crate::testing::Inline::default(),
             shared,
             _stop: stop.drop_guard(),
         };
@@ -320,6 +324,13 @@ impl Client {
 
     /// Enqueues jobs, a single one together with those of other callers, or a workflow.
     pub(crate) async fn insert(&self, new: New<'_>) -> Result<Inserted, EnqueueError> {
+        let inserted = self.send(new).await?;
+        #[cfg(feature = "testing")]
+        self.inner.inline.enqueued().await;
+        Ok(inserted)
+    }
+
+    async fn send(&self, new: New<'_>) -> Result<Inserted, EnqueueError> {
         if self.inner.shared.stop.is_cancelled() {
             return Err(EnqueueError::Closed);
         }

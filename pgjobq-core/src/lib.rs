@@ -19,6 +19,10 @@ pub mod observe;
 mod pump;
 #[allow(missing_docs)] // Not public API: the fields are named for what they hold.
 mod store;
+#[cfg(feature = "testing")]
+#[allow(missing_docs)] // Not public API: as above.
+#[doc(hidden)]
+pub mod testing;
 pub mod trace;
 mod tuples;
 mod wait;

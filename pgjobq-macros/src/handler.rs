@@ -22,6 +22,8 @@ pub(crate) fn handler(job: &Job) -> TokenStream {
 /// The stored arguments: a JSON object with the arguments' names as keys, so that SQL can read and write it, and so that the order of
 /// the arguments may change.
 ///
+/// It is public for the assertions of the test kit, which look at its fields. Nothing can name it.
+///
 /// The struct is generic, and so is the one function that needs the types to be storable. Therefore the compiler reports a type that is
 /// not storable once, where the user wrote it, and not all over the derived code.
 fn arguments(job: &Job) -> TokenStream {
@@ -34,8 +36,9 @@ fn arguments(job: &Job) -> TokenStream {
     quote! {
         #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
         #[serde(crate = "__pgjobq::serde")]
-        struct __Args<#(#types),*> {
-            #(#names: #types),*
+        #[doc(hidden)]
+        pub struct __Args<#(#types),*> {
+            #(pub #names: #types),*
         }
 
         type __NewJob<__T, __A> = fn(&__A) -> __pgjobq::NewJob<__T>;

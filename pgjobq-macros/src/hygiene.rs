@@ -30,6 +30,7 @@ pub(crate) fn lints() -> TokenStream {
             missing_debug_implementations,
             non_camel_case_types,
             private_interfaces,
+            unnameable_types,
             unreachable_pub,
             unused_qualifications,
             clippy::all,

@@ -9,14 +9,16 @@ use syn::spanned::Spanned;
 use crate::constructors::constructors;
 use crate::hygiene::{at, local};
 use crate::model::Job;
+use crate::shown_args::shown_args;
 
 pub(crate) fn ways_in(job: &Job) -> TokenStream {
     let name = &job.name;
-    let (constructors, actions) = (constructors(job), actions(job));
+    let (constructors, actions, shown_args) = (constructors(job), actions(job), shown_args(job));
     quote_spanned! {at(name.span())=>
         impl __Job {
             #constructors
             #actions
+            #shown_args
         }
     }
 }

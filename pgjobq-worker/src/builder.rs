@@ -11,7 +11,7 @@ use crate::config::{Config, OnDead, QueueLimits};
 use crate::queues;
 use crate::runtime::{QueueToServe, Runtime};
 use crate::setup::{BuildError, SetupProblem, check};
-use crate::worker::Worker;
+use crate::worker::{Made, Worker};
 
 /// The limit of each queue if the builder names none.
 const DEFAULT_LIMIT: usize = 100;
@@ -72,6 +72,13 @@ impl WorkerBuilder {
     /// two of one type. The worker never runs a kind whose states it lacks.
     pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
         self.states.insert(state);
+        self
+    }
+
+    /// Hands these values to job functions.
+    #[cfg(feature = "testing")]
+    pub(crate) fn states(mut self, states: States) -> Self {
+        self.states = states;
         self
     }
 
@@ -185,7 +192,12 @@ impl WorkerBuilder {
     /// # Errors
     ///
     /// All mistakes of the set-up at once: see [`SetupProblem`]. Unknown queues are looked for only if there are no others.
-    pub async fn build(mut self) -> Result<Worker, BuildError> {
+    pub async fn build(self) -> Result<Worker, BuildError> {
+        self.make(|_| true).await.map(Worker::new)
+    }
+
+    /// Makes the worker, unless there is a problem that matters.
+    pub(crate) async fn make(mut self, matters: fn(&SetupProblem) -> bool) -> Result<Made, BuildError> {
         let (registry, duplicates) = Registry::linked();
         if self.queues.is_empty() {
             let queues: std::collections::BTreeSet<_> = registry.jobs().map(|job| job.policy.queue).collect();
@@ -195,6 +207,7 @@ impl WorkerBuilder {
                 .collect();
         }
         let mut problems = check(&self.config, &self.queues, &registry, duplicates, &self.states);
+        problems.retain(matters);
         let accepted = self.filter.as_ref().map(AcceptedJobs::new).transpose().map(Option::flatten);
         let accepted =
             accepted.map_err(|error| problems.push(SetupProblem::Filter(error))).unwrap_or_default();
@@ -213,7 +226,7 @@ impl WorkerBuilder {
             Ok(queues) => {
                 let made = Runtime::new(self.client, store, self.config, registry, self.states, queues);
                 made.0.read_queues().await.map_err(|error| BuildError { problems: vec![error.into()] })?;
-                Ok(Worker::new(made))
+                Ok(made)
             }
             Err(problems) => {
                 store.close().await;

@@ -22,6 +22,11 @@ mod record;
 // Beside the jobs.
 mod upkeep;
 
+// Under the control of a test.
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod stepping;
+
 // Shared by all of these.
 mod leases;
 mod parts;

@@ -25,11 +25,14 @@ use crate::runtime::Runtime;
 #[must_use = "a worker does nothing until it is run"]
 pub struct Worker {
     /// `None` once it has started.
-    made: Option<(Arc<Runtime>, Vec<Inbox>)>,
+    made: Option<Made>,
 }
 
+/// The state of a worker that has not started, and the ways on which its results arrive.
+pub(crate) type Made = (Arc<Runtime>, Vec<Inbox>);
+
 impl Worker {
-    pub(crate) fn new(made: (Arc<Runtime>, Vec<Inbox>)) -> Self {
+    pub(crate) fn new(made: Made) -> Self {
         Self { made: Some(made) }
     }
 

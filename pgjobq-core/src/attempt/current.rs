@@ -34,3 +34,9 @@ pub async fn as_current<F: Future>(attempt: Current, job_function: F) -> F::Outp
 pub(crate) fn current() -> Option<Arc<Current>> {
     CURRENT.try_with(Arc::clone).ok()
 }
+
+/// Returns the job whose job function the current task runs, if any.
+#[cfg(feature = "testing")]
+pub fn current_job() -> Option<JobId> {
+    current().map(|current| current.job)
+}

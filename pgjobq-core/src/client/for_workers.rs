@@ -63,4 +63,14 @@ impl Client {
     pub fn uses_notifications(&self) -> bool {
         self.limits().notifications
     }
+
+    /// Awaits what this function returns after each enqueue through this client, unless a job function enqueues.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub fn after_each_enqueue(
+        &self,
+        run: impl Fn() -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync + 'static,
+    ) {
+        self.inner.inline.set(Arc::new(run));
+    }
 }

@@ -75,6 +75,14 @@ impl States {
         }
     }
 
+    /// Adds a state in place of an earlier one of its type. Returns it as job functions get it.
+    #[cfg(feature = "testing")]
+    pub fn put<T: Send + Sync + 'static>(&mut self, state: T) -> State<T> {
+        let state = State::new(state);
+        self.by_type.insert(TypeId::of::<T>(), (type_name::<T>(), Arc::clone(&state.0) as _));
+        state
+    }
+
     /// Returns the types of which more than one state was given.
     #[must_use]
     pub fn repeated(&self) -> &[&'static str] {

@@ -7,6 +7,8 @@ pub(crate) mod claim_loop;
 mod idleness;
 mod lane;
 mod lost_claim;
+#[cfg(feature = "testing")]
+pub(crate) mod one;
 mod outage;
 pub(crate) mod pace;
 pub(crate) mod portion;

@@ -18,9 +18,9 @@ const SLACK_WITH_FILTER: i64 = CLAIM_BATCH_SIZE as i64;
 /// The least time between two sweeps of one lane.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
 /// Above every ticket.
-const TOP: ByPriority = [Ticket(i64::MAX); PRIORITIES];
+pub(super) const TOP: ByPriority = [Ticket(i64::MAX); PRIORITIES];
 /// Below every ticket.
-const BOTTOM: ByPriority = [Ticket(0); PRIORITIES];
+pub(super) const BOTTOM: ByPriority = [Ticket(0); PRIORITIES];
 
 /// Tickets that a look has found, with their priorities.
 pub(crate) type Found = Vec<(Ticket, i16)>;

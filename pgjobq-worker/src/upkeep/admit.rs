@@ -113,6 +113,18 @@ impl Admitter {
         }
     }
 
+    /// Looks at all limits under which jobs wait, without a pause, and admits what it can.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn sweep_all(&mut self) -> Result<(), DatabaseError> {
+        let is_in_the_middle = |sweep: &Sweep| sweep.shard > 0 || sweep.after.is_some();
+        let mut next = Some(Sweep::default());
+        while let Some(sweep) = next {
+            self.sweep(sweep).await?;
+            next = self.sweep.take().filter(is_in_the_middle);
+        }
+        Ok(())
+    }
+
     /// Looks at the next limits, and admits what it can.
     async fn sweep(&mut self, mut sweep: Sweep) -> Result<(), DatabaseError> {
         let began = Instant::now();

@@ -155,7 +155,7 @@ async fn return_leases(runtime: &Runtime, store: &Store, leases: Vec<LeaseKey>) 
 }
 
 /// Registers the worker under a new id after others gave it up, because it was silent for too long. Its leases are lost.
-async fn start_anew(runtime: &Runtime, store: &Store) -> Result<(), DatabaseError> {
+pub(crate) async fn start_anew(runtime: &Runtime, store: &Store) -> Result<(), DatabaseError> {
     if runtime.liveness.last().is_some() {
         tracing::warn!("this worker was silent for too long and was given up; it starts anew");
     }

@@ -44,8 +44,8 @@ impl Reaper {
     }
 
     /// Reaps every lease of workers that are gone. One lease in each transaction keeps transactions short. A lease that is skipped,
-    /// because another session has locked a job of it, is tried again in the next round.
-    async fn reap(&self) -> Result<(), DatabaseError> {
+    /// because another session has locked a job of it, is tried again in the next round. Returns whether none was skipped.
+    pub(crate) async fn reap(&self) -> Result<bool, DatabaseError> {
         let (runtime, shards, mut skipped) = (&self.runtime, self.runtime.store.shards(), Vec::new());
         while let Some(reaped) = runtime.store.reap(&shards, &skipped).await? {
             tracing::warn!(
@@ -70,7 +70,7 @@ impl Reaper {
             runtime.observe_ended(&reaped.buried);
             runtime.alert(reaped.shard, reaped.buried);
         }
-        Ok(())
+        Ok(skipped.is_empty())
     }
 }
 

@@ -1,0 +1,8 @@
+-- The live jobs in the order of their enqueue, with their arguments as they are stored and as they are shown.
+select j.id, j.kind, coalesce(s.queue, '') as queue, s.state, j.priority::smallint as priority, j.args,
+       coalesce(s.args, '{}') as shown, coalesce(j.attributes, '{}') as attributes, j.key,
+       (extract(epoch from j.created_at) * 1000000)::bigint as created_at,
+       (extract(epoch from j.run_at) * 1000000)::bigint as run_at
+  from pgjobq.jobs j
+       join pgjobq.job_states s on s.shard = j.shard and s.id = j.id and s.finished_at is null
+ order by j.created_at, j.ticket, j.id

@@ -1,0 +1,9 @@
+//! A worker that a test drives step by step: it claims a job only when it is told to, and nothing happens in between.
+//!
+//! Each step is the one of a running worker, with the same statements. What is missing are the loops that decide when to do it. Not
+//! public API: the `pgjobq` crate builds its test kit on it.
+
+mod process;
+mod upkeep;
+
+pub use process::Process;
