@@ -91,8 +91,7 @@ create type pgjobq.job_filter as (
 
 comment on type pgjobq.job_filter is 'Internal. The jobs that a worker accepts: see `accepts`.';
 
--- A row of the answer of a claim: a job, or the summary, which has only the last three columns. A job without
--- limits is returned without its key.
+-- A row of the answer of a claim: a job, or the summary, which has only the last three columns.
 create type pgjobq.claimed_job as (
     priority smallint,
     ticket bigint,

@@ -14,6 +14,7 @@
 //! | [limits] | How do I run at most two jobs of a customer at a time? |
 //! | [rates] | How do I start at most 100 jobs of a customer in a minute? |
 //! | [evolving_jobs] | How do I change the arguments of a job while old ones wait? |
+//! | [batches] | How does one call of a job function take many jobs? |
 //! | [testing] | How do I test a job, and code that enqueues? |
 //! | [bounded_queues] | How do I make fast producers wait for slow workers? |
 //! | [unique_jobs] | How do I enqueue a job only if no other does the same? |
@@ -60,6 +61,9 @@ pub mod rates {}
 
 #[doc = include_str!("guide/evolving_jobs.md")]
 pub mod evolving_jobs {}
+
+#[doc = include_str!("guide/batches.md")]
+pub mod batches {}
 
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}

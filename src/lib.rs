@@ -12,7 +12,7 @@
 //! needs nothing set up. Read on in the [`guide`]: [retries](guide::retries_and_failures), [transactions](guide::transactions),
 //! [cancelling](guide::cancelling), [results](guide::waiting_for_results), [workflows](guide::workflows),
 //! [attributes](guide::attributes), [filters](guide::filters), [acting on many jobs](guide::acting_on_many_jobs),
-//! [limits](guide::limits), [rates](guide::rates), [unique jobs](guide::unique_jobs), [bounded queues](guide::bounded_queues), [pausing](guide::pausing),
+//! [limits](guide::limits), [rates](guide::rates), [batches](guide::batches), [unique jobs](guide::unique_jobs), [bounded queues](guide::bounded_queues), [pausing](guide::pausing),
 //! [settings](guide::settings), [testing](guide::testing), [operating](guide::operating), [alerts](guide::what_to_alert_on), and
 //! [why a job is not running](guide::why_is_it_not_running).
 //!
@@ -90,18 +90,18 @@ pub use pgjobq_core::JobReturn;
 pub use pgjobq_core::dev;
 pub use pgjobq_core::{
     Action, ActionError, ActionId, ActionReport, ActionState, AnyJob, AttributeIndex, AttributeIndexError,
-    AttributeIndexState, AttributeValue, Backoff, CallError, Cancel, CancelOutcome, Cancellation, Cause,
-    Client, ClientBuilder, ClientError, CompleteError, DatabaseError, EndedJob, EndedJobs, EndedState,
-    EnqueueAllError, EnqueueEachError, EnqueueError, EnqueueOutcome, Enqueued, Explanation, FailedAttempt,
-    Failure, FailureReason, Gather, Gathered, Graph, Growth, GrowthError, HandleError, Input,
-    InvalidAttribute, InvalidJobId, InvalidJobPlace, InvalidName, InvalidRate, InvalidSchema, Job,
-    JobContext, JobCount, JobError, JobHandle, JobId, JobPage, JobPlace, JobState, Jobs, JobsPreview,
-    LeftOut, ListedJob, MigrateError, NewJob, NewStep, NotCompleted, OtherKind, Outcome, Output,
-    ParentStanding, Parents, Part, Priority, Progress, Queue, QueueError, QueueStats, Reason, RequeueError,
-    RequeueOutcome, RetryError, ScheduledBy, StartedAction, State, Status, Step, StepResult, StopReason,
-    Target, Tx, WaitError, Workflow, WorkflowError, WorkflowHandle, WorkflowId, WorkflowNotCompleted,
-    WorkflowOutcome, WorkflowPart, WorkflowStatus, enqueue_all, enqueue_each, filter, gather, measure,
-    observe, schema_sql, trace,
+    AttributeIndexState, AttributeValue, Backoff, Batch, BatchItem, BatchResult, CallError, Cancel,
+    CancelOutcome, Cancellation, Cause, Client, ClientBuilder, ClientError, CompleteError, DatabaseError,
+    EndedJob, EndedJobs, EndedState, EnqueueAllError, EnqueueEachError, EnqueueError, EnqueueOutcome,
+    Enqueued, Explanation, FailedAttempt, Failure, FailureReason, Gather, Gathered, Graph, Growth,
+    GrowthError, HandleError, Input, InvalidAttribute, InvalidJobId, InvalidJobPlace, InvalidName,
+    InvalidRate, InvalidSchema, ItemOutcome, Job, JobContext, JobCount, JobError, JobHandle, JobId, JobPage,
+    JobPlace, JobState, Jobs, JobsPreview, LeftOut, ListedJob, MigrateError, NewJob, NewStep, NotCompleted,
+    OtherKind, Outcome, Output, ParentStanding, Parents, Part, Priority, Progress, Queue, QueueError,
+    QueueStats, Reason, RequeueError, RequeueOutcome, RetryError, ScheduledBy, StartedAction, State, Status,
+    Step, StepResult, StopReason, Target, Tx, WaitError, Workflow, WorkflowError, WorkflowHandle, WorkflowId,
+    WorkflowNotCompleted, WorkflowOutcome, WorkflowPart, WorkflowStatus, enqueue_all, enqueue_each, filter,
+    gather, measure, observe, schema_sql, trace,
 };
 pub use pgjobq_core::{
     ChangeLimits, ChangeSettings, JobKey, JobKind, LimitError, LimitScope, LimitSettings, OnConflict,
@@ -131,9 +131,10 @@ pub type Result<T, E = JobError> = std::result::Result<T, E>;
 pub mod prelude {
     pub use crate::filter::{Filter, attribute};
     pub use crate::{
-        Backoff, Client, EnqueueOutcome, Failure, JobContext, JobError, JobHandle, JobId, JobState, NewJob,
-        OnConflict, OnDuplicate, OnRetry, Outcome, Priority, Result, State, Step, Tx, UniqueWhile, WhenFull,
-        Worker, Workflow, WorkflowHandle, WorkflowId, WorkflowOutcome, gather, job, shutdown_signal,
+        Backoff, Batch, BatchItem, BatchResult, Client, EnqueueOutcome, Failure, JobContext, JobError,
+        JobHandle, JobId, JobState, NewJob, OnConflict, OnDuplicate, OnRetry, Outcome, Priority, Result,
+        State, Step, Tx, UniqueWhile, WhenFull, Worker, Workflow, WorkflowHandle, WorkflowId,
+        WorkflowOutcome, gather, job, shutdown_signal,
     };
 }
 

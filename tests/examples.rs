@@ -263,6 +263,14 @@ const SHORT: &[(&str, &[&str])] = &[
             " cities in a second, as the API saw it\n",
         ],
     ),
+    (
+        "search_indexer",
+        &[
+            "document 777 is dead: a document without a title (attempt 1)\n",
+            "999 documents indexed, 999 titles in the engine\n",
+            "in less than 100 requests: true\n",
+        ],
+    ),
     ("unit_testing", &["to ada@example.org: 55 bytes\n", "returned 55\n"]),
     (
         "from_sql",

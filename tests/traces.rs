@@ -92,6 +92,12 @@ async fn linger(ctx: JobContext) -> Result<()> {
     Err("asked to stop".into())
 }
 
+/// Takes two jobs in one call.
+#[job(queue = "traced", batch = 2, within = "5s")]
+async fn together(words: Batch<String>) {
+    let _ = words;
+}
+
 /// Runs until its worker drops it.
 #[job(queue = "endless")]
 async fn never_end() {
@@ -235,6 +241,38 @@ async fn attempt_is_a_span_without_arguments() {
     assert_eq!((logged("INFO", "an attempt failed"), logged("WARN", "a job is dead")), (2, 1));
     let everything = format!("{spans:?} {events:?}");
     assert!(!everything.contains("hunter2"), "{everything}");
+}
+
+#[tokio::test]
+async fn call_for_several_jobs_is_a_span_beside_theirs() {
+    let stage = Stage::new().await;
+    let worker = Worker::builder(&stage.client).queue("traced", 5).build().await.unwrap().start();
+    let jobs = ["hunter2", "hunter2"].map(|word| together::job(word.to_owned()));
+    let jobs = stage.client.enqueue_each(jobs).await.unwrap();
+    for job in &jobs {
+        assert_eq!(job.wait(&stage.client).await.unwrap(), Outcome::Completed(()));
+    }
+    worker.shutdown().await.unwrap();
+    stage.drop().await;
+
+    let spans: Vec<Fields> = SPANS.lock().unwrap().values().cloned().collect();
+    let named = |name: &str| {
+        let is = |span: &&Fields| {
+            span.0["span"] == name
+                && span.0.get("messaging.pgjobq.kind").is_some_and(|kind| kind == "together")
+        };
+        spans.iter().filter(is).collect::<Vec<_>>()
+    };
+    let calls = named("batch");
+    assert_eq!(calls.len(), 1);
+    assert_eq!(
+        (&*calls[0].0["messaging.batch.message_count"], &*calls[0].0["otel.name"]),
+        ("2", "batch together")
+    );
+    let attempts = named("job");
+    assert_eq!(attempts.len(), 2);
+    assert!(attempts.iter().all(|attempt| attempt.0["messaging.pgjobq.outcome"] == "complete"));
+    assert!(!format!("{spans:?}").contains("hunter2"), "no arguments");
 }
 
 #[tokio::test]

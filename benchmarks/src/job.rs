@@ -42,7 +42,18 @@ pub(crate) enum Kind {
     Keyed,
     /// It belongs to a tenant: the first 100,000 to the same one, each other to one of its own. Ten jobs of a tenant run at a time.
     OfTenant,
+    /// One call of the handler takes 500 jobs.
+    Batched,
+    /// The handler asks the database once.
+    Asking,
+    /// It does so once for each call, which takes 500 jobs.
+    AskingBatched,
+    /// A call waits for [`WITHIN`] for more jobs. The latency is what it takes beyond that.
+    Waiting,
 }
+
+/// The time for which a call waits for more jobs after its first.
+pub(crate) const WITHIN: Duration = Duration::from_millis(100);
 
 /// The jobs of the tenant that has many.
 pub(crate) const MANY: u64 = 100_000;

@@ -125,7 +125,7 @@ create or replace function pgjobq.claimable_jobs(
 returns setof pgjobq.claimed_job language sql stable as $$
     select p.priority, j.ticket, j.address, j.id, j.kind, case when not p_bare then j.args end, null::text,
            case when not p_bare then j.meta end, j.attempt, j.failures, j.retries, j.max_crashes,
-           j.limits, case when j.limits is not null then j.key end,
+           j.limits, j.key,
            null::bigint[], null::boolean, null::boolean
       from unnest('{3,2,1,0}'::smallint[]) p(priority),
            lateral (select s.above, s.up_to,

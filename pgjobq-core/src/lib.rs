@@ -3,6 +3,7 @@
 
 mod admin;
 mod attempt;
+mod batch;
 mod chain;
 mod client;
 mod db;
@@ -63,6 +64,8 @@ pub use attempt::context::JobContext;
 pub use attempt::growth::{Growth, GrowthError};
 pub use attempt::stop::StopReason;
 pub use attempt::tx::Tx;
+pub use batch::batch::{Batch, BatchResult, ItemOutcome};
+pub use batch::item::BatchItem;
 pub use client::{Client, ClientBuilder, ClientError};
 pub use db::error::DatabaseError;
 pub use db::migrate::{MigrateError, schema_sql};
@@ -113,12 +116,13 @@ pub use workflow::step::{Output, Step, StepResult};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::attempt::complete::finish_transactional;
+    pub use crate::batch::call::{BatchHandler, RawItem, run_alone, run_call};
     pub use crate::job::app_state::StateType;
     pub use crate::job::argument::{Argument, HandedIn};
     pub use crate::job::attribute::Attribute;
     pub use crate::job::computed::{ComputedFrom, Key, UniqueValue, Weight, unique_by, unique_by_all};
     pub use crate::job::descriptor::JobDescriptor;
-    pub use crate::job::job_return::{JobReturn, StoredResult, Unkept, encode_output};
+    pub use crate::job::job_return::{JobReturn, NoResult, StoredResult, Unkept, encode_output};
     pub use crate::job::shape::ArgumentShape;
     #[cfg(feature = "testing")]
     pub use crate::job::shape::trace;
@@ -126,8 +130,8 @@ pub mod __private {
     pub use crate::shape_of;
     pub use crate::workflow::input::Given;
     pub use crate::{
-        Backoff, CallError, Client, EnqueueError, Handler, Input, JobContext, JobError, JobHandle, JobId,
-        NewJob, NewStep, OnConflict, OnDuplicate, OnRetry, Policy, Priority, Rate, State, Target,
+        Backoff, Batch, CallError, Client, EnqueueError, Handler, Input, JobContext, JobError, JobHandle,
+        JobId, NewJob, NewStep, OnConflict, OnDuplicate, OnRetry, Policy, Priority, Rate, State, Target,
         UniqueWhile,
     };
     pub use {async_trait::async_trait, inventory, serde, serde_json};
@@ -144,6 +148,8 @@ pub mod worker_api {
     pub use crate::attempt::progress::Progress;
     pub use crate::attempt::recording::{Completion, Recording};
     pub use crate::attempt::stop::Stop;
+    pub use crate::batch::call::{BatchHandler, RawItem};
+    pub use crate::batch::settling::{ItemEnd, Settlement, Settler, Unsettled};
     pub use crate::chain::chain;
     pub use crate::db::answers::Answers;
     pub use crate::db::ids::{LeaseId, QueueId, Shard, Ticket, WorkerId};
@@ -160,6 +166,7 @@ pub mod worker_api {
     pub use crate::job::app_state::{StateType, States};
     pub use crate::job::descriptor::JobDescriptor;
     pub use crate::job::error::ErrorKind;
+    pub use crate::job::job_return::encode_output;
     pub use crate::job::json::{Unstorable, holds_nul, printed_bytes};
     pub use crate::job::lineage::Meta;
     pub use crate::job::name::check as check_name;

@@ -88,11 +88,12 @@ fn check_argument(argument: &PatType, diagnostics: &mut Diagnostics) -> Option<A
         diagnostics.error(serde, message);
     }
     let role = Role::of(&argument.ty);
-    match role {
+    match &role {
         Role::Stored if is_meant_as_transaction(&argument.ty) => {
             diagnostics.error(&argument.ty, "a job borrows the transaction of its attempt: write `&mut Tx`");
         }
         Role::Stored => owned::check(&argument.ty, diagnostics),
+        Role::Batch(item) => owned::check(item, diagnostics),
         _ => {}
     }
     let Some(name) = name(&argument.pat) else {
@@ -100,7 +101,8 @@ fn check_argument(argument: &PatType, diagnostics: &mut Diagnostics) -> Option<A
         diagnostics.error(&argument.pat, message);
         return None;
     };
-    Some(Argument { name: name.clone(), ty: (*argument.ty).clone(), role })
+    let ty = if let Role::Batch(item) = &role { (**item).clone() } else { (*argument.ty).clone() };
+    Some(Argument { name: name.clone(), ty, role })
 }
 
 fn name(pattern: &Pat) -> Option<&Ident> {

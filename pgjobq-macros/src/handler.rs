@@ -1,10 +1,11 @@
 //! The code with which a worker runs the job: the stored arguments, the policy, the handler, and the registration.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
+use crate::batch;
 use crate::computed::Computed;
 use crate::hygiene::{at, local, moved};
 use crate::model::Job;
@@ -73,8 +74,12 @@ fn implementation(job: &Job) -> TokenStream {
     let name = &job.name;
     let (context, args) = (local("context"), local("args"));
     let tx = local("tx");
-    let passed = job.arguments.iter().map(|argument| passed(argument, &context, &args, &tx));
-    let types: Vec<_> = job.stored().map(|argument| &argument.ty).collect();
+    let passed = |argument: &Argument| passed(argument, &context, &args, &tx);
+    if let Some(batch) = job.batch() {
+        return batch::handlers(job, batch, passed);
+    }
+    let passed = job.arguments.iter().map(passed);
+    let reading = versions::reading(job);
     let returned = &job.returned.ty;
     let function = moved(name, returned.span());
     let called = quote_spanned!(at(returned.span())=> #function(#(#passed),*).await);
@@ -114,16 +119,7 @@ fn implementation(job: &Job) -> TokenStream {
                     __run(context, args).await
                 }
 
-                fn check(
-                    &self,
-                    args: &__pgjobq::StoredArgs<'_>,
-                ) -> ::core::result::Result<(), __pgjobq::JobError> {
-                    __decode(args).map(|_| ())
-                }
-
-                fn shape(&self) -> ::std::vec::Vec<__pgjobq::ArgumentShape> {
-                    __stored::<(), #(#types),*>().2()
-                }
+                #reading
             }
         };
     }
@@ -135,6 +131,7 @@ fn passed(argument: &Argument, context: &Ident, args: &Ident, tx: &Ident) -> Tok
     let context = moved(context, ty.span());
     match role {
         Role::Stored => quote!(#args.#name),
+        Role::Batch(_) => local("batch").into_token_stream(),
         Role::Transaction => quote_spanned!(at(ty.span())=> &mut #tx),
         Role::Context | Role::State(_) => {
             quote_spanned!(at(ty.span())=> <#ty as __pgjobq::HandedIn>::of(&#context)?)
@@ -149,6 +146,10 @@ fn registration(job: &Job) -> TokenStream {
         Role::State(state) => Some(quote!(__pgjobq::StateType::of::<#state>())),
         _ => None,
     });
+    let batch = match job.batch() {
+        Some(_) => quote!(::core::option::Option::Some(&__Job {})),
+        None => quote!(::core::option::Option::None),
+    };
     quote! {
         __pgjobq::inventory::submit! {
             __pgjobq::JobDescriptor {
@@ -157,6 +158,7 @@ fn registration(job: &Job) -> TokenStream {
                 policy: __POLICY,
                 redact: &[#(#redact),*],
                 handler: &__Job {},
+                batch: #batch,
                 states: &[#(#states),*],
                 module: ::core::module_path!(),
                 file: ::core::file!(),

@@ -113,6 +113,7 @@ pub(crate) const KEYS: &[Key] = &[
         example: "3",
         set: |keys, entry| {
             let max_crashes = value::number(entry)?;
+            keys.never_twice = (max_crashes == 0).then(|| entry.value.clone());
             keys.policy(quote!(.max_crashes(#max_crashes)))
         },
     },
@@ -258,6 +259,33 @@ pub(crate) const KEYS: &[Key] = &[
                 OnDuplicate::Named(answer) => quote!(#answer),
             };
             keys.policy(quote!(.on_duplicate(__pgjobq::OnDuplicate::#answer)))
+        },
+    },
+    Key {
+        name: "batch",
+        takes: "a whole number",
+        example: "500",
+        set: |keys, entry| {
+            let jobs = value::whole(entry, 1..=10_000)?;
+            keys.policy(quote!(.batch(#jobs)))
+        },
+    },
+    Key {
+        name: "within",
+        takes: "a duration in quotes",
+        example: "\"200ms\"",
+        set: |keys, entry| {
+            let within = expression(value::within(entry)?);
+            keys.policy(quote!(.within(#within)))
+        },
+    },
+    Key {
+        name: "batch_by",
+        takes: "the word `key`",
+        example: "key",
+        set: |keys, entry| {
+            value::the_word(entry, "key")?;
+            keys.policy(quote!(.batch_by_key()))
         },
     },
     Key {

@@ -3,6 +3,7 @@
 
 mod assertion;
 mod attribute;
+mod batch;
 mod computed;
 mod constructors;
 mod diagnostics;

@@ -35,6 +35,7 @@ impl Job {
         job.check_redacted(diagnostics);
         job.check_limits(diagnostics);
         job.check_versions(diagnostics);
+        job.check_batch(diagnostics);
         Some(job)
     }
 
@@ -81,9 +82,14 @@ impl Job {
         self.arguments.iter().any(|argument| matches!(argument.role, Role::Transaction))
     }
 
+    /// The argument that is a batch: one call takes several jobs.
+    pub(crate) fn batch(&self) -> Option<&Argument> {
+        self.arguments.iter().find(|argument| matches!(argument.role, Role::Batch(_)))
+    }
+
     /// The arguments that the database holds.
     pub(crate) fn stored(&self) -> impl Iterator<Item = &Argument> {
-        self.arguments.iter().filter(|argument| matches!(argument.role, Role::Stored))
+        self.arguments.iter().filter(|argument| matches!(argument.role, Role::Stored | Role::Batch(_)))
     }
 
     /// The names of these.
@@ -107,6 +113,7 @@ impl Job {
     pub(crate) fn value(&self) -> TokenStream {
         let returned = &self.returned.ty;
         match &self.returned.value {
+            _ if self.batch().is_some() => quote_spanned!(returned.span()=> ()),
             Some(value) => quote!(#value),
             None => quote_spanned!(returned.span()=> <#returned as __pgjobq::JobReturn>::Value),
         }

@@ -8,6 +8,7 @@ use crate::types::{behind, is_named, last_segment, type_arguments};
 /// An argument of a job function.
 pub(crate) struct Argument {
     pub(crate) name: Ident,
+    /// Its type; of a batch, that of an item.
     pub(crate) ty: Type,
     pub(crate) role: Role,
 }
@@ -22,6 +23,8 @@ pub(crate) enum Role {
     Transaction,
     /// The worker: it is a `State<T>` with this `T`.
     State(Box<Type>),
+    /// The database, for each job of a call: it is a `Batch<T>` with this `T`, which is also the argument's type.
+    Batch(Box<Type>),
 }
 
 impl Role {
@@ -36,6 +39,7 @@ impl Role {
         match type_arguments(segment).next() {
             _ if segment.ident == "JobContext" => Self::Context,
             Some(state) if segment.ident == "State" => Self::State(Box::new(state.clone())),
+            Some(item) if segment.ident == "Batch" => Self::Batch(Box::new(item.clone())),
             _ => Self::Stored,
         }
     }

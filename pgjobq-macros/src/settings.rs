@@ -19,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) upcast_from: Vec<Path>,
     /// The value of `retain`, if completed jobs are not kept at all.
     pub(crate) keeps_nothing: Option<LitStr>,
+    /// The value of `max_crashes`, if the job must not run twice.
+    pub(crate) never_twice: Option<TokenStream>,
     /// The arguments that lists, views and errors hide.
     pub(crate) redact: Vec<Ident>,
     /// The values that each job computes from its arguments.

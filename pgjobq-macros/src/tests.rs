@@ -92,6 +92,17 @@ fn job_with_older_versions_expands() {
 }
 
 #[test]
+fn job_with_a_batch_expands() {
+    let attribute = quote!(batch = 500, within = "200ms", key = docs.tenant, batch_by = key);
+    let item = quote! {
+        async fn index(docs: Batch<Document>, engine: State<Engine>) -> BatchResult {
+            engine.index(docs).await
+        }
+    };
+    check("index", attribute, item);
+}
+
+#[test]
 fn rate_is_a_number_per_unit() {
     let rate = |text| rate::parse(text).map(|rate| (rate.count, rate.window.as_secs()));
     assert_eq!(rate("100 per minute"), Some((100, 60)));

@@ -4,7 +4,7 @@ use crate::key::KEYS;
 use crate::names;
 
 /// Keys of other job libraries, and the answer to each.
-const FOREIGN: [(&[&str], &str); 19] = [
+const FOREIGN: [(&[&str], &str); 21] = [
     (
         &["name", "job_name", "task", "id", "type"],
         "write `kind = \"…\"` for the name under which jobs are stored",
@@ -53,6 +53,8 @@ const FOREIGN: [(&[&str], &str); 19] = [
         "write `timeout = \"5m\"` for the time of one attempt",
     ),
     (&["retry_delay", "retry_in", "backoff_secs", "retry_backoff"], "write `backoff = \"1s..6h\"`"),
+    (&["batch_size", "max_batch", "chunk", "chunk_size"], "write `batch = 500`"),
+    (&["batch_timeout", "max_wait", "linger", "flush_interval"], "write `batch = 500, within = \"200ms\"`"),
     (&["keep", "keep_for", "retention", "cleanup"], "write `retain = \"7d\"`"),
 ];
 

@@ -13,6 +13,8 @@ use crate::parse::{Entry, Form};
 use crate::rate::Rate;
 use crate::{duration, names, rate};
 
+/// The longest time for which a call waits for more jobs: a worker holds those that have come, and nobody else can start them.
+const LONGEST_WITHIN: Duration = Duration::from_secs(5);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const YEAR: Duration = DAY.saturating_mul(365);
 /// The longest retention, so that PostgreSQL can represent the time of the deletion.
@@ -222,6 +224,20 @@ pub(crate) fn duration(entry: &Entry) -> Result<Duration> {
     positive(&text, &text.value())
 }
 
+/// A duration of more than zero and at most five seconds.
+pub(crate) fn within(entry: &Entry) -> Result<Duration> {
+    let at = text(entry)?;
+    let text = at.value();
+    let within = positive(&at, &text)?;
+    if within > LONGEST_WITHIN {
+        let message = format!(
+            "`{text}` is too long, because the jobs wait in a worker meanwhile: write at most `5s`, or enqueue them with a `delay`"
+        );
+        return Err(Error::new_spanned(at, message));
+    }
+    Ok(within)
+}
+
 fn positive(at: &LitStr, text: &str) -> Result<Duration> {
     let duration = any(at, text)?;
     if duration.is_zero() {
@@ -269,6 +285,14 @@ pub(crate) fn retain(entry: &Entry) -> Result<(LitStr, Duration)> {
         return Err(Error::new_spanned(at, format!("`{text}` is too long: write at most `36500d`")));
     }
     Ok((at, duration))
+}
+
+/// The one word that a key takes.
+pub(crate) fn the_word(entry: &Entry, word: &str) -> Result<()> {
+    match syn::parse2::<Ident>(entry.value.clone()) {
+        Ok(written) if written == word => Ok(()),
+        _ => Err(misfit(entry)),
+    }
 }
 
 /// The names of arguments: one, or several in brackets.

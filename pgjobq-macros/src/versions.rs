@@ -126,6 +126,20 @@ pub(crate) fn decode(job: &Job) -> TokenStream {
     }
 }
 
+/// The methods of the handler that read arguments and their shape, and run nothing.
+pub(crate) fn reading(job: &Job) -> TokenStream {
+    let types = job.stored().map(|argument| &argument.ty);
+    quote! {
+        fn check(&self, args: &__pgjobq::StoredArgs<'_>) -> ::core::result::Result<(), __pgjobq::JobError> {
+            __decode(args).map(|_| ())
+        }
+
+        fn shape(&self) -> ::std::vec::Vec<__pgjobq::ArgumentShape> {
+            __stored::<(), #(#types),*>().2()
+        }
+    }
+}
+
 /// The arm that reads arguments of an older version, and lifts them step by step.
 fn lifted(job: &Job, old: &Path, version: u16, stored: &Ident) -> TokenStream {
     let read = quote_spanned!(at(old.span())=> #stored.decode_old::<#old>()?);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use pgjobq_core::worker_api::{
-    JobDescriptor, Notifier, QueueId, QueueStanding, Registry, States, Store, WorkerId,
+    ClaimedJob, JobDescriptor, Notifier, QueueId, QueueStanding, Registry, States, Store, WorkerId,
 };
 use pgjobq_core::{Client, DatabaseError, JobId};
 use tokio::runtime::Handle;
@@ -81,6 +81,8 @@ pub(crate) struct Kinds {
     /// Those of them that are not transactional.
     pub(crate) plain: Vec<String>,
     pub(crate) transactional: Vec<&'static str>,
+    /// True if the job function of one of them takes several jobs in one call.
+    has_batches: bool,
 }
 
 impl Kinds {
@@ -94,7 +96,8 @@ impl Kinds {
         let mut all: Vec<_> = jobs.iter().flat_map(|job| job.claimable()).collect();
         plain.sort_unstable();
         all.sort_unstable();
-        Self { all, plain, transactional }
+        let has_batches = jobs.iter().any(|job| job.batch.is_some());
+        Self { all, plain, transactional, has_batches }
     }
 
     /// Returns whether this worker can run jobs of a kind that this program enqueues.
@@ -279,10 +282,16 @@ impl Runtime {
         self.client.observe_ended(jobs);
     }
 
-    /// Asks the attempt of this job to stop because its job is cancelled, if it runs here. If it waits for a slot here, it is
+    /// Returns the kind of a job, if one call of its job function takes several jobs.
+    pub(crate) fn batch_of(&self, job: &ClaimedJob) -> Option<&'static JobDescriptor> {
+        let kind = if self.kinds.has_batches { self.registry.get(&job.kind) } else { None };
+        kind.filter(|kind| kind.batch.is_some())
+    }
+
+    /// Asks the attempt of this job to stop because its job is cancelled, if it runs here. If it waits here to begin, it is
     /// returned, which ends it.
     pub(crate) fn cancel(&self, job: JobId) {
-        let waiting = self.queues.iter().find_map(|queue| queue.occupancy().prefetch.remove(job));
+        let waiting = self.queues.iter().find_map(|queue| queue.occupancy().remove(job));
         match waiting {
             Some(waiting) => self.recorders.send(waiting.returned()),
             None => self.in_flight.cancel(job),

@@ -1,14 +1,15 @@
 //! A queue that this worker serves.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use pgjobq_core::Policy;
 use pgjobq_core::worker_api::QueueId;
+use pgjobq_core::{JobId, Policy};
 use tokio::sync::Notify;
 
-use crate::claim::prefetch::Prefetch;
+use crate::claim::gathering::{Gathering, Joined};
+use crate::claim::prefetch::{Prefetch, PrefetchedJob};
 
 /// A queue that this worker serves. Its slots limit how many of its jobs run here at a time.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct ServedQueue {
     occupancy: Mutex<Occupancy>,
     /// Notified when there is room for jobs.
     freed: Arc<Notify>,
+    /// The calls for several jobs that run.
+    calls: AtomicUsize,
     /// The retention of completed jobs whose kind sets none, in microseconds.
     retention: AtomicU64,
     /// True if its waiting jobs move up with time.
@@ -38,8 +41,18 @@ pub(crate) struct Occupancy {
     pub(crate) limit: usize,
     pub(crate) taken: usize,
     pub(crate) prefetch: Prefetch,
+    /// The calls that have a slot, and gather their jobs.
+    pub(crate) gathering: Gathering,
     /// True if the claim loop has found no room, and must be woken when there is some.
     wakes: bool,
+}
+
+/// What begins in one slot.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    Job(PrefetchedJob),
+    /// One call for these jobs of a kind with `batch`: the jobs that it gathered and that were not cancelled meanwhile.
+    Call(Vec<PrefetchedJob>),
 }
 
 /// The number of jobs that a claim may ask for.
@@ -81,9 +94,11 @@ impl ServedQueue {
                 limit,
                 taken: 0,
                 prefetch: Prefetch::new(Instant::now()),
+                gathering: Gathering::default(),
                 wakes: false,
             }),
             freed,
+            calls: AtomicUsize::new(0),
             retention: AtomicU64::new(0),
             ages: AtomicBool::new(false),
             completed: AtomicI32::new(0),
@@ -116,6 +131,17 @@ impl ServedQueue {
     /// Sets whether its waiting jobs move up with time. Returns true if they do now, and did not before.
     pub(crate) fn set_ages(&self, ages: bool) -> bool {
         !self.ages.swap(ages, Ordering::Relaxed) && ages
+    }
+
+    /// Notes that a call for several jobs runs, until the guard is dropped.
+    pub(crate) fn begin_call(self: &Arc<Self>) -> RunningCall {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        RunningCall(Arc::clone(self))
+    }
+
+    /// Returns the number of calls for several jobs that have a slot: they run, or gather their jobs.
+    pub(crate) fn count_calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed) + self.occupancy().gathering.count()
     }
 
     /// Counts an ended attempt.
@@ -161,7 +187,7 @@ impl ServedQueue {
     pub(crate) fn room(&self, now: Instant) -> Room {
         let mut occupancy = self.occupancy();
         let slots = occupancy.limit;
-        let ahead = occupancy.prefetch.room(slots, now);
+        let ahead = occupancy.prefetch.room(slots, now) + occupancy.room_in_calls();
         self.room_or_wake(&mut occupancy, ahead)
     }
 
@@ -181,9 +207,15 @@ impl ServedQueue {
         room
     }
 
+    /// Wakes the claim loop.
+    pub(crate) fn wake_claims(&self) {
+        self.freed.notify_one();
+    }
+
     /// Wakes the claim loop, if it has found no room and there is some.
     pub(crate) fn note_room(&self, occupancy: &mut Occupancy) {
-        let has_room = occupancy.count_free() > 0 || occupancy.prefetch.has_room();
+        let has_room =
+            occupancy.count_free() > 0 || occupancy.prefetch.has_room() || occupancy.room_in_calls() > 0;
         if has_room && std::mem::take(&mut occupancy.wakes) {
             self.freed.notify_one();
         }
@@ -193,6 +225,57 @@ impl ServedQueue {
 impl Occupancy {
     pub(crate) fn count_free(&self) -> usize {
         self.limit.saturating_sub(self.taken)
+    }
+
+    /// Returns the number of jobs that calls could gather beyond the free slots, without those that claims in flight may bring.
+    fn room_in_calls(&self) -> usize {
+        self.gathering.room(self.count_free()).saturating_sub(self.prefetch.expected())
+    }
+
+    /// Uses a slot for the next job that waits. Returns what begins in it, unless a call has it now, which gathers more jobs.
+    pub(crate) fn use_slot(&mut self, job: PrefetchedJob) -> Option<Turn> {
+        match self.gathering.open(job, &mut self.prefetch) {
+            Joined::Waits => None,
+            Joined::Complete(jobs) => Some(Turn::Call(jobs)),
+            Joined::NoCall(job) => Some(Turn::Job(job)),
+        }
+    }
+
+    /// Takes a call that begins before its time, if jobs wait for a slot, and more than half of the slots only gather.
+    pub(crate) fn hasten_call(&mut self) -> Option<Turn> {
+        let hastens = !self.prefetch.is_empty() && self.gathering.count() > self.limit / 2;
+        hastens.then(|| self.gathering.take_first()).flatten().map(Turn::Call)
+    }
+
+    /// Takes every job that has not begun, and frees the slots of calls that gather.
+    pub(crate) fn take_waiting(&mut self) -> Vec<PrefetchedJob> {
+        let mut waiting = self.prefetch.take_all();
+        while let Some(jobs) = self.gathering.take_first() {
+            self.taken -= 1;
+            waiting.extend(jobs);
+        }
+        waiting
+    }
+
+    /// Takes this job, if it has not begun.
+    pub(crate) fn remove(&mut self, id: JobId) -> Option<PrefetchedJob> {
+        self.prefetch.remove(id).or_else(|| self.gathering.remove(id))
+    }
+
+    /// Takes the jobs that wait for a slot, because one of them did not get one in time.
+    pub(crate) fn take_overdue(&mut self, now: Instant) -> Vec<PrefetchedJob> {
+        self.gathering.was_misjudged();
+        self.prefetch.take_overdue(now)
+    }
+}
+
+/// A call for several jobs that runs.
+#[derive(Debug)]
+pub(crate) struct RunningCall(Arc<ServedQueue>);
+
+impl Drop for RunningCall {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -33,6 +33,7 @@ mod observed; // Observers and hooks learn of everything, and hurt nobody.
 // Workers.
 mod after; // Jobs that wait for other jobs.
 mod ageing; // Jobs that have waited for long move up.
+mod batches; // Job functions that take several jobs in one call.
 mod cancelled; // Jobs that are cancelled, waiting or running.
 mod connections; // The options of new connections.
 mod crashes; // Dead workers, and the reaping of their jobs.

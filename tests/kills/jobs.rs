@@ -92,6 +92,44 @@ pub(crate) async fn poison(ctx: JobContext, ledger: State<Ledger>) -> Result<()>
     std::process::abort()
 }
 
+/// The end of a job of `together`, which its number chooses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Ends {
+    Early,
+    WithTheCall,
+    AfterAFailure,
+    Dead,
+    Cancelled,
+}
+
+impl Ends {
+    pub(crate) fn of(number: u32) -> Self {
+        [Self::Early, Self::WithTheCall, Self::AfterAFailure, Self::Dead, Self::Cancelled]
+            [number as usize % 5]
+    }
+}
+
+/// Runs for twenty jobs at most. Each has its end in the middle of the call, or ends with it.
+#[job(max_crashes = 9, batch = 20, within = "20ms", retries = 5, backoff = "1ms..20ms")]
+pub(crate) async fn together(items: Batch<u32>, ledger: State<Ledger>) -> Result<()> {
+    let mut runs = Vec::new();
+    for item in &items {
+        runs.push(ledger.begin(item.context()).await?);
+    }
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    for (item, run) in items.into_iter().zip(runs) {
+        ledger.end(run).await?;
+        match Ends::of(*item) {
+            Ends::Early => item.complete(),
+            Ends::AfterAFailure if item.context().failures() == 0 => item.fail("the first attempt fails"),
+            Ends::Dead => item.fail(JobError::fatal("it dies")),
+            Ends::Cancelled => item.cancel(),
+            Ends::WithTheCall | Ends::AfterAFailure => {}
+        }
+    }
+    Ok(())
+}
+
 /// Makes a job function with a limit for each key. It runs for at most 50 milliseconds, and fails at first if its numbers say so.
 macro_rules! keyed {
     ($($name:ident $most:literal),*) => {

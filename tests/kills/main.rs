@@ -4,6 +4,7 @@
 //! --plant lock` must panic: `planted.rs` has the faults.
 #![allow(clippy::unwrap_used)]
 
+mod batches; // Workers are killed while they run calls for several jobs.
 mod frozen; // A worker is stopped for longer than its lease, and wakes.
 mod jobs; // The jobs that the workers run.
 mod ledger; // The record of all runs.
@@ -46,6 +47,7 @@ fn main() {
                 "frozen" => frozen::run().await,
                 "signals" => signals::run().await,
                 "limits" => limits::run(wanted.kills, wanted.plant.as_deref()).await,
+                "batches" => batches::run(wanted.kills).await,
                 "order" => order::run(wanted.kills, wanted.plant.as_deref()).await,
                 _ => poison::run().await,
             }
@@ -54,7 +56,7 @@ fn main() {
     }
 }
 
-const SCENARIOS: [&str; 6] = ["storm", "frozen", "poison", "signals", "limits", "order"];
+const SCENARIOS: [&str; 7] = ["storm", "frozen", "poison", "signals", "limits", "order", "batches"];
 
 /// The options of the command line, as far as `cargo test` passes them on.
 struct Wanted {

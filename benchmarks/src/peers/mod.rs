@@ -111,6 +111,8 @@ pub(crate) enum Need {
     Keys,
     /// A queue holds at most a number of jobs.
     Bound,
+    /// One call of a handler takes several jobs, each of which ends by itself.
+    Batches,
 }
 
 /// A peer in the list of all.

@@ -11,7 +11,7 @@ use pgjobq::{AnyJob, RunningWorker};
 
 use super::{Entry, Need, OURS, Peer, Running, Setup};
 use crate::handled;
-use crate::job::{Args, Job, Kind, MANY};
+use crate::job::{Args, Job, Kind, MANY, WITHIN};
 
 pub(super) const CAN: &[Need] = &[
     Need::Kept,
@@ -22,6 +22,7 @@ pub(super) const CAN: &[Need] = &[
     Need::Call,
     Need::Keys,
     Need::Bound,
+    Need::Batches,
 ];
 /// A query that returns true while a job has not ended.
 pub(super) const UNFINISHED: &str = "select exists (select from pgjobq.jobs)";
@@ -83,6 +84,38 @@ async fn of_tenant(
     Ok(())
 }
 
+#[job(queue = "bench0", retain = "0s", batch = 500, within = "5ms")]
+async fn batched(jobs: Batch<Args>) {
+    jobs.iter().for_each(|job| handled::handle(job.sent));
+}
+
+#[job(queue = "bench0", retain = "0s")]
+async fn asking(ctx: JobContext, job: Args) -> pgjobq::Result<()> {
+    ask(ctx.client()).await?;
+    handled::handle(job.sent);
+    Ok(())
+}
+
+#[job(queue = "bench0", retain = "0s", batch = 500, within = "5ms")]
+async fn asking_batched(jobs: Batch<Args>) -> BatchResult {
+    if let Some(job) = jobs.iter().next() {
+        ask(job.context().client()).await?;
+    }
+    jobs.iter().for_each(|job| handled::handle(job.sent));
+    Ok(())
+}
+
+async fn ask(client: &Client) -> pgjobq::Result<()> {
+    pgjobq::sqlx::query("select 1").execute(client.pool()).await?;
+    Ok(())
+}
+
+#[job(queue = "bench0", retain = "0s", batch = 500, within = "100ms")]
+async fn waiting(jobs: Batch<Args>) {
+    let within = WITHIN.as_nanos() as u64;
+    jobs.iter().for_each(|job| handled::handle(if job.sent == 0 { 0 } else { job.sent + within }));
+}
+
 /// The time that a job of the tenant with many takes.
 const WORK: Duration = Duration::from_millis(5);
 
@@ -114,6 +147,10 @@ fn any(job: Job) -> AnyJob {
         Kind::Flaky => configured(flaky::job(number, sent, template, to, subject), &job).any(),
         Kind::Keyed => configured(keyed::job(number, sent, template, to, subject), &job).any(),
         Kind::OfTenant => configured(of_tenant::job(number, sent, template, to, subject), &job).any(),
+        Kind::Batched => configured(batched::job(job.args.clone()), &job).any(),
+        Kind::Asking => configured(asking::job(job.args.clone()), &job).any(),
+        Kind::AskingBatched => configured(asking_batched::job(job.args.clone()), &job).any(),
+        Kind::Waiting => configured(waiting::job(job.args.clone()), &job).any(),
     }
 }
 
@@ -176,6 +213,12 @@ impl Peer for Pgjobq {
                 configured(of_tenant::job(number, sent, template, to, subject), &job)
                     .enqueue(&self.client)
                     .await?;
+            }
+            Kind::Waiting => {
+                configured(waiting::job(job.args.clone()), &job).enqueue(&self.client).await?;
+            }
+            Kind::Batched | Kind::Asking | Kind::AskingBatched => {
+                self.client.enqueue_all([any(job)]).await?;
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::drained::wait_for;
 use crate::handled;
-use crate::job::Job;
+use crate::job::{Job, Kind};
 use crate::peers::{Peer, Setup};
 use crate::sample::Sample;
 use crate::stage::Stage;
@@ -16,15 +16,15 @@ const WARMED: u64 = 20;
 const START: Duration = Duration::from_millis(500);
 
 /// The whole costs of these jobs, from the enqueue to the end, are those of lone jobs.
-pub(super) async fn run(stage: &Stage, usual: u64) -> Result<Sample> {
+pub(super) async fn run(stage: &Stage, usual: u64, kind: Kind) -> Result<Sample> {
     let (setup, jobs) = (Setup::quick(), stage.jobs(usual).min(usual));
     stage.prepare(&setup, 0, Job::new).await?;
     let peer = stage.open(&setup).await?;
     let worker = peer.start().await?;
     tokio::time::sleep(START).await;
-    singly(&*peer, 0, WARMED).await?;
+    singly(&*peer, kind, 0, WARMED).await?;
     let begun = stage.begin(WARMED).await?;
-    singly(&*peer, WARMED, WARMED + jobs).await?;
+    singly(&*peer, kind, WARMED, WARMED + jobs).await?;
     stage.meter.database.wait_until_not(stage.peer.unfinished).await?;
     let ended = begun.end(stage).await?;
     worker.stop().await?;
@@ -33,11 +33,11 @@ pub(super) async fn run(stage: &Stage, usual: u64) -> Result<Sample> {
     ended.sample(stage, jobs).await
 }
 
-async fn singly(peer: &dyn Peer, from: u64, to: u64) -> Result<()> {
+async fn singly(peer: &dyn Peer, kind: Kind, from: u64, to: u64) -> Result<()> {
     for number in from..to {
         // Not in step with any timer of a peer.
         tokio::time::sleep(Duration::from_millis(5 + number % 10)).await;
-        peer.enqueue(Job::new(number).timed()).await?;
+        peer.enqueue(Job::new(number).kind(kind).timed()).await?;
         wait_for(number + 1, handled::count).await?;
     }
     Ok(())

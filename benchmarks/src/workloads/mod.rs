@@ -119,7 +119,7 @@ pub(crate) const ALL: &[Workload] = &[
     workload("queues", "drain, 20 queues, 100 slots each", RATE, |stage| Box::pin(drain::run(stage, Setup { queues: 20, ..Setup::slots(100) }, 200_000, queued)))
         .needs(&[Need::Queues]),
     workload("processes", "drain, 4 worker processes", RATE, |stage| Box::pin(processes::run(stage, 4))),
-    workload("latency", "latency when idle", LATENCY, |stage| Box::pin(latency::run(stage, 400))),
+    workload("latency", "latency when idle", LATENCY, |stage| Box::pin(latency::run(stage, 400, Kind::Plain))),
     workload("steady", "steady: a producer and a worker", STEADY, |stage| Box::pin(steady::run(stage, Setup::slots(2000), 15.0, steady::Snapshot::Moves, Kind::Plain))),
     workload("pinned", "steady, beside a snapshot held open", PINNED, |stage| Box::pin(steady::run(stage, Setup::slots(2000), 40.0, steady::Snapshot::Pinned, Kind::Plain))),
 
@@ -141,9 +141,9 @@ pub(crate) const ALL: &[Workload] = &[
         .round_trip(1).more(),
     workload("drain-20ms", "drain, 20 ms round trip", RATE, |stage| Box::pin(drain::run(stage, Setup::slots(2000), 100_000, Job::new)))
         .round_trip(20).more(),
-    workload("latency-1ms", "latency when idle, 1 ms round trip", LATENCY, |stage| Box::pin(latency::run(stage, 300)))
+    workload("latency-1ms", "latency when idle, 1 ms round trip", LATENCY, |stage| Box::pin(latency::run(stage, 300, Kind::Plain)))
         .round_trip(1).more(),
-    workload("latency-20ms", "latency when idle, 20 ms round trip", LATENCY, |stage| Box::pin(latency::run(stage, 100)))
+    workload("latency-20ms", "latency when idle, 20 ms round trip", LATENCY, |stage| Box::pin(latency::run(stage, 100, Kind::Plain)))
         .round_trip(20).more(),
     workload("keyed", "drain, 10,000 keys, one job of each at a time", RATE, |stage| Box::pin(drain::run(stage, Setup::slots(2000), 300_000, keyed)))
         .needs(&[Need::Keys]).more(),
@@ -159,6 +159,14 @@ pub(crate) const ALL: &[Workload] = &[
         .needs(&[Need::Bound]).more(),
     workload("bounded-drain", "drain of a bounded queue, 2,000 slots", RATE, |stage| Box::pin(drain::run(stage, Setup { slots: 2000, ..bounded() }, 300_000, Job::new)))
         .needs(&[Need::Bound]).more(),
+    workload("drain-batch", "drain, 100 slots, 500 jobs in a call", RATE, |stage| Box::pin(drain::run(stage, Setup::slots(100), 200_000, batched)))
+        .needs(&[Need::Batches]).more(),
+    workload("asking", "drain, 10 slots, each job asks the database", RATE, |stage| Box::pin(drain::run(stage, Setup::slots(10), 100_000, asking)))
+        .needs(&[Need::Batches]).more(),
+    workload("asking-batch", "the same, each call of 500 jobs asks once", RATE, |stage| Box::pin(drain::run(stage, Setup::slots(10), 100_000, asking_batched)))
+        .needs(&[Need::Batches]).more(),
+    workload("within", "a call for one job: how late after its 100 ms", LATENCY, |stage| Box::pin(latency::run(stage, 300, Kind::Waiting)))
+        .needs(&[Need::Batches]).more(),
     workload("idle", "an idle worker", IDLE, |stage| Box::pin(idle::run(stage, 30.0))).more(),
     workload("backlog", "drain a backlog of 10,000,000", RATE, |stage| Box::pin(drain::run(stage, Setup::slots(2000), 10_000_000, Job::new))).long(),
 ];
@@ -170,6 +178,18 @@ fn bounded() -> Setup {
 
 fn keyed(number: u64) -> Job {
     Job::new(number).kind(Kind::Keyed)
+}
+
+fn batched(number: u64) -> Job {
+    Job::new(number).kind(Kind::Batched)
+}
+
+fn asking(number: u64) -> Job {
+    Job::new(number).kind(Kind::Asking)
+}
+
+fn asking_batched(number: u64) -> Job {
+    Job::new(number).kind(Kind::AskingBatched)
 }
 
 fn kept(number: u64) -> Job {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use crate::batch::call::BatchHandler;
 use crate::job::app_state::StateType;
 use crate::job::handler::Handler;
 use crate::job::policy::Policy;
@@ -17,6 +18,8 @@ pub struct JobDescriptor {
     /// The arguments that are redacted wherever jobs are shown.
     pub redact: &'static [&'static str],
     pub handler: &'static dyn Handler,
+    /// Runs a call for several of its jobs, if the kind has batches.
+    pub batch: Option<&'static dyn BatchHandler>,
     /// The types that the job function takes as `State<T>`.
     pub states: &'static [StateType],
     pub module: &'static str,

@@ -100,6 +100,11 @@ impl JobError {
         Self { kind: ErrorKind::Decode, source: Some(source.into()) }
     }
 
+    /// Returns the same error for another job, with its message alone.
+    pub(crate) fn repeated(&self) -> Self {
+        Self { kind: self.kind, source: self.reason().map(Into::into) }
+    }
+
     #[doc(hidden)]
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -80,3 +80,13 @@ pub fn encode_output<R: JobReturn>(returned: R) -> Result<Box<RawValue>, JobErro
 pub trait Unkept {}
 
 impl Unkept for () {}
+
+/// The result of a job with `batch`.
+#[diagnostic::on_unimplemented(
+    message = "each job of a batch ends by itself, so the call has no result, and `{Self}` would be lost",
+    label = "belongs to no job",
+    note = "return `BatchResult`, any `Result<()>`, or nothing"
+)]
+pub trait NoResult {}
+
+impl NoResult for () {}

@@ -53,6 +53,12 @@ pub struct Policy {
     pub unique_while: UniqueWhile,
     /// The answer to a second one.
     pub on_duplicate: OnDuplicate,
+    /// The number of jobs that one call takes at most; `None` if each job has a call of its own.
+    pub batch: Option<u16>,
+    /// The longest time for which a call waits for more jobs after its first.
+    pub within: Duration,
+    /// True if all jobs of a call have the same key.
+    pub batch_by_key: bool,
 }
 
 impl Policy {
@@ -78,6 +84,9 @@ impl Policy {
         unique: ComputedFrom::Nothing,
         unique_while: UniqueWhile::Live,
         on_duplicate: OnDuplicate::Keep,
+        batch: None,
+        within: Duration::from_millis(100),
+        batch_by_key: false,
     };
 
     /// Returns whether nothing is kept of a job that completes.
@@ -213,5 +222,23 @@ impl Policy {
     #[must_use]
     pub const fn on_duplicate(self, on_duplicate: OnDuplicate) -> Self {
         Self { on_duplicate, ..self }
+    }
+
+    /// Sets the number of jobs that one call takes at most.
+    #[must_use]
+    pub const fn batch(self, jobs: u16) -> Self {
+        Self { batch: Some(jobs), ..self }
+    }
+
+    /// Sets for how long a call waits for more jobs after its first.
+    #[must_use]
+    pub const fn within(self, within: Duration) -> Self {
+        Self { within, ..self }
+    }
+
+    /// Lets each call take jobs of one key alone.
+    #[must_use]
+    pub const fn batch_by_key(self) -> Self {
+        Self { batch_by_key: true, ..self }
     }
 }

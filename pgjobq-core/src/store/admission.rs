@@ -31,10 +31,10 @@ impl Limit {
     }
 
     /// Returns the limits of a job, from its row.
-    pub(super) fn of_job(bits: Option<i16>, kind: &str, key: Option<String>, queue: QueueId) -> Vec<Self> {
+    pub(super) fn of_job(bits: Option<i16>, kind: &str, key: Option<&str>, queue: QueueId) -> Vec<Self> {
         let bits = bits.unwrap_or(0);
-        let key = key.filter(|_| bits & PER_KEY != 0).unwrap_or_default();
-        let of_kind = (bits & OF_KIND != 0).then(|| Self::Kind { kind: kind.to_owned(), key });
+        let key = || key.filter(|_| bits & PER_KEY != 0).unwrap_or_default().to_owned();
+        let of_kind = (bits & OF_KIND != 0).then(|| Self::Kind { kind: kind.to_owned(), key: key() });
         let of_queue = (bits & OF_QUEUE != 0).then_some(Self::Queue(queue));
         of_kind.into_iter().chain(of_queue).collect()
     }
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn job_has_the_limits_that_its_bits_name() {
-        let limits = |bits| Limit::of_job(Some(bits), "sync", Some("a".to_owned()), QueueId(3));
+        let limits = |bits| Limit::of_job(Some(bits), "sync", Some("a"), QueueId(3));
         let kind = |key: &str| Limit::Kind { kind: "sync".to_owned(), key: key.to_owned() };
         assert_eq!(limits(OF_KIND), [kind("")]);
         assert_eq!(limits(OF_KIND | PER_KEY), [kind("a")]);

@@ -90,6 +90,8 @@ pub struct ClaimedJob {
     pub failures: i16,
     pub retries: i16,
     pub max_crashes: i16,
+    /// Its key. A job of the quarantine has none here.
+    pub key: Option<String>,
     /// The limits under which it has permits.
     pub limits: Vec<Limit>,
     /// True if its claim was counted for a rate.
@@ -269,7 +271,8 @@ fn read_opened(row: &PgRow, opened: bool) -> Result<(Opened, ByPriority), sqlx::
 fn read_job(row: &PgRow, queue: QueueId) -> Result<ClaimedJob, sqlx::Error> {
     let kind: String = row.try_get(4)?;
     let bits: Option<i16> = row.try_get(12)?;
-    let limits = Limit::of_job(bits, &kind, row.try_get(13)?, queue);
+    let key: Option<String> = row.try_get(13)?;
+    let limits = Limit::of_job(bits, &kind, key.as_deref(), queue);
     let args: Option<Json<Box<RawValue>>> = row.try_get(5)?;
     let args_text: Option<String> = row.try_get(6)?;
     let meta: Option<Json<&RawValue>> = row.try_get(7)?;
@@ -288,6 +291,7 @@ fn read_job(row: &PgRow, queue: QueueId) -> Result<ClaimedJob, sqlx::Error> {
         failures: row.try_get(9)?,
         retries: row.try_get(10)?,
         max_crashes: row.try_get(11)?,
+        key,
         limits,
         is_rated: Limit::is_rate(bits),
         due: None,
@@ -319,9 +323,10 @@ fn read_bare_jobs(row: &PgRow, queue: QueueId) -> Result<Vec<ClaimedJob>, sqlx::
     let keys: Vec<Option<String>> = row.try_get("keys")?;
     let job = |(place, (id, kind)): (usize, (Uuid, String))| ClaimedJob {
         id: id.into(),
-        limits: Limit::of_job(limits[place], &kind, keys[place].clone(), queue),
+        limits: Limit::of_job(limits[place], &kind, keys[place].as_deref(), queue),
         is_rated: Limit::is_rate(limits[place]),
         kind,
+        key: None,
         args: None,
         priority: priorities[place],
         ticket: tickets[place],

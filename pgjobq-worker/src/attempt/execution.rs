@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::Either;
 use pgjobq_core::JobContext;
 use pgjobq_core::worker_api::{
     Attempt, ClaimedJob, Completion, Current, Decision, Held, Hold, JobDescriptor, ObservedAttempt, Places,
     Plan, Progress, QueueSlots, Recording, Stop, as_current,
 };
-use tokio::task::coop::consume_budget;
 use tracing::{Instrument, Span};
 
 use super::args;
@@ -20,11 +20,13 @@ use super::growth;
 use super::in_doubt::{Resolved, resolve, unless_committed};
 use super::outcome::Outcome;
 use super::panic::panic_text;
+use super::part::Part;
 use super::span;
 use crate::claim::quarantine::QuarantinePlace;
 use crate::leases::Lease;
 use crate::record::unrecorded::Unrecorded;
 use crate::runtime::Runtime;
+use crate::served_queue::Turn;
 use crate::slots::Slots;
 
 /// The number of attempts above which the database refuses to put a job back in line.
@@ -41,8 +43,10 @@ pub(crate) struct Execution {
     runtime: Arc<Runtime>,
     job: ClaimedJob,
     lease: Arc<Lease>,
-    /// The one slot of the job, free when the attempt has ended, before its result is recorded.
+    /// The one slot of the job, free when the attempt has ended, before its result is recorded. None if the slot is that of a call.
     slot: Slots,
+    /// Its part in a call for several jobs, if it has not begun yet.
+    part: Option<Box<Part>>,
     /// The context of the job function, once the attempt has begun.
     context: Option<JobContext>,
     /// True once the decision was sent, or recorded.
@@ -71,6 +75,7 @@ impl Execution {
             job,
             lease,
             slot,
+            part: None,
             context: None,
             sent: false,
             place,
@@ -80,19 +85,20 @@ impl Execution {
         }
     }
 
-    /// Runs the attempt, and then, in the same slot, prefetched jobs of the queue until none waits.
-    pub(crate) async fn run_and_pass_on(mut self) {
-        loop {
-            self.run().await;
-            let slot = self.slot.split_one().expect("an execution has one slot until it has ended");
-            let Some((slot, next)) = slot.pass_on() else { return };
-            self = Self::new(&Arc::clone(&self.runtime), next.job, next.lease, slot, None, None);
-            consume_budget().await; // Jobs that never await would otherwise keep a thread of the runtime.
-        }
+    /// Lets the attempt wait for its part in a call, in place of the job function.
+    pub(super) fn in_call(self, part: Part) -> Self {
+        let mut attempt = self;
+        attempt.part = Some(Box::new(part));
+        attempt
+    }
+
+    /// Hands the slot of the ended attempt to what waits in the queue. Returns what begins in it now.
+    pub(super) fn pass_on(&mut self) -> Option<(Slots, Turn)> {
+        self.slot.split_one()?.pass_on()
     }
 
     /// Runs the attempt.
-    async fn run(&mut self) {
+    pub(super) async fn run(&mut self) {
         if self.lease.stop.is_cancelled() {
             return self.send(Decision::Return); // Lost, or the grace is over, while the job waited for its slot.
         }
@@ -119,7 +125,8 @@ impl Execution {
     async fn run_with(&mut self, handler: &'static JobDescriptor, span: Span) {
         let context = self.context(handler);
         self.context = Some(context.clone());
-        let _entry = self.runtime.in_flight.enter(context.clone(), handler.policy.timeout);
+        let (timeout, has_slot) = (handler.policy.timeout, self.part.is_none());
+        let _entry = self.runtime.in_flight.enter(context.clone(), timeout, has_slot);
         // Dropping an attempt that is given up may panic as well.
         let ended = AssertUnwindSafe(self.attempt(handler, &context)).catch_unwind().await;
         let end = ended.unwrap_or_else(|panic| End::Panicked(panic_text(panic)));
@@ -244,18 +251,16 @@ impl Execution {
         })
     }
 
-    /// Runs the job function, and returns how it ended.
-    async fn attempt(&self, handler: &'static JobDescriptor, context: &JobContext) -> End {
-        let args = self.job.args.as_deref().expect("they came with the claim, or `run` has read them");
-        let queue = self.slot.queue();
-        let current = Current {
-            job: self.job.id,
-            kind: handler.kind,
-            queue: Arc::clone(&queue.name),
-            slots: Arc::clone(queue) as Arc<dyn QueueSlots>,
+    /// Runs the job function, or waits for the call that runs it, and returns how it ended.
+    async fn attempt(&mut self, handler: &'static JobDescriptor, context: &JobContext) -> End {
+        let args = self.job.args.take().expect("they came with the claim, or `run` has read them");
+        let run = match self.part.take() {
+            Some(part) => Either::Left(Box::pin(part.end(context.clone(), args))),
+            None => {
+                let run = as_current(self.current(handler), handler.handler.run(context.clone(), &args));
+                Either::Right(AssertUnwindSafe(run).catch_unwind())
+            }
         };
-        let run = as_current(current, handler.handler.run(context.clone(), args));
-        let run = AssertUnwindSafe(run).catch_unwind();
         tokio::select! {
             biased;
             ended = watched(handler.policy.timeout, run) => match ended {
@@ -269,6 +274,17 @@ impl Execution {
             () = stop_timeout_after(self.lease.lost.cancelled()) => End::Lost,
             () = stop_timeout_after(context.stop().cancelled()) => End::Stopped,
             () = self.runtime.stages.drop_attempts.cancelled() => End::Stopped,
+        }
+    }
+
+    /// The attempt as its waits see it.
+    fn current(&self, handler: &'static JobDescriptor) -> Current {
+        let queue = self.slot.queue();
+        Current {
+            job: self.job.id,
+            kind: handler.kind,
+            queue: Arc::clone(&queue.name),
+            slots: Arc::clone(queue) as Arc<dyn QueueSlots>,
         }
     }
 
@@ -322,21 +338,5 @@ impl Drop for Execution {
             _ => Decision::Return, // The task was dropped, with its tokio runtime, before it ran.
         };
         self.send(decision);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn size_of_future<A, F>(_: impl FnOnce(A) -> F) -> usize {
-        size_of::<F>()
-    }
-
-    /// Each running job holds this memory, and it is moved when the task is spawned. Rare and large parts are boxed.
-    #[test]
-    fn task_of_an_attempt_is_small() {
-        let size = size_of_future(Execution::run_and_pass_on);
-        assert!(size <= 2048, "the task of an attempt takes {size} bytes");
     }
 }

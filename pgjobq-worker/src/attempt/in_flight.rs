@@ -19,6 +19,8 @@ struct Running {
     context: JobContext,
     began: Instant,
     timeout: Duration,
+    /// True if it has a slot of its own, and not the one of a call.
+    has_slot: bool,
     /// True once a warning was logged that it goes on after its timeout.
     warned: bool,
 }
@@ -48,8 +50,9 @@ pub(crate) struct Entry {
 }
 
 impl InFlight {
-    pub(crate) fn enter(self: &Arc<Self>, context: JobContext, timeout: Duration) -> Entry {
-        let running = Running { context: context.clone(), began: Instant::now(), timeout, warned: false };
+    pub(crate) fn enter(self: &Arc<Self>, context: JobContext, timeout: Duration, has_slot: bool) -> Entry {
+        let began = Instant::now();
+        let running = Running { context: context.clone(), began, timeout, has_slot, warned: false };
         self.lock().insert(context.id(), running);
         Entry { in_flight: Arc::clone(self), context }
     }
@@ -81,10 +84,10 @@ impl InFlight {
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     }
 
-    /// Returns the number of attempts that run, by queue.
+    /// Returns the number of attempts that run in slots of their own, by queue.
     pub(crate) fn by_queue(&self) -> HashMap<String, usize> {
         let mut running = HashMap::new();
-        for attempt in self.lock().values() {
+        for attempt in self.lock().values().filter(|attempt| attempt.has_slot) {
             *running.entry(attempt.context.queue().to_owned()).or_default() += 1;
         }
         running

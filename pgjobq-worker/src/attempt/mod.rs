@@ -2,6 +2,7 @@
 
 mod args;
 mod blocking;
+mod call;
 pub(crate) mod decide;
 pub(crate) mod execution;
 mod growth;
@@ -9,4 +10,6 @@ mod in_doubt;
 pub(crate) mod in_flight;
 mod outcome;
 mod panic;
+mod part;
 mod span;
+pub(crate) mod turn;

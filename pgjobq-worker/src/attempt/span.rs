@@ -17,6 +17,13 @@ pub(super) fn of(job: &mut ClaimedJob, handler: &JobDescriptor, queue: &str) -> 
     span
 }
 
+/// Returns the span of a call for several jobs, each of which has the span of its attempt beside it.
+pub(super) fn of_call(handler: &JobDescriptor, queue: &str, jobs: usize) -> Span {
+    tracing::info_span!("batch",
+        messaging.pgjobq.kind = handler.kind, messaging.destination.name = queue, messaging.batch.message_count = jobs,
+        messaging.system = "pgjobq", otel.name = %format_args!("batch {}", handler.kind))
+}
+
 /// Records the end of an attempt, and its error if it has failed.
 pub(super) fn ended(span: &Span, outcome: &str, error: Option<(&str, &str)>) {
     span.record("messaging.pgjobq.outcome", outcome);

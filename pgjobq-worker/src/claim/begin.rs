@@ -9,6 +9,7 @@ use pgjobq_core::worker_api::{ClaimId, ClaimedJob, LeaseKey, PRIORITIES, Places}
 use super::prefetch::PrefetchedJob;
 use super::quarantine::QuarantinePlace;
 use crate::attempt::execution::Execution;
+use crate::attempt::turn;
 use crate::leases::Lease;
 use crate::record::unrecorded::Unrecorded;
 use crate::runtime::Runtime;
@@ -31,13 +32,14 @@ pub(super) fn begin(runtime: &Arc<Runtime>, claim: ClaimId, jobs: Vec<ClaimedJob
     let mut prefetched = Vec::with_capacity(jobs.len());
     let mut has_unprefetchable = false;
     for (job, lease) in hold(runtime, claim, jobs) {
-        let job = PrefetchedJob::new(job, lease, now);
+        let batch = runtime.batch_of(&job);
+        let job = PrefetchedJob::new(job, lease, batch, now);
         if is_draining {
             let quarantined = reserved.quarantined.pop();
             runtime.recorders.send(Unrecorded { quarantined, ..job.returned() });
         } else if is_quarantined || job.job.args.is_none() {
             begin_at_once(runtime, job, &mut reserved);
-        } else if may_wait(runtime, &job.job) {
+        } else if may_wait(runtime, &job) {
             prefetched.push(job);
         } else {
             has_unprefetchable = true;
@@ -66,15 +68,17 @@ fn observe(runtime: &Runtime, jobs: &[ClaimedJob], queue: &Arc<str>) {
 
 /// Begins these jobs and those that wait already, in their order, as long as a slot is free. The others wait for one.
 pub(super) fn begin_prefetched(runtime: &Arc<Runtime>, slots: Slots, jobs: Vec<PrefetchedJob>) {
-    for (slot, PrefetchedJob { job, lease, .. }) in slots.begin(jobs) {
-        runtime.attempts.spawn(Execution::new(runtime, job, lease, slot, None, None).run_and_pass_on());
+    for (slot, next) in slots.begin(jobs) {
+        turn::spawn(runtime, slot, next);
     }
 }
 
-/// Returns whether a job may wait for a slot: a crash of this worker must not bury it meanwhile, it occupies nothing else, and its
-/// start was not counted.
-fn may_wait(runtime: &Runtime, job: &ClaimedJob) -> bool {
-    job.max_crashes > 0 && !job.is_rated && !runtime.kinds.transactional.contains(&job.kind.as_str())
+/// Returns whether a job may wait, for a slot or for others: a crash of this worker must not bury it meanwhile, it occupies nothing else,
+/// and its start was not counted. A job with `batch` waits all the same after its start was counted, because a call without others
+/// would not be worth its slot.
+fn may_wait(runtime: &Runtime, PrefetchedJob { job, batch, .. }: &PrefetchedJob) -> bool {
+    let may_be_late = !job.is_rated || batch.is_some();
+    job.max_crashes > 0 && may_be_late && !runtime.kinds.transactional.contains(&job.kind.as_str())
 }
 
 /// Begins a job that must not wait for a slot. Returns it if none is left.
@@ -86,7 +90,7 @@ fn begin_at_once(runtime: &Arc<Runtime>, job: PrefetchedJob, reserved: &mut Rese
     let PrefetchedJob { job, lease, .. } = job;
     let is_transactional = runtime.kinds.transactional.contains(&job.kind.as_str());
     let place = reserved.places.as_mut().filter(|_| is_transactional).and_then(Places::split_one);
-    runtime.attempts.spawn(Execution::new(runtime, job, lease, slot, place, quarantined).run_and_pass_on());
+    turn::spawn_attempt(runtime, Execution::new(runtime, job, lease, slot, place, quarantined));
 }
 
 /// Registers the leases that a claim has made, one for each priority of its jobs. Returns the jobs, each with its lease.

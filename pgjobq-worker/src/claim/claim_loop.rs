@@ -18,6 +18,7 @@ use super::lane::LaneState;
 use super::outage::Outages;
 use super::pace::{LONGEST_WAIT, LONGEST_WAIT_BEFORE_OTHERS};
 use super::requests::Answer;
+use crate::attempt::turn;
 use crate::runtime::Runtime;
 use crate::served_queue::ServedQueue;
 use crate::slots::Slots;
@@ -166,12 +167,16 @@ impl Claimer {
         }
     }
 
-    /// Returns prefetched jobs that did not begin in time. Begins others if a slot is free, because the task of an attempt panicked.
+    /// Begins the calls that have waited for more jobs for long enough. Returns prefetched jobs that did not begin in time. Begins others
+    /// if a slot is free, because the task of an attempt panicked.
     fn serve_prefetched(&self) {
         let now = Instant::now();
         for queue in &self.runtime.queues {
+            while let Some((slot, call)) = Slots::take_due_call(queue, now) {
+                turn::spawn(&self.runtime, slot, call);
+            }
             if self.begin_by(queue).is_some_and(|by| by <= now) {
-                let overdue = queue.occupancy().prefetch.take_overdue(now);
+                let overdue = queue.occupancy().take_overdue(now);
                 let jobs = overdue.len();
                 tracing::debug!(queue = &*queue.name, jobs, "prefetched jobs did not begin in time");
                 overdue.into_iter().for_each(|job| self.runtime.recorders.send(job.returned()));
@@ -189,7 +194,7 @@ impl Claimer {
     }
 
     fn return_prefetched(&self) {
-        let waiting = self.runtime.queues.iter().flat_map(|queue| queue.occupancy().prefetch.take_all());
+        let waiting = self.runtime.queues.iter().flat_map(|queue| queue.occupancy().take_waiting());
         waiting.for_each(|job| self.runtime.recorders.send(job.returned()));
     }
 
@@ -198,8 +203,14 @@ impl Claimer {
         let now = Instant::now();
         let has_outage = !self.outages.everything.is_over(now);
         let due = if has_outage { self.outages.everything.until() } else { self.due(now) };
-        let prefetched = self.runtime.queues.iter().filter_map(|queue| self.begin_by(queue));
-        let due = prefetched.chain(due).min().unwrap_or_else(|| now + self.runtime.config.poll_interval);
+        let queues = &self.runtime.queues;
+        let prefetched = queues.iter().filter_map(|queue| self.begin_by(queue));
+        let calls = queues.iter().filter_map(|queue| queue.occupancy().gathering.due());
+        let due = prefetched
+            .chain(calls)
+            .chain(due)
+            .min()
+            .unwrap_or_else(|| now + self.runtime.config.poll_interval);
         let (answers, is_busy) = (Arc::clone(&self.answers), !self.in_flight.is_empty());
         tokio::select! {
             () = self.runtime.stages.drain.cancelled() => {}

@@ -4,6 +4,7 @@ pub(crate) mod arrivals;
 mod ask;
 mod begin;
 pub(crate) mod claim_loop;
+pub(crate) mod gathering;
 mod idleness;
 mod lane;
 mod lost_claim;

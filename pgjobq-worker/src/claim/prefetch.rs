@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use pgjobq_core::JobId;
-use pgjobq_core::worker_api::{CLAIM_BYTES, ClaimedJob, Decision, PRIORITIES};
+use pgjobq_core::worker_api::{CLAIM_BYTES, ClaimedJob, Decision, JobDescriptor, PRIORITIES};
 
 use super::pace::Pace;
 use crate::leases::Lease;
@@ -18,6 +18,8 @@ use crate::record::unrecorded::Unrecorded;
 pub(crate) struct PrefetchedJob {
     pub(crate) job: ClaimedJob,
     pub(crate) lease: Arc<Lease>,
+    /// Its kind, if one call of its job function takes several jobs.
+    pub(crate) batch: Option<&'static JobDescriptor>,
     claimed_at: Instant,
 }
 
@@ -36,8 +38,13 @@ pub(crate) struct Prefetch {
 }
 
 impl PrefetchedJob {
-    pub(crate) fn new(job: ClaimedJob, lease: Arc<Lease>, claimed_at: Instant) -> Self {
-        Self { job, lease, claimed_at }
+    pub(crate) fn new(
+        job: ClaimedJob,
+        lease: Arc<Lease>,
+        batch: Option<&'static JobDescriptor>,
+        claimed_at: Instant,
+    ) -> Self {
+        Self { job, lease, batch, claimed_at }
     }
 
     /// Returns the job, as if it had never been claimed.
@@ -45,7 +52,7 @@ impl PrefetchedJob {
         Unrecorded::new(self.lease.hold(&self.job), self.lease, Decision::Return)
     }
 
-    fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.job.args.as_ref().map_or(0, |args| args.get().len())
     }
 }
@@ -69,6 +76,11 @@ impl Prefetch {
     /// Returns whether a claim may add jobs, as far as is known without a look at the clock.
     pub(crate) fn has_room(&self) -> bool {
         self.target > 0 && self.count + self.expected <= self.target / 2 && self.bytes < CLAIM_BYTES as usize
+    }
+
+    /// Returns the number of jobs that claims in flight may add.
+    pub(crate) fn expected(&self) -> usize {
+        self.expected
     }
 
     /// Notes that a claim may add this many jobs, until [`no_longer_expect`](Self::no_longer_expect).
@@ -101,6 +113,21 @@ impl Prefetch {
         };
         let job = self.waiting.iter_mut().find_map(of_priority)?;
         Some(self.taken(job))
+    }
+
+    /// Takes the jobs that this accepts, in their order, until it has accepted enough.
+    pub(crate) fn take_if(&mut self, mut accepts: impl FnMut(&PrefetchedJob) -> bool) -> Vec<PrefetchedJob> {
+        let mut taken = Vec::new();
+        for waiting in self.waiting.iter_mut().rev() {
+            let mut at = 0;
+            while at < waiting.len() {
+                match accepts(&waiting[at]).then(|| waiting.remove(at)).flatten() {
+                    Some(job) => taken.push(job),
+                    None => at += 1,
+                }
+            }
+        }
+        taken.into_iter().map(|job| self.taken(job)).collect()
     }
 
     /// Takes all jobs.

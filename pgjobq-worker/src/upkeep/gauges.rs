@@ -37,7 +37,7 @@ impl Upkeep for Gauges {
         let slots = runtime.queues.iter().map(|queue| SlotsOfQueue {
             queue: Arc::clone(&queue.name),
             slots: queue.occupancy().limit,
-            used: running.get(&*queue.name).copied().unwrap_or_default(),
+            used: running.get(&*queue.name).copied().unwrap_or_default() + queue.count_calls(),
         });
         runtime.client.set_slots(number(runtime), &slots.collect::<Vec<_>>());
         runtime.client.set_gauges_once(&mut self.warned).await

@@ -3,6 +3,7 @@
 mod argument_names;
 mod attributes;
 mod basic;
+mod batches;
 mod context_and_state;
 mod from_a_macro;
 mod inside_a_function;
