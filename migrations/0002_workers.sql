@@ -76,7 +76,8 @@ create type pgjobq.job_in_line as (
     expires_at timestamptz,
     key text,
     attributes jsonb,
-    limits smallint
+    limits smallint,
+    due_at timestamptz
 );
 
 comment on type pgjobq.job_in_line is 'Internal. A job that waits in a line of its queue.';
@@ -91,7 +92,7 @@ create type pgjobq.job_filter as (
 
 comment on type pgjobq.job_filter is 'Internal. The jobs that a worker accepts: see `accepts`.';
 
--- A row of the answer of a claim: a job, or the summary, which has only the last three columns.
+-- A row of the answer of a claim: a job; or the summary, which has only `scanned_to`, `opened` and `more`.
 create type pgjobq.claimed_job as (
     priority smallint,
     ticket bigint,
@@ -109,10 +110,12 @@ create type pgjobq.claimed_job as (
     key text,
     scanned_to bigint[],
     opened boolean,
-    more boolean
+    more boolean,
+    due timestamptz
 );
 
 comment on type pgjobq.claimed_job is 'Internal. A row of the answer of a claim: see `claim`.';
+comment on column pgjobq.claimed_job.due is 'When the job came due. Only the claims of observed workers read it.';
 comment on column pgjobq.claimed_job.args_text is
     'The arguments, if the claim had to print them; then `args` is null.';
 

@@ -72,7 +72,7 @@ begin
     select null, null, null, null, null, null, null, null, null, null, null, null, null, null,
            pgjobq.walked_to(p_shard, p_queue, p_scan_hint, v_rows, v_drawn, case
                when p_found is not null then 4 when t.jobs = p_want then t.last end, l.max_ticket),
-           true, false
+           true, false, null
       from total t left join leased l on l.priority = t.last where not t.is_bounded;
     if not found then
         return query select * from pgjobq.claim_within_bounds(
@@ -126,7 +126,7 @@ returns setof pgjobq.claimed_job language sql stable as $$
     select p.priority, j.ticket, j.address, j.id, j.kind, case when not p_bare then j.args end, null::text,
            case when not p_bare then j.meta end, j.attempt, j.failures, j.retries, j.max_crashes,
            j.limits, j.key,
-           null::bigint[], null::boolean, null::boolean
+           null::bigint[], null::boolean, null::boolean, coalesce(j.due_at, j.created_at)
       from unnest('{3,2,1,0}'::smallint[]) p(priority),
            lateral (select s.above, s.up_to,
                            (select range_agg(l.tickets)

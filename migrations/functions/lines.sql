@@ -9,7 +9,7 @@ create or replace function pgjobq.ready_line(
     p_up_to bigint default 9223372036854775807)
 returns setof pgjobq.job_in_line language sql stable as $$
     select ctid, id, ticket, kind, args, meta, attempt, failures, crashes, retries, max_crashes, created_at,
-           expires_at, key, attributes, limits
+           expires_at, key, attributes, limits, due_at
       from pgjobq.jobs
      where shard = p_shard and queue_id = p_queue and priority = p_priority
        and ticket is not null and crashes = 0 and ticket > p_above and ticket <= p_up_to
@@ -24,7 +24,7 @@ create or replace function pgjobq.quarantine_line(
     p_shard smallint, p_queue int, p_priority int, p_above bigint, p_rows int)
 returns setof pgjobq.job_in_line language sql stable as $$
     select ctid, id, ticket, kind, args, meta, attempt, failures, crashes, retries, max_crashes, created_at,
-           expires_at, key, attributes, limits
+           expires_at, key, attributes, limits, due_at
       from pgjobq.jobs
      where shard = p_shard and queue_id = p_queue and priority = p_priority
        and ticket is not null and crashes > 0 and ticket > p_above

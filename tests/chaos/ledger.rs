@@ -14,7 +14,12 @@ pub(crate) struct Ledger {
 }
 
 pub(crate) async fn create(pool: &PgPool) {
-    for books in [include_str!("ledger.sql"), include_str!("limits.sql"), include_str!("chosen.sql")] {
+    for books in [
+        include_str!("ledger.sql"),
+        include_str!("limits.sql"),
+        include_str!("chosen.sql"),
+        include_str!("witness.sql"),
+    ] {
         sqlx::raw_sql(books).execute(pool).await.unwrap();
     }
 }

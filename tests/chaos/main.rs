@@ -39,7 +39,9 @@ mod steps; // The job functions of workflows.
 mod tenants; // Enqueue jobs under limits.
 mod verdict; // The checks at the end.
 mod wanted; // The options of the command line.
-mod witness; // What observers in the workers have seen.
+mod witness; // The observer in a worker process.
+mod witness_verdict; // The comparison of what observers saw with what is stored.
+mod witnessed; // What all of them have seen.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -163,7 +165,7 @@ async fn play(seed: u64, wanted: &Wanted) -> u64 {
     flow_verdict::check(&stage, &flows).await;
     limit_verdict::check(&stage).await;
     chosen_verdict::check(&stage).await;
-    let witnessed = stage.fleet.overheard.witnessed.check(&stage).await;
+    let witnessed = witness_verdict::check(&stage).await;
     println!(
         "{}",
         figures::table(&stage, seed, lasted, &struck, &snapshots, awaited.len() + flows.len()).await

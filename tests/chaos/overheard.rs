@@ -9,7 +9,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use crate::witness::Witnessed;
+use crate::witnessed::Witnessed;
 
 /// The warning that the finisher logs about results that were refused.
 const STALE: &str = "results came after their lease was lost, and changed nothing";

@@ -75,6 +75,7 @@ async fn build(
 ) -> Result<Worker, Box<dyn std::error::Error>> {
     let name = format!("{} as {}", settings.place, std::process::id());
     let options: PgConnectOptions = settings.url.parse()?;
+    let options = options.options([("chaos.process", std::process::id())]); // For `witness.sql`.
     let mut roles = roles.clone();
     let as_role = move |role: &str| options.clone().username(role);
     let pool = PgPoolOptions::new().connect_with(as_role(&roles.borrow_and_update())).await?;
@@ -86,7 +87,8 @@ async fn build(
             }
         }
     });
-    let client = Client::builder(pool).observer(witness::tell).build()?;
+    let client =
+        Client::builder(pool).observer(witness::tell).telemetry_hook(witness::FailedStatements).build()?;
     // Every third has a heartbeat that is longer than the lease of the others.
     let lease = if settings.place % 3 == 1 { LEASE * 4 } else { LEASE };
     let worker = Worker::builder(&client)

@@ -10,7 +10,7 @@ use crate::stage::Stage;
 const EVERY: Duration = Duration::from_millis(100);
 
 /// The faults, and what is executed over and over.
-const FAULTS: [(&str, &str); 11] = [
+const FAULTS: [(&str, &str); 13] = [
     (
         "limit",
         "update pgjobq.limits set concurrency = 3 where name in ('lined', 'scarce', 'narrow') and concurrency < 3;
@@ -45,6 +45,23 @@ const FAULTS: [(&str, &str); 11] = [
              for each row execute function public.keep()",
     ),
     ("weight", "update pgjobq.jobs set weight = 1 where kind = 'tolled' and weight > 1"),
+    // A result that the fence refused passes for recorded.
+    (
+        "refused",
+        "do $do$ declare f text := pg_get_functiondef('pgjobq.finish'::regproc); begin
+             if f not like '%planted%' then
+                 execute replace(f, 'waited := (', 'stale := null; /* planted */ waited := (');
+             end if; end $do$",
+    ),
+    // A result that is recorded passes now and then for refused.
+    (
+        "recorded",
+        "do $do$ declare f text := pg_get_functiondef('pgjobq.finish'::regproc); begin
+             if f not like '%planted%' then
+                 execute replace(f, 'waited := (', 'if random() < 0.05 and v_steps is null then /* planted */
+                     stale := stale || p_id[1]; end if; waited := (');
+             end if; end $do$",
+    ),
 ];
 
 /// Plants a fault, until it is aborted.

@@ -136,7 +136,11 @@ pub(crate) type Opening = std::pin::Pin<Box<dyn Future<Output = Result<Box<dyn P
 pub(crate) const ALL: &[Entry] = &[
     pgjobq::ENTRY,
     #[cfg(feature = "observed")]
+    observed::EVENTS,
+    #[cfg(feature = "observed")]
     observed::OBSERVED,
+    #[cfg(feature = "observed")]
+    observed::LOGGED,
     #[cfg(feature = "observed")]
     observed::TRACED,
     #[cfg(feature = "pgmq")]

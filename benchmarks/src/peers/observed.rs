@@ -1,13 +1,15 @@
-//! pgjobq with all of its telemetry, to see what that costs. `traced` adds spans for OpenTelemetry, which it makes for each attempt.
+//! pgjobq with its telemetry, to see what that costs: part after part.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::Result;
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider, SpanData, SpanExporter};
 use pgjobq::ClientBuilder;
+use pgjobq::measure::METRICS;
 use pgjobq::observe::{Event, ExplainSampler, Statement, TelemetryHook};
 use pgjobq_otel::TraceContextPropagation;
 use tracing_subscriber::filter::LevelFilter;
@@ -17,44 +19,99 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::pgjobq::{CAN, Pgjobq, UNFINISHED};
 use super::{Entry, Peer, Setup};
 
-pub(super) const OBSERVED: Entry = Entry {
-    name: "observed",
+/// The time between two upkeeps of the recorder for Prometheus: its default.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The subscriber of spans.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spans {
+    Nobody,
+    Logs,
+    OpenTelemetry,
+}
+
+pub(super) const EVENTS: Entry = Entry {
+    name: "events",
     version: env!("CARGO_PKG_VERSION"),
-    settings: "pgjobq with metrics to Prometheus, another observer, a hook, plans of one statement in 1,000, and logs at INFO",
+    settings: "pgjobq with an observer and a hook",
     can: CAN,
     most_jobs: u64::MAX,
     unfinished: UNFINISHED,
-    open: |setup| Box::pin(async { Ok(Box::new(open(setup, false).await?) as Box<dyn Peer>) }),
+    open: |setup| Box::pin(open(setup, some, Spans::Nobody)),
+};
+
+pub(super) const OBSERVED: Entry = Entry {
+    name: "observed",
+    settings: "pgjobq with an observer, a hook, metrics to Prometheus, and plans of one statement in 1,000",
+    open: |setup| Box::pin(open(setup, all, Spans::Nobody)),
+    ..EVENTS
+};
+
+pub(super) const LOGGED: Entry = Entry {
+    name: "logged",
+    settings: "the same with logs at INFO, which are formatted and written to nowhere",
+    open: |setup| Box::pin(open(setup, all, Spans::Logs)),
+    ..EVENTS
 };
 
 pub(super) const TRACED: Entry = Entry {
     name: "traced",
-    settings: "the same with OpenTelemetry: each attempt is a span that is exported to nowhere, in batches",
-    open: |setup| Box::pin(async { Ok(Box::new(open(setup, true).await?) as Box<dyn Peer>) }),
-    ..OBSERVED
+    settings: "`observed` with OpenTelemetry: each attempt is a span that is exported to nowhere, in batches",
+    open: |setup| Box::pin(open(setup, all, Spans::OpenTelemetry)),
+    ..EVENTS
 };
 
-async fn open(setup: Setup, traced: bool) -> Result<Pgjobq> {
-    let tracer = traced.then(|| {
-        let batches = BatchSpanProcessor::builder(Nowhere).build();
-        SdkTracerProvider::builder().with_span_processor(batches).build().tracer("benchmarks")
-    });
-    if traced {
-        // A run opens its peer once or twice in its process.
-        let _ = TraceContextPropagation::links().install();
+async fn open(
+    setup: Setup,
+    observe: fn(ClientBuilder) -> ClientBuilder,
+    spans: Spans,
+) -> Result<Box<dyn Peer>> {
+    // A run opens its peer once or twice in its process: the second time all of this is there already.
+    match spans {
+        Spans::Nobody => {}
+        Spans::Logs => {
+            let logs = tracing_subscriber::fmt::layer().with_writer(std::io::sink);
+            let _ = tracing_subscriber::registry().with(logs.with_filter(LevelFilter::INFO)).try_init();
+        }
+        Spans::OpenTelemetry => {
+            let batches = BatchSpanProcessor::builder(Nowhere).build();
+            let tracer =
+                SdkTracerProvider::builder().with_span_processor(batches).build().tracer("benchmarks");
+            let spans = tracing_opentelemetry::layer().with_tracer(tracer).with_filter(LevelFilter::INFO);
+            let _ = tracing_subscriber::registry().with(spans).try_init();
+            let _ = TraceContextPropagation::links().install();
+        }
     }
-    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::sink).with_filter(LevelFilter::INFO);
-    let spans = tracer.map(|tracer| tracing_opentelemetry::layer().with_tracer(tracer));
-    let _ = tracing_subscriber::registry().with(spans.with_filter(LevelFilter::INFO)).with(logs).try_init();
-    let _ = PrometheusBuilder::new().with_recommended_naming(true).install_recorder();
-    Pgjobq::observed(setup, all_on).await
+    Ok(Box::new(Pgjobq::observed(setup, observe).await?))
 }
 
-fn all_on(builder: ClientBuilder) -> ClientBuilder {
+fn some(builder: ClientBuilder) -> ClientBuilder {
     let events = AtomicU64::new(0);
     let count = move |_: &Event| _ = events.fetch_add(1, Ordering::Relaxed);
-    let builder = builder.metrics().observer(count).telemetry_hook(Statements::default());
-    builder.explain_sampler(ExplainSampler::one_in(1000))
+    builder.observer(count).telemetry_hook(Statements::default())
+}
+
+fn all(builder: ClientBuilder) -> ClientBuilder {
+    if let Ok(recorder) = prometheus().install_recorder() {
+        std::thread::spawn(move || {
+            loop {
+                std::thread::sleep(UPKEEP_INTERVAL);
+                recorder.run_upkeep();
+            }
+        });
+    }
+    some(builder).metrics().explain_sampler(ExplainSampler::one_in(1000))
+}
+
+/// An exporter as the documents set it up.
+fn prometheus() -> PrometheusBuilder {
+    METRICS.iter().filter(|metric| !metric.buckets.is_empty()).fold(
+        PrometheusBuilder::new().with_recommended_naming(true),
+        |exporter, metric| {
+            let name = Matcher::Full(metric.name.into());
+            exporter.set_buckets_for_metric(name, metric.buckets).expect("a histogram has buckets")
+        },
+    )
 }
 
 /// Counts statements.

@@ -24,14 +24,18 @@ impl ClientBuilder {
     }
 
     /// Sends [metrics](crate::measure) to the facade of the crate `metrics`. Install its recorder first: values that come before are
-    /// lost.
+    /// lost. The exporter for Prometheus needs the buckets of histograms as well; without them it exports quantiles.
     ///
     /// ```no_run
     /// # use pgjobq_core as pgjobq;
     /// # fn example(pool: sqlx::PgPool) -> Result<(), pgjobq::ClientError> {
     /// use pgjobq::Client;
     ///
-    /// // metrics_exporter_prometheus::PrometheusBuilder::new().with_recommended_naming(true).install()?;
+    /// // let mut prometheus = metrics_exporter_prometheus::PrometheusBuilder::new().with_recommended_naming(true);
+    /// // for metric in pgjobq::measure::METRICS.iter().filter(|metric| !metric.buckets.is_empty()) {
+    /// //     prometheus = prometheus.set_buckets_for_metric(Matcher::Full(metric.name.into()), metric.buckets)?;
+    /// // }
+    /// // prometheus.install()?;
     /// let client = Client::builder(pool).metrics().build()?;
     /// # Ok(())
     /// # }

@@ -10,6 +10,7 @@ use crate::measure::fleet::{FleetState, QueueState};
 use crate::measure::labels::{ByKey, Key, Names};
 use crate::measure::meter::{Instrument, Meter};
 use crate::measure::metric::{self, Metric};
+use crate::measure::of_jobs::OfJobs;
 use crate::observe::{Ended, Event, ObservedJob, Observer, Outcome, Statement, TelemetryHook};
 
 /// Adds up events and statements to metrics. Cheap to clone.
@@ -21,6 +22,9 @@ struct Inner {
     state: Mutex<State>,
 }
 
+/// A value of a metric of jobs, for one outcome or for all.
+type OfOutcome = (&'static Metric, Option<Outcome>, f64);
+
 /// A gauge with its labels.
 type Gauge = (&'static Metric, Key);
 
@@ -28,6 +32,8 @@ type Gauge = (&'static Metric, Key);
 struct State {
     queues: Names,
     kinds: Names,
+    of_jobs: OfJobs,
+    /// All others.
     instruments: ByKey<Instrument>,
     /// The gauges of the fleet that are not zero.
     fleet: Vec<Gauge>,
@@ -57,17 +63,19 @@ impl Measures {
         self.0.record(&mut state, metric, key, value);
     }
 
-    /// Records a value about a job.
-    fn job(&self, metric: &'static Metric, value: f64, job: &ObservedJob, outcome: Option<Outcome>) {
-        self.record(metric, value, |state| {
-            let (queue, kind) = (state.queues.label(&job.queue), state.kinds.label(&job.kind));
-            Key {
-                queue: Some(queue),
-                kind: Some(kind),
-                word: outcome.map(Outcome::as_str),
-                ..Key::of(metric)
-            }
-        });
+    /// Records values about a job.
+    fn job(&self, job: &ObservedJob, values: impl IntoIterator<Item = OfOutcome>) {
+        let mut state = lock(&self.0.state);
+        let State { of_jobs, queues, kinds, .. } = &mut *state;
+        let mut of_job = of_jobs.of(job, queues, kinds);
+        for (metric, outcome, value) in values {
+            of_job.record(&*self.0.meter, metric, outcome, value);
+        }
+    }
+
+    /// Counts a job.
+    fn count(&self, metric: &'static Metric, job: &ObservedJob) {
+        self.job(job, [(metric, None, 1.0)]);
     }
 
     /// Records a value about a queue, or about none in particular.
@@ -78,17 +86,13 @@ impl Measures {
         });
     }
 
-    fn ended(&self, ended: &Ended) {
-        let (job, outcome) = (&ended.job, ended.outcome);
-        if let Some(run) = ended.run {
-            self.job(&metric::PROCESS_DURATION, run.as_secs_f64(), job, Some(outcome));
-        }
-        if outcome.is_final() {
-            self.job(&metric::ENDED, 1.0, job, Some(outcome));
-        }
-        if outcome == Outcome::Retried {
-            self.job(&metric::RETRIES, 1.0, job, None);
-        }
+    fn ended(&self, Ended { job, outcome, run, .. }: &Ended) {
+        let run: Option<OfOutcome> =
+            run.map(|run| (&metric::PROCESS_DURATION, Some(*outcome), run.as_secs_f64()));
+        let ended: Option<OfOutcome> = outcome.is_final().then_some((&metric::ENDED, Some(*outcome), 1.0));
+        let retried: Option<OfOutcome> =
+            (*outcome == Outcome::Retried).then_some((&metric::RETRIES, None, 1.0));
+        self.job(job, [run, ended, retried].into_iter().flatten());
     }
 
     /// Sets the gauges to a state of the fleet. Those of queues and kinds that it does not have become zero.
@@ -189,16 +193,16 @@ impl Values {
 impl Observer for Measures {
     fn on_event(&self, event: &Event) {
         match event {
-            Event::Enqueued(event) => self.job(&metric::SENT, 1.0, &event.job, None),
-            Event::Claimed(event) => self.job(&metric::CONSUMED, 1.0, &event.job, None),
+            Event::Enqueued(event) => self.count(&metric::SENT, &event.job),
+            Event::Claimed(event) => self.count(&metric::CONSUMED, &event.job),
             Event::Started(event) => {
                 if let Some(wait) = event.wait {
-                    self.job(&metric::WAIT_DURATION, wait.as_secs_f64(), &event.job, None);
+                    self.job(&event.job, [(&metric::WAIT_DURATION, None, wait.as_secs_f64())]);
                 }
             }
             Event::Ended(event) => self.ended(event),
-            Event::LeaseLost(event) => self.job(&metric::LEASES_LOST, 1.0, &event.job, None),
-            Event::StaleResult(event) => self.job(&metric::STALE_RESULTS, 1.0, &event.job, None),
+            Event::LeaseLost(event) => self.count(&metric::LEASES_LOST, &event.job),
+            Event::StaleResult(event) => self.count(&metric::STALE_RESULTS, &event.job),
             Event::CrashRecovered(event) => {
                 let jobs = event.requeued + event.buried + event.cancelled;
                 self.queue(&metric::CRASHES, jobs, event.queue.as_deref());
@@ -232,6 +236,7 @@ impl TelemetryHook for Measures {
 
 impl fmt::Debug for Measures {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Measures({} instruments)", lock(&self.0.state).instruments.len())
+        let state = lock(&self.0.state);
+        write!(out, "Measures({} instruments)", state.instruments.len() + state.of_jobs.len())
     }
 }

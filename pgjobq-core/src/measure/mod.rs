@@ -17,6 +17,7 @@ mod labels;
 pub(crate) mod measures;
 pub(crate) mod meter;
 pub(crate) mod metric;
+mod of_jobs;
 
 #[cfg(feature = "metrics")]
 pub use self::facade::{Facade, describe};

@@ -13,11 +13,11 @@ use crate::{FailureReason, JobId};
 #[derive(Debug)]
 pub struct ObservedAttempt {
     observers: Observers,
-    job: ObservedJob,
+    /// `None` once its end is in an event.
+    job: Option<ObservedJob>,
     wait: Option<Duration>,
     started: Instant,
     run: Option<Duration>,
-    settled: bool,
 }
 
 impl ObservedAttempt {
@@ -35,7 +35,7 @@ impl ObservedAttempt {
         let started = Instant::now();
         let wait = due.map(|due| started.saturating_duration_since(due));
         observers.emit_one(|| Event::Started(Started { job: job.clone(), wait }));
-        Box::new(Self { observers: observers.clone(), job, wait, started, run: None, settled: false })
+        Box::new(Self { observers: observers.clone(), job: Some(job), wait, started, run: None })
     }
 
     /// Notes that the job function has ended.
@@ -46,23 +46,23 @@ impl ObservedAttempt {
     /// Adds the event of an attempt whose result was recorded.
     pub fn ended(mut self, outcome: Outcome, reason: Option<FailureReason>, events: &mut Vec<Event>) {
         self.stop();
-        self.settled = true;
-        let job = self.job.clone();
-        events.push(Event::Ended(Ended { job, outcome, reason, wait: self.wait, run: self.run }));
+        let ended = |job| Event::Ended(Ended { job, outcome, reason, wait: self.wait, run: self.run });
+        events.extend(self.job.take().map(ended));
     }
 
     /// Adds the events of an attempt whose result was refused.
     pub fn refused(mut self, outcome: Outcome, events: &mut Vec<Event>) {
-        self.settled = true;
-        events.push(Event::StaleResult(StaleResult { job: self.job.clone(), outcome }));
-        events.push(Event::LeaseLost(LeaseLost { job: self.job.clone() }));
+        if let Some(job) = self.job.take() {
+            events.push(Event::StaleResult(StaleResult { job: job.clone(), outcome }));
+            events.push(Event::LeaseLost(LeaseLost { job }));
+        }
     }
 }
 
 impl Drop for ObservedAttempt {
     fn drop(&mut self) {
-        if !self.settled {
-            self.observers.emit_one(|| Event::LeaseLost(LeaseLost { job: self.job.clone() }));
+        if let Some(job) = self.job.take() {
+            self.observers.emit_one(|| Event::LeaseLost(LeaseLost { job }));
         }
     }
 }

@@ -1,11 +1,14 @@
-//! Delivery of what happened to one observer or hook, on a thread of its own.
+//! Delivery of what happened to observers or hooks, each on a thread of its own.
 //!
-//! Whoever emits something never waits: a full queue drops, and counts. A panic of the receiver is caught. The thread lingers a
-//! moment after the first item, so that a busy worker wakes it a few hundred times a second, and not for each job.
+//! Whoever emits something never waits, and pays the same for several receivers as for one: it adds the item to a common list. When
+//! the thread of a receiver wakes, it moves that list, as one batch, into the queues of all. A full queue drops, and counts. A panic of
+//! a receiver is caught. A thread lingers a moment after the first item, so that a busy worker wakes it a few hundred times a second,
+//! and not for each job.
 
 use std::collections::VecDeque;
+use std::mem::{replace, take};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -14,12 +17,14 @@ use tokio::sync::oneshot;
 use super::throttle::Throttle;
 use crate::lock::lock;
 
-/// The largest number of items that wait for a receiver, each of about 150 bytes. A large item counts as several.
+/// The largest size of the items that wait for a receiver, each of about 150 bytes. A large item counts as several.
 const MOST_WAITING: usize = 50_000;
-/// The time for which the thread waits for more items after the first one.
+/// The size of the common list at which an emitter moves it into the queues itself.
+const BATCH_SIZE: usize = 512;
+/// The time for which a thread waits for more items after the first one.
 const LINGER: Duration = Duration::from_millis(2);
 
-/// The receiver of the items of a [`Delivery`].
+/// A receiver of the items of a [`Delivery`].
 pub(crate) trait Sink<T>: Send + 'static {
     fn deliver(&self, item: &T);
 
@@ -32,23 +37,38 @@ pub(crate) trait Sink<T>: Send + 'static {
     fn dropped(&self, count: u64);
 }
 
-/// The way to one receiver. Its thread ends, having delivered everything, when this is dropped.
-pub(crate) struct Delivery<T> {
-    shared: Arc<Shared<T>>,
-    size: fn(&T) -> usize,
-}
+/// The way to some receivers. Their threads end, having delivered everything, when this is dropped.
+pub(crate) struct Delivery<T>(Arc<Shared<T>>);
 
 struct Shared<T> {
-    queue: Mutex<Queue<T>>,
-    /// Wakes the thread for the first item.
+    state: Mutex<State<T>>,
+    size: fn(&T) -> usize,
+    /// One for each receiver.
+    doors: Vec<Door>,
+}
+
+/// The events for which the thread of a receiver waits.
+#[derive(Default)]
+struct Door {
+    /// The first item is there.
     arrived: Condvar,
-    /// Ends the thread's lingering.
+    /// The thread must not linger.
     hurry: Condvar,
 }
 
+struct State<T> {
+    /// The common list: items that are in no queue yet.
+    fresh: Vec<T>,
+    /// Their size.
+    size: usize,
+    /// One for each receiver.
+    queues: Vec<Queue<T>>,
+}
+
+/// The queue of one receiver.
 struct Queue<T> {
     /// Batches, each with the number of items that were dropped before it.
-    waiting: VecDeque<(u64, Arc<[T]>)>,
+    waiting: VecDeque<(u64, Arc<Vec<T>>)>,
     /// The size of the items in `waiting`.
     size: usize,
     /// The number of items that were dropped since the last one that was accepted.
@@ -56,101 +76,120 @@ struct Queue<T> {
     reports: Throttle,
     /// The senders that wake those who wait until everything before them has been delivered.
     flushes: Vec<oneshot::Sender<()>>,
+    /// True if its thread waits for the first item.
+    is_idle: bool,
     closed: bool,
 }
 
-/// Items to deliver, and those who wait for that.
+/// Items to deliver to one receiver, and those who wait for that.
 struct Next<T> {
-    batches: VecDeque<(u64, Arc<[T]>)>,
+    batches: VecDeque<(u64, Arc<Vec<T>>)>,
     dropped: u64,
     flushes: Vec<oneshot::Sender<()>>,
     closed: bool,
 }
 
 impl<T: Send + Sync + 'static> Delivery<T> {
-    /// Starts the thread.
-    pub(crate) fn start<S: Sink<T>>(name: &str, sink: S) -> Self {
-        let queue = Queue {
-            waiting: VecDeque::new(),
-            size: 0,
-            dropped: 0,
-            reports: Throttle::default(),
-            flushes: Vec::new(),
-            closed: false,
-        };
-        let (arrived, hurry) = (Condvar::new(), Condvar::new());
-        let shared = Arc::new(Shared { queue: Mutex::new(queue), arrived, hurry });
-        let of_thread = Arc::clone(&shared);
-        let dispatch = tracing::dispatcher::get_default(Clone::clone);
-        let run = move || tracing::dispatcher::with_default(&dispatch, || of_thread.run(&sink));
-        if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(run) {
-            tracing::error!(%error, "the thread `{name}` cannot be started: its observer receives nothing");
-            lock(&shared.queue).closed = true;
+    /// Starts the threads.
+    pub(crate) fn start<S: Sink<T>>(name: &str, sinks: Vec<S>) -> Self {
+        let (queues, doors) = sinks.iter().map(|_| (Queue::new(), Door::default())).unzip();
+        let state = Mutex::new(State { fresh: Vec::new(), size: 0, queues });
+        let shared = Arc::new(Shared { state, size: S::size, doors });
+        for (place, sink) in sinks.into_iter().enumerate() {
+            let of_thread = Arc::clone(&shared);
+            let dispatch = tracing::dispatcher::get_default(Clone::clone);
+            let run = move || tracing::dispatcher::with_default(&dispatch, || of_thread.run(place, &sink));
+            if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(run) {
+                tracing::error!(%error, "the thread `{name}` cannot be started: its observer receives nothing");
+                lock(&shared.state).queues[place].closed = true;
+            }
         }
-        Self { shared, size: S::size }
+        Self(shared)
     }
 
-    /// Adds a batch to the queue, or drops it if the queue is full.
-    pub(crate) fn push(&self, batch: &Arc<[T]>) {
-        let size: usize = batch.iter().map(self.size).sum();
-        let mut queue = lock(&self.shared.queue);
-        if queue.closed {
-            return;
+    /// Adds an item.
+    pub(crate) fn push_one(&self, item: T) {
+        let size = (self.0.size)(&item);
+        let mut state = lock(&self.0.state);
+        state.size += size;
+        state.fresh.push(item);
+        self.0.pushed(state);
+    }
+
+    /// Adds items.
+    pub(crate) fn push(&self, mut items: Vec<T>) {
+        let size: usize = items.iter().map(self.0.size).sum();
+        let mut state = lock(&self.0.state);
+        state.size += size;
+        if state.fresh.is_empty() {
+            state.fresh = items;
+        } else {
+            state.fresh.append(&mut items);
         }
-        if queue.size > 0 && queue.size + size > MOST_WAITING {
-            queue.dropped += batch.len() as u64;
-            if let Some(dropped) = queue.reports.count(batch.len() as u64) {
-                tracing::warn!(dropped, "an observer is too slow: events are dropped");
-            }
-            return;
-        }
-        let is_first = queue.waiting.is_empty();
-        let dropped = std::mem::take(&mut queue.dropped);
-        queue.size += size;
-        queue.waiting.push_back((dropped, Arc::clone(batch)));
-        let is_half = queue.size >= MOST_WAITING / 2;
-        drop(queue);
-        if is_first {
-            self.shared.arrived.notify_one();
-        }
-        if is_half {
-            self.shared.hurry.notify_one();
-        }
+        self.0.pushed(state);
     }
 
     /// Waits until everything that was pushed before has been delivered.
     pub(crate) async fn delivered(&self) {
-        let (sender, delivered) = oneshot::channel();
-        {
-            let mut queue = lock(&self.shared.queue);
-            if queue.closed {
-                return;
-            }
+        let mut deliveries = Vec::new();
+        for queue in lock(&self.0.state).queues.iter_mut().filter(|queue| !queue.closed) {
+            let (sender, delivered) = oneshot::channel();
             queue.flushes.push(sender);
+            deliveries.push(delivered);
         }
-        self.shared.wake();
-        let _ = delivered.await;
+        self.0.wake();
+        for delivered in deliveries {
+            let _ = delivered.await;
+        }
+    }
+}
+
+impl<T> Delivery<T> {
+    /// The number of receivers.
+    pub(crate) fn receivers(&self) -> usize {
+        self.0.doors.len()
     }
 }
 
 impl<T> Drop for Delivery<T> {
     fn drop(&mut self) {
-        lock(&self.shared.queue).closed = true;
-        self.shared.wake();
+        let mut state = lock(&self.0.state);
+        state.distribute();
+        state.queues.iter_mut().for_each(|queue| queue.closed = true);
+        drop(state);
+        self.0.wake();
     }
 }
 
 impl<T> Shared<T> {
-    fn wake(&self) {
-        self.arrived.notify_one();
-        self.hurry.notify_one();
+    /// Wakes the threads that wait for a first item, and keeps the common list short even if all of them are blocked.
+    fn pushed(&self, mut state: MutexGuard<'_, State<T>>) {
+        let is_full = state.size >= BATCH_SIZE;
+        if is_full {
+            state.distribute();
+        }
+        for (queue, door) in state.queues.iter_mut().zip(&self.doors) {
+            if take(&mut queue.is_idle) {
+                door.arrived.notify_one();
+            }
+            if is_full && queue.size >= MOST_WAITING / 2 {
+                door.hurry.notify_one();
+            }
+        }
     }
 
-    /// Delivers until the queue is closed and empty.
-    fn run(&self, sink: &impl Sink<T>) {
+    fn wake(&self) {
+        for door in &self.doors {
+            door.arrived.notify_one();
+            door.hurry.notify_one();
+        }
+    }
+
+    /// Delivers to one receiver until its queue is closed and empty.
+    fn run(&self, place: usize, sink: &impl Sink<T>) {
         let mut panics = Throttle::default();
         loop {
-            let next = self.next();
+            let next = self.next(place);
             for (dropped, batch) in next.batches {
                 report_dropped(sink, dropped, &mut panics);
                 batch.iter().for_each(|item| contain(&mut panics, || sink.deliver(item)));
@@ -164,27 +203,81 @@ impl<T> Shared<T> {
     }
 
     /// Waits for items, or for someone who waits for them.
-    fn next(&self) -> Next<T> {
-        let mut queue = lock(&self.queue);
-        while queue.has_nothing() {
-            queue = self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
+    fn next(&self, place: usize) -> Next<T> {
+        let (mut state, door) = (lock(&self.state), &self.doors[place]);
+        while state.has_nothing_for(place) {
+            state.queues[place].is_idle = true;
+            state = door.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        let queue = &mut state.queues[place];
+        queue.is_idle = false;
         if queue.flushes.is_empty() && !queue.closed {
-            queue = self.hurry.wait_timeout(queue, LINGER).unwrap_or_else(PoisonError::into_inner).0;
+            state = door.hurry.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner).0;
         }
-        queue.size = 0;
+        let mut batches = state.queues[place].take();
+        state.distribute();
+        let queue = &mut state.queues[place];
+        batches.extend(queue.take());
         Next {
-            batches: std::mem::take(&mut queue.waiting),
-            dropped: std::mem::take(&mut queue.dropped),
-            flushes: std::mem::take(&mut queue.flushes),
+            batches,
+            dropped: take(&mut queue.dropped),
+            flushes: take(&mut queue.flushes),
             closed: queue.closed,
         }
     }
 }
 
+impl<T> State<T> {
+    fn has_nothing_for(&self, place: usize) -> bool {
+        self.fresh.is_empty() && self.queues[place].has_nothing()
+    }
+
+    /// Moves the common list into the queues.
+    fn distribute(&mut self) {
+        if self.fresh.is_empty() {
+            return;
+        }
+        let next = Vec::with_capacity(self.fresh.len().min(BATCH_SIZE)); // It will probably become as long.
+        let (batch, size) = (Arc::new(replace(&mut self.fresh, next)), take(&mut self.size));
+        self.queues.iter_mut().filter(|queue| !queue.closed).for_each(|queue| queue.add(&batch, size));
+    }
+}
+
 impl<T> Queue<T> {
+    fn new() -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            size: 0,
+            dropped: 0,
+            reports: Throttle::default(),
+            flushes: Vec::new(),
+            is_idle: false,
+            closed: false,
+        }
+    }
+
     fn has_nothing(&self) -> bool {
         self.waiting.is_empty() && self.dropped == 0 && self.flushes.is_empty() && !self.closed
+    }
+
+    /// Adds a batch, or drops it if the queue is full.
+    fn add(&mut self, batch: &Arc<Vec<T>>, size: usize) {
+        let items = batch.len() as u64;
+        if self.size == 0 || self.size + size <= MOST_WAITING {
+            self.size += size;
+            self.waiting.push_back((take(&mut self.dropped), Arc::clone(batch)));
+            return;
+        }
+        self.dropped += items;
+        if let Some(dropped) = self.reports.count(items) {
+            tracing::warn!(dropped, "an observer is too slow: events are dropped");
+        }
+    }
+
+    /// Takes everything that waits.
+    fn take(&mut self) -> VecDeque<(u64, Arc<Vec<T>>)> {
+        self.size = 0;
+        take(&mut self.waiting)
     }
 }
 

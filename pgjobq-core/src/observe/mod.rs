@@ -19,12 +19,16 @@
 //!
 //! Each observer has a thread of its own, and a bounded queue before it. So it may block, and delays nothing but itself: when its
 //! queue is full, events are dropped and counted. A program without observers pays one branch for each batch of jobs.
+//!
+//! Events come some milliseconds late. At the end of a program [`Client::close`](crate::Client::close) waits until observers have seen
+//! the last ones; without it they are lost. So does the shutdown of a worker.
 
 pub(crate) mod attempt;
 mod delivery;
 mod ended;
 mod enqueued;
 mod event;
+mod folder;
 pub(crate) mod observer;
 pub(crate) mod receivers;
 pub(crate) mod sampler;

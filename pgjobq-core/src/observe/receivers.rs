@@ -6,13 +6,12 @@ use std::sync::Arc;
 use super::delivery::{Delivery, Sink};
 
 /// The receivers of one kind of thing, each with a thread of its own. Cheap to clone.
-pub struct Receivers<T>(Option<Arc<[Delivery<T>]>>);
+pub struct Receivers<T>(Option<Arc<Delivery<T>>>);
 
 impl<T: Send + Sync + 'static> Receivers<T> {
     /// Starts their threads.
     pub(crate) fn start(name: &str, sinks: Vec<impl Sink<T>>) -> Self {
-        let start = |sink| Delivery::start(name, sink);
-        Self((!sinks.is_empty()).then(|| sinks.into_iter().map(start).collect()))
+        Self((!sinks.is_empty()).then(|| Arc::new(Delivery::start(name, sinks))))
     }
 
     /// Returns whether somebody listens.
@@ -29,8 +28,7 @@ impl<T: Send + Sync + 'static> Receivers<T> {
             let mut items = Vec::new();
             make(&mut items);
             if !items.is_empty() {
-                let items: Arc<[T]> = items.into();
-                receivers.iter().for_each(|receiver| receiver.push(&items));
+                receivers.push(items);
             }
         }
     }
@@ -39,15 +37,14 @@ impl<T: Send + Sync + 'static> Receivers<T> {
     #[inline]
     pub fn emit_one(&self, make: impl FnOnce() -> T) {
         if let Some(receivers) = &self.0 {
-            let item: Arc<[T]> = Arc::new([make()]);
-            receivers.iter().for_each(|receiver| receiver.push(&item));
+            receivers.push_one(make());
         }
     }
 
     /// Waits until every receiver has seen everything that was emitted before.
     pub async fn delivered(&self) {
-        for receiver in self.0.iter().flat_map(|receivers| receivers.iter()) {
-            receiver.delivered().await;
+        if let Some(receivers) = &self.0 {
+            receivers.delivered().await;
         }
     }
 }
@@ -66,6 +63,6 @@ impl<T> Default for Receivers<T> {
 
 impl<T> fmt::Debug for Receivers<T> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} receivers", self.0.as_ref().map_or(0, |receivers| receivers.len()))
+        write!(out, "{} receivers", self.0.as_ref().map_or(0, |receivers| receivers.receivers()))
     }
 }

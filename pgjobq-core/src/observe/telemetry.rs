@@ -1,9 +1,8 @@
 //! The observers, the hooks and the sampler of a client.
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::folder::Folder;
 use super::observer::{Observer, Observers};
 use super::receivers::Receivers;
 use super::sampler::{ExplainSampler, Sampling};
@@ -12,8 +11,6 @@ use crate::measure::measures::Measures;
 
 /// The default time between two measurements of the fleet.
 const FLEET_INTERVAL: Duration = Duration::from_secs(15);
-/// The largest number of files of plans.
-const MOST_FILES: u64 = 1000;
 
 /// The observers, the hooks and the sampler of a client. Without any, a statement costs one branch.
 #[derive(Debug, Default)]
@@ -42,7 +39,7 @@ impl Telemetry {
         let fleet_interval = fleet_interval.unwrap_or(FLEET_INTERVAL);
         let sampling = sampler.as_ref().map(Sampling::new);
         if let Some(folder) = sampler.and_then(|sampler| sampler.folder) {
-            hooks.push(Box::new(Folder(folder, AtomicU64::default())));
+            hooks.push(Box::new(Folder::new(folder)));
         }
         let observers = Receivers::start("pgjobq-observer", observers);
         let hooks = Receivers::start("pgjobq-hook", hooks);
@@ -68,26 +65,5 @@ impl Telemetry {
                 analyzed = plan.analyzed, inner = plan.inner, query = plan.query, plan = %plan.json);
         }
         self.hooks.emit(|seen| seen.extend(plans.into_iter().map(|plan| Seen::Plan(Box::new(plan)))));
-    }
-}
-
-/// A hook that writes each plan to a file.
-struct Folder(PathBuf, AtomicU64);
-
-impl TelemetryHook for Folder {
-    fn on_statement(&self, _: &super::Statement) {}
-
-    fn on_plan(&self, plan: &Plan) {
-        let number = self.1.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{:04}.json", number % MOST_FILES);
-        let text = serde_json::json!({ "statement": plan.statement, "worker": plan.worker.as_deref(),
-            "analyzed": plan.analyzed, "inner": plan.inner, "query": plan.query, "explain": plan.json });
-        let written = std::fs::create_dir_all(&self.0)
-            .and_then(|()| std::fs::write(self.0.join(name), format!("{text:#}\n")));
-        if let Err(error) = written
-            && number == 0
-        {
-            tracing::warn!(%error, folder = %self.0.display(), "plans cannot be written");
-        }
     }
 }

@@ -247,12 +247,14 @@ fn read_claimed(rows: &[PgRow], queue: QueueId) -> Result<Claimed, sqlx::Error> 
 
 /// Reads since when the jobs of an observed claim were due.
 fn read_due(rows: &[PgRow], jobs: &mut [ClaimedJob]) -> Result<(), sqlx::Error> {
-    let now = Instant::now();
-    let waits = rows.iter().map(|row| row.try_get::<Option<i64>, _>("waited"));
-    let waits: Vec<Option<i64>> = waits.collect::<Result<_, _>>()?;
-    // The row without a job has no wait. A clock that was set back would make one negative.
-    for (job, waited) in jobs.iter_mut().zip(waits.into_iter().flatten()) {
-        job.due = now.checked_sub(Duration::from_micros(waited.max(0).unsigned_abs()));
+    let (now, mut jobs) = (Instant::now(), jobs.iter_mut());
+    for row in rows {
+        // The row without a job has no wait. A clock that was set back makes one negative.
+        if let Some(waited) = row.try_get::<Option<f64>, _>(17)?
+            && let Some(job) = jobs.next()
+        {
+            job.due = now.checked_sub(Duration::try_from_secs_f64(waited).unwrap_or_default());
+        }
     }
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use pgjobq::FailureReason;
 use pgjobq::observe::{BatchOf, Event, Outcome};
 use pgjobq::prelude::*;
+use pgjobq::{FailureReason, enqueue_all};
 
 use super::{observed, worker};
 use crate::harness::TestDb;
@@ -111,6 +111,24 @@ async fn enqueue_in_a_transaction_is_observed_as_uncommitted(db: TestDb) {
     };
     let new: Vec<_> = seen.all().iter().filter_map(new).collect();
     assert_eq!(new, [(job.id(), false), (id, true)], "a duplicate is no new job");
+}
+
+on_one_shard!(job_with_the_same_id_in_a_batch_is_observed_once);
+async fn job_with_the_same_id_in_a_batch_is_observed_once(db: TestDb) {
+    let (client, seen) = observed(&db);
+    let id = JobId::new();
+    let batch = || [id, JobId::new(), id].map(|id| observed_end::job(String::new()).id(id));
+    let counts = client.enqueue_all(batch()).await.unwrap();
+    assert_eq!((counts.new, counts.duplicates), (2, 1));
+    let mut tx = db.pool.begin().await.unwrap();
+    let other = JobId::new();
+    let twice = [other, other].map(|id| observed_end::job(String::new()).id(id));
+    enqueue_all(client.within(&mut tx), twice).await.unwrap();
+    tx.commit().await.unwrap();
+    client.close().await;
+    let times = |id| seen.count(|event| matches!(event, Event::Enqueued(new) if new.job.id == id));
+    assert_eq!((times(id), times(other)), (1, 1));
+    assert_eq!(seen.count(|event| matches!(event, Event::Enqueued(_))), 3);
 }
 
 on_one_shard!(shutdown_releases_and_cancel_ends_running_attempts);
