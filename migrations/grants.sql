@@ -25,6 +25,11 @@ grant select, insert, update, delete on pgjobq.room, pgjobq.room_waiters to pgjo
 grant select, insert, update on pgjobq.fleet to pgjobq_producer, pgjobq_worker;
 grant select on sequence pgjobq.ticket to pgjobq_producer;
 
+-- An application sets schedules for its users, and may enqueue their jobs anyway.
+grant select, insert, update, delete on pgjobq.schedules to pgjobq_producer, pgjobq_worker;
+grant select, delete on pgjobq.ticks to pgjobq_producer;
+grant select on pgjobq.schedule_declarations to pgjobq_producer;
+
 -- Functions that cancel, count or tidy up run with their owner's rights, or call others of this list.
 grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_many, pgjobq.new_rows,
     pgjobq.insert_batch, pgjobq.insert_large_batch, pgjobq.announce_jobs, pgjobq.announce_limited,
@@ -77,6 +82,9 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.unknown_queues,
     pgjobq.fleet_state, pgjobq.measure_fleet, pgjobq.measure_queues, pgjobq.measure_queue, pgjobq.due_since,
     pgjobq.overdue, pgjobq.measure_database,
+    pgjobq.upsert_schedule, pgjobq.passed_at_change, pgjobq.remove_schedule, pgjobq.pause_schedule,
+    pgjobq.resume_schedule, pgjobq.announce_schedules, pgjobq.note_change, pgjobq.list_schedules,
+    pgjobq.run_schedule, pgjobq.enqueue_scheduled,
     pgjobq.cancel_workflow, pgjobq.workflow_status, pgjobq.workflow_steps, pgjobq.states_of_steps,
     pgjobq.blocked_state, pgjobq.workflow_of, pgjobq.number_of_step to pgjobq_producer;
 
@@ -90,7 +98,8 @@ grant insert (name), update (deleted_at, keep_completed, keep_dead, keep_cancell
 grant select, insert, update, delete on pgjobq.kinds, pgjobq.lanes, pgjobq.jobs, pgjobq.leases,
     pgjobq.workers, pgjobq.failures, pgjobq.finished, pgjobq.progress, pgjobq.waiters, pgjobq.workflows,
     pgjobq.steps, pgjobq.unsettled, pgjobq.unreleased, pgjobq.edges, pgjobq.ended_parents, pgjobq.lost_ends,
-    pgjobq.ageing, pgjobq.starts, pgjobq.room, pgjobq.room_waiters
+    pgjobq.ageing, pgjobq.starts, pgjobq.room, pgjobq.room_waiters, pgjobq.ticks,
+    pgjobq.schedule_declarations
     to pgjobq_worker;
 grant select, delete on pgjobq.limits, pgjobq.cancels to pgjobq_worker;
 grant insert (scope, name, per_key, concurrency, holds, on_conflict, rates, recorded_at),

@@ -3,9 +3,10 @@
 use crate::filter::FilterError;
 use crate::{
     ActionError, AttributeIndexError, BuildError, CallError, ClientError, CompleteError, DatabaseError,
-    EnqueueAllError, EnqueueEachError, EnqueueError, HandleError, InvalidJobId, InvalidName, InvalidSchema,
-    LimitError, MigrateError, NotCompleted, OtherKind, PauseError, QueueError, RequeueError, RetryError,
-    SetArgsError, UnreadableArgs, WaitError, WorkerError, WorkflowError, WorkflowNotCompleted,
+    EnqueueAllError, EnqueueEachError, EnqueueError, HandleError, InvalidJobId, InvalidName, InvalidSchedule,
+    InvalidSchema, LimitError, MigrateError, NotCompleted, OtherKind, PauseError, QueueError, RequeueError,
+    RetryError, ScheduleError, SetArgsError, UnreadableArgs, WaitError, WorkerError, WorkflowError,
+    WorkflowNotCompleted,
 };
 
 /// Any error of pgjobq: for a `main`, and for functions that only pass errors on.
@@ -64,6 +65,8 @@ pub enum Error {
     InvalidJobId(#[from] InvalidJobId),
     /// A kind or a queue cannot have this name.
     InvalidName(#[from] InvalidName),
+    /// The definition of a schedule has a mistake: from [`NewSchedule::next_runs`](crate::NewSchedule::next_runs).
+    InvalidSchedule(#[from] InvalidSchedule),
     /// A schema cannot have this name.
     InvalidSchema(#[from] InvalidSchema),
     /// The limits of a kind or a queue were not changed: from [`JobKind::change_limits`](crate::JobKind::change_limits), and of a queue.
@@ -82,6 +85,8 @@ pub enum Error {
     Requeue(#[from] RequeueError),
     /// A workflow was not retried: from [`WorkflowHandle::retry_failed`](crate::WorkflowHandle::retry_failed).
     Retry(#[from] RetryError),
+    /// A schedule was not set or changed: from [`Schedules`](crate::Schedules).
+    Schedule(#[from] ScheduleError),
     /// The arguments of a job were not changed: from [`Job::set_args`](crate::Job::set_args).
     SetArgs(#[from] SetArgsError),
     /// A statement or a transaction of the program itself failed.

@@ -18,6 +18,7 @@
 //! | [testing] | How do I test a job, and code that enqueues? |
 //! | [bounded_queues] | How do I make fast producers wait for slow workers? |
 //! | [unique_jobs] | How do I enqueue a job only if no other does the same? |
+//! | [schedules] | How do I run a job each morning, or every ten minutes? |
 //! | [pausing] | How do I stop the jobs of a queue, a kind or a customer for a while? |
 //! | [settings] | How do I change limits and retentions while workers run? |
 //! | [operating] | How many workers, slots and connections? |
@@ -70,6 +71,9 @@ pub mod testing {}
 
 #[doc = include_str!("guide/unique_jobs.md")]
 pub mod unique_jobs {}
+
+#[doc = include_str!("guide/schedules.md")]
+pub mod schedules {}
 
 #[doc = include_str!("guide/pausing.md")]
 pub mod pausing {}

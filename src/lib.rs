@@ -111,6 +111,8 @@ pub use pgjobq_core::{
 pub use pgjobq_core::{
     CheckedKind, Export, NewArgs, Readability, SetArgs, SetArgsError, SetArgsOutcome, UnreadableArgs,
     UnreadableJob, WaitingReport, check_waiting,
+    InvalidSchedule, Missed, MissedTick, NewSchedule, Overlap, Schedule, ScheduleError, ScheduleSource,
+    ScheduleState, Schedules, Tick,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;

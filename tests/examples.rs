@@ -300,6 +300,19 @@ const SHORT: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "schedules",
+        &[
+            "tenant 7: 3 runs are planned\n",
+            "never: `0 0 30 2 *`, at character 5: this can never fire",
+            "heartbeat: a tick\n",
+            "report: tenant 42\n",
+            "report/42: ended\n",
+            "heartbeat: now\n",
+            "0 7 * * MON of `report`: 2\n",
+            "* * * * * * of `heartbeat`: 0\n",
+        ],
+    ),
+    (
         "media_pipeline",
         &[
             "    s1[\"probe\"]\n    s2[\"wide\"]\n",

@@ -3,16 +3,20 @@
 
 -- Registers a worker. `p_lease` is how long it may be silent before others take its jobs. `p_queues` are the
 -- queues that it serves, with `p_slots` slots, `p_kinds` the kinds that it can run, and `p_filter` the jobs
--- that it accepts, compiled to `p_filter_path`: for people.
+-- that it accepts, compiled to `p_filter_path`: for people. `p_schedules` are the digests of the schedules
+-- that its code declares, which others then follow.
 create or replace function pgjobq.register_worker(p_shard smallint, p_worker bigint, p_name text,
                                                   p_lease interval default '30 seconds',
                                                   p_queues text[] default '{}', p_kinds text[] default '{}',
                                                   p_slots int[] default '{}', p_filter text default null,
-                                                  p_filter_path jsonpath default null)
+                                                  p_filter_path jsonpath default null,
+                                                  p_schedules text[] default '{}')
 returns void language plpgsql as $$
 begin
-    insert into pgjobq.workers (shard, id, name, lease, queues, kinds, slots, filter, filter_path)
-    values (p_shard, p_worker, p_name, p_lease, p_queues, p_kinds, p_slots, p_filter, p_filter_path);
+    insert into pgjobq.workers (shard, id, name, lease, queues, kinds, slots, filter, filter_path, schedules)
+    values (p_shard, p_worker, p_name, p_lease, p_queues, p_kinds, p_slots, p_filter, p_filter_path,
+            p_schedules);
+    if p_schedules <> '{}' then perform pg_notify(pgjobq.channel(), 'queues changed'); end if;
 end $$;
 
 comment on function pgjobq.register_worker is 'Internal. Registers a worker.';
@@ -37,8 +41,11 @@ comment on function pgjobq.set_slots is 'Internal. Records how many slots a work
 
 -- Deletes the row of a worker that holds nothing.
 create or replace function pgjobq.leave(p_shard smallint, p_worker bigint) returns void language plpgsql as $$
+declare
+    v_schedules text[];
 begin
-    delete from pgjobq.workers where shard = p_shard and id = p_worker;
+    delete from pgjobq.workers where shard = p_shard and id = p_worker returning schedules into v_schedules;
+    if v_schedules <> '{}' then perform pg_notify(pgjobq.channel(), 'queues changed'); end if;
 end $$;
 
 comment on function pgjobq.leave is 'Internal. Deletes the row of a worker that holds nothing.';
@@ -49,13 +56,17 @@ create or replace function pgjobq.give_up_workers(p_shard smallint, p_workers bi
 returns int language plpgsql as $$
 declare
     v_count int;
+    v_declared boolean;
 begin
     with silent as materialized (
         select w.id from unnest(p_workers, p_beats) s(id, beats)
           join pgjobq.workers w on w.shard = p_shard and w.id = s.id and w.beats = s.beats
-         order by w.id for update of w skip locked)
-    delete from pgjobq.workers w using silent s where w.shard = p_shard and w.id = s.id;
-    get diagnostics v_count = row_count;
+         order by w.id for update of w skip locked),
+    given_up as (
+        delete from pgjobq.workers w using silent s where w.shard = p_shard and w.id = s.id
+        returning w.schedules)
+    select count(*), bool_or(schedules <> '{}') into v_count, v_declared from given_up;
+    if v_declared then perform pg_notify(pgjobq.channel(), 'queues changed'); end if;
     return v_count;
 end $$;
 

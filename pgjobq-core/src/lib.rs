@@ -18,6 +18,7 @@ mod lock;
 pub mod measure;
 pub mod observe;
 mod pump;
+mod schedule;
 #[allow(missing_docs)] // Not public API: the fields are named for what they hold.
 mod store;
 #[cfg(feature = "testing")]
@@ -95,6 +96,14 @@ pub use job::policy::Policy;
 pub use job::priority::Priority;
 pub use job::rate::{InvalidRate, Rate};
 pub use job::unique::{OnDuplicate, UniqueWhile};
+pub use schedule::error::ScheduleError;
+pub use schedule::invalid::InvalidSchedule;
+pub use schedule::listed::{MissedTick, Schedule, ScheduleSource, ScheduleState};
+pub use schedule::missed::Missed;
+pub use schedule::new_schedule::NewSchedule;
+pub use schedule::overlap::Overlap;
+pub use schedule::schedules::Schedules;
+pub use schedule::tick::Tick;
 pub use wait::call::CallError;
 pub use wait::error::{HandleError, WaitError};
 pub use wait::failure::{FailedAttempt, Failure, FailureReason};
@@ -127,12 +136,13 @@ pub mod __private {
     #[cfg(feature = "testing")]
     pub use crate::job::shape::trace;
     pub use crate::job::stored_args::StoredArgs;
+    pub use crate::schedule::declared::DeclaredSchedule;
     pub use crate::shape_of;
     pub use crate::workflow::input::Given;
     pub use crate::{
         Backoff, Batch, CallError, Client, EnqueueError, Handler, Input, JobContext, JobError, JobHandle,
-        JobId, NewJob, NewStep, OnConflict, OnDuplicate, OnRetry, Policy, Priority, Rate, State, Target,
-        UniqueWhile,
+        JobId, Missed, NewJob, NewSchedule, NewStep, OnConflict, OnDuplicate, OnRetry, Overlap, Policy,
+        Priority, Rate, State, Target, UniqueWhile,
     };
     pub use {async_trait::async_trait, inventory, serde, serde_json};
 }
@@ -178,6 +188,9 @@ pub mod worker_api {
     pub use crate::measure::measures::SlotsOfQueue;
     pub use crate::observe::attempt::ObservedAttempt;
     pub use crate::observe::observer::Observers;
+    pub use crate::schedule::code::{CodeSchedules, ScheduleMistake};
+    pub use crate::schedule::due::{DueSchedule, UnknownSchedule};
+    pub use crate::schedule::plan::TickPlan;
     pub use crate::store::*;
     pub use crate::trace::carry::follow;
     pub use crate::workflow::plan::Plan;

@@ -1,4 +1,4 @@
-//! The part of a job's public API that needs no database: `KIND`, `job`, `step`, `handle`.
+//! The part of a job's public API that needs no database: `KIND`, `job`, `step`, `schedule`, `handle`.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
@@ -13,12 +13,15 @@ use crate::role::Argument;
 /// Returns that part. All code that mentions the user's return type has the span of that type, because only then the compiler
 /// merges its errors about the type.
 pub(crate) fn constructors(job: &Job) -> TokenStream {
-    let (kind, value, id) = (job.kind(), job.value(), local("id"));
-    let (parameters, inputs) = (job.parameters(), inputs(job));
+    let (kind, value, id, text) = (job.kind(), job.value(), local("id"), local("text"));
+    let (parameters, inputs, names) = (job.parameters(), inputs(job), job.names().collect::<Vec<_>>());
     let title = job.name.unraw();
     let about_job = format!("Makes a `{title}` job, which has options and is not enqueued yet.");
     let about_step = format!(
         "Makes a `{title}` step of a workflow. Each argument is a value, or comes from another step: its `output()` or `result()`."
+    );
+    let about_schedule = format!(
+        "Makes a schedule of `{title}` jobs with these arguments: from a cron pattern, such as `0 9 * * MON-FRI`, or an interval, such as `every 10m`."
     );
     let about_handle = format!("Returns the handle of the `{title}` job with this id.");
     let (new_job, new_step) = (new_job(job), new_step(job));
@@ -36,6 +39,14 @@ pub(crate) fn constructors(job: &Job) -> TokenStream {
 
         #[doc = #about_step]
         pub fn step(#inputs) -> #new_step
+
+        #[doc = #about_schedule]
+        pub fn schedule(
+            #text: impl ::core::convert::Into<::std::string::String>,
+            #parameters
+        ) -> __pgjobq::NewSchedule {
+            __pgjobq::NewSchedule::new(#text, Self::job(#(#names),*))
+        }
 
         #[doc = #about_handle]
         #[must_use]

@@ -10,7 +10,7 @@ use crate::parse::{Entry, Form, Opening};
 use crate::rate::Rate;
 use crate::settings::Settings;
 use crate::value::{OnDuplicate, UniqueWhile};
-use crate::{computed, rate, value};
+use crate::{computed, rate, schedule, value};
 
 /// A key of the attribute.
 pub(crate) struct Key {
@@ -289,6 +289,70 @@ pub(crate) const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "schedule",
+        takes: "a cron pattern or an interval in quotes, or several with names in brackets",
+        example: "\"0 9 * * MON-FRI\"",
+        set: |keys, entry| {
+            keys.schedules = schedule::schedules(entry)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "timezone",
+        takes: "the name of a time zone in quotes",
+        example: "\"Europe/Berlin\"",
+        set: |keys, entry| {
+            let zone = value::text(entry)?;
+            schedule::time_zone(&zone)?;
+            keys.schedule_option(quote!(.timezone(#zone)))
+        },
+    },
+    Key {
+        name: "missed",
+        takes: "a word in quotes",
+        example: "\"run_once\"",
+        set: |keys, entry| {
+            let missed = schedule::missed(&value::text(entry)?)?;
+            keys.schedule_option(quote!(.missed(__pgjobq::Missed::#missed)))
+        },
+    },
+    Key {
+        name: "overlap",
+        takes: "a word in quotes",
+        example: "\"skip\"",
+        set: |keys, entry| {
+            let overlap = value::overlap(entry)?;
+            keys.schedule_option(quote!(.overlap(__pgjobq::Overlap::#overlap)))
+        },
+    },
+    Key {
+        name: "jitter",
+        takes: "a duration in quotes",
+        example: "\"5m\"",
+        set: |keys, entry| {
+            let jitter = expression(value::jitter(entry)?);
+            keys.schedule_option(quote!(.jitter(#jitter)))
+        },
+    },
+    Key {
+        name: "starts",
+        takes: "a time in quotes",
+        example: "\"2027-01-31T09:00:00Z\"",
+        set: |keys, entry| {
+            let time = value::text(entry)?;
+            keys.schedule_option(quote!(.starts(#time)))
+        },
+    },
+    Key {
+        name: "ends",
+        takes: "a time in quotes",
+        example: "\"2027-12-31T23:59:59Z\"",
+        set: |keys, entry| {
+            let time = value::text(entry)?;
+            keys.schedule_option(quote!(.ends(#time)))
+        },
+    },
+    Key {
         name: "crate",
         takes: "the path of pgjobq",
         example: "my_crate::pgjobq",
@@ -302,6 +366,11 @@ pub(crate) const KEYS: &[Key] = &[
 impl Settings {
     fn policy(&mut self, call: TokenStream) -> syn::Result<()> {
         self.policy.push(call);
+        Ok(())
+    }
+
+    fn schedule_option(&mut self, call: TokenStream) -> syn::Result<()> {
+        self.schedule_options.push(call);
         Ok(())
     }
 }

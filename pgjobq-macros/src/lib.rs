@@ -21,6 +21,10 @@ mod parse;
 mod rate;
 mod returned;
 mod role;
+mod schedule;
+#[allow(dead_code)] // The crate of the library uses what this one does not.
+mod schedule_text;
+mod scheduled;
 mod settings;
 mod shown_args;
 mod test_function;

@@ -36,6 +36,7 @@ impl Job {
         job.check_limits(diagnostics);
         job.check_versions(diagnostics);
         job.check_batch(diagnostics);
+        job.check_schedules(diagnostics);
         Some(job)
     }
 

@@ -5,6 +5,7 @@ use syn::{LitInt, LitStr, Path};
 
 use crate::computed::Computed;
 use crate::rate::Rate;
+use crate::schedule::Schedule;
 
 /// The settings that an attribute makes. A key with a mistake is treated as absent.
 #[derive(Default)]
@@ -30,6 +31,9 @@ pub(crate) struct Settings {
     pub(crate) rates: Vec<Rate>,
     /// The burst, and its number.
     pub(crate) burst: Option<(TokenStream, u32)>,
+    pub(crate) schedules: Vec<Schedule>,
+    /// Calls that change each of the schedules, such as `.timezone("Europe/Berlin")`.
+    pub(crate) schedule_options: Vec<TokenStream>,
     /// The path of pgjobq.
     pub(crate) facade: Option<Path>,
     /// Every key of the attribute, also with a mistake in its value.

@@ -10,8 +10,13 @@ const FOREIGN: [(&[&str], &str); 21] = [
         "write `kind = \"…\"` for the name under which jobs are stored",
     ),
     (
-        &["cron", "schedule", "every", "interval", "periodic", "at"],
-        "schedules are not built yet; enqueue the job with `.delay(…)` or `.run_at(…)`, or from a timer of yours",
+        &["cron", "every", "interval", "periodic", "at"],
+        "write `schedule = \"0 9 * * *\"` with a cron pattern, or `schedule = \"every 10m\"`",
+    ),
+    (&["tz", "time_zone", "zone"], "write `timezone = \"Europe/Berlin\"` beside `schedule`"),
+    (
+        &["catch_up", "catchup", "backfill", "misfire", "missed_fire_policy", "on_missed"],
+        "write `missed = \"run_once\"` beside `schedule`",
     ),
     (
         &["retry", "max_attempts", "attempts", "tries", "max_tries", "max_failures"],

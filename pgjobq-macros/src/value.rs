@@ -30,7 +30,7 @@ pub(crate) fn misfit(entry: &Entry) -> Error {
     Error::new_spanned(&entry.value, format!("`{key}` takes {what}: write {example}"))
 }
 
-fn text(entry: &Entry) -> Result<LitStr> {
+pub(crate) fn text(entry: &Entry) -> Result<LitStr> {
     syn::parse2(entry.value.clone()).map_err(|_| misfit(entry))
 }
 
@@ -112,6 +112,23 @@ pub(crate) fn on_conflict(entry: &Entry) -> Result<Ident> {
         ("cancel_running", "CancelRunning"),
     ];
     word(&text(entry)?, "answer to a conflict", &ANSWERS, "")
+}
+
+/// The constant of `Overlap` that a word names.
+pub(crate) fn overlap(entry: &Entry) -> Result<Ident> {
+    const ANSWERS: [(&str, &str); 3] =
+        [("allow", "Allow"), ("skip", "Skip"), ("cancel_running", "CancelRunning")];
+    word(&text(entry)?, "policy of overlapping jobs", &ANSWERS, "")
+}
+
+/// A duration of at least a millisecond and at most a day.
+pub(crate) fn jitter(entry: &Entry) -> Result<Duration> {
+    let at = text(entry)?;
+    let time = positive(&at, &at.value())?;
+    if time > DAY {
+        return Err(Error::new_spanned(&at, format!("`{}` is too long: write at most `1d`", at.value())));
+    }
+    Ok(time)
 }
 
 /// The constant of `OnRetry` that a word names.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgjobq_core::filter::Filter;
-use pgjobq_core::worker_api::{AcceptedJobs, ConnectError, Registry, States, Store};
+use pgjobq_core::worker_api::{AcceptedJobs, CodeSchedules, ConnectError, Registry, States, Store};
 use pgjobq_core::{Client, DatabaseError, EndedJob};
 
 use crate::accepted::nothing_to_run;
@@ -207,12 +207,14 @@ impl WorkerBuilder {
                 .collect();
         }
         let mut problems = check(&self.config, &self.queues, &registry, duplicates, &self.states);
+        let (schedules, mistakes) = CodeSchedules::of(&registry);
+        problems.extend(mistakes.into_iter().map(SetupProblem::from));
         problems.retain(matters);
         let accepted = self.filter.as_ref().map(AcceptedJobs::new).transpose().map(Option::flatten);
         let accepted =
             accepted.map_err(|error| problems.push(SetupProblem::Filter(error))).unwrap_or_default();
         let store = match self.connect().await {
-            Ok(store) if problems.is_empty() => store.accept(accepted),
+            Ok(store) if problems.is_empty() => store.accept(accepted).declare(schedules.digests()),
             Ok(store) => {
                 store.close().await;
                 return Err(BuildError { problems });
@@ -222,7 +224,7 @@ impl WorkerBuilder {
                 return Err(BuildError { problems });
             }
         };
-        match self.record(&registry, &store).await {
+        match self.record(&registry, &schedules, &store).await {
             Ok(queues) => {
                 let made = Runtime::new(self.client, store, self.config, registry, self.states, queues);
                 made.0.read_queues().await.map_err(|error| BuildError { problems: vec![error.into()] })?;
@@ -253,10 +255,12 @@ impl WorkerBuilder {
     async fn record(
         &self,
         registry: &Registry,
+        schedules: &CodeSchedules,
         store: &Store,
     ) -> Result<Vec<QueueToServe>, Vec<SetupProblem>> {
         let problem = |error: DatabaseError| vec![error.into()];
         self.client.record(registry).await.map_err(problem)?;
+        self.client.record_schedules(schedules).await.map_err(problem)?;
         self.client.repair_tickets().await.map_err(problem)?;
         self.client.try_to_make_partitions(registry.longest_kept()).await.map_err(problem)?.warn();
         let served: Vec<&str> = self.queues.iter().map(|(name, _)| name.as_str()).collect();

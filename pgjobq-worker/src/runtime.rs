@@ -68,7 +68,7 @@ pub(crate) struct Runtime {
     pub(crate) arrivals: Arrivals,
     pub(crate) liveness: OwnLiveness,
     pub(crate) problems: KnownProblems,
-    /// The number of changes that operators had made to settings when this worker last read them.
+    /// The number of changes to settings and schedules when this worker last read them.
     changes: AtomicI64,
     pub(crate) stages: Stages,
 }
@@ -125,6 +125,8 @@ pub(crate) struct Events {
     pub(crate) act: Notify,
     /// Wakes the ager: a queue has ageing now.
     pub(crate) age: Notify,
+    /// Wakes the look at schedules: one of them has changed.
+    pub(crate) schedules: Notify,
 }
 
 /// The stages of a shutdown. Each begins when its token is cancelled.
@@ -249,11 +251,17 @@ impl Runtime {
         Ok(standing)
     }
 
-    /// Requests a look at the queues if operators have changed settings since the last one.
+    /// Requests a look at the queues and the schedules if somebody has changed them since the last one.
     pub(crate) fn note_changes(&self, changes: i64) {
         if self.changes.load(Ordering::Acquire) != changes {
-            self.events.check_queues.notify_one();
+            self.something_changed();
         }
+    }
+
+    /// Requests a look at the queues and the schedules.
+    pub(crate) fn something_changed(&self) {
+        self.events.check_queues.notify_one();
+        self.events.schedules.notify_one();
     }
 
     /// Returns whether too many results wait to be recorded, so that the worker claims nothing more. This bounds memory, and the

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use pgjobq_core::filter::FilterError;
-use pgjobq_core::worker_api::{DuplicateKind, JobDescriptor, Registry, States, chain};
-use pgjobq_core::{DatabaseError, InvalidName};
+use pgjobq_core::worker_api::{DuplicateKind, JobDescriptor, Registry, ScheduleMistake, States, chain};
+use pgjobq_core::{DatabaseError, InvalidName, InvalidSchedule};
 
 use crate::config::{Config, QueueLimits};
 
@@ -52,6 +52,20 @@ pub enum SetupProblem {
         "two states of the type `{0}` are given, and a job function can take only one: give one, or wrap the other in a type of its own"
     )]
     DuplicateState(&'static str),
+    /// A job function has a schedule with a mistake, or one that can never fire.
+    #[error("the schedule `{schedule}` of the job `{kind}` ({file}:{line}): {mistake}")]
+    Schedule {
+        /// The name of the schedule.
+        schedule: &'static str,
+        /// The job's kind.
+        kind: &'static str,
+        /// Its source file.
+        file: &'static str,
+        /// Its line.
+        line: u32,
+        /// The mistake.
+        mistake: InvalidSchedule,
+    },
     /// A name that no queue can have.
     #[error(transparent)]
     QueueName(InvalidName),
@@ -126,6 +140,12 @@ pub enum SetupProblem {
     /// The database cannot be reached, or refuses.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+impl From<ScheduleMistake> for SetupProblem {
+    fn from(ScheduleMistake { job, schedule, mistake }: ScheduleMistake) -> Self {
+        Self::Schedule { schedule, kind: job.kind, file: job.file, line: job.line, mistake }
+    }
 }
 
 fn remedy(state: &str, similar: &[&str]) -> String {

@@ -21,9 +21,13 @@ const PUBLIC: &[&str] = &[
     "explain",
     "new_id",
     "pause",
+    "pause_schedule",
     "recount_room",
+    "remove_schedule",
     "resume",
+    "resume_schedule",
     "room",
+    "run_schedule",
     "stop_action",
 ];
 

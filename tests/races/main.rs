@@ -28,6 +28,7 @@ mod planted;
 mod rates;
 mod requests;
 mod schedule;
+mod schedules;
 mod script;
 mod server;
 mod session;
@@ -54,6 +55,7 @@ async fn every_interleaving_of_every_pair_keeps_the_invariants() {
                 rates::STEPS,
                 unique::STEPS,
                 ageing::STEPS,
+                schedules::STEPS,
             ]
             .iter()
             .any(|steps| steps.contains(step))
@@ -157,6 +159,16 @@ async fn every_interleaving_of_ageing_keeps_the_invariants() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_bug_planted_in_ageing_is_found() {
     ageing::every_planted_bug_is_found().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_interleaving_of_schedules_keeps_the_invariants() {
+    schedules::every_interleaving_keeps_the_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_bug_planted_in_schedules_is_found() {
+    schedules::every_planted_bug_is_found().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

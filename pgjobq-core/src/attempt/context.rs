@@ -10,10 +10,12 @@ use crate::attempt::progress::Progress;
 use crate::attempt::recording::{Completion, Recording};
 use crate::attempt::stop::{Stop, StopReason};
 use crate::client::Client;
+use crate::db::time::time;
 use crate::db::tx_pool::Places;
 use crate::job::app_state::{State, States};
 use crate::job::lineage::Meta;
 use crate::job::stored_args::StoredArgs;
+use crate::schedule::tick::Tick;
 use crate::trace::context::TraceContext;
 use crate::workflow::draft::Draft;
 use crate::{JobError, JobId};
@@ -153,6 +155,14 @@ impl JobContext {
     #[must_use]
     pub fn parent(&self) -> Option<JobId> {
         self.attempt.meta.parent
+    }
+
+    /// Returns the tick of the schedule that enqueued the job; `None` if none did, or a person had it run at another time. It is the
+    /// same in every attempt, so it says which day a daily report is about.
+    #[must_use]
+    pub fn tick(&self) -> Option<Tick> {
+        let meta = &self.attempt.meta;
+        Some(Tick { schedule: meta.schedule.clone()?, at: time(meta.tick?) })
     }
 
     /// The W3C trace context that the job carries.

@@ -55,6 +55,7 @@ statements! {
     register_worker, heartbeat, set_idle, leave, return_lease, list_workers, check_queues, check_filter, set_slots, unaccepted,
     want_attribute_index, attribute_index_step, attribute_indexes,
     repair_tickets, give_up_workers, reap, find_due, promote, find_expiring, age_jobs, fleet_state,
+    look_at_schedules, fire_schedule, record_schedules, upsert_schedule, pause_schedule, resume_schedule, remove_schedule, run_schedule, list_schedules,
 }
 
 /// The statements for the schema `pgjobq`, which bare connections write to.

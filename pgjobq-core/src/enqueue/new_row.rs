@@ -90,6 +90,11 @@ impl NewRow {
         (self.id, self.has_given_id) = (id, true);
     }
 
+    /// Returns whether the caller has chosen the id.
+    pub(crate) fn has_given_id(&self) -> bool {
+        self.has_given_id
+    }
+
     pub(crate) fn set_key(&mut self, key: String) {
         self.key = Some(key);
         self.unknown.retain(|unknown| *unknown != "key");

@@ -52,6 +52,11 @@ impl NewUnique {
         };
     }
 
+    /// Returns the value, as the call or the job's code says it; `None` if it follows from the arguments, or there is none.
+    pub(crate) fn value(&self) -> Option<&str> {
+        if let UniqueBy::Value(value) = &self.by { Some(value) } else { None }
+    }
+
     /// Returns whether the call says more of a job's uniqueness, and the job is not unique.
     pub(crate) fn says_more_in_vain(&self) -> bool {
         self.says_more && matches!(self.by, UniqueBy::Unsaid)

@@ -6,7 +6,7 @@ const SECONDS_PER_DAY: i64 = 86_400;
 pub(super) const LATEST: i64 = 253_402_300_800 * MICROS_PER_SECOND - 1;
 
 /// Writes microseconds since 1970 as a time in UTC.
-pub(super) fn print(micros: i64) -> String {
+pub(crate) fn print(micros: i64) -> String {
     let (seconds, fraction) = (micros.div_euclid(MICROS_PER_SECOND), micros.rem_euclid(MICROS_PER_SECOND));
     let (days, second) = (seconds.div_euclid(SECONDS_PER_DAY), seconds.rem_euclid(SECONDS_PER_DAY));
     let (year, month, day) = date_of(days);
@@ -16,7 +16,7 @@ pub(super) fn print(micros: i64) -> String {
 }
 
 /// Reads a time: a date, `T` or a space, the time of day, and `Z` or an offset. Returns microseconds since 1970; none before.
-pub(super) fn parse(text: &str) -> Option<i64> {
+pub(crate) fn parse(text: &str) -> Option<i64> {
     let text = text.trim();
     if !text.is_ascii() || text.len() < 20 {
         return None;

@@ -60,7 +60,7 @@ mod compile;
 mod error;
 pub(crate) mod evaluate;
 mod expression;
-mod instant;
+pub(crate) mod instant;
 mod like;
 mod narrow;
 mod operators;

@@ -73,6 +73,12 @@ fn versioned(kind: &str, version: u16) -> String {
     if version > 1 { format!("{kind}@{version}") } else { kind.to_owned() }
 }
 
+/// Returns the policy of a kind in this program.
+pub(crate) fn policy_of(kind: &'static str) -> &'static Policy {
+    let same = inventory::iter::<JobDescriptor>().find(|job| job.kind == kind);
+    same.map_or(&Policy::DEFAULT, |job| &job.policy)
+}
+
 impl fmt::Debug for JobDescriptor {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} ({}:{})", self.kind, self.file, self.line)

@@ -21,6 +21,12 @@ pub struct Meta {
     /// The version of its arguments, unless that is the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u16>,
+    /// The name of the schedule that enqueued it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// The tick for which it did, in microseconds since 1970; `None` if a person had it run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tick: Option<i64>,
     /// The W3C trace context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,

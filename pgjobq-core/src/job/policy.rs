@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::job::computed::ComputedFrom;
+use crate::schedule::declared::DeclaredSchedule;
 use crate::{Backoff, OnConflict, OnDuplicate, OnRetry, Priority, Rate, UniqueWhile};
 
 /// The longest delay of a job: about a hundred years. A longer one is a mistaken unit.
@@ -59,6 +60,9 @@ pub struct Policy {
     pub within: Duration,
     /// True if all jobs of a call have the same key.
     pub batch_by_key: bool,
+    /// The schedules in its attribute.
+    #[doc(hidden)]
+    pub schedules: &'static [DeclaredSchedule],
 }
 
 impl Policy {
@@ -87,6 +91,7 @@ impl Policy {
         batch: None,
         within: Duration::from_millis(100),
         batch_by_key: false,
+        schedules: &[],
     };
 
     /// Returns whether nothing is kept of a job that completes.
@@ -240,5 +245,12 @@ impl Policy {
     #[must_use]
     pub const fn batch_by_key(self) -> Self {
         Self { batch_by_key: true, ..self }
+    }
+
+    /// Sets the schedules.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn schedules(self, schedules: &'static [DeclaredSchedule]) -> Self {
+        Self { schedules, ..self }
     }
 }

@@ -35,6 +35,8 @@ pub struct Store {
     worker: Arc<str>,
     /// The jobs that its claims and looks accept; `None` for all.
     pub(super) filter: Option<Arc<AcceptedJobs>>,
+    /// The digests of the schedules that the code of its worker declares.
+    pub(super) declared: Arc<[String]>,
 }
 
 /// The error of opening a worker's connections.
@@ -63,7 +65,8 @@ impl Store {
         let shards = client.about().await?.shards;
         let answers = Arc::clone(&client.shared().answers);
         let worker = "".into();
-        Ok(Self { connections, sql, shards, answer_within: CALL_TIMEOUT, answers, worker, filter: None })
+        let (filter, declared) = (None, Arc::default());
+        Ok(Self { connections, sql, shards, answer_within: CALL_TIMEOUT, answers, worker, filter, declared })
     }
 
     /// Returns the same access with other connections, for another runtime.
@@ -88,6 +91,12 @@ impl Store {
     #[must_use]
     pub fn accept(self, accepted: Option<AcceptedJobs>) -> Self {
         Self { filter: accepted.map(Arc::new), ..self }
+    }
+
+    /// Returns the same access, for a worker whose code declares the schedules with these digests.
+    #[must_use]
+    pub fn declare(self, schedules: Vec<String>) -> Self {
+        Self { declared: schedules.into(), ..self }
     }
 
     /// Returns whether this worker leaves some jobs to others.

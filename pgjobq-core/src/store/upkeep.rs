@@ -125,7 +125,8 @@ impl Store {
             .bind(kinds)
             .bind(slots)
             .bind(self.filter.as_deref().map(|filter| filter.text.as_str()))
-            .bind(self.filter_arguments().0);
+            .bind(self.filter_arguments().0)
+            .bind(&*self.declared);
         self.rows(query).await.map(drop)
     }
 

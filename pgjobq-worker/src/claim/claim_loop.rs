@@ -156,8 +156,9 @@ impl Claimer {
             Signal::Anything => {
                 self.runtime.arrivals.note_anywhere();
                 self.runtime.events.promote.notify_one();
+                self.runtime.events.schedules.notify_one();
             }
-            Signal::Queues => self.runtime.events.check_queues.notify_one(),
+            Signal::Queues => self.runtime.something_changed(),
             Signal::Resumed => {
                 let now = Instant::now();
                 self.lanes.iter_mut().for_each(|lane| lane.resumed(now));

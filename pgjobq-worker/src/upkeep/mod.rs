@@ -14,6 +14,7 @@ pub(crate) mod age;
 pub(crate) mod drift;
 mod due;
 pub(crate) mod expire;
+pub(crate) mod fire;
 pub(crate) mod follow_ups;
 pub(crate) mod gauges;
 pub(crate) mod heartbeat;

@@ -31,6 +31,7 @@ pub(super) const DEFINERS: &[&str] = &[
     "settle_unique",
     "start_action",
     "stop_action",
+    "note_change",
 ];
 
 /// Functions for both roles that only other functions call, and that use the search path of those.

@@ -11,6 +11,7 @@ mod limits;
 mod modules;
 mod renamed_crate;
 mod return_types;
+mod schedules;
 mod shadowed_names;
 mod steps;
 mod stored;

@@ -21,7 +21,8 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     "0003_workflows",
     "0004_operations",
     "0005_limits",
-    "0006_telemetry"
+    "0006_telemetry",
+    "0007_schedules"
 ];
 
 const DROP: &str = text!("upgrade/drop");

@@ -1,0 +1,155 @@
+-- Schedules by name: set, removed, paused, resumed, listed. Each change is one short transaction on one row;
+-- a worker computes the next tick afterwards.
+
+-- Sets the definition of a schedule, which wins over the one of the code. Returns whether that changed
+-- anything: setting the same definition again moves no tick.
+create or replace function pgjobq.upsert_schedule(p_name text, p_definition jsonb, p_by text default null)
+returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_now timestamptz := clock_timestamp();
+begin
+    if (p_definition ->> 'ends')::bigint < pgjobq.micros(v_now) then
+        raise exception 'the schedule has ended before now' using errcode = 'PJ020';
+    elsif not exists (select from pgjobq.queues q where q.name = p_definition #>> '{job,queue}'
+                                                    and q.deleted_at is null)
+          and p_definition #>> '{job,queue}' is not null
+    then
+        raise exception 'there is no queue %', quote_literal(p_definition #>> '{job,queue}')
+            using errcode = 'undefined_object';
+    end if;
+    insert into pgjobq.schedules as s (name, kind, stored, set_by, set_at, passed_to, next_at)
+    values (p_name, p_definition #>> '{job,kind}', p_definition, coalesce(p_by, session_user), v_now, v_now,
+            v_now)
+    on conflict (name) do update
+       set stored = excluded.stored, kind = excluded.kind, set_by = excluded.set_by, set_at = excluded.set_at,
+           version = s.version + 1, stopped_at = null,
+           passed_to = pgjobq.passed_at_change(s.passed_to, s.next_at, v_now),
+           next_at = pgjobq.passed_at_change(s.passed_to, s.next_at, v_now)
+     where s.stored is distinct from excluded.stored;
+    if found then perform pgjobq.announce_schedules(); end if;
+    return found;
+end $$;
+
+comment on function pgjobq.upsert_schedule is 'Internal. Sets the definition of a schedule.';
+
+-- Up to where the ticks of a changed schedule have passed: to the change, unless a tick has come due within
+-- the last minute and nobody has fired it yet. That one belongs to the new definition, if it has it as well.
+-- Otherwise a change of anything else in the moment of a tick would lose it.
+create or replace function pgjobq.passed_at_change(
+    p_passed_to timestamptz, p_next_at timestamptz, p_now timestamptz)
+returns timestamptz language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    return greatest(p_passed_to, case when p_next_at > p_passed_to and p_next_at <= p_now
+                                      then greatest(p_next_at - interval '1 microsecond',
+                                                    p_now - interval '1 minute')
+                                      else p_now end);
+end $$;
+
+comment on function pgjobq.passed_at_change is
+    'Internal. Up to where the ticks of a changed schedule have passed.';
+
+-- Removes what was set: the schedule, or only its definition if the code has one as well, which then holds
+-- again. Returns false if there is no such schedule.
+create or replace function pgjobq.remove_schedule(name text) returns boolean language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
+declare
+    s pgjobq.schedules;
+begin
+    select * into s from pgjobq.schedules o where o.name = remove_schedule.name for update;
+    -- step: schedule to remove locked
+    if not found then
+        return false;
+    elsif s.stored is null and s.stopped_at is null then
+        raise exception 'the schedule % is declared in code', quote_literal(s.name) using errcode = 'PJ021',
+            hint = format('Pause it: select pgjobq.pause_schedule(%L);', s.name);
+    elsif s.stored is not null and s.code is not null then
+        update pgjobq.schedules o
+           set stored = null, set_by = null, set_at = null, kind = s.code #>> '{job,kind}',
+               version = s.version + 1,
+               passed_to = pgjobq.passed_at_change(s.passed_to, s.next_at, clock_timestamp()),
+               next_at = clock_timestamp()
+         where o.name = s.name;
+    else
+        delete from pgjobq.schedules o where o.name = s.name;
+        delete from pgjobq.ticks t where t.schedule = s.name;
+    end if;
+    perform pgjobq.announce_schedules();
+    return true;
+end $$;
+
+comment on function pgjobq.remove_schedule is
+    'Public. Removes a schedule that was set by name. One that the code has as well follows the code again. '
+    'Returns false if there is none.';
+
+-- Pauses a schedule. A tick that is being fired just now is waited for; no later one is fired.
+create or replace function pgjobq.pause_schedule(name text) returns boolean language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
+begin
+    update pgjobq.schedules o
+       set paused_at = coalesce(o.paused_at, clock_timestamp()), version = o.version + 1
+     where o.name = pause_schedule.name;
+    return found;
+end $$;
+
+comment on function pgjobq.pause_schedule is
+    'Public. Pauses a schedule: its ticks pass until it is resumed. Returns false if there is none.';
+
+-- Resumes a schedule. The ticks since the pause have passed: they are neither fired nor missed.
+create or replace function pgjobq.resume_schedule(name text) returns boolean language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
+declare
+    v_now timestamptz := clock_timestamp();
+begin
+    update pgjobq.schedules o
+       set paused_at = null, version = o.version + 1, passed_to = greatest(o.passed_to, v_now),
+           next_at = case when o.stopped_at is null then v_now end
+     where o.name = resume_schedule.name and o.paused_at is not null;
+    if found then
+        perform pgjobq.announce_schedules();
+        return true;
+    end if;
+    return exists (select from pgjobq.schedules o where o.name = resume_schedule.name);
+end $$;
+
+comment on function pgjobq.resume_schedule is
+    'Public. Resumes a paused schedule with its next tick. Returns false if there is none.';
+
+-- Lets workers look at the schedules: at once if they listen, and else with their next heartbeat.
+create or replace function pgjobq.announce_schedules() returns void language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
+begin
+    perform pgjobq.note_change();
+    perform pg_notify(pgjobq.channel(), 'queues changed');
+end $$;
+
+comment on function pgjobq.announce_schedules is 'Internal. Lets workers look at the schedules.';
+
+-- Raises the number that workers follow, for a role that may not write `settings`.
+create or replace function pgjobq.note_change() returns void language plpgsql security definer
+    set search_path = pg_catalog, pg_temp as $$
+begin
+    update pgjobq.settings set changes = changes + 1;
+end $$;
+
+comment on function pgjobq.note_change is 'Internal. Raises the number of changes that workers follow.';
+
+revoke execute on function pgjobq.note_change from public;
+
+-- Lists schedules by name: all of them, or one. Arguments that the kind redacts are not shown.
+create or replace function pgjobq.list_schedules(p_name text default null)
+returns table (
+    name text, kind text, definition jsonb, args text, is_stored boolean, set_by text, set_at timestamptz,
+    paused_at timestamptz, stopped_at timestamptz, passed_to timestamptz, last_tick timestamptz,
+    last_fired_at timestamptz, last_job uuid, last_missed timestamptz, last_missed_why text, now timestamptz)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    return query
+    select s.name, s.kind, d.definition, pgjobq.shown_args(s.kind, d.definition #> '{job,args}')::text,
+           s.stored is not null, s.set_by, s.set_at, s.paused_at, s.stopped_at, s.passed_to, s.last_tick,
+           s.last_fired_at, s.last_job, s.last_missed, s.last_missed_why, clock_timestamp()
+      from pgjobq.schedules s, lateral (select coalesce(s.stored, s.code) as definition) d
+     where p_name is null or s.name = p_name
+     order by s.name;
+end $$;
+
+comment on function pgjobq.list_schedules is 'Internal. Lists schedules by name.';

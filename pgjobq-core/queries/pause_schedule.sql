@@ -1,0 +1,2 @@
+-- Pauses a schedule. $1 name
+select pgjobq.pause_schedule($1) as done

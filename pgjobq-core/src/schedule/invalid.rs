@@ -1,0 +1,56 @@
+//! Mistakes in the definition of a schedule.
+
+use super::text::word::Mistake;
+
+/// A mistake in the definition of a schedule. It is found before anything is stored.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidSchedule {
+    /// The text is no cron pattern, or describes no time that ever comes.
+    #[error("`{text}`, at character {place}: {message}")]
+    Text {
+        /// The text.
+        text: String,
+        /// The place of the mistake: the first character is number 1.
+        place: usize,
+        /// The mistake, and what to write instead.
+        message: String,
+    },
+    /// There is no such time zone.
+    #[error(
+        "there is no time zone `{zone}`{}: write a name of the IANA database, such as `Europe/Berlin` or `UTC`",
+        similar.map(|similar| format!(" (did you mean `{similar}`?)")).unwrap_or_default()
+    )]
+    TimeZone {
+        /// The name.
+        zone: String,
+        /// A time zone with a similar name.
+        similar: Option<&'static str>,
+    },
+    /// The policy of missed ticks is unknown, or has a number out of range.
+    #[error(
+        "`{0}` is no policy of missed ticks: write `skip`, `run_once`, or `run_all(n)` with a number from 1 to 1000"
+    )]
+    Missed(String),
+    /// The text of a start or an end is no time.
+    #[error("`{0}` is no time: write one such as `2027-01-31T09:00:00Z`, or with an offset: `+02:00`")]
+    Time(String),
+    /// The jitter is zero, or longer than a day.
+    #[error("a jitter of {0:?} is out of range: write at least a millisecond and at most a day")]
+    Jitter(std::time::Duration),
+    /// No tick lies between its start and its end.
+    #[error("the schedule can never fire: `{text}` has no tick from its start to its end")]
+    NeverFires {
+        /// The text.
+        text: String,
+    },
+}
+
+crate::debug_as_message!(InvalidSchedule);
+
+impl InvalidSchedule {
+    pub(super) fn text(text: &str, mistake: Mistake) -> Self {
+        let text = text.chars().take(100).collect();
+        Self::Text { text, place: mistake.place(), message: mistake.message }
+    }
+}

@@ -1,0 +1,90 @@
+-- The stage of schedules for the runner, and what must hold after two operations. The schedule `s` has one tick that is due, at noon.
+-- Its next one is far away, so that a look at once after a change can be told from it.
+
+create function races.noon() returns timestamptz language sql immutable as $$ select timestamptz '2027-01-04 12:00Z' $$;
+
+create function races.definition(p_text text) returns jsonb language sql immutable as $$
+    select jsonb_build_object('text', p_text, 'timezone', 'UTC', 'missed', 'skip', 'overlap', 'allow',
+                              'job', '{"kind": "k", "args": {}}'::jsonb)
+$$;
+
+-- The code of live workers has the text `code`, or `newer code` since a deploy that is just under way.
+create function races.reset_schedules(p_stored boolean, p_paused boolean) returns void language plpgsql as $$
+begin
+    perform races.reset(false, '{}', '{}');
+    delete from pgjobq.schedules;
+    delete from pgjobq.ticks;
+    delete from pgjobq.schedule_declarations;
+    insert into pgjobq.schedules (name, kind, code, digest, stored, passed_to, next_at, paused_at)
+    values ('s', 'k', races.definition('code'), 'code', case when p_stored then races.definition('stored') end,
+            races.noon() - interval '1 minute', races.noon(), case when p_paused then '2027-01-04 11:00Z'::timestamptz end);
+    insert into pgjobq.schedule_declarations (digest, schedule, definition, first_seen)
+    values ('code', 's', races.definition('code'), '2027-01-01Z'),
+           ('newer code', 's', races.definition('newer code'), '2027-01-02Z'),
+           ('another', 't', races.definition('another'), '2027-01-02Z');
+    update pgjobq.workers set schedules = '{code,newer code,another}';
+end $$;
+
+-- What a worker has seen of the schedule in its look.
+create function races.see_schedule() returns void language plpgsql as $$
+begin
+    perform set_config('races.version', version::text, false),
+            set_config('races.passed_to', pgjobq.micros(passed_to)::text, false)
+       from pgjobq.schedules where name = 's';
+end $$;
+
+-- What it does then: it fires the tick at noon, one minute late.
+create function races.fire_schedule() returns jsonb language plpgsql as $$
+begin
+    return to_jsonb(pgjobq.fire_schedule(
+        's', current_setting('races.version')::bigint, current_setting('races.passed_to')::bigint,
+        array[pgjobq.micros(races.noon())], null, null, pgjobq.micros(races.noon() + interval '1 minute'),
+        pgjobq.micros('9999-01-01Z')));
+end $$;
+
+create function races.scheduled_jobs() returns setof pgjobq.jobs language sql as $$
+    select * from pgjobq.jobs where meta ->> 'schedule' = 's'
+$$;
+
+-- What is wrong after two operations.
+create function races.schedule_violations() returns text[] language plpgsql as $$
+begin
+    return array(
+        select format('tick %s has %s jobs', meta ->> 'tick', count(*))
+          from races.scheduled_jobs() group by meta ->> 'tick' having count(*) > 1
+        union all
+        select 'a tick was fired after the pause'
+          from pgjobq.schedules s join races.scheduled_jobs() j on j.created_at > s.paused_at and s.paused_at > '2027-02-01Z'
+        union all
+        select 'a tick of the pause was fired' from pgjobq.schedules s join races.scheduled_jobs() j on true
+         where s.paused_at = '2027-01-04 11:00Z'
+        union all
+        select format('the tick of a schedule that is gone is left: %s', tick)
+          from pgjobq.ticks where schedule not in (select name from pgjobq.schedules)
+        union all
+        -- A changed schedule is looked at once: its next tick is not that of the old definition.
+        select format('the definition %s waits for the tick of another one', coalesce(stored, code) ->> 'text')
+          from pgjobq.schedules
+         where name = 's' and version > 0 and paused_at is null and next_at > '9000-01-01Z'
+           and not exists (select from pgjobq.ticks where schedule = 's')
+        union all
+        select 'a tick has no job, and was not missed' from pgjobq.ticks t, pgjobq.schedules s
+         where s.name = t.schedule and t.job is null and s.last_missed is distinct from t.tick);
+end $$;
+
+-- The schedule goes on: its next look fires.
+create function races.schedule_stranded() returns text[] language plpgsql as $$
+declare
+    s pgjobq.schedules;
+    v_fired int;
+begin
+    perform pgjobq.look_at_schedules(10);
+    select * into s from pgjobq.schedules where name = 's';
+    if s.name is null or s.paused_at is not null then
+        return null;
+    end if;
+    select fired into v_fired from pgjobq.fire_schedule(
+        's', s.version, pgjobq.micros(s.passed_to), array[pgjobq.micros('2027-06-01Z')], null, null,
+        pgjobq.micros('2027-06-01Z'), null);
+    return case when v_fired is distinct from 1 or s.digest <> 'newer code' then array['the schedule is stuck'] end;
+end $$;

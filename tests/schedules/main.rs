@@ -1,0 +1,19 @@
+//! Schedules: each tick is fired once, by whichever workers live, and nothing is fired otherwise.
+#![allow(clippy::unwrap_used)]
+
+// The stage.
+#[path = "../chaos/clock.rs"]
+mod clock;
+#[macro_use]
+#[allow(dead_code, unused_macros)]
+#[path = "../it/harness.rs"]
+mod harness;
+mod jobs;
+
+// The promises.
+mod code; // Schedules in attributes, and programs that come and go.
+mod exact; // Each tick once, beside kills and clients whose clocks are wrong.
+mod missed; // A database that was down across ticks.
+mod overlapping; // A tick before the job of the last one has ended.
+mod prompt; // From a tick to the start of its job.
+mod set; // Schedules that are set, paused, resumed and removed.
