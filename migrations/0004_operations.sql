@@ -154,3 +154,23 @@ comment on column pgjobq.ageing.next_at is 'When the next look at the lane is du
 comment on column pgjobq.ageing.times is 'Times, and beside each in `tickets` the last ticket drawn by then.';
 comment on column pgjobq.ageing.passed is
     'The tickets up to which jobs have moved up once, twice and three times.';
+
+-- Records of what people have asked for: see `functions/audit.sql`.
+create table pgjobq.audit (
+    id bigint generated always as identity primary key,
+    asked_at timestamptz not null default clock_timestamp(),
+    asked_by text not null,
+    role text not null,
+    action text not null check (length(action) between 1 and 100),
+    subject text not null,
+    reason text,
+    outcome text
+);
+
+comment on table pgjobq.audit is
+    'Who has asked for which action: written before it, kept for at least 90 days.';
+comment on column pgjobq.audit.asked_by is 'The person, in the words of the program that asked.';
+comment on column pgjobq.audit.role is 'The database role of that program.';
+comment on column pgjobq.audit.subject is 'A job, a queue, or the filter of many jobs.';
+comment on column pgjobq.audit.outcome is
+    'What became of it. Null if that is not known, because the program died in between.';

@@ -1,11 +1,14 @@
--- The rights of the two roles. An upgrade runs this again if the roles may use the schema, for functions and
--- tables that are new.
+-- The grants of the roles. Run this as the owner of the schema, and make your own roles members:
+--   grant pgjobq_producer to web;   grant pgjobq_worker to jobs;   grant pgjobq_observer to ada;
+-- Roles belong to the whole server, so that another database's may be there, or come in just now. An upgrade
+-- runs the part of each role that may use the schema again, for functions and tables that are new.
 
+-- role: producer
 -- A producer enqueues, waits, and looks.
 grant usage on sequence pgjobq.ticket to pgjobq_producer;
 grant select on pgjobq.settings, pgjobq.migrations, pgjobq.queues, pgjobq.kinds, pgjobq.workers,
     pgjobq.leases, pgjobq.pauses, pgjobq.limits,
-    pgjobq.finished, pgjobq.progress, pgjobq.rates, pgjobq.actions, pgjobq.job_states,
+    pgjobq.finished, pgjobq.progress, pgjobq.rates, pgjobq.actions, pgjobq.audit, pgjobq.job_states,
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview,
     pgjobq.queue_settings, pgjobq.limits_overview to pgjobq_producer;
 grant select, insert on pgjobq.workflows, pgjobq.edges to pgjobq_producer;
@@ -22,7 +25,7 @@ grant select, insert (shard, id, holder, holder_created_at, lasts, answer, job) 
     to pgjobq_producer;
 grant select, insert, update, delete on pgjobq.room, pgjobq.room_waiters to pgjobq_producer;
 -- Whoever has gauges may measure the fleet.
-grant select, insert, update on pgjobq.fleet to pgjobq_producer, pgjobq_worker;
+grant select, insert, update on pgjobq.fleet to pgjobq_producer;
 grant select on sequence pgjobq.ticket to pgjobq_producer;
 
 -- An application sets schedules for its users, and may enqueue their jobs anyway.
@@ -58,10 +61,11 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
         pgjobq.reject_program,
     pgjobq.new_id, pgjobq.job_row, pgjobq.shard_of, pgjobq.channel, pgjobq.cancel, pgjobq.ask_to_cancel,
         pgjobq.act_on_request, pgjobq.lookup,
-    pgjobq.readable, pgjobq.shown_args, pgjobq.progress_of, pgjobq.ended_badly, pgjobq.show_ended,
-        pgjobq.ended_as,
+    pgjobq.readable, pgjobq.shown_args, pgjobq.progress_of, pgjobq.ended_badly,
+        pgjobq.show_ended, pgjobq.ended_as,
         pgjobq.printed,
-    pgjobq.count_jobs, pgjobq.list_jobs, pgjobq.export_jobs, pgjobq.exported, pgjobq.exported_json,
+    pgjobq.count_jobs, pgjobq.list_jobs, pgjobq.job_details, pgjobq.dead_groups, pgjobq.error_pattern,
+    pgjobq.export_jobs, pgjobq.exported, pgjobq.exported_json,
     pgjobq.utc,
     pgjobq.waiting_args, pgjobq.check_version, pgjobq.versioned_kind, pgjobq.versions_in, pgjobq.with_version,
     pgjobq.unread_version, pgjobq.explain_edit,
@@ -80,17 +84,19 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.ready_line, pgjobq.quarantine_line, pgjobq.leased_tickets, pgjobq.jobs_of_lease,
     pgjobq.enqueue_workflow, pgjobq.refused_parents, pgjobq.insert_steps, pgjobq.metas_of_steps,
     pgjobq.unknown_queues,
-    pgjobq.fleet_state, pgjobq.measure_fleet, pgjobq.measure_queues, pgjobq.measure_queue, pgjobq.due_since,
-    pgjobq.overdue, pgjobq.measure_database,
+    pgjobq.fleet_state, pgjobq.fleet_now, pgjobq.measure_fleet, pgjobq.measure_queues, pgjobq.measure_queue,
+    pgjobq.due_since, pgjobq.overdue, pgjobq.measure_database,
     pgjobq.upsert_schedule, pgjobq.passed_at_change, pgjobq.remove_schedule, pgjobq.pause_schedule,
     pgjobq.resume_schedule, pgjobq.announce_schedules, pgjobq.note_change, pgjobq.list_schedules,
     pgjobq.run_schedule, pgjobq.enqueue_scheduled,
     pgjobq.cancel_workflow, pgjobq.workflow_status, pgjobq.workflow_steps, pgjobq.states_of_steps,
     pgjobq.blocked_state, pgjobq.workflow_of, pgjobq.number_of_step to pgjobq_producer;
 
+-- role: worker
 -- A worker runs the jobs, and may do all that the functions do. It forges no request to cancel, no pause, and
 -- no setting of an operator.
 grant select, usage on sequence pgjobq.ticket to pgjobq_worker;
+grant select, insert, update on pgjobq.fleet to pgjobq_worker;
 grant select, delete on pgjobq.queues to pgjobq_worker;
 grant insert (name), update (deleted_at, keep_completed, keep_dead, keep_cancelled, keep_expired, slots,
         bound, when_full, is_bounded, capacity, ageing)
@@ -105,7 +111,8 @@ grant select, delete on pgjobq.limits, pgjobq.cancels to pgjobq_worker;
 grant insert (scope, name, per_key, concurrency, holds, on_conflict, rates, recorded_at),
     update (per_key, concurrency, holds, on_conflict, rates, recorded_at) on pgjobq.limits to pgjobq_worker;
 grant update (changes) on pgjobq.settings to pgjobq_worker;
-grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.actions, pgjobq.job_states,
+grant select on pgjobq.settings, pgjobq.migrations, pgjobq.finished_days, pgjobq.actions, pgjobq.audit,
+    pgjobq.job_states,
     pgjobq.attribute_indexes, pgjobq.pauses,
     pgjobq.queue_overview, pgjobq.workers_overview, pgjobq.workflows_overview,
     pgjobq.queue_settings, pgjobq.limits_overview to pgjobq_worker;
@@ -115,3 +122,47 @@ grant select, insert, update, delete on pgjobq.unique_until, pgjobq.unique_locks
 grant select, insert (shard, id, holder, holder_created_at, lasts, answer, job) on pgjobq.unique_requests
     to pgjobq_worker;
 grant execute on all functions in schema pgjobq to pgjobq_worker;
+
+-- role: observer
+-- An observer sees everything, arguments and results as well, and changes nothing. Only the measured state of
+-- the fleet is written when it looks.
+grant select on all tables in schema pgjobq to pgjobq_observer;
+grant insert, update on pgjobq.fleet to pgjobq_observer;
+grant select on sequence pgjobq.ticket to pgjobq_observer;
+grant execute on function pgjobq.explain, pgjobq.obstacles, pgjobq.explain_pauses, pgjobq.explain_filters,
+    pgjobq.unstarted, pgjobq.counted, pgjobq.listed, pgjobq.moment, pgjobq.micros, pgjobq.span, pgjobq.is_due,
+    pgjobq.live_workers, pgjobq.workers_of, pgjobq.unserved, pgjobq.unaccepted,
+    pgjobq.count_jobs, pgjobq.list_jobs, pgjobq.job_details, pgjobq.dead_groups, pgjobq.error_pattern,
+    pgjobq.matches, pgjobq.filter_columns,
+    pgjobq.lookup, pgjobq.job_row, pgjobq.shard_of, pgjobq.channel, pgjobq.progress_of, pgjobq.printed,
+    pgjobq.ended_badly, pgjobq.show_ended, pgjobq.ended_as, pgjobq.readable, 
+    pgjobq.shown_args,
+    pgjobq.queue_stats, pgjobq.queue_counts, pgjobq.scheduled_counts, pgjobq.dead_counts,
+    pgjobq.worker_counts, pgjobq.limit_counts, pgjobq.count_permits, pgjobq.count_waiting,
+    pgjobq.estimated_jobs, pgjobq.due_since, pgjobq.overdue, pgjobq.ready_line, pgjobq.quarantine_line,
+    pgjobq.leased_tickets, pgjobq.jobs_of_lease, pgjobq.concurrency_of, pgjobq.rates_left, pgjobq.rates_of,
+    pgjobq.used_of, pgjobq.room, pgjobq.free_places, pgjobq.when_full_of,
+    pgjobq.settings_of, pgjobq.limit_settings, pgjobq.full_policies, pgjobq.default_keep,
+    pgjobq.microseconds, pgjobq.shown_setting, pgjobq.shown_limit, pgjobq.shown_rate,
+    pgjobq.fleet_state, pgjobq.fleet_now, pgjobq.measure_fleet, pgjobq.measure_queues, pgjobq.measure_queue,
+    pgjobq.measure_database, pgjobq.missing_days, pgjobq.partition_days, pgjobq.keep_of,
+    pgjobq.workflow_status, pgjobq.workflow_steps, pgjobq.states_of_steps, pgjobq.blocked_state,
+    pgjobq.workflow_of, pgjobq.number_of_step to pgjobq_observer;
+
+-- role: administrator
+-- An administrator enqueues, cancels, requeues, deletes, pauses and changes settings. It runs no job: it may
+-- write neither leases nor workers. It forges no request, no pause and no setting.
+grant select on all tables in schema pgjobq to pgjobq_administrator;
+grant select, usage on sequence pgjobq.ticket to pgjobq_administrator;
+grant insert (name), update (deleted_at, keep_completed, keep_dead, keep_cancelled, keep_expired, slots,
+        bound, when_full, is_bounded, capacity, ageing)
+    on pgjobq.queues to pgjobq_administrator;
+grant insert, update, delete on pgjobq.lanes, pgjobq.jobs, pgjobq.failures, pgjobq.finished,
+    pgjobq.finished_rest, pgjobq.waiters, pgjobq.workflows, pgjobq.steps, pgjobq.unsettled, pgjobq.unreleased,
+    pgjobq.edges, pgjobq.ended_parents, pgjobq.lost_ends, pgjobq.ageing, pgjobq.room, pgjobq.room_waiters,
+    pgjobq.unique_until, pgjobq.unique_locks, pgjobq.fleet to pgjobq_administrator;
+grant insert (shard, id, holder, holder_created_at, lasts, answer, job), delete on pgjobq.unique_requests
+    to pgjobq_administrator;
+grant delete on pgjobq.cancels, pgjobq.progress to pgjobq_administrator;
+grant update (changes) on pgjobq.settings to pgjobq_administrator;
+grant execute on all functions in schema pgjobq to pgjobq_administrator;

@@ -6,8 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const CRATES: [&str; 6] =
-    ["src", "pgjobq-core/src", "pgjobq-worker/src", "pgjobq-macros/src", "pgjobq-otel/src", "benchmarks/src"];
+const CRATES: [&str; 7] = [
+    "src",
+    "pgjobq-cli/src",
+    "pgjobq-core/src",
+    "pgjobq-worker/src",
+    "pgjobq-macros/src",
+    "pgjobq-otel/src",
+    "benchmarks/src",
+];
 const MAX_FILE_LINES: usize = 400;
 const MAX_FUNCTION_LINES: usize = 50;
 

@@ -38,6 +38,28 @@ end $$;
 comment on function pgjobq.fleet_state is
     'Internal. Returns the state of the fleet, measured anew if it is too old.';
 
+-- The same for those who may only read: it stores nothing, so each caller that finds the state too old
+-- measures for itself.
+create or replace function pgjobq.fleet_now(p_max_age bigint, out state text, out age bigint,
+                                            out is_new boolean)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    f pgjobq.fleet;
+begin
+    select * into f from pgjobq.fleet;
+    is_new := f.measured_at is null or f.measured_at <= v_now - p_max_age * interval '1 microsecond'
+              or f.measured_at > v_now + interval '1 second';
+    if is_new then
+        f := pgjobq.measure_fleet(f);
+    end if;
+    state := f.state::text;
+    age := greatest(extract(epoch from clock_timestamp() - f.measured_at) * 1000000, 0)::bigint;
+end $$;
+
+comment on function pgjobq.fleet_now is
+    'Internal. Returns the state of the fleet, measured if it is too old, and stores nothing.';
+
 -- Measures the state of the fleet, and adds a mark. When there are 240 marks, every other one of the older
 -- half is left out: the older a job is, the less exact is its age.
 create or replace function pgjobq.measure_fleet(p_last pgjobq.fleet) returns pgjobq.fleet

@@ -99,5 +99,6 @@ mod queues; // Management of queues.
 mod schema; // Created under any name, for any role.
 mod stalled_flights; // Shared enqueues that stall delay no other.
 mod standby; // A server that only reads.
+mod tools; // Lists for people, and enqueues by the name of a kind.
 mod versions; // Arguments of older and newer code.
 mod waiters; // A thousand waits at once.

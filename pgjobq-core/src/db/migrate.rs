@@ -1,7 +1,9 @@
 //! Brings the schema up to date: runs the numbered files that are missing, and installs the functions and views that differ.
 
 mod definitions;
+mod expected;
 mod recorded;
+mod roles;
 mod script;
 pub(crate) mod version;
 
@@ -10,6 +12,8 @@ use std::time::Duration;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
+pub(crate) use self::expected::{Expected, expected_functions, expected_indexes};
+pub use self::roles::{SchemaRole, grants_sql};
 pub use self::script::schema_sql;
 pub(crate) use self::script::whole_digest;
 
@@ -98,6 +102,25 @@ impl Client {
         let read = async |connection: &mut PgConnection| Ok(script(connection, shared).await);
         let script = shared.with_connection(MIGRATE_TIMEOUT, read).await??;
         Ok(script.map(|script| format!("begin;\n{script}\ncommit;\n")))
+    }
+
+    /// Checks that the schema is installed, and that it and this program admit each other. It reads one row, once for a client: for
+    /// the start of a program that does not migrate.
+    ///
+    /// ```no_run
+    /// # use pgjobq_core as pgjobq;
+    /// # async fn example(client: pgjobq::Client) {
+    /// if let Err(pgjobq::DatabaseError::NotMigrated { schema, .. }) = client.check_schema().await {
+    ///     eprintln!("migrate the schema `{schema}` first");
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError::NotMigrated`] and [`DatabaseError::TooNew`]; and if the database cannot be reached or refuses.
+    pub async fn check_schema(&self) -> Result<(), DatabaseError> {
+        self.about().await.map(drop)
     }
 
     async fn check_shards(&self) -> Result<(), MigrateError> {

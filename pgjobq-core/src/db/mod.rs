@@ -26,6 +26,7 @@ pub(crate) mod record;
 pub(crate) mod row_address;
 pub(crate) mod schema;
 pub(crate) mod shared;
+pub(crate) mod statement_timeout;
 pub(crate) mod statements;
 pub(crate) mod text;
 pub(crate) mod time;

@@ -7,8 +7,8 @@ use sqlx::{AssertSqlSafe, PgConnection, SqlSafeStr as _, SqlStr};
 
 use crate::DatabaseError;
 use crate::db::literal::{Literal, with_values};
-use crate::db::query::STATEMENT_TIMEOUT;
 use crate::db::shared::Shared;
+use crate::db::statement_timeout::{in_client, on_server};
 use crate::db::statements::Statements;
 use crate::db::tries::Tries;
 
@@ -20,8 +20,8 @@ const READ: &str = "begin isolation level read committed read only";
 /// Overrides the role's limits, which may be too short for a lane that a claim has locked for some milliseconds, or
 /// unlimited. `search_path` excludes objects that someone created under the names of PostgreSQL's own functions and
 /// operators.
-const SETTINGS: &str = "set local lock_timeout = '10s'; set local statement_timeout = '30s';
-set local idle_in_transaction_session_timeout = '5s'; set local search_path = pg_catalog, pg_temp";
+const SETTINGS: &str = "set local lock_timeout = '10s'; set local idle_in_transaction_session_timeout = '5s';
+set local search_path = pg_catalog, pg_temp";
 
 impl Shared {
     /// Runs a statement that writes, and returns its one row. Retries deadlocks, lock timeouts and serialization
@@ -52,8 +52,10 @@ impl Shared {
     ) -> Result<Vec<PgRow>, DatabaseError> {
         let name = self.sql.name_of(statement.as_str());
         let statement = with_values(statement.as_str(), values);
-        let message = format!("{begin};\n{SETTINGS};\n{};\ncommit", statement.as_str());
-        let mut tries = Tries::within(STATEMENT_TIMEOUT);
+        let (statement, limit) = (statement.as_str(), on_server().as_millis());
+        let message =
+            format!("{begin};\n{SETTINGS}; set local statement_timeout = {limit};\n{statement};\ncommit");
+        let mut tries = Tries::within(in_client());
         loop {
             let run = async |connection: &mut PgConnection| {
                 in_one_message(&self.sql, connection, name, &message).await.map_err(|error| self.error(error))

@@ -51,11 +51,14 @@ statements! {
     settle_unique, settle_own_unique, admit, admit_jobs, find_admissible, take_awaited, tidy_starts,
     follow_ups, tend_workflows, confirm_edges, settle_edges, claim, claim_observed, claim_quarantined, read_args, return_claim, peek, finish, finish_growing, reserve_steps, complete_in, say_progress,
     count_jobs, list_jobs, export_jobs, waiting_args, change_args, start_action, act, stop_action, actions,
-    ask_to_cancel, act_on_request, act_on_cancels, expire, ended_badly, show_ended, ended_as, requeue_jobs, purge_ended,
-    register_worker, heartbeat, set_idle, leave, return_lease, list_workers, check_queues, check_filter, set_slots, unaccepted,
-    want_attribute_index, attribute_index_step, attribute_indexes,
-    repair_tickets, give_up_workers, reap, find_due, promote, find_expiring, age_jobs, fleet_state,
-    look_at_schedules, fire_schedule, record_schedules, upsert_schedule, pause_schedule, resume_schedule, remove_schedule, run_schedule, list_schedules,
+    ask_to_cancel, act_on_request, act_on_cancels, expire, ended_badly, show_ended, ended_as, requeue_jobs,
+    purge_ended, register_worker, heartbeat, set_idle, leave, return_lease, list_workers, check_queues, check_filter,
+    set_slots, unaccepted, want_attribute_index, attribute_index_step, attribute_indexes, repair_tickets,
+    give_up_workers, reap, find_due, promote, find_expiring, age_jobs, fleet_state, look_at_schedules, fire_schedule,
+    record_schedules, upsert_schedule, pause_schedule, resume_schedule, remove_schedule, run_schedule, list_schedules,
+    queue_overview, enqueue_by_kind, doctor_definitions, doctor_partitions, doctor_transactions, doctor_tables,
+    doctor_settings, doctor_workers, doctor_now, fleet_now, job_details, dead_groups, throughput, workers,
+    recorded_kinds, workflows, fleet_limits, note_audit, end_audit, audit,
 }
 
 /// The statements for the schema `pgjobq`, which bare connections write to.

@@ -2,6 +2,7 @@
 
 pub(crate) mod attributes;
 pub(crate) mod bulk;
+pub(crate) mod by_kind;
 pub(crate) mod coalesce;
 pub(crate) mod deliver;
 pub(crate) mod each;

@@ -18,3 +18,16 @@ pub enum Priority {
     /// Before everything else.
     Critical = 3,
 }
+
+impl Priority {
+    /// The word for it, in filters.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 
 use crate::DatabaseError;
 use crate::client::Client;
+use crate::db::time::duration;
 use crate::measure::fleet::FleetState;
 
 /// A year. An interval cannot be much longer.
@@ -37,14 +39,33 @@ impl Client {
     /// If the database cannot be reached, or refuses the statement.
     pub async fn fleet_state(&self, max_age: Duration) -> Result<Option<FleetState>, DatabaseError> {
         let shared = self.shared();
-        let max_age = i64::try_from(max_age.as_micros()).unwrap_or(i64::MAX).min(MAX_AGE_MICROS);
-        let row = shared.write(&shared.sql.fleet_state, &[&max_age]).await?;
-        let state: Option<String> = row.try_get("state").map_err(DatabaseError::Refused)?;
-        let Some(state) = state else { return Ok(None) };
+        let row = shared.write(&shared.sql.fleet_state, &[&micros_of(max_age)]).await?;
+        FleetState::read(&row).map_err(DatabaseError::Refused)
+    }
+
+    /// Returns the same as [`fleet_state`](Self::fleet_state) and writes nothing: for a role or a transaction that may only read. If the
+    /// stored state is too old, it is measured for this caller alone. So ask seldom, or keep the answer.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be reached, or refuses the statement.
+    pub async fn fleet_state_unstored(&self, max_age: Duration) -> Result<FleetState, DatabaseError> {
+        let shared = self.shared();
+        let rows = shared.read(&shared.sql.fleet_now, &[&micros_of(max_age)]).await?;
+        let state = rows.first().map(FleetState::read).transpose().map_err(DatabaseError::Refused)?;
+        state.flatten().ok_or(DatabaseError::Refused(sqlx::Error::RowNotFound))
+    }
+}
+
+fn micros_of(max_age: Duration) -> i64 {
+    i64::try_from(max_age.as_micros()).unwrap_or(i64::MAX).min(MAX_AGE_MICROS)
+}
+
+impl FleetState {
+    fn read(row: &PgRow) -> Result<Option<Self>, sqlx::Error> {
+        let Some(state) = row.try_get::<Option<String>, _>("state")? else { return Ok(None) };
         let decoded = serde_json::from_str(&state).map_err(|error| sqlx::Error::Decode(error.into()));
-        let fleet: FleetState = decoded.map_err(DatabaseError::Refused)?;
-        let age: i64 = row.try_get("age").map_err(DatabaseError::Refused)?;
-        let is_new = row.try_get("is_new").map_err(DatabaseError::Refused)?;
-        Ok(Some(FleetState { age: Duration::from_micros(age.max(0).unsigned_abs()), is_new, ..fleet }))
+        let age = duration(row.try_get("age")?);
+        Ok(Some(Self { age, is_new: row.try_get("is_new")?, ..decoded? }))
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod identity;
 pub(crate) mod input;
 pub(crate) mod insert;
 pub(crate) mod links;
+pub(crate) mod listed;
 pub(crate) mod new_step;
 pub(crate) mod operate;
 pub(crate) mod plan;

@@ -2,6 +2,8 @@
 
 mod both; // What producers and workers may call.
 mod lists;
+mod observer; // What observers may call.
+mod operators; // What observers and administrators can do.
 mod worker; // What only workers may call.
 
 use std::collections::BTreeSet;
@@ -14,6 +16,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use self::both::BOTH;
 use self::lists::{DEFINERS, INSIDE};
+use self::observer::OBSERVER;
 use self::worker::WORKER;
 use crate::harness::{TestDb, in_time};
 use crate::lifecycle::double;
@@ -39,8 +42,12 @@ async fn each_function_is_executable_by_the_roles_listed_here() {
     db.run(&printed("pgjobq", true)).await;
     let all = || BOTH.iter().chain(WORKER).copied();
     assert_eq!(functions(&db, "true").await, named(all()));
-    for (role, listed) in [("pgjobq_producer", named(BOTH.iter().copied())), ("pgjobq_worker", named(all()))]
-    {
+    for (role, listed) in [
+        ("pgjobq_producer", named(BOTH.iter().copied())),
+        ("pgjobq_worker", named(all())),
+        ("pgjobq_observer", named(OBSERVER.iter().copied())),
+        ("pgjobq_administrator", named(all())),
+    ] {
         let may = functions(&db, &format!("has_function_privilege('{role}', oid, 'execute')")).await;
         assert_eq!(may, listed, "{role}");
     }

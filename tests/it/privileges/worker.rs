@@ -113,6 +113,8 @@ pub(super) const WORKER: &[&str] = &[
     "sampled_live",
     "shown_jobs",
     "start_action",
+    "note_audit",
+    "end_audit",
     "still_ended",
     "ended_ever",
     "still_live",

@@ -184,12 +184,7 @@ fn read(row: &PgRow) -> Result<ListedJob, sqlx::Error> {
         state: state.parse().map_err(|error: String| sqlx::Error::Decode(error.into()))?,
         queue: row.try_get("queue")?,
         kind: row.try_get("kind")?,
-        priority: match row.try_get::<i16, _>("priority")? {
-            0 => Priority::Low,
-            1 => Priority::Normal,
-            2 => Priority::High,
-            _ => Priority::Critical,
-        },
+        priority: priority_of(row.try_get("priority")?),
         key: row.try_get("key")?,
         unique_key: row.try_get("unique_key")?,
         attributes: match attributes.as_deref() {
@@ -206,7 +201,18 @@ fn read(row: &PgRow) -> Result<ListedJob, sqlx::Error> {
     })
 }
 
-fn attributes_of(text: &str) -> serde_json::Result<BTreeMap<String, AttributeValue>> {
+/// Returns the priority that is stored as this number.
+pub(crate) fn priority_of(stored: i16) -> Priority {
+    match stored {
+        0 => Priority::Low,
+        1 => Priority::Normal,
+        2 => Priority::High,
+        _ => Priority::Critical,
+    }
+}
+
+/// Reads stored attributes.
+pub(crate) fn attributes_of(text: &str) -> serde_json::Result<BTreeMap<String, AttributeValue>> {
     let values: BTreeMap<String, serde_json::Value> = serde_json::from_str(text)?;
     Ok(values.into_iter().map(|(name, value)| (name, AttributeValue::from_json(value))).collect())
 }

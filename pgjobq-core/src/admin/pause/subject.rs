@@ -10,8 +10,8 @@ use crate::admin::queue::Queue;
 use crate::client::Client;
 
 /// A kind by name, from [`Client::kind`].
-#[derive(Debug)]
-#[must_use = "pause or resume it, or change its limits"]
+#[derive(Clone, Debug)]
+#[must_use = "enqueue a job of it, pause or resume it, or change its limits"]
 pub struct JobKind<'c> {
     pub(crate) client: &'c Client,
     pub(crate) name: String,
@@ -26,7 +26,7 @@ pub struct JobKey<'c> {
 }
 
 impl Client {
-    /// Returns a kind by name, to pause its jobs, to resume them, or to change their limits.
+    /// Returns a kind by name, to enqueue a job of it, to pause its jobs, to resume them, or to change their limits.
     pub fn kind(&self, name: impl Into<String>) -> JobKind<'_> {
         JobKind { client: self, name: name.into() }
     }

@@ -24,14 +24,14 @@ files! {
     "deleted_queues", "tidy", "workflow", "steps", "settle", "unblock", "step_args", "tend", "workflow_end", "workflow_retry",
     "workflow_status",
     "words", "explain", "explain_end", "explain_wait", "explain_parents", "explain_limit", "explain_rate", "explain_unique", "obstacles", "explain_line", "place",
-    "schedules", "declared_schedules", "fire", "change_waiting", "stored_args", "ageing", "belongs", "selection", "listing", "export", "actions", "batch", "apply_action",
+    "schedules", "declared_schedules", "fire", "change_waiting", "stored_args", "ageing", "belongs", "selection", "listing", "export", "actions", "batch", "apply_action", "audit", "details", "dead_groups",
     "views",
 }
 
 /// Settings of the functions above. They follow whenever one of those was installed, which resets its settings.
 pub(crate) const PLANS: &str = text!("plans");
 
-/// The privileges of the roles of producers and workers.
+/// The privileges of the roles, in a section for each.
 pub(crate) const GRANTS: &str = text!("grants");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! The SQL that makes the schema, or brings it up to date.
 
-use super::definitions::{DEFINITIONS, Definition, FILES, GRANTS, Kind, PLANS, digest, text};
+use super::definitions::{DEFINITIONS, Definition, FILES, Kind, PLANS, digest, text};
 use super::recorded::Recorded;
+use super::roles::{SchemaRole, all_roles};
 use super::version::{OLDEST_PROGRAM, PROGRAM};
 use crate::db::schema::{InvalidSchema, Schema};
 
@@ -27,7 +28,6 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
 
 const DROP: &str = text!("upgrade/drop");
 const RESTORE: &str = text!("upgrade/restore");
-const ROLES: &str = text!("roles");
 
 /// The digest of everything that a program installs.
 pub(crate) fn whole_digest() -> i64 {
@@ -113,17 +113,21 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Grants what is new to the roles, if they were granted the use of this very schema.
+/// Grants what is new to each role that was granted the use of this very schema.
 fn granted_again() -> String {
-    format!(
-        "do $upgrade$ begin
-    if (select count(distinct r.rolname) from pg_namespace n, aclexplode(n.nspacl) g join pg_roles r on r.oid = g.grantee
-         where n.oid = (select relnamespace from pg_class where oid = 'pgjobq.settings'::regclass)
-           and g.privilege_type = 'USAGE' and r.rolname in ('pgjobq_producer', 'pgjobq_worker')) = 2
+    let again = |role: SchemaRole| {
+        format!(
+            "do $upgrade$ begin
+    if exists (select from pg_namespace n, aclexplode(n.nspacl) g join pg_roles r on r.oid = g.grantee
+                where n.oid = (select relnamespace from pg_class where oid = 'pgjobq.settings'::regclass)
+                  and g.privilege_type = 'USAGE' and r.rolname = '{role}')
     then
-{GRANTS}    end if;
-end $upgrade$;\n"
-    )
+{}    end if;
+end $upgrade$;\n",
+            role.grants()
+        )
+    };
+    SchemaRole::ALL.into_iter().map(again).collect()
 }
 
 /// The numbered files after the first `done`.
@@ -161,7 +165,7 @@ fn literal<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// Everything that [`Client::migrate`](crate::Client::migrate) would run on an empty database, as SQL, for people who run their
-/// own migrations; and, after it, the grants that a role which only enqueues and waits needs, and one whose worker runs jobs.
+/// own migrations; and, after it, the [roles](crate::SchemaRole) and their grants.
 ///
 /// ```
 /// # use pgjobq_core as pgjobq;
@@ -176,8 +180,7 @@ fn literal<'a>(names: impl Iterator<Item = &'a str>) -> String {
 pub fn schema_sql(schema: &str) -> Result<String, InvalidSchema> {
     let schema = Schema::new(schema)?;
     let start = "select pgjobq.create_queue('default');\nselect pgjobq.make_partitions(0);\n";
-    let roles = schema.render_text(ROLES) + "\n" + &schema.render_text(GRANTS);
-    Ok(fresh(&schema, 1) + &schema.render_text(start) + "\n" + &roles)
+    Ok(fresh(&schema, 1) + &schema.render_text(start) + "\n" + &schema.render_text(&all_roles()))
 }
 
 #[cfg(test)]

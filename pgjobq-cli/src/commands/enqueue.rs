@@ -1,0 +1,111 @@
+//! `pgjobq enqueue`
+
+use std::io::Read as _;
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use pgjobq::{EnqueueOutcome, JobId, Priority};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::session::Session;
+use crate::values::{PriorityName, duration, moment};
+
+/// Enqueue a job by the name of its kind
+#[derive(Args)]
+#[command(
+    long_about = "Enqueues a job by the name of its kind.\n\nOptions that are left out follow what programs have recorded of \
+                  the kind. Nothing checks the arguments before the job runs."
+)]
+pub(crate) struct Enqueue {
+    /// The kind: the name of the job function, unless `#[job(kind = …)]` says another
+    kind: String,
+    /// The arguments: a JSON object, by the names of the function's arguments; `-` reads them from standard input
+    #[arg(default_value = "{}")]
+    args: String,
+    /// The queue, which must exist
+    #[arg(long)]
+    queue: Option<String>,
+    /// The priority
+    #[arg(long)]
+    priority: Option<PriorityName>,
+    /// How many tries follow the first failure
+    #[arg(long, value_parser = clap::value_parser!(u16).range(..=32_767))]
+    retries: Option<u16>,
+    /// Start not before this time has passed
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    delay: Option<Duration>,
+    /// Start not before this time
+    #[arg(long, value_parser = moment, value_name = "TIME", conflicts_with = "delay")]
+    run_at: Option<SystemTime>,
+    /// End it as expired if it has not started within this time
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    expires_in: Option<Duration>,
+    /// Its id, so that the command can be repeated and enqueues it once
+    #[arg(long)]
+    id: Option<JobId>,
+    /// Its attributes: a JSON object of names and plain values
+    #[arg(long, value_name = "JSON")]
+    attributes: Option<String>,
+    /// Its key
+    #[arg(long)]
+    key: Option<String>,
+    /// The text that makes it unique among the jobs of its kind
+    #[arg(long)]
+    unique_key: Option<String>,
+}
+
+#[derive(Serialize)]
+struct EnqueuedJson {
+    job: Option<JobId>,
+    outcome: &'static str,
+}
+
+impl Enqueue {
+    pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
+        let args = arguments(&self.args)?;
+        let mut job = session.client.kind(&self.kind).enqueue(args);
+        macro_rules! set {
+            ($($option:ident),*) => {$(
+                if let Some(value) = self.$option {
+                    job = job.$option(value);
+                }
+            )*};
+        }
+        set!(queue, retries, delay, run_at, expires_in, id, attributes, key, unique_key);
+        if let Some(priority) = self.priority {
+            job = job.priority(Priority::from(priority));
+        }
+        let enqueued = job.await?;
+        let (outcome, text) = match (enqueued.outcome, enqueued.job) {
+            (EnqueueOutcome::New, Some(job)) => ("new", job.to_string()),
+            (EnqueueOutcome::Dropped, _) => ("dropped", "dropped: its queue is full".to_owned()),
+            (_, Some(job)) => ("duplicate", format!("{job} is live already: nothing was enqueued")),
+            (_, None) => ("dropped", "nothing was enqueued".to_owned()),
+        };
+        session.out.print(&EnqueuedJson { job: enqueued.job, outcome }, || text)?;
+        warn_of_no_worker(session, &self.kind, enqueued.job).await
+    }
+}
+
+fn arguments(text: &str) -> Result<String, Failure> {
+    if text != "-" {
+        return Ok(text.to_owned());
+    }
+    let mut read = String::new();
+    let wrong = |error| Failure::Usage(format!("the arguments cannot be read from standard input: {error}"));
+    std::io::stdin().read_to_string(&mut read).map_err(wrong)?;
+    Ok(read)
+}
+
+/// Notes that no live worker takes the job: its kind may be misspelt.
+async fn warn_of_no_worker(session: &Session, kind: &str, job: Option<JobId>) -> Result<(), Failure> {
+    let Some(job) = job else { return Ok(()) };
+    let status = session.client.job(job).status().await?;
+    if status.is_some_and(|status| status.workers == 0 && status.finished_at.is_none()) {
+        session.out.note(&format!(
+            "no live worker takes jobs of the kind `{kind}` in this queue: `pgjobq explain {job}` says why"
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! `pgjobq pause`
+
+use std::time::{Duration, SystemTime};
+
+use clap::{Args, ValueEnum};
+use pgjobq::{Pause as Paused, PauseError, Pausing};
+use serde::Serialize;
+
+use crate::confirm::Asked;
+use crate::failure::Failure;
+use crate::json::PauseJson;
+use crate::session::Session;
+use crate::values::{duration, moment};
+
+/// Pause a queue, a kind or a key; without a name, list the pauses
+#[derive(Args)]
+pub(crate) struct Pause {
+    /// What to pause
+    #[arg(requires = "name")]
+    scope: Option<Scope>,
+    /// Its name
+    name: Option<String>,
+    /// End the pause after this time
+    #[arg(long = "for", value_parser = duration, value_name = "TIME", conflicts_with = "until")]
+    lasting: Option<Duration>,
+    /// End the pause at this time
+    #[arg(long, value_parser = moment, value_name = "TIME")]
+    until: Option<SystemTime>,
+    #[command(flatten)]
+    asked: Asked,
+}
+
+/// The jobs that a pause stops.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Scope {
+    /// All jobs of a queue
+    Queue,
+    /// All jobs of a kind, in any queue
+    Kind,
+    /// All jobs with a key, of any kind
+    Key,
+}
+
+impl Scope {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Kind => "kind",
+            Self::Key => "key",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PausesJson {
+    pauses: Vec<PauseJson>,
+}
+
+impl Pause {
+    pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
+        if let (Some(scope), Some(name)) = (self.scope, self.name.clone()) {
+            self.pause(session, scope, &name).await?;
+        }
+        let pauses = session.client.pauses().await?;
+        let json = PausesJson { pauses: pauses.iter().map(PauseJson::from).collect() };
+        session.out.print(&json, || shown(&pauses))
+    }
+
+    async fn pause(self, session: &Session, scope: Scope, name: &str) -> Result<(), PauseError> {
+        let client = &session.client;
+        let mut pausing: Pausing<'_> = match scope {
+            Scope::Queue => client.queue(name).pause(),
+            Scope::Kind => client.kind(name).pause(),
+            Scope::Key => client.key(name).pause(),
+        };
+        let end = self.lasting.and_then(|lasting| SystemTime::now().checked_add(lasting));
+        if let Some(end) = self.until.or(end) {
+            pausing = pausing.until(end);
+        }
+        if let Some(by) = self.asked.by {
+            pausing = pausing.by(by);
+        }
+        if let Some(because) = self.asked.because {
+            pausing = pausing.because(because);
+        }
+        pausing.await
+    }
+}
+
+fn shown(pauses: &[Paused]) -> String {
+    if pauses.is_empty() {
+        return "nothing is paused".to_owned();
+    }
+    pauses.iter().map(|pause| format!("{pause}\n")).collect()
+}

@@ -1,0 +1,38 @@
+//! `pgjobq resume`
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::commands::pause::Scope;
+use crate::failure::Failure;
+use crate::session::Session;
+
+/// End the pause of a queue, a kind or a key
+#[derive(Args)]
+pub(crate) struct Resume {
+    /// What to resume
+    scope: Scope,
+    /// Its name
+    name: String,
+}
+
+#[derive(Serialize)]
+struct ResumedJson<'r> {
+    scope: &'static str,
+    name: &'r str,
+    was_paused: bool,
+}
+
+impl Resume {
+    pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
+        let (client, name) = (&session.client, &*self.name);
+        let was_paused = match self.scope {
+            Scope::Queue => client.queue(name).resume().await?,
+            Scope::Kind => client.kind(name).resume().await?,
+            Scope::Key => client.key(name).resume().await?,
+        };
+        let scope = self.scope.name();
+        let said = if was_paused { "goes on" } else { "was not paused" };
+        session.out.print(&ResumedJson { scope, name, was_paused }, || format!("the {scope} `{name}` {said}"))
+    }
+}

@@ -1,0 +1,95 @@
+//! Actions on all jobs that match a filter: shown first, and done only if confirmed.
+
+use clap::Args;
+use pgjobq::{Action, ActionReport, ActionState};
+
+use crate::failure::Failure;
+use crate::json::{ActionJson, PreviewJson};
+use crate::session::Session;
+
+/// The options of an action on many jobs.
+#[derive(Args)]
+pub(crate) struct Confirm {
+    /// Change all jobs that match. Without it, the command only shows them and their number
+    #[arg(long, short)]
+    yes: bool,
+    /// Change at most so many: "500 per minute"
+    #[arg(long, value_name = "RATE")]
+    rate: Option<String>,
+    /// Return once the action is stored. Workers carry it out
+    #[arg(long)]
+    no_wait: bool,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+}
+
+/// The person who asks, and the reason.
+#[derive(Args)]
+pub(crate) struct Asked {
+    /// Who asks; the database role by default
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// The reason, which is stored with the action
+    #[arg(long, value_name = "REASON")]
+    pub(crate) because: Option<String>,
+}
+
+impl Confirm {
+    /// Shows what an action would change; carries it out if that is confirmed.
+    pub(crate) async fn act(&self, session: &Session, action: Action<'_>) -> Result<(), Failure> {
+        let action = self.with_options(action);
+        if !self.yes {
+            let preview = action.preview().await?;
+            session.out.print(&PreviewJson::from(&preview), || &preview)?;
+            let count = preview.count;
+            return Err(Failure::Unconfirmed(format!(
+                "nothing was changed: add --yes to change {count} jobs"
+            )));
+        }
+        let report = self.carry_out(session, action).await?;
+        session.out.print(&ActionJson::from(&report), || &report)?;
+        match report.state {
+            ActionState::Stopped => Err(Failure::Refused(format!("action {} was stopped", report.id))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Carries out an action on one job, which needs no confirmation.
+    pub(crate) async fn act_on_one(
+        &self,
+        session: &Session,
+        action: Action<'_>,
+    ) -> Result<ActionReport, Failure> {
+        self.carry_out(session, self.with_options(action)).await
+    }
+
+    fn with_options<'c>(&self, mut action: Action<'c>) -> Action<'c> {
+        if let Some(rate) = &self.rate {
+            action = action.rate(rate);
+        }
+        if let Some(by) = &self.asked.by {
+            action = action.by(by);
+        }
+        if let Some(because) = &self.asked.because {
+            action = action.because(because);
+        }
+        action
+    }
+
+    async fn carry_out(&self, session: &Session, action: Action<'_>) -> Result<ActionReport, Failure> {
+        let started = action.start().await?;
+        if self.no_wait {
+            return Ok(started.progress().await?);
+        }
+        tokio::select! {
+            report = started.wait() => Ok(report?),
+            _ = tokio::signal::ctrl_c() => {
+                let id = started.id();
+                session.out.note(&format!(
+                    "action {id} goes on in the running workers; `pgjobq actions {id} --stop` stops it"
+                ));
+                Ok(started.progress().await?)
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The reasons for which a command fails, and the exit codes that scripts see.
+
+use std::process::ExitCode;
+
+use pgjobq::filter::FilterError;
+use pgjobq::{
+    ActionError, DatabaseError, EnqueueByKindError, HandleError, MigrateError, PauseError, RetryError,
+};
+
+/// The exit codes, for the help of the command.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  refused by the database, or nothing could be changed
+  2  wrong usage: an option, a filter, a URL
+  3  no such job, workflow, queue or action
+  4  not confirmed: look at the count, and add --yes
+  5  the schema is missing or not up to date
+  6  the database could not be reached, or did not answer
+  7  the doctor has found a fault";
+
+/// The reason for which a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The database refused, or nothing could be changed.
+    #[error("{0}")]
+    Refused(String),
+    /// The command line is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// The thing that the command names does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// An action on many jobs was not confirmed.
+    #[error("{0}")]
+    Unconfirmed(String),
+    /// The schema is missing or not up to date.
+    #[error("{0}")]
+    Schema(String),
+    /// The database could not be reached, or did not answer.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The doctor has found faults.
+    #[error("{0}")]
+    Faults(String),
+    /// The reader of the output is gone. It needs no message.
+    #[error("the output was closed")]
+    Closed,
+}
+
+impl Failure {
+    /// The word for it, in JSON.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused",
+            Self::Usage(_) => "usage",
+            Self::NotFound(_) => "not_found",
+            Self::Unconfirmed(_) => "not_confirmed",
+            Self::Schema(_) => "schema",
+            Self::Unreachable(_) => "unreachable",
+            Self::Faults(_) => "faults",
+            Self::Closed => "closed",
+        }
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Closed => 0,
+            Self::Refused(_) => 1,
+            Self::Usage(_) => 2,
+            Self::NotFound(_) => 3,
+            Self::Unconfirmed(_) => 4,
+            Self::Schema(_) => 5,
+            Self::Unreachable(_) => 6,
+            Self::Faults(_) => 7,
+        })
+    }
+
+    /// The error of a filter, with a mark below the column at which it is wrong.
+    pub(crate) fn filter(text: &str, error: &FilterError) -> Self {
+        let message = error.to_string();
+        let Some(column) = error.column.filter(|_| !text.contains(['\n', '\t'])) else {
+            return Self::Usage(message);
+        };
+        Self::Usage(format!("{message}\n  {text}\n  {}^", " ".repeat(column.saturating_sub(1))))
+    }
+}
+
+impl From<DatabaseError> for Failure {
+    fn from(error: DatabaseError) -> Self {
+        match &error {
+            DatabaseError::NotMigrated { schema, .. } => {
+                let instead = "run `pgjobq migrate`, or name another one with --schema";
+                Self::Schema(format!(
+                    "the schema `{schema}` is missing, or older than this program: {instead}"
+                ))
+            }
+            DatabaseError::TooNew { schema, found, oldest, ours } => Self::Schema(format!(
+                "the schema `{schema}` was installed by pgjobq {found} and admits pgjobq {oldest} and newer; this program has \
+                 {ours}: install a newer pgjobq-cli"
+            )),
+            DatabaseError::NoPermission { message, .. } => Self::Refused(format!(
+                "the database role may not do this ({message}): `pgjobq grants --role …` prints what each role needs"
+            )),
+            DatabaseError::Unavailable { .. } | DatabaseError::Unanswered { .. } => {
+                Self::Unreachable(error.to_string())
+            }
+            _ => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<HandleError> for Failure {
+    fn from(error: HandleError) -> Self {
+        match error {
+            HandleError::Database(error) => error.into(),
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
+impl From<ActionError> for Failure {
+    fn from(error: ActionError) -> Self {
+        match error {
+            ActionError::Database(error) => error.into(),
+            ActionError::UnknownAction(_) => Self::NotFound(error.to_string()),
+            other => Self::Usage(other.to_string()),
+        }
+    }
+}
+
+impl From<PauseError> for Failure {
+    fn from(error: PauseError) -> Self {
+        match error {
+            PauseError::Database(error) => error.into(),
+            PauseError::UnknownQueue(name) => Self::NotFound(format!("queue `{name}` does not exist")),
+            other => Self::Usage(other.to_string()),
+        }
+    }
+}
+
+impl From<MigrateError> for Failure {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Database(error) => error.into(),
+            other => Self::Schema(other.to_string()),
+        }
+    }
+}
+
+impl From<RetryError> for Failure {
+    fn from(error: RetryError) -> Self {
+        match error {
+            RetryError::Database(error) => error.into(),
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
+impl From<EnqueueByKindError> for Failure {
+    fn from(error: EnqueueByKindError) -> Self {
+        match error {
+            EnqueueByKindError::Database(error) => error.into(),
+            EnqueueByKindError::UnknownQueue(message) => {
+                let instead = "a worker that serves it creates it, or `select pgjobq.create_queue(…)`";
+                Self::NotFound(format!("{message}: {instead}"))
+            }
+            EnqueueByKindError::Invalid(_) => Self::Usage(error.to_string()),
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Texts, times and numbers as a terminal shows them.
+
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
+
+/// Returns a line without what would control a terminal: the kind, the error or the key of a job may be hostile.
+pub(crate) fn plain(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    for letter in line.chars() {
+        if letter.is_control() || is_format(letter) {
+            let _ = write!(text, "{}", letter.escape_unicode());
+        } else {
+            text.push(letter);
+        }
+    }
+    text
+}
+
+/// Returns whether a character reorders or hides others.
+fn is_format(letter: char) -> bool {
+    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Returns the first line of a text, cut to this number of characters.
+pub(crate) fn first_line(text: &str, most: usize) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    if line.chars().count() <= most {
+        return line.to_owned();
+    }
+    let kept: String = line.chars().take(most.saturating_sub(1)).collect();
+    kept + "…"
+}
+
+/// Returns a time as RFC 3339, to the second.
+pub(crate) fn moment(at: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(at).to_string()
+}
+
+/// Returns a duration in its two largest units: `2h 5m`.
+pub(crate) fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    let Some(first) = units.iter().position(|(unit, _)| seconds >= *unit) else { return "0s".to_owned() };
+    let (unit, name) = units[first];
+    let largest = format!("{}{name}", seconds / unit);
+    match units.get(first + 1) {
+        Some((next, name)) if seconds % unit >= *next => format!("{largest} {}{name}", seconds % unit / next),
+        _ => largest,
+    }
+}
+
+/// Returns a count, with a mark if it is an estimate.
+pub(crate) fn count(count: u64, exact: bool) -> String {
+    format!("{}{count}", if exact || count < 10_000 { "" } else { "~" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_controls_no_terminal() {
+        assert_eq!(plain("a\u{1b}[2Jb\rc\u{202e}d"), "a\\u{1b}[2Jb\\u{d}c\\u{202e}d");
+        assert_eq!(plain("plain — ünïcode 日本"), "plain — ünïcode 日本");
+    }
+
+    #[test]
+    fn span_has_its_two_largest_units() {
+        let of = |seconds| span(Duration::from_secs(seconds));
+        assert_eq!([of(0), of(59), of(60), of(3_599)], ["0s", "59s", "1m", "59m 59s"]);
+        assert_eq!([of(3_601), of(7_500), of(90_000)], ["1h", "2h 5m", "1d 1h"]);
+    }
+
+    #[test]
+    fn long_line_is_cut_between_characters() {
+        assert_eq!(first_line("äöüß\nnext", 4), "äöüß");
+        assert_eq!(first_line("äöüßx", 4), "äöü…");
+        assert_eq!(first_line("", 4), "");
+    }
+}

@@ -1,0 +1,19 @@
+//! The command `pgjobq`, run as a process, on a real PostgreSQL.
+#![allow(clippy::unwrap_used)]
+
+mod deaf;
+#[allow(dead_code)]
+#[path = "../../../tests/it/multiplexer.rs"]
+mod multiplexer;
+#[allow(dead_code)]
+#[path = "../../../tests/it/proxy.rs"]
+mod proxy;
+mod stage;
+
+mod acts; // Commands that change something.
+mod doctor; // Each planted fault is found, and repaired.
+mod errors; // What a person reads who made a mistake, and the exit codes.
+mod help; // Completions, pages, and output that nobody reads.
+mod lists; // Commands that only look.
+mod schema; // Migrations, scripts and roles.
+mod top; // `top` in a terminal.

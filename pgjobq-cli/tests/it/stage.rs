@@ -1,0 +1,143 @@
+//! A database for one test, and runs of the command on it.
+
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use pgjobq::prelude::*;
+use pgjobq::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use pgjobq::sqlx::{self, AssertSqlSafe, ConnectOptions as _, PgPool};
+use serde_json::Value;
+
+/// The time in which anything that a test waits for happens, on a machine that is far slower than usual.
+const PATIENCE: Duration = Duration::from_secs(100);
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+
+#[job]
+pub(crate) async fn cli_double(number: u64) -> Result<u64> {
+    Ok(number.saturating_mul(2))
+}
+
+#[job(retries = 0)]
+pub(crate) async fn cli_die(message: String) -> Result<()> {
+    Err(message.into())
+}
+
+/// A database of its own for one test.
+pub(crate) struct Stage {
+    _server: pgjobq::dev::Database,
+    admin: PgPool,
+    name: String,
+    pub(crate) options: PgConnectOptions,
+    pub(crate) client: Client,
+}
+
+/// What a run of the command has printed, and its exit code.
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Stage {
+    /// Creates a migrated database.
+    pub(crate) async fn new() -> Self {
+        let stage = Self::empty().await;
+        stage.client.migrate().await.unwrap();
+        stage
+    }
+
+    /// Creates a database without our schema.
+    pub(crate) async fn empty() -> Self {
+        let server = pgjobq::dev::database().await.unwrap();
+        let admin = PgPoolOptions::new().max_connections(1).connect(server.url()).await.unwrap();
+        let name = format!("pgjobq_cli_{}", JobId::new().as_uuid().simple());
+        run_sql(&admin, &format!("create database {name}")).await;
+        let options = admin.connect_options().as_ref().clone().database(&name);
+        let pool = PgPoolOptions::new().max_connections(8).connect_with(options.clone()).await.unwrap();
+        Self { _server: server, admin, name, options, client: Client::new(pool) }
+    }
+
+    pub(crate) async fn run_sql(&self, sql: &str) {
+        run_sql(self.client.pool(), sql).await;
+    }
+
+    /// Returns the one value of an expression, as text.
+    pub(crate) async fn text(&self, sql: &str) -> String {
+        let sql = AssertSqlSafe(format!("select ({sql})::text"));
+        sqlx::query_scalar(sql).fetch_one(self.client.pool()).await.unwrap()
+    }
+
+    /// Returns when the query returns true; panics at the timeout.
+    pub(crate) async fn until(&self, sql: &str) {
+        let looked = async {
+            while self.text(sql).await != "true" {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, looked).await.unwrap_or_else(|_| panic!("never true: {sql}"));
+    }
+
+    /// Starts a worker of the queue `default`.
+    pub(crate) async fn worker(&self) -> pgjobq::RunningWorker {
+        let worker =
+            Worker::builder(&self.client).queue("default", 5).poll_interval(Duration::from_millis(200));
+        worker.build().await.unwrap().start()
+    }
+
+    /// Runs jobs until one has ended.
+    pub(crate) async fn end_of<T: serde::de::DeserializeOwned>(&self, job: &JobHandle<T>) -> Outcome<T> {
+        tokio::time::timeout(PATIENCE, job.wait(&self.client)).await.unwrap().unwrap()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.options.to_url_lossy().to_string()
+    }
+
+    /// Returns the URL of this database for another role.
+    pub(crate) fn url_of(&self, role: &str) -> String {
+        self.options.clone().username(role).to_url_lossy().to_string()
+    }
+
+    /// Runs the command on this database.
+    pub(crate) fn pgjobq(&self, arguments: &[&str]) -> Ran {
+        pgjobq(&[&["--url", &self.url()], arguments].concat())
+    }
+
+    /// Runs the command, which must succeed, and returns what it printed.
+    #[track_caller]
+    pub(crate) fn text_of(&self, arguments: &[&str]) -> String {
+        let ran = self.pgjobq(arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+        ran.stdout
+    }
+
+    /// Runs the command with `--json`, which must succeed, and returns its value.
+    #[track_caller]
+    pub(crate) fn json_of(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.text_of(&[arguments, &["--json"]].concat())).unwrap()
+    }
+
+    pub(crate) async fn drop(self) {
+        self.client.close().await;
+        self.client.pool().close().await;
+        run_sql(&self.admin, &format!("drop database {} with (force)", self.name)).await;
+    }
+}
+
+async fn run_sql(pool: &PgPool, sql: &str) {
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(pool).await.unwrap();
+}
+
+/// The command without a database of its environment.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pgjobq"));
+    command.args(arguments).env_remove("DATABASE_URL").env_remove("PGJOBQ_SCHEMA").stdin(Stdio::null());
+    command
+}
+
+/// Runs the command.
+pub(crate) fn pgjobq(arguments: &[&str]) -> Ran {
+    let Output { status, stdout, stderr } = command(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: status.code().unwrap(), stdout: text(stdout), stderr: text(stderr) }
+}

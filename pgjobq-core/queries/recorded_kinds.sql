@@ -1,0 +1,10 @@
+-- The kinds that programs have recorded, each with the number of live workers that know it. Times are in
+-- microseconds since 1970.
+select k.kind, k.queue, k.priority, k.retries, k.max_crashes, k.redact,
+       pgjobq.micros(k.recorded_at) as recorded_at, coalesce(w.workers, 0) as workers
+  from pgjobq.kinds k
+  left join (select kind, count(distinct id) as workers
+               from pgjobq.workers, unnest(kinds) kind
+              where seen_at > clock_timestamp() - lease
+              group by kind) w on w.kind = k.kind
+ order by k.kind

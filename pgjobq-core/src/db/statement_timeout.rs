@@ -1,0 +1,45 @@
+//! A shorter timeout for the statements of a part of the program.
+
+use std::time::Duration;
+
+use crate::db::query::STATEMENT_TIMEOUT;
+
+tokio::task_local! {
+    static LIMIT: Duration;
+}
+
+/// The timeout that the server has for a statement that people run now and then, unless a shorter one was set.
+const ON_SERVER: Duration = Duration::from_secs(30);
+/// The time that the client waits for longer than the server: the way to it and back.
+const ON_THE_WAY: Duration = STATEMENT_TIMEOUT.saturating_sub(ON_SERVER);
+
+/// Runs a future in which each statement of the administration (lists, counts, explanations, pauses, actions) takes at most this long. Use
+/// it for what people can trigger: a web page must not keep the database busy after its reader has gone.
+///
+/// Without it the limit is 30 seconds, and it cannot be raised above that. The database cancels a statement that takes longer. It does
+/// not concern tasks that the future spawns, nor enqueues and waits.
+///
+/// ```no_run
+/// # use pgjobq_core as pgjobq;
+/// # async fn example(client: pgjobq::Client) -> Result<(), pgjobq::ActionError> {
+/// use std::time::Duration;
+/// use pgjobq::filter::queue;
+///
+/// let mail = client.jobs(queue("mail"));
+/// let count = pgjobq::with_statement_timeout(Duration::from_secs(2), mail.count()).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn with_statement_timeout<F: Future>(limit: Duration, future: F) -> F::Output {
+    LIMIT.scope(limit.clamp(Duration::from_millis(1), ON_SERVER), future).await
+}
+
+/// The timeout of a statement on the server.
+pub(crate) fn on_server() -> Duration {
+    LIMIT.try_with(|limit| *limit).unwrap_or(ON_SERVER)
+}
+
+/// The time that the client waits for the answer, and tries again after an interruption.
+pub(crate) fn in_client() -> Duration {
+    on_server() + ON_THE_WAY
+}
