@@ -23,8 +23,8 @@ struct ThumbnailV1 {
 impl From<ThumbnailV1> for ThumbnailArgs {
     fn from(ThumbnailV1 { image, width }: ThumbnailV1) -> Self {
         let size = match width {
-            ..=200 => Size::Small,
-            ..=800 => Size::Medium,
+            0..=200 => Size::Small,
+            201..=800 => Size::Medium,
             _ => Size::Large,
         };
         Self { image, size }
@@ -74,6 +74,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     /// Fails if a job stores its arguments in another shape without a new version.
     #[test]

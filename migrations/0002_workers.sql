@@ -115,7 +115,8 @@ create type pgjobq.claimed_job as (
 );
 
 comment on type pgjobq.claimed_job is 'Internal. A row of the answer of a claim: see `claim`.';
-comment on column pgjobq.claimed_job.due is 'When the job came due. Only the claims of observed workers read it.';
+comment on column pgjobq.claimed_job.due is
+    'When the job came due. Only the claims of observed workers read it.';
 comment on column pgjobq.claimed_job.args_text is
     'The arguments, if the claim had to print them; then `args` is null.';
 

@@ -29,7 +29,7 @@ grant select, insert, update on pgjobq.fleet to pgjobq_producer;
 grant select on sequence pgjobq.ticket to pgjobq_producer;
 
 -- An application sets schedules for its users, and may enqueue their jobs anyway.
-grant select, insert, update, delete on pgjobq.schedules to pgjobq_producer, pgjobq_worker;
+grant select, insert, update, delete on pgjobq.schedules to pgjobq_producer;
 grant select, delete on pgjobq.ticks to pgjobq_producer;
 grant select on pgjobq.schedule_declarations to pgjobq_producer;
 
@@ -97,6 +97,7 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
 -- no setting of an operator.
 grant select, usage on sequence pgjobq.ticket to pgjobq_worker;
 grant select, insert, update on pgjobq.fleet to pgjobq_worker;
+grant select, insert, update, delete on pgjobq.schedules to pgjobq_worker;
 grant select, delete on pgjobq.queues to pgjobq_worker;
 grant insert (name), update (deleted_at, keep_completed, keep_dead, keep_cancelled, keep_expired, slots,
         bound, when_full, is_bounded, capacity, ageing)
@@ -135,8 +136,10 @@ grant execute on function pgjobq.explain, pgjobq.obstacles, pgjobq.explain_pause
     pgjobq.count_jobs, pgjobq.list_jobs, pgjobq.job_details, pgjobq.dead_groups, pgjobq.error_pattern,
     pgjobq.matches, pgjobq.filter_columns,
     pgjobq.lookup, pgjobq.job_row, pgjobq.shard_of, pgjobq.channel, pgjobq.progress_of, pgjobq.printed,
-    pgjobq.ended_badly, pgjobq.show_ended, pgjobq.ended_as, pgjobq.readable, 
-    pgjobq.shown_args,
+    pgjobq.ended_badly, pgjobq.show_ended, pgjobq.ended_as, pgjobq.readable, pgjobq.shown_args,
+    pgjobq.versioned_kind, pgjobq.versions_in, pgjobq.unread_version, pgjobq.explain_edit,
+    pgjobq.export_jobs, pgjobq.exported, pgjobq.exported_json, pgjobq.utc, pgjobq.waiting_args,
+    pgjobq.list_schedules,
     pgjobq.queue_stats, pgjobq.queue_counts, pgjobq.scheduled_counts, pgjobq.dead_counts,
     pgjobq.worker_counts, pgjobq.limit_counts, pgjobq.count_permits, pgjobq.count_waiting,
     pgjobq.estimated_jobs, pgjobq.due_since, pgjobq.overdue, pgjobq.ready_line, pgjobq.quarantine_line,
@@ -160,9 +163,9 @@ grant insert (name), update (deleted_at, keep_completed, keep_dead, keep_cancell
 grant insert, update, delete on pgjobq.lanes, pgjobq.jobs, pgjobq.failures, pgjobq.finished,
     pgjobq.finished_rest, pgjobq.waiters, pgjobq.workflows, pgjobq.steps, pgjobq.unsettled, pgjobq.unreleased,
     pgjobq.edges, pgjobq.ended_parents, pgjobq.lost_ends, pgjobq.ageing, pgjobq.room, pgjobq.room_waiters,
-    pgjobq.unique_until, pgjobq.unique_locks, pgjobq.fleet to pgjobq_administrator;
+    pgjobq.unique_until, pgjobq.unique_locks, pgjobq.fleet, pgjobq.schedules to pgjobq_administrator;
 grant insert (shard, id, holder, holder_created_at, lasts, answer, job), delete on pgjobq.unique_requests
     to pgjobq_administrator;
-grant delete on pgjobq.cancels, pgjobq.progress to pgjobq_administrator;
+grant delete on pgjobq.cancels, pgjobq.progress, pgjobq.ticks to pgjobq_administrator;
 grant update (changes) on pgjobq.settings to pgjobq_administrator;
 grant execute on all functions in schema pgjobq to pgjobq_administrator;

@@ -80,8 +80,6 @@
 extern crate self as pgjobq; // so that #[job] works in our own doctests and unit tests
 
 mod error;
-#[cfg(feature = "testing")]
-pub mod testing;
 
 pub use error::Error;
 #[doc(hidden)] // A bound of what a job function may return; programs never name it.
@@ -90,21 +88,21 @@ pub use pgjobq_core::JobReturn;
 pub use pgjobq_core::dev;
 pub use pgjobq_core::{
     Action, ActionError, ActionId, ActionReport, ActionState, AnyJob, AttributeIndex, AttributeIndexError,
-    AttributeIndexState, AttributeValue, Audit, AuditId, AuditRecord, Backoff, Batch, BatchItem,
-    BatchResult, CallError, Cancel, CancelOutcome, Cancellation, Cause, Check, Client, ClientBuilder,
-    ClientError, CompleteError, DatabaseError, DeadGroup, EndedJob, EndedJobs, EndedState, EnqueueAllError,
-    EnqueueByKind, EnqueueByKindError, EnqueueEachError, EnqueueError, EnqueueOutcome, Enqueued,
-    EnqueuedByKind, Examination, Explanation, FailedAttempt, Failure, FailureReason, Finding, Gather,
-    Gathered, Graph, Growth, GrowthError, HandleError, Input, InvalidAttribute, InvalidJobId,
-    InvalidJobPlace, InvalidName, InvalidRate, InvalidSchema, ItemOutcome, Job, JobContext, JobCount,
-    JobDetails, JobError, JobHandle, JobId, JobPage, JobPlace, JobState, Jobs, JobsPreview, LeftOut,
-    LimitState, ListedJob, ListedWorkflow, MigrateError, NewJob, NewStep, NotCompleted, NotedAudit,
-    OtherKind, Outcome, Output, ParentStanding, Parents, Part, Priority, Progress, Queue, QueueError,
-    QueueOverview, QueueStats, Reason, RecordedKind, RegisteredWorker, Repair, RequeueError, RequeueOutcome,
-    RetryError, ScheduledBy, SchemaRole, Severity, StartedAction, State, Status, Step, StepResult,
-    StopReason, Target, Throughput, Tx, WaitError, Workflow, WorkflowError, WorkflowHandle, WorkflowId,
-    WorkflowNotCompleted, WorkflowOutcome, WorkflowPart, WorkflowStatus, enqueue_all, enqueue_each, filter,
-    gather, grants_sql, measure, observe, schema_sql, trace, with_statement_timeout,
+    AttributeIndexState, AttributeValue, Audit, AuditId, AuditRecord, Backoff, Batch, BatchItem, BatchResult,
+    CallError, Cancel, CancelOutcome, Cancellation, Cause, Check, Client, ClientBuilder, ClientError,
+    CompleteError, DatabaseError, DeadGroup, EndedJob, EndedJobs, EndedState, EnqueueAllError, EnqueueByKind,
+    EnqueueByKindError, EnqueueEachError, EnqueueError, EnqueueOutcome, Enqueued, EnqueuedByKind,
+    Examination, Explanation, FailedAttempt, Failure, FailureReason, Finding, Gather, Gathered, Graph,
+    Growth, GrowthError, HandleError, Input, InvalidAttribute, InvalidJobId, InvalidJobPlace, InvalidName,
+    InvalidRate, InvalidSchema, ItemOutcome, Job, JobContext, JobCount, JobDetails, JobError, JobHandle,
+    JobId, JobPage, JobPlace, JobState, Jobs, JobsPreview, LeftOut, LimitState, ListedJob, ListedWorkflow,
+    MigrateError, NewJob, NewStep, NotCompleted, NotedAudit, OtherKind, Outcome, Output, ParentStanding,
+    Parents, Part, Priority, Progress, Queue, QueueError, QueueOverview, QueueStats, Reason, RecordedKind,
+    RegisteredWorker, Repair, RequeueError, RequeueOutcome, RetryError, ScheduledBy, SchemaRole, Severity,
+    StartedAction, State, Status, Step, StepResult, StopReason, Target, Throughput, Tx, WaitError, Workflow,
+    WorkflowError, WorkflowHandle, WorkflowId, WorkflowNotCompleted, WorkflowOutcome, WorkflowPart,
+    WorkflowStatus, enqueue_all, enqueue_each, filter, gather, grants_sql, measure, observe, schema_sql,
+    trace, with_statement_timeout,
 };
 pub use pgjobq_core::{
     ChangeLimits, ChangeSettings, JobKey, JobKind, LimitError, LimitScope, LimitSettings, OnConflict,
@@ -112,10 +110,9 @@ pub use pgjobq_core::{
     Setting, UniqueWhile, WhenFull,
 };
 pub use pgjobq_core::{
-    CheckedKind, Export, NewArgs, Readability, SetArgs, SetArgsError, SetArgsOutcome, UnreadableArgs,
-    UnreadableJob, WaitingReport, check_waiting,
-    InvalidSchedule, Missed, MissedTick, NewSchedule, Overlap, Schedule, ScheduleError, ScheduleSource,
-    ScheduleState, Schedules, Tick,
+    CheckedKind, Export, InvalidSchedule, Missed, MissedTick, NewArgs, NewSchedule, Overlap, Readability,
+    Schedule, ScheduleError, ScheduleSource, ScheduleState, Schedules, SetArgs, SetArgsError, SetArgsOutcome,
+    Tick, UnreadableArgs, UnreadableJob, WaitingReport, check_waiting,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;

@@ -178,8 +178,8 @@ begin
         array[coalesce((p_job ->> 'max_crashes')::int, v_kind.max_crashes, 3)::smallint],
         array[v_own.job], array[1], array[p_job ->> 'args'], array[jsonb_strip_nulls(v_meta)::text],
         array[p_job ->> 'attributes'], array[v_own.key], null, nullif(array[p_at], '{null}'),
-        array[(p_job ->> 'expires')::bigint + coalesce(greatest(p_at - pgjobq.micros(clock_timestamp()), 0), 0)],
-        true, null,
+        array[(p_job ->> 'expires')::bigint
+              + coalesce(greatest(p_at - pgjobq.micros(clock_timestamp()), 0), 0)], true, null,
         p_weight => array[v_own.weight], p_unique_key => nullif(array[v_own.unique_key], '{null}'),
         p_shape_options => array[v_own.options]);
     perform pgjobq.reject_answer(v_kind.kind, v_queue, v_own.job, v_answer.unknown, v_answer.other_kind,

@@ -2,10 +2,14 @@
 -- nowhere; a later one is the `version` in the job's `meta`, which goes wherever the arguments go.
 
 -- The name that a worker must know to take a job: its kind, and from version 2 on the version: `thumbnail@2`.
--- No kind contains an `@`. For all other jobs it evaluates one operator, and copies nothing.
+-- No kind contains an `@`. For all other jobs it evaluates one operator, and copies nothing. It is inlined,
+-- also into queries that run with the search path of the connection, so it qualifies its operators.
 create or replace function pgjobq.versioned_kind(p_kind text, p_meta jsonb) returns text
 language sql immutable as $$
-    select case when p_meta ? 'version' then p_kind || '@' || (p_meta ->> 'version') else p_kind end
+    select case when p_meta operator(pg_catalog.?) 'version'::text
+                then p_kind operator(pg_catalog.||) '@'::text
+                     operator(pg_catalog.||) (p_meta operator(pg_catalog.->>) 'version'::text)
+                else p_kind end
 $$;
 
 comment on function pgjobq.versioned_kind is 'Internal. The name that a worker must know to take a job.';

@@ -324,7 +324,8 @@ impl Client {
 
     /// Enqueues jobs, a single one together with those of other callers, or a workflow.
     pub(crate) async fn insert(&self, new: New<'_>) -> Result<Inserted, EnqueueError> {
-        let inserted = self.send(new).await?;
+        // In a box, because the future is deep, and callers' futures around it meet the compiler's limit of depth.
+        let inserted = Box::pin(self.send(new)).await?;
         #[cfg(feature = "testing")]
         self.inner.inline.enqueued().await;
         Ok(inserted)

@@ -10,6 +10,7 @@ async fn r#charge(r#type: u8, size: u64, note: String) -> Outcome {
     missing_debug_implementations,
     non_camel_case_types,
     private_interfaces,
+    unnameable_types,
     unreachable_pub,
     unused_qualifications,
     clippy::all,
@@ -23,6 +24,7 @@ struct r#charge {}
     missing_debug_implementations,
     non_camel_case_types,
     private_interfaces,
+    unnameable_types,
     unreachable_pub,
     unused_qualifications,
     clippy::all,
@@ -89,6 +91,15 @@ const _: () = {
                 .computed("charge.size", computed_1)
                 .computed("version", computed_2)
         }
+        ///Makes a schedule of `charge` jobs with these arguments: from a cron pattern, such as `0 9 * * MON-FRI`, or an interval, such as `every 10m`.
+        pub fn schedule(
+            text: impl ::core::convert::Into<::std::string::String>,
+            r#type: u8,
+            size: u64,
+            note: String,
+        ) -> __pgjobq::NewSchedule {
+            __pgjobq::NewSchedule::new(text, Self::job(r#type, size, note))
+        }
         ///Returns the handle of the `charge` job with this id.
         #[must_use]
         pub fn handle(
@@ -135,13 +146,23 @@ const _: () = {
             >(Self::job(r#type, size, note), client)
                 .await
         }
+        #[doc(hidden)]
+        pub const __ARGS: &'static [&'static str] = &["type", "size", "note"];
+        #[doc(hidden)]
+        pub fn __args(
+            args: &__pgjobq::serde_json::value::RawValue,
+        ) -> ::core::result::Result<__Args<u8, u64, String>, __pgjobq::JobError> {
+            __stored::<(), u8, u64, String>()
+                .1(&__pgjobq::StoredArgs::new(args, __POLICY.version, false))
+        }
     }
     #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
     #[serde(crate = "__pgjobq::serde")]
-    struct __Args<__0, __1, __2> {
-        r#type: __0,
-        size: __1,
-        note: __2,
+    #[doc(hidden)]
+    pub struct __Args<__0, __1, __2> {
+        pub r#type: __0,
+        pub size: __1,
+        pub note: __2,
     }
     type __NewJob<__T, __A> = fn(&__A) -> __pgjobq::NewJob<__T>;
     type __Decode<__A> = fn(

@@ -8,6 +8,7 @@ async fn import(tenant: u64, region: Region, pages: u32) {}
     missing_debug_implementations,
     non_camel_case_types,
     private_interfaces,
+    unnameable_types,
     unreachable_pub,
     unused_qualifications,
     clippy::all,
@@ -21,6 +22,7 @@ struct import {}
     missing_debug_implementations,
     non_camel_case_types,
     private_interfaces,
+    unnameable_types,
     unreachable_pub,
     unused_qualifications,
     clippy::all,
@@ -89,6 +91,15 @@ const _: () = {
                 .computed_key(computed_0)
                 .computed_weight(computed_1)
         }
+        ///Makes a schedule of `import` jobs with these arguments: from a cron pattern, such as `0 9 * * MON-FRI`, or an interval, such as `every 10m`.
+        pub fn schedule(
+            text: impl ::core::convert::Into<::std::string::String>,
+            tenant: u64,
+            region: Region,
+            pages: u32,
+        ) -> __pgjobq::NewSchedule {
+            __pgjobq::NewSchedule::new(text, Self::job(tenant, region, pages))
+        }
         ///Returns the handle of the `import` job with this id.
         #[must_use]
         pub fn handle(
@@ -126,13 +137,23 @@ const _: () = {
         ) -> ::core::result::Result<(), __pgjobq::CallError> {
             __call::<()>(Self::job(tenant, region, pages), client).await
         }
+        #[doc(hidden)]
+        pub const __ARGS: &'static [&'static str] = &["tenant", "region", "pages"];
+        #[doc(hidden)]
+        pub fn __args(
+            args: &__pgjobq::serde_json::value::RawValue,
+        ) -> ::core::result::Result<__Args<u64, Region, u32>, __pgjobq::JobError> {
+            __stored::<(), u64, Region, u32>()
+                .1(&__pgjobq::StoredArgs::new(args, __POLICY.version, false))
+        }
     }
     #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
     #[serde(crate = "__pgjobq::serde")]
-    struct __Args<__0, __1, __2> {
-        tenant: __0,
-        region: __1,
-        pages: __2,
+    #[doc(hidden)]
+    pub struct __Args<__0, __1, __2> {
+        pub tenant: __0,
+        pub region: __1,
+        pub pages: __2,
     }
     type __NewJob<__T, __A> = fn(&__A) -> __pgjobq::NewJob<__T>;
     type __Decode<__A> = fn(

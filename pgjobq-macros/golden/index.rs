@@ -10,6 +10,7 @@ async fn index(docs: Batch<Document>, engine: State<Engine>) -> BatchResult {
     missing_debug_implementations,
     non_camel_case_types,
     private_interfaces,
+    unnameable_types,
     unreachable_pub,
     unused_qualifications,
     clippy::all,
@@ -23,6 +24,7 @@ struct index {}
     missing_debug_implementations,
     non_camel_case_types,
     private_interfaces,
+    unnameable_types,
     unreachable_pub,
     unused_qualifications,
     clippy::all,
@@ -53,6 +55,13 @@ const _: () = {
             };
             __pgjobq::NewStep::new(Self::KIND, &__POLICY, [docs.source("docs")])
                 .computed_key(computed_0)
+        }
+        ///Makes a schedule of `index` jobs with these arguments: from a cron pattern, such as `0 9 * * MON-FRI`, or an interval, such as `every 10m`.
+        pub fn schedule(
+            text: impl ::core::convert::Into<::std::string::String>,
+            docs: Document,
+        ) -> __pgjobq::NewSchedule {
+            __pgjobq::NewSchedule::new(text, Self::job(docs))
         }
         ///Returns the handle of the `index` job with this id.
         #[must_use]
@@ -87,25 +96,47 @@ const _: () = {
         ) -> ::core::result::Result<(), __pgjobq::CallError> {
             __call::<()>(Self::job(docs), client).await
         }
+        #[doc(hidden)]
+        pub const __ARGS: &'static [&'static str] = &["docs"];
+        #[doc(hidden)]
+        pub fn __args(
+            args: &__pgjobq::serde_json::value::RawValue,
+        ) -> ::core::result::Result<__Args<Document>, __pgjobq::JobError> {
+            __stored::<(), Document>()
+                .1(&__pgjobq::StoredArgs::new(args, __POLICY.version, false))
+        }
     }
     #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
     #[serde(crate = "__pgjobq::serde")]
-    struct __Args<__0> {
-        docs: __0,
+    #[doc(hidden)]
+    pub struct __Args<__0> {
+        pub docs: __0,
     }
     type __NewJob<__T, __A> = fn(&__A) -> __pgjobq::NewJob<__T>;
     type __Decode<__A> = fn(
-        &__pgjobq::JobContext,
-        &__pgjobq::serde_json::value::RawValue,
+        &__pgjobq::StoredArgs<'_>,
     ) -> ::core::result::Result<__A, __pgjobq::JobError>;
+    type __Shape = fn() -> ::std::vec::Vec<__pgjobq::ArgumentShape>;
     fn __stored<__T, __0: __pgjobq::Argument>() -> (
         __NewJob<__T, __Args<__0>>,
         __Decode<__Args<__0>>,
+        __Shape,
     ) {
         (
             |args| __pgjobq::NewJob::new(__Job::KIND, &__POLICY, args),
-            |context, args| context.decode(args),
+            |args| args.decode(),
+            || {
+                ::std::vec![
+                    __pgjobq::ArgumentShape { name : "docs", ty : "Document", inside :
+                    __pgjobq::shape_of!(__0) }
+                ]
+            },
         )
+    }
+    fn __decode(
+        stored: &__pgjobq::StoredArgs<'_>,
+    ) -> ::core::result::Result<__Args<Document>, __pgjobq::JobError> {
+        __stored::<(), Document>().1(stored)
     }
     const __POLICY: __pgjobq::Policy = __pgjobq::Policy::DEFAULT
         .batch(500)
@@ -119,7 +150,7 @@ const _: () = {
         context: &__pgjobq::JobContext,
         args: &__pgjobq::serde_json::value::RawValue,
     ) -> ::core::result::Result<Document, __pgjobq::JobError> {
-        ::core::result::Result::Ok(__stored::<(), Document>().1(context, args)?.docs)
+        ::core::result::Result::Ok(__decode(&context.stored(args))?.docs)
     }
     async fn __run(
         context: __pgjobq::JobContext,
@@ -145,6 +176,15 @@ const _: () = {
                 __pgjobq::JobError,
             > {
                 __pgjobq::run_alone(context, args, __item, __run).await
+            }
+            fn check(
+                &self,
+                args: &__pgjobq::StoredArgs<'_>,
+            ) -> ::core::result::Result<(), __pgjobq::JobError> {
+                __decode(args).map(|_| ())
+            }
+            fn shape(&self) -> ::std::vec::Vec<__pgjobq::ArgumentShape> {
+                __stored::<(), Document>().2()
             }
         }
         #[doc(hidden)]

@@ -8,6 +8,7 @@ async fn send(user: i64) {}
     missing_debug_implementations,
     non_camel_case_types,
     private_interfaces,
+    unnameable_types,
     unreachable_pub,
     unused_qualifications,
     clippy::all,
@@ -21,6 +22,7 @@ struct send {}
     missing_debug_implementations,
     non_camel_case_types,
     private_interfaces,
+    unnameable_types,
     unreachable_pub,
     unused_qualifications,
     clippy::all,
@@ -43,6 +45,13 @@ const _: () = {
                 &__POLICY,
                 [__pgjobq::Input::<i64>::source(user, "user")],
             )
+        }
+        ///Makes a schedule of `send` jobs with these arguments: from a cron pattern, such as `0 9 * * MON-FRI`, or an interval, such as `every 10m`.
+        pub fn schedule(
+            text: impl ::core::convert::Into<::std::string::String>,
+            user: i64,
+        ) -> __pgjobq::NewSchedule {
+            __pgjobq::NewSchedule::new(text, Self::job(user))
         }
         ///Returns the handle of the `send` job with this id.
         #[must_use]
@@ -77,11 +86,21 @@ const _: () = {
         ) -> ::core::result::Result<(), __pgjobq::CallError> {
             __call::<()>(Self::job(user), client).await
         }
+        #[doc(hidden)]
+        pub const __ARGS: &'static [&'static str] = &["user"];
+        #[doc(hidden)]
+        pub fn __args(
+            args: &__pgjobq::serde_json::value::RawValue,
+        ) -> ::core::result::Result<__Args<i64>, __pgjobq::JobError> {
+            __stored::<(), i64>()
+                .1(&__pgjobq::StoredArgs::new(args, __POLICY.version, false))
+        }
     }
     #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
     #[serde(crate = "__pgjobq::serde")]
-    struct __Args<__0> {
-        user: __0,
+    #[doc(hidden)]
+    pub struct __Args<__0> {
+        pub user: __0,
     }
     type __NewJob<__T, __A> = fn(&__A) -> __pgjobq::NewJob<__T>;
     type __Decode<__A> = fn(

@@ -8,6 +8,7 @@ pub async fn send_mail(to: Vec<String>, ctx: JobContext) {}
     missing_debug_implementations,
     non_camel_case_types,
     private_interfaces,
+    unnameable_types,
     unreachable_pub,
     unused_qualifications,
     clippy::all,
@@ -22,6 +23,7 @@ pub struct send_mail {}
     missing_debug_implementations,
     non_camel_case_types,
     private_interfaces,
+    unnameable_types,
     unreachable_pub,
     unused_qualifications,
     clippy::all,
@@ -38,6 +40,7 @@ pub struct SendMailArgs {
     missing_debug_implementations,
     non_camel_case_types,
     private_interfaces,
+    unnameable_types,
     unreachable_pub,
     unused_qualifications,
     clippy::all,
@@ -60,6 +63,13 @@ const _: () = {
                 &__POLICY,
                 [__pgjobq::Input::<Vec<String>>::source(to, "to")],
             )
+        }
+        ///Makes a schedule of `send_mail` jobs with these arguments: from a cron pattern, such as `0 9 * * MON-FRI`, or an interval, such as `every 10m`.
+        pub fn schedule(
+            text: impl ::core::convert::Into<::std::string::String>,
+            to: Vec<String>,
+        ) -> __pgjobq::NewSchedule {
+            __pgjobq::NewSchedule::new(text, Self::job(to))
         }
         ///Returns the handle of the `send_mail` job with this id.
         #[must_use]
@@ -94,11 +104,21 @@ const _: () = {
         ) -> ::core::result::Result<(), __pgjobq::CallError> {
             __call::<()>(Self::job(to), client).await
         }
+        #[doc(hidden)]
+        pub const __ARGS: &'static [&'static str] = &["to"];
+        #[doc(hidden)]
+        pub fn __args(
+            args: &__pgjobq::serde_json::value::RawValue,
+        ) -> ::core::result::Result<__Args<Vec<String>>, __pgjobq::JobError> {
+            __stored::<(), Vec<String>>()
+                .1(&__pgjobq::StoredArgs::new(args, __POLICY.version, false))
+        }
     }
     #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
     #[serde(crate = "__pgjobq::serde")]
-    struct __Args<__0> {
-        to: __0,
+    #[doc(hidden)]
+    pub struct __Args<__0> {
+        pub to: __0,
     }
     type __NewJob<__T, __A> = fn(&__A) -> __pgjobq::NewJob<__T>;
     type __Decode<__A> = fn(
@@ -187,8 +207,9 @@ const _: () = {
     };
     __pgjobq::inventory::submit! {
         __pgjobq::JobDescriptor { kind : __Job::KIND, aliases : & [], policy : __POLICY,
-        redact : & [], handler : & __Job {}, states : & [], module :
-        ::core::module_path!(), file : ::core::file!(), line : ::core::line!(), }
+        redact : & [], handler : & __Job {}, batch : ::core::option::Option::None, states
+        : & [], module : ::core::module_path!(), file : ::core::file!(), line :
+        ::core::line!(), }
     }
     fn __returns<R: __pgjobq::JobReturn<Value = ()>>() {}
     async fn __call<T: __pgjobq::StoredResult>(

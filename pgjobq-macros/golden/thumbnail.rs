@@ -21,6 +21,7 @@ pub(crate) async fn thumbnail(
     missing_debug_implementations,
     non_camel_case_types,
     private_interfaces,
+    unnameable_types,
     unreachable_pub,
     unused_qualifications,
     clippy::all,
@@ -35,6 +36,7 @@ pub(crate) struct thumbnail {}
     missing_debug_implementations,
     non_camel_case_types,
     private_interfaces,
+    unnameable_types,
     unreachable_pub,
     unused_qualifications,
     clippy::all,
@@ -63,6 +65,14 @@ const _: () = {
                     __pgjobq::Input::<Option<u32>>::source(width, "width"),
                 ],
             )
+        }
+        ///Makes a schedule of `thumbnail` jobs with these arguments: from a cron pattern, such as `0 9 * * MON-FRI`, or an interval, such as `every 10m`.
+        pub fn schedule(
+            text: impl ::core::convert::Into<::std::string::String>,
+            image_id: i64,
+            width: Option<u32>,
+        ) -> __pgjobq::NewSchedule {
+            __pgjobq::NewSchedule::new(text, Self::job(image_id, width))
         }
         ///Returns the handle of the `thumbnail` job with this id.
         #[must_use]
@@ -102,12 +112,22 @@ const _: () = {
         ) -> ::core::result::Result<Thumbnail, __pgjobq::CallError> {
             __call::<Thumbnail>(Self::job(image_id, width), client).await
         }
+        #[doc(hidden)]
+        pub const __ARGS: &'static [&'static str] = &["image_id", "width"];
+        #[doc(hidden)]
+        pub fn __args(
+            args: &__pgjobq::serde_json::value::RawValue,
+        ) -> ::core::result::Result<__Args<i64, Option<u32>>, __pgjobq::JobError> {
+            __stored::<(), i64, Option<u32>>()
+                .1(&__pgjobq::StoredArgs::new(args, __POLICY.version, false))
+        }
     }
     #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
     #[serde(crate = "__pgjobq::serde")]
-    struct __Args<__0, __1> {
-        image_id: __0,
-        width: __1,
+    #[doc(hidden)]
+    pub struct __Args<__0, __1> {
+        pub image_id: __0,
+        pub width: __1,
     }
     type __NewJob<__T, __A> = fn(&__A) -> __pgjobq::NewJob<__T>;
     type __Decode<__A> = fn(

@@ -8,6 +8,7 @@ async fn tick() {}
     missing_debug_implementations,
     non_camel_case_types,
     private_interfaces,
+    unnameable_types,
     unreachable_pub,
     unused_qualifications,
     clippy::all,
@@ -21,6 +22,7 @@ struct tick {}
     missing_debug_implementations,
     non_camel_case_types,
     private_interfaces,
+    unnameable_types,
     unreachable_pub,
     unused_qualifications,
     clippy::all,
@@ -39,6 +41,12 @@ const _: () = {
         ///Makes a `tick` step of a workflow. Each argument is a value, or comes from another step: its `output()` or `result()`.
         pub fn step() -> __pgjobq::NewStep<()> {
             __pgjobq::NewStep::new(Self::KIND, &__POLICY, [])
+        }
+        ///Makes a schedule of `tick` jobs with these arguments: from a cron pattern, such as `0 9 * * MON-FRI`, or an interval, such as `every 10m`.
+        pub fn schedule(
+            text: impl ::core::convert::Into<::std::string::String>,
+        ) -> __pgjobq::NewSchedule {
+            __pgjobq::NewSchedule::new(text, Self::job())
         }
         ///Returns the handle of the `tick` job with this id.
         #[must_use]
@@ -71,10 +79,19 @@ const _: () = {
         ) -> ::core::result::Result<(), __pgjobq::CallError> {
             __call::<()>(Self::job(), client).await
         }
+        #[doc(hidden)]
+        pub const __ARGS: &'static [&'static str] = &[];
+        #[doc(hidden)]
+        pub fn __args(
+            args: &__pgjobq::serde_json::value::RawValue,
+        ) -> ::core::result::Result<__Args, __pgjobq::JobError> {
+            __stored::<()>().1(&__pgjobq::StoredArgs::new(args, __POLICY.version, false))
+        }
     }
     #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]
     #[serde(crate = "__pgjobq::serde")]
-    struct __Args {}
+    #[doc(hidden)]
+    pub struct __Args {}
     type __NewJob<__T, __A> = fn(&__A) -> __pgjobq::NewJob<__T>;
     type __Decode<__A> = fn(
         &__pgjobq::StoredArgs<'_>,

@@ -8,6 +8,7 @@ use syn::spanned::Spanned;
 use syn::{BinOp, Error, Expr, Pat, Path, Token, bracketed, parenthesized, token};
 
 use crate::hygiene::local;
+use crate::written::written;
 
 /// The options, each with its place in an assertion.
 const OPTIONS: &[&str] = &["count", "at_least", "queue", "priority", "key", "delay", "run_at"];
@@ -24,7 +25,7 @@ struct Assertion {
 /// One condition or option.
 enum Part {
     /// `user == "ada"`, or `plan: Plan::Pro { .. }`.
-    Condition { argument: Ident, test: Test, text: TokenStream },
+    Condition { argument: Ident, test: Test, text: String },
     /// `attribute("tenant") == 42`.
     Attribute(Expr, Expr),
     /// `count = 2`.
@@ -86,7 +87,7 @@ impl Assertion {
             let #expected = #facade::testing::__private::Expected::new(
                 <#job>::KIND,
                 <#job>::__ARGS,
-                &[#(::core::stringify!(#texts)),*],
+                &[#(#texts),*],
                 |#args| {
                     let #decoded = <#job>::__args(#args)?;
                     ::core::result::Result::Ok(::std::vec![#(#tests),*])
@@ -157,7 +158,7 @@ impl Parse for Part {
         if input.peek(Token![:]) {
             input.parse::<Token![:]>()?;
             let pattern = input.call(Pat::parse_multi_with_leading_vert)?;
-            let text = quote!(#name: #pattern);
+            let text = written(quote!(#name: #pattern));
             return Ok(Self::Condition { argument: name, test: Test::Pattern(Box::new(pattern)), text });
         }
         let operator = input.parse::<BinOp>().ok().filter(compares);
@@ -168,7 +169,7 @@ impl Parse for Part {
             return Err(Error::new(name.span(), message));
         };
         let value: Expr = input.parse()?;
-        let text = quote!(#name #operator #value);
+        let text = written(quote!(#name #operator #value));
         Ok(Self::Condition { argument: name, test: Test::Comparison(operator, Box::new(value)), text })
     }
 }

@@ -86,12 +86,12 @@ pub(crate) fn handlers(
     let (name, argument, item) = (&job.name, &batch.name, &batch.ty);
     let (context, local) = (local("context"), local("batch"));
     let passed = job.arguments.iter().map(passed);
-    let reading = versions::reading(job);
     let returned = &job.returned.ty;
     let function = moved(name, returned.span());
     let called = quote_spanned!(at(returned.span())=> #function(#(#passed),*).await);
     let confirmed = quote_spanned!(at(returned.span())=> __returns::<#returned>());
     let result = format_ident!("__Result", span = at(returned.span()));
+    let implementations = implementations(job);
     quote_spanned! {at(name.span())=>
         type #result = <#returned as __pgjobq::JobReturn>::Value;
         const fn __no_result<T: __pgjobq::NoResult>() {}
@@ -113,6 +113,13 @@ pub(crate) fn handlers(
             __pgjobq::JobReturn::into_result(#called)
         }
 
+        #implementations
+    }
+}
+
+fn implementations(job: &Job) -> TokenStream {
+    let reading = versions::reading(job);
+    quote_spanned! {at(job.name.span())=>
         const _: () = {
             use ::std::boxed::Box; // async_trait writes `Box`, which may be another one where the job stands.
 

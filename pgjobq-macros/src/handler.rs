@@ -79,7 +79,7 @@ fn implementation(job: &Job) -> TokenStream {
         return batch::handlers(job, batch, passed);
     }
     let passed = job.arguments.iter().map(passed);
-    let reading = versions::reading(job);
+    let implementing = implementing(job);
     let returned = &job.returned.ty;
     let function = moved(name, returned.span());
     let called = quote_spanned!(at(returned.span())=> #function(#(#passed),*).await);
@@ -105,6 +105,14 @@ fn implementation(job: &Job) -> TokenStream {
             #encoded
         }
 
+        #implementing
+    }
+}
+
+/// The implementation of the trait, which calls the function `__run`.
+fn implementing(job: &Job) -> TokenStream {
+    let reading = versions::reading(job);
+    quote_spanned! {at(job.name.span())=>
         const _: () = {
             use ::std::boxed::Box; // async_trait writes `Box`, which may be another one where the job stands.
 

@@ -34,6 +34,7 @@ mod usage;
 mod value;
 mod versions;
 mod ways_in;
+mod written;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

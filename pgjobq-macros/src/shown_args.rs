@@ -20,7 +20,7 @@ pub(crate) fn shown_args(job: &Job) -> TokenStream {
         pub fn __args(
             #args: &__pgjobq::serde_json::value::RawValue,
         ) -> ::core::result::Result<__Args<#(#types),*>, __pgjobq::JobError> {
-            __stored::<(), #(#types),*>().1(&__pgjobq::JobContext::for_test(), #args)
+            __stored::<(), #(#types),*>().1(&__pgjobq::StoredArgs::new(#args, __POLICY.version, false))
         }
     }
 }

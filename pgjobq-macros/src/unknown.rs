@@ -4,7 +4,7 @@ use crate::key::KEYS;
 use crate::names;
 
 /// Keys of other job libraries, and the answer to each.
-const FOREIGN: [(&[&str], &str); 21] = [
+const FOREIGN: [(&[&str], &str); 23] = [
     (
         &["name", "job_name", "task", "id", "type"],
         "write `kind = \"…\"` for the name under which jobs are stored",

@@ -49,6 +49,7 @@ pub(crate) struct Occupancy {
 
 /// What begins in one slot.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // It is taken apart at once.
 pub(crate) enum Turn {
     Job(PrefetchedJob),
     /// One call for these jobs of a kind with `batch`: the jobs that it gathered and that were not cancelled meanwhile.

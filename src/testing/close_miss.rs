@@ -66,13 +66,17 @@ impl Miss<'_> {
             Count::AtLeast(1) => "a job".to_owned(),
             Count::AtLeast(count) => format!("at least {}", number(count)),
         };
-        let found = if found == 0 { "none".to_owned() } else { found.to_string() };
+        let found = match found {
+            0 => "none is".to_owned(),
+            1 => "1 is".to_owned(),
+            found => format!("{found} are"),
+        };
         let listed = match jobs.len() {
             0 => format!("No `{kind}` is enqueued."),
             1 => format!("One `{kind}` is enqueued:"),
             all => format!("{all} `{kind}` are enqueued:"),
         };
-        format!("expected {expected} {wanted}, and {found} is enqueued\n{listed}")
+        format!("expected {expected} {wanted}, and {found} enqueued\n{listed}")
     }
 
     /// Adds what else may explain it: jobs that ran already, and jobs of other kinds.

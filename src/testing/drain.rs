@@ -102,10 +102,13 @@ impl Drain {
         most: Option<usize>,
     ) -> Result<bool, DrainError> {
         if process.running() >= at_once || most.is_some_and(|most| self.begun >= most) {
+            if process.running() == 0 {
+                process.begin_calls();
+            }
             return Ok(false);
         }
         // The upkeep comes first, so that no job runs that has expired, or was requested to be cancelled.
-        let claimed = if self.is_new { None } else { process.claim().await? };
+        let claimed = if self.is_new { None } else { process.claim(self.armed.is_some()).await? };
         let Some(job) = claimed else {
             let may_find_more = !self.tended && self.running.is_empty();
             if may_find_more {

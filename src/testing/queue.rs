@@ -122,6 +122,7 @@ impl TestQueue {
     }
 
     /// Runs every job that is due, and those that they enqueue, until no job is due. Returns how each attempt ended.
+    /// Steps that are cancelled because a parent failed end without an attempt, and are not listed.
     ///
     /// A job that fails is scheduled again after its backoff, so it is not due: [`advance`](Self::advance) first. Jobs that wait for
     /// a rate, a pause, or their parents stay, as they would with a worker.

@@ -28,9 +28,12 @@ pub struct Test {
 pub struct SetUp {
     /// Its path.
     pub name: &'static str,
-    /// The function. Its error is a text.
-    pub run: fn(PgPool) -> Pin<Box<dyn Future<Output = Result<(), String>>>>,
+    /// The function.
+    pub run: fn(PgPool) -> Prepared,
 }
+
+/// The end of a preparation. Its error is a text.
+pub(crate) type Prepared = Pin<Box<dyn Future<Output = Result<(), String>>>>;
 
 /// What a test may return.
 pub trait Returned {

@@ -28,6 +28,7 @@ const PUBLIC: &[&str] = &[
     "resume_schedule",
     "room",
     "run_schedule",
+    "set_args",
     "stop_action",
 ];
 

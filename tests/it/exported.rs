@@ -11,7 +11,7 @@ use crate::lifecycle::double;
 use crate::probe::end_of;
 
 #[job(retries = 0, redact = secret)]
-async fn divide(by: u32, secret: String) -> Result<u32> {
+async fn export_divide(by: u32, secret: String) -> Result<u32> {
     let _ = secret;
     100_u32.checked_div(by).ok_or_else(|| "divided by zero".into())
 }
@@ -32,8 +32,12 @@ fn ids(lines: &[Value]) -> BTreeSet<String> {
 on_one_shard!(ended_job_is_exported_with_all_that_is_known);
 async fn ended_job_is_exported_with_all_that_is_known(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
-    let job =
-        divide::job(0, "hush".to_owned()).attribute("tenant", 42).key("a").enqueue(&db.client).await.unwrap();
+    let job = export_divide::job(0, "hush".to_owned())
+        .attribute("tenant", 42)
+        .key("a")
+        .enqueue(&db.client)
+        .await
+        .unwrap();
     assert!(matches!(end_of(&db.client, &job).await, Outcome::Dead(_)));
     assert_eq!(double::call(&db.client, 4).await.unwrap(), 8);
     let waits = double::job(1).delay(std::time::Duration::from_secs(900)).enqueue(&db.client).await.unwrap();
@@ -45,7 +49,7 @@ async fn ended_job_is_exported_with_all_that_is_known(db: TestDb) {
     let [line] = &dead[..] else { panic!("{dead:?}") };
     assert_eq!(line["id"], job.id().to_string());
     for (name, expected) in [
-        ("kind", "\"divide\""),
+        ("kind", "\"export_divide\""),
         ("version", "1"),
         ("queue", "\"default\""),
         ("state", "\"dead\""),

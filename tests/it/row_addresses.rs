@@ -37,10 +37,11 @@ impl ByHand {
         store.register(Self::WORKER, "by hand", Duration::from_secs(30), &[], &[]).await.unwrap();
         db.client.enqueue_all((0..jobs).map(lie_still::job)).await.unwrap();
         let id = ClaimId { lane, worker: Self::WORKER, lease: LeaseId(70) };
+        let kinds = ["lie_still".to_owned()];
         let claimed = store.claim(Claim {
             id,
             wait: true,
-            kinds: &["lie_still".to_owned()],
+            kinds: &kinds,
             want: jobs as usize,
             scan_hint: [Ticket(0); 4],
             found: None,

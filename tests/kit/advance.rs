@@ -10,10 +10,26 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::jobs::{Ended, HOUR, fail_until, index, log, note, once_an_hour, twice_an_hour};
 
-/// Times that stay, because nothing is decided by them: when something was installed or recorded. The day of a partition says when
-/// rows may be dropped with it.
-const NOT_MOVED: &[&str] =
-    &["attribute_indexes.created_at", "kinds.recorded_at", "limits.recorded_at", "migrations.applied_at"];
+/// Times that stay. Nothing is decided by when something was installed or recorded. The ticks of schedules are times on the calendar:
+/// if what has passed of them moved, they would come twice.
+const NOT_MOVED: &[&str] = &[
+    "attribute_indexes.created_at",
+    "audit.asked_at",
+    "kinds.recorded_at",
+    "limits.recorded_at",
+    "migrations.applied_at",
+    "schedule_declarations.first_seen",
+    "schedules.last_fired_at",
+    "schedules.last_missed",
+    "schedules.last_tick",
+    "schedules.next_at",
+    "schedules.passed_to",
+    "schedules.paused_at",
+    "schedules.set_at",
+    "schedules.stopped_at",
+    "ticks.fired_at",
+    "ticks.tick",
+];
 
 /// Times that are parts of composite columns.
 const PARTS: &[(&str, &str)] = &[("actions", "selection"), ("actions", "place")];

@@ -75,7 +75,8 @@ async fn database_of_a_failed_test_stays_until_it_fails_again(pg: TestQueue) {
     let fail = panics("first");
     let seen = Arc::clone(&first);
     assert!(in_a_thread(move || fail(seen)).is_err());
-    assert_eq!(notes(&first.lock().unwrap()).await.unwrap(), ["first"]);
+    let url: String = first.lock().unwrap().clone();
+    assert_eq!(notes(&url).await.unwrap(), ["first"]);
     let fail = panics("second");
     let seen = Arc::clone(&second);
     assert!(in_a_thread(move || fail(seen)).is_err());

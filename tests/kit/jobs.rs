@@ -130,4 +130,17 @@ pub(crate) async fn welcome(user: String, tenant: u32, plan: Plan) {
     let _ = (user, tenant, plan);
 }
 
+/// A document to index.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Document {
+    pub(crate) number: u32,
+}
+
+#[job(batch = 3, within = "5s")]
+pub(crate) async fn index_many(documents: Batch<Document>, log: State<Log>) -> BatchResult {
+    let numbers: Vec<u32> = documents.iter().map(|document| document.args().number).collect();
+    log.note(format!("{numbers:?}"));
+    documents.settle(numbers.into_iter().map(|_| Ok::<(), JobError>(())))
+}
+
 pub(crate) const HOUR: Duration = Duration::from_hours(1);

@@ -24,6 +24,8 @@ pub(crate) struct Simulated {
     pub(crate) dice: Dice,
     pub(crate) id: i64,
     kinds: Vec<&'static str>,
+    /// The same, as a claim takes them.
+    names: Vec<String>,
     scan_hint: HashMap<Lane, ByPriority>,
     held: Vec<Held>,
     /// The number of tickets that it wants from one peek.
@@ -49,8 +51,9 @@ impl Simulated {
             .await
             .unwrap();
         let scan_hint = world.lanes.iter().map(|lane| (*lane, [Ticket(0); PRIORITIES])).collect();
+        let names = kinds.iter().map(|kind| (*kind).to_owned()).collect();
         let (kinds, held) = (kinds.to_vec(), Vec::new());
-        Self { world: Arc::clone(world), dice, id, kinds, scan_hint, held, peek: 500 }
+        Self { world: Arc::clone(world), dice, id, kinds, names, scan_hint, held, peek: 500 }
     }
 
     /// The least of its guesses in the queue `default`, for the priority of most jobs.
@@ -90,7 +93,7 @@ impl Simulated {
         let claim = Claim {
             id: ClaimId { lane, worker: WorkerId(self.id), lease: LeaseId(lease) },
             wait,
-            kinds: &self.kinds,
+            kinds: &self.names,
             want,
             scan_hint,
             found: found.as_deref(),
@@ -214,7 +217,7 @@ impl Simulated {
         let mut low = from;
         loop {
             let peek = [Peek { lane, low, high, quarantine: [Ticket(0); PRIORITIES] }];
-            let peeked = self.world.store.peek(&peek, &self.kinds, self.peek).await.unwrap().remove(0);
+            let peeked = self.world.store.peek(&peek, &self.names, self.peek).await.unwrap().remove(0);
             // The test has too few rows to reach the bound on a peek's walk.
             let over = peeked.found.len() < self.peek;
             // If the sequence was set back, `scanned_to` is where the next guess begins, below this look.

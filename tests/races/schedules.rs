@@ -87,16 +87,24 @@ const UNLOCKED: &str = "select * into s from pgjobq.schedules where name = p_nam
 const PLANTED: &[Planted] = &[
     Planted {
         name: "a fire compares nothing, and no key keeps a tick from being fired twice",
-        cuts: &[(NOT_THE_SAME, "false"), ("    is_new := found;\n", "    is_new := true;\n")],
+        cuts: &[
+            (NOT_THE_SAME, "false"),
+            ("    is_new := found;\n    if not is_new then", "    is_new := true;\n    if not is_new then"),
+        ],
         with: ("fire", "fire", true, false),
     },
     Planted {
-        name: "a fire does not compare the version",
+        name: "a fire does not compare the version, beside a pause",
         cuts: &[
-            (NOT_THE_SAME, "pgjobq.micros(s.passed_to) <> p_passed_to and s.passed_to < races.noon()"),
+            (NOT_THE_SAME, "pgjobq.micros(s.passed_to) <> p_passed_to"),
             ("or s.paused_at is not null", ""),
         ],
         with: ("fire", "pause", true, false),
+    },
+    Planted {
+        name: "a fire does not lock the schedule, beside an upsert",
+        cuts: &[(LOCK, UNLOCKED)],
+        with: ("fire", "upsert", true, false),
     },
     Planted {
         name: "a fire does not lock the schedule, beside a pause",

@@ -1,27 +1,34 @@
 -- The stage of schedules for the runner, and what must hold after two operations. The schedule `s` has one tick that is due, at noon.
--- Its next one is far away, so that a look at once after a change can be told from it.
+-- Its next one is thousands of years away, and says of which definition it is.
 
-create function races.noon() returns timestamptz language sql immutable as $$ select timestamptz '2027-01-04 12:00Z' $$;
+create function races.noon() returns timestamptz language sql immutable as $$ select timestamptz '2001-01-04 12:00Z' $$;
 
 create function races.definition(p_text text) returns jsonb language sql immutable as $$
     select jsonb_build_object('text', p_text, 'timezone', 'UTC', 'missed', 'skip', 'overlap', 'allow',
                               'job', '{"kind": "k", "args": {}}'::jsonb)
 $$;
 
--- The code of live workers has the text `code`, or `newer code` since a deploy that is just under way.
+create function races.next_of(p_text text) returns timestamptz language sql immutable as $$
+    select case p_text when 'code' then timestamptz '9001-01-01Z' when 'newer code' then '9002-01-01Z'
+                       when 'stored' then '9003-01-01Z' else '9004-01-01Z' end
+$$;
+
+-- The schedule is stored, or in the code of live workers: these have the text `code`, or `newer code` since a deploy under way.
 create function races.reset_schedules(p_stored boolean, p_paused boolean) returns void language plpgsql as $$
 begin
     perform races.reset(false, '{}', '{}');
     delete from pgjobq.schedules;
     delete from pgjobq.ticks;
     delete from pgjobq.schedule_declarations;
-    insert into pgjobq.schedules (name, kind, code, digest, stored, passed_to, next_at, paused_at)
-    values ('s', 'k', races.definition('code'), 'code', case when p_stored then races.definition('stored') end,
-            races.noon() - interval '1 minute', races.noon(), case when p_paused then '2027-01-04 11:00Z'::timestamptz end);
+    insert into pgjobq.schedules (name, kind, code, digest, stored, passed_to, next_at, paused_at, set_by)
+    values ('s', 'k', case when not p_stored then races.definition('code') end, case when not p_stored then 'code' end,
+            case when p_stored then races.definition('stored') end,
+            races.noon() - interval '1 minute', races.noon(),
+            case when p_paused then races.noon() - interval '1 hour' end, case when p_paused then 'paused' end);
     insert into pgjobq.schedule_declarations (digest, schedule, definition, first_seen)
-    values ('code', 's', races.definition('code'), '2027-01-01Z'),
-           ('newer code', 's', races.definition('newer code'), '2027-01-02Z'),
-           ('another', 't', races.definition('another'), '2027-01-02Z');
+    values ('code', 's', races.definition('code'), '2001-01-01Z'),
+           ('newer code', 's', races.definition('newer code'), '2001-01-02Z'),
+           ('another', 't', races.definition('another'), '2001-01-02Z');
     update pgjobq.workers set schedules = '{code,newer code,another}';
 end $$;
 
@@ -29,17 +36,19 @@ end $$;
 create function races.see_schedule() returns void language plpgsql as $$
 begin
     perform set_config('races.version', version::text, false),
-            set_config('races.passed_to', pgjobq.micros(passed_to)::text, false)
+            set_config('races.passed_to', pgjobq.micros(passed_to)::text, false),
+            set_config('races.text', coalesce(stored, code) ->> 'text', false)
        from pgjobq.schedules where name = 's';
 end $$;
 
--- What it does then: it fires the tick at noon, one minute late.
+-- What it does then: it fires the tick at noon, one minute late, unless that has passed.
 create function races.fire_schedule() returns jsonb language plpgsql as $$
 begin
     return to_jsonb(pgjobq.fire_schedule(
         's', current_setting('races.version')::bigint, current_setting('races.passed_to')::bigint,
-        array[pgjobq.micros(races.noon())], null, null, pgjobq.micros(races.noon() + interval '1 minute'),
-        pgjobq.micros('9999-01-01Z')));
+        array(select n from pgjobq.micros(races.noon()) n where n > current_setting('races.passed_to')::bigint),
+        null, null, pgjobq.micros(races.noon() + interval '1 minute'),
+        pgjobq.micros(races.next_of(current_setting('races.text')))));
 end $$;
 
 create function races.scheduled_jobs() returns setof pgjobq.jobs language sql as $$
@@ -54,19 +63,18 @@ begin
           from races.scheduled_jobs() group by meta ->> 'tick' having count(*) > 1
         union all
         select 'a tick was fired after the pause'
-          from pgjobq.schedules s join races.scheduled_jobs() j on j.created_at > s.paused_at and s.paused_at > '2027-02-01Z'
+          from pgjobq.schedules s join races.scheduled_jobs() j on j.created_at > s.paused_at
         union all
-        select 'a tick of the pause was fired' from pgjobq.schedules s join races.scheduled_jobs() j on true
-         where s.paused_at = '2027-01-04 11:00Z'
+        select 'a tick of the pause was fired'
+          from pgjobq.schedules s join races.scheduled_jobs() j on s.set_by = 'paused'
         union all
         select format('the tick of a schedule that is gone is left: %s', tick)
           from pgjobq.ticks where schedule not in (select name from pgjobq.schedules)
         union all
-        -- A changed schedule is looked at once: its next tick is not that of the old definition.
+        -- A changed schedule is looked at once.
         select format('the definition %s waits for the tick of another one', coalesce(stored, code) ->> 'text')
           from pgjobq.schedules
-         where name = 's' and version > 0 and paused_at is null and next_at > '9000-01-01Z'
-           and not exists (select from pgjobq.ticks where schedule = 's')
+         where name = 's' and next_at > '9000-01-01Z' and next_at <> races.next_of(coalesce(stored, code) ->> 'text')
         union all
         select 'a tick has no job, and was not missed' from pgjobq.ticks t, pgjobq.schedules s
          where s.name = t.schedule and t.job is null and s.last_missed is distinct from t.tick);
@@ -84,7 +92,7 @@ begin
         return null;
     end if;
     select fired into v_fired from pgjobq.fire_schedule(
-        's', s.version, pgjobq.micros(s.passed_to), array[pgjobq.micros('2027-06-01Z')], null, null,
-        pgjobq.micros('2027-06-01Z'), null);
+        's', s.version, pgjobq.micros(s.passed_to), array[pgjobq.micros('2001-06-01Z')], null, null,
+        pgjobq.micros('2001-06-01Z'), null);
     return case when v_fired is distinct from 1 or s.digest <> 'newer code' then array['the schedule is stuck'] end;
 end $$;

@@ -81,7 +81,8 @@ pub(crate) async fn crash(client: &Client, times: usize) {
         let shard = Shard((lease % store.shards().len()) as i16);
         let id = ClaimId { lane: Lane { shard, queue }, worker, lease: LeaseId(1_000_000 + lease as i64) };
         let (scan_hint, bounds) = ([Ticket(0); 4], Bounds::default());
-        let claim = Claim { id, wait: true, kinds: &["node"], want: 3, scan_hint, found: None, bounds };
+        let claim =
+            Claim { id, wait: true, kinds: &["node".to_owned()], want: 3, scan_hint, found: None, bounds };
         store.claim(claim).await.unwrap();
         store.leave(worker).await.unwrap();
         store.reap(&[shard], &[]).await.unwrap();

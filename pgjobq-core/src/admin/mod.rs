@@ -30,5 +30,5 @@ pub(crate) mod set_args;
 pub(crate) mod settings;
 mod stated;
 pub(crate) mod stats;
-pub(crate) mod waiting_report;
 pub(crate) mod throughput;
+pub(crate) mod waiting_report;

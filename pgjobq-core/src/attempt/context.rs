@@ -162,7 +162,7 @@ impl JobContext {
     #[must_use]
     pub fn tick(&self) -> Option<Tick> {
         let meta = &self.attempt.meta;
-        Some(Tick { schedule: meta.schedule.clone()?, at: time(meta.tick?) })
+        Some(Tick { schedule: meta.schedule.clone()?.into(), at: time(meta.tick?) })
     }
 
     /// The W3C trace context that the job carries.

@@ -204,7 +204,7 @@ mod tests {
                 most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 tokio::task::yield_now().await;
                 running.fetch_sub(1, Ordering::SeqCst);
-                if *item % 2 == 0 { Ok(()) } else { Err(format!("{} is odd", *item)) }
+                if item.is_multiple_of(2) { Ok(()) } else { Err(format!("{} is odd", *item)) }
             }
         };
         batch.each_at_most(3, work).await.unwrap();

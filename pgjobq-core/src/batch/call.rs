@@ -56,7 +56,7 @@ pub async fn run_call<T, F>(
     let settlers: Vec<Settler> = batch.iter().map(BatchItem::settler).collect();
     let returned = function(context, Batch::new(batch)).await;
     for settler in settlers {
-        settler.settle(ItemEnd::Returned(returned.as_ref().map(|()| ()).map_err(JobError::repeated)));
+        settler.settle(ItemEnd::Returned(returned.as_ref().copied().map_err(JobError::repeated)));
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
 
     fn decode(context: &JobContext, args: &RawValue) -> Result<u32, JobError> {
         assert_ne!(args.get(), "13", "a panic while it is decoded");
-        context.decode(args)
+        context.stored(args).decode()
     }
 
     /// Runs a call for these arguments, and returns how each item ended.

@@ -23,16 +23,16 @@ pub struct Meta {
     pub version: Option<u16>,
     /// The name of the schedule that enqueued it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schedule: Option<String>,
+    pub schedule: Option<Box<str>>,
     /// The tick for which it did, in microseconds since 1970; `None` if a person had it run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tick: Option<i64>,
     /// The W3C trace context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub traceparent: Option<String>,
+    pub traceparent: Option<Box<str>>,
     /// The additions of vendors to the trace context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tracestate: Option<String>,
+    pub tracestate: Option<Box<str>>,
 }
 
 impl Meta {
@@ -68,13 +68,13 @@ impl Meta {
     pub fn trace(&self) -> Option<TraceContext> {
         let context = TraceContext::new(self.traceparent.as_deref()?)?;
         Some(match &self.tracestate {
-            Some(state) => context.with_tracestate(state),
+            Some(state) => context.with_tracestate(&**state),
             None => context,
         })
     }
 
     pub(crate) fn set_trace(&mut self, context: TraceContext) {
-        self.traceparent = Some(context.traceparent().to_owned());
-        self.tracestate = context.tracestate().map(str::to_owned);
+        self.traceparent = Some(context.traceparent().into());
+        self.tracestate = context.tracestate().map(Into::into);
     }
 }

@@ -47,6 +47,7 @@ impl TelemetryHook for Folder {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use serde_json::Value;
 

@@ -4,6 +4,7 @@
 //! The statements are in `queries/testing`, apart from those of the library, which never sends them.
 
 mod database;
+mod error;
 mod inline;
 mod keeper;
 mod names;
@@ -11,7 +12,8 @@ mod rows;
 mod server;
 mod sweep;
 
-pub use database::{KitError, TestDatabase};
+pub use database::TestDatabase;
+pub use error::KitError;
 pub use inline::Inline;
 pub use rows::{
     LiveJob, STATEMENTS, advance, attempt_errors, due_elsewhere, ended_jobs, live_jobs, next_due, queue_names,

@@ -91,7 +91,7 @@ pub async fn attempt_errors(
 }
 
 /// Returns the kinds of jobs in line that a worker with these kinds cannot run.
-pub async fn due_elsewhere(client: &Client, kinds: &[&'static str]) -> Result<Vec<String>, DatabaseError> {
+pub async fn due_elsewhere(client: &Client, kinds: &[String]) -> Result<Vec<String>, DatabaseError> {
     let query = sqlx::query(rendered(client, sql::due_elsewhere())).bind(kinds);
     let rows = client.shared().rows(query).await?;
     texts(&rows, "kind")

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::Mutex;
 
-use super::database::KitError;
+use super::error::KitError;
 use super::keeper::Keeper;
 use crate::dev::{Database, database};
 

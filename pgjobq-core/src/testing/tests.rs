@@ -27,9 +27,16 @@ fn options(server: &Server) -> PgConnectOptions {
     server.url("postgres").parse().unwrap()
 }
 
-/// Ends a keeper where its thread may be waited for.
-async fn end(keeper: Keeper) {
+/// Ends a keeper where its thread may be waited for, and waits until the server has noticed.
+async fn end(keeper: Keeper, server: &Server, others: i64) {
     tokio::task::spawn_blocking(|| drop(keeper)).await.unwrap();
+    let mut connection = options(server).connect().await.unwrap();
+    let keepers = "select count(distinct application_name) from pg_stat_activity
+         where application_name like 'pgjobq\\_kit\\_%'";
+    while sqlx::query_scalar::<_, i64>(keepers).fetch_one(&mut connection).await.unwrap() > others {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    connection.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -40,7 +47,7 @@ async fn next_run_takes_spares_and_drops_what_is_left() {
     let copy = keeper.make(Some(one.clone())).await.unwrap();
     keeper.keep(other.clone(), "kept by pgjobq: a test failed".to_owned()).await;
     keeper.drop_database(copy.clone());
-    end(keeper).await;
+    end(keeper, &server, 0).await;
     let left = databases(&server).await;
     let count = |prefix: &str| left.iter().filter(|name| name.starts_with(prefix)).count();
     assert_eq!((count("pgjobq_template_"), count("pgjobq_spare_")), (1, 2), "{left:?}");
@@ -54,7 +61,7 @@ async fn next_run_takes_spares_and_drops_what_is_left() {
     execute(&server, "create database pgjobq_spare_0123456789abcdef_1").await;
     let keeper = Keeper::start(options(&server)).unwrap();
     let taken = keeper.make(None).await.unwrap();
-    end(keeper).await;
+    end(keeper, &server, 0).await;
     let left = databases(&server).await;
     assert!(!left.contains(&one), "what a dead process has left is dropped: {left:?}");
     assert!(left.contains(&other), "a failed test's is kept: {left:?}");
@@ -74,10 +81,10 @@ async fn living_process_keeps_its_databases() {
         let second = Keeper::start(options(&server)).unwrap();
         let other = second.make(None).await.unwrap();
         second.drop_database(other);
-        end(second).await;
+        end(second, &server, 1).await;
         assert!(databases(&server).await.contains(&made));
     }
-    end(keeper).await;
+    end(keeper, &server, 0).await;
 }
 
 #[tokio::test]
@@ -90,7 +97,7 @@ async fn kept_database_is_replaced_by_the_next_failure() {
         keeper.keep(name.clone(), format!("kept by pgjobq: {test} failed")).await;
         kept.push(name);
     }
-    end(keeper).await;
+    end(keeper, &server, 0).await;
     let left = databases(&server).await;
     assert_eq!(
         kept.iter().map(|name| left.contains(name)).collect::<Vec<_>>(),
@@ -103,6 +110,7 @@ async fn kept_database_is_replaced_by_the_next_failure() {
 async fn server_that_refuses_is_reported() {
     let unreachable: PgConnectOptions = "postgres://127.0.0.1:1/nowhere".parse().unwrap();
     let keeper = Keeper::start(unreachable).unwrap();
-    assert!(keeper.make(None).await.is_err());
-    end(keeper).await;
+    let error = keeper.make(None).await.unwrap_err();
+    assert!(matches!(error, sqlx::Error::Io(_)), "{error}");
+    tokio::task::spawn_blocking(|| drop(keeper)).await.unwrap();
 }

@@ -136,15 +136,16 @@ impl<T: DeserializeOwned> JobHandle<T> {
     /// a transaction waits half a minute for its commit. [`WaitError::OtherKind`] if the job is of another kind.
     pub async fn wait(&self, client: &Client) -> Result<Outcome<T>, WaitError> {
         let mut origin = self.origin;
+        // Statements are in boxes, because their futures are deep, and callers' futures around them meet the compiler's limit.
         loop {
             let end = client.waits().wait(self.id, names_of(self.kind), origin, self.unkept).await;
             match end.and_then(|found| found.outcome(self.id)) {
                 // It has met another job with its unique key, and may still be enqueued.
-                Err(WaitError::NotFound { .. }) if client.shared().is_requested(self.id).await => {
+                Err(WaitError::NotFound { .. }) if Box::pin(client.shared().is_requested(self.id)).await => {
                     origin = Origin::InTransaction;
                 }
                 Err(WaitError::NotFound { id, .. }) => {
-                    let schema = elsewhere::schema_of(client.shared(), id).await;
+                    let schema = Box::pin(elsewhere::schema_of(client.shared(), id)).await;
                     return Err(WaitError::NotFound { id, schema });
                 }
                 end => return end,

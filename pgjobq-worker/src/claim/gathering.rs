@@ -44,6 +44,7 @@ struct GatheringCall {
 
 /// What became of a job that was to join a call.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // It is taken apart at once.
 pub(crate) enum Joined {
     /// Its call waits for more.
     Waits,

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use pgjobq_core::DatabaseError;
 use pgjobq_core::worker_api::{
@@ -10,9 +11,13 @@ use pgjobq_core::worker_api::{
 
 use super::begin::{Reserved, begin};
 use super::scan_hint::{BOTTOM, TOP};
+use crate::attempt::turn;
 use crate::runtime::Runtime;
 use crate::served_queue::ServedQueue;
 use crate::slots::Slots;
+
+/// Longer than any call gathers its jobs.
+const LONGEST_WITHIN: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// A lane in which a job waits.
 struct Waiting {
@@ -41,10 +46,23 @@ pub(crate) async fn claim_one(
     Ok(None)
 }
 
+/// Begins all calls that gather their jobs, as if they had waited for long enough.
+pub(crate) fn begin_calls(runtime: &Arc<Runtime>) {
+    let due = Instant::now() + LONGEST_WITHIN;
+    for queue in &runtime.queues {
+        while let Some((slot, call)) = Slots::take_due_call(queue, due) {
+            turn::spawn(runtime, slot, call);
+        }
+    }
+}
+
 /// Returns the lanes in which jobs wait, in the order of their first jobs.
 async fn waiting(runtime: &Runtime) -> Result<Vec<Waiting>, DatabaseError> {
     let shards = runtime.store.shards();
-    let open = || runtime.queues.iter().filter(|queue| queue.count_free() > 0);
+    // A call that gathers its jobs has room for more without another slot.
+    let has_room =
+        |queue: &&Arc<ServedQueue>| queue.count_free() > 0 || queue.occupancy().gathering.room(0) > 0;
+    let open = || runtime.queues.iter().filter(has_room);
     let lanes: Vec<_> = shards
         .iter()
         .flat_map(|shard| open().map(|queue| (Lane { shard: *shard, queue: queue.id() }, Arc::clone(queue))))
@@ -55,7 +73,8 @@ async fn waiting(runtime: &Runtime) -> Result<Vec<Waiting>, DatabaseError> {
     let mut waiting = Vec::new();
     for ((lane, queue), peeked) in lanes.into_iter().zip(peeked) {
         let in_line = peeked.found.first().map(|(ticket, priority)| (false, Reverse(*priority), *ticket));
-        let in_quarantine = peeked.quarantined.then_some((true, Reverse(0), Ticket(0)));
+        let is_quarantined = peeked.quarantined && queue.count_free() > 0;
+        let in_quarantine = is_quarantined.then_some((true, Reverse(0), Ticket(0)));
         let places = in_line.into_iter().chain(in_quarantine);
         waiting.extend(places.map(|place| Waiting { place, lane, queue: Arc::clone(&queue) }));
     }
@@ -67,7 +86,8 @@ async fn claim(
     runtime: &Arc<Runtime>,
     Waiting { lane, queue, .. }: Waiting,
 ) -> Result<Option<&'static JobDescriptor>, DatabaseError> {
-    let slots = Slots::take(&queue, 1, 0);
+    let beyond_slots = usize::from(queue.count_free() == 0);
+    let slots = Slots::take(&queue, 1 - beyond_slots, beyond_slots);
     let is_transactional = !runtime.kinds.transactional.is_empty();
     let places = is_transactional.then(|| runtime.client.take_places(1)).flatten();
     let count = places.as_ref().map_or(0, Places::count);

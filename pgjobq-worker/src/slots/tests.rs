@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use pgjobq_core::worker_api::{
-    BatchHandler, ClaimedJob, Handler, JobDescriptor, Lane, LeaseId, LeaseKey, Meta, QueueId, RawItem, Shard,
-    Ticket, WorkerId, async_trait,
+    ArgumentShape, BatchHandler, ClaimedJob, Handler, JobDescriptor, Lane, LeaseId, LeaseKey, Meta, QueueId,
+    RawItem, Shard, StoredArgs, Ticket, WorkerId, async_trait,
 };
 use pgjobq_core::{JobContext, JobError, JobId, Policy};
 use serde_json::value::RawValue;
@@ -181,6 +181,14 @@ struct Nothing;
 impl Handler for Nothing {
     async fn run(&self, _: JobContext, _: &RawValue) -> Result<Box<RawValue>, JobError> {
         unreachable!("no job runs here")
+    }
+
+    fn check(&self, _: &StoredArgs<'_>) -> Result<(), JobError> {
+        Ok(())
+    }
+
+    fn shape(&self) -> Vec<ArgumentShape> {
+        Vec::new()
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::upkeep::{take_back, tend};
-use crate::claim::one::claim_one;
+use crate::claim::one::{begin_calls, claim_one};
 use crate::record::recorders::LAGGARDS;
 use crate::record::{finisher, laggards};
 use crate::runtime::Runtime;
@@ -92,19 +92,34 @@ impl Process {
         &self.queues
     }
 
-    /// Returns the kinds that it can run: those whose states it has.
+    /// Returns the kinds that it can run, as a claim names them: those whose states it has.
     #[must_use]
-    pub fn kinds(&self) -> &[&'static str] {
+    pub fn kinds(&self) -> &[String] {
         &self.runtime.kinds.all
     }
 
-    /// Claims the next job of all lines, and begins its attempt. Returns its job function; `None` if no job may begin.
+    /// Claims the next job of all lines, and begins its attempt, or adds it to a call for several jobs. Returns its job function; `None`
+    /// if no job may begin. Then such calls begin: nobody waits for jobs that only the test could enqueue.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn claim(&mut self) -> Result<Option<&'static JobDescriptor>, DatabaseError> {
-        claim_one(&self.runtime).await
+    pub async fn claim(
+        &mut self,
+        withholds_results: bool,
+    ) -> Result<Option<&'static JobDescriptor>, DatabaseError> {
+        let claimed =
+            beside(claim_one(&self.runtime), &mut self.following, &mut self.recording, withholds_results);
+        let claimed = claimed.await?;
+        if claimed.is_none() {
+            self.begin_calls();
+        }
+        Ok(claimed)
+    }
+
+    /// Begins the calls for several jobs with those that they have.
+    pub fn begin_calls(&mut self) {
+        begin_calls(&self.runtime);
     }
 
     /// Does all upkeep that is due, until nothing is left.
@@ -113,7 +128,7 @@ impl Process {
     ///
     /// Those of the database.
     pub async fn tend(&mut self) -> Result<(), DatabaseError> {
-        tend(&self.runtime).await
+        beside(tend(&self.runtime), &mut self.following, &mut self.recording, true).await
     }
 
     /// Returns the number of attempts that run.
@@ -125,19 +140,13 @@ impl Process {
     /// Waits until no attempt runs. Meanwhile requests to cancel reach the attempts, and their results are recorded unless they are
     /// withheld.
     pub async fn attempts_ended(&mut self, withholds_results: bool) {
-        tokio::select! {
-            () = self.runtime.attempts.wait() => {}
-            () = &mut self.following => {}
-            () = &mut self.recording, if !withholds_results => {}
-        }
+        beside(self.runtime.attempts.wait(), &mut self.following, &mut self.recording, withholds_results)
+            .await;
     }
 
     /// Waits until every result has been recorded.
     pub async fn results_recorded(&mut self) {
-        tokio::select! {
-            () = self.runtime.all_recorded() => {}
-            () = &mut self.recording => {}
-        }
+        beside(self.runtime.all_recorded(), &mut self.following, &mut self.recording, false).await;
     }
 
     /// Loses all leases, as if other workers had found this one silent for too long: they delete its row and take back its jobs, and
@@ -180,5 +189,25 @@ impl Process {
     pub async fn end(mut self) -> Result<(), DatabaseError> {
         self.results_recorded().await;
         self.die().await
+    }
+}
+
+/// Takes a step while the tasks go on: one that stood still in a statement would keep its connection, which the step may need.
+async fn beside<T>(
+    step: impl Future<Output = T>,
+    following: &mut Task,
+    recording: &mut Task,
+    withholds_results: bool,
+) -> T {
+    let tasks = async {
+        tokio::select! {
+            () = following => {}
+            () = recording, if !withholds_results => {}
+        }
+        std::future::pending::<()>().await; // They do not end before the process does.
+    };
+    tokio::select! {
+        done = step => done,
+        () = tasks => unreachable!("they are pending for ever"),
     }
 }

@@ -60,6 +60,7 @@ async fn other_jobs_of_the_queue_run_beside_calls(db: TestDb) {
 on_one_shard!(jobs_of_two_queues_share_no_call);
 async fn jobs_of_two_queues_share_no_call(db: TestDb) {
     let probe = Probe::new();
+    db.client.queue("elsewhere").save().await.unwrap();
     let worker = worker(&db, 1).queue("elsewhere", 1).build().await.unwrap().start();
     enqueue(&db, four::job, &probe, 0..4).await;
     enqueue(&db, |item| four::job(item).queue("elsewhere"), &probe, 10..14).await;

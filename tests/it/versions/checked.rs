@@ -35,7 +35,7 @@ async fn unlock(pin: u32) {
 
 on_one_and_eight_shards!(all_waiting_arguments_are_checked);
 async fn all_waiting_arguments_are_checked(db: TestDb) {
-    db.client.enqueue_all((0..2500).map(|number| double::job(number))).await.unwrap();
+    db.client.enqueue_all((0..2500).map(double::job)).await.unwrap();
     stored(&db, "price", r#"{"cents": 5}"#, 1).await;
     let mistake = stored(&db, "price", r#"{"amount": "much"}"#, 2).await;
     stored(&db, "price", "{}", 4).await;

@@ -3,18 +3,18 @@
 use pgjobq::prelude::*;
 use serde::{Deserialize, Serialize};
 
-pub mod old {
+mod old {
     use serde::Deserialize;
 
     #[derive(Deserialize)]
-    pub struct V1 {
-        pub stored: String,
+    pub(super) struct V1 {
+        pub(super) stored: String,
     }
 
     #[derive(Deserialize)]
-    pub struct V2 {
-        pub stored: u32,
-        pub args: Option<u8>,
+    pub(super) struct V2 {
+        pub(super) stored: u32,
+        pub(super) args: Option<u8>,
     }
 }
 
@@ -34,7 +34,7 @@ impl From<old::V2> for TypeArgs {
 }
 
 #[job(version = 3, upcast_from = [old::V1, old::V2], unique = stored)]
-pub async fn r#type(stored: u64, ctx: JobContext, args: u8, context: Option<String>) {
+pub(crate) async fn r#type(stored: u64, ctx: JobContext, args: u8, context: Option<String>) {
     let _ = (stored, ctx, args, context);
 }
 

@@ -1,0 +1,83 @@
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::*;
+
+#[derive(Deserialize)]
+#[allow(dead_code)]
+struct Picture {
+    id: Uuid,
+    size: (u32, u32),
+    tags: Vec<String>,
+    labels: BTreeMap<String, Option<f64>>,
+    fit: Fit,
+}
+
+#[derive(Deserialize)]
+#[allow(dead_code)]
+enum Fit {
+    Crop,
+    Pad(u8),
+    Named { name: Edge },
+    Sides(u8, u8),
+}
+
+#[derive(Deserialize)]
+#[allow(dead_code)]
+enum Edge {
+    Round,
+    Sharp,
+}
+
+#[derive(Deserialize)]
+#[allow(dead_code)]
+struct Node {
+    value: i64,
+    children: Vec<Node>,
+    after: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Odd;
+
+impl TryFrom<String> for Odd {
+    type Error = &'static str;
+
+    fn try_from(_: String) -> Result<Self, &'static str> {
+        Err("no text is odd enough")
+    }
+}
+
+#[derive(Deserialize)]
+#[allow(dead_code)]
+struct WithOdd {
+    maybe: Option<Odd>,
+    always: Odd,
+    unreached: u8,
+}
+
+#[test]
+fn all_parts_of_a_type_are_described() {
+    let fit = "Crop | Pad (u8) | Named { name: Round | Sharp } | Sides (u8, u8)";
+    let shape =
+        format!("{{ id: string, size: (u32, u32), tags: [string], labels: {{string: f64?}}, fit: {fit} }}");
+    assert_eq!(trace::<Picture>(), shape);
+}
+
+#[test]
+fn type_that_holds_itself_is_described_once() {
+    assert_eq!(trace::<Node>(), "{ value: i64, children: [Node], after: bool }");
+}
+
+#[test]
+fn parts_behind_an_unknown_format_are_dots() {
+    assert_eq!(trace::<WithOdd>(), "{ maybe: string?, always: string, unreached: … }");
+}
+
+#[test]
+fn any_json_is_any() {
+    assert_eq!(trace::<serde_json::Value>(), "any");
+}
