@@ -33,7 +33,7 @@ impl From<old::V2> for TypeArgs {
     }
 }
 
-#[job(version = 3, upcast_from = [old::V1, old::V2], unique = stored)]
+#[job(kind = "versions_type", version = 3, upcast_from = [old::V1, old::V2], unique = stored)]
 pub(crate) async fn r#type(stored: u64, ctx: JobContext, args: u8, context: Option<String>) {
     let _ = (stored, ctx, args, context);
 }
