@@ -27,6 +27,10 @@ mod silent_clients; // A client that falls silent leaves no lock behind.
 mod slots; // A worker claims at most its free slots.
 mod unnotified; // Notifications are hints.
 
+// Looking.
+mod audit; // Who has asked for what.
+mod looking; // What pages about jobs show.
+
 // Telemetry.
 mod observed; // Observers and hooks learn of everything, and hurt nobody.
 
