@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 8] = [
     "src",
     "pgjobq-cli/src",
     "pgjobq-core/src",
     "pgjobq-worker/src",
     "pgjobq-macros/src",
     "pgjobq-otel/src",
+    "pgjobq-web/src",
     "benchmarks/src",
 ];
 const MAX_FILE_LINES: usize = 400;

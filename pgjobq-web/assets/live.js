@@ -1,0 +1,98 @@
+// Live updates and keys. Everything works without it.
+'use strict';
+(() => {
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const store = {
+    get: (name) => { try { return localStorage.getItem(name); } catch { return null; } },
+    set: (name, value) => { try { localStorage.setItem(name, value); } catch { /* A private window. */ } },
+  };
+  const button = $('#live');
+  let live = store.get('pgjobq-live') !== 'off';
+  let ticks = 0;
+  let loading = false;
+
+  // A part is left alone while somebody works in it: a choice, a focus, or an open detail would be lost.
+  const busy = (part) =>
+    part.contains(document.activeElement) || $('input:checked, details[open]', part) !== null ||
+    (getSelection().toString() !== '' && part.contains(getSelection().anchorNode));
+
+  async function update() {
+    const parts = $$('[data-live]').filter((part) => ticks % Number(part.dataset.live) === 0 && !busy(part));
+    if (!live || loading || document.hidden || parts.length === 0) return;
+    loading = true;
+    try {
+      const answer = await fetch(location.href, { headers: { accept: 'text/html' }, redirect: 'error' });
+      if (!answer.ok) return;
+      const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+      for (const part of parts) {
+        const fresh = page.getElementById(part.id);
+        if (fresh && live && !busy(part)) part.replaceWith(fresh);
+      }
+      begin();
+    } catch { /* The next tick tries again. */ } finally { loading = false; }
+  }
+
+  function show() {
+    button.hidden = $('[data-live]') === null;
+    button.setAttribute('aria-pressed', String(live));
+    button.textContent = live ? 'Live' : 'Paused';
+    button.title = live ? 'Stop the updates of this page (p)' : 'Update this page again (p)';
+  }
+
+  function toggle() {
+    live = !live;
+    store.set('pgjobq-live', live ? 'on' : 'off');
+    show();
+  }
+
+  // The checkbox that chooses all is of use only with a script.
+  function begin() {
+    const all = $('#choose-all');
+    if (all) all.hidden = false;
+  }
+
+  document.addEventListener('change', (event) => {
+    if (event.target.id === 'choose-all') {
+      $$('input[name=id]').forEach((box) => { box.checked = event.target.checked; });
+    }
+  });
+
+  // Keys: / filter, g and a letter for a screen, j and k for rows, x to choose, p to pause the updates.
+  let going = false;
+  function row(step) {
+    const links = $$('tbody th a');
+    const at = links.indexOf(document.activeElement);
+    const next = links[at < 0 ? 0 : Math.min(Math.max(at + step, 0), links.length - 1)];
+    if (next) next.focus();
+  }
+  document.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input:not([type=checkbox]), select, textarea')) return;
+    const key = event.key;
+    if (going) {
+      going = false;
+      const link = $$('.screens a').find((a) => a.dataset.key === key);
+      if (link) link.click();
+      return;
+    }
+    if (key === 'g') going = true;
+    else if (key === 'p' && !button.hidden) toggle();
+    else if (key === 'j') row(1);
+    else if (key === 'k') row(-1);
+    else if (key === 'x') {
+      const box = document.activeElement.closest('tr')?.querySelector('input[name=id]');
+      if (box) box.checked = !box.checked;
+    } else if (key === '/') {
+      const filter = $('#filter');
+      if (filter) filter.select(); else location.href = 'jobs';
+      event.preventDefault();
+    }
+  });
+
+  button.addEventListener('click', toggle);
+  show();
+  begin();
+  if ($('[data-live]')) {
+    new EventSource('events').addEventListener('tick', () => { ticks += 1; update(); });
+  }
+})();

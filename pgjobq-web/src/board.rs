@@ -1,0 +1,70 @@
+//! The parts that all requests of one dashboard share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgjobq::Client;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+
+use crate::auth::Auth;
+use crate::problem::Problem;
+use crate::statistics::Statistics;
+
+/// The default age at which the statistics are measured anew.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
+/// The timeout of each statement, and of the wait for a turn.
+pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The number of requests that use the database at once. So a dashboard that many look at leaves connections of the pool to the
+/// application.
+const MOST_REQUESTS: usize = 4;
+
+/// The parts that all requests of one dashboard share.
+pub(crate) struct Board {
+    pub(crate) client: Client,
+    pub(crate) auth: Auth,
+    pub(crate) title: String,
+    pub(crate) read_only: bool,
+    /// Further origins of pages whose forms are accepted.
+    pub(crate) origins: Vec<String>,
+    pub(crate) interval: Duration,
+    pub(crate) statement_timeout: Duration,
+    pub(crate) statistics: Statistics,
+    turns: Semaphore,
+}
+
+/// What the builder sets.
+pub(crate) struct Settings {
+    pub(crate) title: String,
+    pub(crate) read_only: bool,
+    pub(crate) origins: Vec<String>,
+    pub(crate) interval: Duration,
+    pub(crate) statement_timeout: Duration,
+}
+
+impl Board {
+    pub(crate) fn new(client: Client, auth: Auth, settings: Settings) -> Arc<Self> {
+        let Settings { title, read_only, origins, interval, statement_timeout } = settings;
+        let statistics = Statistics::new(client.clone(), interval, read_only);
+        let turns = Semaphore::new(MOST_REQUESTS);
+        Arc::new(Self {
+            client,
+            auth,
+            title,
+            read_only,
+            origins,
+            interval,
+            statement_timeout,
+            statistics,
+            turns,
+        })
+    }
+
+    /// Waits until few enough other requests use the database.
+    pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        match timeout(self.statement_timeout, self.turns.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => Err(Problem::Busy),
+        }
+    }
+}

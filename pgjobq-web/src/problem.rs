@@ -1,0 +1,90 @@
+//! What can go wrong with a request.
+
+use axum::http::StatusCode;
+use pgjobq::{ActionError, DatabaseError, HandleError, PauseError, RetryError};
+
+use crate::user::Permission;
+
+/// What can go wrong with a request.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Problem {
+    #[error("{0}")]
+    NotFound(String),
+    #[error("{0}")]
+    Invalid(String),
+    #[error("this needs the permission `{0}`, which you do not have")]
+    NotAllowed(Permission),
+    #[error("the dashboard is read-only: it answers GET and HEAD alone")]
+    ReadOnly,
+    #[error(
+        "the request does not come from a page of this dashboard: a browser says so in `Sec-Fetch-Site` or `Origin`"
+    )]
+    OtherOrigin,
+    #[error("the form is too old, or of another session: go back, load the page anew, and send it again")]
+    Forged,
+    #[error("the database was too slow: narrow the filter, or try again")]
+    TooSlow,
+    #[error("too many others use the dashboard just now: try again")]
+    Busy,
+    #[error("{0}")]
+    Database(DatabaseError),
+}
+
+/// The SQLSTATE of a statement that met its timeout.
+const CANCELED: &str = "57014";
+
+impl Problem {
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::NotAllowed(_) | Self::OtherOrigin | Self::Forged => StatusCode::FORBIDDEN,
+            Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooSlow | Self::Busy | Self::Database(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl From<DatabaseError> for Problem {
+    fn from(error: DatabaseError) -> Self {
+        if error.code().as_deref() == Some(CANCELED) { Self::TooSlow } else { Self::Database(error) }
+    }
+}
+
+impl From<ActionError> for Problem {
+    fn from(error: ActionError) -> Self {
+        match error {
+            ActionError::Database(error) => error.into(),
+            ActionError::UnknownAction(_) => Self::NotFound(error.to_string()),
+            wrong => Self::Invalid(wrong.to_string()),
+        }
+    }
+}
+
+impl From<HandleError> for Problem {
+    fn from(error: HandleError) -> Self {
+        match error {
+            HandleError::Database(error) => error.into(),
+            wrong => Self::Invalid(wrong.to_string()),
+        }
+    }
+}
+
+impl From<PauseError> for Problem {
+    fn from(error: PauseError) -> Self {
+        match error {
+            PauseError::Database(error) => error.into(),
+            PauseError::UnknownQueue(_) => Self::NotFound(error.to_string()),
+            wrong => Self::Invalid(wrong.to_string()),
+        }
+    }
+}
+
+impl From<RetryError> for Problem {
+    fn from(error: RetryError) -> Self {
+        match error {
+            RetryError::Database(error) => error.into(),
+            wrong => Self::Invalid(wrong.to_string()),
+        }
+    }
+}

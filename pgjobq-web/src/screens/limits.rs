@@ -1,0 +1,68 @@
+//! The limits over the whole fleet.
+
+use askama::Template;
+use pgjobq::{JobState, LimitScope, LimitState, filter};
+use serde::Serialize;
+
+use crate::params::Params;
+use crate::problem::Problem;
+use crate::screen::Screen;
+use crate::show::count::Count;
+use crate::show::link::jobs;
+use crate::visit::Visit;
+
+#[derive(Template, Serialize)]
+#[template(path = "limits.html")]
+pub(crate) struct Limits {
+    #[serde(skip)]
+    visit: Visit,
+    limits: Vec<Limit>,
+}
+
+#[derive(Serialize)]
+struct Limit {
+    scope: String,
+    name: String,
+    per_key: bool,
+    concurrency: Option<u32>,
+    permits: Count,
+    rates: Option<String>,
+    rates_left: String,
+    waiting: Count,
+    exact: bool,
+    /// True if no further job may start now.
+    full: bool,
+    #[serde(skip)]
+    waiting_link: String,
+}
+
+impl Screen for Limits {
+    async fn load(visit: Visit, _: Params) -> Result<Self, Problem> {
+        let limits = visit.board().client.fleet_limits().await?;
+        Ok(Self { limits: limits.into_iter().map(Limit::new).collect(), visit })
+    }
+}
+
+impl Limit {
+    fn new(limit: LimitState) -> Self {
+        let of = match limit.scope {
+            LimitScope::Queue => filter::queue(&*limit.name),
+            _ => filter::kind(&*limit.name),
+        };
+        let taken = limit.concurrency.is_some_and(|most| !limit.per_key && limit.permits >= u64::from(most));
+        let left: Vec<_> = limit.rates_left.iter().map(u64::to_string).collect();
+        Self {
+            scope: limit.scope.to_string(),
+            waiting_link: jobs(&of.and(filter::state(JobState::Limited))),
+            name: limit.name,
+            per_key: limit.per_key,
+            concurrency: limit.concurrency,
+            permits: Count::new(limit.permits, limit.exact),
+            rates: limit.rates,
+            full: taken || limit.rates_left.contains(&0),
+            rates_left: left.join(", "),
+            waiting: Count::new(limit.waiting, limit.exact),
+            exact: limit.exact,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! An action on all jobs that match a filter, before it is started.
+
+use askama::Template;
+use pgjobq::filter::ids;
+use pgjobq::{ActionError, JobId};
+use serde::Serialize;
+
+use super::jobs::Row;
+use crate::acts::many::{Many, Word};
+use crate::params::Params;
+use crate::problem::Problem;
+use crate::screen::Screen;
+use crate::show::count::Count;
+use crate::visit::Visit;
+
+#[derive(Template, Serialize)]
+#[template(path = "preview.html")]
+pub(crate) struct Preview {
+    #[serde(skip)]
+    visit: Visit,
+    action: &'static str,
+    filter: String,
+    matching: Count,
+    /// False if the number of jobs is an estimate.
+    exact: bool,
+    samples: Vec<Row>,
+    /// Why the action changes none of them, if the filter admits only jobs of other states.
+    why_none: Option<String>,
+    #[serde(skip)]
+    word: Word,
+    #[serde(skip)]
+    queues: Vec<String>,
+    #[serde(skip)]
+    all_jobs: bool,
+}
+
+impl Screen for Preview {
+    async fn load(visit: Visit, params: Params) -> Result<Self, Problem> {
+        let word: Word = params.required("action")?;
+        let permission = word.permission();
+        if !visit.may(permission) {
+            return Err(Problem::NotAllowed(permission));
+        }
+        let chosen: Vec<JobId> = params
+            .all("id")
+            .map(|id| id.parse().map_err(|error| Problem::Invalid(format!("`id`: {error}"))))
+            .collect::<Result<_, _>>()?;
+        let filter = match chosen.is_empty() {
+            true => params.exact("filter")?.to_owned(),
+            false => ids(chosen).to_string(),
+        };
+        let action = Many::look(word, &filter)?.action(&visit.board().client)?;
+        let (count, samples, why_none) = match action.preview().await {
+            Ok(preview) => (Count::new(preview.count.jobs, preview.count.exact), preview.samples, None),
+            Err(error @ ActionError::WrongState { .. }) => {
+                (Count::exact(0), Vec::new(), Some(error.to_string()))
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let snapshot = visit.board().statistics.current().await?;
+        Ok(Self {
+            action: word.as_str(),
+            all_jobs: filter.parse().is_ok_and(|filter: pgjobq::filter::Filter| filter.is_all()),
+            filter,
+            matching: count,
+            exact: count.is_exact(),
+            samples: samples.into_iter().map(Row::new).collect(),
+            why_none,
+            word,
+            queues: snapshot.fleet.queues.iter().map(|queue| queue.queue.clone()).collect(),
+            visit,
+        })
+    }
+}
+
+impl Preview {
+    fn moves(&self) -> bool {
+        self.word == Word::MoveTo
+    }
+
+    fn sets_priority(&self) -> bool {
+        self.word == Word::SetPriority
+    }
+
+    fn deletes(&self) -> bool {
+        self.word == Word::Delete
+    }
+}

@@ -1,0 +1,76 @@
+//! A queue among others.
+
+use pgjobq::filter::{Filter, queue, state};
+use pgjobq::measure::QueueState;
+use pgjobq::{JobState, PauseScope};
+use serde::Serialize;
+
+use crate::show::count::Count;
+use crate::show::link::{jobs, link};
+use crate::show::span::Span;
+use crate::statistics::Snapshot;
+
+/// A queue among others.
+#[derive(Serialize)]
+pub(crate) struct QueueRow {
+    pub(crate) name: String,
+    pub(crate) states: Vec<StateCount>,
+    /// False if a count above ten thousand is an estimate.
+    pub(crate) exact: bool,
+    pub(crate) slots: Count,
+    pub(crate) oldest: Option<Span>,
+    pub(crate) workers: Count,
+    /// True if jobs are ready and no worker serves the queue.
+    pub(crate) unserved: bool,
+    pub(crate) paused: bool,
+    /// The share of its slots that are in use, in percent.
+    pub(crate) load: u64,
+    #[serde(skip)]
+    pub(crate) link: String,
+}
+
+/// The number of a queue's jobs in a state.
+#[derive(Serialize)]
+pub(crate) struct StateCount {
+    pub(crate) state: &'static str,
+    pub(crate) jobs: Count,
+    #[serde(skip)]
+    pub(crate) link: String,
+}
+
+impl QueueRow {
+    /// Returns the queues of a snapshot.
+    pub(crate) fn all(snapshot: &Snapshot) -> Vec<Self> {
+        snapshot.fleet.queues.iter().map(|queue| Self::new(queue, snapshot)).collect()
+    }
+
+    fn new(of: &QueueState, snapshot: &Snapshot) -> Self {
+        let count = |in_state: JobState, number: u64| {
+            let exact = of.exact || number < 10_000;
+            let filter: Filter = queue(&*of.queue).and(state(in_state));
+            StateCount { state: in_state.as_str(), jobs: Count::new(number, exact), link: jobs(&filter) }
+        };
+        let states = vec![
+            count(JobState::Ready, of.ready),
+            count(JobState::Running, of.running),
+            count(JobState::Scheduled, of.scheduled),
+            count(JobState::Limited, of.limited),
+            count(JobState::Blocked, of.blocked),
+            count(JobState::Dead, of.dead),
+        ];
+        let paused =
+            snapshot.pauses.iter().any(|pause| pause.scope == PauseScope::Queue && pause.name == of.queue);
+        Self {
+            link: link("queue", &[("name", &of.queue)]),
+            name: of.queue.clone(),
+            states,
+            exact: of.exact,
+            slots: Count::exact(of.slots),
+            oldest: of.oldest.map(Span),
+            workers: Count::exact(of.workers),
+            unserved: of.workers == 0 && of.ready > 0,
+            paused,
+            load: (of.running * 100).checked_div(of.slots).unwrap_or(0).min(100),
+        }
+    }
+}

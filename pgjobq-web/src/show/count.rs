@@ -1,0 +1,70 @@
+//! Numbers of things.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// A number, with commas between its thousands; `~` before it says that it is an estimate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Count {
+    number: u64,
+    exact: bool,
+}
+
+impl Count {
+    pub(crate) fn exact(number: u64) -> Self {
+        Self { number, exact: true }
+    }
+
+    /// A number that is an estimate if it is large, unless it is known to be exact.
+    pub(crate) fn new(number: u64, exact: bool) -> Self {
+        Self { number, exact }
+    }
+
+    pub(crate) fn is_exact(&self) -> bool {
+        self.exact
+    }
+
+    pub(crate) fn is_zero(&self) -> bool {
+        self.number == 0
+    }
+
+    pub(crate) fn is_one(&self) -> bool {
+        self.number == 1 && self.exact
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.exact {
+            out.write_str("~")?;
+        }
+        let digits = self.number.to_string();
+        for (place, digit) in digits.chars().enumerate() {
+            if place > 0 && (digits.len() - place).is_multiple_of(3) {
+                out.write_str(",")?;
+            }
+            write!(out, "{digit}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The number alone: whether it is exact stands beside it.
+impl Serialize for Count {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.number.serialize(to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_have_commas() {
+        let shown = [0, 999, 1000, 123_456, 10_000_000, u64::MAX].map(|n| Count::exact(n).to_string());
+        assert_eq!(shown, ["0", "999", "1,000", "123,456", "10,000,000", "18,446,744,073,709,551,615"]);
+        assert_eq!(Count::new(52_000, false).to_string(), "~52,000");
+    }
+}

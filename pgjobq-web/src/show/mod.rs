@@ -1,0 +1,7 @@
+//! Values as pages and JSON show them.
+
+pub(crate) mod count;
+pub(crate) mod json;
+pub(crate) mod link;
+pub(crate) mod moment;
+pub(crate) mod span;

@@ -1,0 +1,107 @@
+//! The dashboard does not hurt the database.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use futures_util::future::join_all;
+use http_body_util::BodyExt as _;
+use pgjobq::Client;
+use pgjobq::observe::{Statement, TelemetryHook};
+use pgjobq_web::router;
+use tower::ServiceExt as _;
+
+use crate::browser::Browser;
+use crate::jobs::seed;
+use crate::stage::Stage;
+
+/// Counts statements that measure the fleet, and all others.
+#[derive(Clone, Default)]
+struct Counter(Arc<[AtomicUsize; 2]>);
+
+impl TelemetryHook for Counter {
+    fn on_statement(&self, statement: &Statement) {
+        self.0[usize::from(!statement.name.starts_with("fleet"))].fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn hundred_viewers_share_one_measurement() {
+    Stage::run(async |stage| {
+        seed(stage, "lorem").await;
+        let counter = Counter::default();
+        let client =
+            Client::builder(stage.client.pool().clone()).telemetry_hook(counter.clone()).build().unwrap();
+        let day = Duration::from_secs(86_400);
+        let browser = Browser::new(router(&client).interval(day).open_to_everyone());
+        let pages =
+            join_all((0..100).map(|viewer| browser.get(if viewer % 2 == 0 { "overview" } else { "queues" })))
+                .await;
+        assert!(pages.iter().all(|page| page.status == StatusCode::OK));
+        client.close().await; // The hook has then seen all statements.
+        let [measured, others] = [0, 1].map(|n| counter.0[n].load(Ordering::SeqCst));
+        assert_eq!((measured, others), (1, 2), "the other two are the throughput and the pauses");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn slow_statement_ends_at_the_timeout() {
+    Stage::run(async |stage| {
+        let mut other = stage.client.pool().begin().await.unwrap();
+        let lock = "lock table pgjobq.audit in access exclusive mode";
+        pgjobq::sqlx::raw_sql(lock).execute(&mut *other).await.unwrap();
+        let limit = Duration::from_millis(200);
+        let browser = Browser::new(router(&stage.client).statement_timeout(limit).open_to_everyone());
+        let began = Instant::now();
+        let page = browser.get("audit").await;
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+        assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(page.text().contains("the database was too slow"), "{}", page.text());
+        other.rollback().await.unwrap();
+        assert_eq!(browser.get("audit").await.status, StatusCode::OK);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn events_tick_without_a_statement() {
+    Stage::run(async |stage| {
+        let counter = Counter::default();
+        let client =
+            Client::builder(stage.client.pool().clone()).telemetry_hook(counter.clone()).build().unwrap();
+        let app = router(&client).interval(Duration::from_secs(1)).open_to_everyone::<()>();
+        let request = Request::get("/events").body(Body::empty()).unwrap();
+        let response = app.oneshot(request).await.unwrap();
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let mut body = response.into_body();
+        let mut text = String::new();
+        while !text.contains("event: tick") {
+            let frame = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            text += std::str::from_utf8(&frame).unwrap();
+        }
+        assert!(text.contains("retry: 1000"), "{text}");
+        client.close().await;
+        assert_eq!([0, 1].map(|n| counter.0[n].load(Ordering::SeqCst)), [0, 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn first_page_is_small() {
+    Stage::run(async |stage| {
+        seed(stage, "lorem").await;
+        let browser = Browser::new(router(&stage.client).open_to_everyone());
+        let page = browser.get("overview").await;
+        let mut bytes = page.body.len();
+        for link in page.attributes("href").into_iter().chain(page.attributes("src")) {
+            if link.starts_with("assets/") {
+                bytes += browser.get(&link).await.body.len();
+            }
+        }
+        assert!(bytes < 60_000, "the first page has {bytes} bytes, with all that it loads");
+    })
+    .await;
+}

@@ -1,0 +1,137 @@
+//! Each screen shows what is there.
+
+use axum::http::StatusCode;
+use pgjobq_web::{User, router};
+
+use crate::browser::Browser;
+use crate::jobs::seed;
+use crate::stage::Stage;
+
+#[tokio::test]
+async fn screens_show_what_is_there() {
+    Stage::run(async |stage| {
+        let seeds = seed(stage, "lorem").await;
+        let browser = Browser::new(router(&stage.client).title("Shop").open_to_everyone());
+        let shown = [
+            ("overview", "Dead"),
+            ("jobs", "scheduled"),
+            ("jobs?filter=state+%3D+%27dead%27", "lorem"),
+            ("queues", "default"),
+            ("queue?name=default", "slots in each worker"),
+            ("kinds", "hides"),
+            ("dead", "lorem"),
+            ("workers", "No worker runs"),
+            ("workflows", "lorem"),
+            ("limits", "No kind and no queue has a limit"),
+            ("actions", "Nobody has acted"),
+            ("audit", "Nobody has asked"),
+        ];
+        for (path, text) in shown {
+            let page = browser.get(path).await;
+            assert_eq!(page.status, StatusCode::OK, "{path}: {}", page.text());
+            assert!(page.text().contains(text) && page.text().contains("Shop"), "{path}: {}", page.text());
+        }
+        let job = browser.get(&format!("job?id={}", seeds.dead)).await.text();
+        assert!(job.contains("fatal") && job.contains("in here") && job.contains("How it ended"), "{job}");
+        let job = browser.get(&format!("job?id={}", seeds.scheduled)).await.text();
+        assert!(
+            job.contains("[redacted]") && job.contains("\"shown\": 7") && !job.contains("hunter2"),
+            "{job}"
+        );
+        let flow = browser.get(&format!("workflow?id={}", seeds.workflow)).await;
+        assert!(flow.body.contains("<svg class=\"graph\"") && flow.text().contains("Retry failed steps"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn json_has_what_the_page_shows() {
+    Stage::run(async |stage| {
+        let seeds = seed(stage, "lorem").await;
+        let browser = Browser::new(router(&stage.client).open_to_everyone());
+        let list = browser.json("jobs?filter=state+%3D+%27dead%27+and+kind+%3D+%27fails%27").await;
+        assert_eq!((&list["jobs"][0]["id"], &list["matching"]), (&seeds.dead.to_string().into(), &1.into()));
+        let job = browser.json(&format!("job?id={}", seeds.dead)).await;
+        assert_eq!((&job["state"], &job["args"]["message"]), (&"dead".into(), &"lorem".into()));
+        assert_eq!(job["failed_attempts"][0]["reason"], "fatal");
+        assert_eq!(job["why"][0]["code"], "dead");
+        let overview = browser.json("overview").await;
+        assert_eq!((&overview["ready"], &overview["scheduled"]), (&1.into(), &1.into()));
+        assert_eq!(browser.json("dead").await["groups"].as_array().unwrap().len(), 2);
+        let flow = browser.json(&format!("workflow?id={}", seeds.workflow)).await;
+        assert_eq!((&flow["state"], &flow["graph"]["steps"][1]["state"]), (&"failed".into(), &"dead".into()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn missing_and_wrong_things_are_said() {
+    Stage::run(async |stage| {
+        let browser = Browser::new(router(&stage.client).open_to_everyone());
+        let none = uuid::Uuid::nil();
+        let cases = [
+            ("nowhere".to_owned(), 404, "there is no such page"),
+            (format!("job?id={none}"), 404, "there is no job"),
+            (format!("workflow?id={none}"), 404, "there is no workflow"),
+            ("queue?name=nope".to_owned(), 404, "there is no queue `nope`"),
+            ("action?id=9".to_owned(), 404, "there is no action 9"),
+            ("job".to_owned(), 400, "`id` is missing"),
+            ("job?id=x".to_owned(), 400, "`id`: "),
+            ("jobs?after=x".to_owned(), 400, "`x` is no place among jobs"),
+            ("preview?action=drop&filter=all".to_owned(), 400, "`drop` is no action"),
+            (
+                "preview?action=cancel&filter=state+%3D+%27dead%27".to_owned(),
+                200,
+                "changes jobs that have not ended",
+            ),
+            ("jobs?filter=state+%3D+dead".to_owned(), 200, "a text stands in single quotes"),
+        ];
+        for (path, status, text) in cases {
+            let page = browser.get(&path).await;
+            assert_eq!(page.status.as_u16(), status, "{path}");
+            assert!(page.text().contains(text), "{path}: {}", page.text());
+        }
+        let json = browser.get("api/job?id=x").await;
+        assert_eq!((json.status.as_u16(), json.header("content-type")), (400, "application/json"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pages_of_jobs_follow_each_other() {
+    Stage::run(async |stage| {
+        stage.execute("select pgjobq.create_queue('q')").await;
+        stage.execute("select pgjobq.enqueue('k', '{}', 'q') from generate_series(1, 120)").await;
+        let browser = Browser::new(router(&stage.client).open_to_everyone());
+        let (mut path, mut seen) = ("jobs".to_owned(), std::collections::BTreeSet::new());
+        loop {
+            let page = browser.get(&path).await;
+            let links = page.attributes("href");
+            seen.extend(links.iter().filter(|link| link.starts_with("job?id=")).cloned());
+            match links.into_iter().find(|link| link.contains("after=")) {
+                Some(next) => path = next,
+                None => break,
+            }
+        }
+        assert_eq!(seen.len(), 120);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn viewer_does_not_see_arguments() {
+    Stage::run(async |stage| {
+        let seeds = seed(stage, "confidential").await;
+        let app = router(&stage.client).auth(async |_| Ok::<_, StatusCode>(User::viewer("bob")));
+        let browser = Browser::new(app);
+        for path in [format!("job?id={}", seeds.completed), format!("api/job?id={}", seeds.completed)] {
+            let page = browser.get(&path).await;
+            assert!(
+                page.status == StatusCode::OK && !page.body.contains("confidential"),
+                "{path}: {}",
+                page.body
+            );
+        }
+    })
+    .await;
+}
