@@ -17,7 +17,7 @@ begin
      using (select o.digest, row_number() over (partition by o.schedule order by o.first_seen desc) as place
               from pgjobq.schedule_declarations o) old
      where old.place > 100 and d.digest = old.digest
-       and not exists (select from pgjobq.workers w where d.digest = any (w.schedules));
+       and not exists (select from pgjobq.workers w where w.shard = 0 and d.digest = any (w.schedules));
 end $$;
 
 comment on function pgjobq.record_schedules is 'Internal. Records the schedules that a program''s code has.';
@@ -69,7 +69,8 @@ begin
     with gone as materialized (
         select s.name from pgjobq.schedules s
          where s.code is not null and s.stored is null and s.stopped_at is null
-           and exists (select from pgjobq.workers w where w.shard = 0 and s.kind = any (w.kinds))
+           and exists (select from pgjobq.workers w
+                        where w.shard = 0 and pgjobq.versions_in(w.kinds, s.kind) <> '{}')
            and not exists (select from pgjobq.declared_schedules() d where d.schedule = s.name)
          order by s.name for update of s skip locked)
     update pgjobq.schedules s set stopped_at = v_now, next_at = null, version = s.version + 1

@@ -163,7 +163,8 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_kind pgjobq.kinds := pgjobq.recorded_kind(p_job ->> 'kind');
     v_queue text := coalesce(p_job ->> 'queue', v_kind.queue, 'default');
-    v_meta jsonb := jsonb_build_object('schedule', p_schedule, 'tick', pgjobq.micros(p_tick));
+    v_meta jsonb := pgjobq.with_version(jsonb_strip_nulls(jsonb_build_object(
+        'schedule', p_schedule, 'tick', pgjobq.micros(p_tick))), p_job -> 'version');
     v_own record;
     v_answer record;
 begin
@@ -176,7 +177,7 @@ begin
         array[coalesce((p_job ->> 'priority')::int, v_kind.priority, 1)::smallint],
         array[coalesce((p_job ->> 'retries')::int, v_kind.retries, 20)::smallint],
         array[coalesce((p_job ->> 'max_crashes')::int, v_kind.max_crashes, 3)::smallint],
-        array[v_own.job], array[1], array[p_job ->> 'args'], array[jsonb_strip_nulls(v_meta)::text],
+        array[v_own.job], array[1], array[p_job ->> 'args'], array[v_meta::text],
         array[p_job ->> 'attributes'], array[v_own.key], null, nullif(array[p_at], '{null}'),
         array[(p_job ->> 'expires')::bigint
               + coalesce(greatest(p_at - pgjobq.micros(clock_timestamp()), 0), 0)], true, null,

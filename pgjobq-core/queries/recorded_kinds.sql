@@ -3,8 +3,8 @@
 select k.kind, k.queue, k.priority, k.retries, k.max_crashes, k.redact,
        pgjobq.micros(k.recorded_at) as recorded_at, coalesce(w.workers, 0) as workers
   from pgjobq.kinds k
-  left join (select kind, count(distinct id) as workers
-               from pgjobq.workers, unnest(kinds) kind
+  left join (select split_part(name, '@', 1) as kind, count(distinct id) as workers
+               from pgjobq.workers, unnest(kinds) name
               where seen_at > clock_timestamp() - lease
-              group by kind) w on w.kind = k.kind
+              group by 1) w on w.kind = k.kind
  order by k.kind

@@ -104,13 +104,15 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// A dead job that was requeued has the arguments and the priority that the request set.
+    /// A dead job that was requeued has the arguments and the priority that the request set, or other arguments that were set beside
+    /// it.
     fn edits(&self) -> Result<(), String> {
         let Some(row) = self.after.live.get(&DEAD) else { return Ok(()) };
         let moved = self.facts.iter().zip(self.group).find(|(facts, _)| facts.revived.contains(&DEAD));
         let edited = moved
             .is_some_and(|(_, (operation, _))| matches!(operation.action, Action::Requeue { edited: true }));
-        match row.edited == edited && row.priority == if edited { 2 } else { 3 } {
+        let changed = self.facts.iter().any(|facts| facts.changed.contains(&DEAD));
+        match row.edited == (edited || changed) && row.priority == if edited { 2 } else { 3 } {
             true => Ok(()),
             false => Err(format!("job {DEAD} is edited: {}, with priority {}", row.edited, row.priority)),
         }

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::enqueue::new_row::{Due, NewRow};
 use crate::enqueue::row::Row;
+use crate::job::descriptor::policy_of;
 use crate::job::policy::Policy;
 use crate::{EnqueueError, OnDuplicate, UniqueWhile};
 
@@ -14,6 +15,9 @@ use crate::{EnqueueError, OnDuplicate, UniqueWhile};
 pub(super) struct DefinedJob {
     kind: &'static str,
     args: Box<RawValue>,
+    /// The version of the arguments, unless that is the first one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     queue: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,7 +49,7 @@ impl DefinedJob {
     /// The job of a kind without arguments.
     pub(super) fn of_kind(kind: &'static str) -> Self {
         let args = RawValue::from_string("{}".to_owned()).expect("an empty object is JSON");
-        Self { kind, args, ..Self::default() }
+        Self { kind, args, version: version_of(policy_of(kind)), ..Self::default() }
     }
 
     /// Checks a job. Returns `None` if it says when it starts, has an id, or waits for other jobs: a schedule decides the first two,
@@ -62,6 +66,7 @@ impl DefinedJob {
         Ok(Some(Self {
             kind: row.kind,
             args: raw(row.args).unwrap_or_default(),
+            version: version_of(policy),
             queue: (row.queue != policy.queue).then_some(row.queue),
             priority: (row.priority != policy.priority as i16).then_some(row.priority),
             retries: other(row.retries, policy.retries),
@@ -76,6 +81,10 @@ impl DefinedJob {
             expires: row.expires,
         }))
     }
+}
+
+fn version_of(policy: &Policy) -> Option<u16> {
+    (policy.version > 1).then_some(policy.version)
 }
 
 fn raw(json: String) -> Option<Box<RawValue>> {
