@@ -21,7 +21,7 @@ const CONNECTIONS: u32 = 10;
 
 /// The database of one test, with the jobs in it: the argument of a [`#[pgjobq::test]`](macro@crate::test).
 ///
-/// Jobs run only when the test says so. See [the module](super::testing) for an example.
+/// Jobs run only when the test says so. See [the module](crate::testing) for an example.
 #[derive(Clone, Debug)]
 pub struct TestQueue {
     inner: Arc<Inner>,
