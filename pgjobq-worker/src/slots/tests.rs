@@ -261,7 +261,7 @@ fn call_takes_one_slot_and_begins_when_it_is_complete() {
 }
 
 #[test]
-fn jobs_of_other_kinds_and_keys_do_not_share_a_call() {
+fn other_kinds_and_keys_share_no_call() {
     let queue = queue(8);
     let jobs = vec![item_of(1, "a"), item(2, &THREE), item_of(3, "b"), item(4, &HUNDRED), item_of(5, "a")];
     let begun = Slots::take(&queue, 8, 0).begin(jobs);
@@ -272,7 +272,7 @@ fn jobs_of_other_kinds_and_keys_do_not_share_a_call() {
 }
 
 #[test]
-fn claims_bring_as_many_jobs_beyond_the_slots_as_came_in_a_row() {
+fn claims_exceed_the_slots_by_jobs_in_a_row() {
     let (queue, now) = (queue(2), Instant::now());
     let room = || queue.room(now);
     assert_eq!(room(), Room { slots: 2, ahead: 0 }, "no job of such a kind was seen");

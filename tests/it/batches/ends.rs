@@ -171,8 +171,8 @@ async fn early(items: Batch<Item>) {
     probe.reached.fetch_add(1, Ordering::SeqCst);
 }
 
-on_one_shard!(end_of_an_item_is_recorded_while_the_call_goes_on);
-async fn end_of_an_item_is_recorded_while_the_call_goes_on(db: TestDb) {
+on_one_shard!(item_that_ended_is_recorded_during_its_call);
+async fn item_that_ended_is_recorded_during_its_call(db: TestDb) {
     let probe = Probe::new();
     let worker = start(&db, 1).await;
     let jobs = enqueue(&db, early::job, &probe, 0..2).await;
