@@ -1,5 +1,5 @@
 //! Tests of what a newcomer meets first. Each example runs in a process of its own, as by hand. The tests compare its
-//! output, and limit the length of its source. They also run the queries of the operations page.
+//! output, and limit the length of its source.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, ConnectOptions};
+use sqlx::ConnectOptions;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -378,37 +378,5 @@ fn every_example_is_run_and_listed() {
             let lines = fs::read_to_string(&path).unwrap().lines().count();
             assert!(lines <= 90, "{name} has {lines} lines");
         }
-    }
-}
-
-/// The blocks of this language in a document, without the indentation of lists.
-fn blocks(document: &str, language: &str) -> Vec<String> {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(document)).unwrap();
-    let fence = format!("```{language}");
-    let (mut blocks, mut block) = (Vec::new(), None);
-    for line in text.lines().map(str::trim) {
-        match &mut block {
-            None if line == fence => block = Some(String::new()),
-            None => {}
-            Some(_) if line == "```" => blocks.extend(block.take()),
-            Some(block) => block.extend([line, "\n"]),
-        }
-    }
-    blocks
-}
-
-/// A kind whose limits the page changes.
-#[pgjobq::job(kind = "sync")]
-async fn synchronize() {}
-
-#[tokio::test]
-async fn queries_of_the_operations_page_run() {
-    let db = TestDb::new(1).await;
-    db.client.queue("mail").save().await.unwrap(); // The page pauses it, and changes its settings.
-    let queries = blocks("docs/operations.md", "sql");
-    assert!(queries.len() >= 10, "{} queries", queries.len());
-    for query in queries {
-        let ran = sqlx::raw_sql(AssertSqlSafe(query.clone())).execute(&db.pool).await;
-        assert!(ran.is_ok(), "{ran:?} in:\n{query}");
     }
 }

@@ -97,6 +97,7 @@ mod lifecycle; // From an enqueue to the outcome.
 mod limits; // Time limits of enqueues and waits.
 mod listening; // Notifications past a pooler.
 mod migrate; // Upgrades of the schema.
+mod operations_page; // The queries of the operations page.
 mod plans; // Plans that do not depend on statistics.
 mod privileges; // Privileges of roles.
 mod queues; // Management of queues.

@@ -25,6 +25,7 @@ mod operations;
 mod pairs;
 mod pause;
 mod planted;
+mod planted_bugs;
 mod rates;
 mod requests;
 mod schedule;
