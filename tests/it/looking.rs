@@ -8,7 +8,7 @@ use pgjobq::{FailureReason, with_statement_timeout};
 use crate::harness::TestDb;
 use crate::probe::end_of;
 
-#[job(queue = "looked", retries = 1, redact = [secret], max_crashes = 2)]
+#[job(kind = "looked_at", queue = "looked", retries = 1, redact = [secret], max_crashes = 2)]
 async fn look(number: serde_json::Value, secret: String) -> Result<serde_json::Value> {
     let _ = secret;
     Ok(number)
@@ -93,9 +93,9 @@ async fn workers_and_their_kinds_are_listed(db: TestDb) {
     let (listed, queues) = (&workers[0], &workers[0].queues);
     assert_eq!((workers.len(), &*listed.name, listed.slots(), listed.running), (1, "eye", 23, 0));
     assert!(queues.contains(&("looked".to_owned(), 3)) && queues.contains(&("default".to_owned(), 20)));
-    assert!(listed.kinds.contains("look") && !listed.is_silent() && listed.accepts.is_none());
+    assert!(listed.kinds.contains("looked_at") && !listed.is_silent() && listed.accepts.is_none());
     let kinds = db.client.recorded_kinds().await.unwrap();
-    let kind = kinds.iter().find(|kind| kind.kind == "look").unwrap();
+    let kind = kinds.iter().find(|kind| kind.kind == "looked_at").unwrap();
     assert_eq!((&*kind.queue, kind.retries, kind.max_crashes, kind.workers), ("looked", 1, 2, 1));
     assert_eq!(kind.redacted, ["secret"]);
     worker.shutdown().await.unwrap();
