@@ -139,7 +139,7 @@ pub use workflow::step::{Output, Step, StepResult};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::attempt::complete::finish_transactional;
-    pub use crate::batch::call::{BatchHandler, RawItem, run_alone, run_call};
+    pub use crate::batch::call::{BatchHandler, RawItem, run_call};
     pub use crate::job::app_state::StateType;
     pub use crate::job::argument::{Argument, HandedIn};
     pub use crate::job::attribute::Attribute;

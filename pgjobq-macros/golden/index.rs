@@ -167,16 +167,6 @@ const _: () = {
         #[doc(hidden)]
         #[__pgjobq::async_trait]
         impl __pgjobq::Handler for __Job {
-            async fn run(
-                &self,
-                context: __pgjobq::JobContext,
-                args: &__pgjobq::serde_json::value::RawValue,
-            ) -> ::core::result::Result<
-                Box<__pgjobq::serde_json::value::RawValue>,
-                __pgjobq::JobError,
-            > {
-                __pgjobq::run_alone(context, args, __item, __run).await
-            }
             fn check(
                 &self,
                 args: &__pgjobq::StoredArgs<'_>,

@@ -77,7 +77,7 @@ impl Job {
     }
 }
 
-/// The handlers of a job with a batch: for one call, and for a job alone.
+/// The handlers of a job with a batch: for one call, and for what is not a run.
 pub(crate) fn handlers(
     job: &Job,
     batch: &Argument,
@@ -126,14 +126,6 @@ fn implementations(job: &Job) -> TokenStream {
             #[doc(hidden)]
             #[__pgjobq::async_trait]
             impl __pgjobq::Handler for __Job {
-                async fn run(
-                    &self,
-                    context: __pgjobq::JobContext,
-                    args: &__pgjobq::serde_json::value::RawValue,
-                ) -> ::core::result::Result<Box<__pgjobq::serde_json::value::RawValue>, __pgjobq::JobError> {
-                    __pgjobq::run_alone(context, args, __item, __run).await
-                }
-
                 #reading
             }
 

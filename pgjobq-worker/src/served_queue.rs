@@ -263,6 +263,12 @@ impl Occupancy {
         self.prefetch.remove(id).or_else(|| self.gathering.remove(id))
     }
 
+    /// Notes that a claim brought a job that must not wait in the worker.
+    pub(crate) fn met_unprefetchable(&mut self, now: Instant) {
+        self.prefetch.pace.met_unprefetchable(now);
+        self.gathering.met_unprefetchable();
+    }
+
     /// Takes the jobs that wait for a slot, because one of them did not get one in time.
     pub(crate) fn take_overdue(&mut self, now: Instant) -> Vec<PrefetchedJob> {
         self.gathering.was_misjudged();

@@ -1,16 +1,13 @@
 //! One call of a job function with `batch`: decodes the arguments of its items, and ends those that the function has not ended.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use async_trait::async_trait;
-use futures_util::FutureExt;
 use serde_json::value::RawValue;
 
 use crate::batch::batch::Batch;
 use crate::batch::item::BatchItem;
-use crate::batch::settling::{ItemEnd, Settler, Unsettled};
-use crate::job::job_return::encode_output;
+use crate::batch::settling::{ItemEnd, Settler};
 use crate::{JobContext, JobError};
 
 /// The object-safe interface of a job function with `batch`. `#[job]` writes the implementation.
@@ -60,30 +57,13 @@ pub async fn run_call<T, F>(
     }
 }
 
-/// Runs a call for one job alone.
-pub async fn run_alone<T, F>(
-    context: JobContext,
-    args: &RawValue,
-    decode: Decode<T>,
-    function: impl FnOnce(JobContext, Batch<T>) -> F,
-) -> Result<Box<RawValue>, JobError>
-where
-    F: Future<Output = Result<(), JobError>>,
-{
-    let (settler, mut settlement) = Arc::<Unsettled>::default().item();
-    let item = RawItem { place: 0, context, args: args.to_owned(), settler };
-    let call = AssertUnwindSafe(run_call(vec![item], decode, function)).catch_unwind().await;
-    match (settlement.take(), call) {
-        (Some(ItemEnd::Returned(result)), _) => encode_output(result),
-        (Some(ItemEnd::Panicked(panic)), _) | (_, Err(panic)) => resume_unwind(panic),
-        (Some(ItemEnd::TimedOut) | None, Ok(())) => unreachable!("a call that returns has settled each item"),
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::batch::settling::{Settlement, Unsettled};
 
     fn decode(context: &JobContext, args: &RawValue) -> Result<u32, JobError> {
         assert_ne!(args.get(), "13", "a panic while it is decoded");
@@ -103,7 +83,7 @@ mod tests {
         };
         let (items, settlements): (Vec<_>, Vec<_>) = args.iter().enumerate().map(item).unzip();
         run_call(items, decode, function).await;
-        let end = |mut settlement: crate::batch::settling::Settlement| match settlement.take().unwrap() {
+        let end = |mut settlement: Settlement| match settlement.take().unwrap() {
             ItemEnd::Returned(Ok(())) => "completed".to_owned(),
             ItemEnd::Returned(Err(error)) => error.to_string(),
             ItemEnd::Panicked(_) => "panicked".to_owned(),
@@ -137,20 +117,5 @@ mod tests {
         assert!(ends[1].starts_with("the arguments do not fit the job function"), "{}", ends[1]);
         let ends = run(&["\"two\""], |_, _| async { unreachable!("nothing decodes") }).await;
         assert_eq!(ends.len(), 1);
-    }
-
-    #[tokio::test]
-    async fn lone_item_keeps_its_end_after_a_panic() {
-        let args = RawValue::from_string("1".to_owned()).unwrap();
-        let context = JobContext::for_test;
-        let returned = run_alone(context(), &args, decode, |_, _| async { Ok(()) }).await;
-        assert_eq!(returned.unwrap().get(), "null");
-        let settled = run_alone(context(), &args, decode, |_, batch| async move {
-            batch.into_iter().for_each(BatchItem::complete);
-            panic!("after its end");
-        });
-        assert!(settled.await.is_ok());
-        let panicked = run_alone(context(), &args, decode, |_, _| async { panic!("before its end") });
-        assert!(AssertUnwindSafe(panicked).catch_unwind().await.is_err());
     }
 }

@@ -11,8 +11,11 @@ use crate::{JobContext, JobError};
 /// `#[job]` writes the implementation.
 #[async_trait]
 pub trait Handler: Send + Sync {
-    /// Runs one attempt.
-    async fn run(&self, context: JobContext, args: &RawValue) -> Result<Box<RawValue>, JobError>;
+    /// Runs one attempt. Jobs of a kind with `batch` run in calls instead, of one job if need be.
+    async fn run(&self, context: JobContext, args: &RawValue) -> Result<Box<RawValue>, JobError> {
+        let _ = (context, args);
+        Err(JobError::fatal("its job function takes several jobs in one call"))
+    }
 
     /// Reads arguments, of any version that the job reads, and runs nothing.
     #[doc(hidden)]

@@ -1,8 +1,8 @@
 //! One call of a job function with `batch`: an attempt for each of its jobs, and the function for all of them.
 //!
 //! Each attempt has what any other has: its lease, its context, its timeout, its span, and its end, which is recorded by itself. In place
-//! of the job function it waits for the end that the call gives its job. The call is dropped when no attempt waits any more: all
-//! have timed out, or were stopped.
+//! of the job function it waits for the end that the call gives its job. The call is dropped when no attempt waits any more because all
+//! have timed out, or were stopped; and at the end of a shutdown.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -20,17 +20,23 @@ use super::panic::panic_message;
 use super::part::Part;
 use super::span;
 use crate::claim::prefetch::PrefetchedJob;
+use crate::claim::quarantine::QuarantinePlace;
 use crate::runtime::Runtime;
 use crate::slots::Slots;
 
-/// Runs a call, and returns its slot. The attempts of its jobs may end before or after it.
-pub(super) async fn run(runtime: &Arc<Runtime>, slot: Slots, jobs: Vec<PrefetchedJob>) -> Slots {
+/// Runs a call, and returns its slot. The attempts of its jobs may end before or after it. A quarantined job has a call of its own.
+pub(super) async fn run(
+    runtime: &Arc<Runtime>,
+    slot: Slots,
+    jobs: Vec<PrefetchedJob>,
+    quarantined: Option<QuarantinePlace>,
+) -> Slots {
     let Some(kind) = jobs.first().and_then(|job| job.batch) else { return slot }; // All were cancelled.
     let _running = slot.queue().begin_call();
     let unsettled = Arc::default();
-    let items = begin(runtime, &slot, jobs, &unsettled).await;
+    let items = begin(runtime, &slot, jobs, quarantined, &unsettled).await;
     let settlers: Vec<Settler> = items.iter().map(|item| item.settler.clone()).collect();
-    let ended = AssertUnwindSafe(call(kind, &slot, items, &unsettled)).catch_unwind().await;
+    let ended = AssertUnwindSafe(call(runtime, kind, &slot, items, &unsettled)).catch_unwind().await;
     match ended {
         Ok(Some(())) => {}
         Ok(None) => settlers.iter().for_each(|settler| settler.settle(ItemEnd::TimedOut)),
@@ -47,6 +53,7 @@ async fn begin(
     runtime: &Arc<Runtime>,
     slot: &Slots,
     jobs: Vec<PrefetchedJob>,
+    mut quarantined: Option<QuarantinePlace>,
     unsettled: &Arc<Unsettled>,
 ) -> Vec<RawItem> {
     let (sender, mut begun) = mpsc::unbounded_channel();
@@ -55,7 +62,7 @@ async fn begin(
     drop(sender);
     for (part, PrefetchedJob { job, lease, .. }) in parts.into_iter().zip(jobs) {
         let slot = Slots::none(slot.queue());
-        let mut attempt = Execution::new(runtime, job, lease, slot, None, None).in_call(part);
+        let mut attempt = Execution::new(runtime, job, lease, slot, None, quarantined.take()).in_call(part);
         runtime.attempts.spawn(async move { attempt.run().await });
     }
     let mut items = Vec::new();
@@ -68,6 +75,7 @@ async fn begin(
 
 /// Calls the job function. Returns `None` if it has timed out.
 async fn call(
+    runtime: &Runtime,
     kind: &'static JobDescriptor,
     slot: &Slots,
     items: Vec<RawItem>,
@@ -87,5 +95,6 @@ async fn call(
         biased;
         ended = watched(kind.policy.timeout, function) => ended.ok(),
         () = unsettled.all_abandoned() => Some(()),
+        () = runtime.stages.drop_attempts.cancelled() => Some(()), // All items have ended, and the function goes on.
     }
 }

@@ -7,6 +7,7 @@ use tokio::task::coop::consume_budget;
 use super::call;
 use super::execution::Execution;
 use crate::claim::prefetch::PrefetchedJob;
+use crate::claim::quarantine::QuarantinePlace;
 use crate::runtime::Runtime;
 use crate::served_queue::Turn;
 use crate::slots::Slots;
@@ -15,8 +16,18 @@ use crate::slots::Slots;
 pub(crate) fn spawn(runtime: &Arc<Runtime>, slot: Slots, turn: Turn) {
     match turn {
         Turn::Job(job) => spawn_attempt(runtime, attempt(runtime, slot, job)),
-        Turn::Call(jobs) => _ = runtime.attempts.spawn(run_call(Arc::clone(runtime), slot, jobs)),
+        Turn::Call(jobs) => spawn_call(runtime, slot, jobs, None),
     }
+}
+
+/// Begins a call in its slot.
+pub(crate) fn spawn_call(
+    runtime: &Arc<Runtime>,
+    slot: Slots,
+    jobs: Vec<PrefetchedJob>,
+    quarantined: Option<QuarantinePlace>,
+) {
+    runtime.attempts.spawn(run_call(Arc::clone(runtime), slot, jobs, quarantined));
 }
 
 /// Begins an attempt in its slot.
@@ -42,8 +53,13 @@ async fn run_attempts(runtime: Arc<Runtime>, mut running: Execution) {
 }
 
 /// Runs a call, and then, in the same slot, what waits in the queue.
-async fn run_call(runtime: Arc<Runtime>, slot: Slots, jobs: Vec<PrefetchedJob>) {
-    let slot = call::run(&runtime, slot, jobs).await;
+async fn run_call(
+    runtime: Arc<Runtime>,
+    slot: Slots,
+    jobs: Vec<PrefetchedJob>,
+    quarantined: Option<QuarantinePlace>,
+) {
+    let slot = call::run(&runtime, slot, jobs, quarantined).await;
     if let Some((slot, turn)) = slot.pass_on() {
         spawn(&runtime, slot, turn);
     }

@@ -47,7 +47,7 @@ pub(super) fn begin(runtime: &Arc<Runtime>, claim: ClaimId, jobs: Vec<ClaimedJob
         }
     }
     if has_unprefetchable {
-        reserved.slots.queue().occupancy().prefetch.pace.met_unprefetchable(now);
+        reserved.slots.queue().occupancy().met_unprefetchable(now);
     }
     begin_prefetched(runtime, reserved.slots, prefetched);
 }
@@ -87,6 +87,9 @@ fn begin_at_once(runtime: &Arc<Runtime>, job: PrefetchedJob, reserved: &mut Rese
     let Some(slot) = reserved.slots.split_one() else {
         return runtime.recorders.send(Unrecorded { quarantined, ..job.returned() });
     };
+    if job.batch.is_some() {
+        return turn::spawn_call(runtime, slot, vec![job], quarantined);
+    }
     let PrefetchedJob { job, lease, .. } = job;
     let is_transactional = runtime.kinds.transactional.contains(&job.kind.as_str());
     let place = reserved.places.as_mut().filter(|_| is_transactional).and_then(Places::split_one);

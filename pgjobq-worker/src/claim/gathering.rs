@@ -20,6 +20,8 @@ pub(crate) struct Gathering {
     /// The number of claimed jobs with `batch` since the last job without: as many may come beyond the free slots. So a queue with few
     /// other jobs fills its calls, and a claim brings few others that would have to wait for a slot.
     in_a_row: usize,
+    /// The number of jobs with `batch` that must come before they are counted again.
+    uncounted: usize,
     /// The size of a call of the last such job.
     call_size: usize,
 }
@@ -61,7 +63,10 @@ impl Gathering {
             self.in_a_row = 0;
             return Joined::NoCall(job);
         };
-        self.in_a_row = (self.in_a_row + 1).min(CLAIM_BATCH_SIZE);
+        match self.uncounted.checked_sub(1) {
+            Some(fewer) => self.uncounted = fewer,
+            None => self.in_a_row = (self.in_a_row + 1).min(CLAIM_BATCH_SIZE),
+        }
         self.call_size = call_size(&job);
         let Some(call) = self.calls.get_mut(&group) else { return Joined::NoCall(job) };
         call.push(job);
@@ -128,6 +133,12 @@ impl Gathering {
         let in_calls: usize = self.calls.values().map(|call| call.size - call.jobs.len()).sum();
         let in_slots = free_slots.saturating_mul(self.call_size.saturating_sub(1));
         in_calls.saturating_add(in_slots).min(self.in_a_row)
+    }
+
+    /// Notes that a claim brought a job that must not wait in the worker. Without a slot it goes back to the end of its line, and if it
+    /// counts towards a rate, in vain. So claims bring as many jobs as slots are free, until many with `batch` have come.
+    pub(crate) fn met_unprefetchable(&mut self) {
+        (self.in_a_row, self.uncounted) = (0, CLAIM_BATCH_SIZE);
     }
 
     /// Notes that jobs had to wait for a slot for too long.

@@ -290,6 +290,18 @@ fn claims_exceed_the_slots_by_jobs_in_a_row() {
 }
 
 #[test]
+fn job_that_must_not_wait_keeps_claims_to_the_free_slots() {
+    let queue = queue(2);
+    assert!(Slots::take(&queue, 2, 0).begin(items(1..=50, &HUNDRED)).is_empty());
+    assert_eq!(queue.room(Instant::now()).ahead, 50);
+    queue.occupancy().met_unprefetchable(Instant::now());
+    drop(Slots::take(&queue, 1, 0).begin(items(51..=549, &HUNDRED)));
+    assert_eq!(queue.room(Instant::now()).ahead, 0, "too few with `batch` have come since");
+    drop(Slots::take(&queue, 1, 0).begin(items(550..=560, &HUNDRED)));
+    assert_eq!(queue.room(Instant::now()).ahead, 10);
+}
+
+#[test]
 fn waiting_jobs_get_the_slots_of_calls_that_only_gather() {
     let queue = queue(4);
     let keys = ["a", "b", "c", "d", "e"];

@@ -185,6 +185,26 @@ async fn item_that_ended_is_recorded_during_its_call(db: TestDb) {
     assert_eq!(probe.reached(), 1, "nobody waits for the call, and it is not cut off");
 }
 
+on_one_shard!(lone_item_that_ended_keeps_its_end_after_a_timeout);
+async fn lone_item_that_ended_keeps_its_end_after_a_timeout(db: TestDb) {
+    let probe = Probe::new();
+    let worker = start(&db, 1).await;
+    let once = |item| overlong::job(item).max_crashes(0); // It waits for no other, and has a call of its own.
+    let job = enqueue(&db, once, &probe, 0..1).await.remove(0);
+    assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
+    worker.shutdown().await.unwrap();
+    assert_eq!(probe.reached(), 0, "the timeout has dropped the call");
+}
+
+/// Completes its items, and runs for longer than it may.
+#[job(kind = "batches_overlong", batch = 2, within = "5s", timeout = "100ms", retries = 0)]
+async fn overlong(items: Batch<Item>) {
+    let probe = note(&items);
+    items.into_iter().for_each(|item| item.complete());
+    probe.pass().await;
+    probe.reached.fetch_add(1, Ordering::SeqCst);
+}
+
 on_one_shard!(items_are_steps_of_a_workflow);
 async fn items_are_steps_of_a_workflow(db: TestDb) {
     let probe = Probe::new();

@@ -141,6 +141,25 @@ async fn shutdown_releases_each_item_of_a_running_call(db: TestDb) {
     }
 }
 
+/// Completes its items, and never ends.
+#[job(kind = "batches_endless", batch = 2, within = "5s", retries = 0)]
+async fn endless(items: Batch<Item>) {
+    let running = note(&items).begin(items.iter().next().expect("a batch is never empty").context());
+    items.into_iter().for_each(|item| item.complete());
+    std::future::pending::<()>().await;
+    drop(running);
+}
+
+on_one_shard!(shutdown_drops_a_call_whose_items_have_ended);
+async fn shutdown_drops_a_call_whose_items_have_ended(db: TestDb) {
+    let probe = Probe::new();
+    let worker = worker(&db, 1).grace(Duration::from_millis(100)).build().await.unwrap().start();
+    enqueue(&db, endless::job, &probe, 0..2).await;
+    db.until(ALL_ENDED).await;
+    worker.shutdown().await.unwrap();
+    assert_eq!(probe.running(), 0, "nothing of the application runs any more");
+}
+
 on_one_shard!(lost_leases_stop_the_call_and_its_jobs_run_again);
 async fn lost_leases_stop_the_call_and_its_jobs_run_again(db: TestDb) {
     let probe = Probe::new();
