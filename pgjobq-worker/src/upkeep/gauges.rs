@@ -36,7 +36,7 @@ impl Upkeep for Gauges {
         let running = runtime.in_flight.by_queue();
         let slots = runtime.queues.iter().map(|queue| SlotsOfQueue {
             queue: Arc::clone(&queue.name),
-            slots: queue.occupancy().limit,
+            slots: queue.limit(),
             used: running.get(&*queue.name).copied().unwrap_or_default() + queue.count_calls(),
         });
         runtime.client.set_slots(number(runtime), &slots.collect::<Vec<_>>());
