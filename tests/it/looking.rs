@@ -129,9 +129,9 @@ async fn limits_of_the_fleet_are_listed(db: TestDb) {
         one::enqueue(&db.client).await.unwrap();
     }
     let limits = db.client.fleet_limits().await.unwrap();
-    assert_eq!((limits.len(), &*limits[0].name, limits[0].concurrency), (1, "looked", Some(2)));
-    assert_eq!((limits[0].permits + limits[0].waiting, limits[0].exact), (3, true));
-    assert_eq!((limits[0].rates.as_deref(), &*limits[0].rates_left), (Some("5 per minute"), &[5][..]));
+    let limit = limits.iter().find(|limit| limit.name == "looked").expect("it has limits"); // Beside those of kinds.
+    assert_eq!((limit.concurrency, limit.permits + limit.waiting, limit.exact), (Some(2), 3, true));
+    assert_eq!((limit.rates.as_deref(), &*limit.rates_left), (Some("5 per minute"), &[5][..]));
 }
 
 on_one_shard!(unstored_fleet_state_writes_nothing);
@@ -139,8 +139,8 @@ async fn unstored_fleet_state_writes_nothing(db: TestDb) {
     db.client.queue("looked").save().await.unwrap();
     let age = Duration::from_secs(3600);
     let state = db.client.fleet_state_unstored(age).await.unwrap();
-    let queues: Vec<_> = state.queues.iter().map(|queue| &*queue.queue).collect();
-    assert_eq!((state.is_new, queues), (true, vec!["default", "looked"]));
+    let has = |name: &str| state.queues.iter().any(|queue| &*queue.queue == name);
+    assert_eq!((state.is_new, has("default"), has("looked")), (true, true, true));
     assert_eq!(db.number("select count(*) from pgjobq.fleet").await, 0);
     db.client.fleet_state(age).await.unwrap();
     assert!(!db.client.fleet_state_unstored(age).await.unwrap().is_new);
