@@ -1,7 +1,7 @@
 //! Everything that can go wrong on one machine goes wrong, and at the end no acknowledged job is lost and no effect is
 //! doubled: `docs/reliability.md` lists the promises and the attempts to break them.
 //!
-//! `cargo test --test chaos` plays three seeds of forty seconds. By hand:
+//! `cargo test --test chaos` plays three seeds of 25 seconds. By hand:
 //! `cargo test --test chaos -- --seed 7 --duration 30m --faults kill,freeze,crash`.
 //! On a machine that does other things as well, `--patience 10` makes the time limits ten times as long.
 //! `--workers 8 --keys 1000` plays with more of them.

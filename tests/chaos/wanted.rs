@@ -23,7 +23,7 @@ impl Wanted {
     pub(crate) fn from_arguments() -> Self {
         let mut wanted = Self {
             seeds: vec![1, 2, 3],
-            duration: Duration::from_secs(40),
+            duration: Duration::from_secs(25),
             faults: Fault::all(),
             patience: 1,
             workers: None,

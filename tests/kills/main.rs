@@ -69,7 +69,7 @@ struct Wanted {
 
 impl Wanted {
     fn from_arguments() -> Self {
-        let mut wanted = Self { kills: 24, plant: None, list: false, filters: Vec::new() };
+        let mut wanted = Self { kills: 16, plant: None, list: false, filters: Vec::new() };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
