@@ -124,6 +124,10 @@ begin
     elsif p_until <= clock_timestamp() then
         raise exception 'a pause until % would be over already', p_until
             using errcode = 'datetime_field_overflow', hint = 'Write a time to come, or none.';
+    elsif p_until > clock_timestamp() + interval '100 years' then
+        raise exception 'a pause of more than a hundred years: until %', p_until
+            using errcode = 'numeric_value_out_of_range',
+                hint = 'Leave the time out: then it lasts until somebody resumes it.';
     elsif p_scope = 'kind' and not exists (select from pgjobq.kinds k where k.kind = p_name) then
         raise warning 'no program has recorded the kind %; if one comes, its jobs are paused',
             quote_literal(p_name);

@@ -338,3 +338,23 @@ async fn impossible_pauses_are_refused(db: TestDb) {
     let error = sqlx::raw_sql("select pgjobq.pause('quee', 'default')").execute(&db.pool).await.unwrap_err();
     assert!(error.to_string().contains("a queue, a kind or a key can be paused, not 'quee'"), "{error}");
 }
+
+on_one_shard!(pause_of_more_than_a_century_is_refused);
+async fn pause_of_more_than_a_century_is_refused(db: TestDb) {
+    for until in ["'infinity'", "now() + interval '101 years'", "'200000-01-01Z'"] {
+        let sql = format!("select pgjobq.pause('queue', 'default', {until})");
+        let error = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&db.pool).await.unwrap_err();
+        let error = error.into_database_error().unwrap().downcast::<sqlx::postgres::PgDatabaseError>();
+        assert!(error.message().starts_with("a pause of more than a hundred years: until "), "{error}");
+        assert_eq!(error.hint(), Some("Leave the time out: then it lasts until somebody resumes it."));
+    }
+    let year = Duration::from_secs(366 * 86_400);
+    for years in [101, 10_000, 400_000] {
+        let until = SystemTime::now() + years * year;
+        let error = db.client.queue("default").pause().until(until).await.unwrap_err();
+        assert!(matches!(error, PauseError::TooLong { .. }), "{error}");
+    }
+    assert_eq!(db.client.pauses().await.unwrap(), []);
+    db.client.queue("default").pause().until(SystemTime::now() + 99 * year).await.unwrap();
+    assert_eq!(db.client.pauses().await.unwrap().len(), 1);
+}

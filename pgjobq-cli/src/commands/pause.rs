@@ -12,6 +12,9 @@ use crate::json::PauseJson;
 use crate::session::Session;
 use crate::values::{duration, moment};
 
+/// A time that is refused as too long for a pause, and can still be added to now.
+const LONGER_THAN_ANY: Duration = Duration::from_secs(1000 * 366 * 86_400);
+
 /// Pause a queue, a kind or a key; without a name, list the pauses
 #[derive(Args)]
 pub(crate) struct Pause {
@@ -73,7 +76,7 @@ impl Pause {
             Scope::Kind => client.kind(name).pause(),
             Scope::Key => client.key(name).pause(),
         };
-        let end = self.lasting.and_then(|lasting| SystemTime::now().checked_add(lasting));
+        let end = self.lasting.map(|lasting| SystemTime::now() + lasting.min(LONGER_THAN_ANY));
         if let Some(end) = self.until.or(end) {
             pausing = pausing.until(end);
         }

@@ -3,7 +3,7 @@
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 /// The last time that a job can have: the end of the year 9999.
-pub(super) const LATEST: i64 = 253_402_300_800 * MICROS_PER_SECOND - 1;
+pub(crate) const LATEST: i64 = 253_402_300_800 * MICROS_PER_SECOND - 1;
 
 /// Writes microseconds since 1970 as a time in UTC.
 pub(crate) fn print(micros: i64) -> String {

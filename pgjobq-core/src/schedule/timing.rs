@@ -12,6 +12,7 @@ use super::text::syntax::{Syntax, read};
 use super::text::word::Mistake;
 use super::text::zones;
 use super::timetable::Timetable;
+use crate::filter::instant::LATEST;
 
 const SECOND: i64 = 1_000_000;
 /// No clock is ever put forward by more, except where the date line moved: Samoa has no 30 December 2011.
@@ -24,8 +25,8 @@ pub(crate) struct Timing {
     rule: Rule,
     /// The first time at which a tick may be.
     starts: Option<i64>,
-    /// The last one.
-    ends: Option<i64>,
+    /// The last one, at most the last time that a job can have.
+    ends: i64,
 }
 
 #[derive(Debug)]
@@ -57,7 +58,8 @@ impl Timing {
                 return Err(InvalidSchedule::Jitter(jitter));
             }
         }
-        let timing = Self { rule, starts: table.starts, ends: table.ends };
+        let ends = table.ends.map_or(LATEST, |ends| ends.min(LATEST));
+        let timing = Self { rule, starts: table.starts, ends };
         if timing.next_after(0).is_none() {
             return Err(InvalidSchedule::NeverFires { text: table.text.clone() });
         }
@@ -75,7 +77,7 @@ impl Timing {
             Rule::Wild(cron, zone) => next(cron, &second(time)?.with_timezone(zone))?.timestamp() * SECOND,
             Rule::Fixed(cron, zone) => next_fixed(cron, *zone, second(time)?)?.timestamp() * SECOND,
         };
-        Some(tick).filter(|tick| *tick > time && self.ends.is_none_or(|ends| *tick <= ends))
+        Some(tick).filter(|tick| *tick > time && *tick <= self.ends)
     }
 
     /// Returns the ticks after a time, in order.

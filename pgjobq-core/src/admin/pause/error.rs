@@ -6,7 +6,7 @@ use crate::job::name;
 use crate::{DatabaseError, InvalidName};
 
 /// The error of pausing or resuming: from a [`Queue`](crate::Queue), a [`JobKind`](crate::JobKind) or a
-/// [`JobKey`](crate::JobKey). Nothing was changed.
+/// [`JobKey`](crate::JobKey). Nothing was changed, unless the connection broke.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum PauseError {
@@ -26,6 +26,16 @@ pub enum PauseError {
         "the {scope} `{name}` cannot be paused until a time that has passed; write a time to come, or none"
     )]
     Over {
+        /// The jobs that it would have stopped.
+        scope: PauseScope,
+        /// The name of the queue or the kind, or the key.
+        name: String,
+    },
+    /// The pause would last for more than a hundred years: from `pause`.
+    #[error(
+        "the {scope} `{name}` cannot be paused for more than a hundred years; leave the time out, and it is paused until it is resumed"
+    )]
+    TooLong {
         /// The jobs that it would have stopped.
         scope: PauseScope,
         /// The name of the queue or the kind, or the key.

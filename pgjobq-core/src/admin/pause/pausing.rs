@@ -11,11 +11,14 @@ use crate::admin::asked::Asked;
 use crate::client::Client;
 use crate::db::literal::Literal;
 use crate::db::time::micros;
+use crate::job::policy::LONGEST_DELAY;
 
 /// The SQLSTATE of a pause of a queue that does not exist.
 const UNDEFINED: &str = "42704";
 /// The SQLSTATE of a pause that would be over at once.
 const OVER: &str = "22008";
+/// The SQLSTATE of a pause that would last for too long.
+const TOO_LONG: &str = "22003";
 
 /// A pause to make: await it. From `pause()` of a [`Queue`](crate::Queue), a
 /// [`JobKind`](crate::JobKind) or a [`JobKey`](crate::JobKey).
@@ -55,7 +58,7 @@ impl<'c> Pausing<'c> {
         Self { client, scope, name: name.to_owned(), until: None, asked: Asked::default() }
     }
 
-    /// Sets the time at which the pause ends by itself.
+    /// Sets the time at which the pause ends by itself, at most a hundred years from now. Without it, it lasts until it is resumed.
     pub fn until(mut self, time: SystemTime) -> Self {
         self.until = Some(time);
         self
@@ -75,6 +78,9 @@ impl<'c> Pausing<'c> {
 
     async fn send(mut self) -> Result<(), PauseError> {
         check_name(self.scope, &self.name)?;
+        if self.until.is_some_and(|until| until > SystemTime::now() + LONGEST_DELAY) {
+            return Err(PauseError::TooLong { scope: self.scope, name: self.name });
+        }
         let written = match self.write().await {
             Err(error) if error.is_untranslatable() && self.asked.escape() => self.write().await,
             written => written,
@@ -82,6 +88,7 @@ impl<'c> Pausing<'c> {
         written.map_err(|error| match error.code().as_deref() {
             Some(UNDEFINED) if self.scope == PauseScope::Queue => PauseError::UnknownQueue(self.name),
             Some(OVER) => PauseError::Over { scope: self.scope, name: self.name },
+            Some(TOO_LONG) => PauseError::TooLong { scope: self.scope, name: self.name },
             _ => error.into(),
         })
     }

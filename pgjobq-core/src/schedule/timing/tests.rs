@@ -332,3 +332,17 @@ fn ticks_of_ten_years_are_those_of_brute_force() {
         }
     }
 }
+
+#[test]
+fn schedule_that_starts_after_the_last_time_never_fires() {
+    for text in ["@daily", "every 10m", "* * * * *"] {
+        for starts in [LATEST + 1, i64::MAX / 2, i64::MAX] {
+            let table = Timetable { starts: Some(starts), ..Timetable::new(text) };
+            let error = Timing::new(&table).unwrap_err();
+            assert!(matches!(error, InvalidSchedule::NeverFires { .. }), "{text} from {starts}: {error}");
+        }
+    }
+    let table = Timetable { starts: Some(LATEST - 3600 * SECOND), ..Timetable::new("every 10m") };
+    let ticks = Timing::new(&table).unwrap().after(0).count();
+    assert_eq!(ticks, 7, "the last ones");
+}
