@@ -18,7 +18,8 @@ use crate::{DatabaseError, EnqueueError, JobId, NewJob};
 /// [`JobHandle::set_args`](crate::JobHandle::set_args): add who asks and why, and await it. It fails with [`SetArgsError`].
 ///
 /// The job must not run: it waits, or is dead, cancelled or expired, and can be requeued then. Its key, its unique key, its queue
-/// and its times stay. Who changed it is stored with the job, and [`explain`](crate::Job::explain) shows it.
+/// and its times stay. Who changed it last is stored with the job, and [`explain`](crate::Job::explain) shows it; an earlier change is
+/// not kept. The same call may be made again: it sets the same arguments.
 ///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
@@ -64,7 +65,7 @@ pub enum SetArgsOutcome {
     NotFound,
 }
 
-/// The error of changing the arguments of a job: from [`SetArgs`]. Nothing was changed.
+/// The error of changing the arguments of a job: from [`SetArgs`]. Nothing was changed, unless the connection broke.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SetArgsError {
@@ -84,7 +85,8 @@ pub enum SetArgsError {
         "the version of arguments is 1 to 32767, not {0}: write that of the job function which reads them"
     )]
     Version(u16),
-    /// The database could not be reached, or refused.
+    /// The database could not be reached, or refused. If the connection broke, the arguments may be changed all the same: make the call
+    /// again.
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }

@@ -3,7 +3,8 @@
 use super::invalid::InvalidSchedule;
 use crate::{DatabaseError, EnqueueError, InvalidName};
 
-/// The error of changing or looking at schedules: from [`Schedules`](crate::Schedules). Nothing was changed.
+/// The error of changing or looking at schedules: from [`Schedules`](crate::Schedules). Nothing was changed, unless the
+/// connection broke.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ScheduleError {

@@ -164,7 +164,8 @@ pub enum WorkflowError {
     Enqueue(#[from] EnqueueError),
 }
 
-/// The error of retrying a workflow: from [`WorkflowHandle::retry_failed`](crate::WorkflowHandle::retry_failed). Nothing was changed.
+/// The error of retrying a workflow: from [`WorkflowHandle::retry_failed`](crate::WorkflowHandle::retry_failed). Nothing was changed,
+/// unless the connection broke.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum RetryError {
