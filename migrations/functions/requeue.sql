@@ -12,8 +12,7 @@ create or replace function pgjobq.requeue_jobs(
     out requeued uuid[], out live uuid[], out queues int[], out "full" uuid[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    v_id uuid;
-    v_job pgjobq.finished;
+    v_id uuid; v_job pgjobq.finished;
     v_queue int; v_bounded boolean; v_limits smallint; v_is_limited boolean := false;
     v_ended_at timestamptz;     -- the latest end of those requeued
 begin
@@ -61,8 +60,7 @@ begin
         delete from pgjobq.finished where shard = p_shard and id = v_id and drop_on = v_job.drop_on
            and finished_at = v_job.finished_at;
         v_ended_at := greatest(v_ended_at, v_job.finished_at);
-        requeued := requeued || v_id;
-        queues := queues || v_queue;
+        requeued := requeued || v_id; queues := queues || v_queue;
     end loop;
     perform pgjobq.announce_limited(requeued) where v_is_limited;
     perform pgjobq.note_lost_ends(p_shard, v_ended_at);
