@@ -94,16 +94,22 @@ create table pgjobq.kinds (
     max_crashes smallint not null,
     redact text[] not null default '{}',
     recorded_at timestamptz not null default now(),
-    computed jsonb
+    computed jsonb not null default '{}',
+    aliases text[] not null default '{}'
 );
 
 comment on table pgjobq.kinds is
     'The kinds of jobs, as programs last recorded them: the defaults of an enqueue from SQL.';
-comment on column pgjobq.kinds.redact is 'The arguments that views and clients do not show.';
+comment on column pgjobq.kinds.redact is
+    'The arguments that views and clients do not show: all that any program has ever recorded, because older '
+    'jobs have those of older programs.';
 comment on column pgjobq.kinds.computed is
-    'What each of its jobs computes: its `key`, `weight` and `unique` key, each from a list of arguments, '
-    'of which `*` means all, and `?` an expression that SQL does not know; and the `options` of a unique '
-    'job, as an enqueue has them. Null if it computes nothing.';
+    'What each of its jobs computes, by the version of its arguments: its `key`, `weight` and `unique` key, '
+    'each from a list of arguments, of which `*` means all, and `?` an expression that SQL does not know; '
+    '`secret`, if a digest of the unique key is stored; and the `options` of a unique job, as an enqueue has '
+    'them.';
+comment on column pgjobq.kinds.aliases is
+    'Other kinds under which its jobs are stored: all that any program has ever recorded.';
 
 create table pgjobq.lanes (
     shard smallint not null,
@@ -226,8 +232,9 @@ comment on column pgjobq.jobs.key is
     'What jobs have in common that are handled together, such as `tenant:42`. Null if it has none.';
 comment on column pgjobq.jobs.meta is
     'The job that enqueued this one (`parent`), the trace context (`traceparent`), the `version` of its '
-    'arguments if that is not the first one, who changed them (`edited`), of a step its '
-    '`workflow` and number (`step`), and of a job that was enqueued blocked its `delay` in microseconds.';
+    'arguments if that is not the first one, those of them that are not shown (`redact`), who changed them '
+    '(`edited`), of a step its `workflow` and number (`step`), and of a job that was enqueued blocked its '
+    '`delay` in microseconds.';
 
 create index jobs_in_line on pgjobq.jobs (shard, queue_id, priority, ticket)
     where ticket is not null and crashes = 0;

@@ -1,16 +1,20 @@
 -- The values that a job computes from its arguments, for an enqueue from SQL: its key, its weight, and its
 -- unique key. Rust computes the same (`enqueue/new_row.rs`).
 
--- Computes what a job shares with others, unless the caller has given it: its id is on the shard of its limit
--- or of its unique key. `options` are those of `enqueue_many`.
+-- Computes what a job shares with others from its arguments, which are of this version, unless the caller has
+-- given it: its id is on the shard of its limit or of its unique key. `p_secret` is true if the caller has
+-- computed the unique key from arguments that are redacted. `options` are those of `enqueue_many`.
 create or replace function pgjobq.compute(
-    p_kind pgjobq.kinds, p_queue text, p_args jsonb, p_id uuid, p_key text, p_unique_key text, p_weight int,
-    p_on_conflict text, p_unique_while text, p_on_duplicate text,
+    p_kind pgjobq.kinds, p_queue text, p_args jsonb, p_version int, p_id uuid, p_key text, p_unique_key text,
+    p_weight int, p_on_conflict text, p_unique_while text, p_on_duplicate text,
+    p_secret boolean default false,
     out job uuid, out key text, out unique_key text, out weight int, out options text)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     c_kind constant text := p_kind.kind;
-    c_by constant jsonb := p_kind.computed;
+    c_by constant jsonb := pgjobq.computed_by(p_kind.computed, p_version, p_args);
+    c_secret constant boolean := case when p_unique_key is not null then p_secret
+                                      else coalesce((c_by ->> 'secret')::boolean, false) end;
     v_limits int := coalesce(pgjobq.limits_for((select limited from pgjobq.settings), c_kind, p_queue), 0);
     v_limit_key text;
     v_unique jsonb := pgjobq.unique_options(c_by -> 'options', p_unique_while, p_on_duplicate);
@@ -20,7 +24,8 @@ begin
     weight := nullif(coalesce(p_weight, pgjobq.computed_weight(c_kind, c_by -> 'weight', p_args)), 1);
     v_limit_key := case when v_limits & 16 > 0 then key end;
     unique_key := pgjobq.stored_unique_key(
-        v_limit_key, coalesce(p_unique_key, pgjobq.computed_unique(c_kind, c_by -> 'unique', p_args)));
+        v_limit_key, coalesce(p_unique_key, pgjobq.computed_unique(c_kind, c_by -> 'unique', p_args)),
+        c_secret);
     if unique_key is null and coalesce(p_unique_while, p_on_duplicate) is not null then
         raise exception 'jobs of the kind % are not unique', quote_literal(c_kind)
             using errcode = 'invalid_parameter_value',
@@ -39,6 +44,28 @@ begin
 end $$;
 
 comment on function pgjobq.compute is 'Internal. Computes what a job shares with others.';
+
+-- What a job computes from arguments of this version, as the code of that version has recorded it. If none
+-- has, the nearest version counts, as far as the arguments have its names; what it computes from others is
+-- not known (`?`, with the version): a wrong unique key would make one job the duplicate of another one.
+create or replace function pgjobq.computed_by(p_computed jsonb, p_version int, p_args jsonb) returns jsonb
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+declare
+    v_near jsonb;
+begin
+    if p_computed is null or p_computed ? p_version::text then
+        return p_computed -> p_version::text;
+    end if;
+    v_near := (select c.rule from jsonb_each(p_computed) c(version, rule)
+                order by abs(c.version::int - p_version), c.version::int limit 1);
+    return (select jsonb_object_agg(name, case
+                       when jsonb_typeof(names) <> 'array' or names ->> 0 in ('*', '?')
+                            or p_args ?& array(select jsonb_array_elements_text(names)) then names
+                       else jsonb_build_array('?', p_version) end)
+              from jsonb_each(v_near) n(name, names));
+end $$;
+
+comment on function pgjobq.computed_by is 'Internal. What a job computes from arguments of a version.';
 
 -- The weight of a job; null if its kind computes none.
 create or replace function pgjobq.computed_weight(p_kind text, p_by jsonb, p_args jsonb) returns int
@@ -62,7 +89,7 @@ begin
     if p_by is null then
         return null;
     elsif p_by ->> 0 = '?' or jsonb_typeof(v_value) in ('array', 'object') then
-        perform pgjobq.reject_uncomputed(p_kind, p_what, p_what);
+        perform pgjobq.reject_uncomputed(p_kind, p_what, p_what, (p_by ->> 1)::int);
     end if;
     return v_value #>> '{}';
 end $$;
@@ -74,7 +101,7 @@ create or replace function pgjobq.computed_unique(p_kind text, p_by jsonb, p_arg
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
     if p_by ->> 0 = '?' then
-        perform pgjobq.reject_uncomputed(p_kind, 'unique key', 'unique_key');
+        perform pgjobq.reject_uncomputed(p_kind, 'unique key', 'unique_key', (p_by ->> 1)::int);
     elsif p_by ->> 0 = '*' then
         return p_args::text;
     end if;
@@ -84,10 +111,19 @@ end $$;
 
 comment on function pgjobq.computed_unique is 'Internal. The unique key of a job.';
 
--- Rejects an enqueue without a value that only the job's code computes.
-create or replace function pgjobq.reject_uncomputed(p_kind text, p_what text, p_parameter text) returns void
-language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+-- Rejects an enqueue without a value that only the job's code computes: the code of `p_version`, if no
+-- program of that version has recorded how.
+create or replace function pgjobq.reject_uncomputed(
+    p_kind text, p_what text, p_parameter text, p_version int)
+returns void language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
+    if p_version is not null then
+        raise exception 'no program has recorded how version % of % computes the % of a job, and its '
+                        'arguments have other names in the version that is recorded', p_version,
+            quote_literal(p_kind), p_what using errcode = 'null_value_not_allowed',
+                hint = format('Write it: %s => ... Or name the version of the arguments: version => ...',
+                              p_parameter);
+    end if;
     raise exception 'the code of % computes the % of each job, which SQL cannot', quote_literal(p_kind),
         p_what using errcode = 'null_value_not_allowed', hint = format('Write it: %s => ...', p_parameter);
 end $$;
@@ -95,14 +131,15 @@ end $$;
 comment on function pgjobq.reject_uncomputed is 'Internal. Rejects an enqueue that lacks a computed value.';
 
 -- A unique key as it is stored: among the jobs with `p_key` if the limit of the kind holds for each key, and
--- a digest if it is long.
-create or replace function pgjobq.stored_unique_key(p_key text, p_unique_key text) returns text
+-- a digest if it is long, or made of arguments that are redacted: people see it.
+create or replace function pgjobq.stored_unique_key(p_key text, p_unique_key text, p_secret boolean)
+returns text
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
     v_stored text := case when p_key is null or p_unique_key is null then p_unique_key
                           else jsonb_build_array(p_key, p_unique_key)::text end;
 begin
-    if octet_length(convert_to(v_stored, 'UTF8')) > 200 then
+    if p_secret or octet_length(convert_to(v_stored, 'UTF8')) > 200 then
         return encode(sha256(convert_to(v_stored, 'UTF8')), 'hex');
     end if;
     return v_stored;

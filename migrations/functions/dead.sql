@@ -43,7 +43,7 @@ begin
         outcome := v_job.outcome;
         queue := (select q.name from pgjobq.queues q where q.id = v_job.queue_id);
         kind := v_job.kind;
-        args := pgjobq.printed(pgjobq.shown_args(v_job.kind, v_job.args), c_most);
+        args := pgjobq.printed(pgjobq.shown_args(v_job.kind, v_job.args, v_job.meta), c_most);
         attempt := v_job.attempt;
         failures := v_job.failures;
         crashes := v_job.crashes;

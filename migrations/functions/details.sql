@@ -21,7 +21,7 @@ begin
            and r.max_ticket >= j.ticket and r.tickets @> j.ticket
          order by r.max_ticket limit 1;
         return query select j.priority::smallint, j.key, j.attributes::text,
-            pgjobq.printed(pgjobq.shown_args(j.kind, j.args), p_most), null::text,
+            pgjobq.printed(pgjobq.shown_args(j.kind, j.args, j.meta), p_most), null::text,
             pgjobq.readable(pgjobq.errors_of(p_shard, p_job, null)), j.retries::smallint,
             j.max_crashes::smallint, pgjobq.micros(j.expires_at), pgjobq.micros(l.claimed_at),
             (select w.name from pgjobq.workers w where w.shard = p_shard and w.id = l.worker),
@@ -33,7 +33,8 @@ begin
      where e.shard = p_shard and e.id = p_job order by e.finished_at desc limit 1;
     if f.id is not null then
         return query select f.priority, f.key, f.attributes::text,
-            pgjobq.printed(pgjobq.shown_args(f.kind, f.args), p_most), pgjobq.printed(f.output, p_most),
+            pgjobq.printed(pgjobq.shown_args(f.kind, f.args, f.meta), p_most),
+            pgjobq.printed(f.output, p_most),
             pgjobq.readable(f.errors), f.retries, f.max_crashes, null::bigint, null::bigint, null::text,
             f.meta->>'traceparent', (f.meta->>'parent')::uuid, pgjobq.workflow_of(f.meta),
             pgjobq.number_of_step(f.meta);

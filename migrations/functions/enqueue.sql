@@ -3,12 +3,13 @@
 
 -- Enqueues one job from SQL: from psql, a trigger, another ORM, another language. An option that is left out
 -- follows what programs have recorded of the kind, and then the library's defaults. A key, a weight and a
--- unique key are computed from the arguments, as the kind's code says; if it computes one in another way,
--- that one must be written here. The job waits until the jobs `after` have completed, and then for its
--- `delay`; if one of them ends otherwise, it is cancelled. An unknown queue is an error here, because
--- `perform` would throw an answer away, and the job with it. Returns the job's id, or that of the job that
--- has its unique key; whether it is new; and the outcome: `new`, `duplicate`, or `dropped` (without an id) if
--- its queue is full and drops new jobs then. A key at its limit is looked at after the commit: see `admit`.
+-- unique key are computed from the arguments, as the kind's code of their version says; if it computes one
+-- in another way, that one must be written here. The job waits until the jobs `after` have completed, and
+-- then for its `delay`; if one of them ends otherwise, it is cancelled. An unknown queue is an error here,
+-- because `perform` would throw an answer away, and the job with it. Returns the job's id, or that of the job
+-- that has its unique key; whether it is new; and the outcome: `new`, `duplicate`, or `dropped` (without an
+-- id) if its queue is full and drops new jobs then. A key at its limit is looked at after the commit: see
+-- `admit`.
 --
 -- `version` is that of the arguments. SQL is not deployed together with the code, and keeps the shape that it
 -- was written for: so it is the first one unless the call names another, and workers lift it.
@@ -37,9 +38,9 @@ begin
             pgjobq.check_version(enqueue.version);
     v_kind := pgjobq.recorded_kind(enqueue.kind);
     v_queue := coalesce(enqueue.queue, v_kind.queue, 'default');
-    select * into v_own from pgjobq.compute(v_kind, v_queue, enqueue.args, enqueue.id, enqueue.key,
-                                            enqueue.unique_key, enqueue.weight, enqueue.on_conflict,
-                                            enqueue.unique_while, enqueue.on_duplicate);
+    select * into v_own from pgjobq.compute(
+        v_kind, v_queue, enqueue.args, enqueue.version, enqueue.id, enqueue.key, enqueue.unique_key,
+        enqueue.weight, enqueue.on_conflict, enqueue.unique_while, enqueue.on_duplicate);
     job := v_own.job;
     select * into v_answer from pgjobq.enqueue_many(
         array[enqueue.kind], array[v_queue],

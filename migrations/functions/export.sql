@@ -59,7 +59,7 @@ begin
         'state', p_job.outcome, 'priority', p_job.priority, 'key', p_job.key,
         'unique_key', p_job.unique_key, 'weight', coalesce(p_job.weight, 1),
         'attributes', coalesce(p_job.attributes, '{}'),
-        'args', pgjobq.exported_json(pgjobq.shown_args(p_job.kind, p_job.args)),
+        'args', pgjobq.exported_json(pgjobq.shown_args(p_job.kind, p_job.args, m)),
         'output', pgjobq.exported_json(p_job.output),
         'attempts', p_job.attempt, 'failures', p_job.failures, 'crashes', p_job.crashes,
         'retries', p_job.retries, 'max_crashes', p_job.max_crashes,

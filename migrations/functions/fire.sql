@@ -164,14 +164,14 @@ declare
     v_kind pgjobq.kinds := pgjobq.recorded_kind(p_job ->> 'kind');
     v_queue text := coalesce(p_job ->> 'queue', v_kind.queue, 'default');
     v_meta jsonb := pgjobq.with_version(jsonb_strip_nulls(jsonb_build_object(
-        'schedule', p_schedule, 'tick', pgjobq.micros(p_tick))), p_job -> 'version');
+        'schedule', p_schedule, 'tick', pgjobq.micros(p_tick))), p_job -> 'version', p_job -> 'redact');
     v_own record;
     v_answer record;
 begin
     select * into v_own from pgjobq.compute(
-        v_kind, v_queue, p_job -> 'args', null, p_job ->> 'key', p_job ->> 'unique_key',
-        (p_job ->> 'weight')::int, p_job ->> 'on_conflict', p_job ->> 'unique_while',
-        p_job ->> 'on_duplicate');
+        v_kind, v_queue, p_job -> 'args', coalesce((p_job ->> 'version')::int, 1), null, p_job ->> 'key',
+        p_job ->> 'unique_key', (p_job ->> 'weight')::int, p_job ->> 'on_conflict', p_job ->> 'unique_while',
+        p_job ->> 'on_duplicate', coalesce((p_job ->> 'unique_is_secret')::boolean, false));
     select * into v_answer from pgjobq.enqueue_many(
         array[v_kind.kind], array[v_queue],
         array[coalesce((p_job ->> 'priority')::int, v_kind.priority, 1)::smallint],

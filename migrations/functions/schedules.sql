@@ -144,7 +144,8 @@ returns table (
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     return query
-    select s.name, s.kind, d.definition, pgjobq.shown_args(s.kind, d.definition #> '{job,args}')::text,
+    select s.name, s.kind, d.definition,
+           pgjobq.shown_args(s.kind, d.definition #> '{job,args}', d.definition -> 'job')::text,
            s.stored is not null, s.set_by, s.set_at, s.paused_at, s.stopped_at, s.passed_to, s.last_tick,
            s.last_fired_at, s.last_job, s.last_missed, s.last_missed_why, clock_timestamp()
       from pgjobq.schedules s, lateral (select coalesce(s.stored, s.code) as definition) d

@@ -254,7 +254,7 @@ begin
     j := p_job;
     if p_args then
         j.args := p_new.args; j.attributes := p_new.attributes; j.weight := p_new.weight;
-        j.meta := pgjobq.with_version(j.meta, p_new.meta -> 'version');
+        j.meta := pgjobq.with_version(j.meta, p_new.meta -> 'version', p_new.meta -> 'redact');
     end if;
     if p_time then
         j.run_at := case when v_at > v_now then v_at end;

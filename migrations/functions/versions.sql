@@ -14,13 +14,16 @@ $$;
 
 comment on function pgjobq.versioned_kind is 'Internal. The name that a worker must know to take a job.';
 
--- The `meta` of a job that gets arguments of this version: a number, or null for the first one.
-create or replace function pgjobq.with_version(p_meta jsonb, p_version jsonb) returns jsonb
-language plpgsql immutable as $$
+-- The `meta` of a job that gets arguments of this version: a number, or null for the first one; of which
+-- these are not shown, or if that is null, the same as before.
+create or replace function pgjobq.with_version(p_meta jsonb, p_version jsonb, p_redact jsonb default null)
+returns jsonb language plpgsql immutable as $$
 begin
     return nullif(coalesce(p_meta, '{}') - 'version'
                   || case when p_version is null or p_version in ('null', '1') then '{}'
-                          else jsonb_build_object('version', p_version) end, '{}');
+                          else jsonb_build_object('version', p_version) end
+                  || case when p_redact is null then '{}'
+                          else jsonb_build_object('redact', p_redact) end, '{}');
 end $$;
 
 comment on function pgjobq.with_version is 'Internal. The `meta` of a job that gets other arguments.';

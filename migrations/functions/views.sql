@@ -9,14 +9,14 @@ select j.shard, j.id, q.name as queue, j.kind, j.priority,
                             and l.max_ticket >= j.ticket and l.tickets @> j.ticket) then 'running'
             else 'ready' end as state,
        j.run_at, j.attempt, j.failures::int, j.crashes::int, j.created_at, null::timestamptz as finished_at,
-       j.key, j.attributes, pgjobq.shown_args(j.kind, j.args) as args, null::jsonb as output,
+       j.key, j.attributes, pgjobq.shown_args(j.kind, j.args, j.meta) as args, null::jsonb as output,
        null::jsonb as errors, null::jsonb as cancelled, j.unique_key
   from pgjobq.jobs j left join pgjobq.queues q on q.id = j.queue_id
 union all
 select f.shard, f.id, q.name, f.kind, f.priority, f.outcome, null, f.attempt, f.failures, f.crashes,
        f.created_at,
-       f.finished_at, f.key, f.attributes, pgjobq.shown_args(f.kind, f.args), f.output, f.errors, f.cancelled,
-       f.unique_key
+       f.finished_at, f.key, f.attributes, pgjobq.shown_args(f.kind, f.args, f.meta), f.output, f.errors,
+       f.cancelled, f.unique_key
   from pgjobq.finished f left join pgjobq.queues q on q.id = f.queue_id;
 
 comment on view pgjobq.job_states is

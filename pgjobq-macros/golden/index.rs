@@ -187,9 +187,9 @@ const _: () = {
     };
     __pgjobq::inventory::submit! {
         __pgjobq::JobDescriptor { kind : __Job::KIND, aliases : & [], policy : __POLICY,
-        redact : & [], handler : & __Job {}, batch : ::core::option::Option::Some(& __Job
-        {}), states : & [__pgjobq::StateType::of:: < Engine > ()], module :
-        ::core::module_path!(), file : ::core::file!(), line : ::core::line!(), }
+        handler : & __Job {}, batch : ::core::option::Option::Some(& __Job {}), states :
+        & [__pgjobq::StateType::of:: < Engine > ()], module : ::core::module_path!(),
+        file : ::core::file!(), line : ::core::line!(), }
     }
     fn __returns<R: __pgjobq::JobReturn>() {}
     async fn __call<T: __pgjobq::StoredResult>(

@@ -183,6 +183,11 @@ impl Computed {
         self.expressions.iter().map(name).collect()
     }
 
+    /// Returns the names of the variables that the expressions are, or are fields of, or borrow.
+    pub(crate) fn places(&self) -> impl Iterator<Item = &Ident> {
+        self.expressions.iter().filter_map(place)
+    }
+
     /// Returns the number that the expression is, if it is one.
     pub(crate) fn literal(&self) -> Option<&syn::LitInt> {
         match self.expressions.as_slice() {
@@ -222,9 +227,15 @@ fn name(expression: &Expr) -> Option<&Ident> {
 
 /// Returns whether an expression names a variable, or a field of one.
 fn is_place(expression: &Expr) -> bool {
+    !matches!(expression, Expr::Reference(_)) && place(expression).is_some()
+}
+
+/// Returns the variable that an expression names, of which it names a field, or which it borrows.
+fn place(expression: &Expr) -> Option<&Ident> {
     match expression {
-        Expr::Field(field) => is_place(&field.base),
-        other => name(other).is_some(),
+        Expr::Field(field) => place(&field.base),
+        Expr::Reference(reference) => place(&reference.expr),
+        other => name(other),
     }
 }
 

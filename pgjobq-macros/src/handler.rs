@@ -149,7 +149,6 @@ fn passed(argument: &Argument, context: &Ident, args: &Ident, tx: &Ident) -> Tok
 
 fn registration(job: &Job) -> TokenStream {
     let aliases = &job.keys.aliases;
-    let redact = job.keys.redact.iter().map(|name| name.unraw().to_string());
     let states = job.arguments.iter().filter_map(|argument| match &argument.role {
         Role::State(state) => Some(quote!(__pgjobq::StateType::of::<#state>())),
         _ => None,
@@ -164,7 +163,6 @@ fn registration(job: &Job) -> TokenStream {
                 kind: __Job::KIND,
                 aliases: &[#(#aliases),*],
                 policy: __POLICY,
-                redact: &[#(#redact),*],
                 handler: &__Job {},
                 batch: #batch,
                 states: &[#(#states),*],

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
+use syn::ext::IdentExt;
 
 use crate::computed::Of;
 use crate::parse::{Entry, Form, Opening};
@@ -134,7 +135,9 @@ pub(crate) const KEYS: &[Key] = &[
         example: "[password]",
         set: |keys, entry| {
             keys.redact = value::arguments(entry)?;
-            Ok(())
+            let names = keys.redact.iter().map(|name| name.unraw().to_string());
+            let redact = quote!(.redact(&[#(#names),*]));
+            keys.policy(redact)
         },
     },
     Key {

@@ -6,6 +6,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Path, Visibility};
 
+use crate::computed::Of;
 use crate::diagnostics::Diagnostics;
 use crate::parse::Item;
 use crate::returned::Returned;
@@ -59,10 +60,28 @@ impl Job {
         }
     }
 
+    /// Rejects redacted names that are no arguments, and redacted arguments that people would see as another value of the job. (Of a
+    /// unique key that is made of them the digest is stored.)
     fn check_redacted(&self, diagnostics: &mut Diagnostics) {
-        for name in &self.keys.redact {
+        let redact = &self.keys.redact;
+        for name in redact {
             if !self.stored().any(|argument| argument.name == *name) {
                 let message = format!("the job has no stored argument `{name}`: write the name of one");
+                diagnostics.error(name, message);
+            }
+        }
+        for computed in &self.keys.computed {
+            let shown = match computed.of {
+                Of::Attribute(_) => "attributes",
+                Of::Key => "the key",
+                Of::Weight => "the weight",
+                Of::Unique => continue,
+            };
+            if let Some(name) = computed.places().find(|name| redact.contains(name)) {
+                let message = format!(
+                    "`{name}` is redacted, and {shown} of a job can be seen: write an expression that gives nothing away, or remove \
+                     `{name}` from `redact`"
+                );
                 diagnostics.error(name, message);
             }
         }

@@ -101,6 +101,7 @@ mod operations_page; // The queries of the operations page.
 mod plans; // Plans that do not depend on statistics.
 mod privileges; // Privileges of roles.
 mod queues; // Management of queues.
+mod redacted; // Redacted arguments are shown nowhere.
 mod schema; // Created under any name, for any role.
 mod stalled_flights; // Shared enqueues that stall delay no other.
 mod standby; // A server that only reads.

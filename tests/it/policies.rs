@@ -48,7 +48,7 @@ async fn migrate_records_the_limits_of_the_code(db: TestDb) {
     let computed = "select computed from pgjobq.kinds where kind = 'policy_fleet'";
     assert_eq!(
         db.text(computed).await,
-        r#"{"unique": ["*"], "options": {"unique": "time", "debounce": 5000000, "duplicate": "debounce", "unique_for": 3600000000}}"#
+        r#"{"1": {"unique": ["*"], "options": {"unique": "time", "debounce": 5000000, "duplicate": "debounce", "unique_for": 3600000000}}}"#
     );
     let rows = "select string_agg(xmin::text, ' ' order by name) from pgjobq.limits";
     let before = db.text(rows).await;

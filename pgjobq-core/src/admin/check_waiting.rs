@@ -134,7 +134,7 @@ impl Check {
             Ok(args) => args,
             Err(error) => return Some(error.to_string()),
         };
-        let stored = StoredArgs::new(args, version, !descriptor.redact.is_empty());
+        let stored = StoredArgs::new(args, version, !descriptor.policy.redact.is_empty());
         // The code of a `Deserialize` or a `From` may panic, as it would in a worker.
         match catch_unwind(AssertUnwindSafe(|| descriptor.handler.check(&stored))) {
             Ok(read) => read.err().map(|error| error.to_string()),

@@ -29,8 +29,9 @@ fn kind(job: &JobDescriptor) -> Value {
     let policy = &job.policy;
     json!({
         "kind": job.kind, "aliases": job.aliases, "queue": policy.queue, "priority": policy.priority as i16,
-        "retries": count(policy.retries), "max_crashes": count(policy.max_crashes), "redact": job.redact,
-        "computed": computed(policy), "limit": policy.is_limited().then(|| limit(policy)),
+        "retries": count(policy.retries), "max_crashes": count(policy.max_crashes), "redact": policy.redact,
+        "version": policy.version, "computed": computed(policy),
+        "limit": policy.is_limited().then(|| limit(policy)),
     })
 }
 
@@ -57,6 +58,9 @@ fn computed(policy: &Policy) -> Option<Value> {
         if let Some(from) = from.stored() {
             computed.insert(name.to_owned(), json!(from));
         }
+    }
+    if policy.has_secret_unique_key() {
+        computed.insert("secret".to_owned(), json!(true));
     }
     if let Some(options) = crate::enqueue::options::of_unique(policy.unique_while, policy.on_duplicate) {
         computed.insert("options".to_owned(), Value::Object(options));

@@ -176,7 +176,7 @@ impl<T> NewJob<T> {
     /// # }
     /// ```
     pub fn unique(mut self, unique_key: impl Into<String>) -> Self {
-        self.row.unique.set(Some(Ok(unique_key.into())));
+        self.row.unique.give(unique_key.into());
         self
     }
 

@@ -67,7 +67,7 @@ impl NewRow {
             max_crashes: policy.max_crashes,
             due: Due::Now,
             expires_in: None,
-            meta: Meta { version: (policy.version > 1).then_some(policy.version), ..Meta::default() },
+            meta: Meta::of(policy),
             attributes: Attributes::default(),
             key: None,
             limit: OwnLimit::of(policy),

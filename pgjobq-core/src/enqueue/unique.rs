@@ -6,13 +6,16 @@ use crate::job::policy::Policy;
 use crate::job::sha256::{hex, sha256};
 use crate::{OnDuplicate, UniqueWhile};
 
-/// The largest number of bytes of a unique key that is stored as it is. Of a longer one the digest is stored.
+/// The largest number of bytes of a unique key that is stored as it is. Of a longer one, and of one that is made of redacted
+/// arguments, the digest is stored.
 const MAX_BYTES: usize = 200;
 
 /// The uniqueness of a new job.
 #[derive(Debug)]
 pub(crate) struct NewUnique {
     by: UniqueBy,
+    /// True if a redacted argument may be in the value: then its digest is stored.
+    is_secret: bool,
     pub(crate) lasts: UniqueWhile,
     pub(crate) on_duplicate: OnDuplicate,
     /// True if the call has set one of the two before.
@@ -40,10 +43,17 @@ impl NewUnique {
             ComputedFrom::AllArguments => UniqueBy::Args,
             _ => UniqueBy::Unsaid,
         };
-        Self { by, lasts: policy.unique_while, on_duplicate: policy.on_duplicate, says_more: false }
+        let (lasts, on_duplicate) = (policy.unique_while, policy.on_duplicate);
+        Self { by, is_secret: policy.has_secret_unique_key(), lasts, on_duplicate, says_more: false }
     }
 
-    /// Sets the value that makes the job unique.
+    /// Sets the text of a call, which makes the job unique. People see it.
+    pub(crate) fn give(&mut self, text: String) {
+        self.is_secret = false;
+        self.set(Some(Ok(text)));
+    }
+
+    /// Sets the value that makes the job unique, as its code computes it.
     pub(crate) fn set(&mut self, value: UniqueValue) {
         self.by = match value {
             None => UniqueBy::Nothing,
@@ -55,6 +65,11 @@ impl NewUnique {
     /// Returns the value, as the call or the job's code says it; `None` if it follows from the arguments, or there is none.
     pub(crate) fn value(&self) -> Option<&str> {
         if let UniqueBy::Value(value) = &self.by { Some(value) } else { None }
+    }
+
+    /// Returns whether a redacted argument may be in that value.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.is_secret
     }
 
     /// Returns whether the call says more of a job's uniqueness, and the job is not unique.
@@ -73,8 +88,8 @@ impl NewUnique {
             Some(key) => json::encode(&[key, &value]).and_then(|json| json::canonical(&json)).ok()?,
             None => value,
         };
-        let is_short = value.len() <= MAX_BYTES;
-        Some(if is_short { value } else { hex(sha256(value.as_bytes())) })
+        let is_digest = self.is_secret || value.len() > MAX_BYTES;
+        Some(if is_digest { hex(sha256(value.as_bytes())) } else { value })
     }
 
     /// Returns the error of its value, or whether it is a text that no unique key can be.
@@ -104,6 +119,21 @@ mod tests {
         assert_eq!(unique("a").stored(Some("b c"), "{}").unwrap(), r#"["b c", "a"]"#);
         assert_eq!(unique(&"a".repeat(200)).stored(None, "{}").unwrap().len(), 200);
         assert_eq!(unique(&"a".repeat(201)).stored(None, "{}").unwrap().len(), 64);
+    }
+
+    #[test]
+    fn redacted_arguments_are_stored_as_a_digest() {
+        let stored = |policy: Policy| NewUnique::of(&policy).stored(None, r#"{"pin":7}"#).unwrap();
+        let all = Policy::DEFAULT.unique(ComputedFrom::AllArguments);
+        assert_eq!(stored(all), r#"{"pin": 7}"#);
+        assert_eq!(stored(all.redact(&["pin"])), hex(sha256(br#"{"pin": 7}"#)));
+
+        let some = |names| Policy::DEFAULT.redact(&["pin"]).unique(ComputedFrom::Arguments(names));
+        assert!(NewUnique::of(&some(&["user", "pin"])).is_secret());
+        assert!(!NewUnique::of(&some(&["user"])).is_secret());
+        let mut given = NewUnique::of(&some(&["pin"]));
+        given.give("order 7".to_owned());
+        assert_eq!(given.stored(None, "{}").as_deref(), Some("order 7"), "the call shows it");
     }
 
     #[test]

@@ -15,8 +15,6 @@ pub struct JobDescriptor {
     /// Kinds under which rows of earlier versions of the program may be stored.
     pub aliases: &'static [&'static str],
     pub policy: Policy,
-    /// The arguments that are redacted wherever jobs are shown.
-    pub redact: &'static [&'static str],
     pub handler: &'static dyn Handler,
     /// Runs a call for several of its jobs, if the kind has batches.
     pub batch: Option<&'static dyn BatchHandler>,

@@ -1,8 +1,10 @@
 //! What a job carries beside its arguments: its lineage, its trace, and the version of the arguments.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::JobId;
+use crate::job::policy::Policy;
 use crate::trace::context::TraceContext;
 
 /// The lineage of a job, its trace, and the version of its arguments, as the column `meta` stores them.
@@ -21,6 +23,9 @@ pub struct Meta {
     /// The version of its arguments, unless that is the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u16>,
+    /// Those of its arguments that are redacted wherever the job is shown. Only the database reads them.
+    #[serde(skip_deserializing, skip_serializing_if = "<[_]>::is_empty")]
+    pub redact: &'static [&'static str],
     /// The name of the schedule that enqueued it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Box<str>>,
@@ -36,6 +41,12 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// Returns what each new job of a kind has.
+    pub(crate) fn of(policy: &Policy) -> Self {
+        let version = (policy.version > 1).then_some(policy.version);
+        Self { version, redact: policy.redact, ..Self::default() }
+    }
+
     /// Returns the stored form: mostly `None`.
     pub(crate) fn to_json(&self) -> Option<String> {
         if *self == Self::default() {
@@ -44,9 +55,27 @@ impl Meta {
         serde_json::to_string(self).ok()
     }
 
-    /// Reads the stored form. Returns nothing if a person has edited it into nonsense.
+    /// Reads the stored form, without what a person has edited into nonsense.
     pub(crate) fn from_json(json: Option<&str>) -> Self {
-        json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
+        let Some(json) = json else { return Self::default() };
+        serde_json::from_str(json).unwrap_or_else(|_| Self::from_edited(json).unwrap_or_default())
+    }
+
+    /// Reads each member by itself: a wrong one must not hide the version, or arguments would be read as those of the first. A claim
+    /// compares the version as text, so a text is as good as a number.
+    fn from_edited(json: &str) -> Option<Self> {
+        let mut members: Map<String, Value> = serde_json::from_str(json).ok()?;
+        if let Some(version) = members.get_mut("version")
+            && let Some(number) = version.as_str().and_then(|text| text.parse::<u16>().ok())
+        {
+            *version = number.into();
+        }
+        let fits = |name: &str, value: &Value| {
+            let alone = Map::from_iter([(name.to_owned(), value.clone())]);
+            serde_json::from_value::<Self>(Value::Object(alone)).is_ok()
+        };
+        members.retain(|name, value| fits(name, value));
+        serde_json::from_value(Value::Object(members)).ok()
     }
 
     /// Returns the version of the arguments.
@@ -76,5 +105,29 @@ impl Meta {
     pub(crate) fn set_trace(&mut self, context: TraceContext) {
         self.traceparent = Some(context.traceparent().into());
         self.tracestate = context.tracestate().map(Into::into);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_member_hides_no_other() {
+        let read = |json| Meta::from_json(Some(json));
+        assert_eq!(read(r#"{"version": 2}"#).version(), 2);
+        assert_eq!(read(r#"{"version": "2"}"#).version(), 2);
+        assert_eq!(read(r#"{"version": 2, "traceparent": 7, "step": "one", "parent": []}"#).version(), 2);
+        let other = read(r#"{"version": [2], "schedule": "nightly", "redact": 7}"#);
+        assert_eq!((other.version(), other.schedule.as_deref()), (1, Some("nightly")));
+        assert_eq!(read("[2]"), Meta::default());
+    }
+
+    #[test]
+    fn redacted_arguments_are_stored_and_not_read() {
+        let meta = Meta::of(&Policy::DEFAULT.redact(&["pin"]));
+        assert_eq!(meta.to_json().as_deref(), Some(r#"{"redact":["pin"]}"#));
+        assert_eq!(Meta::from_json(meta.to_json().as_deref()), Meta::default());
+        assert_eq!(Meta::of(&Policy::DEFAULT).to_json(), None);
     }
 }

@@ -24,6 +24,8 @@ pub struct Policy {
     pub version: u16,
     /// The oldest version that it reads, too.
     pub reads_from: u16,
+    /// The arguments that are redacted wherever jobs are shown.
+    pub redact: &'static [&'static str],
     /// The priority of its jobs.
     pub priority: Priority,
     /// The timeout of one attempt.
@@ -73,6 +75,7 @@ impl Policy {
         max_crashes: 3,
         version: 1,
         reads_from: 1,
+        redact: &[],
         priority: Priority::Normal,
         timeout: Duration::from_secs(5 * 60),
         backoff: Backoff::DEFAULT,
@@ -109,6 +112,16 @@ impl Policy {
         self.key != ComputedFrom::Nothing
     }
 
+    /// Returns whether a redacted argument may be in the value that makes a job unique: then its digest is stored, because people
+    /// see it.
+    pub(crate) fn has_secret_unique_key(&self) -> bool {
+        match self.unique {
+            ComputedFrom::Nothing => false,
+            ComputedFrom::Arguments(names) => names.iter().any(|name| self.redact.contains(name)),
+            ComputedFrom::AllArguments | ComputedFrom::Expression => !self.redact.is_empty(),
+        }
+    }
+
     /// Returns the windows of its rates, also that of the burst.
     pub(crate) fn windows(&self) -> Vec<Rate> {
         let burst = self.burst.zip(self.rates.first()).map(|(burst, rate)| rate.burst(burst));
@@ -137,6 +150,12 @@ impl Policy {
     #[must_use]
     pub const fn version(self, version: u16, reads_from: u16) -> Self {
         Self { version, reads_from, ..self }
+    }
+
+    /// Sets the arguments that are redacted.
+    #[must_use]
+    pub const fn redact(self, redact: &'static [&'static str]) -> Self {
+        Self { redact, ..self }
     }
 
     /// Sets the priority.

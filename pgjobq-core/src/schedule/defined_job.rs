@@ -18,6 +18,9 @@ pub(super) struct DefinedJob {
     /// The version of the arguments, unless that is the first one.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u16>,
+    /// Those that are not shown.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    redact: &'static [&'static str],
     #[serde(skip_serializing_if = "Option::is_none")]
     queue: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,6 +37,9 @@ pub(super) struct DefinedJob {
     weight: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unique_key: Option<String>,
+    /// True if that is made of redacted arguments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unique_is_secret: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unique_while: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,7 +55,8 @@ impl DefinedJob {
     /// The job of a kind without arguments.
     pub(super) fn of_kind(kind: &'static str) -> Self {
         let args = RawValue::from_string("{}".to_owned()).expect("an empty object is JSON");
-        Self { kind, args, version: version_of(policy_of(kind)), ..Self::default() }
+        let policy = policy_of(kind);
+        Self { kind, args, version: version_of(policy), redact: policy.redact, ..Self::default() }
     }
 
     /// Checks a job. Returns `None` if it says when it starts, has an id, or waits for other jobs: a schedule decides the first two,
@@ -59,6 +66,7 @@ impl DefinedJob {
             return Ok(None);
         }
         let unique_key = job.unique.value().map(str::to_owned);
+        let unique_is_secret = unique_key.as_ref().and(job.unique.is_secret().then_some(true));
         let (lasts, answer) = (job.unique.lasts, job.unique.on_duplicate);
         let on_conflict = job.limit.on_conflict.map(crate::OnConflict::as_str);
         let row = Row::check(job, max_args)?;
@@ -67,6 +75,7 @@ impl DefinedJob {
             kind: row.kind,
             args: raw(row.args).unwrap_or_default(),
             version: version_of(policy),
+            redact: policy.redact,
             queue: (row.queue != policy.queue).then_some(row.queue),
             priority: (row.priority != policy.priority as i16).then_some(row.priority),
             retries: other(row.retries, policy.retries),
@@ -75,6 +84,7 @@ impl DefinedJob {
             key: row.key,
             weight: row.weight,
             unique_key,
+            unique_is_secret,
             unique_while: (lasts != policy.unique_while).then(|| of_while(lasts)),
             on_duplicate: (answer != policy.on_duplicate).then(|| of_answer(answer)),
             on_conflict,

@@ -235,7 +235,7 @@ impl Execution {
             stop: Stop::new(self.lease.stop.child_token(), self.lease.lost.clone()),
             states: Arc::clone(&self.runtime.states),
             meta: job.meta.clone(),
-            redacts: !handler.redact.is_empty(),
+            redacts: !handler.policy.redact.is_empty(),
             timeout: handler.policy.timeout,
             held: Some(Held {
                 client: self.runtime.client.clone(),

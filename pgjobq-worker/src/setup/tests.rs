@@ -29,18 +29,7 @@ struct Mailer;
 
 const fn job(kind: &'static str, file: &'static str, line: u32) -> JobDescriptor {
     let (policy, handler) = (Policy::DEFAULT, &Idle);
-    JobDescriptor {
-        kind,
-        aliases: &[],
-        policy,
-        redact: &[],
-        handler,
-        batch: None,
-        states: &[],
-        module: "app",
-        file,
-        line,
-    }
+    JobDescriptor { kind, aliases: &[], policy, handler, batch: None, states: &[], module: "app", file, line }
 }
 
 static FIRST: JobDescriptor = job("send", "src/mail.rs", 12);

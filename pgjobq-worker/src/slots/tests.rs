@@ -203,7 +203,6 @@ const fn kind(kind: &'static str, policy: Policy) -> JobDescriptor {
         kind,
         aliases: &[],
         policy,
-        redact: &[],
         handler,
         batch,
         states: &[],

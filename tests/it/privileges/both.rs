@@ -22,6 +22,7 @@ pub(super) const BOTH: &[&str] = &[
     "unread_version",
     "reject_answer",
     "compute",
+    "computed_by",
     "computed_text",
     "computed_unique",
     "computed_weight",

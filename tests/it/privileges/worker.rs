@@ -222,6 +222,7 @@ pub(super) const WORKER: &[&str] = &[
     "purge_queue",
     "reap",
     "record_kinds",
+    "joined",
     "register_worker",
     "repair_tickets",
     "requeue_jobs",

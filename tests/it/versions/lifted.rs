@@ -35,6 +35,18 @@ async fn first_version_costs_no_byte(db: TestDb) {
     assert_eq!(db.text("select meta from pgjobq.jobs where kind = 'price'").await, r#"{"version": 3}"#);
 }
 
+on_one_shard!(version_that_was_edited_is_read_as_a_claim_reads_it);
+async fn version_that_was_edited_is_read_as_a_claim_reads_it(db: TestDb) {
+    for meta in [r#"{"version": "2"}"#, r#"{"version": 2, "traceparent": 7, "parent": "nobody"}"#] {
+        let job = stored(&db, "price", r#"{"amount": "7 USD"}"#, 2).await;
+        db.run(&format!("update pgjobq.jobs set meta = '{meta}'")).await;
+        let worker = db.worker().build().await.unwrap().start();
+        let end = end_of(&db.client, &price::handle(job)).await;
+        assert_eq!(end, Outcome::Completed("7 USD".to_owned()), "{meta}");
+        worker.shutdown().await.unwrap();
+    }
+}
+
 on_one_shard!(version_stays_with_a_retry_and_a_requeue);
 async fn version_stays_with_a_retry_and_a_requeue(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();

@@ -2,6 +2,7 @@
 
 mod changed_args; // A person changes the arguments of a job.
 mod checked; // A program reads the arguments of all waiting jobs.
+mod computed; // What an enqueue from SQL computes from older arguments.
 mod lifted; // Arguments of older versions.
 mod waiting; // Versions that a worker does not read.
 

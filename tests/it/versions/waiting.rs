@@ -103,3 +103,29 @@ async fn text_written_by_hand_as_version_disturbs_nobody(db: TestDb) {
     assert_eq!(first_cause(&db, job).await.0, unread("price", "two", &[1, 2, 3]));
     worker.shutdown().await.unwrap();
 }
+
+/// One at a time.
+#[job(kind = "version_seal", concurrency = 1)]
+async fn seal(number: u32) -> Result<u32> {
+    Ok(number)
+}
+
+on_one_and_eight_shards!(newer_job_keeps_its_permit_until_it_is_taken_away);
+async fn newer_job_keeps_its_permit_until_it_is_taken_away(db: TestDb) {
+    let newer = stored(&db, "version_seal", r#"{"letter": 1}"#, 2).await;
+    let worker = db.worker().build().await.unwrap().start();
+    db.until("(select permit from pgjobq.jobs) = 1").await;
+    let older = seal::enqueue(&db.client, 7).await.unwrap();
+    let (cause, sentence) = first_cause(&db, older.id()).await;
+    assert!(matches!(cause, Cause::Limited { .. }), "{cause:?}: {sentence}");
+    assert_eq!(double::call(&db.client, 1).await.unwrap(), 2, "jobs without a limit go on");
+
+    // As the guide says.
+    db.run("select pgjobq.cancel(id, 'rolled back') from pgjobq.jobs where meta ->> 'version' = '2'").await;
+    assert_eq!(end_of(&db.client, &older).await, Outcome::Completed(7));
+    let cancelled = "state = 'cancelled' and kind = 'version_seal'".parse().unwrap();
+    db.client.jobs(cancelled).requeue().await.unwrap();
+    db.until("(select ticket is not null from pgjobq.jobs)").await;
+    assert_eq!(first_cause(&db, newer).await.0, unread("version_seal", "2", &[1]));
+    worker.shutdown().await.unwrap();
+}
