@@ -110,9 +110,9 @@ pub use pgjobq_core::{
     Setting, UniqueWhile, WhenFull,
 };
 pub use pgjobq_core::{
-    CheckedKind, Export, InvalidSchedule, Missed, MissedTick, NewArgs, NewSchedule, Overlap, Readability,
-    Schedule, ScheduleError, ScheduleSource, ScheduleState, Schedules, SetArgs, SetArgsError, SetArgsOutcome,
-    Tick, UnreadableArgs, UnreadableJob, WaitingReport, check_waiting,
+    CheckedKind, CheckedSchedule, Export, InvalidSchedule, Missed, MissedTick, NewArgs, NewSchedule, Overlap,
+    Readability, Schedule, ScheduleError, ScheduleSource, ScheduleState, Schedules, SetArgs, SetArgsError,
+    SetArgsOutcome, Tick, UnreadableArgs, UnreadableJob, WaitingReport, check_waiting,
 };
 #[doc = include_str!("job.md")]
 pub use pgjobq_macros::job;

@@ -1,8 +1,10 @@
 -- The stored arguments of jobs: reading them all before a deploy, and correcting those of one job.
 
 -- The arguments of the next jobs of a shard that have not ended, after the id `p_after` (null: from the first
--- one): at most `p_rows`, and about 4 MiB of them. Those of a step whose parents have not ended are mostly
--- incomplete (`is_blocked`). `args` is null if they are longer than 8 MiB.
+-- one): at most `p_rows`, and about 4 MiB of them. Among them are the unique jobs of which it is not settled
+-- yet if they are enqueued (see `unique_requests`); one of these may have the id of a live job, and then both
+-- are in one answer. The arguments of a step whose parents have not ended are mostly incomplete
+-- (`is_blocked`). `args` is null if they are longer than 8 MiB.
 create or replace function pgjobq.waiting_args(p_shard smallint, p_after uuid, p_rows int)
 returns table (id uuid, kind text, version text, args text, is_blocked boolean)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -11,17 +13,25 @@ declare
     c_most constant int := 4194304;
     v_from uuid := coalesce(p_after, '00000000-0000-0000-0000-000000000000');   -- an id, too
     v_bytes int := 0;
-    j pgjobq.jobs;
+    w record;
 begin
-    for j in select * from pgjobq.jobs w
-              where w.shard = p_shard and w.id >= v_from and (p_after is null or w.id <> p_after)
-              order by w.id limit p_rows
+    for w in
+        select u.id, u.kind, u.args, u.meta, u.is_blocked
+          from ((select j.id, j.kind, j.args, j.meta, j.waits_for > 0 as is_blocked from pgjobq.jobs j
+                  where j.shard = p_shard and j.id >= v_from and (p_after is null or j.id <> p_after)
+                  order by j.id limit p_rows)
+                union all
+                (select r.id, r.job ->> 'kind', r.job -> 'args', r.job -> 'meta', false
+                   from pgjobq.unique_requests r
+                  where r.shard = p_shard and r.id >= v_from and (p_after is null or r.id <> p_after)
+                  order by r.id limit p_rows)) u
+         order by u.id fetch first (p_rows) rows with ties
     loop
-        id := j.id; kind := j.kind; version := j.meta ->> 'version'; is_blocked := j.waits_for > 0;
-        args := pgjobq.printed(j.args, 2 * c_most);
-        return next;
+        exit when v_bytes >= c_most and w.id <> waiting_args.id;
+        id := w.id; kind := w.kind; version := w.meta ->> 'version'; is_blocked := w.is_blocked;
+        args := pgjobq.printed(w.args, 2 * c_most);
         v_bytes := v_bytes + coalesce(octet_length(args), 0);
-        exit when v_bytes >= c_most;
+        return next;
     end loop;
 end $$;
 

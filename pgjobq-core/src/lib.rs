@@ -68,7 +68,9 @@ pub use admin::set_args::{NewArgs, SetArgs, SetArgsError, SetArgsOutcome};
 pub use admin::settings::{ChangeSettings, Override, QueueSettings, Setting};
 pub use admin::stats::QueueStats;
 pub use admin::throughput::Throughput;
-pub use admin::waiting_report::{CheckedKind, Readability, UnreadableArgs, UnreadableJob, WaitingReport};
+pub use admin::waiting_report::{
+    CheckedKind, CheckedSchedule, Readability, UnreadableArgs, UnreadableJob, WaitingReport,
+};
 pub use attempt::complete::CompleteError;
 pub use attempt::context::JobContext;
 pub use attempt::growth::{Growth, GrowthError};

@@ -105,3 +105,83 @@ async fn panics_and_secrets_do_not_escape(db: TestDb) {
     assert!(report.contains("at line 1, column"), "{report}");
     assert!(!report.contains("73451"), "{report}");
 }
+
+on_one_shard!(arguments_of_schedules_are_checked);
+async fn arguments_of_schedules_are_checked(db: TestDb) {
+    let schedules = db.client.schedules();
+    for number in 0..120 {
+        schedules.upsert(&format!("double-{number}"), double::schedule("@daily", number)).await.unwrap();
+    }
+    for name in ["newer", "older", "prices"] {
+        let amount = super::Amount { cents: 5, currency: "EUR".to_owned() };
+        schedules.upsert(name, super::price::schedule("@daily", amount)).await.unwrap();
+    }
+    db.run(
+        r#"update pgjobq.schedules set stored = jsonb_set(stored, '{job,args}', '{"amount": 5}') where name = 'prices';
+           update pgjobq.schedules set stored = jsonb_set(stored, '{job,version}', '4') where name = 'newer';
+           update pgjobq.schedules set stored = jsonb_set(stored #- '{job,version}', '{job,kind}', '"tax"') where name = 'older'"#,
+    )
+    .await;
+    let report = check_waiting(&db.client).await.unwrap();
+    assert_eq!(report.kinds.len(), 0);
+    let lines = report.to_string();
+    let lines: Vec<_> = lines.lines().collect();
+    assert_eq!(lines.len(), 3, "{report}");
+    assert_eq!(
+        lines[0],
+        "schedule `newer` of `price`, version 4: of a newer version, which newer workers take"
+    );
+    let older =
+        "schedule `older` of `tax`, version 1: NOT readable: their version is no longer in `upcast_from`";
+    assert_eq!(lines[1], older);
+    let unreadable =
+        "schedule `prices` of `price`, version 3: NOT readable: the arguments do not fit the job function: ";
+    assert!(lines[2].starts_with(unreadable), "{report}");
+    let error = report.into_result().unwrap_err().to_string();
+    assert!(error.starts_with("2 schedules would die or be left behind in this version:\n"), "{error}");
+}
+
+on_one_shard!(unique_jobs_that_are_not_enqueued_yet_are_checked);
+async fn unique_jobs_that_are_not_enqueued_yet_are_checked(db: TestDb) {
+    let enqueue = r#"select pgjobq.enqueue('price', '{"amount": "much"}', version => 2, delay => '1 hour', unique_key => 'a',
+                                           unique_while => 'waiting', on_duplicate => 'replace_args')"#;
+    db.run(enqueue).await;
+    db.run(enqueue).await;
+    assert_eq!(db.number("select count(*) from pgjobq.unique_requests").await, 1);
+    let report = check_waiting(&db.client).await.unwrap();
+    let [kind] = &report.kinds[..] else { panic!("{report}") };
+    assert_eq!((kind.version, kind.unreadable, kind.examples.len()), (2, 2, 2), "{report}");
+}
+
+on_one_shard!(arguments_that_are_too_long_are_counted_apart);
+async fn arguments_that_are_too_long_are_counted_apart(db: TestDb) {
+    double::enqueue(&db.client, 1).await.unwrap();
+    double::enqueue(&db.client, 2).await.unwrap();
+    db.run(
+        "update pgjobq.jobs set args = args || jsonb_build_object(
+             'more', (select jsonb_agg(1e131071::numeric) from generate_series(1, 100)))
+          where args = '{\"number\": 2}'",
+    )
+    .await;
+    let report = check_waiting(&db.client).await.unwrap();
+    assert_eq!(
+        report.to_string(),
+        "double, version 1: 1 readable, 1 not checked, because they are longer than 8 MiB"
+    );
+    report.into_result().unwrap();
+}
+
+on_one_shard!(version_that_a_person_wrote_is_reported_as_it_is);
+async fn version_that_a_person_wrote_is_reported_as_it_is(db: TestDb) {
+    for version in ["70000", "\"two\"", "1"] {
+        stored(&db, "price", r#"{"cents": 5}"#, 1).await;
+        let meta = format!("jsonb_build_object('version', '{version}'::jsonb)");
+        db.run(&format!("update pgjobq.jobs set meta = {meta} where meta is null")).await;
+    }
+    let report = check_waiting(&db.client).await.unwrap().to_string();
+    let none = "price, version 0: 2 NOT readable: somebody has written a `version` into the row that is none";
+    assert_eq!(
+        report,
+        format!("{none}\nprice, version 65535: 1 of a newer version, which newer workers take")
+    );
+}
