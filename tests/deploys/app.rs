@@ -24,10 +24,30 @@ impl Ledger {
         tokio::time::sleep(Duration::from_millis(5)).await;
         Ok(())
     }
+
+    /// Records a refund, and how many run beside it.
+    pub(crate) async fn refund(&self, order: i64, cents: i64, code: i16) -> Result<()> {
+        sqlx::query("update desk set running = running + 1, most = greatest(most, running + 1)")
+            .execute(&self.0)
+            .await?;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        sqlx::query("insert into refunded (number, cents, code) values ($1, $2, $3)")
+            .bind(order)
+            .bind(cents)
+            .bind(code)
+            .execute(&self.0)
+            .await?;
+        sqlx::query("update desk set running = running - 1").execute(&self.0).await?;
+        Ok(())
+    }
 }
 
-/// Runs what the arguments say: `work`, or `take FROM TO`, which takes these orders, each in a transaction with its job.
-pub(crate) fn main(charge: impl AsyncFn(&mut Transaction<'static, Postgres>, i64)) {
+/// Runs what the arguments say: `work`; `take FROM TO`, which takes these orders, each in a transaction with its job; or `back FROM
+/// TO`, which takes these back.
+pub(crate) fn main(
+    charge: impl AsyncFn(&mut Transaction<'static, Postgres>, i64),
+    take_back: impl AsyncFn(&Client, i64),
+) {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
@@ -37,7 +57,13 @@ pub(crate) fn main(charge: impl AsyncFn(&mut Transaction<'static, Postgres>, i64
         match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
             ["work"] => work(pool).await,
             ["take", from, to] => take(&pool, from.parse().unwrap(), to.parse().unwrap(), charge).await,
-            other => panic!("work, or take FROM TO, and not {other:?}"),
+            ["back", from, to] => {
+                let client = Client::new(pool);
+                for order in from.parse().unwrap()..to.parse().unwrap() {
+                    take_back(&client, order).await;
+                }
+            }
+            other => panic!("work, take FROM TO, or back FROM TO, and not {other:?}"),
         }
     });
 }

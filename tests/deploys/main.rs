@@ -16,6 +16,9 @@ use harness::{TestDb, in_time};
 /// The orders that each version takes in each stage.
 const ORDERS: i64 = 300;
 
+/// Orders that are taken back: those with a number from 1 up to this one.
+const REFUNDS: i64 = 11;
+
 /// The programs of the two versions.
 struct Programs([String; 2]);
 
@@ -46,6 +49,13 @@ impl Programs {
     fn producer(&self, db: &TestDb, version: usize, from: i64) -> Process {
         let (from, to) = (from.to_string(), (from + ORDERS).to_string());
         Process(self.command(db, version, &["take", &from, &to]).stdin(Stdio::null()).spawn().unwrap())
+    }
+
+    /// Lets a version take back the first orders.
+    async fn take_back(&self, db: &TestDb, version: usize) {
+        let orders = REFUNDS.to_string();
+        let mut command = self.command(db, version, &["back", "1", &orders]);
+        Process(command.stdin(Stdio::null()).spawn().unwrap()).finish().await;
     }
 }
 
@@ -140,6 +150,50 @@ async fn deploys_and_rollbacks_lose_and_kill_nothing() {
             worker.finish().await;
         }
         verdict(&db, started).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deploy_keeps_retries_steps_schedules_and_unique_keys() {
+    let programs = tokio::task::spawn_blocking(Programs::build).await.unwrap();
+    in_time(async {
+        let db = TestDb::new(1).await;
+        db.run("create table desk (running int not null, most int not null);
+                insert into desk values (0, 0);
+                create table refunded (number bigint not null, cents bigint not null, code smallint not null);
+                create table charged (like refunded)")
+            .await;
+        let orders = REFUNDS - 1;
+        let old = programs.worker(&db, 1);
+        programs.take_back(&db, 1).await;
+        // A job for each order, a step for each, and those of the schedule, which are of one order: all have failed.
+        let failed = "select count(distinct args) from pgjobq.jobs where kind = 'refund' and failures > 0";
+        db.until(&format!("({failed}) = {}", orders + 1)).await;
+        let refunds = "select count(*) from pgjobq.jobs where kind = 'refund' and unique_key is not null";
+        db.until(&format!("({refunds}) = {}", orders + 1)).await;
+
+        // The second version enqueues the same orders, under another name; and so does SQL, as the first one did.
+        programs.take_back(&db, 2).await;
+        let again = "select count(*) from generate_series(1, 10) n,
+                            pgjobq.enqueue('refund', jsonb_build_object('order', n, 'cents', n * 100)) e where e.outcome = 'duplicate'";
+        assert_eq!(db.number(again).await, orders);
+        assert_eq!(db.number(refunds).await, orders + 1, "they are duplicates");
+
+        let new = programs.worker(&db, 2);
+        old.finish().await;
+        db.until("exists (select from refunded where number = 0 and code = 2)").await;
+        db.run("select pgjobq.remove_schedule('refunds')").await;
+        db.until("not exists (select from pgjobq.jobs)").await;
+        new.finish().await;
+        let twice = "select count(*) from (select number from refunded where code = 2 and number > 0
+                                            group by number having count(*) = 2) o";
+        assert_eq!(db.number(twice).await, orders, "by a job and by a step");
+        assert_eq!(db.number("select count(*) from refunded where cents <> number * 100").await, 0);
+        let charged = "select count(*) from charged where cents = number * 100 and code = 2";
+        assert_eq!(db.number(charged).await, orders, "with the amounts that the steps before returned");
+        assert_eq!(db.number("select count(*) from pgjobq.finished where outcome <> 'completed'").await, 0);
+        assert_eq!(db.number("select most from desk").await, 2, "two at a time, of both versions together");
     })
     .await;
 }

@@ -116,6 +116,33 @@ async fn export_goes_on_after_each_place(db: TestDb) {
     assert_eq!((seen.len(), ends.len() as i64), (2600, count));
 }
 
+on_one_and_eight_shards!(jobs_that_end_meanwhile_displace_no_others);
+async fn jobs_that_end_meanwhile_displace_no_others(db: TestDb) {
+    many(&db).await;
+    let ends = |line: &Value| (line["id"].to_string(), line["finished_at"].to_string());
+    let before: BTreeSet<_> = lines(db.client.jobs(filter::all()).export()).await.iter().map(ends).collect();
+    let mut export = db.client.jobs(filter::all()).export();
+    let mut exported = Vec::new();
+    while let Some(line) = export.next().await.unwrap() {
+        exported.push(ends(&serde_json::from_str(&line).unwrap()));
+        if exported.len() % 500 == 0 {
+            // New ids before and behind the place of the export, and jobs of before that end again.
+            db.run(
+                "insert into pgjobq.finished
+                 select (jsonb_populate_record(null::pgjobq.finished,
+                                               to_jsonb(f) || jsonb_build_object('finished_at', clock_timestamp(), 'id', d.id))).*
+                   from (select * from pgjobq.finished limit 20) f,
+                        lateral (values (f.id), (pgjobq.id_at(gen_random_uuid(), 0)), (pgjobq.id_at(pgjobq.new_id(), 0))) d(id)
+                  where f.shard = pgjobq.shard_of(d.id, (select shards from pgjobq.settings))",
+            )
+            .await;
+        }
+    }
+    let once: BTreeSet<_> = exported.iter().cloned().collect();
+    assert_eq!(once.len(), exported.len(), "no line twice");
+    assert!(before.is_subset(&once), "{} are missing", before.difference(&once).count());
+}
+
 on_one_shard!(unprintable_arguments_are_left_out);
 async fn unprintable_arguments_are_left_out(db: TestDb) {
     many(&db).await;
