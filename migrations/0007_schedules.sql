@@ -13,6 +13,7 @@ create table pgjobq.schedules (
     version bigint not null default 0,
     passed_to timestamptz not null default clock_timestamp(),
     next_at timestamptz,
+    is_seen boolean not null default false,
     paused_at timestamptz,
     stopped_at timestamptz,
     last_tick timestamptz,
@@ -21,7 +22,8 @@ create table pgjobq.schedules (
     last_missed timestamptz,
     last_missed_why text,
     constraint something_defines_it check (code is not null or stored is not null),
-    constraint only_code_stops check (stopped_at is null or stored is null)
+    constraint only_code_stops check (stopped_at is null or stored is null),
+    constraint times_are_finite check (isfinite(passed_to) and isfinite(next_at))
 ) with (fillfactor = 70);
 
 comment on table pgjobq.schedules is
@@ -38,19 +40,24 @@ comment on column pgjobq.schedules.passed_to is 'All ticks up to this time are f
 comment on column pgjobq.schedules.next_at is
     'When to look at it next: its next tick, or the time of its last change, after which a worker computes '
     'its tick. Null if no tick will come.';
+comment on column pgjobq.schedules.is_seen is
+    'True if a worker has computed `next_at`; false from a change until then.';
 comment on column pgjobq.schedules.stopped_at is
     'Since when no live worker declares it, although one knows its kind.';
 comment on column pgjobq.schedules.last_job is 'The job of the last tick that was fired.';
-comment on column pgjobq.schedules.last_missed is 'The last tick for which no job was enqueued, and why.';
+comment on column pgjobq.schedules.last_missed is
+    'The last tick for which no job was enqueued. `last_missed_why` has the reason.';
 
-create index schedules_due on pgjobq.schedules (next_at) where next_at is not null and paused_at is null;
+create index schedules_due on pgjobq.schedules (next_at, name)
+    where next_at is not null and paused_at is null;
 create index schedules_in_code on pgjobq.schedules (name) where code is not null;
 
 create table pgjobq.schedule_declarations (
     digest text primary key,
-    schedule text not null,
+    schedule text not null check (schedule ~ '^[A-Za-z0-9_.:/-]{1,100}$'),
     definition jsonb not null,
-    first_seen timestamptz not null default clock_timestamp()
+    first_seen timestamptz not null default clock_timestamp(),
+    constraint has_a_kind check (definition #>> '{job,kind}' is not null)
 );
 
 comment on table pgjobq.schedule_declarations is

@@ -87,7 +87,7 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.unknown_queues,
     pgjobq.fleet_state, pgjobq.fleet_now, pgjobq.measure_fleet, pgjobq.measure_queues, pgjobq.measure_queue,
     pgjobq.due_since, pgjobq.overdue, pgjobq.measure_database,
-    pgjobq.upsert_schedule, pgjobq.passed_at_change, pgjobq.remove_schedule, pgjobq.pause_schedule,
+    pgjobq.upsert_schedule, pgjobq.changed_schedule, pgjobq.remove_schedule, pgjobq.pause_schedule,
     pgjobq.resume_schedule, pgjobq.announce_schedules, pgjobq.note_change, pgjobq.list_schedules,
     pgjobq.run_schedule, pgjobq.enqueue_scheduled,
     pgjobq.cancel_workflow, pgjobq.workflow_status, pgjobq.workflow_steps, pgjobq.states_of_steps,

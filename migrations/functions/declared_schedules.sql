@@ -2,9 +2,11 @@
 -- worker, and the worker's row has their digests. Each look of a worker then lets the rows of `schedules`
 -- follow, so it does not matter who came or left, in which order, or whether anybody was told.
 
--- Records definitions: an array of objects with `name`, `digest` and `definition`. The time at which one is
--- first seen stays, so a worker of an older program that starts again does not make its definition newer.
-create or replace function pgjobq.record_schedules(p_schedules jsonb) returns void language plpgsql
+-- Records definitions: an array of objects with `name`, `digest`, `definition`, and `last`, the last tick of
+-- one that ends, in microseconds since 1970. The time at which one is first seen stays, so a worker of an
+-- older program that starts again does not make its definition newer. Returns the names of those that have no
+-- tick from now on.
+create or replace function pgjobq.record_schedules(p_schedules jsonb) returns text[] language plpgsql
     set search_path = pg_catalog, pg_temp as $$
 begin
     insert into pgjobq.schedule_declarations (digest, schedule, definition)
@@ -18,6 +20,8 @@ begin
               from pgjobq.schedule_declarations o) old
      where old.place > 100 and d.digest = old.digest
        and not exists (select from pgjobq.workers w where w.shard = 0 and d.digest = any (w.schedules));
+    return array(select d.name from jsonb_to_recordset(p_schedules) d(name text, last bigint)
+                  where d.last < pgjobq.micros(clock_timestamp()) order by d.name);
 end $$;
 
 comment on function pgjobq.record_schedules is 'Internal. Records the schedules that a program''s code has.';
@@ -52,18 +56,17 @@ begin
     on conflict (name) do nothing;
     -- step: new schedules inserted
     with changed as materialized (
-        select s.name, d.digest, d.definition
+        select s.name, d.digest, d.definition,
+               case when s.stored is null then pgjobq.changed_schedule(s, v_now) else s end as follower
           from pgjobq.declared_schedules() d join pgjobq.schedules s on s.name = d.schedule
          where s.digest is distinct from d.digest or s.stopped_at is not null
          order by s.name for update of s skip locked)
     update pgjobq.schedules s
        set code = c.definition, digest = c.digest, stopped_at = null,
            kind = case when s.stored is null then c.definition #>> '{job,kind}' else s.kind end,
-           version = case when s.stored is null then s.version + 1 else s.version end,
-           passed_to = case when s.stored is null then pgjobq.passed_at_change(s.passed_to, s.next_at, v_now)
-                            else s.passed_to end,
-           next_at = case when s.stored is null
-                          then greatest(v_now, s.passed_to) else s.next_at end
+           version = (c.follower).version, passed_to = (c.follower).passed_to, next_at = (c.follower).next_at,
+           is_seen = (c.follower).is_seen, last_missed = (c.follower).last_missed,
+           last_missed_why = (c.follower).last_missed_why
       from changed c where s.name = c.name;
     -- step: changed schedules follow
     with gone as materialized (
@@ -73,8 +76,12 @@ begin
                         where w.shard = 0 and pgjobq.versions_in(w.kinds, s.kind) <> '{}')
            and not exists (select from pgjobq.declared_schedules() d where d.schedule = s.name)
          order by s.name for update of s skip locked)
-    update pgjobq.schedules s set stopped_at = v_now, next_at = null, version = s.version + 1
+    update pgjobq.schedules s
+       set stopped_at = v_now, next_at = null, is_seen = false, version = s.version + 1
       from gone g where s.name = g.name;
+    -- A worker that declares it meanwhile has not seen the stop: all look again when it is committed. If the
+    -- schedule comes back within a minute, no tick is lost.
+    if found then perform pg_notify(pgjobq.channel(), 'queues changed'); end if;
 end $$;
 
 comment on function pgjobq.follow_code is 'Internal. Lets schedules follow the code of live workers.';

@@ -1,33 +1,40 @@
 -- Firing: a worker looks which schedules are due, computes their ticks, and fires them. Any worker may; the
 -- row lock, the comparison and the key of `ticks` let each tick be fired once.
 
--- Returns the schedules that are due, the oldest first, with what their ticks are computed from; the time
--- until the next one is due, in microseconds; and whether there is any schedule at all. `now` is the time of
--- the look: the clocks of workers do not matter.
+-- Returns the schedules that are due, the oldest first, with what their ticks are computed from: at most
+-- `p_most` behind the place of the last one before (`p_after_at`, in microseconds, and `p_after`). Also
+-- returns the time until the next one is due, in microseconds, and if there is any schedule at all. `now` is
+-- the time of the look: the clocks of workers do not matter.
 create or replace function pgjobq.look_at_schedules(
-    p_most int, out now bigint, out next_due bigint, out due jsonb, out is_any boolean)
+    p_most int, p_after_at bigint default null, p_after text default null,
+    out now bigint, out next_due bigint, out due jsonb, out is_any boolean)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_now timestamptz;
+    v_after_at timestamptz := coalesce(pgjobq.of_micros(p_after_at), '-infinity');
 begin
-    if exists (select from pgjobq.schedule_declarations) then
+    if p_after is null and exists (select from pgjobq.schedule_declarations) then
         perform pgjobq.follow_code();
     end if;
     -- step: code followed
     v_now := clock_timestamp();
     now := pgjobq.micros(v_now);
+    is_any := exists (select from pgjobq.schedules);
+    if not is_any then
+        return;
+    end if;
     select jsonb_agg(jsonb_build_object(
-               'name', s.name, 'version', s.version, 'passed_to', pgjobq.micros(s.passed_to),
-               'definition', coalesce(s.stored, s.code)))
+               'name', s.name, 'next_at', pgjobq.micros(s.next_at), 'version', s.version,
+               'passed_to', pgjobq.micros(s.passed_to), 'definition', coalesce(s.stored, s.code)))
       into due
       from (select * from pgjobq.schedules
              where next_at is not null and paused_at is null and next_at <= v_now
-             order by next_at limit p_most) s;
+               and (next_at, name) > (v_after_at, coalesce(p_after, ''))
+             order by next_at, name limit p_most) s;
     next_due := pgjobq.microseconds((select s.next_at from pgjobq.schedules s
                                       where s.next_at is not null and s.paused_at is null
                                         and s.next_at > v_now
                                       order by s.next_at limit 1) - clock_timestamp());
-    is_any := due is not null or next_due is not null or exists (select from pgjobq.schedules);
 end $$;
 
 comment on function pgjobq.look_at_schedules is 'Internal. Returns the schedules that are due.';
@@ -45,11 +52,13 @@ declare
     v_tick timestamptz;
     v_done record;
 begin
-    select * into s from pgjobq.schedules where name = p_name for update skip locked;
+    -- A schedule that others have fired or changed is not locked, so a try in vain writes nothing.
+    select * into s from pgjobq.schedules
+     where name = p_name and version = p_version and pgjobq.micros(passed_to) = p_passed_to
+       and paused_at is null and stopped_at is null
+       for update skip locked;
     -- step: schedule locked
-    if s.name is null or s.version <> p_version or pgjobq.micros(s.passed_to) <> p_passed_to
-       or s.paused_at is not null or s.stopped_at is not null
-    then
+    if not found then
         return;
     end if;
     fired := 0;
@@ -70,9 +79,9 @@ begin
     end loop;
     -- step: ticks fired
     update pgjobq.schedules
-       set passed_to = s.passed_to, next_at = pgjobq.of_micros(p_next), last_tick = s.last_tick,
-           last_job = s.last_job, last_fired_at = s.last_fired_at, last_missed = s.last_missed,
-           last_missed_why = s.last_missed_why
+       set passed_to = s.passed_to, next_at = pgjobq.of_micros(p_next), is_seen = true,
+           last_tick = s.last_tick, last_job = s.last_job, last_fired_at = s.last_fired_at,
+           last_missed = s.last_missed, last_missed_why = s.last_missed_why
      where name = p_name;
     -- No tick up to `passed_to` is fired again, so these rows are not needed. People see the last ones.
     delete from pgjobq.ticks
@@ -84,7 +93,7 @@ end $$;
 comment on function pgjobq.fire_schedule is 'Internal. Fires ticks of a schedule.';
 
 -- Fires one tick of a schedule whose row is locked. `is_new` is false if it has been fired before; `problem`
--- says why it has no job.
+-- says why it has no job. The job of the tick before is cancelled only if this one has a job.
 create or replace function pgjobq.fire_tick(
     s pgjobq.schedules, p_tick timestamptz, out is_new boolean, out job uuid, out problem text)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -99,11 +108,12 @@ begin
     elsif c_overlap = 'skip' and pgjobq.is_live(s.last_job) then
         problem := format('the job %s of the tick before has not ended', s.last_job);
         return;
-    elsif c_overlap = 'cancel_running' and pgjobq.is_live(s.last_job) then
-        perform pgjobq.cancel(s.last_job, format('the next tick of the schedule `%s` came', s.name));
     end if;
     select e.job, e.problem into job, problem
       from pgjobq.enqueue_tick(s.name, c_definition, p_tick) e;
+    if c_overlap = 'cancel_running' and job is not null and pgjobq.is_live(s.last_job) then
+        perform pgjobq.cancel(s.last_job, format('the next tick of the schedule `%s` came', s.name));
+    end if;
     update pgjobq.ticks t set job = fire_tick.job where t.schedule = s.name and t.tick = p_tick;
 end $$;
 

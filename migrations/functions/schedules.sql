@@ -1,15 +1,17 @@
 -- Schedules by name: set, removed, paused, resumed, listed. Each change is one short transaction on one row;
 -- a worker computes the next tick afterwards.
 
--- Sets the definition of a schedule, which wins over the one of the code. Returns whether that changed
--- anything: setting the same definition again moves no tick.
-create or replace function pgjobq.upsert_schedule(p_name text, p_definition jsonb, p_by text default null)
+-- Sets the definition of a schedule, which wins over the one of the code. `p_last` is its last tick, if it
+-- ends, in microseconds since 1970. Returns whether that changed anything: setting the same definition again
+-- moves no tick.
+create or replace function pgjobq.upsert_schedule(
+    p_name text, p_definition jsonb, p_by text default null, p_last bigint default null)
 returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_now timestamptz := clock_timestamp();
 begin
-    if (p_definition ->> 'ends')::bigint < pgjobq.micros(v_now) then
-        raise exception 'the schedule has ended before now' using errcode = 'PJ020';
+    if p_last < pgjobq.micros(v_now) then
+        raise exception 'the schedule has no tick from now on' using errcode = 'PJ020';
     elsif not exists (select from pgjobq.queues q where q.name = p_definition #>> '{job,queue}'
                                                     and q.deleted_at is null)
           and p_definition #>> '{job,queue}' is not null
@@ -22,9 +24,10 @@ begin
             v_now)
     on conflict (name) do update
        set stored = excluded.stored, kind = excluded.kind, set_by = excluded.set_by, set_at = excluded.set_at,
-           version = s.version + 1, stopped_at = null,
-           passed_to = pgjobq.passed_at_change(s.passed_to, s.next_at, v_now),
-           next_at = pgjobq.passed_at_change(s.passed_to, s.next_at, v_now)
+           stopped_at = null,
+           (version, passed_to, next_at, is_seen, last_missed, last_missed_why)
+               = (select c.version, c.passed_to, c.next_at, c.is_seen, c.last_missed, c.last_missed_why
+                    from pgjobq.changed_schedule(s, v_now) c)
      where s.stored is distinct from excluded.stored;
     if found then perform pgjobq.announce_schedules(); end if;
     return found;
@@ -32,21 +35,30 @@ end $$;
 
 comment on function pgjobq.upsert_schedule is 'Internal. Sets the definition of a schedule.';
 
--- Up to where the ticks of a changed schedule have passed: to the change, unless a tick has come due within
--- the last minute and nobody has fired it yet. That one belongs to the new definition, if it has it as well.
--- Otherwise a change of anything else in the moment of a tick would lose it.
-create or replace function pgjobq.passed_at_change(
-    p_passed_to timestamptz, p_next_at timestamptz, p_now timestamptz)
-returns timestamptz language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+-- A schedule whose definition changes. Its ticks have passed up to the change, unless one has come due within
+-- the last minute and nobody has fired it yet: that one belongs to the new definition, if it has it as well.
+-- Otherwise a change of anything else in the moment of a tick would lose it. While no worker has seen the
+-- change before, nobody knows if a tick has come due, and what that one has kept stays.
+create or replace function pgjobq.changed_schedule(s pgjobq.schedules, p_now timestamptz)
+returns pgjobq.schedules language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+declare
+    c_minute_ago constant timestamptz := p_now - interval '1 minute';
 begin
-    return greatest(p_passed_to, case when p_next_at > p_passed_to and p_next_at <= p_now
-                                      then greatest(p_next_at - interval '1 microsecond',
-                                                    p_now - interval '1 minute')
-                                      else p_now end);
+    if s.is_seen and s.paused_at is null and s.next_at <= c_minute_ago then
+        s.last_missed := s.next_at;
+        s.last_missed_why := 'no worker fired it within a minute, and then the schedule was changed';
+    end if;
+    s.passed_to := greatest(s.passed_to, case
+        when not s.is_seen then c_minute_ago
+        when s.next_at <= p_now then greatest(s.next_at - interval '1 microsecond', c_minute_ago)
+        else p_now end);
+    s.next_at := p_now;
+    s.is_seen := false;
+    s.version := s.version + 1;
+    return s;
 end $$;
 
-comment on function pgjobq.passed_at_change is
-    'Internal. Up to where the ticks of a changed schedule have passed.';
+comment on function pgjobq.changed_schedule is 'Internal. A schedule whose definition changes.';
 
 -- Removes what was set: the schedule, or only its definition if the code has one as well, which then holds
 -- again. Returns false if there is no such schedule.
@@ -65,9 +77,9 @@ begin
     elsif s.stored is not null and s.code is not null then
         update pgjobq.schedules o
            set stored = null, set_by = null, set_at = null, kind = s.code #>> '{job,kind}',
-               version = s.version + 1,
-               passed_to = pgjobq.passed_at_change(s.passed_to, s.next_at, clock_timestamp()),
-               next_at = clock_timestamp()
+               (version, passed_to, next_at, is_seen, last_missed, last_missed_why)
+                   = (select c.version, c.passed_to, c.next_at, c.is_seen, c.last_missed, c.last_missed_why
+                        from pgjobq.changed_schedule(s, clock_timestamp()) c)
          where o.name = s.name;
     else
         delete from pgjobq.schedules o where o.name = s.name;
@@ -102,7 +114,7 @@ declare
 begin
     update pgjobq.schedules o
        set paused_at = null, version = o.version + 1, passed_to = greatest(o.passed_to, v_now),
-           next_at = case when o.stopped_at is null then v_now end
+           next_at = case when o.stopped_at is null then v_now end, is_seen = o.stopped_at is not null
      where o.name = resume_schedule.name and o.paused_at is not null;
     if found then
         perform pgjobq.announce_schedules();
@@ -135,7 +147,8 @@ comment on function pgjobq.note_change is 'Internal. Raises the number of change
 
 revoke execute on function pgjobq.note_change from public;
 
--- Lists schedules by name: all of them, or one. Arguments that the kind redacts are not shown.
+-- Lists schedules by name: all of them, or one. Arguments that the kind redacts are not shown; so
+-- `definition` lacks the job.
 create or replace function pgjobq.list_schedules(p_name text default null)
 returns table (
     name text, kind text, definition jsonb, args text, is_stored boolean, set_by text, set_at timestamptz,
@@ -144,7 +157,7 @@ returns table (
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     return query
-    select s.name, s.kind, d.definition,
+    select s.name, s.kind, d.definition - 'job',
            pgjobq.shown_args(s.kind, d.definition #> '{job,args}', d.definition -> 'job')::text,
            s.stored is not null, s.set_by, s.set_at, s.paused_at, s.stopped_at, s.passed_to, s.last_tick,
            s.last_fired_at, s.last_job, s.last_missed, s.last_missed_why, clock_timestamp()

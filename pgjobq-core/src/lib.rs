@@ -206,7 +206,7 @@ pub mod worker_api {
     pub use crate::observe::observer::Observers;
     pub use crate::schedule::code::{CodeSchedules, ScheduleMistake};
     pub use crate::schedule::due::{DueSchedule, UnknownSchedule};
-    pub use crate::schedule::plan::TickPlan;
+    pub use crate::schedule::plan::{ON_TIME, TickPlan};
     pub use crate::store::*;
     pub use crate::trace::carry::follow;
     pub use crate::workflow::plan::Plan;

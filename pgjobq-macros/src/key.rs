@@ -238,15 +238,16 @@ pub(crate) const KEYS: &[Key] = &[
         takes: "a word or a duration in quotes",
         example: "\"live\"",
         set: |keys, entry| {
-            let time = match value::unique_while(entry)? {
+            let time = keys.unique_while.insert(match value::unique_while(entry)? {
                 UniqueWhile::Live => quote!(Live),
                 UniqueWhile::Waiting => quote!(Waiting),
                 UniqueWhile::For(time) => {
                     let time = expression(time);
                     quote!(For(#time))
                 }
-            };
-            keys.policy(quote!(.unique_while(__pgjobq::UniqueWhile::#time)))
+            });
+            let call = quote!(.unique_while(__pgjobq::UniqueWhile::#time));
+            keys.policy(call)
         },
     },
     Key {
@@ -324,8 +325,9 @@ pub(crate) const KEYS: &[Key] = &[
         takes: "a word in quotes",
         example: "\"skip\"",
         set: |keys, entry| {
-            let overlap = value::overlap(entry)?;
-            keys.schedule_option(quote!(.overlap(__pgjobq::Overlap::#overlap)))
+            let overlap = keys.overlap.insert(value::overlap(entry)?);
+            let call = quote!(.overlap(__pgjobq::Overlap::#overlap));
+            keys.schedule_option(call)
         },
     },
     Key {

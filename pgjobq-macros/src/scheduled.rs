@@ -3,8 +3,10 @@
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
+use crate::computed::Of;
 use crate::diagnostics::Diagnostics;
 use crate::model::Job;
+use crate::names;
 use crate::schedule::Schedule;
 
 /// The keys that do nothing without `schedule`.
@@ -31,15 +33,33 @@ impl Job {
             diagnostics.error(key, message);
             return;
         }
+        self.check_overlap(diagnostics);
         if self.keys.schedules.is_empty() {
             return; // Its mistake is reported.
         }
         let (kind, options) = (self.kind(), &self.keys.schedule_options);
-        let declared = self.keys.schedules.iter().map(|Schedule { name, text }| {
-            let name = name.as_ref().map_or_else(|| kind.clone(), |name| format!("{kind}/{}", name.unraw()));
+        let declared = self.keys.schedules.iter().map(|Schedule { name: own, text }| {
+            let name = own.as_ref().map_or_else(|| kind.clone(), |own| format!("{kind}/{}", own.unraw()));
+            if let (Some(own), None, Some(mistake)) = (own, names::mistake(&kind), names::mistake(&name)) {
+                diagnostics.error(own, format!("the schedule is named `{name}`: {mistake}"));
+            }
             quote_spanned!(text.span()=> __pgjobq::DeclaredSchedule::new(#name, #text) #(#options)*)
         });
         let declared = quote!(.schedules(const { &[#(#declared),*] }));
         self.keys.policy.push(declared);
+    }
+
+    /// Rejects the job of a tick that would have to cancel the holder of its own unique key.
+    fn check_overlap(&self, diagnostics: &mut Diagnostics) {
+        let keys = &self.keys;
+        let cancels = keys.overlap.as_ref().is_some_and(|overlap| overlap == "CancelRunning");
+        let is_unique = keys.unique_by_all.is_some()
+            || keys.computed.iter().any(|computed| matches!(computed.of, Of::Unique));
+        let while_live = keys.unique_while.as_ref().is_none_or(|time| time.to_string() == "Live");
+        if let (true, true, true, Some(overlap)) = (cancels, is_unique, while_live, keys.given("overlap")) {
+            let message = "`cancel_running` cannot cancel a job that is unique while it lives, because the job of the next tick \
+                           would be a duplicate: write `unique_while = \"waiting\"`, or another `overlap`";
+            diagnostics.error(overlap, message);
+        }
     }
 }

@@ -28,10 +28,14 @@ pub(crate) struct Settings {
     pub(crate) computed: Vec<Computed>,
     /// The word `args`, if it makes the job unique.
     pub(crate) unique_by_all: Option<TokenStream>,
+    /// The constant of `UniqueWhile`, if it is given.
+    pub(crate) unique_while: Option<TokenStream>,
     pub(crate) rates: Vec<Rate>,
     /// The burst, and its number.
     pub(crate) burst: Option<(TokenStream, u32)>,
     pub(crate) schedules: Vec<Schedule>,
+    /// The constant of `Overlap`, if it is given.
+    pub(crate) overlap: Option<Ident>,
     /// Calls that change each of the schedules, such as `.timezone("Europe/Berlin")`.
     pub(crate) schedule_options: Vec<TokenStream>,
     /// The path of pgjobq.

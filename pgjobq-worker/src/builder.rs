@@ -260,7 +260,9 @@ impl WorkerBuilder {
     ) -> Result<Vec<QueueToServe>, Vec<SetupProblem>> {
         let problem = |error: DatabaseError| vec![error.into()];
         self.client.record(registry).await.map_err(problem)?;
-        self.client.record_schedules(schedules).await.map_err(problem)?;
+        for schedule in self.client.record_schedules(schedules).await.map_err(problem)? {
+            tracing::warn!(schedule, "a schedule in the code has ended: it has no tick from now on");
+        }
         self.client.repair_tickets().await.map_err(problem)?;
         self.client.try_to_make_partitions(registry.longest_kept()).await.map_err(problem)?.warn();
         let served: Vec<&str> = self.queues.iter().map(|(name, _)| name.as_str()).collect();

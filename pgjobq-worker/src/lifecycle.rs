@@ -129,7 +129,7 @@ fn start_parts(runtime: &Arc<Runtime>, inboxes: Vec<Inbox>) -> Parts {
     parts.spawn_until("rates", end, every(RateRecorder(shared())));
     parts.spawn_until("promoter", end, every(Promoter::new(shared())));
     parts.spawn_until("expire", end, every(Expirer::new(shared())));
-    parts.spawn_until("schedules", end, every(Scheduler(shared())));
+    parts.spawn_until("schedules", end, every(Scheduler::new(shared())));
     parts.spawn_until("follow-ups", end, every(Follower::new(shared())));
     parts.spawn_until("settler", end, every(Settler(shared())));
     parts.spawn_until("admitter", end, every(Admitter::new(shared())));

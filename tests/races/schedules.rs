@@ -18,7 +18,7 @@ pub(crate) const STEPS: &[&str] = &[
     "schedule to remove locked",
 ];
 
-/// The operations. A fire compares what the look before it has seen, in an earlier transaction.
+/// The operations. A fire compares what the look before it has seen, in an earlier transaction. A worker that registers looks then.
 const OPERATIONS: &[(&str, &str)] = &[
     (
         "fire",
@@ -28,6 +28,11 @@ const OPERATIONS: &[(&str, &str)] = &[
     (
         "look",
         "begin; select to_jsonb(pgjobq.look_at_schedules(10))::text as answer;\nselect races.pause('written'); commit;",
+    ),
+    (
+        "register",
+        "begin; select races.declare_schedule();\nselect races.pause('written'); commit;\nselect races.pause('declared');\n\
+         begin; select to_jsonb(pgjobq.look_at_schedules(10))::text as answer;\nselect races.pause('looked'); commit;",
     ),
     (
         "upsert",
@@ -48,81 +53,92 @@ const OPERATIONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// The pairs, and if the schedule is stored and paused on their stage.
-const PAIRS: &[(&str, &str, bool, bool)] = &[
-    ("fire", "fire", true, false),
-    ("fire", "fire", false, false),
-    ("fire", "look", true, false),
-    ("fire", "look", false, false),
-    ("fire", "upsert", true, false),
-    ("fire", "upsert", false, false),
-    ("fire", "remove", true, false),
-    ("fire", "pause", true, false),
-    ("fire", "resume", true, true),
-    ("look", "look", false, false),
-    ("look", "upsert", false, false),
-    ("look", "remove", true, false),
-    ("look", "pause", false, false),
-    ("look", "resume", false, true),
-    ("upsert", "upsert", true, false),
-    ("upsert", "remove", true, false),
-    ("upsert", "pause", true, false),
-    ("upsert", "resume", true, true),
-    ("remove", "remove", true, false),
-    ("remove", "resume", true, true),
-    ("pause", "resume", true, true),
+/// The pairs, and their stage: the schedule is `stored`, or in the `code` of live workers, and may be paused; or it has stopped
+/// (`gone`), because the workers that know its kind do not declare it.
+const PAIRS: &[(&str, &str, &str)] = &[
+    ("fire", "fire", "stored"),
+    ("fire", "fire", "code"),
+    ("fire", "look", "stored"),
+    ("fire", "look", "code"),
+    ("fire", "upsert", "stored"),
+    ("fire", "upsert", "code"),
+    ("fire", "remove", "stored"),
+    ("fire", "pause", "stored"),
+    ("fire", "resume", "stored, paused"),
+    ("look", "look", "code"),
+    ("look", "upsert", "code"),
+    ("look", "remove", "stored"),
+    ("look", "pause", "code"),
+    ("look", "resume", "code, paused"),
+    ("upsert", "upsert", "stored"),
+    ("upsert", "remove", "stored"),
+    ("upsert", "pause", "stored"),
+    ("upsert", "resume", "stored, paused"),
+    ("remove", "remove", "stored"),
+    ("remove", "resume", "stored, paused"),
+    ("pause", "resume", "stored, paused"),
+    ("register", "look", "declared"),
+    ("register", "look", "gone"),
+    ("register", "fire", "declared"),
+    ("register", "pause", "gone"),
+    ("register", "upsert", "gone"),
+    ("register", "register", "gone"),
 ];
 
 /// A bug, planted into the shipped text by cuts, and the pair with which the runner must find it.
 struct Planted {
     name: &'static str,
     cuts: &'static [(&'static str, &'static str)],
-    with: (&'static str, &'static str, bool, bool),
+    with: (&'static str, &'static str, &'static str),
 }
 
-const NOT_THE_SAME: &str = "s.version <> p_version or pgjobq.micros(s.passed_to) <> p_passed_to";
-const LOCK: &str = "select * into s from pgjobq.schedules where name = p_name for update skip locked;";
-const UNLOCKED: &str = "select * into s from pgjobq.schedules where name = p_name;";
+const SAME: &str = " and version = p_version and pgjobq.micros(passed_to) = p_passed_to";
+const SAME_TIME: &str = " and pgjobq.micros(passed_to) = p_passed_to";
+const GOES_ON: &str = "and paused_at is null and stopped_at is null\n";
+const LOCK: &str = "       for update skip locked;\n    -- step: schedule locked";
+const UNLOCKED: &str = ";\n    -- step: schedule locked";
 
 const PLANTED: &[Planted] = &[
     Planted {
         name: "a fire compares nothing, and no key keeps a tick from being fired twice",
         cuts: &[
-            (NOT_THE_SAME, "false"),
+            (SAME, ""),
             ("    is_new := found;\n    if not is_new then", "    is_new := true;\n    if not is_new then"),
         ],
-        with: ("fire", "fire", true, false),
+        with: ("fire", "fire", "stored"),
     },
     Planted {
         name: "a fire does not compare the version, beside a pause",
-        cuts: &[
-            (NOT_THE_SAME, "pgjobq.micros(s.passed_to) <> p_passed_to"),
-            ("or s.paused_at is not null", ""),
-        ],
-        with: ("fire", "pause", true, false),
+        cuts: &[(SAME, SAME_TIME), (GOES_ON, "\n")],
+        with: ("fire", "pause", "stored"),
     },
     Planted {
         name: "a fire does not lock the schedule, beside an upsert",
         cuts: &[(LOCK, UNLOCKED)],
-        with: ("fire", "upsert", true, false),
+        with: ("fire", "upsert", "stored"),
     },
     Planted {
         name: "a fire does not lock the schedule, beside a pause",
         cuts: &[(LOCK, UNLOCKED)],
-        with: ("fire", "pause", true, false),
+        with: ("fire", "pause", "stored"),
     },
     Planted {
         name: "a fire does not lock the schedule, beside a removal",
         cuts: &[(LOCK, UNLOCKED)],
-        with: ("fire", "remove", true, false),
+        with: ("fire", "remove", "stored"),
     },
     Planted {
         name: "a resume does not let the ticks of the pause pass",
         cuts: &[
             ("version = o.version + 1, passed_to = greatest(o.passed_to, v_now),", "version = o.version,"),
-            ("or s.paused_at is not null", ""),
+            (GOES_ON, "\n"),
         ],
-        with: ("fire", "resume", true, true),
+        with: ("fire", "resume", "stored, paused"),
+    },
+    Planted {
+        name: "a look does not bring back a schedule that has stopped",
+        cuts: &[(" or s.stopped_at is not null", "")],
+        with: ("register", "look", "gone"),
     },
 ];
 
@@ -135,12 +151,12 @@ fn script(name: &str) -> String {
     OPERATIONS.iter().find(|(known, _)| *known == name).unwrap().1.to_owned()
 }
 
-fn pair(&(first, second, stored, paused): &(&str, &str, bool, bool)) -> Pair {
+fn pair(&(first, second, stage): &(&str, &str, &str)) -> Pair {
     Pair {
-        name: format!("{first}, {second} (stored: {stored})"),
+        name: format!("{first}, {second} ({stage})"),
         scripts: [script(first), script(second)],
         are_alike: first == second,
-        stage: format!("select races.reset_schedules({stored}, {paused})"),
+        stage: format!("select races.reset_schedules('{stage}')"),
     }
 }
 

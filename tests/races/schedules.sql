@@ -13,23 +13,39 @@ create function races.next_of(p_text text) returns timestamptz language sql immu
                        when 'stored' then '9003-01-01Z' else '9004-01-01Z' end
 $$;
 
--- The schedule is stored, or in the code of live workers: these have the text `code`, or `newer code` since a deploy under way.
-create function races.reset_schedules(p_stored boolean, p_paused boolean) returns void language plpgsql as $$
+-- The stage is of several words. `stored`: the schedule is stored. Otherwise it is in the code. Live workers have its text
+-- `code`, or `newer code` since a deploy under way; they have only `newer code`, and nobody has looked since a worker left
+-- that had it (`declared`); or the schedule has stopped, because none of them has it any more (`gone`).
+create function races.reset_schedules(p_stage text) returns void language plpgsql as $$
+declare
+    v_is_stored boolean := p_stage like 'stored%';
+    v_is_paused boolean := p_stage like '%paused';
+    v_code text := case when p_stage in ('declared', 'gone') then 'newer code' else 'code' end;
 begin
     perform races.reset(false, '{}', '{}');
     delete from pgjobq.schedules;
     delete from pgjobq.ticks;
     delete from pgjobq.schedule_declarations;
-    insert into pgjobq.schedules (name, kind, code, digest, stored, passed_to, next_at, paused_at, set_by)
-    values ('s', 'k', case when not p_stored then races.definition('code') end, case when not p_stored then 'code' end,
-            case when p_stored then races.definition('stored') end,
-            races.noon() - interval '1 minute', races.noon(),
-            case when p_paused then races.noon() - interval '1 hour' end, case when p_paused then 'paused' end);
+    insert into pgjobq.schedules (name, kind, code, digest, stored, passed_to, next_at, is_seen, paused_at, set_by, stopped_at)
+    values ('s', 'k', case when not v_is_stored then races.definition(v_code) end, case when not v_is_stored then v_code end,
+            case when v_is_stored then races.definition('stored') end, races.noon() - interval '1 minute',
+            case when p_stage <> 'gone' then races.noon() end, true,
+            case when v_is_paused then races.noon() - interval '1 hour' end, case when v_is_paused then 'paused' end,
+            case when p_stage = 'gone' then races.noon() end);
     insert into pgjobq.schedule_declarations (digest, schedule, definition, first_seen)
     values ('code', 's', races.definition('code'), '2001-01-01Z'),
            ('newer code', 's', races.definition('newer code'), '2001-01-02Z'),
            ('another', 't', races.definition('another'), '2001-01-02Z');
-    update pgjobq.workers set schedules = '{code,newer code,another}';
+    update pgjobq.workers
+       set kinds = '{k}',
+           schedules = case when p_stage in ('declared', 'gone') then '{another}'::text[] else '{code,newer code,another}' end;
+end $$;
+
+-- A worker registers whose code has the schedule.
+create function races.declare_schedule() returns void language plpgsql as $$
+begin
+    perform pgjobq.register_worker(
+        0::smallint, 100 + current_setting('races.side')::bigint, 'w', '1 day', '{default}', '{k}', p_schedules => '{newer code}');
 end $$;
 
 -- What a worker has seen of the schedule in its look.

@@ -3,7 +3,7 @@
 use pgjobq::{Missed, Overlap, ScheduleError, ScheduleSource, ScheduleState};
 
 use crate::harness::TestDb;
-use crate::jobs::{JOBS, neglect, note, twice, yearly};
+use crate::jobs::{JOBS, Logged, ended, neglect, note, twice, yearly};
 
 on_one_shard!(schedules_of_attributes_are_declared);
 async fn schedules_of_attributes_are_declared(db: TestDb) {
@@ -11,9 +11,10 @@ async fn schedules_of_attributes_are_declared(db: TestDb) {
     db.until("(select count(*) = 3 from pgjobq.schedules where next_at > clock_timestamp())").await;
     let schedules = db.client.schedules().list().await.unwrap();
     let names: Vec<&str> = schedules.iter().map(|schedule| &*schedule.name).collect();
-    assert_eq!(names, ["twice/evening", "twice/morning", "yearly"]);
-    assert_eq!(schedules[0].kind, twice::KIND);
-    let yearly = &schedules[2];
+    assert_eq!(names, ["ended", "twice/evening", "twice/morning", "yearly"]);
+    assert_eq!((&*schedules[0].kind, schedules[0].next_at), (ended::KIND, None));
+    assert_eq!(schedules[1].kind, twice::KIND);
+    let yearly = &schedules[3];
     assert_eq!((&*yearly.kind, &*yearly.timezone), (yearly::KIND, "Europe/Berlin"));
     assert_eq!((yearly.missed, yearly.overlap, &*yearly.args), (Missed::RunAll(3), Overlap::Skip, "{}"));
     assert_eq!((&yearly.source, yearly.state), (&ScheduleSource::Code, ScheduleState::Active));
@@ -27,6 +28,18 @@ async fn schedules_of_attributes_are_declared(db: TestDb) {
     db.until("exists (select from pgjobq.workers where beats > 1)").await;
     assert_eq!(db.text(rows).await, before);
     worker.shutdown().await.unwrap();
+}
+
+on_one_shard!(ended_schedule_in_the_code_is_warned_of);
+async fn ended_schedule_in_the_code_is_warned_of(db: TestDb) {
+    let logged = Logged::default();
+    let listening = logged.listen();
+    let worker = db.worker().build().await.unwrap();
+    drop(listening);
+    let logged = logged.text();
+    assert_eq!(logged.matches("a schedule in the code has ended").count(), 1, "{logged}");
+    assert!(logged.contains("schedule=\"ended\""), "{logged}");
+    worker.start().shutdown().await.unwrap();
 }
 
 on_one_shard!(missed_tick_of_a_code_schedule_runs);
@@ -48,7 +61,7 @@ async fn missed_tick_of_a_code_schedule_runs(db: TestDb) {
 on_one_shard!(stored_definition_wins_until_it_is_removed);
 async fn stored_definition_wins_until_it_is_removed(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
-    db.until("(select count(*) = 3 from pgjobq.schedules)").await;
+    db.until("(select count(*) = 4 from pgjobq.schedules)").await;
     let schedules = db.client.schedules();
     let refused = schedules.remove("yearly").await.unwrap_err();
     assert!(matches!(&refused, ScheduleError::InCode(name) if name == "yearly"), "{refused}");
@@ -161,16 +174,19 @@ async fn schedule_removed_from_the_code_stops_with_its_last_worker(db: TestDb) {
     programs.stop(1).await;
     assert_eq!(programs.text().await, text, "an old worker still declares it");
     programs.stop(2).await;
+    db.run("create table before as select clock_timestamp() as set_back").await;
     assert_eq!(programs.text().await, "-");
     assert_eq!(db.number("select count(*) from pgjobq.schedules where next_at is null").await, 1);
     let schedule = db.client.schedules().get("deployed").await.unwrap();
     assert!(matches!(schedule.state, ScheduleState::Stopped(_)) && schedule.next_at.is_none(), "{schedule}");
-    // The deploy is taken back: it fires again, and catches up on nothing.
+    // The deploy is taken back: it fires again, and catches up on nothing but the last minute.
     programs.start(1, Some(text)).await;
     assert_eq!(programs.text().await, text);
     let caught_up =
         "select count(*) from pgjobq.schedules where passed_to < clock_timestamp() - interval '1 minute'";
     assert_eq!(db.number(caught_up).await, 0);
+    let kept = "select count(*) from pgjobq.schedules where passed_to < (select set_back from before)";
+    assert_eq!(db.number(kept).await, 1, "a tick of the last minute would be lost");
     programs.stop(1).await;
     assert_eq!(programs.text().await, "-");
     db.client.schedules().remove("deployed").await.unwrap();
@@ -190,4 +206,39 @@ async fn schedule_goes_on_while_its_whole_program_is_away(db: TestDb) {
     programs.start(1, Some(text)).await;
     assert_eq!(programs.text().await, text);
     assert_eq!(db.number("select version from pgjobq.schedules").await, version);
+}
+
+on_one_shard!(badly_named_definition_stops_no_schedule);
+async fn badly_named_definition_stops_no_schedule(db: TestDb) {
+    let programs = Programs(&db);
+    let definition = r#"{"text": "@daily", "timezone": "UTC", "missed": "skip", "overlap": "allow",
+                         "job": {"kind": "note", "args": {"n": 1}}}"#;
+    for name in ["tidy/täglich", "two words", &"x".repeat(101)] {
+        let bad = format!(
+            r#"select pgjobq.record_schedules('[{{"name": "{name}", "digest": "bad", "definition": {definition}}}]')"#
+        );
+        let refused = sqlx::raw_sql(sqlx::AssertSqlSafe(bad)).execute(&db.pool).await.unwrap_err();
+        assert!(refused.to_string().contains("schedule_declarations_schedule_check"), "{refused}");
+    }
+    programs.register(9, "note", "\"bad\"").await;
+    programs.start(1, Some("0 9 * * *")).await;
+    assert_eq!(programs.text().await, "0 9 * * *");
+}
+
+on_one_shard!(recorded_schedules_that_have_ended_are_returned);
+async fn recorded_schedules_that_have_ended_are_returned(db: TestDb) {
+    let minute = 60_000_000;
+    let now = db.number("select pgjobq.micros(clock_timestamp())").await;
+    let entry = |name: &str, last: &str| {
+        format!(
+            r#"{{"name": "{name}", "digest": "{name}", "last": {last}, "definition": {{"text": "@daily", "job": {{"kind": "note"}}}}}}"#
+        )
+    };
+    let entries = [
+        entry("past", &(now - minute).to_string()),
+        entry("endless", "null"),
+        entry("coming", &(now + 60 * minute).to_string()),
+    ];
+    let record = format!("select pgjobq.record_schedules('[{}]')::text", entries.join(", "));
+    assert_eq!(db.text(&format!("({record})")).await, "{past}");
 }

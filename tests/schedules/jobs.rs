@@ -1,5 +1,6 @@
 //! The jobs of these tests, and what the tests ask of the tables.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use pgjobq::prelude::*;
@@ -21,6 +22,10 @@ pub(crate) async fn yearly() {}
 #[job(schedule = [morning = "0 9 1 1 *", evening = "@yearly"])]
 pub(crate) async fn twice() {}
 
+/// Has ended.
+#[job(schedule = "@daily", ends = "2020-01-01T00:00:00Z")]
+pub(crate) async fn ended() {}
+
 /// Returns its tick, in microseconds since 1970, and how long after it the attempt began.
 #[job(retain = "1d")]
 pub(crate) async fn note(ctx: JobContext, n: i64) -> Result<Option<(i64, Duration)>> {
@@ -38,6 +43,31 @@ pub(crate) async fn linger(ctx: JobContext) -> Result<()> {
     Err(JobError::cancel())
 }
 
+/// The arguments of its first version.
+#[derive(serde::Deserialize)]
+pub(crate) struct DoubleV1 {
+    number: String,
+}
+
+impl TryFrom<DoubleV1> for DoubleArgs {
+    type Error = std::num::ParseIntError;
+
+    fn try_from(old: DoubleV1) -> Result<Self, std::num::ParseIntError> {
+        old.number.parse().map(|n| Self { n })
+    }
+}
+
+/// Reads arguments of the first version otherwise.
+#[job(version = 2, upcast_from = DoubleV1, retain = "1d")]
+pub(crate) async fn double(n: i64) -> Result<i64> {
+    Ok(2 * n)
+}
+
+#[job(redact = password)]
+pub(crate) async fn sign_in(user: String, password: String) {
+    let _ = (user, password);
+}
+
 /// All jobs of a schedule, by their ticks in microseconds since 1970.
 pub(crate) const JOBS: &str = "
     (select (j.meta ->> 'tick')::bigint as tick, j.meta ->> 'schedule' as schedule, 'live' as outcome, j.args, null::jsonb as output
@@ -53,6 +83,41 @@ pub(crate) async fn neglect(db: &TestDb, name: &str, time: &str) {
           where name = '{name}'"
     ))
     .await;
+}
+
+/// What the programs of a test log, on the thread that it is set for.
+#[derive(Clone, Default)]
+pub(crate) struct Logged(Arc<Mutex<Vec<u8>>>);
+
+impl Logged {
+    /// Collects what this thread logs, until the guard is dropped.
+    pub(crate) fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(self.clone());
+        tracing::subscriber::set_default(subscriber.finish())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl tracing_subscriber::fmt::MakeWriter<'_> for Logged {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
 }
 
 /// Returns the number of jobs that a schedule has enqueued for ticks.

@@ -45,7 +45,7 @@ async fn missed_ticks_follow_the_policy(db: TestDb) {
 }
 
 /// Waits until a query on the server's only database is true. The server may be down meanwhile.
-async fn until(client: &Client, condition: &str) {
+pub(crate) async fn until(client: &Client, condition: &str) {
     let query = format!("select ({condition})::boolean");
     let looked = async {
         while !sqlx::query_scalar(sqlx::AssertSqlSafe(query.clone()))
@@ -59,7 +59,7 @@ async fn until(client: &Client, condition: &str) {
     tokio::time::timeout(PATIENCE, looked).await.unwrap_or_else(|_| panic!("never true: {condition}"));
 }
 
-async fn number(client: &Client, sql: &str) -> i64 {
+pub(crate) async fn number(client: &Client, sql: &str) -> i64 {
     sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select ({sql})::bigint")))
         .fetch_one(client.pool())
         .await

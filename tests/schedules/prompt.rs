@@ -23,6 +23,8 @@ async fn job_starts_within_a_second_of_its_tick(db: TestDb) {
     let (median, slowest) = (late[late.len() / 2], late[late.len() - 1]);
     eprintln!("from tick to start: median {median:?}, slowest {slowest:?} of {}", late.len());
     assert!(median < Duration::from_secs(1), "{late:?}");
+    // A machine that is busy for a moment delays one of them.
+    assert!(slowest < Duration::from_secs(10), "{late:?}");
     for worker in workers {
         worker.shutdown().await.unwrap();
     }

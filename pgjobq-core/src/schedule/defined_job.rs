@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::enqueue::new_row::{Due, NewRow};
 use crate::enqueue::row::Row;
+use crate::job::computed::ComputedFrom;
 use crate::job::descriptor::policy_of;
 use crate::job::policy::Policy;
 use crate::{EnqueueError, OnDuplicate, UniqueWhile};
@@ -49,6 +50,9 @@ pub(super) struct DefinedJob {
     /// In microseconds from the tick.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<i64>,
+    /// True if it is unique, and holds its key until it ends.
+    #[serde(skip)]
+    holds_its_key: bool,
 }
 
 impl DefinedJob {
@@ -56,7 +60,20 @@ impl DefinedJob {
     pub(super) fn of_kind(kind: &'static str) -> Self {
         let args = RawValue::from_string("{}".to_owned()).expect("an empty object is JSON");
         let policy = policy_of(kind);
-        Self { kind, args, version: version_of(policy), redact: policy.redact, ..Self::default() }
+        let is_unique = !matches!(policy.unique, ComputedFrom::Nothing);
+        Self {
+            kind,
+            args,
+            version: version_of(policy),
+            redact: policy.redact,
+            holds_its_key: is_unique && policy.unique_while == UniqueWhile::Live,
+            ..Self::default()
+        }
+    }
+
+    /// Returns whether it is unique, and holds its key until it ends.
+    pub(super) fn holds_its_key(&self) -> bool {
+        self.holds_its_key
     }
 
     /// Checks a job. Returns `None` if it says when it starts, has an id, or waits for other jobs: a schedule decides the first two,
@@ -68,6 +85,7 @@ impl DefinedJob {
         let unique_key = job.unique.value().map(str::to_owned);
         let unique_is_secret = unique_key.as_ref().and(job.unique.is_secret().then_some(true));
         let (lasts, answer) = (job.unique.lasts, job.unique.on_duplicate);
+        let holds_its_key = lasts == UniqueWhile::Live && job.identity().unique_key.is_some();
         let on_conflict = job.limit.on_conflict.map(crate::OnConflict::as_str);
         let row = Row::check(job, max_args)?;
         let other = |value: i16, usual: u16| (u16::try_from(value) != Ok(usual)).then_some(value);
@@ -89,6 +107,7 @@ impl DefinedJob {
             on_duplicate: (answer != policy.on_duplicate).then(|| of_answer(answer)),
             on_conflict,
             expires: row.expires,
+            holds_its_key,
         }))
     }
 }

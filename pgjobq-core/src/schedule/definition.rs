@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::defined_job::DefinedJob;
 use super::invalid::InvalidSchedule;
+use super::overlap::Overlap;
 use super::timetable::Timetable;
 use super::timing::Timing;
 
@@ -13,13 +14,23 @@ pub(super) struct Definition {
     #[serde(flatten)]
     pub(super) timetable: Timetable,
     job: DefinedJob,
+    #[serde(skip)]
+    last: Option<i64>,
 }
 
 impl Definition {
-    /// Checks the timetable.
+    /// Checks the timetable, and if it fits the job.
     pub(super) fn new(timetable: Timetable, job: DefinedJob) -> Result<Self, InvalidSchedule> {
-        Timing::new(&timetable)?;
-        Ok(Self { timetable, job })
+        let last = Timing::new(&timetable)?.last_of_all();
+        if timetable.overlap == Overlap::CancelRunning.as_str() && job.holds_its_key() {
+            return Err(InvalidSchedule::HoldsItsKey);
+        }
+        Ok(Self { timetable, job, last })
+    }
+
+    /// Returns its last tick, in microseconds since 1970; `None` if it goes on.
+    pub(super) fn last(&self) -> Option<i64> {
+        self.last
     }
 }
 

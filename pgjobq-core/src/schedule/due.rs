@@ -14,6 +14,8 @@ use super::timing::Timing;
 #[doc(hidden)]
 pub struct DueSchedule {
     pub name: String,
+    /// The time at which it has come due, in microseconds since 1970.
+    pub(crate) next_at: i64,
     pub(crate) version: i64,
     /// The time up to which its ticks have passed, in microseconds since 1970.
     pub(crate) passed_to: i64,
@@ -21,15 +23,15 @@ pub struct DueSchedule {
 }
 
 impl DueSchedule {
-    /// Decides about its ticks up to `now`.
+    /// Decides about its ticks up to `now`. A worker has attended to all that was due since `attended`.
     ///
     /// # Errors
     ///
     /// If a later version of pgjobq has stored something that this one does not know.
-    pub fn plan(&self, now: i64) -> Result<TickPlan, UnknownSchedule> {
+    pub fn plan(&self, now: i64, attended: i64) -> Result<TickPlan, UnknownSchedule> {
         let table: Timetable = serde_json::from_str(self.definition.get())?;
         let missed = Missed::read(&table.missed).ok_or(InvalidSchedule::Missed(table.missed.clone()))?;
-        Ok(TickPlan::new(&Timing::new(&table)?, missed, self.passed_to, now))
+        Ok(TickPlan::new(&Timing::new(&table)?, missed, self.passed_to, now, attended))
     }
 }
 

@@ -23,8 +23,10 @@ pub enum ScheduleError {
         /// The kind of the job.
         kind: &'static str,
     },
-    /// The end of the schedule has passed, by the clock of the database: from `upsert`.
-    #[error("the schedule `{0}` can never fire, because its end has passed: write a later `ends`, or none")]
+    /// The schedule has no tick from now to its end, by the clock of the database: from `upsert`.
+    #[error(
+        "the schedule `{0}` can never fire, because it has no tick from now to its end: write a later `ends`, or none"
+    )]
     Ended(String),
     /// The queue of the job does not exist: from `upsert`.
     #[error("the queue of the job does not exist; create it with `client.queue(…).save()`: {0}")]

@@ -1,6 +1,7 @@
 //! Mistakes in the definition of a schedule.
 
 use super::text::word::Mistake;
+use crate::InvalidName;
 
 /// A mistake in the definition of a schedule. It is found before anything is stored.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +36,11 @@ pub enum InvalidSchedule {
     /// The text of a start or an end is no time.
     #[error("`{0}` is no time: write one such as `2027-01-31T09:00:00Z`, or with an offset: `+02:00`")]
     Time(String),
+    /// The start or the end is after the year 9999.
+    #[error(
+        "the start and the end of a schedule are at most in the year 9999: write an earlier time, or none"
+    )]
+    OutOfRange,
     /// The jitter is zero, or longer than a day.
     #[error("a jitter of {0:?} is out of range: write at least a millisecond and at most a day")]
     Jitter(std::time::Duration),
@@ -44,6 +50,15 @@ pub enum InvalidSchedule {
         /// The text.
         text: String,
     },
+    /// The job of a tick holds its unique key while it lives, so the next tick would be a duplicate, and cancel nothing.
+    #[error(
+        "`cancel_running` cannot cancel a job that is unique while it lives, because the job of the next tick would be a duplicate: \
+         let it be unique while it is `waiting`, or write another `overlap`"
+    )]
+    HoldsItsKey,
+    /// No schedule can have this name.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
 }
 
 crate::debug_as_message!(InvalidSchedule);

@@ -37,7 +37,7 @@ pub struct Schedule {
     pub args: String,
     /// Its origin.
     pub source: ScheduleSource,
-    /// True if it fires, pauses, or has stopped.
+    /// Its state: it fires, pauses, or has stopped.
     pub state: ScheduleState,
     /// The next tick to come; `None` if it is not active, or no more will come.
     pub next_at: Option<SystemTime>,
@@ -78,6 +78,8 @@ pub enum ScheduleState {
     Paused(SystemTime),
     /// It was removed from the code: since this time workers know its kind, and none declares it.
     Stopped(SystemTime),
+    /// A later version of pgjobq has set it, and this one cannot read it. Workers of that version fire it.
+    Unreadable,
 }
 
 /// A tick for which no job was enqueued.
@@ -104,13 +106,12 @@ impl Schedule {
 
     pub(super) fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         let at = |column| row.try_get::<Option<i64>, _>(column).map(|at| at.map(time));
-        let table: String = row.try_get("definition")?;
-        let table: Timetable =
-            serde_json::from_str(&table).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+        let (table, is_readable) = read_table(row.try_get("definition")?);
         let set_at = at("set_at")?.zip(row.try_get("set_by")?);
         let source = set_at.map_or(ScheduleSource::Code, |(at, by)| ScheduleSource::Stored { by, at });
         let (paused, stopped) = (at("paused_at")?, at("stopped_at")?);
         let state = stopped.map(ScheduleState::Stopped).or_else(|| paused.map(ScheduleState::Paused));
+        let otherwise = if is_readable { ScheduleState::Active } else { ScheduleState::Unreadable };
         let (passed_to, now): (i64, i64) = (row.try_get("passed_to")?, row.try_get("now")?);
         let mut schedule = Self {
             name: row.try_get("name")?,
@@ -121,7 +122,7 @@ impl Schedule {
             overlap: Overlap::named(&table.overlap),
             args: row.try_get::<Option<_>, _>("args")?.unwrap_or_default(),
             source,
-            state: state.unwrap_or(ScheduleState::Active),
+            state: state.unwrap_or(otherwise),
             next_at: None,
             last_tick: at("last_tick")?,
             last_fired_at: at("last_fired_at")?,
@@ -137,6 +138,17 @@ impl Schedule {
     }
 }
 
+/// Reads the timetable of a definition. If a later version of pgjobq has set it, returns what this one finds in it, and false.
+fn read_table(definition: &str) -> (Timetable, bool) {
+    if let Ok(table) = serde_json::from_str::<Timetable>(definition) {
+        let is_readable = Missed::read(&table.missed).is_some() && Timing::new(&table).is_ok();
+        return (table, is_readable);
+    }
+    let found: serde_json::Value = serde_json::from_str(definition).unwrap_or_default();
+    let text = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
+    (Timetable { timezone: text("timezone"), ..Timetable::new(text("text")) }, false)
+}
+
 impl fmt::Display for Schedule {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, kind, text, timezone, .. } = self;
@@ -145,6 +157,7 @@ impl fmt::Display for Schedule {
         match (self.state, self.next_at) {
             (ScheduleState::Paused(since), _) => write!(out, ", paused since {}", shown(since)),
             (ScheduleState::Stopped(since), _) => write!(out, ", not in the code since {}", shown(since)),
+            (ScheduleState::Unreadable, _) => write!(out, ", set by a later version of pgjobq"),
             (ScheduleState::Active, Some(next)) => write!(out, ", next at {}", shown(next)),
             (ScheduleState::Active, None) => write!(out, ", has ended"),
         }?;

@@ -5,7 +5,7 @@ use std::fmt;
 /// The highest number in [`Missed::RunAll`].
 pub(crate) const MOST_RUNS: u16 = 1000;
 
-/// The policy of a schedule for its missed ticks: those that no worker fired within a minute, because none was running or the
+/// The policy of a schedule for its missed ticks: those that no worker looked at within a minute, because none was running or the
 /// database was down. A tick that is fired within a minute is not missed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -15,7 +15,9 @@ pub enum Missed {
     Skip,
     /// One job runs for all ticks that were missed in a row, unless a later tick is due by then: its job is that one.
     RunOnce,
-    /// One job runs for each missed tick, but at most for this many of them, the last ones; 1 to 1000.
+    /// One job runs for each missed tick, but at most for this many of them, the last ones; 1 to 1000. With
+    /// [`Overlap::Skip`](crate::Overlap::Skip) only the first of these has a job, and with
+    /// [`Overlap::CancelRunning`](crate::Overlap::CancelRunning) each cancels the one before.
     RunAll(u16),
 }
 

@@ -11,7 +11,8 @@ pub enum Overlap {
     /// The tick has no job.
     Skip,
     /// The job of the last tick is cancelled, as by [`Job::cancel`](crate::Job::cancel), and the new one is enqueued at once. A running
-    /// job is asked to stop, and may still run for a moment beside the new one.
+    /// job is asked to stop, and may still run for a moment beside the new one. A job that is unique while it lives cannot be replaced
+    /// so, because the new one would be a duplicate.
     CancelRunning,
 }
 

@@ -3,9 +3,13 @@
 use super::missed::Missed;
 use super::timing::Timing;
 
-/// The time within which a tick is fired as usual, in microseconds: an older one was missed. It covers a restart of the database,
-/// a failover, and a deploy.
-pub(crate) const ON_TIME: i64 = 60_000_000;
+/// The time within which a worker looks at a tick as usual, in microseconds: an older one was missed. It covers a restart of the
+/// database, a failover, and a deploy.
+#[doc(hidden)]
+pub const ON_TIME: i64 = 60_000_000;
+/// The longest time for which a tick that a worker has looked at in time may wait for others to be fired. It bounds the ticks that
+/// one schedule can have then.
+pub(crate) const LONGEST_BURST: i64 = 10 * ON_TIME;
 
 /// The fate of all ticks up to now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +24,10 @@ pub struct TickPlan {
 }
 
 impl TickPlan {
-    /// Decides about the ticks after `passed_to` and up to `now`.
-    pub(crate) fn new(timing: &Timing, missed: Missed, passed_to: i64, now: i64) -> Self {
-        let late_to = (now - ON_TIME).max(passed_to);
+    /// Decides about the ticks after `passed_to` and up to `now`. The worker has attended to all that was due since `attended`, so
+    /// what has come due since is not missed, even if the worker was busy with others.
+    pub(crate) fn new(timing: &Timing, missed: Missed, passed_to: i64, now: i64, attended: i64) -> Self {
+        let late_to = (attended.clamp(now - LONGEST_BURST, now) - ON_TIME).max(passed_to);
         let mut ticks: Vec<i64> = timing.after(late_to).take_while(|tick| *tick <= now).collect();
         let wanted = match missed {
             Missed::Skip => 0,

@@ -13,7 +13,7 @@ use crate::db::statements::Statements;
 use crate::job::name;
 use crate::{DatabaseError, JobId};
 
-/// The SQLSTATE of a schedule whose end has passed.
+/// The SQLSTATE of a schedule without a tick from now on.
 const ENDED: &str = "PJ020";
 /// The SQLSTATE of removing a schedule that is in the code.
 const IN_CODE: &str = "PJ021";
@@ -62,9 +62,10 @@ impl Schedules<'_> {
     /// [`Ended`](ScheduleError::Ended), [`UnknownQueue`](ScheduleError::UnknownQueue) and errors of the database.
     pub async fn upsert(&self, name: &str, schedule: NewSchedule) -> Result<(), ScheduleError> {
         name::check("schedule", name)?;
-        let definition = json(&schedule.check(self.client.limits().max_args)?);
+        let definition = schedule.check(self.client.limits().max_args)?;
+        let (last, definition) = (definition.last(), json(&definition));
         let shared = self.client.shared();
-        let values: [&dyn Literal; 3] = [&name, &definition.as_str(), &None::<&str>];
+        let values: [&dyn Literal; 4] = [&name, &definition.as_str(), &None::<&str>, &last];
         match shared.write(&shared.sql.upsert_schedule, &values).await {
             Ok(_) => Ok(()),
             Err(error) => Err(match error.code().as_deref() {

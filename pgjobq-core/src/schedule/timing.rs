@@ -25,15 +25,15 @@ pub(crate) struct Timing {
     rule: Rule,
     /// The first time at which a tick may be.
     starts: Option<i64>,
-    /// The last one, at most the last time that a job can have.
-    ends: i64,
+    /// The last one.
+    ends: Option<i64>,
 }
 
 #[derive(Debug)]
 enum Rule {
     /// An interval. Its ticks are counted from the start, or from 1970: no restart of a program shifts them.
     Every(i64),
-    /// A pattern of which the second, the minute or the hour has a `*`. It follows the time that passes, also while clocks are changed.
+    /// A pattern of which the minute or the hour has a `*`. It follows the time that passes, also while clocks are changed.
     Wild(Box<Cron>, Tz),
     /// Any other pattern. Each of its local times is one tick.
     Fixed(Box<Cron>, Tz),
@@ -48,7 +48,7 @@ impl Timing {
             Syntax::Every(interval) => Rule::Every(micros(interval)),
             Syntax::Cron(pattern) => {
                 let cron = Box::new(cron(&pattern).map_err(wrong)?);
-                let is_wild = pattern.split(' ').take(3).any(|field| field.contains('*'));
+                let is_wild = pattern.split(' ').skip(1).take(2).any(|field| field.contains('*'));
                 if is_wild { Rule::Wild(cron, zone) } else { Rule::Fixed(cron, zone) }
             }
         };
@@ -58,8 +58,11 @@ impl Timing {
                 return Err(InvalidSchedule::Jitter(jitter));
             }
         }
-        let ends = table.ends.map_or(LATEST, |ends| ends.min(LATEST));
-        let timing = Self { rule, starts: table.starts, ends };
+        // Later times overflow, here or in the database.
+        if [table.starts, table.ends].into_iter().flatten().any(|time| !(0..=LATEST).contains(&time)) {
+            return Err(InvalidSchedule::OutOfRange);
+        }
+        let timing = Self { rule, starts: table.starts, ends: table.ends };
         if timing.next_after(0).is_none() {
             return Err(InvalidSchedule::NeverFires { text: table.text.clone() });
         }
@@ -77,7 +80,7 @@ impl Timing {
             Rule::Wild(cron, zone) => next(cron, &second(time)?.with_timezone(zone))?.timestamp() * SECOND,
             Rule::Fixed(cron, zone) => next_fixed(cron, *zone, second(time)?)?.timestamp() * SECOND,
         };
-        Some(tick).filter(|tick| *tick > time && *tick <= self.ends)
+        Some(tick).filter(|tick| *tick > time && self.ends.is_none_or(|ends| *tick <= ends))
     }
 
     /// Returns the ticks after a time, in order.
@@ -85,17 +88,33 @@ impl Timing {
         std::iter::successors(self.next_after(time), |tick| self.next_after(*tick))
     }
 
-    /// Returns the last ticks after `from` and up to `to`, at most `most`, in order. It looks at little more than those, however many
-    /// there are.
+    /// Returns the last tick of all, if the schedule ends.
+    pub(crate) fn last_of_all(&self) -> Option<i64> {
+        self.ends.and_then(|ends| self.last(0, ends, 1).pop())
+    }
+
+    /// Returns the last ticks after `from` and up to `to`, at most `most` (at least 1), in order. It searches for a time after which
+    /// there are at least `most` ticks, and at most twice as many. So it looks at a multiple of `most` ticks, however many there are.
     pub(crate) fn last(&self, from: i64, to: i64, most: usize) -> Vec<i64> {
-        let mut window = 60 * SECOND;
+        let enough = |begin: i64| -> Vec<i64> {
+            self.after(begin).take_while(|tick| *tick <= to).take(2 * most + 1).collect()
+        };
+        // After `early` there are too many ticks, and after `late` too few.
+        let (mut early, mut late) = (None, to);
+        let mut begin = to.saturating_sub(60 * SECOND).max(from);
         loop {
-            let begin = to.saturating_sub(window).max(from);
-            let mut ticks: Vec<i64> = self.after(begin).take_while(|tick| *tick <= to).collect();
-            if ticks.len() >= most || begin == from {
+            let mut ticks = enough(begin);
+            if ticks.len() > 2 * most {
+                early = Some(begin);
+            } else if ticks.len() < most && begin > from {
+                late = begin;
+            } else {
                 return ticks.split_off(ticks.len().saturating_sub(most));
             }
-            window = window.saturating_mul(2);
+            begin = match early {
+                Some(early) => early + (late - early) / 2,
+                None => to.saturating_sub((to - begin).saturating_mul(2)).max(from),
+            };
         }
     }
 }

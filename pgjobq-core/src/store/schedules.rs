@@ -24,7 +24,7 @@ pub struct SchedulesSeen {
     pub is_any: bool,
 }
 
-/// The result of plan.
+/// The result of firing the ticks of a schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fired {
     /// The number of jobs; `None` if others were faster, or the schedule has changed.
@@ -34,9 +34,17 @@ pub struct Fired {
 }
 
 impl Store {
-    /// Returns the schedules that are due, at most `most`.
-    pub async fn look_at_schedules(&self, most: i32) -> Result<SchedulesSeen, DatabaseError> {
-        let row = self.row(sqlx::query(self.sql.look_at_schedules.clone()).bind(most)).await?;
+    /// Returns the schedules that are due, at most `most`, from the oldest on, or behind the last one of the look before.
+    pub async fn look_at_schedules(
+        &self,
+        most: usize,
+        after: Option<&DueSchedule>,
+    ) -> Result<SchedulesSeen, DatabaseError> {
+        let query = sqlx::query(self.sql.look_at_schedules.clone())
+            .bind(i32::try_from(most).unwrap_or(i32::MAX))
+            .bind(after.map(|schedule| schedule.next_at))
+            .bind(after.map(|schedule| &*schedule.name));
+        let row = self.row(query).await?;
         read_seen(&row).map_err(DatabaseError::Refused)
     }
 

@@ -26,7 +26,7 @@ pub struct HeldLease {
 pub struct Beat {
     /// Its leases in the database.
     pub held: Vec<HeldLease>,
-    /// The number of times that operators have changed the settings of queues.
+    /// The number of changes to the settings of queues, and to schedules.
     pub changes: i64,
 }
 

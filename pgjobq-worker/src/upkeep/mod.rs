@@ -8,9 +8,13 @@ use pgjobq_core::worker_api::chain;
 
 use crate::pause::Pause;
 
+/// The number of failures in a row from which on some are warnings.
+const MANY_FAILURES: u32 = 8;
+
 pub(crate) mod act;
 pub(crate) mod admit;
 pub(crate) mod age;
+mod attendance;
 pub(crate) mod drift;
 mod due;
 pub(crate) mod expire;
@@ -50,7 +54,7 @@ pub(crate) trait Upkeep {
 
 /// Runs a task round by round, with growing pauses after errors. The caller ends it by dropping the future.
 pub(crate) async fn every<T: Upkeep>(mut task: T) {
-    let mut errors = Pause::new();
+    let (mut errors, mut failures) = (Pause::new(), 0);
     let mut pause = task.first_pause();
     loop {
         tokio::select! {
@@ -60,12 +64,24 @@ pub(crate) async fn every<T: Upkeep>(mut task: T) {
         pause = match task.round().await {
             Ok(pause) => {
                 errors.reset();
+                failures = 0;
                 pause
             }
             Err(error) => {
-                tracing::debug!(error = chain(&error), "{} failed; trying again", T::ACTIVITY);
+                failures += 1;
+                report(T::ACTIVITY, &error, failures);
                 errors.after_error()
             }
         };
+    }
+}
+
+/// Logs a failure. Heartbeats report an outage of the database; but a person must mend what it refuses again and again.
+fn report(activity: &str, error: &DatabaseError, failures: u32) {
+    let error_text = chain(error);
+    if error.is_refusal() && failures >= MANY_FAILURES && failures.is_power_of_two() {
+        tracing::warn!(error = error_text, failures, "{activity} fails again and again");
+    } else {
+        tracing::debug!(error = error_text, "{activity} failed; trying again");
     }
 }

@@ -179,7 +179,7 @@ pub(super) const BOTH: &[&str] = &[
     "unique_options",
     "unique_time",
     "upsert_schedule",
-    "passed_at_change",
+    "changed_schedule",
     "remove_schedule",
     "pause_schedule",
     "resume_schedule",

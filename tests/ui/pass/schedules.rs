@@ -24,6 +24,9 @@ async fn daily_report(ctx: JobContext, reports: State<Reports>) -> Result<()> {
 #[job(missed = "run_all(10)", schedule = [morning = "0 9 * * *", late = "every 90m"], kind = "reports/often")]
 async fn often() {}
 
+#[job(schedule = "@hourly", overlap = "cancel_running", unique = args, unique_while = "waiting")]
+async fn newest() {}
+
 #[job]
 async fn for_tenant(text: String, tenant: Option<i64>) {
     let _ = (text, tenant);

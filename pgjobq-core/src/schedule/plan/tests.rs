@@ -7,7 +7,7 @@ const HOUR: i64 = 60 * MINUTE;
 /// Plans an hourly schedule that was last looked at just before hour 10. Times are in hours and minutes of one day.
 fn plan(missed: Missed, hour: i64, minute: i64) -> (Vec<i64>, Option<i64>, Option<i64>) {
     let timing = Timing::new(&Timetable::new("0 * * * *")).unwrap_or_else(|error| panic!("{error}"));
-    let plan = TickPlan::new(&timing, missed, 10 * HOUR - 1, hour * HOUR + minute * MINUTE);
+    let plan = TickPlan::new(&timing, missed, 10 * HOUR - 1, hour * HOUR + minute * MINUTE, i64::MAX);
     let hours = |tick: i64| tick / HOUR;
     (
         plan.ticks.into_iter().map(hours).collect(),
@@ -45,9 +45,24 @@ fn clock_that_was_set_back_fires_nothing_twice() {
 }
 
 #[test]
+fn tick_waits_for_a_busy_worker() {
+    let timing = Timing::new(&Timetable::new("0 * * * *")).unwrap_or_else(|error| panic!("{error}"));
+    let (tick, before) = (10 * HOUR, 10 * HOUR - 1);
+    let plan = |attended: i64, now: i64| TickPlan::new(&timing, Missed::Skip, before, now, attended);
+    // The worker began to fire what was due at ten, and comes to this schedule five minutes later.
+    assert_eq!(plan(tick, tick + 5 * MINUTE).ticks, [tick]);
+    assert_eq!(plan(tick + MINUTE - 1, tick + 5 * MINUTE).ticks, [tick], "it looked within a minute");
+    // It began too late, or has been busy for too long.
+    for (attended, now) in [(tick + MINUTE, 5), (tick, 12)] {
+        let plan = plan(attended, tick + now * MINUTE);
+        assert!(plan.ticks.is_empty() && plan.missed.is_some(), "{plan:?}");
+    }
+}
+
+#[test]
 fn nothing_is_due_between_ticks() {
     let timing = Timing::new(&Timetable::new("0 * * * *")).unwrap_or_else(|error| panic!("{error}"));
-    let plan = TickPlan::new(&timing, Missed::RunAll(5), 10 * HOUR, 10 * HOUR + 59 * MINUTE);
+    let plan = TickPlan::new(&timing, Missed::RunAll(5), 10 * HOUR, 10 * HOUR + 59 * MINUTE, i64::MAX);
     assert_eq!(plan, TickPlan { ticks: vec![], missed: None, next: Some(11 * HOUR) });
 }
 

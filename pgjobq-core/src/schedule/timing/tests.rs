@@ -2,20 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
-
-use chrono::{Datelike, NaiveDate, Timelike};
+use std::time::Instant;
 
 use super::*;
 
-/// Time zones whose clocks are changed: by an hour or by half an hour, in both hemispheres, at midnight, and at other hours.
-const ZONES: [&str; 6] = [
-    "America/New_York",
-    "Europe/Berlin",
-    "Australia/Lord_Howe",
-    "America/Santiago",
-    "Pacific/Chatham",
-    "Africa/Casablanca",
-];
+mod brute;
 
 fn timing(text: &str, zone: &str) -> Timing {
     let table = Timetable { timezone: zone.to_owned(), ..Timetable::new(text) };
@@ -102,6 +93,19 @@ fn wildcards_follow_the_time_that_passes() {
 }
 
 #[test]
+fn seconds_of_a_fixed_minute_happen_once() {
+    // In the gap all of them are its end.
+    assert_eq!(
+        ticks("*/15 30 2 * * *", "America/New_York", "2026-03-08T06:59:00Z", 2),
+        ["2026-03-08T03:00:00-04:00", "2026-03-09T02:30:00-04:00"]
+    );
+    assert_eq!(
+        ticks("*/30 30 1 * * *", "America/New_York", "2026-11-01T05:00:00Z", 3),
+        ["2026-11-01T01:30:00-04:00", "2026-11-01T01:30:30-04:00", "2026-11-02T01:30:00-05:00"]
+    );
+}
+
+#[test]
 fn years_end_and_leap_days_come() {
     assert_eq!(
         ticks("59 59 23 31 12 *", "UTC", "2027-12-31T23:59:58Z", 2),
@@ -162,6 +166,8 @@ fn mistakes_are_named() {
         "there is no time zone `berlin` (did you mean `Europe/Berlin`?): write a name of the IANA database, such as \
          `Europe/Berlin` or `UTC`"
     );
+    let late = mistake(Timetable { starts: Some(i64::MAX), ..Timetable::new("every 1d") });
+    assert!(late.contains("at most in the year 9999"), "{late}");
     let jitter = mistake(Timetable { jitter: Some(90_000 * SECOND), ..Timetable::new("@daily") });
     assert!(jitter.starts_with("a jitter of 90000s is out of range"), "{jitter}");
 }
@@ -176,173 +182,42 @@ fn last_ticks_of_a_long_time_are_found_fast() {
         [at("2020-02-29T00:00:00Z"), at("2024-02-29T00:00:00Z")]
     );
     assert_eq!(timing("@daily", "UTC").last(to - 60 * SECOND, to - SECOND, 5), [0; 0]);
+    // A burst of a month, eleven months ago, has 2.6 million ticks.
+    let (began, december) = (Instant::now(), at("2026-12-31T12:00:00Z"));
+    let burst = timing("* * * * 1 *", "UTC").last(from, december, 1000);
+    assert_eq!((burst.len(), burst[999]), (1000, at("2026-01-31T23:59:59Z")));
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+}
+
+#[test]
+fn last_ticks_are_those_of_all() {
+    let texts = ["*/7 * * * *", "0 9 * * MON-FRI", "30 2 L * *", "* * 3 * * 2", "every 90m", "0 0 1 1 *"];
+    let mut random = fastrand::Rng::with_seed(11);
+    let from = at("2026-01-01T00:00:00Z");
+    for text in texts {
+        let timing = timing(text, "Europe/Berlin");
+        for _ in 0..20 {
+            let to = from + random.i64(0..40 * 86_400) * SECOND;
+            let most = random.usize(1..50);
+            let mut all: Vec<i64> = timing.after(from).take_while(|tick| *tick <= to).collect();
+            let expected = all.split_off(all.len().saturating_sub(most));
+            assert_eq!(timing.last(from, to, most), expected, "{most} of `{text}` up to {to}");
+        }
+    }
+}
+
+#[test]
+fn last_of_all_is_the_last_tick_before_the_end() {
+    let ends = Some(at("2027-06-01T00:00:00Z"));
+    let last =
+        |text: &str, ends| Timing::new(&Timetable { ends, ..Timetable::new(text) }).unwrap().last_of_all();
+    assert_eq!(last("0 0 1 1 *", ends), Some(at("2027-01-01T00:00:00Z")));
+    assert_eq!(last("* * * * * *", ends), ends);
+    assert_eq!(last("* * * * * *", None), None);
 }
 
 #[test]
 fn zones_are_those_of_the_library() {
     let known: BTreeSet<&str> = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()).collect();
     assert_eq!(zones::all().collect::<BTreeSet<_>>(), known);
-}
-
-/// A pattern as a person would check it on each minute: sets of minutes, hours, days, months and weekdays.
-struct Brute {
-    sets: [[bool; 60]; 5],
-    any_day: bool,
-    any_weekday: bool,
-    /// True if the minute and the hour are fixed. Such a tick happens once each day, also if its time happens twice or not at all.
-    is_fixed: bool,
-}
-
-impl Brute {
-    fn new(pattern: &str) -> Self {
-        let fields: Vec<&str> = pattern.split(' ').collect();
-        let ranges = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 6)];
-        let sets = std::array::from_fn(|field| {
-            let ((least, most), mut set) = (ranges[field], [false; 60]);
-            for value in fields[field].split(',').flat_map(|item| Self::values(item, least, most)) {
-                set[value as usize] = true;
-            }
-            set
-        });
-        let has = |field: usize| fields[field].contains('*');
-        Self { sets, any_day: fields[2] == "*", any_weekday: fields[4] == "*", is_fixed: !has(0) && !has(1) }
-    }
-
-    fn values(item: &str, least: u32, most: u32) -> Vec<u32> {
-        let (base, step) = item.split_once('/').unwrap_or((item, "1"));
-        let (first, last) = match base.split_once('-') {
-            Some((first, last)) => (first.parse().unwrap(), last.parse().unwrap()),
-            None if base == "*" => (least, most),
-            None => (base.parse().unwrap(), base.parse().unwrap()),
-        };
-        (first..=last).step_by(step.parse().unwrap()).collect()
-    }
-
-    fn matches_day(&self, day: NaiveDate) -> bool {
-        let is_day = self.sets[2][day.day() as usize];
-        let is_weekday = self.sets[4][day.weekday().num_days_from_sunday() as usize];
-        let is_it = match (self.any_day, self.any_weekday) {
-            (false, false) => is_day || is_weekday,
-            _ => is_day && is_weekday,
-        };
-        is_it && self.sets[3][day.month() as usize]
-    }
-
-    fn matches(&self, local: NaiveDateTime) -> bool {
-        self.sets[0][local.minute() as usize]
-            && self.sets[1][local.hour() as usize]
-            && self.matches_day(local.date())
-    }
-
-    /// Returns the ticks of ten years, minute by minute. Those with wildcards are the instants whose local time matches. The others are
-    /// the local times that match, each at its first instant, or at the first one after the gap.
-    fn ticks(&self, zone: Tz, days: impl Iterator<Item = NaiveDate>) -> BTreeSet<i64> {
-        let mut ticks = BTreeSet::new();
-        for day in days {
-            if self.is_fixed {
-                if !self.matches_day(day) {
-                    continue;
-                }
-                for minute in 0..24 * 60 {
-                    let local = day.and_hms_opt(minute / 60, minute % 60, 0).unwrap();
-                    if self.matches(local) {
-                        ticks.insert(first_minute(zone, local).timestamp());
-                    }
-                }
-            } else {
-                let midnight = Utc.from_utc_datetime(&day.and_hms_opt(0, 0, 0).unwrap());
-                for minute in 0..24 * 60 {
-                    let instant = midnight + TimeDelta::minutes(minute);
-                    if self.matches(instant.with_timezone(&zone).naive_local()) {
-                        ticks.insert(instant.timestamp());
-                    }
-                }
-            }
-        }
-        ticks
-    }
-}
-
-fn first_minute(zone: Tz, mut local: NaiveDateTime) -> DateTime<Tz> {
-    loop {
-        match zone.from_local_datetime(&local) {
-            LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => return instant,
-            LocalResult::None => local += TimeDelta::minutes(1),
-        }
-    }
-}
-
-/// The days around each change of the clock in ten years, those around each New Year, and some others; all days if
-/// `PGJOBQ_SCHEDULE_DAYS` is set, which takes minutes.
-fn days(zone: Tz) -> Vec<NaiveDate> {
-    let first = NaiveDate::from_ymd_opt(2025, 1, 1).unwrap();
-    let offset = |day: NaiveDate| {
-        use chrono::Offset;
-        zone.offset_from_utc_datetime(&day.and_hms_opt(0, 0, 0).unwrap()).fix()
-    };
-    let all = || first.iter_days().take(3652);
-    let changes = all().filter(|day| offset(*day) != offset(day.succ_opt().unwrap()));
-    let around = changes.flat_map(|day| (-2..=3).map(move |by| day + TimeDelta::days(by)));
-    let step = if std::env::var_os("PGJOBQ_SCHEDULE_DAYS").is_some() { 1 } else { 83 };
-    let others = all().step_by(step).chain(all().filter(|day| day.ordinal() == 1 || day.ordinal() >= 365));
-    around.chain(others).collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-/// Patterns that are drawn for a zone. The seed is fixed: the test is the same in each run.
-fn patterns(random: &mut fastrand::Rng) -> String {
-    let pick =
-        |random: &mut fastrand::Rng, choices: &[&str]| choices[random.usize(..choices.len())].to_owned();
-    let minute = format!("{}", random.u32(..60));
-    let hours = format!("{}", random.u32(..4));
-    let minute = pick(random, &[&minute, "*", "*/7", "*/15", "0", "30", "0,20,59", "10-30/5", "0-59"]);
-    let hour = pick(random, &[&hours, "*", "*/2", "1-3", "2", "0", "3,23", "1", "22-23"]);
-    let day = pick(random, &["*", "*", "*", "1,29,31", "*/2", "8-14"]);
-    let month = pick(random, &["*", "*", "*", "3,4,9,10,11", "2"]);
-    let weekday = pick(random, &["*", "*", "*", "0", "1-5", "6"]);
-    format!("{minute} {hour} {day} {month} {weekday}")
-}
-
-#[test]
-fn ticks_of_ten_years_are_those_of_brute_force() {
-    let mut random = fastrand::Rng::with_seed(7);
-    for name in ZONES {
-        let zone = Tz::from_str(name).unwrap();
-        let days = days(zone);
-        for _ in 0..8 {
-            let pattern = patterns(&mut random);
-            let (brute, timing) = (Brute::new(&pattern), timing(&pattern, name));
-            // Runs of days in a row, because a tick of a day may be on the next one in UTC.
-            for run in days.chunk_by(|a, b| a.succ_opt() == Some(*b)) {
-                let start = Utc.from_utc_datetime(&run[0].and_hms_opt(0, 0, 0).unwrap()).timestamp();
-                let end = start + 86_400 * i64::try_from(run.len()).unwrap();
-                let around = run[0].pred_opt().into_iter().chain(run.iter().copied());
-                let around = around.chain(run[run.len() - 1].succ_opt());
-                let expected: Vec<i64> = brute
-                    .ticks(zone, around)
-                    .into_iter()
-                    .filter(|tick| (start..end).contains(tick))
-                    .collect();
-                let found: Vec<i64> = timing
-                    .after(start * SECOND - 1)
-                    .map(|tick| tick / SECOND)
-                    .take_while(|tick| *tick < end)
-                    .collect();
-                assert_eq!(found, expected, "`{pattern}` in {name} from {}", run[0]);
-            }
-        }
-    }
-}
-
-#[test]
-fn schedule_that_starts_after_the_last_time_never_fires() {
-    for text in ["@daily", "every 10m", "* * * * *"] {
-        for starts in [LATEST + 1, i64::MAX / 2, i64::MAX] {
-            let table = Timetable { starts: Some(starts), ..Timetable::new(text) };
-            let error = Timing::new(&table).unwrap_err();
-            assert!(matches!(error, InvalidSchedule::NeverFires { .. }), "{text} from {starts}: {error}");
-        }
-    }
-    let table = Timetable { starts: Some(LATEST - 3600 * SECOND), ..Timetable::new("every 10m") };
-    let ticks = Timing::new(&table).unwrap().after(0).count();
-    assert_eq!(ticks, 7, "the last ones");
 }

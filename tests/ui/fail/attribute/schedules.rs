@@ -44,4 +44,13 @@ async fn arguments(tenant: i64, day: String) {
     let _ = (tenant, day);
 }
 
+#[job(schedule = [täglich = "@daily", nightly = "@midnight"])]
+async fn tidy() {}
+
+#[job(schedule = [at_the_end_of_each_quarter_except_the_last_one_of_the_year_for_all_of_our_tenants_in_europe = "@daily"])]
+async fn close_the_books() {}
+
+#[job(schedule = "@daily", overlap = "cancel_running", unique = args)]
+async fn alone() {}
+
 fn main() {}
