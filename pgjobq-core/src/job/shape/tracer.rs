@@ -2,6 +2,7 @@
 //!
 //! A type is read again and again, until every variant of every enum was read. If a type refuses a sample, it gets another one.
 
+use std::any::type_name;
 use std::cell::RefCell;
 
 use serde::de::value::StrDeserializer;
@@ -49,7 +50,8 @@ pub fn trace<T: DeserializeOwned>() -> String {
     seen.into_inner().describe("")
 }
 
-/// The named types around a place, to notice one that holds itself.
+/// The types around a place, to notice one that holds itself. They are known by their visitors: `a::Item` and `b::Item` have one name in
+/// serde, and so do `Page<u8>` and `Page<Page<u8>>`.
 enum Around<'a> {
     Nothing,
     Type(&'static str, &'a Around<'a>),
@@ -208,13 +210,14 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        if self.around.has(name) {
+        let ty = type_name::<V>();
+        if self.around.has(ty) {
             self.note(Place::Again(name));
             return Err(serde::de::Error::custom("a type that holds itself"));
         }
         self.note(Place::Object(fields));
         let inside =
-            Tracer { around: &Around::Type(name, self.around), seen: self.seen, path: self.path.clone() };
+            Tracer { around: &Around::Type(ty, self.around), seen: self.seen, path: self.path.clone() };
         visitor.visit_map(Fields { fields: fields.iter(), of: inside, field: "" })
     }
 
@@ -224,14 +227,15 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        if self.around.has(name) {
+        let ty = type_name::<V>();
+        if self.around.has(ty) {
             self.note(Place::Again(name));
             return Err(serde::de::Error::custom("a type that holds itself"));
         }
         self.note(Place::Choice(variants));
         let chosen = self.seen.borrow_mut().choose(&self.path, variants.len());
         let inside = Tracer {
-            around: &Around::Type(name, self.around),
+            around: &Around::Type(ty, self.around),
             seen: self.seen,
             path: format!("{}/{chosen}", self.path),
         };

@@ -72,6 +72,36 @@ fn type_that_holds_itself_is_described_once() {
     assert_eq!(trace::<Node>(), "{ value: i64, children: [Node], after: bool }");
 }
 
+#[derive(Deserialize)]
+#[allow(dead_code)]
+struct Page<T> {
+    items: Vec<T>,
+}
+
+mod inner {
+    use super::*;
+
+    #[derive(Deserialize)]
+    #[allow(dead_code)]
+    pub(super) struct Node {
+        id: u8,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename = "Node")]
+#[allow(dead_code)]
+enum Outer {
+    One(inner::Node),
+    More(Vec<Outer>),
+}
+
+#[test]
+fn types_of_one_name_are_told_apart() {
+    assert_eq!(trace::<Page<Page<u8>>>(), "{ items: [{ items: [u8] }] }");
+    assert_eq!(trace::<Outer>(), "One { id: u8 } | More ([Node])");
+}
+
 #[test]
 fn parts_behind_an_unknown_format_are_dots() {
     assert_eq!(trace::<WithOdd>(), "{ maybe: string?, always: string, unreached: … }");
