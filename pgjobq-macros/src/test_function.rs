@@ -55,6 +55,7 @@ fn check(function: ItemFn) -> syn::Result<ItemFn> {
 fn expand(keys: &Keys, function: ItemFn) -> TokenStream {
     let ItemFn { attrs, vis, sig, block, .. } = function;
     let facade = keys.facade.as_ref().map_or_else(|| quote!(::pgjobq), ToTokens::to_token_stream);
+    let private = quote!(#facade::testing::__private);
     let (name, inputs, output) = (&sig.ident, &sig.inputs, &sig.output);
     let title = name.unraw().to_string();
     let threads = keys.worker_threads.as_ref().map_or_else(|| quote!(0), ToTokens::to_token_stream);
@@ -62,8 +63,8 @@ fn expand(keys: &Keys, function: ItemFn) -> TokenStream {
     let set_up = match &keys.setup {
         None => quote!(::core::option::Option::None),
         Some(path) => quote! {
-            ::core::option::Option::Some(__private::SetUp {
-                name: ::core::concat!(::core::module_path!(), "::", ::core::stringify!(#path)),
+            ::core::option::Option::Some(#private::SetUp {
+                name: ::core::any::type_name_of_val(&#path),
                 run: |pool| ::std::boxed::Box::pin(async move {
                     #path(pool).await.map_err(|error| ::std::format!("{error:?}"))
                 }),
@@ -74,17 +75,17 @@ fn expand(keys: &Keys, function: ItemFn) -> TokenStream {
         #(#attrs)*
         #[::core::prelude::v1::test]
         #vis fn #name() #output {
-            async fn body(#inputs) #output #block
+            // The body of the user's function sees what stands here, so that it must be nobody's name.
+            async fn __pgjobq_body(#inputs) #output #block
 
-            use #facade::testing::__private;
-            __private::run(
-                __private::Test {
+            #private::run(
+                #private::Test {
                     name: ::core::concat!(::core::module_path!(), "::", #title),
                     worker_threads: #threads,
                     should_panic: #should_panic,
                     set_up: #set_up,
                 },
-                body,
+                __pgjobq_body,
             )
         }
     }

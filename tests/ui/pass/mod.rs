@@ -15,5 +15,6 @@ mod schedules;
 mod shadowed_names;
 mod steps;
 mod stored;
+mod test_functions;
 mod transactional;
 mod versions;
