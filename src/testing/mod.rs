@@ -34,7 +34,8 @@
 //!
 //! It is on the server of `DATABASE_URL`, if that is set; else on the throwaway server of [`dev::database`](crate::dev::database). It
 //! is a copy of a template, which takes some tens of milliseconds. A test that passes drops it. The database of a test that fails
-//! stays until the same test fails again, and the test prints its address. What killed tests leave is dropped by the next run.
+//! stays until the same test fails again, and the test prints its address. Its throwaway server runs until the next program that uses
+//! it ends. What killed tests leave is dropped by the next run.
 //!
 //! # What runs
 //!

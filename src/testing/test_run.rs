@@ -2,13 +2,18 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
+use std::time::Duration;
 
 use pgjobq_core::testing::{KitError, TestDatabase};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
 
 use super::queue::TestQueue;
+
+/// The time that a test has to end, after its function.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A test, as the attribute describes it.
 #[derive(Debug)]
@@ -26,7 +31,7 @@ pub struct Test {
 /// The function that prepares the databases of all tests that name it.
 #[derive(Clone, Copy, Debug)]
 pub struct SetUp {
-    /// Its path.
+    /// Its path: that of the function itself, however the tests write it.
     pub name: &'static str,
     /// The function.
     pub run: fn(PgPool) -> Prepared,
@@ -65,16 +70,30 @@ pub fn run<R: Returned, F: Future<Output = R>>(test: Test, body: impl FnOnce(Tes
     let queue = queue.unwrap_or_else(|error| panic!("the jobs of the test cannot be recorded: {error}"));
     let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(body(queue.clone()))));
     let is_success = ended.as_ref().map_or(test.should_panic, Returned::is_success);
-    runtime.block_on(async {
-        queue.close().await;
-        if is_success {
-            drop(database); // Here, because the last one stops the server, for which it may need a runtime.
-        } else {
-            let url = database.keep(test.name).await;
-            eprintln!("the database of the failed test {} is kept: psql '{url}'", test.name);
-        }
-    });
+    runtime.block_on(end(&test, queue, database, is_success));
+    runtime.shutdown_timeout(END_TIMEOUT);
     ended.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Closes what the test has used. Its tasks end later, with the runtime, so that it waits only for a time.
+async fn end(test: &Test, queue: TestQueue, database: TestDatabase, is_success: bool) {
+    let name = test.name;
+    if timeout(END_TIMEOUT, queue.close()).await.is_err() {
+        eprintln!(
+            "the test {name} has ended, and {END_TIMEOUT:?} later something still uses its database: a task that it has spawned, \
+             or a connection that it has leaked"
+        );
+    }
+    if is_success {
+        drop(database); // Here, because the last one stops the server, for which it may need a runtime.
+        return;
+    }
+    let kept = database.keep(name).await;
+    let until = match kept.is_on_throwaway_server {
+        true => " (while its server runs: until the next program that uses it ends)",
+        false => "",
+    };
+    eprintln!("the database of the failed test {name} is kept: psql '{}'{until}", kept.url);
 }
 
 fn runtime(worker_threads: usize) -> Runtime {
@@ -91,11 +110,14 @@ fn runtime(worker_threads: usize) -> Runtime {
 
 async fn open(set_up: Option<SetUp>) -> Result<TestDatabase, KitError> {
     let set_up = set_up.map(|set_up| {
-        let run = async move |options| {
+        let run = move |options| async move {
             let pool = PgPoolOptions::new().max_connections(5).connect_lazy_with(options);
             let done = (set_up.run)(pool.clone()).await;
-            pool.close().await; // A connection to a template would prevent the copies.
-            done
+            // A connection to a template would prevent the copies.
+            let closed = timeout(END_TIMEOUT, pool.close()).await;
+            done.and(closed.map_err(|_| {
+                format!("it has returned, and {END_TIMEOUT:?} later a connection of its pool is still in use")
+            }))
         };
         (set_up.name, run)
     });

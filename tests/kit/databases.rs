@@ -1,6 +1,7 @@
 //! The databases of tests: each has its own, and its end depends on how the test ends.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -51,6 +52,24 @@ async fn set_up_prepares_each_database(pg: TestQueue) {
 async fn set_up_runs_once_for_all_tests(pg: TestQueue) {
     assert_eq!(take_numbers(&pg).await, [1, 2, 3]);
     assert_eq!(SET_UPS.load(Ordering::Relaxed), 1);
+}
+
+/// The same set-up, written otherwise.
+mod set_up_elsewhere {
+    use super::*;
+
+    #[pgjobq::test(setup = super::numbers)]
+    async fn runs_once_however_it_is_written(pg: TestQueue) {
+        assert_eq!(take_numbers(&pg).await, [1, 2, 3]);
+        assert_eq!(SET_UPS.load(Ordering::Relaxed), 1);
+    }
+}
+
+#[test]
+fn tests_one_after_the_other_share_a_set_up() {
+    let ended = this_program(&["--test-threads=1", "databases::set_up_"]).output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success() && said.contains("test result: ok. 3 passed"), "{said}");
 }
 
 #[pgjobq::test]
@@ -111,8 +130,73 @@ async fn failing_set_up_is_reported(pg: TestQueue) {
     assert_eq!(*panic.downcast::<String>().unwrap(), "the set-up `broken` failed: no table");
 }
 
+/// For `kept_database_can_be_looked_at_when_the_program_has_ended`.
+#[pgjobq::test]
+#[ignore = "it fails"]
+async fn fails_on_purpose(pg: TestQueue) {
+    note::enqueue(pg.client(), "kept".to_owned()).await.unwrap();
+    panic!("as it should");
+}
+
+#[tokio::test]
+async fn kept_database_can_be_looked_at_when_the_program_has_ended() {
+    let folder = std::env::temp_dir().join(format!("pgjobq-kept-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let alone = |test| {
+        let mut program = this_program(&["--include-ignored", "--exact", test]);
+        program.env_remove("DATABASE_URL").env("XDG_CACHE_HOME", &folder).output().unwrap()
+    };
+    let failed = String::from_utf8(alone("databases::fails_on_purpose").stdout).unwrap();
+    let (_, kept) = failed.split_once("is kept: psql '").expect(&failed);
+    let (url, rest) = kept.split_once('\'').unwrap();
+    assert!(
+        rest.starts_with(" (while its server runs: until the next program that uses it ends)"),
+        "{failed}"
+    );
+    assert_eq!(notes(url).await.unwrap(), ["kept"]);
+    assert!(alone("databases::databases_of_two_tests_differ").status.success());
+    assert!(notes(url).await.is_none(), "the next program has stopped the server");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn test_that_leaks_a_connection_ends() {
+    let ended = in_a_thread(|| {
+        run(test("leaks"), async |pg: TestQueue| {
+            let connection = pg.pool().acquire().await.unwrap();
+            tokio::spawn(async move {
+                let _connection = connection;
+                std::future::pending::<()>().await;
+            });
+        });
+    });
+    assert!(ended.is_ok());
+}
+
+#[test]
+fn leak_of_a_set_up_is_reported() {
+    let leak = |pool: PgPool| -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>>>> {
+        Box::pin(async move {
+            std::mem::forget(pool.acquire().await.unwrap());
+            Ok(())
+        })
+    };
+    let test = Test { set_up: Some(SetUp { name: "leaks", run: leak }), ..test("set-up leaks") };
+    let panic = in_a_thread(|| run(test, async |_: TestQueue| ())).unwrap_err();
+    let expected =
+        "the set-up `leaks` failed: it has returned, and 5s later a connection of its pool is still in use";
+    assert_eq!(*panic.downcast::<String>().unwrap(), expected);
+}
+
 fn test(name: &'static str) -> Test {
     Test { name, worker_threads: 0, should_panic: false, set_up: None }
+}
+
+/// Some tests of this program, in a process of their own.
+fn this_program(arguments: &[&str]) -> Command {
+    let mut program = Command::new(std::env::current_exe().unwrap());
+    program.args(arguments);
+    program
 }
 
 /// Runs a test within a test: on a thread of its own, because a runtime cannot block within another one.

@@ -12,12 +12,14 @@ use std::time::Duration;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
+pub(crate) use self::definitions::digest;
 pub(crate) use self::expected::{Expected, expected_functions, expected_indexes};
 pub use self::roles::{SchemaRole, grants_sql};
 pub use self::script::schema_sql;
 pub(crate) use self::script::whole_digest;
+#[cfg(feature = "testing")]
+pub(crate) use self::script::without_roles;
 
-use self::definitions::digest;
 use self::recorded::{Installed, recorded};
 use self::script::{MIGRATIONS, Migration};
 use self::version::PROGRAM;

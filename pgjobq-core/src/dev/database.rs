@@ -97,6 +97,12 @@ impl Database {
         Ok(Self { url: share.endpoint.url("postgres"), share: Some(share) })
     }
 
+    /// Returns whether the server was started by a program of this user, and stops when no program uses it any more.
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_throwaway(&self) -> bool {
+        self.share.is_some()
+    }
+
     #[cfg(test)]
     pub(super) fn share(&self) -> Option<&Share> {
         self.share.as_ref()

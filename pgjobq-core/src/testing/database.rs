@@ -7,7 +7,17 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::error::KitError;
 use super::server::TestServer;
+use super::set_up;
 use super::sweep::KEPT;
+
+/// A database that was kept.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Its address.
+    pub url: String,
+    /// True if the next program that uses the server stops it.
+    pub is_on_throwaway_server: bool,
+}
 
 /// A database with the schema `pgjobq`, of one test. Dropping it drops the database, unless it is [kept](Self::keep).
 #[derive(Debug)]
@@ -21,14 +31,13 @@ impl TestDatabase {
     /// Makes one: a copy of a template, from which `set_up` has made a template first if this process has none yet. `set_up`
     /// returns an error as text.
     pub async fn make<F: Future<Output = Result<(), String>>>(
-        set_up: Option<(&'static str, impl FnOnce(PgConnectOptions) -> F)>,
+        set_up: Option<(&'static str, impl Fn(PgConnectOptions) -> F)>,
     ) -> Result<Self, KitError> {
         let server = TestServer::shared().await?;
-        let template = match set_up {
-            Some((name, set_up)) => Some(template(&server, name, set_up).await?),
-            None => None,
+        let name = match set_up {
+            Some((name, set_up)) => set_up::copy(&server, name, set_up).await?,
+            None => server.keeper.make(None).await?,
         };
-        let name = server.keeper.make(template).await?;
         let options = server.options.clone().database(&name);
         Ok(Self { name: Some(name), options, server })
     }
@@ -45,12 +54,13 @@ impl TestDatabase {
         self.options.to_url_lossy().into()
     }
 
-    /// Keeps the database of a failed test, in place of the one that the same test left before. Returns its address.
-    pub async fn keep(mut self, test: &str) -> String {
+    /// Keeps the database of a failed test, in place of the one that the same test left before, and its server.
+    pub async fn keep(mut self, test: &str) -> Kept {
         if let Some(name) = self.name.take() {
             self.server.keeper.keep(name, format!("{KEPT}{test} failed")).await;
         }
-        self.url()
+        self.server.outlive_process();
+        Kept { url: self.url(), is_on_throwaway_server: self.server.database.is_throwaway() }
     }
 }
 
@@ -60,23 +70,4 @@ impl Drop for TestDatabase {
             self.server.keeper.drop_database(name);
         }
     }
-}
-
-/// Returns the name of the template that this set-up has made, or lets it make one now. Tests that come meanwhile wait.
-async fn template<F: Future<Output = Result<(), String>>>(
-    server: &TestServer,
-    name: &'static str,
-    set_up: impl FnOnce(PgConnectOptions) -> F,
-) -> Result<String, KitError> {
-    let mut templates = server.templates.lock().await;
-    if let Some(template) = templates.get(name) {
-        return Ok(template.clone());
-    }
-    let template = server.keeper.make(None).await?;
-    if let Err(problem) = set_up(server.options.clone().database(&template)).await {
-        server.keeper.drop_database(template);
-        return Err(KitError::SetUp { name, problem });
-    }
-    templates.insert(name, template.clone());
-    Ok(template)
 }

@@ -2,6 +2,15 @@
 
 use crate::dev::DevError;
 
+/// The database does not exist.
+pub(super) const NO_DATABASE: &str = "3D000";
+/// A database has this name.
+pub(super) const SAME_NAME: &str = "42P04";
+/// Another session gives a database the same name just now.
+pub(super) const SAME_NAME_AT_ONCE: &str = "23505";
+/// The role has not the right.
+const NO_RIGHT: &str = "42501";
+
 /// The error of making the database of a test.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -9,9 +18,15 @@ pub enum KitError {
     /// There is no server.
     #[error(transparent)]
     Server(#[from] DevError),
+    /// The role may not make databases.
+    #[error(
+        "the role of DATABASE_URL may not make the databases of tests: `alter role … createdb` lets it; or unset DATABASE_URL, and \
+         the tests start a server of their own: {0}"
+    )]
+    NoRight(sqlx::Error),
     /// The server refuses.
     #[error("the database of the test could not be made: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
     /// There is no thread for it.
     #[error("the thread that makes databases could not be started: {0}")]
     Thread(std::io::Error),
@@ -23,4 +38,15 @@ pub enum KitError {
         /// Its error.
         problem: String,
     },
+}
+
+impl From<sqlx::Error> for KitError {
+    fn from(error: sqlx::Error) -> Self {
+        if has_code(&error, NO_RIGHT) { Self::NoRight(error) } else { Self::Database(error) }
+    }
+}
+
+/// Returns whether the database has answered with this code.
+pub(super) fn has_code(error: &sqlx::Error, code: &str) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|found| found == code)
 }

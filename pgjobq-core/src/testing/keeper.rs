@@ -12,10 +12,12 @@ use sqlx::{AssertSqlSafe, Connection, PgPool};
 use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::error::{NO_DATABASE, SAME_NAME, SAME_NAME_AT_ONCE, has_code};
 use super::names::Names;
 use super::sweep;
-use crate::db::migrate::schema_sql;
+use crate::db::migrate::without_roles;
 use crate::db::open::reason;
+use crate::db::schema::Schema;
 
 /// The number of unused copies to have ready.
 const SPARES: usize = 2;
@@ -42,13 +44,13 @@ enum Command {
 }
 
 impl Keeper {
-    /// Starts the thread for the server of this address.
-    pub(super) fn start(server: PgConnectOptions) -> std::io::Result<Self> {
+    /// Starts the thread for the server of this address, under the name of a process.
+    pub(super) fn start(server: PgConnectOptions, process: String) -> std::io::Result<Self> {
         let (commands, received) = mpsc::unbounded_channel();
         let io = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new()
             .name("pgjobq-test-databases".into())
-            .spawn(move || io.block_on(obey(server, received)))?;
+            .spawn(move || io.block_on(obey(server, process, received)))?;
         Ok(Self { commands: Some(commands), thread: Some(thread) })
     }
 
@@ -98,11 +100,13 @@ struct Workshop {
     making_spares: tokio::sync::Mutex<()>,
 }
 
-async fn obey(server: PgConnectOptions, mut commands: mpsc::UnboundedReceiver<Command>) {
-    let names = Names::new();
+async fn obey(server: PgConnectOptions, process: String, mut commands: mpsc::UnboundedReceiver<Command>) {
+    let names = Names::new(process, server.get_username());
     let server = server.application_name(&names.connection());
-    let pool = PgPoolOptions::new().max_connections(CONNECTIONS).min_connections(1).idle_timeout(None);
-    let pool = pool.acquire_timeout(CONNECT_TIMEOUT).connect_lazy_with(server.clone());
+    let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(CONNECT_TIMEOUT);
+    // Connections stay. Without any, others would take this process for dead, and drop its databases.
+    let pool = pool.idle_timeout(None).max_lifetime(None);
+    let pool = pool.connect_lazy_with(server.clone());
     let workshop = Arc::new(Workshop {
         names,
         pool,
@@ -154,14 +158,26 @@ impl Workshop {
         let spare = self.spares().pop();
         match spare {
             Some(spare) => Ok(spare),
-            None => self.copy(&self.names.template()).await,
+            None => self.copy_schema().await,
+        }
+    }
+
+    /// Copies the template, and makes it anew if it is gone: a process that ended may have been the last that was seen to use it.
+    async fn copy_schema(&self) -> Result<String, sqlx::Error> {
+        let template = self.names.template();
+        match self.copy(&template).await {
+            Err(error) if has_code(&error, NO_DATABASE) => {
+                self.prepare().await?;
+                self.copy(&template).await
+            }
+            copied => copied,
         }
     }
 
     async fn make_spares(&self) {
         let Ok(_alone) = self.making_spares.try_lock() else { return };
         while self.template.initialized() && self.spares().len() < SPARES {
-            match self.copy(&self.names.template()).await {
+            match self.copy_schema().await {
                 Ok(spare) => self.spares().push(spare),
                 Err(_) => return, // A test that needs one reports the error.
             }
@@ -194,15 +210,14 @@ impl Workshop {
     async fn make_template(&self, template: &str) -> Result<(), sqlx::Error> {
         let own = self.names.own();
         self.run(format!("create database {own}")).await?;
-        let schema = schema_sql("pgjobq").map_err(|error| sqlx::Error::Configuration(error.into()))?;
         let mut connection = sqlx::PgConnection::connect_with(&self.server.clone().database(&own)).await?;
-        sqlx::raw_sql(AssertSqlSafe(schema)).execute(&mut connection).await?;
+        sqlx::raw_sql(AssertSqlSafe(without_roles(&Schema::default()))).execute(&mut connection).await?;
         connection.close().await?;
         // A connection to the template, such as autovacuum's, would delay the copies.
         self.run(format!("alter database {own} allow_connections false")).await?;
         match self.run(format!("alter database {own} rename to {template}")).await {
-            // Another process was quicker.
-            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P04") => {
+            // Another process was quicker: it has renamed its own before, or in the same moment.
+            Err(error) if has_code(&error, SAME_NAME) || has_code(&error, SAME_NAME_AT_ONCE) => {
                 self.run(format!("drop database {own}")).await
             }
             renamed => renamed,

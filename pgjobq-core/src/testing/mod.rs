@@ -10,9 +10,10 @@ mod keeper;
 mod names;
 mod rows;
 mod server;
+mod set_up;
 mod sweep;
 
-pub use database::TestDatabase;
+pub use database::{Kept, TestDatabase};
 pub use error::KitError;
 pub use inline::Inline;
 pub use rows::{

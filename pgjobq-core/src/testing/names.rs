@@ -2,22 +2,28 @@
 //!
 //! | name | is |
 //! |---|---|
-//! | `pgjobq_template_<schema>` | the schema of this digest, to be copied |
+//! | `pgjobq_template_<schema>` | the bare schema, to be copied |
 //! | `pgjobq_spare_<schema>_<any>` | an unused copy, for any process to take by renaming it |
 //! | `pgjobq_kit_<process>_<n>` | a database of one process: of a test, or a template of its own |
+//!
+//! `<schema>` is a digest of the schema and of the role that owns the databases: only their owner may copy or drop them.
 //!
 //! Each connection of a process that makes databases is named `pgjobq_kit_<process>_<schema>`. While the server lists it, what the
 //! process owns or copies stays.
 
-use crate::db::migrate::whole_digest;
+use crate::db::migrate::{digest, whole_digest};
 
 /// The names that one process gives.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
-    /// Made at random.
     process: String,
-    /// The digest of the schema.
+    /// The digest of the schema and of the role.
     schema: String,
+}
+
+/// Returns a name for a process, made at random.
+pub(super) fn any_process() -> String {
+    format!("{:08x}", fastrand::u32(..))
 }
 
 /// The owner of a database, by its name.
@@ -25,14 +31,14 @@ pub(super) struct Names {
 pub(super) enum Owner<'n> {
     /// Only this process uses it.
     Process(&'n str),
-    /// All processes use it whose schema has this digest.
+    /// All processes use it that have this schema and role.
     Schema(&'n str),
 }
 
 impl Names {
-    pub(super) fn new() -> Self {
-        let process = format!("{:08x}", fastrand::u32(..));
-        Self { process, schema: format!("{:016x}", whole_digest()) }
+    /// The names that this process gives as this role.
+    pub(super) fn new(process: String, role: &str) -> Self {
+        Self { process, schema: format!("{:016x}", whole_digest() ^ digest(role)) }
     }
 
     /// The template with the bare schema.
@@ -93,9 +99,13 @@ fn parts(connection: &str) -> Option<(&str, &str)> {
 mod tests {
     use super::*;
 
+    fn names() -> Names {
+        Names::new(any_process(), "postgres")
+    }
+
     #[test]
     fn names_tell_their_owner() {
-        let names = Names::new();
+        let names = names();
         assert_eq!(Owner::of(&names.template()), Some(Owner::Schema(&names.schema)));
         assert_eq!(Owner::of(&names.spare()), Some(Owner::Schema(&names.schema)));
         assert_eq!(Owner::of(&names.own()), Some(Owner::Process(&names.process)));
@@ -108,7 +118,7 @@ mod tests {
 
     #[test]
     fn owner_lives_while_a_connection_has_its_name() {
-        let (names, other) = (Names::new(), Names { process: "other".into(), schema: "another".into() });
+        let (names, other) = (names(), Names { process: "other".into(), schema: "another".into() });
         let connections = [names.connection(), "psql".to_owned()];
         for (database, lives) in
             [(names.own(), true), (names.template(), true), (other.own(), false), (other.spare(), false)]

@@ -1,24 +1,25 @@
 //! The server that the tests of this process share.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, LazyLock, Weak};
 
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::Mutex;
 
 use super::error::KitError;
 use super::keeper::Keeper;
+use super::names::any_process;
 use crate::dev::{Database, database};
+
+/// The name of this process. It stays while tests run one after the other, and a server for each.
+static PROCESS: LazyLock<String> = LazyLock::new(any_process);
 
 /// The server that the tests of this process share, kept running while a test uses it.
 #[derive(Debug)]
 pub(super) struct TestServer {
     // The order in which they are dropped: the keeper ends before the server does.
     pub(super) keeper: Keeper,
-    /// The templates that a set-up of the tests' own has made, by its name.
-    pub(super) templates: Mutex<HashMap<&'static str, String>>,
     pub(super) options: PgConnectOptions,
-    _database: Database,
+    pub(super) database: Database,
 }
 
 impl TestServer {
@@ -31,16 +32,14 @@ impl TestServer {
         }
         let database = database().await?;
         let options: PgConnectOptions = database.url().parse()?;
-        let keeper = Keeper::start(options.clone()).map_err(KitError::Thread)?;
-        let started = Arc::new(Self { keeper, templates: Mutex::default(), options, _database: database });
+        let keeper = Keeper::start(options.clone(), PROCESS.clone()).map_err(KitError::Thread)?;
+        let started = Arc::new(Self { keeper, options, database });
         *shared = Arc::downgrade(&started);
         Ok(started)
     }
-}
 
-impl Drop for TestServer {
-    fn drop(&mut self) {
-        let templates = std::mem::take(self.templates.get_mut());
-        templates.into_values().for_each(|template| self.keeper.drop_database(template));
+    /// Leaves the server running when this process ends, as if it were killed. The next program that uses the server stops it.
+    pub(super) fn outlive_process(self: &Arc<Self>) {
+        std::mem::forget(Arc::clone(self));
     }
 }

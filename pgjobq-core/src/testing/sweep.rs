@@ -9,24 +9,31 @@ pub(super) const KEPT: &str = "kept by pgjobq: ";
 
 /// Drops the databases of processes that were killed, and templates whose schema no process has any more.
 pub(super) async fn sweep(pool: &PgPool, names: &Names) {
-    let Ok(left) = left(pool, names).await else { return }; // A test reports an error that lasts.
-    for database in left {
-        // The server refuses if somebody looks at it. The next run tries again.
-        let _ = drop_database(pool, &database).await;
+    let Ok(databases) = databases(pool).await else { return }; // A test reports an error that lasts.
+    for database in databases {
+        if is_left(pool, names, &database).await.unwrap_or(false) {
+            // The server refuses if somebody looks at it. The next run tries again.
+            let _ = drop_database(pool, &database).await;
+        }
     }
 }
 
-async fn left(pool: &PgPool, names: &Names) -> Result<Vec<String>, sqlx::Error> {
+/// Returns the databases of all test kits, but for those that are kept.
+async fn databases(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
     let databases = "select datname from pg_database
          where datname ~ '^pgjobq_(kit|template|spare)_'
            and coalesce(shobj_description(oid, 'pg_database'), '') not like $1 || '%'";
-    let databases: Vec<String> = sqlx::query_scalar(databases).bind(KEPT).fetch_all(pool).await?;
-    // Read after the databases: a process connects before it makes any.
+    sqlx::query_scalar(databases).bind(KEPT).fetch_all(pool).await
+}
+
+/// Returns whether no living process owns this database. The connections are read for each, because a process may begin to use a
+/// template meanwhile; and after the databases, because a process connects before it makes any.
+async fn is_left(pool: &PgPool, names: &Names, database: &str) -> Result<bool, sqlx::Error> {
+    let Some(owner) = Owner::of(database) else { return Ok(false) };
     let connections = "select distinct application_name from pg_stat_activity where application_name like 'pgjobq\\_kit\\_%'";
     let mut connections: Vec<String> = sqlx::query_scalar(connections).fetch_all(pool).await?;
     connections.push(names.connection());
-    let is_left = |name: &String| Owner::of(name).is_some_and(|owner| !owner.lives(&connections));
-    Ok(databases.into_iter().filter(is_left).collect())
+    Ok(!owner.lives(&connections))
 }
 
 /// Returns the unused copies of this schema that processes have left.

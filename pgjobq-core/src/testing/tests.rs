@@ -2,10 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
+use super::error::KitError;
 use super::keeper::Keeper;
+use super::names::{Names, any_process};
 use crate::dev::{Server, ServerOptions};
 
 /// Returns the names of all databases of test kits.
@@ -27,6 +32,16 @@ fn options(server: &Server) -> PgConnectOptions {
     server.url("postgres").parse().unwrap()
 }
 
+/// Starts the keeper of another process.
+fn start_keeper(server: PgConnectOptions) -> Keeper {
+    Keeper::start(server, any_process()).unwrap()
+}
+
+/// The name of the template with the bare schema.
+fn template(server: &Server) -> String {
+    Names::new(any_process(), options(server).get_username()).template()
+}
+
 /// Ends a keeper where its thread may be waited for, and waits until the server has noticed.
 async fn end(keeper: Keeper, server: &Server, others: i64) {
     tokio::task::spawn_blocking(|| drop(keeper)).await.unwrap();
@@ -42,7 +57,7 @@ async fn end(keeper: Keeper, server: &Server, others: i64) {
 #[tokio::test]
 async fn next_run_takes_spares_and_drops_what_is_left() {
     let server = Server::start(ServerOptions::fast()).await.unwrap();
-    let keeper = Keeper::start(options(&server)).unwrap();
+    let keeper = start_keeper(options(&server));
     let (one, other) = (keeper.make(None).await.unwrap(), keeper.make(None).await.unwrap());
     let copy = keeper.make(Some(one.clone())).await.unwrap();
     keeper.keep(other.clone(), "kept by pgjobq: a test failed".to_owned()).await;
@@ -59,7 +74,7 @@ async fn next_run_takes_spares_and_drops_what_is_left() {
     }
     execute(&server, "create database pgjobq_template_0123456789abcdef").await;
     execute(&server, "create database pgjobq_spare_0123456789abcdef_1").await;
-    let keeper = Keeper::start(options(&server)).unwrap();
+    let keeper = start_keeper(options(&server));
     let taken = keeper.make(None).await.unwrap();
     end(keeper, &server, 0).await;
     let left = databases(&server).await;
@@ -75,10 +90,10 @@ async fn next_run_takes_spares_and_drops_what_is_left() {
 #[tokio::test]
 async fn living_process_keeps_its_databases() {
     let server = Server::start(ServerOptions::fast()).await.unwrap();
-    let keeper = Keeper::start(options(&server)).unwrap();
+    let keeper = start_keeper(options(&server));
     let made = keeper.make(None).await.unwrap();
     for _ in 0..2 {
-        let second = Keeper::start(options(&server)).unwrap();
+        let second = start_keeper(options(&server));
         let other = second.make(None).await.unwrap();
         second.drop_database(other);
         end(second, &server, 1).await;
@@ -90,7 +105,7 @@ async fn living_process_keeps_its_databases() {
 #[tokio::test]
 async fn kept_database_is_replaced_by_the_next_failure() {
     let server = Server::start(ServerOptions::fast()).await.unwrap();
-    let keeper = Keeper::start(options(&server)).unwrap();
+    let keeper = start_keeper(options(&server));
     let mut kept = Vec::new();
     for test in ["it's a test", "it's a test", "another"] {
         let name = keeper.make(None).await.unwrap();
@@ -107,9 +122,63 @@ async fn kept_database_is_replaced_by_the_next_failure() {
 }
 
 #[tokio::test]
+async fn processes_that_start_at_once_share_a_template() {
+    let server = Server::start(ServerOptions::fast()).await.unwrap();
+    for _ in 0..10 {
+        let keepers: Vec<_> = (0..6).map(|_| start_keeper(options(&server))).collect();
+        for made in join_all(keepers.iter().map(|keeper| keeper.make(None))).await {
+            made.unwrap();
+        }
+        for keeper in keepers {
+            tokio::task::spawn_blocking(|| drop(keeper)).await.unwrap();
+        }
+        execute(&server, &format!("drop database {} with (force)", template(&server))).await;
+    }
+}
+
+#[tokio::test]
+async fn template_that_vanishes_is_made_again() {
+    let server = Server::start(ServerOptions::fast()).await.unwrap();
+    let keeper = start_keeper(options(&server));
+    keeper.make(None).await.unwrap();
+    execute(&server, &format!("drop database {} with (force)", template(&server))).await;
+    let mut made = BTreeSet::new();
+    for _ in 0..5 {
+        made.insert(keeper.make(None).await.unwrap()); // More than were copied before.
+    }
+    assert_eq!(made.len(), 5);
+    end(keeper, &server, 0).await;
+}
+
+#[tokio::test]
+async fn roles_of_one_server_have_their_own_templates() {
+    let server = Server::start(ServerOptions::fast()).await.unwrap();
+    for role in ["one", "other"] {
+        execute(&server, &format!("create role {role} login createdb")).await;
+        let keeper = start_keeper(options(&server).username(role));
+        for _ in 0..4 {
+            keeper.make(None).await.unwrap();
+        }
+        end(keeper, &server, 0).await;
+    }
+}
+
+#[tokio::test]
+async fn role_without_the_right_is_told_which() {
+    let server = Server::start(ServerOptions::fast()).await.unwrap();
+    execute(&server, "create role app login").await;
+    let keeper = start_keeper(options(&server).username("app"));
+    let error = KitError::from(keeper.make(None).await.unwrap_err()).to_string();
+    let expected = "the role of DATABASE_URL may not make the databases of tests: `alter role … createdb` lets it; or unset \
+                    DATABASE_URL, and the tests start a server of their own: ";
+    assert!(error.starts_with(expected), "{error}");
+    end(keeper, &server, 0).await;
+}
+
+#[tokio::test]
 async fn server_that_refuses_is_reported() {
     let unreachable: PgConnectOptions = "postgres://127.0.0.1:1/nowhere".parse().unwrap();
-    let keeper = Keeper::start(unreachable).unwrap();
+    let keeper = start_keeper(unreachable);
     let error = keeper.make(None).await.unwrap_err();
     assert!(matches!(error, sqlx::Error::Io(_)), "{error}");
     tokio::task::spawn_blocking(|| drop(keeper)).await.unwrap();

@@ -179,8 +179,13 @@ fn literal<'a>(names: impl Iterator<Item = &'a str>) -> String {
 /// If the name of the schema is invalid.
 pub fn schema_sql(schema: &str) -> Result<String, InvalidSchema> {
     let schema = Schema::new(schema)?;
+    Ok(without_roles(&schema) + "\n" + &schema.render_text(&all_roles()))
+}
+
+/// Returns the same without the roles. Their owner needs no right to create roles, which all databases of a server share.
+pub(crate) fn without_roles(schema: &Schema) -> String {
     let start = "select pgjobq.create_queue('default');\nselect pgjobq.make_partitions(0);\n";
-    Ok(fresh(&schema, 1) + &schema.render_text(start) + "\n" + &schema.render_text(&all_roles()))
+    fresh(schema, 1) + &schema.render_text(start)
 }
 
 #[cfg(test)]
