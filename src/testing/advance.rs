@@ -6,6 +6,7 @@ use pgjobq_core::testing::{advance, next_due};
 
 use super::error::AdvanceError;
 use super::queue::TestQueue;
+use crate::DatabaseError;
 
 /// The longest time that may pass at once: ten years.
 const LONGEST: Duration = Duration::from_secs(3660 * 24 * 60 * 60);
@@ -37,7 +38,7 @@ impl TestQueue {
         if by > LONGEST {
             return Err(AdvanceError::TooLong(by));
         }
-        self.standing_still(async |client| Ok(advance(client, by).await?)).await
+        Ok(self.standing_still(async |client| advance(client, by).await).await??)
     }
 
     /// Lets the time pass until the next scheduled job or retry is due. Returns that time, which is zero if one is due already, or
@@ -58,13 +59,13 @@ impl TestQueue {
     /// # }
     /// ```
     pub async fn advance_to_next(&self) -> Result<Option<Duration>, AdvanceError> {
-        self.standing_still(async |client| {
+        let passed = self.standing_still(async |client| {
             let next = next_due(client).await?;
             if let Some(next) = next.filter(|next| !next.is_zero()) {
                 advance(client, next).await?;
             }
-            Ok(next)
-        })
-        .await
+            Ok::<_, DatabaseError>(next)
+        });
+        Ok(passed.await??)
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 use super::error::{DrainError, Stuck};
 use super::faults::{Fault, Faults, Request};
 use super::process::{Settings, Slot};
+use super::report::Drained;
 use crate::Client;
 
 /// The interval at which to look for jobs that running jobs have enqueued, if more than one may run at a time.
@@ -16,19 +17,28 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Runs the jobs of a test.
 #[derive(Debug, Default)]
-pub(super) struct Runner(Slot);
+pub(super) struct Runner {
+    slot: Slot,
+    attempts: Attempts,
+}
+
+/// The attempts that run. They outlive a drain whose future is dropped, and the next one waits for them.
+#[derive(Debug, Default)]
+struct Attempts {
+    /// The kinds of their jobs.
+    kinds: Vec<&'static str>,
+    /// The fault that hits the process when they have ended. Until then no result is recorded.
+    armed: Option<Fault>,
+}
 
 /// What is known of one drain.
-struct Drain {
+struct Drain<'a> {
     /// True until the first upkeep is done.
     is_new: bool,
     begun: usize,
     /// True if no attempt has ended since all upkeep was done.
     tended: bool,
-    /// The fault that hits the process when its attempts have ended. Until then no result is recorded.
-    armed: Option<Fault>,
-    /// The kinds of the jobs that run.
-    running: Vec<&'static str>,
+    attempts: &'a mut Attempts,
 }
 
 impl Runner {
@@ -40,14 +50,14 @@ impl Runner {
         faults: &Faults,
         most: Option<usize>,
     ) -> Result<(), DrainError> {
-        let mut drain = Drain::new();
         let _running = faults.begin();
         let limit = settings.time_limit;
-        match timeout(limit, self.drain(client, settings, faults, most, &mut drain)).await {
+        match timeout(limit, self.drain(client, settings, faults, most)).await {
             Ok(done) => done,
             Err(_) => {
-                self.0.kill().await?;
-                Err(DrainError::TimedOut { limit, running: drain.running })
+                let running = std::mem::take(&mut self.attempts).kinds;
+                self.slot.kill().await?;
+                Err(DrainError::TimedOut { limit, running, drained: Drained::default() })
             }
         }
     }
@@ -58,23 +68,24 @@ impl Runner {
         settings: &Settings,
         faults: &Faults,
         most: Option<usize>,
-        drain: &mut Drain,
     ) -> Result<(), DrainError> {
+        let Self { slot, attempts } = self;
+        let mut drain = Drain { is_new: true, begun: 0, tended: false, attempts };
         loop {
-            let process = self.0.ready(client, settings).await?;
+            let process = slot.ready(client, settings).await?;
             while drain.step(process, settings.at_once, faults, most).await? {}
             match drain.wait(process, settings.at_once, faults).await? {
                 Waited::Idle if most.is_some_and(|most| drain.begun >= most) => return Ok(()),
                 Waited::Idle => return complain(client, process, settings).await,
                 Waited::Ended => {}
-                Waited::Crashed => self.0.kill().await?,
+                Waited::Crashed => slot.kill().await?,
             }
         }
     }
 
     /// Ends the process.
     pub(super) async fn end(&mut self) {
-        self.0.end().await;
+        self.slot.end().await;
     }
 }
 
@@ -88,11 +99,7 @@ enum Waited {
     Crashed,
 }
 
-impl Drain {
-    fn new() -> Self {
-        Self { is_new: true, begun: 0, tended: false, armed: None, running: Vec::new() }
-    }
-
+impl Drain<'_> {
     /// Begins a job that is due, or does the upkeep that may make one due. Returns false if there is neither.
     async fn step(
         &mut self,
@@ -108,19 +115,19 @@ impl Drain {
             return Ok(false);
         }
         // The upkeep comes first, so that no job runs that has expired, or was requested to be cancelled.
-        let claimed = if self.is_new { None } else { process.claim(self.armed.is_some()).await? };
+        let claimed = if self.is_new { None } else { process.claim(self.attempts.armed.is_some()).await? };
         let Some(job) = claimed else {
-            let may_find_more = !self.tended && self.running.is_empty();
+            let may_find_more = !self.tended && self.attempts.kinds.is_empty();
             if may_find_more {
                 process.tend().await?;
                 (self.is_new, self.tended) = (false, true);
             }
             return Ok(may_find_more);
         };
-        self.running.push(job.kind);
+        self.attempts.kinds.push(job.kind);
         self.begun += 1;
         self.tended = false;
-        self.armed = self.armed.take().or_else(|| faults.take(job.kind));
+        self.attempts.armed = self.attempts.armed.take().or_else(|| faults.take(job.kind));
         Ok(true)
     }
 
@@ -131,11 +138,12 @@ impl Drain {
         at_once: usize,
         faults: &Faults,
     ) -> Result<Waited, DrainError> {
-        if self.running.is_empty() {
+        let Attempts { kinds, armed } = &mut *self.attempts;
+        if kinds.is_empty() {
             return Ok(Waited::Idle);
         }
         let happened = tokio::select! {
-            () = process.attempts_ended(self.armed.is_some()) => self.armed.take(),
+            () = process.attempts_ended(armed.is_some()) => armed.take(),
             request = faults.requested() => match request {
                 Request::Crash => Some(Fault::Crash),
                 Request::LoseLease(done) => {
@@ -146,13 +154,16 @@ impl Drain {
             },
             () = sleep(LOOK_INTERVAL), if at_once > 1 => return Ok(Waited::Ended),
         };
-        self.running.clear();
         match happened {
-            Some(Fault::Crash) => return Ok(Waited::Crashed),
+            Some(Fault::Crash) => {
+                kinds.clear();
+                return Ok(Waited::Crashed);
+            }
             Some(Fault::LoseLease) => process.lose_leases().await?,
             None => {}
         }
         process.results_recorded().await;
+        kinds.clear();
         Ok(Waited::Ended)
     }
 }
@@ -163,5 +174,6 @@ async fn complain(client: &Client, process: &mut Process, settings: &Settings) -
     if kinds.is_empty() {
         return Ok(());
     }
-    Err(DrainError::Stuck(kinds.into_iter().map(|kind| Stuck::new(kind, &settings.states)).collect()))
+    let jobs = kinds.iter().map(|kind| Stuck::new(kind, &settings.states)).collect();
+    Err(DrainError::Stuck { jobs, drained: Drained::default() })
 }

@@ -45,16 +45,17 @@ impl Ends {
 }
 
 fn ran(event: &Event) -> Option<Ran> {
-    let of = |job: &ObservedJob, end| Ran {
+    let of = |job: &ObservedJob, end, is_attempt| Ran {
         id: job.id,
         kind: job.kind.clone().into_owned(),
         attempt: job.attempt,
         end,
         error: None,
+        is_attempt,
     };
     match event {
-        Event::Ended(ended) => Some(of(&ended.job, end(ended.outcome))),
-        Event::LeaseLost(lost) => Some(of(&lost.job, End::Lost)),
+        Event::Ended(ended) => Some(of(&ended.job, end(ended.outcome), ended.run.is_some())),
+        Event::LeaseLost(lost) => Some(of(&lost.job, End::Lost, true)),
         _ => None,
     }
 }

@@ -109,7 +109,8 @@ impl<'a, M: Fn(&RawValue) -> Result<Vec<bool>, JobError>> Expected<'a, M> {
         let looked = queue.standing_still(async |client| {
             Ok::<_, crate::DatabaseError>((live_jobs(client).await?, ended_jobs(client, self.kind).await?))
         });
-        let (live, ended) = looked.await.map_err(|error| format!("the jobs cannot be read: {error}"))?;
+        let looked = looked.await.map_err(|error| error.to_string())?;
+        let (live, ended) = looked.map_err(|error| format!("the jobs cannot be read: {error}"))?;
         let (same, others): (Vec<_>, Vec<_>) = live.iter().partition(|job| job.kind == self.kind);
         let lacking: Vec<Vec<String>> = same.iter().map(|job| self.lacking(job)).collect();
         let found = lacking.iter().filter(|lacking| lacking.is_empty()).count();

@@ -44,12 +44,14 @@
 //! limits. Nothing is replaced by memory.
 
 mod advance;
+mod caller;
 mod close_miss;
 mod drain;
 mod ends;
 mod error;
 mod expected;
 mod faults;
+mod inline;
 mod network;
 mod process;
 mod queue;
@@ -59,7 +61,7 @@ mod shapes;
 mod test_run;
 mod wire;
 
-pub use error::{AdvanceError, DrainError, Stuck};
+pub use error::{AdvanceError, DrainError, Stuck, WithinJob};
 pub use faults::Faults;
 pub use network::Network;
 pub use queue::TestQueue;

@@ -1,15 +1,18 @@
 //! The queue of one test.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pgjobq_core::testing::TestDatabase;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
+use tokio::sync::MutexGuard;
 
+use super::caller::reject_job;
 use super::drain::Runner;
 use super::ends::Ends;
-use super::error::DrainError;
+use super::error::{DrainError, WithinJob};
 use super::faults::Faults;
 use super::network::Network;
 use super::process::Settings;
@@ -24,19 +27,21 @@ const CONNECTIONS: u32 = 10;
 /// Jobs run only when the test says so. See [the module](crate::testing) for an example.
 #[derive(Clone, Debug)]
 pub struct TestQueue {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Inner {
     url: String,
     pool: PgPool,
-    client: Client,
+    pub(super) client: Client,
     ends: Ends,
     faults: Faults,
     settings: Mutex<Settings>,
     /// Locked by who runs jobs.
-    runner: tokio::sync::Mutex<Runner>,
+    pub(super) runner: tokio::sync::Mutex<Runner>,
+    /// True if a task has enqueued while another one ran jobs, which then looks again.
+    pub(super) is_more_enqueued: AtomicBool,
 }
 
 impl TestQueue {
@@ -50,7 +55,16 @@ impl TestQueue {
         client.migrate().await?;
         let (faults, runner) = (Faults::default(), tokio::sync::Mutex::default());
         let settings = Mutex::new(Settings::default());
-        let inner = Inner { url: database.url(), pool, client, ends, faults, settings, runner };
+        let inner = Inner {
+            url: database.url(),
+            pool,
+            client,
+            ends,
+            faults,
+            settings,
+            runner,
+            is_more_enqueued: AtomicBool::new(false),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -134,42 +148,44 @@ impl TestQueue {
         self.run(None).await
     }
 
-    /// Runs one job that is due: the next of all lines. Returns how its attempt ended, or `None` if no job is due.
+    /// Runs one job that is due: the next of all lines. Returns how its attempt ended, or `None` if no job is due. Jobs that end
+    /// without an attempt, because they have expired or were cancelled, are not returned.
     ///
     /// # Errors
     ///
     /// Those of [`drain`](Self::drain).
     pub async fn run_one(&self) -> Result<Option<Ran>, DrainError> {
-        Ok(self.run(Some(1)).await?.into_attempts().pop())
+        Ok(self.run(Some(1)).await?.into_attempts().into_iter().rfind(|ran| ran.is_attempt))
     }
 
     async fn run(&self, most: Option<usize>) -> Result<Drained, DrainError> {
-        let Inner { client, ends, faults, runner, .. } = &*self.inner;
-        let settings = self.change(|settings| settings.clone());
-        let ran = runner.lock().await.run(client, &settings, faults, most).await;
-        client.delivered().await;
-        let drained = ends.take(client).await?;
-        ran.map(|()| drained)
+        reject_job()?;
+        let runner = self.inner.runner.lock().await;
+        self.run_with(runner, most).await
     }
 
-    /// Runs jobs inline from now on: an enqueue through [`client`](Self::client) returns when the job has run, and everything that
-    /// it has enqueued. It is enqueued, claimed and finished as always.
-    ///
-    /// Jobs that are not due wait for [`drain`](Self::drain). So do jobs that are enqueued in a transaction of yours, through another
-    /// client, or through a pool, until the next enqueue through this client. A job that enqueues does not wait, because its jobs run
-    /// after it. An enqueue panics with the [`DrainError`] if jobs cannot run.
-    pub fn inline(&self) {
-        let queue = Arc::downgrade(&self.inner);
-        self.inner.client.after_each_enqueue(move || {
-            let queue = queue.clone();
-            Box::pin(async move {
-                if let Some(inner) = queue.upgrade()
-                    && let Err(error) = (Self { inner }).drain().await
-                {
-                    panic!("a job that was enqueued cannot run inline: {error}");
-                }
-            })
-        });
+    /// Runs jobs, and again if a task that could not wait has enqueued some meanwhile.
+    pub(super) async fn run_with(
+        &self,
+        runner: MutexGuard<'_, Runner>,
+        most: Option<usize>,
+    ) -> Result<Drained, DrainError> {
+        let Inner { client, ends, faults, is_more_enqueued, .. } = &*self.inner;
+        let settings = self.change(|settings| settings.clone());
+        let (mut ran, mut free) = (Ok(()), Some(runner));
+        while let Some(mut runner) = free.take() {
+            ran = runner.run(client, &settings, faults, most).await;
+            drop(runner);
+            if ran.is_ok() && most.is_none() && is_more_enqueued.swap(false, Ordering::SeqCst) {
+                free = self.free_runner();
+            }
+        }
+        client.delivered().await;
+        let drained = ends.take(client).await?;
+        match ran {
+            Ok(()) => Ok(drained),
+            Err(error) => Err(error.after(drained)),
+        }
     }
 
     /// Faults on demand: crashes, and leases that are lost.
@@ -187,12 +203,17 @@ impl TestQueue {
         Network::open(&self.inner.pool).await
     }
 
-    pub(super) async fn standing_still<T>(&self, act: impl AsyncFnOnce(&Client) -> T) -> T {
+    /// Acts while no job runs.
+    pub(super) async fn standing_still<T>(
+        &self,
+        act: impl AsyncFnOnce(&Client) -> T,
+    ) -> Result<T, WithinJob> {
+        reject_job()?;
         let _runner = self.inner.runner.lock().await;
-        act(&self.inner.client).await
+        Ok(act(&self.inner.client).await)
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Settings) -> T) -> T {
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Settings) -> T) -> T {
         change(&mut self.inner.settings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -39,6 +39,8 @@ pub struct Ran {
     pub end: End,
     /// The error, if the attempt failed.
     pub error: Option<String>,
+    /// False if the job ended without an attempt.
+    pub(super) is_attempt: bool,
 }
 
 /// The end of an attempt, or of a job without one.

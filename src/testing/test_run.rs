@@ -10,6 +10,7 @@ use sqlx::postgres::PgPoolOptions;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
+use super::caller::as_test;
 use super::queue::TestQueue;
 
 /// The time that a test has to end, after its function.
@@ -68,7 +69,7 @@ pub fn run<R: Returned, F: Future<Output = R>>(test: Test, body: impl FnOnce(Tes
     let database = runtime.block_on(open(test.set_up)).unwrap_or_else(|error| panic!("{error}"));
     let queue = runtime.block_on(TestQueue::open(&database));
     let queue = queue.unwrap_or_else(|error| panic!("the jobs of the test cannot be recorded: {error}"));
-    let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(body(queue.clone()))));
+    let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(as_test(body(queue.clone())))));
     let is_success = ended.as_ref().map_or(test.should_panic, Returned::is_success);
     runtime.block_on(end(&test, queue, database, is_success));
     runtime.shutdown_timeout(END_TIMEOUT);

@@ -7,8 +7,8 @@ use pgjobq::testing::{DrainError, End, TestQueue};
 use pgjobq::{JobState, Workflow, sqlx};
 
 use crate::jobs::{
-    Document, Ended, HOUR, Log, call_chain, chain, fail_until, index_many, log, note, note_elsewhere,
-    one_at_a_time, wait_until_cancelled, write_row,
+    Document, Ended, Gate, HOUR, Log, call_chain, chain, fail_until, index_many, log, note, note_elsewhere,
+    one_at_a_time, wait_at, wait_until_cancelled, write_row,
 };
 
 #[pgjobq::test]
@@ -111,8 +111,48 @@ async fn later_state_replaces_an_earlier_one(pg: TestQueue) -> Ended {
 async fn kind_of_another_program_is_named(pg: TestQueue) -> Ended {
     let enqueued = sqlx::query("select pgjobq.enqueue('imported', '{}', queue => 'default')");
     enqueued.execute(pg.pool()).await.unwrap();
-    let DrainError::Stuck(kinds) = pg.drain().await.unwrap_err() else { panic!("it is stuck") };
-    assert_eq!(kinds[0].to_string(), "this program has no job function of kind `imported`");
+    let DrainError::Stuck { jobs, .. } = pg.drain().await.unwrap_err() else { panic!("it is stuck") };
+    assert_eq!(jobs[0].to_string(), "this program has no job function of kind `imported`");
+    Ok(())
+}
+
+#[pgjobq::test]
+async fn version_that_the_program_does_not_read_is_named(pg: TestQueue) -> Ended {
+    let newer = "select pgjobq.enqueue('charge', '{}', queue => 'default', version => 3)";
+    sqlx::query(newer).execute(pg.pool()).await.unwrap();
+    let DrainError::Stuck { jobs, .. } = pg.drain().await.unwrap_err() else { panic!("it is stuck") };
+    let expected = "the job function of kind `charge` does not read version 3 of its arguments";
+    assert_eq!((&*jobs[0].kind, jobs[0].to_string()), ("charge", expected.to_owned()));
+    Ok(())
+}
+
+#[pgjobq::test]
+async fn error_of_a_drain_has_what_ran_before(pg: TestQueue) -> Ended {
+    fail_until::enqueue(pg.client(), 1).await?;
+    note::enqueue(pg.client(), "a".to_owned()).await?;
+    let error = pg.drain().await.unwrap_err();
+    assert!(error.to_string().ends_with("\nbefore that:\nfail_until completed (attempt 1)"), "{error}");
+    let DrainError::Stuck { drained, .. } = error else { panic!("it is stuck") };
+    assert_eq!(drained.completed(), 1);
+    Ok(())
+}
+
+#[pgjobq::test]
+async fn drain_waits_for_the_attempts_of_a_dropped_one(pg: TestQueue) -> Ended {
+    let (log, gate) = (log(&pg), pg.state(Gate::default()));
+    wait_at::enqueue(pg.client()).await?;
+    let begun = async {
+        while log.take().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        ended = pg.drain() => panic!("the job waits: {ended:?}"),
+        () = begun => {}
+    }
+    gate.0.notify_one();
+    let drained = pg.drain().await?;
+    assert_eq!((drained.len(), drained.completed()), (1, 1), "{drained}");
     Ok(())
 }
 
@@ -128,6 +168,20 @@ async fn waiting_for_another_job_takes_two_at_once(pg: TestQueue) -> Ended {
     let drained = pg.drain().await?;
     assert_eq!(drained.of(call_chain::KIND).completed(), 1, "{drained}");
     assert!(log.take().contains(&"0 left".to_owned()));
+    Ok(())
+}
+
+#[pgjobq::test]
+async fn drain_that_is_dropped_anywhere_loses_no_job(pg: TestQueue) -> Ended {
+    let log = log(&pg);
+    let mut completed = 0;
+    for moment in 0..60 {
+        note::enqueue(pg.client(), moment.to_string()).await?;
+        let dropped = tokio::time::timeout(Duration::from_micros(moment * 200), pg.drain()).await;
+        completed += dropped.unwrap_or(Ok(Default::default()))?.completed();
+    }
+    completed += pg.drain().await?.completed();
+    assert_eq!((completed, log.take().len()), (60, 60), "none is lost, and none runs twice");
     Ok(())
 }
 
@@ -200,6 +254,17 @@ async fn paused_queue_runs_nothing(pg: TestQueue) -> Ended {
 }
 
 #[pgjobq::test]
+async fn paused_job_that_could_not_run_is_not_stuck(pg: TestQueue) -> Ended {
+    note::enqueue(pg.client(), "a".to_owned()).await?; // Nothing gives it its state.
+    note::job("b".to_owned()).key("tenant:7").enqueue(pg.client()).await?;
+    pg.client().queue("default").pause().await?;
+    assert!(pg.drain().await?.is_empty());
+    pg.client().queue("default").resume().await?;
+    assert!(matches!(pg.drain().await, Err(DrainError::Stuck { .. })));
+    Ok(())
+}
+
+#[pgjobq::test]
 async fn jobs_that_wait_for_permits_all_run(pg: TestQueue) -> Ended {
     let log = log(&pg);
     for tenant in [1, 2, 1, 2, 1] {
@@ -236,6 +301,9 @@ async fn expired_job_ends_without_an_attempt(pg: TestQueue) -> Ended {
     pg.advance(HOUR).await?;
     let drained = pg.drain().await?;
     assert_eq!((drained.len(), drained.count(End::Expired)), (1, 1), "{drained}");
+    note::job("late".to_owned()).expires_in(HOUR).enqueue(pg.client()).await?;
+    pg.advance(HOUR).await?;
+    assert_eq!(pg.run_one().await?, None, "no attempt has ended");
     Ok(())
 }
 

@@ -1,12 +1,13 @@
 //! Jobs that run as they are enqueued.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use pgjobq::JobState;
 use pgjobq::testing::{TestQueue, assert_enqueued};
 
-use crate::jobs::{Ended, HOUR, chain, fail_until, log, note};
+use crate::jobs::{Ended, HOUR, chain, fail_until, log, meddle, note, note_in_a_task};
 
 #[pgjobq::test]
 async fn enqueue_returns_when_the_job_has_run(pg: TestQueue) -> Ended {
@@ -69,6 +70,32 @@ async fn concurrent_enqueues_each_run(pg: TestQueue) -> Ended {
         enqueued.await.unwrap()?;
     }
     assert_eq!(log.take().len(), 10);
+    Ok(())
+}
+
+#[pgjobq::test]
+async fn job_may_wait_for_a_task_that_enqueues(pg: TestQueue) -> Ended {
+    let log = log(&pg);
+    pg.inline();
+    pg.time_limit(Duration::from_secs(10));
+    note_in_a_task::enqueue(pg.client()).await?;
+    assert_eq!(log.take(), ["from a task"]);
+    assert!(pg.drain().await?.is_empty(), "nothing is left");
+    Ok(())
+}
+
+#[pgjobq::test]
+async fn job_that_uses_the_queue_of_its_test_fails_at_once(pg: TestQueue) -> Ended {
+    let log = log(&pg);
+    pg.state(pg.clone());
+    pg.time_limit(Duration::from_secs(10));
+    meddle::enqueue(pg.client()).await?;
+    let drained = pg.drain().await?;
+    let expected = "a job function cannot run jobs, let time pass, or assert what is enqueued: ";
+    for said in log.take().iter().map(String::as_str).chain(drained.errors()) {
+        assert!(said.contains(expected), "{said}");
+    }
+    assert_eq!(drained.dead(), 1, "{drained}");
     Ok(())
 }
 

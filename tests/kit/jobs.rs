@@ -4,8 +4,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::testing::{Faults, TestQueue};
+use pgjobq::testing::{Faults, TestQueue, assert_enqueued};
 use pgjobq::{JobError, State};
+use tokio::sync::Notify;
 
 /// What the jobs of one test have done.
 #[derive(Debug, Default)]
@@ -128,6 +129,50 @@ pub(crate) enum Plan {
 #[job(queue = "mail", priority = "high", attributes(tenant))]
 pub(crate) async fn welcome(user: String, tenant: u32, plan: Plan) {
     let _ = (user, tenant, plan);
+}
+
+/// The arguments of `charge` in version 1.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct ChargeV1 {
+    order: u32,
+}
+
+impl From<ChargeV1> for ChargeArgs {
+    fn from(ChargeV1 { order }: ChargeV1) -> Self {
+        Self { order_id: order }
+    }
+}
+
+#[job(version = 2, upcast_from = ChargeV1, aliases = ["bill"])]
+pub(crate) async fn charge(order_id: u32) {
+    let _ = order_id;
+}
+
+/// Ends when the test opens it.
+#[derive(Debug, Default)]
+pub(crate) struct Gate(pub(crate) Notify);
+
+#[job]
+pub(crate) async fn wait_at(gate: State<Gate>, log: State<Log>) {
+    log.note("waits");
+    gate.0.notified().await;
+}
+
+/// Enqueues a note in a task of its own, and waits for it.
+#[job]
+pub(crate) async fn note_in_a_task(ctx: JobContext) -> Result<()> {
+    let client = ctx.client().clone();
+    let task = tokio::spawn(async move { note::enqueue(&client, "from a task".to_owned()).await });
+    task.await??;
+    Ok(())
+}
+
+/// Uses the queue of its own test.
+#[job(retries = 0)]
+pub(crate) async fn meddle(queue: State<TestQueue>, log: State<Log>) {
+    log.note(queue.drain().await.unwrap_err().to_string());
+    log.note(queue.advance(HOUR).await.unwrap_err().to_string());
+    assert_enqueued!(queue, note);
 }
 
 /// A document to index.

@@ -7,11 +7,11 @@ use pgjobq::sqlx;
 use pgjobq::testing::{TestQueue, assert_enqueued};
 use pgjobq::{EnqueueOutcome, Worker, WorkerBuilder};
 
-use crate::jobs::{Ended, Log, chain, fail_until, note};
+use crate::jobs::{Ended, Gate, Log, chain, fail_until, note};
 
 /// Gives a worker the states that the jobs of these tests take.
 fn everything(worker: WorkerBuilder, pg: &TestQueue) -> WorkerBuilder {
-    worker.state(Log::default()).state(pg.faults().clone())
+    worker.state(Log::default()).state(pg.faults().clone()).state(Gate::default()).state(pg.clone())
 }
 
 #[pgjobq::test]

@@ -19,7 +19,8 @@ impl fmt::Debug for Inline {
 }
 
 impl Inline {
-    /// Runs what was enqueued. Within a job function it does nothing, because whoever runs that runs this job next.
+    /// Runs what was enqueued. Within a job function it does nothing, because whoever runs that runs this job next. A task that a job
+    /// function has spawned is not known here: the kit looks if jobs run.
     pub(crate) async fn enqueued(&self) {
         if let Some(run) = self.0.get()
             && current().is_none()

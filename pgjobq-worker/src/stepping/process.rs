@@ -28,6 +28,7 @@ const HEARTBEAT: Duration = Duration::from_secs(60 * 60);
 const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Claim = Pin<Box<dyn Future<Output = Result<Option<&'static JobDescriptor>, DatabaseError>> + Send>>;
 
 /// A worker process of a test, with all job functions of the program. While no step is taken, it does nothing.
 pub struct Process {
@@ -37,6 +38,8 @@ pub struct Process {
     recording: Task,
     /// Acts on requests to cancel while jobs run.
     following: Task,
+    /// The claim whose step was dropped. The next one goes on with it, because the database may have given it a job.
+    claim: Option<Claim>,
 }
 
 impl std::fmt::Debug for Process {
@@ -83,7 +86,7 @@ impl Process {
         });
         let recording = join_all(recorders).map(drop).boxed();
         let following = every(Follower::new(Arc::clone(&runtime))).boxed();
-        Ok(Self { runtime, queues, recording, following })
+        Ok(Self { runtime, queues, recording, following, claim: None })
     }
 
     /// The queues that it serves.
@@ -108,9 +111,11 @@ impl Process {
         &mut self,
         withholds_results: bool,
     ) -> Result<Option<&'static JobDescriptor>, DatabaseError> {
-        let claimed =
-            beside(claim_one(&self.runtime), &mut self.following, &mut self.recording, withholds_results);
-        let claimed = claimed.await?;
+        let runtime = Arc::clone(&self.runtime);
+        let claim = self.claim.get_or_insert_with(|| async move { claim_one(&runtime).await }.boxed());
+        let claimed = beside(claim, &mut self.following, &mut self.recording, withholds_results).await;
+        self.claim = None;
+        let claimed = claimed?;
         if claimed.is_none() {
             self.begin_calls();
         }
@@ -171,7 +176,7 @@ impl Process {
     pub async fn die(self) -> Result<(), DatabaseError> {
         let runtime = Arc::clone(&self.runtime);
         runtime.stages.end.cancel();
-        drop((self.recording, self.following)); // Results that are sent from now on reach nobody.
+        drop((self.recording, self.following, self.claim)); // Results that are sent from now on reach nobody.
         runtime.stages.drop_attempts.cancel();
         if timeout(DROP_TIMEOUT, runtime.attempts.wait()).await.is_err() {
             tracing::warn!(attempts = runtime.attempts.len(), "attempts that never await cannot be dropped");
