@@ -65,6 +65,58 @@ async fn every_time_is_moved_or_listed(pg: TestQueue) -> Ended {
     Ok(())
 }
 
+/// Columns of JSON in which `advance` moves times.
+const JSON_MOVED: &[&str] = &["finished.cancelled", "finished.errors", "unique_requests.job"];
+
+/// Columns of JSON without times, or with some that stay: of recorded settings (`overrides`), of ticks, of edits by people (`meta`), and
+/// of ends that a step has handed on to others.
+const JSON_NOT_MOVED: &[&str] = &[
+    "actions.left_out",
+    "finished.args",
+    "finished.attributes",
+    "finished.meta",
+    "finished.output",
+    "fleet.state",
+    "jobs.args",
+    "jobs.attributes",
+    "jobs.meta",
+    "kinds.computed",
+    "limits.overrides",
+    "limits.rates",
+    "queues.overrides",
+    "schedule_declarations.definition",
+    "schedules.code",
+    "schedules.stored",
+    "settings.limited",
+    "steps.failed",
+    "steps.inputs",
+    "steps.output",
+    "steps.outside",
+    "workflows.cancelled",
+];
+
+#[pgjobq::test]
+async fn every_json_column_is_moved_or_listed(pg: TestQueue) -> Ended {
+    let columns = "select c.relname || '.' || a.attname
+          from pg_attribute a
+               join pg_class c on c.oid = a.attrelid
+               join pg_type t on t.oid = a.atttypid
+         where c.relnamespace = 'pgjobq'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+           and a.attnum > 0 and not a.attisdropped
+           and (t.oid in ('json'::regtype, 'jsonb'::regtype)
+                or t.typbasetype in ('json'::regtype, 'jsonb'::regtype)
+                or t.typelem in ('json'::regtype, 'jsonb'::regtype))";
+    let columns: Vec<String> = sqlx::query_scalar(columns).fetch_all(pg.pool()).await.unwrap();
+    let columns: BTreeSet<_> = columns.iter().map(String::as_str).collect();
+    let listed: BTreeSet<_> = JSON_MOVED.iter().chain(JSON_NOT_MOVED).copied().collect();
+    assert_eq!(columns, listed, "each column of JSON is in one of the two lists");
+    let moved = moved();
+    for column in JSON_MOVED {
+        assert!(moved.contains(*column), "`advance` must move the times in {column}");
+    }
+    Ok(())
+}
+
 #[pgjobq::test]
 async fn composite_columns_with_times_are_known(pg: TestQueue) -> Ended {
     let columns = "select c.relname::text, a.attname::text
@@ -84,6 +136,7 @@ async fn composite_columns_with_times_are_known(pg: TestQueue) -> Ended {
 /// The columns that the statement moves, as it is written.
 fn moved() -> BTreeSet<String> {
     let (_, sql) = STATEMENTS.iter().find(|(name, _)| *name == "advance").unwrap();
+    let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut moved = BTreeSet::new();
     for update in sql.split("update pgjobq.").skip(1) {
         let (table, rest) = update.split_once(" set ").unwrap();
@@ -163,6 +216,39 @@ async fn debounced_job_runs_once_after_the_quiet_time(pg: TestQueue) -> Ended {
     pg.advance(Duration::from_secs(10)).await?;
     assert_eq!(pg.drain().await?.completed(), 1);
     assert_eq!(log.take(), ["7.3"]);
+    Ok(())
+}
+
+#[pgjobq::test]
+async fn unsettled_request_of_a_debounced_job_moves(pg: TestQueue) -> Ended {
+    let log = log(&pg);
+    index::enqueue(pg.client(), 7, 1).await?;
+    // In a transaction: what it changes of the job that waits is settled by the next drain, after the time has passed.
+    let mut tx = pg.pool().begin().await.unwrap();
+    index::enqueue(&mut *tx, 7, 2).await?;
+    tx.commit().await.unwrap();
+    let requests = "select count(*) from pgjobq.unique_requests";
+    let requests: i64 = sqlx::query_scalar(requests).fetch_one(pg.pool()).await.unwrap();
+    assert_eq!(requests, 1, "it is not settled");
+    pg.advance(HOUR).await?;
+    assert_eq!(pg.drain().await?.completed(), 1);
+    assert_eq!(log.take(), ["7.2"]);
+    Ok(())
+}
+
+#[pgjobq::test]
+async fn times_of_an_end_move_with_it(pg: TestQueue) -> Ended {
+    fail_until::job(9).retries(0).enqueue(pg.client()).await?;
+    assert_eq!(pg.drain().await?.dead(), 1);
+    let cancelled = fail_until::job(9).delay(HOUR).enqueue(pg.client()).await?;
+    cancelled.cancel(pg.client()).await?;
+    let _ = pg.drain().await?;
+    pg.advance(HOUR).await?;
+    let times = "select coalesce(errors -> 0 ->> 'at', cancelled ->> 'asked_at')::timestamptz
+                        between created_at and finished_at
+                   from pgjobq.finished order by outcome desc";
+    let between: Vec<bool> = sqlx::query_scalar(times).fetch_all(pg.pool()).await.unwrap();
+    assert_eq!(between, [true, true], "of the failure, and of the request to cancel");
     Ok(())
 }
 
