@@ -141,10 +141,9 @@ const _: () = {
         pub const __ARGS: &'static [&'static str] = &["tenant", "region", "pages"];
         #[doc(hidden)]
         pub fn __args(
-            args: &__pgjobq::serde_json::value::RawValue,
+            args: &__pgjobq::StoredArgs<'_>,
         ) -> ::core::result::Result<__Args<u64, Region, u32>, __pgjobq::JobError> {
-            __stored::<(), u64, Region, u32>()
-                .1(&__pgjobq::StoredArgs::new(args, __POLICY.version, false))
+            __decode(args)
         }
     }
     #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]

@@ -90,10 +90,9 @@ const _: () = {
         pub const __ARGS: &'static [&'static str] = &["user"];
         #[doc(hidden)]
         pub fn __args(
-            args: &__pgjobq::serde_json::value::RawValue,
+            args: &__pgjobq::StoredArgs<'_>,
         ) -> ::core::result::Result<__Args<i64>, __pgjobq::JobError> {
-            __stored::<(), i64>()
-                .1(&__pgjobq::StoredArgs::new(args, __POLICY.version, false))
+            __decode(args)
         }
     }
     #[derive(__pgjobq::serde::Serialize, __pgjobq::serde::Deserialize)]

@@ -71,10 +71,15 @@ impl Assertion {
         let Self { facade, queue, job, parts } = self;
         let (args, expected, problem) = (local("args"), local("expected"), local("problem"));
         let (mut tests, mut texts, mut calls) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut values, mut bound) = (Vec::new(), Vec::new());
         for part in parts {
             match part {
                 Part::Condition { argument, test, text } => {
-                    tests.push(test.of(&args, argument));
+                    if let Test::Comparison(_, value) = test {
+                        values.push(value);
+                        bound.push(local(&format!("value_{}", values.len())));
+                    }
+                    tests.push(test.of(&args, argument, bound.last()));
                     texts.push(text);
                 }
                 Part::Attribute(name, value) => calls.push(quote!(.attribute(#name, #value))),
@@ -83,28 +88,34 @@ impl Assertion {
         }
         let none = is_none.then(|| quote!(.count(0)));
         let decoded = if tests.is_empty() { quote!(_) } else { quote!(#args) };
-        quote! {{
-            let #expected = #facade::testing::__private::Expected::new(
-                <#job>::KIND,
-                <#job>::__ARGS,
-                &[#(#texts),*],
-                |#args| {
-                    let #decoded = <#job>::__args(#args)?;
-                    ::core::result::Result::Ok(::std::vec![#(#tests),*])
-                },
-            ) #(#calls)* #none;
-            if let ::core::result::Result::Err(#problem) = #expected.check(&#queue).await {
-                ::core::panic!("{}", #problem);
+        // Each value is evaluated once, where `?` and `.await` mean what they say. A `match` keeps temporaries, which a `let` would drop.
+        quote! {
+            match (#(&(#values),)*) {
+                (#(#bound,)*) => {
+                    let #expected = #facade::testing::__private::Expected::new(
+                        <#job>::KIND,
+                        <#job>::__ARGS,
+                        &[#(#texts),*],
+                        |#args| {
+                            let #decoded = <#job>::__args(#args)?;
+                            ::core::result::Result::Ok(::std::vec![#(#tests),*])
+                        },
+                    ) #(#calls)* #none;
+                    if let ::core::result::Result::Err(#problem) = #expected.check(&#queue).await {
+                        ::core::panic!("{}", #problem);
+                    }
+                }
             }
-        }}
+        }
     }
 }
 
 impl Test {
-    /// The expression that is true if the argument is as expected. A mistyped name is reported where it is written.
-    fn of(&self, args: &Ident, argument: &Ident) -> TokenStream {
+    /// The expression that is true if the argument is as expected. A mistyped name is reported where it is written. `value` refers to
+    /// the value of a comparison.
+    fn of(&self, args: &Ident, argument: &Ident, value: Option<&Ident>) -> TokenStream {
         match self {
-            Self::Comparison(operator, value) => quote!(#args.#argument #operator #value),
+            Self::Comparison(operator, _) => quote!(#args.#argument #operator *#value),
             Self::Pattern(pattern) => quote_spanned! {pattern.span()=>
                 match &#args.#argument {
                     #pattern => true,

@@ -7,7 +7,8 @@ use syn::ext::IdentExt;
 use crate::hygiene::{at, local};
 use crate::model::Job;
 
-/// Returns the names of the arguments, and a function that decodes them. Only the output of `assert_enqueued!` names the two.
+/// Returns the names of the arguments, and the function that decodes them for a worker. Only the output of `assert_enqueued!` names the
+/// two.
 pub(crate) fn shown_args(job: &Job) -> TokenStream {
     let args = local("args");
     let names = job.names().map(|name| name.unraw().to_string());
@@ -18,9 +19,9 @@ pub(crate) fn shown_args(job: &Job) -> TokenStream {
 
         #[doc(hidden)]
         pub fn __args(
-            #args: &__pgjobq::serde_json::value::RawValue,
+            #args: &__pgjobq::StoredArgs<'_>,
         ) -> ::core::result::Result<__Args<#(#types),*>, __pgjobq::JobError> {
-            __stored::<(), #(#types),*>().1(&__pgjobq::StoredArgs::new(#args, __POLICY.version, false))
+            __decode(#args)
         }
     }
 }

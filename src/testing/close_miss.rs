@@ -19,6 +19,15 @@ pub(super) enum Count {
     AtLeast(usize),
 }
 
+/// A live job of the kind, compared with what is expected.
+pub(super) struct Candidate<'a> {
+    pub(super) job: &'a LiveJob,
+    /// What it lacks.
+    pub(super) lacking: Vec<String>,
+    /// True if its arguments cannot be decoded, and it has all else.
+    pub(super) may_be_meant: bool,
+}
+
 /// The jobs that are there, compared with those that were expected.
 pub(super) struct Miss<'a> {
     /// The expectation, as it is written.
@@ -26,8 +35,10 @@ pub(super) struct Miss<'a> {
     pub(super) kind: &'static str,
     /// The names of the job function's arguments.
     pub(super) names: &'static [&'static str],
-    /// The live jobs of the kind, with what each lacks.
-    pub(super) jobs: Vec<(&'a LiveJob, Vec<String>)>,
+    /// The version of these arguments.
+    pub(super) version: u16,
+    /// The live jobs of the kind.
+    pub(super) jobs: Vec<Candidate<'a>>,
     /// Live jobs of other kinds.
     pub(super) others: &'a [&'a LiveJob],
     /// The number of ended jobs of the kind, for each outcome.
@@ -39,9 +50,9 @@ impl Miss<'_> {
     pub(super) fn explain(mut self, count: Count, found: usize) -> String {
         let mut text = self.headline(count, found);
         // A stable sort: jobs that are equally close stay in the order of their enqueue.
-        self.jobs.sort_by_key(|(_, lacking)| lacking.len());
+        self.jobs.sort_by_key(|candidate| candidate.lacking.len());
         let shown = self.jobs.iter().take(MOST_JOBS);
-        for (job, lacking) in shown {
+        for Candidate { job, lacking, .. } in shown {
             let _ = write!(text, "\n  {}", self.line(job));
             if !lacking.is_empty() {
                 let _ = write!(text, "\n      not {}", lacking.join(", not "));
@@ -71,12 +82,16 @@ impl Miss<'_> {
             1 => "1 is".to_owned(),
             found => format!("{found} are"),
         };
+        let unclear = match jobs.iter().filter(|candidate| candidate.may_be_meant).count() {
+            0 => String::new(),
+            unclear => format!("; {unclear} may be, whose arguments cannot be decoded"),
+        };
         let listed = match jobs.len() {
             0 => format!("No `{kind}` is enqueued."),
             1 => format!("One `{kind}` is enqueued:"),
             all => format!("{all} `{kind}` are enqueued:"),
         };
-        format!("expected {expected} {wanted}, and {found} enqueued\n{listed}")
+        format!("expected {expected} {wanted}, and {found} enqueued{unclear}\n{listed}")
     }
 
     /// Adds what else may explain it: jobs that ran already, and jobs of other kinds.
@@ -98,10 +113,16 @@ impl Miss<'_> {
 
     /// Returns one line about a job: its arguments as a call, and where it stands.
     fn line(&self, job: &LiveJob) -> String {
-        let argument =
-            |name: &&str| format!("{name}: {}", short(job.shown.get(*name).unwrap_or(&Value::Null)));
-        let arguments: Vec<_> = self.names.iter().map(argument).collect();
-        let mut line = format!("{}({}), {}", self.kind, arguments.join(", "), job.state);
+        let argument = |name: &str| format!("{name}: {}", short(job.shown.get(name).unwrap_or(&Value::Null)));
+        let is_current = job.version == self.version;
+        let arguments: Vec<_> = match job.shown.as_object() {
+            Some(stored) if !is_current => stored.keys().map(|name| argument(name)).collect(),
+            _ => self.names.iter().map(|name| argument(name)).collect(),
+        };
+        let mut line = format!("{}({}), {}", job.kind, arguments.join(", "), job.state);
+        if !is_current {
+            let _ = write!(line, ", arguments of version {}", job.version);
+        }
         if let Some(run_at) = job.run_at {
             let _ = write!(line, ", {} after its enqueue", rounded(run_at, job.created_at));
         }

@@ -3,21 +3,19 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use pgjobq_core::__private::serde_json::value::RawValue;
-use pgjobq_core::__private::serde_json::{self, Value};
+use pgjobq_core::__private::{StoredArgs, serde_json};
 use pgjobq_core::testing::{LiveJob, ended_jobs, live_jobs};
 
-use super::close_miss::{Count, Miss};
+use super::close_miss::{Candidate, Count, Miss};
+use super::function::Function;
 use super::queue::TestQueue;
+use super::wanted::Wanted;
 use crate::{AttributeValue, JobError, Priority};
-
-/// The largest difference between a time as it was expected and as the database has it.
-const TOLERANCE: Duration = Duration::from_secs(1);
 
 /// The jobs that an assertion expects.
 pub struct Expected<'a, M> {
-    kind: &'static str,
-    /// The names of the job function's arguments.
+    function: Function,
+    /// The names of its arguments.
     names: &'static [&'static str],
     /// The conditions on arguments, as they are written.
     conditions: &'a [&'static str],
@@ -27,17 +25,7 @@ pub struct Expected<'a, M> {
     count: Count,
 }
 
-/// What a job must have, beside its arguments.
-enum Wanted {
-    Attribute(String, Value),
-    Queue(String),
-    Priority(Priority),
-    Key(String),
-    Delay(Duration),
-    RunAt(SystemTime),
-}
-
-impl<'a, M: Fn(&RawValue) -> Result<Vec<bool>, JobError>> Expected<'a, M> {
+impl<'a, M: Fn(&StoredArgs<'_>) -> Result<Vec<bool>, JobError>> Expected<'a, M> {
     /// Expects at least one job of this kind whose arguments fulfil the conditions.
     pub fn new(
         kind: &'static str,
@@ -45,7 +33,8 @@ impl<'a, M: Fn(&RawValue) -> Result<Vec<bool>, JobError>> Expected<'a, M> {
         conditions: &'a [&'static str],
         matches: M,
     ) -> Self {
-        Self { kind, names, conditions, matches, options: Vec::new(), count: Count::AtLeast(1) }
+        let (function, options) = (Function::of(kind), Vec::new());
+        Self { function, names, conditions, matches, options, count: Count::AtLeast(1) }
     }
 
     /// Expects exactly this many.
@@ -106,26 +95,28 @@ impl<'a, M: Fn(&RawValue) -> Result<Vec<bool>, JobError>> Expected<'a, M> {
 
     /// Compares the jobs that are enqueued. The error says what is enqueued instead.
     pub async fn check(&self, queue: &TestQueue) -> Result<(), String> {
+        let kinds = self.function.kinds();
         let looked = queue.standing_still(async |client| {
-            Ok::<_, crate::DatabaseError>((live_jobs(client).await?, ended_jobs(client, self.kind).await?))
+            Ok::<_, crate::DatabaseError>((live_jobs(client).await?, ended_jobs(client, &kinds).await?))
         });
         let looked = looked.await.map_err(|error| error.to_string())?;
         let (live, ended) = looked.map_err(|error| format!("the jobs cannot be read: {error}"))?;
-        let (same, others): (Vec<_>, Vec<_>) = live.iter().partition(|job| job.kind == self.kind);
-        let lacking: Vec<Vec<String>> = same.iter().map(|job| self.lacking(job)).collect();
-        let found = lacking.iter().filter(|lacking| lacking.is_empty()).count();
+        let (same, others): (Vec<_>, Vec<_>) = live.iter().partition(|job| kinds.contains(&&*job.kind));
+        let jobs: Vec<_> = same.into_iter().map(|job| self.compare(job)).collect();
+        let found = jobs.iter().filter(|candidate| candidate.lacking.is_empty()).count();
         let is_right = match self.count {
-            Count::Exactly(count) => found == count,
+            // One that cannot be decoded may be one too many.
+            Count::Exactly(count) => found == count && !jobs.iter().any(|candidate| candidate.may_be_meant),
             Count::AtLeast(count) => found >= count,
         };
         if is_right {
             return Ok(());
         }
-        let jobs = same.into_iter().zip(lacking).collect();
         let miss = Miss {
             wanted: self.to_string(),
-            kind: self.kind,
+            kind: self.function.kind,
             names: self.names,
+            version: self.function.version(),
             jobs,
             others: &others,
             ended,
@@ -133,17 +124,22 @@ impl<'a, M: Fn(&RawValue) -> Result<Vec<bool>, JobError>> Expected<'a, M> {
         Err(miss.explain(self.count, found))
     }
 
-    /// Returns what a job of this kind lacks of what is expected.
-    fn lacking(&self, job: &LiveJob) -> Vec<String> {
-        let arguments = match (self.matches)(&job.args) {
+    /// Compares a job of this kind with what is expected.
+    fn compare<'j>(&self, job: &'j LiveJob) -> Candidate<'j> {
+        let missing = self.options.iter().filter(|wanted| !wanted.is_of(job));
+        let missing: Vec<_> = missing.map(ToString::to_string).collect();
+        match self.function.read(job, &self.matches) {
             Ok(holds) => {
                 let failed = self.conditions.iter().zip(holds).filter(|(_, holds)| !holds);
-                failed.map(|(condition, _)| (*condition).to_owned()).collect()
+                let failed = failed.map(|(condition, _)| (*condition).to_owned());
+                Candidate { job, lacking: failed.chain(missing).collect(), may_be_meant: false }
             }
-            Err(error) => vec![format!("arguments that this program can decode: {error}")],
-        };
-        let options = self.options.iter().filter(|wanted| !wanted.has(job)).map(ToString::to_string);
-        arguments.into_iter().chain(options).collect()
+            Err(problem) => {
+                let problem = format!("arguments that this program can decode: {problem}");
+                let may_be_meant = missing.is_empty();
+                Candidate { job, lacking: [vec![problem], missing].concat(), may_be_meant }
+            }
+        }
     }
 }
 
@@ -152,41 +148,8 @@ impl<M> fmt::Display for Expected<'_, M> {
         let conditions = self.conditions.iter().map(|condition| (*condition).to_owned());
         let all: Vec<_> = conditions.chain(self.options.iter().map(ToString::to_string)).collect();
         if all.is_empty() {
-            return write!(out, "`{}`", self.kind);
+            return write!(out, "`{}`", self.function.kind);
         }
-        write!(out, "`{}` with {}", self.kind, all.join(", "))
-    }
-}
-
-impl Wanted {
-    fn has(&self, job: &LiveJob) -> bool {
-        let near = |one: SystemTime, other: SystemTime| {
-            let apart = one.duration_since(other).unwrap_or_else(|error| error.duration());
-            apart <= TOLERANCE
-        };
-        match self {
-            Self::Attribute(name, value) => job.attributes.get(name) == Some(value),
-            Self::Queue(queue) => job.queue == *queue,
-            Self::Priority(priority) => job.priority == *priority as i16,
-            Self::Key(key) => job.key.as_ref() == Some(key),
-            Self::Delay(delay) => job.run_at.is_some_and(|run_at| near(run_at, job.created_at + *delay)),
-            Self::RunAt(time) => job.run_at.is_some_and(|run_at| near(run_at, *time)),
-        }
-    }
-}
-
-impl fmt::Display for Wanted {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Attribute(name, value) => write!(out, "attribute({name:?}) == {value}"),
-            Self::Queue(queue) => write!(out, "queue = {queue:?}"),
-            Self::Priority(priority) => write!(out, "priority = {priority:?}"),
-            Self::Key(key) => write!(out, "key = {key:?}"),
-            Self::Delay(delay) => write!(out, "delay = {delay:?}"),
-            Self::RunAt(time) => {
-                let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-                write!(out, "run_at = {} s after 1970", since.as_secs())
-            }
-        }
+        write!(out, "`{}` with {}", self.function.kind, all.join(", "))
     }
 }

@@ -48,9 +48,11 @@ mod caller;
 mod close_miss;
 mod drain;
 mod ends;
+mod enqueued;
 mod error;
 mod expected;
 mod faults;
+mod function;
 mod inline;
 mod network;
 mod process;
@@ -59,6 +61,7 @@ mod report;
 mod shape_file;
 mod shapes;
 mod test_run;
+mod wanted;
 mod wire;
 
 pub use error::{AdvanceError, DrainError, Stuck, WithinJob};
@@ -68,7 +71,7 @@ pub use queue::TestQueue;
 pub use report::{Drained, End, Ran};
 pub use shapes::{ShapesError, check_shapes};
 
-pub use crate::{assert_enqueued, assert_not_enqueued};
+pub use crate::{assert_enqueued, assert_not_enqueued, enqueued};
 
 /// Asserts that a job with these arguments is enqueued: waiting, scheduled, blocked, or running.
 ///
@@ -84,11 +87,15 @@ pub use crate::{assert_enqueued, assert_not_enqueued};
 /// | `run_at = time` | comes due at this [`SystemTime`](std::time::SystemTime), to the second |
 /// | `count = 2`, `at_least = 2` | is one of exactly, or at least, so many; without it: at least one |
 ///
-/// The compiler checks names and types of arguments. The macro awaits, so it stands in an async function.
+/// The compiler checks names and types of arguments. The macro awaits, so it stands in an async function. A value that is compared is
+/// evaluated once, and may await.
+///
+/// Jobs are read as a worker reads them: arguments of an older version are lifted first, and a job under an alias counts.
 ///
 /// # Panics
 ///
-/// If it is wrong. The message lists the jobs that are enqueued, those first that come closest, and what each lacks.
+/// If it is wrong. The message lists the jobs that are enqueued, those first that come closest, and what each lacks. With `count` also
+/// if the arguments of a job that may be meant cannot be decoded.
 ///
 /// # Examples
 ///
@@ -116,7 +123,8 @@ macro_rules! assert_enqueued {
 ///
 /// # Panics
 ///
-/// If there is such a job. The message lists the jobs that are enqueued.
+/// If there is such a job, or one whose arguments this program cannot decode, so that it may be such a job. The message lists the jobs
+/// that are enqueued.
 ///
 /// # Examples
 ///
@@ -138,10 +146,40 @@ macro_rules! assert_not_enqueued {
     };
 }
 
+/// Returns the arguments of the jobs of a job function that are enqueued, in the order of their enqueue: a `Vec` of a struct whose
+/// fields have the names and types of the arguments. For what [`assert_enqueued!`](crate::assert_enqueued) cannot say, such as how two jobs
+/// differ. It awaits.
+///
+/// # Panics
+///
+/// If this program cannot decode the arguments of such a job.
+///
+/// # Examples
+///
+/// ```no_run
+/// use pgjobq::prelude::*;
+/// use pgjobq::testing::{TestQueue, enqueued};
+///
+/// #[job]
+/// async fn send_welcome(user: String) {}
+///
+/// # async fn example(pg: TestQueue) {
+/// let users: Vec<String> = enqueued!(pg, send_welcome).into_iter().map(|job| job.user).collect();
+/// assert!(users.is_sorted(), "{users:?}");
+/// # }
+/// ```
+#[macro_export]
+macro_rules! enqueued {
+    ($queue:expr, $job:ty $(,)?) => {
+        $crate::testing::__private::enqueued(&$queue, <$job>::KIND, <$job>::__args).await
+    };
+}
+
 #[doc(hidden)] // Not public API: the output of the macros names it.
 pub mod __private {
     pub use pgjobq_macros::{assert_enqueued, assert_not_enqueued};
 
+    pub use super::enqueued::enqueued;
     pub use super::expected::Expected;
     pub use super::test_run::{SetUp, Test, run};
 }

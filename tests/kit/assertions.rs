@@ -20,14 +20,14 @@ async fn enqueue_some(pg: &TestQueue) -> Ended {
 }
 
 /// Returns the message of a panic.
-async fn message(assertion: impl Future<Output = ()>) -> String {
+pub(crate) async fn message(assertion: impl Future<Output = ()>) -> String {
     let panic = AssertUnwindSafe(assertion).catch_unwind().await.unwrap_err();
     *panic.downcast::<String>().unwrap()
 }
 
 /// Compares a message with a file.
 #[track_caller]
-fn check(name: &str, message: &str) {
+pub(crate) fn check(name: &str, message: &str) {
     let path = format!("{}/tests/kit/messages/{name}.txt", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, format!("{message}\n")).unwrap();

@@ -10,3 +10,4 @@ mod drains; // Jobs that run when the test says so.
 mod faults; // Crashes and lost leases.
 mod inline; // Jobs that run as they are enqueued.
 mod networks; // Lost replies and notifications.
+mod versions; // Rows of other versions of the program.

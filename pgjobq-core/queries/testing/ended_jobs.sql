@@ -1,2 +1,4 @@
--- How many jobs of a kind have ended, and are still kept, for each outcome. $1 kind
-select outcome, count(*) as jobs from pgjobq.finished where kind = $1 group by outcome order by outcome
+-- How many jobs of some kinds have ended, and are still kept, for each outcome. $1 kinds
+select outcome, count(*) as jobs
+  from pgjobq.finished
+ where kind = any ($1::text[]) group by outcome order by outcome

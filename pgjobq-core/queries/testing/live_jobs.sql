@@ -1,6 +1,8 @@
 -- The live jobs in the order of their enqueue, with their arguments as they are stored and as they are shown.
+-- `meta` has the version of the arguments.
 select j.id, j.kind, coalesce(s.queue, '') as queue, s.state, j.priority::smallint as priority, j.args,
-       coalesce(s.args, '{}') as shown, coalesce(j.attributes, '{}') as attributes, j.key,
+       j.meta::text as meta, coalesce(s.args, '{}') as shown, coalesce(j.attributes, '{}') as attributes,
+       j.key,
        (extract(epoch from j.created_at) * 1000000)::bigint as created_at,
        (extract(epoch from j.run_at) * 1000000)::bigint as run_at
   from pgjobq.jobs j

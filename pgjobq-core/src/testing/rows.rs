@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::client::Client;
 use crate::db::time::{duration, time};
+use crate::job::lineage::Meta;
 use crate::{DatabaseError, JobId};
 
 macro_rules! statements {
@@ -38,6 +39,8 @@ pub struct LiveJob {
     pub priority: i16,
     /// The arguments.
     pub args: Box<serde_json::value::RawValue>,
+    /// The version of the arguments.
+    pub version: u16,
     /// The arguments, without those that are redacted.
     pub shown: serde_json::Value,
     pub attributes: serde_json::Value,
@@ -60,9 +63,9 @@ pub async fn live_jobs(client: &Client) -> Result<Vec<LiveJob>, DatabaseError> {
     rows.iter().map(read_live).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
 }
 
-/// Returns how many jobs of this kind have ended, for each outcome.
-pub async fn ended_jobs(client: &Client, kind: &str) -> Result<Vec<(String, i64)>, DatabaseError> {
-    let query = sqlx::query(rendered(client, sql::ended_jobs())).bind(kind);
+/// Returns how many jobs of these kinds have ended, for each outcome.
+pub async fn ended_jobs(client: &Client, kinds: &[&str]) -> Result<Vec<(String, i64)>, DatabaseError> {
+    let query = sqlx::query(rendered(client, sql::ended_jobs())).bind(kinds);
     let rows = client.shared().rows(query).await?;
     let read =
         |row: &PgRow| -> Result<_, sqlx::Error> { Ok((row.try_get("outcome")?, row.try_get("jobs")?)) };
@@ -122,6 +125,7 @@ fn read_live(row: &PgRow) -> Result<LiveJob, sqlx::Error> {
         state: row.try_get("state")?,
         priority: row.try_get("priority")?,
         args,
+        version: Meta::from_json(row.try_get("meta")?).version(),
         shown: row.try_get("shown")?,
         attributes: row.try_get("attributes")?,
         key: row.try_get("key")?,
