@@ -53,6 +53,9 @@ pub enum Error {
     /// A test could not let time pass: from [`TestQueue::advance`](crate::testing::TestQueue::advance).
     #[cfg(feature = "testing")]
     Advance(#[from] crate::testing::AdvanceError),
+    /// A test could not fire a schedule: from [`TestQueue::fire_schedule`](crate::testing::TestQueue::fire_schedule).
+    #[cfg(feature = "testing")]
+    Fire(#[from] crate::testing::FireError),
     /// A job was not enqueued: from [`NewJob::enqueue`](crate::NewJob::enqueue).
     Enqueue(#[from] EnqueueError),
     /// Some of many jobs were not enqueued: from [`enqueue_all`](crate::enqueue_all).

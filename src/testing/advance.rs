@@ -16,8 +16,8 @@ impl TestQueue {
     /// time is due: scheduled jobs, retries, expiries, the ends of pauses, of unique keys and of the windows of rates.
     ///
     /// Jobs do not run meanwhile: the next [`drain`](Self::drain) runs all that are due then. Times in your own tables stay, and so do
-    /// ended jobs, whose retention is a matter of days on the calendar. So do the ticks of schedules, which no drain fires: run the job
-    /// of one with `client.schedules().run_now(…)`, or enqueue it.
+    /// ended jobs, whose retention is a matter of days on the calendar. So do the ticks of schedules, which no drain fires: see
+    /// [`fire_schedule`](Self::fire_schedule).
     ///
     /// # Errors
     ///

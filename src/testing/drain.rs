@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgjobq_core::testing::due_elsewhere;
-use pgjobq_worker::stepping::Process;
+use pgjobq_worker::stepping::{Firing, Process};
 use tokio::time::{sleep, timeout};
 
 use super::error::{DrainError, Stuck};
@@ -81,6 +81,16 @@ impl Runner {
                 Waited::Crashed => slot.kill().await?,
             }
         }
+    }
+
+    /// Fires the next tick of a schedule.
+    pub(super) async fn fire(
+        &mut self,
+        client: &Client,
+        settings: &Settings,
+        name: &str,
+    ) -> Result<Firing, DrainError> {
+        Ok(self.slot.ready(client, settings).await?.fire(name).await?)
     }
 
     /// Ends the process.

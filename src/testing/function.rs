@@ -38,7 +38,7 @@ impl Function {
         if self.descriptor.is_some_and(|descriptor| !descriptor.versions().contains(&version)) {
             return Err(format!("it does not read version {version}"));
         }
-        let redacts = self.descriptor.is_some_and(|descriptor| !descriptor.redact.is_empty());
+        let redacts = self.descriptor.is_some_and(|descriptor| !descriptor.policy.redact.is_empty());
         read(&StoredArgs::new(&job.args, version, redacts)).map_err(|error| error.to_string())
     }
 }

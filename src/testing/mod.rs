@@ -52,6 +52,7 @@ mod enqueued;
 mod error;
 mod expected;
 mod faults;
+mod fire;
 mod function;
 mod inline;
 mod network;
@@ -66,6 +67,7 @@ mod wire;
 
 pub use error::{AdvanceError, DrainError, Stuck, WithinJob};
 pub use faults::Faults;
+pub use fire::FireError;
 pub use network::Network;
 pub use queue::TestQueue;
 pub use report::{Drained, End, Ran};

@@ -148,6 +148,12 @@ pub(crate) async fn charge(order_id: u32) {
     let _ = order_id;
 }
 
+#[job(schedule = "0 2 * * *", timezone = "Europe/Berlin")]
+pub(crate) async fn nightly(ctx: JobContext, log: State<Log>) {
+    let tick = ctx.tick().map_or(std::time::UNIX_EPOCH, |tick| tick.at);
+    log.note(format!("{tick:?}"));
+}
+
 /// Ends when the test opens it.
 #[derive(Debug, Default)]
 pub(crate) struct Gate(pub(crate) Notify);

@@ -35,6 +35,18 @@ impl DueSchedule {
     }
 }
 
+#[cfg(feature = "testing")]
+impl DueSchedule {
+    /// Returns its next tick, whether that is due or not.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`plan`](Self::plan).
+    pub fn next_tick(&self) -> Result<Option<i64>, UnknownSchedule> {
+        Ok(self.plan(self.passed_to, self.passed_to)?.next)
+    }
+}
+
 /// A definition that this program cannot read.
 #[derive(Debug, thiserror::Error)]
 #[doc(hidden)]

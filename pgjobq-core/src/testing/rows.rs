@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::db::time::{duration, time};
 use crate::job::lineage::Meta;
+use crate::schedule::due::DueSchedule;
 use crate::{DatabaseError, JobId};
 
 macro_rules! statements {
@@ -27,7 +28,7 @@ macro_rules! statements {
     };
 }
 
-statements! { advance, live_jobs, ended_jobs, queue_names, attempt_errors, due_elsewhere, next_due }
+statements! { advance, live_jobs, ended_jobs, queue_names, attempt_errors, due_elsewhere, next_due, schedule }
 
 /// A job that has not ended.
 #[derive(Clone, Debug)]
@@ -106,6 +107,16 @@ pub async fn next_due(client: &Client) -> Result<Option<Duration>, DatabaseError
     let read = |row: &PgRow| row.try_get::<Option<i64>, _>("next_due");
     let next = rows.first().map(read).transpose().map_err(DatabaseError::Refused)?;
     Ok(next.flatten().map(duration))
+}
+
+/// Returns the schedule of this name, and whether any tick of it will come.
+pub async fn schedule(client: &Client, name: &str) -> Result<Option<(DueSchedule, bool)>, DatabaseError> {
+    let rows = client.shared().rows(sqlx::query(rendered(client, sql::schedule())).bind(name)).await?;
+    let read = |row: &PgRow| {
+        let schedule = serde_json::from_str(row.try_get("schedule")?);
+        Ok((schedule.map_err(|error| sqlx::Error::Decode(Box::new(error)))?, row.try_get("fires")?))
+    };
+    rows.first().map(read).transpose().map_err(DatabaseError::Refused)
 }
 
 fn rendered(client: &Client, sql: &'static str) -> SqlStr {

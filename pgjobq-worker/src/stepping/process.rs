@@ -11,6 +11,7 @@ use pgjobq_core::{Client, DatabaseError};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use super::firing::{Firing, fire};
 use super::upkeep::{take_back, tend};
 use crate::claim::one::{begin_calls, claim_one};
 use crate::record::recorders::LAGGARDS;
@@ -134,6 +135,15 @@ impl Process {
     /// Those of the database.
     pub async fn tend(&mut self) -> Result<(), DatabaseError> {
         beside(tend(&self.runtime), &mut self.following, &mut self.recording, true).await
+    }
+
+    /// Fires the next tick of a schedule, as if its time had come. Its job is enqueued, and runs when a claim finds it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn fire(&mut self, name: &str) -> Result<Firing, DatabaseError> {
+        beside(fire(&self.runtime, name), &mut self.following, &mut self.recording, true).await
     }
 
     /// Returns the number of attempts that run.

@@ -1,0 +1,45 @@
+//! Schedules that fire when the test says so.
+
+use pgjobq::Overlap;
+use pgjobq::testing::{FireError, TestQueue, assert_enqueued};
+
+use crate::jobs::{Ended, HOUR, log, nightly, note};
+
+#[pgjobq::test]
+async fn each_call_fires_the_next_tick(pg: TestQueue) -> Ended {
+    let log = log(&pg);
+    assert!(pg.drain().await?.is_empty(), "no drain fires it, whatever the time is");
+    let first = pg.fire_schedule(nightly::KIND).await?;
+    assert_eq!(pg.drain().await?.of(nightly::KIND).completed(), 1);
+    let second = pg.fire_schedule(nightly::KIND).await?;
+    assert_eq!(pg.drain().await?.of(nightly::KIND).completed(), 1);
+    assert_eq!(log.take(), [format!("{first:?}"), format!("{second:?}")], "the job knows its tick");
+    let between = second.duration_since(first).unwrap();
+    assert!(between >= 23 * HOUR && between <= 25 * HOUR, "a day, also in spring and autumn: {between:?}");
+    Ok(())
+}
+
+#[pgjobq::test]
+async fn tick_obeys_its_schedule(pg: TestQueue) {
+    let schedules = pg.client().schedules();
+    let skips = note::schedule("every 1h", "a".to_owned()).overlap(Overlap::Skip);
+    schedules.upsert("skips", skips).await.unwrap();
+    pg.fire_schedule("skips").await.unwrap();
+    pg.fire_schedule("skips").await.unwrap();
+    assert_enqueued!(pg, note, count = 1);
+    let missed = schedules.get("skips").await.unwrap().last_missed.unwrap();
+    assert!(missed.why.contains("has not ended"), "{}", missed.why);
+}
+
+#[pgjobq::test]
+async fn schedule_that_never_fires_is_reported(pg: TestQueue) {
+    let unknown = pg.fire_schedule("weekly").await.unwrap_err();
+    assert!(matches!(unknown, FireError::Unknown(_)), "{unknown}");
+    assert!(unknown.to_string().starts_with("there is no schedule `weekly`: "), "{unknown}");
+    pg.client().schedules().upsert("paused", note::schedule("every 1h", "a".to_owned())).await.unwrap();
+    pg.client().schedules().pause("paused").await.unwrap();
+    let paused = pg.fire_schedule("paused").await.unwrap_err();
+    assert!(matches!(paused, FireError::NeverFires(_)), "{paused}");
+    pg.client().schedules().resume("paused").await.unwrap();
+    pg.fire_schedule("paused").await.unwrap();
+}
