@@ -130,7 +130,7 @@ async fn failing_set_up_is_reported(pg: TestQueue) {
     assert_eq!(*panic.downcast::<String>().unwrap(), "the set-up `broken` failed: no table");
 }
 
-/// For `kept_database_can_be_looked_at_when_the_program_has_ended`.
+/// For `kept_database_outlives_the_program`.
 #[pgjobq::test]
 #[ignore = "it fails"]
 async fn fails_on_purpose(pg: TestQueue) {
@@ -139,7 +139,7 @@ async fn fails_on_purpose(pg: TestQueue) {
 }
 
 #[tokio::test]
-async fn kept_database_can_be_looked_at_when_the_program_has_ended() {
+async fn kept_database_outlives_the_program() {
     let folder = std::env::temp_dir().join(format!("pgjobq-kept-{}", std::process::id()));
     std::fs::create_dir(&folder).unwrap();
     let alone = |test| {

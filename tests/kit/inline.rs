@@ -85,7 +85,7 @@ async fn job_may_wait_for_a_task_that_enqueues(pg: TestQueue) -> Ended {
 }
 
 #[pgjobq::test]
-async fn job_that_uses_the_queue_of_its_test_fails_at_once(pg: TestQueue) -> Ended {
+async fn job_that_uses_its_tests_queue_fails_at_once(pg: TestQueue) -> Ended {
     let log = log(&pg);
     pg.state(pg.clone());
     pg.time_limit(Duration::from_secs(10));

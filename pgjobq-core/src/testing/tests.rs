@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
@@ -122,18 +121,30 @@ async fn kept_database_is_replaced_by_the_next_failure() {
 }
 
 #[tokio::test]
-async fn processes_that_start_at_once_share_a_template() {
+async fn template_that_another_process_names_at_once_is_shared() {
     let server = Server::start(ServerOptions::fast()).await.unwrap();
-    for _ in 0..10 {
-        let keepers: Vec<_> = (0..6).map(|_| start_keeper(options(&server))).collect();
-        for made in join_all(keepers.iter().map(|keeper| keeper.make(None))).await {
-            made.unwrap();
+    let (first, template) = (start_keeper(options(&server)), template(&server));
+    let made = first.make(None).await.unwrap();
+    end(first, &server, 0).await;
+    execute(&server, &format!("drop database {template}")).await;
+
+    // Another process has renamed its own, and not committed yet.
+    let mut other = options(&server).connect().await.unwrap();
+    let rename = format!("begin; alter database {made} rename to {template}");
+    sqlx::raw_sql(AssertSqlSafe(rename)).execute(&mut other).await.unwrap();
+    let second = start_keeper(options(&server));
+    let commit = async {
+        let mut connection = options(&server).connect().await.unwrap();
+        let waits = "select exists (select from pg_stat_activity
+                                     where wait_event_type = 'Lock' and query like 'alter database % rename to %')";
+        while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut connection).await.unwrap() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
-        for keeper in keepers {
-            tokio::task::spawn_blocking(|| drop(keeper)).await.unwrap();
-        }
-        execute(&server, &format!("drop database {} with (force)", template(&server))).await;
-    }
+        sqlx::raw_sql("commit").execute(&mut other).await.unwrap();
+    };
+    let (copied, ()) = tokio::join!(second.make(None), commit);
+    copied.unwrap();
+    end(second, &server, 0).await;
 }
 
 #[tokio::test]
