@@ -1,4 +1,5 @@
--- Tables of ours that vacuum has left behind, that it must not touch, or that are mostly empty space.
+-- Tables of ours that vacuum has left behind, that it must not touch, or that are mostly empty space; and indexes that an interrupted
+-- `reindex concurrently` has left. One that goes on has locked its table.
 -- $1 the least number of dead rows   $2 the least size in bytes of an empty table or index
 with ours as materialized (
     select c.oid, c.relname, format('%I.%I', n.nspname, c.relname) as name, c.reloptions, pg_relation_size(c.oid) as bytes,
@@ -29,3 +30,13 @@ select i.relname, format('the index %s of the table %s has %s for %s live rows: 
   from ours o join pg_index x on x.indrelid = o.oid join pg_class i on i.oid = x.indexrelid
        join pg_namespace n on n.oid = i.relnamespace
  where pg_relation_size(i.oid) >= $2::bigint and pg_relation_size(i.oid) > (o.live + o.dead) * 1024
+ union all
+select i.relname, format('the index %s of the table %s is left over from an interrupted `reindex`: writes maintain it, and nothing reads it',
+                         i.relname, o.name),
+       format('drop index concurrently %I.%I', n.nspname, i.relname), false, 'warning'
+  from ours o join pg_index x on x.indrelid = o.oid join pg_class i on i.oid = x.indexrelid
+       join pg_namespace n on n.oid = i.relnamespace
+ where not x.indisvalid and i.relname ~ '_cc(new|old)[0-9]*$'
+   and not exists (select from pg_locks l
+                    where l.relation = o.oid and l.database = (select oid from pg_database where datname = current_database())
+                      and l.mode = 'ShareUpdateExclusiveLock' and l.granted)

@@ -1,5 +1,5 @@
 -- Transactions, prepared ones, and replication slots that keep vacuum from removing dead rows. It sees the sessions of other roles only
--- with `pg_read_all_stats`. $1 the least age in microseconds
+-- with `pg_read_all_stats`. A slot of any database holds back all of them. $1 the least age in microseconds
 select 'session ' || a.pid as subject,
        format('session %s of %s (%s) has had a transaction open for %s: vacuum removes no row that died since', a.pid, a.usename,
               coalesce(nullif(a.application_name, ''), 'no name'), date_trunc('second', clock_timestamp() - a.xact_start)) as sentence,
@@ -17,8 +17,14 @@ select 'prepared transaction ' || p.gid,
  where p.database = current_database() and p.prepared < clock_timestamp() - $1::bigint * interval '1 microsecond'
  union all
 select 'replication slot ' || s.slot_name,
-       format('the replication slot %L is not in use, and holds back vacuum by %s transactions', s.slot_name,
+       format('the replication slot %L is not in use: it holds back vacuum by %s transactions, and the disk fills with WAL', s.slot_name,
               greatest(age(s.xmin), age(s.catalog_xmin))),
        format('select pg_drop_replication_slot(%L)', s.slot_name), false, 'error'
   from pg_replication_slots s
- where s.database = current_database() and not s.active and coalesce(s.xmin, s.catalog_xmin) is not null
+ where not s.active and coalesce(s.xmin, s.catalog_xmin) is not null
+ union all
+select 'replication slot ' || s.slot_name,
+       format('the replication slot %L is not in use: the disk fills with WAL', s.slot_name),
+       format('select pg_drop_replication_slot(%L)', s.slot_name), false, 'warning'
+  from pg_replication_slots s
+ where not s.active and coalesce(s.xmin, s.catalog_xmin) is null and s.restart_lsn is not null

@@ -13,12 +13,12 @@ use crate::stage::{Ran, Stage, cli_double, command, pgjobq};
 const OF_THE_SERVER: [&str; 3] = ["fsync", "full_page_writes", "synchronous_commit"];
 
 /// Examines the database, and returns the findings without those about the server, and the exit code.
-fn examined(stage: &Stage, arguments: &[&str]) -> (Vec<Value>, i32) {
+pub(crate) fn examined(stage: &Stage, arguments: &[&str]) -> (Vec<Value>, i32) {
     let ran = stage.pgjobq(&[&["doctor", "--json"], arguments].concat());
     (findings(&ran, "findings"), ran.code)
 }
 
-fn findings(ran: &Ran, which: &str) -> Vec<Value> {
+pub(crate) fn findings(ran: &Ran, which: &str) -> Vec<Value> {
     let json: Value =
         serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr));
     let mut found = json[which].as_array().unwrap().clone();
@@ -28,7 +28,7 @@ fn findings(ran: &Ran, which: &str) -> Vec<Value> {
 
 /// Returns the one finding that is there, after the check of this name.
 #[track_caller]
-fn only(found: &[Value], check: &str) -> Value {
+pub(crate) fn only(found: &[Value], check: &str) -> Value {
     assert!(found.len() == 1 && found[0]["check"] == check, "{check}: {found:#?}");
     found[0].clone()
 }
@@ -123,6 +123,48 @@ async fn faults_of_tables_are_found_and_repaired() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn faults_of_indexes_are_found_and_repaired() {
+    let stage = Stage::new().await;
+    // Vacuum gives the pages of the table back, and those of its index stay.
+    stage
+        .run_sql(
+            "alter table pgjobq.progress set (autovacuum_enabled = off);
+             insert into pgjobq.progress (shard, job, ticket, percent, message, said_at)
+                 select 0, gen_random_uuid(), n, 1, '', now() from generate_series(1, 100000) n;
+             delete from pgjobq.progress",
+        )
+        .await;
+    stage.run_sql("vacuum (analyze) pgjobq.progress").await;
+    stage.run_sql("alter table pgjobq.progress reset (autovacuum_enabled)").await;
+    let (found, _) = examined(&stage, &["--empty-bytes", "1000000"]);
+    let empty = only(&found, "tables");
+    assert!(empty["sentence"].as_str().unwrap().starts_with("the index progress_"), "{empty:#}");
+    assert_eq!((&empty["repair"]["is_safe"], &empty["severity"]), (&false.into(), &"warning".into()));
+    stage.run_sql(empty["repair"]["sql"].as_str().unwrap()).await;
+    assert_eq!(examined(&stage, &["--empty-bytes", "1000000"]).0, [Value::Null; 0]);
+
+    stage
+        .run_sql(
+            "create index jobs_in_line_ccnew on pgjobq.jobs (created_at);
+             update pg_index set indisvalid = false where indexrelid = 'pgjobq.jobs_in_line_ccnew'::regclass",
+        )
+        .await;
+    let left = only(&examined(&stage, &[]).0, "tables");
+    assert_eq!(left["repair"]["sql"], "drop index concurrently pgjobq.jobs_in_line_ccnew");
+    let mut building = sqlx::PgConnection::connect(&stage.url()).await.unwrap();
+    sqlx::raw_sql("begin; lock table pgjobq.jobs in share update exclusive mode")
+        .execute(&mut building)
+        .await
+        .unwrap();
+    assert_eq!(examined(&stage, &[]).0, [Value::Null; 0], "a build that goes on is no fault");
+    building.close().await.unwrap();
+    stage.until("not exists (select from pg_locks where mode = 'ShareUpdateExclusiveLock' and relation = 'pgjobq.jobs'::regclass)").await;
+    stage.run_sql(left["repair"]["sql"].as_str().unwrap()).await;
+    assert_eq!(examined(&stage, &[]).0, [Value::Null; 0]);
+    stage.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn open_transaction_is_found_and_ended_by_its_repair() {
     let stage = Stage::new().await;
     let mut held = sqlx::PgConnection::connect(&stage.url()).await.unwrap();
@@ -151,12 +193,21 @@ async fn settings_of_role_and_database_are_found() {
     assert_eq!(found["repair"]["sql"], repair.as_str());
     stage.run_sql(&format!("begin read write; {repair}; commit")).await;
     assert_eq!(examined(&stage, &[]).0, [Value::Null; 0]);
-    let all = stage.pgjobq(&["doctor", "--json"]);
-    let all: Value = serde_json::from_str(&all.stdout).unwrap();
-    let fsync = all["findings"].as_array().unwrap().iter().find(|finding| finding["subject"] == "fsync");
-    if stage.text("current_setting('fsync')").await == "off" {
-        assert_eq!(fsync.unwrap()["repair"]["sql"], "alter system set fsync = 'on'; select pg_reload_conf()");
+    let role = format!("pgjobq_cli_{}", pgjobq::JobId::new().as_uuid().simple());
+    stage.run_sql(&format!("create role {role} superuser login")).await;
+    for place in [format!("role {role}"), format!("role {role} in database {database}")] {
+        stage.run_sql(&format!("alter {place} set default_transaction_read_only = on")).await;
+        let ran = pgjobq(&["--url", &stage.url_of(&role), "doctor", "--json"]);
+        let repair = only(&findings(&ran, "findings"), "settings")["repair"]["sql"].clone();
+        assert_eq!(
+            (repair, ran.code),
+            (format!("alter {place} reset default_transaction_read_only").into(), 7)
+        );
+        stage.run_sql(&format!("alter {place} reset default_transaction_read_only")).await;
+        let ran = pgjobq(&["--url", &stage.url_of(&role), "doctor", "--json"]);
+        assert_eq!(findings(&ran, "findings"), [Value::Null; 0]);
     }
+    stage.run_sql(&format!("drop role {role}")).await;
     stage.drop().await;
 }
 

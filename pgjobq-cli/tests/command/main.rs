@@ -12,6 +12,8 @@ mod stage;
 
 mod acts; // Commands that change something.
 mod doctor; // Each planted fault is found, and repaired.
+mod doctor_killed; // A death in the middle of a repair loses nothing.
+mod doctor_server; // Faults of the server, on servers that have them.
 mod errors; // What a person reads who made a mistake, and the exit codes.
 mod help; // Completions, pages, and output that nobody reads.
 mod lists; // Commands that only look.

@@ -1,6 +1,6 @@
 //! A database for one test, and runs of the command on it.
 
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use pgjobq::prelude::*;
@@ -9,7 +9,7 @@ use pgjobq::sqlx::{self, AssertSqlSafe, ConnectOptions as _, PgPool};
 use serde_json::Value;
 
 /// The time in which anything that a test waits for happens, on a machine that is far slower than usual.
-const PATIENCE: Duration = Duration::from_secs(100);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
 #[job]
@@ -24,7 +24,7 @@ pub(crate) async fn cli_die(message: String) -> Result<()> {
 
 /// A database of its own for one test.
 pub(crate) struct Stage {
-    _server: pgjobq::dev::Database,
+    _server: Option<pgjobq::dev::Database>,
     admin: PgPool,
     name: String,
     pub(crate) options: PgConnectOptions,
@@ -49,12 +49,18 @@ impl Stage {
     /// Creates a database without our schema.
     pub(crate) async fn empty() -> Self {
         let server = pgjobq::dev::database().await.unwrap();
-        let admin = PgPoolOptions::new().max_connections(1).connect(server.url()).await.unwrap();
+        let stage = Self::on(server.url()).await;
+        Self { _server: Some(server), ..stage }
+    }
+
+    /// Creates a database without our schema on the server at this URL.
+    pub(crate) async fn on(url: &str) -> Self {
+        let admin = PgPoolOptions::new().max_connections(1).connect(url).await.unwrap();
         let name = format!("pgjobq_cli_{}", JobId::new().as_uuid().simple());
         run_sql(&admin, &format!("create database {name}")).await;
         let options = admin.connect_options().as_ref().clone().database(&name);
         let pool = PgPoolOptions::new().max_connections(8).connect_with(options.clone()).await.unwrap();
-        Self { _server: server, admin, name, options, client: Client::new(pool) }
+        Self { _server: None, admin, name, options, client: Client::new(pool) }
     }
 
     pub(crate) async fn run_sql(&self, sql: &str) {
@@ -75,6 +81,12 @@ impl Stage {
             }
         };
         tokio::time::timeout(PATIENCE, looked).await.unwrap_or_else(|_| panic!("never true: {sql}"));
+    }
+
+    /// Starts the command on this database, and does not wait for its end.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        let mut started = command(&[&["--url", &self.url()], arguments].concat());
+        started.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// Starts a worker of the queue `default`.
@@ -131,13 +143,29 @@ async fn run_sql(pool: &PgPool, sql: &str) {
 /// The command without a database of its environment.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pgjobq"));
-    command.args(arguments).env_remove("DATABASE_URL").env_remove("PGJOBQ_SCHEMA").stdin(Stdio::null());
+    command.args(arguments).stdin(Stdio::null());
+    for variable in ["DATABASE_URL", "PGJOBQ_SCHEMA", "PGJOBQ_PASSWORD"] {
+        command.env_remove(variable);
+    }
     command
 }
 
 /// Runs the command.
 pub(crate) fn pgjobq(arguments: &[&str]) -> Ran {
-    let Output { status, stdout, stderr } = command(arguments).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { code: status.code().unwrap(), stdout: text(stdout), stderr: text(stderr) }
+    Ran::of(command(arguments).output().unwrap())
+}
+
+impl Ran {
+    pub(crate) fn of(output: Output) -> Self {
+        let Output { status, stdout, stderr } = output;
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: status.code().unwrap(), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// Sends a signal to a command that runs, and waits for its end.
+    pub(crate) fn after_signal(child: Child, signal: &str) -> Self {
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        Self::of(child.wait_with_output().unwrap())
+    }
 }
