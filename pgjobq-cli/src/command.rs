@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use crate::bench::Bench;
 use crate::commands::actions::Actions;
 use crate::commands::cancel::Cancel;
 use crate::commands::completions::Completions;
@@ -20,15 +21,26 @@ use crate::commands::pause::Pause;
 use crate::commands::requeue::Requeue;
 use crate::commands::resume::Resume;
 use crate::commands::retry::Retry;
+use crate::commands::schedules::Schedules;
 use crate::commands::sql::Sql;
 use crate::commands::stats::Stats;
 use crate::commands::workflows::Workflows;
 use crate::connection::Connection;
 use crate::failure::{EXIT_CODES, Failure};
 use crate::output::Output;
+#[cfg(feature = "serve")]
+use crate::serve::Serve;
 use crate::session::Session;
 #[cfg(feature = "top")]
 use crate::top::Top;
+
+/// The connections of a command.
+const CONNECTIONS: u32 = 3;
+/// The connections of the dashboard: one for each request that uses the database at a time, and one for the statistics.
+#[cfg(feature = "serve")]
+const SERVE_CONNECTIONS: u32 = 5;
+/// The connections of a measurement, beside those of its worker.
+const BENCH_CONNECTIONS: u32 = 4;
 
 /// Operates the background jobs of pgjobq in PostgreSQL.
 #[derive(Parser)]
@@ -53,6 +65,7 @@ enum Command {
     Explain(Explain),
     Dead(Dead),
     Workflows(Workflows),
+    Schedules(Schedules),
     Enqueue(Enqueue),
     Retry(Retry),
     Cancel(Cancel),
@@ -63,6 +76,9 @@ enum Command {
     Doctor(Doctor),
     #[cfg(feature = "top")]
     Top(Top),
+    #[cfg(feature = "serve")]
+    Serve(Serve),
+    Bench(Bench),
     Sql(Sql),
     Grants(Grants),
     Completions(Completions),
@@ -93,13 +109,23 @@ impl Command {
             Self::Man(man) => return man.run(Cli::command(), out),
             _ => {}
         }
-        let session = Session::open(&connection, out).await?;
-        if !matches!(self, Self::Migrate(_) | Self::Doctor(_)) {
+        let session = Session::open(&connection, self.connections(), out).await?;
+        if !matches!(self, Self::Migrate(_) | Self::Doctor(_) | Self::Bench(_)) {
             session.client.check_schema().await?;
         }
         let ran = self.run_in(&session).await;
         session.close().await;
         ran
+    }
+
+    /// The most connections that it opens.
+    fn connections(&self) -> u32 {
+        match self {
+            #[cfg(feature = "serve")]
+            Self::Serve(_) => SERVE_CONNECTIONS,
+            Self::Bench(_) => BENCH_CONNECTIONS,
+            _ => CONNECTIONS,
+        }
     }
 
     async fn run_in(self, session: &Session) -> Result<(), Failure> {
@@ -111,6 +137,7 @@ impl Command {
             Self::Explain(explain) => explain.run(session).await,
             Self::Dead(dead) => dead.run(session).await,
             Self::Workflows(workflows) => workflows.run(session).await,
+            Self::Schedules(schedules) => schedules.run(session).await,
             Self::Enqueue(enqueue) => enqueue.run(session).await,
             Self::Retry(retry) => retry.run(session).await,
             Self::Cancel(cancel) => cancel.run(session).await,
@@ -121,6 +148,9 @@ impl Command {
             Self::Doctor(doctor) => doctor.run(session).await,
             #[cfg(feature = "top")]
             Self::Top(top) => top.run(session).await,
+            #[cfg(feature = "serve")]
+            Self::Serve(serve) => serve.run(session).await,
+            Self::Bench(bench) => bench.run(session).await,
             Self::Sql(_) | Self::Grants(_) | Self::Completions(_) | Self::Man(_) => Ok(()),
         }
     }

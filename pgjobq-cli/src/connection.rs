@@ -9,9 +9,6 @@ use pgjobq::sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::failure::Failure;
 
-/// The connections of one command.
-const MAX_CONNECTIONS: u32 = 3;
-
 /// The database and the schema.
 #[derive(Args)]
 pub(crate) struct Connection {
@@ -27,12 +24,11 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects, so that a wrong address fails at once with its own error.
-    pub(crate) async fn client(&self) -> Result<Client, Failure> {
+    /// Connects, so that a wrong address fails at once with its own error. The client opens at most this many connections.
+    pub(crate) async fn client(&self, most: u32) -> Result<Client, Failure> {
         let options = self.options()?;
         self.probe(&options).await?;
-        let pool =
-            PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(self.connect_timeout);
+        let pool = PgPoolOptions::new().max_connections(most).acquire_timeout(self.connect_timeout);
         let client = Client::builder(pool.connect_lazy_with(options)).schema(&self.schema).build();
         client.map_err(|error| Failure::Usage(error.to_string()))
     }
@@ -71,7 +67,7 @@ impl Connection {
 }
 
 /// Returns the innermost message of an error of sqlx, whose outer ones say only "error communicating with database".
-fn cause(error: &pgjobq::sqlx::Error) -> String {
+pub(crate) fn cause(error: &pgjobq::sqlx::Error) -> String {
     use pgjobq::sqlx::Error;
     match error {
         Error::Database(refusal) => refusal.message().to_owned(),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use pgjobq::filter::FilterError;
 use pgjobq::{
     ActionError, DatabaseError, EnqueueByKindError, HandleError, MigrateError, PauseError, RetryError,
+    ScheduleError,
 };
 
 /// The exit codes, for the help of the command.
@@ -13,11 +14,12 @@ Exit codes:
   0  done
   1  refused by the database, or nothing could be changed
   2  wrong usage: an option, a filter, a URL
-  3  no such job, workflow, queue or action
+  3  no such job, workflow, queue, schedule or action
   4  not confirmed: look at the count, and add --yes
   5  the schema is missing or not up to date
   6  the database could not be reached, or did not answer
-  7  the doctor has found a fault";
+  7  the doctor has found a fault
+  8  interrupted by a signal, and cleaned up";
 
 /// The reason for which a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +45,9 @@ pub(crate) enum Failure {
     /// The doctor has found faults.
     #[error("{0}")]
     Faults(String),
+    /// A signal has interrupted the command, which has cleaned up.
+    #[error("{0}")]
+    Interrupted(String),
     /// The reader of the output is gone. It needs no message.
     #[error("the output was closed")]
     Closed,
@@ -59,6 +64,7 @@ impl Failure {
             Self::Schema(_) => "schema",
             Self::Unreachable(_) => "unreachable",
             Self::Faults(_) => "faults",
+            Self::Interrupted(_) => "interrupted",
             Self::Closed => "closed",
         }
     }
@@ -73,6 +79,7 @@ impl Failure {
             Self::Schema(_) => 5,
             Self::Unreachable(_) => 6,
             Self::Faults(_) => 7,
+            Self::Interrupted(_) => 8,
         })
     }
 
@@ -135,6 +142,25 @@ impl From<PauseError> for Failure {
             PauseError::Database(error) => error.into(),
             PauseError::UnknownQueue(name) => Self::NotFound(format!("queue `{name}` does not exist")),
             other => Self::Usage(other.to_string()),
+        }
+    }
+}
+
+impl From<ScheduleError> for Failure {
+    fn from(error: ScheduleError) -> Self {
+        match error {
+            ScheduleError::Database(error)
+            | ScheduleError::NotEnqueued { error: error @ DatabaseError::NoPermission { .. }, .. } => {
+                error.into()
+            }
+            ScheduleError::Unknown(name) => {
+                let instead = "`pgjobq schedules` lists all of them";
+                Self::NotFound(format!("there is no schedule `{name}`: {instead}"))
+            }
+            ScheduleError::InCode(name) => Self::Refused(format!(
+                "the schedule `{name}` is in the code of running workers: `pgjobq schedules {name} --pause` pauses it"
+            )),
+            other => Self::Refused(other.to_string()),
         }
     }
 }

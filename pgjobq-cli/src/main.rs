@@ -1,5 +1,6 @@
 //! The command `pgjobq`: operates the jobs of pgjobq from a terminal or a script. Its README says what it can do.
 
+mod bench;
 mod command;
 mod commands;
 mod confirm;
@@ -7,6 +8,9 @@ mod connection;
 mod failure;
 mod json;
 mod output;
+mod schedule;
+#[cfg(feature = "serve")]
+mod serve;
 mod session;
 mod table;
 mod text;
@@ -20,7 +24,7 @@ use clap::Parser as _;
 
 use crate::command::Cli;
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() -> ExitCode {
     match Cli::try_parse() {
         Ok(cli) => cli.run().await,

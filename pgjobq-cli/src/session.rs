@@ -14,8 +14,9 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) async fn open(connection: &Connection, out: Output) -> Result<Self, Failure> {
-        Ok(Self { client: connection.client().await?, schema: connection.schema.clone(), out })
+    /// Connects, with at most this many connections.
+    pub(crate) async fn open(connection: &Connection, most: u32, out: Output) -> Result<Self, Failure> {
+        Ok(Self { client: connection.client(most).await?, schema: connection.schema.clone(), out })
     }
 
     /// Closes the connections, so that the server logs no broken one.

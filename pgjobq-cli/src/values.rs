@@ -19,6 +19,12 @@ pub(crate) fn moment(text: &str) -> Result<SystemTime, String> {
     parsed.map_err(|error| format!("{error}; write it in UTC, as `2027-01-31T12:00:00Z`"))
 }
 
+/// Parses an address with a port: `127.0.0.1:8080`.
+#[cfg(feature = "serve")]
+pub(crate) fn address(text: &str) -> Result<std::net::SocketAddr, String> {
+    text.parse().map_err(|_| "write an address and a port, as 127.0.0.1:8080 or [::1]:8080".to_owned())
+}
+
 /// Parses a filter, and marks the place of a mistake.
 pub(crate) fn filter(text: &str) -> Result<Filter, Failure> {
     text.parse().map_err(|error| Failure::filter(text, &error))

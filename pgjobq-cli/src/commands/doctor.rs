@@ -82,7 +82,7 @@ async fn repair(session: &Session, findings: &[Finding]) -> Vec<Finding> {
         let Some(repair) = finding.repair.as_ref().filter(|repair| repair.is_safe) else { continue };
         let is_migration = finding.check == Check::Schema && finding.subject == "migrations";
         let done = if is_migration {
-            session.client.migrate().await.map_err(|error| error.to_string())
+            session.client.migrate_schema().await.map_err(|error| error.to_string())
         } else {
             let run = sqlx::raw_sql(AssertSqlSafe(repair.sql.clone())).execute(session.client.pool()).await;
             run.map(drop).map_err(|error| error.to_string())

@@ -50,7 +50,7 @@ impl Migrate {
             let behind = || Failure::Schema(format!("the schema `{schema}` is not up to date: {instead}"));
             return up_to_date.then_some(()).ok_or_else(behind);
         }
-        session.client.migrate().await?;
+        session.client.migrate_schema().await?;
         (answer.migrated, answer.up_to_date) = (pending.is_some(), true);
         let done = if answer.migrated { "was migrated" } else { "was up to date" };
         out.print(&answer, || format!("the schema `{schema}` {done}"))

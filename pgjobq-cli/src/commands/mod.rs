@@ -16,6 +16,7 @@ pub(crate) mod pause;
 pub(crate) mod requeue;
 pub(crate) mod resume;
 pub(crate) mod retry;
+pub(crate) mod schedules;
 pub(crate) mod sql;
 pub(crate) mod stats;
 pub(crate) mod workflows;

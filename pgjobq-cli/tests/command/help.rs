@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use crate::stage::{Stage, command, pgjobq};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 23] = [
     "migrate",
     "stats",
     "jobs",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 20] = [
     "explain",
     "dead",
     "workflows",
+    "schedules",
     "enqueue",
     "retry",
     "cancel",
@@ -21,6 +22,8 @@ const COMMANDS: [&str; 20] = [
     "resume",
     "doctor",
     "top",
+    "serve",
+    "bench",
     "sql",
     "grants",
     "completions",

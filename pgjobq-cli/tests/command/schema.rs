@@ -14,6 +14,9 @@ async fn migrate_creates_checks_and_prints() {
     assert!(script.starts_with("begin;\n") && script.ends_with("commit;\n"), "{script}");
     assert_eq!(stage.text("to_regnamespace('pgjobq') is null").await, "true", "printing changes nothing");
     assert_eq!(stage.text_of(&["migrate"]), "the schema `pgjobq` was migrated\n");
+    let recorded =
+        "(select count(*) from pgjobq.kinds) || ' ' || (select string_agg(name, ',') from pgjobq.queues)";
+    assert_eq!(stage.text(recorded).await, "0 default", "a job of the command is nothing to an application");
     assert_eq!(stage.text_of(&["migrate"]), "the schema `pgjobq` was up to date\n");
     assert_eq!(stage.text_of(&["migrate", "--check"]), "the schema `pgjobq` is up to date\n");
     let json = stage.json_of(&["migrate", "--check"]);

@@ -78,6 +78,17 @@ impl Client {
         if let Some(duplicate) = duplicates.into_iter().next() {
             return Err(MigrateError::DuplicateKind(duplicate));
         }
+        self.migrate_schema().await?;
+        Ok(self.record(&registry).await?)
+    }
+
+    /// Brings the schema up to date like [`migrate`](Self::migrate), and records nothing of this program: for tools, whose own job
+    /// functions are nothing to the database of an application.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`migrate`](Self::migrate).
+    pub async fn migrate_schema(&self) -> Result<(), MigrateError> {
         let shared = std::sync::Arc::clone(self.shared());
         // Runs in a task of its own, so that a caller that is dropped does not drop a transaction half-way.
         let migrated = tokio::spawn(async move { run(&shared).await }).await;
@@ -88,7 +99,6 @@ impl Client {
         self.check_shards().await?;
         self.save_queue("default").await?;
         self.repair_tickets().await?;
-        self.record(&registry).await?;
         self.make_partitions_unless_locked(Duration::ZERO).await?.warn();
         Ok(())
     }

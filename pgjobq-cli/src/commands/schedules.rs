@@ -1,0 +1,98 @@
+//! `pgjobq schedules`
+
+use clap::Args;
+use pgjobq::{JobId, ScheduleError};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::schedule::{ScheduleJson, shown, state_of};
+use crate::session::Session;
+use crate::table::Table;
+use crate::text::moment;
+
+/// List schedules, show one with its next runs, run it now, pause, resume or remove it
+#[derive(Args)]
+pub(crate) struct Schedules {
+    /// Only this schedule
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// The number of its next runs to show
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(..=1000), value_name = "RUNS")]
+    next: u16,
+    /// Enqueue a job of it now, even if it is paused. Its ticks do not move
+    #[arg(long, requires = "name", conflicts_with_all = ["pause", "resume", "remove"])]
+    run_now: bool,
+    /// Let its ticks pass without jobs
+    #[arg(long, requires = "name", conflicts_with_all = ["resume", "remove"])]
+    pause: bool,
+    /// End its pause, with the next tick
+    #[arg(long, requires = "name", conflicts_with = "remove")]
+    resume: bool,
+    /// Remove what a program has set by this name. A schedule in the code follows the code again
+    #[arg(long, requires = "name")]
+    remove: bool,
+}
+
+#[derive(Serialize)]
+struct RunJson<'s> {
+    schedule: &'s str,
+    job: JobId,
+}
+
+#[derive(Serialize)]
+struct RemovedJson<'s> {
+    schedule: &'s str,
+    removed: bool,
+}
+
+impl Schedules {
+    pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
+        let Some(name) = self.name.as_deref() else { return self.list(session).await };
+        let (schedules, out) = (session.client.schedules(), session.out);
+        if self.run_now {
+            let job = schedules.run_now(name).await?;
+            return out.print(&RunJson { schedule: name, job }, || job);
+        }
+        if self.pause {
+            schedules.pause(name).await?;
+        } else if self.resume {
+            schedules.resume(name).await?;
+        } else if self.remove {
+            schedules.remove(name).await?;
+        }
+        let schedule = match schedules.get(name).await {
+            // One that is in the code as well is still there.
+            Err(ScheduleError::Unknown(_)) if self.remove => {
+                let json = RemovedJson { schedule: name, removed: true };
+                return out.print(&json, || format!("the schedule `{name}` is removed"));
+            }
+            found => found?,
+        };
+        let runs = self.next.into();
+        out.print(&ScheduleJson::of(&schedule, runs)?, || shown(&schedule, runs))
+    }
+
+    async fn list(&self, session: &Session) -> Result<(), Failure> {
+        let schedules = session.client.schedules().list().await?;
+        let json = schedules.iter().map(|schedule| ScheduleJson::of(schedule, self.next.into()));
+        let json = json.collect::<Result<Vec<_>, _>>()?;
+        session.out.print(&json, || {
+            let mut table =
+                Table::new(&["NAME", "KIND", "AT", "ZONE", "STATE", "NEXT RUN", "LAST RUN", "LAST MISSED"]);
+            for schedule in &schedules {
+                let at = |at: Option<_>| at.map_or("-".to_owned(), moment);
+                table.row([
+                    schedule.name.clone(),
+                    schedule.kind.clone(),
+                    schedule.text.clone(),
+                    schedule.timezone.clone(),
+                    state_of(schedule).to_owned(),
+                    at(schedule.next_at),
+                    at(schedule.last_tick),
+                    at(schedule.last_missed.as_ref().map(|missed| missed.at)),
+                ]);
+            }
+            table
+        })
+    }
+}
