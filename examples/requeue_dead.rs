@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     client.migrate().await?;
     let worker = Worker::builder(&client)
         .state(MailServer { up: AtomicBool::new(false) })
-        .on_dead(|job| async move { println!("alert: {} {} is dead", job.kind, job.args["user"]) })
+        .on_dead(|job| async move { println!("alert: {} {} is dead", job.kind, job.id) })
         .build()
         .await?
         .start();

@@ -3,12 +3,14 @@
 
 -- Requests to cancel a workflow: steps that have not started end, and running ones are asked to stop. It
 -- takes effect after the transaction commits. Steps that are added later are cancelled, too. Returns false if
--- no such workflow runs.
-create or replace function pgjobq.cancel_workflow(workflow uuid, reason text default null)
+-- no such workflow runs. `role` is the session user; `asked_by` is what the caller claims.
+create or replace function pgjobq.cancel_workflow(
+    workflow uuid, reason text default null, by text default null)
 returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     insert into pgjobq.cancels (shard, job, created_at, is_workflow, asked_by, role, reason)
-    select w.shard, w.id, w.created_at, true, session_user, session_user, cancel_workflow.reason
+    select w.shard, w.id, w.created_at, true, coalesce(left(cancel_workflow.by, 1000), session_user),
+           session_user, left(cancel_workflow.reason, 1000)
       from pgjobq.settings s, pgjobq.workflows w
      where w.shard = pgjobq.shard_of(cancel_workflow.workflow, s.shards)
        and w.id = cancel_workflow.workflow and w.ended_at is null;

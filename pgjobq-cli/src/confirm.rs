@@ -42,6 +42,9 @@ impl Confirm {
             let preview = action.preview().await?;
             session.out.print(&PreviewJson::from(&preview), || &preview)?;
             let count = preview.count;
+            if count.jobs == 0 {
+                return Err(Failure::Refused("no job matches that it would change".to_owned()));
+            }
             return Err(Failure::Unconfirmed(format!(
                 "nothing was changed: add --yes to change {count} jobs"
             )));
@@ -50,6 +53,9 @@ impl Confirm {
         session.out.print(&ActionJson::from(&report), || &report)?;
         match report.state {
             ActionState::Stopped => Err(Failure::Refused(format!("action {} was stopped", report.id))),
+            ActionState::Done if report.changed == 0 => {
+                Err(Failure::Refused(format!("action {} changed no job", report.id)))
+            }
             _ => Ok(()),
         }
     }
@@ -85,10 +91,9 @@ impl Confirm {
             report = started.wait() => Ok(report?),
             _ = tokio::signal::ctrl_c() => {
                 let id = started.id();
-                session.out.note(&format!(
+                Err(Failure::Interrupted(format!(
                     "action {id} goes on in the running workers; `pgjobq actions {id} --stop` stops it"
-                ));
-                Ok(started.progress().await?)
+                )))
             }
         }
     }

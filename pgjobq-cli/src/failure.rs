@@ -19,7 +19,7 @@ Exit codes:
   5  the schema is missing or not up to date
   6  the database could not be reached, or did not answer
   7  the doctor has found a fault
-  8  interrupted by a signal, and cleaned up";
+  8  interrupted by a signal";
 
 /// The reason for which a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,7 @@ pub(crate) enum Failure {
     /// The doctor has found faults.
     #[error("{0}")]
     Faults(String),
-    /// A signal has interrupted the command, which has cleaned up.
+    /// A signal has interrupted the command.
     #[error("{0}")]
     Interrupted(String),
     /// The reader of the output is gone. It needs no message.

@@ -8,6 +8,9 @@ use pgjobq::{
     QueueOverview,
 };
 use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::failure::Failure;
 
 /// Returns a time as RFC 3339, to the microsecond.
 pub(crate) fn time(at: SystemTime) -> String {
@@ -16,6 +19,11 @@ pub(crate) fn time(at: SystemTime) -> String {
 
 pub(crate) fn times(at: Option<SystemTime>) -> Option<String> {
     at.map(time)
+}
+
+/// Returns JSON text as it is, so that each number is exact.
+pub(crate) fn raw(json: &str) -> Result<Box<RawValue>, Failure> {
+    RawValue::from_string(json.to_owned()).map_err(|error| Failure::Refused(error.to_string()))
 }
 
 #[derive(Serialize)]

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::text::plain;
+use crate::text::{plain, plain_json};
 
 /// The form of the output.
 #[derive(Clone, Copy)]
@@ -39,11 +39,16 @@ impl Output {
         if self.json {
             let json =
                 serde_json::to_string_pretty(json).map_err(|error| Failure::Refused(error.to_string()))?;
-            return self.raw(&format!("{json}\n"));
+            return self.json(&json);
         }
         let text = text().to_string();
         let lines: String = text.lines().map(|line| plain(line) + "\n").collect();
         self.raw(&lines)
+    }
+
+    /// Prints JSON text.
+    pub(crate) fn json(self, json: &str) -> Result<(), Failure> {
+        self.raw(&(plain_json(json) + "\n"))
     }
 
     /// Prints text of ours, unchanged: a script, a page.
@@ -70,7 +75,7 @@ impl Output {
         let message = failure.to_string();
         let text = if self.json {
             let error = ErrorJson { error: failure.code(), message: &message };
-            serde_json::to_string(&error).unwrap_or(message)
+            plain_json(&serde_json::to_string(&error).unwrap_or_default())
         } else {
             let lines: Vec<_> = message.lines().map(plain).collect();
             format!("error: {}", lines.join("\n"))

@@ -16,9 +16,26 @@ pub(crate) fn plain(line: &str) -> String {
     text
 }
 
+/// Returns JSON without characters that would control a terminal. They stand only within its strings, where an escape is the same
+/// character; line ends and tabs also stand between its values.
+pub(crate) fn plain_json(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if matches!(letter, '\n' | '\r' | '\t') || !letter.is_control() && !is_format(letter) {
+            text.push(letter);
+        } else {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        }
+    }
+    text
+}
+
 /// Returns whether a character reorders or hides others.
 fn is_format(letter: char) -> bool {
-    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Returns the first line of a text, cut to this number of characters.
@@ -55,6 +72,7 @@ pub(crate) fn count(count: u64, exact: bool) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -62,6 +80,16 @@ mod tests {
     fn hostile_text_controls_no_terminal() {
         assert_eq!(plain("a\u{1b}[2Jb\rc\u{202e}d"), "a\\u{1b}[2Jb\\u{d}c\\u{202e}d");
         assert_eq!(plain("plain — ünïcode 日本"), "plain — ünïcode 日本");
+    }
+
+    #[test]
+    fn escaped_json_is_the_same_value() {
+        let hostile = "a\u{7f}\u{9b}31m\u{202e}\u{61c}\u{e0041}\u{1b}z \" \\ ü";
+        let json = serde_json::to_string_pretty(&[hostile]).unwrap();
+        let escaped = plain_json(&json);
+        assert!(escaped.contains(r"a\u007f\u009b31m\u202e\u061c\udb40\udc41\u001bz"), "{escaped}");
+        assert!(escaped.chars().all(|letter| letter == '\n' || !letter.is_control()), "{escaped:?}");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&escaped).unwrap(), [hostile]);
     }
 
     #[test]

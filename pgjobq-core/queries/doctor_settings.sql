@@ -1,9 +1,18 @@
--- Settings of this server, database or role that hurt jobs.
-select s.name as subject, format('`%s` is %s: %s', s.name, s.setting, w.harm) as sentence,
-       case s.source when 'user' then format('alter role %I reset %I', current_user, s.name)
-                     when 'database' then format('alter database %I reset %I', current_database(), s.name)
-                     when 'database user' then format('alter role %I in database %I reset %I', current_user, current_database(), s.name)
-                     else format('alter system set %I = %L; select pg_reload_conf()', s.name, w.good) end as repair,
+-- Settings of this server, database or role that hurt jobs. No statement changes what a connection asks for
+-- itself, or what the command line of the server says.
+select s.name as subject,
+       format('`%s` is %s%s: %s', s.name, s.setting,
+              case when s.source in ('client', 'session')
+                   then ' for this connection, because its URL, its program or PGOPTIONS sets it'
+                   when s.source = 'command line' then ', because the command line of the server says so' end,
+              w.harm) as sentence,
+       case when s.source = 'user' then format('alter role %I reset %I', current_user, s.name)
+            when s.source = 'database' then format('alter database %I reset %I', current_database(), s.name)
+            when s.source = 'database user'
+            then format('alter role %I in database %I reset %I', current_user, current_database(), s.name)
+            when s.source = 'global' then format('alter role all reset %I', s.name)
+            when s.source in ('default', 'environment variable', 'configuration file')
+            then format('alter system set %I = %L; select pg_reload_conf()', s.name, w.good) end as repair,
        false as is_safe, w.severity
   from (values ('fsync', 'off', 'on', 'error', 'a crash of the server can damage everything'),
                ('full_page_writes', 'off', 'on', 'error', 'a crash of the server can damage pages'),

@@ -44,7 +44,7 @@ pub(crate) async fn plan(stage: Arc<Stage>, seed: u64, goes_on: Arc<AtomicBool>)
                 if cancels {
                     sleep(Duration::from_millis(dice.u64(..2000))).await;
                     // It may have ended, and the answer may be lost.
-                    drop(timeout(ANSWER_WITHIN, flow.handle.cancel_because(&client, "by chance")).await);
+                    drop(timeout(ANSWER_WITHIN, flow.handle.cancel(&client).because("by chance")).await);
                 }
             }
             Ok(None) => {}

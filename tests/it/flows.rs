@@ -173,11 +173,14 @@ async fn held_step_waits_for_a_person(db: TestDb) {
     assert!(!run.resume(&db.client, &held).await.unwrap());
     let refused = run.resume(&db.client, &needs).await.unwrap_err().to_string();
     assert!(refused.contains("it needs the output of its parent `wf_fail`"), "{refused}");
-    assert!(run.cancel_because(&db.client, "nobody needs it").await.unwrap());
+    assert!(run.cancel(&db.client).by("ada").because("nobody needs it").await.unwrap());
     assert_eq!(run.wait(&db.client).await.unwrap(), WorkflowOutcome::Cancelled);
     assert_eq!(run.output(&db.client, &needs).await.unwrap(), Outcome::Cancelled);
     let status = run.status(&db.client).await.unwrap().unwrap();
-    assert_eq!(status.cancelled_for.as_deref(), Some("nobody needs it"));
+    assert_eq!(
+        (status.cancelled_by.as_deref(), status.cancelled_for.as_deref()),
+        (Some("ada"), Some("nobody needs it"))
+    );
     assert!(!run.cancel(&db.client).await.unwrap());
     worker.shutdown().await.unwrap();
 }

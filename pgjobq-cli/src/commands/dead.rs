@@ -3,9 +3,10 @@
 use clap::Args;
 use pgjobq::{EndedJob, JobId};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::failure::Failure;
-use crate::json::{FailedJson, time};
+use crate::json::{FailedJson, raw, time};
 use crate::session::Session;
 use crate::table::Table;
 use crate::text::{first_line, moment};
@@ -35,7 +36,8 @@ struct DeadJson {
     id: JobId,
     queue: String,
     kind: String,
-    args: serde_json::Value,
+    /// As PostgreSQL prints them, so that each number is exact.
+    args: Box<RawValue>,
     attempts: u32,
     failures: u32,
     crashes: u32,
@@ -54,26 +56,24 @@ impl Dead {
             dead = dead.kind(kind);
         }
         let jobs = dead.list(self.limit).await?;
-        let json: Vec<_> = jobs.iter().map(DeadJson::from).collect();
+        let json = jobs.iter().map(as_json).collect::<Result<Vec<_>, _>>()?;
         session.out.print(&json, || if self.errors { with_errors(&jobs) } else { shown(&jobs).to_string() })
     }
 }
 
-impl From<&EndedJob> for DeadJson {
-    fn from(job: &EndedJob) -> Self {
-        Self {
-            id: job.id,
-            queue: job.queue.clone(),
-            kind: job.kind.clone(),
-            args: job.args.clone(),
-            attempts: job.attempts,
-            failures: job.failures,
-            crashes: job.crashes,
-            created_at: time(job.created_at),
-            finished_at: time(job.finished_at),
-            errors: job.errors.iter().map(FailedJson::from).collect(),
-        }
-    }
+fn as_json(job: &EndedJob) -> Result<DeadJson, Failure> {
+    Ok(DeadJson {
+        id: job.id,
+        queue: job.queue.clone(),
+        kind: job.kind.clone(),
+        args: raw(&job.args)?,
+        attempts: job.attempts,
+        failures: job.failures,
+        crashes: job.crashes,
+        created_at: time(job.created_at),
+        finished_at: time(job.finished_at),
+        errors: job.errors.iter().map(FailedJson::from).collect(),
+    })
 }
 
 fn shown(jobs: &[EndedJob]) -> Table {

@@ -55,6 +55,9 @@ pub(crate) struct Enqueue {
     unique_key: Option<String>,
 }
 
+/// The error of a job that does not run.
+const DROPPED: &str = "the job was dropped: its queue is full, or its key is at its limit";
+
 #[derive(Serialize)]
 struct EnqueuedJson {
     job: Option<JobId>,
@@ -79,9 +82,10 @@ impl Enqueue {
         let enqueued = job.await?;
         let (outcome, text) = match (enqueued.outcome, enqueued.job) {
             (EnqueueOutcome::New, Some(job)) => ("new", job.to_string()),
-            (EnqueueOutcome::Dropped, _) => ("dropped", "dropped: its queue is full".to_owned()),
+            (EnqueueOutcome::Dropped, _) | (_, None) => {
+                return Err(Failure::Refused(DROPPED.to_owned()));
+            }
             (_, Some(job)) => ("duplicate", format!("{job} is live already: nothing was enqueued")),
-            (_, None) => ("dropped", "nothing was enqueued".to_owned()),
         };
         session.out.print(&EnqueuedJson { job: enqueued.job, outcome }, || text)?;
         warn_of_no_worker(session, &self.kind, enqueued.job).await

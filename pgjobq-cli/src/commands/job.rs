@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::failure::Failure;
-use crate::json::{FailedJson, time, times};
+use crate::json::{FailedJson, raw, time, times};
 use crate::session::Session;
 use crate::text::moment;
 
@@ -74,9 +74,6 @@ impl Job {
 }
 
 fn as_json<'j>(job: &'j JobDetails, explanation: &'j Explanation) -> Result<DetailsJson<'j>, Failure> {
-    let raw = |json: &String| {
-        RawValue::from_string(json.clone()).map_err(|error| Failure::Refused(error.to_string()))
-    };
     let status = &job.status;
     Ok(DetailsJson {
         id: status.id,
@@ -88,7 +85,7 @@ fn as_json<'j>(job: &'j JobDetails, explanation: &'j Explanation) -> Result<Deta
         unique_key: status.unique_key.as_deref(),
         attributes: &job.attributes,
         args: raw(&job.args)?,
-        output: job.output.as_ref().map(raw).transpose()?,
+        output: job.output.as_deref().map(raw).transpose()?,
         attempts: status.attempts,
         failures: status.failures,
         crashes: status.crashes,

@@ -24,10 +24,10 @@ pub(crate) struct Pause {
     /// Its name
     name: Option<String>,
     /// End the pause after this time
-    #[arg(long = "for", value_parser = duration, value_name = "TIME", conflicts_with = "until")]
+    #[arg(long = "for", value_parser = duration, value_name = "TIME", requires = "scope", conflicts_with = "until")]
     lasting: Option<Duration>,
     /// End the pause at this time
-    #[arg(long, value_parser = moment, value_name = "TIME")]
+    #[arg(long, value_parser = moment, value_name = "TIME", requires = "scope")]
     until: Option<SystemTime>,
     #[command(flatten)]
     asked: Asked,

@@ -1,12 +1,13 @@
 //! `pgjobq requeue`
 
 use clap::Args;
-use pgjobq::{JobId, JobState, RequeueOutcome};
-use serde::Serialize;
+use pgjobq::filter::id;
+use pgjobq::{JobId, JobState, LeftOut};
 
 use crate::commands::job_missing;
 use crate::confirm::Confirm;
 use crate::failure::Failure;
+use crate::json::ActionJson;
 use crate::session::Session;
 use crate::values::Target;
 
@@ -20,39 +21,36 @@ pub(crate) struct Requeue {
     confirm: Confirm,
 }
 
-#[derive(Serialize)]
-struct RequeuedJson {
-    job: JobId,
-    outcome: &'static str,
-}
-
 impl Requeue {
     pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
         match Target::parse(&self.jobs)? {
             Target::Matching(filter) => {
                 self.confirm.act(session, session.client.jobs(filter).requeue()).await
             }
-            Target::One(job) => requeue(session, job).await,
+            Target::One(job) => self.requeue(session, job).await,
         }
     }
-}
 
-async fn requeue(session: &Session, id: JobId) -> Result<(), Failure> {
-    let job = session.client.job(id);
-    let refused = |why: &str| Err(Failure::Refused(format!("job {id} {why}")));
-    match job.requeue().await? {
-        RequeueOutcome::Requeued => {
-            let json = RequeuedJson { job: id, outcome: "requeued" };
-            session.out.print(&json, || format!("job {id} is in line again"))
+    async fn requeue(self, session: &Session, job: JobId) -> Result<(), Failure> {
+        let refused = |why: &str| Err(Failure::Refused(format!("job {job} {why}")));
+        let Some(before) = session.client.job(job).status().await? else { return Err(job_missing(job)) };
+        if before.finished_at.is_none() {
+            return refused("has not ended");
         }
-        RequeueOutcome::AlreadyLive => refused("has not ended"),
-        RequeueOutcome::QueueFull => refused("was not requeued: its queue is full"),
-        RequeueOutcome::NothingToRequeue => match job.status().await?.map(|status| status.state) {
-            None => Err(job_missing(id)),
-            Some(JobState::Completed) => refused("has completed: enqueue it anew instead"),
-            Some(_) => refused(
-                "was not requeued: it is a step, which `pgjobq workflows ID --retry-failed` runs again, or its queue was deleted",
+        if before.state == JobState::Completed {
+            return refused("has completed: enqueue it anew instead");
+        }
+        let report = self.confirm.act_on_one(session, session.client.jobs(id(job)).requeue()).await?;
+        if report.changed > 0 || report.ended_at.is_none() {
+            return session.out.print(&ActionJson::from(&report), || &report);
+        }
+        match report.left.first() {
+            Some((LeftOut::QueueFull, _)) => refused("was not requeued: its queue is full"),
+            Some((LeftOut::QueueDeleted, _)) => refused("was not requeued: its queue was deleted"),
+            Some((LeftOut::Step, _)) => refused(
+                "was not requeued: it is a step, which `pgjobq workflows ID --retry-failed` runs again",
             ),
-        },
+            _ => refused("was not requeued: it changed meanwhile"),
+        }
     }
 }

@@ -20,7 +20,6 @@ pub(crate) struct Resume {
 struct ResumedJson<'r> {
     scope: &'static str,
     name: &'r str,
-    was_paused: bool,
 }
 
 impl Resume {
@@ -32,7 +31,9 @@ impl Resume {
             Scope::Key => client.key(name).resume().await?,
         };
         let scope = self.scope.name();
-        let said = if was_paused { "goes on" } else { "was not paused" };
-        session.out.print(&ResumedJson { scope, name, was_paused }, || format!("the {scope} `{name}` {said}"))
+        if !was_paused {
+            return Err(Failure::Refused(format!("the {scope} `{name}` was not paused")));
+        }
+        session.out.print(&ResumedJson { scope, name }, || format!("the {scope} `{name}` goes on"))
     }
 }

@@ -3,7 +3,6 @@
 use clap::{Args, ValueEnum};
 use pgjobq::{ListedWorkflow, WorkflowHandle, WorkflowId, WorkflowStatus};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::failure::Failure;
 use crate::json::{time, times};
@@ -26,6 +25,9 @@ pub(crate) struct Workflows {
     /// Cancel it
     #[arg(long, requires = "id", conflicts_with = "graph")]
     cancel: bool,
+    /// Who cancels it; the database role by default
+    #[arg(long, requires = "cancel", value_name = "NAME")]
+    by: Option<String>,
     /// The reason of the cancellation
     #[arg(long, requires = "cancel", value_name = "REASON")]
     because: Option<String>,
@@ -66,20 +68,30 @@ impl Workflows {
             return print_graph(session, &run, form).await;
         }
         if self.retry_failed {
-            let steps = run.retry_failed(client).await?;
-            session.out.note(&format!("{steps} steps run again"));
-        } else if self.cancel {
-            let cancelled = match &self.because {
-                Some(because) => run.cancel_because(client, because).await?,
-                None => run.cancel(client).await?,
-            };
-            if !cancelled {
-                return Err(Failure::Refused(format!("workflow {id} does not run")));
+            match run.retry_failed(client).await? {
+                0 => return Err(Failure::Refused(format!("workflow {id} has no step that could run again"))),
+                steps => session.out.note(&format!("{steps} steps run again")),
             }
-            session.out.note("the request is stored: workers carry it out");
+        } else if self.cancel {
+            self.request_cancel(session, &run).await?;
         }
         let status = run.status(client).await?.unwrap_or(status);
         session.out.print(&StatusJson::from(&status), || shown(&status))
+    }
+
+    async fn request_cancel(self, session: &Session, run: &WorkflowHandle) -> Result<(), Failure> {
+        let mut cancel = run.cancel(&session.client);
+        if let Some(by) = self.by {
+            cancel = cancel.by(by);
+        }
+        if let Some(because) = self.because {
+            cancel = cancel.because(because);
+        }
+        if !cancel.await? {
+            return Err(Failure::Refused(format!("workflow {} does not run", run.id())));
+        }
+        session.out.note("the request is stored: workers carry it out");
+        Ok(())
     }
 
     async fn list(self, session: &Session) -> Result<(), Failure> {
@@ -114,8 +126,7 @@ async fn print_graph(session: &Session, run: &WorkflowHandle, form: GraphForm) -
     if !json {
         return session.out.print(&text, || &text);
     }
-    let json = RawValue::from_string(graph.json()).map_err(|error| Failure::Refused(error.to_string()))?;
-    session.out.raw(&format!("{json}\n"))
+    session.out.json(&graph.json())
 }
 
 impl From<&ListedWorkflow> for WorkflowJson {

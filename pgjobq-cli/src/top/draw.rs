@@ -7,7 +7,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders, Cell, Clear, Paragraph, Row, Table, TableState};
 
-use super::model::{Act, Model, Panel};
+use super::model::{Model, Panel};
 use super::snapshot::Snapshot;
 use crate::text::{count, first_line, moment, plain, span};
 
@@ -70,13 +70,7 @@ fn summary(now: &Snapshot, model: &Model) -> String {
 fn foot_line(model: &Model) -> Line<'static> {
     let alert = Style::new().fg(Color::Red).add_modifier(Modifier::BOLD);
     let (text, style) = if let Some(act) = &model.asked {
-        let question = match act {
-            Act::Pause(queue) => format!("pause the queue `{queue}`?"),
-            Act::Resume(queue) => format!("resume the queue `{queue}`?"),
-            Act::Cancel(job) => format!("cancel the job {job}?"),
-            Act::Requeue(job) => format!("requeue the job {job}?"),
-        };
-        (format!("{question} y confirms"), Style::new().add_modifier(Modifier::REVERSED))
+        (format!("{act}? y confirms"), Style::new().add_modifier(Modifier::REVERSED))
     } else if let Some(trouble) = &model.trouble {
         (first_line(trouble, 200), alert)
     } else if let Some(said) = &model.said {

@@ -67,8 +67,8 @@ impl Top {
         let interval = self.interval.max(MIN_INTERVAL);
         let mut next = Instant::now() + interval;
         let mut terminated = pin!(terminal::terminated());
-        // A look that is on its way does not delay a key.
-        let mut look = None;
+        // A look or a change that is on its way does not delay a key.
+        let (mut look, mut change) = (None, None);
         loop {
             screen.draw(|frame| draw::draw(frame, model))?;
             tokio::select! {
@@ -77,16 +77,21 @@ impl Top {
                     match react(model, &event) {
                         Reaction::Quit => return Ok(()),
                         Reaction::Shown => {}
+                        Reaction::Act(_) if change.is_some() => {
+                            model.said = Some("nothing was changed: the change before is still under way".to_owned());
+                        }
                         Reaction::Act(act) => {
-                            model.said = Some(perform(session, &act).await);
-                            look = Some(Box::pin(Snapshot::take(session)));
+                            model.said = Some(format!("{act}: under way"));
+                            change = Some(Box::pin(perform(session, act)));
                         }
                         Reaction::Look => next = Instant::now(),
                     }
                 }
-                looked = async { look.as_mut().expect("the branch is on only if there is one").await },
-                    if look.is_some() =>
-                {
+                said = ended(&mut change), if change.is_some() => {
+                    model.said = Some(said);
+                    (look, change) = (Some(Box::pin(Snapshot::take(session))), None);
+                }
+                looked = ended(&mut look), if look.is_some() => {
                     match looked {
                         Ok(snapshot) => model.show(snapshot),
                         Err(failure) => model.trouble = Some(failure.to_string()),
@@ -100,4 +105,9 @@ impl Top {
             }
         }
     }
+}
+
+/// Waits for a future that is there.
+async fn ended<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
+    future.as_mut().expect("the branch is on only if there is one").await
 }

@@ -1,5 +1,7 @@
 //! What the screen shows, and which row is selected.
 
+use std::fmt;
+
 use pgjobq::JobId;
 
 use super::snapshot::Snapshot;
@@ -33,6 +35,17 @@ pub(super) enum Act {
     Resume(String),
     Cancel(JobId),
     Requeue(JobId),
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pause(queue) => write!(out, "pause the queue `{queue}`"),
+            Self::Resume(queue) => write!(out, "resume the queue `{queue}`"),
+            Self::Cancel(job) => write!(out, "cancel the job {job}"),
+            Self::Requeue(job) => write!(out, "requeue the job {job}"),
+        }
+    }
 }
 
 /// The state of the screen.

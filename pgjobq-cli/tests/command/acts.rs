@@ -98,7 +98,10 @@ async fn one_job_is_changed_without_confirmation() {
         (again.code, again.stderr),
         (1, format!("error: job {id} has ended already: it is cancelled\n"))
     );
-    assert_eq!(stage.text_of(&["requeue", &id]), format!("job {id} is in line again\n"));
+    let requeued = stage.json_of(&["requeue", &id, "--by", "ada", "--because", "it was not so"]);
+    assert_eq!((&requeued["action"], &requeued["changed"]), (&json!("requeue"), &json!(1)));
+    let action = stage.json_of(&["actions", &requeued["id"].to_string()]);
+    assert_eq!((&action["asked_by"], &action["reason"]), (&json!("ada"), &json!("it was not so")));
     let again = stage.pgjobq(&["requeue", &id]);
     assert_eq!((again.code, again.stderr), (1, format!("error: job {id} has not ended\n")));
     let worker = stage.worker().await;
@@ -134,8 +137,9 @@ async fn pause_holds_until_it_is_resumed() {
     assert_eq!(pauses["pauses"].as_array().unwrap().len(), 2);
     assert_eq!((&pauses["pauses"][0]["by"], &pauses["pauses"][1]["until"]), (&json!("ada"), &Value::Null));
     assert_eq!(stage.text_of(&["resume", "queue", "default"]), "the queue `default` goes on\n");
-    assert_eq!(stage.text_of(&["resume", "queue", "default"]), "the queue `default` was not paused\n");
-    assert_eq!(stage.json_of(&["resume", "key", "tenant:42"])["was_paused"], true);
+    let ran = stage.pgjobq(&["resume", "queue", "default"]);
+    assert_eq!((ran.code, &*ran.stderr), (1, "error: the queue `default` was not paused\n"));
+    assert_eq!(stage.json_of(&["resume", "key", "tenant:42"]), json!({"scope": "key", "name": "tenant:42"}));
     for command in ["pause", "resume"] {
         let ran = stage.pgjobq(&[command, "queue", "mial"]);
         assert_eq!((ran.code, ran.stderr.as_str()), (3, "error: queue `mial` does not exist\n"));

@@ -228,8 +228,8 @@ async fn silent_worker_and_unserved_kind_are_found() {
         "{}",
         strict.stdout
     );
-    stage.run_sql(unserved["repair"]["sql"].as_str().unwrap()).await;
-    stage.until("not exists (select from pgjobq.jobs)").await;
+    assert_eq!(unserved["repair"], Value::Null, "a deploy may still run these jobs");
+    stage.client.jobs("kind = 'cli_dubble'".parse().unwrap()).cancel().await.unwrap();
     worker.shutdown().await.unwrap();
     stage
         .run_sql(

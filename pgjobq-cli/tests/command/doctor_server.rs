@@ -34,36 +34,6 @@ async fn prepared_transaction_is_found_and_ended_by_its_repair() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unused_replication_slots_are_found_and_dropped_by_repair() {
-    let server = Server::start(ServerOptions::fast().set("wal_level", "logical")).await.unwrap();
-    let stage = Stage::on(&server.url("postgres")).await;
-    stage.client.migrate().await.unwrap();
-    let other = Stage::on(&server.url("postgres")).await;
-    let logical = "select pg_create_logical_replication_slot('feed', 'pgoutput')";
-    let physical = "select pg_create_physical_replication_slot('standby', true)";
-    // A slot of another database holds back the vacuum of this one.
-    for (plant, at, severity, said) in [
-        (logical, &other, "error", "'feed' is not in use: it holds back vacuum by "),
-        (physical, &stage, "warning", "'standby' is not in use: the disk fills with WAL"),
-    ] {
-        at.run_sql(plant).await;
-        let (found, code) = examined(&stage, &["--strict"]);
-        let slot = only(&found, "transactions");
-        assert_eq!(
-            (code, &slot["severity"], &slot["repair"]["is_safe"]),
-            (7, &severity.into(), &false.into())
-        );
-        assert!(slot["sentence"].as_str().unwrap().contains(said), "{slot:#}");
-        let fixed = stage.pgjobq(&["doctor", "--fix", "--strict"]);
-        assert_eq!(fixed.code, 7, "a slot is never dropped unasked: {}", fixed.stdout);
-        at.run_sql(slot["repair"]["sql"].as_str().unwrap()).await;
-        assert_eq!(examined(&stage, &["--strict"]).0, [Value::Null; 0]);
-    }
-    other.drop().await;
-    stage.drop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn harmful_settings_of_the_server_are_found() {
     const HARMFUL: [&str; 5] =
         ["autovacuum", "fsync", "full_page_writes", "synchronous_commit", "track_counts"];

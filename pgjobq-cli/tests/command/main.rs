@@ -21,8 +21,10 @@ mod doctor_server; // Faults of the server, on servers that have them.
 mod errors; // What a person reads who made a mistake, and the exit codes.
 mod help; // Completions, pages, and output that nobody reads.
 mod lists; // Commands that only look.
+mod repairs; // What `doctor --fix` does, and what it leaves to a person.
 mod schedules; // Schedules are listed, shown and changed.
 mod schema; // Migrations, scripts and roles.
 #[cfg(all(unix, feature = "serve"))]
 mod serve; // The dashboard answers whom it should.
 mod top; // `top` in a terminal.
+mod verdicts; // The exit code and the JSON of what was not done, and values that stay exact.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pgjobq::prelude::*;
+use pgjobq::sqlx;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use crate::stage::{Stage, cli_die, cli_double, pgjobq};
@@ -141,6 +142,26 @@ async fn top_shows_everything_and_its_keys_act() {
     top.until("held").await;
     top.press("q");
     assert_eq!(top.end().await, 0);
+    stage.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn change_that_waits_for_a_lock_delays_no_key() {
+    let stage = Stage::new().await;
+    let mut held = stage.client.pool().acquire().await.unwrap();
+    sqlx::query("select pg_advisory_lock(hashtext('pgjobq.pause'))").execute(&mut *held).await.unwrap();
+    let mut top = Terminal::top(&stage.url(), &[]);
+    top.until("1 Queues (1)").await;
+    top.press("py");
+    top.until("pause the queue `default`: under way").await;
+    top.press("py");
+    top.until("the change before is still under way").await;
+    top.press("?");
+    top.until("Every change asks first").await;
+    top.press("xq");
+    assert_eq!(top.end().await, 0);
+    assert_eq!(stage.client.pauses().await.unwrap(), []);
+    drop(held);
     stage.drop().await;
 }
 

@@ -19,7 +19,7 @@ use crate::{AttributeValue, DatabaseError, HandleError, JobId, Priority, Workflo
 /// The most bytes of arguments, and of a result, that are returned.
 const MOST_BYTES: i32 = 8 << 20;
 /// Stands for arguments that the database does not print.
-const LEFT_OUT: &str = "\"[left out: more than 8 MiB]\"";
+pub(super) const LEFT_OUT: &str = "\"[left out: more than 8 MiB]\"";
 
 /// One job in full: from [`Job::details`]. Times are by the database's clock.
 #[derive(Clone, Debug, PartialEq)]

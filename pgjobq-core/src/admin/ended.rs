@@ -6,6 +6,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
+use crate::admin::details::LEFT_OUT;
 use crate::admin::requeue::Changes;
 use crate::client::Client;
 use crate::db::ids::Shard;
@@ -57,9 +58,9 @@ pub struct EndedJob {
     pub queue: String,
     /// Its kind.
     pub kind: String,
-    /// Its arguments, as they are stored. They may be secret: arguments that the job function's `redact` names are
-    /// shown as `"[redacted]"`. A string replaces arguments of more than 8 MiB, as PostgreSQL prints them.
-    pub args: serde_json::Value,
+    /// Its arguments, as JSON text, in which PostgreSQL keeps every digit of a number. They may be secret: arguments that the job
+    /// function's `redact` names are `"[redacted]"`. A string replaces arguments of more than 8 MiB.
+    pub args: String,
     /// The number of attempts.
     pub attempts: u32,
     /// The number of attempts that failed.
@@ -257,16 +258,6 @@ impl Client {
     }
 }
 
-/// Shows arguments that PostgreSQL can store and a JSON value cannot (a number out of range, or too deep) as their
-/// text.
-fn shown(args: Option<&str>) -> serde_json::Value {
-    let Some(args) = args else { return LEFT_OUT.into() };
-    serde_json::from_str(args).unwrap_or_else(|_| serde_json::Value::String(args.to_owned()))
-}
-
-/// Stands for arguments that the database does not print.
-const LEFT_OUT: &str = "[left out: more than 8 MiB]";
-
 fn read(row: &PgRow) -> Result<EndedJob, sqlx::Error> {
     let count = |name| row.try_get::<i32, _>(name).map(i32::unsigned_abs);
     let state: String = row.try_get("outcome")?;
@@ -275,7 +266,7 @@ fn read(row: &PgRow) -> Result<EndedJob, sqlx::Error> {
         state: state.parse().map_err(|error: String| sqlx::Error::Decode(error.into()))?,
         queue: row.try_get::<Option<String>, _>("queue")?.unwrap_or_default(),
         kind: row.try_get("kind")?,
-        args: shown(row.try_get("args")?),
+        args: row.try_get::<Option<_>, _>("args")?.unwrap_or_else(|| LEFT_OUT.to_owned()),
         attempts: row.try_get::<i32, _>("attempt")?.unsigned_abs(),
         failures: count("failures")?,
         crashes: count("crashes")?,

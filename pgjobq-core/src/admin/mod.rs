@@ -1,7 +1,7 @@
 //! Changing the fate of jobs and queues: cancelling, requeueing, purging, and the settings of a queue.
 
 mod ageing;
-mod asked;
+pub(crate) mod asked;
 pub(crate) mod attribute_index;
 pub(crate) mod audit;
 pub(crate) mod bound;

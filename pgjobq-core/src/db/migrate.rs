@@ -2,6 +2,7 @@
 
 mod definitions;
 mod expected;
+mod function_settings;
 mod recorded;
 mod roles;
 mod script;
@@ -13,12 +14,15 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 pub(crate) use self::definitions::digest;
-pub(crate) use self::expected::{Expected, expected_functions, expected_indexes};
+pub(crate) use self::expected::{
+    ExpectedFunction, ExpectedIndex, expected_functions, expected_indexes, expected_views,
+};
+pub(crate) use self::function_settings::normal as normal_setting;
 pub use self::roles::{SchemaRole, grants_sql};
 pub use self::script::schema_sql;
-pub(crate) use self::script::whole_digest;
 #[cfg(feature = "testing")]
 pub(crate) use self::script::without_roles;
+pub(crate) use self::script::{reinstall, whole_digest};
 
 use self::recorded::{Installed, recorded};
 use self::script::{MIGRATIONS, Migration};

@@ -32,9 +32,9 @@ pub struct Examination<'c> {
 
 impl Client {
     /// Examines the database for faults that hurt jobs: another schema than this program's, missing partitions, transactions that stay
-    /// open, tables that vacuum left behind, settings, silent workers, kinds that no worker takes, clocks that differ, poolers in
-    /// transaction mode, lost notifications. Each [`Finding`] has the statement that repairs it. If there is a pooler, or the schema
-    /// differs, it returns only that: the other checks need it in order.
+    /// open, replication slots that are behind, tables that vacuum left behind, settings, silent workers, jobs that no worker takes,
+    /// clocks that differ, poolers in transaction mode, lost notifications. Each [`Finding`] has the statement that repairs it, or says
+    /// what does. If there is a pooler, or the schema lacks what the other checks call, it returns only that.
     ///
     /// It reads, and sends one notification on a channel of its own. The role needs the rights of an observer. Of the sessions of other
     /// roles it sees only what `pg_read_all_stats` shows. It takes a second at most, unless notifications are lost: then five.
@@ -63,6 +63,18 @@ impl Examination<'_> {
         self
     }
 
+    /// Sets the number of transactions by which a replication slot may hold back vacuum; a million by default.
+    pub fn slot_transactions(mut self, transactions: u64) -> Self {
+        self.limits.slot_transactions = transactions;
+        self
+    }
+
+    /// Sets the number of bytes of WAL that a replication slot may keep on the server; 10 GiB by default.
+    pub fn slot_wal(mut self, bytes: u64) -> Self {
+        self.limits.slot_wal = bytes;
+        self
+    }
+
     /// Sets the difference from which on the clocks of this machine and of the database disagree; five seconds by default. The time
     /// of the round trip is added to it.
     pub fn clock_skew(mut self, skew: Duration) -> Self {
@@ -76,13 +88,19 @@ impl Examination<'_> {
         if let Some(pooler) = connections::find_pooler(client).await? {
             return Ok(vec![pooler]);
         }
-        let mut findings = definitions::check(client).await?;
-        if !findings.is_empty() {
-            return Ok(findings); // What the other checks call may be missing.
+        let compared = definitions::check(client).await?;
+        let mut findings = compared.findings;
+        if !compared.is_usable {
+            return Ok(findings);
         }
         for check in [Check::Partitions, Check::Transactions, Check::Tables, Check::Settings, Check::Workers]
         {
-            findings.extend(statements::check(client, check, limits).await?);
+            match statements::check(client, check, limits).await {
+                Ok(found) => findings.extend(found),
+                // Without an index it may take too long, which must not hide that the index is missing.
+                Err(error) if !findings.is_empty() => findings.push(Finding::failed(check, &error)),
+                Err(error) => return Err(error.into()),
+            }
         }
         findings.extend(clock::check(client, limits.clock_skew).await?);
         findings.extend(connections::find_deafness(client).await);

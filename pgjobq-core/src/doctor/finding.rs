@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::DatabaseError;
+
 /// A fault that hurts jobs, or will: from [`Client::doctor`](crate::Client::doctor). `Display` prints the sentence and the repair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -18,6 +20,16 @@ pub struct Finding {
     pub sentence: String,
     /// The repair; `None` if no statement repairs it, and the sentence says what does.
     pub repair: Option<Repair>,
+}
+
+impl Finding {
+    /// The finding that a check failed itself.
+    pub(super) fn failed(check: Check, error: &DatabaseError) -> Self {
+        let sentence =
+            format!("the check did not run: {error}; repair the faults above, and examine it again");
+        let subject = check.as_str().to_owned();
+        Self { check, severity: Severity::Error, subject, sentence, repair: None }
+    }
 }
 
 /// The repair of a [`Finding`].
@@ -50,7 +62,7 @@ pub enum Check {
     Schema,
     /// Each day to come has its partition of `finished`.
     Partitions,
-    /// No transaction or replication slot keeps vacuum from its work.
+    /// No transaction or replication slot keeps vacuum from its work, or WAL on the server.
     Transactions,
     /// Vacuum keeps up, may run, and leaves no table mostly empty.
     Tables,

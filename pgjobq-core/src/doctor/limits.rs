@@ -8,6 +8,8 @@ pub(super) struct Limits {
     pub(super) transaction_age: Duration,
     pub(super) dead_rows: u64,
     pub(super) empty_bytes: u64,
+    pub(super) slot_transactions: u64,
+    pub(super) slot_wal: u64,
     pub(super) clock_skew: Duration,
 }
 
@@ -16,6 +18,8 @@ impl Limits {
         transaction_age: Duration::from_secs(3600),
         dead_rows: 100_000,
         empty_bytes: 1 << 30,
+        slot_transactions: 1_000_000,
+        slot_wal: 10 << 30,
         clock_skew: Duration::from_secs(5),
     };
 }

@@ -16,11 +16,12 @@ pub(super) async fn check(
 ) -> Result<Vec<Finding>, DatabaseError> {
     let (shared, sql) = (client.shared(), client.sql());
     let age = i64::try_from(limits.transaction_age.as_micros()).unwrap_or(i64::MAX);
-    let [rows, bytes] =
-        [limits.dead_rows, limits.empty_bytes].map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    let Limits { dead_rows, empty_bytes, slot_transactions, slot_wal, .. } = limits;
+    let [rows, bytes, transactions, wal] = [dead_rows, empty_bytes, slot_transactions, slot_wal]
+        .map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
     let found = match check {
         Check::Partitions => shared.read(&sql.doctor_partitions, &[]).await?,
-        Check::Transactions => shared.read(&sql.doctor_transactions, &[&age]).await?,
+        Check::Transactions => shared.read(&sql.doctor_transactions, &[&age, &transactions, &wal]).await?,
         Check::Tables => shared.read(&sql.doctor_tables, &[&rows, &bytes]).await?,
         Check::Settings => shared.read(&sql.doctor_settings, &[]).await?,
         Check::Workers => shared.read(&sql.doctor_workers, &[]).await?,
@@ -32,12 +33,13 @@ pub(super) async fn check(
 
 fn read(check: Check, row: &PgRow) -> Result<Finding, sqlx::Error> {
     let severity: String = row.try_get("severity")?;
-    let (sql, is_safe) = (row.try_get("repair")?, row.try_get("is_safe")?);
+    let is_safe = row.try_get("is_safe")?;
+    let repair = row.try_get::<Option<String>, _>("repair")?.map(|sql| Repair { sql, is_safe });
     Ok(Finding {
         check,
         severity: if severity == "error" { Severity::Error } else { Severity::Warning },
         subject: row.try_get("subject")?,
         sentence: row.try_get("sentence")?,
-        repair: Some(Repair { sql, is_safe }),
+        repair,
     })
 }

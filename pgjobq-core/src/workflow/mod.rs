@@ -1,6 +1,7 @@
 //! Workflows: steps that take the outputs of other steps as their arguments, from the builder to the handle.
 
 pub(crate) mod builder;
+pub(crate) mod cancel;
 pub(crate) mod deliver;
 pub(crate) mod draft;
 pub(crate) mod enclosed;

@@ -1,4 +1,4 @@
-//! Operations of a person on a workflow: cancel it, retry the steps that failed, and let a held step run.
+//! Operations of a person on a workflow: retry the steps that failed, and let a held step run.
 
 use std::time::Duration;
 
@@ -19,34 +19,6 @@ const RETRY_TIMEOUT: Duration = Duration::from_secs(20);
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 impl WorkflowHandle {
-    /// Cancels the workflow: steps that have not started end, and running ones are asked to stop. Steps for the end of the workflow
-    /// run all the same. Returns false if the workflow does not run.
-    ///
-    /// The request is stored, and workers act on it. In SQL, also inside a transaction, it is
-    /// `select pgjobq.cancel_workflow('<id>', 'why')`.
-    ///
-    /// # Errors
-    ///
-    /// [`HandleError::Database`], if the database cannot be reached or refuses.
-    pub async fn cancel(&self, client: &Client) -> Result<bool, HandleError> {
-        self.request_cancel(client, None).await
-    }
-
-    /// Cancels the workflow for a reason, which the failures of its steps name: see [`cancel`](Self::cancel).
-    ///
-    /// # Errors
-    ///
-    /// [`HandleError::Database`], if the database cannot be reached or refuses.
-    pub async fn cancel_because(&self, client: &Client, reason: &str) -> Result<bool, HandleError> {
-        self.request_cancel(client, Some(reason)).await
-    }
-
-    async fn request_cancel(&self, client: &Client, reason: Option<&str>) -> Result<bool, HandleError> {
-        let shared = client.shared();
-        let row = shared.write(&shared.sql.cancel_workflow, &[&self.id().as_uuid(), &reason]).await?;
-        Ok(row.try_get("requested").map_err(DatabaseError::Refused)?)
-    }
-
     /// Runs the steps again that did not complete. Steps that completed keep their outputs, and do not run again. Returns the number
     /// of steps that run again: 0 if all have completed, or there is no such workflow.
     ///

@@ -46,11 +46,11 @@ impl Act for OnWorkflow {
         let (client, handle) = (&visit.board().client, WorkflowHandle::from_id(self.id));
         let outcome = match (self.word, &self.reason) {
             (Word::Cancel, reason) => {
-                let cancelled = match reason {
-                    Some(reason) => handle.cancel_because(client, reason).await?,
-                    None => handle.cancel(client).await?,
-                };
-                match cancelled {
+                let mut cancel = handle.cancel(client).by(visit.name());
+                if let Some(reason) = reason {
+                    cancel = cancel.because(&**reason);
+                }
+                match cancel.await? {
                     true => "The workers cancel the rest of the workflow.".to_owned(),
                     false => "The workflow has ended already.".to_owned(),
                 }

@@ -1,5 +1,7 @@
 //! The SQL that makes the schema, or brings it up to date.
 
+use std::collections::BTreeSet;
+
 use super::definitions::{DEFINITIONS, Definition, FILES, Kind, PLANS, digest, text};
 use super::recorded::Recorded;
 use super::roles::{SchemaRole, all_roles};
@@ -70,6 +72,14 @@ pub(crate) fn upgrade(schema: &Schema, migrated: usize, recorded: &Recorded) -> 
     script += &RESTORE.replace("{new}", &literal(plan.new.iter().copied()));
     script += &record();
     schema.render_text(&script)
+}
+
+/// Installs these functions and views anew, as an upgrade does that adds them: with their settings and grants, and for the owner of
+/// the tables. One script has all of them, because the settings and the grants name every function. It is a transaction.
+pub(crate) fn reinstall(schema: &Schema, names: &BTreeSet<&str>) -> String {
+    let others = DEFINITIONS.iter().filter(|definition| !names.contains(definition.name));
+    let others = others.map(|one| (one.name.to_owned(), (one.signature, one.digest))).collect();
+    format!("begin;\n{}\ncommit;\n", upgrade(schema, MIGRATIONS.len(), &others))
 }
 
 /// The definitions that an upgrade drops and installs.
