@@ -33,6 +33,32 @@
     } catch { /* The next tick tries again. */ } finally { loading = false; }
   }
 
+  // One stream of events while somebody looks: a browser has few connections, and the server few places.
+  let events = null;
+  function listen() {
+    const wanted = live && !document.hidden && $('[data-live]') !== null;
+    if (!wanted) {
+      events?.close();
+      events = null;
+    } else if (events === null) {
+      const stream = events = new EventSource('events');
+      stream.addEventListener('tick', () => { ticks += 1; update(); });
+      // A browser does not ask again after an answer that is no stream.
+      stream.addEventListener('error', () => {
+        if (events !== stream || stream.readyState !== EventSource.CLOSED) return;
+        events = null;
+        setTimeout(listen, 30000);
+      });
+    }
+  }
+
+  // Shows what has changed meanwhile, and goes on.
+  function resume() {
+    ticks = 0;
+    update();
+    listen();
+  }
+
   function show() {
     button.hidden = $('[data-live]') === null;
     button.setAttribute('aria-pressed', String(live));
@@ -44,6 +70,7 @@
     live = !live;
     store.set('pgjobq-live', live ? 'on' : 'off');
     show();
+    resume();
   }
 
   // The checkbox that chooses all is of use only with a script.
@@ -92,7 +119,6 @@
   button.addEventListener('click', toggle);
   show();
   begin();
-  if ($('[data-live]')) {
-    new EventSource('events').addEventListener('tick', () => { ticks += 1; update(); });
-  }
+  document.addEventListener('visibilitychange', resume);
+  listen();
 })();

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgjobq::Client;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::auth::Auth;
+use crate::hosts::Hosts;
 use crate::problem::Problem;
 use crate::statistics::Statistics;
 
@@ -18,6 +19,8 @@ pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The number of requests that use the database at once. So a dashboard that many look at leaves connections of the pool to the
 /// application.
 const MOST_REQUESTS: usize = 4;
+/// The number of streams of events that are open at once. Each is a connection of the application.
+const MOST_STREAMS: usize = 256;
 
 /// The parts that all requests of one dashboard share.
 pub(crate) struct Board {
@@ -25,12 +28,14 @@ pub(crate) struct Board {
     pub(crate) auth: Auth,
     pub(crate) title: String,
     pub(crate) read_only: bool,
+    pub(crate) hosts: Hosts,
     /// Further origins of pages whose forms are accepted.
     pub(crate) origins: Vec<String>,
     pub(crate) interval: Duration,
     pub(crate) statement_timeout: Duration,
     pub(crate) statistics: Statistics,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
 }
 
 /// What the builder sets.
@@ -43,28 +48,35 @@ pub(crate) struct Settings {
 }
 
 impl Board {
-    pub(crate) fn new(client: Client, auth: Auth, settings: Settings) -> Arc<Self> {
+    pub(crate) fn new(client: Client, auth: Auth, hosts: Hosts, settings: Settings) -> Arc<Self> {
         let Settings { title, read_only, origins, interval, statement_timeout } = settings;
         let statistics = Statistics::new(client.clone(), interval, read_only);
-        let turns = Semaphore::new(MOST_REQUESTS);
+        let turns = Arc::new(Semaphore::new(MOST_REQUESTS));
         Arc::new(Self {
             client,
             auth,
             title,
             read_only,
+            hosts,
             origins,
             interval,
             statement_timeout,
             statistics,
             turns,
+            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
         })
     }
 
     /// Waits until few enough other requests use the database.
-    pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, Problem> {
-        match timeout(self.statement_timeout, self.turns.acquire()).await {
+    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        match timeout(self.statement_timeout, Arc::clone(&self.turns).acquire_owned()).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) | Err(_) => Err(Problem::Busy),
         }
+    }
+
+    /// Returns the place of one more stream of events, unless all are taken.
+    pub(crate) fn stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.streams).try_acquire_owned().map_err(|_| Problem::Busy)
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The largest number of steps that is drawn. The list of steps has them all.
-const MOST_STEPS: usize = 400;
+/// The largest number of steps that a page draws and lists.
+pub(crate) const MOST_STEPS: usize = 400;
 const STEP_WIDTH: usize = 168;
 const STEP_HEIGHT: usize = 40;
 const LAYER_WIDTH: usize = 232;

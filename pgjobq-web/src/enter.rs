@@ -5,22 +5,20 @@ use std::sync::Arc;
 use axum::extract::{OriginalUri, Request, State};
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::address::{host, is_https};
 use crate::board::Board;
-use crate::origin::{cookie, is_same};
+use crate::origin::is_same;
 use crate::problem::Problem;
+use crate::said::Said;
 use crate::screen::answer_problem;
 use crate::token::Secret;
 use crate::visit::Visit;
 
-/// The cookie with the outcome of an action, for the next page.
-pub(crate) const SAID: &str = "pgjobq_said";
-
-/// Asks the hook who it is, refuses what a read-only dashboard or another site may not do, and limits what the request may cost the
-/// database.
+/// Asks the hook who it is, and refuses a host that is not ours and what a read-only dashboard or another site may not do.
 pub(crate) async fn enter(State(board): State<Arc<Board>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let user = match board.auth.user(parts.clone()).await {
@@ -30,31 +28,44 @@ pub(crate) async fn enter(State(board): State<Arc<Board>>, request: Request, nex
     if let Some(to) = to_first_page(&parts) {
         return (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, to)]).into_response();
     }
-    let secret = Secret::of(&parts.headers);
+    let (secret, is_https) = (Secret::of(&parts), is_https(&parts));
     let token = secret.token(user.name());
-    let (path, said) = (parts.uri.path().to_owned(), said(&parts));
-    let (had_said, is_read) = (said.is_some(), parts.method == Method::GET || parts.method == Method::HEAD);
+    let (path, said) = (parts.uri.path().to_owned(), Said::of(&parts.headers));
+    let (had_said, is_read) = (said.is_some(), is_read(&parts));
     let visit = Visit::new(Arc::clone(&board), user, token, path, said);
-    let refusal = match is_read {
-        true => None,
-        false if board.read_only => Some(Problem::ReadOnly),
-        false if !is_same(&parts, &board.origins) => Some(Problem::OtherOrigin),
-        false => None,
-    };
+    let refusal = refusal(&board, &parts);
     let mut response = match refusal {
         Some(problem) => answer_problem(&visit, problem),
         None => {
             parts.extensions.insert(visit);
-            let answer = next.run(Request::from_parts(parts, body));
-            pgjobq::with_statement_timeout(board.statement_timeout, answer).await
+            next.run(Request::from_parts(parts, body)).await
         }
     };
-    let gone = HeaderValue::from_static("pgjobq_said=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
-    let cookies = [secret.to_store(), Some(gone).filter(|_| had_said && is_read)];
-    for cookie in cookies.into_iter().flatten() {
+    let said = match response.extensions_mut().remove::<Said>() {
+        Some(said) => said.to_store(is_https),
+        None if had_said && is_read => Said::to_forget(is_https),
+        None => None,
+    };
+    for cookie in [secret.to_store(), said].into_iter().flatten() {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     response
+}
+
+/// Returns why a request is refused before anything looks at it.
+fn refusal(board: &Board, request: &Parts) -> Option<Problem> {
+    // A request without a readable host is not of a browser.
+    match host(request).filter(|host| !board.hosts.admit(host)) {
+        Some(host) => Some(Problem::OtherHost(host.to_owned())),
+        None if is_read(request) => None,
+        None if board.read_only => Some(Problem::ReadOnly),
+        None if !is_same(request, &board.origins) => Some(Problem::OtherOrigin),
+        None => None,
+    }
+}
+
+fn is_read(request: &Parts) -> bool {
+    request.method == Method::GET || request.method == Method::HEAD
 }
 
 /// All links are relative. So the first page is not the bare address, which may end with or without a slash: returns the way from there
@@ -66,10 +77,4 @@ fn to_first_page(parts: &Parts) -> Option<String> {
     let outside = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |uri| &uri.0).path();
     let last = outside.rsplit('/').next().filter(|last| !last.is_empty());
     Some(last.map_or_else(|| "./overview".to_owned(), |last| format!("./{last}/overview")))
-}
-
-/// Reads the outcome of the action before. Its characters are escaped as in a query.
-fn said(parts: &Parts) -> Option<String> {
-    let said = cookie(&parts.headers, SAID, |value| !value.is_empty())?;
-    form_urlencoded::parse(said.as_bytes()).next().map(|(said, _)| said.into_owned())
 }

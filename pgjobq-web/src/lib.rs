@@ -2,22 +2,27 @@
 #![forbid(unsafe_code)]
 
 mod acts;
+mod address;
 mod assets;
 mod auth;
 mod board;
 mod chart;
+mod cookie;
 mod diagram;
 mod enter;
 mod events;
 mod headers;
+mod hosts;
 mod origin;
 mod params;
 mod problem;
 mod router;
+mod said;
 mod screen;
 mod screens;
 mod show;
 mod statistics;
+mod task;
 mod token;
 mod user;
 mod visit;

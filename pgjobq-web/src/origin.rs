@@ -1,28 +1,23 @@
 //! The origin of a request: a form of another site must not act here.
 
+use axum::http::header::ORIGIN;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+
+use crate::address::{host, is_https};
 
 /// Returns whether a request comes from a page of the dashboard's own origin: the browser says so in `Sec-Fetch-Site`, or else `Origin`
-/// has the host of the request, or is one of `allowed`. A request with neither is refused.
+/// has the scheme and the host of the request, or is one of `allowed`. A request with neither is refused.
 pub(crate) fn is_same(request: &Parts, allowed: &[String]) -> bool {
     let text = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
     if request.headers.contains_key("sec-fetch-site") {
         return text("sec-fetch-site") == Some("same-origin");
     }
-    let Some(origin) = text(header::ORIGIN.as_str()) else { return false };
-    let host = request.uri.authority().map(|authority| authority.as_str());
-    let host = text(header::HOST.as_str()).or(host);
-    let of_host = origin.split_once("://").map(|(_, host)| host);
-    let is_ours = of_host.zip(host).is_some_and(|(of, host)| of.eq_ignore_ascii_case(host));
+    let Some(origin) = text(ORIGIN.as_str()) else { return false };
+    // Behind a proxy that does not say so, a request by https looks like one without.
+    let of_http = || origin.strip_prefix("http://").filter(|_| !is_https(request));
+    let of_host = origin.strip_prefix("https://").or_else(of_http);
+    let is_ours = of_host.zip(host(request)).is_some_and(|(of, host)| of.eq_ignore_ascii_case(host));
     is_ours || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
-}
-
-/// Returns the value of a cookie. If there are several of the name, the first that `good` accepts.
-pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str, good: impl Fn(&str) -> bool) -> Option<&'h str> {
-    let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    let pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.filter(|(found, _)| *found == name).map(|(_, value)| value).find(|value| good(value))
 }
 
 #[cfg(test)]
@@ -44,6 +39,7 @@ mod tests {
     fn only_own_pages_are_of_the_same_origin() {
         assert!(is_same_with(&[("sec-fetch-site", "same-origin"), ("origin", "https://x"), ("host", "y")]));
         assert!(is_same_with(&[("origin", "https://Jobs.example"), ("host", "jobs.example")]));
+        assert!(is_same_with(&[("origin", "http://x"), ("host", "x")]));
         assert!(is_same_with(&[("origin", "http://proxied:81"), ("host", "inner")]));
         for site in ["same-site", "cross-site", "none", ""] {
             let headers = [("sec-fetch-site", site), ("origin", "https://x"), ("host", "x")];
@@ -56,10 +52,12 @@ mod tests {
     }
 
     #[test]
-    fn cookie_is_found_among_others() {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::COOKIE, "a=1; name=bad; name=good; b=name=x".parse().unwrap());
-        assert_eq!(cookie(&headers, "name", |value| value == "good"), Some("good"));
-        assert_eq!(cookie(&headers, "nam", |_| true), None);
+    fn page_of_another_scheme_is_of_another_origin() {
+        let https = ("x-forwarded-proto", "https");
+        assert!(is_same_with(&[("origin", "https://x"), ("host", "x"), https]));
+        assert!(!is_same_with(&[("origin", "http://x"), ("host", "x"), https]));
+        for origin in ["moz-extension://x", "ftp://x", "file://x", "://x", "HTTPSx"] {
+            assert!(!is_same_with(&[("origin", origin), ("host", "x")]), "{origin}");
+        }
     }
 }

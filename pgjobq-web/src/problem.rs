@@ -20,6 +20,10 @@ pub(crate) enum Problem {
         "the request does not come from a page of this dashboard: a browser says so in `Sec-Fetch-Site` or `Origin`"
     )]
     OtherOrigin,
+    #[error(
+        "the dashboard does not answer at the host `{0}`, which another site may have pointed here: open it at `localhost` or at an address, or add `.hosts([\"{0}\"])` to its router"
+    )]
+    OtherHost(String),
     #[error("the form is too old, or of another session: go back, load the page anew, and send it again")]
     Forged,
     #[error("the database was too slow: narrow the filter, or try again")]
@@ -38,9 +42,25 @@ impl Problem {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
-            Self::NotAllowed(_) | Self::OtherOrigin | Self::Forged => StatusCode::FORBIDDEN,
+            Self::NotAllowed(_)
+            | Self::OtherOrigin
+            | Self::OtherHost(_)
+            | Self::Forged
+            | Self::Database(DatabaseError::NoPermission { .. }) => StatusCode::FORBIDDEN,
             Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow | Self::Busy | Self::Database(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Returns the sentence for somebody who may only look. An error of the database names its host, its roles and its tables, which are no
+    /// concern of theirs: it is in the log.
+    pub(crate) fn without_details(&self) -> String {
+        match self {
+            Self::Database(_) => {
+                "the database refused this, or cannot be reached: the log of the program has the details"
+                    .to_owned()
+            }
+            other => other.to_string(),
         }
     }
 }

@@ -13,6 +13,7 @@ use pgjobq::Client;
 
 use crate::auth::Auth;
 use crate::board::{Board, INTERVAL, STATEMENT_TIMEOUT, Settings};
+use crate::hosts::Hosts;
 use crate::user::User;
 use crate::{acts, assets, enter, events, headers, screens};
 
@@ -50,7 +51,7 @@ pub fn router(client: &Client) -> RouterWithoutAuth {
         interval: INTERVAL,
         statement_timeout: STATEMENT_TIMEOUT,
     };
-    RouterWithoutAuth { client: client.clone(), settings }
+    RouterWithoutAuth { client: client.clone(), hosts: Vec::new(), settings }
 }
 
 /// A dashboard of which it is not decided yet who may use it: from [`router`]. End it with [`auth`](Self::auth) or
@@ -58,6 +59,7 @@ pub fn router(client: &Client) -> RouterWithoutAuth {
 #[must_use = "it is a router only after `.auth(…)` or `.open_to_everyone()`"]
 pub struct RouterWithoutAuth {
     client: Client,
+    hosts: Vec<String>,
     settings: Settings,
 }
 
@@ -79,6 +81,24 @@ impl RouterWithoutAuth {
     /// behind a proxy that changes the header `Host`, for browsers that send no `Sec-Fetch-Site`, as they do without TLS.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.settings.origins.push(origin.into());
+        self
+    }
+
+    /// Answers at these hosts, such as `jobs.example.com`, and refuses requests for others: another site can let a name of its own lead to
+    /// this program. A host without a port means every port. `localhost`, names below it, and addresses such as `10.0.0.7` are always
+    /// admitted.
+    ///
+    /// With [`open_to_everyone`](Self::open_to_everyone) it is necessary for every other name at which a browser opens the dashboard. With
+    /// [`auth`](Self::auth) all hosts are admitted unless some are named: a browser sends another name no cookies of yours. Name them if the
+    /// hook believes something else than cookies and headers, such as an address of the network.
+    ///
+    /// ```no_run
+    /// # fn example(client: pgjobq::Client) -> axum::Router {
+    /// pgjobq_web::router(&client).hosts(["jobs.example.com"]).open_to_everyone()
+    /// # }
+    /// ```
+    pub fn hosts<H: Into<String>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
+        self.hosts.extend(hosts.into_iter().map(Into::into));
         self
     }
 
@@ -114,24 +134,27 @@ impl RouterWithoutAuth {
     /// pgjobq_web::router(&client).auth(user)
     /// # }
     /// ```
-    pub fn auth<S, F, Asked, E>(self, hook: F) -> Router<S>
+    pub fn auth<S, F, Asked, E>(mut self, hook: F) -> Router<S>
     where
         S: Clone + Send + Sync + 'static,
         F: Fn(Parts) -> Asked + Send + Sync + 'static,
         Asked: Future<Output = Result<User, E>> + Send + 'static,
         E: IntoResponse,
     {
-        self.decided(Auth::hook(hook))
+        let hosts = Hosts::any_unless_named(std::mem::take(&mut self.hosts));
+        self.decided(Auth::hook(hook), hosts)
     }
 
     /// Returns the router, in which everybody who can reach it may do everything. Right on a developer's machine, or where something before
-    /// it decides who reaches it. With [`read_only`](Self::read_only) everybody sees everything.
-    pub fn open_to_everyone<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
-        self.decided(Auth::everyone())
+    /// it decides who reaches it. With [`read_only`](Self::read_only) everybody sees everything. It answers at `localhost`, at addresses, and
+    /// at the [`hosts`](Self::hosts) that are named.
+    pub fn open_to_everyone<S: Clone + Send + Sync + 'static>(mut self) -> Router<S> {
+        let hosts = Hosts::only_named(std::mem::take(&mut self.hosts));
+        self.decided(Auth::everyone(), hosts)
     }
 
-    fn decided<S: Clone + Send + Sync + 'static>(self, auth: Auth) -> Router<S> {
-        let board = Board::new(self.client, auth, self.settings);
+    fn decided<S: Clone + Send + Sync + 'static>(self, auth: Auth, hosts: Hosts) -> Router<S> {
+        let board = Board::new(self.client, auth, hosts, self.settings);
         let guarded = acts::routes(screens::routes(Router::new()))
             .route("/events", get(events::stream))
             .fallback(screens::other)

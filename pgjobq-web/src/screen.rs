@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::board::Board;
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::task::to_its_end;
 use crate::visit::Visit;
 
 /// A screen of the dashboard.
@@ -44,8 +45,8 @@ async fn json<S: Screen>(Extension(visit): Extension<Visit>, uri: Uri) -> Respon
 
 async fn load<S: Screen>(visit: &Visit, uri: &Uri) -> Result<S, Problem> {
     let params = Params::of_form(uri.query().unwrap_or_default().as_bytes());
-    let _turn = visit.board().turn().await?;
-    S::load(visit.clone(), params).await
+    let turn = visit.board().turn().await?;
+    to_its_end(turn, visit.board().statement_timeout, S::load(visit.clone(), params)).await
 }
 
 fn rendered(visit: &Visit, status: StatusCode, page: &impl Template) -> Response {
@@ -88,7 +89,8 @@ pub(crate) fn answer_problem(visit: &Visit, problem: Problem) -> Response {
     if let Problem::Database(error) = &problem {
         tracing::warn!(%error, "the database refused a request of the dashboard");
     }
-    let (status, text) = (problem.status(), problem.to_string());
+    let status = problem.status();
+    let text = if visit.may_do_something() { problem.to_string() } else { problem.without_details() };
     if visit.is_json() {
         return answer_json(status, &ProblemJson { error: text });
     }

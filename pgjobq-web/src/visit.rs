@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::assets::{ICON, SCRIPT, STYLE};
 use crate::board::Board;
+use crate::said::Said;
 use crate::user::{Permission, User};
 
 /// One request of one user.
@@ -15,7 +16,7 @@ struct Inner {
     user: User,
     token: String,
     path: String,
-    said: Option<String>,
+    said: Option<Said>,
 }
 
 impl Visit {
@@ -24,7 +25,7 @@ impl Visit {
         user: User,
         token: String,
         path: String,
-        said: Option<String>,
+        said: Option<Said>,
     ) -> Self {
         Self(Arc::new(Inner { board, user, token, path, said }))
     }
@@ -49,12 +50,19 @@ impl Visit {
 
     /// The outcome of the action that has led to this page.
     pub(crate) fn said(&self) -> Option<&str> {
-        self.0.said.as_deref()
+        self.0.said.as_ref().map(|Said(said)| &**said)
     }
 
     /// Returns whether the user may see arguments and results, or do this. Nothing is done where all is read-only.
     pub(crate) fn may(&self, permission: Permission) -> bool {
         self.0.user.may(permission) && (permission == Permission::SeeArguments || !self.0.board.read_only)
+    }
+
+    /// Returns whether the user may do anything but look.
+    pub(crate) fn may_do_something(&self) -> bool {
+        let mut acts =
+            Permission::ALL.into_iter().filter(|permission| *permission != Permission::SeeArguments);
+        acts.any(|permission| self.may(permission))
     }
 }
 

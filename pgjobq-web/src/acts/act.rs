@@ -4,18 +4,21 @@ use std::future::Future;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::http::header::{CONTENT_TYPE, HeaderMap, LOCATION, SET_COOKIE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, HeaderMap, LOCATION};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
+use pgjobq::ActionId;
 use serde::Serialize;
 
 use crate::board::Board;
-use crate::enter::SAID;
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::said::Said;
 use crate::screen::{answer_json, answer_problem};
+use crate::show::link::link;
+use crate::task::to_its_end;
 use crate::token::is_same;
 use crate::user::Permission;
 use crate::visit::Visit;
@@ -55,12 +58,16 @@ pub(crate) struct Done {
     pub(crate) action: Option<String>,
 }
 
-/// The longest outcome that a cookie carries to the next page, in bytes.
-const MOST_SAID: usize = 1000;
-
 impl Done {
     pub(crate) fn new(outcome: impl Into<String>, next: String) -> Self {
         Self { outcome: outcome.into(), next, action: None }
+    }
+
+    /// The outcome that the workers go on with an action: the next page shows its progress.
+    pub(super) fn goes_on(action: ActionId, outcome: &str) -> Self {
+        let id = action.to_string();
+        let next = link("action", &[("id", &id)]);
+        Self { outcome: format!("Action {id} {outcome}"), next, action: Some(id) }
     }
 }
 
@@ -74,9 +81,7 @@ async fn from_form<A: Act>(Extension(visit): Extension<Visit>, body: Bytes) -> R
     match checked::<A>(&visit, &params).await {
         Ok(done) => {
             let mut response = (StatusCode::SEE_OTHER, [(LOCATION, done.next)]).into_response();
-            if let Some(cookie) = said(&done.outcome) {
-                response.headers_mut().append(SET_COOKIE, cookie);
-            }
+            response.extensions_mut().insert(Said(done.outcome));
             response
         }
         Err(problem) => answer_problem(&visit, problem),
@@ -99,7 +104,7 @@ async fn from_json<A: Act>(Extension(visit): Extension<Visit>, headers: HeaderMa
     }
 }
 
-/// Checks the request, records it, and does it.
+/// Checks the request, and does what it asks for.
 async fn checked<A: Act>(visit: &Visit, params: &Params) -> Result<Done, Problem> {
     if !is_same(params.maybe("token").unwrap_or_default(), visit.token()) {
         return Err(Problem::Forged);
@@ -109,7 +114,13 @@ async fn checked<A: Act>(visit: &Visit, params: &Params) -> Result<Done, Problem
     if !visit.may(permission) {
         return Err(Problem::NotAllowed(permission));
     }
-    let _turn = visit.board().turn().await?;
+    let turn = visit.board().turn().await?;
+    let (limit, visit) = (visit.board().statement_timeout, visit.clone());
+    to_its_end(turn, limit, async move { recorded(act, &visit).await }).await
+}
+
+/// Records an action, does it, and records its outcome.
+async fn recorded<A: Act>(act: A, visit: &Visit) -> Result<Done, Problem> {
     let Record { action, subject, reason } = act.record();
     let mut audit = visit.board().client.audit(action, subject).by(visit.name());
     if let Some(reason) = reason {
@@ -117,18 +128,11 @@ async fn checked<A: Act>(visit: &Visit, params: &Params) -> Result<Done, Problem
     }
     let noted = audit.note().await?;
     let done = act.run(visit).await;
-    let outcome =
-        done.as_ref().map_or_else(|problem| format!("failed: {problem}"), |done| done.outcome.clone());
+    let outcome = done
+        .as_ref()
+        .map_or_else(|problem| format!("failed: {}", problem.without_details()), |done| done.outcome.clone());
     if let Err(error) = noted.end(&outcome).await {
         tracing::warn!(%error, user = visit.name(), outcome, "the outcome of an action is missing in its audit record");
     }
     done
-}
-
-/// Returns the cookie that carries the outcome to the next page.
-fn said(outcome: &str) -> Option<HeaderValue> {
-    let end = (0..=MOST_SAID.min(outcome.len())).rev().find(|end| outcome.is_char_boundary(*end))?;
-    let escaped: String = form_urlencoded::byte_serialize(&outcome.as_bytes()[..end]).collect();
-    let cookie = format!("{SAID}={escaped}; Path=/; Max-Age=60; HttpOnly; SameSite=Strict");
-    HeaderValue::try_from(cookie).ok()
 }

@@ -8,7 +8,6 @@ use pgjobq::{Action, Client, Priority};
 use super::act::{Act, Done, Record};
 use crate::params::Params;
 use crate::problem::Problem;
-use crate::show::link::link;
 use crate::user::Permission;
 use crate::visit::Visit;
 
@@ -96,9 +95,7 @@ impl Act for Many {
         if let Some(reason) = &self.reason {
             action = action.because(&**reason);
         }
-        let id = action.start().await?.id().to_string();
-        let done = Done::new(format!("Action {id} has started."), link("action", &[("id", &id)]));
-        Ok(Done { action: Some(id), ..done })
+        Ok(Done::goes_on(action.start().await?.id(), "has started."))
     }
 }
 

@@ -3,7 +3,8 @@
 use std::str::FromStr;
 
 use pgjobq::filter::id;
-use pgjobq::{CancelOutcome, JobId, RequeueOutcome};
+use pgjobq::{Action, ActionReport, CancelOutcome, JobId, LeftOut};
+use tokio::time::timeout;
 
 use super::act::{Act, Done, Record};
 use crate::params::Params;
@@ -45,49 +46,74 @@ impl Act for One {
     }
 
     async fn run(self, visit: &Visit) -> Result<Done, Problem> {
-        let outcome = match self.word {
-            Word::Cancel => self.cancel(visit).await?,
-            Word::Requeue => self.requeue(visit).await?,
-            Word::RetryNow => self.retry_now(visit).await?,
-        };
-        Ok(Done::new(outcome, link("job", &[("id", &self.job.to_string())])))
+        let job = visit.board().client.jobs(id(self.job));
+        match self.word {
+            Word::Cancel => self.cancel(visit).await,
+            Word::Requeue => self.act(visit, job.requeue(), requeued).await,
+            Word::RetryNow => self.act(visit, job.retry_now(), retried).await,
+        }
     }
 }
 
 impl One {
-    async fn cancel(&self, visit: &Visit) -> Result<&'static str, Problem> {
+    async fn cancel(&self, visit: &Visit) -> Result<Done, Problem> {
         let mut cancel = visit.board().client.job(self.job).cancel().by(visit.name());
         if let Some(reason) = &self.reason {
             cancel = cancel.because(&**reason);
         }
-        Ok(match cancel.await? {
+        Ok(self.done(match cancel.await? {
             CancelOutcome::Cancelled => "The job is cancelled.",
             CancelOutcome::StopRequested => "The job runs, and was asked to stop.",
             CancelOutcome::NotLive => "The job has ended already, and was not changed.",
-        })
+        }))
     }
 
-    async fn requeue(&self, visit: &Visit) -> Result<&'static str, Problem> {
-        Ok(match visit.board().client.job(self.job).requeue().await? {
-            RequeueOutcome::Requeued => "The job is in line again.",
-            RequeueOutcome::AlreadyLive => "The job is live already, and was not changed.",
-            RequeueOutcome::QueueFull => "The queue is full, and the job was not changed: try again later.",
-            RequeueOutcome::NothingToRequeue => {
-                "There is nothing to requeue: the job completed, is gone, or its queue was deleted."
-            }
-        })
-    }
-
-    async fn retry_now(&self, visit: &Visit) -> Result<&'static str, Problem> {
-        let jobs = visit.board().client.jobs(id(self.job));
-        let mut action = jobs.retry_now().by(visit.name());
+    /// Starts an action on the job alone, whose record keeps the user and the reason, and waits for it. If it takes long, for instance
+    /// because another transaction holds the queue, the workers go on with it.
+    async fn act(&self, visit: &Visit, action: Action<'_>, sentence: Sentence) -> Result<Done, Problem> {
+        let mut action = action.by(visit.name());
         if let Some(reason) = &self.reason {
             action = action.because(&**reason);
         }
-        Ok(match action.await?.changed {
-            0 => "The job does not wait for its time, and was not changed.",
-            _ => "The job runs as soon as a worker is free.",
-        })
+        let started = action.start().await?;
+        let report = timeout(visit.board().statement_timeout, started.wait()).await;
+        match report.map(|report| report.map_err(Problem::from)) {
+            Ok(Ok(report)) => Ok(self.done(sentence(&report))),
+            Ok(Err(Problem::TooSlow)) | Err(_) => {
+                Ok(Done::goes_on(started.id(), "goes on: another transaction may hold the queue."))
+            }
+            Ok(Err(problem)) => Err(problem),
+        }
+    }
+
+    fn done(&self, outcome: &str) -> Done {
+        Done::new(outcome, link("job", &[("id", &self.job.to_string())]))
+    }
+}
+
+/// Returns the outcome of an action on one job, as a sentence.
+type Sentence = fn(&ActionReport) -> &'static str;
+
+fn requeued(report: &ActionReport) -> &'static str {
+    match (report.changed, report.left.first()) {
+        (1.., _) => "The job is in line again.",
+        (0, Some((LeftOut::Live, _))) => "The job is live already, and was not changed.",
+        (0, Some((LeftOut::QueueFull, _))) => {
+            "The queue is full, and the job was not changed: try again later."
+        }
+        (0, Some((LeftOut::Step, _))) => {
+            "The job is a step of a workflow, and was not changed: retry the failed steps there."
+        }
+        (0, _) => {
+            "There is nothing to requeue: the job is live, completed or gone, or its queue was deleted."
+        }
+    }
+}
+
+fn retried(report: &ActionReport) -> &'static str {
+    match report.changed {
+        0 => "The job does not wait for its time, and was not changed.",
+        _ => "The job runs as soon as a worker is free.",
     }
 }
 

@@ -5,11 +5,12 @@ use pgjobq::filter::{Filter, error_contains, kind, queue, state};
 use pgjobq::{DeadGroup, JobState};
 use serde::Serialize;
 
+use super::preview::GROUP;
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::screen::Screen;
 use crate::show::count::Count;
-use crate::show::link::{jobs, link, preview};
+use crate::show::link::{jobs, link};
 use crate::show::moment::Moment;
 use crate::visit::Visit;
 
@@ -78,7 +79,7 @@ impl Group {
     }
 
     fn preview(&self, action: &str) -> String {
-        preview(action, &self.filter)
+        link("preview", &[("action", action), ("filter", &self.filter), ("of", GROUP)])
     }
 }
 

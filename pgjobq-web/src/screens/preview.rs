@@ -13,6 +13,9 @@ use crate::screen::Screen;
 use crate::show::count::Count;
 use crate::visit::Visit;
 
+/// The value of the parameter `of` for a group of dead jobs.
+pub(super) const GROUP: &str = "group";
+
 #[derive(Template, Serialize)]
 #[template(path = "preview.html")]
 pub(crate) struct Preview {
@@ -32,6 +35,8 @@ pub(crate) struct Preview {
     queues: Vec<String>,
     #[serde(skip)]
     all_jobs: bool,
+    /// True if the filter stands for a group of dead jobs, and may admit others.
+    of_group: bool,
 }
 
 impl Screen for Preview {
@@ -45,8 +50,11 @@ impl Screen for Preview {
             .all("id")
             .map(|id| id.parse().map_err(|error| Problem::Invalid(format!("`id`: {error}"))))
             .collect::<Result<_, _>>()?;
+        let nothing_chosen = || {
+            Problem::Invalid("no job is chosen: go back and choose some, or act on all that match".to_owned())
+        };
         let filter = match chosen.is_empty() {
-            true => params.exact("filter")?.to_owned(),
+            true => params.all("filter").next().ok_or_else(nothing_chosen)?.to_owned(),
             false => ids(chosen).to_string(),
         };
         let action = Many::look(word, &filter)?.action(&visit.board().client)?;
@@ -61,6 +69,7 @@ impl Screen for Preview {
         Ok(Self {
             action: word.as_str(),
             all_jobs: filter.parse().is_ok_and(|filter: pgjobq::filter::Filter| filter.is_all()),
+            of_group: params.maybe("of") == Some(GROUP),
             filter,
             matching: count,
             exact: count.is_exact(),

@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use super::badge::Badge;
 use super::workflows::badge;
-use crate::diagram::{Diagram, Graph};
+use crate::diagram::{Diagram, Graph, MOST_STEPS};
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::screen::Screen;
 use crate::show::count::Count;
+use crate::show::link::link;
 use crate::show::moment::Moment;
 use crate::visit::Visit;
 
@@ -28,7 +29,10 @@ pub(crate) struct Workflow {
     deadline: Option<Moment>,
     cancelled_by: Option<String>,
     cancelled_for: Option<String>,
-    graph: Graph,
+    /// The steps and their order. A page of a large workflow has none, because it would be loaded step by step.
+    graph: Option<Graph>,
+    #[serde(skip)]
+    steps: Count,
     #[serde(skip)]
     diagram: Option<Diagram>,
     #[serde(skip)]
@@ -43,20 +47,26 @@ impl Screen for Workflow {
         let (client, handle) = (&visit.board().client, WorkflowHandle::from_id(id));
         let missing = || Problem::NotFound(format!("there is no workflow {id}, or none any more"));
         let status = handle.status(client).await?.ok_or_else(missing)?;
-        let graph = handle.graph(client).await?.ok_or_else(missing)?;
-        let graph: Graph = serde_json::from_str(&graph.json())
-            .map_err(|error| Problem::Invalid(format!("its graph cannot be drawn: {error}")))?;
+        let steps: u64 = status.steps.values().sum();
+        let graph = if visit.is_json() || steps <= MOST_STEPS as u64 {
+            let graph = handle.graph(client).await?.ok_or_else(missing)?;
+            let unreadable = |error| Problem::Invalid(format!("its graph cannot be drawn: {error}"));
+            Some(serde_json::from_str(&graph.json()).map_err(unreadable)?)
+        } else {
+            None
+        };
         Ok(Self::new(visit, status, graph))
     }
 }
 
 impl Workflow {
-    fn new(visit: Visit, status: WorkflowStatus, graph: Graph) -> Self {
+    fn new(visit: Visit, status: WorkflowStatus, graph: Option<Graph>) -> Self {
         let states = status.steps.iter().map(|(state, steps)| (state.as_str(), Count::exact(*steps)));
         Self {
             id: status.id.to_string(),
             state: badge(status.outcome),
             states: states.collect(),
+            steps: Count::exact(status.steps.values().sum()),
             is_live: status.outcome.is_none(),
             has_failed: status
                 .steps
@@ -68,9 +78,17 @@ impl Workflow {
             deadline: status.deadline.map(Moment),
             cancelled_by: status.cancelled_by,
             cancelled_for: status.cancelled_for,
-            diagram: Diagram::of(&graph),
+            diagram: graph.as_ref().and_then(Diagram::of),
             graph,
             visit,
         }
+    }
+
+    fn json_link(&self) -> String {
+        link("api/workflow", &[("id", &self.id)])
+    }
+
+    fn most_steps(&self) -> usize {
+        MOST_STEPS
     }
 }

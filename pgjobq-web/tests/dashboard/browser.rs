@@ -13,8 +13,18 @@ pub(crate) struct Browser {
     app: Router,
     /// The path of the first page.
     at: &'static str,
-    cookies: Mutex<Vec<(String, String)>>,
+    cookies: Mutex<Vec<Cookie>>,
 }
+
+struct Cookie {
+    name: String,
+    value: String,
+    /// True if a link of another site does not bring it.
+    is_strict: bool,
+}
+
+/// The host of the dashboard: one that no other site can name.
+pub(crate) const HOST: &str = "jobs.localhost";
 
 /// An answer.
 #[derive(Debug)]
@@ -42,15 +52,41 @@ impl Browser {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Answer {
+        self.send_with(method, path, headers, self.cookies(), body).await
+    }
+
+    /// Follows a link of another site to a path below the first page.
+    pub(crate) async fn arrive(&self, path: &str) -> Answer {
+        let cookies = self.cookies_that(|cookie| !cookie.is_strict);
+        self.send_with(Method::GET, path, &[("sec-fetch-site", "cross-site")], cookies, "").await
+    }
+
+    /// Returns the header with the cookies of this browser.
+    pub(crate) fn cookies(&self) -> String {
+        self.cookies_that(|_| true)
+    }
+
+    fn cookies_that(&self, are_sent: impl Fn(&Cookie) -> bool) -> String {
+        let cookies = self.cookies.lock().unwrap();
+        let sent = cookies.iter().filter(|cookie| are_sent(cookie));
+        sent.map(|Cookie { name, value, .. }| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
+    async fn send_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        cookies: String,
+        body: &str,
+    ) -> Answer {
         let mut request =
-            Request::builder().method(method).uri(format!("{}{path}", self.at)).header("host", "jobs.test");
+            Request::builder().method(method).uri(format!("{}{path}", self.at)).header("host", HOST);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let cookies: Vec<_> =
-            self.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
         if !cookies.is_empty() {
-            request = request.header("cookie", cookies.join("; "));
+            request = request.header("cookie", cookies);
         }
         let response =
             self.app.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
@@ -68,11 +104,14 @@ impl Browser {
         let mut cookies = self.cookies.lock().unwrap();
         for cookie in headers.get_all("set-cookie") {
             let cookie = cookie.to_str().unwrap();
-            assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+            assert!(cookie.contains("; HttpOnly") && cookie.contains("; SameSite="), "{cookie}");
+            // Wherever a proxy shows the dashboard, its pages are below this path.
+            assert!(cookie.contains("; Path=/;") && !cookie.contains("; Domain="), "{cookie}");
+            let is_strict = cookie.contains("; SameSite=Strict");
             let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
-            cookies.retain(|(kept, _)| kept != name);
-            if !cookie.contains("Max-Age=0") {
-                cookies.push((name.to_owned(), value.to_owned()));
+            cookies.retain(|kept| kept.name != name);
+            if !cookie.contains("; Max-Age=0") {
+                cookies.push(Cookie { name: name.to_owned(), value: value.to_owned(), is_strict });
             }
         }
     }
@@ -103,7 +142,7 @@ impl Browser {
 /// The headers of a form of one of the pages.
 pub(crate) const OWN: [(&str, &str); 3] = [
     ("sec-fetch-site", "same-origin"),
-    ("origin", "https://jobs.test"),
+    ("origin", "https://jobs.localhost"),
     ("content-type", "application/x-www-form-urlencoded"),
 ];
 

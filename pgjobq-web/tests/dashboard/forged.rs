@@ -12,12 +12,14 @@ async fn requests_of_other_sites_are_refused() {
     Stage::run(async |stage| {
         let browser = Browser::new(router(&stage.client).open_to_everyone());
         let token = browser.token().await;
-        let other: [&[(&str, &str)]; 6] = [
+        let other: [&[(&str, &str)]; 8] = [
             &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.test")],
-            &[("sec-fetch-site", "same-site"), ("origin", "https://other.jobs.test")],
+            &[("sec-fetch-site", "same-site"), ("origin", "https://other.jobs.localhost")],
             &[("sec-fetch-site", "none")],
             &[("origin", "https://evil.test")],
             &[("origin", "null")],
+            &[("origin", "http://jobs.localhost"), ("x-forwarded-proto", "https")],
+            &[("origin", "moz-extension://jobs.localhost")],
             &[],
         ];
         for headers in other {

@@ -1,0 +1,73 @@
+//! What the database refuses is told to those whom it concerns.
+
+use axum::http::StatusCode;
+use pgjobq_web::{Permission, User, router};
+
+use crate::browser::Browser;
+use crate::roles::as_member;
+use crate::stage::Stage;
+
+#[tokio::test]
+async fn viewers_see_no_details_of_errors() {
+    Stage::run(async |stage| {
+        as_member(stage, None, async |client| {
+            let of = |user: User| {
+                Browser::new(
+                    router(client).auth(move |_| std::future::ready(Ok::<_, StatusCode>(user.clone()))),
+                )
+            };
+            let sees = User::viewer("bob").allow(Permission::SeeArguments);
+            let public = Browser::new(router(client).read_only().open_to_everyone());
+            for browser in [of(User::viewer("bob")), of(sees), public] {
+                for path in ["audit", "api/audit", "overview"] {
+                    let page = browser.get(path).await;
+                    assert_eq!(page.status, StatusCode::FORBIDDEN, "{path}: {}", page.text());
+                    assert!(!page.body.contains("permission denied"), "{path}: {}", page.body);
+                    assert!(
+                        page.body.contains("the log of the program has the details"),
+                        "{path}: {}",
+                        page.body
+                    );
+                }
+            }
+            for permission in [Permission::Retry, Permission::Pause, Permission::Delete] {
+                let page = of(User::viewer("ada").allow(permission)).get("audit").await;
+                assert!(page.text().contains("permission denied"), "{permission}: {}", page.text());
+            }
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn audit_record_of_an_error_has_no_details() {
+    Stage::run(async |stage| {
+        let fails = "create function fails() returns trigger language plpgsql as
+                     'begin raise exception ''hunter2''; end';
+                     create trigger fails before insert on pgjobq.pauses execute function fails()";
+        stage.execute(fails).await;
+        let browser = Browser::new(router(&stage.client).open_to_everyone());
+        let answer = browser.post("pause", &[("scope", "kind"), ("name", "k")]).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.text().contains("hunter2"), "{}", answer.text());
+        let records = stage.client.audit_records(None, 10).await.unwrap();
+        let outcome = records[0].outcome.as_deref().unwrap();
+        assert!(outcome.starts_with("failed: the database refused this"), "{outcome}");
+        assert!(!outcome.contains("hunter2"), "{outcome}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn choice_of_no_job_is_named() {
+    Stage::run(async |stage| {
+        let browser = Browser::new(router(&stage.client).open_to_everyone());
+        for path in ["preview?action=requeue", "api/preview?action=requeue"] {
+            let page = browser.get(path).await;
+            assert_eq!(page.status, StatusCode::BAD_REQUEST, "{path}");
+            assert!(page.text().contains("no job is chosen: go back"), "{path}: {}", page.text());
+        }
+    })
+    .await;
+}

@@ -1,0 +1,97 @@
+//! An action on one job keeps nobody waiting, and its record names the user.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use pgjobq::{ActionId, JobState};
+use pgjobq_web::{User, router};
+use tokio::time::timeout;
+
+use crate::browser::Browser;
+use crate::jobs::seed;
+use crate::stage::Stage;
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn as_ada(stage: &Stage) -> Browser {
+    let day = Duration::from_secs(86_400);
+    let app = router(&stage.client).statement_timeout(Duration::from_secs(2)).interval(day);
+    Browser::new(app.auth(async |_| Ok::<_, StatusCode>(User::administrator("ada"))))
+}
+
+#[tokio::test]
+async fn action_on_a_locked_job_goes_on_without_its_user() {
+    Stage::run(async |stage| {
+        let job = seed(stage, "lorem").await.scheduled;
+        let browser = as_ada(stage);
+        browser.get("overview").await; // The fleet is measured before the lock.
+        let mut other = stage.client.pool().begin().await.unwrap();
+        let lock = "lock table pgjobq.jobs in access exclusive mode";
+        pgjobq::sqlx::raw_sql(lock).execute(&mut *other).await.unwrap();
+        let id = job.to_string();
+        let fields = [("id", &*id), ("action", "retry_now"), ("reason", "why not")];
+        let answer = timeout(LONG, browser.post("act-on-job", &fields)).await.expect("it waits for the lock");
+        assert_eq!(answer.header("location"), "action?id=1", "{}", answer.text());
+        assert!(browser.get("action?id=1").await.text().contains("Action 1 goes on"));
+        other.rollback().await.unwrap();
+        let report = stage.client.action(ActionId(1)).wait().await.unwrap();
+        assert_eq!(
+            (report.changed, &*report.asked_by, report.reason.as_deref()),
+            (1, "ada", Some("why not"))
+        );
+        assert_eq!(stage.client.job(job).status().await.unwrap().unwrap().state, JobState::Ready);
+        let records = stage.client.audit_records(None, 1).await.unwrap();
+        assert!(records[0].outcome.as_deref().unwrap().starts_with("Action 1 goes on"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn requeue_of_one_job_names_its_user() {
+    Stage::run(async |stage| {
+        let seeds = seed(stage, "lorem").await;
+        let browser = as_ada(stage);
+        let requeue = async |id: &str| {
+            let fields = [("id", id), ("action", "requeue"), ("reason", "why not")];
+            let answer = browser.post("act-on-job", &fields).await;
+            browser.get(answer.header("location")).await.text()
+        };
+        let page = requeue(&seeds.dead.to_string()).await;
+        assert!(page.contains("The job is in line again."), "{page}");
+        let report = stage.client.action(ActionId(1)).progress().await.unwrap();
+        assert_eq!(
+            (&*report.action, &*report.asked_by, report.reason.as_deref()),
+            ("requeue", "ada", Some("why not"))
+        );
+        let step = stage.text("select id from pgjobq.finished where kind = 'second'").await;
+        for (id, said) in [
+            (step, "The job is a step of a workflow, and was not changed"),
+            (seeds.dead.to_string(), "There is nothing to requeue"),
+            (seeds.completed.to_string(), "There is nothing to requeue"),
+        ] {
+            let page = requeue(&id).await;
+            assert!(page.contains(said), "{said}: {page}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn retry_of_a_busy_workflow_is_given_up_soon() {
+    Stage::run(async |stage| {
+        let flow = seed(stage, "lorem").await.workflow.to_string();
+        let browser = as_ada(stage);
+        // An end of a step that no worker has settled yet.
+        stage
+            .execute(
+                "insert into pgjobq.unsettled (shard, workflow, n) select shard, id, 0 from pgjobq.workflows",
+            )
+            .await;
+        let fields = [("id", &*flow), ("action", "retry_failed")];
+        let retry = browser.post("act-on-workflow", &fields);
+        let answer = timeout(Duration::from_secs(15), retry).await.expect("it waits for a worker");
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text());
+        assert!(answer.text().contains("cannot be retried now"), "{}", answer.text());
+    })
+    .await;
+}
