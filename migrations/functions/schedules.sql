@@ -147,23 +147,27 @@ comment on function pgjobq.note_change is 'Internal. Raises the number of change
 
 revoke execute on function pgjobq.note_change from public;
 
--- Lists schedules by name: all of them, or one. Arguments that the kind redacts are not shown; so
+-- Lists schedules by name: one, or those after a name. Arguments that the kind redacts are not shown; so
 -- `definition` lacks the job.
-create or replace function pgjobq.list_schedules(p_name text default null)
+create or replace function pgjobq.list_schedules(
+    p_name text default null, p_after text default null, p_most int default null)
 returns table (
-    name text, kind text, definition jsonb, args text, is_stored boolean, set_by text, set_at timestamptz,
-    paused_at timestamptz, stopped_at timestamptz, passed_to timestamptz, last_tick timestamptz,
-    last_fired_at timestamptz, last_job uuid, last_missed timestamptz, last_missed_why text, now timestamptz)
+    name text, kind text, queue text, definition jsonb, args text, is_stored boolean, set_by text,
+    set_at timestamptz, paused_at timestamptz, stopped_at timestamptz, passed_to timestamptz,
+    last_tick timestamptz, last_fired_at timestamptz, last_job uuid, last_missed timestamptz,
+    last_missed_why text, now timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     return query
-    select s.name, s.kind, d.definition - 'job',
+    select s.name, s.kind, coalesce(d.definition #>> '{job,queue}', k.queue, 'default'), d.definition - 'job',
            pgjobq.shown_args(s.kind, d.definition #> '{job,args}', d.definition -> 'job')::text,
            s.stored is not null, s.set_by, s.set_at, s.paused_at, s.stopped_at, s.passed_to, s.last_tick,
            s.last_fired_at, s.last_job, s.last_missed, s.last_missed_why, clock_timestamp()
-      from pgjobq.schedules s, lateral (select coalesce(s.stored, s.code) as definition) d
-     where p_name is null or s.name = p_name
-     order by s.name;
+      from pgjobq.schedules s
+           cross join lateral (select coalesce(s.stored, s.code) as definition) d
+           left join pgjobq.kinds k on k.kind = s.kind
+     where (p_name is null or s.name = p_name) and (p_after is null or s.name > p_after)
+     order by s.name limit p_most;
 end $$;
 
 comment on function pgjobq.list_schedules is 'Internal. Lists schedules by name.';

@@ -18,6 +18,7 @@ mod args; // The arguments of the jobs of schedules.
 mod changed; // Schedules that are changed in the moment of a tick.
 mod code; // Schedules in attributes, and programs that come and go.
 mod exact; // Each tick once, beside kills and clients whose clocks are wrong.
+mod listed; // Schedules as they are listed.
 mod lost; // A fire whose answer is lost.
 mod many; // Thousands of schedules on one tick.
 mod missed; // A database that was down across ticks.

@@ -25,6 +25,8 @@ pub struct Schedule {
     pub name: String,
     /// The kind of its jobs.
     pub kind: String,
+    /// The queue of its jobs.
+    pub queue: String,
     /// The cron pattern, the nickname, or the interval.
     pub text: String,
     /// The time zone of a cron pattern.
@@ -49,6 +51,9 @@ pub struct Schedule {
     pub last_job: Option<JobId>,
     /// The last tick for which no job was enqueued.
     pub last_missed: Option<MissedTick>,
+    /// The reason why it can never fire: a mistake in its definition. `upsert` and the macro store none, but a hand may, and a later
+    /// version of pgjobq may store what this one does not know.
+    pub problem: Option<String>,
     table: Timetable,
     passed_to: i64,
 }
@@ -78,8 +83,6 @@ pub enum ScheduleState {
     Paused(SystemTime),
     /// It was removed from the code: since this time workers know its kind, and none declares it.
     Stopped(SystemTime),
-    /// A later version of pgjobq has set it, and this one cannot read it. Workers of that version fire it.
-    Unreadable,
 }
 
 /// A tick for which no job was enqueued.
@@ -96,33 +99,30 @@ impl Schedule {
     /// Returns its next ticks after the time of the look, at most `n`; none unless it is active.
     #[must_use]
     pub fn next_runs(&self, n: usize) -> Vec<SystemTime> {
-        let timing = if self.state == ScheduleState::Active { self.timing().ok() } else { None };
+        let is_active = self.state == ScheduleState::Active && self.problem.is_none();
+        let timing = if is_active { Timing::new(&self.table).ok() } else { None };
         timing.map_or(Vec::new(), |timing| timing.after(self.passed_to).take(n).map(time).collect())
-    }
-
-    fn timing(&self) -> Result<Timing, InvalidSchedule> {
-        Timing::new(&self.table)
     }
 
     pub(super) fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         let at = |column| row.try_get::<Option<i64>, _>(column).map(|at| at.map(time));
-        let (table, is_readable) = read_table(row.try_get("definition")?);
+        let (table, problem) = read_table(row.try_get("definition")?);
         let set_at = at("set_at")?.zip(row.try_get("set_by")?);
         let source = set_at.map_or(ScheduleSource::Code, |(at, by)| ScheduleSource::Stored { by, at });
         let (paused, stopped) = (at("paused_at")?, at("stopped_at")?);
         let state = stopped.map(ScheduleState::Stopped).or_else(|| paused.map(ScheduleState::Paused));
-        let otherwise = if is_readable { ScheduleState::Active } else { ScheduleState::Unreadable };
         let (passed_to, now): (i64, i64) = (row.try_get("passed_to")?, row.try_get("now")?);
         let mut schedule = Self {
             name: row.try_get("name")?,
             kind: row.try_get("kind")?,
+            queue: row.try_get("queue")?,
             text: table.text.clone(),
             timezone: table.timezone.clone(),
             missed: Missed::read(&table.missed).unwrap_or_default(),
             overlap: Overlap::named(&table.overlap),
             args: row.try_get::<Option<_>, _>("args")?.unwrap_or_default(),
             source,
-            state: state.unwrap_or(otherwise),
+            state: state.unwrap_or(ScheduleState::Active),
             next_at: None,
             last_tick: at("last_tick")?,
             last_fired_at: at("last_fired_at")?,
@@ -130,6 +130,7 @@ impl Schedule {
             last_missed: at("last_missed")?
                 .zip(row.try_get("last_missed_why")?)
                 .map(|(at, why)| MissedTick { at, why }),
+            problem,
             table,
             passed_to: passed_to.max(now),
         };
@@ -138,15 +139,24 @@ impl Schedule {
     }
 }
 
-/// Reads the timetable of a definition. If a later version of pgjobq has set it, returns what this one finds in it, and false.
-fn read_table(definition: &str) -> (Timetable, bool) {
-    if let Ok(table) = serde_json::from_str::<Timetable>(definition) {
-        let is_readable = Missed::read(&table.missed).is_some() && Timing::new(&table).is_ok();
-        return (table, is_readable);
+/// Reads a timetable, and what is wrong with it. One bad row must not hide all other schedules.
+fn read_table(definition: &str) -> (Timetable, Option<String>) {
+    match serde_json::from_str::<Timetable>(definition) {
+        Ok(table) => {
+            let problem = match Missed::read(&table.missed) {
+                Some(_) => Timing::new(&table).err(),
+                None => Some(InvalidSchedule::Missed(table.missed.clone())),
+            };
+            let problem = problem.map(|mistake| mistake.to_string());
+            (table, problem)
+        }
+        Err(error) => {
+            let found: serde_json::Value = serde_json::from_str(definition).unwrap_or_default();
+            let text = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
+            let table = Timetable { timezone: text("timezone"), ..Timetable::new(text("text")) };
+            (table, Some(format!("its definition cannot be read: {error}")))
+        }
     }
-    let found: serde_json::Value = serde_json::from_str(definition).unwrap_or_default();
-    let text = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
-    (Timetable { timezone: text("timezone"), ..Timetable::new(text("text")) }, false)
 }
 
 impl fmt::Display for Schedule {
@@ -157,9 +167,11 @@ impl fmt::Display for Schedule {
         match (self.state, self.next_at) {
             (ScheduleState::Paused(since), _) => write!(out, ", paused since {}", shown(since)),
             (ScheduleState::Stopped(since), _) => write!(out, ", not in the code since {}", shown(since)),
-            (ScheduleState::Unreadable, _) => write!(out, ", set by a later version of pgjobq"),
             (ScheduleState::Active, Some(next)) => write!(out, ", next at {}", shown(next)),
-            (ScheduleState::Active, None) => write!(out, ", has ended"),
+            (ScheduleState::Active, None) => match &self.problem {
+                Some(problem) => write!(out, ", cannot fire: {problem}"),
+                None => out.write_str(", has ended"),
+            },
         }?;
         match &self.last_missed {
             Some(MissedTick { at, why }) => write!(out, "; missed {}: {why}", shown(*at)),

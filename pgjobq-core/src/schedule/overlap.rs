@@ -1,5 +1,7 @@
 //! The policies of a tick that comes before the job of the last one has ended.
 
+use std::fmt;
+
 /// The policy of a schedule for a tick that comes while the job of the last one has not ended: it waits, runs, or waits to be
 /// retried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -32,5 +34,12 @@ impl Overlap {
             .into_iter()
             .find(|overlap| overlap.as_str() == name)
             .unwrap_or_default()
+    }
+}
+
+/// Writes it as `#[job]` has it: `allow`, `skip`, `cancel_running`.
+impl fmt::Display for Overlap {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(self.as_str())
     }
 }

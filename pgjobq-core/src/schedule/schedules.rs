@@ -82,16 +82,26 @@ impl Schedules<'_> {
     ///
     /// Errors of the database.
     pub async fn list(&self) -> Result<Vec<Schedule>, ScheduleError> {
-        Ok(self.read(None).await?)
+        Ok(self.read(None, None, None).await?)
+    }
+
+    /// Returns the schedules whose names come after this one, at most `limit`, by name; after an empty text, the first ones.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the database.
+    pub async fn list_after(&self, name: &str, limit: u32) -> Result<Vec<Schedule>, ScheduleError> {
+        Ok(self.read(None, Some(name), Some(i32::try_from(limit).unwrap_or(i32::MAX))).await?)
     }
 
     /// Returns the schedule of this name.
     ///
     /// # Errors
     ///
-    /// [`ScheduleError::Unknown`], and errors of the database.
+    /// [`ScheduleError::Name`], [`Unknown`](ScheduleError::Unknown), and errors of the database.
     pub async fn get(&self, name: &str) -> Result<Schedule, ScheduleError> {
-        self.read(Some(name)).await?.pop().ok_or_else(|| ScheduleError::Unknown(name.to_owned()))
+        name::check("schedule", name)?;
+        self.read(Some(name), None, None).await?.pop().ok_or_else(|| ScheduleError::Unknown(name.to_owned()))
     }
 
     /// Pauses a schedule, from the code or not: its ticks pass without jobs until it is resumed. Once this has returned, no tick is
@@ -99,7 +109,7 @@ impl Schedules<'_> {
     ///
     /// # Errors
     ///
-    /// [`ScheduleError::Unknown`], and errors of the database.
+    /// [`ScheduleError::Name`], [`Unknown`](ScheduleError::Unknown), and errors of the database.
     pub async fn pause(&self, name: &str) -> Result<(), ScheduleError> {
         self.change(name, |sql| &sql.pause_schedule).await
     }
@@ -108,7 +118,7 @@ impl Schedules<'_> {
     ///
     /// # Errors
     ///
-    /// [`ScheduleError::Unknown`], and errors of the database.
+    /// [`ScheduleError::Name`], [`Unknown`](ScheduleError::Unknown), and errors of the database.
     pub async fn resume(&self, name: &str) -> Result<(), ScheduleError> {
         self.change(name, |sql| &sql.resume_schedule).await
     }
@@ -118,7 +128,7 @@ impl Schedules<'_> {
     ///
     /// # Errors
     ///
-    /// [`ScheduleError::Unknown`], [`InCode`](ScheduleError::InCode), and errors of the database.
+    /// [`ScheduleError::Name`], [`Unknown`](ScheduleError::Unknown), [`InCode`](ScheduleError::InCode), and errors of the database.
     pub async fn remove(&self, name: &str) -> Result<(), ScheduleError> {
         self.change(name, |sql| &sql.remove_schedule).await
     }
@@ -128,8 +138,9 @@ impl Schedules<'_> {
     ///
     /// # Errors
     ///
-    /// [`ScheduleError::Unknown`], [`NotEnqueued`](ScheduleError::NotEnqueued), and errors of the database.
+    /// [`ScheduleError::Name`], [`Unknown`](ScheduleError::Unknown), [`NotEnqueued`](ScheduleError::NotEnqueued), and errors of the database.
     pub async fn run_now(&self, name: &str) -> Result<JobId, ScheduleError> {
+        name::check("schedule", name)?;
         let shared = self.client.shared();
         let row = shared.write(&shared.sql.run_schedule, &[&name]).await.map_err(|error| {
             let name = name.to_owned();
@@ -139,13 +150,20 @@ impl Schedules<'_> {
         job.map(JobId::from).ok_or_else(|| ScheduleError::Unknown(name.to_owned()))
     }
 
-    async fn read(&self, name: Option<&str>) -> Result<Vec<Schedule>, DatabaseError> {
+    async fn read(
+        &self,
+        name: Option<&str>,
+        after: Option<&str>,
+        most: Option<i32>,
+    ) -> Result<Vec<Schedule>, DatabaseError> {
         let shared = self.client.shared();
-        let rows = shared.read(&shared.sql.list_schedules, &[&name]).await?;
+        let values: [&dyn Literal; 3] = [&name, &after, &most];
+        let rows = shared.read(&shared.sql.list_schedules, &values).await?;
         rows.iter().map(Schedule::read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 
     async fn change(&self, name: &str, statement: fn(&Statements) -> &SqlStr) -> Result<(), ScheduleError> {
+        name::check("schedule", name)?;
         let shared = self.client.shared();
         let changed = shared.write(statement(&shared.sql), &[&name]).await;
         let row = changed.map_err(|error| match error.code().as_deref() {

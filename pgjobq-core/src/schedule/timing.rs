@@ -15,6 +15,8 @@ use super::timetable::Timetable;
 use crate::filter::instant::LATEST;
 
 const SECOND: i64 = 1_000_000;
+/// The beginning of the year 10000, in seconds since 1970.
+const YEAR_10000: i64 = 253_402_300_800;
 /// No clock is ever put forward by more, except where the date line moved: Samoa has no 30 December 2011.
 const LONGEST_GAP: TimeDelta = TimeDelta::days(2);
 const LONGEST_JITTER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -71,12 +73,9 @@ impl Timing {
 
     /// Returns the first tick after a time; `None` if there is none.
     pub(crate) fn next_after(&self, time: i64) -> Option<i64> {
-        let time = self.starts.map_or(time, |starts| time.max(starts - 1));
+        let time = self.starts.map_or(time, |starts| time.max(starts.saturating_sub(1)));
         let tick = match &self.rule {
-            Rule::Every(interval) => {
-                let origin = self.starts.unwrap_or(0);
-                origin + ((time - origin).div_euclid(*interval) + 1) * interval
-            }
+            Rule::Every(interval) => next_multiple(*interval, self.starts.unwrap_or(0), time)?,
             Rule::Wild(cron, zone) => next(cron, &second(time)?.with_timezone(zone))?.timestamp() * SECOND,
             Rule::Fixed(cron, zone) => next_fixed(cron, *zone, second(time)?)?.timestamp() * SECOND,
         };
@@ -119,9 +118,18 @@ impl Timing {
     }
 }
 
-/// Returns the full second of a time.
+/// Returns the first time after `time` that is a multiple of the interval from `origin`. A definition that was stored by hand may have
+/// any origin.
+fn next_multiple(interval: i64, origin: i64, time: i64) -> Option<i64> {
+    let [interval, origin, time] = [interval, origin, time].map(i128::from);
+    let intervals = (time - origin).div_euclid(interval) + 1;
+    i64::try_from(origin + intervals * interval).ok()
+}
+
+/// Returns the full second of a time before the year 10000. Near the end of the calendar the library panics in some zones.
 fn second(time: i64) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp(time.div_euclid(SECOND), 0)
+    let second = time.div_euclid(SECOND);
+    if second < YEAR_10000 { DateTime::from_timestamp(second, 0) } else { None }
 }
 
 /// Returns the next time that matches.

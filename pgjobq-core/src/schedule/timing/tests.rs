@@ -155,6 +155,25 @@ fn ticks_lie_between_start_and_end() {
 }
 
 #[test]
+fn extreme_starts_and_ends_overflow_nothing() {
+    // The last but one is in the year 262142, with which the calendar of the library ends.
+    let extremes = [i64::MIN, i64::MIN + 1, -1, 0, 8_210_266_876_799_000_000, i64::MAX];
+    for text in ["every 1s", "every 366d", "0 0 29 2 *", "* * * * * *"] {
+        for zone in ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"] {
+            for starts in extremes {
+                for ends in extremes {
+                    let mut table = Timetable::new(text);
+                    (table.timezone, table.starts, table.ends) = (zone.to_owned(), Some(starts), Some(ends));
+                    let Ok(timing) = Timing::new(&table) else { continue };
+                    let ticks = extremes.map(|time| timing.after(time).take(3).collect::<Vec<_>>()).concat();
+                    assert!(ticks.iter().all(|tick| (starts..=ends).contains(tick)), "{table:?}: {ticks:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn mistakes_are_named() {
     let mistake = |table: Timetable| Timing::new(&table).unwrap_err().to_string();
     assert_eq!(
