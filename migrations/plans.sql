@@ -28,7 +28,7 @@ declare
         expire, explain, export_jobs, find_admissible, find_due, find_expiring, find_untended, finish,
         fire_schedule,
         give_surplus, give_up_workers, grow_workflow, has_limited, heartbeat, insert_edges, job_details,
-        list_jobs, live_jobs, look_at_schedules, lookup,
+        list_jobs, list_newest, live_jobs, look_at_schedules, lookup,
         new_edges, note_lost_partition, overdue,
         peek, promote, purge_ended, purge_queue, queue_counts, queue_stats, rates_left, read_args,
         reap, repair_tickets, requeue_jobs, reserve_steps, resume_step, retry_workflow,

@@ -50,7 +50,7 @@ statements! {
     record_kinds, make_partitions, drop_partition, tidy_rest, tidy_hints, tidy_failures,
     settle_unique, settle_own_unique, admit, admit_jobs, find_admissible, take_awaited, tidy_starts,
     follow_ups, tend_workflows, confirm_edges, settle_edges, claim, claim_observed, claim_quarantined, read_args, return_claim, peek, finish, finish_growing, reserve_steps, complete_in, say_progress,
-    count_jobs, list_jobs, export_jobs, waiting_args, scheduled_args, change_args, start_action, act, stop_action, actions,
+    count_jobs, list_jobs, list_newest, export_jobs, waiting_args, scheduled_args, change_args, start_action, act, stop_action, actions,
     ask_to_cancel, act_on_request, act_on_cancels, expire, ended_badly, show_ended, ended_as, requeue_jobs,
     purge_ended, register_worker, heartbeat, set_idle, leave, return_lease, list_workers, check_queues, check_filter,
     set_slots, unaccepted, want_attribute_index, attribute_index_step, attribute_indexes, repair_tickets,

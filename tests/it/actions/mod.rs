@@ -3,6 +3,7 @@
 mod beside; // Workers go on beside an action.
 mod changes; // What each action does to which jobs.
 mod lists; // Counts, pages and previews.
+mod newest; // Lists with the newest jobs first.
 mod refused; // Mistakes are refused before anything is stored.
 mod trouble; // Batches that fail, are slow, or meet other transactions.
 mod turns; // Batches: paced, in turn, after the death of a client.

@@ -149,6 +149,7 @@ pub(super) const BOTH: &[&str] = &[
     "shown_args",
     "count_jobs",
     "list_jobs",
+    "list_newest",
     "job_details",
     "dead_groups",
     "error_pattern",

@@ -23,6 +23,7 @@ pub(super) const DEFINERS: &[&str] = &[
     "export_jobs",
     "job_details",
     "list_jobs",
+    "list_newest",
     "make_partitions",
     "note_audit",
     "note_limits",

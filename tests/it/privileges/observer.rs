@@ -18,6 +18,7 @@ pub(super) const OBSERVER: &[&str] = &[
     "unaccepted",
     "count_jobs",
     "list_jobs",
+    "list_newest",
     "job_details",
     "dead_groups",
     "error_pattern",

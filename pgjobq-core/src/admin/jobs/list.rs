@@ -26,8 +26,16 @@ const MAX_PAGE: u32 = 1000;
 pub struct JobPage {
     /// The jobs.
     pub jobs: Vec<ListedJob>,
-    /// The place after them, for [`Jobs::list_after`](crate::Jobs::list_after); `None` at the end.
+    /// The place after them, for [`Jobs::list_after`](crate::Jobs::list_after), or of a list with the newest first for
+    /// [`newest_after`](crate::Jobs::newest_after); `None` at the end.
     pub next: Option<JobPlace>,
+}
+
+/// The order of a list within each of its shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    OldestFirst,
+    NewestFirst,
 }
 
 /// A place among the jobs that match a filter: from [`JobPage::next`]. It stays good while jobs come and go.
@@ -159,13 +167,18 @@ impl Client {
     pub(super) async fn list_jobs(
         &self,
         selection: &Selection,
+        order: Order,
         from: Option<&JobPlace>,
         most: u32,
     ) -> Result<JobPage, DatabaseError> {
         let shared = self.shared();
         let (from, most) = (from.map_or(START, |place| &place.0), most.clamp(1, MAX_PAGE) as i32);
         let values: [&dyn Literal; 3] = [&selection, &from, &most];
-        let rows = shared.read(&shared.sql.list_jobs, &values).await?;
+        let statement = match order {
+            Order::OldestFirst => &shared.sql.list_jobs,
+            Order::NewestFirst => &shared.sql.list_newest,
+        };
+        let rows = shared.read(statement, &values).await?;
         let next = rows.last().map(|row| row.try_get::<Option<String>, _>("next")).transpose();
         let next = next.map_err(DatabaseError::Refused)?.flatten().map(JobPlace);
         let jobs = rows.split_last().map_or(&[][..], |(_, jobs)| jobs);

@@ -7,7 +7,7 @@ use super::change::Change;
 use super::count::JobCount;
 use super::error::ActionError;
 use super::export::Export;
-use super::list::{JobPage, JobPlace};
+use super::list::{JobPage, JobPlace, Order};
 use super::preview::JobsPreview;
 use super::selection::{Concerned, Selection};
 use crate::Priority;
@@ -88,7 +88,7 @@ impl<'c> Jobs<'c> {
     ///
     /// [`ActionError::Filter`] and [`ActionError::Database`].
     pub async fn list(&self, limit: u32) -> Result<JobPage, ActionError> {
-        Ok(self.client.list_jobs(&self.selection()?, None, limit).await?)
+        Ok(self.client.list_jobs(&self.selection()?, Order::OldestFirst, None, limit).await?)
     }
 
     /// Returns the next of them after a place: [`JobPage::next`] of the page before.
@@ -97,7 +97,26 @@ impl<'c> Jobs<'c> {
     ///
     /// [`ActionError::Filter`] and [`ActionError::Database`].
     pub async fn list_after(&self, place: &JobPlace, limit: u32) -> Result<JobPage, ActionError> {
-        Ok(self.client.list_jobs(&self.selection()?, Some(place), limit).await?)
+        Ok(self.client.list_jobs(&self.selection()?, Order::OldestFirst, Some(place), limit).await?)
+    }
+
+    /// Returns the newest of them, as [`list`](Self::list) does: the live ones first, and within each shard the last id first. Jobs of one
+    /// state that died, or were cancelled or expired, have the order of their ends, the latest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ActionError::Filter`] and [`ActionError::Database`].
+    pub async fn newest(&self, limit: u32) -> Result<JobPage, ActionError> {
+        Ok(self.client.list_jobs(&self.selection()?, Order::NewestFirst, None, limit).await?)
+    }
+
+    /// Returns the next of them after a place of a list with the newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ActionError::Filter`] and [`ActionError::Database`].
+    pub async fn newest_after(&self, place: &JobPlace, limit: u32) -> Result<JobPage, ActionError> {
+        Ok(self.client.list_jobs(&self.selection()?, Order::NewestFirst, Some(place), limit).await?)
     }
 
     /// Exports those that have ended as lines of JSON, to a file or a warehouse: every end that is still kept.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::count::JobCount;
-use super::list::ListedJob;
+use super::list::{ListedJob, Order};
 use super::selection::Selection;
 use crate::DatabaseError;
 use crate::client::Client;
@@ -35,7 +35,7 @@ impl Client {
         selection: &Selection,
     ) -> Result<JobsPreview, DatabaseError> {
         let count = self.count_jobs(selection).await?;
-        let samples = self.list_jobs(selection, None, SAMPLES).await?.jobs;
+        let samples = self.list_jobs(selection, Order::OldestFirst, None, SAMPLES).await?.jobs;
         Ok(JobsPreview { action, filter: filter.to_string(), count, samples })
     }
 }

@@ -24,7 +24,7 @@ files! {
     "deleted_queues", "tidy", "workflow", "steps", "settle", "unblock", "step_args", "tend", "workflow_end", "workflow_retry",
     "workflow_status",
     "words", "explain", "explain_end", "explain_wait", "explain_parents", "explain_limit", "explain_rate", "explain_unique", "obstacles", "explain_line", "place",
-    "schedules", "declared_schedules", "fire", "change_waiting", "stored_args", "ageing", "belongs", "selection", "listing", "export", "actions", "batch", "apply_action", "audit", "details", "dead_groups",
+    "schedules", "declared_schedules", "fire", "change_waiting", "stored_args", "ageing", "belongs", "selection", "listing", "newest", "export", "actions", "batch", "apply_action", "audit", "details", "dead_groups",
     "views",
 }
 
