@@ -1,4 +1,4 @@
-// Live updates and keys. Everything works without it.
+// Live updates, completion of filters, and keys. Everything works without it.
 'use strict';
 (() => {
   const $ = (selector, root = document) => root.querySelector(selector);
@@ -110,11 +110,28 @@
       const box = document.activeElement.closest('tr')?.querySelector('input[name=id]');
       if (box) box.checked = !box.checked;
     } else if (key === '/') {
-      const filter = $('#filter');
       if (filter) filter.select(); else location.href = 'jobs';
       event.preventDefault();
     }
   });
+
+  // The field for filters offers what its text may go on with. The server knows the names.
+  const filter = $('#filter');
+  let asked = null;
+  async function complete() {
+    const text = filter.value;
+    if (text === asked) return;
+    asked = text;
+    try {
+      const answer = await fetch(`api/completions?${new URLSearchParams({ filter: text })}`, { redirect: 'error' });
+      if (!answer.ok || filter.value !== text) return;
+      const { completions } = await answer.json();
+      $('#filters').replaceChildren(...completions.map((value) => new Option('', value)));
+    } catch { asked = null; /* The next letter tries again. */ }
+  }
+  let typing;
+  filter?.addEventListener('focus', complete);
+  filter?.addEventListener('input', () => { clearTimeout(typing); typing = setTimeout(complete, 100); });
 
   button.addEventListener('click', toggle);
   show();

@@ -13,6 +13,9 @@ async fn send_receipt(order: i64, email: String) -> Result<String> {
     Ok(format!("sent to {email}"))
 }
 
+#[job(queue = "mail", schedule = [often = "every 10m", monthly = "0 9 1 * *"], timezone = "Europe/Berlin")]
+async fn remind_of_carts() {}
+
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let database = pgjobq::dev::database().await?; // Write Client::connect("postgres://…") in your program.

@@ -7,6 +7,7 @@ mod assets;
 mod auth;
 mod board;
 mod chart;
+mod completion;
 mod cookie;
 mod diagram;
 mod enter;

@@ -1,7 +1,7 @@
 //! What can go wrong with a request.
 
 use axum::http::StatusCode;
-use pgjobq::{ActionError, DatabaseError, HandleError, PauseError, RetryError};
+use pgjobq::{ActionError, DatabaseError, HandleError, PauseError, RetryError, ScheduleError};
 
 use crate::user::Permission;
 
@@ -104,6 +104,18 @@ impl From<RetryError> for Problem {
     fn from(error: RetryError) -> Self {
         match error {
             RetryError::Database(error) => error.into(),
+            wrong => Self::Invalid(wrong.to_string()),
+        }
+    }
+}
+
+impl From<ScheduleError> for Problem {
+    fn from(error: ScheduleError) -> Self {
+        match error {
+            ScheduleError::Database(error) => error.into(),
+            ScheduleError::Unknown(name) => {
+                Self::NotFound(format!("there is no schedule `{name}`, or none any more"))
+            }
             wrong => Self::Invalid(wrong.to_string()),
         }
     }

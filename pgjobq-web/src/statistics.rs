@@ -12,6 +12,8 @@ pub(crate) struct Snapshot {
     pub(crate) fleet: FleetState,
     pub(crate) throughput: Vec<Throughput>,
     pub(crate) pauses: Vec<Pause>,
+    /// The kinds that programs have recorded.
+    pub(crate) kinds: Vec<String>,
     pub(crate) at: SystemTime,
 }
 
@@ -60,6 +62,7 @@ impl Statistics {
         };
         let at = SystemTime::now().checked_sub(fleet.age).unwrap_or_else(SystemTime::now);
         let (throughput, pauses) = (self.client.throughput().await?, self.client.pauses().await?);
-        Ok(Snapshot { fleet, throughput, pauses, at })
+        let kinds = self.client.recorded_kinds().await?.into_iter().map(|kind| kind.kind).collect();
+        Ok(Snapshot { fleet, throughput, pauses, kinds, at })
     }
 }

@@ -24,15 +24,15 @@ pub struct User {
 pub enum Permission {
     /// Sees the arguments and results of jobs. They may be personal data.
     SeeArguments,
-    /// Puts ended jobs back in line, lets scheduled ones run at once, and retries workflows.
+    /// Puts ended jobs back in line, lets scheduled ones run at once, retries workflows, and runs schedules now.
     Retry,
     /// Cancels jobs and workflows, and stops actions.
     Cancel,
-    /// Pauses and resumes queues and kinds.
+    /// Pauses and resumes queues, kinds and schedules.
     Pause,
     /// Changes the priority and the queue of waiting jobs.
     Change,
-    /// Deletes ended jobs for good.
+    /// Deletes ended jobs, and schedules that were set by name, for good.
     Delete,
 }
 

@@ -4,6 +4,7 @@ mod act;
 pub(crate) mod many;
 mod one;
 mod pause;
+mod schedule;
 mod stop;
 mod workflow;
 
@@ -21,5 +22,6 @@ pub(crate) fn routes(router: Router<Arc<Board>>) -> Router<Arc<Board>> {
     let router = add::<stop::Stop>(router, "/stop");
     let router = add::<pause::Pause>(router, "/pause");
     let router = add::<pause::Resume>(router, "/resume");
+    let router = add::<schedule::OnSchedule>(router, "/act-on-schedule");
     add::<workflow::OnWorkflow>(router, "/act-on-workflow")
 }

@@ -1,23 +1,24 @@
 //! The list of jobs that match a filter.
 
+use std::str::FromStr;
+
 use askama::Template;
 use pgjobq::filter::{Filter, all, state};
-use pgjobq::{ActionError, JobPlace, JobState, ListedJob};
+use pgjobq::{ActionError, JobPlace, JobState};
 use serde::Serialize;
 
-use super::badge::Badge;
+use super::job_row::JobRow;
+use crate::completion::completions;
+use crate::completion::names::Names;
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::screen::Screen;
 use crate::show::count::Count;
 use crate::show::link::link;
-use crate::show::moment::Moment;
 use crate::visit::Visit;
 
 /// The number of jobs on a page.
 const PAGE: u32 = 50;
-/// The largest number of characters of a text in the list.
-const MOST_CHARACTERS: usize = 160;
 
 #[derive(Template, Serialize)]
 #[template(path = "jobs.html")]
@@ -27,39 +28,30 @@ pub(crate) struct Jobs {
     filter: String,
     /// The mistake in the filter.
     error: Option<String>,
-    jobs: Vec<Row>,
+    jobs: Vec<JobRow>,
     matching: Count,
     /// False if the number of jobs is an estimate.
     exact: bool,
+    /// `newest` or `oldest`: which jobs come first.
+    order: Order,
     /// The place of the next page, for the parameter `after`.
     next: Option<String>,
-    #[serde(skip)]
-    next_link: Option<String>,
     #[serde(skip)]
     is_first: bool,
     #[serde(skip)]
     tabs: Vec<Tab>,
+    /// The beginnings of filters, for a browser without the script.
     #[serde(skip)]
-    suggestions: Vec<String>,
+    completions: Vec<String>,
 }
 
-/// A job in the list.
-#[derive(Serialize)]
-pub(crate) struct Row {
-    pub(crate) id: String,
-    pub(crate) state: Badge,
-    pub(crate) kind: String,
-    pub(crate) queue: Option<String>,
-    pub(crate) priority: &'static str,
-    pub(crate) key: Option<String>,
-    pub(crate) attributes: String,
-    pub(crate) attempts: u32,
-    pub(crate) failures: u32,
-    pub(crate) crashes: u32,
-    pub(crate) created_at: Moment,
-    pub(crate) run_at: Option<Moment>,
-    pub(crate) finished_at: Option<Moment>,
-    pub(crate) error: Option<String>,
+/// Which jobs come first.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Order {
+    #[default]
+    Newest,
+    Oldest,
 }
 
 /// A link to the jobs in a state.
@@ -73,20 +65,20 @@ impl Screen for Jobs {
     async fn load(visit: Visit, params: Params) -> Result<Self, Problem> {
         let text = params.maybe("filter").unwrap_or("all").to_owned();
         let after: Option<JobPlace> = params.parsed("after")?;
-        let suggestions = suggestions(&visit).await?;
-        let tabs = tabs(&text);
+        let order: Order = params.parsed("order")?.unwrap_or_default();
+        let snapshot = visit.board().statistics.current().await?;
         let mut screen = Self {
             visit,
-            filter: text,
             error: None,
             jobs: Vec::new(),
             matching: Count::exact(0),
             exact: true,
+            order,
             next: None,
-            next_link: None,
             is_first: after.is_none(),
-            tabs,
-            suggestions,
+            tabs: tabs(&text, order),
+            completions: completions("", &Names::of(&snapshot)),
+            filter: text,
         };
         match screen.list(after).await {
             Err(ActionError::Filter(error)) => screen.error = Some(error.to_string()),
@@ -100,21 +92,35 @@ impl Jobs {
     async fn list(&mut self, after: Option<JobPlace>) -> Result<(), ActionError> {
         let filter: Filter = self.filter.parse()?;
         let jobs = self.visit.board().client.jobs(filter);
-        let page = match &after {
-            Some(place) => jobs.list_after(place, PAGE).await?,
-            None => jobs.list(PAGE).await?,
+        let page = match (self.order, &after) {
+            (Order::Newest, None) => jobs.newest(PAGE).await?,
+            (Order::Newest, Some(place)) => jobs.newest_after(place, PAGE).await?,
+            (Order::Oldest, None) => jobs.list(PAGE).await?,
+            (Order::Oldest, Some(place)) => jobs.list_after(place, PAGE).await?,
         };
         let count = jobs.count().await?;
-        self.jobs = page.jobs.into_iter().map(Row::new).collect();
+        self.jobs = page.jobs.into_iter().map(JobRow::new).collect();
         (self.matching, self.exact) = (Count::new(count.jobs, count.exact), count.exact);
         self.next = page.next.map(|place| place.to_string());
-        let to = |place: &String| link("jobs", &[("filter", &self.filter), ("after", place)]);
-        self.next_link = self.next.as_ref().map(to);
         Ok(())
     }
 
+    fn next_link(&self) -> Option<String> {
+        self.next.as_ref().map(|place| list_link(&self.filter, self.order, Some(place)))
+    }
+
     fn first_link(&self) -> String {
-        link("jobs", &[("filter", &self.filter)])
+        list_link(&self.filter, self.order, None)
+    }
+
+    /// The same list from the other end.
+    fn other_order_link(&self) -> String {
+        let other = if self.is_newest() { Order::Oldest } else { Order::Newest };
+        list_link(&self.filter, other, None)
+    }
+
+    fn is_newest(&self) -> bool {
+        self.order == Order::Newest
     }
 
     /// The link that begins an action on all jobs that match.
@@ -123,64 +129,35 @@ impl Jobs {
     }
 }
 
-impl Row {
-    pub(crate) fn new(job: ListedJob) -> Self {
-        let attributes = match job.attributes.is_empty() {
-            true => String::new(),
-            false => serde_json::to_string(&job.attributes).unwrap_or_default(),
-        };
-        Self {
-            id: job.id.to_string(),
-            state: Badge::of(job.state),
-            kind: job.kind,
-            queue: job.queue,
-            priority: job.priority.as_str(),
-            key: job.key,
-            attributes: shortened(&attributes),
-            attempts: job.attempts,
-            failures: job.failures,
-            crashes: job.crashes,
-            created_at: Moment(job.created_at),
-            run_at: job.run_at.map(Moment),
-            finished_at: job.finished_at.map(Moment),
-            error: job.error.map(|error| shortened(error.lines().next().unwrap_or_default())),
-        }
-    }
-
-    pub(crate) fn link(&self) -> String {
-        link("job", &[("id", &self.id)])
-    }
-
-    /// The end of the id, in which jobs that were enqueued together differ.
-    pub(crate) fn short(&self) -> &str {
-        self.id.rsplit('-').next().unwrap_or(&self.id)
-    }
+/// Returns a link to the list, or to its page after a place.
+fn list_link(filter: &str, order: Order, after: Option<&str>) -> String {
+    let order = (order == Order::Oldest).then_some(("order", "oldest"));
+    let params: Vec<_> = [Some(("filter", filter)), order, after.map(|place| ("after", place))]
+        .into_iter()
+        .flatten()
+        .collect();
+    link("jobs", &params)
 }
 
-pub(crate) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(MOST_CHARACTERS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-fn tabs(filter: &str) -> Vec<Tab> {
+fn tabs(filter: &str, order: Order) -> Vec<Tab> {
     use JobState::{Blocked, Cancelled, Completed, Dead, Expired, Held, Limited, Ready, Running, Scheduled};
     let tab = |word, of: Filter| {
         let is_current = filter.parse::<Filter>().is_ok_and(|filter| filter == of);
-        Tab { word, link: link("jobs", &[("filter", &of.to_string())]), is_current }
+        Tab { word, link: list_link(&of.to_string(), order, None), is_current }
     };
     let states = [Ready, Running, Scheduled, Limited, Blocked, Held, Dead, Completed, Cancelled, Expired];
     let of_states = states.map(|of| tab(of.as_str(), state(of)));
     std::iter::once(tab("all", all())).chain(of_states).collect()
 }
 
-/// Returns filters that a browser offers while somebody types.
-async fn suggestions(visit: &Visit) -> Result<Vec<String>, Problem> {
-    let snapshot = visit.board().statistics.current().await?;
-    let queues = snapshot.fleet.queues.iter().map(|queue| pgjobq::filter::queue(&*queue.queue).to_string());
-    let kinds = visit.board().client.recorded_kinds().await?.into_iter().take(200);
-    let kinds = kinds.map(|kind| pgjobq::filter::kind(kind.kind).to_string());
-    let others = ["state = 'dead' and error contains ''", "priority >= 'high'", "attempts > 3", "key = ''"];
-    Ok(queues.chain(kinds).chain(others.map(str::to_owned)).collect())
+impl FromStr for Order {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "newest" => Ok(Self::Newest),
+            "oldest" => Ok(Self::Oldest),
+            _ => Err(format!("`{word}` is no order: write newest or oldest")),
+        }
+    }
 }

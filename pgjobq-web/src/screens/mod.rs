@@ -4,8 +4,10 @@ mod action;
 mod actions;
 mod audit;
 mod badge;
+mod completions;
 mod dead;
 mod job;
+mod job_row;
 mod jobs;
 mod kinds;
 mod limits;
@@ -14,6 +16,9 @@ mod preview;
 mod queue;
 mod queue_row;
 mod queues;
+mod schedule;
+mod schedule_row;
+mod schedules;
 mod session;
 mod warnings;
 mod workers;
@@ -35,6 +40,7 @@ use crate::visit::Visit;
 /// Adds all screens.
 pub(crate) fn routes(router: Router<Arc<Board>>) -> Router<Arc<Board>> {
     let router = router.route("/api/session", get(session::session));
+    let router = router.route("/api/completions", get(completions::completions));
     let router = add::<overview::Overview>(router, "/overview");
     let router = add::<jobs::Jobs>(router, "/jobs");
     let router = add::<job::Job>(router, "/job");
@@ -45,6 +51,8 @@ pub(crate) fn routes(router: Router<Arc<Board>>) -> Router<Arc<Board>> {
     let router = add::<limits::Limits>(router, "/limits");
     let router = add::<workflows::Workflows>(router, "/workflows");
     let router = add::<workflow::Workflow>(router, "/workflow");
+    let router = add::<schedules::Schedules>(router, "/schedules");
+    let router = add::<schedule::Schedule>(router, "/schedule");
     let router = add::<dead::Dead>(router, "/dead");
     let router = add::<workers::Workers>(router, "/workers");
     let router = add::<actions::Actions>(router, "/actions");

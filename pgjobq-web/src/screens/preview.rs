@@ -5,7 +5,7 @@ use pgjobq::filter::ids;
 use pgjobq::{ActionError, JobId};
 use serde::Serialize;
 
-use super::jobs::Row;
+use super::job_row::JobRow;
 use crate::acts::many::{Many, Word};
 use crate::params::Params;
 use crate::problem::Problem;
@@ -26,7 +26,7 @@ pub(crate) struct Preview {
     matching: Count,
     /// False if the number of jobs is an estimate.
     exact: bool,
-    samples: Vec<Row>,
+    samples: Vec<JobRow>,
     /// Why the action changes none of them, if the filter admits only jobs of other states.
     why_none: Option<String>,
     #[serde(skip)]
@@ -73,7 +73,7 @@ impl Screen for Preview {
             filter,
             matching: count,
             exact: count.is_exact(),
-            samples: samples.into_iter().map(Row::new).collect(),
+            samples: samples.into_iter().map(JobRow::new).collect(),
             why_none,
             word,
             queues: snapshot.fleet.queues.iter().map(|queue| queue.queue.clone()).collect(),

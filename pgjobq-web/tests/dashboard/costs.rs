@@ -42,7 +42,11 @@ async fn hundred_viewers_share_one_measurement() {
         assert!(pages.iter().all(|page| page.status == StatusCode::OK));
         client.close().await; // The hook has then seen all statements.
         let [measured, others] = [0, 1].map(|n| counter.0[n].load(Ordering::SeqCst));
-        assert_eq!((measured, others), (1, 2), "the other two are the throughput and the pauses");
+        assert_eq!(
+            (measured, others),
+            (1, 3),
+            "the other three are the throughput, the pauses and the kinds"
+        );
     })
     .await;
 }

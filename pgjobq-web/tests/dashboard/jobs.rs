@@ -34,6 +34,13 @@ async fn second(number: u8) -> Result<()> {
     Err(JobError::fatal(format!("{number} is enough")))
 }
 
+/// Fires at no time at which these tests run, except at the end of a year.
+#[job(schedule = "0 0 1 1 *", timezone = "Europe/Berlin", missed = "run_once")]
+async fn new_year() {}
+
+/// The name of a schedule that was set, and not by the code.
+pub(crate) const SCHEDULE: &str = "reports/yearly";
+
 /// Jobs in several states.
 pub(crate) struct Seeds {
     pub(crate) waiting: JobId,
@@ -56,8 +63,15 @@ pub(crate) async fn seed(stage: &Stage, text: &str) -> Seeds {
     let _ = dead.wait(client).await.unwrap();
     let _ = completed.wait(client).await.unwrap();
     let _ = flow.wait(client).await.unwrap();
+    stage.until("exists (select from pgjobq.schedules)").await;
     worker.shutdown().await.unwrap();
     let hour = std::time::Duration::from_secs(3600);
+    let report = keeps::schedule("30 3 1 1 *", serde_json::json!([text])).timezone("America/New_York");
+    client.schedules().upsert(SCHEDULE, report).await.unwrap();
+    let missed =
+        "update pgjobq.schedules set set_by = $1, last_missed = '2026-01-01T08:30:00Z', last_missed_why = $1
+                   where name = $2";
+    pgjobq::sqlx::query(missed).bind(text).bind(SCHEDULE).execute(client.pool()).await.unwrap();
     let waiting = keeps::job(serde_json::json!([text])).attribute("note", text).key(text);
     let waiting = waiting.enqueue(client).await.unwrap();
     let scheduled = hides::job("hunter2".to_owned(), 7).delay(hour).enqueue(client).await.unwrap();
@@ -81,6 +95,10 @@ impl Seeds {
             "queues",
             "queue?name=default",
             "kinds",
+            "schedules",
+            "schedule?name=reports%2Fyearly",
+            "schedule?name=new_year",
+            "jobs?order=oldest",
             "limits",
             "workflows",
             "dead",

@@ -12,6 +12,7 @@ mod assets; // The style sheet, the script and the icon.
 mod closed; // A browser that closes the connection ends nothing that others wait for.
 mod cookies; // Forms stay good, and other sites have no part in them.
 mod costs; // The dashboard does not hurt the database.
+mod dropped; // Actions whose browser or process goes away.
 mod exact; // No digit of a number is lost.
 mod example; // The example runs.
 mod forged; // Other sites cannot act.
@@ -24,6 +25,7 @@ mod permissions; // Nobody does what they may not.
 mod read_only; // A read-only dashboard changes nothing.
 mod refused; // What the database refuses is told to those whom it concerns.
 mod roles; // The roles of observers and administrators suffice.
+mod schedules; // Schedules, their ticks, and actions on them.
 mod screens; // Each screen shows what is there.
 mod slow; // An action that takes long does not keep others waiting.
 mod streams; // Streams of events are bounded.

@@ -23,7 +23,16 @@ async fn crawl(app: Router, at: &'static str) -> usize {
             let is_relative = !link.starts_with('/') && !link.contains("://") && !link.contains("../");
             assert!(is_relative, "{path}: {link}");
             let link = link.strip_prefix("./").unwrap_or(&link).to_owned();
-            let posts = ["act", "act-on-job", "act-on-workflow", "pause", "resume", "stop", "preview"];
+            let posts = [
+                "act",
+                "act-on-job",
+                "act-on-schedule",
+                "act-on-workflow",
+                "pause",
+                "resume",
+                "stop",
+                "preview",
+            ];
             if !link.starts_with('#')
                 && !posts.contains(&&*link)
                 && seen.insert(link.clone())

@@ -14,6 +14,8 @@ pub(crate) fn actions() -> Vec<(&'static str, Fields, Permission)> {
     let id = ("id", "00000000-0000-7000-8000-000000000001");
     let reset =
         |action, permission| ("act", vec![("action", action), ("filter", "kind = 'none'")], permission);
+    let schedule =
+        |action, permission| ("act-on-schedule", vec![("name", "none"), ("action", action)], permission);
     let mut priority = reset("set_priority", Permission::Change);
     priority.1.push(("priority", "high"));
     let mut queue = reset("move_to", Permission::Change);
@@ -33,6 +35,10 @@ pub(crate) fn actions() -> Vec<(&'static str, Fields, Permission)> {
         ("resume", vec![("scope", "queue"), ("name", "q")], Permission::Pause),
         ("pause", vec![("scope", "kind"), ("name", "k")], Permission::Pause),
         ("resume", vec![("scope", "kind"), ("name", "k")], Permission::Pause),
+        schedule("run_now", Permission::Retry),
+        schedule("pause", Permission::Pause),
+        schedule("resume", Permission::Pause),
+        schedule("remove", Permission::Delete),
         ("act-on-workflow", vec![id, ("action", "cancel")], Permission::Cancel),
         ("act-on-workflow", vec![id, ("action", "retry_failed")], Permission::Retry),
     ]

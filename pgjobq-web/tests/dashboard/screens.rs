@@ -22,6 +22,7 @@ async fn screens_show_what_is_there() {
             ("dead", "lorem"),
             ("workers", "No worker runs"),
             ("workflows", "lorem"),
+            ("schedules", "30 3 1 1 *"),
             ("limits", "No kind and no queue has a limit"),
             ("actions", "Nobody has acted"),
             ("audit", "Nobody has asked"),
@@ -77,6 +78,10 @@ async fn missing_and_wrong_things_are_said() {
             ("action?id=9".to_owned(), 404, "there is no action 9"),
             ("job".to_owned(), 400, "`id` is missing"),
             ("job?id=x".to_owned(), 400, "`id`: "),
+            ("schedule?name=none".to_owned(), 404, "there is no schedule `none`"),
+            ("schedule?name=%00".to_owned(), 400, "the name of a schedule is"),
+            ("schedule".to_owned(), 400, "`name` is missing"),
+            ("jobs?order=x".to_owned(), 400, "`x` is no order: write newest or oldest"),
             ("jobs?after=x".to_owned(), 400, "`x` is no place among jobs"),
             ("preview?action=drop&filter=all".to_owned(), 400, "`drop` is no action"),
             (
@@ -103,17 +108,57 @@ async fn pages_of_jobs_follow_each_other() {
         stage.execute("select pgjobq.create_queue('q')").await;
         stage.execute("select pgjobq.enqueue('k', '{}', 'q') from generate_series(1, 120)").await;
         let browser = Browser::new(router(&stage.client).open_to_everyone());
-        let (mut path, mut seen) = ("jobs".to_owned(), std::collections::BTreeSet::new());
-        loop {
-            let page = browser.get(&path).await;
-            let links = page.attributes("href");
-            seen.extend(links.iter().filter(|link| link.starts_with("job?id=")).cloned());
-            match links.into_iter().find(|link| link.contains("after=")) {
-                Some(next) => path = next,
-                None => break,
-            }
+        let newest = jobs_of_all_pages(&browser, "jobs").await;
+        let mut oldest = jobs_of_all_pages(&browser, "jobs?order=oldest").await;
+        assert!(newest.len() == 120 && newest.is_sorted_by(|one, next| one > next), "{newest:?}");
+        oldest.reverse();
+        assert_eq!(oldest, newest);
+        let page = browser.get("jobs?filter=all").await;
+        assert!(
+            page.text().contains("newest first")
+                && page.attributes("href").contains(&"jobs?filter=all&order=oldest".to_owned())
+        );
+    })
+    .await;
+}
+
+/// Returns the links to the jobs of a list, page by page.
+async fn jobs_of_all_pages(browser: &Browser, list: &str) -> Vec<String> {
+    let (mut path, mut seen) = (list.to_owned(), Vec::new());
+    loop {
+        let links = browser.get(&path).await.attributes("href");
+        seen.extend(links.iter().filter(|link| link.starts_with("job?id=")).cloned());
+        match links.into_iter().find(|link| link.contains("after=")) {
+            Some(next) => path = next,
+            None => return seen,
         }
-        assert_eq!(seen.len(), 120);
+    }
+}
+
+#[tokio::test]
+async fn filters_are_completed_with_names_of_the_database() {
+    Stage::run(async |stage| {
+        seed(stage, "lorem").await;
+        stage.client.queue("mail/fast").save().await.unwrap();
+        let browser = Browser::new(router(&stage.client).open_to_everyone());
+        let completed = async |text: &str| {
+            let query: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            let json = browser.json(&format!("completions?filter={query}")).await;
+            let completions = json["completions"].as_array().unwrap();
+            completions.iter().map(|text| text.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            completed("state = 'dead' and queue = 'm").await,
+            ["state = 'dead' and queue = 'mail/fast'"]
+        );
+        assert_eq!(completed("kind = 'hi").await, ["kind = 'hides'"]);
+        assert!(completed(&"(".repeat(20_000)).await.is_empty());
+        // Without the script the field has the beginnings.
+        let page = browser.get("jobs").await;
+        assert!(page.body.contains("list=\"filters\"") && page.body.contains("<datalist id=\"filters\">"));
+        for beginning in ["queue = 'mail/fast'", "kind = 'hides'", "state = 'dead'", "priority "] {
+            assert!(page.attributes("value").contains(&beginning.to_owned()), "{beginning}");
+        }
     })
     .await;
 }

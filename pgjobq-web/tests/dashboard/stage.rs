@@ -1,8 +1,11 @@
 //! A migrated database of its own for each test.
 
+use std::time::Duration;
+
 use pgjobq::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use pgjobq::sqlx::{self, AssertSqlSafe, PgPool};
 use pgjobq::{Client, Worker, WorkerBuilder};
+use tokio::time::timeout;
 
 pub(crate) struct Stage {
     pub(crate) client: Client,
@@ -36,7 +39,7 @@ impl Stage {
     }
 
     pub(crate) fn worker(&self) -> WorkerBuilder {
-        let short = std::time::Duration::from_millis(200);
+        let short = Duration::from_millis(200);
         Worker::builder(&self.client).queue("default", 5).name("here").heartbeat(short).poll_interval(short)
     }
 
@@ -48,6 +51,16 @@ impl Stage {
             .await
             .unwrap()
             .unwrap_or_default()
+    }
+
+    /// Waits until a condition holds.
+    pub(crate) async fn until(&self, condition: &str) {
+        let looks = async {
+            while self.text(condition).await != "true" {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(60), looks).await.unwrap_or_else(|_| panic!("never: {condition}"));
     }
 
     pub(crate) async fn execute(&self, sql: &str) {
