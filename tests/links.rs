@@ -4,13 +4,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every `.md` file below this folder, without build folders and `.git`.
+/// Every `.md` file below this folder, without what is built or fetched, and without `.git`.
 fn documents(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        if path.is_dir() && !path.is_symlink() && name != "target" && name != ".git" {
+        let is_ours = !["target", "node_modules", ".git"].contains(&name);
+        if path.is_dir() && !path.is_symlink() && is_ours {
             found.extend(documents(&path));
         } else if name.ends_with(".md") {
             found.push(path);

@@ -133,6 +133,9 @@
   filter?.addEventListener('focus', complete);
   filter?.addEventListener('input', () => { clearTimeout(typing); typing = setTimeout(complete, 100); });
 
+  // On a phone the screens are a row that scrolls sideways.
+  const current = $('.screens [aria-current]');
+  if (current) current.parentElement.scrollLeft = current.offsetLeft - (innerWidth - current.offsetWidth) / 2;
   button.addEventListener('click', toggle);
   show();
   begin();

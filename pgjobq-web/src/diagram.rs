@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 /// The largest number of steps that a page draws and lists.
 pub(crate) const MOST_STEPS: usize = 400;
-const STEP_WIDTH: usize = 168;
+const STEP_WIDTH: usize = 184;
 const STEP_HEIGHT: usize = 40;
-const LAYER_WIDTH: usize = 232;
+const LAYER_WIDTH: usize = 248;
 const ROW_HEIGHT: usize = 56;
 const MARGIN: usize = 12;
 /// The most characters of a name in its box.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::assets::{ICON, SCRIPT, STYLE};
 use crate::board::Board;
 use crate::said::Said;
+use crate::show::prose::prose;
 use crate::user::{Permission, User};
 
 /// One request of one user.
@@ -78,6 +79,11 @@ impl Visit {
 
     pub(crate) fn read_only(&self) -> bool {
         self.0.board.read_only
+    }
+
+    /// Returns a sentence as HTML, with the names between backticks as code. It has nothing left to escape.
+    pub(crate) fn prose(&self, text: impl AsRef<str>) -> String {
+        prose(text.as_ref())
     }
 
     /// Returns whether the user is on one of these screens, whose names have spaces between them.

@@ -82,7 +82,7 @@ async fn events_tick_without_a_statement() {
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let mut body = response.into_body();
         let mut text = String::new();
-        while !text.contains("event: tick") {
+        while !text.contains("event: tick\ndata: -\n\n") {
             let frame = body.frame().await.unwrap().unwrap().into_data().unwrap();
             text += std::str::from_utf8(&frame).unwrap();
         }

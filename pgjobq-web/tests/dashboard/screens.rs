@@ -84,6 +84,7 @@ async fn missing_and_wrong_things_are_said() {
             ("jobs?order=x".to_owned(), 400, "`x` is no order: write newest or oldest"),
             ("jobs?after=x".to_owned(), 400, "`x` is no place among jobs"),
             ("preview?action=drop&filter=all".to_owned(), 400, "`drop` is no action"),
+            ("preview?action=cancel".to_owned(), 400, "no job is chosen"),
             (
                 "preview?action=cancel&filter=state+%3D+%27dead%27".to_owned(),
                 200,
