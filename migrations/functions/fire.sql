@@ -58,7 +58,7 @@ begin
        and paused_at is null and stopped_at is null
        for update skip locked;
     -- step: schedule locked
-    if not found then
+    if s.name is null then
         return;
     end if;
     fired := 0;

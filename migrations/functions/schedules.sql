@@ -69,7 +69,7 @@ declare
 begin
     select * into s from pgjobq.schedules o where o.name = remove_schedule.name for update;
     -- step: schedule to remove locked
-    if not found then
+    if s.name is null then
         return false;
     elsif s.stored is null and s.stopped_at is null then
         raise exception 'the schedule % is declared in code', quote_literal(s.name) using errcode = 'PJ021',

@@ -49,7 +49,7 @@ impl Confirm {
                 "nothing was changed: add --yes to change {count} jobs"
             )));
         }
-        let report = self.carry_out(session, action).await?;
+        let report = self.carry_out(action).await?;
         session.out.print(&ActionJson::from(&report), || &report)?;
         match report.state {
             ActionState::Stopped => Err(Failure::Refused(format!("action {} was stopped", report.id))),
@@ -61,12 +61,8 @@ impl Confirm {
     }
 
     /// Carries out an action on one job, which needs no confirmation.
-    pub(crate) async fn act_on_one(
-        &self,
-        session: &Session,
-        action: Action<'_>,
-    ) -> Result<ActionReport, Failure> {
-        self.carry_out(session, self.with_options(action)).await
+    pub(crate) async fn act_on_one(&self, action: Action<'_>) -> Result<ActionReport, Failure> {
+        self.carry_out(self.with_options(action)).await
     }
 
     fn with_options<'c>(&self, mut action: Action<'c>) -> Action<'c> {
@@ -82,7 +78,7 @@ impl Confirm {
         action
     }
 
-    async fn carry_out(&self, session: &Session, action: Action<'_>) -> Result<ActionReport, Failure> {
+    async fn carry_out(&self, action: Action<'_>) -> Result<ActionReport, Failure> {
         let started = action.start().await?;
         if self.no_wait {
             return Ok(started.progress().await?);

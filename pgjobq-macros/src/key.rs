@@ -56,10 +56,7 @@ pub(crate) const KEYS: &[Key] = &[
         name: "aliases",
         takes: "names in brackets",
         example: "[\"old_name\"]",
-        set: |keys, entry| {
-            keys.aliases = value::names(entry)?;
-            Ok(())
-        },
+        set: |keys, entry| value::names(entry).map(|names| keys.aliases = names),
     },
     Key {
         name: "version",
@@ -75,10 +72,7 @@ pub(crate) const KEYS: &[Key] = &[
         name: "upcast_from",
         takes: "a struct, or several in brackets",
         example: "ThumbnailV1",
-        set: |keys, entry| {
-            keys.upcast_from = value::structs(entry)?;
-            Ok(())
-        },
+        set: |keys, entry| value::structs(entry).map(|structs| keys.upcast_from = structs),
     },
     Key {
         name: "priority",

@@ -146,7 +146,7 @@ async fn long_arguments_stop_no_list() {
         format!(
             "insert into pgjobq.finished (shard, id, outcome, queue_id, priority, kind, args, attempt, failures, crashes,
                  retries, max_crashes, created_at, drop_on)
-             select 0, gen_random_uuid(), 'dead', id, 1, 'divide', {args}, 1, 1, 0, 0, 0, now(), current_date
+             select 0, gen_random_uuid(), 'dead', id, 1, 'long', {args}, 1, 1, 0, 0, 0, now(), current_date
                from pgjobq.queues where name = 'default'"
         )
     };

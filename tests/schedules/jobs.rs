@@ -1,6 +1,6 @@
 //! The jobs of these tests, and what the tests ask of the tables.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, SystemTime};
 
 use pgjobq::prelude::*;
@@ -92,6 +92,10 @@ pub(crate) struct Logged(Arc<Mutex<Vec<u8>>>);
 impl Logged {
     /// Collects what this thread logs, until the guard is dropped.
     pub(crate) fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        // While only one subscriber exists, an event that another thread meets first is disabled for all threads.
+        static ANOTHER: LazyLock<tracing::Dispatch> =
+            LazyLock::new(|| tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new()));
+        LazyLock::force(&ANOTHER);
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(self.clone());
         tracing::subscriber::set_default(subscriber.finish())
     }

@@ -21,8 +21,7 @@ async fn unreadable_schedules_hide_no_other(db: TestDb) {
     db.until(&format!("(select count(*) >= 2 from {JOBS} where schedule = 'second')")).await;
 
     let list = schedules.list().await.unwrap();
-    let unreadable: Vec<_> =
-        list.iter().filter(|schedule| schedule.problem.is_some()).collect();
+    let unreadable: Vec<_> = list.iter().filter(|schedule| schedule.problem.is_some()).collect();
     assert_eq!((unreadable.len(), unreadable[0].next_at), (150, None));
     let line = unreadable[0].to_string();
     assert!(line.starts_with("later1: `note` at `each blue moon` (Moon/Tycho), cannot fire: "), "{line}");

@@ -52,6 +52,9 @@ pub(crate) struct Serve {
     /// Admit everybody who reaches the address, because something before it decides who does
     #[arg(long, conflicts_with_all = ["user", "password_file"])]
     open_to_everyone: bool,
+    /// Answer at this name as well, such as that of a proxy; without a user, names of other sites are refused
+    #[arg(long = "host", requires = "open_to_everyone", value_name = "NAME")]
+    hosts: Vec<String>,
     /// The title of the pages, such as the name of the environment
     #[arg(long, default_value = "Jobs")]
     title: String,
@@ -74,7 +77,7 @@ impl Serve {
         let listener = TcpListener::bind(self.listen).await.map_err(refused)?;
         let listens = listener.local_addr().map_err(refused)?;
         tracing_subscriber::fmt().with_max_level(LevelFilter::WARN).with_writer(io::stderr).init();
-        let mut dashboard = pgjobq_web::router(&session.client).title(self.title);
+        let mut dashboard = pgjobq_web::router(&session.client).title(self.title).hosts(self.hosts);
         if self.read_only {
             dashboard = dashboard.read_only();
         }

@@ -131,7 +131,8 @@ async fn faults_of_indexes_are_found_and_repaired() {
             "alter table pgjobq.progress set (autovacuum_enabled = off);
              insert into pgjobq.progress (shard, job, ticket, percent, message, said_at)
                  select 0, gen_random_uuid(), n, 1, '', now() from generate_series(1, 100000) n;
-             delete from pgjobq.progress",
+             delete from pgjobq.progress;
+             select pg_stat_force_next_flush()",
         )
         .await;
     stage.run_sql("vacuum (analyze) pgjobq.progress").await;

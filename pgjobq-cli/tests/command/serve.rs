@@ -80,8 +80,10 @@ async fn other_addresses_need_a_decision() {
         "{}",
         ran.stderr
     );
-    let served = Served::start(&stage.url(), &["--listen", "0.0.0.0:0", "--open-to-everyone"], None);
+    let everyone = ["--listen", "0.0.0.0:0", "--open-to-everyone", "--host", "jobs.example.com"];
+    let served = Served::start(&stage.url(), &everyone, None);
     assert_eq!(served.get("/overview", &[("Host", "jobs.example.com")]).await.status, 200);
+    assert_eq!(served.get("/overview", &[("Host", "evil.example")]).await.status, 403);
     let ran = served.after_signal("-INT");
     assert_eq!(
         (ran.code, ran.stderr.as_str()),

@@ -132,12 +132,6 @@ impl Browser {
         self.json("session").await["token"].as_str().unwrap().to_owned()
     }
 
-    /// Returns the header with the cookies of this browser.
-    pub(crate) fn cookies(&self) -> String {
-        let cookies = self.cookies.lock().unwrap();
-        cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
-    }
-
     /// Sends a form of one of the pages.
     pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let form = form(&self.token().await, fields);
