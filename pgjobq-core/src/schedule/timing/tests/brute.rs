@@ -71,7 +71,7 @@ impl Moving {
                 let distance = |day: &NaiveDate| day.day().abs_diff(wanted);
                 days.iter().copied().filter(is_work).min_by_key(distance)
             }
-            Self::LastOf(wanted) => of(wanted).last(),
+            Self::LastOf(wanted) => of(wanted).next_back(),
             Self::Nth(wanted, nth) => of(wanted).nth(nth as usize - 1),
         };
         found == Some(day)
