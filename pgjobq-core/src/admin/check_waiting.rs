@@ -33,7 +33,7 @@ const NAMED: usize = 5;
 /// use pgjobq::Client;
 ///
 /// // src/bin/check_waiting.rs: exits with 1 if a waiting job would die in this version.
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let client = Client::connect("postgres://localhost/app").await?;
 /// let report = pgjobq::check_waiting(&client).await?;
 /// println!("{report}");

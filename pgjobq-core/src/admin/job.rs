@@ -109,7 +109,8 @@ impl<'c> Job<'c> {
     /// # mod welcome { pub fn job(_: &str) -> pgjobq_core::NewJob<()> { unimplemented!() } }
     /// # async fn example(client: pgjobq::Client) -> Result<(), Box<dyn std::error::Error>> {
     /// for lost in client.cancelled_jobs().kind("wellcome").list(100).await? {
-    ///     let user = lost.args["user"].as_str().unwrap_or_default();
+    ///     let args: serde_json::Value = serde_json::from_str(&lost.args)?;
+    ///     let user = args["user"].as_str().unwrap_or_default();
     ///     client.job(lost.id).requeue_as(welcome::job(user)).await?;
     /// }
     /// # Ok(())
