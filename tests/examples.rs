@@ -209,8 +209,9 @@ const SHORT: &[(&str, &[&str])] = &[
     (
         "requeue_dead",
         &[
-            "alert: newsletter \"ada\" is dead\n",
-            "newsletter {\"user\":\"ada\"}: attempt 1: the mail server is down\n",
+            "alert: newsletter ",
+            " is dead\n",
+            "newsletter {\"user\": \"ada\"}: attempt 1: the mail server is down\n",
             "1 back in line\n",
             "sent to ada\n",
             "Completed(())\n",
