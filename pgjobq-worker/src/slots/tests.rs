@@ -289,7 +289,7 @@ fn claims_exceed_the_slots_by_jobs_in_a_row() {
 }
 
 #[test]
-fn job_that_must_not_wait_keeps_claims_to_the_free_slots() {
+fn job_that_must_not_wait_keeps_claims_to_free_slots() {
     let queue = queue(2);
     assert!(Slots::take(&queue, 2, 0).begin(items(1..=50, &HUNDRED)).is_empty());
     assert_eq!(queue.room(Instant::now()).ahead, 50);

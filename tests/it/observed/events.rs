@@ -113,8 +113,8 @@ async fn enqueue_in_a_transaction_is_observed_as_uncommitted(db: TestDb) {
     assert_eq!(new, [(job.id(), false), (id, true)], "a duplicate is no new job");
 }
 
-on_one_shard!(job_with_the_same_id_in_a_batch_is_observed_once);
-async fn job_with_the_same_id_in_a_batch_is_observed_once(db: TestDb) {
+on_one_shard!(job_twice_in_a_batch_is_observed_once);
+async fn job_twice_in_a_batch_is_observed_once(db: TestDb) {
     let (client, seen) = observed(&db);
     let id = JobId::new();
     let batch = || [id, JobId::new(), id].map(|id| observed_end::job(String::new()).id(id));

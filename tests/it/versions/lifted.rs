@@ -35,8 +35,8 @@ async fn first_version_costs_no_byte(db: TestDb) {
     assert_eq!(db.text("select meta from pgjobq.jobs where kind = 'price'").await, r#"{"version": 3}"#);
 }
 
-on_one_shard!(version_that_was_edited_is_read_as_a_claim_reads_it);
-async fn version_that_was_edited_is_read_as_a_claim_reads_it(db: TestDb) {
+on_one_shard!(edited_version_is_read_as_by_a_claim);
+async fn edited_version_is_read_as_by_a_claim(db: TestDb) {
     for meta in [r#"{"version": "2"}"#, r#"{"version": 2, "traceparent": 7, "parent": "nobody"}"#] {
         let job = stored(&db, "price", r#"{"amount": "7 USD"}"#, 2).await;
         db.run(&format!("update pgjobq.jobs set meta = '{meta}'")).await;
