@@ -12,9 +12,9 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::{sleep, timeout};
 
 use crate::exposition::{Sample, parse};
-use crate::harness::TestDb;
+use crate::harness::{PATIENCE, TestDb};
 
-/// The time limit. Most of it is for the build, if the example is not built yet.
+/// The time limit of the start, which builds the example if it is not built yet.
 const WITHIN: Duration = Duration::from_secs(300);
 
 /// The example, serving its metrics.
@@ -51,7 +51,7 @@ impl Example {
 
     /// Scrapes until the samples are as expected.
     pub(crate) async fn until(&self, are: impl Fn(&[Sample]) -> bool) -> Vec<Sample> {
-        let scraped = timeout(WITHIN, async {
+        let scraped = timeout(PATIENCE, async {
             loop {
                 let samples = self.scrape().await;
                 if are(&samples) {
@@ -69,7 +69,7 @@ impl Example {
     pub(crate) async fn end(mut self) {
         let process = self.process.id().unwrap().to_string(); // Cargo has given its own to the example.
         assert!(Command::new("kill").args(["-TERM", &process]).status().await.unwrap().success());
-        assert!(timeout(WITHIN, self.process.wait()).await.expect("it ends").unwrap().success());
+        assert!(timeout(PATIENCE, self.process.wait()).await.expect("it ends").unwrap().success());
     }
 }
 

@@ -12,6 +12,7 @@ use sqlx::{Execute, PgConnection, PgPool, Postgres};
 use tokio::time::timeout;
 
 use crate::DatabaseError;
+use crate::db::answers::Source;
 use crate::db::kept::{Loan, is_exhausted};
 use crate::db::open;
 use crate::db::shared::Shared;
@@ -93,10 +94,11 @@ impl Shared {
     }
 
     async fn borrow(&self, limit: Duration) -> Result<Loan, DatabaseError> {
+        let attempt = Source::Attempt { began: Instant::now() };
         let acquired = timeout(limit, acquire(&self.pool, self.sql.schema.as_str())).await;
         let late = |_| Err(self.exhausted(limit).unwrap_or(DatabaseError::Unanswered { after: limit }));
         let acquired = acquired.unwrap_or_else(late);
-        acquired.inspect_err(|error| self.answers.note_error(error, None)).map(Loan::new)
+        acquired.inspect_err(|error| self.answers.note_error(error, attempt)).map(Loan::new)
     }
 
     /// Awaits the answer of `ask`. Also returns the loan, if the server has answered.
@@ -108,14 +110,14 @@ impl Shared {
         ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, DatabaseError>,
     ) -> (Option<Loan>, Result<T, DatabaseError>) {
         let left = until.saturating_duration_since(Instant::now());
-        let since = loan.since();
+        let worked = loan.since();
         let mut borrowed = Borrowed(Some(loan));
         let connection = borrowed.0.as_mut().expect("it is there until an answer came").connection();
         let silent = |_| Err(DatabaseError::Unanswered { after: limit });
         let answered = timeout(left, ask(connection)).await.unwrap_or_else(silent);
         match &answered {
-            Ok(_) => self.answers.note(),
-            Err(error) => self.answers.note_error(error, Some(since)),
+            Ok(_) => self.answers.note(worked),
+            Err(error) => self.answers.note_error(error, Source::Connection { worked }),
         }
         let has_answer = answered.as_ref().map_or_else(|error| error.code().is_some(), |_| true);
         (has_answer.then(|| borrowed.0.take()).flatten(), answered)

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::DatabaseError;
 use crate::client::Client;
-use crate::db::answers::Answers;
+use crate::db::answers::{Answers, Source};
 use crate::db::ids::Shard;
 use crate::db::pooler;
 use crate::db::query::acquire;
@@ -123,17 +123,19 @@ impl Store {
         &self,
         query: impl Execute<'q, Postgres> + 'q,
     ) -> Result<Vec<PgRow>, DatabaseError> {
-        let mut lent = self.connections.lend().await.map_err(|error| self.failed(error, None))?;
-        let opened = Some(lent.opened_at());
+        let attempt = Source::Attempt { began: Instant::now() };
+        let mut lent = self.connections.lend().await.map_err(|error| self.failed(error, attempt))?;
+        let worked = lent.opened_at();
+        let connection = Source::Connection { worked };
         let sender = Sender { worker: Some(&self.worker), alone: true };
         let answered = timeout(self.answer_within, self.sql.rows(lent.connection(), query, sender)).await;
         let Ok(answered) = answered else {
-            return Err(self.failed(DatabaseError::Unanswered { after: self.answer_within }, opened));
+            return Err(self.failed(DatabaseError::Unanswered { after: self.answer_within }, connection));
         };
         match answered {
             Ok(rows) => {
                 lent.give_back();
-                self.answers.note();
+                self.answers.note(worked);
                 Ok(rows)
             }
             Err(error) => {
@@ -142,14 +144,14 @@ impl Store {
                 if error.as_database_error().is_some() {
                     lent.give_back();
                 }
-                Err(self.failed(self.error(error), opened))
+                Err(self.failed(self.error(error), connection))
             }
         }
     }
 
     /// Takes note of an error that may be that of the connection.
-    fn failed(&self, error: DatabaseError, opened: Option<Instant>) -> DatabaseError {
-        self.answers.note_error(&error, opened);
+    fn failed(&self, error: DatabaseError, failed: Source) -> DatabaseError {
+        self.answers.note_error(&error, failed);
         error
     }
 
