@@ -47,6 +47,7 @@ create type pgjobq.selection as (
     lists text[],
     path jsonpath,
     needs_columns boolean,
+    needs_queue boolean,
     needs_state boolean,
     needs_errors boolean,
     ids uuid[],
@@ -57,8 +58,8 @@ create type pgjobq.selection as (
 
 comment on type pgjobq.selection is 'Internal. The jobs that an action is about: see `next_matches`.';
 comment on column pgjobq.selection.lists is
-    'Where to look, in this order: `live`; `dead`, `cancelled` and `expired`; `ended`, which are all of '
-    'those and the completed ones.';
+    'Where to look, in this order: `live`, or of these only those that are `running`; `dead`, `cancelled` '
+    'and `expired`; `ended`, which are all of those and the completed ones.';
 comment on column pgjobq.selection.path is 'The filter, compiled: see `matches`.';
 comment on column pgjobq.selection.ids is 'If not null, no other jobs are looked at.';
 comment on column pgjobq.selection.attributes is

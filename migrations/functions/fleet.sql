@@ -76,7 +76,7 @@ begin
       from unnest(p_last.mark_times, p_last.mark_tickets) with ordinality m(at, ticket, n)
      where m.at < v_now and (v_marks < 240 or m.n > 120 or m.n % 2 = 0);
     f.state := pgjobq.measure_database()
-               || pgjobq.measure_queues(f.mark_times, f.mark_tickets, v_now + interval '1 second');
+               || pgjobq.measure_queues(f.mark_times, f.mark_tickets, p_last.state -> 'queues');
     f.mark_times := f.mark_times || v_now;
     f.mark_tickets := f.mark_tickets
         || (select case when is_called then last_value else last_value - 1 end from pgjobq.ticket);
@@ -85,41 +85,58 @@ end $$;
 
 comment on function pgjobq.measure_fleet is 'Internal. Measures the state of the fleet.';
 
--- Measures at most two hundred queues, and no further one after `p_until`. Then `complete` is false. Counts
--- are bounded as in `queue_stats`.
-create or replace function pgjobq.measure_queues(
-    p_times timestamptz[], p_tickets bigint[], p_until timestamptz) returns jsonb
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+-- Measures at most two hundred queues, for a second: those first whose numbers of the last time, `p_last`,
+-- are the oldest. A queue that is not reached keeps these, and `complete` is false. Counts are bounded as in
+-- `queue_stats`.
+create or replace function pgjobq.measure_queues(p_times timestamptz[], p_tickets bigint[], p_last jsonb)
+returns jsonb language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
+    c_queues constant int := 200;
     v_shards smallint[] := array(select s::smallint from pgjobq.settings, generate_series(0, shards - 1) s);
     v_queues jsonb[] := '{}';
-    v_complete boolean := true;
-    v_scheduled jsonb := '{}'; v_dead jsonb := '{}'; v_due jsonb := '{}';
+    v_complete boolean;
+    v_scheduled jsonb; v_dead jsonb; v_due jsonb;
+    v_dead_exact boolean;
+    v_until timestamptz;
     q record;
 begin
     select coalesce(jsonb_object_agg(s.queue_id, array[s.scheduled, s.exact::int]), '{}') into v_scheduled
       from pgjobq.scheduled_counts(v_shards, array(select id from pgjobq.queues where deleted_at is null)) s;
-    select coalesce(jsonb_object_agg(d.queue_id, d.dead), '{}') into v_dead from pgjobq.dead_counts() d;
+    select coalesce(jsonb_object_agg(d.queue_id, d.dead), '{}'), coalesce(bool_and(d.exact), true)
+      into v_dead, v_dead_exact from pgjobq.dead_counts() d;
     select coalesce(jsonb_object_agg(o.queue_id, o.since), '{}') into v_due from pgjobq.overdue(v_shards) o;
-    for q in select id, name from pgjobq.queues where deleted_at is null order by name limit 201 loop
-        if cardinality(v_queues) = 200 or clock_timestamp() > p_until then
+    v_complete := (select count(*) <= c_queues from pgjobq.queues where deleted_at is null);
+    v_until := clock_timestamp() + interval '1 second';
+    for q in
+        select w.id, w.name, l.last
+          from (select id, name from pgjobq.queues where deleted_at is null order by name limit c_queues) w
+               left join jsonb_array_elements(p_last) l(last) on l.last ->> 'queue' = w.name
+         order by (l.last ->> 'at')::numeric nulls first, w.name
+    loop
+        if clock_timestamp() > v_until then
             v_complete := false;
-            exit;
+            v_queues := v_queues || q.last;
+            continue;
         end if;
         v_queues := v_queues || (
-            pgjobq.measure_queue(v_shards, q.id, p_times, p_tickets, (v_due ->> q.id::text)::timestamptz)
+            pgjobq.measure_queue(v_shards, q.id, p_times, p_tickets, (v_due ->> q.id::text)::timestamptz,
+                                 v_dead_exact and v_scheduled -> q.id::text -> 1 = '1')
             || jsonb_build_object('queue', q.name, 'scheduled', v_scheduled -> q.id::text -> 0,
-                                  'dead', coalesce(v_dead -> q.id::text, '0'),
-                                  'scheduled_exact', v_scheduled -> q.id::text -> 1 = '1'));
+                                  'dead', v_dead -> q.id::text,
+                                  'at', extract(epoch from clock_timestamp())));
     end loop;
-    return jsonb_build_object('queues', v_queues, 'complete', v_complete);
+    return jsonb_build_object(
+        'queues', array(select n from unnest(v_queues) n where n is not null order by n ->> 'queue'),
+        'complete', v_complete);
 end $$;
 
 comment on function pgjobq.measure_queues is 'Internal. Measures the queues for `fleet_state`.';
 
--- Measures one queue. `p_due` is the time of its first scheduled job that is due and was not promoted.
+-- Measures one queue. `p_due` is the time of its first scheduled job that is due and was not promoted, and
+-- `p_exact` whether its numbers of scheduled and dead jobs are exact.
 create or replace function pgjobq.measure_queue(
-    p_shards smallint[], p_queue int, p_times timestamptz[], p_tickets bigint[], p_due timestamptz)
+    p_shards smallint[], p_queue int, p_times timestamptz[], p_tickets bigint[], p_due timestamptz,
+    p_exact boolean)
 returns jsonb language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_counts jsonb;
@@ -127,7 +144,7 @@ declare
     v_name text := (select name from pgjobq.queues where id = p_queue);
 begin
     select jsonb_build_object('ready', sum(s.ready), 'running', sum(s.running), 'blocked', sum(s.blocked),
-                              'limited', sum(s.limited), 'exact', bool_and(s.exact)) into v_counts
+                              'limited', sum(s.limited), 'exact', p_exact and bool_and(s.exact)) into v_counts
       from unnest(p_shards) shard, lateral pgjobq.queue_stats(shard, p_queue) s;
     select least(min(pgjobq.due_since(shard, p_queue, 10000, p_times, p_tickets)), p_due) into v_since
       from unnest(p_shards) shard;

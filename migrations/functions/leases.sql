@@ -52,3 +52,14 @@ begin
 end $$;
 
 comment on function pgjobq.jobs_of_lease is 'Internal. The jobs that still have a ticket of a lease.';
+
+-- The jobs of a shard that run: those of all its leases.
+create or replace function pgjobq.running_jobs(p_shard smallint) returns uuid[] language plpgsql stable as $$
+begin
+    return array(select unnest(h.ids)
+                   from pgjobq.leases l,
+                        lateral pgjobq.jobs_of_lease(l.shard, l.queue_id, l.priority, l.tickets) h
+                  where l.shard = p_shard);
+end $$;
+
+comment on function pgjobq.running_jobs is 'Internal. The jobs of a shard that run.';

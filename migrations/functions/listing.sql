@@ -18,7 +18,7 @@ begin
     while v_left > 0 and v_place is distinct from null loop
         select * into f from pgjobq.find_batch(s, v_place, p_rows, v_left);
         return query select w.*, null from pgjobq.shown_jobs(
-            (f.here).shard, f.ids, s.lists[(f.here).list] = 'live') w;
+            (f.here).shard, f.ids, s.lists[(f.here).list] in ('live', 'running')) w;
         v_left := v_left - cardinality(f.ids);
         v_place := f.next;
         exit when f.ids = '{}';
@@ -67,8 +67,8 @@ end $$;
 
 comment on function pgjobq.shown_jobs is 'Internal. Jobs as a list shows them.';
 
--- The number of jobs of a selection. It reads `p_rows` rows of each list and shard. If one has more, the
--- count is an estimate, and `exact` is false.
+-- The number of jobs of a selection. A list of a shard is read to its end, if that has at most `p_rows` rows.
+-- If one has more, the count is an estimate, and `exact` is false.
 create or replace function pgjobq.count_jobs(
     s pgjobq.selection, p_rows int default 10000, out jobs bigint, out exact boolean)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -80,6 +80,10 @@ begin
     exact := true;
     for list in 1..cardinality(s.lists) loop
         for shard in 0..(select shards - 1 from pgjobq.settings) loop
+            if pgjobq.is_long(s, s.lists[list], shard::smallint, p_rows) then
+                exact := false;
+                continue;
+            end if;
             v_place := row(list, shard, null, null);
             select * into m from pgjobq.next_matches(s, v_place, p_rows, p_rows);
             jobs := jobs + cardinality(m.ids);
@@ -96,17 +100,46 @@ comment on function pgjobq.count_jobs is 'Internal. Counts the jobs of a selecti
 
 revoke execute on function pgjobq.count_jobs from public;
 
--- Estimates how many live jobs match, from those on about 300 pages.
+-- Returns whether a walk over a list of a shard would pass more than `p_rows` rows. Nothing is looked up but
+-- their number. A walk along a narrow index is short enough to find out by itself.
+create or replace function pgjobq.is_long(s pgjobq.selection, p_list text, p_shard smallint, p_rows int)
+returns boolean language plpgsql stable as $$
+begin
+    return case
+        when s.ids is not null or p_list = 'running' then false
+        when p_list in ('live', 'ended') and pgjobq.indexed_equality(s.attributes) is not null then false
+        when p_list = 'live' then exists (
+            select from pgjobq.jobs where shard = p_shard order by id offset p_rows limit 1)
+        when p_list = 'ended' then exists (
+            select from pgjobq.finished where shard = p_shard order by id offset p_rows limit 1)
+        else exists (
+            select from pgjobq.finished
+             where shard = p_shard and outcome = p_list and outcome <> 'completed'
+             order by finished_at, id offset p_rows limit 1)
+        end;
+end $$;
+
+comment on function pgjobq.is_long is 'Internal. Whether a walk over a list would be long.';
+
+-- The share of a table's pages that a sample reads: about a hundred of them.
+create or replace function pgjobq.sampled_share(p_bytes bigint) returns real
+language plpgsql stable as $$
+begin
+    return least(1, 100.0 * current_setting('block_size')::int / greatest(p_bytes, 1));
+end $$;
+
+comment on function pgjobq.sampled_share is 'Internal. The share of a table that a sample reads.';
+
+-- Estimates how many live jobs match, from those on some pages.
 create or replace function pgjobq.sampled_live(s pgjobq.selection) returns bigint
 language plpgsql stable as $$
 declare
-    v_pages bigint := pg_relation_size('pgjobq.jobs') / current_setting('block_size')::int;
-    v_share real := least(1, 300.0 / greatest(v_pages, 1));
+    v_share real := pgjobq.sampled_share(pg_relation_size('pgjobq.jobs'));
 begin
     return (select count(*) / v_share
               from (select * from pgjobq.jobs tablesample system (100 * v_share)) w
              where pgjobq.live_matches(s, w.shard, w.created_at, w.attributes, w.id, w.kind, w.queue_id,
-                                          w.key, w.priority, w.attempt));
+                                   w.key, w.priority, w.attempt, w.waits_for, w.run_at, w.ticket, w.meta));
 end $$;
 
 comment on function pgjobq.sampled_live is 'Internal. Estimates how many live jobs match.';
@@ -115,9 +148,8 @@ comment on function pgjobq.sampled_live is 'Internal. Estimates how many live jo
 create or replace function pgjobq.sampled_ended(s pgjobq.selection) returns bigint
 language plpgsql stable as $$
 declare
-    v_pages bigint := (select sum(pg_relation_size(relid)) / current_setting('block_size')::int
-                         from pg_partition_tree('pgjobq.finished'));
-    v_share real := least(1, 300.0 / greatest(v_pages, 1));
+    v_share real := pgjobq.sampled_share(
+        (select sum(pg_relation_size(relid)) from pg_partition_tree('pgjobq.finished'))::bigint);
 begin
     return (select count(*) / v_share
               from (select * from pgjobq.finished tablesample system (100 * v_share)) w

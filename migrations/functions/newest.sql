@@ -20,7 +20,7 @@ begin
         v_here := v_place;
         select * into m from pgjobq.newest_matches(s, v_here, p_rows, v_left);
         return query select w.*, null from pgjobq.shown_jobs(
-            v_here.shard, m.ids, s.lists[v_here.list] = 'live') w;
+            v_here.shard, m.ids, s.lists[v_here.list] in ('live', 'running')) w;
         v_left := v_left - cardinality(m.ids);
         v_place := m.next;
         exit when m.ids = '{}' and (v_place.list, v_place.shard) = (v_here.list, v_here.shard);
@@ -43,7 +43,7 @@ declare
     v_last uuid;
     v_last_at timestamptz;
 begin
-    if s.ids is not null then
+    if s.ids is not null or v_list = 'running' then
         select w.ids, w.last into ids, v_last
           from pgjobq.newest_named(s, v_list, p_place.shard, p_place.id, p_rows, p_most) w;
     elsif v_list in ('live', 'ended') and v_equality is not null then
@@ -85,7 +85,7 @@ begin
                  where shard = p_shard and id <= v_to and (p_before is null or id <> p_before)
                  order by id desc limit p_rows) w
          where pgjobq.live_matches(s, w.shard, w.created_at, w.attributes, w.id, w.kind, w.queue_id,
-                                          w.key, w.priority, w.attempt)
+                                   w.key, w.priority, w.attempt, w.waits_for, w.run_at, w.ticket, w.meta)
          limit p_most);
     last := coalesce(ids[p_most], (
         select id from pgjobq.jobs
@@ -199,11 +199,13 @@ create or replace function pgjobq.newest_named(
 language plpgsql stable as $$
 declare
     v_named uuid[] := array(
-        select distinct n.id from unnest(s.ids) n(id), pgjobq.settings
+        select distinct n.id
+          from unnest(coalesce(s.ids, pgjobq.running_jobs(p_shard))) n(id), pgjobq.settings
          where pgjobq.shard_of(n.id, shards) = p_shard and (p_before is null or n.id < p_before)
          order by n.id desc limit p_rows);
 begin
-    ids := array(select id from unnest(case when p_list = 'live' then pgjobq.still_live(s, p_shard, v_named)
+    ids := array(select id from unnest(case when p_list in ('live', 'running')
+                                            then pgjobq.still_live(s, p_shard, v_named)
                                             else pgjobq.ended_ever(s, p_shard, v_named,
                                                                    nullif(p_list, 'ended')) end) d(id)
                   order by id desc limit p_most);

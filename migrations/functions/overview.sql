@@ -27,17 +27,27 @@ end $$;
 comment on function pgjobq.queue_counts is 'Internal. The numbers of `queue_overview`.';
 
 -- The dead jobs of each queue, among the last ten thousand that died in each shard. One walk serves all
--- queues.
-create or replace function pgjobq.dead_counts(out queue_id int, out dead bigint) returns setof record
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+-- queues. If a shard has more, `exact` is false.
+create or replace function pgjobq.dead_counts(out queue_id int, out dead bigint, out exact boolean)
+returns setof record language plpgsql set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    c_most constant int := 10000;
 begin
     return query
-        select f.queue_id, count(*)
+    with walked as materialized (
+        select s.shard, f.queue_id
           from pgjobq.settings, generate_series(0, shards - 1) s(shard),
                lateral (select j.queue_id from pgjobq.finished j
                          where j.shard = s.shard and j.outcome = 'dead' and j.outcome <> 'completed'
-                         order by j.finished_at desc limit 10000) f
-         group by f.queue_id;
+                         order by j.finished_at desc limit c_most) f),
+    counted as materialized (
+        select queue_id, count(*) as jobs from walked group by queue_id),
+    cut as materialized (
+        select from walked group by shard having count(*) >= c_most limit 1)
+    select q.id, coalesce(c.jobs, 0), not exists (select from cut)
+      from pgjobq.queues q left join counted c on c.queue_id = q.id
+     where q.deleted_at is null;
 end $$;
 
 comment on function pgjobq.dead_counts is 'Internal. The dead jobs of each queue in `queue_overview`.';

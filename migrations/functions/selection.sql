@@ -13,7 +13,7 @@ declare
     v_last uuid;
     v_last_at timestamptz;
 begin
-    if s.ids is not null then
+    if s.ids is not null or v_list = 'running' then
         select w.ids, w.last into ids, v_last
           from pgjobq.walk_named(s, v_list, p_place.shard, p_place.id, p_rows, p_most) w;
     elsif v_list in ('live', 'ended') and v_equality is not null then
@@ -54,7 +54,7 @@ begin
                  where shard = p_shard and id >= v_from and (p_after is null or id <> p_after)
                  order by id limit p_rows) w
          where pgjobq.live_matches(s, w.shard, w.created_at, w.attributes, w.id, w.kind, w.queue_id,
-                                          w.key, w.priority, w.attempt)
+                                   w.key, w.priority, w.attempt, w.waits_for, w.run_at, w.ticket, w.meta)
          limit p_most);
     last := coalesce(ids[p_most], (
         select id from pgjobq.jobs
@@ -177,18 +177,20 @@ end $$;
 comment on function pgjobq.walk_attribute is
     'Internal. Finds the next jobs of a selection along the index by an attribute.';
 
--- The same of jobs that the selection names by id.
+-- The same of jobs that the selection names by id, or of those that run.
 create or replace function pgjobq.walk_named(
     s pgjobq.selection, p_list text, p_shard smallint, p_after uuid, p_rows int, p_most int, out ids uuid[],
     out last uuid)
 language plpgsql stable as $$
 declare
     v_named uuid[] := array(
-        select distinct n.id from unnest(s.ids) n(id), pgjobq.settings
+        select distinct n.id
+          from unnest(coalesce(s.ids, pgjobq.running_jobs(p_shard))) n(id), pgjobq.settings
          where pgjobq.shard_of(n.id, shards) = p_shard and (p_after is null or n.id > p_after)
          order by n.id limit p_rows);
 begin
-    ids := array(select id from unnest(case when p_list = 'live' then pgjobq.still_live(s, p_shard, v_named)
+    ids := array(select id from unnest(case when p_list in ('live', 'running')
+                                            then pgjobq.still_live(s, p_shard, v_named)
                                             else pgjobq.ended_ever(s, p_shard, v_named,
                                                                    nullif(p_list, 'ended')) end) d(id)
                   limit p_most);
@@ -205,7 +207,7 @@ begin
                    from unnest(p_jobs) d(id),
                         lateral pgjobq.job_row(p_shard, d.id) w
                   where pgjobq.live_matches(s, w.shard, w.created_at, w.attributes, w.id, w.kind, w.queue_id,
-                                          w.key, w.priority, w.attempt)
+                                   w.key, w.priority, w.attempt, w.waits_for, w.run_at, w.ticket, w.meta)
                   order by w.id);
 end $$;
 

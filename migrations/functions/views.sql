@@ -29,9 +29,8 @@ comment on column pgjobq.job_states.args is 'The arguments, without those that t
 
 create or replace view pgjobq.queue_overview as
 select q.name as queue, c.ready, s.scheduled, c.blocked, c.limited, c.running, c.quarantined,
-       coalesce(d.dead, 0) as dead,
-       c.exact and s.exact as exact, c.oldest_ready, c.completed, c.failed, w.in_queue as workers,
-       c.unaccepted,
+       d.dead, c.exact and s.exact and d.exact as exact, c.oldest_ready, c.completed, c.failed,
+       w.in_queue as workers, c.unaccepted,
        exists (select from pgjobq.pauses p
                 where p.scope = 'queue' and p.name = q.name
                   and (p.until is null or p.until > clock_timestamp())) as paused,
@@ -42,11 +41,12 @@ select q.name as queue, c.ready, s.scheduled, c.blocked, c.limited, c.running, c
        join pgjobq.scheduled_counts(
                 array(select n::smallint from pgjobq.settings, generate_series(0, shards - 1) n),
                 array(select id from pgjobq.queues where deleted_at is null)) s on s.queue_id = q.id
-       left join pgjobq.dead_counts() d on d.queue_id = q.id
+       join pgjobq.dead_counts() d on d.queue_id = q.id
  where q.deleted_at is null;
 
 comment on view pgjobq.queue_overview is
-    'Public. The state of each queue. A count above ten thousand is an estimate, and then `exact` is false.';
+    'Public. The state of each queue. A count above ten thousand is an estimate, and of dead jobs a part; '
+    'then `exact` is false.';
 comment on column pgjobq.queue_overview.ready is 'Jobs that may start now, the quarantined ones among them.';
 comment on column pgjobq.queue_overview.blocked is 'Jobs that wait for their parents.';
 comment on column pgjobq.queue_overview.limited is

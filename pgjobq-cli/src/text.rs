@@ -66,9 +66,14 @@ pub(crate) fn span(time: Duration) -> String {
     }
 }
 
-/// Returns a count, with a mark if it is an estimate.
+/// Returns a count, with a mark if it is an estimate. One below ten thousand is exact.
 pub(crate) fn count(count: u64, exact: bool) -> String {
-    format!("{}{count}", if exact || count < 10_000 { "" } else { "~" })
+    part(count, exact || count < 10_000)
+}
+
+/// Returns a count, with a mark if it is an estimate, or that of a part.
+pub(crate) fn part(count: u64, exact: bool) -> String {
+    format!("{}{count}", if exact { "" } else { "~" })
 }
 
 #[cfg(test)]

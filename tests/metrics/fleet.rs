@@ -42,6 +42,53 @@ async fn fleet_state_counts_jobs_workers_and_unserved_kinds(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
+on_one_shard!(queue_that_is_not_reached_in_time_keeps_its_numbers);
+async fn queue_that_is_not_reached_in_time_keeps_its_numbers(db: TestDb) {
+    db.client.queue("metrics_fleet").save().await.unwrap();
+    db.client.enqueue_all((0..3).map(|_| metrics_idle::job())).await.unwrap();
+    assert!(measured(&db).await.complete);
+    db.run("alter function pgjobq.measure_queue rename to measure_queue_slowly").await;
+    db.run(
+        "create function pgjobq.measure_queue(
+             p_shards smallint[], p_queue int, p_times timestamptz[], p_tickets bigint[], p_due timestamptz, p_exact boolean)
+         returns jsonb language plpgsql as $$
+         begin
+             perform pg_sleep(1);
+             return pgjobq.measure_queue_slowly(p_shards, p_queue, p_times, p_tickets, p_due, p_exact);
+         end $$",
+    )
+    .await;
+    db.client.enqueue_all((0..4).map(|_| metrics_idle::job())).await.unwrap();
+    let fleet = measured(&db).await;
+    assert_eq!((fleet.queues.len(), fleet.complete), (2, false));
+    assert_eq!(queue(&fleet, "metrics_fleet").ready, 3, "that of before: `default` was measured");
+    let fleet = measured(&db).await;
+    assert_eq!((queue(&fleet, "metrics_fleet").ready, fleet.complete), (7, false), "its turn came first");
+}
+
+on_one_shard!(part_of_the_dead_jobs_is_no_exact_number);
+async fn part_of_the_dead_jobs_is_no_exact_number(db: TestDb) {
+    db.client.queue("metrics_fleet").save().await.unwrap();
+    let died = "insert into pgjobq.finished
+        (created_at, finished_at, queue_id, attempt, failures, crashes, drop_on, shard, priority, retries, max_crashes, id,
+         outcome, kind, args)
+        select clock_timestamp(), clock_timestamp(), q.id, 1, 1, 0, d.day, 0, 1, 0, 3, gen_random_uuid(), 'dead', 'metrics_idle', 'null'
+          from pgjobq.queues q, (select max(day) as day from pgjobq.finished_days) d, generate_series(1, COUNT) where q.name = 'NAME'";
+    let died = |count: &str, name: &str| died.replace("COUNT", count).replace("NAME", name);
+    db.run(&died("3", "default")).await;
+    assert_eq!(
+        (queue(&measured(&db).await, "default").dead, queue(&measured(&db).await, "default").exact),
+        (3, true)
+    );
+    // They hide the three.
+    db.run(&died("10000", "metrics_fleet")).await;
+    let fleet = measured(&db).await;
+    assert_eq!((queue(&fleet, "default").dead, queue(&fleet, "default").exact), (0, false));
+    assert_eq!(queue(&fleet, "metrics_fleet").dead, 10_000);
+    let exact = "(select bool_or(exact) from pgjobq.queue_overview)";
+    db.until(&format!("not {exact}")).await;
+}
+
 on_one_shard!(age_of_a_scheduled_job_begins_in_line);
 async fn age_of_a_scheduled_job_begins_in_line(db: TestDb) {
     db.client.queue("metrics_fleet").save().await.unwrap();

@@ -37,6 +37,23 @@ async fn workers_of_a_process_add_up_their_slots(db: TestDb) {
     client.close().await;
 }
 
+on_one_shard!(counters_of_faults_begin_before_the_first_fault);
+async fn counters_of_faults_begin_before_the_first_fault(db: TestDb) {
+    let recorded = Recorded::default();
+    let client = Client::builder(db.pool.clone()).measured_by(recorded.clone()).build().unwrap();
+    client.queue("metrics_slots").save().await.unwrap();
+    let worker = Worker::builder(&client).queue("metrics_slots", 1).build().await.unwrap().start();
+    // An alert on the increase of a counter misses what was counted before it was first read.
+    let labels = "{queue=metrics_slots,kind=metrics_hold}";
+    recorded.until_begun("pgjobq.jobs.ended{queue=metrics_slots,kind=metrics_hold,outcome=dead}").await;
+    recorded.until_begun(&format!("pgjobq.job.retries{labels}")).await;
+    recorded.until_begun(&format!("pgjobq.leases.lost{labels}")).await;
+    recorded.until_begun("pgjobq.crashes.recovered{queue=metrics_slots}").await;
+    recorded.until_begun("pgjobq.connections.lost{}").await;
+    worker.shutdown().await.unwrap();
+    client.close().await;
+}
+
 on_one_shard!(producer_without_a_worker_keeps_gauges);
 async fn producer_without_a_worker_keeps_gauges(db: TestDb) {
     let role = format!("metrics_{}", uuid::Uuid::new_v4().simple());

@@ -32,6 +32,17 @@ impl Recorded {
         self.0.lock().unwrap().get(name).copied().unwrap_or_default()
     }
 
+    /// Waits until there is a metric, also with the value 0.
+    pub(crate) async fn until_begun(&self, name: &str) {
+        let begun = async {
+            while !self.0.lock().unwrap().contains_key(name) {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        let begun = tokio::time::timeout(crate::harness::PATIENCE, begun).await;
+        begun.unwrap_or_else(|_| panic!("there is no {name}: {:#?}", self.0.lock().unwrap()));
+    }
+
     /// Waits until a metric has this value.
     pub(crate) async fn until(&self, name: &str, value: f64) {
         let reached = async {

@@ -74,13 +74,13 @@ async fn restart_is_told_once_and_gauges_return() {
         let two = Process::start(&server).await;
         // The third worker is in the process that Prometheus scrapes.
         let example = Example::start(&server.url("postgres")).await;
-        example.until(|samples| sum(samples, "pgjobq_fleet_workers", &[]) == 3.0).await;
+        example.reads("pgjobq_fleet_workers", 3.0).await;
 
         server.restart().await.unwrap();
         one.changes(&[true, false]).await;
         two.changes(&[true, false]).await;
         let told = "pgjobq_connections_lost_total";
-        example.until(|samples| sum(samples, told, &[]) == 1.0).await;
+        example.reads(told, 1.0).await;
 
         server.stop_immediately().await.unwrap();
         one.changes(&[true, false, true]).await;
@@ -90,13 +90,9 @@ async fn restart_is_told_once_and_gauges_return() {
         server.start_again().await.unwrap();
         two.changes(&[true, false, true, false]).await;
         let old = sum(&during, "pgjobq_fleet_measured_seconds", &[]);
-        example
-            .until(|samples| {
-                sum(samples, "pgjobq_fleet_measured_seconds", &[]) > old + 1.0
-                    && sum(samples, "pgjobq_fleet_workers", &[]) == 3.0
-                    && sum(samples, told, &[]) == 2.0
-            })
-            .await;
+        example.until(|samples| sum(samples, "pgjobq_fleet_measured_seconds", &[]) > old + 1.0).await;
+        example.reads("pgjobq_fleet_workers", 3.0).await;
+        example.reads(told, 2.0).await;
         // The table was empty after the crash. Each of its marks is a measurement, whoever made it.
         measured(&pool, 4).await;
         let shortest = "select min(at - before) >= interval '990 ms' from (

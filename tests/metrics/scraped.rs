@@ -66,6 +66,18 @@ impl Example {
         }
     }
 
+    /// Scrapes until the sum of a metric is this.
+    pub(crate) async fn reads(&self, name: &str, expected: f64) {
+        let reached = async {
+            while sum(&self.scrape().await, name, &[]) != expected {
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        if timeout(PATIENCE, reached).await.is_err() {
+            panic!("{name} is {} and not {expected}", sum(&self.scrape().await, name, &[]));
+        }
+    }
+
     pub(crate) async fn end(mut self) {
         let process = self.process.id().unwrap().to_string(); // Cargo has given its own to the example.
         assert!(Command::new("kill").args(["-TERM", &process]).status().await.unwrap().success());

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::json::{PauseJson, QueueJson};
 use crate::session::Session;
 use crate::table::Table;
-use crate::text::{count, span};
+use crate::text::{count, part, span};
 
 /// Show the state of the queues, and what is paused
 #[derive(Args)]
@@ -69,10 +69,10 @@ fn shown(queues: &[QueueOverview], pauses: &[Pause]) -> String {
             queue.queue.clone(),
             count(queue.ready, exact),
             count(queue.running, exact),
-            count(queue.scheduled, exact),
+            part(queue.scheduled, exact),
             count(queue.blocked, exact),
             count(queue.limited, exact),
-            queue.dead.to_string(),
+            part(queue.dead, queue.exact),
             queue.oldest_waits_for.map_or("-".to_owned(), span),
             format!("{:.1}", queue.completed_per_minute),
             format!("{:.1}", queue.failed_per_minute),

@@ -9,7 +9,7 @@ use ratatui::widgets::{Block, Borders, Cell, Clear, Paragraph, Row, Table, Table
 
 use super::model::{Model, Panel};
 use super::snapshot::Snapshot;
-use crate::text::{count, first_line, moment, plain, span};
+use crate::text::{count, first_line, moment, part, plain, span};
 
 const HELP: &str = "\
 tab, 1 - 4      another panel
@@ -135,9 +135,9 @@ fn queues(now: &Snapshot) -> Cells {
             queue.queue.clone(),
             count(queue.ready, queue.exact),
             count(queue.running, queue.exact),
-            count(queue.scheduled, queue.exact),
+            part(queue.scheduled, queue.exact),
             count(queue.limited, queue.exact),
-            queue.dead.to_string(),
+            part(queue.dead, queue.exact),
             queue.oldest_waits_for.map_or("-".to_owned(), span),
             format!("{:.1}", queue.completed_per_minute),
             format!("{:.1}", queue.failed_per_minute),

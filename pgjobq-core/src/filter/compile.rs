@@ -27,9 +27,11 @@ pub struct Compiled {
     pub path: String,
     /// True if it tests columns, so that `pgjobq.matches` needs `pgjobq.filter_columns` of the job. Otherwise `'{}'` will do.
     pub needs_columns: bool,
-    /// True if these columns include the state of the job.
+    /// True if these columns include the queue of the job.
+    pub needs_queue: bool,
+    /// True if these columns include its state.
     pub needs_state: bool,
-    /// True if these columns include the errors of the job.
+    /// True if these columns include its errors.
     pub needs_errors: bool,
     /// Conditions that every matching job fulfils, for the choice of an index.
     pub narrow: Narrow,
@@ -53,6 +55,7 @@ impl Filter {
         Ok(Compiled {
             path,
             needs_columns: !columns.is_empty(),
+            needs_queue: columns.contains(&Column::Queue),
             needs_state: columns.contains(&Column::State),
             needs_errors: columns.contains(&Column::Error),
             narrow: Narrow::of(&self.root),

@@ -17,7 +17,8 @@ pub struct FleetState {
     pub is_new: bool,
     /// The queues, by name.
     pub queues: Vec<QueueState>,
-    /// False if some queues were left out: there are more than two hundred, or to count them took longer than a second.
+    /// False if some queues were not measured now: there are more than two hundred, whose rest is left out; or to count them took
+    /// longer than a second, and then they have the numbers of the last time, and their turn comes first the next time.
     pub complete: bool,
     /// Live workers.
     pub workers: u64,
@@ -44,7 +45,8 @@ pub struct QueueState {
     pub limited: u64,
     /// Dead jobs that are kept, among the last ten thousand that died in each shard.
     pub dead: u64,
-    /// True if these numbers are exact. From ten thousand on they are the database's estimate.
+    /// True if all of these numbers are exact. From ten thousand jobs on they are the database's estimate, and of the dead ones only
+    /// those among the last ten thousand count.
     pub exact: bool,
     /// The time for which the oldest due job has waited. For a job that was scheduled or retried it is too long by at most the time
     /// between two measurements; for one that is older than two hundred of these, by more.

@@ -1,5 +1,6 @@
 //! The gauges of the fleet, and of the workers of this process.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::DatabaseError;
@@ -75,6 +76,12 @@ impl Client {
     #[doc(hidden)]
     pub fn set_slots(&self, worker: usize, slots: &[SlotsOfQueue]) {
         self.sql().telemetry.measures.iter().for_each(|measures| measures.set_slots(worker, slots));
+    }
+
+    /// Begins the counters of rare faults of the jobs that a worker takes.
+    #[doc(hidden)]
+    pub fn begin_counters(&self, queue: &Arc<str>, kind: &'static str) {
+        self.sql().telemetry.measures.iter().for_each(|measures| measures.begin(queue, kind));
     }
 
     /// Returns whether there are gauges to set.

@@ -1,5 +1,6 @@
 //! Adds up events and statements to metrics.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -65,9 +66,15 @@ impl Measures {
 
     /// Records values about a job.
     fn job(&self, job: &ObservedJob, values: impl IntoIterator<Item = OfOutcome>) {
+        self.jobs(&job.queue, &job.kind, values);
+    }
+
+    /// Records values about a job of a queue and a kind.
+    #[expect(clippy::ptr_arg, reason = "it is cloned without an allocation")]
+    fn jobs(&self, queue: &Arc<str>, kind: &Cow<'static, str>, values: impl IntoIterator<Item = OfOutcome>) {
         let mut state = lock(&self.0.state);
         let State { of_jobs, queues, kinds, .. } = &mut *state;
-        let mut of_job = of_jobs.of(job, queues, kinds);
+        let mut of_job = of_jobs.of(queue, kind, queues, kinds);
         for (metric, outcome, value) in values {
             of_job.record(&*self.0.meter, metric, outcome, value);
         }
@@ -93,6 +100,16 @@ impl Measures {
         let retried: Option<OfOutcome> =
             (*outcome == Outcome::Retried).then_some((&metric::RETRIES, None, 1.0));
         self.job(job, [run, ended, retried].into_iter().flatten());
+    }
+
+    /// Begins the counters of rare faults with 0, for a queue and a kind that a worker takes. The increase of a counter that appears
+    /// with 1 is 0, so an alert would miss the first fault.
+    pub(crate) fn begin(&self, queue: &Arc<str>, kind: &'static str) {
+        let dead = (&metric::ENDED, Some(Outcome::Dead), 0.0);
+        let others = [(&metric::RETRIES, None, 0.0), (&metric::LEASES_LOST, None, 0.0)];
+        self.jobs(queue, &Cow::Borrowed(kind), [dead].into_iter().chain(others));
+        self.queue(&metric::CRASHES, 0, Some(queue));
+        self.queue(&metric::CONNECTIONS_LOST, 0, None);
     }
 
     /// Sets the gauges to a state of the fleet. Those of queues and kinds that it does not have become zero.

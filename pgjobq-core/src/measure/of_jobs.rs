@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 use crate::measure::labels::{Key, Names};
 use crate::measure::meter::{Instrument, Meter};
 use crate::measure::metric::Metric;
-use crate::observe::{ObservedJob, Outcome};
+use crate::observe::Outcome;
 
 /// The instruments of the metrics of jobs.
 #[derive(Default)]
@@ -30,12 +30,19 @@ struct OfKind {
 }
 
 impl OfJobs {
-    /// Returns the instruments for a job.
-    pub(super) fn of(&mut self, job: &ObservedJob, queues: &mut Names, kinds: &mut Names) -> OfJob<'_> {
-        let last = self.last.as_ref().filter(|(queue, kind, _)| *queue == job.queue && *kind == job.kind);
+    /// Returns the instruments for the jobs of a queue and a kind.
+    #[expect(clippy::ptr_arg, reason = "it is cloned without an allocation")]
+    pub(super) fn of(
+        &mut self,
+        queue: &Arc<str>,
+        kind: &Cow<'static, str>,
+        queues: &mut Names,
+        kinds: &mut Names,
+    ) -> OfJob<'_> {
+        let last = self.last.as_ref().filter(|(of_queue, of_kind, _)| of_queue == queue && of_kind == kind);
         let place = last.map(|(.., place)| *place).unwrap_or_else(|| {
-            let place = self.find((queues.label(&job.queue), kinds.label(&job.kind)));
-            self.last = Some((Arc::clone(&job.queue), job.kind.clone(), place));
+            let place = self.find((queues.label(queue), kinds.label(kind)));
+            self.last = Some((Arc::clone(queue), kind.clone(), place));
             place
         });
         OfJob(&mut self.all[place])

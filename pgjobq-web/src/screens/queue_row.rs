@@ -46,7 +46,9 @@ impl QueueRow {
 
     fn new(of: &QueueState, snapshot: &Snapshot) -> Self {
         let count = |in_state: JobState, number: u64| {
-            let exact = of.exact || number < 10_000;
+            // The walks for these two serve all queues.
+            let is_shared = matches!(in_state, JobState::Scheduled | JobState::Dead);
+            let exact = of.exact || !is_shared && number < 10_000;
             let filter: Filter = queue(&*of.queue).and(state(in_state));
             StateCount { state: in_state.as_str(), jobs: Count::new(number, exact), link: jobs(&filter) }
         };

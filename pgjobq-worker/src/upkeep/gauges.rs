@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgjobq_core::DatabaseError;
-use pgjobq_core::worker_api::SlotsOfQueue;
+use pgjobq_core::worker_api::{JobDescriptor, SlotsOfQueue};
 
 use super::Upkeep;
 use crate::runtime::Runtime;
@@ -19,6 +19,13 @@ pub(crate) struct Gauges {
 
 impl Gauges {
     pub(crate) fn new(runtime: Arc<Runtime>) -> Self {
+        for queue in &runtime.queues {
+            let is_taken =
+                |job: &&JobDescriptor| *job.policy.queue == *queue.name && runtime.kinds.can_run(job.kind);
+            for job in runtime.registry.jobs().filter(is_taken) {
+                runtime.client.begin_counters(&queue.name, job.kind);
+            }
+        }
         Self { runtime, warned: false }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use pgjobq::filter::{all, id, ids, kind, state};
-use pgjobq::{JobState, Priority};
+use pgjobq::filter::{all, id, ids, kind, queue, state};
+use pgjobq::prelude::*;
+use pgjobq::{JobState, Priority, enqueue_all};
 
 use super::{act_fail, act_greet, tenant, wait_for_tenants};
 use crate::harness::TestDb;
@@ -79,11 +80,39 @@ async fn count_above_its_limit_is_marked_as_estimated(db: TestDb) {
     assert_eq!((count.jobs, count.exact, count.to_string()), (100, true, "100".to_owned()));
     // The same with a limit of ten rows.
     let counted = "select format('%s %s', jobs, exact) from pgjobq.count_jobs(
-        row('{live}', '$.tenant == 1', false, false, false, null, null, null, now())::pgjobq.selection, 10)";
+        row('{live}', '$.tenant == 1', false, false, false, false, null, null, null, now())::pgjobq.selection, 10)";
     assert_eq!(db.text(&format!("({counted})")).await, "100 f", "the sample is the whole table");
     db.client.jobs(tenant(1)).cancel().await.unwrap();
     let counted = counted.replace("{live}", "{ended}");
     assert_eq!(db.text(&format!("({counted})")).await, "100 f");
+}
+
+#[job]
+async fn act_hold(ctx: JobContext) -> Result<()> {
+    ctx.stop_requested().await;
+    Ok(())
+}
+
+on_one_shard!(running_job_is_found_behind_many_that_wait);
+async fn running_job_is_found_behind_many_that_wait(db: TestDb) {
+    db.client.queue("act_waiting").save().await.unwrap();
+    // A page and a count read ten thousand jobs at most.
+    let waiting = (0..10_100).map(|_| act_hold::job().queue("act_waiting"));
+    enqueue_all(&db.client, waiting).await.unwrap();
+    act_hold::enqueue(&db.client).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    db.until("exists (select from pgjobq.leases)").await;
+    let running = db.client.jobs(state(JobState::Running));
+    let page = running.list(10).await.unwrap();
+    assert_eq!((page.jobs.len(), page.next.is_none()), (1, true), "{page:?}");
+    assert_eq!(page.jobs[0].id, running.newest(10).await.unwrap().jobs[0].id);
+    let count = running.count().await.unwrap();
+    assert_eq!((count.jobs, count.exact), (1, true));
+    let elsewhere = state(JobState::Running).and(queue("act_waiting"));
+    assert_eq!(db.client.jobs(elsewhere).count().await.unwrap().jobs, 0);
+    assert_eq!(running.cancel().await.unwrap().changed, 1);
+    db.until("(select count(*) from pgjobq.finished) = 1").await;
+    worker.shutdown().await.unwrap();
 }
 
 on_one_and_eight_shards!(index_by_attribute_finds_its_jobs_at_once);
@@ -96,7 +125,7 @@ async fn index_by_attribute_finds_its_jobs_at_once(db: TestDb) {
     let counted = |list: &str, tenant: i64| {
         format!(
             "(select format('%s %s', jobs, exact) from pgjobq.count_jobs(row(array['{list}'], '$.tenant == {tenant}', false,
-                false, false, null, '{{region,tenant}}', '{{1,{tenant}}}', now())::pgjobq.selection, 10))"
+                false, false, false, null, '{{region,tenant}}', '{{1,{tenant}}}', now())::pgjobq.selection, 10))"
         )
     };
     assert_eq!(

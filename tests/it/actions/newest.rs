@@ -80,7 +80,7 @@ async fn rows_read(db: &TestDb, function: &str, lists: &str) -> (i64, i64) {
     let mut transaction = db.pool.begin().await.unwrap();
     let before = rows_so_far(&mut transaction).await;
     let page = format!(
-        "select count(*) from pgjobq.{function}(row('{lists}', '1 == 1', false, false, false, null, null, null,
+        "select count(*) from pgjobq.{function}(row('{lists}', '1 == 1', false, false, false, false, null, null, null,
              clock_timestamp())::pgjobq.selection, '(1,0,,)', 50)"
     );
     let jobs: i64 = sqlx::query_scalar(AssertSqlSafe(page)).fetch_one(&mut *transaction).await.unwrap();

@@ -169,7 +169,7 @@ on_one_shard!(walk_ends_at_jobs_that_ended_later);
 async fn walk_ends_at_jobs_that_ended_later(db: TestDb) {
     wait_for_tenants(&db, &[1], 10).await;
     db.client.jobs(all()).cancel().await.unwrap();
-    let next = "(select coalesce((n.next).list::text, 'the end') from pgjobq.next_matches(row('{cancelled}', '1 == 1', false, false,
+    let next = "(select coalesce((n.next).list::text, 'the end') from pgjobq.next_matches(row('{cancelled}', '1 == 1', false, false, false,
         false, null, null, null, now() - interval '1 hour')::pgjobq.selection, '(1,0,,)', 3, 3) n)";
     assert_eq!(db.text(next).await, "the end");
     assert_eq!(

@@ -48,7 +48,8 @@ impl Client {
 
 impl<'c> Jobs<'c> {
     /// Returns their number. It is exact if there are at most ten thousand jobs to look at in each shard: ten thousand live ones, and as
-    /// many that ended, of each outcome if the filter has one. Otherwise it is estimated from about three hundred pages of the table.
+    /// many that ended, of each outcome if the filter has one. Otherwise it is estimated from about a hundred pages of each table, and
+    /// a few jobs among millions may then be missed.
     ///
     /// # Errors
     ///

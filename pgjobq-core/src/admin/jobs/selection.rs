@@ -34,6 +34,7 @@ pub(super) enum Concerned {
 pub(super) struct Selection {
     path: String,
     needs_columns: bool,
+    needs_queue: bool,
     needs_state: bool,
     needs_errors: bool,
     ids: Option<Vec<Uuid>>,
@@ -46,13 +47,24 @@ pub(super) struct Selection {
 
 impl Selection {
     pub(super) fn new(filter: &Filter, concerned: Concerned) -> Result<Self, FilterError> {
-        let Compiled { path, needs_columns, needs_state, needs_errors, narrow } = filter.compile()?;
+        let Compiled { path, needs_columns, needs_queue, needs_state, needs_errors, narrow } =
+            filter.compile()?;
         let states = narrow.states.map(HashSet::<JobState>::from_iter);
         let lists = lists(concerned, |state| states.as_ref().is_none_or(|some| some.contains(&state)));
         let ids = narrow.ids.map(|ids| ids.into_iter().map(|id| id.as_uuid()).collect());
         let as_json = |(name, value)| Some((name, serde_json::to_string(&value).ok()?));
         let (attributes, values) = narrow.equals.into_iter().filter_map(as_json).unzip();
-        Ok(Self { path, needs_columns, needs_state, needs_errors, ids, attributes, values, lists })
+        Ok(Self {
+            path,
+            needs_columns,
+            needs_queue,
+            needs_state,
+            needs_errors,
+            ids,
+            attributes,
+            values,
+            lists,
+        })
     }
 }
 
@@ -74,7 +86,10 @@ impl Literal for &Selection {
         (&self.lists[..]).write(out);
         out.push_str("::text[], ");
         self.path.as_str().write(out);
-        out.push_str(&format!(", {}, {}, {}, ", self.needs_columns, self.needs_state, self.needs_errors));
+        for needed in [self.needs_columns, self.needs_queue, self.needs_state, self.needs_errors] {
+            out.push_str(if needed { ", true" } else { ", false" });
+        }
+        out.push_str(", ");
         self.ids.as_deref().write(out);
         out.push_str("::uuid[], ");
         write_texts(&self.attributes, out);
@@ -90,11 +105,14 @@ fn write_texts(texts: &[String], out: &mut String) {
 
 /// Returns where to look for jobs in the states that the filter admits.
 fn lists(concerned: Concerned, admits: impl Fn(JobState) -> bool) -> Vec<&'static str> {
-    let live = matches!(concerned, Concerned::All | Concerned::Live) && LIVE.into_iter().any(&admits);
+    let live = matches!(concerned, Concerned::All | Concerned::Live);
+    let waiting = LIVE.into_iter().any(|state| state != JobState::Running && admits(state));
     let completed = matches!(concerned, Concerned::All | Concerned::Ended) && admits(JobState::Completed);
     let mut lists = Vec::new();
-    if live {
+    if live && waiting {
         lists.push("live");
+    } else if live && admits(JobState::Running) {
+        lists.push("running");
     }
     if completed {
         lists.push("ended");
@@ -117,6 +135,8 @@ mod tests {
         assert_eq!(of(Concerned::Ended, &every), ["ended"]);
         assert_eq!(of(Concerned::EndedBadly, &every), ["dead", "cancelled", "expired"]);
         assert_eq!(of(Concerned::All, &[JobState::Dead, JobState::Ready]), ["live", "dead"]);
+        assert_eq!(of(Concerned::All, &[JobState::Dead, JobState::Running]), ["running", "dead"]);
+        assert_eq!(of(Concerned::Ended, &[JobState::Running]), [""; 0]);
         assert_eq!(of(Concerned::Live, &[JobState::Dead]), [""; 0]);
         assert_eq!(of(Concerned::EndedBadly, &[JobState::Completed]), [""; 0]);
     }
