@@ -42,6 +42,8 @@ pub struct LiveJob {
     pub args: Box<serde_json::value::RawValue>,
     /// The version of the arguments.
     pub version: u16,
+    /// True for a blocked step that takes outputs of others: its arguments lack them.
+    pub is_incomplete: bool,
     /// The arguments, without those that are redacted.
     pub shown: serde_json::Value,
     pub attributes: serde_json::Value,
@@ -137,6 +139,7 @@ fn read_live(row: &PgRow) -> Result<LiveJob, sqlx::Error> {
         priority: row.try_get("priority")?,
         args,
         version: Meta::from_json(row.try_get("meta")?).version(),
+        is_incomplete: row.try_get("is_incomplete")?,
         shown: row.try_get("shown")?,
         attributes: row.try_get("attributes")?,
         key: row.try_get("key")?,
