@@ -28,7 +28,7 @@ macro_rules! statements {
     };
 }
 
-statements! { advance, live_jobs, ended_jobs, queue_names, attempt_errors, due_elsewhere, next_due, schedule }
+statements! { advance, live_jobs, ended_jobs, queue_names, attempt_errors, due_elsewhere, next_due, schedule, pass_jitter }
 
 /// A job that has not ended.
 #[derive(Clone, Debug)]
@@ -119,6 +119,12 @@ pub async fn schedule(client: &Client, name: &str) -> Result<Option<(DueSchedule
         Ok((schedule.map_err(|error| sqlx::Error::Decode(Box::new(error)))?, row.try_get("fires")?))
     };
     rows.first().map(read).transpose().map_err(DatabaseError::Refused)
+}
+
+/// Lets the job of a tick, in microseconds since 1970, be due now, whatever the jitter of its schedule is.
+pub async fn pass_jitter(client: &Client, schedule: &str, tick: i64) -> Result<(), DatabaseError> {
+    let query = sqlx::query(rendered(client, sql::pass_jitter())).bind(schedule).bind(tick);
+    client.shared().rows(query).await.map(drop)
 }
 
 fn rendered(client: &Client, sql: &'static str) -> SqlStr {
