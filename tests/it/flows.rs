@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{JobState, WaitError};
+use pgjobq::{JobState, RetryError, WaitError};
 
 use crate::harness::TestDb;
 use crate::probe::end_of;
@@ -155,6 +155,21 @@ async fn retry_runs_only_what_did_not_complete(db: TestDb) {
     assert_eq!(FETCHES.load(Ordering::SeqCst), 1);
     assert_eq!(run.retry_failed(&db.client).await.unwrap(), 0);
     worker.shutdown().await.unwrap();
+}
+
+on_one_shard!(retry_waits_no_longer_than_for_a_statement);
+async fn retry_waits_no_longer_than_for_a_statement(db: TestDb) {
+    let mut flow = Workflow::new("busy");
+    flow.add(wf_fetch::step());
+    let run = flow.enqueue(&db.client).await.unwrap();
+    // An end of a step that no worker has settled yet.
+    db.run("insert into pgjobq.unsettled (shard, workflow, n) select shard, id, 0 from pgjobq.workflows")
+        .await;
+    let begun = std::time::Instant::now();
+    let retry = pgjobq::with_statement_timeout(Duration::from_secs(1), run.retry_failed(&db.client));
+    let error = retry.await.unwrap_err();
+    assert!(matches!(error, RetryError::Busy { .. }), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
 }
 
 on_one_shard!(held_step_waits_for_a_person);

@@ -8,6 +8,7 @@ use sqlx::postgres::PgRow;
 use crate::client::Client;
 use crate::db::ids::QueueId;
 use crate::db::literal::Literal;
+use crate::db::statement_timeout::on_server;
 use crate::db::tries::Tries;
 use crate::enqueue::full::Full;
 use crate::jitter::jittered;
@@ -25,7 +26,8 @@ impl WorkflowHandle {
     /// A step that waited for a job outside of the workflow waits for it again, unless that job has completed or is no longer kept. If that
     /// job failed, requeue it first.
     ///
-    /// It works as long as the workflow is kept, also if its jobs are not.
+    /// It works as long as the workflow is kept, also if its jobs are not. It waits for steps that are about to end: for at most 20
+    /// seconds, and within [`with_statement_timeout`](crate::with_statement_timeout) for at most as long as a statement takes.
     ///
     /// # Errors
     ///
@@ -33,7 +35,8 @@ impl WorkflowHandle {
     /// run; [`RetryError::QueueFull`], if a queue has no room for all of its steps; and [`RetryError::Database`].
     pub async fn retry_failed(&self, client: &Client) -> Result<u64, RetryError> {
         let (shared, shard) = (client.shared(), self.shard(client).await?);
-        let tries = Tries::within(RETRY_TIMEOUT);
+        // The limit is looked at between two tries: a try that is dropped may go on in the database.
+        let tries = Tries::within(RETRY_TIMEOUT.min(on_server()));
         loop {
             let row = shared.write(&shared.sql.retry_workflow, &[&shard, &self.id().as_uuid()]).await?;
             let is_busy: bool = row.try_get("is_busy").map_err(DatabaseError::Refused)?;

@@ -2,8 +2,7 @@
 
 use std::str::FromStr;
 
-use pgjobq::{RetryError, WorkflowHandle, WorkflowId};
-use tokio::time::timeout;
+use pgjobq::{WorkflowHandle, WorkflowId};
 
 use super::act::{Act, Done, Record};
 use crate::params::Params;
@@ -56,22 +55,13 @@ impl Act for OnWorkflow {
                     false => "The workflow has ended already.".to_owned(),
                 }
             }
-            (Word::RetryFailed, _) => match self.retry_failed(visit).await? {
+            (Word::RetryFailed, _) => match handle.retry_failed(client).await? {
                 0 => "No step of it can be retried.".to_owned(),
                 1 => "1 step is in line again.".to_owned(),
                 steps => format!("{steps} steps are in line again."),
             },
         };
         Ok(Done::new(outcome, link("workflow", &[("id", &self.id.to_string())])))
-    }
-}
-
-impl OnWorkflow {
-    /// Retries the failed steps. It waits for steps that are about to end, but no longer than for a statement.
-    async fn retry_failed(&self, visit: &Visit) -> Result<u64, RetryError> {
-        let (client, handle) = (&visit.board().client, WorkflowHandle::from_id(self.id));
-        let retried = timeout(visit.board().statement_timeout, handle.retry_failed(client)).await;
-        retried.unwrap_or(Err(RetryError::Busy { id: self.id }))
     }
 }
 
