@@ -186,6 +186,11 @@ async fn held_step_waits_for_a_person(db: TestDb) {
     assert!(run.resume(&db.client, &held).await.unwrap());
     assert_eq!(run.output(&db.client, &held).await.unwrap(), Outcome::Completed("resumed".to_owned()));
     assert!(!run.resume(&db.client, &held).await.unwrap());
+    let details = db.client.job(needs.id()).details().await.unwrap().unwrap();
+    let (of, n) = details.step_of.unwrap();
+    let by_number = WorkflowHandle::from_id(of).resume_step(&db.client, n).await.unwrap_err().to_string();
+    assert!(by_number.contains("it needs the output of its parent `wf_fail`"), "{by_number}");
+    assert!(!run.resume_step(&db.client, 777).await.unwrap(), "there is no such step");
     let refused = run.resume(&db.client, &needs).await.unwrap_err().to_string();
     assert!(refused.contains("it needs the output of its parent `wf_fail`"), "{refused}");
     assert!(run.cancel(&db.client).by("ada").because("nobody needs it").await.unwrap());

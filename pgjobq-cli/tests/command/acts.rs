@@ -206,3 +206,30 @@ async fn enqueued_job_runs() {
     }
     stage.drop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn held_step_is_resumed_by_its_number() {
+    let stage = Stage::new().await;
+    let worker = stage.worker().await;
+    let mut flow = Workflow::new("ingest");
+    let failing = flow.add(cli_die::step("broken"));
+    let held = flow.add(cli_double::step(21).after(&failing).hold_on_failure());
+    let id = flow.enqueue(&stage.client).await.unwrap().id().to_string();
+    stage.until("exists (select from pgjobq.job_states where state = 'held')").await;
+    let graph = stage.json_of(&["workflows", &id, "--graph=json"]);
+    let step = graph["steps"].as_array().unwrap().iter().find(|step| step["state"] == "held").unwrap();
+    let number = step["n"].to_string();
+    let resumed = stage.pgjobq(&["workflows", &id, "--resume", &number]);
+    assert_eq!(
+        (resumed.code, resumed.stderr),
+        (0, format!("step {number} runs as soon as it waits for nothing else\n"))
+    );
+    assert_eq!(stage.end_of(&held.handle()).await, Outcome::Completed(42));
+    let again = stage.pgjobq(&["workflows", &id, "--resume", &number]);
+    assert_eq!(
+        (again.code, again.stderr),
+        (1, format!("error: step {number} of workflow {id} is not held\n"))
+    );
+    worker.shutdown().await.unwrap();
+    stage.drop().await;
+}

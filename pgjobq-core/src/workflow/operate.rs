@@ -67,12 +67,25 @@ impl WorkflowHandle {
     ///
     /// [`HandleError::Database`], if the step needs an output that does not exist, or the database cannot be reached or refuses.
     pub async fn resume<T>(&self, client: &Client, step: &Step<T>) -> Result<bool, HandleError> {
-        let (shared, shard) = (client.shared(), self.shard(client).await?);
         let (workflow, n) = step.at.place();
         if workflow.id != self.id() {
             return Ok(false);
         }
-        let values: [&dyn Literal; 3] = [&shard, &self.id().as_uuid(), &(n as i32)];
+        self.resume_step(client, n).await
+    }
+
+    /// Lets a held step run, as [`resume`](Self::resume) does, by its number in the workflow. [`JobDetails::step_of`] has that number,
+    /// and so has the JSON of [`graph`](Self::graph). Returns false if the step is not held, or does not exist.
+    ///
+    /// [`JobDetails::step_of`]: crate::JobDetails::step_of
+    ///
+    /// # Errors
+    ///
+    /// Those of [`resume`](Self::resume).
+    pub async fn resume_step(&self, client: &Client, n: u32) -> Result<bool, HandleError> {
+        let Ok(n) = i32::try_from(n) else { return Ok(false) };
+        let (shared, shard) = (client.shared(), self.shard(client).await?);
+        let values: [&dyn Literal; 3] = [&shard, &self.id().as_uuid(), &n];
         let row = shared.write(&shared.sql.resume_step, &values).await?;
         wake(client, &row)?;
         Ok(row.try_get("resumed").map_err(DatabaseError::Refused)?)

@@ -1,7 +1,5 @@
 //! An action on a workflow.
 
-use std::str::FromStr;
-
 use pgjobq::{WorkflowHandle, WorkflowId};
 
 use super::act::{Act, Done, Record};
@@ -22,24 +20,39 @@ pub(crate) struct OnWorkflow {
 enum Word {
     Cancel,
     RetryFailed,
+    /// Lets a held step run, by its number.
+    Resume(u32),
 }
 
 impl Act for OnWorkflow {
     fn read(params: &Params) -> Result<Self, Problem> {
-        let (id, word) = (params.required("id")?, params.required("action")?);
-        Ok(Self { id, word, reason: params.maybe("reason").map(str::to_owned) })
+        let action: String = params.required("action")?;
+        let word = match &*action {
+            "cancel" => Word::Cancel,
+            "retry_failed" => Word::RetryFailed,
+            "resume" => Word::Resume(params.required("step")?),
+            word => {
+                let known = "write cancel, retry_failed or resume";
+                return Err(Problem::Invalid(format!("`{word}` is no action on a workflow: {known}")));
+            }
+        };
+        Ok(Self { id: params.required("id")?, word, reason: params.maybe("reason").map(str::to_owned) })
     }
 
     fn permission(&self) -> Permission {
         match self.word {
             Word::Cancel => Permission::Cancel,
-            Word::RetryFailed => Permission::Retry,
+            Word::RetryFailed | Word::Resume(_) => Permission::Retry,
         }
     }
 
     fn record(&self) -> Record {
-        let (action, subject) = (self.word.as_str().to_owned(), format!("workflow {}", self.id));
-        Record { action, subject, reason: self.reason.clone() }
+        let (action, subject) = match self.word {
+            Word::Cancel => ("cancel", format!("workflow {}", self.id)),
+            Word::RetryFailed => ("retry_failed", format!("workflow {}", self.id)),
+            Word::Resume(step) => ("resume", format!("step {step} of workflow {}", self.id)),
+        };
+        Record { action: action.to_owned(), subject, reason: self.reason.clone() }
     }
 
     async fn run(self, visit: &Visit) -> Result<Done, Problem> {
@@ -60,25 +73,11 @@ impl Act for OnWorkflow {
                 1 => "1 step is in line again.".to_owned(),
                 steps => format!("{steps} steps are in line again."),
             },
+            (Word::Resume(step), _) => match handle.resume_step(client, step).await? {
+                true => format!("Step {step} runs as soon as it waits for nothing else."),
+                false => format!("Step {step} is not held."),
+            },
         };
         Ok(Done::new(outcome, link("workflow", &[("id", &self.id.to_string())])))
-    }
-}
-
-impl Word {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Cancel => "cancel",
-            Self::RetryFailed => "retry_failed",
-        }
-    }
-}
-
-impl FromStr for Word {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        let known = [Self::Cancel, Self::RetryFailed].into_iter().find(|known| known.as_str() == word);
-        known.ok_or_else(|| format!("`{word}` is no action on a workflow: write cancel or retry_failed"))
     }
 }
