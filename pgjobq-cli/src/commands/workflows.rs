@@ -17,7 +17,14 @@ pub(crate) struct Workflows {
     #[arg(value_name = "ID")]
     id: Option<WorkflowId>,
     /// Print its graph with the states of its steps
-    #[arg(long, requires = "id", value_name = "FORM", num_args = 0..=1, default_missing_value = "mermaid")]
+    #[arg(
+        long,
+        requires = "id",
+        value_name = "FORM",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "mermaid"
+    )]
     graph: Option<GraphForm>,
     /// Run the steps again that did not complete
     #[arg(long, requires = "id", conflicts_with_all = ["graph", "cancel"])]
