@@ -178,6 +178,9 @@ async fn enqueued_job_runs() {
     let delayed = [&["enqueue", "cli_double", r#"{"number": 1}"#], &options[..]].concat();
     assert_eq!(stage.json_of(&delayed), json!({"job": id, "outcome": "new"}));
     assert_eq!(stage.json_of(&delayed)["outcome"], "duplicate");
+    let again = stage.pgjobq(&delayed);
+    assert_eq!((again.code, again.stdout), (0, format!("{id}\n")));
+    assert_eq!(again.stderr, format!("job {id} is live already: nothing was enqueued\n"));
     let job = stage.json_of(&["job", id]);
     assert_eq!(
         (&job["priority"], &job["key"], &job["attributes"]),

@@ -34,6 +34,18 @@ async fn dropped_job_ends_with_1() {
     stage.drop().await;
 }
 
+/// A database in which the job is enqueued, and the look-up that follows fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn enqueued_job_is_a_success_even_if_its_workers_are_unknown() {
+    let stage = Stage::new().await;
+    stage.run_sql("alter view pgjobq.job_states rename to elsewhere").await;
+    let ran = stage.pgjobq(&["enqueue", "cli_double", r#"{"number": 1}"#]);
+    assert_eq!((ran.code, &*ran.stderr), (0, ""));
+    let job: JobId = ran.stdout.trim().parse().unwrap();
+    assert_eq!(stage.text("select id from pgjobq.jobs").await, job.to_string());
+    stage.drop().await;
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn interrupted_action_goes_on_and_ends_with_8() {
