@@ -65,6 +65,16 @@ impl Confirm {
         self.carry_out(self.with_options(action)).await
     }
 
+    /// Rejects the options that only an action on many jobs has.
+    pub(crate) fn reject_options_of_many(&self) -> Result<(), Failure> {
+        match self.rate.is_some() || self.no_wait {
+            true => Err(Failure::Usage(
+                "--rate and --no-wait are for a filter: leave them out with an id".to_owned(),
+            )),
+            false => Ok(()),
+        }
+    }
+
     fn with_options<'c>(&self, mut action: Action<'c>) -> Action<'c> {
         if let Some(rate) = &self.rate {
             action = action.rate(rate);

@@ -61,6 +61,11 @@ async fn action_on_many_shows_the_count_and_needs_yes() {
     let ran = stage.pgjobq(&["actions", &id, "--stop"]);
     assert_eq!((ran.code, ran.stderr), (1, format!("error: action {id} had ended already\n")));
     assert_eq!(stage.pgjobq(&["actions", "777"]).code, 3);
+    for option in [&["--no-wait"][..], &["--rate", "1 per hour"]] {
+        let ran = stage.pgjobq(&[&["cancel", &jobs[0].to_string()], option].concat());
+        let said = "error: --rate and --no-wait are for a filter: leave them out with an id\n";
+        assert_eq!((ran.code, &*ran.stderr), (2, said));
+    }
     let ran = stage.pgjobq(&["cancel", "all", "--yes", "--rate", "many"]);
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     stage.drop().await;
