@@ -1,7 +1,9 @@
 //! Actions on all jobs that match a filter: shown first, and done only if confirmed.
 
+use std::pin::pin;
+
 use clap::Args;
-use pgjobq::{Action, ActionReport, ActionState};
+use pgjobq::{Action, ActionReport, ActionState, shutdown_signal};
 
 use crate::failure::Failure;
 use crate::json::{ActionJson, PreviewJson};
@@ -88,14 +90,21 @@ impl Confirm {
         action
     }
 
+    /// Carries out an action. From its start on a signal ends the command with a word about the action.
     async fn carry_out(&self, action: Action<'_>) -> Result<ActionReport, Failure> {
-        let started = action.start().await?;
-        if self.no_wait {
-            return Ok(started.progress().await?);
-        }
+        let mut signal = pin!(shutdown_signal());
+        let started = tokio::select! {
+            biased; // The signal comes first, so that it is listened for before the action starts.
+            () = &mut signal => {
+                let unknown = "interrupted while the action was stored: `pgjobq actions` shows if it was";
+                return Err(Failure::Interrupted(unknown.to_owned()));
+            }
+            started = action.start() => started?,
+        };
+        let report = async { if self.no_wait { started.progress().await } else { started.wait().await } };
         tokio::select! {
-            report = started.wait() => Ok(report?),
-            _ = tokio::signal::ctrl_c() => {
+            report = report => Ok(report?),
+            () = signal => {
                 let id = started.id();
                 Err(Failure::Interrupted(format!(
                     "action {id} goes on in the running workers; `pgjobq actions {id} --stop` stops it"
