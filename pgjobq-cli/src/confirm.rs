@@ -42,24 +42,23 @@ impl Confirm {
         let action = self.with_options(action);
         if !self.yes {
             let preview = action.preview().await?;
-            session.out.print(&PreviewJson::from(&preview), || &preview)?;
-            let count = preview.count;
-            if count.jobs == 0 {
-                return Err(Failure::Refused("no job matches that it would change".to_owned()));
-            }
-            return Err(Failure::Unconfirmed(format!(
-                "nothing was changed: add --yes to change {count} jobs"
-            )));
+            let count = &preview.count;
+            let unchanged = match count.jobs {
+                0 => Failure::Refused("no job matches that it would change".to_owned()),
+                _ => Failure::Unconfirmed(format!("nothing was changed: add --yes to change {count} jobs")),
+            };
+            let printed = session.out.print(&PreviewJson::from(&preview), || &preview);
+            return Failure::verdict(printed, Err(unchanged));
         }
         let report = self.carry_out(action).await?;
-        session.out.print(&ActionJson::from(&report), || &report)?;
-        match report.state {
+        let verdict = match report.state {
             ActionState::Stopped => Err(Failure::Refused(format!("action {} was stopped", report.id))),
             ActionState::Done if report.changed == 0 => {
                 Err(Failure::Refused(format!("action {} changed no job", report.id)))
             }
             _ => Ok(()),
-        }
+        };
+        Failure::verdict(session.out.print(&ActionJson::from(&report), || &report), verdict)
     }
 
     /// Carries out an action on one job, which needs no confirmation.
