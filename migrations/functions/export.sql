@@ -1,44 +1,43 @@
 -- Ended jobs as lines of JSON: for a warehouse, or for a person with a text editor.
 
--- The next at most `p_most` ends of a selection's jobs as lines, from a place on, and last a row without a
--- line, whose `next` is where to go on (null: this is the end). The order is by shard and id. An id that
--- ended more than once has a line for each end, all of them in one answer. It reads about `p_rows` rows at
--- most, and returns about 8 MiB.
+-- The next at most `p_most` ends of a selection's jobs as lines, each with the place after it, and last a row
+-- without a line, whose `next` is where to go on (null: this is the end). The order is by shard, id and end:
+-- an id that ended more than once has a line for each end. It reads at most `p_rows` rows, and returns about
+-- 8 MiB. A place without a time is after all ends of its id. A place is a text, so the DateStyle of the
+-- session must not decide how its time is written.
 create or replace function pgjobq.export_jobs(
     s pgjobq.selection, p_place pgjobq.place, p_most int, p_rows int default 10000)
-returns table (id uuid, line text, next text)
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
-#variable_conflict use_column
+returns table (line text, next text)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp set datestyle = 'ISO, YMD' as $$
 declare
     v_from uuid := coalesce(p_place.id, '00000000-0000-0000-0000-000000000000');   -- an id, too
-    v_last uuid;
+    v_from_at timestamptz := coalesce(p_place.at, case when p_place.id is null then '-infinity'
+                                                       else 'infinity' end::timestamptz);
     v_rows int := 0; v_lines int := 0; v_bytes int := 0;
     v_place pgjobq.place;
     f pgjobq.finished;
 begin
     for f in select * from pgjobq.finished w
-              where w.shard = p_place.shard and w.id >= v_from and (p_place.id is null or w.id <> p_place.id)
-              order by w.id
+              where w.shard = p_place.shard and w.id >= v_from and (w.id, w.finished_at) > (v_from, v_from_at)
+              order by w.id, w.finished_at limit p_rows
     loop
-        if f.id is distinct from v_last then
-            if v_rows >= p_rows or v_lines >= p_most or v_bytes >= 8388608 then
-                v_place := row(1, p_place.shard, null, v_last);
-                exit;
-            end if;
-            v_last := f.id;
-        end if;
         v_rows := v_rows + 1;
-        continue when not pgjobq.ended_matches(
-            s, f.created_at, f.finished_at, f.attributes, f.id, f.kind, f.queue_id, f.key, f.outcome,
-            f.priority, f.attempt, f.errors);
-        id := f.id; line := pgjobq.exported(f);
-        v_lines := v_lines + 1; v_bytes := v_bytes + octet_length(line);
-        return next;
+        v_place := row(1, p_place.shard, f.finished_at, f.id);
+        if pgjobq.ended_matches(
+               s, f.created_at, f.finished_at, f.attributes, f.id, f.kind, f.queue_id, f.key, f.outcome,
+               f.priority, f.attempt, f.errors) then
+            line := pgjobq.exported(f); next := v_place::text;
+            v_lines := v_lines + 1; v_bytes := v_bytes + octet_length(line);
+            return next;
+        end if;
+        exit when v_lines >= p_most or v_bytes >= 8388608;
     end loop;
-    if v_place is null and p_place.shard + 1 < (select shards from pgjobq.settings) then
-        v_place := row(1, p_place.shard + 1, null, null);
+    if v_rows < p_rows and v_lines < p_most and v_bytes < 8388608 then   -- the end of the shard
+        v_place := case when p_place.shard + 1 < (select shards from pgjobq.settings)
+                        then row(1, p_place.shard + 1, null, null)::pgjobq.place end;
     end if;
-    id := null; line := null; next := v_place::text;
+    line := null; next := v_place::text;
     return next;
 end $$;
 
@@ -66,6 +65,8 @@ begin
         'created_at', pgjobq.utc(p_job.created_at), 'finished_at', pgjobq.utc(p_job.finished_at),
         'errors', coalesce(p_job.errors, '[]'), 'cancelled', p_job.cancelled, 'edited', m -> 'edited',
         'parent', m -> 'parent', 'workflow', m -> 'workflow', 'step', m -> 'step',
+        'schedule', m -> 'schedule', 'tick', case when jsonb_typeof(m -> 'tick') = 'number'
+                        then pgjobq.utc(pgjobq.of_micros((m ->> 'tick')::numeric::bigint)) end,
         'traceparent', m -> 'traceparent')::text;
 end $$;
 

@@ -1,7 +1,9 @@
 //! Actions on all jobs that match a filter: shown first, and done only if confirmed.
 
+use std::pin::pin;
+
 use clap::Args;
-use pgjobq::{Action, ActionReport, ActionState};
+use pgjobq::{Action, ActionReport, ActionState, shutdown_signal};
 
 use crate::failure::Failure;
 use crate::json::{ActionJson, PreviewJson};
@@ -40,29 +42,38 @@ impl Confirm {
         let action = self.with_options(action);
         if !self.yes {
             let preview = action.preview().await?;
-            session.out.print(&PreviewJson::from(&preview), || &preview)?;
-            let count = preview.count;
-            if count.jobs == 0 {
-                return Err(Failure::Refused("no job matches that it would change".to_owned()));
-            }
-            return Err(Failure::Unconfirmed(format!(
-                "nothing was changed: add --yes to change {count} jobs"
-            )));
+            let count = &preview.count;
+            let unchanged = match count.jobs {
+                0 => Failure::Refused("no job matches that it would change".to_owned()),
+                _ => Failure::Unconfirmed(format!("nothing was changed: add --yes to change {count} jobs")),
+            };
+            let printed = session.out.print(&PreviewJson::from(&preview), || &preview);
+            return Failure::verdict(printed, Err(unchanged));
         }
         let report = self.carry_out(action).await?;
-        session.out.print(&ActionJson::from(&report), || &report)?;
-        match report.state {
+        let verdict = match report.state {
             ActionState::Stopped => Err(Failure::Refused(format!("action {} was stopped", report.id))),
             ActionState::Done if report.changed == 0 => {
                 Err(Failure::Refused(format!("action {} changed no job", report.id)))
             }
             _ => Ok(()),
-        }
+        };
+        Failure::verdict(session.out.print(&ActionJson::from(&report), || &report), verdict)
     }
 
     /// Carries out an action on one job, which needs no confirmation.
     pub(crate) async fn act_on_one(&self, action: Action<'_>) -> Result<ActionReport, Failure> {
         self.carry_out(self.with_options(action)).await
+    }
+
+    /// Rejects the options that only an action on many jobs has.
+    pub(crate) fn reject_options_of_many(&self) -> Result<(), Failure> {
+        match self.rate.is_some() || self.no_wait {
+            true => Err(Failure::Usage(
+                "--rate and --no-wait are for a filter: leave them out with an id".to_owned(),
+            )),
+            false => Ok(()),
+        }
     }
 
     fn with_options<'c>(&self, mut action: Action<'c>) -> Action<'c> {
@@ -78,14 +89,21 @@ impl Confirm {
         action
     }
 
+    /// Carries out an action. From its start on a signal ends the command with a word about the action.
     async fn carry_out(&self, action: Action<'_>) -> Result<ActionReport, Failure> {
-        let started = action.start().await?;
-        if self.no_wait {
-            return Ok(started.progress().await?);
-        }
+        let mut signal = pin!(shutdown_signal());
+        let started = tokio::select! {
+            biased; // The signal comes first, so that it is listened for before the action starts.
+            () = &mut signal => {
+                let unknown = "interrupted while the action was stored: `pgjobq actions` shows if it was";
+                return Err(Failure::Interrupted(unknown.to_owned()));
+            }
+            started = action.start() => started?,
+        };
+        let report = async { if self.no_wait { started.progress().await } else { started.wait().await } };
         tokio::select! {
-            report = started.wait() => Ok(report?),
-            _ = tokio::signal::ctrl_c() => {
+            report = report => Ok(report?),
+            () = signal => {
                 let id = started.id();
                 Err(Failure::Interrupted(format!(
                     "action {id} goes on in the running workers; `pgjobq actions {id} --stop` stops it"

@@ -83,6 +83,14 @@ impl Failure {
         })
     }
 
+    /// Returns the end of a command that has printed: its verdict, also if the reader of the output was gone.
+    pub(crate) fn verdict(printed: Result<(), Self>, verdict: Result<(), Self>) -> Result<(), Self> {
+        match printed {
+            Err(Self::Closed) => verdict.and(Err(Self::Closed)),
+            printed => printed.and(verdict),
+        }
+    }
+
     /// The error of a filter, with a mark below the column at which it is wrong.
     pub(crate) fn filter(text: &str, error: &FilterError) -> Self {
         let message = error.to_string();

@@ -12,6 +12,6 @@ select s.state, s.queue, s.kind, s.attempt, s.failures, s.crashes, s.cancelled->
   from pgjobq.job_states s
   left join pgjobq.jobs j on j.shard = s.shard and j.id = s.id and s.finished_at is null
   left join lateral pgjobq.progress_of(j.shard, j.id, j.ticket) p on true
- cross join lateral pgjobq.workers_of(s.queue, s.kind) w
+ cross join lateral pgjobq.workers_of(s.queue, pgjobq.versioned_kind(s.kind, j.meta)) w
  cross join lateral pgjobq.job_details(s.shard, s.id, $3) d
  where s.shard = $1 and s.id = $2 order by s.finished_at desc nulls first limit 1

@@ -87,7 +87,11 @@ impl Assertion {
             }
         }
         let none = is_none.then(|| quote!(.count(0)));
-        let decoded = if tests.is_empty() { quote!(_) } else { quote!(#args) };
+        // Without conditions nothing is decoded: a job is enqueued whatever its arguments are.
+        let (stored, decode) = match tests.is_empty() {
+            true => (quote!(_), None),
+            false => (quote!(#args), Some(quote!(let #args = <#job>::__args(#args)?;))),
+        };
         // Each value is evaluated once, where `?` and `.await` mean what they say. A `match` keeps temporaries, which a `let` would drop.
         quote! {
             match (#(&(#values),)*) {
@@ -96,8 +100,8 @@ impl Assertion {
                         <#job>::KIND,
                         <#job>::__ARGS,
                         &[#(#texts),*],
-                        |#args| {
-                            let #decoded = <#job>::__args(#args)?;
+                        |#stored| {
+                            #decode
                             ::core::result::Result::Ok(::std::vec![#(#tests),*])
                         },
                     ) #(#calls)* #none;

@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime};
 use pgjobq_core::__private::serde_json::Value;
 use pgjobq_core::testing::LiveJob;
 
+use super::function::Unread;
+
 /// The largest number of jobs that a message shows.
 const MOST_JOBS: usize = 20;
 /// The largest length of an argument in a message, in characters.
@@ -24,8 +26,8 @@ pub(super) struct Candidate<'a> {
     pub(super) job: &'a LiveJob,
     /// What it lacks.
     pub(super) lacking: Vec<String>,
-    /// True if its arguments cannot be decoded, and it has all else.
-    pub(super) may_be_meant: bool,
+    /// The reason why its arguments cannot be read, if it has all else: it may be meant.
+    pub(super) unclear: Option<Unread>,
 }
 
 /// The jobs that are there, compared with those that were expected.
@@ -82,16 +84,21 @@ impl Miss<'_> {
             1 => "1 is".to_owned(),
             found => format!("{found} are"),
         };
-        let unclear = match jobs.iter().filter(|candidate| candidate.may_be_meant).count() {
+        let all_unclear = jobs.iter().filter_map(|candidate| candidate.unclear.as_ref());
+        let (incomplete, undecodable): (Vec<_>, Vec<_>) =
+            all_unclear.partition(|unread| **unread == Unread::Incomplete);
+        let unclear = |jobs: &[&Unread], why| match jobs.len() {
             0 => String::new(),
-            unclear => format!("; {unclear} may be, whose arguments cannot be decoded"),
+            jobs => format!("; {jobs} may be, whose arguments {why}"),
         };
+        let undecodable = unclear(&undecodable, "cannot be decoded");
+        let incomplete = unclear(&incomplete, "are not known yet");
         let listed = match jobs.len() {
             0 => format!("No `{kind}` is enqueued."),
             1 => format!("One `{kind}` is enqueued:"),
             all => format!("{all} `{kind}` are enqueued:"),
         };
-        format!("expected {expected} {wanted}, and {found} enqueued{unclear}\n{listed}")
+        format!("expected {expected} {wanted}, and {found} enqueued{undecodable}{incomplete}\n{listed}")
     }
 
     /// Adds what else may explain it: jobs that ran already, and jobs of other kinds.
@@ -113,7 +120,10 @@ impl Miss<'_> {
 
     /// Returns one line about a job: its arguments as a call, and where it stands.
     fn line(&self, job: &LiveJob) -> String {
-        let argument = |name: &str| format!("{name}: {}", short(job.shown.get(name).unwrap_or(&Value::Null)));
+        let argument = |name: &str| match job.shown.get(name) {
+            None if job.is_incomplete => format!("{name}: …"), // The output of another step.
+            value => format!("{name}: {}", short(value.unwrap_or(&Value::Null))),
+        };
         let is_current = job.version == self.version;
         let arguments: Vec<_> = match job.shown.as_object() {
             Some(stored) if !is_current => stored.keys().map(|name| argument(name)).collect(),

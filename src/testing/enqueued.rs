@@ -3,7 +3,7 @@
 use pgjobq_core::__private::StoredArgs;
 use pgjobq_core::testing::live_jobs;
 
-use super::function::Function;
+use super::function::{Function, Unread};
 use super::queue::TestQueue;
 use crate::JobError;
 
@@ -24,11 +24,14 @@ pub async fn enqueued<A>(
     let live = live.unwrap_or_else(|error| panic!("the jobs cannot be read: {error}"));
     let own = live.iter().filter(|job| kinds.contains(&&*job.kind));
     let read = own.map(|job| {
-        function.read(job, decode).unwrap_or_else(|problem| {
-            panic!(
-                "this program cannot decode the arguments of the job {} (`{}`): {problem}",
-                job.id, job.kind
-            )
+        let (id, kind) = (job.id, &job.kind);
+        function.read(job, decode).unwrap_or_else(|unread| match unread {
+            Unread::Incomplete => {
+                panic!("the arguments of the job {id} (`{kind}`) are not known yet: it waits for outputs of other steps")
+            }
+            Unread::Undecodable(problem) => {
+                panic!("this program cannot decode the arguments of the job {id} (`{kind}`): {problem}")
+            }
         })
     });
     read.collect()

@@ -19,7 +19,7 @@ pub struct Expected<'a, M> {
     names: &'static [&'static str],
     /// The conditions on arguments, as they are written.
     conditions: &'a [&'static str],
-    /// Says for each condition if it holds.
+    /// Says for each condition if it holds. It is not called if there is none.
     matches: M,
     options: Vec<Wanted>,
     count: Count,
@@ -105,8 +105,10 @@ impl<'a, M: Fn(&StoredArgs<'_>) -> Result<Vec<bool>, JobError>> Expected<'a, M> 
         let jobs: Vec<_> = same.into_iter().map(|job| self.compare(job)).collect();
         let found = jobs.iter().filter(|candidate| candidate.lacking.is_empty()).count();
         let is_right = match self.count {
-            // One that cannot be decoded may be one too many.
-            Count::Exactly(count) => found == count && !jobs.iter().any(|candidate| candidate.may_be_meant),
+            // One whose arguments cannot be read may be one too many.
+            Count::Exactly(count) => {
+                found == count && jobs.iter().all(|candidate| candidate.unclear.is_none())
+            }
             Count::AtLeast(count) => found >= count,
         };
         if is_right {
@@ -128,16 +130,19 @@ impl<'a, M: Fn(&StoredArgs<'_>) -> Result<Vec<bool>, JobError>> Expected<'a, M> 
     fn compare<'j>(&self, job: &'j LiveJob) -> Candidate<'j> {
         let missing = self.options.iter().filter(|wanted| !wanted.is_of(job));
         let missing: Vec<_> = missing.map(ToString::to_string).collect();
+        if self.conditions.is_empty() {
+            return Candidate { job, lacking: missing, unclear: None };
+        }
         match self.function.read(job, &self.matches) {
             Ok(holds) => {
                 let failed = self.conditions.iter().zip(holds).filter(|(_, holds)| !holds);
                 let failed = failed.map(|(condition, _)| (*condition).to_owned());
-                Candidate { job, lacking: failed.chain(missing).collect(), may_be_meant: false }
+                Candidate { job, lacking: failed.chain(missing).collect(), unclear: None }
             }
-            Err(problem) => {
-                let problem = format!("arguments that this program can decode: {problem}");
-                let may_be_meant = missing.is_empty();
-                Candidate { job, lacking: [vec![problem], missing].concat(), may_be_meant }
+            Err(unread) => {
+                let (problem, is_meant_else) = (unread.to_string(), missing.is_empty());
+                let unclear = is_meant_else.then_some(unread);
+                Candidate { job, lacking: [vec![problem], missing].concat(), unclear }
             }
         }
     }

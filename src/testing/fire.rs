@@ -33,9 +33,9 @@ impl TestQueue {
     /// Fires the next tick of a schedule, as if its time had come, and returns that time. Schedules follow the calendar, and
     /// [`advance`](Self::advance) does not move it; so a test fires their ticks one by one, each with one call.
     ///
-    /// The tick is fired as by a worker: with its `overlap`, its jitter, and the time of the tick for
-    /// [`ctx.tick()`](crate::JobContext::tick). Its job runs with the next [`drain`](Self::drain). If the tick has no job, as with
-    /// `overlap = "skip"`, `client.schedules().get(name)` says why.
+    /// The tick is fired as by a worker: with its `overlap`, and the time of the tick for
+    /// [`ctx.tick()`](crate::JobContext::tick). Its job runs with the next [`drain`](Self::drain): a `jitter` has passed as well. If the
+    /// tick has no job, as with `overlap = "skip"`, `client.schedules().get(name)` says why.
     ///
     /// # Errors
     ///

@@ -1,10 +1,33 @@
 //! The job function that an assertion names: the jobs that are its own, and how a worker reads their arguments.
 
+use std::fmt;
+
 use pgjobq_core::__private::StoredArgs;
 use pgjobq_core::testing::LiveJob;
 use pgjobq_core::worker_api::{JobDescriptor, Registry};
 
 use crate::JobError;
+
+/// The reason why the arguments of a job cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// The job is a blocked step that takes outputs of others.
+    Incomplete,
+    /// They do not fit this program.
+    Undecodable(String),
+}
+
+/// Completes "not …", as the message of an assertion says it.
+impl fmt::Display for Unread {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Incomplete => {
+                out.write_str("arguments that are known: it waits for outputs of other steps")
+            }
+            Self::Undecodable(problem) => write!(out, "arguments that this program can decode: {problem}"),
+        }
+    }
+}
 
 /// A job function of this program.
 #[derive(Clone, Copy, Debug)]
@@ -33,12 +56,16 @@ impl Function {
         &self,
         job: &LiveJob,
         read: impl FnOnce(&StoredArgs<'_>) -> Result<T, JobError>,
-    ) -> Result<T, String> {
+    ) -> Result<T, Unread> {
         let version = job.version;
+        if job.is_incomplete {
+            return Err(Unread::Incomplete);
+        }
         if self.descriptor.is_some_and(|descriptor| !descriptor.versions().contains(&version)) {
-            return Err(format!("it does not read version {version}"));
+            return Err(Unread::Undecodable(format!("it does not read version {version}")));
         }
         let redacts = self.descriptor.is_some_and(|descriptor| !descriptor.policy.redact.is_empty());
-        read(&StoredArgs::new(&job.args, version, redacts)).map_err(|error| error.to_string())
+        read(&StoredArgs::new(&job.args, version, redacts))
+            .map_err(|error| Unread::Undecodable(error.to_string()))
     }
 }

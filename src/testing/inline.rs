@@ -19,7 +19,8 @@ impl TestQueue {
     /// after it. An enqueue panics with the [`DrainError`] if jobs cannot run.
     ///
     /// In a task that was spawned, an enqueue returns at once if jobs run just now: the task may be one for which a job function
-    /// waits. Whoever runs those jobs runs this one, too, before its own call returns.
+    /// waits. The drain or the enqueue that runs those jobs runs this one, too, before it returns. [`run_one`](Self::run_one) does not,
+    /// and leaves it to the next of them.
     pub fn inline(&self) {
         let queue = Arc::downgrade(&self.inner);
         self.inner.client.after_each_enqueue(move || {
@@ -44,7 +45,8 @@ impl TestQueue {
         }
     }
 
-    /// Returns the runner if no drain has it. Otherwise that drain looks once more for jobs when it has ended.
+    /// Returns the runner if nobody has it. Otherwise the drain that has it looks once more for jobs when it has ended, or the next
+    /// drain after a call that runs one job only.
     pub(super) fn free_runner(&self) -> Option<MutexGuard<'_, Runner>> {
         let Inner { runner, is_more_enqueued, .. } = &*self.inner;
         runner.try_lock().ok().or_else(|| {

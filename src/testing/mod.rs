@@ -96,8 +96,11 @@ pub use crate::{assert_enqueued, assert_not_enqueued, enqueued};
 ///
 /// # Panics
 ///
-/// If it is wrong. The message lists the jobs that are enqueued, those first that come closest, and what each lacks. With `count` also
-/// if the arguments of a job that may be meant cannot be decoded.
+/// If it is wrong. The message lists the jobs that are enqueued, those first that come closest, and what each lacks.
+///
+/// Conditions on arguments need all arguments of a job. A step that waits for outputs of other steps does not have them, and those of
+/// other code may not decode: such a job fulfils no condition, and with `count` the macro panics if it may be meant. Without conditions
+/// both are jobs like others.
 ///
 /// # Examples
 ///
@@ -125,8 +128,8 @@ macro_rules! assert_enqueued {
 ///
 /// # Panics
 ///
-/// If there is such a job, or one whose arguments this program cannot decode, so that it may be such a job. The message lists the jobs
-/// that are enqueued.
+/// If there is such a job. With conditions on arguments also if there is one that may be such a job, because this program cannot decode
+/// its arguments, or some are outputs of steps that have not ended. The message lists the jobs that are enqueued.
 ///
 /// # Examples
 ///
@@ -154,7 +157,7 @@ macro_rules! assert_not_enqueued {
 ///
 /// # Panics
 ///
-/// If this program cannot decode the arguments of such a job.
+/// If this program cannot decode the arguments of such a job, or some are outputs of steps that have not ended.
 ///
 /// # Examples
 ///

@@ -155,7 +155,7 @@ impl TestQueue {
     ///
     /// Those of [`drain`](Self::drain).
     pub async fn run_one(&self) -> Result<Option<Ran>, DrainError> {
-        Ok(self.run(Some(1)).await?.into_attempts().into_iter().rfind(|ran| ran.is_attempt))
+        Ok(self.run(Some(1)).await?.attempts().next_back().cloned())
     }
 
     async fn run(&self, most: Option<usize>) -> Result<Drained, DrainError> {

@@ -22,10 +22,11 @@ use crate::JobId;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use = "look whether the jobs completed: `drained.completed()`"]
 pub struct Drained {
-    attempts: Vec<Ran>,
+    ends: Vec<Ran>,
 }
 
-/// One attempt that has ended: from [`Drained::attempts`] and [`TestQueue::run_one`](super::TestQueue::run_one).
+/// The end of one attempt, or of a job without an attempt: from [`Drained::ends`] and
+/// [`TestQueue::run_one`](super::TestQueue::run_one).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ran {
@@ -39,8 +40,8 @@ pub struct Ran {
     pub end: End,
     /// The error, if the attempt failed.
     pub error: Option<String>,
-    /// False if the job ended without an attempt.
-    pub(super) is_attempt: bool,
+    /// True if an attempt ended. False if the job ended without one: it expired, or was cancelled before it ran.
+    pub is_attempt: bool,
 }
 
 /// The end of an attempt, or of a job without one.
@@ -66,41 +67,42 @@ pub enum End {
 }
 
 impl Drained {
-    pub(super) fn new(attempts: Vec<Ran>) -> Self {
-        Self { attempts }
+    pub(super) fn new(ends: Vec<Ran>) -> Self {
+        Self { ends }
     }
 
-    /// The attempts, in the order in which they ended.
+    /// The ends of attempts, and of jobs that ended without one, in their order.
     #[must_use]
-    pub fn attempts(&self) -> &[Ran] {
-        &self.attempts
+    pub fn ends(&self) -> &[Ran] {
+        &self.ends
     }
 
-    pub(super) fn into_attempts(self) -> Vec<Ran> {
-        self.attempts
+    /// Iterates over the attempts, in the order in which they ended.
+    pub fn attempts(&self) -> impl DoubleEndedIterator<Item = &Ran> {
+        self.ends.iter().filter(|ran| ran.is_attempt)
     }
 
     /// Returns those of one kind.
     pub fn of(&self, kind: &str) -> Self {
-        Self { attempts: self.attempts.iter().filter(|ran| ran.kind == kind).cloned().collect() }
+        Self { ends: self.ends.iter().filter(|ran| ran.kind == kind).cloned().collect() }
     }
 
     /// Returns whether nothing ran and nothing ended.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.attempts.is_empty()
+        self.ends.is_empty()
     }
 
-    /// The number of attempts.
+    /// The number of [ends](Self::ends): of attempts, and of jobs that ended without one.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.attempts.len()
+        self.ends.len()
     }
 
-    /// The number of attempts that ended so.
+    /// The number of attempts that ended so, and of jobs that ended so without one.
     #[must_use]
     pub fn count(&self, end: End) -> usize {
-        self.attempts.iter().filter(|ran| ran.end == end).count()
+        self.ends.iter().filter(|ran| ran.end == end).count()
     }
 
     /// The number of jobs that are done.
@@ -130,7 +132,7 @@ impl Drained {
     /// The errors of the attempts that failed, in their order.
     #[must_use]
     pub fn errors(&self) -> Vec<&str> {
-        self.attempts.iter().filter_map(|ran| ran.error.as_deref()).collect()
+        self.ends.iter().filter_map(|ran| ran.error.as_deref()).collect()
     }
 }
 
@@ -172,7 +174,7 @@ impl fmt::Display for Drained {
         if self.is_empty() {
             return out.write_str("nothing ran");
         }
-        let lines: Vec<_> = self.attempts.iter().map(ToString::to_string).collect();
+        let lines: Vec<_> = self.ends.iter().map(ToString::to_string).collect();
         out.write_str(&lines.join("\n"))
     }
 }

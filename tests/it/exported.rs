@@ -60,6 +60,8 @@ async fn ended_job_is_exported_with_all_that_is_known(db: TestDb) {
         ("attempts", "1"),
         ("failures", "1"),
         ("edited", "null"),
+        ("schedule", "null"),
+        ("tick", "null"),
     ] {
         assert_eq!(line[name].to_string(), expected, "{name}");
     }
@@ -68,8 +70,24 @@ async fn ended_job_is_exported_with_all_that_is_known(db: TestDb) {
     assert!(at.len() == 27 && at.ends_with('Z') && at.contains('T'), "{at}");
     let completed = lines(db.client.jobs(kind("double")).export()).await;
     assert_eq!(completed[0]["output"], 8);
-    assert!(all.iter().all(|line| line.as_object().unwrap().len() == 26), "the members are the same");
+    assert!(all.iter().all(|line| line.as_object().unwrap().len() == 28), "the members are the same");
     assert_eq!(lines(db.client.jobs(state(JobState::Ready)).export()).await, [Value::Null; 0]);
+}
+
+on_one_shard!(exported_job_of_a_schedule_names_it_and_its_tick);
+async fn exported_job_of_a_schedule_names_it_and_its_tick(db: TestDb) {
+    let job = double::enqueue(&db.client, 1).await.unwrap();
+    let tick = "extract(epoch from timestamptz '2026-01-31 12:00:00.5+00') * 1000000";
+    db.run(&format!(
+        "update pgjobq.jobs set meta = jsonb_build_object('schedule', 'nightly', 'tick', ({tick})::bigint)"
+    ))
+    .await;
+    job.cancel(&db.client).await.unwrap();
+    let lines = lines(db.client.jobs(filter::all()).export()).await;
+    assert_eq!(
+        (&lines[0]["schedule"], &lines[0]["tick"]),
+        (&"nightly".into(), &"2026-01-31T12:00:00.500000Z".into())
+    );
 }
 
 /// Ended jobs, as many as take several pages. Every third id ended twice.
@@ -97,7 +115,7 @@ on_one_and_eight_shards!(export_goes_on_after_each_place);
 async fn export_goes_on_after_each_place(db: TestDb) {
     let count = many(&db).await;
     let jobs = db.client.jobs(filter::all());
-    let (mut seen, mut ends) = (BTreeSet::new(), BTreeSet::new());
+    let (mut seen, mut ends) = (Vec::new(), BTreeSet::new());
     let mut place = None;
     // Each export is abandoned after 700 lines, and the next one goes on from the text of its place.
     for _ in 0..20 {
@@ -108,12 +126,35 @@ async fn export_goes_on_after_each_place(db: TestDb) {
         for _ in 0..700 {
             let Some(line) = export.next().await.unwrap() else { break };
             let line: Value = serde_json::from_str(&line).unwrap();
-            seen.insert(line["id"].to_string());
+            seen.push(line["id"].to_string());
             ends.insert((line["id"].to_string(), line["finished_at"].to_string()));
         }
         place = Some(export.place().to_string().parse().unwrap());
     }
-    assert_eq!((seen.len(), ends.len() as i64), (2600, count));
+    assert_eq!((seen.len() as i64, ends.len() as i64), (count, count), "no line is lost or repeated");
+}
+
+on_one_shard!(id_that_ended_often_is_exported_page_by_page);
+async fn id_that_ended_often_is_exported_page_by_page(db: TestDb) {
+    let count = many(&db).await;
+    let often = db.text("select max(id::text) from pgjobq.finished").await;
+    db.run(&format!(
+        "update pgjobq.finished f set id = '{often}', finished_at = timestamptz '2020-01-31' + interval '1 minute' * n
+           from (select tableoid, ctid, row_number() over () as n from pgjobq.finished where id <> '{often}' limit 2500) o
+          where (f.tableoid, f.ctid) = (o.tableoid, o.ctid)"
+    ))
+    .await;
+    let page = "select count(*) from pgjobq.export_jobs(
+        row('{ended}', '1 == 1', false, false, false, null, null, null, now())::pgjobq.selection, ";
+    // The last row says where to go on. The third number bounds the lines, the fourth the rows that are read.
+    let within = format!(r#"'(1,0,"2020-01-31 12:00:00+00",{often})'"#);
+    assert_eq!(db.number(&format!("{page} {within}, 1000)")).await, 1001);
+    assert_eq!(db.number(&format!("{page} {within}, 1000, 500)")).await, 501);
+
+    let all = lines(db.client.jobs(filter::all()).export()).await;
+    let ends: BTreeSet<_> =
+        all.iter().map(|line| (line["id"].to_string(), line["finished_at"].to_string())).collect();
+    assert_eq!((all.len() as i64, ends.len() as i64), (count, count));
 }
 
 on_one_and_eight_shards!(jobs_that_end_meanwhile_displace_no_others);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use pgjobq::prelude::*;
-use pgjobq::{JobState, WaitError};
+use pgjobq::{JobState, RetryError, WaitError};
 
 use crate::harness::TestDb;
 use crate::probe::end_of;
@@ -157,6 +157,21 @@ async fn retry_runs_only_what_did_not_complete(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
+on_one_shard!(retry_waits_no_longer_than_for_a_statement);
+async fn retry_waits_no_longer_than_for_a_statement(db: TestDb) {
+    let mut flow = Workflow::new("busy");
+    flow.add(wf_fetch::step());
+    let run = flow.enqueue(&db.client).await.unwrap();
+    // An end of a step that no worker has settled yet.
+    db.run("insert into pgjobq.unsettled (shard, workflow, n) select shard, id, 0 from pgjobq.workflows")
+        .await;
+    let begun = std::time::Instant::now();
+    let retry = pgjobq::with_statement_timeout(Duration::from_secs(1), run.retry_failed(&db.client));
+    let error = retry.await.unwrap_err();
+    assert!(matches!(error, RetryError::Busy { .. }), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+}
+
 on_one_shard!(held_step_waits_for_a_person);
 async fn held_step_waits_for_a_person(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
@@ -171,6 +186,11 @@ async fn held_step_waits_for_a_person(db: TestDb) {
     assert!(run.resume(&db.client, &held).await.unwrap());
     assert_eq!(run.output(&db.client, &held).await.unwrap(), Outcome::Completed("resumed".to_owned()));
     assert!(!run.resume(&db.client, &held).await.unwrap());
+    let details = db.client.job(needs.id()).details().await.unwrap().unwrap();
+    let (of, n) = details.step_of.unwrap();
+    let by_number = WorkflowHandle::from_id(of).resume_step(&db.client, n).await.unwrap_err().to_string();
+    assert!(by_number.contains("it needs the output of its parent `wf_fail`"), "{by_number}");
+    assert!(!run.resume_step(&db.client, 777).await.unwrap(), "there is no such step");
     let refused = run.resume(&db.client, &needs).await.unwrap_err().to_string();
     assert!(refused.contains("it needs the output of its parent `wf_fail`"), "{refused}");
     assert!(run.cancel(&db.client).by("ada").because("nobody needs it").await.unwrap());

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 
 use futures_util::FutureExt;
 use pgjobq::prelude::*;
-use pgjobq::testing::{TestQueue, assert_enqueued, assert_not_enqueued};
+use pgjobq::testing::{TestQueue, assert_enqueued, assert_not_enqueued, enqueued};
 
-use crate::jobs::{Ended, HOUR, Plan, log, note, sign_in, welcome};
+use crate::jobs::{Ended, HOUR, Plan, count_words, log, note, publish, sign_in, welcome};
 
 /// Enqueues the jobs of a small application.
 async fn enqueue_some(pg: &TestQueue) -> Ended {
@@ -106,6 +106,40 @@ async fn arguments_that_do_not_decode_are_reported(pg: TestQueue) -> Ended {
     enqueued.execute(pg.pool()).await.unwrap();
     let failed = message(async { assert_enqueued!(pg, note, what == "a") }).await;
     assert!(failed.contains("not arguments that this program can decode: "), "{failed}");
+    Ok(())
+}
+
+#[pgjobq::test]
+async fn job_of_which_nothing_is_asked_need_not_decode(pg: TestQueue) -> Ended {
+    let enqueued = pgjobq::sqlx::query("select pgjobq.enqueue('note', '{\"what\": 7}', queue => 'default')");
+    enqueued.execute(pg.pool()).await.unwrap();
+    assert_enqueued!(pg, note, count = 1, queue = "default");
+    assert_not_enqueued!(pg, note, queue = "mail");
+    let failed = message(async { assert_not_enqueued!(pg, note) }).await;
+    assert!(failed.starts_with("expected no job `note`, and 1 is enqueued\n"), "{failed}");
+    Ok(())
+}
+
+#[pgjobq::test]
+async fn step_that_waits_for_an_output_is_enqueued(pg: TestQueue) -> Ended {
+    let log = log(&pg);
+    let mut flow = Workflow::new("article");
+    let words = flow.add(count_words::step("a b c"));
+    flow.add(publish::step("alphabet", words.output(), None));
+    flow.enqueue(pg.client()).await?;
+    assert_enqueued!(pg, count_words, text == "a b c");
+    assert_enqueued!(pg, publish);
+    assert_enqueued!(pg, publish, count = 1, queue = "print");
+    assert_not_enqueued!(pg, publish, title == "alphabet", queue = "mail");
+    check("incomplete", &message(async { assert_enqueued!(pg, publish, title == "alphabet") }).await);
+    check("may_be_meant", &message(async { assert_not_enqueued!(pg, publish, words == 4) }).await);
+    let unread = message(async { drop(enqueued!(pg, publish)) }).await;
+    assert!(unread.ends_with("are not known yet: it waits for outputs of other steps"), "{unread}");
+
+    assert!(pg.run_one().await?.is_some());
+    assert_enqueued!(pg, publish, title == "alphabet", words == 3, count = 1);
+    assert_eq!(pg.drain().await?.completed(), 1);
+    assert_eq!(log.take(), ["alphabet: 3 words"]);
     Ok(())
 }
 

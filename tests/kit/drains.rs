@@ -316,6 +316,7 @@ async fn expired_job_ends_without_an_attempt(pg: TestQueue) -> Ended {
     pg.advance(HOUR).await?;
     let drained = pg.drain().await?;
     assert_eq!((drained.len(), drained.count(End::Expired)), (1, 1), "{drained}");
+    assert_eq!((drained.ends()[0].is_attempt, drained.attempts().count()), (false, 0), "{drained}");
     note::job("late".to_owned()).expires_in(HOUR).enqueue(pg.client()).await?;
     pg.advance(HOUR).await?;
     assert_eq!(pg.run_one().await?, None, "no attempt has ended");
@@ -335,7 +336,7 @@ async fn running_job_hears_of_its_cancellation(pg: TestQueue) -> Ended {
     let (drained, cancelled) = tokio::join!(pg.drain(), cancel);
     cancelled?;
     let drained = drained?;
-    assert_eq!((drained.len(), &*drained.attempts()[0].kind), (1, wait_until_cancelled::KIND), "{drained}");
+    assert_eq!((drained.len(), &*drained.ends()[0].kind), (1, wait_until_cancelled::KIND), "{drained}");
     assert!(handle.status(pg.client()).await?.unwrap().state != JobState::Running);
     Ok(())
 }

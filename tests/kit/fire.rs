@@ -1,7 +1,7 @@
 //! Schedules that fire when the test says so.
 
-use pgjobq::Overlap;
 use pgjobq::testing::{FireError, TestQueue, assert_enqueued};
+use pgjobq::{NewSchedule, Overlap};
 
 use crate::jobs::{Ended, HOUR, log, nightly, note};
 
@@ -29,6 +29,23 @@ async fn tick_obeys_its_schedule(pg: TestQueue) {
     assert_enqueued!(pg, note, count = 1);
     let missed = schedules.get("skips").await.unwrap().last_missed.unwrap();
     assert!(missed.why.contains("has not ended"), "{}", missed.why);
+}
+
+#[pgjobq::test]
+async fn job_of_a_tick_runs_with_the_next_drain_despite_jitter(pg: TestQueue) -> Ended {
+    let log = log(&pg);
+    let schedules = pg.client().schedules();
+    // A minute to start, after a tick that is up to a day away, and a jitter of a day.
+    let job = note::job("a".to_owned()).expires_in(HOUR / 60);
+    let jittered = NewSchedule::new("0 12 * * *", job).jitter(24 * HOUR);
+    schedules.upsert("jittered", jittered).await.unwrap();
+    for _ in 0..2 {
+        pg.fire_schedule("jittered").await.unwrap();
+        assert_enqueued!(pg, note, count = 1);
+        assert_eq!(pg.drain().await?.completed(), 1);
+    }
+    assert_eq!(log.take(), ["a", "a"]);
+    Ok(())
 }
 
 #[pgjobq::test]

@@ -154,6 +154,18 @@ pub(crate) async fn nightly(ctx: JobContext, log: State<Log>) {
     log.note(format!("{tick:?}"));
 }
 
+#[job]
+pub(crate) async fn count_words(text: String) -> Result<usize> {
+    Ok(text.split_whitespace().count())
+}
+
+/// A step that takes the output of another one.
+#[job(queue = "print")]
+pub(crate) async fn publish(title: String, words: usize, comment: Option<String>, log: State<Log>) {
+    let _ = comment;
+    log.note(format!("{title}: {words} words"));
+}
+
 /// Ends when the test opens it.
 #[derive(Debug, Default)]
 pub(crate) struct Gate(pub(crate) Notify);

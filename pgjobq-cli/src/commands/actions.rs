@@ -29,11 +29,12 @@ impl Actions {
         let action = session.client.action(id);
         let stopped = self.stop && action.stop().await?;
         let report = action.progress().await?;
-        session.out.print(&ActionJson::from(&report), || &report)?;
-        match self.stop && !stopped {
+        let printed = session.out.print(&ActionJson::from(&report), || &report);
+        let verdict = match self.stop && !stopped {
             true => Err(Failure::Refused(format!("action {id} had ended already"))),
             false => Ok(()),
-        }
+        };
+        Failure::verdict(printed, verdict)
     }
 
     async fn list(self, session: &Session) -> Result<(), Failure> {

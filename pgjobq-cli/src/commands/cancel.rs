@@ -35,6 +35,7 @@ impl Cancel {
     }
 
     async fn cancel(self, session: &Session, id: JobId) -> Result<(), Failure> {
+        self.confirm.reject_options_of_many()?;
         let job = session.client.job(id);
         let mut cancel = job.cancel();
         if let Some(by) = self.confirm.asked.by {

@@ -62,15 +62,16 @@ impl Doctor {
             false => Repairs::default(),
         };
         let json = DiagnosisJson { findings: &findings, repaired: &repaired, failed: &failed };
-        session.out.print(&json, || shown(&json))?;
         let least = if self.strict { Severity::Warning } else { Severity::Error };
-        match (findings.iter().filter(|finding| finding.severity >= least).count(), failed.len()) {
+        let faults = findings.iter().filter(|finding| finding.severity >= least).count();
+        let verdict = match (faults, failed.len()) {
             (0, 0) => Ok(()),
             (0, 1) => Err(Failure::Refused("1 repair failed".to_owned())),
             (0, repairs) => Err(Failure::Refused(format!("{repairs} repairs failed"))),
             (1, _) => Err(Failure::Faults("1 fault was found".to_owned())),
             (faults, _) => Err(Failure::Faults(format!("{faults} faults were found"))),
-        }
+        };
+        Failure::verdict(session.out.print(&json, || shown(&json)), verdict)
     }
 
     async fn examine(&self, session: &Session) -> Result<Vec<Finding>, Failure> {

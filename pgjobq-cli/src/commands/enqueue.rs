@@ -41,7 +41,7 @@ pub(crate) struct Enqueue {
     /// End it as expired if it has not started within this time
     #[arg(long, value_parser = duration, value_name = "TIME")]
     expires_in: Option<Duration>,
-    /// Its id, so that the command can be repeated and enqueues it once
+    /// Its id. The command can be repeated, and enqueues nothing while a job with this id is live
     #[arg(long)]
     id: Option<JobId>,
     /// Its attributes: a JSON object of names and plain values
@@ -60,7 +60,7 @@ const DROPPED: &str = "the job was dropped: its queue is full, or its key is at 
 
 #[derive(Serialize)]
 struct EnqueuedJson {
-    job: Option<JobId>,
+    job: JobId,
     outcome: &'static str,
 }
 
@@ -80,15 +80,17 @@ impl Enqueue {
             job = job.priority(Priority::from(priority));
         }
         let enqueued = job.await?;
-        let (outcome, text) = match (enqueued.outcome, enqueued.job) {
-            (EnqueueOutcome::New, Some(job)) => ("new", job.to_string()),
-            (EnqueueOutcome::Dropped, _) | (_, None) => {
-                return Err(Failure::Refused(DROPPED.to_owned()));
-            }
-            (_, Some(job)) => ("duplicate", format!("{job} is live already: nothing was enqueued")),
+        let Some(job) = enqueued.job.filter(|_| enqueued.outcome != EnqueueOutcome::Dropped) else {
+            return Err(Failure::Refused(DROPPED.to_owned()));
         };
-        session.out.print(&EnqueuedJson { job: enqueued.job, outcome }, || text)?;
-        warn_of_no_worker(session, &self.kind, enqueued.job).await
+        let is_new = enqueued.outcome == EnqueueOutcome::New;
+        let outcome = if is_new { "new" } else { "duplicate" };
+        session.out.print(&EnqueuedJson { job, outcome }, || job)?;
+        if !is_new {
+            session.out.note(&format!("job {job} is live already: nothing was enqueued"));
+        }
+        note_missing_worker(session, &self.kind, job).await;
+        Ok(())
     }
 }
 
@@ -102,14 +104,13 @@ fn arguments(text: &str) -> Result<String, Failure> {
     Ok(read)
 }
 
-/// Notes that no live worker takes the job: its kind may be misspelt.
-async fn warn_of_no_worker(session: &Session, kind: &str, job: Option<JobId>) -> Result<(), Failure> {
-    let Some(job) = job else { return Ok(()) };
-    let status = session.client.job(job).status().await?;
+/// Notes that no live worker takes the job: its kind may be misspelt. If that cannot be looked up, it is silent, because the job is
+/// enqueued.
+async fn note_missing_worker(session: &Session, kind: &str, job: JobId) {
+    let status = session.client.job(job).status().await.ok().flatten();
     if status.is_some_and(|status| status.workers == 0 && status.finished_at.is_none()) {
         session.out.note(&format!(
             "no live worker takes jobs of the kind `{kind}` in this queue: `pgjobq explain {job}` says why"
         ));
     }
-    Ok(())
 }

@@ -45,10 +45,10 @@ impl Migrate {
         if self.check {
             let up_to_date = answer.up_to_date;
             let state = if up_to_date { "up to date" } else { "not up to date" };
-            out.print(&answer, || format!("the schema `{schema}` is {state}"))?;
+            let printed = out.print(&answer, || format!("the schema `{schema}` is {state}"));
             let instead = "`pgjobq migrate --print` shows what is missing";
             let behind = || Failure::Schema(format!("the schema `{schema}` is not up to date: {instead}"));
-            return up_to_date.then_some(()).ok_or_else(behind);
+            return Failure::verdict(printed, up_to_date.then_some(()).ok_or_else(behind));
         }
         session.client.migrate_schema().await?;
         (answer.migrated, answer.up_to_date) = (pending.is_some(), true);

@@ -30,15 +30,15 @@ impl Retry {
         };
         let Some(before) = session.client.job(job).status().await? else { return Err(job_missing(job)) };
         let report = self.confirm.act_on_one(session.client.jobs(id(job)).retry_now()).await?;
-        session.out.print(&ActionJson::from(&report), || &report)?;
-        if report.changed == 0 && report.ended_at.is_some() {
-            let state = before.state;
-            let instead = match before.finished_at {
-                Some(_) => "requeue it instead",
-                None => "it waits for no time; `pgjobq explain` says what it waits for",
-            };
-            return Err(Failure::Refused(format!("job {job} is {state}: {instead}")));
+        let printed = session.out.print(&ActionJson::from(&report), || &report);
+        if report.changed > 0 || report.ended_at.is_none() {
+            return printed;
         }
-        Ok(())
+        let instead = match before.finished_at {
+            Some(_) => "requeue it instead",
+            None => "it waits for no time; `pgjobq explain` says what it waits for",
+        };
+        let refused = Failure::Refused(format!("job {job} is {}: {instead}", before.state));
+        Failure::verdict(printed, Err(refused))
     }
 }

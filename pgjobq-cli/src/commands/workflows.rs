@@ -10,18 +10,28 @@ use crate::session::Session;
 use crate::table::Table;
 use crate::text::moment;
 
-/// List workflows, show one or its graph, retry what failed of it, or cancel it
+/// List workflows, show one or its graph, retry what failed of it, let a held step run, or cancel it
 #[derive(Args)]
 pub(crate) struct Workflows {
     /// Only this workflow
     #[arg(value_name = "ID")]
     id: Option<WorkflowId>,
     /// Print its graph with the states of its steps
-    #[arg(long, requires = "id", value_name = "FORM", num_args = 0..=1, default_missing_value = "mermaid")]
+    #[arg(
+        long,
+        requires = "id",
+        value_name = "FORM",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "mermaid"
+    )]
     graph: Option<GraphForm>,
     /// Run the steps again that did not complete
     #[arg(long, requires = "id", conflicts_with_all = ["graph", "cancel"])]
     retry_failed: bool,
+    /// Let this held step run: `--graph=json` has the numbers of the steps
+    #[arg(long, requires = "id", value_name = "NUMBER", conflicts_with_all = ["graph", "retry_failed", "cancel"])]
+    resume: Option<u32>,
     /// Cancel it
     #[arg(long, requires = "id", conflicts_with = "graph")]
     cancel: bool,
@@ -72,6 +82,11 @@ impl Workflows {
                 0 => return Err(Failure::Refused(format!("workflow {id} has no step that could run again"))),
                 steps => session.out.note(&format!("{steps} steps run again")),
             }
+        } else if let Some(step) = self.resume {
+            if !run.resume_step(client, step).await? {
+                return Err(Failure::Refused(format!("step {step} of workflow {id} is not held")));
+            }
+            session.out.note(&format!("step {step} runs as soon as it waits for nothing else"));
         } else if self.cancel {
             self.request_cancel(session, &run).await?;
         }

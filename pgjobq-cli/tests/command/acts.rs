@@ -61,6 +61,11 @@ async fn action_on_many_shows_the_count_and_needs_yes() {
     let ran = stage.pgjobq(&["actions", &id, "--stop"]);
     assert_eq!((ran.code, ran.stderr), (1, format!("error: action {id} had ended already\n")));
     assert_eq!(stage.pgjobq(&["actions", "777"]).code, 3);
+    for option in [&["--no-wait"][..], &["--rate", "1 per hour"]] {
+        let ran = stage.pgjobq(&[&["cancel", &jobs[0].to_string()], option].concat());
+        let said = "error: --rate and --no-wait are for a filter: leave them out with an id\n";
+        assert_eq!((ran.code, &*ran.stderr), (2, said));
+    }
     let ran = stage.pgjobq(&["cancel", "all", "--yes", "--rate", "many"]);
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     stage.drop().await;
@@ -178,6 +183,9 @@ async fn enqueued_job_runs() {
     let delayed = [&["enqueue", "cli_double", r#"{"number": 1}"#], &options[..]].concat();
     assert_eq!(stage.json_of(&delayed), json!({"job": id, "outcome": "new"}));
     assert_eq!(stage.json_of(&delayed)["outcome"], "duplicate");
+    let again = stage.pgjobq(&delayed);
+    assert_eq!((again.code, again.stdout), (0, format!("{id}\n")));
+    assert_eq!(again.stderr, format!("job {id} is live already: nothing was enqueued\n"));
     let job = stage.json_of(&["job", id]);
     assert_eq!(
         (&job["priority"], &job["key"], &job["attributes"]),
@@ -204,5 +212,32 @@ async fn enqueued_job_runs() {
         assert_eq!(ran.code, code, "{arguments:?}: {}", ran.stderr);
         assert!(ran.stderr.contains(said), "{arguments:?}: {}", ran.stderr);
     }
+    stage.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn held_step_is_resumed_by_its_number() {
+    let stage = Stage::new().await;
+    let worker = stage.worker().await;
+    let mut flow = Workflow::new("ingest");
+    let failing = flow.add(cli_die::step("broken"));
+    let held = flow.add(cli_double::step(21).after(&failing).hold_on_failure());
+    let id = flow.enqueue(&stage.client).await.unwrap().id().to_string();
+    stage.until("exists (select from pgjobq.job_states where state = 'held')").await;
+    let graph = stage.json_of(&["workflows", &id, "--graph=json"]);
+    let step = graph["steps"].as_array().unwrap().iter().find(|step| step["state"] == "held").unwrap();
+    let number = step["n"].to_string();
+    let resumed = stage.pgjobq(&["workflows", &id, "--resume", &number]);
+    assert_eq!(
+        (resumed.code, resumed.stderr),
+        (0, format!("step {number} runs as soon as it waits for nothing else\n"))
+    );
+    assert_eq!(stage.end_of(&held.handle()).await, Outcome::Completed(42));
+    let again = stage.pgjobq(&["workflows", &id, "--resume", &number]);
+    assert_eq!(
+        (again.code, again.stderr),
+        (1, format!("error: step {number} of workflow {id} is not held\n"))
+    );
+    worker.shutdown().await.unwrap();
     stage.drop().await;
 }

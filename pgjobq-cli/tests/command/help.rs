@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::stage::{Stage, command, pgjobq};
+use crate::stage::{HOUR, Stage, cli_double, command, pgjobq};
 
 const COMMANDS: [&str; 23] = [
     "migrate",
@@ -70,15 +70,28 @@ fn manual_pages_describe_each_command() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// Runs a command whose output nobody reads. Returns its exit code, and what it printed to standard error.
+fn with_closed_output(arguments: &[&str]) -> (Option<i32>, String) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ran = command(arguments).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    (ran.status.code(), String::from_utf8(ran.stderr).unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn closed_output_is_no_error() {
     let stage = Stage::new().await;
     let url = stage.url();
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    let mut run = command(&["--url", &url, "stats"]);
-    let ran = run.stdout(writer).stderr(Stdio::piped()).output().unwrap();
-    assert_eq!((ran.status.code(), String::from_utf8(ran.stderr).unwrap().as_str()), (Some(0), ""));
+    cli_double::job(1).delay(HOUR).enqueue(&stage.client).await.unwrap();
+    assert_eq!(with_closed_output(&["--url", &url, "stats"]), (Some(0), String::new()));
+    // The verdict of a command stays.
+    let unconfirmed = "error: nothing was changed: add --yes to change 1 jobs\n";
+    assert_eq!(with_closed_output(&["--url", &url, "cancel", "all"]), (Some(4), unconfirmed.to_owned()));
+    stage.run_sql("drop schema pgjobq cascade").await;
+    for (arguments, code) in [(&["doctor", "--json"], 7), (&["migrate", "--check"], 5)] {
+        let (ended, said) = with_closed_output(&[&["--url", &url], &arguments[..]].concat());
+        assert_eq!(ended, Some(code), "{arguments:?}: {said}");
+    }
     stage.drop().await;
 }
 

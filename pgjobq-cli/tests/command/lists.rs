@@ -128,7 +128,8 @@ async fn workflow_is_listed_shown_and_drawn() {
     assert!(stage.text_of(&["workflows", &id]).contains("`ingest` runs: 1 blocked, 1 ready\n"));
     let graph = stage.text_of(&["workflows", &id, "--graph"]);
     assert!(graph.starts_with("flowchart TD\n") && graph.contains("again"), "{graph}");
-    assert!(stage.text_of(&["workflows", &id, "--graph", "dot"]).starts_with("digraph"));
+    assert_eq!(stage.text_of(&["workflows", "--graph", &id]), graph, "the id is not its form");
+    assert!(stage.text_of(&["workflows", &id, "--graph=dot"]).starts_with("digraph"));
     let graph = stage.json_of(&["workflows", &id, "--graph"]);
     assert_eq!((&graph["workflow"], graph["edges"].as_array().unwrap().len()), (&json!("ingest"), 1));
     let cancelled = stage.pgjobq(&["workflows", &id, "--cancel", "--by", "ada", "--because", "so"]);

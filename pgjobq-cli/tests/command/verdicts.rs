@@ -5,7 +5,7 @@ use std::process::Stdio;
 use pgjobq::prelude::*;
 use serde_json::{Value, json};
 
-use crate::stage::{HOUR, Stage, cli_die, cli_double, command, pgjobq};
+use crate::stage::{HOUR, Ran, Stage, cli_die, cli_double, command, pgjobq};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn action_that_changes_no_job_ends_with_1() {
@@ -34,6 +34,18 @@ async fn dropped_job_ends_with_1() {
     stage.drop().await;
 }
 
+/// A database in which the job is enqueued, and the look-up that follows fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn enqueued_job_is_a_success_even_if_its_workers_are_unknown() {
+    let stage = Stage::new().await;
+    stage.run_sql("alter view pgjobq.job_states rename to elsewhere").await;
+    let ran = stage.pgjobq(&["enqueue", "cli_double", r#"{"number": 1}"#]);
+    assert_eq!((ran.code, &*ran.stderr), (0, ""));
+    let job: JobId = ran.stdout.trim().parse().unwrap();
+    assert_eq!(stage.text("select id from pgjobq.jobs").await, job.to_string());
+    stage.drop().await;
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn interrupted_action_goes_on_and_ends_with_8() {
@@ -42,19 +54,19 @@ async fn interrupted_action_goes_on_and_ends_with_8() {
         cli_double::job(n).delay(HOUR).enqueue(&stage.client).await.unwrap();
     }
     let arguments = ["--url", &stage.url(), "cancel", "all", "--yes", "--json", "--rate", "1 per hour"];
-    let mut running = command(&arguments);
-    let running = running.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    stage.until("exists (select from pgjobq.actions where changed > 0)").await;
-    let interrupt = std::process::Command::new("kill").args(["-INT", &running.id().to_string()]).status();
-    assert!(interrupt.unwrap().success());
-    let output = running.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), &*output.stdout), (Some(8), &b""[..]));
-    let error: Value = serde_json::from_slice(&output.stderr).unwrap();
-    assert_eq!(error["error"], "interrupted");
-    let actions = stage.json_of(&["actions"]);
-    let said = format!("action {} goes on in the running workers;", actions[0]["id"]);
-    assert!(error["message"].as_str().unwrap().starts_with(&said), "{error}");
-    assert_eq!(actions[0]["state"], "running");
+    for (nth, signal) in ["-INT", "-TERM"].into_iter().enumerate() {
+        let mut running = command(&arguments);
+        let running = running.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        stage.until(&format!("(select count(*) from pgjobq.actions where changed > 0) > {nth}")).await;
+        let ran = Ran::after_signal(running, signal);
+        assert_eq!((ran.code, &*ran.stdout), (8, ""), "{signal}: {}", ran.stderr);
+        let error: Value = serde_json::from_str(&ran.stderr).unwrap();
+        assert_eq!(error["error"], "interrupted");
+        let actions = stage.json_of(&["actions"]);
+        let said = format!("action {} goes on in the running workers;", actions[0]["id"]);
+        assert!(error["message"].as_str().unwrap().starts_with(&said), "{error}");
+        assert_eq!(actions[0]["state"], "running");
+    }
     stage.drop().await;
 }
 

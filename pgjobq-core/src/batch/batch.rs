@@ -124,20 +124,22 @@ impl<T> Batch<T> {
     ///
     /// # Errors
     ///
-    /// An error if there are more or fewer results than items. Return it: the items that have no result then fail.
+    /// An error if there are more or fewer results than items. Then it ends no item, because a result may be that of another item.
+    /// Return the error: each item fails with it, and is retried.
     pub fn settle<E: Into<JobError>>(self, results: impl IntoIterator<Item = Result<(), E>>) -> BatchResult {
         let items = self.items.len();
-        let mut results = results.into_iter();
-        let mut settled = 0;
-        for (item, result) in self.items.into_iter().zip(&mut results) {
+        let results: Vec<_> = results.into_iter().take(items + 1).collect(); // One too many is enough to see it.
+        if results.len() != items {
+            let results = if results.len() > items { "more".to_owned() } else { results.len().to_string() };
+            return Err(format!(
+                "the call has {items} items and {results} results, so none can be assigned: give one result for each item"
+            )
+            .into());
+        }
+        for (item, result) in self.items.into_iter().zip(results) {
             item.settle(result);
-            settled += 1;
         }
-        let results = settled + results.count();
-        if results == items {
-            return Ok(());
-        }
-        Err(format!("the call has {items} items and {results} results: give one result for each").into())
+        Ok(())
     }
 }
 
@@ -214,13 +216,18 @@ mod tests {
     }
 
     #[test]
-    fn wrong_number_of_results_is_an_error() {
+    fn wrong_number_of_results_ends_no_item() {
+        let message = |results| {
+            format!(
+                "the call has 3 items and {results} results, so none can be assigned: give one result for each item"
+            )
+        };
         let (batch, outcomes) = Batch::for_test(["a", "b", "c"]);
         let error = batch.settle([Ok(()), Err("no")]).unwrap_err();
-        assert_eq!(error.to_string(), "the call has 3 items and 2 results: give one result for each");
-        assert_eq!(ends(outcomes), [Some(Ok(())), Some(Err("no".to_owned())), None]);
-        let (batch, _outcomes) = Batch::for_test(["a"]);
-        assert!(batch.settle([Ok::<_, String>(()), Ok(())]).is_err());
+        assert_eq!((error.to_string(), ends(outcomes)), (message("2"), vec![None, None, None]));
+        let (batch, outcomes) = Batch::for_test(["a", "b", "c"]);
+        let error = batch.settle(std::iter::repeat(Ok::<_, String>(()))).unwrap_err();
+        assert_eq!((error.to_string(), ends(outcomes)), (message("more"), vec![None, None, None]));
     }
 
     #[test]

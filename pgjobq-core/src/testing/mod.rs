@@ -18,7 +18,7 @@ pub use error::KitError;
 pub use inline::Inline;
 pub use rows::{
     LiveJob, STATEMENTS, advance, attempt_errors, due_elsewhere, ended_jobs, live_jobs, next_due,
-    queue_names, schedule,
+    pass_jitter, queue_names, schedule,
 };
 
 pub use crate::attempt::current::current_job;

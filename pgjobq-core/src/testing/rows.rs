@@ -28,7 +28,7 @@ macro_rules! statements {
     };
 }
 
-statements! { advance, live_jobs, ended_jobs, queue_names, attempt_errors, due_elsewhere, next_due, schedule }
+statements! { advance, live_jobs, ended_jobs, queue_names, attempt_errors, due_elsewhere, next_due, schedule, pass_jitter }
 
 /// A job that has not ended.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub struct LiveJob {
     pub args: Box<serde_json::value::RawValue>,
     /// The version of the arguments.
     pub version: u16,
+    /// True for a blocked step that takes outputs of others: its arguments lack them.
+    pub is_incomplete: bool,
     /// The arguments, without those that are redacted.
     pub shown: serde_json::Value,
     pub attributes: serde_json::Value,
@@ -119,6 +121,12 @@ pub async fn schedule(client: &Client, name: &str) -> Result<Option<(DueSchedule
     rows.first().map(read).transpose().map_err(DatabaseError::Refused)
 }
 
+/// Lets the job of a tick, in microseconds since 1970, be due now, whatever the jitter of its schedule is.
+pub async fn pass_jitter(client: &Client, schedule: &str, tick: i64) -> Result<(), DatabaseError> {
+    let query = sqlx::query(rendered(client, sql::pass_jitter())).bind(schedule).bind(tick);
+    client.shared().rows(query).await.map(drop)
+}
+
 fn rendered(client: &Client, sql: &'static str) -> SqlStr {
     client.sql().schema.render(sql)
 }
@@ -137,6 +145,7 @@ fn read_live(row: &PgRow) -> Result<LiveJob, sqlx::Error> {
         priority: row.try_get("priority")?,
         args,
         version: Meta::from_json(row.try_get("meta")?).version(),
+        is_incomplete: row.try_get("is_incomplete")?,
         shown: row.try_get("shown")?,
         attributes: row.try_get("attributes")?,
         key: row.try_get("key")?,

@@ -8,6 +8,7 @@ use sqlx::postgres::PgRow;
 use crate::client::Client;
 use crate::db::ids::QueueId;
 use crate::db::literal::Literal;
+use crate::db::statement_timeout::on_server;
 use crate::db::tries::Tries;
 use crate::enqueue::full::Full;
 use crate::jitter::jittered;
@@ -25,7 +26,8 @@ impl WorkflowHandle {
     /// A step that waited for a job outside of the workflow waits for it again, unless that job has completed or is no longer kept. If that
     /// job failed, requeue it first.
     ///
-    /// It works as long as the workflow is kept, also if its jobs are not.
+    /// It works as long as the workflow is kept, also if its jobs are not. It waits for steps that are about to end: for at most 20
+    /// seconds, and within [`with_statement_timeout`](crate::with_statement_timeout) for at most as long as a statement takes.
     ///
     /// # Errors
     ///
@@ -33,7 +35,8 @@ impl WorkflowHandle {
     /// run; [`RetryError::QueueFull`], if a queue has no room for all of its steps; and [`RetryError::Database`].
     pub async fn retry_failed(&self, client: &Client) -> Result<u64, RetryError> {
         let (shared, shard) = (client.shared(), self.shard(client).await?);
-        let tries = Tries::within(RETRY_TIMEOUT);
+        // The limit is looked at between two tries: a try that is dropped may go on in the database.
+        let tries = Tries::within(RETRY_TIMEOUT.min(on_server()));
         loop {
             let row = shared.write(&shared.sql.retry_workflow, &[&shard, &self.id().as_uuid()]).await?;
             let is_busy: bool = row.try_get("is_busy").map_err(DatabaseError::Refused)?;
@@ -64,12 +67,25 @@ impl WorkflowHandle {
     ///
     /// [`HandleError::Database`], if the step needs an output that does not exist, or the database cannot be reached or refuses.
     pub async fn resume<T>(&self, client: &Client, step: &Step<T>) -> Result<bool, HandleError> {
-        let (shared, shard) = (client.shared(), self.shard(client).await?);
         let (workflow, n) = step.at.place();
         if workflow.id != self.id() {
             return Ok(false);
         }
-        let values: [&dyn Literal; 3] = [&shard, &self.id().as_uuid(), &(n as i32)];
+        self.resume_step(client, n).await
+    }
+
+    /// Lets a held step run, as [`resume`](Self::resume) does, by its number in the workflow. [`JobDetails::step_of`] has that number,
+    /// and so has the JSON of [`graph`](Self::graph). Returns false if the step is not held, or does not exist.
+    ///
+    /// [`JobDetails::step_of`]: crate::JobDetails::step_of
+    ///
+    /// # Errors
+    ///
+    /// Those of [`resume`](Self::resume).
+    pub async fn resume_step(&self, client: &Client, n: u32) -> Result<bool, HandleError> {
+        let Ok(n) = i32::try_from(n) else { return Ok(false) };
+        let (shared, shard) = (client.shared(), self.shard(client).await?);
+        let values: [&dyn Literal; 3] = [&shard, &self.id().as_uuid(), &n];
         let row = shared.write(&shared.sql.resume_step, &values).await?;
         wake(client, &row)?;
         Ok(row.try_get("resumed").map_err(DatabaseError::Refused)?)

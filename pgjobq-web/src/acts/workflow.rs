@@ -1,9 +1,6 @@
 //! An action on a workflow.
 
-use std::str::FromStr;
-
-use pgjobq::{RetryError, WorkflowHandle, WorkflowId};
-use tokio::time::timeout;
+use pgjobq::{WorkflowHandle, WorkflowId};
 
 use super::act::{Act, Done, Record};
 use crate::params::Params;
@@ -23,24 +20,39 @@ pub(crate) struct OnWorkflow {
 enum Word {
     Cancel,
     RetryFailed,
+    /// Lets a held step run, by its number.
+    Resume(u32),
 }
 
 impl Act for OnWorkflow {
     fn read(params: &Params) -> Result<Self, Problem> {
-        let (id, word) = (params.required("id")?, params.required("action")?);
-        Ok(Self { id, word, reason: params.maybe("reason").map(str::to_owned) })
+        let action: String = params.required("action")?;
+        let word = match &*action {
+            "cancel" => Word::Cancel,
+            "retry_failed" => Word::RetryFailed,
+            "resume" => Word::Resume(params.required("step")?),
+            word => {
+                let known = "write cancel, retry_failed or resume";
+                return Err(Problem::Invalid(format!("`{word}` is no action on a workflow: {known}")));
+            }
+        };
+        Ok(Self { id: params.required("id")?, word, reason: params.maybe("reason").map(str::to_owned) })
     }
 
     fn permission(&self) -> Permission {
         match self.word {
             Word::Cancel => Permission::Cancel,
-            Word::RetryFailed => Permission::Retry,
+            Word::RetryFailed | Word::Resume(_) => Permission::Retry,
         }
     }
 
     fn record(&self) -> Record {
-        let (action, subject) = (self.word.as_str().to_owned(), format!("workflow {}", self.id));
-        Record { action, subject, reason: self.reason.clone() }
+        let (action, subject) = match self.word {
+            Word::Cancel => ("cancel", format!("workflow {}", self.id)),
+            Word::RetryFailed => ("retry_failed", format!("workflow {}", self.id)),
+            Word::Resume(step) => ("resume", format!("step {step} of workflow {}", self.id)),
+        };
+        Record { action: action.to_owned(), subject, reason: self.reason.clone() }
     }
 
     async fn run(self, visit: &Visit) -> Result<Done, Problem> {
@@ -56,39 +68,16 @@ impl Act for OnWorkflow {
                     false => "The workflow has ended already.".to_owned(),
                 }
             }
-            (Word::RetryFailed, _) => match self.retry_failed(visit).await? {
+            (Word::RetryFailed, _) => match handle.retry_failed(client).await? {
                 0 => "No step of it can be retried.".to_owned(),
                 1 => "1 step is in line again.".to_owned(),
                 steps => format!("{steps} steps are in line again."),
             },
+            (Word::Resume(step), _) => match handle.resume_step(client, step).await? {
+                true => format!("Step {step} runs as soon as it waits for nothing else."),
+                false => format!("Step {step} is not held."),
+            },
         };
         Ok(Done::new(outcome, link("workflow", &[("id", &self.id.to_string())])))
-    }
-}
-
-impl OnWorkflow {
-    /// Retries the failed steps. It waits for steps that are about to end, but no longer than for a statement.
-    async fn retry_failed(&self, visit: &Visit) -> Result<u64, RetryError> {
-        let (client, handle) = (&visit.board().client, WorkflowHandle::from_id(self.id));
-        let retried = timeout(visit.board().statement_timeout, handle.retry_failed(client)).await;
-        retried.unwrap_or(Err(RetryError::Busy { id: self.id }))
-    }
-}
-
-impl Word {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Cancel => "cancel",
-            Self::RetryFailed => "retry_failed",
-        }
-    }
-}
-
-impl FromStr for Word {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        let known = [Self::Cancel, Self::RetryFailed].into_iter().find(|known| known.as_str() == word);
-        known.ok_or_else(|| format!("`{word}` is no action on a workflow: write cancel or retry_failed"))
     }
 }

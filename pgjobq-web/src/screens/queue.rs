@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use askama::Template;
-use pgjobq::{PauseScope, QueueSettings, Setting};
+use pgjobq::{JobState, PauseScope, QueueSettings, Setting};
 use serde::Serialize;
 
 use super::queue_row::StateCount;
@@ -59,17 +59,15 @@ impl Screen for Queue {
         let stats = queue.stats().await?.ok_or_else(missing)?;
         let settings = queue.settings().await?.ok_or_else(missing)?;
         let pauses = client.pauses().await?;
-        let count = |word: &'static str, jobs: u64| {
-            let filter = format!("{} and state = '{word}'", pgjobq::filter::queue(&*name));
-            let jobs = Count::new(jobs, stats.exact || jobs < 10_000);
-            StateCount { state: word, jobs, link: link("jobs", &[("filter", &filter)]) }
+        let count = |state: JobState, jobs: u64| {
+            StateCount::new(&name, state, Count::new(jobs, stats.exact || jobs < 10_000))
         };
         let states = vec![
-            count("ready", stats.ready),
-            count("running", stats.running),
-            count("scheduled", stats.scheduled),
-            count("limited", stats.limited),
-            count("blocked", stats.blocked),
+            count(JobState::Ready, stats.ready),
+            count(JobState::Running, stats.running),
+            count(JobState::Scheduled, stats.scheduled),
+            count(JobState::Limited, stats.limited),
+            count(JobState::Blocked, stats.blocked),
         ];
         Ok(Self {
             pause: paused(&pauses, PauseScope::Queue, &name),

@@ -1,12 +1,12 @@
 //! A queue among others.
 
-use pgjobq::filter::{Filter, queue, state};
+use pgjobq::filter::{queue, state, states};
 use pgjobq::measure::QueueState;
 use pgjobq::{JobState, PauseScope};
 use serde::Serialize;
 
 use crate::show::count::Count;
-use crate::show::link::{jobs, link};
+use crate::show::link::{jobs as jobs_link, link};
 use crate::show::span::Span;
 use crate::statistics::Snapshot;
 
@@ -38,6 +38,17 @@ pub(crate) struct StateCount {
     pub(crate) link: String,
 }
 
+impl StateCount {
+    /// Makes the number of a queue's jobs in a state, and the link to them. Held jobs are among the blocked ones.
+    pub(crate) fn new(name: &str, in_state: JobState, jobs: Count) -> Self {
+        let in_states = match in_state {
+            JobState::Blocked => states([JobState::Blocked, JobState::Held]),
+            in_state => state(in_state),
+        };
+        Self { state: in_state.as_str(), jobs, link: jobs_link(&queue(name).and(in_states)) }
+    }
+}
+
 impl QueueRow {
     /// Returns the queues of a snapshot.
     pub(crate) fn all(snapshot: &Snapshot) -> Vec<Self> {
@@ -49,8 +60,7 @@ impl QueueRow {
             // The walks for these two serve all queues.
             let is_shared = matches!(in_state, JobState::Scheduled | JobState::Dead);
             let exact = of.exact || !is_shared && number < 10_000;
-            let filter: Filter = queue(&*of.queue).and(state(in_state));
-            StateCount { state: in_state.as_str(), jobs: Count::new(number, exact), link: jobs(&filter) }
+            StateCount::new(&of.queue, in_state, Count::new(number, exact))
         };
         let states = vec![
             count(JobState::Ready, of.ready),

@@ -5,7 +5,7 @@ use pgjobq::JobState;
 use pgjobq_web::{User, router};
 
 use crate::browser::Browser;
-use crate::jobs::seed;
+use crate::jobs::{hold, seed};
 use crate::stage::Stage;
 
 fn as_ada(stage: &Stage) -> Browser {
@@ -153,6 +153,40 @@ async fn failed_steps_of_a_workflow_are_retried() {
         let page = browser.get(&format!("workflow?id={id}")).await.text();
         assert!(page.contains("The workers cancel the rest of the workflow."), "{page}");
         assert_eq!(stage.text("select reason from pgjobq.cancels where is_workflow").await, "enough");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn held_step_is_found_and_resumed() {
+    Stage::run(async |stage| {
+        let id = hold(stage).await.to_string();
+        let browser = as_ada(stage);
+        let of_queue = browser.get("queue?name=default").await;
+        let links = of_queue.attributes("href");
+        let link = links.iter().find(|link| link.contains("blocked")).expect("the number is a link");
+        assert!(browser.get(link).await.text().contains("keeps"), "held jobs are among the blocked: {link}");
+
+        let page = browser.get(&format!("workflow?id={id}")).await;
+        assert!(page.body.contains("aria-label=\"Resume the step held\""), "{}", page.body);
+        let step = stage.text("select n from pgjobq.steps where name = 'held'").await;
+        let resume = [("id", &*id), ("action", "resume"), ("step", &step)];
+        let answer = browser.post("act-on-workflow", &resume).await;
+        assert_eq!(answer.header("location"), format!("workflow?id={id}"));
+        let page = browser.get(answer.header("location")).await;
+        let said = format!("Step {step} runs as soon as it waits for nothing else.");
+        assert!(page.text().contains(&said) && !page.body.contains("Resume the step"), "{}", page.body);
+        assert_eq!(stage.text("select count(*) from pgjobq.jobs where ticket is not null").await, "1");
+        browser.post("act-on-workflow", &resume).await;
+        let records = stage.client.audit_records(None, 10).await.unwrap();
+        let not_held = format!("Step {step} is not held.");
+        assert_eq!(
+            (&*records[0].action, &*records[0].subject, records[0].outcome.as_deref()),
+            ("resume", &*format!("step {step} of workflow {id}"), Some(&*not_held))
+        );
+        let wrong = [("id", &*id), ("action", "release")];
+        let answer = browser.post("act-on-workflow", &wrong).await;
+        assert!(answer.text().contains("write cancel, retry_failed or resume"), "{}", answer.text());
     })
     .await;
 }

@@ -34,6 +34,18 @@ async fn second(number: u8) -> Result<()> {
     Err(JobError::fatal(format!("{number} is enough")))
 }
 
+/// A workflow with a held step, number 2, whose parent is dead, and its queue.
+pub(crate) async fn hold(stage: &Stage) -> WorkflowId {
+    let worker = stage.worker().build().await.unwrap().start();
+    let mut flow = Workflow::new("holds");
+    let failing = flow.add(fails::step("broken"));
+    flow.add(keeps::step(serde_json::json!(1)).after(&failing).hold_on_failure().named("held"));
+    let flow = flow.enqueue(&stage.client).await.unwrap();
+    stage.until("exists (select from pgjobq.job_states where state = 'held')").await;
+    worker.shutdown().await.unwrap();
+    flow.id()
+}
+
 /// Fires at no time at which these tests run, except at the end of a year.
 #[job(schedule = "0 0 1 1 *", timezone = "Europe/Berlin", missed = "run_once")]
 async fn new_year() {}

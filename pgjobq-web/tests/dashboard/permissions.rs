@@ -41,6 +41,7 @@ pub(crate) fn actions() -> Vec<(&'static str, Fields, Permission)> {
         schedule("remove", Permission::Delete),
         ("act-on-workflow", vec![id, ("action", "cancel")], Permission::Cancel),
         ("act-on-workflow", vec![id, ("action", "retry_failed")], Permission::Retry),
+        ("act-on-workflow", vec![id, ("action", "resume"), ("step", "1")], Permission::Retry),
     ]
 }
 

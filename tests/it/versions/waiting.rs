@@ -73,6 +73,22 @@ async fn statistics_and_warnings_name_the_version(db: TestDb) {
     worker.shutdown().await.unwrap();
 }
 
+on_one_shard!(details_name_the_workers_of_the_version);
+async fn details_name_the_workers_of_the_version(db: TestDb) {
+    let jobs = [stored(&db, "price", "{}", 4).await, stored(&db, "price", "{}", 2).await];
+    db.client.kind("price").pause().await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    db.until("exists (select from pgjobq.workers where 'price@2' = any (kinds))").await;
+    let mut workers = Vec::new();
+    for job in jobs {
+        let details = db.client.job(job).details().await.unwrap().unwrap();
+        assert_eq!(Some(&details.status), price::handle(job).status(&db.client).await.unwrap().as_ref());
+        workers.push(details.status.workers);
+    }
+    assert_eq!(workers, [0, 1]);
+    worker.shutdown().await.unwrap();
+}
+
 on_one_shard!(pause_of_a_kind_stops_all_its_versions);
 async fn pause_of_a_kind_stops_all_its_versions(db: TestDb) {
     db.client.kind("price").pause().await.unwrap();

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use sqlx::Row;
-use uuid::Uuid;
 
 use super::error::ActionError;
 use super::list::JobPlace;
@@ -20,12 +19,12 @@ const PAGE: i32 = 1000;
 ///
 /// Each line is an object with the same members: `id`, `kind`, `version`, `queue`, `state`, `priority`, `key`, `unique_key`,
 /// `weight`, `attributes`, `args`, `output`, `attempts`, `failures`, `crashes`, `retries`, `max_crashes`, `created_at`,
-/// `finished_at`, `errors`, `cancelled`, `edited`, `parent`, `workflow`, `step` and `traceparent`. Times are in UTC, such as
-/// `2026-01-31T12:00:00.000000Z`. Arguments that the job redacts are `"[redacted]"`. An id that ended more than once has a line for each
-/// end.
+/// `finished_at`, `errors`, `cancelled`, `edited`, `parent`, `workflow`, `step`, `schedule`, `tick` and `traceparent`. Times are in UTC,
+/// such as `2026-01-31T12:00:00.000000Z`. Arguments that the job redacts are `"[redacted]"`. An id that ended more than once has a line
+/// for each end.
 ///
 /// It reads page by page, at most 1000 lines or about 8 MiB at a time, and keeps nothing else in memory. The order is that of the ids,
-/// within each shard. A job that ends meanwhile is in the export if its id comes after the place reached.
+/// within each shard, and of the ends of an id. A job that ends meanwhile is in the export if it comes after the place reached.
 ///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
@@ -47,11 +46,11 @@ const PAGE: i32 = 1000;
 pub struct Export<'c> {
     client: &'c Client,
     filter: Filter,
-    /// Lines that were read and not returned, each with its job.
-    lines: VecDeque<(Uuid, String)>,
+    /// Lines that were read and not returned, each with the place after it.
+    lines: VecDeque<(String, JobPlace)>,
     /// The place after these; `None` at the end.
     next: Option<JobPlace>,
-    /// The place after the last job all of whose lines were returned.
+    /// The place after the last line that was returned.
     reached: JobPlace,
 }
 
@@ -69,8 +68,7 @@ impl<'c> Export<'c> {
     }
 
     /// Returns the place up to which lines were returned, to go on there with [`after`](Self::after). It can be stored as a text. An
-    /// export that goes on after it loses no line. It repeats lines of an id that ended more than once, if some of them were
-    /// returned and others were not.
+    /// export that goes on after it loses no line and repeats none.
     #[must_use]
     pub fn place(&self) -> &JobPlace {
         &self.reached
@@ -85,10 +83,8 @@ impl<'c> Export<'c> {
     /// [`ActionError::Filter`] and [`ActionError::Database`].
     pub async fn next(&mut self) -> Result<Option<String>, ActionError> {
         loop {
-            if let Some((id, line)) = self.lines.pop_front() {
-                if self.lines.front().is_none_or(|(next, _)| *next != id) {
-                    self.reached = self.reached.with_id(id);
-                }
+            if let Some((line, place)) = self.lines.pop_front() {
+                self.reached = place;
                 return Ok(Some(line));
             }
             let Some(from) = self.next.clone() else { return Ok(None) };
@@ -112,14 +108,14 @@ impl<'c> Export<'c> {
         for row in &rows {
             let mut read = || -> Result<(), sqlx::Error> {
                 match row.try_get::<Option<String>, _>("line")? {
-                    Some(line) => lines.push_back((row.try_get("id")?, line)),
-                    None => next = row.try_get::<Option<String>, _>("next")?,
+                    Some(line) => lines.push_back((line, JobPlace::read(row.try_get("next")?))),
+                    None => next = row.try_get::<Option<String>, _>("next")?.map(JobPlace::read),
                 }
                 Ok(())
             };
             read().map_err(DatabaseError::Refused)?;
         }
-        (self.lines, self.next) = (lines, next.map(JobPlace::read));
+        (self.lines, self.next) = (lines, next);
         Ok(())
     }
 }

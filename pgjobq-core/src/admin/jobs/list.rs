@@ -65,13 +65,6 @@ impl JobPlace {
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// The place after a job, in the same list and shard.
-    pub(super) fn with_id(&self, id: Uuid) -> Self {
-        let mut parts = self.0.trim_start_matches('(').splitn(3, ',');
-        let (list, shard) = (parts.next().unwrap_or("1"), parts.next().unwrap_or("0"));
-        Self(format!("({list},{shard},,{id})"))
-    }
 }
 
 impl fmt::Display for JobPlace {
@@ -248,16 +241,6 @@ mod tests {
         let set = BTreeMap::from(set.map(|(name, value)| (name.to_owned(), value)));
         let stored = serde_json::to_string(&set).map(|json| json.replace("1e300", &format!("{:.0}", 1e300)));
         assert_eq!(stored.and_then(|json| attributes_of(&json)).ok(), Some(set));
-    }
-
-    #[test]
-    fn place_after_a_job_keeps_its_shard() {
-        let id = "0197d2a0-1f4e-7000-8000-000000000001".parse().unwrap_or_default();
-        for from in ["(1,7,,)", "(1,7,,01890a5d-ac96-774b-bcce-b302099a8057)"] {
-            let place = JobPlace(from.to_owned()).with_id(id);
-            assert_eq!(place.as_str(), format!("(1,7,,{id})"));
-            assert_eq!(place.to_string().parse(), Ok(place));
-        }
     }
 
     #[test]

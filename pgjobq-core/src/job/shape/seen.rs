@@ -118,10 +118,15 @@ impl Seen {
         false
     }
 
-    /// Describes what was read at a place and below it. `…` was not reached.
+    /// Describes what was read at a place and below it. `…` was not reached. Fields and variants are in the order of their names, because
+    /// the order in the code is no part of the stored form.
     pub(super) fn describe(&self, path: &str) -> String {
         let part = |name: &str| self.describe(&format!("{path}/{name}"));
         let list = |parts: Vec<String>| parts.join(", ");
+        let sorted = |mut parts: Vec<String>| {
+            parts.sort_unstable();
+            parts
+        };
         match self.places.get(path) {
             None => "…".to_owned(),
             Some(Place::Leaf(name) | Place::Again(name)) => (*name).to_owned(),
@@ -133,7 +138,7 @@ impl Seen {
             }
             Some(Place::Object(names)) => {
                 let fields = names.iter().map(|name| format!("{name}: {}", part(name))).collect();
-                format!("{{ {} }}", list(fields))
+                format!("{{ {} }}", list(sorted(fields)))
             }
             Some(Place::Choice(names)) => {
                 let variants =
@@ -142,7 +147,7 @@ impl Seen {
                         inside if inside.starts_with(['(', '{']) => format!("{name} {inside}"),
                         inside => format!("{name} ({inside})"),
                     });
-                variants.collect::<Vec<_>>().join(" | ")
+                sorted(variants.collect()).join(" | ")
             }
         }
     }

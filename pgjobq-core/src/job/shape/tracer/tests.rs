@@ -61,15 +61,40 @@ struct WithOdd {
 
 #[test]
 fn all_parts_of_a_type_are_described() {
-    let fit = "Crop | Pad (u8) | Named { name: Round | Sharp } | Sides (u8, u8)";
+    let fit = "Crop | Named { name: Round | Sharp } | Pad (u8) | Sides (u8, u8)";
     let shape =
-        format!("{{ id: string, size: (u32, u32), tags: [string], labels: {{string: f64?}}, fit: {fit} }}");
+        format!("{{ fit: {fit}, id: string, labels: {{string: f64?}}, size: (u32, u32), tags: [string] }}");
     assert_eq!(trace::<Picture>(), shape);
+}
+
+mod reordered {
+    use super::*;
+
+    #[derive(Deserialize)]
+    #[allow(dead_code)]
+    pub(super) struct Node {
+        after: bool,
+        value: i64,
+        children: Vec<Node>,
+    }
+
+    #[derive(Deserialize)]
+    #[allow(dead_code)]
+    pub(super) enum Edge {
+        Sharp,
+        Round,
+    }
+}
+
+#[test]
+fn order_of_fields_and_variants_is_no_part_of_the_shape() {
+    assert_eq!(trace::<Node>(), trace::<reordered::Node>());
+    assert_eq!(trace::<Edge>(), trace::<reordered::Edge>());
 }
 
 #[test]
 fn type_that_holds_itself_is_described_once() {
-    assert_eq!(trace::<Node>(), "{ value: i64, children: [Node], after: bool }");
+    assert_eq!(trace::<Node>(), "{ after: bool, children: [Node], value: i64 }");
 }
 
 #[derive(Deserialize)]
@@ -99,12 +124,12 @@ enum Outer {
 #[test]
 fn types_of_one_name_are_told_apart() {
     assert_eq!(trace::<Page<Page<u8>>>(), "{ items: [{ items: [u8] }] }");
-    assert_eq!(trace::<Outer>(), "One { id: u8 } | More ([Node])");
+    assert_eq!(trace::<Outer>(), "More ([Node]) | One { id: u8 }");
 }
 
 #[test]
 fn parts_behind_an_unknown_format_are_dots() {
-    assert_eq!(trace::<WithOdd>(), "{ maybe: string?, always: string, unreached: … }");
+    assert_eq!(trace::<WithOdd>(), "{ always: string, maybe: string?, unreached: … }");
 }
 
 #[test]
