@@ -42,12 +42,14 @@ impl Confirm {
             let preview = action.preview().await?;
             session.out.print(&PreviewJson::from(&preview), || &preview)?;
             let count = preview.count;
-            if count.jobs == 0 {
+            if count.exact && count.jobs == 0 {
                 return Err(Failure::Refused("no job matches that it would change".to_owned()));
             }
-            return Err(Failure::Unconfirmed(format!(
-                "nothing was changed: add --yes to change {count} jobs"
-            )));
+            let jobs = match count.jobs {
+                0 => "all jobs that match; a sample of the jobs had none of them".to_owned(),
+                _ => format!("{count} jobs"),
+            };
+            return Err(Failure::Unconfirmed(format!("nothing was changed: add --yes to change {jobs}")));
         }
         let report = self.carry_out(action).await?;
         session.out.print(&ActionJson::from(&report), || &report)?;

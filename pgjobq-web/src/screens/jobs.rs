@@ -100,7 +100,9 @@ impl Jobs {
         };
         let count = jobs.count().await?;
         self.jobs = page.jobs.into_iter().map(JobRow::new).collect();
-        (self.matching, self.exact) = (Count::new(count.jobs, count.exact), count.exact);
+        // An estimate may be lower than the jobs of the page.
+        let jobs = if count.exact { count.jobs } else { count.jobs.max(self.jobs.len() as u64) };
+        (self.matching, self.exact) = (Count::new(jobs, count.exact), count.exact);
         self.next = page.next.map(|place| place.to_string());
         Ok(())
     }
