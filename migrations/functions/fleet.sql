@@ -47,7 +47,9 @@ declare
     v_now timestamptz := clock_timestamp();
     f pgjobq.fleet;
 begin
-    select * into f from pgjobq.fleet;
+    if not pg_is_in_recovery() then     -- A standby has no unlogged tables.
+        select * into f from pgjobq.fleet;
+    end if;
     is_new := f.measured_at is null or f.measured_at <= v_now - p_max_age * interval '1 microsecond'
               or f.measured_at > v_now + interval '1 second';
     if is_new then
