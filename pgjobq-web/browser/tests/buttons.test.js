@@ -48,7 +48,7 @@ async function pressNext(page, pressed) {
   await button.click();
   await answered;
   await page.waitForLoadState();
-  const says = acts ? page.getByRole('status') : page.getByRole('heading', { level: 1 });
+  const says = acts ? page.locator('.said') : page.getByRole('heading', { level: 1 });
   assert((await says.textContent()).trim().length > 3, `${shapes[next]} says nothing`);
   assert.equal(await page.locator('.error[role=alert]').count(), 0, `${shapes[next]}: ${await page.locator('main').textContent()}`);
 }
