@@ -26,7 +26,7 @@ impl Screen for Action {
         let id = ActionId(params.required("id")?);
         let action = visit.board().client.action(id).progress().await?;
         let no_workers = visit.board().statistics.current().await?.fleet.workers == 0;
-        Ok(Self { visit, action: Row::new(action), no_workers })
+        Ok(Self { action: Row::new(&visit, action), no_workers, visit })
     }
 }
 
