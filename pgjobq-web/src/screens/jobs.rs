@@ -66,7 +66,7 @@ impl Screen for Jobs {
         let text = params.maybe("filter").unwrap_or("all").to_owned();
         let after: Option<JobPlace> = params.parsed("after")?;
         let order: Order = params.parsed("order")?.unwrap_or_default();
-        let snapshot = visit.board().statistics.current().await?;
+        let snapshot = visit.board().statistics.current().await.ok();
         let mut screen = Self {
             visit,
             error: None,
@@ -77,7 +77,7 @@ impl Screen for Jobs {
             next: None,
             is_first: after.is_none(),
             tabs: tabs(&text, order),
-            completions: completions("", &Names::of(&snapshot)),
+            completions: completions("", &Names::of(snapshot.as_deref())),
             filter: text,
         };
         match screen.list(after).await {

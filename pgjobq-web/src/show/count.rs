@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn estimate_of_zero_is_not_none() {
-        let words = [(0, true), (1, true), (1, false), (0, false)].map(|(n, exact)| Count::new(n, exact).of_jobs());
+        let words =
+            [(0, true), (1, true), (1, false), (0, false)].map(|(n, exact)| Count::new(n, exact).of_jobs());
         assert_eq!(words, ["0 jobs", "1 job", "~1 jobs", "perhaps some jobs"]);
         assert!(Count::exact(0).is_none() && !Count::new(0, false).is_none());
     }
