@@ -58,7 +58,9 @@ async fn shows_and_changes_nothing(client: &Client, waiting: &JobHandle<i64>, en
     assert_eq!((stats.scheduled, stats.ready, stats.completed_per_minute), (1, 0, 0.0));
     assert_eq!(client.throughput().await.unwrap(), [Throughput::default(); 20]);
     let fleet = client.fleet_state_unstored(Duration::from_secs(60)).await.unwrap();
-    assert_eq!((fleet.workers, fleet.queues[0].scheduled), (0, 1));
+    assert_eq!((fleet.workers, fleet.queues.iter().map(|queue| queue.scheduled).sum::<u64>()), (0, 1));
+    client.fleet_limits().await.unwrap();
+    assert!(client.workers().await.unwrap().is_empty());
     let stored = client.fleet_state(Duration::from_secs(60)).await;
     assert!(matches!(stored, Err(DatabaseError::ReadOnly(_))), "{stored:?}");
     assert_eq!(client.cancelled_jobs().list(9).await.unwrap()[0].id, ended.id());
