@@ -82,7 +82,7 @@ fn files_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
         let (path, kind, name) = entry.and_then(|it| Ok((it.path(), it.file_type()?, it.file_name())))?;
         if kind.is_file() {
             files.push(path);
-        } else if kind.is_dir() && name != "target" && name != ".git" {
+        } else if kind.is_dir() && !["target", "node_modules", ".git"].iter().any(|other| name == *other) {
             files.extend(files_in(&path)?); // Symbolic links are not followed.
         }
     }

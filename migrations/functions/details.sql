@@ -7,7 +7,7 @@
 create or replace function pgjobq.job_details(p_shard smallint, p_job uuid, p_most int)
 returns table (priority smallint, key text, attributes text, args text, output text, errors text,
                retries smallint, max_crashes smallint, expires_at bigint, claimed_at bigint, worker text,
-               traceparent text, parent uuid, workflow uuid, step int)
+               traceparent text, parent uuid, workflow uuid, step int, schedule text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
     j pgjobq.jobs;
@@ -26,7 +26,7 @@ begin
             j.max_crashes::smallint, pgjobq.micros(j.expires_at), pgjobq.micros(l.claimed_at),
             (select w.name from pgjobq.workers w where w.shard = p_shard and w.id = l.worker),
             j.meta->>'traceparent', (j.meta->>'parent')::uuid, pgjobq.workflow_of(j.meta),
-            pgjobq.number_of_step(j.meta);
+            pgjobq.number_of_step(j.meta), j.meta->>'schedule';
         return;
     end if;
     select e.* into f from pgjobq.finished e
@@ -37,7 +37,7 @@ begin
             pgjobq.printed(f.output, p_most),
             pgjobq.readable(f.errors), f.retries, f.max_crashes, null::bigint, null::bigint, null::text,
             f.meta->>'traceparent', (f.meta->>'parent')::uuid, pgjobq.workflow_of(f.meta),
-            pgjobq.number_of_step(f.meta);
+            pgjobq.number_of_step(f.meta), f.meta->>'schedule';
     end if;
 end $$;
 

@@ -12,6 +12,9 @@ declare
     v_before timestamptz := v_now - p_max_age * interval '1 microsecond';
     f pgjobq.fleet;
 begin
+    if pg_is_in_recovery() then
+        raise 'a standby stores no state of the fleet' using errcode = 'read_only_sql_transaction';
+    end if;
     select * into f from pgjobq.fleet;
     is_new := false;
     if f.measured_at is null or f.measured_at <= v_before or f.measured_at > v_now + interval '1 second' then
@@ -47,7 +50,9 @@ declare
     v_now timestamptz := clock_timestamp();
     f pgjobq.fleet;
 begin
-    select * into f from pgjobq.fleet;
+    if not pg_is_in_recovery() then     -- A standby has no unlogged tables.
+        select * into f from pgjobq.fleet;
+    end if;
     is_new := f.measured_at is null or f.measured_at <= v_now - p_max_age * interval '1 microsecond'
               or f.measured_at > v_now + interval '1 second';
     if is_new then

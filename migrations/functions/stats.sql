@@ -49,6 +49,24 @@ end $$;
 
 comment on function pgjobq.queue_stats is 'Internal. The state of a queue in one shard.';
 
+-- The attempts of the last ten minutes that ended, in spans of `p_seconds`, numbered from the latest.
+create or replace function pgjobq.ended_attempts(
+    p_seconds int, out span int, out completed bigint, out failed bigint)
+returns setof record language plpgsql stable rows 20 set search_path = pg_catalog, pg_temp as $$
+begin
+    if pg_is_in_recovery() then
+        return;     -- A standby has no unlogged tables.
+    end if;
+    return query
+        select floor(extract(epoch from clock_timestamp() - r.at) / p_seconds)::int, sum(r.completed)::bigint,
+               sum(r.failed)::bigint
+          from pgjobq.rates r
+         where r.at > clock_timestamp() - interval '10 minutes' and r.at <= clock_timestamp()
+         group by 1 order by 1;
+end $$;
+
+comment on function pgjobq.ended_attempts is 'Internal. The attempts that ended during the last ten minutes.';
+
 -- The scheduled jobs of some queues, with one walk in each shard, because no index has a queue's scheduled
 -- jobs. A walk ends after ten thousand jobs: then the counts are the planner's estimates, if those are
 -- higher, and `exact` is false.

@@ -42,10 +42,14 @@ impl Confirm {
         let action = self.with_options(action);
         if !self.yes {
             let preview = action.preview().await?;
-            let count = &preview.count;
-            let unchanged = match count.jobs {
-                0 => Failure::Refused("no job matches that it would change".to_owned()),
-                _ => Failure::Unconfirmed(format!("nothing was changed: add --yes to change {count} jobs")),
+            let count = preview.count;
+            let jobs = match count.jobs {
+                0 => "all jobs that match; a sample of the jobs had none of them".to_owned(),
+                _ => format!("{count} jobs"),
+            };
+            let unchanged = match count.exact && count.jobs == 0 {
+                true => Failure::Refused("no job matches that it would change".to_owned()),
+                false => Failure::Unconfirmed(format!("nothing was changed: add --yes to change {jobs}")),
             };
             let printed = session.out.print(&PreviewJson::from(&preview), || &preview);
             return Failure::verdict(printed, Err(unchanged));

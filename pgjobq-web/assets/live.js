@@ -7,10 +7,12 @@
     get: (name) => { try { return localStorage.getItem(name); } catch { return null; } },
     set: (name, value) => { try { localStorage.setItem(name, value); } catch { /* A private window. */ } },
   };
-  const button = $('#live');
+  const [button, stale] = [$('#live'), $('#stale')];
   let live = store.get('pgjobq-live') !== 'off';
   let ticks = 0;
   let loading = false;
+  let failures = 0;
+  let loadedAt = new Date();
 
   // A part is left alone while somebody works in it: a choice, a focus, or an open detail would be lost.
   const busy = (part) =>
@@ -23,14 +25,26 @@
     loading = true;
     try {
       const answer = await fetch(location.href, { headers: { accept: 'text/html' }, redirect: 'error' });
-      if (!answer.ok) return;
+      if (!answer.ok) throw new Error(answer.statusText);
       const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
       for (const part of parts) {
         const fresh = page.getElementById(part.id);
         if (fresh && live && !busy(part)) part.replaceWith(fresh);
       }
       begin();
-    } catch { /* The next tick tries again. */ } finally { loading = false; }
+      succeeded();
+    } catch { failed(); /* The next tick tries again. */ } finally { loading = false; }
+  }
+
+  // A page says since when it is not up to date, because it goes on to look like one that is.
+  function succeeded() {
+    [failures, loadedAt] = [0, new Date()];
+    show();
+  }
+
+  function failed() {
+    failures += 1;
+    show();
   }
 
   // One stream of events while somebody looks: a browser has few connections, and the server few places.
@@ -42,10 +56,15 @@
       events = null;
     } else if (events === null) {
       const stream = events = new EventSource('events');
+      let opened = false; // Each stream ends after a while, and is opened again.
+      stream.addEventListener('open', () => { opened = true; });
       stream.addEventListener('tick', () => { ticks += 1; update(); });
       // A browser does not ask again after an answer that is no stream.
       stream.addEventListener('error', () => {
-        if (events !== stream || stream.readyState !== EventSource.CLOSED) return;
+        if (events !== stream) return;
+        if (!opened) failed();
+        opened = false;
+        if (stream.readyState !== EventSource.CLOSED) return;
         events = null;
         setTimeout(listen, 30000);
       });
@@ -63,6 +82,8 @@
     button.hidden = $('[data-live]') === null;
     button.setAttribute('aria-pressed', String(live));
     button.textContent = live ? 'Live' : 'Paused';
+    const since = loadedAt.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+    stale.textContent = live && failures > 1 ? `Not updated since ${since}` : '';
     button.title = live ? 'Stop the updates of this page (p)' : 'Update this page again (p)';
   }
 

@@ -12,13 +12,13 @@ use crate::hosts::Hosts;
 use crate::problem::Problem;
 use crate::statistics::Statistics;
 
-/// The default age at which the statistics are measured anew.
-pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
 /// The timeout of each statement, and of the wait for a turn.
 pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The number of requests that use the database at once. So a dashboard that many look at leaves connections of the pool to the
+/// The number of screens that use the database at once. So a dashboard that many look at leaves connections of the pool to the
 /// application.
-const MOST_REQUESTS: usize = 4;
+const MOST_SCREENS: usize = 4;
+/// The number of actions that do. Slow screens do not keep them waiting.
+const MOST_ACTIONS: usize = 2;
 /// The number of streams of events that are open at once. Each is a connection of the application.
 const MOST_STREAMS: usize = 256;
 
@@ -34,7 +34,8 @@ pub(crate) struct Board {
     pub(crate) interval: Duration,
     pub(crate) statement_timeout: Duration,
     pub(crate) statistics: Statistics,
-    turns: Arc<Semaphore>,
+    screens: Arc<Semaphore>,
+    actions: Arc<Semaphore>,
     streams: Arc<Semaphore>,
 }
 
@@ -51,7 +52,6 @@ impl Board {
     pub(crate) fn new(client: Client, auth: Auth, hosts: Hosts, settings: Settings) -> Arc<Self> {
         let Settings { title, read_only, origins, interval, statement_timeout } = settings;
         let statistics = Statistics::new(client.clone(), interval, read_only);
-        let turns = Arc::new(Semaphore::new(MOST_REQUESTS));
         Arc::new(Self {
             client,
             auth,
@@ -62,17 +62,32 @@ impl Board {
             interval,
             statement_timeout,
             statistics,
-            turns,
+            screens: Arc::new(Semaphore::new(MOST_SCREENS)),
+            actions: Arc::new(Semaphore::new(MOST_ACTIONS)),
             streams: Arc::new(Semaphore::new(MOST_STREAMS)),
         })
     }
 
-    /// Waits until few enough other requests use the database.
+    /// Waits until few enough other screens use the database.
     pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        match timeout(self.statement_timeout, Arc::clone(&self.turns).acquire_owned()).await {
+        self.turn_of(&self.screens).await
+    }
+
+    /// Waits until few enough other actions use the database.
+    pub(crate) async fn turn_to_act(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        self.turn_of(&self.actions).await
+    }
+
+    async fn turn_of(&self, turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
+        match timeout(self.statement_timeout, Arc::clone(turns).acquire_owned()).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) | Err(_) => Err(Problem::Busy),
         }
+    }
+
+    /// Returns whether it is known that no worker runs.
+    pub(crate) async fn no_workers(&self) -> bool {
+        self.statistics.current().await.is_ok_and(|snapshot| snapshot.fleet.workers == 0)
     }
 
     /// Returns the place of one more stream of events, unless all are taken.

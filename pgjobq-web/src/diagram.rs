@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::show::link::link;
+
 /// The largest number of steps that a page draws and lists.
 pub(crate) const MOST_STEPS: usize = 400;
 const STEP_WIDTH: usize = 184;
@@ -28,6 +30,13 @@ pub(crate) struct Step {
     pub(crate) kind: String,
     pub(crate) role: Option<String>,
     pub(crate) state: Option<String>,
+    pub(crate) job: Option<String>,
+}
+
+impl Step {
+    pub(crate) fn job_link(&self) -> Option<String> {
+        self.job.as_ref().map(|id| link("job", &[("id", id)]))
+    }
 }
 
 #[derive(Deserialize, Serialize)]
@@ -154,7 +163,8 @@ mod tests {
     use super::*;
 
     fn graph(steps: u32, edges: &[(u32, u32)]) -> Graph {
-        let step = |n| Step { n, name: format!("step {n}"), kind: "k".into(), role: None, state: None };
+        let step =
+            |n| Step { n, name: format!("step {n}"), kind: "k".into(), role: None, state: None, job: None };
         let edge = |(parent, child): &(u32, u32)| Edge {
             parent: *parent,
             child: *child,

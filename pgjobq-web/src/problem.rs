@@ -1,5 +1,7 @@
 //! What can go wrong with a request.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use pgjobq::{ActionError, DatabaseError, HandleError, PauseError, RetryError, ScheduleError};
 
@@ -31,7 +33,7 @@ pub(crate) enum Problem {
     #[error("too many others use the dashboard just now: try again")]
     Busy,
     #[error("{0}")]
-    Database(DatabaseError),
+    Database(Arc<DatabaseError>),
 }
 
 /// The SQLSTATE of a statement that met its timeout.
@@ -42,11 +44,12 @@ impl Problem {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
-            Self::NotAllowed(_)
-            | Self::OtherOrigin
-            | Self::OtherHost(_)
-            | Self::Forged
-            | Self::Database(DatabaseError::NoPermission { .. }) => StatusCode::FORBIDDEN,
+            Self::NotAllowed(_) | Self::OtherOrigin | Self::OtherHost(_) | Self::Forged => {
+                StatusCode::FORBIDDEN
+            }
+            Self::Database(error) if matches!(**error, DatabaseError::NoPermission { .. }) => {
+                StatusCode::FORBIDDEN
+            }
             Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow | Self::Busy | Self::Database(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -67,6 +70,12 @@ impl Problem {
 
 impl From<DatabaseError> for Problem {
     fn from(error: DatabaseError) -> Self {
+        Arc::new(error).into()
+    }
+}
+
+impl From<Arc<DatabaseError>> for Problem {
+    fn from(error: Arc<DatabaseError>) -> Self {
         if error.code().as_deref() == Some(CANCELED) { Self::TooSlow } else { Self::Database(error) }
     }
 }
@@ -112,7 +121,7 @@ impl From<RetryError> for Problem {
 impl From<ScheduleError> for Problem {
     fn from(error: ScheduleError) -> Self {
         match error {
-            ScheduleError::Database(error) => error.into(),
+            ScheduleError::Database(error) | ScheduleError::NotEnqueued { error, .. } => error.into(),
             ScheduleError::Unknown(name) => {
                 Self::NotFound(format!("there is no schedule `{name}`, or none any more"))
             }

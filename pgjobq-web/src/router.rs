@@ -12,8 +12,9 @@ use axum::routing::get;
 use pgjobq::Client;
 
 use crate::auth::Auth;
-use crate::board::{Board, INTERVAL, STATEMENT_TIMEOUT, Settings};
+use crate::board::{Board, STATEMENT_TIMEOUT, Settings};
 use crate::hosts::Hosts;
+use crate::statistics::INTERVAL;
 use crate::user::User;
 use crate::{acts, assets, enter, events, headers, screens};
 

@@ -21,6 +21,11 @@ use crate::visit::Visit;
 pub(crate) trait Screen: Template + Serialize + Sized + Send + 'static {
     /// Loads what it shows.
     fn load(visit: Visit, params: Params) -> impl Future<Output = Result<Self, Problem>> + Send;
+
+    /// Returns it if all that it shows is at hand, so that it need not wait for a turn at the database.
+    fn at_hand(_: &Visit) -> Option<Self> {
+        None
+    }
 }
 
 /// Adds a screen: as a page at this path, and as JSON at the same path below `/api`.
@@ -44,6 +49,9 @@ async fn json<S: Screen>(Extension(visit): Extension<Visit>, uri: Uri) -> Respon
 }
 
 async fn load<S: Screen>(visit: &Visit, uri: &Uri) -> Result<S, Problem> {
+    if let Some(screen) = S::at_hand(visit) {
+        return Ok(screen);
+    }
     let params = Params::of_form(uri.query().unwrap_or_default().as_bytes());
     let turn = visit.board().turn().await?;
     to_its_end(turn, visit.board().statement_timeout, S::load(visit.clone(), params)).await

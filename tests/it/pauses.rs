@@ -285,6 +285,12 @@ async fn reason_beyond_the_database_encoding_is_escaped() {
         queue.change().limit(3).by("✗").await.unwrap();
         let settings = queue.settings().await.unwrap().unwrap();
         assert_eq!(settings.limit.by_operator.unwrap().by, "\\u{2717}");
+        for outcome in ["zoë: done", "no ✗"] {
+            db.client.audit("cancel", "all").note().await.unwrap().end(outcome).await.unwrap();
+        }
+        let records = db.client.audit_records(None, 2).await.unwrap();
+        let outcomes: Vec<_> = records.iter().filter_map(|record| record.outcome.as_deref()).collect();
+        assert_eq!(outcomes, ["no \\u{2717}", "zoë: done"]);
         let cancelled = db.client.jobs(all()).cancel().by("✗").because("no ✗").await.unwrap();
         assert_eq!((cancelled.reason.as_deref(), &*cancelled.asked_by), (Some("no \\u{2717}"), "\\u{2717}"));
     })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pgjobq::dev::{Server, ServerOptions};
 use pgjobq::prelude::*;
-use pgjobq::{CancelOutcome, Cause, DatabaseError, HandleError, JobState};
+use pgjobq::{CancelOutcome, Cause, DatabaseError, HandleError, JobState, Throughput};
 
 use crate::harness::in_time;
 use crate::lifecycle::double;
@@ -56,6 +56,13 @@ async fn shows_and_changes_nothing(client: &Client, waiting: &JobHandle<i64>, en
     assert_eq!(ended.explain(client).await.unwrap().reasons[0].code, "cancelled");
     let stats = client.queue("default").stats().await.unwrap().unwrap();
     assert_eq!((stats.scheduled, stats.ready, stats.completed_per_minute), (1, 0, 0.0));
+    assert_eq!(client.throughput().await.unwrap(), [Throughput::default(); 20]);
+    let fleet = client.fleet_state_unstored(Duration::from_secs(60)).await.unwrap();
+    assert_eq!((fleet.workers, fleet.queues.iter().map(|queue| queue.scheduled).sum::<u64>()), (0, 1));
+    client.fleet_limits().await.unwrap();
+    assert!(client.workers().await.unwrap().is_empty());
+    let stored = client.fleet_state(Duration::from_secs(60)).await;
+    assert!(matches!(stored, Err(DatabaseError::ReadOnly(_))), "{stored:?}");
     assert_eq!(client.cancelled_jobs().list(9).await.unwrap()[0].id, ended.id());
     assert_eq!(ended.wait_timeout(client, Duration::from_secs(60)).await.unwrap(), Outcome::Cancelled);
     let refused = [

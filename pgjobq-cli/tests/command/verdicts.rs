@@ -22,6 +22,15 @@ async fn action_that_changes_no_job_ends_with_1() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn estimate_of_no_job_asks_for_a_confirmation() {
+    let stage = Stage::new().await;
+    stage.text("(select count(pgjobq.enqueue('k', '{}')) from generate_series(1, 10500))").await;
+    let ran = stage.pgjobq(&["cancel", "attempts > 2"]);
+    assert!(ran.stderr.contains("add --yes to change all jobs that match"), "{} {}", ran.code, ran.stderr);
+    stage.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dropped_job_ends_with_1() {
     let stage = Stage::new().await;
     stage.client.queue("full").bounded(1).save().await.unwrap();

@@ -158,10 +158,16 @@ impl NotedAudit<'_> {
     ///
     /// If the database cannot be reached, or refuses the statement.
     pub async fn end(self, outcome: &str) -> Result<(), DatabaseError> {
-        let shared = self.client.shared();
         let outcome = outcome.replace('\0', "");
-        let outcome = to_ascii(&outcome).unwrap_or(outcome);
-        shared.write(&shared.sql.end_audit, &[&self.id.0, &outcome.as_str()]).await.map(drop)
+        match (self.write(&outcome).await, to_ascii(&outcome)) {
+            (Err(error), Some(escaped)) if error.is_untranslatable() => self.write(&escaped).await,
+            (written, _) => written,
+        }
+    }
+
+    async fn write(&self, outcome: &str) -> Result<(), DatabaseError> {
+        let shared = self.client.shared();
+        shared.write(&shared.sql.end_audit, &[&self.id.0, &outcome]).await.map(drop)
     }
 }
 

@@ -57,6 +57,8 @@ pub struct JobDetails {
     pub enqueued_by: Option<JobId>,
     /// The workflow of which it is a step, and the number of the step.
     pub step_of: Option<(WorkflowId, u32)>,
+    /// The schedule that has enqueued it.
+    pub schedule: Option<String>,
 }
 
 impl Job<'_> {
@@ -111,6 +113,7 @@ impl JobDetails {
             traceparent: row.try_get("traceparent")?,
             enqueued_by: row.try_get::<Option<Uuid>, _>("parent")?.map(JobId::from),
             step_of: workflow.zip(step).map(|(id, step)| (WorkflowId::from(id), step.unsigned_abs())),
+            schedule: row.try_get("schedule")?,
         })
     }
 }

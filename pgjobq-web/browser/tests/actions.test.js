@@ -24,8 +24,8 @@ const ON_MANY = [
   { from: 'dead', button: 'Requeue', is: (job) => job.state === 'ready' },
   { from: 'scheduled', button: 'Run now', is: (job) => job.state === 'ready' },
   { from: 'ready', button: 'Cancel', is: (job) => job.state === 'cancelled' },
-  { from: 'scheduled', button: 'Priority', choose: () => 'high', is: (job) => job.priority === 'high' },
-  { from: 'ready', button: 'Move', choose: (lot) => `${lot}.shelf`, is: (job, lot) => job.queue === `${lot}.shelf` },
+  { from: 'scheduled', button: 'Priority', choose: (box) => box.selectOption('high'), is: (job) => job.priority === 'high' },
+  { from: 'ready', button: 'Move', choose: (box, lot) => box.fill(`${lot}.shelf`), is: (job, lot) => job.queue === `${lot}.shelf` },
   { from: 'completed', button: 'Delete', is: (job) => job === undefined },
 ];
 
@@ -63,7 +63,7 @@ async function actOnMany(page, lot, { from, button, choose, is }) {
   for (const id of ids) await page.getByLabel(`Choose the job ${id}`).check();
   await press(page, button);
   await page.getByRole('heading', { name: / 2 jobs\?/ }).waitFor();
-  if (choose) await page.getByRole('combobox').selectOption(choose(lot));
+  if (choose) await choose(page.getByRole('combobox'), lot);
   await page.getByLabel('Reason').fill('as a test');
   await page.locator('button.main').click();
   await done(page, 2);
@@ -180,12 +180,12 @@ async function pressWhenShown(page, path, name) {
 
 /** Waits for a page that says this. */
 async function said(page, text) {
-  await page.getByRole('status').filter({ hasText: text }).waitFor();
+  await page.locator('.said').filter({ hasText: text }).waitFor();
 }
 
 /** Waits for the page of a new action, and returns its number. */
 async function started(page) {
-  await page.getByRole('status').filter({ hasText: /^Action \d+ has started\.$/ }).waitFor();
+  await page.locator('.said').filter({ hasText: /^Action \d+ has started\.$/ }).waitFor();
   return new URL(page.url()).searchParams.get('id');
 }
 

@@ -12,8 +12,9 @@ function page(hasLive = true) {
   const listen = (of) => (name, handler) => { (of[name] ??= []).push(handler); };
   const button = { listeners: {}, setAttribute() {}, hidden: false };
   button.addEventListener = listen(button.listeners);
+  const stale = { textContent: '' };
   const part = { dataset: { live: '2' }, id: 'part', contains: () => false, querySelector: () => null };
-  const found = (selector) => (selector === '#live' ? button : selector === '[data-live]' && hasLive ? part : null);
+  const found = (selector) => (selector === '#live' ? button : selector === '#stale' ? stale : selector === '[data-live]' && hasLive ? part : null);
   const document = {
     hidden: false,
     querySelector: found,
@@ -29,17 +30,21 @@ function page(hasLive = true) {
     constructor(url) { streams.push(Object.assign(this, { url })); }
     close() { this.readyState = EventSource.CLOSED; }
   }
-  const [timers, loads] = [[], []];
+  const [timers, loads, server] = [[], [], { answers: false }];
   const context = {
     document, EventSource, URL, location: { href: 'jobs' },
     localStorage: { getItem: () => null, setItem() {} },
     getSelection: () => ({ toString: () => '' }),
     setTimeout: (handler) => timers.push(handler),
-    fetch: async (url) => { loads.push(url); return { ok: false }; },
+    fetch: async (url) => {
+      loads.push(url);
+      return { ok: server.answers, text: async () => '' };
+    },
+    DOMParser: class { parseFromString = () => ({ getElementById: () => null }); },
   };
   runInContext(script, createContext(context));
   return {
-    document, streams, timers, loads,
+    document, streams, timers, loads, stale, server,
     open: () => streams.filter((stream) => stream.readyState !== EventSource.CLOSED).length,
     look(isShown) { document.hidden = !isShown; listeners.visibilitychange.forEach((handler) => handler()); },
     pause: () => button.listeners.click.forEach((handler) => handler()),
@@ -100,4 +105,45 @@ test('closed stream of a hidden page stays closed', () => {
   look(false);
   timers.forEach((handler) => handler());
   assert.equal(open(), 0);
+});
+
+const settled = () => new Promise((done) => { setImmediate(done); });
+
+test('page says since when it is not updated, until it is', async () => {
+  const { streams, stale, server, fire } = page();
+  const tick = async () => {
+    fire(streams[0], 'tick');
+    fire(streams[0], 'tick');
+    await settled();
+  };
+  fire(streams[0], 'open');
+  await tick();
+  assert.equal(stale.textContent, '');
+  await tick();
+  assert.match(stale.textContent, /^Not updated since \d/);
+  server.answers = true;
+  await tick();
+  assert.equal(stale.textContent, '');
+});
+
+test('page whose stream cannot be opened says so', () => {
+  const { streams, timers, stale, fire } = page();
+  const refuse = (stream) => {
+    stream.close();
+    fire(stream, 'error');
+  };
+  refuse(streams[0]);
+  assert.equal(stale.textContent, '');
+  timers.forEach((handler) => handler());
+  refuse(streams[1]);
+  assert.match(stale.textContent, /^Not updated since \d/);
+});
+
+test('end of a stream is no failure', () => {
+  const { streams, stale, fire } = page();
+  for (let streamed = 0; streamed < 5; streamed += 1) {
+    fire(streams[0], 'open');
+    fire(streams[0], 'error');
+  }
+  assert.equal(stale.textContent, '');
 });

@@ -69,6 +69,7 @@ impl Act for Pause {
             pausing = pausing.because(&**reason);
         }
         pausing.by(visit.name()).await?;
+        visit.board().statistics.note_change();
         let outcome = format!("The {} `{}` is paused.", self.scope.as_str(), self.name);
         Ok(Done::new(outcome, self.scope.page(&self.name)))
     }
@@ -94,6 +95,7 @@ impl Act for Resume {
             Scope::Queue => client.queue(&*self.name).resume().await?,
             Scope::Kind => client.kind(&*self.name).resume().await?,
         };
+        visit.board().statistics.note_change();
         let is = if resumed { "goes on" } else { "was not paused" };
         let outcome = format!("The {} `{}` {is}.", self.scope.as_str(), self.name);
         Ok(Done::new(outcome, self.scope.page(&self.name)))

@@ -2,17 +2,19 @@
 
 use crate::statistics::Snapshot;
 
-/// The names that a filter may compare with.
+/// The names that a filter may compare with, as far as they are known.
 pub(crate) struct Names<'n> {
     pub(crate) queues: Vec<&'n str>,
     pub(crate) kinds: Vec<&'n str>,
 }
 
 impl<'n> Names<'n> {
-    pub(crate) fn of(snapshot: &'n Snapshot) -> Self {
+    /// Returns those of a snapshot, or none without one.
+    pub(crate) fn of(snapshot: Option<&'n Snapshot>) -> Self {
+        let (queues, kinds) = snapshot.map_or((&[][..], &[][..]), |of| (&of.fleet.queues, &of.kinds));
         Self {
-            queues: snapshot.fleet.queues.iter().map(|queue| &*queue.queue).collect(),
-            kinds: snapshot.kinds.iter().map(|kind| &**kind).collect(),
+            queues: queues.iter().map(|queue| &*queue.queue).collect(),
+            kinds: kinds.iter().map(|kind| &**kind).collect(),
         }
     }
 }

@@ -25,8 +25,8 @@ impl Screen for Action {
     async fn load(visit: Visit, params: Params) -> Result<Self, Problem> {
         let id = ActionId(params.required("id")?);
         let action = visit.board().client.action(id).progress().await?;
-        let no_workers = visit.board().statistics.current().await?.fleet.workers == 0;
-        Ok(Self { visit, action: Row::new(action), no_workers })
+        let no_workers = visit.board().no_workers().await;
+        Ok(Self { action: Row::new(&visit, action), no_workers, visit })
     }
 }
 

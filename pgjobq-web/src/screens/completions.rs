@@ -27,11 +27,13 @@ pub(crate) async fn completions(Extension(visit): Extension<Visit>, uri: Uri) ->
 }
 
 async fn of(visit: &Visit, text: &str) -> Result<Vec<String>, Problem> {
-    let turn = visit.board().turn().await?;
-    let (limit, visit, text) = (visit.board().statement_timeout, visit.clone(), text.to_owned());
-    to_its_end(turn, limit, async move {
-        let snapshot = visit.board().statistics.current().await?;
-        Ok(completion::completions(&text, &Names::of(&snapshot)))
-    })
-    .await
+    let snapshot = match visit.board().statistics.at_hand() {
+        Some(snapshot) => snapshot,
+        None => {
+            let turn = visit.board().turn().await?;
+            let (limit, visit) = (visit.board().statement_timeout, visit.clone());
+            to_its_end(turn, limit, async move { visit.board().statistics.current().await }).await?
+        }
+    };
+    Ok(completion::completions(text, &Names::of(Some(&snapshot))))
 }

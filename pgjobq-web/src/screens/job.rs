@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::badge::Badge;
+use super::neighbours::Neighbours;
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::screen::Screen;
@@ -48,6 +49,11 @@ pub(crate) struct Job {
     trace_id: Option<String>,
     workflow: Option<String>,
     step: Option<u32>,
+    /// The steps before and behind it. Those of a workflow that no page draws are left out.
+    #[serde(flatten)]
+    neighbours: Option<Neighbours>,
+    /// The schedule that has enqueued it.
+    schedule: Option<String>,
     /// The reasons why it is not running, or that it runs, or how it ended.
     why: Vec<Why>,
     /// The failed attempts, the latest first.
@@ -110,12 +116,16 @@ impl Screen for Job {
         let details = client.job(id).details().await?.ok_or_else(missing)?;
         let why = client.explain(id).await?.reasons.into_iter();
         let why = why.map(|reason| Why { code: reason.code, sentence: reason.sentence }).collect();
-        Ok(Self::new(visit, details, why))
+        let neighbours = match details.step_of {
+            Some((workflow, n)) => Neighbours::of(visit.board(), workflow, n).await?,
+            None => None,
+        };
+        Ok(Self::new(visit, details, why, neighbours))
     }
 }
 
 impl Job {
-    fn new(visit: Visit, job: JobDetails, why: Vec<Why>) -> Self {
+    fn new(visit: Visit, job: JobDetails, why: Vec<Why>, neighbours: Option<Neighbours>) -> Self {
         let status = job.status;
         let may_see = visit.may(Permission::SeeArguments);
         let (args, output) = (Some(job.args).filter(|_| may_see), job.output.filter(|_| may_see));
@@ -149,6 +159,8 @@ impl Job {
             trace_id: job.traceparent.as_deref().and_then(trace_id),
             workflow: workflow.map(|id| id.to_string()),
             step,
+            neighbours,
+            schedule: job.schedule,
             why,
             failed_attempts: job.errors.into_iter().rev().map(Failed::new).collect(),
             shown_args: args.as_deref().map(Text::new),
@@ -202,6 +214,10 @@ impl Job {
 
     fn workflow_link(&self, id: &str) -> String {
         link("workflow", &[("id", id)])
+    }
+
+    fn schedule_link(&self, name: &str) -> String {
+        link("schedule", &[("name", name)])
     }
 
     fn json_link(&self) -> String {

@@ -66,7 +66,7 @@ impl Screen for Jobs {
         let text = params.maybe("filter").unwrap_or("all").to_owned();
         let after: Option<JobPlace> = params.parsed("after")?;
         let order: Order = params.parsed("order")?.unwrap_or_default();
-        let snapshot = visit.board().statistics.current().await?;
+        let snapshot = visit.board().statistics.current().await.ok();
         let mut screen = Self {
             visit,
             error: None,
@@ -77,7 +77,7 @@ impl Screen for Jobs {
             next: None,
             is_first: after.is_none(),
             tabs: tabs(&text, order),
-            completions: completions("", &Names::of(&snapshot)),
+            completions: completions("", &Names::of(snapshot.as_deref())),
             filter: text,
         };
         match screen.list(after).await {
@@ -100,7 +100,9 @@ impl Jobs {
         };
         let count = jobs.count().await?;
         self.jobs = page.jobs.into_iter().map(JobRow::new).collect();
-        (self.matching, self.exact) = (Count::new(count.jobs, count.exact), count.exact);
+        // An estimate may be lower than the jobs of the page.
+        let jobs = if count.exact { count.jobs } else { count.jobs.max(self.jobs.len() as u64) };
+        (self.matching, self.exact) = (Count::new(jobs, count.exact), count.exact);
         self.next = page.next.map(|place| place.to_string());
         Ok(())
     }

@@ -11,6 +11,7 @@ mod job_row;
 mod jobs;
 mod kinds;
 mod limits;
+mod neighbours;
 mod overview;
 mod preview;
 mod queue;

@@ -16,6 +16,7 @@ use crate::show::count::Count;
 use crate::show::link::jobs;
 use crate::show::moment::Moment;
 use crate::show::span::Span;
+use crate::statistics::Snapshot;
 use crate::visit::Visit;
 
 #[derive(Template, Serialize)]
@@ -47,12 +48,23 @@ pub(crate) struct Overview {
 impl Screen for Overview {
     async fn load(visit: Visit, _: Params) -> Result<Self, Problem> {
         let snapshot = visit.board().statistics.current().await?;
+        Ok(Self::of(visit, &snapshot))
+    }
+
+    fn at_hand(visit: &Visit) -> Option<Self> {
+        let snapshot = visit.board().statistics.at_hand()?;
+        Some(Self::of(visit.clone(), &snapshot))
+    }
+}
+
+impl Overview {
+    fn of(visit: Visit, snapshot: &Snapshot) -> Self {
         let queues = &snapshot.fleet.queues;
         let exact = queues.iter().all(|queue| queue.exact);
         let sum = |of: fn(&QueueState) -> u64| Count::new(queues.iter().map(of).sum(), exact);
         let jobs_in = |in_state| jobs(&state(in_state));
         let mut chart = Chart::new(&snapshot.throughput);
-        Ok(Self {
+        Self {
             measured_at: Moment(snapshot.at),
             ready: sum(|queue| queue.ready),
             running: sum(|queue| queue.running),
@@ -61,14 +73,14 @@ impl Screen for Overview {
             dead: sum(|queue| queue.dead),
             workers: Count::exact(snapshot.fleet.workers),
             oldest: queues.iter().filter_map(|queue| queue.oldest).max().map(Span),
-            warnings: warnings::of(&snapshot.fleet),
+            warnings: warnings::of(snapshot),
             throughput: std::mem::take(&mut chart.bars),
             chart,
-            queues: QueueRow::all(&snapshot),
+            queues: QueueRow::all(snapshot),
             ready_link: jobs_in(JobState::Ready),
             running_link: jobs_in(JobState::Running),
             scheduled_link: jobs_in(JobState::Scheduled),
             visit,
-        })
+        }
     }
 }

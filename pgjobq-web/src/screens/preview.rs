@@ -31,6 +31,7 @@ pub(crate) struct Preview {
     why_none: Option<String>,
     #[serde(skip)]
     word: Word,
+    /// Queues to which the jobs can move. There may be more.
     #[serde(skip)]
     queues: Vec<String>,
     #[serde(skip)]
@@ -65,7 +66,7 @@ impl Screen for Preview {
             }
             Err(error) => return Err(error.into()),
         };
-        let snapshot = visit.board().statistics.current().await?;
+        let snapshot = visit.board().statistics.current().await.ok();
         Ok(Self {
             action: word.as_str(),
             all_jobs: filter.parse().is_ok_and(|filter: pgjobq::filter::Filter| filter.is_all()),
@@ -76,7 +77,11 @@ impl Screen for Preview {
             samples: samples.into_iter().map(JobRow::new).collect(),
             why_none,
             word,
-            queues: snapshot.fleet.queues.iter().map(|queue| queue.queue.clone()).collect(),
+            queues: snapshot
+                .iter()
+                .flat_map(|of| &of.fleet.queues)
+                .map(|queue| queue.queue.clone())
+                .collect(),
             visit,
         })
     }

@@ -1,8 +1,8 @@
 //! A queue among others.
 
+use pgjobq::JobState;
 use pgjobq::filter::{queue, state, states};
 use pgjobq::measure::QueueState;
-use pgjobq::{JobState, PauseScope};
 use serde::Serialize;
 
 use crate::show::count::Count;
@@ -70,8 +70,6 @@ impl QueueRow {
             count(JobState::Blocked, of.blocked),
             count(JobState::Dead, of.dead),
         ];
-        let paused =
-            snapshot.pauses.iter().any(|pause| pause.scope == PauseScope::Queue && pause.name == of.queue);
         Self {
             link: link("queue", &[("name", &of.queue)]),
             name: of.queue.clone(),
@@ -81,7 +79,7 @@ impl QueueRow {
             oldest: of.oldest.map(Span),
             workers: Count::exact(of.workers),
             unserved: of.workers == 0 && of.ready > 0,
-            paused,
+            paused: snapshot.is_paused(&of.queue),
             load: (of.running * 100).checked_div(of.slots).unwrap_or(0).min(100),
         }
     }

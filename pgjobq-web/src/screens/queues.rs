@@ -8,6 +8,7 @@ use crate::params::Params;
 use crate::problem::Problem;
 use crate::screen::Screen;
 use crate::show::moment::Moment;
+use crate::statistics::Snapshot;
 use crate::visit::Visit;
 
 #[derive(Template, Serialize)]
@@ -24,11 +25,22 @@ pub(crate) struct Queues {
 impl Screen for Queues {
     async fn load(visit: Visit, _: Params) -> Result<Self, Problem> {
         let snapshot = visit.board().statistics.current().await?;
-        Ok(Self {
+        Ok(Self::of(visit, &snapshot))
+    }
+
+    fn at_hand(visit: &Visit) -> Option<Self> {
+        let snapshot = visit.board().statistics.at_hand()?;
+        Some(Self::of(visit.clone(), &snapshot))
+    }
+}
+
+impl Queues {
+    fn of(visit: Visit, snapshot: &Snapshot) -> Self {
+        Self {
             measured_at: Moment(snapshot.at),
             complete: snapshot.fleet.complete,
-            queues: QueueRow::all(&snapshot),
+            queues: QueueRow::all(snapshot),
             visit,
-        })
+        }
     }
 }

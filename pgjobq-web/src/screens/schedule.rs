@@ -48,7 +48,7 @@ impl Screen for Schedule {
             schedule: row,
             shown_args: args.map(|args| pretty(args)),
             args: args.and_then(|args| RawValue::from_string(args.clone()).ok()),
-            no_workers: visit.board().statistics.current().await?.fleet.workers == 0,
+            no_workers: visit.board().no_workers().await,
             visit,
         })
     }

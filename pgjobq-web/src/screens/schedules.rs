@@ -36,7 +36,7 @@ impl Screen for Schedules {
             next: next.map(|last| last.name.clone()),
             is_first: after.is_empty(),
             schedules: schedules.iter().map(ScheduleRow::new).collect(),
-            no_workers: visit.board().statistics.current().await?.fleet.workers == 0,
+            no_workers: visit.board().no_workers().await,
             visit,
         })
     }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use pgjobq::measure::{FleetState, QueueState};
+use pgjobq::measure::QueueState;
 use serde::Serialize;
 
 use crate::show::count::Count;
 use crate::show::link::link;
 use crate::show::span::Span;
+use crate::statistics::Snapshot;
 
 /// The age of a transaction that is worth a warning.
 const LONG_TRANSACTION: Duration = Duration::from_secs(15 * 60);
@@ -25,8 +26,11 @@ pub(crate) struct Warning {
 }
 
 /// Returns what a person should look at.
-pub(crate) fn of(fleet: &FleetState) -> Vec<Warning> {
-    let mut warnings: Vec<_> = fleet.queues.iter().flat_map(of_queue).collect();
+pub(crate) fn of(snapshot: &Snapshot) -> Vec<Warning> {
+    let fleet = &snapshot.fleet;
+    // Nothing of a paused queue runs anyway.
+    let queues = fleet.queues.iter().filter(|queue| !snapshot.is_paused(&queue.queue));
+    let mut warnings: Vec<_> = queues.flat_map(of_queue).collect();
     let mut say = |text: String| warnings.push(Warning { text, link: None });
     if let Some(age) = fleet.database.oldest_transaction.filter(|age| *age > LONG_TRANSACTION) {
         say(format!(

@@ -29,8 +29,18 @@ impl Count {
         self.number == 0
     }
 
-    pub(crate) fn is_one(&self) -> bool {
-        self.number == 1 && self.exact
+    /// Returns whether there is none for sure: an estimate of 0 is only a sample without any.
+    pub(crate) fn is_none(&self) -> bool {
+        self.number == 0 && self.exact
+    }
+
+    /// Returns it with its noun: `1 job`, or `~52,000 jobs`.
+    pub(crate) fn of_jobs(&self) -> String {
+        match (self.number, self.exact) {
+            (1, true) => "1 job".to_owned(),
+            (0, false) => "perhaps some jobs".to_owned(),
+            _ => format!("{self} jobs"),
+        }
     }
 }
 
@@ -66,5 +76,13 @@ mod tests {
         let shown = [0, 999, 1000, 123_456, 10_000_000, u64::MAX].map(|n| Count::exact(n).to_string());
         assert_eq!(shown, ["0", "999", "1,000", "123,456", "10,000,000", "18,446,744,073,709,551,615"]);
         assert_eq!(Count::new(52_000, false).to_string(), "~52,000");
+    }
+
+    #[test]
+    fn estimate_of_zero_is_not_none() {
+        let words =
+            [(0, true), (1, true), (1, false), (0, false)].map(|(n, exact)| Count::new(n, exact).of_jobs());
+        assert_eq!(words, ["0 jobs", "1 job", "~1 jobs", "perhaps some jobs"]);
+        assert!(Count::exact(0).is_none() && !Count::new(0, false).is_none());
     }
 }

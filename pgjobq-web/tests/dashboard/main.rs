@@ -20,6 +20,7 @@ mod groups; // An action on a group of dead jobs says that its filter is wider.
 mod hostile; // Whatever is in the database is inert.
 mod hosts; // A name of another site shows nothing.
 mod large; // A large workflow costs no more than a small one.
+mod lists; // Lists are complete, also the long ones.
 mod mounted; // It works wherever it is mounted, under any names.
 mod permissions; // Nobody does what they may not.
 mod read_only; // A read-only dashboard changes nothing.
@@ -27,5 +28,5 @@ mod refused; // What the database refuses is told to those whom it concerns.
 mod roles; // The roles of observers and administrators suffice.
 mod schedules; // Schedules, their ticks, and actions on them.
 mod screens; // Each screen shows what is there.
-mod slow; // An action that takes long does not keep others waiting.
+mod slow; // What takes long keeps nobody else waiting.
 mod streams; // Streams of events are bounded.

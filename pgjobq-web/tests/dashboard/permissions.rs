@@ -50,12 +50,29 @@ fn paths(source: &str) -> Vec<&str> {
     source.split('"').skip(1).step_by(2).filter_map(|text| text.strip_prefix('/')).collect()
 }
 
+/// Returns the words of an action: those of each `as_str` in its file, or an empty one if it has none.
+fn words(module: &str) -> Vec<String> {
+    let file = format!("{}/src/acts/{module}.rs", env!("CARGO_MANIFEST_DIR"));
+    let source = std::fs::read_to_string(file).unwrap();
+    let bodies = source.split("fn as_str(self)").skip(1).map(|rest| rest.split("\n    }\n").next().unwrap());
+    let words: Vec<_> =
+        bodies.flat_map(|body| body.split('"').skip(1).step_by(2)).map(str::to_owned).collect();
+    if words.is_empty() { vec![String::new()] } else { words }
+}
+
 #[test]
-fn every_action_is_tested() {
-    let actions = actions();
-    for path in paths(include_str!("../../src/acts/mod.rs")) {
-        assert!(actions.iter().any(|(tested, ..)| *tested == path), "no test sends `{path}`");
+fn every_word_of_every_action_is_tested() {
+    let (actions, mut seen) = (actions(), 0);
+    for added in include_str!("../../src/acts/mod.rs").split("add::<").skip(1) {
+        let (module, path) = (added.split(':').next().unwrap(), paths(added)[0]);
+        for word in words(module) {
+            let sends = |fields: &Fields| word.is_empty() || fields.iter().any(|(_, value)| *value == word);
+            let is_tested = actions.iter().any(|(tested, fields, _)| *tested == path && sends(fields));
+            assert!(is_tested, "no test sends `{word}` to `{path}`");
+            seen += 1;
+        }
     }
+    assert_eq!(seen, actions.len(), "each word is sent once");
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! What the database refuses is told to those whom it concerns.
 
 use axum::http::StatusCode;
+use pgjobq::filter::all;
 use pgjobq_web::{Permission, User, router};
 
 use crate::browser::Browser;
+use crate::jobs::{SCHEDULE, seed};
 use crate::roles::as_member;
 use crate::stage::Stage;
 
@@ -55,6 +57,44 @@ async fn audit_record_of_an_error_has_no_details() {
         let outcome = records[0].outcome.as_deref().unwrap();
         assert!(outcome.starts_with("failed: the database refused this"), "{outcome}");
         assert!(!outcome.contains("hunter2"), "{outcome}");
+
+        seed(stage, "lorem").await;
+        let fails = "create trigger fails before insert on pgjobq.jobs execute function fails()";
+        stage.execute(fails).await;
+        let answer = browser.post("act-on-schedule", &[("name", SCHEDULE), ("action", "run_now")]).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.text().contains("hunter2"), "{}", answer.text());
+        let records = stage.client.audit_records(None, 1).await.unwrap();
+        let outcome = records[0].outcome.as_deref().unwrap();
+        assert!(outcome.starts_with("failed: the database refused this"), "{outcome}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn viewers_see_no_error_of_an_action() {
+    Stage::run(async |stage| {
+        seed(stage, "lorem").await;
+        let action = stage.client.jobs(all()).cancel().rate("1 per hour").start().await.unwrap();
+        stage.execute("update pgjobq.actions set problem = 'hunter2'").await;
+        let of = |user: User| {
+            Browser::new(
+                router(&stage.client).auth(move |_| std::future::ready(Ok::<_, StatusCode>(user.clone()))),
+            )
+        };
+        let (viewer, operator) = (of(User::viewer("bob")), of(User::operator("ada")));
+        for path in ["action?id=1", "api/action?id=1", "api/actions"] {
+            assert!(!viewer.get(path).await.body.contains("hunter2"), "{path}");
+            assert!(operator.get(path).await.body.contains("hunter2"), "{path}");
+        }
+        let again = "A batch failed, and is tried again: the log of the worker has the details";
+        assert!(viewer.get("action?id=1").await.text().contains(again));
+        action.stop().await.unwrap();
+        let page = operator.get("action?id=1").await.text();
+        assert!(
+            page.contains("A batch failed on the way: hunter2") && !page.contains("tried again"),
+            "{page}"
+        );
     })
     .await;
 }

@@ -73,6 +73,8 @@ async fn actions_on_schedules_are_done_and_audited() {
         assert!(matches!(state().await, ScheduleState::Paused(_)));
         let (page, next) = act("run_now").await;
         assert!(next.starts_with("job?id=") && page.contains("has enqueued this job now"), "{next}: {page}");
+        let links = browser.get(&next).await.attributes("href");
+        assert!(links.iter().any(|link| link == "schedule?name=reports%2Fyearly"), "{links:?}");
         let jobs = "select count(*) from pgjobq.jobs where meta ->> 'schedule' = 'reports/yearly'";
         assert_eq!(stage.text(jobs).await, "1");
         act("resume").await;

@@ -40,6 +40,14 @@ async fn screens_show_what_is_there() {
             "{job}"
         );
         let flow = browser.get(&format!("workflow?id={}", seeds.workflow)).await;
+        let steps: Vec<_> =
+            flow.attributes("href").into_iter().filter(|link| link.starts_with("job?id=")).collect();
+        let [first, second] = &steps[..] else { panic!("{steps:?}") };
+        for (step, other, before_or_behind) in [(first, second, "behind it"), (second, first, "before it")] {
+            let page = browser.get(step).await;
+            assert!(page.attributes("href").contains(other), "{step}: {}", page.body);
+            assert!(page.text().contains(&format!("Steps {before_or_behind}")), "{step}: {}", page.text());
+        }
         assert!(flow.body.contains("<svg class=\"graph\"") && flow.text().contains("Retry failed steps"));
     })
     .await;

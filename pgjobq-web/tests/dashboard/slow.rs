@@ -1,9 +1,15 @@
-//! An action on one job keeps nobody waiting, and its record names the user.
+//! What takes long keeps nobody else waiting.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use pgjobq::{ActionId, JobState};
+use futures_util::future::join_all;
+use pgjobq::filter::id;
+use pgjobq::observe::{Statement, TelemetryHook};
+use pgjobq::sqlx::postgres::PgPoolOptions;
+use pgjobq::{ActionId, Client, JobState};
 use pgjobq_web::{User, router};
 use tokio::time::timeout;
 
@@ -17,6 +23,15 @@ fn as_ada(stage: &Stage) -> Browser {
     let day = Duration::from_secs(86_400);
     let app = router(&stage.client).statement_timeout(Duration::from_secs(2)).interval(day);
     Browser::new(app.auth(async |_| Ok::<_, StatusCode>(User::administrator("ada"))))
+}
+
+/// Counts statements that measure the fleet.
+struct Counter(Arc<AtomicUsize>);
+
+impl TelemetryHook for Counter {
+    fn on_statement(&self, statement: &Statement) {
+        self.0.fetch_add(usize::from(statement.name.starts_with("fleet")), Ordering::SeqCst);
+    }
 }
 
 #[tokio::test]
@@ -72,6 +87,68 @@ async fn requeue_of_one_job_names_its_user() {
             let page = requeue(&id).await;
             assert!(page.contains(said), "{said}: {page}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn slow_screens_keep_no_action_waiting() {
+    Stage::run(async |stage| {
+        stage.client.queue("mail").save().await.unwrap();
+        let pool =
+            PgPoolOptions::new().max_connections(20).connect_with(stage.options.clone()).await.unwrap();
+        let client = Client::new(pool.clone());
+        let day = Duration::from_secs(86_400);
+        let app = router(&client).statement_timeout(LONG).interval(day);
+        let browser = Browser::new(app.auth(async |_| Ok::<_, StatusCode>(User::administrator("ada"))));
+        browser.get("overview").await;
+        let mut other = stage.client.pool().begin().await.unwrap();
+        let lock = "lock table pgjobq.workflows in access exclusive mode";
+        pgjobq::sqlx::raw_sql(lock).execute(&mut *other).await.unwrap();
+        let slow = join_all((0..8).map(|_| browser.get("workflows")));
+        let quick = async {
+            let waiting = "(select count(*) = 4 from pg_stat_activity
+                             where datname = current_database() and wait_event_type = 'Lock')";
+            stage.until(waiting).await;
+            for path in ["overview", "queues", "api/completions?filter=queue"] {
+                assert_eq!(browser.get(path).await.status, StatusCode::OK, "{path}");
+            }
+            let paused = browser.post("pause", &[("scope", "queue"), ("name", "mail")]).await;
+            assert_eq!(paused.header("location"), "queue?name=mail", "{}", paused.text());
+            other.rollback().await.unwrap();
+        };
+        let (slow, ()) = timeout(3 * LONG, async { tokio::join!(slow, quick) }).await.unwrap();
+        assert!(slow.iter().all(|page| page.status == StatusCode::OK));
+        client.close().await;
+        pool.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn screens_of_jobs_need_no_statistics() {
+    Stage::run(async |stage| {
+        let seeds = seed(stage, "lorem").await;
+        let action = stage.client.jobs(id(seeds.waiting)).cancel().start().await.unwrap();
+        let counter = Arc::new(AtomicUsize::new(0));
+        let hook = Counter(Arc::clone(&counter));
+        let client = Client::builder(stage.client.pool().clone()).telemetry_hook(hook).build().unwrap();
+        let app = router(&client).interval(Duration::from_secs(86_400)).open_to_everyone();
+        let browser = Browser::new(app);
+        stage.execute("alter function pgjobq.measure_database rename to measured_before").await;
+        let action = format!("action?id={}", action.id());
+        let paths =
+            ["jobs", "schedules", "schedule?name=new_year", "preview?action=cancel&filter=all", &action];
+        let began = Instant::now();
+        for path in paths {
+            let page = browser.get(path).await;
+            assert_eq!(page.status, StatusCode::OK, "{path}: {}", page.text());
+        }
+        assert_eq!(browser.get("overview").await.status, StatusCode::SERVICE_UNAVAILABLE);
+        client.close().await; // The hook has then seen all statements.
+        let tries = counter.load(Ordering::SeqCst) as u64;
+        let most = 1 + began.elapsed().as_secs() / 5;
+        assert!((1..=most).contains(&tries), "{tries} tries, and a failure is kept for 5 seconds");
     })
     .await;
 }

@@ -187,6 +187,21 @@ async fn preview_shows_the_number_and_ten_jobs(db: TestDb) {
     assert_eq!(db.client.jobs(tenant(1)).requeue().preview().await.unwrap().count.jobs, 0, "none has ended");
 }
 
+on_one_shard!(preview_looks_behind_pages_without_a_job);
+async fn preview_looks_behind_pages_without_a_job(db: TestDb) {
+    db.run("select pgjobq.enqueue('act_old', '{}') from generate_series(1, 10500)").await;
+    let last = act_fail::job(7).enqueue(&db.client).await.unwrap();
+    db.run("update pgjobq.jobs set attempt = 3, failures = 3 where kind = 'act_fail'").await;
+    let late = db.client.jobs("attempts > 2".parse().unwrap());
+    let page = late.list(10).await.unwrap();
+    assert!(page.jobs.is_empty() && page.next.is_some(), "{page:?}");
+    let preview = late.cancel().preview().await.unwrap();
+    assert_eq!(preview.samples.iter().map(|job| job.id).collect::<Vec<_>>(), [last.id()]);
+    assert!(preview.count.jobs >= 1, "{preview}");
+    let none = db.client.jobs("attempts > 7".parse().unwrap()).preview().await.unwrap();
+    assert_eq!((none.count.jobs, none.count.exact, none.samples.len()), (0, false, 0));
+}
+
 on_one_shard!(named_job_is_found_in_the_list_of_its_outcome);
 async fn named_job_is_found_in_the_list_of_its_outcome(db: TestDb) {
     let dead = act_fail::job(7).enqueue(&db.client).await.unwrap();

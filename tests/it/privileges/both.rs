@@ -134,6 +134,7 @@ pub(super) const BOTH: &[&str] = &[
     "progress_of",
     "printed",
     "queue_stats",
+    "ended_attempts",
     "readable",
     "shard_of",
     "show_ended",

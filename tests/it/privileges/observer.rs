@@ -46,6 +46,7 @@ pub(super) const OBSERVER: &[&str] = &[
     "waiting_args",
     "list_schedules",
     "queue_stats",
+    "ended_attempts",
     "queue_counts",
     "scheduled_counts",
     "dead_counts",

@@ -15,7 +15,7 @@ use crate::client::Client;
 pub struct JobCount {
     /// The number.
     pub jobs: u64,
-    /// True if it is exact. Otherwise it was estimated from a part of the table.
+    /// True if it is exact. Otherwise it was estimated from a part of the table, and jobs may match although it is 0.
     pub exact: bool,
 }
 

@@ -1,6 +1,7 @@
 //! A look at the jobs that match a filter, before an action.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use super::count::JobCount;
 use super::list::{ListedJob, Order};
@@ -11,6 +12,10 @@ use crate::filter::Filter;
 
 /// The number of jobs that a preview shows.
 const SAMPLES: u32 = 10;
+/// The number of pages on which a preview looks for them.
+const MOST_PAGES: usize = 10;
+/// The time after which a preview looks at no further page.
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
 /// The number of jobs that match a filter, and some of them: from [`Jobs::preview`](crate::Jobs::preview) and
 /// [`Action::preview`](crate::Action::preview). It prints the number and the samples, one on a line.
@@ -23,7 +28,8 @@ pub struct JobsPreview {
     pub filter: String,
     /// The number of jobs that match, and that the action may concern.
     pub count: JobCount,
-    /// The first of them, at most ten.
+    /// The first of them, at most ten. There may be fewer than match, or none, if each of the first hundred thousand jobs was looked at
+    /// in vain: then [`count`](Self::count) is not exact.
     pub samples: Vec<ListedJob>,
 }
 
@@ -34,9 +40,28 @@ impl Client {
         filter: &Filter,
         selection: &Selection,
     ) -> Result<JobsPreview, DatabaseError> {
-        let count = self.count_jobs(selection).await?;
-        let samples = self.list_jobs(selection, Order::OldestFirst, None, SAMPLES).await?.jobs;
+        let mut count = self.count_jobs(selection).await?;
+        let samples = self.samples(selection).await?;
+        if !count.exact {
+            count.jobs = count.jobs.max(samples.len() as u64);
+        }
         Ok(JobsPreview { action, filter: filter.to_string(), count, samples })
+    }
+
+    /// Returns the first jobs of a selection. A page may have none although others match, so this goes on with the next ones.
+    async fn samples(&self, selection: &Selection) -> Result<Vec<ListedJob>, DatabaseError> {
+        let until = Instant::now() + LONGEST_LOOK;
+        let (mut samples, mut place) = (Vec::new(), None);
+        for _ in 0..MOST_PAGES {
+            let missing = SAMPLES - samples.len() as u32;
+            let page = self.list_jobs(selection, Order::OldestFirst, place.as_ref(), missing).await?;
+            samples.extend(page.jobs);
+            place = page.next;
+            if place.is_none() || samples.len() == SAMPLES as usize || Instant::now() > until {
+                break;
+            }
+        }
+        Ok(samples)
     }
 }
 

@@ -50,12 +50,43 @@ impl Client {
     ///
     /// If the database cannot be reached, or refuses the statement.
     pub async fn actions(&self, limit: u32) -> Result<Vec<ActionReport>, DatabaseError> {
-        self.read_actions(None, i32::try_from(limit).unwrap_or(i32::MAX)).await
+        self.read_actions(None, None, false, limit).await
     }
 
-    async fn read_actions(&self, id: Option<i64>, most: i32) -> Result<Vec<ActionReport>, DatabaseError> {
+    /// Returns the latest actions before another one, as [`actions`](Self::actions) does.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be reached, or refuses the statement.
+    pub async fn actions_before(
+        &self,
+        before: ActionId,
+        limit: u32,
+    ) -> Result<Vec<ActionReport>, DatabaseError> {
+        self.read_actions(None, Some(before), false, limit).await
+    }
+
+    /// Returns the latest actions that go on, as [`actions`](Self::actions) does.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be reached, or refuses the statement.
+    pub async fn running_actions(&self, limit: u32) -> Result<Vec<ActionReport>, DatabaseError> {
+        self.read_actions(None, None, true, limit).await
+    }
+
+    async fn read_actions(
+        &self,
+        id: Option<ActionId>,
+        before: Option<ActionId>,
+        only_running: bool,
+        limit: u32,
+    ) -> Result<Vec<ActionReport>, DatabaseError> {
         let shared = self.shared();
-        let rows = shared.read(&shared.sql.actions, &[&id, &most]).await?;
+        let (id, before) = (id.map(|id| id.0), before.map(|id| id.0));
+        let most = i32::try_from(limit).unwrap_or(i32::MAX);
+        let values: [&dyn Literal; 4] = [&id, &before, &only_running, &most];
+        let rows = shared.read(&shared.sql.actions, &values).await?;
         rows.iter().map(ActionReport::read).collect::<Result<_, _>>().map_err(DatabaseError::Refused)
     }
 }
@@ -73,7 +104,7 @@ impl StartedAction<'_> {
     ///
     /// [`ActionError::UnknownAction`] and [`ActionError::Database`].
     pub async fn progress(&self) -> Result<ActionReport, ActionError> {
-        let found = self.client.read_actions(Some(self.id.0), 1).await?.pop();
+        let found = self.client.read_actions(Some(self.id), None, false, 1).await?.pop();
         found.ok_or(ActionError::UnknownAction(self.id))
     }
 

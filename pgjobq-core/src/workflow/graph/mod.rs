@@ -6,12 +6,13 @@ mod mermaid;
 use serde::Serialize;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use uuid::Uuid;
 
-use crate::JobState;
 use crate::enqueue::edge::Demand;
 use crate::workflow::builder::Workflow;
 use crate::workflow::draft::Role;
 use crate::workflow::links::{Link, links};
+use crate::{JobId, JobState};
 
 /// The graph of a workflow at one moment: from [`Workflow::graph`], and with the states of the steps from
 /// [`WorkflowHandle::graph`](crate::WorkflowHandle::graph).
@@ -59,6 +60,9 @@ pub(crate) struct Node {
     pub(crate) role: Option<Role>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) state: Option<JobState>,
+    /// Its job, if the workflow was enqueued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) job: Option<JobId>,
 }
 
 /// A step and the edges to its children, as the database has them.
@@ -89,7 +93,14 @@ impl Part {
             Some(Edge { parent: n, child: child.unsigned_abs(), demand })
         };
         Ok(Self {
-            node: Node { n, name: name.unwrap_or_else(|| kind.clone()), kind, role, state: Some(state) },
+            node: Node {
+                n,
+                name: name.unwrap_or_else(|| kind.clone()),
+                kind,
+                role,
+                state: Some(state),
+                job: Some(JobId::from(row.try_get::<Uuid, _>("job")?)),
+            },
             edges: children.iter().zip(demands.chars()).filter_map(edge).collect(),
         })
     }
@@ -117,8 +128,8 @@ impl Graph {
         dot::of(self)
     }
 
-    /// Returns the graph as JSON: `{"workflow": …, "steps": [{"n", "name", "kind", "role", "state"}], "edges": [{"parent", "child",
-    /// "demand"}]}`. A demand is `completed`, `completed_or_held` or `any_end`. Only steps for the end of the workflow have a role:
+    /// Returns the graph as JSON: `{"workflow": …, "steps": [{"n", "name", "kind", "role", "state", "job"}], "edges": [{"parent",
+    /// "child", "demand"}]}`. A demand is `completed`, `completed_or_held` or `any_end`. Only steps for the end of the workflow have a role:
     /// `complete` or `failure`.
     #[must_use]
     pub fn json(&self) -> String {
@@ -134,7 +145,7 @@ impl Workflow {
         for (n, step) in (1..).zip(&self.draft.steps) {
             let added = step.at.added();
             let (name, kind, role) = (added.name.clone(), added.kind.to_owned(), step.parts.role);
-            let node = Node { n, name, kind, role, state: None };
+            let node = Node { n, name, kind, role, state: None, job: None };
             let parents = links(&self.draft.identity, step).unwrap_or_default();
             let edge = |link: &Link| Edge { parent: link.parent, child: n, demand: link.demand };
             graph.add(Part { node, edges: parents.iter().map(edge).collect() });

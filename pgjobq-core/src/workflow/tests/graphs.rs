@@ -69,8 +69,14 @@ fn json_has_steps_and_edges() {
 
 #[test]
 fn states_have_words_and_colors() {
-    let node =
-        |n, state| Node { n, name: "a".to_owned(), kind: "a".to_owned(), role: None, state: Some(state) };
+    let node = |n, state| Node {
+        n,
+        name: "a".to_owned(),
+        kind: "a".to_owned(),
+        role: None,
+        state: Some(state),
+        job: None,
+    };
     let graph = Graph {
         name: "ingest".to_owned(),
         nodes: vec![node(1, JobState::Dead), node(2, JobState::Blocked)],
