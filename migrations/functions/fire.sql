@@ -43,10 +43,13 @@ comment on function pgjobq.look_at_schedules is 'Internal. Returns the schedules
 -- moves it on to its next tick. `p_missed` is the last tick that nobody will fire, and `p_why` says why.
 -- Times are microseconds since 1970. `fired` is the number of jobs, null if others were faster; `missed` says
 -- of the last tick that was fired without a job why it has none.
+--
+-- An enqueue waits for a transaction that holds its unique key. A long wait is an error, so that the worker
+-- fires other schedules and then tries this one again.
 create or replace function pgjobq.fire_schedule(
     p_name text, p_version bigint, p_passed_to bigint, p_ticks bigint[], p_missed bigint, p_why text,
     p_now bigint, p_next bigint, out fired int, out missed text)
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set lock_timeout = '250ms' set search_path = pg_catalog, pg_temp as $$
 declare
     s pgjobq.schedules;
     v_tick timestamptz;

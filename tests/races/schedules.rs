@@ -173,6 +173,8 @@ async fn set_up(databases: &Databases, name: &str, schema: &str) -> PgConnectOpt
     let options = databases.create(name).await;
     databases.run(name, &pause::with_pauses(schema)).await;
     databases.run(name, include_str!("schedules.sql")).await;
+    // A session stands in its fire for as long as the runner likes.
+    databases.run(name, "alter function pgjobq.fire_schedule reset lock_timeout").await;
     options
 }
 
