@@ -169,21 +169,29 @@ end $$;
 
 comment on function pgjobq.jittered_tick is 'Internal. When the job of a tick may start, with its jitter.';
 
--- Enqueues a job of a schedule. `p_at` is null if it may start now.
+-- Enqueues a job of a schedule. `p_at` is null if it may start now. Before a program has recorded the kind,
+-- the policy of the program holds that has set the schedule. A key or a unique key in the definition is not
+-- computed again, also if it is null: only the job's code may know that there is none.
 create or replace function pgjobq.enqueue_scheduled(
     p_schedule text, p_job jsonb, p_tick timestamptz, p_at bigint, out job uuid, out problem text)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_kind pgjobq.kinds := pgjobq.recorded_kind(p_job ->> 'kind');
-    v_queue text := coalesce(p_job ->> 'queue', v_kind.queue, 'default');
+    v_queue text;
     v_meta jsonb := pgjobq.with_version(jsonb_strip_nulls(jsonb_build_object(
         'schedule', p_schedule, 'tick', pgjobq.micros(p_tick))), p_job -> 'version', p_job -> 'redact');
     v_own record;
     v_answer record;
 begin
+    if v_kind.queue is null then
+        v_kind := jsonb_populate_record(v_kind, p_job -> 'policy');
+    end if;
+    v_queue := coalesce(p_job ->> 'queue', v_kind.queue, 'default');
+    v_kind.computed := (select jsonb_object_agg(c.version, c.rules - array(select jsonb_object_keys(p_job)))
+                          from jsonb_each(v_kind.computed) c(version, rules));
     select * into v_own from pgjobq.compute(
         v_kind, v_queue, p_job -> 'args', coalesce((p_job ->> 'version')::int, 1), null, p_job ->> 'key',
-        p_job ->> 'unique_key', (p_job ->> 'weight')::int, p_job ->> 'on_conflict', p_job ->> 'unique_while',
+        p_job ->> 'unique', (p_job ->> 'weight')::int, p_job ->> 'on_conflict', p_job ->> 'unique_while',
         p_job ->> 'on_duplicate', coalesce((p_job ->> 'unique_is_secret')::boolean, false));
     select * into v_answer from pgjobq.enqueue_many(
         array[v_kind.kind], array[v_queue],
