@@ -208,6 +208,54 @@ async fn schedule_goes_on_while_its_whole_program_is_away(db: TestDb) {
     assert_eq!(db.number("select version from pgjobq.schedules").await, version);
 }
 
+on_one_shard!(schedule_of_a_deleted_job_function_can_be_removed);
+async fn schedule_of_a_deleted_job_function_can_be_removed(db: TestDb) {
+    let programs = Programs(&db);
+    let schedules = db.client.schedules();
+    let text = "0 9 * * *";
+    programs.start(1, Some(text)).await;
+    programs.register(7, "mail", "").await;
+    assert_eq!(programs.text().await, text);
+    assert!(schedules.get("deployed").await.unwrap().is_declared);
+    let refused = schedules.remove("deployed").await.unwrap_err();
+    assert!(matches!(&refused, ScheduleError::InCode(_)), "{refused}");
+
+    // No worker knows its kind any more, so that nothing tells it from one whose program is away.
+    programs.stop(1).await;
+    assert_eq!(programs.text().await, text);
+    assert!(!schedules.get("deployed").await.unwrap().is_declared);
+    schedules.remove("deployed").await.unwrap();
+    db.run("select pgjobq.look_at_schedules(100)").await;
+    assert_eq!(db.number("select count(*) from pgjobq.schedules").await, 0);
+
+    // It was only away.
+    programs.start(1, Some(text)).await;
+    assert_eq!(programs.text().await, text);
+    programs.stop(1).await;
+
+    // A definition that was set above such code does not leave it behind.
+    schedules.upsert("deployed", note::schedule("@hourly", 1)).await.unwrap();
+    schedules.remove("deployed").await.unwrap();
+    assert_eq!(db.number("select count(*) from pgjobq.schedules").await, 0);
+}
+
+on_one_shard!(old_program_keeps_its_own_declaration);
+async fn old_program_keeps_its_own_declaration(db: TestDb) {
+    let programs = Programs(&db);
+    let text = "0 9 * * *";
+    programs.start(1, Some(text)).await;
+    programs.stop(1).await;
+    db.run(
+        "insert into pgjobq.schedule_declarations (digest, schedule, definition)
+         select 'newer' || n, schedule, definition from pgjobq.schedule_declarations, generate_series(1, 200) n",
+    )
+    .await;
+    programs.start(1, Some(text)).await;
+    assert_eq!(programs.text().await, text);
+    let kept = "select count(*) from pgjobq.schedule_declarations";
+    assert_eq!(db.number(kept).await, 101, "the newest hundred, and its own");
+}
+
 on_one_shard!(badly_named_definition_stops_no_schedule);
 async fn badly_named_definition_stops_no_schedule(db: TestDb) {
     let programs = Programs(&db);

@@ -92,7 +92,14 @@ async fn schedule_is_paused_resumed_run_and_removed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn removed_schedule_follows_the_code_again() {
     let stage = with_report().await;
-    stage.run_sql("update pgjobq.schedules set code = stored").await;
+    stage
+        .run_sql(
+            "update pgjobq.schedules set code = stored;
+             select pgjobq.record_schedules(jsonb_build_array(jsonb_build_object('name', name, 'digest', 'd', 'definition', code)))
+               from pgjobq.schedules;
+             select pgjobq.register_worker(0::smallint, 1, 'w', '1 day', '{default}', '{cli_report}', p_schedules => '{d}')",
+        )
+        .await;
     let of_code = stage.json_of(&["schedules", "report/42", "--remove"]);
     assert_eq!((&of_code["name"], &of_code["set_by"]), (&json!("report/42"), &Value::Null));
     let ran = stage.pgjobq(&["schedules", "report/42", "--remove"]);

@@ -123,8 +123,9 @@ impl Schedules<'_> {
         self.change(name, |sql| &sql.resume_schedule).await
     }
 
-    /// Removes what [`upsert`](Self::upsert) has set. A schedule that the code has as well follows the code again. Jobs that were
-    /// enqueued before run.
+    /// Removes a schedule. If the code of a running worker has it as well, only what [`upsert`](Self::upsert) has set is removed, and it
+    /// follows the code again; if that code alone has it, it cannot be removed. A schedule in code of which no worker runs is removed,
+    /// and comes back with the next worker that has this code. Jobs that were enqueued before run.
     ///
     /// # Errors
     ///
