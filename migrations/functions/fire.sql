@@ -1,10 +1,10 @@
 -- Firing: a worker looks which schedules are due, computes their ticks, and fires them. Any worker may; the
 -- row lock, the comparison and the key of `ticks` let each tick be fired once.
 
--- Returns the schedules that are due, the oldest first, with what their ticks are computed from: at most
--- `p_most` behind the place of the last one before (`p_after_at`, in microseconds, and `p_after`). Also
--- returns the time until the next one is due, in microseconds, and if there is any schedule at all. `now` is
--- the time of the look: the clocks of workers do not matter.
+-- Returns the schedules that are due, the oldest first, with what their ticks are computed from, which is
+-- their definition without the job: at most `p_most` behind the place of the last one before (`p_after_at`,
+-- in microseconds, and `p_after`). Also returns the time until the next one is due, in microseconds, and if
+-- there is any schedule at all. `now` is the time of the look: the clocks of workers do not matter.
 create or replace function pgjobq.look_at_schedules(
     p_most int, p_after_at bigint default null, p_after text default null,
     out now bigint, out next_due bigint, out due jsonb, out is_any boolean)
@@ -25,7 +25,7 @@ begin
     end if;
     select jsonb_agg(jsonb_build_object(
                'name', s.name, 'next_at', pgjobq.micros(s.next_at), 'version', s.version,
-               'passed_to', pgjobq.micros(s.passed_to), 'definition', coalesce(s.stored, s.code)))
+               'passed_to', pgjobq.micros(s.passed_to), 'definition', coalesce(s.stored, s.code) - 'job'))
       into due
       from (select * from pgjobq.schedules
              where next_at is not null and paused_at is null and next_at <= v_now
