@@ -3,14 +3,16 @@
 
 -- Sets the definition of a schedule, which wins over the one of the code. `p_last` is its last tick, if it
 -- ends, in microseconds since 1970. Returns whether that changed anything: setting the same definition again
--- moves no tick.
+-- moves no tick, and is no error after its last one.
 create or replace function pgjobq.upsert_schedule(
-    p_name text, p_definition jsonb, p_by text default null, p_last bigint default null)
+    p_name text, p_definition jsonb, p_last bigint default null)
 returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_now timestamptz := clock_timestamp();
 begin
-    if p_last < pgjobq.micros(v_now) then
+    if exists (select from pgjobq.schedules s where s.name = p_name and s.stored = p_definition) then
+        return false;
+    elsif p_last < pgjobq.micros(v_now) then
         raise exception 'the schedule has no tick from now on' using errcode = 'PJ020';
     elsif not exists (select from pgjobq.queues q where q.name = p_definition #>> '{job,queue}'
                                                     and q.deleted_at is null)
@@ -20,8 +22,7 @@ begin
             using errcode = 'undefined_object';
     end if;
     insert into pgjobq.schedules as s (name, kind, stored, set_by, set_at, passed_to, next_at)
-    values (p_name, p_definition #>> '{job,kind}', p_definition, coalesce(p_by, session_user), v_now, v_now,
-            v_now)
+    values (p_name, p_definition #>> '{job,kind}', p_definition, session_user, v_now, v_now, v_now)
     on conflict (name) do update
        set stored = excluded.stored, kind = excluded.kind, set_by = excluded.set_by, set_at = excluded.set_at,
            stopped_at = null,
@@ -38,7 +39,8 @@ comment on function pgjobq.upsert_schedule is 'Internal. Sets the definition of 
 -- A schedule whose definition changes. Its ticks have passed up to the change, unless one has come due within
 -- the last minute and nobody has fired it yet: that one belongs to the new definition, if it has it as well.
 -- Otherwise a change of anything else in the moment of a tick would lose it. While no worker has seen the
--- change before, nobody knows if a tick has come due, and what that one has kept stays.
+-- change before, nobody knows if a tick has come due, and what that one has kept stays. A schedule that had
+-- stopped for longer has no ticks from before.
 create or replace function pgjobq.changed_schedule(s pgjobq.schedules, p_now timestamptz)
 returns pgjobq.schedules language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -49,6 +51,7 @@ begin
         s.last_missed_why := 'no worker fired it within a minute, and then the schedule was changed';
     end if;
     s.passed_to := greatest(s.passed_to, case
+        when s.stopped_at <= c_minute_ago then p_now
         when not s.is_seen then c_minute_ago
         when s.next_at <= p_now then greatest(s.next_at - interval '1 microsecond', c_minute_ago)
         else p_now end);
@@ -67,10 +70,10 @@ create or replace function pgjobq.remove_schedule(name text) returns boolean lan
     set search_path = pg_catalog, pg_temp as $$
 declare
     s pgjobq.schedules;
+    v_is_declared boolean;
 begin
     select * into s from pgjobq.schedules o where o.name = remove_schedule.name for update;
     -- step: schedule to remove locked
-    v_is_declared boolean;
     if s.name is null then
         return false;
     end if;
@@ -174,9 +177,9 @@ begin
       from pgjobq.schedules s
            cross join lateral (select coalesce(s.stored, s.code) as definition) d
            left join pgjobq.kinds k on k.kind = s.kind
+           left join pgjobq.declared_schedules() c on c.schedule = s.name
      where (p_name is null or s.name = p_name) and (p_after is null or s.name > p_after)
      order by s.name limit p_most;
 end $$;
-           left join pgjobq.declared_schedules() c on c.schedule = s.name
 
 comment on function pgjobq.list_schedules is 'Internal. Lists schedules by name.';

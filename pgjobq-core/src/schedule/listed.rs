@@ -69,7 +69,7 @@ pub enum ScheduleSource {
     Code,
     /// A call of [`Schedules::upsert`](crate::Schedules::upsert), whose definition wins over that of the code.
     Stored {
-        /// The person or program, in the words of the call, or else the database role.
+        /// The database role of the program that has set it.
         by: String,
         /// The time of the call.
         at: SystemTime,
