@@ -34,7 +34,7 @@ comment on column pgjobq.schedules.code is
 comment on column pgjobq.schedules.stored is
     'The definition that was set by name. It wins over the one of the code until it is removed.';
 comment on column pgjobq.schedules.digest is 'The digest of `code`: see `schedule_declarations`.';
-comment on column pgjobq.schedules.set_by is 'Who has set `stored`, in the words of the call, or the role.';
+comment on column pgjobq.schedules.set_by is 'The role that has set `stored`.';
 comment on column pgjobq.schedules.version is 'How often it was changed, paused or resumed.';
 comment on column pgjobq.schedules.passed_to is 'All ticks up to this time are fired, missed or passed.';
 comment on column pgjobq.schedules.next_at is

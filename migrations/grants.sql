@@ -91,6 +91,7 @@ grant execute on function pgjobq.enqueue, pgjobq.enqueue_one, pgjobq.enqueue_man
     pgjobq.due_since, pgjobq.overdue, pgjobq.measure_database,
     pgjobq.upsert_schedule, pgjobq.changed_schedule, pgjobq.remove_schedule, pgjobq.pause_schedule,
     pgjobq.resume_schedule, pgjobq.announce_schedules, pgjobq.note_change, pgjobq.list_schedules,
+    pgjobq.declared_schedules,
     pgjobq.run_schedule, pgjobq.enqueue_scheduled,
     pgjobq.cancel_workflow, pgjobq.workflow_status, pgjobq.workflow_steps, pgjobq.states_of_steps,
     pgjobq.blocked_state, pgjobq.workflow_of, pgjobq.number_of_step to pgjobq_producer;
@@ -143,7 +144,7 @@ grant execute on function pgjobq.explain, pgjobq.obstacles, pgjobq.explain_pause
     pgjobq.ended_badly, pgjobq.show_ended, pgjobq.ended_as, pgjobq.readable, pgjobq.shown_args,
     pgjobq.versioned_kind, pgjobq.versions_in, pgjobq.unread_version, pgjobq.explain_edit,
     pgjobq.export_jobs, pgjobq.exported, pgjobq.exported_json, pgjobq.utc, pgjobq.waiting_args,
-    pgjobq.list_schedules,
+    pgjobq.list_schedules, pgjobq.declared_schedules,
     pgjobq.queue_stats, pgjobq.queue_counts, pgjobq.scheduled_counts, pgjobq.dead_counts,
     pgjobq.ended_attempts,
     pgjobq.worker_counts, pgjobq.limit_counts, pgjobq.count_permits, pgjobq.count_waiting,

@@ -14,11 +14,12 @@ begin
       from jsonb_to_recordset(p_schedules) d(name text, digest text, definition jsonb)
      order by d.digest
     on conflict (digest) do nothing;
-    -- Only the newest ones can be those of live workers.
+    -- Only the newest ones, and those of this program, can be those of live workers.
     delete from pgjobq.schedule_declarations d
      using (select o.digest, row_number() over (partition by o.schedule order by o.first_seen desc) as place
               from pgjobq.schedule_declarations o) old
      where old.place > 100 and d.digest = old.digest
+       and d.digest not in (select r.digest from jsonb_to_recordset(p_schedules) r(digest text))
        and not exists (select from pgjobq.workers w where w.shard = 0 and d.digest = any (w.schedules));
     return array(select d.name from jsonb_to_recordset(p_schedules) d(name text, last bigint)
                   where d.last < pgjobq.micros(clock_timestamp()) order by d.name);

@@ -1,10 +1,10 @@
 -- Firing: a worker looks which schedules are due, computes their ticks, and fires them. Any worker may; the
 -- row lock, the comparison and the key of `ticks` let each tick be fired once.
 
--- Returns the schedules that are due, the oldest first, with what their ticks are computed from: at most
--- `p_most` behind the place of the last one before (`p_after_at`, in microseconds, and `p_after`). Also
--- returns the time until the next one is due, in microseconds, and if there is any schedule at all. `now` is
--- the time of the look: the clocks of workers do not matter.
+-- Returns the schedules that are due, the oldest first, with what their ticks are computed from, which is
+-- their definition without the job: at most `p_most` behind the place of the last one before (`p_after_at`,
+-- in microseconds, and `p_after`). Also returns the time until the next one is due, in microseconds, and if
+-- there is any schedule at all. `now` is the time of the look: the clocks of workers do not matter.
 create or replace function pgjobq.look_at_schedules(
     p_most int, p_after_at bigint default null, p_after text default null,
     out now bigint, out next_due bigint, out due jsonb, out is_any boolean)
@@ -25,7 +25,7 @@ begin
     end if;
     select jsonb_agg(jsonb_build_object(
                'name', s.name, 'next_at', pgjobq.micros(s.next_at), 'version', s.version,
-               'passed_to', pgjobq.micros(s.passed_to), 'definition', coalesce(s.stored, s.code)))
+               'passed_to', pgjobq.micros(s.passed_to), 'definition', coalesce(s.stored, s.code) - 'job'))
       into due
       from (select * from pgjobq.schedules
              where next_at is not null and paused_at is null and next_at <= v_now
@@ -43,10 +43,13 @@ comment on function pgjobq.look_at_schedules is 'Internal. Returns the schedules
 -- moves it on to its next tick. `p_missed` is the last tick that nobody will fire, and `p_why` says why.
 -- Times are microseconds since 1970. `fired` is the number of jobs, null if others were faster; `missed` says
 -- of the last tick that was fired without a job why it has none.
+--
+-- An enqueue waits for a transaction that holds its unique key. A long wait is an error, so that the worker
+-- fires other schedules and then tries this one again.
 create or replace function pgjobq.fire_schedule(
     p_name text, p_version bigint, p_passed_to bigint, p_ticks bigint[], p_missed bigint, p_why text,
     p_now bigint, p_next bigint, out fired int, out missed text)
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set lock_timeout = '250ms' set search_path = pg_catalog, pg_temp as $$
 declare
     s pgjobq.schedules;
     v_tick timestamptz;
@@ -166,21 +169,29 @@ end $$;
 
 comment on function pgjobq.jittered_tick is 'Internal. When the job of a tick may start, with its jitter.';
 
--- Enqueues a job of a schedule. `p_at` is null if it may start now.
+-- Enqueues a job of a schedule. `p_at` is null if it may start now. Before a program has recorded the kind,
+-- the policy of the program holds that has set the schedule. A key or a unique key in the definition is not
+-- computed again, also if it is null: only the job's code may know that there is none.
 create or replace function pgjobq.enqueue_scheduled(
     p_schedule text, p_job jsonb, p_tick timestamptz, p_at bigint, out job uuid, out problem text)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_kind pgjobq.kinds := pgjobq.recorded_kind(p_job ->> 'kind');
-    v_queue text := coalesce(p_job ->> 'queue', v_kind.queue, 'default');
+    v_queue text;
     v_meta jsonb := pgjobq.with_version(jsonb_strip_nulls(jsonb_build_object(
         'schedule', p_schedule, 'tick', pgjobq.micros(p_tick))), p_job -> 'version', p_job -> 'redact');
     v_own record;
     v_answer record;
 begin
+    if v_kind.queue is null then
+        v_kind := jsonb_populate_record(v_kind, p_job -> 'policy');
+    end if;
+    v_queue := coalesce(p_job ->> 'queue', v_kind.queue, 'default');
+    v_kind.computed := (select jsonb_object_agg(c.version, c.rules - array(select jsonb_object_keys(p_job)))
+                          from jsonb_each(v_kind.computed) c(version, rules));
     select * into v_own from pgjobq.compute(
         v_kind, v_queue, p_job -> 'args', coalesce((p_job ->> 'version')::int, 1), null, p_job ->> 'key',
-        p_job ->> 'unique_key', (p_job ->> 'weight')::int, p_job ->> 'on_conflict', p_job ->> 'unique_while',
+        p_job ->> 'unique', (p_job ->> 'weight')::int, p_job ->> 'on_conflict', p_job ->> 'unique_while',
         p_job ->> 'on_duplicate', coalesce((p_job ->> 'unique_is_secret')::boolean, false));
     select * into v_answer from pgjobq.enqueue_many(
         array[v_kind.kind], array[v_queue],

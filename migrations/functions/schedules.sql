@@ -3,14 +3,16 @@
 
 -- Sets the definition of a schedule, which wins over the one of the code. `p_last` is its last tick, if it
 -- ends, in microseconds since 1970. Returns whether that changed anything: setting the same definition again
--- moves no tick.
+-- moves no tick, and is no error after its last one.
 create or replace function pgjobq.upsert_schedule(
-    p_name text, p_definition jsonb, p_by text default null, p_last bigint default null)
+    p_name text, p_definition jsonb, p_last bigint default null)
 returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     v_now timestamptz := clock_timestamp();
 begin
-    if p_last < pgjobq.micros(v_now) then
+    if exists (select from pgjobq.schedules s where s.name = p_name and s.stored = p_definition) then
+        return false;
+    elsif p_last < pgjobq.micros(v_now) then
         raise exception 'the schedule has no tick from now on' using errcode = 'PJ020';
     elsif not exists (select from pgjobq.queues q where q.name = p_definition #>> '{job,queue}'
                                                     and q.deleted_at is null)
@@ -20,8 +22,7 @@ begin
             using errcode = 'undefined_object';
     end if;
     insert into pgjobq.schedules as s (name, kind, stored, set_by, set_at, passed_to, next_at)
-    values (p_name, p_definition #>> '{job,kind}', p_definition, coalesce(p_by, session_user), v_now, v_now,
-            v_now)
+    values (p_name, p_definition #>> '{job,kind}', p_definition, session_user, v_now, v_now, v_now)
     on conflict (name) do update
        set stored = excluded.stored, kind = excluded.kind, set_by = excluded.set_by, set_at = excluded.set_at,
            stopped_at = null,
@@ -38,7 +39,8 @@ comment on function pgjobq.upsert_schedule is 'Internal. Sets the definition of 
 -- A schedule whose definition changes. Its ticks have passed up to the change, unless one has come due within
 -- the last minute and nobody has fired it yet: that one belongs to the new definition, if it has it as well.
 -- Otherwise a change of anything else in the moment of a tick would lose it. While no worker has seen the
--- change before, nobody knows if a tick has come due, and what that one has kept stays.
+-- change before, nobody knows if a tick has come due, and what that one has kept stays. A schedule that had
+-- stopped for longer has no ticks from before.
 create or replace function pgjobq.changed_schedule(s pgjobq.schedules, p_now timestamptz)
 returns pgjobq.schedules language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -49,6 +51,7 @@ begin
         s.last_missed_why := 'no worker fired it within a minute, and then the schedule was changed';
     end if;
     s.passed_to := greatest(s.passed_to, case
+        when s.stopped_at <= c_minute_ago then p_now
         when not s.is_seen then c_minute_ago
         when s.next_at <= p_now then greatest(s.next_at - interval '1 microsecond', c_minute_ago)
         else p_now end);
@@ -60,21 +63,25 @@ end $$;
 
 comment on function pgjobq.changed_schedule is 'Internal. A schedule whose definition changes.';
 
--- Removes what was set: the schedule, or only its definition if the code has one as well, which then holds
--- again. Returns false if there is no such schedule.
+-- Removes a schedule; or only what was set of it, if a running worker declares it in its code as well, whose
+-- definition then holds again. One that is in such code alone cannot be removed, because the next look would
+-- insert it again. If its program is only away, that one inserts it again. Returns false if there is none.
 create or replace function pgjobq.remove_schedule(name text) returns boolean language plpgsql
     set search_path = pg_catalog, pg_temp as $$
 declare
     s pgjobq.schedules;
+    v_is_declared boolean;
 begin
     select * into s from pgjobq.schedules o where o.name = remove_schedule.name for update;
     -- step: schedule to remove locked
     if s.name is null then
         return false;
-    elsif s.stored is null and s.stopped_at is null then
-        raise exception 'the schedule % is declared in code', quote_literal(s.name) using errcode = 'PJ021',
-            hint = format('Pause it: select pgjobq.pause_schedule(%L);', s.name);
-    elsif s.stored is not null and s.code is not null then
+    end if;
+    v_is_declared := exists (select from pgjobq.declared_schedules() d where d.schedule = s.name);
+    if v_is_declared and s.stored is null then
+        raise exception 'the schedule % is in the code of running workers', quote_literal(s.name)
+            using errcode = 'PJ021', hint = format('Pause it: select pgjobq.pause_schedule(%L);', s.name);
+    elsif v_is_declared and s.code is not null then
         update pgjobq.schedules o
            set stored = null, set_by = null, set_at = null, kind = s.code #>> '{job,kind}',
                (version, passed_to, next_at, is_seen, last_missed, last_missed_why)
@@ -90,7 +97,7 @@ begin
 end $$;
 
 comment on function pgjobq.remove_schedule is
-    'Public. Removes a schedule that was set by name. One that the code has as well follows the code again. '
+    'Public. Removes a schedule. One that the code of a running worker has as well follows the code again. '
     'Returns false if there is none.';
 
 -- Pauses a schedule. A tick that is being fired just now is waited for; no later one is fired.
@@ -148,24 +155,29 @@ comment on function pgjobq.note_change is 'Internal. Raises the number of change
 revoke execute on function pgjobq.note_change from public;
 
 -- Lists schedules by name: one, or those after a name. Arguments that the kind redacts are not shown; so
--- `definition` lacks the job.
+-- `definition` lacks the job. `args` is null if they are longer than 8 MiB, or cannot be printed.
 create or replace function pgjobq.list_schedules(
     p_name text default null, p_after text default null, p_most int default null)
 returns table (
-    name text, kind text, queue text, definition jsonb, args text, is_stored boolean, set_by text,
+    name text, kind text, queue text, definition jsonb, args text, is_declared boolean, set_by text,
     set_at timestamptz, paused_at timestamptz, stopped_at timestamptz, passed_to timestamptz,
     last_tick timestamptz, last_fired_at timestamptz, last_job uuid, last_missed timestamptz,
     last_missed_why text, now timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     return query
-    select s.name, s.kind, coalesce(d.definition #>> '{job,queue}', k.queue, 'default'), d.definition - 'job',
-           pgjobq.shown_args(s.kind, d.definition #> '{job,args}', d.definition -> 'job')::text,
-           s.stored is not null, s.set_by, s.set_at, s.paused_at, s.stopped_at, s.passed_to, s.last_tick,
+    select s.name, s.kind,
+           coalesce(d.definition #>> '{job,queue}', k.queue, d.definition #>> '{job,policy,queue}',
+                    'default'),
+           d.definition - 'job',
+           pgjobq.printed(pgjobq.shown_args(s.kind, d.definition #> '{job,args}', d.definition -> 'job'),
+                          8388608),
+           c.schedule is not null, s.set_by, s.set_at, s.paused_at, s.stopped_at, s.passed_to, s.last_tick,
            s.last_fired_at, s.last_job, s.last_missed, s.last_missed_why, clock_timestamp()
       from pgjobq.schedules s
            cross join lateral (select coalesce(s.stored, s.code) as definition) d
            left join pgjobq.kinds k on k.kind = s.kind
+           left join pgjobq.declared_schedules() c on c.schedule = s.name
      where (p_name is null or s.name = p_name) and (p_after is null or s.name > p_after)
      order by s.name limit p_most;
 end $$;

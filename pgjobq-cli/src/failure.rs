@@ -166,7 +166,8 @@ impl From<ScheduleError> for Failure {
                 Self::NotFound(format!("there is no schedule `{name}`: {instead}"))
             }
             ScheduleError::InCode(name) => Self::Refused(format!(
-                "the schedule `{name}` is in the code of running workers: `pgjobq schedules {name} --pause` pauses it"
+                "the schedule `{name}` is in the code of running workers: `pgjobq schedules {name} --pause` pauses it, and \
+                 it stops when its code is gone"
             )),
             other => Self::Refused(other.to_string()),
         }

@@ -14,11 +14,16 @@ use crate::text::moment;
 pub(crate) struct ScheduleJson {
     name: String,
     kind: String,
+    queue: String,
     at: String,
     timezone: String,
     state: &'static str,
     /// Since when it is paused, or not in the code.
     since: Option<String>,
+    /// Why it can never fire.
+    problem: Option<String>,
+    /// True if the code of a running worker has it.
+    is_declared: bool,
     missed: String,
     overlap: &'static str,
     /// As PostgreSQL prints them, so that each number is exact.
@@ -52,10 +57,13 @@ impl ScheduleJson {
         Ok(Self {
             name: schedule.name.clone(),
             kind: schedule.kind.clone(),
+            queue: schedule.queue.clone(),
             at: schedule.text.clone(),
             timezone: schedule.timezone.clone(),
             state: state_of(schedule),
             since: times(since(schedule)),
+            problem: schedule.problem.clone(),
+            is_declared: schedule.is_declared,
             missed: schedule.missed.to_string(),
             overlap: overlap_name(schedule.overlap),
             args: args.map_err(|error| Failure::Refused(error.to_string()))?,
@@ -76,14 +84,19 @@ pub(crate) fn shown(schedule: &Schedule, runs: usize) -> String {
     let mut line = |name: &str, value: String| text += &format!("{name:<11} {value}\n");
     line("name", schedule.name.clone());
     line("kind", schedule.kind.clone());
+    line("queue", schedule.queue.clone());
     line("at", format!("{} ({})", schedule.text, schedule.timezone));
     let state = state_of(schedule);
     line("state", since(schedule).map_or(state.to_owned(), |at| format!("{state} since {}", moment(at))));
+    if let Some(problem) = &schedule.problem {
+        line("problem", problem.clone());
+    }
     line(
         "set",
         match &schedule.source {
             ScheduleSource::Stored { by, at } => format!("by {by} at {}", moment(*at)),
-            _ => "in the code".to_owned(),
+            _ if schedule.is_declared => "in the code".to_owned(),
+            _ => "in the code of no running worker".to_owned(),
         },
     );
     line("missed", schedule.missed.to_string());
@@ -107,6 +120,7 @@ pub(crate) fn shown(schedule: &Schedule, runs: usize) -> String {
 /// Returns the name of the state of a schedule.
 pub(crate) fn state_of(schedule: &Schedule) -> &'static str {
     match schedule.state {
+        _ if schedule.problem.is_some() => "broken",
         ScheduleState::Active if schedule.next_at.is_none() => "ended",
         ScheduleState::Active => "active",
         ScheduleState::Paused(_) => "paused",

@@ -1,3 +1,2 @@
--- Sets the definition of a schedule. $1 name   $2 definition, as JSON   $3 by whom   $4 its last tick, if it
--- ends, in microseconds since 1970
-select pgjobq.upsert_schedule($1, $2::jsonb, $3, $4) as done
+-- Sets the definition of a schedule. $1 name   $2 definition, as JSON   $3 its last tick, if it ends, in microseconds since 1970
+select pgjobq.upsert_schedule($1, $2::jsonb, $3) as done

@@ -251,9 +251,9 @@ const _: () = {
     };
     __pgjobq::inventory::submit! {
         __pgjobq::JobDescriptor { kind : __Job::KIND, aliases : & ["charge", "pay"],
-        policy : __POLICY, handler : & __Job {}, batch : ::core::option::Option::None,
-        states : & [], module : ::core::module_path!(), file : ::core::file!(), line :
-        ::core::line!(), }
+        policy : __POLICY, scheduled : ::core::option::Option::None, handler : & __Job
+        {}, batch : ::core::option::Option::None, states : & [], module :
+        ::core::module_path!(), file : ::core::file!(), line : ::core::line!(), }
     }
     fn __returns<R: __pgjobq::JobReturn>() {}
     async fn __call<T: __pgjobq::StoredResult>(

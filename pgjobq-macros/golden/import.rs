@@ -246,8 +246,9 @@ const _: () = {
     };
     __pgjobq::inventory::submit! {
         __pgjobq::JobDescriptor { kind : __Job::KIND, aliases : & [], policy : __POLICY,
-        handler : & __Job {}, batch : ::core::option::Option::None, states : & [], module
-        : ::core::module_path!(), file : ::core::file!(), line : ::core::line!(), }
+        scheduled : ::core::option::Option::None, handler : & __Job {}, batch :
+        ::core::option::Option::None, states : & [], module : ::core::module_path!(),
+        file : ::core::file!(), line : ::core::line!(), }
     }
     fn __returns<R: __pgjobq::JobReturn<Value = ()>>() {}
     async fn __call<T: __pgjobq::StoredResult>(

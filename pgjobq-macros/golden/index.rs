@@ -186,9 +186,10 @@ const _: () = {
     };
     __pgjobq::inventory::submit! {
         __pgjobq::JobDescriptor { kind : __Job::KIND, aliases : & [], policy : __POLICY,
-        handler : & __Job {}, batch : ::core::option::Option::Some(& __Job {}), states :
-        & [__pgjobq::StateType::of:: < Engine > ()], module : ::core::module_path!(),
-        file : ::core::file!(), line : ::core::line!(), }
+        scheduled : ::core::option::Option::None, handler : & __Job {}, batch :
+        ::core::option::Option::Some(& __Job {}), states : & [__pgjobq::StateType::of:: <
+        Engine > ()], module : ::core::module_path!(), file : ::core::file!(), line :
+        ::core::line!(), }
     }
     fn __returns<R: __pgjobq::JobReturn>() {}
     async fn __call<T: __pgjobq::StoredResult>(

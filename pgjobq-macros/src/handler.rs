@@ -153,9 +153,11 @@ fn registration(job: &Job) -> TokenStream {
         Role::State(state) => Some(quote!(__pgjobq::StateType::of::<#state>())),
         _ => None,
     });
-    let batch = match job.batch() {
-        Some(_) => quote!(::core::option::Option::Some(&__Job {})),
-        None => quote!(::core::option::Option::None),
+    let none = || quote!(::core::option::Option::None);
+    let batch = job.batch().map_or_else(none, |_| quote!(::core::option::Option::Some(&__Job {})));
+    let scheduled = match job.is_scheduled() {
+        true => quote!(::core::option::Option::Some(|| __Job::job().into_row())),
+        false => none(),
     };
     quote! {
         __pgjobq::inventory::submit! {
@@ -163,6 +165,7 @@ fn registration(job: &Job) -> TokenStream {
                 kind: __Job::KIND,
                 aliases: &[#(#aliases),*],
                 policy: __POLICY,
+                scheduled: #scheduled,
                 handler: &__Job {},
                 batch: #batch,
                 states: &[#(#states),*],

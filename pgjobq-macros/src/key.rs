@@ -337,13 +337,15 @@ pub(crate) const KEYS: &[Key] = &[
         name: "starts",
         takes: "a time in quotes",
         example: "\"2027-01-31T09:00:00Z\"",
-        set: |keys, entry| value::text(entry).and_then(|time| keys.schedule_option(quote!(.starts(#time)))),
+        set: |keys, entry| {
+            schedule::time(entry).and_then(|time| keys.schedule_option(quote!(.starts(#time))))
+        },
     },
     Key {
         name: "ends",
         takes: "a time in quotes",
         example: "\"2027-12-31T23:59:59Z\"",
-        set: |keys, entry| value::text(entry).and_then(|time| keys.schedule_option(quote!(.ends(#time)))),
+        set: |keys, entry| schedule::time(entry).and_then(|time| keys.schedule_option(quote!(.ends(#time)))),
     },
     Key {
         name: "crate",

@@ -12,6 +12,8 @@ mod expand;
 mod function;
 mod handler;
 mod hygiene;
+#[allow(dead_code)] // The crate of the library uses what this one does not.
+mod instant;
 mod key;
 mod limits;
 mod model;

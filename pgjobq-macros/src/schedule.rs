@@ -7,10 +7,10 @@ use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Error, Ident, LitStr, Result, Token, bracketed, token};
 
-use crate::names;
 use crate::parse::Entry;
 use crate::schedule_text::{syntax, zones};
-use crate::value::misfit;
+use crate::value::{self, misfit};
+use crate::{instant, names};
 
 /// A schedule of a job.
 pub(crate) struct Schedule {
@@ -74,6 +74,21 @@ pub(crate) fn time_zone(name: &LitStr) -> Result<()> {
             format!("`{similar}`, or another name of the IANA database")
         });
     Err(Error::new_spanned(name, format!("there is no time zone `{zone}`: write {hint}")))
+}
+
+/// Reads the text of a time.
+pub(crate) fn time(entry: &Entry) -> Result<LitStr> {
+    let at = value::text(entry)?;
+    let text = at.value();
+    match instant::parse(&text) {
+        Some(_) => Ok(at),
+        None => {
+            let message = format!(
+                "`{text}` is no time: write one such as `2027-01-31T09:00:00Z`, or with an offset: `+02:00`"
+            );
+            Err(Error::new_spanned(at, message))
+        }
+    }
 }
 
 /// Returns the constant of `Missed` that a text names.

@@ -13,6 +13,11 @@ use crate::schedule::Schedule;
 const OPTIONS: [&str; 6] = ["timezone", "missed", "overlap", "jitter", "starts", "ends"];
 
 impl Job {
+    /// Returns whether the code has schedules of it. One with arguments has a mistake.
+    pub(crate) fn is_scheduled(&self) -> bool {
+        !self.keys.schedules.is_empty() && self.names().next().is_none()
+    }
+
     /// Checks the schedules, and adds them to the policy: the keys that say more of them may stand before or behind.
     pub(crate) fn check_schedules(&mut self, diagnostics: &mut Diagnostics) {
         let Some(key) = self.keys.given("schedule") else {

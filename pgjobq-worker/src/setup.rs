@@ -4,7 +4,7 @@ use std::fmt;
 
 use pgjobq_core::filter::FilterError;
 use pgjobq_core::worker_api::{DuplicateKind, JobDescriptor, Registry, ScheduleMistake, States, chain};
-use pgjobq_core::{DatabaseError, InvalidName, InvalidSchedule};
+use pgjobq_core::{DatabaseError, InvalidName, ScheduleError};
 
 use crate::config::{Config, QueueLimits};
 
@@ -64,7 +64,7 @@ pub enum SetupProblem {
         /// Its line.
         line: u32,
         /// The mistake.
-        mistake: InvalidSchedule,
+        mistake: ScheduleError,
     },
     /// A name that no queue can have.
     #[error(transparent)]

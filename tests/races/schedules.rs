@@ -82,6 +82,7 @@ const PAIRS: &[(&str, &str, &str)] = &[
     ("register", "fire", "declared"),
     ("register", "pause", "gone"),
     ("register", "upsert", "gone"),
+    ("register", "remove", "gone"),
     ("register", "register", "gone"),
 ];
 
@@ -172,6 +173,8 @@ fn failure(ending: &Ending) -> Option<String> {
 async fn set_up(databases: &Databases, name: &str, schema: &str) -> PgConnectOptions {
     let options = databases.create(name).await;
     databases.run(name, &pause::with_pauses(schema)).await;
+    // A session stands in its fire for as long as the runner likes.
+    databases.run(name, "alter function pgjobq.fire_schedule reset lock_timeout").await;
     databases.run(name, include_str!("schedules.sql")).await;
     options
 }

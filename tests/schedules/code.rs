@@ -8,13 +8,13 @@ use crate::jobs::{JOBS, Logged, ended, neglect, note, twice, yearly};
 on_one_shard!(schedules_of_attributes_are_declared);
 async fn schedules_of_attributes_are_declared(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
-    db.until("(select count(*) = 3 from pgjobq.schedules where next_at > clock_timestamp())").await;
+    db.until("(select count(*) = 4 from pgjobq.schedules where next_at > clock_timestamp())").await;
     let schedules = db.client.schedules().list().await.unwrap();
     let names: Vec<&str> = schedules.iter().map(|schedule| &*schedule.name).collect();
-    assert_eq!(names, ["ended", "twice/evening", "twice/morning", "yearly"]);
+    assert_eq!(names, ["ended", "heavy", "twice/evening", "twice/morning", "yearly"]);
     assert_eq!((&*schedules[0].kind, schedules[0].next_at), (ended::KIND, None));
-    assert_eq!(schedules[1].kind, twice::KIND);
-    let yearly = &schedules[3];
+    assert_eq!(schedules[2].kind, twice::KIND);
+    let yearly = &schedules[4];
     assert_eq!((&*yearly.kind, &*yearly.timezone), (yearly::KIND, "Europe/Berlin"));
     assert_eq!((yearly.missed, yearly.overlap, &*yearly.args), (Missed::RunAll(3), Overlap::Skip, "{}"));
     assert_eq!((&yearly.source, yearly.state), (&ScheduleSource::Code, ScheduleState::Active));
@@ -45,7 +45,7 @@ async fn ended_schedule_in_the_code_is_warned_of(db: TestDb) {
 on_one_shard!(missed_tick_of_a_code_schedule_runs);
 async fn missed_tick_of_a_code_schedule_runs(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
-    db.until("(select count(*) = 3 from pgjobq.schedules where next_at > clock_timestamp())").await;
+    db.until("(select count(*) = 4 from pgjobq.schedules where next_at > clock_timestamp())").await;
     worker.shutdown().await.unwrap();
     // `yearly` has `run_all(3)` and skips overlapping ticks: of the last three New Years the first has a job.
     neglect(&db, "yearly", "10 years").await;
@@ -61,7 +61,7 @@ async fn missed_tick_of_a_code_schedule_runs(db: TestDb) {
 on_one_shard!(stored_definition_wins_until_it_is_removed);
 async fn stored_definition_wins_until_it_is_removed(db: TestDb) {
     let worker = db.worker().build().await.unwrap().start();
-    db.until("(select count(*) = 4 from pgjobq.schedules)").await;
+    db.until("(select count(*) = 5 from pgjobq.schedules)").await;
     let schedules = db.client.schedules();
     let refused = schedules.remove("yearly").await.unwrap_err();
     assert!(matches!(&refused, ScheduleError::InCode(name) if name == "yearly"), "{refused}");
@@ -206,6 +206,54 @@ async fn schedule_goes_on_while_its_whole_program_is_away(db: TestDb) {
     programs.start(1, Some(text)).await;
     assert_eq!(programs.text().await, text);
     assert_eq!(db.number("select version from pgjobq.schedules").await, version);
+}
+
+on_one_shard!(schedule_of_a_deleted_job_function_can_be_removed);
+async fn schedule_of_a_deleted_job_function_can_be_removed(db: TestDb) {
+    let programs = Programs(&db);
+    let schedules = db.client.schedules();
+    let text = "0 9 * * *";
+    programs.start(1, Some(text)).await;
+    programs.register(7, "mail", "").await;
+    assert_eq!(programs.text().await, text);
+    assert!(schedules.get("deployed").await.unwrap().is_declared);
+    let refused = schedules.remove("deployed").await.unwrap_err();
+    assert!(matches!(&refused, ScheduleError::InCode(_)), "{refused}");
+
+    // No worker knows its kind any more, so that nothing tells it from one whose program is away.
+    programs.stop(1).await;
+    assert_eq!(programs.text().await, text);
+    assert!(!schedules.get("deployed").await.unwrap().is_declared);
+    schedules.remove("deployed").await.unwrap();
+    db.run("select pgjobq.look_at_schedules(100)").await;
+    assert_eq!(db.number("select count(*) from pgjobq.schedules").await, 0);
+
+    // It was only away.
+    programs.start(1, Some(text)).await;
+    assert_eq!(programs.text().await, text);
+    programs.stop(1).await;
+
+    // A definition that was set above such code does not leave it behind.
+    schedules.upsert("deployed", note::schedule("@hourly", 1)).await.unwrap();
+    schedules.remove("deployed").await.unwrap();
+    assert_eq!(db.number("select count(*) from pgjobq.schedules").await, 0);
+}
+
+on_one_shard!(old_program_keeps_its_own_declaration);
+async fn old_program_keeps_its_own_declaration(db: TestDb) {
+    let programs = Programs(&db);
+    let text = "0 9 * * *";
+    programs.start(1, Some(text)).await;
+    programs.stop(1).await;
+    db.run(
+        "insert into pgjobq.schedule_declarations (digest, schedule, definition)
+         select 'newer' || n, schedule, definition from pgjobq.schedule_declarations, generate_series(1, 200) n",
+    )
+    .await;
+    programs.start(1, Some(text)).await;
+    assert_eq!(programs.text().await, text);
+    let kept = "select count(*) from pgjobq.schedule_declarations";
+    assert_eq!(db.number(kept).await, 101, "the newest hundred, and its own");
 }
 
 on_one_shard!(badly_named_definition_stops_no_schedule);

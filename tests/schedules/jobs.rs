@@ -22,6 +22,10 @@ pub(crate) async fn yearly() {}
 #[job(schedule = [morning = "0 9 1 1 *", evening = "@yearly"])]
 pub(crate) async fn twice() {}
 
+/// Has constant values of its own.
+#[job(schedule = "0 0 1 1 *", attributes(team = "ops"), rate = "100 per minute", weight = 50)]
+pub(crate) async fn heavy() {}
+
 /// Has ended.
 #[job(schedule = "@daily", ends = "2020-01-01T00:00:00Z")]
 pub(crate) async fn ended() {}

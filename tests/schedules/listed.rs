@@ -24,6 +24,30 @@ async fn schedules_are_listed_page_by_page(db: TestDb) {
     assert_eq!(paged, all);
 }
 
+on_one_shard!(arguments_too_long_to_print_hide_no_schedule);
+async fn arguments_too_long_to_print_hide_no_schedule(db: TestDb) {
+    let schedules = db.client.schedules();
+    for name in ["long", "short"] {
+        schedules.upsert(name, note::schedule("@daily", 1)).await.unwrap();
+    }
+    // A short number in the row, and a text of more than 8 MiB.
+    db.run(
+        "update pgjobq.schedules
+            set stored = jsonb_set(stored, '{job,args,n}', (select jsonb_agg(1e131071::numeric) from generate_series(1, 100)))
+          where name = 'long'",
+    )
+    .await;
+    let args: Vec<_> = schedules.list().await.unwrap().into_iter().map(|schedule| schedule.args).collect();
+    assert_eq!(args, ["", r#"{"n": 1}"#]);
+}
+
+on_one_shard!(look_reads_no_arguments);
+async fn look_reads_no_arguments(db: TestDb) {
+    db.client.schedules().upsert("s", note::schedule("@daily", 1)).await.unwrap();
+    let due = db.text("(select due #>> '{0,definition}' from pgjobq.look_at_schedules(100))").await;
+    assert!(due.contains("@daily") && !due.contains("note"), "{due}");
+}
+
 on_one_shard!(schedule_has_the_queue_of_its_jobs);
 async fn schedule_has_the_queue_of_its_jobs(db: TestDb) {
     db.client.queue("reports").save().await.unwrap();

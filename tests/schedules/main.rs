@@ -17,6 +17,7 @@ mod proxy;
 mod args; // The arguments of the jobs of schedules.
 mod changed; // Schedules that are changed in the moment of a tick.
 mod code; // Schedules in attributes, and programs that come and go.
+mod computed; // Keys, weights and unique keys of the jobs of schedules.
 mod exact; // Each tick once, beside kills and clients whose clocks are wrong.
 mod listed; // Schedules as they are listed.
 mod lost; // A fire whose answer is lost.

@@ -62,6 +62,40 @@ async fn setting_the_same_again_moves_no_tick(db: TestDb) {
     );
 }
 
+on_one_shard!(setting_the_same_again_after_its_end_is_no_error);
+async fn setting_the_same_again_after_its_end_is_no_error(db: TestDb) {
+    let schedules = db.client.schedules();
+    let past =
+        || note::schedule("@daily", 1).ends(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000));
+    schedules.upsert("ended", note::schedule("@daily", 1)).await.unwrap();
+    db.run("update pgjobq.schedules set stored = stored || '{\"ends\": 1000000000000000}'").await;
+    let row = "select (version, passed_to, next_at, set_at)::text from pgjobq.schedules";
+    let before = db.text(row).await;
+    schedules.upsert("ended", past()).await.unwrap();
+    assert_eq!(db.text(row).await, before);
+    let changed = schedules.upsert("ended", past().overlap(Overlap::Skip)).await.unwrap_err();
+    assert!(matches!(changed, ScheduleError::Ended(_)), "{changed}");
+}
+
+on_one_shard!(schedule_set_over_a_stopped_one_fires_no_past_tick);
+async fn schedule_set_over_a_stopped_one_fires_no_past_tick(db: TestDb) {
+    let schedules = db.client.schedules();
+    let stop = |since: &str| {
+        format!(
+            "update pgjobq.schedules set code = coalesce(stored, code), stored = null, next_at = null, is_seen = false,
+                    passed_to = clock_timestamp() - interval '1 day', stopped_at = clock_timestamp() - interval '{since}'"
+        )
+    };
+    schedules.upsert("stopped", note::schedule("@daily", 1)).await.unwrap();
+    for (since, late) in [("1 hour", 0), ("10 seconds", 1)] {
+        db.run(&stop(since)).await;
+        let now = db.number("select pgjobq.micros(clock_timestamp())").await;
+        schedules.upsert("stopped", note::schedule("* * * * * *", 1)).await.unwrap();
+        let earlier = format!("select count(*) from pgjobq.schedules where pgjobq.micros(passed_to) < {now}");
+        assert_eq!(db.number(&earlier).await, late, "{since}");
+    }
+}
+
 on_one_shard!(paused_schedule_fires_nothing_and_misses_nothing);
 async fn paused_schedule_fires_nothing_and_misses_nothing(db: TestDb) {
     let schedules = db.client.schedules();

@@ -1,6 +1,6 @@
 //! Schedules that cannot be fired: they delay and hide no other, and are not silent.
 
-use pgjobq::ScheduleState;
+use pgjobq::{NewSchedule, ScheduleState};
 
 use crate::harness::{self, TestDb};
 use crate::jobs::{JOBS, Logged, fired, note};
@@ -52,6 +52,33 @@ async fn refused_schedule_delays_no_other(db: TestDb) {
     eprintln!("beside a schedule that is refused: median {late} ms from tick to job");
     assert!(late < 1000, "{late} ms");
     assert_eq!(fired(&db, "refused").await, 0);
+    worker.shutdown().await.unwrap();
+}
+
+on_one_shard!(schedule_that_waits_for_a_caller_delays_no_other);
+async fn schedule_that_waits_for_a_caller_delays_no_other(db: TestDb) {
+    let mut caller = db.pool.begin().await.unwrap();
+    let held = || note::job(1).unique("held");
+    held().enqueue(&mut *caller).await.unwrap();
+    let schedules = db.client.schedules();
+    schedules.upsert("held", NewSchedule::new("* * * * * *", held())).await.unwrap();
+    schedules.upsert("good", note::schedule("* * * * * *", 2)).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    db.until(&format!("(select count(*) >= 10 from {JOBS} where schedule = 'good')")).await;
+    let late =
+        "select 1000 * percentile_cont(0.5) within group (order by extract(epoch from t.fired_at - t.tick))
+                  from (select * from pgjobq.ticks where schedule = 'good' order by tick desc limit 9) t";
+    let late = db.number(late).await;
+    assert!(late < 1500, "{late} ms");
+    assert_eq!(fired(&db, "held").await, 0);
+    let missed = schedules.get("held").await.unwrap().last_missed;
+    assert!(missed.is_none(), "it is tried again: {missed:?}");
+
+    // No tick is lost.
+    caller.rollback().await.unwrap();
+    db.until(&format!("exists (select from {JOBS} where schedule = 'held')")).await;
+    let first = format!("select min(tick) from {JOBS} where schedule");
+    assert!(db.number(&format!("{first} = 'held'")).await <= db.number(&format!("{first} = 'good'")).await);
     worker.shutdown().await.unwrap();
 }
 

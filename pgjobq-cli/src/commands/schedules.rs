@@ -28,7 +28,7 @@ pub(crate) struct Schedules {
     /// End its pause, with the next tick
     #[arg(long, requires = "name", conflicts_with = "remove")]
     resume: bool,
-    /// Remove what a program has set by this name. A schedule in the code follows the code again
+    /// Remove it. If the code of a running worker has it, too, it follows the code again
     #[arg(long, requires = "name")]
     remove: bool,
 }

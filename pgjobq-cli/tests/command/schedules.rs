@@ -92,7 +92,14 @@ async fn schedule_is_paused_resumed_run_and_removed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn removed_schedule_follows_the_code_again() {
     let stage = with_report().await;
-    stage.run_sql("update pgjobq.schedules set code = stored").await;
+    stage
+        .run_sql(
+            "update pgjobq.schedules set code = stored;
+             select pgjobq.record_schedules(jsonb_build_array(jsonb_build_object('name', name, 'digest', 'd', 'definition', code)))
+               from pgjobq.schedules;
+             select pgjobq.register_worker(0::smallint, 1, 'w', '1 day', '{default}', '{cli_report}', p_schedules => '{d}')",
+        )
+        .await;
     let of_code = stage.json_of(&["schedules", "report/42", "--remove"]);
     assert_eq!((&of_code["name"], &of_code["set_by"]), (&json!("report/42"), &Value::Null));
     let ran = stage.pgjobq(&["schedules", "report/42", "--remove"]);
@@ -102,6 +109,29 @@ async fn removed_schedule_follows_the_code_again() {
         "{}",
         ran.stderr
     );
+    // Its program is gone, and its job function may be deleted.
+    stage.run_sql("select pgjobq.leave(0::smallint, 1)").await;
+    let shown = stage.text_of(&["schedules", "report/42"]);
+    assert!(shown.contains("set         in the code of no running worker\n"), "{shown}");
+    let removed = stage.text_of(&["schedules", "report/42", "--remove"]);
+    assert_eq!(removed, "the schedule `report/42` is removed\n");
+    stage.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schedule_that_can_never_fire_is_broken() {
+    let stage = with_report().await;
+    stage
+        .run_sql("update pgjobq.schedules set stored = jsonb_set(stored, '{text}', '\"each blue moon\"')")
+        .await;
+    let shown = stage.json_of(&["schedules", "report/42"]);
+    assert_eq!((&shown["state"], &shown["queue"]), (&json!("broken"), &json!("default")));
+    let problem = shown["problem"].as_str().unwrap();
+    assert!(problem.contains("each blue moon"), "{problem}");
+    let text = stage.text_of(&["schedules", "report/42"]);
+    for line in ["queue       default\n", "state       broken\n", &format!("problem     {problem}\n")] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
     stage.drop().await;
 }
 

@@ -16,7 +16,7 @@ use crate::job::stored_args::StoredArgs;
 
 /// The number of jobs that one statement reads. It also stops after 4 MiB.
 const PAGE: i32 = 1000;
-/// The number of schedules that one statement reads.
+/// The number of schedules that one statement reads. It also stops after 4 MiB.
 const SCHEDULES_PAGE: i32 = 50;
 /// The number of unreadable jobs of each kind and version that the report names.
 const NAMED: usize = 5;

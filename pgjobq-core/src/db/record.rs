@@ -25,7 +25,6 @@ impl Client {
 }
 
 fn kind(job: &JobDescriptor) -> Value {
-    let count = |count| i16::try_from(count).unwrap_or(i16::MAX);
     let policy = &job.policy;
     json!({
         "kind": job.kind, "aliases": job.aliases, "queue": policy.queue, "priority": policy.priority as i16,
@@ -33,6 +32,20 @@ fn kind(job: &JobDescriptor) -> Value {
         "version": policy.version, "computed": computed(policy),
         "limit": policy.is_limited().then(|| limit(policy)),
     })
+}
+
+/// Returns the columns of `kinds` that an enqueue follows, as a program records them that is the first one.
+pub(crate) fn enqueued_by(policy: &Policy) -> Value {
+    let mut rules = serde_json::Map::new();
+    rules.insert(policy.version.to_string(), computed(policy).unwrap_or_else(|| json!({})));
+    json!({
+        "queue": policy.queue, "priority": policy.priority as i16, "retries": count(policy.retries),
+        "max_crashes": count(policy.max_crashes), "computed": rules,
+    })
+}
+
+fn count(tries: u16) -> i16 {
+    i16::try_from(tries).unwrap_or(i16::MAX)
 }
 
 /// The limit of a kind, with the columns of `limits`.

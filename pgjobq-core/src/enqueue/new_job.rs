@@ -68,6 +68,13 @@ impl<T> NewJob<T> {
         self.row.id()
     }
 
+    /// Returns the job without its type, for a schedule.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn into_row(self) -> NewRow {
+        self.row
+    }
+
     /// Returns the arguments as they will be stored, if they can be.
     #[doc(hidden)]
     #[must_use]

@@ -13,7 +13,8 @@ use crate::job::policy::Policy;
 use crate::{JobId, Priority};
 
 /// A new job, not checked yet.
-pub(crate) struct NewRow {
+#[doc(hidden)]
+pub struct NewRow {
     id: JobId,
     /// True if the caller has chosen the id. Otherwise its last bits follow from the key or the unique key.
     has_given_id: bool,

@@ -62,9 +62,14 @@ impl NewUnique {
         };
     }
 
-    /// Returns the value, as the call or the job's code says it; `None` if it follows from the arguments, or there is none.
-    pub(crate) fn value(&self) -> Option<&str> {
-        if let UniqueBy::Value(value) = &self.by { Some(value) } else { None }
+    /// Returns the value that the call or the job's code says, which may be that there is none. `None` if neither says one: then it follows
+    /// from all arguments, or the kind is not unique.
+    pub(crate) fn value(&self) -> Option<Option<&str>> {
+        match &self.by {
+            UniqueBy::Value(value) => Some(Some(value)),
+            UniqueBy::Nothing => Some(None),
+            UniqueBy::Unsaid | UniqueBy::Args | UniqueBy::Error(_) => None,
+        }
     }
 
     /// Returns whether a redacted argument may be in that value.

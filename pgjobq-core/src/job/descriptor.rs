@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use crate::batch::call::BatchHandler;
+use crate::enqueue::new_row::NewRow;
 use crate::job::app_state::StateType;
 use crate::job::handler::Handler;
 use crate::job::policy::Policy;
@@ -15,6 +16,8 @@ pub struct JobDescriptor {
     /// Kinds under which rows of earlier versions of the program may be stored.
     pub aliases: &'static [&'static str],
     pub policy: Policy,
+    /// Makes the job of its schedules, if the code has some.
+    pub scheduled: Option<fn() -> NewRow>,
     pub handler: &'static dyn Handler,
     /// Runs a call for several of its jobs, if the kind has batches.
     pub batch: Option<&'static dyn BatchHandler>,

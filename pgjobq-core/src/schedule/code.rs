@@ -6,11 +6,15 @@ use sqlx::Row;
 use super::declared::DeclaredSchedule;
 use super::defined_job::DefinedJob;
 use super::definition::{Definition, json};
+use super::error::ScheduleError;
 use super::invalid::InvalidSchedule;
 use crate::DatabaseError;
 use crate::client::Client;
+use crate::enqueue::new_row::NewRow;
+use crate::enqueue::row::MAX_ARGS;
 use crate::job::descriptor::JobDescriptor;
 use crate::job::name;
+use crate::job::policy::Policy;
 use crate::job::registry::Registry;
 use crate::job::sha256::{hex, sha256};
 
@@ -35,22 +39,27 @@ struct CodeSchedule {
 }
 
 /// A mistake in a schedule of a job function.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[doc(hidden)]
 pub struct ScheduleMistake {
     pub job: &'static JobDescriptor,
     pub schedule: &'static str,
-    pub mistake: InvalidSchedule,
+    pub mistake: ScheduleError,
 }
 
 impl CodeSchedules {
     /// Returns the schedules of these job functions, and every mistake in them.
     #[must_use]
     pub fn of(registry: &Registry) -> (Self, Vec<ScheduleMistake>) {
-        let (mut all, mut mistakes) = (Vec::new(), Vec::new());
+        let (mut all, mut mistakes) = (Vec::<CodeSchedule>::new(), Vec::new());
         for job in registry.jobs() {
+            let Some(new_job) = job.scheduled else { continue };
             for declared in job.policy.schedules {
-                match CodeSchedule::new(job.kind, declared) {
+                let schedule = match all.iter().find(|other| other.name == declared.name) {
+                    Some(other) => Err(InvalidSchedule::Duplicate { kind: other.definition.kind() }.into()),
+                    None => CodeSchedule::new(declared, new_job(), &job.policy),
+                };
+                match schedule {
                     Ok(schedule) => all.push(schedule),
                     Err(mistake) => mistakes.push(ScheduleMistake { job, schedule: declared.name, mistake }),
                 }
@@ -67,9 +76,9 @@ impl CodeSchedules {
 }
 
 impl CodeSchedule {
-    fn new(kind: &'static str, declared: &DeclaredSchedule) -> Result<Self, InvalidSchedule> {
+    fn new(declared: &DeclaredSchedule, job: NewRow, policy: &Policy) -> Result<Self, ScheduleError> {
         name::check("schedule", declared.name)?;
-        let definition = Definition::new(declared.timetable()?, DefinedJob::of_kind(kind))?;
+        let definition = Definition::new(declared.timetable()?, DefinedJob::new(job, policy, MAX_ARGS)?)?;
         let text = format!("{} {}", declared.name, json(&definition));
         let mut digest = hex(sha256(text.as_bytes()));
         digest.truncate(DIGEST_LENGTH);
@@ -95,14 +104,62 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::handler::Handler;
+    use crate::job::shape::ArgumentShape;
+    use crate::job::stored_args::StoredArgs;
+    use crate::{JobError, NewJob};
+
+    struct Idle;
+
+    impl Handler for Idle {
+        fn check(&self, _: &StoredArgs<'_>) -> Result<(), JobError> {
+            Ok(())
+        }
+
+        fn shape(&self) -> Vec<ArgumentShape> {
+            Vec::new()
+        }
+    }
+
+    /// A job function with a schedule of this name.
+    const fn job(kind: &'static str, schedules: &'static [DeclaredSchedule]) -> JobDescriptor {
+        JobDescriptor {
+            kind,
+            aliases: &[],
+            policy: Policy::DEFAULT.schedules(schedules),
+            scheduled: Some(|| NewJob::<()>::new("any", &Policy::DEFAULT, &()).into_row()),
+            handler: &Idle,
+            batch: None,
+            states: &[],
+            module: "app",
+            file: "src/jobs.rs",
+            line: 1,
+        }
+    }
+
+    #[test]
+    fn two_schedules_cannot_have_one_name() {
+        static TIDY: JobDescriptor = job("tidy", &[DeclaredSchedule::new("tidy/often", "every 10m")]);
+        static OFTEN: JobDescriptor = job("tidy/often", &[DeclaredSchedule::new("tidy/often", "@daily")]);
+        let (schedules, mistakes) = CodeSchedules::of(&Registry::of([&TIDY, &OFTEN]).0);
+        assert_eq!((schedules.digests().len(), mistakes.len()), (1, 1));
+        let ScheduleMistake { job, schedule, mistake } = &mistakes[0];
+        assert_eq!((job.kind, *schedule), ("tidy/often", "tidy/often"));
+        let said = "the job `any` has a schedule of this name, too: give one of the two another name";
+        assert_eq!(mistake.to_string(), said);
+    }
 
     #[test]
     fn schedule_with_a_bad_name_is_no_schedule() {
+        let daily = |name| {
+            let job = NewRow::new("tidy", &Policy::DEFAULT, Ok("{}".to_owned()));
+            CodeSchedule::new(&DeclaredSchedule::new(name, "@daily"), job, &Policy::DEFAULT)
+        };
         let long = "x".repeat(101);
         for name in ["täglich", "tidy/täglich", "", "two words", long.leak()] {
-            let schedule = CodeSchedule::new("tidy", &DeclaredSchedule::new(name, "@daily"));
-            assert!(matches!(schedule, Err(InvalidSchedule::Name(_))), "{name}: {schedule:?}");
+            let schedule = daily(name);
+            assert!(matches!(schedule, Err(ScheduleError::Name(_))), "{name}: {schedule:?}");
         }
-        assert!(CodeSchedule::new("tidy", &DeclaredSchedule::new("tidy/daily", "@daily")).is_ok());
+        assert!(daily("tidy/daily").is_ok());
     }
 }

@@ -1,18 +1,20 @@
 //! The job of a schedule, as its definition stores it.
 
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::error::ScheduleError;
+use crate::db::record::enqueued_by;
 use crate::enqueue::new_row::{Due, NewRow};
 use crate::enqueue::row::Row;
 use crate::job::computed::ComputedFrom;
-use crate::job::descriptor::policy_of;
 use crate::job::policy::Policy;
-use crate::{EnqueueError, OnDuplicate, UniqueWhile};
+use crate::{OnDuplicate, UniqueWhile};
 
-/// The job of a schedule. It has what the call says, and not what follows from the policy of its kind: each tick follows the policy
-/// that programs have recorded by then.
-#[derive(Clone, Debug, Default, Serialize)]
+/// The job of a schedule. It has what the call says and what the job's code computes. The rest follows from the policy of its kind that
+/// programs have recorded at the tick.
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct DefinedJob {
     kind: &'static str,
     args: Box<RawValue>,
@@ -32,12 +34,14 @@ pub(super) struct DefinedJob {
     max_crashes: Option<i16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attributes: Option<Box<RawValue>>,
+    /// `Some(None)` if the job's code has computed that it has none. SQL then computes none either.
     #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
+    key: Option<Option<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    weight: Option<i32>,
+    weight: Option<u32>,
+    /// The unique key, like `key`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    unique_key: Option<String>,
+    unique: Option<Option<String>>,
     /// True if that is made of redacted arguments.
     #[serde(skip_serializing_if = "Option::is_none")]
     unique_is_secret: Option<bool>,
@@ -50,70 +54,65 @@ pub(super) struct DefinedJob {
     /// In microseconds from the tick.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<i64>,
+    /// The policy of its kind in this program. It holds until a program has recorded the kind.
+    policy: Value,
     /// True if it is unique, and holds its key until it ends.
     #[serde(skip)]
     holds_its_key: bool,
 }
 
 impl DefinedJob {
-    /// The job of a kind without arguments.
-    pub(super) fn of_kind(kind: &'static str) -> Self {
-        let args = RawValue::from_string("{}".to_owned()).expect("an empty object is JSON");
-        let policy = policy_of(kind);
-        let is_unique = !matches!(policy.unique, ComputedFrom::Nothing);
-        Self {
-            kind,
-            args,
-            version: version_of(policy),
-            redact: policy.redact,
-            holds_its_key: is_unique && policy.unique_while == UniqueWhile::Live,
-            ..Self::default()
-        }
-    }
-
     /// Returns whether it is unique, and holds its key until it ends.
     pub(super) fn holds_its_key(&self) -> bool {
         self.holds_its_key
     }
 
-    /// Checks a job. Returns `None` if it says when it starts, has an id, or waits for other jobs: a schedule decides the first two,
-    /// and no other job lives as long as the schedule.
-    pub(super) fn new(job: NewRow, policy: &Policy, max_args: usize) -> Result<Option<Self>, EnqueueError> {
+    /// Returns its kind.
+    pub(super) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// Checks a job. It says neither when it starts nor its id, because the schedule decides these, and waits for no other job, because
+    /// none lives as long as the schedule.
+    pub(super) fn new(job: NewRow, policy: &Policy, max_args: usize) -> Result<Self, ScheduleError> {
         if job.due != Due::Now || job.has_given_id() || !job.edges.is_empty() {
-            return Ok(None);
+            return Err(ScheduleError::Once { kind: job.kind });
         }
-        let unique_key = job.unique.value().map(str::to_owned);
-        let unique_is_secret = unique_key.as_ref().and(job.unique.is_secret().then_some(true));
-        let (lasts, answer) = (job.unique.lasts, job.unique.on_duplicate);
-        let holds_its_key = lasts == UniqueWhile::Live && job.identity().unique_key.is_some();
+        let key = computed(job.key.clone(), policy.key);
+        let unique = job.unique.value().map(|value| value.map(str::to_owned));
+        let unique_is_secret = matches!(unique, Some(Some(_))) && job.unique.is_secret();
+        let (weight, lasts, answer) = (job.weight, job.unique.lasts, job.unique.on_duplicate);
+        let is_unique = job.identity().unique_key.is_some();
         let on_conflict = job.limit.on_conflict.map(crate::OnConflict::as_str);
-        let row = Row::check(job, max_args)?;
+        let row = Row::check(job, max_args).map_err(ScheduleError::Job)?;
         let other = |value: i16, usual: u16| (u16::try_from(value) != Ok(usual)).then_some(value);
-        Ok(Some(Self {
+        Ok(Self {
             kind: row.kind,
             args: raw(row.args).unwrap_or_default(),
-            version: version_of(policy),
+            version: (policy.version > 1).then_some(policy.version),
             redact: policy.redact,
             queue: (row.queue != policy.queue).then_some(row.queue),
             priority: (row.priority != policy.priority as i16).then_some(row.priority),
             retries: other(row.retries, policy.retries),
             max_crashes: other(row.max_crashes, policy.max_crashes),
             attributes: row.attributes.and_then(raw),
-            key: row.key,
-            weight: row.weight,
-            unique_key,
-            unique_is_secret,
-            unique_while: (lasts != policy.unique_while).then(|| of_while(lasts)),
-            on_duplicate: (answer != policy.on_duplicate).then(|| of_answer(answer)),
+            key,
+            weight,
+            unique,
+            unique_is_secret: unique_is_secret.then_some(true),
+            unique_while: (is_unique && lasts != policy.unique_while).then(|| of_while(lasts)),
+            on_duplicate: (is_unique && answer != policy.on_duplicate).then(|| of_answer(answer)),
             on_conflict,
             expires: row.expires,
-            holds_its_key,
-        }))
+            policy: enqueued_by(policy),
+            holds_its_key: is_unique && lasts == UniqueWhile::Live,
+        })
     }
 }
 
-fn version_of(policy: &Policy) -> Option<u16> {
-    (policy.version > 1).then_some(policy.version)
+/// Returns a value of a job; `None` if it has none, and its code computes none.
+fn computed(value: Option<String>, from: ComputedFrom) -> Option<Option<String>> {
+    (value.is_some() || from != ComputedFrom::Nothing).then_some(value)
 }
 
 fn raw(json: String) -> Option<Box<RawValue>> {

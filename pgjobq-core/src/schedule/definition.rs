@@ -28,6 +28,11 @@ impl Definition {
         Ok(Self { timetable, job, last })
     }
 
+    /// Returns the kind of its job.
+    pub(super) fn kind(&self) -> &'static str {
+        self.job.kind()
+    }
+
     /// Returns its last tick, in microseconds since 1970; `None` if it goes on.
     pub(super) fn last(&self) -> Option<i64> {
         self.last

@@ -34,9 +34,9 @@ pub enum ScheduleError {
     /// No schedule has this name.
     #[error("there is no schedule `{0}`: `client.schedules().list()` returns all of them")]
     Unknown(String),
-    /// The schedule is in the code of live workers, and not set by `upsert`: from `remove`.
+    /// The schedule is in the code of running workers, and not set by `upsert`: from `remove`.
     #[error(
-        "the schedule `{0}` is in the code of running workers, and cannot be removed: pause it, or remove it from the code"
+        "the schedule `{0}` is in the code of running workers, and cannot be removed: pause it, or remove it from the code and deploy"
     )]
     InCode(String),
     /// No job was enqueued: from `run_now`.

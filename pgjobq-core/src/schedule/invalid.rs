@@ -56,6 +56,12 @@ pub enum InvalidSchedule {
          let it be unique while it is `waiting`, or write another `overlap`"
     )]
     HoldsItsKey,
+    /// Another job function of the program has a schedule of this name.
+    #[error("the job `{kind}` has a schedule of this name, too: give one of the two another name")]
+    Duplicate {
+        /// The kind of that job.
+        kind: &'static str,
+    },
     /// No schedule can have this name.
     #[error(transparent)]
     Name(#[from] InvalidName),

@@ -35,10 +35,13 @@ pub struct Schedule {
     pub missed: Missed,
     /// The policy of a tick that comes before the job of the last one has ended.
     pub overlap: Overlap,
-    /// The arguments of its jobs, as JSON; without those that the kind redacts.
+    /// The arguments of its jobs, as JSON; without those that the kind redacts. Empty if they are longer than 8 MiB.
     pub args: String,
     /// Its origin.
     pub source: ScheduleSource,
+    /// True if the code of a running worker has it. If it is false, and the source is the code, then its program is away, or its job
+    /// function is deleted.
+    pub is_declared: bool,
     /// Its state: it fires, pauses, or has stopped.
     pub state: ScheduleState,
     /// The next tick to come; `None` if it is not active, or no more will come.
@@ -66,7 +69,7 @@ pub enum ScheduleSource {
     Code,
     /// A call of [`Schedules::upsert`](crate::Schedules::upsert), whose definition wins over that of the code.
     Stored {
-        /// The person or program, in the words of the call, or else the database role.
+        /// The database role of the program that has set it.
         by: String,
         /// The time of the call.
         at: SystemTime,
@@ -122,6 +125,7 @@ impl Schedule {
             overlap: Overlap::named(&table.overlap),
             args: row.try_get::<Option<_>, _>("args")?.unwrap_or_default(),
             source,
+            is_declared: row.try_get("is_declared")?,
             state: state.unwrap_or(ScheduleState::Active),
             next_at: None,
             last_tick: at("last_tick")?,

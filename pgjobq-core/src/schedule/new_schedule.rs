@@ -121,9 +121,8 @@ impl NewSchedule {
         if Missed::read(&timetable.missed).is_none() {
             return Err(InvalidSchedule::Missed(timetable.missed).into());
         }
-        let kind = job.kind;
-        let defined = DefinedJob::new(job, policy_of(kind), max_args).map_err(ScheduleError::Job)?;
-        Ok(Definition::new(timetable, defined.ok_or(ScheduleError::Once { kind })?)?)
+        let policy = policy_of(job.kind);
+        Ok(Definition::new(timetable, DefinedJob::new(job, policy, max_args)?)?)
     }
 }
 

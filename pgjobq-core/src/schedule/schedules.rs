@@ -54,7 +54,7 @@ impl Client {
 impl Schedules<'_> {
     /// Sets the schedule of this name: 1 to 100 ASCII letters, digits, and any of `_-.:/`. A new one fires from its next tick on. A
     /// changed one fires from now on by its new definition. Setting the same definition again changes nothing, so a program may do so
-    /// at each start. The definition wins over that of the code under the same name, until it is [removed](Self::remove).
+    /// at each start, also after its last tick. The definition wins over that of the code under the same name, until it is [removed](Self::remove).
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ impl Schedules<'_> {
         let definition = schedule.check(self.client.limits().max_args)?;
         let (last, definition) = (definition.last(), json(&definition));
         let shared = self.client.shared();
-        let values: [&dyn Literal; 4] = [&name, &definition.as_str(), &None::<&str>, &last];
+        let values: [&dyn Literal; 3] = [&name, &definition.as_str(), &last];
         match shared.write(&shared.sql.upsert_schedule, &values).await {
             Ok(_) => Ok(()),
             Err(error) => Err(match error.code().as_deref() {
@@ -123,8 +123,9 @@ impl Schedules<'_> {
         self.change(name, |sql| &sql.resume_schedule).await
     }
 
-    /// Removes what [`upsert`](Self::upsert) has set. A schedule that the code has as well follows the code again. Jobs that were
-    /// enqueued before run.
+    /// Removes a schedule. If the code of a running worker has it as well, only what [`upsert`](Self::upsert) has set is removed, and it
+    /// follows the code again; if that code alone has it, it cannot be removed. A schedule in code of which no worker runs is removed,
+    /// and comes back with the next worker that has this code. Jobs that were enqueued before run.
     ///
     /// # Errors
     ///

@@ -1,7 +1,6 @@
 //! One schedule: when it fires, and what became of its ticks.
 
 use askama::Template;
-use pgjobq::ScheduleState;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -28,7 +27,7 @@ pub(crate) struct Schedule {
     next_runs: Vec<Moment>,
     /// The arguments of its jobs; null if the user may not see them.
     args: Option<Box<RawValue>>,
-    /// True if it can be removed: it was set by name, or the code has it no more.
+    /// True if it can be removed: it was set by name, or the code of no running worker has it.
     removable: bool,
     /// The arguments as the page shows them, and whether they are cut.
     #[serde(skip)]
@@ -44,7 +43,7 @@ impl Screen for Schedule {
         let row = ScheduleRow::new(&schedule);
         Ok(Self {
             next_runs: schedule.next_runs(NEXT_RUNS).into_iter().map(Moment).collect(),
-            removable: row.set.is_some() || matches!(schedule.state, ScheduleState::Stopped(_)),
+            removable: row.set.is_some() || !schedule.is_declared,
             schedule: row,
             shown_args: args.map(|args| pretty(args)),
             args: args.and_then(|args| RawValue::from_string(args.clone()).ok()),

@@ -103,6 +103,8 @@ async fn actions_on_schedules_are_done_and_audited() {
 async fn schedule_in_the_code_says_why_it_stays() {
     Stage::run(async |stage| {
         seed(stage, "lorem").await;
+        let worker = stage.worker().build().await.unwrap().start();
+        stage.until("exists (select from pgjobq.workers)").await;
         let browser = as_ada(stage);
         let page = browser.get("schedule?name=new_year").await;
         assert!(page.text().contains("in the code of running programs") && !page.body.contains("value=\"remove\""));
@@ -118,6 +120,13 @@ async fn schedule_in_the_code_says_why_it_stays() {
         assert_eq!(answer.header("location"), "schedule?name=new_year");
         let page = browser.get("schedule?name=new_year").await.text();
         assert!(page.contains("follows the code again") && page.contains("0 0 1 1 *"), "{page}");
+        // Its program is gone.
+        worker.shutdown().await.unwrap();
+        let page = browser.get("schedule?name=new_year").await;
+        assert!(page.text().contains("The code of no running worker has it"), "{}", page.text());
+        assert!(page.body.contains("value=\"remove\""));
+        let answer = browser.post("act-on-schedule", &[("name", "new_year"), ("action", "remove")]).await;
+        assert_eq!(answer.header("location"), "schedules");
     })
     .await;
 }

@@ -29,7 +29,18 @@ struct Mailer;
 
 const fn job(kind: &'static str, file: &'static str, line: u32) -> JobDescriptor {
     let (policy, handler) = (Policy::DEFAULT, &Idle);
-    JobDescriptor { kind, aliases: &[], policy, handler, batch: None, states: &[], module: "app", file, line }
+    JobDescriptor {
+        kind,
+        aliases: &[],
+        policy,
+        scheduled: None,
+        handler,
+        batch: None,
+        states: &[],
+        module: "app",
+        file,
+        line,
+    }
 }
 
 static FIRST: JobDescriptor = job("send", "src/mail.rs", 12);

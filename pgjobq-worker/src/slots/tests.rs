@@ -203,6 +203,7 @@ const fn kind(kind: &'static str, policy: Policy) -> JobDescriptor {
         kind,
         aliases: &[],
         policy,
+        scheduled: None,
         handler,
         batch,
         states: &[],

@@ -188,6 +188,7 @@ pub(super) const BOTH: &[&str] = &[
     "announce_schedules",
     "note_change",
     "list_schedules",
+    "declared_schedules",
     "run_schedule",
     "enqueue_scheduled",
 ];

@@ -45,6 +45,7 @@ pub(super) const OBSERVER: &[&str] = &[
     "utc",
     "waiting_args",
     "list_schedules",
+    "declared_schedules",
     "queue_stats",
     "ended_attempts",
     "queue_counts",

@@ -315,7 +315,6 @@ pub(super) const WORKER: &[&str] = &[
     "take_out_of_line",
     "tidy_starts",
     "record_schedules",
-    "declared_schedules",
     "follow_code",
     "look_at_schedules",
     "fire_schedule",

@@ -106,6 +106,21 @@ async fn panics_and_secrets_do_not_escape(db: TestDb) {
     assert!(!report.contains("73451"), "{report}");
 }
 
+on_one_shard!(large_arguments_of_schedules_are_all_checked);
+async fn large_arguments_of_schedules_are_all_checked(db: TestDb) {
+    // A page ends after the fifth of them, and within the last one of 50.
+    for number in 0..12 {
+        db.client
+            .schedules()
+            .upsert(&format!("s{number}"), double::schedule("@daily", number))
+            .await
+            .unwrap();
+    }
+    db.run("update pgjobq.schedules set stored = jsonb_set(stored, '{job,args}', jsonb_build_object('text', repeat('x', 1000000)))")
+        .await;
+    assert_eq!(check_waiting(&db.client).await.unwrap().to_string().lines().count(), 12);
+}
+
 on_one_shard!(arguments_of_schedules_are_checked);
 async fn arguments_of_schedules_are_checked(db: TestDb) {
     let schedules = db.client.schedules();

@@ -53,4 +53,7 @@ async fn close_the_books() {}
 #[job(schedule = "@daily", overlap = "cancel_running", unique = args)]
 async fn alone() {}
 
+#[job(schedule = "@daily", starts = "2027-02-29T00:00:00Z", ends = "tomorrow")]
+async fn bounded() {}
+
 fn main() {}

@@ -1,0 +1,1 @@
+../../pgjobq-core/src/filter/instant.rs
