@@ -17,9 +17,9 @@ use crate::session::Ending;
 pub(crate) type Group = Vec<Side>;
 
 /// The number of orders of three operations that are run, if there are more.
-const SAMPLE: usize = 40;
+const SAMPLE: usize = 24;
 /// The same for two operations above READ COMMITTED, unless `PGJOBQ_RACES` is `all`.
-const STRICT_SAMPLE: usize = 6;
+const STRICT_SAMPLE: usize = 4;
 /// The number of drawn orders in which a planted bug is looked for.
 const SEARCH: usize = 1_000;
 
