@@ -125,9 +125,10 @@ begin
         end if;
         v_queues := v_queues || (
             pgjobq.measure_queue(v_shards, q.id, p_times, p_tickets, (v_due ->> q.id::text)::timestamptz,
-                                 v_dead_exact and v_scheduled -> q.id::text -> 1 = '1')
-            || jsonb_build_object('queue', q.name, 'scheduled', v_scheduled -> q.id::text -> 0,
-                                  'dead', v_dead -> q.id::text,
+                                 v_dead_exact and coalesce(v_scheduled -> q.id::text -> 1 = '1', true))
+            -- A queue that was made just now is in no count.
+            || jsonb_build_object('queue', q.name, 'scheduled', coalesce(v_scheduled -> q.id::text -> 0, '0'),
+                                  'dead', coalesce(v_dead -> q.id::text, '0'),
                                   'at', extract(epoch from clock_timestamp())));
     end loop;
     return jsonb_build_object(
