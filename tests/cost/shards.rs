@@ -23,9 +23,10 @@ const HOT: [&str; 11] = [
 ];
 
 /// Functions that concern all shards at once: a queue has a lane in each, a day has its table, and a sample is of whole tables.
-const ALL_SHARDS: [&str; 7] = [
+const ALL_SHARDS: [&str; 8] = [
     "attribute_index_parts",
     "create_queue",
+    "ended_attempts",
     "forget_queue",
     "make_partitions",
     "pause",
@@ -34,7 +35,7 @@ const ALL_SHARDS: [&str; 7] = [
 ];
 
 /// Statements that a person sends now and then, about all shards. So are those of the doctor.
-const FOR_PEOPLE: [&str; 3] = ["recorded_kinds", "throughput", "workers"];
+const FOR_PEOPLE: [&str; 2] = ["recorded_kinds", "workers"];
 
 /// Our functions: name, language, and text without comments, in one line.
 async fn functions(session: &mut Session) -> Vec<(String, String, String)> {

@@ -145,7 +145,7 @@ async fn id_that_ended_often_is_exported_page_by_page(db: TestDb) {
     ))
     .await;
     let page = "select count(*) from pgjobq.export_jobs(
-        row('{ended}', '1 == 1', false, false, false, null, null, null, now())::pgjobq.selection, ";
+        row('{ended}', '1 == 1', false, false, false, false, null, null, null, now())::pgjobq.selection, ";
     // The last row says where to go on. The third number bounds the lines, the fourth the rows that are read.
     let within = format!(r#"'(1,0,"2020-01-31 12:00:00+00",{often})'"#);
     assert_eq!(db.number(&format!("{page} {within}, 1000)")).await, 1001);
