@@ -22,7 +22,8 @@ const HOT: [&str; 11] = [
     "job_states",
 ];
 
-/// Functions that concern all shards at once: a queue has a lane in each, a day has its table, and a sample is of whole tables.
+/// Functions that concern all shards at once: a queue has a lane in each, a day has its table, and a sample or the throughput is of
+/// whole tables.
 const ALL_SHARDS: [&str; 8] = [
     "attribute_index_parts",
     "create_queue",

@@ -9,7 +9,7 @@ begin
     delete from pgjobq.actions;
     perform pgjobq.create_queue('other');
     perform pgjobq.start_action(
-        p_action, 'all', row(v_lists, '1 == 1', false, false, false, null, null, null, now() + interval '1 day')::pgjobq.selection, null,
+        p_action, 'all', row(v_lists, '1 == 1', false, false, false, false, null, null, null, now() + interval '1 day')::pgjobq.selection, null,
         null, 'somebody', null, (select id from pgjobq.queues where name = 'other' and p_action = 'move_to'),
         case when p_action = 'set_priority' then 2 end::smallint,
         case when p_action = 'run_at' then now() - interval '1 minute' end);
