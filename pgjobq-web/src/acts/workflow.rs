@@ -47,12 +47,11 @@ impl Act for OnWorkflow {
     }
 
     fn record(&self) -> Record {
-        let (action, subject) = match self.word {
-            Word::Cancel => ("cancel", format!("workflow {}", self.id)),
-            Word::RetryFailed => ("retry_failed", format!("workflow {}", self.id)),
-            Word::Resume(step) => ("resume", format!("step {step} of workflow {}", self.id)),
+        let subject = match self.word {
+            Word::Cancel | Word::RetryFailed => format!("workflow {}", self.id),
+            Word::Resume(step) => format!("step {step} of workflow {}", self.id),
         };
-        Record { action: action.to_owned(), subject, reason: self.reason.clone() }
+        Record { action: self.word.as_str().to_owned(), subject, reason: self.reason.clone() }
     }
 
     async fn run(self, visit: &Visit) -> Result<Done, Problem> {
@@ -79,5 +78,15 @@ impl Act for OnWorkflow {
             },
         };
         Ok(Done::new(outcome, link("workflow", &[("id", &self.id.to_string())])))
+    }
+}
+
+impl Word {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::RetryFailed => "retry_failed",
+            Self::Resume(_) => "resume",
+        }
     }
 }
