@@ -3,10 +3,10 @@
 use crate::filter::FilterError;
 use crate::{
     ActionError, AttributeIndexError, BuildError, CallError, ClientError, CompleteError, DatabaseError,
-    EnqueueAllError, EnqueueEachError, EnqueueError, HandleError, InvalidJobId, InvalidName, InvalidSchedule,
-    InvalidSchema, LimitError, MigrateError, NotCompleted, OtherKind, PauseError, QueueError, RequeueError,
-    RetryError, ScheduleError, SetArgsError, UnreadableArgs, WaitError, WorkerError, WorkflowError,
-    WorkflowNotCompleted,
+    EnqueueAllError, EnqueueEachError, EnqueueError, HandleError, InvalidAttribute, InvalidJobId,
+    InvalidJobPlace, InvalidName, InvalidRate, InvalidSchedule, InvalidSchema, LimitError, MigrateError,
+    NotCompleted, OtherKind, PauseError, QueueError, RequeueError, RetryError, ScheduleError, SetArgsError,
+    UnreadableArgs, WaitError, WorkerError, WorkflowError, WorkflowNotCompleted,
 };
 
 /// Any error of pgjobq: for a `main`, and for functions that only pass errors on.
@@ -56,6 +56,9 @@ pub enum Error {
     /// A test could not fire a schedule: from [`TestQueue::fire_schedule`](crate::testing::TestQueue::fire_schedule).
     #[cfg(feature = "testing")]
     Fire(#[from] crate::testing::FireError),
+    /// Jobs store their arguments in another shape: from [`check_shapes`](crate::testing::check_shapes).
+    #[cfg(feature = "testing")]
+    Shapes(#[from] crate::testing::ShapesError),
     /// A job was not enqueued: from [`NewJob::enqueue`](crate::NewJob::enqueue).
     Enqueue(#[from] EnqueueError),
     /// Some of many jobs were not enqueued: from [`enqueue_all`](crate::enqueue_all).
@@ -64,10 +67,16 @@ pub enum Error {
     Filter(#[from] FilterError),
     /// A call on a [`Job`](crate::Job) or a [`JobHandle`](crate::JobHandle) failed.
     Handle(#[from] HandleError),
+    /// A job cannot have this attribute: from [`AttributeValue`](crate::AttributeValue).
+    InvalidAttribute(#[from] InvalidAttribute),
     /// A text is no job's id: from parsing a [`JobId`](crate::JobId).
     InvalidJobId(#[from] InvalidJobId),
+    /// A text is no place in a list: from parsing a [`JobPlace`](crate::JobPlace).
+    InvalidJobPlace(#[from] InvalidJobPlace),
     /// A kind or a queue cannot have this name.
     InvalidName(#[from] InvalidName),
+    /// A text is no rate: from parsing a [`Rate`](crate::Rate).
+    InvalidRate(#[from] InvalidRate),
     /// The definition of a schedule has a mistake: from [`NewSchedule::next_runs`](crate::NewSchedule::next_runs).
     InvalidSchedule(#[from] InvalidSchedule),
     /// A schema cannot have this name.

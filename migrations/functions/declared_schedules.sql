@@ -27,15 +27,18 @@ end $$;
 
 comment on function pgjobq.record_schedules is 'Internal. Records the schedules that a program''s code has.';
 
--- The definitions that live workers declare: of each schedule the one that was first seen last.
-create or replace function pgjobq.declared_schedules()
+-- The definitions that live workers declare: of each schedule the one that was first seen last. A worker
+-- whose lease is over counts until its row is removed, because it may only be slow; unless `p_surely`.
+create or replace function pgjobq.declared_schedules(p_surely boolean default false)
 returns table (schedule text, digest text, definition jsonb) language plpgsql stable
     set search_path = pg_catalog, pg_temp as $$
 begin
     return query
     select distinct on (d.schedule) d.schedule, d.digest, d.definition
       from pgjobq.schedule_declarations d
-     where d.digest in (select unnest(w.schedules) from pgjobq.workers w where w.shard = 0)
+     where d.digest in (select unnest(w.schedules) from pgjobq.workers w
+                         where w.shard = 0
+                           and (not p_surely or w.seen_at > clock_timestamp() - w.lease))
      order by d.schedule, d.first_seen desc, d.digest;
 end $$;
 

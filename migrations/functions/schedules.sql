@@ -77,7 +77,7 @@ begin
     if s.name is null then
         return false;
     end if;
-    v_is_declared := exists (select from pgjobq.declared_schedules() d where d.schedule = s.name);
+    v_is_declared := exists (select from pgjobq.declared_schedules(true) d where d.schedule = s.name);
     if v_is_declared and s.stored is null then
         raise exception 'the schedule % is in the code of running workers', quote_literal(s.name)
             using errcode = 'PJ021', hint = format('Pause it: select pgjobq.pause_schedule(%L);', s.name);
@@ -177,7 +177,7 @@ begin
       from pgjobq.schedules s
            cross join lateral (select coalesce(s.stored, s.code) as definition) d
            left join pgjobq.kinds k on k.kind = s.kind
-           left join pgjobq.declared_schedules() c on c.schedule = s.name
+           left join pgjobq.declared_schedules(true) c on c.schedule = s.name
      where (p_name is null or s.name = p_name) and (p_after is null or s.name > p_after)
      order by s.name limit p_most;
 end $$;

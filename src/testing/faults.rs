@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use pgjobq_core::worker_api::Registry;
 use tokio::sync::{Notify, oneshot};
 
 /// Faults that a test lets happen: from [`TestQueue::faults`](super::TestQueue::faults). Cheap to clone, for instance into a state of
@@ -66,6 +67,10 @@ impl Faults {
     /// Lets the worker crash after the next attempt of this kind: the job function has returned, and its result is not recorded.
     /// That is the worst moment, because everything that the job does has happened. Several calls are for as many attempts.
     ///
+    /// # Panics
+    ///
+    /// If no job function of the program has this kind.
+    ///
     /// ```no_run
     /// # use pgjobq::prelude::*;
     /// # use pgjobq::testing::TestQueue;
@@ -81,6 +86,10 @@ impl Faults {
 
     /// Lets the worker lose its lease during the next attempt of this kind. The attempt ends as it does, and the database refuses its
     /// result.
+    ///
+    /// # Panics
+    ///
+    /// If no job function of the program has this kind.
     pub fn lose_lease_during(&self, kind: &str) {
         self.arm(kind, Fault::LoseLease);
     }
@@ -110,6 +119,11 @@ impl Faults {
     }
 
     fn arm(&self, kind: &str, fault: Fault) {
+        let (jobs, _) = Registry::linked();
+        assert!(
+            jobs.get(kind).is_some(),
+            "no job function has the kind `{kind}`, so this fault would never happen: write `{kind}::KIND`, which the compiler checks"
+        );
         lock(&self.shared.armed).entry(kind.to_owned()).or_default().push_back(fault);
     }
 

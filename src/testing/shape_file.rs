@@ -106,8 +106,9 @@ fn difference(kind: &str, old: &Shape, new: &Shape) -> String {
     } else {
         format!(
             "the arguments of `{kind}` changed, and its version did not. Rows that wait are read by the new code, and rows of \
-             the new code by workers that still run the old one. Keep the old arguments in a struct `{kind}` can be lifted from, \
-             and write `#[job(version = {next}, upcast_from = …)]`; if both ways decode, accept it with BLESS=1"
+             the new code by workers that still run the old one. If both can be read, as with a new argument that is an `Option`, \
+             accept it with BLESS=1. Otherwise keep the old arguments in a struct, and lift rows from it with \
+             `#[job(version = {next}, upcast_from = …)]`"
         )
     };
     let lines = |sign: &str, these: &Shape, others: &Shape| -> String {

@@ -21,6 +21,7 @@ async fn databases_of_two_tests_differ(pg: TestQueue) -> Ended {
     });
     assert!(other.is_ok());
     assert_ne!(pg.url(), *OTHER.lock().unwrap());
+    assert!(!pg.url().contains("statement-cache"), "psql knows no such parameter: {}", pg.url());
     assert_not_enqueued!(pg, note);
     Ok(())
 }

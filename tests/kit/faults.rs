@@ -130,3 +130,9 @@ async fn fault_without_a_running_job_is_a_mistake(pg: TestQueue) {
     let message = panic.downcast::<&str>().unwrap();
     assert!(message.starts_with("no job runs here: "), "{message}");
 }
+
+#[test]
+#[should_panic(expected = "no job function has the kind `crahs`, so this fault would never happen")]
+fn fault_of_an_unknown_kind_fails_the_test() {
+    pgjobq::testing::Faults::default().crash_after("crahs");
+}

@@ -237,6 +237,13 @@ async fn schedule_of_a_deleted_job_function_can_be_removed(db: TestDb) {
     schedules.upsert("deployed", note::schedule("@hourly", 1)).await.unwrap();
     schedules.remove("deployed").await.unwrap();
     assert_eq!(db.number("select count(*) from pgjobq.schedules").await, 0);
+
+    // The row of a worker that died stays until another worker finds it.
+    programs.start(1, Some(text)).await;
+    assert_eq!(programs.text().await, text);
+    db.run("update pgjobq.workers set seen_at = seen_at - interval '2 days'").await;
+    assert!(!schedules.get("deployed").await.unwrap().is_declared);
+    schedules.remove("deployed").await.unwrap();
 }
 
 on_one_shard!(old_program_keeps_its_own_declaration);

@@ -52,11 +52,13 @@ impl<'a> StoredArgs<'a> {
         })
     }
 
-    /// Reads them, or says where they do not fit: serde's message may quote a value.
+    /// Reads them, or says where they do not fit: serde's message may quote a value, except the one for an argument that is missing.
     fn read<A: DeserializeOwned>(&self) -> Result<A, String> {
-        json::decode(self.json.get()).map_err(|error| match self.redacts {
-            true => format!("at line {}, column {}", error.line(), error.column()),
-            false => error.to_string(),
+        json::decode(self.json.get()).map_err(|error| match error.to_string() {
+            text if self.redacts && !text.starts_with("missing field `") => {
+                format!("at line {}, column {}", error.line(), error.column())
+            }
+            text => text,
         })
     }
 }
@@ -152,5 +154,7 @@ mod tests {
         let error = |json| lifted(json, true).unwrap_err();
         assert_eq!(error(r#"{"to": "ada"}"#), "the arguments cannot be lifted from version 1 to 2");
         assert!(!error(r#"{"to": 7345}"#).contains("7345"));
+        let missing = "the arguments of version 1 do not fit `SendV1`: missing field `to` at line 1 column 2";
+        assert_eq!(error("{}"), missing);
     }
 }

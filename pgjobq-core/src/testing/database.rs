@@ -48,10 +48,15 @@ impl TestDatabase {
         &self.options
     }
 
-    /// Its address.
+    /// Its address, for libpq as well: without what only sqlx understands.
     #[must_use]
     pub fn url(&self) -> String {
-        self.options.to_url_lossy().into()
+        let mut url = self.options.to_url_lossy();
+        let of_sqlx = |name: &str| name == "statement-cache-capacity";
+        let pairs = url.query_pairs().filter(|(name, _)| !of_sqlx(name));
+        let kept: Vec<_> = pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+        url.query_pairs_mut().clear().extend_pairs(kept);
+        url.into()
     }
 
     /// Keeps the database of a failed test, in place of the one that the same test left before, and its server.

@@ -64,8 +64,20 @@ impl One {
         Ok(self.done(match cancel.await? {
             CancelOutcome::Cancelled => "The job is cancelled.",
             CancelOutcome::StopRequested => "The job runs, and was asked to stop.",
-            CancelOutcome::NotLive => "The job has ended already, and was not changed.",
+            CancelOutcome::NotLive => {
+                self.must_exist(visit).await?;
+                "The job has ended already, and was not changed."
+            }
         }))
+    }
+
+    /// Tells a job that was left as it is from one that is not there. It is asked afterwards: a look could wait for what an action need
+    /// not wait for.
+    async fn must_exist(&self, visit: &Visit) -> Result<(), Problem> {
+        match visit.board().client.job(self.job).status().await? {
+            Some(_) => Ok(()),
+            None => Err(Problem::NotFound(format!("there is no job {}, or none any more", self.job))),
+        }
     }
 
     /// Starts an action on the job alone, whose record keeps the user and the reason, and waits for it. If it takes long, for instance
@@ -78,7 +90,12 @@ impl One {
         let started = action.start().await?;
         let report = timeout(visit.board().statement_timeout, started.wait()).await;
         match report.map(|report| report.map_err(Problem::from)) {
-            Ok(Ok(report)) => Ok(self.done(sentence(&report))),
+            Ok(Ok(report)) => {
+                if report.changed == 0 {
+                    self.must_exist(visit).await?;
+                }
+                Ok(self.done(sentence(&report)))
+            }
             Ok(Err(Problem::TooSlow)) | Err(_) => {
                 Ok(Done::goes_on(started.id(), "goes on: another transaction may hold the queue."))
             }

@@ -56,6 +56,9 @@ impl Act for OnWorkflow {
 
     async fn run(self, visit: &Visit) -> Result<Done, Problem> {
         let (client, handle) = (&visit.board().client, WorkflowHandle::from_id(self.id));
+        if handle.status(client).await?.is_none() {
+            return Err(Problem::NotFound(format!("there is no workflow {}, or none any more", self.id)));
+        }
         let outcome = match (self.word, &self.reason) {
             (Word::Cancel, reason) => {
                 let mut cancel = handle.cancel(client).by(visit.name());

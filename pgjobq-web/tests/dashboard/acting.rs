@@ -17,6 +17,24 @@ async fn state(stage: &Stage, job: pgjobq::JobId) -> JobState {
 }
 
 #[tokio::test]
+async fn action_on_what_does_not_exist_is_not_found() {
+    Stage::run(async |stage| {
+        let (browser, id) = (as_ada(stage), uuid::Uuid::new_v4().to_string());
+        for (path, action) in [
+            ("act-on-job", "cancel"),
+            ("act-on-job", "requeue"),
+            ("act-on-job", "retry_now"),
+            ("act-on-workflow", "cancel"),
+            ("act-on-workflow", "retry_failed"),
+        ] {
+            let answer = browser.post(path, &[("id", &*id), ("action", action)]).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path} {action}: {}", answer.text());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn actions_on_one_job_change_it() {
     Stage::run(async |stage| {
         let seeds = seed(stage, "lorem").await;
