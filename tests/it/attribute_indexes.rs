@@ -106,6 +106,10 @@ async fn interrupted_index_is_completed_by_another_call(db: TestDb) {
     )
     .await;
     assert!(matches!(build.await.unwrap().unwrap_err(), AttributeIndexError::Database(_)));
+    // Its session is there for a moment longer than its connection.
+    let gone = "not exists (select from pg_stat_activity where application_name = 'pgjobq index'
+                              and datname = current_database())";
+    db.until(gone).await;
     assert_eq!(
         states(&db.client).await,
         [("tenant".to_owned(), AttributeIndexState::Incomplete { percent: 0 })]
