@@ -3,10 +3,10 @@
 use crate::filter::FilterError;
 use crate::{
     ActionError, AttributeIndexError, BuildError, CallError, ClientError, CompleteError, DatabaseError,
-    EnqueueAllError, EnqueueEachError, EnqueueError, HandleError, InvalidAttribute, InvalidJobId,
-    InvalidJobPlace, InvalidName, InvalidRate, InvalidSchedule, InvalidSchema, LimitError, MigrateError,
-    NotCompleted, OtherKind, PauseError, QueueError, RequeueError, RetryError, ScheduleError, SetArgsError,
-    UnreadableArgs, WaitError, WorkerError, WorkflowError, WorkflowNotCompleted,
+    EnqueueAllError, EnqueueEachError, EnqueueError, HandleError, InvalidJobId, InvalidJobPlace, InvalidName,
+    InvalidRate, InvalidSchedule, InvalidSchema, LimitError, MigrateError, NotCompleted, OtherKind,
+    PauseError, QueueError, RequeueError, RetryError, ScheduleError, SetArgsError, UnreadableArgs, WaitError,
+    WorkerError, WorkflowError, WorkflowNotCompleted,
 };
 
 /// Any error of pgjobq: for a `main`, and for functions that only pass errors on.
@@ -67,8 +67,6 @@ pub enum Error {
     Filter(#[from] FilterError),
     /// A call on a [`Job`](crate::Job) or a [`JobHandle`](crate::JobHandle) failed.
     Handle(#[from] HandleError),
-    /// A job cannot have this attribute: from [`AttributeValue`](crate::AttributeValue).
-    InvalidAttribute(#[from] InvalidAttribute),
     /// A text is no job's id: from parsing a [`JobId`](crate::JobId).
     InvalidJobId(#[from] InvalidJobId),
     /// A text is no place in a list: from parsing a [`JobPlace`](crate::JobPlace).

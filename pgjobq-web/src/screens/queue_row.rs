@@ -15,7 +15,7 @@ use crate::statistics::Snapshot;
 pub(crate) struct QueueRow {
     pub(crate) name: String,
     pub(crate) states: Vec<StateCount>,
-    /// False if a count above ten thousand is an estimate.
+    /// False if one of these numbers is an estimate, or the dead jobs are a part of all.
     pub(crate) exact: bool,
     pub(crate) slots: Count,
     pub(crate) oldest: Option<Span>,

@@ -16,7 +16,7 @@ impl Count {
         Self { number, exact: true }
     }
 
-    /// A number that is an estimate if it is large, unless it is known to be exact.
+    /// A number that is an estimate, unless it is exact.
     pub(crate) fn new(number: u64, exact: bool) -> Self {
         Self { number, exact }
     }
