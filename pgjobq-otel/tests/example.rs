@@ -14,7 +14,9 @@ async fn example_prints_one_trace_of_two_processes() {
     let stage = Stage::new("example").await;
     let url = stage.client.pool().connect_options().to_url_lossy();
     let mut example = Command::new(env!("CARGO"));
-    example.args(["run", "--quiet", "--offline", "-p", "pgjobq-otel", "--example", "otel_trace"]);
+    // In the folder of the workspace, `cargo test` has built it; for this package alone, its dependencies have other features.
+    example.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    example.args(["run", "--quiet", "--offline", "--example", "otel_trace"]);
     let printed = example.env("DATABASE_URL", url.as_str()).output().unwrap();
     assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
     let printed = String::from_utf8(printed.stdout).unwrap();
