@@ -10,7 +10,7 @@ use crate::bench::{Bench, Run};
 use crate::invariants::check;
 use crate::operation::{Isolation, LEVELS, Operation, Side};
 use crate::operations::named;
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, every_order_is_wanted};
 use crate::session::Ending;
 
 /// Operations that run concurrently, each with the isolation of its transaction.
@@ -79,7 +79,7 @@ fn at_every_level(operations: &[&'static Operation]) -> Vec<Group> {
 async fn explore(bench: &mut Bench, group: &Group, until: Until) -> Report {
     let mut report = Report { groups: 1, ..Report::default() };
     bench.tidy().await;
-    let all = until == Until::Found || std::env::var("PGJOBQ_RACES").is_ok_and(|orders| orders == "all");
+    let all = until == Until::Found || every_order_is_wanted();
     if group.len() == 2 && (all || !is_strict(group)) {
         let mut schedule = Some(Schedule::first(group[0].0.name == group[1].0.name));
         while let Some(mut order) = schedule {

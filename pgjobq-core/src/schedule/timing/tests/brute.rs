@@ -1,5 +1,7 @@
 //! The ticks of ten years, compared with those that a person would find by trying each time of a day.
 
+use std::collections::HashMap;
+
 use chrono::{Datelike, NaiveDate, Timelike};
 
 use super::*;
@@ -135,29 +137,50 @@ impl Brute {
 
     /// Returns the ticks of these days. Those with wildcards are the instants whose local time matches. The others are the local times
     /// that match, each at its first instant, or at the first one after the gap. No zone has an offset with seconds in these years.
-    fn ticks(&self, zone: Tz, days: impl Iterator<Item = NaiveDate>) -> BTreeSet<i64> {
+    fn ticks(&self, clock: &mut Clock, days: impl Iterator<Item = NaiveDate>) -> BTreeSet<i64> {
         let seconds: Vec<i64> = (0..60).filter(|second| self.sets[0][*second as usize]).collect();
         let mut ticks = BTreeSet::new();
         for day in days {
-            let midnight = day.and_hms_opt(0, 0, 0).unwrap();
-            let minutes = (0..24 * 60).map(|minute| midnight + TimeDelta::minutes(minute));
             if self.is_fixed && self.matches_day(day) {
-                for local in minutes.filter(|local| self.matches_minute(*local)) {
-                    let all =
-                        seconds.iter().map(|second| first_after(zone, local + TimeDelta::seconds(*second)));
+                for local in minutes(day).filter(|local| self.matches_minute(*local)) {
+                    let all = seconds
+                        .iter()
+                        .map(|second| first_after(clock.zone, local + TimeDelta::seconds(*second)));
                     ticks.extend(all.map(|instant| instant.timestamp()));
                 }
             } else if !self.is_fixed {
-                for instant in minutes.map(|minute| minute.and_utc()) {
-                    let local = instant.with_timezone(&zone).naive_local();
-                    if self.matches_minute(local) && self.matches_day(local.date()) {
-                        ticks.extend(seconds.iter().map(|second| instant.timestamp() + second));
+                for (instant, local) in clock.of(day) {
+                    if self.matches_minute(*local) && self.matches_day(local.date()) {
+                        ticks.extend(seconds.iter().map(|second| instant + second));
                     }
                 }
             }
         }
         ticks
     }
+}
+
+/// The clock on a wall: the local time of each minute, read once for all patterns.
+struct Clock {
+    zone: Tz,
+    days: HashMap<NaiveDate, Vec<(i64, NaiveDateTime)>>,
+}
+
+impl Clock {
+    /// Returns the minutes of a day in UTC, as seconds since 1970, each with its local time.
+    fn of(&mut self, day: NaiveDate) -> &[(i64, NaiveDateTime)] {
+        let zone = self.zone;
+        self.days.entry(day).or_insert_with(|| {
+            let instants = minutes(day).map(|minute| minute.and_utc());
+            instants.map(|at| (at.timestamp(), at.with_timezone(&zone).naive_local())).collect()
+        })
+    }
+}
+
+/// Returns the minutes of a day.
+fn minutes(day: NaiveDate) -> impl Iterator<Item = NaiveDateTime> {
+    let midnight = day.and_hms_opt(0, 0, 0).unwrap();
+    (0..24 * 60).map(move |minute| midnight + TimeDelta::minutes(minute))
 }
 
 /// Returns the first instant of a local time; in a gap, the first one after it, which begins a minute.
@@ -206,7 +229,7 @@ fn ticks_of_ten_years_are_those_of_brute_force() {
     let mut random = fastrand::Rng::with_seed(7);
     for name in ZONES {
         let zone = Tz::from_str(name).unwrap();
-        let days = days(zone);
+        let (days, mut clock) = (days(zone), Clock { zone, days: HashMap::new() });
         for _ in 0..12 {
             let pattern = patterns(&mut random);
             let (brute, timing) = (Brute::new(&pattern), timing(&pattern, name));
@@ -217,7 +240,7 @@ fn ticks_of_ten_years_are_those_of_brute_force() {
                 let around = run[0].pred_opt().into_iter().chain(run.iter().copied());
                 let around = around.chain(run[run.len() - 1].succ_opt());
                 let expected: Vec<i64> = brute
-                    .ticks(zone, around)
+                    .ticks(&mut clock, around)
                     .into_iter()
                     .filter(|tick| (start..end).contains(tick))
                     .collect();
