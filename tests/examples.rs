@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use sqlx::ConnectOptions;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -355,10 +356,12 @@ const SHORT: &[(&str, &[&str])] = &[
 
 #[tokio::test]
 async fn short_examples_print_what_they_show() {
-    for (name, lines) in SHORT {
+    // Most of them wait for most of their time.
+    let shown = SHORT.iter().map(async |(name, lines)| {
         let db = TestDb::empty().await;
         assert_prints(&run(name, &[], &db).await, lines);
-    }
+    });
+    futures_util::stream::iter(shown).buffer_unordered(4).collect::<()>().await;
 }
 
 #[test]

@@ -28,7 +28,7 @@ const SEARCH: usize = 1_000;
 pub(crate) enum Until {
     /// All groups have been run.
     Done,
-    /// A violation has been found. Pairs are run in every order, and triples in many.
+    /// A violation has been found. Pairs are run in the same orders, at each level, and triples in many.
     Found,
 }
 

@@ -1,5 +1,5 @@
-//! Every two operations on the same rows, in every order of their steps; and some threes. Callers' operations also run at the two
-//! stricter isolation levels, in a few orders; with `PGJOBQ_RACES=all` in every order.
+//! Every two operations on the same rows, in every order of their steps with at most two interruptions; and some threes. Callers'
+//! operations also run at the two stricter isolation levels, in a few orders. With `PGJOBQ_RACES=all` two run in every order there is.
 //!
 //! The functions of the schema name their steps in comments (`-- step: …`). The runner replaces them in the shipped text by
 //! pauses. Sessions execute the operations, and stop at each pause until the runner releases one of them; a commit is a

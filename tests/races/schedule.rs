@@ -1,8 +1,8 @@
 //! The choice of the side that goes next: every order of the steps of some sides with few switches, each once; or random orders.
 
-/// How often an order leaves a side that could go on, unless `PGJOBQ_RACES` is `all`. The orders of two long sides are thousands,
-/// and nearly all of them only interrupt more often. Every planted bug needs fewer switches.
-const SWITCHES: usize = 3;
+/// How often an order leaves a side that could go on, unless `PGJOBQ_RACES` is `all`. Two long sides have thousands of orders, and most
+/// of them only interrupt more often. Each planted bug is found within this limit.
+const SWITCHES: usize = 2;
 
 /// One order, as far as it is fixed. The rest is chosen during the run, the first side first.
 pub(crate) struct Schedule {
