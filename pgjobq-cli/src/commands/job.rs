@@ -12,7 +12,7 @@ use crate::explanation::{ExplanationJson, StepJson};
 use crate::failure::Failure;
 use crate::json::{FailedJson, raw, time, times};
 use crate::session::Session;
-use crate::text::moment;
+use crate::text::{counted, moment};
 
 /// Show one job: its state, arguments, result and failures, and why it does not run
 #[derive(Args)]
@@ -171,10 +171,8 @@ fn shown(job: &JobDetails, explanation: &Explanation) -> String {
     line("arguments", Some(job.args.clone()));
     line("result", job.output.clone());
     for failed in &job.errors {
-        match failed.left_out {
-            0 => {}
-            1 => text += "\n(1 failure is left out)",
-            count => text += &format!("\n({count} failures are left out)"),
+        if failed.left_out > 0 {
+            text += &format!("\n({} left out)", counted(failed.left_out.into(), "failure"));
         }
         let (attempt, reason) = (failed.attempt, failed.reason.as_str());
         let when = failed.at.map_or("-".to_owned(), moment);

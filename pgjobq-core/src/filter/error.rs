@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::column::Column;
 use crate::JobId;
 use crate::enqueue::attributes::shown;
 
@@ -121,7 +120,9 @@ fn instead_of(operator: &str) -> &'static str {
 fn about_id(text: &str) -> String {
     match text.parse::<JobId>() {
         Ok(id) => format!("`{id}` is an id: write `id = '{id}'`"),
-        Err(_) => format!("`{text}` is no id: {}", Column::Id.wants()),
+        Err(_) => {
+            format!("`{text}` is no id of a job: that is a UUID, like '01980a5c-93f4-7b2e-8d11-6b5c0f7a2e9d'")
+        }
     }
 }
 

@@ -294,7 +294,11 @@ mod tests {
                 "is an id: write `id = '01980a5c-93f4-7b2e-8d11-6b5c0f7a2e9d'`",
             ),
             ("id = f47ac10b-58cc-4372-a567-0e02b2c3d479", 6, "write `id = 'f47ac10b-"),
-            ("id in (01980a5c-93f4)", 8, "`01980a5c-93f4` is no id: the id of a job, like '01980a5c-"),
+            (
+                "id in (01980a5c-93f4)",
+                8,
+                "`01980a5c-93f4` is no id of a job: that is a UUID, like '01980a5c-",
+            ),
             ("region = \"eu\"", 10, "`eu` is no value: a text stands in single quotes, `'eu'`"),
             ("region = eu-west", 10, "a text stands in single quotes, `'eu-west'`"),
             ("region like eu", 13, "a text stands in single quotes, `'eu'`"),
