@@ -64,7 +64,7 @@ struct EnqueuedJson {
     outcome: &'static str,
     /// Null if it could not be looked up.
     queue: Option<String>,
-    /// The reason for which it may wait for ever.
+    /// The reason for which it may never run.
     warning: Option<String>,
 }
 
@@ -133,7 +133,7 @@ impl Placed {
     }
 }
 
-/// Returns why the job may wait for ever: mostly its kind is misspelt.
+/// Returns why the job may never run: mostly its kind is misspelt.
 async fn warning(session: &Session, kind: &str, queue: &str, job: JobId) -> String {
     let is_of_kind =
         |known: &RecordedKind| known.kind == kind || known.aliases.iter().any(|name| name == kind);

@@ -55,8 +55,8 @@ async fn act_fail_again(number: u32) -> Result<()> {
     Err(format!("no {number}").into())
 }
 
-on_one_shard!(listed_job_keeps_its_error_beside_the_reason_of_its_cancel);
-async fn listed_job_keeps_its_error_beside_the_reason_of_its_cancel(db: TestDb) {
+on_one_shard!(listed_job_shows_its_error_and_why_it_was_cancelled);
+async fn listed_job_shows_its_error_and_why_it_was_cancelled(db: TestDb) {
     let waits = act_greet::job("x".into()).delay(HOUR).enqueue(&db.client).await.unwrap();
     let fails = act_fail_again::enqueue(&db.client, 7).await.unwrap();
     let worker = db.worker().build().await.unwrap().start();
