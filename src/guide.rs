@@ -22,6 +22,7 @@
 //! | [pausing] | How do I stop the jobs of a queue, a kind or a customer for a while? |
 //! | [settings] | How do I change limits and retentions while workers run? |
 //! | [operating] | How many workers, slots and connections? |
+//! | [observing] | How does my code see what happens, and which statements are sent? |
 //! | [what_to_alert_on] | Which metrics should wake somebody? |
 //! | [why_is_it_not_running] | My job does not run: what now? |
 //!
@@ -86,6 +87,9 @@ pub mod settings {}
 
 #[doc = include_str!("guide/operating.md")]
 pub mod operating {}
+
+#[doc = include_str!("guide/observing.md")]
+pub mod observing {}
 
 #[doc = include_str!("guide/what_to_alert_on.md")]
 pub mod what_to_alert_on {}

@@ -9,12 +9,13 @@
 //! ```
 //!
 //! This is one of the [examples](https://github.com/pgjobq/pgjobq/tree/main/examples): `cargo run --example transactional_enqueue`
-//! needs nothing set up. Read on in the [`guide`]: [retries](guide::retries_and_failures), [transactions](guide::transactions),
-//! [cancelling](guide::cancelling), [results](guide::waiting_for_results), [workflows](guide::workflows),
-//! [attributes](guide::attributes), [filters](guide::filters), [acting on many jobs](guide::acting_on_many_jobs),
-//! [limits](guide::limits), [rates](guide::rates), [batches](guide::batches), [unique jobs](guide::unique_jobs), [bounded queues](guide::bounded_queues), [pausing](guide::pausing),
-//! [settings](guide::settings), [testing](guide::testing), [operating](guide::operating), [alerts](guide::what_to_alert_on), and
-//! [why a job is not running](guide::why_is_it_not_running).
+//! needs nothing set up. Read on in the [`guide`]: [getting started](guide::getting_started), [retries](guide::retries_and_failures),
+//! [transactions](guide::transactions), [cancelling](guide::cancelling), [results](guide::waiting_for_results),
+//! [workflows](guide::workflows), [schedules](guide::schedules), [attributes](guide::attributes), [filters](guide::filters),
+//! [acting on many jobs](guide::acting_on_many_jobs), [limits](guide::limits), [rates](guide::rates), [batches](guide::batches),
+//! [unique jobs](guide::unique_jobs), [bounded queues](guide::bounded_queues), [evolving jobs](guide::evolving_jobs),
+//! [pausing](guide::pausing), [settings](guide::settings), [testing](guide::testing), [operating](guide::operating),
+//! [observing](guide::observing), [alerts](guide::what_to_alert_on), and [why a job is not running](guide::why_is_it_not_running).
 //!
 //! # What is guaranteed
 //!

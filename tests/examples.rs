@@ -282,6 +282,7 @@ const SHORT: &[(&str, &[&str])] = &[
             "rejected: there is no queue 'pictuers'\n",
         ],
     ),
+    ("observer", &["attempt 1 of charge failed\n", "charge is dead after attempt 2\n", "2 jobs completed\n"]),
     ("readiness", &["HTTP/1.1 200 OK\n0 of 8 slots; []\n"]),
     (
         "graceful_shutdown",

@@ -40,6 +40,26 @@ fn relative_links_lead_to_files() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
+#[test]
+fn each_chapter_of_the_guide_is_listed_everywhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |file: &str| fs::read_to_string(root.join(file)).unwrap();
+    let (readme, front, guide) = (read("README.md"), read("src/lib.rs"), read("src/guide.rs"));
+    let chapters = documents(&root.join("src/guide"));
+    assert!(chapters.len() > 20, "{chapters:?}");
+    for chapter in chapters {
+        let name = chapter.file_stem().unwrap().to_str().unwrap();
+        for (file, text, link) in [
+            ("README.md", &readme, format!("](src/guide/{name}.md)")),
+            ("src/lib.rs", &front, format!("](guide::{name})")),
+            ("src/guide.rs", &guide, format!("//! | [{name}] |")),
+            ("src/guide.rs", &guide, format!("pub mod {name} {{}}")),
+        ] {
+            assert!(text.contains(&link), "{file} does not list the chapter {name}: {link}");
+        }
+    }
+}
+
 /// The text of all Rust files below this folder.
 fn sources(folder: &Path) -> String {
     let mut text = String::new();

@@ -7,7 +7,8 @@ create or replace function pgjobq.list_jobs(
     s pgjobq.selection, p_place pgjobq.place, p_most int, p_rows int default 10000)
 returns table (id uuid, state text, queue text, kind text, priority smallint, key text,
                unique_key text, attributes text, attempt int, failures int, crashes int,
-               created_at bigint, run_at bigint, finished_at bigint, error text, next text)
+               created_at bigint, run_at bigint, finished_at bigint, error text, cancelled_for text,
+               next text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -31,12 +32,12 @@ comment on function pgjobq.list_jobs is 'Internal. Lists the next jobs of a sele
 
 revoke execute on function pgjobq.list_jobs from public;
 
--- Jobs as a list shows them: the live ones, or the latest end of each id. Times are in microseconds since
--- 1970.
+-- Jobs as a list shows them: the live ones, or the latest end of each id. `error` is the message of the last
+-- failure. Times are in microseconds since 1970.
 create or replace function pgjobq.shown_jobs(p_shard smallint, p_jobs uuid[], p_live boolean)
 returns table (id uuid, state text, queue text, kind text, priority smallint, key text,
                unique_key text, attributes text, attempt int, failures int, crashes int,
-               created_at bigint, run_at bigint, finished_at bigint, error text)
+               created_at bigint, run_at bigint, finished_at bigint, error text, cancelled_for text)
 language plpgsql stable as $$
 #variable_conflict use_column
 begin
@@ -46,7 +47,7 @@ begin
                v.attempt, v.failures, v.crashes, (extract(epoch from v.created_at) * 1000000)::bigint,
                (extract(epoch from v.run_at) * 1000000)::bigint, null::bigint,
                (select f.message from pgjobq.failures f
-                 where f.shard = p_shard and f.job = j.id order by f.attempt desc limit 1)
+                 where f.shard = p_shard and f.job = j.id order by f.attempt desc limit 1), null
           from unnest(p_jobs) d(id),
                lateral pgjobq.job_row(p_shard, d.id) j,
                lateral (select * from pgjobq.job_states
@@ -57,7 +58,7 @@ begin
                f.attempt, f.failures, f.crashes,
                (extract(epoch from f.created_at) * 1000000)::bigint, null::bigint,
                (extract(epoch from f.finished_at) * 1000000)::bigint,
-               coalesce(f.errors->-1->>'message', f.cancelled->>'reason')
+               f.errors->-1->>'message', f.cancelled->>'reason'
           from unnest(p_jobs) d(id),
                lateral (select * from pgjobq.finished
                          where shard = p_shard and id = d.id order by finished_at desc limit 1) f

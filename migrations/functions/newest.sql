@@ -7,7 +7,8 @@ create or replace function pgjobq.list_newest(
     s pgjobq.selection, p_place pgjobq.place, p_most int, p_rows int default 10000)
 returns table (id uuid, state text, queue text, kind text, priority smallint, key text,
                unique_key text, attributes text, attempt int, failures int, crashes int,
-               created_at bigint, run_at bigint, finished_at bigint, error text, next text)
+               created_at bigint, run_at bigint, finished_at bigint, error text, cancelled_for text,
+               next text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare

@@ -6,9 +6,12 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::bench::Bench;
 use crate::commands::actions::Actions;
+use crate::commands::audit::Audit;
 use crate::commands::cancel::Cancel;
+use crate::commands::change::Change;
 use crate::commands::completions::Completions;
 use crate::commands::dead::Dead;
+use crate::commands::delete::Delete;
 use crate::commands::doctor::Doctor;
 use crate::commands::enqueue::Enqueue;
 use crate::commands::explain::Explain;
@@ -70,7 +73,10 @@ enum Command {
     Retry(Retry),
     Cancel(Cancel),
     Requeue(Requeue),
+    Change(Change),
+    Delete(Delete),
     Actions(Actions),
+    Audit(Audit),
     Pause(Pause),
     Resume(Resume),
     Doctor(Doctor),
@@ -142,7 +148,10 @@ impl Command {
             Self::Retry(retry) => retry.run(session).await,
             Self::Cancel(cancel) => cancel.run(session).await,
             Self::Requeue(requeue) => requeue.run(session).await,
+            Self::Change(change) => change.run(session).await,
+            Self::Delete(delete) => delete.run(session).await,
             Self::Actions(actions) => actions.run(session).await,
+            Self::Audit(audit) => audit.run(session).await,
             Self::Pause(pause) => pause.run(session).await,
             Self::Resume(resume) => resume.run(session).await,
             Self::Doctor(doctor) => doctor.run(session).await,

@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use clap::Args;
-use pgjobq::{Action, ActionReport, ActionState, shutdown_signal};
+use pgjobq::{Action, ActionReport, ActionState, JobId, LeftOut, shutdown_signal};
 
 use crate::failure::Failure;
 use crate::json::{ActionJson, PreviewJson};
@@ -45,6 +45,7 @@ impl Confirm {
             let count = preview.count;
             let jobs = match count.jobs {
                 0 => "all jobs that match; a sample of the jobs had none of them".to_owned(),
+                1 => "1 job".to_owned(),
                 _ => format!("{count} jobs"),
             };
             let unchanged = match count.exact && count.jobs == 0 {
@@ -65,8 +66,25 @@ impl Confirm {
         Failure::verdict(session.out.print(&ActionJson::from(&report), || &report), verdict)
     }
 
-    /// Carries out an action on one job, which needs no confirmation.
-    pub(crate) async fn act_on_one(&self, action: Action<'_>) -> Result<ActionReport, Failure> {
+    /// Carries out an action on one job, which needs no confirmation. Fails if the job was left as it was.
+    pub(crate) async fn act_on_one(
+        &self,
+        session: &Session,
+        job: JobId,
+        action: Action<'_>,
+    ) -> Result<(), Failure> {
+        let report = self.report_of_one(action).await?;
+        let unchanged = |why: &str| Err(Failure::Refused(format!("job {job} was not changed: it {why}")));
+        let verdict = match report.left.first() {
+            _ if report.changed > 0 || report.ended_at.is_none() => Ok(()),
+            None | Some((LeftOut::Gone, _)) => unchanged("changed meanwhile"),
+            Some((why, _)) => unchanged(&format!("is {why}")),
+        };
+        Failure::verdict(session.out.print(&ActionJson::from(&report), || &report), verdict)
+    }
+
+    /// Carries out an action on one job, and returns its report.
+    pub(crate) async fn report_of_one(&self, action: Action<'_>) -> Result<ActionReport, Failure> {
         self.carry_out(self.with_options(action)).await
     }
 

@@ -60,6 +60,10 @@ impl Connection {
                 let _ = connection.close().await;
                 Ok(())
             }
+            Ok(Err(pgjobq::sqlx::Error::Database(refusal))) => Err(Failure::Unreachable(format!(
+                "the server at {at} refused the connection: {}",
+                refusal.message()
+            ))),
             Ok(Err(error)) => Err(unreachable(&cause(&error))),
             Err(_) => Err(unreachable(&format!("it did not answer within {:?}", self.connect_timeout))),
         }

@@ -139,6 +139,11 @@ impl From<ActionError> for Failure {
         match error {
             ActionError::Database(error) => error.into(),
             ActionError::UnknownAction(_) => Self::NotFound(error.to_string()),
+            // Its advice names calls of the library, which are also the commands, but for this one.
+            ActionError::WrongState { .. } => {
+                Self::Usage(error.to_string().replace("`retry_now`", "`retry`"))
+            }
+            ActionError::UnknownQueue { queue } => Self::NotFound(format!("queue `{queue}` does not exist")),
             other => Self::Usage(other.to_string()),
         }
     }

@@ -1,4 +1,4 @@
-//! The things of pgjobq as JSON. Times are RFC 3339 in UTC, durations are seconds.
+//! The things of pgjobq as JSON. Times are RFC 3339 in UTC. Durations are seconds, and their names end with `_seconds`.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -43,6 +43,7 @@ pub(crate) struct JobJson {
     run_at: Option<String>,
     finished_at: Option<String>,
     error: Option<String>,
+    cancelled_for: Option<String>,
 }
 
 impl From<&ListedJob> for JobJson {
@@ -63,6 +64,7 @@ impl From<&ListedJob> for JobJson {
             run_at: times(job.run_at),
             finished_at: times(job.finished_at),
             error: job.error.clone(),
+            cancelled_for: job.cancelled_for.clone(),
         }
     }
 }
@@ -102,7 +104,7 @@ pub(crate) struct QueueJson {
     dead: u64,
     exact: bool,
     oldest_ready: Option<String>,
-    oldest_waits_for: Option<f64>,
+    oldest_waits_seconds: Option<f64>,
     completed_per_minute: f64,
     failed_per_minute: f64,
     workers: u64,
@@ -126,7 +128,7 @@ impl From<&QueueOverview> for QueueJson {
             dead: queue.dead,
             exact: queue.exact,
             oldest_ready: times(queue.oldest_ready),
-            oldest_waits_for: queue.oldest_waits_for.map(|age| age.as_secs_f64()),
+            oldest_waits_seconds: queue.oldest_waits_for.map(|age| age.as_secs_f64()),
             completed_per_minute: queue.completed_per_minute,
             failed_per_minute: queue.failed_per_minute,
             workers: queue.workers,

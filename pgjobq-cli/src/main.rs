@@ -5,9 +5,11 @@ mod command;
 mod commands;
 mod confirm;
 mod connection;
+mod explanation;
 mod failure;
 mod json;
 mod output;
+mod record;
 mod repair;
 mod schedule;
 #[cfg(feature = "serve")]

@@ -71,6 +71,11 @@ pub(crate) fn count(count: u64, exact: bool) -> String {
     part(count, exact || count < 10_000)
 }
 
+/// Returns a number with its noun: `1 job`, `2 jobs`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Returns a count, with a mark if it is an estimate, or that of a part.
 pub(crate) fn part(count: u64, exact: bool) -> String {
     format!("{}{count}", if exact { "" } else { "~" })

@@ -224,7 +224,7 @@ async fn rejected_job_of_many_is_named(db: TestDb) {
     let jobs = [number::job(1).any(), word::job("a\0b".to_owned()).any()];
     let error = db.client.enqueue_all(jobs).await.unwrap_err();
     assert_eq!((error.positions.clone(), error.unsent_from, error.kind), (vec![1], 2, Some("word")));
-    let start = "1 jobs were enqueued, and then job 2 (`word`) could not be: the arguments of the `word` job hold a NUL";
+    let start = "1 job was enqueued, and then job 2 (`word`) could not be: the arguments of the `word` job hold a NUL";
     assert!(error.to_string().starts_with(start), "{error}");
     assert_eq!(db.number("select count(*) from pgjobq.jobs").await, 1, "the job before it");
 }

@@ -119,7 +119,7 @@ async fn refused_arguments_are_named_in_every_error() {
     let all = db.client.enqueue_all([weigh::job(1.0), weigh::job(f64::NAN)]).await.unwrap_err();
     assert_eq!(
         check_message(pgjobq::Error::from(all)),
-        format!("1 jobs were enqueued, and then job 2 (`weigh`) could not be: {nan}")
+        format!("1 job was enqueued, and then job 2 (`weigh`) could not be: {nan}")
     );
     let pairs = std::collections::BTreeMap::from([((1, 2), 3)]);
     assert_eq!(

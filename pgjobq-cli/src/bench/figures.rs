@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// The figures of a measurement. Durations are seconds.
+/// The figures of a measurement.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Figures {
     pub(super) jobs: u64,
@@ -21,8 +21,8 @@ pub(super) struct Figures {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(super) struct Starting {
     samples: usize,
-    p50: f64,
-    p99: f64,
+    p50_seconds: f64,
+    p99_seconds: f64,
 }
 
 /// The bytes of the write-ahead log for each job.
@@ -38,7 +38,7 @@ impl Starting {
         times.sort();
         // The smallest time that is at least as long as this part of all times.
         let at = |percent: usize| times[(times.len() * percent).div_ceil(100).max(1) - 1].as_secs_f64();
-        Self { samples: times.len(), p50: at(50), p99: at(99) }
+        Self { samples: times.len(), p50_seconds: at(50), p99_seconds: at(99) }
     }
 }
 
@@ -48,7 +48,7 @@ impl fmt::Display for Figures {
         let millis = |seconds: f64| seconds * 1000.0;
         writeln!(out, "enqueued  {:>8.0} jobs/s in bulk", self.enqueued_per_second)?;
         writeln!(out, "drained   {:>8.0} jobs/s by one worker with {slots} slots", self.drained_per_second)?;
-        let (p50, p99, samples) = (millis(start.p50), millis(start.p99), start.samples);
+        let (p50, p99, samples) = (millis(start.p50_seconds), millis(start.p99_seconds), start.samples);
         writeln!(
             out,
             "started   {p50:>8.1} ms after the enqueue (p50), {p99:.1} ms (p99), of {samples} single jobs"
@@ -70,9 +70,21 @@ mod tests {
     #[test]
     fn percentiles_are_times_that_were_measured() {
         let millis = |times: std::ops::RangeInclusive<u64>| times.rev().map(Duration::from_millis).collect();
-        assert_eq!(Starting::of(millis(1..=100)), Starting { samples: 100, p50: 0.05, p99: 0.099 });
-        assert_eq!(Starting::of(millis(1..=200)), Starting { samples: 200, p50: 0.1, p99: 0.198 });
-        assert_eq!(Starting::of(millis(7..=7)), Starting { samples: 1, p50: 0.007, p99: 0.007 });
-        assert_eq!(Starting::of(millis(1..=3)), Starting { samples: 3, p50: 0.002, p99: 0.003 });
+        assert_eq!(
+            Starting::of(millis(1..=100)),
+            Starting { samples: 100, p50_seconds: 0.05, p99_seconds: 0.099 }
+        );
+        assert_eq!(
+            Starting::of(millis(1..=200)),
+            Starting { samples: 200, p50_seconds: 0.1, p99_seconds: 0.198 }
+        );
+        assert_eq!(
+            Starting::of(millis(7..=7)),
+            Starting { samples: 1, p50_seconds: 0.007, p99_seconds: 0.007 }
+        );
+        assert_eq!(
+            Starting::of(millis(1..=3)),
+            Starting { samples: 3, p50_seconds: 0.002, p99_seconds: 0.003 }
+        );
     }
 }

@@ -15,6 +15,7 @@ use self::measure::Measurement;
 use self::schema::{BenchSchema, SCHEMA};
 use crate::failure::Failure;
 use crate::session::Session;
+use crate::text::counted;
 
 /// Measure how many jobs this server takes: enqueues, drains, and the time until a job starts
 #[derive(Args)]
@@ -47,14 +48,13 @@ impl Bench {
         // From here on a signal ends no process that has made something.
         let signalled = tokio::spawn(shutdown_signal());
         let schema = BenchSchema::create(session.client.pool()).await?;
-        session
-            .out
-            .note(&format!("{} jobs, in the schema `{SCHEMA}`, which is removed at the end …", self.jobs));
+        let jobs = counted(self.jobs, "job");
+        session.out.note(&format!("{jobs}, in the schema `{SCHEMA}`, which is removed at the end …"));
         let measured = self.measure(session, signalled).await;
         let server = schema.remove().await?;
         let figures = measured?;
         let json = FiguresJson { server: &server, figures: &figures };
-        session.out.print(&json, || format!("{} jobs on PostgreSQL {server}\n{figures}", self.jobs))
+        session.out.print(&json, || format!("{jobs} on PostgreSQL {server}\n{figures}"))
     }
 
     /// Measures until the end or a signal. Then nothing uses the schema any more.

@@ -3,6 +3,7 @@
 use clap::Args;
 use pgjobq::ActionId;
 
+use crate::confirm::Asked;
 use crate::failure::Failure;
 use crate::json::{ActionJson, state_name};
 use crate::session::Session;
@@ -18,6 +19,12 @@ pub(crate) struct Actions {
     /// Stop it. The jobs that it has changed stay changed
     #[arg(long, requires = "id")]
     stop: bool,
+    /// Who stops it; the database role by default
+    #[arg(long, requires = "stop", value_name = "NAME")]
+    by: Option<String>,
+    /// The reason, which `pgjobq audit` shows
+    #[arg(long, requires = "stop", value_name = "REASON")]
+    because: Option<String>,
     /// The most actions to show, the latest first
     #[arg(long, short, default_value_t = 20, value_name = "ACTIONS")]
     limit: u32,
@@ -26,15 +33,20 @@ pub(crate) struct Actions {
 impl Actions {
     pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
         let Some(id) = self.id.map(ActionId) else { return self.list(session).await };
-        let action = session.client.action(id);
-        let stopped = self.stop && action.stop().await?;
-        let report = action.progress().await?;
-        let printed = session.out.print(&ActionJson::from(&report), || &report);
-        let verdict = match self.stop && !stopped {
-            true => Err(Failure::Refused(format!("action {id} had ended already"))),
-            false => Ok(()),
+        let stopped = if self.stop { self.stop(session, id).await } else { Ok(()) };
+        let report = session.client.action(id).progress().await?;
+        Failure::verdict(session.out.print(&ActionJson::from(&report), || &report), stopped)
+    }
+
+    async fn stop(self, session: &Session, id: ActionId) -> Result<(), Failure> {
+        let stop = async {
+            match session.client.action(id).stop().await? {
+                true => Ok(((), "the action is stopped".to_owned())),
+                false => Err(Failure::Refused(format!("action {id} had ended already"))),
+            }
         };
-        Failure::verdict(printed, verdict)
+        let asked = Asked { by: self.by, because: self.because };
+        session.recorded("stop", format!("action {id}"), &asked, stop).await
     }
 
     async fn list(self, session: &Session) -> Result<(), Failure> {

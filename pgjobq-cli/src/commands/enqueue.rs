@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use pgjobq::{EnqueueOutcome, JobId, Priority};
+use pgjobq::{EnqueueOutcome, JobId, Priority, RecordedKind};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -62,6 +62,10 @@ const DROPPED: &str = "the job was dropped: its queue is full, or its key is at 
 struct EnqueuedJson {
     job: JobId,
     outcome: &'static str,
+    /// Null if it could not be looked up.
+    queue: Option<String>,
+    /// The reason for which it may never run.
+    warning: Option<String>,
 }
 
 impl Enqueue {
@@ -85,11 +89,15 @@ impl Enqueue {
         };
         let is_new = enqueued.outcome == EnqueueOutcome::New;
         let outcome = if is_new { "new" } else { "duplicate" };
-        session.out.print(&EnqueuedJson { job, outcome }, || job)?;
+        let Placed { queue, warning } = Placed::of(session, &self.kind, job).await;
+        let json = EnqueuedJson { job, outcome, queue, warning: warning.clone() };
+        session.out.print(&json, || job)?;
         if !is_new {
             session.out.note(&format!("job {job} is live already: nothing was enqueued"));
         }
-        note_missing_worker(session, &self.kind, job).await;
+        if let Some(warning) = warning {
+            session.out.note(&format!("warning: {warning}"));
+        }
         Ok(())
     }
 }
@@ -104,13 +112,39 @@ fn arguments(text: &str) -> Result<String, Failure> {
     Ok(read)
 }
 
-/// Notes that no live worker takes the job: its kind may be misspelt. If that cannot be looked up, it is silent, because the job is
-/// enqueued.
-async fn note_missing_worker(session: &Session, kind: &str, job: JobId) {
-    let status = session.client.job(job).status().await.ok().flatten();
-    if status.is_some_and(|status| status.workers == 0 && status.finished_at.is_none()) {
-        session.out.note(&format!(
-            "no live worker takes jobs of the kind `{kind}` in this queue: `pgjobq explain {job}` says why"
-        ));
+/// The queue of a job, and a warning if nobody takes it.
+struct Placed {
+    queue: Option<String>,
+    warning: Option<String>,
+}
+
+impl Placed {
+    /// Looks the job up. If that fails, nothing is known and nothing is said, because the job is enqueued.
+    async fn of(session: &Session, kind: &str, job: JobId) -> Self {
+        let Ok(Some(status)) = session.client.job(job).status().await else {
+            return Self { queue: None, warning: None };
+        };
+        let queue = status.queue;
+        let warning = match status.workers == 0 && status.finished_at.is_none() {
+            true => Some(warning(session, kind, &queue, job).await),
+            false => None,
+        };
+        Self { queue: Some(queue), warning }
     }
+}
+
+/// Returns why the job may never run: mostly its kind is misspelt.
+async fn warning(session: &Session, kind: &str, queue: &str, job: JobId) -> String {
+    let is_of_kind =
+        |known: &RecordedKind| known.kind == kind || known.aliases.iter().any(|name| name == kind);
+    let kinds = session.client.recorded_kinds().await;
+    if kinds.is_ok_and(|kinds| !kinds.iter().any(is_of_kind)) {
+        return format!(
+            "no program has recorded the kind `{kind}`: the job waits in the queue `{queue}` for a worker with a job function of \
+             that kind; if the name is wrong, `pgjobq cancel {job}`"
+        );
+    }
+    format!(
+        "no live worker takes jobs of the kind `{kind}` in the queue `{queue}`: `pgjobq explain {job}` says why"
+    )
 }

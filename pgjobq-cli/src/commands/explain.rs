@@ -3,6 +3,7 @@
 use clap::Args;
 use pgjobq::{Cause, JobId};
 
+use crate::explanation::{ExplanationJson, StepJson};
 use crate::failure::Failure;
 use crate::session::Session;
 
@@ -19,6 +20,11 @@ impl Explain {
         if explanation.reasons.first().is_some_and(|reason| reason.cause == Cause::NotFound) {
             return Err(Failure::NotFound(explanation.to_string()));
         }
-        session.out.print(&explanation, || &explanation)
+        let details = session.client.job(self.id).details().await?;
+        let step = details.as_ref().and_then(StepJson::of);
+        session.out.print(&ExplanationJson::new(&explanation, step), || {
+            let place = step.map(|step| format!("\nIt is step {}.", step.shown()));
+            format!("{explanation}{}", place.unwrap_or_default())
+        })
     }
 }

@@ -11,7 +11,9 @@ use crate::output::Output;
 /// Print the SQL that creates a database role with the rights for a part. It needs no database
 #[derive(Args)]
 #[command(
-    after_help = "Run it as the owner of the schema, and make your own roles members: grant pgjobq_worker to jobs;"
+    after_help = "Run it as the owner of the schema: pgjobq grants --role observer | psql\n\nIt creates the role `pgjobq_observer`, which cannot \
+                  log in. Then make a role that logs in, and that must exist, a member:\n  create role ada login;\n  grant pgjobq_observer \
+                  to ada;"
 )]
 pub(crate) struct Grants {
     /// The part
@@ -22,14 +24,17 @@ pub(crate) struct Grants {
 #[derive(Clone, Copy, ValueEnum)]
 enum Part {
     /// Enqueues, waits, looks and cancels: a web server
+    #[value(alias = "pgjobq_producer")]
     Producer,
     /// Runs jobs: a process with a worker
+    #[value(alias = "pgjobq_worker")]
     Worker,
     /// Sees everything and changes nothing: a dashboard, a person on call
+    #[value(alias = "pgjobq_observer")]
     Observer,
     /// Acts on jobs, pauses and changes settings, and runs no job: an operator
-    #[value(alias = "administrator")]
-    Admin,
+    #[value(aliases = ["admin", "pgjobq_administrator"])]
+    Administrator,
 }
 
 impl Grants {
@@ -38,7 +43,7 @@ impl Grants {
             Part::Producer => SchemaRole::Producer,
             Part::Worker => SchemaRole::Worker,
             Part::Observer => SchemaRole::Observer,
-            Part::Admin => SchemaRole::Administrator,
+            Part::Administrator => SchemaRole::Administrator,
         };
         let sql = pgjobq::grants_sql(&connection.schema, role);
         let sql = sql.map_err(|error| Failure::Usage(error.to_string()))?;

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use clap::Args;
-use pgjobq::{AttributeValue, Explanation, JobDetails, JobId, JobState};
+use pgjobq::{AttributeValue, Cancellation, Explanation, JobDetails, JobId, JobState};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::explanation::{ExplanationJson, StepJson};
 use crate::failure::Failure;
 use crate::json::{FailedJson, raw, time, times};
 use crate::session::Session;
-use crate::text::moment;
+use crate::text::{counted, moment};
 
 /// Show one job: its state, arguments, result and failures, and why it does not run
 #[derive(Args)]
@@ -36,14 +37,26 @@ struct DetailsJson<'j> {
     attempts: u32,
     failures: u32,
     crashes: u32,
+    retries: u32,
+    max_crashes: u32,
     created_at: String,
     run_at: Option<String>,
+    expires_at: Option<String>,
+    running_since: Option<String>,
     finished_at: Option<String>,
+    /// The worker that runs it.
+    worker: Option<&'j str>,
+    /// Null if it is no step of a workflow.
+    step_of: Option<StepJson>,
+    /// The job whose function has enqueued it.
+    enqueued_by: Option<JobId>,
+    schedule: Option<&'j str>,
     progress: Option<ProgressJson<'j>>,
     cancelled: Option<CancelledJson<'j>>,
     errors: Vec<FailedJson>,
+    /// The number of live workers that take it.
     workers: u64,
-    explanation: &'j Explanation,
+    explanation: ExplanationJson<'j>,
 }
 
 #[derive(Serialize)]
@@ -89,9 +102,17 @@ fn as_json<'j>(job: &'j JobDetails, explanation: &'j Explanation) -> Result<Deta
         attempts: status.attempts,
         failures: status.failures,
         crashes: status.crashes,
+        retries: job.retries,
+        max_crashes: job.max_crashes,
         created_at: time(status.created_at),
         run_at: times(status.run_at),
+        expires_at: times(job.expires_at),
+        running_since: times(job.running_since),
         finished_at: times(status.finished_at),
+        worker: job.worker.as_deref(),
+        step_of: StepJson::of(job),
+        enqueued_by: job.enqueued_by,
+        schedule: job.schedule.as_deref(),
         progress: status.progress.as_ref().map(|progress| ProgressJson {
             percent: progress.percent,
             message: &progress.message,
@@ -105,8 +126,13 @@ fn as_json<'j>(job: &'j JobDetails, explanation: &'j Explanation) -> Result<Deta
         }),
         errors: job.errors.iter().map(FailedJson::from).collect(),
         workers: status.workers,
-        explanation,
+        explanation: ExplanationJson::new(explanation, StepJson::of(job)),
     })
+}
+
+fn cancelled(by: &Cancellation) -> String {
+    let reason = by.reason.as_ref().map(|reason| format!(": {reason}"));
+    format!("by {} at {}{}", by.by, moment(by.asked_at), reason.unwrap_or_default())
 }
 
 fn shown(job: &JobDetails, explanation: &Explanation) -> String {
@@ -129,9 +155,16 @@ fn shown(job: &JobDetails, explanation: &Explanation) -> String {
         "attributes",
         (!job.attributes.is_empty()).then(|| serde_json::to_string(&job.attributes).ok()).flatten(),
     );
+    line("step", StepJson::of(job).map(StepJson::shown));
+    line("schedule", job.schedule.clone());
     line("enqueued", at(Some(status.created_at)));
+    line("enqueued by", job.enqueued_by.map(|parent| format!("job {parent}")));
     line("run at", at(status.run_at));
+    line("expires at", at(job.expires_at));
+    line("running", job.worker.as_ref().map(|worker| format!("in {worker}")));
+    line("since", at(job.running_since));
     line("ended", at(status.finished_at));
+    line("cancelled", status.cancelled.as_ref().map(cancelled));
     let (attempts, failures, crashes) = (status.attempts, status.failures, status.crashes);
     line("attempts", Some(format!("{attempts} ({failures} failed, {crashes} crashed)")));
     line("progress", status.progress.as_ref().map(|now| format!("{} % {}", now.percent, now.message)));
@@ -139,7 +172,7 @@ fn shown(job: &JobDetails, explanation: &Explanation) -> String {
     line("result", job.output.clone());
     for failed in &job.errors {
         if failed.left_out > 0 {
-            text += &format!("\n({} failures are left out)", failed.left_out);
+            text += &format!("\n({} left out)", counted(failed.left_out.into(), "failure"));
         }
         let (attempt, reason) = (failed.attempt, failed.reason.as_str());
         let when = failed.at.map_or("-".to_owned(), moment);

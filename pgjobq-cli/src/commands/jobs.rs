@@ -11,8 +11,8 @@ use crate::table::Table;
 use crate::text::{first_line, moment};
 use crate::values::filter;
 
-/// The characters of an error that a line shows.
-const ERROR_WIDTH: usize = 60;
+/// The characters of an error, or of the reason of a cancellation, that a line shows.
+const CAUSE_WIDTH: usize = 60;
 
 /// List or count the jobs that match a filter
 #[derive(Args)]
@@ -82,7 +82,9 @@ impl Jobs {
 }
 
 fn shown(jobs: &[ListedJob]) -> Table {
-    let mut table = Table::new(&["ID", "STATE", "KIND", "QUEUE", ">ATTEMPTS", "ENQUEUED", "ERROR"]);
+    let cause = |text: Option<&String>| first_line(text.map_or("", String::as_str), CAUSE_WIDTH);
+    let mut table =
+        Table::new(&["ID", "STATE", "KIND", "QUEUE", ">ATTEMPTS", "ENQUEUED", "LAST ERROR", "CANCELLED FOR"]);
     for job in jobs {
         table.row([
             job.id.to_string(),
@@ -91,7 +93,8 @@ fn shown(jobs: &[ListedJob]) -> Table {
             job.queue.clone().unwrap_or_else(|| "-".to_owned()),
             job.attempts.to_string(),
             moment(job.created_at),
-            first_line(job.error.as_deref().unwrap_or_default(), ERROR_WIDTH),
+            cause(job.error.as_ref()),
+            cause(job.cancelled_for.as_ref()),
         ]);
     }
     table

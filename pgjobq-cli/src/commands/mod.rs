@@ -1,9 +1,12 @@
 //! The subcommands, each in a file of its name.
 
 pub(crate) mod actions;
+pub(crate) mod audit;
 pub(crate) mod cancel;
+pub(crate) mod change;
 pub(crate) mod completions;
 pub(crate) mod dead;
+pub(crate) mod delete;
 pub(crate) mod doctor;
 pub(crate) mod enqueue;
 pub(crate) mod explain;

@@ -3,13 +3,14 @@
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, ValueEnum};
-use pgjobq::{Pause as Paused, PauseError, Pausing};
+use pgjobq::{Pause as Paused, Pausing};
 use serde::Serialize;
 
 use crate::confirm::Asked;
 use crate::failure::Failure;
 use crate::json::PauseJson;
 use crate::session::Session;
+use crate::text::moment as moment_of;
 use crate::values::{duration, moment};
 
 /// A time that is refused as too long for a pause, and can still be added to now.
@@ -61,32 +62,49 @@ struct PausesJson {
 
 impl Pause {
     pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
-        if let (Some(scope), Some(name)) = (self.scope, self.name.clone()) {
-            self.pause(session, scope, &name).await?;
+        if let (Some(scope), Some(name)) = (self.scope, &self.name) {
+            self.pause(session, scope, name).await?;
         }
         let pauses = session.client.pauses().await?;
         let json = PausesJson { pauses: pauses.iter().map(PauseJson::from).collect() };
         session.out.print(&json, || shown(&pauses))
     }
 
-    async fn pause(self, session: &Session, scope: Scope, name: &str) -> Result<(), PauseError> {
+    /// Pauses it. The record of a pause ends with it, so that of the request stays.
+    async fn pause(&self, session: &Session, scope: Scope, name: &str) -> Result<(), Failure> {
+        let end = self.lasting.map(|lasting| SystemTime::now() + lasting.min(LONGER_THAN_ANY));
+        let until = self.until.or(end);
+        let pause = async {
+            self.pausing(session, scope, name, until).await?;
+            Ok(((), format!("the {} is paused", scope.name())))
+        };
+        let shown = until.map(|until| format!(", until {}", moment_of(until))).unwrap_or_default();
+        session.recorded("pause", format!("{} {name}{shown}", scope.name()), &self.asked, pause).await
+    }
+
+    fn pausing<'s>(
+        &self,
+        session: &'s Session,
+        scope: Scope,
+        name: &str,
+        until: Option<SystemTime>,
+    ) -> Pausing<'s> {
         let client = &session.client;
-        let mut pausing: Pausing<'_> = match scope {
+        let mut pausing = match scope {
             Scope::Queue => client.queue(name).pause(),
             Scope::Kind => client.kind(name).pause(),
             Scope::Key => client.key(name).pause(),
         };
-        let end = self.lasting.map(|lasting| SystemTime::now() + lasting.min(LONGER_THAN_ANY));
-        if let Some(end) = self.until.or(end) {
-            pausing = pausing.until(end);
+        if let Some(until) = until {
+            pausing = pausing.until(until);
         }
-        if let Some(by) = self.asked.by {
+        if let Some(by) = &self.asked.by {
             pausing = pausing.by(by);
         }
-        if let Some(because) = self.asked.because {
+        if let Some(because) = &self.asked.because {
             pausing = pausing.because(because);
         }
-        pausing.await
+        pausing
     }
 }
 

@@ -40,7 +40,7 @@ impl Requeue {
         if before.state == JobState::Completed {
             return refused("has completed: enqueue it anew instead");
         }
-        let report = self.confirm.act_on_one(session.client.jobs(id(job)).requeue()).await?;
+        let report = self.confirm.report_of_one(session.client.jobs(id(job)).requeue()).await?;
         if report.changed > 0 || report.ended_at.is_none() {
             return session.out.print(&ActionJson::from(&report), || &report);
         }

@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::commands::pause::Scope;
+use crate::confirm::Asked;
 use crate::failure::Failure;
 use crate::session::Session;
 
@@ -14,6 +15,8 @@ pub(crate) struct Resume {
     scope: Scope,
     /// Its name
     name: String,
+    #[command(flatten)]
+    asked: Asked,
 }
 
 #[derive(Serialize)]
@@ -25,15 +28,19 @@ struct ResumedJson<'r> {
 impl Resume {
     pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
         let (client, name) = (&session.client, &*self.name);
-        let was_paused = match self.scope {
-            Scope::Queue => client.queue(name).resume().await?,
-            Scope::Kind => client.kind(name).resume().await?,
-            Scope::Key => client.key(name).resume().await?,
-        };
         let scope = self.scope.name();
-        if !was_paused {
-            return Err(Failure::Refused(format!("the {scope} `{name}` was not paused")));
-        }
+        let resume = async {
+            let was_paused = match self.scope {
+                Scope::Queue => client.queue(name).resume().await?,
+                Scope::Kind => client.kind(name).resume().await?,
+                Scope::Key => client.key(name).resume().await?,
+            };
+            match was_paused {
+                true => Ok(((), format!("the {scope} goes on"))),
+                false => Err(Failure::Refused(format!("the {scope} `{name}` was not paused"))),
+            }
+        };
+        session.recorded("resume", format!("{scope} {name}"), &self.asked, resume).await?;
         session.out.print(&ResumedJson { scope, name }, || format!("the {scope} `{name}` goes on"))
     }
 }

@@ -29,7 +29,7 @@ impl Retry {
             Target::One(job) => job,
         };
         let Some(before) = session.client.job(job).status().await? else { return Err(job_missing(job)) };
-        let report = self.confirm.act_on_one(session.client.jobs(id(job)).retry_now()).await?;
+        let report = self.confirm.report_of_one(session.client.jobs(id(job)).retry_now()).await?;
         let printed = session.out.print(&ActionJson::from(&report), || &report);
         if report.changed > 0 || report.ended_at.is_none() {
             return printed;

@@ -1,9 +1,10 @@
 //! `pgjobq schedules`
 
 use clap::Args;
-use pgjobq::{JobId, ScheduleError};
+use pgjobq::{JobId, ScheduleError, ScheduleState};
 use serde::Serialize;
 
+use crate::confirm::Asked;
 use crate::failure::Failure;
 use crate::schedule::{ScheduleJson, shown, state_of};
 use crate::session::Session;
@@ -20,17 +21,23 @@ pub(crate) struct Schedules {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(..=1000), value_name = "RUNS")]
     next: u16,
     /// Enqueue a job of it now, even if it is paused. Its ticks do not move
-    #[arg(long, requires = "name", conflicts_with_all = ["pause", "resume", "remove"])]
+    #[arg(long, requires = "name", group = "change")]
     run_now: bool,
     /// Let its ticks pass without jobs
-    #[arg(long, requires = "name", conflicts_with_all = ["resume", "remove"])]
+    #[arg(long, requires = "name", group = "change")]
     pause: bool,
     /// End its pause, with the next tick
-    #[arg(long, requires = "name", conflicts_with = "remove")]
+    #[arg(long, requires = "name", group = "change")]
     resume: bool,
     /// Remove it. If the code of a running worker has it, too, it follows the code again
-    #[arg(long, requires = "name")]
+    #[arg(long, requires = "name", group = "change")]
     remove: bool,
+    /// Who asks; the database role by default
+    #[arg(long, requires = "change", value_name = "NAME")]
+    by: Option<String>,
+    /// The reason, which `pgjobq audit` shows
+    #[arg(long, requires = "change", value_name = "REASON")]
+    because: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -50,15 +57,11 @@ impl Schedules {
         let Some(name) = self.name.as_deref() else { return self.list(session).await };
         let (schedules, out) = (session.client.schedules(), session.out);
         if self.run_now {
-            let job = schedules.run_now(name).await?;
+            let job = self.run_now(session, name).await?;
             return out.print(&RunJson { schedule: name, job }, || job);
         }
-        if self.pause {
-            schedules.pause(name).await?;
-        } else if self.resume {
-            schedules.resume(name).await?;
-        } else if self.remove {
-            schedules.remove(name).await?;
+        if self.pause || self.resume || self.remove {
+            self.change(session, name).await?;
         }
         let schedule = match schedules.get(name).await {
             // One that is in the code as well is still there.
@@ -70,6 +73,42 @@ impl Schedules {
         };
         let runs = self.next.into();
         out.print(&ScheduleJson::of(&schedule, runs)?, || shown(&schedule, runs))
+    }
+
+    async fn run_now(&self, session: &Session, name: &str) -> Result<JobId, Failure> {
+        let run = async {
+            let job = session.client.schedules().run_now(name).await?;
+            Ok((job, format!("enqueued job {job}")))
+        };
+        session.recorded("run_now", subject(name), &self.asked(), run).await
+    }
+
+    async fn change(&self, session: &Session, name: &str) -> Result<(), Failure> {
+        let schedules = session.client.schedules();
+        let word = match (self.pause, self.resume) {
+            (true, _) => "pause",
+            (false, true) => "resume",
+            (false, false) => "remove",
+        };
+        let change = async {
+            match word {
+                "pause" => schedules.pause(name).await?,
+                "resume" => {
+                    let is_paused = matches!(schedules.get(name).await?.state, ScheduleState::Paused(_));
+                    schedules.resume(name).await?;
+                    if !is_paused {
+                        return Err(Failure::Refused(format!("the schedule `{name}` was not paused")));
+                    }
+                }
+                _ => schedules.remove(name).await?,
+            }
+            Ok(((), "done".to_owned()))
+        };
+        session.recorded(word, subject(name), &self.asked(), change).await
+    }
+
+    fn asked(&self) -> Asked {
+        Asked { by: self.by.clone(), because: self.because.clone() }
     }
 
     async fn list(&self, session: &Session) -> Result<(), Failure> {
@@ -95,4 +134,9 @@ impl Schedules {
             table
         })
     }
+}
+
+/// Returns what a record of a change says was changed.
+fn subject(schedule: &str) -> String {
+    format!("schedule {schedule}")
 }

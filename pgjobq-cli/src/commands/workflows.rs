@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use pgjobq::{ListedWorkflow, WorkflowHandle, WorkflowId, WorkflowStatus};
 use serde::Serialize;
 
+use crate::confirm::Asked;
 use crate::failure::Failure;
 use crate::json::{time, times};
 use crate::session::Session;
@@ -20,6 +21,7 @@ pub(crate) struct Workflows {
     #[arg(
         long,
         requires = "id",
+        conflicts_with = "change",
         value_name = "FORM",
         num_args = 0..=1,
         require_equals = true,
@@ -27,19 +29,19 @@ pub(crate) struct Workflows {
     )]
     graph: Option<GraphForm>,
     /// Run the steps again that did not complete
-    #[arg(long, requires = "id", conflicts_with_all = ["graph", "cancel"])]
+    #[arg(long, requires = "id", group = "change")]
     retry_failed: bool,
-    /// Let this held step run: `--graph=json` has the numbers of the steps
-    #[arg(long, requires = "id", value_name = "NUMBER", conflicts_with_all = ["graph", "retry_failed", "cancel"])]
+    /// Let this held step run: `pgjobq job` has the number of a step
+    #[arg(long, requires = "id", value_name = "NUMBER", group = "change")]
     resume: Option<u32>,
     /// Cancel it
-    #[arg(long, requires = "id", conflicts_with = "graph")]
+    #[arg(long, requires = "id", group = "change")]
     cancel: bool,
-    /// Who cancels it; the database role by default
-    #[arg(long, requires = "cancel", value_name = "NAME")]
+    /// Who asks; the database role by default
+    #[arg(long, requires = "change", value_name = "NAME")]
     by: Option<String>,
-    /// The reason of the cancellation
-    #[arg(long, requires = "cancel", value_name = "REASON")]
+    /// The reason, which is stored
+    #[arg(long, requires = "change", value_name = "REASON")]
     because: Option<String>,
     /// Go on after this workflow, the last one of the page before
     #[arg(long, value_name = "ID", conflicts_with = "id")]
@@ -78,15 +80,9 @@ impl Workflows {
             return print_graph(session, &run, form).await;
         }
         if self.retry_failed {
-            match run.retry_failed(client).await? {
-                0 => return Err(Failure::Refused(format!("workflow {id} has no step that could run again"))),
-                steps => session.out.note(&format!("{steps} steps run again")),
-            }
+            self.retry(session, &run).await?;
         } else if let Some(step) = self.resume {
-            if !run.resume_step(client, step).await? {
-                return Err(Failure::Refused(format!("step {step} of workflow {id} is not held")));
-            }
-            session.out.note(&format!("step {step} runs as soon as it waits for nothing else"));
+            self.resume(session, &run, step).await?;
         } else if self.cancel {
             self.request_cancel(session, &run).await?;
         }
@@ -94,6 +90,41 @@ impl Workflows {
         session.out.print(&StatusJson::from(&status), || shown(&status))
     }
 
+    async fn retry(self, session: &Session, run: &WorkflowHandle) -> Result<(), Failure> {
+        let id = run.id();
+        let retry = async {
+            let outcome = match run.retry_failed(&session.client).await? {
+                0 => return Err(Failure::Refused(format!("workflow {id} has no step that could run again"))),
+                1 => "1 step runs again".to_owned(),
+                steps => format!("{steps} steps run again"),
+            };
+            Ok((outcome.clone(), outcome))
+        };
+        let outcome =
+            session.recorded("retry_failed", format!("workflow {id}"), &self.asked(), retry).await?;
+        session.out.note(&outcome);
+        Ok(())
+    }
+
+    async fn resume(self, session: &Session, run: &WorkflowHandle, step: u32) -> Result<(), Failure> {
+        let id = run.id();
+        let resume = async {
+            match run.resume_step(&session.client, step).await? {
+                true => Ok(((), "the step is not held any more".to_owned())),
+                false => Err(Failure::Refused(format!("step {step} of workflow {id} is not held"))),
+            }
+        };
+        let subject = format!("step {step} of workflow {id}");
+        session.recorded("resume", subject, &self.asked(), resume).await?;
+        session.out.note(&format!("step {step} runs as soon as it waits for nothing else"));
+        Ok(())
+    }
+
+    fn asked(self) -> Asked {
+        Asked { by: self.by, because: self.because }
+    }
+
+    /// Requests the cancellation, which the workflow itself keeps.
     async fn request_cancel(self, session: &Session, run: &WorkflowHandle) -> Result<(), Failure> {
         let mut cancel = run.cancel(&session.client);
         if let Some(by) = self.by {

@@ -9,7 +9,7 @@ use ratatui::widgets::{Block, Borders, Cell, Clear, Paragraph, Row, Table, Table
 
 use super::model::{Model, Panel};
 use super::snapshot::Snapshot;
-use crate::text::{count, first_line, moment, part, plain, span};
+use crate::text::{count, counted, first_line, moment, part, plain, span};
 
 const HELP: &str = "\
 tab, 1 - 4      another panel
@@ -54,14 +54,14 @@ fn summary(now: &Snapshot, model: &Model) -> String {
     let jobs = |of: fn(&QueueOverview) -> u64| now.queues.iter().map(of).sum::<u64>();
     let held = if model.is_held { " · held" } else { "" };
     format!(
-        "pgjobq · {} ready · {} running · {} dead · {:.0} done/min · {:.0} failed/min · {} workers · {} pauses · {}{held}",
+        "pgjobq · {} ready · {} running · {} dead · {:.0} done/min · {:.0} failed/min · {} · {} · {}{held}",
         jobs(|queue| queue.ready),
         jobs(|queue| queue.running),
         jobs(|queue| queue.dead),
         sum(|queue| queue.completed_per_minute),
         sum(|queue| queue.failed_per_minute),
-        now.workers.len(),
-        now.pauses.len(),
+        counted(now.workers.len() as u64, "worker"),
+        counted(now.pauses.len() as u64, "pause"),
         moment(now.at),
     )
 }

@@ -26,10 +26,11 @@ use crate::values::duration;
 /// The shortest time between two looks, so that nobody loads the database by a slip.
 const MIN_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Show queues, running and dead jobs and workers live; keys pause, retry and cancel
+/// Show queues, running and dead jobs and workers live; keys pause a queue, cancel a job and requeue a dead one
 #[derive(Args)]
 #[command(
-    after_help = "Keys: tab or 1-4 panel, arrows or j k row, p pause or resume, c cancel, r requeue, space hold, ? help, q quit"
+    after_help = "Keys: tab or 1-4 panel, arrows or j k row, p pause or resume a queue, c cancel a running job, r requeue a dead job (each after a question), \
+                  space stop and go on looking, ? help, q quit"
 )]
 pub(crate) struct Top {
     /// The time between two looks

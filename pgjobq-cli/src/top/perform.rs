@@ -4,6 +4,7 @@ use pgjobq::CancelOutcome;
 use pgjobq::filter::id;
 
 use super::model::Act;
+use crate::confirm::Asked;
 use crate::failure::Failure;
 use crate::session::Session;
 
@@ -17,14 +18,21 @@ pub(super) async fn perform(session: &Session, act: Act) -> String {
 
 async fn carry_out(session: &Session, act: Act) -> Result<String, Failure> {
     let client = &session.client;
+    let asked = Asked { by: None, because: Some(REASON.to_owned()) };
     Ok(match act {
         Act::Pause(queue) => {
-            client.queue(&*queue).pause().because(REASON).await?;
-            format!("the queue `{queue}` is paused")
+            let pause = async {
+                client.queue(&*queue).pause().because(REASON).await?;
+                Ok(said(format!("the queue `{queue}` is paused")))
+            };
+            session.recorded("pause", format!("queue {queue}"), &asked, pause).await?
         }
         Act::Resume(queue) => {
-            client.queue(&*queue).resume().await?;
-            format!("the queue `{queue}` goes on")
+            let resume = async {
+                client.queue(&*queue).resume().await?;
+                Ok(said(format!("the queue `{queue}` goes on")))
+            };
+            session.recorded("resume", format!("queue {queue}"), &asked, resume).await?
         }
         Act::Cancel(job) => match client.job(job).cancel().because(REASON).await? {
             CancelOutcome::Cancelled => format!("job {job} is cancelled"),
@@ -40,4 +48,9 @@ async fn carry_out(session: &Session, act: Act) -> Result<String, Failure> {
             }
         }
     })
+}
+
+/// Returns what to say of a change, which is also the outcome in its record.
+fn said(outcome: String) -> (String, String) {
+    (outcome.clone(), outcome)
 }

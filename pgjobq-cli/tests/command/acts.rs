@@ -89,7 +89,7 @@ async fn one_job_is_changed_without_confirmation() {
     let stage = Stage::new().await;
     let job = cli_double::job(1).delay(HOUR).enqueue(&stage.client).await.unwrap().id();
     let id = job.to_string();
-    assert!(stage.text_of(&["retry", &id]).contains("1 of 1 jobs changed"));
+    assert!(stage.text_of(&["retry", &id]).contains("1 of 1 job changed"));
     let again = stage.pgjobq(&["retry", &id]);
     assert_eq!(again.code, 1);
     assert!(again.stderr.contains("is ready: it waits for no time"), "{}", again.stderr);
@@ -134,7 +134,7 @@ async fn pause_holds_until_it_is_resumed() {
     let paused =
         stage.text_of(&["pause", "queue", "default", "--for", "2h", "--by", "ada", "--because", "a deploy"]);
     assert!(
-        paused.starts_with("the queue `default` is paused by ada, because a deploy, for another"),
+        paused.starts_with("the queue `default` is paused by ada, because a deploy, until 2"),
         "{paused}"
     );
     stage.text_of(&["pause", "key", "tenant:42"]);
@@ -164,7 +164,8 @@ async fn enqueued_job_runs() {
     let ran = stage.pgjobq(&["enqueue", "cli_double", r#"{"number": 21}"#]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let job: JobId = ran.stdout.trim().parse().unwrap();
-    assert!(ran.stderr.starts_with("no live worker takes jobs of the kind `cli_double`"), "{}", ran.stderr);
+    let said = "warning: no live worker takes jobs of the kind `cli_double` in the queue `default`: ";
+    assert!(ran.stderr.starts_with(said), "{}", ran.stderr);
     let worker = stage.worker().await;
     assert_eq!(stage.end_of(&cli_double::handle(job)).await, Outcome::Completed(42));
     let id = "01980a5c-93f4-7b2e-8d11-6b5c0f7a2e9d";
@@ -181,7 +182,8 @@ async fn enqueued_job_runs() {
         r#"{"tenant": 42}"#,
     ];
     let delayed = [&["enqueue", "cli_double", r#"{"number": 1}"#], &options[..]].concat();
-    assert_eq!(stage.json_of(&delayed), json!({"job": id, "outcome": "new"}));
+    let enqueued = json!({"job": id, "outcome": "new", "queue": "default", "warning": null});
+    assert_eq!(stage.json_of(&delayed), enqueued);
     assert_eq!(stage.json_of(&delayed)["outcome"], "duplicate");
     let again = stage.pgjobq(&delayed);
     assert_eq!((again.code, again.stdout), (0, format!("{id}\n")));
@@ -224,9 +226,9 @@ async fn held_step_is_resumed_by_its_number() {
     let held = flow.add(cli_double::step(21).after(&failing).hold_on_failure());
     let id = flow.enqueue(&stage.client).await.unwrap().id().to_string();
     stage.until("exists (select from pgjobq.job_states where state = 'held')").await;
-    let graph = stage.json_of(&["workflows", &id, "--graph=json"]);
-    let step = graph["steps"].as_array().unwrap().iter().find(|step| step["state"] == "held").unwrap();
-    let number = step["n"].to_string();
+    let job = stage.json_of(&["job", &held.handle().id().to_string()]);
+    assert_eq!(job["step_of"]["workflow"], json!(id));
+    let number = job["step_of"]["step"].to_string();
     let resumed = stage.pgjobq(&["workflows", &id, "--resume", &number]);
     assert_eq!(
         (resumed.code, resumed.stderr),

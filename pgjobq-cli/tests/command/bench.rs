@@ -21,7 +21,7 @@ async fn figures_are_printed_and_nothing_is_left() {
     assert_eq!(figures["server"].as_str().unwrap(), stage.text("current_setting('server_version')").await);
     let number = |of: &[&str]| of.iter().fold(&figures, |at, name| &at[name]).as_f64().unwrap();
     assert!(number(&["enqueued_per_second"]) > 1.0 && number(&["drained_per_second"]) > 1.0, "{figures:#}");
-    let (p50, p99) = (number(&["start", "p50"]), number(&["start", "p99"]));
+    let (p50, p99) = (number(&["start", "p50_seconds"]), number(&["start", "p99_seconds"]));
     assert!(p50 > 0.0 && p50 <= p99 && number(&["start", "samples"]) >= 1.0, "{figures:#}");
     // A row and its entries in indexes are some hundred bytes, whatever else the server does.
     assert!(number(&["wal_bytes_per_job", "enqueue"]) > 100.0, "{figures:#}");

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use crate::stage::{HOUR, Stage, cli_double, command, pgjobq};
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 26] = [
     "migrate",
     "stats",
     "jobs",
@@ -17,7 +17,10 @@ const COMMANDS: [&str; 23] = [
     "retry",
     "cancel",
     "requeue",
+    "change",
+    "delete",
     "actions",
+    "audit",
     "pause",
     "resume",
     "doctor",
@@ -85,7 +88,7 @@ async fn closed_output_is_no_error() {
     cli_double::job(1).delay(HOUR).enqueue(&stage.client).await.unwrap();
     assert_eq!(with_closed_output(&["--url", &url, "stats"]), (Some(0), String::new()));
     // The verdict of a command stays.
-    let unconfirmed = "error: nothing was changed: add --yes to change 1 jobs\n";
+    let unconfirmed = "error: nothing was changed: add --yes to change 1 job\n";
     assert_eq!(with_closed_output(&["--url", &url, "cancel", "all"]), (Some(4), unconfirmed.to_owned()));
     stage.run_sql("drop schema pgjobq cascade").await;
     for (arguments, code) in [(&["doctor", "--json"], 7), (&["migrate", "--check"], 5)] {

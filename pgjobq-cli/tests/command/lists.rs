@@ -116,6 +116,61 @@ async fn explanation_names_the_cause() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn step_is_shown_with_its_workflow_and_number() {
+    let stage = Stage::new().await;
+    let mut flow = Workflow::new("ingest");
+    let first = flow.add(cli_double::step(21));
+    let second = flow.add(cli_double::step(first.output()));
+    let flow = flow.enqueue(&stage.client).await.unwrap().id().to_string();
+    let id = second.handle().id().to_string();
+    let graph = stage.json_of(&["workflows", &flow, "--graph"]);
+    let of_graph = graph["steps"].as_array().unwrap().iter().find(|step| step["job"] == json!(id)).unwrap();
+    let step_of = json!({"workflow": flow, "step": of_graph["n"]});
+    for command in ["job", "explain"] {
+        assert_eq!(stage.json_of(&[command, &id])["step_of"], step_of, "{command}");
+        let text = stage.text_of(&[command, &id]);
+        assert!(text.contains(&format!("{} of the workflow {flow}", of_graph["n"])), "{text}");
+    }
+    let alone = cli_double::job(1).delay(HOUR).enqueue(&stage.client).await.unwrap().id().to_string();
+    assert_eq!(stage.json_of(&["explain", &alone])["step_of"], json!(null));
+    stage.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn times_of_explanations_are_rfc_3339() {
+    let stage = Stage::new().await;
+    let job = cli_double::job(1).delay(HOUR).enqueue(&stage.client).await.unwrap().id().to_string();
+    let run_at = stage.json_of(&["job", &job])["run_at"].clone();
+    let explained = stage.json_of(&["explain", &job]);
+    assert_eq!(explained["reasons"][0]["details"]["until"], run_at);
+    assert_eq!(stage.json_of(&["job", &job])["explanation"], explained);
+    stage.client.queue("default").pause().await.unwrap();
+    stage.text_of(&["retry", &job]);
+    let explained = stage.json_of(&["explain", &job]);
+    let pauses = stage.json_of(&["pause"]);
+    assert_eq!(explained["reasons"][0]["details"]["since"], pauses["pauses"][0]["since"], "{explained:#}");
+    stage.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reason_of_a_cancel_is_no_error() {
+    let stage = Stage::new().await;
+    let job = cli_double::job(1).delay(HOUR).enqueue(&stage.client).await.unwrap().id().to_string();
+    stage.text_of(&["cancel", &job, "--by", "ada", "--because", "a wrong recipient"]);
+    let listed = stage.json_of(&["jobs"]);
+    assert_eq!(
+        (&listed["jobs"][0]["error"], &listed["jobs"][0]["cancelled_for"]),
+        (&json!(null), &json!("a wrong recipient"))
+    );
+    let text = stage.text_of(&["jobs"]);
+    let [head, line] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
+    assert_eq!(line.find("a wrong recipient"), head.find("CANCELLED FOR"), "{text}");
+    let text = stage.text_of(&["job", &job]);
+    assert!(text.contains("\ncancelled   by ada at 2") && text.contains("Z: a wrong recipient\n"), "{text}");
+    stage.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn workflow_is_listed_shown_and_drawn() {
     let stage = Stage::new().await;
     let mut flow = Workflow::new("ingest");

@@ -15,12 +15,14 @@ mod stage;
 mod acts; // Commands that change something.
 #[cfg(unix)]
 mod bench; // A measurement leaves nothing behind.
+mod changes; // Waiting jobs are changed, and ended ones deleted.
 mod doctor; // Each planted fault is found, and repaired.
 mod doctor_killed; // A death in the middle of a repair loses nothing.
 mod doctor_server; // Faults of the server, on servers that have them.
 mod errors; // What a person reads who made a mistake, and the exit codes.
 mod help; // Completions, pages, and output that nobody reads.
 mod lists; // Commands that only look.
+mod records; // Who asked for what.
 mod repairs; // What `doctor --fix` does, and what it leaves to a person.
 mod schedules; // Schedules are listed, shown and changed.
 mod schema; // Migrations, scripts and roles.

@@ -74,6 +74,8 @@ async fn schedule_is_paused_resumed_run_and_removed() {
     assert_eq!(stage.text("select count(*) from pgjobq.jobs").await, "2");
     let resumed = stage.text_of(&["schedules", "report/42", "--resume"]);
     assert!(resumed.contains("state       active\n"), "{resumed}");
+    let again = stage.pgjobq(&["schedules", "report/42", "--resume"]);
+    assert_eq!((again.code, &*again.stderr), (1, "error: the schedule `report/42` was not paused\n"));
     assert_eq!(
         stage.text_of(&["schedules", "report/42", "--remove"]),
         "the schedule `report/42` is removed\n"

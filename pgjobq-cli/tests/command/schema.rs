@@ -46,7 +46,7 @@ fn scripts_need_no_database() {
     assert_eq!(ran.stdout, pgjobq::schema_sql("background").unwrap());
     let ran = pgjobq(&["grants"]);
     assert_eq!(ran.code, 2);
-    for role in ["producer", "worker", "observer", "admin"] {
+    for role in ["producer", "worker", "observer", "administrator", "admin", "pgjobq_administrator"] {
         let ran = pgjobq(&["grants", "--role", role]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         assert!(ran.stdout.contains("grant usage on schema pgjobq to pgjobq_"), "{}", ran.stdout);
@@ -63,7 +63,7 @@ async fn printed_grants_let_each_role_do_its_part() {
     for (role, member_of, codes) in [
         ("producer", "pgjobq_producer", [0, 0, 0, 1]),
         ("observer", "pgjobq_observer", [0, 1, 1, 1]),
-        ("admin", "pgjobq_administrator", [0, 0, 0, 0]),
+        ("administrator", "pgjobq_administrator", [0, 0, 0, 0]),
     ] {
         stage.run_sql(&stage.text_of(&["grants", "--role", role])).await;
         let name = format!("pgjobq_cli_{}", JobId::new().as_uuid().simple());

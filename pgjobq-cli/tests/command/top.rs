@@ -119,12 +119,14 @@ async fn top_shows_everything_and_its_keys_act() {
     top.press("p");
     top.until("pause the queue `mail`? y confirms").await;
     top.press("y");
-    top.until("1 pauses").await;
+    top.until("· 1 pause ·").await;
     assert_eq!(stage.client.pauses().await.unwrap()[0].name, "mail");
     top.press("p");
     top.until("resume the queue `mail`? y confirms").await;
     top.press("y");
     top.until("the queue `mail` goes on").await;
+    let record = &stage.json_of(&["audit", "--limit", "1"])[0];
+    assert_eq!((&record["action"], &record["reason"]), (&"resume".into(), &"pgjobq top".into()));
     top.press("\t");
     top.press("c");
     top.until(&format!("cancel the job {}? y confirms", held.id())).await;

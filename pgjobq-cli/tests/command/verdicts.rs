@@ -55,6 +55,27 @@ async fn enqueued_job_is_a_success_even_if_its_workers_are_unknown() {
     stage.drop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn enqueue_warns_of_a_kind_that_nobody_has_recorded() {
+    let stage = Stage::new().await;
+    stage.client.queue("mail").save().await.unwrap();
+    let ran = stage.pgjobq(&["enqueue", "cli_duoble", "--queue", "mail"]);
+    let job: JobId = ran.stdout.trim().parse().unwrap();
+    let warning = format!(
+        "no program has recorded the kind `cli_duoble`: the job waits in the queue `mail` for a worker with a job function of that \
+         kind; if the name is wrong, `pgjobq cancel {job}`"
+    );
+    assert_eq!((ran.code, ran.stderr), (0, format!("warning: {warning}\n")));
+    let again = stage.json_of(&["enqueue", "cli_duoble", "--id", &job.to_string(), "--queue", "mail"]);
+    let expected = json!({"job": job, "outcome": "duplicate", "queue": "mail", "warning": warning});
+    assert_eq!(again, expected);
+    // Another name of a kind is no mistake.
+    stage.run_sql("update pgjobq.kinds set aliases = '{cli_duoble}' where kind = 'cli_double'").await;
+    let ran = stage.pgjobq(&["enqueue", "cli_duoble", "--queue", "mail"]);
+    assert!(ran.stderr.starts_with("warning: no live worker takes jobs of the kind"), "{}", ran.stderr);
+    stage.drop().await;
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn interrupted_action_goes_on_and_ends_with_8() {

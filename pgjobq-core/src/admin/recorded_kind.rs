@@ -24,6 +24,8 @@ pub struct RecordedKind {
     pub retries: u32,
     /// The number of crashes that its jobs survive.
     pub max_crashes: u32,
+    /// Its other names, under which older jobs are stored.
+    pub aliases: Vec<String>,
     /// The arguments that are not shown.
     pub redacted: Vec<String>,
     /// The time of the last change, by the database's clock.
@@ -54,6 +56,7 @@ impl RecordedKind {
             priority: priority_of(row.try_get("priority")?),
             retries: count("retries")?,
             max_crashes: count("max_crashes")?,
+            aliases: row.try_get("aliases")?,
             redacted: row.try_get("redact")?,
             recorded_at: time(row.try_get("recorded_at")?),
             workers: row.try_get::<i64, _>("workers")?.unsigned_abs(),

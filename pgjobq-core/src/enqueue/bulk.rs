@@ -51,7 +51,7 @@ pub struct Enqueued {
 
 /// The error of enqueuing many jobs: from [`enqueue_all`].
 #[derive(thiserror::Error)]
-#[error("{} jobs were enqueued, and then {} could not be: {error}", enqueued.new, Rejected(self))]
+#[error("{}, and then {} could not be: {error}", were_enqueued(enqueued.new), Rejected(self))]
 #[non_exhaustive]
 pub struct EnqueueAllError {
     /// The result for the jobs that were enqueued. Through a client they stay so; in a caller's transaction they vanish if
@@ -70,6 +70,13 @@ pub struct EnqueueAllError {
 }
 
 crate::debug_as_message!(EnqueueAllError);
+
+fn were_enqueued(jobs: u64) -> String {
+    match jobs {
+        1 => "1 job was enqueued".to_owned(),
+        jobs => format!("{jobs} jobs were enqueued"),
+    }
+}
 
 /// The jobs that were rejected, as text.
 struct Rejected<'e>(&'e EnqueueAllError);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::JobId;
 use crate::enqueue::attributes::shown;
 
 /// A filter that cannot be used: from its text form, or where it is used.
@@ -37,6 +38,12 @@ pub enum FilterProblem {
     /// A text has no single quotes.
     #[error("`{0}` is no value: a text stands in single quotes, `'{0}'`; two attributes cannot be compared")]
     UnquotedText(String),
+    /// The id of a job has no single quotes, or is none.
+    #[error("{}", about_id(.0))]
+    Id(String),
+    /// A state stands alone.
+    #[error("`{0}` is a state: write `state = '{0}'`")]
+    State(String),
     /// A number is too large, or no number.
     #[error(
         "`{0}` is no number that a filter compares with: an integer has at most 38 digits, and a float is finite"
@@ -107,6 +114,15 @@ fn instead_of(operator: &str) -> &'static str {
         "~" | "~*" | "~~" | "=~" | "*" | "%" => "write `like 'eu-%'`",
         "[" => "write a list in parentheses, `in (1, 2)`",
         _ => "write one of = != < <= > >= in like is exists",
+    }
+}
+
+fn about_id(text: &str) -> String {
+    match text.parse::<JobId>() {
+        Ok(id) => format!("`{id}` is an id: write `id = '{id}'`"),
+        Err(_) => {
+            format!("`{text}` is no id of a job: that is a UUID, like '01980a5c-93f4-7b2e-8d11-6b5c0f7a2e9d'")
+        }
     }
 }
 

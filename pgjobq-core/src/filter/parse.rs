@@ -8,7 +8,7 @@ use super::expression::{Filter, MOST_LEVELS};
 use super::text;
 use super::tokens::{Token, Tokens};
 use super::tree::{Operation, Subject, Test};
-use crate::AttributeValue;
+use crate::{AttributeValue, JobState};
 
 impl FromStr for Filter {
     type Err = FilterError;
@@ -84,6 +84,9 @@ impl<'t> Parser<'t> {
     fn test(&mut self) -> Result<Filter, FilterError> {
         let column = self.column;
         let subject = match self.advance()? {
+            Token::Name(name) if self.is_after_a_test() && name.parse::<JobState>().is_ok() => {
+                return Err(FilterError::at(column, FilterProblem::State(name)));
+            }
             Token::Name(name) => Subject::Attribute(name),
             Token::Column(column) => Subject::Column(column),
             Token::Unquoted(name) => return Err(FilterError::at(column, FilterProblem::UnquotedName(name))),
@@ -101,6 +104,11 @@ impl<'t> Parser<'t> {
             FilterError::at(at, problem)
         })?;
         Ok(Filter::test(test))
+    }
+
+    /// Returns true if the token cannot follow a subject.
+    fn is_after_a_test(&self) -> bool {
+        matches!(self.token, Token::End | Token::Keyword("and" | "or") | Token::Sign(')'))
     }
 
     /// Parses what follows the subject. Returns the column at which its value would stand.
@@ -277,6 +285,20 @@ mod tests {
             ("a ends 'x'", 3, "`ends` stands where one of = != < <= > >= in like is exists should"),
             ("error ends 'x'", 7, "`ends` stands where `contains` should"),
             ("id ends 'x'", 4, "`ends` stands where one of = != in should"),
+            ("dead", 1, "`dead` is a state: write `state = 'dead'`"),
+            ("kind = 'x' and (running or dead)", 17, "write `state = 'running'`"),
+            ("dead 5", 6, "5 stands where one of"),
+            (
+                "01980a5c-93f4-7b2e-8d11-6b5c0f7a2e9d",
+                1,
+                "is an id: write `id = '01980a5c-93f4-7b2e-8d11-6b5c0f7a2e9d'`",
+            ),
+            ("id = f47ac10b-58cc-4372-a567-0e02b2c3d479", 6, "write `id = 'f47ac10b-"),
+            (
+                "id in (01980a5c-93f4)",
+                8,
+                "`01980a5c-93f4` is no id of a job: that is a UUID, like '01980a5c-",
+            ),
             ("region = \"eu\"", 10, "`eu` is no value: a text stands in single quotes, `'eu'`"),
             ("region = eu-west", 10, "a text stands in single quotes, `'eu-west'`"),
             ("region like eu", 13, "a text stands in single quotes, `'eu'`"),

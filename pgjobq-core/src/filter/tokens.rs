@@ -66,6 +66,9 @@ impl<'t> Tokens<'t> {
         let column = self.column;
         let at = |problem| FilterError::at(column, problem);
         let Some(first) = self.rest.chars().next() else { return Ok((column, Token::End)) };
+        if let Some(id) = self.bare_id() {
+            return Err(at(FilterProblem::Id(id.to_owned())));
+        }
         let token = match first {
             '(' | ')' | ',' => {
                 self.skip(1);
@@ -79,6 +82,16 @@ impl<'t> Tokens<'t> {
             _ => Token::Compare(self.comparison().map_err(at)?),
         };
         Ok((column, token))
+    }
+
+    /// Returns what begins here like the id of a job: `01980a5c-93f4`. It means nothing without quotes.
+    fn bare_id(&self) -> Option<&'t str> {
+        let end = self.rest.find(|c: char| !is_part_of_word(c) && c != '-').unwrap_or(self.rest.len());
+        let word = &self.rest[..end];
+        let (start, rest) = word.split_once('-')?;
+        let is_id = start.len() == 8
+            && [start, rest].join("").bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+        is_id.then_some(word)
     }
 
     fn word(&mut self) -> Token {

@@ -27,6 +27,7 @@ pub(crate) struct JobRow {
     pub(crate) run_at: Option<Moment>,
     pub(crate) finished_at: Option<Moment>,
     pub(crate) error: Option<String>,
+    pub(crate) cancelled_for: Option<String>,
 }
 
 impl JobRow {
@@ -49,8 +50,14 @@ impl JobRow {
             created_at: Moment(job.created_at),
             run_at: job.run_at.map(Moment),
             finished_at: job.finished_at.map(Moment),
-            error: job.error.map(|error| shortened(error.lines().next().unwrap_or_default())),
+            error: job.error.as_deref().map(first_line),
+            cancelled_for: job.cancelled_for.as_deref().map(first_line),
         }
+    }
+
+    /// The reason of its cancellation, or else its last error.
+    pub(crate) fn cause(&self) -> Option<&String> {
+        self.cancelled_for.as_ref().or(self.error.as_ref())
     }
 
     pub(crate) fn link(&self) -> String {
@@ -61,6 +68,10 @@ impl JobRow {
     pub(crate) fn short(&self) -> &str {
         self.id.rsplit('-').next().unwrap_or(&self.id)
     }
+}
+
+fn first_line(text: &str) -> String {
+    shortened(text.lines().next().unwrap_or_default())
 }
 
 pub(crate) fn shortened(text: &str) -> String {

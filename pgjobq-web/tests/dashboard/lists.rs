@@ -75,3 +75,22 @@ async fn jobs_move_to_a_queue_that_no_list_offers() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn reason_of_a_cancel_is_shown_and_is_no_error() {
+    Stage::run(async |stage| {
+        stage.execute("select pgjobq.create_queue('q')").await;
+        stage.execute("select pgjobq.enqueue('k', '{}', 'q')").await;
+        let jobs = stage.client.jobs("kind = 'k'".parse().unwrap());
+        jobs.cancel().because("a wrong recipient").await.unwrap();
+        let browser = as_ada(stage);
+        let page = browser.get("jobs").await;
+        assert!(page.text().contains("a wrong recipient"), "{}", page.text());
+        let job = &browser.json("jobs").await["jobs"][0];
+        assert_eq!(
+            (&job["cancelled_for"], &job["error"]),
+            (&"a wrong recipient".into(), &serde_json::Value::Null)
+        );
+    })
+    .await;
+}

@@ -6,7 +6,7 @@ use pgjobq::filter::{all, id, ids, kind, queue, state};
 use pgjobq::prelude::*;
 use pgjobq::{JobState, Priority, enqueue_all};
 
-use super::{act_fail, act_greet, tenant, wait_for_tenants};
+use super::{HOUR, act_fail, act_greet, tenant, wait_for_tenants};
 use crate::harness::TestDb;
 
 on_one_and_eight_shards!(pages_show_every_matching_job_once);
@@ -48,6 +48,30 @@ async fn listed_job_shows_its_state_and_error(db: TestDb) {
     assert_eq!(job.attributes, [("tenant".to_owned(), 1.into())].into());
     assert!(page.next.is_none());
     assert!(job.to_string().ends_with("dead `act_fail` in `default` {\"tenant\":1}: no 7"), "{job}");
+}
+
+#[job(retries = 3, backoff = "1h")]
+async fn act_fail_again(number: u32) -> Result<()> {
+    Err(format!("no {number}").into())
+}
+
+on_one_shard!(listed_job_shows_its_error_and_why_it_was_cancelled);
+async fn listed_job_shows_its_error_and_why_it_was_cancelled(db: TestDb) {
+    let waits = act_greet::job("x".into()).delay(HOUR).enqueue(&db.client).await.unwrap();
+    let fails = act_fail_again::enqueue(&db.client, 7).await.unwrap();
+    let worker = db.worker().build().await.unwrap().start();
+    db.until("exists (select from pgjobq.failures)").await;
+    worker.shutdown().await.unwrap();
+    for job in [waits.id(), fails.id()] {
+        db.client.job(job).cancel().by("ada").because("a wrong\nletter").await.unwrap();
+    }
+    let listed = db.client.jobs(state(JobState::Cancelled)).list(10).await.unwrap().jobs;
+    let mut causes: Vec<_> =
+        listed.iter().map(|job| (job.error.as_deref(), job.cancelled_for.as_deref())).collect();
+    causes.sort_unstable();
+    assert_eq!(causes, [(None, Some("a wrong\nletter")), (Some("no 7"), Some("a wrong\nletter"))]);
+    let failed = listed.iter().find(|job| job.id == fails.id()).unwrap().to_string();
+    assert!(failed.ends_with(": no 7: cancelled because a wrong"), "{failed}");
 }
 
 on_one_and_eight_shards!(ids_select_exactly_those_jobs);

@@ -80,7 +80,7 @@ async fn stopped_action_changes_nothing_more(db: TestDb) {
     assert!(!started.stop().await.unwrap());
     let report = wait.await.unwrap().unwrap();
     assert_eq!((report.state, report.changed, live(&db, 1, "true").await), (ActionState::Stopped, 1, 49));
-    assert!(report.to_string().contains("(cancel) was stopped: 1 of 1 jobs changed"), "{report}");
+    assert!(report.to_string().contains("(cancel) was stopped: 1 of 1 job changed"), "{report}");
 }
 
 on_one_shard!(each_action_is_recorded_with_who_and_why);

@@ -134,8 +134,10 @@ pub struct ListedJob {
     pub run_at: Option<SystemTime>,
     /// When it ended.
     pub finished_at: Option<SystemTime>,
-    /// The message of its last failure, or the reason for which it was cancelled.
+    /// The message of its last failure.
     pub error: Option<String>,
+    /// The reason for which it was cancelled.
+    pub cancelled_for: Option<String>,
 }
 
 impl fmt::Display for ListedJob {
@@ -148,10 +150,12 @@ impl fmt::Display for ListedJob {
             let json = serde_json::to_string(&self.attributes).map_err(|_| fmt::Error)?;
             write!(out, " {json}")?;
         }
-        match self.error.as_deref().and_then(|error| error.lines().next()) {
-            Some(line) => write!(out, ": {line}"),
-            None => Ok(()),
+        for (name, text) in [("", &self.error), ("cancelled because ", &self.cancelled_for)] {
+            if let Some(line) = text.as_deref().and_then(|text| text.lines().next()) {
+                write!(out, ": {name}{line}")?;
+            }
         }
+        Ok(())
     }
 }
 
@@ -204,6 +208,7 @@ fn read(row: &PgRow) -> Result<ListedJob, sqlx::Error> {
         run_at: maybe("run_at")?,
         finished_at: maybe("finished_at")?,
         error: row.try_get("error")?,
+        cancelled_for: row.try_get("cancelled_for")?,
     })
 }
 

@@ -70,7 +70,8 @@ impl fmt::Display for JobsPreview {
         if let Some(action) = &self.action {
             write!(out, "{action} of ")?;
         }
-        write!(out, "{} jobs: {}", self.count, self.filter)?;
+        let noun = if self.count.jobs == 1 { "job" } else { "jobs" };
+        write!(out, "{} {noun}: {}", self.count, self.filter)?;
         self.samples.iter().try_for_each(|job| write!(out, "\n  {job}"))
     }
 }

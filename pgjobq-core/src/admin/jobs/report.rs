@@ -105,7 +105,8 @@ impl fmt::Display for ActionReport {
             ActionState::Stopped => "was stopped",
         };
         let Self { id, action, matched, changed, .. } = self;
-        write!(out, "action {id} ({action}) {state}: {changed} of {matched} jobs changed")?;
+        let noun = if *matched == 1 { "job" } else { "jobs" };
+        write!(out, "action {id} ({action}) {state}: {changed} of {matched} {noun} changed")?;
         for (place, (reason, count)) in self.left.iter().enumerate() {
             let sign = if place == 0 { "; left as they were:" } else { "," };
             write!(out, "{sign} {count} {reason}")?;

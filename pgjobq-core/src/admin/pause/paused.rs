@@ -1,7 +1,7 @@
 //! The pauses that are not over.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -9,7 +9,10 @@ use sqlx::postgres::PgRow;
 use super::scope::PauseScope;
 use crate::DatabaseError;
 use crate::client::Client;
-use crate::db::time::time;
+use crate::db::time::{micros, time};
+use crate::filter::instant;
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// A pause that is not over: from [`Client::pauses`]. Its `Display` is one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +70,7 @@ impl fmt::Display for Pause {
             write!(out, ", because {reason}")?;
         }
         let Some(until) = self.until else { return write!(out, ", until somebody resumes it") };
-        let left = until.duration_since(SystemTime::now()).unwrap_or_default();
-        write!(out, ", for another {:?}", Duration::from_secs(left.as_secs()))
+        let seconds = micros(until) / MICROS_PER_SECOND;
+        write!(out, ", until {}", instant::print(seconds * MICROS_PER_SECOND))
     }
 }
