@@ -303,8 +303,7 @@ begin
                             lateral pgjobq.fill_args(p_shard, p_workflow, j.args, v_step.inputs) f);
         if v_reason is not null then
             raise exception 'step % cannot run: %', p_n, v_reason
-                using errcode = 'object_not_in_prerequisite_state',
-                    hint = 'Retry the failed steps of the workflow instead.';
+                using errcode = 'PJ005', hint = 'Retry the failed steps of the workflow instead.';
         end if;
     end if;
     update pgjobq.steps set held = 0, held_outside = 0

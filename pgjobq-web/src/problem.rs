@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use pgjobq::{ActionError, DatabaseError, HandleError, PauseError, RetryError, ScheduleError};
+use pgjobq::{ActionError, DatabaseError, HandleError, PauseError, ResumeError, RetryError, ScheduleError};
 
 use crate::user::Permission;
 
@@ -14,6 +14,9 @@ pub(crate) enum Problem {
     NotFound(String),
     #[error("{0}")]
     Invalid(String),
+    /// What was asked for cannot be done as things stand.
+    #[error("{0}")]
+    Conflict(String),
     #[error("this needs the permission `{0}`, which you do not have")]
     NotAllowed(Permission),
     #[error("the dashboard is read-only: it answers GET and HEAD alone")]
@@ -44,6 +47,7 @@ impl Problem {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::NotAllowed(_) | Self::OtherOrigin | Self::OtherHost(_) | Self::Forged => {
                 StatusCode::FORBIDDEN
             }
@@ -105,6 +109,15 @@ impl From<PauseError> for Problem {
             PauseError::Database(error) => error.into(),
             PauseError::UnknownQueue(_) => Self::NotFound(error.to_string()),
             wrong => Self::Invalid(wrong.to_string()),
+        }
+    }
+}
+
+impl From<ResumeError> for Problem {
+    fn from(error: ResumeError) -> Self {
+        match error {
+            ResumeError::Database(error) => error.into(),
+            wrong => Self::Conflict(wrong.to_string()),
         }
     }
 }
