@@ -129,7 +129,8 @@ fn shown(job: &JobDetails, explanation: &Explanation) -> String {
         "attributes",
         (!job.attributes.is_empty()).then(|| serde_json::to_string(&job.attributes).ok()).flatten(),
     );
-    line("enqueued", at(Some(status.created_at)));
+    line("enqueued", at(Some(job.first_enqueued_at.unwrap_or(status.created_at))));
+    line("requeued", at(job.first_enqueued_at.map(|_| status.created_at)));
     line("run at", at(status.run_at));
     line("ended", at(status.finished_at));
     let (attempts, failures, crashes) = (status.attempts, status.failures, status.crashes);

@@ -30,3 +30,4 @@ mod schedules; // Schedules, their ticks, and actions on them.
 mod screens; // Each screen shows what is there.
 mod slow; // What takes long keeps nobody else waiting.
 mod streams; // Streams of events are bounded.
+mod timeline; // The timeline of a job is true.
