@@ -25,6 +25,7 @@ mod show;
 mod statistics;
 mod task;
 mod token;
+mod turns;
 mod user;
 mod visit;
 

@@ -35,6 +35,8 @@ pub(crate) enum Problem {
     TooSlow,
     #[error("too many others use the dashboard just now: try again")]
     Busy,
+    #[error("another page of yours is still loading, and is slow: try again when it is there")]
+    OwnTurn,
     #[error("{0}")]
     Database(Arc<DatabaseError>),
 }
@@ -55,6 +57,7 @@ impl Problem {
                 StatusCode::FORBIDDEN
             }
             Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
+            Self::OwnTurn => StatusCode::TOO_MANY_REQUESTS,
             Self::TooSlow | Self::Busy | Self::Database(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }

@@ -53,7 +53,7 @@ async fn load<S: Screen>(visit: &Visit, uri: &Uri) -> Result<S, Problem> {
         return Ok(screen);
     }
     let params = Params::of_form(uri.query().unwrap_or_default().as_bytes());
-    let turn = visit.board().turn().await?;
+    let turn = visit.board().turn(visit.name()).await?;
     to_its_end(turn, visit.board().statement_timeout, S::load(visit.clone(), params)).await
 }
 

@@ -114,7 +114,7 @@ async fn checked<A: Act>(visit: &Visit, params: &Params) -> Result<Done, Problem
     if !visit.may(permission) {
         return Err(Problem::NotAllowed(permission));
     }
-    let turn = visit.board().turn_to_act().await?;
+    let turn = visit.board().turn_to_act(visit.name()).await?;
     let (limit, visit) = (visit.board().statement_timeout, visit.clone());
     to_its_end(turn, limit, async move { recorded(act, &visit).await }).await
 }
