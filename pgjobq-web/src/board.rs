@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::auth::Auth;
 use crate::hosts::Hosts;
+use crate::lists::Lists;
 use crate::problem::Problem;
 use crate::statistics::Statistics;
 use crate::turns::{Turn, Turns};
@@ -34,6 +35,7 @@ pub(crate) struct Board {
     pub(crate) interval: Duration,
     pub(crate) statement_timeout: Duration,
     pub(crate) statistics: Statistics,
+    pub(crate) lists: Lists,
     screens: Turns,
     actions: Turns,
     streams: Arc<Semaphore>,
@@ -52,6 +54,7 @@ impl Board {
     pub(crate) fn new(client: Client, auth: Auth, hosts: Hosts, settings: Settings) -> Arc<Self> {
         let Settings { title, read_only, origins, interval, statement_timeout } = settings;
         let statistics = Statistics::new(client.clone(), interval, read_only);
+        let lists = Lists::new(client.clone(), interval);
         let screens = Turns::new(MOST_SCREENS, auth.knows_users());
         Arc::new(Self {
             client,
@@ -63,6 +66,7 @@ impl Board {
             interval,
             statement_timeout,
             statistics,
+            lists,
             screens,
             actions: Turns::new(MOST_ACTIONS, false),
             streams: Arc::new(Semaphore::new(MOST_STREAMS)),
@@ -81,7 +85,7 @@ impl Board {
 
     /// Returns whether it is known that no worker runs.
     pub(crate) async fn no_workers(&self) -> bool {
-        self.statistics.current().await.is_ok_and(|snapshot| snapshot.fleet.workers == 0)
+        self.statistics.current().await.is_ok_and(|seen| seen.answer.fleet.workers == 0)
     }
 
     /// Returns the place of one more stream of events, unless all are taken.

@@ -37,6 +37,10 @@ pub(crate) enum Problem {
     Busy,
     #[error("another page of yours is still loading, and is slow: try again when it is there")]
     OwnTurn,
+    #[error(
+        "{0}: check that the server runs, that this program reaches it, and that the address of its pool is right"
+    )]
+    Unreachable(Arc<DatabaseError>),
     #[error("{0}")]
     Database(Arc<DatabaseError>),
 }
@@ -58,7 +62,9 @@ impl Problem {
             }
             Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
             Self::OwnTurn => StatusCode::TOO_MANY_REQUESTS,
-            Self::TooSlow | Self::Busy | Self::Database(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooSlow | Self::Busy | Self::Unreachable(_) | Self::Database(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -66,9 +72,12 @@ impl Problem {
     /// concern of theirs: it is in the log.
     pub(crate) fn without_details(&self) -> String {
         match self {
-            Self::Database(_) => {
-                "the database refused this, or cannot be reached: the log of the program has the details"
+            Self::Unreachable(_) => {
+                "the database cannot be reached: the log of the program has its address and the reason"
                     .to_owned()
+            }
+            Self::Database(_) => {
+                "the database refused this: the log of the program has the details".to_owned()
             }
             other => other.to_string(),
         }
@@ -83,7 +92,11 @@ impl From<DatabaseError> for Problem {
 
 impl From<Arc<DatabaseError>> for Problem {
     fn from(error: Arc<DatabaseError>) -> Self {
-        if error.code().as_deref() == Some(CANCELED) { Self::TooSlow } else { Self::Database(error) }
+        match &*error {
+            DatabaseError::Unavailable { .. } | DatabaseError::Unanswered { .. } => Self::Unreachable(error),
+            _ if error.code().as_deref() == Some(CANCELED) => Self::TooSlow,
+            _ => Self::Database(error),
+        }
     }
 }
 

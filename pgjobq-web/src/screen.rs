@@ -94,11 +94,11 @@ struct ProblemJson {
 
 /// Answers with a problem, as a page or as JSON.
 pub(crate) fn answer_problem(visit: &Visit, problem: Problem) -> Response {
-    if let Problem::Database(error) = &problem {
-        tracing::warn!(%error, "the database refused a request of the dashboard");
+    if let Problem::Database(error) | Problem::Unreachable(error) = &problem {
+        tracing::warn!(%error, "the database failed a request of the dashboard");
     }
     let status = problem.status();
-    let text = if visit.may_do_something() { problem.to_string() } else { problem.without_details() };
+    let text = visit.told(&problem);
     if visit.is_json() {
         return answer_json(status, &ProblemJson { error: text });
     }

@@ -128,6 +128,7 @@ async fn recorded<A: Act>(act: A, visit: &Visit) -> Result<Done, Problem> {
     }
     let noted = audit.note().await?;
     let done = act.run(visit).await;
+    visit.board().lists.note_change();
     let outcome = done
         .as_ref()
         .map_or_else(|problem| format!("failed: {}", problem.without_details()), |done| done.outcome.clone());

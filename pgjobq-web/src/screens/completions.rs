@@ -35,5 +35,5 @@ async fn of(visit: &Visit, text: &str) -> Result<Vec<String>, Problem> {
             to_its_end(turn, limit, async move { visit.board().statistics.current().await }).await?
         }
     };
-    Ok(completion::completions(text, &Names::of(Some(&snapshot))))
+    Ok(completion::completions(text, &Names::of(Some(&snapshot.answer))))
 }

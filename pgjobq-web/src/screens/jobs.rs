@@ -77,7 +77,7 @@ impl Screen for Jobs {
             next: None,
             is_first: after.is_none(),
             tabs: tabs(&text, order),
-            completions: completions("", &Names::of(snapshot.as_deref())),
+            completions: completions("", &Names::of(snapshot.as_ref().map(|seen| &*seen.answer))),
             filter: text,
         };
         match screen.list(after).await {
