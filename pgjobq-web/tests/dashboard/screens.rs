@@ -107,6 +107,13 @@ async fn missing_and_wrong_things_are_said() {
         }
         let json = browser.get("api/job?id=x").await;
         assert_eq!((json.status.as_u16(), json.header("content-type")), (400, "application/json"));
+        for path in ["api/jobs?filter=state+%3D+dead", "api/preview?action=cancel&filter=state+%3D+dead"] {
+            let answer = browser.get(path).await;
+            let json: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+            let error = json["error"].as_str().unwrap();
+            assert!(error.contains("wrong at column 9"), "{path}: {error}");
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+        }
     })
     .await;
 }
