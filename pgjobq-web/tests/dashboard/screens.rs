@@ -67,6 +67,8 @@ async fn json_has_what_the_page_shows() {
         let overview = browser.json("overview").await;
         assert_eq!((&overview["ready"], &overview["scheduled"]), (&1.into(), &1.into()));
         assert_eq!(browser.json("dead").await["groups"].as_array().unwrap().len(), 2);
+        let page = browser.get(&format!("workflow?id={}", seeds.workflow)).await.text();
+        assert!(page.contains("waits until the step before it has completed"), "the legend: {page}");
         let flow = browser.json(&format!("workflow?id={}", seeds.workflow)).await;
         assert_eq!((&flow["state"], &flow["graph"]["steps"][1]["state"]), (&"failed".into(), &"dead".into()));
     })
