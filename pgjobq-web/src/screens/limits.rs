@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use crate::screen::Screen;
 use crate::shared::Seen;
 use crate::show::count::Count;
-use crate::show::link::jobs;
+use crate::show::link::{jobs, link};
 use crate::visit::Visit;
 
 #[derive(Template, Serialize)]
@@ -38,6 +38,9 @@ struct Limit {
     full: bool,
     #[serde(skip)]
     waiting_link: String,
+    /// The queue, or the jobs of the kind.
+    #[serde(skip)]
+    all_link: String,
 }
 
 impl Screen for Limits {
@@ -64,15 +67,16 @@ impl Limits {
 
 impl Limit {
     fn new(limit: &LimitState) -> Self {
-        let of = match limit.scope {
-            LimitScope::Queue => filter::queue(&*limit.name),
-            _ => filter::kind(&*limit.name),
+        let (of, all_link) = match limit.scope {
+            LimitScope::Queue => (filter::queue(&*limit.name), link("queue", &[("name", &limit.name)])),
+            _ => (filter::kind(&*limit.name), jobs(&filter::kind(&*limit.name))),
         };
         let taken = limit.concurrency.is_some_and(|most| !limit.per_key && limit.permits >= u64::from(most));
         let left: Vec<_> = limit.rates_left.iter().map(u64::to_string).collect();
         Self {
             scope: limit.scope.to_string(),
             waiting_link: jobs(&of.and(filter::state(JobState::Limited))),
+            all_link,
             name: limit.name.clone(),
             per_key: limit.per_key,
             concurrency: limit.concurrency,

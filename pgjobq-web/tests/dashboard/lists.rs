@@ -109,3 +109,17 @@ async fn rare_job_is_found_behind_many_others() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn each_limit_and_kind_leads_to_its_jobs() {
+    Stage::run(async |stage| {
+        seed(stage, "lorem").await;
+        stage.client.queue("mail").concurrency(2).save().await.unwrap();
+        let browser = as_ada(stage);
+        let limits = browser.get("limits").await.attributes("href");
+        assert!(limits.contains(&"queue?name=mail".to_owned()), "{limits:?}");
+        let kinds = browser.get("kinds").await.attributes("href");
+        assert!(kinds.contains(&"jobs?filter=kind+%3D+%27fails%27".to_owned()), "{kinds:?}");
+    })
+    .await;
+}
