@@ -9,6 +9,7 @@ use crate::params::Params;
 use crate::problem::Problem;
 use crate::screen::Screen;
 use crate::shared::Seen;
+use crate::show::count::Count;
 use crate::show::moment::Moment;
 use crate::show::span::Span;
 use crate::visit::Visit;
@@ -36,8 +37,8 @@ struct Worker {
     silent_for: Span,
     lease: Span,
     is_silent: bool,
-    running: u64,
-    slots: u64,
+    running: Count,
+    slots: Count,
     queues: Vec<(String, u32)>,
     kinds: Vec<String>,
     accepts: Option<String>,
@@ -70,13 +71,13 @@ impl Worker {
     fn new(worker: &RegisteredWorker) -> Self {
         Self {
             is_silent: worker.is_silent(),
-            slots: worker.slots(),
+            slots: Count::exact(worker.slots()),
             id: worker.id.to_string(),
             name: worker.name.clone(),
             started_at: Moment(worker.started_at),
             silent_for: Span(worker.silent_for),
             lease: Span(worker.lease),
-            running: worker.running,
+            running: Count::exact(worker.running),
             queues: worker.queues.clone(),
             kinds: worker.kinds.iter().cloned().collect(),
             accepts: worker.accepts.clone(),
