@@ -233,8 +233,9 @@ comment on column pgjobq.jobs.key is
 comment on column pgjobq.jobs.meta is
     'The job that enqueued this one (`parent`), the trace context (`traceparent`), the `version` of its '
     'arguments if that is not the first one, those of them that are not shown (`redact`), who changed them '
-    '(`edited`), of a step its `workflow` and number (`step`), and of a job that was enqueued blocked its '
-    '`delay` in microseconds.';
+    '(`edited`), of a step its `workflow` and number (`step`), of a job that was enqueued blocked its '
+    '`delay` in microseconds, and of a requeued one the time of its first enqueue (`enqueued_at`), in '
+    'microseconds since 1970.';
 
 create index jobs_in_line on pgjobq.jobs (shard, queue_id, priority, ticket)
     where ticket is not null and crashes = 0;

@@ -5,8 +5,8 @@ use crate::{
     ActionError, AttributeIndexError, BuildError, CallError, ClientError, CompleteError, DatabaseError,
     EnqueueAllError, EnqueueEachError, EnqueueError, HandleError, InvalidJobId, InvalidJobPlace, InvalidName,
     InvalidRate, InvalidSchedule, InvalidSchema, LimitError, MigrateError, NotCompleted, OtherKind,
-    PauseError, QueueError, RequeueError, RetryError, ScheduleError, SetArgsError, UnreadableArgs, WaitError,
-    WorkerError, WorkflowError, WorkflowNotCompleted,
+    PauseError, QueueError, RequeueError, ResumeError, RetryError, ScheduleError, SetArgsError,
+    UnreadableArgs, WaitError, WorkerError, WorkflowError, WorkflowNotCompleted,
 };
 
 /// Any error of pgjobq: for a `main`, and for functions that only pass errors on.
@@ -93,6 +93,8 @@ pub enum Error {
     Queue(#[from] QueueError),
     /// A job was not put back in line: from [`JobHandle::requeue_as`](crate::JobHandle::requeue_as).
     Requeue(#[from] RequeueError),
+    /// A held step was not resumed: from [`WorkflowHandle::resume`](crate::WorkflowHandle::resume).
+    Resume(#[from] ResumeError),
     /// A workflow was not retried: from [`WorkflowHandle::retry_failed`](crate::WorkflowHandle::retry_failed).
     Retry(#[from] RetryError),
     /// A schedule was not set or changed: from [`Schedules`](crate::Schedules).

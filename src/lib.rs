@@ -100,10 +100,10 @@ pub use pgjobq_core::{
     LimitState, ListedJob, ListedWorkflow, MigrateError, NewJob, NewStep, NotCompleted, NotedAudit,
     OtherKind, Outcome, Output, ParentStanding, Parents, Part, Priority, Progress, Queue, QueueError,
     QueueOverview, QueueStats, Reason, RecordedKind, RegisteredWorker, Repair, RequeueError, RequeueOutcome,
-    RetryError, ScheduledBy, SchemaRole, Severity, StartedAction, State, Status, Step, StepResult,
-    StopReason, Target, Throughput, Tx, WaitError, Workflow, WorkflowError, WorkflowHandle, WorkflowId,
-    WorkflowNotCompleted, WorkflowOutcome, WorkflowPart, WorkflowStatus, enqueue_all, enqueue_each, filter,
-    gather, grants_sql, measure, observe, schema_sql, trace, with_statement_timeout,
+    ResumeError, RetryError, ScheduledBy, SchemaRole, Severity, StartedAction, State, Status, Step,
+    StepResult, StopReason, Target, Throughput, Tx, WaitError, Workflow, WorkflowError, WorkflowHandle,
+    WorkflowId, WorkflowNotCompleted, WorkflowOutcome, WorkflowPart, WorkflowStatus, enqueue_all,
+    enqueue_each, filter, gather, grants_sql, measure, observe, schema_sql, trace, with_statement_timeout,
 };
 pub use pgjobq_core::{
     ChangeLimits, ChangeSettings, JobKey, JobKind, LimitError, LimitScope, LimitSettings, OnConflict,

@@ -7,7 +7,8 @@
 create or replace function pgjobq.job_details(p_shard smallint, p_job uuid, p_most int)
 returns table (priority smallint, key text, attributes text, args text, output text, errors text,
                retries smallint, max_crashes smallint, expires_at bigint, claimed_at bigint, worker text,
-               traceparent text, parent uuid, workflow uuid, step int, schedule text)
+               traceparent text, parent uuid, workflow uuid, step int, schedule text,
+               enqueued_at bigint)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
     j pgjobq.jobs;
@@ -26,7 +27,8 @@ begin
             j.max_crashes::smallint, pgjobq.micros(j.expires_at), pgjobq.micros(l.claimed_at),
             (select w.name from pgjobq.workers w where w.shard = p_shard and w.id = l.worker),
             j.meta->>'traceparent', (j.meta->>'parent')::uuid, pgjobq.workflow_of(j.meta),
-            pgjobq.number_of_step(j.meta), j.meta->>'schedule';
+            pgjobq.number_of_step(j.meta), j.meta->>'schedule',
+            case when j.meta->>'enqueued_at' ~ '^[0-9]{1,16}$' then (j.meta->>'enqueued_at')::bigint end;
         return;
     end if;
     select e.* into f from pgjobq.finished e
@@ -37,7 +39,8 @@ begin
             pgjobq.printed(f.output, p_most),
             pgjobq.readable(f.errors), f.retries, f.max_crashes, null::bigint, null::bigint, null::text,
             f.meta->>'traceparent', (f.meta->>'parent')::uuid, pgjobq.workflow_of(f.meta),
-            pgjobq.number_of_step(f.meta), f.meta->>'schedule';
+            pgjobq.number_of_step(f.meta), f.meta->>'schedule',
+            case when f.meta->>'enqueued_at' ~ '^[0-9]{1,16}$' then (f.meta->>'enqueued_at')::bigint end;
     end if;
 end $$;
 

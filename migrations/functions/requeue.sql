@@ -12,9 +12,8 @@ create or replace function pgjobq.requeue_jobs(
     out requeued uuid[], out live uuid[], out queues int[], out "full" uuid[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    v_id uuid; v_job pgjobq.finished;
-    v_queue int; v_bounded boolean; v_limits smallint; v_is_limited boolean := false;
-    v_ended_at timestamptz;     -- the latest end of those requeued
+    v_id uuid; v_job pgjobq.finished; v_queue int; v_bounded boolean; v_limits smallint;
+    v_is_limited boolean := false; v_ended_at timestamptz;     -- the latest end of those requeued
 begin
     for v_id in select distinct id from unnest(p_jobs) d(id) order by id loop
         -- Locked, so that two who do this at once do it once. The latest end of an id counts.
@@ -32,11 +31,12 @@ begin
         if v_bounded and pgjobq.take_room(v_queue, 1, true) = 0 then
             "full" := "full" || v_id; continue;
         end if;
-        v_limits := pgjobq.with_room(pgjobq.limits_in(
-            p_shard, coalesce(p_kind, v_job.kind), case when p_kind is null then v_job.key else p_key end,
-            v_queue), v_bounded);
+        v_limits := pgjobq.with_room(pgjobq.limits_in(p_shard, coalesce(p_kind, v_job.kind),
+            case when p_kind is null then v_job.key else p_key end, v_queue), v_bounded);
         v_is_limited := v_is_limited or pgjobq.needs_permit(v_limits);
-        -- Created now, so that nothing which was asked of it before is about it.
+        v_job.meta := jsonb_build_object('enqueued_at', pgjobq.micros(v_job.created_at))
+                      || coalesce(v_job.meta, '{}');
+        -- Created now, so that nothing asked of it before is about it. Its `meta` keeps the first enqueue.
         insert into pgjobq.jobs (shard, id, queue_id, priority, kind, args, attributes, key, unique_key, meta,
                                  limits, weight, arrival, ticket, attempt, retries, max_crashes, created_at)
         values (p_shard, v_id, v_queue, coalesce(p_priority, v_job.priority),

@@ -96,8 +96,9 @@ declare
     r record;
 begin
     for r in
-        select d.n, f.id, f.queue_id, f.priority, f.kind, f.args, f.attributes, f.key, f.meta, f.attempt,
+        select d.n, f.id, f.queue_id, f.priority, f.kind, f.args, f.attributes, f.key, f.attempt,
                f.retries, f.max_crashes, f.errors, f.weight,
+               jsonb_build_object('enqueued_at', pgjobq.micros(f.created_at)) || f.meta as meta,
                pgjobq.with_room(pgjobq.limits_in(p_shard, f.kind, f.key, f.queue_id),
                                 f.queue_id = any (p_counted)) as limits,
                s.role is null and d.waits = 0 as is_due,
@@ -303,8 +304,7 @@ begin
                             lateral pgjobq.fill_args(p_shard, p_workflow, j.args, v_step.inputs) f);
         if v_reason is not null then
             raise exception 'step % cannot run: %', p_n, v_reason
-                using errcode = 'object_not_in_prerequisite_state',
-                    hint = 'Retry the failed steps of the workflow instead.';
+                using errcode = 'PJ005', hint = 'Retry the failed steps of the workflow instead.';
         end if;
     end if;
     update pgjobq.steps set held = 0, held_outside = 0

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use pgjobq::filter::FilterError;
 use pgjobq::{
-    ActionError, DatabaseError, EnqueueByKindError, HandleError, MigrateError, PauseError, RetryError,
-    ScheduleError,
+    ActionError, DatabaseError, EnqueueByKindError, HandleError, MigrateError, PauseError, ResumeError,
+    RetryError, ScheduleError,
 };
 
 /// The exit codes, for the help of the command.
@@ -184,6 +184,15 @@ impl From<MigrateError> for Failure {
         match error {
             MigrateError::Database(error) => error.into(),
             other => Self::Schema(other.to_string()),
+        }
+    }
+}
+
+impl From<ResumeError> for Failure {
+    fn from(error: ResumeError) -> Self {
+        match error {
+            ResumeError::Database(error) => error.into(),
+            other => Self::Refused(other.to_string()),
         }
     }
 }

@@ -8,7 +8,8 @@ select s.state, s.queue, s.kind, s.attempt, s.failures, s.crashes, s.cancelled->
        (extract(epoch from s.finished_at) * 1000000)::bigint as finished_at,
        s.unique_key, p.percent, p.message, (extract(epoch from p.said_at) * 1000000)::bigint as said_at,
        w.of_kind as workers, d.priority, d.key, d.attributes, d.args, d.output, d.errors, d.retries,
-       d.max_crashes, d.expires_at, d.claimed_at, d.worker, d.traceparent, d.parent, d.workflow, d.step, d.schedule
+       d.max_crashes, d.expires_at, d.claimed_at, d.worker, d.traceparent, d.parent, d.workflow, d.step, d.schedule,
+       d.enqueued_at
   from pgjobq.job_states s
   left join pgjobq.jobs j on j.shard = s.shard and j.id = s.id and s.finished_at is null
   left join lateral pgjobq.progress_of(j.shard, j.id, j.ticket) p on true

@@ -1,4 +1,4 @@
--- Lists the next jobs that match, and last where to go on. $1 selection   $2 place   $3 how many
+-- Lists the next jobs that match, and last where to go on. $1 selection   $2 place   $3 how many   $4 how many to look at
 select id, state, queue, kind, priority, key, unique_key, attributes, attempt, failures, crashes, created_at, run_at, finished_at,
        error, cancelled_for, next
-  from pgjobq.list_jobs($1::pgjobq.selection, $2::pgjobq.place, $3)
+  from pgjobq.list_jobs($1::pgjobq.selection, $2::pgjobq.place, $3, $4)

@@ -127,7 +127,7 @@ pub use wait::outcome::{NotCompleted, Outcome};
 pub use wait::status::{Cancellation, JobState, Progress, Status};
 pub use workflow::builder::{Workflow, WorkflowPart};
 pub use workflow::cancel::CancelWorkflow;
-pub use workflow::error::{RetryError, WorkflowError};
+pub use workflow::error::{ResumeError, RetryError, WorkflowError};
 pub use workflow::gather::{Gather, Gathered, Part, gather};
 pub use workflow::graph::Graph;
 pub use workflow::handle::WorkflowHandle;

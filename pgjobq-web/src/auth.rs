@@ -13,7 +13,10 @@ type Answer = Pin<Box<dyn Future<Output = Result<User, Response>> + Send>>;
 
 /// Says who asks.
 #[derive(Clone)]
-pub(crate) struct Auth(Arc<dyn Fn(Parts) -> Answer + Send + Sync>);
+pub(crate) struct Auth {
+    hook: Arc<dyn Fn(Parts) -> Answer + Send + Sync>,
+    knows_users: bool,
+}
 
 impl Auth {
     /// The hook of the application.
@@ -23,19 +26,26 @@ impl Auth {
         Asked: Future<Output = Result<User, E>> + Send + 'static,
         E: IntoResponse,
     {
-        Self(Arc::new(move |request| {
+        let hook = move |request| -> Answer {
             let asked = hook(request);
             Box::pin(async move { asked.await.map_err(IntoResponse::into_response) })
-        }))
+        };
+        Self { hook: Arc::new(hook), knows_users: true }
     }
 
     /// Everybody may do everything.
     pub(crate) fn everyone() -> Self {
-        Self::hook(|_| async { Ok::<_, Response>(User::administrator("everyone")) })
+        let auth = Self::hook(|_| async { Ok::<_, Response>(User::administrator("everyone")) });
+        Self { knows_users: false, ..auth }
+    }
+
+    /// Returns whether it tells one user from another.
+    pub(crate) fn knows_users(&self) -> bool {
+        self.knows_users
     }
 
     /// Returns the user, or the answer to somebody who is none.
     pub(crate) async fn user(&self, request: Parts) -> Result<User, Response> {
-        (self.0)(request).await
+        (self.hook)(request).await
     }
 }

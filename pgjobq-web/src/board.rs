@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use pgjobq::Client;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
 
 use crate::auth::Auth;
 use crate::hosts::Hosts;
+use crate::lists::Lists;
 use crate::problem::Problem;
 use crate::statistics::Statistics;
+use crate::turns::{Turn, Turns};
 
 /// The timeout of each statement, and of the wait for a turn.
 pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,8 +35,9 @@ pub(crate) struct Board {
     pub(crate) interval: Duration,
     pub(crate) statement_timeout: Duration,
     pub(crate) statistics: Statistics,
-    screens: Arc<Semaphore>,
-    actions: Arc<Semaphore>,
+    pub(crate) lists: Lists,
+    screens: Turns,
+    actions: Turns,
     streams: Arc<Semaphore>,
 }
 
@@ -52,6 +54,8 @@ impl Board {
     pub(crate) fn new(client: Client, auth: Auth, hosts: Hosts, settings: Settings) -> Arc<Self> {
         let Settings { title, read_only, origins, interval, statement_timeout } = settings;
         let statistics = Statistics::new(client.clone(), interval, read_only);
+        let lists = Lists::new(client.clone(), interval);
+        let screens = Turns::new(MOST_SCREENS, auth.knows_users());
         Arc::new(Self {
             client,
             auth,
@@ -62,32 +66,26 @@ impl Board {
             interval,
             statement_timeout,
             statistics,
-            screens: Arc::new(Semaphore::new(MOST_SCREENS)),
-            actions: Arc::new(Semaphore::new(MOST_ACTIONS)),
+            lists,
+            screens,
+            actions: Turns::new(MOST_ACTIONS, false),
             streams: Arc::new(Semaphore::new(MOST_STREAMS)),
         })
     }
 
-    /// Waits until few enough other screens use the database.
-    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        self.turn_of(&self.screens).await
+    /// Waits until few enough other screens use the database, and no other one of this user.
+    pub(crate) async fn turn(&self, user: &str) -> Result<Turn, Problem> {
+        self.screens.next(user, self.statement_timeout).await
     }
 
     /// Waits until few enough other actions use the database.
-    pub(crate) async fn turn_to_act(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        self.turn_of(&self.actions).await
-    }
-
-    async fn turn_of(&self, turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
-        match timeout(self.statement_timeout, Arc::clone(turns).acquire_owned()).await {
-            Ok(Ok(turn)) => Ok(turn),
-            Ok(Err(_)) | Err(_) => Err(Problem::Busy),
-        }
+    pub(crate) async fn turn_to_act(&self, user: &str) -> Result<Turn, Problem> {
+        self.actions.next(user, self.statement_timeout).await
     }
 
     /// Returns whether it is known that no worker runs.
     pub(crate) async fn no_workers(&self) -> bool {
-        self.statistics.current().await.is_ok_and(|snapshot| snapshot.fleet.workers == 0)
+        self.statistics.current().await.is_ok_and(|seen| seen.answer.fleet.workers == 0)
     }
 
     /// Returns the place of one more stream of events, unless all are taken.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use pgjobq::{ActionError, DatabaseError, HandleError, PauseError, RetryError, ScheduleError};
+use pgjobq::{ActionError, DatabaseError, HandleError, PauseError, ResumeError, RetryError, ScheduleError};
 
 use crate::user::Permission;
 
@@ -14,6 +14,9 @@ pub(crate) enum Problem {
     NotFound(String),
     #[error("{0}")]
     Invalid(String),
+    /// What was asked for cannot be done as things stand.
+    #[error("{0}")]
+    Conflict(String),
     #[error("this needs the permission `{0}`, which you do not have")]
     NotAllowed(Permission),
     #[error("the dashboard is read-only: it answers GET and HEAD alone")]
@@ -32,6 +35,12 @@ pub(crate) enum Problem {
     TooSlow,
     #[error("too many others use the dashboard just now: try again")]
     Busy,
+    #[error("another page of yours is still loading, and is slow: try again when it is there")]
+    OwnTurn,
+    #[error(
+        "{0}: check that the server runs, that this program reaches it, and that the address of its pool is right"
+    )]
+    Unreachable(Arc<DatabaseError>),
     #[error("{0}")]
     Database(Arc<DatabaseError>),
 }
@@ -44,6 +53,7 @@ impl Problem {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::NotAllowed(_) | Self::OtherOrigin | Self::OtherHost(_) | Self::Forged => {
                 StatusCode::FORBIDDEN
             }
@@ -51,7 +61,10 @@ impl Problem {
                 StatusCode::FORBIDDEN
             }
             Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
-            Self::TooSlow | Self::Busy | Self::Database(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::OwnTurn => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooSlow | Self::Busy | Self::Unreachable(_) | Self::Database(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -59,9 +72,12 @@ impl Problem {
     /// concern of theirs: it is in the log.
     pub(crate) fn without_details(&self) -> String {
         match self {
-            Self::Database(_) => {
-                "the database refused this, or cannot be reached: the log of the program has the details"
+            Self::Unreachable(_) => {
+                "the database cannot be reached: the log of the program has its address and the reason"
                     .to_owned()
+            }
+            Self::Database(_) => {
+                "the database refused this: the log of the program has the details".to_owned()
             }
             other => other.to_string(),
         }
@@ -76,7 +92,11 @@ impl From<DatabaseError> for Problem {
 
 impl From<Arc<DatabaseError>> for Problem {
     fn from(error: Arc<DatabaseError>) -> Self {
-        if error.code().as_deref() == Some(CANCELED) { Self::TooSlow } else { Self::Database(error) }
+        match &*error {
+            DatabaseError::Unavailable { .. } | DatabaseError::Unanswered { .. } => Self::Unreachable(error),
+            _ if error.code().as_deref() == Some(CANCELED) => Self::TooSlow,
+            _ => Self::Database(error),
+        }
     }
 }
 
@@ -105,6 +125,15 @@ impl From<PauseError> for Problem {
             PauseError::Database(error) => error.into(),
             PauseError::UnknownQueue(_) => Self::NotFound(error.to_string()),
             wrong => Self::Invalid(wrong.to_string()),
+        }
+    }
+}
+
+impl From<ResumeError> for Problem {
+    fn from(error: ResumeError) -> Self {
+        match error {
+            ResumeError::Database(error) => error.into(),
+            wrong => Self::Conflict(wrong.to_string()),
         }
     }
 }

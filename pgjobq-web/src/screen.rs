@@ -53,7 +53,7 @@ async fn load<S: Screen>(visit: &Visit, uri: &Uri) -> Result<S, Problem> {
         return Ok(screen);
     }
     let params = Params::of_form(uri.query().unwrap_or_default().as_bytes());
-    let turn = visit.board().turn().await?;
+    let turn = visit.board().turn(visit.name()).await?;
     to_its_end(turn, visit.board().statement_timeout, S::load(visit.clone(), params)).await
 }
 
@@ -94,11 +94,11 @@ struct ProblemJson {
 
 /// Answers with a problem, as a page or as JSON.
 pub(crate) fn answer_problem(visit: &Visit, problem: Problem) -> Response {
-    if let Problem::Database(error) = &problem {
-        tracing::warn!(%error, "the database refused a request of the dashboard");
+    if let Problem::Database(error) | Problem::Unreachable(error) = &problem {
+        tracing::warn!(%error, "the database failed a request of the dashboard");
     }
     let status = problem.status();
-    let text = if visit.may_do_something() { problem.to_string() } else { problem.without_details() };
+    let text = visit.told(&problem);
     if visit.is_json() {
         return answer_json(status, &ProblemJson { error: text });
     }

@@ -5,8 +5,9 @@ use std::panic::resume_unwind;
 use std::time::Duration;
 
 use pgjobq::with_statement_timeout;
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
+
+use crate::turns::Turn;
 
 /// Does work in a task of its own, in which each statement takes at most this long, and gives its turn back at the end.
 ///
@@ -14,7 +15,7 @@ use tracing::Instrument as _;
 /// handler, an action would be done without its outcome in the audit trail; and if the turn did, one browser, which loads a slow page again and
 /// again, could use any number of connections of the database at once.
 pub(crate) async fn to_its_end<T: Send + 'static>(
-    turn: OwnedSemaphorePermit,
+    turn: Turn,
     statement_timeout: Duration,
     work: impl Future<Output = T> + Send + 'static,
 ) -> T {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::assets::{ICON, SCRIPT, STYLE};
 use crate::board::Board;
+use crate::problem::Problem;
 use crate::said::Said;
 use crate::show::prose::prose;
 use crate::user::{Permission, User};
@@ -57,6 +58,11 @@ impl Visit {
     /// Returns whether the user may see arguments and results, or do this. Nothing is done where all is read-only.
     pub(crate) fn may(&self, permission: Permission) -> bool {
         self.0.user.may(permission) && (permission == Permission::SeeArguments || !self.0.board.read_only)
+    }
+
+    /// Returns the sentence of a problem, as the user may know it.
+    pub(crate) fn told(&self, problem: &Problem) -> String {
+        if self.may_do_something() { problem.to_string() } else { problem.without_details() }
     }
 
     /// Returns whether the user may do anything but look.

@@ -163,3 +163,22 @@ async fn shorter_statement_timeout_ends_a_statement(db: TestDb) {
     let looked = with_statement_timeout(Duration::from_secs(9), db.client.pauses()).await;
     assert!(looked.unwrap().is_empty());
 }
+
+on_one_and_eight_shards!(requeued_job_keeps_the_time_of_its_first_enqueue);
+async fn requeued_job_keeps_the_time_of_its_first_enqueue(db: TestDb) {
+    db.client.queue("looked").save().await.unwrap();
+    let handle = one::enqueue(&db.client).await.unwrap();
+    let job = db.client.job(handle.id());
+    let enqueued = job.details().await.unwrap().unwrap();
+    assert_eq!(enqueued.first_enqueued_at, None);
+    job.cancel().await.unwrap();
+    job.requeue().await.unwrap();
+    job.cancel().await.unwrap();
+    handle.requeue_as(&db.client, one::job()).await.unwrap();
+    let live = job.details().await.unwrap().unwrap();
+    assert_eq!(live.first_enqueued_at, Some(enqueued.status.created_at));
+    assert!(live.status.created_at > enqueued.status.created_at);
+    job.cancel().await.unwrap();
+    let ended = job.details().await.unwrap().unwrap();
+    assert_eq!(ended.first_enqueued_at, Some(enqueued.status.created_at));
+}

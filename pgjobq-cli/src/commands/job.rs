@@ -157,8 +157,9 @@ fn shown(job: &JobDetails, explanation: &Explanation) -> String {
     );
     line("step", StepJson::of(job).map(StepJson::shown));
     line("schedule", job.schedule.clone());
-    line("enqueued", at(Some(status.created_at)));
+    line("enqueued", at(Some(job.first_enqueued_at.unwrap_or(status.created_at))));
     line("enqueued by", job.enqueued_by.map(|parent| format!("job {parent}")));
+    line("requeued", at(job.first_enqueued_at.map(|_| status.created_at)));
     line("run at", at(status.run_at));
     line("expires at", at(job.expires_at));
     line("running", job.worker.as_ref().map(|worker| format!("in {worker}")));

@@ -45,6 +45,9 @@ pub struct JobDetails {
     pub retries: u32,
     /// The number of crashes that it survives.
     pub max_crashes: u32,
+    /// The time of its first enqueue, if it was requeued since, or a step was retried: then [`Status::created_at`] is the time of the
+    /// last requeue. `None` if it was not.
+    pub first_enqueued_at: Option<SystemTime>,
     /// The time until which it must have started.
     pub expires_at: Option<SystemTime>,
     /// The start of the attempt that runs.
@@ -107,6 +110,7 @@ impl JobDetails {
             errors: errors(row.try_get("errors")?),
             retries: count("retries")?,
             max_crashes: count("max_crashes")?,
+            first_enqueued_at: maybe("enqueued_at")?,
             expires_at: maybe("expires_at")?,
             running_since: maybe("claimed_at")?,
             worker: row.try_get("worker")?,

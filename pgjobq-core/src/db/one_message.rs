@@ -62,7 +62,7 @@ impl Shared {
             };
             match self.with_connection(tries.left(), run).await {
                 Err(error) if tries.again(&error).await => {}
-                answer => return answer,
+                answer => return answer.map_err(|error| tries.named(error)),
             }
         }
     }

@@ -1,11 +1,13 @@
 //! New connections like those of the application's pool: with its present options, and set up by its `after_connect`.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use tokio::time::error::Elapsed;
 use tokio::time::{sleep, timeout};
 
 /// The time that a connection may take to open.
@@ -13,6 +15,10 @@ pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time after which to look for the reason of a late connection. sqlx's pool retries until its time is over, and
 /// then knows no reason.
 const PROBE_AFTER: Duration = Duration::from_millis(500);
+/// The time after which a database that is silent cannot be reached, for somebody who waits for the answer.
+const REACH_TIMEOUT: Duration = Duration::from_secs(2);
+/// The SQLSTATE of a server whose connections are all in use.
+const TOO_MANY_CONNECTIONS: &str = "53300";
 
 /// Opens one connection as the pool would: the application may have set other credentials, or another host, since the last.
 pub(crate) async fn open_like(pool: &PgPool, name: &str) -> Result<PgConnection, sqlx::Error> {
@@ -59,11 +65,31 @@ pub(crate) async fn reason(pool: &PgPool, error: sqlx::Error) -> sqlx::Error {
 /// Connects without the pool to read the error of the database. Returns `None` if it connects, or the database is
 /// silent.
 pub(crate) async fn refusal(options: &PgConnectOptions) -> Option<sqlx::Error> {
-    let connection = match timeout(OPEN_TIMEOUT, options.connect()).await {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => return Some(error),
-        Err(_) => return None,
+    probe(options, OPEN_TIMEOUT).await.ok()?.err()
+}
+
+/// Returns why the database cannot be reached, as soon as that is known. It never ends if the database can be reached: then the pool
+/// waits for one of its own connections.
+pub(crate) async fn unreachable(pool: &PgPool) -> sqlx::Error {
+    sleep(PROBE_AFTER).await;
+    let code =
+        |error: &sqlx::Error| error.as_database_error().and_then(|error| error.code().map(String::from));
+    match probe(&pool.connect_options(), REACH_TIMEOUT - PROBE_AFTER).await {
+        Ok(Err(error)) if code(&error).as_deref() != Some(TOO_MANY_CONNECTIONS) => error,
+        Ok(_) => std::future::pending().await,
+        Err(_) => {
+            let silent = format!("it did not answer within {REACH_TIMEOUT:?}");
+            sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silent))
+        }
+    }
+}
+
+/// Connects without the pool within this time, and disconnects.
+async fn probe(options: &PgConnectOptions, within: Duration) -> Result<Result<(), sqlx::Error>, Elapsed> {
+    let connection = match timeout(within, options.connect()).await? {
+        Ok(connection) => connection,
+        Err(error) => return Ok(Err(error)),
     };
     let _ = timeout(OPEN_TIMEOUT, connection.close()).await;
-    None
+    Ok(Ok(()))
 }

@@ -3,6 +3,7 @@
 //! sqlx waits for an answer without a limit, and so does its pool for a connection that is returned in the middle of
 //! an answer. On a network that fell silent the caller would wait forever, and the pool would lack a connection.
 
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
@@ -16,11 +17,9 @@ use crate::db::answers::Source;
 use crate::db::kept::{Loan, is_exhausted};
 use crate::db::open;
 use crate::db::shared::Shared;
+use crate::db::statement_timeout::{STATEMENT_TIMEOUT, somebody_waits};
 use crate::db::tries::Tries;
 use crate::db::watch::Sender;
-
-/// The default timeout of a statement.
-pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(35);
 
 /// A connection on which an answer is awaited. If it is dropped before the answer, it is closed, and its place in the
 /// pool is free.
@@ -54,7 +53,7 @@ impl Shared {
             };
             match self.with_connection(tries.left(), ask).await {
                 Err(error) if tries.again(&error).await => {}
-                answer => return answer,
+                answer => return answer.map_err(|error| tries.named(error)),
             }
         }
     }
@@ -95,10 +94,27 @@ impl Shared {
 
     async fn borrow(&self, limit: Duration) -> Result<Loan, DatabaseError> {
         let attempt = Source::Attempt { began: Instant::now() };
-        let acquired = timeout(limit, acquire(&self.pool, self.sql.schema.as_str())).await;
+        let acquired = match somebody_waits() {
+            false => timeout(limit, acquire(&self.pool, self.sql.schema.as_str())).await,
+            true => timeout(limit, self.acquire_soon()).await,
+        };
         let late = |_| Err(self.exhausted(limit).unwrap_or(DatabaseError::Unanswered { after: limit }));
         let acquired = acquired.unwrap_or_else(late);
         acquired.inspect_err(|error| self.answers.note_error(error, attempt)).map(Loan::new)
+    }
+
+    /// Acquires a connection for somebody who waits for the answer: fails soon if the database cannot be reached. It returns a box, so
+    /// that the future of every statement stays as small as it is.
+    fn acquire_soon(
+        &self,
+    ) -> Pin<Box<dyn Future<Output = Result<PoolConnection<Postgres>, DatabaseError>> + Send + '_>> {
+        Box::pin(async {
+            tokio::select! {
+                biased;
+                acquired = acquire(&self.pool, self.sql.schema.as_str()) => acquired,
+                error = open::unreachable(&self.pool) => Err(self.error(error).at(&self.pool.connect_options())),
+            }
+        })
     }
 
     /// Awaits the answer of `ask`. Also returns the loan, if the server has answered.

@@ -1,8 +1,9 @@
-//! A shorter timeout for the statements of a part of the program.
+//! The timeout of statements, and a shorter one for those of a part of the program.
 
 use std::time::Duration;
 
-use crate::db::query::STATEMENT_TIMEOUT;
+/// The default timeout of a statement.
+pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(35);
 
 tokio::task_local! {
     static LIMIT: Duration;
@@ -19,6 +20,11 @@ const ON_THE_WAY: Duration = STATEMENT_TIMEOUT.saturating_sub(ON_SERVER);
 /// Without it the limit is 30 seconds, and it cannot be raised above that. The database cancels a statement that takes longer. It does
 /// not concern tasks that the future spawns, nor enqueues and waits.
 ///
+/// Nor does a call in it wait for a database that is away: if none can be reached, it fails with [`DatabaseError::Unavailable`] within about two
+/// seconds.
+///
+/// [`DatabaseError::Unavailable`]: crate::DatabaseError::Unavailable
+///
 /// ```no_run
 /// # use pgjobq_core as pgjobq;
 /// # async fn example(client: pgjobq::Client) -> Result<(), pgjobq::ActionError> {
@@ -32,6 +38,11 @@ const ON_THE_WAY: Duration = STATEMENT_TIMEOUT.saturating_sub(ON_SERVER);
 /// ```
 pub async fn with_statement_timeout<F: Future>(limit: Duration, future: F) -> F::Output {
     LIMIT.scope(limit.clamp(Duration::from_millis(1), ON_SERVER), future).await
+}
+
+/// Returns whether somebody waits for the answer, as [`with_statement_timeout`] says.
+pub(crate) fn somebody_waits() -> bool {
+    LIMIT.try_with(|_| ()).is_ok()
 }
 
 /// The timeout of a statement on the server.

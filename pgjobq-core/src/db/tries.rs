@@ -12,18 +12,27 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
 /// The tries of one statement: at most [`MAX_TRIES`], within one time limit for all of them.
 pub(crate) struct Tries {
+    limit: Duration,
     until: Instant,
     made: u32,
 }
 
 impl Tries {
     pub(crate) fn within(limit: Duration) -> Self {
-        Self { until: Instant::now() + limit, made: 0 }
+        Self { limit, until: Instant::now() + limit, made: 0 }
     }
 
     /// Returns the time that is left.
     pub(crate) fn left(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
+    }
+
+    /// Returns the error of the last try with the time limit of all of them.
+    pub(crate) fn named(&self, error: DatabaseError) -> DatabaseError {
+        match error {
+            DatabaseError::Unanswered { .. } => DatabaseError::Unanswered { after: self.limit },
+            error => error,
+        }
     }
 
     /// Pauses and returns true if another try may succeed, because two transactions met and nothing was written.

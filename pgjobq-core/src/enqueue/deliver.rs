@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::db::ids::QueueId;
 use crate::db::listen::SCHEDULED;
-use crate::db::query::STATEMENT_TIMEOUT;
 use crate::db::shared::Shared;
+use crate::db::statement_timeout::STATEMENT_TIMEOUT;
 use crate::db::wake_ups::WakeUps;
 use crate::enqueue::full::{Full, Room};
 use crate::enqueue::insert::{Answer, Transaction, admit, insert};

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use sqlx::{Connection, PgConnection};
 use tokio::time::{sleep, timeout_at};
 
-use crate::db::query::STATEMENT_TIMEOUT;
 use crate::db::shared::Shared;
+use crate::db::statement_timeout::STATEMENT_TIMEOUT;
 use crate::db::wake_ups::WakeUps;
 use crate::enqueue::deliver::{FIRST_PAUSE, FIRST_TRY_TIMEOUT, ID_PATIENCE, MAX_PAUSE};
 use crate::enqueue::full::Room;

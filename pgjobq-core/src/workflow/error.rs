@@ -1,8 +1,11 @@
-//! The errors of enqueuing and of retrying a workflow.
+//! The errors of enqueuing, of retrying and of resuming a workflow.
 
 use crate::{DatabaseError, EnqueueError, WorkflowId};
 
-crate::debug_as_message!(WorkflowError, RetryError);
+crate::debug_as_message!(WorkflowError, RetryError, ResumeError);
+
+/// The SQLSTATE of a held step that cannot run.
+const CANNOT_RUN: &str = "PJ005";
 
 /// The error of enqueuing a workflow: from [`Workflow::enqueue`](crate::Workflow::enqueue). Nothing of the workflow was enqueued.
 #[derive(thiserror::Error)]
@@ -192,6 +195,35 @@ pub enum RetryError {
     /// The database could not be reached, or refused.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+/// The error of resuming a held step: from [`WorkflowHandle::resume`](crate::WorkflowHandle::resume) and
+/// [`resume_step`](crate::WorkflowHandle::resume_step). Nothing was changed, unless the connection broke.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum ResumeError {
+    /// The step has no arguments to run with, mostly because it takes the output of a parent that did not complete.
+    #[error("{reason}: retry the failed steps of the workflow, or cancel this one")]
+    CannotRun {
+        /// The step and the reason, as a sentence.
+        reason: String,
+    },
+    /// The database could not be reached, or refused.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl ResumeError {
+    pub(crate) fn new(error: DatabaseError) -> Self {
+        match &error {
+            DatabaseError::Refused(sqlx::Error::Database(refused))
+                if refused.code().as_deref() == Some(CANNOT_RUN) =>
+            {
+                Self::CannotRun { reason: refused.message().to_owned() }
+            }
+            _ => Self::Database(error),
+        }
+    }
 }
 
 fn described(name: &str) -> String {

@@ -12,7 +12,7 @@ use crate::db::statement_timeout::on_server;
 use crate::db::tries::Tries;
 use crate::enqueue::full::Full;
 use crate::jitter::jittered;
-use crate::{DatabaseError, HandleError, RetryError, Step, WorkflowHandle};
+use crate::{DatabaseError, ResumeError, RetryError, Step, WorkflowHandle};
 
 /// The time in which a retry waits for steps that are about to end.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -65,8 +65,8 @@ impl WorkflowHandle {
     ///
     /// # Errors
     ///
-    /// [`HandleError::Database`], if the step needs an output that does not exist, or the database cannot be reached or refuses.
-    pub async fn resume<T>(&self, client: &Client, step: &Step<T>) -> Result<bool, HandleError> {
+    /// [`ResumeError::CannotRun`], if the step takes an output that does not exist, and [`ResumeError::Database`].
+    pub async fn resume<T>(&self, client: &Client, step: &Step<T>) -> Result<bool, ResumeError> {
         let (workflow, n) = step.at.place();
         if workflow.id != self.id() {
             return Ok(false);
@@ -82,11 +82,11 @@ impl WorkflowHandle {
     /// # Errors
     ///
     /// Those of [`resume`](Self::resume).
-    pub async fn resume_step(&self, client: &Client, n: u32) -> Result<bool, HandleError> {
+    pub async fn resume_step(&self, client: &Client, n: u32) -> Result<bool, ResumeError> {
         let Ok(n) = i32::try_from(n) else { return Ok(false) };
         let (shared, shard) = (client.shared(), self.shard(client).await?);
         let values: [&dyn Literal; 3] = [&shard, &self.id().as_uuid(), &n];
-        let row = shared.write(&shared.sql.resume_step, &values).await?;
+        let row = shared.write(&shared.sql.resume_step, &values).await.map_err(ResumeError::new)?;
         wake(client, &row)?;
         Ok(row.try_get("resumed").map_err(DatabaseError::Refused)?)
     }

@@ -114,7 +114,7 @@ async fn checked<A: Act>(visit: &Visit, params: &Params) -> Result<Done, Problem
     if !visit.may(permission) {
         return Err(Problem::NotAllowed(permission));
     }
-    let turn = visit.board().turn_to_act().await?;
+    let turn = visit.board().turn_to_act(visit.name()).await?;
     let (limit, visit) = (visit.board().statement_timeout, visit.clone());
     to_its_end(turn, limit, async move { recorded(act, &visit).await }).await
 }
@@ -128,6 +128,7 @@ async fn recorded<A: Act>(act: A, visit: &Visit) -> Result<Done, Problem> {
     }
     let noted = audit.note().await?;
     let done = act.run(visit).await;
+    visit.board().lists.note_change();
     let outcome = done
         .as_ref()
         .map_or_else(|problem| format!("failed: {}", problem.without_details()), |done| done.outcome.clone());

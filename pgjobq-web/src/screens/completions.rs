@@ -30,10 +30,10 @@ async fn of(visit: &Visit, text: &str) -> Result<Vec<String>, Problem> {
     let snapshot = match visit.board().statistics.at_hand() {
         Some(snapshot) => snapshot,
         None => {
-            let turn = visit.board().turn().await?;
+            let turn = visit.board().turn(visit.name()).await?;
             let (limit, visit) = (visit.board().statement_timeout, visit.clone());
             to_its_end(turn, limit, async move { visit.board().statistics.current().await }).await?
         }
     };
-    Ok(completion::completions(text, &Names::of(Some(&snapshot))))
+    Ok(completion::completions(text, &Names::of(Some(&snapshot.answer))))
 }

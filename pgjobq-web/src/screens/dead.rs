@@ -6,22 +6,23 @@ use pgjobq::{DeadGroup, JobState};
 use serde::Serialize;
 
 use super::preview::GROUP;
+use crate::freshness::Freshness;
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::screen::Screen;
+use crate::shared::Seen;
 use crate::show::count::Count;
 use crate::show::link::{jobs, link};
 use crate::show::moment::Moment;
 use crate::visit::Visit;
-
-/// The largest number of groups.
-const MOST_GROUPS: u32 = 100;
 
 #[derive(Template, Serialize)]
 #[template(path = "dead.html")]
 pub(crate) struct Dead {
     #[serde(skip)]
     visit: Visit,
+    #[serde(flatten)]
+    freshness: Freshness,
     groups: Vec<Group>,
     /// False if only the last ten thousand dead jobs of each shard were looked at.
     exact: bool,
@@ -45,23 +46,35 @@ struct Group {
 
 impl Screen for Dead {
     async fn load(visit: Visit, _: Params) -> Result<Self, Problem> {
-        let groups = visit.board().client.dead_groups(MOST_GROUPS).await?;
-        Ok(Self {
-            exact: groups.iter().all(|group| group.exact),
-            groups: groups.into_iter().map(Group::new).collect(),
+        let seen = visit.board().lists.dead().await?;
+        Ok(Self::of(visit, &seen))
+    }
+
+    fn at_hand(visit: &Visit) -> Option<Self> {
+        let seen = visit.board().lists.dead_at_hand()?;
+        Some(Self::of(visit.clone(), &seen))
+    }
+}
+
+impl Dead {
+    fn of(visit: Visit, seen: &Seen<Vec<DeadGroup>>) -> Self {
+        Self {
+            freshness: Freshness::new(&visit, seen.at, seen.failing.as_ref()),
+            exact: seen.answer.iter().all(|group| group.exact),
+            groups: seen.answer.iter().map(Group::new).collect(),
             list_link: jobs(&state(JobState::Dead)),
             visit,
-        })
+        }
     }
 }
 
 impl Group {
-    fn new(group: DeadGroup) -> Self {
-        let filter = filter_of(&group).to_string();
+    fn new(group: &DeadGroup) -> Self {
+        let filter = filter_of(group).to_string();
         Self {
-            kind: group.kind,
-            queue: group.queue,
-            error: group.error,
+            kind: group.kind.clone(),
+            queue: group.queue.clone(),
+            error: group.error.clone(),
             jobs: Count::new(group.jobs, group.exact),
             first_at: Moment(group.first_at),
             last_at: Moment(group.last_at),

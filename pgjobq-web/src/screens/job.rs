@@ -35,7 +35,10 @@ pub(crate) struct Job {
     crashes: u32,
     retries: u32,
     max_crashes: u32,
+    /// The time of its enqueue, or of the last requeue.
     created_at: Moment,
+    /// The time of its first enqueue, if it was requeued since.
+    first_enqueued_at: Option<Moment>,
     run_at: Option<Moment>,
     expires_at: Option<Moment>,
     running_since: Option<Moment>,
@@ -147,6 +150,7 @@ impl Job {
             retries: job.retries,
             max_crashes: job.max_crashes,
             created_at: Moment(status.created_at),
+            first_enqueued_at: job.first_enqueued_at.map(Moment),
             run_at: status.run_at.map(Moment),
             expires_at: job.expires_at.map(Moment),
             running_since: job.running_since.map(Moment),
@@ -189,10 +193,22 @@ impl Job {
         self.state.word == JobState::Running.as_str()
     }
 
-    /// The time from its enqueue to its end.
+    /// The time from its enqueue, or its last requeue, to its end.
     fn took(&self) -> Option<Span> {
         let ended = self.finished_at.as_ref()?;
         ended.0.duration_since(self.created_at.0).ok().map(Span)
+    }
+
+    /// The word for its return into line.
+    fn returned(&self) -> &'static str {
+        if self.workflow.is_some() { "retried" } else { "requeued" }
+    }
+
+    /// The failed attempts since its enqueue or its last requeue, the latest first, and those before.
+    fn attempts_by_requeue(&self) -> (&[Failed], &[Failed]) {
+        let is_before = |failed: &Failed| failed.at.is_some_and(|at| at < self.created_at);
+        let before = self.first_enqueued_at.and_then(|_| self.failed_attempts.iter().position(is_before));
+        self.failed_attempts.split_at(before.unwrap_or(self.failed_attempts.len()))
     }
 
     fn queue_link(&self) -> String {

@@ -1,10 +1,11 @@
 //! The list of jobs that match a filter.
 
 use std::str::FromStr;
+use std::time::Instant;
 
 use askama::Template;
 use pgjobq::filter::{Filter, all, state};
-use pgjobq::{ActionError, JobPlace, JobState};
+use pgjobq::{ActionError, JobPage, JobPlace, JobState, ListedJob};
 use serde::Serialize;
 
 use super::job_row::JobRow;
@@ -19,6 +20,8 @@ use crate::visit::Visit;
 
 /// The number of jobs on a page.
 const PAGE: u32 = 50;
+/// The part of a statement's timeout for which a page goes on looking for jobs that few match: 200 ms of 5 seconds.
+const PART_OF_TIMEOUT: u32 = 25;
 
 #[derive(Template, Serialize)]
 #[template(path = "jobs.html")]
@@ -26,12 +29,15 @@ pub(crate) struct Jobs {
     #[serde(skip)]
     visit: Visit,
     filter: String,
-    /// The mistake in the filter.
+    /// The mistake in the filter. JSON has it as the error of the answer.
+    #[serde(skip)]
     error: Option<String>,
     jobs: Vec<JobRow>,
     matching: Count,
     /// False if the number of jobs is an estimate.
     exact: bool,
+    /// The lowest number of jobs that were looked at, if so few match that the page is not full and yet not the last.
+    looked_at: Option<Count>,
     /// `newest` or `oldest`: which jobs come first.
     order: Order,
     /// The place of the next page, for the parameter `after`.
@@ -54,6 +60,14 @@ enum Order {
     Oldest,
 }
 
+/// The jobs of a page.
+struct Found {
+    jobs: Vec<ListedJob>,
+    next: Option<JobPlace>,
+    /// The number of statements that it took.
+    looks: u32,
+}
+
 /// A link to the jobs in a state.
 struct Tab {
     word: &'static str,
@@ -66,24 +80,29 @@ impl Screen for Jobs {
         let text = params.maybe("filter").unwrap_or("all").to_owned();
         let after: Option<JobPlace> = params.parsed("after")?;
         let order: Order = params.parsed("order")?.unwrap_or_default();
-        let snapshot = visit.board().statistics.current().await.ok();
         let mut screen = Self {
             visit,
             error: None,
             jobs: Vec::new(),
             matching: Count::exact(0),
             exact: true,
+            looked_at: None,
             order,
             next: None,
             is_first: after.is_none(),
             tabs: tabs(&text, order),
-            completions: completions("", &Names::of(snapshot.as_deref())),
+            completions: Vec::new(),
             filter: text,
         };
         match screen.list(after).await {
-            Err(ActionError::Filter(error)) => screen.error = Some(error.to_string()),
+            // A page shows the mistake beside the field.
+            Err(ActionError::Filter(error)) if !screen.visit.is_json() => {
+                screen.error = Some(error.to_string());
+            }
             listed => listed?,
         }
+        let seen = screen.visit.board().statistics.current().await.ok();
+        screen.completions = completions("", &Names::of(seen.as_ref().map(|seen| &*seen.answer)));
         Ok(screen)
     }
 }
@@ -92,19 +111,44 @@ impl Jobs {
     async fn list(&mut self, after: Option<JobPlace>) -> Result<(), ActionError> {
         let filter: Filter = self.filter.parse()?;
         let jobs = self.visit.board().client.jobs(filter);
-        let page = match (self.order, &after) {
-            (Order::Newest, None) => jobs.newest(PAGE).await?,
-            (Order::Newest, Some(place)) => jobs.newest_after(place, PAGE).await?,
-            (Order::Oldest, None) => jobs.list(PAGE).await?,
-            (Order::Oldest, Some(place)) => jobs.list_after(place, PAGE).await?,
+        let Found { jobs: found, next, looks } = self.find(&jobs, after).await?;
+        let number = found.len() as u64;
+        // A page from the first job to the last one has seen all of them.
+        (self.matching, self.exact) = match self.is_first && next.is_none() {
+            true => (Count::exact(number), true),
+            false => {
+                let count = jobs.count().await?;
+                // An estimate may be lower than the jobs of the page.
+                let jobs = if count.exact { count.jobs } else { count.jobs.max(number) };
+                (Count::new(jobs, count.exact), count.exact)
+            }
         };
-        let count = jobs.count().await?;
-        self.jobs = page.jobs.into_iter().map(JobRow::new).collect();
-        // An estimate may be lower than the jobs of the page.
-        let jobs = if count.exact { count.jobs } else { count.jobs.max(self.jobs.len() as u64) };
-        (self.matching, self.exact) = (Count::new(jobs, count.exact), count.exact);
-        self.next = page.next.map(|place| place.to_string());
+        let is_short = next.is_some() && number < u64::from(PAGE);
+        self.looked_at = is_short.then(|| Count::exact(u64::from(looks) * u64::from(JobPage::LOOKED_AT)));
+        self.jobs = found.into_iter().map(JobRow::new).collect();
+        self.next = next.map(|place| place.to_string());
         Ok(())
+    }
+
+    /// Looks for the jobs of a page until it is full, or it has taken a while.
+    async fn find(&self, jobs: &pgjobq::Jobs<'_>, after: Option<JobPlace>) -> Result<Found, ActionError> {
+        let until = Instant::now() + self.visit.board().statement_timeout / PART_OF_TIMEOUT;
+        let mut found = Found { jobs: Vec::new(), next: after, looks: 0 };
+        loop {
+            let missing = PAGE - found.jobs.len() as u32;
+            let page = match (self.order, &found.next) {
+                (Order::Newest, None) => jobs.newest(missing).await?,
+                (Order::Newest, Some(place)) => jobs.newest_after(place, missing).await?,
+                (Order::Oldest, None) => jobs.list(missing).await?,
+                (Order::Oldest, Some(place)) => jobs.list_after(place, missing).await?,
+            };
+            found.jobs.extend(page.jobs);
+            found.next = page.next;
+            found.looks += 1;
+            if found.next.is_none() || found.jobs.len() >= PAGE as usize || Instant::now() >= until {
+                return Ok(found);
+            }
+        }
     }
 
     fn next_link(&self) -> Option<String> {

@@ -9,12 +9,13 @@ use serde::Serialize;
 use super::queue_row::QueueRow;
 use super::warnings::{self, Warning};
 use crate::chart::{Bar, Chart};
+use crate::freshness::Freshness;
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::screen::Screen;
+use crate::shared::Seen;
 use crate::show::count::Count;
 use crate::show::link::jobs;
-use crate::show::moment::Moment;
 use crate::show::span::Span;
 use crate::statistics::Snapshot;
 use crate::visit::Visit;
@@ -24,7 +25,8 @@ use crate::visit::Visit;
 pub(crate) struct Overview {
     #[serde(skip)]
     visit: Visit,
-    measured_at: Moment,
+    #[serde(flatten)]
+    freshness: Freshness,
     ready: Count,
     running: Count,
     slots: Count,
@@ -47,25 +49,26 @@ pub(crate) struct Overview {
 
 impl Screen for Overview {
     async fn load(visit: Visit, _: Params) -> Result<Self, Problem> {
-        let snapshot = visit.board().statistics.current().await?;
-        Ok(Self::of(visit, &snapshot))
+        let seen = visit.board().statistics.current().await?;
+        Ok(Self::of(visit, &seen))
     }
 
     fn at_hand(visit: &Visit) -> Option<Self> {
-        let snapshot = visit.board().statistics.at_hand()?;
-        Some(Self::of(visit.clone(), &snapshot))
+        let seen = visit.board().statistics.at_hand()?;
+        Some(Self::of(visit.clone(), &seen))
     }
 }
 
 impl Overview {
-    fn of(visit: Visit, snapshot: &Snapshot) -> Self {
+    fn of(visit: Visit, seen: &Seen<Snapshot>) -> Self {
+        let snapshot = &*seen.answer;
         let queues = &snapshot.fleet.queues;
         let exact = queues.iter().all(|queue| queue.exact);
         let sum = |of: fn(&QueueState) -> u64| Count::new(queues.iter().map(of).sum(), exact);
         let jobs_in = |in_state| jobs(&state(in_state));
         let mut chart = Chart::new(&snapshot.throughput);
         Self {
-            measured_at: Moment(snapshot.at),
+            freshness: Freshness::new(&visit, snapshot.at, seen.failing.as_ref()),
             ready: sum(|queue| queue.ready),
             running: sum(|queue| queue.running),
             slots: Count::exact(queues.iter().map(|queue| queue.slots).sum()),

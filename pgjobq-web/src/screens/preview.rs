@@ -66,7 +66,7 @@ impl Screen for Preview {
             }
             Err(error) => return Err(error.into()),
         };
-        let snapshot = visit.board().statistics.current().await.ok();
+        let seen = visit.board().statistics.current().await.ok();
         Ok(Self {
             action: word.as_str(),
             all_jobs: filter.parse().is_ok_and(|filter: pgjobq::filter::Filter| filter.is_all()),
@@ -77,9 +77,9 @@ impl Screen for Preview {
             samples: samples.into_iter().map(JobRow::new).collect(),
             why_none,
             word,
-            queues: snapshot
+            queues: seen
                 .iter()
-                .flat_map(|of| &of.fleet.queues)
+                .flat_map(|seen| &seen.answer.fleet.queues)
                 .map(|queue| queue.queue.clone())
                 .collect(),
             visit,

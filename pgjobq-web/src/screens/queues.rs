@@ -4,10 +4,11 @@ use askama::Template;
 use serde::Serialize;
 
 use super::queue_row::QueueRow;
+use crate::freshness::Freshness;
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::screen::Screen;
-use crate::show::moment::Moment;
+use crate::shared::Seen;
 use crate::statistics::Snapshot;
 use crate::visit::Visit;
 
@@ -16,7 +17,8 @@ use crate::visit::Visit;
 pub(crate) struct Queues {
     #[serde(skip)]
     visit: Visit,
-    measured_at: Moment,
+    #[serde(flatten)]
+    freshness: Freshness,
     /// False if some queues are left out.
     complete: bool,
     queues: Vec<QueueRow>,
@@ -24,20 +26,21 @@ pub(crate) struct Queues {
 
 impl Screen for Queues {
     async fn load(visit: Visit, _: Params) -> Result<Self, Problem> {
-        let snapshot = visit.board().statistics.current().await?;
-        Ok(Self::of(visit, &snapshot))
+        let seen = visit.board().statistics.current().await?;
+        Ok(Self::of(visit, &seen))
     }
 
     fn at_hand(visit: &Visit) -> Option<Self> {
-        let snapshot = visit.board().statistics.at_hand()?;
-        Some(Self::of(visit.clone(), &snapshot))
+        let seen = visit.board().statistics.at_hand()?;
+        Some(Self::of(visit.clone(), &seen))
     }
 }
 
 impl Queues {
-    fn of(visit: Visit, snapshot: &Snapshot) -> Self {
+    fn of(visit: Visit, seen: &Seen<Snapshot>) -> Self {
+        let snapshot = &*seen.answer;
         Self {
-            measured_at: Moment(snapshot.at),
+            freshness: Freshness::new(&visit, snapshot.at, seen.failing.as_ref()),
             complete: snapshot.fleet.complete,
             queues: QueueRow::all(snapshot),
             visit,

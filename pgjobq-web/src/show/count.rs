@@ -34,6 +34,12 @@ impl Count {
         self.number == 0 && self.exact
     }
 
+    /// Returns what stands behind a number of running jobs: `of 5`. A job counts as running from its claim to the record of its end, so
+    /// there may be more than slots: a worker claims some jobs before it has a slot for them, and one call can take several.
+    pub(crate) fn of_slots(&self, slots: &Self) -> String {
+        if self.number > slots.number { format!("claimed for {slots}") } else { format!("of {slots}") }
+    }
+
     /// Returns it with its noun: `1 job`, or `~52,000 jobs`.
     pub(crate) fn of_jobs(&self) -> String {
         match (self.number, self.exact) {
@@ -76,6 +82,12 @@ mod tests {
         let shown = [0, 999, 1000, 123_456, 10_000_000, u64::MAX].map(|n| Count::exact(n).to_string());
         assert_eq!(shown, ["0", "999", "1,000", "123,456", "10,000,000", "18,446,744,073,709,551,615"]);
         assert_eq!(Count::new(52_000, false).to_string(), "~52,000");
+    }
+
+    #[test]
+    fn more_jobs_than_slots_are_only_claimed() {
+        let beside = |running| Count::exact(running).of_slots(&Count::exact(1_000));
+        assert_eq!([1_000, 1_001].map(beside), ["of 1,000", "claimed for 1,000"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use pgjobq::JobState;
 use pgjobq_web::{User, router};
 
 use crate::browser::Browser;
-use crate::jobs::{hold, seed};
+use crate::jobs::{hold, hold_without_output, seed};
 use crate::stage::Stage;
 
 fn as_ada(stage: &Stage) -> Browser {
@@ -225,6 +225,23 @@ async fn held_step_is_found_and_resumed() {
         let wrong = [("id", &*id), ("action", "release")];
         let answer = browser.post("act-on-workflow", &wrong).await;
         assert!(answer.text().contains("write cancel, retry_failed or resume"), "{}", answer.text());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn held_step_without_its_argument_says_why_it_cannot_run() {
+    Stage::run(async |stage| {
+        let id = hold_without_output(stage).await.to_string();
+        let browser = as_ada(stage);
+        let resume = [("id", &*id), ("action", "resume"), ("step", "2")];
+        let answer = browser.post("act-on-workflow", &resume).await;
+        let (status, text) = (answer.status, answer.text());
+        let why = "step 2 cannot run: it needs the output of its parent `breaks`";
+        assert!(status == StatusCode::CONFLICT && text.contains(why), "{status}: {text}");
+        let records = stage.client.audit_records(None, 1).await.unwrap();
+        let outcome = records[0].outcome.as_deref().unwrap();
+        assert!(outcome.starts_with(&format!("failed: {why}")), "{outcome}");
     })
     .await;
 }

@@ -1,7 +1,7 @@
 //! The dashboard does not hurt the database.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -47,6 +47,40 @@ async fn hundred_viewers_share_one_measurement() {
             (1, 3),
             "the other three are the throughput, the pauses and the kinds"
         );
+    })
+    .await;
+}
+
+/// Keeps the names of all statements.
+#[derive(Clone, Default)]
+struct Names(Arc<Mutex<Vec<&'static str>>>);
+
+impl TelemetryHook for Names {
+    fn on_statement(&self, statement: &Statement) {
+        self.0.lock().unwrap().push(statement.name);
+    }
+}
+
+#[tokio::test]
+async fn hundred_viewers_share_one_list() {
+    Stage::run(async |stage| {
+        seed(stage, "lorem").await;
+        let names = Names::default();
+        let client =
+            Client::builder(stage.client.pool().clone()).telemetry_hook(names.clone()).build().unwrap();
+        let browser = Browser::new(router(&client).open_to_everyone());
+        let began = Instant::now();
+        for path in ["dead", "limits", "workers"] {
+            let pages = join_all((0..100).map(|_| browser.get(path))).await;
+            assert!(pages.iter().all(|page| page.status == StatusCode::OK), "{path}");
+        }
+        let most = 1 + began.elapsed().as_secs() / 5; // A list is kept for five seconds.
+        client.close().await; // The hook has then seen all statements.
+        let names = names.0.lock().unwrap();
+        for name in ["dead_groups", "fleet_limits", "workers"] {
+            let asked = names.iter().filter(|found| **found == name).count() as u64;
+            assert!((1..=most).contains(&asked), "{name} was asked {asked} times");
+        }
     })
     .await;
 }

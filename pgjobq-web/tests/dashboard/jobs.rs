@@ -34,12 +34,30 @@ async fn second(number: u8) -> Result<()> {
     Err(JobError::fatal(format!("{number} is enough")))
 }
 
+/// Dies instead of returning a number.
+#[job]
+async fn breaks() -> Result<u8> {
+    Err(JobError::fatal("broken"))
+}
+
 /// A workflow with a held step, number 2, whose parent is dead, and its queue.
 pub(crate) async fn hold(stage: &Stage) -> WorkflowId {
-    let worker = stage.worker().build().await.unwrap().start();
     let mut flow = Workflow::new("holds");
     let failing = flow.add(fails::step("broken"));
     flow.add(keeps::step(serde_json::json!(1)).after(&failing).hold_on_failure().named("held"));
+    run_until_held(stage, flow).await
+}
+
+/// The same, but the held step takes the output of its parent.
+pub(crate) async fn hold_without_output(stage: &Stage) -> WorkflowId {
+    let mut flow = Workflow::new("holds");
+    let failing = flow.add(breaks::step());
+    flow.add(second::step(failing.output()).hold_on_failure().named("held"));
+    run_until_held(stage, flow).await
+}
+
+async fn run_until_held(stage: &Stage, flow: Workflow) -> WorkflowId {
+    let worker = stage.worker().build().await.unwrap().start();
     let flow = flow.enqueue(&stage.client).await.unwrap();
     stage.until("exists (select from pgjobq.job_states where state = 'held')").await;
     worker.shutdown().await.unwrap();

@@ -1,9 +1,13 @@
 //! Lists are complete, also the long ones.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use pgjobq_web::{User, router};
+use serde_json::Value;
 
 use crate::browser::Browser;
+use crate::jobs::seed;
 use crate::stage::Stage;
 
 fn as_ada(stage: &Stage) -> Browser {
@@ -48,10 +52,7 @@ async fn action_is_offered_although_a_sample_saw_none_of_its_jobs() {
         stage.execute("select pgjobq.create_queue('q')").await;
         stage.execute("select pgjobq.enqueue('k', '{}', 'q') from generate_series(1, 10500)").await;
         let browser = as_ada(stage);
-        let list = browser.get("jobs?filter=attempts+%3E+2").await;
-        assert!(list.text().contains("perhaps some jobs"), "{}", list.text());
-        let link = list.attributes("href").into_iter().find(|link| link.starts_with("preview?action=cancel"));
-        let page = browser.get(&link.unwrap()).await;
+        let page = browser.get("preview?action=cancel&filter=attempts+%3E+2").await;
         assert!(page.text().contains("Cancel perhaps some jobs?"), "{}", page.text());
         assert!(page.body.contains("action=\"act\""), "{}", page.body);
         let none = browser.get("preview?action=requeue&filter=attempts+%3E+2").await;
@@ -91,6 +92,53 @@ async fn reason_of_a_cancel_is_shown_and_is_no_error() {
             (&job["cancelled_for"], &job["error"]),
             (&"a wrong recipient".into(), &serde_json::Value::Null)
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rare_job_is_found_behind_many_others() {
+    Stage::run(async |stage| {
+        let dead = seed(stage, "lorem").await.dead;
+        let others = "insert into pgjobq.finished
+            (created_at, finished_at, queue_id, attempt, failures, crashes, drop_on, shard, priority, retries, max_crashes,
+             id, outcome, kind, args)
+            select created_at, clock_timestamp(), queue_id, attempt, failures, crashes, drop_on, shard, priority, retries,
+                   max_crashes, gen_random_uuid(), outcome, 'other', args
+              from pgjobq.finished, generate_series(1, 25000) where kind = 'fails'";
+        stage.execute(others).await;
+        let filter = "filter=state+%3D+%27dead%27+and+kind+%3D+%27fails%27";
+        // The longest statement gives the page the longest time to look.
+        let app = router(&stage.client).statement_timeout(Duration::from_secs(30)).open_to_everyone();
+        let list = Browser::new(app).json(&format!("jobs?{filter}")).await;
+        assert_eq!((&list["jobs"][0]["id"], &list["next"]), (&dead.to_string().into(), &Value::Null));
+        assert_eq!((&list["matching"], &list["exact"]), (&1.into(), &true.into()), "it has seen all of them");
+        // A page that has less time says how far it has come, and the next one goes on from there.
+        let browser = Browser::new(router(&stage.client).open_to_everyone());
+        let mut path = format!("jobs?{filter}");
+        loop {
+            let page = browser.get(&path).await;
+            let links = page.attributes("href");
+            if links.contains(&format!("job?id={dead}")) {
+                break;
+            }
+            assert!(page.text().contains("0,000 that were looked at"), "{}", page.text());
+            path = links.into_iter().find(|link| link.contains("after=")).expect("it goes on");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_limit_and_kind_leads_to_its_jobs() {
+    Stage::run(async |stage| {
+        seed(stage, "lorem").await;
+        stage.client.queue("mail").concurrency(2).save().await.unwrap();
+        let browser = as_ada(stage);
+        let limits = browser.get("limits").await.attributes("href");
+        assert!(limits.contains(&"queue?name=mail".to_owned()), "{limits:?}");
+        let kinds = browser.get("kinds").await.attributes("href");
+        assert!(kinds.contains(&"jobs?filter=kind+%3D+%27fails%27".to_owned()), "{kinds:?}");
     })
     .await;
 }

@@ -9,6 +9,7 @@ mod stage; // A database for each test.
 // Promises.
 mod acting; // Each action does what it says, and is audited.
 mod assets; // The style sheet, the script and the icon.
+mod away; // A database that is away is named, and soon.
 mod closed; // A browser that closes the connection ends nothing that others wait for.
 mod cookies; // Forms stay good, and other sites have no part in them.
 mod costs; // The dashboard does not hurt the database.
@@ -30,3 +31,4 @@ mod schedules; // Schedules, their ticks, and actions on them.
 mod screens; // Each screen shows what is there.
 mod slow; // What takes long keeps nobody else waiting.
 mod streams; // Streams of events are bounded.
+mod timeline; // The timeline of a job is true.

@@ -75,6 +75,18 @@ fn every_word_of_every_action_is_tested() {
     assert_eq!(seen, actions.len(), "each word is sent once");
 }
 
+#[test]
+fn readme_lists_the_json_of_each_screen_and_action() {
+    let readme = include_str!("../../README.md");
+    for path in paths(include_str!("../../src/screens/mod.rs")) {
+        let path = format!("`api/{}`", path.trim_start_matches("api/"));
+        assert!(readme.contains(&path), "{path}");
+    }
+    for path in paths(include_str!("../../src/acts/mod.rs")) {
+        assert!(readme.contains(&format!("`{path}`")), "{path}");
+    }
+}
+
 #[tokio::test]
 async fn each_action_needs_its_permission() {
     Stage::run(async |stage| {

@@ -67,6 +67,8 @@ async fn json_has_what_the_page_shows() {
         let overview = browser.json("overview").await;
         assert_eq!((&overview["ready"], &overview["scheduled"]), (&1.into(), &1.into()));
         assert_eq!(browser.json("dead").await["groups"].as_array().unwrap().len(), 2);
+        let page = browser.get(&format!("workflow?id={}", seeds.workflow)).await.text();
+        assert!(page.contains("waits until the step before it has completed"), "the legend: {page}");
         let flow = browser.json(&format!("workflow?id={}", seeds.workflow)).await;
         assert_eq!((&flow["state"], &flow["graph"]["steps"][1]["state"]), (&"failed".into(), &"dead".into()));
     })
@@ -107,6 +109,13 @@ async fn missing_and_wrong_things_are_said() {
         }
         let json = browser.get("api/job?id=x").await;
         assert_eq!((json.status.as_u16(), json.header("content-type")), (400, "application/json"));
+        for path in ["api/jobs?filter=state+%3D+dead", "api/preview?action=cancel&filter=state+%3D+dead"] {
+            let answer = browser.get(path).await;
+            let json: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+            let error = json["error"].as_str().unwrap();
+            assert!(error.contains("wrong at column 9"), "{path}: {error}");
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+        }
     })
     .await;
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
 use futures_util::future::join_all;
 use pgjobq::filter::id;
 use pgjobq::observe::{Statement, TelemetryHook};
@@ -13,7 +14,7 @@ use pgjobq::{ActionId, Client, JobState};
 use pgjobq_web::{User, router};
 use tokio::time::timeout;
 
-use crate::browser::Browser;
+use crate::browser::{Answer, Browser};
 use crate::jobs::seed;
 use crate::stage::Stage;
 
@@ -91,6 +92,45 @@ async fn requeue_of_one_job_names_its_user() {
     .await;
 }
 
+/// The user whom a header names.
+async fn named(request: Parts) -> Result<User, StatusCode> {
+    let name = request.headers.get("user").map_or("ada", |name| name.to_str().unwrap());
+    Ok(User::administrator(name))
+}
+
+async fn get_as(browser: &Browser, user: &'static str, path: &'static str) -> Answer {
+    browser.send(Method::GET, path, &[("user", user)], "").await
+}
+
+#[tokio::test]
+async fn viewer_of_many_slow_screens_leaves_turns_to_others() {
+    Stage::run(async |stage| {
+        let pool =
+            PgPoolOptions::new().max_connections(20).connect_with(stage.options.clone()).await.unwrap();
+        let client = Client::new(pool.clone());
+        let browser = Browser::new(router(&client).statement_timeout(LONG).auth(named));
+        let mut other = stage.client.pool().begin().await.unwrap();
+        let lock = "lock table pgjobq.workflows in access exclusive mode";
+        pgjobq::sqlx::raw_sql(lock).execute(&mut *other).await.unwrap();
+        let slow = join_all((0..8).map(|_| get_as(&browser, "eve", "workflows")));
+        let waiting = "(select count(*) from pg_stat_activity
+                         where datname = current_database() and wait_event_type = 'Lock')";
+        let quick = async {
+            stage.until(&format!("{waiting} > 0")).await;
+            for path in ["audit", "kinds", "actions"] {
+                assert_eq!(get_as(&browser, "ada", path).await.status, StatusCode::OK, "{path}");
+            }
+            assert_eq!(stage.text(waiting).await, "1", "screens of one user at once");
+            other.rollback().await.unwrap();
+        };
+        let (slow, ()) = timeout(3 * LONG, async { tokio::join!(slow, quick) }).await.unwrap();
+        assert!(slow.iter().all(|page| page.status == StatusCode::OK));
+        client.close().await;
+        pool.close().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn slow_screens_keep_no_action_waiting() {
     Stage::run(async |stage| {
@@ -100,12 +140,13 @@ async fn slow_screens_keep_no_action_waiting() {
         let client = Client::new(pool.clone());
         let day = Duration::from_secs(86_400);
         let app = router(&client).statement_timeout(LONG).interval(day);
-        let browser = Browser::new(app.auth(async |_| Ok::<_, StatusCode>(User::administrator("ada"))));
+        let browser = Browser::new(app.auth(named));
         browser.get("overview").await;
         let mut other = stage.client.pool().begin().await.unwrap();
         let lock = "lock table pgjobq.workflows in access exclusive mode";
         pgjobq::sqlx::raw_sql(lock).execute(&mut *other).await.unwrap();
-        let slow = join_all((0..8).map(|_| browser.get("workflows")));
+        let users = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        let slow = join_all(users.map(|user| get_as(&browser, user, "workflows")));
         let quick = async {
             let waiting = "(select count(*) = 4 from pg_stat_activity
                              where datname = current_database() and wait_event_type = 'Lock')";

@@ -31,6 +31,12 @@ pub struct JobPage {
     pub next: Option<JobPlace>,
 }
 
+impl JobPage {
+    /// The number of jobs of a shard that a call looks at before it returns a page with fewer than were asked for. If such a page has a
+    /// [`next`](Self::next), at least so many were looked at.
+    pub const LOOKED_AT: u32 = 10_000;
+}
+
 /// The order of a list within each of its shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
@@ -170,7 +176,8 @@ impl Client {
     ) -> Result<JobPage, DatabaseError> {
         let shared = self.shared();
         let (from, most) = (from.map_or(START, |place| &place.0), most.clamp(1, MAX_PAGE) as i32);
-        let values: [&dyn Literal; 3] = [&selection, &from, &most];
+        let look_at = JobPage::LOOKED_AT as i32;
+        let values: [&dyn Literal; 4] = [&selection, &from, &most, &look_at];
         let statement = match order {
             Order::OldestFirst => &shared.sql.list_jobs,
             Order::NewestFirst => &shared.sql.list_newest,
