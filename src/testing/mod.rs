@@ -32,8 +32,10 @@
 //!
 //! # The database
 //!
-//! It is on the server of `DATABASE_URL`, if that is set; else on the throwaway server of [`dev::database`](crate::dev::database). It
-//! is a copy of a template, which takes some tens of milliseconds. A test that passes drops it. The database of a test that fails
+//! It is on the server of `DATABASE_URL`, if that is set; else on the throwaway server of [`dev::database`](crate::dev::database). If
+//! the former takes no connection, all tests of the program fail at once, except that one which is starting has two seconds.
+//!
+//! The database is a copy of a template, which takes some tens of milliseconds. A test that passes drops it. The database of a test that fails
 //! stays until the same test fails again, and the test prints its address. Its throwaway server runs until the next program that uses
 //! it ends. What killed tests leave is dropped by the next run.
 //!

@@ -8,6 +8,7 @@ mod error;
 mod inline;
 mod keeper;
 mod names;
+mod reach;
 mod rows;
 mod server;
 mod set_up;
