@@ -1,7 +1,7 @@
 //! Schedules that fire when the test says so.
 
 use pgjobq::testing::{FireError, TestQueue, assert_enqueued};
-use pgjobq::{NewSchedule, Overlap};
+use pgjobq::{NewSchedule, Overlap, ScheduleSource};
 
 use crate::jobs::{Ended, HOUR, log, nightly, note};
 
@@ -17,6 +17,20 @@ async fn each_call_fires_the_next_tick(pg: TestQueue) -> Ended {
     let between = second.duration_since(first).unwrap();
     assert!(between >= 23 * HOUR && between <= 25 * HOUR, "a day, also in spring and autumn: {between:?}");
     Ok(())
+}
+
+#[pgjobq::test]
+async fn schedules_in_the_code_exist_before_any_job_runs(pg: TestQueue) {
+    let schedules = pg.client().schedules();
+    let nightly_schedule = schedules.get(nightly::KIND).await.unwrap();
+    assert_eq!((&*nightly_schedule.kind, &nightly_schedule.source), (nightly::KIND, &ScheduleSource::Code));
+    assert!(nightly_schedule.next_at.is_some(), "{nightly_schedule}");
+    // The code under test pauses it, and a worker that starts does not undo that.
+    schedules.pause(nightly::KIND).await.unwrap();
+    assert!(matches!(pg.fire_schedule(nightly::KIND).await, Err(FireError::NeverFires(_))));
+    schedules.resume(nightly::KIND).await.unwrap();
+    pg.fire_schedule(nightly::KIND).await.unwrap();
+    assert_enqueued!(pg, nightly, count = 1);
 }
 
 #[pgjobq::test]
