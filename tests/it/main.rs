@@ -48,6 +48,7 @@ mod fleet; // Several workers share a queue.
 mod growing; // Steps that add steps to their workflow.
 mod job_outcomes; // Jobs that choose their outcome.
 mod judging; // Reaping of silent workers.
+mod killed_calls; // Calls of a person that die in the middle.
 mod killed_growth; // Connections that die while a step adds others.
 mod local_wake_ups; // Workers that their own process wakes.
 mod lost_leases; // Results of jobs whose lease seems lost.
