@@ -89,7 +89,7 @@ pub use crate::{assert_enqueued, assert_not_enqueued, enqueued};
 /// | `key = "tenant:42"`, `queue = "mail"`, `priority = Priority::High` | has this key, queue, or priority |
 /// | `delay = Duration::from_hours(1)` | was enqueued this long before it comes due, to the second |
 /// | `run_at = time` | comes due at this [`SystemTime`](std::time::SystemTime), to the second |
-/// | `count = 2`, `at_least = 2` | is one of exactly, or at least, so many; without it: at least one |
+/// | `count = 2`, `at_least = 2` | is one of exactly, or at least, this many; without it: at least one |
 ///
 /// The compiler checks names and types of arguments. The macro awaits, so it stands in an async function. A value that is compared is
 /// evaluated once, and may await.

@@ -46,7 +46,7 @@ async fn tick_obeys_its_schedule(pg: TestQueue) {
 }
 
 #[pgjobq::test]
-async fn job_of_a_tick_runs_with_the_next_drain_despite_jitter(pg: TestQueue) -> Ended {
+async fn next_drain_runs_the_job_of_a_jittered_tick(pg: TestQueue) -> Ended {
     let log = log(&pg);
     let schedules = pg.client().schedules();
     // A minute to start, after a tick that is up to a day away, and a jitter of a day.

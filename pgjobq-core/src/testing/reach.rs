@@ -1,6 +1,6 @@
 //! The first connection to the server of `DATABASE_URL`: a server that is not there fails each test at once.
 //!
-//! A pool tries again until its time is over, whatever the error is, and each test would wait for that.
+//! A pool tries again after any error until its time is over, and each test would wait for that.
 
 use std::sync::OnceLock;
 use std::time::Duration;
