@@ -126,7 +126,7 @@ const _: () = {
     > {
         let args = __decode(&context.stored(args))?;
         __returns::<()>();
-        __pgjobq::encode_output::<()>(tidy().await)
+        <() as __pgjobq::JobReturn>::encode(tidy().await)
     }
     const _: () = {
         use ::std::boxed::Box;
