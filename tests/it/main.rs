@@ -16,7 +16,7 @@ mod bystanders; // A job that runs costs the database nothing.
 mod calendar; // Partitions on every day of four years.
 mod callers; // Callers' transactions and ours.
 mod catalog; // The schema as a person sees it in psql.
-mod claim_times; // Claims stay fast beside many queues.
+mod claim_times; // Claims stay fast with a ticket far ahead.
 mod claims; // Claims are bounded, and one lane delays no other.
 mod growth; // No table grows without bound.
 mod invariants;
