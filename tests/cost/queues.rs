@@ -65,7 +65,7 @@ async fn claims(db: &Db) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn worker_of_a_thousand_queues_claims_only_in_the_busy_one() {
+async fn worker_of_a_thousand_queues_claims_in_the_busy_one() {
     let db = Db::new("queues_served").await;
     let mut admin = db.options.clone().database("postgres").connect().await.unwrap();
     run(&mut admin, "alter database queues_served set track_functions = 'pl'").await;
