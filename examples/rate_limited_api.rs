@@ -1,4 +1,4 @@
-//! A client of an API that allows so many calls a second: `cargo run --example rate_limited_api`
+//! A client of an API that limits the calls in a second: `cargo run --example rate_limited_api`
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

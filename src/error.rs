@@ -3,10 +3,10 @@
 use crate::filter::FilterError;
 use crate::{
     ActionError, AttributeIndexError, BuildError, CallError, ClientError, CompleteError, DatabaseError,
-    EnqueueAllError, EnqueueEachError, EnqueueError, HandleError, InvalidJobId, InvalidJobPlace, InvalidName,
-    InvalidRate, InvalidSchedule, InvalidSchema, LimitError, MigrateError, NotCompleted, OtherKind,
-    PauseError, QueueError, RequeueError, ResumeError, RetryError, ScheduleError, SetArgsError,
-    UnreadableArgs, WaitError, WorkerError, WorkflowError, WorkflowNotCompleted,
+    EnqueueAllError, EnqueueByKindError, EnqueueEachError, EnqueueError, GrowthError, HandleError,
+    InvalidJobId, InvalidJobPlace, InvalidName, InvalidRate, InvalidSchedule, InvalidSchema, LimitError,
+    MigrateError, NotCompleted, OtherKind, PauseError, QueueError, RequeueError, ResumeError, RetryError,
+    ScheduleError, SetArgsError, UnreadableArgs, WaitError, WorkerError, WorkflowError, WorkflowNotCompleted,
 };
 
 /// Any error of pgjobq: for a `main`, and for functions that only pass errors on.
@@ -63,8 +63,12 @@ pub enum Error {
     Enqueue(#[from] EnqueueError),
     /// Some of many jobs were not enqueued: from [`enqueue_all`](crate::enqueue_all).
     EnqueueAll(#[from] EnqueueAllError),
+    /// A job was not enqueued by the name of its kind: from [`JobKind::enqueue`](crate::JobKind::enqueue).
+    EnqueueByKind(#[from] EnqueueByKindError),
     /// A text is no filter: from parsing a [`Filter`](crate::filter::Filter).
     Filter(#[from] FilterError),
+    /// A job cannot add steps to a workflow: from [`JobContext::workflow`](crate::JobContext::workflow).
+    Growth(#[from] GrowthError),
     /// A call on a [`Job`](crate::Job) or a [`JobHandle`](crate::JobHandle) failed.
     Handle(#[from] HandleError),
     /// A text is no job's id: from parsing a [`JobId`](crate::JobId).

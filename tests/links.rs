@@ -1,6 +1,7 @@
 //! Tests that the files and log lines that the documents name exist.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -72,6 +73,38 @@ fn sources(folder: &Path) -> String {
         }
     }
     text
+}
+
+/// The names in a text that end with `Error`.
+fn errors(text: &str) -> BTreeSet<&str> {
+    let names = text.split(|c: char| !c.is_alphanumeric());
+    names.filter(|name| name.ends_with("Error") && !["Error", "JobError"].contains(name)).collect()
+}
+
+#[test]
+fn table_of_errors_has_all_of_them() {
+    let read = |path| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let (facade, kit, any, guide) = (
+        read("src/lib.rs"),
+        read("src/testing/mod.rs"),
+        read("src/error.rs"),
+        read("src/guide/waiting_for_results.md"),
+    );
+    let exports = [&facade, &kit].into_iter().flat_map(|file| file.split("\npub use ").skip(1));
+    let exported: BTreeSet<_> = exports.flat_map(|rest| errors(rest.split(';').next().unwrap())).collect();
+    // Those that `pgjobq::Error` can be, which are also of modules, and have other names.
+    let sources = any.split("(#[from] ").skip(1).filter_map(|rest| rest.split(')').next());
+    let sources: BTreeSet<_> = sources.filter(|path| *path != "sqlx::Error").collect();
+    let types = exported.into_iter().chain(sources.into_iter().map(|path| path.rsplit(':').next().unwrap()));
+    let types: BTreeSet<_> = types.collect();
+    assert!(types.len() >= 40, "{types:?}");
+
+    let (_, table) = guide.split_once("# Which error means what").unwrap();
+    let words: BTreeSet<_> = table.split(|c: char| !c.is_alphanumeric()).collect();
+    let missing: Vec<_> = types.iter().filter(|name| !words.contains(*name)).collect();
+    assert!(missing.is_empty(), "the table of errors in the guide lacks {missing:?}");
+    let unknown: Vec<_> = errors(table).into_iter().filter(|name| !types.contains(name)).collect();
+    assert!(unknown.is_empty(), "the table of errors in the guide has {unknown:?}, which are not exported");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 -- The schedules that the code of live workers declares. A program records the definitions when it builds its
 -- worker, and the worker's row has their digests. Each look of a worker then lets the rows of `schedules`
--- follow, so it does not matter who came or left, in which order, or whether anybody was told.
+-- follow, in whatever order workers come and leave, and also if a notification is lost.
 
 -- Records definitions: an array of objects with `name`, `digest`, `definition`, and `last`, the last tick of
 -- one that ends, in microseconds since 1970. The time at which one is first seen stays, so a worker of an
@@ -28,8 +28,9 @@ end $$;
 comment on function pgjobq.record_schedules is 'Internal. Records the schedules that a program''s code has.';
 
 -- The definitions that live workers declare: of each schedule the one that was first seen last. A worker
--- whose lease is over counts until its row is removed, because it may only be slow; unless `p_surely`.
-create or replace function pgjobq.declared_schedules(p_surely boolean default false)
+-- whose lease is over counts until its row is removed, because it may only be slow. With `p_within_lease` it
+-- does not count.
+create or replace function pgjobq.declared_schedules(p_within_lease boolean default false)
 returns table (schedule text, digest text, definition jsonb) language plpgsql stable
     set search_path = pg_catalog, pg_temp as $$
 begin
@@ -38,7 +39,7 @@ begin
       from pgjobq.schedule_declarations d
      where d.digest in (select unnest(w.schedules) from pgjobq.workers w
                          where w.shard = 0
-                           and (not p_surely or w.seen_at > clock_timestamp() - w.lease))
+                           and (not p_within_lease or w.seen_at > clock_timestamp() - w.lease))
      order by d.schedule, d.first_seen desc, d.digest;
 end $$;
 

@@ -39,10 +39,10 @@ end $$;
 
 comment on function pgjobq.look_at_schedules is 'Internal. Returns the schedules that are due.';
 
--- Fires ticks of a schedule, if nobody has done so or changed it since the look: enqueues a job for each, and
--- moves it on to its next tick. `p_missed` is the last tick that nobody will fire, and `p_why` says why.
--- Times are microseconds since 1970. `fired` is the number of jobs, null if others were faster; `missed` says
--- of the last tick that was fired without a job why it has none.
+-- Fires ticks of a schedule, if no other session has fired or changed it since the look: enqueues a job for
+-- each, and moves it on to its next tick. `p_missed` is the last tick that will never be fired, and `p_why`
+-- says why. Times are microseconds since 1970. `fired` is the number of jobs, null if others were faster;
+-- `missed` says of the last tick that was fired without a job why it has none.
 --
 -- An enqueue waits for a transaction that holds its unique key. A long wait is an error, so that the worker
 -- fires other schedules and then tries this one again.
@@ -134,7 +134,7 @@ comment on function pgjobq.is_live is 'Internal. Whether a job has not ended.';
 
 -- Enqueues the job of a tick, or answers why it cannot be. What the definition does not say follows from what
 -- programs have recorded of the kind, as with `enqueue`. An error that will pass is raised, so that the tick
--- is tried again; any other would return with each try, and stop the schedule for ever.
+-- is tried again; any other would return with each try, and the schedule would never fire again.
 create or replace function pgjobq.enqueue_tick(
     p_schedule text, p_definition jsonb, p_tick timestamptz, out job uuid, out problem text)
 language plpgsql set search_path = pg_catalog, pg_temp as $$

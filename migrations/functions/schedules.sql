@@ -3,7 +3,8 @@
 
 -- Sets the definition of a schedule, which wins over the one of the code. `p_last` is its last tick, if it
 -- ends, in microseconds since 1970. Returns whether that changed anything: setting the same definition again
--- moves no tick, and is no error after its last one.
+-- moves no tick, and is no error after its last one. Under the name of a schedule in the code it must have
+-- jobs of the same kind: another kind would silently replace the jobs of the code.
 create or replace function pgjobq.upsert_schedule(
     p_name text, p_definition jsonb, p_last bigint default null)
 returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -14,6 +15,12 @@ begin
         return false;
     elsif p_last < pgjobq.micros(v_now) then
         raise exception 'the schedule has no tick from now on' using errcode = 'PJ020';
+    elsif exists (select from pgjobq.schedules s
+                   where s.name = p_name and s.stopped_at is null
+                     and s.code #>> '{job,kind}' <> p_definition #>> '{job,kind}')
+    then
+        raise exception 'the schedule % is in the code, for jobs of another kind', quote_literal(p_name)
+            using errcode = 'PJ023';
     elsif not exists (select from pgjobq.queues q where q.name = p_definition #>> '{job,queue}'
                                                     and q.deleted_at is null)
           and p_definition #>> '{job,queue}' is not null
@@ -37,10 +44,10 @@ end $$;
 comment on function pgjobq.upsert_schedule is 'Internal. Sets the definition of a schedule.';
 
 -- A schedule whose definition changes. Its ticks have passed up to the change, unless one has come due within
--- the last minute and nobody has fired it yet: that one belongs to the new definition, if it has it as well.
--- Otherwise a change of anything else in the moment of a tick would lose it. While no worker has seen the
--- change before, nobody knows if a tick has come due, and what that one has kept stays. A schedule that had
--- stopped for longer has no ticks from before.
+-- the last minute and no worker has fired it yet: that one belongs to the new definition, if it has it as
+-- well. Otherwise a change of anything else in the moment of a tick would lose it. While no worker has seen
+-- the change before, nobody knows if a tick has come due, and what that one has kept stays. A schedule that
+-- had stopped for longer has no ticks from before.
 create or replace function pgjobq.changed_schedule(s pgjobq.schedules, p_now timestamptz)
 returns pgjobq.schedules language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -77,7 +84,8 @@ begin
     if s.name is null then
         return false;
     end if;
-    v_is_declared := exists (select from pgjobq.declared_schedules(true) d where d.schedule = s.name);
+    v_is_declared := exists (select from pgjobq.declared_schedules(p_within_lease => true) d
+                              where d.schedule = s.name);
     if v_is_declared and s.stored is null then
         raise exception 'the schedule % is in the code of running workers', quote_literal(s.name)
             using errcode = 'PJ021', hint = format('Pause it: select pgjobq.pause_schedule(%L);', s.name);
@@ -177,7 +185,7 @@ begin
       from pgjobq.schedules s
            cross join lateral (select coalesce(s.stored, s.code) as definition) d
            left join pgjobq.kinds k on k.kind = s.kind
-           left join pgjobq.declared_schedules(true) c on c.schedule = s.name
+           left join pgjobq.declared_schedules(p_within_lease => true) c on c.schedule = s.name
      where (p_name is null or s.name = p_name) and (p_after is null or s.name > p_after)
      order by s.name limit p_most;
 end $$;

@@ -167,7 +167,7 @@ impl From<ScheduleError> for Failure {
                 error.into()
             }
             ScheduleError::Unknown(name) => {
-                let instead = "`pgjobq schedules` lists all of them";
+                let instead = "`pgjobq schedules` lists all of them; one in code appears when a worker that has it starts";
                 Self::NotFound(format!("there is no schedule `{name}`: {instead}"))
             }
             ScheduleError::InCode(name) => Self::Refused(format!(

@@ -387,7 +387,7 @@ fn checked_shards(shards: u16) -> Result<i16, ClientError> {
 
 /// Parses the address of a database. sqlx takes any scheme for its own, and `localhost:5432` for an address of the scheme
 /// `localhost`.
-fn parse_address(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
+pub(crate) fn parse_address(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return url.parse();
     }

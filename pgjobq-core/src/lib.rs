@@ -148,7 +148,7 @@ pub mod __private {
     pub use crate::job::attribute::Attribute;
     pub use crate::job::computed::{ComputedFrom, Key, UniqueValue, Weight, unique_by, unique_by_all};
     pub use crate::job::descriptor::JobDescriptor;
-    pub use crate::job::job_return::{JobReturn, NoResult, StoredResult, Unkept, encode_output};
+    pub use crate::job::job_return::{JobReturn, NoResult, StoredResult, Unkept};
     pub use crate::job::shape::ArgumentShape;
     #[cfg(feature = "testing")]
     pub use crate::job::shape::trace;

@@ -218,10 +218,9 @@ const _: () = {
         __pgjobq::JobError,
     > {
         let args = __decode(&context.stored(args))?;
-        __returns::<Outcome>();
-        __pgjobq::encode_output::<
-            Outcome,
-        >(r#charge(args.r#type, args.size, args.note).await)
+        <Outcome as __pgjobq::JobReturn>::encode(
+            r#charge(args.r#type, args.size, args.note).await,
+        )
     }
     const _: () = {
         use ::std::boxed::Box;
@@ -255,7 +254,6 @@ const _: () = {
         {}, batch : ::core::option::Option::None, states : & [], module :
         ::core::module_path!(), file : ::core::file!(), line : ::core::line!(), }
     }
-    fn __returns<R: __pgjobq::JobReturn>() {}
     async fn __call<T: __pgjobq::StoredResult>(
         job: __pgjobq::NewJob<T>,
         client: &__pgjobq::Client,

@@ -216,7 +216,9 @@ const _: () = {
     > {
         let args = __decode(&context.stored(args))?;
         __returns::<()>();
-        __pgjobq::encode_output::<()>(import(args.tenant, args.region, args.pages).await)
+        <() as __pgjobq::JobReturn>::encode(
+            import(args.tenant, args.region, args.pages).await,
+        )
     }
     const _: () = {
         use ::std::boxed::Box;

@@ -156,7 +156,6 @@ const _: () = {
         batch: __pgjobq::Batch<Document>,
     ) -> ::core::result::Result<(), __pgjobq::JobError> {
         let _ = &context;
-        __returns::<BatchResult>();
         __pgjobq::JobReturn::into_result(
             index(batch, <State<Engine> as __pgjobq::HandedIn>::of(&context)?).await,
         )
@@ -191,7 +190,6 @@ const _: () = {
         Engine > ()], module : ::core::module_path!(), file : ::core::file!(), line :
         ::core::line!(), }
     }
-    fn __returns<R: __pgjobq::JobReturn>() {}
     async fn __call<T: __pgjobq::StoredResult>(
         job: __pgjobq::NewJob<T>,
         client: &__pgjobq::Client,

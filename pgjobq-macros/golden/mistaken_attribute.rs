@@ -137,7 +137,7 @@ const _: () = {
     > {
         let args = __decode(&context.stored(args))?;
         __returns::<()>();
-        __pgjobq::encode_output::<()>(send(args.user).await)
+        <() as __pgjobq::JobReturn>::encode(send(args.user).await)
     }
     const _: () = {
         use ::std::boxed::Box;

@@ -174,9 +174,9 @@ const _: () = {
     > {
         let args = __decode(&context.stored(args))?;
         __returns::<()>();
-        __pgjobq::encode_output::<
-            (),
-        >(send_mail(args.to, <JobContext as __pgjobq::HandedIn>::of(&context)?).await)
+        <() as __pgjobq::JobReturn>::encode(
+            send_mail(args.to, <JobContext as __pgjobq::HandedIn>::of(&context)?).await,
+        )
     }
     const _: () = {
         use ::std::boxed::Box;

@@ -167,9 +167,10 @@ const _: () = {
     > {
         let args = __decode(&context.stored(args))?;
         __returns::<Result<Thumbnail, ImageError>>();
-        __pgjobq::encode_output::<
-            Result<Thumbnail, ImageError>,
-        >(
+        <Result<
+            Thumbnail,
+            ImageError,
+        > as __pgjobq::JobReturn>::encode(
             thumbnail(
                     args.image_id,
                     <JobContext as __pgjobq::HandedIn>::of(&context)?,

@@ -119,7 +119,7 @@ const _: () = {
     > {
         let args = __decode(&context.stored(args))?;
         __returns::<()>();
-        __pgjobq::encode_output::<()>(tick().await)
+        <() as __pgjobq::JobReturn>::encode(tick().await)
     }
     const _: () = {
         use ::std::boxed::Box;

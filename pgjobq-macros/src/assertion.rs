@@ -54,7 +54,7 @@ fn expand(tokens: TokenStream, is_none: bool) -> TokenStream {
 }
 
 impl Assertion {
-    /// Refuses a number of jobs where none is meant.
+    /// Rejects a number of jobs in an assertion that takes none.
     fn without_count(self) -> syn::Result<Self> {
         for part in &self.parts {
             if let Part::Option(name, _) = part

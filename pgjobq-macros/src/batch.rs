@@ -89,7 +89,7 @@ pub(crate) fn handlers(
     let returned = &job.returned.ty;
     let function = moved(name, returned.span());
     let called = quote_spanned!(at(returned.span())=> #function(#(#passed),*).await);
-    let confirmed = quote_spanned!(at(returned.span())=> __returns::<#returned>());
+    let confirmed = job.returned.confirmed();
     let result = format_ident!("__Result", span = at(returned.span()));
     let implementations = implementations(job);
     quote_spanned! {at(name.span())=>
@@ -109,7 +109,7 @@ pub(crate) fn handlers(
             #local: __pgjobq::Batch<#item>,
         ) -> ::core::result::Result<(), __pgjobq::JobError> {
             let _ = &#context;
-            #confirmed;
+            #confirmed
             __pgjobq::JobReturn::into_result(#called)
         }
 

@@ -25,6 +25,11 @@ pub(crate) fn constructors(job: &Job) -> TokenStream {
     );
     let about_handle = format!("Returns the handle of the `{title}` job with this id.");
     let (new_job, new_step) = (new_job(job), new_step(job));
+    let new_schedule = quote_spanned! {value.span()=>
+        __pgjobq::NewSchedule {
+            __pgjobq::NewSchedule::new(#text, Self::job(#(#names),*))
+        }
+    };
     let handle = quote_spanned! {value.span()=>
         __pgjobq::JobHandle<#value> {
             __pgjobq::JobHandle::from_id(::core::convert::Into::into(#id), Self::KIND, &__POLICY)
@@ -44,9 +49,7 @@ pub(crate) fn constructors(job: &Job) -> TokenStream {
         pub fn schedule(
             #text: impl ::core::convert::Into<::std::string::String>,
             #parameters
-        ) -> __pgjobq::NewSchedule {
-            __pgjobq::NewSchedule::new(#text, Self::job(#(#names),*))
-        }
+        ) -> #new_schedule
 
         #[doc = #about_handle]
         #[must_use]

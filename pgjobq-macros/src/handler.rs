@@ -83,24 +83,25 @@ fn implementation(job: &Job) -> TokenStream {
     let returned = &job.returned.ty;
     let function = moved(name, returned.span());
     let called = quote_spanned!(at(returned.span())=> #function(#(#passed),*).await);
-    let confirmed = quote_spanned!(at(returned.span())=> __returns::<#returned>());
+    let output = quote_spanned!(returned.span()=> <#returned as __pgjobq::JobReturn>::encode(#called));
     let (begun, encoded) = if job.is_transactional() {
         let begun = quote!(let mut #tx = #context.begin().await?;);
         let encoded = quote!({
-            let returned = #called;
-            __pgjobq::finish_transactional::<#returned>(&#context, #tx, returned).await
+            let output = #output;
+            __pgjobq::finish_transactional(&#context, #tx, output).await
         });
         (Some(begun), encoded)
     } else {
-        (None, quote!(__pgjobq::encode_output::<#returned>(#called)))
+        (None, output)
     };
+    let confirmed = job.returned.confirmed();
     quote_spanned! {at(name.span())=>
         async fn __run(
             #context: __pgjobq::JobContext,
             #args: &__pgjobq::serde_json::value::RawValue,
         ) -> ::core::result::Result<::std::boxed::Box<__pgjobq::serde_json::value::RawValue>, __pgjobq::JobError> {
             let #args = __decode(&#context.stored(#args))?;
-            #confirmed;
+            #confirmed
             #begun
             #encoded
         }
@@ -179,7 +180,11 @@ fn registration(job: &Job) -> TokenStream {
 
 /// Checks that only the compiler can make: bounds on functions that are called with the user's types.
 fn checks(job: &Job) -> TokenStream {
-    let written = job.returned.value.as_ref().map(|value| quote!(<Value = #value>));
+    let returns = job.returned.value.as_ref().map(|value| {
+        quote! {
+            fn __returns<R: __pgjobq::JobReturn<Value = #value>>() {}
+        }
+    });
     let unkept = job.keys.keeps_nothing.as_ref().map(|retain| {
         let (value, unkept) = (job.value(), format_ident!("__Value", span = at(retain.span())));
         quote_spanned! {at(retain.span())=>
@@ -189,7 +194,7 @@ fn checks(job: &Job) -> TokenStream {
         }
     });
     quote! {
-        fn __returns<R: __pgjobq::JobReturn #written>() {}
+        #returns
 
         async fn __call<T: __pgjobq::StoredResult>(
             job: __pgjobq::NewJob<T>,

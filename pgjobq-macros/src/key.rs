@@ -302,7 +302,8 @@ pub(crate) const KEYS: &[Key] = &[
         set: |keys, entry| {
             let zone = value::text(entry)?;
             schedule::time_zone(&zone)?;
-            keys.schedule_option(quote!(.timezone(#zone)))
+            keys.timezone = Some(zone);
+            Ok(())
         },
     },
     Key {

@@ -1,8 +1,12 @@
 //! The return type of a job function.
 
+use proc_macro2::TokenStream;
+use quote::quote_spanned;
+use syn::spanned::Spanned;
 use syn::{ReturnType, Signature, Type, TypeParamBound};
 
 use crate::diagnostics::Diagnostics;
+use crate::hygiene::at;
 use crate::types::{future_output, last_segment, shown, surely_no_result, type_arguments};
 use crate::{owned, usage};
 
@@ -47,6 +51,13 @@ impl Returned {
             diagnostics.error(error, message);
         }
         Self { ty: (**ty).clone(), value: value.cloned() }
+    }
+
+    /// Confirms that a type that is written as `Result<T, …>` has the value `T`. Of any other type the compiler reports elsewhere that
+    /// it is no result, and once is enough.
+    pub(crate) fn confirmed(&self) -> Option<TokenStream> {
+        let ty = &self.ty;
+        self.value.is_some().then(|| quote_spanned!(at(ty.span())=> __returns::<#ty>();))
     }
 }
 

@@ -8,7 +8,8 @@ use syn::punctuated::Punctuated;
 use syn::{Error, Ident, LitStr, Result, Token, bracketed, token};
 
 use crate::parse::Entry;
-use crate::schedule_text::{syntax, zones};
+use crate::schedule_text::syntax::{self, Syntax};
+use crate::schedule_text::zones;
 use crate::value::{self, misfit};
 use crate::{instant, names};
 
@@ -17,6 +18,13 @@ pub(crate) struct Schedule {
     /// Its name among those of the job, if there are several.
     pub(crate) name: Option<Ident>,
     pub(crate) text: LitStr,
+}
+
+impl Schedule {
+    /// Returns whether it is an interval, and no pattern.
+    pub(crate) fn is_interval(&self) -> bool {
+        matches!(syntax::read(&self.text.value()), Ok(Syntax::Every(_)))
+    }
 }
 
 /// Reads one text, or several with names, in brackets. The error names every wrong one.

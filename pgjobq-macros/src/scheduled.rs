@@ -42,16 +42,29 @@ impl Job {
         if self.keys.schedules.is_empty() {
             return; // Its mistake is reported.
         }
+        self.check_zone(diagnostics);
         let (kind, options) = (self.kind(), &self.keys.schedule_options);
-        let declared = self.keys.schedules.iter().map(|Schedule { name: own, text }| {
+        let declared = self.keys.schedules.iter().map(|schedule| {
+            let Schedule { name: own, text } = schedule;
+            let zone = self.keys.timezone.as_ref().filter(|_| !schedule.is_interval());
+            let zone = zone.map(|zone| quote!(.timezone(#zone)));
             let name = own.as_ref().map_or_else(|| kind.clone(), |own| format!("{kind}/{}", own.unraw()));
             if let (Some(own), None, Some(mistake)) = (own, names::mistake(&kind), names::mistake(&name)) {
                 diagnostics.error(own, format!("the schedule is named `{name}`: {mistake}"));
             }
-            quote_spanned!(text.span()=> __pgjobq::DeclaredSchedule::new(#name, #text) #(#options)*)
+            quote_spanned!(text.span()=> __pgjobq::DeclaredSchedule::new(#name, #text) #zone #(#options)*)
         });
         let declared = quote!(.schedules(const { &[#(#declared),*] }));
         self.keys.policy.push(declared);
+    }
+
+    /// Rejects a time zone of which no schedule has a use. Beside patterns, an interval has none.
+    fn check_zone(&self, diagnostics: &mut Diagnostics) {
+        let Some(zone) = &self.keys.timezone else { return };
+        if self.keys.schedules.iter().all(Schedule::is_interval) {
+            let message = "an interval has no time zone: leave out `timezone`, or write a cron pattern, such as `*/10 * * * *`";
+            diagnostics.error(zone, message);
+        }
     }
 
     /// Rejects the job of a tick that would have to cancel the holder of its own unique key.

@@ -34,9 +34,11 @@ pub(crate) struct Settings {
     /// The burst, and its number.
     pub(crate) burst: Option<(TokenStream, u32)>,
     pub(crate) schedules: Vec<Schedule>,
+    /// The time zone of the patterns among them.
+    pub(crate) timezone: Option<LitStr>,
     /// The constant of `Overlap`, if it is given.
     pub(crate) overlap: Option<Ident>,
-    /// Calls that change each of the schedules, such as `.timezone("Europe/Berlin")`.
+    /// Calls that change each of the schedules, such as `.missed(Missed::RunOnce)`.
     pub(crate) schedule_options: Vec<TokenStream>,
     /// The path of pgjobq.
     pub(crate) facade: Option<Path>,

@@ -103,6 +103,13 @@ fn job_with_a_batch_expands() {
 }
 
 #[test]
+fn job_with_schedules_expands() {
+    let schedules =
+        quote!(schedule = [often = "every 10m", nightly = "30 3 * * *"], timezone = "Europe/Berlin");
+    check("tidy", schedules, quote! { async fn tidy() {} });
+}
+
+#[test]
 fn rate_is_a_number_per_unit() {
     let rate = |text| rate::parse(text).map(|rate| (rate.count, rate.window.as_secs()));
     assert_eq!(rate("100 per minute"), Some((100, 60)));

@@ -32,8 +32,10 @@
 //!
 //! # The database
 //!
-//! It is on the server of `DATABASE_URL`, if that is set; else on the throwaway server of [`dev::database`](crate::dev::database). It
-//! is a copy of a template, which takes some tens of milliseconds. A test that passes drops it. The database of a test that fails
+//! It is on the server of `DATABASE_URL`, if that is set; else on the throwaway server of [`dev::database`](crate::dev::database). If
+//! the former takes no connection, all tests of the program fail at once, except that one which is starting has two seconds.
+//!
+//! The database is a copy of a template, which takes some tens of milliseconds. A test that passes drops it. The database of a test that fails
 //! stays until the same test fails again, and the test prints its address. Its throwaway server runs until the next program that uses
 //! it ends. What killed tests leave is dropped by the next run.
 //!
@@ -87,7 +89,7 @@ pub use crate::{assert_enqueued, assert_not_enqueued, enqueued};
 /// | `key = "tenant:42"`, `queue = "mail"`, `priority = Priority::High` | has this key, queue, or priority |
 /// | `delay = Duration::from_hours(1)` | was enqueued this long before it comes due, to the second |
 /// | `run_at = time` | comes due at this [`SystemTime`](std::time::SystemTime), to the second |
-/// | `count = 2`, `at_least = 2` | is one of exactly, or at least, so many; without it: at least one |
+/// | `count = 2`, `at_least = 2` | is one of exactly, or at least, this many; without it: at least one |
 ///
 /// The compiler checks names and types of arguments. The macro awaits, so it stands in an async function. A value that is compared is
 /// evaluated once, and may await.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pgjobq_core::testing::TestDatabase;
+use pgjobq_core::testing::{TestDatabase, insert_schedules};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tokio::sync::MutexGuard;
@@ -45,7 +45,7 @@ pub(super) struct Inner {
 }
 
 impl TestQueue {
-    /// Opens a database of the test kit, and records the job functions of this program in it.
+    /// Opens a database of the test kit, and records the job functions and schedules of this program in it.
     pub(super) async fn open(database: &TestDatabase) -> Result<Self, crate::MigrateError> {
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS);
         let pool = pool.connect_lazy_with(database.options().clone());
@@ -53,6 +53,7 @@ impl TestQueue {
         let client = Client::builder(pool.clone()).observer(ends.observer());
         let client = client.build().expect("the default schema is a valid name");
         client.migrate().await?;
+        insert_schedules(&client).await?;
         let (faults, runner) = (Faults::default(), tokio::sync::Mutex::default());
         let settings = Mutex::new(Settings::default());
         let inner = Inner {

@@ -22,6 +22,7 @@ mod pauses; // A claim beside pauses.
 mod permits; // A look beside jobs that wait for a permit.
 mod plain; // An enqueue of jobs without limits.
 mod plans; // Every hot statement in every state of the statistics.
+mod queues; // One queue beside a thousand.
 mod rates; // A claim beside jobs that a rate holds back.
 mod replans; // An enqueue is planned once in a session.
 mod shards; // The rules that let the tables be distributed.

@@ -78,7 +78,7 @@ impl Drop for Process {
     }
 }
 
-/// Waits until so many orders were charged.
+/// Waits until this many orders were charged.
 async fn charged(db: &TestDb, orders: i64) {
     db.until(&format!("(select count(distinct number) from charged) >= {orders}")).await;
 }

@@ -16,7 +16,7 @@ mod bystanders; // A job that runs costs the database nothing.
 mod calendar; // Partitions on every day of four years.
 mod callers; // Callers' transactions and ours.
 mod catalog; // The schema as a person sees it in psql.
-mod claim_times; // Claims stay fast beside many queues.
+mod claim_times; // Claims stay fast with a ticket far ahead.
 mod claims; // Claims are bounded, and one lane delays no other.
 mod growth; // No table grows without bound.
 mod invariants;
@@ -48,6 +48,7 @@ mod fleet; // Several workers share a queue.
 mod growing; // Steps that add steps to their workflow.
 mod job_outcomes; // Jobs that choose their outcome.
 mod judging; // Reaping of silent workers.
+mod killed_calls; // Calls of a person that die in the middle.
 mod killed_growth; // Connections that die while a step adds others.
 mod local_wake_ups; // Workers that their own process wakes.
 mod lost_leases; // Results of jobs whose lease seems lost.

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use pgjobq::sqlx::{self, ConnectOptions, PgPool, postgres::PgConnectOptions};
 use pgjobq::testing::__private::{SetUp, Test, run};
@@ -158,6 +159,35 @@ async fn kept_database_outlives_the_program() {
     assert!(alone("databases::databases_of_two_tests_differ").status.success());
     assert!(notes(url).await.is_none(), "the next program has stopped the server");
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn unreachable_server_fails_all_tests_at_once() {
+    let mut program = this_program(&["--test-threads=1", "databases::set_up_"]);
+    let started = Instant::now();
+    let failed = program.env("DATABASE_URL", "postgres://kit:s3cret@127.0.0.1:1/app").output().unwrap();
+    let said = String::from_utf8(failed.stdout).unwrap();
+    assert_eq!(
+        said.matches("the server of DATABASE_URL, 127.0.0.1:1, takes no connection: ").count(),
+        3,
+        "{said}"
+    );
+    assert!(!said.contains("s3cret"), "{said}");
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "no pool waits in any of them: {:?}",
+        started.elapsed()
+    );
+}
+
+#[test]
+fn malformed_address_of_a_server_names_its_variable() {
+    let mut program = this_program(&["databases::set_up_prepares"]);
+    let failed = program.env("DATABASE_URL", "kit:s3cret@localhost/app").output().unwrap();
+    let said = String::from_utf8(failed.stdout).unwrap();
+    let expected =
+        "DATABASE_URL is not like postgres://user:password@host/name: it does not begin with postgres://";
+    assert!(said.contains(expected) && !said.contains("s3cret"), "{said}");
 }
 
 #[test]

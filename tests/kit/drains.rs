@@ -1,4 +1,4 @@
-//! Jobs that run when the test says so, as they would with a worker.
+//! Jobs that run within a drain, as they would with a worker.
 
 use std::task::Poll;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Schedules that fire when the test says so.
 
 use pgjobq::testing::{FireError, TestQueue, assert_enqueued};
-use pgjobq::{NewSchedule, Overlap};
+use pgjobq::{NewSchedule, Overlap, ScheduleSource};
 
 use crate::jobs::{Ended, HOUR, log, nightly, note};
 
@@ -20,6 +20,20 @@ async fn each_call_fires_the_next_tick(pg: TestQueue) -> Ended {
 }
 
 #[pgjobq::test]
+async fn schedules_in_the_code_exist_before_any_job_runs(pg: TestQueue) {
+    let schedules = pg.client().schedules();
+    let nightly_schedule = schedules.get(nightly::KIND).await.unwrap();
+    assert_eq!((&*nightly_schedule.kind, &nightly_schedule.source), (nightly::KIND, &ScheduleSource::Code));
+    assert!(nightly_schedule.next_at.is_some(), "{nightly_schedule}");
+    // The code under test pauses it, and a worker that starts does not undo that.
+    schedules.pause(nightly::KIND).await.unwrap();
+    assert!(matches!(pg.fire_schedule(nightly::KIND).await, Err(FireError::NeverFires(_))));
+    schedules.resume(nightly::KIND).await.unwrap();
+    pg.fire_schedule(nightly::KIND).await.unwrap();
+    assert_enqueued!(pg, nightly, count = 1);
+}
+
+#[pgjobq::test]
 async fn tick_obeys_its_schedule(pg: TestQueue) {
     let schedules = pg.client().schedules();
     let skips = note::schedule("every 1h", "a".to_owned()).overlap(Overlap::Skip);
@@ -32,7 +46,7 @@ async fn tick_obeys_its_schedule(pg: TestQueue) {
 }
 
 #[pgjobq::test]
-async fn job_of_a_tick_runs_with_the_next_drain_despite_jitter(pg: TestQueue) -> Ended {
+async fn next_drain_runs_the_job_of_a_jittered_tick(pg: TestQueue) -> Ended {
     let log = log(&pg);
     let schedules = pg.client().schedules();
     // A minute to start, after a tick that is up to a day away, and a jitter of a day.

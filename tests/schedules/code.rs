@@ -66,14 +66,18 @@ async fn stored_definition_wins_until_it_is_removed(db: TestDb) {
     let refused = schedules.remove("yearly").await.unwrap_err();
     assert!(matches!(&refused, ScheduleError::InCode(name) if name == "yearly"), "{refused}");
 
-    schedules.upsert("yearly", note::schedule("* * * * * *", 5)).await.unwrap();
-    db.until(&format!("exists (select from {JOBS} where schedule = 'yearly' and args = '{{\"n\": 5}}')"))
-        .await;
+    let other = schedules.upsert("yearly", note::schedule("* * * * * *", 5)).await.unwrap_err();
+    assert!(matches!(&other, ScheduleError::OtherKind { name, kind: "note" } if name == "yearly"), "{other}");
+    schedules.upsert("yearly", yearly::schedule("* * * * * *")).await.unwrap();
+    db.until("exists (select from pgjobq.ticks where schedule = 'yearly' and job is not null)").await;
     // A worker that starts does not undo it.
     let another = db.worker().build().await.unwrap().start();
     db.until("(select count(*) = 2 and bool_and(beats > 1) from pgjobq.workers)").await;
     let stored = schedules.get("yearly").await.unwrap();
-    assert!(matches!(&stored.source, ScheduleSource::Stored { .. }) && stored.kind == note::KIND, "{stored}");
+    assert!(
+        matches!(&stored.source, ScheduleSource::Stored { .. }) && stored.text == "* * * * * *",
+        "{stored}"
+    );
 
     schedules.remove("yearly").await.unwrap();
     let schedule = schedules.get("yearly").await.unwrap();
@@ -244,6 +248,23 @@ async fn schedule_of_a_deleted_job_function_can_be_removed(db: TestDb) {
     db.run("update pgjobq.workers set seen_at = seen_at - interval '2 days'").await;
     assert!(!schedules.get("deployed").await.unwrap().is_declared);
     schedules.remove("deployed").await.unwrap();
+}
+
+on_one_shard!(name_in_the_code_belongs_to_its_kind);
+async fn name_in_the_code_belongs_to_its_kind(db: TestDb) {
+    let programs = Programs(&db);
+    programs.start(1, Some("0 9 * * *")).await;
+    assert_eq!(programs.text().await, "0 9 * * *");
+    let upsert = async || db.client.schedules().upsert("deployed", twice::schedule("@daily")).await;
+    let refused = upsert().await.unwrap_err();
+    assert!(matches!(&refused, ScheduleError::OtherKind { name, .. } if name == "deployed"), "{refused}");
+    // Its program is away: the name is still taken.
+    programs.stop(1).await;
+    upsert().await.unwrap_err();
+    // The next version of the program has no such schedule, so the name is free.
+    programs.start(1, None).await;
+    assert_eq!(programs.text().await, "-");
+    upsert().await.unwrap();
 }
 
 on_one_shard!(old_program_keeps_its_own_declaration);

@@ -77,8 +77,8 @@ async fn jobs_of_code_schedules_are_those_of_their_functions(db: TestDb) {
     assert_eq!(db.text(&stored.replace(&job.to_string(), &enqueued.to_string())).await, scheduled);
 }
 
-on_one_shard!(job_of_a_kind_that_no_program_has_recorded_has_its_policy);
-async fn job_of_a_kind_that_no_program_has_recorded_has_its_policy(db: TestDb) {
+on_one_shard!(job_of_an_unrecorded_kind_has_its_policy);
+async fn job_of_an_unrecorded_kind_has_its_policy(db: TestDb) {
     db.run("delete from pgjobq.kinds").await;
     let schedules = db.client.schedules();
     schedules.upsert("early", early::schedule("@daily", 7)).await.unwrap();

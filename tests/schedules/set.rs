@@ -196,6 +196,8 @@ async fn wrong_schedules_are_refused_with_the_reason(db: TestDb) {
     let error = upsert("a", daily().jitter(Duration::ZERO)).await;
     assert!(matches!(error, ScheduleError::Invalid(InvalidSchedule::Jitter(_))), "{error}");
     let (now, hour) = (SystemTime::now(), Duration::from_secs(3600));
+    let error = upsert("a", note::schedule("every 1d", 1).timezone("Europe/Berlin")).await;
+    assert!(matches!(error, ScheduleError::Invalid(InvalidSchedule::ZoneOfInterval { .. })), "{error}");
     let error = upsert("a", daily().starts(now + hour).ends(now)).await;
     assert!(matches!(error, ScheduleError::Invalid(InvalidSchedule::NeverFires { .. })), "{error}");
     let error = upsert("a", daily().ends(now - hour)).await;

@@ -44,7 +44,7 @@ fn of_tenant(number: u64) -> Job {
     Job::new(number).kind(Kind::OfTenant)
 }
 
-/// Enqueues a job, and returns when so many have recorded their latency.
+/// Enqueues a job, and returns when this many have recorded their latency.
 async fn one(peer: &dyn Peer, number: u64, recorded: u64) -> Result<()> {
     // Not in step with any timer of a peer.
     tokio::time::sleep(Duration::from_millis(5 + number % 10)).await;

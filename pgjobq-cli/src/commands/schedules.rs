@@ -116,6 +116,9 @@ impl Schedules {
         let json = schedules.iter().map(|schedule| ScheduleJson::of(schedule, self.next.into()));
         let json = json.collect::<Result<Vec<_>, _>>()?;
         session.out.print(&json, || {
+            if schedules.is_empty() {
+                return "no schedules; those in code appear when a worker that has them starts".to_owned();
+            }
             let mut table =
                 Table::new(&["NAME", "KIND", "AT", "ZONE", "STATE", "NEXT RUN", "LAST RUN", "LAST MISSED"]);
             for schedule in &schedules {
@@ -131,7 +134,7 @@ impl Schedules {
                     at(schedule.last_missed.as_ref().map(|missed| missed.at)),
                 ]);
             }
-            table
+            table.to_string()
         })
     }
 }

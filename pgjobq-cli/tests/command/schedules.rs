@@ -28,6 +28,15 @@ fn runs(schedule: &Value) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn empty_list_explains_when_schedules_appear() {
+    let stage = Stage::new().await;
+    let said = "no schedules; those in code appear when a worker that has them starts\n";
+    assert_eq!(stage.text_of(&["schedules"]), said);
+    assert_eq!(stage.json_of(&["schedules"]), json!([]));
+    stage.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn schedules_are_listed_and_shown() {
     let stage = with_report().await;
     let listed = stage.text_of(&["schedules"]);
@@ -83,7 +92,8 @@ async fn schedule_is_paused_resumed_run_and_removed() {
     assert_eq!(stage.json_of(&["schedules"]), json!([]));
     for change in ["--next=1", "--pause", "--resume", "--run-now", "--remove"] {
         let ran = stage.pgjobq(&["schedules", "report/42", change]);
-        let said = "error: there is no schedule `report/42`: `pgjobq schedules` lists all of them\n";
+        let said = "error: there is no schedule `report/42`: `pgjobq schedules` lists all of them; one in code appears when a worker that \
+                    has it starts\n";
         assert_eq!((ran.code, ran.stderr.as_str()), (3, said), "{change}");
     }
     let ran = pgjobq(&["schedules", "--pause"]);

@@ -45,7 +45,7 @@ async fn dropped_job_ends_with_1() {
 
 /// A database in which the job is enqueued, and the look-up that follows fails.
 #[tokio::test(flavor = "multi_thread")]
-async fn enqueued_job_is_a_success_even_if_its_workers_are_unknown() {
+async fn enqueue_succeeds_even_if_no_worker_is_known() {
     let stage = Stage::new().await;
     stage.run_sql("alter view pgjobq.job_states rename to elsewhere").await;
     let ran = stage.pgjobq(&["enqueue", "cli_double", r#"{"number": 1}"#]);

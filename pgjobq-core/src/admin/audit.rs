@@ -13,7 +13,7 @@ use crate::db::literal::Literal;
 use crate::db::text::to_ascii;
 use crate::db::time::time;
 
-/// A record to make that somebody asks for an action: from [`Client::audit`].
+/// A record to make of a person who asks for an action: from [`Client::audit`].
 ///
 /// Note it before the action, and its outcome afterwards. So no action is missing if the process dies in between: then the record has no
 /// outcome.
@@ -54,7 +54,7 @@ impl fmt::Display for AuditId {
     }
 }
 
-/// A record of an action that somebody has asked for: from [`Client::audit_records`].
+/// A record of an action that a person has asked for: from [`Client::audit_records`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuditRecord {

@@ -6,7 +6,6 @@ use sqlx::{PgConnection, Row};
 
 use crate::attempt::context::JobContext;
 use crate::db::watch::Sender;
-use crate::job::job_return::{JobReturn, encode_output};
 use crate::job::json::holds_nul;
 use crate::lock::lock;
 use crate::{DatabaseError, JobError, Tx};
@@ -129,12 +128,12 @@ pub fn too_large(bytes: usize, limit: usize) -> String {
 
 /// Ends a transactional job: commits its writes together with its completion, or rolls all of it back.
 #[doc(hidden)]
-pub async fn finish_transactional<R: JobReturn>(
+pub async fn finish_transactional(
     context: &JobContext,
     mut tx: Tx,
-    returned: R,
+    output: Result<Box<RawValue>, JobError>,
 ) -> Result<Box<RawValue>, JobError> {
-    let output = match encode_output(returned) {
+    let output = match output {
         Ok(output) => output,
         Err(error) => {
             if let Err(error) = tx.rollback().await {

@@ -101,6 +101,12 @@ pub enum DatabaseError {
     Refused(sqlx::Error),
 }
 
+/// Returns the host and the port, or the socket, to which these options lead.
+pub(crate) fn address(options: &PgConnectOptions) -> String {
+    let host = || format!("{}:{}", options.get_host(), options.get_port());
+    options.get_socket().map_or_else(host, |socket| socket.display().to_string())
+}
+
 fn place(at: Option<&str>) -> String {
     at.map(|at| format!(" at {at}")).unwrap_or_default()
 }
@@ -146,11 +152,7 @@ impl DatabaseError {
     /// The same error of a new connection with these options.
     pub(crate) fn at(self, options: &PgConnectOptions) -> Self {
         match self {
-            Self::Unavailable { error, .. } => {
-                let host = || format!("{}:{}", options.get_host(), options.get_port());
-                let at = options.get_socket().map_or_else(host, |socket| socket.display().to_string());
-                Self::Unavailable { at: Some(at), error }
-            }
+            Self::Unavailable { error, .. } => Self::Unavailable { at: Some(address(options)), error },
             error => error,
         }
     }

@@ -21,6 +21,15 @@ pub trait JobReturn {
     /// Returns the value to store, or the error.
     #[doc(hidden)]
     fn into_result(self) -> Result<Self::Value, JobError>;
+
+    /// Returns the value as JSON, or the error.
+    #[doc(hidden)]
+    fn encode(self) -> Result<Box<RawValue>, JobError>
+    where
+        Self: Sized,
+    {
+        encode_output(self.into_result())
+    }
 }
 
 impl<T: StoredResult, E: Failing> JobReturn for Result<T, E> {
@@ -63,11 +72,10 @@ pub trait Failing: Into<JobError> {}
 #[diagnostic::do_not_recommend]
 impl<E: Into<JobError>> Failing for E {}
 
-/// The returned value as JSON. A value that cannot be written is a failure that trying again cannot heal.
+/// The result as JSON. A value that cannot be written is a failure that trying again cannot heal.
 #[doc(hidden)]
-pub fn encode_output<R: JobReturn>(returned: R) -> Result<Box<RawValue>, JobError> {
-    let value = returned.into_result()?;
-    json::encode_raw(&value).map_err(JobError::fatal)
+pub fn encode_output<T: Serialize>(result: Result<T, JobError>) -> Result<Box<RawValue>, JobError> {
+    json::encode_raw(&result?).map_err(JobError::fatal)
 }
 
 /// The result of a job with `retain = "0s"`.

@@ -15,7 +15,7 @@ const UNITS: [(&str, Duration); 4] = [
     ("day", Duration::from_secs(24 * 60 * 60)),
 ];
 
-/// A rate: at most so many starts in any window of time, such as `100 per minute`, or `20 per 12s`.
+/// A rate: at most this many starts in any window of time, such as `100 per minute`, or `20 per 12s`.
 ///
 /// The window is a `second`, a `minute`, an `hour` or a `day`, or a number of `us`, `ms` or `s`, of at most a day. The text of a rate
 /// is read back as the same rate.

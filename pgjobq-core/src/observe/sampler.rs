@@ -143,7 +143,7 @@ impl Sampling {
         self.mode.store(mode as u8, Ordering::Relaxed);
     }
 
-    /// Takes note that plans cannot be had in this way, and reports it once.
+    /// Takes note that this way returns no plans, and reports it once.
     pub(crate) fn cannot(&self, mode: Mode, error: &dyn std::fmt::Display) {
         self.set_mode(mode);
         if mode == Mode::Off && !self.warned.swap(true, Ordering::Relaxed) {

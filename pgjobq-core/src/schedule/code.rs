@@ -102,6 +102,7 @@ impl Client {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::job::handler::Handler;
@@ -147,6 +148,15 @@ mod tests {
         assert_eq!((job.kind, *schedule), ("tidy/often", "tidy/often"));
         let said = "the job `any` has a schedule of this name, too: give one of the two another name";
         assert_eq!(mistake.to_string(), said);
+    }
+
+    #[test]
+    fn interval_with_a_time_zone_is_a_mistake() {
+        let zoned = DeclaredSchedule::new("tidy", "every 1d").timezone("Europe/Berlin");
+        let job = NewRow::new("tidy", &Policy::DEFAULT, Ok("{}".to_owned()));
+        let mistake = CodeSchedule::new(&zoned, job, &Policy::DEFAULT).unwrap_err().to_string();
+        let said = "the interval `every 1d` has no time zone: leave out `Europe/Berlin`, or write a cron pattern, such as `*/10 * * * *`";
+        assert_eq!(mistake, said);
     }
 
     #[test]

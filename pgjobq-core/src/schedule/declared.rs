@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::invalid::InvalidSchedule;
 use super::missed::Missed;
 use super::overlap::Overlap;
-use super::timetable::Timetable;
+use super::timetable::{NO_ZONE, Timetable};
 use crate::filter::instant;
 
 /// A schedule in the attribute of a job function. The macro's output makes it.
@@ -28,7 +28,7 @@ impl DeclaredSchedule {
         Self {
             name,
             text,
-            timezone: "UTC",
+            timezone: NO_ZONE,
             missed: Missed::Skip,
             overlap: Overlap::Allow,
             jitter: None,

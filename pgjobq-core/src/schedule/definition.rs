@@ -21,7 +21,7 @@ pub(super) struct Definition {
 impl Definition {
     /// Checks the timetable, and if it fits the job.
     pub(super) fn new(timetable: Timetable, job: DefinedJob) -> Result<Self, InvalidSchedule> {
-        let last = Timing::new(&timetable)?.last_of_all();
+        let last = Timing::to_set(&timetable)?.last_of_all();
         if timetable.overlap == Overlap::CancelRunning.as_str() && job.holds_its_key() {
             return Err(InvalidSchedule::HoldsItsKey);
         }

@@ -28,11 +28,24 @@ pub enum ScheduleError {
         "the schedule `{0}` can never fire, because it has no tick from now to its end: write a later `ends`, or none"
     )]
     Ended(String),
+    /// The code has a schedule of this name, for jobs of another kind: from `upsert`.
+    #[error(
+        "the schedule `{name}` is in the code, for jobs of another kind than `{kind}`: write another name, or remove that schedule first"
+    )]
+    OtherKind {
+        /// The name of the schedule.
+        name: String,
+        /// The kind of the job that was passed.
+        kind: &'static str,
+    },
     /// The queue of the job does not exist: from `upsert`.
     #[error("the queue of the job does not exist; create it with `client.queue(…).save()`: {0}")]
     UnknownQueue(DatabaseError),
     /// No schedule has this name.
-    #[error("there is no schedule `{0}`: `client.schedules().list()` returns all of them")]
+    #[error(
+        "there is no schedule `{0}`: `client.schedules().list()` returns all of them; one in the code appears when a worker of its \
+         program starts"
+    )]
     Unknown(String),
     /// The schedule is in the code of running workers, and not set by `upsert`: from `remove`.
     #[error(

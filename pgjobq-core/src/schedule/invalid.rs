@@ -28,6 +28,16 @@ pub enum InvalidSchedule {
         /// A time zone with a similar name.
         similar: Option<&'static str>,
     },
+    /// An interval has a time zone, in which nothing is counted.
+    #[error(
+        "the interval `{text}` has no time zone: leave out `{zone}`, or write a cron pattern, such as `*/10 * * * *`"
+    )]
+    ZoneOfInterval {
+        /// The text.
+        text: String,
+        /// The time zone.
+        zone: String,
+    },
     /// The policy of missed ticks is unknown, or has a number out of range.
     #[error(
         "`{0}` is no policy of missed ticks: write `skip`, `run_once`, or `run_all(n)` with a number from 1 to 1000"

@@ -58,7 +58,7 @@ impl NewSchedule {
         Self { job: job.row, timetable: Timetable::new(text) }
     }
 
-    /// Sets the time zone in which a cron pattern is read, by its name in the IANA database; `UTC` by default.
+    /// Sets the time zone in which a cron pattern is read, by its name in the IANA database; `UTC` by default. An interval has none.
     pub fn timezone(mut self, zone: impl Into<String>) -> Self {
         self.timetable.timezone = zone.into();
         self
@@ -111,7 +111,7 @@ impl NewSchedule {
     /// # }
     /// ```
     pub fn next_runs(&self, n: usize) -> Result<Vec<SystemTime>, InvalidSchedule> {
-        let timing = Timing::new(&self.timetable)?;
+        let timing = Timing::to_set(&self.timetable)?;
         Ok(timing.after(micros(SystemTime::now())).take(n).map(time).collect())
     }
 

@@ -17,6 +17,8 @@ use crate::{DatabaseError, JobId};
 const ENDED: &str = "PJ020";
 /// The SQLSTATE of removing a schedule that is in the code.
 const IN_CODE: &str = "PJ021";
+/// The SQLSTATE of a name that the code has given to a schedule of another kind.
+const OTHER_KIND: &str = "PJ023";
 /// The SQLSTATE of an unknown queue.
 const UNDEFINED: &str = "42704";
 
@@ -54,29 +56,32 @@ impl Client {
 impl Schedules<'_> {
     /// Sets the schedule of this name: 1 to 100 ASCII letters, digits, and any of `_-.:/`. A new one fires from its next tick on. A
     /// changed one fires from now on by its new definition. Setting the same definition again changes nothing, so a program may do so
-    /// at each start, also after its last tick. The definition wins over that of the code under the same name, until it is [removed](Self::remove).
+    /// at each start, also after its last tick. The definition wins over that of the code under the same name, whose jobs must be of the
+    /// same kind, until it is [removed](Self::remove).
     ///
     /// # Errors
     ///
     /// [`ScheduleError::Invalid`], [`Job`](ScheduleError::Job) and [`Once`](ScheduleError::Once) before anything is sent; then
-    /// [`Ended`](ScheduleError::Ended), [`UnknownQueue`](ScheduleError::UnknownQueue) and errors of the database.
+    /// [`Ended`](ScheduleError::Ended), [`OtherKind`](ScheduleError::OtherKind), [`UnknownQueue`](ScheduleError::UnknownQueue) and errors
+    /// of the database.
     pub async fn upsert(&self, name: &str, schedule: NewSchedule) -> Result<(), ScheduleError> {
         name::check("schedule", name)?;
         let definition = schedule.check(self.client.limits().max_args)?;
-        let (last, definition) = (definition.last(), json(&definition));
+        let (kind, last, definition) = (definition.kind(), definition.last(), json(&definition));
         let shared = self.client.shared();
         let values: [&dyn Literal; 3] = [&name, &definition.as_str(), &last];
         match shared.write(&shared.sql.upsert_schedule, &values).await {
             Ok(_) => Ok(()),
             Err(error) => Err(match error.code().as_deref() {
                 Some(ENDED) => ScheduleError::Ended(name.to_owned()),
+                Some(OTHER_KIND) => ScheduleError::OtherKind { name: name.to_owned(), kind },
                 Some(UNDEFINED) => ScheduleError::UnknownQueue(error),
                 _ => error.into(),
             }),
         }
     }
 
-    /// Returns all schedules, by name.
+    /// Returns all schedules, by name. One in the code is among them from the first start of a worker whose program has it.
     ///
     /// # Errors
     ///

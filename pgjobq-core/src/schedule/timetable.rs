@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::missed::Missed;
 use super::overlap::Overlap;
 
+/// The time zone of a timetable that names none.
+pub(crate) const NO_ZONE: &str = "UTC";
+
 /// The part of a definition that says when a schedule fires. Times are microseconds since 1970, as everywhere in the database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Timetable {
@@ -25,7 +28,7 @@ impl Timetable {
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
-            timezone: "UTC".to_owned(),
+            timezone: NO_ZONE.to_owned(),
             missed: Missed::default().to_string(),
             overlap: Overlap::default().as_str().to_owned(),
             jitter: None,

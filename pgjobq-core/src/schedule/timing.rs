@@ -11,7 +11,7 @@ use super::invalid::InvalidSchedule;
 use super::text::syntax::{Syntax, read};
 use super::text::word::Mistake;
 use super::text::zones;
-use super::timetable::Timetable;
+use super::timetable::{NO_ZONE, Timetable};
 use crate::filter::instant::LATEST;
 
 const SECOND: i64 = 1_000_000;
@@ -42,6 +42,18 @@ enum Rule {
 }
 
 impl Timing {
+    /// Checks a timetable that is to be set. Its interval has no time zone; in one that is stored, a zone does no harm.
+    pub(crate) fn to_set(table: &Timetable) -> Result<Self, InvalidSchedule> {
+        let timing = Self::new(table)?;
+        match timing.rule {
+            Rule::Every(_) if table.timezone != NO_ZONE => Err(InvalidSchedule::ZoneOfInterval {
+                text: table.text.clone(),
+                zone: table.timezone.clone(),
+            }),
+            _ => Ok(timing),
+        }
+    }
+
     /// Checks a timetable.
     pub(crate) fn new(table: &Timetable) -> Result<Self, InvalidSchedule> {
         let zone = zone(&table.timezone)?;

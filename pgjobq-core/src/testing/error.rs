@@ -18,6 +18,20 @@ pub enum KitError {
     /// There is no server.
     #[error(transparent)]
     Server(#[from] DevError),
+    /// `DATABASE_URL` is no address.
+    #[error("DATABASE_URL is not like postgres://user:password@host/name: {0}")]
+    Address(String),
+    /// The server of `DATABASE_URL` takes no connection.
+    #[error(
+        "the server of DATABASE_URL, {at}, takes no connection: {reason}; start it, or unset DATABASE_URL, and the tests start a server \
+         of their own"
+    )]
+    Unreachable {
+        /// The host and the port, or the socket.
+        at: String,
+        /// The error of the network or the server.
+        reason: String,
+    },
     /// The role may not make databases.
     #[error(
         "the role of DATABASE_URL may not make the databases of tests: `alter role … createdb` lets it; or unset DATABASE_URL, and \

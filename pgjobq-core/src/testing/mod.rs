@@ -8,6 +8,7 @@ mod error;
 mod inline;
 mod keeper;
 mod names;
+mod reach;
 mod rows;
 mod server;
 mod set_up;
@@ -17,8 +18,8 @@ pub use database::{Kept, TestDatabase};
 pub use error::KitError;
 pub use inline::Inline;
 pub use rows::{
-    LiveJob, STATEMENTS, advance, attempt_errors, due_elsewhere, ended_jobs, live_jobs, next_due,
-    pass_jitter, queue_names, schedule,
+    LiveJob, STATEMENTS, advance, attempt_errors, due_elsewhere, ended_jobs, insert_schedules, live_jobs,
+    next_due, pass_jitter, queue_names, schedule,
 };
 
 pub use crate::attempt::current::current_job;

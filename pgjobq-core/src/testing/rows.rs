@@ -11,6 +11,8 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::db::time::{duration, time};
 use crate::job::lineage::Meta;
+use crate::job::registry::Registry;
+use crate::schedule::code::CodeSchedules;
 use crate::schedule::due::DueSchedule;
 use crate::{DatabaseError, JobId};
 
@@ -28,7 +30,9 @@ macro_rules! statements {
     };
 }
 
-statements! { advance, live_jobs, ended_jobs, queue_names, attempt_errors, due_elsewhere, next_due, schedule, pass_jitter }
+statements! {
+    advance, live_jobs, ended_jobs, queue_names, attempt_errors, due_elsewhere, next_due, insert_schedules, schedule, pass_jitter,
+}
 
 /// A job that has not ended.
 #[derive(Clone, Debug)]
@@ -109,6 +113,16 @@ pub async fn next_due(client: &Client) -> Result<Option<Duration>, DatabaseError
     let read = |row: &PgRow| row.try_get::<Option<i64>, _>("next_due");
     let next = rows.first().map(read).transpose().map_err(DatabaseError::Refused)?;
     Ok(next.flatten().map(duration))
+}
+
+/// Records the schedules in the code of this program, and inserts them. A worker reports mistakes in them when it starts.
+pub async fn insert_schedules(client: &Client) -> Result<(), DatabaseError> {
+    let (schedules, _) = CodeSchedules::of(&Registry::linked().0);
+    if schedules.digests().is_empty() {
+        return Ok(());
+    }
+    client.record_schedules(&schedules).await?;
+    client.shared().rows(sqlx::query(rendered(client, sql::insert_schedules()))).await.map(drop)
 }
 
 /// Returns the schedule of this name, and whether any tick of it will come.

@@ -8,6 +8,9 @@ use tokio::sync::Mutex;
 use super::error::KitError;
 use super::keeper::Keeper;
 use super::names::any_process;
+use super::reach::reach;
+use crate::chain::cause;
+use crate::client::parse_address;
 use crate::dev::{Database, database};
 
 /// The name of this process. It stays while tests run one after the other, and a server for each.
@@ -31,7 +34,10 @@ impl TestServer {
             return Ok(running);
         }
         let database = database().await?;
-        let options: PgConnectOptions = database.url().parse()?;
+        let options = parse_address(database.url()).map_err(|error| KitError::Address(cause(&error)))?;
+        if !database.is_throwaway() {
+            reach(&options).await?;
+        }
         let keeper = Keeper::start(options.clone(), PROCESS.clone()).map_err(KitError::Thread)?;
         let started = Arc::new(Self { keeper, options, database });
         *shared = Arc::downgrade(&started);

@@ -4,12 +4,14 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::error::KitError;
 use super::keeper::Keeper;
 use super::names::{Names, any_process};
+use super::reach::failure;
 use crate::dev::{Server, ServerOptions};
 
 /// Returns the names of all databases of test kits.
@@ -184,6 +186,41 @@ async fn role_without_the_right_is_told_which() {
                     DATABASE_URL, and the tests start a server of their own: ";
     assert!(error.starts_with(expected), "{error}");
     end(keeper, &server, 0).await;
+}
+
+/// A server that refuses each connection with the next of these SQLSTATEs, and then with the last one. Returns its address.
+async fn refusing(codes: &'static [&'static str]) -> PgConnectOptions {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        for place in 0.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let length = stream.read_u32().await.unwrap();
+            stream.read_exact(&mut vec![0; length as usize - 4]).await.unwrap(); // Else the close would be a reset.
+            let code = codes.get(place).or(codes.last()).unwrap();
+            let fields = format!("SFATAL\0VFATAL\0C{code}\0Mrefused with {code}\0\0");
+            let length = u32::try_from(4 + fields.len()).unwrap().to_be_bytes();
+            stream.write_all(&[b"E", &length[..], fields.as_bytes()].concat()).await.unwrap();
+        }
+    });
+    let options = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(port);
+    options.username("kit").password("s3cret").ssl_mode(PgSslMode::Disable)
+}
+
+#[tokio::test]
+async fn starting_server_is_waited_for() {
+    let starting = refusing(&["57P03", "57P03", "53300"]).await;
+    assert_eq!(failure(&starting).await, None, "it has started, and its connections are in use");
+    let reason = failure(&refusing(&["57P03"]).await).await.unwrap();
+    assert_eq!(reason, "refused with 57P03 (SQLSTATE 57P03)");
+}
+
+#[tokio::test]
+async fn refusal_is_not_tried_again() {
+    let reason = failure(&refusing(&["28P01", "53300"]).await).await.unwrap();
+    assert_eq!(reason, "refused with 28P01 (SQLSTATE 28P01)");
+    let nobody: PgConnectOptions = "postgres://kit:s3cret@127.0.0.1:1/nowhere".parse().unwrap();
+    assert!(failure(&nobody).await.unwrap().contains("refused"));
 }
 
 #[tokio::test]

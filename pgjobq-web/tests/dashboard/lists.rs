@@ -47,7 +47,7 @@ async fn running_action_stays_before_later_ones_that_ended() {
 }
 
 #[tokio::test]
-async fn action_is_offered_although_a_sample_saw_none_of_its_jobs() {
+async fn action_is_offered_although_a_sample_missed_its_jobs() {
     Stage::run(async |stage| {
         stage.execute("select pgjobq.create_queue('q')").await;
         stage.execute("select pgjobq.enqueue('k', '{}', 'q') from generate_series(1, 10500)").await;

@@ -1,4 +1,4 @@
-//! A worker that a test drives step by step: it claims a job only when it is told to, and nothing happens in between.
+//! A worker that a test drives step by step: it claims a job only in a step, and does nothing between two steps.
 //!
 //! Each step is the one of a running worker, with the same statements. What is missing are the loops that decide when to do it. Not
 //! public API: the `pgjobq` crate builds its test kit on it.

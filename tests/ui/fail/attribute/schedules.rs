@@ -56,4 +56,10 @@ async fn alone() {}
 #[job(schedule = "@daily", starts = "2027-02-29T00:00:00Z", ends = "tomorrow")]
 async fn bounded() {}
 
+#[job(schedule = "every 1d", timezone = "Europe/Berlin")]
+async fn daily() {}
+
+#[job(schedule = [often = "every 10m", rarely = "every 6h"], timezone = "Europe/Berlin")]
+async fn intervals() {}
+
 fn main() {}

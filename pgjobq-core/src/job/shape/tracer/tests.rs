@@ -87,7 +87,7 @@ mod reordered {
 }
 
 #[test]
-fn order_of_fields_and_variants_is_no_part_of_the_shape() {
+fn shape_ignores_the_order_of_fields_and_variants() {
     assert_eq!(trace::<Node>(), trace::<reordered::Node>());
     assert_eq!(trace::<Edge>(), trace::<reordered::Edge>());
 }
