@@ -26,7 +26,7 @@ impl Observer for Watch {
                 Outcome::Dead => println!("{} is dead after attempt {}", ended.job.kind, ended.job.attempt),
                 _ => {}
             },
-            Event::CrashRecovered(crash) => println!("a worker has died: {} jobs run again", crash.requeued),
+            Event::CrashRecovered(crash) => println!("after a crash {} jobs run again", crash.requeued),
             Event::ConnectionLost(lost) => println!("the database does not answer: {}", lost.error),
             Event::Dropped(dropped) => println!("this observer was too slow for {} events", dropped.count),
             _ => {}

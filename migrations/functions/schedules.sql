@@ -3,8 +3,9 @@
 
 -- Sets the definition of a schedule, which wins over the one of the code. `p_last` is its last tick, if it
 -- ends, in microseconds since 1970. Returns whether that changed anything: setting the same definition again
--- moves no tick, and is no error after its last one. Under the name of a schedule in the code it must have
--- jobs of the same kind: another kind would silently replace the jobs of the code.
+-- moves no tick, and is no error after its last one. Refused under the name of a schedule in the code whose
+-- jobs are of another kind, which it would silently replace; what an operator set under that name before
+-- belongs to the code only while a running worker declares it.
 create or replace function pgjobq.upsert_schedule(
     p_name text, p_definition jsonb, p_last bigint default null)
 returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -16,8 +17,11 @@ begin
     elsif p_last < pgjobq.micros(v_now) then
         raise exception 'the schedule has no tick from now on' using errcode = 'PJ020';
     elsif exists (select from pgjobq.schedules s
-                   where s.name = p_name and s.stopped_at is null
+                   where s.name = p_name and s.stopped_at is null and s.stored is null
                      and s.code #>> '{job,kind}' <> p_definition #>> '{job,kind}')
+          or exists (select from pgjobq.declared_schedules(p_within_lease => true) d
+                      where d.schedule = p_name
+                        and d.definition #>> '{job,kind}' <> p_definition #>> '{job,kind}')
     then
         raise exception 'the schedule % is in the code, for jobs of another kind', quote_literal(p_name)
             using errcode = 'PJ023';

@@ -85,6 +85,7 @@ impl Confirm {
 
     /// Carries out an action on one job, and returns its report.
     pub(crate) async fn report_of_one(&self, action: Action<'_>) -> Result<ActionReport, Failure> {
+        self.reject_options_of_many()?;
         self.carry_out(self.with_options(action)).await
     }
 

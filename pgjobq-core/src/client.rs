@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -226,6 +226,7 @@ impl ClientBuilder {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let shared = Arc::new(Shared {
             kept: KeptConnection::new(self.pool.clone(), stop.clone(), tasks.clone()),
+            asking: Mutex::default(),
             transactions: Transactions::new(self.pool.clone(), Arc::clone(&sql)),
             answers,
             local_workers: LocalWorkers::default(),

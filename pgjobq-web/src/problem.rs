@@ -77,7 +77,7 @@ impl Problem {
                     .to_owned()
             }
             Self::Database(_) => {
-                "the database refused this: the log of the program has the details".to_owned()
+                "the database refused this, or the program has no connection for it: the log of the program has the details".to_owned()
             }
             other => other.to_string(),
         }

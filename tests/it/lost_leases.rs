@@ -8,7 +8,7 @@ use pgjobq::prelude::*;
 
 use crate::harness::TestDb;
 use crate::probe::{Probe, end_of};
-use crate::recorded::{REFUSE, again, once};
+use crate::recorded::{ACCEPT, REFUSE, again, once};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn job_buried_while_its_lease_is_lost_is_alerted_once() {
@@ -54,7 +54,7 @@ async fn result_that_waits_outlives_the_loss_of_its_lease() {
     probe.gate.add_permits(10);
     assert_eq!(end_of(&db.client, &other).await, Outcome::Completed(2), "the other job was released");
 
-    db.run("drop trigger refuse on pgjobq.finished").await;
+    db.run(ACCEPT).await;
     assert_eq!(end_of(&db.client, &refused).await, Outcome::Completed(1), "the job did not run again");
     db.until("not exists (select from pgjobq.leases)").await;
     worker.shutdown().await.unwrap();

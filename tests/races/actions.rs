@@ -1,4 +1,4 @@
-//! Actions on many jobs, each beside every operation that shares its rows, in every order.
+//! Actions on many jobs, each beside every operation that shares its rows, in the orders that `schedule` makes.
 
 use sqlx::postgres::PgConnectOptions;
 

@@ -1,4 +1,4 @@
-//! Ageing: a lane whose waiting jobs move up, beside every operation that claims, ends or moves jobs there, in every order.
+//! Ageing: a lane whose waiting jobs move up, beside every operation that claims, ends or moves jobs there, in the orders that `schedule` makes.
 
 use sqlx::postgres::PgConnectOptions;
 

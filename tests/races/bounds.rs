@@ -1,4 +1,4 @@
-//! Enqueues into a bounded queue, each beside every operation that takes or returns a place, in every order.
+//! Enqueues into a bounded queue, each beside every operation that takes or returns a place, in the orders that `schedule` makes.
 
 use sqlx::postgres::PgConnectOptions;
 

@@ -1,4 +1,4 @@
-//! Workflows: every two operations on the same steps, in every order.
+//! Workflows: every two operations on the same steps, in the orders that `schedule` makes.
 
 use sqlx::postgres::PgConnectOptions;
 

@@ -1,4 +1,4 @@
-//! The conditions that must hold after some operations, in every order of their steps.
+//! The conditions that must hold after some operations, in the orders of their steps.
 
 use crate::after::{After, Finished, Lease};
 use crate::bench::Run;

@@ -1,4 +1,4 @@
-//! Limits: every two operations that take or free permits, each followed by the admission that it leads to, in every order.
+//! Limits: every two operations that take or free permits, each followed by the admission that it leads to, in the orders that `schedule` makes.
 
 use sqlx::postgres::PgConnectOptions;
 

@@ -1,4 +1,4 @@
-//! Every order of two scripts on a small stage of their own, and what these orders found.
+//! The orders of two scripts on a small stage of their own, and what these orders found.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -45,7 +45,7 @@ pub(crate) struct Findings {
     pub(crate) violations: Vec<String>,
 }
 
-/// Runs every order of each pair, on several databases at once: copies of one.
+/// Runs the orders of each pair, on several databases at once: copies of one.
 pub(crate) async fn explore_all(
     lanes: Vec<PgConnectOptions>,
     pairs: Vec<Pair>,
@@ -75,7 +75,7 @@ pub(crate) async fn explore_all(
 }
 
 impl Findings {
-    /// Runs every order of a pair, up to the first violation.
+    /// Runs the orders of a pair, up to the first violation.
     pub(crate) async fn explore(&mut self, bench: &mut Bench, pair: &Pair, checks: &Checks) {
         let mut schedule = Some(Schedule::first(pair.are_alike));
         bench.tidy().await;

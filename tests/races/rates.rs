@@ -1,4 +1,4 @@
-//! Rates: claims of two lanes whose jobs are under one rate, and what reads or deletes its history meanwhile, in every order.
+//! Rates: claims of two lanes whose jobs are under one rate, and what reads or deletes its history meanwhile, in the orders that `schedule` makes.
 
 use sqlx::postgres::PgConnectOptions;
 

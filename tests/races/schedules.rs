@@ -1,4 +1,4 @@
-//! Schedules: a worker that fires a tick, beside another one and beside every change of the schedule, in every order.
+//! Schedules: a worker that fires a tick, beside another one and beside every change of the schedule, in the orders that `schedule` makes.
 
 use sqlx::postgres::PgConnectOptions;
 

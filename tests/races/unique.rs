@@ -1,4 +1,4 @@
-//! Unique jobs: every two operations on one unique key, in every order.
+//! Unique jobs: every two operations on one unique key, in the orders that `schedule` makes.
 
 use sqlx::postgres::PgConnectOptions;
 

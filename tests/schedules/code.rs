@@ -265,6 +265,13 @@ async fn name_in_the_code_belongs_to_its_kind(db: TestDb) {
     programs.start(1, None).await;
     assert_eq!(programs.text().await, "-");
     upsert().await.unwrap();
+    // Under the name of a definition that was set, the code counts only while a worker that has it runs.
+    db.client.schedules().remove("deployed").await.unwrap();
+    programs.start(1, Some("0 9 * * *")).await;
+    db.client.schedules().upsert("deployed", note::schedule("@daily", 5)).await.unwrap();
+    upsert().await.unwrap_err();
+    programs.stop(1).await;
+    upsert().await.unwrap();
 }
 
 on_one_shard!(old_program_keeps_its_own_declaration);

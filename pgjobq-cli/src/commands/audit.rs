@@ -25,6 +25,13 @@ pub(crate) struct Audit {
 }
 
 #[derive(Serialize)]
+struct PageJson<'r> {
+    records: Vec<RecordJson<'r>>,
+    /// The `--before` of the next page; null at the end.
+    next: Option<i64>,
+}
+
+#[derive(Serialize)]
 struct RecordJson<'r> {
     id: i64,
     asked_at: String,
@@ -39,8 +46,14 @@ struct RecordJson<'r> {
 impl Audit {
     pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
         let records = session.client.audit_records(self.before.map(AuditId), self.limit).await?;
-        let json: Vec<_> = records.iter().map(RecordJson::from).collect();
-        session.out.print(&json, || shown(&records))
+        let is_full = records.len() == self.limit as usize;
+        let next = records.last().filter(|_| is_full).map(|record| record.id.0);
+        let json = PageJson { records: records.iter().map(RecordJson::from).collect(), next };
+        session.out.print(&json, || shown(&records))?;
+        if let Some(id) = next {
+            session.out.note(&format!("there may be more: --before {id}"));
+        }
+        Ok(())
     }
 }
 

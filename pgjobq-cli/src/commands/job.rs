@@ -39,7 +39,10 @@ struct DetailsJson<'j> {
     crashes: u32,
     retries: u32,
     max_crashes: u32,
+    /// The time of its enqueue, or of its last return into line.
     created_at: String,
+    /// Null if it has never returned into line.
+    first_enqueued_at: Option<String>,
     run_at: Option<String>,
     expires_at: Option<String>,
     running_since: Option<String>,
@@ -105,6 +108,7 @@ fn as_json<'j>(job: &'j JobDetails, explanation: &'j Explanation) -> Result<Deta
         retries: job.retries,
         max_crashes: job.max_crashes,
         created_at: time(status.created_at),
+        first_enqueued_at: times(job.first_enqueued_at),
         run_at: times(status.run_at),
         expires_at: times(job.expires_at),
         running_since: times(job.running_since),
@@ -159,7 +163,8 @@ fn shown(job: &JobDetails, explanation: &Explanation) -> String {
     line("schedule", job.schedule.clone());
     line("enqueued", at(Some(job.first_enqueued_at.unwrap_or(status.created_at))));
     line("enqueued by", job.enqueued_by.map(|parent| format!("job {parent}")));
-    line("requeued", at(job.first_enqueued_at.map(|_| status.created_at)));
+    let returned = if job.step_of.is_some() { "retried" } else { "requeued" };
+    line(returned, at(job.first_enqueued_at.map(|_| status.created_at)));
     line("run at", at(status.run_at));
     line("expires at", at(job.expires_at));
     line("running", job.worker.as_ref().map(|worker| format!("in {worker}")));

@@ -84,7 +84,7 @@ impl Jobs {
 fn shown(jobs: &[ListedJob]) -> Table {
     let cause = |text: Option<&String>| first_line(text.map_or("", String::as_str), CAUSE_WIDTH);
     let mut table =
-        Table::new(&["ID", "STATE", "KIND", "QUEUE", ">ATTEMPTS", "ENQUEUED", "LAST ERROR", "CANCELLED FOR"]);
+        Table::new(&["ID", "STATE", "KIND", "QUEUE", ">ATTEMPTS", "CREATED", "LAST ERROR", "CANCELLED FOR"]);
     for job in jobs {
         table.row([
             job.id.to_string(),

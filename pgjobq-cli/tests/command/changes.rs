@@ -33,6 +33,8 @@ async fn only_an_ended_job_is_deleted() {
     let said = format!("error: job {job} has not ended: `pgjobq cancel` ends it\n");
     assert_eq!((ran.code, ran.stderr), (1, said));
     stage.text_of(&["cancel", &job]);
+    let ran = stage.pgjobq(&["delete", &job, "--no-wait"]);
+    assert!(ran.code == 2 && ran.stderr.contains("leave them out with an id"), "{}", ran.stderr);
     assert!(stage.text_of(&["delete", &job]).contains("(delete) is done: 1 of 1 job changed"));
     assert_eq!(stage.pgjobq(&["delete", &job]).code, 3);
     stage.drop().await;

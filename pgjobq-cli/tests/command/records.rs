@@ -10,7 +10,7 @@ async fn cli_recorded() {}
 
 /// The latest record: who asked for what, why, and its outcome.
 fn latest(stage: &Stage) -> [Value; 5] {
-    let record = stage.json_of(&["audit", "--limit", "1"])[0].clone();
+    let record = stage.json_of(&["audit", "--limit", "1"])["records"][0].clone();
     ["asked_by", "action", "subject", "reason", "outcome"].map(|member| record[member].clone())
 }
 
@@ -66,6 +66,10 @@ async fn pauses_and_stops_are_recorded() {
     assert_eq!(latest(&stage)[4], format!("failed: action {id} had ended already"));
     let text = stage.text_of(&["audit"]);
     assert!(text.lines().nth(1).unwrap().contains(&format!("stop    action {id}")), "{text}");
+    let page = stage.json_of(&["audit", "--limit", "1"]);
+    let rest = stage.json_of(&["audit", "--before", &page["next"].to_string()]);
+    assert!(!rest["records"].as_array().unwrap().is_empty(), "{rest}");
+    assert_eq!(rest["next"], Value::Null);
     stage.drop().await;
 }
 

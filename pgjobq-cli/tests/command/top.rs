@@ -125,7 +125,7 @@ async fn top_shows_everything_and_its_keys_act() {
     top.until("resume the queue `mail`? y confirms").await;
     top.press("y");
     top.until("the queue `mail` goes on").await;
-    let record = &stage.json_of(&["audit", "--limit", "1"])[0];
+    let record = &stage.json_of(&["audit", "--limit", "1"])["records"][0];
     assert_eq!((&record["action"], &record["reason"]), (&"resume".into(), &"pgjobq top".into()));
     top.press("\t");
     top.press("c");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use tokio::sync::Mutex;
 use tokio::time::error::Elapsed;
 use tokio::time::{sleep, timeout};
 
@@ -15,8 +16,6 @@ pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time after which to look for the reason of a late connection. sqlx's pool retries until its time is over, and
 /// then knows no reason.
 const PROBE_AFTER: Duration = Duration::from_millis(500);
-/// The time after which a database that is silent cannot be reached, for somebody who waits for the answer.
-const REACH_TIMEOUT: Duration = Duration::from_secs(2);
 /// The SQLSTATE of a server whose connections are all in use.
 const TOO_MANY_CONNECTIONS: &str = "53300";
 
@@ -69,19 +68,28 @@ pub(crate) async fn refusal(options: &PgConnectOptions) -> Option<sqlx::Error> {
 }
 
 /// Returns why the database cannot be reached, as soon as that is known. It never ends if the database can be reached: then the pool
-/// waits for one of its own connections.
-pub(crate) async fn unreachable(pool: &PgPool) -> sqlx::Error {
+/// waits for one of its own connections. Callers ask one after another, so that many who wait open one more connection, and not many.
+pub(crate) async fn unreachable(pool: &PgPool, asking: &Mutex<()>) -> sqlx::Error {
     sleep(PROBE_AFTER).await;
-    let code =
-        |error: &sqlx::Error| error.as_database_error().and_then(|error| error.code().map(String::from));
-    match probe(&pool.connect_options(), REACH_TIMEOUT - PROBE_AFTER).await {
-        Ok(Err(error)) if code(&error).as_deref() != Some(TOO_MANY_CONNECTIONS) => error,
-        Ok(_) => std::future::pending().await,
+    match away(pool, asking).await {
+        Some(error) => error,
+        None => std::future::pending().await,
+    }
+}
+
+async fn away(pool: &PgPool, asking: &Mutex<()>) -> Option<sqlx::Error> {
+    let _one = asking.lock().await;
+    match probe(&pool.connect_options(), OPEN_TIMEOUT).await {
+        Ok(answer) => answer.err().filter(|error| code(error).as_deref() != Some(TOO_MANY_CONNECTIONS)),
         Err(_) => {
-            let silent = format!("it did not answer within {REACH_TIMEOUT:?}");
-            sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silent))
+            let silent = format!("it did not answer within {OPEN_TIMEOUT:?}");
+            Some(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silent)))
         }
     }
+}
+
+fn code(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error()?.code().map(String::from)
 }
 
 /// Connects without the pool within this time, and disconnects.

@@ -67,7 +67,7 @@ impl Shared {
         ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
         let until = Instant::now() + limit;
-        let loan = self.borrow(limit).await?;
+        let loan = self.borrow(limit, somebody_waits()).await?;
         let (loan, answered) = self.answer(loan, until, limit, ask).await;
         drop(loan);
         answered
@@ -83,7 +83,7 @@ impl Shared {
         let until = Instant::now() + limit;
         let loan = match self.kept.take() {
             Some(loan) => loan,
-            None => self.borrow(limit).await?,
+            None => self.borrow(limit, false).await?,
         };
         let (loan, answered) = self.answer(loan, until, limit, ask).await;
         if let Some(loan) = loan.filter(|_| answered.is_ok()) {
@@ -92,9 +92,10 @@ impl Shared {
         answered
     }
 
-    async fn borrow(&self, limit: Duration) -> Result<Loan, DatabaseError> {
+    /// Takes a connection of the pool. `soon` if somebody waits: then a database that is away is an error at once.
+    async fn borrow(&self, limit: Duration, soon: bool) -> Result<Loan, DatabaseError> {
         let attempt = Source::Attempt { began: Instant::now() };
-        let acquired = match somebody_waits() {
+        let acquired = match soon {
             false => timeout(limit, acquire(&self.pool, self.sql.schema.as_str())).await,
             true => timeout(limit, self.acquire_soon()).await,
         };
@@ -112,7 +113,7 @@ impl Shared {
             tokio::select! {
                 biased;
                 acquired = acquire(&self.pool, self.sql.schema.as_str()) => acquired,
-                error = open::unreachable(&self.pool) => Err(self.error(error).at(&self.pool.connect_options())),
+                error = open::unreachable(&self.pool, &self.asking) => Err(self.error(error).at(&self.pool.connect_options())),
             }
         })
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) tasks: TaskTracker,
     pub(crate) transactions: Transactions,
     pub(crate) answers: Arc<Answers>,
+    /// Held by the one caller that asks whether the database is away.
+    pub(crate) asking: Mutex<()>,
     pub(crate) local_workers: LocalWorkers,
     /// The look-ups of ended jobs for observers. It is closed, which only lets others wait for it.
     pub(crate) ends: TaskTracker,

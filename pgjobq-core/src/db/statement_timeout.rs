@@ -17,11 +17,11 @@ const ON_THE_WAY: Duration = STATEMENT_TIMEOUT.saturating_sub(ON_SERVER);
 /// Runs a future in which each statement of the administration (lists, counts, explanations, pauses, actions) takes at most this long. Use
 /// it for what people can trigger: a web page must not keep the database busy after its reader has gone.
 ///
-/// Without it the limit is 30 seconds, and it cannot be raised above that. The database cancels a statement that takes longer. It does
-/// not concern tasks that the future spawns, nor enqueues and waits.
+/// Without it the limit is 30 seconds, and it cannot be raised above that. The database cancels a statement that takes longer. A database
+/// that is away is not waited for: the call fails with [`DatabaseError::Unavailable`], at once if the connection is refused, and after
+/// about five seconds of silence.
 ///
-/// Nor does a call in it wait for a database that is away: if none can be reached, it fails with [`DatabaseError::Unavailable`] within about two
-/// seconds.
+/// None of this concerns enqueues and waits, which outlast a restart, nor tasks that the future spawns.
 ///
 /// [`DatabaseError::Unavailable`]: crate::DatabaseError::Unavailable
 ///

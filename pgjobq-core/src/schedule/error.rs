@@ -30,7 +30,8 @@ pub enum ScheduleError {
     Ended(String),
     /// The code has a schedule of this name, for jobs of another kind: from `upsert`.
     #[error(
-        "the schedule `{name}` is in the code, for jobs of another kind than `{kind}`: write another name, or remove that schedule first"
+        "the schedule `{name}` is in the code, for jobs of another kind than `{kind}`: write another name, or take it out of \
+         the code; if no program has that code any more, remove the schedule"
     )]
     OtherKind {
         /// The name of the schedule.

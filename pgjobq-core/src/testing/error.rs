@@ -23,8 +23,8 @@ pub enum KitError {
     Address(String),
     /// The server of `DATABASE_URL` takes no connection.
     #[error(
-        "the server of DATABASE_URL, {at}, takes no connection: {reason}; start it, or unset DATABASE_URL, and the tests start a server \
-         of their own"
+        "the server of DATABASE_URL, {at}, takes no connection: {reason}; start it or correct DATABASE_URL, or unset that, and the tests \
+         start a server of their own"
     )]
     Unreachable {
         /// The host and the port, or the socket.

@@ -30,7 +30,7 @@ pub struct Status {
     pub failures: u32,
     /// The number of attempts that crashed.
     pub crashes: u32,
-    /// When it was enqueued.
+    /// When it was enqueued, or the last time that it was requeued.
     pub created_at: SystemTime,
     /// When it is scheduled to run.
     pub run_at: Option<SystemTime>,

@@ -124,7 +124,7 @@ impl Jobs {
             }
         };
         let is_short = next.is_some() && number < u64::from(PAGE);
-        self.looked_at = is_short.then(|| Count::exact(u64::from(looks) * u64::from(JobPage::LOOKED_AT)));
+        self.looked_at = is_short.then(|| Count::exact(u64::from(looks) * u64::from(JobPage::LOOK_LIMIT)));
         self.jobs = found.into_iter().map(JobRow::new).collect();
         self.next = next.map(|place| place.to_string());
         Ok(())

@@ -21,8 +21,9 @@ const PAGE: i32 = 1000;
 /// `weight`, `attributes`, `args`, `output`, `attempts`, `failures`, `crashes`, `retries`, `max_crashes`, `created_at`,
 /// `finished_at`, `errors`, `cancelled`, `edited`, `parent`, `workflow`, `step`, `schedule`, `tick` and `traceparent`. Times are in UTC,
 /// such as `2026-01-31T12:00:00.000000Z`. Times within `errors`, `cancelled` and `edited` (`at`, for instance) have the offset of the
-/// session that has written them, which is `+00:00` for pgjobq's own: `2026-01-31T12:00:00.25+00:00`. Nothing is a duration. Arguments that the job redacts are `"[redacted]"`. An id that ended more than once has a line
-/// for each end.
+/// session that has written them, which is `+00:00` for pgjobq's own: `2026-01-31T12:00:00.25+00:00`. `created_at` is the time of the
+/// enqueue, or of the last requeue. Arguments that the job redacts are `"[redacted]"`. An id that ended more than once has a line for
+/// each end.
 ///
 /// It reads page by page, at most 1000 lines or about 8 MiB at a time, and keeps nothing else in memory. The order is that of the ids,
 /// within each shard, and of the ends of an id. A job that ends meanwhile is in the export if it comes after the place reached.

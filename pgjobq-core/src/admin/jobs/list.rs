@@ -32,9 +32,9 @@ pub struct JobPage {
 }
 
 impl JobPage {
-    /// The number of jobs of a shard that a call looks at before it returns a page with fewer than were asked for. If such a page has a
-    /// [`next`](Self::next), at least so many were looked at.
-    pub const LOOKED_AT: u32 = 10_000;
+    /// The number of rows of a shard after which a call returns the jobs that it has found. A page that is not full, and yet has a
+    /// [`next`](Self::next), has looked at least at this many.
+    pub const LOOK_LIMIT: u32 = 10_000;
 }
 
 /// The order of a list within each of its shards.
@@ -134,7 +134,7 @@ pub struct ListedJob {
     pub failures: u32,
     /// The number of attempts that crashed.
     pub crashes: u32,
-    /// When it was enqueued, by the database's clock.
+    /// When it was enqueued, or the last time that it was requeued, by the database's clock.
     pub created_at: SystemTime,
     /// When it is scheduled to run.
     pub run_at: Option<SystemTime>,
@@ -176,7 +176,7 @@ impl Client {
     ) -> Result<JobPage, DatabaseError> {
         let shared = self.shared();
         let (from, most) = (from.map_or(START, |place| &place.0), most.clamp(1, MAX_PAGE) as i32);
-        let look_at = JobPage::LOOKED_AT as i32;
+        let look_at = JobPage::LOOK_LIMIT as i32;
         let values: [&dyn Literal; 4] = [&selection, &from, &most, &look_at];
         let statement = match order {
             Order::OldestFirst => &shared.sql.list_jobs,
