@@ -267,10 +267,10 @@ async fn name_in_the_code_belongs_to_its_kind(db: TestDb) {
     upsert().await.unwrap();
     // Under the name of a definition that was set, the code counts only while a worker that has it runs.
     db.client.schedules().remove("deployed").await.unwrap();
-    programs.start(1, Some("0 9 * * *")).await;
+    programs.start(2, Some("0 9 * * *")).await;
     db.client.schedules().upsert("deployed", note::schedule("@daily", 5)).await.unwrap();
     upsert().await.unwrap_err();
-    programs.stop(1).await;
+    programs.stop(2).await;
     upsert().await.unwrap();
 }
 
