@@ -20,8 +20,8 @@ use crate::visit::Visit;
 
 /// The number of jobs on a page.
 const PAGE: u32 = 50;
-/// The part of a statement's timeout for which a page goes on looking for jobs that few match: 200 ms of 5 seconds.
-const PART_OF_TIMEOUT: u32 = 25;
+/// The part of a statement's timeout after which a page stops to look for jobs that few match: 100 ms of 5 seconds.
+const PART_OF_TIMEOUT: u32 = 50;
 
 #[derive(Template, Serialize)]
 #[template(path = "jobs.html")]
@@ -111,44 +111,45 @@ impl Jobs {
     async fn list(&mut self, after: Option<JobPlace>) -> Result<(), ActionError> {
         let filter: Filter = self.filter.parse()?;
         let jobs = self.visit.board().client.jobs(filter);
-        let Found { jobs: found, next, looks } = self.find(&jobs, after).await?;
-        let number = found.len() as u64;
+        let until = Instant::now() + self.visit.board().statement_timeout / PART_OF_TIMEOUT;
+        let mut found = Found { jobs: Vec::new(), next: after, looks: 0 };
+        self.look(&jobs, &mut found).await?;
         // A page from the first job to the last one has seen all of them.
-        (self.matching, self.exact) = match self.is_first && next.is_none() {
-            true => (Count::exact(number), true),
-            false => {
-                let count = jobs.count().await?;
-                // An estimate may be lower than the jobs of the page.
+        let sees_all = |found: &Found| self.is_first && found.next.is_none();
+        let count = if sees_all(&found) { None } else { Some(jobs.count().await?) };
+        while found.next.is_some() && found.jobs.len() < PAGE as usize && Instant::now() < until {
+            self.look(&jobs, &mut found).await?;
+        }
+        let number = found.jobs.len() as u64;
+        (self.matching, self.exact) = match count.filter(|_| !sees_all(&found)) {
+            None => (Count::exact(number), true),
+            // An estimate may be lower than the jobs of the page.
+            Some(count) => {
                 let jobs = if count.exact { count.jobs } else { count.jobs.max(number) };
                 (Count::new(jobs, count.exact), count.exact)
             }
         };
-        let is_short = next.is_some() && number < u64::from(PAGE);
-        self.looked_at = is_short.then(|| Count::exact(u64::from(looks) * u64::from(JobPage::LOOK_LIMIT)));
-        self.jobs = found.into_iter().map(JobRow::new).collect();
-        self.next = next.map(|place| place.to_string());
+        let is_short = found.next.is_some() && number < u64::from(PAGE);
+        let looked_at = u64::from(found.looks) * u64::from(JobPage::LOOK_LIMIT);
+        self.looked_at = is_short.then(|| Count::exact(looked_at));
+        self.jobs = found.jobs.into_iter().map(JobRow::new).collect();
+        self.next = found.next.map(|place| place.to_string());
         Ok(())
     }
 
-    /// Looks for the jobs of a page until it is full, or it has taken a while.
-    async fn find(&self, jobs: &pgjobq::Jobs<'_>, after: Option<JobPlace>) -> Result<Found, ActionError> {
-        let until = Instant::now() + self.visit.board().statement_timeout / PART_OF_TIMEOUT;
-        let mut found = Found { jobs: Vec::new(), next: after, looks: 0 };
-        loop {
-            let missing = PAGE - found.jobs.len() as u32;
-            let page = match (self.order, &found.next) {
-                (Order::Newest, None) => jobs.newest(missing).await?,
-                (Order::Newest, Some(place)) => jobs.newest_after(place, missing).await?,
-                (Order::Oldest, None) => jobs.list(missing).await?,
-                (Order::Oldest, Some(place)) => jobs.list_after(place, missing).await?,
-            };
-            found.jobs.extend(page.jobs);
-            found.next = page.next;
-            found.looks += 1;
-            if found.next.is_none() || found.jobs.len() >= PAGE as usize || Instant::now() >= until {
-                return Ok(found);
-            }
-        }
+    /// Looks for more jobs of the page with one statement.
+    async fn look(&self, jobs: &pgjobq::Jobs<'_>, found: &mut Found) -> Result<(), ActionError> {
+        let missing = PAGE - found.jobs.len() as u32;
+        let page = match (self.order, &found.next) {
+            (Order::Newest, None) => jobs.newest(missing).await?,
+            (Order::Newest, Some(place)) => jobs.newest_after(place, missing).await?,
+            (Order::Oldest, None) => jobs.list(missing).await?,
+            (Order::Oldest, Some(place)) => jobs.list_after(place, missing).await?,
+        };
+        found.jobs.extend(page.jobs);
+        found.next = page.next;
+        found.looks += 1;
+        Ok(())
     }
 
     fn next_link(&self) -> Option<String> {
