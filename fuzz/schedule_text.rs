@@ -1,4 +1,5 @@
-//! Any text is a schedule or an error, and the next times of a schedule rise. The fuzzer's own time limit finds a search that does not end.
+//! Any text is a schedule or an error, and each next time of a schedule is later than the one before. The fuzzer's own time limit finds a
+//! search that does not end.
 //!
 //! The first line of an input is the time zone, the rest is the text.
 #![no_main]

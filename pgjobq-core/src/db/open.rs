@@ -77,6 +77,7 @@ pub(crate) async fn unreachable(pool: &PgPool, asking: &Mutex<()>) -> sqlx::Erro
     }
 }
 
+/// Returns why the database cannot be reached; `None` if it can be.
 async fn away(pool: &PgPool, asking: &Mutex<()>) -> Option<sqlx::Error> {
     let _one = asking.lock().await;
     match probe(&pool.connect_options(), OPEN_TIMEOUT).await {

@@ -18,8 +18,8 @@ const ON_THE_WAY: Duration = STATEMENT_TIMEOUT.saturating_sub(ON_SERVER);
 /// it for what people can trigger: a web page must not keep the database busy after its reader has gone.
 ///
 /// Without it the limit is 30 seconds, and it cannot be raised above that. The database cancels a statement that takes longer. A database
-/// that is away is not waited for: the call fails with [`DatabaseError::Unavailable`], at once if the connection is refused, and after
-/// about five seconds of silence.
+/// that is away is not waited for: the call fails with [`DatabaseError::Unavailable`], within a second if the connection is refused, and
+/// after about five seconds of silence, or later if other calls of the client ask at the same time.
 ///
 /// None of this concerns enqueues and waits, which outlast a restart, nor tasks that the future spawns.
 ///
