@@ -59,12 +59,15 @@ pub(crate) async fn everything_runs(pool: &PgPool) {
     let Outcome::Dead(failure) = end_of(&client, &dead).await else { panic!() };
     assert_eq!(failure.message(), "there is no such account");
     let later = double::job(1).delay(Duration::from_millis(50)).enqueue(&client).await.unwrap();
-    let mut doubled = vec![(later, 2), (double::job(2).enqueue(pool).await.unwrap(), 4)];
-    let mut tx = pool.begin().await.unwrap();
+    // A commit that notifies waits for those of the whole server, for longer than the shortest of these times.
+    let patient = pool.connect_options().as_ref().clone().options([("lock_timeout", "10s")]);
+    let own = PgPool::connect_with(patient).await.unwrap();
+    let mut doubled = vec![(later, 2), (double::job(2).enqueue(&own).await.unwrap(), 4)];
+    let mut tx = own.begin().await.unwrap();
     doubled.push((double::job(3).enqueue(&mut *tx).await.unwrap(), 6));
     tx.commit().await.unwrap();
     let from_sql = r#"select job from pgjobq.enqueue('double', '{"number": 4}')"#.to_owned();
-    let from_sql: uuid::Uuid = sqlx::query_scalar(AssertSqlSafe(from_sql)).fetch_one(pool).await.unwrap();
+    let from_sql: uuid::Uuid = sqlx::query_scalar(AssertSqlSafe(from_sql)).fetch_one(&own).await.unwrap();
     doubled.push((double::handle(from_sql), 8));
     for (job, result) in &doubled {
         assert_eq!(end_of(&client, job).await, Outcome::Completed(*result));
@@ -80,7 +83,7 @@ pub(crate) async fn everything_runs(pool: &PgPool) {
     assert_eq!(never.cancel(&client).await.unwrap(), CancelOutcome::Cancelled);
     let never = double::job(6).delay(Duration::from_secs(3600)).enqueue(&client).await.unwrap();
     let from_sql = format!("select pgjobq.cancel('{}', 'by hand')", never.id());
-    assert!(sqlx::query_scalar::<_, bool>(AssertSqlSafe(from_sql)).fetch_one(pool).await.unwrap());
+    assert!(sqlx::query_scalar::<_, bool>(AssertSqlSafe(from_sql)).fetch_one(&own).await.unwrap());
     assert_eq!(end_of(&client, &never).await, Outcome::Cancelled);
     client.queue("attic").save().await.unwrap();
     let hurried = double::job(8).queue("attic").expires_in(Duration::from_millis(1));
@@ -94,6 +97,7 @@ pub(crate) async fn everything_runs(pool: &PgPool) {
 
     worker.shutdown().await.unwrap();
     client.close().await;
+    own.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
