@@ -52,7 +52,12 @@ impl Arrived {
     }
 
     pub(crate) fn is_in(&self, queue: QueueId) -> bool {
-        self.anywhere || self.queues.contains(&queue)
+        self.anywhere || self.names(queue)
+    }
+
+    /// Returns whether new work is known to be in this queue, and not only somewhere.
+    pub(crate) fn names(&self, queue: QueueId) -> bool {
+        self.queues.contains(&queue)
     }
 
     /// Returns whether no other worker was notified of the work in this queue.

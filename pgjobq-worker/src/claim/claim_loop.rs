@@ -125,9 +125,9 @@ impl Claimer {
         let (shards, now) = (self.lanes.len() / self.runtime.queues.len().max(1), Instant::now());
         let has_filter = self.runtime.store.has_filter();
         for lane in self.lanes.iter_mut().filter(|lane| arrived.is_in(lane.lane.queue)) {
-            // The shard is unknown: one look at all of them costs less than a claim in each. And a worker with a filter looks before
-            // it locks a lane, because the jobs may be for others.
-            if shards > 1 || has_filter {
+            // If the lane of the work is not known, one look at all that it may be in costs less than a claim in each. And a worker
+            // with a filter looks before it locks a lane, because the jobs may be for others.
+            if shards > 1 || has_filter || !arrived.names(lane.lane.queue) {
                 lane.wake_to_look(now)
             } else {
                 lane.wake()
