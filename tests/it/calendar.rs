@@ -117,7 +117,7 @@ async fn job_without_a_partition_ends_and_is_kept_as_long() {
     assert_eq!(db.text("select pgjobq.tidy_rest(10, now() + interval '9 days')").await, "(1,f)");
     assert_eq!(db.number("select count(*) from pgjobq.finished where kind = 'first'").await, 0);
     worker.shutdown().await.unwrap();
-    db.run(&format!("drop owned by {owner} cascade; drop role {owner}")).await;
+    db.drop_role(&owner).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

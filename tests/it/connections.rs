@@ -52,7 +52,8 @@ async fn rotated_credentials_reach_every_connection() {
         worker.shutdown().await.unwrap();
         client.close().await;
         pool.close().await;
-        db.run(&format!("drop role {old}; drop role {new}")).await;
+        db.drop_role(&old).await;
+        db.drop_role(&new).await;
     })
     .await;
 }
@@ -79,7 +80,8 @@ async fn role_set_by_after_connect_is_that_of_every_connection() {
         worker.shutdown().await.unwrap();
         client.close().await;
         pool.close().await;
-        db.run(&format!("drop owned by {owner}; drop role {app}; drop role {owner}")).await;
+        db.drop_role(&app).await;
+        db.drop_role(&owner).await;
     })
     .await;
 }
@@ -102,8 +104,7 @@ async fn connection_limit_of_a_role_is_named() {
         }
         drop(held);
         client.close().await;
-        db.until(&format!("not exists (select from pg_stat_activity where usename = '{name}')")).await;
-        db.run(&format!("drop role {name}")).await;
+        db.drop_role(&name).await;
     })
     .await;
 }

@@ -93,6 +93,16 @@ impl TestDb {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.unwrap();
     }
 
+    /// Drops a role, what it owns and its rights, once its sessions are over: a statement of one that was given up may still run there.
+    #[allow(dead_code)]
+    pub(crate) async fn drop_role(&self, role: &str) {
+        self.run(&format!(
+            "select pg_terminate_backend(pid, 60000) from pg_stat_activity where usename = '{role}';
+             drop owned by {role} cascade; drop role {role}"
+        ))
+        .await;
+    }
+
     /// Awaits `end`, and meanwhile makes failed jobs due at once, without their backoff.
     #[allow(dead_code)]
     pub(crate) async fn without_backoff<T>(&self, end: impl Future<Output = T>) -> T {

@@ -115,7 +115,7 @@ async fn job_that_ends_while_logins_are_refused_runs_once() {
     worker.shutdown().await.unwrap();
     client.close().await;
     pool.close().await;
-    db.run(&format!("drop role {role}")).await;
+    db.drop_role(&role).await;
 }
 
 /// Rejects statements in which more than three jobs end, as a `statement_timeout` would.

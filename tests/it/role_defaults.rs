@@ -40,7 +40,7 @@ impl<'d> Role<'d> {
 
     async fn drop(self) {
         self.pool.close().await;
-        self.db.run(&format!("drop owned by {0}; drop role {0}", self.name)).await;
+        self.db.drop_role(&self.name).await;
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pgjobq::prelude::*;
 use pgjobq::sqlx::postgres::PgPoolOptions;
-use pgjobq::sqlx::{self, AssertSqlSafe, PgPool};
+use pgjobq::sqlx::{self, PgPool};
 use pgjobq::{CancelOutcome, RequeueOutcome};
 
 use crate::error_text::{check_says, whole};
@@ -207,17 +207,17 @@ pub(crate) fn printed(schema: &str, grants_only: bool) -> String {
 }
 
 /// A role for one test, and its connection options to the test's database.
-pub(crate) struct Role {
+pub(crate) struct Role<'d> {
     pub(crate) name: String,
     options: sqlx::postgres::PgConnectOptions,
-    admin: PgPool,
+    db: &'d TestDb,
 }
 
-impl Role {
-    pub(crate) async fn new(db: &TestDb, rights: &str) -> Self {
+impl<'d> Role<'d> {
+    pub(crate) async fn new(db: &'d TestDb, rights: &str) -> Self {
         let name = format!("pgjobq_test_{}", uuid::Uuid::new_v4().simple());
         db.run(&format!("create role {name} {rights}")).await;
-        Self { options: db.options.clone().username(&name), name, admin: db.pool.clone() }
+        Self { options: db.options.clone().username(&name), name, db }
     }
 
     pub(crate) async fn pool(&self, connections: u32) -> PgPool {
@@ -225,8 +225,7 @@ impl Role {
     }
 
     pub(crate) async fn drop(self) {
-        let sql = format!("drop owned by {0}; drop role {0}", self.name);
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.admin).await.unwrap();
+        self.db.drop_role(&self.name).await;
     }
 }
 

@@ -20,7 +20,7 @@ async fn workers_of_a_process_add_up_their_slots(db: TestDb) {
     let client = Client::builder(db.pool.clone()).measured_by(recorded.clone());
     let client = client.fleet_interval(Duration::from_millis(100)).build().unwrap();
     client.queue("metrics_slots").save().await.unwrap();
-    let worker = |slots| Worker::builder(&client).queue("metrics_slots", slots);
+    let worker = |slots| Worker::builder(&client).queue("metrics_slots", slots).grace(Duration::ZERO);
     let one = worker(3).build().await.unwrap().start();
     let two = worker(4).build().await.unwrap().start();
     client.enqueue_all((0..5).map(|_| metrics_hold::job())).await.unwrap();
@@ -77,5 +77,5 @@ async fn producer_without_a_worker_keeps_gauges(db: TestDb) {
     keeping.await.unwrap();
     db.client.keep_gauges().await; // It has no metrics, and returns at once.
     pool.close().await;
-    db.run(&format!("drop owned by {role}; drop role {role}")).await;
+    db.drop_role(&role).await;
 }

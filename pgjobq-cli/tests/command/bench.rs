@@ -127,6 +127,6 @@ async fn role_needs_only_the_right_to_create_schemas() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let figures: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(figures["wal_bytes_per_job"], serde_json::Value::Null, "it may not see the WAL");
-    stage.run_sql(&format!("drop owned by {role}; drop role {role}")).await;
+    stage.drop_role(&role).await;
     stage.drop().await;
 }

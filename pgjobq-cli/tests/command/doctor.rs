@@ -208,7 +208,7 @@ async fn settings_of_role_and_database_are_found() {
         let ran = pgjobq(&["--url", &stage.url_of(&role), "doctor", "--json"]);
         assert_eq!(findings(&ran, "findings"), [Value::Null; 0]);
     }
-    stage.run_sql(&format!("drop role {role}")).await;
+    stage.drop_role(&role).await;
     stage.drop().await;
 }
 

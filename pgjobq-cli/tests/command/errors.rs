@@ -130,6 +130,6 @@ async fn refused_role_hears_which_grants_it_lacks() {
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("permission denied for schema pgjobq"), "{}", ran.stderr);
     assert!(ran.stderr.contains("`pgjobq grants --role …` prints what each role needs"), "{}", ran.stderr);
-    stage.run_sql(&format!("drop role {role}")).await;
+    stage.drop_role(&role).await;
     stage.drop().await;
 }

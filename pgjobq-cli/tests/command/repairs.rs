@@ -66,8 +66,8 @@ async fn repaired_functions_have_their_settings_grants_and_owner() {
         let sees = format!("has_table_privilege('{member}', 'pgjobq.job_states', 'select')");
         assert_eq!(stage.text(&sees).await, "true", "{who}");
     }
-    stage.run_sql(&format!("drop owned by {member}; drop role {member}")).await;
-    stage.run_sql(&format!("drop owned by {owner} cascade; drop role {owner}")).await;
+    stage.drop_role(&member).await;
+    stage.drop_role(&owner).await;
     stage.drop().await;
 }
 
@@ -257,6 +257,6 @@ async fn failed_repair_is_reported_with_its_error() {
     let ran = pgjobq(&["--url", &url, "doctor", "--fix"]);
     let said = "not repaired: autovacuum is turned off for the table pgjobq.jobs: its dead rows stay: must be owner of table jobs\n";
     assert!(ran.stdout.contains(said), "{}", ran.stdout);
-    stage.run_sql(&format!("drop owned by {observer}; drop role {observer}")).await;
+    stage.drop_role(&observer).await;
     stage.drop().await;
 }

@@ -161,6 +161,6 @@ async fn observer_sees_schedules_and_changes_none() {
         assert!(ran.stderr.contains("`pgjobq grants --role …`"), "{change}: {}", ran.stderr);
     }
     assert_eq!(stage.json_of(&["schedules", "report/42"])["state"], "active");
-    stage.run_sql(&format!("drop owned by {name}; drop role {name}")).await;
+    stage.drop_role(&name).await;
     stage.drop().await;
 }

@@ -86,7 +86,7 @@ async fn printed_grants_let_each_role_do_its_part() {
             let expected = if role == "producer" && act[0] == "cancel" { 1 } else { *code };
             assert_eq!(ran.code, expected, "{role} {act:?}: {}", ran.stderr);
         }
-        stage.run_sql(&format!("drop owned by {name}; drop role {name}")).await;
+        stage.drop_role(&name).await;
     }
     let cancelled = "select count(*) from pgjobq.finished where outcome = 'cancelled'";
     let cancelled: i64 = sqlx::query_scalar(cancelled).fetch_one(stage.client.pool()).await.unwrap();

@@ -162,7 +162,7 @@ async fn observers_role_serves_a_read_only_dashboard() {
     assert_eq!(refused.status, 405, "{}", refused.text);
     assert_eq!(state_of(&stage, &job).await, JobState::Scheduled);
     drop(served);
-    stage.run_sql(&format!("drop owned by {role}; drop role {role}")).await;
+    stage.drop_role(&role).await;
     stage.drop().await;
 }
 

@@ -67,6 +67,15 @@ impl Stage {
         run_sql(self.client.pool(), sql).await;
     }
 
+    /// Drops a role, what it owns and its rights, once its sessions are over: a killed command leaves one that still runs.
+    pub(crate) async fn drop_role(&self, role: &str) {
+        self.run_sql(&format!(
+            "select pg_terminate_backend(pid, 60000) from pg_stat_activity where usename = '{role}';
+             drop owned by {role} cascade; drop role {role}"
+        ))
+        .await;
+    }
+
     /// Returns the one value of an expression, as text.
     pub(crate) async fn text(&self, sql: &str) -> String {
         let sql = AssertSqlSafe(format!("select ({sql})::text"));

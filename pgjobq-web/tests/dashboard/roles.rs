@@ -25,7 +25,12 @@ pub(crate) async fn as_member(stage: &Stage, of: Option<SchemaRole>, test: impl 
     test(&client).await;
     client.close().await;
     pool.close().await;
-    stage.execute(&format!("drop role {name}")).await;
+    stage
+        .execute(&format!(
+            "select pg_terminate_backend(pid, 60000) from pg_stat_activity where usename = '{name}';
+             drop owned by {name} cascade; drop role {name}"
+        ))
+        .await;
 }
 
 #[tokio::test]

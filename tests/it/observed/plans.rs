@@ -84,7 +84,7 @@ async fn role_that_may_not_set_auto_explain_gets_plain_plans(db: TestDb) {
     let pool = PgPoolOptions::new().max_connections(12).connect_with(options).await.unwrap();
     let plans = run_sampled(&db, pool.clone(), ExplainSampler::one_in(7)).await;
     pool.close().await;
-    db.run(&format!("drop owned by {role}; drop role {role}")).await;
+    db.drop_role(&role).await;
     assert!(!plans.is_empty() && plans.iter().all(|plan| !plan.analyzed));
 }
 

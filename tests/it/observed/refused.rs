@@ -31,7 +31,7 @@ impl Role {
 
     async fn drop(self, db: &TestDb, pool: &PgPool) {
         pool.close().await;
-        db.run(&format!("drop owned by {0}; drop role {0}", self.0)).await;
+        db.drop_role(&self.0).await;
     }
 }
 

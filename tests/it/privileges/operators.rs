@@ -20,7 +20,7 @@ async fn operated_step(of: i64) -> Result<i64> {
 }
 
 /// A role that is a member of one of ours, and a client of it. PUBLIC may do nothing.
-async fn member(db: &TestDb, of: SchemaRole) -> (Role, Client) {
+async fn member(db: &TestDb, of: SchemaRole) -> (Role<'_>, Client) {
     db.run("alter default privileges revoke execute on functions from public").await;
     db.client.migrate().await.unwrap();
     db.run(&grants_sql("pgjobq", of).unwrap()).await;
