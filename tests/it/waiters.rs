@@ -143,8 +143,9 @@ async fn wait_continues_when_another_runtime_ends(db: TestDb) {
     // The first wait starts the polling, on its own runtime.
     let elsewhere =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let (client, rebuilt) = (Client::new(db.pool.clone()), pass_and_double::handle(handle.id()));
-    let theirs = client.clone();
+    // In a pool of its own: it keeps connections of that runtime, of which one may still look alive.
+    let (client, _pool) = waiting_client(&db).await;
+    let (theirs, rebuilt) = (client.clone(), pass_and_double::handle(handle.id()));
     elsewhere.spawn(async move { rebuilt.wait(&theirs).await });
     db.until("exists (select from pgjobq.waiters)").await;
     let ending = async {
