@@ -142,4 +142,4 @@ impl Drop for Slots {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -30,6 +30,8 @@ pub(crate) struct LaneState {
     claim_sent: Instant,
     /// True if the lane was woken since then.
     woken: bool,
+    /// True if it was woken to look since then.
+    woken_to_look: bool,
     pub(super) promise: Promise,
     /// The size of the next claim.
     pub(crate) portion: Portion,
@@ -82,6 +84,7 @@ impl LaneState {
             asked: false,
             claim_sent: now,
             woken: false,
+            woken_to_look: false,
             promise: Promise::None,
             portion: Portion::WHOLE,
             scan: ScanHint::new(has_filter, now),
@@ -152,11 +155,12 @@ impl LaneState {
     pub(crate) fn ask(&mut self, now: Instant) {
         self.asked = true;
         self.claim_sent = now;
-        self.woken = false;
+        (self.woken, self.woken_to_look) = (false, false);
     }
 
     /// Makes a look the next step: there may be work in one of several lanes.
     pub(crate) fn wake_to_look(&mut self, now: Instant) {
+        self.woken_to_look = true;
         if self.is_idle() && !self.is_paused() {
             self.become_idle(now);
         }
@@ -210,8 +214,8 @@ impl LaneState {
         let got_few = (1..=FEW_JOBS).contains(&claimed.jobs.len());
         match notified_since.filter(|_| at_end_of_line && got_few) {
             _ if !got_all || self.woken => self.wake(),
-            Some(since) => self.rest(since, longest, now),
-            None => self.become_idle(now),
+            Some(since) if !self.woken_to_look => self.rest(since, longest, now),
+            _ => self.become_idle(now),
         }
         if self.ended_pauses.take().is_some_and(|ended| ended != Pauses::None) {
             self.restart(now); // The claim has moved the hint up, past the jobs that it left.

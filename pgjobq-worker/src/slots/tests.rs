@@ -25,7 +25,11 @@ fn job(ticket: i64, priority: i16) -> PrefetchedJob {
     let lane = Lane { shard: Shard(0), queue: QueueId(1) };
     let key = LeaseKey { lane, priority, max_ticket: Ticket(99), id: LeaseId(1) };
     let lease = Lease::new(key, WorkerId(1), &mut [], CancellationToken::new());
-    let job = ClaimedJob {
+    PrefetchedJob::new(claimed(ticket, priority), Arc::new(lease), None, Instant::now())
+}
+
+pub(crate) fn claimed(ticket: i64, priority: i16) -> ClaimedJob {
+    ClaimedJob {
         id: JobId::new(),
         kind: "mail".into(),
         args: None,
@@ -41,8 +45,7 @@ fn job(ticket: i64, priority: i16) -> PrefetchedJob {
         max_crashes: 3,
         due: None,
         meta: Meta::default(),
-    };
-    PrefetchedJob::new(job, Arc::new(lease), None, Instant::now())
+    }
 }
 
 /// Returns the tickets of jobs that begin, and their slots.

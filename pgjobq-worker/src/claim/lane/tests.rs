@@ -3,6 +3,7 @@
 use pgjobq_core::worker_api::{Opened, QueueId, Shard, Ticket};
 
 use super::*;
+use crate::slots::tests::claimed as claimed_job;
 
 fn lane(now: Instant) -> LaneState {
     let queue = Arc::new(ServedQueue::new(QueueId(1), "default", 10, Arc::default()));
@@ -28,6 +29,30 @@ fn cut_walk_has_not_seen_the_end_of_the_line() {
         lane.idle_since = Some(start);
         lane.looked_ahead(Peeked { scanned_to, ..Peeked::default() }, longest, now);
         assert_eq!(lane.look_interval, if cut { FIRST_LOOK_INTERVAL } else { longest });
+    }
+}
+
+#[test]
+fn lane_rests_after_a_few_jobs_unless_work_arrived_somewhere() {
+    let (start, longest) = (Instant::now(), Duration::from_secs(5));
+    let now = start + Duration::from_secs(60);
+    for arrived in [false, true] {
+        let mut lane = lane(start);
+        lane.wake();
+        lane.ask(now);
+        if arrived {
+            lane.wake_to_look(now);
+        }
+        let scanned_to = [Ticket(9000); 4];
+        let claimed = Claimed {
+            jobs: vec![claimed_job(1, 1)],
+            scanned_to,
+            lane: Opened::Open,
+            more: false,
+            held_back: false,
+        };
+        lane.claimed(&claimed, &Asked { wanted: 10, named: None, notified_since: Some(start) }, longest, now);
+        assert_eq!(lane.due() == Some(now), arrived);
     }
 }
 
