@@ -36,7 +36,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     schedules.upsert("report/42", report::schedule("every 1s", 42).overlap(Overlap::Skip)).await?;
 
     let worker = Worker::builder(&client).build().await?.start();
-    while schedules.get("report/42").await?.last_missed.is_none() {
+    while schedules.get("report/42").await?.last_missed.is_none()
+        || schedules.get("heartbeat").await?.last_tick.is_none()
+    {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let skipped = schedules.get("report/42").await?.last_missed.map(|tick| tick.why).unwrap_or_default();

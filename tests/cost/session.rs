@@ -38,7 +38,7 @@ impl Session {
         let indexed = [("enable_seqscan", "off"), ("enable_bitmapscan", "off"), ("enable_sort", "off")];
         let mut session = Self {
             // A broken plan reads the table once for each job. It must fail at this timeout, not run for long.
-            measured: db.options.clone().options([("statement_timeout", "5s")]).connect().await.unwrap(),
+            measured: db.options.clone().options([("statement_timeout", "60s")]).connect().await.unwrap(),
             stage: db.options.clone().options(indexed).connect().await.unwrap(),
             queue: 0,
             worker: fresh_id(),

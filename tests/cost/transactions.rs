@@ -95,7 +95,7 @@ async fn lone_job_takes_few_transactions() {
     }
 }
 
-/// Runs a worker without jobs for this time. Its intervals are a tenth of the defaults.
+/// Runs a worker without jobs for this time, once it is ready. Its intervals are a tenth of the defaults.
 async fn idle(db: &Db, queues: usize, time: Duration) {
     let pool = PgPoolOptions::new().connect_with(db.options.clone()).await.unwrap();
     let client = Client::new(pool.clone());
@@ -109,6 +109,9 @@ async fn idle(db: &Db, queues: usize, time: Duration) {
         worker = worker.queue(name, 10);
     }
     let worker = worker.build().await.unwrap().start();
+    while !worker.health().is_ready() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     tokio::time::sleep(time).await;
     worker.shutdown().await.unwrap();
     client.close().await;

@@ -42,7 +42,7 @@ impl Ledger {
     }
 }
 
-/// Runs what the arguments say: `work`; `take FROM TO`, which takes these orders, each in a transaction with its job; or `back FROM
+/// Runs what the arguments say: `work LEASE`, in seconds; `take FROM TO`, which takes these orders, each in a transaction with its job; or `back FROM
 /// TO`, which takes these back.
 pub(crate) fn main(
     charge: impl AsyncFn(&mut Transaction<'static, Postgres>, i64),
@@ -55,7 +55,7 @@ pub(crate) fn main(
         let pool = PgPoolOptions::new().max_connections(4).connect(&url).await.unwrap();
         Client::new(pool.clone()).migrate().await.unwrap(); // Also records the kinds of this version.
         match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            ["work"] => work(pool).await,
+            ["work", lease] => work(pool, Duration::from_secs(lease.parse().unwrap())).await,
             ["take", from, to] => take(&pool, from.parse().unwrap(), to.parse().unwrap(), charge).await,
             ["back", from, to] => {
                 let client = Client::new(pool);
@@ -63,13 +63,13 @@ pub(crate) fn main(
                     take_back(&client, order).await;
                 }
             }
-            other => panic!("work, take FROM TO, or back FROM TO, and not {other:?}"),
+            other => panic!("work LEASE, take FROM TO, or back FROM TO, and not {other:?}"),
         }
     });
 }
 
 /// Works until a signal comes, or until standard input ends.
-async fn work(pool: PgPool) {
+async fn work(pool: PgPool, lease: Duration) {
     let (ended, end) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
@@ -79,7 +79,7 @@ async fn work(pool: PgPool) {
         .queue("default", 8)
         .state(Ledger(pool))
         .heartbeat(Duration::from_millis(200))
-        .lease(Duration::from_secs(2))
+        .lease(lease)
         .claim_timeout(Duration::from_secs(2))
         .poll_interval(Duration::from_millis(200))
         .connections(3)

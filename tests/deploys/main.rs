@@ -19,6 +19,10 @@ const ORDERS: i64 = 300;
 /// Orders that are taken back: those with a number from 1 up to this one.
 const REFUNDS: i64 = 11;
 
+/// The leases of workers, in seconds: if they are killed, and if none may be taken for dead on a busy machine.
+const SHORT_LEASE: u64 = 2;
+const LONG_LEASE: u64 = 30;
+
 /// The programs of the two versions.
 struct Programs([String; 2]);
 
@@ -42,9 +46,11 @@ impl Programs {
         command
     }
 
-    /// Starts a worker of a version.
-    fn worker(&self, db: &TestDb, version: usize) -> Process {
-        Process(self.command(db, version, &["work"]).stdin(Stdio::piped()).spawn().unwrap())
+    /// Starts a worker of a version, with a lease of this many seconds.
+    fn worker(&self, db: &TestDb, version: usize, lease: u64) -> Process {
+        Process(
+            self.command(db, version, &["work", &lease.to_string()]).stdin(Stdio::piped()).spawn().unwrap(),
+        )
     }
 
     /// Lets a version take the orders of a stage.
@@ -95,7 +101,7 @@ async fn deploys_and_rollbacks_lose_and_kill_nothing() {
         db.run("create table orders (number bigint primary key);
                 create table charged (number bigint not null, cents bigint not null, code smallint not null)")
             .await;
-        let workers = |version| [(); 3].map(|()| programs.worker(&db, version));
+        let workers = |version| [(); 3].map(|()| programs.worker(&db, version, SHORT_LEASE));
         let mut started = 0;
         let mut take = |version| {
             started += ORDERS;
@@ -167,7 +173,7 @@ async fn deploy_keeps_retries_steps_schedules_and_unique_keys() {
                 create table charged (like refunded)")
             .await;
         let orders = REFUNDS - 1;
-        let old = programs.worker(&db, 1);
+        let old = programs.worker(&db, 1, LONG_LEASE);
         programs.take_back(&db, 1).await;
         // A job for each order, a step for each, and those of the schedule, which are of one order. Those in front fail again and again.
         db.until("(select count(*) from pgjobq.jobs where kind = 'refund' and failures > 0) > 1").await;
@@ -181,7 +187,7 @@ async fn deploy_keeps_retries_steps_schedules_and_unique_keys() {
         assert_eq!(db.number(again).await, orders);
         assert_eq!(db.number(refunds).await, orders + 1, "they are duplicates");
 
-        let new = programs.worker(&db, 2);
+        let new = programs.worker(&db, 2, LONG_LEASE);
         old.finish().await;
         db.until("exists (select from refunded where number = 0 and code = 2)").await;
         db.run("select pgjobq.remove_schedule('refunds')").await;

@@ -142,7 +142,7 @@ async fn batch_that_times_out_is_sent_in_halves(db: TestDb) {
 on_one_shard!(batch_that_always_times_out_is_not_sent_again);
 async fn batch_that_always_times_out_is_not_sent_again(db: TestDb) {
     refuse_more_than(&db, 0).await;
-    let client = Client::builder(db.pool.clone()).enqueue_timeout(Duration::from_secs(2)).build().unwrap();
+    let client = Client::builder(db.pool.clone()).enqueue_timeout(Duration::from_secs(8)).build().unwrap();
     let error = client.enqueue_all((0..8).map(number::job)).await.unwrap_err();
     assert!(whole(&error).contains("canceling statement due to statement timeout"), "{error:?}");
     assert_eq!((error.enqueued.new, error.positions.clone(), error.unsent_from), (0, vec![0], 1));

@@ -19,7 +19,7 @@ async fn measure_args(values: Box<serde_json::value::RawValue>) -> Result<usize>
 #[job(queue = "other", retries = 0)]
 async fn pass_elsewhere() {}
 
-#[job(retries = 0, timeout = "3s")]
+#[job(retries = 0, timeout = "10s")]
 async fn hold_place(tx: &mut Tx, for_ms: u64) -> Result<()> {
     sqlx::query("select 1").execute(&mut **tx).await?;
     tokio::time::sleep(Duration::from_millis(for_ms)).await;
@@ -130,7 +130,7 @@ async fn lost_answer_of_a_claim_returns_its_jobs_at_once() {
     let lost = Instant::now();
     proxy.mend();
     assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(()));
-    assert!(lost.elapsed() < Duration::from_secs(15), "{:?}", lost.elapsed());
+    assert!(lost.elapsed() < Duration::from_secs(30), "{:?}", lost.elapsed());
     assert_eq!(db.number("select attempt + crashes + failures from pgjobq.finished").await, 1);
     worker.shutdown().await.unwrap();
 }
@@ -140,7 +140,7 @@ async fn transactional_jobs_wait_for_places_outside_their_timeout() {
     let db = TestDb::new(1).await;
     let pool = PgPoolOptions::new().max_connections(4).connect_with(db.options.clone()).await.unwrap();
     let client = Client::new(pool);
-    db.client.enqueue_all((0..40).map(|_| hold_place::job(500))).await.unwrap();
+    db.client.enqueue_all((0..40).map(|_| hold_place::job(1500))).await.unwrap();
     let behind = end_at_once::enqueue(&db.client).await.unwrap();
     let worker = Worker::builder(&client).queue("default", 40).build().await.unwrap().start();
     assert_eq!(end_of(&db.client, &behind).await, Outcome::Completed(()));
@@ -321,7 +321,7 @@ async fn slow_claim_of_one_shard_leaves_slots_for_others() {
     let db = TestDb::new(2).await;
     db.run(
         "create function slow_down() returns trigger language plpgsql as $$ begin
-             if new.shard = 0 then perform pg_sleep(8); end if;
+             if new.shard = 0 then perform pg_sleep(25); end if;
              return new;
          end $$;
          create trigger slow_down before insert on pgjobq.leases for each row execute function slow_down();
@@ -330,7 +330,7 @@ async fn slow_claim_of_one_shard_leaves_slots_for_others() {
            from pgjobq.queues q, generate_series(0, 1) s, generate_series(1, 30) where q.name = 'default'",
     )
     .await;
-    let worker = Worker::builder(&db.client).queue("default", 4).claim_timeout(Duration::from_secs(20));
+    let worker = Worker::builder(&db.client).queue("default", 4).claim_timeout(Duration::from_secs(60));
     let worker = worker.build().await.unwrap().start();
     db.until("not exists (select from pgjobq.jobs where shard = 1)").await;
     assert_eq!(
@@ -349,8 +349,10 @@ async fn job_that_must_run_alone_does_not_starve_behind_others() {
     insert_in_line(&db, &format!("({others} union all select 1, 2, 'end_at_once')")).await;
     let worker = db.worker().build().await.unwrap().start();
     db.until("exists (select from pgjobq.finished where kind = 'end_at_once')").await;
-    let waiting = db.number("select count(*) from pgjobq.jobs").await;
-    assert!(waiting > 100, "{waiting} of the others still wait");
+    let after = "select count(*) from pgjobq.finished
+                  where finished_at > (select finished_at from pgjobq.finished where kind = 'end_at_once')";
+    let after = db.number(&format!("({after}) + (select count(*) from pgjobq.jobs)")).await;
+    assert!(after > 100, "{after} of the others have ended after it, or still wait");
     worker.shutdown().await.unwrap();
 }
 

@@ -262,7 +262,7 @@ async fn lost_lease_stops_the_handler_and_rejects_its_result(db: TestDb) {
     let job = notice_the_loss::enqueue(&db.client, probe.number).await.unwrap();
     let worker = db.worker().build().await.unwrap().start();
     probe.until(|probe| probe.running() == 1).await;
-    db.run("delete from pgjobq.workers").await;
+    db.run_beside_a_worker("delete from pgjobq.workers").await;
     assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(2), "the result of the second attempt");
     probe.until(|probe| probe.reached() == 1).await;
     probe.gate.add_permits(1);
@@ -282,7 +282,7 @@ async fn reaped_worker_continues_under_a_new_identity(db: TestDb) {
     let worker = db.worker().poll_interval(std::time::Duration::from_secs(60)).build().await.unwrap().start();
     plain::call(&db.client).await.unwrap();
     let before = db.number("select max(id) from pgjobq.workers").await;
-    db.run("delete from pgjobq.workers").await;
+    db.run_beside_a_worker("delete from pgjobq.workers").await;
     let shards = db.number("select shards from pgjobq.settings").await;
     // It has registered again, and asks for notifications as before.
     db.until(&format!(

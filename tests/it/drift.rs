@@ -16,7 +16,7 @@ async fn recreated_queue_is_served_under_its_new_id() {
         let db = TestDb::new(1).await;
         let worker = db.worker().build().await.unwrap().start();
         assert_eq!(double::call(&db.client, 1).await.unwrap(), 2);
-        db.run(
+        db.run_beside_a_worker(
             "truncate pgjobq.queues, pgjobq.lanes, pgjobq.workers, pgjobq.jobs, pgjobq.leases, pgjobq.kinds;
              select pgjobq.create_queue('first'), pgjobq.create_queue('default')",
         )

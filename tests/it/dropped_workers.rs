@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::gate::{Gate, result};
-use crate::harness::TestDb;
+use crate::harness::{PATIENCE, TestDb};
 
 on_one_shard!(run_until_that_is_dropped_drains);
 async fn run_until_that_is_dropped_drains(db: TestDb) {
     let gate = Gate::new();
     let job = gate.job().enqueue(&db.client).await.unwrap();
-    let worker = db.worker().build().await.unwrap();
+    let worker = db.worker().grace(PATIENCE).build().await.unwrap();
     tokio::select! {
         ended = worker.run_until(std::future::pending()) => panic!("{ended:?}"),
         _ = gate.until(|count| count.inside == 1) => {}
@@ -38,7 +38,7 @@ on_one_shard!(shutdown_that_is_dropped_goes_on);
 async fn shutdown_that_is_dropped_goes_on(db: TestDb) {
     let gate = Gate::new();
     let job = gate.job().enqueue(&db.client).await.unwrap();
-    let worker = db.worker().build().await.unwrap().start();
+    let worker = db.worker().grace(PATIENCE).build().await.unwrap().start();
     gate.until(|count| count.inside == 1).await;
     assert!(tokio::time::timeout(Duration::from_millis(10), worker.shutdown()).await.is_err());
     gate.open();

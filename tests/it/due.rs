@@ -92,7 +92,7 @@ async fn sweep_finds_a_job_that_commits_after_its_time(db: TestDb) {
             other.id()
         ))
         .await;
-    assert!(micros < 10_000_000, "after {micros} us");
+    assert!(micros < 30_000_000, "after {micros} us");
     worker.shutdown().await.unwrap();
 }
 

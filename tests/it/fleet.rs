@@ -16,7 +16,7 @@ async fn note(ctx: JobContext, probe: u64) {
 }
 
 /// The lease, so long that a busy machine is not late with a heartbeat.
-const LEASE: Duration = Duration::from_secs(3);
+const LEASE: Duration = Duration::from_secs(8);
 
 /// Blocks its thread for longer than two leases.
 #[job(queue = "blocking")]

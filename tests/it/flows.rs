@@ -166,10 +166,10 @@ async fn retry_waits_no_longer_than_for_a_statement(db: TestDb) {
     db.run("insert into pgjobq.unsettled (shard, workflow, n) select shard, id, 0 from pgjobq.workflows")
         .await;
     let begun = std::time::Instant::now();
-    let retry = pgjobq::with_statement_timeout(Duration::from_secs(1), run.retry_failed(&db.client));
+    let retry = pgjobq::with_statement_timeout(Duration::from_secs(5), run.retry_failed(&db.client));
     let error = retry.await.unwrap_err();
     assert!(matches!(error, RetryError::Busy { .. }), "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
 }
 
 on_one_shard!(held_step_waits_for_a_person);

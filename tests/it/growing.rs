@@ -6,7 +6,7 @@ use pgjobq::prelude::*;
 use pgjobq::{EnqueueError, GrowthError, WorkflowError};
 
 use crate::gate::Gate;
-use crate::harness::TestDb;
+use crate::harness::{PATIENCE, TestDb};
 use crate::probe::end_of;
 
 #[job(retries = 0)]
@@ -67,7 +67,7 @@ async fn growing_alone(ctx: JobContext) -> Result<String> {
 }
 
 pub(crate) async fn outcome(db: &TestDb, run: &WorkflowHandle) -> WorkflowOutcome {
-    run.wait_timeout(&db.client, Duration::from_secs(30)).await.unwrap()
+    run.wait_timeout(&db.client, PATIENCE).await.unwrap()
 }
 
 on_one_and_eight_shards!(step_adds_steps_that_commit_with_its_completion);

@@ -93,6 +93,15 @@ impl TestDb {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.unwrap();
     }
 
+    /// Executes SQL statements that lock several rows or tables, some of which a worker may hold: again after a deadlock.
+    #[allow(dead_code)]
+    pub(crate) async fn run_beside_a_worker(&self, sql: &str) {
+        while let Err(error) = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await {
+            let code = error.as_database_error().and_then(|error| error.code());
+            assert_eq!(code.as_deref(), Some("40P01"), "{error}");
+        }
+    }
+
     /// Drops a role, what it owns and its rights, once its sessions are over: a statement of one that was given up may still run there.
     #[allow(dead_code)]
     pub(crate) async fn drop_role(&self, role: &str) {

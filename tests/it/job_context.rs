@@ -50,7 +50,7 @@ async fn handle_reads_the_progress_of_a_running_job(db: TestDb) {
     let probe = Probe::new();
     let worker = db.worker().build().await.unwrap().start();
     let job = climb::enqueue(&db.client, probe.number).await.unwrap();
-    db.until("exists (select from pgjobq.progress where percent = 100)").await;
+    db.until("exists (select from pgjobq.progress where message like 'step 250%')").await;
     let progress = job.progress(&db.client).await.unwrap().unwrap();
     assert_eq!((progress.percent, &*progress.message), (100, "step 250\u{fffd}"));
     probe.gate.add_permits(1);
@@ -65,7 +65,7 @@ async fn stale_attempt_reports_no_progress(db: TestDb) {
     let probe = Probe::new();
     let worker = db.worker().build().await.unwrap().start();
     let job = climb::enqueue(&db.client, probe.number).await.unwrap();
-    db.until("exists (select from pgjobq.progress)").await;
+    db.until("exists (select from pgjobq.progress where message like 'step 250%')").await;
     db.run("update pgjobq.progress set ticket = 0").await; // As if an earlier attempt had reported it.
     assert_eq!(job.progress(&db.client).await.unwrap(), None);
     probe.gate.add_permits(1);

@@ -129,7 +129,7 @@ async fn slow_heartbeat_wakes_the_claim_loop() {
         let db = TestDb::new(1).await;
         let gate = Gate::new();
         gate.open();
-        let worker = db.worker().heartbeat(Duration::from_secs(4)).lease(Duration::from_secs(12));
+        let worker = db.worker().heartbeat(Duration::from_secs(8)).lease(Duration::from_secs(24));
         let worker = worker.poll_interval(Duration::from_secs(600)).build().await.unwrap().start();
         result(&db, &gate.job().enqueue(&db.client).await.unwrap()).await;
         // The next heartbeat is sent in time, but its answer comes more than half a lease after the last one.
@@ -155,7 +155,7 @@ async fn slow_heartbeat_wakes_the_claim_loop() {
         }
         db.run("delete from hold").await;
         // Before the next heartbeat, because that also wakes the claim loop.
-        let claimed = tokio::time::timeout(Duration::from_millis(2500), result(&db, &job)).await;
+        let claimed = tokio::time::timeout(Duration::from_secs(6), result(&db, &job)).await;
         assert_eq!(claimed.expect("the job is claimed at once"), 1, "the number of the attempt");
         worker.shutdown().await.unwrap();
     })

@@ -40,7 +40,7 @@ async fn growth_is_whole_or_absent_whichever_statement_dies(db: TestDb) {
     let run = flow.enqueue(&db.client).await.unwrap();
     let worker = db.worker().build().await.unwrap().start();
     gate.until(|count| count.inside == 1).await;
-    db.run(STOPS).await;
+    db.run_beside_a_worker(STOPS).await;
     let mut locks = Vec::new();
     for place in 1..=4 {
         let mut lock = db.pool.begin().await.unwrap();
@@ -75,7 +75,7 @@ async fn growth_of_a_lost_attempt_is_that_of_the_next(db: TestDb) {
     let run = flow.enqueue(&db.client).await.unwrap();
     let worker = db.worker().build().await.unwrap().start();
     gate.until(|count| count.inside == 1).await;
-    db.run(STOPS).await;
+    db.run_beside_a_worker(STOPS).await;
     let mut lock = db.pool.begin().await.unwrap();
     sqlx::query("select pg_advisory_xact_lock(3)").execute(&mut *lock).await.unwrap();
     gate.open();

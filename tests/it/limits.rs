@@ -23,7 +23,7 @@ async fn limited(proxy: &Proxy, limit: Duration) -> Client {
 async fn silent_database_fails_an_enqueue_at_its_limit() {
     let db = TestDb::new(1).await;
     let proxy = Proxy::to(&db.options).await;
-    let client = limited(&proxy, Duration::from_secs(2)).await;
+    let client = limited(&proxy, Duration::from_secs(8)).await;
     double::enqueue(&client, 1).await.unwrap();
     proxy.silence();
     for many in [false, true] {
@@ -34,11 +34,11 @@ async fn silent_database_fails_an_enqueue_at_its_limit() {
             double::enqueue(&client, 1).await.unwrap_err()
         };
         let took = started.elapsed();
-        assert!(took > Duration::from_secs(1) && took < Duration::from_secs(8), "{took:?}");
+        assert!(took > Duration::from_secs(7) && took < Duration::from_secs(25), "{took:?}");
         assert!(matches!(error, EnqueueError::TimedOut { .. }), "{error:?}");
         let said = whole(&error);
         assert!(
-            said.starts_with("the enqueue was not answered within 2s (`ClientBuilder::enqueue_timeout`): "),
+            said.starts_with("the enqueue was not answered within 8s (`ClientBuilder::enqueue_timeout`): "),
             "{said}"
         );
     }
@@ -48,7 +48,7 @@ async fn silent_database_fails_an_enqueue_at_its_limit() {
 async fn unanswered_enqueue_says_that_its_job_may_be_enqueued() {
     let db = TestDb::new(1).await;
     let proxy = Proxy::to(&db.options).await;
-    let client = limited(&proxy, Duration::from_secs(2)).await;
+    let client = limited(&proxy, Duration::from_secs(8)).await;
     double::enqueue(&client, 1).await.unwrap();
     let mut holder = PgConnection::connect_with(&db.options).await.unwrap();
     let mut lock = holder.begin().await.unwrap();
@@ -56,7 +56,7 @@ async fn unanswered_enqueue_says_that_its_job_may_be_enqueued() {
     check_says(
         client.enqueue_all((0..3).map(double::job)).await,
         "0 jobs were enqueued, and then jobs 1 to 3 (`double`) could not be: \
-         the enqueue was not answered within 2s (`ClientBuilder::enqueue_timeout`): the job may be enqueued all the same; \
+         the enqueue was not answered within 8s (`ClientBuilder::enqueue_timeout`): the job may be enqueued all the same; \
          trying again with the same id never enqueues a live job twice",
     );
     lock.rollback().await.unwrap();

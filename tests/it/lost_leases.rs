@@ -39,7 +39,7 @@ async fn result_that_waits_outlives_the_loss_of_its_lease() {
     let db = TestDb::new(1).await;
     db.run(REFUSE).await;
     let probe = Probe::new();
-    let worker = db.worker().lease(Duration::from_secs(2)).build().await.unwrap().start();
+    let worker = db.worker().lease(Duration::from_secs(6)).build().await.unwrap().start();
     let refused = again::enqueue(&db.client, probe.number, "P0001".to_owned()).await.unwrap();
     probe.until(|probe| probe.running() == 1).await;
     probe.gate.add_permits(1);
@@ -102,7 +102,7 @@ async fn attempt_that_outlasts_an_outage_completes() {
 async fn refused_return_of_a_lease_fails_no_heartbeat() {
     let db = TestDb::new(1).await;
     let probe = Probe::new();
-    let worker = db.worker().lease(Duration::from_secs(3)).build().await.unwrap().start();
+    let worker = db.worker().lease(Duration::from_secs(15)).build().await.unwrap().start();
     let first = again::enqueue(&db.client, probe.number, String::new()).await.unwrap();
     probe.until(|probe| probe.running() == 1).await;
     // A claim whose answer was lost. The database refuses to delete its lease.
@@ -116,7 +116,7 @@ async fn refused_return_of_a_lease_fails_no_heartbeat() {
     .await;
     // Longer than the lease.
     let beats = db.number("select beats from pgjobq.workers").await;
-    db.until(&format!("(select beats from pgjobq.workers) > {beats} + 30")).await;
+    db.until(&format!("(select beats from pgjobq.workers) > {beats} + 90")).await;
     let second = again::enqueue(&db.client, probe.number, String::new()).await.unwrap();
     probe.until(|probe| probe.running() == 2).await;
     probe.gate.add_permits(2);

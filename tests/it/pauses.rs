@@ -147,7 +147,7 @@ async fn pause_ends_at_its_time_without_a_notification(db: TestDb) {
     let worker = Worker::builder(&silent).queue("default", 5).poll_interval(POLL_INTERVAL);
     let worker = worker.build().await.unwrap().start();
     for scope in [PauseScope::Queue, PauseScope::Kind] {
-        let until = SystemTime::now() + Duration::from_secs(2);
+        let until = SystemTime::now() + Duration::from_secs(10);
         match scope {
             PauseScope::Queue => db.client.queue("default").pause().until(until).await.unwrap(),
             _ => db.client.kind("pauses_nothing").pause().until(until).await.unwrap(),

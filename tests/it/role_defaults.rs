@@ -60,7 +60,11 @@ pub(crate) async fn everything_runs(pool: &PgPool) {
     assert_eq!(failure.message(), "there is no such account");
     let later = double::job(1).delay(Duration::from_millis(50)).enqueue(&client).await.unwrap();
     // A commit that notifies waits for those of the whole server, for longer than the shortest of these times.
-    let patient = pool.connect_options().as_ref().clone().options([("lock_timeout", "10s")]);
+    let patient = pool.connect_options().as_ref().clone().options([
+        ("lock_timeout", "10s"),
+        ("statement_timeout", "30s"),
+        ("idle_in_transaction_session_timeout", "30s"),
+    ]);
     let own = PgPool::connect_with(patient).await.unwrap();
     let mut doubled = vec![(later, 2), (double::job(2).enqueue(&own).await.unwrap(), 4)];
     let mut tx = own.begin().await.unwrap();
@@ -105,7 +109,7 @@ async fn read_only_role_error_says_what_to_change() {
     in_time(async {
         let db = TestDb::empty().await;
         let role = Role::with(&db, &["default_transaction_read_only = on"]).await;
-        let client = Client::builder(role.pool.clone()).enqueue_timeout(Duration::from_secs(1)).build().unwrap();
+        let client = Client::builder(role.pool.clone()).enqueue_timeout(Duration::from_secs(8)).build().unwrap();
         let said = "nothing can be written here: it is a standby, so connect to the primary, or `default_transaction_read_only` \
                     is on, so `alter role … set default_transaction_read_only = off`";
         let migrate = client.migrate().await.unwrap_err();
@@ -119,7 +123,7 @@ async fn read_only_role_error_says_what_to_change() {
         let refused = double::enqueue(&role.pool, 1).await.unwrap_err();
         assert_eq!(refused.to_string(), said);
         // A client retries, because a standby may take over, and finally returns the last error.
-        let hurried = Client::builder(role.pool.clone()).enqueue_timeout(Duration::from_secs(1)).build().unwrap();
+        let hurried = Client::builder(role.pool.clone()).enqueue_timeout(Duration::from_secs(8)).build().unwrap();
         let refused = double::enqueue(&hurried, 1).await.unwrap_err();
         assert!(whole(&refused).contains(said), "{}", whole(&refused));
         role.drop().await;

@@ -8,7 +8,7 @@ use pgjobq::prelude::*;
 use pgjobq::sqlx;
 use pgjobq::{FailureReason, JobState, RunningWorker, Status};
 
-use crate::harness::TestDb;
+use crate::harness::{PATIENCE, TestDb};
 use crate::lifecycle::double;
 use crate::probe::{Probe, end_of};
 
@@ -100,7 +100,7 @@ async fn check_nothing_is_held(db: &TestDb) {
 on_one_and_eight_shards!(running_jobs_finish_within_the_grace_and_none_starts);
 async fn running_jobs_finish_within_the_grace_and_none_starts(db: TestDb) {
     let probe = Probe::new();
-    let worker = db.worker().build().await.unwrap().start();
+    let worker = db.worker().grace(PATIENCE).build().await.unwrap().start();
     for _ in 0..3 {
         finish_when_let::enqueue(&db.client, probe.number).await.unwrap();
     }
@@ -242,8 +242,8 @@ async fn grace_runs_while_a_claim_is_in_flight() {
     .await;
     finish_when_let::enqueue(&db.client, probe.number).await.unwrap();
     let claiming =
-        "select count(*) from pg_stat_activity where datname = current_database() and query like '%claim%'
-                       and wait_event = 'PgSleep'";
+        "select count(*) from pg_stat_activity where datname = current_database() and query like '%pgjobq.claim(%'
+                       and state = 'active' and pid <> pg_backend_pid()";
     db.until(&format!("({claiming}) = 1")).await;
     let shutdown = begin_shutdown(worker).await;
     probe.until(|probe| probe.reached() == 1).await;

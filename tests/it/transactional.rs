@@ -8,7 +8,7 @@ use pgjobq::sqlx::postgres::PgPoolOptions;
 use pgjobq::sqlx::{self, Connection};
 use pgjobq::{JobState, RequeueOutcome};
 
-use crate::harness::TestDb;
+use crate::harness::{PATIENCE, TestDb};
 use crate::probe::{Probe, end_of};
 use crate::proxy::Proxy;
 
@@ -157,7 +157,7 @@ async fn stale_attempt_rolls_back_its_transaction(db: TestDb) {
     let job = hold::enqueue(&db.client, probe.number).await.unwrap();
     probe.until(|probe| probe.running() == 1).await;
     // The job is reaped and runs again, while its first attempt is about to complete.
-    db.run(
+    db.run_beside_a_worker(
         "do $$ begin delete from pgjobq.workers; perform pgjobq.reap(shard, '{}') from pgjobq.lanes; end $$",
     )
     .await;
@@ -176,18 +176,18 @@ async fn job_completes_by_hand_in_an_open_transaction(db: TestDb) {
     let worker = stage(&db).await.build().await.unwrap().start();
     let job = complete_by_hand::enqueue(&db.client, probe.number, true).await.unwrap();
     probe.until(|probe| probe.reached() == 1).await;
-    // The open transaction delays nothing else: other jobs are claimed and finish, its cancellation can be requested, and its
-    // worker can even be reaped.
+    // The open transaction delays nothing else: other jobs are claimed and finish, its worker can be reaped, and its
+    // cancellation requested.
     child::call(&db.client).await.unwrap();
-    let asked =
-        tokio::time::timeout(Duration::from_secs(60), job.cancel(&db.client).into_future()).await.unwrap();
-    assert_eq!(asked.unwrap(), pgjobq::CancelOutcome::StopRequested);
     db.run("do $$ declare r record; begin
         delete from pgjobq.workers;
         for r in select s.shard, p.skipped from pgjobq.lanes s, lateral pgjobq.reap(s.shard, '{}') p where p.queue is not null loop
             assert r.skipped is not null, 'the lease was taken, though its job is about to be completed';
         end loop;
     end $$").await;
+    let asked =
+        tokio::time::timeout(Duration::from_secs(60), job.cancel(&db.client).into_future()).await.unwrap();
+    assert_eq!(asked.unwrap(), pgjobq::CancelOutcome::StopRequested);
     probe.gate.add_permits(1);
     assert_eq!(end_of(&db.client, &job).await, Outcome::Completed(1));
     child::call(&db.client).await.unwrap();
@@ -242,7 +242,7 @@ async fn dead_transactional_job_is_put_back_in_line(db: TestDb) {
 }
 
 /// The first attempt hangs until its timeout.
-#[job(timeout = "1s", backoff = "10ms")]
+#[job(timeout = "10s", backoff = "10ms")]
 async fn linger(ctx: JobContext, tx: &mut Tx) -> Result<u32> {
     sqlx::query("select 'lingers'").execute(&mut **tx).await?;
     if ctx.attempt() == 1 {
@@ -267,7 +267,7 @@ async fn silent_transaction_returns_its_place_to_the_pool(db: TestDb) {
     proxy.silence();
     db.until("(select min(seen_at) from pgjobq.workers) < clock_timestamp() - interval '500 ms'").await;
     proxy.mend(); // For new connections only; the silent ones stay silent.
-    let outcome = job.wait_timeout(&db.client, Duration::from_secs(40)).await.unwrap();
+    let outcome = job.wait_timeout(&db.client, PATIENCE).await.unwrap();
     assert!(matches!(outcome, Outcome::Completed(2..)), "{outcome:?}");
     worker.shutdown().await.unwrap();
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pgjobq::prelude::*;
 
 use crate::gate::{Gate, result};
-use crate::harness::TestDb;
+use crate::harness::{PATIENCE, TestDb};
 use crate::lifecycle::{double, fail_twice};
 
 on_one_and_eight_shards!(invariant_6_everything_runs_when_notifications_are_off);
@@ -26,9 +26,9 @@ async fn invariant_6_everything_runs_when_notifications_are_lost(db: TestDb) {
     in_good_time(everything_runs(&db, &client, &elsewhere)).await;
 }
 
-/// Fails if this takes much longer than a few polls on a busy machine.
+/// Fails if this takes very long, although each step takes a poll or two.
 async fn in_good_time(runs: impl Future<Output = ()>) {
-    tokio::time::timeout(Duration::from_secs(30), runs).await.expect("everything runs");
+    tokio::time::timeout(PATIENCE, runs).await.expect("everything runs");
 }
 
 /// Runs ready and delayed jobs, from callers' transactions and from SQL, and retries, and waits for their outcomes. The worker has a
@@ -57,7 +57,8 @@ async fn everything_runs(db: &TestDb, workers: &Client, client: &Client) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commit_after_a_busy_worker_became_idle_is_found_soon() {
     let db = TestDb::new(1).await;
-    let worker = Worker::builder(&db.client).queue("default", 1).build().await.unwrap().start();
+    let worker = Worker::builder(&db.client).queue("default", 1).poll_interval(Duration::from_secs(60));
+    let worker = worker.build().await.unwrap().start();
     let gate = Gate::new();
     let before =
         [gate.job().enqueue(&db.client).await.unwrap(), gate.job().enqueue(&db.client).await.unwrap()];
@@ -71,9 +72,9 @@ async fn commit_after_a_busy_worker_became_idle_is_found_soon() {
     }
     db.until("(select idle <> '{}' from pgjobq.workers)").await;
     tx.commit().await.unwrap();
-    // The worker polls after an eighth of its idle time, and after at most 5 s.
+    // The worker polls after an eighth of its idle time, and after at most a minute.
     let committed = std::time::Instant::now();
     assert_eq!(late.wait(&db.client).await.unwrap(), Outcome::Completed(8));
-    assert!(committed.elapsed() < Duration::from_secs(3), "{:?}", committed.elapsed());
+    assert!(committed.elapsed() < Duration::from_secs(25), "{:?}", committed.elapsed());
     worker.shutdown().await.unwrap();
 }

@@ -31,7 +31,7 @@ async fn works_until_it_is_killed() {
 
 /// A library that shifts the clock of a process, where the machine can compile one.
 fn clock_shift() -> Option<PathBuf> {
-    let library = std::env::temp_dir().join(format!("pgjobq-shift-{}.so", std::process::id()));
+    let library = std::env::temp_dir().join(format!("pgjobq-shift-{}.so", uuid::Uuid::new_v4()));
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clock/shift.c");
     let compiled =
         Command::new("cc").args(["-shared", "-fPIC", "-O2", "-o"]).arg(&library).arg(source).status();

@@ -17,9 +17,10 @@ async fn lost_answer_of_a_fire_fires_no_tick_twice(db: TestDb) {
     let builder = Worker::builder(&client).queue("default", 5).heartbeat(Duration::from_millis(200));
     let worker = builder.lease(Duration::from_secs(30)).build().await.unwrap().start();
 
-    // Another session has inserted the row of the tick, so the fire waits for its end.
+    // Another session has inserted the row of the tick, so the fire waits for its end, however long that takes here.
+    db.run("alter function pgjobq.fire_schedule set lock_timeout = '100s'").await;
     let schedules = db.client.schedules();
-    let once_a_day = note::schedule("every 1d", 1).starts(SystemTime::now() + Duration::from_secs(5));
+    let once_a_day = note::schedule("every 1d", 1).starts(SystemTime::now() + Duration::from_secs(10));
     schedules.upsert("daily", once_a_day).await.unwrap();
     let mut other = db.pool.begin().await.unwrap();
     let tick = "(stored ->> 'starts')::bigint from pgjobq.schedules where name = 'daily'";
@@ -52,7 +53,7 @@ async fn killed_fire_that_waits_for_a_key_loses_no_tick(db: TestDb) {
     held().enqueue(&mut *caller).await.unwrap();
     let worker = db.worker().build().await.unwrap().start();
     let schedules = db.client.schedules();
-    let once_a_day = NewSchedule::new("every 1d", held()).starts(SystemTime::now() + Duration::from_secs(2));
+    let once_a_day = NewSchedule::new("every 1d", held()).starts(SystemTime::now() + Duration::from_secs(10));
     schedules.upsert("daily", once_a_day).await.unwrap();
     // A fire waits for the key for a quarter of a second, again and again: kill it twice while it does.
     for _ in 0..2 {

@@ -15,11 +15,11 @@ use crate::missed::{number, until};
 /// The number of schedules.
 const SCHEDULES: i64 = 5000;
 
-/// Sets schedules that share one tick, two seconds from now. No worker runs their jobs.
+/// Sets schedules that share one tick, ten seconds from now. No worker runs their jobs.
 async fn share_a_tick(client: &Client) {
     client.queue("parked").save().await.unwrap();
     let daily = NewSchedule::new("every 1d", note::job(1).queue("parked"));
-    client.schedules().upsert("s1", daily.starts(SystemTime::now() + Duration::from_secs(2))).await.unwrap();
+    client.schedules().upsert("s1", daily.starts(SystemTime::now() + Duration::from_secs(10))).await.unwrap();
     let copies = format!(
         "insert into pgjobq.schedules (name, kind, stored, set_by, set_at, passed_to, next_at)
          select 's' || n, kind, stored, set_by, set_at, passed_to, next_at

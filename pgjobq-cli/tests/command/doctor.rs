@@ -94,7 +94,8 @@ async fn faults_of_tables_are_found_and_repaired() {
     let dead = "alter table pgjobq.progress set (autovacuum_enabled = off);
         insert into pgjobq.progress (shard, job, ticket, percent, message, said_at)
             select 0, gen_random_uuid(), n, 1, '', now() from generate_series(1, 2000) n;
-        delete from pgjobq.progress; alter table pgjobq.progress reset (autovacuum_enabled);
+        delete from pgjobq.progress;
+        alter table pgjobq.progress reset (autovacuum_enabled), set (autovacuum_vacuum_threshold = 1000000);
         select pg_stat_force_next_flush()";
     check_repaired(&stage, dead, "tables", "2000 dead rows beside 0 live ones", &["--dead-rows", "2000"])
         .await;

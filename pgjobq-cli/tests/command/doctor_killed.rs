@@ -8,9 +8,14 @@ use crate::doctor::{examined, findings, only};
 use crate::stage::{HOUR, Ran, Stage, cli_double};
 
 /// True while a session of the command waits for a lock.
-const WAITS: &str = "exists (select from pg_stat_activity where datname = current_database()
+pub(crate) const WAITS: &str = "exists (select from pg_stat_activity where datname = current_database()
     and application_name = 'pgjobq' and wait_event_type = 'Lock')";
-const GONE: &str = "not exists (select from pg_stat_activity
+/// The session whose repair waits: a commit that notifies may wait as well.
+const WAITING_REPAIR: &str =
+    "from pg_stat_activity where datname = current_database() and application_name = 'pgjobq'
+    and wait_event_type = 'Lock' and query ilike '%autovacuum_enabled%'";
+/// True when no session of the command is left.
+pub(crate) const GONE: &str = "not exists (select from pg_stat_activity
     where datname = current_database() and application_name = 'pgjobq')";
 
 /// Two tables with a fault that has a safe repair, in the order of their repairs, and jobs.
@@ -42,7 +47,7 @@ impl Faulty {
 
     /// Waits until the first repair is done and the second one waits.
     async fn between_repairs(&self) {
-        self.stage.until(WAITS).await;
+        self.stage.until(&format!("exists (select {WAITING_REPAIR})")).await;
         let is_repaired = format!(
             "select reloptions is null or 'autovacuum_enabled=off' <> all (reloptions)
             from pg_class where oid = 'pgjobq.{}'::regclass",
@@ -53,9 +58,8 @@ impl Faulty {
 
     /// Cuts the connection of the repair that waits.
     async fn cut(&self) {
-        let cut = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()
-            and application_name = 'pgjobq' and wait_event_type = 'Lock'";
-        assert_eq!(self.stage.text(cut).await, "true");
+        let cut = format!("select pg_terminate_backend(pid) {WAITING_REPAIR}");
+        assert_eq!(self.stage.text(&cut).await, "true");
     }
 
     /// Lets go of the lock: the fault is still there, another run repairs it, and no job is lost.

@@ -1,8 +1,10 @@
 //! Who asked for what.
 
 use pgjobq::prelude::*;
+use pgjobq::sqlx::{self, Connection as _, PgConnection};
 use serde_json::{Value, json};
 
+use crate::doctor_killed::{GONE, WAITS};
 use crate::stage::{HOUR, Stage, cli_die, cli_double};
 
 #[job]
@@ -93,5 +95,22 @@ async fn changes_of_workflows_are_recorded() {
     let record = ["ada", "retry_failed", &format!("workflow {id}"), "so", "1 step runs again"];
     assert_eq!(latest(&stage), record.map(Value::from));
     worker.shutdown().await.unwrap();
+    stage.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_command_leaves_a_record_without_an_outcome() {
+    let stage = Stage::new().await;
+    let mut lock = PgConnection::connect(&stage.url()).await.unwrap();
+    sqlx::raw_sql("begin; lock table pgjobq.pauses").execute(&mut lock).await.unwrap();
+    let mut pause = stage.start(&[&["pause", "queue", "default"], &ADA[..]].concat());
+    stage.until(WAITS).await;
+    pause.kill().unwrap();
+    pause.wait().unwrap();
+    lock.close().await.unwrap(); // The server may go on with the pause.
+    stage.until(GONE).await;
+    let asked = ["ada", "pause", "queue default", "so"].map(Value::from);
+    assert_eq!(latest(&stage)[..4], asked);
+    assert_eq!(latest(&stage)[4], Value::Null);
     stage.drop().await;
 }

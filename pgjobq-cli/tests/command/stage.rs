@@ -98,11 +98,13 @@ impl Stage {
         started.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// Starts a worker of the queue `default`.
+    /// Starts a worker of the queue `default`, and waits until it is registered.
     pub(crate) async fn worker(&self) -> pgjobq::RunningWorker {
         let worker =
             Worker::builder(&self.client).queue("default", 5).poll_interval(Duration::from_millis(200));
-        worker.build().await.unwrap().start()
+        let worker = worker.build().await.unwrap().start();
+        self.until("exists (select from pgjobq.workers)").await;
+        worker
     }
 
     /// Runs jobs until one has ended.

@@ -185,7 +185,7 @@ async fn lost_connection_is_shown_and_does_not_end_top() {
     let stage = Stage::new().await;
     let network = crate::proxy::Proxy::to(&stage.options).await;
     let url = pgjobq::sqlx::ConnectOptions::to_url_lossy(&network.options());
-    let mut top = Terminal::top(url.as_str(), &["--connect-timeout", "1s"]);
+    let mut top = Terminal::top(url.as_str(), &["--connect-timeout", "10s"]);
     top.until("default").await;
     network.cut();
     top.until("could not be reached").await;

@@ -13,7 +13,7 @@ use crate::browser::Browser;
 use crate::stage::Stage;
 
 /// Less than the ten seconds for which a program waits for an answer.
-const SOON: Duration = Duration::from_secs(8);
+const SOON: Duration = Duration::from_secs(20);
 
 fn at(port: u16) -> PgConnectOptions {
     PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(port).username("nobody").database("none")

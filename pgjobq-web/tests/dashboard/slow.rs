@@ -18,11 +18,11 @@ use crate::browser::{Answer, Browser};
 use crate::jobs::seed;
 use crate::stage::Stage;
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(30);
 
 fn as_ada(stage: &Stage) -> Browser {
     let day = Duration::from_secs(86_400);
-    let app = router(&stage.client).statement_timeout(Duration::from_secs(2)).interval(day);
+    let app = router(&stage.client).statement_timeout(LONG / 2).interval(day);
     Browser::new(app.auth(async |_| Ok::<_, StatusCode>(User::administrator("ada"))))
 }
 

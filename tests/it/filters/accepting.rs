@@ -11,6 +11,7 @@ use pgjobq_core::worker_api::{
 };
 
 use crate::harness::{PATIENCE, TestDb};
+use crate::local_wake_ups::listen;
 
 /// The name of a worker, which its jobs return.
 struct Site(&'static str);
@@ -127,7 +128,7 @@ async fn filtered_worker_of_the_process_lets_others_be_notified(db: TestDb) {
         end $$")
         .await;
     let own = start(&db, "eu", Some(attribute("region").eq("eu"))).await;
-    let elsewhere = Client::new(db.pool.clone());
+    let (elsewhere, _signals) = listen(&db).await;
     let other =
         Worker::builder(&elsewhere).queue("default", 5).state(Site("any")).build().await.unwrap().start();
     db.until("(select count(*) from pgjobq.workers where idle <> '{}') = 2").await;

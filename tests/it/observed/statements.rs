@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use pgjobq::observe::{Plan, Statement, TelemetryHook};
 use pgjobq::prelude::*;
@@ -42,6 +43,11 @@ async fn hook_sees_each_statement_with_its_sender(db: TestDb) {
     client.enqueue_all((0..3).map(hooked::job)).await.unwrap();
     client.dead_jobs().list(1).await.unwrap();
     assert!(client.queue("no such queue!").save().await.is_err());
+    for name in ["list_workers", "find_due", "find_expiring"] {
+        while !hook.statements.lock().unwrap().iter().any(|statement| statement.name == name) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
     worker.shutdown().await.unwrap();
     client.close().await;
 

@@ -47,7 +47,7 @@ async fn saturated_rate_is_hardly_idle(db: TestDb) {
     }
     db.client.enqueue_all((0..10 * MOST).map(|_| note::job(probe))).await.unwrap();
     let scheduled =
-        (1..=45).map(|n| due::job(probe, n * 100_000).delay(Duration::from_millis(n as u64 * 100)));
+        (1..=100).map(|n| due::job(probe, n * 100_000).delay(Duration::from_millis(n as u64 * 100)));
     db.client.enqueue_all(scheduled).await.unwrap();
     db.until("not exists (select from pgjobq.jobs)").await;
     for worker in workers {
