@@ -48,7 +48,7 @@ async fn silent_database_fails_an_enqueue_at_its_limit() {
 async fn unanswered_enqueue_says_that_its_job_may_be_enqueued() {
     let db = TestDb::new(1).await;
     let proxy = Proxy::to(&db.options).await;
-    let client = limited(&proxy, Duration::from_secs(8)).await;
+    let client = limited(&proxy, Duration::from_secs(4)).await;
     double::enqueue(&client, 1).await.unwrap();
     let mut holder = PgConnection::connect_with(&db.options).await.unwrap();
     let mut lock = holder.begin().await.unwrap();
@@ -56,7 +56,7 @@ async fn unanswered_enqueue_says_that_its_job_may_be_enqueued() {
     check_says(
         client.enqueue_all((0..3).map(double::job)).await,
         "0 jobs were enqueued, and then jobs 1 to 3 (`double`) could not be: \
-         the enqueue was not answered within 8s (`ClientBuilder::enqueue_timeout`): the job may be enqueued all the same; \
+         the enqueue was not answered within 4s (`ClientBuilder::enqueue_timeout`): the job may be enqueued all the same; \
          trying again with the same id never enqueues a live job twice",
     );
     lock.rollback().await.unwrap();

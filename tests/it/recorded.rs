@@ -320,7 +320,8 @@ async fn refused_results_are_released_at_shutdown() {
     tokio::time::timeout(Duration::from_secs(30), unready)
         .await
         .expect("health reports that the worker is not ready");
-    assert_eq!((worker.health().recording, worker.health().unrecorded), (false, 2));
+    assert!(!worker.health().recording);
+    probe.until(|_| worker.health().unrecorded == 2).await;
     let ended = worker.shutdown().await;
     assert!(matches!(ended, Err(WorkerError::Unrecorded(2))), "{ended:?}");
     let waits = "select count(*) from pgjobq.job_states where state = 'ready' and attempt = 1";

@@ -20,9 +20,10 @@ use crate::stage::Stage;
 
 const LONG: Duration = Duration::from_secs(30);
 
-fn as_ada(stage: &Stage) -> Browser {
+/// Whose statements may take this long.
+fn as_ada(stage: &Stage, limit: Duration) -> Browser {
     let day = Duration::from_secs(86_400);
-    let app = router(&stage.client).statement_timeout(LONG / 2).interval(day);
+    let app = router(&stage.client).statement_timeout(limit).interval(day);
     Browser::new(app.auth(async |_| Ok::<_, StatusCode>(User::administrator("ada"))))
 }
 
@@ -39,7 +40,7 @@ impl TelemetryHook for Counter {
 async fn action_on_a_locked_job_goes_on_without_its_user() {
     Stage::run(async |stage| {
         let job = seed(stage, "lorem").await.scheduled;
-        let browser = as_ada(stage);
+        let browser = as_ada(stage, LONG / 3);
         browser.get("overview").await; // The fleet is measured before the lock.
         let mut other = stage.client.pool().begin().await.unwrap();
         let lock = "lock table pgjobq.jobs in access exclusive mode";
@@ -66,7 +67,7 @@ async fn action_on_a_locked_job_goes_on_without_its_user() {
 async fn requeue_of_one_job_names_its_user() {
     Stage::run(async |stage| {
         let seeds = seed(stage, "lorem").await;
-        let browser = as_ada(stage);
+        let browser = as_ada(stage, LONG);
         let requeue = async |id: &str| {
             let fields = [("id", id), ("action", "requeue"), ("reason", "why not")];
             let answer = browser.post("act-on-job", &fields).await;
@@ -198,7 +199,7 @@ async fn screens_of_jobs_need_no_statistics() {
 async fn retry_of_a_busy_workflow_is_given_up_soon() {
     Stage::run(async |stage| {
         let flow = seed(stage, "lorem").await.workflow.to_string();
-        let browser = as_ada(stage);
+        let browser = as_ada(stage, Duration::from_secs(2));
         // An end of a step that no worker has settled yet.
         stage
             .execute(
