@@ -42,8 +42,8 @@ impl Ledger {
     }
 }
 
-/// Runs what the arguments say: `work LEASE`, in seconds; `take FROM TO`, which takes these orders, each in a transaction with its job; or `back FROM
-/// TO`, which takes these back.
+/// Runs what the arguments say: `work LEASE`, in seconds; `take FROM TO`, which takes these orders, each in a transaction with its
+/// job; or `back FROM TO`, which takes these back.
 pub(crate) fn main(
     charge: impl AsyncFn(&mut Transaction<'static, Postgres>, i64),
     take_back: impl AsyncFn(&Client, i64),

@@ -102,7 +102,7 @@ impl TestDb {
         }
     }
 
-    /// Drops a role, what it owns and its rights, once its sessions are over: a statement of one that was given up may still run there.
+    /// Drops a role, what it owns and its rights, once its sessions have ended: a call that was given up may have left a statement.
     #[allow(dead_code)]
     pub(crate) async fn drop_role(&self, role: &str) {
         self.run(&format!(

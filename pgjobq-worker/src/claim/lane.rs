@@ -158,7 +158,7 @@ impl LaneState {
         (self.woken, self.woken_to_look) = (false, false);
     }
 
-    /// Makes a look the next step: there may be work in one of several lanes.
+    /// Makes a look the next step, or the one after the claim in flight: there may be work in one of several lanes.
     pub(crate) fn wake_to_look(&mut self, now: Instant) {
         self.woken_to_look = true;
         if self.is_idle() && !self.is_paused() {
@@ -198,7 +198,8 @@ impl LaneState {
     }
 
     /// Notes the answer of a claim. If it got less than it wanted, and its walk was not cut, it has seen the end of the line. Then a
-    /// look is next: at once, unless the claim got a few jobs, and this worker is notified of all that came after them.
+    /// look is next: at once, unless the claim got a few jobs, and this worker is notified of all that came after them, and was not
+    /// woken to look meanwhile.
     pub(crate) fn claimed(&mut self, claimed: &Claimed, asked: &Asked, longest: Duration, now: Instant) {
         self.answered();
         let bytes = claimed.jobs.iter().filter_map(|job| Some(job.args.as_ref()?.get().len())).sum();
